@@ -1,0 +1,102 @@
+"""The same mathematics one example at a time: oracle of the tests, baseline of the timing.
+
+This is the approach the paper's abstract calls common: iterating over the items of a batch. It
+shares no code with the cohort engine, so that the two can check each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+
+from bpengine.arrays import Array
+
+Matrix = Annotated[Array, "fan_in fan_out"]
+Vector = Annotated[Array, "fan_out"]
+
+
+def sigmoid(net: Vector) -> Vector:
+    """Return `1 / (1 + exp(-net))`, stable for any net input (paper, section 1)."""
+    return np.exp(-np.logaddexp(0, -net))
+
+
+def forward(W: Sequence[Matrix], x: Vector) -> list[Vector]:
+    """Return the inputs `[1 a]` of every layer, and last the output, for one example.
+
+    Args:
+        W: Weights of each layer, bias in row 0.
+        x: Features of the example.
+    """
+    one = np.ones(1, x.dtype)
+    values = [np.concatenate([one, x])]
+    for layer_W in W[:-1]:
+        values.append(np.concatenate([one, sigmoid(values[-1] @ layer_W)]))
+    values.append(sigmoid(values[-1] @ W[-1]))
+    return values
+
+
+def error(W: Sequence[Matrix], x: Vector, t: Vector) -> float:
+    """Return `E = sum 1/2 (t - psi)^2` of one example (paper, section 1.1)."""
+    return float(sum((t - forward(W, x)[-1]) ** 2) / 2)
+
+
+def example_gradient(W: Sequence[Matrix], x: Vector, t: Vector) -> list[Matrix]:
+    """Return `dE/dW` of each layer for one example (paper, sections 2.2 to 2.5)."""
+    *phi, psi = forward(W, x)
+    delta = (psi - t) * psi * (1 - psi)
+    gradients = [np.outer(phi[-1], delta)]
+    for layer in range(len(W) - 1, 0, -1):
+        a = phi[layer][1:]
+        delta = (W[layer][1:] @ delta) * a * (1 - a)
+        gradients.insert(0, np.outer(phi[layer - 1], delta))
+    return gradients
+
+
+def batch_gradient(
+    W: Sequence[Matrix],
+    inputs: Annotated[Array, "batch fan_in"],
+    targets: Annotated[Array, "batch fan_out"],
+    *,
+    reduction: str = "mean",
+) -> list[Matrix]:
+    """Return `dE/dW` of each layer for a batch, by adding up its examples' one after another.
+
+    Args:
+        W: Weights of each layer.
+        inputs: Features of the examples.
+        targets: Their targets.
+        reduction: "sum" or "mean" of the examples' errors.
+    """
+    total = [np.zeros_like(layer_W) for layer_W in W]
+    for x, t in zip(inputs, targets, strict=True):
+        for layer_total, gradient in zip(total, example_gradient(W, x, t), strict=True):
+            np.add(layer_total, gradient, out=layer_total)
+    if reduction == "mean":
+        for layer_total in total:
+            np.divide(layer_total, len(inputs), out=layer_total)
+    return total
+
+
+def train(
+    W: Sequence[Matrix],
+    batches: Sequence[tuple[Array, Array]],
+    learning_rate: float,
+    *,
+    reduction: str = "mean",
+) -> list[Matrix]:
+    """Return the weights after one update per batch (paper, section 2.4).
+
+    Args:
+        W: Weights of each layer; not changed.
+        batches: Inputs and targets of each update.
+        learning_rate: Factor of the gradient.
+        reduction: "sum" or "mean" of the examples' errors.
+    """
+    trained = [layer_W.copy() for layer_W in W]
+    for inputs, targets in batches:
+        gradients = batch_gradient(trained, inputs, targets, reduction=reduction)
+        for layer_W, gradient in zip(trained, gradients, strict=True):
+            np.subtract(layer_W, learning_rate * gradient, out=layer_W)
+    return trained
