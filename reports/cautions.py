@@ -1,0 +1,163 @@
+"""What a reader must know before believing the verdict; empty for a study without flaws."""
+
+from __future__ import annotations
+
+from reports.analysis import SEEDS_FOR_INTERVAL, Analysis
+from reports.formats import count, percent, plural, sizes, visible
+from reports.timing import TENSOR
+from reports.verdicts import Statement
+
+DIVERGED_SHARE = 0.1
+"""Share of diverged trials from which on it is worth a warning."""
+LARGE_BATCH_SHARE = 0.25
+"""Share of the training part beyond which a batch is no small sample of it any more."""
+
+
+def cautions(analysis: Analysis) -> list[Statement]:
+    """Return the warnings that apply.
+
+    Args:
+        analysis: The numbers.
+    """
+    texts = {
+        "optimistic": _optimistic(analysis),
+        "few-seeds": _few_seeds(analysis),
+        "edge": _edge(analysis),
+        "no-rate": _no_rate(analysis),
+        "unconfirmed": _unconfirmed(analysis),
+        "lost-seeds": _lost_seeds(analysis),
+        "diverged": _diverged(analysis),
+        "failed": _failed(analysis),
+        "untimed": _untimed(analysis),
+        "contended": _contended(analysis),
+        "saturated": _saturated(analysis),
+        "large-batch": _large_batch(analysis),
+    }
+    return [Statement(kind, text) for kind, text in texts.items() if text]
+
+
+def _optimistic(analysis: Analysis) -> str:
+    if analysis.part == "test" or analysis.measured.empty:
+        return ""
+    return (
+        "No trial of the confirm stage has a result. Accuracies are those of the validation part, "
+        "on the seeds that chose the learning rates: they are optimistic."
+    )
+
+
+def _few_seeds(analysis: Analysis) -> str:
+    few = analysis.measured[analysis.measured["seeds"] < SEEDS_FOR_INTERVAL]
+    if few.empty:
+        return ""
+    least = plural(int(few["seeds"].min()), "seed")
+    return (
+        f"There are results of as few as {least} (at batch {sizes(few['batch_size'].tolist())}): "
+        f"single values and medians are shown; an interval needs {SEEDS_FOR_INTERVAL} seeds."
+    )
+
+
+def _edge(analysis: Analysis) -> str:
+    edge = analysis.batch_sizes.loc[analysis.batch_sizes["at_edge"], "batch_size"].tolist()
+    if not edge:
+        return ""
+    return (
+        f"At batch {sizes(edge)} the best learning rate is the smallest or largest one "
+        "tried: a better one may lie beyond, and these batch sizes may be judged too harshly."
+    )
+
+
+def _no_rate(analysis: Analysis) -> str:
+    table = analysis.batch_sizes
+    none = table.loc[(table["tried_rates"] > 0) & (table["eligible_rates"] == 0), "batch_size"]
+    if none.empty:
+        return ""
+    return (
+        f"At batch {sizes(none.tolist())} no learning rate has a result for every seed: "
+        "nothing is selected there."
+    )
+
+
+def _unconfirmed(analysis: Analysis) -> str:
+    table = analysis.batch_sizes
+    absent = table.loc[table["learning_rate"].notna() & (table["seeds"] == 0), "batch_size"]
+    if absent.empty:
+        return ""
+    return (
+        f"At batch {sizes(absent.tolist())} the selected rate has no result of the confirm stage: "
+        "nothing is shown or ranked there."
+    )
+
+
+def _lost_seeds(analysis: Analysis) -> str:
+    lost = analysis.measured[analysis.measured["lost_seeds"] > 0]
+    if lost.empty:
+        return ""
+    return (
+        f"At batch {sizes(lost['batch_size'].tolist())} a seed diverged or failed at the "
+        "selected rate. The mean of the others is shown, but not ranked."
+    )
+
+
+def _diverged(analysis: Analysis) -> str:
+    counts = analysis.counts
+    if counts.run == 0 or counts.diverged / counts.run < DIVERGED_SHARE:
+        return ""
+    return (
+        f"{percent(counts.diverged / counts.run)} of the trials diverged: that part of the grid of "
+        "learning rates lies beyond the usable ones."
+    )
+
+
+def _failed(analysis: Analysis) -> str:
+    if analysis.counts.failed == 0:
+        return ""
+    trials = analysis.results.trials
+    failed = trials[~trials["status"].isin(["ok", "diverged"])].iloc[0]
+    reason = visible(f"{failed['status']}: {failed['error']}")
+    return f"{plural(analysis.counts.failed, 'trial')} failed. The first says “{reason}”"
+
+
+def _untimed(analysis: Analysis) -> str:
+    timed = set(analysis.timing.loc[analysis.timing["engine"] == TENSOR, "batch_size"])
+    absent = [b for b in analysis.batch_sizes["batch_size"] if b not in timed]
+    if not timed:
+        return "The timing pass has not run: nothing is said about time."
+    if absent:
+        return f"Batch {sizes(absent)}: not timed, so times are missing there."
+    return ""
+
+
+def _contended(analysis: Analysis) -> str:
+    contended = analysis.timing[analysis.timing["contended"]]
+    if contended.empty:
+        return ""
+    worst = percent(float(contended["cpu_share"].min()))
+    where = sizes(sorted(set(contended["batch_size"].tolist())))
+    return (
+        f"The timing pass had to share its processor at batch {where}: it had as "
+        f"little as {worst} of the wall time. Times may be too long."
+    )
+
+
+def _saturated(analysis: Analysis) -> str:
+    plan = analysis.description
+    items = plan.test_items if analysis.part == "test" else plan.validation_items
+    if not (analysis.batch_sizes["metric"].max() > 1 - 1 / items):
+        return ""
+    return (
+        f"At the best batch size less than one of {count(items)} items is misjudged on average: "
+        "the data are too easy to tell good settings apart."
+    )
+
+
+def _large_batch(analysis: Analysis) -> str:
+    plan = analysis.description
+    limit = LARGE_BATCH_SHARE * plan.train_items
+    large = [b for b in analysis.batch_sizes["batch_size"] if b > limit]
+    if not large:
+        return ""
+    return (
+        f"Batch {sizes(large)}: more than a quarter of the {count(plan.train_items)} items to "
+        "train on. The gradient of such a batch is nearly that of the whole set; its noise is "
+        "smaller than batch size alone would make it."
+    )

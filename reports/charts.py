@@ -1,0 +1,327 @@
+"""Which figures a report has, what each one found, and how it is captioned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from reports import figures
+from reports.analysis import Analysis, extreme
+from reports.formats import percent, plural, rate, seconds, sizes, times, visible
+from reports.timing import CONTENDED_BELOW, TENSOR
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure of the report, ready to be drawn.
+
+    Attributes:
+        name: Its file's name, without the ending.
+        heading: What is drawn.
+        finding: What it shows, computed; its title.
+        caption: Statistic, number of seeds, method and rules.
+        description: The values in words, for those who can't see it.
+        draw: Draws it.
+        height: Inches, at a width of `reports.svg.WIDTH`.
+        right: Inches kept free right of the axes.
+    """
+
+    name: str
+    heading: str
+    finding: str
+    caption: str
+    description: str
+    draw: Callable[[Axes], Axes]
+    height: float = 3.2
+    right: float = 0.12
+
+
+NAMES = (
+    "accuracy",
+    "accuracy-time",
+    "rates",
+    "curves",
+    "seeds",
+    "seconds-per-update",
+    "seconds-to-train",
+    "speedup",
+)
+"""Names of all figures there can be, in the order of the page."""
+
+
+def charts(analysis: Analysis) -> list[Chart]:
+    """Return the figures the data allow, in the order of the page.
+
+    Args:
+        analysis: The numbers.
+    """
+    makers = (
+        _accuracy,
+        _accuracy_time,
+        _rates,
+        _curves,
+        _seeds,
+        _seconds_per_update,
+        _seconds_to_train,
+        _speedup,
+    )
+    made = [maker(analysis) for maker in makers]
+    return [chart for chart in made if chart is not None]
+
+
+def _accuracy(analysis: Analysis) -> Chart | None:
+    table = analysis.measured
+    if table.empty:
+        return None
+    return Chart(
+        name=NAMES[0],
+        heading="Accuracy against batch size",
+        finding=_best_finding(analysis),
+        caption=f"{_statistic(analysis)} {_tuning(analysis)} {_tie_rule(analysis)}",
+        description=_values(table, "metric", percent),
+        draw=lambda ax: figures.accuracy(ax, table, analysis.seeds, label=_label(analysis)),
+    )
+
+
+def _best_finding(analysis: Analysis) -> str:
+    comparison = analysis.comparison
+    if comparison is None:
+        return f"{_label(analysis)} against batch size; no batch size can be ranked"
+    best = percent(analysis.row(comparison.best)["metric"])
+    finding = f"Highest mean {analysis.metric}: {best} at batch size {comparison.best}"
+    others = [size for size in comparison.tied if size != comparison.best]
+    if comparison.tested and others:
+        return f"{finding}; {_others(others)} can't be told from it"
+    return finding
+
+
+def _others(batch_sizes: list[int]) -> str:
+    few = 3
+    return (
+        f"batch {sizes(batch_sizes)}" if len(batch_sizes) <= few else f"{len(batch_sizes)} others"
+    )
+
+
+def _accuracy_time(analysis: Analysis) -> Chart | None:
+    table = analysis.measured.dropna(subset="seconds_to_train")
+    ringed = table.loc[table["pareto"], "batch_size"].tolist()
+    if len(table) < 2 or not ringed:  # noqa: PLR2004
+        return None
+    return Chart(
+        name=NAMES[1],
+        heading="Accuracy against training time",
+        finding=f"None is both faster and more accurate than batch {sizes(ringed)}",
+        caption=(
+            f"Mean {analysis.metric} against the time to train {_epochs(analysis)}, labelled with "
+            "the batch size. Ringed: the Pareto set of the means, whose differences may be chance."
+        ),
+        description=_pairs(table),
+        draw=lambda ax: figures.accuracy_and_time(ax, table, label=_label(analysis)),
+    )
+
+
+def _pairs(table: pd.DataFrame) -> str:
+    return "; ".join(
+        f"batch size {size}: {percent(metric)} in {seconds(duration)}"
+        for size, metric, duration in zip(
+            table["batch_size"], table["metric"], table["seconds_to_train"], strict=True
+        )
+    )
+
+
+def _rates(analysis: Analysis) -> Chart | None:
+    cells = analysis.cells
+    if cells["ok"].sum() == 0:
+        return None
+    selected = analysis.batch_sizes.dropna(subset="learning_rate")
+    return Chart(
+        name=NAMES[2],
+        heading=f"{_capital(_validation(analysis))} for each learning rate and batch size",
+        finding=_rate_finding(selected),
+        caption=(
+            f"Mean {_validation(analysis)} in percent over the explore seeds, after "
+            f"{_epochs(analysis)}. Boxed: the rate selected for the batch size. Hatched: a seed "
+            "diverged or failed, so the rate can't be selected; a number there is the mean of the "
+            "other seeds."
+        ),
+        description=_values(selected, "learning_rate", rate),
+        draw=lambda ax: figures.rate_grid(
+            ax, cells, selected, label=_capital(_validation(analysis))
+        ),
+        height=0.9 + 0.34 * cells["learning_rate"].nunique(),
+    )
+
+
+def _rate_finding(selected: pd.DataFrame) -> str:
+    if selected.empty:
+        return "No learning rate has a result for every seed"
+    if len(selected) == 1:
+        return f"The best learning rate tried is {rate(selected['learning_rate'].iloc[0])}"
+    first, last = selected.iloc[0], selected.iloc[-1]
+    return (
+        f"The best learning rate tried is {rate(first['learning_rate'])} at batch size "
+        f"{first['batch_size']} and {rate(last['learning_rate'])} at batch size "
+        f"{last['batch_size']}"
+    )
+
+
+def _curves(analysis: Analysis) -> Chart | None:
+    curves = analysis.mean_curves
+    seen = curves[curves["epochs"] > 0]
+    if seen.empty:
+        return None
+    first = seen["epochs"].min()
+    early = seen[seen["epochs"] == first].sort_values("validation_metric").iloc[-1]
+    return Chart(
+        name=NAMES[3],
+        heading="Learning curves",
+        finding=(
+            f"After {rate(round(first, 2))} epochs batch size {early['batch_size']:.0f} leads with "
+            f"{percent(early['validation_metric'])} on the validation part"
+        ),
+        caption=(
+            f"Mean {_validation(analysis)} over the explore seeds at the rate selected for each "
+            "batch size. Equal epochs are equal numbers of examples, not of updates."
+        ),
+        description=_values(
+            seen.drop_duplicates("batch_size", keep="last"), "validation_metric", percent
+        ),
+        draw=lambda ax: figures.learning_curves(ax, curves, label=_capital(_validation(analysis))),
+        right=1.05,
+    )
+
+
+def _seeds(analysis: Analysis) -> Chart | None:
+    seeds = analysis.seeds
+    if seeds["seed"].nunique() < 2:  # noqa: PLR2004
+        return None
+    groups = seeds.groupby("batch_size")["metric"]
+    spread = pd.DataFrame({"low": groups.min(), "high": groups.max()}).reset_index()
+    widest = extreme(spread.assign(width=spread["high"] - spread["low"]), "width", largest=True)
+    return Chart(
+        name=NAMES[4],
+        heading="The seeds, one by one",
+        finding=(
+            f"Seeds differ most at batch size {widest['batch_size']:.0f}: "
+            f"{percent(widest['low'])} to {percent(widest['high'])}"
+        ),
+        caption=(
+            f"Every dot is one trial at the selected rate ({analysis.metric}); a line joins the "
+            "trials that share a seed, and with it split and initial weights."
+        ),
+        description="; ".join(
+            f"batch size {size}: {percent(low)} to {percent(high)}"
+            for size, low, high in zip(
+                spread["batch_size"], spread["low"], spread["high"], strict=True
+            )
+        ),
+        draw=lambda ax: figures.seed_spread(ax, seeds, label=_label(analysis)),
+    )
+
+
+def _seconds_per_update(analysis: Analysis) -> Chart | None:
+    timing = analysis.timing
+    tensor = timing[timing["engine"] == TENSOR]
+    if tensor.empty:
+        return None
+    ends = tensor.iloc[[0, -1]] if len(tensor) > 1 else tensor
+    extremes = _values(ends, "seconds_per_update", seconds)
+    return Chart(
+        name=NAMES[5],
+        heading="Time per update",
+        finding=f"Time of an update by tensor operations: {extremes}",
+        caption=(
+            "Median and quartiles over the rounds of a timing pass of its own: serial, one BLAS "
+            f"thread. A measurement counts as contended below {CONTENDED_BELOW:.0%} of a processor."
+        ),
+        description=_values(tensor, "seconds_per_update", seconds),
+        draw=lambda ax: figures.seconds_per_update(ax, timing),
+    )
+
+
+def _seconds_to_train(analysis: Analysis) -> Chart | None:
+    table = analysis.timed
+    if len(table) < 2:  # noqa: PLR2004
+        return None
+    fastest = extreme(table, "seconds_to_train", largest=False)
+    return Chart(
+        name=NAMES[6],
+        heading="Time to train",
+        finding=(
+            f"{_epochs(analysis)} take least time at batch size {fastest['batch_size']}: "
+            f"{seconds(fastest['seconds_to_train'])}"
+        ),
+        caption=(
+            f"Updates that {_epochs(analysis)} make, multiplied by the median seconds of an update "
+            "from the timing pass; not the clock of the sweep, whose trials run beside each other."
+        ),
+        description=_values(table, "seconds_to_train", seconds),
+        draw=lambda ax: figures.seconds_to_train(ax, table),
+    )
+
+
+def _speedup(analysis: Analysis) -> Chart | None:
+    table = analysis.batch_sizes.dropna(subset="speedup")
+    if table.empty:
+        return None
+    most = extreme(table, "speedup", largest=True)
+    return Chart(
+        name=NAMES[7],
+        heading="Tensor operations against single items",
+        finding=(
+            f"Tensor operations are up to {times(most['speedup'])} as fast as single items (batch "
+            f"size {most['batch_size']})"
+        ),
+        caption=(
+            "Ratio of the median seconds per update; bars span the ratios of the single rounds. "
+            "Both make the same update."
+        ),
+        description=_values(table, "speedup", times),
+        draw=lambda ax: figures.tensor_speedup(ax, table),
+    )
+
+
+def _statistic(analysis: Analysis) -> str:
+    seeds = analysis.measured["seeds"]
+    low, high = int(seeds.min()), int(seeds.max())
+    number = plural(high, "seed") if low == high else f"{low} to {high} seeds"
+    if analysis.shows_intervals:
+        return f"Mean {analysis.metric} of {number} with 95% t interval."
+    return f"Median {analysis.metric} of {number}, and every seed."
+
+
+def _tuning(analysis: Analysis) -> str:
+    return (
+        f"The learning rate is the one with the highest mean {_validation(analysis)} at that "
+        f"batch size; every trial makes {_epochs(analysis)}."
+    )
+
+
+def _tie_rule(analysis: Analysis) -> str:
+    if analysis.comparison is None or not analysis.comparison.tested:
+        return ""
+    return "Filled: not told from the highest mean (paired t tests, Holm over all pairs, 5%)."
+
+
+def _values(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
+    pairs = zip(table["batch_size"], table[column], strict=True)
+    return "; ".join(f"batch size {size}: {written(value)}" for size, value in pairs)
+
+
+def _validation(analysis: Analysis) -> str:
+    return f"validation {visible(analysis.description.metric, most=40)}"
+
+
+def _label(analysis: Analysis) -> str:
+    return _capital(analysis.metric)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _epochs(analysis: Analysis) -> str:
+    return plural(analysis.description.epochs, "epoch")

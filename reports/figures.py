@@ -1,0 +1,323 @@
+"""The figures: one function each, tidy table to Axes. Style is the caller's, meaning is here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from reports.formats import TIMES, rate, seconds
+from reports.timing import PER_ITEM, TENSOR
+
+INK = "#1a1a1a"
+"""Colour of text and axes; a page may replace it."""
+RULE = "#d8d8d8"
+"""Colour of grid lines; a page may replace it."""
+BLUE, ORANGE, GREY = "#0173b2", "#d55e00", "#949494"
+"""Of seaborn's colorblind palette: at least 3:1 against white and against #121212."""
+STYLE = {
+    **sns.axes_style("ticks"),
+    "axes.edgecolor": INK,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.5,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.6,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bpsweep",
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.color": INK,
+    "ytick.labelsize": 8.5,
+}
+"""matplotlib settings the figures are made for."""
+BATCH_SIZE = "Batch size (examples per update)"
+"""Label of the axis nearly all figures share."""
+
+_DASHES = ("", (4, 1.5), (1, 1), (5, 1, 1, 1))
+
+
+def ordered_colors(number: int, margin: float = 0.2) -> list[tuple[float, ...]]:
+    """Return that many colours of an ordered scale, for small to large batch sizes.
+
+    Args:
+        number: How many.
+        margin: Share of the scale left out at either end: the darkest vanish on a dark page, the
+            palest on a white one.
+    """
+    scale = sns.color_palette("viridis", as_cmap=True)
+    return [tuple(scale(share)[:3]) for share in np.linspace(margin, 1 - margin, number)]
+
+
+def accuracy(ax: Axes, table: pd.DataFrame, seeds: pd.DataFrame, *, label: str) -> Axes:
+    """Draw accuracy against batch size.
+
+    With an interval for every batch size: means with their intervals. Otherwise every seed a dot,
+    and the median. Filled markers can't be told from the best.
+
+    Args:
+        ax: Where to draw.
+        table: Columns `reports.analysis.BATCH_SIZE_COLUMNS`; rows with a metric.
+        seeds: Columns `reports.analysis.SEED_COLUMNS`.
+        label: Of the y axis.
+    """
+    intervals = bool(table["metric_low"].notna().all())
+    shown = "metric" if intervals else "metric_median"
+    sns.lineplot(
+        table, x="batch_size", y=shown, ax=ax, color=BLUE, errorbar=None, estimator=None, zorder=2
+    )
+    if intervals:
+        below, above = table["metric"] - table["metric_low"], table["metric_high"] - table["metric"]
+        ax.errorbar(
+            table["batch_size"], table["metric"], [below, above],
+            fmt="none", ecolor=BLUE, elinewidth=1.4, capsize=3, label="95% t interval",
+        )  # fmt: skip
+    else:
+        ax.plot(seeds["batch_size"], seeds["metric"], "o", color=GREY, ms=3.5, label="one seed")
+    for tied, fill, name in ((True, BLUE, "not told from the best"), (False, "none", "worse")):
+        rows = table[table["tied"] == tied]
+        if not rows.empty:
+            ax.plot(
+                rows["batch_size"], rows[shown], "o", ms=7, mfc=fill, mec=BLUE, mew=1.5, zorder=3,
+                label=f"{'mean' if intervals else 'median'}, {name}",
+            )  # fmt: skip
+    ax.legend(loc="best")
+    return _percent_axis(_batch_size_axis(ax, table["batch_size"]), label)
+
+
+def rate_grid(ax: Axes, cells: pd.DataFrame, selected: pd.DataFrame, *, label: str) -> Axes:
+    """Draw mean validation accuracy on the real cells of learning rate and batch size.
+
+    A cell with diverged or failed seeds is hatched, its value that of the other seeds; the selected
+    rate of each batch size is boxed.
+
+    Args:
+        ax: Where to draw.
+        cells: Columns `reports.selection.CELL_COLUMNS`.
+        selected: Columns batch_size and learning_rate.
+        label: Of the colour scale.
+    """
+    wide = cells.pivot_table(
+        index="learning_rate", columns="batch_size", values="validation_metric", dropna=False
+    ).sort_index(ascending=False)
+    text = wide.map(lambda share: "" if math.isnan(share) else f"{100 * share:.1f}")
+    sns.heatmap(
+        wide, ax=ax, cmap=ListedColormap(ordered_colors(64, margin=0.1)), annot=text, fmt="",
+        annot_kws={"size": 7.5}, cbar_kws={"label": label, "format": _as_percent, "pad": 0.02},
+        linewidths=0,
+    )  # fmt: skip
+    ax.grid(visible=False)
+    # seaborn's own choice of ink falls to a contrast of 2.3; this one keeps 4.5.
+    shades = np.asarray(ax.collections[0].get_facecolor())[wide.notna().to_numpy().ravel()]
+    for value, shade in zip(ax.texts, shades, strict=True):
+        value.set_color("#000000" if sns.utils.relative_luminance(shade) > 0.18 else "#ffffff")  # noqa: PLR2004
+    columns: list[int] = list(map(int, wide.columns))
+    rows: list[float] = list(map(float, wide.index))
+    for size, tried in _pairs(cells[cells["ok"] < cells["trials"]]):
+        corner = (columns.index(size), rows.index(tried))
+        ax.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", ec=GREY, lw=0))
+    for size, tried in _pairs(selected):
+        inner = (columns.index(size) + 0.04, rows.index(tried) + 0.04)
+        for color, width in (("#ffffff", 3.2), ("#000000", 1.6)):
+            ax.add_patch(Rectangle(inner, 0.92, 0.92, fill=False, ec=color, lw=width))
+    ax.set_yticks(np.arange(len(rows)) + 0.5, [rate(value) for value in rows], rotation=0)
+    ax.set_xticks(np.arange(len(columns)) + 0.5, [str(size) for size in columns], rotation=0)
+    ax.tick_params(length=0)
+    ax.set(xlabel=BATCH_SIZE, ylabel="Learning rate")
+    return ax
+
+
+def learning_curves(ax: Axes, curves: pd.DataFrame, *, label: str) -> Axes:
+    """Draw the mean validation curve of each batch size at its tuned rate, against epochs.
+
+    Args:
+        ax: Where to draw.
+        curves: Columns `reports.analysis.MEAN_CURVE_COLUMNS`.
+        label: Of the y axis.
+    """
+    seen = curves[curves["epochs"] > 0].assign(batch_size=curves["batch_size"].astype("str"))
+    names = list(dict.fromkeys(seen["batch_size"]))
+    colors = dict(zip(names, ordered_colors(len(names)), strict=True))
+    dashes = {name: _DASHES[place % len(_DASHES)] for place, name in enumerate(names)}
+    sns.lineplot(
+        seen, x="epochs", y="validation_metric", hue="batch_size", style="batch_size",
+        palette=colors, dashes=dashes, ax=ax, errorbar=None, estimator=None, linewidth=1.6,
+    )  # fmt: skip
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda epochs, _: rate(epochs)))
+    ax.set_xlabel("Epochs (passes over the training part)")
+    ax.legend(title="Batch size", loc="upper left", bbox_to_anchor=(1, 1.03), handlelength=2.4)
+    return _percent_axis(ax, label)
+
+
+def seconds_per_update(ax: Axes, timing: pd.DataFrame) -> Axes:
+    """Draw seconds per update against batch size for each engine: median and quartiles.
+
+    Args:
+        ax: Where to draw.
+        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+    """
+    looks = {
+        TENSOR: ("tensor operations", BLUE, "o", "-"),
+        PER_ITEM: ("one item at a time", ORANGE, "s", "--"),
+    }
+    for engine, rows in timing.groupby("engine", sort=False):
+        name, color, marker, line = looks[str(engine)]
+        middle = rows["seconds_per_update"]
+        ax.errorbar(
+            rows["batch_size"], middle,
+            [middle - rows["lower_quartile"], rows["upper_quartile"] - middle],
+            color=color, marker=marker, ls=line, ms=5, lw=1.6, capsize=3, label=name,
+        )  # fmt: skip
+    ax.legend(loc="upper left")
+    return _seconds_axis(_batch_size_axis(ax, timing["batch_size"]), "Time per update")
+
+
+def seconds_to_train(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Draw the time to train the budget against batch size.
+
+    Args:
+        ax: Where to draw.
+        table: Columns `reports.analysis.BATCH_SIZE_COLUMNS`; rows with a time.
+    """
+    sns.lineplot(
+        table, x="batch_size", y="seconds_to_train", ax=ax, color=BLUE, marker="o", markersize=7,
+        markeredgecolor="none", errorbar=None, estimator=None,
+    )  # fmt: skip
+    return _seconds_axis(_batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
+
+
+def tensor_speedup(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Draw how many times faster tensor operations are, with the range over the timing rounds.
+
+    Args:
+        ax: Where to draw.
+        table: Columns `reports.timing.SPEEDUP_COLUMNS`.
+    """
+    ratio = table["speedup"]
+    # The ratio of medians needn't lie within the ratios of the rounds.
+    below = (ratio - table["speedup_low"]).clip(lower=0)
+    above = (table["speedup_high"] - ratio).clip(lower=0)
+    ax.errorbar(
+        table["batch_size"], ratio, [below, above], color=BLUE, marker="o", lw=1.6, capsize=3
+    )
+    ax.axhline(1, color=INK, lw=1, ls=":")
+    ax.annotate(
+        "as fast as single items", (1, 1), (0, 3), xycoords=("axes fraction", "data"),
+        textcoords="offset points", ha="right", va="bottom", size=8,
+    )  # fmt: skip
+    ax.set_yscale("log", base=2)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{rate(value)}{TIMES}"))
+    ax.set_ylabel("Tensor operations over single items")
+    return _batch_size_axis(ax, table["batch_size"])
+
+
+def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
+    """Draw accuracy against the time to train; the Pareto set is ringed.
+
+    Args:
+        ax: Where to draw.
+        table: Columns `reports.analysis.BATCH_SIZE_COLUMNS`; rows with metric and time.
+        label: Of the y axis.
+    """
+    colors = dict(zip(table["batch_size"], ordered_colors(len(table)), strict=True))
+    sns.scatterplot(
+        table, x="seconds_to_train", y="metric", hue="batch_size", palette=colors, ax=ax, s=45,
+        legend=False, edgecolor="none", zorder=3,
+    )  # fmt: skip
+    ringed = table[table["pareto"]]
+    ax.plot(
+        ringed["seconds_to_train"], ringed["metric"], "o", ms=12, mfc="none", mec=ORANGE, mew=1.6,
+        label="none both faster and more accurate",
+    )  # fmt: skip
+    # Neighbours are often close: their labels go to different sides.
+    labels = zip(table["batch_size"], table["seconds_to_train"], table["metric"], strict=True)
+    for place, (size, duration, metric) in enumerate(labels):
+        ax.annotate(
+            str(size), (duration, metric), (0, 15 * (-1) ** place),
+            textcoords="offset points", ha="center", va="center", size=8,
+        )  # fmt: skip
+    ax.set_xscale("log", base=10)
+    ax.margins(y=0.15)
+    _seconds_ticks(ax.xaxis)
+    ax.set_xlabel("Time to train the budget")
+    ax.legend(loc="best")
+    return _percent_axis(ax, label)
+
+
+def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str) -> Axes:
+    """Draw every trial at the tuned rates as a dot; a line joins the trials of one seed.
+
+    Args:
+        ax: Where to draw.
+        seeds: Columns `reports.analysis.SEED_COLUMNS`.
+        label: Of the y axis.
+    """
+    sns.lineplot(
+        seeds, x="batch_size", y="metric", units="seed", estimator=None, errorbar=None, ax=ax,
+        color=GREY, linewidth=0.8, zorder=2,
+    )  # fmt: skip
+    ax.plot(seeds["batch_size"], seeds["metric"], "o", color=BLUE, ms=4.5, alpha=0.8, zorder=3)
+    return _percent_axis(_batch_size_axis(ax, seeds["batch_size"]), label)
+
+
+def _pairs(table: pd.DataFrame) -> Iterator[tuple[int, float]]:
+    return zip(table["batch_size"], table["learning_rate"], strict=True)
+
+
+def _batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> Axes:
+    real = sorted(set(batch_sizes))
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_locator(FixedLocator(real))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
+    ax.set_xlabel(BATCH_SIZE)
+    return ax
+
+
+def _percent_axis(ax: Axes, label: str) -> Axes:
+    ax.yaxis.set_major_formatter(FuncFormatter(_as_percent))
+    ax.set_ylabel(label)
+    return ax
+
+
+def _seconds_axis(ax: Axes, label: str) -> Axes:
+    ax.set_yscale("log", base=10)
+    _seconds_ticks(ax.yaxis)
+    ax.set_ylabel(label)
+    return ax
+
+
+def _seconds_ticks(axis: Axis) -> None:
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(_short_seconds))
+
+
+def _short_seconds(duration: float, _position: int | None = None) -> str:
+    return seconds(duration, digits=1)
+
+
+def _as_percent(share: float, _position: int | None = None) -> str:
+    return f"{100 * share:g}%"

@@ -1,0 +1,171 @@
+"""How numbers and foreign text are written; the only place where they are rounded."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+MISSING = "none"
+"""Stands for a number that isn't there."""
+TIMES = "\N{MULTIPLICATION SIGN}"
+"""Between factors, and after a ratio."""
+
+_BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage.
+
+    Example:
+        >>> percent(0.97216), percent(math.nan)
+        ('97.22%', 'none')
+    """
+    return MISSING if math.isnan(share) else f"{100 * share:.2f}%"
+
+
+def points(difference: float) -> str:
+    """Return a difference of shares in percentage points, without its sign.
+
+    Example:
+        >>> points(-0.0056), points(0.01)
+        ('0.56 points', '1.00 points')
+    """
+    return f"{abs(100 * difference):.2f} points"
+
+
+def span(low: float, high: float) -> str:
+    """Return the ends of an interval of shares.
+
+    Example:
+        >>> span(0.9701, 0.9789)
+        '97.01% to 97.89%'
+    """
+    return MISSING if math.isnan(low) else f"{percent(low)} to {percent(high)}"
+
+
+def seconds(duration: float, digits: int = 3) -> str:
+    r"""Return a duration with a unit that fits; a space that doesn't break stands between.
+
+    Args:
+        duration: In seconds.
+        digits: Significant ones, below a minute.
+
+    Example:
+        >>> [seconds(s).replace("\xa0", " ") for s in (0.0000214, 1.5, 200, math.nan)]
+        ['21.4 µs', '1.50 s', '3 min 20 s', 'none']
+    """
+    if math.isnan(duration):
+        return MISSING
+    if duration >= 60:  # noqa: PLR2004
+        minutes, rest = divmod(round(duration), 60)
+        return f"{minutes:,}\xa0min {rest}\xa0s"
+    factor, unit = next(
+        ((f, u) for limit, f, u in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")) if duration < limit),
+        (1.0, "s"),
+    )
+    return f"{significant(duration * factor, digits)}\xa0{unit}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Return a positive number with that many significant digits, never in powers of ten.
+
+    Example:
+        >>> significant(0.9), significant(12.34), significant(1234.5), significant(0)
+        ('0.900', '12.3', '1,234', '0.00')
+    """
+    exponent = math.floor(math.log10(value)) if value > 0 else 0
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
+
+
+def times(ratio: float) -> str:
+    r"""Return a ratio.
+
+    Example:
+        >>> times(55.21) == "55.2\N{MULTIPLICATION SIGN}", times(math.nan)
+        (True, 'none')
+    """
+    return MISSING if math.isnan(ratio) else f"{significant(ratio)}{TIMES}"
+
+
+def count(number: float) -> str:
+    """Return a whole number with thousands separated.
+
+    Example:
+        >>> count(28740), count(math.nan)
+        ('28,740', 'none')
+    """
+    return MISSING if math.isnan(number) else f"{number:,.0f}"
+
+
+def rate(value: float) -> str:
+    """Return a learning rate as short as it can be told.
+
+    Example:
+        >>> rate(0.3), rate(30.0), rate(math.nan)
+        ('0.3', '30', 'none')
+    """
+    return MISSING if math.isnan(value) else f"{value:g}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Example:
+        >>> plural(1, "seed"), plural(1200, "trial")
+        ('1 seed', '1,200 trials')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def sizes(batch_sizes: Sequence[int]) -> str:
+    """Return batch sizes to be read after the word "batch".
+
+    Example:
+        >>> sizes([8]), sizes([8, 1024])
+        ('size 8', 'sizes 8 and 1024')
+    """
+    return f"{'size' if len(batch_sizes) == 1 else 'sizes'} {listing(batch_sizes)}"
+
+
+def listing(items: Sequence[object], most: int = 12) -> str:
+    """Return items as an enumeration; long ones end with how many more there are.
+
+    Example:
+        >>> listing([8]), listing([8, 16, 32]), listing(range(9), most=3)
+        ('8', '8, 16 and 32', '0, 1, 2 and 6 more')
+    """
+    shown = [str(item) for item in items[:most]]
+    if len(items) > most:
+        shown.append(f"{len(items) - most} more")
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+def visible(text: str, most: int = 200) -> str:
+    r"""Return foreign text on one line: control characters escaped, long text cut.
+
+    Example:
+        >>> visible("a\nb\x00"), visible("abc", most=2)
+        ('a\\x0ab\\x00', 'ab…')
+    """
+    cut = text if len(text) <= most else f"{text[:most]}…"
+    if cut.isprintable():
+        return cut
+    return "".join(_escaped(character) for character in cut)
+
+
+def visible_lines(text: str) -> str:
+    r"""Return foreign text with its line breaks, other control characters escaped.
+
+    Example:
+        >>> visible_lines("a = 1\r\nb = 2")
+        'a = 1\nb = 2'
+    """
+    return "\n".join(visible(line, most=10_000) for line in text.splitlines())
+
+
+def _escaped(character: str) -> str:
+    harmless = unicodedata.category(character) not in {"Cc", "Cs"}
+    if harmless and character not in _BIDI_CONTROLS:
+        return character
+    return f"\\x{ord(character):02x}"

@@ -1,0 +1,146 @@
+"""The tables of the page: what stands in each cell, and what it is sorted by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reports.analysis import Analysis
+from reports.formats import count, percent, rate, seconds, significant, span, times
+
+Row = Mapping[Any, Any]
+"""One row of a frame."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes:
+        text: What is read.
+        key: What rows are sorted by: a number, or text; empty for what isn't there.
+        strong: Whether it stands out.
+    """
+
+    text: str
+    key: str
+    strong: bool = False
+
+
+Maker = Callable[[Row], Cell]
+"""Makes the cell of one column."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sortable table; the first cell of each row is its header.
+
+    Attributes:
+        name: Its identifier in the page.
+        heading: What it lists.
+        note: How to read it.
+        headers: Of the columns.
+        rows: As many cells each as there are headers.
+    """
+
+    name: str
+    heading: str
+    note: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def page_tables(analysis: Analysis) -> list[Table]:
+    """Return the tables of the page that have rows.
+
+    Args:
+        analysis: The numbers.
+    """
+    made = (_batch_sizes(analysis), _cells(analysis), _timing(analysis))
+    return [table for table in made if table.rows]
+
+
+def _batch_sizes(analysis: Analysis) -> Table:
+    columns: dict[str, Maker] = {
+        "Batch size": lambda row: _cell(row["batch_size"], str, strong=row["tied"]),
+        "Learning rate": _tuned_rate,
+        "Validation": lambda row: _cell(row["validation_metric"], percent),
+        analysis.part.capitalize(): lambda row: _cell(row["metric"], percent),
+        "95% interval": _interval,
+        "Seeds": lambda row: _cell(row["seeds"], count),
+        "Updates": lambda row: _cell(row["updates"], count),
+        "Per update": lambda row: _cell(row["seconds_per_update"], seconds),
+        "To train": lambda row: _cell(row["seconds_to_train"], seconds),
+        "Tensor speed-up": lambda row: _cell(row["speedup"], times),
+    }
+    note = (
+        "Every batch size at its tuned learning rate. In bold: not told from the best. "
+        "(edge): no smaller, or no larger, rate was tried."
+    )
+    return _table("batch-sizes", "Batch sizes", note, columns, analysis.batch_sizes)
+
+
+def _cells(analysis: Analysis) -> Table:
+    tuned = analysis.batch_sizes.set_index("batch_size")["learning_rate"]
+    cells = analysis.cells.assign(
+        tuned=analysis.cells["learning_rate"] == analysis.cells["batch_size"].map(tuned)
+    )
+    columns: dict[str, Maker] = {
+        "Batch size": lambda row: _cell(row["batch_size"], str),
+        "Learning rate": lambda row: _cell(row["learning_rate"], rate, strong=row["tuned"]),
+        "Validation": lambda row: _cell(row["validation_metric"], percent),
+        "Validation loss": lambda row: _cell(row["validation_loss"], significant),
+        "Seeds ok": lambda row: Cell(f"{row['ok']} of {row['trials']}", str(row["ok"])),
+        "Diverged": lambda row: _cell(row["diverged"], count),
+        "Failed": lambda row: _cell(row["failed"], count),
+    }
+    note = (
+        "Every learning rate at every batch size, explore stage: means over the seeds with a "
+        "result. In bold: the rate selected."
+    )
+    return _table("cells", "Learning rates and batch sizes", note, columns, cells)
+
+
+def _timing(analysis: Analysis) -> Table:
+    columns: dict[str, Maker] = {
+        "Engine": lambda row: Cell(row["engine"], row["engine"]),
+        "Batch size": lambda row: _cell(row["batch_size"], str),
+        "Per update": lambda row: _cell(row["seconds_per_update"], seconds),
+        "First quartile": lambda row: _cell(row["lower_quartile"], seconds),
+        "Third quartile": lambda row: _cell(row["upper_quartile"], seconds),
+        "Rounds": lambda row: _cell(row["rounds"], count),
+        "Processor share": _share,
+    }
+    note = "The timing pass: median and quartiles over its rounds, serial, one BLAS thread."
+    return _table("timing", "Timing", note, columns, analysis.timing)
+
+
+def _tuned_rate(row: Row) -> Cell:
+    cell = _cell(row["learning_rate"], rate)
+    return Cell(f"{cell.text} (edge)", cell.key) if row["at_edge"] else cell
+
+
+def _interval(row: Row) -> Cell:
+    return _cell(row["metric_low"], lambda low: span(low, row["metric_high"]))
+
+
+def _share(row: Row) -> Cell:
+    cell = _cell(row["cpu_share"], percent)
+    return Cell(f"{cell.text} (contended)", cell.key) if row["contended"] else cell
+
+
+def _cell(value: float, written: Callable[[float], str], *, strong: bool = False) -> Cell:
+    """Cell of a number; of a missing one "none", which sorts last."""
+    if pd.isna(value):
+        return Cell("none", "")
+    return Cell(written(value), repr(float(value)), strong)
+
+
+def _table(
+    name: str, heading: str, note: str, columns: Mapping[str, Maker], frame: pd.DataFrame
+) -> Table:
+    rows = tuple(tuple(make(row) for make in columns.values()) for row in frame.to_dict("records"))
+    return Table(name, heading, note, tuple(columns), rows)

@@ -1,0 +1,111 @@
+"""The best learning rate for each batch size, chosen on the validation part.
+
+The statistical unit is the seed: a cell is one configuration with all its seeds, and a cell's value
+is the mean over them. Test metrics play no part here.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports.results import EXPLORE, Column, as_table
+
+SETTING = ["dataset", "architecture", "optimizer"]
+"""What, beside batch size and learning rate, makes a configuration."""
+
+CELL_COLUMNS = (
+    Column("dataset", "str", "", "Name of the dataset."),
+    Column("architecture", "str", "", "Layer widths, inputs first, without the bias units."),
+    Column("optimizer", "str", "", "Update rule."),
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("learning_rate", "float64", "", "Factor of the gradient in an update."),
+    Column("trials", "int64", "trials", "Explore trials that have run; one for each seed."),
+    Column("ok", "int64", "trials", "Trials with a result."),
+    Column("diverged", "int64", "trials", "Trials that diverged."),
+    Column("failed", "int64", "trials", "Trials without a result for another reason."),
+    Column("validation_metric", "float64", "", "Mean validation metric of the trials with one."),
+    Column("validation_loss", "float64", "per example", "Mean validation loss, likewise."),
+    Column("eligible", "bool", "", "Whether the rate may be selected: a result for every seed."),
+)
+
+SELECTION_COLUMNS = (
+    *CELL_COLUMNS[:5],
+    Column("validation_metric", "float64", "", "Mean validation metric at the selected rate."),
+    Column("validation_loss", "float64", "per example", "Mean validation loss, likewise."),
+    Column("seeds", "int64", "seeds", "Explore seeds behind the means."),
+    Column("at_edge", "bool", "", "Whether no smaller, or no larger, rate was tried."),
+    Column("eligible_rates", "int64", "rates", "Rates with a result for every seed."),
+    Column("ineligible_rates", "int64", "rates", "Rates with a diverged, failed or missing seed."),
+)
+
+_GROUP = [*SETTING, "batch_size"]
+
+
+def summarise_cells(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each configuration of the explore stage.
+
+    Args:
+        trials: Columns `reports.results.TRIAL_COLUMNS`; other stages are ignored.
+
+    Returns:
+        Columns `CELL_COLUMNS`, sorted by setting, batch size and learning rate. The means are over
+        the seeds with a result, unweighted. A cell is eligible if all its trials are ok and no
+        other cell of its batch size has more of them.
+    """
+    explore = trials[trials["stage"] == EXPLORE]
+    ok = explore["status"] == "ok"
+    cells = (
+        explore.assign(
+            ok=ok,
+            diverged=explore["status"] == "diverged",
+            validation_metric=explore["validation_metric"].where(ok),
+            validation_loss=explore["validation_loss"].where(ok),
+        )
+        .groupby([*_GROUP, "learning_rate"], as_index=False)
+        .agg(
+            trials=("ok", "size"),
+            ok=("ok", "sum"),
+            diverged=("diverged", "sum"),
+            validation_metric=("validation_metric", "mean"),
+            validation_loss=("validation_loss", "mean"),
+        )
+    )
+    cells["failed"] = cells["trials"] - cells["ok"] - cells["diverged"]
+    most = cells.groupby(_GROUP)["trials"].transform("max")
+    cells["eligible"] = cells["ok"] == most
+    return as_table(cells, CELL_COLUMNS)
+
+
+def select_rates(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the best learning rate for each batch size of each setting.
+
+    Best is the highest mean validation metric over the explore seeds; then the lower mean
+    validation loss, then the smaller rate. A rate with a diverged, failed or missing seed is not
+    eligible: the mean over the survivors would flatter it.
+
+    Args:
+        trials: Columns `reports.results.TRIAL_COLUMNS`; only the explore stage is read.
+
+    Returns:
+        Columns `SELECTION_COLUMNS`, sorted by setting and batch size. A batch size without an
+        eligible rate has no row: nothing can be selected there.
+    """
+    cells = summarise_cells(trials)
+    grid = cells.groupby(_GROUP, as_index=False).agg(
+        smallest=("learning_rate", "min"),
+        largest=("learning_rate", "max"),
+        rates=("eligible", "size"),
+        eligible_rates=("eligible", "sum"),
+    )
+    best = _best_first(cells[cells["eligible"]]).drop_duplicates(_GROUP)
+    chosen = best.drop(columns="eligible").merge(grid, on=_GROUP)
+    rate = chosen["learning_rate"]
+    chosen["at_edge"] = (rate == chosen["smallest"]) | (rate == chosen["largest"])
+    chosen["ineligible_rates"] = chosen["rates"] - chosen["eligible_rates"]
+    return as_table(chosen.rename(columns={"ok": "seeds"}), SELECTION_COLUMNS)
+
+
+def _best_first(cells: pd.DataFrame) -> pd.DataFrame:
+    order = {"validation_metric": False, "validation_loss": True, "learning_rate": True}
+    ascending = [True] * len(_GROUP) + list(order.values())
+    return cells.sort_values([*_GROUP, *order], ascending=ascending)

@@ -1,0 +1,94 @@
+"""Seconds per update, from the timing pass alone, and what tensor operations gain.
+
+The sweep's own clock is no measure: its trials run beside each other. The timing pass runs by
+itself, in interleaved rounds; medians over rounds are robust against a disturbed one.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports.results import Column, as_table
+
+TENSOR = "tensor"
+"""Engine that processes a batch by tensor operations."""
+PER_ITEM = "per-item"
+"""Engine that iterates over the items of a batch."""
+CONTENDED_BELOW = 0.9
+"""Share of the wall time on the processor below which a measurement had to share it."""
+
+TIMING_SUMMARY_COLUMNS = (
+    Column("engine", "str", "", "tensor: by tensor operations; per-item: one item at a time."),
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("rounds", "int64", "rounds", "Measurement rounds."),
+    Column("seconds_per_update", "float64", "s", "Median over rounds.", volatile=True),
+    Column("lower_quartile", "float64", "s", "First quartile over rounds.", volatile=True),
+    Column("upper_quartile", "float64", "s", "Third quartile over rounds.", volatile=True),
+    Column("cpu_share", "float64", "", "Processor time by wall time, all rounds.", volatile=True),
+    Column("contended", "bool", "", f"cpu_share below {CONTENDED_BELOW}.", volatile=True),
+)
+
+SPEEDUP_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("speedup", "float64", "", "Median per-item seconds by median tensor seconds.", True),
+    Column("speedup_low", "float64", "", "Smallest ratio within a round.", volatile=True),
+    Column("speedup_high", "float64", "", "Largest ratio within a round.", volatile=True),
+)
+
+
+def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
+    """Return seconds per update for each engine and batch size.
+
+    Args:
+        timing: Columns `reports.results.TIMING_COLUMNS`.
+
+    Returns:
+        Columns `TIMING_SUMMARY_COLUMNS`, tensor operations first, then by batch size.
+    """
+    seconds = timing.assign(seconds=timing["wall_seconds"] / timing["updates"])
+    groups = seconds.groupby(["engine", "batch_size"], as_index=False)
+    summary = groups.agg(
+        rounds=("round", "size"),
+        seconds_per_update=("seconds", "median"),
+        lower_quartile=("seconds", _lower_quartile),
+        upper_quartile=("seconds", _upper_quartile),
+        cpu=("cpu_seconds", "sum"),
+        wall=("wall_seconds", "sum"),
+    )
+    summary["cpu_share"] = summary["cpu"] / summary["wall"]
+    summary["contended"] = summary["cpu_share"] < CONTENDED_BELOW
+    ordered = summary.sort_values(["engine", "batch_size"], ascending=[False, True])
+    return as_table(ordered, TIMING_SUMMARY_COLUMNS)
+
+
+def speedups(timing: pd.DataFrame) -> pd.DataFrame:
+    """Return how many times faster tensor operations are than iterating over the items.
+
+    Args:
+        timing: Columns `reports.results.TIMING_COLUMNS`.
+
+    Returns:
+        Columns `SPEEDUP_COLUMNS`: the ratio of medians, and the range of the ratios within a round.
+        Batch sizes timed with one engine only are absent.
+    """
+    seconds = timing.assign(seconds=timing["wall_seconds"] / timing["updates"])
+    wide = seconds.pivot_table(index=["batch_size", "round"], columns="engine", values="seconds")
+    wide = wide.reindex(columns=[PER_ITEM, TENSOR]).dropna()
+    median = wide.groupby("batch_size").median()
+    ratio = (wide[PER_ITEM] / wide[TENSOR]).groupby("batch_size")
+    table = pd.DataFrame(
+        {
+            "speedup": median[PER_ITEM] / median[TENSOR],
+            "speedup_low": ratio.min(),
+            "speedup_high": ratio.max(),
+        }
+    )
+    return as_table(table.reset_index(), SPEEDUP_COLUMNS)
+
+
+def _lower_quartile(seconds: pd.Series[float]) -> float:
+    return float(seconds.quantile(0.25))
+
+
+def _upper_quartile(seconds: pd.Series[float]) -> float:
+    return float(seconds.quantile(0.75))

@@ -1,0 +1,221 @@
+"""Sentences computed from the numbers: what the study says, and what it can't say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.analysis import Analysis, extreme
+from reports.formats import (
+    count,
+    listing,
+    percent,
+    plural,
+    points,
+    rate,
+    seconds,
+    sizes,
+    span,
+    times,
+)
+from reports.intervals import MAX_SEEDS, BestComparison
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One thing the report says.
+
+    Attributes:
+        kind: What it is about: a word for programs, never shown.
+        text: The sentences.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One number to see at a glance.
+
+    Attributes:
+        label: What the number is.
+        value: The number, with its unit.
+        note: What to know about it.
+    """
+
+    label: str
+    value: str
+    note: str
+
+
+def verdict(analysis: Analysis) -> list[Statement]:
+    """Return the answer, most important first.
+
+    Args:
+        analysis: The numbers.
+    """
+    texts = {
+        "recommendation": _recommendation(analysis),
+        "accuracy": _accuracy(analysis),
+        "time": _time(analysis),
+        "tensor": _tensor(analysis),
+        "budget": _budget(analysis),
+        "outcomes": _outcomes(analysis),
+    }
+    return [Statement(kind, text) for kind, text in texts.items() if text]
+
+
+def cards(analysis: Analysis) -> list[Card]:
+    """Return the numbers to see at a glance; those that aren't known are left out.
+
+    Args:
+        analysis: The numbers.
+    """
+    found = []
+    if analysis.recommended is not None:
+        row = analysis.row(analysis.recommended)
+        note = f"fastest of those not told from the best: {seconds(row['seconds_to_train'])}"
+        found.append(Card("Batch size to use", str(row["batch_size"]), note))
+    if analysis.comparison is not None:
+        row = analysis.row(analysis.comparison.best)
+        note = f"batch size {row['batch_size']}, learning rate {rate(row['learning_rate'])}"
+        found.append(Card(f"Best {analysis.metric}", percent(row["metric"]), note))
+    if not analysis.timed.empty:
+        row = extreme(analysis.timed, "seconds_to_train", largest=False)
+        note = f"batch size {row['batch_size']}, {_epochs(analysis)}"
+        found.append(Card("Shortest training", seconds(row["seconds_to_train"]), note))
+    faster = analysis.batch_sizes.dropna(subset="speedup")
+    if not faster.empty:
+        row = extreme(faster, "speedup", largest=True)
+        note = f"over single items, at batch size {row['batch_size']}"
+        found.append(Card("Tensor speed-up", times(row["speedup"]), note))
+    return found
+
+
+def _recommendation(analysis: Analysis) -> str:
+    comparison = analysis.comparison
+    if comparison is None:
+        return _nothing_to_rank(analysis)
+    best, tied = comparison.best, comparison.tied
+    if comparison.runner_up is None:
+        return f"Only batch size {best} has results; there is nothing to compare it with."
+    if not comparison.tested:
+        return "With one seed nothing can be told apart: every difference below may be chance."
+    if analysis.recommended is None:
+        return (
+            f"The {analysis.metric} of batch {sizes(tied)} can't be told from the best. Which of "
+            "them trains fastest isn't known: the timing pass has not run."
+        )
+    row = analysis.row(analysis.recommended)
+    time = f"{seconds(row['seconds_to_train'])} for {_epochs(analysis)}"
+    if len(tied) == 1:
+        return (
+            f"Batch size {best} is more accurate than every other one tried; it trains in {time}."
+        )
+    below = points(analysis.row(best)["metric"] - row["metric"])
+    return (
+        f"Among the {len(tied)} batch sizes whose {analysis.metric} can't be told from the best "
+        f"({listing(tied)}), {analysis.recommended} trains fastest: {time}, at "
+        f"{percent(row['metric'])}, {below} below the highest mean."
+    )
+
+
+def _nothing_to_rank(analysis: Analysis) -> str:
+    counts = analysis.counts
+    if counts.run == 0:
+        return "No trial has run yet, so nothing can be said."
+    if counts.ok == 0:
+        return f"None of the {plural(counts.run, 'trial')} has a result, so nothing can be said."
+    return "No batch size has a learning rate with a result for every seed, so none can be ranked."
+
+
+def _accuracy(analysis: Analysis) -> str:
+    comparison = analysis.comparison
+    if comparison is None:
+        return ""
+    row = analysis.row(comparison.best)
+    seeds = int(row["seeds"])
+    interval = f"; 95% t interval {span(row['metric_low'], row['metric_high'])}"
+    statistic = f"mean of {plural(seeds, 'seed')}{interval if row.notna()['metric_low'] else ''}"
+    ranked = len(analysis.ranked)
+    of_all = f"highest mean {analysis.metric} of the {ranked} batch sizes with results"
+    return (
+        f"The {of_all if ranked > 1 else f'mean {analysis.metric}'} is {percent(row['metric'])} "
+        f"({statistic}), at batch size {comparison.best} and learning "
+        f"rate {rate(row['learning_rate'])}. {_separation(comparison)}"
+    ).strip()
+
+
+def _separation(comparison: BestComparison) -> str:
+    runner_up = comparison.runner_up
+    if runner_up is None or not comparison.tested:
+        return ""
+    lower = points(comparison.gap)
+    same = lower == points(0)
+    below = f"batch size {runner_up}, {'whose mean is the same' if same else f'{lower} lower'}"
+    if runner_up not in comparison.tied:
+        return f"The next best is {below}; paired tests over the seeds tell the two apart."
+    if comparison.more_seeds is None:
+        return f"The data don't separate it from {below}, and {MAX_SEEDS:,} seeds might not either."
+    more = plural(comparison.more_seeds, "more seed")
+    return (
+        f"The data don't separate it from {below}; about {more} would, if the difference is real."
+    )
+
+
+def _time(analysis: Analysis) -> str:
+    timed = analysis.timed
+    if len(timed) < 2:  # noqa: PLR2004
+        return ""
+    fast = extreme(timed, "seconds_to_train", largest=False)
+    slow = extreme(timed, "seconds_to_train", largest=True)
+    return (
+        f"Training for {_epochs(analysis)} takes from {seconds(fast['seconds_to_train'])} at batch "
+        f"size {fast['batch_size']} to {seconds(slow['seconds_to_train'])} at batch size "
+        f"{slow['batch_size']}: updates multiplied by the median seconds of an update, "
+        "timed alone on one thread."
+    )
+
+
+def _tensor(analysis: Analysis) -> str:
+    table = analysis.batch_sizes.dropna(subset="speedup")
+    if table.empty:
+        return ""
+    low = extreme(table, "speedup", largest=False)
+    high = extreme(table, "speedup", largest=True)
+    undecided = table.loc[~(table["speedup_low"] > 1), "batch_size"].tolist()
+    where = (
+        f"not faster in every timing round at batch {sizes(undecided)}"
+        if undecided
+        else "faster in every timing round"
+    )
+    ends = (low,) if len(table) == 1 else (low, high)
+    ratios = " to ".join(f"{times(e['speedup'])} (batch size {e['batch_size']})" for e in ends)
+    return f"By tensor operations an update is {ratios} as fast as one item at a time; {where}."
+
+
+def _budget(analysis: Analysis) -> str:
+    table = analysis.batch_sizes.dropna(subset="updates")
+    if len(table) < 2:  # noqa: PLR2004
+        return ""
+    small, large = table.iloc[0], table.iloc[-1]
+    return (
+        f"Every trial has the same budget, {_epochs(analysis)}: {count(small['updates'])} updates "
+        f"at batch size {small['batch_size']}, {count(large['updates'])} at batch size "
+        f"{large['batch_size']}. Equal epochs favour small batch sizes; equal updates would "
+        "favour large ones."
+    )
+
+
+def _outcomes(analysis: Analysis) -> str:
+    counts = analysis.counts
+    if counts.run == counts.ok:
+        return ""
+    return (
+        f"Of {plural(counts.run, 'trial')}, {counts.diverged:,} diverged and {counts.failed:,} "
+        "failed; a learning rate with such a seed is never selected."
+    )
+
+
+def _epochs(analysis: Analysis) -> str:
+    return plural(analysis.description.epochs, "epoch")

@@ -1,0 +1,151 @@
+"""The `bpsweep` command. Imports happen where they are needed: help is shown at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sweeps.errors import UserError
+
+DONE, SOME_FAILED, BUG, INTERRUPTED = 0, 1, 70, 130
+
+_EPILOG = """\
+Start with `bpsweep run digits --out digits-study`, then open digits-study/report.html.
+Exit codes: 0 done, 1 some trials failed, 2 usage or specification, 3 dataset, 4 store,
+5 owned by another run, 6 resources, 7 environment, 70 a bug, 130 interrupted.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        arguments: The command line without the command; `sys.argv` if not given.
+    """
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except UserError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(
+            "interrupted: every trial that had ended is kept; run again to go on.", file=sys.stderr
+        )
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left; there is nobody to tell.
+        sys.stdout = None
+        return DONE
+    except Exception:  # noqa: BLE001 - the last resort
+        return _bug(traceback.format_exc())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bpsweep",
+        description="Which batch size, for my data? Sweeps of vectorized backpropagation.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = _command(commands, _run, "run", "run what is missing of a study and write its report")
+    _target(run)
+    run.add_argument(
+        "--out", type=Path, metavar="DIR", help="the study's folder (default: its name)"
+    )
+    run.add_argument(
+        "--jobs", type=int, default=-1, metavar="N", help="worker processes (default: all cores)"
+    )
+
+    report = _command(commands, _report, "report", "write the report of a study again")
+    _folder(report)
+    status = _command(commands, _status, "status", "tell what has run and what is missing")
+    _folder(status)
+    validate = _command(commands, _validate, "validate", "check a specification without running it")
+    _target(validate)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    function: Callable[[argparse.Namespace], int],
+    name: str,
+    text: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.set_defaults(command=function)
+    return command
+
+
+def _target(command: argparse.ArgumentParser) -> None:
+    command.add_argument("study", help="a study that ships, such as digits, or a TOML file")
+
+
+def _folder(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path, help="the study's folder")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from reports import build_report
+    from sweeps.study import Study
+
+    study = Study.from_target(options.study)
+    folder = options.out or Path(study.specification.name)
+    results = study.run(folder, n_jobs=options.jobs)
+    print(build_report(results, folder))
+    failed = int((results.trials["status"] == "error").sum())
+    if failed:
+        print(f"{failed} trials failed; run again to try them once more.", file=sys.stderr)
+    return SOME_FAILED if failed else DONE
+
+
+def _report(options: argparse.Namespace) -> int:
+    from reports import build_report
+    from sweeps.study import results
+
+    print(build_report(results(options.folder), options.folder))
+    return DONE
+
+
+def _status(options: argparse.Namespace) -> int:
+    from sweeps.study import results
+
+    found = results(options.folder)
+    counts = found.trials[["stage", "status"]].value_counts(sort=False).reset_index()
+    planned = found.description.planned_trials
+    print(f"{found.description.name}: {len(found.trials)} of {planned} trials")
+    for stage, status, count in counts.itertuples(index=False):
+        print(f"  {stage}: {count} {status}")
+    print(f"  timing: {'measured' if len(found.timing) else 'missing'}")
+    return DONE
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from sweeps.study import Study
+
+    specification = Study.from_target(options.study).specification
+    sizes, rates = len(specification.batch_sizes), len(specification.learning_rates)
+    seeds, fresh = len(specification.seeds), len(specification.confirmation_seeds)
+    print(
+        f"{specification.name}: {sizes} batch sizes x {rates} learning rates x {seeds} seeds = "
+        f"{sizes * rates * seeds} trials, then {sizes} x {fresh} = {sizes * fresh} to confirm"
+    )
+    return DONE
+
+
+def _bug(trace: str) -> int:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="bpsweep-", suffix=".log", delete=False, encoding="utf-8"
+    ) as log:
+        log.write(trace)
+    last = trace.strip().splitlines()[-1]
+    print(f"internal error, a bug of bpsweep: {last} (details in {log.name})", file=sys.stderr)
+    return BUG

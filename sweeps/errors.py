@@ -1,0 +1,111 @@
+"""Mistakes and conditions a user can mend: a message and an exit code, never a traceback.
+
+Exit codes: 0 done (a diverged trial is a result), 1 some trials failed, 2 usage or specification,
+3 dataset, 4 store unusable, 5 owned by another run, 6 resources, 7 environment, 70 a bug,
+130 and 143 signals.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+_SHOWN_CHARACTERS = 80
+
+
+class UserError(Exception):
+    """Something the user can mend.
+
+    Attributes:
+        exit_code: What the command exits with.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+
+class UsageError(UserError):
+    """The command was called in a way it can't carry out."""
+
+
+class DataError(UserError):
+    """A dataset is unknown or unusable."""
+
+    exit_code = 3
+
+
+class StoreError(UserError):
+    """A study's folder or store can't be used."""
+
+    exit_code = 4
+
+
+class OwnedError(UserError):
+    """Another run is writing to the study's folder."""
+
+    exit_code = 5
+
+
+class ResourceError(UserError):
+    """The file system refused: no space, no permission."""
+
+    exit_code = 6
+
+
+class EnvironmentFailedError(UserError):
+    """Workers could not start or died."""
+
+    exit_code = 7
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake of a specification.
+
+    Attributes:
+        path: Where it is, such as `batch_sizes[3]`.
+        text: The value, what is allowed, and a suggestion if there is one.
+        about_data: Whether the dataset is at fault rather than the specification.
+    """
+
+    path: str
+    text: str
+    about_data: bool = False
+
+
+class SpecificationError(UserError):
+    """All mistakes of a specification.
+
+    Args:
+        source: The file or preset they are in.
+        problems: At least one.
+    """
+
+    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        lines = [f"{source}: {problem.path}: {problem.text}" for problem in self.problems]
+        super().__init__("\n".join(lines))
+        if all(problem.about_data for problem in self.problems):
+            self.exit_code = DataError.exit_code  # type: ignore[misc]
+
+
+def shown(value: object) -> str:
+    """Return a value as it is quoted in a message: cut, control characters escaped."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def did_you_mean(word: object, known: Collection[str]) -> str:
+    """Return a suggestion ready to be appended to a message, or nothing.
+
+    Args:
+        word: What was written.
+        known: What could have been meant.
+
+    Example:
+        >>> did_you_mean("batch_size", ["batch_sizes", "seeds"])
+        " Did you mean 'batch_sizes'?"
+    """
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,225 @@
+"""Synthetic studies: deterministic, shaped like the real ones, and as odd as a test needs them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.build import build_report
+from reports.results import (
+    CONFIRM,
+    CURVE_COLUMNS,
+    EXPLORE,
+    TIMING_COLUMNS,
+    TRIAL_COLUMNS,
+    Column,
+    StudyDescription,
+    StudyResults,
+    empty_table,
+)
+from reports.selection import select_rates
+
+DIGITS = StudyDescription(
+    name="digits",
+    title="Batch size on the digits dataset",
+    dataset="digits",
+    fingerprint="5f3c0d6a",
+    train_items=1077,
+    validation_items=360,
+    test_items=360,
+    features=64,
+    outputs=10,
+    hidden_layers=(32,),
+    activation="sigmoid",
+    loss="sum of squares",
+    reduction="mean",
+    optimizer="sgd",
+    metric="accuracy",
+    epochs=20,
+    batch_sizes=tuple(2**power for power in range(11)),
+    learning_rates=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    seeds=(0, 1, 2, 3, 4),
+    confirmation_seeds=(100, 101, 102, 103, 104),
+    planned_trials=385,
+    sweep_seconds=21.4,
+    jobs=2,
+    specification='name = "digits"\nbatch_sizes = [1, 2, 4]\n',
+    provenance={"python": "3.13.1", "numpy": "2.4.6", "processor": "a processor"},
+)
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What a synthetic study is to look like.
+
+    Attributes:
+        description: Its description; `planned_trials` is filled in.
+        diverges: Whether a trial of (batch size, learning rate, seed) diverges.
+        accuracy: Expected accuracy of (batch size, learning rate) after an epoch count.
+        noise: Standard deviation of a trial's accuracy.
+        rounds: Rounds of the timing pass; 0 leaves it out.
+        error: Status and error text of the last explore trial; empty for none.
+    """
+
+    description: StudyDescription = DIGITS
+    diverges: Callable[[int, float, int], bool] = lambda batch, rate, _seed: rate > 3 * batch**0.6
+    accuracy: Callable[[int, float, float], float] = lambda batch, rate, epochs: (
+        0.1 + 0.875 * (1 - np.exp(-((rate * 1077 * epochs / batch / 60) ** 0.5)))
+    )
+    noise: float = 0.004
+    rounds: int = 5
+    error: str = ""
+
+
+def small(**changes: object) -> StudyDescription:
+    """Return the digits study with three batch sizes and three rates, further changed."""
+    base = replace(DIGITS, batch_sizes=(8, 64, 512), learning_rates=(0.3, 1.0, 3.0))
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def make_results(sketch: Sketch | None = None) -> StudyResults:
+    """Return the tables that a study of this sketch would leave behind."""
+    sketch = sketch or Sketch()
+    plan = sketch.description
+    rows, curves = _stage(
+        sketch, EXPLORE, [(b, r) for b in plan.batch_sizes for r in plan.learning_rates]
+    )
+    selection = select_rates(table(rows, TRIAL_COLUMNS))
+    chosen = list(zip(selection["batch_size"], selection["learning_rate"], strict=True))
+    for more, into in zip(_stage(sketch, CONFIRM, chosen), (rows, curves), strict=True):
+        into.extend(more)
+    if sketch.error:
+        rows[0] |= {"status": "failed", "error": sketch.error}
+    return StudyResults(
+        replace(plan, planned_trials=len(rows)),
+        table(rows, TRIAL_COLUMNS),
+        table(curves, CURVE_COLUMNS),
+        table(_timing(sketch), TIMING_COLUMNS),
+    )
+
+
+def table(rows: Sequence[dict[str, object]], columns: tuple[Column, ...]) -> pd.DataFrame:
+    """Return rows as a table of these columns."""
+    dtypes = {column.name: column.dtype for column in columns}
+    return pd.DataFrame(list(rows), columns=list(dtypes)).astype(dtypes)
+
+
+def keep(results: StudyResults, trials: pd.Series) -> StudyResults:
+    """Return the results with these trials only: what an interrupted sweep leaves behind."""
+    kept = results.trials[trials].reset_index(drop=True)
+    curves = results.curves[results.curves["trial"].isin(kept["trial"])].reset_index(drop=True)
+    return replace(results, trials=kept, curves=curves)
+
+
+def without_timing(results: StudyResults) -> StudyResults:
+    """Return the results of a study whose timing pass has not run."""
+    return replace(results, timing=empty_table(TIMING_COLUMNS))
+
+
+def nothing_run(results: StudyResults) -> StudyResults:
+    """Return a study whose sweep has not begun."""
+    return replace(
+        without_timing(results),
+        trials=empty_table(TRIAL_COLUMNS),
+        curves=empty_table(CURVE_COLUMNS),
+    )
+
+
+@pytest.fixture(scope="session")
+def digits() -> StudyResults:
+    """The study as shipped: 11 batch sizes, 6 rates, 5 and 5 seeds."""
+    return make_results()
+
+
+@pytest.fixture(scope="session")
+def digits_report(digits: StudyResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its report."""
+    return build_report(digits, tmp_path_factory.mktemp("digits"))
+
+
+def _stage(
+    sketch: Sketch, stage: str, cells: Sequence[tuple[int, float]]
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    plan = sketch.description
+    seeds = plan.seeds if stage == EXPLORE else plan.confirmation_seeds
+    trials = [_trial(sketch, stage, b, rate, seed) for b, rate in cells for seed in seeds]
+    return [row for row, _ in trials], [point for _, curve in trials for point in curve]
+
+
+def _trial(
+    sketch: Sketch, stage: str, batch: int, rate: float, seed: int
+) -> tuple[dict[str, object], list[dict[str, object]]]:
+    plan = sketch.description
+    name = hashlib.sha256(f"{stage} {batch} {rate} {seed}".encode()).hexdigest()
+    rng = np.random.default_rng([int(name[:8], 16)])
+    per_epoch = -(-plan.train_items // batch)
+    diverged = sketch.diverges(batch, rate, seed)
+    epochs = [0.0, 0.25, 0.5, *range(1, plan.epochs + 1)]
+    seen = [] if diverged else epochs
+    curve = [_point(sketch, name, rng, batch=batch, rate=rate, epochs=e) for e in seen]
+    last = curve[-1] if curve else {}
+    confirmed = stage == CONFIRM and not diverged
+    return {
+        "trial": name,
+        "stage": stage,
+        "dataset": plan.dataset,
+        "architecture": "-".join(map(str, (plan.features, *plan.hidden_layers, plan.outputs))),
+        "optimizer": plan.optimizer,
+        "batch_size": batch,
+        "learning_rate": rate,
+        "seed": seed,
+        "status": "diverged" if diverged else "ok",
+        "diverged_at_update": 7 if diverged else None,
+        "updates": 7 if diverged else plan.epochs * per_epoch,
+        "examples": 7 * batch if diverged else plan.epochs * plan.train_items,
+        **{column: last.get(column) for column in ("train_loss", "train_metric")},
+        **{column: last.get(column) for column in ("validation_loss", "validation_metric")},
+        "test_loss": last.get("validation_loss") if confirmed else None,
+        "test_metric": _measured(last["validation_metric"], 0.002, rng) if confirmed else None,
+        "error": "",
+        "train_seconds": 0.05 + 1 / batch,
+    }, curve
+
+
+def _point(
+    sketch: Sketch, trial: str, rng: np.random.Generator, *, batch: int, rate: float, epochs: float
+) -> dict[str, object]:
+    plan = sketch.description
+    accuracy = _measured(sketch.accuracy(batch, rate, epochs), sketch.noise, rng)
+    examples = round(epochs * plan.train_items)
+    return {
+        "trial": trial,
+        "examples": examples,
+        "updates": -(-examples // batch),
+        "train_loss": 1 - accuracy,
+        "train_metric": accuracy,
+        "validation_loss": 1.02 - accuracy,
+        "validation_metric": accuracy,
+    }
+
+
+def _measured(expected: object, noise: float, rng: np.random.Generator) -> float:
+    return float(np.round(np.clip(float(str(expected)) + noise * rng.normal(), 0, 1) * 360) / 360)
+
+
+def _timing(sketch: Sketch) -> list[dict[str, object]]:
+    rng = np.random.default_rng(1)
+    return [
+        {
+            "engine": engine,
+            "batch_size": batch,
+            "round": number,
+            "updates": 50,
+            "wall_seconds": (seconds := 50 * (fixed + item * batch) * rng.uniform(1, 1.1)),
+            "cpu_seconds": 0.99 * seconds,
+        }
+        for engine, fixed, item in (("tensor", 4e-5, 6e-7), ("per-item", 6e-6, 4e-5))
+        for batch in sketch.description.batch_sizes
+        for number in range(sketch.rounds)
+    ]

@@ -1,0 +1,152 @@
+"""One record of all numbers: what is shown, of which part, and what is ranked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.analysis import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS, SEED_COLUMNS, analyse
+from reports.intervals import t_interval
+from reports.results import CONFIRM, EXPLORE, Column, StudyResults
+from reports.selection import select_rates
+from tests.reports.conftest import (
+    Sketch,
+    keep,
+    make_results,
+    nothing_run,
+    small,
+    without_timing,
+)
+
+
+def with_trials(results: StudyResults, rows: pd.Series, **values: object) -> StudyResults:
+    """Return the results with some columns of these trials changed."""
+    trials = results.trials.copy()
+    for column, value in values.items():
+        trials.loc[rows, column] = value
+    return replace(results, trials=trials)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "columns"),
+    [
+        ("batch_sizes", BATCH_SIZE_COLUMNS),
+        ("seeds", SEED_COLUMNS),
+        ("mean_curves", MEAN_CURVE_COLUMNS),
+    ],
+)
+def test_every_table_has_the_columns_it_documents(
+    digits: StudyResults, attribute: str, columns: tuple[Column, ...]
+) -> None:
+    for results in (digits, nothing_run(digits), without_timing(digits)):
+        found = getattr(analyse(results), attribute).dtypes.astype("str").to_dict()
+        assert found == {column.name: column.dtype for column in columns}
+
+
+def test_the_metric_shown_is_the_test_metric_of_the_confirm_stage(digits: StudyResults) -> None:
+    analysis = analyse(digits)
+    rate = select_rates(digits.trials).set_index("batch_size").loc[8, "learning_rate"]
+    trials = digits.trials.query(
+        "stage == @CONFIRM and batch_size == 8 and learning_rate == @rate",
+        local_dict={"CONFIRM": CONFIRM, "rate": rate},
+    )
+    interval = t_interval(trials["test_metric"].tolist())
+    row = analysis.row(8)
+    assert analysis.part == "test"
+    assert row["metric"] == pytest.approx(interval.mean)
+    assert row["metric_low"] == pytest.approx(interval.low)
+    assert row["metric_high"] == pytest.approx(interval.high)
+
+
+def test_without_a_confirm_stage_the_validation_part_is_shown(digits: StudyResults) -> None:
+    analysis = analyse(keep(digits, digits.trials["stage"] == EXPLORE))
+    assert analysis.part == "validation"
+    pd.testing.assert_series_equal(
+        analysis.batch_sizes["metric"], analysis.batch_sizes["validation_metric"], check_names=False
+    )
+    assert analysis.counts.missing == 55
+
+
+def test_a_confirmed_rate_that_is_no_longer_selected_is_not_shown(digits: StudyResults) -> None:
+    confirmed = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == 8)
+    changed = with_trials(digits, confirmed, learning_rate=0.123)
+    assert analyse(changed).row(8)["seeds"] == 0
+
+
+def test_a_batch_size_that_lost_a_seed_is_shown_but_not_ranked(digits: StudyResults) -> None:
+    best = analyse(digits).comparison
+    assert best is not None
+    rows = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == best.best)
+    one = rows & (digits.trials["seed"] == 100)
+    analysis = analyse(with_trials(digits, one, status="diverged", test_metric=np.nan))
+    assert analysis.comparison is not None
+    assert analysis.comparison.best != best.best
+    assert best.best not in analysis.comparison.tied
+    row = analysis.row(best.best)
+    assert (row["seeds"], row["lost_seeds"], row["pareto"]) == (4, 1, False)
+    assert not np.isnan(row["metric"])
+
+
+def test_time_to_train_is_updates_by_seconds_of_the_timing_pass(digits: StudyResults) -> None:
+    row = analyse(digits).row(64)
+    rounds = digits.timing.query("engine == 'tensor' and batch_size == 64")
+    seconds = (rounds["wall_seconds"] / rounds["updates"]).median()
+    assert row["updates"] == 20 * 17
+    assert row["seconds_to_train"] == pytest.approx(340 * seconds)
+
+
+def test_the_recommended_batch_size_is_the_fastest_of_the_tied(digits: StudyResults) -> None:
+    analysis = analyse(digits)
+    tied = analysis.batch_sizes[analysis.batch_sizes["tied"]]
+    fastest = tied.loc[tied["seconds_to_train"].idxmin(), "batch_size"]
+    assert analysis.recommended == fastest
+
+
+def test_nothing_is_recommended_without_times_or_tests(digits: StudyResults) -> None:
+    assert analyse(without_timing(digits)).recommended is None
+    one_seed = digits.trials["seed"].isin([0, 100])
+    assert analyse(keep(digits, one_seed)).recommended is None
+
+
+def test_the_pareto_set_is_what_nothing_beats_on_both_counts(digits: StudyResults) -> None:
+    table = analyse(digits).batch_sizes
+    for row in table.to_dict("records"):
+        beaten = (table["seconds_to_train"] <= row["seconds_to_train"]) & (
+            table["metric"] > row["metric"]
+        )
+        assert row["pareto"] == (not beaten.any())
+
+
+def test_planned_batch_sizes_without_trials_have_a_row(digits: StudyResults) -> None:
+    partial = keep(digits, digits.trials["batch_size"] < 64)
+    assert analyse(partial).batch_sizes["batch_size"].tolist() == [*digits.description.batch_sizes]
+
+
+def test_a_study_that_has_not_begun_has_no_comparison(digits: StudyResults) -> None:
+    analysis = analyse(nothing_run(digits))
+    assert analysis.comparison is None
+    assert analysis.counts.missing == 385
+
+
+def test_all_diverged_leaves_nothing_to_rank() -> None:
+    analysis = analyse(
+        make_results(Sketch(description=small(), diverges=lambda *_: True)),
+    )
+    assert analysis.comparison is None
+    assert (analysis.counts.ok, analysis.counts.diverged) == (0, 45)
+
+
+def test_mean_curves_are_means_over_the_seeds_of_the_tuned_rate(digits: StudyResults) -> None:
+    curves = analyse(digits).mean_curves
+    last = curves[curves["batch_size"] == 32].iloc[-1]
+    assert last["epochs"] == 20
+    assert last["validation_metric"] == pytest.approx(analyse(digits).row(32)["validation_metric"])
+
+
+def test_two_settings_in_one_report_are_refused(digits: StudyResults) -> None:
+    mixed = with_trials(digits, digits.trials["batch_size"] == 8, optimizer="adam")
+    with pytest.raises(ValueError, match="A report covers one dataset, architecture and optimizer"):
+        analyse(mixed)

@@ -1,0 +1,270 @@
+"""The page in a real browser: readable, usable and closed, in light and in dark."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from reports.build import build_report
+from tests.reports.conftest import Sketch, make_results, nothing_run, small
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+RULES = {
+    "runOnly": [
+        "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice",
+    ]
+}  # fmt: skip
+HOSTILE = '<script>document.title="owned"</script><img src=x onerror=alert(1)>\u202e' + "w" * 150
+
+
+@dataclass
+class Log:
+    """What a page did besides being shown."""
+
+    requests: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; without it the tests are skipped, but not where they must run."""
+    found = shutil.which("chromium")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is missing, and CI must look at the page.")
+        pytest.skip("Chromium is missing (Debian: apt install chromium).")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+def opened(browser: Browser, path: Path, **options: object) -> tuple[Page, Log]:
+    """Return a page shown offline, and the log of what it did."""
+    context = browser.new_context(offline=True, **options)  # type: ignore[arg-type]
+    page, log = context.new_page(), Log()
+    page.on("request", lambda request: log.requests.append(request.url))
+    page.on("console", lambda message: log.messages.append(message.text))
+    page.on("pageerror", lambda error: log.messages.append(str(error)))
+    page.on("dialog", lambda dialog: (log.messages.append(dialog.message), dialog.dismiss()))
+    page.goto(path.resolve().as_uri())
+    return page, log
+
+
+@pytest.fixture(scope="module")
+def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report in which every foreign text attacks."""
+    plan = small(
+        title=HOSTILE,
+        dataset=HOSTILE,
+        metric=HOSTILE,
+        optimizer=HOSTILE,
+        specification=HOSTILE,
+        provenance={HOSTILE: HOSTILE},
+    )
+    results = make_results(Sketch(description=plan, error=HOSTILE))
+    return build_report(results, tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Browser, digits_report: Path, scheme: str) -> None:
+    page, _ = opened(browser, digits_report, color_scheme=scheme)
+    assert Axe().run(page, options=RULES).response["violations"] == []
+
+
+def test_axe_finds_nothing_in_an_empty_report(browser: Browser, tmp_path: Path) -> None:
+    path = build_report(nothing_run(make_results(Sketch(description=small()))), tmp_path)
+    page, _ = opened(browser, path)
+    assert Axe().run(page, options=RULES).response["violations"] == []
+
+
+def test_axe_would_find_something(browser: Browser, digits_report: Path, tmp_path: Path) -> None:
+    text = digits_report.read_text(encoding="utf-8")
+    path = tmp_path / "flawed.html"
+    flaws = '<main><h1>Two</h1><img src="data:,"><p style="color: #bbbbbb">pale</p>'
+    path.write_text(text.replace("<main>", flaws), encoding="utf-8")
+    page, _ = opened(browser, path, color_scheme="light")
+    found = {violation["id"] for violation in Axe().run(page, options=RULES).response["violations"]}
+    assert {"image-alt", "color-contrast"} <= found
+
+
+def test_the_page_is_all_there_is(browser: Browser, digits_report: Path) -> None:
+    page, log = opened(browser, digits_report)
+    page.wait_for_timeout(200)
+    assert log.requests == [digits_report.resolve().as_uri()]
+    assert log.messages == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_follows_the_colour_scheme(
+    browser: Browser, digits_report: Path, scheme: str
+) -> None:
+    page, _ = opened(browser, digits_report, color_scheme=scheme)
+    paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    ink = page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill")
+    assert (paper, ink) == {
+        "light": ("rgb(255, 255, 255)", "rgb(26, 26, 26)"),
+        "dark": ("rgb(18, 18, 18)", "rgb(232, 232, 232)"),
+    }[scheme]
+
+
+@pytest.mark.parametrize("report", ["digits_report", "hostile_report"])
+def test_a_phone_does_not_scroll_sideways(
+    browser: Browser, report: str, request: pytest.FixtureRequest
+) -> None:
+    path = request.getfixturevalue(report)
+    page, _ = opened(browser, path, viewport={"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def column(page: Page, place: int) -> list[str]:
+    """Return what is read in a column of the table of batch sizes."""
+    cells = page.locator(f"#batch-sizes tbody tr > :nth-child({place})")
+    return [text.replace(",", "") for text in cells.all_inner_texts()]
+
+
+def test_a_click_sorts_a_table_by_number_and_says_so(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report)
+    header = page.locator("#batch-sizes thead th").nth(6)
+    header.get_by_role("button").click()
+    assert header.get_attribute("aria-sort") == "ascending"
+    updates = [int(text) for text in column(page, 7)]
+    assert updates == sorted(updates)
+    header.get_by_role("button").click()
+    assert header.get_attribute("aria-sort") == "descending"
+    assert [int(text) for text in column(page, 7)] == sorted(updates, reverse=True)
+    assert page.locator("#batch-sizes [aria-sort]").count() == 1
+
+
+def test_the_keyboard_sorts_a_table_too(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report)
+    button = page.locator("#batch-sizes thead button").first
+    button.focus()
+    for key in ("Enter", "Space"):
+        page.keyboard.press(key)
+    sizes = [int(text) for text in column(page, 1)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert button.evaluate("node => node === document.activeElement")
+
+
+@pytest.mark.parametrize("clicks", [1, 2])
+def test_rows_without_a_value_stay_last(browser: Browser, digits_report: Path, clicks: int) -> None:
+    page, _ = opened(browser, digits_report)
+    for _ in range(clicks):
+        page.locator("#cells thead button").nth(2).click()
+    texts = page.locator("#cells tbody tr > :nth-child(3)").all_inner_texts()
+    missing = texts.count("none")
+    assert missing > 0
+    assert texts[-missing:] == ["none"] * missing
+
+
+def test_text_is_sorted_as_text(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report)
+    page.locator("#timing thead button").first.click()
+    assert page.locator("#timing tbody th").first.inner_text() == "per-item"
+
+
+def test_without_scripts_everything_is_there(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report, java_script_enabled=False)
+    assert page.locator("figure svg").count() == 8
+    assert page.locator("#batch-sizes tbody tr").count() == 11
+    assert page.locator("th button").count() == 0
+    assert page.locator("#verdict p").first.is_visible()
+
+
+def test_the_skip_link_is_first_and_leads_to_the_verdict(
+    browser: Browser, digits_report: Path
+) -> None:
+    page, _ = opened(browser, digits_report)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "verdict"
+
+
+def test_every_figure_has_a_name_and_a_description(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report)
+    assert page.get_by_role("img").count() == 8
+    for figure in page.locator("figure svg").all():
+        for attribute in ("aria-labelledby", "aria-describedby"):
+            target = figure.get_attribute(attribute)
+            assert page.locator(f"#{target}").text_content()
+
+
+def test_a_table_can_be_downloaded_from_the_page(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report)
+    with page.expect_download() as started:
+        page.locator('a[download="batch-sizes.csv"]').click()
+    expected = digits_report.parent / "tables" / "batch-sizes.csv"
+    assert Path(started.value.path()).read_bytes() == expected.read_bytes()
+
+
+def test_print_shows_tables_in_full(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report, color_scheme="dark")
+    page.emulate_media(media="print")
+    assert not page.locator("nav").is_visible()
+    box = page.locator("#tables .scroll").nth(1)
+    assert box.evaluate("node => node.scrollHeight <= node.clientHeight")
+    paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
+
+
+def test_hostile_text_does_nothing(browser: Browser, hostile_report: Path) -> None:
+    page, log = opened(browser, hostile_report)
+    page.wait_for_timeout(200)
+    assert log.messages == []
+    assert len(log.requests) == 1
+    assert page.title().startswith("<script>")
+    assert page.locator("img").count() == 0
+
+
+INJECTED = {
+    "inline script": "<script>document.title='owned'</script>",
+    "outside script": "<script src='https://example.org/x.js'></script>",
+    "handler": "<img src='data:,' onerror=\"document.title='owned'\">",
+    "style sheet": "<style>h1 { display: none }</style>",
+}
+
+
+@pytest.mark.parametrize("kind", INJECTED)
+def test_what_is_injected_is_blocked(
+    browser: Browser, digits_report: Path, tmp_path: Path, kind: str
+) -> None:
+    text = digits_report.read_text(encoding="utf-8")
+    path = tmp_path / "injected.html"
+    path.write_text(text.replace("<main>", f"<main>{INJECTED[kind]}"), encoding="utf-8")
+    page, log = opened(browser, path)
+    page.wait_for_timeout(200)
+    assert page.title() != "owned"
+    assert page.locator("h1").is_visible()
+    assert any(re.search("Content Security Policy", message) for message in log.messages)
+
+
+def test_the_page_works_in_a_frame_that_may_run_scripts_only(
+    browser: Browser, digits_report: Path, tmp_path: Path
+) -> None:
+    outer = tmp_path / "outer.html"
+    address = digits_report.resolve().as_uri()
+    frame = f'<iframe sandbox="allow-scripts" src="{address}" width=900 height=900></iframe>'
+    outer.write_text(f"<!DOCTYPE html>{frame}", encoding="utf-8")
+    page, log = opened(browser, outer)
+    inner = page.frame_locator("iframe")
+    inner.locator("#batch-sizes thead button").first.click()
+    assert inner.locator("#batch-sizes [aria-sort]").count() == 1
+    assert log.messages == []

@@ -1,0 +1,91 @@
+"""The report's folder: the same bytes for the same results, and never half a file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import reports
+from reports import build
+from reports.build import build_report
+from reports.charts import NAMES
+from reports.results import StudyResults
+from reports.tables import COLUMNS
+from tests.reports.conftest import without_timing
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_the_folder_has_page_tables_and_figures(digits_report: Path) -> None:
+    expected = {"report.html", "tables/columns.csv"}
+    expected |= {f"tables/{name}.csv" for name in COLUMNS}
+    expected |= {f"figures/{name}.svg" for name in NAMES}
+    assert set(contents(digits_report.parent)) == expected
+
+
+def test_the_same_results_give_the_same_bytes(
+    digits: StudyResults, digits_report: Path, tmp_path: Path
+) -> None:
+    build_report(digits, tmp_path / "new" / "folder")
+    assert contents(tmp_path / "new" / "folder") == contents(digits_report.parent)
+
+
+def test_the_page_stays_small(digits_report: Path) -> None:
+    assert digits_report.stat().st_size < 600_000
+
+
+def test_a_figure_that_is_no_longer_possible_is_removed(
+    digits: StudyResults, tmp_path: Path
+) -> None:
+    build_report(digits, tmp_path)
+    other = tmp_path / "figures" / "mine.svg"
+    other.write_text("mine")
+    build_report(without_timing(digits), tmp_path)
+    assert not (tmp_path / "figures" / "speedup.svg").exists()
+    assert other.read_text() == "mine"
+
+
+def test_a_failed_write_leaves_the_old_page_and_no_rest(
+    digits: StudyResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = build_report(digits, tmp_path).read_bytes()
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        build_report(without_timing(digits), tmp_path)
+    assert (tmp_path / build.PAGE).read_bytes() == before
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_the_package_offers_the_builder() -> None:
+    assert reports.build_report is build_report
+
+
+def test_the_package_offers_nothing_unknown() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'reports' has no attribute 'nothing'$"):
+        reports.nothing  # noqa: B018
+
+
+def test_selecting_rates_loads_no_drawing_library() -> None:
+    code = (
+        "import sys, reports.selection; "
+        "print({'matplotlib', 'seaborn', 'scipy', 'jinja2'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+def test_a_report_leaves_pyplot_without_figures(digits_report: Path) -> None:
+    assert digits_report.exists()
+    pyplot = sys.modules["matplotlib.pyplot"]
+    assert pyplot.get_fignums() == []

@@ -1,0 +1,109 @@
+"""Each flaw of a study is named; a study without flaws has no warnings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reports.analysis import analyse
+from reports.cautions import cautions
+from reports.results import CONFIRM, EXPLORE, StudyResults
+from tests.reports.conftest import Sketch, keep, make_results, small, without_timing
+
+
+def bent(batch: int, rate: float, epochs: float) -> float:
+    """Accuracy with its best rate inside the grid."""
+    return 0.5 + 0.01 * epochs - 0.1 * abs(np.log(rate)) - 0.0001 * batch
+
+
+FLAWLESS = Sketch(
+    description=small(batch_sizes=(8, 64, 256)), accuracy=bent, diverges=lambda *_: False
+)
+
+
+def warned(results: StudyResults) -> dict[str, str]:
+    return {caution.kind: caution.text for caution in cautions(analyse(results))}
+
+
+def test_a_study_without_flaws_has_no_warnings() -> None:
+    assert warned(make_results(FLAWLESS)) == {}
+
+
+def test_the_validation_part_is_called_optimistic() -> None:
+    results = make_results(FLAWLESS)
+    assert "optimistic" in warned(keep(results, results.trials["stage"] == EXPLORE))["optimistic"]
+
+
+def test_few_seeds_are_named() -> None:
+    results = make_results(FLAWLESS)
+    few = warned(keep(results, results.trials["seed"].isin([0, 1, 100, 101])))
+    assert "as few as 2 seeds (at batch sizes 8, 64 and 256)" in few["few-seeds"]
+
+
+def test_a_best_rate_at_the_edge_is_named() -> None:
+    sketch = replace(FLAWLESS, accuracy=lambda _batch, rate, _epochs: 0.2 + 0.1 * rate)
+    assert "At batch sizes 8, 64 and 256" in warned(make_results(sketch))["edge"]
+
+
+def test_a_batch_size_without_a_rate_is_named() -> None:
+    sketch = replace(FLAWLESS, diverges=lambda batch, _rate, seed: batch == 8 and seed == 0)
+    assert warned(make_results(sketch))["no-rate"].startswith("At batch size 8 no learning rate")
+
+
+def test_a_batch_size_that_is_not_confirmed_is_named() -> None:
+    results = make_results(FLAWLESS)
+    waiting = (results.trials["stage"] == CONFIRM) & (results.trials["batch_size"] == 64)
+    assert warned(keep(results, ~waiting))["unconfirmed"].startswith(
+        "At batch size 64 the selected rate has no result of the confirm stage"
+    )
+
+
+def test_a_seed_lost_at_the_selected_rate_is_named() -> None:
+    results = make_results(FLAWLESS)
+    lost = (results.trials["stage"] == CONFIRM) & (results.trials["batch_size"] == 64)
+    results.trials.loc[lost & (results.trials["seed"] == 100), "status"] = "diverged"
+    assert warned(results)["lost-seeds"].startswith("At batch size 64 a seed diverged or failed")
+
+
+@pytest.mark.parametrize(("seeds", "present"), [((0, 1), True), ((), False)])
+def test_many_diverged_trials_are_named(seeds: tuple[int, ...], present: bool) -> None:
+    sketch = replace(FLAWLESS, diverges=lambda _batch, rate, seed: rate == 3.0 and seed in seeds)
+    sketch = replace(sketch, description=replace(sketch.description, seeds=(0, 1)))
+    assert ("diverged" in warned(make_results(sketch))) is present
+
+
+def test_a_failed_trial_is_quoted() -> None:
+    text = warned(make_results(replace(FLAWLESS, error="boom\n<script>")))["failed"]
+    assert text == "1 trial failed. The first says “failed: boom\\x0a<script>”"
+
+
+def test_a_missing_timing_pass_is_named() -> None:
+    results = make_results(FLAWLESS)
+    assert "has not run" in warned(without_timing(results))["untimed"]
+    some = replace(results, timing=results.timing[results.timing["batch_size"] > 8])
+    assert warned(some)["untimed"].startswith("Batch size 8: not timed")
+
+
+def test_a_shared_processor_is_named() -> None:
+    results = make_results(FLAWLESS)
+    results.timing.loc[results.timing["batch_size"] == 64, "cpu_seconds"] *= 0.5
+    text = warned(results)["contended"]
+    assert "at batch size 64: it had as little as 49.50% of the wall time" in text
+
+
+def test_data_too_easy_are_named() -> None:
+    sketch = replace(FLAWLESS, accuracy=lambda *_: 1.0, noise=0)
+    results = make_results(sketch)
+    results.trials["test_metric"] = results.trials["test_metric"].where(
+        results.trials["test_metric"].isna(), 1.0
+    )
+    assert "less than one of 360 items" in warned(results)["saturated"]
+
+
+def test_a_batch_of_more_than_a_quarter_of_the_data_is_named() -> None:
+    sketch = replace(FLAWLESS, description=small())
+    assert warned(make_results(sketch))["large-batch"].startswith(
+        "Batch size 512: more than a quarter of the 1,077 items to train on."
+    )

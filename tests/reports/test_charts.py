@@ -1,0 +1,115 @@
+"""Which figures there are, and what their titles say."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.analysis import analyse
+from reports.charts import NAMES, Chart, charts
+from reports.formats import percent
+from reports.results import EXPLORE, StudyResults
+from tests.reports.conftest import (
+    Sketch,
+    keep,
+    make_results,
+    nothing_run,
+    small,
+    without_timing,
+)
+
+
+def made(results: StudyResults) -> dict[str, Chart]:
+    return {chart.name: chart for chart in charts(analyse(results))}
+
+
+def test_a_complete_study_has_every_figure(digits: StudyResults) -> None:
+    assert tuple(made(digits)) == NAMES
+
+
+def test_without_times_the_figures_about_time_are_left_out(digits: StudyResults) -> None:
+    assert set(made(without_timing(digits))) == {"accuracy", "rates", "curves", "seeds"}
+
+
+def test_a_study_that_has_not_begun_has_no_figure(digits: StudyResults) -> None:
+    assert made(nothing_run(digits)) == {}
+
+
+def test_all_diverged_leaves_the_timing() -> None:
+    results = make_results(Sketch(description=small(), diverges=lambda *_: True))
+    assert set(made(results)) == {"seconds-per-update", "speedup"}
+
+
+def test_one_batch_size_has_nothing_to_compare() -> None:
+    results = make_results(Sketch(description=small(batch_sizes=(8,))))
+    assert set(made(results)) == {
+        "accuracy",
+        "rates",
+        "curves",
+        "seeds",
+        "seconds-per-update",
+        "speedup",
+    }
+
+
+def test_one_seed_has_no_spread(digits: StudyResults) -> None:
+    assert "seeds" not in made(keep(digits, digits.trials["seed"].isin([0, 100])))
+
+
+def test_titles_state_the_finding(digits: StudyResults) -> None:
+    analysis, found = analyse(digits), made(digits)
+    assert analysis.comparison is not None
+    best = analysis.row(analysis.comparison.best)
+    expected = f"Highest mean test accuracy: {percent(best['metric'])} at batch size 64"
+    assert found["accuracy"].finding.startswith(expected)
+    assert found["speedup"].finding.startswith("Tensor operations are up to ")
+
+
+def test_few_tied_batch_sizes_are_named() -> None:
+    sketch = Sketch(
+        description=small(), accuracy=lambda *_: 0.9, diverges=lambda *_: False, noise=0.01
+    )
+    assert "can't be told from it" in made(make_results(sketch))["accuracy"].finding
+    assert "others" not in made(make_results(sketch))["accuracy"].finding
+
+
+def test_a_batch_size_without_rival_has_no_list_of_rivals() -> None:
+    results = make_results(Sketch(description=small(batch_sizes=(8,))))
+    assert made(results)["accuracy"].finding.endswith("at batch size 8")
+
+
+def test_captions_name_statistic_seeds_interval_tuning_and_budget(digits: StudyResults) -> None:
+    caption = made(digits)["accuracy"].caption
+    for part in ("Mean test accuracy", "5 seeds", "95% t interval", "learning rate", "20 epochs"):
+        assert part in caption
+
+
+def test_few_seeds_are_captioned_as_medians(digits: StudyResults) -> None:
+    few = keep(digits, digits.trials["seed"].isin([0, 1, 100, 101]) & _not_all(digits))
+    assert made(few)["accuracy"].caption.startswith("Median test accuracy of 1 to 2 seeds")
+
+
+def _not_all(results: StudyResults) -> object:
+    return ~((results.trials["batch_size"] == 8) & (results.trials["seed"] == 101))
+
+
+def test_rates_that_all_lost_a_seed_are_said_to() -> None:
+    sketch = Sketch(description=small(), diverges=lambda _batch, _rate, seed: seed == 0)
+    found = made(make_results(sketch))
+    assert found["rates"].finding == "No learning rate has a result for every seed"
+    assert "accuracy" not in found
+
+
+def test_an_unranked_study_is_titled_so() -> None:
+    results = make_results(Sketch(description=small()))
+    confirmed = results.trials["stage"] != EXPLORE
+    results.trials.loc[confirmed & (results.trials["seed"] == 100), "status"] = "diverged"
+    found = made(results)
+    assert "no batch size can be ranked" in found["accuracy"].finding
+    assert "accuracy-time" not in found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_description_has_the_values(digits: StudyResults, name: str) -> None:
+    description = made(digits)[name].description
+    assert description.count("batch size ") == 11
+    assert any(character.isdigit() for character in description)

@@ -1,0 +1,199 @@
+"""The page: complete without scripts, closed to everything foreign."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from reports.build import build_report
+from reports.formats import percent
+from reports.page import EMBED_BELOW
+from reports.results import EXPLORE, StudyResults
+from tests.reports.conftest import (
+    Sketch,
+    keep,
+    make_results,
+    nothing_run,
+    small,
+    without_timing,
+)
+
+HOSTILE = (
+    "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> a$x^$b {{ 7*7 }} \x00\x1b\u202e"
+)
+
+
+class Outline(HTMLParser):
+    """What a page is made of: tags with attributes, and identifiers."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember the tag."""
+        self.tags.append((tag, dict(attrs)))
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of the elements of this name."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(digits_report: Path) -> str:
+    """The page of the study as shipped."""
+    return digits_report.read_text(encoding="utf-8")
+
+
+def page_of(results: StudyResults, folder: Path) -> str:
+    return build_report(results, folder).read_text(encoding="utf-8")
+
+
+def test_there_is_one_heading_and_every_landmark(page: str) -> None:
+    outline = Outline(page)
+    assert len(outline.named("h1")) == 1
+    assert [len(outline.named(tag)) for tag in ("header", "nav", "main", "footer")] == [1] * 4
+    assert outline.named("a")[0]["href"] == "#verdict"
+
+
+def test_identifiers_are_unique_and_links_lead_somewhere(page: str) -> None:
+    outline = Outline(page)
+    ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in outline.tags:
+        for key in ("aria-labelledby", "aria-describedby"):
+            assert attributes.get(key, ids[0]) in ids
+        if (attributes.get("href") or "").startswith("#"):
+            assert (attributes["href"] or "")[1:] in ids
+
+
+def test_the_policy_names_the_style_sheet_and_the_script_by_their_hashes(page: str) -> None:
+    policy = html.unescape(re.findall(r'Content-Security-Policy" content="([^"]*)"', page)[0])
+    for tag, rule in (("style", "style-src-elem"), ("script", "script-src")):
+        text = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        assert len(text) == 1
+        digest = base64.b64encode(hashlib.sha256(text[0].encode()).digest()).decode()
+        assert f"{rule} 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert policy.endswith("base-uri 'none'; form-action 'none'")
+
+
+def test_nothing_is_loaded_from_anywhere(page: str) -> None:
+    outline = Outline(page)
+    assert not [a for _, a in outline.tags if "src" in a]
+    assert not outline.named("link")
+    links = [a["href"] or "" for a in outline.named("a")]
+    assert all(link.startswith(("#", "data:text/csv;")) for link in links)
+    assert "url(http" not in page
+
+
+def test_the_header_counts_what_was_done(page: str) -> None:
+    counted = "11 batch sizes × 6 learning rates × 5 seeds on digits"  # noqa: RUF001
+    assert counted in page
+    assert "385 trials: 340 ok, 45 diverged, 0 failed" in page
+    assert "Partial report" not in page
+
+
+def test_the_same_number_stands_in_verdict_table_and_csv(page: str, digits_report: Path) -> None:
+    rows = (digits_report.parent / "tables/batch-sizes.csv").read_text().splitlines()
+    names = rows[0].split(",")
+    records = [dict(zip(names, row.split(","), strict=True)) for row in rows[1:]]
+    best = max(records, key=lambda record: float(record["metric"]))
+    shown = percent(float(best["metric"]))
+    assert f"results is {shown}" in page
+    assert f'data-key="{best["metric"]}">{shown}</td>' in page
+
+
+def test_small_tables_are_in_the_page_and_large_ones_beside_it(
+    page: str, digits_report: Path
+) -> None:
+    links = {a["download"]: a["href"] or "" for a in Outline(page).named("a") if "download" in a}
+    for path in sorted((digits_report.parent / "tables").glob("*.csv")):
+        assert f"<code>tables/{path.name}</code>" in page
+        text = path.read_text(encoding="utf-8")
+        assert (path.name in links) == (len(text) <= EMBED_BELOW)
+        if path.name in links:
+            assert base64.b64decode(links[path.name].split(",")[1]).decode() == text
+    assert "curves.csv" not in links
+
+
+def test_an_interrupted_sweep_has_a_banner(digits: StudyResults, tmp_path: Path) -> None:
+    page = page_of(keep(digits, digits.trials["stage"] == EXPLORE), tmp_path)
+    assert "<strong>Partial report.</strong> 55 of 385 planned trials have not run." in page
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        (nothing_run(make_results(Sketch(description=small()))), "No trial has run yet"),
+        (
+            make_results(Sketch(description=small(), diverges=lambda *_: True)),
+            "None of the 45 trials has a result",
+        ),
+        (make_results(Sketch(description=small(batch_sizes=(8,)))), "Only batch size 8"),
+        (
+            make_results(Sketch(description=small(seeds=(0,), confirmation_seeds=(9,)))),
+            "With one seed",
+        ),
+        (
+            without_timing(make_results(Sketch(description=small(confirmation_seeds=())))),
+            "the timing pass has not run",
+        ),
+    ],
+    ids=["nothing", "diverged", "one batch size", "one seed", "no times, no confirm stage"],
+)
+def test_edge_reports_are_pages_too(results: StudyResults, said: str, tmp_path: Path) -> None:
+    page = page_of(results, tmp_path)
+    assert said in html.unescape(page)
+    assert page.endswith("</html>\n")
+    assert "nan" not in re.sub(r"base64,[^\"]*", "", page).lower().split()
+
+
+def test_foreign_text_is_shown_and_nothing_else(tmp_path: Path) -> None:
+    plan = small(
+        name=HOSTILE,
+        title=HOSTILE,
+        dataset=HOSTILE,
+        fingerprint=HOSTILE,
+        activation=HOSTILE,
+        loss=HOSTILE,
+        optimizer=HOSTILE,
+        metric=HOSTILE,
+        reduction=HOSTILE,
+        specification=f"{HOSTILE}\nsecond = 2",
+        provenance={HOSTILE: HOSTILE},
+    )
+    page = page_of(make_results(Sketch(description=plan, error=HOSTILE)), tmp_path)
+    outline = Outline(page)
+    assert len(outline.named("script")) == 1
+    assert not outline.named("img")
+    assert not [key for _, a in outline.tags for key in a if key.startswith("on")]
+    assert "alert(1)" in page
+    assert "{{ 7*7 }}" in page
+    assert not set("\x00\x1b\u202e") & set(page)
+
+
+def test_an_endless_name_does_not_fill_the_page(tmp_path: Path) -> None:
+    plan = small(title="t" * 50_000, dataset="d" * 50_000, metric="m" * 50_000)
+    page = page_of(make_results(Sketch(description=plan)), tmp_path)
+    assert "t" * 300 not in page
+    assert "m" * 300 not in page
+
+
+def test_provenance_and_specification_are_complete(page: str, digits: StudyResults) -> None:
+    for name, value in digits.description.provenance.items():
+        assert f'<th scope="row">{name}</th><td>{value}</td>' in page
+    assert digits.description.specification.strip() in html.unescape(page)
+
+
+def test_the_worth_of_an_item_needs_items(digits: StudyResults, tmp_path: Path) -> None:
+    results = replace(digits, description=replace(digits.description, test_items=90))
+    assert "worth 1.11 points" in page_of(results, tmp_path)

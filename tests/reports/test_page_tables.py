@@ -1,0 +1,59 @@
+"""Tables of the page: what is read, and what it is sorted by."""
+
+from __future__ import annotations
+
+from reports.analysis import analyse
+from reports.formats import percent
+from reports.page_tables import Cell, Table, page_tables
+from reports.results import StudyResults
+from tests.reports.conftest import nothing_run
+
+
+def made(results: StudyResults) -> dict[str, Table]:
+    return {table.name: table for table in page_tables(analyse(results))}
+
+
+def column(table: Table, header: str) -> list[Cell]:
+    place = table.headers.index(header)
+    return [row[place] for row in table.rows]
+
+
+def test_every_row_has_a_cell_for_each_header(digits: StudyResults) -> None:
+    for table in made(digits).values():
+        assert {len(row) for row in table.rows} == {len(table.headers)}
+
+
+def test_batch_sizes_show_the_numbers_of_the_analysis(digits: StudyResults) -> None:
+    table, analysis = made(digits)["batch-sizes"], analyse(digits)
+    metrics = analysis.batch_sizes["metric"]
+    assert [cell.text for cell in column(table, "Test")] == [percent(m) for m in metrics]
+    assert [cell.key for cell in column(table, "Test")] == [repr(m) for m in metrics.tolist()]
+    strong = [cell.strong for cell in column(table, "Batch size")]
+    assert strong == analysis.batch_sizes["tied"].tolist()
+
+
+def test_a_rate_at_the_edge_is_marked(digits: StudyResults) -> None:
+    texts = [cell.text for cell in column(made(digits)["batch-sizes"], "Learning rate")]
+    assert texts[0] == "3"
+    assert texts[-1] == "30 (edge)"
+
+
+def test_cells_without_a_value_sort_last(digits: StudyResults) -> None:
+    cells = column(made(digits)["cells"], "Validation")
+    assert Cell("none", "") in cells
+
+
+def test_the_selected_rate_of_each_batch_size_stands_out(digits: StudyResults) -> None:
+    cells = column(made(digits)["cells"], "Learning rate")
+    assert sum(cell.strong for cell in cells) == 11
+
+
+def test_a_contended_measurement_is_marked(digits: StudyResults) -> None:
+    analysis = analyse(digits)
+    analysis.timing.loc[0, "contended"] = True
+    timing = next(t for t in page_tables(analysis) if t.name == "timing")
+    assert column(timing, "Processor share")[0].text == "99.00% (contended)"
+
+
+def test_tables_without_rows_are_left_out(digits: StudyResults) -> None:
+    assert list(made(nothing_run(digits))) == ["batch-sizes"]

@@ -1,0 +1,26 @@
+"""The tables at the border: complete, of the right types, or refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from reports.results import TIMING_COLUMNS, StudyResults, as_table, empty_table
+
+
+def test_a_table_that_lacks_a_column_is_refused(digits: StudyResults) -> None:
+    with pytest.raises(ValueError, match="Table 'timing' must have the columns"):
+        replace(digits, timing=digits.timing.drop(columns="round"))
+
+
+def test_an_empty_table_has_the_right_types(digits: StudyResults) -> None:
+    empty = empty_table(TIMING_COLUMNS)
+    assert empty.empty
+    assert empty.dtypes.equals(digits.timing.dtypes)
+
+
+def test_a_frame_becomes_a_table_in_order_and_type(digits: StudyResults) -> None:
+    shuffled = digits.timing[digits.timing.columns[::-1]].astype({"round": "float64"})
+    pd.testing.assert_frame_equal(as_table(shuffled, TIMING_COLUMNS), digits.timing)

@@ -1,0 +1,131 @@
+"""The rate of each batch size: on validation, over seeds, without survivors' luck."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from reports.results import CONFIRM, EXPLORE, TRIAL_COLUMNS, StudyResults
+from reports.selection import (
+    CELL_COLUMNS,
+    SELECTION_COLUMNS,
+    select_rates,
+    summarise_cells,
+)
+from tests.reports.conftest import nothing_run, table
+
+Values = dict[tuple[int, float], list[float | str]]
+
+
+def trials_of(values: Values, stage: str = EXPLORE, loss: float = 1.0) -> pd.DataFrame:
+    """Return trials of (batch size, rate): a metric for each seed, or a status."""
+    rows = [
+        {
+            "trial": f"{batch} {rate} {seed}",
+            "stage": stage,
+            "dataset": "d",
+            "architecture": "2-2",
+            "optimizer": "sgd",
+            "batch_size": batch,
+            "learning_rate": rate,
+            "seed": seed,
+            "status": value if isinstance(value, str) else "ok",
+            "updates": 1,
+            "examples": 1,
+            "validation_metric": None if isinstance(value, str) else value,
+            "validation_loss": loss,
+        }
+        for (batch, rate), seeds in values.items()
+        for seed, value in enumerate(seeds)
+    ]
+    return table(rows, TRIAL_COLUMNS)
+
+
+def rate_of(values: Values) -> float:
+    return float(select_rates(trials_of(values))["learning_rate"].item())
+
+
+def test_the_highest_mean_over_seeds_is_selected() -> None:
+    assert rate_of({(8, 0.1): [0.9, 0.5], (8, 1.0): [0.8, 0.7], (8, 9.0): [0.1, 0.2]}) == 1.0
+
+
+def test_one_lucky_survivor_selects_nothing() -> None:
+    assert rate_of({(8, 0.1): [0.5, 0.5], (8, 1.0): [0.99, "diverged"]}) == 0.1
+
+
+def test_a_failed_seed_makes_a_rate_ineligible() -> None:
+    assert rate_of({(8, 0.1): [0.5, 0.5], (8, 1.0): [0.9, "failed"]}) == 0.1
+
+
+def test_a_rate_with_fewer_seeds_than_others_is_not_eligible() -> None:
+    assert rate_of({(8, 0.1): [0.5, 0.5], (8, 1.0): [0.9]}) == 0.1
+
+
+def test_equal_metrics_are_decided_by_loss() -> None:
+    low = trials_of({(8, 3.0): [0.5]}, loss=0.1)
+    high = trials_of({(8, 1.0): [0.5]}, loss=0.2)
+    assert select_rates(pd.concat([high, low]))["learning_rate"].item() == 3.0
+
+
+def test_equal_metrics_and_losses_are_decided_by_the_smaller_rate() -> None:
+    assert rate_of({(8, 3.0): [0.5], (8, 1.0): [0.5]}) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("best", "at_edge"), [(0.1, True), (1.0, False), (10.0, True)], ids=["low", "inside", "high"]
+)
+def test_the_edge_of_the_grid_is_flagged(best: float, at_edge: bool) -> None:
+    values: Values = {(8, rate): [0.9 if rate == best else 0.5] for rate in (0.1, 1.0, 10.0)}
+    assert select_rates(trials_of(values))["at_edge"].item() is at_edge
+
+
+def test_a_diverged_rate_beyond_the_best_brackets_it() -> None:
+    values: Values = {(8, 0.1): [0.5], (8, 1.0): [0.9], (8, 10.0): ["diverged"]}
+    assert not select_rates(trials_of(values))["at_edge"].item()
+
+
+def test_what_could_not_be_selected_is_counted() -> None:
+    row = select_rates(trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9], (8, 10.0): ["diverged"]})).iloc[
+        0
+    ]
+    assert (row["seeds"], row["eligible_rates"], row["ineligible_rates"]) == (1, 2, 1)
+
+
+def test_a_batch_size_where_all_diverged_has_no_row() -> None:
+    values: Values = {(8, 0.1): ["diverged"], (16, 0.1): [0.5]}
+    assert select_rates(trials_of(values))["batch_size"].tolist() == [16]
+
+
+def test_the_confirm_stage_selects_nothing() -> None:
+    explore = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.6]})
+    confirm = trials_of({(8, 0.1): [1.0]}, stage=CONFIRM)
+    assert select_rates(pd.concat([explore, confirm]))["learning_rate"].item() == 1.0
+
+
+def test_settings_are_selected_apart() -> None:
+    one = trials_of({(8, 0.1): [0.9], (8, 1.0): [0.5]})
+    other = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9]}).assign(optimizer="adam")
+    selected = select_rates(pd.concat([one, other]))
+    assert dict(zip(selected["optimizer"], selected["learning_rate"], strict=True)) == {
+        "adam": 1.0,
+        "sgd": 0.1,
+    }
+
+
+def test_the_order_of_trials_does_not_matter(digits: StudyResults) -> None:
+    shuffled = digits.trials.sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(select_rates(shuffled), select_rates(digits.trials))
+
+
+def test_cells_count_every_outcome() -> None:
+    cell = summarise_cells(trials_of({(8, 1.0): [0.4, "diverged", "failed", 0.6]})).iloc[0]
+    assert cell[["trials", "ok", "diverged", "failed"]].tolist() == [4, 2, 1, 1]
+    assert cell["validation_metric"] == 0.5
+    assert not cell["eligible"]
+
+
+def test_without_trials_there_are_no_rows_but_all_columns(digits: StudyResults) -> None:
+    trials = nothing_run(digits).trials
+    assert summarise_cells(trials).columns.tolist() == [c.name for c in CELL_COLUMNS]
+    assert select_rates(trials).columns.tolist() == [c.name for c in SELECTION_COLUMNS]
+    assert select_rates(trials).empty

@@ -1,0 +1,107 @@
+"""A figure inside a page takes its colours and a name; a file of its own needs nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+import pytest
+
+from reports import svg
+from reports.analysis import analyse
+from reports.charts import Chart, charts
+from reports.results import StudyResults
+
+HOSTILE = '<script>alert(1)</script> a$x^$b ]]> --> " id="x" url(#y)'
+
+
+@pytest.fixture(scope="module")
+def chart(digits: StudyResults) -> Chart:
+    """The first figure of the study as shipped."""
+    return charts(analyse(digits))[0]
+
+
+@pytest.fixture(scope="module")
+def element(chart: Chart) -> str:
+    """Its drawing."""
+    return svg.draw(chart)
+
+
+def test_drawing_twice_gives_the_same_bytes(chart: Chart, element: str) -> None:
+    assert svg.draw(chart) == element
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone(chart: Chart) -> None:
+    before = dict(mpl.rcParams)
+    svg.draw(chart)
+    assert dict(mpl.rcParams) == before
+
+
+def test_the_element_has_no_prolog_style_sheet_comment_or_metadata(element: str) -> None:
+    assert element.startswith("<svg ")
+    for unwanted in ("<!", "<?xml", "<style", "<metadata", "DejaVu"):
+        assert unwanted not in element
+
+
+def test_a_file_of_its_own_is_xml_with_its_title_on_white(chart: Chart, element: str) -> None:
+    root = ET.fromstring(svg.alone(element, chart))  # noqa: S314
+    names = {"s": "http://www.w3.org/2000/svg"}
+    paper = root.find("s:rect", names)
+    assert paper is not None
+    assert paper.get("fill") == "#ffffff"
+    texts = [text.text or "" for text in root.findall("s:text", names)]
+    assert " ".join(texts) == chart.finding
+    assert "var(" not in ET.tostring(root, "unicode")
+
+
+def test_the_title_of_a_file_does_not_cover_the_drawing(chart: Chart, element: str) -> None:
+    long = replace(chart, finding="many words " * 30)
+    root = ET.fromstring(svg.alone(element, long))  # noqa: S314
+    top = float(root.get("viewBox", "").split()[1])
+    lines = root.findall("{http://www.w3.org/2000/svg}text")
+    assert len(lines) > 3
+    assert all(top < float(line.get("y", "0")) <= 0 for line in lines)
+
+
+def test_an_inline_figure_is_named_and_described(chart: Chart, element: str) -> None:
+    root = ET.fromstring(svg.inline(element, chart))  # noqa: S314
+    title, description = list(root)[:2]
+    assert root.get("role") == "img"
+    assert (root.get("aria-labelledby"), root.get("aria-describedby")) == (
+        title.get("id"),
+        description.get("id"),
+    )
+    assert (title.text, description.text) == (chart.finding, chart.description)
+
+
+def test_identifiers_start_with_the_name_and_lead_somewhere(chart: Chart, element: str) -> None:
+    text = svg.inline(element, chart)
+    ids = re.findall(r' id="([^"]*)"', text)
+    assert len(ids) == len(set(ids))
+    assert all(name.startswith("accuracy-") for name in ids)
+    targets = re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', text)
+    assert {a or b for a, b in targets} <= set(ids)
+
+
+def test_ink_and_rules_take_the_colours_of_the_page(chart: Chart, element: str) -> None:
+    text = svg.inline(element, chart)
+    assert "var(--ink, #1a1a1a)" in text
+    assert "var(--rule, #d8d8d8)" in text
+    assert not re.search(r"(?<!, )#1a1a1a", text)
+
+
+def test_hostile_text_stays_text(chart: Chart, element: str) -> None:
+    hostile = replace(chart, finding=HOSTILE, description=HOSTILE)
+    for text in (svg.inline(element, hostile), svg.alone(element, hostile)):
+        assert "<script" not in text
+    root = ET.fromstring(svg.inline(element, hostile))  # noqa: S314
+    assert root[0].text == HOSTILE
+
+
+def test_hostile_labels_stay_text(chart: Chart) -> None:
+    hostile = replace(chart, draw=lambda ax: (ax.set_ylabel(HOSTILE), ax)[1])
+    element = svg.draw(hostile)
+    assert "<script" not in element
+    ET.fromstring(svg.inline(element, hostile))  # noqa: S314

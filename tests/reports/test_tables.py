@@ -1,0 +1,74 @@
+"""The CSV files: numbers read back exactly, text can't act."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import pytest
+
+from reports.analysis import analyse
+from reports.results import StudyResults
+from reports.tables import COLUMNS, column_meanings, tables, to_csv
+from tests.reports.conftest import nothing_run
+
+
+@pytest.mark.parametrize("name", [*COLUMNS])
+def test_every_table_has_the_columns_it_documents(digits: StudyResults, name: str) -> None:
+    for results in (digits, nothing_run(digits)):
+        found = tables(analyse(results))[name].dtypes.astype("str").to_dict()
+        assert found == {column.name: column.dtype for column in COLUMNS[name]}
+
+
+@pytest.mark.parametrize("name", [*COLUMNS])
+def test_every_table_reads_back_exactly(digits: StudyResults, name: str) -> None:
+    frame = tables(analyse(digits))[name]
+    back = pd.read_csv(io.StringIO(to_csv(frame)), dtype="str", keep_default_na=False)
+    for column in COLUMNS[name]:
+        if column.dtype == "float64":
+            back[column.name] = [float(cell or "nan") for cell in back[column.name]]
+        elif column.dtype in {"Int64", "int64"}:
+            back[column.name] = [int(cell) if cell else pd.NA for cell in back[column.name]]
+        elif column.dtype == "bool":
+            back[column.name] = back[column.name] == "True"
+    types = {column.name: column.dtype for column in COLUMNS[name]}
+    pd.testing.assert_frame_equal(back.astype(types), frame, check_exact=True)
+
+
+def test_every_column_of_every_table_is_explained(digits: StudyResults) -> None:
+    meanings = column_meanings()
+    for name, frame in tables(analyse(digits)).items():
+        if name != "columns":
+            assert meanings[meanings["table"] == name]["column"].tolist() == list(frame.columns)
+    assert (meanings["meaning"].str.endswith(".")).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "\\x09=1"),
+        ("\r\n=1", "\\x0d\\x0a=1"),
+        ("\x00=1", "\\x00=1"),
+        ("plain", "plain"),
+    ],
+)
+def test_text_that_could_act_as_a_formula_is_disarmed(text: str, cell: str) -> None:
+    written = to_csv(pd.DataFrame({"error": [text]}))
+    assert pd.read_csv(io.StringIO(written), keep_default_na=False)["error"].item() == cell
+
+
+def test_negative_numbers_stay_numbers() -> None:
+    assert to_csv(pd.DataFrame({"loss": [-1.5]})) == "loss\n-1.5\n"
+
+
+def test_missing_text_is_an_empty_cell() -> None:
+    frame = pd.DataFrame({"error": pd.Series([None, "x"], dtype="str")})
+    assert to_csv(frame) == 'error\n""\nx\n'
+
+
+def test_endless_text_is_cut() -> None:
+    assert len(to_csv(pd.DataFrame({"error": ["x" * 100_000]}))) < 2_100

@@ -1,0 +1,65 @@
+"""Medians over rounds, ratios of medians, and whether the processor was shared."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from reports.results import TIMING_COLUMNS, StudyResults, empty_table
+from reports.timing import SPEEDUP_COLUMNS, TIMING_SUMMARY_COLUMNS, speedups, summarise_timing
+from tests.reports.conftest import table
+
+
+def timing_of(seconds: dict[tuple[str, int], list[float]], cpu: float = 1.0) -> pd.DataFrame:
+    """Return rounds of 10 updates with these wall seconds."""
+    rows = [
+        {
+            "engine": engine,
+            "batch_size": batch,
+            "round": number,
+            "updates": 10,
+            "wall_seconds": wall,
+            "cpu_seconds": cpu * wall,
+        }
+        for (engine, batch), rounds in seconds.items()
+        for number, wall in enumerate(rounds)
+    ]
+    return table(rows, TIMING_COLUMNS)
+
+
+def test_seconds_per_update_are_the_median_of_the_rounds() -> None:
+    row = summarise_timing(timing_of({("tensor", 8): [1.0, 2.0, 3.0, 4.0, 90.0]})).iloc[0]
+    assert row["seconds_per_update"] == pytest.approx(0.3)
+    assert (row["lower_quartile"], row["upper_quartile"]) == pytest.approx((0.2, 0.4))
+    assert row["rounds"] == 5
+
+
+@pytest.mark.parametrize(("share", "contended"), [(0.89, True), (0.91, False)])
+def test_a_shared_processor_is_flagged(share: float, contended: bool) -> None:
+    row = summarise_timing(timing_of({("tensor", 8): [1.0, 3.0]}, cpu=share)).iloc[0]
+    assert row["cpu_share"] == pytest.approx(share)
+    assert bool(row["contended"]) is contended
+
+
+def test_tensor_operations_come_first(digits: StudyResults) -> None:
+    summary = summarise_timing(digits.timing)
+    assert summary["engine"].drop_duplicates().tolist() == ["tensor", "per-item"]
+    assert summary["batch_size"].tolist() == [*digits.description.batch_sizes] * 2
+
+
+def test_the_speedup_is_a_ratio_of_medians_with_the_range_of_the_rounds() -> None:
+    timing = timing_of({("tensor", 8): [1.0, 2.0, 4.0], ("per-item", 8): [10.0, 10.0, 60.0]})
+    row = speedups(timing).iloc[0]
+    assert (row["speedup"], row["speedup_low"], row["speedup_high"]) == pytest.approx((5, 5, 15))
+
+
+def test_a_batch_size_timed_with_one_engine_has_no_speedup() -> None:
+    timing = timing_of({("tensor", 8): [1.0], ("tensor", 16): [1.0], ("per-item", 8): [2.0]})
+    assert speedups(timing)["batch_size"].tolist() == [8]
+
+
+def test_without_a_timing_pass_there_are_no_rows_but_all_columns() -> None:
+    empty = empty_table(TIMING_COLUMNS)
+    assert speedups(empty).columns.tolist() == [c.name for c in SPEEDUP_COLUMNS]
+    assert summarise_timing(empty).columns.tolist() == [c.name for c in TIMING_SUMMARY_COLUMNS]
+    assert speedups(empty).empty

@@ -1,0 +1,165 @@
+"""Sentences follow from the numbers, and say so when the data can't say it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reports.analysis import Analysis, analyse
+from reports.formats import percent, seconds, times
+from reports.results import EXPLORE, StudyResults
+from reports.verdicts import cards, verdict
+from tests.reports.conftest import (
+    Sketch,
+    keep,
+    make_results,
+    nothing_run,
+    small,
+    without_timing,
+)
+
+
+def said(analysis: Analysis) -> dict[str, str]:
+    return {s.kind: s.text.replace("\xa0", " ") for s in verdict(analysis)}
+
+
+def apart(batch: int, _rate: float, epochs: float) -> float:
+    """Batch sizes that differ far beyond the noise."""
+    return (0.1 + {8: 0.8, 64: 0.6, 512: 0.4}[batch]) * min(1, epochs)
+
+
+def test_the_answer_comes_first_and_is_short(digits: StudyResults) -> None:
+    statements = verdict(analyse(digits))
+    assert statements[0].kind == "recommendation"
+    assert 3 <= len(statements) <= 6
+
+
+def test_the_sentences_have_the_numbers_of_the_table(digits: StudyResults) -> None:
+    analysis = analyse(digits)
+    texts = said(analysis)
+    assert analysis.comparison is not None
+    assert analysis.recommended is not None
+    best, use = analysis.row(analysis.comparison.best), analysis.row(analysis.recommended)
+    assert percent(best["metric"]) in texts["accuracy"]
+    assert percent(best["metric_low"]) in texts["accuracy"]
+    assert percent(use["metric"]) in texts["recommendation"]
+    assert seconds(use["seconds_to_train"]).replace("\xa0", " ") in texts["recommendation"]
+    assert f"{analysis.recommended} trains fastest" in texts["recommendation"]
+    assert times(analysis.batch_sizes["speedup"].max()) in texts["tensor"]
+    assert "21,540 updates at batch size 1, 40 at batch size 1024" in texts["budget"]
+
+
+def test_words_that_promise_too_much_are_not_used(digits: StudyResults) -> None:
+    for results in (digits, without_timing(digits), nothing_run(digits)):
+        text = " ".join(said(analyse(results)).values()).lower()
+        assert not re.search(r"optimal|significant|converge|prove", text)
+
+
+def test_one_batch_size_that_stands_out_is_called_more_accurate() -> None:
+    sketch = Sketch(description=small(), accuracy=apart, diverges=lambda *_: False)
+    texts = said(analyse(make_results(sketch)))
+    assert texts["recommendation"].startswith(
+        "Batch size 8 is more accurate than every other one tried; it trains in "
+    )
+    assert "paired tests over the seeds tell the two apart" in texts["accuracy"]
+
+
+def test_equal_batch_sizes_are_said_to_be_inseparable() -> None:
+    sketch = Sketch(
+        description=small(),
+        accuracy=lambda *_: 0.9,
+        diverges=lambda *_: False,
+    )
+    texts = said(analyse(make_results(sketch)))
+    assert "Among the 3 batch sizes" in texts["recommendation"]
+    assert "The data don't separate it" in texts["accuracy"]
+
+
+def test_hopeless_separations_are_named_so() -> None:
+    sketch = Sketch(
+        description=small(), accuracy=lambda *_: 1.0, noise=0, diverges=lambda *_: False
+    )
+    results = make_results(sketch)
+    results.trials["test_metric"] = results.trials["test_metric"].where(
+        results.trials["test_metric"].isna(), 0.9
+    )
+    accuracy = said(analyse(results))["accuracy"]
+    assert "whose mean is the same, and 1,000 seeds might not either" in accuracy
+
+
+def test_without_times_nothing_is_called_fastest(digits: StudyResults) -> None:
+    texts = said(analyse(without_timing(digits)))
+    assert "the timing pass has not run" in texts["recommendation"]
+    assert "time" not in texts
+    assert "tensor" not in texts
+
+
+def test_one_seed_tells_nothing_apart(digits: StudyResults) -> None:
+    texts = said(analyse(keep(digits, digits.trials["seed"].isin([0, 100]))))
+    assert texts["recommendation"].startswith("With one seed nothing can be told apart")
+    assert "separate" not in texts["accuracy"]
+
+
+def test_one_batch_size_is_compared_with_nothing() -> None:
+    texts = said(analyse(make_results(Sketch(description=small(batch_sizes=(8,))))))
+    assert texts["recommendation"] == (
+        "Only batch size 8 has results; there is nothing to compare it with."
+    )
+    assert texts["accuracy"].startswith("The mean test accuracy is ")
+    assert " to " not in texts["tensor"]
+    assert "budget" not in texts
+
+
+def test_a_study_that_has_not_begun_says_nothing(digits: StudyResults) -> None:
+    assert said(analyse(nothing_run(digits))) == {
+        "recommendation": "No trial has run yet, so nothing can be said."
+    }
+
+
+def test_all_diverged_says_nothing() -> None:
+    results = make_results(Sketch(description=small(), diverges=lambda *_: True, rounds=0))
+    assert said(analyse(results)) == {
+        "recommendation": "None of the 45 trials has a result, so nothing can be said.",
+        "outcomes": "Of 45 trials, 45 diverged and 0 failed; a learning rate with such a seed is "
+        "never selected.",
+    }
+
+
+def test_rates_that_all_lost_a_seed_rank_nothing() -> None:
+    sketch = Sketch(description=small(), diverges=lambda _batch, _rate, seed: seed == 0)
+    assert said(analyse(make_results(sketch)))["recommendation"] == (
+        "No batch size has a learning rate with a result for every seed, so none can be ranked."
+    )
+
+
+def test_a_tensor_engine_that_does_not_win_everywhere_is_said_not_to() -> None:
+    results = make_results(Sketch(description=small()))
+    slow = (results.timing["engine"] == "tensor") & (results.timing["batch_size"] == 8)
+    results.timing.loc[slow, "wall_seconds"] *= 50
+    assert "not faster in every timing round at batch size 8" in said(analyse(results))["tensor"]
+
+
+def test_the_validation_part_is_named_where_it_is_shown(digits: StudyResults) -> None:
+    explored = keep(digits, digits.trials["stage"] == EXPLORE)
+    assert "validation accuracy" in said(analyse(explored))["recommendation"]
+
+
+def test_cards_show_what_is_known(digits: StudyResults) -> None:
+    analysis = analyse(digits)
+    shown = {card.label: card.value for card in cards(analysis)}
+    assert shown["Batch size to use"] == str(analysis.recommended)
+    assert list(shown) == [
+        "Batch size to use",
+        "Best test accuracy",
+        "Shortest training",
+        "Tensor speed-up",
+    ]
+    assert [card.label for card in cards(analyse(without_timing(digits)))] == ["Best test accuracy"]
+    assert cards(analyse(nothing_run(digits))) == []
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "<b>", "x" * 300])
+def test_the_metric_has_the_name_of_the_description(metric: str) -> None:
+    analysis = analyse(make_results(Sketch(description=small(metric=metric))))
+    assert f"test {metric[:40]}" in said(analysis)["accuracy"]

@@ -1,0 +1,218 @@
+"""The command: exit codes, messages without traceback, results on standard output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sweeps import cli, timing
+
+SMALL = """\
+dataset = "iris"
+hidden_layers = [4]
+batch_sizes = [5, 40]
+learning_rates = [0.5, 2.0]
+seeds = [1, 2]
+confirmation_seeds = [11, 12]
+epochs = 2
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file of a small study, in the working directory."""
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def test_run_writes_the_report_where_it_says(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "out/report.html\n"
+    assert "explore trials: 8/8" in shown.err
+    assert "timing rounds: 28/28" in shown.err
+    assert (small.parent / "out" / "report.html").read_text().endswith("</html>\n")
+    assert (small.parent / "out" / "tables" / "trials.csv").is_file()
+    assert (small.parent / "out" / "figures" / "accuracy.svg").is_file()
+
+
+def test_the_studys_name_is_the_default_folder(small: Path) -> None:
+    assert cli.main(["run", str(small), "--jobs", "1"]) == 0
+    assert (small.parent / "small" / "study.db").is_file()
+
+
+def test_the_same_store_gives_the_same_report(small: Path) -> None:
+    cli.main(["run", str(small), "--out", "out", "--jobs", "1"])
+    page = (small.parent / "out" / "report.html").read_bytes()
+    assert cli.main(["report", "out"]) == 0
+    assert (small.parent / "out" / "report.html").read_bytes() == page
+
+
+def test_status_counts(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["run", str(small), "--out", "out", "--jobs", "1"])
+    capsys.readouterr()
+    assert cli.main(["status", "out"]) == 0
+    assert capsys.readouterr().out == (
+        "small: 12 of 12 trials\n  explore: 8 ok\n  confirm: 4 ok\n  timing: measured\n"
+    )
+
+
+def test_validate_counts_without_running(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["validate", str(small)]) == 0
+    assert capsys.readouterr().out == (
+        "small: 2 batch sizes x 2 learning rates x 2 seeds = 8 trials, then 2 x 2 = 4 to confirm\n"
+    )
+    assert [path.name for path in small.parent.iterdir()] == ["small.toml"]
+
+
+MISTAKES = {
+    "misspelt key": (
+        SMALL.replace("batch_sizes", "batch_size"),
+        2,
+        [
+            "small.toml: batch_sizes: is required, but missing.",
+            "small.toml: batch_size: is not a key of a study. Did you mean 'batch_sizes'?",
+        ],
+    ),
+    "unknown dataset": (
+        SMALL.replace("iris", "irsi"),
+        3,
+        [
+            (
+                "small.toml: dataset: 'irsi' is no dataset. Known: breast_cancer, digits, iris, "
+                "wine. Did you mean 'iris'?"
+            )
+        ],
+    ),
+    "batch larger than the data": (
+        SMALL.replace("40", "91"),
+        2,
+        [
+            (
+                "small.toml: batch_sizes[1]: must be at most 90, the training examples of iris "
+                "under this split, but is 91."
+            )
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "code", "lines"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_a_users_mistake_is_told_and_nothing_is_written(
+    command: str,
+    text: str,
+    code: int,
+    lines: list[str],
+    small: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small.write_text(text)
+    assert cli.main([command, "small.toml"]) == code
+    shown = capsys.readouterr()
+    assert shown.err.splitlines() == [f"error: {line}" for line in lines]
+    assert not shown.out
+    assert [path.name for path in small.parent.iterdir()] == ["small.toml"]
+
+
+def test_another_studys_folder_is_refused(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["run", "small.toml", "--out", "out", "--jobs", "1"])
+    (small.parent / "other.toml").write_text(SMALL)
+    capsys.readouterr()
+    assert cli.main(["run", "other.toml", "--out", "out"]) == 4
+    assert capsys.readouterr().err == (
+        "error: out holds the study 'small', not 'other'. Choose another --out.\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["run"], ["run", "digits", "--jobs", "many"]])
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code == 2
+
+
+def test_no_worker_is_wrong_usage(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", str(small), "--jobs", "0"]) == 2
+    assert capsys.readouterr().err == (
+        "error: `jobs` must be at least 1, or -1 for all cores, but is 0.\n"
+    )
+
+
+def test_failed_trials_exit_with_1(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sweeps.worker.train", lambda *_a, **_k: 1 / 0)
+    assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 1
+    assert "8 trials failed; run again to try them once more.\n" in capsys.readouterr().err
+
+
+def test_an_interruption_exits_with_130(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sweeps.runner.run_cohorts", interrupt)
+    assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 130
+    assert capsys.readouterr().err.endswith(
+        "interrupted: every trial that had ended is kept; run again to go on.\n"
+    )
+
+
+def test_a_bug_is_one_line_and_a_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sweeps.study.read_target", lambda _target: 1 / 0)
+    assert cli.main(["validate", "digits"]) == 70
+    log = next(tmp_path.iterdir())
+    assert capsys.readouterr().err == (
+        "internal error, a bug of bpsweep: ZeroDivisionError: division by zero "
+        f"(details in {log})\n"
+    )
+    assert log.read_text().startswith("Traceback")
+
+
+def test_a_reader_that_leaves_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*_arguments: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("sweeps.study.read_target", leave)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    assert cli.main(["validate", "digits"]) == 0
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom sweeps.cli import main\n"
+        "try:\n    main(['--help'])\nfinally:\n    print(*sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("usage: bpsweep")
+    heavy = {"numpy", "pandas", "pydantic", "rich", "matplotlib", "sklearn", "joblib"}
+    assert not heavy & set(found.stdout.split())
+
+
+def test_ctrl_c_keeps_what_had_ended_and_the_next_run_goes_on(small: Path) -> None:
+    small.write_text(SMALL.replace("epochs = 2", "epochs = 60").replace("[1, 2]", "[1, 2, 3, 4]"))
+    command = [sys.executable, "-m", "sweeps", "run", "small.toml", "--out", "out"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (small.parent / "out" / "study.db").exists():
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGINT)
+    error = running.communicate()[1]
+    assert running.returncode == 130
+    assert "Traceback" not in error
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0

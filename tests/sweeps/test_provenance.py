@@ -1,0 +1,40 @@
+"""Provenance: what matters for a result and nothing that names a person or a place."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sweeps import provenance
+
+
+def test_versions_blas_and_processor_are_told() -> None:
+    found = provenance.provenance()
+    assert found["numpy"] == np.__version__
+    assert found["Python"] == platform.python_version()
+    assert found["BLAS"]
+    assert int(found["cores"]) >= 1
+    assert found["processor"]
+
+
+def test_no_user_host_or_home_is_told() -> None:
+    values = provenance.provenance().values()
+    for secret in (platform.node(), str(Path.home()), str(Path.cwd())):
+        assert not any(secret in value for value in values)
+    assert getpass.getuser() not in values
+
+
+def test_systems_without_the_files_still_have_a_provenance(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_arguments: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", unreadable)
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.delattr("os.getloadavg", raising=False)
+    assert provenance.processor() == platform.processor()
+    assert provenance.available_cores() >= 1
+    assert provenance.load_average() == ""

@@ -1,0 +1,78 @@
+"""What the documentation says is so: its examples run, its lists are complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reports.results import CURVE_COLUMNS, TIMING_COLUMNS
+from sweeps import cli, timing
+from sweeps.datasets import NAMES
+from sweeps.spec import KEYS
+from sweeps.store import SCHEMA
+
+ROOT = Path(__file__).parent.parent
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text("utf-8")
+
+
+def blocks(path: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(path), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-4)
+
+
+def test_the_commands_of_the_readme_do_what_it_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (study,) = blocks("README.md", "toml")
+    (tmp_path / "wine.toml").write_text(study)
+    commands = re.findall(r"^\| `bpsweep (.*?)` \|", read("README.md"), re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["validate", "run", "status", "report"]
+    for command in commands:
+        assert cli.main(command.split()) == 0, command
+    assert (tmp_path / "wine" / "report.html").is_file()
+    assert "wine: 80 of 80 trials" in capsys.readouterr().out
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks("README.md", "python")
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
+    assert capsys.readouterr().out.endswith("wine-study/report.html\n")
+    assert (tmp_path / "wine-study" / "report.html").is_file()
+
+
+def test_every_key_of_a_specification_is_documented() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", read("docs/specification.md"), re.MULTILINE)
+    assert tuple(rows) == KEYS
+    assert ", ".join(f"`{name}`" for name in NAMES) in read("docs/specification.md")
+
+
+def test_every_column_of_the_store_is_documented() -> None:
+    page = read("docs/store.md")
+    columns = re.findall(r"^    (\w+) (?:TEXT|INTEGER|REAL)", SCHEMA, re.MULTILINE)
+    for name in (*columns, *(c.name for c in (*CURVE_COLUMNS, *TIMING_COLUMNS))):
+        assert f"`{name}`" in page, name
+
+
+def test_every_module_is_in_the_architecture() -> None:
+    page = read("docs/architecture.md")
+    for package in ("bpengine", "sweeps", "reports"):
+        for path in (ROOT / package).glob("*.py"):
+            if not path.name.startswith("__"):
+                assert f"`{package}/{path.name}`" in page, path.name
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
