@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports.formats import visible
-from reports.intervals import BestComparison, compare_with_best, t_interval
+from reports.intervals import Comparison, Separation, compare_with_best, separate, t_interval
 from reports.results import (
     CONFIRM,
     EXPLORE,
@@ -18,7 +18,7 @@ from reports.results import (
     StudyResults,
     as_table,
 )
-from reports.selection import SETTING, select_rates, summarise_cells
+from reports.selection import SETTING, select_rates, summarise_cells, without_noise
 from reports.timing import TENSOR, speedups, summarise_timing
 
 SEEDS_FOR_INTERVAL = 5
@@ -100,9 +100,13 @@ class Analysis:
         mean_curves: Columns `MEAN_CURVE_COLUMNS`.
         timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
         comparison: Who ties with the best, among the batch sizes that lost no seed; None if
-            there is none.
+            there is none. If the test part is shown, best is the one with the highest mean
+            validation metric, so that one part chooses and the other judges.
         recommended: The batch size that trains fastest among those tied with the best; None if
             nothing was tested or the timing pass has timed none of them.
+        rival: The batch size to hold against the best: the recommended one or, if that is the
+            best itself or unknown, the other one with the highest mean; None if there is none.
+        separation: Rival minus best; None if that can't be said.
     """
 
     results: StudyResults
@@ -113,8 +117,10 @@ class Analysis:
     seeds: pd.DataFrame
     mean_curves: pd.DataFrame
     timing: pd.DataFrame
-    comparison: BestComparison | None
+    comparison: Comparison | None
     recommended: int | None
+    rival: int | None
+    separation: Separation | None
 
     @property
     def description(self) -> StudyDescription:
@@ -176,12 +182,14 @@ def analyse(results: StudyResults) -> Analysis:
     part, seeds, lost = _shown_values(results.trials, selection)
     ranked = seeds[~seeds["batch_size"].isin(lost.index)]
     values = ranked.pivot_table(index="seed", columns="batch_size", values="metric")
-    comparison = compare_with_best(values) if values.size else None
+    comparison = _compare(values, selection, part)
     summary = summarise_timing(results.timing)
     table = _batch_sizes(results, selection).join(_statistics(seeds), on="batch_size")
     table["lost_seeds"] = table["batch_size"].map(lost).fillna(0)
     table["tied"] = table["batch_size"].isin(comparison.tied if comparison else ())
     table = _with_times(table, summary).merge(speedups(results.timing), on="batch_size", how="left")
+    recommended = _fastest_tied(table, comparison)
+    rival = _rival(values, comparison, recommended)
     return Analysis(
         results=results,
         counts=_counts(results),
@@ -192,7 +200,13 @@ def analyse(results: StudyResults) -> Analysis:
         mean_curves=_mean_curves(results, selection),
         timing=summary,
         comparison=comparison,
-        recommended=_fastest_tied(table, comparison),
+        recommended=recommended,
+        rival=rival,
+        separation=(
+            separate(values, comparison.best, rival, comparison.tail)
+            if comparison and rival
+            else None
+        ),
     )
 
 
@@ -273,7 +287,29 @@ def _with_times(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _fastest_tied(table: pd.DataFrame, comparison: BestComparison | None) -> int | None:
+def _compare(values: pd.DataFrame, selection: pd.DataFrame, part: str) -> Comparison | None:
+    if values.empty:
+        return None
+    if part == "validation":
+        return compare_with_best(values)
+    ranked = selection[selection["batch_size"].isin(values.columns)]
+    order = ["validation_metric", "validation_loss", "batch_size"]
+    ordered = ranked.sort_values(order, ascending=[False, True, True], key=without_noise)
+    return compare_with_best(values, int(ordered["batch_size"].iloc[0]))
+
+
+def _rival(
+    values: pd.DataFrame, comparison: Comparison | None, recommended: int | None
+) -> int | None:
+    if comparison is None or len(values.columns) == 1:
+        return None
+    if recommended not in {None, comparison.best}:
+        return recommended
+    means = values.drop(columns=comparison.best).mean()
+    return int(means.index[int(means.argmax())])
+
+
+def _fastest_tied(table: pd.DataFrame, comparison: Comparison | None) -> int | None:
     if comparison is None or not comparison.tested:
         return None
     tied = table[table["tied"]].dropna(subset="seconds_to_train")

@@ -91,7 +91,14 @@ def _best_finding(analysis: Analysis) -> str:
     if comparison is None:
         return f"{_label(analysis)} against batch size; no batch size can be ranked"
     best = percent(analysis.row(comparison.best)["metric"])
-    finding = f"Highest mean {analysis.metric}: {best} at batch size {comparison.best}"
+    where = f"at batch size {comparison.best}"
+    if analysis.rival is None:
+        return f"{_label(analysis)} {best} {where}"
+    finding = (
+        f"{_label(analysis)} {best} {where}, the best on validation"
+        if analysis.part == "test"
+        else f"Highest mean {analysis.metric}: {best} {where}"
+    )
     others = [size for size in comparison.tied if size != comparison.best]
     if comparison.tested and others:
         return f"{finding}; {_others(others)} can't be told from it"
@@ -173,15 +180,10 @@ def _curves(analysis: Analysis) -> Chart | None:
     seen = curves[curves["epochs"] > 0]
     if seen.empty:
         return None
-    first = seen["epochs"].min()
-    early = seen[seen["epochs"] == first].sort_values("validation_metric").iloc[-1]
     return Chart(
         name=NAMES[3],
         heading="Learning curves",
-        finding=(
-            f"After {rate(round(first, 2))} epochs batch size {early['batch_size']:.0f} leads with "
-            f"{percent(early['validation_metric'])} on the validation part"
-        ),
+        finding=_curve_finding(analysis, seen),
         caption=(
             f"Mean {_validation(analysis)} over the explore seeds at the rate selected for each "
             "batch size. Equal epochs are equal numbers of examples, not of updates."
@@ -191,6 +193,20 @@ def _curves(analysis: Analysis) -> Chart | None:
         ),
         draw=lambda ax: figures.learning_curves(ax, curves, label=_capital(_validation(analysis))),
         right=1.05,
+    )
+
+
+def _curve_finding(analysis: Analysis, seen: pd.DataFrame) -> str:
+    """Who leads at the first point at which all batch sizes were evaluated."""
+    wide = seen.pivot_table(index="epochs", columns="batch_size", values="validation_metric")
+    shared = wide.dropna()
+    if shared.empty:
+        return f"{_capital(_validation(analysis))} along training"
+    first = shared.iloc[0]
+    return (
+        f"After {rate(round(shared.index[0], 2))} of {_epochs(analysis)} batch size "
+        f"{first.index[int(first.argmax())]} leads with {percent(first.max())} on the validation "
+        "part"
     )
 
 
@@ -303,7 +319,8 @@ def _tuning(analysis: Analysis) -> str:
 def _tie_rule(analysis: Analysis) -> str:
     if analysis.comparison is None or not analysis.comparison.tested:
         return ""
-    return "Filled: not told from the highest mean (paired t tests, Holm over all pairs, 5%)."
+    pairs = "the pairs with it" if analysis.part == "test" else "all pairs"
+    return f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%)."
 
 
 def _values(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:

@@ -84,9 +84,7 @@ def accuracy(ax: Axes, table: pd.DataFrame, seeds: pd.DataFrame, *, label: str) 
     """
     intervals = bool(table["metric_low"].notna().all())
     shown = "metric" if intervals else "metric_median"
-    sns.lineplot(
-        table, x="batch_size", y=shown, ax=ax, color=BLUE, errorbar=None, estimator=None, zorder=2
-    )
+    ax.plot(table["batch_size"], table[shown], color=BLUE, lw=1.6, zorder=2)
     if intervals:
         below, above = table["metric"] - table["metric_low"], table["metric_high"] - table["metric"]
         ax.errorbar(
@@ -201,10 +199,7 @@ def seconds_to_train(ax: Axes, table: pd.DataFrame) -> Axes:
         ax: Where to draw.
         table: Columns `reports.analysis.BATCH_SIZE_COLUMNS`; rows with a time.
     """
-    sns.lineplot(
-        table, x="batch_size", y="seconds_to_train", ax=ax, color=BLUE, marker="o", markersize=7,
-        markeredgecolor="none", errorbar=None, estimator=None,
-    )  # fmt: skip
+    ax.plot(table["batch_size"], table["seconds_to_train"], color=BLUE, lw=1.6, marker="o")
     return _seconds_axis(_batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
 
 
@@ -251,11 +246,9 @@ def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
         ringed["seconds_to_train"], ringed["metric"], "o", ms=12, mfc="none", mec=ORANGE, mew=1.6,
         label="none both faster and more accurate",
     )  # fmt: skip
-    # Neighbours are often close: their labels go to different sides.
-    labels = zip(table["batch_size"], table["seconds_to_train"], table["metric"], strict=True)
-    for place, (size, duration, metric) in enumerate(labels):
+    for size, place, away in _labels(table):
         ax.annotate(
-            str(size), (duration, metric), (0, 15 * (-1) ** place),
+            size, place, tuple(13 * away),
             textcoords="offset points", ha="center", va="center", size=8,
         )  # fmt: skip
     ax.set_xscale("log", base=10)
@@ -280,6 +273,19 @@ def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str) -> Axes:
     )  # fmt: skip
     ax.plot(seeds["batch_size"], seeds["metric"], "o", color=BLUE, ms=4.5, alpha=0.8, zorder=3)
     return _percent_axis(_batch_size_axis(ax, seeds["batch_size"]), label)
+
+
+def _labels(table: pd.DataFrame) -> Iterator[tuple[str, tuple[float, float], np.ndarray]]:
+    """Batch sizes, their points, and the direction away from the nearest other point."""
+    points = table[["seconds_to_train", "metric"]].to_numpy()
+    seen = np.column_stack([np.log(points[:, 0]), points[:, 1]])
+    seen /= np.maximum(np.ptp(seen, axis=0), 1e-12) * [1, 2]  # twice as wide as high
+    for place, (size, point) in enumerate(zip(table["batch_size"], points, strict=True)):
+        apart = np.delete(seen[place] - seen, place, axis=0)
+        distances = np.hypot(*apart.T)
+        nearest = distances.argmin()
+        away = apart[nearest] / distances[nearest] if distances[nearest] > 0 else np.array([0, 1])
+        yield str(size), tuple(point), away
 
 
 def _pairs(table: pd.DataFrame) -> Iterator[tuple[int, float]]:

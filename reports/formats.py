@@ -34,6 +34,16 @@ def points(difference: float) -> str:
     return f"{abs(100 * difference):.2f} points"
 
 
+def signed(difference: float) -> str:
+    """Return a difference of shares in percentage points, with its sign and without a unit.
+
+    Example:
+        >>> signed(-0.0056), signed(0.01)
+        ('-0.56', '+1.00')
+    """
+    return f"{100 * difference:+.2f}"
+
+
 def span(low: float, high: float) -> str:
     """Return the ends of an interval of shares.
 

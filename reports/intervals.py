@@ -47,41 +47,36 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class PairedDifference:
-    """First minus second, over the seeds that both have.
+class Comparison:
+    """Which batch sizes can't be told from the best one.
 
     Attributes:
-        interval: Mean difference with its t interval.
-        p_value: Two-sided paired t test of no difference.
-    """
-
-    interval: Interval
-    p_value: float
-
-
-@dataclass(frozen=True)
-class BestComparison:
-    """Which columns can't be told from the best one.
-
-    Attributes:
-        best: The column with the highest mean.
-        tied: The columns, the best included, whose difference from it isn't established.
-        runner_up: The column with the second highest mean; None if there is none.
-        gap: Mean of best minus runner-up over common seeds; NaN without a runner-up.
-        more_seeds: Further seeds that would probably separate best and runner-up;
-            None if that can't be said or would take more than `MAX_SEEDS`.
-        detectable: Smallest true difference between those two that as many seeds would find with
-            a probability of `POWER`; NaN without two common seeds.
-        tested: Whether any two columns share seeds enough for a test: at least two.
+        best: The batch size that the others are compared with.
+        tied: Those not shown to be worse, the best included.
+        tail: One-tailed level of the strictest of the tests.
+        tested: Whether any test was possible: two batch sizes with two common seeds.
     """
 
     best: int
     tied: tuple[int, ...]
-    runner_up: int | None
-    gap: float
+    tail: float
+    tested: bool
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How far two batch sizes are apart, and what it would take to establish that.
+
+    Attributes:
+        difference: Second minus first, paired over common seeds, with its t interval.
+        more_seeds: Further seeds that would probably establish the difference if it is the true
+            one; None if it is zero or would take more than `MAX_SEEDS`.
+        detectable: Smallest true difference that as many seeds would probably establish.
+    """
+
+    difference: Interval
     more_seeds: int | None
     detectable: float
-    tested: bool
 
 
 def t_quantile(degrees: int, probability: float) -> float:
@@ -126,8 +121,8 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
 
 def paired_difference(
     first: pd.Series[float], second: pd.Series[float], confidence: float = CONFIDENCE
-) -> PairedDifference:
-    """Return first minus second over common seeds, with its t interval and paired t test.
+) -> Interval:
+    """Return the t interval of first minus second over common seeds.
 
     Args:
         first: Values, indexed by seed.
@@ -137,8 +132,7 @@ def paired_difference(
     Raises:
         ValueError: Fewer than two seeds are common to both.
     """
-    differences = (first - second).dropna().to_numpy(dtype=np.float64)
-    return PairedDifference(t_interval(list(differences), confidence), _p_value(differences))
+    return t_interval((first - second).dropna().tolist(), confidence)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -162,64 +156,90 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def compare_with_best(values: pd.DataFrame, level: float = 1 - CONFIDENCE) -> BestComparison:
-    """Say which columns can't be told from the one with the highest mean.
+def compare_with_best(
+    values: pd.DataFrame, best: int | None = None, level: float = 1 - CONFIDENCE
+) -> Comparison:
+    """Say which batch sizes can't be told from the best one, by paired t tests.
 
-    All pairs of columns are compared by paired t tests over common seeds, the p values adjusted by
-    Holm's method over *all* pairs. The pairs with the best alone would be too few: the data choose
-    which column is best, and with eleven equal columns and five seeds a correction for ten
-    comparisons calls one of them worse in about 11% of studies instead of 5%. Seeds needed and
-    the detectable difference are for the level at which Holm's method begins, level / pairs.
+    A best that was chosen on other data is compared with each other batch size: one-sided tests of
+    being worse, adjusted by Holm's method over these pairs. Without it the best is the one with the
+    highest mean here, and the same data that chose it must judge it: two-sided tests, adjusted over
+    *all* pairs. (Over the pairs with the best alone, eleven equal batch sizes with five seeds would
+    have one of them called worse in about 11% of studies instead of 5%.)
 
     Args:
         values: One row for each seed, one column for each batch size; NaN where a seed is missing.
             Every column has at least one value, and there is at least one column.
-        level: Family-wise error: how often, at most, a column is wrongly called worse.
+        best: The column to compare with, chosen on other data; None to choose it here.
+        level: Family-wise error: how often, at most, any batch size is wrongly called worse.
     """
-    means = values.mean().sort_values(ascending=False, kind="stable")
-    sizes = [int(column) for column in means.index]
-    best, runner_up = sizes[0], sizes[1] if len(sizes) > 1 else None
-    pairs = list(itertools.combinations(sizes, 2))
+    sizes = [int(column) for column in values.columns]
+    if best is None:
+        best = sizes[int(values.mean().argmax())]
+        others = [size for size in sizes if size != best]
+        pairs = [(best, other) for other in others] + list(itertools.combinations(others, 2))
+        sides = 2
+    else:
+        pairs = [(best, other) for other in sizes if other != best]
+        sides = 1
     differences = [_differences(values, *pair) for pair in pairs]
-    adjusted = holm([_p_value(difference) for difference in differences])
-    # Sorted by their mean, so a pair with the best has it first.
+    adjusted = holm([_p_value(difference, sides) for difference in differences])
     worse = {
-        pair[1] for pair, p in zip(pairs, adjusted, strict=True) if pair[0] == best and p <= level
+        second
+        for (first, second), p in zip(pairs, adjusted, strict=True)
+        if first == best and p <= level
     }
-    gaps = differences[0] if differences else np.array([])
-    strictest = level / max(len(pairs), 1)
-    needed = seeds_to_detect(gaps, strictest)
-    return BestComparison(
+    return Comparison(
         best=best,
-        tied=tuple(sorted(set(sizes) - worse)),
-        runner_up=runner_up,
-        gap=float(gaps.mean()) if gaps.size else math.nan,
-        more_seeds=None if needed is None else max(needed - gaps.size, 1),
-        detectable=detectable_difference(gaps, strictest) if gaps.size >= FEWEST else math.nan,
+        tied=tuple(size for size in sizes if size not in worse),
+        tail=level / sides / max(len(pairs), 1),
         tested=any(difference.size >= FEWEST for difference in differences),
     )
 
 
+def separate(values: pd.DataFrame, first: int, second: int, tail: float) -> Separation | None:
+    """Say how far two batch sizes are apart.
+
+    Args:
+        values: As for `compare_with_best`.
+        first: The column that is subtracted.
+        second: The column it is subtracted from.
+        tail: One-tailed level at which the difference is to be established.
+
+    Returns:
+        None if they have fewer than two seeds in common.
+    """
+    differences = _differences(values, second, first)
+    if differences.size < FEWEST:
+        return None
+    needed = seeds_to_detect(differences, tail)
+    return Separation(
+        difference=t_interval(differences.tolist()),
+        more_seeds=None if needed is None else max(needed - differences.size, 1),
+        detectable=detectable_difference(differences, tail),
+    )
+
+
 def detectable_difference(
-    differences: Sequence[float] | np.ndarray, level: float = 1 - CONFIDENCE, power: float = POWER
+    differences: Sequence[float] | np.ndarray, tail: float, power: float = POWER
 ) -> float:
     """Return the smallest true mean difference that as many seeds would find.
 
-    (t_(n-1, 1 - level/2) + t_(n-1, power)) s / sqrt(n), for one two-sided paired t test.
+    (t_(n-1, 1 - tail) + t_(n-1, power)) s / sqrt(n), for a paired t test.
     Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), chapter 2, with t
     quantiles in place of normal ones.
 
     Args:
         differences: Paired differences, one for each seed, at least two.
-        level: Of the two-sided test.
+        tail: One-tailed level of the test; half the level of a two-sided one.
         power: Probability of finding it.
     """
     spread = float(np.std(differences, ddof=1))
-    return _detectable(spread, len(differences), level, power)
+    return _detectable(spread, len(differences), tail, power)
 
 
 def seeds_to_detect(
-    differences: Sequence[float] | np.ndarray, level: float = 1 - CONFIDENCE, power: float = POWER
+    differences: Sequence[float] | np.ndarray, tail: float, power: float = POWER
 ) -> int | None:
     """Return how many seeds would find the observed mean difference, if it is the true one.
 
@@ -227,26 +247,22 @@ def seeds_to_detect(
     themselves: an order of magnitude, not a promise.
 
     Args:
-        differences: Paired differences, one for each seed.
-        level: Of one two-sided test.
+        differences: Paired differences, one for each seed, at least two.
+        tail: One-tailed level of the test; half the level of a two-sided one.
         power: Probability of finding it.
 
     Returns:
-        Number of seeds; None if the mean is zero, there are fewer than two differences, or more
-        than `MAX_SEEDS` would be needed.
+        Number of seeds; None if the mean is zero or more than `MAX_SEEDS` would be needed.
     """
-    sample = np.asarray(differences, dtype=np.float64)
-    if sample.size < FEWEST:
+    gap, spread = abs(float(np.mean(differences))), float(np.std(differences, ddof=1))
+    if gap == 0:
         return None
-    gap, spread = abs(float(sample.mean())), float(sample.std(ddof=1))
-    counts = range(2, MAX_SEEDS + 1)
-    return next(
-        (n for n in counts if gap > 0 and _detectable(spread, n, level, power) <= gap), None
-    )
+    counts = range(FEWEST, MAX_SEEDS + 1)
+    return next((n for n in counts if _detectable(spread, n, tail, power) <= gap), None)
 
 
-def _detectable(spread: float, count: int, level: float, power: float) -> float:
-    quantiles = t_quantile(count - 1, 1 - level / 2) + t_quantile(count - 1, power)
+def _detectable(spread: float, count: int, tail: float, power: float) -> float:
+    quantiles = t_quantile(count - 1, 1 - tail) + t_quantile(count - 1, power)
     return quantiles * spread / math.sqrt(count)
 
 
@@ -255,13 +271,12 @@ def _differences(values: pd.DataFrame, first: int, second: int) -> np.ndarray:
     return differences[~np.isnan(differences)]
 
 
-def _p_value(differences: np.ndarray) -> float:
-    """Two-sided paired t test; 1 where nothing can be said."""
+def _p_value(differences: np.ndarray, sides: int) -> float:
+    """Paired t test of a mean above zero, or of one other than zero; 1 if it can't be made."""
     count = differences.size
     if count < FEWEST or not differences.any():
         return 1.0
-    spread = float(differences.std(ddof=1))
-    if spread == 0:
-        return 0.0
-    statistic = float(differences.mean()) / (spread / math.sqrt(count))
-    return 2 * float(special.stdtr(count - 1, -abs(statistic)))
+    # Equal differences have no spread: the statistic is infinite, and the test certain.
+    with np.errstate(divide="ignore"):
+        statistic = differences.mean() / (differences.std(ddof=1) / math.sqrt(count))
+    return sides * float(special.stdtr(count - 1, -statistic if sides == 1 else -abs(statistic)))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from reports.analysis import Analysis
 from reports.formats import count, listing, plural, points, rate, visible
-from reports.intervals import BestComparison
 from reports.results import StudyDescription
 
 
-def method(plan: StudyDescription) -> list[str]:
+def method(analysis: Analysis) -> list[str]:
     """Return the paragraphs of the method section.
 
     Args:
-        plan: The study's description.
+        analysis: The numbers.
     """
-    return [_data(plan), _network(plan), _selection(plan), _statistics(), _times()]
+    plan = analysis.description
+    return [_data(plan), _network(plan), _selection(plan), _statistics(analysis.part), _times()]
 
 
 def limits(analysis: Analysis) -> list[str]:
@@ -23,22 +23,19 @@ def limits(analysis: Analysis) -> list[str]:
     Args:
         analysis: The numbers.
     """
-    texts = (_ties(analysis.comparison), _rule(), _choice(), _items(analysis), _machine())
+    texts = (_ties(analysis), _rule(), _choice(), _items(analysis), _machine())
     return [text for text in texts if text]
 
 
-def _ties(comparison: BestComparison | None) -> str:
-    if comparison is None or not comparison.tested:
+def _ties(analysis: Analysis) -> str:
+    comparison, apart = analysis.comparison, analysis.separation
+    if comparison is None or apart is None:
         return ""
-    found = (
-        f" With as many seeds as here a difference of {points(comparison.detectable)} between the "
-        "two best would be found four times in five."
-        if comparison.detectable > 0
-        else ""
-    )
     return (
         "That a batch size can't be told from the best is no proof that it is as good: few seeds "
-        f"establish only large differences. More seeds make the list shorter.{found}"
+        "establish only large differences. More seeds make the list shorter. With as many as here, "
+        f"batch size {analysis.rival} would have to differ from {comparison.best} by about "
+        f"{points(apart.detectable)} for the tests to find it four times in five."
     )
 
 
@@ -112,13 +109,20 @@ def _selection(plan: StudyDescription) -> str:
     )
 
 
-def _statistics() -> str:
+def _statistics(part: str) -> str:
+    compared = (
+        "The best batch size is the one with the highest mean on the validation part; on the test "
+        "part, with fresh seeds, each other one is compared with it by a one-sided paired t test "
+        "over common seeds, adjusted by Holm's method (1979) over these comparisons."
+        if part == "test"
+        else "The best batch size is the one with the highest mean. As the same data choose and "
+        "judge it, all pairs of batch sizes are compared by two-sided paired t tests over common "
+        "seeds, adjusted by Holm's method (1979) over all pairs."
+    )
     return (
-        "Intervals are 95% t intervals of the mean over seeds (Student 1908). Two batch sizes are "
-        "told apart by a paired t test over common seeds, adjusted by Holm's method (1979) over "
-        "all pairs of batch sizes, at a family-wise level of 5%. Further seeds needed: from the "
-        "observed paired difference and its spread, for a power of 80% at the level at which "
-        "Holm's method begins (Cohen 1988)."
+        f"Intervals are 95% t intervals of the mean over seeds (Student 1908). {compared} The "
+        "family-wise level is 5%. Seeds needed and differences that would be found are for a power "
+        "of 80% at the level at which Holm's method begins (Cohen 1988)."
     )
 
 

@@ -65,7 +65,7 @@ def render(
         cautions=cautions(analysis),
         figures=[(chart, svg.inline(text, chart)) for chart, text in drawn.values()],
         tables=page_tables(analysis),
-        method=method(plan),
+        method=method(analysis),
         limits=limits(analysis),
         downloads=[_download(f"tables/{name}.csv", text) for name, text in csv.items()],
         pictures=[f"figures/{name}.svg" for name in drawn],

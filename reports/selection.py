@@ -6,6 +6,8 @@ is the mean over them. Test metrics play no part here.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from reports.results import EXPLORE, Column, as_table
@@ -108,4 +110,13 @@ def select_rates(trials: pd.DataFrame) -> pd.DataFrame:
 def _best_first(cells: pd.DataFrame) -> pd.DataFrame:
     order = {"validation_metric": False, "validation_loss": True, "learning_rate": True}
     ascending = [True] * len(_GROUP) + list(order.values())
-    return cells.sort_values([*_GROUP, *order], ascending=ascending)
+    return cells.sort_values([*_GROUP, *order], ascending=ascending, key=without_noise)
+
+
+def without_noise(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return values to sort by: means that differ only by rounding errors become equal.
+
+    Args:
+        values: A column of any type; means of shares among them.
+    """
+    return values.round(12) if values.dtype == "float64" else values

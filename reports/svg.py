@@ -63,7 +63,7 @@ def alone(svg: str, chart: Chart) -> str:
         f'font-weight="bold" fill="{INK}">{escape(line)}</text>'
         for place, line in enumerate(lines)
     ]
-    _, width, height = (0.0, *map(float, _BOX.search(svg).groups()))  # type: ignore[union-attr]
+    width, height = 72 * WIDTH, 72 * chart.height
     box = f'0 {-band} {width:g} {height + band:g}"'
     paper = f'<rect x="0" y="{-band}" width="100%" height="100%" fill="#ffffff"/>'
     sized = f'width="{width:g}pt" height="{height + band:g}pt" viewBox="{box}'

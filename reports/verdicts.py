@@ -10,14 +10,14 @@ from reports.formats import (
     listing,
     percent,
     plural,
-    points,
     rate,
     seconds,
+    signed,
     sizes,
     span,
     times,
 )
-from reports.intervals import MAX_SEEDS, BestComparison
+from reports.intervals import MAX_SEEDS
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def cards(analysis: Analysis) -> list[Card]:
         found.append(Card("Batch size to use", str(row["batch_size"]), note))
     if analysis.comparison is not None:
         row = analysis.row(analysis.comparison.best)
-        note = f"batch size {row['batch_size']}, learning rate {rate(row['learning_rate'])}"
-        found.append(Card(f"Best {analysis.metric}", percent(row["metric"]), note))
+        where = f"batch size {row['batch_size']}, learning rate {rate(row['learning_rate'])}"
+        found.append(Card("Most accurate", percent(row["metric"]), f"{analysis.metric}; {where}"))
     if not analysis.timed.empty:
         row = extreme(analysis.timed, "seconds_to_train", largest=False)
         note = f"batch size {row['batch_size']}, {_epochs(analysis)}"
@@ -97,7 +97,7 @@ def _recommendation(analysis: Analysis) -> str:
     if comparison is None:
         return _nothing_to_rank(analysis)
     best, tied = comparison.best, comparison.tied
-    if comparison.runner_up is None:
+    if analysis.rival is None:
         return f"Only batch size {best} has results; there is nothing to compare it with."
     if not comparison.tested:
         return "With one seed nothing can be told apart: every difference below may be chance."
@@ -112,11 +112,12 @@ def _recommendation(analysis: Analysis) -> str:
         return (
             f"Batch size {best} is more accurate than every other one tried; it trains in {time}."
         )
-    below = points(analysis.row(best)["metric"] - row["metric"])
+    highest = percent(analysis.row(best)["metric"])
+    against = "" if analysis.recommended == best else f" against {highest} of batch size {best}"
     return (
         f"Among the {len(tied)} batch sizes whose {analysis.metric} can't be told from the best "
         f"({listing(tied)}), {analysis.recommended} trains fastest: {time}, at "
-        f"{percent(row['metric'])}, {below} below the highest mean."
+        f"{percent(row['metric'])}{against}."
     )
 
 
@@ -134,33 +135,39 @@ def _accuracy(analysis: Analysis) -> str:
     if comparison is None:
         return ""
     row = analysis.row(comparison.best)
-    seeds = int(row["seeds"])
     interval = f"; 95% t interval {span(row['metric_low'], row['metric_high'])}"
-    statistic = f"mean of {plural(seeds, 'seed')}{interval if row.notna()['metric_low'] else ''}"
-    ranked = len(analysis.ranked)
-    of_all = f"highest mean {analysis.metric} of the {ranked} batch sizes with results"
-    return (
-        f"The {of_all if ranked > 1 else f'mean {analysis.metric}'} is {percent(row['metric'])} "
-        f"({statistic}), at batch size {comparison.best} and learning "
-        f"rate {rate(row['learning_rate'])}. {_separation(comparison)}"
-    ).strip()
-
-
-def _separation(comparison: BestComparison) -> str:
-    runner_up = comparison.runner_up
-    if runner_up is None or not comparison.tested:
-        return ""
-    lower = points(comparison.gap)
-    same = lower == points(0)
-    below = f"batch size {runner_up}, {'whose mean is the same' if same else f'{lower} lower'}"
-    if runner_up not in comparison.tied:
-        return f"The next best is {below}; paired tests over the seeds tell the two apart."
-    if comparison.more_seeds is None:
-        return f"The data don't separate it from {below}, and {MAX_SEEDS:,} seeds might not either."
-    more = plural(comparison.more_seeds, "more seed")
-    return (
-        f"The data don't separate it from {below}; about {more} would, if the difference is real."
+    statistic = (
+        f"mean of {plural(int(row['seeds']), 'seed')}"
+        f"{interval if row.notna()['metric_low'] else ''}"
     )
+    where = f"batch size {comparison.best} at learning rate {rate(row['learning_rate'])}"
+    value = f"{percent(row['metric'])} ({statistic})"
+    if analysis.rival is None:
+        first = f"The {analysis.metric} of {where} is {value}."
+    elif analysis.part == "test":
+        first = f"Best on the validation part is {where}; its {analysis.metric} is {value}."
+    else:
+        first = f"The highest mean {analysis.metric} has {where}: {value}."
+    return f"{first} {_separation(analysis)}".strip()
+
+
+def _separation(analysis: Analysis) -> str:
+    comparison, apart = analysis.comparison, analysis.separation
+    if comparison is None or apart is None:
+        return ""
+    gap = apart.difference
+    found = (
+        f"Batch size {analysis.rival} differs from it by {signed(gap.mean)} points (paired over "
+        f"seeds; 95% t interval {signed(gap.low)} to {signed(gap.high)})"
+    )
+    if analysis.rival not in comparison.tied:
+        return f"{found}, which the tests establish."
+    if gap.mean >= 0:
+        return f"{found}: no sign of a lower accuracy."
+    if apart.more_seeds is None:
+        return f"{found}; even {MAX_SEEDS:,} seeds might not establish that."
+    more = plural(apart.more_seeds, "more seed")
+    return f"{found}; about {more} would establish that, if it is real."
 
 
 def _time(analysis: Analysis) -> str:

@@ -37,8 +37,11 @@ def architecture_of(specification: StudySpecification, facts: DataFacts) -> Arch
 def explore_trials(specification: StudySpecification, facts: DataFacts) -> list[Trial]:
     """Return the trials that compare learning rates: every batch size, rate and seed."""
     return [
-        Trial(_configuration(specification, facts, batch_size), learning_rate, seed)
-        for batch_size in specification.batch_sizes
+        Trial(configuration, learning_rate, seed)
+        for configuration in (
+            _configuration(specification, facts, batch_size)
+            for batch_size in specification.batch_sizes
+        )
         for learning_rate in specification.learning_rates
         for seed in specification.seeds
     ]
@@ -57,12 +60,11 @@ def confirm_trials(
         selected: Batch sizes, each with its selected learning rate.
     """
     return [
-        Trial(
-            _configuration(specification, facts, batch_size, evaluate_test=True),
-            learning_rate,
-            seed,
+        Trial(configuration, learning_rate, seed)
+        for configuration, learning_rate in (
+            (_configuration(specification, facts, batch_size, evaluate_test=True), rate)
+            for batch_size, rate in selected
         )
-        for batch_size, learning_rate in selected
         for seed in specification.confirmation_seeds
     ]
 

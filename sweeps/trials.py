@@ -74,6 +74,11 @@ class Configuration:
         """The network."""
         return Architecture(self.widths, self.activation)
 
+    @cached_property
+    def content(self) -> dict[str, object]:
+        """The fields as JSON knows them, numbers that are not whole in hexadecimal."""
+        return {name: _canonical(value) for name, value in asdict(self).items()}
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -91,13 +96,14 @@ class Trial:
 
     @cached_property
     def content(self) -> str:
-        """Everything that determines the trial's result, as canonical JSON.
-
-        Numbers that are not whole are written in hexadecimal, so that nothing depends on how they
-        are printed.
-        """
-        content = asdict(self) | {"numerics": NUMERICS_VERSION}
-        return json.dumps(_canonical(content), sort_keys=True, separators=(",", ":"))
+        """Everything that determines the trial's result, as canonical JSON."""
+        content = {
+            "configuration": self.configuration.content,
+            "learning_rate": _canonical(self.learning_rate),
+            "seed": self.seed,
+            "numerics": NUMERICS_VERSION,
+        }
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @cached_property
     def identity(self) -> str:

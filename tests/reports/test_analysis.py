@@ -105,6 +105,36 @@ def test_the_recommended_batch_size_is_the_fastest_of_the_tied(digits: StudyResu
     assert analysis.recommended == fastest
 
 
+def test_validation_chooses_the_best_and_the_test_part_judges_it(digits: StudyResults) -> None:
+    analysis = analyse(digits)
+    assert analysis.comparison is not None
+    best = analysis.row(analysis.comparison.best)
+    assert best["validation_metric"] == analysis.batch_sizes["validation_metric"].max()
+    assert analysis.comparison.tail == pytest.approx(0.05 / 10)
+
+
+def test_without_a_confirm_stage_all_pairs_are_judged(digits: StudyResults) -> None:
+    analysis = analyse(keep(digits, digits.trials["stage"] == EXPLORE))
+    assert analysis.comparison is not None
+    assert analysis.comparison.tail == pytest.approx(0.05 / 2 / 55)
+
+
+def test_the_rival_is_the_recommended_batch_size(digits: StudyResults) -> None:
+    analysis = analyse(digits)
+    assert analysis.comparison is not None
+    assert analysis.separation is not None
+    assert analysis.rival == analysis.recommended != analysis.comparison.best
+    gap = analysis.row(analysis.rival)["metric"] - analysis.row(analysis.comparison.best)["metric"]
+    assert analysis.separation.difference.mean == pytest.approx(gap)
+
+
+def test_without_a_recommendation_the_rival_is_the_next_best(digits: StudyResults) -> None:
+    analysis = analyse(without_timing(digits))
+    assert analysis.comparison is not None
+    others = analysis.ranked[analysis.ranked["batch_size"] != analysis.comparison.best]
+    assert analysis.rival == others.loc[others["metric"].idxmax(), "batch_size"]
+
+
 def test_nothing_is_recommended_without_times_or_tests(digits: StudyResults) -> None:
     assert analyse(without_timing(digits)).recommended is None
     one_seed = digits.trials["seed"].isin([0, 100])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reports.analysis import analyse
@@ -59,9 +61,17 @@ def test_titles_state_the_finding(digits: StudyResults) -> None:
     analysis, found = analyse(digits), made(digits)
     assert analysis.comparison is not None
     best = analysis.row(analysis.comparison.best)
-    expected = f"Highest mean test accuracy: {percent(best['metric'])} at batch size 64"
-    assert found["accuracy"].finding.startswith(expected)
+    assert found["accuracy"].finding.startswith(
+        f"Test accuracy {percent(best['metric'])} at batch size {best['batch_size']}, the best on "
+        "validation; "
+    )
     assert found["speedup"].finding.startswith("Tensor operations are up to ")
+
+
+def test_a_best_that_was_not_confirmed_is_only_the_highest(digits: StudyResults) -> None:
+    explored = made(keep(digits, digits.trials["stage"] == EXPLORE))["accuracy"]
+    assert explored.finding.startswith("Highest mean validation accuracy: ")
+    assert "Holm over all pairs" in explored.caption
 
 
 def test_few_tied_batch_sizes_are_named() -> None:
@@ -106,6 +116,23 @@ def test_an_unranked_study_is_titled_so() -> None:
     found = made(results)
     assert "no batch size can be ranked" in found["accuracy"].finding
     assert "accuracy-time" not in found
+
+
+def test_a_curve_leads_only_where_all_batch_sizes_were_evaluated() -> None:
+    results = make_results(Sketch(description=small(), diverges=lambda *_: False))
+    large = results.trials.loc[results.trials["batch_size"] == 512, "trial"]
+    early = results.curves["trial"].isin(large) & (results.curves["examples"] < 1077)
+    later = replace(results, curves=results.curves[~early].reset_index(drop=True))
+    assert made(results)["curves"].finding.startswith("After 0.25 of 20 epochs batch size 8 ")
+    assert made(later)["curves"].finding.startswith("After 1 of 20 epochs batch size 8 ")
+
+
+def test_curves_without_a_common_point_have_no_leader() -> None:
+    results = make_results(Sketch(description=small(), diverges=lambda *_: False))
+    large = results.trials.loc[results.trials["batch_size"] == 512, "trial"]
+    moved = results.curves["examples"] + results.curves["trial"].isin(large)
+    apart = replace(results, curves=results.curves.assign(examples=moved))
+    assert made(apart)["curves"].finding == "Validation accuracy along training"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -71,6 +71,14 @@ def test_equal_metrics_and_losses_are_decided_by_the_smaller_rate() -> None:
     assert rate_of({(8, 3.0): [0.5], (8, 1.0): [0.5]}) == 1.0
 
 
+def test_rounding_errors_of_a_mean_decide_nothing() -> None:
+    lower_rate = [0.1, 0.2, 0.3]
+    higher_rate = [0.3, 0.2, 0.1]
+    assert sum(lower_rate) != sum(higher_rate)
+    assert rate_of({(8, 1.0): higher_rate, (8, 3.0): lower_rate}) == 1.0
+    assert rate_of({(8, 1.0): lower_rate, (8, 3.0): higher_rate}) == 1.0
+
+
 @pytest.mark.parametrize(
     ("best", "at_edge"), [(0.1, True), (1.0, False), (10.0, True)], ids=["low", "inside", "high"]
 )
