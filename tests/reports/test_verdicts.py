@@ -165,11 +165,11 @@ def test_cards_show_what_is_known(digits: StudyResults) -> None:
     assert shown["Batch size to use"] == str(analysis.recommended)
     assert list(shown) == [
         "Batch size to use",
-        "Most accurate",
+        "Best on validation",
         "Shortest training",
         "Tensor speed-up",
     ]
-    assert [card.label for card in cards(analyse(without_timing(digits)))] == ["Most accurate"]
+    assert [card.label for card in cards(analyse(without_timing(digits)))] == ["Best on validation"]
     assert cards(analyse(nothing_run(digits))) == []
 
 
