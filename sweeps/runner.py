@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -117,19 +119,23 @@ def _run_stage(
         return
     cohorts = plan(missing, facts, jobs)
     cost = sum(cohort_cost(cohort, facts) for cohort in cohorts)
-    started = time.perf_counter()
-    with progress(f"{stage} trials", cost, len(missing)) as advance:
+    store.set_facts({"jobs": str(jobs), "provenance": json.dumps(provenance())})
+    with _clocked(store), progress(f"{stage} trials", cost, len(missing)) as advance:
         for cohort, outcomes in run_cohorts(cohorts, dataset, jobs):
             store.add(cohort.trials, outcomes)
             advance(cohort_cost(cohort, facts), len(outcomes))
-    spent = float(store.facts().get("sweep_seconds", "0")) + time.perf_counter() - started
-    store.set_facts(
-        {
-            "sweep_seconds": repr(spent),
-            "jobs": str(jobs),
-            "provenance": json.dumps(provenance()),
-        }
-    )
+
+
+@contextmanager
+def _clocked(store: Store) -> Iterator[None]:
+    """Add the time spent to what earlier sessions spent, however this one ends."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        spent = time.perf_counter() - started
+        before = float(store.facts().get("sweep_seconds", "0"))
+        store.set_facts({"sweep_seconds": repr(before + spent)})
 
 
 def _run_timing(

@@ -110,6 +110,8 @@ def test_an_interrupted_study_goes_on_where_it_stopped(
         with pytest.raises(KeyboardInterrupt):
             Study(**keys).run(tmp_path / "cut", n_jobs=1)
     partial = results(tmp_path / "cut")
+    assert partial.description.sweep_seconds > 0
+    assert partial.description.provenance["numpy"]
     assert 0 < len(partial.trials) < partial.description.planned_trials == 12
     resumed = Study(**keys).run(tmp_path / "cut", n_jobs=1)
     pd.testing.assert_frame_equal(stable(resumed), stable(whole))
