@@ -3,24 +3,24 @@
 Vectorized backpropagation on cohorts of small networks trained in lockstep. Needs NumPy alone.
 """
 
-from bpengine.lockstep import (
-    NUMERICS_VERSION,
-    Curves,
-    Examples,
-    Split,
-    Training,
-    evaluate,
-    train,
-)
-from bpengine.minibatches import evaluation_points
+from bpengine.lockstep import NUMERICS_VERSION, Examples, Split
+from bpengine.minibatches import Budget, evaluation_points
 from bpengine.network import Architecture
+from bpengine.recipe import Recipe
+from bpengine.schedules import BatchGrowth, Schedule
+from bpengine.training import Curves, Trainer, Training, evaluate, train
 
 __all__ = [
     "NUMERICS_VERSION",
     "Architecture",
+    "BatchGrowth",
+    "Budget",
     "Curves",
     "Examples",
+    "Recipe",
+    "Schedule",
     "Split",
+    "Trainer",
     "Training",
     "evaluate",
     "evaluation_points",

@@ -16,20 +16,25 @@ from bpengine.arrays import Array
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss of one example and its gradient with respect to the output.
+    """A loss of one example and its gradient.
 
     Attributes:
         name: The key in `LOSSES`.
-        value: `(psi, t, scratch) -> loss`; sums over the outputs, the last axis, and nothing else.
-        gradient: `(psi, t, out) -> dE_hat/dpsi` of each example alone, neither summed nor averaged.
+        value: `(net, psi, t, scratch) -> loss`; sums over the outputs, the last axis, and nothing
+            else. `net` is the net input of the output layer.
+        gradient: `(psi, t, out) -> gradient` of each example alone, neither summed nor averaged:
+            with respect to `psi`, or with respect to `net` if `output` is given.
+        output: Name of the output activation that the loss belongs to, whose derivative its
+            gradient includes; None for a loss that goes with any activation that has a derivative.
     """
 
     name: str
-    value: Callable[[Array, Array, Array], Array]
+    value: Callable[[Array, Array, Array, Array], Array]
     gradient: Callable[[Array, Array, Array], Array]
+    output: str | None = None
 
 
-def _squared_error(psi: Array, t: Array, scratch: Array) -> Array:
+def _squared_error(_net: Array, psi: Array, t: Array, scratch: Array) -> Array:
     # E_hat = 1/2 (t - psi)^2, summed over the outputs.
     np.subtract(psi, t, out=scratch)
     np.multiply(scratch, scratch, out=scratch)
@@ -37,12 +42,36 @@ def _squared_error(psi: Array, t: Array, scratch: Array) -> Array:
     return np.multiply(total, 0.5, out=total)
 
 
-def _squared_error_gradient(psi: Array, t: Array, out: Array) -> Array:
+def _cross_entropy(net: Array, _psi: Array, t: Array, scratch: Array) -> Array:
+    # -sum t log psi = log sum exp(net) - sum t net, for targets that sum to 1; written in net,
+    # because psi may have underflowed, and in net minus its largest, which changes nothing.
+    shifted = net - np.maximum.reduce(net, axis=-1, keepdims=True)
+    np.exp(shifted, out=scratch)
+    total: Array = np.log(np.add.reduce(scratch, axis=-1))
+    np.multiply(shifted, t, out=scratch)
+    return np.subtract(total, np.add.reduce(scratch, axis=-1), out=total)
+
+
+def _binary_cross_entropy(net: Array, _psi: Array, t: Array, scratch: Array) -> Array:
+    # -sum t log psi + (1 - t) log(1 - psi) = sum log(1 + exp(net)) - t net
+    np.logaddexp(0, net, out=scratch)
+    softplus: Array = np.add.reduce(scratch, axis=-1)
+    np.multiply(net, t, out=scratch)
+    return np.subtract(softplus, np.add.reduce(scratch, axis=-1), out=softplus)
+
+
+def _difference(psi: Array, t: Array, out: Array) -> Array:
+    # Squared error: dE_hat/dpsi. The cross-entropies with their own output: dE_hat/dnet.
     return np.subtract(psi, t, out=out)
 
 
 LOSSES = {
-    loss.name: loss for loss in (Loss("squared_error", _squared_error, _squared_error_gradient),)
+    loss.name: loss
+    for loss in (
+        Loss("squared_error", _squared_error, _difference),
+        Loss("cross_entropy", _cross_entropy, _difference, output="softmax"),
+        Loss("binary_cross_entropy", _binary_cross_entropy, _difference, output="sigmoid"),
+    )
 }
 """Every loss by name."""
 

@@ -1,8 +1,9 @@
-"""Batches of an epoch, their order, and the points at which a network is evaluated."""
+"""Batches: their order, where they are cut, how long training goes on, and when it is evaluated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,6 +15,32 @@ BLOCK = 1024
 
 
 @dataclass(frozen=True)
+class Budget:
+    """How long a network is trained. Training ends at the first limit that is reached.
+
+    Attributes:
+        epochs: Passes over the training examples.
+        updates: Changes of the weights.
+        examples: Examples processed; the update that reaches it is the last.
+        seconds: Wall time, looked at between segments. Results then depend on the machine.
+
+    Raises:
+        ValueError: No limit is given, or one is not above 0.
+    """
+
+    epochs: int | None = None
+    updates: int | None = None
+    examples: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a budget without an end."""
+        limits = {name: value for name, value in vars(self).items() if value is not None}
+        if not limits or min(limits.values()) <= 0:
+            raise ValueError(f"A budget must have a limit, each above 0, but got {limits}.")
+
+
+@dataclass(frozen=True)
 class Segment:
     """Consecutive batches of one epoch, with no evaluation but at their end.
 
@@ -21,12 +48,14 @@ class Segment:
         epoch: Number of the epoch, from 0.
         start: Place of the first example in the epoch's order.
         stop: Place after the last example.
+        batch_size: Examples of every batch but a ragged last one.
         evaluate: Whether the networks are evaluated after the segment.
     """
 
     epoch: int
     start: int
     stop: int
+    batch_size: int
     evaluate: bool
 
 
@@ -51,6 +80,22 @@ def updates_per_epoch(items: int, batch_size: int) -> int:
     return -(-items // batch_size)
 
 
+def shard_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
+    """Return where the shards of a batch begin and end; their sizes differ by at most one.
+
+    Args:
+        rows: Examples of the batch.
+        shards: Number of shards; with fewer examples there are as many shards as examples.
+
+    Example:
+        >>> shard_bounds(7, 3)
+        [(0, 2), (2, 4), (4, 7)]
+    """
+    shards = min(shards, rows)
+    bounds = [rows * shard // shards for shard in range(shards + 1)]
+    return list(itertools.pairwise(bounds))
+
+
 def evaluation_points(items: int, epochs: int) -> tuple[int, ...]:
     """Return a cadence in examples, the same for every batch size and dense early.
 
@@ -68,30 +113,64 @@ def evaluation_points(items: int, epochs: int) -> tuple[int, ...]:
     return tuple(sorted({*early, *(items * epoch for epoch in range(1, epochs + 1))}))
 
 
-def segments(items: int, batch_size: int, epochs: int, points: Sequence[int]) -> Iterator[Segment]:
+def batches(
+    items: int, batch_size: Callable[[int], int], budget: Budget
+) -> Iterator[tuple[int, int, int]]:
+    """Yield for each epoch its number, its batch size and how many of its examples are visited.
+
+    Args:
+        items: Training examples.
+        batch_size: Batch size of an epoch, by its number.
+        budget: Where training ends; a limit in seconds is not looked at.
+    """
+    epoch = updates = examples = 0
+    while True:
+        size = batch_size(epoch)
+        visited = items
+        if budget.updates is not None:
+            visited = min(visited, (budget.updates - updates) * size)
+        if budget.examples is not None:
+            visited = min(visited, updates_per_epoch(budget.examples - examples, size) * size)
+        if visited <= 0 or epoch == budget.epochs:
+            return
+        yield epoch, size, visited
+        epoch += 1
+        updates += updates_per_epoch(visited, size)
+        examples += visited
+
+
+def segments(
+    items: int,
+    batch_size: Callable[[int], int],
+    budget: Budget,
+    points: Sequence[int],
+    *,
+    together: int = 1,
+) -> Iterator[Segment]:
     """Cut a training run into segments.
 
     A network is evaluated after the first update at or past each point: no batch is cut.
 
     Args:
         items: Training examples.
-        batch_size: Examples of every batch but each epoch's last.
-        epochs: Passes over the training examples.
+        batch_size: Batch size of an epoch, by its number.
+        budget: Where training ends; a limit in seconds is not looked at.
         points: Evaluation points in examples, ascending and above 0.
+        together: Batches of an epoch that must stay in one segment, counted from its start.
     """
-    block = max(1, BLOCK // batch_size) * batch_size
     remaining = list(reversed(points))
-    for epoch in range(epochs):
+    for epoch, size, visited in batches(items, batch_size, budget):
+        unit = size * together
+        block = max(1, BLOCK // unit) * unit
         start = 0
-        while start < items:
-            stop = min(start + block, items)
+        while start < visited:
+            stop = min(start + block, visited)
             if remaining:
-                wanted = remaining[-1] - epoch * items
-                boundary = -(-wanted // batch_size) * batch_size
-                stop = min(stop, max(boundary, start + batch_size))
+                boundary = updates_per_epoch(remaining[-1] - epoch * items, unit) * unit
+                stop = min(stop, max(boundary, start + unit))
             seen = epoch * items + stop
             evaluate = bool(remaining) and seen >= remaining[-1]
             while remaining and seen >= remaining[-1]:
                 remaining.pop()
-            yield Segment(epoch, start, stop, evaluate)
+            yield Segment(epoch, start, stop, size, evaluate)
             start = stop

@@ -6,6 +6,7 @@ The bias is row 0 of each layer's `W`, and every layer input starts with a 1 (pa
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,21 +15,23 @@ import numpy.typing as npt
 
 from bpengine.activations import ACTIVATIONS, Activation
 from bpengine.arrays import Array
-from bpengine.streams import uniform
+from bpengine.streams import standard_normal, standard_uniform
 
 MINIMUM_WIDTHS = 2
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Widths and activation of a fully connected network.
+    """Widths and activations of a fully connected network.
 
     Attributes:
         widths: Units of each layer without its bias unit: inputs, hidden layers, outputs.
-        activation: Name in `ACTIVATIONS`, used by every layer.
+        activation: Name in `ACTIVATIONS`, used by every hidden layer.
+        output: Name in `ACTIVATIONS` of the output layer's; "" for that of the hidden layers.
 
     Raises:
-        ValueError: Fewer than two widths, a width below 1, or an unknown activation.
+        ValueError: Fewer than two widths, a width below 1, an unknown activation, or softmax
+            between layers.
 
     Example:
         >>> architecture = Architecture((64, 32, 10))
@@ -40,6 +43,7 @@ class Architecture:
 
     widths: tuple[int, ...]
     activation: str = "sigmoid"
+    output: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what is no network."""
@@ -47,18 +51,21 @@ class Architecture:
             raise ValueError(
                 f"`widths` must hold inputs and outputs, each at least 1, but got {self.widths}."
             )
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(
-                f"`activation` must be one of {sorted(ACTIVATIONS)}, but got {self.activation!r}."
-            )
+        _check_name("activation", self.activation, [n for n in ACTIVATIONS if n != "softmax"])
+        _check_name("output", self.output, ["", *ACTIVATIONS])
 
     def __str__(self) -> str:
         return "-".join(map(str, self.widths))
 
     @property
-    def function(self) -> Activation:
-        """The activation itself."""
+    def hidden_activation(self) -> Activation:
+        """The activation of the hidden layers."""
         return ACTIVATIONS[self.activation]
+
+    @property
+    def output_activation(self) -> Activation:
+        """The activation of the output layer."""
+        return ACTIVATIONS[self.output or self.activation]
 
     @property
     def weight_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -87,25 +94,83 @@ class Architecture:
         return views
 
 
-def initial_parameters(
-    architecture: Architecture, seed: int, dtype: npt.DTypeLike
-) -> Annotated[Array, "parameter"]:
-    """Return Glorot-uniform weights and zero biases for one network.
+@dataclass(frozen=True)
+class Initialiser:
+    """A distribution of initial weights.
 
-    Weights of a layer are uniform in +-sqrt(6 / (inputs + outputs)), the bias unit not counted.
+    Attributes:
+        name: The key in `INITIALISERS`.
+        deviation: `(inputs, outputs) -> standard deviation` of a layer's weights, its bias unit not
+            counted among the inputs.
+        normal: Whether the weights are normal; they are uniform otherwise.
+    """
+
+    name: str
+    deviation: Callable[[int, int], float]
+    normal: bool
+
+
+def _glorot(inputs: int, outputs: int) -> float:
+    return math.sqrt(2 / (inputs + outputs))
+
+
+def _he(inputs: int, _outputs: int) -> float:
+    return math.sqrt(2 / inputs)
+
+
+def _lecun(inputs: int, _outputs: int) -> float:
+    return math.sqrt(1 / inputs)
+
+
+def _fixed(_inputs: int, _outputs: int) -> float:
+    return 1.0
+
+
+INITIALISERS = {
+    f"{family}{distribution}": Initialiser(f"{family}{distribution}", deviation, normal)
+    for family, deviation in (("glorot_", _glorot), ("he_", _he), ("lecun_", _lecun), ("", _fixed))
+    for distribution, normal in (("uniform", False), ("normal", True))
+}
+"""Every initialiser by name. Biases start at zero.
+
+`glorot_*`: Glorot and Bengio 2010, equations 12 and 16. `he_*`: He et al. 2015, equation 10.
+`lecun_*`: LeCun et al. 1998, section 4.6. `uniform` and `normal` have standard deviation 1, to be
+used with a scale.
+"""
+
+
+def initial_parameters(
+    architecture: Architecture,
+    seed: int,
+    dtype: npt.DTypeLike,
+    *,
+    initialiser: str = "glorot_uniform",
+    scale: float = 1.0,
+) -> Annotated[Array, "parameter"]:
+    """Return random weights and zero biases for one network.
 
     Args:
         architecture: The network.
         seed: Seed of the network's random streams.
         dtype: float32 or float64; the draw is made in float64, so both hold the same network.
-
-    Source:
-        Glorot and Bengio 2010, equation 16.
+        initialiser: Name in `INITIALISERS`.
+        scale: Factor of the initialiser's standard deviation.
     """
+    kind = INITIALISERS[initialiser]
     parameters = np.zeros(architecture.parameter_count)
-    draw = iter(uniform(seed, "initial weights", parameters.size))
+    draw = (standard_normal if kind.normal else standard_uniform)(
+        seed, "initial weights", parameters.size
+    )
+    start = 0
     for W in architecture.layers(parameters):
-        i, o = W.shape
-        limit = math.sqrt(6 / (i - 1 + o))
-        W[1:] = limit * (2 * np.fromiter(draw, float, (i - 1) * o).reshape(i - 1, o) - 1)
+        fan_in, outputs = W.shape
+        stop = start + (fan_in - 1) * outputs
+        deviation = scale * kind.deviation(fan_in - 1, outputs)
+        W[1:] = deviation * draw[start:stop].reshape(fan_in - 1, outputs)
+        start = stop
     return parameters.astype(dtype)
+
+
+def _check_name(parameter: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"`{parameter}` must be one of {sorted(allowed)}, but got {value!r}.")

@@ -7,6 +7,7 @@ methods of `numpy.random.Generator` are not promised to be.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -31,6 +32,32 @@ def uniform(seed: int, purpose: str, count: int) -> Annotated[Array, "item"]:
         count: How many.
     """
     return (_raw(seed, purpose, count) >> np.uint64(64 - _DOUBLE_BITS)) * 2.0**-_DOUBLE_BITS
+
+
+def standard_uniform(seed: int, purpose: str, count: int) -> Annotated[Array, "item"]:
+    """Return independent uniform numbers with mean 0 and standard deviation 1, as float64.
+
+    Args:
+        seed: A whole number of at least 0.
+        purpose: What the numbers are for.
+        count: How many.
+    """
+    return math.sqrt(3) * (2 * uniform(seed, purpose, count) - 1)
+
+
+def standard_normal(seed: int, purpose: str, count: int) -> Annotated[Array, "item"]:
+    """Return independent normal numbers with mean 0 and standard deviation 1, as float64.
+
+    Args:
+        seed: A whole number of at least 0.
+        purpose: What the numbers are for.
+        count: How many.
+
+    Source:
+        Box and Muller 1958.
+    """
+    first, second = uniform(seed, purpose, 2 * count).reshape(2, count)
+    return np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * math.pi * second)
 
 
 def permutation(

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bpengine import Architecture, Split, sequential
+from bpengine import Architecture, Budget, Recipe, Split, sequential
 from bpengine.lockstep import Lockstep
-from bpengine.minibatches import Segment, segments
+from bpengine.minibatches import segments
 from bpengine.network import initial_parameters
 
 TENSOR, PER_ITEM = "tensor", "per-item"
@@ -82,13 +82,15 @@ def _measure(epoch: Callable[[], int]) -> tuple[int, float, float]:
 def _tensor_epoch(
     architecture: Architecture, split: Split, batch_size: int, reduction: str
 ) -> Callable[[], int]:
-    cohort = Lockstep(architecture, [split], [_RATE], reduction=reduction)
+    budget = Budget(epochs=1)
+    recipe = Recipe(batch_size=batch_size, budget=budget, reduction=reduction)
+    network = Lockstep(architecture, [split], [{"learning_rate": _RATE}], recipe)
     whole = len(split.train.inputs) // batch_size
-    parts = list(segments(whole * batch_size, batch_size, 1, ()))
+    parts = list(segments(whole * batch_size, recipe.batch_size_of, budget, ()))
 
     def epoch() -> int:
         for part in parts:
-            cohort.run(Segment(0, part.start, part.stop, evaluate=False), batch_size)
+            network.run(part)
         return whole
 
     return epoch

@@ -13,7 +13,17 @@ from typing import Annotated
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from bpengine import Curves, Examples, Split, Training, evaluate, evaluation_points, train
+from bpengine import (
+    Budget,
+    Curves,
+    Examples,
+    Recipe,
+    Split,
+    Training,
+    evaluate,
+    evaluation_points,
+    train,
+)
 from bpengine.arrays import Array
 from sweeps.splits import Dataset, Preparation, prepare
 from sweeps.trials import Cohort
@@ -90,12 +100,15 @@ def _train(cohort: Cohort, dataset: Dataset) -> tuple[Training, Array]:
     trained = train(
         configuration.architecture,
         [split for split, _ in parts],
-        cohort.learning_rates,
-        batch_size=configuration.batch_size,
-        epochs=configuration.epochs,
-        loss=configuration.loss,
-        reduction=configuration.reduction,
-        evaluate_at=evaluation_points(items, configuration.epochs),
+        [{"learning_rate": rate} for rate in cohort.learning_rates],
+        Recipe(
+            batch_size=configuration.batch_size,
+            budget=Budget(epochs=configuration.epochs),
+            loss=configuration.loss,
+            reduction=configuration.reduction,
+            optimizer=configuration.optimizer,
+            evaluate_at=evaluation_points(items, configuration.epochs),
+        ),
     )
     tests = np.full((2, *trained.diverged_at_update.shape), np.nan)
     if configuration.evaluate_test:
@@ -122,20 +135,18 @@ def _prepared(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Sp
 def _outcome(
     trial: str, trained: Training, tests: Array, lane: tuple[int, int], seconds: float
 ) -> Outcome:
-    curves = trained.curves
     diverged_at = int(trained.diverged_at_update[lane])
-    examples, updates = int(curves.examples[-1]), int(curves.updates[-1])
     return Outcome(
         trial=trial,
         status=DIVERGED if diverged_at else OK,
         diverged_at_update=diverged_at,
-        updates=updates,
-        examples=examples,
+        updates=trained.updates,
+        examples=trained.examples,
         test_loss=float(tests[(0, *lane)]),
         test_metric=float(tests[(1, *lane)]),
         error="",
         train_seconds=seconds,
-        curve=_curve(curves, lane),
+        curve=_curve(trained.curves, lane),
     )
 
 

@@ -7,66 +7,246 @@ import math
 import numpy as np
 import pytest
 
-from bpengine.activations import ACTIVATIONS, Activation
+from bpengine.activations import ACTIVATIONS, LEAK, Activation
 from bpengine.arrays import Array
 
-pytestmark = pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
+ELEMENTWISE = {name: a for name, a in ACTIVATIONS.items() if name != "softmax"}
 
-NET = np.linspace(-6, 6, 101)
+every = pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
+elementwise = pytest.mark.parametrize("activation", ELEMENTWISE.values(), ids=ELEMENTWISE)
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
-SCALAR = {"sigmoid": lambda net: 1 / (1 + math.exp(-net))}
+NET = np.linspace(-6, 6, 102)  # an even count: 0, the kink of the rectifiers, is not among them
+LANES = np.random.default_rng(3).normal(scale=3, size=(2, 3, 7, 5))
+
+SCALAR = {
+    "sigmoid": lambda net: 1 / (1 + math.exp(-net)),
+    "tanh": math.tanh,
+    "relu": lambda net: net if net > 0 else 0.0,
+    "leaky_relu": lambda net: net if net > 0 else 0.01 * net,
+    "gelu": lambda net: (
+        0.5 * net * (1 + math.tanh(math.sqrt(2 / math.pi) * (net + 0.044715 * net**3)))
+    ),
+    "identity": lambda net: net,
+}
 """The textbook definition of each activation, one number at a time."""
+
+LIMITS = {
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, 1e4),
+    "leaky_relu": (-1e4 * LEAK, 1e4),
+    "gelu": (0.0, 1e4),
+    "identity": (-1e4, 1e4),
+}
+"""What each activation makes of -1e4 and 1e4."""
+
+SLOPES_AT_LIMITS = {
+    "sigmoid": (0.0, 0.0),
+    "tanh": (0.0, 0.0),
+    "relu": (0.0, 1.0),
+    "leaky_relu": (LEAK, 1.0),
+    "gelu": (0.0, 1.0),
+    "identity": (1.0, 1.0),
+}
+
+SLOPES_AT_ZERO = {
+    "sigmoid": 0.25,
+    "tanh": 1.0,
+    "relu": 0.0,
+    "leaky_relu": LEAK,
+    "gelu": 0.5,
+    "identity": 1.0,
+}
+"""The derivative at 0. At their kink the rectifiers take the slope of the left side."""
 
 
 def apply(activation: Activation, net: Array) -> Array:
-    return activation.apply(net, np.empty_like(net))
+    return activation.apply(net, np.empty_like(net), np.empty_like(net))
 
 
+def derivative(activation: Activation, net: Array) -> Array:
+    assert activation.derivative is not None
+    psi = apply(activation, net)
+    return activation.derivative(net, psi, np.empty_like(net), np.empty_like(net))
+
+
+@every
+def test_the_key_is_the_name(activation: Activation) -> None:
+    assert ACTIVATIONS[activation.name] is activation
+
+
+@elementwise
 def test_apply_is_the_textbook_definition(activation: Activation) -> None:
     expected = [SCALAR[activation.name](net) for net in NET]
-    np.testing.assert_allclose(apply(activation, NET), expected, rtol=1e-14)
+    np.testing.assert_allclose(apply(activation, NET), expected, rtol=1e-13, atol=2e-15)
 
 
+@elementwise
+def test_float32_is_float64_to_rounding(activation: Activation) -> None:
+    net = NET.astype(np.float32)
+    expected = [SCALAR[activation.name](float(number)) for number in net]
+    np.testing.assert_allclose(apply(activation, net), expected, rtol=1e-6, atol=5e-7)
+
+
+@elementwise
 def test_the_derivative_is_that_of_central_differences(activation: Activation) -> None:
     step = 1e-5
     numeric = (apply(activation, NET + step) - apply(activation, NET - step)) / (2 * step)
-    exact = activation.derivative(apply(activation, NET), np.empty_like(NET))
-    np.testing.assert_allclose(exact, numeric, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(derivative(activation, NET), numeric, rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@elementwise
+@dtypes
+def test_the_derivative_at_zero_is_the_documented_one(
+    activation: Activation, dtype: type[np.floating]
+) -> None:
+    found = derivative(activation, np.zeros(3, dtype))
+    np.testing.assert_array_equal(found, np.full(3, SLOPES_AT_ZERO[activation.name], dtype))
+
+
+@elementwise
+def test_the_derivative_of_float32_is_that_of_float64(activation: Activation) -> None:
+    net = NET.astype(np.float32)
+    expected = derivative(activation, net.astype(np.float64))
+    # Far left of 0 that of gelu is a small difference of large numbers.
+    np.testing.assert_allclose(derivative(activation, net), expected, rtol=2e-6, atol=1e-5)
+
+
+@every
+@dtypes
 def test_the_dtype_is_kept(activation: Activation, dtype: type[np.floating]) -> None:
-    psi = apply(activation, NET.astype(dtype))
-    assert psi.dtype == dtype
-    assert activation.derivative(psi, np.empty_like(psi)).dtype == dtype
+    net = LANES.astype(dtype)
+    assert apply(activation, net).dtype == dtype
+    if activation.derivative is not None:
+        assert derivative(activation, net).dtype == dtype
 
 
+@every
+def test_the_results_are_the_arrays_handed_in(activation: Activation) -> None:
+    out, scratch = np.empty_like(LANES), np.empty_like(LANES)
+    assert activation.apply(LANES, out, scratch) is out
+    if activation.derivative is not None:
+        psi = out.copy()
+        assert activation.derivative(LANES, psi, out, scratch) is out
+
+
+@every
 def test_inputs_are_left_alone(activation: Activation) -> None:
-    net = NET.copy()
+    net = LANES.copy()
     psi = apply(activation, net)
     before = psi.copy()
-    activation.derivative(psi, np.empty_like(psi))
-    np.testing.assert_array_equal(net, NET)
+    if activation.derivative is not None:
+        activation.derivative(net, psi, np.empty_like(net), np.empty_like(net))
+    np.testing.assert_array_equal(net, LANES)
     np.testing.assert_array_equal(psi, before)
 
 
-def test_apply_may_write_over_its_input(activation: Activation) -> None:
-    net = NET.copy()
-    np.testing.assert_array_equal(activation.apply(net, net), apply(activation, NET))
+@every
+def test_what_the_buffers_held_does_not_matter(activation: Activation) -> None:
+    spoilt = [np.full_like(LANES, np.nan) for _ in range(2)]
+    expected = apply(activation, LANES)
+    np.testing.assert_array_equal(activation.apply(LANES, *spoilt), expected)
+    if activation.derivative is not None:
+        spoilt = [np.full_like(LANES, np.nan) for _ in range(2)]
+        np.testing.assert_array_equal(
+            activation.derivative(LANES, expected, *spoilt), derivative(activation, LANES)
+        )
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_huge_net_inputs_give_finite_outputs(
+@every
+@dtypes
+def test_apply_may_write_over_its_input_if_the_derivative_does_not_need_it(
     activation: Activation, dtype: type[np.floating]
 ) -> None:
-    psi = apply(activation, np.array([-1e4, -101, 101, 1e4], dtype))
-    np.testing.assert_array_equal(psi, np.array([0, 0, 1, 1], dtype))
+    net = LANES.astype(dtype)
+    expected = apply(activation, net)
+    if not activation.keeps_net:
+        np.testing.assert_array_equal(activation.apply(net, net, np.empty_like(net)), expected)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@elementwise
+@dtypes
+def test_a_derivative_that_does_not_keep_net_does_not_read_it(
+    activation: Activation, dtype: type[np.floating]
+) -> None:
+    net = NET.astype(dtype)
+    psi = apply(activation, net)
+    lost = net if activation.keeps_net else np.full_like(net, np.nan)
+    assert activation.derivative is not None
+    # A derivative that needs no scratch may be handed its own output for it.
+    scratch = np.empty_like(net)
+    out = np.empty_like(net) if activation.keeps_net else scratch
+    found = activation.derivative(lost, psi, out, scratch)
+    np.testing.assert_array_equal(found, derivative(activation, net))
+
+
+@elementwise
+@dtypes
+def test_huge_net_inputs_give_finite_outputs_and_slopes(
+    activation: Activation, dtype: type[np.floating]
+) -> None:
+    net = np.array([-1e4, 1e4], dtype)
+    np.testing.assert_array_equal(apply(activation, net), np.array(LIMITS[activation.name], dtype))
+    np.testing.assert_allclose(
+        derivative(activation, net), SLOPES_AT_LIMITS[activation.name], rtol=1e-6
+    )
+
+
+@elementwise
+@dtypes
 def test_an_element_does_not_depend_on_its_neighbours(
     activation: Activation, dtype: type[np.floating]
 ) -> None:
     net = NET.astype(dtype)
-    alone = np.concatenate([apply(activation, net[k : k + 1]) for k in range(net.size)])
-    np.testing.assert_array_equal(apply(activation, net), alone)
+    for function in (apply, derivative):
+        alone = np.concatenate([function(activation, net[k : k + 1]) for k in range(net.size)])
+        np.testing.assert_array_equal(function(activation, net), alone)
+
+
+SOFTMAX = ACTIVATIONS["softmax"]
+
+
+def test_softmax_is_the_textbook_definition() -> None:
+    psi = apply(SOFTMAX, LANES)
+    for place in np.ndindex(2, 3, 7):
+        powers = [math.exp(net) for net in LANES[place]]
+        expected = [power / math.fsum(powers) for power in powers]
+        np.testing.assert_allclose(psi[place], expected, rtol=1e-14)
+
+
+def test_softmax_has_no_derivative_of_its_own() -> None:
+    assert SOFTMAX.derivative is None
+
+
+@dtypes
+def test_the_outputs_of_softmax_sum_to_one(dtype: type[np.floating]) -> None:
+    totals = apply(SOFTMAX, LANES.astype(dtype)).sum(axis=-1)
+    np.testing.assert_allclose(totals, 1, rtol=4 * np.finfo(dtype).eps)
+
+
+@dtypes
+def test_softmax_is_stable_for_huge_net_inputs(dtype: type[np.floating]) -> None:
+    net = np.array([[1e4, -1e4, 0], [-1e4, -1e4, -1e4], [1e4, 1e4, -1e4]], dtype)
+    third, half = dtype(1) / dtype(3), 0.5
+    expected = np.array([[1, 0, 0], [third, third, third], [half, half, 0]], dtype)
+    np.testing.assert_array_equal(apply(SOFTMAX, net), expected)
+
+
+@dtypes
+def test_adding_a_number_to_all_net_inputs_leaves_softmax_as_it_is(
+    dtype: type[np.floating],
+) -> None:
+    net = np.round(LANES).astype(dtype)
+    np.testing.assert_array_equal(apply(SOFTMAX, net + dtype(1000)), apply(SOFTMAX, net))
+
+
+@dtypes
+def test_an_example_of_softmax_does_not_depend_on_its_neighbours(
+    dtype: type[np.floating],
+) -> None:
+    net = LANES.astype(dtype)
+    together = apply(SOFTMAX, net)
+    for seed, setting, row in np.ndindex(2, 3, 7):
+        one = slice(seed, seed + 1), slice(setting, setting + 1), slice(row, row + 1)
+        np.testing.assert_array_equal(apply(SOFTMAX, net[one]), together[one])

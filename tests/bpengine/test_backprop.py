@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples, sequential
+from bpengine.activations import ACTIVATIONS
 from bpengine.arrays import Array
-from bpengine.backprop import ROWS, Backprop
+from bpengine.backprop import ROWS, Backprop, segment_bounds
 from bpengine.losses import LOSSES, REDUCTIONS
 
 WIDTHS = [(3, 4, 2), (3, 5, 4, 2), (3, 4, 5, 3, 2)]
@@ -22,22 +23,46 @@ def batch_of(examples: Examples, items: int) -> tuple[Array, Array]:
 
 
 def gradient_of(
-    architecture: Architecture, parameters: Array, phi: Array, t: Array, weight: float
+    architecture: Architecture,
+    parameters: Array,
+    phi: Array,
+    t: Array,
+    weight: float,
+    *,
+    loss: str = "squared_error",
+    shards: int = 1,
 ) -> Array:
-    lanes = parameters.shape[:-1]
-    passes = Backprop(architecture, LOSSES["squared_error"], lanes, parameters.dtype)
-    out = np.empty_like(parameters)
-    weights = np.full(lanes, weight, parameters.dtype)
-    passes.gradient(architecture.layers(parameters), phi, t, weight=weights, out=out)
-    return out
+    seeds, settings, _ = parameters.shape
+    passes = Backprop(architecture, loss, (seeds, settings), parameters.dtype)
+    return passes.gradient(
+        architecture.layers(parameters),
+        phi,
+        t,
+        weight=np.full((seeds, settings, 1), weight, parameters.dtype),
+        shards=shards,
+    ).copy()
 
 
-def error_of(
-    architecture: Architecture, parameters: Array, phi: Array, t: Array, weight: float
-) -> float:
-    passes = Backprop(architecture, LOSSES["squared_error"], (1, 1), parameters.dtype)
-    losses, _ = passes.loss(architecture.layers(parameters), phi, t)
-    return weight * float(losses.sum())
+def numeric_gradient(
+    architecture: Architecture,
+    parameters: Array,
+    phi: Array,
+    t: Array,
+    weight: float,
+    *,
+    loss: str = "squared_error",
+) -> Array:
+    """Return central differences of one lane's error, one parameter at a time."""
+    passes = Backprop(architecture, loss, (1, 1), parameters.dtype)
+    step = 1e-5
+
+    def error(shifted: Array) -> float:
+        losses, _ = passes.loss(architecture.layers(shifted), phi, t)
+        return weight * float(losses.sum())
+
+    shifts = step * np.eye(parameters.shape[-1])
+    differences = [error(parameters + shift) - error(parameters - shift) for shift in shifts]
+    return np.array(differences) / (2 * step)
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
@@ -54,15 +79,59 @@ def test_the_gradient_is_that_of_central_differences(
         phi, t = batch_of(make_examples(architecture, 17), items)
         weight = REDUCTIONS[reduction](items)
         exact = gradient_of(architecture, parameters, phi, t, weight)[0, 0]
-        step = 1e-5
-        numeric = np.empty_like(exact)
-        for place in range(exact.size):
-            shift = step * (np.arange(exact.size) == place)
-            numeric[place] = (
-                error_of(architecture, parameters + shift, phi, t, weight)
-                - error_of(architecture, parameters - shift, phi, t, weight)
-            ) / (2 * step)
+        numeric = numeric_gradient(architecture, parameters, phi, t, weight)
         assert np.linalg.norm(exact - numeric) <= 1e-7 * np.linalg.norm(exact)
+
+
+OUTPUTS = [
+    ("squared_error", "sigmoid"),
+    ("squared_error", "identity"),
+    ("squared_error", "gelu"),
+    ("cross_entropy", "softmax"),
+    ("binary_cross_entropy", "sigmoid"),
+]
+
+
+@pytest.mark.parametrize(("loss", "output"), OUTPUTS)
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "softmax"])
+def test_every_loss_and_activation_has_its_own_gradient(
+    loss: str,
+    output: str,
+    activation: str,
+    make_examples: Callable[..., Examples],
+    make_parameters: Callable[..., Array],
+) -> None:
+    architecture = Architecture((3, 5, 4, 3), activation, output)
+    parameters = make_parameters(architecture)
+    for items in (1, 6):
+        phi, t = batch_of(make_examples(architecture, 6), items)
+        exact = gradient_of(architecture, parameters, phi, t, 1 / items, loss=loss)[0, 0]
+        numeric = numeric_gradient(architecture, parameters, phi, t, 1 / items, loss=loss)
+        assert np.linalg.norm(exact - numeric) <= 1e-7 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize(
+    ("loss", "output", "message"),
+    [
+        (
+            "squared_error",
+            "softmax",
+            "The output 'softmax' goes with 'cross_entropy', not 'squared_error'.",
+        ),
+        (
+            "cross_entropy",
+            "sigmoid",
+            "'cross_entropy' goes with the output 'softmax', not 'sigmoid'.",
+        ),
+        ("hinge", "sigmoid", f"`loss` must be one of {sorted(LOSSES)}, but got 'hinge'."),
+    ],
+)
+def test_a_loss_that_does_not_fit_the_output_is_refused(
+    loss: str, output: str, message: str
+) -> None:
+    with pytest.raises(ValueError) as refused:
+        Backprop(Architecture((3, 2), output=output), loss, (1, 1), np.float64)
+    assert str(refused.value) == message
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
@@ -126,6 +195,32 @@ def test_slices_of_a_large_batch_add_up_to_the_whole(
     )
     flat = np.concatenate([layer.ravel() for layer in expected])
     np.testing.assert_allclose(found[0, 0], flat, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 7, 300])
+@pytest.mark.parametrize("items", [1, 2, 7, 300])
+def test_shards_add_up_to_the_whole_batch(
+    shards: int,
+    items: int,
+    make_examples: Callable[..., Examples],
+    make_parameters: Callable[..., Array],
+) -> None:
+    architecture = Architecture((3, 4, 2))
+    parameters = make_parameters(architecture, (2, 3))
+    drawn = [batch_of(make_examples(architecture, items, seed), items) for seed in range(2)]
+    phi, t = (np.concatenate(arrays) for arrays in zip(*drawn, strict=True))
+    whole = gradient_of(architecture, parameters, phi, t, 1 / items)
+    split = gradient_of(architecture, parameters, phi, t, 1 / items, shards=shards)
+    np.testing.assert_allclose(split, whole, rtol=1e-12, atol=1e-15)
+
+
+def test_segments_cover_the_batch_in_slices_that_fit() -> None:
+    for rows in (1, ROWS, ROWS + 1, 1000):
+        for shards in (1, 3, 1000):
+            bounds = segment_bounds(rows, shards)
+            assert [start for start, _ in bounds] == [0, *(stop for _, stop in bounds[:-1])]
+            assert bounds[-1][1] == rows
+            assert max(stop - start for start, stop in bounds) <= ROWS
 
 
 def test_an_unweighted_mean_of_ragged_slices_is_not_the_whole_batchs_gradient(

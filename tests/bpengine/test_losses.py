@@ -2,45 +2,203 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
+from bpengine.activations import ACTIVATIONS
+from bpengine.arrays import Array
 from bpengine.losses import LOSSES, REDUCTIONS, Loss
 
 losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
-PSI = np.random.default_rng(1).uniform(0.05, 0.95, (2, 3, 4))
-T = np.eye(4)[np.random.default_rng(2).integers(4, size=(2, 3))]
+SHAPE = (2, 3, 5, 4)
+RNG = np.random.default_rng(1)
+NET = RNG.normal(scale=2, size=SHAPE)
+T = np.eye(4)[RNG.integers(4, size=SHAPE[:-1])]
+SOFT_T = RNG.dirichlet(np.ones(4), size=SHAPE[:-1])
+"""Targets between 0 and 1 that sum to 1: probabilities of classes."""
 
-SCALAR = {"squared_error": lambda psi, t: (t - psi) ** 2 / 2}
-"""The textbook definition of each loss, one output at a time."""
+LARGE = np.array(
+    [
+        [1000.0, -1000.0, 0.0, 999.0],
+        [-1000.0, 1000.0, 1000.0, -999.0],
+        [30.0, 0.0, -30.0, -60.0],
+        [-1000.0, -1000.0, -1000.0, -1000.0],
+    ]
+)
+"""Net inputs whose outputs are 0 or 1 to the last bit."""
+
+
+def squared_error(psi: Sequence[float], _net: Sequence[float], t: Sequence[float]) -> float:
+    return math.fsum((wanted - output) ** 2 for wanted, output in zip(t, psi, strict=True)) / 2
+
+
+def cross_entropy(_psi: Sequence[float], net: Sequence[float], t: Sequence[float]) -> float:
+    # -log psi of an output, with psi = exp(net) / sum exp(net), from differences of net inputs:
+    # no power is above 1, and the largest, which is 1, is left to log1p.
+    def surprise(output: float) -> float:
+        differences = sorted(other - output for other in net)
+        top = differences.pop()
+        return top + math.log1p(math.fsum(math.exp(other - top) for other in differences))
+
+    return math.fsum(wanted * surprise(output) for wanted, output in zip(t, net, strict=True))
+
+
+def binary_cross_entropy(_psi: Sequence[float], net: Sequence[float], t: Sequence[float]) -> float:
+    # -t log psi - (1 - t) log(1 - psi), where -log psi = log(1 + exp(-net)) for the sigmoid.
+    def softplus(number: float) -> float:
+        return max(number, 0.0) + math.log1p(math.exp(-abs(number)))
+
+    return math.fsum(
+        wanted * softplus(-output) + (1 - wanted) * softplus(output)
+        for wanted, output in zip(t, net, strict=True)
+    )
+
+
+SCALAR = {
+    "squared_error": squared_error,
+    "cross_entropy": cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
+}
+"""The textbook definition of each loss of one example, in stable form, with Python's floats."""
+
+
+def outputs(loss: Loss, net: Array) -> Array:
+    """Return psi of the activation that goes with a loss: tanh if any does."""
+    activation = ACTIVATIONS[loss.output or "tanh"]
+    return activation.apply(net, np.empty_like(net), np.empty_like(net))
+
+
+def value(loss: Loss, net: Array, t: Array) -> Array:
+    return loss.value(net, outputs(loss, net), t, np.empty_like(net))
+
+
+def scalar_values(loss: Loss, net: Array, t: Array) -> Array:
+    psi = outputs(loss, net)
+    return np.array(
+        [
+            SCALAR[loss.name](psi[place].tolist(), net[place].tolist(), t[place].tolist())
+            for place in np.ndindex(net.shape[:-1])
+        ]
+    ).reshape(net.shape[:-1])
 
 
 @losses
-def test_the_value_sums_over_the_outputs_and_nothing_else(loss: Loss) -> None:
-    value = loss.value(PSI, T, np.empty_like(PSI))
-    for place in np.ndindex(2, 3):
-        expected = sum(SCALAR[loss.name](PSI[place][o], T[place][o]) for o in range(4))
-        assert value[place] == pytest.approx(expected, rel=1e-14)
+def test_the_key_is_the_name(loss: Loss) -> None:
+    assert LOSSES[loss.name] is loss
 
 
 @losses
-def test_the_gradient_is_that_of_central_differences(loss: Loss) -> None:
-    step = 1e-6
-    exact = loss.gradient(PSI, T, np.empty_like(PSI))
-    for output in range(4):
-        shift = step * np.eye(4)[output]
-        scratch = np.empty_like(PSI)
-        numeric = loss.value(PSI + shift, T, scratch) - loss.value(PSI - shift, T, scratch)
-        np.testing.assert_allclose(exact[..., output], numeric / (2 * step), rtol=1e-7)
+@pytest.mark.parametrize("t", [T, SOFT_T], ids=["hard", "soft"])
+def test_the_value_sums_over_the_outputs_and_nothing_else(loss: Loss, t: Array) -> None:
+    np.testing.assert_allclose(value(loss, NET, t), scalar_values(loss, NET, t), rtol=1e-13)
 
 
 @losses
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("t", [T, SOFT_T], ids=["hard", "soft"])
+def test_the_gradient_is_that_of_central_differences(loss: Loss, t: Array) -> None:
+    # With respect to the outputs; with respect to the net inputs for a loss with its own output.
+    step = 1e-5
+    psi = outputs(loss, NET)
+    exact = loss.gradient(psi, t, np.empty_like(psi))
+    for output in range(SHAPE[-1]):
+        shift = step * np.eye(SHAPE[-1])[output]
+        if loss.output is None:
+            sides = [loss.value(NET, psi + s, t, np.empty_like(psi)) for s in (shift, -shift)]
+        else:
+            sides = [value(loss, NET + s, t) for s in (shift, -shift)]
+        numeric = (sides[0] - sides[1]) / (2 * step)
+        np.testing.assert_allclose(exact[..., output], numeric, rtol=1e-7, atol=1e-9)
+
+
+@losses
+@dtypes
 def test_the_dtype_is_kept(loss: Loss, dtype: type[np.floating]) -> None:
-    psi, t = PSI.astype(dtype), T.astype(dtype)
-    assert loss.value(psi, t, np.empty_like(psi)).dtype == dtype
+    net, t = NET.astype(dtype), T.astype(dtype)
+    psi = outputs(loss, net)
+    assert value(loss, net, t).dtype == dtype
     assert loss.gradient(psi, t, np.empty_like(psi)).dtype == dtype
+
+
+@losses
+def test_inputs_are_left_alone(loss: Loss) -> None:
+    net, psi, t = NET.copy(), outputs(loss, NET), T.copy()
+    before = psi.copy()
+    loss.value(net, psi, t, np.empty_like(psi))
+    loss.gradient(psi, t, np.empty_like(psi))
+    np.testing.assert_array_equal(net, NET)
+    np.testing.assert_array_equal(psi, before)
+    np.testing.assert_array_equal(t, T)
+
+
+@losses
+def test_the_value_is_no_view_of_a_buffer_and_the_gradient_is_the_one_handed_in(
+    loss: Loss,
+) -> None:
+    psi, buffer = outputs(loss, NET), np.full_like(NET, np.nan)
+    assert not np.shares_memory(loss.value(NET, psi, T, buffer), buffer)
+    assert loss.gradient(psi, T, buffer) is buffer
+
+
+@losses
+@dtypes
+def test_an_example_does_not_depend_on_its_neighbours(loss: Loss, dtype: type[np.floating]) -> None:
+    net, t = NET.astype(dtype), SOFT_T.astype(dtype)
+    together = value(loss, net, t)
+    for seed, setting, row in np.ndindex(SHAPE[:-1]):
+        one = slice(seed, seed + 1), slice(setting, setting + 1), slice(row, row + 1)
+        np.testing.assert_array_equal(value(loss, net[one], t[one]), together[one])
+
+
+@losses
+@dtypes
+def test_the_targets_of_a_seed_are_shared_by_its_settings(
+    loss: Loss, dtype: type[np.floating]
+) -> None:
+    net, t = NET.astype(dtype), T[:, :1].astype(dtype)
+    repeated = np.repeat(t, SHAPE[1], axis=1)
+    np.testing.assert_array_equal(value(loss, net, t), value(loss, net, repeated))
+
+
+@losses
+@dtypes
+@pytest.mark.parametrize("wanted", range(4))
+def test_the_value_is_right_where_outputs_have_underflowed(
+    loss: Loss, dtype: type[np.floating], wanted: int
+) -> None:
+    t = np.zeros_like(LARGE)
+    t[:, wanted] = 1
+    np.testing.assert_allclose(
+        value(loss, LARGE.astype(dtype), t.astype(dtype)),
+        scalar_values(loss, LARGE, t),
+        rtol=8 * np.finfo(dtype).eps,
+        atol=1e-4 if dtype is np.float32 else 1e-12,
+    )
+
+
+@losses
+def test_a_float32_value_is_right_to_rounding(loss: Loss) -> None:
+    # Rounding is relative to the net inputs' size: the loss is a difference of numbers like them.
+    net, t = (3 * NET).astype(np.float32), T.astype(np.float32)
+    exact = scalar_values(loss, net.astype(np.float64), T)
+    bound = 4 * np.finfo(np.float32).eps * (1 + np.abs(net).sum(axis=-1))
+    assert (np.abs(value(loss, net, t) - exact) <= bound).all()
+
+
+@dtypes
+def test_cross_entropy_depends_on_differences_of_net_inputs_alone(
+    dtype: type[np.floating],
+) -> None:
+    net, t = np.round(NET).astype(dtype), T.astype(dtype)
+    loss = LOSSES["cross_entropy"]
+    tolerance = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(
+        value(loss, net + dtype(1000), t), value(loss, net, t), rtol=tolerance, atol=tolerance
+    )
 
 
 def test_reductions_weigh_an_example() -> None:

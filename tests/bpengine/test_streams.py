@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 
-from bpengine.streams import permutation, uniform
+from bpengine.arrays import Array
+from bpengine.streams import permutation, standard_normal, standard_uniform, uniform
+
+Draw = Callable[[int, str, int], Array]
+
+draws = pytest.mark.parametrize("draw", [uniform, standard_uniform, standard_normal])
 
 
-def test_a_stream_is_the_same_every_time() -> None:
-    np.testing.assert_array_equal(uniform(7, "a", 5), uniform(7, "a", 5))
+@draws
+def test_a_stream_is_the_same_every_time(draw: Draw) -> None:
+    np.testing.assert_array_equal(draw(7, "a", 5), draw(7, "a", 5))
 
 
 def test_streams_are_pinned_by_recorded_numbers() -> None:
@@ -17,22 +27,66 @@ def test_streams_are_pinned_by_recorded_numbers() -> None:
     assert permutation(7, "order", 8, part=3).tolist() == [7, 5, 2, 4, 6, 1, 3, 0]
 
 
+def test_normal_numbers_are_box_and_mullers_of_the_uniform_stream() -> None:
+    first, second = uniform(7, "initial weights", 6).reshape(2, 3).tolist()
+    expected = [
+        math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v)
+        for u, v in zip(first, second, strict=True)
+    ]
+    assert standard_normal(7, "initial weights", 3) == pytest.approx(expected, rel=1e-13)
+
+
 def test_seed_purpose_and_part_each_give_another_stream() -> None:
-    draws = {
+    found = {
         tuple(permutation(seed, purpose, 20, part=part))
         for seed in (0, 1)
         for purpose in ("order", "split")
         for part in (0, 1)
     }
-    assert len(draws) == 8
+    assert len(found) == 8
 
 
 def test_a_permutation_holds_every_place_once() -> None:
     assert sorted(permutation(1, "order", 100)) == list(range(100))
 
 
+def test_every_place_is_as_likely_at_every_position() -> None:
+    orders = np.array([permutation(seed, "order", 5) for seed in range(4000)])
+    counts = np.array([np.bincount(column, minlength=5) for column in orders.T])
+    # Four standard deviations of a count with mean 800.
+    assert np.abs(counts - 800).max() < 4 * math.sqrt(4000 * 0.2 * 0.8)
+
+
 def test_uniform_numbers_fill_the_unit_interval() -> None:
-    draw = uniform(1, "a", 20_000)
-    assert 0 <= draw.min() < 0.001
-    assert 0.999 < draw.max() < 1
-    assert abs(draw.mean() - 0.5) < 0.01
+    found = uniform(1, "a", 20_000)
+    assert 0 <= found.min() < 0.001
+    assert 0.999 < found.max() < 1
+    assert abs(found.mean() - 0.5) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("draw", "fourth"), [(standard_uniform, 9 / 5), (standard_normal, 3)], ids=["uniform", "normal"]
+)
+def test_standard_numbers_have_the_moments_of_their_distribution(draw: Draw, fourth: float) -> None:
+    count = 200_000
+    found = draw(1, "a", count)
+    assert found.dtype == np.float64
+    moments = [float((found**power).mean()) for power in (1, 2, 3, 4)]
+    assert moments == pytest.approx([0, 1, 0, fourth], abs=5 * math.sqrt(96 / count))
+    neighbours = float((found[1:] * found[:-1]).mean())
+    assert neighbours == pytest.approx(0, abs=5 / math.sqrt(count))
+
+
+def test_normal_numbers_have_the_normal_distribution_function() -> None:
+    # Kolmogorov's distance, whose 99.9% point is 1.95 / sqrt n.
+    found = np.sort(standard_normal(2, "a", 20_000))
+    exact = [(1 + math.erf(number / math.sqrt(2))) / 2 for number in found]
+    steps = np.arange(20_001) / 20_000
+    distance = max(np.abs(exact - steps[1:]).max(), np.abs(exact - steps[:-1]).max())
+    assert distance < 1.95 / math.sqrt(20_000)
+
+
+def test_standard_uniform_numbers_end_at_root_3() -> None:
+    found = standard_uniform(1, "a", 20_000)
+    assert -math.sqrt(3) <= found.min() < -1.73
+    assert 1.73 < found.max() < math.sqrt(3)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bpengine import evaluate, evaluation_points, train
+from bpengine import Budget, Recipe, evaluate, evaluation_points, train
 from sweeps.plan import plan
 from sweeps.spec import StudySpecification
 from sweeps.splits import Dataset, Preparation, prepare
@@ -38,10 +38,8 @@ def test_outcomes_are_what_the_engine_gives(
     trained = train(
         architecture,
         [split for split, _ in prepared],
-        [0.5],
-        batch_size=5,
-        epochs=2,
-        evaluate_at=evaluation_points(90, 2),
+        [{"learning_rate": 0.5}],
+        Recipe(batch_size=5, budget=Budget(epochs=2), evaluate_at=evaluation_points(90, 2)),
     )
     losses, metrics = evaluate(architecture, trained.parameters, [test for _, test in prepared])
     for place, outcome in enumerate(run_cohort(confirm, dataset)):

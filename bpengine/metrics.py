@@ -1,0 +1,46 @@
+"""Metrics of a network on examples: larger is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+
+from bpengine.arrays import Array
+
+Score = Callable[[Array, Array], Array]
+
+
+def _accuracy(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
+    """Return 1 for each example classified right and 0 for the others.
+
+    The class is the largest output; with a single output, whether it is nearer to 1 than to 0.
+    """
+    if psi.shape[-1] == 1:
+        return (psi[..., 0] > 0.5) == (t[..., 0] > 0.5)  # noqa: PLR2004
+    right: Array = psi.argmax(axis=-1) == t.argmax(axis=-1)
+    return right
+
+
+def _residuals(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
+    """Return each example's squared error, summed over the outputs."""
+    return np.add.reduce(np.square(psi - t), axis=-1)
+
+
+def _mean(scores: Array, _targets: Array) -> Annotated[Array, "*lane"]:
+    return scores.mean(axis=-1)
+
+
+def _r2(scores: Array, targets: Array) -> Annotated[Array, "*lane"]:
+    """Return 1 - residual sum of squares / total sum of squares, over all outputs together."""
+    centred = targets - targets.mean(axis=-2, keepdims=True)
+    total = np.square(centred, dtype=np.float64).sum(axis=(-2, -1))
+    return 1 - scores.sum(axis=-1) / total
+
+
+METRICS: dict[str, tuple[Score, Score]] = {
+    "accuracy": (_accuracy, _mean),
+    "r2": (_residuals, _r2),
+}
+"""Each metric by name: a score of every example, and what the scores of a part become."""

@@ -1,0 +1,102 @@
+"""What all networks of a cohort share: loss, optimizer, batches, budget."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from bpengine.losses import LOSSES, REDUCTIONS
+from bpengine.metrics import METRICS
+from bpengine.minibatches import Budget
+from bpengine.network import INITIALISERS
+from bpengine.optimizers import OPTIMIZERS
+from bpengine.schedules import BatchGrowth, Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How the networks of a cohort are trained.
+
+    Attributes:
+        batch_size: Examples of an update, at most the training examples; the last batch of an epoch
+            holds what is left of it.
+        budget: When training ends.
+        loss: Name in `LOSSES`.
+        reduction: Name in `REDUCTIONS`: how a batch's losses become its error.
+        metric: Name in `METRICS`, computed at evaluations.
+        optimizer: Name in `OPTIMIZERS`.
+        schedule: How the learning rates change along training.
+        growth: How the batch size changes along training; None if it does not.
+        initialiser: Name in `INITIALISERS`.
+        initial_scale: Factor of the initial weights' standard deviation, above 0.
+        shards: Into how many segments each batch is split. Their gradients are added up, which
+            gives that of the whole batch; with `local_updates` above 1 they are trained apart.
+        local_updates: Updates that each shard's own copy of the network makes before the copies are
+            combined into one (local SGD); 1 for none.
+        evaluate_at: Evaluation points in examples, ascending; 0 is before the first update.
+        target: Value of the held-out metric at which a lane is stopped; None for none.
+        patience: Evaluations without a better held-out loss after which a lane is stopped; None for
+            none.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: A name is unknown or a value out of range.
+    """
+
+    batch_size: int
+    budget: Budget
+    loss: str = "squared_error"
+    reduction: str = "mean"
+    metric: str = "accuracy"
+    optimizer: str = "sgd"
+    schedule: Schedule = field(default_factory=Schedule)
+    growth: BatchGrowth | None = None
+    initialiser: str = "glorot_uniform"
+    initial_scale: float = 1.0
+    shards: int = 1
+    local_updates: int = 1
+    evaluate_at: tuple[int, ...] = ()
+    target: float | None = None
+    patience: int | None = None
+    dtype: npt.DTypeLike = np.float32
+
+    def __post_init__(self) -> None:
+        """Refuse unknown names and values out of range."""
+        _check_name("loss", self.loss, LOSSES)
+        _check_name("reduction", self.reduction, REDUCTIONS)
+        _check_name("metric", self.metric, METRICS)
+        _check_name("optimizer", self.optimizer, OPTIMIZERS)
+        _check_name("initialiser", self.initialiser, INITIALISERS)
+        for name in ("batch_size", "shards", "local_updates", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"`{name} >= 1` must hold, but got {value}.")
+        if not 0 < self.initial_scale < float("inf"):
+            raise ValueError(f"`initial_scale` must be above 0, but got {self.initial_scale}.")
+        if self.local_updates > 1 and self.shards == 1:
+            raise ValueError("`local_updates > 1` needs `shards > 1`: copies to combine.")
+        if self.needs_total and self.budget.seconds is not None:
+            raise ValueError("A cosine schedule needs to know its end: not a budget in seconds.")
+
+    @property
+    def needs_total(self) -> bool:
+        """Whether the schedule depends on the length of the whole training."""
+        return self.schedule.kind == "cosine"
+
+    def batch_size_of(self, epoch: int) -> int:
+        """Return the batch size of an epoch.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+        """
+        if self.growth is None:
+            return self.batch_size
+        return self.growth.batch_size(self.batch_size, epoch)
+
+
+def _check_name(parameter: str, value: str, table: Collection[str]) -> None:
+    if value not in table:
+        raise ValueError(f"`{parameter}` must be one of {sorted(table)}, but got {value!r}.")

@@ -1,0 +1,311 @@
+"""Training a cohort: budget, evaluation along the way, early stopping, interruption."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from bpengine.arrays import Array, IntArray
+from bpengine.backprop import ROWS, Backprop, Weights, check_loss
+from bpengine.lockstep import Examples, Lockstep, Split, Stack, stack
+from bpengine.metrics import METRICS
+from bpengine.minibatches import Segment, segments
+from bpengine.network import Architecture
+from bpengine.optimizers import check_settings
+from bpengine.recipe import Recipe
+
+_CURVES = ("train_loss", "train_metric", "held_out_loss", "held_out_metric")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Evaluations along training; a lane that diverged or was stopped before a point holds NaN.
+
+    Attributes:
+        examples: Examples each network had processed.
+        updates: Updates each network had made.
+        train_loss: Mean loss over the training examples.
+        train_metric: Metric over the training examples.
+        held_out_loss: Mean loss over the held-out examples.
+        held_out_metric: Metric over the held-out examples.
+    """
+
+    examples: Annotated[IntArray, "point"]
+    updates: Annotated[IntArray, "point"]
+    train_loss: Annotated[Array, "point seed setting"]
+    train_metric: Annotated[Array, "point seed setting"]
+    held_out_loss: Annotated[Array, "point seed setting"]
+    held_out_metric: Annotated[Array, "point seed setting"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training a cohort gave.
+
+    Attributes:
+        parameters: The networks' weights at the end; NaN for lanes that diverged.
+        curves: Evaluations along training.
+        updates: Updates made.
+        examples: Examples processed.
+        diverged_at_update: First update, counted from 1, after which a lane's weights were not
+            finite; 0 for lanes that did not diverge.
+        stopped_at_update: Update after which a lane reached its target or lost patience; -1 for
+            lanes that did not.
+    """
+
+    parameters: Annotated[Array, "seed setting parameter"]
+    curves: Curves
+    updates: int
+    examples: int
+    diverged_at_update: Annotated[IntArray, "seed setting"]
+    stopped_at_update: Annotated[IntArray, "seed setting"]
+
+
+class Trainer:
+    """A cohort in training, which can be cut anywhere and continued to the same bits.
+
+    Args:
+        architecture: The network of every lane.
+        splits: One per seed, all of the same shapes.
+        settings: Hyperparameters of each setting: `learning_rate`, and any of the optimizer's.
+        recipe: What all lanes share.
+
+    Attributes:
+        networks: The networks.
+
+    Raises:
+        ValueError: The arguments don't go together; the message says which and how.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        splits: Sequence[Split],
+        settings: Sequence[Mapping[str, float]],
+        recipe: Recipe,
+    ) -> None:
+        _check(architecture, splits, settings, recipe)
+        self._recipe = recipe
+        self.networks = Lockstep(architecture, splits, settings, recipe)
+        self._held_out = stack([split.held_out for split in splits], recipe.dtype)
+        self._examples = 0
+        self._counts: list[tuple[int, int]] = []
+        self._values: list[Array] = []
+        lanes = self.networks.diverged_at_update.shape
+        self._best = np.full(lanes, np.inf)
+        self._since_best = np.zeros(lanes, np.int64)
+
+    def run(self, *, until_examples: int | None = None) -> None:
+        """Train to the end of the budget, or to the first segment's end at or past a point.
+
+        Args:
+            until_examples: Where to cut, in examples; None to go to the end.
+        """
+        deadline = time.monotonic() + (self._recipe.budget.seconds or float("inf"))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if not self._examples and 0 in self._recipe.evaluate_at and not self._counts:
+                self._evaluate()
+            for segment in self._segments():
+                seen = segment.epoch * self.networks.train.items + segment.stop
+                if seen <= self._examples:
+                    continue
+                self.networks.run(segment)
+                self._examples = seen
+                if segment.evaluate:
+                    self._evaluate()
+                if not self.networks.active.any() or time.monotonic() >= deadline:
+                    return
+                if until_examples is not None and seen >= until_examples:
+                    return
+
+    def result(self) -> Training:
+        """Return what training has given so far."""
+        networks, lanes = self.networks, self.networks.diverged_at_update.shape
+        counts = np.array(self._counts, np.int64).reshape(-1, 2)
+        values = np.array(self._values).reshape(-1, len(_CURVES), *lanes)
+        return Training(
+            networks.final_parameters(),
+            Curves(counts[:, 0], counts[:, 1], *np.moveaxis(values, 1, 0)),
+            networks.updates,
+            self._examples,
+            networks.diverged_at_update.copy(),
+            networks.stopped_at_update.copy(),
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return a copy of all that has changed so far: arrays by name, for `numpy.savez`."""
+        lanes = self.networks.diverged_at_update.shape
+        return {
+            **self.networks.state(),
+            "examples": np.array(self._examples),
+            "counts": np.array(self._counts, np.int64).reshape(-1, 2),
+            "values": np.array(self._values).reshape(-1, len(_CURVES), *lanes),
+            "best": self._best.copy(),
+            "since_best": self._since_best.copy(),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue from a state.
+
+        Args:
+            state: What `state` returned for a trainer with the same arguments.
+        """
+        self.networks.restore(state)
+        self._examples = int(state["examples"])
+        self._counts = [(int(examples), int(updates)) for examples, updates in state["counts"]]
+        self._values = list(state["values"])
+        self._best = state["best"].copy()
+        self._since_best = state["since_best"].copy()
+
+    def _segments(self) -> Iterator[Segment]:
+        recipe = self._recipe
+        return segments(
+            self.networks.train.items,
+            recipe.batch_size_of,
+            recipe.budget,
+            [point for point in recipe.evaluate_at if point > 0],
+            together=recipe.local_updates,
+        )
+
+    def _evaluate(self) -> None:
+        networks, metric = self.networks, self._recipe.metric
+        values = np.array(
+            [
+                value
+                for data in (networks.train, self._held_out)
+                for value in _evaluate(networks.passes, networks.W, data, metric)
+            ]
+        )
+        values[:, np.logical_not(networks.active)] = np.nan
+        self._counts.append((self._examples, networks.updates))
+        self._values.append(values)
+        self._stop_early(held_out_loss=values[2], held_out_metric=values[3])
+
+    def _stop_early(self, *, held_out_loss: Array, held_out_metric: Array) -> None:
+        better = held_out_loss < self._best
+        self._best = np.where(better, held_out_loss, self._best)
+        self._since_best = np.where(better, 0, self._since_best + 1)
+        if self._recipe.target is not None:
+            self.networks.stop(held_out_metric >= self._recipe.target)
+        if self._recipe.patience is not None:
+            self.networks.stop(self._since_best >= self._recipe.patience)
+
+
+def train(
+    architecture: Architecture,
+    splits: Sequence[Split],
+    settings: Sequence[Mapping[str, float]],
+    recipe: Recipe,
+) -> Training:
+    """Train every seed with every setting, in lockstep.
+
+    `W := W - eta dE/dW` (paper, section 2.4), or what another optimizer makes of the gradient. A
+    lane's result has the same bits whatever seeds and settings are trained beside it, given one
+    BLAS thread.
+
+    Args:
+        architecture: The network of every lane.
+        splits: One per seed, all of the same shapes.
+        settings: Hyperparameters of each setting: `learning_rate`, and any of the optimizer's.
+        recipe: What all lanes share.
+
+    Returns:
+        Weights, curves, divergences and early stops.
+
+    Raises:
+        ValueError: The arguments don't go together; the message says which and how.
+
+    Example:
+        >>> from bpengine import Budget
+        >>> rng = np.random.default_rng(0)
+        >>> inputs = rng.normal(size=(64, 2))
+        >>> data = Examples(inputs, np.eye(2)[(inputs[:, 0] > 0).astype(int)])
+        >>> trained = train(
+        ...     Architecture((2, 4, 2)),
+        ...     [Split(data, data, seed=1)],
+        ...     [{"learning_rate": 0.01}, {"learning_rate": 3.0}],
+        ...     Recipe(batch_size=8, budget=Budget(epochs=20), evaluate_at=(1280,)),
+        ... )
+        >>> trained.curves.train_metric[-1, 0].round(1).tolist()
+        [0.5, 1.0]
+    """
+    trainer = Trainer(architecture, splits, settings, recipe)
+    trainer.run()
+    return trainer.result()
+
+
+def evaluate(
+    architecture: Architecture,
+    parameters: Annotated[Array, "seed setting parameter"],
+    examples: Sequence[Examples],
+    *,
+    loss: str = "squared_error",
+    metric: str = "accuracy",
+) -> tuple[Annotated[Array, "seed setting"], Annotated[Array, "seed setting"]]:
+    """Return mean loss and metric of networks, each seed's on its own examples.
+
+    Args:
+        architecture: The network of every lane.
+        parameters: Weights, as in `Training.parameters`.
+        examples: One set per seed, all of the same shapes.
+        loss: Name in `LOSSES`.
+        metric: Name in `METRICS`.
+
+    Returns:
+        Mean loss and metric, in float64; NaN where parameters are not finite.
+    """
+    seeds, settings = parameters.shape[:2]
+    passes = Backprop(architecture, loss, (seeds, settings), parameters.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _evaluate(
+            passes, architecture.layers(parameters), stack(examples, parameters.dtype), metric
+        )
+
+
+def _evaluate(passes: Backprop, W: Weights, data: Stack, metric: str) -> tuple[Array, Array]:
+    # Sums are taken over one contiguous float64 row per lane: their order, and so their bits, can't
+    # depend on the number of lanes.
+    score, summary = METRICS[metric]
+    losses = np.empty((*W[0].shape[:2], data.items))
+    scores = np.empty_like(losses)
+    for start in range(0, data.items, ROWS):
+        rows = slice(start, start + ROWS)
+        t = data.targets[:, :, rows]
+        losses[..., rows], psi = passes.loss(W, data.inputs[:, :, rows], t)
+        scores[..., rows] = score(psi, t)
+    means = losses.mean(axis=-1)
+    return means, np.where(np.isfinite(means), summary(scores, data.targets), np.nan)
+
+
+def _check(
+    architecture: Architecture,
+    splits: Sequence[Split],
+    settings: Sequence[Mapping[str, float]],
+    recipe: Recipe,
+) -> None:
+    check_settings(recipe.optimizer, settings)
+    check_loss(architecture, recipe.loss)
+    if not splits:
+        raise ValueError("`splits` must not be empty.")
+    shapes = {
+        tuple(part.shape for part in (s.train.inputs, s.train.targets, s.held_out.inputs))
+        for s in splits
+    }
+    if len(shapes) > 1:
+        raise ValueError(f"`splits` must all have the same shapes, but have {sorted(shapes)}.")
+    items, features = splits[0].train.inputs.shape
+    outputs = splits[0].train.targets.shape[1]
+    if (architecture.widths[0], architecture.widths[-1]) != (features, outputs):
+        raise ValueError(
+            f"`architecture` must have {features} inputs and {outputs} outputs, "
+            f"but is {architecture}."
+        )
+    largest = recipe.growth.limit if recipe.growth else recipe.batch_size
+    if max(largest, recipe.batch_size) > items:
+        raise ValueError(
+            f"A batch must hold at most the {items} training examples, but would hold {largest}."
+        )

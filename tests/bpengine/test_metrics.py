@@ -1,0 +1,98 @@
+"""Metrics by hand and by scikit-learn's, with and without lanes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, r2_score
+
+from bpengine import Architecture, Examples, evaluate
+from bpengine.arrays import Array
+from bpengine.metrics import METRICS
+
+RNG = np.random.default_rng(5)
+LANES = (2, 3)
+
+
+def metric(name: str, psi: Array, t: Array) -> Array:
+    score, summary = METRICS[name]
+    return summary(score(psi, t), t)
+
+
+def test_the_class_is_the_largest_output() -> None:
+    psi = np.array([[0.1, 0.7, 0.2], [0.5, 0.4, 0.45], [0.9, 0.91, 0.0], [0.0, 0.1, 0.2]])
+    t = np.eye(3)[[1, 1, 1, 2]]
+    score, _ = METRICS["accuracy"]
+    assert score(psi, t).tolist() == [True, False, True, True]
+    assert metric("accuracy", psi, t) == 0.75
+
+
+def test_a_single_output_is_the_class_that_it_is_nearer_to() -> None:
+    psi = np.array([[0.51], [0.49], [0.9], [0.2], [-3.0]])
+    t = np.array([[1.0], [1.0], [0.0], [0.0], [0.0]])
+    score, _ = METRICS["accuracy"]
+    assert score(psi, t).tolist() == [True, False, False, True, True]
+    assert metric("accuracy", psi, t) == 0.6
+
+
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_accuracy_is_scikit_learns_in_every_lane(outputs: int) -> None:
+    classes = RNG.integers(max(2, outputs), size=(2, 1, 40))
+    t = classes[..., None].astype(float) if outputs == 1 else np.eye(outputs)[classes]
+    psi = 0.5 * t + 0.5 * RNG.uniform(size=(*LANES, 40, outputs))
+    found = metric("accuracy", psi, t)
+    assert found.shape == LANES
+    for seed, setting in np.ndindex(LANES):
+        guess = psi[seed, setting]
+        labels = guess[:, 0] > 0.5 if outputs == 1 else guess.argmax(axis=1)
+        assert found[seed, setting] == pytest.approx(accuracy_score(classes[seed, 0], labels))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_r2_is_scikit_learns_in_every_lane(outputs: int) -> None:
+    # Over all outputs together: those with more variance count for more.
+    t = RNG.normal(size=(2, 1, 40, outputs)) * [1, 5, 0.1][:outputs] + 2
+    psi = t + RNG.normal(scale=0.5, size=(*LANES, 40, outputs))
+    found = metric("r2", psi, t)
+    assert found.shape == LANES
+    for seed, setting in np.ndindex(LANES):
+        expected = r2_score(t[seed, 0], psi[seed, setting], multioutput="variance_weighted")
+        assert found[seed, setting] == pytest.approx(expected, rel=1e-12)
+
+
+def test_r2_is_1_for_the_targets_and_0_for_their_mean() -> None:
+    t = RNG.normal(size=(20, 2))
+    assert metric("r2", t, t) == 1
+    assert metric("r2", np.broadcast_to(t.mean(axis=0), t.shape), t) == pytest.approx(0, abs=1e-12)
+
+
+def test_r2_of_float32_is_accumulated_in_float64() -> None:
+    # 200,000 equal residuals: a running sum in float32 would be off in the fourth digit.
+    t = np.tile(np.array([[0.0], [1.0]], np.float32), (100_000, 1))
+    psi = t + np.float32(0.1)
+    score, summary = METRICS["r2"]
+    scores = score(psi, t).astype(np.float64)
+    found = summary(scores, t)
+    assert found.dtype == np.float64
+    assert found == pytest.approx(r2_score(t.astype(float), psi.astype(float)), rel=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_evaluation_gives_the_r2_of_each_network_on_its_seeds_examples(outputs: int) -> None:
+    # More examples than are processed at once.
+    architecture = Architecture((4, outputs), activation="identity")
+    parameters = RNG.normal(size=(*LANES, architecture.parameter_count))
+    sets = []
+    for seed in range(LANES[0]):
+        inputs = RNG.normal(size=(301, 4))
+        weights = architecture.layers(parameters[seed, 0])[0]
+        noise = RNG.normal(scale=0.3, size=(301, outputs))
+        sets.append(Examples(inputs, weights[0] + inputs @ weights[1:] + noise))
+    loss, found = evaluate(architecture, parameters, sets, metric="r2")
+    for seed, setting in np.ndindex(LANES):
+        (W,) = architecture.layers(parameters[seed, setting])
+        psi, t = W[0] + sets[seed].inputs @ W[1:], sets[seed].targets
+        expected = r2_score(t, psi, multioutput="variance_weighted")
+        assert found[seed, setting] == pytest.approx(expected, rel=1e-12)
+        errors = ((t - psi) ** 2).sum(axis=1) / 2
+        assert loss[seed, setting] == pytest.approx(errors.mean(), rel=1e-12)

@@ -1,0 +1,281 @@
+"""Schedules by numbers worked out by hand, alone and in training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpengine import (
+    Architecture,
+    BatchGrowth,
+    Budget,
+    Recipe,
+    Schedule,
+    Split,
+    Training,
+    sequential,
+    train,
+)
+from bpengine.minibatches import epoch_order
+from bpengine.network import initial_parameters
+from bpengine.schedules import SCHEDULES
+
+MakeSplits = Callable[..., list[Split]]
+
+HALF = math.sqrt(0.5)
+
+# What each schedule gives at t = 0, 1, 2, 3, 4, of 4.
+BY_HAND = {
+    "constant": (Schedule(), [1, 1, 1, 1, 1]),
+    "step": (Schedule("step", decay=0.5, every=2), [1, 1, 0.5, 0.5, 0.25]),
+    "exponential": (Schedule("exponential", decay=0.1), [1, 0.1, 0.01, 0.001, 0.0001]),
+    "cosine": (Schedule("cosine"), [1, (1 + HALF) / 2, 0.5, (1 - HALF) / 2, 0]),
+    "inverse": (Schedule("inverse", decay=0.5), [1, 2 / 3, 1 / 2, 2 / 5, 1 / 3]),
+}
+
+schedules = pytest.mark.parametrize(("schedule", "expected"), BY_HAND.values(), ids=BY_HAND)
+
+
+def with_warmup(schedule: Schedule, warmup: int) -> Schedule:
+    return Schedule(schedule.kind, warmup=warmup, decay=schedule.decay, every=schedule.every)
+
+
+def test_every_schedule_is_tested_by_hand() -> None:
+    assert BY_HAND.keys() == SCHEDULES.keys()
+
+
+@schedules
+def test_a_schedule_gives_the_numbers_worked_out_by_hand(
+    schedule: Schedule, expected: list[float]
+) -> None:
+    assert [schedule.factor(t, 4) for t in range(5)] == pytest.approx(
+        expected, rel=1e-14, abs=1e-16
+    )
+
+
+@schedules
+def test_warm_up_multiplies_what_the_schedule_gives(
+    schedule: Schedule, expected: list[float]
+) -> None:
+    found = [with_warmup(schedule, 4).factor(t, 4) for t in range(5)]
+    warm = [0.25, 0.5, 0.75, 1, 1]
+    by_hand = [w * e for w, e in zip(warm, expected, strict=True)]
+    assert found == pytest.approx(by_hand, rel=1e-14, abs=1e-16)
+
+
+@schedules
+@given(t=st.integers(0, 10_000), total=st.integers(1, 10_000), warmup=st.integers(0, 100))
+def test_a_factor_is_at_least_0_and_at_most_1(
+    schedule: Schedule, expected: list[float], t: int, total: int, warmup: int
+) -> None:
+    assert expected[0] == 1
+    assert 0 <= with_warmup(schedule, warmup).factor(t, total) <= 1
+
+
+def test_the_cosine_stays_at_0_past_its_end() -> None:
+    assert Schedule("cosine").factor(9, 4) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"kind": "cosinus"},
+            (
+                "`kind` must be one of ['constant', 'cosine', 'exponential', 'inverse', 'step'], "
+                "but got 'cosinus'."
+            ),
+        ),
+        ({"per": "iteration"}, "`per` must be 'update' or 'epoch', but got 'iteration'."),
+    ],
+)
+def test_unknown_names_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        Schedule(**options)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(("warmup", "every"), [(-1, 1), (0, 0)])
+def test_counts_out_of_range_are_refused(warmup: int, every: int) -> None:
+    with pytest.raises(ValueError) as refused:
+        Schedule(warmup=warmup, every=every)
+    assert str(refused.value) == (
+        f"`0 <= warmup` and `1 <= every` must hold, but got {warmup=}, {every=}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "decay"),
+    [("step", 0.0), ("step", 1.1), ("exponential", math.nan), ("inverse", -0.1)],
+)
+def test_a_decay_out_of_range_is_refused(kind: str, decay: float) -> None:
+    with pytest.raises(ValueError) as refused:
+        Schedule(kind, decay=decay)
+    assert str(refused.value) == (
+        f"`decay` must be above 0 and at most 1, for 'inverse' at least 0, but got {decay}."
+    )
+
+
+def test_the_ends_of_the_ranges_are_accepted() -> None:
+    assert Schedule("step", decay=1.0).factor(7, 9) == 1
+    assert Schedule("inverse", decay=0.0).factor(7, 9) == 1
+    assert Schedule("inverse", decay=3.0).factor(1, 9) == 0.25
+
+
+# Growing batches
+
+
+def test_batches_grow_up_to_the_limit_and_never_past_it() -> None:
+    sizes = [BatchGrowth(factor=2, every=3, limit=50).batch_size(10, epoch) for epoch in range(13)]
+    assert sizes == [10] * 3 + [20] * 3 + [40] * 7
+
+
+def test_growth_may_reach_its_limit() -> None:
+    growth = BatchGrowth(factor=3, every=1, limit=90)
+    assert [growth.batch_size(10, epoch) for epoch in range(4)] == [10, 30, 90, 90]
+
+
+def test_batches_that_start_above_the_limit_do_not_grow() -> None:
+    assert BatchGrowth(factor=2, every=1, limit=5).batch_size(10, 7) == 10
+
+
+@pytest.mark.parametrize(("factor", "every", "limit"), [(1, 1, 8), (2, 0, 8), (2, 1, 0)])
+def test_growth_out_of_range_is_refused(factor: int, every: int, limit: int) -> None:
+    with pytest.raises(ValueError) as refused:
+        BatchGrowth(factor=factor, every=every, limit=limit)
+    assert str(refused.value) == (
+        "`factor >= 2`, `every >= 1` and `limit >= 1` must hold, "
+        f"but got {factor=}, {every=}, {limit=}."
+    )
+
+
+# Schedules in training, against a loop of updates of the per-item reference
+
+ARCHITECTURE = Architecture((4, 2))
+ITEMS = 10
+RATES = [0.5, 2.0]
+
+
+def by_loop(
+    split: Split,
+    rate: float,
+    batch_sizes: list[int],
+    factor: Callable[[int, int], float],
+    updates: int | None = None,
+) -> np.ndarray:
+    """Return the weights after epochs with these batch sizes; `factor(update, epoch)`."""
+    (W,) = ARCHITECTURE.layers(initial_parameters(ARCHITECTURE, split.seed, np.float64))
+    made = 0
+    for epoch, size in enumerate(batch_sizes):
+        order = epoch_order(split.seed, epoch, ITEMS)
+        for start in range(0, ITEMS, size):
+            if made == updates:
+                return W.ravel()
+            chosen = order[start : start + size]
+            batch = [(split.train.inputs[chosen], split.train.targets[chosen])]
+            (W,) = sequential.train([W], batch, rate * factor(made, epoch))
+            made += 1
+    return W.ravel()
+
+
+def by_engine(splits: list[Split], schedule: Schedule, **options: Any) -> Training:
+    settings = [{"learning_rate": rate} for rate in RATES]
+    defaults: dict[str, Any] = {"batch_size": 4, "budget": Budget(epochs=3), "dtype": np.float64}
+    return train(ARCHITECTURE, splits, settings, Recipe(schedule=schedule, **defaults | options))
+
+
+# Ten examples in batches of 4: 3 updates per epoch, 9 in all.
+IN_TRAINING: list[tuple[Schedule, Callable[[int, int], float]]] = [
+    (Schedule("constant", warmup=5), lambda update, _epoch: min(1, (update + 1) / 5)),
+    (Schedule("constant", per="epoch", warmup=2), lambda _update, epoch: 1 if epoch else 0.5),
+    (Schedule("step", decay=0.5, every=2), lambda update, _epoch: 0.5 ** (update // 2)),
+    (Schedule("step", per="epoch", decay=0.5), lambda _update, epoch: 0.5**epoch),
+    (Schedule("exponential", decay=0.9), lambda update, _epoch: 0.9**update),
+    (Schedule("exponential", per="epoch", decay=0.9), lambda _update, epoch: 0.9**epoch),
+    (Schedule("cosine"), lambda update, _epoch: (1 + math.cos(math.pi * update / 9)) / 2),
+    (Schedule("cosine", per="epoch"), lambda _update, epoch: [1, 0.75, 0.25][epoch]),
+    (Schedule("inverse", decay=0.5), lambda update, _epoch: 1 / (1 + 0.5 * update)),
+    (Schedule("inverse", per="epoch", decay=0.5), lambda _update, epoch: 1 / (1 + 0.5 * epoch)),
+    (
+        Schedule("cosine", warmup=3),
+        lambda update, _epoch: min(1, (update + 1) / 3) * (1 + math.cos(math.pi * update / 9)) / 2,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factor"),
+    IN_TRAINING,
+    ids=[f"{s.kind}-{s.per}-{s.warmup}" for s, _ in IN_TRAINING],
+)
+def test_every_lanes_own_rate_follows_the_schedule(
+    schedule: Schedule, factor: Callable[[int, int], float], make_splits: MakeSplits
+) -> None:
+    splits = make_splits(ARCHITECTURE, [1, 2], ITEMS)
+    found = by_engine(splits, schedule).parameters
+    for seed, setting in np.ndindex(2, 2):
+        expected = by_loop(splits[seed], RATES[setting], [4, 4, 4], factor)
+        np.testing.assert_allclose(found[seed, setting], expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("budget", "updates"),
+    [(Budget(updates=7), 7), (Budget(examples=21), 6), (Budget(epochs=9, updates=4), 4)],
+    ids=["updates", "examples", "the first of two"],
+)
+def test_the_cosine_ends_with_the_budget(
+    budget: Budget, updates: int, make_splits: MakeSplits
+) -> None:
+    # 21 examples: 4, 4, 2, 4, 4, 2 are 20, and the seventh update reaches them.
+    updates += budget.examples is not None
+    (split,) = make_splits(ARCHITECTURE, [1], ITEMS)
+    trained = by_engine([split], Schedule("cosine"), budget=budget)
+    expected = by_loop(
+        split,
+        RATES[0],
+        [4, 4, 4],
+        lambda update, _epoch: (1 + math.cos(math.pi * update / updates)) / 2,
+        updates,
+    )
+    assert trained.updates == updates
+    np.testing.assert_allclose(trained.parameters[0, 0], expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_begun_epoch_counts_as_one_of_the_budget(make_splits: MakeSplits) -> None:
+    # Seven updates begin a third epoch, so that the cosine per epoch is 1, 0.75, 0.25.
+    (split,) = make_splits(ARCHITECTURE, [1], ITEMS)
+    trained = by_engine([split], Schedule("cosine", per="epoch"), budget=Budget(updates=7))
+    expected = by_loop(split, RATES[0], [4, 4, 4], lambda _update, epoch: [1, 0.75, 0.25][epoch], 7)
+    np.testing.assert_allclose(trained.parameters[0, 0], expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["constant", "cosine"])
+def test_training_on_growing_batches_is_a_loop_over_them(
+    kind: str, make_splits: MakeSplits
+) -> None:
+    # Batches of 2, 4 and 8 of ten examples: 5, 3 and 2 updates.
+    (split,) = make_splits(ARCHITECTURE, [1], ITEMS)
+    growth = BatchGrowth(factor=2, every=1, limit=8)
+    trained = by_engine([split], Schedule(kind), growth=growth, batch_size=2)
+    factors: dict[str, Callable[[int, int], float]] = {
+        "constant": lambda _update, _epoch: 1,
+        "cosine": lambda update, _epoch: (1 + math.cos(math.pi * update / 10)) / 2,
+    }
+    assert trained.updates == 10
+    assert trained.examples == 30
+    for setting, rate in enumerate(RATES):
+        expected = by_loop(split, rate, [2, 4, 8], factors[kind])
+        np.testing.assert_allclose(trained.parameters[0, setting], expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_schedule_does_not_notice_where_training_is_evaluated(make_splits: MakeSplits) -> None:
+    splits = make_splits(ARCHITECTURE, [1, 2], ITEMS)
+    schedule = Schedule("cosine", warmup=2)
+    often = by_engine(splits, schedule, evaluate_at=tuple(range(31)))
+    np.testing.assert_array_equal(often.parameters, by_engine(splits, schedule).parameters)
