@@ -1,0 +1,275 @@
+"""Gradient noise: how much the gradients of examples differ, and how long their mean is.
+
+Every quantity is that of the examples' own losses `E_hat`, summed over the outputs and not divided
+by the batch: it is the same for the reductions `sum` and `mean`, and holds no weight penalty. All
+is computed in float64, for networks trained in float32 too. NaN where weights are not finite.
+
+What is estimated:
+    Without a population the examples are independent draws from a distribution; `G` is the mean of
+    their gradients and `Sigma` the covariance. With a population of N items, from which the
+    examples are drawn without replacement, `G` is the mean over the N items and `Sigma` their
+    covariance, divided by N: that of the gradient of one item drawn at random.
+
+How, with one formula for all forms:
+    The mean gradient of B examples has `E|mean|^2 = |G|^2 + tr(Sigma)/B (N - B)/(N - 1)`, the last
+    factor being that of sampling without replacement (Cochran 1977, theorem 2.2). With
+    `c = tr(Sigma) N/(N - 1)` this is `|G|^2 + c (1/B - 1/N)`: linear in 1/B. Two batch sizes give
+    the line, its slope `c` and `|G|^2`, its value at 1/N, the full population; without a
+    population 1/N is 0. Batches of one example and of B examples give the U-statistic,
+    `tr(Sigma) = (q - p) B/(B - 1)` and `|G|^2 = (B p - q)/(B - 1)`; shards and the whole batch give
+    the two-batch form of McCandlish et al. 2018, appendix A.1.
+
+Both estimates are unbiased, which is why `|G|^2` may come out negative: it is never clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from bpengine.arrays import Array
+from bpengine.backprop import PAIR, ROWS, Backprop, Inputs
+from bpengine.lockstep import Examples, stack
+from bpengine.minibatches import shard_bounds
+from bpengine.network import Architecture
+
+Parameters = Annotated[Array, "seed setting parameter"]
+PerLane = Annotated[Array, "seed setting"]
+
+
+@dataclass(frozen=True)
+class GradientStatistics:
+    """One measurement of gradient noise, unbiased; single values may be negative.
+
+    Attributes:
+        trace: Estimate of tr(Sigma), the variance of an example's gradient, summed over parameters.
+        squared_norm: Estimate of |G|^2, the squared length of the true gradient.
+        examples: Examples of each seed that went into it.
+    """
+
+    trace: PerLane
+    squared_norm: PerLane
+    examples: int
+
+
+def noise_scale(measurements: Sequence[GradientStatistics]) -> PerLane:
+    """Return `B_simple = tr(Sigma) / |G|^2`, in examples: a ratio of averages.
+
+    The averages are over measurements, each weighted by its examples; nothing is clipped. The ratio
+    is negative or huge when the measurements together don't resolve `|G|^2`.
+
+    Args:
+        measurements: At least one, all of the same lanes.
+
+    Raises:
+        ValueError: There is no measurement.
+
+    Source:
+        McCandlish et al. 2018, equation 2.9.
+
+    Example:
+        >>> few = [GradientStatistics(np.array([[6.0]]), np.array([[g]]), 8) for g in (-1.0, 2.0)]
+        >>> noise_scale(few).item()
+        12.0
+    """
+    if not measurements:
+        raise ValueError("`measurements` must not be empty.")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Built-in sums: the order in which NumPy adds depends on the number of lanes.
+        return np.asarray(
+            sum(one.examples * one.trace for one in measurements)
+            / sum(one.examples * one.squared_norm for one in measurements)
+        )
+
+
+def two_batch_statistics(
+    small: PerLane,
+    big: PerLane,
+    *,
+    small_examples: float,
+    big_examples: int,
+    population: int | None = None,
+) -> GradientStatistics:
+    """Return unbiased statistics from the mean gradients of batches of two sizes.
+
+    Args:
+        small: Squared norm of the mean gradient of `small_examples` examples, or the average of
+            several such norms.
+        big: Squared norm of the mean gradient of `big_examples` examples.
+        small_examples: Examples of the small batch; of small batches of different sizes, the
+            harmonic mean, since the expectation is linear in 1/B.
+        big_examples: Examples of the big batch.
+        population: Items from which either batch is drawn without replacement; None for independent
+            draws.
+
+    Raises:
+        ValueError: The sizes don't grow from small to big to population.
+
+    Source:
+        McCandlish et al. 2018, appendix A.1; the population as derived above.
+    """
+    if not 0 < small_examples < big_examples:
+        raise ValueError(
+            "`0 < small_examples < big_examples` must hold, "
+            f"but got {small_examples=}, {big_examples=}."
+        )
+    if population is not None and population < big_examples:
+        raise ValueError(
+            "`population` must hold all examples drawn from it, "
+            f"but got {population=}, {big_examples=}."
+        )
+    whole = 0.0 if population is None else 1 / population
+    slope = (small - big) / (1 / small_examples - 1 / big_examples)
+    return GradientStatistics(
+        slope * (1 - whole), big - slope * (1 / big_examples - whole), big_examples
+    )
+
+
+def gradient_statistics(
+    architecture: Architecture,
+    parameters: Parameters,
+    examples: Sequence[Examples],
+    *,
+    loss: str = "squared_error",
+    shards: int | None = None,
+    population: int | None = None,
+) -> GradientStatistics:
+    """Return the statistics of every lane, from per-example gradient norms or from shards.
+
+    Args:
+        architecture: The network of every lane.
+        parameters: Weights, as in `Training.parameters`.
+        examples: One set per seed, all of the same shapes, of at least 2 examples.
+        loss: Name in `LOSSES`.
+        shards: None for per-example norms, which tell more; otherwise into how many shards each set
+            is split, at least 2, their sizes differing by at most one.
+        population: Items from which a seed's examples are drawn without replacement; None for
+            independent draws.
+
+    Raises:
+        ValueError: There are fewer than 2 examples or shards, or fewer items than examples.
+    """
+    if shards is not None:
+        gradients = _shard_gradients(architecture, parameters, examples, loss, shards)
+        return shard_statistics(gradients, population=population)
+    norms, mean = _norms_and_mean(architecture, parameters, examples, loss)
+    return two_batch_statistics(
+        norms.mean(axis=-1),
+        _squared_norm(mean),
+        small_examples=1,
+        big_examples=norms.shape[-1],
+        population=population,
+    )
+
+
+def shard_statistics(
+    gradients: Iterable[tuple[Parameters, int]], *, population: int | None = None
+) -> GradientStatistics:
+    """Return the statistics from a batch's shards: each alone, and combined into the whole.
+
+    The segmented batch of the paper's section 3, used twice.
+
+    Args:
+        gradients: Mean gradient and examples of each shard, of at least 2; of any sizes.
+        population: Items from which the batch is drawn without replacement; None for independent
+            draws.
+
+    Raises:
+        ValueError: There are fewer than 2 shards, or more examples than the population holds.
+    """
+    total, norms, inverse, sizes = np.zeros(()), np.zeros(()), 0.0, []
+    for dW, examples in gradients:
+        wide = dW.astype(np.float64)
+        total = total + examples * wide
+        norms = norms + _squared_norm(wide)
+        inverse += 1 / examples
+        sizes.append(examples)
+    if len(sizes) <= 1:
+        raise ValueError(f"`gradients` must be those of at least 2 shards, but got {len(sizes)}.")
+    return two_batch_statistics(
+        norms / len(sizes),
+        _squared_norm(total / sum(sizes)),
+        small_examples=len(sizes) / inverse,
+        big_examples=sum(sizes),
+        population=population,
+    )
+
+
+def example_norms(
+    architecture: Architecture,
+    parameters: Parameters,
+    examples: Sequence[Examples],
+    *,
+    loss: str = "squared_error",
+) -> Annotated[Array, "seed setting item"]:
+    """Return `|g_i|^2` of every example without computing a gradient of its own.
+
+    An example's `dW = phi . delta` of a layer is an outer product, so `|dW|^2` is
+    `|phi|^2 |delta|^2`, `phi` with its leading 1; summed over the layers.
+
+    Args:
+        architecture: The network of every lane.
+        parameters: Weights, as in `Training.parameters`.
+        examples: One set per seed, all of the same shapes.
+        loss: Name in `LOSSES`.
+
+    Source:
+        Goodfellow 2015, Efficient per-example gradient computations.
+    """
+    return _norms_and_mean(architecture, parameters, examples, loss)[0]
+
+
+def _norms_and_mean(
+    architecture: Architecture, parameters: Parameters, examples: Sequence[Examples], loss: str
+) -> tuple[Annotated[Array, "seed setting item"], Parameters]:
+    # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
+    data, passes = stack(examples, np.float64), _passes(architecture, parameters, loss)
+    W = architecture.layers(parameters.astype(np.float64))
+    norms = np.empty((*parameters.shape[:2], data.items))
+    total, one = np.zeros(parameters.shape), np.ones((*parameters.shape[:2], 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, data.items, ROWS):
+            rows = slice(start, start + ROWS)
+            phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
+            np.add(total, passes.gradient(W, phi, t, weight=one), out=total)
+            norms[..., rows] = _row_norms(passes, phi)
+    return norms, total / data.items
+
+
+def _shard_gradients(
+    architecture: Architecture,
+    parameters: Parameters,
+    examples: Sequence[Examples],
+    loss: str,
+    shards: int,
+) -> Iterator[tuple[Parameters, int]]:
+    data, passes = stack(examples, np.float64), _passes(architecture, parameters, loss)
+    W = architecture.layers(parameters.astype(np.float64))
+    for start, stop in shard_bounds(data.items, shards):
+        phi, t = data.inputs[:, :, start:stop], data.targets[:, :, start:stop]
+        weight = np.full((*parameters.shape[:2], 1), 1 / (stop - start))
+        with np.errstate(over="ignore", invalid="ignore"):
+            dW = passes.gradient(W, phi, t, weight=weight)
+        yield dW, stop - start
+
+
+def _row_norms(passes: Backprop, phi: Inputs) -> Annotated[Array, "seed setting batch"]:
+    # A single row has gone through with an idle one.
+    rows = phi.shape[-2]
+    norms = np.zeros(())
+    for layer in passes.layers(max(rows, PAIR)):
+        norms = norms + _squared_norm(phi) * _squared_norm(layer.fed_delta[..., :rows, :])
+        phi = layer.psi[..., :rows, :]
+    return norms
+
+
+def _squared_norm(values: Annotated[Array, "*axes parameter"]) -> Annotated[Array, "*axes"]:
+    return np.add.reduce(np.square(values), axis=-1)
+
+
+def _passes(architecture: Architecture, parameters: Parameters, loss: str) -> Backprop:
+    seeds, settings = parameters.shape[:2]
+    return Backprop(architecture, loss, (seeds, settings), np.float64)

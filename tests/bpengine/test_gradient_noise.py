@@ -1,0 +1,266 @@
+"""Gradient noise: norms equal materialised ones, estimates unbiased by enumeration."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bpengine import Architecture, Examples
+from bpengine.activations import ACTIVATIONS
+from bpengine.arrays import Array
+from bpengine.backprop import ROWS, Backprop
+from bpengine.gradient_noise import (
+    GradientStatistics,
+    example_norms,
+    gradient_statistics,
+    noise_scale,
+    shard_statistics,
+    two_batch_statistics,
+)
+from bpengine.lockstep import stack
+
+MakeExamples = Callable[..., Examples]
+MakeParameters = Callable[..., Array]
+
+ARCHITECTURE = Architecture((3, 5, 4, 2), "tanh", "softmax")
+LOSS = "cross_entropy"
+POPULATION = 6
+OUTPUTS = [
+    ("squared_error", "sigmoid"),
+    ("squared_error", "identity"),
+    ("squared_error", "gelu"),
+    ("cross_entropy", "softmax"),
+    ("binary_cross_entropy", "sigmoid"),
+]
+
+
+def one_by_one(
+    architecture: Architecture, parameters: Array, examples: Examples, loss: str
+) -> Array:
+    """Return the gradient of every example of a single lane, each computed alone."""
+    data = stack([examples], np.float64)
+    passes = Backprop(architecture, loss, (1, 1), np.float64)
+    W, one = architecture.layers(parameters.astype(np.float64)), np.ones((1, 1, 1))
+    rows = [(data.inputs[:, :, [row]], data.targets[:, :, [row]]) for row in range(data.items)]
+    return np.array([passes.gradient(W, phi, t, weight=one)[0, 0].copy() for phi, t in rows])
+
+
+def population_of(gradients: Array) -> tuple[float, float]:
+    """Return tr(Sigma) and |G|^2 of a population of gradients, by definition."""
+    G = gradients.mean(axis=0)
+    return float(np.square(gradients - G).sum(axis=1).mean()), float(np.square(G).sum())
+
+
+def subset(examples: Examples, chosen: Sequence[int]) -> Examples:
+    rows = list(chosen)
+    return Examples(examples.inputs[rows], examples.targets[rows])
+
+
+def every_draw(*, size: int, replacement: bool) -> list[tuple[int, ...]]:
+    items = range(POPULATION)
+    if replacement:
+        return list(itertools.product(items, repeat=size))
+    return list(itertools.permutations(items, size))
+
+
+@pytest.mark.parametrize(("loss", "output"), OUTPUTS)
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "softmax"])
+@pytest.mark.parametrize("items", [1, 2, ROWS + 1, ROWS + 20])
+def test_norms_are_those_of_materialised_gradients(
+    loss: str,
+    output: str,
+    activation: str,
+    items: int,
+    make_examples: MakeExamples,
+    make_parameters: MakeParameters,
+) -> None:
+    architecture = Architecture((3, 5, 4, 2), activation, output)
+    parameters = make_parameters(architecture)
+    examples = make_examples(architecture, items)
+    gradients = one_by_one(architecture, parameters, examples, loss)
+    found = example_norms(architecture, parameters, [examples], loss=loss)
+    np.testing.assert_allclose(found[0, 0], np.square(gradients).sum(axis=1), rtol=1e-10)
+
+
+@pytest.mark.parametrize("items", [2, ROWS + 1])
+def test_statistics_of_a_whole_population_are_its_own(
+    items: int, make_examples: MakeExamples, make_parameters: MakeParameters
+) -> None:
+    parameters = make_parameters(ARCHITECTURE)
+    examples = make_examples(ARCHITECTURE, items)
+    found = gradient_statistics(ARCHITECTURE, parameters, [examples], loss=LOSS, population=items)
+    trace, squared_norm = population_of(one_by_one(ARCHITECTURE, parameters, examples, LOSS))
+    assert found.trace.item() == pytest.approx(trace, rel=1e-12)
+    assert found.squared_norm.item() == pytest.approx(squared_norm, rel=1e-12)
+    assert found.examples == items
+
+
+@pytest.mark.parametrize("shards", [None, 2, 3])
+@pytest.mark.parametrize("replacement", [False, True])
+@pytest.mark.parametrize("size", [3, 4])
+def test_the_average_over_all_draws_is_the_populations_value(
+    shards: int | None,
+    replacement: bool,
+    size: int,
+    make_examples: MakeExamples,
+    make_parameters: MakeParameters,
+) -> None:
+    """Each draw is a lane of its own; shards of 3 and 4 examples are equal and ragged."""
+    parameters = make_parameters(ARCHITECTURE)
+    examples = make_examples(ARCHITECTURE, POPULATION)
+    draws = every_draw(size=size, replacement=replacement)
+    found = gradient_statistics(
+        ARCHITECTURE,
+        np.repeat(parameters, len(draws), axis=0),
+        [subset(examples, draw) for draw in draws],
+        loss=LOSS,
+        shards=shards,
+        population=None if replacement else POPULATION,
+    )
+    trace, squared_norm = population_of(one_by_one(ARCHITECTURE, parameters, examples, LOSS))
+    assert found.trace.mean() == pytest.approx(trace, rel=1e-11)
+    assert found.squared_norm.mean() == pytest.approx(squared_norm, rel=1e-11)
+
+
+def test_without_its_population_a_draw_without_replacement_is_biased(
+    make_examples: MakeExamples, make_parameters: MakeParameters
+) -> None:
+    parameters = make_parameters(ARCHITECTURE)
+    examples = make_examples(ARCHITECTURE, POPULATION)
+    draws = every_draw(size=3, replacement=False)
+    found = gradient_statistics(
+        ARCHITECTURE,
+        np.repeat(parameters, len(draws), axis=0),
+        [subset(examples, draw) for draw in draws],
+        loss=LOSS,
+    )
+    trace, _ = population_of(one_by_one(ARCHITECTURE, parameters, examples, LOSS))
+    assert found.trace.mean() == pytest.approx(trace * POPULATION / (POPULATION - 1), rel=1e-11)
+
+
+def test_shards_of_one_example_are_the_u_statistic(
+    make_examples: MakeExamples, make_parameters: MakeParameters
+) -> None:
+    parameters = make_parameters(ARCHITECTURE, (2, 3))
+    examples = [make_examples(ARCHITECTURE, 9, seed) for seed in range(2)]
+    for population in (None, 9, 40):
+        options: dict[str, Any] = {"loss": LOSS, "population": population}
+        from_norms = gradient_statistics(ARCHITECTURE, parameters, examples, **options)
+        from_shards = gradient_statistics(ARCHITECTURE, parameters, examples, shards=9, **options)
+        np.testing.assert_allclose(from_shards.trace, from_norms.trace, rtol=1e-12)
+        np.testing.assert_allclose(from_shards.squared_norm, from_norms.squared_norm, rtol=1e-10)
+
+
+def test_two_batch_sizes_give_the_published_estimates() -> None:
+    """McCandlish et al. 2018, appendix A.1, written out."""
+    small, big, b, B = np.array([[3.0]]), np.array([[1.25]]), 8, 64
+    found = two_batch_statistics(small, big, small_examples=b, big_examples=B)
+    assert found.squared_norm.item() == pytest.approx((B * 1.25 - b * 3.0) / (B - b), rel=1e-14)
+    assert found.trace.item() == pytest.approx((3.0 - 1.25) / (1 / b - 1 / B), rel=1e-14)
+
+
+def test_norms_of_examples_give_the_published_u_statistic() -> None:
+    q, p, B = np.array([[7.0]]), np.array([[1.5]]), 16
+    found = two_batch_statistics(q, p, small_examples=1, big_examples=B)
+    assert found.trace.item() == pytest.approx((7 - 1.5) * B / (B - 1), rel=1e-14)
+    assert found.squared_norm.item() == pytest.approx((B * 1.5 - 7) / (B - 1), rel=1e-14)
+
+
+def test_the_noise_scale_is_a_ratio_of_averages_weighted_by_examples() -> None:
+    first = GradientStatistics(np.array([[6.0, 1.0]]), np.array([[-1.0, 1.0]]), 10)
+    second = GradientStatistics(np.array([[3.0, 1.0]]), np.array([[2.0, 0.0]]), 30)
+    np.testing.assert_allclose(noise_scale([first, second]), [[150 / 50, 40 / 10]])
+
+
+def test_a_gradient_of_zero_has_an_infinite_noise_scale() -> None:
+    found = noise_scale([GradientStatistics(np.array([[2.0]]), np.array([[0.0]]), 4)])
+    assert found.item() == np.inf
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shards", [None, 9])
+@pytest.mark.parametrize("items", [9, ROWS + 1])
+def test_a_lane_has_the_same_bits_alone_and_in_a_cohort(
+    dtype: type[np.floating],
+    shards: int | None,
+    items: int,
+    make_examples: MakeExamples,
+    make_parameters: MakeParameters,
+) -> None:
+    architecture = Architecture((13, 8, 5))
+    parameters = make_parameters(architecture, (3, 4)).astype(dtype)
+    examples = [make_examples(architecture, items, seed) for seed in range(3)]
+    together = gradient_statistics(architecture, parameters, examples, shards=shards)
+    for seed, setting in np.ndindex(3, 4):
+        lane = parameters[seed : seed + 1, setting : setting + 1]
+        alone = gradient_statistics(architecture, lane, [examples[seed]], shards=shards)
+        assert together.trace[seed, setting] == alone.trace.item()
+        assert together.squared_norm[seed, setting] == alone.squared_norm.item()
+
+
+def test_a_ratio_has_the_same_bits_alone_and_in_a_cohort() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(size=(20, 2, 3, 4))
+    together = noise_scale([GradientStatistics(*values, 8) for values in drawn])
+    alone = noise_scale([GradientStatistics(*values[:, 1:2, 2:3], 8) for values in drawn])
+    assert together[1, 2] == alone.item()
+
+
+def test_float32_networks_are_measured_in_float64(
+    make_examples: MakeExamples, make_parameters: MakeParameters
+) -> None:
+    single = make_parameters(ARCHITECTURE).astype(np.float32)
+    examples = [make_examples(ARCHITECTURE, 7)]
+    found = gradient_statistics(ARCHITECTURE, single, examples, loss=LOSS)
+    wide = gradient_statistics(ARCHITECTURE, single.astype(np.float64), examples, loss=LOSS)
+    assert found.trace.dtype == np.float64
+    np.testing.assert_array_equal(found.trace, wide.trace)
+
+
+@pytest.mark.parametrize("shards", [None, 2])
+def test_a_diverged_lane_is_nan_and_harms_no_neighbour(
+    shards: int | None, make_examples: MakeExamples, make_parameters: MakeParameters
+) -> None:
+    parameters = make_parameters(ARCHITECTURE, (1, 2))
+    examples = [make_examples(ARCHITECTURE, 7)]
+    alone = gradient_statistics(ARCHITECTURE, parameters[:, :1], examples, loss=LOSS, shards=shards)
+    parameters[0, 1] = np.nan
+    found = gradient_statistics(ARCHITECTURE, parameters, examples, loss=LOSS, shards=shards)
+    np.testing.assert_array_equal(found.trace[0], [alone.trace.item(), np.nan])
+    np.testing.assert_array_equal(found.squared_norm[0], [alone.squared_norm.item(), np.nan])
+
+
+def test_a_single_example_is_refused() -> None:
+    with pytest.raises(ValueError) as refused:
+        gradient_statistics(
+            Architecture((1, 1)), np.ones((1, 1, 2)), [Examples(np.ones((1, 1)), np.ones((1, 1)))]
+        )
+    assert str(refused.value) == (
+        "`0 < small_examples < big_examples` must hold, but got small_examples=1, big_examples=1."
+    )
+
+
+def test_more_examples_than_their_population_are_refused() -> None:
+    with pytest.raises(ValueError) as refused:
+        two_batch_statistics(
+            np.ones((1, 1)), np.ones((1, 1)), small_examples=1, big_examples=4, population=3
+        )
+    assert str(refused.value) == (
+        "`population` must hold all examples drawn from it, but got population=3, big_examples=4."
+    )
+
+
+def test_a_single_shard_is_refused() -> None:
+    with pytest.raises(ValueError) as refused:
+        shard_statistics([(np.ones((1, 1, 3)), 8)])
+    assert str(refused.value) == "`gradients` must be those of at least 2 shards, but got 1."
+
+
+def test_no_measurement_is_refused() -> None:
+    with pytest.raises(ValueError) as refused:
+        noise_scale([])
+    assert str(refused.value) == "`measurements` must not be empty."
