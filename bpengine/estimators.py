@@ -1,0 +1,616 @@
+"""Estimators for scikit-learn: the engine behind `fit` and `predict`.
+
+The only module of the package that needs scikit-learn; `import bpengine` does without. Everything
+is computed in float64, and BLAS uses the threads it is given.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from bpengine.activations import ACTIVATIONS
+from bpengine.arrays import Array
+from bpengine.backprop import ROWS, Backprop
+from bpengine.lockstep import Examples, Lockstep, Split, Stack, stack
+from bpengine.minibatches import Budget, Segment
+from bpengine.network import Architecture
+from bpengine.optimizers import OPTIMIZERS
+from bpengine.recipe import Recipe
+from bpengine.streams import permutation
+
+FORMAT_VERSION = 1
+"""Version of the files that `save` writes. `load` reads all up to this one."""
+
+AUTO_BATCH_SIZE = 32
+"""Examples of a batch that `batch_size="auto"` asks for, where there are as many."""
+
+_HEADER = "bpengine_estimator"
+_LABELS = ("classes_", "feature_names_in_")
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What stays the same as long as training goes on."""
+
+    architecture: Architecture
+    loss: str
+    optimizer: str
+    seed: int
+
+
+class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no annotations
+    """What both estimators do; `BackpropClassifier` documents it."""
+
+    _outputs_of_losses: ClassVar[Mapping[str, str]] = {"squared_error": "identity"}
+    _model: _Model
+    _state: Mapping[str, np.ndarray]
+
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes: tuple[int, ...] = (32,),
+        activation: str = "relu",
+        loss: str = "squared_error",
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        batch_size: int | str = "auto",
+        epochs: int = 100,
+        l2: float = 0.0,
+        patience: int | None = None,
+        validation_fraction: float = 0.1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.l2 = l2
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_model")
+
+    @property
+    def coefs_(self) -> list[Annotated[Array, "fan_in fan_out"]]:
+        """Each layer's weights, without its biases: views of the network's."""
+        return [W[0, 0, 1:] for W in self._model.architecture.layers(self._state["parameters"])]
+
+    @property
+    def intercepts_(self) -> list[Annotated[Array, "fan_out"]]:
+        """Each layer's biases: views of the network's."""
+        return [W[0, 0, 0] for W in self._model.architecture.layers(self._state["parameters"])]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator into an `.npz` file, without pickle.
+
+        The file holds parameters, fitted attributes and the optimizer's state: predictions and
+        further training are the same after loading.
+
+        Args:
+            path: The file, replaced if it exists. No suffix is added.
+
+        Raises:
+            NotFittedError: There is nothing to save.
+            TypeError: `random_state` is a generator.
+        """
+        check_is_fitted(self)
+        labels = {name: getattr(self, name) for name in _LABELS if hasattr(self, name)}
+        objects = [name for name, array in labels.items() if array.dtype == object]
+        header = {
+            "version": FORMAT_VERSION,
+            "estimator": type(self).__name__,
+            "parameters": self.get_params(),
+            "model": asdict(self._model),
+            "objects": objects,
+            "curves": [self.loss_curve_, self.validation_loss_curve_],
+        }
+        arrays = {
+            _HEADER: np.array(json.dumps(header, default=_plain)),
+            **{name: np.asarray(labels[name], str if name in objects else None) for name in labels},
+            **{f"state.{name}": array for name, array in self._state.items()},
+        }
+        with Path(path).open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the fitted estimator that `save` wrote.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ValueError: The file is not one of `save`'s, is newer than this version of the package
+                or holds another estimator.
+        """
+        header, arrays = _read(path, cls.__name__)
+        parameters, model = header["parameters"], header["model"]
+        parameters["hidden_layer_sizes"] = tuple(parameters["hidden_layer_sizes"])
+        widths = tuple(model["architecture"].pop("widths"))
+        model["architecture"] = Architecture(widths, **model["architecture"])
+        estimator = cls(**parameters)
+        estimator.n_features_in_ = widths[0]
+        for name in arrays.keys() & set(_LABELS):
+            kind = object if name in header["objects"] else None
+            setattr(estimator, name, np.asarray(arrays.pop(name), kind))
+        state = {name.removeprefix("state."): array for name, array in arrays.items()}
+        estimator._keep(_Model(**model), state, *header["curves"])
+        return estimator
+
+    def _require(self, holds: bool, parameter: str, text: str) -> None:
+        if not holds:
+            raise ValueError(
+                f"The {parameter!r} parameter of {type(self).__name__} must be {text}. "
+                f"Got {getattr(self, parameter)!r} instead."
+            )
+
+    def _check_parameters(self) -> None:
+        rules = {**_RULES, "loss": _one_of(self._outputs_of_losses)}
+        for name, (allows, text) in rules.items():
+            self._require(allows(getattr(self, name)), name, text)
+
+    def _begin(self, data: Examples, *, epochs: int, patience: int | None) -> None:
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        model = self._model_for(data, seed)
+        train, held_out = self._split(data, seed) if patience is not None else (data, None)
+        networks, losses, validation_losses = self._networks(model, train), list[float](), []
+        best = None
+        for epoch in range(epochs):
+            losses.append(self._train_epoch(networks, epoch))
+            if held_out is not None:
+                validation_losses.append(_mean_loss(networks, held_out))
+                since_best = epoch - int(np.argmin(validation_losses))
+                best = networks.state() if since_best == 0 else best
+                if since_best == patience:
+                    break
+        self._keep(model, best or networks.state(), losses, validation_losses)
+
+    def _continue(self, data: Examples) -> None:
+        if not self.__sklearn_is_fitted__():
+            self._begin(data, epochs=1, patience=None)
+            return
+        model = self._model_for(data, self._model.seed)
+        if model != self._model:
+            raise ValueError(
+                "partial_fit must go on with the same network, loss and optimizer; fit begins "
+                f"anew. Training began with {self._model}, but was to go on with {model}."
+            )
+        networks = self._networks(model, data)
+        networks.restore(self._state)
+        losses = [*self.loss_curve_, self._train_epoch(networks, self.n_iter_)]
+        self._keep(model, networks.state(), losses, self.validation_loss_curve_)
+
+    def _train_epoch(self, networks: Lockstep, epoch: int) -> float:
+        segment = Segment(
+            epoch, 0, networks.train.items, networks.recipe.batch_size, evaluate=False
+        )
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            networks.run(segment)
+            loss = _mean_loss(networks, networks.train)
+        if networks.diverged_at_update.any() or not math.isfinite(loss):
+            raise ValueError(
+                f"Training diverged in epoch {epoch + 1}: weights or loss are not finite any more. "
+                f"Lower 'learning_rate', which is {self.learning_rate!r}, or scale the data."
+            )
+        return loss
+
+    def _model_for(self, data: Examples, seed: int) -> _Model:
+        hidden = map(int, self.hidden_layer_sizes)
+        widths = (data.inputs.shape[1], *hidden, data.targets.shape[1])
+        architecture = Architecture(widths, self.activation, self._outputs_of_losses[self.loss])
+        return _Model(architecture, self.loss, self.optimizer, seed)
+
+    def _networks(self, model: _Model, train: Examples) -> Lockstep:
+        items = train.inputs.shape[0]
+        batch_size = min(AUTO_BATCH_SIZE, items) if self.batch_size == "auto" else self.batch_size
+        text = f"at most the {items} examples to train on, or 'auto' for a fitting one"
+        self._require(int(batch_size) <= items, "batch_size", text)
+        return Lockstep(
+            model.architecture,
+            [Split(train, train, model.seed)],
+            [{"learning_rate": float(self.learning_rate), "l2": float(self.l2)}],
+            Recipe(
+                batch_size=int(batch_size),
+                budget=Budget(epochs=1),
+                loss=model.loss,
+                optimizer=model.optimizer,
+                dtype=np.float64,
+            ),
+        )
+
+    def _split(self, data: Examples, seed: int) -> tuple[Examples, Stack]:
+        items = data.inputs.shape[0]
+        count = math.ceil(self.validation_fraction * items)
+        text = f"small enough, rounded up, to leave some of n_samples = {items} to train on"
+        self._require(count < items, "validation_fraction", text)
+        order = permutation(seed, "validation", items)
+        train, held_out = (
+            Examples(data.inputs[rows], data.targets[rows])
+            for rows in (order[count:], order[:count])
+        )
+        return train, stack([held_out], np.float64)
+
+    def _keep(
+        self,
+        model: _Model,
+        state: Mapping[str, np.ndarray],
+        losses: list[float],
+        validation_losses: list[float],
+    ) -> None:
+        self._model, self._state = model, state
+        self.loss_curve_, self.validation_loss_curve_ = losses, validation_losses
+        self.n_iter_ = len(losses)
+
+    def _outputs(self, X: ArrayLike) -> Annotated[Array, "item fan_out"]:
+        check_is_fitted(self)
+        inputs = validate_data(self, X, reset=False, dtype=np.float64)
+        architecture = self._model.architecture
+        W = architecture.layers(self._state["parameters"])
+        passes = Backprop(architecture, self._model.loss, (1, 1), np.float64)
+        phi = np.insert(inputs, 0, 1, axis=1)[None, None]
+        psi = np.empty((len(inputs), architecture.widths[-1]))
+        for start in range(0, len(inputs), ROWS):
+            rows = slice(start, start + ROWS)
+            psi[rows] = passes.forward(W, phi[:, :, rows])[0, 0]
+        return psi
+
+
+class BackpropClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc] # as above
+    """A feed-forward network that tells classes apart.
+
+    There is one output for each class, in binary problems too: two. Scale the inputs, for instance
+    by a `StandardScaler` in a `Pipeline`.
+
+    The order of the examples and the initial weights follow from `random_state` alone: every epoch
+    has an order of its own, given by its number since training began and by how many examples
+    there are. Without patience k calls of `partial_fit` on the same data are therefore, bit by
+    bit, `fit` with `epochs=k`, and `fit` followed by `partial_fit` is `fit` with one epoch more.
+
+    Args:
+        hidden_layer_sizes: Units of each hidden layer; () for none.
+        activation: Of the hidden layers: sigmoid, tanh, relu, leaky_relu, gelu or identity.
+        loss: "cross_entropy" with softmax outputs, or the paper's "squared_error", one half of the
+            sum over the outputs, with sigmoid outputs. An update follows the mean over its batch.
+        optimizer: Name in `bpengine.optimizers.OPTIMIZERS`, with its default hyperparameters.
+        learning_rate: Finite and above 0; constant.
+        batch_size: Examples of an update; the last batch of an epoch holds what is left. "auto"
+            asks for min(32, examples to train on); a number larger than these is an error.
+        epochs: Passes of `fit` over the examples.
+        l2: Adds `l2 / 2 |W|^2` to the mean loss, biases included, whatever the batch size.
+        patience: Epochs without a lower validation loss after which `fit` ends; its weights are
+            those of the epoch with the lowest. None trains for all epochs on all examples.
+        validation_fraction: Share of the examples, rounded up, that `fit` does not train on but
+            computes the validation loss of; drawn at random, not by class. Without patience it
+            has no effect.
+        random_state: An int for the same result at every call; a `RandomState` or None for another
+            one at every `fit`.
+
+    Attributes:
+        classes_: The labels, sorted.
+        loss_curve_: Mean loss over all examples trained on, without the penalty, computed with the
+            weights at the end of each epoch; of `partial_fit`, over those of the call.
+        validation_loss_curve_: The same over the validation examples; empty without patience.
+        n_iter_: Epochs trained since training began; not updates.
+        n_features_in_: Columns of `X`.
+        feature_names_in_: Their names, if `X` had names, all of them text.
+        coefs_: Each layer's weights, of shape (inputs, outputs).
+        intercepts_: Each layer's biases.
+
+    Example:
+        >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], ["low", "low", "high", "high"]
+        >>> classifier = BackpropClassifier(learning_rate=0.1, random_state=0).fit(X, y)
+        >>> classifier.predict([[-3.0], [3.0]]).tolist()
+        ['low', 'high']
+    """
+
+    _outputs_of_losses: ClassVar[Mapping[str, str]] = {
+        "cross_entropy": "softmax",
+        "squared_error": "sigmoid",
+    }
+
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes: tuple[int, ...] = (32,),
+        activation: str = "relu",
+        loss: str = "cross_entropy",
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        batch_size: int | str = "auto",
+        epochs: int = 100,
+        l2: float = 0.0,
+        patience: int | None = None,
+        validation_fraction: float = 0.1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            loss=loss,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            epochs=epochs,
+            l2=l2,
+            patience=patience,
+            validation_fraction=validation_fraction,
+            random_state=random_state,
+        )
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Train a new network.
+
+        Args:
+            X: Inputs, of shape (examples, features).
+            y: Label of each example.
+
+        Raises:
+            ValueError: A parameter or the data are not allowed, or training diverged.
+        """
+        self._check_parameters()
+        inputs, labels = self._validate(X, y, reset=True)
+        classes = _checked_classes(labels)
+        data = Examples(inputs, _one_hot(labels, classes))
+        self._begin(data, epochs=int(self.epochs), patience=self.patience)
+        self.classes_ = classes
+        return self
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
+        """Train for one epoch on these examples, from where training stands.
+
+        Weights, optimizer state and the count of epochs go on; learning rate, penalty and batch
+        size are those of now, epochs and patience have no effect. Where it raises, training stands
+        where it stood.
+
+        Args:
+            X: Inputs, of shape (examples, features).
+            y: Label of each example; not all classes need occur.
+            classes: All labels that will ever occur; needed at the first call.
+
+        Raises:
+            ValueError: As for `fit`; or the network, the loss or the optimizer changed.
+        """
+        self._check_parameters()
+        begins = not self.__sklearn_is_fitted__()
+        inputs, labels = self._validate(X, y, reset=begins)
+        if begins and classes is None:
+            raise ValueError(
+                "`classes` must hold all labels at the first call of partial_fit, but is None."
+            )
+        known = _checked_classes(classes) if begins else self.classes_
+        if classes is not None and not np.array_equal(np.unique(classes), known):
+            raise ValueError(
+                f"`classes` must stay {known.tolist()}, but got {np.unique(classes).tolist()}."
+            )
+        self._continue(Examples(inputs, _one_hot(labels, known)))
+        self.classes_ = known
+        return self
+
+    def predict(self, X: ArrayLike) -> Annotated[np.ndarray, "item"]:
+        """Return each example's most probable label.
+
+        Args:
+            X: Inputs, of shape (examples, features).
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X: ArrayLike) -> Annotated[Array, "item fan_out"]:
+        """Return each example's probability of each class, in the order of `classes_`.
+
+        Of the squared error these are the sigmoid outputs, which estimate the probabilities one by
+        one, divided by their sum.
+
+        Args:
+            X: Inputs, of shape (examples, features).
+        """
+        psi = np.maximum(self._outputs(X), np.finfo(np.float64).tiny)
+        return psi / psi.sum(axis=1, keepdims=True)
+
+    def _validate(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Array, np.ndarray]:
+        inputs, labels = validate_data(self, X, y, reset=reset, dtype=np.float64)
+        check_classification_targets(labels)
+        return inputs, labels
+
+
+class BackpropRegressor(RegressorMixin, _Estimator):  # type: ignore[misc] # as above
+    """A feed-forward network that predicts numbers, several at once if `y` has several columns.
+
+    Parameters, attributes and the order of the examples are those of `BackpropClassifier`, but for
+    `classes_`; the only `loss` is "squared_error", one half of the sum over the outputs, which are
+    linear. Scale inputs and targets, the latter for instance by a `TransformedTargetRegressor`.
+
+    Example:
+        >>> X = np.linspace(-1, 1, 40).reshape(-1, 1)
+        >>> regressor = BackpropRegressor(learning_rate=0.01, random_state=0)
+        >>> bool(regressor.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.98)
+        True
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Train a new network.
+
+        Args:
+            X: Inputs, of shape (examples, features).
+            y: Targets, of shape (examples,) or (examples, outputs).
+
+        Raises:
+            ValueError: A parameter or the data are not allowed, or training diverged.
+        """
+        self._check_parameters()
+        data = self._validate(X, y, reset=True)
+        self._begin(data, epochs=int(self.epochs), patience=self.patience)
+        return self
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Train for one epoch on these examples, from where training stands.
+
+        Weights, optimizer state and the count of epochs go on; learning rate, penalty and batch
+        size are those of now, epochs and patience have no effect. Where it raises, training stands
+        where it stood.
+
+        Args:
+            X: Inputs, of shape (examples, features).
+            y: Targets, of shape (examples,) or (examples, outputs).
+
+        Raises:
+            ValueError: As for `fit`; or the network, the loss or the optimizer changed.
+        """
+        self._check_parameters()
+        self._continue(self._validate(X, y, reset=not self.__sklearn_is_fitted__()))
+        return self
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return predictions, of shape (examples,) for one output, else (examples, outputs).
+
+        Args:
+            X: Inputs, of shape (examples, features).
+        """
+        psi = self._outputs(X)
+        return psi[:, 0] if psi.shape[1] == 1 else psi
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _validate(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> Examples:
+        inputs, targets = validate_data(
+            self, X, y, reset=reset, dtype=np.float64, multi_output=True, y_numeric=True
+        )
+        return Examples(inputs, targets.reshape(len(targets), -1).astype(np.float64))
+
+
+def _mean_loss(networks: Lockstep, data: Stack) -> float:
+    total = 0.0
+    for start in range(0, data.items, ROWS):
+        rows = slice(start, start + ROWS)
+        losses, _ = networks.passes.loss(
+            networks.W, data.inputs[:, :, rows], data.targets[:, :, rows]
+        )
+        total += float(losses.sum())
+    return total / data.items
+
+
+def _checked_classes(labels: ArrayLike | None) -> np.ndarray:
+    classes: np.ndarray = np.unique(np.asarray(labels))
+    if len(classes) == 1:
+        raise ValueError(
+            f"There must be at least two classes, but there is only one class: {classes.tolist()}."
+        )
+    return classes
+
+
+def _one_hot(y: np.ndarray, classes: np.ndarray) -> Annotated[Array, "item fan_out"]:
+    unknown = np.setdiff1d(y, classes)
+    if unknown.size:
+        raise ValueError(
+            f"`y` must hold labels among the classes {classes.tolist()}, but also holds "
+            f"{unknown.tolist()}."
+        )
+    return np.eye(len(classes))[np.searchsorted(classes, y)]
+
+
+def _read(
+    path: str | os.PathLike[str], estimator: str
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    name = os.fspath(path)
+    header, arrays = None, {}
+    with Path(path).open("rb") as file:
+        if zipfile.is_zipfile(file):
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as members:
+                if _HEADER in members:
+                    arrays = dict(members)
+                    header = json.loads(str(arrays.pop(_HEADER)))
+    if header is None:
+        raise ValueError(f"{name} is not a file that an estimator of bpengine saved.")
+    if header["version"] > FORMAT_VERSION:
+        raise ValueError(
+            f"{name} has format version {header['version']}, but this bpengine reads only up to "
+            f"{FORMAT_VERSION}: it takes a newer one."
+        )
+    if header["estimator"] != estimator:
+        raise ValueError(f"{name} holds a {header['estimator']}, not a {estimator}.")
+    return header, arrays
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(
+        f"Parameters must be numbers, texts or None to be saved, but one is {value!r}: give "
+        "'random_state' as an int."
+    )
+
+
+Rule = tuple[Callable[[object], bool], str]
+
+
+def _one_of(names: Collection[str]) -> Rule:
+    return lambda value: isinstance(value, str) and value in names, f"one of {sorted(names)}"
+
+
+def _is_count(value: object) -> bool:
+    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return is_int and _is_number(value, 1, _LARGE)
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    number = value.item() if isinstance(value, np.generic) else value
+    return bool(low <= number <= high)
+
+
+_TINY, _LARGE = math.ulp(0.0), math.nextafter(math.inf, 0.0)
+_RULES: Mapping[str, Rule] = {
+    "hidden_layer_sizes": (
+        lambda value: isinstance(value, tuple | list) and all(map(_is_count, value)),
+        "a tuple or list of ints of at least 1",
+    ),
+    "activation": _one_of([name for name in ACTIVATIONS if name != "softmax"]),
+    "optimizer": _one_of(OPTIMIZERS),
+    "learning_rate": (
+        lambda value: _is_number(value, _TINY, _LARGE),
+        "a number, finite and above 0",
+    ),
+    "batch_size": (
+        lambda value: _is_count(value) or (isinstance(value, str) and value == "auto"),
+        "an int of at least 1 or 'auto'",
+    ),
+    "epochs": (_is_count, "an int of at least 1"),
+    "l2": (lambda value: _is_number(value, 0.0, _LARGE), "a number, finite and at least 0"),
+    "patience": (lambda value: value is None or _is_count(value), "an int of at least 1 or None"),
+    "validation_fraction": (
+        lambda value: _is_number(value, _TINY, math.nextafter(1.0, 0.0)),
+        "a number above 0 and below 1",
+    ),
+    "random_state": (
+        lambda value: (
+            value is None
+            or isinstance(value, np.random.RandomState)
+            or (isinstance(value, int | np.integer) and _is_number(value, 0, 2**32 - 1))
+        ),
+        "an int from 0 to 2**32 - 1, a RandomState or None",
+    ),
+}

@@ -1,0 +1,389 @@
+"""The scikit-learn estimators: their contract, the engine's training, saved without pickle."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_diabetes, load_digits, load_iris, make_regression
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from bpengine import Budget, Examples, Recipe, Split, train
+from bpengine.estimators import BackpropClassifier, BackpropRegressor
+from bpengine.network import Architecture
+from bpengine.optimizers import OPTIMIZERS
+
+Estimator = BackpropClassifier | BackpropRegressor
+
+IRIS_X, IRIS_Y = load_iris(return_X_y=True)
+IRIS_X = (IRIS_X - IRIS_X.mean(axis=0)) / IRIS_X.std(axis=0)
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+
+
+def classifier(**options: Any) -> BackpropClassifier:
+    return BackpropClassifier(**{"random_state": 0, "epochs": 5, **options})
+
+
+def regressor(**options: Any) -> BackpropRegressor:
+    return BackpropRegressor(**{"random_state": 0, "epochs": 5, **options})
+
+
+def fitted(kind: str, **options: Any) -> Estimator:
+    if kind == "classifier":
+        return classifier(**options).fit(IRIS_X, IRIS_Y)
+    return regressor(**options).fit(IRIS_X[:, :3], IRIS_X[:, 3])
+
+
+def probabilities(estimator: Estimator) -> np.ndarray:
+    if isinstance(estimator, BackpropClassifier):
+        return estimator.predict_proba(IRIS_X)
+    return estimator.predict(IRIS_X[:, :3])
+
+
+def same_training(found: Estimator, expected: Estimator) -> None:
+    assert found.n_iter_ == expected.n_iter_
+    assert found.loss_curve_ == expected.loss_curve_
+    for name in ("coefs_", "intercepts_"):
+        for a, b in zip(getattr(found, name), getattr(expected, name), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def message(call: Callable[[], Any], kind: type[Exception] = ValueError) -> str:
+    with pytest.raises(kind) as caught:
+        call()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        BackpropClassifier(),
+        BackpropClassifier(loss="squared_error"),
+        BackpropClassifier(patience=3),
+        BackpropRegressor(),
+        BackpropRegressor(hidden_layer_sizes=[], learning_rate=0.01),
+    ],
+    ids=repr,
+)
+def test_scikit_learns_own_checks_pass(estimator: Estimator) -> None:
+    results = check_estimator(estimator, on_fail=None, on_skip=None)
+    others = {
+        result["check_name"]: (result["status"], repr(result["exception"]))
+        for result in results
+        if result["status"] != "passed"
+    }
+    # This one runs only where SciPy was told to experiment with other array libraries.
+    reason = "SkipTest('SCIPY_ARRAY_API is not set: not checking array_api input')"
+    assert others == {"check_array_api_input": ("skipped", reason)}
+    assert len(results) > 50
+
+
+def test_importing_the_engine_does_not_import_scikit_learn() -> None:
+    program = "import sys, bpengine, bpengine.training; sys.exit('sklearn' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_it_learns_digits_in_a_pipeline() -> None:
+    X, y = load_digits(return_X_y=True)
+    pipeline = make_pipeline(StandardScaler(), classifier(epochs=30))
+    assert cross_val_score(pipeline, X, y, cv=3).min() > 0.9
+
+
+def test_the_papers_squared_error_learns_iris() -> None:
+    estimator = classifier(
+        loss="squared_error", activation="sigmoid", optimizer="sgd", learning_rate=1.0, epochs=200
+    ).fit(IRIS_X, NAMES[IRIS_Y])
+    assert estimator.score(IRIS_X, NAMES[IRIS_Y]) > 0.93
+    assert estimator.classes_.tolist() == NAMES.tolist()
+
+
+def test_it_explains_a_fair_share_of_diabetes() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    scaled = TransformedTargetRegressor(regressor(epochs=20), transformer=StandardScaler())
+    pipeline = make_pipeline(StandardScaler(), scaled)
+    assert cross_val_score(pipeline, X, y, cv=3).min() > 0.35
+
+
+def test_it_fits_several_targets_at_once() -> None:
+    X, Y = make_regression(200, 5, n_targets=3, random_state=0)
+    Y /= Y.std(axis=0)
+    estimator = regressor(epochs=60, learning_rate=0.01).fit(X, Y)
+    assert estimator.predict(X).shape == (200, 3)
+    assert estimator.score(X, Y) > 0.95
+
+
+def test_it_is_searched_over_a_grid() -> None:
+    pipeline = Pipeline([("scale", StandardScaler()), ("net", classifier(epochs=20))])
+    grid = {"net__learning_rate": np.array([1e-6, 1e-2]), "net__batch_size": [8, "auto"]}
+    search = GridSearchCV(pipeline, grid, cv=3).fit(IRIS_X, IRIS_Y)
+    assert search.best_params_["net__learning_rate"] == 1e-2
+    assert search.best_score_ > 0.9
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+def test_equal_random_states_give_equal_bits(kind: str) -> None:
+    first = fitted(kind)
+    same_training(fitted(kind), first)
+    same_training(fitted(kind, random_state=np.random.RandomState(0)), first)
+    assert fitted(kind, random_state=1).loss_curve_ != first.loss_curve_
+    assert clone(first).get_params() == first.get_params()
+
+
+def test_training_is_that_of_the_engine() -> None:
+    estimator = classifier(l2=0.01, batch_size=40, random_state=3).fit(IRIS_X, IRIS_Y)
+    seed = int(np.random.RandomState(3).randint(2**31 - 1))
+    data = Examples(IRIS_X, np.eye(3)[IRIS_Y])
+    architecture = Architecture((4, 32, 3), "relu", "softmax")
+    recipe = Recipe(
+        batch_size=40,
+        budget=Budget(epochs=5),
+        loss="cross_entropy",
+        optimizer="adam",
+        evaluate_at=(150, 300, 450, 600, 750),
+        dtype=np.float64,
+    )
+    settings = [{"learning_rate": 1e-3, "l2": 0.01}]
+    expected = train(architecture, [Split(data, data, seed)], settings, recipe)
+    layers = architecture.layers(expected.parameters[0, 0])
+    for W, coefs, intercepts in zip(layers, estimator.coefs_, estimator.intercepts_, strict=True):
+        np.testing.assert_array_equal(W[1:], coefs)
+        np.testing.assert_array_equal(W[0], intercepts)
+    np.testing.assert_allclose(estimator.loss_curve_, expected.curves.train_loss[:, 0, 0])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_calls_of_partial_fit_are_epochs_of_fit(optimizer: str) -> None:
+    labels = NAMES[IRIS_Y]
+    whole = classifier(optimizer=optimizer).fit(IRIS_X, labels)
+    pieces = classifier(optimizer=optimizer, patience=1)
+    for _ in range(5):
+        pieces.partial_fit(IRIS_X, labels, classes=NAMES)
+    same_training(pieces, whole)
+    began = classifier(optimizer=optimizer, epochs=4).fit(IRIS_X, labels)
+    same_training(began.partial_fit(IRIS_X, labels), whole)
+
+
+def test_partial_fit_of_a_regressor_goes_on_with_other_data() -> None:
+    X, y = IRIS_X[:, :3], IRIS_X[:, 3]
+    estimator = regressor(epochs=2).fit(X[:100], y[:100])
+    estimator.set_params(learning_rate=0.01).partial_fit(X[100:], y[100:])
+    assert estimator.n_iter_ == len(estimator.loss_curve_) == 3
+    residuals = estimator.predict(X[100:]) - y[100:]
+    np.testing.assert_allclose(estimator.loss_curve_[-1], np.square(residuals).mean() / 2)
+
+
+def test_partial_fit_learns_of_classes_that_a_batch_lacks() -> None:
+    estimator = classifier().partial_fit(IRIS_X[:40], IRIS_Y[:40], classes=[2, 0, 1])
+    assert estimator.classes_.tolist() == [0, 1, 2]
+    assert estimator.predict_proba(IRIS_X).shape == (150, 3)
+
+
+def test_patience_keeps_the_weights_of_the_best_epoch() -> None:
+    options: dict[str, Any] = {"validation_fraction": 0.3, "learning_rate": 0.1, "batch_size": 5}
+    stopped = classifier(epochs=500, patience=4, **options).fit(IRIS_X, IRIS_Y)
+    best = int(np.argmin(stopped.validation_loss_curve_)) + 1
+    assert stopped.n_iter_ == len(stopped.validation_loss_curve_) == best + 4 < 500
+    shorter = classifier(epochs=best, patience=500, **options).fit(IRIS_X, IRIS_Y)
+    np.testing.assert_array_equal(stopped.predict_proba(IRIS_X), shorter.predict_proba(IRIS_X))
+    patient = classifier(epochs=3, **options).fit(IRIS_X, IRIS_Y)
+    assert (patient.n_iter_, patient.validation_loss_curve_) == (3, [])
+
+
+def test_coefficients_are_views_in_scikit_learns_meaning() -> None:
+    estimator = fitted("regressor", hidden_layer_sizes=(), activation="identity")
+    (W,), (bias,) = estimator.coefs_, estimator.intercepts_
+    expected = IRIS_X[:, :3] @ W[:, 0] + bias[0]
+    np.testing.assert_allclose(estimator.predict(IRIS_X[:, :3]), expected)
+    bias += 1
+    np.testing.assert_allclose(estimator.predict(IRIS_X[:, :3]), expected + 1)
+    assert not hasattr(regressor(), "coefs_")
+
+
+def test_sigmoid_outputs_that_all_vanish_leave_no_preference() -> None:
+    estimator = fitted("classifier", loss="squared_error")
+    estimator.coefs_[-1][:] = 0
+    estimator.intercepts_[-1][:] = -1000
+    np.testing.assert_array_equal(estimator.predict_proba(IRIS_X), np.full((150, 3), 1 / 3))
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+def test_nothing_is_lost_by_pickle_or_by_saving(kind: str, tmp_path: Path) -> None:
+    estimator = fitted(kind, learning_rate=np.float32(0.01), hidden_layer_sizes=(np.int64(7), 5))
+    path = tmp_path / "saved"
+    estimator.save(path)
+    for copy in (type(estimator).load(path), pickle.loads(pickle.dumps(estimator))):  # noqa: S301
+        assert vars(copy).keys() == vars(estimator).keys()
+        assert copy.get_params() == {**estimator.get_params(), "learning_rate": np.float32(0.01)}
+        same_training(copy, estimator)
+        np.testing.assert_array_equal(probabilities(copy), probabilities(estimator))
+
+
+@pytest.mark.parametrize("dtype", [str, object, "str"], ids=["numpy", "object", "pandas"])
+def test_labels_and_names_are_saved_as_text_and_training_goes_on(
+    dtype: Any, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame(IRIS_X, columns=list("abcd"))
+    labels = (
+        pd.Series(NAMES[IRIS_Y], dtype=dtype) if dtype == "str" else NAMES[IRIS_Y].astype(dtype)
+    )
+    estimator = classifier(patience=2).fit(frame, labels)
+    estimator.save(str(tmp_path / "net.npz"))
+    loaded = BackpropClassifier.load(str(tmp_path / "net.npz"))
+    for name in ("classes_", "feature_names_in_"):
+        assert getattr(loaded, name).dtype == getattr(estimator, name).dtype
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(estimator, name))
+    assert loaded.validation_loss_curve_ == estimator.validation_loss_curve_
+    np.testing.assert_array_equal(loaded.predict(frame), estimator.predict(frame))
+    same_training(loaded.partial_fit(frame, labels), estimator.partial_fit(frame, labels))
+
+
+def test_loading_refuses_what_save_did_not_write(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    foreign = io.BytesIO()
+    np.savez(foreign, weights=np.zeros(3))
+    for content in (b"", b"text", foreign.getvalue()):
+        path.write_bytes(content)
+        found = message(lambda: BackpropClassifier.load(path))
+        assert found == f"{path} is not a file that an estimator of bpengine saved."
+
+
+def test_loading_refuses_newer_formats_and_the_other_estimator(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    fitted("regressor").save(path)
+    expected = f"{path} holds a BackpropRegressor, not a BackpropClassifier."
+    assert message(lambda: BackpropClassifier.load(path)) == expected
+    with path.open("wb") as file:
+        np.savez(file, bpengine_estimator=np.array(json.dumps({"version": 2})))
+    assert message(lambda: BackpropRegressor.load(path)) == (
+        f"{path} has format version 2, but this bpengine reads only up to 1: it takes a newer one."
+    )
+
+
+def test_saving_refuses_the_unfitted_and_generators(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert message(lambda: regressor().save(path), NotFittedError) == (
+        "This BackpropRegressor instance is not fitted yet. Call 'fit' with appropriate arguments "
+        "before using this estimator."
+    )
+    generator = np.random.RandomState(0)
+    estimator = fitted("regressor", random_state=generator)
+    assert message(lambda: estimator.save(path), TypeError) == (
+        f"Parameters must be numbers, texts or None to be saved, but one is {generator!r}: give "
+        "'random_state' as an int."
+    )
+    assert not path.exists()
+
+
+COUNT = "an int of at least 1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("hidden_layer_sizes", (3, 0), "a tuple or list of ints of at least 1"),
+        ("hidden_layer_sizes", 3, "a tuple or list of ints of at least 1"),
+        (
+            "activation",
+            "softmax",
+            "one of ['gelu', 'identity', 'leaky_relu', 'relu', 'sigmoid', 'tanh']",
+        ),
+        ("loss", "hinge", "one of ['cross_entropy', 'squared_error']"),
+        ("optimizer", None, f"one of {sorted(OPTIMIZERS)}"),
+        ("learning_rate", 0, "a number, finite and above 0"),
+        ("learning_rate", "fast", "a number, finite and above 0"),
+        ("learning_rate", float("inf"), "a number, finite and above 0"),
+        ("batch_size", 0, f"{COUNT} or 'auto'"),
+        ("batch_size", "all", f"{COUNT} or 'auto'"),
+        ("batch_size", 151, "at most the 150 examples to train on, or 'auto' for a fitting one"),
+        ("epochs", 2.0, COUNT),
+        ("epochs", True, COUNT),
+        ("l2", -1.0, "a number, finite and at least 0"),
+        ("l2", float("nan"), "a number, finite and at least 0"),
+        ("patience", 0, f"{COUNT} or None"),
+        ("validation_fraction", 1.0, "a number above 0 and below 1"),
+        ("random_state", -1, "an int from 0 to 2**32 - 1, a RandomState or None"),
+        ("random_state", 0.5, "an int from 0 to 2**32 - 1, a RandomState or None"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_its_value_and_what_is_allowed(
+    name: str, value: Any, allowed: str
+) -> None:
+    estimator = classifier(**{name: value})
+    assert message(lambda: estimator.fit(IRIS_X, IRIS_Y)) == (
+        f"The {name!r} parameter of BackpropClassifier must be {allowed}. Got {value!r} instead."
+    )
+
+
+def test_a_regressor_has_no_other_loss() -> None:
+    assert message(lambda: fitted("regressor", loss="cross_entropy")) == (
+        "The 'loss' parameter of BackpropRegressor must be one of ['squared_error']. "
+        "Got 'cross_entropy' instead."
+    )
+
+
+def test_validation_must_leave_examples_to_train_on() -> None:
+    estimator = regressor(patience=1, validation_fraction=0.9)
+    assert message(lambda: estimator.fit(IRIS_X[:5], IRIS_Y[:5])) == (
+        "The 'validation_fraction' parameter of BackpropRegressor must be small enough, rounded "
+        "up, to leave some of n_samples = 5 to train on. Got 0.9 instead."
+    )
+
+
+@pytest.mark.parametrize("rate", [1e300, 1e100])
+def test_divergence_is_an_error_and_leaves_training_where_it_stood(rate: float) -> None:
+    X, y = IRIS_X[:, :3], IRIS_X[:, 3]
+    options: dict[str, Any] = {"optimizer": "sgd", "batch_size": 100, "epochs": 1}
+    estimator = regressor(**options).fit(X, y)
+    before = estimator.predict(X)
+    estimator.set_params(learning_rate=rate)
+    assert message(lambda: estimator.partial_fit(X, y)) == (
+        "Training diverged in epoch 2: weights or loss are not finite any more. "
+        f"Lower 'learning_rate', which is {rate!r}, or scale the data."
+    )
+    assert estimator.n_iter_ == 1
+    np.testing.assert_array_equal(estimator.predict(X), before)
+
+
+def test_partial_fit_refuses_another_network() -> None:
+    estimator = fitted("regressor", hidden_layer_sizes=(), epochs=1)
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    model = (
+        "_Model(architecture=Architecture(widths=(3, {}), activation='relu', output='identity'), "
+        f"loss='squared_error', optimizer='adam', seed={seed})"
+    )
+    assert message(lambda: estimator.partial_fit(IRIS_X[:, :3], IRIS_X[:, :2])) == (
+        "partial_fit must go on with the same network, loss and optimizer; fit begins anew. "
+        f"Training began with {model.format(1)}, but was to go on with {model.format(2)}."
+    )
+
+
+def test_classes_must_be_known_from_the_first_call_on() -> None:
+    estimator = classifier()
+    assert message(lambda: estimator.partial_fit(IRIS_X, IRIS_Y)) == (
+        "`classes` must hold all labels at the first call of partial_fit, but is None."
+    )
+    assert message(lambda: estimator.partial_fit(IRIS_X, IRIS_Y, classes=[0, 1])) == (
+        "`y` must hold labels among the classes [0, 1], but also holds [2]."
+    )
+    estimator.partial_fit(IRIS_X, IRIS_Y, classes=[0, 1, 2])
+    assert message(lambda: estimator.partial_fit(IRIS_X, IRIS_Y, classes=[0, 1])) == (
+        "`classes` must stay [0, 1, 2], but got [0, 1]."
+    )
+    assert message(lambda: estimator.fit(IRIS_X[:50], IRIS_Y[:50])) == (
+        "There must be at least two classes, but there is only one class: [0]."
+    )
