@@ -79,7 +79,9 @@ def cards(analysis: Analysis) -> list[Card]:
     if analysis.comparison is not None:
         row = analysis.row(analysis.comparison.best)
         where = f"batch size {row['batch_size']}, learning rate {rate(row['learning_rate'])}"
-        found.append(Card("Best on validation", percent(row["metric"]), f"{analysis.metric}; {where}"))
+        found.append(
+            Card("Best on validation", percent(row["metric"]), f"{analysis.metric}; {where}")
+        )
     if not analysis.timed.empty:
         row = extreme(analysis.timed, "seconds_to_train", largest=False)
         note = f"batch size {row['batch_size']}, {_epochs(analysis)}"
