@@ -37,6 +37,9 @@ class Recipe:
         local_updates: Updates that each shard's own copy of the network makes before the copies are
             combined into one (local SGD); 1 for none.
         evaluate_at: Evaluation points in examples, ascending; 0 is before the first update.
+        noise_examples: How many training examples of each seed, drawn once without replacement, the
+            gradient statistics at evaluation points are taken over: 0 for none, otherwise at least
+            2. They cost two to three passes over these examples at each point.
         target: Value of the held-out metric at which a lane is stopped; None for none.
         patience: Evaluations without a better held-out loss after which a lane is stopped; None for
             none.
@@ -59,6 +62,7 @@ class Recipe:
     shards: int = 1
     local_updates: int = 1
     evaluate_at: tuple[int, ...] = ()
+    noise_examples: int = 0
     target: float | None = None
     patience: int | None = None
     dtype: npt.DTypeLike = np.float32
@@ -74,6 +78,10 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"`{name} >= 1` must hold, but got {value}.")
+        if self.noise_examples < 0 or self.noise_examples == 1:
+            raise ValueError(
+                f"`noise_examples` must be 0 or at least 2, but got {self.noise_examples}."
+            )
         if not 0 < self.initial_scale < float("inf"):
             raise ValueError(f"`initial_scale` must be above 0, but got {self.initial_scale}.")
         if self.local_updates > 1 and self.shards == 1:

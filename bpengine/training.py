@@ -11,14 +11,17 @@ import numpy as np
 
 from bpengine.arrays import Array, IntArray
 from bpengine.backprop import ROWS, Backprop, Weights, check_loss
+from bpengine.gradient_noise import gradient_statistics
 from bpengine.lockstep import Examples, Lockstep, Split, Stack, stack
 from bpengine.metrics import METRICS
 from bpengine.minibatches import Segment, segments
 from bpengine.network import Architecture
 from bpengine.optimizers import check_settings
 from bpengine.recipe import Recipe
+from bpengine.streams import permutation
 
-_CURVES = ("train_loss", "train_metric", "held_out_loss", "held_out_metric")
+_COLUMNS = 6
+"""Numbers of an evaluation: the fields of `Curves` that have lanes."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Curves:
         train_metric: Metric over the training examples.
         held_out_loss: Mean loss over the held-out examples.
         held_out_metric: Metric over the held-out examples.
+        gradient_trace: Estimate of tr(Sigma) over the training examples; NaN unless the recipe asks
+            for gradient statistics.
+        gradient_squared_norm: Estimate of |G|^2, likewise. The noise scale is a ratio of averages
+            over seeds or points, never an average of ratios.
     """
 
     examples: Annotated[IntArray, "point"]
@@ -40,6 +47,8 @@ class Curves:
     train_metric: Annotated[Array, "point seed setting"]
     held_out_loss: Annotated[Array, "point seed setting"]
     held_out_metric: Annotated[Array, "point seed setting"]
+    gradient_trace: Annotated[Array, "point seed setting"]
+    gradient_squared_norm: Annotated[Array, "point seed setting"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,9 @@ class Trainer:
         _check(architecture, splits, settings, recipe)
         self._recipe = recipe
         self.networks = Lockstep(architecture, splits, settings, recipe)
+        self._architecture = architecture
         self._held_out = stack([split.held_out for split in splits], recipe.dtype)
+        self._noise_examples = [_some(split, recipe.noise_examples) for split in splits]
         self._examples = 0
         self._counts: list[tuple[int, int]] = []
         self._values: list[Array] = []
@@ -126,7 +137,7 @@ class Trainer:
         """Return what training has given so far."""
         networks, lanes = self.networks, self.networks.diverged_at_update.shape
         counts = np.array(self._counts, np.int64).reshape(-1, 2)
-        values = np.array(self._values).reshape(-1, len(_CURVES), *lanes)
+        values = np.array(self._values).reshape(-1, _COLUMNS, *lanes)
         return Training(
             networks.final_parameters(),
             Curves(counts[:, 0], counts[:, 1], *np.moveaxis(values, 1, 0)),
@@ -143,7 +154,7 @@ class Trainer:
             **self.networks.state(),
             "examples": np.array(self._examples),
             "counts": np.array(self._counts, np.int64).reshape(-1, 2),
-            "values": np.array(self._values).reshape(-1, len(_CURVES), *lanes),
+            "values": np.array(self._values).reshape(-1, _COLUMNS, *lanes),
             "best": self._best.copy(),
             "since_best": self._since_best.copy(),
         }
@@ -179,11 +190,25 @@ class Trainer:
                 for data in (networks.train, self._held_out)
                 for value in _evaluate(networks.passes, networks.W, data, metric)
             ]
+            + self._gradient_statistics()
         )
         values[:, np.logical_not(networks.active)] = np.nan
         self._counts.append((self._examples, networks.updates))
         self._values.append(values)
         self._stop_early(held_out_loss=values[2], held_out_metric=values[3])
+
+    def _gradient_statistics(self) -> list[Array]:
+        networks = self.networks
+        if not self._recipe.noise_examples:
+            return [np.full(networks.diverged_at_update.shape, np.nan)] * 2
+        found = gradient_statistics(
+            self._architecture,
+            networks.parameters,
+            self._noise_examples,
+            loss=self._recipe.loss,
+            population=networks.train.items,
+        )
+        return [found.trace, found.squared_norm]
 
     def _stop_early(self, *, held_out_loss: Array, held_out_metric: Array) -> None:
         better = held_out_loss < self._best
@@ -193,6 +218,13 @@ class Trainer:
             self.networks.stop(held_out_metric >= self._recipe.target)
         if self._recipe.patience is not None:
             self.networks.stop(self._since_best >= self._recipe.patience)
+
+
+def _some(split: Split, count: int) -> Examples:
+    """Return so many training examples, all of them for 0, where they are not used."""
+    items = len(split.train.inputs)
+    chosen = permutation(split.seed, "gradient noise", items)[: count or items]
+    return Examples(split.train.inputs[chosen], split.train.targets[chosen])
 
 
 def train(
@@ -303,6 +335,11 @@ def _check(
         raise ValueError(
             f"`architecture` must have {features} inputs and {outputs} outputs, "
             f"but is {architecture}."
+        )
+    if recipe.noise_examples > items:
+        raise ValueError(
+            f"`noise_examples` must be at most the {items} training examples, "
+            f"but is {recipe.noise_examples}."
         )
     largest = recipe.growth.limit if recipe.growth else recipe.batch_size
     if max(largest, recipe.batch_size) > items:

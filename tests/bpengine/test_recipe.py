@@ -88,3 +88,10 @@ def test_shards_with_local_updates_patience_and_target_are_accepted() -> None:
 def test_equal_recipes_are_equal() -> None:
     assert recipe() == recipe()
     assert recipe() != recipe(batch_size=9)
+
+
+@pytest.mark.parametrize("count", [-1, 1])
+def test_gradient_statistics_need_two_examples(count: int) -> None:
+    with pytest.raises(ValueError) as refused:
+        recipe(noise_examples=count)
+    assert str(refused.value) == f"`noise_examples` must be 0 or at least 2, but got {count}."

@@ -25,6 +25,7 @@ from bpengine import (
     sequential,
     train,
 )
+from bpengine.gradient_noise import gradient_statistics
 from bpengine.lockstep import Lockstep
 from bpengine.minibatches import Segment, epoch_order, shard_bounds
 from bpengine.network import initial_parameters
@@ -34,6 +35,7 @@ Options = dict[str, Any]
 
 ARCHITECTURE = Architecture((6, 5, 4, 3))
 RATES = [0.05, 0.5, 2.0]
+LANE_CURVES = ("held_out_loss", "gradient_trace", "gradient_squared_norm")
 CURVES = ("examples", "updates", "train_loss", "train_metric", "held_out_loss", "held_out_metric")
 
 
@@ -209,6 +211,11 @@ REFUSALS: dict[str, tuple[Options, list[float], str]] = {
         RATES,
         "A batch must hold at most the 23 training examples, but would hold 40.",
     ),
+    "more noise examples than data": (
+        {"noise_examples": 24},
+        RATES,
+        "`noise_examples` must be at most the 23 training examples, but is 24.",
+    ),
     "no setting": ({}, [], "`settings` must not be empty."),
     "zero rate": ({}, [0.0], "`learning_rate` must be finite and above 0, but got 0.0."),
     "a loss for another output": (
@@ -283,6 +290,7 @@ def cohort_options() -> dict[str, tuple[Options, list[dict[str, float]]]]:
             rates,
         ),
         "patience": ({"patience": 1}, [{"learning_rate": 40.0}, {"learning_rate": 0.5}]),
+        "gradient noise": ({"noise_examples": 12}, rates),
         "updates": ({"budget": Budget(updates=13)}, rates),
         "examples": ({"budget": Budget(examples=31)}, rates),
     }
@@ -299,10 +307,11 @@ def test_a_lane_trains_alone_as_in_a_cohort_whatever_the_recipe(
         np.testing.assert_array_equal(together.parameters[seed, setting], alone.parameters[0, 0])
         assert together.stopped_at_update[seed, setting] == alone.stopped_at_update[0, 0]
         points = len(alone.curves.examples)
-        np.testing.assert_array_equal(
-            together.curves.held_out_loss[:points, seed, setting],
-            alone.curves.held_out_loss[:, 0, 0],
-        )
+        for name in LANE_CURVES:
+            np.testing.assert_array_equal(
+                getattr(together.curves, name)[:points, seed, setting],
+                getattr(alone.curves, name)[:, 0, 0],
+            )
 
 
 @pytest.mark.parametrize(("options", "settings"), cohort_options().values(), ids=cohort_options())
@@ -321,7 +330,7 @@ def test_training_that_was_cut_and_continued_gives_the_same_bits(
     np.testing.assert_array_equal(found.parameters, whole.parameters)
     np.testing.assert_array_equal(found.stopped_at_update, whole.stopped_at_update)
     assert (found.updates, found.examples) == (whole.updates, whole.examples)
-    for name in CURVES:
+    for name in (*CURVES, *LANE_CURVES):
         np.testing.assert_array_equal(getattr(found.curves, name), getattr(whole.curves, name))
 
 
@@ -410,6 +419,33 @@ def test_local_training_is_that_of_copies_that_are_averaged(make_splits: MakeSpl
         ]
     flat = np.concatenate([layer_W.ravel() for layer_W in W])
     np.testing.assert_allclose(found.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
+
+
+def test_gradient_statistics_along_training_are_those_of_the_networks_then(
+    make_splits: MakeSplits,
+) -> None:
+    splits = make_splits(ARCHITECTURE, [1, 2])
+    curves = train_small(splits, noise_examples=23, dtype=np.float64).curves
+    for point, examples in enumerate(curves.examples):
+        trainer = Trainer(
+            ARCHITECTURE,
+            splits,
+            [{"learning_rate": rate} for rate in RATES],
+            recipe(dtype=np.float64, evaluate_at=tuple(curves.examples)),
+        )
+        if examples:
+            trainer.run(until_examples=int(examples))
+        expected = gradient_statistics(
+            ARCHITECTURE,
+            trainer.networks.parameters,
+            [split.train for split in splits],
+            population=23,
+        )
+        np.testing.assert_allclose(curves.gradient_trace[point], expected.trace, rtol=1e-10)
+        np.testing.assert_allclose(
+            curves.gradient_squared_norm[point], expected.squared_norm, rtol=1e-10
+        )
+    assert np.isnan(train_small(splits).curves.gradient_trace).all()
 
 
 def test_growing_batches_are_those_of_the_schedule(make_splits: MakeSplits) -> None:
