@@ -36,7 +36,7 @@ class Budget:
     def __post_init__(self) -> None:
         """Refuse a budget without an end."""
         limits = {name: value for name, value in vars(self).items() if value is not None}
-        if not limits or min(limits.values()) <= 0:
+        if not limits or not all(value > 0 for value in limits.values()):
             raise ValueError(f"A budget must have a limit, each above 0, but got {limits}.")
 
 

@@ -250,6 +250,7 @@ class Stepper:
         architecture: Architecture,
         parameters: Annotated[Array, "seed setting parameter"],
     ) -> None:
+        check_settings(name, settings)
         self._optimizer = OPTIMIZERS[name]
         self._parameters = parameters
         self._layers = architecture.layers

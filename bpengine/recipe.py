@@ -78,6 +78,15 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"`{name} >= 1` must hold, but got {value}.")
+        if np.dtype(self.dtype) not in {np.dtype(np.float32), np.dtype(np.float64)}:
+            raise ValueError(f"`dtype` must be float32 or float64, but got {self.dtype!r}.")
+        if (
+            list(self.evaluate_at) != sorted({*self.evaluate_at})
+            or min(self.evaluate_at, default=0) < 0
+        ):
+            raise ValueError(
+                f"`evaluate_at` must be ascending and at least 0, but got {self.evaluate_at}."
+            )
         if self.noise_examples < 0 or self.noise_examples == 1:
             raise ValueError(
                 f"`noise_examples` must be 0 or at least 2, but got {self.noise_examples}."

@@ -324,7 +324,10 @@ def _check(
     if not splits:
         raise ValueError("`splits` must not be empty.")
     shapes = {
-        tuple(part.shape for part in (s.train.inputs, s.train.targets, s.held_out.inputs))
+        (
+            *(part.shape for part in (s.train.inputs, s.train.targets)),
+            *(part.shape for part in (s.held_out.inputs, s.held_out.targets)),
+        )
         for s in splits
     }
     if len(shapes) > 1:
@@ -341,8 +344,8 @@ def _check(
             f"`noise_examples` must be at most the {items} training examples, "
             f"but is {recipe.noise_examples}."
         )
-    largest = recipe.growth.limit if recipe.growth else recipe.batch_size
-    if max(largest, recipe.batch_size) > items:
+    largest = max(recipe.batch_size, recipe.growth.limit if recipe.growth else 0)
+    if largest > items:
         raise ValueError(
             f"A batch must hold at most the {items} training examples, but would hold {largest}."
         )

@@ -241,3 +241,11 @@ def test_a_budget_without_an_end_is_refused(limits: dict[str, Any], shown: str) 
     with pytest.raises(ValueError) as refused:
         Budget(**limits)
     assert str(refused.value) == f"A budget must have a limit, each above 0, but got {shown}."
+
+
+def test_a_budget_that_is_not_a_number_is_refused() -> None:
+    with pytest.raises(ValueError) as refused:
+        Budget(seconds=float("nan"))
+    assert str(refused.value) == (
+        "A budget must have a limit, each above 0, but got {'seconds': nan}."
+    )

@@ -95,3 +95,18 @@ def test_gradient_statistics_need_two_examples(count: int) -> None:
     with pytest.raises(ValueError) as refused:
         recipe(noise_examples=count)
     assert str(refused.value) == f"`noise_examples` must be 0 or at least 2, but got {count}."
+
+
+@pytest.mark.parametrize("points", [(8, 3), (3, 3), (-1, 3)])
+def test_evaluation_points_must_ascend_from_zero(points: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError) as refused:
+        recipe(evaluate_at=points)
+    assert str(refused.value) == (
+        f"`evaluate_at` must be ascending and at least 0, but got {points}."
+    )
+
+
+def test_other_dtypes_are_refused() -> None:
+    with pytest.raises(ValueError) as refused:
+        recipe(dtype="float16")
+    assert str(refused.value) == "`dtype` must be float32 or float64, but got 'float16'."

@@ -206,6 +206,11 @@ REFUSALS: dict[str, tuple[Options, list[float], str]] = {
         RATES,
         "A batch must hold at most the 23 training examples, but would hold 24.",
     ),
+    "batch larger than the data and the growth": (
+        {"batch_size": 24, "growth": BatchGrowth(2, 1, 8)},
+        RATES,
+        "A batch must hold at most the 23 training examples, but would hold 24.",
+    ),
     "growth beyond the data": (
         {"growth": BatchGrowth(2, 1, 40)},
         RATES,
