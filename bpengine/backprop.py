@@ -17,7 +17,7 @@ from bpengine.activations import Activation
 from bpengine.arrays import Array
 from bpengine.losses import LOSSES
 from bpengine.minibatches import shard_bounds
-from bpengine.network import Architecture
+from bpengine.network import Architecture, check_name
 
 ROWS = 128
 """Rows of a batch processed at once: larger batches go through the cache in slices of this many.
@@ -227,8 +227,7 @@ def check_loss(architecture: Architecture, loss: str) -> None:
     Raises:
         ValueError: The loss is unknown, or belongs to another output activation.
     """
-    if loss not in LOSSES:
-        raise ValueError(f"`loss` must be one of {sorted(LOSSES)}, but got {loss!r}.")
+    check_name("loss", loss, LOSSES)
     wanted, output = LOSSES[loss].output, architecture.output_activation
     if wanted is None and output.derivative is None:
         raise ValueError(f"The output {output.name!r} goes with 'cross_entropy', not {loss!r}.")

@@ -6,7 +6,7 @@ The bias is row 0 of each layer's `W`, and every layer input starts with a 1 (pa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -51,8 +51,8 @@ class Architecture:
             raise ValueError(
                 f"`widths` must hold inputs and outputs, each at least 1, but got {self.widths}."
             )
-        _check_name("activation", self.activation, [n for n in ACTIVATIONS if n != "softmax"])
-        _check_name("output", self.output, ["", *ACTIVATIONS])
+        check_name("activation", self.activation, [n for n in ACTIVATIONS if n != "softmax"])
+        check_name("output", self.output, ["", *ACTIVATIONS])
 
     def __str__(self) -> str:
         return "-".join(map(str, self.widths))
@@ -171,6 +171,16 @@ def initial_parameters(
     return parameters.astype(dtype)
 
 
-def _check_name(parameter: str, value: str, allowed: Sequence[str]) -> None:
+def check_name(parameter: str, value: str, allowed: Collection[str]) -> None:
+    """Refuse a name that is not in its table.
+
+    Args:
+        parameter: What is named.
+        value: The name.
+        allowed: The table's names.
+
+    Raises:
+        ValueError: The name is not among them.
+    """
     if value not in allowed:
         raise ValueError(f"`{parameter}` must be one of {sorted(allowed)}, but got {value!r}.")

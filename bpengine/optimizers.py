@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.arrays import Array, BoolArray
-from bpengine.network import Architecture
+from bpengine.network import Architecture, check_name
 
 COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": float("inf")}
 """Hyperparameters of every optimizer, beside `learning_rate`, with their defaults.
@@ -362,8 +362,7 @@ def check_settings(name: str, settings: Sequence[Mapping[str, float]]) -> None:
     Raises:
         ValueError: With the first that is wrong, its value and what is allowed.
     """
-    if name not in OPTIMIZERS:
-        raise ValueError(f"`optimizer` must be one of {sorted(OPTIMIZERS)}, but got {name!r}.")
+    check_name("optimizer", name, OPTIMIZERS)
     known = {"learning_rate", *OPTIMIZERS[name].defaults}
     if not settings:
         raise ValueError("`settings` must not be empty.")

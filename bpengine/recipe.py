@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from bpengine.losses import LOSSES, REDUCTIONS
 from bpengine.metrics import METRICS
 from bpengine.minibatches import Budget
-from bpengine.network import INITIALISERS
+from bpengine.network import INITIALISERS, check_name
 from bpengine.optimizers import OPTIMIZERS
 from bpengine.schedules import BatchGrowth, Schedule
 
@@ -69,11 +68,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse unknown names and values out of range."""
-        _check_name("loss", self.loss, LOSSES)
-        _check_name("reduction", self.reduction, REDUCTIONS)
-        _check_name("metric", self.metric, METRICS)
-        _check_name("optimizer", self.optimizer, OPTIMIZERS)
-        _check_name("initialiser", self.initialiser, INITIALISERS)
+        check_name("loss", self.loss, LOSSES)
+        check_name("reduction", self.reduction, REDUCTIONS)
+        check_name("metric", self.metric, METRICS)
+        check_name("optimizer", self.optimizer, OPTIMIZERS)
+        check_name("initialiser", self.initialiser, INITIALISERS)
         for name in ("batch_size", "shards", "local_updates", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -112,8 +111,3 @@ class Recipe:
         if self.growth is None:
             return self.batch_size
         return self.growth.batch_size(self.batch_size, epoch)
-
-
-def _check_name(parameter: str, value: str, table: Collection[str]) -> None:
-    if value not in table:
-        raise ValueError(f"`{parameter}` must be one of {sorted(table)}, but got {value!r}.")
