@@ -28,7 +28,11 @@ from bpengine.arrays import Array
 from sweeps.splits import Dataset, Preparation, prepare
 from sweeps.trials import Cohort
 
-OK, DIVERGED, ERROR = "ok", "diverged", "error"
+OK, DIVERGED, ERROR, CRASHED, TIMEOUT = "ok", "diverged", "error", "crashed", "timeout"
+
+CURVE_WIDTH = 8
+"""Columns of a curve: examples, updates, train loss and metric, validation loss and metric,
+gradient trace, squared norm of the gradient."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +41,24 @@ class Outcome:
 
     Attributes:
         trial: The trial's identity.
-        status: ok, diverged or error.
+        status: ok, diverged (both are results), error, crashed or timeout.
         diverged_at_update: First update that left a non-finite network; 0 if none did.
+        stopped_at_update: Update after which it reached its target or lost patience; -1 if it
+            did not.
         updates: Updates made.
         examples: Examples processed.
         test_loss: Mean loss over the test part; NaN if it was not to be computed.
         test_metric: Metric over the test part; NaN if it was not to be computed.
-        error: Traceback, if there is one.
+        error: Traceback, or what ended its process, or which limit it passed; else empty.
         train_seconds: The trial's share of its cohort's wall time.
-        curve: Rows of examples, updates, train loss and metric, validation loss and metric.
+        curve: Rows of examples, updates, train loss and metric, validation loss and metric,
+            gradient trace and squared norm (NaN unless asked for).
     """
 
     trial: str
     status: str
     diverged_at_update: int
+    stopped_at_update: int
     updates: int
     examples: int
     test_loss: float
@@ -140,6 +148,7 @@ def _outcome(
         trial=trial,
         status=DIVERGED if diverged_at else OK,
         diverged_at_update=diverged_at,
+        stopped_at_update=int(trained.stopped_at_update[lane]),
         updates=trained.updates,
         examples=trained.examples,
         test_loss=float(tests[(0, *lane)]),
@@ -156,11 +165,13 @@ def _curve(curves: Curves, lane: tuple[int, int]) -> Array:
         curves.train_metric,
         curves.held_out_loss,
         curves.held_out_metric,
+        curves.gradient_trace,
+        curves.gradient_squared_norm,
     )
     at_lane = [value[:, lane[0], lane[1]] for value in values]
     return np.stack([curves.examples, curves.updates, *at_lane], axis=1)
 
 
 def _failed(trial: str, error: str) -> Outcome:
-    nothing = np.empty((0, 6))
-    return Outcome(trial, ERROR, 0, 0, 0, np.nan, np.nan, error, 0.0, nothing)
+    nothing = np.empty((0, CURVE_WIDTH))
+    return Outcome(trial, ERROR, 0, -1, 0, 0, np.nan, np.nan, error, 0.0, nothing)
