@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from reports.results import StudyDescription, StudyResults
+from reports.results import GroupDescription, StudyDescription, StudyResults
 
 if TYPE_CHECKING:
     from reports.build import build_report
 
-__all__ = ["StudyDescription", "StudyResults", "build_report"]
+__all__ = ["GroupDescription", "StudyDescription", "StudyResults", "build_report"]
 
 
 def __getattr__(name: str) -> object:

@@ -7,14 +7,26 @@ sweep to the report.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 EXPLORE = "explore"
 """Stage that tries every learning rate; its test metrics are never computed."""
+EXTEND = "extend"
+"""Stage that tries further rates where the best lay at the edge; to a report it is exploration."""
 CONFIRM = "confirm"
 """Stage that repeats the selected learning rates on fresh seeds and computes test metrics."""
+REFINE = "refine"
+"""Stage that adds fresh seeds to the confirmed rates; to a report it is confirmation."""
+
+TUNING_STAGES = (EXPLORE, EXTEND)
+"""Stages whose validation metric selects a learning rate."""
+FRESH_STAGES = (CONFIRM, REFINE)
+"""Stages whose seeds selected nothing; only their test metrics are computed."""
+
+CLASSIFICATION, REGRESSION = "classification", "regression"
+"""The tasks."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +50,23 @@ class Column:
 
 TRIAL_COLUMNS = (
     Column("trial", "str", "", "Content hash of everything that determines the trial's result."),
-    Column("stage", "str", "", "explore: all rates; confirm: the selected rates on fresh seeds."),
+    Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),
+    Column(
+        "stage",
+        "str",
+        "",
+        "explore: all rates; extend: further ones; confirm, refine: selected ones, fresh seeds.",
+    ),
     Column("dataset", "str", "", "Name of the dataset."),
     Column("architecture", "str", "", "Layer widths, inputs first, without the bias units."),
     Column("optimizer", "str", "", "Update rule."),
+    Column("activation", "str", "", "Activation of the hidden layers."),
+    Column("loss", "str", "", "Loss of an example."),
+    Column("reduction", "str", "", "How a batch's losses become its error: sum or mean."),
+    Column("hyperparameters", "str", "", "Settings of the optimizer, such as momentum=0.9."),
+    Column("schedule", "str", "", "How the learning rate changes during training."),
+    Column("shards", "int64", "", "Parts of a batch whose gradients are computed apart."),
+    Column("local_updates", "int64", "updates", "Updates of a shard between two averagings."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("learning_rate", "float64", "", "Factor of the gradient in an update."),
     Column("seed", "int64", "", "Seed of split, initial weights and order."),
@@ -49,14 +74,19 @@ TRIAL_COLUMNS = (
     Column(
         "diverged_at_update", "Int64", "updates", "First update that left a non-finite network."
     ),
+    Column(
+        "stopped_at_update", "Int64", "updates", "Update after which it stopped before its budget."
+    ),
     Column("updates", "int64", "updates", "Updates made."),
     Column("examples", "int64", "examples", "Examples processed."),
     Column("train_loss", "float64", "per example", "Mean loss over the training part, at the end."),
     Column("train_metric", "float64", "", "Metric over the training part, at the end."),
     Column("validation_loss", "float64", "per example", "Mean loss over the validation part."),
     Column("validation_metric", "float64", "", "Metric over the validation part, at the end."),
-    Column("test_loss", "float64", "per example", "Mean loss over the test part; confirm only."),
-    Column("test_metric", "float64", "", "Metric over the test part, at the end; confirm only."),
+    Column(
+        "test_loss", "float64", "per example", "Mean loss over the test part; fresh seeds only."
+    ),
+    Column("test_metric", "float64", "", "Metric over the test part, at the end; fresh seeds."),
     Column("error", "str", "", "What went wrong, for trials without a result."),
     Column("train_seconds", "float64", "s", "The trial's share of its cohort's time.", True),
 )
@@ -69,10 +99,14 @@ CURVE_COLUMNS = (
     Column("train_metric", "float64", "", "Metric over the training part."),
     Column("validation_loss", "float64", "per example", "Mean loss over the validation part."),
     Column("validation_metric", "float64", "", "Metric over the validation part."),
+    Column("gradient_trace", "float64", "", "Trace of the covariance of the items' gradients."),
+    Column("gradient_squared_norm", "float64", "", "Squared norm of the true gradient, unbiased."),
 )
 
 TIMING_COLUMNS = (
-    Column("engine", "str", "", "tensor: the cohort engine with one lane; per-item: one by one."),
+    Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
+    Column("engine", "str", "", "tensor: the cohort engine; per-item: one item at a time."),
+    Column("lanes", "int64", "", "Networks updated at once: 1, or as many as a full cohort has."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("round", "int64", "", "Number of the measurement round, from 0."),
     Column("updates", "int64", "updates", "Updates timed in the round.", volatile=True),
@@ -82,55 +116,101 @@ TIMING_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class StudyDescription:
-    """What was planned, on which data, and where it ran.
+class GroupDescription:
+    """One family of cells: everything but batch size, learning rate and seed.
 
     Attributes:
-        name: The study's name, as in its specification.
-        title: One line for the head of the page.
+        group: A label unique in the study, made of what differs between its groups, such as
+            "digits, adam"; the study's name if there is one group.
         dataset: The dataset's name.
         fingerprint: Content hash of the data.
+        task: "classification" or "regression".
         train_items: Examples of the training part.
         validation_items: Examples of the validation part.
         test_items: Examples of the test part.
         features: Inputs of the network, without the bias.
         outputs: Outputs of the network.
+        target_names: Names of the targets of a regression; of a classification, its classes.
+        notes: What was found in or done to the data, a sentence each.
         hidden_layers: Units of each hidden layer, without the bias units.
-        activation: Activation of every layer.
+        activation: Activation of the hidden layers.
+        output: Activation of the output layer.
         loss: Loss of one example.
         reduction: How a batch's losses become its error: "sum" or "mean".
         optimizer: Update rule.
-        metric: What the columns ending in `_metric` hold, such as "accuracy".
-        epochs: Passes over the training part that each trial makes.
+        hyperparameters: The optimizer's settings beside the learning rate, by name.
+        schedule: How the learning rate changes during training; "" if it doesn't.
+        rate_rule: How learning rates follow the batch size: "none", "linear" or "sqrt".
+        shards: Parts of a batch whose gradients are computed apart.
+        local_updates: Updates that a shard makes between two averagings.
+        metric: What the columns ending in `_metric` hold, such as "accuracy" or "R2".
+        budget: What every trial may use, as read after "every trial makes", such as "20 epochs".
+        epochs: Passes over the training part, where the budget fixes them for all batch sizes.
         batch_sizes: Batch sizes tried.
-        learning_rates: Learning rates tried.
-        seeds: Seeds of the explore stage.
-        confirmation_seeds: Seeds of the confirm stage; empty if it is switched off.
-        planned_trials: Trials of the explore and the confirm stage together.
-        sweep_seconds: Wall time spent on trials, over all sessions; volatile.
-        jobs: Worker processes of the last session that ran trials; volatile.
-        specification: The specification in full, as TOML.
-        provenance: Versions, processor, BLAS and threads, by name; volatile.
+        learning_rates: Learning rates tried in the explore stage.
+        target_scales: By seed, the standard deviation over the training part of each target in its
+            own unit, by which a regression's targets were divided; empty if they weren't or it
+            isn't known.
     """
 
-    name: str
-    title: str
+    group: str
     dataset: str
     fingerprint: str
+    task: str
     train_items: int
     validation_items: int
     test_items: int
     features: int
     outputs: int
+    target_names: tuple[str, ...]
+    notes: tuple[str, ...]
     hidden_layers: tuple[int, ...]
     activation: str
+    output: str
     loss: str
     reduction: str
     optimizer: str
+    hyperparameters: Mapping[str, float]
+    schedule: str
+    rate_rule: str
+    shards: int
+    local_updates: int
     metric: str
-    epochs: int
+    budget: str
+    epochs: float | None
     batch_sizes: tuple[int, ...]
     learning_rates: tuple[float, ...]
+    target_scales: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def architecture(self) -> str:
+        """Layer widths, as in the trials' column of that name."""
+        return "-".join(map(str, (self.features, *self.hidden_layers, self.outputs)))
+
+
+@dataclass(frozen=True)
+class StudyDescription:
+    """What was planned, and where it ran.
+
+    Attributes:
+        name: The study's name, as in its specification.
+        title: One line for the head of the page.
+        groups: Its families of cells, at least one, in the order of the report.
+        seeds: Seeds of the explore stage.
+        confirmation_seeds: Seeds of the confirm stage; empty if it is switched off.
+        planned_trials: Trials of all stages together, as far as is known.
+        sweep_seconds: Wall time spent on trials, over all sessions; volatile.
+        jobs: Worker processes of the last session that ran trials; volatile.
+        specification: The specification in full, as TOML.
+        provenance: Versions, processor, BLAS and threads, by name; volatile.
+
+    Raises:
+        ValueError: There is no group, or two have the same label.
+    """
+
+    name: str
+    title: str
+    groups: tuple[GroupDescription, ...]
     seeds: tuple[int, ...]
     confirmation_seeds: tuple[int, ...]
     planned_trials: int
@@ -138,6 +218,12 @@ class StudyDescription:
     jobs: int
     specification: str
     provenance: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        """Check that groups can be told apart."""
+        labels = [group.group for group in self.groups]
+        if not labels or len(set(labels)) < len(labels):
+            raise ValueError(f"Groups must be one or more, with labels of their own; got {labels}.")
 
 
 @dataclass(frozen=True)
@@ -151,7 +237,8 @@ class StudyResults:
         timing: Columns `TIMING_COLUMNS`; empty if the timing pass has not run.
 
     Raises:
-        ValueError: A table lacks a column, has one too many or one of another dtype.
+        ValueError: A table lacks a column, has one too many or one of another dtype; or a group of
+            a table isn't described.
     """
 
     description: StudyDescription
@@ -164,6 +251,11 @@ class StudyResults:
         _check("trials", self.trials, TRIAL_COLUMNS)
         _check("curves", self.curves, CURVE_COLUMNS)
         _check("timing", self.timing, TIMING_COLUMNS)
+        described = {group.group for group in self.description.groups}
+        for name, table in (("trials", self.trials), ("timing", self.timing)):
+            strangers = sorted(set(table["group"]) - described)
+            if strangers:
+                raise ValueError(f"Table {name!r} has groups that aren't described: {strangers}.")
 
 
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:
