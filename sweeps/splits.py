@@ -14,6 +14,19 @@ from bpengine.streams import permutation
 
 
 @dataclass(frozen=True)
+class Source:
+    """What names data, before anything is loaded.
+
+    Attributes:
+        name: What the data are called, such as "digits" or "my.csv".
+        parameters: What else determines them, by name, sorted.
+    """
+
+    name: str
+    parameters: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Examples with their classes.
 

@@ -1,0 +1,107 @@
+"""From a configuration to the arguments of the engine. Imports nothing heavy: workers use it."""
+
+from __future__ import annotations
+
+from bpengine import Budget, Recipe, evaluation_points
+from bpengine.minibatches import batches
+from sweeps.trials import Cohort, Configuration
+
+EARLIEST = 64
+"""Where a budget does not count epochs, evaluation begins at this fraction of one."""
+
+DENSE, DOUBLINGS = 32, 20
+"""Where a budget does not count epochs, so many are evaluated each at its end; from there on as
+many points lie between an epoch and its double, about 2% apart, for so many doublings."""
+
+
+def recipe_of(configuration: Configuration) -> Recipe:
+    """Return the engine's recipe.
+
+    Args:
+        configuration: What a cohort's trials share.
+
+    Raises:
+        ValueError: The configuration contradicts itself.
+    """
+    return Recipe(
+        batch_size=configuration.batch_size,
+        budget=configuration.budget,
+        loss=configuration.loss,
+        reduction=configuration.reduction,
+        metric=configuration.metric,
+        optimizer=configuration.optimizer,
+        schedule=configuration.schedule,
+        growth=configuration.growth,
+        initialiser=configuration.initialiser,
+        initial_scale=configuration.initial_scale,
+        shards=configuration.shards,
+        local_updates=configuration.local_updates,
+        evaluate_at=evaluation_cadence(configuration),
+        noise_examples=configuration.noise_examples,
+        target=configuration.target,
+        patience=configuration.patience,
+        dtype=configuration.dtype,
+    )
+
+
+def settings_of(cohort: Cohort) -> list[dict[str, float]]:
+    """Return the settings of a cohort's lanes as the engine wants them."""
+    return [dict(settings) for settings in cohort.settings]
+
+
+def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
+    """Return where the trials of a configuration are evaluated, in examples.
+
+    The cadence is the same for every batch size and dense early. With a budget in epochs it is that
+    of `bpengine.evaluation_points`. Any other budget may end long before an epoch's end or last a
+    thousand of them: there the points are the start, the 64th, 32nd, ... part of an epoch, then
+    every epoch, and from the 32nd on ever farther apart. The end of training is always a point, but
+    under a budget in seconds alone, where nobody knows it.
+
+    Args:
+        configuration: What a cohort's trials share.
+    """
+    items, budget = configuration.train_items, configuration.budget
+    points = evaluation_points(items, budget.epochs) if budget.epochs else _open_ended(items)
+    if not _is_countable(budget):
+        return points
+    last = examples_of(configuration)
+    return (*(point for point in points if point < last), last)
+
+
+def examples_of(configuration: Configuration) -> int:
+    """Return how many examples a trial processes, a limit in seconds and early stops apart.
+
+    Args:
+        configuration: What a cohort's trials share; its budget counts something but seconds.
+    """
+    return sum(visited for _, _, visited in _batches(configuration))
+
+
+def updates_of(configuration: Configuration) -> int:
+    """Return how many updates a trial makes, a limit in seconds and early stops apart.
+
+    Args:
+        configuration: What a cohort's trials share; its budget counts something but seconds.
+    """
+    return sum(-(-visited // size) for _, size, visited in _batches(configuration))
+
+
+def _batches(configuration: Configuration) -> list[tuple[int, int, int]]:
+    first, growth = configuration.batch_size, configuration.growth
+
+    def batch_size(epoch: int) -> int:
+        return growth.batch_size(first, epoch) if growth else first
+
+    return list(batches(configuration.train_items, batch_size, configuration.budget))
+
+
+def _is_countable(budget: Budget) -> bool:
+    return bool(budget.epochs or budget.updates or budget.examples)
+
+
+def _open_ended(items: int) -> tuple[int, ...]:
+    early = {0, *(items // 2**power for power in range(EARLIEST.bit_length()))}
+    dense = {items * epoch for epoch in range(1, DENSE + 1)}
+    late = {items * round(DENSE * 2 ** (place / DENSE)) for place in range(DENSE * DOUBLINGS + 1)}
+    return tuple(sorted(early | dense | late))
