@@ -1,26 +1,40 @@
-"""The datasets a study can use."""
+"""The datasets a study can use: read what names one, load it."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from sweeps.errors import DataError, Problem, did_you_mean, shown
+from sweeps.examples import classification, regression
+from sweeps.splits import Dataset, Source
 
-from sweeps.errors import DataError, did_you_mean, shown
-from sweeps.splits import Dataset
-
-_LOADERS = {
+_BUNDLED = {
     "breast_cancer": "load_breast_cancer",
+    "diabetes": "load_diabetes",
     "digits": "load_digits",
     "iris": "load_iris",
+    "linnerud": "load_linnerud",
     "wine": "load_wine",
 }
 
-NAMES = tuple(_LOADERS)
+NAMES = tuple(_BUNDLED)
 """Names of all datasets."""
+
+
+class SourceError(DataError):
+    """What is said to name data does not.
+
+    Args:
+        problems: Each with a path within what was written: empty for the whole, `.noise` for a
+            parameter.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problem.text for problem in problems))
 
 
 def unknown(name: object) -> str:
@@ -28,34 +42,45 @@ def unknown(name: object) -> str:
     return f"{shown(name)} is no dataset. Known: {', '.join(NAMES)}.{did_you_mean(name, NAMES)}"
 
 
-@functools.cache
-def load(name: str) -> Dataset:
-    """Load a dataset.
+def read_source(value: object, *, folder: Path) -> Source:
+    """Read what a specification says about data, without loading them.
 
     Args:
-        name: One of `NAMES`.
+        value: A name, a file's path, or a table with either and parameters:
+            `"digits"`, `{"name": "moons", "samples": 500}`, `{"path": "my.csv", "target": "y"}`.
+        folder: What relative paths are relative to.
 
     Raises:
-        DataError: There is no such dataset.
+        SourceError: With every mistake in it.
     """
-    if name not in _LOADERS:
-        raise DataError(unknown(name))
+    del folder
+    if value not in _BUNDLED:
+        raise SourceError([Problem("", unknown(value), about_data=True)])
+    return Source(str(value))
+
+
+@functools.lru_cache(maxsize=8)
+def load(source: Source) -> Dataset:
+    """Load a dataset; the ones used last are kept in memory.
+
+    Args:
+        source: From `read_source`.
+
+    Raises:
+        DataError: It can't be loaded or used.
+    """
     # Takes a second or two: commands that need no data don't pay for it.
     from sklearn import datasets  # noqa: PLC0415
 
-    loader: Callable[[], Any] = getattr(datasets, _LOADERS[name])
+    loader: Callable[[], Any] = getattr(datasets, _BUNDLED[source.name])
     bunch = loader()
-    inputs = np.ascontiguousarray(bunch.data, np.float64)
-    labels = np.ascontiguousarray(bunch.target, np.int64)
-    inputs.flags.writeable = labels.flags.writeable = False
-    classes = tuple(str(name) for name in bunch.target_names)
-    return Dataset(name, inputs, labels, classes, fingerprint(inputs, labels))
-
-
-def fingerprint(inputs: np.ndarray, labels: np.ndarray) -> str:
-    """Return a content hash of data: shapes and values, whatever the machine's byte order."""
-    digest = hashlib.sha256()
-    for array, dtype in ((inputs, "<f8"), (labels, "<i8")):
-        digest.update(repr(array.shape).encode())
-        digest.update(np.ascontiguousarray(array, dtype).tobytes())
-    return digest.hexdigest()[:32]
+    if source.name in {"diabetes", "linnerud"}:
+        names = bunch.get("target_names", ["disease progression"])
+        targets = bunch.target.reshape(len(bunch.data), -1)
+        return regression(
+            source.name, bunch.data, targets, names, feature_names=bunch.feature_names
+        )
+    classes = map(str, bunch.target_names)
+    return classification(
+        source.name, bunch.data, bunch.target, classes, feature_names=map(str, bunch.feature_names)
+    )
