@@ -1,38 +1,37 @@
-"""What a worker process executes. Imports nothing heavy and never raises: failures are data."""
+"""What a worker process executes. Imports nothing heavy; failures of training are data."""
 
 from __future__ import annotations
 
 import functools
 import itertools
+import threading
 import time
-import traceback
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from bpengine import (
-    Budget,
-    Curves,
-    Examples,
-    Recipe,
-    Split,
-    Training,
-    evaluate,
-    evaluation_points,
-    train,
-)
+from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.arrays import Array
-from sweeps.splits import Dataset, Preparation, prepare
-from sweeps.trials import Cohort
+from sweeps import datasets
+from sweeps.checkpoints import EVERY_SECONDS, checkpoint_path, read_checkpoint, write_checkpoint
+from sweeps.errors import DataError
+from sweeps.handover import handed_over
+from sweeps.recipes import recipe_of, settings_of
+from sweeps.splits import Dataset, Preparation, Source, prepare
+from sweeps.trials import Cohort, Configuration
+from sweeps.workspace import Workspace
 
 OK, DIVERGED, ERROR, CRASHED, TIMEOUT = "ok", "diverged", "error", "crashed", "timeout"
 
 CURVE_WIDTH = 8
 """Columns of a curve: examples, updates, train loss and metric, validation loss and metric,
 gradient trace, squared norm of the gradient."""
+
+PREPARED_BYTES = 2**28
+"""How much prepared data a worker keeps for the cohorts that come."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Outcome:
         test_loss: Mean loss over the test part; NaN if it was not to be computed.
         test_metric: Metric over the test part; NaN if it was not to be computed.
         error: Traceback, or what ended its process, or which limit it passed; else empty.
-        train_seconds: The trial's share of its cohort's wall time.
+        train_seconds: The trial's share of its cohort's wall time, over all sessions.
         curve: Rows of examples, updates, train loss and metric, validation loss and metric,
             gradient trace and squared norm (NaN unless asked for).
     """
@@ -68,92 +67,231 @@ class Outcome:
     curve: Annotated[Array, "point column"]
 
 
+class Abandoned(BaseException):
+    """Training was told to stop at once."""
+
+
+abandoned = threading.Event()
+"""Set to make every training of this process stop at its next cut."""
+
+
 @functools.cache
 def threads() -> ThreadpoolController:
     """Return the control over BLAS threads, looked up once per process."""
     return ThreadpoolController()
 
 
-def one_blas_thread() -> AbstractContextManager[object]:
+class _OneThread:
+    """The limit of one BLAS thread, which is the whole process's.
+
+    The first thread to enter sets it and the last one to leave puts it back: with a limit for each
+    thread, the first to leave would lift it for the others.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._limit = threads().limit(limits=1)
+
+    def __exit__(self, *_exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
+
+
+_one_thread = _OneThread()
+
+
+def one_blas_thread() -> AbstractContextManager[None]:
     """Return a context in which BLAS uses one thread: bits may depend on their number."""
-    context: AbstractContextManager[object] = threads().limit(limits=1)
-    return context
+    return _one_thread
 
 
-def run_cohort(cohort: Cohort, dataset: Dataset) -> list[Outcome]:
+def run_cohort(
+    cohort: Cohort, workspace: Workspace | None = None, trial_seconds: float | None = None
+) -> list[Outcome]:
     """Train a cohort and return what each of its trials gave, seed by seed.
 
     Args:
         cohort: The trials.
-        dataset: The data they name.
+        workspace: Where checkpoints and datasets are, if they are anywhere.
+        trial_seconds: A trial whose share of the time exceeds this is ended as `timeout`; None for
+            no limit.
+
+    Raises:
+        DataError: The dataset can't be loaded, or is not the one that was planned with.
     """
-    started = time.perf_counter()
-    try:
-        with one_blas_thread():
-            trained, tests = _train(cohort, dataset)
-    except Exception:  # noqa: BLE001 - whatever it is, it is this cohort's result
-        return [_failed(trial.identity, traceback.format_exc()) for trial in cohort.trials]
-    seconds = (time.perf_counter() - started) / len(cohort.trials)
-    lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.learning_rates)))
+    configuration = cohort.configuration
+    dataset = _dataset(configuration.source, configuration.fingerprint, workspace)
+    parts = [_prepared(dataset, configuration.preparation, seed) for seed in cohort.seeds]
+    splits = [split for split, _ in parts]
+    recipe = recipe_of(configuration)
+    trainer = Trainer(configuration.architecture, splits, settings_of(cohort), recipe)
+    checkpoint = _Checkpoint(cohort, workspace)
+    limit = None if trial_seconds is None else trial_seconds * len(cohort.trials)
+    in_time = _train(trainer, checkpoint, limit, timed=recipe.budget.seconds is not None)
+    trained = trainer.result()
+    tests = np.full((2, *trained.diverged_at_update.shape), np.nan)
+    if configuration.evaluate_test and in_time:
+        tests[:] = _tested(configuration, trained, [test for _, test in parts])
+    seconds = checkpoint.seconds() / len(cohort.trials)
+    late = "" if in_time else f"Took {seconds:.3g} s, more than the {trial_seconds:g} s allowed."
+    lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.settings)))
     return [
-        _outcome(trial.identity, trained, tests, lane, seconds)
+        _outcome(trial.identity, trained, tests, lane, seconds=seconds, late=late)
         for trial, lane in zip(cohort.trials, lanes, strict=True)
     ]
 
 
-def _train(cohort: Cohort, dataset: Dataset) -> tuple[Training, Array]:
-    configuration = cohort.configuration
-    parts = [_prepared(dataset, configuration.preparation, seed) for seed in cohort.seeds]
-    items = len(parts[0][0].train.inputs)
-    trained = train(
+def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:
+    """Return the outcomes of trials that gave nothing.
+
+    Args:
+        cohort: The trials.
+        status: error, crashed or timeout.
+        error: Why.
+    """
+    nothing = np.empty((0, CURVE_WIDTH))
+    return [
+        Outcome(trial.identity, status, 0, -1, 0, 0, np.nan, np.nan, error, 0.0, nothing)
+        for trial in cohort.trials
+    ]
+
+
+CUT_SECONDS = 0.5
+"""Training is cut about so often, to look at limits; more rarely the longer it takes."""
+
+LARGEST_CUT_SECONDS = 5.0
+
+
+class _Checkpoint:
+    """The checkpoint of one cohort, and the time spent on it over all sessions."""
+
+    def __init__(self, cohort: Cohort, workspace: Workspace | None) -> None:
+        self._trials = [trial.identity for trial in cohort.trials]
+        folder = workspace.checkpoints if workspace else None
+        self._path = checkpoint_path(folder, self._trials) if folder and folder.is_dir() else None
+        self._started = self._written = time.monotonic()
+        self._before = 0.0
+
+    def seconds(self) -> float:
+        """Return the wall time spent on the cohort."""
+        return self._before + time.monotonic() - self._started
+
+    def resume(self, trainer: Trainer) -> int:
+        """Bring a trainer to where the last session left it, and return its examples so far."""
+        found = self._path and read_checkpoint(self._path, self._trials)
+        if not found:
+            return 0
+        state, self._before = found
+        trainer.restore(state)
+        return int(state["examples"])
+
+    def keep(self, trainer: Trainer) -> None:
+        """Write a checkpoint if the last is old enough."""
+        if self._path and time.monotonic() - self._written >= EVERY_SECONDS:
+            write_checkpoint(self._path, self._trials, trainer.state(), self.seconds())
+            self._written = time.monotonic()
+
+
+def _train(trainer: Trainer, checkpoint: _Checkpoint, limit: float | None, *, timed: bool) -> bool:
+    """Train to the end of the budget and return whether that was within the limit."""
+    if timed:
+        # Every cut would give the budget's seconds anew.
+        trainer.run()
+        return True
+    seen = checkpoint.resume(trainer)
+    until, rate = seen + 1, 0.0
+    while trainer.networks.active.any():
+        updates, started = trainer.networks.updates, time.monotonic()
+        trainer.run(until_examples=until)
+        if trainer.networks.updates == updates:
+            return True
+        if abandoned.is_set():
+            raise Abandoned
+        if limit is not None and checkpoint.seconds() > limit:
+            return False
+        checkpoint.keep(trainer)
+        rate = (until - seen) / max(time.monotonic() - started, 1e-6)
+        pause = min(max(CUT_SECONDS, checkpoint.seconds() / 20), LARGEST_CUT_SECONDS)
+        seen, until = until, until + max(1, int(rate * pause))
+    return True
+
+
+def _tested(
+    configuration: Configuration, trained: Training, tests: list[Examples]
+) -> tuple[Array, Array]:
+    return evaluate(
         configuration.architecture,
-        [split for split, _ in parts],
-        [{"learning_rate": rate} for rate in cohort.learning_rates],
-        Recipe(
-            batch_size=configuration.batch_size,
-            budget=Budget(epochs=configuration.epochs),
-            loss=configuration.loss,
-            reduction=configuration.reduction,
-            optimizer=configuration.optimizer,
-            evaluate_at=evaluation_points(items, configuration.epochs),
-        ),
+        trained.parameters,
+        tests,
+        loss=configuration.loss,
+        metric=configuration.metric,
     )
-    tests = np.full((2, *trained.diverged_at_update.shape), np.nan)
-    if configuration.evaluate_test:
-        tests[:] = evaluate(
-            configuration.architecture,
-            trained.parameters,
-            [test for _, test in parts],
-            loss=configuration.loss,
+
+
+@functools.lru_cache(maxsize=4)
+def _dataset(source: Source, fingerprint: str, workspace: Workspace | None) -> Dataset:
+    found = workspace and handed_over(fingerprint, workspace.data)
+    dataset = found or datasets.load(source)
+    if dataset.fingerprint != fingerprint:
+        raise DataError(
+            f"{dataset.name} is not what it was when the study was planned: its fingerprint is "
+            f"{dataset.fingerprint}, not {fingerprint}."
         )
-    return trained, tests
+    return dataset
 
 
-_prepared_parts: dict[tuple[str, Preparation, int], tuple[Split, Examples]] = {}
+_Prepared = tuple[Split, Examples]
+_prepared_parts: dict[tuple[str, Preparation, int], _Prepared] = {}
 
 
-def _prepared(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Split, Examples]:
-    # The cohorts of a worker share their seeds: each split is made once.
+def _prepared(dataset: Dataset, preparation: Preparation, seed: int) -> _Prepared:
+    # The cohorts of a worker share their seeds: each split is made once, if there is room for it.
     key = (dataset.fingerprint, preparation, seed)
-    if key not in _prepared_parts:
-        _prepared_parts[key] = prepare(dataset, preparation, seed)
-    return _prepared_parts[key]
+    found = _prepared_parts.get(key)
+    if found is None:
+        found = prepare(dataset, preparation, seed)
+        if sum(map(_bytes, _prepared_parts.values())) + _bytes(found) > PREPARED_BYTES:
+            _prepared_parts.clear()
+        _prepared_parts[key] = found
+    return found
+
+
+def _bytes(parts: _Prepared) -> int:
+    split, test = parts
+    return sum(
+        part.inputs.nbytes + part.targets.nbytes for part in (split.train, split.held_out, test)
+    )
 
 
 def _outcome(
-    trial: str, trained: Training, tests: Array, lane: tuple[int, int], seconds: float
+    trial: str,
+    trained: Training,
+    tests: Array,
+    lane: tuple[int, int],
+    *,
+    seconds: float,
+    late: str,
 ) -> Outcome:
     diverged_at = int(trained.diverged_at_update[lane])
     return Outcome(
         trial=trial,
-        status=DIVERGED if diverged_at else OK,
+        status=TIMEOUT if late else DIVERGED if diverged_at else OK,
         diverged_at_update=diverged_at,
         stopped_at_update=int(trained.stopped_at_update[lane]),
         updates=trained.updates,
         examples=trained.examples,
         test_loss=float(tests[(0, *lane)]),
         test_metric=float(tests[(1, *lane)]),
-        error="",
+        error=late,
         train_seconds=seconds,
         curve=_curve(trained.curves, lane),
     )
@@ -170,8 +308,3 @@ def _curve(curves: Curves, lane: tuple[int, int]) -> Array:
     )
     at_lane = [value[:, lane[0], lane[1]] for value in values]
     return np.stack([curves.examples, curves.updates, *at_lane], axis=1)
-
-
-def _failed(trial: str, error: str) -> Outcome:
-    nothing = np.empty((0, CURVE_WIDTH))
-    return Outcome(trial, ERROR, 0, -1, 0, 0, np.nan, np.nan, error, 0.0, nothing)

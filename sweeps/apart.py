@@ -1,0 +1,74 @@
+"""A task in a process of its own: what kills it kills nothing else, and is known for sure."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+
+from sweeps.processes import ONE_THREAD, ending, start_worker, unreachable_by_ctrl_c
+from sweeps.tasks import Death, Task, Work, perform
+
+_CODE = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sweeps.apart import main; main()"
+)
+_READY = b"\n"
+
+
+def perform_apart(work: Work, task: Task) -> bytes:
+    """Do a task in a new process and wait for it.
+
+    Args:
+        work: What to do; it can be imported there.
+        task: What to do it with.
+
+    Returns:
+        The pickled outcomes, or the pickled `Death`.
+    """
+    process = _start()
+    try:
+        answer, errors = process.communicate(
+            pickle.dumps((os.getpid(), work, task)), timeout=task.hard_seconds
+        )
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return pickle.dumps(Death("no end", overdue=True))
+    finally:
+        process.kill()
+    began, result = answer[:1] == _READY, answer[1:]
+    if process.returncode or not result:
+        where = [line for line in errors.decode(errors="replace").splitlines() if line[:2] == "  "]
+        return pickle.dumps(Death("\n".join([ending(process.returncode), *where]), began))
+    return result
+
+
+def _start() -> subprocess.Popen[bytes]:
+    with unreachable_by_ctrl_c():
+        return subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
+            [sys.executable, "-c", _CODE, json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | ONE_THREAD,
+        )
+
+
+def main() -> None:
+    """Do the task that comes on standard input and answer on standard output."""
+    faulthandler.enable()
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answer:
+        # What a library prints must not get into the answer.
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        parent, work, task = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
+        start_worker(parent)
+        # A machine on which this dies can't run any trial, and none is to blame.
+        _ = np.ones((8, 8)) @ np.ones((8, 8))
+        answer.write(_READY)
+        answer.flush()
+        answer.write(perform(work, task))

@@ -1,0 +1,130 @@
+"""Which task runs next, and what is done about those that end their process."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from sweeps.errors import EnvironmentFailedError
+from sweeps.executors import Executor
+from sweeps.tasks import Death, Report, Task, one_by_one, train
+from sweeps.trials import Cohort
+from sweeps.worker import CRASHED, TIMEOUT, Outcome, failed
+from sweeps.workspace import Workspace
+
+MOST_DEATHS = 3
+"""A trial that ends so many processes of its own is at fault."""
+
+MOST_IN_VAIN = 3
+"""Workers that die so often in a row, before a trial began, don't run at all."""
+
+WAIT_SECONDS = 0.5
+
+Ended = list[tuple[Cohort, list[Outcome]]]
+
+
+class Dispatch:
+    """Brings cohorts to their end, whatever they do to their processes.
+
+    A task whose process died is suspect, and so is every other that ran in the same pool. It is put
+    off until all others are done and then runs apart. A cohort that dies apart is split into its
+    trials; a trial that dies apart `MOST_DEATHS` times is `crashed`.
+
+    Args:
+        executor: Where tasks run.
+        workspace: Where driver and workers meet.
+        trial_seconds: Limit of a trial's share of the time; None for no limit.
+    """
+
+    def __init__(
+        self, executor: Executor, workspace: Workspace, trial_seconds: float | None = None
+    ) -> None:
+        self._executor = executor
+        self._workspace = workspace
+        self._trial_seconds = trial_seconds
+        self._numbers = itertools.count()
+        self._waiting: deque[Task] = deque()
+        self._suspects: deque[Task] = deque()
+        self._running = 0
+        self._in_vain = 0
+
+    def run(
+        self, cohorts: Sequence[Cohort], stopping: Callable[[], bool] = lambda: False
+    ) -> Iterator[Ended]:
+        """Run cohorts.
+
+        Args:
+            cohorts: What to run, in the order in which it starts.
+            stopping: Whether to start nothing more, asked all the time.
+
+        Yields:
+            Cohorts that have ended, with what their trials gave: to be kept together.
+
+        Raises:
+            EnvironmentFailedError: Workers die before they begin.
+        """
+        self._waiting.extend(self._task(cohort) for cohort in cohorts)
+        while self._start(stopping()):
+            reports = self._executor.wait(WAIT_SECONDS)
+            self._running -= len(reports)
+            ended = [done for task, report in reports for done in self._ended(task, report)]
+            self._check(reports)
+            if ended:
+                self._start(stopping())
+                yield ended
+
+    def _task(self, cohort: Cohort, *, apart: bool = False) -> Task:
+        return Task(next(self._numbers), cohort, self._workspace, self._trial_seconds, apart=apart)
+
+    def _start(self, stopping: bool) -> bool:
+        """Fill the executor and return whether there is anything to wait for."""
+        while not stopping and self._running < self._executor.slots:
+            queue = self._waiting or self._suspects
+            if not queue:
+                break
+            self._executor.submit(train, queue.popleft())
+            self._running += 1
+        return self._running > 0
+
+    def _ended(self, task: Task, report: Report) -> Ended:
+        if isinstance(report, list):
+            return [(task.cohort, report)]
+        if not report.began:
+            self._again(self._suspects if task.apart else self._waiting, task)
+        elif not task.apart:
+            self._suspects.append(self._task(task.cohort, apart=True))
+        elif len(task.cohort.trials) > 1:
+            self._suspects.extend(self._task(one, apart=True) for one in one_by_one(task.cohort))
+        else:
+            return self._died_alone(task, report)
+        return []
+
+    def _died_alone(self, task: Task, death: Death) -> Ended:
+        if death.overdue:
+            text = f"It had not ended after {task.hard_seconds:g} s and was killed."
+            return [(task.cohort, failed(task.cohort, TIMEOUT, text))]
+        task = replace(task, deaths=task.deaths + 1)
+        if task.deaths < MOST_DEATHS:
+            self._again(self._suspects, task)
+            return []
+        text = f"It ended its process {MOST_DEATHS} times, the last time by {death.how}"
+        return [(task.cohort, failed(task.cohort, CRASHED, text))]
+
+    def _again(self, queue: deque[Task], task: Task) -> None:
+        # Another number: what is written down about the last attempt must not count for this one.
+        queue.appendleft(replace(task, number=next(self._numbers)))
+
+    def _check(self, reports: Sequence[tuple[Task, Report]]) -> None:
+        deaths = [report for _, report in reports if isinstance(report, Death)]
+        if len(deaths) < len(reports) or any(death.began for death in deaths):
+            self._in_vain = 0
+        elif deaths:
+            self._in_vain += 1
+        if self._in_vain == MOST_IN_VAIN:
+            raise EnvironmentFailedError(
+                f"Workers died {MOST_IN_VAIN} times in a row before they could begin"
+                f"{': ' + deaths[0].how if deaths[0].how else ''}. Every trial that had ended is "
+                "kept: run the same command again to go on."
+            )

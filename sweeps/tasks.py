@@ -1,0 +1,129 @@
+"""What is sent to a worker, what comes back, and what a worker does in between."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import cast
+
+from sweeps.errors import UserError
+from sweeps.trials import Cohort
+from sweeps.worker import ERROR, Outcome, failed, one_blas_thread, run_cohort
+from sweeps.workspace import Workspace
+
+HARD_FACTOR, HARD_SECONDS = 2.0, 10.0
+"""A process that passes its cohort's limit by so much no longer looks at it: it is killed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One attempt at a cohort.
+
+    Attributes:
+        number: Names the attempt within a session.
+        cohort: The trials.
+        workspace: Where driver and worker meet, if they are on one machine.
+        trial_seconds: Limit of a trial's share of the time; None for no limit.
+        apart: Whether it runs in a process of its own, because it may have ended another's.
+        deaths: How many processes of its own it has ended.
+    """
+
+    number: int
+    cohort: Cohort
+    workspace: Workspace
+    trial_seconds: float | None = None
+    apart: bool = False
+    deaths: int = 0
+
+    @property
+    def hard_seconds(self) -> float | None:
+        """Seconds after which its process is killed; None for never."""
+        if self.trial_seconds is None:
+            return None
+        return self.trial_seconds * len(self.cohort.trials) * HARD_FACTOR + HARD_SECONDS
+
+
+@dataclass(frozen=True)
+class Death:
+    """A task's process ended before the task did.
+
+    Attributes:
+        how: What ended it, as far as is known.
+        began: Whether the task had begun; if not, it is not to blame.
+        overdue: Whether it was killed for passing its limit.
+    """
+
+    how: str = ""
+    began: bool = True
+    overdue: bool = False
+
+
+Report = list[Outcome] | Death
+Work = Callable[[Task], list[Outcome]]
+
+
+def train(task: Task) -> list[Outcome]:
+    """Train a task's cohort.
+
+    Args:
+        task: The task.
+    """
+    return run_cohort(task.cohort, task.workspace, task.trial_seconds)
+
+
+def perform(work: Work, task: Task) -> bytes:
+    """Do a task in this process, whatever happens in it.
+
+    Args:
+        work: What to do.
+        task: What to do it with.
+
+    Returns:
+        The pickled outcomes. That they can be pickled is found out here, where it is one cohort's
+        failure, and not between processes, where it would break the pool.
+    """
+    announce(task)
+    try:
+        with one_blas_thread():
+            return pickle.dumps(work(task))
+    except UserError as error:
+        text = str(error)
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, it is this cohort's result
+        text = traceback.format_exc()
+    return pickle.dumps(failed(task.cohort, ERROR, text))
+
+
+def announce(task: Task) -> None:
+    """Write down that a task begins here: if this process dies, the driver knows whose it was."""
+    with suppress(OSError), task.workspace.started.open("ab", buffering=0) as file:
+        file.write(f"{task.number} {os.getpid()}\n".encode())
+
+
+def received(content: bytes, task: Task) -> Report:
+    """Return what a worker sent.
+
+    Args:
+        content: What `perform` returned.
+        task: The task it is about.
+    """
+    try:
+        return cast("Report", pickle.loads(content))  # noqa: S301 - from our own worker
+    except Exception:  # noqa: BLE001 - a result that can't be read is a failure of its cohort
+        return failed(task.cohort, ERROR, traceback.format_exc())
+
+
+def one_by_one(cohort: Cohort) -> list[Cohort]:
+    """Return a cohort of its own for each trial.
+
+    Args:
+        cohort: The trials.
+    """
+    return [
+        replace(cohort, seeds=(seed,), settings=(settings,))
+        for seed in cohort.seeds
+        for settings in cohort.settings
+    ]
