@@ -4,91 +4,157 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from bpengine.minibatches import updates_per_epoch
-from sweeps.trials import Cohort, Configuration, DataFacts, Trial
+import numpy as np
+
+from bpengine.backprop import ROWS
+from bpengine.optimizers import OPTIMIZERS
+from sweeps.recipes import evaluations_of, examples_of, is_countable, updates_of
+from sweeps.trials import Cohort, Configuration, Settings, Trial
 
 T = TypeVar("T")
 
-LANE_BYTES = 4 * 3
-"""Bytes that a lane keeps for each parameter: weights, step and the weights before a segment."""
-
 COHORT_BYTES = 2**20
-"""What a cohort's lanes may take together: about a core's second-level cache. A constant, because
-cohorts should not depend on the machine, though results don't depend on cohorts."""
+"""What the weights and state of a cohort's lanes may take together: about a core's second-level
+cache. A constant, because cohorts should not depend on the machine, though results don't depend on
+cohorts."""
 
-CALL_COST, LANE_COST, EXAMPLE_COST = 25.0, 2.5, 0.00012
-"""Predicted microseconds of an update: of its calls, of each lane, and of each example and
-parameter of a lane. Only the order of cohorts and the predicted end depend on them."""
+FEW_LANES, MOST_BYTES = 4, 5_000_000
+"""So many lanes share a cohort even if they take more than that, up to this."""
+
+CALL_COST, LANE_COST, EXAMPLE_COST, SEED_COST = 25.0, 2.5, 0.00012, 2000.0
+"""Predicted microseconds: of an update's calls, of each lane of it, of each example and parameter
+of a lane, and of preparing a seed's data. Only the order of cohorts and predicted times depend on
+them."""
+
+SLOT_COST = 0.002
+"""Predicted microseconds of an update for each parameter and array of state of a lane."""
+
+EVALUATION_SHARE = 0.4
+"""Cost of an evaluation by that of an epoch's gradients, fixed costs apart."""
 
 
-def plan(trials: Iterable[Trial], facts: DataFacts, jobs: int) -> list[Cohort]:
+def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
     """Group trials into cohorts, the costliest first.
 
     Args:
-        trials: What is to run.
-        facts: The data they run on.
+        trials: What is to run; one that comes twice is run once.
         jobs: Worker processes; no cohort is larger than an equal share of the work.
     """
-    grouped: defaultdict[Configuration, defaultdict[int, list[float]]]
-    grouped = defaultdict(lambda: defaultdict(list))
-    for trial in trials:
-        grouped[trial.configuration][trial.seed].append(trial.learning_rate)
+    grouped: defaultdict[Configuration, defaultdict[int, set[Settings]]]
+    grouped = defaultdict(lambda: defaultdict(set))
+    for trial in _once(trials):
+        grouped[trial.configuration][trial.seed].add(trial.settings)
     products = [
-        (configuration, seeds, rates)
+        (configuration, seeds, settings)
         for configuration, by_seed in grouped.items()
-        for rates, seeds in _seeds_by_rates(by_seed).items()
+        for settings, seeds in _seeds_by_settings(by_seed).items()
     ]
-    share = sum(_cost(c, facts, len(s) * len(r)) for c, s, r in products) / jobs
+    share = sum(_cost(c, len(seeds), len(settings)) for c, seeds, settings in products) / jobs
     cohorts = [
         cohort
-        for configuration, seeds, rates in products
-        for cohort in _pieces(configuration, facts, tuple(seeds), rates, share)
+        for configuration, seeds, settings in products
+        for cohort in _pieces(configuration, tuple(seeds), settings, share)
     ]
-    return sorted(cohorts, key=lambda cohort: -cohort_cost(cohort, facts))
+    return sorted(cohorts, key=lambda cohort: -cohort_cost(cohort))
 
 
-def cohort_cost(cohort: Cohort, facts: DataFacts) -> float:
-    """Return the predicted microseconds of training a cohort on one core."""
-    lanes = len(cohort.seeds) * len(cohort.learning_rates)
-    return _cost(cohort.configuration, facts, lanes)
+def _once(trials: Iterable[Trial]) -> Iterable[Trial]:
+    return {trial.identity: trial for trial in trials}.values()
 
 
-def _cost(configuration: Configuration, facts: DataFacts, lanes: int) -> float:
-    updates = configuration.epochs * updates_per_epoch(facts.train_items, configuration.batch_size)
-    examples = configuration.epochs * facts.train_items
+def cohort_cost(cohort: Cohort) -> float:
+    """Return the predicted microseconds of training a cohort on one core.
+
+    Args:
+        cohort: The trials.
+    """
+    return _cost(cohort.configuration, len(cohort.seeds), len(cohort.settings))
+
+
+def cohort_bytes(cohort: Cohort) -> int:
+    """Return about how many bytes a cohort's networks and examples take.
+
+    Args:
+        cohort: The trials.
+    """
+    configuration = cohort.configuration
+    columns = configuration.widths[0] + configuration.widths[-1]
+    # Training part and held-out part, the first a second time in the order of an epoch.
+    examples = 3 * configuration.train_items * columns * _itemsize(configuration)
+    return len(cohort.trials) * lane_bytes(configuration) + len(cohort.seeds) * examples
+
+
+def lane_bytes(configuration: Configuration) -> int:
+    """Return the bytes that a lane keeps: weights, step and state, and what an undo needs.
+
+    Args:
+        configuration: What a cohort's trials share.
+    """
+    copies = configuration.shards if configuration.local_updates > 1 else 1
+    arrays = 3 + 2 * OPTIMIZERS[configuration.optimizer].slots * copies
+    return _itemsize(configuration) * arrays * configuration.architecture.parameter_count
+
+
+def _itemsize(configuration: Configuration) -> int:
+    return np.dtype(configuration.dtype).itemsize
+
+
+def most_lanes(configuration: Configuration) -> int:
+    """Return how many lanes a cohort may have.
+
+    Args:
+        configuration: What its trials share.
+    """
+    each = lane_bytes(configuration)
+    return max(1, COHORT_BYTES // each, min(FEW_LANES, MOST_BYTES // each))
+
+
+def _cost(configuration: Configuration, seeds: int, settings: int) -> float:
+    # Nobody knows how much is done in a number of seconds: how long it takes is known instead.
+    lanes, budget = seeds * settings, configuration.budget
+    limit = float("inf") if budget.seconds is None else 1e6 * budget.seconds
+    if not is_countable(budget):
+        return limit
+    updates, examples = updates_of(configuration), examples_of(configuration)
     parameters = configuration.architecture.parameter_count
-    per_lane = updates * LANE_COST + examples * parameters * EXAMPLE_COST
-    return updates * CALL_COST + lanes * per_lane
+    state = 1 + OPTIMIZERS[configuration.optimizer].slots
+    calls = max(configuration.shards, -(-configuration.batch_size // ROWS))
+    evaluated = evaluations_of(configuration) * EVALUATION_SHARE * configuration.train_items
+    per_lane = (
+        updates * (LANE_COST + SLOT_COST * state * parameters)
+        + (examples + evaluated) * parameters * EXAMPLE_COST
+    )
+    return min(limit, updates * calls * CALL_COST + lanes * per_lane) + seeds * SEED_COST
 
 
-def _seeds_by_rates(by_seed: dict[int, list[float]]) -> dict[tuple[float, ...], list[int]]:
-    # A cohort is a product: seeds that lack the same rates go together.
-    seeds: defaultdict[tuple[float, ...], list[int]] = defaultdict(list)
-    for seed, rates in sorted(by_seed.items()):
-        seeds[tuple(sorted(rates))].append(seed)
+def _seeds_by_settings(
+    by_seed: dict[int, set[Settings]],
+) -> dict[tuple[Settings, ...], list[int]]:
+    # A cohort is a product: seeds that lack the same settings go together.
+    seeds: defaultdict[tuple[Settings, ...], list[int]] = defaultdict(list)
+    for seed, settings in sorted(by_seed.items()):
+        seeds[tuple(sorted(settings))].append(seed)
     return seeds
 
 
 def _pieces(
     configuration: Configuration,
-    facts: DataFacts,
     seeds: tuple[int, ...],
-    rates: tuple[float, ...],
+    settings: tuple[Settings, ...],
     share: float,
 ) -> Iterator[Cohort]:
-    lane_bytes = LANE_BYTES * configuration.architecture.parameter_count
-    most_lanes = max(1, COHORT_BYTES // lane_bytes)
-    for some_rates in _chunks(rates, -(-len(rates) // most_lanes)):
-        cost = _cost(configuration, facts, len(seeds) * len(some_rates))
-        pieces = max(-(-len(seeds) * len(some_rates) // most_lanes), round(cost / share))
+    lanes = most_lanes(configuration)
+    for some in _chunks(settings, -(-len(settings) // lanes)):
+        cost = _cost(configuration, len(seeds), len(some))
+        pieces = max(-(-len(seeds) * len(some) // lanes), round(cost / share))
         for some_seeds in _chunks(seeds, min(pieces, len(seeds))):
-            yield Cohort(configuration, some_seeds, some_rates)
+            yield Cohort(configuration, some_seeds, some)
 
 
-def _chunks(values: tuple[T, ...], pieces: int) -> Iterator[tuple[T, ...]]:
+def _chunks(values: Sequence[T], pieces: int) -> Iterator[tuple[T, ...]]:
     bounds = [len(values) * piece // pieces for piece in range(pieces + 1)]
     for start, stop in itertools.pairwise(bounds):
-        yield values[start:stop]
+        yield tuple(values[start:stop])

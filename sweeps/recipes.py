@@ -63,7 +63,7 @@ def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
     """
     items, budget = configuration.train_items, configuration.budget
     points = evaluation_points(items, budget.epochs) if budget.epochs else _open_ended(items)
-    if not _is_countable(budget):
+    if not is_countable(budget):
         return points
     last = examples_of(configuration)
     return (*(point for point in points if point < last), last)
@@ -87,6 +87,24 @@ def updates_of(configuration: Configuration) -> int:
     return sum(-(-visited // size) for _, size, visited in _batches(configuration))
 
 
+def evaluations_of(configuration: Configuration) -> int:
+    """Return how many evaluations a trial has, early stops apart.
+
+    Args:
+        configuration: What a cohort's trials share; its budget counts something but seconds.
+    """
+    return len(evaluation_cadence(configuration))
+
+
+def is_countable(budget: Budget) -> bool:
+    """Return whether it is known beforehand how much is done within a budget.
+
+    Args:
+        budget: The budget.
+    """
+    return bool(budget.epochs or budget.updates or budget.examples)
+
+
 def _batches(configuration: Configuration) -> list[tuple[int, int, int]]:
     first, growth = configuration.batch_size, configuration.growth
 
@@ -94,10 +112,6 @@ def _batches(configuration: Configuration) -> list[tuple[int, int, int]]:
         return growth.batch_size(first, epoch) if growth else first
 
     return list(batches(configuration.train_items, batch_size, configuration.budget))
-
-
-def _is_countable(budget: Budget) -> bool:
-    return bool(budget.epochs or budget.updates or budget.examples)
 
 
 def _open_ended(items: int) -> tuple[int, ...]:

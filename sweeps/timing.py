@@ -1,25 +1,104 @@
-"""The timing pass: what an update costs, measured on a machine that does nothing else of ours.
+"""What an update costs, measured on a machine that does nothing else of ours.
 
 A sweep in parallel distorts the shape of time against batch size, so its clock is never used for
-that. Here everything runs in one process with one BLAS thread, warmed up, the batch sizes and both
+that. Here everything runs in one process with one BLAS thread, warmed up, all batch sizes and
 engines taking turns in every round.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 from bpengine import Architecture, Budget, Recipe, Split, sequential
 from bpengine.lockstep import Lockstep
 from bpengine.minibatches import segments
 from bpengine.network import initial_parameters
+from sweeps.trials import Configuration
 
 TENSOR, PER_ITEM = "tensor", "per-item"
 ROUNDS = 7
 LEAST_SECONDS = 0.02
+
+MOST_UPDATES = 128
+"""Updates made between two looks at the clock, at most."""
+
+RATE = 1e-4
+"""The time of an update does not depend on the learning rate, as long as nothing diverges."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What the time of an update depends on, beside batch size and lanes.
+
+    Attributes:
+        widths: Units of each layer, inputs first.
+        activation: Activation of the hidden layers.
+        output: Activation of the output layer.
+        loss: Loss of one example.
+        reduction: How a batch's losses become its error.
+        optimizer: Update rule.
+        extras: What else is done to a gradient or a step: l2, weight_decay, clip_norm.
+        shards: Segments of a batch.
+        local_updates: Updates that each shard's own copy makes before the copies are combined.
+        dtype: float32 or float64.
+    """
+
+    widths: tuple[int, ...]
+    activation: str
+    output: str
+    loss: str
+    reduction: str
+    optimizer: str
+    extras: tuple[str, ...]
+    shards: int
+    local_updates: int
+    dtype: str
+
+    @property
+    def identity(self) -> str:
+        """Hash of all fields."""
+        content = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network."""
+        return Architecture(self.widths, self.activation, self.output)
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether the per-item reference can do the same."""
+        layers = {self.activation, self.output} if len(self.widths) > 2 else {self.output}  # noqa: PLR2004
+        plain = (self.loss, self.optimizer, self.extras) == ("squared_error", "sgd", ())
+        return plain and layers == {"sigmoid"} and self.local_updates == 1
+
+
+def workload_of(configuration: Configuration, hyperparameters: Mapping[str, float]) -> Workload:
+    """Return the workload of a configuration.
+
+    Args:
+        configuration: What trials share.
+        hyperparameters: Of the optimizer, all of them.
+    """
+    idle = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": math.inf}
+    return Workload(
+        widths=configuration.widths,
+        activation=configuration.activation,
+        output=configuration.output,
+        loss=configuration.loss,
+        reduction=configuration.reduction,
+        optimizer=configuration.optimizer,
+        extras=tuple(name for name, value in idle.items() if hyperparameters[name] != value),
+        shards=configuration.shards,
+        local_updates=configuration.local_updates,
+        dtype=configuration.dtype,
+    )
 
 
 @dataclass(frozen=True)
@@ -27,7 +106,9 @@ class Round:
     """One measurement.
 
     Attributes:
-        engine: The cohort engine with one lane, or the per-item reference.
+        workload: Identity of the workload.
+        engine: The cohort engine, or the per-item reference.
+        lanes: Networks that are updated at once.
         batch_size: Examples of an update.
         number: Number of the round, from 0.
         updates: Updates made while the clocks ran.
@@ -35,7 +116,9 @@ class Round:
         cpu_seconds: Processor time of them.
     """
 
+    workload: str
     engine: str
+    lanes: int
     batch_size: int
     number: int
     updates: int
@@ -43,74 +126,115 @@ class Round:
     cpu_seconds: float
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """Something to be timed.
+
+    Attributes:
+        workload: What is done.
+        engine: By which engine.
+        seeds: Seeds of the lanes.
+        settings: Hyperparameters of each setting of the lanes.
+        batch_size: Examples of an update.
+    """
+
+    workload: Workload
+    engine: str
+    seeds: tuple[int, ...]
+    settings: tuple[tuple[tuple[str, float], ...], ...]
+    batch_size: int
+
+    @property
+    def lanes(self) -> int:
+        """Networks that are updated at once."""
+        return len(self.seeds) * len(self.settings)
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """Workload, engine, lanes and batch size."""
+        return self.workload.identity, self.engine, self.lanes, self.batch_size
+
+
 def time_updates(
-    architecture: Architecture, split: Split, batch_sizes: Sequence[int], reduction: str
+    measurements: Sequence[Measurement], splits: Callable[[int], Split]
 ) -> Iterator[Round]:
-    """Measure every batch size with both engines, `ROUNDS` times in turn.
+    """Measure everything `ROUNDS` times, in turn.
 
     Whole batches only: the ragged last one of an epoch is left out.
 
     Args:
-        architecture: The network.
-        split: The examples it is trained on.
-        batch_sizes: Batch sizes, none larger than the training part.
-        reduction: How a batch's losses become its error.
+        measurements: What to measure; no batch larger than the training part.
+        splits: Gives the examples of a seed, all of the same shapes.
 
     Yields:
         A round as soon as it is measured.
     """
-    epochs = {
-        (engine, batch_size): make(architecture, split, batch_size, reduction)
-        for batch_size in batch_sizes
-        for engine, make in ((TENSOR, _tensor_epoch), (PER_ITEM, _per_item_epoch))
-    }
-    for epoch in epochs.values():
-        epoch()
+    makers = {TENSOR: _tensor, PER_ITEM: _per_item}
+    works = [(one, makers[one.engine](one, splits)) for one in measurements]
+    for _, work in works:
+        work()
     for number in range(ROUNDS):
-        for (engine, batch_size), epoch in epochs.items():
-            yield Round(engine, batch_size, number, *_measure(epoch))
+        for one, work in works:
+            yield Round(*one.key, number, *_measure(work))
 
 
-def _measure(epoch: Callable[[], int]) -> tuple[int, float, float]:
+def _measure(work: Callable[[], int]) -> tuple[int, float, float]:
     wall, cpu, updates, elapsed = time.perf_counter(), time.process_time(), 0, 0.0
     while elapsed < LEAST_SECONDS:
-        updates += epoch()
+        updates += work()
         elapsed = time.perf_counter() - wall
     return updates, elapsed, time.process_time() - cpu
 
 
-def _tensor_epoch(
-    architecture: Architecture, split: Split, batch_size: int, reduction: str
-) -> Callable[[], int]:
-    budget = Budget(epochs=1)
-    recipe = Recipe(batch_size=batch_size, budget=budget, reduction=reduction)
-    network = Lockstep(architecture, [split], [{"learning_rate": _RATE}], recipe)
-    whole = len(split.train.inputs) // batch_size
-    parts = list(segments(whole * batch_size, recipe.batch_size_of, budget, ()))
+def _tensor(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
+    budget, workload = Budget(epochs=1), one.workload
+    recipe = Recipe(
+        batch_size=one.batch_size,
+        budget=budget,
+        loss=workload.loss,
+        reduction=workload.reduction,
+        optimizer=workload.optimizer,
+        shards=workload.shards,
+        local_updates=workload.local_updates,
+        dtype=workload.dtype,
+    )
+    data = [splits(seed) for seed in one.seeds]
+    settings = [dict(setting) | {"learning_rate": RATE} for setting in one.settings]
+    network = Lockstep(workload.architecture, data, settings, recipe)
+    whole = _whole(data[0], one.batch_size)
+    parts = list(
+        segments(
+            whole * one.batch_size,
+            recipe.batch_size_of,
+            budget,
+            (),
+            together=recipe.local_updates,
+        )
+    )
 
-    def epoch() -> int:
+    def work() -> int:
         for part in parts:
             network.run(part)
         return whole
 
-    return epoch
+    return work
 
 
-def _per_item_epoch(
-    architecture: Architecture, split: Split, batch_size: int, reduction: str
-) -> Callable[[], int]:
+def _whole(split: Split, batch_size: int) -> int:
+    return min(len(split.train.inputs) // batch_size, MOST_UPDATES)
+
+
+def _per_item(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
     # The same dtype as the cohort engine's.
-    W = architecture.layers(initial_parameters(architecture, split.seed, "float32"))
-    inputs, targets = (part.astype("float32") for part in (split.train.inputs, split.train.targets))
-    places = list(pairwise(range(0, len(inputs) + 1, batch_size)))
+    workload, size, split = one.workload, one.batch_size, splits(one.seeds[0])
+    architecture, dtype = workload.architecture, workload.dtype
+    W = architecture.layers(initial_parameters(architecture, split.seed, dtype))
+    inputs, targets = (part.astype(dtype) for part in (split.train.inputs, split.train.targets))
+    places = list(pairwise(range(0, _whole(split, size) * size + 1, size)))
     batches = [(inputs[start:stop], targets[start:stop]) for start, stop in places]
 
-    def epoch() -> int:
-        sequential.train(W, batches, _RATE, reduction=reduction)
+    def work() -> int:
+        sequential.train(W, batches, RATE, reduction=workload.reduction)
         return len(batches)
 
-    return epoch
-
-
-_RATE = 0.1
-"""The time of an update does not depend on the learning rate."""
+    return work

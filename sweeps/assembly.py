@@ -1,0 +1,151 @@
+"""From the store to a study: what is planned, and what there is to report."""
+
+from __future__ import annotations
+
+import json
+
+from bpengine.optimizers import COMMON
+from reports.results import CONFIRM, GroupDescription, StudyDescription, StudyResults
+from sweeps.facts import from_json, to_json
+from sweeps.families import Family, Group
+from sweeps.labels import budget_text, schedule_text
+from sweeps.spec import from_toml, to_toml
+from sweeps.stages import Experiment, derived
+from sweeps.store import Store
+from sweeps.timing_pass import workload_of_group
+from sweeps.trials import Planned
+
+
+def save_experiment(store: Store, experiment: Experiment) -> None:
+    """Store what `read_experiment` needs.
+
+    Args:
+        store: The study's store.
+        experiment: The study.
+    """
+    store.set_facts(
+        {"specification": to_toml(experiment.specification), "data": to_json(experiment.data)}
+    )
+
+
+def read_experiment(store: Store) -> Experiment:
+    """Return the study that a store is of, without looking at its data.
+
+    Args:
+        store: The study's store.
+    """
+    stored = store.facts()
+    return Experiment(from_toml(stored["specification"]), from_json(stored["data"]))
+
+
+def planned_stages(store: Store, experiment: Experiment) -> dict[str, list[Planned]]:
+    """Return the trials of each stage, as far as the results so far determine them.
+
+    Nothing beyond is planned until all of these have ended: run what is missing, ask again.
+
+    Args:
+        store: The study's store.
+        experiment: The study.
+    """
+    stages: dict[str, list[Planned]] = {}
+    ended = store.statuses().keys()
+    for stage, planned in derived(experiment, lambda: store.trials_table(stages)):
+        stages.setdefault(stage, []).extend(planned)
+        if not all(trial.identity in ended for _, trial in planned):
+            break
+    return stages
+
+
+def results_of(store: Store) -> StudyResults:
+    """Return the results of a study as they are now, complete or not.
+
+    Args:
+        store: The study's store.
+    """
+    experiment = read_experiment(store)
+    stages = planned_stages(store, experiment)
+    trials = store.trials_table(stages)
+    workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}
+    return StudyResults(
+        describe(experiment, stages, store.facts()),
+        trials,
+        store.curves_table(trials["trial"]),
+        store.timing_table(workloads),
+    )
+
+
+def describe(
+    experiment: Experiment, stages: dict[str, list[Planned]], stored: dict[str, str]
+) -> StudyDescription:
+    """Return the description of a study.
+
+    Args:
+        experiment: The study.
+        stages: What is planned.
+        stored: The facts of its store.
+    """
+    specification = experiment.specification
+    return StudyDescription(
+        name=specification.name,
+        title=specification.title or _title(experiment),
+        groups=tuple(_group(group) for group in experiment.groups),
+        seeds=specification.seeds if specification.explore else (),
+        confirmation_seeds=specification.confirmation_seeds,
+        planned_trials=sum(map(len, stages.values())) + _unplanned(experiment, stages),
+        sweep_seconds=float(stored.get("sweep_seconds", "0")),
+        jobs=int(stored.get("jobs", "0")),
+        specification=stored["specification"],
+        provenance=json.loads(stored.get("provenance", "{}")),
+    )
+
+
+def _title(experiment: Experiment) -> str:
+    names = dict.fromkeys(facts.source.name for facts in experiment.data.values())
+    return f"Batch sizes on {', '.join(names)}"
+
+
+def _unplanned(experiment: Experiment, stages: dict[str, list[Planned]]) -> int:
+    """Return how many trials of the confirm stage are certain to come, but not planned yet."""
+    if CONFIRM in stages:
+        return 0
+    return experiment.cells * len(experiment.specification.confirmation_seeds)
+
+
+def _group(group: Group) -> GroupDescription:
+    family, shared, facts = group.family, group.family.shared, group.family.facts
+    budget = shared.budget
+    only_epochs = budget.epochs and not (budget.updates or budget.examples or budget.seconds)
+    return GroupDescription(
+        group=group.label,
+        dataset=facts.source.name,
+        fingerprint=facts.fingerprint,
+        task=facts.task,
+        train_items=facts.train_items,
+        validation_items=int(facts.preparation.validation),
+        test_items=int(facts.preparation.test),
+        features=facts.features,
+        outputs=facts.outputs,
+        target_names=facts.target_names,
+        notes=facts.notes,
+        hidden_layers=shared.widths[1:-1],
+        activation=shared.activation,
+        output=shared.output,
+        loss=shared.loss,
+        reduction=shared.reduction,
+        optimizer=shared.optimizer,
+        hyperparameters=_hyperparameters(family),
+        schedule=schedule_text(shared.schedule),
+        rate_rule=family.rate_rule,
+        shards=shared.shards,
+        local_updates=shared.local_updates,
+        metric=shared.metric,
+        budget=budget_text(budget),
+        epochs=float(budget.epochs) if budget.epochs and only_epochs else None,
+        batch_sizes=tuple(group.grid),
+        learning_rates=tuple(sorted({rate for rates in group.grid.values() for rate in rates})),
+        target_scales=dict(facts.target_scales),
+    )
+
+
+def _hyperparameters(family: Family) -> dict[str, float]:
+    return {name: value for name, value in family.hyperparameters if value != COMMON.get(name)}

@@ -1,0 +1,362 @@
+"""The axes of a study: everything it can vary, with types, ranges, units and defaults.
+
+An axis takes one value or a list of values. `sweeps.spec` adds what a study has only one of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    Tag,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from bpengine.activations import ACTIVATIONS
+from bpengine.losses import LOSSES, REDUCTIONS
+from bpengine.network import INITIALISERS
+from bpengine.optimizers import OPTIMIZERS
+from bpengine.schedules import SCHEDULES
+
+FULL = "full"
+"""The batch size that is the whole training part."""
+NONE = "none"
+"""The absence of what a key is about."""
+AUTO = "auto"
+"""The output activation that goes with loss and task."""
+
+DIGITS = 4
+"""Significant digits of learning rates that are computed: a rate in a table is the rate that was
+used, and no machine's last bit decides which trial it is."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A type's annotation: one of these names.
+
+    Attributes:
+        names: What is allowed.
+    """
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(
+        self, _source: object, _handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return pydantic's check of a literal."""
+        return core_schema.literal_schema(list(self.names))
+
+
+def listed(value: object) -> list[Any]:
+    """Return a list: one value stands for a list of one.
+
+    Args:
+        value: One value, or a sequence of them.
+    """
+    if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
+        return [value]
+    return list(value)
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    if not values:
+        raise PydanticCustomError("empty", "must hold at least one value")
+    repeated = [value for place, value in enumerate(values) if value in values[:place]]
+    if repeated:
+        raise PydanticCustomError("repeated", f"holds {repeated} more than once")
+    return values
+
+
+def _rates(value: object) -> list[Any]:
+    return [rate for item in listed(value) for rate in _logspace(item)]
+
+
+def _logspace(item: object) -> list[Any]:
+    if not isinstance(item, Mapping):
+        return [item]
+    spread = LogSpace.model_validate(dict(item))
+    (low, high), steps = spread.logspace, spread.count - 1
+    return [rounded(low * (high / low) ** (step / steps)) for step in range(spread.count)]
+
+
+def rounded(rate: float) -> float:
+    """Return a computed learning rate, rounded to `DIGITS` significant digits."""
+    return float(f"{rate:.{DIGITS}g}")
+
+
+def _architectures(value: object) -> list[Any]:
+    # [32] is one network, [[32], [64]] are two.
+    items = listed(value)
+    return items if items and isinstance(items[0], list | tuple) else [items]
+
+
+Axis = Annotated[
+    tuple[T, ...], BeforeValidator(listed), Field(strict=False), AfterValidator(_distinct)
+]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Rates = Annotated[Axis[Positive], BeforeValidator(_rates)]
+Hidden = Annotated[tuple[Count, ...], Field(strict=False)]
+
+
+class Strict(BaseModel):
+    """A table of a specification: known keys only, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _ascending(bounds: tuple[Any, ...]) -> tuple[Any, ...]:
+    if bounds[1] != FULL and bounds[0] >= bounds[1]:
+        raise PydanticCustomError("allowed", "must be the smallest and a larger value")
+    return bounds
+
+
+def _power_of_two(number: int) -> int:
+    if number & (number - 1):
+        raise PydanticCustomError("allowed", "must be a power of two")
+    return number
+
+
+class LogSpace(Strict):
+    """Learning rates at equal ratios."""
+
+    logspace: Annotated[
+        tuple[Positive, Positive], Field(strict=False), AfterValidator(_ascending)
+    ] = Field(description="smallest and largest rate")
+    count: int = Field(ge=2, description="how many, both ends included")
+
+
+def _size_kind(value: object) -> str:
+    if isinstance(value, Mapping | PowersOfTwo):
+        return "<range>"
+    return "<name>" if isinstance(value, str) else "<number>"
+
+
+def _only_full(value: str) -> str:
+    if value != FULL:
+        raise PydanticCustomError("allowed", f"must be a whole number, '{FULL}' or a range")
+    return value
+
+
+_Full = Annotated[str, AfterValidator(_only_full), Tag("<name>")]
+SizeOrFull = Annotated[Annotated[Count, Tag("<number>")] | _Full, Discriminator(_size_kind)]
+Power = Annotated[
+    Annotated[Count, AfterValidator(_power_of_two), Tag("<number>")] | _Full,
+    Discriminator(_size_kind),
+]
+
+
+class PowersOfTwo(Strict):
+    """Every power of two from one to another."""
+
+    powers_of_two: Annotated[
+        tuple[Power, Power], Field(strict=False), AfterValidator(_ascending)
+    ] = Field(
+        description=f"smallest and largest; '{FULL}' for the largest that the training part allows"
+    )
+
+    def sizes(self, train_items: int) -> list[int]:
+        """Return the batch sizes.
+
+        Args:
+            train_items: Examples of the training part.
+        """
+        first, last = (train_items if bound == FULL else int(bound) for bound in self.powers_of_two)
+        powers = (2**power for power in range(last.bit_length()))
+        return [size for size in powers if size >= first]
+
+
+BatchSize = Annotated[
+    Annotated[Count, Tag("<number>")] | _Full | Annotated[PowersOfTwo, Tag("<range>")],
+    Discriminator(_size_kind),
+]
+
+
+class OptimizerChoice(Strict):
+    """An optimizer with its own learning rates and hyperparameters; a name alone is enough."""
+
+    name: Annotated[str, OneOf(tuple(OPTIMIZERS))] = Field(description="update rule")
+    learning_rates: Rates = Field(
+        default=(), description="in place of the study's `learning_rates`"
+    )
+    momentum: Axis[Share] = Field(default=(), description="share of the last step that is kept")
+    alpha: Axis[Share] = Field(default=(), description="decay of the mean of squared gradients")
+    beta1: Axis[Share] = Field(default=(), description="decay of the mean of gradients")
+    beta2: Axis[Share] = Field(default=(), description="decay of the mean of squared gradients")
+    epsilon: Axis[NotNegative] = Field(default=(), description="added to the denominator")
+    trust: Axis[Positive] = Field(default=(), description="trust coefficient of a layer's rate")
+    l2: Axis[NotNegative] = Field(default=(), description="`l2 / 2 |W|^2` is added to the loss")
+    weight_decay: Axis[NotNegative] = Field(
+        default=(), description="decoupled decay, once for each update"
+    )
+    clip_norm: Axis[Annotated[float, Field(gt=0, allow_inf_nan=True)]] = Field(
+        default=(), description="largest norm of a network's gradient; `inf` for none"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+
+HYPERPARAMETERS = tuple(OptimizerChoice.model_fields)[2:]
+"""Names of all hyperparameters."""
+
+
+class ScheduleChoice(Strict):
+    """A schedule of the learning rate; a name alone is enough."""
+
+    kind: Annotated[str, OneOf(tuple(SCHEDULES))] = Field(
+        default="constant", description="how the rate changes along training"
+    )
+    per: Annotated[str, OneOf(("update", "epoch"))] | None = Field(
+        default=None, description="what its clock counts; `update` if not given"
+    )
+    warmup: int = Field(default=0, ge=0, description="so many of these the rate rises linearly")
+    decay: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="`step`, `exponential`: factor at each decay; `inverse`: coefficient",
+    )
+    every: Count | None = Field(default=None, description="`step`: clock ticks between two decays")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: object) -> object:
+        return {"kind": value} if isinstance(value, str) else value
+
+
+class GrowthChoice(Strict):
+    """Batches that grow along training."""
+
+    factor: int = Field(ge=2, description="by what the batch size is multiplied")
+    every: Count = Field(description="epochs between two multiplications")
+    limit: SizeOrFull = Field(default=FULL, description="largest batch size")
+
+
+def _growth_kind(value: object) -> str:
+    return "<name>" if isinstance(value, str) else "<table>"
+
+
+Growth = Annotated[
+    Annotated[Annotated[str, OneOf((NONE,))], Tag("<name>")]
+    | Annotated[GrowthChoice, Tag("<table>")],
+    Discriminator(_growth_kind),
+]
+
+
+class Axes(Strict):
+    """Everything a study can vary. Each key takes one value or a list of them."""
+
+    dataset: Axis[Any] = Field(
+        default=(), description="the data: a name, or a table (docs/data.md)"
+    )
+    hidden_layers: Annotated[Axis[Hidden], BeforeValidator(_architectures)] = Field(
+        default=((),),
+        description="units of each hidden layer, bias units not counted; `[]` for none; a list of "
+        "lists to vary",
+        json_schema_extra={"unit": "units"},
+    )
+    activation: Axis[
+        Annotated[str, OneOf(tuple(name for name in ACTIVATIONS if name != "softmax"))]
+    ] = Field(default=("sigmoid",), description="activation of the hidden layers")
+    output: Axis[Annotated[str, OneOf((AUTO, *ACTIVATIONS))]] = Field(
+        default=(AUTO,),
+        description="activation of the output layer; `auto`: softmax for cross_entropy, identity "
+        "for regression, sigmoid otherwise",
+    )
+    initialiser: Axis[Annotated[str, OneOf(tuple(INITIALISERS))]] = Field(
+        default=("glorot_uniform",), description="distribution of the initial weights"
+    )
+    initial_scale: Axis[Positive] = Field(
+        default=(1.0,), description="factor of its standard deviation"
+    )
+    loss: Axis[Annotated[str, OneOf(tuple(LOSSES))]] = Field(
+        default=("squared_error",), description="loss of one example"
+    )
+    reduction: Axis[Annotated[str, OneOf(tuple(sorted(REDUCTIONS)))]] = Field(
+        default=("mean",),
+        description="how a batch's losses become its error; with the sum, a step grows with the "
+        "batch",
+    )
+    optimizer: Axis[OptimizerChoice] = Field(
+        default=(OptimizerChoice(name="sgd"),),
+        description="update rule: a name, or a table with rates and hyperparameters of its own",
+    )
+    schedule: Axis[ScheduleChoice] = Field(
+        default=(ScheduleChoice(),),
+        description="how the learning rate changes along training: a name, or a table",
+    )
+    growth: Axis[Growth] = Field(
+        default=(NONE,), description="how the batch size grows along training: `none`, or a table"
+    )
+    batch_sizes: Axis[BatchSize] = Field(
+        default=(),
+        description="examples of an update, at most those of the training part, never clipped; "
+        "numbers, `full`, or a range such as `{powers_of_two = [1, 64]}`",
+        json_schema_extra={"unit": "examples"},
+    )
+    learning_rates: Rates = Field(
+        default=(),
+        description="factors of the gradient, each tried with each batch size; numbers, or a range "
+        "such as `{logspace = [0.01, 10.0], count = 7}`",
+    )
+    rate_rule: Axis[Annotated[str, OneOf((NONE, "linear", "sqrt"))]] = Field(
+        default=(NONE,),
+        description="by what learning rates are multiplied: 1, or the ratio of the batch size to "
+        "`reference_batch_size`, or its square root",
+    )
+    shards: Axis[Count] = Field(
+        default=(1,), description="segments of each batch, whose gradients are added up"
+    )
+    local_updates: Axis[Count] = Field(
+        default=(1,),
+        description="updates that a copy of the network for each shard makes before the copies are "
+        "averaged (local SGD); 1 for none",
+        json_schema_extra={"unit": "updates"},
+    )
+    epochs: Axis[Count] = Field(
+        default=(),
+        description="budget of a trial: passes over the training part",
+        json_schema_extra={"unit": "epochs"},
+    )
+    updates: Axis[Count] = Field(
+        default=(),
+        description="budget of a trial: changes of the weights",
+        json_schema_extra={"unit": "updates"},
+    )
+    examples: Axis[Count] = Field(
+        default=(),
+        description="budget of a trial: examples processed, in whole batches",
+        json_schema_extra={"unit": "examples"},
+    )
+    seconds: Axis[Positive] = Field(
+        default=(),
+        description="budget of a trial's cohort: wall time; results then depend on the machine",
+        json_schema_extra={"unit": "s"},
+    )
+    dtype: Axis[Annotated[str, OneOf(("float32", "float64"))]] = Field(
+        default=("float32",), description="precision of weights and gradients"
+    )
+
+
+AXES = tuple(Axes.model_fields)
+"""Names of all axes."""
+
+BUDGETS = ("epochs", "updates", "examples", "seconds")
+"""Axes that limit training; it ends at the first limit that is reached."""

@@ -1,0 +1,158 @@
+"""From a specification to every combination of its axes: product, zip, include, exclude."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.axes import (
+    AXES,
+    BUDGETS,
+    HYPERPARAMETERS,
+    Axes,
+    OptimizerChoice,
+    PowersOfTwo,
+    ScheduleChoice,
+)
+from sweeps.mistakes import Place
+from sweeps.spec import StudySpecification
+
+RATES = "learning_rates"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of an axis.
+
+    Attributes:
+        value: The value.
+        place: Where it stands in the specification.
+    """
+
+    value: Any
+    place: Place
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One value of every axis, and the learning rates that are tried with it.
+
+    Attributes:
+        values: By axis, those without a value apart.
+        hyperparameters: Those of the optimizer that are given, by name.
+        learning_rates: Rates before any rule.
+    """
+
+    values: Mapping[str, Value]
+    hyperparameters: Mapping[str, float]
+    learning_rates: tuple[float, ...]
+
+    def get(self, axis: str) -> Any:  # noqa: ANN401 - axes have all types
+        """Return the value of an axis, None if it has none."""
+        return self.values[axis].value if axis in self.values else None
+
+
+Block = tuple[dict[str, list[Value]], frozenset[str]]
+"""Values by axis, and the axes that the block itself gives."""
+
+
+def combinations(specification: StudySpecification) -> Iterator[Combination]:
+    """Yield all combinations, excluded ones too: those depend on the data.
+
+    Args:
+        specification: What to combine; its axes are not contradictory in themselves.
+    """
+    for values, own in blocks(specification):
+        bundles = [[axis for axis in bundle if axis not in own] for bundle in specification.zip]
+        for chosen in _product(values, bundles):
+            yield from _with_settings(chosen, values.get(RATES, ()))
+
+
+def blocks(specification: StudySpecification) -> Iterator[Block]:
+    """Yield the study's own values by axis, then those of every `include`.
+
+    Args:
+        specification: The study.
+    """
+    base = _values(specification, (), AXES)
+    yield base, frozenset()
+    for number, block in enumerate(specification.include):
+        own = _values(block, ("include", number), block.model_fields_set)
+        dropped = BUDGETS if own.keys() & {*BUDGETS} else ()
+        kept = {axis: values for axis, values in base.items() if axis not in dropped}
+        yield kept | own, frozenset(own)
+
+
+def _values(axes: Axes, place: Place, given: Collection[str]) -> dict[str, list[Value]]:
+    return {
+        axis: [Value(value, (*place, axis, at)) for at, value in enumerate(getattr(axes, axis))]
+        for axis in AXES
+        if axis in given and getattr(axes, axis)
+    }
+
+
+def _product(
+    values: Mapping[str, list[Value]], bundles: Sequence[Sequence[str]]
+) -> Iterator[dict[str, Value]]:
+    bundled = {axis: tuple(bundle) for bundle in bundles for axis in bundle}
+    alone = [axis for axis in values if axis not in bundled and axis != RATES]
+    # In the order of the axes, a bundle where its first axis stands.
+    names = dict.fromkeys(
+        bundled.get(axis, (axis,)) for axis in values if axis in bundled or axis in alone
+    )
+    dimensions = [zip(*(values[axis] for axis in axes), strict=True) for axes in names]
+    for chosen in itertools.product(*dimensions):
+        yield {
+            axis: value
+            for axes, together in zip(names, chosen, strict=True)
+            for axis, value in zip(axes, together, strict=True)
+        }
+
+
+def _with_settings(
+    chosen: Mapping[str, Value], all_rates: Sequence[Value]
+) -> Iterator[Combination]:
+    optimizer: OptimizerChoice = chosen["optimizer"].value
+    bundled = [chosen[RATES]] if RATES in chosen else all_rates
+    rates = optimizer.learning_rates or tuple(rate.value for rate in bundled)
+    given = {name: getattr(optimizer, name) for name in HYPERPARAMETERS if getattr(optimizer, name)}
+    for values in itertools.product(*given.values()):
+        yield Combination(chosen, dict(zip(given, values, strict=True)), rates)
+
+
+def agrees(
+    pattern: Axes, combination: Combination, batch_sizes: Collection[int | str], rate: float
+) -> bool:
+    """Return whether a combination agrees with all values of an exclusion.
+
+    Args:
+        pattern: The exclusion.
+        combination: The combination.
+        batch_sizes: Its batch size: the number, and its name if it has one.
+        rate: Its learning rate, before any rule.
+    """
+    actual = {axis: combination.get(axis) for axis in AXES}
+    actual |= {"batch_sizes": batch_sizes, RATES: rate}
+    return all(
+        any(_agrees(axis, wanted, actual[axis], combination) for wanted in getattr(pattern, axis))
+        for axis in pattern.model_fields_set
+    )
+
+
+def _agrees(axis: str, wanted: object, actual: object, combination: Combination) -> bool:
+    if isinstance(wanted, OptimizerChoice) and isinstance(actual, OptimizerChoice):
+        return wanted.name == actual.name and all(
+            combination.hyperparameters.get(name) in getattr(wanted, name)
+            for name in wanted.model_fields_set - {"name"}
+        )
+    if isinstance(wanted, ScheduleChoice) and isinstance(actual, ScheduleChoice):
+        given = wanted.model_fields_set
+        return all(getattr(wanted, name) == getattr(actual, name) for name in given)
+    if axis == "batch_sizes" and isinstance(actual, Collection):
+        sizes = wanted.sizes(max(actual)) if isinstance(wanted, PowersOfTwo) else [wanted]
+        return any(size in actual for size in sizes)
+    if axis == "dataset" and isinstance(actual, Mapping):
+        return wanted in (actual, actual.get("name"), actual.get("file"))
+    return wanted == actual

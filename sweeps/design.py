@@ -1,0 +1,185 @@
+"""The design of a study: the specification meets the facts of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bpengine import BatchGrowth, Budget, Schedule
+from bpengine.losses import LOSSES
+from bpengine.optimizers import OPTIMIZERS
+from sweeps.axes import AUTO, BUDGETS, FULL, GrowthChoice, PowersOfTwo, ScheduleChoice, rounded
+from sweeps.combinations import Combination, agrees, combinations
+from sweeps.facts import DataFacts, Facts, key_of
+from sweeps.families import Family, Group
+from sweeps.labels import labels_of
+from sweeps.spec import StudySpecification
+from sweeps.splits import REGRESSION
+from sweeps.trials import Configuration
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One batch size and learning rate of a family.
+
+    Attributes:
+        family: What it shares with others.
+        batch_size: Examples of an update.
+        rate: The learning rate, as it is used.
+        excluded_by: Which exclusions agree with it.
+        combination: Where it comes from.
+    """
+
+    family: Family
+    batch_size: int
+    rate: float
+    excluded_by: tuple[int, ...]
+    combination: Combination
+
+
+def groups_of(specification: StudySpecification, data: Facts) -> tuple[Group, ...]:
+    """Return the groups of a study, in the order of its combinations.
+
+    Args:
+        specification: The study, checked.
+        data: Facts of all its datasets.
+    """
+    return grouped(cells_of(specification, data), specification.name)
+
+
+def grouped(cells: Iterable[Cell], name: str) -> tuple[Group, ...]:
+    """Return groups of cells; those that are excluded are left out.
+
+    Args:
+        cells: The cells; some may be alike.
+        name: The study's name.
+    """
+    grids: dict[Family, dict[int, set[float]]] = {}
+    for cell in cells:
+        if not cell.excluded_by:
+            grids.setdefault(cell.family, {}).setdefault(cell.batch_size, set()).add(cell.rate)
+    labels = labels_of([*grids], name)
+    return tuple(
+        Group(label, family, {size: tuple(sorted(grid[size])) for size in sorted(grid)})
+        for label, (family, grid) in zip(labels, grids.items(), strict=True)
+    )
+
+
+def cells_of(specification: StudySpecification, data: Facts) -> Iterator[Cell]:
+    """Yield every cell as often as the specification names it, excluded ones too.
+
+    Args:
+        specification: The study; its axes are not contradictory in themselves.
+        data: Facts of its datasets; combinations with others are left out.
+    """
+    for combination in combinations(specification):
+        facts = data.get(key_of(combination.get("dataset")))
+        if facts is None or not combination.learning_rates:
+            continue
+        family = family_of(specification, combination, facts)
+        for size in sizes_of(combination.get("batch_sizes"), facts.train_items):
+            names = (size, FULL) if size == facts.train_items else (size,)
+            for rate in combination.learning_rates:
+                excluded_by = tuple(
+                    number
+                    for number, pattern in enumerate(specification.exclude)
+                    if agrees(pattern, combination, names, rate)
+                )
+                used = _followed(rate, family.rate_rule, size, specification.reference_batch_size)
+                yield Cell(family, size, used, excluded_by, combination)
+
+
+def sizes_of(value: int | str | PowersOfTwo | None, train_items: int) -> list[int]:
+    """Return the batch sizes that a value of the axis stands for.
+
+    Args:
+        value: The value.
+        train_items: Examples of the training part.
+    """
+    if isinstance(value, PowersOfTwo):
+        return value.sizes(train_items)
+    if value is None:
+        return []
+    return [train_items if value == FULL else int(value)]
+
+
+def _followed(rate: float, rule: str, batch_size: int, reference: int | None) -> float:
+    if rule == "none" or reference is None:
+        return rate
+    ratio = batch_size / reference
+    return rounded(rate * (ratio if rule == "linear" else ratio**0.5))
+
+
+def family_of(
+    specification: StudySpecification, combination: Combination, facts: DataFacts
+) -> Family:
+    """Return the family of a combination.
+
+    Args:
+        specification: The study.
+        combination: The combination.
+        facts: Its data.
+    """
+    get = combination.get
+    optimizer = get("optimizer").name
+    hyperparameters = {**OPTIMIZERS[optimizer].defaults, **combination.hyperparameters}
+    shared = Configuration(
+        evaluate_test=False,
+        source=facts.source,
+        fingerprint=facts.fingerprint,
+        task=facts.task,
+        preparation=facts.preparation,
+        train_items=facts.train_items,
+        widths=(facts.features, *get("hidden_layers"), facts.outputs),
+        activation=get("activation"),
+        output=output_of(get("output"), get("loss"), facts.task),
+        initialiser=get("initialiser"),
+        initial_scale=get("initial_scale"),
+        loss=get("loss"),
+        reduction=get("reduction"),
+        metric=METRICS[facts.task],
+        optimizer=optimizer,
+        schedule=schedule_of(get("schedule")),
+        growth=_growth_of(get("growth"), facts.train_items),
+        batch_size=1,
+        shards=get("shards"),
+        local_updates=get("local_updates"),
+        budget=Budget(**{name: get(name) for name in BUDGETS}),
+        noise_examples=specification.noise_examples,
+        target=specification.target,
+        patience=specification.patience,
+        dtype=get("dtype"),
+    )
+    return Family(facts, shared, tuple(sorted(hyperparameters.items())), get("rate_rule"))
+
+
+METRICS = {"classification": "accuracy", "regression": "r2"}
+"""What is computed at evaluations, by task."""
+
+
+def output_of(output: str, loss: str, task: str) -> str:
+    """Return the activation of the output layer.
+
+    Args:
+        output: What the specification says.
+        loss: Loss of one example.
+        task: classification or regression.
+    """
+    if output != AUTO:
+        return output
+    return LOSSES[loss].output or ("identity" if task == REGRESSION else "sigmoid")
+
+
+def schedule_of(choice: ScheduleChoice) -> Schedule:
+    """Return a schedule, the fields that have no meaning for it at their defaults."""
+    given = {"per": choice.per, "decay": choice.decay, "every": choice.every}
+    known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return Schedule(choice.kind, warmup=choice.warmup, **known)
+
+
+def _growth_of(choice: GrowthChoice | str, train_items: int) -> BatchGrowth | None:
+    if isinstance(choice, str):
+        return None
+    limit = train_items if choice.limit == FULL else int(choice.limit)
+    return BatchGrowth(choice.factor, choice.every, limit)

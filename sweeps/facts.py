@@ -1,0 +1,112 @@
+"""What a study needs to know of its data once the examples are out of sight."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sweeps.splits import (
+    REGRESSION,
+    Dataset,
+    Preparation,
+    Source,
+    part_sizes,
+    target_scaling,
+)
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Facts of a dataset split in a given way.
+
+    Attributes:
+        source: What names the data.
+        fingerprint: Content hash of the data.
+        task: classification or regression.
+        preparation: How the data are split and scaled, its parts as counts.
+        train_items: Examples of the training part.
+        features: Inputs of a network.
+        outputs: Outputs of a network.
+        target_names: Names of the classes, or of the targets of a regression.
+        notes: What was found in or done to the data, a sentence each.
+        target_scales: Of a regression, what each target is divided by, for each seed.
+    """
+
+    source: Source
+    fingerprint: str
+    task: str
+    preparation: Preparation
+    train_items: int
+    features: int
+    outputs: int
+    target_names: tuple[str, ...]
+    notes: tuple[str, ...]
+    target_scales: tuple[tuple[int, tuple[float, ...]], ...] = ()
+
+
+def facts_of(
+    dataset: Dataset, source: Source, preparation: Preparation, seeds: Iterable[int] = ()
+) -> DataFacts:
+    """Return the facts of a dataset.
+
+    Args:
+        dataset: The examples.
+        source: What names them.
+        preparation: How they are split and scaled.
+        seeds: Seeds whose target scales are wanted.
+    """
+    train, validation, test = part_sizes(len(dataset.inputs), preparation)
+    # A share and the count it makes are the same split, and so the same trials.
+    counted = replace(preparation, validation=validation, test=test)
+    is_regression = dataset.task == REGRESSION
+    return DataFacts(
+        source=source,
+        fingerprint=dataset.fingerprint,
+        task=dataset.task,
+        preparation=counted,
+        train_items=train,
+        features=dataset.inputs.shape[1],
+        outputs=dataset.targets.shape[1],
+        target_names=dataset.target_names if is_regression else dataset.classes,
+        notes=dataset.notes,
+        target_scales=tuple(
+            (seed, tuple(target_scaling(dataset, counted, seed)[1].tolist()))
+            for seed in seeds
+            if is_regression
+        ),
+    )
+
+
+Facts = dict[str, DataFacts]
+"""Facts of the data by `key_of` what the specification writes for them."""
+
+
+def key_of(written: object) -> str:
+    """Return a key for what a specification writes for a dataset: a name or a table."""
+    return json.dumps(written, sort_keys=True, default=str)
+
+
+def to_json(data: Facts) -> str:
+    """Return facts as JSON; where a file lies is left out."""
+    shown = {
+        key: replace(facts, source=replace(facts.source, path="")) for key, facts in data.items()
+    }
+    return json.dumps({key: asdict(facts) for key, facts in shown.items()})
+
+
+def from_json(text: str) -> Facts:
+    """Return facts from what `to_json` wrote."""
+    return {key: _read(content) for key, content in json.loads(text).items()}
+
+
+def _read(content: dict[str, Any]) -> DataFacts:
+    fields = {name: _frozen(value) for name, value in content.items()}
+    source = {name: _frozen(value) for name, value in content["source"].items()}
+    fields |= {"source": Source(**source), "preparation": Preparation(**content["preparation"])}
+    return DataFacts(**fields)
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - every type there is in JSON
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

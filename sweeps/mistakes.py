@@ -1,0 +1,122 @@
+"""From what pydantic found to messages: path, value, what is allowed, did you mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from sweeps.errors import Problem, did_you_mean, shown
+
+_ALLOWED: dict[str, str] = {
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+    "finite_number": "must be finite",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "string_pattern_mismatch": "must be letters, digits, '.', '_' and '-', at most 64 of them",
+    "literal_error": "must be one of {expected}",
+}
+
+Place = tuple[int | str, ...]
+
+
+def problem_of(details: ErrorDetails, keys: Mapping[str, Any], model: type[BaseModel]) -> Problem:
+    """Return a mistake as it is told.
+
+    Args:
+        details: What pydantic says of it.
+        keys: What was written.
+        model: What it was checked against.
+    """
+    place = tuple(part for part in details["loc"] if not str(part).startswith("<"))
+    path = path_of(place, keys) or details["type"]
+    return Problem(path, _text(details, place, model))
+
+
+def _text(details: ErrorDetails, place: Place, model: type[BaseModel]) -> str:
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    if kind == "missing":
+        return "is required, but missing."
+    if kind == "extra_forbidden":
+        return _unknown_key(place, model)
+    if kind == "allowed":
+        return f"{details['msg']}, but is {shown(value)}."
+    if kind not in _ALLOWED:
+        return f"{details['msg']}."
+    allowed = _ALLOWED[kind].format(**context)
+    hint = did_you_mean(value, _choices(context.get("expected", "")))
+    return f"{allowed}, but is {shown(value)}.{hint}"
+
+
+def _unknown_key(place: Place, model: type[BaseModel]) -> str:
+    *outside, key = place
+    names = [part for part in outside if isinstance(part, str)]
+    known = _fields_at(names, model)
+    what = f"a key of {names[-1]!r}" if names else "a key of a study"
+    hint = did_you_mean(key, known) or f" Known keys: {', '.join(known)}."
+    return f"is not {what}.{hint}"
+
+
+def _fields_at(names: list[str], model: type[BaseModel]) -> tuple[str, ...]:
+    for name in names:
+        field = model.model_fields.get(name)
+        inner = None if field is None else _model_in(field.annotation)
+        if inner is not None:
+            model = inner
+    return tuple(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - types of types
+    """Return the first model that an annotation holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(part) for part in getattr(annotation, "__args__", ()))
+    return next((model for model in found if model is not None), None)
+
+
+def _choices(expected: str) -> list[str]:
+    # pydantic quotes them: 'mean' or 'sum'.
+    return expected.split("'")[1::2]
+
+
+def path_of(place: Place, keys: Mapping[str, Any]) -> str:
+    """Return a path in what was written, such as `optimizer[1].beta1`.
+
+    Args:
+        place: A path in the model, where one value may stand as a list of one, a name as a table.
+        keys: What was written.
+    """
+    text, key = "", ""
+    inside: Any = keys
+    for part in place:
+        if isinstance(part, str) and isinstance(inside, Mapping):
+            text += f".{part}" if text else part
+            inside, key = inside.get(part, ()), part
+        elif isinstance(part, int) and isinstance(inside, list | tuple):
+            if not _is_expanded(key, inside):
+                text += f"[{part}]"
+                inside = inside[part] if part < len(inside) else ()
+            key = ""
+    return text
+
+
+def _is_expanded(key: str, values: Sequence[Any]) -> bool:
+    """Return whether places in the model are no places in what was written."""
+    if key == "hidden_layers":
+        # One network, written as the list of its layers.
+        return not any(isinstance(value, list | tuple) for value in values)
+    return key in _RANGED and any(isinstance(value, Mapping) for value in values)
+
+
+_RANGED = ("learning_rates", "seeds", "confirmation_seeds")
+"""Keys in whose lists a range stands for several values."""

@@ -1,0 +1,97 @@
+"""The timing pass of a study: what is measured, and on which data."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable
+
+from bpengine import Split
+from sweeps.datasets import load
+from sweeps.families import Group
+from sweeps.plan import plan
+from sweeps.progress import progress
+from sweeps.provenance import load_average
+from sweeps.splits import prepare
+from sweeps.stages import Experiment
+from sweeps.store import Store
+from sweeps.timing import PER_ITEM, ROUNDS, TENSOR, Measurement, Workload, time_updates, workload_of
+from sweeps.worker import one_blas_thread
+
+
+def workload_of_group(group: Group) -> Workload:
+    """Return what the time of a group's updates depends on."""
+    return workload_of(group.family.shared, dict(group.family.hyperparameters))
+
+
+def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[Measurement]]]:
+    """Return everything a study's timing pass measures, by workload.
+
+    Groups with the same workload are measured once, on the data of the first.
+
+    Args:
+        experiment: The study.
+    """
+    found: dict[Workload, tuple[Group, dict[object, Measurement]]] = {}
+    for group in experiment.groups:
+        workload = workload_of_group(group)
+        _, measurements = found.setdefault(workload, (group, {}))
+        for size in group.grid:
+            for one in _measurements(experiment, group, workload, size):
+                measurements.setdefault(one.key, one)
+    return {workload: (group, [*by_key.values()]) for workload, (group, by_key) in found.items()}
+
+
+def _measurements(
+    experiment: Experiment, group: Group, workload: Workload, size: int
+) -> Iterable[Measurement]:
+    specification = experiment.specification
+    seeds = specification.seeds if specification.explore else specification.confirmation_seeds
+    trials = [
+        trial for rate in group.grid[size] for trial in group.family.trials(size, rate, seeds)
+    ]
+    full = max(plan(trials, jobs=1), key=lambda cohort: len(cohort.trials))
+    one = Measurement(workload, TENSOR, full.seeds[:1], full.settings[:1], size)
+    yield one
+    if len(full.trials) > 1:
+        yield Measurement(workload, TENSOR, full.seeds, full.settings, size)
+    if workload.has_reference:
+        yield Measurement(workload, PER_ITEM, one.seeds, one.settings, size)
+
+
+def run_timing(store: Store, experiment: Experiment) -> None:
+    """Measure what has not been measured yet and store it.
+
+    The batch sizes of a workload are to be compared, so they are measured together: if one is
+    missing, all are measured.
+
+    Args:
+        store: The study's store.
+        experiment: The study.
+    """
+    timed = store.timed()
+    missing = [
+        (group, measurements)
+        for group, measurements in measurements_of(experiment).values()
+        if not timed >= {one.key for one in measurements}
+    ]
+    count = ROUNDS * sum(len(measurements) for _, measurements in missing)
+    if not count:
+        return
+    load_before = load_average()
+    with one_blas_thread(), progress("timing rounds", count, count) as advance:
+        for group, measurements in missing:
+            rounds = []
+            for measured in time_updates(measurements, _splits_of(group)):
+                rounds.append(measured)
+                advance(1, 1)
+            store.replace_timing(rounds)
+    recorded = json.loads(store.facts().get("provenance", "{}"))
+    recorded["load average around timing"] = f"{load_before} before, {load_average()} after"
+    store.set_facts({"provenance": json.dumps(recorded)})
+
+
+def _splits_of(group: Group) -> Callable[[int], Split]:
+    facts = group.family.facts
+    dataset = load(facts.source)
+    return functools.cache(lambda seed: prepare(dataset, facts.preparation, seed)[0])
