@@ -14,7 +14,7 @@ import numpy as np
 from sweeps.processes import ONE_THREAD, ending, start_worker, unreachable_by_ctrl_c
 from sweeps.tasks import Death, Task, Work, perform
 
-_CODE = (
+CODE = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sweeps.apart import main; main()"
 )
 _READY = b"\n"
@@ -51,7 +51,7 @@ def perform_apart(work: Work, task: Task) -> bytes:
 def _start() -> subprocess.Popen[bytes]:
     with unreachable_by_ctrl_c():
         return subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
-            [sys.executable, "-c", _CODE, json.dumps(sys.path)],
+            [sys.executable, "-c", CODE, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

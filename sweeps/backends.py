@@ -12,6 +12,9 @@ from sweeps.workspace import Workspace
 BACKENDS = ("loky", "threading", "sequential", "dask")
 """Names of all executors."""
 
+ISOLATING = ("loky", "dask")
+"""Those whose workers are processes: what kills one does not kill the driver."""
+
 
 @contextmanager
 def opened(

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from sweeps.trials import Cohort, Trial
+
 EVERY_SECONDS = 15.0
 """A worker writes a checkpoint when so much time has passed since the last."""
 
 _TRIALS, _SECONDS = "trials", "seconds"
-_UNREADABLE = (OSError, EOFError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile)
+_ABOUT = {_TRIALS, _SECONDS}
 
 State = Mapping[str, np.ndarray]
 
@@ -64,27 +65,50 @@ def read_checkpoint(path: Path, trials: Sequence[str]) -> tuple[State, float] | 
         path: The file; it need not exist.
         trials: Identities of the cohort's trials, in its order.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files}
-            if content.pop(_TRIALS).tolist() != list(trials):
-                return None
-            return content, float(content.pop(_SECONDS))
-    except _UNREADABLE:
+    content = _read(path)
+    if content is None or _names(content) != list(trials):
         return None
+    seconds = float(content[_SECONDS])
+    return {name: array for name, array in content.items() if name not in _ABOUT}, seconds
 
 
-def checkpointed_trials(folder: Path) -> list[list[str]]:
-    """Return the identities of the trials of every checkpoint, cohort by cohort.
+def unfinished_cohorts(folder: Path, trials: Iterable[Trial]) -> list[Cohort]:
+    """Return the cohorts that were cut and can go on: planned otherwise, they would begin anew.
 
     Args:
         folder: Where checkpoints are; it need not exist.
+        trials: What is to run; a checkpoint of any other trial is of no use.
     """
+    missing = {trial.identity: trial for trial in trials}
+    cohorts = []
+    for names in _checkpointed(folder):
+        if missing.keys() >= set(names):
+            members = [missing.pop(name) for name in names]
+            seeds = tuple(dict.fromkeys(trial.seed for trial in members))
+            settings = tuple(dict.fromkeys(trial.settings for trial in members))
+            cohorts.append(Cohort(members[0].configuration, seeds, settings))
+    return cohorts
+
+
+def _checkpointed(folder: Path) -> list[list[str]]:
     found = []
     for path in sorted(folder.glob("*.npz")):
-        with suppress(*_UNREADABLE), np.load(path, allow_pickle=False) as file:
-            found.append([str(trial) for trial in file[_TRIALS]])
+        names = _names(_read(path) or {})
+        if path == checkpoint_path(folder, names):
+            found.append(names)
     return found
+
+
+def _names(content: State) -> list[str]:
+    return content[_TRIALS].tolist() if content.keys() >= _ABOUT else []
+
+
+def _read(path: Path) -> dict[str, np.ndarray] | None:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except Exception:  # noqa: BLE001 - NumPy and zipfile fail in a dozen ways on what is damaged
+        return None
 
 
 def remove_checkpoints(folder: Path, done: Iterable[str]) -> None:
@@ -97,7 +121,7 @@ def remove_checkpoints(folder: Path, done: Iterable[str]) -> None:
     done = set(done)
     kept = {
         checkpoint_path(folder, trials)
-        for trials in checkpointed_trials(folder)
+        for trials in _checkpointed(folder)
         if done.isdisjoint(trials)
     }
     for path in {*folder.glob("*.npz"), *folder.glob(".*.npz.*")} - kept:

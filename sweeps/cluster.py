@@ -26,6 +26,9 @@ PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 1.0
 """How often the cluster's workers are counted."""
 
+RESTART_SECONDS = 5.0
+"""How long a worker that is to be restarted may go on before it is killed."""
+
 _TOPIC = "bpsweep-began"
 
 
@@ -98,7 +101,9 @@ class DaskExecutor:
             if is_overdue(task, since) and not task.apart:
                 del self._held[future]
                 future.cancel(force=True)
-                self._client.restart_workers([address], raise_for_error=False)
+                self._client.restart_workers(
+                    [address], timeout=RESTART_SECONDS, raise_for_error=False
+                )
                 ended.append((task, Death("no end", overdue=True)))
         return ended
 

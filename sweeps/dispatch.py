@@ -60,7 +60,8 @@ class Dispatch:
             stopping: Whether to start nothing more, asked all the time.
 
         Yields:
-            Cohorts that have ended, with what their trials gave: to be kept together.
+            Twice a second or more often: the cohorts that have ended, if any, with what their
+            trials gave.
 
         Raises:
             EnvironmentFailedError: Workers die before they begin.
@@ -71,9 +72,8 @@ class Dispatch:
             self._running -= len(reports)
             ended = [done for task, report in reports for done in self._ended(task, report)]
             self._check(reports)
-            if ended:
-                self._start(stopping())
-                yield ended
+            self._start(stopping())
+            yield ended
 
     def _task(self, cohort: Cohort, *, apart: bool = False) -> Task:
         return Task(next(self._numbers), cohort, self._workspace, self._trial_seconds, apart=apart)

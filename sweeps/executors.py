@@ -119,13 +119,17 @@ class LokyExecutor:
     Args:
         jobs: Worker processes.
         workspace: Where workers write down what they begin.
+
+    Attributes:
+        slots: The worker processes.
+        held: The tasks that have not been returned, by their future.
     """
 
     def __init__(self, jobs: int, workspace: Workspace) -> None:
         self.slots = jobs
         self._begun = _Begun(workspace)
         self._pool: loky.ProcessPoolExecutor | None = None
-        self._held: dict[Future[bytes], Task] = {}
+        self.held: dict[Future[bytes], Task] = {}
         self._had_dead = False
 
     def submit(self, work: Work, task: Task) -> None:
@@ -140,18 +144,18 @@ class LokyExecutor:
             except BrokenProcessPool as error:
                 future = Future()
                 future.set_exception(error)
-        self._held[future] = task
+        self.held[future] = task
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
         """Return the tasks that have ended, all of them if their pool has broken."""
         self._kill_overdue()
-        done, _ = wait(self._held, seconds, FIRST_COMPLETED)
+        done, _ = wait(self.held, seconds, FIRST_COMPLETED)
         if not done:
             self._end_stuck_pool()
         if any(_is_broken(future) for future in done):
-            done, _ = wait(self._held)
+            done, _ = wait(self.held)
             self.close()
-        ended = [(self._held.pop(future), future) for future in done]
+        ended = [(self.held.pop(future), future) for future in done]
         return [(task, self._report(task, future)) for task, future in ended]
 
     def close(self) -> None:
@@ -169,7 +173,7 @@ class LokyExecutor:
         return received(future.result(), task)
 
     def _kill_overdue(self) -> None:
-        limited = [t for t in self._held.values() if t.hard_seconds is not None and not t.apart]
+        limited = [t for t in self.held.values() if t.hard_seconds is not None and not t.apart]
         begun = self._begun.read() if limited else {}
         for task in limited:
             pid, since = begun.get(task.number, (0, time.monotonic()))

@@ -53,7 +53,7 @@ def handed_over(fingerprint: str, folder: Path) -> Dataset | None:
     """
     place = folder / fingerprint
     values: dict[str, Any] = {}
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, EOFError, ValueError, TypeError):
         about = json.loads((place / _ABOUT).read_text("utf-8"))
         values |= {
             name: tuple(value) if isinstance(value, list) else value

@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05
@@ -27,72 +29,133 @@ LEAST_SECONDS = 2.0
 class Advance(Protocol):
     """Tells the progress display that work has been done."""
 
-    def __call__(self, cost: float, count: int) -> None:
+    def __call__(self, cost: float, count: int, seconds: float) -> None:
         """Add finished work.
 
         Args:
             cost: Its predicted cost.
             count: How many things ended.
+            seconds: What it cost indeed, on one worker.
         """
 
 
+class Remaining:
+    """Predicts when work will be done, from its predicted cost, and better the more of it is done.
+
+    The prediction is scaled by what the finished work cost indeed. What the unfinished work has
+    cost so far is the time of all workers less that of the finished work: long cohorts, which start
+    first and end late, are counted as far as they have got.
+
+    Args:
+        cost: Predicted cost of all work, in seconds on one worker.
+        workers: How much runs at once.
+
+    Attributes:
+        share: Share of the predicted cost that is done.
+    """
+
+    def __init__(self, cost: float, workers: int) -> None:
+        self._cost = cost
+        self._workers = workers
+        self._done = self._spent = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the predicted cost that is done."""
+        return min(1.0, self._done / self._cost) if self._cost else 1.0
+
+    def add(self, cost: float, seconds: float) -> None:
+        """Add finished work.
+
+        Args:
+            cost: Its predicted cost.
+            seconds: What it cost indeed, on one worker.
+        """
+        self._done += cost
+        self._spent += seconds
+
+    def seconds(self, elapsed: float) -> float:
+        """Return the seconds until all is done.
+
+        Args:
+            elapsed: Wall time since the beginning.
+        """
+        scale = self._spent / self._done if self._done else 1.0
+        to_do = scale * max(0.0, self._cost - self._done)
+        under_way = max(0.0, elapsed * self._workers - self._spent)
+        return max(0.0, to_do - under_way) / self._workers
+
+
 @contextmanager
-def progress(what: str, cost: float, count: int, stream: TextIO | None = None) -> Iterator[Advance]:
+def progress(
+    what: str, cost: float, count: int, workers: int = 1, stream: TextIO | None = None
+) -> Iterator[Advance]:
     """Show the progress of one stage of work.
 
     Args:
         what: What the things are, such as "trials".
-        cost: Predicted cost of all of it, in any unit; shares and the remaining time come from it.
+        cost: Predicted cost of all of it, in seconds on one worker.
         count: How many things there are.
+        workers: How much runs at once.
         stream: Where to show it; standard error if not given.
 
     Yields:
-        A function to call with the cost and count of finished work.
+        A function to call with finished work.
     """
     stream = stream or sys.stderr
     show = _bar if stream.isatty() else _lines
-    with show(what, cost, count, stream) as advance:
+    with show(what, Remaining(cost, workers), count, stream) as advance:
         yield advance
 
 
+class _Left(ProgressColumn):
+    """The predicted time left, counting down between two ends of work."""
+
+    def __init__(self, remaining: Remaining) -> None:
+        super().__init__()
+        self._remaining = remaining
+
+    def render(self, task: Task) -> Text:
+        return Text(f"about {self._remaining.seconds(task.elapsed or 0.0):.0f} s left")
+
+
 @contextmanager
-def _bar(what: str, total: float, things: int, stream: TextIO) -> Iterator[Advance]:
+def _bar(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iterator[Advance]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[ended]}/{task.fields[count]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _Left(remaining),
     )
     ended = 0
     with Progress(*columns, console=Console(file=stream)) as bar:
-        task = bar.add_task(what, total=total, ended=0, count=things)
+        task = bar.add_task(what, total=1.0, ended=0, count=things)
 
-        def advance(cost: float, count: int) -> None:
+        def advance(cost: float, count: int, seconds: float) -> None:
             nonlocal ended
             ended += count
-            bar.update(task, advance=cost, ended=ended)
+            remaining.add(cost, seconds)
+            bar.update(task, completed=remaining.share, ended=ended)
 
         yield advance
 
 
 @contextmanager
-def _lines(what: str, total: float, things: int, stream: TextIO) -> Iterator[Advance]:
+def _lines(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iterator[Advance]:
     started = last_time = time.monotonic()
-    done = last_share = 0.0
-    ended = 0
+    last_share, ended = 0.0, 0
 
-    def advance(cost: float, count: int) -> None:
-        nonlocal done, ended, last_time, last_share
-        done += cost
+    def advance(cost: float, count: int, seconds: float) -> None:
+        nonlocal ended, last_time, last_share
         ended += count
-        share, now = min(1.0, done / total), time.monotonic()
+        remaining.add(cost, seconds)
+        share, now = remaining.share, time.monotonic()
         waited, gained = now - last_time, share - last_share
         if waited >= LINE_SECONDS or (gained >= LINE_SHARE and waited >= LEAST_SECONDS):
             last_time, last_share = now, share
-            left = (now - started) * (1 - share) / share
+            left = remaining.seconds(now - started)
             stream.write(f"{what}: {ended}/{things} ({share:.0%}), about {left:.0f} s left\n")
             stream.flush()
 

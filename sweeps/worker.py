@@ -221,6 +221,7 @@ def _train(trainer: Trainer, checkpoint: _Checkpoint, limit: float | None, *, ti
         checkpoint.keep(trainer)
         rate = (until - seen) / max(time.monotonic() - started, 1e-6)
         pause = min(max(CUT_SECONDS, checkpoint.seconds() / 20), LARGEST_CUT_SECONDS)
+        pause = pause if limit is None else min(pause, limit / 10)
         seen, until = until, until + max(1, int(rate * pause))
     return True
 

@@ -42,8 +42,8 @@ class Workspace:
         Raises:
             ResourceError: It can't be written to.
         """
-        self._clear()
         try:
+            self._clear()
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.data.mkdir(exist_ok=True)
             self.started.write_bytes(b"")

@@ -205,3 +205,20 @@ def dawdle(task: Task) -> list[Outcome]:
     Path(task.workspace.folder / f"began-{task.number}").touch()
     time.sleep(0.5)
     return train(task)
+
+
+def hang_in_company(task: Task) -> list[Outcome]:
+    """Never come back, but apart."""
+    return train(task) if task.apart else hang(task)
+
+
+def freeze(task: Task) -> list[Outcome]:
+    """Be stopped, as by a debugger: not even a thread looks at the clock."""
+    if is_poisoned(task):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return train(task)
+
+
+def refuse_to_start(_parent: int) -> NoReturn:
+    """Fail where a worker starts."""
+    sys.exit(1)

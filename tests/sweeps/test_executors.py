@@ -1,44 +1,340 @@
-"""Cohorts on several workers: all of them, whatever the number; a dead worker is told."""
+"""One suite for all executors: the same rows to the byte, the same failures; and what is loky's."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import faults
 import pytest
+from faults import POISON, cohort, made
 
-from sweeps import executors
+from bpengine import Budget
+from sweeps import dispatch, executors
+from sweeps.backends import BACKENDS, opened
+from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
-from sweeps.plan import plan
-from sweeps.spec import StudySpecification
-from sweeps.splits import Dataset
-from sweeps.stages import explore_trials
-from sweeps.trials import DataFacts
+from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
+from sweeps.handover import hand_over
+from sweeps.tasks import Death, Task, Work, train
+from sweeps.trials import Cohort
+from sweeps.worker import Outcome
+from sweeps.workspace import Workspace
+
+COHORTS = [
+    cohort(0.1, 0.3, evaluate_test=True),
+    cohort(0.1, 0.2, seeds=(3,), batch_size=3, optimizer="sgd"),
+    cohort(POISON, 0.2, seeds=(1,), batch_size=5),
+    cohort(0.4, batch_size=36, noise_examples=12),
+    cohort(0.01, 1e30, activation="identity", output="identity", reduction="sum"),
+]
+ISOLATING = ("loky", "dask")
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_every_cohort_is_run(
-    jobs: int, specification: StudySpecification, facts: DataFacts, dataset: Dataset
-) -> None:
-    cohorts = plan(explore_trials(specification, facts), facts, jobs)
-    found = dict(executors.run_cohorts(cohorts, dataset, jobs))
-    assert set(found) == set(cohorts)
-    for cohort, outcomes in found.items():
-        assert [outcome.trial for outcome in outcomes] == [t.identity for t in cohort.trials]
-        assert {outcome.status for outcome in outcomes} == {"ok"}
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a workspace with the small dataset."""
+    workspace = Workspace(tmp_path_factory.mktemp("work"))
+    workspace.open()
+    hand_over(made(), workspace.data)
+    return workspace
 
 
-def test_a_dead_worker_is_told(
+@pytest.fixture(scope="module")
+def executor_of(workspace: Workspace) -> Iterator[Any]:
+    """Return a function that gives the executor of a backend, opened once."""
+    found: dict[str, Executor] = {}
+    with ExitStack() as stack:
+
+        def get(backend: str) -> Executor:
+            if backend not in found:
+                jobs = 1 if backend == "sequential" else 2
+                found[backend] = stack.enter_context(opened(backend, jobs, workspace))
+            return found[backend]
+
+        yield get
+
+
+_numbers = iter(range(1000, 10**6, 1000))
+
+
+def run(
+    executor: Executor,
+    workspace: Workspace,
+    work: Work,
     monkeypatch: pytest.MonkeyPatch,
-    specification: StudySpecification,
-    facts: DataFacts,
-    dataset: Dataset,
-) -> None:
-    def die(*_arguments: Any) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+    trial_seconds: float | None = None,
+    cohorts: list[Cohort] = COHORTS,
+) -> dict[str, Outcome]:
+    monkeypatch.setattr(dispatch, "train", work)
+    sent = Dispatch(executor, workspace, trial_seconds)
+    # A study has one dispatch for each stage and one workspace: numbers go on.
+    monkeypatch.setattr(sent, "_numbers", iter(range(next(_numbers), 10**9)))
+    found: dict[str, Outcome] = {}
+    for ended in sent.run(cohorts):
+        for _, outcomes in ended:
+            found |= {outcome.trial: outcome for outcome in outcomes}
+    return found
 
-    monkeypatch.setattr(executors, "_run", die)
-    cohorts = plan(explore_trials(specification, facts), facts, jobs=2)
-    with pytest.raises(EnvironmentFailedError, match=r"^A worker process died"):
-        list(executors.run_cohorts(cohorts, dataset, jobs=2))
+
+def rows(found: dict[str, Outcome]) -> dict[str, tuple[Any, ...]]:
+    return {
+        trial: (
+            outcome.status,
+            outcome.updates,
+            outcome.examples,
+            outcome.diverged_at_update,
+            repr(outcome.test_loss),
+            repr(outcome.test_metric),
+            outcome.curve.tobytes(),
+        )
+        for trial, outcome in found.items()
+    }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_all_backends_give_the_same_rows_to_the_byte(
+    backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = rows(run(SequentialExecutor(), workspace, train, monkeypatch))
+    assert Counter(row[0] for row in expected.values()) == {"ok": 12, "diverged": 2}
+    assert rows(run(executor_of(backend), workspace, train, monkeypatch)) == expected
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "work",
+    [
+        faults.divide,
+        faults.recurse,
+        faults.exit_politely,
+        faults.return_unpicklable,
+        faults.return_unreadable,
+        faults.raise_unpicklable,
+    ],
+    ids=lambda work: work.__name__,
+)
+def test_what_goes_wrong_is_an_error_of_its_cohort_alone(
+    work: Work,
+    backend: str,
+    executor_of: Any,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = run(executor_of(backend), workspace, work, monkeypatch)
+    _check(found, "error", {trial.identity for trial in COHORTS[2].trials})
+    assert all(o.error.startswith("Traceback") for o in found.values() if o.status == "error")
+
+
+def _check(found: dict[str, Outcome], status: str, guilty: set[str]) -> None:
+    assert found.keys() == {trial.identity for one in COHORTS for trial in one.trials}
+    assert {trial for trial, outcome in found.items() if outcome.status == status} == guilty
+    assert {o.status for t, o in found.items() if t not in guilty} == {"ok", "diverged"}
+
+
+@pytest.mark.parametrize("backend", ISOLATING)
+@pytest.mark.parametrize(
+    ("work", "how"),
+    [(faults.kill, "SIGKILL"), (faults.crash, "SIGSEGV"), (faults.leave, "exit code 0")],
+)
+def test_a_trial_that_ends_its_process_is_crashed_and_the_rest_finishes(
+    work: Work,
+    how: str,
+    backend: str,
+    executor_of: Any,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = run(executor_of(backend), workspace, work, monkeypatch)
+    guilty = {t.identity for t in COHORTS[2].trials if t.learning_rate == POISON}
+    _check(found, "crashed", guilty)
+    for trial in guilty:
+        first = found[trial].error.splitlines()[0]
+        assert first == f"It ended its process 3 times, the last time by {how}"
+
+
+@pytest.mark.parametrize("backend", ISOLATING)
+def test_who_died_of_a_neighbour_is_not_blamed(
+    backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = rows(run(SequentialExecutor(), workspace, train, monkeypatch))
+    found = run(executor_of(backend), workspace, faults.kill_in_company, monkeypatch)
+    assert rows(found) == expected
+
+
+@pytest.mark.parametrize("backend", ISOLATING)
+def test_a_trial_that_never_ends_is_a_timeout_and_the_rest_finishes(
+    backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Workers have their own copy: the limit travels with the task, this part of it does not.
+    monkeypatch.setattr("sweeps.tasks.HARD_SECONDS", 0.5)
+    monkeypatch.setattr("sweeps.tasks.HARD_FACTOR", 1.0)
+    cohorts = [cohort(POISON, seeds=(1,)), cohort(0.1)]
+    executor = executor_of(backend)
+    found = run(executor, workspace, faults.hang_in_company, monkeypatch, 0.2, cohorts)
+    assert Counter(outcome.status for outcome in found.values()) == {"ok": 3}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_trial_that_takes_too_long_is_a_timeout_on_every_backend(
+    backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohorts = [cohort(0.1, seeds=(1,), budget=Budget(epochs=3000)), cohort(0.1)]
+    found = run(executor_of(backend), workspace, train, monkeypatch, 0.1, cohorts)
+    assert Counter(outcome.status for outcome in found.values()) == {"ok": 2, "timeout": 1}
+
+
+def pid_of(number: int, workspace: Workspace) -> int:
+    """Return the process in which a task has begun, once it has."""
+    while True:
+        begun = dict(line.split() for line in workspace.started.read_text().splitlines())
+        if str(number) in begun:
+            return int(begun[str(number)])
+        time.sleep(0.05)
+
+
+def test_what_has_ended_is_not_lost_with_its_pool(workspace: Workspace) -> None:
+    # joblib.Parallel would lose the first cohort: it had ended, but nobody had asked for it.
+    executor = LokyExecutor(2, workspace)
+    tasks = [Task(next(_numbers), one, workspace) for one in (COHORTS[0], cohort(POISON))]
+    try:
+        executor.submit(train, tasks[0])
+        concurrent.futures.wait(executor.held)
+        executor.submit(faults.kill, tasks[1])
+        concurrent.futures.wait(executor.held)
+        reports = {task.number: report for task, report in executor.wait(5.0)}
+    finally:
+        executor.close()
+    assert isinstance(reports[tasks[0].number], list)
+    assert reports[tasks[1].number] == Death()
+
+
+def test_half_a_result_in_the_pipe_does_not_stop_everything(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = LokyExecutor(2, workspace)
+    try:
+        found = run(executor, workspace, faults.jam, monkeypatch)
+    finally:
+        executor.close()
+    assert {outcome.status for outcome in found.values()} == {"ok", "diverged"}
+
+
+def test_a_jammed_pool_can_be_closed(workspace: Workspace) -> None:
+    executor = LokyExecutor(1, workspace)
+    number = next(_numbers)
+    executor.submit(faults.jam, Task(number, cohort(POISON), workspace))
+    state = Path(f"/proc/{pid_of(number, workspace)}/stat")
+    while state.read_text().split()[2] != "Z":
+        time.sleep(0.05)
+    executor.close()
+    executor.close()
+
+
+def test_a_frozen_worker_is_killed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.tasks.HARD_SECONDS", 1.0)
+    executor = LokyExecutor(1, workspace)
+    task = Task(next(_numbers), cohort(POISON), workspace, trial_seconds=0.01)
+    try:
+        executor.submit(faults.freeze, task)
+        reports = []
+        while not reports:
+            reports = executor.wait(0.2)
+    finally:
+        executor.close()
+    assert reports[0][1] == Death()
+
+
+def test_a_worker_that_ends_before_it_is_killed_is_no_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.tasks.HARD_SECONDS", -1.0)
+    workspace = Workspace(tmp_path)
+    workspace.open()
+    workspace.started.write_text("1 4194305\n2 419")
+    executor = LokyExecutor(1, workspace)
+    executor.held[concurrent.futures.Future()] = Task(1, cohort(0.1), workspace, trial_seconds=0.0)
+    assert executor.wait(0.01) == []
+    executor.close()
+
+
+def test_a_pool_that_has_broken_unnoticed_is_a_death(workspace: Workspace) -> None:
+    executor = LokyExecutor(1, workspace)
+    number = next(_numbers)
+    try:
+        executor.submit(faults.kill, Task(number, cohort(POISON), workspace))
+        concurrent.futures.wait(executor.held)
+        executor.submit(train, Task(number + 1, cohort(0.1), workspace))
+        reports = {task.number: report for task, report in executor.wait(5.0)}
+    finally:
+        executor.close()
+    assert reports == {number: Death(), number + 1: Death(began=False)}
+
+
+def test_workers_that_cannot_start_end_the_run(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "_start_worker", faults.refuse_to_start)
+    executor = LokyExecutor(1, workspace)
+    with pytest.raises(EnvironmentFailedError) as told:
+        run(executor, workspace, train, monkeypatch)
+    executor.close()
+    assert str(told.value).startswith("Workers died 3 times in a row before they could begin")
+
+
+def test_closing_kills_what_runs(workspace: Workspace) -> None:
+    executor = LokyExecutor(1, workspace)
+    number = next(_numbers)
+    executor.submit(faults.hang, Task(number, cohort(POISON), workspace))
+    pid = pid_of(number, workspace)
+    executor.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_closing_stops_threads_at_their_next_cut(workspace: Workspace) -> None:
+    before = threading.enumerate()
+    executor = ThreadingExecutor(1)
+    endless = cohort(0.1, budget=Budget(updates=10**7))
+    for number in (1, 2):
+        executor.submit(train, Task(number, endless, workspace))
+    time.sleep(0.2)
+    started = time.monotonic()
+    executor.close()
+    assert time.monotonic() - started < 5
+    assert threading.enumerate() == before
+
+
+def test_ctrl_c_ends_a_task_in_this_process(workspace: Workspace) -> None:
+    executor = SequentialExecutor()
+    executor.submit(_interrupt, Task(1, cohort(0.1), workspace))
+    executor.submit(_interrupt, Task(2, cohort(0.1), workspace))
+    with pytest.raises(KeyboardInterrupt):
+        executor.wait(1.0)
+    executor.close()
+
+
+def _interrupt(_task: Task) -> list[Outcome]:
+    os.kill(os.getpid(), signal.SIGINT)
+    return []
+
+
+def test_workers_don_t_hear_ctrl_c(workspace: Workspace) -> None:
+    executor = LokyExecutor(1, workspace)
+    try:
+        executor.submit(_interrupt, Task(1, cohort(0.1), workspace))
+        assert executor.wait(10.0)[0][1] == []
+    finally:
+        executor.close()
+
+
+def test_tasks_find_the_work_of_tests() -> None:
+    assert Path(faults.__file__).parent == Path(__file__).parent

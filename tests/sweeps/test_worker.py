@@ -1,92 +1,289 @@
-"""A worker's outcomes: the engine's numbers, failures as data, nothing heavy imported."""
+"""A worker's outcomes: the engine's numbers, however often training is cut; nothing heavy."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from faults import cohort, made
 
-from bpengine import Budget, Recipe, evaluate, evaluation_points, train
-from sweeps.plan import plan
-from sweeps.spec import StudySpecification
-from sweeps.splits import Dataset, Preparation, prepare
-from sweeps.stages import confirm_trials, explore_trials, preparation_of
-from sweeps.trials import Cohort, DataFacts
-from sweeps.worker import run_cohort
-
-
-@pytest.fixture
-def explore(specification: StudySpecification, facts: DataFacts) -> Cohort:
-    """Return the explore cohort of batch size 5."""
-    return plan(explore_trials(specification, facts), facts, jobs=1)[0]
+from bpengine import Budget, Trainer, evaluate, train
+from sweeps import worker
+from sweeps.checkpoints import checkpoint_path
+from sweeps.errors import DataError
+from sweeps.handover import hand_over
+from sweeps.recipes import recipe_of, settings_of
+from sweeps.splits import prepare
+from sweeps.trials import Cohort
+from sweeps.worker import Outcome, failed, one_blas_thread, run_cohort, threads
+from sweeps.workspace import Workspace
 
 
 @pytest.fixture
-def confirm(specification: StudySpecification, facts: DataFacts) -> Cohort:
-    """Return a confirm cohort of batch size 5."""
-    return plan(confirm_trials(specification, facts, [(5, 0.5)]), facts, jobs=1)[0]
+def workspace(tmp_path: Path) -> Workspace:
+    """Return a workspace with the small dataset."""
+    workspace = Workspace(tmp_path)
+    workspace.open()
+    hand_over(made(), workspace.data)
+    return workspace
 
 
-def test_outcomes_are_what_the_engine_gives(
-    confirm: Cohort, dataset: Dataset, specification: StudySpecification
-) -> None:
-    prepared = [prepare(dataset, preparation_of(specification), seed) for seed in confirm.seeds]
-    architecture = confirm.configuration.architecture
-    trained = train(
-        architecture,
-        [split for split, _ in prepared],
-        [{"learning_rate": 0.5}],
-        Recipe(batch_size=5, budget=Budget(epochs=2), evaluate_at=evaluation_points(90, 2)),
-    )
-    losses, metrics = evaluate(architecture, trained.parameters, [test for _, test in prepared])
-    for place, outcome in enumerate(run_cohort(confirm, dataset)):
-        assert (outcome.trial, outcome.status) == (confirm.trials[place].identity, "ok")
-        assert (outcome.updates, outcome.examples) == (36, 180)
-        assert (outcome.test_loss, outcome.test_metric) == (losses[place, 0], metrics[place, 0])
-        np.testing.assert_array_equal(outcome.curve[:, 0], trained.curves.examples)
-        np.testing.assert_array_equal(
-            outcome.curve[:, 5], trained.curves.held_out_metric[:, place, 0]
+def stable(outcomes: list[Outcome]) -> list[tuple[Any, ...]]:
+    """Return outcomes without what time determines, ready to be compared to the byte."""
+    return [
+        (
+            *(value for name, value in vars(outcome).items() if name not in VOLATILE),
+            np.array([outcome.test_loss, outcome.test_metric]).tobytes(),
+            outcome.curve.tobytes(),
         )
+        for outcome in outcomes
+    ]
 
 
-def test_the_test_part_is_not_evaluated_while_rates_are_compared(
-    explore: Cohort, dataset: Dataset
-) -> None:
-    for outcome in run_cohort(explore, dataset):
+VOLATILE = {"train_seconds", "curve", "test_loss", "test_metric"}
+
+
+def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
+    confirm = cohort(0.5, seeds=(3, 4), evaluate_test=True, noise_examples=20)
+    configuration = confirm.configuration
+    parts = [prepare(made(), configuration.preparation, seed) for seed in (3, 4)]
+    trained = train(
+        configuration.architecture,
+        [split for split, _ in parts],
+        [{"learning_rate": 0.5}],
+        recipe_of(configuration),
+    )
+    tests = [test for _, test in parts]
+    losses, metrics = evaluate(configuration.architecture, trained.parameters, tests)
+    for place, outcome in enumerate(run_cohort(confirm, workspace)):
+        assert (outcome.trial, outcome.status) == (confirm.trials[place].identity, "ok")
+        assert (outcome.updates, outcome.examples) == (15, 108)
+        assert (outcome.stopped_at_update, outcome.diverged_at_update) == (-1, 0)
+        assert (outcome.test_loss, outcome.test_metric) == (losses[place, 0], metrics[place, 0])
+        curves = trained.curves
+        columns = (curves.examples, curves.updates, curves.train_loss, curves.train_metric)
+        columns += (curves.held_out_loss, curves.held_out_metric, curves.gradient_trace)
+        for number, column in enumerate((*columns, curves.gradient_squared_norm)):
+            ours = column if column.ndim == 1 else column[:, place, 0]
+            np.testing.assert_array_equal(outcome.curve[:, number], ours)
+        assert np.isfinite(outcome.curve).all()
+
+
+def test_the_test_part_is_not_evaluated_while_rates_are_compared(workspace: Workspace) -> None:
+    for outcome in run_cohort(cohort(0.1, 0.2), workspace):
         assert np.isnan([outcome.test_loss, outcome.test_metric]).all()
 
 
-def test_divergence_is_a_result(explore: Cohort, dataset: Dataset) -> None:
-    # Summed over five unscaled examples, the step of the second rate overflows float32 at once.
-    configuration = replace(
-        explore.configuration,
-        preparation=Preparation(0.2, 0.2, "none"),
-        widths=(4, 3),
-        reduction="sum",
-    )
-    wild = Cohort(configuration, (1, 2), (0.5, 3e38))
-    for trial, outcome in zip(wild.trials, run_cohort(wild, dataset), strict=True):
-        if trial.learning_rate == 0.5:
+LINEAR = {"activation": "identity", "output": "identity", "reduction": "sum"}
+
+
+def test_divergence_is_a_result(workspace: Workspace) -> None:
+    wild = cohort(0.1, 1e30, evaluate_test=True, **LINEAR)
+    for trial, outcome in zip(wild.trials, run_cohort(wild, workspace), strict=True):
+        if trial.learning_rate == 0.1:
             assert (outcome.status, outcome.diverged_at_update) == ("ok", 0)
-            assert np.isfinite(outcome.curve).all()
+            assert np.isfinite(outcome.curve[:, :6]).all()
         else:
-            assert (outcome.status, outcome.diverged_at_update) == ("diverged", 1)
-            assert np.isnan(outcome.curve[1:, 2:]).all()
+            assert outcome.status == "diverged"
+            assert 1 <= outcome.diverged_at_update <= 3
+            assert np.isnan(outcome.curve[-1, 2:]).all()
+            assert np.isnan(outcome.test_metric)
 
 
-def test_a_failure_is_an_outcome_with_its_traceback(explore: Cohort, dataset: Dataset) -> None:
-    broken = replace(dataset, inputs=dataset.inputs[:, :2], fingerprint="broken")
-    for outcome in run_cohort(explore, broken):
-        assert outcome.status == "error"
-        assert outcome.error.startswith("Traceback")
-        assert "must have 2 inputs" in outcome.error
+def test_early_stops_are_told(workspace: Workspace) -> None:
+    (outcome,) = run_cohort(cohort(0.5, seeds=(1,), target=0.0), workspace)
+    assert (outcome.status, outcome.stopped_at_update) == ("ok", 0)
+
+
+def test_data_that_are_not_what_was_planned_are_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.datasets, "load", lambda _source: made())
+    with pytest.raises(DataError) as refused:
+        run_cohort(cohort(0.1, fingerprint="old"), workspace)
+    assert str(refused.value) == (
+        "made is not what it was when the study was planned: its fingerprint is made-fingerprint, "
+        "not old."
+    )
+
+
+def test_without_a_workspace_the_dataset_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker.datasets, "load", lambda _source: made())
+    assert {outcome.status for outcome in run_cohort(cohort(0.1))} == {"ok"}
+
+
+LONG = {"budget": Budget(epochs=200), "batch_size": 5, "optimizer": "sgd"}
+
+
+class CutError(Exception):
+    """The worker's end, as far as a test can tell."""
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that makes the next training end after so many cuts, without a word."""
+    monkeypatch.setattr(worker, "CUT_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "EVERY_SECONDS", 0.0)
+    run = Trainer.run
+
+    def after(cuts: int) -> None:
+        done = iter(range(cuts))
+
+        def counted(trainer: Trainer, **keys: Any) -> None:
+            if next(done, None) is None:
+                raise CutError
+            run(trainer, **keys)
+
+        monkeypatch.setattr(Trainer, "run", counted)
+
+    return after
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 7, 40])
+def test_a_cohort_goes_on_from_its_checkpoint_to_the_same_bits(
+    cuts: int, workspace: Workspace, cut: Any
+) -> None:
+    long = cohort(0.01, 1e30, evaluate_test=True, **LONG, **LINEAR)
+    cut(10**9)
+    whole = stable(run_cohort(long))
+    cut(cuts)
+    with pytest.raises(CutError):
+        run_cohort(long, workspace)
+    assert checkpoint_path(workspace.checkpoints, [t.identity for t in long.trials]).exists()
+    cut(10**9)
+    assert stable(run_cohort(long, workspace)) == whole
+
+
+def test_what_was_done_before_is_not_done_again(workspace: Workspace, cut: Any) -> None:
+    long = cohort(0.1, **LONG)
+    cut(5)
+    with pytest.raises(CutError):
+        run_cohort(long, workspace)
+    cut(10**9)
+    seen: list[float] = []
+    original = Trainer.restore
+
+    def noted(trainer: Trainer, state: Any) -> None:
+        seen.append(float(state["examples"]))
+        original(trainer, state)
+
+    Trainer.restore = noted  # type: ignore[method-assign]
+    try:
+        first, *_ = run_cohort(long, workspace)
+    finally:
+        Trainer.restore = original  # type: ignore[method-assign]
+    assert 0 < seen[0] <= first.examples
+
+
+def test_a_cohort_in_which_no_lane_learns_any_more_is_not_trained_on(
+    workspace: Workspace, cut: Any
+) -> None:
+    dead = cohort(1e30, **LONG, **LINEAR)
+    cut(10**9)
+    whole = stable(run_cohort(dead))
+    assert stable(run_cohort(dead, workspace)) == whole
+    configuration = dead.configuration
+    splits = [prepare(made(), configuration.preparation, seed)[0] for seed in dead.seeds]
+    uncut = train(configuration.architecture, splits, settings_of(dead), recipe_of(configuration))
+    assert {row[4] for row in whole} == {uncut.updates}
+
+
+def test_a_trial_that_takes_too_long_is_ended(workspace: Workspace) -> None:
+    long = cohort(0.1, 0.2, evaluate_test=True, budget=Budget(epochs=3000))
+    for outcome in run_cohort(long, workspace, trial_seconds=0.01):
+        assert outcome.status == "timeout"
+        assert 0.01 < outcome.train_seconds < 1
+        assert outcome.error == (
+            f"Took {outcome.train_seconds:.3g} s, more than the 0.01 s allowed."
+        )
+        assert outcome.updates > 0
+        assert len(outcome.curve) > 1
+        assert np.isnan(outcome.test_loss)
+
+
+def test_a_limit_that_is_kept_changes_nothing(workspace: Workspace) -> None:
+    limited = stable(run_cohort(cohort(0.1), workspace, trial_seconds=60.0))
+    assert limited == stable(run_cohort(cohort(0.1), workspace))
+
+
+def test_a_budget_in_seconds_is_not_cut(workspace: Workspace, cut: Any) -> None:
+    cut(1)
+    timed = cohort(0.1, budget=Budget(seconds=0.02))
+    assert {outcome.status for outcome in run_cohort(timed, workspace)} == {"ok"}
+
+
+def test_training_can_be_abandoned(workspace: Workspace) -> None:
+    worker.abandoned.set()
+    try:
+        with pytest.raises(worker.Abandoned):
+            run_cohort(cohort(0.1), workspace)
+    finally:
+        worker.abandoned.clear()
+
+
+def test_prepared_data_are_kept_as_long_as_there_is_room(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[int] = []
+
+    def counted(dataset: Any, preparation: Any, seed: int) -> Any:
+        prepared.append(seed)
+        return prepare(dataset, preparation, seed)
+
+    monkeypatch.setattr(worker, "prepare", counted)
+    kept: dict[Any, Any] = {}
+    monkeypatch.setattr(worker, "_prepared_parts", kept)
+    for _ in range(2):
+        run_cohort(cohort(0.1, seeds=(1, 2)), workspace)
+    assert prepared == [1, 2]
+    monkeypatch.setattr(worker, "PREPARED_BYTES", 5000)
+    run_cohort(cohort(0.1, seeds=(3, 4, 5)), workspace)
+    assert 0 < len(kept) < 3
+
+
+def test_one_blas_thread_until_the_last_leaves() -> None:
+    def used() -> set[int]:
+        return {library["num_threads"] for library in threads().info()}
+
+    before = used()
+    entered, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with one_blas_thread():
+            entered.set()
+            leave.wait()
+
+    with one_blas_thread():
+        other = threading.Thread(target=stay)
+        other.start()
+        entered.wait()
+    assert used() == {1}
+    leave.set()
+    other.join()
+    assert used() == before
+
+
+def test_what_gave_nothing_has_no_numbers() -> None:
+    lost: Cohort = cohort(0.1)
+    for trial, outcome in zip(lost.trials, failed(lost, "crashed", "why"), strict=True):
+        assert outcome.trial == trial.identity
+        assert (outcome.status, outcome.error, outcome.updates) == ("crashed", "why", 0)
+        assert outcome.curve.shape == (0, worker.CURVE_WIDTH)
 
 
 def test_a_worker_imports_nothing_heavy() -> None:
-    code = "import sys, sweeps.worker; print(*sys.modules)"
+    code = "import sys, sweeps.worker, sweeps.tasks, sweeps.apart; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"matplotlib", "pandas", "pydantic", "rich", "scipy", "seaborn", "sklearn", "joblib"}
     assert not heavy & set(found.stdout.split())
+
+
+def test_what_is_not_asked_for_does_not_count(workspace: Workspace) -> None:
+    assert replace(cohort(0.1)) == cohort(0.1)
+    assert np.isnan(run_cohort(cohort(0.1), workspace)[0].curve[:, 6:]).all()

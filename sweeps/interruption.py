@@ -1,0 +1,80 @@
+"""Ctrl-C once: finish what runs. Twice, or SIGTERM: stop at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import ClassVar, NoReturn
+
+_STANDARD_ERROR = 2
+
+_NOTE = (
+    b"\nStopping: what runs is finished and kept. Press Ctrl-C again to stop at once; long trials "
+    b"go on from their last checkpoint then.\n"
+)
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user asked for an end.
+
+    Attributes:
+        exit_code: What the command exits with.
+    """
+
+    exit_code: ClassVar[int] = 128 + signal.SIGINT
+
+
+class Terminated(Interrupted):
+    """The system asked for an end."""
+
+    exit_code: ClassVar[int] = 128 + signal.SIGTERM
+
+
+class Interruption:
+    """What has been asked for so far.
+
+    Attributes:
+        stopping: Whether nothing more is to be started.
+    """
+
+    def __init__(self) -> None:
+        self.stopping = False
+
+    def check(self) -> None:
+        """Raise Interrupted if an end was asked for."""
+        if self.stopping:
+            raise Interrupted
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self.stopping:
+            raise Interrupted
+        self.stopping = True
+        # A signal may come in the middle of a write to the buffered stream.
+        os.write(_STANDARD_ERROR, _NOTE)
+
+    def _terminate(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        raise Terminated
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Take signals over, if this is the main thread, which alone can.
+
+    Yields:
+        What has been asked for so far.
+    """
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    handlers = {signal.SIGINT: interruption._interrupt, signal.SIGTERM: interruption._terminate}  # noqa: SLF001
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

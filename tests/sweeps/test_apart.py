@@ -1,0 +1,116 @@
+"""A task apart: its end is known for sure, and touches nobody else."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import faults
+import pytest
+from faults import POISON, cohort, made
+
+from sweeps import apart
+from sweeps.apart import perform_apart
+from sweeps.handover import hand_over
+from sweeps.tasks import Death, Report, Task, Work, perform, received, train
+from sweeps.workspace import Workspace
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    """Return a poisoned task apart."""
+    workspace = Workspace(tmp_path)
+    workspace.open()
+    hand_over(made(), workspace.data)
+    return Task(1, cohort(POISON), workspace, apart=True)
+
+
+def report(work: Work, task: Task) -> Report:
+    return received(perform_apart(work, task), task)
+
+
+def test_a_task_gives_the_same_bytes_apart(task: Task) -> None:
+    here, there = received(perform(train, task), task), report(train, task)
+    assert isinstance(here, list)
+    assert isinstance(there, list)
+    for ours, theirs in zip(here, there, strict=True):
+        assert theirs.curve.tobytes() == ours.curve.tobytes()
+        assert replace(
+            theirs, curve=ours.curve, train_seconds=0.0, test_loss=0.0, test_metric=0.0
+        ) == (replace(ours, train_seconds=0.0, test_loss=0.0, test_metric=0.0))
+
+
+def test_an_error_is_an_outcome(task: Task) -> None:
+    found = report(faults.divide, task)
+    assert isinstance(found, list)
+    assert {outcome.status for outcome in found} == {"error"}
+
+
+def test_a_signal_is_named(task: Task) -> None:
+    assert report(faults.kill, task) == Death("SIGKILL")
+
+
+def test_a_crash_tells_where(task: Task) -> None:
+    found = report(faults.crash, task)
+    assert isinstance(found, Death)
+    assert found.how.startswith("SIGSEGV\n  File ")
+    assert " in crash\n" in found.how
+
+
+def test_leaving_without_a_word_is_a_death(task: Task) -> None:
+    assert report(faults.leave, task) == Death("exit code 0")
+
+
+def test_what_does_not_end_is_killed(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.tasks.HARD_SECONDS", 1.0)
+    found = report(faults.hang, replace(task, trial_seconds=0.01))
+    assert found == Death("no end", overdue=True)
+
+
+def test_a_process_that_cannot_begin_is_no_trials_fault(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "CODE", "raise SystemExit(5)")
+    assert report(train, task) == Death("exit code 5", began=False)
+
+
+def test_what_libraries_print_does_not_get_into_the_answer(
+    task: Task, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # The very thing the process does, here, with its parent's part played.
+    def work(of: Task) -> Any:
+        os.write(1, b"noise\n")
+        return [of.number]
+
+    answer, end = os.pipe()
+    monkeypatch.setattr(apart.faulthandler, "enable", lambda: None)
+    monkeypatch.setattr(apart, "start_worker", lambda _parent: None)
+    monkeypatch.setattr(pickle, "load", lambda _file: (0, work, task))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    saved = os.dup(1)
+    os.dup2(end, 1)
+    with os.fdopen(1, "w", closefd=False) as standard:
+        monkeypatch.setattr(sys, "stdout", standard)
+        apart.main()
+    os.dup2(saved, 1)
+    os.close(saved)
+    os.close(end)
+    content = os.read(answer, 4096)
+    os.close(answer)
+    assert content[:1] == b"\n"
+    assert pickle.loads(content[1:]) == [1]  # noqa: S301 - our own
+    assert "noise" in capfd.readouterr().err
+
+
+def test_a_process_ends_when_nobody_asks_it_anything() -> None:
+    command = [sys.executable, "-c", apart.CODE, json.dumps(sys.path)]
+    found = subprocess.run(command, input=b"", capture_output=True, check=False)
+    assert found.returncode == 1
+    assert not found.stdout
