@@ -48,15 +48,21 @@ class OneOf:
 
     Attributes:
         names: What is allowed.
+        otherwise: What is allowed beside them, in words.
     """
 
     names: tuple[str, ...]
+    otherwise: str = ""
 
     def __get_pydantic_core_schema__(
         self, _source: object, _handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Return pydantic's check of a literal."""
-        return core_schema.literal_schema(list(self.names))
+        schema = core_schema.literal_schema(list(self.names))
+        if not self.otherwise:
+            return schema
+        text = f"must be {', '.join(map(repr, self.names))} or {self.otherwise}"
+        return core_schema.custom_error_schema(schema, "allowed", custom_error_message=text)
 
 
 def listed(value: object) -> list[Any]:
@@ -146,13 +152,7 @@ def _size_kind(value: object) -> str:
     return "<name>" if isinstance(value, str) else "<number>"
 
 
-def _only_full(value: str) -> str:
-    if value != FULL:
-        raise PydanticCustomError("allowed", f"must be a whole number, '{FULL}' or a range")
-    return value
-
-
-_Full = Annotated[str, AfterValidator(_only_full), Tag("<name>")]
+_Full = Annotated[str, OneOf((FULL,), otherwise="a whole number"), Tag("<name>")]
 SizeOrFull = Annotated[Annotated[Count, Tag("<number>")] | _Full, Discriminator(_size_kind)]
 Power = Annotated[
     Annotated[Count, AfterValidator(_power_of_two), Tag("<number>")] | _Full,
@@ -299,7 +299,7 @@ class Axes(Strict):
         description="update rule: a name, or a table with rates and hyperparameters of its own",
     )
     schedule: Axis[ScheduleChoice] = Field(
-        default=(ScheduleChoice(),),
+        default=(ScheduleChoice(kind="constant"),),
         description="how the learning rate changes along training: a name, or a table",
     )
     growth: Axis[Growth] = Field(

@@ -77,6 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     _folder(status)
     validate = _command(commands, _validate, "validate", "check a specification without running it")
     _target(validate)
+    plan = _command(commands, _plan, "plan", "tell what a run will do, how long and how large")
+    _target(plan)
+    plan.add_argument("--out", type=Path, metavar="DIR", help="count what this folder holds")
+    plan.add_argument(
+        "--jobs", type=int, default=-1, metavar="N", help="worker processes (default: all cores)"
+    )
+    plan.add_argument("--json", action="store_true", help="as one JSON document")
+    new = _command(commands, _new, "new", "write a specification with every key explained")
+    new.add_argument("dataset", nargs="?", default="digits", help="a dataset's name, or a file")
+    new.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
     return parser
 
 
@@ -93,6 +103,13 @@ def _command(
 
 def _target(command: argparse.ArgumentParser) -> None:
     command.add_argument("study", help="a study that ships, such as digits, or a TOML file")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace a key of the study, such as epochs=5; the value is TOML (repeatable)",
+    )
 
 
 def _folder(command: argparse.ArgumentParser) -> None:
@@ -103,7 +120,7 @@ def _run(options: argparse.Namespace) -> int:
     from reports import build_report
     from sweeps.study import Study
 
-    study = Study.from_target(options.study)
+    study = Study.from_target(options.study, options.set)
     folder = options.out or Path(study.specification.name)
     results = study.run(folder, n_jobs=options.jobs)
     print(build_report(results, folder))
@@ -137,13 +154,32 @@ def _status(options: argparse.Namespace) -> int:
 def _validate(options: argparse.Namespace) -> int:
     from sweeps.study import Study
 
-    specification = Study.from_target(options.study).specification
-    sizes, rates = len(specification.batch_sizes), len(specification.learning_rates)
-    seeds, fresh = len(specification.seeds), len(specification.confirmation_seeds)
-    print(
-        f"{specification.name}: {sizes} batch sizes x {rates} learning rates x {seeds} seeds = "
-        f"{sizes * rates * seeds} trials, then {sizes} x {fresh} = {sizes * fresh} to confirm"
-    )
+    print(Study.from_target(options.study, options.set).summary())
+    return DONE
+
+
+def _plan(options: argparse.Namespace) -> int:
+    import json
+
+    from sweeps.forecast import forecast_text
+    from sweeps.study import Study
+
+    study = Study.from_target(options.study, options.set)
+    found = study.plan(options.out, n_jobs=options.jobs)
+    print(json.dumps(found.to_json(), indent=2) if options.json else forecast_text(found))
+    return DONE
+
+
+def _new(options: argparse.Namespace) -> int:
+    from sweeps.reading import write_new
+    from sweeps.reference import new_specification
+
+    text = new_specification(options.dataset)
+    if options.out is None:
+        print(text, end="")
+    else:
+        write_new(options.out, text)
+        print(options.out)
     return DONE
 
 

@@ -154,5 +154,5 @@ def _agrees(axis: str, wanted: object, actual: object, combination: Combination)
         sizes = wanted.sizes(max(actual)) if isinstance(wanted, PowersOfTwo) else [wanted]
         return any(size in actual for size in sizes)
     if axis == "dataset" and isinstance(actual, Mapping):
-        return wanted in (actual, actual.get("name"), actual.get("file"))
+        return wanted in (actual, actual.get("name"), actual.get("path"))
     return wanted == actual

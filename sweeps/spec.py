@@ -52,7 +52,7 @@ SomeSeeds = Annotated[
 
 
 def _part(value: float) -> float:
-    if value < 1 or value == int(value):
+    if value < 1 or isinstance(value, int):
         return value
     raise PydanticCustomError("allowed", "must be a share below 1 or a whole number")
 
@@ -220,32 +220,44 @@ def to_toml(specification: StudySpecification) -> str:
     Args:
         specification: What to write.
     """
-    keys = {key: _plain(key, getattr(specification, key)) for key in KEYS}
+    keys = {key: plain(key, getattr(specification, key)) for key in KEYS}
     return "".join(
         f"{key} = {toml_value(value)}\n" for key, value in keys.items() if value not in _NOTHING
     )
 
 
+def given(specification: StudySpecification) -> dict[str, Any]:
+    """Return the keys that are not at their default, as a user would write them.
+
+    Args:
+        specification: The study.
+    """
+    return {
+        key: plain(key, getattr(specification, key))
+        for key, field in StudySpecification.model_fields.items()
+        if getattr(specification, key) != field.default
+    }
+
+
 _NOTHING: tuple[object, ...] = (None, [])
 
 
-def as_written(value: Any) -> Any:  # noqa: ANN401 - every type there is in TOML
-    """Return a value as a user would write it: a name for a table that holds nothing else.
+def plain(key: str, value: Any) -> Any:  # noqa: ANN401 - every type there is in TOML
+    """Return the value of a key as a user would write it.
+
+    One value stands for a list of one, a name for a table that holds nothing else.
 
     Args:
-        value: A value of a specification.
+        key: The key; nothing for an element of a list.
+        value: Its value in a specification.
     """
-    return _plain("", value)
-
-
-def _plain(key: str, value: Any) -> Any:  # noqa: ANN401 - every type there is in TOML
     if isinstance(value, Strict):
         given = [name for name in type(value).model_fields if name in value.model_fields_set]
-        keys = {name: _plain(name, getattr(value, name)) for name in given}
+        keys = {name: plain(name, getattr(value, name)) for name in given}
         return next(iter(keys.values())) if [*keys] in _BARE else keys
     if not isinstance(value, tuple):
         return value
-    items = [_plain("", item) for item in value]
+    items = [plain("", item) for item in value]
     return items[0] if key in _SCALARS and len(items) == 1 else items
 
 

@@ -184,7 +184,7 @@ def refinement_seeds(specification: StudySpecification) -> list[tuple[int, ...]]
     Args:
         specification: The study.
     """
-    first = 1 + max((*specification.seeds, *specification.confirmation_seeds))
+    first = 1 + max((*specification.seeds, *specification.confirmation_seeds), default=0)
     last = first + specification.refinement_seeds
     return [
         tuple(range(start, min(start + REFINE_STEP, last)))

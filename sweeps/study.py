@@ -1,19 +1,24 @@
-"""The public face of a study: state it, run it, look at its results."""
+"""The public face of a study: state it, plan it, run it, look at its results."""
 
 from __future__ import annotations
 
+import html
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from reports.results import StudyResults
-from sweeps import datasets
-from sweeps.errors import DataError, Problem, UsageError
+from sweeps.assembly import results_of
+from sweeps.checking import experiment_of
+from sweeps.errors import UsageError
+from sweeps.forecast import Forecast, forecast
+from sweeps.labels import counted
 from sweeps.provenance import available_cores
-from sweeps.runner import results_of, run_study
-from sweeps.spec import StudySpecification, check, read_target
-from sweeps.splits import Preparation, part_sizes
+from sweeps.reading import folder_of, read_target, with_settings
+from sweeps.runner import run_study
+from sweeps.spec import StudySpecification, given, toml_value
+from sweeps.stages import Experiment
 from sweeps.store import Store
 
 
@@ -22,20 +27,26 @@ class Study:
 
     Args:
         name: The study's name.
-        **keys: The other keys of a specification, as in TOML; see `StudySpecification`.
+        **keys: The other keys of a specification, as in TOML: one value, or a list of them; see
+            `docs/specification.md`. Paths of files are relative to the working directory.
+
+    Attributes:
+        experiment: The specification with the facts of its data.
 
     Raises:
         SpecificationError: With every mistake there is.
 
     Example:
         >>> study = Study("quick", dataset="iris", batch_sizes=[5, 50], learning_rates=[0.5, 2.0],
-        ...               seeds=[1, 2], epochs=5)
-        >>> study.specification.reduction
-        'mean'
+        ...               optimizer=["sgd", "momentum"], seeds=[1, 2], epochs=5)
+        >>> study
+        <Study quick on iris: 2 groups, 8 cells x 2 seeds = 16 trials>
+        >>> [group.label for group in study.experiment.groups]
+        ['sgd', 'momentum']
     """
 
-    def __init__(self, name: str, **keys: Any) -> None:  # noqa: ANN401
-        self.specification = _checked({"name": name, **keys}, "the study")
+    def __init__(self, name: str = "study", **keys: Any) -> None:  # noqa: ANN401
+        self.experiment = experiment_of({"name": name, **keys}, "the study", Path())
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -46,12 +57,16 @@ class Study:
 
         Raises:
             UsageError: There is no such study.
+
+        Example:
+            >>> Study.preset("digits").specification.epochs
+            (20,)
         """
         return cls.from_target(name)
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the study that a TOML file specifies.
+        r"""Return the study that a TOML file specifies.
 
         Args:
             path: The file; its name is the default of the study's.
@@ -59,15 +74,23 @@ class Study:
         Raises:
             UsageError: The file can't be read.
             SpecificationError: With every mistake there is.
+
+        Example:
+            >>> path = Path(getfixture("tmp_path")) / "tiny.toml"
+            >>> _ = path.write_text("dataset = 'iris'\nbatch_sizes = 10\nlearning_rates = 0.5\n"
+            ...                     "seeds = 1\nepochs = 1\n")
+            >>> Study.from_toml(path)
+            <Study tiny on iris: 1 group, 1 cell x 1 seed = 1 trial>
         """
         return cls.from_target(os.fspath(path))
 
     @classmethod
-    def from_target(cls, target: str) -> Self:
+    def from_target(cls, target: str, settings: Sequence[str] = ()) -> Self:
         """Return a study by what a user calls it: the name of one that ships, or a TOML file.
 
         Args:
             target: Name or path.
+            settings: Keys to be replaced, such as `epochs=5`.
 
         Raises:
             UsageError: There is no such study or file.
@@ -75,20 +98,98 @@ class Study:
         """
         source, keys = read_target(target)
         study = cls.__new__(cls)
-        study.specification = _checked(keys, source)
+        study.experiment = experiment_of(with_settings(keys, settings), source, folder_of(target))
         return study
 
-    def run(self, folder: str | os.PathLike[str], *, n_jobs: int = -1) -> StudyResults:
+    @property
+    def specification(self) -> StudySpecification:
+        """What the study tries, on which data, with which budget."""
+        return self.experiment.specification
+
+    def plan(self, folder: str | os.PathLike[str] | None = None, *, n_jobs: int = -1) -> Forecast:
+        """Return what a run will do: counts, predicted times, memory.
+
+        Args:
+            folder: The study's folder, if it has run before.
+            n_jobs: Worker processes; -1 for as many as there are cores.
+
+        Raises:
+            UserError: The number of jobs is none, or the folder's store can't be used.
+
+        Example:
+            >>> Study.preset("digits").plan(n_jobs=2).trials
+            440
+        """
+        place = None if folder is None else Path(folder)
+        return forecast(self.experiment, jobs_from(n_jobs), place)
+
+    def run(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        n_jobs: int = -1,
+        backend: str = "loky",
+        scheduler: str | None = None,
+    ) -> StudyResults:
         """Run what is missing of the study and return everything.
 
         Args:
             folder: The study's folder, new or holding this study already.
             n_jobs: Worker processes; -1 for as many as there are cores.
+            backend: Where they run; see `docs/running.md`. Results don't depend on it.
+            scheduler: Address of a Dask scheduler, for the backend "dask".
 
         Raises:
             UserError: What the user can mend; every trial that had ended is kept.
+
+        Example:
+            >>> study = Study(dataset="iris", batch_sizes=[5, 50], learning_rates=[0.5, 2.0],
+            ...               seeds=[1, 2], epochs=1, extensions=0, timing=False)
+            >>> found = study.run(getfixture("tmp_path") / "study", n_jobs=1)
+            >>> found.trials["status"].tolist() == ["ok"] * 8
+            True
         """
-        return run_study(self.specification, Path(folder), jobs_from(n_jobs))
+        return run_study(
+            self.experiment,
+            Path(folder),
+            jobs_from(n_jobs),
+            backend=backend,
+            scheduler=scheduler,
+            trial_seconds=self.specification.trial_seconds,
+        )
+
+    def summary(self) -> str:
+        """Return what is tried and how often, in one line."""
+        experiment = self.experiment
+        names = dict.fromkeys(facts.source.name for facts in experiment.data.values())
+        return (
+            f"{self.specification.name} on {', '.join(names)}: "
+            f"{counted(len(experiment.groups), 'group')}, {_trials(experiment)}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Study {self.summary()}>"
+
+    def _repr_html_(self) -> str:
+        """Return the study as a notebook shows it: a sentence and what is not at its default."""
+        rows = "".join(
+            f"<tr><td><code>{html.escape(key)}</code></td>"
+            f"<td><code>{html.escape(toml_value(value))}</code></td></tr>"
+            for key, value in given(self.specification).items()
+        )
+        return f"<p>{html.escape(self.summary())}</p><table>{rows}</table>"
+
+
+def _trials(experiment: Experiment) -> str:
+    specification = experiment.specification
+    seeds = len(specification.seeds) if specification.explore else 0
+    fresh = len(specification.confirmation_seeds)
+    cells = sum(len(rates) for group in experiment.groups for rates in group.grid.values())
+    explored = (
+        f"{counted(cells, 'cell')} x {counted(seeds, 'seed')} = {counted(cells * seeds, 'trial')}"
+    )
+    confirmed = f"{experiment.cells} x {fresh} = {experiment.cells * fresh} to confirm"
+    return ", then ".join(text for text, count in ((explored, seeds), (confirmed, fresh)) if count)
 
 
 def results(folder: str | os.PathLike[str]) -> StudyResults:
@@ -118,48 +219,3 @@ def jobs_from(n_jobs: int) -> int:
     if n_jobs < 1:
         raise UsageError(f"`jobs` must be at least 1, or -1 for all cores, but is {n_jobs}.")
     return n_jobs
-
-
-def _checked(keys: Mapping[str, Any], source: str) -> StudySpecification:
-    return check(keys, source, _problems_with_data)
-
-
-def _problems_with_data(keys: Mapping[str, Any]) -> list[Problem]:
-    """Return what only the data can show; keys that failed other checks are absent."""
-    if "dataset" not in keys:
-        return []
-    try:
-        dataset = datasets.load(keys["dataset"])
-    except DataError as error:
-        return [Problem("dataset", str(error), about_data=True)]
-    if not {"validation_fraction", "test_fraction"} <= keys.keys():
-        return []
-    preparation = Preparation(keys["validation_fraction"], keys["test_fraction"], "none")
-    sizes = part_sizes(len(dataset.labels), preparation)
-    return [
-        *_empty_parts(sizes, dataset.name),
-        *_too_large(keys.get("batch_sizes", ()), sizes[0], dataset.name),
-    ]
-
-
-def _empty_parts(sizes: tuple[int, int, int], dataset: str) -> list[Problem]:
-    names = ("validation_fraction", "test_fraction")
-    return [
-        Problem(name, f"is so small that no example of {dataset} is in that part.")
-        for name, size in zip(names, sizes[1:], strict=True)
-        if size == 0
-    ]
-
-
-def _too_large(batch_sizes: list[int], train_items: int, dataset: str) -> list[Problem]:
-    if train_items < 1:
-        return []
-    return [
-        Problem(
-            f"batch_sizes[{place}]",
-            f"must be at most {train_items}, the training examples of {dataset} under this split, "
-            f"but is {batch_size}.",
-        )
-        for place, batch_size in enumerate(batch_sizes)
-        if batch_size > train_items
-    ]

@@ -15,7 +15,16 @@ from sweeps.provenance import load_average
 from sweeps.splits import prepare
 from sweeps.stages import Experiment
 from sweeps.store import Store
-from sweeps.timing import PER_ITEM, ROUNDS, TENSOR, Measurement, Workload, time_updates, workload_of
+from sweeps.timing import (
+    LEAST_SECONDS,
+    PER_ITEM,
+    ROUNDS,
+    TENSOR,
+    Measurement,
+    Workload,
+    time_updates,
+    workload_of,
+)
 from sweeps.worker import one_blas_thread
 
 
@@ -60,7 +69,7 @@ def _measurements(
 
 
 def run_timing(store: Store, experiment: Experiment) -> None:
-    """Measure what has not been measured yet and store it.
+    """Measure what has not been measured yet and store it, if the specification wants it.
 
     The batch sizes of a workload are to be compared, so they are measured together: if one is
     missing, all are measured.
@@ -69,6 +78,8 @@ def run_timing(store: Store, experiment: Experiment) -> None:
         store: The study's store.
         experiment: The study.
     """
+    if not experiment.specification.timing:
+        return
     timed = store.timed()
     missing = [
         (group, measurements)
@@ -79,12 +90,12 @@ def run_timing(store: Store, experiment: Experiment) -> None:
     if not count:
         return
     load_before = load_average()
-    with one_blas_thread(), progress("timing rounds", count, count) as advance:
+    with one_blas_thread(), progress("timing rounds", count * LEAST_SECONDS, count) as advance:
         for group, measurements in missing:
             rounds = []
             for measured in time_updates(measurements, _splits_of(group)):
                 rounds.append(measured)
-                advance(1, 1)
+                advance(LEAST_SECONDS, 1, measured.wall_seconds)
             store.replace_timing(rounds)
     recorded = json.loads(store.facts().get("provenance", "{}"))
     recorded["load average around timing"] = f"{load_before} before, {load_average()} after"

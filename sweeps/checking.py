@@ -1,0 +1,127 @@
+"""Checking a specification against itself and its data: an experiment, or every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sweeps.combinations import Value, blocks
+from sweeps.contradictions import contradictions
+from sweeps.datasets import SourceError, load, read_source
+from sweeps.errors import DataError, Problem, SpecificationError
+from sweeps.facts import Facts, facts_of, key_of
+from sweeps.misfits import misfits
+from sweeps.mistakes import path_of
+from sweeps.spec import StudySpecification, parse
+from sweeps.splits import Preparation, preparation_problems
+from sweeps.stages import Experiment, refinement_seeds
+
+_STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs": (1,)}
+"""What a specification without them is checked with otherwise."""
+
+
+def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experiment:
+    """Return a checked specification with the facts of its data.
+
+    Args:
+        keys: What was written.
+        source: What to call it in messages.
+        folder: What paths of data are relative to.
+
+    Raises:
+        SpecificationError: With every mistake there is.
+    """
+    specification, problems, wrong = parse(keys)
+    found = [*contradictions(specification, wrong)]
+    problems += [one.problem(keys) for one in found]
+    wrong |= {str(one.place[0]) for one in found}
+    usable = _with_stand_ins(specification, wrong)
+    data, of_data = _data(usable, keys, folder, wrong)
+    problems += [*of_data, *_misfits(usable, data, keys, wrong)]
+    if problems:
+        raise SpecificationError(source, problems)
+    return Experiment(specification, data)
+
+
+def _with_stand_ins(specification: StudySpecification, wrong: set[str]) -> StudySpecification:
+    defaults = {key: StudySpecification.model_fields[key].default for key in wrong & {*_RESET}}
+    missing = {key: value for key, value in _STAND_INS.items() if key in wrong}
+    return specification.model_copy(update=defaults | missing)
+
+
+_RESET = ("optimizer", "schedule", "include", "seeds", "confirmation_seeds", "refinement_seeds")
+"""Keys whose contradictions would stop everything else from being checked."""
+
+
+def _misfits(
+    specification: StudySpecification, data: Facts, keys: Mapping[str, Any], wrong: set[str]
+) -> list[Problem]:
+    # Without them, combinations nobody asked for would be found fault with.
+    if wrong & {"zip", "exclude"}:
+        return []
+    return [
+        one.problem(keys)
+        for one in misfits(specification, data)
+        if not (wrong and one.place[0] == "exclude")
+    ]
+
+
+def _data(
+    specification: StudySpecification, keys: Mapping[str, Any], folder: Path, wrong: set[str]
+) -> tuple[Facts, list[Problem]]:
+    """Return the facts of all datasets, and what is wrong with the others."""
+    values = [
+        value
+        for values, own in blocks(specification)
+        for value in values.get("dataset", ())
+        if not own or "dataset" in own
+    ]
+    data: Facts = {}
+    problems: list[Problem] = []
+    for value in values:
+        try:
+            problems += _describe(specification, value, folder, wrong, data)
+        except SourceError as error:
+            path = path_of(value.place, keys)
+            problems += [
+                Problem(path + one.path, one.text, about_data=one.about_data)
+                for one in error.problems
+            ]
+        except DataError as error:
+            problems.append(Problem(path_of(value.place, keys), str(error), about_data=True))
+    return data, problems
+
+
+def _describe(
+    specification: StudySpecification, value: Value, folder: Path, wrong: set[str], data: Facts
+) -> list[Problem]:
+    """Add the facts of one dataset, or return why it can't be split as wanted."""
+    source = read_source(value.value, folder=folder)
+    dataset = load(source)
+    if wrong & {"validation", "test", "split_seed", "scaling"}:
+        return []
+    preparation = preparation_of(specification)
+    problems = preparation_problems(dataset, preparation)
+    if not problems:
+        seeds = (
+            *specification.seeds,
+            *specification.confirmation_seeds,
+            *(seed for step in refinement_seeds(specification) for seed in step),
+        )
+        data[key_of(value.value)] = facts_of(dataset, source, preparation, seeds)
+    return problems
+
+
+def preparation_of(specification: StudySpecification) -> Preparation:
+    """Return how a specification wants its data prepared.
+
+    Args:
+        specification: The study.
+    """
+    return Preparation(
+        specification.validation,
+        specification.test,
+        specification.scaling,
+        specification.split_seed,
+    )

@@ -1,0 +1,176 @@
+"""Contradictions within a specification, before its data are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bpengine.optimizers import OPTIMIZERS
+from sweeps.axes import BUDGETS, HYPERPARAMETERS, NONE, OptimizerChoice, ScheduleChoice
+from sweeps.combinations import RATES, Value, blocks
+from sweeps.errors import Problem, did_you_mean, shown
+from sweeps.mistakes import Place, path_of
+from sweeps.spec import LARGEST_SEED, StudySpecification
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Keys that don't go together.
+
+    Attributes:
+        place: Where the specification is to be changed.
+        text: What is wrong, ready to follow the place's path.
+    """
+
+    place: Place
+    text: str
+
+    def problem(self, keys: Mapping[str, Any]) -> Problem:
+        """Return it as it is told.
+
+        Args:
+            keys: What was written.
+        """
+        return Problem(path_of(self.place, keys), self.text)
+
+
+def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterator[Contradiction]:
+    """Yield what a specification asks for that can't be, whatever its data are.
+
+    Args:
+        specification: The study, with defaults in place of keys that are wrong.
+        wrong: Those keys, which nothing is said about again.
+    """
+    checks = (_missing, _seeds, _parts, _rules, _bundles, _patterns, _choices)
+    # What an `include` takes from the study is found with each of them.
+    found = dict.fromkeys(found for check in checks for found in check(specification))
+    yield from (one for one in found if str(one.place[0]) not in wrong)
+
+
+def _missing(specification: StudySpecification) -> Iterator[Contradiction]:
+    wanted = {"dataset": "", "batch_sizes": ""}
+    if specification.explore:
+        wanted["seeds"] = ""
+    else:
+        wanted["confirmation_seeds"] = " Without `explore` trials have no other seeds."
+    if not all(choice.learning_rates for choice in specification.optimizer):
+        wanted["learning_rates"] = ""
+    for key, why in wanted.items():
+        if not getattr(specification, key):
+            yield Contradiction((key,), f"is required, but missing.{why}")
+    if not any(getattr(specification, name) for name in BUDGETS):
+        yield Contradiction(
+            ("epochs",), f"is required, but missing; so are {', '.join(BUDGETS[1:])}. One must end."
+        )
+
+
+def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:
+    shared = sorted({*specification.seeds} & {*specification.confirmation_seeds})
+    if shared and specification.explore:
+        text = f"must be fresh seeds, but {shared} are in `seeds` too."
+        yield Contradiction(("confirmation_seeds",), text)
+    wanted, fresh = specification.refinement_seeds, specification.confirmation_seeds
+    if wanted and not fresh:
+        text = f"is {wanted}, but without `confirmation_seeds` there is nothing to refine."
+        yield Contradiction(("refinement_seeds",), text)
+    if wanted and max((*fresh, *specification.seeds), default=0) + wanted > LARGEST_SEED:
+        text = f"must leave every seed at most {LARGEST_SEED}; it adds {wanted} to the largest."
+        yield Contradiction(("refinement_seeds",), text)
+    if specification.noise_examples == 1:
+        text = "must be 0 or at least 2, but is 1: a single gradient has no spread."
+        yield Contradiction(("noise_examples",), text)
+
+
+def _parts(specification: StudySpecification) -> Iterator[Contradiction]:
+    validation, test = specification.validation, specification.test
+    if isinstance(validation, float) and isinstance(test, float) and validation + test >= 1:
+        text = f"`validation + test < 1` must hold, but they add up to {validation + test:g}."
+        yield Contradiction(("test",), text)
+
+
+def _rules(specification: StudySpecification) -> Iterator[Contradiction]:
+    given = {
+        str(value.value): value.place
+        for values, _ in blocks(specification)
+        for value in values["rate_rule"]
+        if value.value != NONE
+    }
+    reference = specification.reference_batch_size
+    if given and reference is None:
+        rule = next(iter(given))
+        text = f"is required by `rate_rule` {rule!r}, but missing."
+        yield Contradiction(("reference_batch_size",), text)
+    if reference is not None and not given:
+        text = f"is {reference}, but has no meaning without a `rate_rule`."
+        yield Contradiction(("reference_batch_size",), text)
+
+
+def _bundles(specification: StudySpecification) -> Iterator[Contradiction]:
+    for number, bundle in enumerate(specification.zip):
+        lengths = {axis: len(getattr(specification, axis)) for axis in bundle}
+        if len(set(lengths.values())) > 1:
+            counts = ", ".join(f"{axis} has {length}" for axis, length in lengths.items())
+            yield Contradiction(("zip", number), f"must be axes of the same length, but {counts}.")
+        own = [choice.name for choice in specification.optimizer if choice.learning_rates]
+        if RATES in bundle and own:
+            text = f"can't hold 'learning_rates': the optimizer {own[0]!r} has rates of its own."
+            yield Contradiction(("zip", number), text)
+    names = [axis for bundle in specification.zip for axis in bundle]
+    for axis in sorted({axis for axis in names if names.count(axis) > 1}):
+        yield Contradiction(("zip",), f"must hold an axis once, but holds {axis!r} more than once.")
+
+
+def _patterns(specification: StudySpecification) -> Iterator[Contradiction]:
+    for key in ("include", "exclude"):
+        for number, block in enumerate(getattr(specification, key)):
+            if not block.model_fields_set:
+                yield Contradiction((key, number), "must name at least one axis.")
+
+
+def _choices(specification: StudySpecification) -> Iterator[Contradiction]:
+    for values, _ in blocks(specification):
+        for value in values["optimizer"]:
+            yield from _hyperparameters(value)
+        for value in values["schedule"]:
+            yield from _schedule(value)
+            if value.value.kind == "cosine" and "seconds" in values:
+                text = "can't be 'cosine' with a budget in `seconds`: it needs to know its end."
+                yield Contradiction(value.place, text)
+
+
+def _hyperparameters(value: Value) -> Iterator[Contradiction]:
+    choice: OptimizerChoice = value.value
+    known = [name for name in HYPERPARAMETERS if name in OPTIMIZERS[choice.name].defaults]
+    for name in HYPERPARAMETERS:
+        if getattr(choice, name) and name not in known:
+            hint = did_you_mean(name, known) or f" It has {', '.join(known)}."
+            text = f"is no hyperparameter of {choice.name!r}.{hint}"
+            yield Contradiction((*value.place, name), text)
+
+
+_NEEDED = {"step": ("decay", "every"), "exponential": ("decay",), "inverse": ("decay",)}
+"""Fields that a kind of schedule must have."""
+
+
+def _schedule(value: Value) -> Iterator[Contradiction]:
+    choice: ScheduleChoice = value.value
+    needed = _NEEDED.get(choice.kind, ())
+    for name in ("decay", "every"):
+        given = getattr(choice, name)
+        if given is None and name in needed:
+            text = f"must have {name!r}, for it is {choice.kind!r}."
+            yield Contradiction(value.place, text)
+        if given is not None and name not in needed:
+            text = f"is {shown(given)}, but has no meaning for the schedule {choice.kind!r}."
+            yield Contradiction((*value.place, name), text)
+    if choice.kind == "constant" and choice.per and not choice.warmup:
+        text = f"is {choice.per!r}, but has no meaning for a constant rate without warm-up."
+        yield Contradiction((*value.place, "per"), text)
+    if choice.kind in {"step", "exponential"} and not _falls(choice.decay):
+        text = f"must be above 0 and at most 1, but is {shown(choice.decay)}."
+        yield Contradiction((*value.place, "decay"), text)
+
+
+def _falls(decay: float | None) -> bool:
+    return decay is None or 0 < decay <= 1

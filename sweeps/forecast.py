@@ -1,0 +1,172 @@
+"""What a run will do, before it does it: counts, costs, memory, and what is done already."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from reports.results import CONFIRM, EXPLORE
+from sweeps.assembly import planned_stages
+from sweeps.families import Group
+from sweeps.labels import counted
+from sweeps.plan import cohort_bytes, cohort_cost, plan
+from sweeps.stages import Experiment, explore_trials, fresh_trials, refinement_seeds
+from sweeps.store import FILE, Store
+from sweeps.trials import Planned, Trial
+
+
+@dataclass(frozen=True)
+class GroupForecast:
+    """What is planned of a group.
+
+    Attributes:
+        group: Its label.
+        explore: Trials of the explore stage.
+        confirm: Trials of the confirm stage, if every batch size has a rate that can be selected.
+        most_extend: Trials that extending the rates adds at most.
+        most_refine: Trials that refining adds at most.
+    """
+
+    group: str
+    explore: int
+    confirm: int
+    most_extend: int
+    most_refine: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run will do. Times are predictions for one machine of middling speed.
+
+    Attributes:
+        name: The study's name.
+        groups: What is planned of each group.
+        trials: Trials of the explore and confirm stages, each counted once.
+        duplicates: Trials that groups share, which run once.
+        done: Trials that the folder holds already.
+        seconds_by_batch_size: Predicted seconds on one core of what is missing, by batch size.
+        seconds: Predicted seconds of what is missing, on all jobs.
+        jobs: Worker processes.
+        cohorts: Cohorts of what is missing.
+        largest_cohort_bytes: Memory of the largest.
+    """
+
+    name: str
+    groups: tuple[GroupForecast, ...]
+    trials: int
+    duplicates: int
+    done: int
+    seconds_by_batch_size: dict[int, float]
+    seconds: float
+    jobs: int
+    cohorts: int
+    largest_cohort_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON knows it."""
+        return asdict(self)
+
+
+def forecast(experiment: Experiment, jobs: int, folder: Path | None = None) -> Forecast:
+    """Return what a run will do.
+
+    Args:
+        experiment: The study.
+        jobs: Worker processes.
+        folder: Where the study may have run before.
+
+    Raises:
+        StoreError: The folder's store can't be used.
+    """
+    done, planned = _done_and_planned(experiment, folder)
+    trials = {trial.identity: trial for trial in planned}
+    missing = [trial for identity, trial in trials.items() if identity not in done]
+    cohorts = plan(missing, jobs)
+    costs: defaultdict[int, float] = defaultdict(float)
+    for cohort in cohorts:
+        costs[cohort.configuration.batch_size] += cohort_cost(cohort) / 1e6
+    longest = max((cohort_cost(cohort) / 1e6 for cohort in cohorts), default=0.0)
+    return Forecast(
+        name=experiment.specification.name,
+        groups=tuple(_group_forecast(experiment, group) for group in experiment.groups),
+        trials=len(trials),
+        duplicates=len(planned) - len(trials),
+        done=len(trials) - len(missing),
+        seconds_by_batch_size=dict(sorted(costs.items())),
+        seconds=max(longest, sum(costs.values()) / jobs),
+        jobs=jobs,
+        cohorts=len(cohorts),
+        largest_cohort_bytes=max(map(cohort_bytes, cohorts), default=0),
+    )
+
+
+def _done_and_planned(experiment: Experiment, folder: Path | None) -> tuple[set[str], list[Trial]]:
+    done: set[str] = set()
+    stages: dict[str, list[Planned]] = {}
+    if folder is not None and (folder / FILE).is_file():
+        with Store.read(folder) as store:
+            done, stages = store.done(), planned_stages(store, experiment)
+    elif experiment.specification.explore:
+        stages = {EXPLORE: explore_trials(experiment)}
+    if CONFIRM not in stages:
+        stages = {**stages, CONFIRM: _provisional(experiment)}
+    return done, [trial for planned in stages.values() for _, trial in planned]
+
+
+def _provisional(experiment: Experiment) -> list[Planned]:
+    # Which rate will be confirmed is not known yet; what it costs does not depend on it.
+    cells = [
+        (group, size, rates[len(rates) // 2])
+        for group in experiment.groups
+        for size, rates in group.grid.items()
+    ]
+    return fresh_trials(cells, experiment.specification.confirmation_seeds)
+
+
+def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
+    specification = experiment.specification
+    sizes, seeds = len(group.grid), len(specification.seeds)
+    explored = specification.explore * seeds
+    extendable = sum(len(rates) > 1 for rates in group.grid.values())
+    refined = sum(map(len, refinement_seeds(specification)))
+    return GroupForecast(
+        group=group.label,
+        explore=explored * sum(map(len, group.grid.values())),
+        confirm=sizes * len(specification.confirmation_seeds),
+        most_extend=2 * specification.extensions * explored * extendable,
+        most_refine=sizes * refined,
+    )
+
+
+def forecast_text(found: Forecast) -> str:
+    """Return a forecast as lines for a terminal.
+
+    Args:
+        found: The forecast.
+    """
+    lines = [f"{found.name}: {counted(found.trials, 'trial')} in {_groups(found)}"]
+    lines += [
+        f"  {group.group}: explore {group.explore}, extend at most {group.most_extend}, "
+        f"confirm {group.confirm}, refine at most {group.most_refine}"
+        for group in found.groups
+    ]
+    lines += [
+        f"shared by groups, run once: {found.duplicates}",
+        f"done already: {found.done}",
+        f"to run: {found.trials - found.done} in {counted(found.cohorts, 'cohort')}",
+        "predicted seconds on one core, by batch size:",
+        *(f"  {size}: {_seconds(value)}" for size, value in found.seconds_by_batch_size.items()),
+        f"predicted seconds with {counted(found.jobs, 'job')}: {_seconds(found.seconds)}",
+        f"memory of the largest cohort: {found.largest_cohort_bytes / 1e6:.1f} MB",
+    ]
+    return "\n".join(lines)
+
+
+def _groups(found: Forecast) -> str:
+    return counted(len(found.groups), "group")
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"  # noqa: PLR2004

@@ -1,0 +1,148 @@
+"""Reading specifications: studies that ship, TOML files, keys set on the command line."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import (
+    Problem,
+    ResourceError,
+    SpecificationError,
+    UsageError,
+    did_you_mean,
+    shown,
+)
+
+
+def preset_names() -> list[str]:
+    """Return the names of the studies that ship."""
+    folder = resources.files("sweeps") / "presets"
+    return sorted(Path(entry.name).stem for entry in folder.iterdir())
+
+
+def read_target(target: str) -> tuple[str, dict[str, Any]]:
+    """Read a specification without checking it.
+
+    Args:
+        target: Name of a study that ships, or path of a TOML file.
+
+    Returns:
+        What to call the source in messages, and the file's keys with the file's name as the default
+        of `name`.
+
+    Raises:
+        UsageError: There is no such study or file, or it can't be read.
+        SpecificationError: The file is not TOML.
+    """
+    if target in preset_names():
+        text = (resources.files("sweeps") / "presets" / f"{target}.toml").read_text("utf-8")
+        return f"preset {target}", {"name": target} | tomllib.loads(text)
+    path = Path(target)
+    if path.suffix != ".toml":
+        raise UsageError(
+            f"{shown(target)} is neither a study that ships ({', '.join(preset_names())}) nor a "
+            f"TOML file.{did_you_mean(target, preset_names())}"
+        )
+    return target, {"name": path.stem} | _parse(target, _read(path))
+
+
+def folder_of(target: str) -> Path:
+    """Return what relative paths in a specification are relative to.
+
+    Args:
+        target: Name of a study that ships, or path of a TOML file.
+    """
+    return Path() if target in preset_names() else Path(target).parent
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder, not a TOML file.") from None
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist.") from None
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def _parse(source: str, content: bytes) -> dict[str, Any]:
+    try:
+        keys = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        text = f"is not UTF-8: byte {error.start} is {content[error.start]:#04x}."
+        raise SpecificationError(source, [Problem("file", text)]) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SpecificationError(source, [Problem("file", f"is not TOML: {error}.")]) from None
+    if not keys:
+        raise SpecificationError(source, [Problem("file", "is empty.")])
+    return keys
+
+
+def with_settings(keys: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Return keys with some of them replaced.
+
+    Args:
+        keys: What a file says.
+        settings: Such as `epochs=5` or `schedule.kind="cosine"`: a path and a value in TOML, in the
+            order in which they apply.
+
+    Raises:
+        SpecificationError: With every setting that is not TOML or whose path leads nowhere.
+
+    Example:
+        >>> with_settings({"epochs": 20}, ["epochs=5", "schedule.kind='cosine'"])
+        {'epochs': 5, 'schedule': {'kind': 'cosine'}}
+    """
+    changed = copy.deepcopy(dict(keys))
+    problems = [problem for setting in settings for problem in _set(changed, setting)]
+    if problems:
+        raise SpecificationError("--set", problems)
+    return changed
+
+
+def _set(keys: dict[str, Any], setting: str) -> list[Problem]:
+    path, found, text = setting.partition("=")
+    *above, last = (part.strip() for part in path.split("."))
+    try:
+        value = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        value = {}
+    if not (found and last and [*value] == ["value"]):
+        return [Problem(shown(setting), f"must be KEY=VALUE, VALUE in TOML.{_quotes(path, text)}")]
+    place: Any = keys
+    for part in above:
+        place = place.setdefault(part, {}) if isinstance(place, dict) else place
+    if not isinstance(place, dict):
+        return [Problem(path, f"leads nowhere: it passes {shown(place)}, which is no table.")]
+    place[last] = value["value"]
+    return []
+
+
+def _quotes(path: str, text: str) -> str:
+    return f" Text needs quotes: '{path}=\"{text.strip()}\"'." if text.strip() else ""
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that does not exist yet.
+
+    Args:
+        path: Where.
+        text: What.
+
+    Raises:
+        UsageError: The file exists.
+        ResourceError: It can't be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already. Choose another --out.") from None
+    except OSError as error:
+        raise ResourceError(f"{path} can't be written: {error.strerror}.") from None
