@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeps.errors import DataError, Problem, did_you_mean, shown
+from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown
 from sweeps.examples import classification, regression
+from sweeps.fetched import FETCHED, OPENML, OPENML_PARAMETERS, fetch, refusal
+from sweeps.files import is_file, load_file, read_file_source
+from sweeps.generators import GENERATORS, generate, generator_problems
+from sweeps.parameters import Parameter, read_parameters
 from sweeps.splits import Dataset, Source
 
 _BUNDLED = {
@@ -20,8 +24,10 @@ _BUNDLED = {
     "wine": "load_wine",
 }
 
-NAMES = tuple(_BUNDLED)
-"""Names of all datasets."""
+NAMES = (*_BUNDLED, *GENERATORS, *FETCHED)
+"""Names of all datasets; those of OpenML, `openml:NAME@VERSION`, and files come on top."""
+
+_OPENML_START = "openml:"
 
 
 class SourceError(DataError):
@@ -29,12 +35,14 @@ class SourceError(DataError):
 
     Args:
         problems: Each with a path within what was written: empty for the whole, `.noise` for a
-            parameter.
+            parameter. Unless all are about data, the specification is at fault.
     """
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(problem.text for problem in problems))
+        super().__init__("\n".join(f"{p.path[1:]} {p.text}".strip() for p in self.problems))
+        if not all(problem.about_data for problem in self.problems):
+            self.exit_code = UserError.exit_code  # type: ignore[misc]
 
 
 def unknown(name: object) -> str:
@@ -43,7 +51,9 @@ def unknown(name: object) -> str:
 
 
 def read_source(value: object, *, folder: Path) -> Source:
-    """Read what a specification says about data, without loading them.
+    """Read what a specification says about data.
+
+    Nothing is loaded, but a file is read to its end: its content, not its path, is what it is.
 
     Args:
         value: A name, a file's path, or a table with either and parameters:
@@ -52,14 +62,35 @@ def read_source(value: object, *, folder: Path) -> Source:
 
     Raises:
         SourceError: With every mistake in it.
+
+    Example:
+        >>> dict(read_source({"name": "moons", "noise": 0.1}, folder=Path()).parameters)
+        {'noise': 0.1, 'samples': 1000, 'seed': 0}
     """
-    del folder
-    if value not in _BUNDLED:
-        raise SourceError([Problem("", unknown(value), about_data=True)])
-    return Source(str(value))
+    given = _table(value)
+    if "path" in given:
+        source, problems = read_file_source(given, folder)
+    else:
+        source, problems = _named(given, folder)
+    if problems:
+        raise SourceError(problems)
+    return source
 
 
-@functools.lru_cache(maxsize=8)
+def parameters_of(name: str) -> tuple[Parameter, ...]:
+    """Return what can be chosen for a dataset.
+
+    Args:
+        name: One of `NAMES`, or of OpenML.
+    """
+    if name in GENERATORS:
+        return GENERATORS[name].parameters
+    if name in FETCHED:
+        return FETCHED[name].parameters
+    return () if name in _BUNDLED else OPENML_PARAMETERS
+
+
+@functools.lru_cache(maxsize=4)
 def load(source: Source) -> Dataset:
     """Load a dataset; the ones used last are kept in memory.
 
@@ -69,18 +100,68 @@ def load(source: Source) -> Dataset:
     Raises:
         DataError: It can't be loaded or used.
     """
+    if source.content:
+        return load_file(source)
+    if source.name in _BUNDLED:
+        return _bundled(source.name)
+    if source.name in GENERATORS:
+        return generate(source)
+    return fetch(source)
+
+
+def _table(value: object) -> dict[str, Any]:
+    if isinstance(value, str):
+        is_path = value not in NAMES and not value.startswith(_OPENML_START) and is_file(value)
+        return {"path" if is_path else "name": value}
+    if not isinstance(value, Mapping):
+        text = f"must be a name, a file or a table with one of them, but is {shown(value)}."
+        raise SourceError([Problem("", text)])
+    if ("name" in value) == ("path" in value):
+        text = "must hold either `name` or `path`, and parameters."
+        raise SourceError([Problem("", text)])
+    return dict(value)
+
+
+def _named(given: dict[str, Any], folder: Path) -> tuple[Source, list[Problem]]:
+    name = given.pop("name")
+    problem = _name_problem(name)
+    if problem:
+        return Source(""), [Problem(".name" if given else "", problem, about_data=True)]
+    values, problems = read_parameters(given, parameters_of(name), name)
+    data_home = str(values.pop("data_home", ""))
+    if not problems:
+        problems = _contradictions(name, values)
+    path = str(folder.absolute() / Path(data_home).expanduser()) if data_home else ""
+    return Source(name, tuple(sorted(values.items())), path=path), problems
+
+
+def _name_problem(name: object) -> str:
+    if isinstance(name, str) and name.startswith(_OPENML_START):
+        return (
+            ""
+            if OPENML.fullmatch(name)
+            else f"{shown(name)} must be 'openml:NAME@VERSION', such as 'openml:mnist_784@1'."
+        )
+    return "" if isinstance(name, str) and name in NAMES else unknown(name)
+
+
+def _contradictions(name: str, values: Mapping[str, Any]) -> list[Problem]:
+    if name in GENERATORS:
+        return generator_problems(name, values)
+    text = refusal(name, values) if name in FETCHED else ""
+    return [Problem("", text, about_data=True)] if text else []
+
+
+def _bundled(name: str) -> Dataset:
     # Takes a second or two: commands that need no data don't pay for it.
     from sklearn import datasets  # noqa: PLC0415
 
-    loader: Callable[[], Any] = getattr(datasets, _BUNDLED[source.name])
+    loader: Callable[[], Any] = getattr(datasets, _BUNDLED[name])
     bunch = loader()
-    if source.name in {"diabetes", "linnerud"}:
+    features = tuple(map(str, bunch.feature_names))
+    if name in {"diabetes", "linnerud"}:
         names = bunch.get("target_names", ["disease progression"])
         targets = bunch.target.reshape(len(bunch.data), -1)
-        return regression(
-            source.name, bunch.data, targets, names, feature_names=bunch.feature_names
-        )
+        return regression(name, bunch.data, targets, names, feature_names=features)
     classes = map(str, bunch.target_names)
-    return classification(
-        source.name, bunch.data, bunch.target, classes, feature_names=map(str, bunch.feature_names)
-    )
+    return classification(name, bunch.data, bunch.target, classes, feature_names=features)

@@ -96,6 +96,21 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun.
+
+    Args:
+        count: How many.
+        noun: What one is called.
+        plural: What several are called, if not the noun with an s.
+
+    Example:
+        >>> counted(1, "class", "classes"), counted(2, "example")
+        ('1 class', '2 examples')
+    """
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
 def did_you_mean(word: object, known: Collection[str]) -> str:
     """Return a suggestion ready to be appended to a message, or nothing.
 

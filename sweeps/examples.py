@@ -13,13 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from bpengine.arrays import Array, IntArray
-from sweeps.errors import DataError, shown
+from sweeps.errors import DataError, counted, shown
 from sweeps.splits import CLASSIFICATION, REGRESSION, Dataset
 
 FINGERPRINT_CHARACTERS = 32
 
 LEAST_OF_A_CLASS = 3
 """Examples of a class: one for each part."""
+
+LARGEST_VALUE = 1e100
+"""Beyond it sums of squares may overflow."""
 
 IMBALANCE = 3.0
 """How many times the smallest class the largest may be before it is noted."""
@@ -142,7 +145,9 @@ def _dataset(
     of_columns = _read_only(np.full(count, -1) if groups is None else groups, np.int64)
     wanted = _read_only(targets, np.float64)
     constant = int((np.ptp(values, axis=0) == 0).sum())
-    more = [f"{constant} of {count} features are the same in every example."] if constant else []
+    more = (
+        [f"Features that are the same in every example: {constant} of {count}."] if constant else []
+    )
     return Dataset(
         name=name,
         inputs=values,
@@ -172,12 +177,12 @@ def _read_only(values: npt.ArrayLike, dtype: type) -> npt.NDArray[Any]:
 def _check_inputs(name: str, values: Array, names: tuple[str, ...], missing: str) -> None:
     if not values.size:
         raise DataError(f"{name} has no features or no examples: its inputs are {values.shape}.")
-    bad = np.isinf(values) if missing else ~np.isfinite(values)
+    bad = ~(np.abs(values) <= LARGEST_VALUE) & ~(np.isnan(values) & bool(missing))
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise DataError(
-            f"{name} has {int(bad.sum())} values that are not finite; the first is "
-            f"{values[row, column]} in {shown(names[column])} of example {row + 1}."
+            f"{name}: {shown(names[column])} is {values[row, column]:g} in example {row + 1}, which "
+            f"is not finite or beyond {LARGEST_VALUE:g}; so are {int(bad.sum())} values in all."
         )
 
 
@@ -190,18 +195,19 @@ def _check_classes(name: str, labels: IntArray, classes: tuple[str, ...]) -> Non
     if rare.size:
         listed = ", ".join(f"{shown(classes[label])} ({counts[label]})" for label in rare[:LISTED])
         raise DataError(
-            f"{name} has {rare.size} classes of fewer than {LEAST_OF_A_CLASS} examples, so that "
+            f"{name} has {counted(rare.size, 'class', 'classes')} of fewer than {LEAST_OF_A_CLASS} examples, so that "
             f"training, validation and test can't have one each: {listed}"
             f"{', ...' if rare.size > LISTED else ''}."
         )
 
 
 def _check_values(name: str, values: Array, names: tuple[str, ...]) -> None:
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
+    bad = ~(np.abs(values) <= LARGEST_VALUE)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
         raise DataError(
-            f"{name}: the target {shown(names[column])} is {values[row, column]} in example "
-            f"{row + 1}."
+            f"{name}: the target {shown(names[column])} is {values[row, column]:g} in example "
+            f"{row + 1}, which is not finite or beyond {LARGEST_VALUE:g}."
         )
     constant = [names[column] for column in np.flatnonzero(np.ptp(values, axis=0) == 0)]
     if constant:

@@ -11,7 +11,7 @@ import numpy as np
 from bpengine import Examples, Split
 from bpengine.arrays import Array, BoolArray, IntArray
 from bpengine.streams import permutation
-from sweeps.errors import DataError, Problem, shown
+from sweeps.errors import DataError, Problem, counted, shown
 from sweeps.filling import filled
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -116,7 +116,10 @@ def preparation_problems(dataset: Dataset, preparation: Preparation) -> list[Pro
     # R2 needs a spread.
     least = 2 if dataset.task == REGRESSION else 1
     problems = [
-        Problem(name, f"leaves {size} examples of {dataset.name}; at least {least} are needed.")
+        Problem(
+            name,
+            f"leaves {counted(size, 'example')} of {dataset.name}; at least {least} must be there.",
+        )
         for name, size in zip(("validation", "test"), held_out, strict=True)
         if size < least
     ]
@@ -254,7 +257,8 @@ def _scale(train: Array, groups: IntArray, scaling: str) -> tuple[Array, Array]:
 
 
 def _standardise(inputs: Array) -> tuple[Array, Array]:
-    return inputs.mean(axis=0), _inverse(inputs.std(axis=0))
+    # Rounding may give values that are all alike a standard deviation.
+    return inputs.mean(axis=0), _inverse(inputs.std(axis=0) * (np.ptp(inputs, axis=0) > 0))
 
 
 def _min_max(inputs: Array) -> tuple[Array, Array]:
@@ -267,7 +271,8 @@ def _unscaled(inputs: Array) -> tuple[Array, Array]:
 
 def _inverse(spread: Array) -> Array:
     # A feature that is constant over the training part is left at 0, not blown up.
-    return np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
+    smallest = np.finfo(spread.dtype).tiny
+    return np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > smallest)
 
 
 SCALINGS: dict[str, Callable[[Array], tuple[Array, Array]]] = {
