@@ -4,126 +4,164 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from reports.results import CONFIRM, EXPLORE, StudyDescription, StudyResults
-from reports.selection import select_rates
+from reports.results import StudyResults
+from sweeps.assembly import planned_stages, results_of, save_experiment
+from sweeps.backends import ISOLATING, opened
+from sweeps.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.datasets import load
-from sweeps.executors import run_cohorts
+from sweeps.dispatch import Dispatch, Ended
+from sweeps.handover import hand_over
+from sweeps.interruption import Interruption, interruptible
 from sweeps.plan import cohort_cost, plan
 from sweeps.progress import progress
-from sweeps.provenance import load_average, provenance
-from sweeps.spec import StudySpecification, from_toml, to_toml
-from sweeps.splits import Dataset, prepare
-from sweeps.stages import (
-    architecture_of,
-    confirm_trials,
-    explore_trials,
-    facts_of,
-    preparation_of,
-)
+from sweeps.provenance import provenance
+from sweeps.stages import Experiment
 from sweeps.store import Store
-from sweeps.timing import ROUNDS, time_updates
-from sweeps.trials import DataFacts, Trial
-from sweeps.worker import one_blas_thread
+from sweeps.timing_pass import run_timing
+from sweeps.trials import Cohort, Trial
+from sweeps.workspace import NAME, Workspace
 
-METRIC = "accuracy"
-
-Stages = dict[str, list[Trial]]
+MICROSECONDS = 1e-6
 
 
-def run_study(specification: StudySpecification, folder: Path, jobs: int) -> StudyResults:
+@dataclass(frozen=True)
+class _Session:
+    """One run of a study: what it is about, and how it is run."""
+
+    experiment: Experiment
+    store: Store
+    workspace: Workspace
+    interruption: Interruption
+    jobs: int
+    backend: str
+    scheduler: str | None
+    trial_seconds: float | None
+
+
+def run_study(
+    experiment: Experiment,
+    folder: Path,
+    jobs: int = 1,
+    *,
+    backend: str = "loky",
+    scheduler: str | None = None,
+    trial_seconds: float | None = None,
+    timing: bool = True,
+) -> StudyResults:
     """Run what is missing of a study, then measure times, and return everything.
 
+    Nothing but the specification changes a result.
+
     Args:
-        specification: The study.
+        experiment: The study.
         folder: Its folder, new or holding the same study.
-        jobs: Worker processes, at least 1.
+        jobs: Worker processes or threads, at least 1.
+        backend: Name in `sweeps.backends.BACKENDS`.
+        scheduler: Address of a Dask scheduler; None for a cluster of one's own.
+        trial_seconds: Limit of a trial's share of the time; None for no limit.
+        timing: Whether times are measured in the end, if the specification has them measured.
 
     Raises:
         UserError: What the user can mend; every trial that had ended is kept.
+        Interrupted: The user asked for an end; every trial that had ended is kept.
     """
-    dataset = load(specification.dataset)
-    facts = facts_of(dataset, preparation_of(specification))
-    with Store.write(folder, specification.name) as store:
-        store.set_facts(
-            {"specification": to_toml(specification), "data": json.dumps(asdict(facts))}
+    workspace = Workspace(folder / NAME)
+    with (
+        interruptible() as interruption,
+        Store.write(folder, experiment.specification.name) as store,
+    ):
+        session = _Session(
+            experiment, store, workspace, interruption, jobs, backend, scheduler, trial_seconds
         )
-        for stage in (EXPLORE, CONFIRM):
-            _run_stage(stage, store, specification, dataset, facts, jobs=jobs)
-        if not store.timed_batch_sizes() >= {*specification.batch_sizes}:
-            _run_timing(store, specification, dataset, facts)
+        save_experiment(store, experiment)
+        _run_missing(session)
+        interruption.check()
+        if timing and experiment.specification.timing:
+            run_timing(store, experiment)
         return results_of(store)
 
 
-def planned_stages(store: Store, specification: StudySpecification, facts: DataFacts) -> Stages:
-    """Return the trials of each stage, as far as the results so far determine them.
-
-    Args:
-        store: The study's store.
-        specification: The study.
-        facts: Its data.
-    """
-    explore = explore_trials(specification, facts)
-    stages = {EXPLORE: explore}
-    ended = store.statuses()
-    if all(trial.identity in ended for trial in explore):
-        selected = select_rates(store.trials_table(stages))
-        pairs = zip(selected["batch_size"], selected["learning_rate"], strict=True)
-        stages[CONFIRM] = confirm_trials(
-            specification, facts, [(int(size), float(rate)) for size, rate in pairs]
-        )
-    return stages
+def _run_missing(session: _Session) -> None:
+    tried: set[str] = set()
+    with ExitStack() as stack:
+        dispatch: Dispatch | None = None
+        while not session.interruption.stopping:
+            stage, missing = _next_stage(session, tried)
+            if not missing:
+                return
+            # What has nothing to run starts no worker.
+            dispatch = dispatch or stack.enter_context(_dispatching(session))
+            tried |= missing.keys()
+            _run_stage(session, dispatch, stage, list(missing.values()))
 
 
-def results_of(store: Store) -> StudyResults:
-    """Return the results of a study as they are now, complete or not.
-
-    Args:
-        store: The study's store.
-    """
-    stored = store.facts()
-    specification = from_toml(stored["specification"])
-    facts = _read_facts(stored["data"])
-    stages = planned_stages(store, specification, facts)
-    trials = store.trials_table(stages)
-    return StudyResults(
-        _description(specification, facts, stages, stored),
-        trials,
-        store.curves_table(trials["trial"]),
-        store.timing_table(),
-    )
+def _next_stage(session: _Session, tried: set[str]) -> tuple[str, dict[str, Trial]]:
+    """Return the first stage that is not done, and what it lacks by identity."""
+    settled = session.store.done() | tried
+    for stage, planned in planned_stages(session.store, session.experiment).items():
+        missing = {trial.identity: trial for _, trial in planned if trial.identity not in settled}
+        if missing:
+            return stage, missing
+    return "", {}
 
 
-def _read_facts(text: str) -> DataFacts:
-    content = json.loads(text)
-    return DataFacts(**content | {"classes": tuple(content["classes"])})
+@contextmanager
+def _dispatching(session: _Session) -> Iterator[Dispatch]:
+    facts = {"jobs": str(session.jobs), "provenance": json.dumps(provenance())}
+    session.store.set_facts(facts)
+    session.workspace.open()
+    try:
+        with opened(
+            session.backend, session.jobs, session.workspace, session.scheduler
+        ) as executor:
+            yield Dispatch(executor, session.workspace, session.trial_seconds)
+    finally:
+        remove_checkpoints(session.workspace.checkpoints, session.store.done())
+        session.workspace.close()
 
 
-def _run_stage(
-    stage: str,
-    store: Store,
-    specification: StudySpecification,
-    dataset: Dataset,
-    facts: DataFacts,
-    *,
-    jobs: int,
-) -> None:
-    done = store.done()
-    planned = planned_stages(store, specification, facts).get(stage, [])
-    missing = [trial for trial in planned if trial.identity not in done]
-    if not missing:
+def _run_stage(session: _Session, dispatch: Dispatch, stage: str, missing: Sequence[Trial]) -> None:
+    store, checkpoints = session.store, session.workspace.checkpoints
+    if session.backend in ISOLATING:
+        for source in {trial.configuration.source for trial in missing}:
+            hand_over(load(source), session.workspace.data)
+    cohorts = _cohorts(session, missing)
+    cost = MICROSECONDS * sum(map(cohort_cost, cohorts))
+    with (
+        _clocked(store),
+        progress(f"{stage} trials", cost, len(missing), session.jobs) as advance,
+    ):
+        for ended in dispatch.run(cohorts, lambda: session.interruption.stopping):
+            _keep(store, checkpoints, ended)
+            outcomes = [outcome for _, some in ended for outcome in some]
+            advance(
+                MICROSECONDS * sum(cohort_cost(cohort) for cohort, _ in ended),
+                len(outcomes),
+                sum(outcome.train_seconds for outcome in outcomes),
+            )
+
+
+def _cohorts(session: _Session, missing: Sequence[Trial]) -> list[Cohort]:
+    cut = unfinished_cohorts(session.workspace.checkpoints, missing)
+    going_on = {trial.identity for cohort in cut for trial in cohort.trials}
+    rest = [trial for trial in missing if trial.identity not in going_on]
+    return cut + plan(rest, session.jobs)
+
+
+def _keep(store: Store, checkpoints: Path, ended: Ended) -> None:
+    """Store outcomes in one transaction, then remove the checkpoints they came from."""
+    if not ended:
         return
-    cohorts = plan(missing, facts, jobs)
-    cost = sum(cohort_cost(cohort, facts) for cohort in cohorts)
-    store.set_facts({"jobs": str(jobs), "provenance": json.dumps(provenance())})
-    with _clocked(store), progress(f"{stage} trials", cost, len(missing)) as advance:
-        for cohort, outcomes in run_cohorts(cohorts, dataset, jobs):
-            store.add(cohort.trials, outcomes)
-            advance(cohort_cost(cohort, facts), len(outcomes))
+    trials = [trial for cohort, _ in ended for trial in cohort.trials]
+    store.add(trials, [outcome for _, outcomes in ended for outcome in outcomes])
+    for cohort, _ in ended:
+        names = [trial.identity for trial in cohort.trials]
+        checkpoint_path(checkpoints, names).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -136,63 +174,3 @@ def _clocked(store: Store) -> Iterator[None]:
         spent = time.perf_counter() - started
         before = float(store.facts().get("sweep_seconds", "0"))
         store.set_facts({"sweep_seconds": repr(before + spent)})
-
-
-def _run_timing(
-    store: Store, specification: StudySpecification, dataset: Dataset, facts: DataFacts
-) -> None:
-    preparation = preparation_of(specification)
-    split, _ = prepare(dataset, preparation, specification.seeds[0])
-    count = 2 * ROUNDS * len(specification.batch_sizes)
-    load_before = load_average()
-    rounds = []
-    with one_blas_thread(), progress("timing rounds", count, count) as advance:
-        for measured in time_updates(
-            architecture_of(specification, facts),
-            split,
-            specification.batch_sizes,
-            specification.reduction,
-        ):
-            rounds.append(measured)
-            advance(1, 1)
-    store.replace_timing(rounds)
-    recorded = json.loads(store.facts()["provenance"])
-    recorded["load average around timing"] = f"{load_before} before, {load_average()} after"
-    store.set_facts({"provenance": json.dumps(recorded)})
-
-
-def _description(
-    specification: StudySpecification, facts: DataFacts, stages: Stages, stored: dict[str, str]
-) -> StudyDescription:
-    unplanned = (
-        0
-        if CONFIRM in stages
-        else len(specification.batch_sizes) * len(specification.confirmation_seeds)
-    )
-    return StudyDescription(
-        name=specification.name,
-        title=specification.title or f"Batch sizes on {specification.dataset}",
-        dataset=facts.name,
-        fingerprint=facts.fingerprint,
-        train_items=facts.train_items,
-        validation_items=facts.validation_items,
-        test_items=facts.test_items,
-        features=facts.features,
-        outputs=len(facts.classes),
-        hidden_layers=specification.hidden_layers,
-        activation=specification.activation,
-        loss=specification.loss,
-        reduction=specification.reduction,
-        optimizer=specification.optimizer,
-        metric=METRIC,
-        epochs=specification.epochs,
-        batch_sizes=specification.batch_sizes,
-        learning_rates=specification.learning_rates,
-        seeds=specification.seeds,
-        confirmation_seeds=specification.confirmation_seeds,
-        planned_trials=sum(map(len, stages.values())) + unplanned,
-        sweep_seconds=float(stored.get("sweep_seconds", "0")),
-        jobs=int(stored.get("jobs", "0")),
-        specification=stored["specification"],
-        provenance=json.loads(stored.get("provenance", "{}")),
-    )
