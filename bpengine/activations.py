@@ -1,4 +1,4 @@
-"""Activations `psi = f(net)` and their derivatives.
+"""Activations `psi = f(net)` with their first and second derivatives.
 
 Paper, section 1 (the sigmoid) and section 2.3 (its derivative, written in `psi`).
 """
@@ -18,14 +18,15 @@ LEAK = 0.01
 
 Apply = Callable[[Array, Array, Array], Array]
 Derivative = Callable[[Array, Array, Array, Array], Array]
+Bend = Callable[[Array, Array, Array], Array]
 
 
 @dataclass(frozen=True)
 class Activation:
-    """A function of a layer's net input and its derivative.
+    """A function of a layer's net input and its derivatives.
 
-    Each derivative stands below its function. No call allocates an array: `out` and `scratch` have
-    the shape of `net`.
+    Each derivative stands below its function. Neither `apply` nor `derivative` allocates an array:
+    `out` and `scratch` have the shape of `net`.
 
     Attributes:
         name: The key in `ACTIVATIONS`.
@@ -33,12 +34,15 @@ class Activation:
             unless `keeps_net`.
         derivative: `(net, psi, out, scratch) -> dpsi/dnet`; writes it into `out`. None for an
             activation whose outputs depend on each other: it goes with a loss that knows it.
+        bend: `(net, psi, dpsi/dnet) -> d2psi/dnet2`, a new array; at a kink that of the side whose
+            slope the derivative takes. None where the derivative is.
         keeps_net: Whether the derivative needs `net`; if not, it is written in `psi`.
     """
 
     name: str
     apply: Apply
     derivative: Derivative | None
+    bend: Bend | None
     keeps_net: bool = False
 
 
@@ -56,6 +60,10 @@ def _sigmoid_derivative(_net: Array, psi: Array, out: Array, _scratch: Array) ->
     return np.multiply(out, psi, out=out)
 
 
+def _sigmoid_bend(_net: Array, psi: Array, slope: Array) -> Array:
+    return slope * (1 - 2 * psi)
+
+
 def _tanh(net: Array, out: Array, _scratch: Array) -> Array:
     return np.tanh(net, out=out)
 
@@ -64,6 +72,10 @@ def _tanh_derivative(_net: Array, psi: Array, out: Array, _scratch: Array) -> Ar
     # 1 - psi^2
     np.multiply(psi, psi, out=out)
     return np.subtract(1.0, out, out=out)
+
+
+def _tanh_bend(_net: Array, psi: Array, slope: Array) -> Array:
+    return -2 * psi * slope
 
 
 def _relu(net: Array, out: Array, _scratch: Array) -> Array:
@@ -89,6 +101,9 @@ def _leaky_relu_derivative(_net: Array, psi: Array, out: Array, _scratch: Array)
 
 _GELU_SCALE = math.sqrt(2 / math.pi)
 _GELU_CUBIC = 0.044715
+_GELU_FLAT = 8.0
+"""Past this size of the net input tanh rounds to 1 or -1, and the slope to 1 or 0."""
+_GELU_STEEPEST = _GELU_FLAT * _GELU_SCALE * (1 + 3 * _GELU_CUBIC * _GELU_FLAT**2)
 
 
 def _gelu_tanh(net: Array, out: Array) -> Array:
@@ -116,12 +131,24 @@ def _gelu_derivative(net: Array, _psi: Array, out: Array, scratch: Array) -> Arr
     np.multiply(out, 3 * _GELU_SCALE * _GELU_CUBIC, out=out)
     np.add(out, _GELU_SCALE, out=out)
     np.multiply(out, net, out=out)
+    # What is cut off here meets a factor of 0, and 0 times a cube that overflowed would be NaN.
+    np.clip(out, -_GELU_STEEPEST, _GELU_STEEPEST, out=out)
     np.subtract(1.0, u, out=u)
     np.multiply(out, u, out=out)
     np.add(out, 1.0, out=out)
     np.subtract(2.0, u, out=u)
     np.multiply(out, u, out=out)
     return np.multiply(out, 0.5, out=out)
+
+
+def _gelu_bend(net: Array, _psi: Array, _slope: Array) -> Array:
+    # psi = net (1 + u) / 2 with u = tanh(a): psi'' = u' + net u'' / 2, where
+    # u' = (1 - u^2) a' and u'' = (1 - u^2) (a'' - 2 u a'^2).
+    net = np.clip(net, -_GELU_FLAT, _GELU_FLAT)
+    u = np.tanh(_GELU_SCALE * (net + _GELU_CUBIC * net * net * net))
+    first = _GELU_SCALE * (1 + 3 * _GELU_CUBIC * net * net)
+    second = 6 * _GELU_SCALE * _GELU_CUBIC * net
+    return (1 - u * u) * (first + net * (second / 2 - u * first * first))
 
 
 def _identity(net: Array, out: Array, _scratch: Array) -> Array:
@@ -133,6 +160,11 @@ def _identity(net: Array, out: Array, _scratch: Array) -> Array:
 def _identity_derivative(_net: Array, _psi: Array, out: Array, _scratch: Array) -> Array:
     out.fill(1.0)
     return out
+
+
+def _straight(_net: Array, _psi: Array, slope: Array) -> Array:
+    # The second derivative of the rectifiers and of the identity.
+    return np.zeros_like(slope)
 
 
 def _softmax(net: Array, out: Array, scratch: Array) -> Array:
@@ -148,13 +180,13 @@ def _softmax(net: Array, out: Array, scratch: Array) -> Array:
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
-        Activation("sigmoid", _sigmoid, _sigmoid_derivative),
-        Activation("tanh", _tanh, _tanh_derivative),
-        Activation("relu", _relu, _relu_derivative),
-        Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative),
-        Activation("gelu", _gelu, _gelu_derivative, keeps_net=True),
-        Activation("identity", _identity, _identity_derivative),
-        Activation("softmax", _softmax, None),
+        Activation("sigmoid", _sigmoid, _sigmoid_derivative, _sigmoid_bend),
+        Activation("tanh", _tanh, _tanh_derivative, _tanh_bend),
+        Activation("relu", _relu, _relu_derivative, _straight),
+        Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative, _straight),
+        Activation("gelu", _gelu, _gelu_derivative, _gelu_bend, keeps_net=True),
+        Activation("identity", _identity, _identity_derivative, _straight),
+        Activation("softmax", _softmax, None, None),
     )
 }
 """Every activation by name; `softmax` is for the output layer only."""

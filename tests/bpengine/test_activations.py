@@ -31,16 +31,6 @@ SCALAR = {
 }
 """The textbook definition of each activation, one number at a time."""
 
-LIMITS = {
-    "sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "relu": (0.0, 1e4),
-    "leaky_relu": (-1e4 * LEAK, 1e4),
-    "gelu": (0.0, 1e4),
-    "identity": (-1e4, 1e4),
-}
-"""What each activation makes of -1e4 and 1e4."""
-
 SLOPES_AT_LIMITS = {
     "sigmoid": (0.0, 0.0),
     "tanh": (0.0, 0.0),
@@ -49,6 +39,8 @@ SLOPES_AT_LIMITS = {
     "gelu": (0.0, 1.0),
     "identity": (1.0, 1.0),
 }
+LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+"""What the bounded ones end at; the others' limit is their slope there, times the net input."""
 
 SLOPES_AT_ZERO = {
     "sigmoid": 0.25,
@@ -69,6 +61,11 @@ def derivative(activation: Activation, net: Array) -> Array:
     assert activation.derivative is not None
     psi = apply(activation, net)
     return activation.derivative(net, psi, np.empty_like(net), np.empty_like(net))
+
+
+def bend(activation: Activation, net: Array) -> Array:
+    assert activation.bend is not None
+    return activation.bend(net, apply(activation, net), derivative(activation, net))
 
 
 @every
@@ -97,6 +94,13 @@ def test_the_derivative_is_that_of_central_differences(activation: Activation) -
 
 
 @elementwise
+def test_the_second_derivative_is_that_of_central_differences(activation: Activation) -> None:
+    step = 1e-5
+    numeric = (derivative(activation, NET + step) - derivative(activation, NET - step)) / (2 * step)
+    np.testing.assert_allclose(bend(activation, NET), numeric, rtol=1e-7, atol=1e-9)
+
+
+@elementwise
 @dtypes
 def test_the_derivative_at_zero_is_the_documented_one(
     activation: Activation, dtype: type[np.floating]
@@ -120,6 +124,7 @@ def test_the_dtype_is_kept(activation: Activation, dtype: type[np.floating]) -> 
     assert apply(activation, net).dtype == dtype
     if activation.derivative is not None:
         assert derivative(activation, net).dtype == dtype
+        assert bend(activation, net).dtype == dtype
 
 
 @every
@@ -183,14 +188,21 @@ def test_a_derivative_that_does_not_keep_net_does_not_read_it(
 
 @elementwise
 @dtypes
+@pytest.mark.parametrize("size", [1e4, 1e14, 1e30, 1e38])
 def test_huge_net_inputs_give_finite_outputs_and_slopes(
-    activation: Activation, dtype: type[np.floating]
+    activation: Activation, dtype: type[np.floating], size: float
 ) -> None:
-    net = np.array([-1e4, 1e4], dtype)
-    np.testing.assert_array_equal(apply(activation, net), np.array(LIMITS[activation.name], dtype))
-    np.testing.assert_allclose(
-        derivative(activation, net), SLOPES_AT_LIMITS[activation.name], rtol=1e-6
-    )
+    net = np.array([-size, size], dtype)
+    with np.errstate(over="ignore"):
+        psi, slope, second = (
+            apply(activation, net),
+            derivative(activation, net),
+            bend(activation, net),
+        )
+    slopes = np.array(SLOPES_AT_LIMITS[activation.name], dtype)
+    np.testing.assert_array_equal(psi, LIMITS.get(activation.name, slopes * net))
+    np.testing.assert_allclose(slope, slopes, rtol=1e-6)
+    np.testing.assert_array_equal(second, [0, 0])
 
 
 @elementwise
@@ -199,7 +211,7 @@ def test_an_element_does_not_depend_on_its_neighbours(
     activation: Activation, dtype: type[np.floating]
 ) -> None:
     net = NET.astype(dtype)
-    for function in (apply, derivative):
+    for function in (apply, derivative, bend):
         alone = np.concatenate([function(activation, net[k : k + 1]) for k in range(net.size)])
         np.testing.assert_array_equal(function(activation, net), alone)
 
@@ -215,8 +227,9 @@ def test_softmax_is_the_textbook_definition() -> None:
         np.testing.assert_allclose(psi[place], expected, rtol=1e-14)
 
 
-def test_softmax_has_no_derivative_of_its_own() -> None:
+def test_softmax_has_no_derivatives_of_its_own() -> None:
     assert SOFTMAX.derivative is None
+    assert SOFTMAX.bend is None
 
 
 @dtypes

@@ -13,7 +13,7 @@ from bpengine.activations import ACTIVATIONS
 from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop
 from bpengine.lockstep import stack
-from bpengine.sharpness import BENDS, hessian_vector_product, sharpness, top_eigenvalue
+from bpengine.sharpness import hessian_vector_product, sharpness, top_eigenvalue
 
 MakeExamples = Callable[..., Examples]
 MakeParameters = Callable[..., Array]
@@ -195,7 +195,3 @@ def test_a_diverged_lane_is_nan_and_harms_no_neighbour(
         sharpness(architecture, parameters, examples)[0],
         [sharpness(architecture, alone, examples).item(), np.nan],
     )
-
-
-def test_every_activation_with_a_derivative_has_a_second_one() -> None:
-    assert list(BENDS) == HIDDEN
