@@ -53,11 +53,17 @@ def _cross_entropy(net: Array, _psi: Array, t: Array, scratch: Array) -> Array:
 
 
 def _binary_cross_entropy(net: Array, _psi: Array, t: Array, scratch: Array) -> Array:
-    # -sum t log psi + (1 - t) log(1 - psi) = sum log(1 + exp(net)) - t net
-    np.logaddexp(0, net, out=scratch)
-    softplus: Array = np.add.reduce(scratch, axis=-1)
-    np.multiply(net, t, out=scratch)
-    return np.subtract(softplus, np.add.reduce(scratch, axis=-1), out=softplus)
+    # -sum t log psi + (1 - t) log(1 - psi) = sum max(net, 0) - t net + log(1 + exp(-|net|)), whose
+    # first two terms are ((net > 0) - t) net: no large numbers are left to cancel each other.
+    np.heaviside(net, 0.0, out=scratch)
+    np.subtract(scratch, t, out=scratch)
+    np.multiply(scratch, net, out=scratch)
+    total: Array = np.add.reduce(scratch, axis=-1)
+    np.abs(net, out=scratch)
+    np.negative(scratch, out=scratch)
+    np.exp(scratch, out=scratch)
+    np.log1p(scratch, out=scratch)
+    return np.add(total, np.add.reduce(scratch, axis=-1), out=total)
 
 
 def _difference(psi: Array, t: Array, out: Array) -> Array:

@@ -181,12 +181,21 @@ def test_the_value_is_right_where_outputs_have_underflowed(
 
 
 @losses
-def test_a_float32_value_is_right_to_rounding(loss: Loss) -> None:
-    # Rounding is relative to the net inputs' size: the loss is a difference of numbers like them.
-    net, t = (3 * NET).astype(np.float32), T.astype(np.float32)
-    exact = scalar_values(loss, net.astype(np.float64), T)
-    bound = 4 * np.finfo(np.float32).eps * (1 + np.abs(net).sum(axis=-1))
-    assert (np.abs(value(loss, net, t) - exact) <= bound).all()
+@pytest.mark.parametrize("scale", [1, 10, 1000])
+def test_a_float32_value_is_right_to_rounding(loss: Loss, scale: float) -> None:
+    # However large the net inputs are; outputs and sums of powers are rounded at 1.
+    net, t = (scale * NET).astype(np.float32), T.astype(np.float32)
+    exact, eps = scalar_values(loss, net.astype(np.float64), T), np.finfo(np.float32).eps
+    np.testing.assert_allclose(value(loss, net, t), exact, rtol=4 * eps, atol=4 * eps)
+
+
+def test_binary_cross_entropy_is_right_however_small_it_is() -> None:
+    # The loss of classes told apart clearly is far below the rounding of their net inputs.
+    net = np.array([[[[-30.0, 30.0, -60.0], [80.0, -80.0, 5.0]]]], np.float32)
+    t = (net > 0).astype(np.float32)
+    exact = scalar_values(LOSSES["binary_cross_entropy"], net.astype(np.float64), t)
+    found = value(LOSSES["binary_cross_entropy"], net, t)
+    np.testing.assert_allclose(found, exact, rtol=8 * np.finfo(np.float32).eps)
 
 
 @dtypes
