@@ -6,7 +6,7 @@ The bias is row 0 of each layer's `W`, and every layer input starts with a 1 (pa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -110,25 +110,16 @@ class Initialiser:
     normal: bool
 
 
-def _glorot(inputs: int, outputs: int) -> float:
-    return math.sqrt(2 / (inputs + outputs))
-
-
-def _he(inputs: int, _outputs: int) -> float:
-    return math.sqrt(2 / inputs)
-
-
-def _lecun(inputs: int, _outputs: int) -> float:
-    return math.sqrt(1 / inputs)
-
-
-def _fixed(_inputs: int, _outputs: int) -> float:
-    return 1.0
-
+_DEVIATIONS: Mapping[str, Callable[[int, int], float]] = {
+    "glorot_": lambda inputs, outputs: math.sqrt(2 / (inputs + outputs)),
+    "he_": lambda inputs, _outputs: math.sqrt(2 / inputs),
+    "lecun_": lambda inputs, _outputs: math.sqrt(1 / inputs),
+    "": lambda _inputs, _outputs: 1.0,
+}
 
 INITIALISERS = {
     f"{family}{distribution}": Initialiser(f"{family}{distribution}", deviation, normal)
-    for family, deviation in (("glorot_", _glorot), ("he_", _he), ("lecun_", _lecun), ("", _fixed))
+    for family, deviation in _DEVIATIONS.items()
     for distribution, normal in (("uniform", False), ("normal", True))
 }
 """Every initialiser by name. Biases start at zero.
