@@ -36,7 +36,7 @@ class Activation:
             activation whose outputs depend on each other: it goes with a loss that knows it.
         bend: `(net, psi, dpsi/dnet) -> d2psi/dnet2`, a new array; at a kink that of the side whose
             slope the derivative takes. None where the derivative is.
-        keeps_net: Whether the derivative needs `net`; if not, it is written in `psi`.
+        keeps_net: Whether the derivatives need `net`; if not, they are written in `psi`.
     """
 
     name: str

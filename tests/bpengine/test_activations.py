@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -87,17 +88,17 @@ def test_float32_is_float64_to_rounding(activation: Activation) -> None:
 
 
 @elementwise
-def test_the_derivative_is_that_of_central_differences(activation: Activation) -> None:
+@pytest.mark.parametrize(
+    ("function", "slope"), [(apply, derivative), (derivative, bend)], ids=["first", "second"]
+)
+def test_a_derivative_is_that_of_central_differences(
+    activation: Activation,
+    function: Callable[[Activation, Array], Array],
+    slope: Callable[[Activation, Array], Array],
+) -> None:
     step = 1e-5
-    numeric = (apply(activation, NET + step) - apply(activation, NET - step)) / (2 * step)
-    np.testing.assert_allclose(derivative(activation, NET), numeric, rtol=1e-7, atol=1e-9)
-
-
-@elementwise
-def test_the_second_derivative_is_that_of_central_differences(activation: Activation) -> None:
-    step = 1e-5
-    numeric = (derivative(activation, NET + step) - derivative(activation, NET - step)) / (2 * step)
-    np.testing.assert_allclose(bend(activation, NET), numeric, rtol=1e-7, atol=1e-9)
+    numeric = (function(activation, NET + step) - function(activation, NET - step)) / (2 * step)
+    np.testing.assert_allclose(slope(activation, NET), numeric, rtol=1e-7, atol=1e-9)
 
 
 @elementwise
@@ -172,18 +173,20 @@ def test_apply_may_write_over_its_input_if_the_derivative_does_not_need_it(
 
 @elementwise
 @dtypes
-def test_a_derivative_that_does_not_keep_net_does_not_read_it(
+def test_derivatives_that_do_not_keep_net_do_not_read_it(
     activation: Activation, dtype: type[np.floating]
 ) -> None:
     net = NET.astype(dtype)
     psi = apply(activation, net)
     lost = net if activation.keeps_net else np.full_like(net, np.nan)
     assert activation.derivative is not None
+    assert activation.bend is not None
     # A derivative that needs no scratch may be handed its own output for it.
     scratch = np.empty_like(net)
     out = np.empty_like(net) if activation.keeps_net else scratch
-    found = activation.derivative(lost, psi, out, scratch)
-    np.testing.assert_array_equal(found, derivative(activation, net))
+    slope = activation.derivative(lost, psi, out, scratch)
+    np.testing.assert_array_equal(slope, derivative(activation, net))
+    np.testing.assert_array_equal(activation.bend(lost, psi, slope), bend(activation, net))
 
 
 @elementwise
