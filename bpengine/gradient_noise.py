@@ -31,7 +31,7 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.arrays import Array
-from bpengine.backprop import PAIR, ROWS, Backprop, Inputs, Weights
+from bpengine.backprop import ROWS, Backprop, Inputs, Weights
 from bpengine.lockstep import Examples, Stack, stack
 from bpengine.minibatches import shard_bounds
 from bpengine.network import Architecture
@@ -228,7 +228,7 @@ def _norms_and_mean(
     # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
     passes, W, data = _in_float64(architecture, parameters, examples, loss)
     norms = np.empty((*parameters.shape[:2], data.items))
-    total, one = np.zeros(parameters.shape), np.ones((*parameters.shape[:2], 1))
+    total, one = np.zeros(parameters.shape), np.ones((*parameters.shape[:2], 1, 1))
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, data.items, ROWS):
             rows = slice(start, start + ROWS)
@@ -248,7 +248,7 @@ def _shard_gradients(
     passes, W, data = _in_float64(architecture, parameters, examples, loss)
     for start, stop in shard_bounds(data.items, shards):
         phi, t = data.inputs[:, :, start:stop], data.targets[:, :, start:stop]
-        weight = np.full((*parameters.shape[:2], 1), 1 / (stop - start))
+        weight = np.full((*parameters.shape[:2], 1, 1), 1 / (stop - start))
         with np.errstate(over="ignore", invalid="ignore"):
             dW = passes.gradient(W, phi, t, weight=weight)
         yield dW, stop - start
@@ -263,12 +263,10 @@ def _in_float64(
 
 
 def _row_norms(passes: Backprop, phi: Inputs) -> Annotated[Array, "seed setting batch"]:
-    # A single row has gone through with an idle one.
-    rows = phi.shape[-2]
     norms = np.zeros(())
-    for layer in passes.layers(max(rows, PAIR)):
-        norms = norms + _squared_norm(phi) * _squared_norm(layer.fed_delta[..., :rows, :])
-        phi = layer.psi[..., :rows, :]
+    for layer in passes.layers(phi.shape[-2]):
+        norms = norms + _squared_norm(phi) * _squared_norm(layer.fed_delta)
+        phi = layer.psi
     return norms
 
 

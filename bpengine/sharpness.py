@@ -18,6 +18,7 @@ from bpengine.lockstep import Examples, stack
 from bpengine.losses import LOSSES
 from bpengine.network import Architecture
 from bpengine.streams import standard_normal
+from bpengine.tape import at_once
 
 Parameters = Annotated[Array, "seed setting parameter"]
 PerLane = Annotated[Array, "seed setting"]
@@ -156,7 +157,7 @@ class _Surface:
         self._data = stack(examples, np.float64)
         self._passes = Backprop(architecture, loss, (seeds, settings), np.float64)
         self._loss = LOSSES[loss]
-        self._one = np.ones((seeds, settings, 1))
+        self._one = np.ones((seeds, settings, 1, 1))
 
     def loss(self, parameters: Parameters) -> PerLane:
         W = self._architecture.layers(parameters)
@@ -204,17 +205,15 @@ class _Surface:
     def _linearise(self, W: Weights, phi: Inputs, t: Targets) -> list[_Linear]:
         linear = []
         for layer in self._passes.deltas(W, phi, t, self._one):
-            # Without the idle row of a single example, and without the bias unit's column.
-            rows, fed = phi.shape[-2], layer.fed_delta.shape[-1]
-            net, delta = layer.net[..., :rows, -fed:], layer.fed_delta[..., :rows, :]
-            psi = layer.psi[..., :rows, :]
+            # Without the bias unit's column.
+            fed = layer.fed_delta.shape[-1]
             slope: Array = np.zeros(())
             bend = slope
             if layer.activation.bend is not None:
-                slope = layer.derivative()[..., :rows, -fed:]
-                bend = layer.activation.bend(net, psi[..., -fed:], slope)
-            linear.append(_Linear(phi, psi, delta, slope, bend))
-            phi = psi
+                slope = layer.differentiate(at_once)[..., -fed:]
+                bend = layer.activation.bend(layer.net[..., -fed:], layer.psi[..., -fed:], slope)
+            linear.append(_Linear(phi, layer.psi, layer.fed_delta, slope, bend))
+            phi = layer.psi
         return linear
 
     def _output_delta(self, last: _Linear, R_net: Array, t: Targets) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -76,3 +76,16 @@ def make_parameters() -> Callable[..., Array]:
         return rng.normal(scale=0.7, size=(*lanes, architecture.parameter_count))
 
     return make
+
+
+@pytest.fixture
+def flatten() -> Callable[..., Array]:
+    """Return a function that puts the weights of layers into one row of parameters."""
+
+    def flat(architecture: Architecture, layers: Sequence[Array]) -> Array:
+        parameters = np.empty(architecture.parameter_count)
+        for W, layer in zip(architecture.layers(parameters), layers, strict=True):
+            W[...] = layer
+        return parameters
+
+    return flat

@@ -10,6 +10,7 @@ import pytest
 
 from bpengine.activations import ACTIVATIONS, LEAK, Activation
 from bpengine.arrays import Array
+from bpengine.tape import Tape, at_once
 
 ELEMENTWISE = {name: a for name, a in ACTIVATIONS.items() if name != "softmax"}
 
@@ -55,13 +56,17 @@ SLOPES_AT_ZERO = {
 
 
 def apply(activation: Activation, net: Array) -> Array:
-    return activation.apply(net, np.empty_like(net), np.empty_like(net))
+    out = np.empty_like(net)
+    activation.apply(at_once, net, out, np.empty_like(net))
+    return out
 
 
 def derivative(activation: Activation, net: Array) -> Array:
     assert activation.derivative is not None
     psi = apply(activation, net)
-    return activation.derivative(net, psi, np.empty_like(net), np.empty_like(net))
+    out = np.empty_like(net)
+    activation.derivative(at_once, net, psi, out, np.empty_like(net))
+    return out
 
 
 def bend(activation: Activation, net: Array) -> Array:
@@ -129,64 +134,48 @@ def test_the_dtype_is_kept(activation: Activation, dtype: type[np.floating]) -> 
 
 
 @every
-def test_the_results_are_the_arrays_handed_in(activation: Activation) -> None:
-    out, scratch = np.empty_like(LANES), np.empty_like(LANES)
-    assert activation.apply(LANES, out, scratch) is out
-    if activation.derivative is not None:
-        psi = out.copy()
-        assert activation.derivative(LANES, psi, out, scratch) is out
-
-
-@every
 def test_inputs_are_left_alone(activation: Activation) -> None:
     net = LANES.copy()
     psi = apply(activation, net)
     before = psi.copy()
     if activation.derivative is not None:
-        activation.derivative(net, psi, np.empty_like(net), np.empty_like(net))
+        activation.derivative(at_once, net, psi, np.empty_like(net), np.empty_like(net))
     np.testing.assert_array_equal(net, LANES)
     np.testing.assert_array_equal(psi, before)
 
 
 @every
 def test_what_the_buffers_held_does_not_matter(activation: Activation) -> None:
-    spoilt = [np.full_like(LANES, np.nan) for _ in range(2)]
+    spoilt = [np.full_like(LANES, np.nan) for _ in range(4)]
     expected = apply(activation, LANES)
-    np.testing.assert_array_equal(activation.apply(LANES, *spoilt), expected)
+    activation.apply(at_once, LANES, *spoilt[:2])
+    np.testing.assert_array_equal(spoilt[0], expected)
     if activation.derivative is not None:
-        spoilt = [np.full_like(LANES, np.nan) for _ in range(2)]
-        np.testing.assert_array_equal(
-            activation.derivative(LANES, expected, *spoilt), derivative(activation, LANES)
-        )
+        activation.derivative(at_once, LANES, expected, *spoilt[2:])
+        np.testing.assert_array_equal(spoilt[2], derivative(activation, LANES))
 
 
 @every
-@dtypes
-def test_apply_may_write_over_its_input_if_the_derivative_does_not_need_it(
-    activation: Activation, dtype: type[np.floating]
-) -> None:
-    net = LANES.astype(dtype)
-    expected = apply(activation, net)
-    if not activation.keeps_net:
-        np.testing.assert_array_equal(activation.apply(net, net, np.empty_like(net)), expected)
+def test_a_recorded_activation_is_the_same(activation: Activation) -> None:
+    net, out, slope, scratch = (np.full_like(LANES, np.nan) for _ in range(4))
+    tape = Tape(LANES.dtype)
+    activation.apply(tape, net, out, scratch)
+    if activation.derivative is not None:
+        activation.derivative(tape, net, out, slope, scratch)
+    np.copyto(net, LANES)
+    tape.replay()
+    np.testing.assert_array_equal(out, apply(activation, LANES))
+    if activation.derivative is not None:
+        np.testing.assert_array_equal(slope, derivative(activation, LANES))
 
 
 @elementwise
 @dtypes
-def test_derivatives_that_do_not_keep_net_do_not_read_it(
-    activation: Activation, dtype: type[np.floating]
-) -> None:
-    net = NET.astype(dtype)
-    psi = apply(activation, net)
-    lost = net if activation.keeps_net else np.full_like(net, np.nan)
-    assert activation.derivative is not None
-    assert activation.bend is not None
-    # A derivative that needs no scratch may be handed its own output for it.
-    scratch = np.empty_like(net)
-    out = np.empty_like(net) if activation.keeps_net else scratch
-    slope = activation.derivative(lost, psi, out, scratch)
-    np.testing.assert_array_equal(slope, derivative(activation, net))
-    np.testing.assert_array_equal(activation.bend(lost, psi, slope), bend(activation, net))
+def test_the_bias_unit_is_exactly_one(activation: Activation, dtype: type[np.floating]) -> None:
+    if activation.bias_net is None:
+        assert activation.name == "gelu"
+    else:
+        assert apply(activation, np.array([activation.bias_net], dtype)) == 1
 
 
 @elementwise

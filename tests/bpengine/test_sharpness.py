@@ -24,7 +24,7 @@ def dense_hessian(
     """Return central differences of one lane's gradient, one parameter at a time."""
     data = stack([examples], np.float64)
     passes = Backprop(architecture, loss, (1, 1), np.float64)
-    weight, step = np.full((1, 1, 1), 1 / data.items), 1e-6
+    weight, step = np.full((1, 1, 1, 1), 1 / data.items), 1e-6
 
     def gradient(shifted: Array) -> Array:
         W = architecture.layers(shifted)
@@ -71,7 +71,7 @@ def test_the_top_eigenvalue_is_not_the_largest_absolute_one(
     make_examples: MakeExamples, make_parameters: MakeParameters
 ) -> None:
     architecture = Architecture((3, 2), "tanh")
-    parameters, drawn = make_parameters(architecture), make_examples(architecture, 30)
+    parameters, drawn = make_parameters(architecture, seed=26), make_examples(architecture, 30)
     far = Examples(drawn.inputs, -20 * drawn.targets)
     H = dense_hessian(architecture, parameters, far, "squared_error")
     eigenvalues = np.linalg.eigvalsh((H + H.T) / 2)
@@ -119,7 +119,7 @@ def test_sharpness_of_a_quadratic_is_that_of_its_best_corner(
     H = dense_hessian(architecture, x, examples, "squared_error")
     phi = np.insert(examples.inputs, 0, 1, axis=1)
     residuals = phi @ architecture.layers(x)[0][0, 0] - examples.targets
-    f, gradient = np.square(residuals).sum() / 18, (phi.T @ residuals / 9).ravel()
+    f, gradient = np.square(residuals).sum() / 18, (residuals.T @ phi / 9).ravel()
     signs = np.array(list(itertools.product((-1, 1), repeat=8)))
     corners = signs * epsilon * (np.abs(x[0, 0]) + 1)
     gains = corners @ gradient + np.einsum("ci,ij,cj->c", corners, H, corners) / 2
