@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -261,8 +262,13 @@ def test_splits_of_different_shapes_are_refused(make_splits: MakeSplits) -> None
         train_small(splits)
 
 
-def test_an_architecture_that_does_not_fit_the_data_is_refused(make_splits: MakeSplits) -> None:
-    splits = make_splits(Architecture((7, 3)), [1])
+@pytest.mark.parametrize("part", ["both", "held_out"])
+def test_an_architecture_that_does_not_fit_the_data_is_refused(
+    part: str, make_splits: MakeSplits
+) -> None:
+    (wrong,) = splits = make_splits(Architecture((7, 3)), [1])
+    if part == "held_out":
+        splits = [replace(make_splits(ARCHITECTURE, [1])[0], held_out=wrong.held_out)]
     with pytest.raises(ValueError) as refused:
         train_small(splits)
     assert str(refused.value) == (
