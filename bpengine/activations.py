@@ -1,4 +1,4 @@
-"""Activations `psi = f(net)` and their derivatives.
+"""Activations `psi = f(net)` with their first and second derivatives.
 
 Paper, section 1 (the sigmoid) and section 2.3 (its derivative, written in `psi`).
 """
@@ -12,149 +12,182 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpengine.arrays import Array
+from bpengine.tape import Call
 
 LEAK = 0.01
 """Slope of the leaky rectifier below zero (Maas et al. 2013)."""
 
-Apply = Callable[[Array, Array, Array], Array]
-Derivative = Callable[[Array, Array, Array, Array], Array]
+Apply = Callable[[Call, Array, Array, Array], None]
+Derivative = Callable[[Call, Array, Array, Array, Array], None]
+Bend = Callable[[Array, Array, Array], Array]
 
 
 @dataclass(frozen=True)
 class Activation:
-    """A function of a layer's net input and its derivative.
+    """A function of a layer's net input and its derivatives.
 
-    Each derivative stands below its function. No call allocates an array: `out` and `scratch` have
-    the shape of `net`.
+    Each derivative stands below its function. `apply` and `derivative` are NumPy calls that `call`
+    makes or records; none allocates an array: `out` and `scratch` have the shape of `net`.
 
     Attributes:
         name: The key in `ACTIVATIONS`.
-        apply: `(net, out, scratch) -> psi`; writes `f(net)` into `out`, which may be `net` itself
-            unless `keeps_net`.
-        derivative: `(net, psi, out, scratch) -> dpsi/dnet`; writes it into `out`. None for an
+        apply: `(call, net, out, scratch)`; writes `psi = f(net)` into `out`.
+        derivative: `(call, net, psi, out, scratch)`; writes `dpsi/dnet` into `out`. None for an
             activation whose outputs depend on each other: it goes with a loss that knows it.
-        keeps_net: Whether the derivative needs `net`; if not, it is written in `psi`.
+        bend: `(net, psi, dpsi/dnet) -> d2psi/dnet2`, a new array; at a kink that of the side whose
+            slope the derivative takes. None where the derivative is.
+        bias_net: Net input at which the output is exactly 1 in float32 and float64, for the bias
+            unit; None if there is none.
     """
 
     name: str
     apply: Apply
     derivative: Derivative | None
-    keeps_net: bool = False
+    bend: Bend | None
+    bias_net: float | None = None
 
 
-def _sigmoid(net: Array, out: Array, _scratch: Array) -> Array:
+def _sigmoid(call: Call, net: Array, out: Array, _scratch: Array) -> None:
     # 1 / (1 + exp(-net)) = (1 + tanh(net / 2)) / 2, which overflows for no input.
-    np.multiply(net, 0.5, out=out)
-    np.tanh(out, out=out)
-    np.multiply(out, 0.5, out=out)
-    return np.add(out, 0.5, out=out)
+    call(np.multiply, net, 0.5, out)
+    call(np.tanh, out, out)
+    call(np.multiply, out, 0.5, out)
+    call(np.add, out, 0.5, out)
 
 
-def _sigmoid_derivative(_net: Array, psi: Array, out: Array, _scratch: Array) -> Array:
+def _sigmoid_derivative(call: Call, _net: Array, psi: Array, out: Array, _scratch: Array) -> None:
     # psi times 1 - psi
-    np.subtract(1.0, psi, out=out)
-    return np.multiply(out, psi, out=out)
+    call(np.subtract, 1.0, psi, out)
+    call(np.multiply, out, psi, out)
 
 
-def _tanh(net: Array, out: Array, _scratch: Array) -> Array:
-    return np.tanh(net, out=out)
+def _sigmoid_bend(_net: Array, psi: Array, slope: Array) -> Array:
+    return slope * (1 - 2 * psi)
 
 
-def _tanh_derivative(_net: Array, psi: Array, out: Array, _scratch: Array) -> Array:
+def _tanh(call: Call, net: Array, out: Array, _scratch: Array) -> None:
+    call(np.tanh, net, out)
+
+
+def _tanh_derivative(call: Call, _net: Array, psi: Array, out: Array, _scratch: Array) -> None:
     # 1 - psi^2
-    np.multiply(psi, psi, out=out)
-    return np.subtract(1.0, out, out=out)
+    call(np.multiply, psi, psi, out)
+    call(np.subtract, 1.0, out, out)
 
 
-def _relu(net: Array, out: Array, _scratch: Array) -> Array:
-    return np.maximum(net, 0.0, out=out)
+def _tanh_bend(_net: Array, psi: Array, slope: Array) -> Array:
+    return -2 * psi * slope
 
 
-def _relu_derivative(_net: Array, psi: Array, out: Array, _scratch: Array) -> Array:
+def _relu(call: Call, net: Array, out: Array, _scratch: Array) -> None:
+    call(np.maximum, net, 0.0, out=out)
+
+
+def _relu_derivative(call: Call, _net: Array, psi: Array, out: Array, _scratch: Array) -> None:
     # 1 where psi > 0, 0 where psi = 0
-    return np.sign(psi, out=out)
+    call(np.sign, psi, out)
 
 
-def _leaky_relu(net: Array, out: Array, scratch: Array) -> Array:
-    np.multiply(net, LEAK, out=scratch)
-    return np.maximum(net, scratch, out=out)
+def _leaky_relu(call: Call, net: Array, out: Array, scratch: Array) -> None:
+    call(np.multiply, net, LEAK, scratch)
+    call(np.maximum, net, scratch, out=out)
 
 
-def _leaky_relu_derivative(_net: Array, psi: Array, out: Array, _scratch: Array) -> Array:
+def _leaky_relu_derivative(
+    call: Call, _net: Array, psi: Array, out: Array, _scratch: Array
+) -> None:
     # 1 where psi > 0, LEAK elsewhere
-    np.heaviside(psi, 0.0, out=out)
-    np.multiply(out, 1 - LEAK, out=out)
-    return np.add(out, LEAK, out=out)
+    call(np.heaviside, psi, 0.0, out)
+    call(np.multiply, out, 1 - LEAK, out)
+    call(np.add, out, LEAK, out)
 
 
 _GELU_SCALE = math.sqrt(2 / math.pi)
 _GELU_CUBIC = 0.044715
+_GELU_FLAT = 8.0
+"""Past this size of the net input tanh rounds to 1 or -1, and the slope to 1 or 0."""
+_GELU_STEEPEST = _GELU_FLAT * _GELU_SCALE * (1 + 3 * _GELU_CUBIC * _GELU_FLAT**2)
 
 
-def _gelu_tanh(net: Array, out: Array) -> Array:
+def _gelu_tanh(call: Call, net: Array, out: Array) -> None:
     # tanh(sqrt(2 / pi) (net + 0.044715 net^3))
-    np.multiply(net, net, out=out)
-    np.multiply(out, _GELU_SCALE * _GELU_CUBIC, out=out)
-    np.add(out, _GELU_SCALE, out=out)
-    np.multiply(out, net, out=out)
-    return np.tanh(out, out=out)
+    call(np.multiply, net, net, out)
+    call(np.multiply, out, _GELU_SCALE * _GELU_CUBIC, out)
+    call(np.add, out, _GELU_SCALE, out)
+    call(np.multiply, out, net, out)
+    call(np.tanh, out, out)
 
 
-def _gelu(net: Array, out: Array, _scratch: Array) -> Array:
+def _gelu(call: Call, net: Array, out: Array, _scratch: Array) -> None:
     # net (1 + tanh(...)) / 2: the approximation of Hendrycks and Gimpel 2016, whose exact form
     # needs the error function, which NumPy lacks.
-    _gelu_tanh(net, out)
-    np.add(out, 1.0, out=out)
-    np.multiply(out, net, out=out)
-    return np.multiply(out, 0.5, out=out)
+    _gelu_tanh(call, net, out)
+    call(np.add, out, 1.0, out)
+    call(np.multiply, out, net, out)
+    call(np.multiply, out, 0.5, out)
 
 
-def _gelu_derivative(net: Array, _psi: Array, out: Array, scratch: Array) -> Array:
+def _gelu_derivative(call: Call, net: Array, _psi: Array, out: Array, scratch: Array) -> None:
     # With u = tanh(...): (1 + u) / 2 (1 + net (1 - u) sqrt(2 / pi) (1 + 3 * 0.044715 net^2))
-    u = _gelu_tanh(net, scratch)
-    np.multiply(net, net, out=out)
-    np.multiply(out, 3 * _GELU_SCALE * _GELU_CUBIC, out=out)
-    np.add(out, _GELU_SCALE, out=out)
-    np.multiply(out, net, out=out)
-    np.subtract(1.0, u, out=u)
-    np.multiply(out, u, out=out)
-    np.add(out, 1.0, out=out)
-    np.subtract(2.0, u, out=u)
-    np.multiply(out, u, out=out)
-    return np.multiply(out, 0.5, out=out)
+    u = scratch
+    _gelu_tanh(call, net, u)
+    call(np.multiply, net, net, out)
+    call(np.multiply, out, 3 * _GELU_SCALE * _GELU_CUBIC, out)
+    call(np.add, out, _GELU_SCALE, out)
+    call(np.multiply, out, net, out)
+    # What is cut off here meets a factor of 0, and 0 times a cube that overflowed would be NaN.
+    call(np.clip, out, -_GELU_STEEPEST, _GELU_STEEPEST, out)
+    call(np.subtract, 1.0, u, u)
+    call(np.multiply, out, u, out)
+    call(np.add, out, 1.0, out)
+    call(np.subtract, 2.0, u, u)
+    call(np.multiply, out, u, out)
+    call(np.multiply, out, 0.5, out)
 
 
-def _identity(net: Array, out: Array, _scratch: Array) -> Array:
-    if out is not net:
-        np.copyto(out, net)
-    return out
+def _gelu_bend(net: Array, _psi: Array, _slope: Array) -> Array:
+    # psi = net (1 + u) / 2 with u = tanh(a): psi'' = u' + net u'' / 2, where
+    # u' = (1 - u^2) a' and u'' = (1 - u^2) (a'' - 2 u a'^2).
+    net = np.clip(net, -_GELU_FLAT, _GELU_FLAT)
+    u = np.tanh(_GELU_SCALE * (net + _GELU_CUBIC * net * net * net))
+    first = _GELU_SCALE * (1 + 3 * _GELU_CUBIC * net * net)
+    second = 6 * _GELU_SCALE * _GELU_CUBIC * net
+    return (1 - u * u) * (first + net * (second / 2 - u * first * first))
 
 
-def _identity_derivative(_net: Array, _psi: Array, out: Array, _scratch: Array) -> Array:
-    out.fill(1.0)
-    return out
+def _identity(call: Call, net: Array, out: Array, _scratch: Array) -> None:
+    call(np.copyto, out, net)
 
 
-def _softmax(net: Array, out: Array, scratch: Array) -> Array:
+def _identity_derivative(call: Call, _net: Array, _psi: Array, out: Array, _scratch: Array) -> None:
+    call(np.copyto, out, 1.0)
+
+
+def _straight(_net: Array, _psi: Array, slope: Array) -> Array:
+    # The second derivative of the rectifiers and of the identity.
+    return np.zeros_like(slope)
+
+
+def _softmax(call: Call, net: Array, out: Array, scratch: Array) -> None:
     # exp(net) / sum exp(net) over the outputs, shifted so that no exponential overflows.
     column = scratch[..., :1]
-    np.maximum.reduce(net, axis=-1, keepdims=True, out=column)
-    np.subtract(net, column, out=out)
-    np.exp(out, out=out)
-    np.add.reduce(out, axis=-1, keepdims=True, out=column)
-    return np.divide(out, column, out=out)
+    call(np.maximum.reduce, net, -1, None, column, True)
+    call(np.subtract, net, column, out)
+    call(np.exp, out, out)
+    call(np.add.reduce, out, -1, None, column, True)
+    call(np.divide, out, column, out)
 
 
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
-        Activation("sigmoid", _sigmoid, _sigmoid_derivative),
-        Activation("tanh", _tanh, _tanh_derivative),
-        Activation("relu", _relu, _relu_derivative),
-        Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative),
-        Activation("gelu", _gelu, _gelu_derivative, keeps_net=True),
-        Activation("identity", _identity, _identity_derivative),
-        Activation("softmax", _softmax, None),
+        Activation("sigmoid", _sigmoid, _sigmoid_derivative, _sigmoid_bend, 64.0),
+        Activation("tanh", _tanh, _tanh_derivative, _tanh_bend, 64.0),
+        Activation("relu", _relu, _relu_derivative, _straight, 1.0),
+        Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative, _straight, 1.0),
+        Activation("gelu", _gelu, _gelu_derivative, _gelu_bend),
+        Activation("identity", _identity, _identity_derivative, _straight, 1.0),
+        Activation("softmax", _softmax, None, None),
     )
 }
 """Every activation by name; `softmax` is for the output layer only."""

@@ -7,8 +7,7 @@ lane, so a lane's bits don't depend on how many lanes there are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,29 +17,38 @@ from bpengine.arrays import Array
 from bpengine.losses import LOSSES
 from bpengine.minibatches import shard_bounds
 from bpengine.network import Architecture, check_name
+from bpengine.tape import Call, at_once
 
-ROWS = 128
+ROWS = 64
 """Rows of a batch processed at once: larger batches go through the cache in slices of this many.
 
 A constant, never read off the machine, so that results agree between machines.
 """
 
 PAIR = 2
-"""Rows that a batch of one example goes through as; see `Backprop.gradient`."""
+"""Rows that a batch of one example has in outer products; see `Layer`."""
 
 Weights = Sequence[Annotated[Array, "seed setting fan_in fan_out"]]
 Inputs = Annotated[Array, "seed 1 batch fan_in"]
 Targets = Annotated[Array, "seed 1 batch fan_out"]
+Weight = Annotated[Array, "seed setting 1 1"]
 
 
 class Backprop:
     """Forward and backward pass of a cohort on buffers allocated once.
+
+    Every method takes a `call`: `at_once` makes the NumPy calls now; a `Tape` records them, to be
+    replayed on the arrays that were handed in.
 
     Args:
         architecture: The network of every lane.
         loss: Name in `LOSSES`.
         lanes: Lengths of the lane axes, seed and setting.
         dtype: float32 or float64, of everything that goes in and out.
+
+    Attributes:
+        total: The gradient that was computed last, layer after layer.
+        dW: The same as a view of each layer.
 
     Raises:
         ValueError: Loss and output activation don't go together.
@@ -50,24 +58,20 @@ class Backprop:
         self, architecture: Architecture, loss: str, lanes: tuple[int, int], dtype: npt.DTypeLike
     ) -> None:
         check_loss(architecture, loss)
-        self.architecture = architecture
         self._loss = LOSSES[loss]
         self._lanes = lanes
         self._dtype = np.dtype(dtype)
-        depth = len(architecture.widths) - 1
-        hidden = [architecture.hidden_activation] * (depth - 1)
+        self._widths = architecture.widths
+        hidden = [architecture.hidden_activation] * (len(self._widths) - 2)
         self._activations = [*hidden, architecture.output_activation]
-        self._by_rows: dict[int, list[_Layer]] = {}
-        self._total = np.empty((*lanes, architecture.parameter_count), dtype)
-        self._partial = np.empty_like(self._total)
-        self._dW = architecture.layers(self._total), architecture.layers(self._partial)
-        self._pair = _Pair(
-            np.zeros((lanes[0], 1, PAIR, architecture.widths[0] + 1), dtype),
-            np.zeros((lanes[0], 1, PAIR, architecture.widths[-1]), dtype),
-            np.zeros((*lanes, PAIR, 1), dtype),
-        )
+        self._by_rows: dict[int, list[Layer]] = {}
+        self.total = np.zeros((*lanes, architecture.parameter_count), dtype)
+        self._partial = np.empty_like(self.total)
+        self.dW = architecture.layers(self.total)
+        self._partial_dW = architecture.layers(self._partial)
+        self._pair = np.zeros((lanes[0], 1, PAIR, self._widths[0] + 1), dtype)
 
-    def layers(self, rows: int) -> list[_Layer]:
+    def layers(self, rows: int) -> list[Layer]:
         """Return the buffers of each layer for so many rows, as the last pass left them.
 
         Args:
@@ -75,36 +79,47 @@ class Backprop:
                 ragged end.
         """
         if rows not in self._by_rows:
-            widths = self.architecture.widths[1:]
+            last = len(self._activations) - 1
             self._by_rows[rows] = [
-                _Layer(self._lanes, rows, width, activation, self._dtype, last=place == len(widths))
+                Layer(activation, self._lanes, rows, width, self._dtype, feeds=place < last)
                 for place, (width, activation) in enumerate(
-                    zip(widths, self._activations, strict=True), 1
+                    zip(self._widths[1:], self._activations, strict=True)
                 )
             ]
         return self._by_rows[rows]
 
-    def forward(self, W: Weights, phi: Inputs) -> Annotated[Array, "seed setting batch fan_out"]:
+    def forward(
+        self, W: Weights, phi: Inputs, call: Call = at_once
+    ) -> Annotated[Array, "seed setting batch fan_out"]:
         """Return `psi = f(phi . W)` of the last layer (paper, sections 1 and 1.2).
 
         Args:
             W: Weights of each layer, bias in row 0.
             phi: Inputs with a leading 1, shared by the settings of a seed.
+            call: What makes or records the calls.
 
         Returns:
             A buffer, valid until the next call.
         """
         layers = self.layers(phi.shape[-2])
-        for layer_W, layer in zip(W[:-1], layers[:-1], strict=True):
-            # The product fills the next layer's input; the activation runs over all of it, because
-            # a contiguous array is several times faster, and then the bias unit's 1 is put back.
-            np.matmul(phi, layer_W, out=layer.net[..., 1:])
-            layer.activation.apply(layer.net, layer.psi, layer.slope)
-            layer.psi[..., 0] = 1
-            phi = layer.psi
-        last = layers[-1]
-        np.matmul(phi, W[-1], out=last.net)
-        return last.activation.apply(last.net, last.psi, last.slope)
+        call(np.matmul, phi, W[0], layers[0].product)
+        return self.activate(W, layers, call)
+
+    def activate(
+        self, W: Weights, layers: Sequence[Layer], call: Call
+    ) -> Annotated[Array, "seed setting batch fan_out"]:
+        """Go forward from the net input of the first layer, and return `psi` of the last.
+
+        Args:
+            W: Weights of each layer.
+            layers: Their buffers, the first with its net input.
+            call: What makes or records the calls.
+        """
+        for layer, above, W_above in zip(layers[:-1], layers[1:], W[1:], strict=True):
+            layer.activate(call)
+            call(np.matmul, layer.psi, W_above, above.product)
+        layers[-1].activate(call)
+        return layers[-1].psi
 
     def loss(
         self, W: Weights, phi: Inputs, t: Targets
@@ -128,18 +143,15 @@ class Backprop:
         phi: Inputs,
         t: Targets,
         *,
-        weight: Annotated[Array, "seed setting 1"],
+        weight: Weight,
         shards: int = 1,
+        call: Call = at_once,
     ) -> Annotated[Array, "seed setting parameter"]:
         """Return `dE/dW` of a whole batch, `E` being the weighted sum of the examples' losses.
 
         The batch goes through in segments whose `dW` are added up, each weighted by the examples it
         holds (paper, section 3): so many shards, and within them slices of at most `ROWS` rows,
         which stay in the cache. The result is that of the whole batch but for rounding.
-
-        A segment of one example goes through as two rows of which the second weighs nothing: BLAS
-        takes the product of (fan_in, 2) and (2, fan_out), while NumPy's own outer product of
-        vectors is more than ten times slower.
 
         Args:
             W: Weights of each layer.
@@ -148,20 +160,24 @@ class Backprop:
             weight: Factor of every example's loss in each lane, such as 1/n; a learning rate may be
                 folded in.
             shards: Number of segments; with fewer rows there are as many segments as rows.
+            call: What makes or records the calls.
 
         Returns:
             A buffer, layer after layer, valid until the next call.
         """
-        total, partial = self._dW
         for start, stop in segment_bounds(phi.shape[-2], shards):
             rows = slice(start, stop)
-            self.deltas(W, phi[..., rows, :], t[..., rows, :], weight)
-            self._products(phi[..., rows, :], partial if start else total)
+            layers = self.deltas(W, phi[..., rows, :], t[..., rows, :], weight, call)
+            dW = self._partial_dW if start else self.dW
+            self._lowest_product(phi[..., rows, :], layers, dW, call)
+            self.upper_products(layers, dW, call)
             if start:
-                np.add(self._total, self._partial, out=self._total)
-        return self._total
+                call(np.add, self.total, self._partial, self.total)
+        return self.total
 
-    def deltas(self, W: Weights, phi: Inputs, t: Targets, weight: Array) -> list[_Layer]:
+    def deltas(
+        self, W: Weights, phi: Inputs, t: Targets, weight: Weight, call: Call = at_once
+    ) -> list[Layer]:
         """Compute every layer's `delta = dE/dpsi o dpsi/dNet` (paper, sections 2.2 and 2.5).
 
         Args:
@@ -169,34 +185,142 @@ class Backprop:
             phi: Inputs with a leading 1, at most `ROWS` rows.
             t: Targets.
             weight: Factor of every example's loss in each lane.
+            call: What makes or records the calls.
 
         Returns:
-            The layers' buffers, valid until the next call, with one idle row more if `phi` has one.
+            The layers' buffers, valid until the next call.
         """
-        factor = weight[..., None]
-        if phi.shape[-2] == 1:
-            phi, t, factor = self._pair.fill(phi, t, factor)
-        psi, layers = self.forward(W, phi), self.layers(phi.shape[-2])
+        layers = self.layers(phi.shape[-2])
+        self.forward(W, phi, call)
+        self.differentiate(W, layers, t, weight, lowest=layers[0].delta, call=call)
+        return layers
+
+    def differentiate(
+        self,
+        W: Weights,
+        layers: Sequence[Layer],
+        t: Targets,
+        weight: Weight,
+        *,
+        lowest: Array,
+        call: Call,
+    ) -> None:
+        """Go backward from the outputs: every layer's `delta`.
+
+        Args:
+            W: Weights of each layer.
+            layers: Their buffers after a forward pass.
+            t: Targets.
+            weight: Factor of every example's loss in each lane.
+            lowest: Where the first layer's goes, in the shape of its buffer.
+            call: What makes or records the calls.
+        """
         last = layers[-1]
-        self._loss.gradient(psi, t, last.delta)
-        np.multiply(last.delta, factor, out=last.delta)
+        self._loss.gradient(call, last.psi, t, last.delta)
+        out = lowest if last is layers[0] else last.delta
         if self._loss.output is None:
-            np.multiply(last.delta, last.derivative(), out=last.delta)
+            call(np.multiply, last.delta, weight, last.delta)
+            weight = last.differentiate(call)
+        call(np.multiply, last.delta, weight, out)
         for place in range(len(W) - 1, 0, -1):
             layer, above = layers[place - 1], layers[place]
             # dE/dpsi = delta_next . W^T (section 2.5). Column 0 belongs to the bias unit, which no
             # unit feeds: it is computed, because that keeps the arrays contiguous, and left out.
-            np.matmul(above.fed_delta, W[place].mT, out=layer.delta)
-            np.multiply(layer.delta, layer.derivative(), out=layer.delta)
-        return layers
+            call(np.matmul, above.fed_delta, W[place].mT, layer.delta)
+            slope = layer.differentiate(call)
+            call(np.multiply, layer.delta, slope, layer.delta if place > 1 else lowest)
 
-    def _products(self, phi: Inputs, dW: Weights) -> None:
-        # dE/dW = phi . delta (section 2.3)
+    def upper_products(self, layers: Sequence[Layer], dW: Weights, call: Call) -> None:
+        """Compute `dE/dW = phi . delta` of all layers but the first (paper, section 2.3).
+
+        Args:
+            layers: Their buffers after a backward pass.
+            dW: Where they go; the first layer's is left alone.
+            call: What makes or records the calls.
+        """
+        for layer, above, above_dW in zip(layers[:-1], layers[1:], dW[1:], strict=True):
+            call(np.matmul, layer.outer_psi.mT, above.outer_delta, above_dW)
+
+    def _lowest_product(
+        self, phi: Inputs, layers: Sequence[Layer], dW: Weights, call: Call
+    ) -> None:
         if phi.shape[-2] == 1:
-            phi = self._pair.phi
-        for layer_dW, layer in zip(dW, self.layers(phi.shape[-2]), strict=True):
-            np.matmul(phi.mT, layer.fed_delta, out=layer_dW)
-            phi = layer.psi
+            call(np.copyto, self._pair[..., :1, :], phi)
+            phi = self._pair
+        call(np.matmul, phi.mT, layers[0].outer_delta, dW[0])
+
+
+class Layer:
+    """Net input, output and delta of one layer for one row count.
+
+    Those of a hidden layer have a column 0 for its bias unit: the product is written behind it,
+    while activations run over the whole contiguous array, which is several times faster than over
+    the part without it.
+
+    A batch of one has an idle second row of zeros in `outer_psi` and `outer_delta`: BLAS takes the
+    product of (fan_in, 2) and (2, fan_out), while NumPy's own outer product of vectors is more than
+    ten times slower. A row of all lanes is contiguous then.
+
+    Attributes:
+        product: Where the product of the inputs and the weights goes: `net` without column 0.
+        net: Net inputs.
+        psi: Outputs.
+        delta: `dE/dnet`.
+        fed_delta: The same without column 0.
+        outer_psi: The outputs for the product with the deltas of the layer above.
+        outer_delta: The deltas for the product with the inputs, without column 0.
+    """
+
+    def __init__(
+        self,
+        activation: Activation,
+        lanes: tuple[int, int],
+        rows: int,
+        width: int,
+        dtype: np.dtype[Any],
+        *,
+        feeds: bool,
+    ) -> None:
+        units = width + feeds
+        shape = (*lanes, rows, units)
+        self.activation = activation
+        # Zeros, not whatever memory holds: column 0 is computed with before it is ever set.
+        self.net, self._slope, self._scratch = (np.zeros(shape, dtype) for _ in range(3))
+        outer_psi, outer_delta = (_with_idle_row(shape, dtype) for _ in range(2))
+        self.psi, self.delta = outer_psi[..., :rows, :], outer_delta[..., :rows, :]
+        self.outer_psi, self.outer_delta = outer_psi, outer_delta[..., feeds:]
+        self.product, self.fed_delta = self.net[..., feeds:], self.delta[..., feeds:]
+        self._sets_bias = feeds and activation.bias_net is None
+        if feeds and activation.bias_net is not None:
+            self.net[..., 0] = activation.bias_net
+
+    def activate(self, call: Call) -> None:
+        """Compute `psi` from `net`.
+
+        Args:
+            call: What makes or records the calls.
+        """
+        self.activation.apply(call, self.net, self.psi, self._slope)
+        if self._sets_bias:
+            call(np.copyto, self.psi[..., 0], 1.0)
+
+    def differentiate(self, call: Call) -> Array:
+        """Return `dpsi/dnet` at the last forward pass.
+
+        Args:
+            call: What makes or records the calls.
+        """
+        derivative = self.activation.derivative
+        assert derivative is not None  # noqa: S101 - check_loss saw to it
+        derivative(call, self.net, self.psi, self._slope, self._scratch)
+        return self._slope
+
+
+def _with_idle_row(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    *lanes, rows, units = shape
+    if rows > 1:
+        return np.zeros(shape, dtype)
+    return np.moveaxis(np.zeros((PAIR, *lanes, units), dtype), 0, -2)
 
 
 def segment_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
@@ -233,51 +357,3 @@ def check_loss(architecture: Architecture, loss: str) -> None:
         raise ValueError(f"The output {output.name!r} goes with 'cross_entropy', not {loss!r}.")
     if wanted not in {None, output.name}:
         raise ValueError(f"{loss!r} goes with the output {wanted!r}, not {output.name!r}.")
-
-
-class _Layer:
-    """Net input, output and delta of one layer for one row count.
-
-    Those of a hidden layer have a column 0 for its bias unit.
-    """
-
-    def __init__(
-        self,
-        lanes: tuple[int, int],
-        rows: int,
-        width: int,
-        activation: Activation,
-        dtype: npt.DTypeLike,
-        *,
-        last: bool,
-    ) -> None:
-        shape = (*lanes, rows, width if last else width + 1)
-        self.activation = activation
-        # Zeros, not whatever memory holds: column 0 is computed with before it is ever set.
-        self.net = np.zeros(shape, dtype)
-        self.psi = np.zeros(shape, dtype) if last or activation.keeps_net else self.net
-        self.delta = np.zeros(shape, dtype)
-        self.slope = np.zeros(shape, dtype)
-        self._scratch = np.zeros(shape, dtype) if activation.keeps_net else self.slope
-        self.fed_delta = self.delta if last else self.delta[..., 1:]
-
-    def derivative(self) -> Array:
-        """Return `dpsi/dnet` at the last forward pass."""
-        derivative = self.activation.derivative
-        assert derivative is not None  # noqa: S101 - check_loss saw to it
-        return derivative(self.net, self.psi, self.slope, self._scratch)
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """Buffers of a batch of one with an idle second row."""
-
-    phi: Array
-    t: Array
-    factor: Array
-
-    def fill(self, phi: Array, t: Array, factor: Array) -> tuple[Array, Array, Array]:
-        self.phi[..., :1, :] = phi
-        self.t[..., :1, :] = t
-        self.factor[..., :1, :] = factor
-        return self.phi, self.t, self.factor

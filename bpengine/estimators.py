@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -24,7 +25,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bpengine.activations import ACTIVATIONS
 from bpengine.arrays import Array
-from bpengine.backprop import ROWS, Backprop
+from bpengine.backprop import ROWS, Backprop, Weights
 from bpengine.lockstep import Examples, Lockstep, Split, Stack, stack
 from bpengine.minibatches import Budget, Segment
 from bpengine.network import Architecture
@@ -41,6 +42,8 @@ AUTO_BATCH_SIZE = 32
 _HEADER = "bpengine_estimator"
 _LABELS = ("classes_", "feature_names_in_")
 
+State = Mapping[str, np.ndarray]
+
 
 @dataclass(frozen=True)
 class _Model:
@@ -52,39 +55,27 @@ class _Model:
     seed: int
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no annotations
-    """What both estimators do; `BackpropClassifier` documents it."""
+    """What both estimators do; `BackpropClassifier` documents it.
+
+    The fields are scikit-learn's parameters, whose defaults a class may replace. `_encode` of each
+    class returns the examples, and what to keep of their labels once they have been learnt.
+    """
+
+    hidden_layer_sizes: tuple[int, ...] = (32,)
+    activation: str = "relu"
+    loss: str = "squared_error"
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    batch_size: int | str = "auto"
+    epochs: int = 100
+    l2: float = 0.0
+    patience: int | None = None
+    validation_fraction: float = 0.1
+    random_state: int | np.random.RandomState | None = None
 
     _outputs_of_losses: ClassVar[Mapping[str, str]] = {"squared_error": "identity"}
-    _model: _Model
-    _state: Mapping[str, np.ndarray]
-
-    def __init__(
-        self,
-        *,
-        hidden_layer_sizes: tuple[int, ...] = (32,),
-        activation: str = "relu",
-        loss: str = "squared_error",
-        optimizer: str = "adam",
-        learning_rate: float = 1e-3,
-        batch_size: int | str = "auto",
-        epochs: int = 100,
-        l2: float = 0.0,
-        patience: int | None = None,
-        validation_fraction: float = 0.1,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.l2 = l2
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.random_state = random_state
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_model")
@@ -92,12 +83,25 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
     @property
     def coefs_(self) -> list[Annotated[Array, "fan_in fan_out"]]:
         """Each layer's weights, without its biases: views of the network's."""
-        return [W[0, 0, 1:] for W in self._model.architecture.layers(self._state["parameters"])]
+        return [W[0, 0, 1:] for W in self._weights()]
 
     @property
     def intercepts_(self) -> list[Annotated[Array, "fan_out"]]:
         """Each layer's biases: views of the network's."""
-        return [W[0, 0, 0] for W in self._model.architecture.layers(self._state["parameters"])]
+        return [W[0, 0, 0] for W in self._weights()]
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Train a new network.
+
+        Args:
+            X: Inputs, of shape (examples, features).
+            y: Label of each example; targets of a regressor, of shape (examples,) or (examples,
+                outputs).
+
+        Raises:
+            ValueError: A parameter or the data are not allowed, or training diverged.
+        """
+        return self._learn(X, y, anew=True)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator into an `.npz` file, without pickle.
@@ -144,16 +148,15 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
         """
         header, arrays = _read(path, cls.__name__)
         parameters, model = header["parameters"], header["model"]
-        parameters["hidden_layer_sizes"] = tuple(parameters["hidden_layer_sizes"])
-        widths = tuple(model["architecture"].pop("widths"))
-        model["architecture"] = Architecture(widths, **model["architecture"])
-        estimator = cls(**parameters)
+        hidden, widths = parameters["hidden_layer_sizes"], model["architecture"]["widths"]
+        architecture = Architecture(**{**model["architecture"], "widths": tuple(widths)})
+        estimator = cls(**{**parameters, "hidden_layer_sizes": tuple(hidden)})
         estimator.n_features_in_ = widths[0]
         for name in arrays.keys() & set(_LABELS):
             kind = object if name in header["objects"] else None
             setattr(estimator, name, np.asarray(arrays.pop(name), kind))
         state = {name.removeprefix("state."): array for name, array in arrays.items()}
-        estimator._keep(_Model(**model), state, *header["curves"])
+        estimator._keep(_Model(**{**model, "architecture": architecture}), state, *header["curves"])
         return estimator
 
     def _require(self, holds: bool, parameter: str, text: str) -> None:
@@ -167,6 +170,21 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
         rules = {**_RULES, "loss": _one_of(self._outputs_of_losses)}
         for name, (allows, text) in rules.items():
             self._require(allows(getattr(self, name)), name, text)
+
+    def _learn(
+        self, X: ArrayLike, y: ArrayLike, *, anew: bool, **options: ArrayLike | None
+    ) -> Self:
+        self._check_parameters()
+        begins = anew or not self.__sklearn_is_fitted__()
+        data, labels = self._encode(X, y, reset=begins, **options)
+        if anew:
+            self._begin(data, epochs=int(self.epochs), patience=self.patience)
+        elif begins:
+            self._begin(data, epochs=1, patience=None)
+        else:
+            self._continue(data)
+        self.__dict__.update(labels)
+        return self
 
     def _begin(self, data: Examples, *, epochs: int, patience: int | None) -> None:
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -185,9 +203,6 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
         self._keep(model, best or networks.state(), losses, validation_losses)
 
     def _continue(self, data: Examples) -> None:
-        if not self.__sklearn_is_fitted__():
-            self._begin(data, epochs=1, patience=None)
-            return
         model = self._model_for(data, self._model.seed)
         if model != self._model:
             raise ValueError(
@@ -249,31 +264,25 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
         )
         return train, stack([held_out], np.float64)
 
-    def _keep(
-        self,
-        model: _Model,
-        state: Mapping[str, np.ndarray],
-        losses: list[float],
-        validation_losses: list[float],
-    ) -> None:
+    def _keep(self, model: _Model, state: State, *curves: list[float]) -> None:
         self._model, self._state = model, state
-        self.loss_curve_, self.validation_loss_curve_ = losses, validation_losses
-        self.n_iter_ = len(losses)
+        self.loss_curve_, self.validation_loss_curve_ = curves
+        self.n_iter_ = len(self.loss_curve_)
 
     def _outputs(self, X: ArrayLike) -> Annotated[Array, "item fan_out"]:
         check_is_fitted(self)
         inputs = validate_data(self, X, reset=False, dtype=np.float64)
-        architecture = self._model.architecture
-        W = architecture.layers(self._state["parameters"])
-        passes = Backprop(architecture, self._model.loss, (1, 1), np.float64)
-        phi = np.insert(inputs, 0, 1, axis=1)[None, None]
-        psi = np.empty((len(inputs), architecture.widths[-1]))
-        for start in range(0, len(inputs), ROWS):
-            rows = slice(start, start + ROWS)
-            psi[rows] = passes.forward(W, phi[:, :, rows])[0, 0]
-        return psi
+        passes = Backprop(self._model.architecture, self._model.loss, (1, 1), np.float64)
+        phi, W = np.insert(inputs, 0, 1, axis=1)[None, None], self._weights()
+        starts = range(0, len(inputs), ROWS)
+        psi = [passes.forward(W, phi[:, :, at : at + ROWS])[0, 0].copy() for at in starts]
+        return np.concatenate(psi)
+
+    def _weights(self) -> Weights:
+        return self._model.architecture.layers(self._state["parameters"])
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class BackpropClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc] # as above
     """A feed-forward network that tells classes apart.
 
@@ -322,57 +331,12 @@ class BackpropClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc] # a
         ['low', 'high']
     """
 
+    loss: str = "cross_entropy"
+
     _outputs_of_losses: ClassVar[Mapping[str, str]] = {
         "cross_entropy": "softmax",
         "squared_error": "sigmoid",
     }
-
-    def __init__(
-        self,
-        *,
-        hidden_layer_sizes: tuple[int, ...] = (32,),
-        activation: str = "relu",
-        loss: str = "cross_entropy",
-        optimizer: str = "adam",
-        learning_rate: float = 1e-3,
-        batch_size: int | str = "auto",
-        epochs: int = 100,
-        l2: float = 0.0,
-        patience: int | None = None,
-        validation_fraction: float = 0.1,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            loss=loss,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            epochs=epochs,
-            l2=l2,
-            patience=patience,
-            validation_fraction=validation_fraction,
-            random_state=random_state,
-        )
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Train a new network.
-
-        Args:
-            X: Inputs, of shape (examples, features).
-            y: Label of each example.
-
-        Raises:
-            ValueError: A parameter or the data are not allowed, or training diverged.
-        """
-        self._check_parameters()
-        inputs, labels = self._validate(X, y, reset=True)
-        classes = _checked_classes(labels)
-        data = Examples(inputs, _one_hot(labels, classes))
-        self._begin(data, epochs=int(self.epochs), patience=self.patience)
-        self.classes_ = classes
-        return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
         """Train for one epoch on these examples, from where training stands.
@@ -389,21 +353,11 @@ class BackpropClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc] # a
         Raises:
             ValueError: As for `fit`; or the network, the loss or the optimizer changed.
         """
-        self._check_parameters()
-        begins = not self.__sklearn_is_fitted__()
-        inputs, labels = self._validate(X, y, reset=begins)
-        if begins and classes is None:
+        if classes is None and not self.__sklearn_is_fitted__():
             raise ValueError(
                 "`classes` must hold all labels at the first call of partial_fit, but is None."
             )
-        known = _checked_classes(classes) if begins else self.classes_
-        if classes is not None and not np.array_equal(np.unique(classes), known):
-            raise ValueError(
-                f"`classes` must stay {known.tolist()}, but got {np.unique(classes).tolist()}."
-            )
-        self._continue(Examples(inputs, _one_hot(labels, known)))
-        self.classes_ = known
-        return self
+        return self._learn(X, y, anew=False, classes=classes)
 
     def predict(self, X: ArrayLike) -> Annotated[np.ndarray, "item"]:
         """Return each example's most probable label.
@@ -426,10 +380,26 @@ class BackpropClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc] # a
         psi = np.maximum(self._outputs(X), np.finfo(np.float64).tiny)
         return psi / psi.sum(axis=1, keepdims=True)
 
-    def _validate(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Array, np.ndarray]:
+    def _encode(
+        self, X: ArrayLike, y: ArrayLike, *, reset: bool, classes: ArrayLike | None = None
+    ) -> tuple[Examples, State]:
         inputs, labels = validate_data(self, X, y, reset=reset, dtype=np.float64)
         check_classification_targets(labels)
-        return inputs, labels
+        given = np.unique(labels if classes is None else classes)
+        known = given if reset else self.classes_
+        names, unknown = known.tolist(), np.setdiff1d(labels, known).tolist()
+        if len(names) == 1:
+            raise ValueError(
+                f"There must be at least two classes, but there is only one class: {names}."
+            )
+        if classes is not None and not np.array_equal(given, known):
+            raise ValueError(f"`classes` must stay {names}, but got {given.tolist()}.")
+        if unknown:
+            raise ValueError(
+                f"`y` must hold labels among the classes {names}, but also holds {unknown}."
+            )
+        one_hot = np.eye(len(names))[np.searchsorted(known, labels)]
+        return Examples(inputs, one_hot), {"classes_": known}
 
 
 class BackpropRegressor(RegressorMixin, _Estimator):  # type: ignore[misc] # as above
@@ -446,27 +416,8 @@ class BackpropRegressor(RegressorMixin, _Estimator):  # type: ignore[misc] # as 
         True
     """
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Train a new network.
-
-        Args:
-            X: Inputs, of shape (examples, features).
-            y: Targets, of shape (examples,) or (examples, outputs).
-
-        Raises:
-            ValueError: A parameter or the data are not allowed, or training diverged.
-        """
-        self._check_parameters()
-        data = self._validate(X, y, reset=True)
-        self._begin(data, epochs=int(self.epochs), patience=self.patience)
-        return self
-
     def partial_fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Train for one epoch on these examples, from where training stands.
-
-        Weights, optimizer state and the count of epochs go on; learning rate, penalty and batch
-        size are those of now, epochs and patience have no effect. Where it raises, training stands
-        where it stood.
+        """Train for one epoch on these examples, as `BackpropClassifier.partial_fit` does.
 
         Args:
             X: Inputs, of shape (examples, features).
@@ -475,9 +426,7 @@ class BackpropRegressor(RegressorMixin, _Estimator):  # type: ignore[misc] # as 
         Raises:
             ValueError: As for `fit`; or the network, the loss or the optimizer changed.
         """
-        self._check_parameters()
-        self._continue(self._validate(X, y, reset=not self.__sklearn_is_fitted__()))
-        return self
+        return self._learn(X, y, anew=False)
 
     def predict(self, X: ArrayLike) -> Array:
         """Return predictions, of shape (examples,) for one output, else (examples, outputs).
@@ -493,57 +442,33 @@ class BackpropRegressor(RegressorMixin, _Estimator):  # type: ignore[misc] # as 
         tags.target_tags.multi_output = True
         return tags
 
-    def _validate(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> Examples:
+    def _encode(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Examples, State]:
         inputs, targets = validate_data(
             self, X, y, reset=reset, dtype=np.float64, multi_output=True, y_numeric=True
         )
-        return Examples(inputs, targets.reshape(len(targets), -1).astype(np.float64))
+        return Examples(inputs, targets.reshape(len(targets), -1).astype(np.float64)), {}
 
 
 def _mean_loss(networks: Lockstep, data: Stack) -> float:
     total = 0.0
     for start in range(0, data.items, ROWS):
-        rows = slice(start, start + ROWS)
-        losses, _ = networks.passes.loss(
-            networks.W, data.inputs[:, :, rows], data.targets[:, :, rows]
-        )
-        total += float(losses.sum())
+        phi, t = (part[:, :, start : start + ROWS] for part in (data.inputs, data.targets))
+        total += float(networks.passes.loss(networks.W, phi, t)[0].sum())
     return total / data.items
-
-
-def _checked_classes(labels: ArrayLike | None) -> np.ndarray:
-    classes: np.ndarray = np.unique(np.asarray(labels))
-    if len(classes) == 1:
-        raise ValueError(
-            f"There must be at least two classes, but there is only one class: {classes.tolist()}."
-        )
-    return classes
-
-
-def _one_hot(y: np.ndarray, classes: np.ndarray) -> Annotated[Array, "item fan_out"]:
-    unknown = np.setdiff1d(y, classes)
-    if unknown.size:
-        raise ValueError(
-            f"`y` must hold labels among the classes {classes.tolist()}, but also holds "
-            f"{unknown.tolist()}."
-        )
-    return np.eye(len(classes))[np.searchsorted(classes, y)]
 
 
 def _read(
     path: str | os.PathLike[str], estimator: str
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    name = os.fspath(path)
-    header, arrays = None, {}
+    name, arrays = os.fspath(path), dict[str, np.ndarray]()
     with Path(path).open("rb") as file:
         if zipfile.is_zipfile(file):
             file.seek(0)
             with np.load(file, allow_pickle=False) as members:
-                if _HEADER in members:
-                    arrays = dict(members)
-                    header = json.loads(str(arrays.pop(_HEADER)))
-    if header is None:
+                arrays = dict(members) if _HEADER in members else arrays
+    if not arrays:
         raise ValueError(f"{name} is not a file that an estimator of bpengine saved.")
+    header = json.loads(str(arrays.pop(_HEADER)))
     if header["version"] > FORMAT_VERSION:
         raise ValueError(
             f"{name} has format version {header['version']}, but this bpengine reads only up to "
@@ -563,54 +488,46 @@ def _plain(value: object) -> object:
     )
 
 
-Rule = tuple[Callable[[object], bool], str]
+Rule = tuple[Callable[[Any], bool], str]
+
+_INT, _NUMBER = int | np.integer, int | float | np.integer | np.floating
+_TINY, _LARGE = math.ulp(0.0), math.nextafter(math.inf, 0.0)
+
+
+def _is(kind: type | UnionType, low: float, high: float = _LARGE) -> Callable[[Any], bool]:
+    def allows(value: Any) -> bool:  # noqa: ANN401 - a parameter may be anything
+        number = value.item() if isinstance(value, np.generic) else value
+        return isinstance(value, kind) and not isinstance(value, bool) and low <= number <= high
+
+    return allows
 
 
 def _one_of(names: Collection[str]) -> Rule:
     return lambda value: isinstance(value, str) and value in names, f"one of {sorted(names)}"
 
 
-def _is_count(value: object) -> bool:
-    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return is_int and _is_number(value, 1, _LARGE)
-
-
-def _is_number(value: object, low: float, high: float) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        return False
-    number = value.item() if isinstance(value, np.generic) else value
-    return bool(low <= number <= high)
-
-
-_TINY, _LARGE = math.ulp(0.0), math.nextafter(math.inf, 0.0)
+_is_count, _is_seed = _is(_INT, 1), _is(_INT, 0, 2**32 - 1)
 _RULES: Mapping[str, Rule] = {
     "hidden_layer_sizes": (
         lambda value: isinstance(value, tuple | list) and all(map(_is_count, value)),
         "a tuple or list of ints of at least 1",
     ),
-    "activation": _one_of([name for name in ACTIVATIONS if name != "softmax"]),
+    "activation": _one_of(ACTIVATIONS.keys() - {"softmax"}),
     "optimizer": _one_of(OPTIMIZERS),
-    "learning_rate": (
-        lambda value: _is_number(value, _TINY, _LARGE),
-        "a number, finite and above 0",
-    ),
+    "learning_rate": (_is(_NUMBER, _TINY), "a number, finite and above 0"),
     "batch_size": (
         lambda value: _is_count(value) or (isinstance(value, str) and value == "auto"),
         "an int of at least 1 or 'auto'",
     ),
     "epochs": (_is_count, "an int of at least 1"),
-    "l2": (lambda value: _is_number(value, 0.0, _LARGE), "a number, finite and at least 0"),
+    "l2": (_is(_NUMBER, 0), "a number, finite and at least 0"),
     "patience": (lambda value: value is None or _is_count(value), "an int of at least 1 or None"),
     "validation_fraction": (
-        lambda value: _is_number(value, _TINY, math.nextafter(1.0, 0.0)),
+        _is(_NUMBER, _TINY, math.nextafter(1.0, 0.0)),
         "a number above 0 and below 1",
     ),
     "random_state": (
-        lambda value: (
-            value is None
-            or isinstance(value, np.random.RandomState)
-            or (isinstance(value, int | np.integer) and _is_number(value, 0, 2**32 - 1))
-        ),
+        lambda value: isinstance(value, np.random.RandomState | None) or _is_seed(value),
         "an int from 0 to 2**32 - 1, a RandomState or None",
     ),
 }

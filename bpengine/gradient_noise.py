@@ -31,8 +31,8 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.arrays import Array
-from bpengine.backprop import PAIR, ROWS, Backprop, Inputs
-from bpengine.lockstep import Examples, stack
+from bpengine.backprop import ROWS, Backprop, Inputs, Weights
+from bpengine.lockstep import Examples, Stack, stack
 from bpengine.minibatches import shard_bounds
 from bpengine.network import Architecture
 
@@ -226,10 +226,9 @@ def _norms_and_mean(
     architecture: Architecture, parameters: Parameters, examples: Sequence[Examples], loss: str
 ) -> tuple[Annotated[Array, "seed setting item"], Parameters]:
     # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
-    data, passes = stack(examples, np.float64), _passes(architecture, parameters, loss)
-    W = architecture.layers(parameters.astype(np.float64))
+    passes, W, data = _in_float64(architecture, parameters, examples, loss)
     norms = np.empty((*parameters.shape[:2], data.items))
-    total, one = np.zeros(parameters.shape), np.ones((*parameters.shape[:2], 1))
+    total, one = np.zeros(parameters.shape), np.ones((*parameters.shape[:2], 1, 1))
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, data.items, ROWS):
             rows = slice(start, start + ROWS)
@@ -246,30 +245,30 @@ def _shard_gradients(
     loss: str,
     shards: int,
 ) -> Iterator[tuple[Parameters, int]]:
-    data, passes = stack(examples, np.float64), _passes(architecture, parameters, loss)
-    W = architecture.layers(parameters.astype(np.float64))
+    passes, W, data = _in_float64(architecture, parameters, examples, loss)
     for start, stop in shard_bounds(data.items, shards):
         phi, t = data.inputs[:, :, start:stop], data.targets[:, :, start:stop]
-        weight = np.full((*parameters.shape[:2], 1), 1 / (stop - start))
+        weight = np.full((*parameters.shape[:2], 1, 1), 1 / (stop - start))
         with np.errstate(over="ignore", invalid="ignore"):
             dW = passes.gradient(W, phi, t, weight=weight)
         yield dW, stop - start
 
 
+def _in_float64(
+    architecture: Architecture, parameters: Parameters, examples: Sequence[Examples], loss: str
+) -> tuple[Backprop, Weights, Stack]:
+    seeds, settings = parameters.shape[:2]
+    passes = Backprop(architecture, loss, (seeds, settings), np.float64)
+    return passes, architecture.layers(parameters.astype(np.float64)), stack(examples, np.float64)
+
+
 def _row_norms(passes: Backprop, phi: Inputs) -> Annotated[Array, "seed setting batch"]:
-    # A single row has gone through with an idle one.
-    rows = phi.shape[-2]
     norms = np.zeros(())
-    for layer in passes.layers(max(rows, PAIR)):
-        norms = norms + _squared_norm(phi) * _squared_norm(layer.fed_delta[..., :rows, :])
-        phi = layer.psi[..., :rows, :]
+    for layer in passes.layers(phi.shape[-2]):
+        norms = norms + _squared_norm(phi) * _squared_norm(layer.fed_delta)
+        phi = layer.psi
     return norms
 
 
 def _squared_norm(values: Annotated[Array, "*axes parameter"]) -> Annotated[Array, "*axes"]:
     return np.add.reduce(np.square(values), axis=-1)
-
-
-def _passes(architecture: Architecture, parameters: Parameters, loss: str) -> Backprop:
-    seeds, settings = parameters.shape[:2]
-    return Backprop(architecture, loss, (seeds, settings), np.float64)

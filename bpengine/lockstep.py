@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bpengine.arrays import Array, BoolArray, IntArray
 from bpengine.backprop import Backprop
+from bpengine.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
 from bpengine.losses import REDUCTIONS
 from bpengine.minibatches import (
     Segment,
@@ -20,10 +21,14 @@ from bpengine.minibatches import (
     updates_per_epoch,
 )
 from bpengine.network import Architecture, initial_parameters
-from bpengine.optimizers import Stepper
+from bpengine.optimizers import BLOCK, Stepper
 from bpengine.recipe import Recipe
 
-NUMERICS_VERSION = 1
+BUFFER = 512
+"""Elements of NumPy's buffers. At its own 8192, shorter rows that lie apart in memory are copied to
+a buffer before they are worked on, which takes three times as long."""
+
+NUMERICS_VERSION = 2
 """Raised whenever the same call may give other numbers than before."""
 
 
@@ -153,13 +158,14 @@ class Lockstep:
             for _ in range(self._workers)
         ]
         self._finite = np.empty(self.parameters.shape, np.bool_)
+        self._blocks: dict[tuple[int, int, int], Block] = {}
         slots = [slot for stepper in self._steppers for slot in stepper.slots]
         self._evolving = [(array, np.empty_like(array)) for array in (self.parameters, *slots)]
-        self._weight = np.empty((*lanes, 1), dtype)
-        self._phi = np.empty_like(self.train.inputs)
-        self._t = np.empty_like(self.train.targets)
+        self._inputs, self._targets = (
+            data.reshape(-1, data.shape[-1]) for data in (self.train.inputs, self.train.targets)
+        )
         self._epoch = -1
-        self._orders: list[IntArray] = []
+        self._order: IntArray = np.empty((len(splits), 0), np.int64)
         self._total = self._count_total()
 
     @property
@@ -193,12 +199,15 @@ class Lockstep:
         Args:
             segment: Batches of one epoch.
         """
-        self._arrange(segment)
+        self._enter(segment.epoch)
         first = self.updates
         for array, before in self._evolving:
             np.copyto(before, array)
-        self._make_updates(segment, dating=False)
-        if not np.isfinite(self.parameters, out=self._finite).all():
+        with np.errstate():  # The size of NumPy's buffers is that of this context alone.
+            np.setbufsize(BUFFER)
+            self._make_updates(segment, dating=False)
+            if np.isfinite(self.parameters, out=self._finite).all():
+                return
             for array, before in self._evolving:
                 np.copyto(array, before)
             for stepper in self._steppers:
@@ -237,47 +246,75 @@ class Lockstep:
         for stepper in self._steppers:
             stepper.halt(lanes)
 
-    def _arrange(self, segment: Segment) -> None:
-        # Batches are slices of a copy in the epoch's order: updates gather nothing.
-        if segment.epoch != self._epoch:
-            self._epoch = segment.epoch
-            self._orders = [
-                epoch_order(seed, self._epoch, self.train.items) for seed in self._seeds
-            ]
-        rows = slice(0, segment.stop - segment.start)
-        for seed, order in enumerate(self._orders):
-            chosen = order[segment.start : segment.stop]
-            for data, arranged in ((self.train.inputs, self._phi), (self.train.targets, self._t)):
-                # mode="clip" writes straight into `out`; every index is in range.
-                np.take(data[seed, 0], chosen, axis=0, out=arranged[seed, 0, rows], mode="clip")
+    def _enter(self, epoch: int) -> None:
+        if epoch != self._epoch:
+            self._epoch = epoch
+            items = self.train.items
+            self._order = np.stack(
+                [
+                    number * items + epoch_order(seed, epoch, items)
+                    for number, seed in enumerate(self._seeds)
+                ]
+            )
 
     def _make_updates(self, segment: Segment, *, dating: bool) -> None:
-        step = segment.batch_size * self.recipe.local_updates
-        for start in range(0, segment.stop - segment.start, step):
-            stop = min(start + step, segment.stop - segment.start)
-            if self._workers > 1:
-                self._train_apart(start, stop, segment.batch_size)
-            else:
-                self._update(self._steppers[0], slice(start, stop))
-            if dating:
-                self._freeze(np.logical_not(np.isfinite(self.parameters).all(axis=-1)))
+        if self._workers > 1:
+            self._train_apart_in(segment, dating=dating)
+            return
+        rows = segment.batch_size
+        longest = self._delayed_updates(rows) or ordinary_updates(rows)
+        whole = (segment.stop - segment.start) // rows
+        at = segment.start
+        while at < segment.stop:
+            updates = min(longest, whole)
+            whole -= updates
+            stop = at + updates * rows if updates else segment.stop
+            self._run_block(0, at, stop, max(1, updates), dating=dating)
+            at = stop
 
-    def _update(self, stepper: Stepper, rows: slice) -> None:
-        items = rows.stop - rows.start
-        each = REDUCTIONS[self.recipe.reduction](items)
-        factor = self._factor()
-        if stepper.folds:
-            np.multiply(stepper.rate, each * factor, out=self._weight)
-        else:
-            self._weight.fill(each)
-        gradient = self.passes.gradient(
-            self.W,
-            self._phi[:, :, rows],
-            self._t[:, :, rows],
-            weight=self._weight,
-            shards=self.recipe.shards if self._workers == 1 else 1,
-        )
-        stepper.apply(gradient, factor, total_weight=each * items)
+    def _run_block(self, worker: int, start: int, stop: int, updates: int, *, dating: bool) -> None:
+        block = self._block(worker, updates, (stop - start) // updates)
+        chosen = self._order[:, None, start:stop]
+        for data, batch in ((self._inputs, block.inputs), (self._targets, block.targets)):
+            # mode="clip" writes straight into `out`; every index is in range.
+            np.take(data, chosen, axis=0, out=batch, mode="clip")
+        factors = self._factors(self._steppers[worker].update, updates)
+        if not dating:
+            block.run(factors)
+            return
+        first = self.updates
+        found = block.run_watching(factors)
+        self._freeze(found > 0, first + found)
+
+    def _delayed_updates(self, rows: int) -> int:
+        if self._steppers[0].is_plain and self.recipe.shards == 1:
+            return delayed_updates(rows, self.train.inputs.shape[-1])
+        return 0
+
+    def _block(self, worker: int, updates: int, rows: int) -> Block:
+        key = (worker, updates, rows)
+        if key not in self._blocks:
+            kind = DelayedBlock if self._delayed_updates(rows) else Block
+            self._blocks[key] = kind(
+                self.passes,
+                self.parameters,
+                self.W,
+                self._steppers[worker],
+                updates=updates,
+                rows=rows,
+                features=(self.train.inputs.shape[-1], self.train.targets.shape[-1]),
+                each=REDUCTIONS[self.recipe.reduction](rows),
+                shards=self.recipe.shards if self._workers == 1 else 1,
+            )
+        return self._blocks[key]
+
+    def _train_apart_in(self, segment: Segment, *, dating: bool) -> None:
+        step = segment.batch_size * self.recipe.local_updates
+        for start in range(segment.start, segment.stop, step):
+            self._train_apart(start, min(start + step, segment.stop), segment.batch_size)
+            if dating:
+                diverged = np.logical_not(np.isfinite(self.parameters).all(axis=-1))
+                self._freeze(diverged, self.updates)
 
     def _train_apart(self, start: int, stop: int, batch_size: int) -> None:
         """Let every worker train on its shard of each batch, then combine the weights.
@@ -297,19 +334,21 @@ class Lockstep:
                 shards = shard_bounds(end - at, self._workers)
                 if worker < len(shards):
                     low, high = shards[worker]
-                    self._update(stepper, slice(at + low, at + high))
+                    self._run_block(worker, at + low, at + high, 1, dating=False)
                     seen += high - low
             combined += self.parameters * self.parameters.dtype.type(seen / (stop - start))
         for stepper in self._steppers:
             stepper.update = first + len(bounds)
         np.copyto(self.parameters, combined)
 
-    def _factor(self) -> float:
+    def _factors(self, first: int, updates: int) -> Annotated[Array, "update"]:
         schedule = self.recipe.schedule
         if schedule.kind == "constant" and not schedule.warmup:
-            return 1.0
-        clock = self.updates if schedule.per == "update" else self._epoch
-        return schedule.factor(clock, self._total)
+            return _ONES[:updates]
+        clock = (
+            range(first, first + updates) if schedule.per == "update" else [self._epoch] * updates
+        )
+        return np.array([schedule.factor(at, self._total) for at in clock])
 
     def _count_total(self) -> int:
         if not self.recipe.needs_total:
@@ -319,10 +358,13 @@ class Lockstep:
             return len(epochs)
         return sum(updates_per_epoch(visited, size) for _, size, visited in epochs)
 
-    def _freeze(self, diverged: BoolArray) -> None:
+    def _freeze(self, diverged: BoolArray, updates: IntArray | int) -> None:
         # Zero weights, state and rate keep the lane finite and still, so that it costs its
         # neighbours nothing; what it was worth is told by `diverged_at_update`.
         fresh = diverged & (self.diverged_at_update == 0)
-        self.diverged_at_update[fresh] = self.updates
+        self.diverged_at_update = np.where(fresh, updates, self.diverged_at_update)
         self.parameters[diverged] = 0
         self._halt(diverged)
+
+
+_ONES = np.ones(BLOCK)

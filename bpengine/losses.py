@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpengine.arrays import Array
+from bpengine.tape import Call
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,15 @@ class Loss:
         name: The key in `LOSSES`.
         value: `(net, psi, t, scratch) -> loss`; sums over the outputs, the last axis, and nothing
             else. `net` is the net input of the output layer.
-        gradient: `(psi, t, out) -> gradient` of each example alone, neither summed nor averaged:
-            with respect to `psi`, or with respect to `net` if `output` is given.
+        gradient: `(call, psi, t, out)`; writes that of each example alone, neither summed nor
+            averaged: with respect to `psi`, or with respect to `net` if `output` is given.
         output: Name of the output activation that the loss belongs to, whose derivative its
             gradient includes; None for a loss that goes with any activation that has a derivative.
     """
 
     name: str
     value: Callable[[Array, Array, Array, Array], Array]
-    gradient: Callable[[Array, Array, Array], Array]
+    gradient: Callable[[Call, Array, Array, Array], None]
     output: str | None = None
 
 
@@ -53,16 +54,22 @@ def _cross_entropy(net: Array, _psi: Array, t: Array, scratch: Array) -> Array:
 
 
 def _binary_cross_entropy(net: Array, _psi: Array, t: Array, scratch: Array) -> Array:
-    # -sum t log psi + (1 - t) log(1 - psi) = sum log(1 + exp(net)) - t net
-    np.logaddexp(0, net, out=scratch)
-    softplus: Array = np.add.reduce(scratch, axis=-1)
-    np.multiply(net, t, out=scratch)
-    return np.subtract(softplus, np.add.reduce(scratch, axis=-1), out=softplus)
+    # -sum t log psi + (1 - t) log(1 - psi) = sum max(net, 0) - t net + log(1 + exp(-|net|)), whose
+    # first two terms are ((net > 0) - t) net: no large numbers are left to cancel each other.
+    np.heaviside(net, 0.0, out=scratch)
+    np.subtract(scratch, t, out=scratch)
+    np.multiply(scratch, net, out=scratch)
+    total: Array = np.add.reduce(scratch, axis=-1)
+    np.abs(net, out=scratch)
+    np.negative(scratch, out=scratch)
+    np.exp(scratch, out=scratch)
+    np.log1p(scratch, out=scratch)
+    return np.add(total, np.add.reduce(scratch, axis=-1), out=total)
 
 
-def _difference(psi: Array, t: Array, out: Array) -> Array:
+def _difference(call: Call, psi: Array, t: Array, out: Array) -> None:
     # Squared error: dE_hat/dpsi. The cross-entropies with their own output: dE_hat/dnet.
-    return np.subtract(psi, t, out=out)
+    call(np.subtract, psi, t, out)
 
 
 LOSSES = {

@@ -33,10 +33,16 @@ def _mean(scores: Array, _targets: Array) -> Annotated[Array, "*lane"]:
 
 
 def _r2(scores: Array, targets: Array) -> Annotated[Array, "*lane"]:
-    """Return 1 - residual sum of squares / total sum of squares, over all outputs together."""
+    """Return 1 - residual sum of squares / total sum of squares, over all outputs together.
+
+    Targets that don't vary have no total; then it is 1 if they are met exactly, 0 otherwise.
+    """
     centred = targets - targets.mean(axis=-2, keepdims=True)
     total = np.square(centred, dtype=np.float64).sum(axis=(-2, -1))
-    return 1 - scores.sum(axis=-1) / total
+    residual = scores.sum(axis=-1)
+    # The mean of equal numbers may differ from them in the last bit, and the total from 0.
+    varies = (total > 0) & (targets != targets[..., :1, :]).any(axis=(-2, -1))
+    return 1 - np.where(varies, residual / np.where(varies, total, 1), np.sign(residual))
 
 
 METRICS: dict[str, tuple[Score, Score]] = {

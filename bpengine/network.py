@@ -6,7 +6,7 @@ The bias is row 0 of each layer's `W`, and every layer input starts with a 1 (pa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,6 +18,8 @@ from bpengine.arrays import Array
 from bpengine.streams import standard_normal, standard_uniform
 
 MINIMUM_WIDTHS = 2
+NARROW = 16
+"""Outputs below which the weights of a layer are kept column by column."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,28 @@ class Architecture:
         """Return each layer's `W` as a view of the parameters.
 
         Args:
-            parameters: The networks' weights, layer after layer, each row by row.
+            parameters: The networks' weights, layer after layer, each row by row; column by column
+                if it has fewer than `NARROW` outputs, because products need long rows.
         """
-        views = []
-        start = 0
-        for i, o in self.weight_shapes:
-            stop = start + i * o
-            views.append(parameters[..., start:stop].reshape(*parameters.shape[:-1], i, o))
-            start = stop
-        return views
+        return layer_views(parameters, self.weight_shapes)
+
+
+def layer_views(
+    parameters: Annotated[Array, "*lane parameter"], shapes: Iterable[tuple[int, int]]
+) -> list[Annotated[Array, "*lane fan_in fan_out"]]:
+    """Return the `W` of consecutive layers as views; see `Architecture.layers`.
+
+    Args:
+        parameters: The weights, layer after layer.
+        shapes: Of the layers.
+    """
+    views, start = [], 0
+    for i, o in shapes:
+        layer, lanes = parameters[..., start : start + i * o], parameters.shape[:-1]
+        narrow = o < NARROW
+        views.append(layer.reshape(*lanes, o, i).mT if narrow else layer.reshape(*lanes, i, o))
+        start += i * o
+    return views
 
 
 @dataclass(frozen=True)
@@ -110,25 +125,16 @@ class Initialiser:
     normal: bool
 
 
-def _glorot(inputs: int, outputs: int) -> float:
-    return math.sqrt(2 / (inputs + outputs))
-
-
-def _he(inputs: int, _outputs: int) -> float:
-    return math.sqrt(2 / inputs)
-
-
-def _lecun(inputs: int, _outputs: int) -> float:
-    return math.sqrt(1 / inputs)
-
-
-def _fixed(_inputs: int, _outputs: int) -> float:
-    return 1.0
-
+_DEVIATIONS: Mapping[str, Callable[[int, int], float]] = {
+    "glorot_": lambda inputs, outputs: math.sqrt(2 / (inputs + outputs)),
+    "he_": lambda inputs, _outputs: math.sqrt(2 / inputs),
+    "lecun_": lambda inputs, _outputs: math.sqrt(1 / inputs),
+    "": lambda _inputs, _outputs: 1.0,
+}
 
 INITIALISERS = {
     f"{family}{distribution}": Initialiser(f"{family}{distribution}", deviation, normal)
-    for family, deviation in (("glorot_", _glorot), ("he_", _he), ("lecun_", _lecun), ("", _fixed))
+    for family, deviation in _DEVIATIONS.items()
     for distribution, normal in (("uniform", False), ("normal", True))
 }
 """Every initialiser by name. Biases start at zero.

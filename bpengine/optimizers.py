@@ -7,7 +7,7 @@ all and happens in `Stepper`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,6 +15,13 @@ import numpy as np
 
 from bpengine.arrays import Array, BoolArray
 from bpengine.network import Architecture, check_name
+from bpengine.tape import Call, at_once
+
+BLOCK = 32
+"""Updates at most that are prepared at once."""
+
+TABLE = 1024
+"""Updates whose corrections are computed at once, for optimizers that correct their averages."""
 
 COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": float("inf")}
 """Hyperparameters of every optimizer, beside `learning_rate`, with their defaults.
@@ -39,10 +46,12 @@ class Step:
         slots: The optimizer's state, zero at the start.
         scratch: Anything may be written here.
         rate: Learning rate of each lane at this update, schedule included.
+        length: For optimizers of the Adam family, the number their direction is to be multiplied
+            by at this update.
+        move: `rate * length`.
+        floor: Likewise, what stands for their epsilon.
         settings: The optimizer's own hyperparameters by name: one value for each setting, or a
             single one that they share.
-        columns: The same, always one value for each setting.
-        update: Number of the update, from 1.
         layers: Cuts an array of parameters into layers, for optimizers that treat them apart.
     """
 
@@ -51,9 +60,10 @@ class Step:
     slots: Sequence[Annotated[Array, "seed setting parameter"]]
     scratch: Annotated[Array, "seed setting parameter"]
     rate: Annotated[Array, "seed setting 1"]
+    length: Annotated[Array, "setting 1"]
+    move: Annotated[Array, "seed setting 1"]
+    floor: Array
     settings: Mapping[str, Array]
-    columns: Mapping[str, Annotated[Array, "setting 1"]]
-    update: int
     layers: Callable[[Array], list[Annotated[Array, "seed setting fan_in fan_out"]]]
 
 
@@ -65,93 +75,86 @@ class Optimizer:
         name: The key in `OPTIMIZERS`.
         defaults: Its hyperparameters, those in `COMMON` included, with their defaults.
         slots: Arrays of state it keeps, each of the size of the parameters.
-        step: Writes the step over the gradient and updates the slots.
+        step: `(call, step)`: makes or records the calls that write the step over the gradient and
+            update the slots.
     """
 
     name: str
     defaults: Mapping[str, float]
     slots: int
-    step: Callable[[Step], None]
+    step: Callable[[Call, Step], None]
 
 
-def _sgd(_step: Step) -> None:
+def _sgd(_call: Call, _step: Step) -> None:
     """`step = eta g` (paper, section 2.4). The gradient comes with the rate in it."""
 
 
-def _momentum(step: Step) -> None:
+def _momentum(call: Call, step: Step) -> None:
     """`v := mu v + g; step = eta v` (Polyak 1964, in the form of Sutskever et al. 2013)."""
     g, (v,) = step.gradient, step.slots
-    np.multiply(v, step.settings["momentum"], out=v)
-    np.add(v, g, out=v)
-    np.multiply(v, step.rate, out=g)
+    call(np.multiply, v, step.settings["momentum"], v)
+    call(np.add, v, g, v)
+    call(np.multiply, v, step.rate, g)
 
 
-def _nesterov(step: Step) -> None:
+def _nesterov(call: Call, step: Step) -> None:
     """`v := mu v + g; step = eta (g + mu v)` (Nesterov 1983, in the usual rewritten form)."""
     g, (v,), mu = step.gradient, step.slots, step.settings["momentum"]
-    np.multiply(v, mu, out=v)
-    np.add(v, g, out=v)
-    np.multiply(v, mu, out=step.scratch)
-    np.add(g, step.scratch, out=g)
-    np.multiply(g, step.rate, out=g)
+    call(np.multiply, v, mu, v)
+    call(np.add, v, g, v)
+    call(np.multiply, v, mu, step.scratch)
+    call(np.add, g, step.scratch, g)
+    call(np.multiply, g, step.rate, g)
 
 
-def _adagrad(step: Step) -> None:
+def _adagrad(call: Call, step: Step) -> None:
     """`G := G + g^2; step = eta g / (sqrt G + eps)` (Duchi et al. 2011)."""
     g, (total,), scratch = step.gradient, step.slots, step.scratch
-    np.multiply(g, g, out=scratch)
-    np.add(total, scratch, out=total)
-    np.sqrt(total, out=scratch)
-    np.add(scratch, step.settings["epsilon"], out=scratch)
-    np.divide(g, scratch, out=g)
-    np.multiply(g, step.rate, out=g)
+    call(np.multiply, g, g, scratch)
+    call(np.add, total, scratch, total)
+    call(np.sqrt, total, scratch)
+    call(np.add, scratch, step.settings["epsilon"], scratch)
+    call(np.divide, g, scratch, g)
+    call(np.multiply, g, step.rate, g)
 
 
-def _rmsprop(step: Step) -> None:
+def _rmsprop(call: Call, step: Step) -> None:
     """`v := a v + (1 - a) g^2; step = eta g / (sqrt v + eps)` (Tieleman and Hinton 2012)."""
     g, (v,), scratch, alpha = step.gradient, step.slots, step.scratch, step.settings["alpha"]
-    np.multiply(v, alpha, out=v)
-    np.multiply(g, g, out=scratch)
-    np.multiply(scratch, 1 - alpha, out=scratch)
-    np.add(v, scratch, out=v)
-    np.sqrt(v, out=scratch)
-    np.add(scratch, step.settings["epsilon"], out=scratch)
-    np.divide(g, scratch, out=g)
-    np.multiply(g, step.rate, out=g)
+    call(np.multiply, v, alpha, v)
+    call(np.multiply, g, g, scratch)
+    call(np.multiply, scratch, 1 - alpha, scratch)
+    call(np.add, v, scratch, v)
+    call(np.sqrt, v, scratch)
+    call(np.add, scratch, step.settings["epsilon"], scratch)
+    call(np.divide, g, scratch, g)
+    call(np.multiply, g, step.rate, g)
 
 
-def _adam(step: Step) -> None:
+def _adam(call: Call, step: Step) -> None:
     """`m := b1 m + (1 - b1) g; v := b2 v + (1 - b2) g^2; step = eta m^ / (sqrt v^ + eps)`.
 
     `m^ = m / (1 - b1^t)` and `v^ = v / (1 - b2^t)` (Kingma and Ba 2015, algorithm 1).
     """
-    factor = _adam_direction(step)
-    np.multiply(step.gradient, step.rate * factor, out=step.gradient)
+    _adam_direction(call, step)
+    call(np.multiply, step.gradient, step.move, step.gradient)
 
 
-def _adam_direction(step: Step) -> Array:
-    # Writes m^ / (sqrt v^ + eps) up to the factor it returns. The slots hold m / (1 - b1) and
-    # v / (1 - b2), which saves passes over the parameters: with a and b below, the direction is
-    # a m' / (sqrt v' + eps b).
-    #
-    # The scalars are computed from columns always: NumPy's power of a number and of an array may
-    # differ in the last bit, and a lane must not depend on what its neighbours share.
-    g, (m, v), columns = step.gradient, step.slots, step.columns
-    b1, b2 = columns["beta1"], columns["beta2"]
-    b = np.sqrt((1 - b2**step.update) / (1 - b2))
-    a = b * (1 - b1) / (1 - b1**step.update)
-    np.multiply(m, step.settings["beta1"], out=m)
-    np.add(m, g, out=m)
-    np.multiply(g, g, out=g)
-    np.multiply(v, step.settings["beta2"], out=v)
-    np.add(v, g, out=v)
-    np.sqrt(v, out=g)
-    np.add(g, shared(columns["epsilon"] * b), out=g)
-    np.divide(m, g, out=g)
-    return a
+def _adam_direction(call: Call, step: Step) -> None:
+    # Writes m^ / (sqrt v^ + eps) but for the factor `length`. The slots hold m / (1 - b1) and
+    # v / (1 - b2), which saves passes over the parameters; see `_corrections`.
+    g, (m, v) = step.gradient, step.slots
+    call(np.multiply, m, step.settings["beta1"], m)
+    call(np.add, m, g, m)
+    call(np.multiply, g, g, g)
+    call(np.multiply, v, step.settings["beta2"], v)
+    call(np.add, v, g, v)
+    call(np.sqrt, v, g)
+    call(np.add, g, step.floor, g)
+    call(np.divide, m, g, g)
 
 
-def _lars(step: Step) -> None:
+def _lars(call: Call, step: Step) -> None:
     """`v := mu v + eta l (g + w_d W); step = v`, with `l = c |W| / (|g| + w_d |W|)` for each layer.
 
     A layer with |W| = 0 or |g| = 0 has l = 1 (You, Gitman and Ginsburg 2017, algorithm 1). The
@@ -159,46 +162,61 @@ def _lars(step: Step) -> None:
     """
     settings, (v,) = step.settings, step.slots
     decay, trust = settings["weight_decay"][..., None], settings["trust"][..., None]
-    layers = zip(step.layers(step.gradient), step.layers(step.parameters), strict=True)
-    scratch = step.layers(step.scratch)
-    for (g, W), layer_scratch in zip(layers, scratch, strict=True):
-        weights, gradients = _norm(W, layer_scratch), _norm(g, layer_scratch)
-        known = (weights > 0) & (gradients > 0)
-        local = np.divide(
-            trust * weights, gradients + decay * weights, out=np.ones_like(weights), where=known
-        )
-        np.multiply(W, decay, out=layer_scratch)
-        np.add(g, layer_scratch, out=g)
-        np.multiply(g, local * step.rate[..., None], out=g)
-    np.multiply(v, settings["momentum"], out=v)
-    np.add(v, step.gradient, out=v)
-    np.copyto(step.gradient, v)
+    for g, W, scratch in _layers(step):
+        weights, gradients = _norm(call, W, scratch), _norm(call, g, scratch)
+        local = np.empty_like(weights)
+        rate = step.rate[..., None]
+        call(_trust_ratio, weights, gradients, rate, trust=trust, decay=decay, out=local)
+        call(np.multiply, W, decay, scratch)
+        call(np.add, g, scratch, g)
+        call(np.multiply, g, local, g)
+    call(np.multiply, v, settings["momentum"], v)
+    call(np.add, v, step.gradient, v)
+    call(np.copyto, step.gradient, v)
 
 
-def _lamb(step: Step) -> None:
+def _lamb(call: Call, step: Step) -> None:
     """`step = eta |W| / |u| u` for each layer, with `u = m^ / (sqrt v^ + eps) + w_d W`.
 
     A layer with |W| = 0 or |u| = 0 has the factor 1 (You et al. 2020, algorithm 2, with phi the
     identity). The weight decay is part of the direction here, not added afterwards.
     """
-    np.multiply(step.gradient, _adam_direction(step), out=step.gradient)
-    decay = step.settings["weight_decay"][..., None]
-    layers = zip(step.layers(step.gradient), step.layers(step.parameters), strict=True)
-    scratch = step.layers(step.scratch)
-    for (u, W), layer_scratch in zip(layers, scratch, strict=True):
-        np.multiply(W, decay, out=layer_scratch)
-        np.add(u, layer_scratch, out=u)
-        weights, directions = _norm(W, layer_scratch), _norm(u, layer_scratch)
-        known = (weights > 0) & (directions > 0)
-        ratio = np.divide(weights, directions, out=np.ones_like(weights), where=known)
-        np.multiply(u, ratio * step.rate[..., None], out=u)
+    _adam_direction(call, step)
+    call(np.multiply, step.gradient, step.length, step.gradient)
+    decay, one, none = step.settings["weight_decay"][..., None], np.ones(()), np.zeros(())
+    for u, W, scratch in _layers(step):
+        call(np.multiply, W, decay, scratch)
+        call(np.add, u, scratch, u)
+        weights, directions = _norm(call, W, scratch), _norm(call, u, scratch)
+        ratio = np.empty_like(weights)
+        rate = step.rate[..., None]
+        call(_trust_ratio, weights, directions, rate, trust=one, decay=none, out=ratio)
+        call(np.multiply, u, ratio, u)
 
 
-def _norm(layer: Array, scratch: Array) -> Annotated[Array, "seed setting 1 1"]:
+def _layers(step: Step) -> Iterator[tuple[Array, Array, Array]]:
+    yield from zip(*map(step.layers, (step.gradient, step.parameters, step.scratch)), strict=True)
+
+
+def _trust_ratio(
+    weights: Array, directions: Array, rate: Array, *, trust: Array, decay: Array, out: Array
+) -> None:
+    # rate c |W| / (|g| + w_d |W|), or the rate where a norm is 0
+    known = (weights > 0) & (directions > 0)
+    out.fill(1)
+    np.divide(trust * weights, directions + decay * weights, out=out, where=known)
+    np.multiply(out, rate, out=out)
+
+
+def _norm(call: Call, layer: Array, scratch: Array) -> Annotated[Array, "seed setting 1 1"]:
     # Row by row, then over the rows: an order that does not depend on the number of lanes.
-    np.multiply(layer, layer, out=scratch)
-    rows = np.add.reduce(scratch, axis=-1)
-    return np.sqrt(np.add.reduce(rows, axis=-1))[..., None, None]
+    rows = np.empty(layer.shape[:-1], layer.dtype)
+    norm = np.empty(layer.shape[:-2], layer.dtype)
+    call(np.multiply, layer, layer, scratch)
+    call(np.add.reduce, scratch, axis=-1, out=rows)
+    call(np.add.reduce, rows, axis=-1, out=norm)
+    call(np.sqrt, norm, norm)
+    return norm[..., None, None]
 
 
 _ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
@@ -230,14 +248,17 @@ class Stepper:
         settings: Hyperparameters of each setting; `learning_rate` is required, the others default
             to those of the optimizer.
         architecture: The network of every lane.
-        parameters: The lanes' weights, which `apply` changes.
+        parameters: The lanes' weights, which steps change.
 
     Attributes:
         rate: Learning rate of each lane, before any schedule.
         slots: The optimizer's state.
         update: Updates made so far.
-        folds: Whether gradients must come with the scheduled rate in them, as for sgd, whose step
-            is their product: whoever computes the gradient gets it for nothing.
+        folds: Whether the weights change by the gradient itself, with `-rate` in it, as for sgd:
+            whoever computes the gradient gets it for nothing.
+        in_gradient: What gradients must come multiplied by, at each of the next updates: `-rate`
+            if `folds`, otherwise 1.
+        is_plain: Whether a step is the gradient times `-rate`, and settings name nothing else.
 
     Raises:
         ValueError: The name or a hyperparameter is unknown, missing or out of range.
@@ -256,24 +277,26 @@ class Stepper:
         self._layers = architecture.layers
         full = [{**self._optimizer.defaults, **setting} for setting in settings]
         dtype = parameters.dtype
-        self._columns = {
-            key: np.array([[setting[key]] for setting in full], dtype)
-            for key in self._optimizer.defaults
-        }
+        self._exact = {key: np.array([[setting[key]] for setting in full]) for key in full[0]}
+        self._columns = {key: column.astype(dtype) for key, column in self._exact.items()}
         self._settings = {key: shared(column) for key, column in self._columns.items()}
-        rates = np.array([[setting["learning_rate"]] for setting in full], dtype)
-        self.rate = np.tile(rates, (parameters.shape[0], 1, 1))
+        self.rate = np.tile(self._columns["learning_rate"], (parameters.shape[0], 1, 1))
         self.slots = [np.zeros_like(parameters) for _ in range(self._optimizer.slots)]
         self.update = 0
+        self.folds = name == "sgd"
+        self.is_plain = self.folds and set(settings[0]) == {"learning_rate"}
         self._scratch = np.empty_like(parameters)
-        self._scheduled = np.empty_like(self.rate)
+        self._rates, self._moves = (np.empty((BLOCK, *self.rate.shape), dtype) for _ in range(2))
+        self.in_gradient = np.ones_like(self._rates)
+        self._lengths, self._floors = (np.empty((BLOCK, len(settings), 1), dtype) for _ in range(2))
+        self._corrected = "beta1" in self._optimizer.defaults
+        self._table_start = 0
+        self._table: Array = np.empty((2, 0, len(settings), 1))
+        # Rounding must not depend on what other settings ask for: a lane that neither clips nor
+        # decays is multiplied by 1 and added 0.
         self._has_l2 = bool(self._columns["l2"].any())
         self._clips = bool(np.isfinite(self._columns["clip_norm"]).any())
         self._decays = name not in _DECAYS_BY_ITSELF and bool(self._columns["weight_decay"].any())
-        self.folds = name == "sgd"
-        # Rounding must not depend on what other settings ask for: a lane that neither clips nor
-        # decays is multiplied by 1 and added 0, and sgd's gradient has the rate in it always.
-        self._in_gradient = self._scheduled if self.folds else np.ones_like(self.rate)
 
     def halt(self, lanes: Annotated[BoolArray, "seed setting"]) -> None:
         """Let lanes stand still from now on: no rate, and no momentum that outlives it.
@@ -285,49 +308,104 @@ class Stepper:
         for slot in self.slots:
             slot[lanes] = 0
 
-    def apply(
+    def advance(self, factors: Annotated[Array, "update"]) -> None:
+        """Set what changes from update to update for the next few, and count them.
+
+        Args:
+            factors: What the schedule makes of the learning rates at each, at most `BLOCK`.
+        """
+        count = len(factors)
+        np.multiply(self.rate, factors[:, None, None, None], out=self._rates[:count])
+        if self.folds:
+            np.negative(self._rates[:count], out=self.in_gradient[:count])
+        if self._corrected:
+            start = self._corrections_from(self.update, count)
+            for found, table in zip((self._lengths, self._floors), self._table, strict=True):
+                np.copyto(found[:count], table[start : start + count])
+            np.multiply(self._rates[:count], self._lengths[:count, None], out=self._moves[:count])
+        self.update += count
+
+    def step(
         self,
         gradient: Annotated[Array, "seed setting parameter"],
-        factor: float,
+        number: int,
         *,
         total_weight: float,
+        call: Call = at_once,
     ) -> None:
         """Change the parameters by one step.
 
         Args:
-            gradient: `dE/dW`, which is written over; with the scheduled rate in it if `folds`.
-            factor: What the schedule makes of the learning rates.
+            gradient: `dE/dW` times `in_gradient[number]`, which is written over.
+            number: Which of the updates that `advance` has prepared, from 0.
             total_weight: Sum of the examples' weights in `E`: 1 for their mean, n for their sum.
+            call: What makes or records the calls.
         """
-        self.update += 1
-        np.multiply(self.rate, self.rate.dtype.type(factor), out=self._scheduled)
-        self._optimize(gradient, total_weight)
-        np.subtract(self._parameters, gradient, out=self._parameters)
-
-    def _optimize(self, gradient: Array, total_weight: float) -> None:
         parameters, scratch = self._parameters, self._scratch
+        scale, small = self.in_gradient[number], np.empty_like(self.rate)
         if self._clips:
-            _clip(gradient, self._columns["clip_norm"], self._in_gradient, scratch)
+            call(_clip, gradient, self._columns["clip_norm"], scale, scratch)
         if self._has_l2:
-            penalty = self._columns["l2"] * parameters.dtype.type(total_weight)
-            np.multiply(parameters, penalty * self._in_gradient, out=scratch)
-            np.add(gradient, scratch, out=gradient)
-        self._optimizer.step(
-            Step(
-                gradient,
-                parameters,
-                self.slots,
-                scratch,
-                self._scheduled,
-                self._settings,
-                self._columns,
-                self.update,
-                self._layers,
+            call(
+                np.multiply, self._columns["l2"] * parameters.dtype.type(total_weight), scale, small
             )
-        )
+            call(np.multiply, parameters, small, scratch)
+            call(np.add, gradient, scratch, gradient)
+        self._optimizer.step(call, self._step(gradient, number))
         if self._decays:
-            np.multiply(parameters, self._settings["weight_decay"] * self._scheduled, out=scratch)
-            np.add(gradient, scratch, out=gradient)
+            pull = scale if self.folds else self._rates[number]
+            call(np.multiply, self._columns["weight_decay"], pull, small)
+            call(np.multiply, parameters, small, scratch)
+            call(np.add, gradient, scratch, gradient)
+        call(np.add if self.folds else np.subtract, parameters, gradient, parameters)
+
+    def _step(self, gradient: Array, number: int) -> Step:
+        floor = self._floors[number]
+        keys = {"beta2", "epsilon"} & self._settings.keys()
+        if all(self._settings[key].ndim == 0 for key in keys):
+            floor = floor[0, 0, ...]
+        return Step(
+            gradient,
+            self._parameters,
+            self.slots,
+            self._scratch,
+            self._rates[number],
+            self._lengths[number],
+            self._moves[number],
+            floor,
+            self._settings,
+            self._layers,
+        )
+
+    def _corrections_from(self, update: int, count: int) -> int:
+        # Where the corrections of the updates after this one begin in the table.
+        first = update - self._table_start
+        if not 0 <= first <= self._table.shape[1] - count:
+            self._table_start, first = update, 0
+            self._table = _corrections(self._exact, np.arange(update + 1.0, update + 1 + TABLE))
+        return first
+
+
+def _corrections(
+    columns: Mapping[str, Annotated[Array, "setting 1"]], updates: Annotated[Array, "update"]
+) -> Annotated[Array, "2 update setting 1"]:
+    """Return `length` and `floor` of Adam's direction at some updates.
+
+    With `b = sqrt((1 - b2^t) / (1 - b2))` and slots m' = m / (1 - b1) and v' = v / (1 - b2),
+    `m^ / (sqrt v^ + eps) = b (1 - b1) / (1 - b1^t) m' / (sqrt v' + eps b)`.
+    """
+    b1, b2 = columns["beta1"], columns["beta2"]
+    b = np.sqrt((1 - _powers(b2, updates)) / (1 - b2))
+    return np.stack([b * (1 - b1) / (1 - _powers(b1, updates)), columns["epsilon"] * b])
+
+
+def _powers(
+    column: Annotated[Array, "setting 1"], exponents: Annotated[Array, "update"]
+) -> Annotated[Array, "update setting 1"]:
+    # Setting by setting: NumPy's power of a number and of an array may differ in the last bit, and
+    # a lane must not depend on what its neighbours share.
+    powers = [np.power(np.full_like(exponents, base), exponents) for base in column[:, 0]]
+    return np.stack(powers, axis=-1)[..., None]
 
 
 def shared(column: Annotated[Array, "setting 1"]) -> Array:
@@ -346,7 +424,8 @@ def _clip(
 ) -> None:
     np.multiply(gradient, gradient, out=scratch)
     norm = np.sqrt(np.add.reduce(scratch, axis=-1, keepdims=True))
-    most = np.multiply(limit, scale, out=np.full_like(norm, np.inf), where=np.isfinite(limit))
+    most = np.full_like(norm, np.inf)
+    np.multiply(limit, np.abs(scale), out=most, where=np.isfinite(limit))
     # The factor is 1 where the norm is within the limit.
     factor = np.divide(most, norm, out=np.ones_like(norm), where=norm > most)
     np.multiply(gradient, factor, out=gradient)
@@ -376,6 +455,11 @@ def check_settings(name: str, settings: Sequence[Mapping[str, float]]) -> None:
             low, high, text = _RANGES.get(key, _POSITIVE)
             if not low <= value <= high:
                 raise ValueError(f"`{key}` must be {text}, but got {value}.")
+    if len({frozenset(setting) for setting in settings}) > 1:
+        raise ValueError(
+            "All `settings` must hold the same hyperparameters, but got "
+            f"{[sorted(setting) for setting in settings]}."
+        )
 
 
 _TINY = float(np.nextafter(0, 1))
@@ -391,6 +475,5 @@ _RANGES = {
     "beta2": _SHARE,
     "l2": _NOT_NEGATIVE,
     "weight_decay": _NOT_NEGATIVE,
-    "epsilon": _NOT_NEGATIVE,
     "clip_norm": (_TINY, float("inf"), "above 0"),
 }

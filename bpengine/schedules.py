@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bpengine.network import check_name
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -21,7 +23,7 @@ class Schedule:
         warmup: For so many of these the factor rises linearly, `(t + 1) / warmup`, and multiplies
             what the schedule gives; 0 for none (Goyal et al. 2017).
         decay: Of `step` and `exponential`: the factor at each decay, above 0 and at most 1. Of
-            `inverse`: the coefficient of t, at least 0.
+            `inverse`: the coefficient of t, finite and at least 0.
         every: Of `step`: how much of the clock lies between two decays, at least 1.
 
     Raises:
@@ -36,18 +38,16 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        if self.kind not in SCHEDULES:
-            raise ValueError(f"`kind` must be one of {sorted(SCHEDULES)}, but got {self.kind!r}.")
-        if self.per not in {"update", "epoch"}:
-            raise ValueError(f"`per` must be 'update' or 'epoch', but got {self.per!r}.")
+        check_name("kind", self.kind, SCHEDULES)
+        check_name("per", self.per, ["update", "epoch"])
         if self.warmup < 0 or self.every < 1:
             raise ValueError(
                 "`0 <= warmup` and `1 <= every` must hold, "
                 f"but got warmup={self.warmup}, every={self.every}."
             )
-        if not (self.decay >= 0 if self.kind == "inverse" else 0 < self.decay <= 1):
+        if not (0 <= self.decay < math.inf if self.kind == "inverse" else 0 < self.decay <= 1):
             raise ValueError(
-                "`decay` must be above 0 and at most 1, for 'inverse' at least 0, "
+                "`decay` must be above 0 and at most 1, for 'inverse' finite and at least 0, "
                 f"but got {self.decay}."
             )
 

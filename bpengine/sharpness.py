@@ -6,8 +6,7 @@ float64. NaN where weights are not finite.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -19,37 +18,10 @@ from bpengine.lockstep import Examples, stack
 from bpengine.losses import LOSSES
 from bpengine.network import Architecture
 from bpengine.streams import standard_normal
+from bpengine.tape import at_once
 
 Parameters = Annotated[Array, "seed setting parameter"]
 PerLane = Annotated[Array, "seed setting"]
-Bend = Callable[[Array, Array, Array], Array]
-
-
-def _straight(_net: Array, _psi: Array, slope: Array) -> Array:
-    return np.zeros_like(slope)
-
-
-def _gelu_bend(net: Array, _psi: Array, _slope: Array) -> Array:
-    # psi = net (1 + u) / 2 with u = tanh(a): psi'' = u' + net u'' / 2, where
-    # u' = (1 - u^2) a' and u'' = (1 - u^2) (a'' - 2 u a'^2).
-    scale, cubic = math.sqrt(2 / math.pi), 0.044715
-    u = np.tanh(scale * (net + cubic * net * net * net))
-    first, second = scale * (1 + 3 * cubic * net * net), 6 * scale * cubic * net
-    return (1 - u * u) * (first + net * (second / 2 - u * first * first))
-
-
-BENDS: dict[str, Bend] = {
-    "sigmoid": lambda _net, psi, slope: slope * (1 - 2 * psi),
-    "tanh": lambda _net, psi, slope: -2 * psi * slope,
-    "relu": _straight,
-    "leaky_relu": _straight,
-    "gelu": _gelu_bend,
-    "identity": _straight,
-}
-"""`(net, psi, dpsi/dnet) -> d2psi/dnet2` of every activation that has a derivative.
-
-At the kinks of the rectifiers it is that of the side the engine's derivative takes.
-"""
 
 
 @dataclass(frozen=True)
@@ -185,17 +157,12 @@ class _Surface:
         self._data = stack(examples, np.float64)
         self._passes = Backprop(architecture, loss, (seeds, settings), np.float64)
         self._loss = LOSSES[loss]
-        self._one = np.ones((seeds, settings, 1))
+        self._one = np.ones((seeds, settings, 1, 1))
 
     def loss(self, parameters: Parameters) -> PerLane:
-        W, data = self._architecture.layers(parameters), self._data
-        losses = np.empty((*parameters.shape[:2], data.items))
-        for start in range(0, data.items, ROWS):
-            rows = slice(start, start + ROWS)
-            losses[..., rows], _ = self._passes.loss(
-                W, data.inputs[:, :, rows], data.targets[:, :, rows]
-            )
-        return losses.mean(axis=-1)
+        W = self._architecture.layers(parameters)
+        losses = [self._passes.loss(W, phi, t)[0] for phi, t in self._slices()]
+        return np.concatenate(losses, axis=-1).mean(axis=-1)
 
     def gradient(self, parameters: Parameters) -> Parameters:
         W, data = self._architecture.layers(parameters), self._data
@@ -204,20 +171,21 @@ class _Surface:
 
     def curvature(self, vectors: Parameters) -> Parameters:
         W, V = (self._architecture.layers(each) for each in (self.parameters, vectors))
-        out = np.zeros_like(self.parameters)
+        total = np.zeros_like(self.parameters)
+        for phi, t in self._slices():
+            products = self._products(W, V, self._linearise(W, phi, t), t)
+            for layer, product in zip(self._architecture.layers(total), products, strict=True):
+                np.add(layer, product, out=layer)
+        return total / self._data.items
+
+    def _slices(self) -> Iterator[tuple[Inputs, Targets]]:
         for start in range(0, self._data.items, ROWS):
             rows = slice(start, start + ROWS)
-            products = self._products(
-                W, V, self._data.inputs[:, :, rows], self._data.targets[:, :, rows]
-            )
-            for layer, product in zip(self._architecture.layers(out), products, strict=True):
-                np.add(layer, product, out=layer)
-        return out / self._data.items
+            yield self._data.inputs[:, :, rows], self._data.targets[:, :, rows]
 
-    def _products(self, W: Weights, V: Weights, phi: Inputs, t: Targets) -> list[Array]:
+    def _products(self, W: Weights, V: Weights, layers: list[_Linear], t: Targets) -> list[Array]:
         # R{.} is the derivative in the direction V (Pearlmutter 1994): applied to the equations of
         # the forward pass, then to those of the backward pass.
-        layers = self._linearise(W, phi, t)
         R_net, R_psi = [layers[0].phi @ V[0]], []
         for place in range(1, len(W)):
             R_psi.append(layers[place - 1].slope * R_net[-1])
@@ -235,17 +203,17 @@ class _Surface:
         return [layers[0].phi.mT @ R_delta, *products]
 
     def _linearise(self, W: Weights, phi: Inputs, t: Targets) -> list[_Linear]:
-        rows, linear = phi.shape[-2], []
+        linear = []
         for layer in self._passes.deltas(W, phi, t, self._one):
-            fed, psi = layer.fed_delta.shape[-1], layer.psi[..., :rows, :]
+            # Without the bias unit's column.
+            fed = layer.fed_delta.shape[-1]
             slope: Array = np.zeros(())
             bend = slope
-            if layer.activation.derivative is not None:
-                slope = layer.derivative()[..., :rows, -fed:]
-                net = layer.net[..., :rows, -fed:]
-                bend = BENDS[layer.activation.name](net, psi[..., -fed:], slope)
-            linear.append(_Linear(phi, psi, layer.fed_delta[..., :rows, :], slope, bend))
-            phi = psi
+            if layer.activation.bend is not None:
+                slope = layer.differentiate(at_once)[..., -fed:]
+                bend = layer.activation.bend(layer.net[..., -fed:], layer.psi[..., -fed:], slope)
+            linear.append(_Linear(phi, layer.psi, layer.fed_delta, slope, bend))
+            phi = layer.psi
         return linear
 
     def _output_delta(self, last: _Linear, R_net: Array, t: Targets) -> Array:

@@ -10,13 +10,12 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.arrays import Array, IntArray
-from bpengine.backprop import ROWS, Backprop, Weights, check_loss
+from bpengine.backprop import ROWS, Backprop, Weights
 from bpengine.gradient_noise import gradient_statistics
 from bpengine.lockstep import Examples, Lockstep, Split, Stack, stack
 from bpengine.metrics import METRICS
 from bpengine.minibatches import Segment, segments
 from bpengine.network import Architecture
-from bpengine.optimizers import check_settings
 from bpengine.recipe import Recipe
 from bpengine.streams import permutation
 
@@ -97,7 +96,7 @@ class Trainer:
         settings: Sequence[Mapping[str, float]],
         recipe: Recipe,
     ) -> None:
-        _check(architecture, splits, settings, recipe)
+        _check(architecture, splits, recipe)
         self._recipe = recipe
         self.networks = Lockstep(architecture, splits, settings, recipe)
         self._architecture = architecture
@@ -313,14 +312,7 @@ def _evaluate(passes: Backprop, W: Weights, data: Stack, metric: str) -> tuple[A
     return means, np.where(np.isfinite(means), summary(scores, data.targets), np.nan)
 
 
-def _check(
-    architecture: Architecture,
-    splits: Sequence[Split],
-    settings: Sequence[Mapping[str, float]],
-    recipe: Recipe,
-) -> None:
-    check_settings(recipe.optimizer, settings)
-    check_loss(architecture, recipe.loss)
+def _check(architecture: Architecture, splits: Sequence[Split], recipe: Recipe) -> None:
     if not splits:
         raise ValueError("`splits` must not be empty.")
     shapes = {
@@ -332,13 +324,14 @@ def _check(
     }
     if len(shapes) > 1:
         raise ValueError(f"`splits` must all have the same shapes, but have {sorted(shapes)}.")
-    items, features = splits[0].train.inputs.shape
-    outputs = splits[0].train.targets.shape[1]
-    if (architecture.widths[0], architecture.widths[-1]) != (features, outputs):
-        raise ValueError(
-            f"`architecture` must have {features} inputs and {outputs} outputs, "
-            f"but is {architecture}."
-        )
+    items = len(splits[0].train.inputs)
+    for part in (splits[0].train, splits[0].held_out):
+        features, outputs = part.inputs.shape[1], part.targets.shape[1]
+        if (architecture.widths[0], architecture.widths[-1]) != (features, outputs):
+            raise ValueError(
+                f"`architecture` must have {features} inputs and {outputs} outputs, "
+                f"but is {architecture}."
+            )
     if recipe.noise_examples > items:
         raise ValueError(
             f"`noise_examples` must be at most the {items} training examples, "

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples, Split
+from bpengine.activations import ACTIVATIONS
 from bpengine.arrays import Array
 
 MakeExamples = Callable[..., Examples]
+
+LOSSES_AND_OUTPUTS = [
+    ("squared_error", "sigmoid"),
+    ("squared_error", "identity"),
+    ("squared_error", "gelu"),
+    ("cross_entropy", "softmax"),
+    ("binary_cross_entropy", "sigmoid"),
+]
+
+
+@pytest.fixture(params=LOSSES_AND_OUTPUTS, ids=" and ".join)
+def loss_and_output(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Return a loss and an output activation that go together: every loss, bent outputs too."""
+    return request.param
+
+
+@pytest.fixture(params=[name for name in ACTIVATIONS if name != "softmax"])
+def every_network(
+    request: pytest.FixtureRequest, loss_and_output: tuple[str, str]
+) -> tuple[Architecture, str]:
+    """Return a network and its loss: each activation of hidden layers with each loss."""
+    loss, output = loss_and_output
+    return Architecture((3, 5, 4, 2), request.param, output), loss
 
 
 @pytest.fixture
@@ -52,3 +76,16 @@ def make_parameters() -> Callable[..., Array]:
         return rng.normal(scale=0.7, size=(*lanes, architecture.parameter_count))
 
     return make
+
+
+@pytest.fixture
+def flatten() -> Callable[..., Array]:
+    """Return a function that puts the weights of layers into one row of parameters."""
+
+    def flat(architecture: Architecture, layers: Sequence[Array]) -> Array:
+        parameters = np.empty(architecture.parameter_count)
+        for W, layer in zip(architecture.layers(parameters), layers, strict=True):
+            W[...] = layer
+        return parameters
+
+    return flat

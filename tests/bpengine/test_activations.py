@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from bpengine.activations import ACTIVATIONS, LEAK, Activation
 from bpengine.arrays import Array
+from bpengine.tape import Tape, at_once
 
 ELEMENTWISE = {name: a for name, a in ACTIVATIONS.items() if name != "softmax"}
 
@@ -31,16 +33,6 @@ SCALAR = {
 }
 """The textbook definition of each activation, one number at a time."""
 
-LIMITS = {
-    "sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "relu": (0.0, 1e4),
-    "leaky_relu": (-1e4 * LEAK, 1e4),
-    "gelu": (0.0, 1e4),
-    "identity": (-1e4, 1e4),
-}
-"""What each activation makes of -1e4 and 1e4."""
-
 SLOPES_AT_LIMITS = {
     "sigmoid": (0.0, 0.0),
     "tanh": (0.0, 0.0),
@@ -49,6 +41,8 @@ SLOPES_AT_LIMITS = {
     "gelu": (0.0, 1.0),
     "identity": (1.0, 1.0),
 }
+LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+"""What the bounded ones end at; the others' limit is their slope there, times the net input."""
 
 SLOPES_AT_ZERO = {
     "sigmoid": 0.25,
@@ -62,13 +56,22 @@ SLOPES_AT_ZERO = {
 
 
 def apply(activation: Activation, net: Array) -> Array:
-    return activation.apply(net, np.empty_like(net), np.empty_like(net))
+    out = np.empty_like(net)
+    activation.apply(at_once, net, out, np.empty_like(net))
+    return out
 
 
 def derivative(activation: Activation, net: Array) -> Array:
     assert activation.derivative is not None
     psi = apply(activation, net)
-    return activation.derivative(net, psi, np.empty_like(net), np.empty_like(net))
+    out = np.empty_like(net)
+    activation.derivative(at_once, net, psi, out, np.empty_like(net))
+    return out
+
+
+def bend(activation: Activation, net: Array) -> Array:
+    assert activation.bend is not None
+    return activation.bend(net, apply(activation, net), derivative(activation, net))
 
 
 @every
@@ -90,10 +93,17 @@ def test_float32_is_float64_to_rounding(activation: Activation) -> None:
 
 
 @elementwise
-def test_the_derivative_is_that_of_central_differences(activation: Activation) -> None:
+@pytest.mark.parametrize(
+    ("function", "slope"), [(apply, derivative), (derivative, bend)], ids=["first", "second"]
+)
+def test_a_derivative_is_that_of_central_differences(
+    activation: Activation,
+    function: Callable[[Activation, Array], Array],
+    slope: Callable[[Activation, Array], Array],
+) -> None:
     step = 1e-5
-    numeric = (apply(activation, NET + step) - apply(activation, NET - step)) / (2 * step)
-    np.testing.assert_allclose(derivative(activation, NET), numeric, rtol=1e-7, atol=1e-9)
+    numeric = (function(activation, NET + step) - function(activation, NET - step)) / (2 * step)
+    np.testing.assert_allclose(slope(activation, NET), numeric, rtol=1e-7, atol=1e-9)
 
 
 @elementwise
@@ -120,15 +130,7 @@ def test_the_dtype_is_kept(activation: Activation, dtype: type[np.floating]) -> 
     assert apply(activation, net).dtype == dtype
     if activation.derivative is not None:
         assert derivative(activation, net).dtype == dtype
-
-
-@every
-def test_the_results_are_the_arrays_handed_in(activation: Activation) -> None:
-    out, scratch = np.empty_like(LANES), np.empty_like(LANES)
-    assert activation.apply(LANES, out, scratch) is out
-    if activation.derivative is not None:
-        psi = out.copy()
-        assert activation.derivative(LANES, psi, out, scratch) is out
+        assert bend(activation, net).dtype == dtype
 
 
 @every
@@ -137,60 +139,62 @@ def test_inputs_are_left_alone(activation: Activation) -> None:
     psi = apply(activation, net)
     before = psi.copy()
     if activation.derivative is not None:
-        activation.derivative(net, psi, np.empty_like(net), np.empty_like(net))
+        activation.derivative(at_once, net, psi, np.empty_like(net), np.empty_like(net))
     np.testing.assert_array_equal(net, LANES)
     np.testing.assert_array_equal(psi, before)
 
 
 @every
 def test_what_the_buffers_held_does_not_matter(activation: Activation) -> None:
-    spoilt = [np.full_like(LANES, np.nan) for _ in range(2)]
+    spoilt = [np.full_like(LANES, np.nan) for _ in range(4)]
     expected = apply(activation, LANES)
-    np.testing.assert_array_equal(activation.apply(LANES, *spoilt), expected)
+    activation.apply(at_once, LANES, *spoilt[:2])
+    np.testing.assert_array_equal(spoilt[0], expected)
     if activation.derivative is not None:
-        spoilt = [np.full_like(LANES, np.nan) for _ in range(2)]
-        np.testing.assert_array_equal(
-            activation.derivative(LANES, expected, *spoilt), derivative(activation, LANES)
-        )
+        activation.derivative(at_once, LANES, expected, *spoilt[2:])
+        np.testing.assert_array_equal(spoilt[2], derivative(activation, LANES))
 
 
 @every
-@dtypes
-def test_apply_may_write_over_its_input_if_the_derivative_does_not_need_it(
-    activation: Activation, dtype: type[np.floating]
-) -> None:
-    net = LANES.astype(dtype)
-    expected = apply(activation, net)
-    if not activation.keeps_net:
-        np.testing.assert_array_equal(activation.apply(net, net, np.empty_like(net)), expected)
+def test_a_recorded_activation_is_the_same(activation: Activation) -> None:
+    net, out, slope, scratch = (np.full_like(LANES, np.nan) for _ in range(4))
+    tape = Tape(LANES.dtype)
+    activation.apply(tape, net, out, scratch)
+    if activation.derivative is not None:
+        activation.derivative(tape, net, out, slope, scratch)
+    np.copyto(net, LANES)
+    tape.replay()
+    np.testing.assert_array_equal(out, apply(activation, LANES))
+    if activation.derivative is not None:
+        np.testing.assert_array_equal(slope, derivative(activation, LANES))
 
 
 @elementwise
 @dtypes
-def test_a_derivative_that_does_not_keep_net_does_not_read_it(
-    activation: Activation, dtype: type[np.floating]
-) -> None:
-    net = NET.astype(dtype)
-    psi = apply(activation, net)
-    lost = net if activation.keeps_net else np.full_like(net, np.nan)
-    assert activation.derivative is not None
-    # A derivative that needs no scratch may be handed its own output for it.
-    scratch = np.empty_like(net)
-    out = np.empty_like(net) if activation.keeps_net else scratch
-    found = activation.derivative(lost, psi, out, scratch)
-    np.testing.assert_array_equal(found, derivative(activation, net))
+def test_the_bias_unit_is_exactly_one(activation: Activation, dtype: type[np.floating]) -> None:
+    if activation.bias_net is None:
+        assert activation.name == "gelu"
+    else:
+        assert apply(activation, np.array([activation.bias_net], dtype)) == 1
 
 
 @elementwise
 @dtypes
+@pytest.mark.parametrize("size", [1e4, 1e14, 1e30, 1e38])
 def test_huge_net_inputs_give_finite_outputs_and_slopes(
-    activation: Activation, dtype: type[np.floating]
+    activation: Activation, dtype: type[np.floating], size: float
 ) -> None:
-    net = np.array([-1e4, 1e4], dtype)
-    np.testing.assert_array_equal(apply(activation, net), np.array(LIMITS[activation.name], dtype))
-    np.testing.assert_allclose(
-        derivative(activation, net), SLOPES_AT_LIMITS[activation.name], rtol=1e-6
-    )
+    net = np.array([-size, size], dtype)
+    with np.errstate(over="ignore"):
+        psi, slope, second = (
+            apply(activation, net),
+            derivative(activation, net),
+            bend(activation, net),
+        )
+    slopes = np.array(SLOPES_AT_LIMITS[activation.name], dtype)
+    np.testing.assert_array_equal(psi, LIMITS.get(activation.name, slopes * net))
+    np.testing.assert_allclose(slope, slopes, rtol=1e-6)
+    np.testing.assert_array_equal(second, [0, 0])
 
 
 @elementwise
@@ -199,7 +203,7 @@ def test_an_element_does_not_depend_on_its_neighbours(
     activation: Activation, dtype: type[np.floating]
 ) -> None:
     net = NET.astype(dtype)
-    for function in (apply, derivative):
+    for function in (apply, derivative, bend):
         alone = np.concatenate([function(activation, net[k : k + 1]) for k in range(net.size)])
         np.testing.assert_array_equal(function(activation, net), alone)
 
@@ -215,8 +219,9 @@ def test_softmax_is_the_textbook_definition() -> None:
         np.testing.assert_allclose(psi[place], expected, rtol=1e-14)
 
 
-def test_softmax_has_no_derivative_of_its_own() -> None:
+def test_softmax_has_no_derivatives_of_its_own() -> None:
     assert SOFTMAX.derivative is None
+    assert SOFTMAX.bend is None
 
 
 @dtypes

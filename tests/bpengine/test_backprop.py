@@ -12,6 +12,7 @@ from bpengine.activations import ACTIVATIONS
 from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop, segment_bounds
 from bpengine.losses import LOSSES, REDUCTIONS
+from bpengine.tape import at_once
 
 WIDTHS = [(3, 4, 2), (3, 5, 4, 2), (3, 4, 5, 3, 2)]
 
@@ -38,7 +39,7 @@ def gradient_of(
         architecture.layers(parameters),
         phi,
         t,
-        weight=np.full((seeds, settings, 1), weight, parameters.dtype),
+        weight=np.full((seeds, settings, 1, 1), weight, parameters.dtype),
         shards=shards,
     ).copy()
 
@@ -143,6 +144,7 @@ def test_the_gradient_is_that_of_the_reference(
     items: int,
     make_examples: Callable[..., Examples],
     make_parameters: Callable[..., Array],
+    flatten: Callable[..., Array],
 ) -> None:
     architecture = Architecture(widths)
     parameters = make_parameters(architecture)
@@ -155,7 +157,7 @@ def test_the_gradient_is_that_of_the_reference(
         examples.targets,
         reduction=reduction,
     )
-    flat = np.concatenate([layer.ravel() for layer in expected])
+    flat = flatten(architecture, expected)
     np.testing.assert_allclose(found[0, 0], flat, rtol=1e-12, atol=1e-15)
 
 
@@ -170,7 +172,8 @@ def test_the_gradient_comes_from_psi_minus_t_not_from_psi_minus_the_error() -> N
         ]
     )
     the_papers = psi - (t - psi) ** 2 / 2
-    found = LOSSES["squared_error"].gradient(psi, t, np.empty(2))
+    found = np.empty(2)
+    LOSSES["squared_error"].gradient(at_once, psi, t, found)
     np.testing.assert_allclose(found, numeric, rtol=1e-9)
     assert np.abs(the_papers - numeric).max() > 0.1
 
@@ -184,6 +187,7 @@ def test_slices_of_a_large_batch_add_up_to_the_whole(
     items: int,
     make_examples: Callable[..., Examples],
     make_parameters: Callable[..., Array],
+    flatten: Callable[..., Array],
 ) -> None:
     architecture = Architecture((3, 4, 2))
     parameters = make_parameters(architecture)
@@ -193,7 +197,7 @@ def test_slices_of_a_large_batch_add_up_to_the_whole(
     expected = sequential.batch_gradient(
         architecture.layers(parameters[0, 0]), examples.inputs, examples.targets
     )
-    flat = np.concatenate([layer.ravel() for layer in expected])
+    flat = flatten(architecture, expected)
     np.testing.assert_allclose(found[0, 0], flat, rtol=1e-12, atol=1e-15)
 
 

@@ -93,6 +93,14 @@ def test_scikit_learns_own_checks_pass(estimator: Estimator) -> None:
     assert len(results) > 50
 
 
+def test_both_have_the_same_parameters_and_differ_in_the_loss_alone() -> None:
+    ours, theirs = BackpropClassifier().get_params(), BackpropRegressor().get_params()
+    assert ours == {**theirs, "loss": "cross_entropy"}
+    assert theirs["loss"] == "squared_error"
+    assert BackpropClassifier() != BackpropClassifier()
+    assert repr(BackpropClassifier(epochs=3)) == "BackpropClassifier(epochs=3)"
+
+
 def test_importing_the_engine_does_not_import_scikit_learn() -> None:
     program = "import sys, bpengine, bpengine.training; sys.exit('sklearn' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -312,6 +320,9 @@ COUNT = "an int of at least 1"
         ("batch_size", 151, "at most the 150 examples to train on, or 'auto' for a fitting one"),
         ("epochs", 2.0, COUNT),
         ("epochs", True, COUNT),
+        ("epochs", 10**400, COUNT),
+        ("l2", False, "a number, finite and at least 0"),
+        ("l2", np.float32(-1), "a number, finite and at least 0"),
         ("l2", -1.0, "a number, finite and at least 0"),
         ("l2", float("nan"), "a number, finite and at least 0"),
         ("patience", 0, f"{COUNT} or None"),

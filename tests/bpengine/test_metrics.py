@@ -66,6 +66,28 @@ def test_r2_is_1_for_the_targets_and_0_for_their_mean() -> None:
     assert metric("r2", np.broadcast_to(t.mean(axis=0), t.shape), t) == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("constant", [0.0, 0.1])
+def test_r2_of_targets_that_do_not_vary_is_scikit_learns(
+    outputs: int, dtype: type[np.floating], constant: float
+) -> None:
+    t = np.full((7, outputs), constant, dtype)
+    missed = t + np.arange(7, dtype=dtype)[:, None]
+    lanes = np.stack([t, missed, np.full_like(t, np.nan)])
+    expected = [r2_score(np.zeros_like(t), psi - t) for psi in (t, missed)]
+    assert expected == [1, 0]
+    np.testing.assert_array_equal(metric("r2", lanes, t), [*expected, np.nan])
+
+
+def test_r2_of_a_seed_does_not_depend_on_one_whose_targets_do_not_vary() -> None:
+    t = np.stack([np.ones((5, 1)), np.arange(5.0)[:, None]])[:, None]
+    psi = t + RNG.normal(size=(*LANES, 5, 1))
+    found = metric("r2", psi, t)
+    assert found[0].tolist() == [0, 0, 0]
+    np.testing.assert_array_equal(found[1:], metric("r2", psi[1:], t[1:]))
+
+
 def test_r2_of_float32_is_accumulated_in_float64() -> None:
     # 200,000 equal residuals: a running sum in float32 would be off in the fourth digit.
     t = np.tile(np.array([[0.0], [1.0]], np.float32), (100_000, 1))

@@ -9,7 +9,7 @@ import pytest
 
 from bpengine import Architecture
 from bpengine.activations import ACTIVATIONS
-from bpengine.network import INITIALISERS, initial_parameters
+from bpengine.network import INITIALISERS, NARROW, initial_parameters
 
 initialisers = pytest.mark.parametrize("name", INITIALISERS)
 
@@ -44,7 +44,14 @@ def test_layers_keep_every_lane_axis() -> None:
     parameters = np.arange(2.0 * 5 * 26).reshape(2, 5, 26)
     first, second = architecture.layers(parameters)
     assert (first.shape, second.shape) == ((2, 5, 4, 4), (2, 5, 5, 2))
-    assert second[1, 3].ravel().tolist() == parameters[1, 3, 16:].tolist()
+    assert second[1, 3].T.ravel().tolist() == parameters[1, 3, 16:].tolist()
+
+
+def test_wide_layers_are_kept_row_by_row_and_narrow_ones_column_by_column() -> None:
+    architecture = Architecture((2, NARROW, NARROW - 1))
+    wide, narrow = architecture.layers(np.zeros(architecture.parameter_count))
+    assert wide.flags.c_contiguous
+    assert narrow.flags.f_contiguous
 
 
 def test_hidden_and_output_layers_have_their_activations() -> None:

@@ -9,23 +9,13 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples
-from bpengine.activations import ACTIVATIONS
 from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop
 from bpengine.lockstep import stack
-from bpengine.sharpness import BENDS, hessian_vector_product, sharpness, top_eigenvalue
+from bpengine.sharpness import hessian_vector_product, sharpness, top_eigenvalue
 
 MakeExamples = Callable[..., Examples]
 MakeParameters = Callable[..., Array]
-
-OUTPUTS = [
-    ("squared_error", "sigmoid"),
-    ("squared_error", "identity"),
-    ("squared_error", "gelu"),
-    ("cross_entropy", "softmax"),
-    ("binary_cross_entropy", "sigmoid"),
-]
-HIDDEN = [name for name in ACTIVATIONS if name != "softmax"]
 
 
 def dense_hessian(
@@ -34,7 +24,7 @@ def dense_hessian(
     """Return central differences of one lane's gradient, one parameter at a time."""
     data = stack([examples], np.float64)
     passes = Backprop(architecture, loss, (1, 1), np.float64)
-    weight, step = np.full((1, 1, 1), 1 / data.items), 1e-6
+    weight, step = np.full((1, 1, 1, 1), 1 / data.items), 1e-6
 
     def gradient(shifted: Array) -> Array:
         W = architecture.layers(shifted)
@@ -45,18 +35,14 @@ def dense_hessian(
     return np.array(rows) / (2 * step)
 
 
-@pytest.mark.parametrize(("loss", "output"), OUTPUTS)
-@pytest.mark.parametrize("activation", HIDDEN)
 @pytest.mark.parametrize("items", [1, 6, ROWS + 1])
 def test_a_hessian_product_is_that_of_the_dense_hessian(
-    loss: str,
-    output: str,
-    activation: str,
+    every_network: tuple[Architecture, str],
     items: int,
     make_examples: MakeExamples,
     make_parameters: MakeParameters,
 ) -> None:
-    architecture = Architecture((3, 5, 4, 2), activation, output)
+    architecture, loss = every_network
     parameters = make_parameters(architecture)
     examples = make_examples(architecture, items)
     H = dense_hessian(architecture, parameters, examples, loss)
@@ -65,10 +51,12 @@ def test_a_hessian_product_is_that_of_the_dense_hessian(
     assert np.linalg.norm(found - H @ v[0, 0]) <= 1e-7 * np.linalg.norm(H @ v[0, 0])
 
 
-@pytest.mark.parametrize(("loss", "output"), OUTPUTS)
 def test_the_top_eigenvalue_is_that_of_the_dense_hessian(
-    loss: str, output: str, make_examples: MakeExamples, make_parameters: MakeParameters
+    loss_and_output: tuple[str, str],
+    make_examples: MakeExamples,
+    make_parameters: MakeParameters,
 ) -> None:
+    loss, output = loss_and_output
     architecture = Architecture((3, 5, 4, 2), "tanh", output)
     parameters = make_parameters(architecture)
     examples = make_examples(architecture, 30)
@@ -83,7 +71,7 @@ def test_the_top_eigenvalue_is_not_the_largest_absolute_one(
     make_examples: MakeExamples, make_parameters: MakeParameters
 ) -> None:
     architecture = Architecture((3, 2), "tanh")
-    parameters, drawn = make_parameters(architecture), make_examples(architecture, 30)
+    parameters, drawn = make_parameters(architecture, seed=26), make_examples(architecture, 30)
     far = Examples(drawn.inputs, -20 * drawn.targets)
     H = dense_hessian(architecture, parameters, far, "squared_error")
     eigenvalues = np.linalg.eigvalsh((H + H.T) / 2)
@@ -131,7 +119,7 @@ def test_sharpness_of_a_quadratic_is_that_of_its_best_corner(
     H = dense_hessian(architecture, x, examples, "squared_error")
     phi = np.insert(examples.inputs, 0, 1, axis=1)
     residuals = phi @ architecture.layers(x)[0][0, 0] - examples.targets
-    f, gradient = np.square(residuals).sum() / 18, (phi.T @ residuals / 9).ravel()
+    f, gradient = np.square(residuals).sum() / 18, (residuals.T @ phi / 9).ravel()
     signs = np.array(list(itertools.product((-1, 1), repeat=8)))
     corners = signs * epsilon * (np.abs(x[0, 0]) + 1)
     gains = corners @ gradient + np.einsum("ci,ij,cj->c", corners, H, corners) / 2
@@ -195,7 +183,3 @@ def test_a_diverged_lane_is_nan_and_harms_no_neighbour(
         sharpness(architecture, parameters, examples)[0],
         [sharpness(architecture, alone, examples).item(), np.nan],
     )
-
-
-def test_every_activation_with_a_derivative_has_a_second_one() -> None:
-    assert list(BENDS) == HIDDEN

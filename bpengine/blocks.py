@@ -1,0 +1,224 @@
+"""A few updates of a cohort as one list of calls on fixed arrays.
+
+Blocks end where a segment, an epoch or a count of updates ends, and nowhere else: where the weights
+are known exactly depends on the specification alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from bpengine.arrays import Array, BoolArray, IntArray
+from bpengine.backprop import Backprop, Layer, Weights
+from bpengine.network import layer_views
+from bpengine.optimizers import BLOCK, Stepper
+from bpengine.tape import Tape
+
+LEAST_DELAYED = 4
+"""Updates of a block from which delaying the first layer pays: at fewer its products cost more."""
+
+GATHERED = 64
+"""Rows of an ordinary block: they are gathered in one call, and stay in the cache."""
+
+
+def delayed_updates(rows: int, fan_in: int) -> int:
+    """Return how many updates make a block with a delayed first layer; 0 if it would not pay.
+
+    Args:
+        rows: Rows of a batch.
+        fan_in: Inputs of the first layer, its bias unit included.
+    """
+    # The products within a block cost its rows / (4 fan_in) of the other ones.
+    updates = min(BLOCK, max(32, min(128, (fan_in - 1) // 6)) // rows)
+    return updates if updates >= LEAST_DELAYED else 0
+
+
+def ordinary_updates(rows: int) -> int:
+    """Return how many updates make an ordinary block.
+
+    Args:
+        rows: Rows of a batch.
+    """
+    return max(1, min(BLOCK, GATHERED // rows))
+
+
+class Block:
+    """Some updates of equal batches.
+
+    Args:
+        passes: The forward and backward pass.
+        parameters: The networks' weights, which the updates change.
+        W: The same, layer by layer.
+        stepper: The optimizer.
+        updates: Number of updates.
+        rows: Rows of each batch.
+        features: Inputs, the bias unit included, and outputs.
+        each: Weight of every example's loss in the error of its batch.
+        shards: Segments of each batch.
+
+    Attributes:
+        inputs: The batches, one after the other, to be filled before a run.
+    """
+
+    def __init__(
+        self,
+        passes: Backprop,
+        parameters: Annotated[Array, "seed setting parameter"],
+        W: Weights,
+        stepper: Stepper,
+        *,
+        updates: int,
+        rows: int,
+        features: tuple[int, int],
+        each: float,
+        shards: int,
+    ) -> None:
+        seeds, settings = parameters.shape[:2]
+        dtype = parameters.dtype
+        self.updates, self.rows = updates, rows
+        self._passes, self._parameters, self._W, self._stepper = passes, parameters, W, stepper
+        self._each = dtype.type(each)
+        self._shards = shards
+        self.inputs = np.empty((seeds, 1, updates * rows, features[0]), dtype)
+        self.targets = np.empty((seeds, 1, updates * rows, features[1]), dtype)
+        # A broadcast operand costs half a microsecond: of single rows it would be most of a call.
+        lanes, outputs = (settings, features[1]) if rows == 1 else (1, 1)
+        self._t = np.empty((updates, seeds, lanes, rows, features[1]), dtype)
+        self._weight = np.full((updates, seeds, settings, 1, outputs), each, dtype)
+        self._tapes = [Tape(dtype) for _ in range(updates)]
+        self._record()
+
+    def run(self, factors: Annotated[Array, "update"]) -> None:
+        """Make the updates.
+
+        Args:
+            factors: What the schedule makes of the learning rates at each.
+        """
+        self._prepare(factors)
+        for tape in self._tapes:
+            tape.replay()
+
+    def run_watching(self, factors: Annotated[Array, "update"]) -> IntArray:
+        """Make the updates, and tell when each lane's weights ceased to be finite.
+
+        Args:
+            factors: What the schedule makes of the learning rates at each.
+
+        Returns:
+            Number of the first update, from 1, after which they were not; 0 for lanes that are
+            well.
+        """
+        self._prepare(factors)
+        found = np.zeros(self._parameters.shape[:2], np.int64)
+        for number, tape in enumerate(self._tapes, 1):
+            tape.replay()
+            found[(found == 0) & np.logical_not(self._are_finite(number))] = number
+        return found
+
+    def _prepare(self, factors: Array) -> None:
+        self._stepper.advance(factors)
+        if self._stepper.folds:
+            scale = self._stepper.in_gradient[: self.updates, ..., None]
+            np.multiply(scale, self._each, out=self._weight)
+        shape = (len(self.targets), 1, self.updates, self.rows, -1)
+        np.copyto(self._t, self.targets.reshape(shape).transpose(2, 0, 1, 3, 4))
+
+    def _record(self) -> None:
+        for number, tape in enumerate(self._tapes):
+            gradient = self._passes.gradient(
+                self._W,
+                self._batch(number),
+                self._t[number],
+                weight=self._weight_of(number),
+                shards=self._shards,
+                call=tape,
+            )
+            total_weight = float(self._each) * self.rows
+            self._stepper.step(gradient, number, total_weight=total_weight, call=tape)
+
+    def _weight_of(self, number: int) -> Array:
+        # A number that all lanes share costs less.
+        return self._weight[number] if self._stepper.folds else self._weight[0, 0, 0, 0, 0, ...]
+
+    def _batch(self, number: int) -> Annotated[Array, "seed 1 batch fan_in"]:
+        return self.inputs[:, :, number * self.rows : (number + 1) * self.rows]
+
+    def _are_finite(self, _number: int) -> BoolArray:
+        return np.logical_and.reduce(np.isfinite(self._parameters), axis=-1)
+
+
+class DelayedBlock(Block):
+    """Updates of plain gradient descent in which the first layer's weights change once, at the end.
+
+    The rows X of the block are known in advance. With D the first layer's deltas times -rate,
+
+        net_k = X_k W + sum over j < k of (X_k X_j^T) D_j,
+
+    so that all products with the wide W and X are two for the whole block; and at its end
+    W := W + X^T D. This is the ordinary update but for rounding.
+    """
+
+    def _record(self) -> None:
+        layers = self._passes.layers(self.rows)
+        gram = self._record_products(self._tapes[0], layers[0])
+        size = self._W[0][0, 0].size
+        self._first = self._W[0]
+        first, first_step = (a[..., :size] for a in (self._parameters, self._passes.total))
+        # The upper layers' weights change at every update: apart, they are contiguous.
+        upper = self._parameters[..., size:]
+        self._upper, step = np.empty(upper.shape, upper.dtype), np.empty(upper.shape, upper.dtype)
+        W, dW = (
+            [lowest, *layer_views(array, [W.shape[-2:] for W in self._W[1:]])]
+            for lowest, array in ((self._W[0], self._upper), (self._passes.dW[0], step))
+        )
+        self._tapes[0](np.copyto, self._upper, upper)
+        for number, tape in enumerate(self._tapes):
+            start, stop = number * self.rows, (number + 1) * self.rows
+            seen = self._fed[:, :, :stop]
+            tape(np.matmul, gram[:, :, start:stop, :stop], seen, layers[0].product)
+            self._passes.activate(W, layers, tape)
+            self._passes.differentiate(
+                W,
+                layers,
+                self._t[number],
+                self._weight[number],
+                lowest=self._deltas[:, :, start:stop],
+                call=tape,
+            )
+            self._passes.upper_products(layers, dW, tape)
+            tape(np.add, self._upper, step, self._upper)
+        self._tapes[-1](np.copyto, upper, self._upper)
+        self._tapes[-1](np.matmul, self.inputs.mT, self._fed, dW[0])
+        self._tapes[-1](np.add, first, first_step, first)
+
+    def _record_products(self, tape: Tape, first: Layer) -> Annotated[Array, "seed 1 row row"]:
+        # The rows of `_fed` hold X W until their deltas take its place: the identity on the
+        # diagonal of X X^T adds each batch's own.
+        rows, total, dtype = self.rows, self.updates * self.rows, self._parameters.dtype
+        seeds, settings, _, units = first.net.shape
+        self._deltas = np.zeros((seeds, settings, total, units), dtype)
+        if rows == 1:
+            self._deltas = np.moveaxis(np.zeros((total, seeds, settings, units), dtype), 0, -2)
+        self._fed = self._deltas[..., units - first.product.shape[-1] :]
+        gram = np.empty((seeds, 1, total, total), dtype)
+        step = sum(gram.strides[2:])
+        diagonal = np.lib.stride_tricks.as_strided(
+            gram,
+            (seeds, self.updates, rows, rows),
+            (gram.strides[0], rows * step, *gram.strides[2:]),
+        )
+        copy = np.empty_like(self.inputs)
+        tape(np.matmul, self.inputs, self._W[0], self._fed)
+        # X X^T of one array becomes a symmetric product, which is slow when small.
+        tape(np.copyto, copy, self.inputs)
+        tape(np.matmul, self.inputs, copy.mT, gram)
+        tape(np.copyto, diagonal, np.eye(rows, dtype=dtype))
+        return gram
+
+    def _are_finite(self, number: int) -> BoolArray:
+        seen = slice(number * self.rows)
+        W = self._first + self.inputs[:, :, seen].mT @ self._fed[:, :, seen]
+        lowest = np.logical_and.reduce(np.isfinite(W), axis=(-2, -1))
+        return lowest & np.logical_and.reduce(np.isfinite(self._upper), axis=-1)
