@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from sweeps.errors import EnvironmentFailedError
+from sweeps.errors import EnvironmentFailedError, UsageError, did_you_mean, shown
 from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
+from sweeps.provenance import available_cores
 from sweeps.workspace import Workspace
 
 BACKENDS = ("loky", "threading", "sequential", "dask")
@@ -14,6 +15,33 @@ BACKENDS = ("loky", "threading", "sequential", "dask")
 
 ISOLATING = ("loky", "dask")
 """Those whose workers are processes: what kills one does not kill the driver."""
+
+
+def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
+    """Return how many jobs a user asked for, if what was asked for goes together.
+
+    Args:
+        backend: Name in `BACKENDS`.
+        n_jobs: At least 1, or -1 for as many as there are cores; one for the backend sequential.
+        scheduler: Address of a Dask scheduler, if any.
+
+    Raises:
+        UsageError: It does not.
+    """
+    if backend not in BACKENDS:
+        raise UsageError(
+            f"`backend` must be one of {', '.join(BACKENDS)}, but is {shown(backend)}."
+            f"{did_you_mean(backend, BACKENDS)}"
+        )
+    if scheduler is not None and backend != "dask":
+        raise UsageError(f"A scheduler is for the backend dask, but `backend` is {backend}.")
+    if n_jobs < 1 and n_jobs != -1:
+        raise UsageError(f"`jobs` must be at least 1, or -1 for all cores, but is {n_jobs}.")
+    if backend == "sequential":
+        if n_jobs > 1:
+            raise UsageError(f"The backend sequential has one job, but `jobs` is {n_jobs}.")
+        return 1
+    return available_cores() if n_jobs == -1 else n_jobs
 
 
 @contextmanager

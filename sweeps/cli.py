@@ -19,7 +19,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 _EPILOG = """\
 Start with `bpsweep run digits --out digits-study`, then open digits-study/report.html.
 Exit codes: 0 done, 1 some trials failed, 2 usage or specification, 3 dataset, 4 store,
-5 owned by another run, 6 resources, 7 environment, 70 a bug, 130 interrupted.
+5 owned by another run, 6 resources, 7 environment, 70 a bug, 130 interrupted, 143 terminated.
 """
 
 
@@ -40,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         print(
             "interrupted: every trial that had ended is kept; run again to go on.", file=sys.stderr
         )
-        return INTERRUPTED
+        return getattr(interruption, "exit_code", INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output left; there is nobody to tell.
         sys.stdout = None
@@ -70,6 +70,18 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--jobs", type=int, default=-1, metavar="N", help="worker processes (default: all cores)"
     )
+    run.add_argument(
+        "--backend",
+        choices=("loky", "threading", "sequential", "dask"),
+        default="loky",
+        help="where trials run: processes, threads, one process, a Dask cluster (default: loky)",
+    )
+    run.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask cluster, such as tcp://10.0.0.1:8786 (default: start one here)",
+    )
+    run.add_argument("--no-timing", action="store_true", help="don't measure times in the end")
 
     report = _command(commands, _report, "report", "write the report of a study again")
     _folder(report)
@@ -118,13 +130,25 @@ def _folder(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from reports import build_report
+    from sweeps.interruption import Finished
     from sweeps.study import Study
+    from sweeps.study import results as results_in
 
     study = Study.from_target(options.study, options.set)
     folder = options.out or Path(study.specification.name)
-    results = study.run(folder, n_jobs=options.jobs)
+    try:
+        results = study.run(
+            folder,
+            n_jobs=options.jobs,
+            backend=options.backend,
+            scheduler=options.scheduler,
+            timing=not options.no_timing,
+        )
+    except Finished:
+        print(build_report(results_in(folder), folder))
+        raise
     print(build_report(results, folder))
-    failed = int((results.trials["status"] == "error").sum())
+    failed = int((~results.trials["status"].isin(["ok", "diverged"])).sum())
     if failed:
         print(f"{failed} trials failed; run again to try them once more.", file=sys.stderr)
     return SOME_FAILED if failed else DONE

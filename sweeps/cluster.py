@@ -151,7 +151,7 @@ def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
             versions.
     """
     with _client(scheduler, jobs) as client:
-        _check(client, scheduler or "The cluster")
+        _check(client, scheduler or "The local cluster")
         executor = DaskExecutor(client)
         try:
             yield executor
@@ -198,7 +198,7 @@ def _check(client: Client, name: str) -> None:
         found = client.run(versions)
     except TimeoutError:
         raise EnvironmentFailedError(
-            f"{name} has no worker. Start one with `dask worker ADDRESS --nthreads 1`."
+            f"{name} has no worker. Start one with `dask worker {name} --nthreads 1`."
         ) from None
     except Exception as error:  # noqa: BLE001 - whatever a worker can't do
         raise EnvironmentFailedError(

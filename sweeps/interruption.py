@@ -28,6 +28,10 @@ class Interrupted(KeyboardInterrupt):
     exit_code: ClassVar[int] = 128 + signal.SIGINT
 
 
+class Finished(Interrupted):
+    """The user asked for an end, and what ran then was finished first."""
+
+
 class Terminated(Interrupted):
     """The system asked for an end."""
 
@@ -45,9 +49,9 @@ class Interruption:
         self.stopping = False
 
     def check(self) -> None:
-        """Raise Interrupted if an end was asked for."""
+        """Raise Finished if an end was asked for."""
         if self.stopping:
-            raise Interrupted
+            raise Finished
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self.stopping:

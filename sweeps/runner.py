@@ -68,7 +68,7 @@ def run_study(
 
     Raises:
         UserError: What the user can mend; every trial that had ended is kept.
-        Interrupted: The user asked for an end; every trial that had ended is kept.
+        Interrupted: An end was asked for; every trial that had ended is kept.
     """
     workspace = Workspace(folder / NAME)
     with (

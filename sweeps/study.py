@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from reports.results import StudyResults
 from sweeps.assembly import results_of
+from sweeps.backends import jobs_of
 from sweeps.checking import experiment_of
 from sweeps.errors import UsageError
 from sweeps.forecast import Forecast, forecast
@@ -130,6 +131,7 @@ class Study:
         n_jobs: int = -1,
         backend: str = "loky",
         scheduler: str | None = None,
+        timing: bool = True,
     ) -> StudyResults:
         """Run what is missing of the study and return everything.
 
@@ -138,9 +140,12 @@ class Study:
             n_jobs: Worker processes; -1 for as many as there are cores.
             backend: Where they run; see `docs/running.md`. Results don't depend on it.
             scheduler: Address of a Dask scheduler, for the backend "dask".
+            timing: Whether times are measured in the end, if the specification wants them.
 
         Raises:
             UserError: What the user can mend; every trial that had ended is kept.
+            KeyboardInterrupt: An end was asked for, by Ctrl-C or SIGTERM; every trial that had
+                ended is kept.
 
         Example:
             >>> study = Study(dataset="iris", batch_sizes=[5, 50], learning_rates=[0.5, 2.0],
@@ -152,10 +157,11 @@ class Study:
         return run_study(
             self.experiment,
             Path(folder),
-            jobs_from(n_jobs),
+            jobs_of(backend, n_jobs, scheduler),
             backend=backend,
             scheduler=scheduler,
             trial_seconds=self.specification.trial_seconds,
+            timing=timing,
         )
 
     def summary(self) -> str:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from bpengine import Budget, Schedule
+from sweeps import worker
 from sweeps.splits import Dataset, Preparation, Source
 from sweeps.tasks import Task, train
 from sweeps.trials import Cohort, Configuration, settings_of
@@ -222,3 +223,20 @@ def freeze(task: Task) -> list[Outcome]:
 def refuse_to_start(_parent: int) -> NoReturn:
     """Fail where a worker starts."""
     sys.exit(1)
+
+
+def load_made(task: Task) -> list[Outcome]:
+    """Train where nobody has handed the dataset over."""
+    worker.datasets.load = lambda _source: made()  # type: ignore[assignment]
+    return train(task)
+
+
+def miss_a_module() -> NoReturn:
+    """Fail as where the product is not installed."""
+    raise ModuleNotFoundError("No module named 'sweeps'")
+
+
+def hang_a_second(task: Task) -> list[Outcome]:
+    """Come back late."""
+    time.sleep(1)
+    return train(task)

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from sweeps.interruption import Interrupted, Interruption, Terminated, interruptible
+from sweeps.interruption import Finished, Interrupted, Interruption, Terminated, interruptible
 
 
 def test_the_first_ctrl_c_asks(capfd: pytest.CaptureFixture[str]) -> None:
@@ -16,7 +16,7 @@ def test_the_first_ctrl_c_asks(capfd: pytest.CaptureFixture[str]) -> None:
         interruption.check()
         os.kill(os.getpid(), signal.SIGINT)
         assert interruption.stopping
-        with pytest.raises(Interrupted):
+        with pytest.raises(Finished):
             interruption.check()
     assert "Press Ctrl-C again to stop at once" in capfd.readouterr().err
 

@@ -1,0 +1,246 @@
+"""A Dask cluster whose scheduler and workers are processes of their own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import faults
+import pytest
+from faults import POISON, cohort, made
+
+from sweeps import backends, cluster, dispatch
+from sweeps.backends import opened
+from sweeps.cluster import DaskExecutor, connected
+from sweeps.dispatch import Dispatch
+from sweeps.errors import EnvironmentFailedError
+from sweeps.executors import Executor
+from sweeps.handover import hand_over
+from sweeps.tasks import Death, Task, Work, train
+from sweeps.trials import Cohort
+from sweeps.workspace import Workspace
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a part of a cluster from Dask's own command."""
+    command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    with (folder / f"{arguments[0]}.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def scheduler(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    file = folder / "scheduler.json"
+    port = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    with started(folder, "scheduler", *port, "--scheduler-file", str(file)) as process:
+        while not file.exists():
+            time.sleep(0.05)
+        while '"address"' not in (text := file.read_text()):
+            time.sleep(0.05)
+        yield text.split('"address": "')[1].split('"')[0], process
+
+
+def worker(folder: Path, address: str, *options: str) -> Any:
+    one_thread = ("--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard")
+    return started(folder, "worker", address, *one_thread, *options)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a scheduler with two workers."""
+    folder = tmp_path_factory.mktemp("dask")
+    with scheduler(folder) as (address, _), worker(folder, address), worker(folder, address):
+        yield address
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Return a workspace with the small dataset."""
+    workspace = Workspace(tmp_path)
+    workspace.open()
+    hand_over(made(), workspace.data)
+    return workspace
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nobody for long."""
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.1)
+
+
+COHORTS = [cohort(0.1, 0.2), cohort(POISON, seeds=(1,)), cohort(0.3, batch_size=4), cohort(0.4)]
+
+
+def statuses(
+    executor: Executor, workspace: Workspace, work: Work, cohorts: list[Cohort] = COHORTS
+) -> Counter[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatch, "train", work)
+        return Counter(
+            outcome.status
+            for ended in Dispatch(executor, workspace).run(cohorts)
+            for _, outcomes in ended
+            for outcome in outcomes
+        )
+
+
+def test_trials_run_on_workers_elsewhere(address: str, workspace: Workspace) -> None:
+    with opened("dask", 1, workspace, address) as executor:
+        assert executor.slots == 2
+        assert statuses(executor, workspace, train) == {"ok": 9}
+
+
+def test_a_machine_without_the_study_s_folder_loads_data_itself(
+    address: str, tmp_path: Path
+) -> None:
+    elsewhere = Workspace(tmp_path / "nowhere")
+    with opened("dask", 1, elsewhere, address) as executor:
+        assert statuses(executor, elsewhere, faults.load_made) == {"ok": 9}
+
+
+def test_a_poison_trial_ends(address: str, workspace: Workspace) -> None:
+    with opened("dask", 1, workspace, address) as executor:
+        found = statuses(executor, workspace, faults.kill)
+    assert found == {"ok": 8, "crashed": 1}
+
+
+def test_a_worker_that_is_killed_from_outside_costs_nothing_but_time(
+    address: str, workspace: Workspace
+) -> None:
+    with opened("dask", 1, workspace, address) as executor:
+        assert statuses(executor, workspace, faults.kill_in_company) == {"ok": 9}
+
+
+def test_nobody_at_the_address_is_told(impatient: None) -> None:
+    assert impatient is None
+    for wrong in ("tcp://127.0.0.1:9", "nonsense://x"):
+        with pytest.raises(EnvironmentFailedError) as told, connected(wrong, 1):
+            pass
+        assert str(told.value).startswith(f"No Dask scheduler answers at {wrong}: ")
+
+
+def test_a_scheduler_without_workers_is_told(impatient: None, tmp_path: Path) -> None:
+    assert impatient is None
+    with scheduler(tmp_path) as (address, _):
+        with pytest.raises(EnvironmentFailedError) as told, connected(address, 1):
+            pass
+        assert str(told.value) == (
+            f"{address} has no worker. Start one with `dask worker {address} --nthreads 1`."
+        )
+
+
+def test_other_versions_are_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = cluster.versions()
+    monkeypatch.setattr(cluster, "NUMERICS_VERSION", 99)
+    ours = cluster.versions()
+    with pytest.raises(EnvironmentFailedError) as told, connected(address, 1):
+        pass
+    assert str(told.value).startswith("The worker at tcp://127.0.0.1:")
+    assert str(told.value).endswith(
+        f" has {theirs}, but here is {ours}. Install the same versions: results would differ."
+    )
+
+
+def test_workers_without_the_product_are_refused(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "versions", faults.miss_a_module)
+    with pytest.raises(EnvironmentFailedError) as told, connected(address, 1):
+        pass
+    assert str(told.value) == (
+        f"{address} has workers that can't run trials: ModuleNotFoundError: No module named "
+        "'sweeps'. Install the same bpsweep there."
+    )
+
+
+def test_work_that_cannot_be_found_there_ends_the_run(address: str, workspace: Workspace) -> None:
+    with opened("dask", 1, workspace, address) as executor:
+        executor.submit(faults.Unreadable(), Task(1, cohort(0.1), workspace))  # type: ignore[arg-type]
+        with pytest.raises(EnvironmentFailedError) as told:
+            _wait(executor)
+    assert str(told.value).startswith("A worker of the cluster can't run trials: ")
+
+
+def _wait(executor: Executor) -> list[Any]:
+    while not (reports := executor.wait(0.1)):
+        pass
+    return reports
+
+
+def _wait_for_ever(executor: Executor, workspace: Workspace) -> None:
+    for number in itertools.count(2):
+        for task, _ in _wait(executor):
+            executor.submit(faults.hang, Task(number, task.cohort, workspace))
+
+
+def test_a_task_that_was_taken_back_has_not_begun(address: str, workspace: Workspace) -> None:
+    with connected(address, 1) as executor:
+        task = Task(1, cohort(POISON), workspace)
+        executor.submit(faults.hang_a_second, task)
+        executor.close()
+        assert _wait(executor) == [(task, Death(began=False))]
+
+
+def test_workers_that_all_go_away_end_the_run(
+    impatient: None, tmp_path: Path, workspace: Workspace
+) -> None:
+    assert impatient is None
+    with scheduler(tmp_path) as (address, _):
+        cluster.PATIENCE_SECONDS, patience = 20.0, cluster.PATIENCE_SECONDS
+        with worker(tmp_path, address, "--no-nanny") as only, connected(address, 1) as executor:
+            cluster.PATIENCE_SECONDS = patience
+            executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
+            os.killpg(only.pid, signal.SIGKILL)
+            with pytest.raises(EnvironmentFailedError) as told:
+                _wait(executor)
+    assert str(told.value) == (
+        "The Dask scheduler has had no worker for 1 s, or does not answer. Every trial that had "
+        "ended is kept: run the same command again to go on."
+    )
+
+
+def test_a_scheduler_that_goes_away_ends_the_run(
+    impatient: None, tmp_path: Path, workspace: Workspace
+) -> None:
+    assert impatient is None
+    with scheduler(tmp_path) as (address, process), worker(tmp_path, address):
+        cluster.PATIENCE_SECONDS, patience = 20.0, cluster.PATIENCE_SECONDS
+        with connected(address, 1) as executor:
+            cluster.PATIENCE_SECONDS = patience
+            executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
+            os.killpg(process.pid, signal.SIGKILL)
+            with pytest.raises(EnvironmentFailedError) as told:
+                _wait_for_ever(executor, workspace)
+    assert "does not answer" in str(told.value)
+
+
+def test_without_dask_the_remedy_is_told(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sweeps.cluster", None)
+    with pytest.raises(EnvironmentFailedError) as told, opened("dask", 1, workspace):
+        pass
+    assert str(told.value) == (
+        "The backend dask needs the package distributed: pip install 'bpsweep[dask]'."
+    )
+    assert backends.BACKENDS[-1] == "dask"
+    assert DaskExecutor.__module__ == "sweeps.cluster"
