@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from reports import charts, page, svg, tables
-from reports.analysis import analyse
+from reports.group_charts import NAMES as GROUP_CHARTS
+from reports.group_charts import group_charts
+from reports.groups import StudyAnalysis, analyse_study
+from reports.page import FIGURES
 from reports.results import StudyResults
+from reports.room import figures_for_each
+from reports.sections import Drawn, Part
 
 PAGE = "report.html"
 """Name of the page's file."""
@@ -16,27 +22,64 @@ PAGE = "report.html"
 def build_report(results: StudyResults, folder: Path) -> Path:
     """Write the report of a study, and return the path of its page.
 
-    Writes `report.html`, `tables/*.csv` and `figures/*.svg`, each file atomically and the page
-    last; a figure that the data don't allow any more is removed. The same results give the same
-    bytes.
+    Writes `report.html`, `tables/*.csv` and `figures/*.svg`, with several groups
+    `figures/GROUP/*.svg`; each file atomically and the page last; a figure that the data don't
+    allow any more is removed. The same results give the same bytes.
 
     Args:
         results: The study.
         folder: Where to write; made if it isn't there.
     """
     folder = Path(folder)
-    analysis = analyse(results)
-    drawn = {chart.name: (chart, svg.draw(chart)) for chart in charts.charts(analysis)}
-    csv = {name: tables.to_csv(frame) for name, frame in tables.tables(analysis).items()}
-    html = page.render(analysis, drawn, csv)
+    study = analyse_study(results)
+    overall = {chart.name: (chart, svg.draw(chart)) for chart in group_charts(study)}
+    parts = _parts(study)
+    csv = {name: tables.to_csv(frame) for name, frame in tables.tables(study).items()}
+    html = page.render(study, overall, parts, csv)
     for name, text in csv.items():
         _write(folder / "tables" / f"{name}.csv", text)
-    for name, (chart, element) in drawn.items():
-        _write(folder / "figures" / f"{name}.svg", svg.alone(element, chart))
-    for name in set(charts.NAMES) - set(drawn):
-        (folder / "figures" / f"{name}.svg").unlink(missing_ok=True)
+    _write_figures(folder, FIGURES, overall)
+    for part in parts:
+        _write_figures(folder, part.folder, part.drawn)
+    _remove_others(folder / FIGURES, {FIGURES: overall, **{p.folder: p.drawn for p in parts}})
     _write(folder / PAGE, html)
     return folder / PAGE
+
+
+def _parts(study: StudyAnalysis) -> list[Part]:
+    made = [charts.charts(analysis) for analysis in study.groups]
+    most = figures_for_each(len(made), [len(group) for group in made])
+    return [
+        Part(
+            analysis,
+            {chart.name: (chart, svg.draw(chart)) for chart in group[:most]},
+            [chart.heading for chart in group[most:]],
+            f"{FIGURES}/{_slug(place, analysis.plan.group)}" if study.several else FIGURES,
+        )
+        for place, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
+    ]
+
+
+def _slug(place: int, label: str) -> str:
+    """Name of a group's folder: safe everywhere, unique by its number."""
+    return f"{place:02d}-{re.sub('[^a-z0-9]+', '-', label.lower()).strip('-')[:40]}".rstrip("-")
+
+
+def _write_figures(folder: Path, where: str, drawn: Drawn) -> None:
+    for name, (chart, element) in drawn.items():
+        _write(folder / where / f"{name}.svg", svg.alone(element, chart))
+
+
+def _remove_others(folder: Path, drawn: dict[str, Drawn]) -> None:
+    """Remove figures of an earlier report that this one doesn't have; nobody else's files."""
+    kept = {
+        folder.parent / where / f"{name}.svg" for where, names in drawn.items() for name in names
+    }
+    ours = {f"{name}.svg" for name in charts.NAMES} | {f"{name}.svg" for name in GROUP_CHARTS}
+    for pattern in ("*.svg", "[0-9][0-9]*-*/*.svg"):
+        for path in folder.glob(pattern):
+            if path.name in ours and path not in kept:
+                path.unlink()
 
 
 def _write(path: Path, text: str) -> None:

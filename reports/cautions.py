@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from reports.analysis import SEEDS_FOR_INTERVAL, Analysis
 from reports.formats import count, percent, plural, sizes, visible
-from reports.timing import TENSOR
+from reports.record import SEEDS_FOR_INTERVAL, Analysis
+from reports.results import CLASSIFICATION
+from reports.timing import one_network
 from reports.verdicts import Statement
 
 DIVERGED_SHARE = 0.1
 """Share of diverged trials from which on it is worth a warning."""
+CAUSES_SHOWN = 3
+"""Causes of failures named one by one."""
 LARGE_BATCH_SHARE = 0.25
 """Share of the training part beyond which a batch is no small sample of it any more."""
 
@@ -40,8 +43,9 @@ def _optimistic(analysis: Analysis) -> str:
     if analysis.part == "test" or analysis.measured.empty:
         return ""
     return (
-        "No trial of the confirm stage has a result. Accuracies are those of the validation part, "
-        "on the seeds that chose the learning rates: they are optimistic."
+        f"No trial of the confirm stage has a result. {_capital(analysis.measure.plural)} are "
+        "those of the validation part, on the seeds that chose the learning rates: they are "
+        "optimistic."
     )
 
 
@@ -111,14 +115,21 @@ def _diverged(analysis: Analysis) -> str:
 def _failed(analysis: Analysis) -> str:
     if analysis.counts.failed == 0:
         return ""
-    trials = analysis.results.trials
-    failed = trials[~trials["status"].isin(["ok", "diverged"])].iloc[0]
-    reason = visible(f"{failed['status']}: {failed['error']}")
-    return f"{plural(analysis.counts.failed, 'trial')} failed. The first says “{reason}”"
+    causes = [
+        f"{cause.trials:,} {cause.words}{_quoted(cause.reason)}"
+        for cause in analysis.counts.causes[:CAUSES_SHOWN]
+    ]
+    more = len(analysis.counts.causes) - CAUSES_SHOWN
+    rest = f"; {plural(more, 'other cause')} in the table of trials" if more > 0 else ""
+    return f"{plural(analysis.counts.failed, 'trial')} failed: {'; '.join(causes)}{rest}."
+
+
+def _quoted(reason: str) -> str:
+    return f" (“{visible(reason)}”)" if reason else ""
 
 
 def _untimed(analysis: Analysis) -> str:
-    timed = set(analysis.timing.loc[analysis.timing["engine"] == TENSOR, "batch_size"])
+    timed = set(one_network(analysis.timing)["batch_size"])
     absent = [b for b in analysis.batch_sizes["batch_size"] if b not in timed]
     if not timed:
         return "The timing pass has not run: nothing is said about time."
@@ -140,9 +151,9 @@ def _contended(analysis: Analysis) -> str:
 
 
 def _saturated(analysis: Analysis) -> str:
-    plan = analysis.description
-    items = plan.test_items if analysis.part == "test" else plan.validation_items
-    if not (analysis.batch_sizes["metric"].max() > 1 - 1 / items):
+    items = analysis.items
+    accurate = analysis.batch_sizes["metric"].max() > 1 - 1 / items
+    if analysis.plan.task != CLASSIFICATION or not accurate:
         return ""
     return (
         f"At the best batch size less than one of {count(items)} items is misjudged on average: "
@@ -151,7 +162,7 @@ def _saturated(analysis: Analysis) -> str:
 
 
 def _large_batch(analysis: Analysis) -> str:
-    plan = analysis.description
+    plan = analysis.plan
     limit = LARGE_BATCH_SHARE * plan.train_items
     large = [b for b in analysis.batch_sizes["batch_size"] if b > limit]
     if not large:
@@ -161,3 +172,7 @@ def _large_batch(analysis: Analysis) -> str:
         "train on. The gradient of such a batch is nearly that of the whole set; its noise is "
         "smaller than batch size alone would make it."
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from reports import figures
-from reports.analysis import Analysis, extreme
-from reports.formats import percent, plural, rate, seconds, sizes, times, visible
-from reports.timing import CONTENDED_BELOW, TENSOR
+from reports.formats import plural, rate, seconds, sizes, times
+from reports.record import Analysis, extreme
+from reports.timing import CONTENDED_BELOW, one_network
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Chart:
     right: float = 0.12
 
 
+TALLEST = 6.8
+"""Inches that the rows of the grid of rates may take together."""
 NAMES = (
     "accuracy",
     "accuracy-time",
@@ -78,11 +80,13 @@ def _accuracy(analysis: Analysis) -> Chart | None:
         return None
     return Chart(
         name=NAMES[0],
-        heading="Accuracy against batch size",
+        heading=f"{_capital(analysis.measure.name)} against batch size",
         finding=_best_finding(analysis),
         caption=f"{_statistic(analysis)} {_tuning(analysis)} {_tie_rule(analysis)}",
-        description=_values(table, "metric", percent),
-        draw=lambda ax: figures.accuracy(ax, table, analysis.seeds, label=_label(analysis)),
+        description=_values(table, "metric", analysis.measure.text),
+        draw=lambda ax: figures.accuracy(
+            ax, table, analysis.seeds, label=_label(analysis), measure=analysis.measure
+        ),
     )
 
 
@@ -90,7 +94,7 @@ def _best_finding(analysis: Analysis) -> str:
     comparison = analysis.comparison
     if comparison is None:
         return f"{_label(analysis)} against batch size; no batch size can be ranked"
-    best = percent(analysis.row(comparison.best)["metric"])
+    best = analysis.measure.text(analysis.row(comparison.best)["metric"])
     where = f"at batch size {comparison.best}"
     if analysis.rival is None:
         return f"{_label(analysis)} {best} {where}"
@@ -119,20 +123,22 @@ def _accuracy_time(analysis: Analysis) -> Chart | None:
         return None
     return Chart(
         name=NAMES[1],
-        heading="Accuracy against training time",
-        finding=f"None is both faster and more accurate than batch {sizes(ringed)}",
+        heading=f"{_capital(analysis.measure.name)} against training time",
+        finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
         caption=(
-            f"Mean {analysis.metric} against the time to train {_epochs(analysis)}, labelled with "
+            f"Mean {analysis.metric} against the time to train {analysis.budget}, labelled with "
             "the batch size. Ringed: the Pareto set of the means, whose differences may be chance."
         ),
-        description=_pairs(table),
-        draw=lambda ax: figures.accuracy_and_time(ax, table, label=_label(analysis)),
+        description=_pairs(analysis, table),
+        draw=lambda ax: figures.accuracy_and_time(
+            ax, table, label=_label(analysis), measure=analysis.measure
+        ),
     )
 
 
-def _pairs(table: pd.DataFrame) -> str:
+def _pairs(analysis: Analysis, table: pd.DataFrame) -> str:
     return "; ".join(
-        f"batch size {size}: {percent(metric)} in {seconds(duration)}"
+        f"batch size {size}: {analysis.measure.text(metric)} in {seconds(duration)}"
         for size, metric, duration in zip(
             table["batch_size"], table["metric"], table["seconds_to_train"], strict=True
         )
@@ -144,21 +150,23 @@ def _rates(analysis: Analysis) -> Chart | None:
     if cells["ok"].sum() == 0:
         return None
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
+    edge = "; dashed: at the edge of those tried" if selected["at_edge"].any() else ""
+    unit = f" in {analysis.measure.unit}" if analysis.measure.unit else ""
     return Chart(
         name=NAMES[2],
         heading=f"{_capital(_validation(analysis))} for each learning rate and batch size",
         finding=_rate_finding(selected),
         caption=(
-            f"Mean {_validation(analysis)} in percent over the explore seeds, after "
-            f"{_epochs(analysis)}. Boxed: the rate selected for the batch size. Hatched: a seed "
-            "diverged or failed, so the rate can't be selected; a number there is the mean of the "
-            "other seeds."
+            f"Mean {_validation(analysis)}{unit} over the explore seeds, after "
+            f"{analysis.budget}. Boxed: the rate selected for the batch size{edge}. Hatched: a "
+            "seed diverged or failed, so the rate can't be selected; a number there is the "
+            "mean of the other seeds."
         ),
         description=_values(selected, "learning_rate", rate),
         draw=lambda ax: figures.rate_grid(
-            ax, cells, selected, label=_capital(_validation(analysis))
+            ax, cells, selected, label=_capital(_validation(analysis)), measure=analysis.measure
         ),
-        height=0.9 + 0.34 * cells["learning_rate"].nunique(),
+        height=0.9 + min(0.34 * cells["learning_rate"].nunique(), TALLEST),
     )
 
 
@@ -189,9 +197,13 @@ def _curves(analysis: Analysis) -> Chart | None:
             "batch size. Equal epochs are equal numbers of examples, not of updates."
         ),
         description=_values(
-            seen.drop_duplicates("batch_size", keep="last"), "validation_metric", percent
+            seen.drop_duplicates("batch_size", keep="last"),
+            "validation_metric",
+            analysis.measure.text,
         ),
-        draw=lambda ax: figures.learning_curves(ax, curves, label=_capital(_validation(analysis))),
+        draw=lambda ax: figures.learning_curves(
+            ax, curves, label=_capital(_validation(analysis)), measure=analysis.measure
+        ),
         right=1.05,
     )
 
@@ -204,10 +216,16 @@ def _curve_finding(analysis: Analysis, seen: pd.DataFrame) -> str:
         return f"{_capital(_validation(analysis))} along training"
     first = shared.iloc[0]
     return (
-        f"After {rate(round(shared.index[0], 2))} of {_epochs(analysis)} batch size "
-        f"{first.index[int(first.argmax())]} leads with {percent(first.max())} on the validation "
-        "part"
+        f"After {_of_budget(analysis, shared.index[0])} batch size "
+        f"{first.index[int(first.argmax())]} leads with {analysis.measure.text(first.max())} on "
+        "the validation part"
     )
+
+
+def _of_budget(analysis: Analysis, epochs: float) -> str:
+    passed = rate(round(epochs, 2))
+    fixed = analysis.plan.epochs is not None
+    return f"{passed} of {analysis.budget}" if fixed else f"{passed} epochs"
 
 
 def _seeds(analysis: Analysis) -> Chart | None:
@@ -222,25 +240,27 @@ def _seeds(analysis: Analysis) -> Chart | None:
         heading="The seeds, one by one",
         finding=(
             f"Seeds differ most at batch size {widest['batch_size']:.0f}: "
-            f"{percent(widest['low'])} to {percent(widest['high'])}"
+            f"{analysis.measure.text(widest['low'])} to {analysis.measure.text(widest['high'])}"
         ),
         caption=(
             f"Every dot is one trial at the selected rate ({analysis.metric}); a line joins the "
             "trials that share a seed, and with it split and initial weights."
         ),
         description="; ".join(
-            f"batch size {size}: {percent(low)} to {percent(high)}"
+            f"batch size {size}: {analysis.measure.text(low)} to {analysis.measure.text(high)}"
             for size, low, high in zip(
                 spread["batch_size"], spread["low"], spread["high"], strict=True
             )
         ),
-        draw=lambda ax: figures.seed_spread(ax, seeds, label=_label(analysis)),
+        draw=lambda ax: figures.seed_spread(
+            ax, seeds, label=_label(analysis), measure=analysis.measure
+        ),
     )
 
 
 def _seconds_per_update(analysis: Analysis) -> Chart | None:
     timing = analysis.timing
-    tensor = timing[timing["engine"] == TENSOR]
+    tensor = one_network(timing)
     if tensor.empty:
         return None
     ends = tensor.iloc[[0, -1]] if len(tensor) > 1 else tensor
@@ -267,11 +287,11 @@ def _seconds_to_train(analysis: Analysis) -> Chart | None:
         name=NAMES[6],
         heading="Time to train",
         finding=(
-            f"{_epochs(analysis)} take least time at batch size {fastest['batch_size']}: "
+            f"{analysis.budget} take least time at batch size {fastest['batch_size']}: "
             f"{seconds(fastest['seconds_to_train'])}"
         ),
         caption=(
-            f"Updates that {_epochs(analysis)} make, multiplied by the median seconds of an update "
+            f"Updates that {analysis.budget} make, multiplied by the median seconds of an update "
             "from the timing pass; not the clock of the sweep, whose trials run beside each other."
         ),
         description=_values(table, "seconds_to_train", seconds),
@@ -312,7 +332,7 @@ def _statistic(analysis: Analysis) -> str:
 def _tuning(analysis: Analysis) -> str:
     return (
         f"The learning rate is the one with the highest mean {_validation(analysis)} at that "
-        f"batch size; every trial makes {_epochs(analysis)}."
+        f"batch size; the budget of every trial is {analysis.budget}."
     )
 
 
@@ -329,7 +349,7 @@ def _values(table: pd.DataFrame, column: str, written: Callable[[float], str]) -
 
 
 def _validation(analysis: Analysis) -> str:
-    return f"validation {visible(analysis.description.metric, most=40)}"
+    return f"validation {analysis.measure.name}"
 
 
 def _label(analysis: Analysis) -> str:
@@ -338,7 +358,3 @@ def _label(analysis: Analysis) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _epochs(analysis: Analysis) -> str:
-    return plural(analysis.description.epochs, "epoch")

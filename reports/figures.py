@@ -15,13 +15,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from reports.formats import TIMES, rate, seconds
-from reports.timing import PER_ITEM, TENSOR
+from reports.measures import Measure
+from reports.timing import PER_ITEM
 
 INK = "#1a1a1a"
 """Colour of text and axes; a page may replace it."""
 RULE = "#d8d8d8"
 """Colour of grid lines; a page may replace it."""
-BLUE, ORANGE, GREY = "#0173b2", "#d55e00", "#949494"
+BLUE, ORANGE, GREEN, PINK, GREY = "#0173b2", "#d55e00", "#029e73", "#cc78bc", "#949494"
 """Of seaborn's colorblind palette: at least 3:1 against white and against #121212."""
 STYLE = {
     **sns.axes_style("ticks"),
@@ -55,6 +56,15 @@ STYLE = {
 BATCH_SIZE = "Batch size (examples per update)"
 """Label of the axis nearly all figures share."""
 
+_LINES = {False: "-", True: (0, (3, 1.5))}
+LOOKS = (
+    (BLUE, "o", (None, None)),
+    (ORANGE, "s", (4, 1.5)),
+    (GREEN, "D", (1, 1)),
+    (PINK, "^", (5, 1, 1, 1)),
+    (GREY, "v", (8, 2)),
+)
+"""Colour, marker and dashes of things to tell apart, none by its colour alone."""
 _DASHES = ("", (4, 1.5), (1, 1), (5, 1, 1, 1))
 
 
@@ -70,7 +80,9 @@ def ordered_colors(number: int, margin: float = 0.2) -> list[tuple[float, ...]]:
     return [tuple(scale(share)[:3]) for share in np.linspace(margin, 1 - margin, number)]
 
 
-def accuracy(ax: Axes, table: pd.DataFrame, seeds: pd.DataFrame, *, label: str) -> Axes:
+def accuracy(
+    ax: Axes, table: pd.DataFrame, seeds: pd.DataFrame, *, label: str, measure: Measure
+) -> Axes:
     """Draw accuracy against batch size.
 
     With an interval for every batch size: means with their intervals. Otherwise every seed a dot,
@@ -78,9 +90,10 @@ def accuracy(ax: Axes, table: pd.DataFrame, seeds: pd.DataFrame, *, label: str) 
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.analysis.BATCH_SIZE_COLUMNS`; rows with a metric.
-        seeds: Columns `reports.analysis.SEED_COLUMNS`.
+        table: Columns `reports.record.BATCH_SIZE_COLUMNS`; rows with a metric.
+        seeds: Columns `reports.record.SEED_COLUMNS`.
         label: Of the y axis.
+        measure: How the metric is written.
     """
     intervals = bool(table["metric_low"].notna().all())
     shown = "metric" if intervals else "metric_median"
@@ -101,28 +114,52 @@ def accuracy(ax: Axes, table: pd.DataFrame, seeds: pd.DataFrame, *, label: str) 
                 label=f"{'mean' if intervals else 'median'}, {name}",
             )  # fmt: skip
     ax.legend(loc="best")
-    return _percent_axis(_batch_size_axis(ax, table["batch_size"]), label)
+    return _metric_axis(_batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
-def rate_grid(ax: Axes, cells: pd.DataFrame, selected: pd.DataFrame, *, label: str) -> Axes:
+def groups(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
+    """Draw the metric of several groups against batch size, each with its own look.
+
+    Args:
+        ax: Where to draw.
+        table: Columns group, batch_size and metric; at most as many groups as `LOOKS`.
+        label: Of the y axis.
+        measure: How the metric is written.
+    """
+    for (name, rows), (color, marker, dashes) in zip(
+        table.groupby("group", sort=False), LOOKS, strict=False
+    ):
+        ax.plot(
+            rows["batch_size"], rows["metric"], color=color, marker=marker, dashes=dashes, lw=1.6,
+            ms=5, label=str(name),
+        )  # fmt: skip
+    ax.legend(loc="best", handlelength=3.2)
+    return _metric_axis(_batch_size_axis(ax, table["batch_size"]), label, measure)
+
+
+def rate_grid(
+    ax: Axes, cells: pd.DataFrame, selected: pd.DataFrame, *, label: str, measure: Measure
+) -> Axes:
     """Draw mean validation accuracy on the real cells of learning rate and batch size.
 
     A cell with diverged or failed seeds is hatched, its value that of the other seeds; the selected
-    rate of each batch size is boxed.
+    rate of each batch size is boxed, with dashes if it is the smallest or largest one tried.
 
     Args:
         ax: Where to draw.
         cells: Columns `reports.selection.CELL_COLUMNS`.
-        selected: Columns batch_size and learning_rate.
+        selected: Columns batch_size, learning_rate and at_edge.
         label: Of the colour scale.
+        measure: How the metric is written.
     """
     wide = cells.pivot_table(
         index="learning_rate", columns="batch_size", values="validation_metric", dropna=False
     ).sort_index(ascending=False)
-    text = wide.map(lambda share: "" if math.isnan(share) else f"{100 * share:.1f}")
+    text = wide.map(lambda value: "" if math.isnan(value) else measure.short(value))
+    scale = FuncFormatter(lambda value, _: measure.tick(value))
     sns.heatmap(
         wide, ax=ax, cmap=ListedColormap(ordered_colors(64, margin=0.1)), annot=text, fmt="",
-        annot_kws={"size": 7.5}, cbar_kws={"label": label, "format": _as_percent, "pad": 0.02},
+        annot_kws={"size": 7.5}, cbar_kws={"label": label, "format": scale, "pad": 0.02},
         linewidths=0,
     )  # fmt: skip
     ax.grid(visible=False)
@@ -135,10 +172,10 @@ def rate_grid(ax: Axes, cells: pd.DataFrame, selected: pd.DataFrame, *, label: s
     for size, tried in _pairs(cells[cells["ok"] < cells["trials"]]):
         corner = (columns.index(size), rows.index(tried))
         ax.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", ec=GREY, lw=0))
-    for size, tried in _pairs(selected):
+    for (size, tried), at_edge in zip(_pairs(selected), selected["at_edge"], strict=True):
         inner = (columns.index(size) + 0.04, rows.index(tried) + 0.04)
-        for color, width in (("#ffffff", 3.2), ("#000000", 1.6)):
-            ax.add_patch(Rectangle(inner, 0.92, 0.92, fill=False, ec=color, lw=width))
+        for color, width, line in (("#ffffff", 3.2, "-"), ("#000000", 1.6, _LINES[at_edge])):
+            ax.add_patch(Rectangle(inner, 0.92, 0.92, fill=False, ec=color, lw=width, ls=line))
     ax.set_yticks(np.arange(len(rows)) + 0.5, [rate(value) for value in rows], rotation=0)
     ax.set_xticks(np.arange(len(columns)) + 0.5, [str(size) for size in columns], rotation=0)
     ax.tick_params(length=0)
@@ -146,13 +183,14 @@ def rate_grid(ax: Axes, cells: pd.DataFrame, selected: pd.DataFrame, *, label: s
     return ax
 
 
-def learning_curves(ax: Axes, curves: pd.DataFrame, *, label: str) -> Axes:
+def learning_curves(ax: Axes, curves: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
     """Draw the mean validation curve of each batch size at its tuned rate, against epochs.
 
     Args:
         ax: Where to draw.
-        curves: Columns `reports.analysis.MEAN_CURVE_COLUMNS`.
+        curves: Columns `reports.record.MEAN_CURVE_COLUMNS`.
         label: Of the y axis.
+        measure: How the metric is written.
     """
     seen = curves[curves["epochs"] > 0].assign(batch_size=curves["batch_size"].astype("str"))
     names = list(dict.fromkeys(seen["batch_size"]))
@@ -166,7 +204,7 @@ def learning_curves(ax: Axes, curves: pd.DataFrame, *, label: str) -> Axes:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda epochs, _: rate(epochs)))
     ax.set_xlabel("Epochs (passes over the training part)")
     ax.legend(title="Batch size", loc="upper left", bbox_to_anchor=(1, 1.03), handlelength=2.4)
-    return _percent_axis(ax, label)
+    return _metric_axis(ax, label, measure)
 
 
 def seconds_per_update(ax: Axes, timing: pd.DataFrame) -> Axes:
@@ -176,12 +214,8 @@ def seconds_per_update(ax: Axes, timing: pd.DataFrame) -> Axes:
         ax: Where to draw.
         timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
     """
-    looks = {
-        TENSOR: ("tensor operations", BLUE, "o", "-"),
-        PER_ITEM: ("one item at a time", ORANGE, "s", "--"),
-    }
-    for engine, rows in timing.groupby("engine", sort=False):
-        name, color, marker, line = looks[str(engine)]
+    for (engine, lanes), rows in timing.groupby(["engine", "lanes"], sort=False):
+        name, color, marker, line = _engine_look(str(engine), int(str(lanes)))
         middle = rows["seconds_per_update"]
         ax.errorbar(
             rows["batch_size"], middle,
@@ -192,12 +226,21 @@ def seconds_per_update(ax: Axes, timing: pd.DataFrame) -> Axes:
     return _seconds_axis(_batch_size_axis(ax, timing["batch_size"]), "Time per update")
 
 
+def _engine_look(engine: str, lanes: int) -> tuple[str, str, str, str]:
+    """Label, colour, marker and line of an engine's times."""
+    if engine == PER_ITEM:
+        return "one item at a time", ORANGE, "s", "--"
+    if lanes > 1:
+        return f"tensor operations, each of {lanes} networks", GREEN, "D", ":"
+    return "tensor operations", BLUE, "o", "-"
+
+
 def seconds_to_train(ax: Axes, table: pd.DataFrame) -> Axes:
     """Draw the time to train the budget against batch size.
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.analysis.BATCH_SIZE_COLUMNS`; rows with a time.
+        table: Columns `reports.record.BATCH_SIZE_COLUMNS`; rows with a time.
     """
     ax.plot(table["batch_size"], table["seconds_to_train"], color=BLUE, lw=1.6, marker="o")
     return _seconds_axis(_batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
@@ -228,13 +271,14 @@ def tensor_speedup(ax: Axes, table: pd.DataFrame) -> Axes:
     return _batch_size_axis(ax, table["batch_size"])
 
 
-def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
+def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
     """Draw accuracy against the time to train; the Pareto set is ringed.
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.analysis.BATCH_SIZE_COLUMNS`; rows with metric and time.
+        table: Columns `reports.record.BATCH_SIZE_COLUMNS`; rows with metric and time.
         label: Of the y axis.
+        measure: How the metric is written.
     """
     colors = dict(zip(table["batch_size"], ordered_colors(len(table)), strict=True))
     sns.scatterplot(
@@ -244,7 +288,7 @@ def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
     ringed = table[table["pareto"]]
     ax.plot(
         ringed["seconds_to_train"], ringed["metric"], "o", ms=12, mfc="none", mec=ORANGE, mew=1.6,
-        label="none both faster and more accurate",
+        label=f"none both faster and {measure.better}",
     )  # fmt: skip
     for size, place, away in _labels(table):
         ax.annotate(
@@ -256,23 +300,24 @@ def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
     _seconds_ticks(ax.xaxis)
     ax.set_xlabel("Time to train the budget")
     ax.legend(loc="best")
-    return _percent_axis(ax, label)
+    return _metric_axis(ax, label, measure)
 
 
-def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str) -> Axes:
+def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
     """Draw every trial at the tuned rates as a dot; a line joins the trials of one seed.
 
     Args:
         ax: Where to draw.
-        seeds: Columns `reports.analysis.SEED_COLUMNS`.
+        seeds: Columns `reports.record.SEED_COLUMNS`.
         label: Of the y axis.
+        measure: How the metric is written.
     """
     sns.lineplot(
         seeds, x="batch_size", y="metric", units="seed", estimator=None, errorbar=None, ax=ax,
         color=GREY, linewidth=0.8, zorder=2,
     )  # fmt: skip
     ax.plot(seeds["batch_size"], seeds["metric"], "o", color=BLUE, ms=4.5, alpha=0.8, zorder=3)
-    return _percent_axis(_batch_size_axis(ax, seeds["batch_size"]), label)
+    return _metric_axis(_batch_size_axis(ax, seeds["batch_size"]), label, measure)
 
 
 def _labels(table: pd.DataFrame) -> Iterator[tuple[str, tuple[float, float], np.ndarray]]:
@@ -302,8 +347,8 @@ def _batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> A
     return ax
 
 
-def _percent_axis(ax: Axes, label: str) -> Axes:
-    ax.yaxis.set_major_formatter(FuncFormatter(_as_percent))
+def _metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.tick(value)))
     ax.set_ylabel(label)
     return ax
 
@@ -323,7 +368,3 @@ def _seconds_ticks(axis: Axis) -> None:
 
 def _short_seconds(duration: float, _position: int | None = None) -> str:
     return seconds(duration, digits=1)
-
-
-def _as_percent(share: float, _position: int | None = None) -> str:
-    return f"{100 * share:g}%"

@@ -24,6 +24,16 @@ def percent(share: float) -> str:
     return MISSING if math.isnan(share) else f"{100 * share:.2f}%"
 
 
+def decimal(value: float) -> str:
+    """Return a number with four digits after the point.
+
+    Example:
+        >>> decimal(0.87216), decimal(-1.5), decimal(math.nan)
+        ('0.8722', '-1.5000', 'none')
+    """
+    return MISSING if math.isnan(value) else f"{value:.4f}"
+
+
 def points(difference: float) -> str:
     """Return a difference of shares in percentage points, without its sign.
 
@@ -42,16 +52,6 @@ def signed(difference: float) -> str:
         ('-0.56', '+1.00')
     """
     return f"{100 * difference:+.2f}"
-
-
-def span(low: float, high: float) -> str:
-    """Return the ends of an interval of shares.
-
-    Example:
-        >>> span(0.9701, 0.9789)
-        '97.01% to 97.89%'
-    """
-    return MISSING if math.isnan(low) else f"{percent(low)} to {percent(high)}"
 
 
 def seconds(duration: float, digits: int = 3) -> str:
@@ -145,6 +145,8 @@ def listing(items: Sequence[object], most: int = 12) -> str:
         >>> listing([8]), listing([8, 16, 32]), listing(range(9), most=3)
         ('8', '8, 16 and 32', '0, 1, 2 and 6 more')
     """
+    if not items:
+        return ""
     shown = [str(item) for item in items[:most]]
     if len(items) > most:
         shown.append(f"{len(items) - most} more")

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from reports.analysis import Analysis
-from reports.formats import count, listing, plural, points, rate, visible
-from reports.results import StudyDescription
+from reports.formats import count, listing, plural, rate, visible
+from reports.measures import Measure
+from reports.record import Analysis
+from reports.results import REGRESSION, GroupDescription, StudyDescription
+
+LOSS_WORDS = {
+    "squared_error": "half the squared error, summed over the outputs",
+    "cross_entropy": "cross-entropy",
+    "binary_cross_entropy": "binary cross-entropy, summed over the outputs",
+}
+"""The losses in words; others are named as they are."""
+RATE_RULES = {
+    "linear": "The learning rates tried grow in proportion to the batch size.",
+    "sqrt": "The learning rates tried grow with the square root of the batch size.",
+}
+"""How learning rates follow the batch size, where they do."""
 
 
 def method(analysis: Analysis) -> list[str]:
@@ -13,8 +26,18 @@ def method(analysis: Analysis) -> list[str]:
     Args:
         analysis: The numbers.
     """
-    plan = analysis.description
-    return [_data(plan), _network(plan), _selection(plan), _statistics(analysis.part), _times()]
+    plan = analysis.plan
+    texts = (
+        _data(plan),
+        _notes(plan),
+        _network(analysis),
+        _training(plan),
+        _metric(analysis),
+        _selection(analysis.study, plan, analysis.measure),
+        _statistics(analysis.part),
+        _times(),
+    )
+    return [text for text in texts if text]
 
 
 def limits(analysis: Analysis) -> list[str]:
@@ -23,7 +46,7 @@ def limits(analysis: Analysis) -> list[str]:
     Args:
         analysis: The numbers.
     """
-    texts = (_ties(analysis), _rule(), _choice(), _items(analysis), _machine())
+    texts = (_ties(analysis), _rule(analysis), _choice(analysis), _items(analysis), _machine())
     return [text for text in texts if text]
 
 
@@ -35,31 +58,40 @@ def _ties(analysis: Analysis) -> str:
         "That a batch size can't be told from the best is no proof that it is as good: few seeds "
         "establish only large differences. More seeds make the list shorter. With as many as here, "
         f"batch size {analysis.rival} would have to differ from {comparison.best} by about "
-        f"{points(apart.detectable)} for the tests to find it four times in five."
+        f"{analysis.measure.gap(apart.detectable)} for the tests to find it four times in five."
     )
 
 
-def _rule() -> str:
+def _rule(analysis: Analysis) -> str:
+    if analysis.plan.epochs is None:
+        return (
+            f"The budget is {analysis.budget} for every trial. Batch sizes differ in how many "
+            "updates and how many examples they make of it. Another rule can change the order."
+        )
     return (
         "The budget is equal epochs. A large batch makes fewer updates from the same examples, so "
         "it has trained less by the measure of updates. Another rule can change the order."
     )
 
 
-def _choice() -> str:
+def _choice(analysis: Analysis) -> str:
     return (
         "A learning rate is the best of those tried, and so is a batch size. Learning rates are "
-        "chosen on the validation part: accuracies there are optimistic, those of fresh seeds on "
-        "the test part are not."
+        f"chosen on the validation part: {analysis.measure.plural} there are optimistic, those of "
+        "fresh seeds on the test part are not."
     )
 
 
 def _items(analysis: Analysis) -> str:
-    plan = analysis.description
-    items = plan.test_items if analysis.part == "test" else plan.validation_items
+    if analysis.plan.task == REGRESSION:
+        return (
+            f"The {analysis.part} part has {plural(analysis.items, 'item')}; with few of them, a "
+            f"single item far off moves {analysis.measure.name} by much."
+        )
     return (
-        f"One item of the {analysis.part} part is worth {points(1 / items)}: with a single seed, "
-        "smaller differences are none."
+        f"One item of the {analysis.part} part is worth "
+        f"{analysis.measure.gap(1 / analysis.items)}: with a single seed, smaller differences are "
+        "none."
     )
 
 
@@ -70,7 +102,7 @@ def _machine() -> str:
     )
 
 
-def _data(plan: StudyDescription) -> str:
+def _data(plan: GroupDescription) -> str:
     return (
         f"{visible(plan.dataset)}: {plural(plan.features, 'feature')}, "
         f"{plural(plan.outputs, 'output')}; {count(plan.train_items)} items to train on, "
@@ -79,31 +111,79 @@ def _data(plan: StudyDescription) -> str:
     )
 
 
-def _network(plan: StudyDescription) -> str:
+def _notes(plan: GroupDescription) -> str:
+    if not plan.notes:
+        return ""
+    return f"About the data: {' '.join(_sentence(note) for note in plan.notes)}"
+
+
+def _sentence(note: str) -> str:
+    text = visible(note.strip(), most=300)
+    return text if text.endswith((".", "…")) else f"{text}."
+
+
+def _network(analysis: Analysis) -> str:
+    plan = analysis.plan
     hidden = (
         f"{listing(plan.hidden_layers)} hidden units" if plan.hidden_layers else "no hidden layer"
     )
+    other = "" if plan.output == plan.activation else f", {visible(plan.output)} at the output"
+    loss = LOSS_WORDS.get(plan.loss, visible(plan.loss))
     return (
-        f"Network with {hidden}, activation {visible(plan.activation)}; loss {visible(plan.loss)}, "
+        f"Network with {hidden}, activation {visible(plan.activation)}{other}; loss {loss}, "
         f"the error of a batch being the {visible(plan.reduction)} over its items; optimizer "
-        f"{visible(plan.optimizer)}; {plural(plan.epochs, 'epoch')} for every trial. A seed fixes "
-        "split, initial weights and order, the same for all batch sizes."
+        f"{visible(plan.optimizer)}{_hyperparameters(plan)}; {analysis.budget} for every trial. A "
+        "seed fixes split, initial weights and order, the same for all batch sizes."
     )
 
 
-def _selection(plan: StudyDescription) -> str:
+def _hyperparameters(plan: GroupDescription) -> str:
+    if not plan.hyperparameters:
+        return ""
+    named = [f"{visible(name)} {rate(value)}" for name, value in plan.hyperparameters.items()]
+    return f" ({listing(named)})"
+
+
+def _training(plan: GroupDescription) -> str:
+    texts = (
+        f"Learning rate along training: {visible(plan.schedule)}."
+        if plan.schedule not in {"", "constant"}
+        else "",
+        RATE_RULES.get(plan.rate_rule, ""),
+        f"The gradients of {plan.shards} shards of each batch are computed apart, with "
+        f"{plural(plan.local_updates, 'local update')} between two averagings."
+        if plan.shards > 1
+        else "",
+    )
+    return " ".join(text for text in texts if text)
+
+
+def _metric(analysis: Analysis) -> str:
+    if analysis.plan.task != REGRESSION:
+        return ""
+    explained = (
+        f"{analysis.measure.name} is the share of the target's variance that is explained: 1 less "
+        "the residual sum of squares by the total one, over all outputs; 0 is as good as always "
+        "answering the mean, and below 0 is worse. Targets are standardised on the training part."
+    )
+    if not analysis.rmse_unit:
+        return explained
+    return f"{explained} The root mean squared error (RMSE) is in {analysis.rmse_unit}."
+
+
+def _selection(study: StudyDescription, plan: GroupDescription, measure: Measure) -> str:
     rates = listing([rate(value) for value in plan.learning_rates])
-    fresh = plural(len(plan.confirmation_seeds), "seed")
+    fresh = plural(len(study.confirmation_seeds), "seed")
     confirm = (
         f"The selected rates are trained again with {fresh} not used before; only these trials are "
         "measured on the test part."
-        if plan.confirmation_seeds
-        else "There is no confirm stage: accuracies are those of the validation part."
+        if study.confirmation_seeds
+        else f"There is no confirm stage: {measure.plural} are those of the validation part."
     )
     return (
         f"Every learning rate ({rates}) is tried at every batch size with "
-        f"{plural(len(plan.seeds), 'seed')}. For each batch size the one with the highest mean "
-        f"validation {visible(plan.metric)} is selected; among equal ones that of lower loss, then "
+        f"{plural(len(study.seeds), 'seed')}. For each batch size the one with the highest mean "
+        f"validation {measure.name} is selected; among equal ones that of lower loss, then "
         "the smaller one. A rate with a diverged or failed seed is not eligible, nor one with "
         f"fewer seeds than others. {confirm}"
     )

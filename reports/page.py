@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,14 +13,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import svg
-from reports.analysis import Analysis
-from reports.cautions import cautions
-from reports.charts import Chart
-from reports.formats import TIMES, plural, seconds, visible, visible_lines
-from reports.method import limits, method
-from reports.page_tables import page_tables
-from reports.verdicts import cards, verdict
+from reports.formats import TIMES, listing, plural, seconds, visible, visible_lines
+from reports.groups import StudyAnalysis, across
+from reports.page_tables import group_table
+from reports.room import PAGE_LIMIT, RESERVED, Room
+from reports.sections import Drawn, Part, sections
 
+FIGURES = "figures"
+"""Name of the figures' folder, from the page; with several groups, each has its own in it."""
 EMBED_BELOW = 120_000
 """Characters of CSV up to which a table is also a download inside the page."""
 
@@ -41,60 +41,74 @@ class Download:
 
 
 def render(
-    analysis: Analysis, drawn: Mapping[str, tuple[Chart, str]], csv: Mapping[str, str]
+    study: StudyAnalysis, overall: Drawn, parts: Sequence[Part], csv: Mapping[str, str]
 ) -> str:
     """Return the page.
 
     Args:
-        analysis: The numbers.
-        drawn: Charts with their SVG elements, by name.
+        study: The numbers.
+        overall: Charts over all groups, with their SVG elements, by name.
+        parts: The groups with their charts, in order.
         csv: Tables as CSV, by name.
     """
     style, script = _asset("report.css"), _asset("report.js")
-    plan = analysis.description
+    plan = study.description
+    compared = [(chart, svg.inline(text, chart)) for chart, text in overall.values()]
+    groups = group_table(study) if study.several else None
+    room = _room(style, script, plan.specification, *(text for _, text in compared))
+    shown, absent = sections(parts, room)
     return _environment().get_template("report.html.jinja").render(
-        a=analysis,
-        plan=plan,
+        study=study,
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         policy=_policy(style, script),
         title=visible(plan.title),
-        summary=summary(analysis),
-        verdict=verdict(analysis),
-        cards=cards(analysis),
-        cautions=cautions(analysis),
-        figures=[(chart, svg.inline(text, chart)) for chart, text in drawn.values()],
-        tables=page_tables(analysis),
-        method=method(analysis),
-        limits=limits(analysis),
-        downloads=[_download(f"tables/{name}.csv", text) for name, text in csv.items()],
-        pictures=[f"figures/{name}.svg" for name in drawn],
+        summary=summary(study),
+        across=across(study),
+        compared=compared,
+        groups=groups,
+        sections=shown,
+        absent=absent,
+        downloads=[_download(f"tables/{name}.csv", text, room) for name, text in csv.items()],
+        pictures=[f"{FIGURES}/{name}.svg" for name in (overall or parts[0].drawn)],
+        folders=[part.folder for part in parts] if study.several else [],
         specification=visible_lines(plan.specification),
         provenance={visible(k): visible(v) for k, v in sorted(plan.provenance.items())},
     )  # fmt: skip
 
 
-def summary(analysis: Analysis) -> str:
+def summary(study: StudyAnalysis) -> str:
     """Return the study in one line of counts.
 
     Args:
-        analysis: The numbers.
+        study: The numbers.
     """
-    plan, counts = analysis.description, analysis.counts
-    grid = f" {TIMES} ".join(
-        plural(len(axis), noun)
-        for axis, noun in (
-            (plan.batch_sizes, "batch size"),
-            (plan.learning_rates, "learning rate"),
-            (plan.seeds, "seed"),
-        )
-    )
+    plan, counts = study.description, study.counts
     return (
-        f"{grid} on {visible(plan.dataset, most=60)}, {len(plan.confirmation_seeds)} more for the "
+        f"{_grid(study)}, {len(plan.confirmation_seeds)} more for the "
         f"selected rates; {plural(counts.run, 'trial')}: {counts.ok:,} ok, {counts.diverged:,} "
         f"diverged, {counts.failed:,} failed; {seconds(plan.sweep_seconds)} with "
         f"{plural(plan.jobs, 'worker')}"
     )
+
+
+def _grid(study: StudyAnalysis) -> str:
+    """Product of the axes; with several groups, whose axes may differ, their number."""
+    plan = study.description
+    first = plan.groups[0]
+    datasets = list(dict.fromkeys(visible(g.dataset, most=60) for g in plan.groups))
+    axes: list[tuple[int, str]] = [(len(plan.seeds), "seed")]
+    if study.several:
+        axes.insert(0, (len(plan.groups), "group"))
+    else:
+        axes.insert(0, (len(first.learning_rates), "learning rate"))
+        axes.insert(0, (len(first.batch_sizes), "batch size"))
+    product = f" {TIMES} ".join(plural(number, noun) for number, noun in axes)
+    return f"{product} on {listing(datasets, most=4)}"
+
+
+def _room(*always: str) -> Room:
+    return Room(PAGE_LIMIT - RESERVED - sum(len(text.encode()) for text in always))
 
 
 @cache
@@ -125,8 +139,8 @@ def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _download(path: str, text: str) -> Download:
-    if len(text) > EMBED_BELOW:
-        return Download(path, "")
+def _download(path: str, text: str, room: Room) -> Download:
     encoded = base64.b64encode(text.encode()).decode()
+    if len(text) > EMBED_BELOW or not room.admit("", len(encoded)):
+        return Download(path, "")
     return Download(path, f"data:text/csv;charset=utf-8;base64,{encoded}")

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from reports.analysis import Analysis
-from reports.formats import count, percent, rate, seconds, significant, span, times
+from reports.formats import count, percent, rate, seconds, significant, times, visible
+from reports.groups import StudyAnalysis
+from reports.record import Analysis
 
 Row = Mapping[Any, Any]
 """One row of a frame."""
@@ -63,22 +64,70 @@ def page_tables(analysis: Analysis) -> list[Table]:
     return [table for table in made if table.rows]
 
 
+def group_table(study: StudyAnalysis) -> Table:
+    """Return the table over the groups of a study.
+
+    Args:
+        study: The numbers.
+    """
+    measures = {group.plan.group: group.measure for group in study.groups}
+
+    def metric(row: Row) -> Cell:
+        written = measures[row["group"]].text
+        return _cell(row["metric"], lambda value: f"{written(value)} ({row['part']})")
+
+    columns: dict[str, Maker] = {
+        "Group": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
+        "Batch size to use": lambda row: _cell(row["recommended"], _whole, strong=True),
+        "Time to train": lambda row: _cell(row["seconds_to_train"], seconds),
+        "Best batch size": lambda row: _cell(row["best"], _whole),
+        "Its learning rate": lambda row: _cell(row["learning_rate"], rate),
+        "Metric": lambda row: Cell(row["metric_name"], row["metric_name"]),
+        "Mean": metric,
+        "95% interval": lambda row: _cell(
+            row["metric_low"],
+            lambda low: measures[row["group"]].span(low, row["metric_high"]),
+        ),
+        "Trials ok": lambda row: Cell(f"{row['ok']} of {row['trials']}", str(row["ok"])),
+        "Diverged": lambda row: _cell(row["diverged"], count),
+        "Failed": lambda row: _cell(row["failed"], count),
+    }
+    note = (
+        "Batch size to use: the one that trains fastest among those whose metric can't be told "
+        "from the best. Mean and interval are those of the best batch size, over its seeds."
+    )
+    return _table("groups", "Groups", note, columns, study.summary)
+
+
+def _whole(number: float) -> str:
+    return f"{number:.0f}"
+
+
 def _batch_sizes(analysis: Analysis) -> Table:
+    written = analysis.measure.text
     columns: dict[str, Maker] = {
         "Batch size": lambda row: _cell(row["batch_size"], str, strong=row["tied"]),
         "Learning rate": _tuned_rate,
-        "Validation": lambda row: _cell(row["validation_metric"], percent),
-        analysis.part.capitalize(): lambda row: _cell(row["metric"], percent),
-        "95% interval": _interval,
+        "Validation": lambda row: _cell(row["validation_metric"], written),
+        analysis.part.capitalize(): lambda row: _cell(row["metric"], written),
+        "95% interval": lambda row: _cell(
+            row["metric_low"], lambda low: analysis.measure.span(low, row["metric_high"])
+        ),
+        "Loss": lambda row: _cell(row["loss"], significant),
+        "RMSE": lambda row: _cell(row["rmse"], significant),
         "Seeds": lambda row: _cell(row["seeds"], count),
         "Updates": lambda row: _cell(row["updates"], count),
         "Per update": lambda row: _cell(row["seconds_per_update"], seconds),
         "To train": lambda row: _cell(row["seconds_to_train"], seconds),
         "Tensor speed-up": lambda row: _cell(row["speedup"], times),
     }
+    if not analysis.rmse_unit:
+        del columns["RMSE"]
+    error = f" RMSE in {analysis.rmse_unit}." if analysis.rmse_unit else ""
     note = (
-        "Every batch size at its tuned learning rate. In bold: not told from the best. "
-        "(edge): no smaller, or no larger, rate was tried."
+        f"Every batch size at its tuned learning rate; {analysis.metric} and loss of its seeds."
+        f"{error} In bold: not told from the best. (edge): no smaller, or no larger, rate was "
+        "tried."
     )
     return _table("batch-sizes", "Batch sizes", note, columns, analysis.batch_sizes)
 
@@ -91,7 +140,7 @@ def _cells(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
         "Batch size": lambda row: _cell(row["batch_size"], str),
         "Learning rate": lambda row: _cell(row["learning_rate"], rate, strong=row["tuned"]),
-        "Validation": lambda row: _cell(row["validation_metric"], percent),
+        "Validation": lambda row: _cell(row["validation_metric"], analysis.measure.text),
         "Validation loss": lambda row: _cell(row["validation_loss"], significant),
         "Seeds ok": lambda row: Cell(f"{row['ok']} of {row['trials']}", str(row["ok"])),
         "Diverged": lambda row: _cell(row["diverged"], count),
@@ -108,23 +157,23 @@ def _timing(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
         "Engine": lambda row: Cell(row["engine"], row["engine"]),
         "Batch size": lambda row: _cell(row["batch_size"], str),
+        "Networks at once": lambda row: _cell(row["lanes"], count),
         "Per update": lambda row: _cell(row["seconds_per_update"], seconds),
         "First quartile": lambda row: _cell(row["lower_quartile"], seconds),
         "Third quartile": lambda row: _cell(row["upper_quartile"], seconds),
         "Rounds": lambda row: _cell(row["rounds"], count),
         "Processor share": _share,
     }
-    note = "The timing pass: median and quartiles over its rounds, serial, one BLAS thread."
+    note = (
+        "The timing pass: median and quartiles over its rounds, serial, one BLAS thread; the time "
+        "of one network where several are updated at once."
+    )
     return _table("timing", "Timing", note, columns, analysis.timing)
 
 
 def _tuned_rate(row: Row) -> Cell:
     cell = _cell(row["learning_rate"], rate)
     return Cell(f"{cell.text} (edge)", cell.key) if row["at_edge"] else cell
-
-
-def _interval(row: Row) -> Cell:
-    return _cell(row["metric_low"], lambda low: span(low, row["metric_high"]))
 
 
 def _share(row: Row) -> Cell:

@@ -109,7 +109,9 @@ TIMING_COLUMNS = (
     Column("lanes", "int64", "", "Networks updated at once: 1, or as many as a full cohort has."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("round", "int64", "", "Number of the measurement round, from 0."),
-    Column("updates", "int64", "updates", "Updates timed in the round.", volatile=True),
+    Column(
+        "updates", "int64", "updates", "Updates timed; of a cohort, once for all its lanes.", True
+    ),
     Column("wall_seconds", "float64", "s", "Wall time of the round.", volatile=True),
     Column("cpu_seconds", "float64", "s", "Processor time of the round.", volatile=True),
 )
@@ -144,7 +146,7 @@ class GroupDescription:
         shards: Parts of a batch whose gradients are computed apart.
         local_updates: Updates that a shard makes between two averagings.
         metric: What the columns ending in `_metric` hold, such as "accuracy" or "R2".
-        budget: What every trial may use, as read after "every trial makes", such as "20 epochs".
+        budget: What every trial may use, to be read after "for": "20 epochs", "5,000 updates".
         epochs: Passes over the training part, where the budget fixes them for all batch sizes.
         batch_sizes: Batch sizes tried.
         learning_rates: Learning rates tried in the explore stage.

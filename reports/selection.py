@@ -10,18 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from reports.results import EXPLORE, Column, as_table
-
-SETTING = ["dataset", "architecture", "optimizer"]
-"""What, beside batch size and learning rate, makes a configuration."""
+from reports.results import TUNING_STAGES, Column, as_table
 
 CELL_COLUMNS = (
-    Column("dataset", "str", "", "Name of the dataset."),
-    Column("architecture", "str", "", "Layer widths, inputs first, without the bias units."),
-    Column("optimizer", "str", "", "Update rule."),
+    Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("learning_rate", "float64", "", "Factor of the gradient in an update."),
-    Column("trials", "int64", "trials", "Explore trials that have run; one for each seed."),
+    Column("trials", "int64", "trials", "Trials that have run, explore and extend; one a seed."),
     Column("ok", "int64", "trials", "Trials with a result."),
     Column("diverged", "int64", "trials", "Trials that diverged."),
     Column("failed", "int64", "trials", "Trials without a result for another reason."),
@@ -31,7 +26,7 @@ CELL_COLUMNS = (
 )
 
 SELECTION_COLUMNS = (
-    *CELL_COLUMNS[:5],
+    *CELL_COLUMNS[:3],
     Column("validation_metric", "float64", "", "Mean validation metric at the selected rate."),
     Column("validation_loss", "float64", "per example", "Mean validation loss, likewise."),
     Column("seeds", "int64", "seeds", "Explore seeds behind the means."),
@@ -40,21 +35,21 @@ SELECTION_COLUMNS = (
     Column("ineligible_rates", "int64", "rates", "Rates with a diverged, failed or missing seed."),
 )
 
-_GROUP = [*SETTING, "batch_size"]
+_GROUP = ["group", "batch_size"]
 
 
 def summarise_cells(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each configuration of the explore stage.
+    """Return one row for each configuration whose rate was tried.
 
     Args:
         trials: Columns `reports.results.TRIAL_COLUMNS`; other stages are ignored.
 
     Returns:
-        Columns `CELL_COLUMNS`, sorted by setting, batch size and learning rate. The means are over
+        Columns `CELL_COLUMNS`, sorted by group, batch size and learning rate. The means are over
         the seeds with a result, unweighted. A cell is eligible if all its trials are ok and no
         other cell of its batch size has more of them.
     """
-    explore = trials[trials["stage"] == EXPLORE]
+    explore = trials[trials["stage"].isin(TUNING_STAGES)]
     ok = explore["status"] == "ok"
     cells = (
         explore.assign(
@@ -79,17 +74,17 @@ def summarise_cells(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def select_rates(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the best learning rate for each batch size of each setting.
+    """Return the best learning rate for each batch size of each group.
 
     Best is the highest mean validation metric over the explore seeds; then the lower mean
     validation loss, then the smaller rate. A rate with a diverged, failed or missing seed is not
     eligible: the mean over the survivors would flatter it.
 
     Args:
-        trials: Columns `reports.results.TRIAL_COLUMNS`; only the explore stage is read.
+        trials: Columns `reports.results.TRIAL_COLUMNS`; only explore and extend are read.
 
     Returns:
-        Columns `SELECTION_COLUMNS`, sorted by setting and batch size. A batch size without an
+        Columns `SELECTION_COLUMNS`, sorted by group and batch size. A batch size without an
         eligible rate has no row: nothing can be selected there.
     """
     cells = summarise_cells(trials)

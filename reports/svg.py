@@ -71,21 +71,23 @@ def alone(svg: str, chart: Chart) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head}>{paper}{"".join(texts)}{rest}'
 
 
-def inline(svg: str, chart: Chart) -> Markup:
+def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
     """Return the element for a page that has other figures.
 
-    Identifiers get the chart's name in front, ink and rules take the page's colours, and the
-    element gets a role, a title and a description.
+    Identifiers get the prefix and the chart's name in front, ink and rules take the page's colours,
+    and the element gets a role, a title and a description.
 
     Args:
         svg: Made by `draw`.
         chart: What it shows.
+        prefix: Tells the charts of one group from those of another.
     """
-    text = _ID.sub(f"{chart.name}-", _BOX.sub(r'viewBox="0 0 \1 \2"', svg, count=1))
+    name = f"{prefix}{chart.name}"
+    text = _ID.sub(f"{name}-", _BOX.sub(r'viewBox="0 0 \1 \2"', svg, count=1))
     text = text.replace(INK, f"var(--ink, {INK})").replace(RULE, f"var(--rule, {RULE})")
     head, rest = text.removeprefix("<svg ").split(">", 1)
     said = Markup('<title id="{0}-title">{1}</title><desc id="{0}-desc">{2}</desc>').format(
-        chart.name, chart.finding, chart.description
+        name, chart.finding, chart.description
     )
-    named = f'aria-labelledby="{chart.name}-title" aria-describedby="{chart.name}-desc"'
+    named = f'aria-labelledby="{name}-title" aria-describedby="{name}-desc"'
     return Markup(f'<svg role="img" {named} {head}>{said}{rest}')  # noqa: S704

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.analysis import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS, Analysis
 from reports.formats import visible
+from reports.groups import GROUP_COLUMNS, StudyAnalysis
+from reports.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
 from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column
 from reports.selection import CELL_COLUMNS
 from reports.timing import TIMING_SUMMARY_COLUMNS
 
+_GROUP = GROUP_COLUMNS[0]
+
 COLUMNS: dict[str, tuple[Column, ...]] = {
+    "groups": GROUP_COLUMNS,
     "trials": TRIAL_COLUMNS,
     "cells": CELL_COLUMNS,
-    "batch-sizes": BATCH_SIZE_COLUMNS,
+    "batch-sizes": (_GROUP, *BATCH_SIZE_COLUMNS),
     "curves": CURVE_COLUMNS,
-    "mean-curves": MEAN_CURVE_COLUMNS,
+    "mean-curves": (_GROUP, *MEAN_CURVE_COLUMNS),
     "timing": TIMING_COLUMNS,
-    "timing-summary": TIMING_SUMMARY_COLUMNS,
+    "timing-summary": (_GROUP, *TIMING_SUMMARY_COLUMNS),
 }
 """The tables by the name of their file, without the ending; and their columns."""
 
@@ -27,23 +31,30 @@ MOST_TEXT = 2_000
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
-def tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
+def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
     """Return every table of a report, by the names of `COLUMNS`, and what their columns mean.
 
     Args:
-        analysis: The numbers.
+        study: The numbers.
     """
-    results = analysis.results
+    results, groups = study.results, study.groups
     return {
+        "groups": study.summary,
         "trials": results.trials,
-        "cells": analysis.cells,
-        "batch-sizes": analysis.batch_sizes,
+        "cells": pd.concat([group.cells for group in groups], ignore_index=True),
+        "batch-sizes": _stacked({g.plan.group: g.batch_sizes for g in groups}),
         "curves": results.curves,
-        "mean-curves": analysis.mean_curves,
+        "mean-curves": _stacked({g.plan.group: g.mean_curves for g in groups}),
         "timing": results.timing,
-        "timing-summary": analysis.timing,
+        "timing-summary": _stacked({g.plan.group: g.timing for g in groups}),
         "columns": column_meanings(),
     }
+
+
+def _stacked(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    labelled = [frame.assign(group=label) for label, frame in frames.items()]
+    table = pd.concat(labelled, ignore_index=True)
+    return table[["group", *table.columns.drop("group")]]
 
 
 def column_meanings() -> pd.DataFrame:
@@ -70,8 +81,11 @@ def to_csv(frame: pd.DataFrame) -> str:
         "error,rate\n'=1+1,0.1\na\\x0ab,-3.0\n"
     """
     text = frame.select_dtypes(["str", "object"])
-    harmless = frame.assign(**{str(c): text[c].map(_harmless, na_action="ignore") for c in text})
-    return str(harmless.to_csv(index=False, lineterminator="\n"))
+    # Most texts stand in many rows.
+    harmless = {
+        str(c): text[c].map({t: _harmless(t) for t in text[c].dropna().unique()}) for c in text
+    }
+    return str(frame.assign(**harmless).to_csv(index=False, lineterminator="\n"))
 
 
 def _harmless(value: object) -> str:

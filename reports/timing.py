@@ -19,9 +19,10 @@ CONTENDED_BELOW = 0.9
 
 TIMING_SUMMARY_COLUMNS = (
     Column("engine", "str", "", "tensor: by tensor operations; per-item: one item at a time."),
+    Column("lanes", "int64", "", "Networks updated at once."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("rounds", "int64", "rounds", "Measurement rounds."),
-    Column("seconds_per_update", "float64", "s", "Median over rounds.", volatile=True),
+    Column("seconds_per_update", "float64", "s", "One network's; median of rounds.", volatile=True),
     Column("lower_quartile", "float64", "s", "First quartile over rounds.", volatile=True),
     Column("upper_quartile", "float64", "s", "Third quartile over rounds.", volatile=True),
     Column("cpu_share", "float64", "", "Processor time by wall time, all rounds.", volatile=True),
@@ -37,16 +38,17 @@ SPEEDUP_COLUMNS = (
 
 
 def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
-    """Return seconds per update for each engine and batch size.
+    """Return seconds per update of one network for each engine, number of lanes and batch size.
 
     Args:
-        timing: Columns `reports.results.TIMING_COLUMNS`.
+        timing: Columns `reports.results.TIMING_COLUMNS`, of one group.
 
     Returns:
-        Columns `TIMING_SUMMARY_COLUMNS`, tensor operations first, then by batch size.
+        Columns `TIMING_SUMMARY_COLUMNS`: tensor operations first, few lanes before many, then by
+        batch size. The time of a cohort's update is divided by its lanes.
     """
-    seconds = timing.assign(seconds=timing["wall_seconds"] / timing["updates"])
-    groups = seconds.groupby(["engine", "batch_size"], as_index=False)
+    seconds = timing.assign(seconds=timing["wall_seconds"] / timing["updates"] / timing["lanes"])
+    groups = seconds.groupby(["engine", "lanes", "batch_size"], as_index=False)
     summary = groups.agg(
         rounds=("round", "size"),
         seconds_per_update=("seconds", "median"),
@@ -57,21 +59,33 @@ def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
     )
     summary["cpu_share"] = summary["cpu"] / summary["wall"]
     summary["contended"] = summary["cpu_share"] < CONTENDED_BELOW
-    ordered = summary.sort_values(["engine", "batch_size"], ascending=[False, True])
+    order = ["engine", "lanes", "batch_size"]
+    ordered = summary.sort_values(order, ascending=[False, True, True])
     return as_table(ordered, TIMING_SUMMARY_COLUMNS)
+
+
+def one_network(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of tensor operations that train one network by itself.
+
+    Args:
+        summary: Columns `TIMING_SUMMARY_COLUMNS`.
+    """
+    return summary[(summary["engine"] == TENSOR) & (summary["lanes"] == 1)]
 
 
 def speedups(timing: pd.DataFrame) -> pd.DataFrame:
     """Return how many times faster tensor operations are than iterating over the items.
 
     Args:
-        timing: Columns `reports.results.TIMING_COLUMNS`.
+        timing: Columns `reports.results.TIMING_COLUMNS`, of one group; rows with more than one
+            lane are ignored.
 
     Returns:
         Columns `SPEEDUP_COLUMNS`: the ratio of medians, and the range of the ratios within a round.
         Batch sizes timed with one engine only are absent.
     """
-    seconds = timing.assign(seconds=timing["wall_seconds"] / timing["updates"])
+    alone = timing[timing["lanes"] == 1]
+    seconds = alone.assign(seconds=alone["wall_seconds"] / alone["updates"])
     wide = seconds.pivot_table(index=["batch_size", "round"], columns="engine", values="seconds")
     wide = wide.reindex(columns=[PER_ITEM, TENSOR]).dropna()
     median = wide.groupby("batch_size").median()

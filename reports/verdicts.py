@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from reports.analysis import Analysis, extreme
+import pandas as pd
+
 from reports.formats import (
     count,
     listing,
-    percent,
     plural,
     rate,
     seconds,
-    signed,
+    significant,
     sizes,
-    span,
     times,
 )
 from reports.intervals import MAX_SEEDS
+from reports.record import Analysis, extreme
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,11 @@ def cards(analysis: Analysis) -> list[Card]:
     if analysis.comparison is not None:
         row = analysis.row(analysis.comparison.best)
         where = f"batch size {row['batch_size']}, learning rate {rate(row['learning_rate'])}"
-        found.append(
-            Card("Best on validation", percent(row["metric"]), f"{analysis.metric}; {where}")
-        )
+        value = analysis.measure.text(row["metric"])
+        found.append(Card("Best on validation", value, f"{analysis.metric}; {where}"))
     if not analysis.timed.empty:
         row = extreme(analysis.timed, "seconds_to_train", largest=False)
-        note = f"batch size {row['batch_size']}, {_epochs(analysis)}"
+        note = f"batch size {row['batch_size']}, {analysis.budget}"
         found.append(Card("Shortest training", seconds(row["seconds_to_train"]), note))
     faster = analysis.batch_sizes.dropna(subset="speedup")
     if not faster.empty:
@@ -109,17 +109,19 @@ def _recommendation(analysis: Analysis) -> str:
             "them trains fastest isn't known: the timing pass has not run."
         )
     row = analysis.row(analysis.recommended)
-    time = f"{seconds(row['seconds_to_train'])} for {_epochs(analysis)}"
+    time = f"{seconds(row['seconds_to_train'])} for {analysis.budget}"
     if len(tied) == 1:
         return (
-            f"Batch size {best} is more accurate than every other one tried; it trains in {time}."
+            f"Batch size {best} is {analysis.measure.better} than every other one tried; it trains "
+            f"in {time}."
         )
-    highest = percent(analysis.row(best)["metric"])
+    written = analysis.measure.text
+    highest = written(analysis.row(best)["metric"])
     against = "" if analysis.recommended == best else f" against {highest} of batch size {best}"
     return (
         f"Among the {len(tied)} batch sizes whose {analysis.metric} can't be told from the best "
         f"({listing(tied)}), {analysis.recommended} trains fastest: {time}, at "
-        f"{percent(row['metric'])}{against}."
+        f"{written(row['metric'])}{against}."
     )
 
 
@@ -137,13 +139,13 @@ def _accuracy(analysis: Analysis) -> str:
     if comparison is None:
         return ""
     row = analysis.row(comparison.best)
-    interval = f"; 95% t interval {span(row['metric_low'], row['metric_high'])}"
+    interval = f"; 95% t interval {analysis.measure.span(row['metric_low'], row['metric_high'])}"
     statistic = (
         f"mean of {plural(int(row['seeds']), 'seed')}"
         f"{interval if row.notna()['metric_low'] else ''}"
     )
     where = f"batch size {comparison.best} at learning rate {rate(row['learning_rate'])}"
-    value = f"{percent(row['metric'])} ({statistic})"
+    value = f"{analysis.measure.text(row['metric'])} ({statistic}){_error(analysis, row)}"
     if analysis.rival is None:
         first = f"The {analysis.metric} of {where} is {value}."
     elif analysis.part == "test":
@@ -157,15 +159,16 @@ def _separation(analysis: Analysis) -> str:
     comparison, apart = analysis.comparison, analysis.separation
     if comparison is None or apart is None:
         return ""
-    gap = apart.difference
+    gap, signed = apart.difference, analysis.measure.signed
     found = (
-        f"Batch size {analysis.rival} differs from it by {signed(gap.mean)} points (paired over "
-        f"seeds; 95% t interval {signed(gap.low)} to {signed(gap.high)})"
+        f"Batch size {analysis.rival} differs from it by {signed(gap.mean)}"
+        f"{analysis.measure.points} (paired over seeds; 95% t interval {signed(gap.low)} to "
+        f"{signed(gap.high)})"
     )
     if analysis.rival not in comparison.tied:
         return f"{found}, which the tests establish."
     if gap.mean >= 0:
-        return f"{found}: no sign of a lower accuracy."
+        return f"{found}: no sign of a lower {analysis.measure.name}."
     if apart.more_seeds is None:
         return f"{found}; even {MAX_SEEDS:,} seeds might not establish that."
     more = plural(apart.more_seeds, "more seed")
@@ -179,7 +182,7 @@ def _time(analysis: Analysis) -> str:
     fast = extreme(timed, "seconds_to_train", largest=False)
     slow = extreme(timed, "seconds_to_train", largest=True)
     return (
-        f"Training for {_epochs(analysis)} takes from {seconds(fast['seconds_to_train'])} at batch "
+        f"Training for {analysis.budget} takes from {seconds(fast['seconds_to_train'])} at batch "
         f"size {fast['batch_size']} to {seconds(slow['seconds_to_train'])} at batch size "
         f"{slow['batch_size']}: updates multiplied by the median seconds of an update, "
         "timed alone on one thread."
@@ -209,22 +212,37 @@ def _budget(analysis: Analysis) -> str:
         return ""
     small, large = table.iloc[0], table.iloc[-1]
     return (
-        f"Every trial has the same budget, {_epochs(analysis)}: {count(small['updates'])} updates "
+        f"Every trial has the same budget, {analysis.budget}: {count(small['updates'])} updates "
         f"at batch size {small['batch_size']}, {count(large['updates'])} at batch size "
-        f"{large['batch_size']}. Equal epochs favour small batch sizes; equal updates would "
-        "favour large ones."
+        f"{large['batch_size']}. {_favours(analysis, small['updates'] > large['updates'])}"
     )
+
+
+def _favours(analysis: Analysis, fewer_when_large: bool) -> str:
+    if analysis.plan.epochs is not None:
+        return "Equal epochs favour small batch sizes; equal updates would favour large ones."
+    if fewer_when_large:
+        return "Small batch sizes made more updates of it; equal updates would favour large ones."
+    return "Large batch sizes saw more examples; equal epochs would favour small ones."
+
+
+def _error(analysis: Analysis, row: pd.Series[Any]) -> str:
+    if not analysis.rmse_unit:
+        return ""
+    return f", a root mean squared error of {significant(row['rmse'])} in {analysis.rmse_unit}"
 
 
 def _outcomes(analysis: Analysis) -> str:
     counts = analysis.counts
+    stopped = (
+        f"{plural(counts.stopped, 'trial')} stopped before the end of the budget."
+        if counts.stopped
+        else ""
+    )
     if counts.run == counts.ok:
-        return ""
+        return stopped
+    failures = f" ({counts.failures})" if counts.failed else ""
     return (
         f"Of {plural(counts.run, 'trial')}, {counts.diverged:,} diverged and {counts.failed:,} "
-        "failed; a learning rate with such a seed is never selected."
-    )
-
-
-def _epochs(analysis: Analysis) -> str:
-    return plural(analysis.description.epochs, "epoch")
+        f"failed{failures}; a learning rate with such a seed is never selected. {stopped}"
+    ).strip()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from reports.analysis import analyse
 from reports.build import build_report
+from reports.record import Analysis
 from reports.results import (
     CONFIRM,
     CURVE_COLUMNS,
@@ -19,31 +21,48 @@ from reports.results import (
     TIMING_COLUMNS,
     TRIAL_COLUMNS,
     Column,
+    GroupDescription,
     StudyDescription,
     StudyResults,
     empty_table,
 )
 from reports.selection import select_rates
 
-DIGITS = StudyDescription(
-    name="digits",
-    title="Batch size on the digits dataset",
+EPOCHS = 20
+"""Passes that trials make of groups whose budget isn't in epochs."""
+DIGITS_GROUP = GroupDescription(
+    group="digits",
     dataset="digits",
     fingerprint="5f3c0d6a",
+    task="classification",
     train_items=1077,
     validation_items=360,
     test_items=360,
     features=64,
     outputs=10,
+    target_names=tuple("0123456789"),
+    notes=(),
     hidden_layers=(32,),
     activation="sigmoid",
-    loss="sum of squares",
+    output="sigmoid",
+    loss="squared_error",
     reduction="mean",
     optimizer="sgd",
+    hyperparameters={},
+    schedule="",
+    rate_rule="none",
+    shards=1,
+    local_updates=1,
     metric="accuracy",
+    budget="20 epochs",
     epochs=20,
     batch_sizes=tuple(2**power for power in range(11)),
     learning_rates=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+)
+DIGITS = StudyDescription(
+    name="digits",
+    title="Batch size on the digits dataset",
+    groups=(DIGITS_GROUP,),
     seeds=(0, 1, 2, 3, 4),
     confirmation_seeds=(100, 101, 102, 103, 104),
     planned_trials=385,
@@ -78,26 +97,49 @@ class Sketch:
 
 
 def small(**changes: object) -> StudyDescription:
-    """Return the digits study with three batch sizes and three rates, further changed."""
-    base = replace(DIGITS, batch_sizes=(8, 64, 512), learning_rates=(0.3, 1.0, 3.0))
-    return replace(base, **changes)  # type: ignore[arg-type]
+    """Return the digits study with three batch sizes and three rates, further changed.
+
+    Args:
+        changes: Fields of the study, or of its group.
+    """
+    return several({}, **{"batch_sizes": (8, 64, 512), "learning_rates": (0.3, 1.0, 3.0)} | changes)
+
+
+def several(*groups: dict[str, object], **changes: object) -> StudyDescription:
+    """Return a study of these groups, each the digits group with changes.
+
+    Args:
+        groups: What differs in each group.
+        changes: Fields of the study, or of all its groups.
+    """
+    own = {field.name for field in fields(StudyDescription)}
+    shared = {name: value for name, value in changes.items() if name not in own}
+    plans = tuple(
+        replace(DIGITS_GROUP, **shared | group)  # type: ignore[arg-type]
+        for group in groups
+    )
+    rest = {name: value for name, value in changes.items() if name in own}
+    return replace(DIGITS, **{"groups": plans} | rest)  # type: ignore[arg-type]
 
 
 def make_results(sketch: Sketch | None = None) -> StudyResults:
     """Return the tables that a study of this sketch would leave behind."""
     sketch = sketch or Sketch()
-    plan = sketch.description
-    rows, curves = _stage(
-        sketch, EXPLORE, [(b, r) for b in plan.batch_sizes for r in plan.learning_rates]
-    )
-    selection = select_rates(table(rows, TRIAL_COLUMNS))
-    chosen = list(zip(selection["batch_size"], selection["learning_rate"], strict=True))
-    for more, into in zip(_stage(sketch, CONFIRM, chosen), (rows, curves), strict=True):
-        into.extend(more)
+    rows: list[dict[str, object]] = []
+    curves: list[dict[str, object]] = []
+    for group in sketch.description.groups:
+        alone = replace(sketch, description=replace(sketch.description, groups=(group,)))
+        cells = [(b, r) for b in group.batch_sizes for r in group.learning_rates]
+        explored, points = _stage(alone, EXPLORE, cells)
+        selection = select_rates(table(explored, TRIAL_COLUMNS))
+        chosen = list(zip(selection["batch_size"], selection["learning_rate"], strict=True))
+        confirmed, more = _stage(alone, CONFIRM, chosen)
+        rows += explored + confirmed
+        curves += points + more
     if sketch.error:
-        rows[0] |= {"status": "failed", "error": sketch.error}
+        rows[0] |= {"status": "error", "error": sketch.error}
     return StudyResults(
-        replace(plan, planned_trials=len(rows)),
+        replace(sketch.description, planned_trials=len(rows)),
         table(rows, TRIAL_COLUMNS),
         table(curves, CURVE_COLUMNS),
         table(_timing(sketch), TIMING_COLUMNS),
@@ -108,6 +150,12 @@ def table(rows: Sequence[dict[str, object]], columns: tuple[Column, ...]) -> pd.
     """Return rows as a table of these columns."""
     dtypes = {column.name: column.dtype for column in columns}
     return pd.DataFrame(list(rows), columns=list(dtypes)).astype(dtypes)
+
+
+def numbers(results: StudyResults) -> Analysis:
+    """Return the numbers of a study's only group."""
+    (analysis,) = analyse(results)
+    return analysis
 
 
 def keep(results: StudyResults, trials: pd.Series) -> StudyResults:
@@ -155,29 +203,39 @@ def _stage(
 def _trial(
     sketch: Sketch, stage: str, batch: int, rate: float, seed: int
 ) -> tuple[dict[str, object], list[dict[str, object]]]:
-    plan = sketch.description
-    name = hashlib.sha256(f"{stage} {batch} {rate} {seed}".encode()).hexdigest()
+    plan = sketch.description.groups[0]
+    label = "" if plan.group == "digits" else f"{plan.group} "
+    name = hashlib.sha256(f"{label}{stage} {batch} {rate} {seed}".encode()).hexdigest()
     rng = np.random.default_rng([int(name[:8], 16)])
     per_epoch = -(-plan.train_items // batch)
     diverged = sketch.diverges(batch, rate, seed)
-    epochs = [0.0, 0.25, 0.5, *range(1, plan.epochs + 1)]
+    last_epoch = int(plan.epochs or EPOCHS)
+    epochs = [0.0, 0.25, 0.5, *range(1, last_epoch + 1)]
     seen = [] if diverged else epochs
     curve = [_point(sketch, name, rng, batch=batch, rate=rate, epochs=e) for e in seen]
     last = curve[-1] if curve else {}
     confirmed = stage == CONFIRM and not diverged
     return {
         "trial": name,
+        "group": plan.group,
         "stage": stage,
         "dataset": plan.dataset,
-        "architecture": "-".join(map(str, (plan.features, *plan.hidden_layers, plan.outputs))),
+        "architecture": plan.architecture,
         "optimizer": plan.optimizer,
+        "activation": plan.activation,
+        "loss": plan.loss,
+        "reduction": plan.reduction,
+        "hyperparameters": ", ".join(f"{k}={v:g}" for k, v in plan.hyperparameters.items()),
+        "schedule": plan.schedule,
+        "shards": plan.shards,
+        "local_updates": plan.local_updates,
         "batch_size": batch,
         "learning_rate": rate,
         "seed": seed,
         "status": "diverged" if diverged else "ok",
         "diverged_at_update": 7 if diverged else None,
-        "updates": 7 if diverged else plan.epochs * per_epoch,
-        "examples": 7 * batch if diverged else plan.epochs * plan.train_items,
+        "updates": 7 if diverged else last_epoch * per_epoch,
+        "examples": 7 * batch if diverged else last_epoch * plan.train_items,
         **{column: last.get(column) for column in ("train_loss", "train_metric")},
         **{column: last.get(column) for column in ("validation_loss", "validation_metric")},
         "test_loss": last.get("validation_loss") if confirmed else None,
@@ -190,7 +248,7 @@ def _trial(
 def _point(
     sketch: Sketch, trial: str, rng: np.random.Generator, *, batch: int, rate: float, epochs: float
 ) -> dict[str, object]:
-    plan = sketch.description
+    plan = sketch.description.groups[0]
     accuracy = _measured(sketch.accuracy(batch, rate, epochs), sketch.noise, rng)
     examples = round(epochs * plan.train_items)
     return {
@@ -212,14 +270,17 @@ def _timing(sketch: Sketch) -> list[dict[str, object]]:
     rng = np.random.default_rng(1)
     return [
         {
+            "group": group.group,
             "engine": engine,
+            "lanes": 1,
             "batch_size": batch,
             "round": number,
             "updates": 50,
             "wall_seconds": (seconds := 50 * (fixed + item * batch) * rng.uniform(1, 1.1)),
             "cpu_seconds": 0.99 * seconds,
         }
+        for group in sketch.description.groups
         for engine, fixed, item in (("tensor", 4e-5, 6e-7), ("per-item", 6e-6, 4e-5))
-        for batch in sketch.description.batch_sizes
+        for batch in group.batch_sizes
         for number in range(sketch.rounds)
     ]

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.analysis import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS, SEED_COLUMNS, analyse
 from reports.intervals import t_interval
-from reports.results import CONFIRM, EXPLORE, Column, StudyResults
+from reports.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS, SEED_COLUMNS
+from reports.results import CONFIRM, EXPLORE, EXTEND, REFINE, Column, StudyResults
 from reports.selection import select_rates
 from tests.reports.conftest import (
     Sketch,
     keep,
     make_results,
     nothing_run,
+    numbers,
     small,
     without_timing,
 )
@@ -42,12 +43,12 @@ def test_every_table_has_the_columns_it_documents(
     digits: StudyResults, attribute: str, columns: tuple[Column, ...]
 ) -> None:
     for results in (digits, nothing_run(digits), without_timing(digits)):
-        found = getattr(analyse(results), attribute).dtypes.astype("str").to_dict()
+        found = getattr(numbers(results), attribute).dtypes.astype("str").to_dict()
         assert found == {column.name: column.dtype for column in columns}
 
 
 def test_the_metric_shown_is_the_test_metric_of_the_confirm_stage(digits: StudyResults) -> None:
-    analysis = analyse(digits)
+    analysis = numbers(digits)
     rate = select_rates(digits.trials).set_index("batch_size").loc[8, "learning_rate"]
     trials = digits.trials.query(
         "stage == @CONFIRM and batch_size == 8 and learning_rate == @rate",
@@ -62,26 +63,25 @@ def test_the_metric_shown_is_the_test_metric_of_the_confirm_stage(digits: StudyR
 
 
 def test_without_a_confirm_stage_the_validation_part_is_shown(digits: StudyResults) -> None:
-    analysis = analyse(keep(digits, digits.trials["stage"] == EXPLORE))
+    analysis = numbers(keep(digits, digits.trials["stage"] == EXPLORE))
     assert analysis.part == "validation"
     pd.testing.assert_series_equal(
         analysis.batch_sizes["metric"], analysis.batch_sizes["validation_metric"], check_names=False
     )
-    assert analysis.counts.missing == 55
 
 
 def test_a_confirmed_rate_that_is_no_longer_selected_is_not_shown(digits: StudyResults) -> None:
     confirmed = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == 8)
     changed = with_trials(digits, confirmed, learning_rate=0.123)
-    assert analyse(changed).row(8)["seeds"] == 0
+    assert numbers(changed).row(8)["seeds"] == 0
 
 
 def test_a_batch_size_that_lost_a_seed_is_shown_but_not_ranked(digits: StudyResults) -> None:
-    best = analyse(digits).comparison
+    best = numbers(digits).comparison
     assert best is not None
     rows = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == best.best)
     one = rows & (digits.trials["seed"] == 100)
-    analysis = analyse(with_trials(digits, one, status="diverged", test_metric=np.nan))
+    analysis = numbers(with_trials(digits, one, status="diverged", test_metric=np.nan))
     assert analysis.comparison is not None
     assert analysis.comparison.best != best.best
     assert best.best not in analysis.comparison.tied
@@ -91,7 +91,7 @@ def test_a_batch_size_that_lost_a_seed_is_shown_but_not_ranked(digits: StudyResu
 
 
 def test_time_to_train_is_updates_by_seconds_of_the_timing_pass(digits: StudyResults) -> None:
-    row = analyse(digits).row(64)
+    row = numbers(digits).row(64)
     rounds = digits.timing.query("engine == 'tensor' and batch_size == 64")
     seconds = (rounds["wall_seconds"] / rounds["updates"]).median()
     assert row["updates"] == 20 * 17
@@ -99,14 +99,14 @@ def test_time_to_train_is_updates_by_seconds_of_the_timing_pass(digits: StudyRes
 
 
 def test_the_recommended_batch_size_is_the_fastest_of_the_tied(digits: StudyResults) -> None:
-    analysis = analyse(digits)
+    analysis = numbers(digits)
     tied = analysis.batch_sizes[analysis.batch_sizes["tied"]]
     fastest = tied.loc[tied["seconds_to_train"].idxmin(), "batch_size"]
     assert analysis.recommended == fastest
 
 
 def test_validation_chooses_the_best_and_the_test_part_judges_it(digits: StudyResults) -> None:
-    analysis = analyse(digits)
+    analysis = numbers(digits)
     assert analysis.comparison is not None
     best = analysis.row(analysis.comparison.best)
     assert best["validation_metric"] == analysis.batch_sizes["validation_metric"].max()
@@ -114,13 +114,13 @@ def test_validation_chooses_the_best_and_the_test_part_judges_it(digits: StudyRe
 
 
 def test_without_a_confirm_stage_all_pairs_are_judged(digits: StudyResults) -> None:
-    analysis = analyse(keep(digits, digits.trials["stage"] == EXPLORE))
+    analysis = numbers(keep(digits, digits.trials["stage"] == EXPLORE))
     assert analysis.comparison is not None
     assert analysis.comparison.tail == pytest.approx(0.05 / 2 / 55)
 
 
 def test_the_rival_is_the_recommended_batch_size(digits: StudyResults) -> None:
-    analysis = analyse(digits)
+    analysis = numbers(digits)
     assert analysis.comparison is not None
     assert analysis.separation is not None
     assert analysis.rival == analysis.recommended != analysis.comparison.best
@@ -129,20 +129,20 @@ def test_the_rival_is_the_recommended_batch_size(digits: StudyResults) -> None:
 
 
 def test_without_a_recommendation_the_rival_is_the_next_best(digits: StudyResults) -> None:
-    analysis = analyse(without_timing(digits))
+    analysis = numbers(without_timing(digits))
     assert analysis.comparison is not None
     others = analysis.ranked[analysis.ranked["batch_size"] != analysis.comparison.best]
     assert analysis.rival == others.loc[others["metric"].idxmax(), "batch_size"]
 
 
 def test_nothing_is_recommended_without_times_or_tests(digits: StudyResults) -> None:
-    assert analyse(without_timing(digits)).recommended is None
+    assert numbers(without_timing(digits)).recommended is None
     one_seed = digits.trials["seed"].isin([0, 100])
-    assert analyse(keep(digits, one_seed)).recommended is None
+    assert numbers(keep(digits, one_seed)).recommended is None
 
 
 def test_the_pareto_set_is_what_nothing_beats_on_both_counts(digits: StudyResults) -> None:
-    table = analyse(digits).batch_sizes
+    table = numbers(digits).batch_sizes
     for row in table.to_dict("records"):
         beaten = (table["seconds_to_train"] <= row["seconds_to_train"]) & (
             table["metric"] > row["metric"]
@@ -152,17 +152,18 @@ def test_the_pareto_set_is_what_nothing_beats_on_both_counts(digits: StudyResult
 
 def test_planned_batch_sizes_without_trials_have_a_row(digits: StudyResults) -> None:
     partial = keep(digits, digits.trials["batch_size"] < 64)
-    assert analyse(partial).batch_sizes["batch_size"].tolist() == [*digits.description.batch_sizes]
+    planned = [*digits.description.groups[0].batch_sizes]
+    assert numbers(partial).batch_sizes["batch_size"].tolist() == planned
 
 
 def test_a_study_that_has_not_begun_has_no_comparison(digits: StudyResults) -> None:
-    analysis = analyse(nothing_run(digits))
+    analysis = numbers(nothing_run(digits))
     assert analysis.comparison is None
-    assert analysis.counts.missing == 385
+    assert analysis.counts.run == 0
 
 
 def test_all_diverged_leaves_nothing_to_rank() -> None:
-    analysis = analyse(
+    analysis = numbers(
         make_results(Sketch(description=small(), diverges=lambda *_: True)),
     )
     assert analysis.comparison is None
@@ -170,13 +171,36 @@ def test_all_diverged_leaves_nothing_to_rank() -> None:
 
 
 def test_mean_curves_are_means_over_the_seeds_of_the_tuned_rate(digits: StudyResults) -> None:
-    curves = analyse(digits).mean_curves
+    curves = numbers(digits).mean_curves
     last = curves[curves["batch_size"] == 32].iloc[-1]
     assert last["epochs"] == 20
-    assert last["validation_metric"] == pytest.approx(analyse(digits).row(32)["validation_metric"])
+    assert last["validation_metric"] == pytest.approx(numbers(digits).row(32)["validation_metric"])
 
 
-def test_two_settings_in_one_report_are_refused(digits: StudyResults) -> None:
-    mixed = with_trials(digits, digits.trials["batch_size"] == 8, optimizer="adam")
-    with pytest.raises(ValueError, match="A report covers one dataset, architecture and optimizer"):
-        analyse(mixed)
+def test_refined_seeds_count_as_fresh_ones(digits: StudyResults) -> None:
+    later = (digits.trials["stage"] == CONFIRM) & (digits.trials["seed"] > 102)
+    refined = with_trials(digits, later, stage=REFINE)
+    pd.testing.assert_frame_equal(numbers(refined).batch_sizes, numbers(digits).batch_sizes)
+
+
+def test_further_rates_count_as_explored(digits: StudyResults) -> None:
+    top = (digits.trials["stage"] == EXPLORE) & (digits.trials["learning_rate"] == 30)
+    extended = with_trials(digits, top, stage=EXTEND)
+    pd.testing.assert_frame_equal(numbers(extended).batch_sizes, numbers(digits).batch_sizes)
+    pd.testing.assert_frame_equal(numbers(extended).cells, numbers(digits).cells)
+
+
+def test_updates_are_those_of_the_trials_shown(digits: StudyResults) -> None:
+    shown = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == 64)
+    stopped = with_trials(digits, shown, updates=100, stopped_at_update=100)
+    row = numbers(stopped).row(64)
+    assert row["updates"] == 100
+    assert row["seconds_to_train"] == pytest.approx(100 * row["seconds_per_update"])
+
+
+def test_the_loss_is_the_mean_over_the_seeds_shown(digits: StudyResults) -> None:
+    analysis = numbers(digits)
+    rate = analysis.row(8)["learning_rate"]
+    confirmed = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == 8)
+    shown = digits.trials[confirmed & (digits.trials["learning_rate"] == rate)]
+    assert analysis.row(8)["loss"] == pytest.approx(shown["test_loss"].mean())

@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.analysis import analyse
 from reports.cautions import cautions
 from reports.results import CONFIRM, EXPLORE, StudyResults
-from tests.reports.conftest import Sketch, keep, make_results, small, without_timing
+from tests.reports.conftest import Sketch, keep, make_results, numbers, small, without_timing
 
 
 def bent(batch: int, rate: float, epochs: float) -> float:
@@ -24,7 +23,7 @@ FLAWLESS = Sketch(
 
 
 def warned(results: StudyResults) -> dict[str, str]:
-    return {caution.kind: caution.text for caution in cautions(analyse(results))}
+    return {caution.kind: caution.text for caution in cautions(numbers(results))}
 
 
 def test_a_study_without_flaws_has_no_warnings() -> None:
@@ -76,7 +75,7 @@ def test_many_diverged_trials_are_named(seeds: tuple[int, ...], present: bool) -
 
 def test_a_failed_trial_is_quoted() -> None:
     text = warned(make_results(replace(FLAWLESS, error="boom\n<script>")))["failed"]
-    assert text == "1 trial failed. The first says “failed: boom\\x0a<script>”"
+    assert text == "1 trial failed: 1 ended in an error (“<script>”)."
 
 
 def test_a_missing_timing_pass_is_named() -> None:
@@ -106,4 +105,15 @@ def test_a_batch_of_more_than_a_quarter_of_the_data_is_named() -> None:
     sketch = replace(FLAWLESS, description=small())
     assert warned(make_results(sketch))["large-batch"].startswith(
         "Batch size 512: more than a quarter of the 1,077 items to train on."
+    )
+
+
+def test_failures_are_grouped_by_cause_and_many_causes_are_counted() -> None:
+    results = make_results(FLAWLESS)
+    ends = [("crashed", "signal 9")] * 2 + [("timeout", "")] + [("error", e) for e in "abc"]
+    for row, (status, error) in enumerate(ends):
+        results.trials.loc[row, ["status", "error"]] = [status, error]
+    assert warned(results)["failed"] == (
+        "6 trials failed: 2 crashed (“signal 9”); 1 ended in an error (“a”); 1 ended in an error "
+        "(“b”); 2 other causes in the table of trials."
     )

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from reports.analysis import analyse
 from reports.charts import NAMES, Chart, charts
 from reports.formats import percent
 from reports.results import EXPLORE, StudyResults
@@ -15,13 +14,14 @@ from tests.reports.conftest import (
     keep,
     make_results,
     nothing_run,
+    numbers,
     small,
     without_timing,
 )
 
 
 def made(results: StudyResults) -> dict[str, Chart]:
-    return {chart.name: chart for chart in charts(analyse(results))}
+    return {chart.name: chart for chart in charts(numbers(results))}
 
 
 def test_a_complete_study_has_every_figure(digits: StudyResults) -> None:
@@ -58,7 +58,7 @@ def test_one_seed_has_no_spread(digits: StudyResults) -> None:
 
 
 def test_titles_state_the_finding(digits: StudyResults) -> None:
-    analysis, found = analyse(digits), made(digits)
+    analysis, found = numbers(digits), made(digits)
     assert analysis.comparison is not None
     best = analysis.row(analysis.comparison.best)
     assert found["accuracy"].finding.startswith(

@@ -15,9 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from reports import figures
-from reports.analysis import Analysis, analyse
+from reports.record import Analysis
 from reports.results import StudyResults
-from tests.reports.conftest import Sketch, keep, make_results, small
+from tests.reports.conftest import Sketch, keep, make_results, numbers, small
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def ax() -> Axes:
 @pytest.fixture(scope="module")
 def analysis(digits: StudyResults) -> Analysis:
     """The numbers of the study as shipped."""
-    return analyse(digits)
+    return numbers(digits)
 
 
 def points_of(lines: list[Line2D]) -> set[tuple[float, float]]:
@@ -52,15 +52,17 @@ def tick_labels(ax: Axes) -> list[str]:
 
 
 def test_ticks_are_the_real_batch_sizes_on_a_log2_axis(ax: Axes, analysis: Analysis) -> None:
-    figures.accuracy(ax, analysis.measured, analysis.seeds, label="Test accuracy")
+    figures.accuracy(
+        ax, analysis.measured, analysis.seeds, label="Test accuracy", measure=analysis.measure
+    )
     assert ax.get_xscale() == "log"
-    assert tick_labels(ax) == [str(size) for size in analysis.description.batch_sizes]
+    assert tick_labels(ax) == [str(size) for size in analysis.plan.batch_sizes]
     assert ax.get_ylabel() == "Test accuracy"
 
 
 def test_accuracy_shows_means_with_their_intervals(ax: Axes, analysis: Analysis) -> None:
     table = analysis.measured
-    assert figures.accuracy(ax, table, analysis.seeds, label="") is ax
+    assert figures.accuracy(ax, table, analysis.seeds, label="", measure=analysis.measure) is ax
     assert points_of([ax.lines[0]]) == pairs_of(table, "batch_size", "metric")
     bars = ax.collections[0].get_segments()
     ends = [(bar[0][1], bar[1][1]) for bar in bars]
@@ -69,14 +71,14 @@ def test_accuracy_shows_means_with_their_intervals(ax: Axes, analysis: Analysis)
 
 def test_hollow_markers_are_those_told_from_the_best(ax: Axes, analysis: Analysis) -> None:
     table = analysis.measured
-    figures.accuracy(ax, table, analysis.seeds, label="")
+    figures.accuracy(ax, table, analysis.seeds, label="", measure=analysis.measure)
     hollow = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
     assert points_of(hollow) == pairs_of(table[~table["tied"]], "batch_size", "metric")
 
 
 def test_few_seeds_are_dots_with_a_median(ax: Axes, digits: StudyResults) -> None:
-    few = analyse(keep(digits, digits.trials["seed"].isin([0, 1, 2, 100, 101, 102])))
-    figures.accuracy(ax, few.measured, few.seeds, label="")
+    few = numbers(keep(digits, digits.trials["seed"].isin([0, 1, 2, 100, 101, 102])))
+    figures.accuracy(ax, few.measured, few.seeds, label="", measure=few.measure)
     assert not ax.collections
     assert points_of([ax.lines[0]]) == pairs_of(few.measured, "batch_size", "metric_median")
     assert points_of([ax.lines[1]]) == pairs_of(few.seeds, "batch_size", "metric")
@@ -87,7 +89,7 @@ def test_the_rate_grid_prints_every_cell_and_boxes_the_selected(
 ) -> None:
     cells = analysis.cells
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
-    figures.rate_grid(ax, cells, selected, label="Validation accuracy")
+    figures.rate_grid(ax, cells, selected, label="Validation accuracy", measure=analysis.measure)
     printed = sorted(text.get_text() for text in ax.texts)
     values = cells["validation_metric"].dropna()
     assert printed == sorted(f"{100 * value:.1f}" for value in values)
@@ -102,24 +104,30 @@ def test_the_rate_grid_prints_every_cell_and_boxes_the_selected(
 
 def test_cells_with_a_lost_seed_are_hatched(ax: Axes, analysis: Analysis) -> None:
     cells = analysis.cells
-    figures.rate_grid(ax, cells, analysis.batch_sizes.dropna(subset="learning_rate"), label="")
+    figures.rate_grid(
+        ax,
+        cells,
+        analysis.batch_sizes.dropna(subset="learning_rate"),
+        label="",
+        measure=analysis.measure,
+    )
     hatched = [patch for patch in ax.patches if patch.get_hatch()]
     assert len(hatched) == (cells["ok"] < cells["trials"]).sum() > 0
 
 
 def test_learning_curves_are_one_line_for_each_batch_size(ax: Axes, analysis: Analysis) -> None:
     curves = analysis.mean_curves
-    figures.learning_curves(ax, curves, label="Validation accuracy")
+    figures.learning_curves(ax, curves, label="Validation accuracy", measure=analysis.measure)
     seen = curves[curves["epochs"] > 0]
     drawn = [line for line in ax.lines if len(line.get_xdata())]
     for line, (_, rows) in zip(drawn, seen.groupby("batch_size"), strict=True):
         assert points_of([line]) == pairs_of(rows, "epochs", "validation_metric")
     names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert names == [str(size) for size in analysis.description.batch_sizes]
+    assert names == [str(size) for size in analysis.plan.batch_sizes]
 
 
 def test_neighbouring_curves_differ_in_colour_and_dash(ax: Axes, analysis: Analysis) -> None:
-    figures.learning_curves(ax, analysis.mean_curves, label="")
+    figures.learning_curves(ax, analysis.mean_curves, label="", measure=analysis.measure)
     drawn = [line for line in ax.lines if len(line.get_xdata())]
     looks = [(line.get_color(), line.get_linestyle(), line._dash_pattern) for line in drawn]  # noqa: SLF001
     assert len({str(color) for color, _, _ in looks}) == len(drawn)
@@ -156,7 +164,7 @@ def test_the_speedup_has_the_range_of_the_rounds_and_a_line_at_one(
 
 def test_accuracy_and_time_ring_the_pareto_set(ax: Axes, analysis: Analysis) -> None:
     table = analysis.measured
-    figures.accuracy_and_time(ax, table, label="")
+    figures.accuracy_and_time(ax, table, label="", measure=analysis.measure)
     drawn = {tuple(point) for point in ax.collections[0].get_offsets().tolist()}
     assert drawn == pairs_of(table, "seconds_to_train", "metric")
     rings = pairs_of(table[table["pareto"]], "seconds_to_train", "metric")
@@ -165,7 +173,7 @@ def test_accuracy_and_time_ring_the_pareto_set(ax: Axes, analysis: Analysis) -> 
 
 
 def test_every_trial_is_a_dot_and_every_seed_a_line(ax: Axes, analysis: Analysis) -> None:
-    figures.seed_spread(ax, analysis.seeds, label="")
+    figures.seed_spread(ax, analysis.seeds, label="", measure=analysis.measure)
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert points_of(dots) == pairs_of(analysis.seeds, "batch_size", "metric")
     assert len(ax.lines) - 1 == analysis.seeds["seed"].nunique()
@@ -191,14 +199,14 @@ def contrast(first: str, second: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("color", [figures.BLUE, figures.ORANGE, figures.GREY])
+@pytest.mark.parametrize("color", [color for color, _, _ in figures.LOOKS])
 @pytest.mark.parametrize("paper", ["#ffffff", "#121212"])
 def test_marks_stand_out_on_light_and_on_dark_pages(color: str, paper: str) -> None:
     assert contrast(color, paper) >= 3
 
 
 def test_values_in_the_grid_stand_out_from_their_cell(ax: Axes, analysis: Analysis) -> None:
-    figures.rate_grid(ax, analysis.cells, analysis.measured, label="")
+    figures.rate_grid(ax, analysis.cells, analysis.measured, label="", measure=analysis.measure)
     colors = ax.collections[0].get_facecolors()
     shown = colors[colors[:, 3] > 0]
     inks = [text.get_color() for text in ax.texts]
@@ -210,7 +218,32 @@ def test_values_in_the_grid_stand_out_from_their_cell(ax: Axes, analysis: Analys
 
 
 def test_one_batch_size_can_be_drawn(ax: Axes) -> None:
-    sketch = Sketch(description=replace(small(), batch_sizes=(8,)))
-    analysis = analyse(make_results(sketch))
-    figures.accuracy(ax, analysis.measured, analysis.seeds, label="")
+    sketch = Sketch(description=small(batch_sizes=(8,)))
+    analysis = numbers(make_results(sketch))
+    figures.accuracy(ax, analysis.measured, analysis.seeds, label="", measure=analysis.measure)
     assert tick_labels(ax) == ["8"]
+
+
+def test_a_selected_rate_at_the_edge_is_boxed_with_dashes(ax: Axes, analysis: Analysis) -> None:
+    selected = analysis.batch_sizes.dropna(subset="learning_rate")
+    assert selected["at_edge"].nunique() == 2
+    figures.rate_grid(ax, analysis.cells, selected, label="", measure=analysis.measure)
+    boxes = [p for p in ax.patches if isinstance(p, Rectangle) and not p.get_hatch()]
+    dashed = [box.get_linestyle() != "-" for box in boxes[1::2]]
+    assert dashed == selected["at_edge"].tolist()
+    assert all(box.get_linestyle() == "-" for box in boxes[::2])
+
+
+def test_a_cohorts_time_has_a_look_of_its_own(ax: Axes, digits: StudyResults) -> None:
+    tensor = digits.timing[digits.timing["engine"] == "tensor"]
+    timing = pd.concat([digits.timing, tensor.assign(lanes=30)], ignore_index=True)
+    analysis = numbers(replace(digits, timing=timing))
+    figures.seconds_per_update(ax, analysis.timing)
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == [
+        "tensor operations",
+        "tensor operations, each of 30 networks",
+        "one item at a time",
+    ]
+    looks = {(c.lines[0].get_color(), c.lines[0].get_marker()) for c in ax.containers}
+    assert len(looks) == 3

@@ -31,9 +31,15 @@ def test_a_value_never_breaks_from_its_unit() -> None:
 
 
 def test_a_missing_number_is_named() -> None:
-    written = (formats.percent, formats.seconds, formats.times, formats.count, formats.rate)
+    written = (
+        formats.percent,
+        formats.seconds,
+        formats.times,
+        formats.count,
+        formats.rate,
+        formats.decimal,
+    )
     assert {write(math.nan) for write in written} == {"none"}
-    assert formats.span(math.nan, math.nan) == "none"
 
 
 def test_text_that_could_mislead_is_made_visible() -> None:

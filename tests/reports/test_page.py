@@ -196,5 +196,6 @@ def test_provenance_and_specification_are_complete(page: str, digits: StudyResul
 
 
 def test_the_worth_of_an_item_needs_items(digits: StudyResults, tmp_path: Path) -> None:
-    results = replace(digits, description=replace(digits.description, test_items=90))
+    group = replace(digits.description.groups[0], test_items=90)
+    results = replace(digits, description=replace(digits.description, groups=(group,)))
     assert "worth 1.11 points" in page_of(results, tmp_path)

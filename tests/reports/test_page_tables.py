@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from reports.analysis import analyse
 from reports.formats import percent
 from reports.page_tables import Cell, Table, page_tables
 from reports.results import StudyResults
-from tests.reports.conftest import nothing_run
+from tests.reports.conftest import nothing_run, numbers
 
 
 def made(results: StudyResults) -> dict[str, Table]:
-    return {table.name: table for table in page_tables(analyse(results))}
+    return {table.name: table for table in page_tables(numbers(results))}
 
 
 def column(table: Table, header: str) -> list[Cell]:
@@ -24,7 +23,7 @@ def test_every_row_has_a_cell_for_each_header(digits: StudyResults) -> None:
 
 
 def test_batch_sizes_show_the_numbers_of_the_analysis(digits: StudyResults) -> None:
-    table, analysis = made(digits)["batch-sizes"], analyse(digits)
+    table, analysis = made(digits)["batch-sizes"], numbers(digits)
     metrics = analysis.batch_sizes["metric"]
     assert [cell.text for cell in column(table, "Test")] == [percent(m) for m in metrics]
     assert [cell.key for cell in column(table, "Test")] == [repr(m) for m in metrics.tolist()]
@@ -49,7 +48,7 @@ def test_the_selected_rate_of_each_batch_size_stands_out(digits: StudyResults) -
 
 
 def test_a_contended_measurement_is_marked(digits: StudyResults) -> None:
-    analysis = analyse(digits)
+    analysis = numbers(digits)
     analysis.timing.loc[0, "contended"] = True
     timing = next(t for t in page_tables(analysis) if t.name == "timing")
     assert column(timing, "Processor share")[0].text == "99.00% (contended)"

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from reports.results import CONFIRM, EXPLORE, TRIAL_COLUMNS, StudyResults
+from reports.results import (
+    CONFIRM,
+    EXPLORE,
+    EXTEND,
+    REFINE,
+    TRIAL_COLUMNS,
+    StudyResults,
+)
 from reports.selection import (
     CELL_COLUMNS,
     SELECTION_COLUMNS,
@@ -22,6 +29,7 @@ def trials_of(values: Values, stage: str = EXPLORE, loss: float = 1.0) -> pd.Dat
     rows = [
         {
             "trial": f"{batch} {rate} {seed}",
+            "group": "g",
             "stage": stage,
             "dataset": "d",
             "architecture": "2-2",
@@ -30,6 +38,8 @@ def trials_of(values: Values, stage: str = EXPLORE, loss: float = 1.0) -> pd.Dat
             "learning_rate": rate,
             "seed": seed,
             "status": value if isinstance(value, str) else "ok",
+            "shards": 1,
+            "local_updates": 1,
             "updates": 1,
             "examples": 1,
             "validation_metric": None if isinstance(value, str) else value,
@@ -110,13 +120,13 @@ def test_the_confirm_stage_selects_nothing() -> None:
     assert select_rates(pd.concat([explore, confirm]))["learning_rate"].item() == 1.0
 
 
-def test_settings_are_selected_apart() -> None:
+def test_groups_are_selected_apart() -> None:
     one = trials_of({(8, 0.1): [0.9], (8, 1.0): [0.5]})
-    other = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9]}).assign(optimizer="adam")
+    other = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9]}).assign(group="adam")
     selected = select_rates(pd.concat([one, other]))
-    assert dict(zip(selected["optimizer"], selected["learning_rate"], strict=True)) == {
+    assert dict(zip(selected["group"], selected["learning_rate"], strict=True)) == {
         "adam": 1.0,
-        "sgd": 0.1,
+        "g": 0.1,
     }
 
 
@@ -137,3 +147,22 @@ def test_without_trials_there_are_no_rows_but_all_columns(digits: StudyResults) 
     assert summarise_cells(trials).columns.tolist() == [c.name for c in CELL_COLUMNS]
     assert select_rates(trials).columns.tolist() == [c.name for c in SELECTION_COLUMNS]
     assert select_rates(trials).empty
+
+
+def test_further_rates_are_chosen_from_too() -> None:
+    explore = trials_of({(8, 0.1): [0.5, 0.5], (8, 1.0): [0.6, 0.6]})
+    extend = trials_of({(8, 10.0): [0.9, 0.9], (8, 100.0): [0.2, 0.2]}, stage=EXTEND)
+    row = select_rates(pd.concat([explore, extend])).iloc[0]
+    assert (row["learning_rate"], row["at_edge"], row["eligible_rates"]) == (10.0, False, 4)
+
+
+def test_a_best_rate_at_the_end_of_the_further_ones_is_at_the_edge() -> None:
+    explore = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.6]})
+    extend = trials_of({(8, 10.0): [0.9]}, stage=EXTEND)
+    assert select_rates(pd.concat([explore, extend]))["at_edge"].item()
+
+
+def test_refining_selects_nothing() -> None:
+    explore = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.6]})
+    refine = trials_of({(8, 0.1): [1.0]}, stage=REFINE)
+    assert select_rates(pd.concat([explore, refine]))["learning_rate"].item() == 1.0

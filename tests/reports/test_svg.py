@@ -10,9 +10,9 @@ import matplotlib as mpl
 import pytest
 
 from reports import svg
-from reports.analysis import analyse
 from reports.charts import Chart, charts
 from reports.results import StudyResults
+from tests.reports.conftest import numbers
 
 HOSTILE = '<script>alert(1)</script> a$x^$b ]]> --> " id="x" url(#y)'
 
@@ -20,7 +20,7 @@ HOSTILE = '<script>alert(1)</script> a$x^$b ]]> --> " id="x" url(#y)'
 @pytest.fixture(scope="module")
 def chart(digits: StudyResults) -> Chart:
     """The first figure of the study as shipped."""
-    return charts(analyse(digits))[0]
+    return charts(numbers(digits))[0]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import io
 import pandas as pd
 import pytest
 
-from reports.analysis import analyse
+from reports.groups import analyse_study
 from reports.results import StudyResults
 from reports.tables import COLUMNS, column_meanings, tables, to_csv
 from tests.reports.conftest import nothing_run
@@ -16,13 +16,13 @@ from tests.reports.conftest import nothing_run
 @pytest.mark.parametrize("name", [*COLUMNS])
 def test_every_table_has_the_columns_it_documents(digits: StudyResults, name: str) -> None:
     for results in (digits, nothing_run(digits)):
-        found = tables(analyse(results))[name].dtypes.astype("str").to_dict()
+        found = tables(analyse_study(results))[name].dtypes.astype("str").to_dict()
         assert found == {column.name: column.dtype for column in COLUMNS[name]}
 
 
 @pytest.mark.parametrize("name", [*COLUMNS])
 def test_every_table_reads_back_exactly(digits: StudyResults, name: str) -> None:
-    frame = tables(analyse(digits))[name]
+    frame = tables(analyse_study(digits))[name]
     back = pd.read_csv(io.StringIO(to_csv(frame)), dtype="str", keep_default_na=False)
     for column in COLUMNS[name]:
         if column.dtype == "float64":
@@ -37,7 +37,7 @@ def test_every_table_reads_back_exactly(digits: StudyResults, name: str) -> None
 
 def test_every_column_of_every_table_is_explained(digits: StudyResults) -> None:
     meanings = column_meanings()
-    for name, frame in tables(analyse(digits)).items():
+    for name, frame in tables(analyse_study(digits)).items():
         if name != "columns":
             assert meanings[meanings["table"] == name]["column"].tolist() == list(frame.columns)
     assert (meanings["meaning"].str.endswith(".")).all()
@@ -61,7 +61,7 @@ def test_text_that_could_act_as_a_formula_is_disarmed(text: str, cell: str) -> N
     assert pd.read_csv(io.StringIO(written), keep_default_na=False)["error"].item() == cell
 
 
-def test_negative_numbers_stay_numbers() -> None:
+def test_negative_numbers_stay_analyse_study() -> None:
     assert to_csv(pd.DataFrame({"loss": [-1.5]})) == "loss\n-1.5\n"
 
 

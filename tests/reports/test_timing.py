@@ -6,7 +6,13 @@ import pandas as pd
 import pytest
 
 from reports.results import TIMING_COLUMNS, StudyResults, empty_table
-from reports.timing import SPEEDUP_COLUMNS, TIMING_SUMMARY_COLUMNS, speedups, summarise_timing
+from reports.timing import (
+    SPEEDUP_COLUMNS,
+    TIMING_SUMMARY_COLUMNS,
+    one_network,
+    speedups,
+    summarise_timing,
+)
 from tests.reports.conftest import table
 
 
@@ -14,7 +20,9 @@ def timing_of(seconds: dict[tuple[str, int], list[float]], cpu: float = 1.0) -> 
     """Return rounds of 10 updates with these wall seconds."""
     rows = [
         {
+            "group": "g",
             "engine": engine,
+            "lanes": 1,
             "batch_size": batch,
             "round": number,
             "updates": 10,
@@ -44,7 +52,7 @@ def test_a_shared_processor_is_flagged(share: float, contended: bool) -> None:
 def test_tensor_operations_come_first(digits: StudyResults) -> None:
     summary = summarise_timing(digits.timing)
     assert summary["engine"].drop_duplicates().tolist() == ["tensor", "per-item"]
-    assert summary["batch_size"].tolist() == [*digits.description.batch_sizes] * 2
+    assert summary["batch_size"].tolist() == [*digits.description.groups[0].batch_sizes] * 2
 
 
 def test_the_speedup_is_a_ratio_of_medians_with_the_range_of_the_rounds() -> None:
@@ -63,3 +71,14 @@ def test_without_a_timing_pass_there_are_no_rows_but_all_columns() -> None:
     assert speedups(empty).columns.tolist() == [c.name for c in SPEEDUP_COLUMNS]
     assert summarise_timing(empty).columns.tolist() == [c.name for c in TIMING_SUMMARY_COLUMNS]
     assert speedups(empty).empty
+
+
+def test_the_time_of_a_cohort_is_divided_by_its_networks() -> None:
+    alone = timing_of({("tensor", 8): [1.0], ("per-item", 8): [4.0]})
+    cohort = timing_of({("tensor", 8): [6.0]}).assign(lanes=15)
+    timing = pd.concat([alone, cohort])
+    summary = summarise_timing(timing)
+    assert summary["lanes"].tolist() == [1, 15, 1]
+    assert summary["seconds_per_update"].tolist() == pytest.approx([0.1, 0.04, 0.4])
+    assert one_network(summary)["seconds_per_update"].tolist() == pytest.approx([0.1])
+    assert speedups(timing)["speedup"].tolist() == pytest.approx([4.0])

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from reports.analysis import Analysis, analyse
+from reports.analysis import analyse
 from reports.formats import percent, seconds, times
+from reports.record import Analysis
 from reports.results import EXPLORE, StudyResults
 from reports.verdicts import cards, verdict
 from tests.reports.conftest import (
@@ -15,6 +16,7 @@ from tests.reports.conftest import (
     keep,
     make_results,
     nothing_run,
+    numbers,
     small,
     without_timing,
 )
@@ -30,13 +32,13 @@ def apart(batch: int, _rate: float, epochs: float) -> float:
 
 
 def test_the_answer_comes_first_and_is_short(digits: StudyResults) -> None:
-    statements = verdict(analyse(digits))
+    statements = verdict(numbers(digits))
     assert statements[0].kind == "recommendation"
     assert 3 <= len(statements) <= 6
 
 
 def test_the_sentences_have_the_numbers_of_the_table(digits: StudyResults) -> None:
-    analysis = analyse(digits)
+    analysis = numbers(digits)
     texts = said(analysis)
     assert analysis.comparison is not None
     assert analysis.recommended is not None
@@ -52,13 +54,13 @@ def test_the_sentences_have_the_numbers_of_the_table(digits: StudyResults) -> No
 
 def test_words_that_promise_too_much_are_not_used(digits: StudyResults) -> None:
     for results in (digits, without_timing(digits), nothing_run(digits)):
-        text = " ".join(said(analyse(results)).values()).lower()
+        text = " ".join(said(numbers(results)).values()).lower()
         assert not re.search(r"optimal|significant|converge|prove", text)
 
 
 def test_one_batch_size_that_stands_out_is_called_more_accurate() -> None:
     sketch = Sketch(description=small(), accuracy=apart, diverges=lambda *_: False)
-    texts = said(analyse(make_results(sketch)))
+    texts = said(numbers(make_results(sketch)))
     assert texts["recommendation"].startswith(
         "Batch size 8 is more accurate than every other one tried; it trains in "
     )
@@ -71,7 +73,7 @@ def test_equal_batch_sizes_are_said_to_be_inseparable() -> None:
         accuracy=lambda *_: 0.9,
         diverges=lambda *_: False,
     )
-    texts = said(analyse(make_results(sketch)))
+    texts = said(numbers(make_results(sketch)))
     assert "Among the 3 batch sizes" in texts["recommendation"]
     assert re.search(r"more seeds? would establish|no sign of a lower", texts["accuracy"])
 
@@ -79,7 +81,10 @@ def test_equal_batch_sizes_are_said_to_be_inseparable() -> None:
 @pytest.mark.parametrize(
     ("offsets", "said_of_it"),
     [
-        ([0.0, 0.0, 0.0, 0.0, 0.0], "by +0.00 points (paired over seeds; 95% t interval +0.00 to "),
+        (
+            [0.0, 0.0, 0.0, 0.0, 0.0],
+            "by +0.00 points (paired over seeds; 95% t interval +0.00 to ",
+        ),
         ([0.01, 0.02, 0.01, 0.02, 0.01], "no sign of a lower accuracy"),
         ([0.1, -0.1, 0.1, -0.1, -0.001], "even 1,000 seeds might not establish that"),
         ([-0.03, 0.0, -0.02, 0.0, 0.01], "more seeds would establish that, if it is real"),
@@ -99,24 +104,24 @@ def test_the_rival_is_held_against_the_best(offsets: list[float], said_of_it: st
         for batch, value in ((8, 0.875), (64, 0.875 + offset)):
             rows = (trials["seed"] == seed) & (trials["batch_size"] == batch)
             trials.loc[rows, "test_metric"] = value
-    assert said_of_it in said(analyse(results))["accuracy"]
+    assert said_of_it in said(numbers(results))["accuracy"]
 
 
 def test_without_times_nothing_is_called_fastest(digits: StudyResults) -> None:
-    texts = said(analyse(without_timing(digits)))
+    texts = said(numbers(without_timing(digits)))
     assert "the timing pass has not run" in texts["recommendation"]
     assert "time" not in texts
     assert "tensor" not in texts
 
 
 def test_one_seed_tells_nothing_apart(digits: StudyResults) -> None:
-    texts = said(analyse(keep(digits, digits.trials["seed"].isin([0, 100]))))
+    texts = said(numbers(keep(digits, digits.trials["seed"].isin([0, 100]))))
     assert texts["recommendation"].startswith("With one seed nothing can be told apart")
     assert "separate" not in texts["accuracy"]
 
 
 def test_one_batch_size_is_compared_with_nothing() -> None:
-    texts = said(analyse(make_results(Sketch(description=small(batch_sizes=(8,))))))
+    texts = said(numbers(make_results(Sketch(description=small(batch_sizes=(8,))))))
     assert texts["recommendation"] == (
         "Only batch size 8 has results; there is nothing to compare it with."
     )
@@ -126,14 +131,14 @@ def test_one_batch_size_is_compared_with_nothing() -> None:
 
 
 def test_a_study_that_has_not_begun_says_nothing(digits: StudyResults) -> None:
-    assert said(analyse(nothing_run(digits))) == {
+    assert said(numbers(nothing_run(digits))) == {
         "recommendation": "No trial has run yet, so nothing can be said."
     }
 
 
 def test_all_diverged_says_nothing() -> None:
     results = make_results(Sketch(description=small(), diverges=lambda *_: True, rounds=0))
-    assert said(analyse(results)) == {
+    assert said(numbers(results)) == {
         "recommendation": "None of the 45 trials has a result, so nothing can be said.",
         "outcomes": "Of 45 trials, 45 diverged and 0 failed; a learning rate with such a seed is "
         "never selected.",
@@ -142,7 +147,7 @@ def test_all_diverged_says_nothing() -> None:
 
 def test_rates_that_all_lost_a_seed_rank_nothing() -> None:
     sketch = Sketch(description=small(), diverges=lambda _batch, _rate, seed: seed == 0)
-    assert said(analyse(make_results(sketch)))["recommendation"] == (
+    assert said(numbers(make_results(sketch)))["recommendation"] == (
         "No batch size has a learning rate with a result for every seed, so none can be ranked."
     )
 
@@ -151,16 +156,16 @@ def test_a_tensor_engine_that_does_not_win_everywhere_is_said_not_to() -> None:
     results = make_results(Sketch(description=small()))
     slow = (results.timing["engine"] == "tensor") & (results.timing["batch_size"] == 8)
     results.timing.loc[slow, "wall_seconds"] *= 50
-    assert "not faster in every timing round at batch size 8" in said(analyse(results))["tensor"]
+    assert "not faster in every timing round at batch size 8" in said(numbers(results))["tensor"]
 
 
 def test_the_validation_part_is_named_where_it_is_shown(digits: StudyResults) -> None:
     explored = keep(digits, digits.trials["stage"] == EXPLORE)
-    assert "validation accuracy" in said(analyse(explored))["recommendation"]
+    assert "validation accuracy" in said(numbers(explored))["recommendation"]
 
 
 def test_cards_show_what_is_known(digits: StudyResults) -> None:
-    analysis = analyse(digits)
+    analysis = numbers(digits)
     shown = {card.label: card.value for card in cards(analysis)}
     assert shown["Batch size to use"] == str(analysis.recommended)
     assert list(shown) == [
@@ -169,11 +174,45 @@ def test_cards_show_what_is_known(digits: StudyResults) -> None:
         "Shortest training",
         "Tensor speed-up",
     ]
-    assert [card.label for card in cards(analyse(without_timing(digits)))] == ["Best on validation"]
-    assert cards(analyse(nothing_run(digits))) == []
+    assert [card.label for card in cards(numbers(without_timing(digits)))] == ["Best on validation"]
+    assert cards(numbers(nothing_run(digits))) == []
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "<b>", "x" * 300])
 def test_the_metric_has_the_name_of_the_description(metric: str) -> None:
-    analysis = analyse(make_results(Sketch(description=small(metric=metric))))
+    analysis = numbers(make_results(Sketch(description=small(metric=metric))))
     assert f"test {metric[:40]}" in said(analysis)["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("updates", "end"),
+    [
+        ("same", "Large batch sizes saw more examples; equal epochs would favour small ones."),
+        ("fewer", "Small batch sizes made more updates of it; equal updates would favour large"),
+    ],
+)
+def test_the_budget_rule_says_whom_it_favours(updates: str, end: str) -> None:
+    plan = small(epochs=None, budget="some budget")
+    results = make_results(Sketch(description=plan, diverges=lambda *_: False))
+    if updates == "same":
+        results.trials["updates"] = 500
+    text = said(analyse(results)[0])["budget"]
+    assert text.startswith("Every trial has the same budget, some budget: ")
+    assert end in text
+
+
+def test_trials_that_stopped_early_are_counted() -> None:
+    results = make_results(Sketch(description=small(), diverges=lambda *_: False))
+    results.trials.loc[:2, "stopped_at_update"] = 40
+    assert said(numbers(results))["outcomes"] == ("3 trials stopped before the end of the budget.")
+
+
+def test_failures_are_told_apart_in_the_verdict() -> None:
+    results = make_results(Sketch(description=small(), diverges=lambda *_: False))
+    results.trials.loc[0, "status"] = "crashed"
+    results.trials.loc[1, "status"] = "timeout"
+    results.trials.loc[2, "stopped_at_update"] = 40
+    assert said(numbers(results))["outcomes"] == (
+        "Of 60 trials, 0 diverged and 2 failed (1 crashed and 1 ran out of time); a learning rate "
+        "with such a seed is never selected. 1 trial stopped before the end of the budget."
+    )

@@ -1,0 +1,89 @@
+"""How a metric is written: accuracies in percent and points, everything else as plain numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reports import formats
+from reports.formats import MISSING, visible
+from reports.results import REGRESSION, GroupDescription
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric as a reader meets it.
+
+    Attributes:
+        name: In a sentence, such as "accuracy".
+        plural: The same of several.
+        better: Having more of it than another.
+        text: Writes a value.
+        signed: Writes a difference with its sign and without its unit.
+        points: The unit of differences, with a space in front; "" if they have none.
+        gap: Writes a difference without its sign.
+        short: Writes a value in a small space, without its unit.
+        tick: Writes a value at an axis.
+        unit: What `short` leaves out, after "in"; "" for nothing.
+    """
+
+    name: str
+    plural: str
+    better: str
+    text: Callable[[float], str]
+    signed: Callable[[float], str]
+    points: str
+    gap: Callable[[float], str]
+    short: Callable[[float], str]
+    tick: Callable[[float], str]
+    unit: str
+
+    def span(self, low: float, high: float) -> str:
+        """Return the ends of an interval; "none" if there is no interval."""
+        return MISSING if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
+
+
+def measure_of(plan: GroupDescription) -> Measure:
+    """Return how the metric of a group is written.
+
+    Args:
+        plan: The group.
+    """
+    name = _NAMES.get(plan.metric.lower(), visible(plan.metric, most=40))
+    if plan.task == REGRESSION:
+        return _number(name)
+    return _share(name)
+
+
+_NAMES = {"r2": "R\N{SUPERSCRIPT TWO}"}
+
+
+def _share(name: str) -> Measure:
+    return Measure(
+        name=name,
+        plural="accuracies",
+        better="more accurate",
+        text=formats.percent,
+        signed=formats.signed,
+        points=" points",
+        gap=formats.points,
+        short=lambda share: f"{100 * share:.1f}",
+        tick=lambda share: f"{100 * share:g}%",
+        unit="percent",
+    )
+
+
+def _number(name: str) -> Measure:
+    return Measure(
+        name=name,
+        plural=f"values of {name}",
+        better="better",
+        text=formats.decimal,
+        signed=lambda difference: f"{difference:+.4f}",
+        points="",
+        gap=lambda difference: f"{abs(difference):.4f}",
+        short=lambda value: f"{value:.3f}",
+        tick=lambda value: f"{value:g}",
+        unit="",
+    )

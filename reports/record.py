@@ -1,0 +1,167 @@
+"""The record of a group's numbers: what the other modules read, and what its tables mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from reports.formats import plural, visible
+from reports.intervals import Comparison, Separation
+from reports.measures import Measure, measure_of
+from reports.outcomes import Counts
+from reports.results import Column, GroupDescription, StudyDescription, StudyResults
+
+SEEDS_FOR_INTERVAL = 5
+"""Fewer values than this are shown one by one, without an interval."""
+
+BATCH_SIZE_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("learning_rate", "float64", "", "Rate selected on the validation part."),
+    Column("at_edge", "bool", "", "Whether no smaller, or no larger, rate was tried."),
+    Column("eligible_rates", "int64", "rates", "Rates with a result for every seed."),
+    Column("tried_rates", "int64", "rates", "Rates tried."),
+    Column("validation_metric", "float64", "", "Mean validation metric over the explore seeds."),
+    Column("metric", "float64", "", "Mean metric on the part the report shows, over its seeds."),
+    Column("metric_median", "float64", "", "Median, likewise."),
+    Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
+    Column("metric_high", "float64", "", "Upper end, likewise."),
+    Column("loss", "float64", "per example", "Mean loss, likewise."),
+    Column("rmse", "float64", "", "Mean root mean squared error, likewise; see the method text."),
+    Column("seeds", "int64", "seeds", "Seeds behind metric."),
+    Column("lost_seeds", "int64", "seeds", "Seeds that diverged or failed there."),
+    Column("tied", "bool", "", "Whether it can't be told from the best batch size."),
+    Column("updates", "float64", "updates", "Updates of the trials shown; their median."),
+    Column("seconds_per_update", "float64", "s", "Median of the timing pass, tensor.", True),
+    Column("seconds_to_train", "float64", "s", "updates by seconds_per_update.", volatile=True),
+    Column("pareto", "bool", "", "Whether nothing is both faster and more accurate.", True),
+    Column("speedup", "float64", "", "Tensor operations over single items; medians.", True),
+    Column("speedup_low", "float64", "", "Smallest ratio within a round.", volatile=True),
+    Column("speedup_high", "float64", "", "Largest ratio within a round.", volatile=True),
+)
+
+SEED_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("seed", "int64", "", "Seed of split, initial weights and order."),
+    Column("metric", "float64", "", "Metric of the trial, on the part the report shows."),
+    Column("loss", "float64", "per example", "Mean loss, likewise."),
+    Column("rmse", "float64", "", "Root mean squared error, likewise."),
+    Column("updates", "int64", "updates", "Updates made."),
+)
+
+MEAN_CURVE_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("examples", "int64", "examples", "Examples processed before the evaluation."),
+    Column("epochs", "float64", "epochs", "The same, as passes over the training part."),
+    Column("validation_metric", "float64", "", "Mean over the explore seeds, at the tuned rate."),
+)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The numbers of one group.
+
+    Attributes:
+        results: What they are computed from: the study, with this group alone.
+        counts: Trials of each kind.
+        part: Part of the data whose metric is shown: "test" (of the confirm stage) or
+            "validation" (of the explore stage, before any confirm trial has a result).
+        rmse_unit: What `rmse` is measured in; "" if it isn't known at all.
+        batch_sizes: Columns `BATCH_SIZE_COLUMNS`; one row for each batch size planned or run.
+        cells: Columns `reports.selection.CELL_COLUMNS`.
+        seeds: Columns `SEED_COLUMNS`: the values behind `metric`.
+        mean_curves: Columns `MEAN_CURVE_COLUMNS`.
+        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        comparison: Who ties with the best, among the batch sizes that lost no seed; None if
+            there is none. If the test part is shown, best is the one with the highest mean
+            validation metric, so that one part chooses and the other judges.
+        recommended: The batch size that trains fastest among those tied with the best; None if
+            nothing was tested or the timing pass has timed none of them.
+        rival: The batch size to hold against the best: the recommended one or, if that is the
+            best itself or unknown, the other one with the highest mean; None if there is none.
+        separation: Rival minus best; None if that can't be said.
+    """
+
+    results: StudyResults
+    counts: Counts
+    part: str
+    rmse_unit: str
+    batch_sizes: pd.DataFrame
+    cells: pd.DataFrame
+    seeds: pd.DataFrame
+    mean_curves: pd.DataFrame
+    timing: pd.DataFrame
+    comparison: Comparison | None
+    recommended: int | None
+    rival: int | None
+    separation: Separation | None
+
+    @property
+    def study(self) -> StudyDescription:
+        """What was planned in the whole study."""
+        return self.results.description
+
+    @property
+    def plan(self) -> GroupDescription:
+        """What was planned in this group."""
+        return self.results.description.groups[0]
+
+    @cached_property
+    def measure(self) -> Measure:
+        """How the metric is written."""
+        return measure_of(self.plan)
+
+    @property
+    def metric(self) -> str:
+        """What `metric` is, such as "test accuracy"."""
+        return f"{self.part} {self.measure.name}"
+
+    @property
+    def budget(self) -> str:
+        """What every trial may use, such as "20 epochs"; to be read after "for"."""
+        epochs = self.plan.epochs
+        if epochs is None:
+            return visible(self.plan.budget)
+        return plural(int(epochs), "epoch") if epochs == int(epochs) else f"{epochs:g} epochs"
+
+    @property
+    def items(self) -> int:
+        """Examples of the part shown."""
+        return self.plan.test_items if self.part == "test" else self.plan.validation_items
+
+    @property
+    def measured(self) -> pd.DataFrame:
+        """The rows of `batch_sizes` with a metric."""
+        return self.batch_sizes[self.batch_sizes["seeds"] > 0]
+
+    @property
+    def ranked(self) -> pd.DataFrame:
+        """Those of them that lost no seed; only these are compared."""
+        return self.measured[self.measured["lost_seeds"] == 0]
+
+    @property
+    def timed(self) -> pd.DataFrame:
+        """The rows of `batch_sizes` with a time to train."""
+        return self.batch_sizes.dropna(subset="seconds_to_train")
+
+    @property
+    def shows_intervals(self) -> bool:
+        """Whether every batch size shown has seeds enough for an interval."""
+        return bool((self.measured["seeds"] >= SEEDS_FOR_INTERVAL).all())
+
+    def row(self, batch_size: int) -> pd.Series[Any]:
+        """Return the row of `batch_sizes` for one batch size."""
+        return self.batch_sizes[self.batch_sizes["batch_size"] == batch_size].iloc[0]
+
+
+def extreme(table: pd.DataFrame, column: str, *, largest: bool) -> pd.Series[Any]:
+    """Return the first row with the largest, or smallest, value of a column.
+
+    Args:
+        table: Has at least one row.
+        column: What to compare.
+        largest: Whether to return the largest, or else the smallest.
+    """
+    return table.sort_values(column, ascending=not largest, kind="stable").iloc[0]

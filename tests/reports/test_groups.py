@@ -1,0 +1,184 @@
+"""Several groups: each is analysed as if it were alone, and all are held side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import figures
+from reports.analysis import analyse, by_group
+from reports.group_charts import group_charts
+from reports.groups import GROUP_COLUMNS, across, analyse_study
+from reports.results import StudyDescription, StudyResults
+from tests.reports.conftest import (
+    Sketch,
+    keep,
+    make_results,
+    nothing_run,
+    numbers,
+    several,
+    small,
+    without_timing,
+)
+
+AXES = {"batch_sizes": (8, 64, 512), "learning_rates": (0.3, 1.0, 3.0), "epochs": 2}
+
+
+def two(**changes: object) -> StudyDescription:
+    """Return a study of two optimizers on the same data."""
+    plans = ({"group": "sgd"}, {"group": "adam", "optimizer": "adam"})
+    return several(*plans, **AXES | changes)
+
+
+@pytest.fixture(scope="module")
+def results() -> StudyResults:
+    """The results of two optimizers."""
+    return make_results(Sketch(description=two()))
+
+
+def said(results: StudyResults) -> dict[str, str]:
+    return {s.kind: s.text for s in across(analyse_study(results))}
+
+
+def test_a_group_is_analysed_as_if_it_were_alone(results: StudyResults) -> None:
+    for analysis, alone in zip(analyse(results), by_group(results), strict=True):
+        expected = numbers(alone)
+        pd.testing.assert_frame_equal(analysis.batch_sizes, expected.batch_sizes)
+        pd.testing.assert_frame_equal(analysis.mean_curves, expected.mean_curves)
+        assert analysis.comparison == expected.comparison
+
+
+def test_groups_share_out_all_rows(results: StudyResults) -> None:
+    parts = by_group(results)
+    for table in ("trials", "curves", "timing"):
+        counts = [len(getattr(part, table)) for part in parts]
+        assert sum(counts) == len(getattr(results, table))
+        assert min(counts) > 0
+
+
+def test_the_curves_of_a_group_are_those_of_its_trials(results: StudyResults) -> None:
+    for part in by_group(results):
+        assert set(part.curves["trial"]) <= set(part.trials["trial"])
+
+
+def test_a_study_of_one_group_has_nothing_to_say_across() -> None:
+    assert across(analyse_study(make_results(Sketch(description=small())))) == []
+
+
+def test_the_summary_has_the_numbers_of_the_groups(results: StudyResults) -> None:
+    study = analyse_study(results)
+    types = study.summary.dtypes.astype("str").to_dict()
+    assert types == {column.name: column.dtype for column in GROUP_COLUMNS}
+    for row, analysis in zip(study.summary.to_dict("records"), study.groups, strict=True):
+        assert analysis.comparison is not None
+        best = analysis.row(analysis.comparison.best)
+        assert (row["best"], row["metric"]) == (best["batch_size"], best["metric"])
+        assert row["recommended"] == analysis.recommended
+        assert row["trials"] == len(analysis.results.trials)
+
+
+def test_groups_that_need_different_batch_sizes_are_named(results: StudyResults) -> None:
+    study = analyse_study(results)
+    changed = replace(study.groups[0], recommended=8), replace(study.groups[1], recommended=512)
+    summary = study.summary.assign(recommended=pd.array([8, 512], dtype="Int64"))
+    text = across(replace(study, groups=changed, summary=summary))[0].text
+    assert text == (
+        "The batch size to use differs between the 2 groups: 8 in “sgd”; 512 in “adam”."
+    )
+
+
+def test_groups_that_agree_are_said_to(results: StudyResults) -> None:
+    study = analyse_study(results)
+    summary = study.summary.assign(recommended=pd.array([64, 64], dtype="Int64"))
+    text = across(replace(study, summary=summary))[0].text
+    assert text == "In all 2 groups the batch size to use is 64."
+
+
+def test_without_times_nothing_is_recommended_anywhere(results: StudyResults) -> None:
+    text = said(without_timing(results))["recommendations"]
+    assert text == "In none of the 2 groups a batch size can be recommended yet."
+
+
+def test_a_group_that_has_not_run_is_counted(results: StudyResults) -> None:
+    text = said(keep(results, results.trials["group"] == "sgd"))["recommendations"]
+    assert text.endswith("In 1 group none can be recommended yet.")
+
+
+def test_many_groups_are_counted_and_not_listed() -> None:
+    plans = [{"group": f"group {place}"} for place in range(5)]
+    study = analyse_study(make_results(Sketch(description=several(*plans, **AXES))))
+    summary = study.summary.assign(recommended=pd.array([8, 8, 8, 8, 64], dtype="Int64"))
+    text = across(replace(study, summary=summary))[0].text
+    assert text.endswith("8 in 4 groups; 64 in “group 4”.")
+
+
+def test_groups_on_the_same_data_are_ranked_by_validation(results: StudyResults) -> None:
+    study = analyse_study(results)
+    means = [
+        analysis.row(analysis.comparison.best)["validation_metric"]
+        for analysis in study.groups
+        if analysis.comparison
+    ]
+    first = ("sgd", "adam")[int(np.argmax(means))]
+    assert said(results)["best-0"].startswith(f"On digits, best on validation is “{first}” with ")
+
+
+def test_groups_on_different_data_are_not_ranked() -> None:
+    plans = ({"group": "a"}, {"group": "b", "dataset": "wine", "fingerprint": "77"})
+    found = said(make_results(Sketch(description=several(*plans, **AXES))))
+    assert set(found) == {"recommendations", "effort"}
+
+
+def test_unequal_tuning_effort_is_named() -> None:
+    plans = ({"group": "a"}, {"group": "b", "learning_rates": (0.3, 1.0)})
+    found = said(make_results(Sketch(description=several(*plans, **AXES))))
+    assert found["effort"].startswith("Groups were not tuned with equal effort: 2 to 3 learning")
+
+
+def test_equal_tuning_effort_is_named(results: StudyResults) -> None:
+    expected = "Every group was tuned with 3 learning rates at each batch size."
+    assert said(results)["effort"] == expected
+
+
+def test_a_study_that_has_not_begun_can_be_summarised(results: StudyResults) -> None:
+    study = analyse_study(nothing_run(results))
+    assert study.summary["best"].isna().all()
+    assert study.missing == results.description.planned_trials
+    assert group_charts(study) == []
+
+
+@pytest.fixture
+def ax() -> Axes:
+    """Empty axes."""
+    return Figure().add_subplot()
+
+
+def test_the_groups_are_lines_with_looks_of_their_own(ax: Axes, results: StudyResults) -> None:
+    study = analyse_study(results)
+    (chart,) = group_charts(study)
+    assert chart.draw(ax) is ax
+    for line, analysis in zip(ax.lines, study.groups, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), analysis.measured["metric"])
+        assert line.get_label() == analysis.plan.group
+    assert len({(line.get_color(), line.get_marker()) for line in ax.lines}) == 2
+    best = max(study.summary["metric"].max(), *(a.measured["metric"].max() for a in study.groups))
+    assert f"{100 * best:.2f}%" in chart.finding
+
+
+@pytest.mark.parametrize("number", [len(figures.LOOKS), len(figures.LOOKS) + 1])
+def test_more_groups_than_looks_are_not_drawn_together(number: int) -> None:
+    plans = [{"group": f"g{place}"} for place in range(number)]
+    plan = several(*plans, batch_sizes=(8, 64), learning_rates=(1.0,))
+    study = analyse_study(make_results(Sketch(description=plan)))
+    assert bool(group_charts(study)) is (number <= len(figures.LOOKS))
+
+
+def test_groups_of_other_data_share_no_axis() -> None:
+    plans = ({"group": "a"}, {"group": "b", "fingerprint": "77"})
+    study = analyse_study(make_results(Sketch(description=several(*plans, **AXES))))
+    assert group_charts(study) == []

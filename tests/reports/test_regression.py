@@ -1,0 +1,184 @@
+"""A regression is reported in its own words: R2 as a number, errors in a unit with a name."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from reports.analysis import analyse
+from reports.build import build_report
+from reports.charts import charts
+from reports.measures import measure_of
+from reports.method import limits, method
+from reports.page_tables import page_tables
+from reports.record import Analysis
+from reports.regression import STANDARD_DEVIATIONS, rmse, rmse_unit
+from reports.results import GroupDescription
+from reports.verdicts import cards, verdict
+from tests.reports.conftest import DIGITS_GROUP, Sketch, make_results, numbers, small
+
+TARGET = replace(
+    DIGITS_GROUP,
+    group="diabetes",
+    dataset="diabetes",
+    task="regression",
+    metric="r2",
+    outputs=1,
+    target_names=("progression",),
+    output="identity",
+)
+SCALES = {seed: (70.0 + seed,) for seed in (*range(5), *range(100, 105))}
+
+
+def sketch(group: GroupDescription = TARGET) -> Sketch:
+    own = {"batch_sizes": (8, 64, 512), "learning_rates": (0.3, 1.0, 3.0)}
+    plan = replace(small(), groups=(replace(group, **own),))  # type: ignore[arg-type]
+    return Sketch(description=plan, diverges=lambda *_: False)
+
+
+@pytest.fixture(scope="module")
+def analysis() -> Analysis:
+    """The numbers of a regression whose target's scale is known."""
+    return numbers(make_results(sketch(replace(TARGET, target_scales=SCALES))))
+
+
+def seeds_of(losses: dict[int, float]) -> pd.DataFrame:
+    return pd.DataFrame({"seed": list(losses), "loss": list(losses.values())})
+
+
+def test_the_rmse_is_that_of_the_residuals_in_the_targets_unit() -> None:
+    rng = np.random.default_rng(0)
+    target = rng.normal(150, 70, size=80)
+    answer = target + rng.normal(0, 30, size=80)
+    scale, mean = float(target.std()), float(target.mean())
+    standard, answered = (target - mean) / scale, (answer - mean) / scale
+    loss = float(np.mean((standard - answered) ** 2 / 2))
+    plan = replace(TARGET, target_scales={3: (scale,)})
+    expected = math.sqrt(float(np.mean((target - answer) ** 2)))
+    assert rmse(seeds_of({3: loss}), plan).item() == pytest.approx(expected)
+
+
+def test_without_a_scale_the_rmse_is_in_standard_deviations() -> None:
+    assert rmse_unit(TARGET) == STANDARD_DEVIATIONS
+    assert rmse(seeds_of({0: 0.125}), TARGET).item() == 0.5
+
+
+def test_several_targets_are_pooled_in_standard_deviations() -> None:
+    plan = replace(TARGET, outputs=2, target_names=("a", "b"), target_scales={0: (1.0, 9.0)})
+    assert rmse_unit(plan) == STANDARD_DEVIATIONS
+    assert rmse(seeds_of({0: 0.25}), plan).item() == 0.5
+
+
+def test_a_seed_without_a_scale_has_no_rmse() -> None:
+    plan = replace(TARGET, target_scales={0: (2.0,)})
+    assert rmse(seeds_of({0: 0.5, 1: 0.5}), plan).tolist() == pytest.approx(
+        [2.0, math.nan], nan_ok=True
+    )
+
+
+@pytest.mark.parametrize(
+    "plan", [DIGITS_GROUP, replace(TARGET, loss="binary_cross_entropy")], ids=["task", "loss"]
+)
+def test_where_it_can_not_be_told_there_is_no_rmse(plan: GroupDescription) -> None:
+    assert rmse_unit(plan) == ""
+    assert rmse(seeds_of({0: 0.5}), plan).isna().all()
+
+
+def test_a_target_without_a_name_is_the_target() -> None:
+    plan = replace(TARGET, target_names=(), target_scales=SCALES)
+    assert rmse_unit(plan) == "the unit of the target"
+
+
+def test_the_table_has_the_mean_rmse_of_the_seeds(analysis: Analysis) -> None:
+    row, seeds = analysis.row(8), analysis.seeds[analysis.seeds["batch_size"] == 8]
+    expected = np.mean([math.sqrt(2 * s.loss) * SCALES[s.seed][0] for s in seeds.itertuples()])
+    assert row["rmse"] == pytest.approx(expected)
+    table = next(table for table in page_tables(analysis) if table.name == "batch-sizes")
+    place = table.headers.index("RMSE")
+    assert float(table.rows[0][place].key) == row["rmse"]
+    assert "RMSE in the unit of progression." in table.note
+
+
+def test_a_classification_has_no_column_of_errors() -> None:
+    headers = page_tables(numbers(make_results(Sketch(description=small()))))[0].headers
+    assert "RMSE" not in headers
+
+
+def test_sentences_use_numbers_and_the_name_of_the_metric(analysis: Analysis) -> None:
+    text = " ".join(statement.text for statement in verdict(analysis))
+    text += " ".join(card.value + card.note for card in cards(analysis))
+    assert "test R²" in text
+    assert "root mean squared error of" in text
+    for word in ("%", "points", "accura"):
+        assert word not in text.replace("95% t interval", "")
+
+
+def test_titles_and_captions_speak_of_the_metric(analysis: Analysis) -> None:
+    for chart in charts(analysis):
+        words = f"{chart.heading} {chart.finding} {chart.caption} {chart.description}".lower()
+        assert "accura" not in words, chart.name
+        assert "percent" not in words, chart.name
+
+
+def test_axes_are_numbers(analysis: Analysis) -> None:
+    for chart in charts(analysis):
+        if chart.name in {"accuracy", "accuracy-time", "curves", "seeds"}:
+            figure = Figure()
+            ax = chart.draw(figure.add_subplot())
+            figure.draw_without_rendering()
+            assert "R²" in ax.get_ylabel()
+            assert not any("%" in label.get_text() for label in ax.get_yticklabels())
+
+
+def test_the_grid_prints_three_digits(analysis: Analysis) -> None:
+    chart = next(chart for chart in charts(analysis) if chart.name == "rates")
+    ax = chart.draw(Figure().add_subplot())
+    values = analysis.cells["validation_metric"].dropna()
+    assert sorted(t.get_text() for t in ax.texts) == sorted(f"{value:.3f}" for value in values)
+
+
+def test_the_method_says_what_the_metric_is(analysis: Analysis) -> None:
+    text = " ".join(method(analysis))
+    assert "residual sum of squares" in text
+    assert "identity at the output" in text
+    assert "half the squared error" in text
+    assert "in the unit of progression" in text
+    assert "a single item far off" in " ".join(limits(analysis))
+
+
+def test_without_an_rmse_the_method_has_none() -> None:
+    plan = replace(TARGET, loss="binary_cross_entropy")
+    text = " ".join(method(numbers(make_results(sketch(plan)))))
+    assert "RMSE" not in text
+    assert "binary cross-entropy" in text
+
+
+def test_a_metric_of_another_name_keeps_it() -> None:
+    assert measure_of(replace(TARGET, metric="explained variance")).name == "explained variance"
+
+
+def test_one_batch_size_that_stands_out_is_called_better() -> None:
+    levels = {8: 0.8, 64: 0.6, 512: 0.4}
+    apart = replace(sketch(), accuracy=lambda batch, _rate, epochs: levels[batch] * min(1, epochs))
+    first = verdict(numbers(make_results(apart)))[0].text
+    assert first.startswith("Batch size 8 is better than every other one tried")
+
+
+def test_the_page_of_a_regression_is_a_page(tmp_path: Path) -> None:
+    page = build_report(make_results(sketch()), tmp_path).read_text(encoding="utf-8")
+    assert "Test R²" in html.unescape(page)
+    assert page.endswith("</html>\n")
+
+
+def test_tasks_of_one_study_are_written_each_in_its_way() -> None:
+    plan = replace(small(), groups=(*sketch().description.groups, *small().groups))
+    first, second = analyse(make_results(Sketch(description=plan)))
+    assert first.metric == "test R²"
+    assert second.metric == "test accuracy"
