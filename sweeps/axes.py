@@ -197,7 +197,7 @@ class OptimizerChoice(Strict):
     alpha: Axis[Share] = Field(default=(), description="decay of the mean of squared gradients")
     beta1: Axis[Share] = Field(default=(), description="decay of the mean of gradients")
     beta2: Axis[Share] = Field(default=(), description="decay of the mean of squared gradients")
-    epsilon: Axis[NotNegative] = Field(default=(), description="added to the denominator")
+    epsilon: Axis[Positive] = Field(default=(), description="added to the denominator")
     trust: Axis[Positive] = Field(default=(), description="trust coefficient of a layer's rate")
     l2: Axis[NotNegative] = Field(default=(), description="`l2 / 2 |W|^2` is added to the loss")
     weight_decay: Axis[NotNegative] = Field(

@@ -65,7 +65,10 @@ def combinations(specification: StudySpecification) -> Iterator[Combination]:
         specification: What to combine; its axes are not contradictory in themselves.
     """
     for values, own in blocks(specification):
-        bundles = [[axis for axis in bundle if axis not in own] for bundle in specification.zip]
+        bundles = [
+            [axis for axis in bundle if axis in values and axis not in own]
+            for bundle in specification.zip
+        ]
         for chosen in _product(values, bundles):
             yield from _with_settings(chosen, values.get(RATES, ()))
 
@@ -151,8 +154,9 @@ def _agrees(axis: str, wanted: object, actual: object, combination: Combination)
         given = wanted.model_fields_set
         return all(getattr(wanted, name) == getattr(actual, name) for name in given)
     if axis == "batch_sizes" and isinstance(actual, Collection):
-        sizes = wanted.sizes(max(actual)) if isinstance(wanted, PowersOfTwo) else [wanted]
-        return any(size in actual for size in sizes)
+        if isinstance(wanted, PowersOfTwo):
+            return any(size in wanted.sizes(size) for size in actual if isinstance(size, int))
+        return wanted in actual
     if axis == "dataset" and isinstance(actual, Mapping):
         return wanted in (actual, actual.get("name"), actual.get("path"))
     return wanted == actual

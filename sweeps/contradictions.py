@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,15 +54,20 @@ def _missing(specification: StudySpecification) -> Iterator[Contradiction]:
         wanted["seeds"] = ""
     else:
         wanted["confirmation_seeds"] = " Without `explore` trials have no other seeds."
-    if not all(choice.learning_rates for choice in specification.optimizer):
-        wanted["learning_rates"] = ""
+    if any(not values.get(RATES) and _need_rates(values) for values, _ in blocks(specification)):
+        wanted[RATES] = ""
     for key, why in wanted.items():
         if not getattr(specification, key):
             yield Contradiction((key,), f"is required, but missing.{why}")
     if not any(getattr(specification, name) for name in BUDGETS):
-        yield Contradiction(
-            ("epochs",), f"is required, but missing; so are {', '.join(BUDGETS[1:])}. One must end."
+        text = (
+            "is required, but missing; `updates`, `examples` or `seconds` may stand in its place."
         )
+        yield Contradiction(("epochs",), text)
+
+
+def _need_rates(values: Mapping[str, Sequence[Value]]) -> bool:
+    return any(not value.value.learning_rates for value in values["optimizer"])
 
 
 def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:
@@ -75,7 +80,7 @@ def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:
         text = f"is {wanted}, but without `confirmation_seeds` there is nothing to refine."
         yield Contradiction(("refinement_seeds",), text)
     if wanted and max((*fresh, *specification.seeds), default=0) + wanted > LARGEST_SEED:
-        text = f"must leave every seed at most {LARGEST_SEED}; it adds {wanted} to the largest."
+        text = f"must leave every seed at most {LARGEST_SEED}, but adds {wanted} to the largest."
         yield Contradiction(("refinement_seeds",), text)
     if specification.noise_examples == 1:
         text = "must be 0 or at least 2, but is 1: a single gradient has no spread."

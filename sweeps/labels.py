@@ -101,7 +101,9 @@ def _differing(values: Callable[[Family], Mapping[str, object]]) -> Texts:
     def texts(families: Sequence[Family]) -> list[str]:
         found = [values(family) for family in families]
         names = {name for one in found for name in one}
-        same = {name for name in names if len({repr(one.get(name)) for one in found}) == 1}
+        same = {
+            name for name in names if len({repr(one[name]) for one in found if name in one}) == 1
+        }
         return [
             pairs_text({name: value for name, value in one.items() if name not in same})
             for one in found

@@ -82,6 +82,7 @@ def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradi
             f"under this split, but is {size}."
         )
         yield Contradiction(combination.values["batch_sizes"].place, text)
+    yield from _target(specification, facts)
     shards = combination.get("shards")
     if shards > size:
         text = f"must be at most the batch size, but is {shards} with {counted(size, 'example')}."
@@ -92,6 +93,13 @@ def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradi
             f"under this split, but is {specification.noise_examples}."
         )
         yield Contradiction(("noise_examples",), text)
+
+
+def _target(specification: StudySpecification, facts: DataFacts) -> Iterator[Contradiction]:
+    target = specification.target
+    if target is not None and target <= 0 and facts.task != REGRESSION:
+        text = f"must be above 0 for the accuracy on {facts.source.name}, but is {target}."
+        yield Contradiction(("target",), text)
 
 
 _EXCLUDE = " Leave the combination out with `exclude`."

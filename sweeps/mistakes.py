@@ -112,11 +112,12 @@ def path_of(place: Place, keys: Mapping[str, Any]) -> str:
 
 def _is_expanded(key: str, values: Sequence[Any]) -> bool:
     """Return whether places in the model are no places in what was written."""
-    if key == "hidden_layers":
-        # One network, written as the list of its layers.
+    if key in _NESTED:
+        # One network, written as the list of its layers; one bundle, as the list of its axes.
         return not any(isinstance(value, list | tuple) for value in values)
     return key in _RANGED and any(isinstance(value, Mapping) for value in values)
 
 
+_NESTED = ("hidden_layers", "zip")
 _RANGED = ("learning_rates", "seeds", "confirmation_seeds")
 """Keys in whose lists a range stands for several values."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import TypeVar
 
 import numpy as np
@@ -24,16 +25,13 @@ cohorts."""
 FEW_LANES, MOST_BYTES = 4, 5_000_000
 """So many lanes share a cohort even if they take more than that, up to this."""
 
-CALL_COST, LANE_COST, EXAMPLE_COST, SEED_COST = 25.0, 2.5, 0.00012, 2000.0
+CALL_COST, LANE_COST, EXAMPLE_COST, SLOT_COST = 25.0, 2.5, 0.00012, 0.002
 """Predicted microseconds: of an update's calls, of each lane of it, of each example and parameter
-of a lane, and of preparing a seed's data. Only the order of cohorts and predicted times depend on
-them."""
+of a lane, and of each parameter and array of state of a lane. Only the order of cohorts and
+predicted times depend on them."""
 
-SLOT_COST = 0.002
-"""Predicted microseconds of an update for each parameter and array of state of a lane."""
-
-EVALUATION_SHARE = 0.4
-"""Cost of an evaluation by that of an epoch's gradients, fixed costs apart."""
+EVALUATION_COST, NOISE_COST = 0.4, 2.5
+"""What evaluating an example costs by what training on it does, and taking its gradient's norm."""
 
 
 def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
@@ -82,7 +80,7 @@ def cohort_bytes(cohort: Cohort) -> int:
     """
     configuration = cohort.configuration
     columns = configuration.widths[0] + configuration.widths[-1]
-    # Training part and held-out part, the first a second time in the order of an epoch.
+    # As read and as stacked for the engine; the held-out part is smaller.
     examples = 3 * configuration.train_items * columns * _itemsize(configuration)
     return len(cohort.trials) * lane_bytes(configuration) + len(cohort.seeds) * examples
 
@@ -113,21 +111,27 @@ def most_lanes(configuration: Configuration) -> int:
 
 
 def _cost(configuration: Configuration, seeds: int, settings: int) -> float:
-    # Nobody knows how much is done in a number of seconds: how long it takes is known instead.
-    lanes, budget = seeds * settings, configuration.budget
-    limit = float("inf") if budget.seconds is None else 1e6 * budget.seconds
+    budget = configuration.budget
+    limit = inf if budget.seconds is None else 1e6 * budget.seconds
     if not is_countable(budget):
         return limit
-    updates, examples = updates_of(configuration), examples_of(configuration)
     parameters = configuration.architecture.parameter_count
-    state = 1 + OPTIMIZERS[configuration.optimizer].slots
+    updates = updates_of(configuration)
+    state = SLOT_COST * parameters * OPTIMIZERS[configuration.optimizer].slots
     calls = max(configuration.shards, -(-configuration.batch_size // ROWS))
-    evaluated = evaluations_of(configuration) * EVALUATION_SHARE * configuration.train_items
-    per_lane = (
-        updates * (LANE_COST + SLOT_COST * state * parameters)
-        + (examples + evaluated) * parameters * EXAMPLE_COST
+    width = _itemsize(configuration) / 4
+    per_lane = updates * (LANE_COST + state * width) + (
+        _passed_examples(configuration) * parameters * EXAMPLE_COST * width
     )
-    return min(limit, updates * calls * CALL_COST + lanes * per_lane) + seeds * SEED_COST
+    return min(limit, updates * calls * CALL_COST + seeds * settings * per_lane)
+
+
+def _passed_examples(configuration: Configuration) -> float:
+    """Return the examples of all updates and evaluations, weighted by what they cost."""
+    evaluated = EVALUATION_COST * configuration.train_items + NOISE_COST * (
+        configuration.noise_examples
+    )
+    return examples_of(configuration) + evaluations_of(configuration) * evaluated
 
 
 def _seeds_by_settings(

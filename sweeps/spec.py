@@ -8,7 +8,14 @@ import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
 from sweeps.axes import AXES, Axes, Count, OneOf, OptimizerChoice, Positive, Strict, listed
@@ -51,18 +58,19 @@ SomeSeeds = Annotated[
 ]
 
 
-def _part(value: float) -> float:
-    if value < 1 or isinstance(value, int):
-        return value
-    raise PydanticCustomError("allowed", "must be a share below 1 or a whole number")
+def _part_kind(value: object) -> str:
+    return "<count>" if isinstance(value, int) else "<share>"
 
 
-Part = Annotated[int | float, Field(gt=0, allow_inf_nan=False), AfterValidator(_part)]
+Part = Annotated[
+    Annotated[Count, Tag("<count>")] | Annotated[float, Field(gt=0, lt=1), Tag("<share>")],
+    Discriminator(_part_kind),
+]
 
 
 def _at_least_two(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < max(2, len(names)):
-        raise PydanticCustomError("allowed", "must be two or more axes, each once")
+        raise PydanticCustomError("bundle", "must be two or more axes, each once")
     return names
 
 
@@ -280,7 +288,7 @@ def toml_value(value: Any) -> str:  # noqa: ANN401 - every type there is in TOML
         return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, str):
         # A TOML basic string escapes as JSON does, DEL apart.
-        return json.dumps(value).replace("\x7f", "\\u007f")
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
 
 

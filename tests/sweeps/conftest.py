@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sweeps.checking import experiment_of
 from sweeps.datasets import load
-from sweeps.spec import StudySpecification
-from sweeps.splits import Dataset
-from sweeps.stages import facts_of, preparation_of
-from sweeps.trials import DataFacts
+from sweeps.splits import Dataset, Source
+from sweeps.stages import Experiment
 
 
 @pytest.fixture
@@ -23,24 +23,19 @@ def keys() -> dict[str, Any]:
         "batch_sizes": [5, 40],
         "learning_rates": [0.5, 2.0],
         "seeds": [1, 2],
+        "extensions": 0,
         "confirmation_seeds": [11, 12],
         "epochs": 2,
     }
 
 
 @pytest.fixture
-def specification(keys: dict[str, Any]) -> StudySpecification:
+def experiment(keys: dict[str, Any]) -> Experiment:
     """Return the small study, checked."""
-    return StudySpecification.model_validate(keys)
+    return experiment_of(keys, "small.toml", Path())
 
 
 @pytest.fixture
 def dataset() -> Dataset:
     """Return iris."""
-    return load("iris")
-
-
-@pytest.fixture
-def facts(dataset: Dataset, specification: StudySpecification) -> DataFacts:
-    """Return the facts of iris under the small study's split."""
-    return facts_of(dataset, preparation_of(specification))
+    return load(Source("iris"))

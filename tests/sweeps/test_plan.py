@@ -4,72 +4,184 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.plan import COHORT_BYTES, LANE_BYTES, cohort_cost, plan
-from sweeps.splits import Preparation
-from sweeps.trials import Configuration, DataFacts, Trial
+from bpengine import BatchGrowth, Budget, Schedule
+from sweeps.plan import (
+    COHORT_BYTES,
+    FEW_LANES,
+    MOST_BYTES,
+    cohort_bytes,
+    cohort_cost,
+    lane_bytes,
+    most_lanes,
+    plan,
+)
+from sweeps.splits import Preparation, Source
+from sweeps.trials import Cohort, Configuration, Trial, settings_of
 
-FACTS = DataFacts("made", "0", 1000, 100, 100, 4, ("a", "b"))
 CONFIGURATION = Configuration(
     evaluate_test=False,
-    dataset="made",
+    source=Source("made"),
     fingerprint="0",
-    preparation=Preparation(0.1, 0.1, "none"),
+    task="classification",
+    preparation=Preparation(100, 100, "none"),
+    train_items=1000,
     widths=(4, 3, 2),
     activation="sigmoid",
+    output="sigmoid",
+    initialiser="glorot_uniform",
+    initial_scale=1.0,
     loss="squared_error",
     reduction="mean",
+    metric="accuracy",
     optimizer="sgd",
+    schedule=Schedule(),
+    growth=None,
     batch_size=1,
-    epochs=1,
+    shards=1,
+    local_updates=1,
+    budget=Budget(epochs=1),
+    noise_examples=0,
+    target=None,
+    patience=None,
+    dtype="float32",
 )
+
+
+def trial(configuration: Configuration, rate: float, seed: int, l2: float = 0.0) -> Trial:
+    return Trial(configuration, settings_of(configuration.optimizer, rate, {"l2": l2}), seed)
+
+
+def cohort(configuration: Configuration, seeds: int = 2, rates: int = 3) -> Cohort:
+    settings = tuple(settings_of(configuration.optimizer, rate, {}) for rate in range(1, rates + 1))
+    return Cohort(configuration, tuple(range(seeds)), settings)
 
 
 @given(
     trials=st.sets(
-        st.tuples(st.sampled_from([1, 8, 64]), st.sampled_from([0.1, 0.2, 0.4]), st.integers(0, 5))
+        st.tuples(
+            st.sampled_from([1, 8, 64]),
+            st.sampled_from([0.1, 0.2, 0.4]),
+            st.sampled_from([0.0, 0.5]),
+            st.integers(0, 5),
+        )
     ),
     jobs=st.integers(1, 5),
-    width=st.sampled_from([3, 2000, 100_000]),
+    width=st.sampled_from([3, 2000, 10_000, 100_000]),
+    optimizer=st.sampled_from(["sgd", "adam"]),
 )
 def test_every_trial_is_in_one_cohort(
-    trials: set[tuple[int, float, int]], jobs: int, width: int
+    trials: set[tuple[int, float, float, int]], jobs: int, width: int, optimizer: str
 ) -> None:
+    shared = replace(CONFIGURATION, widths=(4, width, 2), optimizer=optimizer)
     wanted = [
-        Trial(replace(CONFIGURATION, batch_size=size, widths=(4, width, 2)), rate, seed)
-        for size, rate, seed in trials
+        trial(replace(shared, batch_size=size), rate, seed, l2) for size, rate, l2, seed in trials
     ]
-    cohorts = plan(wanted, FACTS, jobs)
-    planned = [trial.identity for cohort in cohorts for trial in cohort.trials]
-    assert sorted(planned) == sorted(trial.identity for trial in wanted)
-    costs = [cohort_cost(cohort, FACTS) for cohort in cohorts]
+    cohorts = plan(wanted, jobs)
+    planned = [one.identity for cohort in cohorts for one in cohort.trials]
+    assert sorted(planned) == sorted(one.identity for one in wanted)
+    costs = [cohort_cost(cohort) for cohort in cohorts]
     assert costs == sorted(costs, reverse=True)
-    for cohort in cohorts:
-        bytes_of_a_lane = LANE_BYTES * cohort.configuration.architecture.parameter_count
-        assert len(cohort.trials) == 1 or len(cohort.trials) * bytes_of_a_lane <= COHORT_BYTES
+    for one in cohorts:
+        lanes, each = len(one.trials), lane_bytes(one.configuration)
+        assert lanes <= most_lanes(one.configuration)
+        assert lanes * each <= (MOST_BYTES if 1 < lanes <= FEW_LANES else max(COHORT_BYTES, each))
+
+
+def test_large_networks_share_a_cohort_as_long_as_they_are_few() -> None:
+    mnist = replace(CONFIGURATION, widths=(784, 128, 10))
+    assert lane_bytes(mnist) == 4 * 3 * 101_770
+    assert most_lanes(mnist) == 4
+    assert most_lanes(replace(mnist, optimizer="adam")) == 1
+    assert most_lanes(replace(mnist, widths=(784, 4096, 10))) == 1
+    assert most_lanes(replace(mnist, widths=(64, 32, 10))) == 36
+
+
+def test_state_and_precision_take_room() -> None:
+    plain = lane_bytes(CONFIGURATION)
+    assert lane_bytes(replace(CONFIGURATION, dtype="float64")) == 2 * plain
+    assert lane_bytes(replace(CONFIGURATION, optimizer="momentum")) == plain * 5 // 3
+    apart = replace(CONFIGURATION, optimizer="adam", shards=3, local_updates=2)
+    assert lane_bytes(apart) == plain * (3 + 2 * 2 * 3) // 3
 
 
 def test_a_full_grid_is_one_cohort_for_each_batch_size() -> None:
     wanted = [
-        Trial(replace(CONFIGURATION, batch_size=size), rate, seed)
+        trial(replace(CONFIGURATION, batch_size=size), rate, seed)
         for size in (16, 32, 64)
         for rate in (0.1, 0.2)
         for seed in (1, 2, 3)
     ]
-    cohorts = plan(wanted, FACTS, jobs=1)
+    cohorts = plan(wanted, jobs=1)
     assert [cohort.configuration.batch_size for cohort in cohorts] == [16, 32, 64]
-    assert {(cohort.seeds, cohort.learning_rates) for cohort in cohorts} == {
-        ((1, 2, 3), (0.1, 0.2))
-    }
+    settings = tuple(settings_of("sgd", rate, {}) for rate in (0.1, 0.2))
+    assert {(cohort.seeds, cohort.settings) for cohort in cohorts} == {((1, 2, 3), settings)}
+
+
+def test_hyperparameters_share_a_cohort() -> None:
+    wanted = [trial(CONFIGURATION, 0.1, seed, l2) for l2 in (0.0, 0.1) for seed in (1, 2)]
+    (one,) = plan(wanted, jobs=1)
+    assert (len(one.seeds), len(one.settings)) == (2, 2)
+
+
+def test_a_trial_that_groups_share_is_run_once() -> None:
+    wanted = [trial(CONFIGURATION, 0.1, seed) for seed in (1, 2, 1)]
+    (one,) = plan(wanted, jobs=1)
+    assert one.seeds == (1, 2)
 
 
 def test_a_cohort_is_shared_out_when_it_would_keep_the_others_waiting() -> None:
-    wanted = [Trial(CONFIGURATION, rate, seed) for rate in (0.1, 0.2) for seed in range(6)]
-    cohorts = plan(wanted, FACTS, jobs=3)
+    wanted = [trial(CONFIGURATION, rate, seed) for rate in (0.1, 0.2) for seed in range(6)]
+    cohorts = plan(wanted, jobs=3)
     assert sorted(cohort.seeds for cohort in cohorts) == [(0, 1), (2, 3), (4, 5)]
 
 
 def test_nothing_to_run_is_no_cohort() -> None:
-    assert plan([], FACTS, jobs=2) == []
+    assert plan([], jobs=2) == []
+
+
+COSTLIER = {
+    "more epochs": {"budget": Budget(epochs=2)},
+    "more updates": {"budget": Budget(updates=2000)},
+    "more examples": {"budget": Budget(examples=2000)},
+    "a larger network": {"widths": (4, 30, 2)},
+    "more state": {"optimizer": "adam"},
+    "more calls": {"shards": 4},
+    "gradient statistics": {"noise_examples": 500},
+    "wider numbers": {"dtype": "float64", "widths": (4, 300, 2), "batch_size": 1000},
+}
+
+
+@pytest.mark.parametrize("change", COSTLIER.values(), ids=COSTLIER)
+def test_what_is_more_work_costs_more(change: dict[str, object]) -> None:
+    plain = replace(CONFIGURATION, batch_size=int(str(change.get("batch_size", 1))))
+    if "widths" in change and "dtype" in change:
+        plain = replace(plain, widths=(4, 300, 2))
+    assert cohort_cost(cohort(replace(CONFIGURATION, **change))) > cohort_cost(cohort(plain))  # type: ignore[arg-type]
+
+
+def test_larger_batches_cost_less_and_growing_ones_too() -> None:
+    budget = Budget(epochs=4)
+    sizes = [
+        cohort_cost(cohort(replace(CONFIGURATION, batch_size=size, budget=budget)))
+        for size in (1, 10, 100)
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    growing = replace(CONFIGURATION, growth=BatchGrowth(10, 1, 1000), budget=budget)
+    assert cohort_cost(cohort(growing)) < sizes[0]
+
+
+def test_a_budget_in_seconds_costs_that() -> None:
+    timed = replace(CONFIGURATION, budget=Budget(seconds=2.0))
+    assert cohort_cost(cohort(timed)) == 2e6
+    either = replace(CONFIGURATION, budget=Budget(epochs=1, seconds=1e-5))
+    assert cohort_cost(cohort(either)) < cohort_cost(cohort(CONFIGURATION))
+
+
+def test_memory_grows_with_lanes_and_examples() -> None:
+    one = cohort_bytes(cohort(CONFIGURATION))
+    assert cohort_bytes(cohort(CONFIGURATION, rates=6)) > one
+    assert cohort_bytes(cohort(replace(CONFIGURATION, train_items=2000))) > one

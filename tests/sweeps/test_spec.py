@@ -2,50 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import tomllib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sweeps.errors import Problem, SpecificationError, UsageError
+from sweeps.axes import AXES, Axes
 from sweeps.spec import (
     KEYS,
     StudySpecification,
-    check,
     from_toml,
-    preset_names,
-    read_target,
+    parse,
     to_toml,
+    toml_value,
 )
-
-
-def no_problems(_keys: Mapping[str, Any]) -> list[Problem]:
-    return []
+from sweeps.spec import given as given_keys
 
 
 def problems_of(keys: dict[str, Any]) -> dict[str, str]:
-    with pytest.raises(SpecificationError) as refused:
-        check(keys, "study.toml", no_problems)
-    return {problem.path: problem.text for problem in refused.value.problems}
+    return {problem.path: problem.text for problem in parse(keys)[1]}
 
 
 MISTAKES: dict[str, tuple[Any, str, str]] = {
     "batch size of 0": ([4, 0], "batch_sizes[1]", "must be at least 1, but is 0."),
     "half a batch": ([1.5], "batch_sizes[0]", "must be a whole number, but is 1.5."),
-    "batch size as text": (["8"], "batch_sizes[0]", "must be a whole number, but is '8'."),
+    "batch size as text": (
+        ["8"],
+        "batch_sizes[0]",
+        "must be 'full' or a whole number, but is '8'.",
+    ),
     "batch size as flag": ([True], "batch_sizes[0]", "must be a whole number, but is True."),
-    "scalar axis": (8, "batch_sizes", "must be a list, but is 8."),
+    "scalar batch size of 0": (0, "batch_sizes", "must be at least 1, but is 0."),
     "empty axis": ([], "batch_sizes", "must hold at least one value."),
     "repetition": ([8, 4, 8], "batch_sizes", "holds [8] more than once."),
+    "no power of two": (
+        [2, {"powers_of_two": [1, 5]}],
+        "batch_sizes[1].powers_of_two[1]",
+        "must be a power of two, but is 5.",
+    ),
+    "powers that fall": (
+        {"powers_of_two": [8, 4]},
+        "batch_sizes.powers_of_two",
+        "must be the smallest and a larger value, but is [8, 4].",
+    ),
+    "unknown range": (
+        {"powers_of_ten": [1, 10]},
+        "batch_sizes.powers_of_ten",
+        "is not a key of 'batch_sizes'. Did you mean 'powers_of_two'?",
+    ),
     "negative rate": ([-1.0], "learning_rates[0]", "must be above 0.0, but is -1.0."),
     "infinite rate": ([float("inf")], "learning_rates[0]", "must be finite, but is inf."),
+    "bad rate beside a range": (
+        [{"logspace": [1.0, 2.0], "count": 2}, -1.0],
+        "learning_rates",
+        "must be above 0.0, but is -1.0.",
+    ),
+    "bad range of rates": (
+        {"logspace": [0.0, 2.0], "count": 2},
+        "learning_rates.logspace[0]",
+        "must be above 0.0, but is 0.0.",
+    ),
     "negative seed": ([-1], "seeds[0]", "must be at least 0, but is -1."),
     "huge seed": ([2**63], "seeds[0]", f"must be at most {2**63 - 1}, but is {2**63}."),
+    "repeated seed": ([1, {"first": 0, "count": 3}], "seeds", "holds [1] more than once."),
     "no epoch": (0, "epochs", "must be at least 1, but is 0."),
-    "no fraction": (1, "test_fraction", "must be below 1.0, but is 1."),
-    "number as text": ("a", "test_fraction", "must be a number, but is 'a'."),
-    "unit of 0": ([0], "hidden_layers[0]", "must be at least 1, but is 0."),
+    "none for the test": (0, "test", "must be at least 1, but is 0."),
+    "all for the test": (1.0, "test", "must be below 1.0, but is 1.0."),
+    "number as text": ("a", "validation", "must be a number, but is 'a'."),
+    "unit of 0": ([8, 0], "hidden_layers[1]", "must be at least 1, but is 0."),
+    "unit of 0 in the second": ([[8], [0]], "hidden_layers[1][0]", "must be at least 1, but is 0."),
     "name of a folder": (
         "a/b",
         "name",
@@ -56,7 +83,44 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
         "reduction",
         "must be one of 'mean' or 'sum', but is 'means'. Did you mean 'mean'?",
     ),
-    "text expected": (7, "dataset", "must be text, but is 7."),
+    "unknown optimizer": (
+        ["sgd", "adan"],
+        "optimizer[1]",
+        (
+            "must be one of 'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw', "
+            "'lars' or 'lamb', but is 'adan'. Did you mean 'adam'?"
+        ),
+    ),
+    "number as optimizer": (7, "optimizer", "must be a table, but is 7."),
+    "hyperparameter out of range": (
+        [{"name": "adam", "beta1": [0.9, 1.0]}],
+        "optimizer[0].beta1[1]",
+        "must be below 1.0, but is 1.0.",
+    ),
+    "misspelt hyperparameter": (
+        {"name": "adam", "beta": 0.9},
+        "optimizer.beta",
+        "is not a key of 'optimizer'. Did you mean 'beta2'?",
+    ),
+    "growth that stays": (
+        {"factor": 1, "every": 2},
+        "growth.factor",
+        "must be at least 2, but is 1.",
+    ),
+    "growth by a name": ("some", "growth", "must be one of 'none', but is 'some'."),
+    "axis of no study in a bundle": (
+        ["dataset", "seeds"],
+        "zip[1]",
+        f"must be one of {', '.join(map(repr, AXES[:-1]))} or {AXES[-1]!r}, but is 'seeds'. Did you mean 'seconds'?",
+    ),
+    "a bundle of one": (["loss"], "zip", "must be two or more axes, each once."),
+    "unknown axis in an exclusion": (
+        [{"batch_size": 1}],
+        "exclude[0].batch_size",
+        "is not a key of 'exclude'. Did you mean 'batch_sizes'?",
+    ),
+    "text expected": (7, "title", "must be text, but is 7."),
+    "flag expected": (1, "timing", "must be true or false, but is 1."),
 }
 
 
@@ -64,13 +128,15 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
 def test_a_mistake_is_told_with_place_value_and_remedy(
     value: object, path: str, text: str, keys: dict[str, Any]
 ) -> None:
-    assert problems_of(keys | {path.partition("[")[0]: value}) == {path: text}
+    key = path.partition("[")[0].partition(".")[0]
+    found = problems_of(keys | {key: value})
+    assert found[path] == text
+    assert {other for other in found if not other.startswith(key)} == set()
 
 
 def test_a_misspelt_key_gets_a_suggestion(keys: dict[str, Any]) -> None:
     keys["batchsizes"] = keys.pop("batch_sizes")
     assert problems_of(keys) == {
-        "batch_sizes": "is required, but missing.",
         "batchsizes": "is not a key of a study. Did you mean 'batch_sizes'?",
     }
 
@@ -80,92 +146,72 @@ def test_a_strange_key_gets_the_list_of_keys(keys: dict[str, Any]) -> None:
     assert found == {"zzz": f"is not a key of a study. Known keys: {', '.join(KEYS)}."}
 
 
-def test_all_mistakes_are_told_at_once(keys: dict[str, Any]) -> None:
-    keys |= {"epochs": 0, "seeds": [1], "confirmation_seeds": [1], "reduction": "x"}
-    keys |= {"validation_fraction": 0.7, "test_fraction": 0.7}
-    with pytest.raises(SpecificationError) as refused:
-        check(keys, "study.toml", lambda passed: [Problem("data", str(sorted(passed)))])
-    found = {problem.path: problem.text for problem in refused.value.problems}
-    assert list(found) == ["reduction", "epochs", "confirmation_seeds", "test_fraction", "data"]
-    assert found["confirmation_seeds"] == "must be fresh seeds, but [1] are in `seeds` too."
-    assert found["test_fraction"] == (
-        "`validation_fraction + test_fraction < 1` must hold, but they add up to 1.4."
-    )
-    assert "epochs" not in found["data"]
-    assert "batch_sizes" in found["data"]
+def test_all_mistakes_are_told_at_once_and_the_rest_is_read(keys: dict[str, Any]) -> None:
+    found, problems, wrong = parse(keys | {"epochs": 0, "reduction": "x", "seeds": [-1, -2]})
+    assert [problem.path for problem in problems] == ["reduction", "epochs", "seeds[0]", "seeds[1]"]
+    assert wrong == {"epochs", "reduction", "seeds"}
+    assert found.batch_sizes == (5, 40)
+    assert found.epochs == ()
 
 
-def test_axes_are_sorted_so_that_their_order_does_not_matter(keys: dict[str, Any]) -> None:
-    backwards = keys | {"batch_sizes": keys["batch_sizes"][::-1], "seeds": [2, 1]}
-    assert check(backwards, "x", no_problems) == check(keys, "x", no_problems)
+def test_seeds_are_sorted_so_that_their_order_does_not_matter(keys: dict[str, Any]) -> None:
+    assert parse(keys | {"seeds": [2, 1]}) == parse(keys)
+    assert parse(keys | {"seeds": {"first": 1, "count": 2}}) == parse(keys)
 
 
-def test_toml_gives_the_same_specification_back(specification: StudySpecification) -> None:
-    hostile = specification.model_copy(update={"title": 'a "quoted"\n\\ \x7f \u202e title'})
-    assert from_toml(to_toml(hostile)) == hostile
-
-
-@pytest.mark.parametrize("name", preset_names())
-def test_studies_that_ship_are_right(name: str) -> None:
-    source, keys = read_target(name)
-    assert source == f"preset {name}"
-    assert check(keys, source, no_problems).name == name
-
-
-def test_the_digits_study_is_the_one_that_is_documented() -> None:
-    digits = check(read_target("digits")[1], "digits", no_problems)
-    assert digits.batch_sizes == tuple(2**power for power in range(11))
-    assert (len(digits.learning_rates), len(digits.seeds), digits.epochs) == (6, 5, 20)
-    assert digits.hidden_layers == (32,)
-
-
-def test_a_files_name_is_the_studys(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_bytes(b"\xef\xbb\xbfepochs = 3\r\n")
-    assert read_target(str(path)) == (str(path), {"name": "mine", "epochs": 3})
-
-
-FILES: dict[str, tuple[bytes, str]] = {
-    "empty": (b"# nothing\n", "file: is empty."),
-    "not TOML": (
-        b"a = [1,",
-        "file: is not TOML: Invalid value (at end of document).",
-    ),
-    "duplicate key": (
-        b"a = 1\na = 2\n",
-        "file: is not TOML: Cannot overwrite a value (at line 2, column 6).",
-    ),
-    "not UTF-8": (b'a = "\xe4"', "file: is not UTF-8: byte 5 is 0xe4."),
+FULL: dict[str, Any] = {
+    "dataset": ["digits", {"name": "moons", "noise": 0.1, "odd key": [1, "x"]}],
+    "hidden_layers": [[], [8, 4]],
+    "optimizer": ["sgd", {"name": "adam", "beta1": [0.9, 0.8], "clip_norm": float("inf")}],
+    "schedule": [{"kind": "step", "per": "epoch", "decay": 0.5, "every": 3}, "cosine"],
+    "growth": ["none", {"factor": 2, "every": 3}],
+    "batch_sizes": [3, {"powers_of_two": [4, "full"]}],
+    "learning_rates": {"logspace": [0.1, 10.0], "count": 3},
+    "zip": ["dataset", "hidden_layers"],
+    "include": {"optimizer": "sgd", "updates": 50},
+    "exclude": [{"batch_sizes": 3, "optimizer": "sgd"}],
+    "split_seed": 7,
+    "title": 'a "quoted"\n\\ \x7f \u202e title',
+    "seeds": [0, 2**63 - 1],
+    "epochs": 2,
 }
 
 
-@pytest.mark.parametrize(("content", "text"), FILES.values(), ids=FILES)
-def test_unreadable_content_is_told(content: bytes, text: str, tmp_path: Path) -> None:
-    path = tmp_path / "study.toml"
-    path.write_bytes(content)
-    with pytest.raises(SpecificationError) as refused:
-        read_target(str(path))
-    assert str(refused.value) == f"{path}: {text}"
+def test_toml_gives_the_same_specification_back() -> None:
+    written = StudySpecification.model_validate(FULL)
+    read = from_toml(to_toml(written))
+    assert read == written
+    assert read.exclude[0].model_fields_set == written.exclude[0].model_fields_set
+    assert to_toml(read) == to_toml(written)
 
 
-def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
-    missing, folder = tmp_path / "missing.toml", tmp_path / "folder.toml"
-    folder.mkdir()
-    for path, text in ((missing, "does not exist."), (folder, "is a folder, not a TOML file.")):
-        with pytest.raises(UsageError) as refused:
-            read_target(str(path))
-        assert str(refused.value) == f"{path} {text}"
+def test_what_is_given_makes_the_same_specification() -> None:
+    written = StudySpecification.model_validate(FULL)
+    keys = given_keys(written)
+    assert {*keys} == {*FULL}
+    assert StudySpecification.model_validate(keys) == written
 
 
-def test_a_file_name_too_long_to_read_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"can't be read: File name too long\.$"):
-        read_target(str(tmp_path / f"{'x' * 300}.toml"))
+def test_one_value_is_written_as_one() -> None:
+    text = to_toml(StudySpecification(hidden_layers=[[]], batch_sizes=[8], epochs=[3]))
+    assert "\nbatch_sizes = 8\n" in text
+    assert "\nepochs = 3\n" in text
+    assert '\noptimizer = "sgd"\n' in text
+    assert "updates" not in text.replace("local_updates", "")
 
 
-def test_an_unknown_study_gets_a_suggestion() -> None:
-    with pytest.raises(UsageError) as refused:
-        read_target("digts")
-    assert str(refused.value) == (
-        f"'digts' is neither a study that ships ({', '.join(preset_names())}) nor a TOML file. "
-        "Did you mean 'digits'?"
-    )
+TOML = st.recursive(
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.floats(allow_nan=False),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+    max_leaves=10,
+)
+
+
+@given(TOML)
+def test_every_value_can_be_written(value: object) -> None:
+    assert tomllib.loads(f"value = {toml_value(value)}") == {"value": value}
+
+
+def test_the_keys_are_the_axes_and_more() -> None:
+    assert {*AXES} < {*KEYS}
+    assert issubclass(StudySpecification, Axes)

@@ -1,4 +1,4 @@
-"""A trial's identity: all of what determines its result and nothing else."""
+"""A trial's identity: everything that determines the result, nothing else, always the same."""
 
 from __future__ import annotations
 
@@ -11,72 +11,163 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.splits import Preparation
-from sweeps.trials import Cohort, Configuration, Trial
+from bpengine import BatchGrowth, Budget, Schedule
+from bpengine.optimizers import COMMON, OPTIMIZERS
+from sweeps.splits import Preparation, Source
+from sweeps.trials import Cohort, Configuration, Trial, settings_of
 
 CONFIGURATION = Configuration(
     evaluate_test=False,
-    dataset="iris",
+    source=Source("iris"),
     fingerprint="f",
-    preparation=Preparation(0.2, 0.2, "none"),
+    task="classification",
+    preparation=Preparation(30, 30, "none"),
+    train_items=90,
     widths=(4, 3, 3),
     activation="sigmoid",
+    output="sigmoid",
+    initialiser="glorot_uniform",
+    initial_scale=1.0,
     loss="squared_error",
     reduction="mean",
+    metric="accuracy",
     optimizer="sgd",
+    schedule=Schedule(),
+    growth=None,
     batch_size=8,
-    epochs=2,
+    shards=1,
+    local_updates=1,
+    budget=Budget(epochs=2),
+    noise_examples=0,
+    target=None,
+    patience=None,
+    dtype="float32",
 )
-TRIAL = Trial(CONFIGURATION, 0.1, 7)
+SETTINGS = settings_of("sgd", 0.1, {})
+TRIAL = Trial(CONFIGURATION, SETTINGS, 7)
 
 OTHERS: dict[str, Any] = {
     "evaluate_test": True,
-    "dataset": "wine",
     "fingerprint": "g",
-    "preparation": Preparation(0.2, 0.3, "none"),
+    "task": "regression",
+    "preparation": Preparation(30, 30, "none", split_seed=1),
     "widths": (4, 33),
     "activation": "tanh",
+    "output": "softmax",
+    "initialiser": "he_normal",
+    "initial_scale": 2.0,
     "loss": "cross_entropy",
     "reduction": "sum",
+    "metric": "r2",
     "optimizer": "adam",
+    "schedule": Schedule("cosine"),
+    "growth": BatchGrowth(2, 1, 64),
     "batch_size": 9,
-    "epochs": 3,
+    "shards": 2,
+    "local_updates": 2,
+    "budget": Budget(updates=2),
+    "noise_examples": 20,
+    "target": 0.5,
+    "patience": 5,
+    "dtype": "float64",
 }
+SAME: dict[str, Any] = {
+    # The fingerprint says what the data are, wherever they lie and whatever they are called.
+    "source": Source("other.csv", (("target", "y"),), path="elsewhere"),
+    # Fingerprint and preparation determine it.
+    "train_items": 91,
+}
+
+
+def identity(configuration: Configuration) -> str:
+    return Trial(configuration, SETTINGS, 7).identity
 
 
 def test_the_identity_is_pinned() -> None:
     # A change here makes every stored trial run again.
-    assert TRIAL.identity == "974178bc4974dd5b1494636d2c9315a8"
+    assert TRIAL.identity == "9cb7665b486ce75f420811be5d0a32c5"
 
 
-def test_every_field_of_the_configuration_counts() -> None:
-    assert set(OTHERS) == {field.name for field in fields(Configuration)}
-    changed = [replace(CONFIGURATION, **{name: value}) for name, value in OTHERS.items()]
-    identities = {Trial(configuration, 0.1, 7).identity for configuration in changed}
-    assert len(identities | {TRIAL.identity}) == len(OTHERS) + 1
+def test_every_field_of_the_configuration_counts_but_those_that_others_determine() -> None:
+    assert {*OTHERS, *SAME} == {field.name for field in fields(Configuration)}
+    changed = {identity(replace(CONFIGURATION, **{name: new})) for name, new in OTHERS.items()}
+    assert len(changed | {TRIAL.identity}) == len(OTHERS) + 1
+    for name, new in SAME.items():
+        assert identity(replace(CONFIGURATION, **{name: new})) == TRIAL.identity
+
+
+NESTED = (
+    *(Preparation(*parts) for parts in ((31, 30, "none"), (30, 31, "none"), (30, 30, "min-max"))),
+    *(Budget(**{name: 2}) for name in ("updates", "examples", "seconds")),
+    Budget(epochs=2, seconds=2.0),
+    *(Schedule(warmup=1), Schedule(warmup=1, per="epoch"), Schedule("inverse", decay=0.2)),
+    *(Schedule("step", every=every) for every in (1, 2)),
+    *(BatchGrowth(*numbers) for numbers in ((2, 1, 64), (3, 1, 64), (2, 2, 64), (2, 1, 65))),
+)
+
+
+def test_every_field_within_a_field_counts() -> None:
+    names = {Preparation: "preparation", Budget: "budget", Schedule: "schedule"}
+    changed = {
+        identity(replace(CONFIGURATION, **{names.get(type(value), "growth"): value}))
+        for value in NESTED
+    }
+    assert len(changed | {TRIAL.identity}) == len(NESTED) + 1
+
+
+HYPERPARAMETERS = st.dictionaries(
+    st.sampled_from(sorted(OPTIMIZERS["adam"].defaults)),
+    st.floats(min_value=0, allow_infinity=False),
+)
 
 
 @given(
     st.lists(
-        st.tuples(st.floats(min_value=0, allow_infinity=False), st.integers(0, 2**63 - 1)),
-        unique=True,
+        st.tuples(
+            st.floats(min_value=0, allow_infinity=False),
+            HYPERPARAMETERS.map(lambda pairs: tuple(sorted(pairs.items()))),
+            st.integers(0, 2**63 - 1),
+            st.sampled_from([1, 2, 90]),
+        ),
+        unique_by=lambda one: (settings_of("adam", one[0], dict(one[1])), *one[2:]),
         max_size=20,
     )
 )
-def test_no_two_trials_are_alike(settings: list[tuple[float, int]]) -> None:
-    identities = {Trial(CONFIGURATION, rate, seed).identity for rate, seed in settings}
-    assert len(identities) == len(settings)
+def test_no_two_trials_are_alike(
+    choices: list[tuple[float, tuple[tuple[str, float], ...], int, int]],
+) -> None:
+    identities = {
+        Trial(
+            replace(CONFIGURATION, optimizer="adam", batch_size=size),
+            settings_of("adam", rate, dict(given)),
+            seed,
+        ).identity
+        for rate, given, seed, size in choices
+    }
+    assert len(identities) == len(choices)
+
+
+@given(HYPERPARAMETERS)
+def test_the_order_of_hyperparameters_does_not_matter(pairs: dict[str, float]) -> None:
+    backwards = dict(reversed(pairs.items()))
+    assert settings_of("adam", 0.1, pairs) == settings_of("adam", 0.1, backwards)
+
+
+def test_minus_zero_is_zero() -> None:
+    trials = [Trial(CONFIGURATION, settings_of("sgd", 0.1, {"l2": l2}), 7) for l2 in (0.0, -0.0)]
+    assert trials[0].identity == trials[1].identity == TRIAL.identity
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "random"])
 def test_the_identity_is_the_same_in_every_process(hash_seed: str) -> None:
     code = (
-        "from sweeps.splits import Preparation\n"
+        "from bpengine import Budget, Schedule\n"
+        "from sweeps.splits import Preparation, Source\n"
         "from sweeps.trials import Configuration, Trial\n"
-        f"print(Trial({CONFIGURATION!r}, 0.1, 7).identity)"
+        f"print(Trial({CONFIGURATION!r}, {SETTINGS!r}, 7).identity)"
     )
     found = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code.replace("inf)", "float('inf'))")],
         env={"PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,
@@ -85,7 +176,20 @@ def test_the_identity_is_the_same_in_every_process(hash_seed: str) -> None:
     assert found.stdout.strip() == TRIAL.identity
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_trial_tells_its_own_hyperparameters(optimizer: str) -> None:
+    defaults = OPTIMIZERS[optimizer].defaults
+    plain = Trial(CONFIGURATION, settings_of(optimizer, 0.1, {}), 7)
+    own = {name for name in defaults if name not in COMMON or defaults[name] != COMMON[name]}
+    assert {*plain.hyperparameters} == own
+    penalised = Trial(CONFIGURATION, settings_of(optimizer, 0.1, {"l2": 0.5}), 7)
+    assert {*penalised.hyperparameters} == own | {"l2"}
+    assert penalised.hyperparameters["l2"] == 0.5
+    assert plain.learning_rate == 0.1
+
+
 def test_a_cohort_lists_its_trials_seed_by_seed() -> None:
-    cohort = Cohort(CONFIGURATION, (1, 2), (0.1, 0.2))
+    rates = (settings_of("sgd", 0.1, {}), settings_of("sgd", 0.2, {}))
+    cohort = Cohort(CONFIGURATION, (1, 2), rates)
     pairs = [(trial.seed, trial.learning_rate) for trial in cohort.trials]
     assert pairs == [(1, 0.1), (1, 0.2), (2, 0.1), (2, 0.2)]

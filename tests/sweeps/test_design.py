@@ -1,0 +1,200 @@
+"""Designs: specification and data make groups of cells, whatever the order they are written in."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bpengine import BatchGrowth, Budget, Schedule
+from sweeps.checking import experiment_of
+from sweeps.stages import Experiment, explore_trials
+
+KEYS: dict[str, Any] = {
+    "dataset": "iris",
+    "batch_sizes": [5, 40],
+    "learning_rates": [0.5, 2.0],
+    "seeds": [1, 2],
+    "epochs": 2,
+}
+
+
+def experiment(**keys: Any) -> Experiment:
+    return experiment_of(KEYS | keys, "study.toml", Path())
+
+
+def identities(found: Experiment) -> set[str]:
+    return {trial.identity for _, trial in explore_trials(found)}
+
+
+def grids(found: Experiment) -> dict[str, dict[int, tuple[float, ...]]]:
+    return {group.label: dict(group.grid) for group in found.groups}
+
+
+AXES: dict[str, list[Any]] = {
+    "hidden_layers": [[], [4], [4, 3]],
+    "activation": ["relu", "tanh"],
+    "optimizer": ["sgd", {"name": "momentum", "momentum": [0.8, 0.9]}, "adam"],
+    "schedule": ["constant", "cosine", {"kind": "step", "decay": 0.5, "every": 2}],
+    "growth": ["none", {"factor": 2, "every": 1}],
+    "batch_sizes": [5, 16, "full"],
+    "learning_rates": [0.1, 0.2, 1],
+    "seeds": [1, 2, 3],
+    "loss": ["squared_error", "cross_entropy"],
+}
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.lists(st.sampled_from(values), min_size=1, unique_by=repr)
+            for name, values in AXES.items()
+        },
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_keys_and_values_does_not_matter(
+    keys: dict[str, list[Any]], randomness: random.Random
+) -> None:
+    shuffled = [(name, randomness.sample(values, len(values))) for name, values in keys.items()]
+    randomness.shuffle(shuffled)
+    first, second = experiment(**keys), experiment(**dict(shuffled))
+    assert identities(first) == identities(second)
+    assert {frozenset(map(str, grid.items())) for grid in grids(first).values()} == {
+        frozenset(map(str, grid.items())) for grid in grids(second).values()
+    }
+    assert len({group.label for group in first.groups}) == len(first.groups)
+
+
+EQUAL: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "the whole and its number": ({"batch_sizes": "full"}, {"batch_sizes": 90}),
+    "one value and a list of it": ({"batch_sizes": 5}, {"batch_sizes": [5]}),
+    "range and list": ({"batch_sizes": {"powers_of_two": [2, 8]}}, {"batch_sizes": [2, 4, 8]}),
+    "open range and list": (
+        {"batch_sizes": {"powers_of_two": [16, "full"]}},
+        {"batch_sizes": [16, 32, 64]},
+    ),
+    "rates": (
+        {"learning_rates": {"logspace": [0.1, 10], "count": 3}},
+        {"learning_rates": [0.1, 1, 10]},
+    ),
+    "default hyperparameters": (
+        {"optimizer": "momentum"},
+        {"optimizer": {"name": "momentum", "momentum": 0.9, "l2": 0}},
+    ),
+    "default output": ({"output": "auto"}, {"output": "sigmoid"}),
+    "share and count": ({"validation": 0.2, "test": 0.2}, {"validation": 30, "test": 30}),
+    "growth that never comes": ({}, {"growth": {"factor": 2, "every": 2}}),
+    "growth without room": ({}, {"growth": {"factor": 19, "every": 1}, "exclude": []}),
+    "name and table": ({"dataset": "iris"}, {"dataset": {"name": "iris"}}),
+    "default schedule": ({}, {"schedule": {"kind": "constant", "warmup": 0}}),
+    "a limit of time": ({}, {"trial_seconds": 9.0}),
+    "bundle and inclusion": (
+        {"zip": ["batch_sizes", "learning_rates"]},
+        {
+            "batch_sizes": 5,
+            "learning_rates": 0.5,
+            "include": {"batch_sizes": 40, "learning_rates": 2.0},
+        },
+    ),
+    "product and exclusion": (
+        {"batch_sizes": 5},
+        {"exclude": {"batch_sizes": 40}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), EQUAL.values(), ids=EQUAL)
+def test_other_spellings_are_the_same_trials(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert identities(experiment(**first)) == identities(experiment(**second))
+
+
+def test_a_cell_named_twice_is_tried_once() -> None:
+    found = experiment(include={"learning_rates": [2.0, 4.0]})
+    assert grids(found) == {"study": {5: (0.5, 2.0, 4.0), 40: (0.5, 2.0, 4.0)}}
+
+
+def test_each_group_has_its_own_grid() -> None:
+    found = experiment(
+        optimizer=["sgd", {"name": "adam", "learning_rates": 0.01}],
+        exclude={"optimizer": "sgd", "batch_sizes": 40, "learning_rates": 2.0},
+    )
+    assert grids(found) == {
+        "sgd": {5: (0.5, 2.0), 40: (0.5,)},
+        "adam": {5: (0.01,), 40: (0.01,)},
+    }
+
+
+def test_rates_follow_the_batch_size_by_their_rule() -> None:
+    found = experiment(rate_rule=["none", "linear", "sqrt"], reference_batch_size=10)
+    assert grids(found) == {
+        "rate rule none": {5: (0.5, 2.0), 40: (0.5, 2.0)},
+        "rate rule linear": {5: (0.25, 1.0), 40: (2.0, 8.0)},
+        "rate rule sqrt": {5: (0.3536, 1.414), 40: (1.0, 4.0)},
+    }
+
+
+def test_groups_share_trials_where_a_choice_makes_no_difference() -> None:
+    rules = experiment(rate_rule=["none", "linear"], reference_batch_size=5)
+    assert len(explore_trials(rules)) == 16
+    # The reference batch size is the same under both rules, and one rate of the other coincides.
+    assert len(identities(rules)) == 16 - 4
+
+
+def test_the_output_goes_with_loss_and_task() -> None:
+    def outputs(**keys: Any) -> list[str]:
+        return [group.family.shared.output for group in experiment(**keys).groups]
+
+    assert outputs() == ["sigmoid"]
+    assert outputs(activation="relu") == ["sigmoid"]
+    assert outputs(loss=["cross_entropy", "binary_cross_entropy"]) == ["softmax", "sigmoid"]
+    assert outputs(dataset="diabetes") == ["identity"]
+    assert outputs(output="identity") == ["identity"]
+
+
+def test_a_configuration_holds_what_was_asked_for() -> None:
+    found = experiment(
+        dataset="diabetes",
+        hidden_layers=[8],
+        activation="tanh",
+        schedule={"kind": "step", "decay": 0.5, "every": 3, "per": "epoch", "warmup": 2},
+        growth={"factor": 3, "every": 1, "limit": 100},
+        shards=2,
+        local_updates=4,
+        updates=50,
+        noise_examples=20,
+        target=0.5,
+        patience=3,
+        dtype="float64",
+        initialiser="he_normal",
+        initial_scale=2.0,
+        reduction="sum",
+        split_seed=3,
+        scaling="min-max",
+    )
+    (group,) = found.groups
+    configuration = group.family.configuration(40, evaluate_test=True)
+    assert configuration.architecture.widths == (10, 8, 1)
+    assert configuration.schedule == Schedule("step", "epoch", 2, 0.5, 3)
+    assert configuration.growth is None
+    assert group.family.configuration(5).growth == BatchGrowth(3, 1, 100)
+    assert configuration.budget == Budget(epochs=2, updates=50)
+    assert (configuration.shards, configuration.local_updates) == (2, 4)
+    assert (configuration.noise_examples, configuration.target, configuration.patience) == (
+        (20, 0.5, 3)
+    )
+    assert (configuration.dtype, configuration.metric, configuration.reduction) == (
+        ("float64", "r2", "sum")
+    )
+    assert (configuration.initialiser, configuration.initial_scale) == ("he_normal", 2.0)
+    assert (configuration.activation, configuration.output) == ("tanh", "identity")
+    assert (configuration.preparation.split_seed, configuration.preparation.scaling) == (
+        (3, "min-max")
+    )
+    assert configuration.evaluate_test

@@ -1,0 +1,83 @@
+"""Labels: made of what differs, unique, and in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bpengine import BatchGrowth, Budget, Schedule
+from sweeps.checking import experiment_of
+from sweeps.labels import budget_text, counted, growth_text, pairs_text, schedule_text
+
+BASE: dict[str, Any] = {
+    "name": "mine",
+    "dataset": "iris",
+    "batch_sizes": 5,
+    "learning_rates": 0.5,
+    "seeds": 1,
+    "epochs": 2,
+}
+
+LABELS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "one group": ({}, ["mine"]),
+    "data": ({"dataset": ["iris", "wine"]}, ["iris", "wine"]),
+    "data and optimizer": (
+        {"dataset": ["iris", "wine"], "optimizer": ["sgd", "adam"]},
+        ["iris, sgd", "iris, adam", "wine, sgd", "wine, adam"],
+    ),
+    "parameters of data": (
+        {"dataset": [{"name": "moons", "noise": noise} for noise in (0.1, 0.25)]},
+        ["noise=0.1", "noise=0.25"],
+    ),
+    "hyperparameters": (
+        {"optimizer": ["sgd", {"name": "adam", "beta1": [0.8, 0.9]}]},
+        [
+            "sgd",
+            "adam, beta1=0.8",
+            "adam, beta1=0.9",
+        ],
+    ),
+    "layers": ({"hidden_layers": [[], [8, 4]]}, ["no hidden layer", "hidden 8-4"]),
+    "schedule": (
+        {"schedule": ["constant", {"kind": "cosine", "warmup": 1}]},
+        ["constant rate", "cosine by updates, after a warm-up of 1 update"],
+    ),
+    "growth": (
+        {"growth": ["none", {"factor": 2, "every": 1}]},
+        ["constant batches", "batches times 2 every 1 epoch up to 90"],
+    ),
+    "budget": ({"include": {"updates": 100}}, ["2 epochs", "100 updates"]),
+    "several": (
+        {"shards": [1, 2], "dtype": ["float32", "float64"]},
+        ["1 shard, float32", "1 shard, float64", "2 shards, float32", "2 shards, float64"],
+    ),
+    "what goes together is told once": (
+        {
+            "dataset": ["iris", "wine"],
+            "hidden_layers": [[4], [8]],
+            "zip": ["dataset", "hidden_layers"],
+        },
+        ["iris", "wine"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "labels"), LABELS.values(), ids=LABELS)
+def test_a_label_tells_what_differs(change: dict[str, Any], labels: list[str]) -> None:
+    found = experiment_of(BASE | change, "study.toml", Path())
+    assert [group.label for group in found.groups] == labels
+
+
+def test_choices_in_words() -> None:
+    assert schedule_text(Schedule()) == ""
+    assert schedule_text(Schedule(warmup=3)) == "a warm-up of 3 updates"
+    assert schedule_text(Schedule("exponential", "epoch", decay=0.5)) == "times 0.5 every epoch"
+    assert schedule_text(Schedule("inverse", decay=0.01)) == "1 / (1 + 0.01 updates)"
+    assert growth_text(None) == ""
+    assert growth_text(BatchGrowth(2, 5, 64)) == "batches times 2 every 5 epochs up to 64"
+    assert budget_text(Budget(epochs=1)) == "1 epoch"
+    assert budget_text(Budget(seconds=2.5)) == "2.5 s"
+    assert counted(2, "seed") == "2 seeds"
+    assert pairs_text({"momentum": 0.9, "samples": 500}) == "momentum=0.9, samples=500"
