@@ -5,63 +5,76 @@ The tables and their columns are described in `docs/store.md`.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+import numpy as np
 import pandas as pd
 
-from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, empty_table
-from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
+from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
+from sweeps.database import create, leftovers_of, reading, transaction, writing
+from sweeps.errors import ResourceError, StoreError, UsageError
+from sweeps.lock import LOCK, locked
+from sweeps.records import (
+    ANOTHER_RESULT,
+    DONE,
+    Row,
+    add_incident,
+    incident,
+    insert,
+    points_of,
+    row_of,
+    same_result,
+)
+from sweeps.schema import columns_of
 from sweeps.timing import Round
-from sweeps.trials import Trial
-from sweeps.worker import ERROR, Outcome
+from sweeps.trials import Planned, Trial
+from sweeps.worker import CURVE_WIDTH, Outcome
 
 FILE = "study.db"
-LOCK = ".lock"
-APPLICATION_ID = 0x62707377  # "bpsw"
-SCHEMA_VERSION = 1
 
-SCHEMA = """
-CREATE TABLE facts (
-    key TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT;
-CREATE TABLE trials (
-    trial TEXT PRIMARY KEY,
-    configuration TEXT NOT NULL,
-    status TEXT NOT NULL,
-    diverged_at_update INTEGER,
-    updates INTEGER NOT NULL,
-    examples INTEGER NOT NULL,
-    test_loss REAL,
-    test_metric REAL,
-    error TEXT NOT NULL,
-    train_seconds REAL NOT NULL
-) STRICT;
-CREATE TABLE curves (
-    trial TEXT NOT NULL REFERENCES trials ON DELETE CASCADE,
-    examples INTEGER NOT NULL,
-    updates INTEGER NOT NULL,
-    train_loss REAL,
-    train_metric REAL,
-    validation_loss REAL,
-    validation_metric REAL,
-    PRIMARY KEY (trial, examples)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE timing (
-    engine TEXT NOT NULL,
-    batch_size INTEGER NOT NULL,
-    round INTEGER NOT NULL,
-    updates INTEGER NOT NULL,
-    wall_seconds REAL NOT NULL,
-    cpu_seconds REAL NOT NULL,
-    PRIMARY KEY (engine, batch_size, round)
-) STRICT;
+_POINT_BYTES = 8 * CURVE_WIDTH
+_ENDS = {2: "train_loss", 3: "train_metric", 4: "validation_loss", 5: "validation_metric"}
+"""Columns of a curve whose last values are the trial's, by their place."""
+
+_FACTS = """
+SELECT key, value FROM facts NOT INDEXED
+WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'facts')
+"""
+_STATUSES = """
+SELECT trial, status FROM trials NOT INDEXED
+WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
+"""
+_ROWS = """
+SELECT * FROM trials NOT INDEXED
+WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
+AND substr(trial, 1, length(?1)) = ?1
+ORDER BY rowid
+"""
+_TRIALS = f"""
+SELECT {", ".join(columns_of("trials")[:-2])},
+    coalesce(substr(curve, -{_POINT_BYTES}), zeroblob(0))
+FROM trials NOT INDEXED
+WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
+ORDER BY rowid
+"""
+_CURVES = """
+SELECT trial, curve FROM trials NOT INDEXED
+WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
+"""
+_TIMING = """
+SELECT workload, engine, lanes, batch_size, round, updates, wall_seconds, cpu_seconds
+FROM timing NOT INDEXED
+WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'timing')
+ORDER BY workload, engine DESC, lanes, batch_size, round
+"""
+_INCIDENTS = """
+SELECT * FROM incidents
+WHERE number NOT IN (SELECT number FROM temp.damaged WHERE place = 'incidents')
+ORDER BY number
 """
 
 
@@ -69,10 +82,15 @@ class Store:
     """An open study.
 
     Use `Store.write` for the one process that runs trials, `Store.read` for everyone else.
+
+    Args:
+        connection: To a store of this format whose damaged rows are marked.
+        path: The store's file.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
 
     @classmethod
     @contextmanager
@@ -89,101 +107,171 @@ class Store:
             OwnedError: Another process is running this study.
             ResourceError: The folder can't be written to.
         """
+        path = folder / FILE
         _claim(folder)
-        with _lock(folder), _connect(folder / FILE, create=True) as connection:
-            store = cls(connection)
-            found = store.facts().get("name")
-            if found not in {None, name}:
-                raise StoreError(
-                    f"{folder} holds the study {found!r}, not {name!r}. Choose another --out."
-                )
-            store.set_facts({"name": name})
-            yield store
+        with locked(folder):
+            if not path.exists():
+                create(path, {"name": name})
+            with writing(path) as connection:
+                store = cls(connection, path)
+                found = store.facts().get("name", name)
+                if found != name:
+                    raise StoreError(
+                        f"{folder} holds the study {found!r}, not {name!r}. Choose another --out."
+                    )
+                yield store
 
     @classmethod
     @contextmanager
     def read(cls, folder: Path) -> Iterator[Self]:
-        """Open the study in a folder for reading; a run may be writing to it meanwhile.
+        """Open the study in a folder as it is at this moment; a run may be writing to it meanwhile.
 
         Args:
             folder: The study's folder.
 
         Raises:
             StoreError: There is no study, or its store can't be used.
+            ResourceError: It can't be read.
         """
         if not (folder / FILE).is_file():
             raise StoreError(f"{folder} holds no study: there is no {FILE} in it.")
-        with _connect(folder / FILE, create=False) as connection:
-            yield cls(connection)
+        with reading(folder / FILE) as connection:
+            yield cls(connection, folder / FILE)
 
     def facts(self) -> dict[str, str]:
         """Return what is known of the study as a whole, by name."""
-        return dict(self._connection.execute("SELECT key, value FROM facts"))
+        return dict(self._connection.execute(_FACTS))
+
+    def fact(self, key: str) -> str:
+        """Return one thing that is known of the study as a whole.
+
+        Args:
+            key: Its name.
+
+        Raises:
+            StoreError: It is not known.
+        """
+        found = self.facts().get(key)
+        if found is None:
+            raise StoreError(
+                f"{self._path} has no {key!r} that this bpsweep can read: run the study again to "
+                "go on. `bpsweep export` and `bpsweep show` work as it is."
+            )
+        return found
 
     def set_facts(self, facts: Mapping[str, str]) -> None:
         """Store facts of the study, replacing those of the same name."""
-        with self._connection:
-            self._connection.executemany("REPLACE INTO facts VALUES (?, ?)", facts.items())
+        with transaction(self._connection):
+            for key, value in facts.items():
+                insert(self._connection, "facts", {"key": key, "value": value})
 
     def statuses(self) -> dict[str, str]:
         """Return the status of every trial that has ended, by identity."""
-        return dict(self._connection.execute("SELECT trial, status FROM trials"))
+        return dict(self._connection.execute(_STATUSES))
 
     def done(self) -> set[str]:
         """Return the identities of the trials that need not run again: those with a result."""
-        return {trial for trial, status in self.statuses().items() if status != ERROR}
+        return {trial for trial, status in self.statuses().items() if status in DONE}
+
+    def damaged(self) -> int:
+        """Return how many rows are damaged; what they held counts as not computed yet."""
+        return int(self._connection.execute("SELECT count(*) FROM temp.damaged").fetchone()[0])
 
     def add(self, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> None:
-        """Store what trials gave, in one transaction; an earlier failure of a trial is replaced.
+        """Store what trials gave, in one transaction.
+
+        An earlier failure of a trial is replaced. A result is not: the same one again changes
+        nothing, and anything else becomes an incident.
 
         Args:
             trials: The trials.
             outcomes: What they gave, in the same order.
         """
-        with self._connection:
-            for trial, outcome in zip(trials, outcomes, strict=True):
-                self._add(trial, outcome)
+        self.take(row_of(trial, outcome) for trial, outcome in zip(trials, outcomes, strict=True))
 
-    def _add(self, trial: Trial, outcome: Outcome) -> None:
-        self._connection.execute("DELETE FROM trials WHERE trial = ?", (outcome.trial,))
-        self._connection.execute(
-            "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                outcome.trial,
-                trial.content,
-                outcome.status,
-                outcome.diverged_at_update or None,
-                outcome.updates,
-                outcome.examples,
-                outcome.test_loss,
-                outcome.test_metric,
-                outcome.error,
-                outcome.train_seconds,
-            ),
-        )
-        self._connection.executemany(
-            "INSERT INTO curves VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((outcome.trial, int(row[0]), int(row[1]), *row[2:].tolist()) for row in outcome.curve),
-        )
+    def take(self, rows: Iterable[Row]) -> None:
+        """Store rows of trials as `add` does.
 
-    def timed_batch_sizes(self) -> set[int]:
-        """Return the batch sizes that the timing pass has measured."""
-        rows = self._connection.execute("SELECT DISTINCT batch_size FROM timing")
-        return {batch_size for (batch_size,) in rows}
+        Args:
+            rows: Rows of the table `trials`, from `add` or another store's `rows`.
+        """
+        with transaction(self._connection):
+            for row in rows:
+                self._take(row)
 
-    def replace_timing(self, rounds: Iterable[Round]) -> None:
-        """Store a timing pass in place of the last one."""
-        with self._connection:
-            self._connection.execute("DELETE FROM timing")
+    def _take(self, row: Row) -> None:
+        found = self._connection.execute("SELECT * FROM trials WHERE trial = ?", (row["trial"],))
+        values = found.fetchone()
+        if values is None:
+            insert(self._connection, "trials", row)
+            return
+        stored = _row("trials", values)
+        if stored["status"] not in DONE:
+            attempts = stored["attempts"] + row["attempts"]
+            insert(self._connection, "trials", row | {"attempts": attempts})
+        elif not same_result(stored, row):
+            add_incident(self._connection, incident(ANOTHER_RESULT, "trials", row, stored))
+
+    def rows(self, start: str = "") -> Iterator[Row]:
+        """Return the rows of trials, oldest first.
+
+        Args:
+            start: How their identities start.
+        """
+        found = self._connection.execute(_ROWS, (start,))
+        return (_row("trials", values) for values in found)
+
+    def forget(self, trials: Iterable[str]) -> None:
+        """Remove trials, so that they run again.
+
+        Args:
+            trials: Their identities.
+        """
+        with transaction(self._connection):
             self._connection.executemany(
-                "INSERT INTO timing VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    (r.engine, r.batch_size, r.number, r.updates, r.wall_seconds, r.cpu_seconds)
-                    for r in rounds
-                ),
+                "DELETE FROM trials WHERE trial = ?", ((trial,) for trial in trials)
             )
 
-    def trials_table(self, stages: Mapping[str, Sequence[Trial]]) -> pd.DataFrame:
+    def incidents(self) -> list[Row]:
+        """Return what went wrong with the store itself: columns of `incidents`, oldest first."""
+        return [_row("incidents", values) for values in self._connection.execute(_INCIDENTS)]
+
+    def record(self, rows: Iterable[Row]) -> None:
+        """Store incidents.
+
+        Args:
+            rows: From `sweeps.records.incident` or another store's `incidents`.
+        """
+        with transaction(self._connection):
+            for row in rows:
+                add_incident(self._connection, row)
+
+    def timed(self) -> set[tuple[str, str, int, int]]:
+        """Return what the timing pass has measured: workloads, engines, lanes and batch sizes."""
+        return {key[:4] for key in self._connection.execute(_TIMING)}
+
+    def replace_timing(self, rounds: Iterable[Round]) -> None:
+        """Store measurements of workloads in place of all earlier ones of the same workloads.
+
+        Args:
+            rounds: All rounds of all that is measured of these workloads.
+        """
+        self.take_timing([_timing_row(measured) for measured in rounds])
+
+    def take_timing(self, rows: Sequence[Row]) -> None:
+        """Store rows of the timing pass as `replace_timing` does.
+
+        Args:
+            rows: Rows of the table `timing`.
+        """
+        with transaction(self._connection):
+            self._connection.executemany(
+                "DELETE FROM timing WHERE workload = ?", {(row["workload"],) for row in rows}
+            )
+            for row in rows:
+                insert(self._connection, "timing", row)
+
+    def trials_table(self, stages: Mapping[str, Sequence[Planned]]) -> pd.DataFrame:
         """Return the planned trials that have ended.
 
         Args:
@@ -192,17 +280,32 @@ class Store:
         Returns:
             Columns `TRIAL_COLUMNS`, in the order of the plan.
         """
-        stored = {row["trial"]: row for row in self._select("SELECT * FROM trials")}
-        ends = {row["trial"]: row for row in self._select(_LAST_EVALUATIONS)}
-        rows = [
-            _described(stage, trial) | stored[trial.identity] | ends.get(trial.identity, {})
-            for stage, trials in stages.items()
-            for trial in trials
-            if trial.identity in stored
-        ]
-        return _table(rows, TRIAL_COLUMNS)
+        places = pd.DataFrame.from_records(
+            [
+                (stage, group, trial.identity)
+                for stage, planned in stages.items()
+                for group, trial in planned
+            ],
+            columns=["stage", "group", "trial"],
+        )
+        return as_table(places.merge(self.stored_trials(), on="trial"), TRIAL_COLUMNS)
 
-    def curves_table(self, trials: pd.Series[str]) -> pd.DataFrame:
+    def stored_trials(self) -> pd.DataFrame:
+        """Return all trials that have ended, planned or not, oldest first.
+
+        Returns:
+            Columns `TRIAL_COLUMNS` but for `group` and `stage`; and `attempts`, `configuration`.
+        """
+        columns = [*columns_of("trials")[:-2], "end"]
+        found = pd.DataFrame.from_records(self._connection.execute(_TRIALS), columns=columns)
+        ends = np.full((len(found), CURVE_WIDTH), np.nan)
+        has_end = found["end"].map(len).to_numpy(int) > 0
+        ends[has_end] = points_of(b"".join(found["end"]))
+        return found.drop(columns="end").assign(
+            **{name: ends[:, place] for place, name in _ENDS.items()}
+        )
+
+    def curves_table(self, trials: Iterable[str]) -> pd.DataFrame:
         """Return the curves of trials.
 
         Args:
@@ -211,58 +314,56 @@ class Store:
         Returns:
             Columns `CURVE_COLUMNS`, in the order of the trials, then of examples.
         """
-        place = {trial: number for number, trial in enumerate(trials)}
-        rows = [row for row in self._select("SELECT * FROM curves") if row["trial"] in place]
-        rows.sort(key=lambda row: (place[row["trial"]], row["examples"]))
-        return _table(rows, CURVE_COLUMNS)
+        wanted = list(dict.fromkeys(trials))
+        stored = dict(self._connection.execute(_CURVES))
+        curves = [stored.get(trial, b"") for trial in wanted]
+        points = points_of(b"".join(curves))
+        lengths = [len(curve) // _POINT_BYTES for curve in curves]
+        names = pd.Series(wanted, dtype="str").repeat(lengths).reset_index(drop=True)
+        values = {column.name: points[:, place] for place, column in enumerate(CURVE_COLUMNS[1:])}
+        return as_table(pd.DataFrame({"trial": names, **values}), CURVE_COLUMNS)
 
-    def timing_table(self) -> pd.DataFrame:
-        """Return the timing pass: columns `TIMING_COLUMNS`."""
-        rows = self._select("SELECT * FROM timing ORDER BY engine DESC, batch_size, round")
-        return _table(rows, TIMING_COLUMNS)
+    def timing_table(self, workloads: Mapping[str, str]) -> pd.DataFrame:
+        """Return the timing pass.
 
-    def _select(self, query: str) -> list[dict[str, Any]]:
-        cursor = self._connection.execute(query)
-        names = [description[0] for description in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        Args:
+            workloads: Identity of the workload of each group, by the group's label.
+
+        Returns:
+            Columns `TIMING_COLUMNS`, in the order of the groups.
+        """
+        groups = pd.DataFrame(workloads.items(), columns=["group", "workload"])
+        return as_table(groups.merge(self.stored_timing(), on="workload"), TIMING_COLUMNS)
+
+    def stored_timing(self) -> pd.DataFrame:
+        """Return all rounds of the timing pass: columns of `timing`."""
+        columns = columns_of("timing")[:-1]
+        return pd.DataFrame.from_records(self._connection.execute(_TIMING), columns=columns)
 
 
-_LAST_EVALUATIONS = """
-SELECT trial, train_loss, train_metric, validation_loss, validation_metric, MAX(examples)
-FROM curves GROUP BY trial
-"""
+def _row(table: str, values: Sequence[object]) -> Row:
+    return dict(zip(columns_of(table)[:-1], values[:-1], strict=True))
 
 
-def _described(stage: str, trial: Trial) -> dict[str, Any]:
-    configuration = trial.configuration
+def _timing_row(measured: Round) -> Row:
     return {
-        "stage": stage,
-        "dataset": configuration.dataset,
-        "architecture": str(configuration.architecture),
-        "optimizer": configuration.optimizer,
-        "batch_size": configuration.batch_size,
-        "learning_rate": trial.learning_rate,
-        "seed": trial.seed,
+        "workload": measured.workload,
+        "engine": measured.engine,
+        "lanes": int(measured.lanes),
+        "batch_size": int(measured.batch_size),
+        "round": int(measured.number),
+        "updates": int(measured.updates),
+        "wall_seconds": float(measured.wall_seconds),
+        "cpu_seconds": float(measured.cpu_seconds),
     }
 
 
-def _table(rows: Sequence[Mapping[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:
-    if not rows:
-        return empty_table(columns)
-    # NULL is what SQLite makes of NaN.
-    return pd.DataFrame(
-        {
-            column.name: pd.Series([row.get(column.name) for row in rows], dtype=column.dtype)
-            for column in columns
-        }
-    )
-
-
 def _claim(folder: Path) -> None:
+    ours = {LOCK, *(path.name for path in leftovers_of(folder / FILE))}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         strangers = not (folder / FILE).exists() and any(
-            entry.name != LOCK for entry in folder.iterdir()
+            entry.name not in ours for entry in folder.iterdir()
         )
     except FileExistsError:
         raise UsageError(f"{folder} is a file, not a folder. Choose another --out.") from None
@@ -270,60 +371,3 @@ def _claim(folder: Path) -> None:
         raise ResourceError(f"{folder} can't be used: {error.strerror}.") from None
     if strangers:
         raise UsageError(f"{folder} is not empty and holds no study. Choose another --out.")
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    # The kernel frees the lock when its process ends, however it ends.
-    try:
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise ResourceError(f"{folder} can't be written to: {error.strerror}.") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
-        yield
-    except BlockingIOError:
-        owner = os.read(handle, 32).decode() or "unknown"
-        raise OwnedError(f"{folder} is in use by another run, process {owner}.") from None
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _connect(path: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
-    # A reader opens for writing too and then forbids itself to: the last one to close tidies up the
-    # files that SQLite keeps beside the store while it is in use.
-    mode = "rwc" if create else "rw"
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)
-    try:
-        _prepare(connection, path, create=create)
-        yield connection
-    except sqlite3.OperationalError as error:
-        raise ResourceError(f"{path} can't be written to or read: {error}.") from None
-    except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path} can't be used: {error}.") from None
-    finally:
-        connection.close()
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA busy_timeout = 10000")
-    connection.execute(f"PRAGMA query_only = {'OFF' if create else 'ON'}")
-    is_new = not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if create and is_new:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(
-            f"BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise StoreError(f"{path} is not a study of bpsweep. Choose another --out.")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
-        raise StoreError(
-            f"{path} has the format {version}, but this bpsweep reads format {SCHEMA_VERSION}."
-        )
-    connection.execute("PRAGMA synchronous = FULL")

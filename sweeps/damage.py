@@ -1,0 +1,95 @@
+"""Damaged rows: found by their digests, set aside, so that what they held is computed again."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+
+from sweeps.records import DAMAGED, Row, add_incident, digest_of, incident
+from sweeps.schema import TABLES, columns_of
+
+_ROW_PROBLEM = re.compile(
+    r"row \d+ (missing from|values differ from) index |wrong # of entries in index |"
+    r"non-unique entry in index |rowid not at end-of-record |NULL value in |\S+ value in "
+)
+"""What SQLite says of rows that are damaged while the structure of the file is sound."""
+
+
+def structure_problem(connection: sqlite3.Connection) -> str:
+    """Return what is wrong with the structure of a database, in SQLite's words; nothing if sound.
+
+    Args:
+        connection: To the database.
+    """
+    problems = _problems(connection)
+    return next((problem for problem in problems if not _ROW_PROBLEM.match(problem)), "")
+
+
+def _problems(connection: sqlite3.Connection) -> list[str]:
+    found = [text for (text,) in connection.execute("PRAGMA integrity_check")]
+    return [] if found == ["ok"] else found
+
+
+def mark_damaged(connection: sqlite3.Connection) -> int:
+    """List the damaged rows in the temporary table `damaged`, and return how many there are.
+
+    Args:
+        connection: To a store of this format.
+    """
+    connection.execute("CREATE TEMP TABLE damaged (place TEXT, number INTEGER)")
+    found = [(table, number) for table in TABLES for number in _damaged(connection, table)]
+    connection.executemany("INSERT INTO temp.damaged VALUES (?, ?)", found)
+    return len(found)
+
+
+def _damaged(connection: sqlite3.Connection, table: str) -> Iterator[int]:
+    for number, *values, digest in _rows(connection, table):
+        if digest_of(values) != digest:
+            yield number
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> sqlite3.Cursor:
+    # Through the table itself: an index may be damaged, too.
+    return connection.execute(f"SELECT rowid, * FROM {table} NOT INDEXED")
+
+
+def is_damaged(connection: sqlite3.Connection) -> bool:
+    """Return whether a row or an index of a store is damaged.
+
+    Args:
+        connection: To a store whose damaged rows are marked.
+    """
+    marked = connection.execute("SELECT EXISTS (SELECT * FROM temp.damaged)").fetchone()[0]
+    return bool(marked) or bool(_problems(connection))
+
+
+def set_aside(connection: sqlite3.Connection) -> None:
+    """Make all tables anew with the rows that are sound, and record the others as incidents.
+
+    Args:
+        connection: To a store whose damaged rows are marked, in a transaction.
+    """
+    lost: list[Row] = []
+    for table, statement in TABLES.items():
+        connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+        connection.execute(statement)
+        lost += [incident(DAMAGED, table, row) for row in _marked(connection, table)]
+        connection.execute(
+            f"INSERT OR IGNORE INTO {table} SELECT * FROM old_{table} NOT INDEXED "
+            "WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = ?)",
+            (table,),
+        )
+        connection.execute(f"DROP TABLE old_{table}")
+    connection.execute("DELETE FROM temp.damaged")
+    for row in lost:
+        add_incident(connection, row)
+
+
+def _marked(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
+    rows = connection.execute(
+        f"SELECT * FROM old_{table} NOT INDEXED "
+        "WHERE rowid IN (SELECT number FROM temp.damaged WHERE place = ?)",
+        (table,),
+    )
+    return (dict(zip(columns_of(table), values, strict=True)) for values in rows)

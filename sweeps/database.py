@@ -1,0 +1,263 @@
+"""Opening the database of a store: for the one who writes, for those who read, for neither."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+from sweeps.damage import is_damaged, mark_damaged, set_aside, structure_problem
+from sweeps.errors import ResourceError, StoreError, UserError
+from sweeps.migrations import migrate
+from sweeps.records import insert
+from sweeps.schema import FORMAT, create_tables, format_of, kind_problem
+
+LARGEST_VALUE = 2**27
+"""Bytes of the largest text or curve that is read: a file from elsewhere may hold anything."""
+
+_BUSY_MILLISECONDS = 10_000
+
+_PAGES_BETWEEN_CHECKPOINTS = 4_000
+"""Pages of 4 KiB: what has been committed is moved to its place rarely, because that takes time."""
+
+_RESOURCES = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+_UNUSABLE = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_TOOBIG,
+}
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Return a context whose changes all happen or none does.
+
+    Args:
+        connection: To a store.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself after some errors.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def create(path: Path, facts: Mapping[str, str]) -> None:
+    """Make a store, whole or not at all.
+
+    Args:
+        path: Where; there is nothing there.
+        facts: What it begins with.
+
+    Raises:
+        ResourceError: The folder can't be written to.
+    """
+    unfinished = unfinished_of(path)
+    for leftover in leftovers_of(path):
+        leftover.unlink(missing_ok=True)
+    with _told(path), closing(_connect(unfinished, "mode=rwc")) as connection:
+        with transaction(connection):
+            create_tables(connection)
+            for key, value in facts.items():
+                insert(connection, "facts", {"key": key, "value": value})
+        connection.execute("PRAGMA journal_mode = WAL")
+    _put(unfinished, path)
+
+
+def unfinished_of(path: Path) -> Path:
+    """Return where a store is made before it takes its place.
+
+    Args:
+        path: Its place.
+    """
+    return path.with_name(f".{path.name}.new")
+
+
+def leftovers_of(path: Path) -> list[Path]:
+    """Return the files that making a store may leave behind if it is interrupted.
+
+    Args:
+        path: The store's place.
+    """
+    unfinished = unfinished_of(path)
+    return [unfinished.with_name(unfinished.name + end) for end in ("", "-journal", "-wal", "-shm")]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a store for its one writer.
+
+    An earlier format is brought to this one and damaged rows are set aside, in both cases after a
+    copy of the file was made beside it.
+
+    Args:
+        path: The store. Nobody else writes to it.
+
+    Raises:
+        StoreError: It is no store, of a newer format, or damaged beyond rows: it is left as it was.
+        ResourceError: It can't be written to.
+    """
+    with _told(path), closing(_connect(path, "mode=rw")) as connection:
+        _check(connection, path)
+        _check_structure(connection, path)
+        found = format_of(connection)
+        if found < FORMAT:
+            _copy(connection, path.with_name(f"{path.stem}-format-{found}{path.suffix}"))
+            with transaction(connection):
+                migrate(connection)
+        mark_damaged(connection)
+        if is_damaged(connection):
+            _copy(connection, _free(path))
+            with transaction(connection):
+                set_aside(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BETWEEN_CHECKPOINTS}")
+        yield connection
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a store as it is at this moment; nothing is written to it, and damaged rows are marked.
+
+    Args:
+        path: The store; another process may be writing to it.
+
+    Raises:
+        StoreError: It is no store, of a newer format, or damaged beyond rows.
+        ResourceError: It can't be read.
+    """
+    with _told(path), ExitStack() as stack:
+        connection = stack.enter_context(closing(_connect(path, _reading_mode(path))))
+        connection.execute("BEGIN")
+        _check(connection, path)
+        if format_of(connection) < FORMAT:
+            connection = stack.enter_context(closing(_migrated(connection)))
+        mark_damaged(connection)
+        connection.execute("PRAGMA query_only = ON")
+        yield connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    return _prepared(sqlite3.connect(uri, uri=True, isolation_level=None))
+
+
+def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    # What is not UTF-8 has been damaged: its digest will tell.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    return connection
+
+
+def _reading_mode(path: Path) -> str:
+    # Whoever may write to the folder also tidies up what SQLite keeps beside a store in use. Where
+    # that is forbidden and nothing is there, nobody is writing.
+    if os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        return "mode=rw"
+    in_use = path.with_name(f"{path.name}-wal").exists()
+    return "mode=ro" if in_use else "mode=ro&immutable=1"
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    problem = kind_problem(connection)
+    if problem:
+        raise StoreError(f"{path} {problem}")
+
+
+def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
+    problem = structure_problem(connection)
+    if problem:
+        raise StoreError(_damaged(path, " ".join(problem.split())))
+
+
+def _damaged(path: Path, how: str) -> str:
+    return (
+        f"{path} is damaged and was left as it is: {how}. Put a copy of it in its place, or move "
+        "it away and run the study again."
+    )
+
+
+def _migrated(connection: sqlite3.Connection) -> sqlite3.Connection:
+    copy = _prepared(sqlite3.connect(":memory:", isolation_level=None))
+    connection.backup(copy)
+    with transaction(copy):
+        migrate(copy)
+    return copy
+
+
+def _free(path: Path) -> Path:
+    number = 1
+    while (found := path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")).exists():
+        number += 1
+    return found
+
+
+def _copy(connection: sqlite3.Connection, target: Path) -> None:
+    unfinished = unfinished_of(target)
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(unfinished)) as copy:
+        connection.backup(copy)
+    _put(unfinished, target)
+
+
+def _put(unfinished: Path, path: Path) -> None:
+    """Give a file its name, so that it has it for good."""
+    try:
+        unfinished.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise ResourceError(f"{path} can't be written: {error.strerror}.") from None
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what the user can mend into messages."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        told = _explained(path, error)
+        if told is None:
+            raise
+        raise told from None
+
+
+def _explained(path: Path, error: sqlite3.DatabaseError) -> UserError | None:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        free = shutil.disk_usage(path.parent).free / 1e6
+        return ResourceError(
+            f"{path} can't be written: its disk is full ({free:.1f} MB free). Every trial that had "
+            "ended is kept: make room and run the same command again."
+        )
+    if code in _RESOURCES:
+        return ResourceError(f"{path} can't be written to or read: {error}.")
+    if code in _UNUSABLE:
+        return StoreError(_damaged(path, str(error)))
+    return None

@@ -1,0 +1,240 @@
+"""From a trial and its outcome to a row of the store, and back; digests that tell damage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, Any
+
+import numpy as np
+
+from bpengine.arrays import Array
+from sweeps.labels import pairs_text, schedule_text
+from sweeps.schema import columns_of
+from sweeps.trials import Trial
+from sweeps.worker import CURVE_WIDTH, DIVERGED, OK, Outcome
+
+DONE = (OK, DIVERGED)
+"""The statuses of trials that need not run again."""
+
+ANOTHER_RESULT, DAMAGED = "another result", "damaged"
+"""Kinds of incidents."""
+
+MOST_ERROR = 50_000
+"""Characters of an error that are kept; of a longer one the middle is left out."""
+
+DIGEST_CHARACTERS = 32
+
+Row = dict[str, Any]
+"""The values of a row by column, but for its digest."""
+
+_RESULT = (
+    "status",
+    "diverged_at_update",
+    "stopped_at_update",
+    "updates",
+    "examples",
+    "test_loss",
+    "test_metric",
+    "curve",
+)
+"""What a trial's identity determines."""
+
+
+def row_of(trial: Trial, outcome: Outcome) -> Row:
+    """Return the row of a trial that has ended for the first time.
+
+    Args:
+        trial: The trial.
+        outcome: What it gave.
+
+    Raises:
+        ValueError: The outcome is another trial's.
+    """
+    if outcome.trial != trial.identity:
+        raise ValueError(f"The outcome of {outcome.trial} was taken for that of {trial.identity}.")
+    diverged, stopped = int(outcome.diverged_at_update), int(outcome.stopped_at_update)
+    return {
+        **_description(trial),
+        "status": outcome.status,
+        "diverged_at_update": diverged or None,
+        "stopped_at_update": None if stopped < 0 else stopped,
+        "updates": int(outcome.updates),
+        "examples": int(outcome.examples),
+        "test_loss": real(outcome.test_loss),
+        "test_metric": real(outcome.test_metric),
+        "error": storable(outcome.error),
+        "train_seconds": real(outcome.train_seconds) or 0.0,
+        "attempts": 1,
+        "configuration": trial.content,
+        "curve": curve_bytes(outcome.curve),
+    }
+
+
+def _description(trial: Trial) -> Row:
+    configuration = trial.configuration
+    return {
+        "trial": trial.identity,
+        "dataset": storable(configuration.source.name),
+        "architecture": str(configuration.architecture),
+        "optimizer": configuration.optimizer,
+        "activation": configuration.activation,
+        "loss": configuration.loss,
+        "reduction": configuration.reduction,
+        "hyperparameters": pairs_text(trial.hyperparameters),
+        "schedule": schedule_text(configuration.schedule),
+        "shards": configuration.shards,
+        "local_updates": configuration.local_updates,
+        "batch_size": configuration.batch_size,
+        "learning_rate": trial.learning_rate,
+        "seed": trial.seed,
+    }
+
+
+def real(value: float) -> float | None:
+    """Return a number as SQLite keeps it: not a number is nothing, minus zero is zero.
+
+    Args:
+        value: Any number, NumPy's too.
+    """
+    value = float(value)
+    return None if math.isnan(value) else value + 0.0
+
+
+def storable(text: str) -> str:
+    """Return text without what can't be UTF-8, and without the middle if it is very long.
+
+    Args:
+        text: Any text.
+    """
+    if len(text) > MOST_ERROR:
+        half, left_out = MOST_ERROR // 2, len(text) - MOST_ERROR // 2 * 2
+        text = f"{text[:half]}\n[{left_out} characters left out]\n{text[-half:]}"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def curve_bytes(curve: Annotated[Array, "point column"]) -> bytes:
+    """Return a curve as it is stored: rows of float64, the least significant byte first.
+
+    Args:
+        curve: Columns as in `sweeps.worker.Outcome`.
+    """
+    return np.ascontiguousarray(curve, dtype="<f8").tobytes()
+
+
+def points_of(curve: bytes) -> Annotated[Array, "point column"]:
+    """Return a curve from what `curve_bytes` made of it, or several that were joined.
+
+    Args:
+        curve: The bytes.
+    """
+    return np.frombuffer(curve, dtype="<f8").reshape(-1, CURVE_WIDTH)
+
+
+def digest_of(values: Iterable[object]) -> str:
+    """Return a hash of a row's values.
+
+    Args:
+        values: In the order of the columns, without the digest.
+    """
+    everything = list(values)
+    blobs = [value for value in everything if isinstance(value, bytes)]
+    plain = [value for value in everything if not isinstance(value, bytes)]
+    found = hashlib.sha256(json.dumps(plain).encode())
+    for blob in blobs:
+        found.update(blob)
+    return found.hexdigest()[:DIGEST_CHARACTERS]
+
+
+def insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
+    """Insert a row with its digest; a row of the same key is replaced.
+
+    Args:
+        connection: To a store of this format, in a transaction.
+        table: Name in `sweeps.schema.TABLES`.
+        row: The values by column.
+    """
+    values = [row[column] for column in columns_of(table)[:-1]]
+    connection.execute(_insertion(table), (*values, digest_of(values)))
+
+
+@cache
+def _insertion(table: str) -> str:
+    places = ", ".join("?" * len(columns_of(table)))
+    return f"REPLACE INTO {table} VALUES ({places})"
+
+
+def same_result(one: Row, other: Row) -> bool:
+    """Return whether two rows of a trial agree in all that its identity determines, to the bit.
+
+    Args:
+        one: A row of `trials`.
+        other: Another.
+    """
+    return all(one[column] == other[column] for column in _RESULT)
+
+
+def incident(kind: str, place: str, row: Row, kept: Row | None = None) -> Row:
+    """Return the row of an incident, but for its number.
+
+    Args:
+        kind: `ANOTHER_RESULT` or `DAMAGED`.
+        place: The table it is about.
+        row: The row that is not kept.
+        kept: The row that is.
+    """
+    curve = row.get("curve", b"")
+    details = {column: strict(value) for column, value in row.items() if column != "curve"}
+    return {
+        "kind": kind,
+        "place": place,
+        "trial": str(row.get("trial", "")),
+        "recorded": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "difference": kept and largest_difference(kept["curve"], curve),
+        "details": json.dumps(details, default=repr),
+        "curve": curve if isinstance(curve, bytes) else b"",
+    }
+
+
+def add_incident(connection: sqlite3.Connection, row: Row) -> None:
+    """Insert an incident.
+
+    Args:
+        connection: To a store of this format, in a transaction.
+        row: From `incident`.
+    """
+    last = connection.execute("SELECT coalesce(max(number), 0) FROM incidents").fetchone()[0]
+    insert(connection, "incidents", {"number": last + 1, **row})
+
+
+def largest_difference(one: bytes, other: bytes) -> float | None:
+    """Return the largest relative difference of two curves; None if they can't be compared.
+
+    Args:
+        one: A curve, as stored.
+        other: Another of the same trial.
+    """
+    first, second = points_of(one), points_of(other)
+    if first.shape != second.shape or not first.size:
+        return None
+    with np.errstate(all="ignore"):
+        apart = np.abs(first - second) / np.maximum(np.abs(first), np.abs(second))
+    apart[np.isnan(apart)] = np.inf
+    same = (first == second) | (np.isnan(first) & np.isnan(second))
+    return real(np.where(same, 0.0, apart).max())
+
+
+def strict(value: object) -> object:
+    """Return a value as strict JSON can hold it: null, "inf" and "-inf" for what is not finite.
+
+    Args:
+        value: Of a row.
+    """
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else str(value)
