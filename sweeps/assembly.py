@@ -34,8 +34,7 @@ def read_experiment(store: Store) -> Experiment:
     Args:
         store: The study's store.
     """
-    stored = store.facts()
-    return Experiment(from_toml(stored["specification"]), from_json(stored["data"]))
+    return Experiment(from_toml(store.fact("specification")), from_json(store.fact("data")))
 
 
 def planned_stages(store: Store, experiment: Experiment) -> dict[str, list[Planned]]:
