@@ -144,9 +144,9 @@ def size_problem(name: str, items: int, features: int, limit: int) -> str:
     if size <= limit:
         return ""
     return (
-        f"{name} has {items} examples of {features} features, which take {size / 1e9:.3g} GB as a "
-        f"dense array of float64, more than the limit of {limit / 1e9:.3g} GB. Take fewer, or "
-        "raise `limit_gb`."
+        f"{name} has {items} examples of {counted(features, 'feature')}, which take "
+        f"{size / 1e9:.3g} GB as a dense array of float64, more than the limit of "
+        f"{limit / 1e9:.3g} GB. Take fewer, or raise `limit_gb`."
     )
 
 

@@ -181,8 +181,8 @@ def _check_inputs(name: str, values: Array, names: tuple[str, ...], missing: str
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise DataError(
-            f"{name}: {shown(names[column])} is {values[row, column]:g} in example {row + 1}, which "
-            f"is not finite or beyond {LARGEST_VALUE:g}; so are {int(bad.sum())} values in all."
+            f"{name}: {shown(names[column])} is {values[row, column]:g} in example {row + 1}, not "
+            f"finite or beyond {LARGEST_VALUE:g}, as are {int(bad.sum())} values in all."
         )
 
 
@@ -194,8 +194,9 @@ def _check_classes(name: str, labels: IntArray, classes: tuple[str, ...]) -> Non
     rare = np.flatnonzero(counts < LEAST_OF_A_CLASS)
     if rare.size:
         listed = ", ".join(f"{shown(classes[label])} ({counts[label]})" for label in rare[:LISTED])
+        many = counted(rare.size, "class", "classes")
         raise DataError(
-            f"{name} has {counted(rare.size, 'class', 'classes')} of fewer than {LEAST_OF_A_CLASS} examples, so that "
+            f"{name} has {many} of fewer than {LEAST_OF_A_CLASS} examples, so that "
             f"training, validation and test can't have one each: {listed}"
             f"{', ...' if rare.size > LISTED else ''}."
         )

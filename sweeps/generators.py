@@ -244,7 +244,8 @@ def generate(source: Source) -> Dataset:
 def _translated(arguments: dict[str, Any]) -> dict[str, Any]:
     if "center_box" in arguments:
         arguments["center_box"] = (-arguments["center_box"], arguments["center_box"])
-    for name in ("weights", "effective_rank"):
-        if name in arguments:
-            arguments[name] = arguments[name] or None
+    if "weights" in arguments:
+        arguments["weights"] = list(arguments["weights"]) or None
+    if "effective_rank" in arguments:
+        arguments["effective_rank"] = arguments["effective_rank"] or None
     return arguments

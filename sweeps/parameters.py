@@ -237,4 +237,4 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 
 def _between(least: float, most: float | None) -> str:
-    return f"of at least {least:g}" if most is None else f"from {least:g} to {most:g}"
+    return f"of at least {least:.12g}" if most is None else f"from {least:.12g} to {most:.12g}"

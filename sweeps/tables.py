@@ -177,9 +177,10 @@ def _with_target(
     name: str, target: Target, choices: Choices, place: Place, notes: list[str]
 ) -> BoolArray:
     if target.missing and choices.missing != DROP:
+        first = place(int((~target.present).argmax()))
         raise DataError(
             f"{name}: the target {', '.join(map(shown, target.names))} is missing in "
-            f"{counted(target.missing, 'example')}, first in {place(int((~target.present).argmax()))}. A "
+            f"{counted(target.missing, 'example')}, first in {first}. A "
             'target is never filled; `missing = "drop"` drops such examples.'
         )
     if target.missing:
