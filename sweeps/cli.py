@@ -8,11 +8,17 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweeps.errors import UserError
+from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands
 
-DONE, SOME_FAILED, BUG, INTERRUPTED = 0, 1, 70, 130
+if TYPE_CHECKING:
+    from reports.results import StudyResults
+
+BUG, INTERRUPTED = 70, 130
 
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
@@ -67,26 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--out", type=Path, metavar="DIR", help="the study's folder (default: its name)"
     )
-    run.add_argument(
-        "--jobs", type=int, default=-1, metavar="N", help="worker processes (default: all cores)"
-    )
-    run.add_argument(
-        "--backend",
-        choices=("loky", "threading", "sequential", "dask"),
-        default="loky",
-        help="where trials run: processes, threads, one process, a Dask cluster (default: loky)",
-    )
-    run.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="of a Dask cluster, such as tcp://10.0.0.1:8786 (default: start one here)",
-    )
-    run.add_argument("--no-timing", action="store_true", help="don't measure times in the end")
+    _running(run)
 
     report = _command(commands, _report, "report", "write the report of a study again")
     _folder(report)
-    status = _command(commands, _status, "status", "tell what has run and what is missing")
-    _folder(status)
+    add_store_commands(partial(_command, commands))
+    retry = _command(commands, _retry, "retry", "run trials again that ended without a result")
+    _folder(retry)
+    retry.add_argument("--failed", action="store_true", required=True, help="all that failed")
+    _running(retry)
     validate = _command(commands, _validate, "validate", "check a specification without running it")
     _target(validate)
     plan = _command(commands, _plan, "plan", "tell what a run will do, how long and how large")
@@ -124,20 +119,52 @@ def _target(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _running(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--jobs", type=int, default=-1, metavar="N", help="worker processes (default: all cores)"
+    )
+    command.add_argument(
+        "--backend",
+        choices=("loky", "threading", "sequential", "dask"),
+        default="loky",
+        help="where trials run: processes, threads, one process, a Dask cluster (default: loky)",
+    )
+    command.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask cluster, such as tcp://10.0.0.1:8786 (default: start one here)",
+    )
+    command.add_argument("--no-timing", action="store_true", help="don't measure times in the end")
+
+
 def _folder(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, help="the study's folder")
 
 
 def _run(options: argparse.Namespace) -> int:
-    from reports import build_report
-    from sweeps.interruption import Finished
     from sweeps.study import Study
-    from sweeps.study import results as results_in
 
     study = Study.from_target(options.study, options.set)
-    folder = options.out or Path(study.specification.name)
+    return _carry_out(study.run, options.out or Path(study.specification.name), options)
+
+
+def _retry(options: argparse.Namespace) -> int:
+    from sweeps.retry import failed_trials, retry
+
+    if not failed_trials(options.folder):
+        print(f"{options.folder}: no trial failed, there is nothing to run again")
+        return DONE
+    return _carry_out(retry, options.folder, options)
+
+
+def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse.Namespace) -> int:
+    """Run a study, write its report and tell what failed."""
+    from reports import build_report
+    from sweeps.interruption import Finished
+    from sweeps.study import results as results_in
+
     try:
-        results = study.run(
+        results = run(
             folder,
             n_jobs=options.jobs,
             backend=options.backend,
@@ -159,19 +186,6 @@ def _report(options: argparse.Namespace) -> int:
     from sweeps.study import results
 
     print(build_report(results(options.folder), options.folder))
-    return DONE
-
-
-def _status(options: argparse.Namespace) -> int:
-    from sweeps.study import results
-
-    found = results(options.folder)
-    counts = found.trials[["stage", "status"]].value_counts(sort=False).reset_index()
-    planned = found.description.planned_trials
-    print(f"{found.description.name}: {len(found.trials)} of {planned} trials")
-    for stage, status, count in counts.itertuples(index=False):
-        print(f"  {stage}: {count} {status}")
-    print(f"  timing: {'measured' if len(found.timing) else 'missing'}")
     return DONE
 
 

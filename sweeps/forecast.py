@@ -111,12 +111,16 @@ def _done_and_planned(experiment: Experiment, folder: Path | None) -> tuple[set[
     elif experiment.specification.explore:
         stages = {EXPLORE: explore_trials(experiment)}
     if CONFIRM not in stages:
-        stages = {**stages, CONFIRM: _provisional(experiment)}
+        stages = {**stages, CONFIRM: provisional(experiment)}
     return done, [trial for planned in stages.values() for _, trial in planned]
 
 
-def _provisional(experiment: Experiment) -> list[Planned]:
-    # Which rate will be confirmed is not known yet; what it costs does not depend on it.
+def provisional(experiment: Experiment) -> list[Planned]:
+    """Return trials that cost what those of the confirm stage will, whichever rates are selected.
+
+    Args:
+        experiment: The study.
+    """
     cells = [
         (group, size, rates[len(rates) // 2])
         for group in experiment.groups

@@ -209,7 +209,7 @@ def add_incident(connection: sqlite3.Connection, row: Row) -> None:
         row: From `incident`.
     """
     last = connection.execute("SELECT coalesce(max(number), 0) FROM incidents").fetchone()[0]
-    insert(connection, "incidents", {"number": last + 1, **row})
+    insert(connection, "incidents", {**row, "number": last + 1})
 
 
 def largest_difference(one: bytes, other: bytes) -> float | None:

@@ -66,8 +66,7 @@ SELECT trial, curve FROM trials NOT INDEXED
 WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
 """
 _TIMING = """
-SELECT workload, engine, lanes, batch_size, round, updates, wall_seconds, cpu_seconds
-FROM timing NOT INDEXED
+SELECT * FROM timing NOT INDEXED
 WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'timing')
 ORDER BY workload, engine DESC, lanes, batch_size, round
 """
@@ -181,7 +180,7 @@ class Store:
         """Store what trials gave, in one transaction.
 
         An earlier failure of a trial is replaced. A result is not: the same one again changes
-        nothing, and anything else becomes an incident.
+        nothing, nor does a failure, and another result becomes an incident.
 
         Args:
             trials: The trials.
@@ -209,7 +208,7 @@ class Store:
         if stored["status"] not in DONE:
             attempts = stored["attempts"] + row["attempts"]
             insert(self._connection, "trials", row | {"attempts": attempts})
-        elif not same_result(stored, row):
+        elif row["status"] in DONE and not same_result(stored, row):
             add_incident(self._connection, incident(ANOTHER_RESULT, "trials", row, stored))
 
     def rows(self, start: str = "") -> Iterator[Row]:
@@ -337,8 +336,11 @@ class Store:
 
     def stored_timing(self) -> pd.DataFrame:
         """Return all rounds of the timing pass: columns of `timing`."""
-        columns = columns_of("timing")[:-1]
-        return pd.DataFrame.from_records(self._connection.execute(_TIMING), columns=columns)
+        return pd.DataFrame(self.timing_rows(), columns=columns_of("timing")[:-1])
+
+    def timing_rows(self) -> list[Row]:
+        """Return all rounds of the timing pass: rows of `timing`."""
+        return [_row("timing", values) for values in self._connection.execute(_TIMING)]
 
 
 def _row(table: str, values: Sequence[object]) -> Row:

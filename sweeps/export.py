@@ -1,0 +1,190 @@
+"""A study's tables as files that other programs read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
+from sweeps.assembly import planned_stages, read_experiment
+from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError
+from sweeps.labels import counted
+from sweeps.records import strict
+from sweeps.store import Store
+from sweeps.timing_pass import workload_of_group
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+EXPORTED_COLUMNS = {
+    "trials": (
+        *TRIAL_COLUMNS,
+        Column("attempts", "int64", "", "How often it has ended.", volatile=True),
+        Column("configuration", "str", "", "All that determines the result, as JSON."),
+    ),
+    "curves": CURVE_COLUMNS,
+    "timing": (*TIMING_COLUMNS, Column("workload", "str", "", "Hash of what was timed.")),
+    "incidents": (
+        Column("number", "int64", "", "Number of the incident, from 1."),
+        Column("kind", "str", "", "another result, or damaged."),
+        Column("place", "str", "", "Table of the store that it is about."),
+        Column("trial", "str", "", "Trial that it is about, if any."),
+        Column("recorded", "str", "", "Date and time in UTC.", volatile=True),
+        Column("difference", "float64", "", "Largest relative difference of the two curves."),
+        Column("details", "str", "", "The row that was not kept, as JSON, without its curve."),
+    ),
+}
+"""The exported tables and their columns."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        paths: The files.
+        notes: What a reader of them should know, a sentence each.
+    """
+
+    paths: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
+    """Write all that a store holds, a whole file for each of `EXPORTED_COLUMNS`.
+
+    Trials that are not part of the study as it is now come last, without group and stage; so do
+    measurements without group. A trial that several groups share has a row for each.
+
+    Args:
+        folder: The study's folder; a run may be writing to it meanwhile.
+        out: Where to write; made if it isn't there.
+        kind: Name in `WRITERS`, which is the files' ending too.
+
+    Raises:
+        StoreError: There is no study, or its store can't be used.
+        ResourceError: The files can't be written.
+        EnvironmentFailedError: Parquet needs a package that is not installed.
+    """
+    write = WRITERS[kind]
+    if kind == "parquet":
+        _check_pyarrow()
+    with Store.read(folder) as store:
+        found, notes = tables(store)
+    paths = [out / f"{name}.{kind}" for name in found]
+    for path, frame in zip(paths, found.values(), strict=True):
+        _write_whole(path, partial(write, frame))
+    return Exported(tuple(paths), tuple(notes))
+
+
+def tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Return the tables of `EXPORTED_COLUMNS`, and what a reader should know of them.
+
+    Args:
+        store: The store.
+    """
+    places, workloads, notes = _plan(store)
+    stored = store.stored_trials()
+    trials = places.merge(stored, on="trial")
+    strangers = stored[~stored["trial"].isin(places["trial"])].assign(group="", stage="")
+    if len(strangers):
+        count = counted(len(strangers), "trial")
+        notes.append(f"{count} not part of the study as it is now: without group and stage.")
+    if store.damaged():
+        notes.append(f"{counted(store.damaged(), 'damaged row')} left out; a run repeats them.")
+    timing = workloads.merge(store.stored_timing(), on="workload", how="right")
+    found = {
+        "trials": pd.concat([trials, strangers]) if len(strangers) else trials,
+        "curves": store.curves_table(stored["trial"]),
+        "timing": timing.fillna({"group": ""}),
+        "incidents": pd.DataFrame(
+            store.incidents(), columns=[column.name for column in EXPORTED_COLUMNS["incidents"]]
+        ),
+    }
+    return {name: as_table(found[name], EXPORTED_COLUMNS[name]) for name in found}, notes
+
+
+def _plan(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return the places of trials and the workloads of groups, as far as they can be told."""
+    places: list[tuple[str, str, str]] = []
+    workloads: dict[str, str] = {}
+    notes: list[str] = []
+    try:
+        experiment = read_experiment(store)
+    except StoreError as error:
+        notes.append(str(error))
+    else:
+        stages = planned_stages(store, experiment).items()
+        places = [(stage, group, t.identity) for stage, some in stages for group, t in some]
+        workloads = {g.label: workload_of_group(g).identity for g in experiment.groups}
+    return (
+        pd.DataFrame(places, columns=["stage", "group", "trial"]),
+        pd.DataFrame([*workloads.items()], columns=["group", "workload"]),
+        notes,
+    )
+
+
+def _csv(frame: pd.DataFrame, path: Path) -> None:
+    harmless = {
+        str(name): frame[name].map(_harmless) for name in frame if frame[name].dtype == "str"
+    }
+    frame.assign(**harmless).to_csv(path, index=False, lineterminator="\n")
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _jsonl(frame: pd.DataFrame, path: Path) -> None:
+    columns = [_plain(frame[name]) for name in frame]
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for values in zip(*columns, strict=True):
+            row = dict(zip(frame.columns, values, strict=True))
+            file.write(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def _plain(column: pd.Series) -> Iterable[object]:
+    return map(strict, column.astype(object).where(column.notna(), None).tolist())
+
+
+def _parquet(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_parquet(path, engine="pyarrow", index=False)
+
+
+def _check_pyarrow() -> None:
+    try:
+        import pyarrow.parquet  # noqa: F401, PLC0415 - optional, and takes long
+    except ImportError:
+        raise EnvironmentFailedError(
+            "Parquet files need pyarrow, which is not installed: pip install 'bpsweep[parquet]', "
+            "or choose --format csv or jsonl."
+        ) from None
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+}
+"""What writes a table, by the ending of the file."""
+
+
+def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResourceError(f"{path} can't be written: {error.strerror or error}.") from None

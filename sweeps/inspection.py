@@ -1,0 +1,113 @@
+"""One trial of a store, all that is known of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reports.formats import visible, visible_lines
+from reports.results import CURVE_COLUMNS
+from sweeps.errors import UsageError, shown
+from sweeps.records import Row, points_of, strict
+from sweeps.store import Store
+
+_HEXADECIMAL = re.compile(r"-?0x[01]\.[0-9a-f]+p[+-]\d+|-?inf")
+
+_MOST_NAMED = 5
+
+
+def inspect(folder: Path, start: str) -> dict[str, Any]:
+    """Return all that is known of a trial, as strict JSON knows it.
+
+    Args:
+        folder: The study's folder; a run may be writing to it meanwhile.
+        start: How the trial's identity starts.
+
+    Returns:
+        The columns of the store's table `trials`; `configuration` as an object, its numbers as
+        decimals; `curve` as a list of points.
+
+    Raises:
+        UsageError: No trial or several start like that.
+        StoreError: There is no study, or its store can't be used.
+    """
+    with Store.read(folder) as store:
+        found = list(store.rows(start.lower()))
+    if len(found) != 1 or not start:
+        raise UsageError(_which(folder, start, found))
+    return _decoded(found[0])
+
+
+def _which(folder: Path, start: str, found: list[Row]) -> str:
+    if not found:
+        return f"{folder} holds no trial that starts with {shown(start)}."
+    named = ", ".join(row["trial"] for row in found[:_MOST_NAMED])
+    more = ", ..." if len(found) > _MOST_NAMED else ""
+    return f"{len(found)} trials of {folder} start with {shown(start)}: {named}{more}."
+
+
+def _decoded(row: Row) -> dict[str, Any]:
+    names = [column.name for column in CURVE_COLUMNS[1:]]
+    points = [dict(zip(names, point, strict=True)) for point in points_of(row["curve"]).tolist()]
+    plain = {name: strict(value) for name, value in row.items()}
+    return plain | {
+        "configuration": _decimal(json.loads(row["configuration"])),
+        "curve": [
+            {name: int(value) if name in _COUNTS else strict(value) for name, value in p.items()}
+            for p in points
+        ],
+    }
+
+
+_COUNTS = {column.name for column in CURVE_COLUMNS if column.dtype == "int64"}
+
+
+def _decimal(value: Any) -> Any:  # noqa: ANN401 - every type there is in JSON
+    if isinstance(value, dict):
+        return {key: _decimal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_decimal(item) for item in value]
+    if isinstance(value, str) and _HEXADECIMAL.fullmatch(value):
+        return strict(float.fromhex(value))
+    return value
+
+
+def inspection_text(found: dict[str, Any]) -> str:
+    """Return what `inspect` found as lines for a terminal.
+
+    Args:
+        found: All that is known of a trial.
+    """
+    apart = ("configuration", "curve", "error")
+    lines = [f"{name}: {_text(value)}" for name, value in found.items() if name not in apart]
+    lines += ["configuration:", *_nested(found["configuration"], 1)]
+    if found["curve"]:
+        table = pd.DataFrame(found["curve"]).astype(object).where(lambda cell: cell.notna(), "")
+        lines += ["curve:", *(f"  {line}" for line in table.to_string(index=False).splitlines())]
+    if found["error"]:
+        lines += ["error:", *(f"  {line}" for line in visible_lines(found["error"]).splitlines())]
+    return "\n".join(lines)
+
+
+def _nested(values: dict[str, Any], depth: int) -> list[str]:
+    lines = []
+    for name, value in values.items():
+        start = f"{'  ' * depth}{visible(name)}:"
+        if isinstance(value, dict):
+            lines += [start, *_nested(value, depth + 1)]
+        else:
+            lines.append(f"{start} {_text(value)}")
+    return lines
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    return visible(
+        f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+    )

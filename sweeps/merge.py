@@ -1,0 +1,129 @@
+"""One store from several of the same study, parts of which ran on several machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeps.errors import ResourceError, StoreError, UsageError
+from sweeps.labels import counted
+from sweeps.records import ANOTHER_RESULT
+from sweeps.store import Store
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What became of several stores.
+
+    Attributes:
+        trials: Trials of the new store.
+        conflicts: Trials with different results in different stores, of which the first was kept
+            and the others recorded as incidents.
+        notes: What else a user should know, a sentence each.
+    """
+
+    trials: int
+    conflicts: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def merge(folders: Sequence[Path], out: Path) -> Merged:
+    """Make a store that holds what several hold.
+
+    A result wins over a failure. The timing pass is that of the first store that has one, because
+    times of several machines can't be compared.
+
+    Args:
+        folders: Folders of the same study, two or more; they are only read.
+        out: Folder of the new store; there is no study in it yet.
+
+    Raises:
+        UsageError: There is something in `out`.
+        StoreError: They are different studies, or a store can't be used.
+        ResourceError: The new store can't be written.
+    """
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise UsageError(f"{out} is not empty. Choose another --out.")
+    unfinished = out.absolute().with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        merged = _merge(folders, unfinished)
+        unfinished.rename(out)
+    except OSError as error:
+        raise ResourceError(f"{out} can't be written: {error.strerror}.") from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return merged
+
+
+def _merge(folders: Sequence[Path], out: Path) -> Merged:
+    with ExitStack() as stack:
+        stores = [stack.enter_context(Store.read(folder)) for folder in folders]
+        name = _common_name(folders, stores)
+        target = stack.enter_context(Store.write(out, name))
+        target.set_facts(_facts(stores))
+        for store in stores:
+            target.take(store.rows())
+        conflicts = tuple(row["trial"] for row in target.incidents())
+        target.record(row for store in stores for row in store.incidents())
+        timings = [store.timing_rows() for store in stores]
+        target.take_timing(next(filter(None, timings), []))
+        notes = _notes(folders, stores, [len(rounds) for rounds in timings])
+        return Merged(len(target.statuses()), conflicts, tuple(notes))
+
+
+def _common_name(folders: Sequence[Path], stores: Sequence[Store]) -> str:
+    names = [store.fact("name") for store in stores]
+    for folder, name in zip(folders, names, strict=True):
+        if name != names[0]:
+            raise StoreError(
+                f"{folder} holds the study {name!r}, but {folders[0]} holds {names[0]!r}: only "
+                "parts of the same study can be merged."
+            )
+    return names[0]
+
+
+def _facts(stores: Sequence[Store]) -> dict[str, str]:
+    found = [store.facts() for store in stores]
+    facts = {key: value for one in reversed(found) for key, value in one.items()}
+    seconds = sum(float(one.get("sweep_seconds", "0")) for one in found)
+    told = [json.loads(one.get("provenance", "{}")) for one in found]
+    names = dict.fromkeys(name for one in told for name in one)
+    provenance = {
+        name: "; ".join(dict.fromkeys(one[name] for one in told if name in one)) for name in names
+    }
+    return facts | {"sweep_seconds": repr(seconds), "provenance": json.dumps(provenance)}
+
+
+def _notes(folders: Sequence[Path], stores: Sequence[Store], rounds: Sequence[int]) -> list[str]:
+    notes = []
+    if len({store.facts().get("specification") for store in stores}) > 1:
+        notes.append(
+            f"Their specifications differ: that of {folders[0]} is kept. Run the whole study's "
+            "into the new folder to go on."
+        )
+    if sum(map(bool, rounds)) > 1:
+        notes.append(
+            "Times of several machines can't be compared: only the first timing pass is kept."
+        )
+    notes += [
+        f"{counted(store.damaged(), 'damaged row')} of {folder} left out: a run repeats them."
+        for folder, store in zip(folders, stores, strict=True)
+        if store.damaged()
+    ]
+    return notes
+
+
+def merged_text(merged: Merged, out: Path) -> str:
+    """Return what became of a merge as one line.
+
+    Args:
+        merged: What became of it.
+        out: The new folder.
+    """
+    conflicts = counted(len(merged.conflicts), ANOTHER_RESULT)
+    return f"{out}: {counted(merged.trials, 'trial')}, {conflicts}"

@@ -1,0 +1,67 @@
+"""Running again what failed, from the store alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reports.results import StudyResults
+from sweeps.assembly import read_experiment
+from sweeps.errors import UsageError
+from sweeps.records import DONE
+from sweeps.runner import run_study
+from sweeps.store import Store
+from sweeps.study import jobs_from
+
+
+def failed_trials(folder: Path) -> list[str]:
+    """Return the identities of the trials that ended without a result.
+
+    Args:
+        folder: The study's folder.
+
+    Raises:
+        StoreError: There is no study, or its store can't be used.
+    """
+    with Store.read(folder) as store:
+        return [trial for trial, status in store.statuses().items() if status not in DONE]
+
+
+def retry(
+    folder: Path,
+    *,
+    n_jobs: int = -1,
+    backend: str = "loky",
+    scheduler: str | None = None,
+    timing: bool = True,
+) -> StudyResults:
+    """Run a study on as its store has it: failed trials again, then what they held up.
+
+    A failure is kept until another outcome takes its place.
+
+    Args:
+        folder: The study's folder.
+        n_jobs: Worker processes; -1 for as many as there are cores.
+        backend: Where they run.
+        scheduler: Address of a Dask scheduler, for the backend "dask".
+        timing: Whether times are measured in the end, if the specification wants them.
+
+    Raises:
+        UserError: What the user can mend; every trial that had ended is kept.
+    """
+    with Store.read(folder) as store:
+        experiment = read_experiment(store)
+    files = sorted(facts.source.name for facts in experiment.data.values() if facts.source.content)
+    if files:
+        raise UsageError(
+            f"{folder} does not say where {', '.join(files)} is: use `bpsweep run` with the "
+            f"study's file and `--out {folder}`, which runs failed trials again, too."
+        )
+    return run_study(
+        experiment,
+        folder,
+        jobs_from(n_jobs),
+        backend=backend,
+        scheduler=scheduler,
+        trial_seconds=experiment.specification.trial_seconds,
+        timing=timing,
+    )

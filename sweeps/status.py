@@ -1,0 +1,229 @@
+"""How far a study has come: counts, failures by cause, what is left, and who runs it now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reports.outcomes import Cause, count_outcomes
+from reports.results import CONFIRM
+from sweeps.assembly import planned_stages, read_experiment
+from sweeps.errors import StoreError
+from sweeps.forecast import provisional
+from sweeps.labels import counted
+from sweeps.lock import Owner, owner_of
+from sweeps.plan import cohort_cost, plan
+from sweeps.provenance import available_cores
+from sweeps.stages import Experiment
+from sweeps.store import Store
+from sweeps.timing_pass import measurements_of
+from sweeps.trials import Planned, Trial
+from sweeps.worker import CRASHED, DIVERGED, ERROR, OK, TIMEOUT
+
+MISSING = "missing"
+"""Stands for the status of a trial that is planned and has not ended."""
+
+_ORDER = (OK, DIVERGED, ERROR, CRASHED, TIMEOUT, MISSING)
+
+_MICROSECONDS = 1e-6
+
+
+@dataclass(frozen=True)
+class Count:
+    """Trials of one kind.
+
+    Attributes:
+        group: Label of their group.
+        stage: Their stage.
+        status: Their status, or missing.
+        trials: How many.
+    """
+
+    group: str
+    stage: str
+    status: str
+    trials: int
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What is left to run, as far as is known.
+
+    Attributes:
+        trials: How many: without a result, or certain to be confirmed.
+        core_seconds: Predicted seconds of one core, by what the finished trials cost.
+        seconds: The same on all jobs.
+        jobs: Worker processes of the last session; all cores if there was none.
+    """
+
+    trials: int
+    core_seconds: float
+    seconds: float
+    jobs: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a study has come.
+
+    Attributes:
+        name: The study's name.
+        counts: Planned trials by group, stage and status.
+        unplanned: Trials of the store that are not part of the study as it is now.
+        failures: Why trials have no result, the commonest first.
+        remaining: What is left to run; None if what is planned can't be told.
+        timing: Of the timing pass: measured, missing or off; empty if that can't be told.
+        running: The process that runs the study now; None if there is none.
+        damaged: Damaged rows, which a run repeats.
+        incidents: What went wrong with the store itself; `bpsweep export` lists it.
+        sweep_seconds: Wall time spent on trials, over all sessions.
+        notes: What else a user should know, a sentence each.
+    """
+
+    name: str
+    counts: tuple[Count, ...]
+    unplanned: int
+    failures: tuple[Cause, ...]
+    remaining: Remaining | None
+    timing: str
+    running: Owner | None
+    damaged: int
+    incidents: int
+    sweep_seconds: float
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON knows it."""
+        return asdict(self)
+
+
+def status_of(folder: Path) -> Status:
+    """Return how far a study has come.
+
+    Args:
+        folder: The study's folder; a run may be writing to it meanwhile.
+
+    Raises:
+        StoreError: There is no study, or its store can't be used.
+    """
+    running = owner_of(folder)
+    with Store.read(folder) as store:
+        known = _known(store, running)
+        try:
+            experiment = read_experiment(store)
+        except StoreError as error:
+            return replace(known, notes=(str(error),))
+        stages = planned_stages(store, experiment)
+        stages.setdefault(CONFIRM, provisional(experiment))
+        planned = {trial.identity: trial for some in stages.values() for _, trial in some}
+        is_planned = (stored := store.stored_trials())["trial"].isin(planned)
+        return replace(
+            known,
+            counts=_counts(stages, store.statuses()),
+            unplanned=int((~is_planned).sum()),
+            failures=count_outcomes(stored[is_planned]).causes,
+            remaining=_remaining(store, planned),
+            timing=_timing(store, experiment),
+        )
+
+
+def _known(store: Store, running: Owner | None) -> Status:
+    """Return what can be told without knowing what is planned."""
+    facts = store.facts()
+    return Status(
+        name=facts.get("name", ""),
+        counts=(),
+        unplanned=len(store.statuses()),
+        failures=(),
+        remaining=None,
+        timing="",
+        running=running,
+        damaged=store.damaged(),
+        incidents=len(store.incidents()),
+        sweep_seconds=float(facts.get("sweep_seconds", "0")),
+        notes=(),
+    )
+
+
+def _counts(
+    stages: Mapping[str, Sequence[Planned]], statuses: Mapping[str, str]
+) -> tuple[Count, ...]:
+    found = Counter(
+        (group, stage, statuses.get(trial.identity, MISSING))
+        for stage, planned in stages.items()
+        for group, trial in planned
+    )
+    places = {kind[:2]: -place for place, kind in enumerate(reversed(found))}
+    ordered = sorted(found, key=lambda kind: (places[kind[:2]], _ORDER.index(kind[2])))
+    return tuple(Count(*kind, found[kind]) for kind in ordered)
+
+
+def _remaining(store: Store, planned: Mapping[str, Trial]) -> Remaining:
+    done, jobs = store.done(), int(store.facts().get("jobs", "0")) or available_cores()
+    missing = [trial for identity, trial in planned.items() if identity not in done]
+    finished = [trial for identity, trial in planned.items() if identity in done]
+    costs = [_MICROSECONDS * cohort_cost(cohort) for cohort in plan(missing, jobs)]
+    scale = _scale(store, finished, jobs)
+    seconds = max(max(costs, default=0.0), sum(costs) / jobs)
+    return Remaining(len(missing), scale * sum(costs), scale * seconds, jobs)
+
+
+def _scale(store: Store, finished: Sequence[Trial], jobs: int) -> float:
+    """Return by how much finished trials took longer than predicted."""
+    predicted = _MICROSECONDS * sum(map(cohort_cost, plan(finished, jobs)))
+    stored = store.stored_trials()
+    identities = {trial.identity for trial in finished}
+    took = float(stored.loc[stored["trial"].isin(identities), "train_seconds"].sum())
+    return took / predicted if took else 1.0
+
+
+def _timing(store: Store, experiment: Experiment) -> str:
+    if not experiment.specification.timing:
+        return "off"
+    wanted = {one.key for _, some in measurements_of(experiment).values() for one in some}
+    return "measured" if store.timed() >= wanted else "missing"
+
+
+def status_text(found: Status) -> str:
+    """Return a status as lines for a terminal.
+
+    Args:
+        found: The status.
+    """
+    ended = sum(count.trials for count in found.counts if count.status != MISSING)
+    planned = sum(count.trials for count in found.counts)
+    lines = [f"{found.name}: {ended} of {planned} trials"]
+    lines += [f"  {line}" for line in _stage_lines(found.counts)]
+    lines += [f"  {cause.trials} {cause.words}: {cause.reason}" for cause in found.failures]
+    lines += [f"  timing: {found.timing}"] if found.timing else []
+    if found.unplanned:
+        lines.append(f"  not part of the study as it is now: {counted(found.unplanned, 'trial')}")
+    if found.damaged:
+        lines.append(f"  damaged, to be run again: {counted(found.damaged, 'row')}")
+    if found.incidents:
+        lines.append(f"  incidents: {found.incidents}, see `bpsweep export`")
+    return "\n".join([*lines, *_ahead(found), *found.notes])
+
+
+def _stage_lines(counts: Sequence[Count]) -> list[str]:
+    several = len({count.group for count in counts}) > 1
+    lines: dict[str, list[str]] = {}
+    for count in counts:
+        name = f"{count.group}, {count.stage}" if several else count.stage
+        lines.setdefault(name, []).append(f"{count.trials} {count.status}")
+    return [f"{name}: {', '.join(texts)}" for name, texts in lines.items()]
+
+
+def _ahead(found: Status) -> list[str]:
+    lines = []
+    if found.remaining and found.remaining.trials:
+        left = found.remaining
+        lines.append(
+            f"  to run: {counted(left.trials, 'trial')}, about {left.core_seconds:.0f} s on one "
+            f"core, {left.seconds:.0f} s with {counted(left.jobs, 'job')}"
+        )
+    lines.append(f"  running: {found.running}" if found.running else "  running: no")
+    return lines

@@ -1,0 +1,112 @@
+"""The commands of `bpsweep` that look at stores, copy them out and bring them together."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+DONE, SOME_FAILED = 0, 1
+
+Command = Callable[[argparse.Namespace], int]
+
+
+class Add(Protocol):
+    """Adds a command to `bpsweep`."""
+
+    def __call__(self, function: Command, name: str, text: str) -> argparse.ArgumentParser:
+        """Add a command.
+
+        Args:
+            function: What carries it out and returns its exit code.
+            name: What it is called.
+            text: What it does, in a few words.
+        """
+
+
+def add_store_commands(add: Add) -> None:
+    """Add `status`, `show`, `export` and `merge`.
+
+    Args:
+        add: Adds a command.
+    """
+    status = add(_status, "status", "tell what has run, what failed and what is missing")
+    _folder(status)
+    _json(status)
+    show = add(_show, "show", "tell all that is known of a trial")
+    _folder(show)
+    show.add_argument("trial", help="how the trial's identity starts")
+    _json(show)
+    export = add(_export, "export", "write a study's tables as files for other programs")
+    _folder(export)
+    export.add_argument(
+        "--format", choices=("csv", "jsonl", "parquet"), default="csv", help="(default: csv)"
+    )
+    export.add_argument(
+        "--out", type=Path, metavar="DIR", help="where to (default: `export` in the folder)"
+    )
+    merge = add(_merge, "merge", "make one study of parts that ran on several machines")
+    merge.add_argument("folder", type=Path, help="the first part's folder")
+    merge.add_argument("folders", type=Path, nargs="+", metavar="folder", help="the others'")
+    merge.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+
+
+def _folder(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path, help="the study's folder")
+
+
+def _json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="as one JSON document")
+
+
+def _status(options: argparse.Namespace) -> int:
+    from sweeps.status import status_of, status_text
+
+    found = status_of(options.folder)
+    print(_document(found.to_json()) if options.json else status_text(found))
+    return DONE
+
+
+def _show(options: argparse.Namespace) -> int:
+    from sweeps.inspection import inspect, inspection_text
+
+    found = inspect(options.folder, options.trial)
+    print(_document(found) if options.json else inspection_text(found))
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    from sweeps.export import export
+
+    exported = export(options.folder, options.out or options.folder / "export", options.format)
+    for path in exported.paths:
+        print(path)
+    _tell(exported.notes)
+    return DONE
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from sweeps.merge import merge, merged_text
+
+    merged = merge([options.folder, *options.folders], options.out)
+    print(merged_text(merged, options.out))
+    _tell(merged.notes)
+    _tell(
+        f"{trial} has different results: that of the first folder is kept, the others are among "
+        "the incidents."
+        for trial in dict.fromkeys(merged.conflicts)
+    )
+    return SOME_FAILED if merged.conflicts else DONE
+
+
+def _document(content: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
