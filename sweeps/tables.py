@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from bpengine.arrays import BoolArray
+from bpengine.arrays import Array, BoolArray, IntArray
 from sweeps.columns import Features, read_features
 from sweeps.errors import DataError, counted, did_you_mean, shown
 from sweeps.examples import LEAST_OF_A_CLASS, LISTED, classification, regression
@@ -24,6 +24,9 @@ REFUSE, DROP = "refuse", "drop"
 
 SEARCHED_CELLS = 20_000_000
 """Larger tables are not searched for copies and leaks."""
+
+GLANCE = 500
+"""Examples that a first look is taken at."""
 
 TASK = Parameter(
     "task",
@@ -237,28 +240,38 @@ def _rows(features: Features, target: Target, kept: BoolArray) -> tuple[Features
 
 
 def _suspicions(features: Features, target: Target) -> list[str]:
-    import pandas as pd  # noqa: PLC0415 - takes a second
-
     if features.values.size > SEARCHED_CELLS:
         return []
-    copies = int(pd.DataFrame(features.values).duplicated().sum())
+    items = len(features.values)
+    copies = items - len({row.tobytes() for row in features.values})
     notes = []
     if copies:
         notes.append(
-            f"{copies} of {len(features.values)} examples repeat the features of an earlier one: "
-            "copies of one example may be in the training and the test part."
+            f"{copies} of {items} examples repeat the features of an earlier one: copies of one "
+            "example may be in the training and the test part."
         )
     wanted = target.labels if target.task == CLASSIFICATION else target.values[:, 0]
-    codes = pd.factorize(wanted)[0]
-    # Where every value is another, any column would determine any other.
-    repeated = 2 * (codes.max() + 1) <= codes.size
     notes += [
         f"{shown(name)} determines the target and is determined by it. Is it known beforehand?"
         for name, values in zip(features.names, features.values.T, strict=True)
-        if (repeated and np.array_equal(pd.factorize(values)[0], codes))
-        or np.array_equal(values, wanted)
+        # Most columns are told apart by their first rows.
+        if _determine_each_other(values[:GLANCE], wanted[:GLANCE])
+        and _determine_each_other(values, wanted, repeated=True)
     ]
     return notes
+
+
+def _determine_each_other(
+    values: Array, wanted: Array | IntArray, *, repeated: bool = False
+) -> bool:
+    import pandas as pd  # noqa: PLC0415 - takes a second
+
+    codes = pd.factorize(values)[0]
+    if not np.array_equal(codes, pd.factorize(wanted)[0]):
+        return False
+    # Where nearly every value is another, any column determines any other.
+    often = 2 * (codes.max() + 1) <= codes.size
+    return not repeated or often or np.array_equal(values, wanted)
 
 
 def _finished(
