@@ -6,15 +6,15 @@ anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
 from reports.intervals import compare_with_best
-from reports.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE
-from reports.selection import select_rates, summarise_cells, without_noise
+from reports.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE, empty_table
+from reports.selection import SELECTION_COLUMNS, select_rates, summarise_cells, without_noise
 from sweeps.axes import rounded
 from sweeps.design import groups_of
 from sweeps.facts import Facts
@@ -24,6 +24,9 @@ from sweeps.trials import Planned
 
 REFINE_STEP = 5
 """Seeds that are added before batch sizes are compared again."""
+
+Cell = tuple[str, int]
+"""Label of a group and batch size."""
 
 Selected = list[tuple[Group, int, float]]
 """Groups with a batch size and its selected learning rate."""
@@ -63,26 +66,29 @@ def derived(
             must have ended before the next one is asked for.
     """
     specification = experiment.specification
+    tried = {
+        (group.label, size): list(rates)
+        for group in experiment.groups
+        for size, rates in group.grid.items()
+    }
+    ranking = empty_table(SELECTION_COLUMNS)
+    best = {cell: rates[0] for cell, rates in tried.items()}
     if specification.explore:
-        yield EXPLORE, explore_trials(experiment)
-        while further := extend_trials(experiment, table()):
-            yield EXTEND, further
-        selected = _selected(experiment, table())
-    else:
-        selected = [
-            (group, size, rate)
-            for group in experiment.groups
-            for size, rates in group.grid.items()
-            for rate in rates
-        ]
-    if not specification.confirmation_seeds:
-        return
-    yield CONFIRM, fresh_trials(selected, specification.confirmation_seeds)
-    for seeds in refinement_seeds(specification):
-        undecided = _undecided(selected, table())
-        if not undecided:
-            return
-        yield REFINE, fresh_trials(undecided, seeds)
+        yield EXPLORE, _trials(experiment, tried)
+        while True:
+            trials = table()
+            ranking = select_rates(trials)
+            best = _best_rates(ranking)
+            further = _further_rates(experiment, tried, best, trials)
+            if not further:
+                break
+            yield EXTEND, _trials(experiment, {cell: [rate] for cell, rate in further.items()})
+            for cell, rate in further.items():
+                tried[cell].append(rate)
+    selected = _selected(experiment, best)
+    if specification.confirmation_seeds:
+        yield CONFIRM, fresh_trials(selected, specification.confirmation_seeds)
+        yield from _refined(selected, ranking, refinement_seeds(specification), table)
 
 
 def explore_trials(experiment: Experiment) -> list[Planned]:
@@ -91,71 +97,87 @@ def explore_trials(experiment: Experiment) -> list[Planned]:
     Args:
         experiment: The study.
     """
-    seeds = experiment.specification.seeds
+    return _trials(
+        experiment,
+        {
+            (group.label, size): rates
+            for group in experiment.groups
+            for size, rates in group.grid.items()
+        },
+    )
+
+
+def _trials(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> list[Planned]:
     return [
         Planned(group.label, trial)
         for group in experiment.groups
-        for size, rates in group.grid.items()
-        for rate in rates
-        for trial in group.family.trials(size, rate, seeds)
+        for size in group.grid
+        for rate in rates.get((group.label, size), ())
+        for trial in group.family.trials(size, rate, experiment.specification.seeds)
     ]
 
 
-def extend_trials(experiment: Experiment, trials: pd.DataFrame) -> list[Planned]:
-    """Return the trials of the next rate of each batch size whose best lies at the edge.
+def _best_rates(ranking: pd.DataFrame) -> dict[Cell, float]:
+    cells = zip(ranking["group"], ranking["batch_size"].map(int), strict=True)
+    return dict(zip(cells, ranking["learning_rate"].map(float), strict=True))
 
-    Args:
-        experiment: The study.
-        trials: Its trials so far.
-    """
-    limit, seeds = experiment.specification.extensions, experiment.specification.seeds
-    if not limit:
-        return []
-    cells = dict(iter(summarise_cells(trials).groupby(["group", "batch_size"])))
-    best = _best_rates(trials)
-    return [
-        Planned(group.label, trial)
+
+def _further_rates(
+    experiment: Experiment,
+    tried: Mapping[Cell, Sequence[float]],
+    best: Mapping[Cell, float],
+    trials: pd.DataFrame,
+) -> dict[Cell, float]:
+    """Return the next rate of each batch size whose best lies at the edge."""
+    limit = experiment.specification.extensions
+    grids = {
+        (group.label, size): grid
         for group in experiment.groups
         for size, grid in group.grid.items()
-        for rate in _next_rate(grid, cells[group.label, size], best.get((group.label, size)), limit)
-        for trial in group.family.trials(size, rate, seeds)
-    ]
+        if limit and len(grid) > 1
+    }
+    wild = _wild(trials) if not grids.keys() <= best.keys() else set()
+    found = {
+        cell: _next_rate(
+            grid, tried[cell], min(tried[cell]) if cell in wild else best.get(cell), limit
+        )
+        for cell, grid in grids.items()
+    }
+    return {cell: rate for cell, rate in found.items() if rate is not None}
 
 
-def _best_rates(trials: pd.DataFrame) -> dict[tuple[str, int], float]:
-    selected = select_rates(trials)
-    names = zip(selected["group"], selected["batch_size"].map(int), strict=True)
-    return dict(zip(names, selected["learning_rate"].map(float), strict=True))
+def _wild(trials: pd.DataFrame) -> set[Cell]:
+    """Return the batch sizes where nothing failed but no rate has a result for every seed.
+
+    A result can only lie below the rates that were tried, if it lies anywhere.
+    """
+    grouped = summarise_cells(trials).groupby(["group", "batch_size"])
+    lowest = grouped.first()
+    wild = ~grouped["eligible"].any() & (lowest["diverged"] > 0) & (lowest["failed"] == 0)
+    return {(str(group), int(size)) for group, size in wild.index[wild]}
 
 
 def _next_rate(
-    grid: Sequence[float], cells: pd.DataFrame, best: float | None, limit: int
-) -> list[float]:
-    """Return the rate to be tried next, or nothing.
+    grid: Sequence[float], tried: Sequence[float], best: float | None, limit: int
+) -> float | None:
+    """Return the rate to be tried next, if there is one.
 
     Args:
-        grid: The specification's rates, ascending.
-        cells: All rates tried, ascending.
-        best: The best of them; None if none has a result for every seed.
+        grid: The specification's rates, ascending, at least two.
+        tried: These and what was added.
+        best: The best of them; None if none can be told.
         limit: How many rates may be added on each side.
     """
-    if len(grid) == 1:
-        return []
-    tried = cells["learning_rate"].tolist()
     below = sum(rate < grid[0] for rate in tried)
     above = sum(rate > grid[-1] for rate in tried)
-    lowest = cells.iloc[0]
-    # Where every rate diverges, a result can only lie below.
-    too_wild = best is None and lowest["diverged"] > 0 and lowest["failed"] == 0
-    if (best == tried[0] or too_wild) and below < limit:
-        return [rounded(grid[0] * (grid[0] / grid[1]) ** (below + 1))]
-    if best == tried[-1] and above < limit:
-        return [rounded(grid[-1] * (grid[-1] / grid[-2]) ** (above + 1))]
-    return []
+    if best == min(tried) and below < limit:
+        return rounded(grid[0] * (grid[0] / grid[1]) ** (below + 1))
+    if best == max(tried) and above < limit:
+        return rounded(grid[-1] * (grid[-1] / grid[-2]) ** (above + 1))
+    return None
 
 
-def _selected(experiment: Experiment, trials: pd.DataFrame) -> Selected:
-    best = _best_rates(trials)
+def _selected(experiment: Experiment, best: Mapping[Cell, float]) -> Selected:
     return [
         (group, size, best[group.label, size])
         for group in experiment.groups
@@ -192,22 +214,38 @@ def refinement_seeds(specification: StudySpecification) -> list[tuple[int, ...]]
     ]
 
 
-def _undecided(selected: Selected, trials: pd.DataFrame) -> Selected:
-    """Return, group by group, the best batch size and those that can't be told from it."""
-    tied = {
-        label: _tied(trials[trials["group"] == label])
-        for label in {group.label for group, _, _ in selected}
-    }
-    return [(group, size, rate) for group, size, rate in selected if size in tied[group.label]]
+def _refined(
+    selected: Selected,
+    ranking: pd.DataFrame,
+    steps: Iterable[Sequence[int]],
+    table: Callable[[], pd.DataFrame],
+) -> Iterator[tuple[str, list[Planned]]]:
+    """Yield more seeds for the best batch sizes of each group as long as they can't be told apart.
+
+    Args:
+        selected: What was confirmed.
+        ranking: The selection on the validation part, columns `SELECTION_COLUMNS`.
+        steps: The seeds, step by step.
+        table: As in `derived`.
+    """
+    for seeds in steps:
+        fresh = table()
+        fresh = fresh[fresh["stage"].isin(FRESH_STAGES) & (fresh["status"] == "ok")]
+        tied = {
+            (group, size)
+            for group, trials in fresh.groupby("group")
+            for size in _tied(trials, ranking[ranking["group"] == group])
+        }
+        undecided = [one for one in selected if (one[0].label, one[1]) in tied]
+        if not undecided:
+            return
+        yield REFINE, fresh_trials(undecided, seeds)
 
 
-def _tied(trials: pd.DataFrame) -> tuple[int, ...]:
-    # The question is the report's: the best was chosen on the validation part.
-    fresh = trials[trials["stage"].isin(FRESH_STAGES) & (trials["status"] == "ok")]
-    if fresh.empty:
-        return ()
+def _tied(fresh: pd.DataFrame, ranking: pd.DataFrame) -> tuple[int, ...]:
+    """Return the best batch size and those that can't be told from it; nothing if it is alone."""
     values = fresh.pivot_table(index="seed", columns="batch_size", values="test_metric")
-    ranking = select_rates(trials)
+    # The question is the report's: the best was chosen on the validation part.
     ranking = ranking[ranking["batch_size"].isin(values.columns)].sort_values(
         ["validation_metric", "validation_loss", "batch_size"],
         ascending=[False, True, True],

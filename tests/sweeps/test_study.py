@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from reports.results import TRIAL_COLUMNS, StudyResults
-from sweeps import Study, executors, results, runner, timing
+from sweeps import Study, results, runner, timing, worker
 from sweeps.errors import SpecificationError, UsageError
 from sweeps.study import jobs_from
 
@@ -23,15 +23,15 @@ def _short_timing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def count_trials(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list that gets the number of trials of every cohort that runs."""
+    """Return a list that gets the number of trials of every stage that runs."""
     ran: list[int] = []
-    run_cohorts = executors.run_cohorts
+    plan = runner.plan
 
-    def counting(cohorts: Any, *rest: Any) -> Any:
-        ran.extend(len(cohort.trials) for cohort in cohorts)
-        return run_cohorts(cohorts, *rest)
+    def counting(trials: Any, jobs: int) -> Any:
+        ran.append(len(trials))
+        return plan(trials, jobs)
 
-    monkeypatch.setattr(runner, "run_cohorts", counting)
+    monkeypatch.setattr(runner, "plan", counting)
     return ran
 
 
@@ -39,8 +39,16 @@ def stable(found: StudyResults) -> pd.DataFrame:
     return found.trials.drop(columns=VOLATILE)
 
 
+def bytes_of(found: StudyResults) -> str:
+    return str(stable(found).to_csv()) + str(found.curves.to_csv())
+
+
+def run(folder: Path, keys: dict[str, Any], **change: Any) -> StudyResults:
+    return Study(**keys | change).run(folder, n_jobs=1, backend="sequential")
+
+
 def test_a_study_explores_confirms_and_times(tmp_path: Path, keys: dict[str, Any]) -> None:
-    found = Study(**keys).run(tmp_path, n_jobs=1)
+    found = run(tmp_path / "study", keys)
     counts = found.trials.groupby("stage").size().to_dict()
     assert counts == {"explore": 8, "confirm": 4}
     assert found.description.planned_trials == 12
@@ -49,23 +57,64 @@ def test_a_study_explores_confirms_and_times(tmp_path: Path, keys: dict[str, Any
     assert confirm["test_metric"].notna().all()
     assert found.trials[found.trials["stage"] == "explore"]["test_metric"].isna().all()
     assert set(found.timing["batch_size"]) == {5, 40}
-    pd.testing.assert_frame_equal(results(tmp_path).trials, found.trials)
+    pd.testing.assert_frame_equal(results(tmp_path / "study").trials, found.trials)
 
 
-def test_the_number_of_jobs_does_not_change_a_byte(tmp_path: Path, keys: dict[str, Any]) -> None:
-    files = []
-    for jobs in (1, 2):
-        found = Study(**keys).run(tmp_path / str(jobs), n_jobs=jobs)
-        files.append(stable(found).to_csv() + found.curves.to_csv())
-    assert files[0] == files[1]
+STAGES: dict[str, Any] = {
+    "optimizer": ["sgd", {"name": "adam", "learning_rates": [0.001, 0.01]}],
+    "extensions": 2,
+    "refinement_seeds": 7,
+    "noise_examples": 8,
+    "updates": 40,
+}
+"""Keys that make every stage run."""
+
+
+def test_neither_jobs_nor_interruptions_change_a_byte_of_any_stage(
+    tmp_path: Path, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = Study(**keys | STAGES | {"timing": False})
+    whole = study.run(tmp_path / "whole", n_jobs=1, backend="sequential")
+    assert {*whole.trials["stage"]} == {"explore", "extend", "confirm", "refine"}
+    assert bytes_of(study.run(tmp_path / "two", n_jobs=2)) == bytes_of(whole)
+    kept = runner._keep  # noqa: SLF001 - where a run can be cut
+
+    calls = 0
+
+    def cut(*arguments: Any) -> None:
+        nonlocal calls
+        kept(*arguments)
+        calls += bool(arguments[-1])
+        if calls % 5 == 0:
+            raise KeyboardInterrupt
+
+    cuts = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "_keep", cut)
+        # A few cohorts a session, to the last.
+        while len(partial := _results(tmp_path / "cut", study)) < len(whole.trials):
+            with pytest.raises(KeyboardInterrupt):
+                study.run(tmp_path / "cut", n_jobs=1, backend="sequential")
+            cuts += 1
+            assert cuts < 40
+        assert partial == [*whole.trials["trial"]]
+    assert cuts >= 4
+    assert bytes_of(study.run(tmp_path / "cut", n_jobs=1)) == bytes_of(whole)
+
+
+def _results(folder: Path, study: Study) -> list[str]:
+    if not (folder / "study.db").exists():
+        return []
+    assert results(folder).description.name == study.specification.name
+    return [*results(folder).trials["trial"]]
 
 
 def test_running_again_runs_nothing(
     tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
 ) -> None:
-    first = Study(**keys).run(tmp_path, n_jobs=1)
+    first = run(tmp_path / "study", keys)
     assert sum(count_trials) == 12
-    again = Study(**keys).run(tmp_path, n_jobs=1)
+    again = run(tmp_path / "study", keys)
     assert sum(count_trials) == 12
     pd.testing.assert_frame_equal(first.trials, again.trials)
     pd.testing.assert_frame_equal(first.timing, again.timing)
@@ -75,98 +124,99 @@ def test_running_again_runs_nothing(
 def test_a_new_batch_size_runs_alone_and_changes_no_other_row(
     tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
 ) -> None:
-    first = Study(**keys).run(tmp_path, n_jobs=1)
+    first = run(tmp_path / "study", keys)
     count_trials.clear()
-    more = Study(**keys | {"batch_sizes": [5, 10, 40]}).run(tmp_path, n_jobs=1)
+    more = run(tmp_path / "study", keys, batch_sizes=[5, 10, 40])
     assert sum(count_trials) == 4 + 2
     old = more.trials[more.trials["batch_size"] != 10].reset_index(drop=True)
     pd.testing.assert_frame_equal(old, first.trials)
     assert set(more.timing["batch_size"]) == {5, 10, 40}
 
 
+def test_a_new_group_leaves_the_old_ones_results_and_times(
+    tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
+) -> None:
+    first = run(tmp_path / "study", keys)
+    count_trials.clear()
+    more = run(tmp_path / "study", keys, optimizer=["sgd", "momentum"])
+    assert sum(count_trials) == 12
+    old = more.trials[more.trials["group"] == "sgd"]
+    assert old["trial"].tolist() == first.trials["trial"].tolist()
+    timed = more.timing[more.timing["group"] == "sgd"]
+    assert timed["wall_seconds"].tolist() == first.timing["wall_seconds"].tolist()
+
+
+def test_trials_that_groups_share_run_once_and_count_in_each(
+    tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
+) -> None:
+    rules = {"rate_rule": ["none", "linear"], "reference_batch_size": 5, "confirmation_seeds": []}
+    found = run(tmp_path / "study", keys, **rules)
+    # 5 examples have the same rates under both rules; 40 have none in common.
+    assert sum(count_trials) == 4 + 8
+    assert len(found.trials) == found.description.planned_trials == 16
+    assert found.trials["trial"].nunique() == 12
+    assert found.trials.groupby("group").size().to_dict() == {
+        "rate rule linear": 8,
+        "rate rule none": 8,
+    }
+
+
 def test_what_left_the_specification_is_kept_but_not_shown(
     tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
 ) -> None:
-    first = Study(**keys).run(tmp_path, n_jobs=1)
-    fewer = Study(**keys | {"batch_sizes": [5]}).run(tmp_path, n_jobs=1)
+    first = run(tmp_path / "study", keys)
+    fewer = run(tmp_path / "study", keys, batch_sizes=[5])
     assert set(fewer.trials["batch_size"]) == {5}
     count_trials.clear()
-    pd.testing.assert_frame_equal(Study(**keys).run(tmp_path, n_jobs=1).trials, first.trials)
+    pd.testing.assert_frame_equal(run(tmp_path / "study", keys).trials, first.trials)
     assert not count_trials
-
-
-def test_an_interrupted_study_goes_on_where_it_stopped(
-    tmp_path: Path, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = Study(**keys).run(tmp_path / "whole", n_jobs=1)
-    run_cohorts = executors.run_cohorts
-
-    def interrupted(*arguments: Any) -> Any:
-        yield next(iter(run_cohorts(*arguments)))
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(runner, "run_cohorts", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            Study(**keys).run(tmp_path / "cut", n_jobs=1)
-    partial = results(tmp_path / "cut")
-    assert partial.description.sweep_seconds > 0
-    assert partial.description.provenance["numpy"]
-    assert 0 < len(partial.trials) < partial.description.planned_trials == 12
-    resumed = Study(**keys).run(tmp_path / "cut", n_jobs=1)
-    pd.testing.assert_frame_equal(stable(resumed), stable(whole))
 
 
 def test_failed_trials_are_kept_told_and_tried_again(
     tmp_path: Path, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Study(**keys).run(tmp_path / "whole", n_jobs=1)
+    whole = run(tmp_path / "whole", keys)
     with monkeypatch.context() as patch:
-        patch.setattr("sweeps.worker.train", lambda *_a, **_k: 1 / 0)
-        failed = Study(**keys).run(tmp_path / "failed", n_jobs=1)
+        patch.setattr(worker, "Trainer", lambda *_a, **_k: 1 / 0)
+        failed = run(tmp_path / "failed", keys)
     assert set(failed.trials["status"]) == {"error"}
     assert failed.trials["error"].str.endswith("ZeroDivisionError: division by zero\n").all()
-    repaired = Study(**keys).run(tmp_path / "failed", n_jobs=1)
+    repaired = run(tmp_path / "failed", keys)
     pd.testing.assert_frame_equal(stable(repaired), stable(whole))
 
 
-def test_without_confirmation_seeds_that_stage_is_off(tmp_path: Path, keys: dict[str, Any]) -> None:
-    found = Study(**keys | {"confirmation_seeds": []}).run(tmp_path, n_jobs=1)
-    assert set(found.trials["stage"]) == {"explore"}
-    assert found.description.planned_trials == 8
+def test_every_stage_can_be_switched_off(tmp_path: Path, keys: dict[str, Any]) -> None:
+    explored = run(tmp_path / "explored", keys, confirmation_seeds=[], timing=False)
+    assert set(explored.trials["stage"]) == {"explore"}
+    assert explored.description.planned_trials == 8
+    assert explored.timing.empty
+    confirmed = run(tmp_path / "confirmed", keys, explore=False, learning_rates=2.0)
+    assert set(confirmed.trials["stage"]) == {"confirm"}
+    assert confirmed.trials["learning_rate"].tolist() == [2.0] * 4
+    assert confirmed.trials["test_metric"].notna().all()
 
 
-def test_a_batch_larger_than_the_training_part_is_an_error(keys: dict[str, Any]) -> None:
+def test_a_regression_tells_the_scale_of_its_targets(tmp_path: Path, keys: dict[str, Any]) -> None:
+    found = run(tmp_path / "study", keys, dataset="diabetes")
+    (group,) = found.description.groups
+    assert (group.task, group.metric, group.output) == ("regression", "r2", "identity")
+    assert {*group.target_scales} == {1, 2, 11, 12}
+    assert all(70 < scale < 85 for (scale,) in group.target_scales.values())
+
+
+def test_all_mistakes_are_one_error(keys: dict[str, Any]) -> None:
     with pytest.raises(SpecificationError) as refused:
-        Study(**keys | {"batch_sizes": [90, 91, 5000]})
+        Study(**keys | {"batch_sizes": [90, 91, 5000], "epochs": 0})
     assert str(refused.value) == "\n".join(
-        f"the study: batch_sizes[{place}]: must be at most 90, the training examples of iris under "
-        f"this split, but is {size}."
-        for place, size in ((1, 91), (2, 5000))
+        [
+            "the study: epochs: must be at least 1, but is 0.",
+            *(
+                f"the study: batch_sizes[{place}]: must be at most 90, the training examples of "
+                f"iris under this split, but is {size}."
+                for place, size in ((1, 91), (2, 5000))
+            ),
+        ]
     )
-
-
-def test_parts_without_examples_are_an_error(keys: dict[str, Any]) -> None:
-    fractions = {"validation_fraction": 0.001, "test_fraction": 0.002}
-    with pytest.raises(SpecificationError) as refused:
-        Study(**keys | fractions)
-    assert [problem.path for problem in refused.value.problems] == list(fractions)
-
-
-def test_fractions_that_leave_no_training_part_are_told_once(keys: dict[str, Any]) -> None:
-    with pytest.raises(SpecificationError) as refused:
-        Study(**keys | {"validation_fraction": 0.5, "test_fraction": 0.5})
-    assert [problem.path for problem in refused.value.problems] == ["test_fraction"]
-
-
-def test_mistakes_beside_the_data_do_not_hide_the_datas(keys: dict[str, Any]) -> None:
-    with pytest.raises(SpecificationError) as refused:
-        Study(**keys | {"epochs": 0, "dataset": "irs"})
-    assert [problem.path for problem in refused.value.problems] == ["epochs", "dataset"]
-    for broken in ({"dataset": 5}, {"test_fraction": "x"}):
-        with pytest.raises(SpecificationError) as refused:
-            Study(**keys | broken)
-        assert len(refused.value.problems) == 1
 
 
 def test_a_file_and_a_preset_give_studies(tmp_path: Path) -> None:
@@ -177,6 +227,26 @@ def test_a_file_and_a_preset_give_studies(tmp_path: Path) -> None:
         'dataset = "wine"\nbatch_sizes = [4]\nlearning_rates = [1]\nseeds = [1]\nepochs = 1\n'
     )
     assert Study.from_toml(path).specification.name == "own"
+    changed = Study.from_target(str(path), ["epochs=3", 'name="other"'])
+    assert (changed.specification.name, changed.specification.epochs) == ("other", (3,))
+
+
+def test_the_digits_study_is_the_one_that_is_documented() -> None:
+    digits = Study.preset("digits")
+    (group,) = digits.experiment.groups
+    assert tuple(group.grid) == tuple(2**power for power in range(11))
+    assert set(group.grid.values()) == {(0.1, 0.3, 1.0, 2.0, 4.0, 8.0)}
+    assert digits.summary() == (
+        "digits on digits: 1 group, 66 cells x 5 seeds = 330 trials, then 11 x 10 = 110 to confirm"
+    )
+
+
+def test_a_notebook_shows_what_is_not_at_its_default(keys: dict[str, Any]) -> None:
+    shown = Study(**keys | {"title": "<b>"})._repr_html_()
+    assert "<p>small on iris: 1 group, 4 cells x 2 seeds = 8 trials, then 2 x 2" in shown
+    assert "<td><code>batch_sizes</code></td><td><code>[5, 40]</code></td>" in shown
+    assert "&lt;b&gt;" in shown
+    assert "shards" not in shown
 
 
 def test_jobs_are_a_number_of_workers() -> None:
