@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 from bpengine import Budget, Recipe, evaluation_points
-from bpengine.minibatches import batches
+from bpengine.minibatches import batches, updates_per_epoch
 from sweeps.trials import Cohort, Configuration
 
 EARLIEST = 64
@@ -49,6 +51,7 @@ def settings_of(cohort: Cohort) -> list[dict[str, float]]:
     return [dict(settings) for settings in cohort.settings]
 
 
+@functools.lru_cache
 def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
     """Return where the trials of a configuration are evaluated, in examples.
 
@@ -75,7 +78,7 @@ def examples_of(configuration: Configuration) -> int:
     Args:
         configuration: What a cohort's trials share; its budget counts something but seconds.
     """
-    return sum(visited for _, _, visited in _batches(configuration))
+    return _totals(configuration)[1]
 
 
 def updates_of(configuration: Configuration) -> int:
@@ -84,7 +87,7 @@ def updates_of(configuration: Configuration) -> int:
     Args:
         configuration: What a cohort's trials share; its budget counts something but seconds.
     """
-    return sum(-(-visited // size) for _, size, visited in _batches(configuration))
+    return _totals(configuration)[0]
 
 
 def evaluations_of(configuration: Configuration) -> int:
@@ -105,13 +108,19 @@ def is_countable(budget: Budget) -> bool:
     return bool(budget.epochs or budget.updates or budget.examples)
 
 
-def _batches(configuration: Configuration) -> list[tuple[int, int, int]]:
+@functools.lru_cache
+def _totals(configuration: Configuration) -> tuple[int, int]:
+    """Return updates and examples; long trainings have many epochs to be counted."""
     first, growth = configuration.batch_size, configuration.growth
 
     def batch_size(epoch: int) -> int:
         return growth.batch_size(first, epoch) if growth else first
 
-    return list(batches(configuration.train_items, batch_size, configuration.budget))
+    updates = examples = 0
+    for _, size, visited in batches(configuration.train_items, batch_size, configuration.budget):
+        updates += updates_per_epoch(visited, size)
+        examples += visited
+    return updates, examples
 
 
 def _open_ended(items: int) -> tuple[int, ...]:

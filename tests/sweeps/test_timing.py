@@ -1,32 +1,142 @@
-"""The timing pass: both engines, every batch size, in turn."""
+"""Timing: every engine and batch size in turn, and what a time depends on."""
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 
+from bpengine import Split
+from bpengine.optimizers import OPTIMIZERS
 from sweeps import timing
-from sweeps.spec import StudySpecification
 from sweeps.splits import Dataset, prepare
-from sweeps.stages import architecture_of, preparation_of
-from sweeps.trials import DataFacts
+from sweeps.stages import Experiment
+from sweeps.timing import PER_ITEM, TENSOR, Measurement, Workload, workload_of
+from sweeps.trials import settings_of
+
+PLAIN = Workload(
+    widths=(4, 3, 3),
+    activation="sigmoid",
+    output="sigmoid",
+    loss="squared_error",
+    reduction="mean",
+    optimizer="sgd",
+    extras=(),
+    shards=1,
+    local_updates=1,
+    dtype="float32",
+)
 
 
-def test_rounds_take_turns_over_batch_sizes_and_engines(
-    monkeypatch: pytest.MonkeyPatch,
-    specification: StudySpecification,
-    facts: DataFacts,
-    dataset: Dataset,
-) -> None:
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
-    split, _ = prepare(dataset, preparation_of(specification), 1)
-    rounds = list(
-        timing.time_updates(architecture_of(specification, facts), split, (1, 40), "mean")
+
+
+def measurement(workload: Workload, engine: str, size: int, lanes: int = 1) -> Measurement:
+    settings = (settings_of(workload.optimizer, 8.0, {}),)
+    return Measurement(workload, engine, tuple(range(1, lanes + 1)), settings, size)
+
+
+def splits_of(dataset: Dataset, experiment: Experiment) -> dict[int, Split]:
+    preparation = experiment.groups[0].family.facts.preparation
+    return {seed: prepare(dataset, preparation, seed)[0] for seed in (1, 2, 3)}
+
+
+def test_rounds_take_turns_over_engines_and_batch_sizes(
+    experiment: Experiment, dataset: Dataset
+) -> None:
+    wanted = [
+        measurement(PLAIN, engine, size, lanes)
+        for size in (1, 40)
+        for engine, lanes in ((TENSOR, 1), (TENSOR, 3), (PER_ITEM, 1))
+    ]
+    rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
+    assert [(r.workload, r.engine, r.lanes, r.batch_size) for r in rounds] == (
+        [one.key for one in wanted] * timing.ROUNDS
     )
-    turn = [("tensor", 1), ("per-item", 1), ("tensor", 40), ("per-item", 40)]
-    assert [(r.engine, r.batch_size) for r in rounds] == turn * timing.ROUNDS
-    assert [r.number for r in rounds[::4]] == list(range(timing.ROUNDS))
+    assert [r.number for r in rounds[:: len(wanted)]] == [*range(timing.ROUNDS)]
     for measured in rounds:
         assert measured.wall_seconds > 0
         assert measured.cpu_seconds >= 0
-        # An epoch of 90 training examples has 90 batches of 1 and 2 whole batches of 40.
+        # 90 training examples are 90 batches of 1 and 2 whole batches of 40.
         assert measured.updates % {1: 90, 40: 2}[measured.batch_size] == 0
+
+
+def test_no_look_at_the_clock_is_long_delayed(
+    experiment: Experiment, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "MOST_UPDATES", 7)
+    wanted = [measurement(PLAIN, engine, 1) for engine in (TENSOR, PER_ITEM)]
+    rounds = timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)
+    assert {r.updates % 7 for r in rounds} == {0}
+
+
+OTHERS = {
+    "widths": (4, 3),
+    "activation": "relu",
+    "output": "softmax",
+    "loss": "cross_entropy",
+    "reduction": "sum",
+    "optimizer": "adam",
+    "extras": ("l2",),
+    "shards": 2,
+    "local_updates": 2,
+    "dtype": "float64",
+}
+
+
+def test_every_field_of_a_workload_counts() -> None:
+    assert [*OTHERS] == [field.name for field in fields(Workload)]
+    found = {replace(PLAIN, **{name: value}).identity for name, value in OTHERS.items()}
+    assert len(found | {PLAIN.identity}) == len(OTHERS) + 1
+
+
+def test_a_workload_is_what_its_group_does(experiment: Experiment) -> None:
+    family = experiment.groups[0].family
+    assert workload_of(family.shared, dict(family.hyperparameters)) == replace(
+        PLAIN, widths=(4, 4, 3)
+    )
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_extras_are_what_costs_time(optimizer: str, experiment: Experiment) -> None:
+    shared = replace(experiment.groups[0].family.shared, optimizer=optimizer)
+    defaults = OPTIMIZERS[optimizer].defaults
+    own = {"weight_decay"} if defaults["weight_decay"] else set()
+    assert {*workload_of(shared, defaults).extras} == own
+    every = {**defaults, "l2": 0.1, "weight_decay": 0.1, "clip_norm": 1.0}
+    assert workload_of(shared, every).extras == ("l2", "weight_decay", "clip_norm")
+
+
+WITHOUT_REFERENCE = {
+    "hidden activation": {"activation": "relu"},
+    "output": {"output": "identity"},
+    "loss": {"loss": "binary_cross_entropy"},
+    "optimizer": {"optimizer": "momentum"},
+    "penalty": {"extras": ("l2",)},
+    "local updates": {"local_updates": 2, "shards": 2},
+}
+
+
+@pytest.mark.parametrize("change", WITHOUT_REFERENCE.values(), ids=WITHOUT_REFERENCE)
+def test_the_reference_is_for_plain_descent_on_sigmoids(change: dict[str, object]) -> None:
+    assert PLAIN.has_reference
+    assert replace(PLAIN, widths=(4, 3), activation="relu").has_reference
+    assert not replace(PLAIN, **change).has_reference
+
+
+TIMED = {
+    "adam, float64": {"optimizer": "adam", "dtype": "float64"},
+    "local updates": {"shards": 2, "local_updates": 3},
+    "softmax": {"output": "softmax", "loss": "cross_entropy", "activation": "gelu"},
+}
+
+
+@pytest.mark.parametrize("change", TIMED.values(), ids=TIMED)
+def test_every_workload_can_be_timed(
+    change: dict[str, object], experiment: Experiment, dataset: Dataset
+) -> None:
+    wanted = [measurement(replace(PLAIN, **change), TENSOR, 10, lanes) for lanes in (1, 2)]
+    rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
+    assert len(rounds) == 2 * timing.ROUNDS

@@ -1,0 +1,105 @@
+"""The timing pass: what is measured, once for all groups that do the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps import timing
+from sweeps.assembly import results_of, save_experiment
+from sweeps.checking import experiment_of
+from sweeps.stages import Experiment
+from sweeps.store import Store
+from sweeps.timing import ROUNDS
+from sweeps.timing_pass import measurements_of, run_timing
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
+
+
+def experiment(keys: dict[str, Any], **change: Any) -> Experiment:
+    return experiment_of(keys | change, "study.toml", Path())
+
+
+def measured(study: Experiment) -> list[list[tuple[str, int, int]]]:
+    return [
+        [(one.engine, one.lanes, one.batch_size) for one in measurements]
+        for _, measurements in measurements_of(study).values()
+    ]
+
+
+def test_one_lane_and_a_full_cohort_and_the_reference_are_measured(keys: dict[str, Any]) -> None:
+    assert measured(experiment(keys)) == [
+        [
+            (engine, lanes, size)
+            for size in (5, 40)
+            for engine, lanes in (("tensor", 1), ("tensor", 4), ("per-item", 1))
+        ]
+    ]
+
+
+def test_a_cohort_of_one_is_measured_once(keys: dict[str, Any]) -> None:
+    alone = experiment(keys, learning_rates=1.0, seeds=1, optimizer="adam")
+    assert measured(alone) == [[("tensor", 1, 5), ("tensor", 1, 40)]]
+
+
+def test_groups_that_do_the_same_are_measured_once(keys: dict[str, Any]) -> None:
+    same = experiment(keys, epochs=[1, 2], schedule=["constant", "cosine"], batch_sizes=5)
+    assert len(same.groups) == 4
+    assert len(measured(same)) == 1
+    apart = experiment(
+        keys,
+        dataset=["iris", "wine"],
+        optimizer=["sgd", "adam", {"name": "sgd", "l2": 0.1}],
+        dtype=["float32", "float64"],
+    )
+    assert len(measured(apart)) == len(apart.groups) == 12
+
+
+def test_without_exploring_the_confirmation_seeds_are_used(keys: dict[str, Any]) -> None:
+    study = experiment(keys, explore=False, learning_rates=1.0, seeds=[])
+    assert [lanes for _, lanes, _ in measured(study)[0]] == [1, 2, 1] * 2
+
+
+def rows_of(store: Store, study: Experiment) -> Any:
+    save_experiment(store, study)
+    run_timing(store, study)
+    return results_of(store).timing
+
+
+def test_every_group_gets_the_rows_of_what_it_does(keys: dict[str, Any], tmp_path: Path) -> None:
+    study = experiment(keys, epochs=[1, 2], optimizer=["sgd", "adam"])
+    with Store.write(tmp_path / "study", "small") as store:
+        rows = rows_of(store, study)
+        assert "before" in results_of(store).description.provenance["load average around timing"]
+    # Two batch sizes; sgd has the reference beside one lane and a full cohort.
+    assert rows.groupby("group", sort=False).size().to_dict() == {
+        "sgd, 1 epoch": 6 * ROUNDS,
+        "sgd, 2 epochs": 6 * ROUNDS,
+        "adam, 1 epoch": 4 * ROUNDS,
+        "adam, 2 epochs": 4 * ROUNDS,
+    }
+    by_group = {group: part["wall_seconds"].tolist() for group, part in rows.groupby("group")}
+    assert by_group["sgd, 1 epoch"] == by_group["sgd, 2 epochs"]
+    assert by_group["sgd, 1 epoch"] != by_group["adam, 1 epoch"]
+
+
+def test_what_was_measured_is_not_measured_again(keys: dict[str, Any], tmp_path: Path) -> None:
+    with Store.write(tmp_path / "study", "small") as store:
+        first = rows_of(store, experiment(keys))
+        again = rows_of(store, experiment(keys))
+        assert again["wall_seconds"].tolist() == first["wall_seconds"].tolist()
+        more = rows_of(store, experiment(keys, batch_sizes=[5, 8, 40]))
+        # Batch sizes are to be compared, so they are measured together.
+        old = more[more["batch_size"] != 8]
+        assert old["wall_seconds"].tolist() != first["wall_seconds"].tolist()
+        assert len(more) == 9 * ROUNDS
+
+
+def test_it_can_be_switched_off(keys: dict[str, Any], tmp_path: Path) -> None:
+    with Store.write(tmp_path / "study", "small") as store:
+        assert rows_of(store, experiment(keys, timing=False)).empty
