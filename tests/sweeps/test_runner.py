@@ -1,0 +1,239 @@
+"""The driver: every trial once, stage after stage, whatever stops it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bpengine import Trainer
+from reports.results import TRIAL_COLUMNS, StudyResults
+from sweeps import Study, dispatch, runner, worker
+from sweeps.assembly import results_of
+from sweeps.errors import ResourceError
+from sweeps.executors import SequentialExecutor
+from sweeps.interruption import Finished, Interrupted
+from sweeps.runner import run_study
+from sweeps.stages import Experiment
+from sweeps.store import Store
+from sweeps.tasks import Task, train
+from sweeps.worker import Outcome
+
+VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
+
+
+@pytest.fixture
+def experiment() -> Experiment:
+    """Return a small study on iris: 8 trials to explore, 4 to confirm, in 2 + 2 cohorts."""
+    return Study(
+        name="small",
+        dataset="iris",
+        hidden_layers=[4],
+        batch_sizes=[5, 40],
+        learning_rates=[0.5, 2.0],
+        seeds=[1, 2],
+        confirmation_seeds=[11, 12],
+        extensions=0,
+        epochs=2,
+        timing=False,
+    ).experiment
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
+    """Return a list that gets every task that is tried."""
+    tasks: list[Task] = []
+
+    def noted(task: Task) -> list[Outcome]:
+        tasks.append(task)
+        return train(task)
+
+    monkeypatch.setattr(dispatch, "train", noted)
+    return tasks
+
+
+def run(experiment: Experiment, folder: Path, **keys: Any) -> StudyResults:
+    return run_study(experiment, folder, **{"backend": "sequential", **keys})
+
+
+def tables(found: StudyResults) -> str:
+    return found.trials.drop(columns=VOLATILE).to_csv() + found.curves.to_csv()
+
+
+def test_every_trial_runs_once(tmp_path: Path, experiment: Experiment, tried: list[Task]) -> None:
+    found = run(experiment, tmp_path)
+    assert found.trials.groupby("stage").size().to_dict() == {"explore": 8, "confirm": 4}
+    assert sum(len(task.cohort.trials) for task in tried) == 12
+    assert len({task.number for task in tried}) == len(tried)
+    assert found.description.jobs == 1
+    assert found.description.sweep_seconds > 0
+    assert found.description.provenance["numpy"]
+    tried.clear()
+    again = run(experiment, tmp_path)
+    assert not tried
+    assert tables(again) == tables(found)
+
+
+def test_what_fails_is_tried_again_by_the_next_run_not_by_this_one(
+    tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(experiment, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatch, "train", lambda _task: 1 / 0)
+        failed = run(experiment, tmp_path / "failed")
+    assert set(failed.trials["status"]) == {"error"}
+    assert tables(run(experiment, tmp_path / "failed")) == tables(whole)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Return a list that gets what executors are opened with; all are sequential ones."""
+    asked: list[tuple[Any, ...]] = []
+
+    @contextmanager
+    def noted(*arguments: Any) -> Iterator[SequentialExecutor]:
+        asked.append(arguments)
+        yield SequentialExecutor()
+        asked.append(("closed",))
+
+    monkeypatch.setattr(runner, "opened", noted)
+    return asked
+
+
+def test_one_executor_serves_all_stages_and_none_serves_nothing(
+    tmp_path: Path, experiment: Experiment, opened: list[tuple[Any, ...]]
+) -> None:
+    run(experiment, tmp_path, jobs=3, backend="dask", scheduler="tcp://here:1")
+    (backend, jobs, workspace, scheduler), closed = opened
+    assert (backend, jobs, scheduler) == ("dask", 3, "tcp://here:1")
+    assert workspace.folder == tmp_path / ".work"
+    assert closed == ("closed",)
+    run(experiment, tmp_path, jobs=3)
+    assert len(opened) == 2
+
+
+@pytest.mark.parametrize(("backend", "handed"), [("loky", True), ("threading", False)])
+def test_datasets_are_handed_to_processes(
+    backend: str,
+    handed: bool,
+    tmp_path: Path,
+    experiment: Experiment,
+    opened: list[tuple[Any, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[bool] = []
+
+    def look(task: Task) -> list[Outcome]:
+        seen.append(any(task.workspace.data.iterdir()))
+        return train(task)
+
+    monkeypatch.setattr(dispatch, "train", look)
+    run(experiment, tmp_path, backend=backend)
+    assert set(seen) == {handed}
+    assert opened
+
+
+def test_the_limit_of_a_trial_is_passed_on(
+    tmp_path: Path, experiment: Experiment, tried: list[Task]
+) -> None:
+    run(experiment, tmp_path, trial_seconds=60.0)
+    assert {task.trial_seconds for task in tried} == {60.0}
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("specified", [True, False])
+def test_times_are_measured_if_both_want_it(
+    asked: bool,
+    specified: bool,
+    tmp_path: Path,
+    experiment: Experiment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measured: list[Experiment] = []
+    monkeypatch.setattr(runner, "run_timing", lambda _store, of: measured.append(of))
+    specification = experiment.specification.model_copy(update={"timing": specified})
+    run(replace(experiment, specification=specification), tmp_path, timing=asked)
+    assert bool(measured) == (asked and specified)
+
+
+def test_ctrl_c_finishes_what_runs_and_keeps_it(
+    tmp_path: Path, experiment: Experiment, tried: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(experiment, tmp_path / "whole")
+    tried.clear()
+
+    def interrupted(task: Task) -> list[Outcome]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return train(task)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatch, "train", interrupted)
+        with pytest.raises(Finished):
+            run(experiment, tmp_path / "cut")
+    with Store.read(tmp_path / "cut") as store:
+        partial = results_of(store)
+    assert 0 < len(partial.trials) < 8
+    assert partial.description.planned_trials == 12
+    assert not (tmp_path / "cut" / ".work").exists()
+    assert tables(run(experiment, tmp_path / "cut")) == tables(whole)
+    assert sum(len(task.cohort.trials) for task in tried) == 12 - len(partial.trials)
+
+
+def test_a_second_ctrl_c_leaves_a_checkpoint_to_go_on_from(
+    tmp_path: Path, experiment: Experiment, tried: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(experiment, tmp_path / "whole")
+    tried.clear()
+    original, cuts = Trainer.run, iter(range(100))
+
+    def cut(trainer: Trainer, **keys: Any) -> None:
+        original(trainer, **keys)
+        if next(cuts) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "CUT_SECONDS", 0.0)
+        patch.setattr(worker, "EVERY_SECONDS", 0.0)
+        patch.setattr(Trainer, "run", cut)
+        with pytest.raises(Interrupted) as stopped:
+            run(experiment, tmp_path / "cut")
+    assert not isinstance(stopped.value, Finished)
+    assert [*(tmp_path / "cut" / ".work").iterdir()] == [tmp_path / "cut" / ".work" / "checkpoints"]
+    first = tried[0].cohort
+    tried.clear()
+    restored: list[int] = []
+    restore = Trainer.restore
+
+    def noted(trainer: Trainer, state: Any) -> None:
+        restored.append(int(state["examples"]))
+        restore(trainer, state)
+
+    monkeypatch.setattr(Trainer, "restore", noted)
+    # However many jobs there are now, the cohort that was cut is the same.
+    assert tables(run(experiment, tmp_path / "cut", jobs=5, backend="threading")) == tables(whole)
+    assert tried[0].cohort == first
+    assert len(restored) == 1
+    assert restored[0] > 0
+    assert not (tmp_path / "cut" / ".work").exists()
+
+
+def test_a_store_that_cannot_be_written_to_ends_everything(
+    tmp_path: Path,
+    experiment: Experiment,
+    opened: list[tuple[Any, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_arguments: Any) -> None:
+        raise ResourceError("No space left on device.")
+
+    monkeypatch.setattr(Store, "add", refuse)
+    with pytest.raises(ResourceError):
+        run(experiment, tmp_path)
+    assert len(opened) == 1
