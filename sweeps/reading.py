@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -125,7 +126,10 @@ def _set(keys: dict[str, Any], setting: str) -> list[Problem]:
 
 
 def _quotes(path: str, text: str) -> str:
-    return f" Text needs quotes: '{path}=\"{text.strip()}\"'." if text.strip() else ""
+    word = text.strip()
+    if not path.strip() or not re.fullmatch(r"[\w .:/@-]+", word):
+        return ""
+    return f" Text needs quotes: '{path.strip()}=\"{word}\"'."
 
 
 def write_new(path: Path, text: str) -> None:

@@ -1,0 +1,132 @@
+"""Reading specifications: every file that can't be read is told, keys are set one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps.errors import ResourceError, SpecificationError, UsageError
+from sweeps.reading import folder_of, preset_names, read_target, with_settings, write_new
+from sweeps.spec import parse
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_studies_that_ship_are_right(name: str) -> None:
+    source, keys = read_target(name)
+    assert source == f"preset {name}"
+    specification, problems, _ = parse(keys)
+    assert not problems
+    assert specification.name == name
+    assert folder_of(name) == Path()
+
+
+def test_a_files_name_is_the_studys_and_its_folder_the_datas(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbfepochs = 3\r\n")
+    assert read_target(str(path)) == (str(path), {"name": "mine", "epochs": 3})
+    assert folder_of(str(path)) == tmp_path
+
+
+FILES: dict[str, tuple[bytes, str]] = {
+    "empty": (b"# nothing\n", "file: is empty."),
+    "not TOML": (
+        b"a = [1,",
+        "file: is not TOML: Invalid value (at end of document).",
+    ),
+    "duplicate key": (
+        b"a = 1\na = 2\n",
+        "file: is not TOML: Cannot overwrite a value (at line 2, column 6).",
+    ),
+    "not UTF-8": (b'a = "\xe4"', "file: is not UTF-8: byte 5 is 0xe4."),
+}
+
+
+@pytest.mark.parametrize(("content", "text"), FILES.values(), ids=FILES)
+def test_unreadable_content_is_told(content: bytes, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_bytes(content)
+    with pytest.raises(SpecificationError) as refused:
+        read_target(str(path))
+    assert str(refused.value) == f"{path}: {text}"
+
+
+def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
+    missing, folder = tmp_path / "missing.toml", tmp_path / "folder.toml"
+    folder.mkdir()
+    for path, text in ((missing, "does not exist."), (folder, "is a folder, not a TOML file.")):
+        with pytest.raises(UsageError) as refused:
+            read_target(str(path))
+        assert str(refused.value) == f"{path} {text}"
+
+
+def test_a_file_name_too_long_to_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"can't be read: File name too long\.$"):
+        read_target(str(tmp_path / f"{'x' * 300}.toml"))
+
+
+def test_an_unknown_study_gets_a_suggestion() -> None:
+    with pytest.raises(UsageError) as refused:
+        read_target("digts")
+    assert str(refused.value) == (
+        f"'digts' is neither a study that ships ({', '.join(preset_names())}) nor a TOML file. "
+        "Did you mean 'digits'?"
+    )
+
+
+SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "number": ("epochs=5", {"epochs": 5}),
+    "spaces": (" epochs = 5 ", {"epochs": 5}),
+    "text": ('loss="cross_entropy"', {"loss": "cross_entropy"}),
+    "list": ("seeds=[1, 2]", {"seeds": [1, 2]}),
+    "table": ('dataset={path="a.npz", target="y"}', {"dataset": {"path": "a.npz", "target": "y"}}),
+    "new path": ("schedule.warmup=3", {"schedule": {"warmup": 3}}),
+    "old path": ("growth.every=7", {"growth": {"factor": 2, "every": 7}}),
+    "whole table": ("growth={limit=9}", {"growth": {"limit": 9}}),
+    "equals sign": ('title="a=b"', {"title": "a=b"}),
+}
+
+
+@pytest.mark.parametrize(("setting", "wanted"), SETTINGS.values(), ids=SETTINGS)
+def test_a_key_is_replaced(setting: str, wanted: dict[str, Any]) -> None:
+    keys = {"epochs": 1, "growth": {"factor": 2, "every": 3}}
+    assert with_settings(keys, [setting]) == keys | wanted
+    assert keys == {"epochs": 1, "growth": {"factor": 2, "every": 3}}
+
+
+def test_the_last_setting_of_a_key_counts() -> None:
+    assert with_settings({}, ["a.b=1", "a.b=2", "a.c=3"]) == {"a": {"b": 2, "c": 3}}
+
+
+def test_settings_that_are_none_are_told_at_once() -> None:
+    with pytest.raises(SpecificationError) as refused:
+        with_settings(
+            {"optimizer": "adam"},
+            ["epochs", "loss=cross_entropy", "=3", "a=", "a=1\nb=2", "optimizer.beta1=0.5"],
+        )
+    allowed = "must be KEY=VALUE, VALUE in TOML."
+    assert [(problem.path, problem.text) for problem in refused.value.problems] == [
+        ("'epochs'", allowed),
+        ("'loss=cross_entropy'", f"{allowed} Text needs quotes: 'loss=\"cross_entropy\"'."),
+        ("'=3'", allowed),
+        ("'a='", allowed),
+        (r"'a=1\nb=2'", allowed),
+        ("optimizer.beta1", "leads nowhere: it passes 'adam', which is no table."),
+    ]
+    assert refused.value.exit_code == 2
+
+
+def test_a_new_file_does_not_replace_another(tmp_path: Path) -> None:
+    path = tmp_path / "new.toml"
+    write_new(path, "a = 1\n")
+    assert path.read_text() == "a = 1\n"
+    with pytest.raises(UsageError) as refused:
+        write_new(path, "b = 2\n")
+    assert str(refused.value) == f"{path} exists already. Choose another --out."
+    assert path.read_text() == "a = 1\n"
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match=r"can't be written: No such file or directory\.$"):
+        write_new(tmp_path / "missing" / "new.toml", "a = 1\n")

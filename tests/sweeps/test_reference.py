@@ -1,0 +1,117 @@
+"""The reference: complete, and what it says is what the model does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps import Study
+from sweeps.axes import AXES
+from sweeps.reference import (
+    END,
+    SECTIONS,
+    START,
+    TABLES,
+    allowed,
+    new_specification,
+    unit_of,
+    with_tables,
+)
+from sweeps.spec import KEYS, StudySpecification, parse
+
+PAGE = Path(__file__).parents[2] / "docs" / "specification.md"
+
+GIVEN = {"dataset", "batch_sizes", "learning_rates", "seeds", "confirmation_seeds", "epochs"}
+"""Keys of a new specification that are not at their default."""
+
+
+def test_every_key_is_in_one_section() -> None:
+    keys = [key for section in SECTIONS.values() for key in section]
+    assert sorted(keys) == sorted(KEYS)
+
+
+def test_the_page_holds_the_tables_of_the_model() -> None:
+    # To write them again: PAGE.write_text(with_tables(PAGE.read_text()))
+    page = PAGE.read_text("utf-8")
+    assert with_tables(page) == page
+    assert page.index(START) < page.index(END)
+    for key in KEYS:
+        assert len(re.findall(rf"^\| `{key}` \|", page, re.MULTILINE)) >= 1, key
+
+
+def test_every_key_and_field_is_described() -> None:
+    for model in (StudySpecification, *TABLES.values()):
+        for name, field in model.model_fields.items():
+            assert field.description, name
+
+
+@pytest.mark.parametrize("dataset", ["digits", "iris", "diabetes"])
+def test_a_new_specification_is_right_and_at_its_defaults(dataset: str, tmp_path: Path) -> None:
+    text = new_specification(dataset)
+    keys = tomllib.loads(text)
+    path = tmp_path / "new.toml"
+    path.write_text(text)
+    found = Study.from_toml(path)
+    assert found.specification.name == "new"
+    assert found.specification.dataset == (dataset,)
+    for key in {*KEYS} - GIVEN - {"name"}:
+        default = StudySpecification.model_fields[key].default
+        assert getattr(found.specification, key) == default, key
+    assert keys.keys() >= GIVEN
+
+
+def test_a_new_specification_explains_every_key() -> None:
+    text = new_specification("digits")
+    for key in KEYS:
+        (entry,) = re.findall(rf"((?:^# .*\n)+)(?:# )?{key} = ", text, re.MULTILINE)
+        meaning = (StudySpecification.model_fields[key].description or "").replace("`", "")
+        flowing = " ".join(line.removeprefix("# ") for line in entry.splitlines())
+        assert meaning[1:] in flowing, key
+        assert ("* " in flowing[:2]) == (key in AXES)
+
+
+def test_keys_that_are_off_show_how_to_switch_them_on() -> None:
+    text = new_specification("digits")
+    hidden = dict(re.findall(r"^# (\w+) = (.*)$", text, re.MULTILINE))
+    assert {"updates", "split_seed", "zip", "include", "exclude", "target"} <= hidden.keys()
+    for key, value in hidden.items():
+        keys: dict[str, Any] = tomllib.loads(f"{key} = {value}")
+        assert not parse(keys)[1], key
+        assert parse(keys)[0] != parse({})[0], key
+
+
+def test_the_largest_batch_size_proposed_fits_the_training_part() -> None:
+    assert "powers_of_two = [1, 1024]" in new_specification("digits")
+    assert "powers_of_two = [1, 64]" in new_specification("iris")
+
+
+ALLOWED = {
+    "name": "text",
+    "dataset": "name or table",
+    "validation": "whole number, at least 1 or number, above 0 and below 1",
+    "split_seed": "whole number, at least 0 and at most 2^63 - 1",
+    "hidden_layers": "list of: whole number, at least 1",
+    "reduction": "`mean`, `sum`",
+    "schedule": "`constant`, `step`, `exponential`, `cosine`, `inverse`, table",
+    "batch_sizes": "whole number, at least 1 or `full` or table",
+    "growth": "`none` or table",
+    "learning_rates": "number, above 0",
+    "timing": "`true`, `false`",
+    "target": "number, at most 1",
+    "exclude": "table",
+}
+
+
+@pytest.mark.parametrize(("key", "text"), ALLOWED.items())
+def test_what_is_allowed_is_told_in_words(key: str, text: str) -> None:
+    assert allowed(StudySpecification.model_fields[key]) == text
+
+
+def test_units_are_told() -> None:
+    fields = StudySpecification.model_fields
+    assert unit_of(fields["seconds"]) == "s"
+    assert unit_of(fields["loss"]) == ""
