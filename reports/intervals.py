@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import special, stats
 
 CONFIDENCE = 0.95
 """Probability with which an interval covers the true mean, over repeated studies."""
@@ -23,6 +23,10 @@ FEWEST = 2
 """Values below this number have no spread."""
 MAX_SEEDS = 1_000
 """Numbers of seeds beyond this are not worth naming."""
+RESAMPLES = 9_999
+"""Resamples of a bootstrap."""
+TRIMMED = 0.25
+"""Share left out at either end by the interquartile mean."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Interval:
     """A mean over seeds with its interval.
 
     Attributes:
-        mean: Unweighted mean.
+        mean: Unweighted mean; of a bootstrap, whatever statistic was asked for.
         low: Lower end.
         high: Upper end.
         count: Seeds behind it.
@@ -44,6 +48,29 @@ class Interval:
     count: int
     confidence: float
     method: str
+
+
+@dataclass(frozen=True)
+class RatioInterval:
+    """A ratio of means with Fieller's interval.
+
+    Attributes:
+        ratio: Mean numerator by mean denominator; NaN if that is 0 by 0.
+        low: Lower end.
+        high: Upper end; infinite if the denominator isn't told from zero.
+        resolved: Whether the denominator is told from zero. If not, the data say "at least `low`"
+            of a ratio whose numerator is above zero, and nothing at all where both ends are
+            infinite.
+        count: Measurements behind it.
+        confidence: Probability of covering the true ratio.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    resolved: bool
+    count: int
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -119,10 +146,103 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
     return Interval(mean, mean - half, mean + half, sample.size, confidence, "t")
 
 
+def interquartile_mean(values: Sequence[float] | np.ndarray, axis: int = 0) -> np.ndarray:
+    """Return the mean without the lowest and the highest quarter, each rounded down.
+
+    Less sensitive to a single odd seed than the mean, less noisy than the median. Source: Agarwal
+    et al. 2021, Deep reinforcement learning at the edge of the statistical precipice.
+
+    Args:
+        values: One value for each seed.
+        axis: Along which the seeds lie.
+
+    Example:
+        >>> float(interquartile_mean([1.0, 2.0, 3.0, 99.0]))
+        2.5
+    """
+    return np.asarray(stats.trim_mean(values, TRIMMED, axis=axis))
+
+
+def bootstrap_interval(
+    values: Sequence[float],
+    confidence: float = CONFIDENCE,
+    *,
+    statistic: Callable[..., np.ndarray] = np.mean,
+    seed: int = 0,
+) -> Interval:
+    """Return a statistic with its bias-corrected and accelerated bootstrap interval.
+
+    For skewed values and statistics without a formula. It holds for many seeds; of five it covers
+    the mean of normal values in 80 to 85% of studies, the t interval in 95%. Where leaving out any
+    seed changes nothing, the acceleration is undefined, and the ends are plain percentiles.
+    Source: Efron 1987, Better bootstrap confidence intervals.
+
+    Args:
+        values: One value for each seed, at least two.
+        confidence: Probability of covering the true value, for many seeds.
+        statistic: Called with an array and `axis`, as `numpy.mean` and `interquartile_mean` are.
+        seed: Of the resampling.
+
+    Raises:
+        ValueError: There are fewer than two values.
+
+    Example:
+        >>> interval = bootstrap_interval([1.0, 2.0, 3.0, 4.0, 9.0])
+        >>> interval.mean, interval.method
+        (3.8, 'BCa bootstrap')
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    if sample.size < FEWEST:
+        raise ValueError(f"A bootstrap interval needs at least 2 values, but got {sample.size}.")
+    others = np.stack([np.delete(sample, i) for i in range(sample.size)])
+    accelerates = np.ptp(statistic(others, axis=1)) > 0
+    found = stats.bootstrap(
+        (sample,),
+        statistic,
+        confidence_level=confidence,
+        n_resamples=RESAMPLES,
+        method="BCa" if accelerates else "percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    method = "BCa bootstrap" if accelerates else "percentile bootstrap"
+    middle = float(statistic(sample, axis=0))
+    return Interval(middle, float(found.low), float(found.high), sample.size, confidence, method)
+
+
+METHODS: dict[str, Callable[[Sequence[float], float], Interval]] = {
+    "t": t_interval,
+    "bootstrap": bootstrap_interval,
+}
+"""Intervals of a mean, by name."""
+
+
 def paired_difference(
+    first: pd.Series[float],
+    second: pd.Series[float],
+    confidence: float = CONFIDENCE,
+    method: str = "t",
+) -> Interval:
+    """Return the interval of first minus second over common seeds.
+
+    Args:
+        first: Values, indexed by seed.
+        second: Values, indexed by seed.
+        confidence: Of the interval.
+        method: Name in `METHODS`.
+
+    Raises:
+        ValueError: Fewer than two seeds are common to both.
+    """
+    return METHODS[method]((first - second).dropna().tolist(), confidence)
+
+
+def probability_of_improvement(
     first: pd.Series[float], second: pd.Series[float], confidence: float = CONFIDENCE
 ) -> Interval:
-    """Return the t interval of first minus second over common seeds.
+    """Return the probability that first is above second on a further seed, with its interval.
+
+    The share of common seeds on which it is, ties counting half, with Wilson's interval
+    (Wilson 1927, Probable inference). Pairing by seed makes it a share of independent trials.
 
     Args:
         first: Values, indexed by seed.
@@ -130,9 +250,76 @@ def paired_difference(
         confidence: Of the interval.
 
     Raises:
-        ValueError: Fewer than two seeds are common to both.
+        ValueError: No seed is common to both.
+
+    Example:
+        >>> won = probability_of_improvement(pd.Series([3.0, 4.0, 5.0]), pd.Series([1.0, 2.0, 6.0]))
+        >>> round(won.mean, 3), round(won.low, 3), round(won.high, 3)
+        (0.667, 0.208, 0.939)
     """
-    return t_interval((first - second).dropna().tolist(), confidence)
+    differences = (first - second).dropna().to_numpy(np.float64)
+    count = differences.size
+    if not count:
+        raise ValueError("A probability of improvement needs a common seed, but got none.")
+    share = float(np.heaviside(differences, 0.5).mean())
+    squared = float(special.ndtri((1 + confidence) / 2)) ** 2
+    centre = (share + squared / (2 * count)) / (1 + squared / count)
+    inner = share * (1 - share) / count + squared / (4 * count**2)
+    half = math.sqrt(squared * inner) / (1 + squared / count)
+    return Interval(share, centre - half, centre + half, count, confidence, "Wilson")
+
+
+def fieller_interval(
+    numerators: Sequence[float] | np.ndarray,
+    denominators: Sequence[float] | np.ndarray,
+    confidence: float = CONFIDENCE,
+) -> RatioInterval:
+    """Return the ratio of two means, of a denominator that is above zero, with its interval.
+
+    With the means m and the covariances V of the means, the interval holds every R with
+
+        (m_n - R m_d)^2 <= t^2 (V_nn - 2 R V_nd + R^2 V_dd)
+
+    t being the quantile of Student's distribution with one degree of freedom less than there are
+    measurements. These R are bounded only if m_d is told from zero, `m_d^2 > t^2 V_dd`. If it is
+    not, they are all numbers beyond two ends of opposite sign; as the true denominator is above
+    zero, only the side of the numerator's sign is possible: "at least `low`". If neither mean is
+    told from zero, every ratio is possible. Source: Fieller 1954, Some problems in interval
+    estimation, J. R. Statist. Soc. B 16.
+
+    Args:
+        numerators: One measurement for each seed, at least two.
+        denominators: Measured together with them; single ones may be negative.
+        confidence: Probability of covering the true ratio if the measurements are normal.
+
+    Raises:
+        ValueError: Lengths differ, or there are fewer than two measurements.
+
+    Example:
+        >>> interval = fieller_interval([9.0, 10.0, 11.0], [0.9, 1.1, 1.0])
+        >>> round(interval.ratio, 2), round(interval.low, 1), round(interval.high, 1)
+        (10.0, 7.7, 12.9)
+        >>> interval = fieller_interval([9.0, 10.0, 11.0], [-1.0, 3.0, 1.0])
+        >>> round(interval.low, 1), interval.high, interval.resolved
+        (1.8, inf, False)
+    """
+    pairs = _measurements(numerators, denominators)
+    count = pairs.shape[1]
+    means = pairs.mean(axis=1)
+    limit = t_quantile(count - 1, (1 + confidence) / 2) ** 2
+    # The condition is a R^2 - 2 b R + c <= 0.
+    products = np.outer(means, means) - limit * np.cov(pairs) / count
+    c, b, a = float(products[0, 0]), float(products[0, 1]), float(products[1, 1])
+    root = math.sqrt(max(b * b - a * c, 0))
+    low, high = -math.inf, math.inf
+    if a > 0:
+        low, high = (b - root) / a, (b + root) / a
+    elif a < 0 < c and means[0] > 0:
+        low = c / (b + root)
+    elif a < 0 < c:
+        high = c / (b - root)
+    ratio = float(means[0] / means[1]) if means[1] else math.copysign(math.inf, means[0])
+    return RatioInterval(ratio if means.any() else math.nan, low, high, a > 0, count, confidence)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -259,6 +446,60 @@ def seeds_to_detect(
         return None
     counts = range(FEWEST, MAX_SEEDS + 1)
     return next((n for n in counts if _detectable(spread, n, tail, power) <= gap), None)
+
+
+def power_to_detect(standard_errors: float, count: int, tail: float) -> float:
+    """Return the probability that a paired t test finds a true difference.
+
+    Source: Cohen 1988, chapter 2; the noncentral t distribution, exactly.
+
+    Args:
+        standard_errors: The true difference in standard errors of its mean over the seeds.
+        count: Seeds, at least 2.
+        tail: One-tailed level of the test; half the level of a two-sided one, of whose power the
+            part in the wrong direction is left out.
+
+    Example:
+        >>> round(power_to_detect(2.0, 5, 0.025), 3)
+        0.336
+    """
+    return float(1 - special.nctdtr(count - 1, standard_errors, t_quantile(count - 1, 1 - tail)))
+
+
+def detectable_accuracy_difference(
+    accuracy: float, items: int, tail: float = (1 - CONFIDENCE) / 2, power: float = POWER
+) -> float:
+    """Return the smallest true difference of two accuracies that so many test items would show.
+
+    `(z_(1 - tail) + z_power) sqrt(2 p (1 - p) / n)`, for one network each. Two networks that err on
+    the same items can be told apart a little better. Source: Cohen 1988, chapter 6, without its
+    arcsine transformation.
+
+    Args:
+        accuracy: Share of items that either network gets right, above 0 and below 1.
+        items: Test items.
+        tail: One-tailed level of the test.
+        power: Probability of finding it.
+
+    Example:
+        >>> round(detectable_accuracy_difference(0.975, 360), 4)
+        0.0326
+    """
+    quantiles = float(special.ndtri(1 - tail) + special.ndtri(power))
+    return quantiles * math.sqrt(2 * accuracy * (1 - accuracy) / items)
+
+
+def _measurements(
+    numerators: Sequence[float] | np.ndarray, denominators: Sequence[float] | np.ndarray
+) -> np.ndarray:
+    if len(numerators) != len(denominators):
+        raise ValueError(
+            "`numerators` and `denominators` must be of equal length, "
+            f"but have {len(numerators)} and {len(denominators)} values."
+        )
+    if len(numerators) < FEWEST:
+        raise ValueError(f"Fieller's interval needs at least 2 values, but got {len(numerators)}.")
+    return np.array([numerators, denominators], dtype=np.float64)
 
 
 def _detectable(spread: float, count: int, tail: float, power: float) -> float:

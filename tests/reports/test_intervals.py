@@ -10,10 +10,16 @@ import pytest
 from scipy import stats
 
 from reports.intervals import (
+    bootstrap_interval,
     compare_with_best,
+    detectable_accuracy_difference,
     detectable_difference,
+    fieller_interval,
     holm,
+    interquartile_mean,
     paired_difference,
+    power_to_detect,
+    probability_of_improvement,
     seeds_to_detect,
     separate,
     t_interval,
@@ -192,3 +198,265 @@ def test_seeds_needed_and_the_detectable_difference_are_inverse() -> None:
 @pytest.mark.parametrize("differences", [[0.5, -0.5], [1.001, -1.0]], ids=["zero", "hopeless"])
 def test_how_many_seeds_would_do_is_sometimes_unknown(differences: list[float]) -> None:
     assert seeds_to_detect(differences, 0.025) is None
+
+
+SKEWED = [0.1, 0.4, 0.5, 0.9, 1.6, 2.2, 7.0, 3.1]
+
+
+def test_the_interquartile_mean_leaves_out_both_ends() -> None:
+    assert interquartile_mean([9.0, 1.0, 2.0, 3.0, -50.0]) == pytest.approx(2.0)
+    assert interquartile_mean(np.array([[1.0, 5.0], [2.0, 6.0]]), axis=1).tolist() == [3.0, 4.0]
+
+
+def test_the_bootstrap_interval_is_scipys() -> None:
+    found = bootstrap_interval(SKEWED, 0.9, statistic=interquartile_mean, seed=3)
+    expected = stats.bootstrap(
+        (SKEWED,),
+        lambda x, axis: stats.trim_mean(x, 0.25, axis=axis),
+        confidence_level=0.9,
+        n_resamples=9_999,
+        method="BCa",
+        rng=np.random.default_rng(3),
+    ).confidence_interval
+    assert (found.low, found.high) == (expected.low, expected.high)
+    assert found.mean == interquartile_mean(SKEWED)
+    assert (found.count, found.confidence, found.method) == (8, 0.9, "BCa bootstrap")
+
+
+def test_the_bootstrap_interval_follows_the_skew() -> None:
+    found, symmetric = bootstrap_interval(SKEWED), t_interval(SKEWED)
+    assert found.mean == pytest.approx(symmetric.mean)
+    assert found.high - found.mean > 1.3 * (found.mean - found.low)
+
+
+def test_of_many_seeds_the_bootstrap_covers_as_often_as_it_says() -> None:
+    samples = np.random.default_rng(6).exponential(size=(150, 40))
+    covered = [
+        interval.low <= 1 <= interval.high
+        for interval in (bootstrap_interval(sample.tolist()) for sample in samples)
+    ]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.05)
+
+
+@pytest.mark.parametrize("values", [[2.0, 2.0, 2.0], [0.0, 1.0, 1.0, 1.0, 5.0]])
+def test_where_no_seed_matters_the_bootstrap_has_plain_percentiles(values: list[float]) -> None:
+    found = bootstrap_interval(values, statistic=interquartile_mean)
+    assert found.method == "percentile bootstrap"
+    assert found.low <= found.mean <= found.high
+
+
+def test_a_bootstrap_of_one_value_is_refused() -> None:
+    with pytest.raises(ValueError) as refusal:
+        bootstrap_interval([1.0])
+    assert str(refusal.value) == "A bootstrap interval needs at least 2 values, but got 1."
+
+
+def test_a_paired_difference_can_be_bootstrapped() -> None:
+    first, second = pd.Series(SKEWED), pd.Series(np.arange(8.0))
+    found = paired_difference(first, second, method="bootstrap")
+    assert found == bootstrap_interval((first - second).tolist())
+
+
+def test_pairing_by_seed_removes_what_seeds_share() -> None:
+    rng = np.random.default_rng(7)
+    shared = pd.Series(rng.normal(0, 10, 8))
+    first, second = shared + rng.normal(1, 0.1, 8), shared + rng.normal(0, 0.1, 8)
+    assert paired_difference(first, second).low > 0.8
+    assert t_interval(first.tolist()).low < t_interval(second.tolist()).high
+
+
+def test_the_probability_of_improvement_is_the_share_of_common_seeds() -> None:
+    first = pd.Series({0: 3.0, 1: 2.0, 2: 5.0, 3: 1.0, 9: 0.0})
+    second = pd.Series({3: 0.0, 2: 5.0, 1: 3.0, 0: 1.0, 8: 9.0})
+    won = probability_of_improvement(first, second)
+    assert (won.mean, won.count, won.method) == (2.5 / 4, 4, "Wilson")
+    assert probability_of_improvement(second, first).mean == 1.5 / 4
+
+
+@pytest.mark.parametrize(("wins", "count"), [(0, 5), (3, 5), (5, 5), (40, 50)])
+def test_the_probability_of_improvement_has_wilsons_interval(wins: int, count: int) -> None:
+    first = pd.Series([1.0] * wins + [-1.0] * (count - wins))
+    won = probability_of_improvement(first, pd.Series(np.zeros(count)), 0.9)
+    expected = stats.binomtest(wins, count).proportion_ci(0.9, method="wilson")
+    assert (won.low, won.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_without_a_common_seed_nothing_has_improved() -> None:
+    with pytest.raises(ValueError) as refusal:
+        probability_of_improvement(pd.Series({0: 1.0}), pd.Series({1: 1.0}))
+    message = "A probability of improvement needs a common seed, but got none."
+    assert str(refusal.value) == message
+
+
+def test_fiellers_ends_are_where_the_t_test_of_the_ratio_turns() -> None:
+    rng = np.random.default_rng(8)
+    numerators, denominators = rng.normal(50, 5, 12), rng.normal(2, 0.7, 12)
+    found = fieller_interval(numerators, denominators)
+    assert found.resolved
+    assert found.low < found.ratio < found.high
+    for end in (found.low, found.high):
+        # At either end the hypothesis that the ratio is `end` has a p value of 5%.
+        test = stats.ttest_1samp(numerators - end * denominators, 0)
+        assert test.pvalue == pytest.approx(0.05, rel=1e-6)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_unresolved_ratio_is_at_least_where_the_t_test_turns(sign: int) -> None:
+    numerators, denominators = np.array([48.0, 50, 52, 51]), np.array([-1.0, 4.0, 2.0, 0.5])
+    found = fieller_interval(sign * numerators, denominators)
+    assert not found.resolved
+    inner = found.low if sign > 0 else found.high
+    assert (found.high if sign > 0 else found.low) == sign * math.inf
+    assert inner * sign > 0
+    test = stats.ttest_1samp(sign * numerators - inner * denominators, 0)
+    assert test.pvalue == pytest.approx(0.05, rel=1e-6)
+
+
+def test_if_neither_mean_is_told_from_zero_every_ratio_is_possible() -> None:
+    found = fieller_interval([-50.0, 40.0, 30.0], [-1.0, 1.0, 0.5])
+    assert (found.low, found.high, found.resolved) == (-math.inf, math.inf, False)
+
+
+@pytest.mark.parametrize(
+    ("numerators", "denominators", "ratio"),
+    [([1.0, 1.0], [2.0, 2.0], 0.5), ([1.0, 1.0], [1.0, -1.0], math.inf)],
+)
+def test_ratios_without_spread_or_denominator(
+    numerators: list[float], denominators: list[float], ratio: float
+) -> None:
+    assert fieller_interval(numerators, denominators).ratio == ratio
+
+
+def test_nothing_by_nothing_is_no_number() -> None:
+    found = fieller_interval([0.0, 0.0], [0.0, 0.0])
+    assert math.isnan(found.ratio)
+    assert (found.low, found.high, found.resolved) == (-math.inf, math.inf, False)
+
+
+@pytest.mark.parametrize(
+    ("numerators", "denominators", "message"),
+    [
+        ([1.0], [1.0], "Fieller's interval needs at least 2 values, but got 1."),
+        (
+            [1.0, 2.0],
+            [1.0],
+            "`numerators` and `denominators` must be of equal length, but have 2 and 1 values.",
+        ),
+    ],
+)
+def test_too_few_measurements_are_refused(
+    numerators: list[float], denominators: list[float], message: str
+) -> None:
+    with pytest.raises(ValueError) as refusal:
+        fieller_interval(numerators, denominators)
+    assert str(refusal.value) == message
+
+
+# The noise scale is 201 in all cases: trace 201, squared norm 1, both estimated from several
+# batches of several hundred gradients. The more noise, the less the squared norm is resolved.
+NOISE_SCALE = 201.0
+
+
+def measured(
+    rng: np.random.Generator, count: int, noise: float, simulations: int = 1_000
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return trace and squared norm, with the covariance that two-batch estimates have."""
+    covariance = [[20.0**2, -0.3 * 20 * noise], [-0.3 * 20 * noise, noise**2]]
+    drawn = rng.multivariate_normal([NOISE_SCALE, 1.0], covariance, (simulations, count))
+    return [(sample[:, 0], sample[:, 1]) for sample in drawn]
+
+
+@pytest.mark.parametrize(("count", "noise"), [(5, 0.3), (20, 0.5), (5, 2.0), (10, 6.0), (3, 1.0)])
+def test_fiellers_interval_covers_resolved_and_unresolved_ratios(count: int, noise: float) -> None:
+    found = [fieller_interval(*pair) for pair in measured(np.random.default_rng(9), count, noise)]
+    covered = [interval.low <= NOISE_SCALE <= interval.high for interval in found]
+    assert 0.93 <= np.mean(covered) <= 0.97
+    resolved = np.mean([interval.resolved for interval in found])
+    assert resolved > 0.9 if noise < 1 else resolved < 0.6
+
+
+@pytest.mark.parametrize(("count", "noise"), [(5, 2.0), (10, 6.0)])
+def test_linearised_intervals_fail_where_the_denominator_is_not_resolved(
+    count: int, noise: float
+) -> None:
+    covered = []
+    for numerators, denominators in measured(np.random.default_rng(10), count, noise):
+        ratio = numerators.mean() / denominators.mean()
+        residuals = (numerators - ratio * denominators) / denominators.mean()
+        interval = t_interval((ratio + residuals - residuals.mean()).tolist())
+        covered.append(interval.low <= NOISE_SCALE <= interval.high)
+    assert np.mean(covered) < 0.93
+
+
+def test_other_ways_to_divide_are_biased() -> None:
+    pairs = measured(np.random.default_rng(11), 400, 2.0, simulations=50)
+    together = np.median([fieller_interval(*pair).ratio for pair in pairs])
+    clipped = np.median([n.mean() / np.maximum(d, 0).mean() for n, d in pairs])
+    each = np.median([np.median(n / d) for n, d in pairs])
+    assert together == pytest.approx(NOISE_SCALE, rel=0.05)
+    assert clipped < 0.8 * NOISE_SCALE
+    assert each < 0.6 * NOISE_SCALE
+
+
+def test_the_naive_ratio_hands_back_the_batch_size_used() -> None:
+    rng, dimensions = np.random.default_rng(12), 50
+    truth = np.full(dimensions, math.sqrt(1 / dimensions))
+    spread = math.sqrt(NOISE_SCALE / dimensions)
+    for batch in (4, 16, 64):
+        naive, traces, norms = [], [], []
+        for _ in range(400):
+            gradients = truth + rng.normal(0, spread, (batch, dimensions))
+            each, mean = np.square(gradients).sum(axis=1).mean(), gradients.mean(axis=0)
+            length = float(mean @ mean)
+            naive.append((each - length) / length)
+            traces.append((each - length) * batch / (batch - 1))
+            norms.append((batch * length - each) / (batch - 1))
+        # (B - 1)/B tr / (|G|^2 + tr/B)
+        handed_back = (batch - 1) / (1 + batch / NOISE_SCALE)
+        assert np.median(naive) == pytest.approx(handed_back, rel=0.1)
+        found = fieller_interval(traces, norms)
+        assert found.low < NOISE_SCALE < found.high
+
+
+def studies(rng: np.random.Generator, shift: float, seeds: int) -> list[pd.DataFrame]:
+    """Return 200 studies of two batch sizes that differ by so many standard errors."""
+    tables = []
+    for _ in range(200):
+        shared, own = rng.normal(0, 3, seeds), rng.normal(0, 1, (seeds, 2))
+        own[:, 1] += shift * math.sqrt(2 / seeds)
+        tables.append(pd.DataFrame(shared[:, None] + own, columns=[8, 16]))
+    return tables
+
+
+def told_apart(tables: list[pd.DataFrame]) -> float:
+    return float(np.mean([len(compare_with_best(table).tied) == 1 for table in tables]))
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_one_cell_under_two_names_is_rarely_called_different(seeds: int) -> None:
+    # The test's level is 5% exactly, so half of all sets of 200 studies have more than 10 by
+    # chance; three standard errors are allowed. benchmarks/check_intervals.py counts 10,000.
+    found = told_apart(studies(np.random.default_rng(13), 0.0, seeds))
+    assert found <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+@pytest.mark.parametrize("shift", [2.0, 4.0])
+def test_a_planted_difference_is_found_as_often_as_theory_says(seeds: int, shift: float) -> None:
+    found = told_apart(studies(np.random.default_rng(14), shift, seeds))
+    power = power_to_detect(shift, seeds, 0.025)
+    assert found == pytest.approx(power, abs=3 * math.sqrt(power * (1 - power) / 200))
+
+
+def test_the_power_is_that_of_the_noncentral_t_distribution() -> None:
+    critical = stats.t.ppf(0.975, 4)
+    assert power_to_detect(2.0, 5, 0.025) == pytest.approx(stats.nct.sf(critical, 4, 2.0))
+
+
+def test_an_accuracy_difference_that_is_detectable_is_found_four_times_in_five() -> None:
+    gap, rng = detectable_accuracy_difference(0.9, 2_000), np.random.default_rng(15)
+    first = rng.binomial(2_000, 0.9 - gap / 2, 4_000) / 2_000
+    second = rng.binomial(2_000, 0.9 + gap / 2, 4_000) / 2_000
+    pooled = (first + second) / 2
+    statistic = (second - first) / np.sqrt(2 * pooled * (1 - pooled) / 2_000)
+    assert np.mean(statistic > stats.norm.ppf(0.975)) == pytest.approx(0.8, abs=0.02)

@@ -1,0 +1,146 @@
+"""Seconds of an update as a function of the batch size: a fixed cost and a cost of each example.
+
+    t(B) = alpha + beta B,    B_half = alpha / beta
+
+At B_half an update takes twice the fixed cost: below it a larger batch is nearly free, above it it
+is not. That is how efficient tensor operations are, as one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.intervals import CONFIDENCE
+from reports.two_terms import (
+    FEWEST_POINTS,
+    POOR_FIT,
+    Curve,
+    Ends,
+    Observations,
+    fit_curve,
+    likelihood_intervals,
+    max_log_residual,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateTimeFit:
+    """What timings say about the cost of an update; None where they can't say.
+
+    Attributes:
+        batch_sizes: Those timed, ascending: the range the fit speaks of.
+        confidence: Probability with which an interval covers the truth, if the model is right.
+        reason: Why a value below is None; empty if none is.
+        fixed_seconds: alpha, in seconds for an update; None if the times show no fixed cost.
+        seconds_per_example: beta, in seconds; None if the times don't grow with the batch.
+        doubling_batch_size: B_half = alpha / beta, in examples; None if either is.
+        fixed_seconds_interval: Ends of its interval.
+        seconds_per_example_interval: Ends of its interval.
+        doubling_batch_size_interval: Ends of its interval.
+        max_log_residual: Largest absolute residual of log t.
+        poor_fit: Whether that is above `POOR_FIT`.
+        curve: The fitted curve against B, to interpolate with; None if there is none.
+    """
+
+    batch_sizes: tuple[float, ...]
+    confidence: float
+    reason: str
+    fixed_seconds: float | None = None
+    seconds_per_example: float | None = None
+    doubling_batch_size: float | None = None
+    fixed_seconds_interval: Ends | None = None
+    seconds_per_example_interval: Ends | None = None
+    doubling_batch_size_interval: Ends | None = None
+    max_log_residual: float | None = None
+    poor_fit: bool = False
+    curve: Curve | None = None
+
+
+def fit_update_time(
+    batch_sizes: Sequence[float] | np.ndarray,
+    seconds: Sequence[float] | np.ndarray,
+    confidence: float = CONFIDENCE,
+) -> UpdateTimeFit:
+    """Fit seconds per update against batch size, by least squares of logarithms.
+
+    Several times of one batch size, such as those of the rounds of a timing pass, count as their
+    median. Intervals come from what the medians deviate from the line: caches and kernels bend it
+    by more than the noise of a median.
+
+    Args:
+        batch_sizes: Examples of an update, above 0; one for each time.
+        seconds: Seconds for one update, above 0.
+        confidence: Of the intervals.
+
+    Raises:
+        ValueError: The two differ in length, or hold a value that isn't finite and above 0.
+
+    Example:
+        >>> fit = fit_update_time([1, 10, 100, 1000], [11e-6, 20e-6, 110e-6, 1010e-6])
+        >>> round(fit.doubling_batch_size, 3)
+        10.0
+    """
+    timed, taken = positive("batch_sizes", batch_sizes), positive("seconds", seconds)
+    if timed.size != taken.size:
+        raise ValueError(
+            "`batch_sizes` and `seconds` must be of equal length, "
+            f"but have {timed.size} and {taken.size} values."
+        )
+    sizes = np.unique(timed)
+    if sizes.size < FEWEST_POINTS:
+        return UpdateTimeFit(
+            batch_sizes=tuple(sizes.tolist()),
+            confidence=confidence,
+            reason=f"Fewer than three batch sizes are timed: {sizes.size}.",
+        )
+    medians = np.array([np.median(taken[timed == size]) for size in sizes])
+    exact = np.zeros(sizes.size)
+    data = Observations(sizes, medians, exact > 0, exact)
+    curve, ends = fit_curve(data), likelihood_intervals(data, confidence)
+    residual = max_log_residual(data, curve)
+    fixed = curve.intercept if ends.intercept.low > 0 else None
+    each = curve.slope if ends.slope.low > 0 else None
+    return UpdateTimeFit(
+        batch_sizes=tuple(sizes.tolist()),
+        confidence=confidence,
+        reason=_reason(fixed, each),
+        fixed_seconds=fixed,
+        seconds_per_example=each,
+        doubling_batch_size=None if fixed is None or each is None else fixed / each,
+        fixed_seconds_interval=ends.intercept,
+        seconds_per_example_interval=ends.slope,
+        doubling_batch_size_interval=ends.ratio.inverse(),
+        max_log_residual=residual,
+        poor_fit=residual > POOR_FIT,
+        curve=curve,
+    )
+
+
+def positive(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return values as an array.
+
+    Args:
+        name: What to call them in the error.
+        values: Finite, above 0.
+
+    Raises:
+        ValueError: One isn't.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    wrong = ~(np.isfinite(array) & (array > 0))
+    if wrong.any():
+        raise ValueError(
+            f"`{name}` must be finite and above 0, but holds {float(array[wrong][0])}."
+        )
+    return array
+
+
+def _reason(fixed: float | None, each: float | None) -> str:
+    if fixed is None:
+        return "Times grow in proportion to the batch: they show no fixed cost."
+    if each is None:
+        return "Times don't grow with the batch size: they show no cost of an example."
+    return ""

@@ -1,0 +1,197 @@
+"""Targets come from other runs by a rule; crossings are brackets, and missing ones lower bounds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.results import empty_table
+from reports.targets import (
+    AT_START,
+    CROSSING_COLUMNS,
+    NOT_REACHED,
+    REACHED,
+    SCALING_COLUMNS,
+    SHARES,
+    Target,
+    first_crossing,
+    fit_targets,
+    scaling_table,
+    set_targets,
+    updates_to_target,
+)
+
+
+def curves_of(runs: dict[tuple[int, int], list[float]], every: int = 10) -> pd.DataFrame:
+    """Return runs, by batch size and seed, evaluated every so many updates."""
+    rows = [
+        {"batch_size": size, "seed": seed, "updates": every * number, "loss": loss}
+        for (size, seed), losses in runs.items()
+        for number, loss in enumerate(losses)
+    ]
+    return pd.DataFrame(rows)
+
+
+TUNING = curves_of(
+    {
+        (8, 0): [2.0, 1.0, 0.2],
+        (8, 1): [2.0, 0.6, 0.4],
+        (8, 2): [2.0, 0.5, 0.9],
+        (16, 0): [2.2, 1.0, 1.0],
+        (32, 0): [2.0, 1.9, 1.8],
+    }
+)
+
+
+def test_targets_are_shares_of_what_the_median_batch_size_attains() -> None:
+    # Best values: 0.4 at batch size 8, the median of three seeds; 1.0 at 16; 1.8 at 32.
+    assert set_targets(TUNING, "loss", shares=[0.5, 1]) == (Target(0.5, 1.5), Target(1, 1.0))
+    assert [target.share for target in set_targets(TUNING, "loss")] == list(SHARES)
+
+
+def test_targets_of_a_metric_rise() -> None:
+    curves = TUNING.assign(accuracy=1 - TUNING["loss"] / 4)
+    targets = set_targets(curves, "accuracy", lower_is_better=False, shares=[0.5])
+    assert targets == (Target(0.5, 1 - 1.5 / 4),)
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    shuffled = TUNING.sample(frac=1, random_state=1)
+    assert set_targets(shuffled, "loss") == set_targets(TUNING, "loss")
+    targets = set_targets(TUNING, "loss")
+    pd.testing.assert_frame_equal(
+        updates_to_target(shuffled, "loss", targets), updates_to_target(TUNING, "loss", targets)
+    )
+
+
+@pytest.mark.parametrize("losses", [[1.0, 1.0], [1.0, 2.0], [math.nan, math.nan]])
+def test_runs_without_progress_set_no_target(losses: list[float]) -> None:
+    assert set_targets(curves_of({(8, 0): losses}), "loss") == ()
+
+
+def test_a_crossing_is_interpolated_between_the_evaluations_around_it() -> None:
+    assert first_crossing([0, 10, 30], [0.0, 0.5, 0.9], 0.6) == (REACHED, 15.0, 10.0)
+    assert first_crossing([0, 10, 30], [0.0, 0.5, 0.9], 0.5) == (REACHED, 10.0, 5.0)
+
+
+def test_the_first_crossing_counts() -> None:
+    assert first_crossing([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5) == (REACHED, 5.0, 5.0)
+
+
+def test_a_run_that_does_not_cross_is_a_lower_bound() -> None:
+    assert first_crossing([0, 10, 20], [0.0, 0.5, 0.4], 0.6) == (NOT_REACHED, 20.0, 0.0)
+
+
+def test_a_run_that_diverged_is_a_lower_bound_of_the_updates_it_made() -> None:
+    assert first_crossing([0, 10, 20], [0.0, 0.5, math.nan], 0.6) == (NOT_REACHED, 20.0, 0.0)
+    assert first_crossing([0, 10], [math.nan, math.nan], 0.6) == (NOT_REACHED, 10.0, 0.0)
+
+
+def test_a_target_met_before_the_first_evaluation_lies_anywhere_before_it() -> None:
+    assert first_crossing([10, 20], [0.7, 0.8], 0.6) == (REACHED, 5.0, 5.0)
+    assert first_crossing([0, 20], [0.7, 0.8], 0.6) == (AT_START, 0.0, 0.0)
+
+
+def test_the_bracket_holds_the_true_crossing() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        updates = np.concatenate([[0], np.sort(rng.choice(np.arange(1, 200), 8, replace=False))])
+        decay = rng.uniform(0.01, 0.2)
+        outcome, found, half = first_crossing(updates, -np.exp(-decay * updates), -0.3)
+        true = -math.log(0.3) / decay
+        if outcome == REACHED:
+            assert abs(found - true) <= 2 * half
+        else:
+            assert true > found
+
+
+def test_every_run_has_a_row_for_every_target() -> None:
+    table = updates_to_target(TUNING, "loss", [Target(0.5, 1.5), Target(0.9, 0.45)])
+    assert table.columns.tolist() == [column.name for column in CROSSING_COLUMNS]
+    assert len(table) == 10
+    easy, hard = (table[table["target"] == level] for level in (1.5, 0.45))
+    assert easy["outcome"].tolist() == [REACHED] * 4 + [NOT_REACHED]
+    assert hard["outcome"].tolist() == [REACHED, REACHED, NOT_REACHED, NOT_REACHED, NOT_REACHED]
+    assert easy["updates"].tolist()[:2] == pytest.approx([5, 10 * 0.5 / 1.4])
+
+
+def test_a_metric_crosses_upwards() -> None:
+    curves = curves_of({(8, 0): [0.1, 0.5, 0.9]}).rename(columns={"loss": "accuracy"})
+    table = updates_to_target(curves, "accuracy", [Target(1, 0.7)], lower_is_better=False)
+    assert table["updates"].tolist() == pytest.approx([15])
+
+
+def hyperbolic(seeds: int = 5, noise: float = 0.03) -> pd.DataFrame:
+    """Return curves whose updates to a loss of exp(-d) are d (20 + 4000/B), times noise."""
+    rng, frames = np.random.default_rng(0), []
+    for size in 2 ** np.arange(3, 11):
+        for seed in range(seeds):
+            unit = (20 + 4_000 / size) * math.exp(rng.normal(0, noise))
+            updates = np.unique(np.linspace(0, 3_000 if size < 16 else 2_000, 400).astype(int))
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "batch_size": size,
+                        "seed": seed,
+                        "updates": updates,
+                        "loss": np.exp(-updates / unit),
+                    }
+                )
+            )
+    return pd.concat(frames)
+
+
+def test_recorded_curves_give_the_critical_batch_size_of_every_target() -> None:
+    curves = hyperbolic()
+    targets = [Target(0.5, math.exp(-1)), Target(0.9, math.exp(-5))]
+    fits = fit_targets(updates_to_target(curves, "loss", targets), items=2_000)
+    assert list(fits) == targets
+    for target, distance in zip(targets, (1, 5), strict=True):
+        fit = fits[target]
+        assert fit.min_updates == pytest.approx(20 * distance, rel=0.05)
+        assert fit.critical_batch_size == pytest.approx(200, rel=0.05)
+        assert fit.interval_method == "bootstrap over 5 seeds"
+        assert fit.near_all == (512, 1024)
+
+
+def test_runs_that_miss_a_target_are_kept_in_its_fit() -> None:
+    crossings = updates_to_target(hyperbolic(), "loss", [Target(0.99, math.exp(-7))])
+    (fit,) = fit_targets(crossings).values()
+    assert fit.censored == 5
+    assert fit.critical_batch_size == pytest.approx(200, rel=0.05)
+
+
+def test_a_target_met_at_the_start_is_refused_with_a_reason() -> None:
+    curves = curves_of({(8, 0): [0.1, 0.0], (16, 0): [1.0, 0.0], (32, 0): [1.0, 0.9]})
+    (fit,) = fit_targets(updates_to_target(curves, "loss", [Target(0.5, 0.2)])).values()
+    assert fit.reason == "Runs that meet the target before their first update: 1 of 3."
+    assert (fit.runs, fit.censored, fit.critical_batch_size) == (3, 1, None)
+
+
+def test_a_run_that_diverged_at_once_bounds_nothing() -> None:
+    curves = hyperbolic(seeds=1)
+    dead = pd.DataFrame({"batch_size": [8], "seed": [9], "updates": [0], "loss": [math.nan]})
+    crossings = updates_to_target(pd.concat([curves, dead]), "loss", [Target(0.5, 0.3)])
+    assert len(crossings) == 9
+    (fit,) = fit_targets(crossings).values()
+    assert fit.runs == 8
+
+
+def test_the_table_of_targets_has_numbers_and_reasons() -> None:
+    targets = [Target(0.5, 0.3), Target(1, 1e-99)]
+    table = scaling_table(fit_targets(updates_to_target(hyperbolic(), "loss", targets)))
+    assert table.columns.tolist() == [column.name for column in SCALING_COLUMNS]
+    known, unknown = table.iloc[0], table.iloc[1]
+    assert known["critical_low"] < known["critical_batch_size"] < known["critical_high"]
+    assert (known["reason"], known["censored"]) == ("", 0)
+    assert math.isnan(unknown["critical_batch_size"])
+    assert unknown["reason"] == "No run reached the target, of 40."
+
+
+def test_without_crossings_there_are_no_rows_but_all_columns() -> None:
+    empty = updates_to_target(hyperbolic(seeds=1), "loss", [])
+    pd.testing.assert_frame_equal(empty, empty_table(CROSSING_COLUMNS))
+    pd.testing.assert_frame_equal(scaling_table(fit_targets(empty)), empty_table(SCALING_COLUMNS))
