@@ -36,7 +36,6 @@ _RESOURCES = {
 }
 _UNUSABLE = {
     sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_ERROR,
     sqlite3.SQLITE_FORMAT,
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_TOOBIG,
@@ -182,7 +181,13 @@ def _reading_mode(path: Path) -> str:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    problem = kind_problem(connection)
+    try:
+        problem = kind_problem(connection)
+    except (sqlite3.OperationalError, UnicodeDecodeError) as error:
+        # What SQLite says may quote what is damaged, which is no text.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
+            raise
+        raise StoreError(_damaged(path, "its tables can't be told")) from None
     if problem:
         raise StoreError(f"{path} {problem}")
 

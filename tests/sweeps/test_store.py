@@ -7,102 +7,227 @@ import sqlite3
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from faults import configuration
+from stored import failure, fill, forbid_writing, other, outcome, trials, unwritable_folder
 
+from reports.results import CURVE_COLUMNS, TRIAL_COLUMNS
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
-from sweeps.plan import plan
-from sweeps.spec import StudySpecification
-from sweeps.splits import Dataset
-from sweeps.stages import explore_trials
-from sweeps.store import FILE, LOCK, Store
+from sweeps.lock import LOCK
+from sweeps.splits import Source
+from sweeps.store import FILE, Store
 from sweeps.timing import Round
-from sweeps.trials import Cohort, DataFacts
-from sweeps.worker import Outcome, run_cohort
+from sweeps.trials import Planned, Trial, settings_of
 
 
-@pytest.fixture
-def cohort(specification: StudySpecification, facts: DataFacts) -> Cohort:
-    """Return the explore cohort of batch size 5."""
-    return plan(explore_trials(specification, facts), facts, jobs=1)[0]
+def planned(some: list[Trial], group: str = "all") -> list[Planned]:
+    return [Planned(group, trial) for trial in some]
 
 
-def test_outcomes_come_back_as_they_were(tmp_path: Path, cohort: Cohort, dataset: Dataset) -> None:
-    outcomes = run_cohort(cohort, dataset)
-    with Store.write(tmp_path, "small") as store:
-        store.add(cohort.trials, outcomes)
+def test_outcomes_come_back_as_they_were(tmp_path: Path) -> None:
+    some = trials(4)
+    outcomes = [outcome(trial) for trial in some]
+    with Store.write(tmp_path, "made") as store:
+        store.add(some[::-1], outcomes[::-1])
     with Store.read(tmp_path) as store:
-        trials = store.trials_table({"explore": cohort.trials})
-        curves = store.curves_table(trials["trial"])
-        assert store.statuses() == {outcome.trial: "ok" for outcome in outcomes}
-    assert trials["trial"].tolist() == [outcome.trial for outcome in outcomes]
-    assert trials["train_seconds"].tolist() == [outcome.train_seconds for outcome in outcomes]
-    assert trials["diverged_at_update"].isna().all()
-    assert trials["test_metric"].isna().all()
-    assert trials["validation_metric"].tolist() == [o.curve[-1, 5] for o in outcomes]
+        found = store.trials_table({"explore": planned(some)})
+        curves = store.curves_table(found["trial"])
+        assert store.statuses() == {trial.identity: "ok" for trial in some}
+        assert store.done() == {trial.identity for trial in some}
+    assert found.dtypes.astype(str).to_dict() == {c.name: c.dtype for c in TRIAL_COLUMNS}
+    assert curves.dtypes.astype(str).to_dict() == {c.name: c.dtype for c in CURVE_COLUMNS}
+    assert found["trial"].tolist() == [trial.identity for trial in some]
+    assert found["validation_metric"].tolist() == [o.curve[-1, 5] for o in outcomes]
+    assert found["train_loss"].tolist() == [o.curve[-1, 2] for o in outcomes]
+    assert found[["diverged_at_update", "stopped_at_update", "test_loss"]].isna().all(axis=None)
+    assert curves["trial"].tolist() == [trial.identity for trial in some for _ in range(3)]
     stored = curves.drop(columns="trial").to_numpy(float)
     np.testing.assert_array_equal(stored, np.concatenate([o.curve for o in outcomes]))
 
 
-def outcome_of(trial: str, status: str, **values: float) -> Outcome:
-    curve = np.array([[0, 0, 1.5, 0.25, np.inf, np.nan]])
-    number = int(values.get("diverged_at_update", 0))
-    return Outcome(trial, status, number, 3, 4, np.nan, np.nan, "", 0.5, curve)
+def test_a_trial_is_described_by_its_configuration(tmp_path: Path) -> None:
+    source = Source("moons", (("noise", 0.1),))
+    shared = configuration(source=source, optimizer="momentum", batch_size=4, shards=2)
+    trial = Trial(shared, settings_of("momentum", 0.25, {"l2": 0.5}), 2**63 - 1)
+    with Store.write(tmp_path, "made") as store:
+        store.add([trial], [outcome(trial)])
+        row = store.trials_table({"confirm": planned([trial], "moons, momentum")}).iloc[0]
+    described = {
+        "group": "moons, momentum",
+        "stage": "confirm",
+        "dataset": "moons",
+        "architecture": "3-4-2",
+        "optimizer": "momentum",
+        "activation": "sigmoid",
+        "loss": "squared_error",
+        "reduction": "mean",
+        "hyperparameters": "l2=0.5, momentum=0.9",
+        "schedule": "",
+        "shards": 2,
+        "local_updates": 1,
+        "batch_size": 4,
+        "learning_rate": 0.25,
+        "seed": 2**63 - 1,
+    }
+    assert {name: row[name] for name in described} == described
 
 
-def test_infinity_survives_and_not_a_number_is_nothing(tmp_path: Path, cohort: Cohort) -> None:
-    trial = cohort.trials[0]
-    with Store.write(tmp_path, "small") as store:
-        store.add([trial], [outcome_of(trial.identity, "diverged", diverged_at_update=3)])
-        row = store.trials_table({"explore": [trial]}).iloc[0]
-    assert row["diverged_at_update"] == 3
-    assert row["validation_loss"] == np.inf
-    assert np.isnan(row["validation_metric"])
+def test_a_trial_has_a_row_for_each_of_its_places(tmp_path: Path) -> None:
+    some = trials(2)
+    stages = {"explore": planned(some, "b"), "confirm": planned(some[:1], "a")}
+    fill(tmp_path, some[:1])
+    with Store.read(tmp_path) as store:
+        found = store.trials_table(stages)
+        assert len(store.curves_table(found["trial"])) == 3
+    assert found[["group", "stage"]].to_numpy().tolist() == [["b", "explore"], ["a", "confirm"]]
 
 
-def test_a_failure_is_not_done_and_is_replaced(tmp_path: Path, cohort: Cohort) -> None:
-    trial = cohort.trials[0]
-    with Store.write(tmp_path, "small") as store:
-        store.add([trial], [outcome_of(trial.identity, "error")])
+def test_without_trials_tables_have_their_columns(tmp_path: Path) -> None:
+    with Store.write(tmp_path, "made") as store:
+        for stages in ({}, {"explore": planned(trials(1))}):
+            assert list(store.trials_table(stages)) == [c.name for c in TRIAL_COLUMNS]
+        assert list(store.curves_table([])) == [c.name for c in CURVE_COLUMNS]
+        assert store.timing_table({}).empty
+        assert store.stored_trials().empty
+
+
+def test_what_is_not_finite_survives(tmp_path: Path) -> None:
+    trial = trials(1)[0]
+    curve = np.array([[0, 0, np.inf, -np.inf, np.nan, -0.0, 5e-324, 1e308]])
+    given = outcome(
+        trial,
+        status="diverged",
+        diverged_at_update=3,
+        stopped_at_update=0,
+        test_loss=np.inf,
+        test_metric=-np.inf,
+        curve=curve,
+    )
+    with Store.write(tmp_path, "made") as store:
+        store.add([trial], [given])
+        row = store.trials_table({"explore": planned([trial])}).iloc[0]
+        found = store.curves_table([trial.identity]).drop(columns="trial").to_numpy(float)
+    assert (row["diverged_at_update"], row["stopped_at_update"]) == (3, 0)
+    assert (row["test_loss"], row["test_metric"]) == (np.inf, -np.inf)
+    assert np.isnan(row["validation_loss"])
+    assert found.tobytes() == curve.tobytes()
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    trial = trials(1)[0]
+    given = outcome(trial, updates=np.int64(7), test_loss=np.float32(0.5), train_seconds=np.nan)
+    with Store.write(tmp_path, "made") as store:
+        store.add([trial], [given])
+        row = store.stored_trials().iloc[0]
+    assert (row["updates"], row["test_loss"], row["train_seconds"]) == (7, 0.5, 0.0)
+
+
+@pytest.mark.parametrize("status", ["error", "crashed", "timeout"])
+def test_a_failure_is_not_done_and_is_replaced(tmp_path: Path, status: str) -> None:
+    trial = trials(1)[0]
+    with Store.write(tmp_path, "made") as store:
+        store.add([trial], [failure(trial, status)])
         assert store.done() == set()
-        store.add([trial], [outcome_of(trial.identity, "ok")])
+        assert store.stored_trials()["error"].tolist() == ["no reason"]
+        store.add([trial], [outcome(trial)])
         assert store.done() == {trial.identity}
-        assert len(store.curves_table(store.trials_table({"x": [trial]})["trial"])) == 1
+        assert store.stored_trials()[["error", "attempts"]].to_numpy().tolist() == [["", 2]]
+        assert len(store.curves_table([trial.identity])) == 3
 
 
-def test_timing_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    with Store.write(tmp_path, "small") as store:
-        store.replace_timing(
-            [Round("tensor", 1, 0, 5, 0.1, 0.1), Round("tensor", 2, 0, 5, 0.1, 0.1)]
-        )
-        store.replace_timing([Round("tensor", 4, 0, 5, 0.25, 0.2)])
-        assert store.timed_batch_sizes() == {4}
-        assert store.timing_table().to_dict("records") == [
-            {
-                "engine": "tensor",
-                "batch_size": 4,
-                "round": 0,
-                "updates": 5,
-                "wall_seconds": 0.25,
-                "cpu_seconds": 0.2,
-            }
-        ]
+def test_a_result_is_never_replaced(tmp_path: Path) -> None:
+    trial = trials(1)[0]
+    with Store.write(tmp_path, "made") as store:
+        store.add([trial], [outcome(trial)])
+        store.add([trial, trial], [outcome(trial, train_seconds=9.0), failure(trial)])
+        assert not store.incidents()
+        store.add([trial], [other(trial)])
+        found = store.curves_table([trial.identity]).drop(columns="trial").to_numpy(float)
+        np.testing.assert_array_equal(found, outcome(trial).curve)
+        (incident,) = store.incidents()
+    assert (incident["kind"], incident["trial"]) == ("another result", trial.identity)
+    assert incident["difference"] == pytest.approx(1e-9, rel=1e-6)
+    assert incident["curve"] == other(trial).curve.tobytes()
+
+
+def test_an_outcome_of_another_trial_is_refused(tmp_path: Path) -> None:
+    one, two = trials(2)
+    with Store.write(tmp_path, "made") as store:
+        with pytest.raises(ValueError, match="was taken for that of"):
+            store.add([one, two], [outcome(one), outcome(one)])
+        assert store.statuses() == {}
+
+
+def test_forgotten_trials_are_missing(tmp_path: Path) -> None:
+    some = trials(3)
+    fill(tmp_path, some)
+    with Store.write(tmp_path, "made") as store:
+        store.forget([some[0].identity, some[2].identity, "no such trial"])
+        assert set(store.statuses()) == {some[1].identity}
+
+
+def test_rows_are_found_by_how_their_trials_start(tmp_path: Path) -> None:
+    some = trials(3)
+    fill(tmp_path, some)
+    with Store.read(tmp_path) as store:
+        assert [row["trial"] for row in store.rows()] == [trial.identity for trial in some]
+        assert [row["seed"] for row in store.rows(some[1].identity[:12])] == [1]
+        assert list(store.rows("%")) == []
+
+
+def rounds(workload: str, sizes: list[int]) -> list[Round]:
+    return [
+        Round(workload, engine, lanes, size, 0, 5, 0.25, 0.2)
+        for size in sizes
+        for engine, lanes in (("per-item", 1), ("tensor", 4), ("tensor", 1))
+    ]
+
+
+def test_timing_is_replaced_workload_by_workload(tmp_path: Path) -> None:
+    with Store.write(tmp_path, "made") as store:
+        store.replace_timing([*rounds("w", [1, 2]), *rounds("v", [1])])
+        store.replace_timing(rounds("w", [4]))
+        assert store.timed() == {
+            (workload, engine, lanes, size)
+            for workload, size in (("v", 1), ("w", 4))
+            for engine, lanes in (("per-item", 1), ("tensor", 4), ("tensor", 1))
+        }
+        found = store.timing_table({"second": "w", "first": "v", "same": "w", "none": "x"})
+    assert found["group"].tolist() == ["second"] * 3 + ["first"] * 3 + ["same"] * 3
+    assert found["engine"].tolist()[:3] == ["tensor", "tensor", "per-item"]
+    assert found["lanes"].tolist()[:3] == [1, 4, 1]
+    assert found["wall_seconds"].tolist() == [0.25] * 9
+
+
+def test_facts_are_kept_and_replaced(tmp_path: Path) -> None:
+    with Store.write(tmp_path, "made") as store:
+        store.set_facts({"a": "1", "b": "\x00 ü"})
+        store.set_facts({"a": "2"})
+    with Store.read(tmp_path) as store:
+        assert store.facts() == {"name": "made", "a": "2", "b": "\x00 ü"}
+        assert store.fact("a") == "2"
+        with pytest.raises(StoreError) as refused:
+            store.fact("specification")
+    assert str(refused.value) == (
+        f"{tmp_path / FILE} has no 'specification' that this bpsweep can read: run the study "
+        "again to go on. `bpsweep export` and `bpsweep show` work as it is."
+    )
 
 
 def test_another_studys_folder_is_refused(tmp_path: Path) -> None:
-    with Store.write(tmp_path, "first"):
-        pass
+    fill(tmp_path, [], "first")
     with pytest.raises(StoreError) as refused, Store.write(tmp_path, "second"):
         pass
     assert str(refused.value) == (
         f"{tmp_path} holds the study 'first', not 'second'. Choose another --out."
     )
-    with Store.write(tmp_path, "first"):
-        pass
+    fill(tmp_path, [], "first")
 
 
 def test_a_folder_with_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(UsageError) as refused, Store.write(tmp_path, "small"):
+    with pytest.raises(UsageError) as refused, Store.write(tmp_path, "made"):
         pass
     assert str(refused.value) == (
         f"{tmp_path} is not empty and holds no study. Choose another --out."
@@ -113,7 +238,7 @@ def test_a_folder_with_something_else_is_refused_and_left_alone(tmp_path: Path) 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("")
-    with pytest.raises(UsageError) as refused, Store.write(path, "small"):
+    with pytest.raises(UsageError) as refused, Store.write(path, "made"):
         pass
     assert str(refused.value) == f"{path} is a file, not a folder. Choose another --out."
 
@@ -121,43 +246,68 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with (
         pytest.raises(ResourceError, match=r"can't be used: File name too long\.$"),
-        Store.write(tmp_path / ("x" * 300), "small"),
+        Store.write(tmp_path / ("x" * 300), "made"),
     ):
         pass
 
 
-def test_a_second_writer_is_refused_with_the_firsts_number(tmp_path: Path) -> None:
-    with (
-        Store.write(tmp_path, "small"),
-        pytest.raises(OwnedError) as refused,
-        Store.write(tmp_path, "small"),
-    ):
-        pass
-    assert str(refused.value) == f"{tmp_path} is in use by another run, process {os.getpid()}."
-
-
-def test_a_folder_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
-    (tmp_path / LOCK).mkdir()
-    with (
-        pytest.raises(ResourceError, match=r"can't be written to: Is a directory\.$"),
-        Store.write(tmp_path, "small"),
-    ):
-        pass
+def test_a_second_writer_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    some = trials(1)
+    with Store.write(tmp_path, "made") as first:
+        with (
+            pytest.raises(OwnedError, match=f"in use by another run: process {os.getpid()} on "),
+            Store.write(tmp_path, "made"),
+        ):
+            pass
+        first.add(some, [outcome(some[0])])
+        assert len(first.statuses()) == 1
 
 
 def test_a_reader_writes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
-    with Store.write(tmp_path, "small"):
-        pass
-    before = sorted(entry.name for entry in tmp_path.iterdir())
+    fill(tmp_path, trials(2))
+    before = {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()}
     with pytest.raises(ResourceError, match="readonly"), Store.read(tmp_path) as reader:
         reader.set_facts({"a": "1"})
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == before == [LOCK, FILE]
+    with Store.read(tmp_path) as reader:
+        reader.stored_trials()
+    assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == before
+    assert set(before) == {LOCK, FILE}
 
 
-def test_a_reader_reads_while_a_run_writes(tmp_path: Path) -> None:
-    with Store.write(tmp_path, "small") as writer, Store.read(tmp_path) as reader:
-        writer.set_facts({"a": "1"})
-        assert reader.facts() == {"name": "small", "a": "1"}
+def test_a_reader_sees_one_moment_of_a_run(tmp_path: Path) -> None:
+    some = trials(3)
+    with Store.write(tmp_path, "made") as writer:
+        writer.add(some[:1], [outcome(some[0])])
+        with Store.read(tmp_path) as reader:
+            writer.add(some[1:2], [outcome(some[1])])
+            assert len(reader.statuses()) == len(reader.stored_trials()) == 1
+            writer.add(some[2:], [outcome(some[2])])
+            assert len(reader.curves_table(trial.identity for trial in some)) == 3
+        with Store.read(tmp_path) as reader:
+            assert len(reader.statuses()) == 3
+
+
+def test_a_study_in_a_folder_that_cannot_be_written_to_can_be_read() -> None:
+    with unwritable_folder() as folder:
+        fill(folder, trials(2))
+        forbid_writing(folder)
+        with Store.read(folder) as store:
+            assert len(store.statuses()) == 2
+        with (
+            pytest.raises(ResourceError) as refused,
+            Store.write(folder, "made"),
+        ):
+            pass
+        assert str(refused.value) == f"{folder} can't be written to: Permission denied."
+        assert {entry.name for entry in folder.iterdir()} == {LOCK, FILE}
+
+
+def test_a_run_elsewhere_can_be_read_where_nothing_may_be_written() -> None:
+    with unwritable_folder() as folder, Store.write(folder, "made") as writer:
+        writer.add(trials(1), [outcome(trials(1)[0])])
+        forbid_writing(folder)
+        with Store.read(folder) as store:
+            assert len(store.statuses()) == 1
 
 
 def test_a_folder_without_a_study_cannot_be_read(tmp_path: Path) -> None:
@@ -166,38 +316,46 @@ def test_a_folder_without_a_study_cannot_be_read(tmp_path: Path) -> None:
     assert str(refused.value) == f"{tmp_path} holds no study: there is no {FILE} in it."
 
 
-@pytest.mark.parametrize("content", [b"no database at all, but long enough to be one", b""])
-def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(StoreError), Store.read(tmp_path):
-        pass
-    assert (tmp_path / FILE).read_bytes() == content
+def fill_the_disk(folder: Path, some: list[Trial]) -> None:
+    with Store.write(folder, "made") as store:
+        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]  # noqa: SLF001
+        store._connection.execute(f"PRAGMA max_page_count = {pages + 3}")  # noqa: SLF001
+        for trial in some:
+            store.add([trial], [outcome(trial)])
 
 
-def test_another_programs_database_is_refused(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / FILE)
-    connection.execute("CREATE TABLE t (a)")
-    connection.close()
-    with pytest.raises(StoreError) as refused, Store.write(tmp_path, "small"):
-        pass
-    assert str(refused.value) == (
-        f"{tmp_path / FILE} is not a study of bpsweep. Choose another --out."
-    )
+def test_a_full_disk_is_told_and_what_was_stored_is_kept(tmp_path: Path) -> None:
+    some = trials(50)
+    fill(tmp_path, some[:2])
+    with pytest.raises(ResourceError) as refused:
+        fill_the_disk(tmp_path, some[2:])
+    assert str(refused.value).startswith(f"{tmp_path / FILE} can't be written: its disk is full (")
+    fill(tmp_path, some)
+    with Store.read(tmp_path) as store:
+        assert store.done() == {trial.identity for trial in some}
 
 
-def test_a_newer_format_is_refused(tmp_path: Path) -> None:
-    with Store.write(tmp_path, "small"):
-        pass
-    connection = sqlite3.connect(tmp_path / FILE)
-    connection.execute("PRAGMA user_version = 2")
-    connection.close()
-    with pytest.raises(StoreError) as refused, Store.read(tmp_path):
-        pass
-    assert str(refused.value) == (
-        f"{tmp_path / FILE} has the format 2, but this bpsweep reads format 1."
-    )
+def test_a_mistake_of_ours_is_no_mistake_of_the_users(tmp_path: Path) -> None:
+    fill(tmp_path, [])
+    with pytest.raises(sqlite3.ProgrammingError), Store.read(tmp_path) as store:
+        store._connection.execute("SELECT ?", ())  # noqa: SLF001
 
 
-def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ResourceError, match="read"), Store.write(tmp_path, "small"):
-        raise sqlite3.OperationalError("database or disk is full")
+def test_an_interrupted_change_did_not_happen(tmp_path: Path) -> None:
+    some = trials(3)
+
+    def interrupted() -> object:
+        yield from ({**row} for row in rows[:2])
+        raise KeyboardInterrupt
+
+    fill(tmp_path / "a", some)
+    with Store.read(tmp_path / "a") as store:
+        rows = list(store.rows())
+    with Store.write(tmp_path / "b", "made") as store:
+        with pytest.raises(KeyboardInterrupt):
+            store.take(interrupted())  # type: ignore[arg-type]
+        assert store.statuses() == {}
+        store.take(rows)
+        pd.testing.assert_series_equal(
+            store.stored_trials()["trial"], pd.Series([t.identity for t in some], name="trial")
+        )

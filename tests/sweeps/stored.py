@@ -1,0 +1,87 @@
+"""Trials and outcomes for stores, made up rather than trained."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from faults import configuration
+
+from sweeps.store import Store
+from sweeps.trials import Trial, settings_of
+from sweeps.worker import Outcome
+
+GOLDEN = Path(__file__).parent / "data" / "study-v1.db"
+"""A store of format 1, written by the code of that time."""
+
+
+def trials(count: int) -> list[Trial]:
+    """Return different trials."""
+    one = configuration()
+    return [Trial(one, settings_of("sgd", 0.5, {}), seed) for seed in range(count)]
+
+
+def outcome(trial: Trial, **changes: Any) -> Outcome:
+    """Return what a trial could have given, the same for the same trial."""
+    points = np.arange(3.0)[:, np.newaxis]
+    curve = np.hstack([points * 36, points * 5, (trial.seed + points) / (1 + np.arange(6.0))])
+    curve[:, 6:] = np.nan
+    values: dict[str, Any] = {
+        "trial": trial.identity,
+        "status": "ok",
+        "diverged_at_update": 0,
+        "stopped_at_update": -1,
+        "updates": 10,
+        "examples": 72,
+        "test_loss": np.nan,
+        "test_metric": np.nan,
+        "error": "",
+        "train_seconds": 0.5,
+        "curve": curve,
+    }
+    return Outcome(**values | changes)
+
+
+def failure(trial: Trial, status: str = "error", error: str = "no reason") -> Outcome:
+    """Return a failure of a trial."""
+    return outcome(trial, status=status, error=error, curve=np.empty((0, 8)))
+
+
+def other(trial: Trial, change: float = 1e-9) -> Outcome:
+    """Return what a trial can't have given if it gave its `outcome`."""
+    first = outcome(trial)
+    return replace(first, curve=first.curve * np.array([1, 1, 1 + change, 1, 1, 1, 1, 1]))
+
+
+def fill(folder: Path, some: list[Trial], name: str = "made") -> None:
+    """Make a store that holds the outcomes of trials."""
+    with Store.write(folder, name) as store:
+        store.add(some, [outcome(trial) for trial in some])
+
+
+@contextlib.contextmanager
+def unwritable_folder() -> Iterator[Path]:
+    """Yield a folder that can't be written to inside, as the superuser neither."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
+            folder.chmod(0o777)
+
+
+def forbid_writing(folder: Path) -> None:
+    """Make a folder unwritable, until `unwritable_folder` ends."""
+    for path in (*folder.iterdir(), folder):
+        path.chmod(0o555)
+    if os.geteuid() == 0:
+        os.seteuid(65534)

@@ -1,0 +1,264 @@
+"""Opening stores: whole, damaged, foreign, half made, of other formats."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from stored import GOLDEN, fill, outcome, trials
+
+from sweeps import database
+from sweeps.database import create, leftovers_of, reading, transaction, writing
+from sweeps.errors import ResourceError, StoreError
+from sweeps.store import FILE, Store
+
+SOME = trials(3)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return the path of a store with three trials."""
+    fill(tmp_path, SOME)
+    return tmp_path / FILE
+
+
+def change(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def refusal(open_store: Callable[[Path], object], path: Path) -> str:
+    """Return why a store is refused, and check that it is left as it was."""
+    before = path.read_bytes()
+    with pytest.raises(StoreError) as refused, open_store(path):  # type: ignore[attr-defined]
+        pass
+    assert path.read_bytes() == before
+    assert not path.with_name(f"{FILE}-wal").exists()
+    return str(refused.value).removeprefix(f"{path} ")
+
+
+@pytest.mark.parametrize("open_store", [reading, writing])
+@pytest.mark.parametrize("content", [b"", b"no database, but long enough to be one" * 40])
+def test_what_is_no_database_is_refused(
+    path: Path, content: bytes, open_store: Callable[[Path], object]
+) -> None:
+    path.write_bytes(content)
+    expected = (
+        "is damaged and was left as it is: file is not a database. Put a copy of it in its place, "
+        "or move it away and run the study again."
+        if content
+        else "is not a study of bpsweep. Choose another folder."
+    )
+    assert refusal(open_store, path) == expected
+
+
+@pytest.mark.parametrize("open_store", [reading, writing])
+def test_another_programs_database_is_refused(
+    tmp_path: Path, open_store: Callable[[Path], object]
+) -> None:
+    path = tmp_path / FILE
+    change(path, "CREATE TABLE t (a)")
+    assert refusal(open_store, path) == "is not a study of bpsweep. Choose another folder."
+
+
+@pytest.mark.parametrize("open_store", [reading, writing])
+def test_a_newer_format_is_refused(path: Path, open_store: Callable[[Path], object]) -> None:
+    change(path, "PRAGMA user_version = 3")
+    assert refusal(open_store, path) == (
+        "has the format 3, but this bpsweep knows formats up to 2 only. Use the bpsweep that wrote "
+        "it, or a newer one."
+    )
+
+
+@pytest.mark.parametrize("open_store", [reading, writing])
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("CREATE VIEW evil AS SELECT 1", "evil"),
+        ("CREATE TRIGGER evil AFTER INSERT ON trials BEGIN DELETE FROM facts; END", "evil"),
+        ("DROP TABLE timing", "timing"),
+        ("ALTER TABLE facts ADD COLUMN more TEXT", "facts"),
+    ],
+)
+def test_tables_that_are_not_ours_are_refused(
+    path: Path, statement: str, name: str, open_store: Callable[[Path], object]
+) -> None:
+    change(path, statement)
+    assert refusal(open_store, path) == (
+        f"does not have the tables of a study: {name!r} is not as it should be."
+    )
+
+
+@pytest.mark.parametrize("open_store", [reading, writing])
+@pytest.mark.parametrize("kept", [512, 4096, 10_000, -4096])
+def test_a_truncated_store_is_refused(
+    path: Path, kept: int, open_store: Callable[[Path], object]
+) -> None:
+    path.write_bytes(path.read_bytes()[:kept])
+    assert refusal(open_store, path).startswith("is damaged and was left as it is: ")
+
+
+def test_a_store_is_made_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_put", killed)
+        with pytest.raises(KeyboardInterrupt), Store.write(tmp_path, "made"):
+            pass
+    assert not (tmp_path / FILE).exists()
+    for leftover in leftovers_of(tmp_path / FILE):
+        leftover.write_bytes(b"half of something")
+    fill(tmp_path, SOME)
+    assert not any(leftover.exists() for leftover in leftovers_of(tmp_path / FILE))
+
+
+def test_a_place_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ResourceError) as refused:
+        create(tmp_path / "folder", {})
+    assert str(refused.value) == f"{tmp_path / 'folder'} can't be written: Is a directory."
+
+
+FILL = """
+import resource, signal, sys
+from pathlib import Path
+from stored import fill, trials
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+from sweeps.errors import UserError
+try:
+    fill(Path(sys.argv[1]), trials(40))
+except UserError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("limit", [1, 5_000, 30_000, 60_000])
+def test_wherever_writing_fails_it_is_told_and_can_go_on(tmp_path: Path, limit: int) -> None:
+    folder = tmp_path / "out"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    found = subprocess.run(
+        [sys.executable, "-c", FILL, str(folder), str(limit)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert found.stdout.startswith(f"ResourceError {folder / FILE} can't be written to or read: ")
+    some = trials(40)
+    fill(folder, some)
+    with Store.read(folder) as store:
+        assert store.done() == {trial.identity for trial in some}
+
+
+def test_a_killed_writers_results_are_there(tmp_path: Path) -> None:
+    fill(tmp_path, SOME[:1])
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom stored import *\n"
+        "with Store.write(Path(sys.argv[1]), 'made') as store:\n"
+        "    for trial in trials(3):\n        store.add([trial], [outcome(trial)])\n"
+        "    store._connection.execute('BEGIN IMMEDIATE')\n"
+        "    store._connection.execute('DELETE FROM trials')\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    assert subprocess.run(command, env=environment, check=False).returncode == -9
+    assert (tmp_path / f"{FILE}-wal").exists()
+    with Store.read(tmp_path) as store:
+        assert store.done() == {trial.identity for trial in SOME}
+    fill(tmp_path, SOME)
+
+
+def test_a_copy_without_its_journal_is_made_ready_for_readers_again(path: Path) -> None:
+    change(path, "PRAGMA journal_mode = DELETE")
+    fill(path.parent, SOME)
+    with Store.write(path.parent, "made") as writer, Store.read(path.parent) as reader:
+        writer.set_facts({"a": "1"})
+        assert reader.facts() == {"name": "made"}
+
+
+def test_a_change_that_sqlite_gave_up_is_not_given_up_twice(path: Path) -> None:
+    def abort(connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            connection.execute("INSERT OR ROLLBACK INTO facts VALUES ('name', '', '')")
+
+    with writing(path) as connection:
+        with pytest.raises(sqlite3.IntegrityError):
+            abort(connection)
+        with transaction(connection):
+            connection.execute("DELETE FROM facts")
+
+
+def test_the_golden_store_is_read_without_being_touched(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    shutil.copy(GOLDEN, path)
+    with Store.read(tmp_path) as store:
+        assert len(store.statuses()) == 12
+    assert path.read_bytes() == GOLDEN.read_bytes()
+    assert [entry.name for entry in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_writer_keeps_a_copy_of_an_earlier_format(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    shutil.copy(GOLDEN, path)
+    fill(tmp_path, SOME, "old")
+    with Store.read(tmp_path) as store:
+        assert len(store.statuses()) == 12 + 3
+    with closing(sqlite3.connect(tmp_path / "study-format-1.db")) as copy:
+        assert copy.execute("PRAGMA user_version").fetchone() == (1,)
+        assert copy.execute("SELECT count(*) FROM trials").fetchone() == (12,)
+    fill(tmp_path, SOME, "old")
+
+
+def test_a_migration_that_is_interrupted_did_not_happen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(connection: sqlite3.Connection) -> None:
+        connection.execute("DROP TABLE curves")
+        raise KeyboardInterrupt
+
+    shutil.copy(GOLDEN, tmp_path / FILE)
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "migrate", interrupted)
+        with pytest.raises(KeyboardInterrupt), Store.write(tmp_path, "old"):
+            pass
+    with Store.write(tmp_path, "old") as store:
+        assert len(store.curves_table(store.statuses())) == 51
+
+
+def test_a_huge_value_is_refused_before_it_is_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(path, "UPDATE trials SET error = hex(zeroblob(60000))")
+    monkeypatch.setattr(database, "LARGEST_VALUE", 100_000)
+    with pytest.raises(StoreError, match="string or blob too big"), reading(path):
+        pass
+
+
+def test_a_store_that_is_busy_for_long_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_BUSY_MILLISECONDS", 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ResourceError) as refused:
+            fill(path.parent, [*SOME, *trials(4)[3:]])
+    assert str(refused.value) == f"{path} can't be written to or read: database is locked."
+
+
+def test_outcomes_do_not_depend_on_when_the_store_was_opened(path: Path) -> None:
+    with Store.write(path.parent, "made") as store:
+        store.add(SOME[:1], [outcome(SOME[0])])
+        assert not store.incidents()
