@@ -27,32 +27,21 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from bpengine import Examples, Split
-from sweeps import datasets
-from sweeps.executors import run_cohorts
-from sweeps.plan import plan
-from sweeps.spec import StudySpecification
+from sweeps.backends import jobs_of
+from sweeps.datasets import load
 from sweeps.splits import prepare
-from sweeps.stages import explore_trials, facts_of, preparation_of
-from sweeps.store import Store
-from sweeps.study import Study, jobs_from
+from sweeps.study import Study
 from sweeps.worker import one_blas_thread
 
 Cell = tuple[int, float]
 
 
-def bpsweep_seconds(
-    specification: StudySpecification, jobs: int
-) -> tuple[float, dict[Cell, float]]:
+def bpsweep_seconds(study: Study, jobs: int) -> tuple[float, dict[Cell, float]]:
     """Train every trial, keep it in a store, and return seconds and each cell's mean accuracy."""
-    dataset = datasets.load(specification.dataset)
-    facts = facts_of(dataset, preparation_of(specification))
-    trials = explore_trials(specification, facts)
-    started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, Store.write(Path(folder), "bench") as store:
-        for cohort, outcomes in run_cohorts(plan(trials, facts, jobs), dataset, jobs):
-            store.add(cohort.trials, outcomes)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        table = study.run(Path(folder) / "study", n_jobs=jobs).trials
         seconds = time.perf_counter() - started
-        table = store.trials_table({"explore": trials})
     cells = table.groupby(["batch_size", "learning_rate"], as_index=False)[
         "validation_metric"
     ].mean()
@@ -86,17 +75,16 @@ def _accuracy(network: MLPClassifier, part: Examples) -> float:
     return float((predicted == part.targets.argmax(axis=1)).mean())
 
 
-def sklearn_seconds(
-    specification: StudySpecification, seeds: int, jobs: int
-) -> tuple[float, dict[Cell, float]]:
+def sklearn_seconds(study: Study, seeds: int, jobs: int) -> tuple[float, dict[Cell, float]]:
     """Train the grid on some of the seeds and return seconds and each cell's mean accuracy."""
-    dataset = datasets.load(specification.dataset)
-    preparation = preparation_of(specification)
-    splits = [prepare(dataset, preparation, seed)[0] for seed in specification.seeds[:seeds]]
-    cells = [(b, r) for b in specification.batch_sizes for r in specification.learning_rates]
+    (group,), specification = study.experiment.groups, study.specification
+    facts, (epochs,) = group.family.facts, specification.epochs
+    dataset = load(facts.source)
+    splits = [prepare(dataset, facts.preparation, seed)[0] for seed in specification.seeds[:seeds]]
+    cells = [(size, rate) for size, rates in group.grid.items() for rate in rates]
     started = time.perf_counter()
     found = joblib.Parallel(n_jobs=jobs, batch_size=1)(
-        joblib.delayed(train_with_sklearn)(split, specification.epochs, cell)
+        joblib.delayed(train_with_sklearn)(split, epochs, cell)
         for cell in cells
         for split in splits
     )
@@ -119,18 +107,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=-1)
     options = parser.parse_args()
-    specification = Study.preset("digits").specification
-    jobs, scale = jobs_from(options.jobs), len(specification.seeds) / options.seeds
+    changes = ["confirmation_seeds=[]", "extensions=0", "timing=false"]
+    study = Study.from_target("digits", changes)
+    jobs = jobs_of("loky", options.jobs, None)
+    scale = len(study.specification.seeds) / options.seeds
     ours, theirs = [], []
     for number in range(options.rounds):
-        seconds, our_accuracy = bpsweep_seconds(specification, jobs)
+        seconds, our_accuracy = bpsweep_seconds(study, jobs)
         ours.append(seconds)
-        seconds, their_accuracy = sklearn_seconds(specification, options.seeds, jobs)
+        seconds, their_accuracy = sklearn_seconds(study, options.seeds, jobs)
         theirs.append(seconds * scale)
         print(
             f"round {number}: bpsweep {ours[-1]:.2f} s, scikit-learn {theirs[-1]:.1f} s", flush=True
         )
-    networks = len(specification.batch_sizes) * len(specification.learning_rates) * 5
+    networks = study.plan(n_jobs=jobs).trials
     print(f"\n{networks} networks, {jobs} processes; medians of {options.rounds} rounds")
     print(f"scikit-learn trained {options.seeds} of 5 seeds; its time is scaled by {scale:g}")
     print(f"bpsweep      {statistics.median(ours):8.2f} s, worker start and store included")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from reports.results import StudyResults
 from sweeps.assembly import read_experiment
+from sweeps.backends import jobs_of
 from sweeps.errors import UsageError
 from sweeps.records import DONE
 from sweeps.runner import run_study
 from sweeps.store import Store
-from sweeps.study import jobs_from
 
 
 def failed_trials(folder: Path) -> list[str]:
@@ -59,7 +59,7 @@ def retry(
     return run_study(
         experiment,
         folder,
-        jobs_from(n_jobs),
+        jobs_of(backend, n_jobs, scheduler),
         backend=backend,
         scheduler=scheduler,
         trial_seconds=experiment.specification.trial_seconds,

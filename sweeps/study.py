@@ -12,10 +12,8 @@ from reports.results import StudyResults
 from sweeps.assembly import results_of
 from sweeps.backends import jobs_of
 from sweeps.checking import experiment_of
-from sweeps.errors import UsageError
 from sweeps.forecast import Forecast, forecast
 from sweeps.labels import counted
-from sweeps.provenance import available_cores
 from sweeps.reading import folder_of, read_target, with_settings
 from sweeps.runner import run_study
 from sweeps.spec import StudySpecification, given, toml_value
@@ -122,7 +120,7 @@ class Study:
             440
         """
         place = None if folder is None else Path(folder)
-        return forecast(self.experiment, jobs_from(n_jobs), place)
+        return forecast(self.experiment, jobs_of("loky", n_jobs, None), place)
 
     def run(
         self,
@@ -209,19 +207,3 @@ def results(folder: str | os.PathLike[str]) -> StudyResults:
     """
     with Store.read(Path(folder)) as store:
         return results_of(store)
-
-
-def jobs_from(n_jobs: int) -> int:
-    """Return the number of worker processes that a user asked for.
-
-    Args:
-        n_jobs: At least 1, or -1 for as many as there are cores.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if n_jobs == -1:
-        return available_cores()
-    if n_jobs < 1:
-        raise UsageError(f"`jobs` must be at least 1, or -1 for all cores, but is {n_jobs}.")
-    return n_jobs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import cli, timing
+from sweeps.datasets import NAMES
 
 SMALL = """\
 dataset = "iris"
@@ -19,6 +21,7 @@ hidden_layers = [4]
 batch_sizes = [5, 40]
 learning_rates = [0.5, 2.0]
 seeds = [1, 2]
+extensions = 0
 confirmation_seeds = [11, 12]
 epochs = 2
 """
@@ -41,7 +44,7 @@ def test_run_writes_the_report_where_it_says(
     shown = capsys.readouterr()
     assert shown.out == "out/report.html\n"
     assert "explore trials: 8/8" in shown.err
-    assert "timing rounds: 28/28" in shown.err
+    assert "timing rounds: 42/42" in shown.err
     assert (small.parent / "out" / "report.html").read_text().endswith("</html>\n")
     assert (small.parent / "out" / "tables" / "trials.csv").is_file()
     assert (small.parent / "out" / "figures" / "accuracy.svg").is_file()
@@ -64,14 +67,14 @@ def test_status_counts(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert cli.main(["status", "out"]) == 0
     assert capsys.readouterr().out == (
-        "small: 12 of 12 trials\n  explore: 8 ok\n  confirm: 4 ok\n  timing: measured\n"
+        "small: 12 of 12 trials\n  explore: 8 ok\n  confirm: 4 ok\n  timing: measured\n  running: no\n"
     )
 
 
 def test_validate_counts_without_running(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["validate", str(small)]) == 0
     assert capsys.readouterr().out == (
-        "small: 2 batch sizes x 2 learning rates x 2 seeds = 8 trials, then 2 x 2 = 4 to confirm\n"
+        "small on iris: 1 group, 4 cells x 2 seeds = 8 trials, then 2 x 2 = 4 to confirm\n"
     )
     assert [path.name for path in small.parent.iterdir()] == ["small.toml"]
 
@@ -81,8 +84,8 @@ MISTAKES = {
         SMALL.replace("batch_sizes", "batch_size"),
         2,
         [
-            "small.toml: batch_sizes: is required, but missing.",
             "small.toml: batch_size: is not a key of a study. Did you mean 'batch_sizes'?",
+            "small.toml: batch_sizes: is required, but missing.",
         ],
     ),
     "unknown dataset": (
@@ -90,8 +93,8 @@ MISTAKES = {
         3,
         [
             (
-                "small.toml: dataset: 'irsi' is no dataset. Known: breast_cancer, digits, iris, "
-                "wine. Did you mean 'iris'?"
+                f"small.toml: dataset: 'irsi' is no dataset. Known: {', '.join(NAMES)}. "
+                "Did you mean 'iris'?"
             )
         ],
     ),
@@ -153,8 +156,8 @@ def test_no_worker_is_wrong_usage(small: Path, capsys: pytest.CaptureFixture[str
 def test_failed_trials_exit_with_1(
     small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sweeps.worker.train", lambda *_a, **_k: 1 / 0)
-    assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 1
+    monkeypatch.setattr("sweeps.worker.Trainer", lambda *_a, **_k: 1 / 0)
+    assert cli.main(["run", str(small), "--out", "out", "--backend", "sequential"]) == 1
     assert "8 trials failed; run again to try them once more.\n" in capsys.readouterr().err
 
 
@@ -164,7 +167,7 @@ def test_an_interruption_exits_with_130(
     def interrupt(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sweeps.runner.run_cohorts", interrupt)
+    monkeypatch.setattr("sweeps.runner.plan", interrupt)
     assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 130
     assert capsys.readouterr().err.endswith(
         "interrupted: every trial that had ended is kept; run again to go on.\n"
@@ -183,6 +186,46 @@ def test_a_bug_is_one_line_and_a_log(
         f"(details in {log})\n"
     )
     assert log.read_text().startswith("Traceback")
+
+
+def test_keys_are_set_on_the_command_line(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ["--set", "epochs=3", "--set", 'name="other"', "--set", "learning_rates=1"]
+    assert cli.main(["validate", str(small), *settings]) == 0
+    assert capsys.readouterr().out == (
+        "other on iris: 1 group, 2 cells x 2 seeds = 4 trials, then 2 x 2 = 4 to confirm\n"
+    )
+    assert cli.main(["validate", str(small), "--set", "epochs=0", "--set", "epoch=1"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: {small}: epochs: must be at least 1, but is 0.",
+        f"error: {small}: epoch: is not a key of a study. Did you mean 'epochs'?",
+    ]
+
+
+def test_a_plan_tells_what_a_run_will_do(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", str(small), "--jobs", "2"]) == 0
+    assert capsys.readouterr().out.startswith("small: 12 trials in 1 group\n")
+    cli.main(["run", str(small), "--out", "out", "--jobs", "1", "--no-timing"])
+    capsys.readouterr()
+    assert cli.main(["plan", str(small), "--out", "out", "--set", "epochs=3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["trials"], found["done"]) == (12, 0)
+    assert cli.main(["plan", str(small), "--out", "out", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["done"] == 12
+
+
+def test_a_new_specification_is_one_that_runs(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["new", "wine"]) == 0
+    text = capsys.readouterr().out
+    assert cli.main(["new", "wine", "--out", "mine.toml"]) == 0
+    assert capsys.readouterr().out == "mine.toml\n"
+    assert (small.parent / "mine.toml").read_text() == text
+    assert cli.main(["validate", "mine.toml"]) == 0
+    assert capsys.readouterr().out.startswith("mine on wine: 1 group, ")
+    assert cli.main(["new", "--out", "mine.toml"]) == 2
+    assert capsys.readouterr().err == "error: mine.toml exists already. Choose another --out.\n"
+    assert cli.main(["new", "wein"]) == 3
 
 
 def test_a_reader_that_leaves_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from reports.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, results, runner, timing, worker
-from sweeps.errors import SpecificationError, UsageError
-from sweeps.study import jobs_from
+from sweeps.errors import SpecificationError
 
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 
@@ -247,14 +246,3 @@ def test_a_notebook_shows_what_is_not_at_its_default(keys: dict[str, Any]) -> No
     assert "<td><code>batch_sizes</code></td><td><code>[5, 40]</code></td>" in shown
     assert "&lt;b&gt;" in shown
     assert "shards" not in shown
-
-
-def test_jobs_are_a_number_of_workers() -> None:
-    assert jobs_from(3) == 3
-    assert jobs_from(-1) >= 1
-    for wrong in (0, -2):
-        with pytest.raises(UsageError) as refused:
-            jobs_from(wrong)
-        assert str(refused.value) == (
-            f"`jobs` must be at least 1, or -1 for all cores, but is {wrong}."
-        )
