@@ -23,6 +23,10 @@ from sweeps.worker import abandoned
 from sweeps.workspace import Workspace
 
 
+JAM_SECONDS = 1.0
+"""A pool notices at once that a worker has died; if it has not after this, it is jammed."""
+
+
 class Executor(Protocol):
     """Runs tasks.
 
@@ -130,7 +134,6 @@ class LokyExecutor:
         self._begun = _Begun(workspace)
         self._pool: loky.ProcessPoolExecutor | None = None
         self.held: dict[Future[bytes], Task] = {}
-        self._had_dead = False
 
     def submit(self, work: Work, task: Task) -> None:
         """Start a task, in a new pool if there is none."""
@@ -161,7 +164,7 @@ class LokyExecutor:
     def close(self) -> None:
         """Kill the workers."""
         if self._pool:
-            if self._has_dead():
+            if self._has_dead() and wait(self.held, JAM_SECONDS).not_done:
                 self._unjam()
             self._pool.shutdown(kill_workers=True)
             self._pool = None
@@ -182,10 +185,8 @@ class LokyExecutor:
                     os.kill(pid, signal.SIGKILL)
 
     def _end_stuck_pool(self) -> None:
-        has_dead = self._has_dead()
-        if has_dead and self._had_dead:
+        if self._has_dead() and wait(self.held, JAM_SECONDS).not_done:
             self._unjam()
-        self._had_dead = has_dead
 
     def _has_dead(self) -> bool:
         return any(process.exitcode is not None for process in self._processes())
@@ -196,11 +197,14 @@ class LokyExecutor:
     def _unjam(self) -> None:
         # A worker killed while it sends a large result leaves half of it in the pipe and keeps the
         # pipe's lock: loky then reads on for ever and does not see that the worker is dead. With
-        # every end closed that could write to the pipe, it does.
+        # every end gone that could write to the pipe, it does.
         for process in self._processes():
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
-        self._pool._result_queue._writer.close()  # type: ignore[union-attr] # noqa: SLF001
+        pipe = self._pool._result_queue._writer  # type: ignore[union-attr] # noqa: SLF001
+        with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - only its descriptor is of use
+            # Not closed: loky does that, in another thread.
+            os.dup2(nothing.fileno(), pipe.fileno())
 
 
 def _start_worker(parent: int) -> None:

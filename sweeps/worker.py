@@ -97,7 +97,7 @@ class _OneThread:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                self._limit = threads().limit(limits=1)
+                self._limit = threads().limit(limits=1, user_api="blas")
 
     def __exit__(self, *_exception: object) -> None:
         with self._lock:

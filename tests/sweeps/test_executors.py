@@ -301,16 +301,20 @@ def test_closing_kills_what_runs(workspace: Workspace) -> None:
 
 
 def test_closing_stops_threads_at_their_next_cut(workspace: Workspace) -> None:
-    before = threading.enumerate()
+    before = _pool_threads()
     executor = ThreadingExecutor(1)
-    endless = cohort(0.1, budget=Budget(updates=10**7))
+    endless = cohort(0.1, budget=Budget(updates=10**6))
     for number in (1, 2):
         executor.submit(train, Task(number, endless, workspace))
     time.sleep(0.2)
     started = time.monotonic()
     executor.close()
-    assert time.monotonic() - started < 5
-    assert threading.enumerate() == before
+    assert time.monotonic() - started < 10
+    assert _pool_threads() == before
+
+
+def _pool_threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if "ThreadPoolExecutor" in one.name]
 
 
 def test_ctrl_c_ends_a_task_in_this_process(workspace: Workspace) -> None:
