@@ -5,185 +5,32 @@ An axis takes one value or a list of values. `sweeps.spec` adds what a study has
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    GetCoreSchemaHandler,
-    Tag,
-    model_validator,
-)
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from bpengine.activations import ACTIVATIONS
 from bpengine.losses import LOSSES, REDUCTIONS
 from bpengine.network import INITIALISERS
 from bpengine.optimizers import OPTIMIZERS
 from bpengine.schedules import SCHEDULES
-
-FULL = "full"
-"""The batch size that is the whole training part."""
-NONE = "none"
-"""The absence of what a key is about."""
-AUTO = "auto"
-"""The output activation that goes with loss and task."""
-
-DIGITS = 4
-"""Significant digits of learning rates that are computed: a rate in a table is the rate that was
-used, and no machine's last bit decides which trial it is."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """A type's annotation: one of these names.
-
-    Attributes:
-        names: What is allowed.
-        otherwise: What is allowed beside them, in words.
-    """
-
-    names: tuple[str, ...]
-    otherwise: str = ""
-
-    def __get_pydantic_core_schema__(
-        self, _source: object, _handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Return pydantic's check of a literal."""
-        schema = core_schema.literal_schema(list(self.names))
-        if not self.otherwise:
-            return schema
-        text = f"must be {', '.join(map(repr, self.names))} or {self.otherwise}"
-        return core_schema.custom_error_schema(schema, "allowed", custom_error_message=text)
-
-
-def listed(value: object) -> list[Any]:
-    """Return a list: one value stands for a list of one.
-
-    Args:
-        value: One value, or a sequence of them.
-    """
-    if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
-        return [value]
-    return list(value)
-
-
-def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    if not values:
-        raise PydanticCustomError("empty", "must hold at least one value")
-    repeated = [value for place, value in enumerate(values) if value in values[:place]]
-    if repeated:
-        raise PydanticCustomError("repeated", f"holds {repeated} more than once")
-    return values
-
-
-def _rates(value: object) -> list[Any]:
-    return [rate for item in listed(value) for rate in _logspace(item)]
-
-
-def _logspace(item: object) -> list[Any]:
-    if not isinstance(item, Mapping):
-        return [item]
-    spread = LogSpace.model_validate(dict(item))
-    (low, high), steps = spread.logspace, spread.count - 1
-    return [rounded(low * (high / low) ** (step / steps)) for step in range(spread.count)]
-
-
-def rounded(rate: float) -> float:
-    """Return a computed learning rate, rounded to `DIGITS` significant digits."""
-    return float(f"{rate:.{DIGITS}g}")
-
-
-def _architectures(value: object) -> list[Any]:
-    # [32] is one network, [[32], [64]] are two.
-    items = listed(value)
-    return items if items and isinstance(items[0], list | tuple) else [items]
-
-
-Axis = Annotated[
-    tuple[T, ...], BeforeValidator(listed), Field(strict=False), AfterValidator(_distinct)
-]
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Rates = Annotated[Axis[Positive], BeforeValidator(_rates)]
-Hidden = Annotated[tuple[Count, ...], Field(strict=False)]
-
-
-class Strict(BaseModel):
-    """A table of a specification: known keys only, nothing converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _ascending(bounds: tuple[Any, ...]) -> tuple[Any, ...]:
-    if bounds[1] != FULL and bounds[0] >= bounds[1]:
-        raise PydanticCustomError("allowed", "must be the smallest and a larger value")
-    return bounds
-
-
-def _power_of_two(number: int) -> int:
-    if number & (number - 1):
-        raise PydanticCustomError("allowed", "must be a power of two")
-    return number
-
-
-class LogSpace(Strict):
-    """Learning rates at equal ratios."""
-
-    logspace: Annotated[
-        tuple[Positive, Positive], Field(strict=False), AfterValidator(_ascending)
-    ] = Field(description="smallest and largest rate")
-    count: int = Field(ge=2, description="how many, both ends included")
-
-
-def _size_kind(value: object) -> str:
-    if isinstance(value, Mapping | PowersOfTwo):
-        return "<range>"
-    return "<name>" if isinstance(value, str) else "<number>"
-
-
-_Full = Annotated[str, OneOf((FULL,), otherwise="a whole number"), Tag("<name>")]
-SizeOrFull = Annotated[Annotated[Count, Tag("<number>")] | _Full, Discriminator(_size_kind)]
-Power = Annotated[
-    Annotated[Count, AfterValidator(_power_of_two), Tag("<number>")] | _Full,
-    Discriminator(_size_kind),
-]
-
-
-class PowersOfTwo(Strict):
-    """Every power of two from one to another."""
-
-    powers_of_two: Annotated[
-        tuple[Power, Power], Field(strict=False), AfterValidator(_ascending)
-    ] = Field(
-        description=f"smallest and largest; '{FULL}' for the largest that the training part allows"
-    )
-
-    def sizes(self, train_items: int) -> list[int]:
-        """Return the batch sizes.
-
-        Args:
-            train_items: Examples of the training part.
-        """
-        first, last = (train_items if bound == FULL else int(bound) for bound in self.powers_of_two)
-        powers = (2**power for power in range(last.bit_length()))
-        return [size for size in powers if size >= first]
-
-
-BatchSize = Annotated[
-    Annotated[Count, Tag("<number>")] | _Full | Annotated[PowersOfTwo, Tag("<range>")],
-    Discriminator(_size_kind),
-]
+from sweeps.values import (
+    AUTO,
+    FULL,
+    NONE,
+    Axis,
+    BatchSize,
+    Count,
+    Hidden,
+    NotNegative,
+    OneOf,
+    Positive,
+    Rates,
+    Share,
+    SizeOrFull,
+    Strict,
+    architectures,
+)
 
 
 class OptimizerChoice(Strict):
@@ -266,7 +113,7 @@ class Axes(Strict):
     dataset: Axis[Any] = Field(
         default=(), description="the data: a name, or a table (docs/data.md)"
     )
-    hidden_layers: Annotated[Axis[Hidden], BeforeValidator(_architectures)] = Field(
+    hidden_layers: Annotated[Axis[Hidden], BeforeValidator(architectures)] = Field(
         default=((),),
         description="units of each hidden layer, bias units not counted; `[]` for none; a list of "
         "lists to vary",

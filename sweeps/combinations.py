@@ -7,17 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.axes import (
-    AXES,
-    BUDGETS,
-    HYPERPARAMETERS,
-    Axes,
-    OptimizerChoice,
-    PowersOfTwo,
-    ScheduleChoice,
-)
+from sweeps.axes import AXES, BUDGETS, HYPERPARAMETERS, Axes, OptimizerChoice, ScheduleChoice
 from sweeps.mistakes import Place
 from sweeps.spec import StudySpecification
+from sweeps.values import PowersOfTwo
 
 RATES = "learning_rates"
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpengine.optimizers import OPTIMIZERS
-from sweeps.axes import BUDGETS, HYPERPARAMETERS, NONE, OptimizerChoice, ScheduleChoice
+from sweeps.axes import BUDGETS, HYPERPARAMETERS, OptimizerChoice, ScheduleChoice
 from sweeps.combinations import RATES, Value, blocks
 from sweeps.errors import Problem, did_you_mean, shown
 from sweeps.mistakes import Place, path_of
-from sweeps.spec import LARGEST_SEED, StudySpecification
+from sweeps.spec import StudySpecification
+from sweeps.values import LARGEST_SEED, NONE
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.losses import LOSSES
 from bpengine.optimizers import OPTIMIZERS
-from sweeps.axes import AUTO, BUDGETS, FULL, GrowthChoice, PowersOfTwo, ScheduleChoice, rounded
+from sweeps.axes import BUDGETS, GrowthChoice, ScheduleChoice
 from sweeps.combinations import Combination, agrees, combinations
 from sweeps.facts import DataFacts, Facts, key_of
 from sweeps.families import Family, Group
@@ -17,6 +17,7 @@ from sweeps.labels import labels_of
 from sweeps.spec import StudySpecification
 from sweeps.splits import REGRESSION
 from sweeps.trials import Configuration
+from sweeps.values import AUTO, FULL, PowersOfTwo, rounded
 
 
 @dataclass(frozen=True)

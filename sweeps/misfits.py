@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bpengine.activations import ACTIVATIONS
 from bpengine.losses import LOSSES
-from sweeps.axes import AUTO, FULL, Axes, GrowthChoice
+from sweeps.axes import Axes, GrowthChoice
 from sweeps.combinations import Combination, blocks
 from sweeps.contradictions import Contradiction
 from sweeps.design import Cell, cells_of, output_of, sizes_of
@@ -16,6 +16,7 @@ from sweeps.facts import DataFacts, Facts, key_of
 from sweeps.labels import counted
 from sweeps.spec import StudySpecification
 from sweeps.splits import REGRESSION
+from sweeps.values import AUTO, FULL
 
 UNBOUNDED = ("identity", "leaky_relu")
 """Outputs that can be any number, as standardised targets are."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from sweeps.errors import Problem, did_you_mean, shown
+from sweeps.values import LogSpace, SeedRange
 
 _ALLOWED: dict[str, str] = {
     "int_type": "must be a whole number",
@@ -26,6 +27,13 @@ _ALLOWED: dict[str, str] = {
     "string_pattern_mismatch": "must be letters, digits, '.', '_' and '-', at most 64 of them",
     "literal_error": "must be one of {expected}",
 }
+
+RANGES: Mapping[str, type[BaseModel]] = {
+    "learning_rates": LogSpace,
+    "seeds": SeedRange,
+    "confirmation_seeds": SeedRange,
+}
+"""Keys in whose lists a table stands for several values."""
 
 Place = tuple[int | str, ...]
 
@@ -70,9 +78,8 @@ def _unknown_key(place: Place, model: type[BaseModel]) -> str:
 def _fields_at(names: list[str], model: type[BaseModel]) -> tuple[str, ...]:
     for name in names:
         field = model.model_fields.get(name)
-        inner = None if field is None else _model_in(field.annotation)
-        if inner is not None:
-            model = inner
+        inner = RANGES.get(name) or (field and _model_in(field.annotation))
+        model = inner or model
     return tuple(model.model_fields)
 
 
@@ -115,9 +122,7 @@ def _is_expanded(key: str, values: Sequence[Any]) -> bool:
     if key in _NESTED:
         # One network, written as the list of its layers; one bundle, as the list of its axes.
         return not any(isinstance(value, list | tuple) for value in values)
-    return key in _RANGED and any(isinstance(value, Mapping) for value in values)
+    return key in RANGES and any(isinstance(value, Mapping) for value in values)
 
 
 _NESTED = ("hidden_layers", "zip")
-_RANGED = ("learning_rates", "seeds", "confirmation_seeds")
-"""Keys in whose lists a range stands for several values."""

@@ -14,18 +14,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bpengine.optimizers import OPTIMIZERS
-from sweeps.axes import (
-    AXES,
-    GrowthChoice,
-    LogSpace,
-    OneOf,
-    OptimizerChoice,
-    PowersOfTwo,
-    ScheduleChoice,
-)
+from sweeps.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
 from sweeps.datasets import load, read_source
 from sweeps.labels import pairs_text
-from sweeps.spec import LARGEST_SEED, SeedRange, StudySpecification, plain, toml_value
+from sweeps.spec import StudySpecification, plain, toml_value
+from sweeps.values import LARGEST_SEED, LogSpace, OneOf, PowersOfTwo, SeedRange
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "The study": ("name", "title"),

@@ -18,21 +18,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from sweeps.axes import AXES, Axes, Count, OneOf, OptimizerChoice, Positive, Strict, listed
+from sweeps.axes import AXES, Axes, OptimizerChoice
 from sweeps.errors import Problem
 from sweeps.mistakes import problem_of
+from sweeps.values import Count, OneOf, Positive, Seed, SeedRange, Strict, listed
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-LARGEST_SEED = 2**63 - 1
-
-Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-
-
-class SeedRange(Strict):
-    """Consecutive seeds."""
-
-    first: Seed = Field(description="the smallest")
-    count: Count = Field(description="how many")
 
 
 def _seeds(value: object) -> list[Any]:

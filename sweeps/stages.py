@@ -15,12 +15,12 @@ import pandas as pd
 from reports.intervals import compare_with_best
 from reports.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE, empty_table
 from reports.selection import SELECTION_COLUMNS, select_rates, summarise_cells, without_noise
-from sweeps.axes import rounded
 from sweeps.design import groups_of
 from sweeps.facts import Facts
 from sweeps.families import Group
 from sweeps.spec import StudySpecification
 from sweeps.trials import Planned
+from sweeps.values import rounded
 
 REFINE_STEP = 5
 """Seeds that are added before batch sizes are compared again."""

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from bpengine import Schedule
 from bpengine.optimizers import COMMON, OPTIMIZERS, check_settings
-from sweeps.axes import AXES, HYPERPARAMETERS, Axes, OptimizerChoice, PowersOfTwo, rounded
+from sweeps.axes import AXES, HYPERPARAMETERS, Axes, OptimizerChoice
+from sweeps.values import PowersOfTwo, rounded
 
 
 def axis(name: str, value: object) -> Any:

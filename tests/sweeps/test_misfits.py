@@ -205,6 +205,24 @@ def test_a_wrong_part_leaves_sizes_alone(keys: dict[str, Any]) -> None:
     assert [path for path, _ in problems_of(keys | change)] == ["validation"]
 
 
+def test_data_that_cannot_be_loaded_are_told_with_their_place(
+    keys: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "bad.csv").write_text("x,y\n1,a\n2,b\n")
+    change = {"dataset": ["iris", {"path": "bad.csv", "target": "y"}], "batch_sizes": [5, 91]}
+    with pytest.raises(SpecificationError) as refused:
+        experiment_of(keys | change, "study.toml", tmp_path)
+    first, second = refused.value.problems
+    assert (first.path, first.about_data) == ("dataset[1]", True)
+    assert first.text.startswith("bad.csv has 2 classes of fewer than 3 examples")
+    assert second.path == "batch_sizes[1]"
+
+
+def test_mistakes_within_a_table_of_data_have_its_path(keys: dict[str, Any]) -> None:
+    paths = [path for path, _ in problems_of(keys | {"dataset": {"name": "moons", "noise": "x"}})]
+    assert paths == ["dataset.noise"]
+
+
 def test_only_mistakes_of_the_data_exit_as_such(keys: dict[str, Any]) -> None:
     for change, code in (({"dataset": "irs"}, 3), ({"dataset": "irs", "epochs": 0}, 2)):
         with pytest.raises(SpecificationError) as refused:

@@ -64,6 +64,16 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
         "learning_rates.logspace[0]",
         "must be above 0.0, but is 0.0.",
     ),
+    "misspelt range of rates": (
+        {"logspac": [0.1, 2.0], "count": 2},
+        "learning_rates.logspac",
+        "is not a key of 'learning_rates'. Did you mean 'logspace'?",
+    ),
+    "misspelt range of seeds": (
+        {"first": 1, "counts": 2},
+        "seeds.counts",
+        "is not a key of 'seeds'. Did you mean 'count'?",
+    ),
     "negative seed": ([-1], "seeds[0]", "must be at least 0, but is -1."),
     "huge seed": ([2**63], "seeds[0]", f"must be at most {2**63 - 1}, but is {2**63}."),
     "repeated seed": ([1, {"first": 0, "count": 3}], "seeds", "holds [1] more than once."),
@@ -111,7 +121,10 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
     "axis of no study in a bundle": (
         ["dataset", "seeds"],
         "zip[1]",
-        f"must be one of {', '.join(map(repr, AXES[:-1]))} or {AXES[-1]!r}, but is 'seeds'. Did you mean 'seconds'?",
+        (
+            f"must be one of {', '.join(map(repr, AXES[:-1]))} or {AXES[-1]!r}, but is 'seeds'. "
+            "Did you mean 'seconds'?"
+        ),
     ),
     "a bundle of one": (["loss"], "zip", "must be two or more axes, each once."),
     "unknown axis in an exclusion": (
