@@ -94,14 +94,15 @@ def tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
     trials = places.merge(stored, on="trial")
     strangers = stored[~stored["trial"].isin(places["trial"])].assign(group="", stage="")
     if len(strangers):
+        trials = pd.concat([trials, strangers])
         count = counted(len(strangers), "trial")
         notes.append(f"{count} not part of the study as it is now: without group and stage.")
     if store.damaged():
         notes.append(f"{counted(store.damaged(), 'damaged row')} left out; a run repeats them.")
     timing = workloads.merge(store.stored_timing(), on="workload", how="right")
     found = {
-        "trials": pd.concat([trials, strangers]) if len(strangers) else trials,
-        "curves": store.curves_table(stored["trial"]),
+        "trials": trials,
+        "curves": store.curves_table(trials["trial"]),
         "timing": timing.fillna({"group": ""}),
         "incidents": pd.DataFrame(
             store.incidents(), columns=[column.name for column in EXPORTED_COLUMNS["incidents"]]
@@ -134,7 +135,8 @@ def _csv(frame: pd.DataFrame, path: Path) -> None:
     harmless = {
         str(name): frame[name].map(_harmless) for name in frame if frame[name].dtype == "str"
     }
-    frame.assign(**harmless).to_csv(path, index=False, lineterminator="\n")
+    # With these ends of lines, those within a cell are quoted.
+    frame.assign(**harmless).to_csv(path, index=False, lineterminator="\r\n")
 
 
 def _harmless(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def inspect(folder: Path, start: str) -> dict[str, Any]:
     """
     with Store.read(folder) as store:
         found = list(store.rows(start.lower()))
-    if len(found) != 1 or not start:
+    if len(found) != 1:
         raise UsageError(_which(folder, start, found))
     return _decoded(found[0])
 
@@ -47,8 +46,8 @@ def _which(folder: Path, start: str, found: list[Row]) -> str:
     if not found:
         return f"{folder} holds no trial that starts with {shown(start)}."
     named = ", ".join(row["trial"] for row in found[:_MOST_NAMED])
-    more = ", ..." if len(found) > _MOST_NAMED else ""
-    return f"{len(found)} trials of {folder} start with {shown(start)}: {named}{more}."
+    more = ", ..." if len(found) > _MOST_NAMED else "."
+    return f"{len(found)} trials of {folder} start with {shown(start)}: {named}{more}"
 
 
 def _decoded(row: Row) -> dict[str, Any]:
@@ -85,7 +84,7 @@ def inspection_text(found: dict[str, Any]) -> str:
     """
     apart = ("configuration", "curve", "error")
     lines = [f"{name}: {_text(value)}" for name, value in found.items() if name not in apart]
-    lines += ["configuration:", *_nested(found["configuration"], 1)]
+    lines += ["determined by:", *_nested(found["configuration"], 1)]
     if found["curve"]:
         table = pd.DataFrame(found["curve"]).astype(object).where(lambda cell: cell.notna(), "")
         lines += ["curve:", *(f"  {line}" for line in table.to_string(index=False).splitlines())]
@@ -106,8 +105,4 @@ def _nested(values: dict[str, Any], depth: int) -> list[str]:
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return "none"
-    return visible(
-        f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
-    )
+    return "none" if value is None or value == "" else visible(str(value))

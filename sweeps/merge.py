@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.labels import counted
-from sweeps.records import ANOTHER_RESULT
 from sweeps.store import Store
 
 
@@ -125,5 +124,5 @@ def merged_text(merged: Merged, out: Path) -> str:
         merged: What became of it.
         out: The new folder.
     """
-    conflicts = counted(len(merged.conflicts), ANOTHER_RESULT)
+    conflicts = counted(len(merged.conflicts), "conflict")
     return f"{out}: {counted(merged.trials, 'trial')}, {conflicts}"

@@ -1,0 +1,203 @@
+"""Exported tables: all that is stored, exact, safe to open anywhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import sys
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import ran
+from stored import GOLDEN, fill, other, outcome, trials
+
+from reports.formats import visible
+from sweeps.errors import EnvironmentFailedError, ResourceError
+from sweeps.export import EXPORTED_COLUMNS, FORMULA_STARTS, WRITERS, export
+from sweeps.store import FILE, Store
+from sweeps.study import results
+
+NASTY = ('=cmd|" /C calc"!A0', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", 'a,"b"\n;', "ü\x00\x1b[2J")
+
+
+@pytest.fixture
+def nasty(tmp_path: Path) -> Path:
+    """Return a folder with results that are hard to write."""
+    some = trials(len(NASTY))
+    curve = np.array([[0, 0, -1.5, np.nan, np.inf, -np.inf, 0.1 + 0.2, 1e-300]])
+    with Store.write(tmp_path / "study", "nasty") as store:
+        for trial, text in zip(some, NASTY, strict=True):
+            store.add([trial], [outcome(trial, status="error", error=text, curve=curve)])
+        store.add(trials(9)[8:], [outcome(trials(9)[8], test_loss=-np.inf)])
+        store.add(trials(9)[8:], [other(trials(9)[8])])
+    return tmp_path / "study"
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Return a table as an independent reader reads it."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    if path.suffix == ".csv":
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        numbers = [c.name for c in EXPORTED_COLUMNS[path.stem] if c.dtype != "str"]
+        return frame.assign(
+            **{name: frame[name].map(lambda t: float(t or "nan")) for name in numbers}
+        )
+    rows = [json.loads(line, parse_constant=int) for line in path.read_text().splitlines()]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_every_table_has_a_file_with_its_columns(kind: str, tmp_path: Path) -> None:
+    folder = ran.copy(tmp_path / "study")
+    exported = export(folder, tmp_path / "out", kind)
+    assert {path.name for path in exported.paths} == {f"{name}.{kind}" for name in EXPORTED_COLUMNS}
+    assert sorted((tmp_path / "out").iterdir()) == sorted(exported.paths)
+    assert exported.notes == ()
+    found = results(folder)
+    for path in exported.paths:
+        frame = read(path)
+        names = [column.name for column in EXPORTED_COLUMNS[path.stem]]
+        if path.stem != "incidents" or kind != "jsonl":
+            assert [*frame] == names
+        if path.stem == "trials":
+            assert frame["trial"].tolist() == found.trials["trial"].tolist()
+            assert frame[["group", "stage"]].equals(found.trials[["group", "stage"]])
+            assert frame["validation_loss"].tolist() == found.trials["validation_loss"].tolist()
+        if path.stem == "curves":
+            assert frame["train_loss"].tolist() == found.curves["train_loss"].tolist()
+        if path.stem == "timing":
+            assert sorted(frame["wall_seconds"]) == sorted(found.timing["wall_seconds"])
+            assert set(frame["group"]) == {"sgd", "adam"}
+
+
+def test_no_cell_of_csv_is_a_formula_and_no_number_is_touched(nasty: Path, tmp_path: Path) -> None:
+    export(nasty, tmp_path / "out")
+    text = (tmp_path / "out" / "trials.csv").read_bytes().decode()
+    rows = list(csv.DictReader(StringIO(text, newline="")))
+    for row, error in zip(rows, NASTY, strict=False):
+        assert row["error"] == (f"'{error}" if error.startswith(FORMULA_STARTS) else error)
+    assert rows[-1]["test_loss"] == "-inf"
+    with (tmp_path / "out" / "curves.csv").open(newline="") as file:
+        point = next(csv.DictReader(file))
+    assert [*point.values()][1:] == [
+        "0",
+        "0",
+        "-1.5",
+        "",
+        "inf",
+        "-inf",
+        "0.30000000000000004",
+        "1e-300",
+    ]
+
+
+def test_jsonl_is_strict_and_exact(nasty: Path, tmp_path: Path) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    export(nasty, tmp_path / "out", "jsonl")
+    tables = {
+        path.stem: [
+            json.loads(line, parse_constant=refuse)
+            for line in path.read_text("utf-8").split("\n")[:-1]
+        ]
+        for path in (tmp_path / "out").iterdir()
+    }
+    assert [row["error"] for row in tables["trials"]] == [*NASTY, ""]
+    assert tables["trials"][-1]["test_loss"] == "-inf"
+    assert tables["trials"][-1]["diverged_at_update"] is None
+    assert [*tables["curves"][0].values()][1:] == [
+        0,
+        0,
+        -1.5,
+        None,
+        "inf",
+        "-inf",
+        0.1 + 0.2,
+        1e-300,
+    ]
+    (incident,) = tables["incidents"]
+    assert (incident["number"], incident["kind"]) == (1, "another result")
+    assert json.loads(incident["details"])["seed"] == 8
+
+
+def test_parquet_is_exact(nasty: Path, tmp_path: Path) -> None:
+    export(nasty, tmp_path / "out", "parquet")
+    found = pd.read_parquet(tmp_path / "out" / "curves.parquet")
+    with Store.read(nasty) as store:
+        stored = store.curves_table(store.stored_trials()["trial"])
+    np.testing.assert_array_equal(found.iloc[:, 1:], stored.iloc[:, 1:])
+    errors = pd.read_parquet(tmp_path / "out" / "trials.parquet")["error"]
+    assert errors.tolist() == [*NASTY, ""]
+
+
+def test_a_store_whose_plan_cannot_be_read_is_exported_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    shutil.copy(GOLDEN, tmp_path / "study" / FILE)
+    exported = export(tmp_path / "study", tmp_path / "out")
+    found = read(tmp_path / "out" / "trials.csv")
+    assert len(found) == 12
+    assert set(found["group"]) == set(found["stage"]) == {""}
+    assert set(read(tmp_path / "out" / "timing.csv")["group"]) == {""}
+    assert len(read(tmp_path / "out" / "curves.csv")) == 51
+    told = [visible(note, most=80) for note in exported.notes]
+    assert told[0].startswith(str(tmp_path / "study" / FILE)[:60])
+    assert told[1].startswith("12 trials not part of the study as it is now")
+
+
+def test_what_left_the_specification_comes_last_without_a_place(tmp_path: Path) -> None:
+    folder = ran.copy(tmp_path / "study")
+    ran.run(ran.study(batch_sizes=[10]), folder)
+    exported = export(folder, tmp_path / "out")
+    found = read(tmp_path / "out" / "trials.csv")
+    assert found["batch_size"].tolist() == [10] * 10 + [45] * 10
+    assert (found["stage"] == "").tolist() == [False] * 10 + [True] * 10
+    assert exported.notes == (
+        "10 trials not part of the study as it is now: without group and stage.",
+    )
+
+
+def test_damaged_rows_are_left_out_and_told(tmp_path: Path) -> None:
+    fill(tmp_path / "study", trials(2))
+    path = tmp_path / "study" / FILE
+    content = trials(2)[1].content
+    path.write_bytes(path.read_bytes().replace(content.encode(), content.upper().encode()))
+    exported = export(tmp_path / "study", tmp_path / "out")
+    assert len(read(tmp_path / "out" / "trials.csv")) == 1
+    assert exported.notes[-1] == "1 damaged row left out; a run repeats them."
+
+
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(
+    nasty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    export(nasty, tmp_path / "out")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResourceError) as refused:
+        export(nasty, tmp_path / "out")
+    assert str(refused.value) == (
+        f"{tmp_path / 'out' / 'trials.csv'} can't be written: No space left on device."
+    )
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_without_pyarrow_parquet_is_refused_before_anything_is_written(
+    nasty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(EnvironmentFailedError) as refused:
+        export(nasty, tmp_path / "out", "parquet")
+    assert str(refused.value) == (
+        "Parquet files need pyarrow, which is not installed: pip install 'bpsweep[parquet]', or "
+        "choose --format csv or jsonl."
+    )
+    assert not (tmp_path / "out").exists()

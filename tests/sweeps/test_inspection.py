@@ -1,0 +1,97 @@
+"""One trial, all that is known of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faults import configuration
+from stored import GOLDEN, failure, fill, outcome, trials
+
+from sweeps.errors import UsageError
+from sweeps.inspection import inspect, inspection_text
+from sweeps.store import FILE, Store
+from sweeps.trials import Trial, settings_of
+
+
+def test_a_trial_is_found_by_how_its_identity_starts(tmp_path: Path) -> None:
+    one, two = trials(2)
+    fill(tmp_path, [one, two])
+    for start in (one.identity, one.identity[:9], one.identity[:9].upper()):
+        assert inspect(tmp_path, start)["trial"] == one.identity
+
+
+def test_everything_of_a_trial_is_told_as_strict_json(tmp_path: Path) -> None:
+    trial = Trial(configuration(), settings_of("momentum", 0.1, {}), 7)
+    curve = np.array([[0, 0, 0.1, np.nan, np.inf, 0, 0, 0], [36, 5, 0.5, 1, -np.inf, 0, 0, 0]])
+    with Store.write(tmp_path, "made") as store:
+        store.add([trial], [outcome(trial, test_loss=np.inf, curve=curve)])
+    found = inspect(tmp_path, trial.identity)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["configuration"]["seed"] == found["seed"] == 7
+    assert found["configuration"]["configuration"]["widths"] == [3, 4, 2]
+    assert found["configuration"]["settings"] == {
+        "clip_norm": "inf",
+        "l2": 0.0,
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "weight_decay": 0.0,
+    }
+    assert found["test_loss"] == "inf"
+    assert [point["validation_loss"] for point in found["curve"]] == ["inf", "-inf"]
+    assert found["curve"][0]["train_metric"] is None
+    assert found["curve"][1]["examples"] == 36
+    assert isinstance(found["curve"][1]["examples"], int)
+
+
+def test_the_text_has_all_sections(tmp_path: Path) -> None:
+    one, two = trials(2)
+    with Store.write(tmp_path, "made") as store:
+        store.add([one], [outcome(one)])
+        store.add([two], [failure(two, "error", 'Traceback:\n  File "x"\nOops: \x1b[2J\n')])
+    lines = inspection_text(inspect(tmp_path, one.identity)).splitlines()
+    assert lines[0] == f"trial: {one.identity}"
+    assert "status: ok" in lines
+    assert "schedule: none" in lines
+    assert "  seed: 0" in lines
+    assert "    learning_rate: 0.5" in lines
+    assert lines[lines.index("curve:") + 1].split()[:2] == ["examples", "updates"]
+    assert lines[-1].split()[:2] == ["72", "10"]
+    failed = inspection_text(inspect(tmp_path, two.identity)).splitlines()
+    assert failed[-4:] == ["error:", "  Traceback:", '    File "x"', "  Oops: \\x1b[2J"]
+    assert "curve:" not in failed
+
+
+def test_a_trial_of_an_earlier_format_is_told_too(tmp_path: Path) -> None:
+    shutil.copy(GOLDEN, tmp_path / FILE)
+    found = inspect(tmp_path, "36c7")
+    assert found["configuration"]["learning_rate"] == 0.5
+    assert found["configuration"]["configuration"]["epochs"] == 2
+    assert len(found["curve"]) == 6
+
+
+@pytest.mark.parametrize("start", ["xyz", "0x", "%"])
+def test_an_unknown_trial_is_told(tmp_path: Path, start: str) -> None:
+    fill(tmp_path, trials(1))
+    with pytest.raises(UsageError) as refused:
+        inspect(tmp_path, start)
+    assert str(refused.value) == f"{tmp_path} holds no trial that starts with {start!r}."
+
+
+def test_several_trials_are_named_up_to_five(tmp_path: Path) -> None:
+    fill(tmp_path, trials(6))
+    with pytest.raises(UsageError) as refused:
+        inspect(tmp_path, "")
+    names = ", ".join(trial.identity for trial in trials(5))
+    assert str(refused.value) == f"6 trials of {tmp_path} start with '': {names}, ..."
+
+
+def test_a_configuration_is_nested_as_deep_as_it_is(tmp_path: Path) -> None:
+    trial = Trial(replace(configuration(), batch_size=9), settings_of("sgd", 0.5, {}), 1)
+    fill(tmp_path, [trial])
+    text = inspection_text(inspect(tmp_path, trial.identity))
+    assert "\n    preparation:\n      scaling: standardise\n" in text

@@ -1,0 +1,181 @@
+"""One study of several parts: nothing lost, nothing silently chosen."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import ran
+from stored import GOLDEN, failure, fill, other, outcome, trials
+
+from sweeps.errors import ResourceError, StoreError, UsageError
+from sweeps.merge import merge, merged_text
+from sweeps.store import FILE, Store
+from sweeps.study import results
+from sweeps.timing import Round
+
+SOME = trials(4)
+
+
+def test_parts_become_the_whole(tmp_path: Path) -> None:
+    whole = results(ran.copy(tmp_path / "whole"))
+    for seed in (1, 2):
+        one = ran.study(seeds=[seed], confirmation_seeds=[])
+        ran.run(one, tmp_path / str(seed))
+    merged = merge([tmp_path / "1", tmp_path / "2"], tmp_path / "both")
+    assert (merged.trials, merged.conflicts) == (16, ())
+    assert merged.notes[0] == (
+        f"Their specifications differ: that of {tmp_path / '1'} is kept. Run the whole study's "
+        "into the new folder to go on."
+    )
+    ran.run(ran.study(), tmp_path / "both")
+    found = results(tmp_path / "both")
+    volatile = ["train_seconds"]
+    pd.testing.assert_frame_equal(
+        found.trials.drop(columns=volatile), whole.trials.drop(columns=volatile)
+    )
+    pd.testing.assert_frame_equal(found.curves, whole.curves)
+    with Store.read(tmp_path / "both") as store:
+        assert len(store.statuses()) == 20
+
+
+def test_results_win_over_failures_whichever_part_has_them(tmp_path: Path) -> None:
+    with Store.write(tmp_path / "a", "made") as store:
+        store.add(SOME[:3], [outcome(SOME[0]), failure(SOME[1]), failure(SOME[2])])
+    with Store.write(tmp_path / "b", "made") as store:
+        store.add(SOME[:3], [failure(SOME[0]), outcome(SOME[1]), failure(SOME[2], "crashed")])
+    merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    with Store.read(tmp_path / "c") as store:
+        assert [*store.statuses().values()].count("ok") == 2
+        assert store.done() == {SOME[0].identity, SOME[1].identity}
+        rows = {row["trial"]: row["attempts"] for row in store.rows()}
+        assert not store.incidents()
+    assert rows[SOME[0].identity] == 1
+    assert rows[SOME[1].identity] == rows[SOME[2].identity] == 2
+    assert merged_text(merged, tmp_path / "c") == f"{tmp_path / 'c'}: 3 trials, 0 conflicts"
+
+
+def test_different_results_are_incidents_and_the_first_is_kept(tmp_path: Path) -> None:
+    fill(tmp_path / "a", SOME[:2])
+    with Store.write(tmp_path / "b", "made") as store:
+        store.add(SOME[:3], [outcome(SOME[0]), other(SOME[1]), outcome(SOME[2])])
+        store.add(SOME[:1], [other(SOME[0])])
+    merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    assert merged.conflicts == (SOME[1].identity,)
+    assert merged_text(merged, tmp_path / "c").endswith("3 trials, 1 conflict")
+    with Store.read(tmp_path / "c") as store:
+        kept = store.curves_table([SOME[1].identity]).drop(columns="trial").to_numpy(float)
+        new, old = store.incidents()
+    np.testing.assert_array_equal(kept, outcome(SOME[1]).curve)
+    assert (new["number"], new["trial"]) == (1, SOME[1].identity)
+    assert new["curve"] == other(SOME[1]).curve.tobytes()
+    assert (old["number"], old["trial"]) == (2, SOME[0].identity)
+
+
+def test_parts_are_only_read(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        fill(tmp_path / name, SOME)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    merge([tmp_path / "a", tmp_path / "b", tmp_path / "a"], tmp_path / "c")
+    assert {path: path.read_bytes() for path in before} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "c"}
+
+
+def test_facts_are_those_of_the_first_and_effort_is_added(tmp_path: Path) -> None:
+    for name, processor, seconds in (("a", "slow", "1.5"), ("b", "fast", "2"), ("c", "slow", "4")):
+        provenance = json.dumps({"processor": processor, "numpy": "2"})
+        with Store.write(tmp_path / name, "made") as store:
+            store.set_facts(
+                {"jobs": name, "sweep_seconds": seconds, "provenance": provenance, name: "own"}
+            )
+    merge([tmp_path / name for name in "abc"], tmp_path / "all")
+    with Store.read(tmp_path / "all") as store:
+        facts = store.facts()
+    assert json.loads(facts.pop("provenance")) == {"processor": "slow; fast", "numpy": "2"}
+    assert facts == {
+        "name": "made",
+        "jobs": "a",
+        "sweep_seconds": "7.5",
+        "a": "own",
+        "b": "own",
+        "c": "own",
+    }
+
+
+def test_times_of_several_machines_are_not_mixed(tmp_path: Path) -> None:
+    for name, sizes in (("a", []), ("b", [1, 2]), ("c", [4])):
+        with Store.write(tmp_path / name, "made") as store:
+            store.replace_timing([Round("w", "tensor", 1, size, 0, 1, 1.0, 1.0) for size in sizes])
+    merged = merge([tmp_path / name for name in "abc"], tmp_path / "all")
+    assert merged.notes == (
+        "Times of several machines can't be compared: only the first timing pass is kept.",
+    )
+    with Store.read(tmp_path / "all") as store:
+        assert {size for *_, size in store.timed()} == {1, 2}
+
+
+def test_parts_of_different_studies_are_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    fill(tmp_path / "a", SOME, "one")
+    fill(tmp_path / "b", SOME, "two")
+    with pytest.raises(StoreError) as refused:
+        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    assert str(refused.value) == (
+        f"{tmp_path / 'b'} holds the study 'two', but {tmp_path / 'a'} holds 'one': only parts of "
+        "the same study can be merged."
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "a", SOME)
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "a", tmp_path / "file"):
+        with pytest.raises(UsageError) as refused:
+            merge([tmp_path / "a", tmp_path / "a"], out)
+        assert str(refused.value) == f"{out} is not empty. Choose another --out."
+    (tmp_path / "empty").mkdir()
+    assert merge([tmp_path / "a", tmp_path / "a"], tmp_path / "empty").trials == 4
+
+
+def test_a_merge_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    fill(tmp_path / "a", SOME)
+    monkeypatch.setattr(os, "rename", refuse)
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(ResourceError) as refused:
+        merge([tmp_path / "a", tmp_path / "a"], tmp_path / "c")
+    assert str(refused.value) == f"{tmp_path / 'c'} can't be written: No space left on device."
+    assert {path.name for path in tmp_path.iterdir()} == {"a"}
+
+
+def test_parts_of_an_earlier_format_and_damaged_rows_are_told(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(GOLDEN, tmp_path / name / FILE)
+    with Store.write(tmp_path / "b", "old"):
+        pass
+    path = tmp_path / "b" / FILE
+    with Store.read(tmp_path / "b") as store:
+        (row,) = store.rows("36c7")
+    text = row["configuration"].encode()
+    path.write_bytes(path.read_bytes().replace(text, text.replace(b"iris", b"wine")))
+    merged = merge([tmp_path / "b", tmp_path / "a"], tmp_path / "c")
+    assert (merged.trials, merged.conflicts) == (12, ())
+    assert f"1 damaged row of {tmp_path / 'b'} left out: a run repeats them." in merged.notes
+
+
+def test_a_diverged_trial_is_a_result_too(tmp_path: Path) -> None:
+    diverged = replace(outcome(SOME[0]), status="diverged", diverged_at_update=2)
+    fill(tmp_path / "a", SOME[:1])
+    with Store.write(tmp_path / "b", "made") as store:
+        store.add(SOME[:1], [diverged])
+    merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    assert merged.conflicts == (SOME[0].identity,)
