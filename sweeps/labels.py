@@ -23,7 +23,13 @@ def labels_of(families: Sequence[Family], name: str) -> list[str]:
         longer = [(*part, text) for part, text in zip(parts, texts(families), strict=True)]
         if len(set(longer)) > len(set(parts)):
             parts = longer
-    return [", ".join(filter(None, part)) or name for part in parts]
+    full = [", ".join(filter(None, part)) for part in parts]
+    # What a choice leaves as it is anyway is told only where a label needs it.
+    short = [", ".join(text for text in part if text and text not in _PLAIN) for part in parts]
+    return [
+        (some if some and short.count(some) == 1 else every) or name
+        for some, every in zip(short, full, strict=True)
+    ]
 
 
 def schedule_text(schedule: Schedule) -> str:
@@ -112,6 +118,10 @@ def _differing(values: Callable[[Family], Mapping[str, object]]) -> Texts:
     return texts
 
 
+_CONSTANT_RATE, _CONSTANT_BATCHES = "constant rate", "constant batches"
+_RULES = {"none": "one grid of rates", "linear": "linear rates", "sqrt": "sqrt rates"}
+_PLAIN = (_CONSTANT_RATE, _CONSTANT_BATCHES, _RULES["none"], "1 shard", "1 local update")
+
 _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: family.facts.source.name),
     _differing(lambda family: dict(family.facts.source.parameters)),
@@ -125,9 +135,9 @@ _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: f"{family.shared.reduction} of losses"),
     _each(lambda family: family.shared.optimizer),
     _differing(lambda family: dict(family.hyperparameters)),
-    _each(lambda family: schedule_text(family.shared.schedule) or "constant rate"),
-    _each(lambda family: growth_text(family.shared.growth) or "constant batches"),
-    _each(lambda family: f"rate rule {family.rate_rule}"),
+    _each(lambda family: schedule_text(family.shared.schedule) or _CONSTANT_RATE),
+    _each(lambda family: growth_text(family.shared.growth) or _CONSTANT_BATCHES),
+    _each(lambda family: _RULES[family.rate_rule]),
     _each(lambda family: counted(family.shared.shards, "shard")),
     _each(lambda family: counted(family.shared.local_updates, "local update")),
     _each(lambda family: budget_text(family.shared.budget)),

@@ -134,9 +134,9 @@ def test_each_group_has_its_own_grid() -> None:
 def test_rates_follow_the_batch_size_by_their_rule() -> None:
     found = experiment(rate_rule=["none", "linear", "sqrt"], reference_batch_size=10)
     assert grids(found) == {
-        "rate rule none": {5: (0.5, 2.0), 40: (0.5, 2.0)},
-        "rate rule linear": {5: (0.25, 1.0), 40: (2.0, 8.0)},
-        "rate rule sqrt": {5: (0.3536, 1.414), 40: (1.0, 4.0)},
+        "one grid of rates": {5: (0.5, 2.0), 40: (0.5, 2.0)},
+        "linear rates": {5: (0.25, 1.0), 40: (2.0, 8.0)},
+        "sqrt rates": {5: (0.3536, 1.414), 40: (1.0, 4.0)},
     }
 
 

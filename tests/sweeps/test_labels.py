@@ -51,7 +51,17 @@ LABELS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "budget": ({"include": {"updates": 100}}, ["2 epochs", "100 updates"]),
     "several": (
         {"shards": [1, 2], "dtype": ["float32", "float64"]},
-        ["1 shard, float32", "1 shard, float64", "2 shards, float32", "2 shards, float64"],
+        ["float32", "float64", "2 shards, float32", "2 shards, float64"],
+    ),
+    "what is as ever": (
+        {
+            "optimizer": ["sgd", "adam"],
+            "include": [
+                {"schedule": "cosine", "optimizer": "sgd"},
+                {"batch_sizes": 8, "shards": 2},
+            ],
+        },
+        ["sgd", "adam", "sgd, cosine by updates", "sgd, 2 shards", "adam, 2 shards"],
     ),
     "what goes together is told once": (
         {

@@ -155,8 +155,8 @@ def test_trials_that_groups_share_run_once_and_count_in_each(
     assert len(found.trials) == found.description.planned_trials == 16
     assert found.trials["trial"].nunique() == 12
     assert found.trials.groupby("group").size().to_dict() == {
-        "rate rule linear": 8,
-        "rate rule none": 8,
+        "linear rates": 8,
+        "one grid of rates": 8,
     }
 
 
