@@ -6,6 +6,7 @@ import json
 
 from bpengine.optimizers import COMMON
 from reports.results import CONFIRM, GroupDescription, StudyDescription, StudyResults
+from sweeps.errors import StoreError
 from sweeps.facts import from_json, to_json
 from sweeps.families import Family, Group
 from sweeps.labels import budget_text, schedule_text
@@ -33,8 +34,18 @@ def read_experiment(store: Store) -> Experiment:
 
     Args:
         store: The study's store.
+
+    Raises:
+        StoreError: It is of another version of bpsweep, or its first run hardly began.
     """
-    return Experiment(from_toml(store.fact("specification")), from_json(store.fact("data")))
+    specification, data = store.fact("specification"), store.fact("data")
+    try:
+        return Experiment(from_toml(specification), from_json(data))
+    except (KeyError, TypeError, ValueError):
+        raise StoreError(
+            "The study's specification was written by another version of bpsweep: run the study "
+            "again to go on. `bpsweep export` and `bpsweep show` work as it is."
+        ) from None
 
 
 def planned_stages(store: Store, experiment: Experiment) -> dict[str, list[Planned]]:

@@ -1,0 +1,190 @@
+"""How far a study has come: counts, causes, what is left, who runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import ran
+from stored import GOLDEN, failure, fill, trials
+
+from sweeps.assembly import planned_stages, save_experiment
+from sweeps.errors import StoreError
+from sweeps.plan import cohort_cost, plan
+from sweeps.provenance import available_cores
+from sweeps.stages import explore_trials
+from sweeps.status import Count, status_of, status_text
+from sweeps.store import FILE, Store
+from sweeps.trials import Trial
+from sweeps.worker import run_cohort
+
+
+def begun(folder: Path, **changes: object) -> list[Trial]:
+    """Begin the small study without running anything, and return what it explores."""
+    experiment = ran.study(**changes).experiment
+    with Store.write(folder, "ran") as store:
+        save_experiment(store, experiment)
+    return [trial for _, trial in explore_trials(experiment)]
+
+
+def run_some(folder: Path, some: list[Trial]) -> float:
+    """Run trials and return what their training was predicted to cost, in seconds."""
+    cohorts = plan(some, jobs=1)
+    with Store.write(folder, "ran") as store:
+        for cohort in cohorts:
+            store.add(cohort.trials, run_cohort(cohort))
+    return sum(map(cohort_cost, cohorts)) / 1e6
+
+
+def test_a_finished_study_is_finished(tmp_path: Path) -> None:
+    found = status_of(ran.copy(tmp_path / "study"))
+    assert found.counts == (
+        Count("sgd", "explore", "ok", 8),
+        Count("adam", "explore", "ok", 8),
+        Count("sgd", "confirm", "ok", 2),
+        Count("adam", "confirm", "ok", 2),
+    )
+    assert found.remaining
+    assert (found.remaining.trials, found.remaining.core_seconds) == (0, 0)
+    assert (found.timing, found.running, found.unplanned) == ("measured", None, 0)
+    assert status_text(found) == (
+        "ran: 20 of 20 trials\n"
+        "  sgd, explore: 8 ok\n"
+        "  adam, explore: 8 ok\n"
+        "  sgd, confirm: 2 ok\n"
+        "  adam, confirm: 2 ok\n"
+        "  timing: measured\n"
+        "  running: no"
+    )
+
+
+def test_what_is_certain_to_come_is_missing(tmp_path: Path) -> None:
+    begun(tmp_path, optimizer="sgd")
+    found = status_of(tmp_path)
+    assert found.counts == (
+        Count("ran", "explore", "missing", 8),
+        Count("ran", "confirm", "missing", 2),
+    )
+    assert found.remaining
+    assert (found.remaining.trials, found.remaining.jobs) == (10, available_cores())
+    assert found.timing == "missing"
+    begun(tmp_path, optimizer="sgd", confirmation_seeds=[], timing=False)
+    found = status_of(tmp_path)
+    assert found.remaining
+    assert found.remaining.trials == 8
+    assert found.timing == "off"
+
+
+def test_failures_are_grouped_by_cause_and_still_to_run(tmp_path: Path) -> None:
+    some = begun(tmp_path, optimizer="sgd")
+    run_some(tmp_path, some[:3])
+    with Store.write(tmp_path, "ran") as store:
+        store.add(some[3:5], [failure(t, "error", "Trace\nValueError: x\n") for t in some[3:5]])
+        store.add(some[5:6], [failure(some[5], "crashed", "SIGKILL")])
+        store.set_facts({"jobs": "2"})
+    found = status_of(tmp_path)
+    assert [(cause.trials, cause.status, cause.reason) for cause in found.failures] == [
+        (2, "error", "ValueError: x"),
+        (1, "crashed", "SIGKILL"),
+    ]
+    assert found.remaining
+    assert (found.remaining.trials, found.remaining.jobs) == (5 + 2, 2)
+    lines = status_text(found).splitlines()
+    assert lines[:5] == [
+        "ran: 6 of 10 trials",
+        "  explore: 3 ok, 2 error, 1 crashed, 2 missing",
+        "  confirm: 2 missing",
+        "  2 ended in an error: ValueError: x",
+        "  1 crashed: SIGKILL",
+    ]
+    assert lines[6].startswith("  to run: 7 trials, about ")
+
+
+def test_what_is_left_is_predicted_from_what_the_finished_trials_took(tmp_path: Path) -> None:
+    some = begun(tmp_path, optimizer="sgd", confirmation_seeds=[])
+    predicted = run_some(tmp_path, some[:4])
+    left = sum(map(cohort_cost, plan(some[4:], jobs=1))) / 1e6
+    with Store.write(tmp_path, "ran") as store:
+        store.set_facts({"jobs": "1"})
+        took = float(store.stored_trials()["train_seconds"].sum())
+    found = status_of(tmp_path).remaining
+    assert found
+    assert found.core_seconds == pytest.approx(left * took / predicted)
+    assert found.seconds == pytest.approx(found.core_seconds)
+
+
+def test_who_runs_the_study_is_told(tmp_path: Path) -> None:
+    folder = ran.copy(tmp_path / "study")
+    with Store.write(folder, "ran"):
+        found = status_of(folder)
+        assert found.running
+        assert found.running.pid == os.getpid()
+        assert status_text(found).endswith(f"  running: {found.running}")
+
+
+def test_what_is_not_part_of_the_study_any_more_is_counted_apart(tmp_path: Path) -> None:
+    folder = ran.copy(tmp_path / "study")
+    with Store.write(folder, "ran") as store:
+        save_experiment(store, ran.study(batch_sizes=[10]).experiment)
+    found = status_of(folder)
+    assert found.unplanned == 10
+    assert "  not part of the study as it is now: 10 trials" in status_text(found).splitlines()
+
+
+def test_a_store_whose_plan_cannot_be_read_has_a_status(tmp_path: Path) -> None:
+    shutil.copy(GOLDEN, tmp_path / FILE)
+    found = status_of(tmp_path)
+    assert (found.name, found.counts, found.unplanned, found.remaining) == ("old", (), 12, None)
+    assert found.sweep_seconds == 0.5
+    assert status_text(found) == (
+        "old: 0 of 0 trials\n"
+        "  not part of the study as it is now: 12 trials\n"
+        "  running: no\n"
+        f"{tmp_path / FILE} has no 'specification' that this bpsweep can read: run the study again "
+        "to go on. `bpsweep export` and `bpsweep show` work as it is."
+    )
+
+
+def test_a_specification_of_another_version_is_told(tmp_path: Path) -> None:
+    folder = ran.copy(tmp_path / "study")
+    with Store.write(folder, "ran") as store:
+        store.set_facts({"specification": "colour = 'red'"})
+    found = status_of(folder)
+    assert found.unplanned == 20
+    assert found.notes[0].startswith("The study's specification was written by another version")
+
+
+def test_damage_and_incidents_are_counted(tmp_path: Path) -> None:
+    fill(tmp_path, trials(2))
+    text = trials(2)[1].content.encode()
+    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes().replace(text, text.upper()))
+    found = status_of(tmp_path)
+    assert (found.damaged, found.incidents) == (1, 0)
+    assert "  damaged, to be run again: 1 row" in status_text(found).splitlines()
+    fill(tmp_path, trials(2))
+    found = status_of(tmp_path)
+    assert (found.damaged, found.incidents) == (0, 1)
+    assert "  incidents: 1, see `bpsweep export`" in status_text(found).splitlines()
+
+
+def test_everything_is_strict_json(tmp_path: Path) -> None:
+    for folder in (ran.copy(tmp_path / "study"), tmp_path / "begun"):
+        begun(tmp_path / "begun")
+        content = status_of(folder).to_json()
+        assert json.loads(json.dumps(content, allow_nan=False))["name"] == "ran"
+
+
+def test_without_a_study_there_is_no_status(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        status_of(tmp_path)
+
+
+def test_the_plan_of_a_finished_study_is_its_stages(tmp_path: Path) -> None:
+    folder = ran.copy(tmp_path / "study")
+    with Store.read(folder) as store:
+        stages = planned_stages(store, ran.study().experiment)
+    counted = status_of(folder).counts
+    assert sum(count.trials for count in counted) == sum(map(len, stages.values()))

@@ -1,0 +1,109 @@
+"""The commands about stores: exit codes, results on standard output, notes beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import ran
+from stored import failure, fill, other, outcome, trials
+
+from sweeps import cli, timing
+from sweeps.store import Store
+
+
+def test_status_is_text_or_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ran.copy(tmp_path / "study")
+    assert cli.main(["status", str(folder)]) == 0
+    assert capsys.readouterr().out.startswith("ran: 20 of 20 trials\n")
+    assert cli.main(["status", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"][0]["trials"] == 8
+
+
+def test_show_is_text_or_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (trial,) = trials(1)
+    fill(tmp_path, [trial])
+    assert cli.main(["show", str(tmp_path), trial.identity[:6]]) == 0
+    assert capsys.readouterr().out.startswith(f"trial: {trial.identity}\n")
+    assert cli.main(["show", str(tmp_path), trial.identity[:6], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trial"] == trial.identity
+    assert cli.main(["show", str(tmp_path), "nothing"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_export_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ran.copy(tmp_path / "study")
+    ran.run(ran.study(batch_sizes=[10]), folder)
+    capsys.readouterr()
+    assert cli.main(["export", str(folder), "--format", "jsonl"]) == 0
+    shown = capsys.readouterr()
+    names = ("trials", "curves", "timing", "incidents")
+    assert shown.out.split() == [str(folder / "export" / f"{name}.jsonl") for name in names]
+    assert shown.err.startswith("note: 10 trials not part of the study as it is now")
+    assert cli.main(["export", str(folder), "--out", str(tmp_path / "here")]) == 0
+    assert (tmp_path / "here" / "trials.csv").is_file()
+
+
+def test_merge_exits_with_1_if_results_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = trials(2)
+    fill(tmp_path / "a", [one])
+    with Store.write(tmp_path / "b", "made") as store:
+        store.add([one, two], [other(one), outcome(two)])
+    parts = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert cli.main(["merge", *parts, "--out", str(tmp_path / "c")]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == f"{tmp_path / 'c'}: 2 trials, 1 conflict\n"
+    assert shown.err == (
+        f"note: {one.identity} has different results: that of the first folder is kept, the others "
+        "are among the incidents.\n"
+    )
+    assert cli.main(["merge", parts[0], parts[0], "--out", str(tmp_path / "d")]) == 0
+
+
+def test_retry_runs_what_failed_and_writes_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
+    folder = ran.copy(tmp_path / "study")
+    command = ["retry", str(folder), "--failed", "--jobs", "1", "--backend", "sequential"]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out == f"{folder}: no trial failed, there is nothing to run again\n"
+    assert not (folder / "report.html").exists()
+    experiment = ran.study().experiment
+    trial = next(iter(experiment.groups[0].family.trials(10, 0.5, [1])))
+    with Store.write(folder, "ran") as store:
+        store.forget([trial.identity])
+        store.add([trial], [failure(trial)])
+    assert cli.main([*command, "--no-timing"]) == 0
+    assert capsys.readouterr().out == f"{folder / 'report.html'}\n"
+    with Store.read(folder) as store:
+        assert set(store.statuses().values()) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["retry", "x"],
+        ["merge", "x", "--out", "y"],
+        ["merge", "x", "y"],
+        ["export", "x", "--format", "xls"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["status", "export", "report", "retry"])
+def test_without_a_study_commands_exit_with_4(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--failed"] if command == "retry" else []
+    assert cli.main([command, str(tmp_path), *more]) == 4
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path} holds no study: there is no study.db in it.\n"
+    )
