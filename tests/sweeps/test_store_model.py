@@ -1,0 +1,157 @@
+"""Any sequence of what can happen to a store keeps its promises."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+from stored import failure, other, outcome, trials
+
+from sweeps.errors import OwnedError
+from sweeps.merge import merge
+from sweeps.records import DONE, curve_bytes
+from sweeps.store import FILE, Store
+from sweeps.trials import Trial
+from sweeps.worker import Outcome
+
+SOME = trials(6)
+some_trials = st.lists(st.sampled_from(SOME), min_size=1, max_size=4)
+what = st.sampled_from(["ok", "other", "diverged", "error", "crashed", "timeout"])
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """A store beside a dictionary that does the same."""
+
+    @initialize()
+    def begin(self) -> None:
+        """Make a store."""
+        self.stack = ExitStack()
+        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.number = 0
+        self.results: dict[str, Outcome] = {}
+        self.incidents = self.damaged = 0
+        self.facts = {"name": "model"}
+        self.open(self.folder / "0")
+
+    def open(self, folder: Path) -> None:
+        """Open a store for writing."""
+        self.place = folder
+        self.writing = ExitStack()
+        self.store = self.writing.enter_context(Store.write(folder, "model"))
+
+    def moved(self) -> Path:
+        """Return a new place."""
+        self.number += 1
+        return self.folder / str(self.number)
+
+    @rule(some=some_trials, kind=what)
+    def add(self, some: list[Trial], kind: str) -> None:
+        """Add outcomes: new, the same again, or others."""
+        made = [self.made(trial, kind) for trial in some]
+        self.store.add(some, made)
+        for one in made:
+            before = self.results.get(one.trial)
+            if before is None or before.status not in DONE:
+                self.results[one.trial] = one
+            elif one.status in DONE:
+                same = curve_bytes(before.curve) == curve_bytes(one.curve)
+                self.incidents += not (same and before.status == one.status)
+
+    def made(self, trial: Trial, kind: str) -> Outcome:
+        """Return an outcome of a kind."""
+        if kind == "other":
+            return other(trial)
+        make = outcome if kind in DONE else failure
+        return make(trial, status=kind)
+
+    @rule(some=some_trials)
+    def forget(self, some: list[Trial]) -> None:
+        """Forget trials."""
+        names = [trial.identity for trial in some]
+        self.store.forget(names)
+        for name in names:
+            self.results.pop(name, None)
+
+    @rule(key=st.sampled_from("ab"), value=st.text(st.characters(codec="utf-8"), max_size=5))
+    def set_fact(self, key: str, value: str) -> None:
+        """Set a fact."""
+        self.store.set_facts({key: value})
+        self.facts[key] = value
+
+    @rule()
+    def reopen(self) -> None:
+        """Close the store and open it again."""
+        self.writing.close()
+        self.open(self.place)
+
+    @rule()
+    def crash(self) -> None:
+        """Go on with the files as a kill would have left them."""
+        place = self.moved()
+        shutil.copytree(self.place, place)
+        self.writing.close()
+        self.open(place)
+
+    @rule()
+    def own_twice(self) -> None:
+        """Try to write from elsewhere."""
+        with pytest.raises(OwnedError), Store.write(self.place, "model"):
+            pass
+
+    @precondition(lambda self: self.results)
+    @rule(data=st.data())
+    def damage(self, data: st.DataObject) -> None:
+        """Change a row behind the store's back."""
+        name = data.draw(st.sampled_from(sorted(self.results)))
+        self.writing.close()
+        with closing(sqlite3.connect(self.place / FILE)) as connection, connection:
+            connection.execute("UPDATE trials SET updates = updates + 1 WHERE trial = ?", (name,))
+        with Store.read(self.place) as reader:
+            assert reader.damaged() == 1
+            assert name not in reader.statuses()
+        del self.results[name]
+        self.incidents += 1
+        self.open(self.place)
+
+    @rule()
+    def merge(self) -> None:
+        """Go on with what this store and itself make."""
+        place = self.moved()
+        assert not merge([self.place, self.place], place).conflicts
+        self.incidents *= 2
+        self.writing.close()
+        self.open(place)
+
+    @invariant()
+    def the_store_is_what_the_model_says(self) -> None:
+        """Compare what a reader sees with the model."""
+        expected = {name: one.status for name, one in self.results.items()}
+        with Store.read(self.place) as reader:
+            assert reader.statuses() == expected
+            assert reader.facts().items() >= self.facts.items()
+            assert len(reader.incidents()) == self.incidents
+            assert reader.damaged() == 0
+            curves = {row["trial"]: row["curve"] for row in reader.rows()}
+        assert curves == {name: curve_bytes(one.curve) for name, one in self.results.items()}
+
+    def teardown(self) -> None:
+        """Remove the files."""
+        self.writing.close()
+        self.stack.close()
+
+
+TestStore = StoreMachine.TestCase
+TestStore.settings = settings(max_examples=10, stateful_step_count=12, deadline=None)
