@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pandas as pd
+
 from bpengine.optimizers import COMMON
 from reports.results import CONFIRM, GroupDescription, StudyDescription, StudyResults
 from sweeps.errors import StoreError
@@ -80,8 +83,15 @@ def results_of(store: Store) -> StudyResults:
         describe(experiment, stages, store.facts()),
         trials,
         store.curves_table(trials["trial"]),
-        store.timing_table(workloads),
+        _of_study(experiment, store.timing_table(workloads)),
     )
+
+
+def _of_study(experiment: Experiment, timing: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of batch sizes that a study has now; others may have been measured before."""
+    cells = {(group.label, size) for group in experiment.groups for size in group.grid}
+    rows = zip(timing["group"], timing["batch_size"], strict=True)
+    return timing[np.array([row in cells for row in rows], np.bool_)].reset_index(drop=True)
 
 
 def describe(

@@ -28,6 +28,9 @@ LEAST_SECONDS = 0.02
 MOST_UPDATES = 128
 """Updates made between two looks at the clock, at most."""
 
+MOST_EXAMPLES = 4096
+"""Examples they are made on, at most, unless a single batch is larger."""
+
 RATE = 1e-4
 """The time of an update does not depend on the learning rate, as long as nothing diverges."""
 
@@ -221,7 +224,8 @@ def _tensor(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], in
 
 
 def _whole(split: Split, batch_size: int) -> int:
-    return min(len(split.train.inputs) // batch_size, MOST_UPDATES)
+    some = max(1, MOST_EXAMPLES // batch_size)
+    return min(len(split.train.inputs) // batch_size, MOST_UPDATES, some)
 
 
 def _per_item(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from bpengine import Split
+from bpengine import Examples, Split
 from sweeps.datasets import load
 from sweeps.families import Group
 from sweeps.plan import plan
@@ -17,6 +18,7 @@ from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing import (
     LEAST_SECONDS,
+    MOST_EXAMPLES,
     PER_ITEM,
     ROUNDS,
     TENSOR,
@@ -93,7 +95,8 @@ def run_timing(store: Store, experiment: Experiment) -> None:
     with one_blas_thread(), progress("timing rounds", count * LEAST_SECONDS, count) as advance:
         for group, measurements in missing:
             rounds = []
-            for measured in time_updates(measurements, _splits_of(group)):
+            largest = max(one.batch_size for one in measurements)
+            for measured in time_updates(measurements, _splits_of(group, largest)):
                 rounds.append(measured)
                 advance(LEAST_SECONDS, 1, measured.wall_seconds)
             store.replace_timing(rounds)
@@ -102,7 +105,18 @@ def run_timing(store: Store, experiment: Experiment) -> None:
     store.set_facts({"provenance": json.dumps(recorded)})
 
 
-def _splits_of(group: Group) -> Callable[[int], Split]:
-    facts = group.family.facts
+def _splits_of(group: Group, largest: int) -> Callable[[int], Split]:
+    facts, items = group.family.facts, max(MOST_EXAMPLES, largest)
     dataset = load(facts.source)
-    return functools.cache(lambda seed: prepare(dataset, facts.preparation, seed)[0])
+
+    @functools.cache
+    def split_of(seed: int) -> Split:
+        # All measurements of a workload are held at once: no more examples than they work on.
+        split, _ = prepare(dataset, facts.preparation, seed)
+        return replace(split, train=_first(split.train, items), held_out=_first(split.held_out, 1))
+
+    return split_of
+
+
+def _first(examples: Examples, items: int) -> Examples:
+    return Examples(examples.inputs[:items].copy(), examples.targets[:items].copy())

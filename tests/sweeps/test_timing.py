@@ -72,6 +72,16 @@ def test_no_look_at_the_clock_is_long_delayed(
     assert {r.updates % 7 for r in rounds} == {0}
 
 
+def test_no_more_examples_are_worked_on_than_need_be(
+    experiment: Experiment, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "MOST_EXAMPLES", 12)
+    wanted = [measurement(PLAIN, TENSOR, size) for size in (4, 40)]
+    rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
+    assert {r.updates % 3 for r in rounds if r.batch_size == 4} == {0}
+    assert len(rounds) == 2 * timing.ROUNDS
+
+
 OTHERS = {
     "widths": (4, 3),
     "activation": "relu",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from sweeps import timing
+from sweeps import timing, timing_pass
 from sweeps.assembly import results_of, save_experiment
 from sweeps.checking import experiment_of
 from sweeps.stages import Experiment
@@ -98,6 +99,33 @@ def test_what_was_measured_is_not_measured_again(keys: dict[str, Any], tmp_path:
         old = more[more["batch_size"] != 8]
         assert old["wall_seconds"].tolist() != first["wall_seconds"].tolist()
         assert len(more) == 9 * ROUNDS
+
+
+def test_batch_sizes_that_left_the_study_are_not_shown(
+    keys: dict[str, Any], tmp_path: Path
+) -> None:
+    with Store.write(tmp_path / "study", "small") as store:
+        both = rows_of(store, experiment(keys))
+        one = rows_of(store, experiment(keys, batch_sizes=40))
+    wanted = both[both["batch_size"] == 40].reset_index(drop=True)
+    pd.testing.assert_frame_equal(one, wanted)
+
+
+def test_no_more_examples_are_held_than_are_worked_on(
+    keys: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    measure = timing_pass.time_updates
+
+    def watching(measurements: Any, splits: Any) -> Any:
+        held.extend(len(splits(seed).train.inputs) for seed in (1, 2))
+        return measure(measurements, splits)
+
+    monkeypatch.setattr(timing_pass, "time_updates", watching)
+    monkeypatch.setattr(timing_pass, "MOST_EXAMPLES", 10)
+    with Store.write(tmp_path / "study", "small") as store:
+        rows_of(store, experiment(keys))
+    assert held == [40, 40]
 
 
 def test_it_can_be_switched_off(keys: dict[str, Any], tmp_path: Path) -> None:
