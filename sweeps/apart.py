@@ -13,6 +13,7 @@ import numpy as np
 
 from sweeps.processes import ONE_THREAD, ending, start_worker, unreachable_by_ctrl_c
 from sweeps.tasks import Death, Task, Work, perform
+from sweeps.worker import limit_blas
 
 CODE = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sweeps.apart import main; main()"
@@ -68,6 +69,7 @@ def main() -> None:
         parent, work, task = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
         start_worker(parent)
         # A machine on which this dies can't run any trial, and none is to blame.
+        limit_blas()
         _ = np.ones((8, 8)) @ np.ones((8, 8))
         answer.write(_READY)
         answer.flush()

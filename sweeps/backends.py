@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 
 from sweeps.errors import EnvironmentFailedError, UsageError, did_you_mean, shown
 from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
 from sweeps.provenance import available_cores
+from sweeps.worker import one_blas_thread
 from sweeps.workspace import Workspace
 
 BACKENDS = ("loky", "threading", "sequential", "dask")
@@ -63,19 +64,15 @@ def opened(
         EnvironmentFailedError: Dask is missing, or its cluster can't run trials.
     """
     if backend == "dask":
-        with _cluster()(scheduler, jobs) as executor:
-            yield executor
-        return
-    local: dict[str, Callable[[], Executor]] = {
-        "loky": lambda: LokyExecutor(jobs, workspace),
-        "threading": lambda: ThreadingExecutor(jobs),
-        "sequential": SequentialExecutor,
-    }
-    executor = local[backend]()
-    try:
-        yield executor
-    finally:
-        executor.close()
+        with _cluster()(scheduler, jobs) as cluster:
+            yield cluster
+    elif backend == "loky":
+        with closing(LokyExecutor(jobs, workspace)) as processes:
+            yield processes
+    else:
+        here = ThreadingExecutor(jobs) if backend == "threading" else SequentialExecutor()
+        with one_blas_thread(), closing(here):
+            yield here
 
 
 def _cluster() -> Callable[[str | None, int], AbstractContextManager[Executor]]:

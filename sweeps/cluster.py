@@ -19,6 +19,7 @@ from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import is_overdue
 from sweeps.processes import unreachable_by_ctrl_c
 from sweeps.tasks import Death, Report, Task, Work, perform, received
+from sweeps.worker import limit_blas
 
 PATIENCE_SECONDS = 30.0
 """How long a scheduler may be silent or without workers before it is given up."""
@@ -129,6 +130,7 @@ class DaskExecutor:
 
 
 def _perform(work: Work, task: Task, topic: str) -> bytes:
+    limit_blas()
     worker = get_worker()
     worker.log_event(topic, (task.number, worker.address))
     return perform_apart(work, task) if task.apart else perform(work, task)

@@ -19,9 +19,8 @@ from joblib.externals.loky import process_executor as loky
 from sweeps.apart import perform_apart
 from sweeps.processes import ONE_THREAD, start_worker, unreachable_by_ctrl_c
 from sweeps.tasks import Death, Report, Task, Work, perform, received
-from sweeps.worker import abandoned
+from sweeps.worker import abandoned, limit_blas
 from sweeps.workspace import Workspace
-
 
 JAM_SECONDS = 1.0
 """A pool notices at once that a worker has died; if it has not after this, it is jammed."""
@@ -212,6 +211,7 @@ def _start_worker(parent: int) -> None:
     # and no more than a limit.
     loky._USE_PSUTIL = False  # noqa: SLF001
     start_worker(parent)
+    limit_blas()
 
 
 def _is_broken(future: Future[bytes]) -> bool:

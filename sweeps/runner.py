@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from reports.results import StudyResults
 from sweeps.assembly import planned_stages, results_of, save_experiment
@@ -18,7 +19,7 @@ from sweeps.dispatch import Dispatch, Ended
 from sweeps.handover import hand_over
 from sweeps.interruption import Interruption, interruptible
 from sweeps.plan import cohort_cost, plan
-from sweeps.progress import progress
+from sweeps.progress import Advance, progress
 from sweeps.provenance import provenance
 from sweeps.stages import Experiment
 from sweeps.store import Store
@@ -27,6 +28,9 @@ from sweeps.trials import Cohort, Trial
 from sweeps.workspace import NAME, Workspace
 
 MICROSECONDS = 1e-6
+
+KEEP_SECONDS = 0.1
+"""Results that end within this of each other may share a transaction."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def _run_missing(session: _Session) -> None:
             # What has nothing to run starts no worker.
             dispatch = dispatch or stack.enter_context(_dispatching(session))
             tried |= missing.keys()
-            _run_stage(session, dispatch, stage, list(missing.values()))
+            _run_stage(session, dispatch, stage, missing)
 
 
 def _next_stage(session: _Session, tried: set[str]) -> tuple[str, dict[str, Trial]]:
@@ -125,25 +129,22 @@ def _dispatching(session: _Session) -> Iterator[Dispatch]:
         session.workspace.close()
 
 
-def _run_stage(session: _Session, dispatch: Dispatch, stage: str, missing: Sequence[Trial]) -> None:
-    store, checkpoints = session.store, session.workspace.checkpoints
+def _run_stage(
+    session: _Session, dispatch: Dispatch, stage: str, missing: Mapping[str, Trial]
+) -> None:
+    store = session.store
     if session.backend in ISOLATING:
-        for source in {trial.configuration.source for trial in missing}:
+        for source in {trial.configuration.source for trial in missing.values()}:
             hand_over(load(source), session.workspace.data)
-    cohorts = _cohorts(session, missing)
+    cohorts = _cohorts(session, list(missing.values()))
     cost = MICROSECONDS * sum(map(cohort_cost, cohorts))
     with (
         _clocked(store),
         progress(f"{stage} trials", cost, len(missing), session.jobs) as advance,
+        _Keeping(store, session.workspace.checkpoints, missing, advance) as keeping,
     ):
         for ended in dispatch.run(cohorts, lambda: session.interruption.stopping):
-            _keep(store, checkpoints, ended)
-            outcomes = [outcome for _, some in ended for outcome in some]
-            advance(
-                MICROSECONDS * sum(cohort_cost(cohort) for cohort, _ in ended),
-                len(outcomes),
-                sum(outcome.train_seconds for outcome in outcomes),
-            )
+            keeping.take(ended)
 
 
 def _cohorts(session: _Session, missing: Sequence[Trial]) -> list[Cohort]:
@@ -153,15 +154,46 @@ def _cohorts(session: _Session, missing: Sequence[Trial]) -> list[Cohort]:
     return cut + plan(rest, session.jobs)
 
 
-def _keep(store: Store, checkpoints: Path, ended: Ended) -> None:
-    """Store outcomes in one transaction, then remove the checkpoints they came from."""
-    if not ended:
-        return
-    trials = [trial for cohort, _ in ended for trial in cohort.trials]
-    store.add(trials, [outcome for _, outcomes in ended for outcome in outcomes])
-    for cohort, _ in ended:
-        names = [trial.identity for trial in cohort.trials]
-        checkpoint_path(checkpoints, names).unlink(missing_ok=True)
+class _Keeping:
+    """Stores what has ended, together with what ended just before, and only then tells of it.
+
+    A transaction waits for the disk: with one for each of many tiny cohorts the driver would do
+    little else.
+    """
+
+    def __init__(
+        self, store: Store, checkpoints: Path, missing: Mapping[str, Trial], advance: Advance
+    ) -> None:
+        self._store = store
+        self._checkpoints = checkpoints
+        self._missing = missing
+        self._advance = advance
+        self._ended: Ended = []
+        self._kept = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._keep()
+
+    def take(self, ended: Ended) -> None:
+        """Take cohorts that have ended, if any."""
+        self._ended += ended
+        if time.monotonic() - self._kept >= KEEP_SECONDS:
+            self._keep()
+
+    def _keep(self) -> None:
+        outcomes = [outcome for _, some in self._ended for outcome in some]
+        if outcomes:
+            self._store.add([self._missing[outcome.trial] for outcome in outcomes], outcomes)
+        for _, some in self._ended:
+            names = [outcome.trial for outcome in some]
+            checkpoint_path(self._checkpoints, names).unlink(missing_ok=True)
+        cost = MICROSECONDS * sum(cohort_cost(cohort) for cohort, _ in self._ended)
+        self._ended = []
+        self._advance(cost, len(outcomes), sum(outcome.train_seconds for outcome in outcomes))
+        self._kept = time.monotonic()
 
 
 @contextmanager

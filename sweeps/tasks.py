@@ -12,7 +12,7 @@ from typing import cast
 
 from sweeps.errors import UserError
 from sweeps.trials import Cohort
-from sweeps.worker import ERROR, Outcome, failed, one_blas_thread, run_cohort
+from sweeps.worker import ERROR, Outcome, failed, run_cohort
 from sweeps.workspace import Workspace
 
 HARD_FACTOR, HARD_SECONDS = 2.0, 10.0
@@ -76,7 +76,7 @@ def train(task: Task) -> list[Outcome]:
 
 
 def perform(work: Work, task: Task) -> bytes:
-    """Do a task in this process, whatever happens in it.
+    """Do a task in this process, whatever happens in it. BLAS is to have one thread.
 
     Args:
         work: What to do.
@@ -88,8 +88,7 @@ def perform(work: Work, task: Task) -> bytes:
     """
     announce(task)
     try:
-        with one_blas_thread():
-            return pickle.dumps(work(task))
+        return pickle.dumps(work(task))
     except UserError as error:
         text = str(error)
     except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, it is this cohort's result

@@ -6,9 +6,10 @@ import functools
 import itertools
 import threading
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -17,7 +18,7 @@ from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.arrays import Array
 from sweeps import datasets
 from sweeps.checkpoints import EVERY_SECONDS, checkpoint_path, read_checkpoint, write_checkpoint
-from sweeps.errors import DataError
+from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.handover import handed_over
 from sweeps.recipes import recipe_of, settings_of
 from sweeps.splits import Dataset, Preparation, Source, prepare
@@ -81,37 +82,39 @@ def threads() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-class _OneThread:
-    """The limit of one BLAS thread, which is the whole process's.
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let BLAS use one thread meanwhile: bits may depend on their number.
 
-    The first thread to enter sets it and the last one to leave puts it back: with a limit for each
-    thread, the first to leave would lift it for the others.
+    The number is the whole process's, and only the thread that set it can set it back. Whoever
+    starts threads enters this before, not they.
+
+    Raises:
+        EnvironmentFailedError: Another thread has set it and not put it back.
     """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._limit: Any = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._limit = threads().limit(limits=1, user_api="blas")
-
-    def __exit__(self, *_exception: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                self._limit.restore_original_limits()
+    with threads().limit(limits=1, user_api="blas"):
+        _check_one_thread()
+        yield
 
 
-_one_thread = _OneThread()
+@functools.cache
+def limit_blas() -> None:
+    """Let BLAS use one thread from now on, in a process that does nothing else.
+
+    Raises:
+        EnvironmentFailedError: Another thread has set their number and not put it back.
+    """
+    threads().limit(limits=1, user_api="blas")
+    _check_one_thread()
 
 
-def one_blas_thread() -> AbstractContextManager[None]:
-    """Return a context in which BLAS uses one thread: bits may depend on their number."""
-    return _one_thread
+def _check_one_thread() -> None:
+    counts = {one["num_threads"] for one in threads().info() if one["user_api"] == "blas"}
+    if counts - {1}:
+        raise EnvironmentFailedError(
+            f"BLAS uses {max(counts)} threads and can't be told to use one: another thread of this "
+            "process controls it."
+        )
 
 
 def run_cohort(
@@ -129,24 +132,24 @@ def run_cohort(
         DataError: The dataset can't be loaded, or is not the one that was planned with.
     """
     configuration = cohort.configuration
+    checkpoint = _Checkpoint(cohort, workspace)
     dataset = _dataset(configuration.source, configuration.fingerprint, workspace)
     parts = [_prepared(dataset, configuration.preparation, seed) for seed in cohort.seeds]
     splits = [split for split, _ in parts]
     recipe = recipe_of(configuration)
     trainer = Trainer(configuration.architecture, splits, settings_of(cohort), recipe)
-    checkpoint = _Checkpoint(cohort, workspace)
-    limit = None if trial_seconds is None else trial_seconds * len(cohort.trials)
+    limit = None if trial_seconds is None else trial_seconds * len(checkpoint.trials)
     in_time = _train(trainer, checkpoint, limit, timed=recipe.budget.seconds is not None)
     trained = trainer.result()
     tests = np.full((2, *trained.diverged_at_update.shape), np.nan)
     if configuration.evaluate_test and in_time:
         tests[:] = _tested(configuration, trained, [test for _, test in parts])
-    seconds = checkpoint.seconds() / len(cohort.trials)
+    seconds = checkpoint.seconds() / len(checkpoint.trials)
     late = "" if in_time else f"Took {seconds:.3g} s, more than the {trial_seconds:g} s allowed."
     lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.settings)))
     return [
-        _outcome(trial.identity, trained, tests, lane, seconds=seconds, late=late)
-        for trial, lane in zip(cohort.trials, lanes, strict=True)
+        _outcome(trial, trained, tests, lane, seconds=seconds, late=late)
+        for trial, lane in zip(checkpoint.trials, lanes, strict=True)
     ]
 
 
@@ -172,12 +175,12 @@ LARGEST_CUT_SECONDS = 5.0
 
 
 class _Checkpoint:
-    """The checkpoint of one cohort, and the time spent on it over all sessions."""
+    """The checkpoint of one cohort, its trials, and the time spent on it over all sessions."""
 
     def __init__(self, cohort: Cohort, workspace: Workspace | None) -> None:
-        self._trials = [trial.identity for trial in cohort.trials]
+        self.trials = [trial.identity for trial in cohort.trials]
         folder = workspace.checkpoints if workspace else None
-        self._path = checkpoint_path(folder, self._trials) if folder and folder.is_dir() else None
+        self._path = checkpoint_path(folder, self.trials) if folder and folder.is_dir() else None
         self._started = self._written = time.monotonic()
         self._before = 0.0
 
@@ -187,7 +190,7 @@ class _Checkpoint:
 
     def resume(self, trainer: Trainer) -> int:
         """Bring a trainer to where the last session left it, and return its examples so far."""
-        found = self._path and read_checkpoint(self._path, self._trials)
+        found = self._path and read_checkpoint(self._path, self.trials)
         if not found:
             return 0
         state, self._before = found
@@ -197,7 +200,7 @@ class _Checkpoint:
     def keep(self, trainer: Trainer) -> None:
         """Write a checkpoint if the last is old enough."""
         if self._path and time.monotonic() - self._written >= EVERY_SECONDS:
-            write_checkpoint(self._path, self._trials, trainer.state(), self.seconds())
+            write_checkpoint(self._path, self.trials, trainer.state(), self.seconds())
             self._written = time.monotonic()
 
 

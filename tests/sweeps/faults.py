@@ -22,7 +22,7 @@ from sweeps import worker
 from sweeps.splits import Dataset, Preparation, Source
 from sweeps.tasks import Task, train
 from sweeps.trials import Cohort, Configuration, settings_of
-from sweeps.worker import Outcome
+from sweeps.worker import Outcome, threads
 
 POISON = 0.666
 
@@ -239,4 +239,11 @@ def miss_a_module() -> NoReturn:
 def hang_a_second(task: Task) -> list[Outcome]:
     """Come back late."""
     time.sleep(1)
+    return train(task)
+
+
+def need_one_thread(task: Task) -> list[Outcome]:
+    """Raise where BLAS has several threads."""
+    counts = {one["num_threads"] for one in threads().info() if one["user_api"] == "blas"}
+    assert counts == {1}
     return train(task)

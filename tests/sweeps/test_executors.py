@@ -134,6 +134,14 @@ def test_what_goes_wrong_is_an_error_of_its_cohort_alone(
     assert all(o.error.startswith("Traceback") for o in found.values() if o.status == "error")
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_blas_has_one_thread_on_every_backend(
+    backend: str, workspace: Workspace, executor_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = run(executor_of(backend), workspace, faults.need_one_thread, monkeypatch)
+    assert {outcome.status for outcome in found.values()} == {"ok", "diverged"}
+
+
 def _check(found: dict[str, Outcome], status: str, guilty: set[str]) -> None:
     assert found.keys() == {trial.identity for one in COHORTS for trial in one.trials}
     assert {trial for trial, outcome in found.items() if outcome.status == status} == guilty

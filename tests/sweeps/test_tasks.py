@@ -12,7 +12,7 @@ from faults import POISON, cohort, made
 from sweeps.errors import DataError
 from sweeps.handover import hand_over
 from sweeps.tasks import Task, Work, one_by_one, perform, received, train
-from sweeps.worker import Outcome, threads
+from sweeps.worker import Outcome
 from sweeps.workspace import Workspace
 
 
@@ -80,15 +80,6 @@ def test_what_the_user_can_mend_has_no_traceback(workspace: Workspace) -> None:
     assert {(outcome.status, outcome.error) for outcome in found} == {
         ("error", "There is no such file.")
     }
-
-
-def test_blas_has_one_thread_meanwhile(workspace: Workspace) -> None:
-    def count(_task: Task) -> list[Outcome]:
-        used = {found["num_threads"] for found in threads().info() if found["user_api"] == "blas"}
-        assert used == {1}
-        return []
-
-    assert outcomes(count, Task(1, cohort(0.1), workspace)) == []
 
 
 def test_the_hard_limit_leaves_room_for_the_soft_one(workspace: Workspace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from faults import cohort, made
 from bpengine import Budget, Trainer, evaluate, train
 from sweeps import worker
 from sweeps.checkpoints import checkpoint_path
-from sweeps.errors import DataError
+from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.handover import hand_over
 from sweeps.recipes import recipe_of, settings_of
 from sweeps.splits import prepare
 from sweeps.trials import Cohort
-from sweeps.worker import Outcome, failed, one_blas_thread, run_cohort, threads
+from sweeps.worker import Outcome, failed, limit_blas, one_blas_thread, run_cohort, threads
 from sweeps.workspace import Workspace
 
 
@@ -247,26 +248,50 @@ def test_prepared_data_are_kept_as_long_as_there_is_room(
     assert 0 < len(kept) < 3
 
 
-def test_one_blas_thread_until_the_last_leaves() -> None:
-    def used() -> set[int]:
-        return {one["num_threads"] for one in threads().info() if one["user_api"] == "blas"}
+def blas_threads() -> set[int]:
+    return {one["num_threads"] for one in threads().info() if one["user_api"] == "blas"}
 
-    before = used()
-    entered, leave = threading.Event(), threading.Event()
 
-    def stay() -> None:
-        with one_blas_thread():
-            entered.set()
-            leave.wait()
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Let BLAS use two threads, wherever this runs."""
+    with threads().limit(limits=2, user_api="blas"):
+        yield
 
+
+@pytest.mark.usefixtures("two_threads")
+def test_one_blas_thread_meanwhile() -> None:
+    assert blas_threads() == {2}
     with one_blas_thread():
-        other = threading.Thread(target=stay)
-        other.start()
-        entered.wait()
-    assert used() == {1}
-    leave.set()
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_one_blas_thread_for_good() -> None:
+    limit_blas.cache_clear()
+    limit_blas()
+    assert blas_threads() == {1}
+    limit_blas.cache_clear()
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_number_of_threads_that_another_thread_controls_is_told() -> None:
+    told: list[str] = []
+
+    def enter() -> None:
+        with pytest.raises(EnvironmentFailedError) as refused, one_blas_thread():
+            pass
+        told.append(str(refused.value))
+
+    other = threading.Thread(target=enter)
+    other.start()
     other.join()
-    assert used() == before
+    (text,) = told
+    assert text == (
+        "BLAS uses 2 threads and can't be told to use one: another thread of this process controls "
+        "it."
+    )
 
 
 def test_what_gave_nothing_has_no_numbers() -> None:
