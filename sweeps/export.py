@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
@@ -132,11 +133,14 @@ def _plan(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> None:
-    harmless = {
-        str(name): frame[name].map(_harmless) for name in frame if frame[name].dtype == "str"
-    }
+    harmless = {str(name): _safe(frame[name]) for name in frame if frame[name].dtype == "str"}
     # With these ends of lines, those within a cell are quoted.
     frame.assign(**harmless).to_csv(path, index=False, lineterminator="\r\n")
+
+
+def _safe(texts: pd.Series) -> pd.Series:
+    # Most texts stand in many rows.
+    return texts.map({text: _harmless(text) for text in texts.unique()})
 
 
 def _harmless(text: str) -> str:
@@ -152,7 +156,10 @@ def _jsonl(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _plain(column: pd.Series) -> Iterable[object]:
-    return map(strict, column.astype(object).where(column.notna(), None).tolist())
+    if column.dtype == "float64":
+        values = column.tolist()
+        return values if np.isfinite(column).all() else map(strict, values)
+    return column.astype(object).where(column.notna(), None).tolist()
 
 
 def _parquet(frame: pd.DataFrame, path: Path) -> None:

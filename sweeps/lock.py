@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -92,17 +91,16 @@ def owner_of(folder: Path) -> Owner | None:
 
 
 def _lock(handle: int, folder: Path) -> None:
-    for last in (*[False] * (_TRIES - 1), True):
+    for _ in range(_TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_TRY_SECONDS)
         except OSError as error:
-            if error.errno != errno.EWOULDBLOCK:
-                raise ResourceError(f"{folder} can't be locked: {error.strerror}.") from None
-            if last:
-                raise OwnedError(f"{folder} is in use by another run: {_read(folder)}.") from None
+            raise ResourceError(f"{folder} can't be locked: {error.strerror}.") from None
         else:
             return
-        time.sleep(_TRY_SECONDS)
+    raise OwnedError(f"{folder} is in use by another run: {_read(folder)}.")
 
 
 def _read(folder: Path) -> Owner:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.labels import counted
+from sweeps.provenance import combined
 from sweeps.store import Store
 
 
@@ -91,11 +92,7 @@ def _facts(stores: Sequence[Store]) -> dict[str, str]:
     facts = {key: value for one in reversed(found) for key, value in one.items()}
     seconds = sum(float(one.get("sweep_seconds", "0")) for one in found)
     told = [json.loads(one.get("provenance", "{}")) for one in found]
-    names = dict.fromkeys(name for one in told for name in one)
-    provenance = {
-        name: "; ".join(dict.fromkeys(one[name] for one in told if name in one)) for name in names
-    }
-    return facts | {"sweep_seconds": repr(seconds), "provenance": json.dumps(provenance)}
+    return facts | {"sweep_seconds": repr(seconds), "provenance": json.dumps(combined(told))}
 
 
 def _notes(folders: Sequence[Path], stores: Sequence[Store], rounds: Sequence[int]) -> list[str]:

@@ -52,7 +52,7 @@ def _end_without(parent: int) -> None:
 def unreachable_by_ctrl_c() -> Iterator[None]:
     """Let processes and threads that are started meanwhile never see SIGINT.
 
-    They inherit that it is blocked; one that reaches this thread is delivered at the end.
+    They inherit that it is blocked. One that is sent to this thread is delivered at the end.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from sweeps.worker import threads
 
@@ -20,9 +24,11 @@ PACKAGES = (
     "matplotlib",
 )
 
+_BETWEEN = "; "
+
 
 def provenance() -> dict[str, str]:
-    """Return versions, processor, cores and BLAS, by name."""
+    """Return versions, processor, cores, BLAS and the instructions NumPy uses, by name."""
     blas = ", ".join(
         f"{library['internal_api']} {library['version']} ({library.get('architecture', '?')})"
         for library in threads().info()
@@ -33,10 +39,29 @@ def provenance() -> dict[str, str]:
         **{package: version(package) for package in PACKAGES},
         "BLAS": blas,
         "BLAS threads": "1 in every process",
+        "NumPy's instructions": ", ".join(instructions()),
         "processor": processor(),
         "cores": str(available_cores()),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def combined(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return what results were computed with that come from several sessions or machines.
+
+    Args:
+        several: From `provenance`, in order.
+
+    Example:
+        >>> combined([{"numpy": "2.3", "cores": "2"}, {"numpy": "2.4", "cores": "2"}])
+        {'numpy': '2.3; 2.4', 'cores': '2'}
+    """
+    found: dict[str, list[str]] = {}
+    for one in several:
+        for name, value in one.items():
+            known = found.setdefault(name, [])
+            known += [part for part in value.split(_BETWEEN) if part not in known]
+    return {name: _BETWEEN.join(values) for name, values in found.items()}
 
 
 def available_cores() -> int:
@@ -44,6 +69,13 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def instructions() -> list[str]:
+    """Return the sets of vector instructions that NumPy uses here; last bits depend on them."""
+    found: Any = np.show_config(mode="dicts")
+    extensions = found["SIMD Extensions"]
+    return [*extensions["baseline"], *extensions.get("found", ())]
 
 
 def load_average() -> str:

@@ -20,7 +20,7 @@ from sweeps.handover import hand_over
 from sweeps.interruption import Interruption, interruptible
 from sweeps.plan import cohort_cost, plan
 from sweeps.progress import Advance, progress
-from sweeps.provenance import provenance
+from sweeps.provenance import combined, provenance
 from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing_pass import run_timing
@@ -116,7 +116,10 @@ def _next_stage(session: _Session, tried: set[str]) -> tuple[str, dict[str, Tria
 
 @contextmanager
 def _dispatching(session: _Session) -> Iterator[Dispatch]:
-    facts = {"jobs": str(session.jobs), "provenance": json.dumps(provenance())}
+    # Results of earlier sessions stay, and so does what they were computed with.
+    before = json.loads(session.store.facts().get("provenance", "{}"))
+    told = json.dumps(combined([before, provenance()]))
+    facts = {"jobs": str(session.jobs), "provenance": told}
     session.store.set_facts(facts)
     session.workspace.open()
     try:

@@ -244,3 +244,26 @@ def test_without_dask_the_remedy_is_told(
     )
     assert backends.BACKENDS[-1] == "dask"
     assert DaskExecutor.__module__ == "sweeps.cluster"
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_worker_tells_what_it_begins(
+    apart: bool, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    class Worker:
+        address = "tcp://there:1"
+
+        def log_event(self, *event: Any) -> None:
+            """Note it."""
+            told.append(event)
+
+    monkeypatch.setattr(cluster, "get_worker", Worker)
+    monkeypatch.setattr(cluster, "limit_blas", lambda: told.append("limited"))
+    monkeypatch.setattr(cluster, "perform", lambda _work, task: (task.number, "here"))
+    monkeypatch.setattr(cluster, "perform_apart", lambda _work, task: (task.number, "apart"))
+    task = Task(7, cohort(0.1), workspace, apart=apart)
+    found = cluster._perform(train, task, "topic")  # noqa: SLF001
+    assert found == (7, "apart" if apart else "here")
+    assert told == ["limited", ("topic", (7, "tcp://there:1"))]

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from stored import GOLDEN, fill, outcome, trials
+from stored import GOLDEN, fill, forbid_writing, outcome, trials, unwritable_folder
 
 from sweeps import database
 from sweeps.database import create, leftovers_of, reading, transaction, writing
@@ -258,7 +258,35 @@ def test_a_store_that_is_busy_for_long_is_told(path: Path, monkeypatch: pytest.M
     assert str(refused.value) == f"{path} can't be written to or read: database is locked."
 
 
+def test_a_store_that_another_program_keeps_to_itself_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_MILLISECONDS", 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute("PRAGMA locking_mode = EXCLUSIVE")
+        stranger.execute("CREATE TABLE theirs (a)")
+        with pytest.raises(ResourceError) as refused, reading(path):
+            pass
+    assert str(refused.value) == f"{path} can't be written to or read: database is locked."
+
+
 def test_outcomes_do_not_depend_on_when_the_store_was_opened(path: Path) -> None:
     with Store.write(path.parent, "made") as store:
         store.add(SOME[:1], [outcome(SOME[0])])
         assert not store.incidents()
+
+
+def test_a_store_that_may_not_be_read_is_told() -> None:
+    with unwritable_folder() as folder:
+        fill(folder, SOME)
+        forbid_writing(folder)
+        path = folder / FILE
+        user = os.geteuid()
+        os.seteuid(os.getuid())
+        path.chmod(0)
+        os.seteuid(user)
+        with pytest.raises(ResourceError) as refused, reading(path):
+            pass
+    assert str(refused.value) == (
+        f"{path} can't be written to or read: unable to open database file."
+    )

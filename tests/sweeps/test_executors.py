@@ -350,3 +350,13 @@ def test_workers_don_t_hear_ctrl_c(workspace: Workspace) -> None:
 
 def test_tasks_find_the_work_of_tests() -> None:
     assert Path(faults.__file__).parent == Path(__file__).parent
+
+
+def test_a_worker_starts_limited_and_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[Any] = []
+    monkeypatch.setattr(executors.loky, "_USE_PSUTIL", True)
+    monkeypatch.setattr(executors, "start_worker", done.append)
+    monkeypatch.setattr(executors, "limit_blas", lambda: done.append("limited"))
+    executors._start_worker(17)  # noqa: SLF001
+    assert done == [17, "limited"]
+    assert not executors.loky._USE_PSUTIL  # noqa: SLF001

@@ -101,7 +101,7 @@ def test_processes_started_meanwhile_never_see_ctrl_c() -> None:
 def test_ctrl_c_is_not_lost_meanwhile() -> None:
     blocked = unreachable_by_ctrl_c()
     blocked.__enter__()
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         blocked.__exit__(None, None, None)
 

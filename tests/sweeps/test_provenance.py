@@ -19,6 +19,7 @@ def test_versions_blas_and_processor_are_told() -> None:
     assert found["BLAS"]
     assert int(found["cores"]) >= 1
     assert found["processor"]
+    assert found["NumPy's instructions"]
 
 
 def test_no_user_host_or_home_is_told() -> None:
@@ -38,3 +39,10 @@ def test_systems_without_the_files_still_have_a_provenance(monkeypatch: pytest.M
     assert provenance.processor() == platform.processor()
     assert provenance.available_cores() >= 1
     assert provenance.load_average() == ""
+
+
+def test_what_differs_between_sessions_is_told_once_each() -> None:
+    first, second = {"numpy": "1", "cores": "2"}, {"numpy": "2", "BLAS": "x"}
+    both = provenance.combined([first, second])
+    assert both == {"numpy": "1; 2", "cores": "2", "BLAS": "x"}
+    assert provenance.combined([both, second, first]) == both

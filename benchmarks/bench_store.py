@@ -1,0 +1,106 @@
+"""What does the store cost: adding results, looking for what is missing, making tables?
+
+10,000 trials with 30 evaluations each, added ten at a time. Adding waits for the disk once for
+each transaction: the processor's time is told apart, and so is what one such wait takes here.
+
+    python benchmarks/bench_store.py --trials 10000
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from sweeps import Study
+from sweeps.export import export
+from sweeps.stages import explore_trials
+from sweeps.store import FILE, Store
+from sweeps.trials import Trial
+from sweeps.worker import CURVE_WIDTH, Outcome
+
+POINTS, TOGETHER, RATES = 30, 10, 10
+
+
+@contextmanager
+def measured(what: str, count: int = 0) -> Iterator[None]:
+    """Print wall and processor time, in seconds, or in milliseconds for each of a count."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    scale, unit = (1000 / count, "ms each") if count else (1.0, "s")
+    print(f"{what:32} {scale * wall:8.3f} {unit}, processor {scale * cpu:8.3f}")
+
+
+def outcome(trial: Trial, rng: np.random.Generator) -> Outcome:
+    """Return a made-up result."""
+    curve = rng.random((POINTS, CURVE_WIDTH))
+    curve[:, 0] = 100 * np.arange(POINTS)
+    curve[:, 1] = 10 * np.arange(POINTS)
+    last = POINTS - 1
+    return Outcome(
+        trial.identity, "ok", 0, -1, 10 * last, 100 * last, np.nan, np.nan, "", 0.1, curve
+    )
+
+
+def fsync_seconds(folder: Path) -> float:
+    """Return what it takes to have a page on the disk."""
+    times = []
+    with (folder / "page").open("wb", buffering=0) as file:
+        for _ in range(50):
+            file.write(b"x" * 4096)
+            started = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - started)
+    return float(np.median(times))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=10_000)
+    options = parser.parse_args()
+    study = Study(
+        "bench",
+        dataset="iris",
+        batch_sizes=[10, 20, 30, 40, 50],
+        learning_rates=[0.1 * number for number in range(1, RATES + 1)],
+        seeds=list(range(options.trials // (5 * RATES))),
+        epochs=1,
+    )
+    planned = explore_trials(study.experiment)
+    rng = np.random.default_rng(0)
+    results = [(trial, outcome(trial, rng)) for _, trial in planned]
+    with tempfile.TemporaryDirectory() as name:
+        place, folder = Path(name), Path(name) / "study"
+        print(f"{len(results)} trials; a wait for the disk: {1000 * fsync_seconds(place):.2f} ms")
+        with Store.write(folder, "bench") as store, measured("adding", len(results)):
+            for start in range(0, len(results), TOGETHER):
+                trials, outcomes = zip(*results[start : start + TOGETHER], strict=True)
+                store.add(trials, outcomes)
+        with measured("opening, looking for what is done"), Store.write(folder, "bench") as store:
+            store.done()
+        with measured("opening to read"), Store.read(folder):
+            pass
+        with Store.read(folder) as store:
+            with measured("table of trials"):
+                found = store.trials_table({"explore": planned})
+            with measured("table of curves"):
+                store.curves_table(found["trial"])
+        for kind in ("csv", "jsonl", "parquet"):
+            with measured(f"export as {kind}"):
+                export(folder, place / kind, kind)
+        print(f"file: {(folder / FILE).stat().st_size / 1e6:.1f} MB")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(f"largest memory of this process: {most:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Facts of data: kept as JSON without losing anything but where files lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sweeps.datasets import load
+from sweeps.facts import DataFacts, facts_of, from_json, key_of, to_json
+from sweeps.splits import Preparation, Source
+
+SOURCE = Source("iris", (("columns", ("a", ("b", 1))), ("noise", 0.1)), "abc", "/home/me/iris.csv")
+
+
+@pytest.fixture
+def facts() -> DataFacts:
+    """Return facts of iris under a name with everything a name can have."""
+    return facts_of(load(Source("iris")), SOURCE, Preparation(0.2, 30, "none", split_seed=4))
+
+
+def test_json_gives_the_same_facts_back(facts: DataFacts) -> None:
+    scaled = replace(facts, target_scales=((1, (0.1, 1 / 3)), (2, (0.5, 2.0))))
+    data = {key_of("iris"): facts, key_of({"name": "iris"}): scaled}
+    assert from_json(to_json(data)) == data
+
+
+def test_where_a_file_lies_is_not_kept(facts: DataFacts) -> None:
+    text = to_json({"x": facts})
+    assert "/home/me" not in text
+    assert from_json(text)["x"].source.path == ""
+
+
+def test_shares_become_counts(facts: DataFacts) -> None:
+    assert facts.preparation == Preparation(30, 30, "none", split_seed=4)
+    assert facts.train_items == 90
+
+
+def test_a_dataset_has_one_key_however_its_table_is_ordered() -> None:
+    first, second = {"name": "moons", "noise": 0.1}, {"noise": 0.1, "name": "moons"}
+    assert key_of(first) == key_of(second) != key_of("moons")
