@@ -43,6 +43,16 @@ def test_the_page_holds_the_tables_of_the_model() -> None:
         assert len(re.findall(rf"^\| `{key}` \|", page, re.MULTILINE)) >= 1, key
 
 
+def test_the_pages_examples_are_right() -> None:
+    first, *others = re.findall(
+        r"^```toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    study = tomllib.loads(first)
+    assert Study(**study).experiment.groups
+    for other in others:
+        assert Study(**study | tomllib.loads(other)).experiment.groups
+
+
 def test_every_key_and_field_is_described() -> None:
     for model in (StudySpecification, *TABLES.values()):
         for name, field in model.model_fields.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from reports.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, results, runner, timing, worker
 from sweeps.errors import SpecificationError
+from sweeps.store import Store
 
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 
@@ -76,27 +78,26 @@ def test_neither_jobs_nor_interruptions_change_a_byte_of_any_stage(
     whole = study.run(tmp_path / "whole", n_jobs=1, backend="sequential")
     assert {*whole.trials["stage"]} == {"explore", "extend", "confirm", "refine"}
     assert bytes_of(study.run(tmp_path / "two", n_jobs=2)) == bytes_of(whole)
-    kept = runner._keep  # noqa: SLF001 - where a run can be cut
-
-    calls = 0
+    add, calls = Store.add, 0
 
     def cut(*arguments: Any) -> None:
         nonlocal calls
-        kept(*arguments)
-        calls += bool(arguments[-1])
+        add(*arguments)
+        calls += 1
         if calls % 5 == 0:
             raise KeyboardInterrupt
 
     cuts = 0
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "_keep", cut)
+        patch.setattr(Store, "add", cut)
+        patch.setattr(runner, "KEEP_SECONDS", 0.0)
         # A few cohorts a session, to the last.
-        while len(partial := _results(tmp_path / "cut", study)) < len(whole.trials):
-            with pytest.raises(KeyboardInterrupt):
+        while len(_results(tmp_path / "cut", study)) < len(whole.trials):
+            with suppress(KeyboardInterrupt):
                 study.run(tmp_path / "cut", n_jobs=1, backend="sequential")
             cuts += 1
             assert cuts < 40
-        assert partial == [*whole.trials["trial"]]
+    assert _results(tmp_path / "cut", study) == [*whole.trials["trial"]]
     assert cuts >= 4
     assert bytes_of(study.run(tmp_path / "cut", n_jobs=1)) == bytes_of(whole)
 
