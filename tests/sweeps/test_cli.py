@@ -67,7 +67,8 @@ def test_status_counts(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert cli.main(["status", "out"]) == 0
     assert capsys.readouterr().out == (
-        "small: 12 of 12 trials\n  explore: 8 ok\n  confirm: 4 ok\n  timing: measured\n  running: no\n"
+        "small: 12 of 12 trials\n  explore: 8 ok\n  confirm: 4 ok\n  timing: measured\n"
+        "  running: no\n"
     )
 
 
