@@ -49,7 +49,7 @@ def test_before_anything_has_run_only_the_first_stage_is_planned(
     assert found.timing.empty
 
 
-def test_a_description_tells_what_groups_are(keys: dict[str, Any], tmp_path: Path) -> None:
+def test_a_description_tells_what_groups_are(keys: dict[str, Any]) -> None:
     change = {
         "epochs": [2],
         "include": [{"updates": 30, "optimizer": {"name": "momentum", "l2": 0.1}, "shards": 2}],
