@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,32 @@ from reports.results import (
     StudyResults,
     as_table,
 )
-from reports.selection import select_rates, summarise_cells, without_noise
+from reports.selection import select_from, summarise_cells, without_noise
 from reports.timing import one_network, speedups, summarise_timing
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What is computed for all groups at once, which costs as much as for a single one.
+
+    Attributes:
+        cells: Columns `reports.selection.CELL_COLUMNS`.
+        selection: Columns `reports.selection.SELECTION_COLUMNS`.
+        mean_curves: Columns `MEAN_CURVE_COLUMNS`.
+        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        speedups: Columns `reports.timing.SPEEDUP_COLUMNS`.
+    """
+
+    cells: pd.DataFrame
+    selection: pd.DataFrame
+    mean_curves: pd.DataFrame
+    timing: pd.DataFrame
+    speedups: pd.DataFrame
+
+    def of(self, group: str) -> _Shared:
+        """Return the rows of one group."""
+        frames = (frame[frame["group"] == group] for frame in self.__dict__.values())
+        return _Shared(*(frame.reset_index(drop=True) for frame in frames))
 
 
 def analyse(results: StudyResults) -> tuple[Analysis, ...]:
@@ -34,7 +58,17 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     Args:
         results: A study.
     """
-    return tuple(_analyse_group(part) for part in by_group(results))
+    cells = summarise_cells(results.trials)
+    selection = select_from(cells)
+    shared = _Shared(
+        cells,
+        selection,
+        _mean_curves(results, selection),
+        summarise_timing(results.timing),
+        speedups(results.timing),
+    )
+    parts = by_group(results)
+    return tuple(_analyse_group(p, shared.of(p.description.groups[0].group)) for p in parts)
 
 
 def by_group(results: StudyResults) -> list[StudyResults]:
@@ -46,31 +80,32 @@ def by_group(results: StudyResults) -> list[StudyResults]:
     groups = results.description.groups
     if len(groups) == 1:
         return [results]
-    label = results.trials.set_index("trial")["group"]
-    curves = dict(list(results.curves.groupby(results.curves["trial"].map(label))))
+    trials = dict(list(results.trials.groupby("group")))
+    # A trial may belong to several groups; its curve is there once.
+    places = {group: results.curves["trial"].isin(rows["trial"]) for group, rows in trials.items()}
+    timing = dict(list(results.timing.groupby("group")))
     return [
         StudyResults(
             replace(results.description, groups=(plan,)),
-            results.trials[results.trials["group"] == plan.group].reset_index(drop=True),
-            curves.get(plan.group, results.curves[:0]).reset_index(drop=True),
-            results.timing[results.timing["group"] == plan.group].reset_index(drop=True),
+            trials.get(plan.group, results.trials[:0]).reset_index(drop=True),
+            results.curves[places.get(plan.group, slice(0))].reset_index(drop=True),
+            timing.get(plan.group, results.timing[:0]).reset_index(drop=True),
         )
         for plan in groups
     ]
 
 
-def _analyse_group(results: StudyResults) -> Analysis:
-    plan = results.description.groups[0]
-    selection = select_rates(results.trials)
+def _analyse_group(results: StudyResults, shared: _Shared) -> Analysis:
+    plan, selection = results.description.groups[0], shared.selection
     part, seeds, lost = _shown_values(results.trials, selection, plan)
     ranked = seeds[~seeds["batch_size"].isin(lost.index)]
     values = ranked.pivot_table(index="seed", columns="batch_size", values="metric")
     comparison = _compare(values, selection, part)
-    summary = summarise_timing(results.timing)
     table = _batch_sizes(results, selection).join(_statistics(seeds), on="batch_size")
     table["lost_seeds"] = table["batch_size"].map(lost).fillna(0)
     table["tied"] = table["batch_size"].isin(comparison.tied if comparison else ())
-    table = _with_times(table, summary).merge(speedups(results.timing), on="batch_size", how="left")
+    faster = shared.speedups.drop(columns="group")
+    table = _with_times(table, shared.timing).merge(faster, on="batch_size", how="left")
     recommended = _fastest_tied(table, comparison)
     rival = _rival(values, comparison, recommended)
     return Analysis(
@@ -79,10 +114,10 @@ def _analyse_group(results: StudyResults) -> Analysis:
         part=part,
         rmse_unit=rmse_unit(plan),
         batch_sizes=as_table(table.fillna({"seeds": 0}), BATCH_SIZE_COLUMNS),
-        cells=summarise_cells(results.trials),
+        cells=shared.cells,
         seeds=seeds,
-        mean_curves=_mean_curves(results, selection),
-        timing=summary,
+        mean_curves=as_table(shared.mean_curves, MEAN_CURVE_COLUMNS),
+        timing=shared.timing,
         comparison=comparison,
         recommended=recommended,
         rival=rival,
@@ -96,8 +131,8 @@ def _analyse_group(results: StudyResults) -> Analysis:
 
 def _tuned(trials: pd.DataFrame, selection: pd.DataFrame, stages: tuple[str, ...]) -> pd.DataFrame:
     """Trials of these stages at the selected rate of their batch size."""
-    rates = selection[["batch_size", "learning_rate"]]
-    return trials[trials["stage"].isin(stages)].merge(rates, on=["batch_size", "learning_rate"])
+    cell = ["group", "batch_size", "learning_rate"]
+    return trials[trials["stage"].isin(stages)].merge(selection[cell], on=cell)
 
 
 def _shown_values(
@@ -202,9 +237,12 @@ def _fastest_tied(table: pd.DataFrame, comparison: Comparison | None) -> int | N
 
 def _mean_curves(results: StudyResults, selection: pd.DataFrame) -> pd.DataFrame:
     """Mean validation curve of the explore seeds at the selected rate of each batch size."""
-    tuned = _tuned(results.trials, selection, TUNING_STAGES)[["trial", "batch_size"]]
+    tuned = _tuned(results.trials, selection, TUNING_STAGES)[["trial", "group", "batch_size"]]
     points = results.curves[["trial", "examples", "validation_metric"]].merge(tuned, on="trial")
-    groups = points.groupby(["batch_size", "examples"])["validation_metric"]
+    groups = points.groupby(["group", "batch_size", "examples"])["validation_metric"]
     means = groups.mean().reset_index()
-    means["epochs"] = means["examples"] / results.description.groups[0].train_items
-    return as_table(means, MEAN_CURVE_COLUMNS)
+    items = {plan.group: plan.train_items for plan in results.description.groups}
+    means["epochs"] = means["examples"] / means["group"].map(items).astype("float64").astype(
+        "float64"
+    )
+    return means

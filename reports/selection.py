@@ -87,7 +87,15 @@ def select_rates(trials: pd.DataFrame) -> pd.DataFrame:
         Columns `SELECTION_COLUMNS`, sorted by group and batch size. A batch size without an
         eligible rate has no row: nothing can be selected there.
     """
-    cells = summarise_cells(trials)
+    return select_from(summarise_cells(trials))
+
+
+def select_from(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return what `select_rates` does, from cells that are summarised already.
+
+    Args:
+        cells: Columns `CELL_COLUMNS`.
+    """
     grid = cells.groupby(_GROUP, as_index=False).agg(
         smallest=("learning_rate", "min"),
         largest=("learning_rate", "max"),

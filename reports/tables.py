@@ -21,7 +21,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "curves": CURVE_COLUMNS,
     "mean-curves": (_GROUP, *MEAN_CURVE_COLUMNS),
     "timing": TIMING_COLUMNS,
-    "timing-summary": (_GROUP, *TIMING_SUMMARY_COLUMNS),
+    "timing-summary": TIMING_SUMMARY_COLUMNS,
 }
 """The tables by the name of their file, without the ending; and their columns."""
 
@@ -46,7 +46,7 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
         "curves": results.curves,
         "mean-curves": _stacked({g.plan.group: g.mean_curves for g in groups}),
         "timing": results.timing,
-        "timing-summary": _stacked({g.plan.group: g.timing for g in groups}),
+        "timing-summary": pd.concat([group.timing for group in groups], ignore_index=True),
         "columns": column_meanings(),
     }
 

@@ -18,6 +18,7 @@ CONTENDED_BELOW = 0.9
 """Share of the wall time on the processor below which a measurement had to share it."""
 
 TIMING_SUMMARY_COLUMNS = (
+    Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
     Column("engine", "str", "", "tensor: by tensor operations; per-item: one item at a time."),
     Column("lanes", "int64", "", "Networks updated at once."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
@@ -30,6 +31,7 @@ TIMING_SUMMARY_COLUMNS = (
 )
 
 SPEEDUP_COLUMNS = (
+    Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("speedup", "float64", "", "Median per-item seconds by median tensor seconds.", True),
     Column("speedup_low", "float64", "", "Smallest ratio within a round.", volatile=True),
@@ -41,26 +43,26 @@ def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
     """Return seconds per update of one network for each engine, number of lanes and batch size.
 
     Args:
-        timing: Columns `reports.results.TIMING_COLUMNS`, of one group.
+        timing: Columns `reports.results.TIMING_COLUMNS`.
 
     Returns:
-        Columns `TIMING_SUMMARY_COLUMNS`: tensor operations first, few lanes before many, then by
-        batch size. The time of a cohort's update is divided by its lanes.
+        Columns `TIMING_SUMMARY_COLUMNS`, group by group: tensor operations first, few lanes before
+        many, then by batch size. The time of a cohort's update is divided by its lanes.
     """
     seconds = timing.assign(seconds=timing["wall_seconds"] / timing["updates"] / timing["lanes"])
-    groups = seconds.groupby(["engine", "lanes", "batch_size"], as_index=False)
-    summary = groups.agg(
-        rounds=("round", "size"),
-        seconds_per_update=("seconds", "median"),
-        lower_quartile=("seconds", _lower_quartile),
-        upper_quartile=("seconds", _upper_quartile),
-        cpu=("cpu_seconds", "sum"),
-        wall=("wall_seconds", "sum"),
-    )
-    summary["cpu_share"] = summary["cpu"] / summary["wall"]
+    groups = seconds.groupby(["group", "engine", "lanes", "batch_size"])
+    summary = pd.DataFrame(
+        {
+            "rounds": groups.size(),
+            "seconds_per_update": groups["seconds"].median(),
+            "lower_quartile": groups["seconds"].quantile(0.25),
+            "upper_quartile": groups["seconds"].quantile(0.75),
+            "cpu_share": groups["cpu_seconds"].sum() / groups["wall_seconds"].sum(),
+        }
+    ).reset_index()
     summary["contended"] = summary["cpu_share"] < CONTENDED_BELOW
-    order = ["engine", "lanes", "batch_size"]
-    ordered = summary.sort_values(order, ascending=[False, True, True])
+    order = ["group", "engine", "lanes", "batch_size"]
+    ordered = summary.sort_values(order, ascending=[True, False, True, True])
     return as_table(ordered, TIMING_SUMMARY_COLUMNS)
 
 
@@ -77,8 +79,7 @@ def speedups(timing: pd.DataFrame) -> pd.DataFrame:
     """Return how many times faster tensor operations are than iterating over the items.
 
     Args:
-        timing: Columns `reports.results.TIMING_COLUMNS`, of one group; rows with more than one
-            lane are ignored.
+        timing: Columns `reports.results.TIMING_COLUMNS`; rows with more than one lane are ignored.
 
     Returns:
         Columns `SPEEDUP_COLUMNS`: the ratio of medians, and the range of the ratios within a round.
@@ -86,10 +87,11 @@ def speedups(timing: pd.DataFrame) -> pd.DataFrame:
     """
     alone = timing[timing["lanes"] == 1]
     seconds = alone.assign(seconds=alone["wall_seconds"] / alone["updates"])
-    wide = seconds.pivot_table(index=["batch_size", "round"], columns="engine", values="seconds")
+    cell = ["group", "batch_size"]
+    wide = seconds.pivot_table(index=[*cell, "round"], columns="engine", values="seconds")
     wide = wide.reindex(columns=[PER_ITEM, TENSOR]).dropna()
-    median = wide.groupby("batch_size").median()
-    ratio = (wide[PER_ITEM] / wide[TENSOR]).groupby("batch_size")
+    median = wide.groupby(cell).median()
+    ratio = (wide[PER_ITEM] / wide[TENSOR]).groupby(cell)
     table = pd.DataFrame(
         {
             "speedup": median[PER_ITEM] / median[TENSOR],
@@ -98,11 +100,3 @@ def speedups(timing: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return as_table(table.reset_index(), SPEEDUP_COLUMNS)
-
-
-def _lower_quartile(seconds: pd.Series[float]) -> float:
-    return float(seconds.quantile(0.25))
-
-
-def _upper_quartile(seconds: pd.Series[float]) -> float:
-    return float(seconds.quantile(0.75))

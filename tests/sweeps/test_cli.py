@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from sweeps import cli, timing
+from sweeps.backends import BACKENDS
 from sweeps.datasets import NAMES
+from sweeps.tasks import Task, train
+from sweeps.worker import Outcome
 
 SMALL = """\
 dataset = "iris"
@@ -67,8 +70,8 @@ def test_status_counts(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert cli.main(["status", "out"]) == 0
     assert capsys.readouterr().out == (
-        "small: 12 of 12 trials\n  explore: 8 ok\n  confirm: 4 ok\n"
-        "  timing: measured\n  running: no\n"
+        "small: 12 of 12 trials\n  explore: 8 ok\n  confirm: 4 ok\n  timing: measured\n"
+        "  running: no\n"
     )
 
 
@@ -260,3 +263,46 @@ def test_ctrl_c_keeps_what_had_ended_and_the_next_run_goes_on(small: Path) -> No
     assert running.returncode == 130
     assert "Traceback" not in error
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def test_every_backend_can_be_chosen_and_gives_the_same_tables(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for backend in ("sequential", "threading"):
+        arguments = ["run", "small.toml", "--out", backend, "--backend", backend, "--no-timing"]
+        assert cli.main(arguments) == 0
+    curves = [small.parent / one / "tables" / "curves.csv" for one in ("sequential", "threading")]
+    assert curves[0].read_bytes() == curves[1].read_bytes()
+    with pytest.raises(SystemExit):
+        cli.main(["run", "small.toml", "--backend", "ray"])
+    with pytest.raises(SystemExit):
+        cli.main(["run", "--help"])
+    assert f"--backend {{{','.join(BACKENDS)}}}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_scheduler_is_for_dask(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", str(small), "--scheduler", "tcp://here:1"]) == 2
+    assert capsys.readouterr().err == (
+        "error: A scheduler is for the backend dask, but `backend` is loky.\n"
+    )
+
+
+def test_without_timing_there_is_none(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["run", str(small), "--out", "out", "--backend", "sequential", "--no-timing"]
+    assert cli.main(arguments) == 0
+    assert "timing rounds" not in capsys.readouterr().err
+    assert (small.parent / "out" / "report.html").is_file()
+
+
+def test_an_asked_for_end_still_gives_a_report(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(task: Task) -> list[Outcome]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return train(task)
+
+    monkeypatch.setattr("sweeps.dispatch.train", interrupted)
+    assert cli.main(["run", str(small), "--out", "out", "--backend", "sequential"]) == 130
+    shown = capsys.readouterr()
+    assert shown.out == "out/report.html\n"
+    assert shown.err.endswith("run again to go on.\n")

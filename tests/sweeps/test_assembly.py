@@ -1,0 +1,93 @@
+"""Assembly: a study as its store tells it, complete or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps import Study, results
+from sweeps.assembly import describe, planned_stages, read_experiment, results_of, save_experiment
+from sweeps.checking import experiment_of
+from sweeps.errors import StoreError
+from sweeps.stages import Experiment
+from sweeps.store import Store
+
+
+def test_a_store_gives_the_same_study_back(keys: dict[str, Any], tmp_path: Path) -> None:
+    change = {"dataset": ["iris", {"name": "diabetes"}], "optimizer": ["sgd", "adam"]}
+    study = experiment_of(keys | change, "study.toml", Path())
+    with Store.write(tmp_path / "study", "small") as store:
+        save_experiment(store, study)
+        assert read_experiment(store) == study
+        assert read_experiment(store).groups == study.groups
+
+
+def test_a_study_of_another_version_is_told(experiment: Experiment, tmp_path: Path) -> None:
+    with Store.write(tmp_path / "study", "small") as store:
+        save_experiment(store, experiment)
+        for broken in ({"specification": "validation_fraction = 0.2"}, {"data": '{"x": {}}'}):
+            store.set_facts(broken)
+            with pytest.raises(StoreError, match=r"^The study's specification was written by an"):
+                read_experiment(store)
+            save_experiment(store, experiment)
+
+
+def test_before_anything_has_run_only_the_first_stage_is_planned(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    with Store.write(tmp_path / "study", "small") as store:
+        save_experiment(store, experiment)
+        stages = planned_stages(store, experiment)
+        found = results_of(store)
+    assert {stage: len(planned) for stage, planned in stages.items()} == {"explore": 8}
+    # What is certain to be confirmed is counted, though its rates are not known.
+    assert found.description.planned_trials == 8 + 4
+    assert found.trials.empty
+    assert found.curves.empty
+    assert found.timing.empty
+
+
+def test_a_description_tells_what_groups_are(keys: dict[str, Any]) -> None:
+    change = {
+        "epochs": [2],
+        "include": [{"updates": 30, "optimizer": {"name": "momentum", "l2": 0.1}, "shards": 2}],
+        "rate_rule": "sqrt",
+        "reference_batch_size": 5,
+        "schedule": "cosine",
+    }
+    study = experiment_of(keys | change, "study.toml", Path())
+    description = describe(study, {}, {"specification": "as written"})
+    first, second = description.groups
+    assert description.title == "Batch sizes on iris"
+    assert (first.budget, first.epochs, first.hyperparameters) == ("2 epochs", 2.0, {})
+    assert (second.budget, second.epochs) == ("30 updates", None)
+    assert second.hyperparameters == {"momentum": 0.9, "l2": 0.1}
+    assert (second.optimizer, second.shards, second.rate_rule) == ("momentum", 2, "sqrt")
+    assert second.schedule == "cosine by updates"
+    assert (first.train_items, first.validation_items, first.test_items) == (90, 30, 30)
+    assert first.learning_rates == (0.5, 1.414, 2.0, 5.657)
+    assert (first.architecture, first.batch_sizes) == ("4-4-3", (5, 40))
+    assert description.specification == "as written"
+
+
+def test_a_group_that_two_limits_end_has_no_fixed_epochs(keys: dict[str, Any]) -> None:
+    study = experiment_of(keys | {"updates": 30}, "study.toml", Path())
+    (group,) = describe(study, {}, {"specification": ""}).groups
+    assert group.epochs is None
+    assert group.budget == "2 epochs or 30 updates, whichever comes first"
+
+
+def test_results_can_be_looked_at_while_the_study_is_incomplete(
+    keys: dict[str, Any], tmp_path: Path
+) -> None:
+    study = Study(**keys | {"batch_sizes": 5, "timing": False})
+    study.run(tmp_path / "study", n_jobs=1, backend="sequential")
+    more = Study(**keys | {"timing": False}).experiment
+    with Store.write(tmp_path / "study", "small") as store:
+        save_experiment(store, more)
+    found = results(tmp_path / "study")
+    assert set(found.trials["batch_size"]) == {5}
+    assert set(found.trials["stage"]) == {"explore"}
+    assert found.description.planned_trials == 8 + 4
