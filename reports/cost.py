@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reports.ends import Ends
 from reports.intervals import CONFIDENCE
 from reports.two_terms import (
     FEWEST_POINTS,
     POOR_FIT,
     Curve,
-    Ends,
     Observations,
     fit_curve,
     likelihood_intervals,

@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reports.cost import UpdateTimeFit, positive
+from reports.ends import Ends, product_interval
 from reports.intervals import CONFIDENCE
 from reports.two_terms import (
     FEWEST_POINTS,
     POOR_FIT,
     Curve,
-    Ends,
     Intervals,
     Observations,
     bootstrap_intervals,
@@ -228,7 +228,7 @@ def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBat
     `B* = sqrt(B_crit alpha / beta)`, where it is
     `S_min (sqrt(alpha) + sqrt(beta B_crit))^2`. T is convex, so outside the measured range the
     nearer of its ends is best. The interval adds the distances of both factors' ends in quadrature,
-    in logarithms: the method of variance estimates recovery (Zou & Donner 2008).
+    in logarithms (see `product_interval`).
 
     Args:
         fit: Updates to the target.
@@ -255,11 +255,14 @@ def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBat
     )
     if measured.low > measured.high:
         return BestBatch(reason="No batch size has both its updates and its cost in range.")
-    unbounded, ends = _root_of_product(
-        fit.curve,
-        timing.curve,
-        (fit.critical_batch_size_interval, timing.doubling_batch_size_interval),
+    factors = (
+        fit.curve.slope / fit.curve.intercept,
+        timing.curve.intercept / timing.curve.slope,
     )
+    squared = product_interval(
+        factors, (fit.critical_batch_size_interval, timing.doubling_batch_size_interval)
+    )
+    unbounded, ends = math.sqrt(math.prod(factors)), Ends(*map(math.sqrt, squared))
     best = _within(unbounded, measured)
     seconds = float(fit.curve.at(1 / best) * timing.curve.at(best))
     near = _no_slower(fit.curve, timing.curve, NEAR_MINIMUM * seconds)
@@ -375,21 +378,6 @@ def _alternative(data: Observations, largest: float, *, falls: bool) -> PowerAlt
         critical_batch_size=ratio if flat and falls else None,
         max_log_residual=max_log_residual(data, curve),
     )
-
-
-def _root_of_product(fit: Curve, timing: Curve, factors: tuple[Ends, Ends]) -> tuple[float, Ends]:
-    """Return sqrt(B_crit alpha / beta) and its interval."""
-    logs = [math.log(fit.slope / fit.intercept), math.log(timing.intercept / timing.slope)]
-    below = [max(value - _log(ends.low), 0) for value, ends in zip(logs, factors, strict=True)]
-    above = [max(_log(ends.high) - value, 0) for value, ends in zip(logs, factors, strict=True)]
-    middle = sum(logs) / 2
-    return math.exp(middle), Ends(
-        math.exp(middle - math.hypot(*below) / 2), math.exp(middle + math.hypot(*above) / 2)
-    )
-
-
-def _log(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
 
 
 def _within(value: float, ends: Ends) -> float:

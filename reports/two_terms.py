@@ -19,6 +19,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from scipy import optimize, special
 
+from reports.ends import Ends
+
 Values = Annotated[np.ndarray, "observation"]
 Counts = Annotated[np.ndarray, "fit observation"]
 """How often each observation counts in each fit."""
@@ -90,19 +92,6 @@ class Curve:
         logs = np.log([self.intercept, self.slope])
         return np.exp(
             np.logaddexp(self.power * logs[0], self.power * (logs[1] + np.log(z))) / self.power
-        )
-
-
-class Ends(NamedTuple):
-    """Ends of an interval; 0 and infinity where the data set none."""
-
-    low: float
-    high: float
-
-    def inverse(self) -> Ends:
-        """Return the interval of 1/x."""
-        return Ends(
-            1 / self.high if self.high > 0 else math.inf, 1 / self.low if self.low > 0 else math.inf
         )
 
 

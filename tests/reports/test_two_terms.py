@@ -12,7 +12,6 @@ from reports import two_terms
 from reports.two_terms import (
     LEAST_NOISE,
     Curve,
-    Ends,
     Observations,
     bootstrap_intervals,
     fit_curve,
@@ -222,10 +221,3 @@ def test_the_bootstrap_leaves_ends_open_too() -> None:
     level = points(100 * errors, data.z)
     ends = bootstrap_intervals(level, seeds, 0.95, np.random.default_rng(0))
     assert (ends.slope.low, ends.ratio.low) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("ends", "inverse"), [(Ends(2, 4), (0.25, 0.5)), (Ends(0, math.inf), (0, math.inf))]
-)
-def test_the_interval_of_an_inverse(ends: Ends, inverse: tuple[float, float]) -> None:
-    assert ends.inverse() == inverse

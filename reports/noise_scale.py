@@ -1,0 +1,174 @@
+"""Gradient noise scale along training, and beside the critical batch size.
+
+    B_simple = tr(Sigma) / |G|^2    (McCandlish et al. 2018, equation 2.9)
+
+Both parts are estimated without bias at evaluation points, so a single |G|^2 may be negative. The
+ratio is one of averages over seeds, never an average of ratios, and nothing is clipped before.
+Where the seeds together don't tell |G|^2 from zero the noise scale is `UNRESOLVED`: a lower end,
+and no number.
+
+It means something at a tuned learning rate only, and it rises in training. That it predicts the
+critical batch size is an approximation: published ratios of the two run from 0.05 to 8
+(McCandlish et al. 2018, table 1).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports.ends import Ends, product_interval
+from reports.intervals import CONFIDENCE, FEWEST, fieller_interval
+from reports.results import Column, as_table
+from reports.scaling import StepsToTargetFit
+
+TRACE = "gradient_trace"
+"""Column with the estimate of tr(Sigma)."""
+SQUARED_NORM = "gradient_squared_norm"
+"""Column with the estimate of |G|^2; single values may be negative."""
+RESOLVED = "resolved"
+"""|G|^2 is told from zero: the noise scale has an interval."""
+UNRESOLVED = "unresolved"
+"""|G|^2 is not told from zero: the noise scale is at least the lower end."""
+
+_VALUES = (
+    Column("seeds", "int64", "seeds", "Seeds with a measurement."),
+    Column("noise_scale", "float64", "examples", "tr(Sigma) / |G|^2; missing if unresolved."),
+    Column("low", "float64", "examples", "Lower end of Fieller's interval, at least 0."),
+    Column("high", "float64", "examples", "Upper end; infinite if unresolved."),
+    Column("status", "str", "", f"{RESOLVED} or {UNRESOLVED}."),
+)
+
+NOISE_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    *_VALUES,
+)
+
+NOISE_CURVE_COLUMNS = (
+    *NOISE_COLUMNS[:1],
+    Column("examples", "int64", "examples", "Examples processed before the measurement."),
+    *_VALUES,
+)
+
+
+@dataclass(frozen=True)
+class NoiseComparison:
+    """Noise scale by critical batch size.
+
+    Attributes:
+        ratio: B_simple / B_crit; None if either isn't known.
+        interval: Ends of its interval, from those of both; open where one of them is.
+        status: `RESOLVED` if the ratio is known, otherwise `UNRESOLVED`.
+        reason: Why it isn't known; empty if it is.
+    """
+
+    ratio: float | None
+    interval: Ends
+    status: str
+    reason: str
+
+
+def noise_along_training(curves: pd.DataFrame, confidence: float = CONFIDENCE) -> pd.DataFrame:
+    """Return the noise scale of each batch size at each evaluation point.
+
+    Args:
+        curves: Columns batch_size, seed, examples, `TRACE` and `SQUARED_NORM`, of the runs at the
+            tuned learning rates; NaN where nothing was measured.
+        confidence: Of Fieller's interval over seeds.
+
+    Returns:
+        Columns `NOISE_CURVE_COLUMNS`, by batch size and examples; points nobody measured are
+        absent. A single seed tells nothing: it is unresolved from 0.
+
+    Example:
+        >>> curves = pd.DataFrame({"batch_size": 8, "seed": [0, 1, 2], "examples": 64})
+        >>> curves[TRACE], curves[SQUARED_NORM] = [9.0, 10.0, 11.0], [0.9, 1.1, 1.0]
+        >>> table = noise_along_training(curves)
+        >>> float(table["noise_scale"].iloc[0]), table["status"].iloc[0]
+        (10.0, 'resolved')
+    """
+    return _scales(curves, ["batch_size", "examples"], NOISE_CURVE_COLUMNS, confidence)
+
+
+def average_noise(
+    curves: pd.DataFrame, *, until: float = math.inf, confidence: float = CONFIDENCE
+) -> pd.DataFrame:
+    """Return the noise scale of each batch size, averaged over training.
+
+    Of each seed both parts are averaged over its evaluation points, then over seeds.
+
+    Args:
+        curves: As for `noise_along_training`.
+        until: Examples up to which points count, such as those to a target.
+        confidence: Of Fieller's interval over seeds.
+
+    Returns:
+        Columns `NOISE_COLUMNS`, by batch size.
+    """
+    return _scales(curves[curves["examples"] <= until], ["batch_size"], NOISE_COLUMNS, confidence)
+
+
+def compare_with_critical(
+    noise_scale: float, interval: Ends, fit: StepsToTargetFit
+) -> NoiseComparison:
+    """Return the noise scale by the critical batch size, with an interval.
+
+    Args:
+        noise_scale: In examples; NaN if unresolved.
+        interval: Its ends.
+        fit: Updates to a target.
+
+    Example:
+        >>> from reports.scaling import fit_steps_to_target
+        >>> fit = fit_steps_to_target([8, 32, 128, 512], [1350, 412.5, 178.125, 119.53125])
+        >>> round(compare_with_critical(450.0, Ends(300, 600), fit).ratio, 3)
+        4.5
+    """
+    critical, ends = fit.critical_batch_size, fit.critical_batch_size_interval
+    if ends is None:
+        return NoiseComparison(None, Ends(0.0, math.inf), UNRESOLVED, fit.reason)
+    if critical is not None and not math.isnan(noise_scale):
+        factors = (noise_scale, 1 / critical)
+        span = product_interval(factors, (interval, ends.inverse()))
+        return NoiseComparison(noise_scale / critical, span, RESOLVED, "")
+    # Without a value in the middle nothing adds in quadrature: the ends of ends remain.
+    inverse = ends.inverse()
+    span = Ends(_times(interval.low, inverse.low), _times(interval.high, inverse.high))
+    reason = fit.reason or "The squared length of the gradient isn't told from zero."
+    return NoiseComparison(None, span, UNRESOLVED, reason)
+
+
+def _times(first: float, second: float) -> float:
+    return first * second if first and second else 0.0
+
+
+def _scales(
+    curves: pd.DataFrame, by: list[str], columns: tuple[Column, ...], confidence: float
+) -> pd.DataFrame:
+    parts = [TRACE, SQUARED_NORM]
+    measured = curves.dropna(subset=parts)
+    seeds = measured.groupby([*by, "seed"], as_index=False)[parts].mean()
+    rows = [
+        {**group[by].iloc[0].to_dict(), **_scale(group, confidence)}
+        for _, group in seeds.groupby(by)
+    ]
+    return as_table(pd.DataFrame(rows, columns=[column.name for column in columns]), columns)
+
+
+def _scale(seeds: pd.DataFrame, confidence: float) -> dict[str, float | str]:
+    nothing = {"seeds": len(seeds), "noise_scale": math.nan, "low": 0.0, "high": math.inf}
+    if len(seeds) < FEWEST:
+        return {**nothing, "status": UNRESOLVED}
+    found = fieller_interval(seeds[TRACE].to_numpy(), seeds[SQUARED_NORM].to_numpy(), confidence)
+    # A squared length that seems to be below zero is not told from zero either.
+    if not found.resolved or found.ratio < 0:
+        return {**nothing, "low": max(found.low, 0.0), "status": UNRESOLVED}
+    return {
+        **nothing,
+        "noise_scale": found.ratio,
+        "low": max(found.low, 0.0),
+        "high": found.high,
+        "status": RESOLVED,
+    }

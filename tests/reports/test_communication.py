@@ -1,0 +1,199 @@
+"""The simulated time on many workers: message by message, and never called measured."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.communication import (
+    COMBINE,
+    SIMULATION_COLUMNS,
+    Network,
+    combining_seconds,
+    computing_seconds,
+    simulate_time_to_target,
+)
+from reports.cost import fit_update_time
+from reports.results import empty_table
+from reports.scaling import fit_steps_to_target
+
+SIZES = 2.0 ** np.arange(2, 13)
+FIT = fit_steps_to_target(SIZES, 50 * (1 + 400 / SIZES))
+TIMING = fit_update_time(SIZES, 20e-6 + 1e-6 * SIZES)
+NETWORK = Network(latency=5e-6, bandwidth=1e9, gradient_bytes=1e4)
+
+
+def send_ring(workers: int, latency: float, transfer: float) -> float:
+    """Pass pieces of W gradients around a ring until all hold the sum; return when all do."""
+    held = [{(worker, piece) for piece in range(workers)} for worker in range(workers)]
+    now = 0.0
+    full = {(worker, piece) for worker in range(workers) for piece in range(workers)}
+    for step in range(2 * (workers - 1)):
+        sent = []
+        for worker in range(workers):
+            piece = (worker - step) % workers
+            sent.append({entry for entry in held[worker] if entry[1] == piece})
+        for worker in range(workers):
+            held[(worker + 1) % workers] |= sent[worker]
+        now += latency + transfer / workers
+    assert all(one == full for one in held)
+    return now
+
+
+def send_halving(workers: int, latency: float, transfer: float) -> float:
+    """Exchange halves, quarters, ... with partners, and back; W is a power of two."""
+    now, part = 0.0, transfer
+    exchanges = round(math.log2(workers))
+    for _ in range(exchanges):
+        part /= 2
+        now += latency + part
+    for _ in range(exchanges):
+        now += latency + part
+        part *= 2
+    return now
+
+
+def send_central(workers: int, latency: float, transfer: float) -> float:
+    """Let one worker receive all gradients through one wire, and send the sum back."""
+    free = 0.0
+    for _ in range(workers - 1):
+        free += transfer
+    return 2 * (free + latency)
+
+
+ORACLES = {"ring": send_ring, "halving": send_halving, "central": send_central}
+
+
+@pytest.mark.parametrize("combine", COMBINE)
+@pytest.mark.parametrize("workers", [2, 4, 16])
+def test_combining_takes_as_long_as_its_messages(combine: str, workers: int) -> None:
+    network = Network(latency=3e-6, bandwidth=1e8, gradient_bytes=5e4, combine=combine)
+    expected = ORACLES[combine](workers, 3e-6, 5e-4)
+    assert combining_seconds(network, workers) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("combine", COMBINE)
+def test_one_worker_combines_nothing(combine: str) -> None:
+    assert combining_seconds(Network(1.0, 1.0, 1.0, combine), 1) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "workers", "shards", "seconds"),
+    [
+        (64, 1, None, 20e-6 + 64e-6),
+        (64, 4, None, 20e-6 + 16e-6),
+        (64, 3, None, 20e-6 + 22e-6),
+        (64, 2, 8, 4 * (20e-6 + 8e-6)),
+        (64, 3, 8, 3 * (20e-6 + 8e-6)),
+        (4, 1_000, None, 20e-6 + 1e-6),
+    ],
+)
+def test_workers_process_their_shards_in_turn(
+    size: float, workers: int, shards: int | None, seconds: float
+) -> None:
+    assert computing_seconds(TIMING, size, workers, shards) == pytest.approx(seconds, rel=1e-4)
+
+
+def test_without_a_network_the_best_batch_grows_with_the_square_root_of_the_workers() -> None:
+    # alpha + (beta/W) B: B* = sqrt(B_crit alpha W / beta).
+    free = Network(latency=0, bandwidth=1, gradient_bytes=0)
+    table = simulate_time_to_target(FIT, TIMING, free, [1, 16], batch_sizes=2.0 ** np.arange(4, 12))
+    best = [math.sqrt(400 * 20 * workers) for workers in (1, 16)]
+    for found, expected in zip(table["batch_size"], best, strict=True):
+        assert expected / math.sqrt(2) <= found <= expected * math.sqrt(2)
+
+
+def test_every_row_is_called_simulated() -> None:
+    table = simulate_time_to_target(FIT, TIMING, NETWORK, [1, 64, 4_096])
+    assert table.columns.tolist() == [column.name for column in SIMULATION_COLUMNS]
+    assert table["source"].tolist() == ["simulated"] * 3
+
+
+def test_more_workers_gain_until_messages_take_the_time() -> None:
+    counts = [1, 4, 64, 1_024, 16_384]
+    table = simulate_time_to_target(FIT, TIMING, NETWORK, counts)
+    assert table["workers"].tolist() == counts
+    assert table["speedup"].iloc[0] == 1
+    assert table["speedup"].max() < 64
+    assert table["communication_share"].is_monotonic_increasing
+    ring = simulate_time_to_target(FIT, TIMING, Network(5e-6, 1e9, 1e4, combine="ring"), counts)
+    assert ring["speedup"].iloc[-1] < 0.01
+    assert ring["batch_size"].iloc[-1] == SIZES[-1]
+    assert bool(ring["at_edge"].iloc[-1])
+    assert not bool(table["at_edge"].iloc[0])
+
+
+def test_time_is_updates_by_seconds_of_each() -> None:
+    row = simulate_time_to_target(FIT, TIMING, NETWORK, [8], shards=4).iloc[0]
+    computing = computing_seconds(TIMING, row["batch_size"], 8, 4)
+    seconds = computing + combining_seconds(NETWORK, 8)
+    assert row["seconds_per_update"] == pytest.approx(seconds)
+    updates = 50 * (1 + 400 / row["batch_size"])
+    assert row["seconds_to_target"] == pytest.approx(updates * seconds, rel=1e-4)
+    alone = simulate_time_to_target(FIT, TIMING, NETWORK, [1], shards=4)["seconds_to_target"]
+    assert row["speedup"] == pytest.approx(alone.iloc[0] / row["seconds_to_target"])
+
+
+def test_without_a_curve_nothing_is_simulated() -> None:
+    nothing = empty_table(SIMULATION_COLUMNS)
+    no_fit, no_timing = fit_steps_to_target([8], [9]), fit_update_time([8], [1e-6])
+    for fit, timing in ((no_fit, TIMING), (FIT, no_timing)):
+        table = simulate_time_to_target(fit, timing, NETWORK, [4])
+        pd.testing.assert_frame_equal(table, nothing)
+    with pytest.raises(ValueError) as refusal:
+        computing_seconds(no_timing, 8, 1)
+    message = "`timing` must have a curve, but: Fewer than three batch sizes are timed: 1."
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"workers": [4, 0]},
+            "`workers` must be at least 1 each, and one at least, but got [4, 0].",
+        ),
+        ({"workers": []}, "`workers` must be at least 1 each, and one at least, but got []."),
+        (
+            {"shards": 8},
+            "`shards` must be at least 1 and at most the smallest batch size, but got 8 for 4.",
+        ),
+        (
+            {"batch_sizes": [8, 8_192]},
+            (
+                "`batch_sizes` must be from 4 to 4096, which reached the target, "
+                "but range from 8 to 8192."
+            ),
+        ),
+    ],
+)
+def test_impossible_simulations_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as refusal:
+        simulate_time_to_target(FIT, TIMING, NETWORK, **{"workers": [4], **options})
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"latency": -1.0},
+            (
+                "`latency >= 0`, `bandwidth > 0` and `gradient_bytes >= 0` must hold, but got "
+                "-1.0, 1000000000.0 and 10000.0."
+            ),
+        ),
+        (
+            {"combine": "star"},
+            "`combine` must be one of ['ring', 'halving', 'central'], but got 'star'.",
+        ),
+    ],
+)
+def test_impossible_networks_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as refusal:
+        Network(**{"latency": 5e-6, "bandwidth": 1e9, "gradient_bytes": 1e4, **options})
+    assert str(refusal.value) == message

@@ -1,0 +1,175 @@
+"""Noise scales are ratios of averages with an interval, or unresolved; never a clipped number."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.ends import Ends
+from reports.intervals import fieller_interval
+from reports.noise_scale import (
+    NOISE_COLUMNS,
+    NOISE_CURVE_COLUMNS,
+    RESOLVED,
+    SQUARED_NORM,
+    TRACE,
+    UNRESOLVED,
+    average_noise,
+    compare_with_critical,
+    noise_along_training,
+)
+from reports.results import empty_table
+from reports.scaling import StepsToTargetFit, fit_steps_to_target
+
+TRACES = [9.0, 10.0, 11.0, 12.0]
+NORMS = [0.9, 1.1, 1.0, 1.2]
+
+
+def measurements(
+    norms: list[float], *, traces: list[float] = TRACES, size: int = 8, examples: int = 64
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "batch_size": size,
+            "seed": range(len(norms)),
+            "examples": examples,
+            TRACE: traces[: len(norms)],
+            SQUARED_NORM: norms,
+        }
+    )
+
+
+def test_the_noise_scale_is_the_ratio_of_averages_over_seeds_with_fiellers_interval() -> None:
+    row = noise_along_training(measurements(NORMS)).iloc[0]
+    expected = fieller_interval(TRACES, NORMS)
+    assert row["noise_scale"] == pytest.approx(10.5 / 1.05)
+    assert (row["low"], row["high"]) == (expected.low, expected.high)
+    assert (row["seeds"], row["status"]) == (4, RESOLVED)
+
+
+def test_a_negative_measurement_is_averaged_not_clipped() -> None:
+    norms = [1.0, 1.1, -0.05, 1.0]
+    row = noise_along_training(measurements(norms)).iloc[0]
+    found = fieller_interval(TRACES, norms)
+    assert found.ratio == pytest.approx(10.5 / np.mean(norms))
+    assert row["low"] == found.low
+
+
+def test_an_unresolved_noise_scale_is_a_lower_end_and_no_number() -> None:
+    row = noise_along_training(measurements([2.0, -1.0, 0.5, 1.0])).iloc[0]
+    assert math.isnan(row["noise_scale"])
+    assert row["low"] > 0
+    assert (row["high"], row["status"]) == (math.inf, UNRESOLVED)
+
+
+def test_a_squared_length_below_zero_is_unresolved() -> None:
+    row = noise_along_training(measurements([-0.9, -1.1, -1.0, -1.2])).iloc[0]
+    assert fieller_interval(TRACES, [-0.9, -1.1, -1.0, -1.2]).resolved
+    assert math.isnan(row["noise_scale"])
+    assert (row["low"], row["high"], row["status"]) == (0, math.inf, UNRESOLVED)
+
+
+def test_where_neither_part_is_resolved_nothing_is_known() -> None:
+    row = noise_along_training(measurements([2.0, -1.0], traces=[-50.0, 60.0])).iloc[0]
+    assert (row["low"], row["high"], row["status"]) == (0, math.inf, UNRESOLVED)
+
+
+def test_the_lower_end_is_not_below_zero() -> None:
+    row = noise_along_training(measurements(NORMS, traces=[-5.0, 10.0, 8.0, 1.0])).iloc[0]
+    assert (row["low"], row["status"]) == (0, RESOLVED)
+
+
+def test_one_seed_is_unresolved() -> None:
+    row = noise_along_training(measurements([1.0])).iloc[0]
+    assert math.isnan(row["noise_scale"])
+    assert (row["seeds"], row["low"], row["status"]) == (1, 0, UNRESOLVED)
+
+
+def test_points_along_training_stand_alone() -> None:
+    late = measurements(NORMS, traces=[10 * trace for trace in TRACES], examples=640)
+    other = measurements(NORMS, size=4)
+    missing = measurements([math.nan] * 4, examples=1_280)
+    table = noise_along_training(pd.concat([late, measurements(NORMS), other, missing]))
+    assert table.columns.tolist() == [column.name for column in NOISE_CURVE_COLUMNS]
+    assert table["batch_size"].tolist() == [4, 8, 8]
+    assert table["examples"].tolist() == [64, 64, 640]
+    assert table["noise_scale"].tolist() == pytest.approx([10, 10, 100])
+
+
+def test_the_average_over_training_weighs_every_seed_alike() -> None:
+    late = measurements(NORMS, traces=[30.0] * 4, examples=640)
+    early = measurements(NORMS)
+    table = average_noise(pd.concat([early, late[late["seed"] == 0]]))
+    assert table.columns.tolist() == [column.name for column in NOISE_COLUMNS]
+    assert table["noise_scale"].tolist() == pytest.approx([np.mean([19.5, 10, 11, 12]) / 1.05])
+
+
+def test_the_average_ends_at_the_target() -> None:
+    late = measurements(NORMS, traces=[1e9] * 4, examples=640)
+    table = average_noise(pd.concat([measurements(NORMS), late]), until=639)
+    assert table["noise_scale"].tolist() == pytest.approx([10])
+
+
+def test_without_measurements_there_are_no_rows_but_all_columns() -> None:
+    none = measurements([math.nan] * 4)
+    pd.testing.assert_frame_equal(noise_along_training(none), empty_table(NOISE_CURVE_COLUMNS))
+    pd.testing.assert_frame_equal(average_noise(none), empty_table(NOISE_COLUMNS))
+
+
+def test_the_noise_scale_of_known_gradients_is_found() -> None:
+    # Linear regression without noise in 20 dimensions: B_simple = d + 1, whatever the weights.
+    rng, rows = np.random.default_rng(0), []
+    for seed in range(10):
+        x = rng.normal(size=(256, 20))
+        gradients = x * x.sum(axis=1, keepdims=True) * 0.1
+        q, mean = np.square(gradients).sum(axis=1).mean(), gradients.mean(axis=0)
+        p = mean @ mean
+        rows.append((8, seed, 0, (q - p) * 256 / 255, (256 * p - q) / 255))
+    curves = pd.DataFrame(rows, columns=["batch_size", "seed", "examples", TRACE, SQUARED_NORM])
+    row = noise_along_training(curves).iloc[0]
+    assert row["low"] < 21 < row["high"]
+    assert row["noise_scale"] == pytest.approx(21, rel=0.1)
+
+
+SIZES = 2.0 ** np.arange(2, 12)
+
+
+def hyperbola(noise: float = 0.0, plateau: float = 50) -> StepsToTargetFit:
+    errors = np.exp(np.random.default_rng(1).normal(0, noise, SIZES.size))
+    return fit_steps_to_target(SIZES, (plateau + 5_000 / SIZES) * errors)
+
+
+def test_noise_scale_by_critical_batch_size_has_the_errors_of_both() -> None:
+    compared = compare_with_critical(50.0, Ends(40, 70), hyperbola(0.05))
+    assert compared.ratio == pytest.approx(0.5, rel=0.1)
+    assert compared.interval.low < 0.4
+    assert compared.interval.high > 0.7
+    assert (compared.status, compared.reason) == (RESOLVED, "")
+    sure = compare_with_critical(50.0, Ends(40, 70), hyperbola())
+    assert sure.interval == pytest.approx((0.4, 0.7), rel=1e-2)
+
+
+def test_an_unresolved_noise_scale_bounds_the_ratio_from_below() -> None:
+    compared = compare_with_critical(math.nan, Ends(40, math.inf), hyperbola())
+    assert compared.ratio is None
+    assert compared.interval == pytest.approx((0.4, math.inf), rel=1e-2)
+    reason = "The squared length of the gradient isn't told from zero."
+    assert (compared.status, compared.reason) == (UNRESOLVED, reason)
+
+
+def test_without_a_plateau_the_ratio_is_bounded_from_above() -> None:
+    compared = compare_with_critical(50.0, Ends(40, 70), hyperbola(0.03, plateau=0))
+    assert compared.ratio is None
+    assert compared.interval.low == 0
+    assert compared.interval.high < 70 / SIZES[-1] * 2
+    assert "no plateau in range" in compared.reason
+
+
+def test_without_a_fit_nothing_is_known() -> None:
+    fit = fit_steps_to_target([8], [100])
+    compared = compare_with_critical(50.0, Ends(40, 70), fit)
+    assert (compared.ratio, compared.interval) == (None, (0, math.inf))
+    assert compared.reason == fit.reason
