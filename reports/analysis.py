@@ -82,13 +82,14 @@ def by_group(results: StudyResults) -> list[StudyResults]:
         return [results]
     trials = dict(list(results.trials.groupby("group")))
     # A trial may belong to several groups; its curve is there once.
-    places = {group: results.curves["trial"].isin(rows["trial"]) for group, rows in trials.items()}
+    owned = results.curves.merge(results.trials[["trial", "group"]], on="trial")
+    curves = {group: rows.drop(columns="group") for group, rows in owned.groupby("group")}
     timing = dict(list(results.timing.groupby("group")))
     return [
         StudyResults(
             replace(results.description, groups=(plan,)),
             trials.get(plan.group, results.trials[:0]).reset_index(drop=True),
-            results.curves[places.get(plan.group, slice(0))].reset_index(drop=True),
+            curves.get(plan.group, results.curves[:0]).reset_index(drop=True),
             timing.get(plan.group, results.timing[:0]).reset_index(drop=True),
         )
         for plan in groups

@@ -182,3 +182,14 @@ def test_groups_of_other_data_share_no_axis() -> None:
     plans = ({"group": "a"}, {"group": "b", "fingerprint": "77"})
     study = analyse_study(make_results(Sketch(description=several(*plans, **AXES))))
     assert group_charts(study) == []
+
+
+def test_a_trial_that_two_groups_share_counts_in_both(results: StudyResults) -> None:
+    first = results.trials[results.trials["group"] == "sgd"]
+    twice = pd.concat([first, first.assign(group="adam")], ignore_index=True)
+    curves = results.curves[results.curves["trial"].isin(first["trial"])].reset_index(drop=True)
+    one, other = analyse(replace(results, trials=twice, curves=curves))
+    assert one.counts == other.counts
+    pd.testing.assert_frame_equal(one.mean_curves, other.mean_curves)
+    for analysis in (one, other):
+        pd.testing.assert_frame_equal(analysis.results.curves, curves)

@@ -1,0 +1,269 @@
+"""Comparisons that bear on a claim: what is compared, and how sure one can be of either answer."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from reports.intervals import CONFIDENCE, FEWEST, holm, t_interval
+from reports.measures import Measure
+from reports.results import Column
+
+SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "can't be told"
+MIXED = "depends on the data"
+NOT_STUDIED = "not studied here"
+
+LEVEL = (1 - CONFIDENCE) / 2
+"""How often, at most, a claim's comparisons support it, or contradict it, by chance."""
+
+DIFFERENCE, RATIO, SHARE = "difference", "ratio", "share"
+"""Units of an effect: of the metric, how many times, or a share of the loss."""
+
+EVIDENCE_COLUMNS = (
+    Column("claim", "str", "", "The claim, C1 to C7."),
+    Column("comparison", "str", "", "What is compared: see the claim's sentence."),
+    Column("group", "str", "", "Where: the group, or the two groups that are compared."),
+    Column("dataset", "str", "", "Name of the dataset."),
+    Column("judges", "bool", "", "Whether it judges the claim, or is shown beside it."),
+    Column("budget", "str", "", "Budget rule under which it is compared.", volatile=True),
+    Column("verdict", "str", "", "Of this comparison, Holm's method over its kind.", volatile=True),
+    Column(
+        "unit", "str", "", "difference: of the metric; ratio: how many times; share: of the loss."
+    ),
+    Column(
+        "effect", "float64", "", "Mean over seeds or rounds, geometric but of differences.", True
+    ),
+    Column("low", "float64", "", "Lower end of its 95% t interval.", volatile=True),
+    Column("high", "float64", "", "Upper end, likewise.", volatile=True),
+    Column("count", "int64", "", "Seeds, or rounds of the timing pass.", volatile=True),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An effect with its interval.
+
+    Attributes:
+        unit: `DIFFERENCE`, `RATIO` or `SHARE`.
+        effect: Mean over seeds or timing rounds, geometric but of differences; NaN if unknown.
+        low: Lower end of its 95% t interval; NaN with fewer than two seeds.
+        high: Upper end.
+        count: Seeds or timing rounds behind it.
+    """
+
+    unit: str
+    effect: float
+    low: float
+    high: float
+    count: int
+
+
+UNKNOWN = Finding(DIFFERENCE, math.nan, math.nan, math.nan, 0)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """When values support a claim, and when they contradict it.
+
+    Attributes:
+        supports: From values to the p value of the claim's opposite.
+        contradicts: From values to the p value of the claim.
+    """
+
+    supports: Callable[[pd.Series[float]], float]
+    contradicts: Callable[[pd.Series[float]], float]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of comparison.
+
+    Attributes:
+        unit: `DIFFERENCE`, `RATIO` or `SHARE`.
+        decision: When its values support a claim, and when they contradict it.
+        timed: Whether its values are by round of the timing pass, or else by seed.
+        shown: Whether it compares the metric that the report shows, or else validation curves.
+    """
+
+    unit: str
+    decision: Decision
+    timed: bool = False
+    shown: bool = False
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One comparison before it is judged.
+
+    Attributes:
+        comparison: Name of its kind: those of one kind are adjusted and averaged together.
+        group: Label of the group, or of both groups.
+        dataset: The dataset's name.
+        budget: The budget rule.
+        metric: What a difference is of, such as "test accuracy"; only alike ones are averaged.
+        measure: How it is written.
+        values: By seed or timing round; logarithms of ratios and shares.
+        kind: Its kind.
+    """
+
+    comparison: str
+    group: str
+    dataset: str
+    budget: str
+    metric: str
+    measure: Measure
+    values: pd.Series[float]
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One comparison, judged.
+
+    Attributes:
+        sample: What was compared.
+        verdict: `SUPPORTED`, `CONTRADICTED` or `UNDECIDED`.
+        finding: The effect.
+    """
+
+    sample: Sample
+    verdict: str
+    finding: Finding
+
+
+def more_than(bound: float, otherwise: float | None = None) -> Decision:
+    """Return the test of a claim that the mean exceeds a bound.
+
+    Args:
+        bound: Established to be exceeded, the claim is supported.
+        otherwise: Established not to be reached, it is contradicted; the same bound if not given.
+            With a larger one, effects between the two that can't be told from the bound contradict
+            it: they are too small to count.
+    """
+    limit = bound if otherwise is None else otherwise
+    return Decision(lambda values: p_above(values, bound), lambda values: p_above(-values, -limit))
+
+
+def less_than(bound: float, otherwise: float | None = None) -> Decision:
+    """Return the test of a claim that the mean is below a bound; see `more_than`."""
+    limit = bound if otherwise is None else otherwise
+    return Decision(lambda values: p_above(-values, -bound), lambda values: p_above(values, limit))
+
+
+def p_above(values: pd.Series[float], bound: float) -> float:
+    """Return the p value of a t test that the mean exceeds a bound; 1 if it can't be made.
+
+    Args:
+        values: One for each seed or round.
+        bound: What the mean is compared with.
+
+    Example:
+        >>> round(p_above(pd.Series([1.0, 2.0, 3.0]), 0.0), 4)
+        0.0371
+        >>> p_above(pd.Series([1.0]), 0.0)
+        1.0
+    """
+    if len(values) < FEWEST or not np.isfinite(values).all():
+        return 1.0
+    gap, error = values.mean() - bound, values.std() / math.sqrt(len(values))
+    if error == 0:
+        return float(gap <= 0)
+    return float(special.stdtr(len(values) - 1, -gap / error))
+
+
+def finding_of(values: pd.Series[float], unit: str) -> Finding:
+    """Return mean and interval of values, logarithms undone.
+
+    Args:
+        values: One for each seed or round.
+        unit: `DIFFERENCE`; `RATIO` or `SHARE` for logarithms.
+    """
+    if values.empty or not np.isfinite(values).all():
+        return replace(UNKNOWN, unit=unit, count=len(values))
+    mean, low, high = float(values.mean()), math.nan, math.nan
+    if len(values) >= FEWEST:
+        interval = t_interval(values.tolist())
+        low, high = interval.low, interval.high
+    if unit != DIFFERENCE:
+        mean, low, high = math.exp(mean), math.exp(low), math.exp(high)
+    return Finding(unit, mean, low, high, len(values))
+
+
+def judged(samples: Sequence[Sample]) -> tuple[Evidence, ...]:
+    """Judge comparisons, adjusted by Holm's method over those of the same kind.
+
+    Support comes first: an effect that is established is there, even if it is too small to count.
+
+    Args:
+        samples: What was compared.
+    """
+    found: dict[int, Evidence] = {}
+    for kind in dict.fromkeys(sample.comparison for sample in samples):
+        places = [place for place, one in enumerate(samples) if one.comparison == kind]
+        alike = [samples[place] for place in places]
+        for_it = holm([one.kind.decision.supports(one.values) for one in alike])
+        against = holm([one.kind.decision.contradicts(one.values) for one in alike])
+        for place, one, p, q in zip(places, alike, for_it, against, strict=True):
+            found[place] = Evidence(one, _answer(p, q), finding_of(one.values, one.kind.unit))
+    return tuple(found[place] for place in sorted(found))
+
+
+def _answer(supports: float, contradicts: float) -> str:
+    if supports <= LEVEL:
+        return SUPPORTED
+    return CONTRADICTED if contradicts <= LEVEL else UNDECIDED
+
+
+def pooled(evidence: Sequence[Evidence]) -> Finding:
+    """Return the effect over several comparisons: their mean within each common seed or round.
+
+    Args:
+        evidence: Of one kind, at least one.
+
+    Returns:
+        Comparisons without a finite value are left out. Unknown if there is no other, if they are
+        of different metrics, or have no seed in common.
+    """
+    return finding_of(_together(finite(evidence)), evidence[0].sample.kind.unit)
+
+
+def finite(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Return the comparisons whose values are all finite.
+
+    Args:
+        evidence: Any.
+    """
+    return [one for one in evidence if np.isfinite(one.sample.values).all()]
+
+
+def _together(evidence: Sequence[Evidence]) -> pd.Series[float]:
+    if len({one.sample.metric for one in evidence}) != 1:
+        return pd.Series(dtype="float64")
+    columns = [one.sample.values for one in evidence]
+    return pd.concat(columns, axis="columns").dropna().mean(axis="columns")
+
+
+def overall(evidence: Sequence[Evidence]) -> str:
+    """Return the verdict of several comparisons of one kind.
+
+    Args:
+        evidence: At least one.
+
+    Returns:
+        `MIXED` if some support the claim and others contradict it; otherwise the verdict of their
+        mean; where that can't be taken, the one that more than half of them have in common.
+    """
+    verdicts = [one.verdict for one in evidence]
+    if {SUPPORTED, CONTRADICTED} <= {*verdicts}:
+        return MIXED
+    together, decision = _together(evidence), evidence[0].sample.kind.decision
+    if len(together) >= FEWEST and len(finite(evidence)) == len(evidence):
+        return _answer(decision.supports(together), decision.contradicts(together))
+    (common, times), *_ = Counter(verdicts).most_common()
+    return common if times > len(verdicts) / 2 else UNDECIDED

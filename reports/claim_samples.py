@@ -1,0 +1,281 @@
+"""What a study holds that bears on the paper's claims, comparison by comparison.
+
+Every function turns groups into samples; `KINDS` says how each kind of comparison is tested, by the
+bounds at the top.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from reports.claim_evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample, less_than, more_than
+from reports.claim_values import (
+    cross_fitted,
+    explored,
+    round_seconds,
+    sizes_of,
+    trend,
+    tuned,
+    updates_in_equal_time,
+    updates_made,
+)
+from reports.record import Analysis
+from reports.results import TUNING_STAGES, GroupDescription
+from reports.selection import without_noise
+from reports.timing import PER_ITEM, TENSOR
+
+MARGIN = 0.01
+"""Differences of a metric below this are too small to count: a point of accuracy."""
+SAME_LOSS = 1e-4
+"""Relative difference of the loss up to which two trainings have the same result: float32 carries
+seven digits, and thousands of updates multiply what another order of sums makes of the last one."""
+VASTLY = 10.0
+"""How many times as fast is vastly more efficient."""
+NEAR_BEST = 1.15
+"""Times to target up to this multiple of the shortest are as good as it."""
+USUAL = (16, 64)
+"""Batch sizes that the paper calls the most common."""
+
+PLAIN = ("sgd", "momentum", "nesterov")
+"""Optimizers whose step is proportional to the gradient."""
+ADAPTIVE = ("adagrad", "adam")
+"""Optimizers that the paper names as a remedy."""
+
+_FALLS = less_than(0.0, -MARGIN)
+_HIGHER = more_than(0.0, MARGIN)
+
+KINDS = {
+    "tensor": Kind(RATIO, more_than(0.0), timed=True),
+    "one item": Kind(RATIO, more_than(0.0), timed=True),
+    "added gradients": Kind(SHARE, less_than(math.log(SAME_LOSS))),
+    "local updates": Kind(SHARE, less_than(math.log(SAME_LOSS))),
+    "tuned rate": Kind(DIFFERENCE, _FALLS, shown=True),
+    "kept rate, sum": Kind(DIFFERENCE, _FALLS),
+    "kept rate, mean": Kind(DIFFERENCE, _FALLS),
+    "equal updates": Kind(DIFFERENCE, _FALLS),
+    "equal time": Kind(DIFFERENCE, _FALLS),
+    "mitigation": Kind(DIFFERENCE, _HIGHER, shown=True),
+    "own fall": Kind(DIFFERENCE, _FALLS, shown=True),
+    "mitigation, kept rate, sum": Kind(DIFFERENCE, _HIGHER),
+    "mitigation, kept rate, mean": Kind(DIFFERENCE, _HIGHER),
+    "16 to 64": Kind(DIFFERENCE, _HIGHER, shown=True),
+    "speed": Kind(RATIO, more_than(math.log(VASTLY)), timed=True),
+    "accuracy": Kind(DIFFERENCE, more_than(-MARGIN), shown=True),
+    "measured": Kind(RATIO, more_than(math.log(NEAR_BEST))),
+    "closed form": Kind(RATIO, more_than(math.log(NEAR_BEST))),
+}
+"""Every kind of comparison, by name."""
+
+Groups = Sequence[Analysis]
+
+
+def tensor(groups: Groups) -> Iterator[Sample]:
+    """C1: seconds of an update one item at a time, by those of tensor operations."""
+    seen: set[tuple[float, ...]] = set()
+    for analysis in groups:
+        times = round_seconds(analysis)
+        if not {TENSOR, PER_ITEM} <= times.keys() or not _usual(analysis.plan):
+            continue
+        # Groups that differ in nothing that costs time share their measurements.
+        measured = tuple(times[TENSOR].to_numpy().ravel())
+        if measured in seen:
+            continue
+        seen.add(measured)
+        gain = (times[PER_ITEM] / times[TENSOR]).dropna(axis="columns").map(math.log)
+        several = [size for size in sizes_of(gain) if size > 1]
+        for kind, sizes in (("tensor", gain[several]), ("one item", gain.drop(columns=several))):
+            values = sizes.mean(axis="columns").dropna()
+            yield from sample_of(kind, [analysis], values, "equal batches")
+
+
+def shards(groups: Groups) -> Iterator[Sample]:
+    """C2: how far the loss of networks trained on shards is from that of whole batches.
+
+    Relative to the latter, every trial held against its twin; the median of a seed's trials,
+    because at rates that are too large rounding decides where a network ends.
+    """
+    whole = {_twin(analysis.plan): analysis for analysis in groups if analysis.plan.shards == 1}
+    for analysis in groups:
+        other = whole.get(_twin(analysis.plan))
+        if analysis.plan.shards == 1 or other is None:
+            continue
+        apart = _losses(analysis).sub(_losses(other)).abs().div(_losses(other)).dropna()
+        median = apart.groupby("seed").median().clip(lower=np.finfo(np.float64).eps)
+        kind = "added gradients" if analysis.plan.local_updates == 1 else "local updates"
+        yield from sample_of(kind, [analysis, other], median.map(math.log))
+
+
+def _losses(analysis: Analysis) -> pd.Series[float]:
+    trials = analysis.results.trials
+    ok = trials[(trials["status"] == "ok") & trials["stage"].isin(TUNING_STAGES)]
+    return ok.set_index(["batch_size", "learning_rate", "seed"])["validation_loss"]
+
+
+def _twin(plan: GroupDescription) -> tuple[object, ...]:
+    """What two groups that differ in their shards alone have in common."""
+    return (*_setting(plan), plan.optimizer, tuple(sorted(plan.hyperparameters.items())))
+
+
+def _setting(plan: GroupDescription) -> tuple[object, ...]:
+    """What groups that differ in optimizer and shards alone have in common."""
+    return (
+        *(plan.fingerprint, plan.hidden_layers, plan.activation, plan.output, plan.loss),
+        *(plan.reduction, plan.schedule, plan.rate_rule, plan.budget, plan.train_items),
+    )
+
+
+def falls(groups: Groups) -> Iterator[Sample]:
+    """C3: how the metric of plain optimizers changes from the smallest to the largest batch."""
+    for analysis in groups:
+        if not _usual(analysis.plan, PLAIN):
+            continue
+        one, made = [analysis], updates_made(analysis)
+        yield from sample_of("tuned rate", one, trend(tuned(analysis)))
+        yield from sample_of(f"kept rate, {analysis.plan.reduction}", one, trend(_kept(analysis)))
+        if len({*made.values()}) > 1:
+            fewest = dict.fromkeys(made, min(made.values()))
+            budget = f"equal updates: {min(made.values()):,}"
+            yield from sample_of("equal updates", one, _trend_at(analysis, fewest), budget)
+        equal = updates_in_equal_time(analysis)
+        if equal:
+            budget = "equal time: the shortest training"
+            yield from sample_of("equal time", one, _trend_at(analysis, equal), budget)
+
+
+def _kept(analysis: Analysis) -> pd.DataFrame:
+    return cross_fitted(explored(analysis), kept=True)
+
+
+def _trend_at(analysis: Analysis, updates: Mapping[int, float]) -> pd.Series[float]:
+    return trend(cross_fitted(explored(analysis, updates)))
+
+
+def remedies(groups: Groups) -> Iterator[Sample]:
+    """C4: how much less adaptive optimizers fall than plain descent, and how much they fall."""
+    plain = {_setting(a.plan): a for a in groups if _usual(a.plan, ("sgd",))}
+    for analysis in groups:
+        base = plain.get(_setting(analysis.plan))
+        if not _usual(analysis.plan, ADAPTIVE) or base is None:
+            continue
+        both = [analysis, base]
+        budget = f"{_equal_budget(analysis)}; {_effort(both)}"
+        yield from sample_of("mitigation", both, _less(tuned(analysis), tuned(base)), budget)
+        yield from sample_of("own fall", [analysis], trend(tuned(analysis)))
+        kind = f"mitigation, kept rate, {analysis.plan.reduction}"
+        yield from sample_of(kind, both, _less(_kept(analysis), _kept(base)))
+
+
+def _less(adaptive: pd.DataFrame, plain: pd.DataFrame) -> pd.Series[float]:
+    common = adaptive.columns.intersection(plain.columns)
+    return (trend(adaptive[common]) - trend(plain[common])).dropna()
+
+
+def _effort(groups: Groups) -> str:
+    """How many learning rates each was tuned with, at the batch size with the most of them."""
+    rates = [int(analysis.batch_sizes["tried_rates"].max()) for analysis in groups]
+    return (
+        f"{rates[0]} rates each" if len({*rates}) == 1 else f"{rates[0]} rates against {rates[1]}"
+    )
+
+
+def usual_sizes(groups: Groups) -> Iterator[Sample]:
+    """C5: the best batch size from 16 to 64 against the best of all others, on fresh seeds."""
+    for analysis in confirmed(groups):
+        values = tuned(analysis)
+        inside = [size for size in sizes_of(values) if USUAL[0] <= size <= USUAL[1]]
+        outside = [size for size in sizes_of(values) if size not in inside]
+        if inside and outside:
+            better = values[_best(analysis, inside)] - values[_best(analysis, outside)]
+            yield from sample_of("16 to 64", [analysis], better.dropna())
+
+
+def _best(analysis: Analysis, sizes: list[int]) -> int:
+    """Best of some batch sizes on the validation part; the smallest of equal ones."""
+    return sizes[int(_validation(analysis, sizes).argmax())]
+
+
+def _validation(analysis: Analysis, sizes: list[int]) -> pd.Series[float]:
+    metric = analysis.batch_sizes.set_index("batch_size")["validation_metric"]
+    return without_noise(metric.loc[sizes])
+
+
+def splitting(groups: Groups) -> Iterator[Sample]:
+    """C6: the fastest batch size that holds its accuracy on validation, against the smallest."""
+    for analysis in confirmed(groups):
+        values, times = tuned(analysis), _training_seconds(analysis)
+        sizes = [size for size in sizes_of(values) if size in sizes_of(times)]
+        if len(sizes) > 1:
+            small, use = sizes[0], _fastest_as_good(analysis, sizes, times)
+            gain = (times[small] / times[use]).dropna().map(math.log)
+            yield from sample_of("speed", [analysis], gain)
+            yield from sample_of("accuracy", [analysis], (values[use] - values[small]).dropna())
+
+
+def _fastest_as_good(analysis: Analysis, sizes: list[int], times: pd.DataFrame) -> int:
+    smallest, *others = sizes
+    metric = _validation(analysis, sizes)
+    good = [size for size in others if metric[size] >= metric[smallest] - MARGIN]
+    if not good:
+        return _best(analysis, others)
+    median = {size: float(times.loc[:, size].median()) for size in good}
+    return min(good, key=median.__getitem__)
+
+
+def _training_seconds(analysis: Analysis) -> pd.DataFrame:
+    """Seconds to train for the budget, by round and batch size; by the faster engine at each."""
+    engines, made = round_seconds(analysis), updates_made(analysis)
+    if not engines:
+        return pd.DataFrame()
+    fastest = pd.concat([*engines.values()]).groupby("round").min()
+    return fastest.mul(pd.Series(made, dtype="float64")).dropna(axis="columns")
+
+
+def confirmed(groups: Groups) -> Iterator[Analysis]:
+    """Yield the groups that fresh seeds judge, with whole batches and free rates.
+
+    Args:
+        groups: The numbers of each group.
+    """
+    return (one for one in groups if _usual(one.plan) and one.part == "test")
+
+
+def _usual(plan: GroupDescription, optimizers: Sequence[str] = ()) -> bool:
+    """Whether batches are whole, rates are free, and the optimizer is one of these, or any."""
+    whole = plan.shards == 1 and plan.local_updates == 1 and plan.rate_rule == "none"
+    return whole and (not optimizers or plan.optimizer in optimizers)
+
+
+def sample_of(
+    kind: str, groups: Groups, values: pd.Series[float], budget: str = ""
+) -> Iterator[Sample]:
+    """Yield the sample of one comparison, or nothing if there are no values.
+
+    Args:
+        kind: Name in `KINDS`.
+        groups: The group, or the two that are compared.
+        values: By seed or timing round.
+        budget: The budget rule; that of the trials if not given.
+    """
+    if values.empty:
+        return
+    first = groups[0]
+    part = first.part if KINDS[kind].shown else "validation"
+    yield Sample(
+        comparison=kind,
+        group=" against ".join(analysis.plan.group for analysis in groups),
+        dataset=first.plan.dataset,
+        budget=budget or _equal_budget(first),
+        metric=f"{part} {first.measure.name}",
+        measure=first.measure,
+        values=values,
+        kind=KINDS[kind],
+    )
+
+
+def _equal_budget(analysis: Analysis) -> str:
+    rule = "equal epochs" if analysis.plan.epochs is not None else "an equal budget"
+    return f"{rule}: {analysis.budget}"

@@ -1,0 +1,257 @@
+"""The claims of the paper as verdicts: what the data at hand say of each, how much and how sure.
+
+A claim is judged by comparisons of `reports.claim_samples`, each with an interval over seeds or
+timing rounds. Others stand beside them: the same under another budget rule, or as the paper had it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from reports import claim_samples, claim_times
+from reports.analysis import analyse
+from reports.claim_evidence import (
+    CONTRADICTED,
+    EVIDENCE_COLUMNS,
+    MIXED,
+    NOT_STUDIED,
+    RATIO,
+    SHARE,
+    SUPPORTED,
+    UNDECIDED,
+    UNKNOWN,
+    Evidence,
+    Finding,
+    finite,
+    judged,
+    overall,
+    pooled,
+)
+from reports.claim_texts import CLAIMS, Claim
+from reports.formats import listing, plural, significant, times, visible
+from reports.record import Analysis
+from reports.results import Column, StudyResults, as_table, empty_table
+
+CLAIM_COLUMNS = (
+    Column("claim", "str", "", "The claim, C1 to C7."),
+    Column("text", "str", "", "What the paper claims, in other words."),
+    Column("place", "str", "", "Where it does."),
+    Column(
+        "verdict",
+        "str",
+        "",
+        "supported, contradicted, depends on the data, can't be told, not studied here.",
+        True,
+    ),
+    Column("unit", "str", "", "difference: of the metric; ratio: how many times."),
+    Column(
+        "effect", "float64", "", "Mean over the comparisons that judge the claim.", volatile=True
+    ),
+    Column("low", "float64", "", "Lower end of its 95% t interval.", volatile=True),
+    Column("high", "float64", "", "Upper end, likewise.", volatile=True),
+    Column("budget", "str", "", "Budget rule under which it is judged.", volatile=True),
+    Column("sentence", "str", "", "What was found.", volatile=True),
+    Column("why", "str", "", "Why it isn't as the paper says, or can't be told.", volatile=True),
+)
+
+
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """What a study says of a claim.
+
+    Attributes:
+        claim: The claim.
+        verdict: `SUPPORTED`, `CONTRADICTED`, `MIXED`, `UNDECIDED` or `NOT_STUDIED`.
+        finding: Effect of the first comparison that judges it, over all groups; unknown if the
+            groups have different metrics.
+        budget: Budget rule under which it was judged; "" if it was not studied.
+        sentence: What was found, with the effects of all comparisons.
+        why: Why it isn't as the paper says, why it can't be told, or what a study would need; "" if
+            it is as the paper says.
+        evidence: All comparisons, those that judge first.
+    """
+
+    claim: Claim
+    verdict: str
+    finding: Finding = UNKNOWN
+    budget: str = ""
+    sentence: str = ""
+    why: str = ""
+    evidence: tuple[Evidence, ...] = field(default=())
+
+
+def judge_claims(results: StudyResults) -> tuple[ClaimVerdict, ...]:
+    """Judge every claim by a study.
+
+    Args:
+        results: A study.
+    """
+    return claims_of(analyse(results))
+
+
+def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
+    """Judge every claim by the numbers of a study's groups.
+
+    Args:
+        groups: The numbers of each group.
+    """
+    samples = {
+        "C1": claim_samples.tensor(groups),
+        "C2": claim_samples.shards(groups),
+        "C3": claim_samples.falls(groups),
+        "C4": claim_samples.remedies(groups),
+        "C5": claim_samples.usual_sizes(groups),
+        "C6": claim_samples.splitting(groups),
+        "C7": claim_times.predictions(groups),
+    }
+    return tuple(_verdict(claim, judged([*samples[claim.name]])) for claim in CLAIMS)
+
+
+def _verdict(claim: Claim, found: Sequence[Evidence]) -> ClaimVerdict:
+    kinds = {
+        kind: [one for one in found if one.sample.comparison == kind]
+        for kind in (*claim.judges, *claim.beside)
+    }
+    judging = {kind: kinds[kind] for kind in claim.judges}
+    if not all(judging.values()):
+        return ClaimVerdict(claim, NOT_STUDIED, why=f"It would need {claim.needs}.")
+    verdicts = {kind: overall(evidence) for kind, evidence in judging.items()}
+    verdict = _all_of([*verdicts.values()])
+    first = next(iter(judging.values()))
+    return ClaimVerdict(
+        claim,
+        verdict,
+        pooled(first),
+        first[0].sample.budget,
+        _sentence({**claim.judges, **claim.beside}, kinds),
+        _why(claim, verdict, verdicts, judging),
+        tuple(one for evidence in kinds.values() for one in evidence),
+    )
+
+
+def _all_of(verdicts: Sequence[str]) -> str:
+    """The verdict of a claim all of whose parts must hold."""
+    order = (CONTRADICTED, MIXED, UNDECIDED, SUPPORTED)
+    return min(verdicts, key=order.index)
+
+
+def _sentence(texts: Mapping[str, str], kinds: Mapping[str, list[Evidence]]) -> str:
+    told = (_told(texts[kind], evidence) for kind, evidence in kinds.items() if evidence)
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in told)
+
+
+def _told(text: str, evidence: Sequence[Evidence]) -> str:
+    found, metrics = pooled(evidence), dict.fromkeys(one.sample.metric for one in evidence)
+    told = text.format(metric=listing([*metrics]), effect=_written(found.effect, evidence))
+    return f"{told} ({_interval(found, evidence)}{_tally(evidence)})"
+
+
+def _interval(found: Finding, evidence: Sequence[Evidence]) -> str:
+    if math.isnan(found.low):
+        return "no interval"
+    low, high = (_written(end, evidence) for end in (found.low, found.high))
+    low = low.removesuffix(evidence[0].sample.measure.points)
+    kind = "round" if evidence[0].sample.kind.timed else "seed"
+    return f"95% t interval {low} to {high}, {plural(found.count, kind)}"
+
+
+def _tally(evidence: Sequence[Evidence]) -> str:
+    if len(evidence) == 1:
+        return ""
+    verdicts = [one.verdict for one in evidence]
+    lost = len(evidence) - len(finite(evidence))
+    left_out = f", {lost} of them without a value" if lost else ""
+    return (
+        f"; mean of {len(evidence)} comparisons{left_out}: {verdicts.count(SUPPORTED)} for the "
+        f"claim, {verdicts.count(CONTRADICTED)} against it"
+    )
+
+
+def _written(value: float, evidence: Sequence[Evidence]) -> str:
+    sample = evidence[0].sample
+    if math.isnan(value):
+        return "an unknown amount"
+    if sample.kind.unit == RATIO:
+        return times(value)
+    if sample.kind.unit == SHARE:
+        return f"{significant(100 * value)}%"
+    return f"{sample.measure.signed(value)}{sample.measure.points}"
+
+
+def _why(
+    claim: Claim, verdict: str, verdicts: Mapping[str, str], judging: Mapping[str, list[Evidence]]
+) -> str:
+    if verdict == CONTRADICTED:
+        return " ".join(claim.against[kind] for kind, v in verdicts.items() if v == CONTRADICTED)
+    texts = {MIXED: _mixed, UNDECIDED: _open}
+    return " ".join(texts[v](judging[kind]) for kind, v in verdicts.items() if v in texts)
+
+
+def _mixed(evidence: Sequence[Evidence]) -> str:
+    places = (f"{answer} on {_datasets(evidence, answer)}" for answer in (SUPPORTED, CONTRADICTED))
+    return f"It depends: {', '.join(places)}."
+
+
+def _datasets(evidence: Sequence[Evidence], answer: str) -> str:
+    """Datasets with this answer, and in how many of their comparisons they have it."""
+    all_of = Counter(one.sample.dataset for one in evidence)
+    some = Counter(one.sample.dataset for one in evidence if one.verdict == answer)
+    return listing([f"{visible(name, 40)} ({n} of {all_of[name]})" for name, n in some.items()])
+
+
+def _open(evidence: Sequence[Evidence]) -> str:
+    undecided = sum(one.verdict == UNDECIDED for one in evidence)
+    return (
+        f"In {undecided} of {plural(len(evidence), 'comparison')} the interval is too wide for "
+        "either answer; more seeds would narrow it."
+    )
+
+
+def claims_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
+    """Return one row for each claim: columns `CLAIM_COLUMNS`.
+
+    Args:
+        verdicts: From `judge_claims`.
+    """
+    rows = [
+        {
+            "claim": one.claim.name,
+            "text": one.claim.text,
+            "place": one.claim.place,
+            "verdict": one.verdict,
+            **vars(one.finding),
+            "budget": one.budget,
+            "sentence": one.sentence,
+            "why": one.why,
+        }
+        for one in verdicts
+    ]
+    return as_table(pd.DataFrame(rows), CLAIM_COLUMNS)
+
+
+def evidence_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
+    """Return one row for each comparison: columns `EVIDENCE_COLUMNS`; empty if nothing was studied.
+
+    Args:
+        verdicts: From `judge_claims`.
+    """
+    rows = [
+        {
+            "claim": one.claim.name,
+            "comparison": evidence.sample.comparison,
+            "group": evidence.sample.group,
+            "dataset": evidence.sample.dataset,
+            "judges": evidence.sample.comparison in one.claim.judges,
+            "budget": evidence.sample.budget,
+            "verdict": evidence.verdict,
+            **vars(evidence.finding),
+        }
+        for one in verdicts
+        for evidence in one.evidence
+    ]
+    return as_table(pd.DataFrame(rows), EVIDENCE_COLUMNS) if rows else empty_table(EVIDENCE_COLUMNS)

@@ -1,0 +1,449 @@
+"""Claims are judged by the data: either way, or not at all where the data can't tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from reports.claim_evidence import (
+    CONTRADICTED,
+    EVIDENCE_COLUMNS,
+    MIXED,
+    NOT_STUDIED,
+    SUPPORTED,
+    UNDECIDED,
+    Evidence,
+)
+from reports.claims import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table, judge_claims
+from reports.results import CONFIRM, REGRESSION, GroupDescription, StudyResults
+from tests.reports.claim_studies import FAST, Truth, study
+from tests.reports.conftest import keep, nothing_run
+
+SUM, MEAN = {"group": "summed", "reduction": "sum"}, {"group": "averaged", "reduction": "mean"}
+
+
+def verdicts(results: StudyResults) -> dict[str, ClaimVerdict]:
+    return {one.claim.name: one for one in judge_claims(results)}
+
+
+def by_size(values: Mapping[int, float]) -> Truth:
+    """Every rate is as good as any other; only the batch size counts."""
+    return Truth(accuracy=lambda _plan, size, _rate: values[size], seconds=FAST)
+
+
+FALLING = by_size({1: 0.95, 32: 0.9, 1024: 0.8})
+FLAT = by_size({1: 0.9, 32: 0.9, 1024: 0.9})
+
+
+@pytest.fixture(scope="module")
+def falling() -> dict[str, ClaimVerdict]:
+    """Verdicts on a study whose accuracy falls with the batch size."""
+    return verdicts(study(FALLING))
+
+
+def test_every_claim_of_the_paper_gets_a_verdict_in_its_order(
+    falling: dict[str, ClaimVerdict],
+) -> None:
+    assert [*falling] == ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]
+    places = {one.claim.place for one in falling.values()}
+    assert places == {"abstract", "section 3", "abstract and section 3"}
+
+
+def test_without_trials_nothing_is_judged_and_every_claim_says_what_it_needs(
+    digits: StudyResults,
+) -> None:
+    for one in judge_claims(nothing_run(digits)):
+        assert one.verdict == NOT_STUDIED
+        assert one.why == f"It would need {one.claim.needs}."
+        assert (one.sentence, one.budget, one.evidence) == ("", "", ())
+        assert math.isnan(one.finding.effect)
+
+
+def test_tensor_operations_that_are_faster_support_c1(falling: dict[str, ClaimVerdict]) -> None:
+    one = falling["C1"]
+    at = {size: 4e-5 * size / (4e-5 + 1e-6 * size) for size in (1, 32, 1024)}
+    assert one.verdict == SUPPORTED
+    assert one.finding.effect == pytest.approx(math.sqrt(at[32] * at[1024]), rel=0.02)
+    assert one.finding.low < math.sqrt(at[32] * at[1024]) < one.finding.high
+    assert one.sentence.startswith("An update of two items or more is ")
+    beside = one.evidence[1]
+    assert beside.sample.comparison == "one item"
+    assert beside.finding.effect == pytest.approx(at[1], rel=0.02)
+
+
+def test_tensor_operations_that_are_slower_contradict_c1() -> None:
+    slow = {"tensor": lambda size: 8e-5 * size, "per-item": lambda size: 4e-5 * size}
+    one = verdicts(study(replace(FALLING, seconds=slow)))["C1"]
+    assert one.verdict == CONTRADICTED
+    assert one.finding.effect == pytest.approx(0.5, rel=0.02)
+    assert one.why == "Calls of tensor operations cost more here than the iteration they save."
+
+
+def test_timing_rounds_that_disagree_leave_c1_open() -> None:
+    same = {"tensor": lambda size: 4e-5 * size, "per-item": lambda size: 4e-5 * size}
+    one = verdicts(study(replace(FALLING, seconds=same, jitter=0.3)))["C1"]
+    assert one.verdict == UNDECIDED
+    assert one.why.startswith("In 1 of 1 comparison the interval is too wide for either answer")
+
+
+def test_measurements_that_groups_share_are_counted_once() -> None:
+    results = study(FALLING, SUM, MEAN)
+    first = results.timing[results.timing["group"] == "summed"].reset_index(drop=True)
+    timing = results.timing.copy()
+    shared = timing["group"] == "averaged"
+    timing.loc[shared, "wall_seconds"] = first["wall_seconds"].to_numpy()
+    one = verdicts(replace(results, timing=timing))["C1"]
+    assert [evidence.sample.group for evidence in one.evidence] == ["summed", "summed"]
+
+
+SHARDED = {"group": "sharded", "shards": 4}
+
+
+def shards_apart(by: float, *, spread: float = 0.0) -> Truth:
+    def loss(plan: GroupDescription, seed: int) -> float:
+        return by * 10 ** (spread * (seed % 3 - 1)) if plan.shards > 1 else 0.0
+
+    return replace(FALLING, loss=loss)
+
+
+@pytest.mark.parametrize(
+    ("truth", "verdict"),
+    [
+        (shards_apart(1e-7), SUPPORTED),
+        (shards_apart(0.1), CONTRADICTED),
+        (shards_apart(1e-4, spread=4), UNDECIDED),
+    ],
+    ids=["rounding", "apart", "wild"],
+)
+def test_shards_with_the_loss_of_whole_batches_support_c2(truth: Truth, verdict: str) -> None:
+    one = verdicts(study(truth, {}, SHARDED))["C2"]
+    assert one.verdict == verdict
+    assert one.evidence[0].sample.group == "sharded against digits"
+
+
+def test_shards_that_differ_by_nothing_have_the_smallest_difference_there_is() -> None:
+    one = verdicts(study(FALLING, {}, SHARDED))["C2"]
+    assert one.verdict == SUPPORTED
+    assert one.finding.effect == pytest.approx(2**-52)
+
+
+def test_local_updates_stand_beside_c2_and_do_not_judge_it() -> None:
+    local = {"group": "local", "shards": 4, "local_updates": 2}
+    truth = replace(FALLING, loss=lambda plan, _seed: 0.3 * (plan.local_updates > 1))
+    one = verdicts(study(truth, {}, SHARDED, local))["C2"]
+    assert one.verdict == SUPPORTED
+    assert [e.verdict for e in one.evidence] == [SUPPORTED, CONTRADICTED]
+    assert "Letting shards make several updates before they are averaged" in one.sentence
+    assert "30.0%" in one.sentence
+
+
+def test_shards_without_whole_batches_under_the_same_settings_say_nothing_of_c2() -> None:
+    other = {**SHARDED, "reduction": "sum"}
+    assert verdicts(study(FALLING, {}, other))["C2"].verdict == NOT_STUDIED
+
+
+def test_accuracy_that_falls_with_the_batch_supports_c3() -> None:
+    one = verdicts(study(by_size({1: 0.95, 32: 0.9, 1024: 0.85})))["C3"]
+    assert one.verdict == SUPPORTED
+    assert one.finding.effect == pytest.approx(-0.1, abs=0.002)
+    assert one.finding.low < one.finding.effect < one.finding.high < 0
+    assert one.finding.count == 8
+    assert one.budget == "equal epochs: 4 epochs"
+    assert not one.why
+    assert "test accuracy changes by -10." in one.sentence.replace("-9.9", "-10.")
+
+
+def test_accuracy_that_stays_contradicts_c3_and_the_verdict_says_why() -> None:
+    one = verdicts(study(FLAT))["C3"]
+    assert one.verdict == CONTRADICTED
+    assert -0.01 < one.finding.low < 0 < one.finding.high
+    assert "a learning rate that is too large for the batch" in one.why
+
+
+def test_accuracy_that_is_too_noisy_leaves_c3_open() -> None:
+    one = verdicts(study(replace(FLAT, noise=0.1)))["C3"]
+    assert one.verdict == UNDECIDED
+
+
+def test_a_fall_too_small_to_count_is_a_fall_all_the_same() -> None:
+    one = verdicts(study(by_size({1: 0.904, 32: 0.902, 1024: 0.9})))["C3"]
+    assert one.verdict == SUPPORTED
+
+
+def test_a_claim_that_holds_for_some_data_only_depends_on_them() -> None:
+    truth = replace(
+        FLAT, accuracy=lambda plan, size, _: 0.9 if plan.dataset == "wine" else 0.9 - size / 1e4
+    )
+    one = verdicts(study(truth, {"group": "a"}, {"group": "b", "dataset": "wine"}))["C3"]
+    assert one.verdict == MIXED
+    assert one.why == "It depends: supported on digits (1 of 1), contradicted on wine (1 of 1)."
+
+
+def test_the_rate_of_the_smallest_batch_is_what_is_kept() -> None:
+    best = {1: 0.1, 32: 1.0, 1024: 10.0}
+    truth = Truth(
+        accuracy=lambda _, size, rate: 0.9 - 0.1 * abs(math.log10(rate / best[size])), seconds=FAST
+    )
+    one = verdicts(study(truth, SUM))["C3"]
+    found = {e.sample.comparison: e for e in one.evidence}
+    assert found["tuned rate"].finding.effect == pytest.approx(0, abs=0.003)
+    assert found["kept rate, sum"].finding.effect == pytest.approx(-0.2, abs=0.003)
+    assert one.verdict == CONTRADICTED
+    assert "With the summed error and the smallest batch's rate kept" in one.sentence
+
+
+def test_equal_updates_turn_the_order_of_batch_sizes_round(
+    falling: dict[str, ClaimVerdict],
+) -> None:
+    one = falling["C3"]
+    found = {e.sample.comparison: e for e in one.evidence}
+    # In the 8 updates of the largest batch, the smallest sees 8 of its examples.
+    assert found["equal updates"].sample.budget == "equal updates: 8"
+    assert found["equal updates"].finding.effect > 0.6
+    assert found["equal updates"].verdict == CONTRADICTED
+    assert found["equal time"].sample.budget == "equal time: the shortest training"
+
+
+def test_equal_time_is_judged_only_where_every_batch_size_was_timed() -> None:
+    results = study(FALLING)
+    timing = results.timing[results.timing["batch_size"] != 32].reset_index(drop=True)
+    one = verdicts(replace(results, timing=timing))["C3"]
+    assert "equal time" not in {e.sample.comparison for e in one.evidence}
+
+
+def test_without_fresh_seeds_a_seed_never_judges_the_rate_it_chose() -> None:
+    noisy = Truth(noise=0.05)
+    one = verdicts(study(noisy, fresh=()))["C3"]
+    assert one.evidence[0].sample.metric == "validation accuracy"
+    assert one.finding.count == 6
+
+
+PAIR = ({"group": "plain"}, {"group": "adam", "optimizer": "adam"})
+
+
+def against(plain: float, adam: float, noise: float = 0.001) -> Truth:
+    def accuracy(plan: GroupDescription, size: int, _rate: float) -> float:
+        return 0.9 - math.log2(size) / 10 * (adam if plan.optimizer == "adam" else plain)
+
+    return Truth(accuracy=accuracy, noise=noise)
+
+
+@pytest.mark.parametrize(
+    ("truth", "verdict", "why"),
+    [
+        (against(0.3, 0.1), SUPPORTED, ""),
+        (against(0.1, 0.1), CONTRADICTED, "what they mitigate is a rate that doesn't"),
+        (against(0.3, 0.0), CONTRADICTED, "With them nothing is lost that would count."),
+        (against(0.1, 0.1, noise=0.2), UNDECIDED, "too wide for either answer"),
+    ],
+    ids=["both", "no remedy", "no fall", "noise"],
+)
+def test_c4_needs_both_a_smaller_fall_and_a_fall(truth: Truth, verdict: str, why: str) -> None:
+    one = verdicts(study(truth, *PAIR))["C4"]
+    assert one.verdict == verdict
+    assert why in one.why
+
+
+def test_c4_tells_the_effort_of_tuning() -> None:
+    one = verdicts(study(against(0.3, 0.1), *PAIR))["C4"]
+    assert one.budget == "equal epochs: 4 epochs; 3 rates each"
+    assert one.finding.effect == pytest.approx(0.2, abs=0.005)
+    more = {**PAIR[1], "learning_rates": (0.01, 0.1, 1.0, 10.0)}
+    unequal = verdicts(study(against(0.3, 0.1), PAIR[0], more))["C4"]
+    assert unequal.budget == "equal epochs: 4 epochs; 4 rates against 3"
+
+
+def test_adam_without_plain_descent_under_the_same_settings_says_nothing_of_c4() -> None:
+    other = {"group": "plain", "reduction": "sum"}
+    assert verdicts(study(against(0.3, 0.1), other, PAIR[1]))["C4"].verdict == NOT_STUDIED
+
+
+@pytest.mark.parametrize(
+    ("truth", "verdict"),
+    [
+        (by_size({1: 0.8, 32: 0.9, 1024: 0.8}), SUPPORTED),
+        (by_size({1: 0.9, 32: 0.9, 1024: 0.8}), CONTRADICTED),
+        (by_size({1: 0.95, 32: 0.9, 1024: 0.8}), CONTRADICTED),
+        (replace(FLAT, noise=0.1), UNDECIDED),
+    ],
+    ids=["inside", "as good outside", "better outside", "noise"],
+)
+def test_c5_holds_if_no_batch_size_outside_is_as_good(truth: Truth, verdict: str) -> None:
+    assert verdicts(study(truth))["C5"].verdict == verdict
+
+
+def test_c5_and_c6_are_judged_on_seeds_that_chose_nothing() -> None:
+    found = verdicts(study(FALLING, fresh=()))
+    assert {found[name].verdict for name in ("C5", "C6", "C7")} == {NOT_STUDIED}
+
+
+def test_batch_sizes_on_one_side_only_say_nothing_of_c5() -> None:
+    inside = {"batch_sizes": (16, 32)}
+    assert verdicts(study(Truth(), inside))["C5"].verdict == NOT_STUDIED
+
+
+SLIGHTLY = {"tensor": lambda size: 4e-5 * size**0.8}
+"""Seconds of an update: the largest batch trains four times as fast as the smallest."""
+
+
+@pytest.mark.parametrize(
+    ("truth", "verdict", "why"),
+    [
+        (FLAT, SUPPORTED, ""),
+        (replace(FLAT, seconds=SLIGHTLY), CONTRADICTED, "not by the factor of 10"),
+        (by_size({1: 0.95, 32: 0.9, 1024: 0.8}), CONTRADICTED, "more than the 1 point"),
+        (replace(FLAT, noise=0.1), UNDECIDED, "too wide for either answer"),
+    ],
+    ids=["fast and good", "hardly faster", "fast and bad", "noise"],
+)
+def test_c6_needs_a_large_gain_at_a_small_loss(truth: Truth, verdict: str, why: str) -> None:
+    one = verdicts(study(truth))["C6"]
+    assert one.verdict == verdict
+    assert why in one.why
+
+
+def test_the_baseline_of_c6_is_the_faster_engine() -> None:
+    seconds = {"tensor": lambda size: 4e-5 + 1e-9 * size, "per-item": lambda size: 1e-5 * size}
+    one = verdicts(study(replace(FLAT, seconds=seconds)))["C6"]
+    per_item, tensor = 1077 * 1e-5, 2 * 4.1e-5
+    assert one.finding.effect == pytest.approx(per_item / tensor, rel=0.05)
+
+
+def needed(critical: float, slow: Mapping[tuple[int, str], float] | None = None) -> Truth:
+    """Updates to the target follow 4 (1 + critical / B), times a factor for some."""
+
+    def epochs(size: int, stage: str) -> float:
+        updates = 4 * (1 + critical / size) * (slow or {}).get((size, stage), 1.0)
+        return updates / -(-1077 // size)
+
+    return replace(FLAT, epochs_needed=epochs)
+
+
+def by_kind(results: StudyResults) -> dict[str, Evidence]:
+    return {e.sample.comparison: e for e in verdicts(results)["C7"].evidence}
+
+
+def test_a_number_that_names_the_best_batch_size_contradicts_c7() -> None:
+    # sqrt(25 * 4e-5 / 1e-6) = 31.6
+    results = study(needed(25))
+    one = verdicts(results)["C7"]
+    assert one.verdict == CONTRADICTED
+    assert one.finding.effect == pytest.approx(1)
+    assert "as good as the best within 15%" in one.why
+    assert one.budget.startswith("time to a target: 90% of the way from guessing")
+    closed = by_kind(results)["closed form"]
+    assert (closed.verdict, closed.finding.effect) == (CONTRADICTED, pytest.approx(1))
+
+
+def test_the_closed_form_is_held_against_what_is_measured() -> None:
+    # On fresh seeds batch size 32 takes ten times the updates that the tuning seeds tell.
+    slow = {(32, CONFIRM): 10.0}
+    found = by_kind(study(needed(25, slow)))
+    times = {size: 4 * (1 + 25 / size) * (4e-5 + 1e-6 * size) for size in (1, 32, 1024)}
+    expected = 10 * times[32] / min(times[1], times[1024])
+    assert found["closed form"].finding.effect == pytest.approx(expected, rel=0.2)
+    assert found["closed form"].verdict == SUPPORTED
+    assert found["measured"].finding.effect == found["closed form"].finding.effect
+
+
+def test_a_batch_size_that_is_slow_on_fresh_seeds_supports_c7() -> None:
+    one = verdicts(study(needed(25, {(32, CONFIRM): 10.0})))["C7"]
+    assert one.verdict == SUPPORTED
+    assert one.finding.low > 1.15
+
+
+def test_two_batch_sizes_are_too_few_for_a_closed_form() -> None:
+    assert [*by_kind(study(needed(25), {"batch_sizes": (1, 32)}))] == ["measured"]
+
+
+def test_a_named_batch_size_that_misses_the_target_has_no_time() -> None:
+    one = verdicts(study(needed(25, {(32, CONFIRM): 1e6})))["C7"]
+    assert one.verdict == UNDECIDED
+    assert "an unknown amount" in one.sentence
+    assert "(no interval)" in one.sentence
+
+
+def test_a_target_that_every_batch_size_misses_on_fresh_seeds_says_nothing() -> None:
+    never = {(size, CONFIRM): 1e6 for size in (1, 32, 1024)}
+    assert verdicts(study(needed(25, never)))["C7"].verdict == UNDECIDED
+
+
+def test_comparisons_without_a_value_are_counted_but_not_averaged() -> None:
+    results = study(needed(25), {"group": "a"}, {"group": "b"})
+    one = verdicts(_late(results, "b"))["C7"]
+    assert "mean of 2 comparisons, 1 of them without a value: 0 for" in one.sentence
+    assert one.finding.effect == pytest.approx(1)
+    assert one.verdict == UNDECIDED
+
+
+def _late(results: StudyResults, group: str) -> StudyResults:
+    """The study with one fresh trial of batch size 32 that never learns."""
+    trial = f"{group} {CONFIRM} 32 "
+    curves = results.curves
+    late = curves["trial"].str.startswith(trial) & curves["trial"].str.endswith(" 101")
+    metric = curves["validation_metric"].mask(late, 0.1)
+    return replace(results, curves=curves.assign(validation_metric=metric))
+
+
+def test_trials_without_a_curve_never_reach_a_target() -> None:
+    results = study(needed(25))
+    assert verdicts(replace(results, curves=results.curves[:0]))["C7"].verdict == NOT_STUDIED
+
+
+def test_a_batch_size_that_lost_a_seed_is_not_compared() -> None:
+    results = study(FALLING)
+    trials = results.trials
+    lost = (trials["stage"] == CONFIRM) & (trials["batch_size"] == 1024) & (trials["seed"] == 101)
+    one = verdicts(keep(results, ~lost))["C3"]
+    assert one.finding.effect == pytest.approx(-0.15, abs=0.01)
+    changed = trials.assign(status=trials["status"].mask(lost, "error"))
+    without = verdicts(replace(results, trials=changed))["C3"]
+    assert without.finding.effect == pytest.approx(-0.05, abs=0.005)
+
+
+def test_a_trial_of_two_groups_counts_in_both() -> None:
+    results = study(FALLING, {"group": "a"})
+    twice = study(FALLING, {"group": "a"}, {"group": "b"})
+    trials = pd.concat([results.trials, results.trials.assign(group="b")], ignore_index=True)
+    timing = pd.concat([results.timing, results.timing.assign(group="b")], ignore_index=True)
+    one = verdicts(StudyResults(twice.description, trials, results.curves, timing))["C3"]
+    found = {(e.sample.comparison, e.sample.group): e.finding for e in one.evidence}
+    assert found["equal updates", "b"] == found["equal updates", "a"]
+
+
+def test_different_metrics_are_not_averaged() -> None:
+    regression = {"group": "b", "task": REGRESSION, "metric": "r2"}
+    one = verdicts(study(FALLING, {"group": "a"}, regression))["C3"]
+    assert one.verdict == SUPPORTED
+    assert math.isnan(one.finding.effect)
+    assert "accuracy and test R" in one.sentence
+    differing = replace(
+        FALLING,
+        noise=0.03,
+        accuracy=lambda plan, size, _: 0.9 if plan.task == REGRESSION else 0.9 - size / 1e4,
+    )
+    assert verdicts(study(differing, {"group": "a"}, regression))["C3"].verdict == UNDECIDED
+
+
+def test_the_tables_have_their_columns_and_a_row_each() -> None:
+    found = judge_claims(study(FALLING, *PAIR))
+    table, evidence = claims_table(found), evidence_table(found)
+    assert {c.name: c.dtype for c in CLAIM_COLUMNS} == table.dtypes.astype(str).to_dict()
+    assert {c.name: c.dtype for c in EVIDENCE_COLUMNS} == evidence.dtypes.astype(str).to_dict()
+    assert table["claim"].tolist() == [one.claim.name for one in found]
+    assert len(evidence) == sum(len(one.evidence) for one in found)
+    first = evidence[(evidence["claim"] == "C3") & evidence["judges"]].iloc[0]
+    assert (first["comparison"], first["group"]) == ("tuned rate", "plain")
+    assert first["effect"] == found[2].finding.effect
+    judging = evidence.groupby("claim")["judges"].any()
+    assert judging.all()
+
+
+def test_the_table_of_evidence_of_nothing_is_empty(digits: StudyResults) -> None:
+    table = evidence_table(judge_claims(nothing_run(digits)))
+    assert table.empty
+    assert table.columns.tolist() == [column.name for column in EVIDENCE_COLUMNS]
