@@ -331,8 +331,8 @@ def segment_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
         shards: Number of shards, at most `rows`.
 
     Example:
-        >>> segment_bounds(300, 2)
-        [(0, 128), (128, 150), (150, 278), (278, 300)]
+        >>> segment_bounds(150, 2)
+        [(0, 64), (64, 75), (75, 139), (139, 150)]
     """
     return [
         (start, min(start + ROWS, stop))

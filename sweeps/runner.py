@@ -93,6 +93,8 @@ def run_study(
 def _run_missing(session: _Session) -> None:
     tried: set[str] = set()
     with ExitStack() as stack:
+        # Also what a session left that was killed when all its trials were stored.
+        stack.callback(_tidy, session)
         dispatch: Dispatch | None = None
         while not session.interruption.stopping:
             stage, missing = _next_stage(session, tried)
@@ -122,14 +124,13 @@ def _dispatching(session: _Session) -> Iterator[Dispatch]:
     facts = {"jobs": str(session.jobs), "provenance": told}
     session.store.set_facts(facts)
     session.workspace.open()
-    try:
-        with opened(
-            session.backend, session.jobs, session.workspace, session.scheduler
-        ) as executor:
-            yield Dispatch(executor, session.workspace, session.trial_seconds)
-    finally:
-        remove_checkpoints(session.workspace.checkpoints, session.store.done())
-        session.workspace.close()
+    with opened(session.backend, session.jobs, session.workspace, session.scheduler) as executor:
+        yield Dispatch(executor, session.workspace, session.trial_seconds)
+
+
+def _tidy(session: _Session) -> None:
+    remove_checkpoints(session.workspace.checkpoints, session.store.done())
+    session.workspace.close()
 
 
 def _run_stage(

@@ -80,6 +80,16 @@ def test_every_trial_runs_once(tmp_path: Path, experiment: Experiment, tried: li
     assert tables(again) == tables(found)
 
 
+def test_what_a_killed_session_left_is_removed_even_if_nothing_is_left_to_run(
+    tmp_path: Path, experiment: Experiment
+) -> None:
+    run_study(experiment, tmp_path, jobs=1, backend="sequential")
+    left = tmp_path / ".work" / "data"
+    left.mkdir(parents=True)
+    run_study(experiment, tmp_path, jobs=1, backend="sequential")
+    assert not left.parent.exists()
+
+
 def test_what_fails_is_tried_again_by_the_next_run_not_by_this_one(
     tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
