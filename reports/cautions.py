@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.formats import count, percent, plural, sizes, visible
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
-from reports.results import CLASSIFICATION
+from reports.results import CLASSIFICATION, Incidents, StudyDescription
 from reports.timing import one_network
 from reports.verdicts import Statement
 
@@ -37,6 +37,32 @@ def cautions(analysis: Analysis) -> list[Statement]:
         "large-batch": _large_batch(analysis),
     }
     return [Statement(kind, text) for kind, text in texts.items() if text]
+
+
+def incident_cautions(plan: StudyDescription) -> list[Statement]:
+    """Return what has gone wrong with a study's results themselves, of which a reader must know.
+
+    Args:
+        plan: The study.
+    """
+    return [Statement(found.kind, _incident(found)) for found in plan.incidents]
+
+
+def _incident(found: Incidents) -> str:
+    if found.kind == "damaged":
+        return (
+            f"The store was damaged, in {plural(found.number, 'row')}. What was there counts as "
+            "not computed, and runs again."
+        )
+    if found.difference is None:
+        apart = "The curves can't be compared"
+    else:
+        apart = f"The curves differ by up to {found.difference:.2g} of their values"
+    return (
+        f"A trial gave another result when it ran again, or in another part of the study: "
+        f"{plural(found.number, 'time')}. {apart}; the first result is kept. Processors differ in "
+        "the last bits, which training magnifies; on one machine there should be no difference."
+    )
 
 
 def _optimistic(analysis: Analysis) -> str:

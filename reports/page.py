@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import svg
+from reports.cautions import incident_cautions
 from reports.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.groups import StudyAnalysis, across
 from reports.page_tables import group_table
@@ -64,6 +65,7 @@ def render(
         policy=_policy(style, script),
         title=visible(plan.title),
         summary=summary(study),
+        incidents=incident_cautions(plan),
         across=across(study),
         compared=compared,
         groups=groups,

@@ -191,6 +191,23 @@ class GroupDescription:
 
 
 @dataclass(frozen=True)
+class Incidents:
+    """What has gone wrong with the results themselves, of one kind.
+
+    Attributes:
+        kind: "another result": a trial gave something else when it ran again; "damaged": a row
+            was found damaged and is computed again.
+        number: How often.
+        difference: Largest relative difference between the curves of two results; None if they
+            can't be compared.
+    """
+
+    kind: str
+    number: int
+    difference: float | None = None
+
+
+@dataclass(frozen=True)
 class StudyDescription:
     """What was planned, and where it ran.
 
@@ -205,6 +222,7 @@ class StudyDescription:
         jobs: Worker processes of the last session that ran trials; volatile.
         specification: The specification in full, as TOML.
         provenance: Versions, processor, BLAS and threads, by name; volatile.
+        incidents: What has gone wrong with its results, kind by kind; volatile.
 
     Raises:
         ValueError: There is no group, or two have the same label.
@@ -220,6 +238,7 @@ class StudyDescription:
     jobs: int
     specification: str
     provenance: Mapping[str, str]
+    incidents: tuple[Incidents, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that groups can be told apart."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from bpengine.optimizers import COMMON
-from reports.results import CONFIRM, GroupDescription, StudyDescription, StudyResults
+from reports.results import CONFIRM, GroupDescription, Incidents, StudyDescription, StudyResults
 from sweeps.errors import StoreError
 from sweeps.facts import from_json, to_json
 from sweeps.families import Family, Group
 from sweeps.labels import budget_text, schedule_text
+from sweeps.records import Row
 from sweeps.spec import from_toml, to_toml
 from sweeps.stages import Experiment, derived
 from sweeps.store import Store
@@ -80,7 +82,7 @@ def results_of(store: Store) -> StudyResults:
     trials = store.trials_table(stages)
     workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}
     return StudyResults(
-        describe(experiment, stages, store.facts()),
+        describe(experiment, stages, store.facts(), store.incidents()),
         trials,
         store.curves_table(trials["trial"]),
         _of_study(experiment, store.timing_table(workloads)),
@@ -95,7 +97,10 @@ def _of_study(experiment: Experiment, timing: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe(
-    experiment: Experiment, stages: dict[str, list[Planned]], stored: dict[str, str]
+    experiment: Experiment,
+    stages: dict[str, list[Planned]],
+    stored: dict[str, str],
+    incidents: Sequence[Row] = (),
 ) -> StudyDescription:
     """Return the description of a study.
 
@@ -103,6 +108,7 @@ def describe(
         experiment: The study.
         stages: What is planned.
         stored: The facts of its store.
+        incidents: The incidents of its store.
     """
     specification = experiment.specification
     return StudyDescription(
@@ -116,7 +122,17 @@ def describe(
         jobs=int(stored.get("jobs", "0")),
         specification=stored["specification"],
         provenance=json.loads(stored.get("provenance", "{}")),
+        incidents=_by_kind(incidents),
     )
+
+
+def _by_kind(incidents: Sequence[Row]) -> tuple[Incidents, ...]:
+    found = []
+    for kind in sorted({row["kind"] for row in incidents}):
+        differences = [row["difference"] for row in incidents if row["kind"] == kind]
+        known = [difference for difference in differences if difference is not None]
+        found.append(Incidents(kind, len(differences), max(known, default=None)))
+    return tuple(found)
 
 
 def _title(experiment: Experiment) -> str:

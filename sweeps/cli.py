@@ -159,7 +159,6 @@ def _retry(options: argparse.Namespace) -> int:
 
 def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse.Namespace) -> int:
     """Run a study, write its report and tell what failed."""
-    from reports import build_report
     from sweeps.interruption import Finished
     from sweeps.study import results as results_in
 
@@ -172,9 +171,9 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
             timing=not options.no_timing,
         )
     except Finished:
-        print(build_report(results_in(folder), folder))
+        _write_report(results_in(folder), folder)
         raise
-    print(build_report(results, folder))
+    _write_report(results, folder)
     failed = int((~results.trials["status"].isin(["ok", "diverged"])).sum())
     if failed:
         print(f"{failed} trials failed; run again to try them once more.", file=sys.stderr)
@@ -182,11 +181,28 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
 
 
 def _report(options: argparse.Namespace) -> int:
-    from reports import build_report
     from sweeps.study import results
 
-    print(build_report(results(options.folder), options.folder))
+    _write_report(results(options.folder), options.folder)
     return DONE
+
+
+def _write_report(results: StudyResults, folder: Path) -> None:
+    """Write a report, and tell where it is and of incidents."""
+    from reports import build_report
+    from reports.cautions import incident_cautions
+    from sweeps.errors import ResourceError
+
+    try:
+        page = build_report(results, folder)
+    except OSError as error:
+        raise ResourceError(
+            f"{error.filename or folder} can't be written: {error.strerror or error}. The results "
+            f"are kept: `bpsweep report {folder}` writes the report again."
+        ) from None
+    print(page)
+    for statement in incident_cautions(results.description):
+        print(f"note: {statement.text} `bpsweep export` lists what happened.", file=sys.stderr)
 
 
 def _validate(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ import pytest
 from reports.build import build_report
 from reports.formats import percent
 from reports.page import EMBED_BELOW
-from reports.results import EXPLORE, StudyResults
+from reports.results import EXPLORE, Incidents, StudyResults
 from tests.reports.conftest import (
     Sketch,
     keep,
@@ -129,6 +129,13 @@ def test_small_tables_are_in_the_page_and_large_ones_beside_it(
 def test_an_interrupted_sweep_has_a_banner(digits: StudyResults, tmp_path: Path) -> None:
     page = page_of(keep(digits, digits.trials["stage"] == EXPLORE), tmp_path)
     assert "<strong>Partial report.</strong> 55 of 385 planned trials have not run." in page
+
+
+def test_an_incident_has_a_banner(digits: StudyResults, page: str, tmp_path: Path) -> None:
+    assert "Incident." not in page
+    plan = replace(digits.description, incidents=(Incidents("damaged", 2),))
+    told = page_of(replace(digits, description=plan), tmp_path)
+    assert "<strong>Incident.</strong> The store was damaged, in 2 rows." in told
 
 
 @pytest.mark.parametrize(

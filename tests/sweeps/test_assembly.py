@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reports.results import Incidents
 from sweeps import Study, results
 from sweeps.assembly import describe, planned_stages, read_experiment, results_of, save_experiment
 from sweeps.checking import experiment_of
@@ -47,6 +48,18 @@ def test_before_anything_has_run_only_the_first_stage_is_planned(
     assert found.trials.empty
     assert found.curves.empty
     assert found.timing.empty
+
+
+def test_incidents_are_counted_by_kind(experiment: Experiment) -> None:
+    rows = [
+        {"kind": "damaged", "difference": None},
+        {"kind": "another result", "difference": 1e-9},
+        {"kind": "another result", "difference": None},
+    ]
+    assert describe(experiment, {}, {"specification": ""}, rows).incidents == (
+        Incidents("another result", 2, 1e-9),
+        Incidents("damaged", 1),
+    )
 
 
 def test_a_description_tells_what_groups_are(keys: dict[str, Any]) -> None:
