@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The command line without the command; `sys.argv` if not given.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     # Importing the libraries makes hundreds of thousands of objects that all stay: looking through
     # them for garbage every 700 takes a tenth of the time of a command that has little to do.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
@@ -59,14 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _bug(traceback.format_exc())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return what understands the command line."""
+    command_line = argparse.ArgumentParser(
         prog="bpsweep",
         description="Which batch size, for my data? Sweeps of vectorized backpropagation.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = command_line.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     run = _command(commands, _run, "run", "run what is missing of a study and write its report")
     _target(run)
@@ -94,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     new = _command(commands, _new, "new", "write a specification with every key explained")
     new.add_argument("dataset", nargs="?", default="digits", help="a dataset's name, or a file")
     new.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
-    return parser
+    return command_line
 
 
 def _command(

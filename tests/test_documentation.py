@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -72,6 +73,17 @@ def test_every_module_is_in_the_architecture() -> None:
         for path in (ROOT / package).glob("*.py"):
             if not path.name.startswith("__"):
                 assert f"`{package}/{path.name}`" in page, path.name
+
+
+def test_generated_pages_tell_what_the_code_does() -> None:
+    path = ROOT / "docs" / "generate.py"
+    specification = importlib.util.spec_from_file_location("generate", path)
+    assert specification is not None
+    assert specification.loader is not None
+    generate = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(generate)
+    for page, text in generate.pages().items():
+        assert page.read_text("utf-8") == text, f"{page.name} is stale: python docs/generate.py"
 
 
 def test_links_between_pages_lead_somewhere() -> None:

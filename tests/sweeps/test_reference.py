@@ -35,7 +35,7 @@ def test_every_key_is_in_one_section() -> None:
 
 
 def test_the_page_holds_the_tables_of_the_model() -> None:
-    # To write them again: PAGE.write_text(with_tables(PAGE.read_text()))
+    # To write them again: python docs/generate.py
     page = PAGE.read_text("utf-8")
     assert with_tables(page) == page
     assert page.index(START) < page.index(END)

@@ -1,0 +1,189 @@
+"""Write the generated pages and parts of pages again: `python docs/generate.py`.
+
+`tests/test_documentation.py` fails when one of them no longer tells what the code does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from reports.results import Column
+from reports.tables import COLUMNS
+from sweeps.cli import parser
+from sweeps.reference import with_tables
+
+DOCS = Path(__file__).parent
+
+_CLI = """\
+# Commands
+
+`bpsweep COMMAND --help` tells the same in a terminal. Results go to standard output, progress and
+errors to standard error.
+
+{exit_codes}
+"""
+
+_TABLES = """\
+# Tables
+
+A study's folder holds these tables as `tables/NAME.csv`, written with the report; `bpsweep export`
+writes the first tables of a study as CSV, Parquet or JSON lines. A **volatile** column may differ
+between two runs of the same study: times do. Everything else is the same to the byte.
+
+In CSV files a missing value is an empty cell; a text that a spreadsheet would take for a formula
+has an apostrophe in front.
+"""
+
+PUBLIC: Mapping[str, tuple[str, ...]] = {
+    "sweeps": ("Study", "results"),
+    "reports": ("build_report", "StudyResults", "StudyDescription", "GroupDescription"),
+    "reports.scaling": ("fit_steps_to_target", "best_batch_for_time"),
+    "reports.cost": ("fit_update_time",),
+    "reports.targets": ("set_targets", "updates_to_target", "fit_targets"),
+    "reports.noise_scale": ("noise_along_training", "average_noise", "compare_with_critical"),
+    "reports.communication": ("simulate_time_to_target",),
+    "reports.intervals": (
+        "t_interval",
+        "bootstrap_interval",
+        "paired_difference",
+        "probability_of_improvement",
+        "interquartile_mean",
+        "fieller_interval",
+        "compare_with_best",
+        "detectable_difference",
+    ),
+    "bpengine": (
+        "train",
+        "evaluate",
+        "Trainer",
+        "Recipe",
+        "Architecture",
+        "Examples",
+        "Split",
+        "Budget",
+        "Schedule",
+        "BatchGrowth",
+    ),
+    "bpengine.estimators": ("BackpropClassifier", "BackpropRegressor"),
+    "bpengine.gradient_noise": ("gradient_statistics", "two_batch_statistics", "noise_scale"),
+    "bpengine.sharpness": ("sharpness", "top_eigenvalue", "hessian_vector_product"),
+}
+"""What the Python page lists, by module."""
+
+_START, _END = "<!-- names: generated -->", "<!-- names: end -->"
+
+
+def pages() -> Mapping[Path, str]:
+    """Return every generated page, whole, by its path."""
+    specification, python = DOCS / "specification.md", DOCS / "python.md"
+    return {
+        DOCS / "commands.md": commands_page(parser()),
+        DOCS / "tables.md": tables_page(COLUMNS),
+        python: with_names(python.read_text("utf-8"), PUBLIC),
+        specification: with_tables(specification.read_text("utf-8")),
+    }
+
+
+def commands_page(command_line: argparse.ArgumentParser) -> str:
+    """Return the page about every command with its arguments.
+
+    Args:
+        command_line: What understands them.
+    """
+    (group,) = (a for a in command_line._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001 - argparse tells it nowhere else
+    exit_codes = " ".join((command_line.epilog or "").split("\n", 1)[1].split())
+    parts = [_CLI.format(exit_codes=exit_codes)]
+    parts += [_command(name, command) for name, command in group.choices.items()]
+    return "\n".join(parts)
+
+
+def _command(name: str, command: argparse.ArgumentParser) -> str:
+    actions = [a for a in command._actions if a.dest != "help"]  # noqa: SLF001 - likewise
+    usage = " ".join(["bpsweep", name, *map(_usage, actions)])
+    rows = [f"| {_argument(a)} | {_cell(_help(a))} |" for a in actions]
+    head = [f"## `{name}`", "", command.description or "", "", "```text", usage, "```", ""]
+    return "\n".join([*head, "| argument | meaning |", "|---|---|", *rows, ""])
+
+
+def _usage(action: argparse.Action) -> str:
+    """Return an argument as a usage line has it."""
+    value = _value(action)
+    if action.option_strings:
+        text = f"{action.option_strings[0]} {value}".strip()
+        return text if action.required else f"[{text}]"
+    several = {"+": f"{value} [{value} ...]", "*": f"[{value} ...]", "?": f"[{value}]"}
+    return several.get(str(action.nargs), value)
+
+
+def _value(action: argparse.Action) -> str:
+    if action.nargs == 0:
+        return ""
+    if action.choices is not None:
+        return "|".join(map(str, action.choices))
+    name = action.metavar or action.dest
+    return str(name if isinstance(name, str) else name[0]).upper()
+
+
+def _argument(action: argparse.Action) -> str:
+    names = [f"`{option}`" for option in action.option_strings] or [f"`{_value(action)}`"]
+    value = f" `{_value(action)}`" if action.option_strings and _value(action) else ""
+    return _cell(f"{', '.join(names)}{value}")
+
+
+def _help(action: argparse.Action) -> str:
+    text = action.help or ""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def tables_page(tables: Mapping[str, Iterable[Column]]) -> str:
+    """Return the page about every table beside a report, column by column.
+
+    Args:
+        tables: The columns of each, by name.
+    """
+    return "\n".join([_TABLES, *(_table(name, columns) for name, columns in tables.items())])
+
+
+def _table(name: str, columns: Iterable[Column]) -> str:
+    rows = [
+        f"| `{c.name}` | {c.dtype} | {c.unit} | {_cell(c.meaning)} | {'yes' * c.volatile} |"
+        for c in columns
+    ]
+    head = [f"## `{name}`", "", "| column | type | unit | meaning | volatile |"]
+    return "\n".join([*head, "|---|---|---|---|---|", *rows, ""])
+
+
+def with_names(page: str, modules: Mapping[str, Iterable[str]]) -> str:
+    """Return the page about the Python interface with fresh tables of names.
+
+    Args:
+        page: The page, with marks around the tables.
+        modules: Names to list, by module.
+    """
+    before, _, rest = page.partition(_START)
+    _, _, after = rest.partition(_END)
+    tables = "\n".join(_names(module, names) for module, names in modules.items())
+    return f"{before}{_START}\n\n{tables}\n{_END}{after}"
+
+
+def _names(module: str, names: Iterable[str]) -> str:
+    found = importlib.import_module(module)
+    rows = [f"| `{name}` | {_cell(_summary(getattr(found, name)))} |" for name in names]
+    head = [f"## `{module}`", "", _summary(found), "", "| name | what it is |", "|---|---|"]
+    return "\n".join([*head, *rows, ""])
+
+
+def _summary(what: object) -> str:
+    return " ".join((what.__doc__ or "").split("\n\n", 1)[0].split())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for page, text in pages().items():
+        page.write_text(text, "utf-8")
