@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.formats import count, percent, plural, sizes, visible
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.results import CLASSIFICATION, Incidents, StudyDescription
-from reports.timing import one_network
+from reports.timing import UNSTEADY_ABOVE, one_network
 from reports.verdicts import Statement
 
 DIVERGED_SHARE = 0.1
@@ -33,6 +33,7 @@ def cautions(analysis: Analysis) -> list[Statement]:
         "failed": _failed(analysis),
         "untimed": _untimed(analysis),
         "contended": _contended(analysis),
+        "unsteady": _unsteady(analysis),
         "saturated": _saturated(analysis),
         "large-batch": _large_batch(analysis),
     }
@@ -172,8 +173,22 @@ def _contended(analysis: Analysis) -> str:
     where = sizes(sorted(set(contended["batch_size"].tolist())))
     return (
         f"The timing pass had to share its processor at batch {where}: it had as "
-        f"little as {worst} of the wall time. Times may be too long."
+        f"little as {worst} of the wall time. Times may be too long. {_AGAIN}"
     )
+
+
+def _unsteady(analysis: Analysis) -> str:
+    unsteady = analysis.timing[analysis.timing["unsteady"]]
+    if unsteady.empty:
+        return ""
+    where = sizes(sorted(set(unsteady["batch_size"].tolist())))
+    return (
+        f"The rounds of the timing pass disagree at batch {where}: their quartiles are more than "
+        f"{UNSTEADY_ABOVE:.0%} apart. The machine was not quiet. {_AGAIN}"
+    )
+
+
+_AGAIN = "On a quiet machine, `bpsweep time` measures them again."
 
 
 def _saturated(analysis: Analysis) -> str:

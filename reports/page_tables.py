@@ -160,7 +160,7 @@ def _timing(analysis: Analysis) -> Table:
         "Networks at once": lambda row: _cell(row["lanes"], count),
         "Per update": lambda row: _cell(row["seconds_per_update"], seconds),
         "First quartile": lambda row: _cell(row["lower_quartile"], seconds),
-        "Third quartile": lambda row: _cell(row["upper_quartile"], seconds),
+        "Third quartile": _third_quartile,
         "Rounds": lambda row: _cell(row["rounds"], count),
         "Processor share": _share,
     }
@@ -174,6 +174,11 @@ def _timing(analysis: Analysis) -> Table:
 def _tuned_rate(row: Row) -> Cell:
     cell = _cell(row["learning_rate"], rate)
     return Cell(f"{cell.text} (edge)", cell.key) if row["at_edge"] else cell
+
+
+def _third_quartile(row: Row) -> Cell:
+    cell = _cell(row["upper_quartile"], seconds)
+    return Cell(f"{cell.text} (unsteady)", cell.key) if row["unsteady"] else cell
 
 
 def _share(row: Row) -> Cell:

@@ -16,6 +16,8 @@ PER_ITEM = "per-item"
 """Engine that iterates over the items of a batch."""
 CONTENDED_BELOW = 0.9
 """Share of the wall time on the processor below which a measurement had to share it."""
+UNSTEADY_ABOVE = 0.2
+"""Distance of the quartiles, by the median, above which the rounds disagree."""
 
 TIMING_SUMMARY_COLUMNS = (
     Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
@@ -28,6 +30,7 @@ TIMING_SUMMARY_COLUMNS = (
     Column("upper_quartile", "float64", "s", "Third quartile over rounds.", volatile=True),
     Column("cpu_share", "float64", "", "Processor time by wall time, all rounds.", volatile=True),
     Column("contended", "bool", "", f"cpu_share below {CONTENDED_BELOW}.", volatile=True),
+    Column("unsteady", "bool", "", f"Quartiles {UNSTEADY_ABOVE:.0%} apart or more.", volatile=True),
 )
 
 SPEEDUP_COLUMNS = (
@@ -61,6 +64,8 @@ def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
         }
     ).reset_index()
     summary["contended"] = summary["cpu_share"] < CONTENDED_BELOW
+    spread = summary["upper_quartile"] - summary["lower_quartile"]
+    summary["unsteady"] = spread > UNSTEADY_ABOVE * summary["seconds_per_update"]
     order = ["group", "engine", "lanes", "batch_size"]
     ordered = summary.sort_values(order, ascending=[True, False, True, True])
     return as_table(ordered, TIMING_SUMMARY_COLUMNS)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bpengine.optimizers import COMMON
 from reports.results import CONFIRM, GroupDescription, Incidents, StudyDescription, StudyResults
-from sweeps.errors import StoreError
+from sweeps.errors import StoreError, UsageError
 from sweeps.facts import from_json, to_json
 from sweeps.families import Family, Group
 from sweeps.labels import budget_text, schedule_text
@@ -51,6 +52,25 @@ def read_experiment(store: Store) -> Experiment:
             "The study's specification was written by another version of bpsweep: run the study "
             "again to go on. `bpsweep export` and `bpsweep show` work as it is."
         ) from None
+
+
+def stored_experiment(folder: Path, instead: str) -> Experiment:
+    """Return the study of a folder, with data that can be loaded.
+
+    Args:
+        folder: The study's folder.
+        instead: What to do where the data are files, which a store does not tell the places of.
+
+    Raises:
+        StoreError: There is no study, or its store can't be used.
+        UsageError: Its data are files.
+    """
+    with Store.read(folder) as store:
+        experiment = read_experiment(store)
+    files = sorted(facts.source.name for facts in experiment.data.values() if facts.source.content)
+    if files:
+        raise UsageError(f"{folder} does not say where {', '.join(files)} is: {instead}")
+    return experiment
 
 
 def planned_stages(store: Store, experiment: Experiment) -> dict[str, list[Planned]]:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweeps.answer_commands import add_answer_commands
 from sweeps.errors import UserError
 from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands
 
@@ -79,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     report = _command(commands, _report, "report", "write the report of a study again")
     _folder(report)
     add_store_commands(partial(_command, commands))
+    add_answer_commands(partial(_command, commands))
     retry = _command(commands, _retry, "retry", "run trials again that ended without a result")
     _folder(retry)
     retry.add_argument("--failed", action="store_true", required=True, help="all that failed")

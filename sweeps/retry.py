@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from reports.results import StudyResults
-from sweeps.assembly import read_experiment
+from sweeps.assembly import stored_experiment
 from sweeps.backends import jobs_of
-from sweeps.errors import UsageError
 from sweeps.records import DONE
 from sweeps.runner import run_study
 from sweeps.store import Store
@@ -48,14 +47,11 @@ def retry(
     Raises:
         UserError: What the user can mend; every trial that had ended is kept.
     """
-    with Store.read(folder) as store:
-        experiment = read_experiment(store)
-    files = sorted(facts.source.name for facts in experiment.data.values() if facts.source.content)
-    if files:
-        raise UsageError(
-            f"{folder} does not say where {', '.join(files)} is: use `bpsweep run` with the "
-            f"study's file and `--out {folder}`, which runs failed trials again, too."
-        )
+    experiment = stored_experiment(
+        folder,
+        f"use `bpsweep run` with the study's file and `--out {folder}`, which runs failed trials "
+        "again, too.",
+    )
     return run_study(
         experiment,
         folder,

@@ -34,11 +34,11 @@ def add_store_commands(add: Add) -> None:
     """
     status = add(_status, "status", "tell what has run, what failed and what is missing")
     _folder(status)
-    _json(status)
+    add_json(status)
     show = add(_show, "show", "tell all that is known of a trial")
     _folder(show)
     show.add_argument("trial", help="how the trial's identity starts")
-    _json(show)
+    add_json(show)
     export = add(_export, "export", "write a study's tables as files for other programs")
     _folder(export)
     export.add_argument(
@@ -57,7 +57,12 @@ def _folder(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, help="the study's folder")
 
 
-def _json(command: argparse.ArgumentParser) -> None:
+def add_json(command: argparse.ArgumentParser) -> None:
+    """Add the option `--json`.
+
+    Args:
+        command: The command.
+    """
     command.add_argument("--json", action="store_true", help="as one JSON document")
 
 
@@ -65,7 +70,7 @@ def _status(options: argparse.Namespace) -> int:
     from sweeps.status import status_of, status_text
 
     found = status_of(options.folder)
-    print(_document(found.to_json()) if options.json else status_text(found))
+    print(document(found.to_json()) if options.json else status_text(found))
     return DONE
 
 
@@ -73,7 +78,7 @@ def _show(options: argparse.Namespace) -> int:
     from sweeps.inspection import inspect, inspection_text
 
     found = inspect(options.folder, options.trial)
-    print(_document(found) if options.json else inspection_text(found))
+    print(document(found) if options.json else inspection_text(found))
     return DONE
 
 
@@ -101,7 +106,12 @@ def _merge(options: argparse.Namespace) -> int:
     return SOME_FAILED if merged.conflicts else DONE
 
 
-def _document(content: dict[str, Any]) -> str:
+def document(content: dict[str, Any]) -> str:
+    """Return what a command found as one JSON document.
+
+    Args:
+        content: Without numbers that are not finite.
+    """
     import json
 
     return json.dumps(content, indent=2, allow_nan=False)

@@ -70,7 +70,7 @@ def _measurements(
         yield Measurement(workload, PER_ITEM, one.seeds, one.settings, size)
 
 
-def run_timing(store: Store, experiment: Experiment) -> None:
+def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> None:
     """Measure what has not been measured yet and store it, if the specification wants it.
 
     The batch sizes of a workload are to be compared, so they are measured together: if one is
@@ -79,10 +79,11 @@ def run_timing(store: Store, experiment: Experiment) -> None:
     Args:
         store: The study's store.
         experiment: The study.
+        anew: Whether everything is measured, whatever the specification says and has been.
     """
-    if not experiment.specification.timing:
+    if not (experiment.specification.timing or anew):
         return
-    timed = store.timed()
+    timed = set() if anew else store.timed()
     missing = [
         (group, measurements)
         for group, measurements in measurements_of(experiment).values()

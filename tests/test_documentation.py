@@ -40,6 +40,7 @@ def test_the_commands_of_the_readme_do_what_it_says(
         "run",
         "status",
         "report",
+        "time",
     ]
     for command in commands:
         assert cli.main(command.split()) == 0, command

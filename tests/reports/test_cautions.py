@@ -92,6 +92,15 @@ def test_a_shared_processor_is_named() -> None:
     assert "at batch size 64: it had as little as 49.50% of the wall time" in text
 
 
+def test_rounds_that_disagree_are_named() -> None:
+    results = make_results(FLAWLESS)
+    rows = (results.timing["batch_size"] == 64) & (results.timing["round"] < 2)
+    results.timing.loc[rows, ["wall_seconds", "cpu_seconds"]] *= 2
+    text = warned(results)["unsteady"]
+    assert text.startswith("The rounds of the timing pass disagree at batch size 64: their")
+    assert text.endswith("`bpsweep time` measures them again.")
+
+
 def test_data_too_easy_are_named() -> None:
     sketch = replace(FLAWLESS, accuracy=lambda *_: 1.0, noise=0)
     results = make_results(sketch)

@@ -49,9 +49,10 @@ def test_the_selected_rate_of_each_batch_size_stands_out(digits: StudyResults) -
 
 def test_a_contended_measurement_is_marked(digits: StudyResults) -> None:
     analysis = numbers(digits)
-    analysis.timing.loc[0, "contended"] = True
+    analysis.timing.loc[0, ["contended", "unsteady"]] = True
     timing = next(t for t in page_tables(analysis) if t.name == "timing")
     assert column(timing, "Processor share")[0].text == "99.00% (contended)"
+    assert column(timing, "Third quartile")[0].text.endswith(" (unsteady)")
 
 
 def test_tables_without_rows_are_left_out(digits: StudyResults) -> None:

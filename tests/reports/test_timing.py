@@ -49,6 +49,12 @@ def test_a_shared_processor_is_flagged(share: float, contended: bool) -> None:
     assert bool(row["contended"]) is contended
 
 
+@pytest.mark.parametrize(("longest", "unsteady"), [(1.39, False), (1.41, True)])
+def test_rounds_that_disagree_are_flagged(longest: float, unsteady: bool) -> None:
+    row = summarise_timing(timing_of({("tensor", 8): [1.0, 1.0, longest]})).iloc[0]
+    assert bool(row["unsteady"]) is unsteady
+
+
 def test_tensor_operations_come_first(digits: StudyResults) -> None:
     summary = summarise_timing(digits.timing)
     assert summary["engine"].drop_duplicates().tolist() == ["tensor", "per-item"]

@@ -1,0 +1,200 @@
+"""The timing pass by itself: what it keeps, what it tells, and whether the machine was quiet."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import ran
+
+from reports.cost import fit_update_time
+from sweeps import cli, timing
+from sweeps.study import Study, results
+from sweeps.update_times import Timed, UpdateTimes, time_study, times_text
+
+BLOCK = """\
+dataset = "iris"
+batch_sizes = [5, 10, 40]
+learning_rates = [0.5, 2.0]
+seeds = [1, 2]
+epochs = 1
+timing = false
+"""
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
+    monkeypatch.setattr(timing, "ROUNDS", 2)
+    monkeypatch.chdir(tmp_path)
+
+
+def made(
+    *, load: float = 0.1, contended: bool = False, unsteady: bool = False, cohort: bool = True
+) -> UpdateTimes:
+    """Return times of 10 us and 1 us an example; a fifth of both for each of 30 at once."""
+    rows = [
+        {
+            "engine": engine,
+            "lanes": lanes,
+            "batch_size": size,
+            "rounds": 7,
+            "seconds_per_update": factor * (10 + size) * 1e-6,
+            "lower_quartile": 0.9 * factor * (10 + size) * 1e-6,
+            "upper_quartile": 1.1 * factor * (10 + size) * 1e-6,
+            "cpu_share": 0.99,
+            "contended": False,
+            "unsteady": False,
+        }
+        for engine, lanes, factor in (("tensor", 1, 1.0), ("tensor", 30, 0.2), ("per-item", 1, 9.0))
+        for size in (1, 10, 100)
+        if lanes == 1 or cohort
+    ]
+    table = pd.DataFrame(rows)
+    table.loc[0, ["contended", "cpu_share"]] = [contended, 0.5 if contended else 0.99]
+    table.loc[1, "unsteady"] = unsteady
+    fits = {
+        lanes: fit_update_time([1, 10, 100], [factor * (10 + s) * 1e-6 for s in (1, 10, 100)])
+        for lanes, factor in ((1, 1.0), (30, 0.2))
+    }
+    return UpdateTimes("made", (Timed("4-3-2", "sgd", "float32", table, fits),), load, 2)
+
+
+def test_the_table_has_a_row_for_each_batch_size_and_a_column_for_each_engine() -> None:
+    lines = times_text(made()).splitlines()
+    assert lines[2] == "4-3-2, sgd, float32"
+    assert lines[3].split("  ")[0] == "batch size"
+    assert [word in lines[3] for word in ("one network", "each of 30 at once", "item by item")]
+    shown = "10 20.0 µs (18.0 µs to 22.0 µs) 4.00 µs (3.60 µs to 4.40 µs) 180 µs (162 µs to 198 µs)"
+    assert " ".join(lines[5].split()) == shown
+    assert len(set(map(len, lines[4:6]))) == 1
+
+
+def test_fixed_cost_and_cost_of_an_example_are_told_with_intervals() -> None:
+    lines = times_text(made()).splitlines()
+    assert lines[7].startswith("one network: fixed cost 10.0 µs (")
+    assert "each example 1.000 µs (" in lines[7]
+    assert "doubled at batch size 10.0 (" in lines[7]
+    assert lines[8].startswith("each of 30: fixed cost 2.00 µs (")
+
+
+def test_a_cost_that_the_times_do_not_show_is_not_told() -> None:
+    (one,) = made().timed
+    flat = fit_update_time([1, 10, 100], [1e-5, 1e-5, 1e-5])
+    few = fit_update_time([1, 10], [1e-5, 1e-5])
+    bent = fit_update_time([1, 4, 16, 64], [1e-5, 4e-5, 2e-5, 9e-5])
+    found = replace(made(), timed=(replace(one, fits={1: flat, 2: few, 3: bent}),))
+    lines = times_text(found).splitlines()
+    assert "each example not told" in lines[7]
+    assert lines[7].endswith("they show no cost of an example.")
+    assert lines[8] == "each of 2: Fewer than three batch sizes are timed: 2."
+    assert lines[9].endswith("A poor fit: some times are more than 10% off.")
+
+
+def test_a_quiet_machine_is_called_so() -> None:
+    assert made().disturbances == ()
+    assert times_text(made(load=math.nan)).splitlines()[-1] == "The machine was quiet."
+
+
+def test_every_disturbance_is_told() -> None:
+    loud = made(load=1.5, contended=True, unsteady=True)
+    assert loud.disturbances == (
+        "The load average was 1.50 before, on a machine of 2 cores.",
+        "1 measurement had less than 90% of a processor, the least 50.00%.",
+        "The quartiles of 1 measurement are more than 20% apart.",
+    )
+    text = times_text(loud)
+    assert text.splitlines()[-1].startswith("Not quiet: The load average was 1.50 before")
+    assert text.count("*") == 2
+
+
+def test_json_has_everything_and_no_infinite_number() -> None:
+    content = json.loads(json.dumps(made(load=math.nan).to_json(), allow_nan=False))
+    (timed,) = content["timed"]
+    assert (content["quiet"], content["load_before"], content["cores"]) == (True, None, 2)
+    assert len(timed["measurements"]) == 9
+    assert timed["fits"][0]["lanes"] == 1
+    assert timed["fits"][0]["doubling_batch_size"] == pytest.approx(10)
+    (one,) = made().timed
+    fits = {1: fit_update_time([1, 10], [1e-5, 1e-5]), 2: fit_update_time([1, 2, 3], [1, 1, 1])}
+    content = replace(made(), timed=(replace(one, fits=fits),)).to_json()
+    few, flat = content["timed"][0]["fits"]
+    assert few["fixed_seconds_interval"] is None
+    assert flat["doubling_batch_size_interval"][1] is None
+
+
+def test_what_groups_do_is_timed_once_and_kept(tmp_path: Path) -> None:
+    found = time_study(ran.study().experiment, tmp_path / "new")
+    assert [(one.architecture, one.optimizer, one.dtype) for one in found.timed] == [
+        ("4-3-3", "sgd", "float32"),
+        ("4-3-3", "adam", "float32"),
+    ]
+    # Batch sizes, engines and lanes; the per-item reference is of plain descent only.
+    assert [len(one.table) for one in found.timed] == [6, 4]
+    assert [*found.timed[1].fits] == [1, 4]
+    kept = results(tmp_path / "new")
+    assert kept.trials.empty
+    assert len(kept.timing) == 2 * 10
+
+
+def told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
+    code = cli.main(["time", *arguments, "--json"])
+    shown = capsys.readouterr()
+    return code, json.loads(shown.out) if code == 0 else shown.err
+
+
+def test_a_file_is_timed_even_if_it_switches_timing_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "block.toml").write_text(BLOCK)
+    code, found = told(["block.toml", "--set", "optimizer='adam'"], capsys)
+    assert code == 0
+    assert found["timed"][0]["optimizer"] == "adam"
+    assert (tmp_path / "block" / "study.db").is_file()
+
+
+def test_a_folder_is_timed_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ran.copy(tmp_path / "ran")
+    before = results(folder)
+    code, found = told([str(folder)], capsys)
+    assert code == 0
+    assert len(found["timed"]) == 2
+    after = results(folder)
+    assert after.timing["wall_seconds"].tolist() != before.timing["wall_seconds"].tolist()
+    assert after.trials.equals(before.trials)
+    assert cli.main(["time", str(folder)]) == 0
+    assert capsys.readouterr().out.startswith("ran: seconds per update")
+
+
+def test_a_folder_is_timed_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ran.copy(tmp_path / "ran")
+    assert told([str(folder), "--set", "epochs=1"], capsys) == (
+        2,
+        f"error: {folder} is a study's folder: it is timed as it is, without --set, --out.\n",
+    )
+
+
+def test_a_folder_does_not_say_where_a_file_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60))
+    (tmp_path / "mine.csv").write_text(f"x,z,y\n{rows}")
+    study = Study(
+        "mine",
+        dataset={"path": "mine.csv", "target": "y"},
+        batch_sizes=[5],
+        learning_rates=[0.5],
+        seeds=[1],
+        epochs=1,
+    )
+    study.run(tmp_path / "mine", n_jobs=1, backend="sequential")
+    capsys.readouterr()
+    assert told(["mine"], capsys) == (
+        2,
+        "error: mine does not say where mine.csv is: give the study's file, and `--out mine`.\n",
+    )
