@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from reports.formats import MISSING, significant, times
 from reports.intervals import CONFIDENCE, FEWEST, holm, t_interval
 from reports.measures import Measure
 from reports.results import Column
@@ -24,6 +25,8 @@ LEVEL = (1 - CONFIDENCE) / 2
 
 DIFFERENCE, RATIO, SHARE = "difference", "ratio", "share"
 """Units of an effect: of the metric, how many times, or a share of the loss."""
+LEAST_SHARE = 1e-6
+"""Shares below this are not told apart in texts."""
 
 EVIDENCE_COLUMNS = (
     Column("claim", "str", "", "The claim, C1 to C7."),
@@ -121,6 +124,31 @@ class Sample:
     values: pd.Series[float]
     kind: Kind
 
+    def text(self, value: float) -> str:
+        """Return an effect in its unit.
+
+        Args:
+            value: NaN for an unknown one.
+        """
+        if math.isnan(value):
+            return MISSING
+        if self.kind.unit == RATIO:
+            return times(value)
+        if self.kind.unit == SHARE:
+            return _percentage(value)
+        return f"{self.measure.signed(value)}{self.measure.points}"
+
+    def span(self, low: float, high: float) -> str:
+        """Return an interval in its unit.
+
+        Args:
+            low: Lower end; NaN if there is no interval.
+            high: Upper end.
+        """
+        if math.isnan(low):
+            return MISSING
+        return f"{self.text(low).removesuffix(self.measure.points)} to {self.text(high)}"
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -135,6 +163,12 @@ class Evidence:
     sample: Sample
     verdict: str
     finding: Finding
+
+
+def _percentage(share: float) -> str:
+    if share < LEAST_SHARE:
+        return f"under {100 * LEAST_SHARE:.4f}%"
+    return f"{significant(100 * share)}%"
 
 
 def more_than(bound: float, otherwise: float | None = None) -> Decision:

@@ -20,8 +20,6 @@ from reports.claim_evidence import (
     EVIDENCE_COLUMNS,
     MIXED,
     NOT_STUDIED,
-    RATIO,
-    SHARE,
     SUPPORTED,
     UNDECIDED,
     UNKNOWN,
@@ -33,7 +31,7 @@ from reports.claim_evidence import (
     pooled,
 )
 from reports.claim_texts import CLAIMS, Claim
-from reports.formats import listing, plural, significant, times, visible
+from reports.formats import listing, plural, visible
 from reports.record import Analysis
 from reports.results import Column, StudyResults, as_table, empty_table
 
@@ -147,17 +145,18 @@ def _sentence(texts: Mapping[str, str], kinds: Mapping[str, list[Evidence]]) -> 
 
 def _told(text: str, evidence: Sequence[Evidence]) -> str:
     found, metrics = pooled(evidence), dict.fromkeys(one.sample.metric for one in evidence)
-    told = text.format(metric=listing([*metrics]), effect=_written(found.effect, evidence))
+    known = math.isfinite(found.effect)
+    effect = evidence[0].sample.text(found.effect) if known else "an unknown amount"
+    told = text.format(metric=listing([*metrics]), effect=effect)
     return f"{told} ({_interval(found, evidence)}{_tally(evidence)})"
 
 
 def _interval(found: Finding, evidence: Sequence[Evidence]) -> str:
     if math.isnan(found.low):
         return "no interval"
-    low, high = (_written(end, evidence) for end in (found.low, found.high))
-    low = low.removesuffix(evidence[0].sample.measure.points)
-    kind = "round" if evidence[0].sample.kind.timed else "seed"
-    return f"95% t interval {low} to {high}, {plural(found.count, kind)}"
+    sample = evidence[0].sample
+    kind = "round" if sample.kind.timed else "seed"
+    return f"95% t interval {sample.span(found.low, found.high)}, {plural(found.count, kind)}"
 
 
 def _tally(evidence: Sequence[Evidence]) -> str:
@@ -170,17 +169,6 @@ def _tally(evidence: Sequence[Evidence]) -> str:
         f"; mean of {len(evidence)} comparisons{left_out}: {verdicts.count(SUPPORTED)} for the "
         f"claim, {verdicts.count(CONTRADICTED)} against it"
     )
-
-
-def _written(value: float, evidence: Sequence[Evidence]) -> str:
-    sample = evidence[0].sample
-    if math.isnan(value):
-        return "an unknown amount"
-    if sample.kind.unit == RATIO:
-        return times(value)
-    if sample.kind.unit == SHARE:
-        return f"{significant(100 * value)}%"
-    return f"{sample.measure.signed(value)}{sample.measure.points}"
 
 
 def _why(

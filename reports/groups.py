@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from reports.analysis import analyse
+from reports.claims import ClaimVerdict, claims_of
 from reports.formats import listing, plural, visible
 from reports.outcomes import Counts, count_outcomes
 from reports.record import Analysis
@@ -46,12 +47,14 @@ class StudyAnalysis:
         groups: The numbers of each group, in the order of the description.
         counts: Trials of each kind, over all groups.
         summary: Columns `GROUP_COLUMNS`.
+        claims: What the study says of the paper's claims, all of them, in order.
     """
 
     results: StudyResults
     groups: tuple[Analysis, ...]
     counts: Counts
     summary: pd.DataFrame
+    claims: tuple[ClaimVerdict, ...]
 
     @property
     def description(self) -> StudyDescription:
@@ -83,7 +86,11 @@ def analyse_study(results: StudyResults) -> StudyAnalysis:
     groups = analyse(results)
     rows = pd.DataFrame([_row(group) for group in groups])
     return StudyAnalysis(
-        results, groups, count_outcomes(results.trials), as_table(rows, GROUP_COLUMNS)
+        results,
+        groups,
+        count_outcomes(results.trials),
+        as_table(rows, GROUP_COLUMNS),
+        claims_of(groups),
     )
 
 

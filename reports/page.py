@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from reports import svg
 from reports.cautions import incident_cautions
+from reports.claim_page import claim_section
 from reports.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.groups import StudyAnalysis, across
 from reports.page_tables import group_table
@@ -69,6 +70,7 @@ def render(
         across=across(study),
         compared=compared,
         groups=groups,
+        claims=claim_section(study.claims, room),
         sections=shown,
         absent=absent,
         downloads=[_download(f"tables/{name}.csv", text, room) for name, text in csv.items()],

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 PAGE_LIMIT = 1_500_000
 """Bytes that a page may have."""
-RESERVED = 60_000
-"""Bytes of it for what is always there: style, script, headings and the lists of files."""
+RESERVED = 75_000
+"""Bytes of it for what is always there: style, script, headings, claims and the lists of files."""
 MOST_DRAWN = 80
 """Figures drawn for a report; a study of many groups has fewer of them for each."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from reports.claim_evidence import EVIDENCE_COLUMNS
+from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
 from reports.formats import visible
 from reports.groups import GROUP_COLUMNS, StudyAnalysis
 from reports.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
@@ -22,6 +24,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "mean-curves": (_GROUP, *MEAN_CURVE_COLUMNS),
     "timing": TIMING_COLUMNS,
     "timing-summary": TIMING_SUMMARY_COLUMNS,
+    "claims": CLAIM_COLUMNS,
+    "claim-evidence": EVIDENCE_COLUMNS,
 }
 """The tables by the name of their file, without the ending; and their columns."""
 
@@ -47,6 +51,8 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
         "mean-curves": _stacked({g.plan.group: g.mean_curves for g in groups}),
         "timing": results.timing,
         "timing-summary": pd.concat([group.timing for group in groups], ignore_index=True),
+        "claims": claims_table(study.claims),
+        "claim-evidence": evidence_table(study.claims),
         "columns": column_meanings(),
     }
 

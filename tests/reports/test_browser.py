@@ -225,6 +225,19 @@ def test_print_shows_tables_in_full(browser: Browser, digits_report: Path) -> No
     assert paper == "rgb(255, 255, 255)"
 
 
+def test_the_evidence_of_the_claims_is_folded_and_printed_all_the_same(
+    browser: Browser, digits_report: Path
+) -> None:
+    page, _ = opened(browser, digits_report)
+    row = page.locator("#claims-evidence tbody tr").first
+    assert not row.is_visible()
+    page.locator("#claims summary").press("Enter")
+    assert row.is_visible()
+    page.locator("#claims summary").press("Enter")
+    page.emulate_media(media="print")
+    assert row.is_visible()
+
+
 def test_hostile_text_does_nothing(browser: Browser, hostile_report: Path) -> None:
     page, log = opened(browser, hostile_report)
     page.wait_for_timeout(200)

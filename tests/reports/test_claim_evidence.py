@@ -166,3 +166,23 @@ def test_what_can_not_be_averaged_is_decided_by_most() -> None:
     assert math.isnan(
         pooled(judged([sample(around(0.1)), sample(around(0.1), metric="loss")])).effect
     )
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "text"),
+    [
+        (DIFFERENCE, -0.0123, "-1.23 points"),
+        (RATIO, 12.34, "12.3\N{MULTIPLICATION SIGN}"),
+        (SHARE, 0.0123, "1.23%"),
+        (SHARE, 1e-9, "under 0.0001%"),
+        (SHARE, math.nan, "none"),
+    ],
+)
+def test_an_effect_is_written_in_its_unit(unit: str, value: float, text: str) -> None:
+    assert sample(around(0.0), Kind(unit, more_than(0.0))).text(value) == text
+
+
+def test_an_interval_names_its_unit_once() -> None:
+    one = sample(around(0.0))
+    assert one.span(-0.01, 0.02) == "-1.00 to +2.00 points"
+    assert one.span(math.nan, math.nan) == "none"

@@ -1,0 +1,139 @@
+"""The paper's claims on the page: what of each is told, and the tables of verdicts and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.claim_evidence import (
+    CONTRADICTED,
+    MIXED,
+    NOT_STUDIED,
+    SUPPORTED,
+    UNDECIDED,
+    Evidence,
+    Finding,
+)
+from reports.claims import ClaimVerdict
+from reports.formats import MISSING, listing, visible
+from reports.page_tables import Cell, Table
+from reports.room import Room
+
+_SAYS = {
+    SUPPORTED: "supports {}",
+    CONTRADICTED: "contradicts {}",
+    MIXED: "finds that {} depends on the data",
+    UNDECIDED: "can't tell about {}",
+}
+_BYTES = 130
+"""Around the text of a cell."""
+
+
+@dataclass(frozen=True)
+class ClaimSection:
+    """What the page says of the claims.
+
+    Attributes:
+        summary: How many have which verdict, and which can't be judged.
+        verdicts: Those that the study bears on.
+        table: One row for each of them; None if there is none.
+        evidence: One row for each comparison; None if there is none, or no room for them.
+        note: Where the comparisons are if they aren't here; "" if they are, or there are none.
+    """
+
+    summary: str
+    verdicts: tuple[ClaimVerdict, ...]
+    table: Table | None = None
+    evidence: Table | None = None
+    note: str = ""
+
+
+def claim_section(verdicts: Sequence[ClaimVerdict], room: Room) -> ClaimSection:
+    """Return what the page says of the claims.
+
+    Args:
+        verdicts: Of all claims, in order.
+        room: What is left of the page; the comparisons take some if it is enough.
+    """
+    studied = tuple(one for one in verdicts if one.verdict != NOT_STUDIED)
+    if not studied:
+        return ClaimSection(f"This study bears on none of its claims. {_unstudied(verdicts)}", ())
+    evidence = _evidence(studied)
+    fits = room.admit("", *(len(cell.text) + _BYTES for row in evidence.rows for cell in row))
+    return ClaimSection(
+        f"{_tally(studied)} {_unstudied(verdicts)}".strip(),
+        studied,
+        _verdicts(studied),
+        evidence if fits else None,
+        "" if fits else f"The {len(evidence.rows):,} comparisons are in tables/claim-evidence.csv.",
+    )
+
+
+def _tally(studied: Sequence[ClaimVerdict]) -> str:
+    names = {v: [one.claim.name for one in studied if one.verdict == v] for v in _SAYS}
+    told = [text.format(listing(names[v])) for v, text in _SAYS.items() if names[v]]
+    return f"Of the paper's claims, this study {listing(told)}."
+
+
+def _unstudied(verdicts: Sequence[ClaimVerdict]) -> str:
+    left = [one for one in verdicts if one.verdict == NOT_STUDIED]
+    if not left:
+        return ""
+    needs = "; ".join(f"{one.claim.name} needs {one.claim.needs}" for one in left)
+    return f"Not studied: {needs}."
+
+
+def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
+    return Table(
+        "claims-verdicts",
+        "Verdicts",
+        "Effect and interval: of the first comparison that the text below names, the mean over all "
+        "groups. Each comparison by itself is listed at the end.",
+        ("Claim", "Verdict", "Effect", "95% interval", "Judged under"),
+        tuple(_verdict_row(one) for one in studied),
+    )
+
+
+def _verdict_row(one: ClaimVerdict) -> tuple[Cell, ...]:
+    return (
+        Cell(f"{one.claim.name}. {one.claim.text}", one.claim.name),
+        Cell(one.verdict, one.verdict, strong=True),
+        *_effect(one.finding, one.evidence[0]),
+        Cell(one.budget, one.budget),
+    )
+
+
+def _evidence(studied: Sequence[ClaimVerdict]) -> Table:
+    return Table(
+        "claims-evidence",
+        "Comparisons",
+        "In bold: those that judge the claim; the others stand beside. The verdicts of one kind of "
+        "comparison are adjusted for their number by Holm's method. Count: seeds, or rounds of the "
+        "timing pass.",
+        ("Claim", "Comparison", "Groups", "Verdict", "Effect", "95% interval", "Count", "Under"),
+        tuple(_evidence_row(one, each) for one in studied for each in one.evidence),
+    )
+
+
+def _evidence_row(one: ClaimVerdict, evidence: Evidence) -> tuple[Cell, ...]:
+    sample, finding = evidence.sample, evidence.finding
+    group = visible(sample.group, most=200)
+    judges = sample.comparison in one.claim.judges
+    return (
+        Cell(one.claim.name, one.claim.name),
+        Cell(sample.comparison, sample.comparison, strong=judges),
+        Cell(group, group),
+        Cell(evidence.verdict, evidence.verdict),
+        *_effect(finding, evidence),
+        Cell(str(finding.count), str(finding.count)),
+        Cell(sample.budget, sample.budget),
+    )
+
+
+def _effect(finding: Finding, evidence: Evidence) -> tuple[Cell, Cell]:
+    span = evidence.sample.span(finding.low, finding.high)
+    low = "" if span == MISSING else repr(finding.low)
+    effect = repr(finding.effect) if np.isfinite(finding.effect) else ""
+    return Cell(evidence.sample.text(finding.effect), effect), Cell(span, low)
