@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from reports.budgets import BUDGET_COLUMNS, budget_table
 from reports.intervals import Comparison, compare_with_best, separate, t_interval
 from reports.outcomes import count_outcomes
 from reports.record import (
@@ -38,6 +39,7 @@ class _Shared:
         mean_curves: Columns `MEAN_CURVE_COLUMNS`.
         timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
         speedups: Columns `reports.timing.SPEEDUP_COLUMNS`.
+        budgets: Columns `reports.budgets.BUDGET_COLUMNS`.
     """
 
     cells: pd.DataFrame
@@ -45,6 +47,7 @@ class _Shared:
     mean_curves: pd.DataFrame
     timing: pd.DataFrame
     speedups: pd.DataFrame
+    budgets: pd.DataFrame
 
     def of(self, group: str) -> _Shared:
         """Return the rows of one group."""
@@ -60,12 +63,14 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     """
     cells = summarise_cells(results.trials)
     selection = select_from(cells)
+    timing = summarise_timing(results.timing)
     shared = _Shared(
         cells,
         selection,
         _mean_curves(results, selection),
-        summarise_timing(results.timing),
+        timing,
         speedups(results.timing),
+        budget_table(results, timing),
     )
     parts = by_group(results)
     return tuple(_analyse_group(p, shared.of(p.description.groups[0].group)) for p in parts)
@@ -119,6 +124,7 @@ def _analyse_group(results: StudyResults, shared: _Shared) -> Analysis:
         seeds=seeds,
         mean_curves=as_table(shared.mean_curves, MEAN_CURVE_COLUMNS),
         timing=shared.timing,
+        budgets=as_table(shared.budgets, BUDGET_COLUMNS),
         comparison=comparison,
         recommended=recommended,
         rival=rival,

@@ -16,12 +16,12 @@ import pandas as pd
 from reports.claim_evidence import Sample
 from reports.claim_samples import Groups, confirmed, sample_of
 from reports.claim_values import (
-    guess_level,
     seconds_per_update,
     sizes_of,
     updates_made,
     updates_to,
 )
+from reports.readings import guess_level
 from reports.record import Analysis
 from reports.two_terms import FEWEST_POINTS, Curve, Observations, fit_curve
 

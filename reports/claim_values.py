@@ -7,27 +7,16 @@ are taken within a seed. Where no fresh seeds judge, a seed's own value never ch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.record import Analysis
-from reports.results import CLASSIFICATION, FRESH_STAGES, TUNING_STAGES, GroupDescription
+from reports.results import FRESH_STAGES, TUNING_STAGES
 from reports.timing import one_network
 
 _CELL = ["batch_size", "learning_rate"]
-
-
-def guess_level(plan: GroupDescription) -> float:
-    """Return the metric that a network reaches by guessing: what a diverged one counts as.
-
-    One class in as many as there are, and an R2 of 0.
-
-    Args:
-        plan: The group.
-    """
-    return 1 / max(plan.outputs, 2) if plan.task == CLASSIFICATION else 0.0
 
 
 def tuned(analysis: Analysis) -> pd.DataFrame:
@@ -62,34 +51,16 @@ def explored(analysis: Analysis, updates: Mapping[int, float] | None = None) -> 
     shown = trials[trials["stage"].isin(TUNING_STAGES) & trials["status"].isin(["ok", "diverged"])]
     metric = shown["validation_metric"]
     if updates is not None:
-        metric = _read(analysis.results.curves, shown, shown["batch_size"].map(updates))
+        points = shown["batch_size"].map(updates).to_numpy(np.float64)[:, None]
+        curves = evaluations(analysis.results.curves)
+        metric = pd.Series(read(curves, shown["trial"].tolist(), points)[:, 0], shown.index)
     lost = shown["status"] == "diverged"
     values = shown.assign(metric=metric.mask(lost, guess_level(analysis.plan)))
     return values.set_index([*_CELL, "seed"])["metric"].dropna()
 
 
-def _read(
-    curves: pd.DataFrame, trials: pd.DataFrame, updates: pd.Series[float]
-) -> pd.Series[float]:
-    points = _points(curves)
-    read = [
-        float(np.interp(at, *points[trial])) if trial in points else np.nan
-        for trial, at in zip(trials["trial"].tolist(), updates.tolist(), strict=True)
-    ]
-    return pd.Series(read, index=trials.index, dtype="float64")
-
-
-def _points(curves: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Updates and validation metric at the evaluations of each trial."""
-    columns = curves[["updates", "validation_metric"]].to_numpy(np.float64)
-    places = curves.groupby("trial", sort=False).indices
-    return {str(trial): columns[rows].T for trial, rows in places.items()}
-
-
 def cross_fitted(values: pd.Series[float], *, kept: bool = False) -> pd.DataFrame:
     """Return each seed's metric at the learning rate that is best on all other seeds.
-
-    The best of several noisy values flatters itself; chosen on other seeds it doesn't.
 
     Args:
         values: By batch size, learning rate and seed.
@@ -105,17 +76,13 @@ def cross_fitted(values: pd.Series[float], *, kept: bool = False) -> pd.DataFram
         wide = _tried_with_all(wide)
     if wide.empty or len(wide.columns) == 1:
         return pd.DataFrame()
-    others = (-wide).add(wide.sum(axis="columns"), axis="index") / (len(wide.columns) - 1)
-    # Means that differ by rounding only are equal: the smaller rate is taken.
-    best = others.round(12).groupby("batch_size").idxmax()
-    rows = {seed: _at_rates(wide[seed], best[seed], kept=kept) for seed in wide.columns.tolist()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(index="seed")
-
-
-def _at_rates(values: pd.Series[float], best: pd.Series[Any], *, kept: bool) -> dict[int, float]:
-    """Values at the best cell of each batch size, or at the rate of the first of them."""
-    cells = [(size, best.iloc[0][1] if kept else rate) for size, rate in best.tolist()]
-    return {size: float(values[size, rate]) for size, rate in cells}
+    found, rates = {}, None
+    for size, block in wide.groupby("batch_size"):
+        tried, table = block.index.get_level_values("learning_rate"), block.to_numpy()
+        if rates is None or not kept:
+            rates = tried[best_on_others(table)]
+        found[size] = table[tried.get_indexer(rates), range(len(wide.columns))]
+    return pd.DataFrame(found, index=wide.columns)
 
 
 def _tried_with_all(wide: pd.DataFrame) -> pd.DataFrame:
@@ -231,7 +198,7 @@ def updates_to(analysis: Analysis, target: float, *, fresh: bool) -> pd.DataFram
     trials, rates = analysis.results.trials, analysis.batch_sizes[_CELL].dropna()
     shown = trials[trials["stage"].isin(FRESH_STAGES if fresh else TUNING_STAGES)]
     tuned_trials = shown.merge(rates, on=_CELL)
-    points = _points(analysis.results.curves)
+    points = evaluations(analysis.results.curves)
     updates = [
         _updates_to(points.get(trial), target) if status == "ok" else np.inf
         for trial, status in zip(tuned_trials["trial"], tuned_trials["status"], strict=True)

@@ -369,18 +369,16 @@ def compare_with_best(
     else:
         pairs = [(best, other) for other in sizes if other != best]
         sides = 1
-    differences = [_differences(values, *pair) for pair in pairs]
-    adjusted = holm([_p_value(difference, sides) for difference in differences])
-    worse = {
-        second
-        for (first, second), p in zip(pairs, adjusted, strict=True)
-        if first == best and p <= level
-    }
+    table, place = values.to_numpy(np.float64), {size: i for i, size in enumerate(sizes)}
+    first, second = np.array([[place[a], place[b]] for a, b in pairs], np.intp).reshape(-1, 2).T
+    differences = table[:, first] - table[:, second]
+    adjusted = holm(_p_values(differences, sides))
+    worse = {b for (a, b), p in zip(pairs, adjusted, strict=True) if a == best and p <= level}
     return Comparison(
         best=best,
         tied=tuple(size for size in sizes if size not in worse),
         tail=level / sides / max(len(pairs), 1),
-        tested=any(difference.size >= FEWEST for difference in differences),
+        tested=bool((_counts(differences) >= FEWEST).any()),
     )
 
 
@@ -512,12 +510,25 @@ def _differences(values: pd.DataFrame, first: int, second: int) -> np.ndarray:
     return differences[~np.isnan(differences)]
 
 
-def _p_value(differences: np.ndarray, sides: int) -> float:
-    """Paired t test of a mean above zero, or of one other than zero; 1 if it can't be made."""
-    count = differences.size
-    if count < FEWEST or not differences.any():
-        return 1.0
+def _counts(differences: np.ndarray) -> np.ndarray:
+    return np.count_nonzero(~np.isnan(differences), axis=0)
+
+
+def _p_values(differences: np.ndarray, sides: int) -> list[float]:
+    """Paired t tests of means above zero, or of ones other than zero; 1 where none can be made.
+
+    One column for each test, NaN where a seed is missing.
+    """
+    count = _counts(differences)
+    possible = (count >= FEWEST) & np.any(np.nan_to_num(differences), axis=0)
+    usable, count = differences[:, possible], count[possible]
+    mean = np.nansum(usable, axis=0) / count
+    spread = np.sqrt(np.nansum((usable - mean) ** 2, axis=0) / (count - 1))
     # Equal differences have no spread: the statistic is infinite, and the test certain.
     with np.errstate(divide="ignore"):
-        statistic = differences.mean() / (differences.std(ddof=1) / math.sqrt(count))
-    return sides * float(special.stdtr(count - 1, -statistic if sides == 1 else -abs(statistic)))
+        statistic = mean / (spread / np.sqrt(count))
+    found = np.ones(possible.size)
+    found[possible] = sides * special.stdtr(
+        count - 1, -statistic if sides == 1 else -np.abs(statistic)
+    )
+    return [float(p) for p in found]

@@ -35,6 +35,7 @@ def method(analysis: Analysis) -> list[str]:
         _metric(analysis),
         _selection(analysis.study, plan, analysis.measure),
         _statistics(analysis.part),
+        _budgets(analysis),
         _times(),
     )
     return [text for text in texts if text]
@@ -203,6 +204,21 @@ def _statistics(part: str) -> str:
         f"Intervals are 95% t intervals of the mean over seeds (Student 1908). {compared} The "
         "family-wise level is 5%. Seeds needed and differences that would be found are for a power "
         "of 80% at the level at which Holm's method begins (Cohen 1988)."
+    )
+
+
+def _budgets(analysis: Analysis) -> str:
+    if analysis.budgets.empty:
+        return ""
+    seeds = plural(int(analysis.budgets["seeds"].max()), "tuning seed")
+    return (
+        "Equal epochs, equal updates and equal time are read from the same recorded curves, which "
+        f"hold the validation part only, of the {seeds}. With every budget, each seed is read at "
+        "the learning rate that is best with it on the other seeds; a diverged trial counts as a "
+        "guess. Between two evaluations a curve is read on the straight line that joins them, "
+        "before the first one of training on the line from the untrained network. All pairs of "
+        "batch sizes are compared by two-sided paired t tests, adjusted by Holm's method, for each "
+        "budget alone. Fresh seeds trained at one rate only and are not used here."
     )
 
 

@@ -74,6 +74,7 @@ class Analysis:
         seeds: Columns `SEED_COLUMNS`: the values behind `metric`.
         mean_curves: Columns `MEAN_CURVE_COLUMNS`.
         timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        budgets: Columns `reports.budgets.BUDGET_COLUMNS`: other budgets, other rules.
         comparison: Who ties with the best, among the batch sizes that lost no seed; None if
             there is none. If the test part is shown, best is the one with the highest mean
             validation metric, so that one part chooses and the other judges.
@@ -93,6 +94,7 @@ class Analysis:
     seeds: pd.DataFrame
     mean_curves: pd.DataFrame
     timing: pd.DataFrame
+    budgets: pd.DataFrame
     comparison: Comparison | None
     recommended: int | None
     rival: int | None

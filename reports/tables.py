@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from reports.budgets import BUDGET_COLUMNS
 from reports.claim_evidence import EVIDENCE_COLUMNS
 from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
 from reports.formats import visible
@@ -22,6 +23,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "batch-sizes": (_GROUP, *BATCH_SIZE_COLUMNS),
     "curves": CURVE_COLUMNS,
     "mean-curves": (_GROUP, *MEAN_CURVE_COLUMNS),
+    "budgets": (_GROUP, *BUDGET_COLUMNS),
     "timing": TIMING_COLUMNS,
     "timing-summary": TIMING_SUMMARY_COLUMNS,
     "claims": CLAIM_COLUMNS,
@@ -49,6 +51,7 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
         "batch-sizes": _stacked({g.plan.group: g.batch_sizes for g in groups}),
         "curves": results.curves,
         "mean-curves": _stacked({g.plan.group: g.mean_curves for g in groups}),
+        "budgets": _stacked({g.plan.group: g.budgets for g in groups}),
         "timing": results.timing,
         "timing-summary": pd.concat([group.timing for group in groups], ignore_index=True),
         "claims": claims_table(study.claims),

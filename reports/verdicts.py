@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.budget_texts import rules_sentence
 from reports.formats import (
     count,
     listing,
@@ -211,14 +212,16 @@ def _budget(analysis: Analysis) -> str:
     if len(table) < 2:  # noqa: PLR2004
         return ""
     small, large = table.iloc[0], table.iloc[-1]
+    fewer = small["updates"] > large["updates"]
+    other_rules = rules_sentence(analysis) or _favours(analysis, fewer_when_large=fewer)
     return (
         f"Every trial has the same budget, {analysis.budget}: {count(small['updates'])} updates "
         f"at batch size {small['batch_size']}, {count(large['updates'])} at batch size "
-        f"{large['batch_size']}. {_favours(analysis, small['updates'] > large['updates'])}"
+        f"{large['batch_size']}. {other_rules}"
     )
 
 
-def _favours(analysis: Analysis, fewer_when_large: bool) -> str:
+def _favours(analysis: Analysis, *, fewer_when_large: bool) -> str:
     if analysis.plan.epochs is not None:
         return "Equal epochs favour small batch sizes; equal updates would favour large ones."
     if fewer_when_large:

@@ -10,13 +10,13 @@ from reports.analysis import analyse
 from reports.claim_values import (
     cross_fitted,
     explored,
-    guess_level,
     round_seconds,
     trend,
     tuned,
     updates_in_equal_time,
     updates_to,
 )
+from reports.readings import guess_level
 from reports.record import Analysis
 from reports.results import REGRESSION
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study

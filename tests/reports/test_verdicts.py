@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from reports.analysis import analyse
+from reports.budget_texts import rules_sentence
 from reports.formats import percent, seconds, times
 from reports.record import Analysis
-from reports.results import EXPLORE, StudyResults
+from reports.results import CURVE_COLUMNS, EXPLORE, StudyResults, empty_table
 from reports.verdicts import cards, verdict
 from tests.reports.conftest import (
     Sketch,
@@ -184,6 +186,12 @@ def test_the_metric_has_the_name_of_the_description(metric: str) -> None:
     assert f"test {metric[:40]}" in said(analysis)["accuracy"]
 
 
+def test_the_budget_rules_are_compared_where_there_are_curves(digits: StudyResults) -> None:
+    analysis = numbers(digits)
+    assert said(analysis)["budget"].endswith(rules_sentence(analysis).replace("\xa0", " "))
+    assert rules_sentence(analysis).startswith("Another budget rule changes the order")
+
+
 @pytest.mark.parametrize(
     ("updates", "end"),
     [
@@ -193,7 +201,8 @@ def test_the_metric_has_the_name_of_the_description(metric: str) -> None:
 )
 def test_the_budget_rule_says_whom_it_favours(updates: str, end: str) -> None:
     plan = small(epochs=None, budget="some budget")
-    results = make_results(Sketch(description=plan, diverges=lambda *_: False))
+    made = make_results(Sketch(description=plan, diverges=lambda *_: False))
+    results = replace(made, curves=empty_table(CURVE_COLUMNS))
     if updates == "same":
         results.trials["updates"] = 500
     text = said(analyse(results)[0])["budget"]

@@ -1,0 +1,92 @@
+"""Budgets and their rules in words: a sentence for each budget, and one over the rules."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports.budgets import EPOCHS, RULES, SECONDS, UPDATES
+from reports.formats import count, listing, rate, seconds, sizes
+from reports.record import Analysis
+
+RULE_WORDS = {EPOCHS: "equal epochs", UPDATES: "equal updates", SECONDS: "equal time"}
+"""The rules, to be read after "with"."""
+
+
+def amount(rule: str, budget: float) -> str:
+    r"""Return how much a budget allows.
+
+    Args:
+        rule: One of `reports.budgets.RULES`.
+        budget: In the unit of the rule.
+
+    Example:
+        >>> amount("epochs", 1.25), amount("updates", 1.0), amount("seconds", 2.0)
+        ('1.25 epochs', '1 update', '2.00\xa0s')
+    """
+    if rule == SECONDS:
+        return seconds(budget)
+    number = rate(round(budget, 3)) if rule == EPOCHS else count(budget)
+    return f"{number} {rule[:-1] if budget == 1 else rule}"
+
+
+def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
+    """Return what is found with one budget.
+
+    Args:
+        analysis: The numbers.
+        rows: Those of `analysis.budgets` with this rule and budget.
+    """
+    first, best = rows.iloc[0], rows[rows["best"]].iloc[0]
+    tied = rows.loc[rows["tied"] & ~rows["best"], "batch_size"].tolist()
+    ended = rows.loc[rows["metric"].isna(), "batch_size"].tolist()
+    early = rows.loc[rows["early"], "batch_size"].tolist()
+    budget = f"{RULE_WORDS[first['rule']]}, {amount(first['rule'], first['budget'])}"
+    highest = f"{analysis.measure.text(best['metric'])} at batch size {best['batch_size']}"
+    texts = (
+        f"With {budget}, the highest mean is {highest}.",
+        f"Batch {sizes(tied)} can't be told from it."
+        if tied
+        else "All others can be told from it.",
+        f"Training ended before that at batch {sizes(ended)}." if ended else "",
+        f"Read before the first evaluation: batch {sizes(early)}." if early else "",
+    )
+    return " ".join(text for text in texts if text)
+
+
+def rules_sentence(analysis: Analysis) -> str:
+    """Return whether the order of batch sizes changes with the budget rule; "" if it isn't known.
+
+    Every rule is looked at with the largest budget that all batch sizes reach.
+
+    Args:
+        analysis: The numbers.
+    """
+    table = analysis.budgets[analysis.budgets["common"]]
+    rules = [rule for rule in RULES if rule in set(table["rule"])]
+    if len(rules) < 2:  # noqa: PLR2004
+        return ""
+    parts = {rule: table[table["rule"] == rule] for rule in rules}
+    best = {rule: int(rows.loc[rows["best"], "batch_size"].iloc[0]) for rule, rows in parts.items()}
+    tied = {rule: set(rows.loc[rows["tied"], "batch_size"]) for rule, rows in parts.items()}
+    named = [
+        f"{best[rule]} with {RULE_WORDS[rule]} ({amount(rule, rows['budget'].iloc[0])})"
+        for rule, rows in parts.items()
+    ]
+    if len({*best.values()}) == 1:
+        return (
+            f"The best batch size is {best[rules[0]]} under each budget rule: with "
+            f"{listing([RULE_WORDS[rule] for rule in rules])}."
+        )
+    told = any(best[one] not in tied[other] for one in rules for other in rules)
+    shared = sorted(set.intersection(*tied.values()))
+    common = (
+        f"Batch {sizes(shared)} can't be told from the best under any of them."
+        if shared
+        else "No batch size is among the best under all of them."
+    )
+    return (
+        f"Another budget rule {'changes' if told else 'may change'} the order of batch sizes: "
+        f"highest on the validation part is {listing(named)}"
+        f"{', which the tests establish' if told else '; the tests do not establish that'}. "
+        f"{common}"
+    )

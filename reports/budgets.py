@@ -1,0 +1,239 @@
+"""What each batch size attains with equal epochs, equal updates and equal time.
+
+Which batch size is best depends on what all of them may use equally much of, so every rule is
+applied to the same recorded curves, for several budgets each. Curves hold the validation part, and
+only the tuning seeds try every learning rate: each of their seeds is read at the rate that is best
+on the other seeds *with that budget*, so that no rate is tuned for another budget than it is judged
+by, and no seed chooses what it judges. Between evaluations a curve is read on a straight line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from reports.intervals import CONFIDENCE, FEWEST, compare_with_best, t_quantile
+from reports.readings import best_on_others, evaluations, guess_level, read
+from reports.results import (
+    TUNING_STAGES,
+    Column,
+    GroupDescription,
+    StudyResults,
+    as_table,
+    empty_table,
+)
+from reports.selection import CELL_COLUMNS
+from reports.timing import one_network
+
+EPOCHS, UPDATES, SECONDS = "epochs", "updates", "seconds"
+"""What may be used equally much of."""
+RULES = (EPOCHS, UPDATES, SECONDS)
+"""In the order of the report."""
+HALVINGS = 4
+"""Budgets below the largest that all batch sizes reach: each half of the one above."""
+MOST_BUDGETS = 16
+"""Budgets of a rule; of more doublings, every second or third is taken."""
+FEWEST_FOR_INTERVAL = 5
+"""Seeds, as everywhere in the report."""
+
+BUDGET_COLUMNS = (
+    Column("rule", "str", "", "What all batch sizes use equally much of: epochs, updates, time."),
+    Column("budget", "float64", "", "How much: epochs, updates or seconds."),
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("epochs", "float64", "epochs", "Passes over the training part within the budget."),
+    Column("updates", "float64", "updates", "Updates within the budget."),
+    Column("seconds", "float64", "s", "updates by the seconds of an update, timing pass.", True),
+    Column("metric", "float64", "", "Mean validation metric; missing if training ended before."),
+    Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
+    Column("metric_high", "float64", "", "Upper end, likewise."),
+    Column("seeds", "int64", "seeds", "Tuning seeds behind metric, each at others' best rate."),
+    Column("best", "bool", "", "Whether it has the highest mean with this budget."),
+    Column("tied", "bool", "", "Whether it can't be told from the best; paired t tests, Holm."),
+    Column("early", "bool", "", "Whether it is read before the first evaluation of training."),
+    Column("common", "bool", "", "Whether it is the largest budget that all batch sizes reach."),
+)
+
+_GROUP = CELL_COLUMNS[0]
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Evaluations of every trial, along either axis."""
+
+    examples: Mapping[str, np.ndarray]
+    updates: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Budgets:
+    """Budgets of a group: one column for each, of all rules one after the other.
+
+    Attributes:
+        rules: Rule of each budget.
+        levels: How much of it each allows.
+        share: Of a batch size's whole training that each is, of shape (batch sizes, budgets).
+    """
+
+    rules: np.ndarray
+    levels: np.ndarray
+    share: np.ndarray
+
+    @property
+    def reached(self) -> np.ndarray:
+        """Whether a batch size trained as long."""
+        return self.share <= 1 + 1e-9
+
+    @property
+    def common(self) -> np.ndarray:
+        """Whether a budget is the largest of its rule that all batch sizes reach."""
+        shared = np.where(self.reached.all(axis=0), self.levels, -math.inf)
+        most = [shared[self.rules == rule].max() for rule in self.rules]
+        return np.asarray(shared == most)
+
+
+def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
+    """Return what each batch size of each group attains under every rule and budget.
+
+    Args:
+        results: A study.
+        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`; without a time for every batch size
+            of a group, its rule of equal time is left out.
+
+    Returns:
+        Columns group and `BUDGET_COLUMNS`; by rule, then budget, then batch size. A group has no
+        rows with fewer than two tuning seeds or two batch sizes that have a rate with all of them.
+    """
+    trials = results.trials
+    recorded = results.curves[
+        results.curves["trial"].isin(trials.loc[trials["stage"].isin(TUNING_STAGES), "trial"])
+    ]
+    curves = _Curves(evaluations(recorded, "examples"), evaluations(recorded, "updates"))
+    known = (trials["status"] == "diverged") | trials["trial"].isin(curves.updates.keys())
+    usable = trials[known & trials["stage"].isin(TUNING_STAGES)]
+    usable = usable[usable["status"].isin(["ok", "diverged"])]
+    by_group, cost = dict(list(usable.groupby("group"))), one_network(timing)
+    frames = [
+        _of_group(plan, by_group[plan.group], curves, cost[cost["group"] == plan.group])
+        for plan in results.description.groups
+        if plan.group in by_group
+    ]
+    return pd.concat([empty_table((_GROUP, *BUDGET_COLUMNS)), *frames], ignore_index=True)
+
+
+def _of_group(
+    plan: GroupDescription, trials: pd.DataFrame, curves: _Curves, cost: pd.DataFrame
+) -> pd.DataFrame:
+    number = trials["seed"].nunique()
+    seeds = trials.groupby(["batch_size", "learning_rate"])["seed"].transform("size")
+    complete = trials[seeds == number].sort_values(["batch_size", "learning_rate", "seed"])
+    totals = _totals(plan, complete, cost.set_index("batch_size")["seconds_per_update"])
+    if min(number, len(totals)) < FEWEST:
+        return empty_table((_GROUP, *BUDGET_COLUMNS))
+    budgets = _budgets(totals)
+    values, first = [], []
+    for place, size in enumerate(totals.index):
+        rows = complete[complete["batch_size"] == size]
+        points = np.where(
+            budgets.rules == EPOCHS,
+            budgets.levels * plan.train_items,
+            budgets.share[place] * totals.loc[size, UPDATES],
+        )
+        read_at = _read(rows["trial"].tolist(), points, budgets.rules == EPOCHS, curves)
+        read_at[rows["status"] == "diverged"] = guess_level(plan)
+        cells = read_at.reshape(-1, number, points.size)
+        values.append(np.take_along_axis(cells, best_on_others(cells)[None], axis=0)[0])
+        first.append(_first(rows, curves) / totals.loc[size, UPDATES])
+    table = _rows(totals, budgets, np.array(values), np.array(first))
+    return as_table(table.assign(group=plan.group), (_GROUP, *BUDGET_COLUMNS))
+
+
+def _totals(plan: GroupDescription, trials: pd.DataFrame, cost: pd.Series[float]) -> pd.DataFrame:
+    """What the whole training of each batch size uses; no column for a rule that can't be applied.
+
+    Only batch sizes with a rate that has a result for every seed.
+    """
+    ok = trials[trials["status"] == "ok"].groupby("batch_size")[["examples", "updates"]].max()
+    totals = pd.DataFrame({EPOCHS: ok["examples"] / plan.train_items, UPDATES: ok["updates"]})
+    return totals.assign(**{SECONDS: ok["updates"] * cost.reindex(ok.index)}).dropna(axis="columns")
+
+
+def _budgets(totals: pd.DataFrame) -> _Budgets:
+    pairs = [(rule, level) for rule in totals.columns for level in _levels(rule, totals[rule])]
+    rules, levels = [rule for rule, _ in pairs], np.array([level for _, level in pairs])
+    return _Budgets(np.array(rules), levels, levels / totals[rules].to_numpy(np.float64))
+
+
+def _levels(rule: str, totals: pd.Series[float]) -> list[float]:
+    """Doublings up and down from what all batch sizes reach, up to what two of them reach."""
+    common, second = float(totals.min()), float(totals.nlargest(2).iloc[-1])
+    up = math.floor(math.log2(second / common) + 1e-9)
+    step = math.ceil((HALVINGS + up + 1) / MOST_BUDGETS)
+    powers = sorted({*range(0, -HALVINGS - 1, -step), *range(0, up + 1, step)})
+    levels = [common * 2.0**power for power in powers]
+    if rule != UPDATES:
+        return levels
+    return list(dict.fromkeys(float(round(level)) for level in levels if level >= 1))
+
+
+def _read(
+    trials: list[str], points: np.ndarray, by_examples: np.ndarray, curves: _Curves
+) -> np.ndarray:
+    """Metric of each trial at each point, of shape (trials, budgets)."""
+    found = np.empty((len(trials), points.size))
+    for chosen, recorded in ((by_examples, curves.examples), (~by_examples, curves.updates)):
+        found[:, chosen] = read(recorded, trials, np.tile(points[chosen], (len(trials), 1)))
+    return found
+
+
+def _first(trials: pd.DataFrame, curves: _Curves) -> float:
+    """Updates of the first evaluation after the start, the latest of these trials."""
+    recorded = [curves.updates[trial][0] for trial in trials["trial"] if trial in curves.updates]
+    return float(max(updates[updates > 0].min(initial=math.inf) for updates in recorded))
+
+
+def _rows(
+    totals: pd.DataFrame, budgets: _Budgets, values: np.ndarray, first: np.ndarray
+) -> pd.DataFrame:
+    """Table of values that have the shape (batch sizes, seeds, budgets)."""
+    sizes, number, columns = values.shape
+    reached = budgets.reached
+    mean = values.mean(axis=1)
+    half = np.full_like(mean, np.nan)
+    if number >= FEWEST_FOR_INTERVAL:
+        quantile = t_quantile(number - 1, (1 + CONFIDENCE) / 2)
+        half = quantile * values.std(axis=1, ddof=1) / math.sqrt(number)
+    best, tied = _compared(values, reached, totals.index)
+    by_budget = {
+        "rule": np.tile(budgets.rules, (sizes, 1)),
+        "budget": np.tile(budgets.levels, (sizes, 1)),
+        "batch_size": np.tile(totals.index.to_numpy()[:, None], (1, columns)),
+        **{rule: budgets.share * totals[[rule]].to_numpy() for rule in totals.columns},
+        "metric": np.where(reached, mean, np.nan),
+        "metric_low": np.where(reached, mean - half, np.nan),
+        "metric_high": np.where(reached, mean + half, np.nan),
+        "seeds": np.where(reached, number, 0),
+        "best": best,
+        "tied": tied,
+        "early": reached & (budgets.share < first[:, None]),
+        "common": np.tile(budgets.common, (sizes, 1)),
+    }
+    flat = pd.DataFrame({name: array.T.ravel() for name, array in by_budget.items()})
+    return flat if SECONDS in flat else flat.assign(**{SECONDS: np.nan})
+
+
+def _compared(
+    values: np.ndarray, reached: np.ndarray, sizes: pd.Index[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which batch size is best with each budget, and which can't be told from it."""
+    best, tied = np.zeros_like(reached), np.zeros_like(reached)
+    for column in range(reached.shape[1]):
+        present = sizes[reached[:, column]]
+        table = pd.DataFrame(values[reached[:, column], :, column].T, columns=present)
+        found = compare_with_best(table)
+        best[:, column] = sizes == found.best
+        tied[:, column] = sizes.isin(found.tied)
+    return best, tied

@@ -1,0 +1,154 @@
+"""Three rules, the same curves: what is read where, and who ties with the best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.analysis import analyse
+from reports.budgets import BUDGET_COLUMNS, EPOCHS, MOST_BUDGETS, RULES, SECONDS, UPDATES
+from reports.claim_values import cross_fitted, explored, updates_in_equal_time
+from reports.record import Analysis
+from reports.results import CURVE_COLUMNS, StudyResults, empty_table
+from tests.reports.conftest import (
+    Sketch,
+    keep,
+    make_results,
+    nothing_run,
+    numbers,
+    several,
+    small,
+    without_timing,
+)
+
+
+@pytest.fixture(scope="module")
+def analysis(digits: StudyResults) -> Analysis:
+    """The numbers of the study as shipped."""
+    return numbers(digits)
+
+
+def common(analysis: Analysis, rule: str) -> pd.DataFrame:
+    """Return the rows of the largest budget that all batch sizes reach."""
+    table = analysis.budgets
+    return table[table["common"] & (table["rule"] == rule)].set_index("batch_size")
+
+
+def test_the_table_has_its_columns_and_all_rules_in_order(analysis: Analysis) -> None:
+    expected = {column.name: column.dtype for column in BUDGET_COLUMNS}
+    assert {name: str(dtype) for name, dtype in analysis.budgets.dtypes.items()} == expected
+    assert tuple(analysis.budgets["rule"].unique()) == RULES
+    order = ["rule", "budget", "batch_size"]
+    again = analysis.budgets.sort_values(
+        order, key=lambda c: c.map(_place) if c.name == "rule" else c
+    )
+    assert again.index.tolist() == analysis.budgets.index.tolist()
+
+
+def _place(rule: str) -> int:
+    return RULES.index(rule)
+
+
+def test_each_rule_gives_every_batch_size_equally_much(analysis: Analysis) -> None:
+    table = analysis.budgets
+    for rule in RULES:
+        rows = table[table["rule"] == rule]
+        np.testing.assert_allclose(rows[rule], rows["budget"])
+    assert (common(analysis, EPOCHS)["epochs"] == 20).all()
+    assert (common(analysis, UPDATES)["updates"] == 40).all()
+    times = analysis.batch_sizes.set_index("batch_size")["seconds_to_train"]
+    np.testing.assert_allclose(common(analysis, SECONDS)["seconds"], times.min())
+
+
+def test_values_are_those_of_seeds_that_did_not_choose_their_rate(analysis: Analysis) -> None:
+    whole = cross_fitted(explored(analysis))
+    np.testing.assert_allclose(common(analysis, EPOCHS)["metric"], whole.mean())
+    equal = cross_fitted(explored(analysis, updates_in_equal_time(analysis)))
+    np.testing.assert_allclose(common(analysis, SECONDS)["metric"], equal.mean())
+
+
+def test_a_batch_size_that_trained_for_less_is_absent(analysis: Analysis) -> None:
+    rows = analysis.budgets[analysis.budgets["rule"] == UPDATES]
+    made = analysis.batch_sizes.set_index("batch_size")["updates"]
+    absent = rows["metric"].isna()
+    assert absent.tolist() == (rows["budget"] > rows["batch_size"].map(made)).tolist()
+    assert absent.any()
+    assert not rows.loc[absent, ["best", "tied", "early"]].any(axis=None)
+    assert (rows.loc[absent, "seeds"] == 0).all()
+    assert (rows[~absent].groupby("budget").size() >= 2).all()
+
+
+def test_what_is_read_before_the_first_evaluation_is_marked(analysis: Analysis) -> None:
+    # The first evaluation is at a quarter of an epoch.
+    rows = analysis.budgets[analysis.budgets["metric"].notna()]
+    assert rows["early"].tolist() == (rows["updates"] < -(-269 // rows["batch_size"])).tolist()
+    assert rows["early"].any()
+
+
+def test_the_best_has_the_highest_mean_and_ties_with_itself(analysis: Analysis) -> None:
+    for _, rows in analysis.budgets.groupby(["rule", "budget"]):
+        assert rows["best"].sum() == 1
+        assert rows.loc[rows["best"], "metric"].item() == rows["metric"].max()
+        assert rows.loc[rows["best"], "tied"].item()
+
+
+def test_intervals_are_t_intervals_over_the_seeds(analysis: Analysis) -> None:
+    rows = common(analysis, EPOCHS)
+    spread = cross_fitted(explored(analysis)).std() / np.sqrt(5)
+    np.testing.assert_allclose(rows["metric_high"] - rows["metric"], 2.7764451 * spread)
+    few = numbers(keep(analysis.results, analysis.results.trials["seed"] < 3))
+    assert few.budgets["metric_low"].isna().all()
+    assert few.budgets["metric"].notna().any()
+
+
+def test_a_diverged_trial_counts_as_a_guess() -> None:
+    sketch = Sketch(description=small(), diverges=lambda batch, _rate, _seed: batch == 8)
+    analysis = numbers(make_results(sketch))
+    assert set(analysis.budgets["batch_size"]) == {64, 512}
+    half = Sketch(
+        description=small(learning_rates=(1.0,)), diverges=lambda b, _r, s: b == 8 and s == 0
+    )
+    rows = common(numbers(make_results(half)), EPOCHS)
+    values = explored(numbers(make_results(half)))[8]
+    assert values[1.0, 0] == 0.1
+    assert rows.loc[8, "metric"] == pytest.approx(values.mean())
+
+
+def test_without_times_there_is_no_equal_time(digits: StudyResults) -> None:
+    assert set(numbers(without_timing(digits)).budgets["rule"]) == {EPOCHS, UPDATES}
+    assert numbers(without_timing(digits)).budgets["seconds"].isna().all()
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        nothing_run(make_results(Sketch(description=small()))),
+        make_results(Sketch(description=small(batch_sizes=(8,)))),
+        make_results(Sketch(description=small(seeds=(0,)))),
+        make_results(Sketch(description=small(), diverges=lambda *_: True)),
+        replace(make_results(Sketch(description=small())), curves=empty_table(CURVE_COLUMNS)),
+    ],
+    ids=["nothing", "one batch size", "one seed", "diverged", "no curves"],
+)
+def test_where_nothing_can_be_said_there_is_no_row(results: StudyResults) -> None:
+    assert numbers(results).budgets.empty
+
+
+def test_the_range_of_batch_sizes_does_not_multiply_budgets() -> None:
+    plan = small(batch_sizes=(1, 2, 100_000), learning_rates=(1.0,), train_items=100_000)
+    table = numbers(make_results(Sketch(description=plan))).budgets
+    updates = table.loc[table["rule"] == UPDATES, "budget"].unique()
+    assert len(updates) <= MOST_BUDGETS
+    assert common(numbers(make_results(Sketch(description=plan))), UPDATES)["budget"].max() == 20
+
+
+def test_every_group_has_its_own_budgets() -> None:
+    plan = several(
+        {"group": "a"}, {"group": "b", "epochs": 5.0}, batch_sizes=(8, 64), learning_rates=(1.0,)
+    )
+    first, second = analyse(make_results(Sketch(description=plan)))
+    assert common(first, EPOCHS)["budget"].unique().tolist() == [20]
+    assert common(second, EPOCHS)["budget"].unique().tolist() == [5]
