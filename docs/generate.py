@@ -42,7 +42,8 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "reports": ("build_report", "StudyResults", "StudyDescription", "GroupDescription"),
     "reports.scaling": ("fit_steps_to_target", "best_batch_for_time"),
     "reports.cost": ("fit_update_time",),
-    "reports.targets": ("set_targets", "updates_to_target", "fit_targets"),
+    "reports.crossings": ("updates_to_target",),
+    "reports.targets": ("set_targets", "fit_targets"),
     "reports.noise_scale": ("noise_along_training", "average_noise", "compare_with_critical"),
     "reports.communication": ("simulate_time_to_target",),
     "reports.intervals": (

@@ -25,6 +25,8 @@ from reports.results import (
     StudyResults,
     as_table,
 )
+from reports.scaling_analysis import scaling_records
+from reports.scaling_record import ScalingRecord
 from reports.selection import select_from, summarise_cells, without_noise
 from reports.timing import one_network, speedups, summarise_timing
 
@@ -72,8 +74,12 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
         speedups(results.timing),
         budget_table(results, timing),
     )
-    parts = by_group(results)
-    return tuple(_analyse_group(p, shared.of(p.description.groups[0].group)) for p in parts)
+    scaling = scaling_records(results, selection, timing)
+    labels = [plan.group for plan in results.description.groups]
+    return tuple(
+        _analyse_group(part, shared.of(label), scaling[label])
+        for label, part in zip(labels, by_group(results), strict=True)
+    )
 
 
 def by_group(results: StudyResults) -> list[StudyResults]:
@@ -101,7 +107,7 @@ def by_group(results: StudyResults) -> list[StudyResults]:
     ]
 
 
-def _analyse_group(results: StudyResults, shared: _Shared) -> Analysis:
+def _analyse_group(results: StudyResults, shared: _Shared, scaling: ScalingRecord) -> Analysis:
     plan, selection = results.description.groups[0], shared.selection
     part, seeds, lost = _shown_values(results.trials, selection, plan)
     ranked = seeds[~seeds["batch_size"].isin(lost.index)]
@@ -125,6 +131,7 @@ def _analyse_group(results: StudyResults, shared: _Shared) -> Analysis:
         mean_curves=as_table(shared.mean_curves, MEAN_CURVE_COLUMNS),
         timing=shared.timing,
         budgets=as_table(shared.budgets, BUDGET_COLUMNS),
+        scaling=scaling,
         comparison=comparison,
         recommended=recommended,
         rival=rival,

@@ -15,20 +15,8 @@ import pandas as pd
 
 from reports.claim_evidence import Sample
 from reports.claim_samples import Groups, confirmed, sample_of
-from reports.claim_values import (
-    seconds_per_update,
-    sizes_of,
-    updates_made,
-    updates_to,
-)
-from reports.readings import guess_level
-from reports.record import Analysis
-from reports.two_terms import FEWEST_POINTS, Curve, Observations, fit_curve
-
-TARGET = 0.9
-"""A target lies so far on the way from guessing to the best validation metric of tuning seeds."""
-
-_BUDGET = f"time to a target: {TARGET:.0%} of the way from guessing to the best validation"
+from reports.claim_values import seconds_per_update, sizes_of
+from reports.crossings import NOT_REACHED
 
 
 def predictions(groups: Groups) -> Iterator[Sample]:
@@ -38,48 +26,31 @@ def predictions(groups: Groups) -> Iterator[Sample]:
         groups: The numbers of each group.
     """
     for analysis in confirmed(groups):
+        record = analysis.scaling.main
+        if record is None:
+            continue
         cost = pd.Series(seconds_per_update(analysis), dtype="float64")
-        target = _target(analysis)
-        fresh = _seconds(updates_to(analysis, target, fresh=True), cost)
-        tuning = updates_to(analysis, target, fresh=False)
+        fresh = _seconds(record.crossings, cost)
         named = {
-            "measured": _quickest(_seconds(tuning, cost)),
-            "closed form": _closed_form(analysis, tuning, cost),
+            "measured": _quickest(_seconds(record.tuning, cost)),
+            "closed form": record.named,
         }
         for kind, size in named.items():
             if size is not None and len(fresh.columns) > 1:
-                yield from sample_of(kind, [analysis], _slower(fresh, size), _BUDGET)
+                budget = f"time to a target: {record.target.share:.0%} of the tuning seeds' way"
+                yield from sample_of(kind, [analysis], _slower(fresh, size), budget)
 
 
-def _target(analysis: Analysis) -> float:
-    guess = guess_level(analysis.plan)
-    return guess + TARGET * (float(analysis.batch_sizes["validation_metric"].max()) - guess)
-
-
-def _seconds(updates: pd.DataFrame, cost: pd.Series[float]) -> pd.DataFrame:
-    timed = updates.columns.intersection(cost.index)
-    return updates[timed].mul(cost[timed]).dropna(axis="columns")
-
-
-def _closed_form(analysis: Analysis, tuning: pd.DataFrame, cost: pd.Series[float]) -> float | None:
-    """Batch size `sqrt(B_crit alpha / beta)` of `S_min (1 + B_crit/B) (alpha + beta B)`.
-
-    None with fewer batch sizes than a curve can be judged by.
-    """
-    made = updates_made(analysis)
-    runs = [(size, one, made[size]) for size in sizes_of(tuning) for one in tuning[size].dropna()]
-    sizes, updates, most = np.array(runs, dtype=np.float64).reshape(-1, 3).T
-    missed = np.isinf(updates)
-    if min(len({*sizes[~missed]}), len(cost)) < FEWEST_POINTS:
-        return None
-    steps = _curve(1 / sizes, np.where(missed, most, updates), missed)
-    update = _curve(np.array([*cost.index], dtype=np.float64), cost.to_numpy())
-    return math.sqrt(steps.slope / steps.intercept * update.intercept / update.slope)
-
-
-def _curve(z: np.ndarray, y: np.ndarray, censored: np.ndarray | None = None) -> Curve:
-    exact = np.zeros(y.size)
-    return fit_curve(Observations(z, y, exact > 0 if censored is None else censored, exact))
+def _seconds(crossings: pd.DataFrame, cost: pd.Series[float]) -> pd.DataFrame:
+    """Seconds to the target by seed and batch size, infinite where it is missed."""
+    missed = crossings["outcome"] == NOT_REACHED
+    # Whatever the network is at its start, a target takes an update.
+    updates = crossings["updates"].clip(lower=1).mask(missed, np.inf)
+    wide = crossings.assign(arrived=updates).pivot_table(
+        index="seed", columns="batch_size", values="arrived"
+    )
+    timed = wide.columns.intersection(cost.index)
+    return wide[timed].mul(cost[timed]).dropna(axis="columns")
 
 
 def _slower(times: pd.DataFrame, wanted: float) -> pd.Series[float]:

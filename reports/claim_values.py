@@ -13,7 +13,7 @@ import pandas as pd
 
 from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.record import Analysis
-from reports.results import FRESH_STAGES, TUNING_STAGES
+from reports.results import TUNING_STAGES
 from reports.timing import one_network
 
 _CELL = ["batch_size", "learning_rate"]
@@ -180,40 +180,3 @@ def trend(values: pd.DataFrame) -> pd.Series[float]:
     doublings = np.log2(complete.columns.to_numpy(np.float64))
     slopes = np.polyfit(doublings, complete.to_numpy(np.float64).T, 1)[0]
     return pd.Series(slopes * np.ptp(doublings), index=complete.index)
-
-
-def updates_to(analysis: Analysis, target: float, *, fresh: bool) -> pd.DataFrame:
-    """Return the updates in which trials at the tuned rates reach a validation metric.
-
-    Linearly between evaluations, and at least one.
-
-    Args:
-        analysis: The numbers of a group.
-        target: The validation metric.
-        fresh: Whether fresh seeds are looked at, or else those that chose the rates.
-
-    Returns:
-        Infinite where a trial doesn't reach the target.
-    """
-    trials, rates = analysis.results.trials, analysis.batch_sizes[_CELL].dropna()
-    shown = trials[trials["stage"].isin(FRESH_STAGES if fresh else TUNING_STAGES)]
-    tuned_trials = shown.merge(rates, on=_CELL)
-    points = evaluations(analysis.results.curves)
-    updates = [
-        _updates_to(points.get(trial), target) if status == "ok" else np.inf
-        for trial, status in zip(tuned_trials["trial"], tuned_trials["status"], strict=True)
-    ]
-    table = tuned_trials.assign(updates_to=updates)
-    return table.pivot_table(index="seed", columns="batch_size", values="updates_to")
-
-
-def _updates_to(curve: np.ndarray | None, target: float) -> float:
-    if curve is None:
-        return np.inf
-    updates, metric = curve
-    reached = np.flatnonzero(metric >= target)
-    if not reached.size:
-        return np.inf
-    last = int(reached[0])
-    first = max(last - 1, 0)
-    return max(1.0, float(np.interp(target, metric[first : last + 1], updates[first : last + 1])))

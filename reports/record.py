@@ -13,6 +13,7 @@ from reports.intervals import Comparison, Separation
 from reports.measures import Measure, measure_of
 from reports.outcomes import Counts
 from reports.results import Column, GroupDescription, StudyDescription, StudyResults
+from reports.scaling_record import ScalingRecord
 
 SEEDS_FOR_INTERVAL = 5
 """Fewer values than this are shown one by one, without an interval."""
@@ -75,6 +76,7 @@ class Analysis:
         mean_curves: Columns `MEAN_CURVE_COLUMNS`.
         timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
         budgets: Columns `reports.budgets.BUDGET_COLUMNS`: other budgets, other rules.
+        scaling: The way to its targets: steps, examples, time, gradient noise.
         comparison: Who ties with the best, among the batch sizes that lost no seed; None if
             there is none. If the test part is shown, best is the one with the highest mean
             validation metric, so that one part chooses and the other judges.
@@ -95,6 +97,7 @@ class Analysis:
     mean_curves: pd.DataFrame
     timing: pd.DataFrame
     budgets: pd.DataFrame
+    scaling: ScalingRecord
     comparison: Comparison | None
     recommended: int | None
     rival: int | None

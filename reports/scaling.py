@@ -221,6 +221,26 @@ def fit_steps_to_target(
     return _fitted(known, data, intervals, method)
 
 
+def steps_curve(
+    batch_sizes: Sequence[float] | np.ndarray,
+    updates: Sequence[float] | np.ndarray,
+    *,
+    censored: Sequence[bool] | np.ndarray | None = None,
+    half_widths: Sequence[float] | np.ndarray | None = None,
+) -> Curve | None:
+    """Return the curve of `fit_steps_to_target` alone; None where that has none.
+
+    Args:
+        batch_sizes: As there.
+        updates: As there.
+        censored: As there.
+        half_widths: As there.
+    """
+    sizes = positive("batch_sizes", batch_sizes)
+    data = _observations(sizes, updates, censored, half_widths)
+    return None if _cannot_say(data, np.unique(sizes[~data.censored])) else fit_curve(data)
+
+
 def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:
     """Return the batch size that reaches the target in the shortest time, in closed form.
 

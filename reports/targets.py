@@ -1,4 +1,4 @@
-"""Updates to a target, read from recorded curves.
+"""Targets set by a rule from recorded curves, and what the updates to them say.
 
 Which target is chosen changes the answer, so there are several, and they are set by a rule from
 runs other than those they are applied to:
@@ -8,43 +8,22 @@ runs other than those they are applied to:
 start is the median of the first recorded values. end is what the median batch size attains: of each
 run its best value, of each batch size the median over its seeds, then the median over batch sizes.
 The shares are `SHARES`.
-
-A target is reached at its first crossing. That lies between two evaluations: the number of updates
-is interpolated, and half the updates between the two is kept with it. A run that never reaches the
-target has made a number of updates that weren't enough: a lower bound, kept too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
+from reports.crossings import AT_START, CROSSING_COLUMNS, NOT_REACHED, RUN, Target
 from reports.intervals import CONFIDENCE
 from reports.results import Column, as_table
-from reports.scaling import StepsToTargetFit, fit_steps_to_target
+from reports.scaling import StepsToTargetFit, fit_steps_to_target, steps_curve
+from reports.two_terms import Curve
 
 SHARES = (0.5, 0.75, 0.9)
 """Shares of the progress of the tuning runs that are set as targets."""
-REACHED = "reached"
-"""The run crossed the target between two evaluations."""
-NOT_REACHED = "not reached"
-"""The run ended, or diverged, before it reached the target."""
-AT_START = "at start"
-"""The run met the target before its first update: the target says nothing."""
-
-CROSSING_COLUMNS = (
-    Column("share", "float64", "", "Share of the tuning runs' progress that the target is."),
-    Column("target", "float64", "", "The level to reach."),
-    Column("batch_size", "int64", "examples", "Examples of one update."),
-    Column("seed", "int64", "", "Seed of split, initial weights and order."),
-    Column("outcome", "str", "", f"{REACHED}, {NOT_REACHED} or {AT_START}."),
-    Column("updates", "float64", "updates", "Updates to the target; made, if not reached."),
-    Column("half_width", "float64", "updates", "Half the updates between the two evaluations."),
-)
-
 SCALING_COLUMNS = (
     *CROSSING_COLUMNS[:2],
     Column("runs", "int64", "runs", "Runs with a number of updates."),
@@ -58,19 +37,6 @@ SCALING_COLUMNS = (
     Column("poor_fit", "bool", "", "Whether the curve misses a batch size by more than 10%."),
     Column("reason", "str", "", "Why a number is missing."),
 )
-
-
-@dataclass(frozen=True)
-class Target:
-    """A level to reach.
-
-    Attributes:
-        share: Share of the tuning runs' progress.
-        level: Value of the measure.
-    """
-
-    share: float
-    level: float
 
 
 def set_targets(
@@ -97,82 +63,38 @@ def set_targets(
         >>> set_targets(curve.assign(loss=[2.0, 1.2, 1.0]), "loss", shares=[0.5])
         (Target(share=0.5, level=1.5),)
     """
-    sign = -1 if lower_is_better else 1
-    ordered = curves.sort_values("updates", kind="stable").assign(gain=sign * curves[measure])
-    runs = ordered.groupby(["batch_size", "seed"])["gain"]
-    start = runs.first().median()
-    end = runs.max().groupby("batch_size").median().median()
-    if not end > start:
-        return ()
-    return tuple(Target(s, float(sign * (start + s * (end - start)))) for s in shares)
+    levels = targets_by_group(
+        curves.assign(group=""), measure, lower_is_better=lower_is_better, shares=shares
+    )
+    return levels.get("", ())
 
 
-def updates_to_target(
+def targets_by_group(
     curves: pd.DataFrame,
     measure: str,
-    targets: Sequence[Target],
     *,
     lower_is_better: bool = True,
-) -> pd.DataFrame:
-    """Return where each run first crosses each target.
+    shares: Sequence[float] = SHARES,
+) -> dict[str, tuple[Target, ...]]:
+    """Return what `set_targets` does for each group.
 
     Args:
-        curves: As for `set_targets`, of other runs; NaN where a network was not finite.
-        measure: Column in which the target is to be reached.
-        targets: Levels.
+        curves: As for `set_targets`, and a column group.
+        measure: Column to set targets for.
         lower_is_better: True for losses, False for metrics such as accuracy.
-
-    Returns:
-        Columns `CROSSING_COLUMNS`, by target, batch size and seed.
+        shares: Above 0, up to 1.
     """
     sign = -1 if lower_is_better else 1
-    ordered = curves.sort_values("updates", kind="stable")
-    rows = [
-        (target.share, target.level, size, seed, *crossing)
-        for (size, seed), run in ordered.groupby(["batch_size", "seed"])
-        for target in targets
-        for crossing in [first_crossing(run["updates"], sign * run[measure], sign * target.level)]
-    ]
-    table = pd.DataFrame(rows, columns=[column.name for column in CROSSING_COLUMNS])
-    return as_table(table.sort_values(["share", "batch_size", "seed"]), CROSSING_COLUMNS)
-
-
-def first_crossing(
-    updates: Sequence[float] | pd.Series[float],
-    values: Sequence[float] | pd.Series[float],
-    level: float,
-) -> tuple[str, float, float]:
-    """Return outcome, updates and half width of the first crossing from below.
-
-    Args:
-        updates: Updates made before each evaluation, ascending.
-        values: What rises; NaN where it isn't known.
-        level: To reach.
-
-    Returns:
-        Updates are interpolated linearly. A run that is above the level when it is first evaluated
-        may have got there at any time before: half of the updates, plus or minus half.
-
-    Example:
-        >>> first_crossing([0, 10, 20], [0.0, 0.5, 0.75], 0.6)
-        ('reached', 14.0, 5.0)
-        >>> first_crossing([0, 10, 20], [0.0, 0.5, 0.75], 0.8)
-        ('not reached', 20.0, 0.0)
-    """
-    at, value = np.asarray(updates, np.float64), np.asarray(values, np.float64)
-    last = float(at[-1])
-    at, value = at[~np.isnan(value)], value[~np.isnan(value)]
-    above = np.flatnonzero(value >= level)
-    if not above.size:
-        return NOT_REACHED, last, 0.0
-    after = int(above[0])
-    if at[after] == 0:
-        return AT_START, 0.0, 0.0
-    if after == 0:
-        return REACHED, float(at[0] / 2), float(at[0] / 2)
-    before, width = after - 1, at[after] - at[after - 1]
-    share = (level - value[before]) / (value[after] - value[before])
-    return REACHED, float(at[before] + share * width), float(width / 2)
+    ordered = curves.sort_values("updates", kind="stable").assign(gain=sign * curves[measure])
+    runs = ordered.groupby(RUN)["gain"].agg(["first", "max"])
+    start = runs["first"].groupby("group").median()
+    end = runs["max"].groupby(["group", "batch_size"]).median().groupby("group").median()
+    return {
+        str(group): tuple(Target(s, float(sign * (low + s * (high - low)))) for s in shares)
+        if high > low
+        else ()
+        for group, low, high in zip(start.index, start, end, strict=True)
+    }
 
 
 def fit_targets(
@@ -193,8 +115,63 @@ def fit_targets(
     fits = {}
     for _, runs in crossings.groupby(["share", "target"]):
         target = Target(float(runs["share"].iloc[0]), float(runs["target"].iloc[0]))
-        fits[target] = _fit(runs, seed, items, confidence)
+        fits[target] = fit_target(runs, seed=seed, items=items, confidence=confidence)
     return fits
+
+
+def fit_target(
+    runs: pd.DataFrame,
+    *,
+    seed: int = 0,
+    items: int | None = None,
+    confidence: float = CONFIDENCE,
+) -> StepsToTargetFit:
+    """Return the fit of one target.
+
+    Args:
+        runs: Columns `CROSSING_COLUMNS`, of this target.
+        seed: Of the bootstrap.
+        items: Training items, to flag batch sizes near them.
+        confidence: Of the intervals.
+    """
+    early = int((runs["outcome"] == AT_START).sum())
+    if early:
+        return StepsToTargetFit(
+            batch_sizes=(),
+            runs=len(runs),
+            censored=int((runs["outcome"] == NOT_REACHED).sum()),
+            near_all=(),
+            confidence=confidence,
+            reason=f"Runs that meet the target before their first update: {early} of {len(runs)}.",
+        )
+    useful = _useful(runs)
+    return fit_steps_to_target(
+        useful["batch_size"].to_numpy(),
+        useful["updates"].to_numpy(),
+        censored=(useful["outcome"] == NOT_REACHED).to_numpy(),
+        groups=useful["seed"].to_numpy(),
+        seed=seed,
+        half_widths=useful["half_width"].to_numpy(),
+        items=items,
+        confidence=confidence,
+    )
+
+
+def curve_to_target(runs: pd.DataFrame) -> Curve | None:
+    """Return the fitted curve of one target without its intervals; None if there is none.
+
+    Args:
+        runs: Columns `CROSSING_COLUMNS`, of this target.
+    """
+    if (runs["outcome"] == AT_START).any():
+        return None
+    useful = _useful(runs)
+    return steps_curve(
+        useful["batch_size"].to_numpy(),
+        useful["updates"].to_numpy(),
+        censored=(useful["outcome"] == NOT_REACHED).to_numpy(),
+        half_widths=useful["half_width"].to_numpy(),
+    )
 
 
 def scaling_table(fits: Mapping[Target, StepsToTargetFit]) -> pd.DataFrame:
@@ -227,26 +204,6 @@ _SHARED = [
 ]
 
 
-def _fit(runs: pd.DataFrame, seed: int, items: int | None, confidence: float) -> StepsToTargetFit:
-    early = int((runs["outcome"] == AT_START).sum())
-    if early:
-        return StepsToTargetFit(
-            batch_sizes=(),
-            runs=len(runs),
-            censored=int((runs["outcome"] == NOT_REACHED).sum()),
-            near_all=(),
-            confidence=confidence,
-            reason=f"Runs that meet the target before their first update: {early} of {len(runs)}.",
-        )
+def _useful(runs: pd.DataFrame) -> pd.DataFrame:
     # A bound of no updates bounds nothing.
-    useful = runs[runs["updates"] > 0]
-    return fit_steps_to_target(
-        useful["batch_size"].to_numpy(),
-        useful["updates"].to_numpy(),
-        censored=(useful["outcome"] == NOT_REACHED).to_numpy(),
-        groups=useful["seed"].to_numpy(),
-        seed=seed,
-        half_widths=useful["half_width"].to_numpy(),
-        items=items,
-        confidence=confidence,
-    )
+    return runs[runs["updates"] > 0]

@@ -30,7 +30,11 @@ Parameters = Annotated[np.ndarray, "fit parameter"]
 LEAST_NOISE = 1e-3
 """Smallest relative noise assumed: of perfect data the likelihood would be infinite."""
 RESAMPLES = 1_999
-"""Resamples of a bootstrap."""
+"""Resamples of a bootstrap, unless the data have many points."""
+FEWEST_RESAMPLES = 499
+"""Resamples however many points there are."""
+MOST_POINTS = 100_000
+"""Points of all resamples together, beyond the fewest."""
 ITERATIONS = 200
 """Steps after which the search for a curve ends; about ten are usual."""
 TERMS = 2
@@ -197,8 +201,8 @@ def bootstrap_intervals(
 ) -> Intervals:
     """Return percentile intervals over resampled groups, expanded for their small number.
 
-    Whole groups are drawn with replacement, `RESAMPLES` times. Of g groups the percentiles are
-    those of a normal distribution beyond `sqrt(g/(g - 1)) t`, t being the quantile of Student's
+    Whole groups are drawn with replacement, up to `RESAMPLES` times. Of g groups the percentiles
+    are those of a normal distribution beyond `sqrt(g/(g - 1)) t`, t being the quantile of Student's
     distribution with g - 1 degrees of freedom; plain percentiles of few groups are too narrow
     (Hesterberg 2015, What teachers should know about the bootstrap, section 5.3).
 
@@ -209,11 +213,12 @@ def bootstrap_intervals(
         rng: Draws the groups.
     """
     labels, members = np.unique(groups, return_inverse=True)
-    drawn = rng.multinomial(labels.size, np.full(labels.size, 1 / labels.size), RESAMPLES)
+    number = min(RESAMPLES, max(FEWEST_RESAMPLES, MOST_POINTS // data.y.size))
+    drawn = rng.multinomial(labels.size, np.full(labels.size, 1 / labels.size), number)
     different, again = np.unique(drawn, axis=0, return_inverse=True)
     counts = different[:, members].astype(np.float64)
-    start = np.repeat(_start(data)[None], len(counts), axis=0)
-    fitted, _ = _minimise(data, counts, start, _CURVE)
+    whole, _ = _minimise(data, np.ones((1, data.y.size)), _start(data)[None], _CURVE)
+    fitted, _ = _minimise(data, counts, np.repeat(whole, len(counts), axis=0), _CURVE)
     log_y, log_z = np.log(data.y), np.log(data.z)
     none = -np.inf
     log_a = np.where(fitted[:, 0] < log_y.min() - FAR / 2, none, fitted[:, 0])
@@ -277,17 +282,21 @@ def _likelihood(
     variance = noise + data.spread**2
     sd, share = np.sqrt(variance), noise / variance
     score = (np.log(data.y) - expected) / sd
-    reach = special.log_ndtr(-score)
-    # Mills' ratio: density by probability of the part beyond the bound.
-    mills = np.exp(-(score**2) / 2 - math.log(2 * math.pi) / 2 - reach)
-    bend = mills * (mills - score)
-    bound = data.censored
-    cost = np.where(bound, -reach, score**2 / 2 + np.log(variance) / 2)
-    by_expected = np.where(bound, -mills, -score) / sd
-    by_noise = np.where(bound, -mills * score, 1 - score**2) * share
-    own = np.where(bound, bend, 1) / variance
-    both = np.where(bound, bend * score * share / sd, 0)
-    noises = np.where(bound, bend * score**2, 2) * share**2
+    cost, by_expected = score**2 / 2 + np.log(variance) / 2, -score / sd
+    by_noise, own = (1 - score**2) * share, np.broadcast_to(1 / variance, score.shape)
+    both, noises = np.zeros_like(score), np.broadcast_to(2 * share**2, score.shape)
+    if data.censored.any():
+        bound, reach = data.censored, special.log_ndtr(-score)
+        # Mills' ratio: density by probability of the part beyond the bound.
+        mills = np.exp(-(score**2) / 2 - math.log(2 * math.pi) / 2 - reach)
+        bend = mills * (mills - score)
+        cost, by_expected = np.where(bound, -reach, cost), np.where(bound, -mills / sd, by_expected)
+        by_noise = np.where(bound, -mills * score * share, by_noise)
+        own, both = (
+            np.where(bound, bend / variance, own),
+            np.where(bound, bend * score * share / sd, 0),
+        )
+        noises = np.where(bound, bend * (score * share) ** 2, noises)
     cross = np.einsum("fn,fnp->fp", counts * both, slopes)
     information = np.empty((len(parameters), 4, 4))
     information[:, :3, :3] = np.einsum("fn,fnp,fnq->fpq", counts * own, slopes, slopes)

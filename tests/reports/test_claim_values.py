@@ -14,7 +14,6 @@ from reports.claim_values import (
     trend,
     tuned,
     updates_in_equal_time,
-    updates_to,
 )
 from reports.readings import guess_level
 from reports.record import Analysis
@@ -153,15 +152,3 @@ def test_seeds_that_lack_a_batch_size_and_single_batch_sizes_have_no_trend() -> 
     assert trend(table).index.tolist() == [1]
     assert trend(table[[1]]).empty
     assert trend(table[:0]).empty
-
-
-def test_updates_to_a_target_lie_between_evaluations_or_nowhere() -> None:
-    truth = Truth(noise=0, epochs_needed=lambda size, _: {1: 4.0, 32: 4.0, 1024: 0.001}[size])
-    analysis = numbers(truth)
-    found = updates_to(analysis, 0.5, fresh=True)
-    assert found[32].tolist() == pytest.approx([68] * len(FRESH))
-    assert found.index.tolist() == [*FRESH]
-    assert updates_to(analysis, 0.5, fresh=False).index.tolist() == [*SEEDS]
-    assert np.isinf(updates_to(analysis, 0.95, fresh=True)).all(axis=None)
-    # Whatever the network is at its start, a target takes an update.
-    assert (updates_to(analysis, 0.05, fresh=True) == 1).all(axis=None)

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from reports.crossings import REACHED, first_crossing
 from reports.scaling import StepsToTargetFit, fit_steps_to_target
-from reports.targets import REACHED, first_crossing
 from tests.reports.noisy_quadratic import (
     best_rate,
     curvatures,

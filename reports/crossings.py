@@ -1,0 +1,171 @@
+"""Where recorded curves first cross a level, in updates.
+
+The first crossing lies between two evaluations: the number of updates is interpolated, and half the
+updates between the two is kept with it. A run that never reaches the level has made a number of
+updates that weren't enough: a lower bound, kept too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from reports.results import Column, as_table
+
+REACHED = "reached"
+"""The run crossed the target between two evaluations."""
+NOT_REACHED = "not reached"
+"""The run ended, or diverged, before it reached the target."""
+AT_START = "at start"
+"""The run met the target before its first update: the target says nothing."""
+
+CROSSING_COLUMNS = (
+    Column("share", "float64", "", "Share of the tuning runs' progress that the target is."),
+    Column("target", "float64", "", "The level to reach."),
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("seed", "int64", "", "Seed of split, initial weights and order."),
+    Column("outcome", "str", "", f"{REACHED}, {NOT_REACHED} or {AT_START}."),
+    Column("updates", "float64", "updates", "Updates to the target; made, if not reached."),
+    Column("half_width", "float64", "updates", "Half the updates between the two evaluations."),
+)
+
+_GROUP = Column("group", "str", "", "What it belongs to: all but batch size, rate and seed.")
+RUN = ["group", "batch_size", "seed"]
+"""What a run is told by."""
+_CROSSINGS = [column.name for column in (_GROUP, *CROSSING_COLUMNS)]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A level to reach.
+
+    Attributes:
+        share: Share of the tuning runs' progress.
+        level: Value of the measure.
+    """
+
+    share: float
+    level: float
+
+
+def updates_to_target(
+    curves: pd.DataFrame,
+    measure: str,
+    targets: Sequence[Target],
+    *,
+    lower_is_better: bool = True,
+) -> pd.DataFrame:
+    """Return where each run first crosses each target.
+
+    Args:
+        curves: As for `set_targets`, of other runs; NaN where a network was not finite.
+        measure: Column in which the target is to be reached.
+        targets: Levels.
+        lower_is_better: True for losses, False for metrics such as accuracy.
+
+    Returns:
+        Columns `CROSSING_COLUMNS`, by target, batch size and seed.
+    """
+    table = crossings_by_group(
+        curves.assign(group=""), measure, {"": targets}, lower_is_better=lower_is_better
+    )
+    return as_table(table, CROSSING_COLUMNS)
+
+
+def crossings_by_group(
+    curves: pd.DataFrame,
+    measure: str,
+    targets: Mapping[str, Sequence[Target]],
+    *,
+    lower_is_better: bool = True,
+) -> pd.DataFrame:
+    """Return what `updates_to_target` does for each group, in a column group.
+
+    Args:
+        curves: As for `updates_to_target`, and a column group.
+        measure: Column in which the target is to be reached.
+        targets: Levels, by group.
+        lower_is_better: True for losses, False for metrics such as accuracy.
+    """
+    sign = -1 if lower_is_better else 1
+    wanted = [(g, t.share, t.level) for g, levels in targets.items() for t in levels]
+    levels = pd.DataFrame(wanted, columns=["group", "share", "target"])
+    points = curves.assign(run=curves.groupby(RUN).ngroup(), gain=sign * curves[measure])
+    points = points.sort_values(["run", "updates"], kind="stable")
+    runs = points.drop_duplicates("run")[[*RUN, "run"]].merge(levels, on="group")
+    parts = [
+        rows.assign(**_first_crossings(points, rows, sign))
+        for _, rows in runs.groupby(runs.groupby("run").cumcount())
+    ]
+    table = pd.concat([runs.reindex(columns=_CROSSINGS)[:0], *parts])
+    return as_table(
+        table.sort_values(["group", "share", "batch_size", "seed"]),
+        (_GROUP, *CROSSING_COLUMNS),
+    )
+
+
+def _first_crossings(points: pd.DataFrame, runs: pd.DataFrame, sign: int) -> dict[str, np.ndarray]:
+    run = points["run"].to_numpy()
+    levels = np.full(run[-1] + 1, np.inf)
+    levels[runs["run"]] = sign * runs["target"]
+    gain, updates = points["gain"].to_numpy(np.float64), points["updates"].to_numpy(np.float64)
+    found = _cross(run, updates, gain, levels)
+    return {name: values[runs["run"]] for name, values in found.items()}
+
+
+def first_crossing(
+    updates: Sequence[float] | pd.Series[float],
+    values: Sequence[float] | pd.Series[float],
+    level: float,
+) -> tuple[str, float, float]:
+    """Return outcome, updates and half width of the first crossing from below.
+
+    Args:
+        updates: Updates made before each evaluation, ascending.
+        values: What rises; NaN where it isn't known.
+        level: To reach.
+
+    Returns:
+        Updates are interpolated linearly. A run that is above the level when it is first evaluated
+        may have got there at any time before: half of the updates, plus or minus half.
+
+    Example:
+        >>> first_crossing([0, 10, 20], [0.0, 0.5, 0.75], 0.6)
+        ('reached', 14.0, 5.0)
+        >>> first_crossing([0, 10, 20], [0.0, 0.5, 0.75], 0.8)
+        ('not reached', 20.0, 0.0)
+    """
+    at, value = np.asarray(updates, np.float64), np.asarray(values, np.float64)
+    found = _cross(np.zeros(at.size, np.int64), at, value, np.array([level], np.float64))
+    return str(found["outcome"][0]), float(found["updates"][0]), float(found["half_width"][0])
+
+
+def _cross(
+    run: np.ndarray, updates: np.ndarray, gain: np.ndarray, levels: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the columns of `CROSSING_COLUMNS` for each run, from the rows of all of them.
+
+    Rows are by run, then by updates; runs are numbered from 0, and have a level each.
+    """
+    made = updates[np.append(np.flatnonzero(np.diff(run)), run.size - 1)]
+    known = ~np.isnan(gain)
+    run, updates, gain = run[known], updates[known], gain[known]
+    above = np.flatnonzero(gain >= levels[run])
+    reached, first = np.unique(run[above], return_index=True)
+    after = above[first]
+    before = np.maximum(after - 1, 0)
+    bracketed = (after > 0) & (run[before] == reached)
+    start = np.where(bracketed, updates[before], 0.0)
+    width = updates[after] - start
+    share = np.full(reached.size, 0.5)
+    rise = gain[after] - gain[before]
+    np.divide(levels[reached] - gain[before], rise, out=share, where=bracketed)
+    outcome = np.full(levels.size, NOT_REACHED, object)
+    half_width = np.zeros(levels.size)
+    outcome[reached] = np.where(updates[after] == 0, AT_START, REACHED)
+    made[reached] = start + share * width
+    half_width[reached] = width / 2
+    return {"outcome": outcome, "updates": made, "half_width": half_width}
