@@ -1,9 +1,11 @@
 """What does the store cost: adding results, looking for what is missing, making tables?
 
-10,000 trials with 30 evaluations each, added ten at a time. Adding waits for the disk once for
-each transaction: the processor's time is told apart, and so is what one such wait takes here.
+Trials with 30 evaluations each, added ten at a time. Adding waits for the disk once for each
+transaction: the processor's time is told apart, and so is what one such wait takes here. Wall times
+mean little while other programs run.
 
     python benchmarks/bench_store.py --trials 10000
+    python benchmarks/bench_store.py --trials 100000 --no-export
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +23,6 @@ import numpy as np
 
 from sweeps import Study
 from sweeps.export import export
-from sweeps.stages import explore_trials
 from sweeps.store import FILE, Store
 from sweeps.trials import Trial
 from sweeps.worker import CURVE_WIDTH, Outcome
@@ -62,10 +63,23 @@ def fsync_seconds(folder: Path) -> float:
     return float(np.median(times))
 
 
+def add(store: Store, results: Sequence[tuple[Trial, Outcome]]) -> None:
+    """Add results ten at a time, and print how long the transactions took."""
+    times = []
+    for start in range(0, len(results), TOGETHER):
+        trials, outcomes = zip(*results[start : start + TOGETHER], strict=True)
+        started = time.perf_counter()
+        store.add(trials, outcomes)
+        times.append(1000 * (time.perf_counter() - started))
+    half, most, longest = np.percentile(times, [50, 99, 100])
+    print(f"a transaction of {TOGETHER}: median {half:.1f}, p99 {most:.1f}, max {longest:.1f} ms")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--no-export", action="store_true", help="leave the export out")
     options = parser.parse_args()
     study = Study(
         "bench",
@@ -75,16 +89,14 @@ def main() -> None:
         seeds=list(range(options.trials // (5 * RATES))),
         epochs=1,
     )
-    planned = explore_trials(study.experiment)
+    planned = study.experiment.explored
     rng = np.random.default_rng(0)
     results = [(trial, outcome(trial, rng)) for _, trial in planned]
     with tempfile.TemporaryDirectory() as name:
         place, folder = Path(name), Path(name) / "study"
         print(f"{len(results)} trials; a wait for the disk: {1000 * fsync_seconds(place):.2f} ms")
         with Store.write(folder, "bench") as store, measured("adding", len(results)):
-            for start in range(0, len(results), TOGETHER):
-                trials, outcomes = zip(*results[start : start + TOGETHER], strict=True)
-                store.add(trials, outcomes)
+            add(store, results)
         with measured("opening, looking for what is done"), Store.write(folder, "bench") as store:
             store.done()
         with measured("opening to read"), Store.read(folder):
@@ -94,7 +106,7 @@ def main() -> None:
                 found = store.trials_table({"explore": planned})
             with measured("table of curves"):
                 store.curves_table(found["trial"])
-        for kind in ("csv", "jsonl", "parquet"):
+        for kind in () if options.no_export else ("csv", "jsonl", "parquet"):
             with measured(f"export as {kind}"):
                 export(folder, place / kind, kind)
         print(f"file: {(folder / FILE).stat().st_size / 1e6:.1f} MB")

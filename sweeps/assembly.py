@@ -91,13 +91,13 @@ def planned_stages(store: Store, experiment: Experiment) -> dict[str, list[Plann
     return stages
 
 
-def results_of(store: Store) -> StudyResults:
+def results_of(store: Store, experiment: Experiment) -> StudyResults:
     """Return the results of a study as they are now, complete or not.
 
     Args:
         store: The study's store.
+        experiment: The study, as from `read_experiment`.
     """
-    experiment = read_experiment(store)
     stages = planned_stages(store, experiment)
     trials = store.trials_table(stages)
     workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sweeps.records import DAMAGED, Row, add_incident, digest_of, incident
 from sweeps.schema import TABLES, columns_of
@@ -16,17 +16,21 @@ _ROW_PROBLEM = re.compile(
 """What SQLite says of rows that are damaged while the structure of the file is sound."""
 
 
-def structure_problem(connection: sqlite3.Connection) -> str:
+def structure_problem(problems: Iterable[str]) -> str:
     """Return what is wrong with the structure of a database, in SQLite's words; nothing if sound.
+
+    Args:
+        problems: From `problems_of`.
+    """
+    return next((problem for problem in problems if not _ROW_PROBLEM.match(problem)), "")
+
+
+def problems_of(connection: sqlite3.Connection) -> list[str]:
+    """Return what is wrong with a database, be it structure, index or row, in SQLite's words.
 
     Args:
         connection: To the database.
     """
-    problems = _problems(connection)
-    return next((problem for problem in problems if not _ROW_PROBLEM.match(problem)), "")
-
-
-def _problems(connection: sqlite3.Connection) -> list[str]:
     found = [text for (text,) in connection.execute("PRAGMA integrity_check")]
     return [] if found == ["ok"] else found
 
@@ -38,30 +42,30 @@ def mark_damaged(connection: sqlite3.Connection) -> int:
         connection: To a store of this format.
     """
     connection.execute("CREATE TEMP TABLE damaged (place TEXT, number INTEGER)")
-    found = [(table, number) for table in TABLES for number in _damaged(connection, table)]
+    lenient, connection.text_factory = connection.text_factory, str
+    try:
+        found = _damaged(connection)
+    except sqlite3.OperationalError:
+        # Some text is not UTF-8. Reading it takes a call of Python for each text, so it is not done
+        # before it must be.
+        connection.text_factory = lenient
+        found = _damaged(connection)
     connection.executemany("INSERT INTO temp.damaged VALUES (?, ?)", found)
     return len(found)
 
 
-def _damaged(connection: sqlite3.Connection, table: str) -> Iterator[int]:
-    for number, *values, digest in _rows(connection, table):
-        if digest_of(values) != digest:
-            yield number
+def _damaged(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    return [
+        (table, number)
+        for table in TABLES
+        for number, *values, digest in _rows(connection, table)
+        if digest_of(values) != digest
+    ]
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> sqlite3.Cursor:
     # Through the table itself: an index may be damaged, too.
     return connection.execute(f"SELECT rowid, * FROM {table} NOT INDEXED")
-
-
-def is_damaged(connection: sqlite3.Connection) -> bool:
-    """Return whether a row or an index of a store is damaged.
-
-    Args:
-        connection: To a store whose damaged rows are marked.
-    """
-    marked = connection.execute("SELECT EXISTS (SELECT * FROM temp.damaged)").fetchone()[0]
-    return bool(marked) or bool(_problems(connection))
 
 
 def set_aside(connection: sqlite3.Connection) -> None:

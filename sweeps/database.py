@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from sweeps.damage import is_damaged, mark_damaged, set_aside, structure_problem
+from sweeps.damage import mark_damaged, problems_of, set_aside, structure_problem
 from sweeps.errors import ResourceError, StoreError, UserError
 from sweeps.migrations import migrate
 from sweeps.records import insert
@@ -117,14 +117,14 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """
     with _told(path), closing(_connect(path, "mode=rw")) as connection:
         _check(connection, path)
-        _check_structure(connection, path)
+        problems = problems_of(connection)
+        _check_structure(problems, path)
         found = format_of(connection)
         if found < FORMAT:
             _copy(connection, path.with_name(f"{path.stem}-format-{found}{path.suffix}"))
             with transaction(connection):
                 migrate(connection)
-        mark_damaged(connection)
-        if is_damaged(connection):
+        if mark_damaged(connection) or problems:
             _copy(connection, _free(path))
             with transaction(connection):
                 set_aside(connection)
@@ -192,8 +192,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path} {problem}")
 
 
-def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
-    problem = structure_problem(connection)
+def _check_structure(problems: Sequence[str], path: Path) -> None:
+    problem = structure_problem(problems)
     if problem:
         raise StoreError(_damaged(path, " ".join(problem.split())))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from sweeps.assembly import planned_stages
 from sweeps.families import Group
 from sweeps.labels import counted
 from sweeps.plan import cohort_bytes, cohort_cost, plan
-from sweeps.stages import Experiment, explore_trials, fresh_trials, refinement_seeds
+from sweeps.stages import Experiment, fresh_trials, refinement_seeds
 from sweeps.store import FILE, Store
 from sweeps.trials import Planned, Trial
 
@@ -104,12 +105,12 @@ def forecast(experiment: Experiment, jobs: int, folder: Path | None = None) -> F
 
 def _done_and_planned(experiment: Experiment, folder: Path | None) -> tuple[set[str], list[Trial]]:
     done: set[str] = set()
-    stages: dict[str, list[Planned]] = {}
+    stages: dict[str, Sequence[Planned]] = {}
     if folder is not None and (folder / FILE).is_file():
         with Store.read(folder) as store:
-            done, stages = store.done(), planned_stages(store, experiment)
+            done, stages = store.done(), {**planned_stages(store, experiment)}
     elif experiment.specification.explore:
-        stages = {EXPLORE: explore_trials(experiment)}
+        stages = {EXPLORE: experiment.explored}
     if CONFIRM not in stages:
         stages = {**stages, CONFIRM: provisional(experiment)}
     return done, [trial for planned in stages.values() for _, trial in planned]

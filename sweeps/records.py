@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
@@ -136,15 +136,14 @@ def points_of(curve: bytes) -> Annotated[Array, "point column"]:
     return np.frombuffer(curve, dtype="<f8").reshape(-1, CURVE_WIDTH)
 
 
-def digest_of(values: Iterable[object]) -> str:
+def digest_of(values: Sequence[object]) -> str:
     """Return a hash of a row's values.
 
     Args:
         values: In the order of the columns, without the digest.
     """
-    everything = list(values)
-    blobs = [value for value in everything if isinstance(value, bytes)]
-    plain = [value for value in everything if not isinstance(value, bytes)]
+    blobs = [value for value in values if isinstance(value, bytes)]
+    plain = [value for value in values if not isinstance(value, bytes)]
     found = hashlib.sha256(json.dumps(plain).encode())
     for blob in blobs:
         found.update(blob)

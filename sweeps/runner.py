@@ -87,7 +87,7 @@ def run_study(
         interruption.check()
         if timing and experiment.specification.timing:
             run_timing(store, experiment)
-        return results_of(store)
+        return results_of(store, experiment)
 
 
 def _run_missing(session: _Session) -> None:

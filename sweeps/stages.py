@@ -50,6 +50,16 @@ class Experiment:
         return groups_of(self.specification, self.data)
 
     @cached_property
+    def explored(self) -> tuple[Planned, ...]:
+        """The trials that compare learning rates: every cell on every seed."""
+        grid = {
+            (group.label, size): rates
+            for group in self.groups
+            for size, rates in group.grid.items()
+        }
+        return tuple(_trials(self, grid))
+
+    @cached_property
     def cells(self) -> int:
         """How many batch sizes there are, over all groups."""
         return sum(len(group.grid) for group in self.groups)
@@ -57,7 +67,7 @@ class Experiment:
 
 def derived(
     experiment: Experiment, table: Callable[[], pd.DataFrame]
-) -> Iterator[tuple[str, list[Planned]]]:
+) -> Iterator[tuple[str, Sequence[Planned]]]:
     """Yield stage after stage, piece by piece, each with the trials it consists of.
 
     Args:
@@ -74,7 +84,7 @@ def derived(
     ranking = empty_table(SELECTION_COLUMNS)
     best = {cell: rates[0] for cell, rates in tried.items()}
     if specification.explore:
-        yield EXPLORE, _trials(experiment, tried)
+        yield EXPLORE, experiment.explored
         while True:
             trials = table()
             ranking = select_rates(trials)
@@ -89,22 +99,6 @@ def derived(
     if specification.confirmation_seeds:
         yield CONFIRM, fresh_trials(selected, specification.confirmation_seeds)
         yield from _refined(selected, ranking, refinement_seeds(specification), table)
-
-
-def explore_trials(experiment: Experiment) -> list[Planned]:
-    """Return the trials that compare learning rates: every cell on every seed.
-
-    Args:
-        experiment: The study.
-    """
-    return _trials(
-        experiment,
-        {
-            (group.label, size): rates
-            for group in experiment.groups
-            for size, rates in group.grid.items()
-        },
-    )
 
 
 def _trials(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> list[Planned]:

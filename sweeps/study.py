@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from reports.results import StudyResults
-from sweeps.assembly import results_of
+from sweeps.assembly import read_experiment, results_of
 from sweeps.backends import jobs_of
 from sweeps.checking import experiment_of
 from sweeps.forecast import Forecast, forecast
@@ -206,4 +206,4 @@ def results(folder: str | os.PathLike[str]) -> StudyResults:
         StoreError: There is no study in it.
     """
     with Store.read(Path(folder)) as store:
-        return results_of(store)
+        return results_of(store, read_experiment(store))

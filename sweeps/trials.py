@@ -108,10 +108,10 @@ class Configuration:
         return Architecture(self.widths, self.activation, self.output)
 
     @cached_property
-    def content(self) -> dict[str, object]:
-        """The fields that count, as JSON knows them; numbers that are not whole in hexadecimal."""
+    def content(self) -> str:
+        """The fields that count, as canonical JSON; numbers that are not whole in hexadecimal."""
         names = [field.name for field in fields(self) if field.name not in _DERIVED]
-        return {name: _canonical(getattr(self, name)) for name in names}
+        return _json({name: _canonical(getattr(self, name)) for name in names})
 
 
 @dataclass(frozen=True)
@@ -145,13 +145,11 @@ class Trial:
     @cached_property
     def content(self) -> str:
         """Everything that determines the trial's result, as canonical JSON."""
-        content = {
-            "configuration": self.configuration.content,
-            "settings": _canonical(dict(self.settings)),
-            "seed": self.seed,
-            "numerics": NUMERICS_VERSION,
-        }
-        return json.dumps(content, sort_keys=True, separators=(",", ":"))
+        # Put together by hand: a study has many trials of one configuration.
+        return (
+            f'{{"configuration":{self.configuration.content},"numerics":{NUMERICS_VERSION},'
+            f'"seed":{self.seed},"settings":{_json(_canonical(dict(self.settings)))}}}'
+        )
 
     @cached_property
     def identity(self) -> str:
@@ -173,6 +171,10 @@ class Planned(NamedTuple):
 
 Stages = Mapping[str, Sequence[Planned]]
 """What is planned, stage by stage, as far as the results so far determine it."""
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _canonical(value: object) -> object:

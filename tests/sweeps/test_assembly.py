@@ -41,7 +41,7 @@ def test_before_anything_has_run_only_the_first_stage_is_planned(
     with Store.write(tmp_path / "study", "small") as store:
         save_experiment(store, experiment)
         stages = planned_stages(store, experiment)
-        found = results_of(store)
+        found = results_of(store, experiment)
     assert {stage: len(planned) for stage, planned in stages.items()} == {"explore": 8}
     # What is certain to be confirmed is counted, though its rates are not known.
     assert found.description.planned_trials == 8 + 4

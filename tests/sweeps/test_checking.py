@@ -18,7 +18,7 @@ from sweeps.datasets import load
 from sweeps.errors import Problem, SpecificationError
 from sweeps.recipes import recipe_of
 from sweeps.splits import prepare
-from sweeps.stages import Experiment, explore_trials
+from sweeps.stages import Experiment
 
 KEYS: dict[str, Any] = {"learning_rates": 0.1, "seeds": 1, "batch_sizes": 8, "epochs": 1}
 
@@ -87,7 +87,7 @@ def test_the_engine_takes_what_is_let_through(dataset: str, keys: dict[str, Any]
 
 
 def count_trainable(experiment: Experiment) -> int:
-    configurations = {trial.configuration: trial for _, trial in explore_trials(experiment)}
+    configurations = {trial.configuration: trial for _, trial in experiment.explored}
     (facts,) = experiment.data.values()
     split, _ = prepare(load(facts.source), facts.preparation, 1)
     for configuration, trial in configurations.items():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.checking import experiment_of
-from sweeps.stages import Experiment, explore_trials
+from sweeps.stages import Experiment
 
 KEYS: dict[str, Any] = {
     "dataset": "iris",
@@ -28,7 +28,7 @@ def experiment(**keys: Any) -> Experiment:
 
 
 def identities(found: Experiment) -> set[str]:
-    return {trial.identity for _, trial in explore_trials(found)}
+    return {trial.identity for _, trial in found.explored}
 
 
 def grids(found: Experiment) -> dict[str, dict[int, tuple[float, ...]]]:
@@ -142,7 +142,7 @@ def test_rates_follow_the_batch_size_by_their_rule() -> None:
 
 def test_groups_share_trials_where_a_choice_makes_no_difference() -> None:
     rules = experiment(rate_rule=["none", "linear"], reference_batch_size=5)
-    assert len(explore_trials(rules)) == 16
+    assert len(rules.explored) == 16
     # The reference batch size is the same under both rules, and one rate of the other coincides.
     assert len(identities(rules)) == 16 - 4
 

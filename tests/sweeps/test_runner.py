@@ -187,7 +187,7 @@ def test_ctrl_c_finishes_what_runs_and_keeps_it(
         with pytest.raises(Finished):
             run(experiment, tmp_path / "cut")
     with Store.read(tmp_path / "cut") as store:
-        partial = results_of(store)
+        partial = results_of(store, experiment)
     assert 0 < len(partial.trials) < 8
     assert partial.description.planned_trials == 12
     assert not (tmp_path / "cut" / ".work").exists()

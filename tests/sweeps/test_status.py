@@ -15,7 +15,6 @@ from sweeps.assembly import planned_stages, save_experiment
 from sweeps.errors import StoreError
 from sweeps.plan import cohort_cost, plan
 from sweeps.provenance import available_cores
-from sweeps.stages import explore_trials
 from sweeps.status import Count, status_of, status_text
 from sweeps.store import FILE, Store
 from sweeps.trials import Trial
@@ -27,7 +26,7 @@ def begun(folder: Path, **changes: object) -> list[Trial]:
     experiment = ran.study(**changes).experiment
     with Store.write(folder, "ran") as store:
         save_experiment(store, experiment)
-    return [trial for _, trial in explore_trials(experiment)]
+    return [trial for _, trial in experiment.explored]
 
 
 def run_some(folder: Path, some: list[Trial]) -> float:

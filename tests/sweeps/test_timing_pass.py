@@ -69,14 +69,17 @@ def test_without_exploring_the_confirmation_seeds_are_used(keys: dict[str, Any])
 def rows_of(store: Store, study: Experiment) -> Any:
     save_experiment(store, study)
     run_timing(store, study)
-    return results_of(store).timing
+    return results_of(store, study).timing
 
 
 def test_every_group_gets_the_rows_of_what_it_does(keys: dict[str, Any], tmp_path: Path) -> None:
     study = experiment(keys, epochs=[1, 2], optimizer=["sgd", "adam"])
     with Store.write(tmp_path / "study", "small") as store:
         rows = rows_of(store, study)
-        assert "before" in results_of(store).description.provenance["load average around timing"]
+        assert (
+            "before"
+            in results_of(store, study).description.provenance["load average around timing"]
+        )
     # Two batch sizes; sgd has the reference beside one lane and a full cohort.
     assert rows.groupby("group", sort=False).size().to_dict() == {
         "sgd, 1 epoch": 6 * ROUNDS,
