@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from reports.formats import count, percent, plural, sizes, visible
+from reports.formats import count, percent, plural, rate, sizes, visible
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.results import CLASSIFICATION, Incidents, StudyDescription
 from reports.timing import UNSTEADY_ABOVE, one_network
+from reports.tuning import coarse_grids
 from reports.verdicts import Statement
 
 DIVERGED_SHARE = 0.1
@@ -25,7 +26,10 @@ def cautions(analysis: Analysis) -> list[Statement]:
     texts = {
         "optimistic": _optimistic(analysis),
         "few-seeds": _few_seeds(analysis),
+        "one-split": _one_split(analysis),
         "edge": _edge(analysis),
+        "untuned": _untuned(analysis),
+        "coarse": _coarse(analysis),
         "no-rate": _no_rate(analysis),
         "unconfirmed": _unconfirmed(analysis),
         "lost-seeds": _lost_seeds(analysis),
@@ -87,6 +91,15 @@ def _few_seeds(analysis: Analysis) -> str:
     )
 
 
+def _one_split(analysis: Analysis) -> str:
+    if analysis.plan.split_seed is None or analysis.measured.empty:
+        return ""
+    return (
+        "All seeds share one split of the data. Intervals hold the chance of training, but not "
+        f"that of which {count(analysis.items)} items are in the {analysis.part} part."
+    )
+
+
 def _edge(analysis: Analysis) -> str:
     edge = analysis.batch_sizes.loc[analysis.batch_sizes["at_edge"], "batch_size"].tolist()
     if not edge:
@@ -94,6 +107,30 @@ def _edge(analysis: Analysis) -> str:
     return (
         f"At batch {sizes(edge)} the best learning rate is the smallest or largest one "
         "tried: a better one may lie beyond, and these batch sizes may be judged too harshly."
+    )
+
+
+def _untuned(analysis: Analysis) -> str:
+    table = analysis.batch_sizes
+    single = table.loc[table["tried_rates"] == 1, "batch_size"].tolist()
+    if not single or len(table) == 1:
+        return ""
+    return (
+        f"At batch {sizes(single)} a single learning rate was tried. Another may suit that batch "
+        "size better: what looks like a difference between batch sizes may be one between rates."
+    )
+
+
+def _coarse(analysis: Analysis) -> str:
+    found = coarse_grids(analysis)
+    if not found:
+        return ""
+    most = max(found, key=lambda one: one.gain)
+    return (
+        f"At batch {sizes([one.batch_size for one in found])} the learning rates tried lie far "
+        f"apart, by up to a factor of {rate(round(most.factor, 2))}. A better one may lie between: "
+        "a parabola through the best and its neighbours rises above it by up to "
+        f"{analysis.measure.gap(most.gain)}, more than the standard error over seeds."
     )
 
 

@@ -99,11 +99,13 @@ class Separation:
         more_seeds: Further seeds that would probably establish the difference if it is the true
             one; None if it is zero or would take more than `MAX_SEEDS`.
         detectable: Smallest true difference that as many seeds would probably establish.
+        improvement: Probability that the second is above the first on a further seed.
     """
 
     difference: Interval
     more_seeds: int | None
     detectable: float
+    improvement: Interval
 
 
 def t_quantile(degrees: int, probability: float) -> float:
@@ -402,6 +404,7 @@ def separate(values: pd.DataFrame, first: int, second: int, tail: float) -> Sepa
         difference=t_interval(differences.tolist()),
         more_seeds=None if needed is None else max(needed - differences.size, 1),
         detectable=detectable_difference(differences, tail),
+        improvement=probability_of_improvement(values[second], values[first]),
     )
 
 

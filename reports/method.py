@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from reports.formats import count, listing, plural, rate, visible
+from reports.clocks import last_batch, memory
+from reports.formats import count, listing, percent, plural, rate, visible
+from reports.intervals import detectable_accuracy_difference
 from reports.measures import Measure
 from reports.record import Analysis
 from reports.results import REGRESSION, GroupDescription, StudyDescription
+from reports.tuning import fixed_rate
 
 LOSS_WORDS = {
     "squared_error": "half the squared error, summed over the outputs",
@@ -47,7 +50,14 @@ def limits(analysis: Analysis) -> list[str]:
     Args:
         analysis: The numbers.
     """
-    texts = (_ties(analysis), _rule(analysis), _choice(analysis), _items(analysis), _machine())
+    texts = (
+        _ties(analysis),
+        _rule(analysis),
+        _choice(analysis),
+        _untuned(analysis),
+        _items(analysis),
+        _machine(),
+    )
     return [text for text in texts if text]
 
 
@@ -83,6 +93,20 @@ def _choice(analysis: Analysis) -> str:
     )
 
 
+def _untuned(analysis: Analysis) -> str:
+    """The contrast to rates tuned for each batch size."""
+    found = fixed_rate(analysis)
+    if found is None:
+        return ""
+    measure, same = analysis.measure, found.best == found.tuned_best
+    return (
+        f"Learning rates are tuned for each batch size. With one for all, {rate(found.rate)} (the "
+        f"best on average), validation {measure.plural} would lie {measure.gap(found.gap)} apart "
+        f"instead of {measure.gap(found.tuned_gap)}, and batch size {found.best} would look best "
+        f"{'too' if same else f'instead of {found.tuned_best}'}."
+    )
+
+
 def _items(analysis: Analysis) -> str:
     if analysis.plan.task == REGRESSION:
         return (
@@ -92,7 +116,20 @@ def _items(analysis: Analysis) -> str:
     return (
         f"One item of the {analysis.part} part is worth "
         f"{analysis.measure.gap(1 / analysis.items)}: with a single seed, smaller differences are "
-        "none."
+        f"none.{_two_networks(analysis)}"
+    )
+
+
+def _two_networks(analysis: Analysis) -> str:
+    best = float(analysis.batch_sizes["metric"].max())
+    if not 0 < best < 1:
+        return ""
+    gap = detectable_accuracy_difference(best, analysis.items)
+    return (
+        f" Two networks of which one gets {percent(best)} of {count(analysis.items)} items right "
+        f"must differ by {analysis.measure.gap(gap)} for that part to tell them apart four times "
+        "in five. Seeds, each with a split of its own, tell smaller differences between batch "
+        "sizes, and the loss is finer than the share of right answers."
     )
 
 
@@ -133,8 +170,17 @@ def _network(analysis: Analysis) -> str:
     return (
         f"Network with {hidden}, activation {visible(plan.activation)}{other}; loss {loss}, "
         f"the error of a batch being the {visible(plan.reduction)} over its items; optimizer "
-        f"{visible(plan.optimizer)}{_hyperparameters(plan)}; {analysis.budget} for every trial. A "
-        "seed fixes split, initial weights and order, the same for all batch sizes."
+        f"{visible(plan.optimizer)}{_hyperparameters(plan)}; {analysis.budget} for every trial. "
+        f"{_seeds(plan)}"
+    )
+
+
+def _seeds(plan: GroupDescription) -> str:
+    if plan.split_seed is None:
+        return "A seed fixes split, initial weights and order, the same for all batch sizes."
+    return (
+        f"A seed fixes initial weights and order, the same for all batch sizes; all share one "
+        f"split of the data, that of seed {plan.split_seed}."
     )
 
 
@@ -155,6 +201,8 @@ def _training(plan: GroupDescription) -> str:
         f"{plural(plan.local_updates, 'local update')} between two averagings."
         if plan.shards > 1
         else "",
+        memory(plan),
+        last_batch(plan),
     )
     return " ".join(text for text in texts if text)
 

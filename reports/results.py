@@ -153,6 +153,7 @@ class GroupDescription:
         target_scales: By seed, the standard deviation over the training part of each target in its
             own unit, by which a regression's targets were divided; empty if they weren't or it
             isn't known.
+        split_seed: Seed of the one split that all trials share; None if each seed has its own.
     """
 
     group: str
@@ -183,6 +184,7 @@ class GroupDescription:
     batch_sizes: tuple[int, ...]
     learning_rates: tuple[float, ...]
     target_scales: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    split_seed: int | None = None
 
     @property
     def architecture(self) -> str:
@@ -258,8 +260,8 @@ class StudyResults:
         timing: Columns `TIMING_COLUMNS`; empty if the timing pass has not run.
 
     Raises:
-        ValueError: A table lacks a column, has one too many or one of another dtype; or a group of
-            a table isn't described.
+        ValueError: A table lacks a column, has one too many or one of another dtype; a group of a
+            table isn't described; or a trial that chooses a learning rate has seen the test part.
     """
 
     description: StudyDescription
@@ -277,6 +279,7 @@ class StudyResults:
             strangers = sorted(set(table["group"]) - described)
             if strangers:
                 raise ValueError(f"Table {name!r} has groups that aren't described: {strangers}.")
+        _refuse_leaks(self.trials)
 
 
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:
@@ -304,3 +307,13 @@ def _check(table: str, frame: pd.DataFrame, columns: tuple[Column, ...]) -> None
     found = {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
     if found != expected:
         raise ValueError(f"Table {table!r} must have the columns {expected}, but has {found}.")
+
+
+def _refuse_leaks(trials: pd.DataFrame) -> None:
+    seen = trials[["test_loss", "test_metric"]].notna().any(axis=1)
+    leaks = trials.loc[seen & trials["stage"].isin(TUNING_STAGES), "trial"].tolist()
+    if leaks:
+        raise ValueError(
+            "A trial that chooses a learning rate must have no result on the test part, but "
+            f"{len(leaks)} have one, the first being {leaks[0]!r}."
+        )

@@ -18,7 +18,7 @@ from reports.formats import (
     sizes,
     times,
 )
-from reports.intervals import MAX_SEEDS
+from reports.intervals import MAX_SEEDS, Interval
 from reports.record import Analysis, extreme
 
 
@@ -164,7 +164,7 @@ def _separation(analysis: Analysis) -> str:
     found = (
         f"Batch size {analysis.rival} differs from it by {signed(gap.mean)}"
         f"{analysis.measure.points} (paired over seeds; 95% t interval {signed(gap.low)} to "
-        f"{signed(gap.high)})"
+        f"{signed(gap.high)}; {_wins(apart.improvement, analysis.measure.better)})"
     )
     if analysis.rival not in comparison.tied:
         return f"{found}, which the tests establish."
@@ -174,6 +174,14 @@ def _separation(analysis: Analysis) -> str:
         return f"{found}; even {MAX_SEEDS:,} seeds might not establish that."
     more = plural(apart.more_seeds, "more seed")
     return f"{found}; about {more} would establish that, if it is real."
+
+
+def _wins(improvement: Interval, better: str) -> str:
+    won = improvement.mean * improvement.count
+    return (
+        f"{better} on {rate(won)} of {plural(improvement.count, 'seed')}, so with a probability of "
+        f"{max(improvement.low, 0):.2f} to {improvement.high:.2f} by Wilson's interval"
+    )
 
 
 def _time(analysis: Analysis) -> str:

@@ -200,6 +200,7 @@ def _group(group: Group) -> GroupDescription:
         batch_sizes=tuple(group.grid),
         learning_rates=tuple(sorted({rate for rates in group.grid.values() for rate in rates})),
         target_scales=dict(facts.target_scales),
+        split_seed=facts.preparation.split_seed,
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from reports.intervals import detectable_accuracy_difference
 from reports.method import limits, method
 from reports.results import EXPLORE, StudyResults
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small
@@ -86,3 +89,18 @@ def test_a_budget_other_than_epochs_is_named() -> None:
 def test_part_of_an_epoch_is_a_budget_too() -> None:
     plan = small(epochs=0.5)
     assert numbers(nothing_run(make_results(Sketch(description=plan)))).budget == "0.5 epochs"
+
+
+def test_one_split_for_all_seeds_is_told() -> None:
+    text = " ".join(method(numbers(make_results(Sketch(description=small(split_seed=3))))))
+    assert "all share one split of the data, that of seed 3." in text
+
+
+def test_two_networks_are_told_apart_by_as_many_items_as_there_are() -> None:
+    results = make_results(Sketch(description=small()))
+    best = numbers(results).batch_sizes["metric"].max()
+    gap = detectable_accuracy_difference(best, 360)
+    assert f"must differ by {100 * gap:.2f} points" in " ".join(limits(numbers(results)))
+    perfect = results.trials.assign(test_metric=results.trials["test_metric"] * 0 + 1)
+    text = " ".join(limits(numbers(replace(results, trials=perfect))))
+    assert "Two networks" not in text

@@ -1,0 +1,62 @@
+"""What counts updates although batch sizes differ in their examples: memory, and the last batch."""
+
+from __future__ import annotations
+
+import math
+
+from reports.formats import listing, rate, significant, sizes, visible
+from reports.results import GroupDescription
+
+MEMORIES = ("momentum", "alpha", "beta1", "beta2")
+"""Hyperparameters that are the share of the past kept at an update."""
+
+
+def memory(plan: GroupDescription) -> str:
+    """Return how long the optimizer remembers, in updates and examples; "" if it doesn't.
+
+    A gradient's weight is multiplied by the share kept at each update, so it halves in
+    `log(1/2) / log(share)` updates: of a large batch, these are more examples.
+
+    Args:
+        plan: The group.
+    """
+    kept = {
+        name: plan.hyperparameters[name]
+        for name in MEMORIES
+        if 0 < plan.hyperparameters.get(name, 0) < 1
+    }
+    if not kept:
+        return ""
+    texts = [
+        f"with {visible(name)} {rate(share)} {_half_life(plan, share)}"
+        for name, share in kept.items()
+    ]
+    return (
+        f"What the optimizer remembers counts updates, not examples: {listing(texts)}. Batch sizes "
+        "differ in that too."
+    )
+
+
+def _half_life(plan: GroupDescription, share: float) -> str:
+    updates = math.log(0.5) / math.log(share)
+    examples = [
+        f"{significant(updates * size)} examples at batch size {size}"
+        for size in dict.fromkeys((min(plan.batch_sizes), max(plan.batch_sizes)))
+    ]
+    return f"a gradient's weight halves in {significant(updates)} updates, {listing(examples)}"
+
+
+def last_batch(plan: GroupDescription) -> str:
+    """Return where the last batch of an epoch is smaller, and what it counts; "" if nowhere.
+
+    Args:
+        plan: The group.
+    """
+    ragged = [size for size in plan.batch_sizes if plan.train_items % size]
+    if not ragged:
+        return ""
+    return (
+        f"At batch {sizes(ragged)} the last batch of an epoch is smaller: it makes one update like "
+        f"the others, its error being the {visible(plan.reduction)} over its own items. Losses and "
+        "metrics weigh every item alike."
+    )

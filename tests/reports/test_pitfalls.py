@@ -1,0 +1,250 @@
+"""Sixteen ways to compare batch sizes wrongly: each is triggered, and the report says so.
+
+The pitfalls are those of published comparisons. Every case has a study that falls into one, a study
+like it that doesn't, and what the report of the first must say and that of the second must not.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ran
+
+from reports.cautions import cautions, incident_cautions
+from reports.claims import claims_of
+from reports.groups import analyse_study
+from reports.method import limits, method
+from reports.results import EXPLORE, StudyResults
+from reports.verdicts import verdict
+from sweeps import results as results_of
+from sweeps.store import FILE
+from tests.reports import claim_studies
+from tests.reports.conftest import Sketch, keep, make_results, numbers, small
+
+
+@dataclass(frozen=True)
+class Pitfall:
+    """A pitfall and what is said of it.
+
+    Attributes:
+        fallen: A study that falls into it.
+        careful: A study like it that doesn't.
+        finding: What the report of the first says, and that of the second doesn't.
+    """
+
+    fallen: Callable[[], StudyResults]
+    careful: Callable[[], StudyResults]
+    finding: str
+
+
+@functools.cache
+def told(make: Callable[[], StudyResults]) -> str:
+    """Return everything that a report says, or why there can be none."""
+    try:
+        results = make()
+    except ValueError as error:
+        return str(error)
+    study = analyse_study(results)
+    statements = [*incident_cautions(study.description)]
+    texts = []
+    for group in study.groups:
+        statements += [*verdict(group), *cautions(group)]
+        texts += [*method(group), *limits(group)]
+    texts += [statement.text for statement in statements]
+    texts += [f"{one.claim.name} {one.verdict}: {one.sentence}" for one in claims_of(study.groups)]
+    return "\n".join(texts).replace("\xa0", " ")
+
+
+def bent(best: Callable[[int], float], slope: float = 0.02) -> Callable[[int, float, float], float]:
+    """Return accuracies with this best rate at each batch size, and this loss beside it."""
+    return lambda batch, rate, epochs: (
+        0.88 + 0.002 * epochs - slope * np.log(rate / best(batch)) ** 2 - 0.00002 * batch
+    )
+
+
+RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
+TUNED = Sketch(
+    description=small(batch_sizes=(8, 64, 256), learning_rates=RATES),
+    accuracy=bent(lambda _: 1.0),
+    diverges=lambda *_: False,
+)
+"""A study in no pitfall."""
+
+
+@functools.cache
+def careful() -> StudyResults:
+    """Return its results."""
+    return make_results(TUNED)
+
+
+def planned(**plan: object) -> Callable[[], StudyResults]:
+    """Return what makes the careful study with another description."""
+    description = small(**{"batch_sizes": (8, 64, 256), "learning_rates": RATES} | plan)
+    return lambda: make_results(replace(TUNED, description=description))
+
+
+def with_accuracy(accuracy: Callable[[int, float, float], float]) -> Callable[[], StudyResults]:
+    """Return what makes the careful study with other accuracies."""
+    return lambda: make_results(replace(TUNED, accuracy=accuracy))
+
+
+def with_seeds(*seeds: int) -> Callable[[], StudyResults]:
+    """Return what makes the careful study with these seeds alone."""
+
+    def kept() -> StudyResults:
+        whole = careful()
+        return keep(whole, whole.trials["seed"].isin(seeds))
+
+    return kept
+
+
+def without_confirmation() -> StudyResults:
+    whole = careful()
+    return keep(whole, whole.trials["stage"] == EXPLORE)
+
+
+def leaking() -> StudyResults:
+    """The test part is looked at while rates are chosen."""
+    whole = careful()
+    metric = whole.trials["test_metric"].fillna(whole.trials["validation_metric"])
+    return replace(whole, trials=whole.trials.assign(test_metric=metric))
+
+
+def timed_under_load() -> StudyResults:
+    whole = careful()
+    busy = whole.timing["batch_size"] == 64
+    processor = whole.timing["cpu_seconds"].where(~busy, 0.5 * whole.timing["wall_seconds"])
+    return replace(whole, timing=whole.timing.assign(cpu_seconds=processor))
+
+
+_EDIT = """\
+UPDATE trials SET test_metric = 0.999
+WHERE trial = (SELECT min(trial) FROM trials WHERE test_metric IS NOT NULL)
+"""
+
+
+def stored(*, edited: bool) -> StudyResults:
+    """A study that has run; a stored result is improved by hand before it runs again."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = ran.copy(Path(parent) / "study")
+        if edited:
+            with closing(sqlite3.connect(folder / FILE)) as connection, connection:
+                connection.execute(_EDIT)
+            ran.run(ran.study(), folder)
+        return results_of(folder)
+
+
+def falling(drop: float) -> Callable[[], StudyResults]:
+    """Return what makes a study in which the largest batch loses so much accuracy."""
+    truth = claim_studies.Truth(accuracy=lambda _, size, __: 0.9 - (drop if size > 32 else 0))
+    return lambda: claim_studies.study(truth)
+
+
+PITFALLS = {
+    "1 the budget rule decides the winner": Pitfall(
+        with_accuracy(lambda batch, rate, epochs: bent(lambda _: 1.0)(batch, rate, 2 * epochs)),
+        with_accuracy(lambda batch, rate, _: 0.9 - 0.02 * np.log(rate) ** 2 - 0.0005 * batch),
+        "Another budget rule changes the order of batch sizes",
+    ),
+    "2 one learning rate for all batch sizes": Pitfall(
+        with_accuracy(bent(lambda batch: {8: 0.3, 64: 1.0, 256: 3.0}[batch])),
+        careful,
+        "and batch size 64 would look best instead of 8",
+    ),
+    "2 a single rate was tried": Pitfall(
+        planned(learning_rates=(1.0,)),
+        careful,
+        "a single learning rate was tried. Another may suit that batch size better",
+    ),
+    "3 the best rate is at the edge of the grid": Pitfall(
+        with_accuracy(bent(lambda batch: 10.0 if batch == 256 else 1.0)),
+        careful,
+        "At batch size 256 the best learning rate is the smallest or largest one tried",
+    ),
+    "3 the grid is too coarse": Pitfall(
+        planned(learning_rates=(0.03, 0.7, 20.0)),
+        careful,
+        "learning rates tried lie far apart, by up to a factor of 28.57. A better one may lie",
+    ),
+    "5 the best of many noisy runs": Pitfall(
+        without_confirmation,
+        careful,
+        "on the seeds that chose the learning rates: they are optimistic",
+    ),
+    "6 one seed": Pitfall(
+        with_seeds(0, 100),
+        careful,
+        "With one seed nothing can be told apart",
+    ),
+    "6 few seeds": Pitfall(
+        with_seeds(0, 1, 100, 101),
+        careful,
+        "There are results of as few as 2 seeds",
+    ),
+    "7 the test part chooses": Pitfall(
+        leaking,
+        careful,
+        "A trial that chooses a learning rate must have no result on the test part, but 75 have",
+    ),
+    "8 a small test part": Pitfall(
+        planned(test_items=90),
+        planned(test_items=9_000),
+        "One item of the test part is worth 1.11 points",
+    ),
+    "8 one split for all seeds": Pitfall(
+        planned(split_seed=7),
+        careful,
+        "All seeds share one split of the data. Intervals hold the chance of training, but not "
+        "that of which 360 items are in the test part.",
+    ),
+    "11 momentum counts updates": Pitfall(
+        planned(optimizer="momentum", hyperparameters={"momentum": 0.9}),
+        careful,
+        "counts updates, not examples: with momentum 0.9 a gradient's weight halves in 6.58 "
+        "updates, 52.6 examples at batch size 8 and 1,684 examples at batch size 256.",
+    ),
+    "11 a ragged last batch": Pitfall(
+        careful,
+        planned(train_items=1_024),
+        "At batch sizes 8, 64 and 256 the last batch of an epoch is smaller: it makes one update",
+    ),
+    "12 timed under load": Pitfall(
+        timed_under_load,
+        careful,
+        "had to share its processor at batch size 64: it had as little as 50.00% of the wall time",
+    ),
+    "14 a batch near all items": Pitfall(
+        planned(batch_sizes=(8, 64, 512)),
+        careful,
+        "Batch size 512: more than a quarter of the 1,077 items to train on.",
+    ),
+    "15 an edited result": Pitfall(
+        lambda: stored(edited=True),
+        lambda: stored(edited=False),
+        "The store was damaged, in 1 row. What was there counts as not computed, and runs again.",
+    ),
+    "16 larger batches lower accuracy": Pitfall(
+        falling(0.03),
+        falling(0.0),
+        "C3 supported: With the learning rate tuned for each batch size",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PITFALLS)
+def test_who_falls_into_a_pitfall_is_told(name: str) -> None:
+    pitfall = PITFALLS[name]
+    assert pitfall.finding in told(pitfall.fallen)
+    assert pitfall.finding not in told(pitfall.careful)
+
+
+def test_a_study_in_no_pitfall_has_no_warnings() -> None:
+    assert cautions(numbers(careful())) == []
