@@ -1,28 +1,36 @@
 """What does the driver cost for each trial, and how well do two workers share a study?
 
-Overhead: 10,000 tiny trials on iris. The time of the whole run, identities, plan, store and tables
-included, less the time the trials trained, for each trial. Once in cohorts as they are planned, and
-once with a cohort for each trial, the worst there can be.
+Overhead: 10,000 tiny trials on iris, once in cohorts as they are planned, and once with a cohort
+for each trial, the worst there can be. Told are the driver's processor time for each trial,
+identities, plan, store and tables included; the wall time less what the trials trained; and how
+much memory the driver held after a tenth of the trials and at the end.
 
 Efficiency: the trials of the `digits` study, without its timing pass and report, with one worker
 and with two, in turn. 100% is half the time. Starting the workers counts; importing libraries does
-not.
+not. Wall times mean little while other programs run: then look at the share of the workers' time in
+which they trained.
 
-    python benchmarks/bench_runner.py --rounds 3
+    python benchmarks/bench_runner.py --rounds 5
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import itertools
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from sweeps import Study, runner
+from sweeps.dispatch import Dispatch, Ended
 from sweeps.plan import plan
 from sweeps.tasks import one_by_one
 from sweeps.trials import Cohort, Trial
@@ -40,15 +48,60 @@ TINY: dict[str, Any] = {
 }
 
 
-def run_seconds(study: Study, jobs: int, backend: str) -> tuple[float, float, int]:
-    """Run a study and return its wall time, the time its trials trained, and their number."""
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
+@dataclass(frozen=True)
+class Ran:
+    """What a run took.
+
+    Attributes:
+        wall: Seconds.
+        driver: Processor seconds of the driver; with threads or without workers, of the trials too.
+        trained: Seconds that trials trained, over all workers.
+        trials: How many.
+        early: Memory of the driver after a tenth of the trials had ended, in MB.
+        late: When the last had ended.
+    """
+
+    wall: float
+    driver: float
+    trained: float
+    trials: int
+    early: float
+    late: float
+
+
+def resident() -> float:
+    """Return how much memory this process holds, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def ran(study: Study, jobs: int, backend: str) -> Ran:
+    """Run a study and return what it took."""
+    memory: list[tuple[int, float]] = []
+
+    class Watched(Dispatch):
+        """A dispatch that is looked at whenever trials end."""
+
+        def run(self, *arguments: Any) -> Iterator[Ended]:
+            """Run cohorts."""
+            for ended in super().run(*arguments):
+                memory.append((sum(len(some) for _, some in ended), resident()))
+                yield ended
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(runner, "Dispatch", Watched),
+        redirect_stderr(io.StringIO()),
+    ):
+        wall, cpu = time.perf_counter(), time.process_time()
         found = study.run(Path(folder) / "study", n_jobs=jobs, backend=backend, timing=False)
-        wall = time.perf_counter() - started
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if not found.trials["status"].isin(["ok", "diverged"]).all():
         raise RuntimeError("A trial failed.")
-    return wall, float(found.trials["train_seconds"].sum()), len(found.trials)
+    ended = list(itertools.accumulate(count for count, _ in memory))
+    tenth = next(place for place, count in enumerate(ended) if count >= ended[-1] / 10)
+    trained = float(found.trials["train_seconds"].sum())
+    return Ran(wall, cpu, trained, len(found.trials), memory[tenth][1], memory[-1][1])
 
 
 def alone(trials: Sequence[Trial], jobs: int) -> list[Cohort]:
@@ -59,33 +112,44 @@ def alone(trials: Sequence[Trial], jobs: int) -> list[Cohort]:
 def overhead() -> None:
     """Print what the driver costs for each tiny trial."""
     study = Study(**TINY)
-    print("overhead: 10,000 tiny trials, driver's ms a trial")
+    print("overhead of 10,000 tiny trials, for each: driver's processor, wall beside training")
     for how, planned in (("cohorts as planned", plan), ("a cohort for each trial", alone)):
-        for backend, jobs in (("sequential", 1), ("loky", 1), ("loky", 2)):
+        for jobs in (1, 2):
             with mock.patch.object(runner, "plan", planned):
-                wall, trained, count = run_seconds(study, jobs, backend)
-            each = 1000 * (wall - trained / jobs) / count
-            print(f"  {how:24} {backend:10} {jobs} job(s): {each:.3f} (whole run {wall:.1f} s)")
+                took = ran(study, jobs, "loky")
+            driver = 1000 * took.driver / took.trials
+            beside = 1000 * (took.wall - took.trained / jobs) / took.trials
+            print(
+                f"  {how:24} {jobs} job(s): {driver:.3f} ms, {beside:.3f} ms (whole run "
+                f"{took.wall:.1f} s); driver's memory {took.early:.0f} MB, then {took.late:.0f} MB"
+            )
 
 
 def efficiency(rounds: int) -> None:
-    """Print how well two workers share the digits study."""
+    """Print how well two workers share the digits study, round by round, and the medians."""
     study = Study.preset("digits")
-    walls: dict[int, list[float]] = {1: [], 2: []}
-    for _ in range(rounds):
-        for jobs, times in walls.items():
-            times.append(run_seconds(study, jobs, "loky")[0])
-    one, two = (statistics.median(times) for times in walls.values())
-    print(f"digits: {one:.2f} s with one worker, {two:.2f} s with two: {one / two / 2:.0%}")
+    found: dict[int, list[Ran]] = {1: [], 2: []}
+    for number in range(rounds):
+        for jobs, runs in found.items():
+            runs.append(ran(study, jobs, "loky"))
+        one, two = (runs[-1].wall for runs in found.values())
+        print(f"digits, round {number + 1}: {one:.2f} s, {two:.2f} s with two: {one / two / 2:.0%}")
+    for jobs, runs in found.items():
+        share = statistics.median(took.trained / took.wall / jobs for took in runs)
+        print(f"  share of the time in which {jobs} worker(s) trained: {share:.0%}")
+    one, two = (statistics.median(took.wall for took in runs) for runs in found.values())
+    print(f"digits, medians: {one:.2f} s, {two:.2f} s with two: efficiency {one / two / 2:.0%}")
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     overhead()
     efficiency(options.rounds)
+    print(f"load average after: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
@@ -29,11 +30,11 @@ LEAST_SECONDS = 2.0
 class Advance(Protocol):
     """Tells the progress display that work has been done."""
 
-    def __call__(self, cost: float, count: int, seconds: float) -> None:
+    def __call__(self, costs: Sequence[float], count: int, seconds: float) -> None:
         """Add finished work.
 
         Args:
-            cost: Its predicted cost.
+            costs: Predicted cost of each piece.
             count: How many things ended.
             seconds: What it cost indeed, on one worker.
         """
@@ -43,19 +44,22 @@ class Remaining:
     """Predicts when work will be done, from its predicted cost, and better the more of it is done.
 
     The prediction is scaled by what the finished work cost indeed. What the unfinished work has
-    cost so far is the time of all workers less that of the finished work: long cohorts, which start
-    first and end late, are counted as far as they have got.
+    cost so far is the time of all workers less that of the finished work, but no more than the
+    costliest pieces that can be under way: long cohorts, which start first and end late, are
+    counted as far as they have got. What workers spent beside, on waiting and sending, comes with
+    what is left, too.
 
     Args:
-        cost: Predicted cost of all work, in seconds on one worker.
-        workers: How much runs at once.
+        costs: Predicted cost of each piece of work, in seconds on one worker.
+        workers: How many pieces run at once.
 
     Attributes:
         share: Share of the predicted cost that is done.
     """
 
-    def __init__(self, cost: float, workers: int) -> None:
-        self._cost = cost
+    def __init__(self, costs: Iterable[float], workers: int) -> None:
+        self._left = sorted(costs)
+        self._cost = sum(self._left)
         self._workers = workers
         self._done = self._spent = 0.0
 
@@ -64,14 +68,19 @@ class Remaining:
         """Share of the predicted cost that is done."""
         return min(1.0, self._done / self._cost) if self._cost else 1.0
 
-    def add(self, cost: float, seconds: float) -> None:
+    def add(self, costs: Iterable[float], seconds: float) -> None:
         """Add finished work.
 
         Args:
-            cost: Its predicted cost.
+            costs: Predicted cost of each piece.
             seconds: What it cost indeed, on one worker.
         """
-        self._done += cost
+        for cost in costs:
+            self._done += cost
+            place = bisect.bisect_left(self._left, cost)
+            # A cohort that was split is not found: its parts count as they are.
+            if self._left[place : place + 1] == [cost]:
+                del self._left[place]
         self._spent += seconds
 
     def seconds(self, elapsed: float) -> float:
@@ -80,21 +89,25 @@ class Remaining:
         Args:
             elapsed: Wall time since the beginning.
         """
+        at_work = elapsed * self._workers
         scale = self._spent / self._done if self._done else 1.0
+        most = scale * sum(self._left[-self._workers :])
+        under_way = min(most, max(0.0, at_work - self._spent))
+        if self._done:
+            scale = max(self._spent, at_work - under_way) / self._done
         to_do = scale * max(0.0, self._cost - self._done)
-        under_way = max(0.0, elapsed * self._workers - self._spent)
         return max(0.0, to_do - under_way) / self._workers
 
 
 @contextmanager
 def progress(
-    what: str, cost: float, count: int, workers: int = 1, stream: TextIO | None = None
+    what: str, costs: Iterable[float], count: int, workers: int = 1, stream: TextIO | None = None
 ) -> Iterator[Advance]:
     """Show the progress of one stage of work.
 
     Args:
         what: What the things are, such as "trials".
-        cost: Predicted cost of all of it, in seconds on one worker.
+        costs: Predicted cost of each piece of it, in seconds on one worker.
         count: How many things there are.
         workers: How much runs at once.
         stream: Where to show it; standard error if not given.
@@ -104,7 +117,7 @@ def progress(
     """
     stream = stream or sys.stderr
     show = _bar if stream.isatty() else _lines
-    with show(what, Remaining(cost, workers), count, stream) as advance:
+    with show(what, Remaining(costs, workers), count, stream) as advance:
         yield advance
 
 
@@ -133,10 +146,10 @@ def _bar(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iterat
     with Progress(*columns, console=Console(file=stream)) as bar:
         task = bar.add_task(what, total=1.0, ended=0, count=things)
 
-        def advance(cost: float, count: int, seconds: float) -> None:
+        def advance(costs: Sequence[float], count: int, seconds: float) -> None:
             nonlocal ended
             ended += count
-            remaining.add(cost, seconds)
+            remaining.add(costs, seconds)
             bar.update(task, completed=remaining.share, ended=ended)
 
         yield advance
@@ -147,10 +160,10 @@ def _lines(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iter
     started = last_time = time.monotonic()
     last_share, ended = 0.0, 0
 
-    def advance(cost: float, count: int, seconds: float) -> None:
+    def advance(costs: Sequence[float], count: int, seconds: float) -> None:
         nonlocal ended, last_time, last_share
         ended += count
-        remaining.add(cost, seconds)
+        remaining.add(costs, seconds)
         share, now = remaining.share, time.monotonic()
         waited, gained = now - last_time, share - last_share
         if waited >= LINE_SECONDS or (gained >= LINE_SHARE and waited >= LEAST_SECONDS):

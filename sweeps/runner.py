@@ -141,10 +141,10 @@ def _run_stage(
         for source in {trial.configuration.source for trial in missing.values()}:
             hand_over(load(source), session.workspace.data)
     cohorts = _cohorts(session, list(missing.values()))
-    cost = MICROSECONDS * sum(map(cohort_cost, cohorts))
+    costs = [MICROSECONDS * cohort_cost(cohort) for cohort in cohorts]
     with (
         _clocked(store),
-        progress(f"{stage} trials", cost, len(missing), session.jobs) as advance,
+        progress(f"{stage} trials", costs, len(missing), session.jobs) as advance,
         _Keeping(store, session.workspace.checkpoints, missing, advance) as keeping,
     ):
         for ended in dispatch.run(cohorts, lambda: session.interruption.stopping):
@@ -194,9 +194,9 @@ class _Keeping:
         for _, some in self._ended:
             names = [outcome.trial for outcome in some]
             checkpoint_path(self._checkpoints, names).unlink(missing_ok=True)
-        cost = MICROSECONDS * sum(cohort_cost(cohort) for cohort, _ in self._ended)
+        costs = [MICROSECONDS * cohort_cost(cohort) for cohort, _ in self._ended]
         self._ended = []
-        self._advance(cost, len(outcomes), sum(outcome.train_seconds for outcome in outcomes))
+        self._advance(costs, len(outcomes), sum(outcome.train_seconds for outcome in outcomes))
         self._kept = time.monotonic()
 
 

@@ -93,13 +93,13 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
     if not count:
         return
     load_before = load_average()
-    with one_blas_thread(), progress("timing rounds", count * LEAST_SECONDS, count) as advance:
+    with one_blas_thread(), progress("timing rounds", [LEAST_SECONDS] * count, count) as advance:
         for group, measurements in missing:
             rounds = []
             largest = max(one.batch_size for one in measurements)
             for measured in time_updates(measurements, _splits_of(group, largest)):
                 rounds.append(measured)
-                advance(LEAST_SECONDS, 1, measured.wall_seconds)
+                advance([LEAST_SECONDS], 1, measured.wall_seconds)
             store.replace_timing(rounds)
     recorded = json.loads(store.facts().get("provenance", "{}"))
     recorded["load average around timing"] = f"{load_before} before, {load_average()} after"
