@@ -15,13 +15,14 @@ import numpy as np
 
 from reports.ends import Ends
 from reports.intervals import CONFIDENCE
+from reports.likelihood import Observations
 from reports.two_terms import (
     FEWEST_POINTS,
     POOR_FIT,
     Curve,
-    Observations,
-    fit_curve,
-    likelihood_intervals,
+    Intervals,
+    fit_curves,
+    likelihood_intervals_of,
     max_log_residual,
 )
 
@@ -83,6 +84,41 @@ def fit_update_time(
         >>> round(fit.doubling_batch_size, 3)
         10.0
     """
+    return fit_update_times([(batch_sizes, seconds)], confidence)[0]
+
+
+def fit_update_times(
+    timings: Sequence[tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]],
+    confidence: float = CONFIDENCE,
+) -> list[UpdateTimeFit]:
+    """Return the fit of each of several timings; together they cost little more than one.
+
+    Args:
+        timings: Batch sizes and seconds of each, as for `fit_update_time`.
+        confidence: Of the intervals.
+
+    Raises:
+        ValueError: Lengths differ or a value is out of its range.
+    """
+    points = [_medians(sizes, seconds) for sizes, seconds in timings]
+    enough = [one for one in points if one.z.size >= FEWEST_POINTS]
+    curves, ends = fit_curves(enough), likelihood_intervals_of(enough, confidence)
+    fitted = zip(curves, ends, strict=True)
+    return [
+        _fitted(one, *next(fitted), confidence)
+        if one.z.size >= FEWEST_POINTS
+        else UpdateTimeFit(
+            batch_sizes=tuple(one.z.tolist()),
+            confidence=confidence,
+            reason=f"Fewer than three batch sizes are timed: {one.z.size}.",
+        )
+        for one in points
+    ]
+
+
+def _medians(
+    batch_sizes: Sequence[float] | np.ndarray, seconds: Sequence[float] | np.ndarray
+) -> Observations:
     timed, taken = positive("batch_sizes", batch_sizes), positive("seconds", seconds)
     if timed.size != taken.size:
         raise ValueError(
@@ -90,21 +126,17 @@ def fit_update_time(
             f"but have {timed.size} and {taken.size} values."
         )
     sizes = np.unique(timed)
-    if sizes.size < FEWEST_POINTS:
-        return UpdateTimeFit(
-            batch_sizes=tuple(sizes.tolist()),
-            confidence=confidence,
-            reason=f"Fewer than three batch sizes are timed: {sizes.size}.",
-        )
     medians = np.array([np.median(taken[timed == size]) for size in sizes])
     exact = np.zeros(sizes.size)
-    data = Observations(sizes, medians, exact > 0, exact)
-    curve, ends = fit_curve(data), likelihood_intervals(data, confidence)
+    return Observations(sizes, medians, exact > 0, exact)
+
+
+def _fitted(data: Observations, curve: Curve, ends: Intervals, confidence: float) -> UpdateTimeFit:
     residual = max_log_residual(data, curve)
     fixed = curve.intercept if ends.intercept.low > 0 else None
     each = curve.slope if ends.slope.low > 0 else None
     return UpdateTimeFit(
-        batch_sizes=tuple(sizes.tolist()),
+        batch_sizes=tuple(data.z.tolist()),
         confidence=confidence,
         reason=_reason(fixed, each),
         fixed_seconds=fixed,

@@ -21,15 +21,15 @@ import numpy as np
 from reports.cost import UpdateTimeFit, positive
 from reports.ends import Ends, product_interval
 from reports.intervals import CONFIDENCE
+from reports.likelihood import Observations
 from reports.two_terms import (
     FEWEST_POINTS,
     POOR_FIT,
     Curve,
     Intervals,
-    Observations,
     bootstrap_intervals,
-    fit_curve,
-    likelihood_intervals,
+    fit_curves,
+    likelihood_intervals_of,
     max_log_residual,
 )
 
@@ -133,6 +133,21 @@ class StepsToTargetFit:
         return (1 + overhead) * reference + overhead * self.critical_batch_size
 
 
+@dataclass(frozen=True)
+class Task:
+    """Runs ready to be fitted.
+
+    Attributes:
+        known: What is known without a fit; with a reason, there is nothing to fit.
+        data: The runs.
+        groups: The seed of each.
+    """
+
+    known: StepsToTargetFit
+    data: Observations
+    groups: np.ndarray
+
+
 @dataclass(frozen=True, kw_only=True)
 class BestBatch:
     """The batch size that reaches the target in the shortest time; None where it isn't known.
@@ -201,6 +216,42 @@ def fit_steps_to_target(
         >>> fit_steps_to_target([8, 32], [1350, 413]).reason
         'Fewer than three batch sizes reached the target: 2.'
     """
+    task = task_of(
+        batch_sizes,
+        updates,
+        censored=censored,
+        groups=groups,
+        half_widths=half_widths,
+        items=items,
+        confidence=confidence,
+    )
+    return fit_tasks([task], seed)[0]
+
+
+def task_of(
+    batch_sizes: Sequence[float] | np.ndarray,
+    updates: Sequence[float] | np.ndarray,
+    *,
+    censored: Sequence[bool] | np.ndarray | None = None,
+    groups: Sequence[object] | np.ndarray | None = None,
+    half_widths: Sequence[float] | np.ndarray | None = None,
+    items: int | None = None,
+    confidence: float = CONFIDENCE,
+) -> Task:
+    """Return runs ready to be fitted together with others; see `fit_steps_to_target`.
+
+    Args:
+        batch_sizes: As there.
+        updates: As there.
+        censored: As there.
+        groups: As there.
+        half_widths: As there.
+        items: As there.
+        confidence: As there.
+
+    Raises:
+        ValueError: Lengths differ or a value is out of its range.
+    """
     sizes = positive("batch_sizes", batch_sizes)
     data = _observations(sizes, updates, censored, half_widths)
     labels = np.zeros(data.y.size) if groups is None else np.asarray(groups)
@@ -215,30 +266,40 @@ def fit_steps_to_target(
         confidence=confidence,
         reason=_cannot_say(data, reached),
     )
-    if known.reason:
-        return known
-    intervals, method = _intervals(data, labels, seed, confidence)
-    return _fitted(known, data, intervals, method)
+    return Task(known, data, labels)
 
 
-def steps_curve(
-    batch_sizes: Sequence[float] | np.ndarray,
-    updates: Sequence[float] | np.ndarray,
-    *,
-    censored: Sequence[bool] | np.ndarray | None = None,
-    half_widths: Sequence[float] | np.ndarray | None = None,
-) -> Curve | None:
-    """Return the curve of `fit_steps_to_target` alone; None where that has none.
+def fit_tasks(tasks: Sequence[Task], seed: int = 0) -> list[StepsToTargetFit]:
+    """Return the fit of each task; together they cost little more than one.
 
     Args:
-        batch_sizes: As there.
-        updates: As there.
-        censored: As there.
-        half_widths: As there.
+        tasks: Of one confidence.
+        seed: Of the bootstraps.
     """
-    sizes = positive("batch_sizes", batch_sizes)
-    data = _observations(sizes, updates, censored, half_widths)
-    return None if _cannot_say(data, np.unique(sizes[~data.censored])) else fit_curve(data)
+    places = [place for place, task in enumerate(tasks) if not task.known.reason]
+    some = [tasks[place] for place in places]
+    curves = fit_curves([task.data for task in some])
+    several = [task for task in some if len(task.known.batch_sizes) > FEWEST_POINTS]
+    powers = fit_curves([task.data for task in several], free_power=True)
+    power_of = dict(zip(map(id, several), powers, strict=True))
+    fits = [task.known for task in tasks]
+    intervals = _intervals(some, seed)
+    for place, task, curve, found in zip(places, some, curves, intervals, strict=True):
+        fits[place] = _fitted(task, curve, power_of.get(id(task)), *found)
+    return fits
+
+
+def curves_of(tasks: Sequence[Task]) -> list[Curve | None]:
+    """Return the curve of each task without its intervals; None where there is none.
+
+    Args:
+        tasks: Any.
+    """
+    found: list[Curve | None] = [None] * len(tasks)
+    places = [place for place, task in enumerate(tasks) if not task.known.reason]
+    for place, curve in zip(places, fit_curves([tasks[p].data for p in places]), strict=True):
+        found[place] = curve
+    return found
 
 
 def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:
@@ -338,28 +399,33 @@ def _cannot_say(data: Observations, sizes: np.ndarray) -> str:
     return ""
 
 
-def _intervals(
-    data: Observations, labels: np.ndarray, seed: int, confidence: float
-) -> tuple[Intervals, str]:
-    groups = np.unique(labels).size
-    if groups < FEWEST_GROUPS:
-        return likelihood_intervals(data, confidence), "profile likelihood"
-    rng = np.random.default_rng(seed)
-    found = bootstrap_intervals(data, labels, confidence, rng)
-    return found, f"bootstrap over {groups} seeds"
+def _intervals(tasks: Sequence[Task], seed: int) -> list[tuple[Intervals, str]]:
+    found: dict[int, tuple[Intervals, str]] = {}
+    few = [place for place, task in enumerate(tasks) if _seeds(task) < FEWEST_GROUPS]
+    if few:
+        confidence = tasks[few[0]].known.confidence
+        likely = likelihood_intervals_of([tasks[place].data for place in few], confidence)
+        found = {p: (ends, "profile likelihood") for p, ends in zip(few, likely, strict=True)}
+    for place, task in enumerate(tasks):
+        if place not in found:
+            rng, confidence = np.random.default_rng(seed), task.known.confidence
+            ends = bootstrap_intervals(task.data, task.groups, confidence, rng)
+            found[place] = ends, f"bootstrap over {_seeds(task)} seeds"
+    return [found[place] for place in range(len(tasks))]
+
+
+def _seeds(task: Task) -> int:
+    return int(np.unique(task.groups).size)
 
 
 def _fitted(
-    known: StepsToTargetFit, data: Observations, intervals: Intervals, method: str
+    task: Task, curve: Curve, power: Curve | None, intervals: Intervals, method: str
 ) -> StepsToTargetFit:
-    curve, largest = fit_curve(data), known.batch_sizes[-1]
-    residual = max_log_residual(data, curve)
+    largest, residual = task.known.batch_sizes[-1], max_log_residual(task.data, curve)
     flat = intervals.intercept.low > 0 and curve.slope / curve.intercept <= largest
     falls = intervals.slope.low > 0
-    several = len(known.batch_sizes) > FEWEST_POINTS
-    alternative = _alternative(data, largest, falls=falls) if several else None
     return replace(
-        known,
+        task.known,
         reason=_missing_end(largest, flat=flat, falls=falls),
         min_updates=curve.intercept if flat else None,
         min_examples=curve.slope if falls else None,
@@ -371,7 +437,7 @@ def _fitted(
         max_log_residual=residual,
         poor_fit=residual > POOR_FIT,
         plateau=IN_RANGE if flat else NOT_IN_RANGE,
-        alternative=alternative,
+        alternative=None if power is None else _alternative(task.data, power, largest, falls=falls),
         curve=curve,
     )
 
@@ -387,8 +453,9 @@ def _missing_end(largest: float, *, flat: bool, falls: bool) -> str:
     return ""
 
 
-def _alternative(data: Observations, largest: float, *, falls: bool) -> PowerAlternative:
-    curve = fit_curve(data, free_power=True)
+def _alternative(
+    data: Observations, curve: Curve, largest: float, *, falls: bool
+) -> PowerAlternative:
     ratio = curve.slope / curve.intercept
     flat = ratio <= largest
     return PowerAlternative(

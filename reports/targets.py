@@ -13,14 +13,14 @@ The shares are `SHARES`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from reports.crossings import AT_START, CROSSING_COLUMNS, NOT_REACHED, RUN, Target
 from reports.intervals import CONFIDENCE
 from reports.results import Column, as_table
-from reports.scaling import StepsToTargetFit, fit_steps_to_target, steps_curve
-from reports.two_terms import Curve
+from reports.scaling import StepsToTargetFit, Task, fit_tasks, task_of
 
 SHARES = (0.5, 0.75, 0.9)
 """Shares of the progress of the tuning runs that are set as targets."""
@@ -112,66 +112,39 @@ def fit_targets(
         items: Training items, to flag batch sizes near them.
         confidence: Of the intervals.
     """
-    fits = {}
+    targets, tasks = [], []
     for _, runs in crossings.groupby(["share", "target"]):
-        target = Target(float(runs["share"].iloc[0]), float(runs["target"].iloc[0]))
-        fits[target] = fit_target(runs, seed=seed, items=items, confidence=confidence)
-    return fits
+        targets.append(Target(float(runs["share"].iloc[0]), float(runs["target"].iloc[0])))
+        tasks.append(target_task(runs, items=items, confidence=confidence))
+    return dict(zip(targets, fit_tasks(tasks, seed), strict=True))
 
 
-def fit_target(
-    runs: pd.DataFrame,
-    *,
-    seed: int = 0,
-    items: int | None = None,
-    confidence: float = CONFIDENCE,
-) -> StepsToTargetFit:
-    """Return the fit of one target.
+def target_task(
+    runs: pd.DataFrame, *, items: int | None = None, confidence: float = CONFIDENCE
+) -> Task:
+    """Return the runs of one target, ready to be fitted.
 
     Args:
         runs: Columns `CROSSING_COLUMNS`, of this target.
-        seed: Of the bootstrap.
         items: Training items, to flag batch sizes near them.
         confidence: Of the intervals.
     """
-    early = int((runs["outcome"] == AT_START).sum())
-    if early:
-        return StepsToTargetFit(
-            batch_sizes=(),
-            runs=len(runs),
-            censored=int((runs["outcome"] == NOT_REACHED).sum()),
-            near_all=(),
-            confidence=confidence,
-            reason=f"Runs that meet the target before their first update: {early} of {len(runs)}.",
-        )
-    useful = _useful(runs)
-    return fit_steps_to_target(
+    # A bound of no updates bounds nothing.
+    useful = runs[runs["updates"] > 0]
+    task = task_of(
         useful["batch_size"].to_numpy(),
         useful["updates"].to_numpy(),
         censored=(useful["outcome"] == NOT_REACHED).to_numpy(),
         groups=useful["seed"].to_numpy(),
-        seed=seed,
         half_widths=useful["half_width"].to_numpy(),
         items=items,
         confidence=confidence,
     )
-
-
-def curve_to_target(runs: pd.DataFrame) -> Curve | None:
-    """Return the fitted curve of one target without its intervals; None if there is none.
-
-    Args:
-        runs: Columns `CROSSING_COLUMNS`, of this target.
-    """
-    if (runs["outcome"] == AT_START).any():
-        return None
-    useful = _useful(runs)
-    return steps_curve(
-        useful["batch_size"].to_numpy(),
-        useful["updates"].to_numpy(),
-        censored=(useful["outcome"] == NOT_REACHED).to_numpy(),
-        half_widths=useful["half_width"].to_numpy(),
-    )
+    early = int((runs["outcome"] == AT_START).sum())
+    if not early:
+        return task
+    reason = f"Runs that meet the target before their first update: {early} of {len(runs)}."
+    return replace(task, known=replace(task.known, batch_sizes=(), runs=len(runs), reason=reason))
 
 
 def scaling_table(fits: Mapping[Target, StepsToTargetFit]) -> pd.DataFrame:
@@ -202,8 +175,3 @@ _SHARED = [
     for column in SCALING_COLUMNS
     if column.name in StepsToTargetFit.__dataclass_fields__
 ]
-
-
-def _useful(runs: pd.DataFrame) -> pd.DataFrame:
-    # A bound of no updates bounds nothing.
-    return runs[runs["updates"] > 0]

@@ -13,30 +13,34 @@ Without bounds and spreads, the most likely curve is that of least squares of lo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
+from scipy.optimize import elementwise
 
 from reports.ends import Ends
+from reports.likelihood import (
+    LOG_A,
+    LOG_B,
+    LOG_P,
+    LOG_SIGMA,
+    Directions,
+    Observations,
+    Values,
+    minimise,
+    stacked,
+    start,
+)
 
-Values = Annotated[np.ndarray, "observation"]
-Counts = Annotated[np.ndarray, "fit observation"]
-"""How often each observation counts in each fit."""
-Parameters = Annotated[np.ndarray, "fit parameter"]
-"""log a, log b, log p and log sigma of each fit."""
-
-LEAST_NOISE = 1e-3
-"""Smallest relative noise assumed: of perfect data the likelihood would be infinite."""
 RESAMPLES = 1_999
 """Resamples of a bootstrap, unless the data have many points."""
 FEWEST_RESAMPLES = 499
 """Resamples however many points there are."""
-MOST_POINTS = 100_000
+MOST_POINTS = 60_000
 """Points of all resamples together, beyond the fewest."""
-ITERATIONS = 200
-"""Steps after which the search for a curve ends; about ten are usual."""
 TERMS = 2
 """Parameters of a curve, power and noise apart."""
 POOR_FIT = 0.1
@@ -46,29 +50,9 @@ FEWEST_POINTS = 3
 FAR = 20.0
 """Logarithm of the factor below all data at which a term counts as zero."""
 
-_LOG_A, _LOG_B, _LOG_P, _LOG_SIGMA = np.eye(4)
-_CURVE = np.stack([_LOG_A, _LOG_B, _LOG_SIGMA])
-_LOWEST = np.array([-np.inf, -np.inf, math.log(0.1), math.log(LEAST_NOISE)])
-_HIGHEST = np.array([np.inf, np.inf, math.log(10), math.log(10)])
-_LONGEST_STEP = 2.0
-_CONVERGED = 1e-10
-
-
-@dataclass(frozen=True)
-class Observations:
-    """Points of a curve.
-
-    Attributes:
-        z: Above 0.
-        y: Above 0; a lower bound where censored.
-        censored: True where only a lower bound is known.
-        spread: Standard deviation of log y that is known beforehand, such as that of rounding.
-    """
-
-    z: Values
-    y: Values
-    censored: Values
-    spread: Values
+_CURVE = np.stack([LOG_A, LOG_B, LOG_SIGMA])
+_WITH_POWER = np.stack([LOG_A, LOG_B, LOG_P, LOG_SIGMA])
+_PRECISION = 1e-9
 
 
 @dataclass(frozen=True)
@@ -104,12 +88,12 @@ class _Quantity(NamedTuple):
 
     contrast: Annotated[np.ndarray, "parameter"]
     direction: Annotated[np.ndarray, "parameter"]
-    free: Annotated[np.ndarray, "direction parameter"]
+    free: Directions
 
 
-_INTERCEPT = _Quantity(_LOG_A, _LOG_A, np.stack([_LOG_B, _LOG_SIGMA]))
-_SLOPE = _Quantity(_LOG_B, _LOG_B, np.stack([_LOG_A, _LOG_SIGMA]))
-_RATIO = _Quantity(_LOG_B - _LOG_A, _LOG_B, np.stack([_LOG_A + _LOG_B, _LOG_SIGMA]))
+_INTERCEPT = _Quantity(LOG_A, LOG_A, np.stack([LOG_B, LOG_SIGMA]))
+_SLOPE = _Quantity(LOG_B, LOG_B, np.stack([LOG_A, LOG_SIGMA]))
+_RATIO = _Quantity(LOG_B - LOG_A, LOG_B, np.stack([LOG_A + LOG_B, LOG_SIGMA]))
 
 
 @dataclass(frozen=True)
@@ -141,9 +125,21 @@ def fit_curve(data: Observations, *, free_power: bool = False) -> Curve:
         >>> round(curve.intercept, 3), round(curve.slope, 3)
         (5.0, 300.0)
     """
-    free = np.eye(4) if free_power else _CURVE
-    fitted, _ = _minimise(data, np.ones((1, data.y.size)), _start(data)[None], free)
-    return Curve(*(float(value) for value in np.exp(fitted[0])))
+    return fit_curves([data], free_power=free_power)[0]
+
+
+def fit_curves(data: Sequence[Observations], *, free_power: bool = False) -> list[Curve]:
+    """Return the most likely curve of each.
+
+    Args:
+        data: Of each curve, at least two different z, not censored.
+        free_power: Whether p is fitted too, between 0.1 and 10.
+    """
+    if not data:
+        return []
+    begin = np.stack([start(one) for one in data])
+    fitted, _ = minimise(*stacked(data), begin, _WITH_POWER if free_power else _CURVE)
+    return [Curve(*np.exp(logs).tolist()) for logs in fitted]
 
 
 def max_log_residual(data: Observations, curve: Curve) -> float:
@@ -174,26 +170,75 @@ def likelihood_intervals(data: Observations, confidence: float) -> Intervals:
         data: At least three observations.
         confidence: Probability of covering the true value.
     """
-    degrees = data.y.size - TERMS
+    return likelihood_intervals_of([data], confidence)[0]
+
+
+def likelihood_intervals_of(data: Sequence[Observations], confidence: float) -> list[Intervals]:
+    """Return what `likelihood_intervals` does for each of several curves.
+
+    Args:
+        data: Of each curve, at least three observations.
+        confidence: Probability of covering the true value.
+    """
+    if not data:
+        return []
+    number, quantities = len(data), (_INTERCEPT, _SLOPE, _RATIO)
+    points, counts = stacked(data)
+    fitted, least = minimise(points, counts, np.stack([start(one) for one in data]), _CURVE)
+    allowed = np.array([_allowed(one.y.size, confidence) for one in data])
+    lowest, highest = np.array([_reach(one) for one in data]).transpose(2, 1, 0).reshape(2, -1)
+    # A row for each quantity and curve: 0, 1, ... of the first quantity, then of the second.
+    rows = np.tile(np.arange(number), len(quantities))
+    contrast, direction, free = (
+        np.repeat(np.stack(parts), number, axis=0) for parts in zip(*quantities, strict=True)
+    )
+    best = np.clip((contrast * fitted[rows]).sum(axis=1), lowest, highest)
+
+    def excess(values: Values, row: Values) -> Values:
+        place = row.astype(np.int64)
+        curve, along = rows[place], direction[place]
+        away = values - (contrast[place] * fitted[curve]).sum(axis=1)
+        moved = fitted[curve] + away[:, None] * along
+        cost = minimise(points.of(curve), counts[curve], moved, free[place])[1]
+        return cost - least[curve] - allowed[curve]
+
+    lows = np.exp(_roots(excess, lowest, best, -np.inf)).reshape(-1, number)
+    highs = np.exp(_roots(excess, highest, best, np.inf)).reshape(-1, number)
+    return [
+        Intervals(*(Ends(float(low), float(high)) for low, high in zip(*ends, strict=True)))
+        for ends in zip(lows.T, highs.T, strict=True)
+    ]
+
+
+def _allowed(count: int, confidence: float) -> float:
+    """By how much the negative log-likelihood may exceed the least."""
+    degrees = count - TERMS
     quantile = special.stdtrit(degrees, (1 + confidence) / 2)
-    allowed = data.y.size / 2 * math.log1p(quantile**2 / degrees)
-    counts = np.ones((1, data.y.size))
-    fitted, cost = _minimise(data, counts, _start(data)[None], _CURVE)
+    return float(count / 2 * math.log1p(quantile**2 / degrees))
 
-    def ends(quantity: _Quantity, logs: Values) -> Ends:
-        def excess(value: float) -> float:
-            moved = fitted + (value - quantity.contrast @ fitted[0]) * quantity.direction
-            return float((_minimise(data, counts, moved, quantity.free)[1] - cost)[0]) - allowed
 
-        lowest, highest = float(logs.min()) - FAR, float(logs.max()) + FAR
-        best = min(max(float(quantity.contrast @ fitted[0]), lowest), highest)
-        return Ends(
-            math.exp(optimize.brentq(excess, lowest, best)) if excess(lowest) > 0 else 0.0,
-            math.exp(optimize.brentq(excess, best, highest)) if excess(highest) > 0 else math.inf,
-        )
-
+def _reach(data: Observations) -> list[tuple[float, float]]:
+    """Logarithms between which each quantity is looked for."""
     log_y, log_z = np.log(data.y), np.log(data.z)
-    return Intervals(ends(_INTERCEPT, log_y), ends(_SLOPE, log_y - log_z), ends(_RATIO, -log_z))
+    logs = (log_y, log_y - log_z, -log_z)
+    return [(float(values.min()) - FAR, float(values.max()) + FAR) for values in logs]
+
+
+def _roots(
+    excess: Callable[[Values, Values], Values], far: Values, best: Values, none: float
+) -> Values:
+    """Return where the excess is zero between far and best; none where it never is."""
+    rows = np.arange(far.size)
+    beyond = np.flatnonzero(excess(far, rows) > 0)
+    ends = np.full(far.size, none)
+    if beyond.size:
+        bracket = (far[beyond], best[beyond])
+        tolerances = {"xatol": _PRECISION, "xrtol": _PRECISION}
+        found = elementwise.find_root(
+            excess, bracket, args=(beyond.astype(np.float64),), tolerances=tolerances
+        )
+        ends[beyond] = found.x
+    return ends
 
 
 def bootstrap_intervals(
@@ -217,8 +262,8 @@ def bootstrap_intervals(
     drawn = rng.multinomial(labels.size, np.full(labels.size, 1 / labels.size), number)
     different, again = np.unique(drawn, axis=0, return_inverse=True)
     counts = different[:, members].astype(np.float64)
-    whole, _ = _minimise(data, np.ones((1, data.y.size)), _start(data)[None], _CURVE)
-    fitted, _ = _minimise(data, counts, np.repeat(whole, len(counts), axis=0), _CURVE)
+    whole, _ = minimise(data, np.ones((1, data.y.size)), start(data)[None], _CURVE)
+    fitted, _ = minimise(data, counts, np.repeat(whole, len(counts), axis=0), _CURVE)
     log_y, log_z = np.log(data.y), np.log(data.z)
     none = -np.inf
     log_a = np.where(fitted[:, 0] < log_y.min() - FAR / 2, none, fitted[:, 0])
@@ -232,88 +277,3 @@ def bootstrap_intervals(
         return Ends(*np.exp(np.quantile(logs[again], levels, method="inverted_cdf")).tolist())
 
     return Intervals(ends(log_a), ends(log_b), ends(log_b - log_a))
-
-
-def _start(data: Observations) -> Annotated[np.ndarray, "parameter"]:
-    # Both terms are below y everywhere.
-    log_y, log_z = np.log(data.y), np.log(data.z)
-    return np.array([log_y.min(), (log_y - log_z).min(), 0.0, math.log(0.1)])
-
-
-def _minimise(
-    data: Observations,
-    counts: Counts,
-    start: Parameters,
-    free: Annotated[np.ndarray, "direction parameter"],
-) -> tuple[Parameters, Annotated[np.ndarray, "fit"]]:
-    """Return parameters and negative log-likelihood of all fits: damped Fisher scoring.
-
-    One call for all fits, because a bootstrap makes two thousand of them. Source: Marquardt 1963.
-    """
-    here, damping = start, np.full(len(start), 1e-3)
-    cost, gradient, information = _likelihood(data, counts, here)
-    for _ in range(ITERATIONS):
-        slope = gradient @ free.T
-        curvature = free @ information @ free.T
-        diagonal = np.diagonal(curvature, axis1=1, axis2=2) + 1e-12
-        damped = curvature + (damping[:, None] * diagonal)[:, :, None] * np.eye(len(free))
-        step = -np.linalg.solve(damped, slope[:, :, None])[:, :, 0]
-        step = np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
-        there = np.clip(here + step @ free, _LOWEST, _HIGHEST)
-        promised = -(gradient * (there - here)).sum(axis=1)
-        if (promised < _CONVERGED).all():
-            break
-        found = _likelihood(data, counts, there)
-        better = found[0] <= cost
-        here = np.where(better[:, None], there, here)
-        cost = np.where(better, found[0], cost)
-        gradient = np.where(better[:, None], found[1], gradient)
-        information = np.where(better[:, None, None], found[2], information)
-        damping = np.where(better, damping / 10, damping * 10)
-    return here, cost
-
-
-def _likelihood(
-    data: Observations, counts: Counts, parameters: Parameters
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return negative log-likelihood, its gradient and the expected information of each fit."""
-    expected, slopes = _expected(np.log(data.z), parameters)
-    noise = np.exp(2 * parameters[:, 3:])
-    variance = noise + data.spread**2
-    sd, share = np.sqrt(variance), noise / variance
-    score = (np.log(data.y) - expected) / sd
-    cost, by_expected = score**2 / 2 + np.log(variance) / 2, -score / sd
-    by_noise, own = (1 - score**2) * share, np.broadcast_to(1 / variance, score.shape)
-    both, noises = np.zeros_like(score), np.broadcast_to(2 * share**2, score.shape)
-    if data.censored.any():
-        bound, reach = data.censored, special.log_ndtr(-score)
-        # Mills' ratio: density by probability of the part beyond the bound.
-        mills = np.exp(-(score**2) / 2 - math.log(2 * math.pi) / 2 - reach)
-        bend = mills * (mills - score)
-        cost, by_expected = np.where(bound, -reach, cost), np.where(bound, -mills / sd, by_expected)
-        by_noise = np.where(bound, -mills * score * share, by_noise)
-        own, both = (
-            np.where(bound, bend / variance, own),
-            np.where(bound, bend * score * share / sd, 0),
-        )
-        noises = np.where(bound, bend * (score * share) ** 2, noises)
-    cross = np.einsum("fn,fnp->fp", counts * both, slopes)
-    information = np.empty((len(parameters), 4, 4))
-    information[:, :3, :3] = np.einsum("fn,fnp,fnq->fpq", counts * own, slopes, slopes)
-    information[:, :3, 3] = information[:, 3, :3] = cross
-    information[:, 3, 3] = (counts * noises).sum(axis=1)
-    gradient = np.einsum("fn,fnp->fp", counts * by_expected, slopes)
-    by_noise = (counts * by_noise).sum(axis=1, keepdims=True)
-    return (counts * cost).sum(axis=1), np.hstack([gradient, by_noise]), information
-
-
-def _expected(
-    log_z: Values, parameters: Parameters
-) -> tuple[np.ndarray, Annotated[np.ndarray, "fit observation parameter"]]:
-    """Return the expected log y and its derivatives by log a, log b and log p."""
-    log_a, log_bz = parameters[:, :1], parameters[:, 1:2] + log_z
-    power = np.exp(parameters[:, 2:3])
-    expected = np.logaddexp(power * log_a, power * log_bz) / power
-    share = special.expit(power * (log_bz - log_a))
-    by_power = (1 - share) * log_a + share * log_bz - expected
-    return expected, np.stack([1 - share, share, by_power], axis=2)

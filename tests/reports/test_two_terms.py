@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from reports import two_terms
+from reports import likelihood
+from reports.likelihood import LEAST_NOISE, Observations
 from reports.two_terms import (
-    LEAST_NOISE,
     Curve,
-    Observations,
     bootstrap_intervals,
     fit_curve,
     likelihood_intervals,
@@ -104,7 +103,7 @@ def test_the_power_is_found(power: float) -> None:
 def test_every_step_of_the_search_is_an_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
     data, costs = points(*noisy(4, noise=0.3)), []
     for steps in range(8):
-        monkeypatch.setattr(two_terms, "ITERATIONS", steps)
+        monkeypatch.setattr(likelihood, "ITERATIONS", steps)
         curve = fit_curve(data)
         logs = np.log([curve.intercept, curve.slope, curve.noise])
         costs.append(negative_log_likelihood(logs, data))
