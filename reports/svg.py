@@ -7,7 +7,9 @@ import re
 import textwrap
 
 import matplotlib as mpl
+import numpy as np
 from markupsafe import Markup, escape
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.charts import Chart
@@ -18,13 +20,20 @@ WIDTH = 6.6
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 """Replaces matplotlib's own font, which readers rarely have and which is wider."""
 
+_POINTS = 72
 _LEFT, _BOTTOM, _TOP = 0.78, 0.52, 0.12
 _TITLE_CHARACTERS, _LINE = 80, 16
 _HEAD = re.compile(r"^.*?(?=<svg )", re.DOTALL)
-_NOISE = re.compile(r"\s*<(!--.*?--|style.*?</style)>", re.DOTALL)
-_FONT = re.compile(r"'DejaVu Sans'(, '?[\w\- ]+'?)*")
+_NOISE = re.compile(r"<(!--.*?--|style.*?</style)>|<defs>\s*</defs>", re.DOTALL)
+_FONT = re.compile(r"font-family: [^;\"]*(; )?")
+_UNTURNED = re.compile(r' transform="rotate\(-0 [^"]*\)"')
+_PLACES = re.compile(r' (?:d|x|y|transform|width|height)="[^"]*"')
+_DIGITS = re.compile(r"(\.\d\d)\d+")
+_ID = re.compile(r' id="([^"]*)"')
+_TARGET = re.compile(r'(?:url\(#|href="#)([^")]*)')
+_GROUPS = re.compile(r"(</?g\b[^>]*>)")
 _BOX = re.compile(r'width="[^"]*" height="[^"]*" viewBox="0 0 ([\d.]+) ([\d.]+)"')
-_ID = re.compile(r'(?<= id=")|(?<=url\(#)|(?<=href="#)')
+_NAME = re.compile(r'(?<= id=")|(?<=url\(#)|(?<=href="#)')
 
 
 def draw(chart: Chart) -> str:
@@ -33,20 +42,63 @@ def draw(chart: Chart) -> str:
     Args:
         chart: What to draw.
     """
+    return draw_with(chart, np.empty((0, 2)))[0]
+
+
+def draw_with(chart: Chart, points: np.ndarray) -> tuple[str, np.ndarray]:
+    """Return a chart as an `<svg>` element, and where points of its axes lie in it.
+
+    Args:
+        chart: What to draw.
+        points: Of shape (points, 2), in the units of the axes.
+
+    Returns:
+        The element, and an array of the same shape.
+    """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, chart.height))
-        # Fixed margins: measuring the texts to fit them costs as much as drawing.
-        figure.subplots_adjust(
-            left=_LEFT / WIDTH,
-            right=1 - chart.right / WIDTH,
-            bottom=_BOTTOM / chart.height,
-            top=1 - _TOP / chart.height,
-        )
-        chart.draw(figure.add_subplot())
+        figure, ax = _drawn(chart)
         written = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(written, format="svg", metadata=nothing)
-    return _FONT.sub(FONTS, _NOISE.sub("", _HEAD.sub("", written.getvalue())))
+        places = ax.transData.transform(points) * _POINTS / figure.dpi
+    return _compact(written.getvalue()), places * [1, -1] + [0, _POINTS * chart.height]
+
+
+def _drawn(chart: Chart) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, chart.height))
+    # Fixed margins: measuring the texts to fit them costs as much as drawing.
+    figure.subplots_adjust(
+        left=_LEFT / WIDTH,
+        right=1 - chart.right / WIDTH,
+        bottom=_BOTTOM / chart.height,
+        top=1 - _TOP / chart.height,
+    )
+    return figure, chart.draw(figure.add_subplot())
+
+
+def _compact(written: str) -> str:
+    """Return the element alone, without what says nothing: less than half of what was written."""
+    text = _NOISE.sub("", _HEAD.sub("", written))
+    text = _UNTURNED.sub("", _FONT.sub("", text))
+    text = _PLACES.sub(lambda match: _DIGITS.sub(r"\1", match[0].replace("\n", "")), text)
+    text = re.sub(r">\s*\n\s*<", "><", text)
+    wanted = set(_TARGET.findall(text))
+    text = _ID.sub(lambda match: match[0] if match[1] in wanted else "", text)
+    return _ungrouped(text).replace("<svg ", f'<svg font-family="{FONTS}" ', 1)
+
+
+def _ungrouped(text: str) -> str:
+    """Drop groups that say nothing of what is in them."""
+    kept, bare = [], []
+    for part in _GROUPS.split(text):
+        if part == "<g>":
+            bare.append(True)
+            continue
+        if part.startswith("<g "):
+            bare.append(False)
+        if part != "</g>" or not bare.pop():
+            kept.append(part)
+    return "".join(kept)
 
 
 def alone(svg: str, chart: Chart) -> str:
@@ -59,16 +111,16 @@ def alone(svg: str, chart: Chart) -> str:
     lines = textwrap.wrap(chart.finding, _TITLE_CHARACTERS)
     band = _LINE * len(lines) + 6
     texts = [
-        f'<text x="8" y="{_LINE * (place + 1) - band}" font-family="{FONTS}" font-size="11" '
-        f'font-weight="bold" fill="{INK}">{escape(line)}</text>'
+        f'<text x="8" y="{_LINE * (place + 1) - band}">{escape(line)}</text>'
         for place, line in enumerate(lines)
     ]
-    width, height = 72 * WIDTH, 72 * chart.height
+    title = f'<g font-size="11" font-weight="bold" fill="{INK}">{"".join(texts)}</g>'
+    width, height = _POINTS * WIDTH, _POINTS * chart.height
     box = f'0 {-band} {width:g} {height + band:g}"'
     paper = f'<rect x="0" y="{-band}" width="100%" height="100%" fill="#ffffff"/>'
     sized = f'width="{width:g}pt" height="{height + band:g}pt" viewBox="{box}'
     head, rest = _BOX.sub(sized, svg, count=1).split(">", 1)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{head}>{paper}{"".join(texts)}{rest}'
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{head}>{paper}{title}{rest}'
 
 
 def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
@@ -83,7 +135,7 @@ def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
         prefix: Tells the charts of one group from those of another.
     """
     name = f"{prefix}{chart.name}"
-    text = _ID.sub(f"{name}-", _BOX.sub(r'viewBox="0 0 \1 \2"', svg, count=1))
+    text = _NAME.sub(f"{name}-", _BOX.sub(r'viewBox="0 0 \1 \2"', svg, count=1))
     text = text.replace(INK, f"var(--ink, {INK})").replace(RULE, f"var(--rule, {RULE})")
     head, rest = text.removeprefix("<svg ").split(">", 1)
     said = Markup('<title id="{0}-title">{1}</title><desc id="{0}-desc">{2}</desc>').format(

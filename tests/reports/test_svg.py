@@ -7,7 +7,9 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
+import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from reports import svg
 from reports.charts import Chart, charts
@@ -51,7 +53,7 @@ def test_a_file_of_its_own_is_xml_with_its_title_on_white(chart: Chart, element:
     paper = root.find("s:rect", names)
     assert paper is not None
     assert paper.get("fill") == "#ffffff"
-    texts = [text.text or "" for text in root.findall("s:text", names)]
+    texts = [text.text or "" for text in root.findall("s:g[1]/s:text", names)]
     assert " ".join(texts) == chart.finding
     assert "var(" not in ET.tostring(root, "unicode")
 
@@ -60,7 +62,7 @@ def test_the_title_of_a_file_does_not_cover_the_drawing(chart: Chart, element: s
     long = replace(chart, finding="many words " * 30)
     root = ET.fromstring(svg.alone(element, long))  # noqa: S314
     top = float(root.get("viewBox", "").split()[1])
-    lines = root.findall("{http://www.w3.org/2000/svg}text")
+    lines = root.findall("{http://www.w3.org/2000/svg}g[1]/{http://www.w3.org/2000/svg}text")
     assert len(lines) > 3
     assert all(top < float(line.get("y", "0")) <= 0 for line in lines)
 
@@ -105,3 +107,23 @@ def test_hostile_labels_stay_text(chart: Chart) -> None:
     element = svg.draw(hostile)
     assert "<script" not in element
     ET.fromstring(svg.inline(element, hostile))  # noqa: S314
+
+
+def test_points_lie_where_their_marks_are(chart: Chart) -> None:
+    def dot(ax: Axes) -> Axes:
+        ax.set(xlim=(0, 10), ylim=(0, 1))
+        ax.plot([5], [0.25], "o")
+        return ax
+
+    element, places = svg.draw_with(replace(chart, draw=dot), np.array([[5.0, 0.25]]))
+    mark = re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"', element)[-1]
+    np.testing.assert_allclose(places[0], [float(number) for number in mark], atol=0.02)
+
+
+def test_groups_without_a_meaning_are_dropped(element: str) -> None:
+    assert "<g>" not in element
+    assert element.count("<g ") == element.count("</g>")
+
+
+def test_numbers_are_no_longer_than_a_screen_can_show(element: str) -> None:
+    assert not re.search(r' (?:x|y|d)="[^"]*\.\d{3}', element)
