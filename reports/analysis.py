@@ -69,7 +69,7 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     shared = _Shared(
         cells,
         selection,
-        _mean_curves(results, selection),
+        _mean_curves(results, selection, timing),
         timing,
         speedups(results.timing),
         budget_table(results, timing),
@@ -249,14 +249,17 @@ def _fastest_tied(table: pd.DataFrame, comparison: Comparison | None) -> int | N
     return None if fastest.empty else int(fastest.iloc[0])
 
 
-def _mean_curves(results: StudyResults, selection: pd.DataFrame) -> pd.DataFrame:
+def _mean_curves(
+    results: StudyResults, selection: pd.DataFrame, timing: pd.DataFrame
+) -> pd.DataFrame:
     """Mean validation curve of the explore seeds at the selected rate of each batch size."""
     tuned = _tuned(results.trials, selection, TUNING_STAGES)[["trial", "group", "batch_size"]]
-    points = results.curves[["trial", "examples", "validation_metric"]].merge(tuned, on="trial")
-    groups = points.groupby(["group", "batch_size", "examples"])["validation_metric"]
-    means = groups.mean().reset_index()
+    columns = ["trial", "examples", "updates", "validation_metric"]
+    points = results.curves[columns].merge(tuned, on="trial")
+    groups = points.groupby(["group", "batch_size", "examples"])
+    means = groups.agg({"validation_metric": "mean", "updates": "median"}).reset_index()
     items = {plan.group: plan.train_items for plan in results.description.groups}
-    means["epochs"] = means["examples"] / means["group"].map(items).astype("float64").astype(
-        "float64"
-    )
-    return means
+    means["epochs"] = means["examples"] / means["group"].map(items).astype("float64")
+    cost = one_network(timing)[["group", "batch_size", "seconds_per_update"]]
+    timed = means.merge(cost, on=["group", "batch_size"], how="left")
+    return timed.assign(seconds=timed["updates"] * timed["seconds_per_update"])

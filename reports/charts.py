@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
-from matplotlib.axes import Axes
 
 from reports import figures
+from reports.budget_charts import budget_chart
+from reports.budget_texts import amount
+from reports.chart import Chart
 from reports.formats import plural, rate, seconds, sizes, times
 from reports.record import Analysis, extreme
 from reports.timing import CONTENDED_BELOW, one_network
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A figure of the report, ready to be drawn.
-
-    Attributes:
-        name: Its file's name, without the ending.
-        heading: What is drawn.
-        finding: What it shows, computed; its title.
-        caption: Statistic, number of seeds, method and rules.
-        description: The values in words, for those who can't see it.
-        draw: Draws it.
-        height: Inches, at a width of `reports.svg.WIDTH`.
-        right: Inches kept free right of the axes.
-    """
-
-    name: str
-    heading: str
-    finding: str
-    caption: str
-    description: str
-    draw: Callable[[Axes], Axes]
-    height: float = 3.2
-    right: float = 0.12
-
 
 TALLEST = 6.8
 """Inches that the rows of the grid of rates may take together."""
@@ -46,12 +22,20 @@ NAMES = (
     "accuracy-time",
     "rates",
     "curves",
+    "curves-updates",
+    "curves-seconds",
+    "budgets",
     "seeds",
     "seconds-per-update",
     "seconds-to-train",
     "speedup",
 )
 """Names of all figures there can be, in the order of the page."""
+_CURVE_NOTES = {
+    "epochs": "Equal epochs are equal numbers of examples, not of updates.",
+    "updates": "A large batch ends after few updates: it has seen as many examples by then.",
+    "seconds": "Seconds are updates by the median seconds of an update from the timing pass.",
+}
 
 
 def charts(analysis: Analysis) -> list[Chart]:
@@ -60,11 +44,12 @@ def charts(analysis: Analysis) -> list[Chart]:
     Args:
         analysis: The numbers.
     """
-    makers = (
+    makers: tuple[Callable[[Analysis], Chart | None], ...] = (
         _accuracy,
         _accuracy_time,
         _rates,
-        _curves,
+        *(partial(_curves, along=along) for along in figures.ALONG),
+        budget_chart,
         _seeds,
         _seconds_per_update,
         _seconds_to_train,
@@ -79,7 +64,7 @@ def _accuracy(analysis: Analysis) -> Chart | None:
     if table.empty:
         return None
     return Chart(
-        name=NAMES[0],
+        name="accuracy",
         heading=f"{_capital(analysis.measure.name)} against batch size",
         finding=_best_finding(analysis),
         caption=f"{_statistic(analysis)} {_tuning(analysis)} {_tie_rule(analysis)}",
@@ -122,7 +107,7 @@ def _accuracy_time(analysis: Analysis) -> Chart | None:
     if len(table) < 2 or not ringed:  # noqa: PLR2004
         return None
     return Chart(
-        name=NAMES[1],
+        name="accuracy-time",
         heading=f"{_capital(analysis.measure.name)} against training time",
         finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
         caption=(
@@ -153,7 +138,7 @@ def _rates(analysis: Analysis) -> Chart | None:
     edge = "; dashed: at the edge of those tried" if selected["at_edge"].any() else ""
     unit = f" in {analysis.measure.unit}" if analysis.measure.unit else ""
     return Chart(
-        name=NAMES[2],
+        name="rates",
         heading=f"{_capital(_validation(analysis))} for each learning rate and batch size",
         finding=_rate_finding(selected),
         caption=(
@@ -183,18 +168,18 @@ def _rate_finding(selected: pd.DataFrame) -> str:
     )
 
 
-def _curves(analysis: Analysis) -> Chart | None:
+def _curves(analysis: Analysis, along: str) -> Chart | None:
     curves = analysis.mean_curves
     seen = curves[curves["epochs"] > 0]
-    if seen.empty:
+    if seen.empty or seen[along].isna().any():
         return None
     return Chart(
-        name=NAMES[3],
-        heading="Learning curves",
-        finding=_curve_finding(analysis, seen),
+        name="curves" if along == "epochs" else f"curves-{along}",
+        heading="Learning curves" if along == "epochs" else f"Learning curves against {along}",
+        finding=_curve_finding(analysis, seen, along),
         caption=(
             f"Mean {_validation(analysis)} over the explore seeds at the rate selected for each "
-            "batch size. Equal epochs are equal numbers of examples, not of updates."
+            f"batch size. {_CURVE_NOTES[along]}"
         ),
         description=_values(
             seen.drop_duplicates("batch_size", keep="last"),
@@ -202,14 +187,22 @@ def _curves(analysis: Analysis) -> Chart | None:
             analysis.measure.text,
         ),
         draw=lambda ax: figures.learning_curves(
-            ax, curves, label=_capital(_validation(analysis)), measure=analysis.measure
+            ax,
+            curves,
+            along=along,
+            label=_capital(_validation(analysis)),
+            measure=analysis.measure,
         ),
         right=1.05,
+        switch="curves",
+        option=along,
     )
 
 
-def _curve_finding(analysis: Analysis, seen: pd.DataFrame) -> str:
-    """Who leads at the first point at which all batch sizes were evaluated."""
+def _curve_finding(analysis: Analysis, seen: pd.DataFrame, along: str) -> str:
+    """Who leads at the first point that all batch sizes were evaluated at or have passed."""
+    if along != "epochs":
+        return _leader_finding(analysis, seen, along)
     wide = seen.pivot_table(index="epochs", columns="batch_size", values="validation_metric")
     shared = wide.dropna()
     if shared.empty:
@@ -219,6 +212,17 @@ def _curve_finding(analysis: Analysis, seen: pd.DataFrame) -> str:
         f"After {_of_budget(analysis, shared.index[0])} batch size "
         f"{first.index[int(first.argmax())]} leads with {analysis.measure.text(first.max())} on "
         "the validation part"
+    )
+
+
+def _leader_finding(analysis: Analysis, seen: pd.DataFrame, along: str) -> str:
+    """Who has most when the first of them ends, each read at its last evaluation until then."""
+    end = float(seen.groupby("batch_size")[along].max().min())
+    until = seen[seen[along] <= end].drop_duplicates("batch_size", keep="last")
+    leader = extreme(until, "validation_metric", largest=True)
+    return (
+        f"When {amount(along, end)} are used, batch size {leader['batch_size']:.0f} leads with "
+        f"{analysis.measure.text(leader['validation_metric'])} on the validation part"
     )
 
 
@@ -236,7 +240,7 @@ def _seeds(analysis: Analysis) -> Chart | None:
     spread = pd.DataFrame({"low": groups.min(), "high": groups.max()}).reset_index()
     widest = extreme(spread.assign(width=spread["high"] - spread["low"]), "width", largest=True)
     return Chart(
-        name=NAMES[4],
+        name="seeds",
         heading="The seeds, one by one",
         finding=(
             f"Seeds differ most at batch size {widest['batch_size']:.0f}: "
@@ -266,7 +270,7 @@ def _seconds_per_update(analysis: Analysis) -> Chart | None:
     ends = tensor.iloc[[0, -1]] if len(tensor) > 1 else tensor
     extremes = _values(ends, "seconds_per_update", seconds)
     return Chart(
-        name=NAMES[5],
+        name="seconds-per-update",
         heading="Time per update",
         finding=f"Time of an update by tensor operations: {extremes}",
         caption=(
@@ -284,7 +288,7 @@ def _seconds_to_train(analysis: Analysis) -> Chart | None:
         return None
     fastest = extreme(table, "seconds_to_train", largest=False)
     return Chart(
-        name=NAMES[6],
+        name="seconds-to-train",
         heading="Time to train",
         finding=(
             f"{analysis.budget} take least time at batch size {fastest['batch_size']}: "
@@ -305,7 +309,7 @@ def _speedup(analysis: Analysis) -> Chart | None:
         return None
     most = extreme(table, "speedup", largest=True)
     return Chart(
-        name=NAMES[7],
+        name="speedup",
         heading="Tensor operations against single items",
         finding=(
             f"Tensor operations are up to {times(most['speedup'])} as fast as single items (batch "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from reports.formats import TIMES, rate, seconds
+from reports.formats import TIMES, count, rate, seconds, times
 from reports.measures import Measure
 from reports.timing import PER_ITEM
 
@@ -55,6 +55,13 @@ STYLE = {
 """matplotlib settings the figures are made for."""
 BATCH_SIZE = "Batch size (examples per update)"
 """Label of the axis nearly all figures share."""
+
+ALONG: dict[str, tuple[str, Callable[[float], str]]] = {
+    "epochs": ("Epochs (passes over the training part)", lambda number: rate(round(number, 3))),
+    "updates": ("Updates", count),
+    "seconds": ("Time (updates by the timed seconds of an update)", lambda s: seconds(s, digits=2)),
+}
+"""What learning curves are drawn against: label of the axis, how its values are written."""
 
 _LINES = {False: "-", True: (0, (3, 1.5))}
 LOOKS = (
@@ -114,7 +121,7 @@ def accuracy(
                 label=f"{'mean' if intervals else 'median'}, {name}",
             )  # fmt: skip
     ax.legend(loc="best")
-    return _metric_axis(_batch_size_axis(ax, table["batch_size"]), label, measure)
+    return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
 def groups(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
@@ -134,7 +141,7 @@ def groups(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Ax
             ms=5, label=str(name),
         )  # fmt: skip
     ax.legend(loc="best", handlelength=3.2)
-    return _metric_axis(_batch_size_axis(ax, table["batch_size"]), label, measure)
+    return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
 def rate_grid(
@@ -183,28 +190,33 @@ def rate_grid(
     return ax
 
 
-def learning_curves(ax: Axes, curves: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
-    """Draw the mean validation curve of each batch size at its tuned rate, against epochs.
+def learning_curves(
+    ax: Axes, curves: pd.DataFrame, *, along: str = "epochs", label: str, measure: Measure
+) -> Axes:
+    """Draw the mean validation curve of each batch size at its tuned rate.
 
     Args:
         ax: Where to draw.
         curves: Columns `reports.record.MEAN_CURVE_COLUMNS`.
+        along: What they are drawn against: a key of `ALONG`.
         label: Of the y axis.
         measure: How the metric is written.
     """
-    seen = curves[curves["epochs"] > 0].assign(batch_size=curves["batch_size"].astype("str"))
-    names = list(dict.fromkeys(seen["batch_size"]))
-    colors = dict(zip(names, ordered_colors(len(names)), strict=True))
-    dashes = {name: _DASHES[place % len(_DASHES)] for place, name in enumerate(names)}
-    sns.lineplot(
-        seen, x="epochs", y="validation_metric", hue="batch_size", style="batch_size",
-        palette=colors, dashes=dashes, ax=ax, errorbar=None, estimator=None, linewidth=1.6,
-    )  # fmt: skip
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda epochs, _: rate(epochs)))
-    ax.set_xlabel("Epochs (passes over the training part)")
+    seen = curves[curves["epochs"] > 0]
+    colors = ordered_colors(seen["batch_size"].nunique())
+    for place, (size, rows) in enumerate(seen.groupby("batch_size")):
+        ax.plot(
+            rows[along], rows["validation_metric"], color=colors[place], lw=1.6,
+            dashes=_DASHES[place % len(_DASHES)] or (None, None), label=str(size),
+        )  # fmt: skip
+    name, written = ALONG[along]
+    ax.set_xscale("log", base=2 if along == "epochs" else 10)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda amount, _: written(amount)))
+    ax.set_xlabel(name)
+    ax.fmt_xdata = lambda amount: f"{written(amount)}{'' if along == 'seconds' else f' {along}'}"
     ax.legend(title="Batch size", loc="upper left", bbox_to_anchor=(1, 1.03), handlelength=2.4)
-    return _metric_axis(ax, label, measure)
+    return metric_axis(ax, label, measure)
 
 
 def seconds_per_update(ax: Axes, timing: pd.DataFrame) -> Axes:
@@ -223,7 +235,7 @@ def seconds_per_update(ax: Axes, timing: pd.DataFrame) -> Axes:
             color=color, marker=marker, ls=line, ms=5, lw=1.6, capsize=3, label=name,
         )  # fmt: skip
     ax.legend(loc="upper left")
-    return _seconds_axis(_batch_size_axis(ax, timing["batch_size"]), "Time per update")
+    return _seconds_axis(batch_size_axis(ax, timing["batch_size"]), "Time per update")
 
 
 def _engine_look(engine: str, lanes: int) -> tuple[str, str, str, str]:
@@ -243,7 +255,7 @@ def seconds_to_train(ax: Axes, table: pd.DataFrame) -> Axes:
         table: Columns `reports.record.BATCH_SIZE_COLUMNS`; rows with a time.
     """
     ax.plot(table["batch_size"], table["seconds_to_train"], color=BLUE, lw=1.6, marker="o")
-    return _seconds_axis(_batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
+    return _seconds_axis(batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
 
 
 def tensor_speedup(ax: Axes, table: pd.DataFrame) -> Axes:
@@ -268,7 +280,8 @@ def tensor_speedup(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{rate(value)}{TIMES}"))
     ax.set_ylabel("Tensor operations over single items")
-    return _batch_size_axis(ax, table["batch_size"])
+    ax.fmt_ydata = times
+    return batch_size_axis(ax, table["batch_size"])
 
 
 def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
@@ -300,7 +313,7 @@ def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Mea
     _seconds_ticks(ax.xaxis)
     ax.set_xlabel("Time to train the budget")
     ax.legend(loc="best")
-    return _metric_axis(ax, label, measure)
+    return metric_axis(ax, label, measure)
 
 
 def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
@@ -317,7 +330,7 @@ def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str, measure: Measure) 
         color=GREY, linewidth=0.8, zorder=2,
     )  # fmt: skip
     ax.plot(seeds["batch_size"], seeds["metric"], "o", color=BLUE, ms=4.5, alpha=0.8, zorder=3)
-    return _metric_axis(_batch_size_axis(ax, seeds["batch_size"]), label, measure)
+    return metric_axis(batch_size_axis(ax, seeds["batch_size"]), label, measure)
 
 
 def _labels(table: pd.DataFrame) -> Iterator[tuple[str, tuple[float, float], np.ndarray]]:
@@ -337,19 +350,34 @@ def _pairs(table: pd.DataFrame) -> Iterator[tuple[int, float]]:
     return zip(table["batch_size"], table["learning_rate"], strict=True)
 
 
-def _batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> Axes:
+def batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> Axes:
+    """Make x the batch size, on a scale of doublings with ticks at the real sizes.
+
+    Args:
+        ax: Has been drawn on.
+        batch_sizes: With repetitions, in any order.
+    """
     real = sorted(set(batch_sizes))
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_locator(FixedLocator(real))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
     ax.set_xlabel(BATCH_SIZE)
+    ax.fmt_xdata = lambda size: f"batch size {size:.0f}"
     return ax
 
 
-def _metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
+def metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
+    """Make y a metric.
+
+    Args:
+        ax: Has been drawn on.
+        label: Of the axis.
+        measure: How the metric is written.
+    """
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.tick(value)))
     ax.set_ylabel(label)
+    ax.fmt_ydata = measure.text
     return ax
 
 
@@ -357,6 +385,7 @@ def _seconds_axis(ax: Axes, label: str) -> Axes:
     ax.set_yscale("log", base=10)
     _seconds_ticks(ax.yaxis)
     ax.set_ylabel(label)
+    ax.fmt_ydata = seconds
     return ax
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from reports import figures
-from reports.charts import Chart
+from reports.chart import Chart
 from reports.formats import visible
 from reports.groups import StudyAnalysis
 from reports.record import Analysis

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -23,7 +24,7 @@ from reports.sections import Drawn, Part, sections
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
-EMBED_BELOW = 120_000
+EMBED_BELOW = 60_000
 """Characters of CSV up to which a table is also a download inside the page."""
 
 _HERE = Path(__file__).parent
@@ -144,7 +145,7 @@ def _digest(text: str) -> str:
 
 
 def _download(path: str, text: str, room: Room) -> Download:
-    encoded = base64.b64encode(text.encode()).decode()
+    encoded = quote(text, safe=",:;/()=*@")
     if len(text) > EMBED_BELOW or not room.admit("", len(encoded)):
         return Download(path, "")
-    return Download(path, f"data:text/csv;charset=utf-8;base64,{encoded}")
+    return Download(path, f"data:text/csv;charset=utf-8,{encoded}")

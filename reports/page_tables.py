@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.budget_texts import RULE_WORDS, amount
 from reports.formats import count, percent, rate, seconds, significant, times, visible
 from reports.groups import StudyAnalysis
 from reports.record import Analysis
@@ -60,7 +61,12 @@ def page_tables(analysis: Analysis) -> list[Table]:
     Args:
         analysis: The numbers.
     """
-    made = (_batch_sizes(analysis), _cells(analysis), _timing(analysis))
+    made = (
+        _batch_sizes(analysis),
+        _budgets(analysis),
+        _cells(analysis),
+        _timing(analysis),
+    )
     return [table for table in made if table.rows]
 
 
@@ -130,6 +136,26 @@ def _batch_sizes(analysis: Analysis) -> Table:
         "tried."
     )
     return _table("batch-sizes", "Batch sizes", note, columns, analysis.batch_sizes)
+
+
+def _budgets(analysis: Analysis) -> Table:
+    table = analysis.budgets[analysis.budgets["common"]]
+    columns: dict[str, Maker] = {
+        "Rule": lambda row: Cell(RULE_WORDS[row["rule"]], RULE_WORDS[row["rule"]]),
+        "Budget": lambda row: Cell(amount(row["rule"], row["budget"]), repr(row["budget"])),
+        "Batch size": lambda row: _cell(row["batch_size"], str, strong=row["tied"]),
+        "Updates": lambda row: _cell(row["updates"], count),
+        "Validation": lambda row: _cell(row["metric"], analysis.measure.text),
+        "95% interval": lambda row: _cell(
+            row["metric_low"], lambda low: analysis.measure.span(low, row["metric_high"])
+        ),
+        "Seeds": lambda row: _cell(row["seeds"], count),
+    }
+    note = (
+        "Each rule with the largest budget that all batch sizes reach; all others are in "
+        "budgets.csv. In bold: not told from the best with that budget."
+    )
+    return _table("budgets", "Budget rules", note, columns, table)
 
 
 def _cells(analysis: Analysis) -> Table:

@@ -56,6 +56,8 @@ MEAN_CURVE_COLUMNS = (
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("examples", "int64", "examples", "Examples processed before the evaluation."),
     Column("epochs", "float64", "epochs", "The same, as passes over the training part."),
+    Column("updates", "float64", "updates", "Updates made before the evaluation."),
+    Column("seconds", "float64", "s", "updates by the seconds of an update, timing pass.", True),
     Column("validation_metric", "float64", "", "Mean over the explore seeds, at the tuned rate."),
 )
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports import svg
+from reports.budget_charts import Slider, budget_slider
 from reports.cautions import cautions
-from reports.charts import Chart
+from reports.chart import Chart
 from reports.formats import listing, plural, visible
 from reports.method import limits, method
 from reports.page_tables import Table, page_tables
@@ -39,6 +40,7 @@ class Section:
         tables: Sortable tables.
         method: What was done.
         limits: How to read it.
+        slider: What its budget slider shows; None without one.
         left_out: What of it is beside the page only, as a sentence; "" for nothing.
     """
 
@@ -52,6 +54,7 @@ class Section:
     tables: Sequence[Table]
     method: Sequence[str]
     limits: Sequence[str]
+    slider: Slider | None = None
     left_out: str = ""
 
 
@@ -113,6 +116,7 @@ def _section(part: Part, place: int, number: int) -> Section:
         tables=page_tables(analysis),
         method=method(analysis),
         limits=limits(analysis),
+        slider=budget_slider(analysis, prefix) if "budgets" in part.drawn else None,
     )
 
 
@@ -138,6 +142,7 @@ def _trimmed(section: Section, part: Part, shown: set[str]) -> Section:
         | {
             "figures": [pair for pair in section.figures if pair[0].name in shown],
             "tables": [*section.tables[:1], *(t for t in section.tables[1:] if t.name in shown)],
+            "slider": section.slider if "budgets" in shown else None,
             "left_out": f"To keep this page small: {'; '.join(texts)}." if texts else "",
         }
     )
@@ -168,12 +173,16 @@ def _said(section: Section) -> int:
 
 
 def _figure_bytes(kept: Sequence[Section], name: str) -> list[int]:
-    return [
+    drawings = [
         len(drawing.encode()) + len(chart.caption) + len(chart.finding) + 600
         for section in kept
         for chart, drawing in section.figures
         if chart.name == name
     ]
+    if name != "budgets":
+        return drawings
+    sliders = [section.slider for section in kept if section.slider]
+    return drawings + [len(s.data) + len(s.frame) + 2_500 for s in sliders]
 
 
 def _tables_bytes(kept: Sequence[Section], name: str) -> list[int]:

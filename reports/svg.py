@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import textwrap
 
@@ -12,8 +13,9 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.charts import Chart
+from reports.chart import Chart
 from reports.figures import INK, RULE, STYLE
+from reports.marks import marks
 
 WIDTH = 6.6
 """Inches of every figure."""
@@ -30,6 +32,8 @@ _UNTURNED = re.compile(r' transform="rotate\(-0 [^"]*\)"')
 _PLACES = re.compile(r' (?:d|x|y|transform|width|height)="[^"]*"')
 _DIGITS = re.compile(r"(\.\d\d)\d+")
 _ID = re.compile(r' id="([^"]*)"')
+_SERIES = re.compile(r' id="series-(\d+)"')
+_MARKS = re.compile(r" data-marks='[^']*'")
 _TARGET = re.compile(r'(?:url\(#|href="#)([^")]*)')
 _GROUPS = re.compile(r"(</?g\b[^>]*>)")
 _BOX = re.compile(r'width="[^"]*" height="[^"]*" viewBox="0 0 ([\d.]+) ([\d.]+)"')
@@ -57,11 +61,15 @@ def draw_with(chart: Chart, points: np.ndarray) -> tuple[str, np.ndarray]:
     """
     with mpl.rc_context(STYLE):
         figure, ax = _drawn(chart)
+        read = marks(ax)
         written = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(written, format="svg", metadata=nothing)
         places = ax.transData.transform(points) * _POINTS / figure.dpi
-    return _compact(written.getvalue()), places * [1, -1] + [0, _POINTS * chart.height]
+    element = _compact(written.getvalue())
+    if read:
+        element = element.replace("<svg ", f"<svg data-marks='{embedded(read)}' ", 1)
+    return element, places * [1, -1] + [0, _POINTS * chart.height]
 
 
 def _drawn(chart: Chart) -> tuple[Figure, Axes]:
@@ -83,6 +91,7 @@ def _compact(written: str) -> str:
     text = _PLACES.sub(lambda match: _DIGITS.sub(r"\1", match[0].replace("\n", "")), text)
     text = re.sub(r">\s*\n\s*<", "><", text)
     wanted = set(_TARGET.findall(text))
+    text = _SERIES.sub(r' data-series="\1"', text)
     text = _ID.sub(lambda match: match[0] if match[1] in wanted else "", text)
     return _ungrouped(text).replace("<svg ", f'<svg font-family="{FONTS}" ', 1)
 
@@ -99,6 +108,20 @@ def _ungrouped(text: str) -> str:
         if part != "</g>" or not bare.pop():
             kept.append(part)
     return "".join(kept)
+
+
+def embedded(data: object) -> str:
+    r"""Return data as JSON that may stand in an attribute between single quotes.
+
+    Args:
+        data: Of the types JSON has.
+
+    Example:
+        >>> embedded(["it's <b>"])
+        '["it\\u0027s \\u003cb\\u003e"]'
+    """
+    escapes = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False).translate(escapes)
 
 
 def alone(svg: str, chart: Chart) -> str:
@@ -119,7 +142,7 @@ def alone(svg: str, chart: Chart) -> str:
     box = f'0 {-band} {width:g} {height + band:g}"'
     paper = f'<rect x="0" y="{-band}" width="100%" height="100%" fill="#ffffff"/>'
     sized = f'width="{width:g}pt" height="{height + band:g}pt" viewBox="{box}'
-    head, rest = _BOX.sub(sized, svg, count=1).split(">", 1)
+    head, rest = _MARKS.sub("", _BOX.sub(sized, svg, count=1), count=1).split(">", 1)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head}>{paper}{title}{rest}'
 
 

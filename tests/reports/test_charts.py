@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from reports.charts import NAMES, Chart, charts
+from reports.chart import Chart
+from reports.charts import NAMES, charts
 from reports.formats import percent
 from reports.results import EXPLORE, StudyResults
 from tests.reports.conftest import (
@@ -29,7 +31,14 @@ def test_a_complete_study_has_every_figure(digits: StudyResults) -> None:
 
 
 def test_without_times_the_figures_about_time_are_left_out(digits: StudyResults) -> None:
-    assert set(made(without_timing(digits))) == {"accuracy", "rates", "curves", "seeds"}
+    assert set(made(without_timing(digits))) == {
+        "accuracy",
+        "rates",
+        "curves",
+        "curves-updates",
+        "budgets",
+        "seeds",
+    }
 
 
 def test_a_study_that_has_not_begun_has_no_figure(digits: StudyResults) -> None:
@@ -47,6 +56,8 @@ def test_one_batch_size_has_nothing_to_compare() -> None:
         "accuracy",
         "rates",
         "curves",
+        "curves-updates",
+        "curves-seconds",
         "seeds",
         "seconds-per-update",
         "speedup",
@@ -138,5 +149,34 @@ def test_curves_without_a_common_point_have_no_leader() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_description_has_the_values(digits: StudyResults, name: str) -> None:
     description = made(digits)[name].description
-    assert description.count("batch size ") == 11
+    assert description.count("batch size ") == (33 if name == "budgets" else 11)
     assert any(character.isdigit() for character in description)
+
+
+def test_curves_differ_in_their_axis_only_and_are_switched(digits: StudyResults) -> None:
+    found = made(digits)
+    names = {"curves": "epochs", "curves-updates": "updates", "curves-seconds": "seconds"}
+    assert {name: found[name].option for name in names} == names
+    assert {found[name].switch for name in names} == {"curves"}
+    assert found["accuracy"].switch == ""
+
+
+def test_against_updates_the_leader_is_the_one_when_the_first_ends() -> None:
+    sketch = Sketch(description=small(), diverges=lambda *_: False)
+    found = made(make_results(sketch))["curves-updates"]
+    assert found.finding.startswith("When 43 updates are used, batch size 512 leads ")
+
+
+def test_the_budget_chart_says_which_batch_size_is_best_under_each_rule(
+    digits: StudyResults,
+) -> None:
+    found = made(digits)["budgets"].finding
+    assert re.fullmatch(
+        r"Highest validation accuracy at batch size \d+ with equal epochs, \d+ with equal updates "
+        r"and \d+ with equal time",
+        found,
+    )
+    same = Sketch(description=small(), accuracy=lambda b, *_: 1 / b, diverges=lambda *_: False)
+    assert made(make_results(same))["budgets"].finding == (
+        "Batch size 8 is best under each budget rule"
+    )

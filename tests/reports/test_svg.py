@@ -12,7 +12,8 @@ import pytest
 from matplotlib.axes import Axes
 
 from reports import svg
-from reports.charts import Chart, charts
+from reports.chart import Chart
+from reports.charts import charts
 from reports.results import StudyResults
 from tests.reports.conftest import numbers
 

@@ -1,0 +1,194 @@
+"""The chart of the budget rules, and what a reader can choose with its slider."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
+
+from reports.budget_figures import budget_frame, budget_panels, limits
+from reports.budget_texts import RULE_WORDS, amount, budget_sentence
+from reports.budgets import RULES
+from reports.chart import Chart
+from reports.formats import count, listing, plural, rate, seconds
+from reports.record import Analysis
+from reports.svg import draw_with, embedded, inline
+
+HEADERS = ("Batch size", "Epochs", "Updates", "Time", "Validation", "95% interval", "Best or tied")
+"""Columns of the table of one budget."""
+_CAPTION = (
+    "Every choice was computed with the report, from the same curves and by the same rules as the "
+    "figure above. The scale follows the values. (early): read before the first evaluation."
+)
+
+Row = Mapping[Any, Any]
+"""One row of a frame."""
+
+
+def budget_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of all rules, each with the largest budget that all batch sizes reach.
+
+    Args:
+        analysis: The numbers.
+    """
+    table = analysis.budgets[analysis.budgets["common"]]
+    if table.empty:
+        return None
+    rules = [rule for rule in RULES if rule in set(table["rule"])]
+    panels = {
+        f"{RULE_WORDS[rule].capitalize()}: {amount(rule, rows['budget'].iloc[0])}": rows
+        for rule in rules
+        for rows in [table[table["rule"] == rule]]
+    }
+    seeds = plural(int(table["seeds"].max()), "tuning seed")
+    return Chart(
+        name="budgets",
+        heading="Budget rules",
+        finding=_finding(analysis, panels),
+        caption=(
+            f"Mean validation {analysis.measure.name} of {seeds} with 95% t interval (5 seeds or "
+            "more), each seed at the rate that is best with this budget on the other seeds. Each "
+            "panel has the largest budget that all batch sizes reach. Filled: not told from the "
+            "best (paired t tests, Holm over all pairs, 5%)."
+        ),
+        description="; ".join(
+            f"{heading}: batch size {row['batch_size']}: {analysis.measure.text(row['metric'])}"
+            for heading, rows in panels.items()
+            for row in rows.to_dict("records")
+        ),
+        draw=lambda ax: budget_panels(
+            ax,
+            panels,
+            label=f"Validation {analysis.measure.name}",
+            measure=analysis.measure,
+        ),
+        height=2.9,
+    )
+
+
+def _finding(analysis: Analysis, panels: dict[str, pd.DataFrame]) -> str:
+    best = [int(rows.loc[rows["best"], "batch_size"].iloc[0]) for rows in panels.values()]
+    if len({*best}) == 1:
+        return f"Batch size {best[0]} is best under each budget rule"
+    parts = [
+        f"{size} with {RULE_WORDS[rows['rule'].iloc[0]]}"
+        for size, rows in zip(best, panels.values(), strict=True)
+    ]
+    return f"Highest validation {analysis.measure.name} at batch size {listing(parts)}"
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A budget to choose, and what is found with it: all of it computed, ready to be shown.
+
+    Attributes:
+        rules: What batch sizes get equally much of, as words.
+        headers: Of the table.
+        caption: How to read it.
+        frame: Axes as an `<svg>` element, without marks.
+        data: JSON for an attribute between single quotes: ends of the frame, and for each rule the
+            place of its first budget and all of its budgets: amount, sentence, ticks, marks and
+            rows of the table. A mark has its place in the frame, the ends of its interval or null,
+            whether it ties with the best, and its value in words.
+    """
+
+    rules: tuple[str, ...]
+    headers: tuple[str, ...]
+    caption: str
+    frame: Markup
+    data: Markup
+
+
+def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
+    """Return what the page's slider over budgets shows; None if there is nothing to choose.
+
+    Args:
+        analysis: The numbers.
+        prefix: Of the identifiers in the page.
+    """
+    table = analysis.budgets
+    if table.empty:
+        return None
+    batch_sizes = sorted({int(size) for size in table["batch_size"]})
+    chart = _frame(analysis, batch_sizes)
+    corners = [(batch_sizes[0] / 2**0.5, 0), (batch_sizes[-1] * 2**0.5, 1)]
+    points = np.array([*corners, *((size, 0) for size in batch_sizes)])
+    frame, places = draw_with(chart, points.astype(np.float64))
+    (left, bottom), (right, top) = places[:2].round(1).tolist()
+    across = dict(zip(batch_sizes, places[2:, 0].round(1).tolist(), strict=True))
+    rules = [rule for rule in RULES if rule in set(table["rule"])]
+    placed = table.assign(x=table["batch_size"].map(across))
+    choices = [_choice(analysis, placed[placed["rule"] == rule], bottom, top) for rule in rules]
+    return Slider(
+        rules=tuple(RULE_WORDS[rule] for rule in rules),
+        headers=HEADERS,
+        caption=_CAPTION,
+        frame=inline(frame, chart, prefix),
+        data=Markup(embedded({"left": left, "right": right, "rules": choices})),  # noqa: S704
+    )
+
+
+def _frame(analysis: Analysis, batch_sizes: list[int]) -> Chart:
+    label = f"Validation {analysis.measure.name}"
+    return Chart(
+        name="budget",
+        heading="",
+        finding=f"{label} against batch size with the budget chosen",
+        caption="",
+        description="The values stand in the table below.",
+        draw=lambda ax: budget_frame(ax, batch_sizes, label=label),
+    )
+
+
+def _choice(
+    analysis: Analysis, table: pd.DataFrame, bottom: float, top: float
+) -> dict[str, object]:
+    budgets = [rows for _, rows in table.groupby("budget")]
+    first = next(place for place, rows in enumerate(budgets) if rows["common"].all())
+    steps = [_step(analysis, rows, bottom, top) for rows in budgets]
+    return {"first": first, "steps": steps}
+
+
+def _step(analysis: Analysis, rows: pd.DataFrame, bottom: float, top: float) -> dict[str, object]:
+    low, high = limits(rows)
+
+    def place(value: float) -> float | None:
+        share = (value - low) / (high - low)
+        return None if math.isnan(value) else round(bottom + share * (top - bottom), 1)
+
+    ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    records = rows.dropna(subset="metric").to_dict("records")
+    return {
+        "amount": amount(rows["rule"].iloc[0], rows["budget"].iloc[0]),
+        "said": budget_sentence(analysis, rows),
+        "ticks": [[place(tick), analysis.measure.tick(tick)] for tick in ticks],
+        "marks": [_mark(analysis, row, place) for row in records],
+        "rows": [_row(analysis, row) for row in records],
+    }
+
+
+def _mark(analysis: Analysis, row: Row, place: Callable[[float], float | None]) -> list[object]:
+    span = analysis.measure.span(row["metric_low"], row["metric_high"])
+    interval = "" if math.isnan(row["metric_low"]) else f" ({span})"
+    value = f"batch size {row['batch_size']}: {analysis.measure.text(row['metric'])}{interval}"
+    ends = [place(row[column]) for column in ("metric", "metric_low", "metric_high")]
+    return [row["x"], *ends, int(row["tied"]), value]
+
+
+def _row(analysis: Analysis, row: Row) -> list[str]:
+    place = "best" if row["best"] else "tied" if row["tied"] else ""
+    return [
+        str(row["batch_size"]),
+        rate(round(row["epochs"], 3)),
+        count(row["updates"]),
+        seconds(row["seconds"]),
+        analysis.measure.text(row["metric"]) + (" (early)" if row["early"] else ""),
+        analysis.measure.span(row["metric_low"], row["metric_high"]),
+        place,
+    ]

@@ -1,0 +1,77 @@
+"""The marks of a drawing as data: what can be read off it exactly, and what can be hidden."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.container import Container
+from matplotlib.lines import Line2D
+
+MOST_POINTS = 60
+"""Points of a line that are values; lines with more are computed curves."""
+_CAPS = ("_", "|")
+
+
+def marks(ax: Axes) -> dict[str, list[object]]:
+    """Return the series of Axes and their points, and name the series in the drawing.
+
+    Args:
+        ax: Has been drawn on. Its `fmt_xdata` and `fmt_ydata` say how values are written; without
+            them there are no points. Artists with a label get a name in the SVG.
+
+    Returns:
+        `series`: their labels. `points`: place in points of 1/72 inch from the upper left corner,
+        text, and place of the series or -1. Empty if there are no points.
+    """
+    handles, labels = ax.get_legend_handles_labels()
+    ax.autoscale_view()
+    series: dict[Artist, int] = {}
+    for place, handle in enumerate(handles):
+        for artist in _artists(handle):
+            artist.set_gid(f"series-{place}")
+            series[artist] = place
+    if ax.fmt_xdata is None or ax.fmt_ydata is None:
+        return {}
+    # What has a label comes first: lines through the same points say no more.
+    lines = sorted(ax.lines, key=lambda line: line not in series)
+    found: dict[tuple[float, float], list[object]] = {}
+    for line in lines:
+        if _holds_values(ax, line):
+            place = series.get(line, -1)
+            for point in _points(ax, line, labels[place] if place >= 0 and len(labels) > 1 else ""):
+                found.setdefault((point[0], point[1]), [*point, place])
+    return {"series": [*labels], "points": [*found.values()]} if found else {}
+
+
+def _artists(handle: Artist | Container) -> list[Artist]:
+    """Return the artists behind an entry of a legend."""
+    if not isinstance(handle, Container):
+        return [handle]
+    parts = [part if isinstance(part, tuple) else (part,) for part in handle if part is not None]
+    return [artist for group in parts for artist in group]
+
+
+def _holds_values(ax: Axes, line: Line2D) -> bool:
+    return (
+        line.get_transform() == ax.transData
+        and line.get_marker() not in _CAPS
+        and 0 < len(_values(line)) <= MOST_POINTS
+    )
+
+
+def _points(ax: Axes, line: Line2D, label: str) -> list[tuple[float, float, str]]:
+    points = _values(line)
+    height, note = ax.figure.bbox.height, f" ({label})" if label else ""
+    places = (ax.transData.transform(points) - [0, height]) * [1, -1] * 72 / ax.figure.dpi
+    return [
+        (across, down, f"{ax.format_xdata(x)}: {ax.format_ydata(y)}{note}")
+        for (x, y), (across, down) in zip(points.tolist(), places.round(1).tolist(), strict=True)
+        if math.isfinite(across) and math.isfinite(down)
+    ]
+
+
+def _values(line: Line2D) -> np.ndarray:
+    return np.asarray(line.get_xydata(), np.float64)

@@ -1,0 +1,90 @@
+"""What the slider shows is the table of budgets, placed and written."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from reports.budget_charts import HEADERS, Slider, budget_slider
+from reports.budget_texts import amount, budget_sentence
+from reports.budgets import RULES
+from reports.record import Analysis
+from reports.results import StudyResults
+from tests.reports.conftest import keep, nothing_run, numbers
+
+
+@pytest.fixture(scope="module")
+def analysis(digits: StudyResults) -> Analysis:
+    """The numbers of the study as shipped."""
+    return numbers(digits)
+
+
+@pytest.fixture(scope="module")
+def slider(analysis: Analysis) -> Slider:
+    """Its slider."""
+    found = budget_slider(analysis)
+    assert found is not None
+    return found
+
+
+def steps(slider: Slider) -> list[dict[str, list[list[object]]]]:
+    return [step for rule in json.loads(slider.data)["rules"] for step in rule["steps"]]
+
+
+def budgets(analysis: Analysis) -> list[pd.DataFrame]:
+    """Return the rows of each step, in the slider's order."""
+    table = analysis.budgets
+    return [rows for rule in RULES for _, rows in table[table["rule"] == rule].groupby("budget")]
+
+
+def test_every_budget_is_a_step_with_its_amount_and_sentence(
+    analysis: Analysis, slider: Slider
+) -> None:
+    shown = [(step["amount"], step["said"]) for step in steps(slider)]
+    assert shown == [
+        (amount(rows["rule"].iloc[0], rows["budget"].iloc[0]), budget_sentence(analysis, rows))
+        for rows in budgets(analysis)
+    ]
+
+
+def test_it_begins_with_the_budget_that_all_batch_sizes_reach(slider: Slider) -> None:
+    for rule, words in zip(json.loads(slider.data)["rules"], slider.rules, strict=True):
+        first = rule["steps"][rule["first"]]
+        assert len(first["rows"]) == 11, words
+
+
+def test_marks_and_rows_are_the_batch_sizes_that_reach_the_budget(
+    analysis: Analysis, slider: Slider
+) -> None:
+    for step, rows in zip(steps(slider), budgets(analysis), strict=True):
+        known = rows.dropna(subset="metric")
+        assert [row[0] for row in step["rows"]] == [str(size) for size in known["batch_size"]]
+        assert [row[4] for row in step["rows"]] == [
+            analysis.measure.text(metric) + (" (early)" if early else "")
+            for metric, early in zip(known["metric"], known["early"], strict=True)
+        ]
+        assert [mark[4] for mark in step["marks"]] == [int(tied) for tied in known["tied"]]
+        assert all(len(row) == len(HEADERS) for row in step["rows"])
+
+
+def test_marks_lie_on_the_scale_of_their_ticks(analysis: Analysis, slider: Slider) -> None:
+    for step, rows in zip(steps(slider), budgets(analysis), strict=True):
+        ticks = [(float(str(text).rstrip("%")) / 100, float(str(y))) for y, text in step["ticks"]]
+        (low, low_y), (high, high_y) = ticks[0], ticks[-1]
+        known = rows["metric"].dropna()
+        for mark, metric in zip(step["marks"], known, strict=True):
+            expected = low_y + (metric - low) / (high - low) * (high_y - low_y)
+            assert float(str(mark[1])) == pytest.approx(expected, abs=0.5)
+            assert float(str(mark[3])) < float(str(mark[1])) < float(str(mark[2]))
+
+
+def test_with_few_seeds_there_is_no_interval(digits: StudyResults) -> None:
+    found = budget_slider(numbers(keep(digits, digits.trials["seed"] < 3)))
+    assert found is not None
+    assert all(mark[2] is mark[3] is None for step in steps(found) for mark in step["marks"])
+
+
+def test_without_budgets_there_is_no_slider(digits: StudyResults) -> None:
+    assert budget_slider(numbers(nothing_run(digits))) is None
