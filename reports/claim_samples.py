@@ -13,17 +13,7 @@ import numpy as np
 import pandas as pd
 
 from reports.claim_evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample, less_than, more_than
-from reports.claim_values import (
-    cross_fitted,
-    explored,
-    round_seconds,
-    sizes_of,
-    trend,
-    tuned,
-    updates_in_equal_time,
-    updates_made,
-)
-from reports.record import Analysis
+from reports.claim_values import GroupValues, cross_fitted, sizes_of, trend
 from reports.results import TUNING_STAGES, GroupDescription
 from reports.selection import without_noise
 from reports.timing import PER_ITEM, TENSOR
@@ -70,15 +60,15 @@ KINDS = {
 }
 """Every kind of comparison, by name."""
 
-Groups = Sequence[Analysis]
+Groups = Sequence[GroupValues]
 
 
 def tensor(groups: Groups) -> Iterator[Sample]:
     """C1: seconds of an update one item at a time, by those of tensor operations."""
     seen: set[tuple[float, ...]] = set()
-    for analysis in groups:
-        times = round_seconds(analysis)
-        if not {TENSOR, PER_ITEM} <= times.keys() or not _usual(analysis.plan):
+    for group in groups:
+        times = group.round_seconds
+        if not {TENSOR, PER_ITEM} <= times.keys() or not _usual(group.plan):
             continue
         # Groups that differ in nothing that costs time share their measurements.
         measured = tuple(times[TENSOR].to_numpy().ravel())
@@ -89,7 +79,7 @@ def tensor(groups: Groups) -> Iterator[Sample]:
         several = [size for size in sizes_of(gain) if size > 1]
         for kind, sizes in (("tensor", gain[several]), ("one item", gain.drop(columns=several))):
             values = sizes.mean(axis="columns").dropna()
-            yield from sample_of(kind, [analysis], values, "equal batches")
+            yield from sample_of(kind, [group], values, "equal batches")
 
 
 def shards(groups: Groups) -> Iterator[Sample]:
@@ -98,19 +88,19 @@ def shards(groups: Groups) -> Iterator[Sample]:
     Relative to the latter, every trial held against its twin; the median of a seed's trials,
     because at rates that are too large rounding decides where a network ends.
     """
-    whole = {_twin(analysis.plan): analysis for analysis in groups if analysis.plan.shards == 1}
-    for analysis in groups:
-        other = whole.get(_twin(analysis.plan))
-        if analysis.plan.shards == 1 or other is None:
+    whole = {_twin(group.plan): group for group in groups if group.plan.shards == 1}
+    for group in groups:
+        other = whole.get(_twin(group.plan))
+        if group.plan.shards == 1 or other is None:
             continue
-        apart = _losses(analysis).sub(_losses(other)).abs().div(_losses(other)).dropna()
+        apart = _losses(group).sub(_losses(other)).abs().div(_losses(other)).dropna()
         median = apart.groupby("seed").median().clip(lower=np.finfo(np.float64).eps)
-        kind = "added gradients" if analysis.plan.local_updates == 1 else "local updates"
-        yield from sample_of(kind, [analysis, other], median.map(math.log))
+        kind = "added gradients" if group.plan.local_updates == 1 else "local updates"
+        yield from sample_of(kind, [group, other], median.map(math.log))
 
 
-def _losses(analysis: Analysis) -> pd.Series[float]:
-    trials = analysis.results.trials
+def _losses(group: GroupValues) -> pd.Series[float]:
+    trials = group.analysis.results.trials
     ok = trials[(trials["status"] == "ok") & trials["stage"].isin(TUNING_STAGES)]
     return ok.set_index(["batch_size", "learning_rate", "seed"])["validation_loss"]
 
@@ -130,43 +120,39 @@ def _setting(plan: GroupDescription) -> tuple[object, ...]:
 
 def falls(groups: Groups) -> Iterator[Sample]:
     """C3: how the metric of plain optimizers changes from the smallest to the largest batch."""
-    for analysis in groups:
-        if not _usual(analysis.plan, PLAIN):
+    for group in groups:
+        if not _usual(group.plan, PLAIN):
             continue
-        one, made = [analysis], updates_made(analysis)
-        yield from sample_of("tuned rate", one, trend(tuned(analysis)))
-        yield from sample_of(f"kept rate, {analysis.plan.reduction}", one, trend(_kept(analysis)))
+        one, made = [group], group.updates_made
+        yield from sample_of("tuned rate", one, trend(group.tuned))
+        yield from sample_of(f"kept rate, {group.plan.reduction}", one, trend(group.kept))
         if len({*made.values()}) > 1:
             fewest = dict.fromkeys(made, min(made.values()))
             budget = f"equal updates: {min(made.values()):,}"
-            yield from sample_of("equal updates", one, _trend_at(analysis, fewest), budget)
-        equal = updates_in_equal_time(analysis)
+            yield from sample_of("equal updates", one, _trend_at(group, fewest), budget)
+        equal = group.updates_in_equal_time
         if equal:
             budget = "equal time: the shortest training"
-            yield from sample_of("equal time", one, _trend_at(analysis, equal), budget)
+            yield from sample_of("equal time", one, _trend_at(group, equal), budget)
 
 
-def _kept(analysis: Analysis) -> pd.DataFrame:
-    return cross_fitted(explored(analysis), kept=True)
-
-
-def _trend_at(analysis: Analysis, updates: Mapping[int, float]) -> pd.Series[float]:
-    return trend(cross_fitted(explored(analysis, updates)))
+def _trend_at(group: GroupValues, updates: Mapping[int, float]) -> pd.Series[float]:
+    return trend(cross_fitted(group.explored_at(updates)))
 
 
 def remedies(groups: Groups) -> Iterator[Sample]:
     """C4: how much less adaptive optimizers fall than plain descent, and how much they fall."""
     plain = {_setting(a.plan): a for a in groups if _usual(a.plan, ("sgd",))}
-    for analysis in groups:
-        base = plain.get(_setting(analysis.plan))
-        if not _usual(analysis.plan, ADAPTIVE) or base is None:
+    for group in groups:
+        base = plain.get(_setting(group.plan))
+        if not _usual(group.plan, ADAPTIVE) or base is None:
             continue
-        both = [analysis, base]
-        budget = f"{_equal_budget(analysis)}; {_effort(both)}"
-        yield from sample_of("mitigation", both, _less(tuned(analysis), tuned(base)), budget)
-        yield from sample_of("own fall", [analysis], trend(tuned(analysis)))
-        kind = f"mitigation, kept rate, {analysis.plan.reduction}"
-        yield from sample_of(kind, both, _less(_kept(analysis), _kept(base)))
+        both = [group, base]
+        budget = f"{_equal_budget(group)}; {_effort(both)}"
+        yield from sample_of("mitigation", both, _less(group.tuned, base.tuned), budget)
+        yield from sample_of("own fall", [group], trend(group.tuned))
+        kind = f"mitigation, kept rate, {group.plan.reduction}"
+        yield from sample_of(kind, both, _less(group.kept, base.kept))
 
 
 def _less(adaptive: pd.DataFrame, plain: pd.DataFrame) -> pd.Series[float]:
@@ -176,7 +162,7 @@ def _less(adaptive: pd.DataFrame, plain: pd.DataFrame) -> pd.Series[float]:
 
 def _effort(groups: Groups) -> str:
     """How many learning rates each was tuned with, at the batch size with the most of them."""
-    rates = [int(analysis.batch_sizes["tried_rates"].max()) for analysis in groups]
+    rates = [int(group.analysis.batch_sizes["tried_rates"].max()) for group in groups]
     return (
         f"{rates[0]} rates each" if len({*rates}) == 1 else f"{rates[0]} rates against {rates[1]}"
     )
@@ -184,63 +170,63 @@ def _effort(groups: Groups) -> str:
 
 def usual_sizes(groups: Groups) -> Iterator[Sample]:
     """C5: the best batch size from 16 to 64 against the best of all others, on fresh seeds."""
-    for analysis in confirmed(groups):
-        values = tuned(analysis)
+    for group in confirmed(groups):
+        values = group.tuned
         inside = [size for size in sizes_of(values) if USUAL[0] <= size <= USUAL[1]]
         outside = [size for size in sizes_of(values) if size not in inside]
         if inside and outside:
-            better = values[_best(analysis, inside)] - values[_best(analysis, outside)]
-            yield from sample_of("16 to 64", [analysis], better.dropna())
+            better = values[_best(group, inside)] - values[_best(group, outside)]
+            yield from sample_of("16 to 64", [group], better.dropna())
 
 
-def _best(analysis: Analysis, sizes: list[int]) -> int:
+def _best(group: GroupValues, sizes: list[int]) -> int:
     """Best of some batch sizes on the validation part; the smallest of equal ones."""
-    return sizes[int(_validation(analysis, sizes).argmax())]
+    return sizes[int(_validation(group, sizes).argmax())]
 
 
-def _validation(analysis: Analysis, sizes: list[int]) -> pd.Series[float]:
-    metric = analysis.batch_sizes.set_index("batch_size")["validation_metric"]
+def _validation(group: GroupValues, sizes: list[int]) -> pd.Series[float]:
+    metric = group.analysis.batch_sizes.set_index("batch_size")["validation_metric"]
     return without_noise(metric.loc[sizes])
 
 
 def splitting(groups: Groups) -> Iterator[Sample]:
     """C6: the fastest batch size that holds its accuracy on validation, against the smallest."""
-    for analysis in confirmed(groups):
-        values, times = tuned(analysis), _training_seconds(analysis)
+    for group in confirmed(groups):
+        values, times = group.tuned, _training_seconds(group)
         sizes = [size for size in sizes_of(values) if size in sizes_of(times)]
         if len(sizes) > 1:
-            small, use = sizes[0], _fastest_as_good(analysis, sizes, times)
+            small, use = sizes[0], _fastest_as_good(group, sizes, times)
             gain = (times[small] / times[use]).dropna().map(math.log)
-            yield from sample_of("speed", [analysis], gain)
-            yield from sample_of("accuracy", [analysis], (values[use] - values[small]).dropna())
+            yield from sample_of("speed", [group], gain)
+            yield from sample_of("accuracy", [group], (values[use] - values[small]).dropna())
 
 
-def _fastest_as_good(analysis: Analysis, sizes: list[int], times: pd.DataFrame) -> int:
+def _fastest_as_good(group: GroupValues, sizes: list[int], times: pd.DataFrame) -> int:
     smallest, *others = sizes
-    metric = _validation(analysis, sizes)
+    metric = _validation(group, sizes)
     good = [size for size in others if metric[size] >= metric[smallest] - MARGIN]
     if not good:
-        return _best(analysis, others)
+        return _best(group, others)
     median = {size: float(times.loc[:, size].median()) for size in good}
     return min(good, key=median.__getitem__)
 
 
-def _training_seconds(analysis: Analysis) -> pd.DataFrame:
+def _training_seconds(group: GroupValues) -> pd.DataFrame:
     """Seconds to train for the budget, by round and batch size; by the faster engine at each."""
-    engines, made = round_seconds(analysis), updates_made(analysis)
+    engines, made = group.round_seconds, group.updates_made
     if not engines:
         return pd.DataFrame()
     fastest = pd.concat([*engines.values()]).groupby("round").min()
     return fastest.mul(pd.Series(made, dtype="float64")).dropna(axis="columns")
 
 
-def confirmed(groups: Groups) -> Iterator[Analysis]:
+def confirmed(groups: Groups) -> Iterator[GroupValues]:
     """Yield the groups that fresh seeds judge, with whole batches and free rates.
 
     Args:
-        groups: The numbers of each group.
+        groups: The values of each group.
     """
-    return (one for one in groups if _usual(one.plan) and one.part == "test")
+    return (one for one in groups if _usual(one.plan) and one.analysis.part == "test")
 
 
 def _usual(plan: GroupDescription, optimizers: Sequence[str] = ()) -> bool:
@@ -263,19 +249,20 @@ def sample_of(
     if values.empty:
         return
     first = groups[0]
-    part = first.part if KINDS[kind].shown else "validation"
+    measure = first.analysis.measure
+    part = first.analysis.part if KINDS[kind].shown else "validation"
     yield Sample(
         comparison=kind,
-        group=" against ".join(analysis.plan.group for analysis in groups),
+        group=" against ".join(group.plan.group for group in groups),
         dataset=first.plan.dataset,
         budget=budget or _equal_budget(first),
-        metric=f"{part} {first.measure.name}",
-        measure=first.measure,
+        metric=f"{part} {measure.name}",
+        measure=measure,
         values=values,
         kind=KINDS[kind],
     )
 
 
-def _equal_budget(analysis: Analysis) -> str:
-    rule = "equal epochs" if analysis.plan.epochs is not None else "an equal budget"
-    return f"{rule}: {analysis.budget}"
+def _equal_budget(group: GroupValues) -> str:
+    rule = "equal epochs" if group.plan.epochs is not None else "an equal budget"
+    return f"{rule}: {group.analysis.budget}"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from reports.claim_evidence import Sample
 from reports.claim_samples import Groups, confirmed, sample_of
-from reports.claim_values import seconds_per_update, sizes_of
+from reports.claim_values import sizes_of
 from reports.crossings import NOT_REACHED
 
 
@@ -23,13 +23,13 @@ def predictions(groups: Groups) -> Iterator[Sample]:
     """C7: time to target of the batch size that a rule names, by that of the best measured.
 
     Args:
-        groups: The numbers of each group.
+        groups: The values of each group.
     """
-    for analysis in confirmed(groups):
-        record = analysis.scaling.main
+    for group in confirmed(groups):
+        record = group.analysis.scaling.main
         if record is None:
             continue
-        cost = pd.Series(seconds_per_update(analysis), dtype="float64")
+        cost = pd.Series(group.seconds_per_update, dtype="float64")
         fresh = _seconds(record.crossings, cost)
         named = {
             "measured": _quickest(_seconds(record.tuning, cost)),
@@ -38,7 +38,7 @@ def predictions(groups: Groups) -> Iterator[Sample]:
         for kind, size in named.items():
             if size is not None and len(fresh.columns) > 1:
                 budget = f"time to a target: {record.target.share:.0%} of the tuning seeds' way"
-                yield from sample_of(kind, [analysis], _slower(fresh, size), budget)
+                yield from sample_of(kind, [group], _slower(fresh, size), budget)
 
 
 def _seconds(crossings: pd.DataFrame, cost: pd.Series[float]) -> pd.DataFrame:

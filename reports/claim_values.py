@@ -1,69 +1,154 @@
 """What the judging of claims compares: a metric by seed and batch size, under a rule.
 
-Every function gives one row for each seed and one column for each batch size, so that differences
-are taken within a seed. Where no fresh seeds judge, a seed's own value never chooses its rate.
+Every table has one row for each seed and one column for each batch size, so that differences are
+taken within a seed. Where no fresh seeds judge, a seed's own value never chooses its rate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
 from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.record import Analysis
-from reports.results import TUNING_STAGES
+from reports.results import TUNING_STAGES, GroupDescription
 from reports.timing import one_network
 
-_CELL = ["batch_size", "learning_rate"]
+
+@dataclass(frozen=True)
+class Grid:
+    """A metric for every batch size, learning rate and seed; NaN where there is none.
+
+    Attributes:
+        sizes: Batch sizes, ascending.
+        rates: Learning rates, ascending.
+        seeds: Seeds, ascending.
+        metric: The values.
+    """
+
+    sizes: Annotated[np.ndarray, "size"]
+    rates: Annotated[np.ndarray, "rate"]
+    seeds: Annotated[np.ndarray, "seed"]
+    metric: Annotated[np.ndarray, "size rate seed"]
 
 
-def tuned(analysis: Analysis) -> pd.DataFrame:
-    """Return the metric that the report shows, at the tuned rate of each batch size.
+@dataclass(frozen=True)
+class GroupValues:
+    """A group's values that claims compare, each computed once.
 
-    Args:
-        analysis: The numbers of a group.
+    Attributes:
+        analysis: The numbers of the group.
+    """
 
-    Returns:
+    analysis: Analysis
+
+    @property
+    def plan(self) -> GroupDescription:
+        """What was planned in the group."""
+        return self.analysis.plan
+
+    @cached_property
+    def tuned(self) -> pd.DataFrame:
+        """The metric that the report shows, at the tuned rate of each batch size.
+
         The test metric on fresh seeds; where there are none, the validation metric, each seed at
         the rate that is best on the others. Batch sizes that lost a seed have no column.
-    """
-    if analysis.part != "test":
-        return cross_fitted(explored(analysis))
-    kept = analysis.seeds[analysis.seeds["batch_size"].isin(analysis.ranked["batch_size"])]
-    return kept.pivot_table(index="seed", columns="batch_size", values="metric")
+        """
+        if self.analysis.part != "test":
+            return cross_fitted(self.explored)
+        seeds = self.analysis.seeds
+        kept = seeds[seeds["batch_size"].isin(self.analysis.ranked["batch_size"])]
+        return _by_seed(kept, "metric")
+
+    @cached_property
+    def kept(self) -> pd.DataFrame:
+        """The validation metric where all batch sizes have the rate that suits the smallest."""
+        return cross_fitted(self.explored, kept=True)
+
+    @cached_property
+    def explored(self) -> Grid:
+        """The validation metric at the end of training of every trial that tuned the rates."""
+        return self._grid(self._explorers["validation_metric"].to_numpy(np.float64))
+
+    def explored_at(self, updates: Mapping[int, float]) -> Grid:
+        """Return the same before the end, read from curves, linearly between evaluations.
+
+        Args:
+            updates: By batch size, the update at which it is read.
+        """
+        trials = self._explorers
+        points = np.array([updates[size] for size in trials["batch_size"].tolist()], np.float64)
+        return self._grid(read(self._curves, trials["trial"].tolist(), points[:, None])[:, 0])
+
+    def _grid(self, metric: Annotated[np.ndarray, "trial"]) -> Grid:
+        """A diverged trial counts as a guess."""
+        trials = self._explorers
+        lost = (trials["status"] == "diverged").to_numpy(bool)
+        values = np.where(lost, guess_level(self.plan), metric)
+        sizes, size = np.unique(trials["batch_size"].to_numpy(), return_inverse=True)
+        rates, rate = np.unique(trials["learning_rate"].to_numpy(), return_inverse=True)
+        seeds, seed = np.unique(trials["seed"].to_numpy(), return_inverse=True)
+        table = np.full((sizes.size, rates.size, seeds.size), np.nan)
+        table[size, rate, seed] = values
+        return Grid(sizes, rates, seeds, table)
+
+    @cached_property
+    def _explorers(self) -> pd.DataFrame:
+        trials = self.analysis.results.trials
+        tuning = trials["stage"].isin(TUNING_STAGES)
+        return trials[tuning & trials["status"].isin(["ok", "diverged"])]
+
+    @cached_property
+    def _curves(self) -> dict[str, np.ndarray]:
+        return evaluations(self.analysis.results.curves)
+
+    @cached_property
+    def updates_made(self) -> dict[int, int]:
+        """Updates of a trial's budget by batch size, as far as trials have made them."""
+        trials = self.analysis.results.trials
+        ok = trials[trials["status"] == "ok"]
+        most = ok.groupby("batch_size")["updates"].max()
+        return dict(zip(most.index.tolist(), most.tolist(), strict=True))
+
+    @cached_property
+    def seconds_per_update(self) -> dict[int, float]:
+        """Median seconds of an update of one network, by batch size."""
+        table = one_network(self.analysis.timing)
+        sizes, seconds = table["batch_size"].tolist(), table["seconds_per_update"].tolist()
+        return dict(zip(sizes, seconds, strict=True))
+
+    @cached_property
+    def round_seconds(self) -> dict[str, pd.DataFrame]:
+        """Seconds of an update of one network: by engine, then by timing round and batch size."""
+        timing = self.analysis.results.timing
+        alone = timing[timing["lanes"] == 1]
+        seconds = alone.assign(seconds=alone["wall_seconds"] / alone["updates"])
+        engines = dict.fromkeys(sorted(seconds["engine"].tolist()))
+        return {
+            engine: _by_seed(seconds[seconds["engine"] == engine], "seconds", seed="round")
+            for engine in engines
+        }
+
+    @cached_property
+    def updates_in_equal_time(self) -> dict[int, float]:
+        """Updates of each batch size in the shortest time that any one trains; {} if untimed."""
+        made, seconds = self.updates_made, self.seconds_per_update
+        if not made or not made.keys() <= seconds.keys():
+            return {}
+        shortest = min(made[size] * seconds[size] for size in made)
+        return {size: shortest / seconds[size] for size in made}
 
 
-def explored(analysis: Analysis, updates: Mapping[int, float] | None = None) -> pd.Series[float]:
-    """Return the validation metric of every trial that tuned the rates.
-
-    Args:
-        analysis: The numbers of a group.
-        updates: By batch size, the update at which the metric is read from the curve, linearly
-            between evaluations; None for the end of training.
-
-    Returns:
-        By batch size, learning rate and seed. A diverged trial counts as a guess; one without a
-        result is absent.
-    """
-    trials = analysis.results.trials
-    shown = trials[trials["stage"].isin(TUNING_STAGES) & trials["status"].isin(["ok", "diverged"])]
-    metric = shown["validation_metric"]
-    if updates is not None:
-        points = shown["batch_size"].map(updates).to_numpy(np.float64)[:, None]
-        curves = evaluations(analysis.results.curves)
-        metric = pd.Series(read(curves, shown["trial"].tolist(), points)[:, 0], shown.index)
-    lost = shown["status"] == "diverged"
-    values = shown.assign(metric=metric.mask(lost, guess_level(analysis.plan)))
-    return values.set_index([*_CELL, "seed"])["metric"].dropna()
-
-
-def cross_fitted(values: pd.Series[float], *, kept: bool = False) -> pd.DataFrame:
+def cross_fitted(grid: Grid, *, kept: bool = False) -> pd.DataFrame:
     """Return each seed's metric at the learning rate that is best on all other seeds.
 
     Args:
-        values: By batch size, learning rate and seed.
+        grid: By batch size, learning rate and seed.
         kept: Whether every batch size has the rate that is best at the smallest one, among those
             tried with all of them; otherwise each has its own.
 
@@ -71,81 +156,28 @@ def cross_fitted(values: pd.Series[float], *, kept: bool = False) -> pd.DataFram
         No column for a batch size without a rate that has a value for every seed; nothing with
         fewer than two seeds.
     """
-    wide = values.unstack().dropna()  # noqa: PD010 - a series has nothing to aggregate
+    complete = ~np.isnan(grid.metric).any(axis=2)
+    sizes = complete.any(axis=1)
     if kept:
-        wide = _tried_with_all(wide)
-    if wide.empty or len(wide.columns) == 1:
+        complete = complete & complete[sizes].all(axis=0)
+    sizes = complete.any(axis=1)
+    if not sizes.any() or grid.seeds.size == 1:
         return pd.DataFrame()
-    found, rates = {}, None
-    for size, block in wide.groupby("batch_size"):
-        tried, table = block.index.get_level_values("learning_rate"), block.to_numpy()
-        if rates is None or not kept:
-            rates = tried[best_on_others(table)]
-        found[size] = table[tried.get_indexer(rates), range(len(wide.columns))]
-    return pd.DataFrame(found, index=wide.columns)
+    tables = [grid.metric[place, complete[place]] for place in np.flatnonzero(sizes)]
+    best = [best_on_others(table) for table in (tables[:1] if kept else tables)]
+    seeds = np.arange(grid.seeds.size)
+    chosen = [table[best[place % len(best)], seeds] for place, table in enumerate(tables)]
+    columns = pd.Index(grid.sizes[sizes], name="batch_size")
+    return pd.DataFrame(np.transpose(chosen), pd.Index(grid.seeds, name="seed"), columns)
 
 
-def _tried_with_all(wide: pd.DataFrame) -> pd.DataFrame:
-    sizes = wide.index.get_level_values("batch_size").nunique()
-    tried = wide.groupby("learning_rate").transform("size")
-    return wide[tried == sizes]
-
-
-def updates_in_equal_time(analysis: Analysis) -> dict[int, float]:
-    """Return how many updates each batch size makes in the shortest time that any one trains.
-
-    Args:
-        analysis: The numbers of a group.
-
-    Returns:
-        By batch size; empty if some weren't timed.
-    """
-    made = updates_made(analysis)
-    seconds = seconds_per_update(analysis)
-    if not made or not made.keys() <= seconds.keys():
-        return {}
-    shortest = min(made[size] * seconds[size] for size in made)
-    return {size: shortest / seconds[size] for size in made}
-
-
-def updates_made(analysis: Analysis) -> dict[int, int]:
-    """Return the updates of a trial's budget by batch size, as far as trials have made them.
-
-    Args:
-        analysis: The numbers of a group.
-    """
-    trials = analysis.results.trials
-    ok = trials[trials["status"] == "ok"]
-    most = ok.groupby("batch_size")["updates"].max()
-    return dict(zip(most.index.tolist(), most.tolist(), strict=True))
-
-
-def seconds_per_update(analysis: Analysis) -> dict[int, float]:
-    """Return the median seconds of an update of one network, by batch size.
-
-    Args:
-        analysis: The numbers of a group.
-    """
-    table = one_network(analysis.timing)
-    return {
-        int(size): float(seconds)
-        for size, seconds in zip(table["batch_size"], table["seconds_per_update"], strict=True)
-    }
-
-
-def round_seconds(analysis: Analysis) -> dict[str, pd.DataFrame]:
-    """Return the seconds of an update of one network: by engine, then by timing round and size.
-
-    Args:
-        analysis: The numbers of a group.
-    """
-    timing = analysis.results.timing
-    alone = timing[timing["lanes"] == 1]
-    seconds = alone.assign(seconds=alone["wall_seconds"] / alone["updates"])
-    return {
-        str(engine): rows.pivot_table(index="round", columns="batch_size", values="seconds")
-        for engine, rows in seconds.groupby("engine")
-    }
+def _by_seed(rows: pd.DataFrame, name: str, seed: str = "seed") -> pd.DataFrame:
+    """One row for each seed, one column for each batch size; no cell stands in two rows."""
+    index, row = np.unique(rows[seed].to_numpy(), return_inverse=True)
+    columns, column = np.unique(rows["batch_size"].to_numpy(), return_inverse=True)
+    table = np.full((index.size, columns.size), np.nan)
+    table[row, column] = rows[name].to_numpy(np.float64)
+    return pd.DataFrame(table, pd.Index(index, name=seed), pd.Index(columns, name="batch_size"))
 
 
 def sizes_of(values: pd.DataFrame) -> list[int]:
@@ -178,5 +210,6 @@ def trend(values: pd.DataFrame) -> pd.Series[float]:
     if complete.empty or len(complete.columns) == 1:
         return pd.Series(dtype="float64")
     doublings = np.log2(complete.columns.to_numpy(np.float64))
-    slopes = np.polyfit(doublings, complete.to_numpy(np.float64).T, 1)[0]
+    around = doublings - doublings.mean()
+    slopes = complete.to_numpy(np.float64) @ around / (around @ around)
     return pd.Series(slopes * np.ptp(doublings), index=complete.index)

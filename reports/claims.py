@@ -31,6 +31,7 @@ from reports.claim_evidence import (
     pooled,
 )
 from reports.claim_texts import CLAIMS, Claim
+from reports.claim_values import GroupValues
 from reports.formats import listing, plural, visible
 from reports.record import Analysis
 from reports.results import Column, StudyResults, as_table, empty_table
@@ -98,14 +99,15 @@ def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
     Args:
         groups: The numbers of each group.
     """
+    values = [GroupValues(group) for group in groups]
     samples = {
-        "C1": claim_samples.tensor(groups),
-        "C2": claim_samples.shards(groups),
-        "C3": claim_samples.falls(groups),
-        "C4": claim_samples.remedies(groups),
-        "C5": claim_samples.usual_sizes(groups),
-        "C6": claim_samples.splitting(groups),
-        "C7": claim_times.predictions(groups),
+        "C1": claim_samples.tensor(values),
+        "C2": claim_samples.shards(values),
+        "C3": claim_samples.falls(values),
+        "C4": claim_samples.remedies(values),
+        "C5": claim_samples.usual_sizes(values),
+        "C6": claim_samples.splitting(values),
+        "C7": claim_times.predictions(values),
     }
     return tuple(_verdict(claim, judged([*samples[claim.name]])) for claim in CLAIMS)
 

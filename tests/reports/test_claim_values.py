@@ -7,30 +7,29 @@ import pandas as pd
 import pytest
 
 from reports.analysis import analyse
-from reports.claim_values import (
-    cross_fitted,
-    explored,
-    round_seconds,
-    trend,
-    tuned,
-    updates_in_equal_time,
-)
+from reports.claim_values import Grid, GroupValues, cross_fitted, trend
 from reports.readings import guess_level
-from reports.record import Analysis
 from reports.results import REGRESSION
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import DIGITS_GROUP, small
 
 
-def numbers(truth: Truth, **group: object) -> Analysis:
+def numbers(truth: Truth, **group: object) -> GroupValues:
     (analysis,) = analyse(study(truth, group))
-    return analysis
+    return GroupValues(analysis)
 
 
-def values(table: dict[tuple[int, float], list[float]]) -> pd.Series[float]:
-    rows = {(*cell, seed): v for cell, all_of in table.items() for seed, v in enumerate(all_of)}
-    index = pd.MultiIndex.from_tuples([*rows], names=["batch_size", "learning_rate", "seed"])
-    return pd.Series([*rows.values()], index=index)
+def values(table: dict[tuple[int, float], list[float]]) -> Grid:
+    sizes, rates = (sorted({cell[place] for cell in table}) for place in (0, 1))
+    seeds = range(max(map(len, table.values())))
+    nothing = [np.nan] * len(seeds)
+    metric = [[table.get((size, rate), nothing) for rate in rates] for size in sizes]
+    return Grid(np.array(sizes), np.array(rates), np.array(seeds), np.array(metric))
+
+
+def at(grid: Grid, size: int, rate: float) -> list[float]:
+    place = np.flatnonzero(grid.sizes == size)[0], np.flatnonzero(grid.rates == rate)[0]
+    return [float(value) for value in grid.metric[place]]
 
 
 def test_a_seed_never_chooses_the_rate_it_judges() -> None:
@@ -67,14 +66,14 @@ def test_each_batch_size_has_its_own_rate_unless_one_is_kept() -> None:
 def test_a_kept_rate_is_one_that_every_batch_size_tried() -> None:
     table = values({(1, 0.1): [0.9, 0.9], (1, 1.0): [0.5, 0.5], (8, 1.0): [0.8, 0.8]})
     assert cross_fitted(table, kept=True).loc[1].to_dict() == {1: 0.5, 8: 0.8}
-    assert cross_fitted(table.drop(index=1.0, level=1), kept=True).columns.tolist() == [1]
+    assert cross_fitted(values({(1, 0.1): [0.9, 0.9]}), kept=True).columns.tolist() == [1]
     apart = values({(1, 0.1): [0.9, 0.9], (8, 1.0): [0.8, 0.8]})
     assert cross_fitted(apart, kept=True).empty
 
 
 def test_a_rate_with_a_missing_seed_is_not_chosen() -> None:
-    table = values({(8, 0.1): [0.9, 0.9, 0.9], (8, 1.0): [0.5, 0.5, 0.5]})
-    assert cross_fitted(table.drop(index=(8, 0.1, 2)))[8].tolist() == [0.5] * 3
+    table = values({(8, 0.1): [0.9, 0.9, np.nan], (8, 1.0): [0.5, 0.5, 0.5]})
+    assert cross_fitted(table)[8].tolist() == [0.5] * 3
 
 
 def test_one_seed_can_not_judge_what_it_chose() -> None:
@@ -88,12 +87,11 @@ def test_equal_rates_are_the_smaller_one_whatever_rounding_does() -> None:
 
 
 def test_a_diverged_trial_counts_as_a_guess() -> None:
-    analysis = numbers(Truth(diverges=lambda _, size, rate: (size, rate) == (1024, 10.0)))
-    found = explored(analysis)
-    assert found[1024, 10.0].tolist() == [0.1] * len(SEEDS)
-    assert (found[1024, 1.0] > 0.8).all()
-    early = explored(analysis, dict.fromkeys((1, 32, 1024), 1))
-    assert early[1024, 10.0].tolist() == [0.1] * len(SEEDS)
+    group = numbers(Truth(diverges=lambda _, size, rate: (size, rate) == (1024, 10.0)))
+    assert at(group.explored, 1024, 10.0) == [0.1] * len(SEEDS)
+    assert min(at(group.explored, 1024, 1.0)) > 0.8
+    early = group.explored_at(dict.fromkeys((1, 32, 1024), 1))
+    assert at(early, 1024, 10.0) == [0.1] * len(SEEDS)
 
 
 def test_guessing_is_one_class_of_several_and_explains_no_variance() -> None:
@@ -105,39 +103,39 @@ def test_guessing_is_one_class_of_several_and_explains_no_variance() -> None:
 
 
 def test_curves_are_read_between_their_points() -> None:
-    analysis = numbers(Truth(noise=0, epochs_needed=lambda *_: 4.0))
+    group = numbers(Truth(noise=0, epochs_needed=lambda *_: 4.0))
     # 34 updates an epoch: 51 updates are one and a half.
-    assert explored(analysis, {1: 0, 32: 51, 1024: 4})[32].tolist() == pytest.approx(
-        [0.1 + 0.8 * 1.5 / 4] * 18
-    )
+    grid = group.explored_at({1: 0, 32: 51, 1024: 4})
+    assert grid.metric[1] == pytest.approx(np.full((3, 6), 0.1 + 0.8 * 1.5 / 4))
 
 
 def test_trials_without_a_curve_are_absent() -> None:
     results = study(Truth())
     results = type(results)(results.description, results.trials, results.curves[:0], results.timing)
     (analysis,) = analyse(results)
-    assert explored(analysis, {1: 1, 32: 1, 1024: 1}).empty
+    grid = GroupValues(analysis).explored_at({1: 1, 32: 1, 1024: 1})
+    assert np.isnan(grid.metric).all()
+    assert cross_fitted(grid).empty
 
 
 def test_the_tuned_values_are_those_of_fresh_seeds() -> None:
-    found = tuned(numbers(Truth()))
+    found = numbers(Truth()).tuned
     assert found.index.tolist() == [*FRESH]
     assert found.columns.tolist() == [1, 32, 1024]
 
 
 def test_equal_time_is_that_of_the_fastest_training() -> None:
-    analysis = numbers(Truth(seconds=FAST, jitter=0))
-    found = updates_in_equal_time(analysis)
+    found = numbers(Truth(seconds=FAST, jitter=0)).updates_in_equal_time
     # Batch size 1024 needs 8 updates of 1.064 ms, 32 needs 136 of 72 us.
     assert found == pytest.approx({1: 0.008512 / 4.1e-5, 32: 0.008512 / 7.2e-5, 1024: 8})
-    assert updates_in_equal_time(numbers(Truth())) == {}
+    assert numbers(Truth()).updates_in_equal_time == {}
 
 
 def test_rounds_are_kept_apart_by_engine() -> None:
-    found = round_seconds(numbers(Truth(seconds=FAST, jitter=0)))
+    found = numbers(Truth(seconds=FAST, jitter=0)).round_seconds
     assert found["per-item"][32].tolist() == pytest.approx([32 * 4e-5] * 7)
     assert found["tensor"][32].tolist() == pytest.approx([7.2e-5] * 7)
-    assert round_seconds(numbers(Truth())) == {}
+    assert numbers(Truth()).round_seconds == {}
 
 
 def test_a_straight_line_is_found_whatever_its_level() -> None:
