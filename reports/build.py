@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from reports import charts, page, svg, tables
+from reports.files import remove_leftovers, write
 from reports.group_charts import NAMES as GROUP_CHARTS
 from reports.group_charts import group_charts
 from reports.groups import StudyAnalysis, analyse_study
@@ -19,7 +19,7 @@ PAGE = "report.html"
 """Name of the page's file."""
 
 
-def build_report(results: StudyResults, folder: Path) -> Path:
+def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0) -> Path:
     """Write the report of a study, and return the path of its page.
 
     Writes `report.html`, `tables/*.csv` and `figures/*.svg`, with several groups
@@ -29,20 +29,23 @@ def build_report(results: StudyResults, folder: Path) -> Path:
     Args:
         results: The study.
         folder: Where to write; made if it isn't there.
+        reload_seconds: How often the page loads itself again, for one that is written anew while a
+            run is under way; 0 for never.
     """
     folder = Path(folder)
+    remove_leftovers(folder)
     study = analyse_study(results)
     overall = {chart.name: (chart, svg.draw(chart)) for chart in group_charts(study)}
     parts = _parts(study)
     csv = {name: tables.to_csv(frame) for name, frame in tables.tables(study).items()}
-    html = page.render(study, overall, parts, csv)
+    html = page.render(study, overall, parts, csv, reload_seconds)
     for name, text in csv.items():
-        _write(folder / "tables" / f"{name}.csv", text)
+        write(folder / "tables" / f"{name}.csv", text)
     _write_figures(folder, FIGURES, overall)
     for part in parts:
         _write_figures(folder, part.folder, part.drawn)
     _remove_others(folder / FIGURES, {FIGURES: overall, **{p.folder: p.drawn for p in parts}})
-    _write(folder / PAGE, html)
+    write(folder / PAGE, html)
     return folder / PAGE
 
 
@@ -67,7 +70,7 @@ def _slug(place: int, label: str) -> str:
 
 def _write_figures(folder: Path, where: str, drawn: Drawn) -> None:
     for name, (chart, element) in drawn.items():
-        _write(folder / where / f"{name}.svg", svg.alone(element, chart))
+        write(folder / where / f"{name}.svg", svg.alone(element, chart))
 
 
 def _remove_others(folder: Path, drawn: dict[str, Drawn]) -> None:
@@ -80,17 +83,3 @@ def _remove_others(folder: Path, drawn: dict[str, Drawn]) -> None:
         for path in folder.glob(pattern):
             if path.name in ours and path not in kept:
                 path.unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file so that readers see the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from urllib.parse import quote
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from reports import svg
 from reports.cautions import incident_cautions
@@ -21,13 +14,12 @@ from reports.groups import StudyAnalysis, across
 from reports.page_tables import group_table
 from reports.room import PAGE_LIMIT, RESERVED, Room
 from reports.sections import Drawn, Part, sections
+from reports.shell import fill, shared
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
 EMBED_BELOW = 60_000
 """Characters of CSV up to which a table is also a download inside the page."""
-
-_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,11 @@ class Download:
 
 
 def render(
-    study: StudyAnalysis, overall: Drawn, parts: Sequence[Part], csv: Mapping[str, str]
+    study: StudyAnalysis,
+    overall: Drawn,
+    parts: Sequence[Part],
+    csv: Mapping[str, str],
+    reload_seconds: int = 0,
 ) -> str:
     """Return the page.
 
@@ -53,19 +49,18 @@ def render(
         overall: Charts over all groups, with their SVG elements, by name.
         parts: The groups with their charts, in order.
         csv: Tables as CSV, by name.
+        reload_seconds: How often the page loads itself again while a run is under way; 0 for never.
     """
-    style, script = _asset("report.css"), _asset("report.js")
     plan = study.description
     compared = [(chart, svg.inline(text, chart)) for chart, text in overall.values()]
     groups = group_table(study) if study.several else None
-    room = _room(style, script, plan.specification, *(text for _, text in compared))
+    room = _room(*shared(reload_seconds), plan.specification, *(text for _, text in compared))
     shown, absent = sections(parts, room)
-    return _environment().get_template("report.html.jinja").render(
+    return fill(
+        "report.html.jinja",
+        title=plan.title,
+        reload_seconds=reload_seconds,
         study=study,
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        policy=_policy(style, script),
-        title=visible(plan.title),
         summary=summary(study),
         incidents=incident_cautions(plan),
         across=across(study),
@@ -79,7 +74,7 @@ def render(
         folders=[part.folder for part in parts] if study.several else [],
         specification=visible_lines(plan.specification),
         provenance={visible(k): visible(v) for k, v in sorted(plan.provenance.items())},
-    )  # fmt: skip
+    )
 
 
 def summary(study: StudyAnalysis) -> str:
@@ -114,34 +109,6 @@ def _grid(study: StudyAnalysis) -> str:
 
 def _room(*always: str) -> Room:
     return Room(PAGE_LIMIT - RESERVED - sum(len(text.encode()) for text in always))
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-def _asset(name: str) -> str:
-    return (_HERE / "assets" / name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    """Content security policy: this style sheet and this script, and nothing from anywhere."""
-    return (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src-elem '{_digest(style)}'; "
-        "style-src-attr 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _download(path: str, text: str, room: Room) -> Download:

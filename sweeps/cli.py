@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.answer_commands import add_answer_commands
 from sweeps.errors import UserError
+from sweeps.report_commands import add_report_commands, write_report
 from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _running(run)
 
-    report = _command(commands, _report, "report", "write the report of a study again")
-    _folder(report)
+    add_report_commands(partial(_command, commands))
     add_store_commands(partial(_command, commands))
     add_answer_commands(partial(_command, commands))
     retry = _command(commands, _retry, "retry", "run trials again that ended without a result")
@@ -138,6 +138,9 @@ def _running(command: argparse.ArgumentParser) -> None:
         help="of a Dask cluster, such as tcp://10.0.0.1:8786 (default: start one here)",
     )
     command.add_argument("--no-timing", action="store_true", help="don't measure times in the end")
+    command.add_argument(
+        "--watch", action="store_true", help="write the report now and then while trials run"
+    )
 
 
 def _folder(command: argparse.ArgumentParser) -> None:
@@ -172,40 +175,16 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
             backend=options.backend,
             scheduler=options.scheduler,
             timing=not options.no_timing,
+            watch=options.watch,
         )
     except Finished:
-        _write_report(results_in(folder), folder)
+        write_report(results_in(folder), folder)
         raise
-    _write_report(results, folder)
+    write_report(results, folder)
     failed = int((~results.trials["status"].isin(["ok", "diverged"])).sum())
     if failed:
         print(f"{failed} trials failed; run again to try them once more.", file=sys.stderr)
     return SOME_FAILED if failed else DONE
-
-
-def _report(options: argparse.Namespace) -> int:
-    from sweeps.study import results
-
-    _write_report(results(options.folder), options.folder)
-    return DONE
-
-
-def _write_report(results: StudyResults, folder: Path) -> None:
-    """Write a report, and tell where it is and of incidents."""
-    from reports import build_report
-    from reports.cautions import incident_cautions
-    from sweeps.errors import ResourceError
-
-    try:
-        page = build_report(results, folder)
-    except OSError as error:
-        raise ResourceError(
-            f"{error.filename or folder} can't be written: {error.strerror or error}. The results "
-            f"are kept: `bpsweep report {folder}` writes the report again."
-        ) from None
-    print(page)
-    for statement in incident_cautions(results.description):
-        print(f"note: {statement.text} `bpsweep export` lists what happened.", file=sys.stderr)
 
 
 def _validate(options: argparse.Namespace) -> int:

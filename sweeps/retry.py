@@ -32,6 +32,7 @@ def retry(
     backend: str = "loky",
     scheduler: str | None = None,
     timing: bool = True,
+    watch: bool = False,
 ) -> StudyResults:
     """Run a study on as its store has it: failed trials again, then what they held up.
 
@@ -43,6 +44,7 @@ def retry(
         backend: Where they run.
         scheduler: Address of a Dask scheduler, for the backend "dask".
         timing: Whether times are measured in the end, if the specification wants them.
+        watch: Whether the report is written now and then while trials run.
 
     Raises:
         UserError: What the user can mend; every trial that had ended is kept.
@@ -60,4 +62,5 @@ def retry(
         scheduler=scheduler,
         trial_seconds=experiment.specification.trial_seconds,
         timing=timing,
+        watch=watch,
     )

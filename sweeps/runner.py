@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -21,6 +21,7 @@ from sweeps.interruption import Interruption, interruptible
 from sweeps.plan import cohort_cost, plan
 from sweeps.progress import Advance, progress
 from sweeps.provenance import combined, provenance
+from sweeps.reporter import reported
 from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing_pass import run_timing
@@ -56,6 +57,7 @@ def run_study(
     scheduler: str | None = None,
     trial_seconds: float | None = None,
     timing: bool = True,
+    watch: bool = False,
 ) -> StudyResults:
     """Run what is missing of a study, then measure times, and return everything.
 
@@ -69,6 +71,7 @@ def run_study(
         scheduler: Address of a Dask scheduler; None for a cluster of one's own.
         trial_seconds: Limit of a trial's share of the time; None for no limit.
         timing: Whether times are measured in the end, if the specification has them measured.
+        watch: Whether a process of its own writes the report now and then while trials run.
 
     Raises:
         UserError: What the user can mend; every trial that had ended is kept.
@@ -83,7 +86,8 @@ def run_study(
             experiment, store, workspace, interruption, jobs, backend, scheduler, trial_seconds
         )
         save_experiment(store, experiment)
-        _run_missing(session)
+        with reported(folder) if watch else nullcontext():
+            _run_missing(session)
         interruption.check()
         if timing and experiment.specification.timing:
             run_timing(store, experiment)

@@ -130,6 +130,7 @@ class Study:
         backend: str = "loky",
         scheduler: str | None = None,
         timing: bool = True,
+        watch: bool = False,
     ) -> StudyResults:
         """Run what is missing of the study and return everything.
 
@@ -139,6 +140,7 @@ class Study:
             backend: Where they run; see `docs/running.md`. Results don't depend on it.
             scheduler: Address of a Dask scheduler, for the backend "dask".
             timing: Whether times are measured in the end, if the specification wants them.
+            watch: Whether the report is written now and then while trials run.
 
         Raises:
             UserError: What the user can mend; every trial that had ended is kept.
@@ -160,6 +162,7 @@ class Study:
             scheduler=scheduler,
             trial_seconds=self.specification.trial_seconds,
             timing=timing,
+            watch=watch,
         )
 
     def summary(self) -> str:

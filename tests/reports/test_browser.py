@@ -248,6 +248,44 @@ def test_hostile_text_does_nothing(browser: Browser, hostile_report: Path) -> No
     assert page.locator("img").count() == 0
 
 
+@pytest.fixture(scope="module")
+def live_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page that is written anew while a run is under way."""
+    results = nothing_run(make_results(Sketch(description=small())))
+    return build_report(results, tmp_path_factory.mktemp("live"), reload_seconds=1)
+
+
+def test_a_live_page_loads_itself_again_where_it_was_read(
+    browser: Browser, live_report: Path
+) -> None:
+    page, log = opened(browser, live_report)
+    page.evaluate("scrollTo(0, 300)")
+    with page.expect_navigation():
+        pass
+    page.wait_for_function("scrollY === 300")
+    assert set(log.requests) == {live_report.resolve().as_uri()}
+    assert log.messages == []
+
+
+def test_reloading_can_be_stopped(browser: Browser, live_report: Path) -> None:
+    page, log = opened(browser, live_report)
+    page.get_by_role("button", name="Stop reloading").click()
+    seen = len(log.requests)
+    assert page.evaluate("document.activeElement.textContent").startswith("Stopped: ")
+    assert Axe().run(page, options=RULES).response["violations"] == []
+    page.wait_for_timeout(1500)
+    assert len(log.requests) == seen
+
+
+def test_a_live_page_loads_itself_again_without_scripts(
+    browser: Browser, live_report: Path
+) -> None:
+    page, log = opened(browser, live_report, java_script_enabled=False)
+    page.wait_for_timeout(1500)
+    assert len(log.requests) > 1
+    assert log.messages == []
+
+
 INJECTED = {
     "inline script": "<script>document.title='owned'</script>",
     "outside script": "<script src='https://example.org/x.js'></script>",

@@ -139,6 +139,16 @@ def test_an_incident_has_a_banner(digits: StudyResults, page: str, tmp_path: Pat
     assert "<strong>Incident.</strong> The store was damaged, in 2 rows." in told
 
 
+def test_only_a_live_page_reloads(page: str, digits: StudyResults, tmp_path: Path) -> None:
+    live = build_report(digits, tmp_path, reload_seconds=10).read_text(encoding="utf-8")
+    assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in live
+    assert 'data-reload="10"' in live
+    assert "location.reload" in live
+    for sign in ("refresh", "data-reload", "location.reload"):
+        assert sign not in page
+    test_the_policy_names_the_style_sheet_and_the_script_by_their_hashes(live)
+
+
 @pytest.mark.parametrize(
     ("results", "said"),
     [

@@ -337,3 +337,27 @@ def test_an_asked_for_end_still_gives_a_report(
     shown = capsys.readouterr()
     assert shown.out == "out/report.html\n"
     assert shown.err.endswith("run again to go on.\n")
+
+
+def test_a_run_can_be_watched(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, seen = small.parent / "out" / "report.html", []
+
+    def watched(task: Task) -> list[Outcome]:
+        while not page.exists():
+            time.sleep(0.01)
+        seen.append(page.read_text())
+        return train(task)
+
+    monkeypatch.setattr("sweeps.dispatch.train", watched)
+    arguments = ["run", str(small), "--out", "out", "--backend", "sequential", "--no-timing"]
+    assert cli.main([*arguments, "--watch"]) == 0
+    assert capsys.readouterr().out == "out/report.html\n"
+    assert "data-reload" in seen[0]
+    assert "12 of 12 planned trials have not run" in seen[0]
+    assert all(text.endswith("</html>\n") for text in seen)
+    final = page.read_bytes()
+    assert b"data-reload" not in final
+    assert cli.main(["report", "out"]) == 0
+    assert page.read_bytes() == final

@@ -1,0 +1,51 @@
+"""Files of a report: written whole or not at all, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file so that readers see the old one or the new one, never a part.
+
+    Args:
+        path: Where; folders that are missing are made.
+        content: What; text as UTF-8.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes left behind that were killed while they wrote a report.
+
+    Args:
+        folder: The report's folder; looked through with its tables and figures.
+    """
+    for pattern in (".*.tmp", "tables/.*.tmp", "figures/.*.tmp", "figures/*/.*.tmp"):
+        for path in folder.glob(pattern):
+            found = _TEMPORARY.fullmatch(path.name)
+            if found and not _alive(int(found[1])):
+                path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OverflowError, PermissionError):
+        pass  # somebody else's, or no process's: not ours to judge
+    return True

@@ -1,0 +1,77 @@
+"""What every page has: style, script, a policy that allows nothing else, and its template."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.formats import visible
+
+_HERE = Path(__file__).parent
+
+
+def fill(template: str, *, title: str, reload_seconds: int = 0, **values: object) -> str:
+    """Return a page.
+
+    Args:
+        template: Name of its template, which extends `base.html.jinja`.
+        title: Its title, which may be anybody's text.
+        reload_seconds: How often the page loads itself again; 0 for never.
+        **values: What else the template shows.
+    """
+    style, script = shared(reload_seconds)
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup(style),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            policy=_policy(style, script),
+            title=visible(title),
+            reload_seconds=reload_seconds,
+            **values,
+        )
+    )
+
+
+def shared(reload_seconds: int = 0) -> tuple[str, str]:
+    """Return the style sheet and the script of a page.
+
+    Args:
+        reload_seconds: As for `fill`.
+    """
+    scripts = ("report.js", "live.js") if reload_seconds else ("report.js",)
+    return _asset("report.css"), "".join(map(_asset, scripts))
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _asset(name: str) -> str:
+    return (_HERE / "assets" / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Content security policy: this style sheet and this script, and nothing from anywhere."""
+    return (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src-elem '{_digest(style)}'; "
+        "style-src-attr 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

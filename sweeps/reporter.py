@@ -1,0 +1,61 @@
+"""A process that writes the report while trials run: it starts with the run and ends with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sweeps.interruption import Interrupted
+from sweeps.processes import ONE_THREAD, ending, unreachable_by_ctrl_c
+
+CODE = (
+    "import json, pathlib, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from sweeps.watching import watch; watch(pathlib.Path(sys.argv[2]))"
+)
+
+
+@contextmanager
+def reported(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Have a report written meanwhile.
+
+    What stops a run at once doesn't stop the process: it sees that nobody runs the study any more,
+    writes the report of what was kept and ends. A report that can't be written is told of and
+    changes nothing else.
+
+    Args:
+        folder: The study's folder, which this process holds.
+
+    Yields:
+        The process.
+    """
+    process = _start(folder)
+    try:
+        yield process
+    finally:
+        if not isinstance(sys.exception(), Interrupted):
+            _end(process)
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
+    with unreachable_by_ctrl_c():
+        return subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
+            [sys.executable, "-c", CODE, json.dumps(sys.path), str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # to be told in the end: a bar may be shown meanwhile
+            env=os.environ | ONE_THREAD,
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    failed = process.poll() is not None
+    process.terminate()
+    errors = process.communicate()[1].decode(errors="replace").strip()
+    if failed and process.returncode:
+        why = errors.splitlines()[-1] if errors else ending(process.returncode)
+        print(f"note: no report was written while trials ran: {why}", file=sys.stderr)  # noqa: T201

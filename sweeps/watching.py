@@ -1,0 +1,75 @@
+"""The report while a study runs: written again and again, without getting in the run's way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from reports import build_report
+from reports.results import StudyResults
+from sweeps.errors import StoreError
+from sweeps.lock import owner_of
+from sweeps.records import DONE
+from sweeps.study import results
+
+LEAST_SECONDS = 10.0
+"""The report is written at most this often."""
+MOST_SHARE = 0.1
+"""After the first report, writing takes at most this share of the time of one core."""
+LOOK_SECONDS = 0.5
+"""How often is looked whether the run goes on."""
+RELOAD_SECONDS = 10
+"""How often an open page loads itself again."""
+
+
+def watch(folder: Path) -> Path:
+    """Write a study's report while the run that is under way goes on, and once more when it ended.
+
+    Nothing is written while nothing is missing: then times are measured, which must not be
+    disturbed. Ctrl-C ends the watching, not the run.
+
+    Args:
+        folder: The study's folder.
+
+    Returns:
+        Path of the page, which is that of `build_report` now.
+
+    Raises:
+        StoreError: There is no study, or its store can't be used.
+        OSError: The report can't be written.
+    """
+    owner = owner_of(folder)
+    with suppress(KeyboardInterrupt):
+        _write_while(lambda: owner is not None and owner_of(folder) == owner, folder)
+    return build_report(results(folder), folder)
+
+
+def _write_while(running: Callable[[], bool], folder: Path) -> None:
+    shown: list[str] | None = None
+    began = due = time.monotonic()
+    while running():
+        now = time.monotonic()
+        if now >= due:
+            shown = _write_if_new(folder, shown)
+            # The time of loading the libraries counts, that of waiting for a core doesn't.
+            due = max(now + LEAST_SECONDS, began + time.process_time() / MOST_SHARE)
+        time.sleep(LOOK_SECONDS)
+
+
+def _write_if_new(folder: Path, shown: list[str] | None) -> list[str] | None:
+    """Write the report unless it would be that of these outcomes, and return what it shows."""
+    try:
+        found = results(folder)
+    except StoreError:
+        return shown  # the run has hardly begun
+    outcomes = found.trials["status"].tolist()
+    if outcomes != shown and _missing(found):
+        build_report(found, folder, reload_seconds=RELOAD_SECONDS)
+    return outcomes
+
+
+def _missing(found: StudyResults) -> int:
+    """Return how many trials may still run."""
+    return found.description.planned_trials - int(found.trials["status"].isin(DONE).sum())

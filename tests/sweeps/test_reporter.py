@@ -1,0 +1,79 @@
+"""The process that writes the report beside a run: it starts with it, ends with it, harms nothing.
+
+That it writes is tested where a whole run is watched; here it does something else.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from sweeps import reporter
+from sweeps.errors import UsageError
+from sweeps.interruption import Interrupted, Terminated
+from sweeps.reporter import reported
+
+WAIT = "import sys, time; open(sys.argv[2] + '/began', 'w'); time.sleep(60)"
+
+
+@pytest.fixture(autouse=True)
+def _wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporter, "CODE", WAIT)
+
+
+def began(folder: Path) -> None:
+    while not (folder / "began").exists():
+        time.sleep(0.01)
+
+
+def test_it_ends_with_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with reported(tmp_path) as process:
+        began(tmp_path)
+        assert process.poll() is None
+    assert process.returncode == -signal.SIGTERM
+    assert not capsys.readouterr().err
+
+
+def test_it_ends_with_a_run_that_ends_early(tmp_path: Path) -> None:
+    beside = reported(tmp_path)
+    process = beside.__enter__()
+    with suppress(UsageError):
+        beside.__exit__(UsageError, UsageError(), None)
+    assert process.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("end", [Interrupted, Terminated])
+def test_what_stops_a_run_at_once_leaves_it_to_write_what_was_kept(
+    tmp_path: Path, end: type[Interrupted]
+) -> None:
+    beside = reported(tmp_path)
+    process = beside.__enter__()
+    with suppress(Interrupted):
+        beside.__exit__(end, end(), None)
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("raise OSError('No space left on device')", "OSError: No space left on device"),
+        ("import os; os._exit(3)", "exit code 3"),
+    ],
+)
+def test_what_it_can_t_do_is_told_and_changes_nothing(
+    code: str,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(reporter, "CODE", code)
+    with reported(tmp_path) as process:
+        process.wait()
+    assert capsys.readouterr().err == f"note: no report was written while trials ran: {why}\n"
