@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import Browser
 
 from reports.analysis import analyse
 from reports.build import build_report
@@ -27,6 +28,7 @@ from reports.results import (
     empty_table,
 )
 from reports.selection import select_rates
+from tests.reports.browsing import chromium
 
 EPOCHS = 20
 """Passes that trials make of groups whose budget isn't in epochs."""
@@ -189,6 +191,13 @@ def digits() -> StudyResults:
 def digits_report(digits: StudyResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its report."""
     return build_report(digits, tmp_path_factory.mktemp("digits"))
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of the page."""
+    with chromium() as started:
+        yield started
 
 
 def _stage(

@@ -2,70 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from reports.build import build_report
 from reports.charts import NAMES
+from tests.reports.browsing import opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-RULES = {
-    "runOnly": [
-        "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice",
-    ]
-}  # fmt: skip
 HOSTILE = '<script>document.title="owned"</script><img src=x onerror=alert(1)>\u202e' + "w" * 150
-
-
-@dataclass
-class Log:
-    """What a page did besides being shown."""
-
-    requests: list[str] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium; without it the tests are skipped, but not where they must run."""
-    found = shutil.which("chromium")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is missing, and CI must look at the page.")
-        pytest.skip("Chromium is missing (Debian: apt install chromium).")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-def opened(browser: Browser, path: Path, **options: object) -> tuple[Page, Log]:
-    """Return a page shown offline, and the log of what it did."""
-    context = browser.new_context(offline=True, **options)  # type: ignore[arg-type]
-    page, log = context.new_page(), Log()
-    page.on("request", lambda request: log.requests.append(request.url))
-    page.on("console", lambda message: log.messages.append(message.text))
-    page.on("pageerror", lambda error: log.messages.append(str(error)))
-    page.on("dialog", lambda dialog: (log.messages.append(dialog.message), dialog.dismiss()))
-    page.goto(path.resolve().as_uri())
-    return page, log
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +34,13 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, digits_report: Path, scheme: str) -> None:
     page, _ = opened(browser, digits_report, color_scheme=scheme)
-    assert Axe().run(page, options=RULES).response["violations"] == []
+    assert violations(page) == []
 
 
 def test_axe_finds_nothing_in_an_empty_report(browser: Browser, tmp_path: Path) -> None:
     path = build_report(nothing_run(make_results(Sketch(description=small()))), tmp_path)
     page, _ = opened(browser, path)
-    assert Axe().run(page, options=RULES).response["violations"] == []
+    assert violations(page) == []
 
 
 def test_axe_would_find_something(browser: Browser, digits_report: Path, tmp_path: Path) -> None:
@@ -101,7 +49,7 @@ def test_axe_would_find_something(browser: Browser, digits_report: Path, tmp_pat
     flaws = '<main><h1>Two</h1><img src="data:,"><p style="color: #bbbbbb">pale</p>'
     path.write_text(text.replace("<main>", flaws), encoding="utf-8")
     page, _ = opened(browser, path, color_scheme="light")
-    found = {violation["id"] for violation in Axe().run(page, options=RULES).response["violations"]}
+    found = {violation["id"] for violation in violations(page)}
     assert {"image-alt", "color-contrast"} <= found
 
 
@@ -272,7 +220,7 @@ def test_reloading_can_be_stopped(browser: Browser, live_report: Path) -> None:
     page.get_by_role("button", name="Stop reloading").click()
     seen = len(log.requests)
     assert page.evaluate("document.activeElement.textContent").startswith("Stopped: ")
-    assert Axe().run(page, options=RULES).response["violations"] == []
+    assert violations(page) == []
     page.wait_for_timeout(1500)
     assert len(log.requests) == seen
 

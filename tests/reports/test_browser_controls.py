@@ -1,0 +1,289 @@
+"""What a reader can do on the page: by pointer, by keyboard, on paper, and without a script."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page
+
+from reports.build import build_report
+from reports.results import EXPLORE, REGRESSION, StudyResults
+from tests.reports.browsing import Log, opened, violations
+from tests.reports.conftest import Sketch, keep, make_results, small
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Browser, digits_report: Path) -> tuple[Page, Log]:
+    """The page of the study as shipped; tests leave its controls as they find them."""
+    return opened(browser, digits_report)
+
+
+@pytest.fixture
+def page(shown: tuple[Page, Log]) -> Page:
+    """The page alone."""
+    return shown[0]
+
+
+@pytest.fixture(scope="module")
+def choices(shown: tuple[Page, Log]) -> list[dict[str, Any]]:
+    """What was embedded for the slider, rule by rule."""
+    data = shown[0].locator(".budget").get_attribute("data-choices")
+    return list(json.loads(data or "")["rules"])
+
+
+def budget(page: Page) -> dict[str, Any]:
+    """Return what the part about the budget shows."""
+    return dict(
+        page.locator(".budget").evaluate(
+            """part => ({
+              amount: part.querySelector(".amount").textContent,
+              spoken: part.querySelector("[type=range]").getAttribute("aria-valuetext"),
+              said: part.querySelector(".said").textContent,
+              rows: [...part.querySelectorAll("tbody tr")].map(
+                (row) => [...row.cells].map((cell) => cell.textContent)),
+              marks: [...part.querySelectorAll("circle:not(.ring)")].map(
+                (mark) => [+mark.getAttribute("cx"), +mark.getAttribute("cy"),
+                           +mark.classList.contains("tied")]),
+              ticks: [...part.querySelectorAll(".tick")].map((tick) => tick.textContent),
+            })"""
+        )
+    )
+
+
+def test_every_rule_and_budget_shows_what_was_computed(
+    page: Page, choices: list[dict[str, Any]]
+) -> None:
+    slider = page.locator(".budget [type=range]")
+    for place, rule in enumerate(choices):
+        page.locator(".budget [type=radio]").nth(place).check()
+        assert slider.input_value() == str(rule["first"])
+        slider.focus()
+        page.keyboard.press("Home")
+        for step in rule["steps"]:
+            assert budget(page) == {
+                "amount": step["amount"],
+                "spoken": step["amount"],
+                "said": step["said"],
+                "rows": step["rows"],
+                "marks": [[mark[0], mark[1], mark[4]] for mark in step["marks"]],
+                "ticks": [text for _, text in step["ticks"]],
+            }
+            page.keyboard.press("ArrowRight")
+    page.locator(".budget [type=radio]").first.check()
+
+
+def test_the_slider_begins_with_what_the_table_of_the_page_says(page: Page) -> None:
+    rows = page.locator("#budgets tbody tr", has_text="equal epochs")
+    cells = [text.split("\t") for text in rows.all_inner_texts()]
+    assert [[row[2], row[4]] for row in cells] == [[row[0], row[4]] for row in budget(page)["rows"]]
+
+
+def marks(figure: Locator) -> list[list[Any]]:
+    """Return the points that a figure can be read at."""
+    return list(json.loads(figure.locator("svg").get_attribute("data-marks") or "")["points"])
+
+
+def test_the_arrow_keys_read_exact_values(page: Page) -> None:
+    figure = page.locator("#figure-accuracy")
+    texts, value = [point[2] for point in marks(figure)], figure.locator(".value")
+    figure.locator(".scroll").focus()
+    for key, text in (
+        ("ArrowRight", texts[0]),
+        ("ArrowRight", texts[1]),
+        ("End", texts[-1]),
+        ("ArrowLeft", texts[-2]),
+        ("Home", texts[0]),
+        ("Control+End", texts[0]),
+        ("Escape", ""),
+    ):
+        page.keyboard.press(key)
+        assert value.inner_text() == text
+    assert texts[0].startswith("batch size 1: ")
+
+
+def test_the_pointer_reads_the_mark_below_it(page: Page) -> None:
+    figure = page.locator("#figure-accuracy")
+    svg, (across, down, text, _) = figure.locator("svg"), marks(figure)[2]
+    svg.scroll_into_view_if_needed()
+    box = svg.bounding_box()
+    assert box is not None
+    scale = box["width"] / (72 * 6.6)
+    page.mouse.move(box["x"] + across * scale, box["y"] + down * scale)
+    assert figure.locator(".value").inner_text() == text
+    ring = figure.locator(".ring").bounding_box()
+    assert ring is not None
+    assert ring["x"] + ring["width"] / 2 == pytest.approx(box["x"] + across * scale, abs=1)
+    page.mouse.move(box["x"] + 1, box["y"] + 1)
+    assert figure.locator(".value").inner_text() == ""
+
+
+def test_the_budget_chosen_can_be_read_too(page: Page, choices: list[dict[str, Any]]) -> None:
+    page.locator(".budget .scroll").first.focus()
+    page.keyboard.press("ArrowRight")
+    rule = choices[0]
+    assert (
+        page.locator(".budget .value").inner_text() == rule["steps"][rule["first"]]["marks"][0][5]
+    )
+    page.locator(".budget [type=range]").press("ArrowLeft")
+    assert page.locator(".budget .value").inner_text() == ""
+    page.locator(".budget [type=range]").press("ArrowRight")
+
+
+def test_a_series_can_be_hidden_and_is_then_not_read(page: Page) -> None:
+    figure = page.locator("#figure-curves")
+    box = figure.get_by_role("checkbox").first
+    line = figure.locator("[data-series='0']")
+    assert figure.get_by_role("checkbox").count() == 11
+    box.uncheck()
+    assert not line.is_visible()
+    figure.locator(".scroll").focus()
+    page.keyboard.press("Home")
+    assert figure.locator(".value").inner_text().endswith("(2)")
+    box.check()
+    assert line.is_visible()
+    page.keyboard.press("Escape")
+
+
+def test_learning_curves_are_shown_against_one_thing_at_a_time(page: Page) -> None:
+    figures = page.locator("figure[data-switch=curves]")
+    options = ["epochs", "updates", "seconds"]
+    for option in (*options, options[0]):
+        page.get_by_role("radio", name=option, exact=True).check()
+        visible = [figure for figure in figures.all() if figure.is_visible()]
+        assert [figure.get_attribute("data-option") for figure in visible] == [option]
+
+
+def test_tables_are_filtered_by_words(page: Page) -> None:
+    table = page.locator("#cells")
+    field = page.locator("#tables .controls", has=page.get_by_label("Rows with")).nth(2)
+    every = table.locator("tbody tr").count()
+    field.get_by_role("searchbox").fill("1024 30")
+    rows = table.locator("tbody tr:visible")
+    assert 0 < rows.count() < every
+    assert all("1024" in text for text in rows.all_inner_texts())
+    assert field.locator("output").inner_text() == f"{rows.count()} of {every} rows"
+    table.locator("thead button").first.click()
+    assert rows.count() < every
+    field.get_by_role("searchbox").fill("")
+    assert rows.count() == every
+    assert field.locator("output").inner_text() == ""
+
+
+@pytest.mark.parametrize("kind", ["SVG", "PNG"])
+def test_a_figure_can_be_saved(page: Page, kind: str) -> None:
+    with page.expect_download() as started:
+        page.locator("#figure-curves").get_by_role("button", name=f"as {kind}").click()
+    assert started.value.suggested_filename == f"curves.{kind.lower()}"
+    content = Path(started.value.path()).read_bytes()
+    if kind == "PNG":
+        assert content.startswith(PNG)
+        assert int.from_bytes(content[16:20], "big") == pytest.approx(4 * 72 * 6.6, abs=1)
+        return
+    root = ET.fromstring(content)  # noqa: S314 - the page's own
+    assert root[0].get("fill") == "#ffffff"
+    assert root.get("data-marks") is None
+    assert b"var(--ink, #1a1a1a)" in content
+
+
+def test_after_all_that_the_page_has_said_and_loaded_nothing(
+    shown: tuple[Page, Log], digits_report: Path
+) -> None:
+    _, log = shown
+    assert log.messages == []
+    loaded = [url for url in log.requests if not url.startswith("blob:")]
+    assert loaded == [digits_report.resolve().as_uri()]
+
+
+def test_everything_is_reached_by_the_keyboard(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report)
+    reached = set()
+    for _ in range(page.locator("a, button, input, [tabindex='0']").count()):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.type || document.activeElement.tagName"))
+    assert reached >= {"A", "DIV", "button", "checkbox", "radio", "range", "search"}
+
+
+def test_identifiers_are_unique_and_images_named(page: Page) -> None:
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert len(ids) == len(set(ids))
+    for image in page.locator("svg[role=img]").all():
+        for attribute in ("aria-labelledby", "aria-describedby"):
+            target = image.get_attribute(attribute)
+            assert page.locator(f"[id='{target}']").text_content()
+
+
+def test_paper_has_everything_open_and_no_controls(page: Page) -> None:
+    page.evaluate("document.querySelector('main').append(document.createElement('details'))")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator("details:not([open])").count() == 0
+    assert not any(one.is_visible() for one in page.locator(".controls").all())
+    assert page.locator("#figure-accuracy svg").is_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("main > details").get_attribute("open") is None
+    page.evaluate("document.querySelector('main > details').remove()")
+
+
+def test_without_scripts_the_rules_are_a_figure_and_a_table(
+    browser: Browser, digits_report: Path
+) -> None:
+    page, log = opened(browser, digits_report, java_script_enabled=False)
+    assert not page.locator(".budget").is_visible()
+    assert page.locator("#figure-budgets svg").is_visible()
+    assert page.locator("#budgets tbody tr").count() == 33
+    assert all(one.is_visible() for one in page.locator("figure[data-switch]").all())
+    assert page.locator("figure button, fieldset:visible").count() == 0
+    assert log.messages == []
+
+
+def test_readers_who_want_no_motion_see_none(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report, reduced_motion="reduce")
+    page.locator(".budget [type=radio]").nth(1).check()
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_the_script_keeps_nothing_and_goes_nowhere() -> None:
+    script = Path(__file__).parents[2] / "reports" / "assets" / "report.js"
+    text = script.read_text(encoding="utf-8")
+    for word in ("Storage", "history", "fetch", "XMLHttp", "innerHTML", "eval", "import", "cookie"):
+        assert word not in text
+    assert len(text) < 12_000
+
+
+def edge(name: str) -> StudyResults:
+    """Return a study at the edge of what can be reported."""
+    if name == "interrupted":
+        results = make_results(Sketch(description=small()))
+        explored = results.trials["stage"] == EXPLORE
+        return keep(results, explored & (results.trials["batch_size"] > 8))
+    sketches = {
+        "one batch size": Sketch(description=small(batch_sizes=(8,))),
+        "one seed": Sketch(description=small(seeds=(0,), confirmation_seeds=(9,))),
+        "all diverged": Sketch(description=small(), diverges=lambda *_: True),
+        "no progress": Sketch(description=small(), accuracy=lambda *_: 0.1, noise=0.0),
+        "regression": Sketch(
+            description=small(task=REGRESSION, metric="R2", outputs=1, target_names=("y",))
+        ),
+    }
+    return make_results(sketches[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["one batch size", "one seed", "all diverged", "no progress", "interrupted", "regression"],
+)
+def test_reports_at_the_edge_are_sound_pages(browser: Browser, name: str, tmp_path: Path) -> None:
+    path = build_report(edge(name), tmp_path)
+    page, log = opened(browser, path, viewport={"width": 360, "height": 740}, color_scheme="dark")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert log.requests == [path.resolve().as_uri()]
+    assert log.messages == []
+    assert page.locator("#verdict p").first.inner_text()
