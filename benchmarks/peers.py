@@ -146,13 +146,13 @@ def _jax_train(kind: str, unroll: int, weights: Any, rate: Any, rows: Any, X: An
 def _jax_time(function: Any, arguments: tuple[Any, ...], repeats: int) -> tuple[float, float, Any]:
     """(seconds of the fastest run, seconds of the compilation, result)."""
     arguments = jax.block_until_ready(jax.device_put(arguments))
-    start = time.perf_counter()
+    start = time.process_time()
     compiled = jax.jit(function).lower(*arguments).compile()
-    seconds_compile, seconds = time.perf_counter() - start, float("inf")
+    seconds_compile, seconds = time.process_time() - start, float("inf")
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         result = jax.block_until_ready(compiled(*arguments))
-        seconds = min(seconds, time.perf_counter() - start)
+        seconds = min(seconds, time.process_time() - start)
     return seconds, seconds_compile, result
 
 
@@ -206,13 +206,13 @@ def torch_eager(task: Task, *, fused: bool = False) -> Run:
     kind: Any = torch.optim.SGD if task.optimizer == "sgd" else torch.optim.Adam
     optim = kind(net.parameters(), lr=float(task.rates[0]), fused=fused)
     x, t, rows = (torch.tensor(a) for a in (task.X, task.T, task.rows[0]))
-    start = time.perf_counter()
+    start = time.process_time()
     for batch in rows:
         optim.zero_grad()
         error = torch.nn.functional.mse_loss(net(x[batch]), t[batch], reduction="sum")
         (error * (0.5 / task.b)).backward()
         optim.step()
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     trained = zip(net.parameters(), task.initial, strict=True)
     final = [p.detach().numpy().T.reshape(1, *a.shape[1:]) for p, a in trained]
     return Run(seconds, 0.0, final, 1, len(rows), "fused" if fused else "")
@@ -256,7 +256,7 @@ def _torch_bmm(task: Task) -> Run:
     factor = torch.full_like(rate, 1 / b) if adam else -rate / b  # sgd: deltas carry the step
     if adam:
         weights, grads, adam_step = _torch_adam(weights, rate)
-    start = time.perf_counter()
+    start = time.process_time()
     for k, step in enumerate(steps, 1):
         acts = [x.index_select(0, step).view(lanes, b, -1)]
         for w, bias in zip(weights[::2], weights[1::2], strict=True):
@@ -275,7 +275,7 @@ def _torch_bmm(task: Task) -> Run:
                 weights[i + 1].add_(this if b == 1 else this.sum(1, keepdim=True))
         if adam:
             adam_step(k)
-    seconds, final = time.perf_counter() - start, [w.numpy() for w in weights]
+    seconds, final = time.process_time() - start, [w.numpy() for w in weights]
     return Run(seconds, 0.0, final, lanes, len(steps))
 
 
@@ -292,9 +292,9 @@ def sklearn_mlp(task: Task) -> Run:
         nesterovs_momentum=False, tol=0.0, n_iter_no_change=epochs + 1, random_state=0,
     )  # fmt: skip
     with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
-        start = time.perf_counter()
+        start = time.process_time()
         model.fit(task.X[:n], task.T[:n].astype(int))
-    return Run(time.perf_counter() - start, 0.0, [], 1, model.n_iter_ * (n // task.b))
+    return Run(time.process_time() - start, 0.0, [], 1, model.n_iter_ * (n // task.b))
 
 
 def make_task(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bpengine.arrays import Array, BoolArray, IntArray
-from bpengine.backprop import Backprop
+from bpengine.backprop import ROWS, Backprop
 from bpengine.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
 from bpengine.losses import REDUCTIONS
 from bpengine.minibatches import (
@@ -21,14 +22,21 @@ from bpengine.minibatches import (
     updates_per_epoch,
 )
 from bpengine.network import Architecture, initial_parameters
-from bpengine.optimizers import BLOCK, Stepper
+from bpengine.optimizers import BLOCK, OPTIMIZERS, Stepper
 from bpengine.recipe import Recipe
 
 BUFFER = 512
 """Elements of NumPy's buffers. At its own 8192, shorter rows that lie apart in memory are copied to
 a buffer before they are worked on, which takes three times as long."""
 
-NUMERICS_VERSION = 2
+BUFFERS = 5
+"""Arrays of a layer's outputs that an update works on: net input, output, delta, slope, step."""
+
+CACHE = 3 * 2**19
+"""Bytes that lanes trained together best work on in an update: between the second-level caches of
+1 and 2 MiB of today's cores. A constant, so that cohorts don't depend on the machine."""
+
+NUMERICS_VERSION = 3
 """Raised whenever the same call may give other numbers than before."""
 
 
@@ -107,6 +115,34 @@ def stack(examples: Sequence[Examples], dtype: npt.DTypeLike) -> Stack:
         inputs[seed, 0, :, 1:] = part.inputs
         targets[seed, 0] = part.targets
     return Stack(inputs, targets)
+
+
+def lanes_in_cache(
+    architecture: Architecture, optimizer: str, batch_size: int, dtype: npt.DTypeLike
+) -> int:
+    """Return how many lanes fit into `CACHE` with all that an update touches, at least 1.
+
+    With more, weights and state come from memory at every pass; with fewer, the cost of calls is
+    shared by less work. Results don't depend on it.
+
+    Args:
+        architecture: The network of every lane.
+        optimizer: Name in `OPTIMIZERS`.
+        batch_size: Examples of an update.
+        dtype: float32 or float64.
+
+    Example:
+        >>> lanes_in_cache(Architecture((64, 128, 10)), "adam", 8, np.float32)
+        8
+    """
+    parameters, rows = architecture.parameter_count, BUFFERS * min(batch_size, ROWS)
+    if optimizer == "sgd" and (block := delayed_updates(batch_size, architecture.widths[0] + 1)):
+        # The first layer's weights rest until the block ends; its deltas are gathered instead.
+        parameters -= math.prod(architecture.weight_shapes[0])
+        rows += block * batch_size
+    arrays = 2 + OPTIMIZERS[optimizer].slots
+    numbers = arrays * parameters + rows * sum(architecture.widths[1:])
+    return max(1, CACHE // (np.dtype(dtype).itemsize * numbers))
 
 
 class Lockstep:

@@ -20,6 +20,9 @@ from bpengine.tape import Call, at_once
 BLOCK = 32
 """Updates at most that are prepared at once."""
 
+GUARD = 64.0
+"""State below about so many times the smallest normal number becomes 0; see `Stepper.advance`."""
+
 TABLE = 1024
 """Updates whose corrections are computed at once, for optimizers that correct their averages."""
 
@@ -315,6 +318,8 @@ class Stepper:
             factors: What the schedule makes of the learning rates at each, at most `BLOCK`.
         """
         count = len(factors)
+        if self.update // BLOCK < (self.update + count) // BLOCK:
+            self._clear_traces()
         np.multiply(self.rate, factors[:, None, None, None], out=self._rates[:count])
         if self.folds:
             np.negative(self._rates[:count], out=self.in_gradient[:count])
@@ -358,6 +363,16 @@ class Stepper:
             call(np.multiply, parameters, small, scratch)
             call(np.add, gradient, scratch, gradient)
         call(np.add if self.folds else np.subtract, parameters, gradient, parameters)
+
+    def _clear_traces(self) -> None:
+        # An average whose gradients have become 0 would decay into subnormal numbers and, there
+        # being nothing smaller to round to, stay there: many processors are slow at them. Adding
+        # and taking away a number that dwarfs them rounds them to 0.
+        kind = np.finfo(self._parameters.dtype)
+        guard = kind.dtype.type(GUARD) * kind.tiny / kind.eps
+        for slot in self.slots:
+            np.add(slot, guard, out=slot)
+            np.subtract(slot, guard, out=slot)
 
     def _step(self, gradient: Array, number: int) -> Step:
         floor = self._floors[number]

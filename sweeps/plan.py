@@ -11,19 +11,15 @@ from typing import TypeVar
 import numpy as np
 
 from bpengine.backprop import ROWS
+from bpengine.lockstep import lanes_in_cache
 from bpengine.optimizers import OPTIMIZERS
 from sweeps.recipes import evaluations_of, examples_of, is_countable, updates_of
 from sweeps.trials import Cohort, Configuration, Settings, Trial
 
 T = TypeVar("T")
 
-COHORT_BYTES = 2**20
-"""What the weights and state of a cohort's lanes may take together: about a core's second-level
-cache. A constant, because cohorts should not depend on the machine, though results don't depend on
-cohorts."""
-
 FEW_LANES, MOST_BYTES = 4, 5_000_000
-"""So many lanes share a cohort even if they take more than that, up to this."""
+"""So many lanes share a cohort even if the cache can't hold them; all of it up to these bytes."""
 
 CALL_COST, LANE_COST, SLOT_COST = 16.0, 0.9, 0.0007
 EXAMPLE_COST, UNIT_COST, EVALUATION_COST = 0.00013, 0.0021, 800.0
@@ -106,8 +102,13 @@ def most_lanes(configuration: Configuration) -> int:
     Args:
         configuration: What its trials share.
     """
-    each = lane_bytes(configuration)
-    return max(1, COHORT_BYTES // each, min(FEW_LANES, MOST_BYTES // each))
+    best = lanes_in_cache(
+        configuration.architecture,
+        configuration.optimizer,
+        configuration.batch_size,
+        configuration.dtype,
+    )
+    return max(1, min(max(best, FEW_LANES), MOST_BYTES // lane_bytes(configuration)))
 
 
 def _cost(configuration: Configuration, seeds: int, settings: int) -> float:

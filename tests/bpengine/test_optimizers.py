@@ -17,7 +17,7 @@ import pytest
 
 from bpengine import Architecture, Budget, Recipe, Split, Trainer, train
 from bpengine.arrays import Array
-from bpengine.optimizers import OPTIMIZERS, Stepper, check_settings
+from bpengine.optimizers import BLOCK, OPTIMIZERS, Stepper, check_settings
 
 Settings = Mapping[str, float]
 
@@ -329,6 +329,24 @@ def test_a_lane_at_rest_or_gone_mad_does_no_harm_to_its_neighbours(
     others = np.ones(LANES, np.bool_)
     others[0, 1] = others[1, 2] = False
     np.testing.assert_array_equal(found[:, others], expected[:, others])
+
+
+@optimizers
+def test_the_state_of_weights_without_gradients_becomes_zero_and_never_subnormal(name: str) -> None:
+    decaying = {"momentum": 0.9, "beta1": 0.9, "beta2": 0.9, "alpha": 0.9}
+    known = {key: decaying[key] for key in decaying.keys() & OPTIMIZERS[name].defaults.keys()}
+    parameters = np.ones((1, 1, COUNT), np.float32)
+    stepper = Stepper(name, [{"learning_rate": 0.1, **known}], ARCHITECTURE, parameters)
+    stepper.advance(np.ones(1))
+    stepper.step(np.full_like(parameters, 1e-3), 0, total_weight=1)
+    smallest = np.finfo(np.float32).tiny
+    for _ in range(30):
+        stepper.advance(np.ones(BLOCK))
+        for number in range(BLOCK):
+            stepper.step(np.zeros_like(parameters), number, total_weight=1)
+        assert not any(((slot != 0) & (np.abs(slot) < smallest)).any() for slot in stepper.slots)
+    kept = name == "adagrad"
+    assert all(slot.all() if kept else not slot.any() for slot in stepper.slots)
 
 
 @optimizers

@@ -28,7 +28,7 @@ from bpengine import (
 )
 from bpengine.arrays import Array
 from bpengine.gradient_noise import gradient_statistics
-from bpengine.lockstep import Lockstep
+from bpengine.lockstep import Lockstep, lanes_in_cache
 from bpengine.minibatches import Segment, epoch_order, shard_bounds
 from bpengine.network import initial_parameters
 
@@ -512,3 +512,15 @@ def test_the_update_loop_allocates_no_array(make_splits: MakeSplits) -> None:
         tracemalloc.stop()
         smallest_buffer = networks.parameters.nbytes / 20
         assert peak < smallest_buffer
+
+
+def test_fewer_lanes_fit_into_the_cache_the_more_an_update_touches() -> None:
+    wide, small = Architecture((64, 128, 10)), Architecture((64, 32, 10))
+    plain = lanes_in_cache(wide, "sgd", 16, np.float32)
+    assert lanes_in_cache(wide, "sgd", 16, np.float64) == plain // 2
+    assert lanes_in_cache(wide, "adam", 16, np.float32) < plain
+    assert lanes_in_cache(wide, "sgd", 64, np.float32) < plain
+    assert lanes_in_cache(small, "sgd", 16, np.float32) > plain
+    # The first layer's weights rest between the ends of blocks.
+    assert lanes_in_cache(wide, "sgd", 1, np.float32) > 2 * plain
+    assert lanes_in_cache(Architecture((5000, 100, 10)), "adam", 1, np.float64) == 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule
+from bpengine.lockstep import lanes_in_cache
 from sweeps.plan import (
-    COHORT_BYTES,
     FEW_LANES,
     MOST_BYTES,
     cohort_bytes,
@@ -88,7 +89,7 @@ def test_every_trial_is_in_one_cohort(
     for one in cohorts:
         lanes, each = len(one.trials), lane_bytes(one.configuration)
         assert lanes <= most_lanes(one.configuration)
-        assert lanes * each <= (MOST_BYTES if 1 < lanes <= FEW_LANES else max(COHORT_BYTES, each))
+        assert lanes * each <= max(MOST_BYTES, each)
 
 
 def test_large_networks_share_a_cohort_as_long_as_they_are_few() -> None:
@@ -97,7 +98,12 @@ def test_large_networks_share_a_cohort_as_long_as_they_are_few() -> None:
     assert most_lanes(mnist) == 4
     assert most_lanes(replace(mnist, optimizer="adam")) == 1
     assert most_lanes(replace(mnist, widths=(784, 4096, 10))) == 1
-    assert most_lanes(replace(mnist, widths=(64, 32, 10))) == 36
+
+
+def test_small_networks_share_a_cohort_as_long_as_the_cache_holds_them() -> None:
+    digits = replace(CONFIGURATION, widths=(64, 128, 10), optimizer="adam", batch_size=8)
+    lanes = most_lanes(digits)
+    assert lanes == lanes_in_cache(digits.architecture, "adam", 8, np.float32) > FEW_LANES
 
 
 def test_state_and_precision_take_room() -> None:
