@@ -17,6 +17,7 @@ from bpengine.schedules import SCHEDULES
 from sweeps.values import (
     AUTO,
     FULL,
+    MOST_EPOCHS,
     NONE,
     Axis,
     BatchSize,
@@ -177,7 +178,7 @@ class Axes(Strict):
         "averaged (local SGD); 1 for none",
         json_schema_extra={"unit": "updates"},
     )
-    epochs: Axis[Count] = Field(
+    epochs: Axis[Annotated[int, Field(ge=1, le=MOST_EPOCHS)]] = Field(
         default=(),
         description="budget of a trial: passes over the training part",
         json_schema_extra={"unit": "epochs"},

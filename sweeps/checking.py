@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweeps.combinations import Value, blocks
+from sweeps.combinations import Value, blocks, most_cells
 from sweeps.contradictions import contradictions
 from sweeps.datasets import SourceError, load, read_source
 from sweeps.errors import DataError, Problem, SpecificationError
@@ -16,6 +16,7 @@ from sweeps.mistakes import path_of
 from sweeps.spec import StudySpecification, parse
 from sweeps.splits import Preparation, preparation_problems
 from sweeps.stages import Experiment, refinement_seeds
+from sweeps.values import MOST_TRIALS
 
 _STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs": (1,)}
 """What a specification without them is checked with otherwise."""
@@ -58,7 +59,7 @@ def _misfits(
     specification: StudySpecification, data: Facts, keys: Mapping[str, Any], wrong: set[str]
 ) -> list[Problem]:
     # Without them, combinations nobody asked for would be found fault with.
-    if wrong & {"zip", "exclude"}:
+    if wrong & {"zip", "exclude"} or most_cells(specification) > MOST_TRIALS:
         return []
     return [
         one.problem(keys)

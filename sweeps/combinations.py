@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,43 @@ def combinations(specification: StudySpecification) -> Iterator[Combination]:
         ]
         for chosen in _product(values, bundles):
             yield from _with_settings(chosen, values.get(RATES, ()))
+
+
+def most_cells(specification: StudySpecification) -> int:
+    """Return how many cells a study has at most, without making them: excluded ones count, too.
+
+    Args:
+        specification: The study; its axes are not contradictory in themselves.
+    """
+    return sum(_most_cells(specification, values, own) for values, own in blocks(specification))
+
+
+def _most_cells(
+    specification: StudySpecification, values: Mapping[str, list[Value]], own: Collection[str]
+) -> int:
+    counts = {axis: len(some) for axis, some in values.items()}
+    bundles = [[axis for axis in bundle if axis not in own] for bundle in specification.zip]
+    rates = counts.pop(RATES, 0)
+    if any(RATES in bundle for bundle in bundles):
+        rates = 1
+    counts["batch_sizes"] = sum(
+        len(value.value.sizes(_LARGEST)) if isinstance(value.value, PowersOfTwo) else 1
+        for value in values.get("batch_sizes", ())
+    )
+    counts["optimizer"] = sum(
+        math.prod(len(getattr(value.value, name)) or 1 for name in HYPERPARAMETERS)
+        * (len(value.value.learning_rates) or rates)
+        for value in values["optimizer"]
+    )
+    for bundle in bundles:
+        # The values of a bundle go together: its first axis stands for all.
+        for axis in [axis for axis in bundle if axis in counts][1:]:
+            counts[axis] = 1
+    return math.prod(counts.values())
+
+
+_LARGEST = 2**63
+"""Stands for the number of training examples before it is known."""
 
 
 def blocks(specification: StudySpecification) -> Iterator[Block]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from bpengine.optimizers import OPTIMIZERS
 from sweeps.axes import BUDGETS, HYPERPARAMETERS, OptimizerChoice, ScheduleChoice
-from sweeps.combinations import RATES, Value, blocks
+from sweeps.combinations import RATES, Value, blocks, most_cells
 from sweeps.errors import Problem, did_you_mean, shown
 from sweeps.mistakes import Place, path_of
 from sweeps.spec import StudySpecification
-from sweeps.values import LARGEST_SEED, NONE
+from sweeps.values import LARGEST_SEED, MOST_TRIALS, NONE
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterat
         specification: The study, with defaults in place of keys that are wrong.
         wrong: Those keys, which nothing is said about again.
     """
-    checks = (_missing, _seeds, _parts, _rules, _bundles, _patterns, _choices)
+    checks = (_missing, _seeds, _parts, _rules, _bundles, _patterns, _choices, _size)
     # What an `include` takes from the study is found with each of them.
     found = dict.fromkeys(found for check in checks for found in check(specification))
     yield from (one for one in found if str(one.place[0]) not in wrong)
@@ -86,6 +86,17 @@ def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:
     if specification.noise_examples == 1:
         text = "must be 0 or at least 2, but is 1: a single gradient has no spread."
         yield Contradiction(("noise_examples",), text)
+
+
+def _size(specification: StudySpecification) -> Iterator[Contradiction]:
+    cells = most_cells(specification)
+    seeds = max(len(specification.seeds), len(specification.confirmation_seeds), 1)
+    if cells * seeds > MOST_TRIALS:
+        text = (
+            f"make {cells * seeds:,} trials, {cells:,} combinations of axes with {seeds:,} seeds "
+            f"each, but at most {MOST_TRIALS:,} are allowed. Split the study."
+        )
+        yield Contradiction(("seeds",), text)
 
 
 def _parts(specification: StudySpecification) -> Iterator[Contradiction]:

@@ -332,6 +332,6 @@ def _cache(data_home: str | None) -> str:
     from sklearn.datasets import get_data_home  # noqa: PLC0415 - takes seconds
 
     try:
-        return f"scikit-learn's cache, {get_data_home(data_home)}"
+        return f"scikit-learn's cache ({get_data_home(data_home)})"
     except OSError:
-        return f"scikit-learn's cache, {data_home}"
+        return f"scikit-learn's cache ({data_home})"

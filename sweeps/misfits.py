@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +17,7 @@ from sweeps.facts import DataFacts, Facts, key_of
 from sweeps.labels import counted
 from sweeps.spec import StudySpecification
 from sweeps.splits import REGRESSION
-from sweeps.values import AUTO, FULL
+from sweeps.values import AUTO, FULL, MOST_EPOCHS
 
 UNBOUNDED = ("identity", "leaky_relu")
 """Outputs that can be any number, as standardised targets are."""
@@ -84,6 +85,7 @@ def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradi
         )
         yield Contradiction(combination.values["batch_sizes"].place, text)
     yield from _target(specification, facts)
+    yield from _length(cell)
     shards = combination.get("shards")
     if shards > size:
         text = f"must be at most the batch size, but is {shards} with {counted(size, 'example')}."
@@ -94,6 +96,25 @@ def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradi
             f"under this split, but is {specification.noise_examples}."
         )
         yield Contradiction(("noise_examples",), text)
+
+
+def _length(cell: Cell) -> Iterator[Contradiction]:
+    budget, facts = cell.family.shared.budget, cell.family.facts
+    examples = {
+        "updates": cell.batch_size * (budget.updates or 0),
+        "examples": budget.examples or 0,
+    }
+    for axis, wanted in examples.items():
+        if wanted > MOST_EPOCHS * facts.train_items and budget.epochs is None:
+            text = (
+                f"must end within {MOST_EPOCHS:,} epochs of {facts.source.name}, but is "
+                f"{getattr(budget, axis):,}."
+            )
+            yield Contradiction(cell.combination.values[axis].place, text)
+    if not 0 < cell.rate < math.inf:
+        yield Contradiction(
+            ("reference_batch_size",), "makes a learning rate that is 0 or infinite."
+        )
 
 
 def _target(specification: StudySpecification, facts: DataFacts) -> Iterator[Contradiction]:

@@ -78,7 +78,8 @@ def _parse(source: str, content: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         text = f"is not UTF-8: byte {error.start} is {content[error.start]:#04x}."
         raise SpecificationError(source, [Problem("file", text)]) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # A whole number of thousands of digits is a ValueError, too.
         raise SpecificationError(source, [Problem("file", f"is not TOML: {error}.")]) from None
     if not keys:
         raise SpecificationError(source, [Problem("file", "is empty.")])
@@ -112,7 +113,7 @@ def _set(keys: dict[str, Any], setting: str) -> list[Problem]:
     *above, last = (part.strip() for part in path.split("."))
     try:
         value = tomllib.loads(f"value = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         value = {}
     if not (found and last and [*value] == ["value"]):
         return [Problem(shown(setting), f"must be KEY=VALUE, VALUE in TOML.{_quotes(path, text)}")]

@@ -213,7 +213,7 @@ def _bounds(metadata: Iterable[Any]) -> str:
 
 
 def _number(bound: float) -> str:
-    return "2^63 - 1" if bound == LARGEST_SEED else f"{bound:g}"
+    return "2^63 - 1" if bound == LARGEST_SEED else f"{bound:,}"
 
 
 _WORDS = ((Ge, "ge", "at least"), (Gt, "gt", "above"), (Le, "le", "at most"), (Lt, "lt", "below"))

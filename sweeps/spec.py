@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -38,7 +39,7 @@ def _consecutive(item: object) -> list[Any]:
 
 
 def _no_repetition(values: tuple[int, ...]) -> tuple[int, ...]:
-    repeated = sorted({value for value in values if values.count(value) > 1})
+    repeated = sorted(value for value, times in Counter(values).items() if times > 1)
     if repeated:
         raise PydanticCustomError("repeated", f"holds {repeated} more than once")
     return tuple(sorted(values))
@@ -140,6 +141,7 @@ class StudySpecification(Axes):
     extensions: int = Field(
         default=2,
         ge=0,
+        le=100,
         description="how many rates are added, by the grid's own ratio, on each side of a batch "
         "size's learning rates while the best lies at their edge; 0 for none",
         json_schema_extra={"unit": "rates"},
@@ -152,6 +154,7 @@ class StudySpecification(Axes):
     refinement_seeds: int = Field(
         default=0,
         ge=0,
+        le=1_000,
         description="at most so many more fresh seeds, a few at a time, for batch sizes that can't "
         "be told from the best yet; 0 for none",
         json_schema_extra={"unit": "seeds"},

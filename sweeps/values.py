@@ -29,6 +29,10 @@ DIGITS = 4
 """Significant digits of learning rates that are computed: a rate in a table is the rate that was
 used, and no machine's last bit decides which trial it is."""
 
+MOST_VALUES, MOST_SEEDS, MOST_EPOCHS, MOST_TRIALS = 1_000, 100_000, 1_000_000, 1_000_000
+"""Limits of an axis, a range of seeds, a trial and a study: beyond them is a slip of the pen, which
+would take all memory before it could be told."""
+
 T = TypeVar("T")
 
 
@@ -69,6 +73,9 @@ def listed(value: object) -> list[Any]:
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     if not values:
         raise PydanticCustomError("empty", "must hold at least one value")
+    if len(values) > MOST_VALUES:
+        text = f"must hold at most {MOST_VALUES} values, but holds {len(values)}"
+        raise PydanticCustomError("many", "{text}", {"text": text})
     repeated = [value for place, value in enumerate(values) if value in values[:place]]
     if repeated:
         raise PydanticCustomError("repeated", f"holds {repeated} more than once")
@@ -139,7 +146,7 @@ class SeedRange(Strict):
     """Consecutive seeds."""
 
     first: Seed = Field(description="the smallest")
-    count: Count = Field(description="how many")
+    count: int = Field(ge=1, le=MOST_SEEDS, description="how many")
 
 
 class LogSpace(Strict):
@@ -148,7 +155,7 @@ class LogSpace(Strict):
     logspace: Annotated[
         tuple[Positive, Positive], Field(strict=False), AfterValidator(_ascending)
     ] = Field(description="smallest and largest rate")
-    count: int = Field(ge=2, description="how many, both ends included")
+    count: int = Field(ge=2, le=MOST_VALUES, description="how many, both ends included")
 
 
 def _size_kind(value: object) -> str:

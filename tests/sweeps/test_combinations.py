@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.axes import Axes
-from sweeps.combinations import Combination, agrees, combinations
+from sweeps.combinations import Combination, agrees, combinations, most_cells
+from sweeps.design import sizes_of
 from sweeps.spec import StudySpecification
 
 
@@ -96,6 +97,42 @@ def test_an_inclusion_takes_its_axes_out_of_bundles() -> None:
         (None, 5, 1),
         (None, 5, 2),
     ]
+
+
+COUNTED: dict[str, tuple[dict[str, Any], int]] = {
+    "product": ({"activation": ["relu", "tanh"]}, 2 * 2 * 2),
+    "range": ({"batch_sizes": [3, {"powers_of_two": [4, 64]}]}, 2 * 6),
+    "rates and hyperparameters of one's own": (
+        {
+            "optimizer": [
+                "sgd",
+                {"name": "adam", "learning_rates": [1.0, 2.0, 3.0], "beta1": [0.8, 0.9]},
+            ]
+        },
+        2 * (2 + 3 * 2),
+    ),
+    "bundle": ({"zip": ["batch_sizes", "shards"], "shards": [1, 2]}, 2 * 2),
+    "bundle with rates": ({"zip": ["batch_sizes", "learning_rates"]}, 2),
+    "inclusion": ({"include": [{"batch_sizes": [5], "activation": ["relu", "tanh"]}]}, 4 + 2 * 2),
+    "a bundle that an inclusion replaces": (
+        {
+            "zip": ["batch_sizes", "learning_rates"],
+            "include": [{"learning_rates": [1.0, 2.0, 3.0]}],
+        },
+        2 + 2 * 3,
+    ),
+}
+
+
+@pytest.mark.parametrize(("keys", "wanted"), COUNTED.values(), ids=COUNTED)
+def test_cells_are_counted_without_making_them(keys: dict[str, Any], wanted: int) -> None:
+    full = {"learning_rates": [0.1, 0.2], "batch_sizes": [1, 2], "dataset": "iris", "epochs": 1}
+    specification = StudySpecification.model_validate(full | keys)
+    made = sum(
+        len(sizes_of(one.get("batch_sizes"), 90)) * len(one.learning_rates)
+        for one in combinations(specification)
+    )
+    assert most_cells(specification) == wanted == made
 
 
 ADAM = {"name": "adam", "beta1": 0.8}

@@ -78,6 +78,18 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
         "zip",
         "must hold an axis once, but holds 'batch_sizes' more than once.",
     ),
+    "more trials than can be held": (
+        {
+            "learning_rates": {"logspace": [0.001, 1.0], "count": 900},
+            "batch_sizes": {"powers_of_two": [1, 64]},
+            "seeds": {"first": 1000, "count": 20_000},
+        },
+        "seeds",
+        (
+            "make 126,000,000 trials, 6,300 combinations of axes with 20,000 seeds each, but at most "
+            "1,000,000 are allowed. Split the study."
+        ),
+    ),
     "empty exclusion": ({"exclude": [{}]}, "exclude[0]", "must name at least one axis."),
     "empty inclusion": ({"include": {}}, "include", "must name at least one axis."),
     "hyperparameter of another": (

@@ -273,7 +273,7 @@ def test_data_that_turn_out_too_large_are_refused(stub: Stub, tmp_path: Path) ->
 def test_without_a_network_it_says_what_failed_and_what_to_do(name: str, tmp_path: Path) -> None:
     value = {"name": name, "data_home": str(tmp_path), "limit_gb": 20}
     assert refusal(value, Path()) == (
-        f"{name} is not in scikit-learn's cache, {tmp_path} and can't be downloaded: [Errno -2] "
+        f"{name} is not in scikit-learn's cache ({tmp_path}) and can't be downloaded: [Errno -2] "
         "Name or service not known. Connect to the network once, or load it elsewhere and copy "
         "that folder; `data_home` names another one."
     )
@@ -302,8 +302,9 @@ def test_whatever_a_loader_raises_is_told(
 def test_a_cache_that_can_not_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     text = refusal({"name": "covtype", "data_home": "file/cache"}, tmp_path)
+    cache = tmp_path / "file" / "cache"
     assert text.startswith(
-        f"covtype can't be loaded by scikit-learn from scikit-learn's cache, {tmp_path}/file/cache:"
+        f"covtype can't be loaded by scikit-learn from scikit-learn's cache ({cache}):"
     )
 
 

@@ -114,6 +114,16 @@ MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
         "dataset[1]",
         "",
     ),
+    "updates without end": (
+        {"include": [{"updates": 10**12}]},
+        "include[0].updates",
+        "must end within 1,000,000 epochs of iris, but is 1,000,000,000,000.",
+    ),
+    "rates that vanish": (
+        {"rate_rule": "linear", "reference_batch_size": 10**400},
+        "reference_batch_size",
+        "makes a learning rate that is 0 or infinite.",
+    ),
     "target out of reach": (
         {"target": 0.0},
         "target",

@@ -39,6 +39,13 @@ FILES: dict[str, tuple[bytes, str]] = {
         b"a = 1\na = 2\n",
         "file: is not TOML: Cannot overwrite a value (at line 2, column 6).",
     ),
+    "a number of thousands of digits": (
+        b"epochs = " + b"1" * 5_000,
+        (
+            "file: is not TOML: Exceeds the limit (4300 digits) for integer string conversion: value "
+            "has 5000 digits; use sys.set_int_max_str_digits() to increase the limit."
+        ),
+    ),
     "not UTF-8": (b'a = "\xe4"', "file: is not UTF-8: byte 5 is 0xe4."),
 }
 
@@ -103,10 +110,20 @@ def test_settings_that_are_none_are_told_at_once() -> None:
     with pytest.raises(SpecificationError) as refused:
         with_settings(
             {"optimizer": "adam"},
-            ["epochs", "loss=cross_entropy", "=3", "a=", "a=1\nb=2", "optimizer.beta1=0.5"],
+            [
+                "epochs",
+                "loss=cross_entropy",
+                "=3",
+                "a=",
+                "a=1\nb=2",
+                "optimizer.beta1=0.5",
+                f"a={'1' * 5_000}",
+            ],
         )
     allowed = "must be KEY=VALUE, VALUE in TOML."
-    assert [(problem.path, problem.text) for problem in refused.value.problems] == [
+    *told, number = refused.value.problems
+    assert number.text.startswith(allowed)
+    assert [(problem.path, problem.text) for problem in told] == [
         ("'epochs'", allowed),
         ("'loss=cross_entropy'", f"{allowed} Text needs quotes: 'loss=\"cross_entropy\"'."),
         ("'=3'", allowed),

@@ -77,6 +77,21 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
     "negative seed": ([-1], "seeds[0]", "must be at least 0, but is -1."),
     "huge seed": ([2**63], "seeds[0]", f"must be at most {2**63 - 1}, but is {2**63}."),
     "repeated seed": ([1, {"first": 0, "count": 3}], "seeds", "holds [1] more than once."),
+    "seeds without end": (
+        {"first": 0, "count": 10**9},
+        "seeds.count",
+        "must be at most 100000, but is 1000000000.",
+    ),
+    "rates without end": (
+        {"logspace": [0.1, 1.0], "count": 10**9},
+        "learning_rates.count",
+        "must be at most 1000, but is 1000000000.",
+    ),
+    "too many sizes": (
+        [*range(1, 1002)],
+        "batch_sizes",
+        "must hold at most 1000 values, but holds 1001.",
+    ),
     "no epoch": (0, "epochs", "must be at least 1, but is 0."),
     "none for the test": (0, "test", "must be at least 1, but is 0."),
     "all for the test": (1.0, "test", "must be below 1.0, but is 1.0."),
