@@ -24,7 +24,8 @@ _ALLOWED: dict[str, str] = {
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be below {lt}",
     "less_than_equal": "must be at most {le}",
-    "string_pattern_mismatch": "must be letters, digits, '.', '_' and '-', at most 64 of them",
+    "string_pattern_mismatch": "must be a letter or digit, then letters, digits, '.', '_' and '-', "
+    "64 at most",
     "literal_error": "must be one of {expected}",
 }
 

@@ -86,8 +86,8 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
         },
         "seeds",
         (
-            "make 126,000,000 trials, 6,300 combinations of axes with 20,000 seeds each, but at most "
-            "1,000,000 are allowed. Split the study."
+            "make 126,000,000 trials, 6,300 combinations of axes with 20,000 seeds each, but at "
+            "most 1,000,000 are allowed. Split the study."
         ),
     ),
     "empty exclusion": ({"exclude": [{}]}, "exclude[0]", "must name at least one axis."),

@@ -42,8 +42,8 @@ FILES: dict[str, tuple[bytes, str]] = {
     "a number of thousands of digits": (
         b"epochs = " + b"1" * 5_000,
         (
-            "file: is not TOML: Exceeds the limit (4300 digits) for integer string conversion: value "
-            "has 5000 digits; use sys.set_int_max_str_digits() to increase the limit."
+            "file: is not TOML: Exceeds the limit (4300 digits) for integer string conversion: "
+            "value has 5000 digits; use sys.set_int_max_str_digits() to increase the limit."
         ),
     ),
     "not UTF-8": (b'a = "\xe4"', "file: is not UTF-8: byte 5 is 0xe4."),

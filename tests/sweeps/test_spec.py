@@ -101,7 +101,10 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
     "name of a folder": (
         "a/b",
         "name",
-        "must be letters, digits, '.', '_' and '-', at most 64 of them, but is 'a/b'.",
+        (
+            "must be a letter or digit, then letters, digits, '.', '_' and '-', 64 at most, but is "
+            "'a/b'."
+        ),
     ),
     "unknown choice": (
         "means",
