@@ -1,7 +1,6 @@
 """Insight: tidy tables in; statistics, figures and a page out.
 
-Importing this package is light. Drawing is not, so `build_report` is loaded when it is first asked
-for.
+Importing this package is light. Drawing is not, so what draws is loaded when it is first asked for.
 """
 
 from __future__ import annotations
@@ -13,12 +12,21 @@ from reports.results import GroupDescription, StudyDescription, StudyResults
 
 if TYPE_CHECKING:
     from reports.build import build_report
+    from reports.comparison import build_comparison
 
-__all__ = ["GroupDescription", "StudyDescription", "StudyResults", "build_report"]
+__all__ = [
+    "GroupDescription",
+    "StudyDescription",
+    "StudyResults",
+    "build_comparison",
+    "build_report",
+]
+
+_HOMES = {"build_comparison": "reports.comparison", "build_report": "reports.build"}
 
 
 def __getattr__(name: str) -> object:
-    """Load `build_report`, and with it the drawing libraries, on first use."""
-    if name == "build_report":
-        return importlib.import_module("reports.build").build_report
+    """Load what writes reports, and with it the drawing libraries, on first use."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -235,7 +235,7 @@ def seconds_per_update(ax: Axes, timing: pd.DataFrame) -> Axes:
             color=color, marker=marker, ls=line, ms=5, lw=1.6, capsize=3, label=name,
         )  # fmt: skip
     ax.legend(loc="upper left")
-    return _seconds_axis(batch_size_axis(ax, timing["batch_size"]), "Time per update")
+    return seconds_axis(batch_size_axis(ax, timing["batch_size"]), "Time per update")
 
 
 def _engine_look(engine: str, lanes: int) -> tuple[str, str, str, str]:
@@ -255,7 +255,7 @@ def seconds_to_train(ax: Axes, table: pd.DataFrame) -> Axes:
         table: Columns `reports.record.BATCH_SIZE_COLUMNS`; rows with a time.
     """
     ax.plot(table["batch_size"], table["seconds_to_train"], color=BLUE, lw=1.6, marker="o")
-    return _seconds_axis(batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
+    return seconds_axis(batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
 
 
 def tensor_speedup(ax: Axes, table: pd.DataFrame) -> Axes:
@@ -381,7 +381,13 @@ def metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
     return ax
 
 
-def _seconds_axis(ax: Axes, label: str) -> Axes:
+def seconds_axis(ax: Axes, label: str) -> Axes:
+    """Make the y axis one of durations.
+
+    Args:
+        ax: What has been drawn on.
+        label: Of the axis.
+    """
     ax.set_yscale("log", base=10)
     _seconds_ticks(ax.yaxis)
     ax.set_ylabel(label)

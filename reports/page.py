@@ -69,7 +69,7 @@ def render(
         claims=claim_section(study.claims, room),
         sections=shown,
         absent=absent,
-        downloads=[_download(f"tables/{name}.csv", text, room) for name, text in csv.items()],
+        downloads=[download(f"tables/{name}.csv", text, room) for name, text in csv.items()],
         pictures=[f"{FIGURES}/{name}.svg" for name in (overall or parts[0].drawn)],
         folders=[part.folder for part in parts] if study.several else [],
         specification=visible_lines(plan.specification),
@@ -111,7 +111,14 @@ def _room(*always: str) -> Room:
     return Room(PAGE_LIMIT - RESERVED - sum(len(text.encode()) for text in always))
 
 
-def _download(path: str, text: str, room: Room) -> Download:
+def download(path: str, text: str, room: Room) -> Download:
+    """Return a table as a download, with its content if there is room for it.
+
+    Args:
+        path: Where it lies, from the page.
+        text: Its content.
+        room: What is left of the page.
+    """
     encoded = quote(text, safe=",:;/()=*@")
     if len(text) > EMBED_BELOW or not room.admit("", len(encoded)):
         return Download(path, "")

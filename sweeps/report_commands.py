@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +21,14 @@ def add_report_commands(add: Add) -> None:
     Args:
         add: Adds a command.
     """
-    report = add(_report, "report", "write the report of a study again")
+    report = add(_report, "report", "write the report of a study again, or compare several studies")
     report.add_argument("folder", type=Path, help="the study's folder")
+    report.add_argument(
+        "others", type=Path, nargs="*", metavar="folder", help="of studies to compare it with"
+    )
+    report.add_argument(
+        "--out", type=Path, metavar="DIR", help="where to (default: the study's folder)"
+    )
     watch = add(_watch, "watch", "write the report of a study now and then while it runs")
     watch.add_argument("folder", type=Path, help="the study's folder")
 
@@ -28,8 +36,38 @@ def add_report_commands(add: Add) -> None:
 def _report(options: argparse.Namespace) -> int:
     from sweeps.study import results
 
-    write_report(results(options.folder), options.folder)
+    if options.others:
+        return _compare([options.folder, *options.others], options.out)
+    write_report(results(options.folder), options.out or options.folder)
     return DONE
+
+
+def _compare(folders: list[Path], out: Path | None) -> int:
+    from reports import build_comparison
+    from sweeps.errors import UsageError
+    from sweeps.store import FILE
+    from sweeps.study import results
+
+    if out is None or (out / FILE).exists():
+        raise UsageError("A report of several studies needs a folder of its own: give it by --out.")
+    again = f"bpsweep report {' '.join(map(str, folders))} --out {out}"
+    with _told(out, again):
+        print(build_comparison({name: results(at) for name, at in _named(folders)}, out))
+    return DONE
+
+
+def _named(folders: list[Path]) -> list[tuple[str, Path]]:
+    """Return folders with names that tell them apart: their own, or else their paths."""
+    from sweeps.errors import UsageError
+
+    places = [folder.resolve() for folder in folders]
+    if len(set(places)) < len(places):
+        raise UsageError("A study can't be compared with itself: name every folder once.")
+    names = [place.name for place in places]
+    return [
+        (name if names.count(name) == 1 else str(folder), folder)
+        for name, folder in zip(names, folders, strict=True)
+    ]
 
 
 def write_report(results: StudyResults, folder: Path) -> None:
@@ -44,18 +82,25 @@ def write_report(results: StudyResults, folder: Path) -> None:
     """
     from reports import build_report
     from reports.cautions import incident_cautions
+
+    with _told(folder, f"bpsweep report {folder}"):
+        print(build_report(results, folder))
+    for statement in incident_cautions(results.description):
+        print(f"note: {statement.text} `bpsweep export` lists what happened.", file=sys.stderr)
+
+
+@contextmanager
+def _told(folder: Path, again: str) -> Iterator[None]:
+    """Turn what the system refuses into an error that a user can mend."""
     from sweeps.errors import ResourceError
 
     try:
-        page = build_report(results, folder)
+        yield
     except OSError as error:
         raise ResourceError(
             f"{error.filename or folder} can't be written: {error.strerror or error}. The results "
-            f"are kept: `bpsweep report {folder}` writes the report again."
+            f"are kept: `{again}` writes the report again."
         ) from None
-    print(page)
-    for statement in incident_cautions(results.description):
-        print(f"note: {statement.text} `bpsweep export` lists what happened.", file=sys.stderr)
 
 
 def _watch(options: argparse.Namespace) -> int:

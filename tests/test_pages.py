@@ -12,7 +12,7 @@ import pytest
 from sweeps import cli, timing
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ("tutorial", "own-csv", "custom-study", "resume", "python")
+PAGES = ("tutorial", "comparing-studies", "own-csv", "custom-study", "resume", "python")
 
 
 def blocks(page: str) -> Iterator[tuple[str, str]]:

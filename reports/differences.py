@@ -1,0 +1,83 @@
+"""How far two means over seeds are apart: paired where seeds are common, otherwise not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from reports.intervals import CONFIDENCE, FEWEST, Interval, paired_difference
+
+PAIRED, UNPAIRED = "paired t", "Welch's t"
+"""How the interval of a difference was computed."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Second minus first.
+
+    Attributes:
+        interval: Of the difference; its `count` is the pairs or, unpaired, the seeds of both.
+        p_value: Of a difference of zero, two-sided, by the same t distribution.
+    """
+
+    interval: Interval
+    p_value: float
+
+
+def difference(first: pd.Series[float], second: pd.Series[float]) -> Difference | None:
+    """Return how far the second mean is above the first.
+
+    Trials of one seed share split and initial weights in every study of the same data and network,
+    so values are paired over common seeds, if there are two or more. With none in common, samples
+    are independent: Welch's interval, whose two variances may differ. Source: Welch 1947, The
+    generalization of Student's problem.
+
+    Args:
+        first: Values, indexed by seed.
+        second: Values, indexed by seed.
+
+    Returns:
+        None if neither is possible: fewer than two values, or a single common seed.
+
+    Example:
+        >>> one, other = pd.Series([1.0, 2.0, 3.0]), pd.Series([1.5, 2.0, 4.0])
+        >>> found = difference(one, other)
+        >>> found.interval.mean, found.interval.method, round(found.p_value, 3)
+        (0.5, 'paired t', 0.225)
+        >>> difference(one, other.set_axis([7, 8, 9])).interval.method
+        "Welch's t"
+    """
+    common = first.index.intersection(second.index).size
+    if common >= FEWEST:
+        interval = paired_difference(second, first)
+        pairs = (second - first).dropna()
+        spread = float(pairs.std()) / math.sqrt(common)
+        named = Interval(**interval.__dict__ | {"method": PAIRED})
+        return Difference(named, _p_value(interval.mean, spread, common - 1))
+    if common or min(first.size, second.size) < FEWEST:
+        return None
+    return _welch(first.to_numpy(np.float64), second.to_numpy(np.float64))
+
+
+def _welch(first: np.ndarray, second: np.ndarray) -> Difference:
+    squares = [float(sample.var(ddof=1)) / sample.size for sample in (first, second)]
+    mean, spread = float(second.mean() - first.mean()), math.sqrt(sum(squares))
+    shares = sum(
+        square**2 / (sample.size - 1)
+        for square, sample in zip(squares, (first, second), strict=True)
+    )
+    degrees = spread**4 / shares if shares else float(first.size + second.size - 2)
+    half = float(special.stdtrit(degrees, (1 + CONFIDENCE) / 2)) * spread
+    count = first.size + second.size
+    interval = Interval(mean, mean - half, mean + half, count, CONFIDENCE, UNPAIRED)
+    return Difference(interval, _p_value(mean, spread, degrees))
+
+
+def _p_value(mean: float, spread: float, degrees: float) -> float:
+    if spread == 0:
+        return float(mean == 0)
+    return 2 * float(special.stdtr(degrees, -abs(mean) / spread))

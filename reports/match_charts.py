@@ -1,0 +1,139 @@
+"""Figures that hold studies side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+
+from reports import figures, match_figures
+from reports.chart import Chart
+from reports.formats import seconds, visible
+from reports.matches import Matches, Pair
+from reports.record import Analysis
+
+MOST_DRAWN = 24
+"""Figures of a comparison; groups beyond them are in its tables alone."""
+NAMES = ("metric", "difference", "update")
+"""How the names of all figures there can be begin; the number of their group follows."""
+_WORDS = 40
+
+
+def match_charts(matches: Matches, most: int | None = MOST_DRAWN) -> list[Chart]:
+    """Return the figures that the data allow, for one matched group after the other.
+
+    Args:
+        matches: The numbers.
+        most: How many at most; None for all.
+    """
+    made: list[Chart] = []
+    firsts = {id(pair.first): pair.first for pair in matches.pairs}
+    for place, first in enumerate(firsts.values(), start=1):
+        pairs = [pair for pair in matches.pairs if pair.first is first]
+        makers = (_metric, _difference, _update)
+        made += [chart for make in makers if (chart := make(matches, first, pairs, place))]
+    return made[:most]
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a figure of this name is one of a comparison.
+
+    Args:
+        name: Of its file, without the ending.
+    """
+    return re.fullmatch(rf"({'|'.join(NAMES)})-\d+", name) is not None
+
+
+def _metric(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
+    alike = [pair for pair in pairs if pair.comparable]
+    shown = [(matches.first, first), *((pair.study, pair.other) for pair in alike)]
+    table = _stacked(shown, "metric")
+    if not alike or table["group"].nunique() < 2 or len(shown) > len(figures.LOOKS):  # noqa: PLR2004
+        return None
+    label = f"{first.metric[:1].upper()}{first.metric[1:]}"
+    best = table.sort_values("metric", ascending=False, kind="stable").iloc[0]
+    return Chart(
+        name=f"{NAMES[0]}-{place}",
+        heading=f"{label} in each study{_of(matches, first)}",
+        finding=(
+            f"Highest mean {first.metric}: {first.measure.text(best['metric'])}, in "
+            f"{best['group']} at batch size {best['batch_size']}"
+        ),
+        caption=(
+            f"Mean {first.metric} over each study's own seeds, at the learning rate it selected "
+            "for the batch size."
+        ),
+        description=_words(table, "metric", first.measure.text),
+        draw=lambda ax: figures.groups(ax, table, label=label, measure=first.measure),
+    )
+
+
+def _difference(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
+    cells = matches.cells[matches.cells["group"] == first.plan.group]
+    table = cells.assign(group=cells["study"].map(_short)).dropna(subset="difference")
+    if table.empty or len(pairs) > len(figures.LOOKS):
+        return None
+    signed, unit = first.measure.signed, first.measure.points
+    most = table.sort_values("difference", key=abs, kind="stable").iloc[-1]
+    found = int(table["established"].sum())
+    return Chart(
+        name=f"{NAMES[1]}-{place}",
+        heading=f"Difference from {_short(matches.first)}{_of(matches, first)}",
+        finding=(
+            f"Largest difference: {signed(most['difference'])}{unit}, {most['group']} at batch "
+            f"size {most['batch_size']}; {found or 'none'} of {len(table)} established"
+        ),
+        caption=(
+            f"{first.metric[:1].upper()}{first.metric[1:]} of the other study minus that of "
+            f"{_short(matches.first)}, with the 95% interval of each cell by itself: "
+            f"{' and '.join(sorted(set(table['method'])))}. Filled: established, by Holm's method "
+            "over all matched cells."
+        ),
+        description="; ".join(
+            f"{row['group']}, batch size {row['batch_size']}: {signed(row['difference'])}{unit}, "
+            f"{signed(row['difference_low'])} to {signed(row['difference_high'])}"
+            for row in table.to_dict("records")
+        ),
+        draw=lambda ax: match_figures.differences(ax, table, measure=first.measure),
+    )
+
+
+def _update(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
+    shown = [(matches.first, first), *((pair.study, pair.other) for pair in pairs)]
+    table = _stacked(shown, "seconds_per_update")
+    if table["group"].nunique() < 2 or len(shown) > len(figures.LOOKS):  # noqa: PLR2004
+        return None
+    fastest = table.sort_values("seconds_per_update", kind="stable").iloc[0]
+    return Chart(
+        name=f"{NAMES[2]}-{place}",
+        heading=f"Time per update in each study{_of(matches, first)}",
+        finding=(
+            f"Shortest time of an update: {seconds(fastest['seconds_per_update'])}, "
+            f"{fastest['group']} at batch size {fastest['batch_size']}"
+        ),
+        caption="Median over the rounds of each study's own timing pass, on its own machine.",
+        description=_words(table, "seconds_per_update", seconds),
+        draw=lambda ax: match_figures.update_times(ax, table),
+    )
+
+
+def _stacked(shown: list[tuple[str, Analysis]], column: str) -> pd.DataFrame:
+    frames = [one.batch_sizes.assign(group=_short(name)) for name, one in shown]
+    return pd.concat(frames, ignore_index=True).dropna(subset=column)
+
+
+def _of(matches: Matches, first: Analysis) -> str:
+    several = len({pair.first.plan.group for pair in matches.pairs}) > 1
+    return f", {_short(first.plan.group)}" if several else ""
+
+
+def _short(name: str) -> str:
+    return visible(name, most=_WORDS)
+
+
+def _words(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
+    return "; ".join(
+        f"{row['group']}, batch size {row['batch_size']}: {written(row[column])}"
+        for row in table.to_dict("records")
+    )

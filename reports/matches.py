@@ -1,0 +1,306 @@
+"""Studies held against the first of them: what matches, how far apart, what has no counterpart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from reports.differences import difference
+from reports.formats import MISSING, visible
+from reports.groups import GROUP_COLUMNS, StudyAnalysis
+from reports.intervals import CONFIDENCE, holm
+from reports.record import Analysis
+from reports.results import Column, as_table
+from reports.variations import differing, flat
+
+MACHINE = "processor"
+"""What of a study's provenance tells the machine."""
+
+_STUDY = Column("study", "str", "", "What the study is called here: its folder.")
+STUDY_COLUMNS = (
+    _STUDY,
+    *GROUP_COLUMNS,
+    Column("machine", "str", "", "Processor that the times are of."),
+)
+MATCH_COLUMNS = (
+    Column("group", "str", "", "Group of the first study."),
+    _STUDY,
+    Column("other_group", "str", "", "Its group that matches."),
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("part", "str", "", "Part of the data that the metrics are measured on."),
+    Column("first_learning_rate", "float64", "", "Rate selected in the first study."),
+    Column("learning_rate", "float64", "", "Rate selected in the other one."),
+    Column("first_metric", "float64", "", "Mean metric over the seeds of the first study."),
+    Column("metric", "float64", "", "Mean metric over the seeds of the other one."),
+    Column("difference", "float64", "", "Other minus first; paired: over common seeds alone."),
+    Column("difference_low", "float64", "", "Lower end of its 95% interval."),
+    Column("difference_high", "float64", "", "Upper end, likewise."),
+    Column("method", "str", "", "Of the interval: paired t over common seeds, or Welch's t."),
+    Column("seeds", "int64", "seeds", "Pairs behind it or, unpaired, seeds of both together."),
+    Column("p_value", "float64", "", "Of no difference; Holm over all matched cells of the study."),
+    Column("established", "bool", "", "Whether the adjusted p value is at most 5%."),
+    Column("first_seconds_per_update", "float64", "s", "Timing pass of the first study.", True),
+    Column("seconds_per_update", "float64", "s", "Timing pass of the other one.", volatile=True),
+    Column("first_seconds_to_train", "float64", "s", "Likewise, for the whole budget.", True),
+    Column("seconds_to_train", "float64", "s", "Likewise, for the whole budget.", volatile=True),
+    Column("time_ratio", "float64", "", "Seconds per update, other over first.", volatile=True),
+)
+UNMATCHED_COLUMNS = (
+    _STUDY,
+    Column("group", "str", "", "The group without a counterpart, or with a part of one."),
+    Column("batch_sizes", "str", "examples", "Batch sizes without a counterpart."),
+    Column("against", "str", "", "The study that lacks them."),
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A group of the first study and its counterpart in another one.
+
+    Attributes:
+        first: Of the first study.
+        study: Name of the other study.
+        other: Of the other study.
+        changed: What of their settings differs, such as "activation: relu, not sigmoid".
+    """
+
+    first: Analysis
+    study: str
+    other: Analysis
+    changed: tuple[str, ...]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both show the metric of the same part of the data."""
+        return self.first.metric == self.other.metric and self.first.items == self.other.items
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Trials that the first study and another one have in common, by their content.
+
+    Attributes:
+        study: Name of the other study.
+        trials: With a result in both.
+        equal: Of them, those with the same metrics to the last bit.
+        largest: Largest difference of a metric among them.
+    """
+
+    study: str
+    trials: int
+    equal: int
+    largest: float
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Several studies, held against the first.
+
+    Attributes:
+        studies: By name, in order; the first is what the others are held against.
+        pairs: Groups that match, in the order of the other studies.
+        reruns: What each of the others has in common with the first.
+        groups: Columns `STUDY_COLUMNS`.
+        cells: Columns `MATCH_COLUMNS`.
+        unmatched: Columns `UNMATCHED_COLUMNS`.
+        specification: Columns `VALUE_COLUMNS`: keys in which specifications differ.
+        provenance: Columns `VALUE_COLUMNS`: versions and machines, likewise.
+    """
+
+    studies: Mapping[str, StudyAnalysis]
+    pairs: tuple[Pair, ...]
+    reruns: tuple[Rerun, ...]
+    groups: pd.DataFrame
+    cells: pd.DataFrame
+    unmatched: pd.DataFrame
+    specification: pd.DataFrame
+    provenance: pd.DataFrame
+
+    @property
+    def first(self) -> str:
+        """Name of the study that the others are held against."""
+        return next(iter(self.studies))
+
+    @property
+    def others(self) -> list[str]:
+        """Names of the others."""
+        return list(self.studies)[1:]
+
+
+def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
+    """Hold studies against the first of them.
+
+    Cells match if they have the same data (by fingerprint), architecture, optimizer, metric and
+    batch size. Of several groups that have, those with the same settings match first, then those
+    that are the only ones left.
+
+    Args:
+        studies: Two or more, by name.
+    """
+    first, *others = studies
+    pairs = tuple(
+        pair
+        for name in others
+        for pair in _pairs(studies[first].groups, name, studies[name].groups)
+    )
+    texts = {name: flat(study.description.specification) for name, study in studies.items()}
+    told = {name: dict(study.description.provenance) for name, study in studies.items()}
+    cells = [_cells([pair for pair in pairs if pair.study == name]) for name in others]
+    rows = [row for name in others for row in _unmatched(studies, first, name, pairs)]
+    return Matches(
+        studies=studies,
+        pairs=pairs,
+        reruns=tuple(_rerun(studies[first], name, studies[name]) for name in others),
+        groups=_groups(studies),
+        cells=as_table(
+            _frame([row for some in cells for row in some], MATCH_COLUMNS), MATCH_COLUMNS
+        ),
+        unmatched=as_table(_frame(rows, UNMATCHED_COLUMNS), UNMATCHED_COLUMNS),
+        specification=differing(texts),
+        provenance=differing(told),
+    )
+
+
+def _frame(rows: Sequence[Mapping[str, object]], columns: Sequence[Column]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=[column.name for column in columns])
+
+
+def _groups(studies: Mapping[str, StudyAnalysis]) -> pd.DataFrame:
+    frames = [
+        study.summary.assign(study=name, machine=machine(study)) for name, study in studies.items()
+    ]
+    return as_table(pd.concat(frames, ignore_index=True), STUDY_COLUMNS)
+
+
+def machine(study: StudyAnalysis) -> str:
+    """Return the processor that a study ran on, as it was stored.
+
+    Args:
+        study: The study.
+    """
+    return visible(study.description.provenance.get(MACHINE, MISSING))
+
+
+def _key(analysis: Analysis) -> tuple[str, ...]:
+    plan = analysis.plan
+    return (plan.fingerprint, plan.architecture, plan.optimizer, plan.task, plan.metric)
+
+
+def _settings(analysis: Analysis) -> dict[str, str]:
+    plan = analysis.plan
+    hyperparameters = ", ".join(f"{name}={value:g}" for name, value in plan.hyperparameters.items())
+    return {
+        "activation": plan.activation,
+        "output": plan.output,
+        "loss": plan.loss,
+        "reduction": plan.reduction,
+        "hyperparameters": hyperparameters or MISSING,
+        "schedule": plan.schedule or MISSING,
+        "rate rule": plan.rate_rule,
+        "shards": str(plan.shards),
+        "local updates": str(plan.local_updates),
+        "budget": plan.budget,
+        "split": f"{plan.train_items}/{plan.validation_items}/{plan.test_items}",
+    }
+
+
+def _pairs(firsts: Sequence[Analysis], name: str, others: Sequence[Analysis]) -> list[Pair]:
+    left, found = list(others), dict[int, Analysis]()
+    for exact in (True, False):
+        for place, first in enumerate(firsts):
+            fitting = [
+                other
+                for other in left
+                if _key(other) == _key(first)
+                and (not exact or _settings(other) == _settings(first))
+            ]
+            rivals = [f for p, f in enumerate(firsts) if p not in found and _key(f) == _key(first)]
+            if place not in found and fitting and (exact or len(fitting) == len(rivals) == 1):
+                found[place] = fitting[0]
+                left = [other for other in left if other is not fitting[0]]
+    return [Pair(firsts[p], name, found[p], _changed(firsts[p], found[p])) for p in sorted(found)]
+
+
+def _changed(first: Analysis, other: Analysis) -> tuple[str, ...]:
+    settings = _settings(other)
+    return tuple(
+        visible(f"{name}: {settings[name]}, not {value}")
+        for name, value in _settings(first).items()
+        if settings[name] != value
+    )
+
+
+def _cells(pairs: Sequence[Pair]) -> list[dict[str, object]]:
+    """Rows of one other study; its p values are adjusted together."""
+    rows = [row for pair in pairs for row in _rows(pair)]
+    known = [row for row in rows if not math.isnan(float(str(row["p_value"])))]
+    adjusted = holm([float(str(row["p_value"])) for row in known])
+    for row, p_value in zip(known, adjusted, strict=True):
+        row |= {"p_value": p_value, "established": p_value <= 1 - CONFIDENCE}
+    return rows
+
+
+def _rows(pair: Pair) -> Iterator[dict[str, object]]:
+    tables = [one.batch_sizes.set_index("batch_size") for one in (pair.first, pair.other)]
+    values = [dict(list(one.seeds.groupby("batch_size"))) for one in (pair.first, pair.other)]
+    for size in tables[0].index.intersection(tables[1].index):
+        first, other = (table.loc[size] for table in tables)
+        found = None
+        if pair.comparable and all(size in some for some in values):
+            found = difference(*(some[size].set_index("seed")["metric"] for some in values))
+        apart = found.interval if found else None
+        copied = ("learning_rate", "metric", "seconds_per_update", "seconds_to_train")
+        yield {
+            "group": pair.first.plan.group,
+            "study": pair.study,
+            "other_group": pair.other.plan.group,
+            "batch_size": size,
+            "part": pair.other.part,
+            **{f"first_{name}": first[name] for name in copied},
+            **{name: other[name] for name in copied},
+            "difference": apart.mean if apart else math.nan,
+            "difference_low": apart.low if apart else math.nan,
+            "difference_high": apart.high if apart else math.nan,
+            "method": apart.method if apart else "",
+            "seeds": apart.count if apart else 0,
+            "p_value": found.p_value if found else math.nan,
+            "established": False,
+            "time_ratio": other["seconds_per_update"] / first["seconds_per_update"],
+        }
+
+
+def _unmatched(
+    studies: Mapping[str, StudyAnalysis], first: str, name: str, pairs: Sequence[Pair]
+) -> Iterator[dict[str, object]]:
+    mine = [pair for pair in pairs if pair.study == name]
+    partners = {id(pair.first): pair.other for pair in mine} | {
+        id(pair.other): pair.first for pair in mine
+    }
+    for one, against in ((first, name), (name, first)):
+        for analysis in studies[one].groups:
+            partner = partners.get(id(analysis))
+            met = set(partner.batch_sizes["batch_size"]) if partner else set()
+            alone = [size for size in analysis.batch_sizes["batch_size"] if size not in met]
+            if alone:
+                yield {
+                    "study": one,
+                    "group": analysis.plan.group,
+                    "batch_sizes": ", ".join(map(str, alone)),
+                    "against": against,
+                }
+
+
+def _rerun(first: StudyAnalysis, name: str, other: StudyAnalysis) -> Rerun:
+    metrics = ["validation_metric", "test_metric"]
+    tables = [
+        study.results.trials.query("status == 'ok'").drop_duplicates("trial").set_index("trial")
+        for study in (first, other)
+    ]
+    common = tables[0].index.intersection(tables[1].index)
+    one, two = (table.loc[common, metrics].to_numpy(np.float64) for table in tables)
+    gaps = np.abs(np.nan_to_num(one) - np.nan_to_num(two)).max(axis=1, initial=0)
+    return Rerun(name, len(common), int((gaps == 0).sum()), float(gaps.max(initial=0)))

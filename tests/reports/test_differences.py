@@ -1,0 +1,53 @@
+"""Differences of means: paired where seeds are common, else Welch's, against SciPy's own tests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from reports.differences import PAIRED, UNPAIRED, difference
+
+
+def values(seeds: range, shift: float = 0.0) -> pd.Series[float]:
+    rng = np.random.default_rng(seeds.start)
+    return pd.Series(shift + rng.normal(size=len(seeds)), index=list(seeds))
+
+
+def test_common_seeds_are_paired_and_the_others_left_out() -> None:
+    first, second = values(range(8)), values(range(3, 12), 1.0)
+    found = difference(first, second)
+    assert found is not None
+    expected = stats.ttest_rel(second.loc[3:7], first.loc[3:7])
+    span = expected.confidence_interval()
+    assert found.interval.method == PAIRED
+    assert found.interval.count == 5
+    np.testing.assert_allclose([found.interval.low, found.interval.high], [span.low, span.high])
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
+def test_samples_without_a_common_seed_are_welch_s() -> None:
+    first, second = values(range(6)), 3 * values(range(50, 59), 1.0)
+    found = difference(first, second)
+    assert found is not None
+    expected = stats.ttest_ind(second, first, equal_var=False)
+    span = expected.confidence_interval()
+    assert (found.interval.method, found.interval.count) == (UNPAIRED, 15)
+    np.testing.assert_allclose([found.interval.low, found.interval.high], [span.low, span.high])
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
+@pytest.mark.parametrize(("first", "second"), [(range(3), range(2, 5)), (range(1), range(5, 9))])
+def test_too_few_say_nothing(first: range, second: range) -> None:
+    assert difference(values(first), values(second)) is None
+
+
+@pytest.mark.parametrize(("shift", "p_value"), [(0.0, 1.0), (0.25, 0.0)])
+@pytest.mark.parametrize("start", [0, 50])
+def test_without_spread_a_difference_is_certain(shift: float, p_value: float, start: int) -> None:
+    first = pd.Series(0.5, index=range(4))
+    found = difference(first, pd.Series(0.5 + shift, index=range(start, start + 4)))
+    assert found is not None
+    assert (found.interval.low, found.interval.mean, found.interval.high) == (shift,) * 3
+    assert found.p_value == p_value

@@ -1,0 +1,290 @@
+"""Studies side by side: what matches, how far apart it is, what has no counterpart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from reports.differences import PAIRED, UNPAIRED
+from reports.groups import StudyAnalysis, analyse_study
+from reports.intervals import holm
+from reports.match_charts import MOST_DRAWN, is_ours, match_charts
+from reports.match_tables import COLUMNS, match_frames, match_tables
+from reports.match_texts import cautions_of, findings, method_of
+from reports.matches import Matches, match_studies
+from reports.results import EXPLORE, StudyDescription, StudyResults
+from tests.reports.conftest import (
+    Sketch,
+    keep,
+    make_results,
+    nothing_run,
+    several,
+    small,
+    without_timing,
+)
+
+AXES = {"batch_sizes": (8, 64), "learning_rates": (0.3, 1.0), "epochs": 2}
+WORSE = 0.02
+
+
+def analysed(plan: StudyDescription, *, worse: float = 0.0) -> StudyAnalysis:
+    accuracy = Sketch().accuracy
+    return analyse_study(
+        make_results(
+            Sketch(plan, accuracy=lambda size, rate, epochs: accuracy(size, rate, epochs) - worse)
+        )
+    )
+
+
+def matched(first: StudyAnalysis, *others: StudyAnalysis) -> Matches:
+    names = ["first", "second", "third", "fourth", "fifth", "sixth"]
+    return match_studies(dict(zip(names, (first, *others), strict=False)))
+
+
+@pytest.fixture(scope="module")
+def first() -> StudyAnalysis:
+    """A small study."""
+    return analysed(small())
+
+
+@pytest.fixture(scope="module")
+def worse(first: StudyAnalysis) -> Matches:
+    """It, and one that is two points worse, on another machine, with other batch sizes."""
+    plan = small(
+        batch_sizes=(8, 64, 128),
+        activation="relu",
+        specification='name = "b"\nepochs = 20\n[schedule]\nkind = "step"',
+        provenance={"numpy": "2.4.6", "processor": "another"},
+    )
+    return matched(first, analysed(plan, worse=WORSE))
+
+
+def said(matches: Matches) -> dict[str, str]:
+    return {one.kind: one.text for one in (*findings(matches), *cautions_of(matches))}
+
+
+def test_cells_are_matched_and_their_differences_are_those_of_the_seeds(
+    worse: Matches, first: StudyAnalysis
+) -> None:
+    assert worse.cells["batch_size"].tolist() == [8, 64]
+    one, other = (group.seeds for group in (first.groups[0], worse.studies["second"].groups[0]))
+    for row in worse.cells.to_dict("records"):
+        gaps = [
+            float(np.mean(seeds.loc[seeds["batch_size"] == row["batch_size"], "metric"]))
+            for seeds in (one, other)
+        ]
+        assert row["difference"] == pytest.approx(gaps[1] - gaps[0])
+        assert (row["first_metric"], row["metric"]) == tuple(pytest.approx(gap) for gap in gaps)
+        assert row["difference_low"] < row["difference"] < row["difference_high"]
+        assert (row["method"], row["seeds"]) == (PAIRED, 5)
+
+
+def test_p_values_are_adjusted_over_all_cells_of_a_study(worse: Matches) -> None:
+    adjusted = worse.cells["p_value"].tolist()
+    assert adjusted == sorted(adjusted, reverse=adjusted[0] > adjusted[1])
+    assert worse.cells["established"].tolist() == [p <= 0.05 for p in adjusted]
+    raw = [p / 2 for p in adjusted]
+    assert max(holm(raw)) <= max(adjusted)
+
+
+def test_seeds_that_differ_are_not_paired(first: StudyAnalysis) -> None:
+    others = analysed(small(confirmation_seeds=(200, 201, 202)))
+    cells = matched(first, others).cells
+    assert set(cells["method"]) == {UNPAIRED}
+    assert set(cells["seeds"]) == {8}
+
+
+def test_what_has_no_counterpart_is_listed(worse: Matches) -> None:
+    assert worse.unmatched.to_dict("records") == [
+        {"study": "first", "group": "digits", "batch_sizes": "512", "against": "second"},
+        {"study": "second", "group": "digits", "batch_sizes": "128", "against": "first"},
+    ]
+    text = said(worse)["unmatched"]
+    assert text == "Without a counterpart are batch sizes of 2 groups, listed below."
+
+
+def test_what_differs_between_specifications_and_machines_is_listed(worse: Matches) -> None:
+    wide = worse.specification.pivot_table(
+        index="key", columns="study", values="value", aggfunc="first"
+    )
+    assert wide["first"].to_dict() == {
+        "batch_sizes": "[1, 2, 4]",
+        "epochs": "none",
+        "schedule.kind": "none",
+    }
+    assert wide["second"].to_dict() == {
+        "batch_sizes": "none",
+        "epochs": "20",
+        "schedule.kind": '"step"',
+    }
+    assert set(worse.provenance["key"]) == {"python", "processor"}
+    assert worse.groups["machine"].tolist() == ["a processor", "another"]
+
+
+def test_a_specification_that_is_no_toml_is_one_value(first: StudyAnalysis) -> None:
+    odd = matched(first, analysed(small(specification="= no toml")))
+    assert "specification" in set(odd.specification["key"])
+
+
+def test_other_settings_of_a_match_are_a_warning(worse: Matches) -> None:
+    assert said(worse)["settings"] == (
+        "Group “digits” has other settings in “second”: activation: relu, not sigmoid. "
+        "Differences may be due to any of them."
+    )
+
+
+def test_established_differences_are_named(worse: Matches) -> None:
+    text = said(worse)["differences"]
+    assert text.startswith("Of 2 matched cells, the test accuracy of “second” differs from that of")
+    row = worse.cells.sort_values("difference", key=abs).iloc[-1]
+    assert f"at batch size {row['batch_size']}: by {100 * row['difference']:+.2f} points" in text
+
+
+def test_a_study_held_against_itself_is_the_same_to_the_bit(first: StudyAnalysis) -> None:
+    same = matched(first, first)
+    texts = said(same)
+    number = int((first.results.trials["status"] == "ok").sum())
+    assert same.reruns[0].trials == same.reruns[0].equal == number
+    assert texts["reruns"].endswith("All of them have the same metrics, to the last bit.")
+    assert "in none as far as the tests can tell; no 95% interval reaches" in texts["differences"]
+    assert "an update takes 1.00× to 1.00× as long" in texts["times"].lower()  # noqa: RUF001
+    assert "both on a processor" in texts["times"]
+    assert same.unmatched.empty
+    assert same.specification.empty
+    names = {table.name for table in match_tables(same)}
+    assert names == {"studies", "matched", "times"}
+
+
+def test_trials_that_ran_again_with_other_results_are_counted(first: StudyAnalysis) -> None:
+    trials = first.results.trials.copy()
+    trials.loc[trials.index[0], "validation_metric"] += 0.25
+    changed = analyse_study(replace(first.results, trials=trials))
+    (rerun,) = matched(first, changed).reruns
+    assert (rerun.trials - rerun.equal, rerun.largest) == (1, pytest.approx(0.25))
+    assert "the others differ by up to 0.25." in said(matched(first, changed))["reruns"]
+
+
+def test_other_data_have_no_matching_cell(first: StudyAnalysis) -> None:
+    other = analysed(small(dataset="wine", fingerprint="77", group="wine"))
+    found = matched(first, other)
+    texts = said(found)
+    assert found.cells.empty
+    assert match_charts(found) == []
+    assert texts["differences"].endswith("no cell in common whose metrics can be compared.")
+    assert "reruns" not in texts
+    assert "times" not in texts
+    first_use, other_use = (study.groups[0].recommended for study in found.studies.values())
+    assert texts["recommendations"] == (
+        f"The batch size to use is {first_use} in “first”; {other_use} in “second”."
+    )
+
+
+def test_groups_match_by_all_settings_before_they_match_by_fewer() -> None:
+    plans = [{"group": "a"}, {"group": "b", "activation": "relu"}]
+    one = analysed(several(*plans, **AXES))
+    two = analysed(
+        several(*({**plan, "group": f"{plan['group']}2"} for plan in plans[::-1]), **AXES)
+    )
+    assert [(p.first.plan.group, p.other.plan.group) for p in matched(one, two).pairs] == [
+        ("a", "a2"),
+        ("b", "b2"),
+    ]
+    third = analysed(several({"group": "c", "activation": "tanh"}, **AXES))
+    assert matched(one, third).pairs == ()  # either could be meant
+    text = said(matched(one, two))["recommendations"]
+    assert "for “a”" in text
+    assert "for “b2”" in text
+
+
+def test_parts_that_differ_are_not_compared(first: StudyAnalysis) -> None:
+    explored = keep(first.results, first.results.trials["stage"] == EXPLORE)
+    partial = matched(first, analyse_study(explored))
+    texts = said(partial)
+    assert partial.cells["difference"].isna().all()
+    assert partial.cells["metric"].notna().all()
+    assert "can't be compared: the first study shows its test accuracy on 360" in texts["parts"]
+    assert texts["partial"] == "“second” is not complete: 15 planned trials have not run."
+    assert [chart.name for chart in match_charts(partial)] == ["update-1"]
+
+
+@pytest.mark.parametrize("change", [nothing_run, without_timing])
+def test_a_study_with_less_in_it_is_compared_too(
+    first: StudyAnalysis, change: type[StudyResults]
+) -> None:
+    less = matched(first, analyse_study(change(first.results)))  # type: ignore[arg-type, call-arg]
+    assert "not known yet in “second”" in said(less)["recommendations"]
+    assert "times" not in said(less)
+    assert match_tables(less)
+
+
+def test_the_method_names_the_first_study_and_the_tests(worse: Matches) -> None:
+    text = " ".join(method_of(worse))
+    for word in ("“first”", "paired t", "Welch's t", "Holm", "95%"):
+        assert word in text
+
+
+def test_frames_have_the_columns_that_are_told(worse: Matches) -> None:
+    frames = match_frames(worse)
+    for name, columns in COLUMNS.items():
+        types = {column.name: column.dtype for column in columns}
+        assert frames[name].dtypes.astype("str").to_dict() == types
+    assert len(frames["columns"]) == sum(map(len, COLUMNS.values()))
+
+
+def test_the_page_s_table_shows_the_frame_s_numbers(worse: Matches) -> None:
+    table = next(table for table in match_tables(worse) if table.name == "matched")
+    for cells, row in zip(table.rows, worse.cells.to_dict("records"), strict=True):
+        assert cells[7].key == repr(row["difference"])
+        assert cells[7].strong == row["established"]
+
+
+def test_figures_draw_the_tables(worse: Matches) -> None:
+    metric, difference, update = match_charts(worse)
+    for chart, column in ((metric, "metric"), (update, "seconds_per_update")):
+        ax = chart.draw(Figure().add_subplot())
+        for line, study in zip(ax.lines, worse.studies.values(), strict=True):
+            np.testing.assert_array_equal(
+                line.get_ydata(), study.groups[0].batch_sizes.dropna(subset=column)[column]
+            )
+    ax = difference.draw(Figure().add_subplot())
+    shown = next(line for line in ax.lines if line.get_label() == "second")
+    np.testing.assert_array_equal(shown.get_ydata(), worse.cells["difference"])
+    assert ax.get_legend() is None
+
+
+def test_more_studies_than_looks_are_not_drawn_together(first: StudyAnalysis) -> None:
+    many = matched(*[first] * 6)
+    assert match_charts(many)[0].name == "difference-1"
+    assert len(match_charts(many)) == 1
+    ax = match_charts(many)[0].draw(Figure().add_subplot())
+    assert ax.get_legend() is not None
+    places = [line.get_xdata()[0] for line in ax.lines if line.get_label() in many.others]
+    assert len(set(places)) == 5
+
+
+def test_many_groups_are_not_all_drawn() -> None:
+    plans = [{"group": f"g{place}", "optimizer": f"o{place}"} for place in range(9)]
+    study = analysed(several(*plans, batch_sizes=(8,), learning_rates=(0.3,), epochs=1))
+    found = matched(study, study)
+    assert len(match_charts(found)) == MOST_DRAWN
+    assert len(match_charts(found, most=None)) == 27
+    assert match_charts(found)[0].heading.endswith(", g0")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("metric-1", True), ("update-12", True), ("metric", False), ("mine-1", False)],
+)
+def test_figures_of_ours_are_told_by_their_names(name: str, ours: bool) -> None:
+    assert is_ours(name) == ours
+
+
+def test_what_is_missing_sorts_last(first: StudyAnalysis) -> None:
+    less = matched(first, analyse_study(nothing_run(first.results)))
+    table = next(table for table in match_tables(less) if table.name == "studies")
+    assert [cell.key for cell in table.rows[1]][3:8] == [""] * 5
+    assert pd.isna(less.groups["recommended"].iloc[1])
