@@ -36,7 +36,8 @@ from bpengine.minibatches import segments
 Array = peers.Array
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
 QUICK = (1, 8, 64, 1024)
-SECONDS = 0.25
+SECONDS = 0.15
+"""What a run of the engine, and about what one of JAX, takes."""
 
 
 def lockstep(task: peers.Task) -> Callable[[], float]:
@@ -88,12 +89,13 @@ def flops(widths: Sequence[int], b: int) -> float:
     return b * (forward_and_dw + backward)
 
 
-def cell(task: peers.Task, rounds: int, *, all_peers: bool) -> dict[str, float]:
+def cell(task: peers.Task, rounds: int) -> dict[str, float]:
     """Return microseconds per network and update of every library, and JAX's compile seconds."""
     lanes = len(task.lane_rates)
     variants = peers.JAX_VARIANTS
     trial = replace(task, updates=max(2, (task.updates or 0) // 8))
-    best = min(variants, key=lambda v: peers.jax_vmap(trial, variant=v, repeats=2).seconds)
+    best = min(variants, key=lambda v: peers.jax_vmap(trial, variant=v)().seconds)
+    theirs = peers.jax_vmap(task, variant=best)
     ours = lockstep(task)
     ours()
     found: dict[str, list[float]] = {}
@@ -103,20 +105,19 @@ def cell(task: peers.Task, rounds: int, *, all_peers: bool) -> dict[str, float]:
 
     for _ in range(rounds):
         add("bpengine", 1e6 * ours() / lanes)
-        run = peers.jax_vmap(task, variant=best, repeats=2)
+        run = theirs()
         add("jax", run.microseconds)
         add("compile", run.seconds_compile)
         add("bpengine", 1e6 * ours() / lanes)
-        if all_peers:
-            add("bmm", peers.torch_bmm(task).microseconds)
-            few = replace(task, updates=max(3, (task.updates or 0) // 20))
-            add("eager", peers.torch_eager(few).microseconds)
-            add("sklearn", peers.sklearn_mlp(few).microseconds)
+        add("bmm", peers.torch_bmm(task).microseconds)
+        few = replace(task, updates=max(3, (task.updates or 0) // 20))
+        add("eager", peers.torch_eager(few).microseconds)
+        add("sklearn", peers.sklearn_mlp(few).microseconds)
     return {name: statistics.median(values) for name, values in found.items()}
 
 
 def updates_for(widths: Sequence[int], b: int) -> int:
-    """Return how many updates make a run of JAX last about a quarter of a second."""
+    """Return how many updates make a run of JAX last about `SECONDS`."""
     microseconds = 2 + flops(widths, b) / 30e3
     return max(4, min(20_000, round(SECONDS * 1e6 / 30 / microseconds)))
 
@@ -135,7 +136,7 @@ def print_net(
         )
         for b in sizes:
             task = peers.make_task(X, labels, widths, optimizer, b, updates_for(widths, b))
-            us = cell(task, rounds, all_peers=True)
+            us = cell(task, rounds)
             share = flops(widths, b) / us["bpengine"] * 1e6 / sgemm_peak()
             multiples = [us[name] / us["bpengine"] for name in ("jax", "bmm", "eager", "sklearn")]
             ratios.append(multiples[0])

@@ -21,8 +21,8 @@ import functools
 import itertools
 import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -143,24 +143,30 @@ def _jax_train(kind: str, unroll: int, weights: Any, rate: Any, rows: Any, X: An
     return jax.lax.scan(update, start, steps, unroll=unroll)[0][0]
 
 
-def _jax_time(function: Any, arguments: tuple[Any, ...], repeats: int) -> tuple[float, float, Any]:
-    """(seconds of the fastest run, seconds of the compilation, result)."""
+def _jax_compiled(
+    function: Any, arguments: tuple[Any, ...]
+) -> tuple[float, Callable[[], tuple[float, Any]]]:
+    """(seconds of the compilation, a function that runs it and returns (seconds, result))."""
     arguments = jax.block_until_ready(jax.device_put(arguments))
     start = time.process_time()
     compiled = jax.jit(function).lower(*arguments).compile()
-    seconds_compile, seconds = time.process_time() - start, float("inf")
-    for _ in range(repeats):
+    seconds_compile = time.process_time() - start
+
+    def run() -> tuple[float, Any]:
         start = time.process_time()
         result = jax.block_until_ready(compiled(*arguments))
-        seconds = min(seconds, time.process_time() - start)
-    return seconds, seconds_compile, result
+        return time.process_time() - start, result
+
+    run()  # The first run allocates.
+    return seconds_compile, run
 
 
-def jax_vmap(task: Task, *, variant: tuple[str, int] = ("flat", 1), repeats: int = 1) -> Run:
-    """All lanes in one compiled program; `variant` is (layout, unroll of lax.scan).
+def jax_vmap(task: Task, *, variant: tuple[str, int] = ("flat", 1)) -> Callable[[], Run]:
+    """Compile all lanes to one program, which each call runs.
 
-    Layout "flat" is one vmap over the lanes; "nested" a vmap over the rates, which share the
-    batch, inside a vmap over the seeds; "map" trains the lanes in turn by lax.map.
+    `variant` is (layout, unroll of lax.scan). Layout "flat" is one vmap over the lanes; "nested" a
+    vmap over the rates, which share the batch, inside a vmap over the seeds; "map" trains the lanes
+    in turn by lax.map.
     """
     layout, unroll = variant
     rows, rates, weights = task.rows.astype(np.int32), task.lane_rates, task.initial
@@ -175,25 +181,23 @@ def jax_vmap(task: Task, *, variant: tuple[str, int] = ("flat", 1), repeats: int
         rows = rows.repeat(len(task.rates), axis=0)
         turns: Any = lambda *a: jax.lax.map(lambda lane: one(*lane, *a[3:]), a[:3])  # noqa: E731
         train = turns if layout == "map" else train
-    seconds, compiling, final = _jax_time(train, (weights, rates, rows, task.X, task.T), repeats)
-    final = [np.asarray(w).reshape(a.shape) for w, a in zip(final, task.initial, strict=True)]
-    return Run(seconds, compiling, final, len(task.lane_rates), rows.shape[1], f"{layout}/{unroll}")
+    compiling, compiled = _jax_compiled(train, (weights, rates, rows, task.X, task.T))
+
+    def run() -> Run:
+        seconds, final = compiled()
+        final = [np.asarray(w).reshape(a.shape) for w, a in zip(final, task.initial, strict=True)]
+        return Run(seconds, compiling, final, len(task.lane_rates), rows.shape[1], layout)
+
+    return run
 
 
-def jax_best(task: Task, trial: int, repeats: int = 2) -> Run:
-    """jax_vmap in whichever variant is the fastest in a trial of `trial` updates."""
-    short = replace(task, updates=trial)
-    trials = {v: jax_vmap(short, variant=v, repeats=2).seconds for v in JAX_VARIANTS}
-    return jax_vmap(task, variant=min(trials, key=trials.__getitem__), repeats=repeats)
-
-
-def jax_single(task: Task, *, unroll: int = 1, repeats: int = 1) -> Run:
+def jax_single(task: Task) -> Run:
     """Lane 0 alone: jit and lax.scan."""
     rows = task.rows[0].astype(np.int32)
     arguments = ([a[0] for a in task.initial], task.lane_rates[0], rows, task.X, task.T)
-    train = functools.partial(_jax_train, task.optimizer, unroll)
-    seconds, compiling, final = _jax_time(train, arguments, repeats)
-    return Run(seconds, compiling, [np.asarray(w)[None] for w in final], 1, len(rows), f"{unroll}")
+    compiling, compiled = _jax_compiled(functools.partial(_jax_train, task.optimizer, 1), arguments)
+    seconds, final = compiled()
+    return Run(seconds, compiling, [np.asarray(w)[None] for w in final], 1, len(rows))
 
 
 def torch_eager(task: Task, *, fused: bool = False) -> Run:
@@ -323,7 +327,7 @@ def check(X: Array, labels: Array) -> None:
     """Fail unless JAX and PyTorch end where the float64 loop does, after 5 updates."""
     for optimizer, b in itertools.product(("sgd", "adam"), (1, 8)):
         task = make_task(X, labels, (X.shape[1], 32, 10), optimizer, b, updates=5)
-        runs = {f"jax_vmap {v}": jax_vmap(task, variant=v) for v in JAX_VARIANTS}
+        runs = {f"jax_vmap {v}": jax_vmap(task, variant=v)() for v in JAX_VARIANTS}
         runs |= {f.__name__: f(task) for f in (torch_bmm, torch_eager, jax_single)}
         truth = numpy_loop(task)
         for (name, run), layer in itertools.product(runs.items(), range(len(truth))):

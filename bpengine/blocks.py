@@ -90,31 +90,23 @@ class Block:
         self._tapes = [Tape(dtype) for _ in range(updates)]
         self._record()
 
-    def run(self, factors: Annotated[Array, "update"]) -> None:
+    def run(self, factors: Annotated[Array, "update"], *, dating: bool) -> IntArray:
         """Make the updates.
 
         Args:
             factors: What the schedule makes of the learning rates at each.
-        """
-        self._prepare(factors)
-        for tape in self._tapes:
-            tape.replay()
-
-    def run_watching(self, factors: Annotated[Array, "update"]) -> IntArray:
-        """Make the updates, and tell when each lane's weights ceased to be finite.
-
-        Args:
-            factors: What the schedule makes of the learning rates at each.
+            dating: Whether to look after each whether the weights are still finite.
 
         Returns:
-            Number of the first update, from 1, after which they were not; 0 for lanes that are
-            well.
+            Number of the first update, from 1, after which a lane's weights were found not to be
+            finite; 0 for the others.
         """
         self._prepare(factors)
         found = np.zeros(self._parameters.shape[:2], np.int64)
         for number, tape in enumerate(self._tapes, 1):
             tape.replay()
-            found[(found == 0) & np.logical_not(self._are_finite(number))] = number
+            if dating:
+                found[(found == 0) & np.logical_not(self._are_finite(number))] = number
         return found
 
     def _prepare(self, factors: Array) -> None:

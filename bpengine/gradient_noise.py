@@ -24,7 +24,7 @@ Both estimates are unbiased, which is why `|G|^2` may come out negative: it is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -152,50 +152,20 @@ def gradient_statistics(
     Raises:
         ValueError: There are fewer than 2 examples or shards, or fewer items than examples.
     """
-    if shards is not None:
-        gradients = _shard_gradients(architecture, parameters, examples, loss, shards)
-        return shard_statistics(gradients, population=population)
-    norms, mean = _norms_and_mean(architecture, parameters, examples, loss)
-    return two_batch_statistics(
-        norms.mean(axis=-1),
-        _squared_norm(mean),
-        small_examples=1,
-        big_examples=norms.shape[-1],
-        population=population,
-    )
-
-
-def shard_statistics(
-    gradients: Iterable[tuple[Parameters, int]], *, population: int | None = None
-) -> GradientStatistics:
-    """Return the statistics from a batch's shards: each alone, and combined into the whole.
-
-    The segmented batch of the paper's section 3, used twice.
-
-    Args:
-        gradients: Mean gradient and examples of each shard, of at least 2; of any sizes.
-        population: Items from which the batch is drawn without replacement; None for independent
-            draws.
-
-    Raises:
-        ValueError: There are fewer than 2 shards, or more examples than the population holds.
-    """
-    total, norms, inverse, sizes = np.zeros(()), np.zeros(()), 0.0, []
-    for dW, examples in gradients:
-        wide = dW.astype(np.float64)
-        total = total + examples * wide
-        norms = norms + _squared_norm(wide)
-        inverse += 1 / examples
-        sizes.append(examples)
-    if len(sizes) <= 1:
-        raise ValueError(f"`gradients` must be those of at least 2 shards, but got {len(sizes)}.")
-    return two_batch_statistics(
-        norms / len(sizes),
-        _squared_norm(total / sum(sizes)),
-        small_examples=len(sizes) / inverse,
-        big_examples=sum(sizes),
-        population=population,
-    )
+    passes, W, data = _in_float64(architecture, parameters, examples, loss)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if shards is None:
+            norms, mean = _norms_and_mean(passes, W, data)
+            small, small_examples = norms.mean(axis=-1), 1.0
+        else:
+            small, mean, small_examples = _of_shards(passes, W, data, shards)
+        return two_batch_statistics(
+            small,
+            _squared_norm(mean),
+            small_examples=small_examples,
+            big_examples=data.items,
+            population=population,
+        )
 
 
 def example_norms(
@@ -219,39 +189,41 @@ def example_norms(
     Source:
         Goodfellow 2015, Efficient per-example gradient computations.
     """
-    return _norms_and_mean(architecture, parameters, examples, loss)[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _norms_and_mean(*_in_float64(architecture, parameters, examples, loss))[0]
 
 
 def _norms_and_mean(
-    architecture: Architecture, parameters: Parameters, examples: Sequence[Examples], loss: str
+    passes: Backprop, W: Weights, data: Stack
 ) -> tuple[Annotated[Array, "seed setting item"], Parameters]:
     # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
-    passes, W, data = _in_float64(architecture, parameters, examples, loss)
-    norms = np.empty((*parameters.shape[:2], data.items))
-    total, one = np.zeros(parameters.shape), np.ones((*parameters.shape[:2], 1, 1))
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, data.items, ROWS):
-            rows = slice(start, start + ROWS)
-            phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
-            np.add(total, passes.gradient(W, phi, t, weight=one), out=total)
-            norms[..., rows] = _row_norms(passes, phi)
+    norms = np.empty((*passes.total.shape[:2], data.items))
+    total, one = np.zeros_like(passes.total), np.ones((*passes.total.shape[:2], 1, 1))
+    for start in range(0, data.items, ROWS):
+        rows = slice(start, start + ROWS)
+        phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
+        np.add(total, passes.gradient(W, phi, t, weight=one), out=total)
+        norms[..., rows] = _row_norms(passes, phi)
     return norms, total / data.items
 
 
-def _shard_gradients(
-    architecture: Architecture,
-    parameters: Parameters,
-    examples: Sequence[Examples],
-    loss: str,
-    shards: int,
-) -> Iterator[tuple[Parameters, int]]:
-    passes, W, data = _in_float64(architecture, parameters, examples, loss)
-    for start, stop in shard_bounds(data.items, shards):
+def _of_shards(
+    passes: Backprop, W: Weights, data: Stack, shards: int
+) -> tuple[PerLane, Parameters, float]:
+    """Return the shards' mean squared norm, the whole mean gradient, and a shard's examples.
+
+    The segmented batch of the paper's section 3, used twice: each shard alone, and combined.
+    """
+    bounds = shard_bounds(data.items, shards)
+    norms, total, inverse = np.zeros(()), np.zeros(()), 0.0
+    for start, stop in bounds:
         phi, t = data.inputs[:, :, start:stop], data.targets[:, :, start:stop]
-        weight = np.full((*parameters.shape[:2], 1, 1), 1 / (stop - start))
-        with np.errstate(over="ignore", invalid="ignore"):
-            dW = passes.gradient(W, phi, t, weight=weight)
-        yield dW, stop - start
+        weight = np.full((*passes.total.shape[:2], 1, 1), 1 / (stop - start))
+        dW = passes.gradient(W, phi, t, weight=weight)
+        norms = norms + _squared_norm(dW)
+        total = total + (stop - start) * dW
+        inverse += 1 / (stop - start)
+    return norms / len(bounds), total / data.items, len(bounds) / inverse
 
 
 def _in_float64(

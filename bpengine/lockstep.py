@@ -315,12 +315,10 @@ class Lockstep:
             # mode="clip" writes straight into `out`; every index is in range.
             np.take(data, chosen, axis=0, out=batch, mode="clip")
         factors = self._factors(self._steppers[worker].update, updates)
-        if not dating:
-            block.run(factors)
-            return
         first = self.updates
-        found = block.run_watching(factors)
-        self._freeze(found > 0, first + found)
+        found = block.run(factors, dating=dating)
+        if dating:
+            self._freeze(found > 0, first + found)
 
     def _delayed_updates(self, rows: int) -> int:
         if self._steppers[0].is_plain and self.recipe.shards == 1:

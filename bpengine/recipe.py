@@ -39,6 +39,8 @@ class Recipe:
         noise_examples: How many training examples of each seed, drawn once without replacement, the
             gradient statistics at evaluation points are taken over: 0 for none, otherwise at least
             2. They cost two to three passes over these examples at each point.
+        noise_shards: None to take them from per-example norms, which tell more; otherwise from the
+            mean gradients of so many shards of these examples, at least 2 and at most as many.
         target: Value of the held-out metric at which a lane is stopped; None for none.
         patience: Evaluations without a better held-out loss after which a lane is stopped; None for
             none.
@@ -62,6 +64,7 @@ class Recipe:
     local_updates: int = 1
     evaluate_at: tuple[int, ...] = ()
     noise_examples: int = 0
+    noise_shards: int | None = None
     target: float | None = None
     patience: int | None = None
     dtype: npt.DTypeLike = np.float32
@@ -89,6 +92,11 @@ class Recipe:
         if self.noise_examples < 0 or self.noise_examples == 1:
             raise ValueError(
                 f"`noise_examples` must be 0 or at least 2, but got {self.noise_examples}."
+            )
+        if self.noise_shards is not None and not 1 < self.noise_shards <= self.noise_examples:
+            raise ValueError(
+                "`2 <= noise_shards <= noise_examples` must hold, "
+                f"but got {self.noise_shards} and {self.noise_examples}."
             )
         if not 0 < self.initial_scale < float("inf"):
             raise ValueError(f"`initial_scale` must be above 0, but got {self.initial_scale}.")

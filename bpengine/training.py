@@ -134,9 +134,7 @@ class Trainer:
 
     def result(self) -> Training:
         """Return what training has given so far."""
-        networks, lanes = self.networks, self.networks.diverged_at_update.shape
-        counts = np.array(self._counts, np.int64).reshape(-1, 2)
-        values = np.array(self._values).reshape(-1, _COLUMNS, *lanes)
+        networks, (counts, values) = self.networks, self._evaluations()
         return Training(
             networks.final_parameters(),
             Curves(counts[:, 0], counts[:, 1], *np.moveaxis(values, 1, 0)),
@@ -148,12 +146,12 @@ class Trainer:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return a copy of all that has changed so far: arrays by name, for `numpy.savez`."""
-        lanes = self.networks.diverged_at_update.shape
+        counts, values = self._evaluations()
         return {
             **self.networks.state(),
             "examples": np.array(self._examples),
-            "counts": np.array(self._counts, np.int64).reshape(-1, 2),
-            "values": np.array(self._values).reshape(-1, _COLUMNS, *lanes),
+            "counts": counts,
+            "values": values,
             "best": self._best.copy(),
             "since_best": self._since_best.copy(),
         }
@@ -170,6 +168,12 @@ class Trainer:
         self._values = list(state["values"])
         self._best = state["best"].copy()
         self._since_best = state["since_best"].copy()
+
+    def _evaluations(self) -> tuple[IntArray, Array]:
+        shape = (-1, _COLUMNS, *self.networks.diverged_at_update.shape)
+        return np.array(self._counts, np.int64).reshape(-1, 2), np.array(self._values).reshape(
+            shape
+        )
 
     def _segments(self) -> Iterator[Segment]:
         recipe = self._recipe
@@ -205,6 +209,7 @@ class Trainer:
             networks.parameters,
             self._noise_examples,
             loss=self._recipe.loss,
+            shards=self._recipe.noise_shards,
             population=networks.train.items,
         )
         return [found.trace, found.squared_norm]

@@ -17,7 +17,6 @@ from bpengine.gradient_noise import (
     example_norms,
     gradient_statistics,
     noise_scale,
-    shard_statistics,
     two_batch_statistics,
 )
 from bpengine.lockstep import stack
@@ -227,7 +226,7 @@ ONE = np.ones((1, 1))
             ),
             (
                 "`0 < small_examples < big_examples` must hold, "
-                "but got small_examples=1, big_examples=1."
+                "but got small_examples=1.0, big_examples=1."
             ),
         ),
         (
@@ -238,8 +237,16 @@ ONE = np.ones((1, 1))
             ),
         ),
         (
-            lambda: shard_statistics([(np.ones((1, 1, 3)), 8)]),
-            "`gradients` must be those of at least 2 shards, but got 1.",
+            lambda: gradient_statistics(
+                Architecture((1, 1)),
+                np.ones((1, 1, 2)),
+                [Examples(np.ones((8, 1)), np.ones((8, 1)))],
+                shards=1,
+            ),
+            (
+                "`0 < small_examples < big_examples` must hold, "
+                "but got small_examples=8.0, big_examples=8."
+            ),
         ),
         (lambda: noise_scale([]), "`measurements` must not be empty."),
     ],

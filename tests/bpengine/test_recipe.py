@@ -97,6 +97,16 @@ def test_gradient_statistics_need_two_examples(count: int) -> None:
     assert str(refused.value) == f"`noise_examples` must be 0 or at least 2, but got {count}."
 
 
+@pytest.mark.parametrize(("examples", "shards"), [(0, 2), (8, 1), (8, 9)])
+def test_shards_of_gradient_statistics_share_their_examples(examples: int, shards: int) -> None:
+    assert recipe(noise_examples=8, noise_shards=8).noise_shards == 8
+    with pytest.raises(ValueError) as refused:
+        recipe(noise_examples=examples, noise_shards=shards)
+    assert str(refused.value) == (
+        f"`2 <= noise_shards <= noise_examples` must hold, but got {shards} and {examples}."
+    )
+
+
 @pytest.mark.parametrize("points", [(8, 3), (3, 3), (-1, 3)])
 def test_evaluation_points_must_ascend_from_zero(points: tuple[int, ...]) -> None:
     with pytest.raises(ValueError) as refused:

@@ -31,6 +31,7 @@ from bpengine.gradient_noise import gradient_statistics
 from bpengine.lockstep import Lockstep, lanes_in_cache
 from bpengine.minibatches import Segment, epoch_order, shard_bounds
 from bpengine.network import initial_parameters
+from bpengine.streams import permutation
 
 MakeSplits = Callable[..., list[Split]]
 Options = dict[str, Any]
@@ -458,11 +459,18 @@ def test_local_training_is_that_of_copies_that_are_averaged(
     np.testing.assert_allclose(found.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("shards", [None, 4])
 def test_gradient_statistics_along_training_are_those_of_the_networks_then(
-    make_splits: MakeSplits,
+    shards: int | None, make_splits: MakeSplits
 ) -> None:
     splits = make_splits(ARCHITECTURE, [1, 2])
-    curves = train_small(splits, noise_examples=23, dtype=np.float64).curves
+    chosen = [permutation(split.seed, "gradient noise", 23)[:20] for split in splits]
+    drawn = [
+        Examples(split.train.inputs[rows], split.train.targets[rows])
+        for split, rows in zip(splits, chosen, strict=True)
+    ]
+    options = {"noise_examples": 20, "noise_shards": shards, "dtype": np.float64}
+    curves = train_small(splits, **options).curves
     for point, examples in enumerate(curves.examples):
         trainer = Trainer(
             ARCHITECTURE,
@@ -475,7 +483,8 @@ def test_gradient_statistics_along_training_are_those_of_the_networks_then(
         expected = gradient_statistics(
             ARCHITECTURE,
             trainer.networks.parameters,
-            [split.train for split in splits],
+            drawn,
+            shards=shards,
             population=23,
         )
         np.testing.assert_allclose(curves.gradient_trace[point], expected.trace, rtol=1e-10)
