@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from reports.answers import recommendations
 from reports.budgets import BUDGET_COLUMNS, budget_table
 from reports.intervals import Comparison, compare_with_best, separate, t_interval
 from reports.outcomes import count_outcomes
@@ -120,7 +121,7 @@ def _analyse_group(results: StudyResults, shared: _Shared, scaling: ScalingRecor
     table = _with_times(table, shared.timing).merge(faster, on="batch_size", how="left")
     recommended = _fastest_tied(table, comparison)
     rival = _rival(values, comparison, recommended)
-    return Analysis(
+    analysis = Analysis(
         results=results,
         counts=count_outcomes(results.trials),
         part=part,
@@ -141,6 +142,7 @@ def _analyse_group(results: StudyResults, shared: _Shared, scaling: ScalingRecor
             else None
         ),
     )
+    return replace(analysis, recommendations=recommendations(analysis))
 
 
 def _tuned(trials: pd.DataFrame, selection: pd.DataFrame, stages: tuple[str, ...]) -> pd.DataFrame:

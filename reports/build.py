@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from reports import charts, page, svg, tables
+from reports.document import document
 from reports.files import remove_leftovers, write
 from reports.group_charts import NAMES as GROUP_CHARTS
 from reports.group_charts import group_charts
@@ -17,12 +18,14 @@ from reports.sections import Drawn, Part
 
 PAGE = "report.html"
 """Name of the page's file."""
+DOCUMENT = "report.json"
+"""Name of the file with what it says, for programs."""
 
 
 def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0) -> Path:
     """Write the report of a study, and return the path of its page.
 
-    Writes `report.html`, `tables/*.csv` and `figures/*.svg`, with several groups
+    Writes `report.html`, `report.json`, `tables/*.csv` and `figures/*.svg`, with several groups
     `figures/GROUP/*.svg`; each file atomically and the page last; a figure that the data don't
     allow any more is removed. The same results give the same bytes.
 
@@ -37,7 +40,8 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
     study = analyse_study(results)
     overall = {chart.name: (chart, svg.draw(chart)) for chart in group_charts(study)}
     parts = _parts(study)
-    csv = {name: tables.to_csv(frame) for name, frame in tables.tables(study).items()}
+    frames = tables.tables(study)
+    csv = {name: tables.to_csv(frame) for name, frame in frames.items()}
     html = page.render(study, overall, parts, csv, reload_seconds)
     for name, text in csv.items():
         write(folder / "tables" / f"{name}.csv", text)
@@ -45,6 +49,7 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
     for part in parts:
         _write_figures(folder, part.folder, part.drawn)
     _remove_others(folder / FIGURES, {FIGURES: overall, **{p.folder: p.drawn for p in parts}})
+    write(folder / DOCUMENT, document(study, frames))
     write(folder / PAGE, html)
     return folder / PAGE
 

@@ -10,8 +10,10 @@ import pandas as pd
 
 from reports.analysis import analyse
 from reports.claims import ClaimVerdict, claims_of
+from reports.ends import Ends
 from reports.formats import listing, plural, visible
 from reports.outcomes import Counts, count_outcomes
+from reports.recommendation import ACCURACY, TARGET_TIME
 from reports.record import Analysis
 from reports.results import Column, StudyDescription, StudyResults, as_table
 from reports.verdicts import Statement
@@ -27,6 +29,11 @@ GROUP_COLUMNS = (
     Column("failed", "int64", "trials", "Trials without a result for another reason."),
     Column("tried_rates", "int64", "rates", "Rates tried at the batch size with the most of them."),
     Column("recommended", "Int64", "examples", "Fastest batch size not told from the best.", True),
+    Column("low", "float64", "examples", "Smallest batch size recommended for accuracy.", True),
+    Column("high", "float64", "examples", "Largest one.", volatile=True),
+    Column("to_target", "Int64", "examples", "Batch size to reach a target soonest.", True),
+    Column("to_target_low", "float64", "examples", "Smallest batch size for that.", True),
+    Column("to_target_high", "float64", "examples", "Largest one.", volatile=True),
     Column("best", "Int64", "examples", "Best batch size; on validation, where a test judges it."),
     Column("learning_rate", "float64", "", "Rate selected there."),
     Column("part", "str", "", "Part of the data that metric is measured on."),
@@ -112,12 +119,29 @@ def _row(analysis: Analysis) -> dict[str, object]:
         "failed": counts.failed,
         "tried_rates": int(analysis.batch_sizes["tried_rates"].max()),
         "recommended": use,
+        **_ranges(analysis),
         "best": best,
         "part": analysis.part,
         "metric_name": analysis.measure.name,
         **{name: chosen.get(name) for name in copied},
         "seconds_to_train": used.get("seconds_to_train"),
     }
+
+
+def _ranges(analysis: Analysis) -> dict[str, float | None]:
+    accuracy, to_target = (
+        next(one for one in analysis.recommendations if one.goal == goal)
+        for goal in (ACCURACY, TARGET_TIME)
+    )
+    return {
+        **_ends("low", "high", accuracy.interval),
+        "to_target": to_target.batch_size,
+        **_ends("to_target_low", "to_target_high", to_target.interval),
+    }
+
+
+def _ends(low: str, high: str, ends: Ends | None) -> dict[str, float | None]:
+    return {low: ends.low if ends else None, high: ends.high if ends else None}
 
 
 def across(study: StudyAnalysis) -> list[Statement]:

@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 
 from reports.budget_texts import RULE_WORDS, amount
+from reports.ends import Ends
 from reports.formats import count, percent, rate, seconds, significant, times, visible
 from reports.groups import StudyAnalysis
+from reports.recommendation_texts import CELL_HEADERS, cell_texts, span
 from reports.record import Analysis
 
 Row = Mapping[Any, Any]
@@ -63,6 +65,7 @@ def page_tables(analysis: Analysis) -> list[Table]:
     """
     made = (
         _batch_sizes(analysis),
+        _recommendations(analysis),
         _budgets(analysis),
         _cells(analysis),
         _timing(analysis),
@@ -85,7 +88,10 @@ def group_table(study: StudyAnalysis) -> Table:
     columns: dict[str, Maker] = {
         "Group": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
         "Batch size to use": lambda row: _cell(row["recommended"], _whole, strong=True),
+        "Its range": lambda row: _range(row, "low", "high"),
         "Time to train": lambda row: _cell(row["seconds_to_train"], seconds),
+        "Fastest to a target": lambda row: _cell(row["to_target"], _whole),
+        "That range": lambda row: _range(row, "to_target_low", "to_target_high"),
         "Best batch size": lambda row: _cell(row["best"], _whole),
         "Its learning rate": lambda row: _cell(row["learning_rate"], rate),
         "Metric": lambda row: Cell(row["metric_name"], row["metric_name"]),
@@ -103,6 +109,10 @@ def group_table(study: StudyAnalysis) -> Table:
         "from the best. Mean and interval are those of the best batch size, over its seeds."
     )
     return _table("groups", "Groups", note, columns, study.summary)
+
+
+def _range(row: Row, low: str, high: str) -> Cell:
+    return _cell(row[low], lambda least: span(Ends(least, row[high])))
 
 
 def _whole(number: float) -> str:
@@ -136,6 +146,20 @@ def _batch_sizes(analysis: Analysis) -> Table:
         "tried."
     )
     return _table("batch-sizes", "Batch sizes", note, columns, analysis.batch_sizes)
+
+
+def _recommendations(analysis: Analysis) -> Table:
+    rows = tuple(
+        tuple(Cell(text, text, strong=place == 1) for place, text in enumerate(cell_texts(one)))
+        for one in analysis.recommendations
+        if analysis.comparison is not None
+    )
+    note = (
+        "For each goal the batch sizes that measurement, the fitted curves and the gradient noise "
+        "scale name, and the range of the one that is trusted. They agree if a batch size is in "
+        "all their ranges; a measured range counts up to the next sizes tried."
+    )
+    return Table("recommendations", "Batch sizes to use", note, CELL_HEADERS, rows)
 
 
 def _budgets(analysis: Analysis) -> Table:

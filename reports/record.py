@@ -12,6 +12,7 @@ from reports.formats import plural, visible
 from reports.intervals import Comparison, Separation
 from reports.measures import Measure, measure_of
 from reports.outcomes import Counts
+from reports.recommendation import Recommendation
 from reports.results import Column, GroupDescription, StudyDescription, StudyResults
 from reports.scaling_record import ScalingRecord
 
@@ -87,6 +88,8 @@ class Analysis:
         rival: The batch size to hold against the best: the recommended one or, if that is the
             best itself or unknown, the other one with the highest mean; None if there is none.
         separation: Rival minus best; None if that can't be said.
+        recommendations: The batch sizes to use, goal by goal; that for accuracy around
+            `recommended`.
     """
 
     results: StudyResults
@@ -104,6 +107,7 @@ class Analysis:
     recommended: int | None
     rival: int | None
     separation: Separation | None
+    recommendations: tuple[Recommendation, ...] = ()
 
     @property
     def study(self) -> StudyDescription:

@@ -9,6 +9,7 @@ from reports.claim_evidence import EVIDENCE_COLUMNS
 from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
 from reports.formats import visible
 from reports.groups import GROUP_COLUMNS, StudyAnalysis
+from reports.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
 from reports.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
 from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column
 from reports.selection import CELL_COLUMNS
@@ -20,6 +21,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "groups": GROUP_COLUMNS,
     "trials": TRIAL_COLUMNS,
     "cells": CELL_COLUMNS,
+    "recommendations": (_GROUP, *RECOMMENDATION_COLUMNS),
     "batch-sizes": (_GROUP, *BATCH_SIZE_COLUMNS),
     "curves": CURVE_COLUMNS,
     "mean-curves": (_GROUP, *MEAN_CURVE_COLUMNS),
@@ -48,6 +50,9 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
         "groups": study.summary,
         "trials": results.trials,
         "cells": pd.concat([group.cells for group in groups], ignore_index=True),
+        "recommendations": _stacked(
+            {g.plan.group: recommendation_table(g.recommendations) for g in groups}
+        ),
         "batch-sizes": _stacked({g.plan.group: g.batch_sizes for g in groups}),
         "curves": results.curves,
         "mean-curves": _stacked({g.plan.group: g.mean_curves for g in groups}),

@@ -19,6 +19,13 @@ from reports.formats import (
     times,
 )
 from reports.intervals import MAX_SEEDS, Interval
+from reports.recommendation import Recommendation
+from reports.recommendation_texts import (
+    goal_sentence,
+    more_sentence,
+    sources_sentence,
+    span,
+)
 from reports.record import Analysis, extreme
 
 
@@ -58,6 +65,7 @@ def verdict(analysis: Analysis) -> list[Statement]:
     """
     texts = {
         "recommendation": _recommendation(analysis),
+        "goal": _goal(analysis),
         "accuracy": _accuracy(analysis),
         "time": _time(analysis),
         "tensor": _tensor(analysis),
@@ -78,6 +86,7 @@ def cards(analysis: Analysis) -> list[Card]:
         row = analysis.row(analysis.recommended)
         note = f"fastest of those not told from the best: {seconds(row['seconds_to_train'])}"
         found.append(Card("Batch size to use", str(row["batch_size"]), note))
+    found += [_goal_card(one) for one in analysis.recommendations[1:2] if one.interval]
     if analysis.comparison is not None:
         row = analysis.row(analysis.comparison.best)
         where = f"batch size {row['batch_size']}, learning rate {rate(row['learning_rate'])}"
@@ -93,6 +102,21 @@ def cards(analysis: Analysis) -> list[Card]:
         note = f"over single items, at batch size {row['batch_size']}"
         found.append(Card("Tensor speed-up", times(row["speedup"]), note))
     return found
+
+
+def _goal(analysis: Analysis) -> str:
+    if analysis.comparison is None:
+        return ""
+    accuracy, to_target, _ = analysis.recommendations
+    texts = (goal_sentence(to_target), more_sentence((accuracy, to_target)))
+    return " ".join(text for text in texts if text)
+
+
+def _goal_card(found: Recommendation) -> Card:
+    ends = span(found.interval) if found.interval else ""
+    value = ends if found.batch_size is None else str(found.batch_size)
+    note = f"for {found.sought}: {ends} by {found.trusted}"
+    return Card("Fastest to a target", value, note)
 
 
 def _recommendation(analysis: Analysis) -> str:
@@ -111,10 +135,11 @@ def _recommendation(analysis: Analysis) -> str:
         )
     row = analysis.row(analysis.recommended)
     time = f"{seconds(row['seconds_to_train'])} for {analysis.budget}"
+    said = sources_sentence(analysis.recommendations[0])
     if len(tied) == 1:
         return (
             f"Batch size {best} is {analysis.measure.better} than every other one tried; it trains "
-            f"in {time}."
+            f"in {time}. {said}"
         )
     written = analysis.measure.text
     highest = written(analysis.row(best)["metric"])
@@ -122,7 +147,7 @@ def _recommendation(analysis: Analysis) -> str:
     return (
         f"Among the {len(tied)} batch sizes whose {analysis.metric} can't be told from the best "
         f"({listing(tied)}), {analysis.recommended} trains fastest: {time}, at "
-        f"{written(row['metric'])}{against}."
+        f"{written(row['metric'])}{against}. {said}"
     )
 
 

@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_folder_has_page_tables_and_figures(digits_report: Path) -> None:
-    expected = {"report.html", "tables/columns.csv"}
+    expected = {"report.html", "report.json", "tables/columns.csv"}
     expected |= {f"tables/{name}.csv" for name in COLUMNS}
     expected |= {f"figures/{name}.svg" for name in NAMES}
     assert set(contents(digits_report.parent)) == expected

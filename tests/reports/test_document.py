@@ -1,0 +1,57 @@
+"""The report for programs says what the page says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reports.cautions import cautions
+from reports.document import FORMAT, document, recommendation_content
+from reports.ends import Ends
+from reports.groups import analyse_study
+from reports.results import StudyResults
+from reports.tables import tables
+from reports.verdicts import verdict
+from tests.reports.conftest import nothing_run, numbers
+
+
+def read(results: StudyResults) -> dict[str, Any]:
+    study = analyse_study(results)
+    content: dict[str, Any] = json.loads(document(study, tables(study)))
+    return content
+
+
+def test_it_says_what_the_page_says(digits: StudyResults) -> None:
+    analysis, content = numbers(digits), read(digits)
+    (group,) = content["groups"]
+    assert content["format"] == FORMAT
+    assert [one["text"] for one in group["verdict"]] == [s.text for s in verdict(analysis)]
+    assert [one["kind"] for one in group["warnings"]] == [s.kind for s in cautions(analysis)]
+    assert content["trials"]["ok"] == analysis.counts.ok
+    assert [one["goal"] for one in group["recommendations"]] == [
+        one.goal for one in analysis.recommendations
+    ]
+    assert group["recommendations"][0]["batch_size"] == analysis.recommended
+
+
+def test_it_lists_the_tables_beside_it(digits: StudyResults, digits_report: Path) -> None:
+    content = json.loads((digits_report.parent / "report.json").read_text("utf-8"))
+    for one in content["tables"]:
+        lines = (digits_report.parent / one["path"]).read_text("utf-8").splitlines()
+        assert len(lines) == one["rows"] + 1
+    assert {one["name"] for one in content["tables"]} >= {"recommendations", "columns"}
+    assert content == read(digits)
+
+
+def test_a_study_that_has_not_run_is_a_document_too(digits: StudyResults) -> None:
+    (group,) = read(nothing_run(digits))["groups"]
+    assert group["recommendations"][0]["low"] is None
+    assert group["recommendations"][0]["agreement"] == "can't say"
+
+
+def test_an_end_that_is_infinite_is_null(digits: StudyResults) -> None:
+    one = replace(numbers(digits).recommendations[0], interval=Ends(8, float("inf")))
+    content = recommendation_content(one)
+    assert (content["low"], content["high"]) == (8, None)
