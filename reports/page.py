@@ -119,7 +119,9 @@ def download(path: str, text: str, room: Room) -> Download:
         text: Its content.
         room: What is left of the page.
     """
+    if len(text) > EMBED_BELOW:
+        return Download(path, "")
     encoded = quote(text, safe=",:;/()=*@")
-    if len(text) > EMBED_BELOW or not room.admit("", len(encoded)):
+    if not room.admit("", len(encoded)):
         return Download(path, "")
     return Download(path, f"data:text/csv;charset=utf-8,{encoded}")
