@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.intervals import CONFIDENCE, FEWEST, compare_with_best, t_quantile
+from reports.intervals import CONFIDENCE, FEWEST, best_and_tied, t_quantile
 from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.results import (
     TUNING_STAGES,
@@ -121,7 +121,9 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
         for plan in results.description.groups
         if plan.group in by_group
     ]
-    return pd.concat([empty_table((_GROUP, *BUDGET_COLUMNS)), *frames], ignore_index=True)
+    filled = [frame for frame in frames if not frame.empty]
+    columns = (_GROUP, *BUDGET_COLUMNS)
+    return as_table(pd.concat(filled), columns) if filled else empty_table(columns)
 
 
 def _of_group(
@@ -132,7 +134,7 @@ def _of_group(
     complete = trials[seeds == number].sort_values(["batch_size", "learning_rate", "seed"])
     totals = _totals(plan, complete, cost.set_index("batch_size")["seconds_per_update"])
     if min(number, len(totals)) < FEWEST:
-        return empty_table((_GROUP, *BUDGET_COLUMNS))
+        return pd.DataFrame()
     budgets = _budgets(totals)
     values, first = [], []
     for place, size in enumerate(totals.index):
@@ -148,7 +150,7 @@ def _of_group(
         values.append(np.take_along_axis(cells, best_on_others(cells)[None], axis=0)[0])
         first.append(_first(rows, curves) / totals.loc[size, UPDATES])
     table = _rows(totals, budgets, np.array(values), np.array(first))
-    return as_table(table.assign(group=plan.group), (_GROUP, *BUDGET_COLUMNS))
+    return table.assign(group=plan.group)
 
 
 def _totals(plan: GroupDescription, trials: pd.DataFrame, cost: pd.Series[float]) -> pd.DataFrame:
@@ -206,7 +208,8 @@ def _rows(
     if number >= FEWEST_FOR_INTERVAL:
         quantile = t_quantile(number - 1, (1 + CONFIDENCE) / 2)
         half = quantile * values.std(axis=1, ddof=1) / math.sqrt(number)
-    best, tied = _compared(values, reached, totals.index)
+    shown = np.where(reached[:, None], values, np.nan)
+    best, tied = best_and_tied(shown.swapaxes(0, 1))
     by_budget = {
         "rule": np.tile(budgets.rules, (sizes, 1)),
         "budget": np.tile(budgets.levels, (sizes, 1)),
@@ -216,24 +219,10 @@ def _rows(
         "metric_low": np.where(reached, mean - half, np.nan),
         "metric_high": np.where(reached, mean + half, np.nan),
         "seeds": np.where(reached, number, 0),
-        "best": best,
+        "best": np.arange(sizes)[:, None] == best,
         "tied": tied,
         "early": reached & (budgets.share < first[:, None]),
         "common": np.tile(budgets.common, (sizes, 1)),
     }
     flat = pd.DataFrame({name: array.T.ravel() for name, array in by_budget.items()})
     return flat if SECONDS in flat else flat.assign(**{SECONDS: np.nan})
-
-
-def _compared(
-    values: np.ndarray, reached: np.ndarray, sizes: pd.Index[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which batch size is best with each budget, and which can't be told from it."""
-    best, tied = np.zeros_like(reached), np.zeros_like(reached)
-    for column in range(reached.shape[1]):
-        present = sizes[reached[:, column]]
-        table = pd.DataFrame(values[reached[:, column], :, column].T, columns=present)
-        found = compare_with_best(table)
-        best[:, column] = sizes == found.best
-        tied[:, column] = sizes.isin(found.tied)
-    return best, tied

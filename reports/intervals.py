@@ -6,7 +6,6 @@ initial weights), so differences are taken within a seed before anything is aver
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -337,12 +336,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
         >>> holm([0.01, 0.04, 0.03])
         [0.03, 0.06, 0.06]
     """
-    order = np.argsort(p_values, kind="stable")
-    raw = np.asarray(p_values, dtype=np.float64)[order]
-    stepped = np.maximum.accumulate(raw * np.arange(raw.size, 0, -1))
-    adjusted = np.empty_like(raw)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return [float(value) for value in adjusted]
+    raw = np.asarray(p_values, dtype=np.float64)[:, None]
+    return [float(value) for value in _holm(raw, np.array([len(raw)]))[:, 0]]
 
 
 def compare_with_best(
@@ -363,25 +358,53 @@ def compare_with_best(
         level: Family-wise error: how often, at most, any batch size is wrongly called worse.
     """
     sizes = [int(column) for column in values.columns]
+    table = values.to_numpy(np.float64)
     if best is None:
-        best = sizes[int(values.mean().argmax())]
-        others = [size for size in sizes if size != best]
-        pairs = [(best, other) for other in others] + list(itertools.combinations(others, 2))
-        sides = 2
+        sides, (first, second) = 2, np.triu_indices(len(sizes), 1)
+        chosen, unworse = best_and_tied(table[:, :, None], level)
+        best, tied = sizes[int(chosen[0])], unworse[:, 0]
     else:
-        pairs = [(best, other) for other in sizes if other != best]
-        sides = 1
-    table, place = values.to_numpy(np.float64), {size: i for i, size in enumerate(sizes)}
-    first, second = np.array([[place[a], place[b]] for a, b in pairs], np.intp).reshape(-1, 2).T
-    differences = table[:, first] - table[:, second]
-    adjusted = holm(_p_values(differences, sides))
-    worse = {b for (a, b), p in zip(pairs, adjusted, strict=True) if a == best and p <= level}
+        place = sizes.index(best)
+        sides, second = 1, np.delete(np.arange(len(sizes)), place)
+        first = np.full_like(second, place)
+        tied = np.ones(len(sizes), np.bool_)
+        tied[second] = np.array(holm(_p_values(table[:, first] - table[:, second], 1))) > level
     return Comparison(
         best=best,
-        tied=tuple(size for size in sizes if size not in worse),
-        tail=level / sides / max(len(pairs), 1),
-        tested=bool((_counts(differences) >= FEWEST).any()),
+        tied=tuple(size for size, ties in zip(sizes, tied, strict=True) if ties),
+        tail=level / sides / max(len(first), 1),
+        tested=bool((_counts(table[:, first] - table[:, second]) >= FEWEST).any()),
     )
+
+
+def best_and_tied(
+    values: np.ndarray, level: float = 1 - CONFIDENCE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which batch size has the highest mean, and which can't be told from it, case by case.
+
+    By two-sided paired t tests, adjusted by Holm's method over all pairs of a case.
+
+    Args:
+        values: Of shape (seeds, batch sizes, cases); NaN where a seed, or a batch size, is missing.
+        level: Family-wise error of a case.
+
+    Returns:
+        The place of the best, of shape (cases,); whether a batch size ties with it, of shape (batch
+        sizes, cases).
+    """
+    present = ~np.isnan(values).all(axis=0)
+    means = np.nansum(values, axis=0) / np.maximum(_counts(values), 1)
+    best = np.where(present, means, -math.inf).argmax(axis=0)
+    first, second = np.triu_indices(values.shape[1], 1)
+    pairs = (first.size, values.shape[2])
+    differences = (values[:, first] - values[:, second]).reshape(len(values), -1)
+    family = present.sum(axis=0) * (present.sum(axis=0) - 1) // 2
+    adjusted = _holm(np.array(_p_values(differences, 2)).reshape(pairs), family)
+    tied = present.copy()
+    for one, other in ((first, second), (second, first)):
+        pair, case = np.nonzero((one[:, None] == best) & (adjusted <= level))
+        tied[other[pair], case] = False
+    return best, tied
 
 
 def separate(values: pd.DataFrame, first: int, second: int, tail: float) -> Separation | None:
@@ -511,6 +534,17 @@ def _detectable(spread: float, count: int, tail: float, power: float) -> float:
 def _differences(values: pd.DataFrame, first: int, second: int) -> np.ndarray:
     differences = values[first].to_numpy(np.float64) - values[second].to_numpy(np.float64)
     return differences[~np.isnan(differences)]
+
+
+def _holm(p_values: np.ndarray, family: np.ndarray) -> np.ndarray:
+    """Adjust each column by Holm's method: p values of so many hypotheses, and beyond them ones."""
+    order = np.argsort(p_values, axis=0, kind="stable")
+    raw = np.take_along_axis(p_values, order, axis=0)
+    factors = np.maximum(family - np.arange(len(raw))[:, None], 1)
+    adjusted = np.empty_like(raw)
+    stepped = np.minimum(np.maximum.accumulate(raw * factors), 1.0)
+    np.put_along_axis(adjusted, order, stepped, axis=0)
+    return adjusted
 
 
 def _counts(differences: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 
 from reports.analysis import analyse
 from reports.budgets import BUDGET_COLUMNS, EPOCHS, MOST_BUDGETS, RULES, SECONDS, UPDATES
-from reports.claim_values import cross_fitted, explored, updates_in_equal_time
+from reports.claim_values import GroupValues, cross_fitted
 from reports.record import Analysis
 from reports.results import CURVE_COLUMNS, StudyResults, empty_table
 from tests.reports.conftest import (
@@ -64,9 +64,10 @@ def test_each_rule_gives_every_batch_size_equally_much(analysis: Analysis) -> No
 
 
 def test_values_are_those_of_seeds_that_did_not_choose_their_rate(analysis: Analysis) -> None:
-    whole = cross_fitted(explored(analysis))
+    values = GroupValues(analysis)
+    whole = cross_fitted(values.explored)
     np.testing.assert_allclose(common(analysis, EPOCHS)["metric"], whole.mean())
-    equal = cross_fitted(explored(analysis, updates_in_equal_time(analysis)))
+    equal = cross_fitted(values.explored_at(values.updates_in_equal_time))
     np.testing.assert_allclose(common(analysis, SECONDS)["metric"], equal.mean())
 
 
@@ -97,7 +98,7 @@ def test_the_best_has_the_highest_mean_and_ties_with_itself(analysis: Analysis) 
 
 def test_intervals_are_t_intervals_over_the_seeds(analysis: Analysis) -> None:
     rows = common(analysis, EPOCHS)
-    spread = cross_fitted(explored(analysis)).std() / np.sqrt(5)
+    spread = cross_fitted(GroupValues(analysis).explored).std() / np.sqrt(5)
     np.testing.assert_allclose(rows["metric_high"] - rows["metric"], 2.7764451 * spread)
     few = numbers(keep(analysis.results, analysis.results.trials["seed"] < 3))
     assert few.budgets["metric_low"].isna().all()
@@ -111,10 +112,10 @@ def test_a_diverged_trial_counts_as_a_guess() -> None:
     half = Sketch(
         description=small(learning_rates=(1.0,)), diverges=lambda b, _r, s: b == 8 and s == 0
     )
-    rows = common(numbers(make_results(half)), EPOCHS)
-    values = explored(numbers(make_results(half)))[8]
-    assert values[1.0, 0] == 0.1
-    assert rows.loc[8, "metric"] == pytest.approx(values.mean())
+    analysis = numbers(make_results(half))
+    values = GroupValues(analysis).explored.metric[0, 0]
+    assert values[0] == 0.1
+    assert common(analysis, EPOCHS).loc[8, "metric"] == pytest.approx(values.mean())
 
 
 def test_without_times_there_is_no_equal_time(digits: StudyResults) -> None:

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from reports.intervals import (
+    best_and_tied,
     bootstrap_interval,
     compare_with_best,
     detectable_accuracy_difference,
@@ -461,3 +462,18 @@ def test_an_accuracy_difference_that_is_detectable_is_found_four_times_in_five()
     pooled = (first + second) / 2
     statistic = (second - first) / np.sqrt(2 * pooled * (1 - pooled) / 2_000)
     assert np.mean(statistic > stats.norm.ppf(0.975)) == pytest.approx(0.8, abs=0.02)
+
+
+def test_many_cases_are_judged_as_each_alone() -> None:
+    values = np.random.default_rng(0).normal([[0.0, 0.0, 1.5, 4.0]] * 5, 1.0, (5, 4))
+    cases = np.dstack([values, values * 2 + 1, values[::-1]])
+    cases[:, 3, 1] = np.nan
+    cases[0, 1, 2] = np.nan
+    best, tied = best_and_tied(cases)
+    for case in range(3):
+        table = pd.DataFrame(cases[:, :, case], columns=[1, 2, 4, 8]).dropna(axis=1, how="all")
+        alone = compare_with_best(table)
+        sizes = np.array([1, 2, 4, 8])
+        assert sizes[best[case]] == alone.best
+        assert tuple(sizes[tied[:, case]].tolist()) == alone.tied
+    assert not tied[:, 0].all()
