@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.answer_commands import add_answer_commands
 from sweeps.errors import UserError
+from sweeps.machine_commands import add_machine_commands
 from sweeps.report_commands import add_report_commands, write_report
 from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands
 
@@ -81,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     add_report_commands(partial(_command, commands))
     add_store_commands(partial(_command, commands))
     add_answer_commands(partial(_command, commands))
+    add_machine_commands(partial(_command, commands))
     retry = _command(commands, _retry, "retry", "run trials again that ended without a result")
     _folder(retry)
     retry.add_argument("--failed", action="store_true", required=True, help="all that failed")

@@ -15,7 +15,7 @@ from sweeps.generators import GENERATORS, generate, generator_problems
 from sweeps.parameters import Parameter, read_parameters
 from sweeps.splits import Dataset, Source
 
-_BUNDLED = {
+BUNDLED = {
     "breast_cancer": "load_breast_cancer",
     "diabetes": "load_diabetes",
     "digits": "load_digits",
@@ -23,8 +23,9 @@ _BUNDLED = {
     "linnerud": "load_linnerud",
     "wine": "load_wine",
 }
+"""Functions of `sklearn.datasets` that load what is installed with it, by name."""
 
-NAMES = (*_BUNDLED, *GENERATORS, *FETCHED)
+NAMES = (*BUNDLED, *GENERATORS, *FETCHED)
 """Names of all datasets; those of OpenML, `openml:NAME@VERSION`, and files come on top."""
 
 _OPENML_START = "openml:"
@@ -87,7 +88,7 @@ def parameters_of(name: str) -> tuple[Parameter, ...]:
         return GENERATORS[name].parameters
     if name in FETCHED:
         return FETCHED[name].parameters
-    return () if name in _BUNDLED else OPENML_PARAMETERS
+    return () if name in BUNDLED else OPENML_PARAMETERS
 
 
 @functools.lru_cache(maxsize=4)
@@ -102,7 +103,7 @@ def load(source: Source) -> Dataset:
     """
     if source.content:
         return load_file(source)
-    if source.name in _BUNDLED:
+    if source.name in BUNDLED:
         return _bundled(source.name)
     if source.name in GENERATORS:
         return generate(source)
@@ -156,7 +157,7 @@ def _bundled(name: str) -> Dataset:
     # Takes a second or two: commands that need no data don't pay for it.
     from sklearn import datasets  # noqa: PLC0415
 
-    loader: Callable[[], Any] = getattr(datasets, _BUNDLED[name])
+    loader: Callable[[], Any] = getattr(datasets, BUNDLED[name])
     bunch = loader()
     features = tuple(map(str, bunch.feature_names))
     if name in {"diabetes", "linnerud"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -67,8 +68,26 @@ def combined(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
 def available_cores() -> int:
     """Return the cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return min(cores, math.ceil(core_limit() or cores))
+
+
+def core_limit() -> float | None:
+    """Return how many cores' time this process may use, as a container may limit it; None for all.
+
+    Read is the limit of the control group at the root, which is a container's own.
+    """
+    try:
+        quota, period = _LIMIT.read_text("utf-8").split()
+        return int(quota) / int(period)
+    except (OSError, ValueError):
+        # There are no control groups, or the quota is "max".
+        return None
+
+
+_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def instructions() -> list[str]:

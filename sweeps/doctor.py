@@ -1,0 +1,188 @@
+"""What a machine and a folder have for studies: versions, cores, memory, locks."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sweeps.provenance import available_cores, core_limit, load_average, provenance
+from sweeps.worker import threads
+
+OPTIONAL = {"distributed": "dask", "pyarrow": "parquet"}
+"""Packages that not everybody needs, and the extra of bpsweep that brings them."""
+
+BUSY_SHARE = 0.25
+"""Load of a core, by other programs, from which on times mean little."""
+
+NETWORK_FILE_SYSTEMS = ("9p", "afs", "ceph", "cifs", "lustre", "nfs", "nfs4", "smb3", "smbfs")
+"""File systems whose locks and shared memory SQLite's log can't rely on."""
+
+_MEMORY, _MOUNTS = Path("/proc/meminfo"), Path("/proc/self/mountinfo")
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found.
+
+    Attributes:
+        facts: What there is, by name.
+        problems: What a run would fail at, a sentence each.
+        notes: What else a user should know, a sentence each.
+    """
+
+    facts: Mapping[str, str]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON knows it."""
+        return asdict(self)
+
+
+def examine(folder: Path | None = None) -> Examination:
+    """Return what this machine has for studies.
+
+    Args:
+        folder: Where a study's folder is or will be; it is looked at, too, if given. Files that are
+            made in it to try it are removed again.
+    """
+    facts = provenance() | _optional() | _machine()
+    problems: list[str] = []
+    notes = _machine_notes()
+    if folder is not None:
+        place = _existing(folder)
+        kind = file_system_of(place)
+        facts |= {
+            "file system": kind,
+            "free space": f"{shutil.disk_usage(place).free / 1e9:.1f} GB",
+        }
+        problems += _folder_problems(place)
+        notes += _folder_notes(place, kind)
+    return Examination(facts, tuple(problems), tuple(notes))
+
+
+def _optional() -> dict[str, str]:
+    return {name: _version(name, extra) for name, extra in OPTIONAL.items()}
+
+
+def _version(name: str, extra: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return f"not installed: pip install 'bpsweep[{extra}]'"
+
+
+def _machine() -> dict[str, str]:
+    blas = [one["num_threads"] for one in threads().info() if one["user_api"] == "blas"]
+    limit = core_limit()
+    return {
+        "BLAS threads outside of studies": ", ".join(map(str, blas)),
+        "limit of processor time": "none" if limit is None else f"{limit:g} cores",
+        "load average": load_average() or "unknown",
+        "memory available": _memory(),
+    }
+
+
+def _memory() -> str:
+    try:
+        lines = _MEMORY.read_text("utf-8").splitlines()
+    except OSError:
+        return "unknown"
+    kilobytes = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return f"{kilobytes[0] / 1e6:.1f} GB" if kilobytes else "unknown"
+
+
+def _machine_notes() -> list[str]:
+    load, cores = load_average(), available_cores()
+    if not load or float(load) < BUSY_SHARE * cores:
+        return []
+    note = (
+        f"Other programs use the processor: its load is {load} on {cores} cores. Results don't "
+        "change, but times would be too long."
+    )
+    return [note]
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the first above it that is there."""
+    place = folder.absolute()
+    return next(path for path in (place, *place.parents) if path.is_dir())
+
+
+def file_system_of(folder: Path) -> str:
+    """Return the kind of file system that a folder is on, as the system tells it.
+
+    Args:
+        folder: It is there.
+    """
+    try:
+        lines = _MOUNTS.read_text("utf-8").splitlines()
+    except OSError:
+        return "unknown"
+    device = folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    mounts = [line.split(" - ") for line in lines if line.split()[2] == number]
+    return mounts[-1][1].split()[0] if mounts else "unknown"
+
+
+def _folder_problems(folder: Path) -> list[str]:
+    try:
+        with tempfile.TemporaryDirectory(prefix=".bpsweep-", dir=folder) as name:
+            place = Path(name)
+            return [*_lock_problems(place), *_log_problems(place)]
+    except OSError as error:
+        return [f"{folder} can't be written to: {error.strerror}."]
+
+
+def _lock_problems(place: Path) -> list[str]:
+    with (place / "lock").open("wb") as one, (place / "lock").open("wb") as other:
+        try:
+            fcntl.flock(one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return [f"{place.parent} has no file locks: {error.strerror}."]
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return []
+    return [f"{place.parent} has file locks that keep nobody out: two runs could share a study."]
+
+
+def _log_problems(place: Path) -> list[str]:
+    with closing(sqlite3.connect(place / "try.db")) as connection:
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            connection.execute("CREATE TABLE one (value INTEGER)")
+        except sqlite3.Error as error:
+            return [f"{place.parent} can't hold a store: {error}."]
+    return [] if mode == "wal" else [f"{place.parent} knows no write-ahead log, as a store needs."]
+
+
+def _folder_notes(folder: Path, kind: str) -> list[str]:
+    if kind not in NETWORK_FILE_SYSTEMS:
+        return []
+    note = (
+        f"{folder} is on {kind}, a network file system: keep a study's folder on a disk of the "
+        "machine that runs it."
+    )
+    return [note]
+
+
+def examination_text(found: Examination) -> str:
+    """Return an examination as lines for a terminal.
+
+    Args:
+        found: From `examine`.
+    """
+    lines = [f"{name}: {value}" for name, value in found.facts.items()]
+    lines += [f"problem: {problem}" for problem in found.problems]
+    lines += [f"note: {note}" for note in found.notes]
+    return "\n".join([*lines, *([] if found.problems else ["Nothing stands in a study's way."])])

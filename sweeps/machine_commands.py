@@ -1,0 +1,43 @@
+"""The commands of `bpsweep` that tell what there is before a study: `datasets` and `doctor`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sweeps.store_commands import DONE, Add, add_json, document
+
+NOT_USABLE = 7
+
+
+def add_machine_commands(add: Add) -> None:
+    """Add `datasets` and `doctor`.
+
+    Args:
+        add: Adds a command.
+    """
+    add_json(add(_datasets, "datasets", "list the datasets that a study can name"))
+    doctor = add(_doctor, "doctor", "tell what this machine and a folder have for studies")
+    doctor.add_argument(
+        "folder", type=Path, nargs="?", help="where a study's folder is or will be (default: none)"
+    )
+    add_json(doctor)
+
+
+def _datasets(options: argparse.Namespace) -> int:
+    from sweeps.catalogue import catalogue, catalogue_text
+
+    found = catalogue()
+    if options.json:
+        print(document({"datasets": [entry.to_json() for entry in found]}))
+    else:
+        print(catalogue_text(found))
+    return DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from sweeps.doctor import examination_text, examine
+
+    found = examine(options.folder)
+    print(document(found.to_json()) if options.json else examination_text(found))
+    return NOT_USABLE if found.problems else DONE

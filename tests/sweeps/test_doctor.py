@@ -1,0 +1,108 @@
+"""The examination of a machine and a folder: what there is, what a run would fail at."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stored import forbid_writing, unwritable_folder
+
+from sweeps import doctor
+from sweeps.doctor import examination_text, examine, file_system_of
+
+
+def test_a_usable_folder_has_no_problems_and_nothing_is_left_in_it(tmp_path: Path) -> None:
+    found = examine(tmp_path / "not" / "yet")
+    assert found.problems == ()
+    assert {"numpy", "cores", "BLAS", "limit of processor time", "free space"} <= {*found.facts}
+    assert [*tmp_path.iterdir()] == []
+    assert examination_text(found).endswith("Nothing stands in a study's way.")
+
+
+def test_a_folder_that_cant_be_written_to_is_a_problem() -> None:
+    with unwritable_folder() as folder:
+        forbid_writing(folder)
+        found = examine(folder)
+    assert found.problems == (f"{folder} can't be written to: Permission denied.",)
+    assert examination_text(found).splitlines()[-1] != "Nothing stands in a study's way."
+
+
+def test_locks_that_are_missing_or_useless_are_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    (problem,) = examine(tmp_path).problems
+    assert problem == (
+        f"{tmp_path} has file locks that keep nobody out: two runs could share a study."
+    )
+
+    def refused(*_arguments: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    (problem,) = examine(tmp_path).problems
+    assert problem == f"{tmp_path} has no file locks: Operation not supported."
+
+
+class WithoutLog(sqlite3.Connection):
+    """A database where there is no write-ahead log."""
+
+    def execute(self, statement: str, *arguments: Any) -> Any:
+        """Execute a statement; a log is not to be had."""
+        return super().execute(statement.replace("WAL", "DELETE"), *arguments)
+
+
+class Broken(sqlite3.Connection):
+    """A database that can't be written."""
+
+    def execute(self, *_arguments: Any) -> Any:
+        """Fail."""
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (WithoutLog, "knows no write-ahead log, as a store needs."),
+        (Broken, "can't hold a store: disk I/O error."),
+    ],
+)
+def test_a_disk_without_what_a_store_needs_is_a_problem(
+    kind: type[sqlite3.Connection], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "connect", kind)
+    assert examine(tmp_path).problems == (f"{tmp_path} {text}",)
+
+
+def test_network_file_systems_and_other_programs_are_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "load_average", lambda: "99.00")
+    monkeypatch.setattr(doctor, "file_system_of", lambda _folder: "nfs4")
+    load, network = examine(tmp_path).notes
+    assert load.startswith("Other programs use the processor: its load is 99.00 on ")
+    assert network.startswith(f"{tmp_path} is on nfs4, a network file system: ")
+    monkeypatch.setattr(doctor, "load_average", lambda: "")
+    monkeypatch.setattr(doctor, "file_system_of", lambda _folder: "ext4")
+    assert examine(tmp_path).notes == ()
+
+
+def test_what_the_system_does_not_tell_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("nothing", "empty"):
+        monkeypatch.setattr(doctor, "_MEMORY", tmp_path / name)
+        monkeypatch.setattr(doctor, "_MOUNTS", tmp_path / name)
+        assert file_system_of(tmp_path) == "unknown"
+        assert examine().facts["memory available"] == "unknown"
+        (tmp_path / "empty").touch()
+
+
+def test_a_package_that_is_not_installed_is_told_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "OPTIONAL", {"no-such-package": "dask"})
+    assert examine().facts["no-such-package"] == "not installed: pip install 'bpsweep[dask]'"
