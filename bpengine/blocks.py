@@ -101,7 +101,12 @@ class Block:
             Number of the first update, from 1, after which a lane's weights were found not to be
             finite; 0 for the others.
         """
-        self._prepare(factors)
+        self._stepper.advance(factors)
+        if self._stepper.folds:
+            scale = self._stepper.in_gradient[: self.updates, ..., None]
+            np.multiply(scale, self._each, out=self._weight)
+        shape = (len(self.targets), 1, self.updates, self.rows, -1)
+        np.copyto(self._t, self.targets.reshape(shape).transpose(2, 0, 1, 3, 4))
         found = np.zeros(self._parameters.shape[:2], np.int64)
         for number, tape in enumerate(self._tapes, 1):
             tape.replay()
@@ -109,33 +114,16 @@ class Block:
                 found[(found == 0) & np.logical_not(self._are_finite(number))] = number
         return found
 
-    def _prepare(self, factors: Array) -> None:
-        self._stepper.advance(factors)
-        if self._stepper.folds:
-            scale = self._stepper.in_gradient[: self.updates, ..., None]
-            np.multiply(scale, self._each, out=self._weight)
-        shape = (len(self.targets), 1, self.updates, self.rows, -1)
-        np.copyto(self._t, self.targets.reshape(shape).transpose(2, 0, 1, 3, 4))
-
     def _record(self) -> None:
+        total_weight = float(self._each) * self.rows
         for number, tape in enumerate(self._tapes):
+            batch = self.inputs[:, :, number * self.rows : (number + 1) * self.rows]
+            # A number that all lanes share costs less.
+            each = self._weight[number] if self._stepper.folds else self._weight[0, 0, 0, 0, 0, ...]
             gradient = self._passes.gradient(
-                self._W,
-                self._batch(number),
-                self._t[number],
-                weight=self._weight_of(number),
-                shards=self._shards,
-                call=tape,
+                self._W, batch, self._t[number], weight=each, shards=self._shards, call=tape
             )
-            total_weight = float(self._each) * self.rows
             self._stepper.step(gradient, number, total_weight=total_weight, call=tape)
-
-    def _weight_of(self, number: int) -> Array:
-        # A number that all lanes share costs less.
-        return self._weight[number] if self._stepper.folds else self._weight[0, 0, 0, 0, 0, ...]
-
-    def _batch(self, number: int) -> Annotated[Array, "seed 1 batch fan_in"]:
-        return self.inputs[:, :, number * self.rows : (number + 1) * self.rows]
 
     def _are_finite(self, _number: int) -> BoolArray:
         return np.logical_and.reduce(np.isfinite(self._parameters), axis=-1)
