@@ -62,14 +62,19 @@ def _parts(study: StudyAnalysis) -> list[Part]:
             analysis,
             {chart.name: (chart, svg.draw(chart)) for chart in group[:most]},
             [chart.heading for chart in group[most:]],
-            f"{FIGURES}/{_slug(place, analysis.plan.group)}" if study.several else FIGURES,
+            f"{FIGURES}/{chart_folder(place, analysis.plan.group)}" if study.several else FIGURES,
         )
         for place, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
     ]
 
 
-def _slug(place: int, label: str) -> str:
-    """Name of a group's folder: safe everywhere, unique by its number."""
+def chart_folder(place: int, label: str) -> str:
+    """Return the name of a group's folder: safe everywhere, unique by its number.
+
+    Args:
+        place: The group's number.
+        label: Its label.
+    """
     return f"{place:02d}-{re.sub('[^a-z0-9]+', '-', label.lower()).strip('-')[:40]}".rstrip("-")
 
 

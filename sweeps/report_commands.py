@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from sweeps.store_commands import DONE, Add
 
 if TYPE_CHECKING:
     from reports.results import StudyResults
+
+_PER_INCH = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}
+"""Of a unit; the point is TeX's."""
+_NARROWEST, _WIDEST = 2.5, 20.0
 
 
 def add_report_commands(add: Add) -> None:
@@ -29,13 +34,28 @@ def add_report_commands(add: Add) -> None:
     report.add_argument(
         "--out", type=Path, metavar="DIR", help="where to (default: the study's folder)"
     )
+    report.add_argument(
+        "--format",
+        choices=("html", "pdf", "svg", "png"),
+        default="html",
+        help="a page, or figures and tables for a manuscript, by default in `paper` in the folder",
+    )
+    report.add_argument(
+        "--width", metavar="WIDTH", help="of the figures, such as 3.25in or 84mm (default: 3.25in)"
+    )
+    report.add_argument("--figures", nargs="+", metavar="NAME", help="these only (default: all)")
     watch = add(_watch, "watch", "write the report of a study now and then while it runs")
     watch.add_argument("folder", type=Path, help="the study's folder")
 
 
 def _report(options: argparse.Namespace) -> int:
+    from sweeps.errors import UsageError
     from sweeps.study import results
 
+    if options.format != "html":
+        return _paper(options)
+    if options.width or options.figures:
+        raise UsageError("--width and --figures are for --format pdf, svg or png.")
     if options.others:
         return _compare([options.folder, *options.others], options.out)
     write_report(results(options.folder), options.out or options.folder)
@@ -54,6 +74,41 @@ def _compare(folders: list[Path], out: Path | None) -> int:
     with _told(out, again):
         print(build_comparison({name: results(at) for name, at in _named(folders)}, out))
     return DONE
+
+
+def _paper(options: argparse.Namespace) -> int:
+    from reports.paper import build_paper
+    from sweeps.errors import UsageError
+    from sweeps.study import results
+
+    if options.others:
+        raise UsageError("Figures for a manuscript are of one study: give one folder.")
+    width = _inches(options.width or "3.25in")
+    found, out = results(options.folder), options.out or options.folder / "paper"
+    again = f"bpsweep report {options.folder} --format {options.format}"
+    with _told(out, again):
+        try:
+            paths = build_paper(
+                found, out, kind=options.format, width=width, names=options.figures or ()
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    print(*paths, sep="\n")
+    return DONE
+
+
+def _inches(text: str) -> float:
+    """Return a length in inches."""
+    from sweeps.errors import UsageError, shown
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(in|cm|mm|pt)", text)
+    inches = float(found[1]) / _PER_INCH[found[2]] if found else 0.0
+    if not _NARROWEST <= inches <= _WIDEST:
+        raise UsageError(
+            f"--width must be {_NARROWEST:g}in to {_WIDEST:g}in, in in, cm, mm or pt, but is "
+            f"{shown(text)}."
+        )
+    return inches
 
 
 def _named(folders: list[Path]) -> list[tuple[str, Path]]:

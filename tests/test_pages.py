@@ -12,7 +12,15 @@ import pytest
 from sweeps import cli, timing
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ("tutorial", "comparing-studies", "own-csv", "custom-study", "resume", "python")
+PAGES = (
+    "tutorial",
+    "comparing-studies",
+    "for-papers",
+    "own-csv",
+    "custom-study",
+    "resume",
+    "python",
+)
 
 
 def blocks(page: str) -> Iterator[tuple[str, str]]:

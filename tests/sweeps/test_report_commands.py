@@ -92,3 +92,50 @@ def test_a_report_may_lie_elsewhere(
     assert capsys.readouterr().out == "elsewhere/report.html\n"
     assert Path("elsewhere/report.html").is_file()
     assert not Path("a/report.html").exists()
+
+
+def test_figures_for_a_manuscript_are_written_beside_the_report(
+    folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--format", "svg", "--width", "84mm", "--figures", "accuracy"]
+    assert cli.main(["report", folders[0], *options]) == 0
+    assert capsys.readouterr().out.startswith("a/paper/accuracy.svg\na/paper/figures.tex\n")
+    assert 'width="238.1' in Path("a/paper/accuracy.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--width", "3in"], "--width and --figures are for --format pdf, svg or png."),
+        (["--figures", "seeds"], "--width and --figures are for --format pdf, svg or png."),
+        (
+            ["--format", "pdf", "--width", "3 inches"],
+            "--width must be 2.5in to 20in, in in, cm, mm or pt, but is '3 inches'.",
+        ),
+        (
+            ["--format", "pdf", "--width", "1000in"],
+            "--width must be 2.5in to 20in, in in, cm, mm or pt, but is '1000in'.",
+        ),
+        (
+            ["b", "--format", "pdf"],
+            "Figures for a manuscript are of one study: give one folder.",
+        ),
+    ],
+)
+def test_what_is_no_figure_for_a_manuscript_is_refused(
+    options: list[str],
+    message: str,
+    folders: tuple[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["report", folders[0], *options]) == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
+
+
+def test_a_figure_that_is_not_there_is_named(
+    folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["report", folders[0], "--format", "pdf", "--figures", "nothing"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "error: There is no figure 'nothing' of this study; there are ['accuracy'"
+    )

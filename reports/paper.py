@@ -1,0 +1,206 @@
+"""Figures and tables for a manuscript: sized for a column, with their fonts, captions beside."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from reports.build import chart_folder
+from reports.chart import Chart
+from reports.charts import charts
+from reports.figures import STYLE
+from reports.files import write
+from reports.group_charts import group_charts
+from reports.groups import StudyAnalysis, analyse_study
+from reports.page_tables import Table, group_table, page_tables
+from reports.paper_tables import latex, latex_table, markdown, markdown_table
+from reports.results import StudyResults
+from reports.svg import WIDTH
+
+FORMATS = ("pdf", "svg", "png")
+"""Kinds of files."""
+COLUMN = 3.25
+"""Inches of a column of a two-column page."""
+DOTS = 600
+"""Dots of an inch of PNG."""
+LEAST_POINTS = 5.0
+"""Values in the cells of a grid that would have to be smaller are left out."""
+PAPER_STYLE = STYLE | {
+    "axes.facecolor": "white",
+    "axes.labelsize": 8,
+    "axes.titlesize": 7,
+    "figure.facecolor": "white",
+    "font.size": 8,
+    "legend.fontsize": 7,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+}
+"""matplotlib settings at any width: text is as large as a caption's, and travels with the file."""
+
+_METADATA = {
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": dict.fromkeys(("Creator", "Date", "Format", "Type")),
+    "png": {"Software": None},
+}
+
+
+def build_paper(
+    results: StudyResults,
+    folder: Path,
+    *,
+    kind: str = "pdf",
+    width: float = COLUMN,
+    names: Sequence[str] = (),
+) -> list[Path]:
+    """Write a study's figures and tables for a manuscript, and return the paths of the files.
+
+    Writes a file for each figure, `figures.tex` and `figures.md` with their captions, and
+    `TABLE.tex` and `TABLE.md` for each table of the page; with several groups in a folder for each.
+    The same results give the same bytes.
+
+    Args:
+        results: The study.
+        folder: Where to write; made if it isn't there.
+        kind: One of `FORMATS`.
+        width: Of every figure, in inches.
+        names: Of the figures; none for all that the data allow.
+
+    Raises:
+        ValueError: The data don't allow a figure that is named.
+    """
+    study = analyse_study(results)
+    parts = _parts(study)
+    known = list(dict.fromkeys(chart.name for drawn, _ in parts.values() for chart in drawn))
+    strangers = [name for name in names if name not in known]
+    if strangers:
+        raise ValueError(f"There is no figure {strangers[0]!r} of this study; there are {known}.")
+    paths = []
+    for place, (drawn, tables) in parts.items():
+        shown = [chart for chart in drawn if not names or chart.name in names]
+        paths += _write_part(Path(folder) / place, shown, tables, kind, width)
+    return paths
+
+
+def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
+    """Figures and tables by the folder they lie in, from the manuscript's."""
+    if not study.several:
+        return {"": (charts(study.groups[0]), page_tables(study.groups[0]))}
+    overall = {"": (group_charts(study), [group_table(study)])}
+    return overall | {
+        chart_folder(place, group.plan.group): (charts(group), page_tables(group))
+        for place, group in enumerate(study.groups, start=1)
+    }
+
+
+def _write_part(
+    folder: Path, drawn: Sequence[Chart], tables: Sequence[Table], kind: str, width: float
+) -> list[Path]:
+    files: dict[str, str | bytes] = {f"{c.name}.{kind}": draw(c, kind, width) for c in drawn}
+    if drawn:
+        files["figures.tex"] = "\n".join(_latex_figure(chart, width) for chart in drawn)
+        files["figures.md"] = "\n".join(_markdown_figure(chart, kind) for chart in drawn)
+    for table in tables:
+        files[f"{table.name}.tex"] = latex_table(table, table.name)
+        files[f"{table.name}.md"] = markdown_table(table)
+    for name, content in files.items():
+        write(folder / name, content)
+    return [folder / name for name in files]
+
+
+def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
+    """Return a figure as a file of exactly that width, all of its text of a readable size.
+
+    Fonts are embedded in PDF (TrueType), and outlines in SVG. Labels of an axis that would touch
+    are thinned out; values in cells shrink down to `LEAST_POINTS`, and are left out below.
+
+    Args:
+        chart: What to draw.
+        kind: One of `FORMATS`.
+        width: In inches.
+    """
+    with mpl.rc_context(PAPER_STYLE):
+        # Narrow figures are higher for their width: text doesn't shrink with it.
+        figure = Figure((width, chart.height * (width / WIDTH) ** 0.5), layout="constrained")
+        drawn = chart.draw(figure.add_subplot())
+        panels = [drawn, *(one for one in drawn.child_axes if isinstance(one, Axes))]
+        for panel in panels:
+            _wrap_title(panel)
+        figure.draw_without_rendering()
+        for panel in panels:
+            _fit_values(panel)
+            _fit_labels(panel, figure)
+            _thin_out(panel)
+        written = io.BytesIO()
+        figure.savefig(written, format=kind, dpi=DOTS, metadata=_METADATA[kind])
+    return written.getvalue()
+
+
+def _fit_values(ax: Axes) -> None:
+    """Shrink what stands in the cells of a grid to their width."""
+    if not ax.texts or not ax.collections or ax.get_xscale() != "linear":
+        return
+    cell = abs(ax.transData.transform((1, 0))[0] - ax.transData.transform((0, 0))[0])
+    widest = max(ax.texts, key=_width)
+    size = float(widest.get_fontsize()) * min(1.0, 0.85 * cell / max(_width(widest), 1e-9))
+    for text in [*ax.texts]:
+        text.set_fontsize(size)
+        text.set_visible(size >= LEAST_POINTS)
+
+
+def _wrap_title(ax: Axes) -> None:
+    """Give a panel's title a second line for what it says in particular."""
+    title = ax.get_title(loc="left").replace(": ", ":\n")
+    ax.set_title(title, loc="left", fontsize=mpl.rcParams["axes.titlesize"])
+
+
+def _fit_labels(ax: Axes, figure: Figure) -> None:
+    """Shrink labels of the axes that are longer than the figure."""
+    box = figure.bbox
+    for label, room in ((ax.xaxis.label, box.width), (ax.yaxis.label, box.height)):
+        extent = label.get_window_extent()
+        longest = max(extent.width, extent.height)
+        label.set_fontsize(float(label.get_fontsize()) * min(1.0, 0.85 * room / max(longest, 1e-9)))
+
+
+def _width(text: Text) -> float:
+    return float(text.get_window_extent().width)
+
+
+def _thin_out(ax: Axes) -> None:
+    """Leave out every second label of the x axis, and again, until none touches the next."""
+    while _touching(shown := [label for label in ax.get_xticklabels() if label.get_text()]):
+        places = [label.get_position()[0] for label in shown]
+        ax.set_xticks(places[::2], [label.get_text() for label in shown[::2]])
+
+
+def _touching(labels: Sequence[Text]) -> bool:
+    boxes = [label.get_window_extent() for label in labels]
+    return any(right.x0 < left.x1 + 2 for left, right in pairwise(boxes))
+
+
+def _latex_figure(chart: Chart, width: float) -> str:
+    return (
+        "\\begin{figure}\n"
+        f"\\includegraphics[width={width:g}in]{{{chart.name}}}\n"
+        f"\\caption{{{latex(_caption(chart))}}}\n"
+        f"\\label{{fig:{chart.name}}}\n"
+        "\\end{figure}\n"
+    )
+
+
+def _markdown_figure(chart: Chart, kind: str) -> str:
+    return f"![{markdown(chart.heading)}]({chart.name}.{kind})\n\n{markdown(_caption(chart))}\n"
+
+
+def _caption(chart: Chart) -> str:
+    return f"{chart.heading}. {chart.finding}. {chart.caption}"

@@ -1,0 +1,147 @@
+"""Figures for a manuscript: their width, their fonts, their text; tables that LaTeX can read."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from matplotlib.axes import Axes
+
+from reports.chart import Chart
+from reports.charts import charts
+from reports.page_tables import Cell, Table, page_tables
+from reports.paper import COLUMN, DOTS, LEAST_POINTS, build_paper, draw
+from reports.paper_tables import latex, latex_table, markdown_table
+from reports.results import StudyResults
+from tests.reports.conftest import Sketch, make_results, numbers, several, small
+from tests.reports.test_build import contents
+
+ACTIVE = '\\input{x} $x$ & # _ % ~ ^ < > | " { } `a` *b* [c](d) \u00b2 \u00b5 \u00d7 \u2026'
+
+
+@pytest.fixture(scope="module")
+def drawn(digits: StudyResults) -> dict[str, Chart]:
+    """The figures of the study as shipped, by name."""
+    return {chart.name: chart for chart in charts(numbers(digits))}
+
+
+def objects(pdf: bytes) -> str:
+    """Return what a PDF says, its compressed streams unpacked."""
+    texts = [pdf.decode("latin-1")]
+    for packed in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        try:
+            texts.append(zlib.decompress(packed).decode("latin-1"))
+        except zlib.error:
+            continue
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("width", [COLUMN, 6.75])
+@pytest.mark.parametrize("name", ["accuracy", "rates", "budgets"])
+def test_a_pdf_has_its_width_and_carries_its_fonts(
+    drawn: dict[str, Chart], name: str, width: float
+) -> None:
+    text = objects(draw(drawn[name], "pdf", width))
+    (box,) = re.findall(r"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", text)
+    assert float(box[0]) == pytest.approx(72 * width, abs=0.01)
+    assert set(re.findall(r"/Subtype /(Type3|Type1|TrueType|CIDFontType\d)", text)) == {
+        "CIDFontType2"
+    }
+    assert text.count("/FontFile2") == len(re.findall(r"/Subtype /CIDFontType2", text)) >= 1
+
+
+def test_a_png_has_its_width_in_dots(drawn: dict[str, Chart]) -> None:
+    found = draw(drawn["accuracy"], "png", 2.5)
+    assert struct.unpack(">I", found[16:20])[0] == 2.5 * DOTS
+
+
+def test_an_svg_has_its_width_and_outlines_for_text(drawn: dict[str, Chart]) -> None:
+    root = ET.fromstring(draw(drawn["accuracy"], "svg"))  # noqa: S314
+    assert float(root.get("width", "").removesuffix("pt")) == pytest.approx(72 * COLUMN)
+    assert not root.findall(".//{http://www.w3.org/2000/svg}text")
+
+
+def laid_out(chart: Chart, width: float) -> list[Axes]:
+    """Return the axes of a figure as they are when it is written."""
+    found: list[Axes] = []
+
+    def remember(ax: Axes) -> Axes:
+        found.append(chart.draw(ax))
+        return found[0]
+
+    draw(replace(chart, draw=remember), "svg", width)
+    found[0].figure.draw_without_rendering()
+    return [found[0], *found[0].child_axes]
+
+
+@pytest.mark.parametrize("width", [2.5, COLUMN, 6.6])
+def test_labels_do_not_touch_and_can_be_read(drawn: dict[str, Chart], width: float) -> None:
+    for chart in drawn.values():
+        for ax in laid_out(chart, width):
+            shown = [label for label in ax.get_xticklabels() if label.get_text()]
+            boxes = [label.get_window_extent() for label in shown]
+            assert all(left.x1 < right.x0 for left, right in pairwise(boxes)), chart.name
+            seen = [text for text in ax.texts if text.get_visible()]
+            assert all(float(text.get_fontsize()) >= LEAST_POINTS for text in (*seen, *shown))
+
+
+def test_values_shrink_with_their_cells_and_vanish_at_last(drawn: dict[str, Chart]) -> None:
+    (wide, *_), (narrow, *_) = (laid_out(drawn["rates"], width) for width in (6.6, 2.0))
+    assert all(text.get_visible() for text in wide.texts)
+    assert not any(text.get_visible() for text in narrow.texts)
+
+
+def test_the_files_are_figures_captions_and_tables(digits: StudyResults, tmp_path: Path) -> None:
+    paths = build_paper(digits, tmp_path, names=["accuracy", "seeds"])
+    tables = [table.name for table in page_tables(numbers(digits))]
+    expected = ["accuracy.pdf", "seeds.pdf", "figures.tex", "figures.md"]
+    expected += [f"{name}.{end}" for name in tables for end in ("tex", "md")]
+    assert [path.name for path in paths] == expected
+    assert set(contents(tmp_path)) == set(expected)
+    captions = (tmp_path / "figures.tex").read_text("utf-8")
+    assert "\\includegraphics[width=3.25in]{accuracy}" in captions
+    assert "20 epochs. Filled: not told from the best (paired t tests, Holm over" in captions
+    assert "95\\%" in captions
+    before = contents(tmp_path)
+    build_paper(digits, tmp_path, names=["accuracy", "seeds"])
+    assert contents(tmp_path) == before
+
+
+def test_several_groups_have_a_folder_each(tmp_path: Path) -> None:
+    plans = ({"group": "sgd"}, {"group": "adam", "optimizer": "adam"})
+    plan = several(*plans, batch_sizes=(8, 64), learning_rates=(0.3, 1.0), epochs=2)
+    build_paper(make_results(Sketch(plan)), tmp_path, kind="svg", names=["groups", "accuracy"])
+    found = set(contents(tmp_path))
+    assert {"groups.svg", "groups.tex", "01-sgd/accuracy.svg", "02-adam/accuracy.svg"} <= found
+    assert "01-sgd/groups.svg" not in found
+
+
+def test_a_figure_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^There is no figure 'acuracy' of this study; there are"):
+        build_paper(make_results(Sketch(small())), tmp_path, names=["acuracy"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_in_a_text_acts_on_latex() -> None:
+    found = latex(ACTIVE)
+    bare = re.sub(r"\\(text[a-z]+(\{\}|\{2\})|ldots\{\}|[{}$&#_%])|\$\\times\$|(?<=%)~", "", found)
+    assert not set('\\{}$&#_%~^<>|"') & set(bare)
+
+
+def test_a_table_is_one_of_booktabs_and_of_markdown() -> None:
+    cells = ((Cell("a_1", ""), Cell("50%", "", strong=True)), (Cell("b|c", ""), Cell("none", "")))
+    table = Table("t", "Heading", "Of 100%.", ("A & B", "C"), cells)
+    assert latex_table(table, "t") == (
+        "\\begin{table}\n\\caption{Heading. Of 100\\%.}\n\\label{tab:t}\n\\begin{tabular}{lr}\n"
+        "\\toprule\nA \\& B & C \\\\\n\\midrule\na\\_1 & \\textbf{50\\%} \\\\\n"
+        "b\\textbar{}c & none \\\\\n\\bottomrule\n\\end{tabular}\n\\end{table}\n"
+    )
+    assert markdown_table(table) == (
+        "Heading. Of 100%.\n\n| A & B | C |\n| :-- | --: |\n| a\\_1 | **50%** |\n| b\\|c | none |\n"
+    )
