@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -73,6 +74,7 @@ def render(
         pictures=[f"{FIGURES}/{name}.svg" for name in (overall or parts[0].drawn)],
         folders=[part.folder for part in parts] if study.several else [],
         specification=visible_lines(plan.specification),
+        file=shlex.quote(f"{visible(plan.name)}.toml"),
         provenance={visible(k): visible(v) for k, v in sorted(plan.provenance.items())},
     )
 

@@ -299,7 +299,10 @@ def as_table(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
         columns: Names and dtypes, in order.
     """
     dtypes = {column.name: column.dtype for column in columns}
-    return frame[list(dtypes)].astype(dtypes).reset_index(drop=True)
+    table = frame[list(dtypes)].reset_index(drop=True)
+    # Casting costs much more than finding that there is nothing to cast.
+    found = zip(dtypes.items(), table.dtypes.tolist(), strict=True)
+    return table.astype({name: dtype for (name, dtype), has in found if str(has) != dtype})
 
 
 def _check(table: str, frame: pd.DataFrame, columns: tuple[Column, ...]) -> None:

@@ -217,3 +217,10 @@ def test_the_worth_of_an_item_needs_items(digits: StudyResults, tmp_path: Path) 
     group = replace(digits.description.groups[0], test_items=90)
     results = replace(digits, description=replace(digits.description, groups=(group,)))
     assert "worth 1.11 points" in page_of(results, tmp_path)
+
+
+def test_the_page_has_the_command_that_does_it_again(page: str, tmp_path: Path) -> None:
+    assert "<code>bpsweep run digits.toml</code>" in page
+    plan = small(name="a study; rm -r x")
+    other = page_of(make_results(Sketch(description=plan)), tmp_path)
+    assert "<code>bpsweep run &#39;a study; rm -r x.toml&#39;</code>" in other
