@@ -328,7 +328,7 @@ def _more_for_time(
         texts.append("results of two or more seeds")
     elif measured.interval is not None and measured.interval.low < measured.interval.high:
         texts.append(_seeds_for_time(times))
-    missed = sorted({*_tried(analysis)} - {*_whole(record.crossings)})
+    missed = sorted({*record.crossings["batch_size"]} - {*_whole(record.crossings)})
     if missed:
         texts.append(f"a lower target or a larger budget for batch {sizes(missed)}")
     if measured.interval is not None and measured.interval.high == _tried(analysis)[-1]:

@@ -1,8 +1,9 @@
-"""The commands of `bpsweep` that answer a question by themselves: what does an update cost?"""
+"""The commands of `bpsweep` that answer a question: which batch size, what costs an update?"""
 
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,24 +14,55 @@ if TYPE_CHECKING:
 
 
 def add_answer_commands(add: Add) -> None:
-    """Add `time`.
+    """Add `recommend` and `time`.
 
     Args:
         add: Adds a command.
     """
-    time = add(_time, "time", "measure what an update costs, and nothing else")
-    time.add_argument("study", help="a study's folder, a study that ships, or a TOML file")
-    time.add_argument(
+    recommend = add(_recommend, "recommend", "name the batch sizes to use, by a short study")
+    recommend.add_argument("data", help="a dataset's name, or a CSV, Parquet or NPZ file")
+    recommend.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column of the file to learn; several are a regression (repeatable)",
+    )
+    recommend.add_argument(
+        "--minutes", type=float, default=1.0, metavar="N", help="the time there is (default: 1)"
+    )
+    recommend.add_argument(
+        "--out", type=Path, metavar="DIR", help="the study's folder (default: named after the data)"
+    )
+    recommend.add_argument(
+        "--jobs", type=int, default=-1, metavar="N", help="worker processes (default: all cores)"
+    )
+    add_json(recommend)
+    timed = add(_time, "time", "measure what an update costs, and nothing else")
+    timed.add_argument("study", help="a study's folder, a study that ships, or a TOML file")
+    timed.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="replace a key of the study, not of a folder's; the value is TOML (repeatable)",
     )
-    time.add_argument(
+    timed.add_argument(
         "--out", type=Path, metavar="DIR", help="where to keep the times (default: as for run)"
     )
-    add_json(time)
+    add_json(timed)
+
+
+def _recommend(options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    from sweeps.advice import Purse, advise
+    from sweeps.advice_texts import advice_content, advice_text
+    from sweeps.requests import request_of
+
+    request = request_of(options.data, options.target, options.minutes, options.out, options.jobs)
+    found = advise(request, Purse(60 * options.minutes, started))
+    print(document(advice_content(found)) if options.json else advice_text(found))
+    return DONE
 
 
 def _time(options: argparse.Namespace) -> int:

@@ -68,6 +68,20 @@ def cohort_cost(cohort: Cohort) -> float:
     return _cost(cohort.configuration, len(cohort.seeds), len(cohort.settings))
 
 
+def update_cost(configuration: Configuration, lanes: int) -> float:
+    """Return the predicted microseconds of one update of a cohort on one core.
+
+    Args:
+        configuration: What its trials share.
+        lanes: How many there are.
+    """
+    parameters, size = configuration.architecture.parameter_count, configuration.batch_size
+    calls = max(configuration.shards, -(-size // ROWS))
+    elements = OPTIMIZERS[configuration.optimizer].slots * parameters * SLOT_COST
+    elements += size * (parameters * EXAMPLE_COST + sum(configuration.widths[1:]) * UNIT_COST)
+    return calls * CALL_COST + lanes * (LANE_COST + _itemsize(configuration) / 4 * elements)
+
+
 def cohort_bytes(cohort: Cohort) -> int:
     """Return about how many bytes a cohort's networks and examples take.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -46,6 +47,12 @@ class _Session:
     backend: str
     scheduler: str | None
     trial_seconds: float | None
+    until: float
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing more is to be started."""
+        return self.interruption.stopping or time.monotonic() >= self.until
 
 
 def run_study(
@@ -58,6 +65,7 @@ def run_study(
     trial_seconds: float | None = None,
     timing: bool = True,
     watch: bool = False,
+    until: float = math.inf,
 ) -> StudyResults:
     """Run what is missing of a study, then measure times, and return everything.
 
@@ -72,6 +80,7 @@ def run_study(
         trial_seconds: Limit of a trial's share of the time; None for no limit.
         timing: Whether times are measured in the end, if the specification has them measured.
         watch: Whether a process of its own writes the report now and then while trials run.
+        until: When trials are no more started, by `time.monotonic`; those that run are finished.
 
     Raises:
         UserError: What the user can mend; every trial that had ended is kept.
@@ -83,7 +92,15 @@ def run_study(
         Store.write(folder, experiment.specification.name) as store,
     ):
         session = _Session(
-            experiment, store, workspace, interruption, jobs, backend, scheduler, trial_seconds
+            experiment,
+            store,
+            workspace,
+            interruption,
+            jobs,
+            backend,
+            scheduler,
+            trial_seconds,
+            until,
         )
         save_experiment(store, experiment)
         with reported(folder) if watch else nullcontext():
@@ -100,7 +117,7 @@ def _run_missing(session: _Session) -> None:
         # Also what a session left that was killed when all its trials were stored.
         stack.callback(_tidy, session)
         dispatch: Dispatch | None = None
-        while not session.interruption.stopping:
+        while not session.stopping:
             stage, missing = _next_stage(session, tried)
             if not missing:
                 return
@@ -151,7 +168,7 @@ def _run_stage(
         progress(f"{stage} trials", costs, len(missing), session.jobs) as advance,
         _Keeping(store, session.workspace.checkpoints, missing, advance) as keeping,
     ):
-        for ended in dispatch.run(cohorts, lambda: session.interruption.stopping):
+        for ended in dispatch.run(cohorts, lambda: session.stopping):
             keeping.take(ended)
 
 

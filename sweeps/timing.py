@@ -159,15 +159,16 @@ class Measurement:
 
 
 def time_updates(
-    measurements: Sequence[Measurement], splits: Callable[[int], Split]
+    measurements: Sequence[Measurement], splits: Callable[[int], Split], rounds: int | None = None
 ) -> Iterator[Round]:
-    """Measure everything `ROUNDS` times, in turn.
+    """Measure everything several times, in turn.
 
     Whole batches only: the ragged last one of an epoch is left out.
 
     Args:
         measurements: What to measure; no batch larger than the training part.
         splits: Gives the examples of a seed, all of the same shapes.
+        rounds: How often; `ROUNDS` times if not given.
 
     Yields:
         A round as soon as it is measured.
@@ -176,7 +177,7 @@ def time_updates(
     works = [(one, makers[one.engine](one, splits)) for one in measurements]
     for _, work in works:
         work()
-    for number in range(ROUNDS):
+    for number in range(ROUNDS if rounds is None else rounds):
         for one, work in works:
             yield Round(*one.key, number, *_measure(work))
 

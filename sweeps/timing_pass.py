@@ -97,7 +97,7 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
         for group, measurements in missing:
             rounds = []
             largest = max(one.batch_size for one in measurements)
-            for measured in time_updates(measurements, _splits_of(group, largest)):
+            for measured in time_updates(measurements, splits_of(group, largest)):
                 rounds.append(measured)
                 advance([LEAST_SECONDS], 1, measured.wall_seconds)
             store.replace_timing(rounds)
@@ -106,7 +106,13 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
     store.set_facts({"provenance": json.dumps(recorded)})
 
 
-def _splits_of(group: Group, largest: int) -> Callable[[int], Split]:
+def splits_of(group: Group, largest: int) -> Callable[[int], Split]:
+    """Return what gives the examples of a seed, no more than measurements work on.
+
+    Args:
+        group: Whose data.
+        largest: Largest batch size.
+    """
     facts, items = group.family.facts, max(MOST_EXAMPLES, largest)
     dataset = load(facts.source)
 

@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.lockstep import lanes_in_cache
 from sweeps.plan import (
+    EVALUATION_COST,
     FEW_LANES,
     MOST_BYTES,
+    UNIT_COST,
     cohort_bytes,
     cohort_cost,
     lane_bytes,
     most_lanes,
     plan,
+    update_cost,
 )
+from sweeps.recipes import evaluations_of
 from sweeps.splits import Preparation, Source
 from sweeps.trials import Cohort, Configuration, Trial, settings_of
 
@@ -191,3 +195,11 @@ def test_memory_grows_with_lanes_and_examples() -> None:
     one = cohort_bytes(cohort(CONFIGURATION))
     assert cohort_bytes(cohort(CONFIGURATION, rates=6)) > one
     assert cohort_bytes(cohort(replace(CONFIGURATION, train_items=2000))) > one
+
+
+@pytest.mark.parametrize("batch_size", [1, 100, 1000])
+def test_a_cohort_costs_its_updates_and_its_evaluations(batch_size: int) -> None:
+    one = replace(CONFIGURATION, batch_size=batch_size, optimizer="adam")
+    evaluation = EVALUATION_COST + 6 * 1000 * sum(one.widths[1:]) * UNIT_COST
+    expected = 1000 // batch_size * update_cost(one, 6) + evaluations_of(one) * evaluation
+    assert cohort_cost(cohort(one)) == pytest.approx(expected)

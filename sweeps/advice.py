@@ -1,0 +1,298 @@
+"""A short adaptive study within a stated time: which batch size, for these data?
+
+It is a study like any other, in a store like any other: what is decided on the way is which
+specification it has. The rules are told in docs/recommend.md.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports import build_report
+from reports.analysis import analyse
+from reports.record import Analysis
+from reports.results import StudyResults
+from sweeps.assembly import read_experiment
+from sweeps.errors import UsageError, UserError
+from sweeps.forecast import forecast
+from sweeps.plan import cohort_cost, plan, update_cost
+from sweeps.requests import Request
+from sweeps.runner import run_study
+from sweeps.sizing import Grid, choose, keys_of, largest_size
+from sweeps.spec import given, toml_value
+from sweeps.stages import REFINE_STEP, Experiment, fresh_trials
+from sweeps.store import FILE, Store
+from sweeps.timing import ROUNDS, TENSOR, time_updates
+from sweeps.timing_pass import measurements_of, splits_of
+from sweeps.worker import one_blas_thread
+
+SPECIFICATION = "study.toml"
+"""The file in the folder that holds what was chosen."""
+SHARE = 0.6
+"""Share of the time for trials that the first grid may take, as predicted; the rest is for what
+shows to be worth more seeds."""
+EXTENSION = 1.25
+"""What rates that are added at the edges take, by what was planned."""
+REPORT_SECONDS, START_SECONDS = 7.0, 3.0
+"""What the report and the start of workers take on a machine of middling speed."""
+MOST_STEPS = 10
+"""Steps of fresh seeds for contenders, at most."""
+WIDENINGS = 2
+"""How often the batch sizes are extended, at most."""
+
+
+@dataclass
+class Purse:
+    """The time there is, and what must be kept of it.
+
+    Attributes:
+        total: Seconds in all.
+        started: When they began, by the clock.
+        now: The clock.
+        slowdown: Seconds that a predicted second takes here, from what was measured.
+        kept: Seconds for the timing pass and the report.
+    """
+
+    total: float
+    started: float
+    now: Callable[[], float] = time.monotonic
+    slowdown: float = 1.0
+    kept: float = 0.0
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the beginning."""
+        return self.now() - self.started
+
+    @property
+    def spare(self) -> float:
+        """Seconds left for trials."""
+        return max(0.0, self.total - self.kept - self.spent)
+
+    @property
+    def deadline(self) -> float:
+        """Until when trials may start, by the clock."""
+        return self.started + self.total - self.kept
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What a short study found.
+
+    Attributes:
+        experiment: The study as it became.
+        analysis: Its numbers.
+        page: The report's page.
+        seconds: What it took.
+        budget: What it might take.
+    """
+
+    experiment: Experiment
+    analysis: Analysis
+    page: Path
+    seconds: float
+    budget: float
+
+
+def advise(request: Request, purse: Purse) -> Advice:
+    """Run a short study and return what it found.
+
+    Args:
+        request: What is asked for.
+        purse: The time there is.
+
+    Raises:
+        UserError: What the user can mend; every trial that had ended is kept.
+        KeyboardInterrupt: An end was asked for; every trial that had ended is kept.
+    """
+    experiment = _beginning(request, purse)
+    results = carry_on(request, purse, experiment)
+    for _ in range(WIDENINGS):
+        larger = wider(request, purse, experiment, results)
+        if larger is None:
+            break
+        experiment = larger
+        results = carry_on(request, purse, experiment)
+    further = closer(request, purse, experiment, results)
+    if further is not None:
+        experiment = further
+        carry_on(request, purse, experiment)
+    results = run_study(experiment, request.folder, request.jobs, until=purse.deadline)
+    page = build_report(results, request.folder)
+    (analysis,) = analyse(results)
+    return Advice(experiment, analysis, page, purse.spent, purse.total)
+
+
+def _beginning(request: Request, purse: Purse) -> Experiment:
+    if (request.folder / FILE).is_file():
+        experiment = _stored(request)
+        calibrate(purse, experiment)
+        return experiment
+    # Paths of files lead out of the folder: it must be there.
+    request.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return first_study(request, purse)
+    except UserError:
+        with suppress(OSError):
+            request.folder.rmdir()
+        raise
+
+
+def _stored(request: Request) -> Experiment:
+    with Store.read(request.folder) as store:
+        keys = given(read_experiment(store).specification)
+    if keys["dataset"] != request.dataset or keys["name"] != request.name:
+        raise UsageError(f"{request.folder} holds another study. Choose another --out.")
+    return request.experiment(keys)
+
+
+def first_study(request: Request, purse: Purse) -> Experiment:
+    """Return the study that the time allows, by the rules of `sweeps.sizing`.
+
+    Args:
+        request: What is asked for.
+        purse: The time there is.
+
+    Raises:
+        UsageError: Not even one epoch fits.
+    """
+    least = {"batch_sizes": 1, "learning_rates": 1.0, "seeds": 1, "epochs": 1}
+    draft = request.experiment({"name": request.name, "dataset": request.dataset, **least})
+    (facts,) = draft.data.values()
+
+    def made(grid: Grid) -> Experiment:
+        return request.experiment(keys_of(request.name, request.dataset, facts, grid))
+
+    largest = largest_size(facts.train_items)
+    calibrate(purse, made(Grid(1, largest, 1)))
+
+    def needed(grid: Grid) -> float:
+        return forecast(made(grid), request.jobs).seconds * purse.slowdown * EXTENSION
+
+    spare = SHARE * (purse.spare - purse.slowdown * START_SECONDS)
+    grid = choose(facts.train_items, lambda one: needed(one) <= spare)
+    if grid is None:
+        short = needed(Grid(largest // 2, largest, 1)) / SHARE + purse.slowdown * START_SECONDS
+        minutes = math.ceil(10 * (purse.total - purse.spare + short) / 60) / 10
+        raise UsageError(
+            f"{request.name}: {purse.total / 60:g} minutes are too few for {facts.train_items} "
+            f"training examples on this machine now; about {minutes:g} would do."
+        )
+    return made(grid)
+
+
+def calibrate(purse: Purse, experiment: Experiment) -> None:
+    """Measure a few updates at each batch size: how fast is this machine, and its timing pass?
+
+    Args:
+        purse: Takes both in.
+        experiment: The study; its learning rates and epochs don't matter.
+    """
+    ((group, measurements),) = measurements_of(experiment).values()
+    largest = max(one.batch_size for one in measurements)
+    with one_blas_thread():
+        rounds = list(time_updates(measurements, splits_of(group, largest), rounds=1))
+    took = predicted = 0.0
+    for one, measured in zip(measurements, rounds, strict=True):
+        if one.engine != TENSOR:
+            continue
+        share = 1 / one.batch_size
+        took += share * measured.wall_seconds / measured.updates
+        predicted += share * update_cost(group.family.configuration(one.batch_size), one.lanes)
+    purse.slowdown = max(1.0, 1e6 * took / predicted)
+    timing = ROUNDS * sum(measured.wall_seconds for measured in rounds)
+    purse.kept = purse.slowdown * REPORT_SECONDS + 1.2 * timing
+
+
+def carry_on(request: Request, purse: Purse, experiment: Experiment) -> StudyResults:
+    """Run what is missing, and learn from how long it took.
+
+    Args:
+        request: What is asked for.
+        purse: The time there is.
+        experiment: The study.
+    """
+    predicted, before = request.seconds(experiment), purse.spent
+    results = run_study(
+        experiment, request.folder, request.jobs, timing=False, until=purse.deadline
+    )
+    if predicted > 1 and purse.spare:
+        purse.slowdown = max(1.0, (purse.spent - before) / predicted)
+    write_specification(request.folder, experiment)
+    return results
+
+
+def wider(
+    request: Request, purse: Purse, experiment: Experiment, results: StudyResults
+) -> Experiment | None:
+    """Return the study with a batch size more at an end where the best may lie; None if not.
+
+    Args:
+        request: What is asked for.
+        purse: The time there is.
+        experiment: The study.
+        results: What it found.
+    """
+    (analysis,), (facts,) = analyse(results), experiment.data.values()
+    comparison, sizes = analysis.comparison, [*experiment.groups[0].grid]
+    if comparison is None:
+        return None
+    found = [*sizes]
+    if sizes[-1] in comparison.tied and 2 * sizes[-1] <= largest_size(facts.train_items, 1):
+        found.append(2 * sizes[-1])
+    if sizes[0] == comparison.best and sizes[0] > 1:
+        found.insert(0, sizes[0] // 2)
+    if found == sizes:
+        return None
+    larger = request.experiment(given(experiment.specification) | {"batch_sizes": found})
+    fits = request.seconds(larger) * purse.slowdown * EXTENSION <= purse.spare
+    return larger if fits else None
+
+
+def closer(
+    request: Request, purse: Purse, experiment: Experiment, results: StudyResults
+) -> Experiment | None:
+    """Return the study with as many fresh seeds for the contenders as fit; None for none.
+
+    Args:
+        request: What is asked for.
+        purse: The time there is.
+        experiment: The study.
+        results: What it found.
+    """
+    (analysis,), (group,) = analyse(results), experiment.groups
+    comparison = analysis.comparison
+    if comparison is None or len(comparison.tied) == 1:
+        return None
+    rates = dict(
+        zip(analysis.batch_sizes["batch_size"], analysis.batch_sizes["learning_rate"], strict=True)
+    )
+    contenders = [(group, size, float(rates[size])) for size in comparison.tied]
+    # Any seeds cost the same.
+    step = plan([trial for _, trial in fresh_trials(contenders, range(REFINE_STEP))], request.jobs)
+    cost = 1e-6 * sum(map(cohort_cost, step)) * purse.slowdown / request.jobs
+    steps = min(MOST_STEPS, int(purse.spare / cost))
+    if not steps:
+        return None
+    seeds = experiment.specification.refinement_seeds + steps * REFINE_STEP
+    return request.experiment(given(experiment.specification) | {"refinement_seeds": seeds})
+
+
+def write_specification(folder: Path, experiment: Experiment) -> None:
+    """Write what was chosen as a file that `bpsweep run` takes.
+
+    Args:
+        folder: The study's folder.
+        experiment: The study.
+    """
+    lines = [
+        "# Chosen by `bpsweep recommend`, by the rules of docs/recommend.md.",
+        f"# `bpsweep run {SPECIFICATION} --out .` in this folder runs what is missing of it.",
+        *(f"{key} = {toml_value(value)}" for key, value in given(experiment.specification).items()),
+    ]
+    (folder / SPECIFICATION).write_text("\n".join(lines) + "\n", encoding="utf-8")

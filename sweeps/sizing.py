@@ -1,0 +1,145 @@
+"""What a study tries that must end within a time: rules for network, batch sizes, rates, epochs.
+
+The rules are told in docs/recommend.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.facts import DataFacts
+from sweeps.splits import REGRESSION
+
+RATES = (0.03, 0.1, 0.3, 1.0)
+"""Learning rates at first; further ones are tried where the best lies at their edge."""
+SEEDS, FRESH = 3, 5
+"""Seeds that choose rates, and fresh ones that judge them, at first."""
+EPOCHS = 20
+"""Epochs for which the smallest batch size is chosen."""
+MORE_EPOCHS, FEWER_EPOCHS = (30, 50, 70, 100), (10, 5, 3, 2, 1)
+"""What is tried then, with time left and without."""
+SMALLEST = 16
+"""The smallest batch size is this or, if there is time, less."""
+PART = 4
+"""The largest batch size is at most this part of the training examples."""
+FEWEST_UNITS, MOST_UNITS = 8, 64
+NOISE_EXAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Batch sizes and epochs.
+
+    Attributes:
+        smallest: Smallest batch size, a power of two.
+        largest: Largest, a power of two.
+        epochs: Budget of a trial.
+    """
+
+    smallest: int
+    largest: int
+    epochs: int
+
+    @property
+    def batch_sizes(self) -> list[int]:
+        """Every power of two from the smallest to the largest."""
+        powers = range(self.smallest.bit_length() - 1, self.largest.bit_length())
+        return [2**power for power in powers]
+
+
+def largest_size(train_items: int, part: int = PART) -> int:
+    """Return the largest power of two that is at most a part of the training examples, at least 2.
+
+    Args:
+        train_items: Training examples.
+        part: One in how many.
+
+    Example:
+        >>> largest_size(1077), largest_size(90), largest_size(5)
+        (256, 16, 2)
+    """
+    return max(2, 2 ** ((train_items // part).bit_length() - 1))
+
+
+def hidden_units(features: int, outputs: int) -> int:
+    """Return the units of the hidden layer: a power of two near `sqrt(features outputs)`.
+
+    Args:
+        features: Inputs of the network.
+        outputs: Its outputs.
+
+    Example:
+        >>> hidden_units(64, 10), hidden_units(4, 3), hidden_units(784, 10)
+        (32, 8, 64)
+    """
+    units = 2 ** round(math.log2(features * outputs) / 2)
+    return min(max(units, FEWEST_UNITS), MOST_UNITS)
+
+
+def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
+    """Return the grid that a time allows.
+
+    Args:
+        train_items: Training examples.
+        fits: Whether a grid can be tried in the time there is.
+
+    Returns:
+        None if not even one epoch fits.
+
+    Example:
+        >>> choose(1077, lambda grid: grid.epochs <= 50 and grid.smallest >= 2)
+        Grid(smallest=2, largest=256, epochs=50)
+        >>> choose(1077, lambda grid: grid.epochs <= 4)
+        Grid(smallest=16, largest=256, epochs=3)
+    """
+    largest = largest_size(train_items)
+    widest = next(filter(fits, _from_small_batches(largest)), None)
+    if widest is None:
+        return next(filter(fits, _with_fewer_epochs(largest)), None)
+    best = widest
+    for epochs in MORE_EPOCHS:
+        longer = Grid(widest.smallest, largest, epochs)
+        if not fits(longer):
+            break
+        best = longer
+    return best
+
+
+def _from_small_batches(largest: int) -> Iterator[Grid]:
+    sizes = (2**power for power in range(SMALLEST.bit_length()))
+    return (Grid(size, largest, EPOCHS) for size in sizes if size < largest)
+
+
+def _with_fewer_epochs(largest: int) -> Iterator[Grid]:
+    smallest = min(SMALLEST, largest // 2)
+    return (Grid(smallest, largest, epochs) for epochs in FEWER_EPOCHS)
+
+
+def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[str, Any]:
+    """Return the specification of a study.
+
+    Args:
+        name: The study's name.
+        dataset: What the specification writes for the data.
+        facts: Facts of the data.
+        grid: Batch sizes and epochs.
+    """
+    regression = facts.task == REGRESSION
+    return {
+        "name": name,
+        "title": f"Which batch size for {name}?",
+        "dataset": dataset,
+        "hidden_layers": [hidden_units(facts.features, facts.outputs)],
+        "activation": "tanh",
+        "loss": "squared_error" if regression else "cross_entropy",
+        "optimizer": "sgd",
+        "batch_sizes": grid.batch_sizes,
+        "learning_rates": list(RATES),
+        "epochs": grid.epochs,
+        "seeds": {"first": 1, "count": SEEDS},
+        "confirmation_seeds": {"first": 101, "count": FRESH},
+        "noise_examples": min(NOISE_EXAMPLES, facts.train_items),
+    }

@@ -1,0 +1,221 @@
+"""A study within a time: what is decided, with a clock that stands still unless a test moves it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reports.results import StudyResults
+from sweeps import advice, cli, sizing, timing
+from sweeps.advice import Purse, advise
+from sweeps.advice_texts import advice_content, advice_text
+from sweeps.errors import UsageError
+from sweeps.requests import Request
+from sweeps.spec import given
+from sweeps.study import results
+
+
+class Clock:
+    """A clock that runs when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        """Return the time that was set."""
+        return self.time
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-4)
+    monkeypatch.setattr(timing, "ROUNDS", 2)
+    monkeypatch.chdir(tmp_path)
+
+
+def request(folder: Path) -> Request:
+    return Request("iris", "iris", folder, 1)
+
+
+def test_time_is_kept_for_timing_and_report() -> None:
+    clock = Clock()
+    purse = Purse(60, 0, clock, kept=20)
+    clock.time = 15.0
+    assert (purse.spent, purse.spare, purse.deadline) == (15, 25, 40)
+    clock.time = 50.0
+    assert purse.spare == 0
+
+
+def test_a_machine_is_as_slow_as_its_updates(tmp_path: Path) -> None:
+    least = {"name": "iris", "dataset": "iris", "batch_sizes": [4, 8], "seeds": [1, 2], "epochs": 1}
+    experiment = request(tmp_path).experiment({**least, "learning_rates": [0.1, 1.0]})
+    purse = Purse(60, 0, Clock())
+    advice.calibrate(purse, experiment)
+    assert purse.slowdown >= 1
+    assert purse.kept >= advice.REPORT_SECONDS
+
+
+def test_too_little_time_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    with pytest.raises(UsageError, match=r"^iris: 0.1 minutes are too few for 90 training exam"):
+        advise(request(folder), Purse(6, 0, Clock()))
+    assert not folder.exists()
+
+
+@pytest.fixture(scope="module")
+def advised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, advice.Advice]:
+    """Advice on iris, with all the time of the world."""
+    folder = tmp_path_factory.mktemp("advice") / "iris"
+    patch = pytest.MonkeyPatch()
+    patch.setattr(timing, "LEAST_SECONDS", 1e-4)
+    patch.setattr(timing, "ROUNDS", 2)
+    patch.setattr(advice, "MOST_STEPS", 1)
+    patch.setattr(sizing, "EPOCHS", 2)
+    patch.setattr(sizing, "MORE_EPOCHS", ())
+    found = advise(request(folder), Purse(1e9, 0, Clock()))
+    patch.undo()
+    return folder, found
+
+
+def test_it_is_a_study_like_any_other(advised: tuple[Path, advice.Advice]) -> None:
+    folder, found = advised
+    kept = tomllib.loads((folder / "study.toml").read_text("utf-8"))
+    assert kept == given(found.experiment.specification)
+    assert kept["name"] == "iris"
+    assert found.page == folder / "report.html"
+    assert cli.main(["validate", str(folder / "study.toml")]) == 0
+    stored = results(folder)
+    assert set(stored.trials["stage"]) >= {"explore", "confirm"}
+    assert not stored.timing.empty
+
+
+def test_batch_sizes_are_extended_where_the_best_may_lie(
+    advised: tuple[Path, advice.Advice],
+) -> None:
+    _, found = advised
+    tried = [*found.experiment.groups[0].grid]
+    assert tried[0] == 1
+    # The first grid ends at 16, a quarter of the examples.
+    comparison = found.analysis.comparison
+    assert comparison is not None
+    assert tried[-1] in {16, 32, 64}
+
+
+def test_contenders_get_more_seeds(advised: tuple[Path, advice.Advice]) -> None:
+    _, found = advised
+    assert found.experiment.specification.refinement_seeds in {0, 5}
+
+
+def test_advice_is_told_in_words_and_as_json(advised: tuple[Path, advice.Advice]) -> None:
+    _, found = advised
+    lines = advice_text(replace(found, seconds=31.4, budget=60)).splitlines()
+    assert lines[0].startswith("iris: network 4-8-3, tanh, sgd, ")
+    assert lines[1].startswith("For the highest test accuracy for ")
+    assert lines[-1].endswith("report.html: 31 s of 60 s")
+    content = json.loads(json.dumps(advice_content(found), allow_nan=False))
+    assert content["budget_seconds"] == 1e9
+    assert [one["goal"] for one in content["recommendations"]] == [
+        "accuracy",
+        "time to target",
+        "accuracy in a given time",
+    ]
+
+
+def test_the_same_again_goes_on_with_the_same_study(
+    advised: tuple[Path, advice.Advice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, found = advised
+    asked: list[object] = []
+
+    def first(*_arguments: object) -> None:
+        asked.append("a new study")
+
+    monkeypatch.setattr(advice, "first_study", first)
+    monkeypatch.setattr(advice, "wider", lambda *_: None)
+    monkeypatch.setattr(advice, "closer", lambda *_: None)
+    monkeypatch.setattr(advice, "build_report", lambda *_: folder / "report.html")
+    again = advise(request(folder), Purse(1e9, 0, Clock()))
+    assert asked == []
+    assert again.experiment.specification == found.experiment.specification
+    assert again.analysis.counts == found.analysis.counts
+
+
+def test_another_study_is_refused(advised: tuple[Path, advice.Advice]) -> None:
+    folder, _ = advised
+    other = Request("wine", "wine", folder, 1)
+    with pytest.raises(UsageError, match=r"holds another study. Choose another --out.$"):
+        advise(other, Purse(1e9, 0, Clock()))
+
+
+def test_when_the_time_has_ended_no_trial_is_started(tmp_path: Path) -> None:
+    experiment = request(tmp_path).experiment(
+        {
+            "name": "iris",
+            "dataset": "iris",
+            "batch_sizes": [4, 8],
+            "learning_rates": [0.1, 1.0],
+            "seeds": [1, 2],
+            "epochs": 1,
+        }
+    )
+    none = advice.carry_on(request(tmp_path / "late"), Purse(-1e9, 0, Clock()), experiment)
+    assert none.trials.empty
+    plenty = Purse(1e9, 0, Clock())
+    assert advice.wider(request(tmp_path / "late"), plenty, experiment, none) is None
+    assert advice.closer(request(tmp_path / "late"), plenty, experiment, none) is None
+    assert none.description.planned_trials == 8
+
+
+def small(folder: Path) -> tuple[Request, advice.Experiment, StudyResults]:
+    """Return a study that has run."""
+    keys = {
+        "name": "iris",
+        "dataset": "iris",
+        "hidden_layers": [4],
+        "batch_sizes": [4, 5],
+        "learning_rates": [0.3, 1.0],
+        "seeds": [1, 2],
+        "confirmation_seeds": [11, 12, 13, 14, 15],
+        "epochs": 5,
+    }
+    one = request(folder)
+    experiment = one.experiment(keys)
+    return one, experiment, advice.carry_on(one, Purse(1e9, 0, Clock()), experiment)
+
+
+def test_what_does_not_fit_is_not_tried(tmp_path: Path) -> None:
+    one, experiment, found = small(tmp_path / "study")
+    plenty, nothing = Purse(1e9, 0, Clock()), Purse(0, 0, Clock())
+    wider = advice.wider(one, plenty, experiment, found)
+    assert wider is not None
+    assert set(wider.groups[0].grid) > {4, 5}
+    assert advice.wider(one, nothing, experiment, found) is None
+    closer = advice.closer(one, plenty, experiment, found)
+    assert closer is not None
+    assert closer.specification.refinement_seeds == 5 * advice.MOST_STEPS
+    assert advice.closer(one, nothing, experiment, found) is None
+
+
+def test_the_command_tells_its_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["recommend", "irsi", "--minutes", "0"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 2
+    assert "Did you mean 'iris'?" in shown.err
+
+
+def test_the_command_prints_what_was_found(
+    advised: tuple[Path, advice.Advice],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, found = advised
+    monkeypatch.setattr(advice, "advise", lambda *_: found)
+    assert cli.main(["recommend", "iris"]) == 0
+    assert capsys.readouterr().out == advice_text(found) + "\n"
+    assert cli.main(["recommend", "iris", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["study"] == "iris"

@@ -1,0 +1,56 @@
+"""What is asked for: checked, every mistake at once."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from sweeps.errors import SpecificationError
+from sweeps.requests import request_of
+
+
+def mistakes(*arguments: object) -> list[str]:
+    with pytest.raises(SpecificationError) as caught:
+        request_of(*arguments)  # type: ignore[arg-type]
+    return str(caught.value).splitlines()
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "my data.csv"
+    path.write_text("x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(50)))
+    return path
+
+
+def test_a_name_is_a_dataset() -> None:
+    request = request_of("iris", [], 1, None, 2)
+    assert (request.dataset, request.name, request.jobs) == ("iris", "iris", 2)
+    assert request.folder == Path("iris-recommendation")
+
+
+def test_a_file_is_named_from_the_folder(table: Path) -> None:
+    request = request_of(table.name, ["y"], 1, Path("deep/out"), 1)
+    assert request.dataset == {"path": "../../my data.csv", "target": "y"}
+    assert request.name == "my-data"
+
+
+def test_several_targets_are_a_list(table: Path) -> None:
+    request = request_of(str(table), ["x", "y"], 1, None, 1)
+    assert isinstance(request.dataset, dict)
+    assert request.dataset["target"] == ["x", "y"]
+
+
+def test_every_mistake_is_told_at_once(table: Path) -> None:
+    first, second, third = mistakes("irsi", ["y"], -1, None, 1)
+    assert first == "recommend: --minutes: must be above 0, but is -1."
+    assert second == ("recommend: --target: goes with a file, but 'irsi' has a target of its own.")
+    assert third.startswith("recommend: data: 'irsi' is no dataset.")
+    assert mistakes("iris", [], math.nan, None, 1)[0].startswith("recommend: --minutes")
+    (one,) = mistakes(table.name, [], 1, None, 1)
+    assert one.startswith("recommend: --target: ")
+    (missing,) = mistakes("none.csv", ["y"], 1, None, 1)
+    assert missing.startswith("recommend: data: ")
+    assert "none.csv" in missing
