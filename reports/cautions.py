@@ -5,6 +5,7 @@ from __future__ import annotations
 from reports.formats import count, percent, plural, rate, sizes, visible
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.results import CLASSIFICATION, Incidents, StudyDescription
+from reports.scaling_texts import target_cautions
 from reports.timing import UNSTEADY_ABOVE, one_network
 from reports.tuning import coarse_grids
 from reports.verdicts import Statement
@@ -40,6 +41,7 @@ def cautions(analysis: Analysis) -> list[Statement]:
         "unsteady": _unsteady(analysis),
         "saturated": _saturated(analysis),
         "large-batch": _large_batch(analysis),
+        **target_cautions(analysis),
     }
     return [Statement(kind, text) for kind, text in texts.items() if text]
 
@@ -107,6 +109,7 @@ def _edge(analysis: Analysis) -> str:
     return (
         f"At batch {sizes(edge)} the best learning rate is the smallest or largest one "
         "tried: a better one may lie beyond, and these batch sizes may be judged too harshly."
+        f"{' The fits of updates to a target leave them out.' if analysis.scaling.targets else ''}"
     )
 
 
@@ -248,8 +251,14 @@ def _large_batch(analysis: Analysis) -> str:
     return (
         f"Batch {sizes(large)}: more than a quarter of the {count(plan.train_items)} items to "
         "train on. The gradient of such a batch is nearly that of the whole set; its noise is "
-        "smaller than batch size alone would make it."
+        f"smaller than batch size alone would make it.{_fits_unaware(analysis)}"
     )
+
+
+def _fits_unaware(analysis: Analysis) -> str:
+    main = analysis.scaling.main
+    near = main is not None and main.fit.near_all
+    return " The fit of updates to the target takes no account of that." if near else ""
 
 
 def _capital(text: str) -> str:

@@ -11,8 +11,18 @@ from reports import figures
 from reports.budget_charts import budget_chart
 from reports.budget_texts import amount
 from reports.chart import Chart
-from reports.formats import plural, rate, seconds, sizes, times
+from reports.cost import UpdateTimeFit
+from reports.formats import plural, rate, seconds, significant, sizes, times
 from reports.record import Analysis, extreme
+from reports.scaling_charts import (
+    examples_chart,
+    noise_chart,
+    steps_chart,
+    throughput_chart,
+    time_chart,
+    tradeoff_chart,
+)
+from reports.scaling_texts import cost_caption
 from reports.timing import CONTENDED_BELOW, one_network
 
 TALLEST = 6.8
@@ -26,8 +36,11 @@ NAMES = (
     "curves-seconds",
     "budgets",
     "seeds",
+    *("steps-to-target", "examples-to-target", "steps-examples", "time-to-target"),
+    "noise-scale",
     "seconds-per-update",
     "seconds-to-train",
+    "throughput",
     "speedup",
 )
 """Names of all figures there can be, in the order of the page."""
@@ -51,8 +64,14 @@ def charts(analysis: Analysis) -> list[Chart]:
         *(partial(_curves, along=along) for along in figures.ALONG),
         budget_chart,
         _seeds,
+        steps_chart,
+        examples_chart,
+        tradeoff_chart,
+        time_chart,
+        noise_chart,
         _seconds_per_update,
         _seconds_to_train,
+        throughput_chart,
         _speedup,
     )
     made = [maker(analysis) for maker in makers]
@@ -267,19 +286,30 @@ def _seconds_per_update(analysis: Analysis) -> Chart | None:
     tensor = one_network(timing)
     if tensor.empty:
         return None
-    ends = tensor.iloc[[0, -1]] if len(tensor) > 1 else tensor
-    extremes = _values(ends, "seconds_per_update", seconds)
+    fit = analysis.scaling.update_time
     return Chart(
         name="seconds-per-update",
         heading="Time per update",
-        finding=f"Time of an update by tensor operations: {extremes}",
+        finding=_cost_finding(tensor, fit),
         caption=(
             "Median and quartiles over the rounds of a timing pass of its own: serial, one BLAS "
-            f"thread. A measurement counts as contended below {CONTENDED_BELOW:.0%} of a processor."
+            f"thread. A measurement counts as contended below {CONTENDED_BELOW:.0%} of a "
+            f"processor.{cost_caption(fit)}"
         ),
         description=_values(tensor, "seconds_per_update", seconds),
-        draw=lambda ax: figures.seconds_per_update(ax, timing),
+        draw=lambda ax: figures.seconds_per_update(ax, timing, fit.curve, fit.doubling_batch_size),
     )
+
+
+def _cost_finding(tensor: pd.DataFrame, fit: UpdateTimeFit) -> str:
+    if fit.doubling_batch_size is not None:
+        return (
+            f"An update takes twice its fixed cost at batch size "
+            f"{significant(fit.doubling_batch_size)}: below it, larger batches are nearly free"
+        )
+    ends = tensor.iloc[[0, -1]] if len(tensor) > 1 else tensor
+    extremes = _values(ends, "seconds_per_update", seconds)
+    return f"Time of an update by tensor operations: {extremes}"
 
 
 def _seconds_to_train(analysis: Analysis) -> Chart | None:

@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from reports.formats import TIMES, count, rate, seconds, times
 from reports.measures import Measure
 from reports.timing import PER_ITEM
+from reports.two_terms import Curve
 
 INK = "#1a1a1a"
 """Colour of text and axes; a page may replace it."""
@@ -219,20 +220,30 @@ def learning_curves(
     return metric_axis(ax, label, measure)
 
 
-def seconds_per_update(ax: Axes, timing: pd.DataFrame) -> Axes:
+def seconds_per_update(
+    ax: Axes, timing: pd.DataFrame, line: Curve | None = None, doubling: float | None = None
+) -> Axes:
     """Draw seconds per update against batch size for each engine: median and quartiles.
 
     Args:
         ax: Where to draw.
         timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        line: Fixed cost and cost of each example, fitted to one network by tensor operations; None
+            if they weren't.
+        doubling: Batch size at which an update takes twice the fixed cost; None if it isn't known.
     """
+    if line is not None:
+        sizes = np.geomspace(timing["batch_size"].min(), timing["batch_size"].max(), 80)
+        ax.plot(sizes, line.at(sizes), color=INK, lw=1.2, ls=":", label="fitted: alpha + beta B")
+    if doubling is not None:
+        ax.axvline(doubling, color=GREY, lw=1.2, ls="-.", label="twice the fixed cost")
     for (engine, lanes), rows in timing.groupby(["engine", "lanes"], sort=False):
-        name, color, marker, line = _engine_look(str(engine), int(str(lanes)))
+        name, color, marker, dash = _engine_look(str(engine), int(str(lanes)))
         middle = rows["seconds_per_update"]
         ax.errorbar(
             rows["batch_size"], middle,
             [middle - rows["lower_quartile"], rows["upper_quartile"] - middle],
-            color=color, marker=marker, ls=line, ms=5, lw=1.6, capsize=3, label=name,
+            color=color, marker=marker, ls=dash, ms=5, lw=1.6, label=name,
         )  # fmt: skip
     ax.legend(loc="upper left")
     return seconds_axis(batch_size_axis(ax, timing["batch_size"]), "Time per update")

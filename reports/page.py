@@ -19,7 +19,7 @@ from reports.shell import fill, shared
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
-EMBED_BELOW = 60_000
+EMBED_BELOW = 12_000
 """Characters of CSV up to which a table is also a download inside the page."""
 
 

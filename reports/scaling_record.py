@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
 
 from reports.cost import UpdateTimeFit
 from reports.crossings import CROSSING_COLUMNS, Target
-from reports.noise_scale import NOISE_COLUMNS
-from reports.results import Column
+from reports.ends import Ends
+from reports.noise_scale import NOISE_COLUMNS, RESOLVED
+from reports.results import Column, as_table
 from reports.scaling import BestBatch, StepsToTargetFit
+from reports.targets import SCALING_COLUMNS, scaling_table
+
+NOWHERE = Ends(math.nan, math.nan)
+"""Ends of an interval that isn't known."""
 
 TO_TARGET_COLUMNS = (
     *CROSSING_COLUMNS[:3],
@@ -33,6 +39,33 @@ NOISE_RATIO_COLUMNS = (
     Column("ratio", "float64", "", "noise_scale by the critical batch size; missing if unknown."),
     Column("ratio_low", "float64", "", "Lower end of its interval, from those of both."),
     Column("ratio_high", "float64", "", "Upper end, likewise; may be infinite."),
+)
+
+TARGET_COLUMNS = (
+    *SCALING_COLUMNS,
+    Column("fastest", "Int64", "examples", "Batch size with the shortest median time.", True),
+    Column("predicted_best", "float64", "examples", "By the two fits, within their range.", True),
+    Column("predicted_low", "float64", "examples", "Lower end of its 95% interval.", volatile=True),
+    Column("predicted_high", "float64", "examples", "Upper end, likewise.", volatile=True),
+    Column("near_low", "float64", "examples", "From here on within 5% of that time.", True),
+    Column("near_high", "float64", "examples", "Up to here, likewise.", volatile=True),
+    Column("predicted_seconds", "float64", "s", "Time to the target there.", volatile=True),
+    Column("why_no_prediction", "str", "", "Why nothing is predicted.", volatile=True),
+)
+
+UPDATE_TIME_COLUMNS = (
+    Column("fixed_seconds", "float64", "s", "alpha of alpha + beta B; missing if not shown.", True),
+    Column("fixed_low", "float64", "s", "Lower end of its 95% interval.", volatile=True),
+    Column("fixed_high", "float64", "s", "Upper end, likewise.", volatile=True),
+    Column("seconds_per_example", "float64", "s", "beta; missing if not shown.", volatile=True),
+    Column("each_low", "float64", "s", "Lower end of its 95% interval.", volatile=True),
+    Column("each_high", "float64", "s", "Upper end, likewise.", volatile=True),
+    Column("doubling_batch_size", "float64", "examples", "alpha / beta.", True),
+    Column("doubling_low", "float64", "examples", "Lower end of its 95% interval.", volatile=True),
+    Column("doubling_high", "float64", "examples", "Upper end, likewise.", volatile=True),
+    Column("max_log_residual", "float64", "", "Largest absolute residual of log seconds.", True),
+    Column("poor_fit", "bool", "", "Whether the line misses a batch size by more than 10%.", True),
+    Column("reason", "str", "", "Why a number is missing.", volatile=True),
 )
 
 
@@ -94,6 +127,72 @@ class ScalingRecord:
     noise: pd.DataFrame
 
     @property
+    def noise_known(self) -> pd.DataFrame:
+        """The rows of `noise` after the start with a noise scale, or a lower end of one."""
+        known = (self.noise["status"] == RESOLVED) | (self.noise["low"] > 0)
+        return self.noise[known & (self.noise["examples"] > 0)]
+
+    @property
     def main(self) -> TargetRecord | None:
         """The hardest target, which the figures show; None if there is none."""
         return self.targets[-1] if self.targets else None
+
+
+def targets_table(record: ScalingRecord) -> pd.DataFrame:
+    """Return one row for each target: columns `TARGET_COLUMNS`.
+
+    Args:
+        record: Of a group.
+    """
+    table = scaling_table({one.target: one.fit for one in record.targets})
+    predictions = pd.DataFrame(
+        [_prediction(one) for one in record.targets],
+        columns=[column.name for column in TARGET_COLUMNS[len(SCALING_COLUMNS) :]],
+    )
+    return as_table(pd.concat([table, predictions], axis="columns"), TARGET_COLUMNS)
+
+
+def _prediction(record: TargetRecord) -> dict[str, object]:
+    best = record.best
+    interval, near = best.interval or NOWHERE, best.near or NOWHERE
+    return {
+        "fastest": record.fastest,
+        "predicted_best": best.batch_size,
+        "predicted_low": interval.low,
+        "predicted_high": interval.high,
+        "near_low": near.low,
+        "near_high": near.high,
+        "predicted_seconds": best.seconds,
+        "why_no_prediction": best.reason,
+    }
+
+
+def update_time_table(fit: UpdateTimeFit) -> pd.DataFrame:
+    """Return what the timings say of the cost of an update: one row, `UPDATE_TIME_COLUMNS`.
+
+    Args:
+        fit: Of a group.
+    """
+    fixed, each, doubling = (
+        ends or NOWHERE
+        for ends in (
+            fit.fixed_seconds_interval,
+            fit.seconds_per_example_interval,
+            fit.doubling_batch_size_interval,
+        )
+    )
+    row = {
+        "fixed_seconds": fit.fixed_seconds,
+        "fixed_low": fixed.low,
+        "fixed_high": fixed.high,
+        "seconds_per_example": fit.seconds_per_example,
+        "each_low": each.low,
+        "each_high": each.high,
+        "doubling_batch_size": fit.doubling_batch_size,
+        "doubling_low": doubling.low,
+        "doubling_high": doubling.high,
+        "max_log_residual": fit.max_log_residual,
+        "poor_fit": fit.poor_fit,
+        "reason": fit.reason,
+    }
+    return as_table(pd.DataFrame([row]), UPDATE_TIME_COLUMNS)

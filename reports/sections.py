@@ -13,9 +13,11 @@ from reports.cautions import cautions
 from reports.chart import Chart
 from reports.formats import listing, plural, visible
 from reports.method import limits, method
+from reports.page_scaling import scaling_tables
 from reports.page_tables import Table, page_tables
 from reports.record import Analysis
 from reports.room import Room
+from reports.scaling_texts import unsaid
 from reports.verdicts import Card, Statement, cards, verdict
 
 _MARKUP = 70
@@ -40,6 +42,7 @@ class Section:
         tables: Sortable tables.
         method: What was done.
         limits: How to read it.
+        unsaid: Why there are no figures of some kind, a sentence each.
         slider: What its budget slider shows; None without one.
         left_out: What of it is beside the page only, as a sentence; "" for nothing.
     """
@@ -54,6 +57,7 @@ class Section:
     tables: Sequence[Table]
     method: Sequence[str]
     limits: Sequence[str]
+    unsaid: Sequence[str] = ()
     slider: Slider | None = None
     left_out: str = ""
 
@@ -113,9 +117,10 @@ def _section(part: Part, place: int, number: int) -> Section:
         cards=cards(analysis),
         cautions=cautions(analysis),
         figures=[(c, svg.inline(text, c, prefix)) for c, text in part.drawn.values()],
-        tables=page_tables(analysis),
+        tables=[*page_tables(analysis), *scaling_tables(analysis)],
         method=method(analysis),
         limits=limits(analysis),
+        unsaid=unsaid(analysis),
         slider=budget_slider(analysis, prefix) if "budgets" in part.drawn else None,
     )
 
@@ -166,6 +171,7 @@ def _said(section: Section) -> int:
     texts = [
         *(statement.text for statement in (*section.verdict, *section.cautions)),
         *(text for card in section.cards for text in (card.label, card.value, card.note)),
+        *section.unsaid,
         *section.method,
         *section.limits,
     ]

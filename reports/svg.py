@@ -97,9 +97,11 @@ def _compact(written: str) -> str:
 
 
 def _ungrouped(text: str) -> str:
-    """Drop groups that say nothing of what is in them."""
+    """Drop groups that say nothing of what is in them, and empty ones."""
     kept, bare = [], []
     for part in _GROUPS.split(text):
+        if part.startswith("<g") and part.endswith("/>"):
+            continue
         if part == "<g>":
             bare.append(True)
             continue

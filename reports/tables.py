@@ -7,11 +7,29 @@ import pandas as pd
 from reports.budgets import BUDGET_COLUMNS
 from reports.claim_evidence import EVIDENCE_COLUMNS
 from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
+from reports.crossings import CROSSING_COLUMNS
 from reports.formats import visible
 from reports.groups import GROUP_COLUMNS, StudyAnalysis
+from reports.noise_scale import NOISE_CURVE_COLUMNS
 from reports.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
 from reports.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
-from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column
+from reports.results import (
+    CURVE_COLUMNS,
+    TIMING_COLUMNS,
+    TRIAL_COLUMNS,
+    Column,
+    as_table,
+    empty_table,
+)
+from reports.scaling_record import (
+    NOISE_RATIO_COLUMNS,
+    TARGET_COLUMNS,
+    TO_TARGET_COLUMNS,
+    UPDATE_TIME_COLUMNS,
+    ScalingRecord,
+    targets_table,
+    update_time_table,
+)
 from reports.selection import CELL_COLUMNS
 from reports.timing import TIMING_SUMMARY_COLUMNS
 
@@ -26,8 +44,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "curves": CURVE_COLUMNS,
     "mean-curves": (_GROUP, *MEAN_CURVE_COLUMNS),
     "budgets": (_GROUP, *BUDGET_COLUMNS),
+    "targets": (_GROUP, *TARGET_COLUMNS),
+    "to-target": (_GROUP, *TO_TARGET_COLUMNS),
+    "crossings": (_GROUP, *CROSSING_COLUMNS),
+    "noise": (_GROUP, *NOISE_CURVE_COLUMNS),
+    "noise-ratio": (_GROUP, *CROSSING_COLUMNS[:2], *NOISE_RATIO_COLUMNS),
     "timing": TIMING_COLUMNS,
     "timing-summary": TIMING_SUMMARY_COLUMNS,
+    "update-time": (_GROUP, *UPDATE_TIME_COLUMNS),
     "claims": CLAIM_COLUMNS,
     "claim-evidence": EVIDENCE_COLUMNS,
 }
@@ -57,12 +81,35 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
         "curves": results.curves,
         "mean-curves": _stacked({g.plan.group: g.mean_curves for g in groups}),
         "budgets": _stacked({g.plan.group: g.budgets for g in groups}),
+        **_scaling_tables({group.plan.group: group.scaling for group in groups}),
         "timing": results.timing,
         "timing-summary": pd.concat([group.timing for group in groups], ignore_index=True),
+        "update-time": _stacked(
+            {g.plan.group: update_time_table(g.scaling.update_time) for g in groups}
+        ),
         "claims": claims_table(study.claims),
         "claim-evidence": evidence_table(study.claims),
         "columns": column_meanings(),
     }
+
+
+def _scaling_tables(records: dict[str, ScalingRecord]) -> dict[str, pd.DataFrame]:
+    ways = [(label, one) for label, record in records.items() for one in record.targets]
+    ratios = [
+        one.noise.assign(group=label, share=one.target.share, target=one.target.level)
+        for label, one in ways
+    ]
+    return {
+        "targets": _stacked({label: targets_table(record) for label, record in records.items()}),
+        "to-target": _labelled("to-target", [w.batch_sizes.assign(group=g) for g, w in ways]),
+        "crossings": _labelled("crossings", [w.crossings.assign(group=g) for g, w in ways]),
+        "noise": _stacked({label: record.noise for label, record in records.items()}),
+        "noise-ratio": _labelled("noise-ratio", ratios),
+    }
+
+
+def _labelled(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return as_table(pd.concat([empty_table(COLUMNS[name]), *frames]), COLUMNS[name])
 
 
 def _stacked(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -27,6 +27,7 @@ from reports.recommendation_texts import (
     span,
 )
 from reports.record import Analysis, extreme
+from reports.scaling_texts import scaling_sentence
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def verdict(analysis: Analysis) -> list[Statement]:
         "recommendation": _recommendation(analysis),
         "goal": _goal(analysis),
         "accuracy": _accuracy(analysis),
+        "scaling": scaling_sentence(analysis),
         "time": _time(analysis),
         "tensor": _tensor(analysis),
         "budget": _budget(analysis),

@@ -268,6 +268,8 @@ def _point(
         "train_metric": accuracy,
         "validation_loss": 1.02 - accuracy,
         "validation_metric": accuracy,
+        "gradient_trace": 60.0 * (1 + int(trial[:4], 16) / 2**20),
+        "gradient_squared_norm": 1.0 + int(trial[4:8], 16) / 2**20,
     }
 
 

@@ -38,6 +38,10 @@ def test_without_times_the_figures_about_time_are_left_out(digits: StudyResults)
         "curves-updates",
         "budgets",
         "seeds",
+        "steps-to-target",
+        "examples-to-target",
+        "steps-examples",
+        "noise-scale",
     }
 
 
@@ -47,7 +51,7 @@ def test_a_study_that_has_not_begun_has_no_figure(digits: StudyResults) -> None:
 
 def test_all_diverged_leaves_the_timing() -> None:
     results = make_results(Sketch(description=small(), diverges=lambda *_: True))
-    assert set(made(results)) == {"seconds-per-update", "speedup"}
+    assert set(made(results)) == {"seconds-per-update", "throughput", "speedup"}
 
 
 def test_one_batch_size_has_nothing_to_compare() -> None:
@@ -59,6 +63,10 @@ def test_one_batch_size_has_nothing_to_compare() -> None:
         "curves-updates",
         "curves-seconds",
         "seeds",
+        "steps-to-target",
+        "examples-to-target",
+        "time-to-target",
+        "noise-scale",
         "seconds-per-update",
         "speedup",
     }

@@ -1,0 +1,124 @@
+"""The way to the targets as tables of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from reports.formats import count, seconds, significant, times
+from reports.noise_scale import RESOLVED
+from reports.page_tables import Cell, Maker, Row, Table
+from reports.record import Analysis
+from reports.scaling_record import targets_table
+from reports.scaling_texts import level, range_text
+
+
+def scaling_tables(analysis: Analysis) -> list[Table]:
+    """Return the tables of the way to the targets that have rows.
+
+    Args:
+        analysis: The numbers.
+    """
+    made = (_to_target(analysis), _targets(analysis), _noise(analysis))
+    return [table for table in made if table is not None and table.rows]
+
+
+def _to_target(analysis: Analysis) -> Table | None:
+    record = analysis.scaling.main
+    if record is None:
+        return None
+    columns: dict[str, Maker] = {
+        "Batch size": lambda row: _number(row["batch_size"], str),
+        "Reached": lambda row: Cell(f"{row['reached']} of {row['runs']}", str(row["reached"])),
+        "Updates": lambda row: _number(row["updates"], count),
+        "95% interval": lambda row: _range(row, "updates_low", "updates_high", count),
+        "Half width": lambda row: _number(row["half_width"], count),
+        "By the fit": lambda row: _number(row["predicted_updates"], count),
+        "Examples": lambda row: _number(row["examples"], count),
+        "Time": lambda row: _number(row["seconds"], seconds),
+        "Time by the fits": lambda row: _number(row["predicted_seconds"], seconds),
+        "In the fit": _in_fit,
+    }
+    note = (
+        f"Target: {level(analysis, record)}. Medians over runs; missing where half of them or more "
+        "did not reach it. Half width: half the updates between the two evaluations around the "
+        "crossing. Other targets: to-target.csv; single runs: crossings.csv."
+    )
+    return _table("to-target", "The way to the target", note, columns, record.batch_sizes)
+
+
+def _targets(analysis: Analysis) -> Table:
+    columns: dict[str, Maker] = {
+        "Target": lambda row: _number(row["target"], analysis.measure.text),
+        "Share of the way": lambda row: _number(row["share"], "{:.0%}".format),
+        "Runs": lambda row: _number(row["runs"], count),
+        "Missed": lambda row: _number(row["censored"], count),
+        "Fewest updates": lambda row: _number(row["min_updates"], count),
+        "Fewest examples": lambda row: _number(row["min_examples"], count),
+        "Critical batch size": lambda row: _number(row["critical_batch_size"], significant),
+        "95% interval": lambda row: _range(row, "critical_low", "critical_high", significant),
+        "Largest residual": lambda row: _number(row["max_log_residual"], "{:.1%}".format),
+        "Fastest": lambda row: _number(row["fastest"], count),
+        "Predicted": lambda row: _number(row["predicted_best"], significant),
+        "Its interval": lambda row: _range(row, "predicted_low", "predicted_high", significant),
+        "Why not": lambda row: Cell(row["reason"] or row["why_no_prediction"] or "", ""),
+    }
+    note = (
+        "A target is a share of the way from the start to what the median batch size attains on "
+        "the tuning seeds. Critical batch size: fewest examples by fewest updates. Predicted: the "
+        "fastest batch size by updates and seconds, fitted apart."
+    )
+    table = targets_table(analysis.scaling)
+    return _table("targets", "Targets", note, columns, table)
+
+
+def _noise(analysis: Analysis) -> Table | None:
+    record = analysis.scaling.main
+    if record is None:
+        return None
+    columns: dict[str, Maker] = {
+        "Batch size": lambda row: _number(row["batch_size"], str),
+        "Seeds": lambda row: _number(row["seeds"], count),
+        "Noise scale": _noise_scale,
+        "95% interval": lambda row: _range(row, "low", "high", significant),
+        "By the critical batch size": lambda row: _number(row["ratio"], times),
+        "Its interval": lambda row: _range(row, "ratio_low", "ratio_high", significant),
+    }
+    note = (
+        "Gradient noise scale in examples, averaged over the evaluations on the way to the target: "
+        "a ratio of means over seeds with Fieller's interval, beside the critical batch size. "
+        "Published ratios of the two run from 0.05 to 8."
+    )
+    return _table("noise", "Gradient noise scale", note, columns, record.noise)
+
+
+def _noise_scale(row: Row) -> Cell:
+    if row["status"] == RESOLVED:
+        return _number(row["noise_scale"], significant)
+    return Cell("unresolved", "")
+
+
+def _in_fit(row: Row) -> Cell:
+    if not row["fitted"]:
+        return Cell("no: rate at the edge", "0")
+    return Cell("yes, but near all items" if row["near_all"] else "yes", "1")
+
+
+def _range(row: Row, low: str, high: str, written: Callable[[float], str]) -> Cell:
+    if pd.isna(row[low]):
+        return Cell("none", "")
+    return Cell(range_text(row[low], row[high], written), repr(float(row[low])))
+
+
+def _number(value: float, written: Callable[[float], str]) -> Cell:
+    if pd.isna(value):
+        return Cell("none", "")
+    return Cell(written(value), repr(float(value)))
+
+
+def _table(
+    name: str, heading: str, note: str, columns: Mapping[str, Maker], frame: pd.DataFrame
+) -> Table:
+    rows = tuple(tuple(make(row) for make in columns.values()) for row in frame.to_dict("records"))
+    return Table(name, heading, note, tuple(columns), rows)

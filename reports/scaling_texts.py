@@ -1,0 +1,194 @@
+"""Sentences about the way to a target: what was found, and what can't be said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from reports.cost import UpdateTimeFit
+from reports.ends import Ends
+from reports.formats import listing, percent, seconds, significant
+from reports.record import Analysis
+from reports.scaling import StepsToTargetFit
+from reports.scaling_record import TargetRecord
+
+
+def level(analysis: Analysis, record: TargetRecord) -> str:
+    """Return a target in words, to be read after "Target:".
+
+    Args:
+        analysis: The numbers of the group.
+        record: The way to the target.
+    """
+    share = f"{record.target.share:.0%}"
+    return (
+        f"a validation {analysis.measure.name} of {analysis.measure.text(record.target.level)}, "
+        f"{share} of the way from the start to what the median batch size attains on the tuning "
+        "seeds"
+    )
+
+
+def critical_span(fit: StepsToTargetFit) -> str:
+    """Return the critical batch size with its interval; "" if it isn't known.
+
+    Args:
+        fit: Updates to a target.
+    """
+    if fit.critical_batch_size is None:
+        return ""
+    span = range_span(fit.critical_batch_size_interval)
+    return f"critical batch size of {significant(fit.critical_batch_size)} (95% interval {span})"
+
+
+def range_span(ends: Ends | None) -> str:
+    """Return the ends of an interval of batch sizes.
+
+    Args:
+        ends: Lower and upper; infinite if it is open; None if it isn't known.
+
+    Example:
+        >>> range_span(Ends(9.87, 21.3)), range_span(None)
+        ('9.87 to 21.3', 'unknown')
+    """
+    return "unknown" if ends is None else range_text(ends.low, ends.high, significant)
+
+
+def range_text(low: float, high: float, written: Callable[[float], str]) -> str:
+    """Return the ends of an interval of something above 0.
+
+    Args:
+        low: Lower end; 0 if it is open.
+        high: Upper end; infinite if it is open.
+        written: How an end is written.
+
+    Example:
+        >>> [range_text(low, high, significant) for low, high in ((4, math.inf), (0, 8))]
+        ['at least 4.00', 'at most 8.00']
+    """
+    if math.isinf(high):
+        return f"at least {written(low)}"
+    return f"{written(low)} to {written(high)}" if low > 0 else f"at most {written(high)}"
+
+
+def cost_caption(fit: UpdateTimeFit) -> str:
+    """Return what is fitted to the seconds of an update, to be read after another sentence.
+
+    Args:
+        fit: Of a group.
+    """
+    if fit.curve is None:
+        return ""
+    if fit.fixed_seconds is None or fit.seconds_per_example is None:
+        return f" Dotted: alpha + beta B, fitted to one network. {fit.reason}"
+    doubling = range_span(fit.doubling_batch_size_interval)
+    return (
+        f" Dotted: alpha + beta B, fitted to one network: alpha {seconds(fit.fixed_seconds)}, beta "
+        f"{seconds(fit.seconds_per_example)}, twice the fixed cost at alpha/beta (95% interval "
+        f"{doubling})."
+    )
+
+
+def scaling_sentence(analysis: Analysis) -> str:
+    """Return up to where updates fall in proportion to the batch; "" if no target can be set.
+
+    Args:
+        analysis: The numbers of the group.
+    """
+    record = analysis.scaling.main
+    if record is None:
+        return ""
+    goal = f"To reach {analysis.measure.text(record.target.level)} on the validation part"
+    span = critical_span(record.fit)
+    if not span:
+        return f"{goal}, no critical batch size can be told. {record.fit.reason}"
+    return (
+        f"{goal}, updates fall in proportion to the batch well below a {span}, and hardly at all "
+        "well above it."
+    )
+
+
+def unsaid(analysis: Analysis) -> list[str]:
+    """Return why figures of the way to a target are missing, a sentence each.
+
+    Args:
+        analysis: The numbers of the group.
+    """
+    record = analysis.scaling
+    texts = [record.reason]
+    if record.main is not None and record.main.fastest is None:
+        texts.append(f"Time to the target isn't known. {record.update_time.reason}")
+    if record.targets and record.noise.empty:
+        texts.append(
+            "The gradient noise scale was not measured: the study would need `noise_examples`, a "
+            "number of training examples, in its specification."
+        )
+    elif record.targets and record.noise_known.empty:
+        texts.append("The seeds don't resolve the gradient noise scale at any point of training.")
+    return [text for text in texts if text]
+
+
+def target_cautions(analysis: Analysis) -> dict[str, str]:
+    """Return warnings about the way to the hardest target, by kind; "" where one doesn't apply.
+
+    Args:
+        analysis: The numbers of the group.
+    """
+    record = analysis.scaling.main
+    if record is None:
+        return {}
+    return {
+        "poor-fit": _poor_fit(record.fit),
+        "poor-time-fit": _poor_time_fit(analysis),
+        "no-plateau": _no_plateau(record.fit),
+        "not-reached": _not_reached(record),
+    }
+
+
+def _poor_fit(fit: StepsToTargetFit) -> str:
+    if not fit.poor_fit or fit.max_log_residual is None:
+        return ""
+    text = (
+        "Updates to the target don't follow the hyperbola well: a batch size is off by "
+        f"{percent(math.expm1(fit.max_log_residual))}. Its critical batch size is rough"
+    )
+    other = fit.alternative
+    if other is None:
+        return f"{text}."
+    found = other.critical_batch_size
+    value = "has none in range" if found is None else f"says {significant(found)}"
+    return (
+        f"{text}; a curve with a free bend (power {significant(other.power)}) {value}, off by "
+        f"{percent(math.expm1(other.max_log_residual))}."
+    )
+
+
+def _poor_time_fit(analysis: Analysis) -> str:
+    fit = analysis.scaling.update_time
+    if not fit.poor_fit or fit.max_log_residual is None:
+        return ""
+    return (
+        "Seconds of an update don't follow a fixed cost and a cost of each example well: a batch "
+        f"size is off by {percent(math.expm1(fit.max_log_residual))}. What is predicted of time is "
+        "rough."
+    )
+
+
+def _no_plateau(fit: StepsToTargetFit) -> str:
+    if fit.plateau != "not in range":
+        return ""
+    return f"{fit.reason} The critical batch size lies beyond the sizes tried."
+
+
+def _not_reached(record: TargetRecord) -> str:
+    table = record.batch_sizes
+    missed = table[table["reached"] < table["runs"]]
+    if missed.empty:
+        return ""
+    parts = [
+        f"{row['runs'] - row['reached']} of {row['runs']} at batch size {row['batch_size']}"
+        for row in missed.to_dict("records")
+    ]
+    return (
+        f"Runs did not reach the target within their budget: {listing(parts)}. They count as lower "
+        "bounds."
+    )

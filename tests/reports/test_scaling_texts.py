@@ -1,0 +1,149 @@
+"""What is said of the way to a target follows from its numbers, and says what they can't."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reports.ends import Ends
+from reports.record import Analysis
+from reports.results import StudyResults
+from reports.scaling import NOT_IN_RANGE, PowerAlternative
+from reports.scaling_texts import (
+    cost_caption,
+    critical_span,
+    level,
+    range_text,
+    scaling_sentence,
+    target_cautions,
+    unsaid,
+)
+from tests.reports.claim_studies import study
+from tests.reports.conftest import nothing_run, numbers, without_timing
+from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
+
+
+@pytest.fixture(scope="module")
+def results() -> StudyResults:
+    """A study whose updates to any target follow 1 + 25/B."""
+    return study(HYPERBOLIC, {"batch_sizes": SIZES})
+
+
+@pytest.fixture(scope="module")
+def analysis(results: StudyResults) -> Analysis:
+    """Its only group's numbers."""
+    return numbers(results)
+
+
+def changed(analysis: Analysis, **fit: Any) -> Analysis:
+    """Return the numbers with another fit of the main target."""
+    record = main(analysis.scaling)
+    other = replace(record, fit=replace(record.fit, **fit))
+    return replace(analysis, scaling=replace(analysis.scaling, targets=(other,)))
+
+
+def test_the_target_is_told_with_its_rule(analysis: Analysis) -> None:
+    text = level(analysis, main(analysis.scaling))
+    assert text.startswith("a validation accuracy of 82.0")
+    assert "90% of the way from the start to what the median batch size attains" in text
+
+
+def test_the_critical_batch_size_is_told_with_its_interval(analysis: Analysis) -> None:
+    known = changed(
+        analysis, critical_batch_size=24.0, critical_batch_size_interval=Ends(20, math.inf)
+    )
+    assert (
+        "updates fall in proportion to the batch well below a critical batch size of 24.0 "
+        "(95% interval at least 20.0), and hardly at all well above it."
+    ) in scaling_sentence(known)
+
+
+def test_without_a_critical_batch_size_the_reason_is_told(analysis: Analysis) -> None:
+    unknown = changed(analysis, critical_batch_size=None, reason="There are no runs.")
+    assert scaling_sentence(unknown).endswith("can be told. There are no runs.")
+    assert critical_span(main(unknown.scaling).fit) == ""
+
+
+def test_a_study_that_has_not_begun_says_why(results: StudyResults) -> None:
+    empty = numbers(nothing_run(results))
+    assert scaling_sentence(empty) == ""
+    assert target_cautions(empty) == {}
+    assert unsaid(empty) == [empty.scaling.reason]
+
+
+def test_what_is_missing_is_said(results: StudyResults, analysis: Analysis) -> None:
+    (noise,) = unsaid(analysis)
+    assert "`noise_examples`" in noise
+    untimed = numbers(without_timing(noisy(results, 1.0)))
+    assert unsaid(untimed) == [
+        "Time to the target isn't known. Fewer than three batch sizes are timed: 0."
+    ]
+
+
+def test_noise_that_nothing_resolves_is_said(results: StudyResults) -> None:
+    (text,) = unsaid(numbers(noisy(results, -1.0)))
+    assert text.startswith("The seeds don't resolve the gradient noise scale")
+
+
+def test_a_good_fit_in_range_that_all_reach_has_no_caution(analysis: Analysis) -> None:
+    good = changed(analysis, poor_fit=False)
+    assert not any(target_cautions(good).values())
+
+
+@pytest.mark.parametrize(
+    ("alternative", "ending"),
+    [
+        (None, "Its critical batch size is rough."),
+        (PowerAlternative(2.0, 1, 2, 30.0, 0.01), "(power 2.00) says 30.0, off by 1.01%."),
+        (PowerAlternative(0.5, 1, 2, None, 0.01), "(power 0.500) has none in range, off by 1.01%."),
+    ],
+)
+def test_a_poor_fit_is_told_with_its_alternative(
+    analysis: Analysis, alternative: PowerAlternative | None, ending: str
+) -> None:
+    poor = changed(analysis, poor_fit=True, max_log_residual=0.2, alternative=alternative)
+    text = target_cautions(poor)["poor-fit"]
+    assert "a batch size is off by 22.14%" in text
+    assert text.endswith(ending)
+
+
+def test_a_curve_that_still_falls_is_told(analysis: Analysis) -> None:
+    falling = changed(analysis, plateau=NOT_IN_RANGE, reason="Updates still fall.")
+    assert target_cautions(falling)["no-plateau"] == (
+        "Updates still fall. The critical batch size lies beyond the sizes tried."
+    )
+
+
+def test_runs_that_missed_the_target_are_counted(analysis: Analysis) -> None:
+    record = main(analysis.scaling)
+    table = record.batch_sizes.assign(reached=record.batch_sizes["runs"] - [2, 0, 0, 0, 0])
+    scaling = replace(analysis.scaling, targets=(replace(record, batch_sizes=table),))
+    text = target_cautions(replace(analysis, scaling=scaling))["not-reached"]
+    assert "within their budget: 2 of 8 at batch size 1." in text
+
+
+def test_a_poor_fit_of_seconds_is_told(analysis: Analysis) -> None:
+    poor = replace(analysis.scaling.update_time, poor_fit=True, max_log_residual=0.3)
+    scaling = replace(analysis.scaling, update_time=poor)
+    text = target_cautions(replace(analysis, scaling=scaling))["poor-time-fit"]
+    assert "a batch size is off by 34.99%" in text
+
+
+def test_the_caption_of_costs_has_both_and_where_they_are_equal(analysis: Analysis) -> None:
+    fit = analysis.scaling.update_time
+    text = cost_caption(fit).replace("\N{NO-BREAK SPACE}", " ")
+    assert "alpha 40.0 µs, beta 1.00 µs, twice the fixed cost at alpha/beta" in text
+    flat = replace(fit, seconds_per_example=None, reason="Times don't grow.")
+    assert cost_caption(flat).endswith("Times don't grow.")
+    assert cost_caption(replace(fit, curve=None)) == ""
+
+
+def test_ends_of_an_interval_may_be_open() -> None:
+    assert [range_text(*ends, "{:g}".format) for ends in ((1, 2), (0, 2), (1, math.inf))] == [
+        "1 to 2",
+        "at most 2",
+        "at least 1",
+    ]
