@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -153,12 +154,27 @@ def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
             versions.
     """
     with _client(scheduler, jobs) as client:
-        _check(client, scheduler or "The local cluster")
+        _check(client, without_user(scheduler, scheduler) if scheduler else "The local cluster")
         executor = DaskExecutor(client)
         try:
             yield executor
         finally:
             executor.close()
+
+
+def without_user(text: str, address: str) -> str:
+    """Return a text about an address without the name and the password that may stand in it.
+
+    Args:
+        text: Names the address, or a part of it.
+        address: Such as `tls://user:password@10.0.0.1:8786`.
+
+    Example:
+        >>> without_user("user:password@10.0.0.1 is silent.", "tls://user:password@10.0.0.1")
+        '10.0.0.1 is silent.'
+    """
+    user = re.search(r"//(.*@)", address)
+    return text.replace(user[1], "") if user else text
 
 
 @contextmanager
@@ -170,7 +186,8 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
     try:
         client = Client(scheduler, timeout=PATIENCE_SECONDS)
     except (OSError, ValueError) as error:
-        raise EnvironmentFailedError(f"No Dask scheduler answers at {scheduler}: {error}") from None
+        text = f"No Dask scheduler answers at {scheduler}: {error}"
+        raise EnvironmentFailedError(without_user(text, scheduler)) from None
     with client:
         yield client
 

@@ -1,0 +1,215 @@
+"""Files from others execute nothing, a study writes into its folder alone, and no secret leaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import ran
+
+from sweeps import Study, cluster
+from sweeps.cli import main
+from sweeps.errors import SpecificationError
+from sweeps.records import digest_of
+from sweeps.store import FILE
+
+AUDITED = Path(__file__).with_name("audited.py")
+STUDY = """\
+name = "own"
+title = "../../<script>alert(1)</script>"
+dataset = {path = "data/a =1+1 <b>.csv", target = "=y"}
+hidden_layers = [3]
+batch_sizes = [4, 16]
+learning_rates = [0.5, 2.0]
+extensions = 0
+optimizer = ["sgd", "adam"]
+seeds = [1, 2]
+confirmation_seeds = [11]
+epochs = 1
+"""
+
+
+def audited(*arguments: str, **options: Any) -> dict[str, Any]:
+    """Return what a process under the audit hook did."""
+    command = [sys.executable, str(AUDITED), *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, **options)
+    found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return found
+
+
+class Canary:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[str]]:
+        """Return what unpickling calls."""
+        return os.mkdir, (self.path,)
+
+
+def canaries(folder: Path, canary: Canary) -> list[Path]:
+    """Write a file with a canary for every path that data, checkpoints and stores are read by."""
+    raw, objects = pickle.dumps(canary), np.array([canary] * 8, dtype=object)
+    for name in ("raw.npz", "raw.csv", "raw.parquet", "raw.toml", "raw.npy"):
+        (folder / name).write_bytes(raw)
+    np.savez(folder / "features.npz", X=objects.reshape(4, 2), y=np.arange(4))
+    np.savez(folder / "labels.npz", X=np.ones((8, 2)), y=objects)
+    (folder / "yaml.toml").write_text("name: !!python/object/apply:os.mkdir [owned]\n", "utf-8")
+    field = pa.field("y", pa.binary()).with_metadata(
+        {
+            "ARROW:extension:name": "arrow.py_extension_type",
+            "ARROW:extension:metadata": raw,
+        }
+    )
+    schema = pa.schema([field, pa.field("x", pa.float64())], metadata={"pandas": raw})
+    pq.write_table(pa.table([[raw] * 8, [1.0] * 8], schema=schema), folder / "columns.parquet")
+    given = folder / "data" / "canary"
+    given.mkdir(parents=True)
+    (given / "about.json").write_text("{}", "utf-8")
+    np.save(given / "inputs.npy", objects)
+    return [path for path in sorted(folder.iterdir()) if path.is_file()] + [given]
+
+
+def store_with(folder: Path, column: str, content: bytes) -> Path:
+    """Return a study in whose store a value of every trial is other content, rightly digested."""
+    ran.copy(folder)
+    with closing(sqlite3.connect(folder / FILE)) as connection, connection:
+        names = [row[1] for row in connection.execute("PRAGMA table_info(trials)")]
+        for number, *values in connection.execute("SELECT rowid, * FROM trials").fetchall():
+            row = dict(zip(names, values, strict=True))
+            row[column] = content if column == "curve" else content.decode("latin-1")
+            row["digest"] = digest_of([row[name] for name in names[:-1]])
+            connection.execute(
+                f"UPDATE trials SET {column} = ?, digest = ? WHERE rowid = ?",  # noqa: S608
+                (row[column], row["digest"], number),
+            )
+    return folder
+
+
+def test_no_file_is_ever_unpickled(tmp_path: Path) -> None:
+    owned = tmp_path / "owned"
+    raw = pickle.dumps(Canary(owned))
+    (tmp_path / "files").mkdir()
+    files = canaries(tmp_path / "files", Canary(owned))
+    stores = [store_with(tmp_path / column, column, raw) for column in ("curve", "configuration")]
+    found = audited("read", *map(str, (*files, *stores)))
+    assert found["calls"] == []
+    assert not owned.exists()
+    # All but what was handed over, which is made again, and the stores are refused in words.
+    refused = [text.startswith("SpecificationError: ") for text in found["said"]]
+    assert refused == [True] * 9 + [False] * 3
+    assert found["said"][9:] == ["read"] * 3
+
+
+def test_a_canary_would_fire(tmp_path: Path) -> None:
+    pickle.loads(pickle.dumps(Canary(tmp_path / "owned")))  # noqa: S301
+    assert (tmp_path / "owned").is_dir()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a study whose data are called as badly as a file system allows."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    rng = np.random.default_rng(0)
+    rows = [f"{x:.3f},{'../../<script>' if x > 0 else '=cmd|calc'}" for x in rng.normal(size=120)]
+    table = "\n".join(["<img src=x onerror=alert(1)>,=y", *rows])
+    (tmp_path / "elsewhere" / "a =1+1 <b>.csv").write_text(table, "utf-8")
+    (tmp_path / "own.toml").write_text(STUDY, "utf-8")
+    return tmp_path
+
+
+def files_of(folder: Path) -> set[str]:
+    return {str(path) for path in folder.rglob("*")}
+
+
+def test_nothing_is_written_outside_the_studys_folder(place: Path) -> None:
+    before, out = files_of(place), place / "out"
+    lines = (
+        "run own.toml --out out --backend sequential --no-timing",
+        "report out",
+        "export out --out out/exported",
+    )
+    found = audited("run", *lines, cwd=place)
+    assert found["said"] == ["0"] * len(lines)
+    elsewhere = (found["cache"], os.devnull)
+    outside = [path for path in found["written"] if not Path(path).is_relative_to(out)]
+    assert [path for path in outside if not path.startswith(elsewhere)] == []
+    assert [path for path in files_of(place) - before if not path.startswith(str(out))] == []
+    assert (out / "report.html").is_file()
+
+
+@pytest.mark.parametrize("name", ["../x", "/abs", "a/b", "nul\0", "", "x" * 300, "\u202ex", ".."])
+def test_a_studys_name_is_no_path(place: Path, name: str) -> None:
+    text = STUDY.replace('"own"', json.dumps(name))
+    (place / "own.toml").write_text(text, "utf-8")
+    before = files_of(place)
+    with pytest.raises(SpecificationError, match=r"own\.toml: name: must be"):
+        Study.from_toml(place / "own.toml")
+    assert files_of(place) == before
+
+
+SECRETS = {
+    name: f"canary{number:02d}c0ffee"
+    for number, name in enumerate(
+        (
+            "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET", "GITHUB_TOKEN",
+            "GITLAB_TOKEN", "HF_TOKEN", "WANDB_API_KEY", "MLFLOW_TRACKING_PASSWORD",
+            "OPENAI_API_KEY", "PGPASSWORD", "DATABASE_URL", "DOCKER_AUTH_CONFIG", "NPM_TOKEN",
+            "PIP_INDEX_URL", "SSH_AUTH_SOCK", "KAGGLE_KEY",
+        )
+    )
+}  # fmt: skip
+"""Of the environment."""
+PLACES = {
+    name: f"canary{number}c0ffee"
+    for number, name in enumerate(("home", "netrc", "remote", "argument"), 20)
+}
+"""Elsewhere: the home's path, its .netrc, a repository's remote, an address that has a password."""
+
+
+def test_no_secret_is_in_any_output(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home = place / PLACES["home"]
+    home.mkdir()
+    (home / ".netrc").write_text(f"machine example.org password {PLACES['netrc']}\n", "utf-8")
+    shutil.copytree(place / "elsewhere", home / "data")
+    shutil.copy(place / "own.toml", home)
+    remote = f"[remote]\nurl = https://user:{PLACES['remote']}@example.org/x.git\n"
+    (home / ".git").mkdir()
+    (home / ".git" / "config").write_text(remote, "utf-8")
+    for name, secret in (SECRETS | {"HOME": str(home)}).items():
+        monkeypatch.setenv(name, secret)
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 0.1)
+    address = f"tcp://user:{PLACES['argument']}@127.0.0.1:1"
+    lines = {
+        f"run own.toml --out dask --backend dask --scheduler {address}": 7,
+        "run own.toml --out out --backend sequential --no-timing --set patience=3": 0,
+        "status out": 0,
+        "report out": 0,
+        "export out --out out/exported": 0,
+        "validate absent.toml": 2,
+    }
+    assert {line: main(line.split()) for line in lines} == lines
+    files = [path for name in ("out", "dask") for path in (home / name).rglob("*")]
+    texts = [path.read_bytes() for path in files if path.is_file()]
+    everything = "".join(capfd.readouterr()).encode() + b"".join(texts)
+    assert len(texts) > 20
+    found = [name for name, secret in (SECRETS | PLACES).items() if secret.encode() in everything]
+    assert found == []
