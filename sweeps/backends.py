@@ -17,13 +17,17 @@ BACKENDS = ("loky", "threading", "sequential", "dask")
 ISOLATING = ("loky", "dask")
 """Those whose workers are processes: what kills one does not kill the driver."""
 
+MOST_JOBS = 8
+"""Worker processes for each core, at most: each takes memory, and more of them only wait."""
+
 
 def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
     """Return how many jobs a user asked for, if what was asked for goes together.
 
     Args:
         backend: Name in `BACKENDS`.
-        n_jobs: At least 1, or -1 for as many as there are cores; one for the backend sequential.
+        n_jobs: At least 1, or -1 for as many as there are cores; one for the backend sequential,
+            and not many more than cores for the others.
         scheduler: Address of a Dask scheduler, if any.
 
     Raises:
@@ -38,6 +42,11 @@ def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
         raise UsageError(f"A scheduler is for the backend dask, but `backend` is {backend}.")
     if n_jobs < 1 and n_jobs != -1:
         raise UsageError(f"`jobs` must be at least 1, or -1 for all cores, but is {n_jobs}.")
+    most = MOST_JOBS * available_cores()
+    if n_jobs > most:
+        raise UsageError(
+            f"`jobs` must be at most {most}, {MOST_JOBS} for each core, but is {n_jobs}."
+        )
     if backend == "sequential":
         if n_jobs > 1:
             raise UsageError(f"The backend sequential has one job, but `jobs` is {n_jobs}.")

@@ -192,7 +192,12 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
 def _validate(options: argparse.Namespace) -> int:
     from sweeps.study import Study
 
-    print(Study.from_target(options.study, options.set).summary())
+    study = Study.from_target(options.study, options.set)
+    print(study.summary())
+    for facts in study.experiment.data.values():
+        print(f"  {facts.summary()}")
+        for note in facts.notes:
+            print(f"    {note}")
     return DONE
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from sweeps.errors import counted
 from sweeps.splits import (
     REGRESSION,
     Dataset,
@@ -44,6 +45,16 @@ class DataFacts:
     target_names: tuple[str, ...]
     notes: tuple[str, ...]
     target_scales: tuple[tuple[int, tuple[float, ...]], ...] = ()
+
+    def summary(self) -> str:
+        """Return what the data are, in a line."""
+        outputs = ("target", "") if self.task == REGRESSION else ("class", "classes")
+        parts = self.preparation
+        return (
+            f"{self.source.name}: {counted(self.train_items, 'example')} to train on, "
+            f"{parts.validation} for validation, {parts.test} for the test; "
+            f"{counted(self.features, 'feature')}, {counted(self.outputs, *outputs)}"
+        )
 
 
 def facts_of(

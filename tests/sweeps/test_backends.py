@@ -57,12 +57,14 @@ def test_jobs_are_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (("loky", 0, None), "`jobs` must be at least 1, or -1 for all cores, but is 0."),
         (("loky", -2, None), "`jobs` must be at least 1, or -1 for all cores, but is -2."),
+        (("loky", 10**4, None), "`jobs` must be at most 56, 8 for each core, but is 10000."),
         (("sequential", 2, None), "The backend sequential has one job, but `jobs` is 2."),
     ],
 )
 def test_what_does_not_go_together_is_refused(
-    asked: tuple[str, int, str | None], text: str
+    asked: tuple[str, int, str | None], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(backends, "available_cores", lambda: 7)
     with pytest.raises(UsageError) as refused:
         jobs_of(*asked)
     assert str(refused.value) == text

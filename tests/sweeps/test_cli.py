@@ -110,8 +110,24 @@ def test_validate_counts_without_running(small: Path, capsys: pytest.CaptureFixt
     assert cli.main(["validate", str(small)]) == 0
     assert capsys.readouterr().out == (
         "small on iris: 1 group, 4 cells x 2 seeds = 8 trials, then 2 x 2 = 4 to confirm\n"
+        "  iris: 90 examples to train on, 30 for validation, 30 for the test; 4 features, "
+        "3 classes\n"
     )
     assert [path.name for path in small.parent.iterdir()] == ["small.toml"]
+
+
+def test_validate_tells_what_was_found_in_the_data(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{place},{'xyz'[place % 3]},{place / 2 + 0.25}" for place in range(30)]
+    (small.parent / "my.csv").write_text("\n".join(["a,town,price", *rows]))
+    data = 'dataset={path="my.csv", target="price"}'
+    assert cli.main(["validate", str(small), "--set", data, "--set", "batch_sizes=[2]"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:4] == [
+        "  my.csv: 18 examples to train on, 6 for validation, 6 for the test; 4 features, 1 target",
+        "    1 column of numbers: a.",
+        "    1 column of categories, one-hot: town (3).",
+    ]
 
 
 MISTAKES = {
@@ -226,7 +242,7 @@ def test_a_bug_is_one_line_and_a_log(
 def test_keys_are_set_on_the_command_line(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = ["--set", "epochs=3", "--set", 'name="other"', "--set", "learning_rates=1"]
     assert cli.main(["validate", str(small), *settings]) == 0
-    assert capsys.readouterr().out == (
+    assert capsys.readouterr().out.startswith(
         "other on iris: 1 group, 2 cells x 2 seeds = 4 trials, then 2 x 2 = 4 to confirm\n"
     )
     assert cli.main(["validate", str(small), "--set", "epochs=0", "--set", "epoch=1"]) == 2
