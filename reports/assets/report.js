@@ -74,7 +74,7 @@ for (const figure of document.querySelectorAll("figure[id]")) {
 function addReader(box, svg, controls, points) {
   const ring = draw("circle", { r: 8, class: "ring", visibility: "hidden" });
   const value = make("output", { className: "value" });
-  let at = -1;
+  let at = -1, pointed = false;
   svg.append(ring);
   controls.before(make("p", { className: "reading" }, value));
   const show = (place) => {
@@ -87,7 +87,10 @@ function addReader(box, svg, controls, points) {
       ring.setAttribute("cy", point[1]);
     }
   };
+  // A page that scrolls below a resting pointer must not take away what the keys have found.
   box.addEventListener("pointermove", (event) => {
+    if (!event.movementX && !event.movementY) return;
+    pointed = true;
     const frame = svg.getBoundingClientRect();
     const scale = svg.viewBox.baseVal.width / frame.width;
     const x = (event.clientX - frame.left) * scale, y = (event.clientY - frame.top) * scale;
@@ -95,12 +98,13 @@ function addReader(box, svg, controls, points) {
     const nearest = away.indexOf(Math.min(...away));
     show(away[nearest] < 40 ? nearest : -1);
   });
-  box.addEventListener("pointerleave", () => show(-1));
+  box.addEventListener("pointerleave", () => pointed && show(-1));
   box.addEventListener("keydown", (event) => {
     const shown = points().filter((one) => !isOff(svg, one[3])).length;
     const places = { ArrowRight: at + 1, ArrowLeft: at < 0 ? shown - 1 : at - 1, Home: 0, End: shown - 1, Escape: -1 };
     if (!(event.key in places) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
+    pointed = false;
     show(Math.max(-1, Math.min(places[event.key], shown - 1)));
     if (at >= 0) ring.scrollIntoView({ block: "nearest", inline: "nearest" });
   });

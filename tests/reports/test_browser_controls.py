@@ -123,6 +123,17 @@ def test_the_pointer_reads_the_mark_below_it(page: Page) -> None:
     assert figure.locator(".value").inner_text() == ""
 
 
+def test_a_resting_pointer_does_not_disturb_the_keys(page: Page) -> None:
+    figure = page.locator("#figure-accuracy")
+    figure.locator("svg").hover()
+    figure.locator(".scroll").focus()
+    page.keyboard.press("Home")
+    page.evaluate("scrollBy(0, 2000)")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200)))")
+    assert figure.locator(".value").inner_text() == marks(figure)[0][2]
+    page.keyboard.press("Escape")
+
+
 def test_the_budget_chosen_can_be_read_too(page: Page, choices: list[dict[str, Any]]) -> None:
     page.locator(".budget .scroll").first.focus()
     page.keyboard.press("ArrowRight")
