@@ -23,7 +23,7 @@ from sweeps.forecast import forecast
 from sweeps.plan import cohort_cost, plan, update_cost
 from sweeps.requests import Request
 from sweeps.runner import run_study
-from sweeps.sizing import Grid, choose, keys_of, largest_size
+from sweeps.sizing import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.spec import given, toml_value
 from sweeps.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.store import FILE, Store
@@ -177,8 +177,9 @@ def first_study(request: Request, purse: Purse) -> Experiment:
     spare = SHARE * (purse.spare - purse.slowdown * START_SECONDS)
     grid = choose(facts.train_items, lambda one: needed(one) <= spare)
     if grid is None:
-        short = needed(Grid(largest // 2, largest, 1)) / SHARE + purse.slowdown * START_SECONDS
-        minutes = math.ceil(10 * (purse.total - purse.spare + short) / 60) / 10
+        whole = Grid(min(SMALLEST, largest // 2), largest, EPOCHS)
+        short = needed(whole) / SHARE + purse.slowdown * START_SECONDS
+        minutes = math.ceil(2 * (purse.spent + purse.kept + short) / 60) / 2
         raise UsageError(
             f"{request.name}: {purse.total / 60:g} minutes are too few for {facts.train_items} "
             f"training examples on this machine now; about {minutes:g} would do."
