@@ -1,0 +1,105 @@
+"""Studies that ship: each runs, made small, to a report with what it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import sweeps
+from reports import room
+from reports.analysis import analyse
+from reports.build import build_report
+from reports.claim_evidence import NOT_STUDIED
+from reports.claims import judge_claims
+from reports.results import StudyResults
+from sweeps.reading import preset_names
+from sweeps.study import Study
+
+FEW = ("epochs=2", "seeds=[1, 2]", "confirmation_seeds=[101, 102]", "extensions=0")
+TWO = (
+    'optimizer=[{name="sgd", learning_rates=[1.0, 3.0]}, '
+    '{name="adam", learning_rates=[0.01, 0.03]}]'
+)
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "digits": ("batch_sizes=[16, 64]", "timing=false"),
+    "large-batch": ("batch_sizes=[32, 128]", "timing=false", "epochs=6"),
+    "mnist": ('dataset="digits"', "batch_sizes=[16, 64]", "timing=false"),
+    "noise-scale": ("batch_sizes=[32, 128, 512]",),
+    "paper": ('dataset="wine"', "batch_sizes=[1, 16, 64]", TWO, "exclude=[]"),
+    "time-to-accuracy": ("batch_sizes=[32, 128, 512]", TWO),
+}
+"""What makes each study small."""
+
+
+def results_of(name: str, folder: Path) -> StudyResults:
+    return Study.from_target(name, [*FEW, *SETTINGS[name]]).run(folder, n_jobs=1)
+
+
+def test_every_study_that_ships_is_run_here() -> None:
+    assert {*SETTINGS} == {*preset_names()}
+
+
+@pytest.mark.parametrize("name", sorted({*SETTINGS} - {"mnist"}))
+def test_a_header_asks_a_question_and_tells_the_time(name: str) -> None:
+    text = (Path(sweeps.__file__).parent / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    header = text[: text.index("title")]
+    assert "?" in header.splitlines()[0]
+    assert "on two" in header
+
+
+def nothing_special(_results: StudyResults, page: str) -> bool:
+    return 'id="batch-sizes"' in page
+
+
+def every_claim(results: StudyResults, page: str) -> bool:
+    judged = judge_claims(results)
+    shown = [f"<h3>{one.claim.name}, {one.verdict}." in page for one in judged]
+    return len(judged) == 7 and all(shown) and NOT_STUDIED not in {o.verdict for o in judged}
+
+
+def every_remedy(results: StudyResults, page: str) -> bool:
+    labels = " / ".join(plan.group for plan in results.description.groups)
+    remedies = (
+        "momentum",
+        "lars",
+        "lamb",
+        "linear rates",
+        "sqrt rates",
+        "warm-up",
+        "batches times",
+    )
+    return all(remedy in labels for remedy in remedies) and 'id="groups"' in page
+
+
+def several_targets(results: StudyResults, _page: str) -> bool:
+    groups = analyse(results)
+    return all(len(group.scaling.targets) > 2 and group.scaling.fresh for group in groups)
+
+
+def noise_beside_the_critical_size(results: StudyResults, _page: str) -> bool:
+    (group,) = analyse(results)
+    return not group.scaling.noise.empty and group.scaling.main is not None
+
+
+WANTED: dict[str, Callable[[StudyResults, str], bool]] = {
+    "digits": nothing_special,
+    "large-batch": every_remedy,
+    "mnist": nothing_special,
+    "noise-scale": noise_beside_the_critical_size,
+    "paper": every_claim,
+    "time-to-accuracy": several_targets,
+}
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_a_study_runs_to_a_report_with_what_it_is_there_for(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Drawing is tested elsewhere, and would take most of the time here.
+    monkeypatch.setattr(room, "MOST_DRAWN", 0)
+    results = results_of(name, tmp_path)
+    assert set(results.trials["status"]) <= {"ok", "diverged"}
+    page = build_report(results, tmp_path).read_text(encoding="utf-8")
+    assert WANTED[name](results, page)
