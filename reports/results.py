@@ -6,10 +6,14 @@ sweep to the report.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
+
+from reports.formats import plural, visible
+from reports.outcomes import count_outcomes
 
 EXPLORE = "explore"
 """Stage that tries every learning rate; its test metrics are never computed."""
@@ -249,7 +253,7 @@ class StudyDescription:
             raise ValueError(f"Groups must be one or more, with labels of their own; got {labels}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudyResults:
     """A study's description and its tables, sorted, one row per trial, evaluation or round.
 
@@ -280,6 +284,20 @@ class StudyResults:
             if strangers:
                 raise ValueError(f"Table {name!r} has groups that aren't described: {strangers}.")
         _refuse_leaks(self.trials)
+
+    def __repr__(self) -> str:
+        counts, groups = count_outcomes(self.trials), self.description.groups
+        return (
+            f"<StudyResults {visible(self.description.name)}: {plural(len(groups), 'group')}, "
+            f"{plural(counts.run, 'trial')} ({counts.ok:,} ok, {counts.diverged:,} diverged, "
+            f"{counts.failed:,} failed), {plural(len(self.curves), 'evaluation')}, "
+            f"{plural(len(self.timing), 'timing round')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: counts, a small table and a figure."""
+        # Loaded late: importing the package is light, drawing is not.
+        return str(importlib.import_module("reports.notebook").as_html(self))
 
 
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:

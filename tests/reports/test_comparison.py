@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 import reports
@@ -15,8 +14,9 @@ from reports.match_charts import match_charts
 from reports.page import EMBED_BELOW
 from reports.results import StudyResults
 from reports.room import Room
+from tests.reports.browsing import opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
-from tests.reports.test_browser import HOSTILE, RULES, browser, opened
+from tests.reports.test_browser import HOSTILE
 from tests.reports.test_build import contents
 from tests.reports.test_page import (
     Outline,
@@ -25,8 +25,6 @@ from tests.reports.test_page import (
     test_the_policy_names_the_style_sheet_and_the_script_by_their_hashes,
     test_there_is_one_heading_and_every_landmark,
 )
-
-__all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +137,7 @@ def test_the_package_offers_the_builder() -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, path: Path, scheme: str) -> None:
     page, log = opened(browser, path, color_scheme=scheme)
-    assert Axe().run(page, options=RULES).response["violations"] == []
+    assert violations(page) == []
     assert log.requests == [path.resolve().as_uri()]
     assert log.messages == []
 
@@ -156,4 +154,4 @@ def test_hostile_text_does_nothing(browser: Browser, hostile: Path) -> None:
     assert log.messages == []
     assert page.title().startswith("<script>")
     assert page.locator("img").count() == 0
-    assert Axe().run(page, options=RULES).response["violations"] == []
+    assert violations(page) == []

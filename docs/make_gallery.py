@@ -1,0 +1,212 @@
+"""Draw the gallery again: `python docs/make_gallery.py`.
+
+It shows every figure that studies of data at hand allow, and names the functions that draw
+something else. `tests/test_gallery.py` fails when its page no longer tells what the code does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import reports
+from reports import StudyResults, svg
+from reports.chart import Chart
+from reports.charts import charts
+from reports.group_charts import group_charts
+from reports.groups import analyse_study
+from reports.match_charts import match_charts
+from reports.matches import match_studies
+from sweeps import Study
+
+GALLERY = Path(__file__).parent / "gallery"
+STUDY: dict[str, Any] = {
+    "dataset": "iris",
+    "hidden_layers": [8],
+    "batch_sizes": [2, 8, 32],
+    "learning_rates": [0.1, 0.5, 2.0],
+    "seeds": [1, 2, 3, 4, 5],
+    "confirmation_seeds": [11, 12, 13, 14, 15],
+    "epochs": 20,
+}
+
+_HEAD = """\
+# Gallery
+
+Every figure of the report, drawn from a study of two optimizers on iris and, for comparisons, from
+a second one. Each is a function that takes matplotlib's `ax` and a table and returns the `ax`; a
+report hands it the table together with title and caption, as a `Chart`. This gets at the charts:
+
+```python
+from matplotlib import pyplot as plt
+
+from reports.charts import charts
+from reports.group_charts import group_charts
+from reports.groups import analyse_study
+from reports.match_charts import match_charts
+from reports.matches import match_studies
+from sweeps import results
+
+study = analyse_study(results("gallery"))
+other = analyse_study(results("other"))
+matches = match_studies({"gallery": study, "other": other})
+```
+"""
+_ENTRY = """\
+## {heading}
+
+![{heading}]({name}.svg)
+
+```python
+chart = next(chart for chart in {source} if chart.name == "{name}")
+ax = chart.draw(plt.figure(layout="constrained").add_subplot())
+```
+
+{functions}
+"""
+
+
+class Entry(NamedTuple):
+    """A figure of the gallery.
+
+    Attributes:
+        chart: The figure.
+        source: Where a reader finds it, as code.
+    """
+
+    chart: Chart
+    source: str
+
+
+def studies(folder: Path) -> dict[str, StudyResults]:
+    """Run the studies of the gallery.
+
+    Args:
+        folder: Where to.
+    """
+    several = Study("gallery", **STUDY | {"optimizer": ["sgd", "momentum"]})
+    other = Study("other", **STUDY | {"optimizer": ["sgd"], "activation": "relu"})
+    return {
+        one.specification.name: one.run(folder / one.specification.name, n_jobs=1)
+        for one in (several, other)
+    }
+
+
+def entries(found: Mapping[str, StudyResults]) -> list[Entry]:
+    """Return all figures of studies.
+
+    Args:
+        found: Their results, by name.
+    """
+    analysed = {name: analyse_study(one) for name, one in found.items()}
+    study = next(iter(analysed.values()))
+    by_source = {
+        "charts(study.groups[0])": charts(study.groups[0]),
+        "group_charts(study)": group_charts(study),
+        "match_charts(matches)": match_charts(match_studies(analysed)),
+    }
+    return [Entry(chart, source) for source, some in by_source.items() for chart in some]
+
+
+def drawing_functions() -> dict[CodeType, str]:
+    """Return the public functions of `reports` that take an `ax` and a table, by their code."""
+    return {
+        function.__code__: f"{module}.{name}"
+        for module, name, function in _functions()
+        if [*inspect.signature(function).parameters][:1] == ["ax"] and name.islower()
+        if inspect.signature(function).return_annotation == "Axes" and "Draw" in _told(function)
+    }
+
+
+def _functions() -> Iterator[tuple[str, str, Any]]:
+    for found in pkgutil.iter_modules(reports.__path__, "reports."):
+        module = importlib.import_module(found.name)
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == found.name and not name.startswith("_"):
+                yield found.name, name, function
+
+
+def _told(function: Any) -> str:  # noqa: ANN401
+    return (inspect.getdoc(function) or "").split("\n\n", 1)[0].replace("\n", " ")
+
+
+def drawn_by(chart: Chart) -> list[str]:
+    """Draw a figure, and return the functions that drew it.
+
+    Args:
+        chart: The figure.
+
+    Raises:
+        ValueError: It doesn't return the axes that it was given.
+    """
+    known, called = drawing_functions(), list[str]()
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_code in known:
+            called.append(known[frame.f_code])
+
+    ax: Axes = Figure().add_subplot()
+    sys.setprofile(note)
+    try:
+        returned = chart.draw(ax)
+    finally:
+        sys.setprofile(None)
+    if returned is not ax:
+        raise ValueError(f"The figure {chart.name!r} does not return the axes that it was given.")
+    return list(dict.fromkeys(called))
+
+
+def page(shown: list[Entry]) -> str:
+    """Return the gallery's page.
+
+    Args:
+        shown: Its figures.
+    """
+    used = {entry.chart.name: drawn_by(entry.chart) for entry in shown}
+    left = {*drawing_functions().values()} - {name for names in used.values() for name in names}
+    texts = [
+        _ENTRY.format(
+            heading=entry.chart.heading,
+            name=entry.chart.name,
+            source=entry.source,
+            functions="\n\n".join(map(_function, used[entry.chart.name])),
+        )
+        for entry in shown
+    ]
+    if left:
+        texts.append("\n\n".join(["## Parts of the page", *map(_function, sorted(left)), ""]))
+    return "\n".join([_HEAD, *texts])
+
+
+def _function(name: str) -> str:
+    module, _, own = name.rpartition(".")
+    function = getattr(importlib.import_module(module), own)
+    parameters = ", ".join(inspect.signature(function).parameters)
+    return f"`{name}({parameters})`: {_told(function)}"
+
+
+def main() -> None:
+    """Write the page and its figures; figures that there no longer are are removed."""
+    with tempfile.TemporaryDirectory() as folder:
+        shown = entries(studies(Path(folder)))
+    GALLERY.mkdir(exist_ok=True)
+    for path in GALLERY.glob("*.svg"):
+        path.unlink()
+    for entry in shown:
+        drawing = svg.alone(svg.draw(entry.chart), entry.chart)
+        (GALLERY / f"{entry.chart.name}.svg").write_text(drawing, "utf-8")
+    (GALLERY / "index.md").write_text(page(shown), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

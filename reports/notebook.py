@@ -1,0 +1,70 @@
+"""Results as a notebook shows them: a line of counts, a small table and a figure."""
+
+from __future__ import annotations
+
+import base64
+
+from markupsafe import Markup
+
+from reports import svg
+from reports.chart import Chart
+from reports.charts import charts
+from reports.group_charts import group_charts
+from reports.groups import StudyAnalysis, analyse_study
+from reports.page import summary
+from reports.page_tables import Cell, Table, group_table, page_tables
+from reports.results import StudyResults
+
+MOST_ROWS = 30
+"""Rows of the table."""
+SHOWN = ("Batch size", "Learning rate", "Validation", "Test", "95% interval", "Seeds", "To train")
+"""Columns of the table of batch sizes that are shown."""
+
+
+def as_html(results: StudyResults) -> str:
+    """Return a piece of HTML that needs and touches nothing else of its page.
+
+    The figure is an image, so that its style and names stay its own.
+
+    Args:
+        results: A study, complete or not.
+    """
+    study = analyse_study(results)
+    table, drawn = _shown(study)
+    parts = [Markup("<p>{}</p>").format(summary(study))]
+    parts += [_table(one) for one in table]
+    parts += [_image(chart) for chart in drawn]
+    return str(Markup("").join(parts))
+
+
+def _shown(study: StudyAnalysis) -> tuple[list[Table], list[Chart]]:
+    if study.several:
+        return [group_table(study)], group_charts(study)[:1]
+    (analysis,) = study.groups
+    return page_tables(analysis)[:1] if study.counts.run else [], charts(analysis)[:1]
+
+
+def _table(table: Table) -> Markup:
+    wanted = [place for place, name in enumerate(table.headers) if name in SHOWN]
+    places = wanted if table.name == "batch-sizes" else range(len(table.headers))
+    head = Markup("").join(Markup("<th>{}</th>").format(table.headers[p]) for p in places)
+    rows = [[_cell(row[p]) for p in places] for row in table.rows[:MOST_ROWS]]
+    body = Markup("").join(Markup("<tr>{}</tr>").format(Markup("").join(row)) for row in rows)
+    left = len(table.rows) - MOST_ROWS
+    more = Markup("<p>{} more rows.</p>").format(left) if left > 0 else ""
+    return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>{}").format(
+        head, body, more
+    )
+
+
+def _cell(cell: Cell) -> Markup:
+    text = Markup("<b>{}</b>").format(cell.text) if cell.strong else cell.text
+    return Markup("<td>{}</td>").format(text)
+
+
+def _image(chart: Chart) -> Markup:
+    drawing = svg.alone(svg.draw(chart), chart).encode()
+    address = f"data:image/svg+xml;base64,{base64.b64encode(drawing).decode()}"
+    return Markup('<img src="{}" alt="{}" style="max-width: 100%">').format(
+        address, f"{chart.finding}. {chart.description}"
+    )

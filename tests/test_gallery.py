@@ -1,0 +1,86 @@
+"""The gallery shows every figure there is, by the names and the code there are now."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from sweeps import timing
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.fixture(scope="module")
+def gallery() -> ModuleType:
+    """The script that draws it."""
+    found = importlib.util.spec_from_file_location("make_gallery", DOCS / "make_gallery.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def folder(gallery: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of its studies."""
+    place = tmp_path_factory.mktemp("gallery")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(timing, "LEAST_SECONDS", 1e-4)
+        gallery.studies(place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def shown(gallery: ModuleType, folder: Path) -> list[Any]:
+    """Its figures."""
+    from sweeps import results  # noqa: PLC0415 - after the script has been loaded
+
+    found: list[Any] = gallery.entries(
+        {name: results(folder / name) for name in ("gallery", "other")}
+    )
+    return found
+
+
+def test_the_page_tells_what_the_code_does(gallery: ModuleType, shown: list[Any]) -> None:
+    """Some figures depend on times: those that the page has beyond these need not be drawn here."""
+    written = (DOCS / "gallery" / "index.md").read_text("utf-8")
+    now = gallery.page(shown).split("## Parts of the page")[0]
+    for text in re.split(r"^(?=## )", now, flags=re.MULTILINE):
+        assert text.strip() in written, "run `python docs/make_gallery.py`"
+    drawn = {path.name for path in (DOCS / "gallery").glob("*.svg")}
+    assert drawn == set(re.findall(r"\]\((.*\.svg)\)$", written, re.MULTILINE))
+    known = {*gallery.drawing_functions().values()}
+    assert set(re.findall(r"^`([\w.]+)\(", written, re.MULTILINE)) <= known
+
+
+def test_the_code_of_the_page_gives_its_figures(
+    gallery: ModuleType, shown: list[Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    code = re.findall(r"^```python\n(.*?)^```$", gallery.page(shown), re.MULTILINE | re.DOTALL)
+    assert len(code) == 1 + len(shown)
+    names: dict[str, Any] = {}
+    for text in code:
+        exec(text, names)  # noqa: S102 - our own page
+    names["plt"].close("all")
+    assert names["ax"].get_figure() is not None
+
+
+def test_a_figure_that_does_not_return_its_axes_is_refused(
+    gallery: ModuleType, shown: list[Any]
+) -> None:
+    odd = replace(shown[0].chart, draw=lambda _: None)
+    with pytest.raises(ValueError, match="does not return the axes that it was given"):
+        gallery.drawn_by(odd)
+
+
+def test_a_function_that_no_figure_uses_is_named(gallery: ModuleType, shown: list[Any]) -> None:
+    _, others = gallery.page(shown[1:2]).split("## Parts of the page")
+    assert "`reports.figures.accuracy(ax, table, seeds, label, measure)`: Draw" in others
