@@ -22,6 +22,7 @@ from reports.cautions import cautions, incident_cautions
 from reports.claims import claims_of
 from reports.groups import analyse_study
 from reports.method import limits, method
+from reports.page_scaling import scaling_tables
 from reports.results import EXPLORE, StudyResults
 from reports.verdicts import verdict
 from sweeps import results as results_of
@@ -58,22 +59,34 @@ def told(make: Callable[[], StudyResults]) -> str:
     for group in study.groups:
         statements += [*verdict(group), *cautions(group)]
         texts += [*method(group), *limits(group)]
+        texts += [
+            ", ".join(f"{h} {c.text}" for h, c in zip(table.headers, row, strict=True))
+            for table in scaling_tables(group)
+            for row in table.rows
+        ]
     texts += [statement.text for statement in statements]
     texts += [f"{one.claim.name} {one.verdict}: {one.sentence}" for one in claims_of(study.groups)]
     return "\n".join(texts).replace("\xa0", " ")
 
 
-def bent(best: Callable[[int], float], slope: float = 0.02) -> Callable[[int, float, float], float]:
-    """Return accuracies with this best rate at each batch size, and this loss beside it."""
+def bent(
+    best: Callable[[int], float] = lambda _: 1.0,
+    epochs_needed: Callable[[int], float] | None = None,
+) -> Callable[[int, float, float], float]:
+    """Return accuracies with this best rate at each batch size, reached in so many epochs."""
+    needed = epochs_needed or (lambda batch: 2 * (1 + batch / 64))
     return lambda batch, rate, epochs: (
-        0.88 + 0.002 * epochs - slope * np.log(rate / best(batch)) ** 2 - 0.00002 * batch
+        0.5
+        + 0.42 * min(1, epochs / needed(batch))
+        - 0.02 * np.log(rate / best(batch)) ** 2
+        - 0.00002 * batch
     )
 
 
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 TUNED = Sketch(
     description=small(batch_sizes=(8, 64, 256), learning_rates=RATES),
-    accuracy=bent(lambda _: 1.0),
+    accuracy=bent(),
     diverges=lambda *_: False,
 )
 """A study in no pitfall."""
@@ -109,6 +122,32 @@ def with_seeds(*seeds: int) -> Callable[[], StudyResults]:
 def without_confirmation() -> StudyResults:
     whole = careful()
     return keep(whole, whole.trials["stage"] == EXPLORE)
+
+
+def diverging() -> StudyResults:
+    return make_results(replace(TUNED, diverges=lambda _, rate, __: rate > 1))
+
+
+def with_gradients(noise: float) -> StudyResults:
+    """Gradient statistics are measured; the squared length is 1, and noise apart between seeds."""
+    whole = careful()
+    seeds = whole.trials.set_index("trial")["seed"] % 5 - 2
+    lengths = 1 + noise * whole.curves["trial"].map(seeds)
+    curves = whole.curves.assign(gradient_trace=100.0, gradient_squared_norm=lengths)
+    return replace(whole, curves=curves)
+
+
+def seldom_evaluated() -> StudyResults:
+    """Evaluations lie five epochs apart."""
+    whole = careful()
+    kept = whole.curves["examples"] % (5 * 1_077) == 0
+    return replace(whole, curves=whole.curves[kept].reset_index(drop=True))
+
+
+def slower(batch: int, rate: float, epochs: float) -> float:
+    """Accuracies that large batches reach in as many epochs at first, and in more later."""
+    quick = bent(epochs_needed=lambda _: 4)(batch, rate, min(epochs, 2))
+    return max(quick, bent(epochs_needed=lambda size: 4 * (1 + size / 64))(batch, rate, epochs))
 
 
 def leaking() -> StudyResults:
@@ -174,6 +213,17 @@ PITFALLS = {
         careful,
         "learning rates tried lie far apart, by up to a factor of 28.57. A better one may lie",
     ),
+    "4 runs that diverge": Pitfall(
+        diverging,
+        careful,
+        "33.33% of the trials diverged",
+    ),
+    "4 a target that is not reached": Pitfall(
+        with_accuracy(bent(epochs_needed=lambda batch: 30 if batch == 256 else 4)),
+        careful,
+        "Runs did not reach the target within their budget: 5 of 5 at batch size 256. They count "
+        "as lower bounds.",
+    ),
     "5 the best of many noisy runs": Pitfall(
         without_confirmation,
         careful,
@@ -205,6 +255,17 @@ PITFALLS = {
         "All seeds share one split of the data. Intervals hold the chance of training, but not "
         "that of which 360 items are in the test part.",
     ),
+    "9 few evaluations": Pitfall(
+        seldom_evaluated,
+        careful,
+        "Batch size 8, Reached 5 of 5, Updates 614, 95% interval none, Half width 337,",
+    ),
+    "10 another target, another critical batch size": Pitfall(
+        with_accuracy(slower),
+        careful,
+        "Share of the way 50%, Runs 15, Missed 0, Fewest updates 16, Fewest examples 1,906, "
+        "Critical batch size 116, 95% interval 57.1 to 513,",
+    ),
     "11 momentum counts updates": Pitfall(
         planned(optimizer="momentum", hyperparameters={"momentum": 0.9}),
         careful,
@@ -220,6 +281,11 @@ PITFALLS = {
         timed_under_load,
         careful,
         "had to share its processor at batch size 64: it had as little as 50.00% of the wall time",
+    ),
+    "13 a noise scale that is not resolved": Pitfall(
+        functools.partial(with_gradients, 50.0),
+        functools.partial(with_gradients, 0.1),
+        "Batch size 64, Seeds 5, Noise scale unresolved, 95% interval at least 1.01,",
     ),
     "14 a batch near all items": Pitfall(
         planned(batch_sizes=(8, 64, 512)),
