@@ -43,7 +43,7 @@ SECONDS = 0.15
 def lockstep(task: peers.Task) -> Callable[[], float]:
     """Return a function that trains whole batches and returns seconds per update of all lanes.
 
-    The lanes train in cohorts of as many seeds as fit into the cache, as in a sweep.
+    The lanes train in cohorts of about as many as fit into the cache, as in a sweep.
     """
     rows = len(task.X) - len(task.X) % task.b
     data = Examples(task.X[:rows], task.T[:rows])
@@ -52,10 +52,14 @@ def lockstep(task: peers.Task) -> Callable[[], float]:
     recipe = Recipe(batch_size=task.b, budget=budget, optimizer=task.optimizer)
     settings = [{"learning_rate": float(rate)} for rate in task.rates]
     together = lanes_in_cache(architecture, task.optimizer, task.b, np.float32)
-    count = min(len(task.orders), -(-len(task.lane_rates) // together))
+    pieces = -(-len(settings) // together)
+    groups = min(len(task.orders), -(-len(task.lane_rates) // together))
     cohorts = [
-        Lockstep(architecture, [split(int(seed)) for seed in seeds], settings, recipe)
-        for seeds in np.array_split(np.arange(len(task.orders)), count)
+        Lockstep(
+            architecture, [split(int(seed)) for seed in seeds], settings[piece::pieces], recipe
+        )
+        for seeds in np.array_split(np.arange(len(task.orders)), groups)
+        for piece in range(pieces)
     ]
     parts = list(segments(rows, recipe.batch_size_of, budget, ()))
 
