@@ -262,7 +262,10 @@ def _explained(path: Path, error: sqlite3.DatabaseError) -> UserError | None:
             "ended is kept: make room and run the same command again."
         )
     if code in _RESOURCES:
-        return ResourceError(f"{path} can't be written to or read: {error}.")
+        return ResourceError(
+            f"{path} can't be written to or read: {error}. What had been stored is kept: run the "
+            "same command again when that is mended."
+        )
     if code in _UNUSABLE:
         return StoreError(_damaged(path, str(error)))
     return None
