@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.core.groupby import SeriesGroupBy
 
 from reports.answers import recommendations
+from reports.basins import basins
 from reports.budgets import BUDGET_COLUMNS, budget_table
-from reports.intervals import Comparison, compare_with_best, separate, t_interval
+from reports.intervals import (
+    Comparison,
+    Interval,
+    compare_with_best,
+    separate,
+    t_interval,
+)
 from reports.outcomes import count_outcomes
 from reports.record import (
     BATCH_SIZE_COLUMNS,
@@ -42,6 +51,7 @@ class _Shared:
         mean_curves: Columns `MEAN_CURVE_COLUMNS`.
         timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
         speedups: Columns `reports.timing.SPEEDUP_COLUMNS`.
+        basins: From `reports.basins.basins`.
         budgets: Columns `reports.budgets.BUDGET_COLUMNS`.
     """
 
@@ -50,6 +60,7 @@ class _Shared:
     mean_curves: pd.DataFrame
     timing: pd.DataFrame
     speedups: pd.DataFrame
+    basins: pd.DataFrame
     budgets: pd.DataFrame
 
     def of(self, group: str) -> _Shared:
@@ -73,6 +84,7 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
         _mean_curves(results, selection, timing),
         timing,
         speedups(results.timing),
+        basins(results.trials, cells, selection),
         budget_table(results, timing),
     )
     scaling = scaling_records(results, selection, timing)
@@ -115,6 +127,7 @@ def _analyse_group(results: StudyResults, shared: _Shared, scaling: ScalingRecor
     values = ranked.pivot_table(index="seed", columns="batch_size", values="metric")
     comparison = _compare(values, selection, part)
     table = _batch_sizes(results, selection).join(_statistics(seeds), on="batch_size")
+    table = table.merge(shared.basins.drop(columns="group"), on="batch_size", how="left")
     table["lost_seeds"] = table["batch_size"].map(lost).fillna(0)
     table["tied"] = table["batch_size"].isin(comparison.tied if comparison else ())
     faster = shared.speedups.drop(columns="group")
@@ -198,14 +211,21 @@ def _statistics(seeds: pd.DataFrame) -> pd.DataFrame:
     others = seeds.groupby("batch_size")
     table[["loss", "rmse"]] = others[["loss", "rmse"]].mean()
     table["shown_updates"] = others["updates"].median()
-    enough = {
+    apart = seeds.assign(gap=seeds["train_metric"] - seeds["metric"]).groupby("batch_size")["gap"]
+    table["gap"] = apart.mean()
+    for name, values in (("metric", groups), ("gap", apart)):
+        ends = _intervals(values)
+        table[f"{name}_low"] = pd.Series({b: i.low for b, i in ends.items()}, dtype="float64")
+        table[f"{name}_high"] = pd.Series({b: i.high for b, i in ends.items()}, dtype="float64")
+    return table
+
+
+def _intervals(groups: SeriesGroupBy[Any, Any]) -> dict[int, Interval]:
+    return {
         batch_size: t_interval(values.tolist())
         for batch_size, values in groups
         if len(values) >= SEEDS_FOR_INTERVAL
     }
-    table["metric_low"] = pd.Series({b: i.low for b, i in enough.items()}, dtype="float64")
-    table["metric_high"] = pd.Series({b: i.high for b, i in enough.items()}, dtype="float64")
-    return table
 
 
 def _with_times(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:

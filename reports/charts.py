@@ -24,6 +24,7 @@ from reports.scaling_charts import (
 )
 from reports.scaling_texts import cost_caption
 from reports.timing import CONTENDED_BELOW, one_network
+from reports.tuning_charts import best_rates_chart, gap_chart
 
 TALLEST = 6.8
 """Inches that the rows of the grid of rates may take together."""
@@ -31,11 +32,13 @@ NAMES = (
     "accuracy",
     "accuracy-time",
     "rates",
+    "best-rates",
     "curves",
     "curves-updates",
     "curves-seconds",
     "budgets",
     "seeds",
+    "generalization-gap",
     *("steps-to-target", "examples-to-target", "steps-examples", "time-to-target"),
     "noise-scale",
     "seconds-per-update",
@@ -61,9 +64,11 @@ def charts(analysis: Analysis) -> list[Chart]:
         _accuracy,
         _accuracy_time,
         _rates,
+        best_rates_chart,
         *(partial(_curves, along=along) for along in figures.ALONG),
         budget_chart,
         _seeds,
+        gap_chart,
         steps_chart,
         examples_chart,
         tradeoff_chart,

@@ -23,6 +23,8 @@ BATCH_SIZE_COLUMNS = (
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("learning_rate", "float64", "", "Rate selected on the validation part."),
     Column("at_edge", "bool", "", "Whether no smaller, or no larger, rate was tried."),
+    Column("basin_low", "float64", "", "Smallest rate within a standard error of the best."),
+    Column("basin_high", "float64", "", "Largest such rate, with no worse one in between."),
     Column("eligible_rates", "int64", "rates", "Rates with a result for every seed."),
     Column("tried_rates", "int64", "rates", "Rates tried."),
     Column("validation_metric", "float64", "", "Mean validation metric over the explore seeds."),
@@ -32,6 +34,9 @@ BATCH_SIZE_COLUMNS = (
     Column("metric_high", "float64", "", "Upper end, likewise."),
     Column("loss", "float64", "per example", "Mean loss, likewise."),
     Column("rmse", "float64", "", "Mean root mean squared error, likewise; see the method text."),
+    Column("gap", "float64", "", "Mean metric on the training part less metric, likewise."),
+    Column("gap_low", "float64", "", "Lower end of its 95% t interval; 5 seeds or more."),
+    Column("gap_high", "float64", "", "Upper end, likewise."),
     Column("seeds", "int64", "seeds", "Seeds behind metric."),
     Column("lost_seeds", "int64", "seeds", "Seeds that diverged or failed there."),
     Column("tied", "bool", "", "Whether it can't be told from the best batch size."),
@@ -50,6 +55,7 @@ SEED_COLUMNS = (
     Column("metric", "float64", "", "Metric of the trial, on the part the report shows."),
     Column("loss", "float64", "per example", "Mean loss, likewise."),
     Column("rmse", "float64", "", "Root mean squared error, likewise."),
+    Column("train_metric", "float64", "", "Metric on the training part, at the end."),
     Column("updates", "int64", "updates", "Updates made."),
 )
 

@@ -1,0 +1,139 @@
+"""The rates as good as the best: within a standard error of it, without a worse one in between."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from reports import svg, tuning_figures
+from reports.basins import basins
+from reports.chart import Chart
+from reports.record import Analysis
+from reports.results import StudyResults
+from reports.selection import select_from, summarise_cells
+from reports.tuning_charts import best_rates_chart, gap_chart
+from tests.reports.claim_studies import Truth, study
+from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
+
+RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
+METRIC = {0.1: 0.8997, 0.3: 0.5, 1.0: 0.9, 3.0: 0.8999, 10.0: 0.6}
+"""The smallest rate is as good as the best, but one in between isn't."""
+
+
+def results(noise: float = 0.002, **changes: object) -> StudyResults:
+    truth = Truth(accuracy=lambda _plan, _size, rate: METRIC[rate], noise=noise)
+    return study(truth, {"learning_rates": RATES, **changes})
+
+
+def basins_of(found: StudyResults) -> pd.DataFrame:
+    cells = summarise_cells(found.trials)
+    return basins(found.trials, cells, select_from(cells))
+
+
+def test_the_basin_ends_where_a_rate_is_worse() -> None:
+    found = basins_of(results(noise=0.02))
+    assert found["batch_size"].tolist() == [1, 32, 1024]
+    assert (found["basin_low"] >= 0.1).all()
+    assert (found["basin_high"] <= 3).all()
+    quiet = basins_of(results(noise=1e-6))
+    assert quiet[["basin_low", "basin_high"]].to_numpy().tolist() == [[1.0, 1.0]] * 3
+
+
+def test_by_hand() -> None:
+    found = results()
+    analysis = numbers(found)
+    for row in analysis.batch_sizes.to_dict("records"):
+        best = row["learning_rate"]
+        explored = found.trials.query("batch_size == @row['batch_size'] and stage == 'explore'")
+        values = explored[explored["learning_rate"] == best]["validation_metric"]
+        limit = values.mean() - values.std() / math.sqrt(len(values))
+        means = explored.groupby("learning_rate")["validation_metric"].mean()
+        place = [*means.index].index(best)
+        low = high = place
+        while low > 0 and means.iloc[low - 1] >= limit:
+            low -= 1
+        while high + 1 < len(means) and means.iloc[high + 1] >= limit:
+            high += 1
+        assert (row["basin_low"], row["basin_high"]) == (means.index[low], means.index[high])
+
+
+def test_a_single_seed_has_no_basin() -> None:
+    found = results()
+    one = found.trials[found.trials["seed"].isin([1, 101])].reset_index(drop=True)
+    assert basins_of(replace(found, trials=one)).empty
+
+
+def made(chart: Chart | None) -> Chart:
+    assert chart is not None
+    return chart
+
+
+def growing(power: float, rates: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0, 100.0)) -> Analysis:
+    """A study whose best rate grows with the batch."""
+
+    def accuracy(_plan: object, size: int, rate: float) -> float:
+        return 0.9 - 0.05 * abs(math.log10(rate) - power * math.log10(size / 100))
+
+    sizes = {"batch_sizes": (1, 10, 100), "learning_rates": rates}
+    return numbers(study(Truth(accuracy=accuracy, noise=1e-4), sizes))
+
+
+def test_how_the_best_rate_grows_is_told() -> None:
+    chart = made(best_rates_chart(growing(0.5)))
+    assert chart.finding.startswith("The best rate tried goes from 0.1 at batch size 1 to 1 at 100")
+    assert "batch size 10: " in chart.description
+    assert len(svg.draw(chart)) < 20_000
+    edges = made(best_rates_chart(growing(0.5, (0.1, 1.0))))
+    assert edges.finding == "The best rate tried goes from 0.1 at batch size 1 to 1 at 100"
+    assert len(svg.draw(edges)) < 20_000
+
+
+def test_one_batch_size_has_no_chart_of_rates() -> None:
+    one = numbers(make_results(Sketch(description=small(batch_sizes=(8,)))))
+    assert best_rates_chart(one) is None
+
+
+def test_rules_go_through_the_middle() -> None:
+    ax = Figure().add_subplot()
+    table = pd.DataFrame(
+        {
+            "batch_size": [1, 100],
+            "learning_rate": [0.1, 10.0],
+            "at_edge": [False, True],
+            "basin_low": [0.1, 3.0],
+            "basin_high": [0.3, 10.0],
+        }
+    )
+    rules = pd.DataFrame({"batch_size": [1, 100], "linear": [0.1, 10.0], "sqrt": [0.3, 3.0]})
+    tuning_figures.best_rates(ax, table, rules)
+    lines = {str(line.get_label()): line for line in ax.lines}
+    assert lines["∝ B"].get_ydata().tolist() == [0.1, 10.0]
+    assert lines["at the grid's edge"].get_markerfacecolor() == "none"
+    assert ax.get_xticks().tolist() == [1, 100]
+
+
+def test_the_gap_is_that_of_every_seed(digits: StudyResults) -> None:
+    analysis = numbers(digits)
+    rows = analysis.seeds.query("batch_size == 8")
+    assert analysis.row(8)["gap"] == pytest.approx((rows["train_metric"] - rows["metric"]).mean())
+    chart = made(gap_chart(analysis))
+    assert chart.finding.startswith("The training part is ahead of the test part by at most")
+    assert "with 95% t interval" in chart.caption
+    assert len(svg.draw(chart)) < 20_000
+
+
+def test_without_values_of_the_training_part_there_is_no_gap(digits: StudyResults) -> None:
+    trials = digits.trials.assign(train_metric=float("nan"))
+    assert gap_chart(numbers(replace(digits, trials=trials))) is None
+    assert gap_chart(numbers(nothing_run(digits))) is None
+
+
+def test_few_seeds_have_a_gap_without_an_interval(digits: StudyResults) -> None:
+    few = digits.trials[digits.trials["seed"].isin([0, 1, 100, 101])].reset_index(drop=True)
+    chart = made(gap_chart(numbers(replace(digits, trials=few))))
+    assert "interval" not in chart.caption
+    assert len(svg.draw(chart)) < 20_000
