@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports.formats import visible
 
@@ -51,7 +52,7 @@ def shared(reload_seconds: int = 0) -> tuple[str, str]:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -59,6 +60,21 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["code"] = with_code
+    return environment
+
+
+def with_code(text: str) -> Markup:
+    """Return a text in which what stands between backticks is set as code.
+
+    Args:
+        text: Anybody's; escaped here.
+
+    Example:
+        >>> with_code("`a < b` holds")
+        Markup('<code>a &lt; b</code> holds')
+    """
+    return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def _asset(name: str) -> str:

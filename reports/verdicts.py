@@ -117,8 +117,8 @@ def _goal(analysis: Analysis) -> str:
 def _goal_card(found: Recommendation) -> Card:
     ends = span(found.interval) if found.interval else ""
     value = ends if found.batch_size is None else str(found.batch_size)
-    note = f"for {found.sought}: {ends} by {found.trusted}"
-    return Card("Fastest to a target", value, note)
+    others = "" if ends == value else f"; {ends} are as good"
+    return Card("Fastest to a target", value, f"{found.sought}{others}")
 
 
 def _recommendation(analysis: Analysis) -> str:
