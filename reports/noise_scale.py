@@ -97,17 +97,20 @@ def average_noise(
 ) -> pd.DataFrame:
     """Return the noise scale of each batch size, averaged over training.
 
-    Of each seed both parts are averaged over its evaluation points, then over seeds.
+    Of each seed both parts are averaged over its evaluation points, then over seeds. The evaluation
+    before the first update is left out: |G|^2 is largest there, and the average would tell little
+    but the noise scale of the initial weights.
 
     Args:
         curves: As for `noise_along_training`.
-        until: Examples up to which points count, such as those to a target.
+        until: Examples up to which points after the start count, such as those to a target.
         confidence: Of Fieller's interval over seeds.
 
     Returns:
         Columns `NOISE_COLUMNS`, by batch size.
     """
-    return _scales(curves[curves["examples"] <= until], ["batch_size"], NOISE_COLUMNS, confidence)
+    trained = curves[(curves["examples"] > 0) & (curves["examples"] <= until)]
+    return _scales(trained, ["batch_size"], NOISE_COLUMNS, confidence)
 
 
 def compare_with_critical(

@@ -86,8 +86,9 @@ def _noise(analysis: Analysis) -> Table | None:
         "Its interval": lambda row: _range(row, "ratio_low", "ratio_high", significant),
     }
     note = (
-        "Gradient noise scale in examples, averaged over the evaluations on the way to the target: "
-        "a ratio of means over seeds with Fieller's interval, beside the critical batch size. "
+        "Gradient noise scale in examples, averaged over the evaluations on the way to the target "
+        "without the one before the first update: a ratio of means over seeds with Fieller's "
+        "interval, beside the critical batch size. "
         "Published ratios of the two run from 0.05 to 8."
     )
     return _table("noise", "Gradient noise scale", note, columns, record.noise)

@@ -225,7 +225,7 @@ def _noise_finding(analysis: Analysis) -> str:
     known = record.noise.dropna(subset="ratio") if record else pd.DataFrame()
     if not known.empty and record is not None:
         ratios = f"{significant(known['ratio'].min())} to {times(known['ratio'].max())}"
-        return f"From the start to the target, the noise scale is {ratios} the critical batch size"
+        return f"On the way to the target, the noise scale is {ratios} the critical batch size"
     noise = analysis.scaling.noise
     resolved = noise[(noise["status"] == RESOLVED) & (noise["examples"] > 0)]
     if resolved.empty:

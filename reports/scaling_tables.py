@@ -144,13 +144,16 @@ def noise_on_the_way(
 ) -> pd.DataFrame:
     """Return the noise scale of each batch size until its median run reaches the target.
 
+    The evaluation before the first update is no part of it: see `average_noise`.
+
     Args:
         points: As from `tuned_points`, of one group.
         table: Columns `TO_TARGET_COLUMNS`, of one target of it.
         fit: Updates to this target.
 
     Returns:
-        Columns `NOISE_RATIO_COLUMNS`; batch sizes that don't reach the target are absent.
+        Columns `NOISE_RATIO_COLUMNS`; batch sizes that don't reach the target are absent, and so
+        are those that reach it before the first evaluation after the start.
     """
     until = points["batch_size"].map(table.set_index("batch_size")["examples"])
     scales = average_noise(points[points["examples"] <= until])

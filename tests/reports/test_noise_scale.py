@@ -113,6 +113,14 @@ def test_the_average_ends_at_the_target() -> None:
     assert table["noise_scale"].tolist() == pytest.approx([10])
 
 
+def test_the_average_leaves_out_the_evaluation_before_the_first_update() -> None:
+    start = measurements([1e9] * 4, examples=0)
+    table = average_noise(pd.concat([start, measurements(NORMS)]))
+    assert table["noise_scale"].tolist() == pytest.approx([10])
+    assert average_noise(start).empty
+    assert len(noise_along_training(start)) == 1
+
+
 def test_without_measurements_there_are_no_rows_but_all_columns() -> None:
     none = measurements([math.nan] * 4)
     pd.testing.assert_frame_equal(noise_along_training(none), empty_table(NOISE_CURVE_COLUMNS))
