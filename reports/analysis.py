@@ -37,7 +37,7 @@ from reports.results import (
 )
 from reports.scaling_analysis import scaling_records
 from reports.scaling_record import ScalingRecord
-from reports.selection import select_from, summarise_cells, without_noise
+from reports.selection import select_from, summarise_cells, with_given_rates, without_noise
 from reports.timing import one_network, speedups, summarise_timing
 
 
@@ -76,7 +76,7 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
         results: A study.
     """
     cells = summarise_cells(results.trials)
-    selection = select_from(cells)
+    selection = with_given_rates(select_from(cells), results.trials)
     timing = summarise_timing(results.timing)
     shared = _Shared(
         cells,
@@ -244,9 +244,9 @@ def _with_times(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
 def _compare(values: pd.DataFrame, selection: pd.DataFrame, part: str) -> Comparison | None:
     if values.empty:
         return None
-    if part == "validation":
-        return compare_with_best(values)
     ranked = selection[selection["batch_size"].isin(values.columns)]
+    if part == "validation" or ranked["validation_metric"].isna().any():
+        return compare_with_best(values)
     order = ["validation_metric", "validation_loss", "batch_size"]
     ordered = ranked.sort_values(order, ascending=[False, True, True], key=without_noise)
     return compare_with_best(values, int(ordered["batch_size"].iloc[0]))

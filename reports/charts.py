@@ -109,7 +109,7 @@ def _best_finding(analysis: Analysis) -> str:
         return f"{_label(analysis)} {best} {where}"
     finding = (
         f"{_label(analysis)} {best} {where}, the best on validation"
-        if analysis.part == "test"
+        if analysis.judged_apart
         else f"Highest mean {analysis.metric}: {best} {where}"
     )
     others = [size for size in comparison.tied if size != comparison.best]
@@ -369,16 +369,19 @@ def _statistic(analysis: Analysis) -> str:
 
 
 def _tuning(analysis: Analysis) -> str:
-    return (
+    chosen = (
         f"The learning rate is the one with the highest mean {_validation(analysis)} at that "
-        f"batch size; the budget of every trial is {analysis.budget}."
+        "batch size"
+        if analysis.batch_sizes["validation_metric"].notna().any()
+        else "The learning rate of each batch size was given"
     )
+    return f"{chosen}; the budget of every trial is {analysis.budget}."
 
 
 def _tie_rule(analysis: Analysis) -> str:
     if analysis.comparison is None or not analysis.comparison.tested:
         return ""
-    pairs = "the pairs with it" if analysis.part == "test" else "all pairs"
+    pairs = "the pairs with it" if analysis.judged_apart else "all pairs"
     return f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%)."
 
 

@@ -226,7 +226,7 @@ def confirmed(groups: Groups) -> Iterator[GroupValues]:
     Args:
         groups: The values of each group.
     """
-    return (one for one in groups if _usual(one.plan) and one.analysis.part == "test")
+    return (one for one in groups if _usual(one.plan) and one.analysis.judged_apart)
 
 
 def _usual(plan: GroupDescription, optimizers: Sequence[str] = ()) -> bool:

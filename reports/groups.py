@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -183,7 +184,7 @@ def _comparable(study: StudyAnalysis) -> dict[str, list[Analysis]]:
     """Groups with the same data, metric and part: only these can be held against each other."""
     sets: dict[tuple[str, ...], list[Analysis]] = {}
     for analysis in study.groups:
-        if analysis.comparison is not None:
+        if analysis.comparison is not None and not math.isnan(_validation(analysis)):
             plan = analysis.plan
             sets.setdefault((plan.dataset, plan.fingerprint, analysis.metric), []).append(analysis)
     return {str(place): group for place, group in enumerate(sets.values()) if len(group) > 1}

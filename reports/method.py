@@ -37,7 +37,7 @@ def method(analysis: Analysis) -> list[str]:
         _training(plan),
         _metric(analysis),
         _selection(analysis.study, plan, analysis.measure),
-        _statistics(analysis.part),
+        _statistics(judged_apart=analysis.judged_apart),
         _budgets(analysis),
         _times(),
     )
@@ -224,6 +224,11 @@ def _metric(analysis: Analysis) -> str:
 def _selection(study: StudyDescription, plan: GroupDescription, measure: Measure) -> str:
     rates = listing([rate(value) for value in plan.learning_rates])
     fresh = plural(len(study.confirmation_seeds), "seed")
+    if not study.seeds:
+        return (
+            f"Every batch size was given its learning rate ({rates}) and trained with {fresh}, "
+            "measured on the test part. No rate was selected."
+        )
     confirm = (
         f"The selected rates are trained again with {fresh} not used before; only these trials are "
         "measured on the test part."
@@ -239,12 +244,12 @@ def _selection(study: StudyDescription, plan: GroupDescription, measure: Measure
     )
 
 
-def _statistics(part: str) -> str:
+def _statistics(*, judged_apart: bool) -> str:
     compared = (
         "The best batch size is the one with the highest mean on the validation part; on the test "
         "part, with fresh seeds, each other one is compared with it by a one-sided paired t test "
         "over common seeds, adjusted by Holm's method (1979) over these comparisons."
-        if part == "test"
+        if judged_apart
         else "The best batch size is the one with the highest mean. As the same data choose and "
         "judge it, all pairs of batch sizes are compared by two-sided paired t tests over common "
         "seeds, adjusted by Holm's method (1979) over all pairs."

@@ -86,11 +86,12 @@ def summary(study: StudyAnalysis) -> str:
         study: The numbers.
     """
     plan, counts = study.description, study.counts
+    fresh = len(plan.confirmation_seeds)
+    more = f", {fresh} more for the selected rates" if plan.seeds else ""
     return (
-        f"{_grid(study)}, {len(plan.confirmation_seeds)} more for the "
-        f"selected rates; {plural(counts.run, 'trial')}: {counts.ok:,} ok, {counts.diverged:,} "
-        f"diverged, {counts.failed:,} failed; {seconds(plan.sweep_seconds)} with "
-        f"{plural(plan.jobs, 'worker')}"
+        f"{_grid(study)}{more}; {plural(counts.run, 'trial')}: {counts.ok:,} ok, "
+        f"{counts.diverged:,} diverged, {counts.failed:,} failed; "
+        f"{seconds(plan.sweep_seconds)} with {plural(plan.jobs, 'worker')}"
     )
 
 
@@ -99,7 +100,7 @@ def _grid(study: StudyAnalysis) -> str:
     plan = study.description
     first = plan.groups[0]
     datasets = list(dict.fromkeys(visible(g.dataset, most=60) for g in plan.groups))
-    axes: list[tuple[int, str]] = [(len(plan.seeds), "seed")]
+    axes: list[tuple[int, str]] = [(len(plan.seeds or plan.confirmation_seeds), "seed")]
     if study.several:
         axes.insert(0, (len(plan.groups), "group"))
     else:

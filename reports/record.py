@@ -149,6 +149,12 @@ class Analysis:
         return self.plan.test_items if self.part == "test" else self.plan.validation_items
 
     @property
+    def judged_apart(self) -> bool:
+        """Whether one part of the data chose the best batch size and another judges it."""
+        known = self.batch_sizes["validation_metric"].notna().any()
+        return self.part == "test" and bool(known)
+
+    @property
     def measured(self) -> pd.DataFrame:
         """The rows of `batch_sizes` with a metric."""
         return self.batch_sizes[self.batch_sizes["seeds"] > 0]

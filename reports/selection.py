@@ -6,11 +6,12 @@ is the mean over them. Test metrics play no part here.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
-from reports.results import TUNING_STAGES, Column, as_table
+from reports.results import FRESH_STAGES, TUNING_STAGES, Column, as_table
 
 CELL_COLUMNS = (
     Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),
@@ -108,6 +109,32 @@ def select_from(cells: pd.DataFrame) -> pd.DataFrame:
     chosen["at_edge"] = (rate == chosen["smallest"]) | (rate == chosen["largest"])
     chosen["ineligible_rates"] = chosen["rates"] - chosen["eligible_rates"]
     return as_table(chosen.rename(columns={"ok": "seeds"}), SELECTION_COLUMNS)
+
+
+def with_given_rates(selection: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the selection with the batch sizes whose rate was given: nothing had to select it.
+
+    Args:
+        selection: Columns `SELECTION_COLUMNS`.
+        trials: Columns `reports.results.TRIAL_COLUMNS`. A batch size without tuning trials whose
+            fresh trials have one learning rate was given that rate.
+
+    Returns:
+        Columns `SELECTION_COLUMNS`; of a given rate there is no validation metric, as there are no
+        tuning seeds to measure it on.
+    """
+    fresh = trials[trials["stage"].isin(FRESH_STAGES)]
+    rates = fresh.groupby(_GROUP)["learning_rate"].agg(["min", "max"]).reset_index()
+    given = rates[rates["min"] == rates["max"]].rename(columns={"min": "learning_rate"})
+    tuned = trials.loc[trials["stage"].isin(TUNING_STAGES), _GROUP].drop_duplicates()
+    new = given.merge(tuned, on=_GROUP, how="left", indicator=True).query("_merge == 'left_only'")
+    if new.empty:
+        return selection
+    unknown = {"validation_metric": math.nan, "validation_loss": math.nan, "at_edge": False}
+    none = dict.fromkeys(("seeds", "eligible_rates", "ineligible_rates"), 0)
+    added = as_table(new.assign(**unknown, **none), SELECTION_COLUMNS)
+    both = pd.concat([frame for frame in (selection, added) if not frame.empty])
+    return both.sort_values(_GROUP).reset_index(drop=True)
 
 
 def _best_first(cells: pd.DataFrame) -> pd.DataFrame:

@@ -94,7 +94,7 @@ def coarse_grids(analysis: Analysis) -> list[CoarseGrid]:
         Batch sizes, ascending; those with a single seed, or without a result for every seed at
         both neighbours, can't be judged.
     """
-    tuned = analysis.batch_sizes.dropna(subset="learning_rate")
+    tuned = analysis.batch_sizes.dropna(subset="validation_metric")
     cells = zip(tuned["batch_size"], tuned["learning_rate"], strict=True)
     found = (_coarse(analysis, size, rate) for size, rate in cells)
     return [one for one in found if one is not None]

@@ -22,7 +22,7 @@ def best_rates_chart(analysis: Analysis) -> Chart | None:
     Args:
         analysis: The numbers.
     """
-    table = analysis.batch_sizes.dropna(subset="learning_rate")
+    table = analysis.batch_sizes.dropna(subset="validation_metric")
     if len(table) < 2:  # noqa: PLR2004
         return None
     inner = table[~table["at_edge"]]

@@ -93,7 +93,8 @@ def cards(analysis: Analysis) -> list[Card]:
         row = analysis.row(analysis.comparison.best)
         where = f"batch size {row['batch_size']}, learning rate {rate(row['learning_rate'])}"
         value = analysis.measure.text(row["metric"])
-        found.append(Card("Best on validation", value, f"{analysis.metric}; {where}"))
+        label = "Best on validation" if analysis.judged_apart else "Highest mean"
+        found.append(Card(label, value, f"{analysis.metric}; {where}"))
     if not analysis.timed.empty:
         row = extreme(analysis.timed, "seconds_to_train", largest=False)
         note = f"batch size {row['batch_size']}, {analysis.budget}"
@@ -176,7 +177,7 @@ def _accuracy(analysis: Analysis) -> str:
     value = f"{analysis.measure.text(row['metric'])} ({statistic}){_error(analysis, row)}"
     if analysis.rival is None:
         first = f"The {analysis.metric} of {where} is {value}."
-    elif analysis.part == "test":
+    elif analysis.judged_apart:
         first = f"Best on the validation part is {where}; its {analysis.metric} is {value}."
     else:
         first = f"The highest mean {analysis.metric} has {where}: {value}."

@@ -18,6 +18,7 @@ from reports.selection import (
     SELECTION_COLUMNS,
     select_rates,
     summarise_cells,
+    with_given_rates,
 )
 from tests.reports.conftest import nothing_run, table
 
@@ -166,3 +167,19 @@ def test_refining_selects_nothing() -> None:
     explore = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.6]})
     refine = trials_of({(8, 0.1): [1.0]}, stage=REFINE)
     assert select_rates(pd.concat([explore, refine]))["learning_rate"].item() == 1.0
+
+
+def test_a_rate_that_was_given_needs_no_selection() -> None:
+    tuned = {(8, 0.1): [0.9, 0.8], (8, 1.0): [0.5, 0.6]}
+    given = trials_of({(4, 0.3): [0.7, 0.7], (8, 0.1): [0.9, 0.9]}, CONFIRM)
+    trials = pd.concat([trials_of(tuned), given], ignore_index=True)
+    found = with_given_rates(select_rates(trials), trials)
+    assert found["batch_size"].tolist() == [4, 8]
+    assert found["learning_rate"].tolist() == [0.3, 0.1]
+    assert found["seeds"].tolist() == [0, 2]
+    assert found["validation_metric"].isna().tolist() == [True, False]
+
+
+def test_of_two_fresh_rates_neither_was_given() -> None:
+    trials = trials_of({(4, 0.3): [0.7], (4, 0.6): [0.7]}, CONFIRM)
+    assert with_given_rates(select_rates(trials), trials).empty
