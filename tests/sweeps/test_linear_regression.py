@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.crossings import REACHED
+from reports.crossings import REACHED, updates_to_target
 from reports.results import EXPLORE, FRESH_STAGES, TUNING_STAGES, StudyResults
 from reports.scaling import NOT_IN_RANGE, fit_steps_to_target
 from reports.selection import select_rates
-from reports.targets import Target, set_targets, updates_to_target
+from reports.targets import Target, set_targets
 from sweeps import Study
 
 FEATURES, ITEMS, SEEN = 64, 1280, 128
