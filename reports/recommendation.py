@@ -162,13 +162,14 @@ def reconcile(
     """
     told = [answer for answer in answers if answer.interval is not None]
     trusted, reason = _trusted(told, batch_sizes)
+    use = _to_use(trusted, answers, batch_sizes) if trusted else None
     return Recommendation(
         goal=goal,
         sought=sought,
         answers=tuple(answers),
         interval=trusted.interval if trusted else None,
-        batch_size=_to_use(trusted, answers, batch_sizes) if trusted else None,
-        agreement=_agreement(told, batch_sizes) if trusted else SILENT,
+        batch_size=use,
+        agreement=_agreement(told, use, batch_sizes) if trusted else SILENT,
         trusted=trusted.source if trusted else "",
         reason=reason,
         more=tuple(more),
@@ -222,7 +223,7 @@ def _trusted(told: Sequence[Answer], batch_sizes: Sequence[int]) -> tuple[Answer
     (other,) = others
     if other.weakness or other.only_limits:
         return first, _sounder(first, other)
-    if first.weakness or not _overlap(first, other, batch_sizes):
+    if first.weakness or not _overlap([first, other], batch_sizes):
         return first, "It is measured and assumes no curve."
     if _width(other) < _width(first):
         return (
@@ -245,21 +246,24 @@ def _sounder(first: Answer, other: Answer) -> str:
     return "It is measured and assumes no curve."
 
 
-def _agreement(told: Sequence[Answer], batch_sizes: Sequence[int]) -> str:
+def _agreement(told: Sequence[Answer], use: int | None, batch_sizes: Sequence[int]) -> str:
     if len(told) == 1:
         return ALONE
+    # A limit is no help to a batch size beyond it, even if smaller ones would do as well.
+    limits = [_reach(answer, batch_sizes) for answer in told if answer.only_limits]
+    kept = use is None or all(use <= ends.high for ends in limits)
+    return AGREE if kept and _overlap(told, batch_sizes) else DISAGREE
+
+
+def _overlap(told: Sequence[Answer], batch_sizes: Sequence[int]) -> bool:
     reached = [_reach(answer, batch_sizes) for answer in told]
-    common = max(ends.low for ends in reached) <= min(ends.high for ends in reached)
-    return AGREE if common else DISAGREE
-
-
-def _overlap(first: Answer, second: Answer, batch_sizes: Sequence[int]) -> bool:
-    return _agreement([first, second], batch_sizes) == AGREE
+    return max(ends.low for ends in reached) <= min(ends.high for ends in reached)
 
 
 def _reach(answer: Answer, batch_sizes: Sequence[int]) -> Ends:
+    """An answer as far as the sizes tried can tell it from others: to those next to it."""
     ends = answer.interval or Ends(0.0, math.inf)
-    if answer.source != MEASUREMENT:
+    if answer.source != MEASUREMENT and not answer.only_limits:
         return ends
     below = max((size for size in batch_sizes if size < ends.low), default=ends.low)
     above = min((size for size in batch_sizes if size > ends.high), default=ends.high)

@@ -111,6 +111,12 @@ def test_the_measured_best_is_used_if_the_trusted_range_holds_it() -> None:
     assert found(measured(16, 64, best=64), closed(20, 45)).batch_size == 16
 
 
+def test_a_batch_size_beyond_a_limit_has_no_agreement() -> None:
+    limit = Answer(source=NOISE_SCALE, interval=Ends(0, 2), only_limits=True)
+    assert found(measured(2, 64, best=64), limit).agreement == DISAGREE
+    assert found(measured(2, 64, best=4), limit).agreement == AGREE
+
+
 def test_a_measured_range_counts_up_to_the_next_sizes_tried() -> None:
     assert found(measured(16, 16), closed(2, 3.9)).agreement == DISAGREE
     assert found(measured(16, 16), closed(2, 4.1)).agreement == AGREE
