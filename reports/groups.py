@@ -12,7 +12,9 @@ import pandas as pd
 from reports.analysis import analyse
 from reports.claims import ClaimVerdict, claims_of
 from reports.ends import Ends
+from reports.expected_best import Lead, leads
 from reports.formats import listing, plural, visible
+from reports.measures import Measure
 from reports.outcomes import Counts, count_outcomes
 from reports.recommendation import ACCURACY, TARGET_TIME
 from reports.record import Analysis
@@ -155,6 +157,7 @@ def across(study: StudyAnalysis) -> list[Statement]:
         return []
     texts = {"recommendations": _recommendations(study), "effort": _effort(study)}
     texts |= {f"best-{name}": _best_of(group) for name, group in _comparable(study).items()}
+    texts |= {f"equal-effort-{name}": _ahead(group) for name, group in _comparable(study).items()}
     order = sorted(texts, key=lambda kind: kind == "effort")
     return [Statement(kind, texts[kind]) for kind in order if texts[kind]]
 
@@ -213,6 +216,38 @@ def _best_of(groups: list[Analysis]) -> str:
 def _validation(analysis: Analysis) -> float:
     best = analysis.comparison.best if analysis.comparison else 0
     return float(analysis.row(best)["validation_metric"])
+
+
+def _ahead(groups: list[Analysis]) -> str:
+    """Who is ahead at equal tuning effort; empty if a group had no rates to choose from."""
+    found = leads({analysis.plan.group: analysis.expected_best for analysis in groups})
+    if len(found) < 2:  # noqa: PLR2004
+        return ""
+    efforts = [str(lead.drawn_rates) for lead in found]
+    first = groups[0]
+    start = (
+        f"At equal tuning effort on {visible(first.plan.dataset, most=60)} (expected best "
+        f"validation {first.measure.name} of {', '.join(efforts[:-1])} or {efforts[-1]} learning "
+        "rates drawn from those tried, each group at its best batch size), "
+    )
+    return start + _leaders(found, first.measure) + "."
+
+
+def _leaders(found: Sequence[Lead], measure: Measure) -> str:
+    by_leader: dict[tuple[str, ...], list[int]] = {}
+    for lead in found:
+        by_leader.setdefault(lead.groups, []).append(lead.drawn_rates)
+    least, most = found[0], found[-1]
+    if len(by_leader) > 1:
+        parts = [f"{_labels(who)} with {listing(efforts)}" for who, efforts in by_leader.items()]
+        return f"who is ahead depends on the effort: {', '.join(parts)}"
+    if len(least.groups) > 1:
+        return f"{_labels(least.groups)} are alike whatever the effort"
+    return (
+        f"{_labels(least.groups)} is ahead whatever the effort: by {measure.gap(least.margin)} "
+        f"with {plural(least.drawn_rates, 'rate')}, {measure.gap(most.margin)} with "
+        f"{most.drawn_rates}"
+    )
 
 
 def _effort(study: StudyAnalysis) -> str:

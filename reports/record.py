@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.expected_best import expected_bests
 from reports.formats import plural, visible
 from reports.intervals import Comparison, Separation
 from reports.measures import Measure, measure_of
@@ -129,6 +130,11 @@ class Analysis:
     def measure(self) -> Measure:
         """How the metric is written."""
         return measure_of(self.plan)
+
+    @cached_property
+    def expected_best(self) -> pd.DataFrame:
+        """Columns `reports.expected_best.EXPECTED_BEST_COLUMNS`."""
+        return expected_bests(self.cells)
 
     @property
     def metric(self) -> str:

@@ -8,6 +8,7 @@ from reports.budgets import BUDGET_COLUMNS
 from reports.claim_evidence import EVIDENCE_COLUMNS
 from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
 from reports.crossings import CROSSING_COLUMNS
+from reports.expected_best import EXPECTED_BEST_COLUMNS
 from reports.formats import visible
 from reports.groups import GROUP_COLUMNS, StudyAnalysis
 from reports.noise_scale import NOISE_CURVE_COLUMNS
@@ -39,6 +40,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "groups": GROUP_COLUMNS,
     "trials": TRIAL_COLUMNS,
     "cells": CELL_COLUMNS,
+    "expected-best": (_GROUP, *EXPECTED_BEST_COLUMNS),
     "recommendations": (_GROUP, *RECOMMENDATION_COLUMNS),
     "batch-sizes": (_GROUP, *BATCH_SIZE_COLUMNS),
     "curves": CURVE_COLUMNS,
@@ -74,6 +76,7 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
         "groups": study.summary,
         "trials": results.trials,
         "cells": pd.concat([group.cells for group in groups], ignore_index=True),
+        "expected-best": _stacked({g.plan.group: g.expected_best for g in groups}),
         "recommendations": _stacked(
             {g.plan.group: recommendation_table(g.recommendations) for g in groups}
         ),

@@ -1,0 +1,125 @@
+"""The best of few learning rates: what tuning with less effort would have found.
+
+The more rates are tried, the better the best of them looks. Optimizers are held against each other
+at equal effort: the validation metric expected of the best of k rates, each drawn from those tried.
+
+Source: Dodge et al. 2019, Show your work: improved reporting of experimental results, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reports.results import Column, as_table
+
+EXPECTED_BEST_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("tried_rates", "int64", "rates", "Rates tried."),
+    Column("drawn_rates", "int64", "rates", "Rates drawn from them, one by one and put back."),
+    Column("expected_best", "float64", "", "Expected validation metric of the best one drawn."),
+)
+
+_ROUNDING = 1e-12
+"""Expectations that differ by less differ by rounding errors."""
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Who is ahead at one effort.
+
+    Attributes:
+        drawn_rates: Learning rates drawn.
+        groups: Those with the highest expected best; several are alike.
+        margin: By how much the others are below at least; 0 if there are no others.
+    """
+
+    drawn_rates: int
+    groups: tuple[str, ...]
+    margin: float
+
+
+def expected_best(values: npt.ArrayLike, draws: int) -> float:
+    """Return the expected largest of several values drawn with replacement.
+
+    `sum of v (F(v)^k - F(v-)^k)` with the empirical distribution F of the values.
+
+    Args:
+        values: Of shape (values,), at least one.
+        draws: How many are drawn: k.
+
+    Example:
+        >>> expected_best([0.0, 1.0], 1), expected_best([0.0, 1.0], 3)
+        (0.5, 0.875)
+    """
+    ordered = np.sort(np.asarray(values, np.float64))
+    below = np.linspace(0, 1, len(ordered) + 1) ** draws
+    return float(ordered @ np.diff(below))
+
+
+def expected_bests(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the expected best of 1, 2, 4, ... and of as many rates as were tried.
+
+    A rate with a diverged, failed or missing seed can't be selected, but somebody with few tries
+    meets it too: it counts as the worst of the others.
+
+    Args:
+        cells: Columns `reports.selection.CELL_COLUMNS`, of one group.
+
+    Returns:
+        Columns `EXPECTED_BEST_COLUMNS`, by batch size and rates drawn; batch sizes without an
+        eligible rate are absent.
+    """
+    rows = [
+        (size, len(tried), draws, expected_best(_values(tried), draws))
+        for size, tried in cells.groupby("batch_size")
+        if tried["eligible"].any()
+        for draws in _efforts(len(tried))
+    ]
+    names = [column.name for column in EXPECTED_BEST_COLUMNS]
+    return as_table(pd.DataFrame(rows, columns=names), EXPECTED_BEST_COLUMNS)
+
+
+def _values(tried: pd.DataFrame) -> pd.Series[float]:
+    values = tried["validation_metric"].where(tried["eligible"])
+    return values.fillna(values.min())
+
+
+def _efforts(tried: int) -> list[int]:
+    return sorted({*(2**power for power in range(tried.bit_length())), tried})
+
+
+def leads(groups: Mapping[str, pd.DataFrame]) -> list[Lead]:
+    """Return which groups are ahead at equal tuning effort, each at the batch size best for it.
+
+    Args:
+        groups: Columns `EXPECTED_BEST_COLUMNS` of each; of the same data and metric.
+
+    Returns:
+        By rates drawn, for each number that all batch sizes of all groups have; empty if a group
+        has no row.
+    """
+    efforts = (
+        set(rows["drawn_rates"])
+        for table in groups.values()
+        for _, rows in (table.groupby("batch_size") if len(table) else [(0, table)])
+    )
+    shared = reduce(set[int].intersection, efforts)
+    return [_lead(groups, draws) for draws in sorted(shared)]
+
+
+def _lead(groups: Mapping[str, pd.DataFrame], draws: int) -> Lead:
+    best = pd.Series(
+        {
+            label: table.loc[table["drawn_rates"] == draws, "expected_best"].max()
+            for label, table in groups.items()
+        }
+    )
+    ahead = best >= best.max() - _ROUNDING
+    margin = 0.0 if ahead.all() else float(best.max() - best[~ahead].max())
+    return Lead(draws, tuple(best.index[ahead]), margin)

@@ -1,0 +1,147 @@
+"""The expected best of k rates is that of all draws, and holds optimizers at equal effort."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.expected_best import (
+    EXPECTED_BEST_COLUMNS,
+    Lead,
+    expected_best,
+    expected_bests,
+    leads,
+)
+from reports.groups import across, analyse_study
+from reports.page_tables import page_tables
+from reports.results import StudyResults, empty_table
+from reports.selection import CELL_COLUMNS
+from tests.reports.conftest import Sketch, make_results, numbers, several, small
+
+VALUES = [0.3, 0.9, 0.1, 0.9, 0.5]
+
+
+@pytest.mark.parametrize("draws", [1, 2, 3, 4])
+@pytest.mark.parametrize("values", [VALUES, [0.7], [-2.0, -1.0]])
+def test_it_is_the_mean_of_the_best_over_all_draws(values: list[float], draws: int) -> None:
+    every = [max(drawn) for drawn in itertools.product(values, repeat=draws)]
+    assert expected_best(values, draws) == pytest.approx(np.mean(every), rel=1e-12)
+
+
+def test_it_grows_with_the_effort_up_to_the_best() -> None:
+    found = [expected_best(VALUES, draws) for draws in range(1, 200)]
+    assert (np.diff(found) > -1e-12).all()
+    assert found[0] == pytest.approx(np.mean(VALUES))
+    assert found[-1] == pytest.approx(max(VALUES))
+
+
+def cells(values: list[float], eligible: list[bool], size: int = 8) -> pd.DataFrame:
+    return pd.DataFrame({"batch_size": size, "validation_metric": values, "eligible": eligible})
+
+
+def test_efforts_are_doublings_and_all_that_was_tried() -> None:
+    found = expected_bests(cells(VALUES, [True] * 5))
+    assert found["drawn_rates"].tolist() == [1, 2, 4, 5]
+    assert set(found["tried_rates"]) == {5}
+    assert found["expected_best"].tolist() == [expected_best(VALUES, k) for k in (1, 2, 4, 5)]
+
+
+def test_a_rate_that_lost_a_seed_counts_as_the_worst_of_the_others() -> None:
+    found = expected_bests(cells([0.99, 0.5, 0.7, np.nan], [False, True, True, False]))
+    assert found["expected_best"].iloc[0] == pytest.approx(np.mean([0.5, 0.5, 0.7, 0.5]))
+
+
+def test_batch_sizes_without_an_eligible_rate_are_absent() -> None:
+    lost = cells([0.5, 0.6], [False, False])
+    found = expected_bests(pd.concat([lost, cells([0.5], [True], size=64)]))
+    assert found["batch_size"].tolist() == [64]
+    none = expected_bests(empty_table(CELL_COLUMNS))
+    pd.testing.assert_frame_equal(none, empty_table(EXPECTED_BEST_COLUMNS))
+
+
+def test_who_is_ahead_can_change_with_the_effort() -> None:
+    easy = expected_bests(cells([0.8, 0.8, 0.8, 0.8], [True] * 4))
+    hard = expected_bests(cells([0.1, 0.1, 0.95, 0.95], [True] * 4))
+    assert leads({"easy": easy, "hard": hard}) == [
+        Lead(1, ("easy",), pytest.approx(0.275)),
+        Lead(2, ("easy",), pytest.approx(0.0625)),
+        Lead(4, ("hard",), pytest.approx(0.95 - 0.85 / 16 - 0.8)),
+    ]
+    assert [lead.groups for lead in leads({"a": easy, "b": easy})] == [("a", "b")] * 3
+    assert leads({"a": easy, "b": easy})[0].margin == 0
+
+
+def test_only_efforts_that_all_batch_sizes_have_are_compared() -> None:
+    many = expected_bests(cells([0.5] * 5, [True] * 5))
+    few = expected_bests(
+        pd.concat([cells([0.4] * 5, [True] * 5), cells([0.4] * 2, [True] * 2, 64)])
+    )
+    assert [lead.drawn_rates for lead in leads({"many": many, "few": few})] == [1, 2]
+    assert leads({"many": many, "none": many[:0]}) == []
+
+
+def said(results: StudyResults) -> str:
+    found = {one.kind: one.text for one in across(analyse_study(results))}
+    return found.get("equal-effort-0", "")
+
+
+@pytest.fixture(scope="module")
+def results() -> StudyResults:
+    plans = ({"group": "sgd"}, {"group": "adam"})
+    axes = {"batch_sizes": (8, 64), "learning_rates": (0.3, 1.0, 3.0), "epochs": 2}
+    return make_results(Sketch(description=several(*plans, **axes)))
+
+
+def with_validation(results: StudyResults, values: dict[str, list[float]]) -> StudyResults:
+    """Return them with these validation metrics for each learning rate of a group."""
+    trials = results.trials.copy()
+    for group, metrics in values.items():
+        for rate, metric in zip((0.3, 1.0, 3.0), metrics, strict=True):
+            rows = (trials["group"] == group) & (trials["learning_rate"] == rate)
+            trials.loc[rows, "validation_metric"] = metric
+    return replace(results, trials=trials)
+
+
+def test_the_report_says_who_is_ahead_at_equal_effort(results: StudyResults) -> None:
+    ahead = with_validation(results, {"sgd": [0.9] * 3, "adam": [0.8] * 3})
+    assert said(ahead) == (
+        "At equal tuning effort on digits (expected best validation accuracy of 1, 2 or 3 learning "
+        "rates drawn from those tried, each group at its best batch size), “sgd” is ahead whatever "
+        "the effort: by 10.00 points with 1 rate, 10.00 points with 3."
+    )
+
+
+def test_the_report_says_that_the_order_depends_on_the_effort(results: StudyResults) -> None:
+    changed = with_validation(results, {"sgd": [0.7] * 3, "adam": [0.2, 0.2, 0.99]})
+    assert said(changed).endswith(
+        "who is ahead depends on the effort: “sgd” with 1 and 2, “adam” with 3."
+    )
+
+
+def test_groups_that_are_alike_are_named_together(results: StudyResults) -> None:
+    alike = with_validation(results, {"sgd": [0.8] * 3, "adam": [0.8] * 3})
+    assert said(alike).endswith("“sgd” and “adam” are alike whatever the effort.")
+
+
+def test_without_a_choice_of_rates_nothing_is_said() -> None:
+    plans = ({"group": "sgd"}, {"group": "adam"})
+    plan = several(*plans, batch_sizes=(8, 64), learning_rates=(1.0,), epochs=2)
+    assert said(make_results(Sketch(description=plan))) == ""
+
+
+def test_the_page_has_a_row_for_each_batch_size_and_a_column_for_each_effort() -> None:
+    analysis = numbers(make_results(Sketch(description=small())))
+    table = next(one for one in page_tables(analysis) if one.name == "expected-best")
+    assert table.headers == ("Batch size", "Tried", "Best of 1", "Best of 2", "Best of 3")
+    shown = [[cell.key for cell in row[2:]] for row in table.rows]
+    found = analysis.expected_best["expected_best"].tolist()
+    assert [key for row in shown for key in row] == [repr(value) for value in found]
+
+
+def test_the_page_has_no_such_table_of_single_rates() -> None:
+    analysis = numbers(make_results(Sketch(description=small(learning_rates=(1.0,)))))
+    assert "expected-best" not in [one.name for one in page_tables(analysis)]
