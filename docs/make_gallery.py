@@ -33,7 +33,7 @@ GALLERY = Path(__file__).parent / "gallery"
 STUDY: dict[str, Any] = {
     "dataset": "iris",
     "hidden_layers": [8],
-    "batch_sizes": [2, 8, 32],
+    "batch_sizes": [1, 4, 16, 64],
     "learning_rates": [0.1, 0.5, 2.0],
     "seeds": [1, 2, 3, 4, 5],
     "confirmation_seeds": [11, 12, 13, 14, 15],

@@ -25,6 +25,7 @@ from reports.scaling_charts import (
 from reports.scaling_texts import cost_caption
 from reports.timing import CONTENDED_BELOW, one_network
 from reports.tuning_charts import best_rates_chart, gap_chart
+from reports.worker_charts import workers_chart
 
 TALLEST = 6.8
 """Inches that the rows of the grid of rates may take together."""
@@ -40,6 +41,7 @@ NAMES = (
     "seeds",
     "generalization-gap",
     *("steps-to-target", "examples-to-target", "steps-examples", "time-to-target"),
+    "workers",
     "noise-scale",
     "seconds-per-update",
     "seconds-to-train",
@@ -73,6 +75,7 @@ def charts(analysis: Analysis) -> list[Chart]:
         examples_chart,
         tradeoff_chart,
         time_chart,
+        workers_chart,
         noise_chart,
         _seconds_per_update,
         _seconds_to_train,

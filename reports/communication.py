@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from reports.cost import UpdateTimeFit
-from reports.results import Column, as_table, empty_table
+from reports.results import Cluster, Column, GroupDescription, as_table, empty_table
 from reports.scaling import StepsToTargetFit
 
 SIMULATED = "simulated"
@@ -35,12 +35,12 @@ SIMULATED = "simulated"
 SIMULATION_COLUMNS = (
     Column("source", "str", "", f"Always {SIMULATED}: predicted by a model, not measured."),
     Column("workers", "int64", "workers", "Workers that share an update."),
-    Column("batch_size", "float64", "examples", "Batch size of the shortest time, of those given."),
-    Column("at_edge", "bool", "", "Whether it is the smallest or largest of those given."),
-    Column("seconds_per_update", "float64", "s", "Computing and combining."),
-    Column("communication_share", "float64", "", "Share of combining in it."),
-    Column("seconds_to_target", "float64", "s", "Updates to the target times seconds of each."),
-    Column("speedup", "float64", "", "Time on one worker by this one, each at its best batch."),
+    Column("batch_size", "float64", "examples", "The fastest batch size of those given.", True),
+    Column("at_edge", "bool", "", "Whether it is the smallest or largest of those given.", True),
+    Column("seconds_per_update", "float64", "s", "Computing and combining.", True),
+    Column("communication_share", "float64", "", "Share of combining in it.", True),
+    Column("seconds_to_target", "float64", "s", "Updates to the target times seconds.", True),
+    Column("speedup", "float64", "", "Time on one worker by this; each at its best batch.", True),
 )
 
 
@@ -72,6 +72,21 @@ class Network:
             )
         if self.combine not in COMBINE:
             raise ValueError(f"`combine` must be one of {list(COMBINE)}, but got {self.combine!r}.")
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What is simulated of a group.
+
+    Attributes:
+        network: What joins the workers; None if that isn't known or doesn't apply.
+        table: Columns `SIMULATION_COLUMNS`; empty if nothing can be simulated.
+        reason: Why nothing can be; empty if something is, or if the study describes no cluster.
+    """
+
+    network: Network | None
+    table: pd.DataFrame
+    reason: str = ""
 
 
 def _ring(workers: int, latency: float, transfer: float) -> float:
@@ -185,6 +200,34 @@ def simulate_time_to_target(
     table = pd.DataFrame([row(count) for count in counts])
     table["speedup"] = table["seconds_to_target"].iloc[0] / table["seconds_to_target"]
     return as_table(table[table["workers"].isin(workers)], SIMULATION_COLUMNS)
+
+
+def simulate_group(
+    plan: GroupDescription,
+    cluster: Cluster | None,
+    fit: StepsToTargetFit | None,
+    timing: UpdateTimeFit,
+) -> Simulation:
+    """Return the simulated time of a group to its hardest target, or why there is none.
+
+    Args:
+        plan: The group.
+        cluster: The workers; None for none.
+        fit: Updates to the target; None if there is no target.
+        timing: Seconds of an update on one worker.
+    """
+    nothing = Simulation(None, empty_table(SIMULATION_COLUMNS))
+    if cluster is None or fit is None:
+        return nothing
+    if plan.gradient_bytes is None:
+        return replace(nothing, reason="The size of a gradient isn't known.")
+    if plan.local_updates > 1:
+        text = "Workers that make updates of their own before they combine are not in the model."
+        return replace(nothing, reason=text)
+    if fit.curve is None or timing.curve is None:
+        return replace(nothing, reason=fit.reason if fit.curve is None else timing.reason)
+    network = Network(cluster.latency, cluster.bandwidth, plan.gradient_bytes, cluster.combine)
+    return Simulation(network, simulate_time_to_target(fit, timing, network, cluster.workers))
 
 
 def _check(

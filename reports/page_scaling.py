@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from reports.formats import count, seconds, significant, times
+from reports.communication import SIMULATED
+from reports.formats import count, percent, seconds, significant, times
 from reports.noise_scale import RESOLVED
 from reports.page_tables import Cell, Maker, Row, Table
 from reports.record import Analysis
 from reports.scaling_record import targets_table
 from reports.scaling_texts import level, range_text
+from reports.worker_charts import network_text
 
 
 def scaling_tables(analysis: Analysis) -> list[Table]:
@@ -20,7 +22,7 @@ def scaling_tables(analysis: Analysis) -> list[Table]:
     Args:
         analysis: The numbers.
     """
-    made = (_to_target(analysis), _targets(analysis), _noise(analysis))
+    made = (_to_target(analysis), _targets(analysis), _workers(analysis), _noise(analysis))
     return [table for table in made if table is not None and table.rows]
 
 
@@ -71,6 +73,33 @@ def _targets(analysis: Analysis) -> Table:
     )
     table = targets_table(analysis.scaling)
     return _table("targets", "Targets", note, columns, table)
+
+
+def _workers(analysis: Analysis) -> Table | None:
+    simulation = analysis.scaling.simulation
+    if simulation.network is None:
+        return None
+    columns: dict[str, Maker] = {
+        "Workers": lambda row: _number(row["workers"], count),
+        "Source": lambda row: Cell(row["source"], row["source"]),
+        "Best batch size": _best_of_workers,
+        "Per update": lambda row: _number(row["seconds_per_update"], seconds),
+        "Combining": lambda row: _number(row["communication_share"], percent),
+        "Time to the target": lambda row: _number(row["seconds_to_target"], seconds),
+        "Speed-up": lambda row: _number(row["speedup"], times),
+    }
+    note = (
+        "Simulated by a model of computing and combining, never measured: gradients of "
+        f"{network_text(simulation.network)}, as `simulated_cluster` says. Combining: its share of "
+        "an update. Speed-up: over one worker, each at its best batch size."
+    )
+    heading = f"Time on many workers ({SIMULATED})"
+    return _table("workers", heading, note, columns, simulation.table)
+
+
+def _best_of_workers(row: Row) -> Cell:
+    size = count(row["batch_size"])
+    return Cell(f"{size}, at the edge" if row["at_edge"] else size, repr(row["batch_size"]))
 
 
 def _noise(analysis: Analysis) -> Table | None:

@@ -158,6 +158,7 @@ class GroupDescription:
             own unit, by which a regression's targets were divided; empty if they weren't or it
             isn't known.
         split_seed: Seed of the one split that all trials share; None if each seed has its own.
+        gradient_bytes: Bytes of a gradient: parameters by the bytes of one; None if not known.
     """
 
     group: str
@@ -189,6 +190,7 @@ class GroupDescription:
     learning_rates: tuple[float, ...]
     target_scales: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     split_seed: int | None = None
+    gradient_bytes: int | None = None
 
     @property
     def architecture(self) -> str:
@@ -214,6 +216,23 @@ class Incidents:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Workers that are simulated, and what joins them.
+
+    Attributes:
+        latency: Seconds until a message of no bytes arrives, at least 0.
+        bandwidth: Bytes a second, above 0.
+        combine: Name in `reports.communication.COMBINE`.
+        workers: Numbers of workers, each at least 1.
+    """
+
+    latency: float
+    bandwidth: float
+    combine: str
+    workers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class StudyDescription:
     """What was planned, and where it ran.
 
@@ -229,6 +248,7 @@ class StudyDescription:
         specification: The specification in full, as TOML.
         provenance: Versions, processor, BLAS and threads, by name; volatile.
         incidents: What has gone wrong with its results, kind by kind; volatile.
+        cluster: Workers for which the time to a target is simulated; None for none.
 
     Raises:
         ValueError: There is no group, or two have the same label.
@@ -245,6 +265,7 @@ class StudyDescription:
     specification: str
     provenance: Mapping[str, str]
     incidents: tuple[Incidents, ...] = ()
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         """Check that groups can be told apart."""

@@ -9,10 +9,17 @@ from typing import Any
 
 import pandas as pd
 
+from reports.communication import simulate_group
 from reports.cost import UpdateTimeFit, fit_update_times
 from reports.crossings import Target, crossings_by_group
 from reports.noise_scale import NOISE_CURVE_COLUMNS, TRACE, noise_along_training
-from reports.results import FRESH_STAGES, TUNING_STAGES, StudyResults, empty_table
+from reports.results import (
+    FRESH_STAGES,
+    TUNING_STAGES,
+    GroupDescription,
+    StudyResults,
+    empty_table,
+)
 from reports.scaling import StepsToTargetFit, Task, best_batch_for_time, curves_of, fit_tasks
 from reports.scaling_record import (
     NOISE_RATIO_COLUMNS,
@@ -102,17 +109,31 @@ def scaling_records(
     items = {plan.group: plan.train_items for plan in results.description.groups}
     found = _find(_Study(selection, timing, items, targets), measured, tuning)
     return {
-        group: ScalingRecord(
-            fresh=group in confirmed,
-            targets=tuple(_target(group, target, found) for target in targets.get(group, ())),
-            reason=_reason(targets.get(group)),
-            update_time=found.times[group],
-            noise=noise_along_training(found.noise[group])
-            if group in found.noise
-            else empty_table(NOISE_CURVE_COLUMNS),
-        )
-        for group in items
+        plan.group: _record(results, plan, targets.get(plan.group), found, plan.group in confirmed)
+        for plan in results.description.groups
     }
+
+
+def _record(
+    results: StudyResults,
+    plan: GroupDescription,
+    targets: Sequence[Target] | None,
+    found: _Found,
+    fresh: bool,
+) -> ScalingRecord:
+    group = plan.group
+    ways = tuple(_target(group, target, found) for target in targets or ())
+    fit, time = ways[-1].fit if ways else None, found.times[group]
+    return ScalingRecord(
+        fresh=fresh,
+        targets=ways,
+        reason=_reason(targets),
+        update_time=time,
+        noise=noise_along_training(found.noise[group])
+        if group in found.noise
+        else empty_table(NOISE_CURVE_COLUMNS),
+        simulation=simulate_group(plan, results.description.cluster, fit, time),
+    )
 
 
 def _reason(targets: Sequence[Target] | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reports.communication import Simulation
 from reports.cost import UpdateTimeFit
 from reports.crossings import CROSSING_COLUMNS, Target
 from reports.ends import Ends
@@ -118,6 +119,7 @@ class ScalingRecord:
         update_time: Seconds of an update against batch size: fixed cost and cost of an example.
         noise: Columns `reports.noise_scale.NOISE_CURVE_COLUMNS`, of the runs measured; empty if
             gradients weren't measured.
+        simulation: Time to the hardest target on many workers, simulated.
     """
 
     fresh: bool
@@ -125,6 +127,7 @@ class ScalingRecord:
     reason: str
     update_time: UpdateTimeFit
     noise: pd.DataFrame
+    simulation: Simulation
 
     @property
     def noise_known(self) -> pd.DataFrame:

@@ -117,6 +117,8 @@ def unsaid(analysis: Analysis) -> list[str]:
     texts = [record.reason]
     if record.main is not None and record.main.fastest is None:
         texts.append(f"Time to the target isn't known. {record.update_time.reason}")
+    if record.simulation.reason:
+        texts.append(f"Time on many workers is not simulated. {record.simulation.reason}")
     if record.targets and record.noise.empty:
         texts.append(
             "The gradient noise scale was not measured: the study would need `noise_examples`, a "

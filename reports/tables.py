@@ -7,6 +7,7 @@ import pandas as pd
 from reports.budgets import BUDGET_COLUMNS
 from reports.claim_evidence import EVIDENCE_COLUMNS
 from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
+from reports.communication import SIMULATION_COLUMNS
 from reports.crossings import CROSSING_COLUMNS
 from reports.expected_best import EXPECTED_BEST_COLUMNS
 from reports.formats import visible
@@ -49,6 +50,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "targets": (_GROUP, *TARGET_COLUMNS),
     "to-target": (_GROUP, *TO_TARGET_COLUMNS),
     "crossings": (_GROUP, *CROSSING_COLUMNS),
+    "workers": (_GROUP, *SIMULATION_COLUMNS),
     "noise": (_GROUP, *NOISE_CURVE_COLUMNS),
     "noise-ratio": (_GROUP, *CROSSING_COLUMNS[:2], *NOISE_RATIO_COLUMNS),
     "timing": TIMING_COLUMNS,
@@ -106,6 +108,7 @@ def _scaling_tables(records: dict[str, ScalingRecord]) -> dict[str, pd.DataFrame
         "targets": _stacked({label: targets_table(record) for label, record in records.items()}),
         "to-target": _labelled("to-target", [w.batch_sizes.assign(group=g) for g, w in ways]),
         "crossings": _labelled("crossings", [w.crossings.assign(group=g) for g, w in ways]),
+        "workers": _stacked({label: one.simulation.table for label, one in records.items()}),
         "noise": _stacked({label: record.noise for label, record in records.items()}),
         "noise-ratio": _labelled("noise-ratio", ratios),
     }

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from bpengine.optimizers import COMMON
-from reports.results import CONFIRM, GroupDescription, Incidents, StudyDescription, StudyResults
+from reports.results import (
+    CONFIRM,
+    Cluster,
+    GroupDescription,
+    Incidents,
+    StudyDescription,
+    StudyResults,
+)
 from sweeps.errors import StoreError, UsageError
 from sweeps.facts import from_json, to_json
 from sweeps.families import Family, Group
@@ -143,6 +150,7 @@ def describe(
         specification=stored["specification"],
         provenance=json.loads(stored.get("provenance", "{}")),
         incidents=_by_kind(incidents),
+        cluster=Cluster(**specification.simulated_cluster.model_dump()),
     )
 
 
@@ -201,6 +209,7 @@ def _group(group: Group) -> GroupDescription:
         learning_rates=tuple(sorted({rate for rates in group.grid.values() for rate in rates})),
         target_scales=dict(facts.target_scales),
         split_seed=facts.preparation.split_seed,
+        gradient_bytes=shared.architecture.parameter_count * np.dtype(shared.dtype).itemsize,
     )
 
 

@@ -18,7 +18,7 @@ from sweeps.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
 from sweeps.datasets import load, read_source
 from sweeps.labels import pairs_text
 from sweeps.spec import StudySpecification, plain, toml_value
-from sweeps.values import LARGEST_SEED, LogSpace, OneOf, PowersOfTwo, SeedRange
+from sweeps.values import LARGEST_SEED, LogSpace, OneOf, PowersOfTwo, SeedRange, SimulatedCluster
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "The study": ("name", "title"),
@@ -53,6 +53,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "timing",
         "noise_examples",
     ),
+    "Simulation": ("simulated_cluster",),
 }
 """Every key, in the order in which it is told."""
 
@@ -63,6 +64,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "batch_sizes": PowersOfTwo,
     "learning_rates": LogSpace,
     "seeds": SeedRange,
+    "simulated_cluster": SimulatedCluster,
 }
 """What may stand for a value of a key in the form of a table."""
 

@@ -22,7 +22,16 @@ from pydantic_core import PydanticCustomError
 from sweeps.axes import AXES, Axes, OptimizerChoice
 from sweeps.errors import Problem
 from sweeps.mistakes import problem_of
-from sweeps.values import Count, OneOf, Positive, Seed, SeedRange, Strict, listed
+from sweeps.values import (
+    Count,
+    OneOf,
+    Positive,
+    Seed,
+    SeedRange,
+    SimulatedCluster,
+    Strict,
+    listed,
+)
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -181,6 +190,14 @@ class StudySpecification(Axes):
         default=None,
         description="a trial that takes longer is ended as `timeout`; no part of its identity",
         json_schema_extra={"unit": "s"},
+    )
+    simulated_cluster: SimulatedCluster = Field(
+        # Every field is given, so that specifications hold them.
+        default=SimulatedCluster.model_validate(
+            {key: field.default for key, field in SimulatedCluster.model_fields.items()}
+        ),
+        description="table of workers and their network, for which the report simulates the time "
+        "to a target; no part of a trial's identity",
     )
 
 

@@ -33,6 +33,13 @@ MOST_VALUES, MOST_SEEDS, MOST_EPOCHS, MOST_TRIALS = 1_000, 100_000, 1_000_000, 1
 """Limits of an axis, a range of seeds, a trial and a study: beyond them is a slip of the pen, which
 would take all memory before it could be told."""
 
+MOST_WORKERS = 2**20
+"""Workers that may be simulated."""
+
+COMBINING = ("ring", "halving", "central")
+"""How workers may combine gradients: names of `reports.communication.COMBINE`, which worker
+processes don't load."""
+
 T = TypeVar("T")
 
 
@@ -190,6 +197,31 @@ class PowersOfTwo(Strict):
         first, last = (train_items if bound == FULL else int(bound) for bound in self.powers_of_two)
         powers = (2**power for power in range(last.bit_length()))
         return [size for size in powers if size >= first]
+
+
+class SimulatedCluster(Strict):
+    """Workers and what joins them, for predictions of time that are always called simulated."""
+
+    latency: NotNegative = Field(
+        default=5e-5,
+        description="time until a message of no bytes arrives; that of a common Ethernet",
+        json_schema_extra={"unit": "s"},
+    )
+    bandwidth: Positive = Field(
+        default=1.25e9,
+        description="bytes that a link carries in a second; those of a 10 Gbit/s Ethernet",
+        json_schema_extra={"unit": "bytes/s"},
+    )
+    combine: Annotated[str, OneOf(COMBINING)] = Field(
+        default="halving",
+        description="how gradients are combined: around a ring, by exchange of halves (least "
+        "messages), or by a central worker",
+    )
+    workers: Axis[Annotated[int, Field(ge=1, le=MOST_WORKERS)]] = Field(
+        default=tuple(2**power for power in range(13)),
+        description="numbers of workers that share an update",
+        json_schema_extra={"unit": "workers"},
+    )
 
 
 BatchSize = Annotated[

@@ -69,7 +69,7 @@ def test_the_code_of_the_page_gives_its_figures(
     names: dict[str, Any] = {}
     for text in code:
         exec(text, names)  # noqa: S102 - our own page
-    names["plt"].close("all")
+        names["plt"].close("all")
     assert names["ax"].get_figure() is not None
 
 

@@ -21,6 +21,7 @@ from reports.results import (
     EXPLORE,
     TIMING_COLUMNS,
     TRIAL_COLUMNS,
+    Cluster,
     Column,
     GroupDescription,
     StudyDescription,
@@ -60,6 +61,7 @@ DIGITS_GROUP = GroupDescription(
     epochs=20,
     batch_sizes=tuple(2**power for power in range(11)),
     learning_rates=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    gradient_bytes=9_640,
 )
 DIGITS = StudyDescription(
     name="digits",
@@ -72,6 +74,7 @@ DIGITS = StudyDescription(
     jobs=2,
     specification='name = "digits"\nbatch_sizes = [1, 2, 4]\n',
     provenance={"python": "3.13.1", "numpy": "2.4.6", "processor": "a processor"},
+    cluster=Cluster(5e-5, 1.25e9, "halving", tuple(2**power for power in range(13))),
 )
 
 

@@ -160,7 +160,7 @@ def test_curves_without_a_common_point_have_no_leader() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_description_has_the_values(digits: StudyResults, name: str) -> None:
     description = made(digits)[name].description
-    assert description.count("batch size ") == (33 if name == "budgets" else 11)
+    assert description.count("batch size ") == {"budgets": 33, "workers": 13}.get(name, 11)
     assert any(character.isdigit() for character in description)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,19 @@ from reports.communication import (
     Network,
     combining_seconds,
     computing_seconds,
+    simulate_group,
     simulate_time_to_target,
 )
 from reports.cost import fit_update_time
-from reports.results import empty_table
+from reports.results import Cluster, empty_table
 from reports.scaling import fit_steps_to_target
+from sweeps.values import COMBINING
+from tests.reports.conftest import DIGITS_GROUP
 
 SIZES = 2.0 ** np.arange(2, 13)
 FIT = fit_steps_to_target(SIZES, 50 * (1 + 400 / SIZES))
 TIMING = fit_update_time(SIZES, 20e-6 + 1e-6 * SIZES)
+NO_FIT, NO_TIMING = fit_steps_to_target([8], [9]), fit_update_time([8], [1e-6])
 NETWORK = Network(latency=5e-6, bandwidth=1e9, gradient_bytes=1e4)
 
 
@@ -140,14 +145,52 @@ def test_time_is_updates_by_seconds_of_each() -> None:
 
 def test_without_a_curve_nothing_is_simulated() -> None:
     nothing = empty_table(SIMULATION_COLUMNS)
-    no_fit, no_timing = fit_steps_to_target([8], [9]), fit_update_time([8], [1e-6])
-    for fit, timing in ((no_fit, TIMING), (FIT, no_timing)):
+    for fit, timing in ((NO_FIT, TIMING), (FIT, NO_TIMING)):
         table = simulate_time_to_target(fit, timing, NETWORK, [4])
         pd.testing.assert_frame_equal(table, nothing)
     with pytest.raises(ValueError) as refusal:
-        computing_seconds(no_timing, 8, 1)
+        computing_seconds(NO_TIMING, 8, 1)
     message = "`timing` must have a curve, but: Fewer than three batch sizes are timed: 1."
     assert str(refusal.value) == message
+
+
+CLUSTER = Cluster(5e-6, 1e9, "ring", (1, 8, 64))
+
+
+def test_a_group_is_simulated_with_its_own_gradient() -> None:
+    found = simulate_group(DIGITS_GROUP, CLUSTER, FIT, TIMING)
+    network = Network(5e-6, 1e9, 9_640, "ring")
+    assert (found.network, found.reason) == (network, "")
+    expected = simulate_time_to_target(FIT, TIMING, network, [1, 8, 64])
+    pd.testing.assert_frame_equal(found.table, expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"cluster": None}, ""),
+        ({"fit": None}, ""),
+        (
+            {"plan": replace(DIGITS_GROUP, gradient_bytes=None)},
+            "The size of a gradient isn't known.",
+        ),
+        (
+            {"plan": replace(DIGITS_GROUP, local_updates=4)},
+            "Workers that make updates of their own before they combine are not in the model.",
+        ),
+        ({"fit": NO_FIT}, NO_FIT.reason),
+        ({"timing": NO_TIMING}, "Fewer than three batch sizes are timed: 1."),
+    ],
+)
+def test_a_group_that_cannot_be_simulated_has_a_reason(change: dict[str, Any], reason: str) -> None:
+    given = {"plan": DIGITS_GROUP, "cluster": CLUSTER, "fit": FIT, "timing": TIMING}
+    found = simulate_group(**given | change)
+    assert (found.network, found.reason) == (None, reason)
+    pd.testing.assert_frame_equal(found.table, empty_table(SIMULATION_COLUMNS))
+
+
+def test_specifications_name_the_ways_to_combine_that_there_are() -> None:
+    assert tuple(COMBINE) == COMBINING
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
+from reports.communication import simulate_time_to_target
+from reports.formats import seconds
 from reports.groups import analyse_study
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table
@@ -41,8 +44,8 @@ def cells(table: Table, row: int) -> dict[str, str]:
 
 def test_every_batch_size_and_every_target_has_a_row(analysis: Analysis) -> None:
     found = by_name(analysis)
-    assert [*found] == ["to-target", "targets", "noise"]
-    assert [len(table.rows) for table in found.values()] == [len(SIZES), 3, len(SIZES)]
+    assert [*found] == ["to-target", "targets", "workers", "noise"]
+    assert [len(table.rows) for table in found.values()] == [len(SIZES), 3, 13, len(SIZES)]
 
 
 def test_cells_are_the_numbers_of_the_record(analysis: Analysis) -> None:
@@ -82,7 +85,33 @@ def test_a_study_that_has_not_begun_has_no_table(results: StudyResults) -> None:
 @pytest.mark.parametrize("rows", [3 * len(SIZES), 0])
 def test_files_have_the_columns_they_document(results: StudyResults, rows: int) -> None:
     made = tables(analyse_study(results if rows else nothing_run(results)))
-    for name in ("targets", "to-target", "crossings", "noise", "noise-ratio", "update-time"):
+    for name in (
+        "targets",
+        "to-target",
+        "crossings",
+        "workers",
+        "noise",
+        "noise-ratio",
+        "update-time",
+    ):
         expected = {column.name: column.dtype for column in COLUMNS[name]}
         assert made[name].dtypes.astype("str").to_dict() == expected, name
     assert len(made["to-target"]) == rows
+    assert len(made["workers"]) == (13 if rows else 0)
+
+
+def test_the_table_of_workers_is_the_simulation(analysis: Analysis) -> None:
+    table = by_name(analysis)["workers"]
+    simulation, record = analysis.scaling.simulation, main(analysis.scaling)
+    assert simulation.network is not None
+    expected = simulate_time_to_target(
+        record.fit, analysis.scaling.update_time, simulation.network, [2**p for p in range(13)]
+    )
+    pd.testing.assert_frame_equal(simulation.table, expected)
+    assert "simulated" in table.heading
+    assert "9.6 kB by halving, latency 50.0\N{NO-BREAK SPACE}µs, 1.25 GB/s" in table.note
+    assert {cells(table, row)["Source"] for row in range(13)} == {"simulated"}
+    last = cells(table, 12)
+    assert (last["Workers"], last["Best batch size"]) == ("4,096", "256, at the edge")
+    assert last["Time to the target"] == seconds(expected["seconds_to_target"].iloc[-1])
+    assert cells(table, 0)["Best batch size"] == f"{expected['batch_size'].iloc[0]:.0f}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reports.results import Incidents
+from reports.results import Cluster, Incidents
 from sweeps import Study, results
 from sweeps.assembly import describe, planned_stages, read_experiment, results_of, save_experiment
 from sweeps.checking import experiment_of
@@ -83,6 +83,21 @@ def test_a_description_tells_what_groups_are(keys: dict[str, Any]) -> None:
     assert first.learning_rates == (0.5, 1.414, 2.0, 5.657)
     assert (first.architecture, first.batch_sizes) == ("4-4-3", (5, 40))
     assert description.specification == "as written"
+    # Two layers of 4 inputs, each with a bias, into 4 and 3 units.
+    assert first.gradient_bytes == (5 * 4 + 5 * 3) * 4
+
+
+def test_the_simulated_cluster_is_described_and_changes_no_trial(keys: dict[str, Any]) -> None:
+    cluster = {"latency": 1e-6, "bandwidth": 1e10, "combine": "ring", "workers": [1, 1000]}
+    plain, other = (
+        experiment_of(keys | change, "study.toml", Path())
+        for change in ({"dtype": "float64"}, {"dtype": "float64", "simulated_cluster": cluster})
+    )
+    identities = [[trial.identity for _, trial in one.explored] for one in (plain, other)]
+    assert identities[0] == identities[1]
+    description = describe(other, {}, {"specification": ""})
+    assert description.cluster == Cluster(1e-6, 1e10, "ring", (1, 1000))
+    assert description.groups[0].gradient_bytes == (5 * 4 + 5 * 3) * 8
 
 
 def test_a_group_that_two_limits_end_has_no_fixed_epochs(keys: dict[str, Any]) -> None:

@@ -150,6 +150,36 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
         "exclude[0].batch_size",
         "is not a key of 'exclude'. Did you mean 'batch_sizes'?",
     ),
+    "latency below 0": (
+        {"latency": -1.0},
+        "simulated_cluster.latency",
+        "must be at least 0.0, but is -1.0.",
+    ),
+    "no bandwidth": (
+        {"bandwidth": 0.0},
+        "simulated_cluster.bandwidth",
+        "must be above 0.0, but is 0.0.",
+    ),
+    "no worker": (
+        {"workers": [4, 0]},
+        "simulated_cluster.workers[1]",
+        "must be at least 1, but is 0.",
+    ),
+    "workers without end": (
+        {"workers": 2**20 + 1},
+        "simulated_cluster.workers",
+        "must be at most 1048576, but is 1048577.",
+    ),
+    "unknown way to combine": (
+        {"combine": "rings"},
+        "simulated_cluster.combine",
+        ("must be one of 'ring', 'halving' or 'central', but is 'rings'. Did you mean 'ring'?"),
+    ),
+    "misspelt field of the cluster": (
+        {"latencies": 1.0},
+        "simulated_cluster.latencies",
+        "is not a key of 'simulated_cluster'. Did you mean 'latency'?",
+    ),
     "text expected": (7, "title", "must be text, but is 7."),
     "flag expected": (1, "timing", "must be true or false, but is 1."),
 }
@@ -201,6 +231,7 @@ FULL: dict[str, Any] = {
     "zip": ["dataset", "hidden_layers"],
     "include": {"optimizer": "sgd", "updates": 50},
     "exclude": [{"batch_sizes": 3, "optimizer": "sgd"}],
+    "simulated_cluster": {"latency": 1e-6, "workers": [1, 1024]},
     "split_seed": 7,
     "title": 'a "quoted"\n\\ \x7f \u202e title',
     "seeds": [0, 2**63 - 1],
@@ -229,6 +260,12 @@ def test_one_value_is_written_as_one() -> None:
     assert "\nepochs = 3\n" in text
     assert '\noptimizer = "sgd"\n' in text
     assert "updates" not in text.replace("local_updates", "")
+
+
+def test_the_simulated_cluster_is_written_out_even_at_its_default() -> None:
+    text = to_toml(StudySpecification())
+    assert "\nsimulated_cluster = {latency = 5e-05, bandwidth = 1250000000.0, combine" in text
+    assert from_toml(text).simulated_cluster.workers == tuple(2**power for power in range(13))
 
 
 TOML = st.recursive(

@@ -1,0 +1,84 @@
+"""The chart of simulated time on many workers, and the model's parameters in words."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports import worker_figures
+from reports.chart import Chart
+from reports.communication import SIMULATED, Network
+from reports.formats import count, percent, plural, seconds, significant, times
+from reports.record import Analysis
+from reports.scaling_texts import level
+
+
+def workers_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of simulated time to the target on many workers.
+
+    Args:
+        analysis: The numbers.
+    """
+    record, simulation = analysis.scaling.main, analysis.scaling.simulation
+    table, network = simulation.table, simulation.network
+    if record is None or network is None or table.empty:
+        return None
+    return Chart(
+        name="workers",
+        heading=f"Time to the target on many workers ({SIMULATED})",
+        finding=_finding(table),
+        caption=(
+            f"Simulated, not measured. Target: {level(analysis, record)}. Updates by the fit, each "
+            "at the fitted seconds of computing its shards on one of this machine's threads, plus "
+            f"the combining of gradients: {network_text(network)}. Each number of workers has "
+            f"its fastest batch size of those that reached the target.{_edge(table)} "
+            f"{_shares(table)} Stragglers, contention and overlap are left out."
+        ),
+        description="; ".join(
+            f"{plural(row['workers'], 'worker')}: {SIMULATED} "
+            f"{seconds(row['seconds_to_target'])} at batch size {row['batch_size']:g}"
+            for row in table.to_dict("records")
+        ),
+        draw=lambda ax: worker_figures.time_on_workers(ax, table),
+        height=3.6,
+    )
+
+
+def network_text(network: Network) -> str:
+    """Return the parameters of what joins the workers, in words.
+
+    Args:
+        network: What joins them.
+    """
+    return (
+        f"{network.gradient_bytes / 1e3:,.1f} kB by {network.combine}, latency "
+        f"{seconds(network.latency)}, {significant(network.bandwidth / 1e9)} GB/s"
+    )
+
+
+def _finding(table: pd.DataFrame) -> str:
+    best = _fastest(table)
+    if best["speedup"] <= 1:
+        return "Simulated: no number of workers is faster than one; combining takes too long"
+    return (
+        f"Simulated: {count(best['workers'])} workers reach the target first, in "
+        f"{seconds(best['seconds_to_target'])}, {times(best['speedup'])} as fast as one"
+    )
+
+
+def _fastest(table: pd.DataFrame) -> pd.Series:
+    return table.iloc[int(table["seconds_to_target"].argmin())]
+
+
+def _shares(table: pd.DataFrame) -> str:
+    best, last = _fastest(table), table.iloc[-1]
+    return (
+        f"Combining takes {percent(best['communication_share'])} of an update on "
+        f"{count(best['workers'])} and {percent(last['communication_share'])} on "
+        f"{count(last['workers'])}."
+    )
+
+
+def _edge(table: pd.DataFrame) -> str:
+    if not table["at_edge"].any():
+        return ""
+    return " Where that is the smallest or largest of them, one beyond may be faster."

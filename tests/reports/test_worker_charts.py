@@ -1,0 +1,79 @@
+"""The chart of many workers says what is simulated, under which parameters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reports import svg
+from reports.chart import Chart
+from reports.record import Analysis
+from reports.results import Cluster, StudyResults
+from reports.worker_charts import workers_chart
+from tests.reports.claim_studies import study
+from tests.reports.conftest import nothing_run, numbers, without_timing
+from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES
+
+FAST = Cluster(1e-6, 1e10, "ring", (1, 4, 16, 4_096))
+"""Messages in a fiftieth of the time."""
+
+
+@pytest.fixture(scope="module")
+def results() -> StudyResults:
+    """A study whose updates to any target follow 1 + 25/B, and whose update takes 40 + B us."""
+    return study(HYPERBOLIC, {"batch_sizes": SIZES})
+
+
+def on(results: StudyResults, cluster: Cluster | None) -> Analysis:
+    """Return the numbers of a study with other workers."""
+    return numbers(replace(results, description=replace(results.description, cluster=cluster)))
+
+
+def made(analysis: Analysis) -> Chart:
+    """Return a chart that must be there."""
+    chart = workers_chart(analysis)
+    assert chart is not None
+    return chart
+
+
+def test_everything_is_called_simulated(results: StudyResults) -> None:
+    chart = made(numbers(results))
+    for text in (chart.heading, chart.finding, chart.caption, chart.description):
+        assert "simulated" in text.lower()
+    drawn = svg.draw(chart)
+    assert "Time to the target (simulated)" in drawn
+    assert len(drawn) < 15_000
+
+
+def test_the_fastest_number_of_workers_is_told_with_its_share_of_combining(
+    results: StudyResults,
+) -> None:
+    analysis = on(results, FAST)
+    chart, table = made(analysis), analysis.scaling.simulation.table
+    best = table.loc[table["workers"] == 4].iloc[0]
+    assert best["seconds_to_target"] == table["seconds_to_target"].min()
+    assert chart.finding.startswith("Simulated: 4 workers reach the target first, in ")
+    assert f"{best['speedup']:.2f}\N{MULTIPLICATION SIGN} as fast as one" in chart.finding
+    assert f"Combining takes {best['communication_share']:.2%} of an update on 4 " in chart.caption
+    assert "9.6 kB by ring, latency 1.00\N{NO-BREAK SPACE}µs, 10.0 GB/s" in chart.caption
+    assert "one beyond may be faster" in chart.caption
+
+
+def test_messages_that_cost_more_than_they_save_are_told(results: StudyResults) -> None:
+    chart = made(on(results, replace(FAST, latency=1.0)))
+    assert chart.finding.startswith("Simulated: no number of workers is faster than one")
+    assert chart.description.startswith("1 worker: simulated ")
+
+
+def test_a_best_batch_size_within_the_range_needs_no_warning(results: StudyResults) -> None:
+    assert "beyond" not in made(on(results, replace(FAST, workers=(1,)))).caption
+
+
+def test_without_cluster_fit_or_times_there_is_none(results: StudyResults) -> None:
+    for analysis in (
+        on(results, None),
+        numbers(without_timing(results)),
+        numbers(nothing_run(results)),
+    ):
+        assert workers_chart(analysis) is None
