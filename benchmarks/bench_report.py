@@ -73,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--case", choices=CASES, help="make this report only, in this process")
     parser.add_argument("--folder", type=Path, help="where to write it")
     options = parser.parse_args(arguments)
+    if bool(options.case) != bool(options.folder):
+        parser.error("--case and --folder belong together")
     if options.case:
         _report(CASES[options.case], options.folder)
         return 0

@@ -12,6 +12,7 @@ from pandas.core.groupby import SeriesGroupBy
 from reports.answers import recommendations
 from reports.basins import basins
 from reports.budgets import BUDGET_COLUMNS, budget_table
+from reports.claim_values import by_seed
 from reports.intervals import (
     Comparison,
     Interval,
@@ -124,7 +125,7 @@ def _analyse_group(results: StudyResults, shared: _Shared, scaling: ScalingRecor
     plan, selection = results.description.groups[0], shared.selection
     part, seeds, lost = _shown_values(results.trials, selection, plan)
     ranked = seeds[~seeds["batch_size"].isin(lost.index)]
-    values = ranked.pivot_table(index="seed", columns="batch_size", values="metric")
+    values = by_seed(ranked, "metric")
     comparison = _compare(values, selection, part)
     table = _batch_sizes(results, selection).join(_statistics(seeds), on="batch_size")
     table = table.merge(shared.basins.drop(columns="group"), on="batch_size", how="left")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports.budgets import SECONDS
-from reports.claim_values import sizes_of
+from reports.claim_values import by_seed, sizes_of
 from reports.crossings import REACHED
 from reports.ends import Ends, product_interval
 from reports.formats import plural, seconds, sizes
@@ -31,7 +31,6 @@ from reports.recommendation import (
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.scaling import NEAR_MINIMUM
 from reports.scaling_record import TargetRecord
-from reports.timing import one_network
 
 NO_GRADIENTS = "Gradients were not measured (`noise_examples`)."
 NO_TIMES = "The timing pass has not run."
@@ -208,8 +207,11 @@ def _target(analysis: Analysis) -> TargetRecord | None:
 
 def _whole(crossings: pd.DataFrame) -> list[int]:
     """Batch sizes all of whose runs reach the target."""
-    every = (crossings["outcome"] == REACHED).groupby(crossings["batch_size"]).all()
-    return [int(size) for size in every.index[every]]
+    missed = crossings["outcome"] != REACHED
+    sizes_tried, sizes_missed = (
+        {*some["batch_size"].tolist()} for some in (crossings, crossings[missed])
+    )
+    return sorted(sizes_tried - sizes_missed)
 
 
 def target_times(analysis: Analysis, record: TargetRecord) -> pd.DataFrame:
@@ -227,11 +229,10 @@ def target_times(analysis: Analysis, record: TargetRecord) -> pd.DataFrame:
 
 
 def _log_seconds(analysis: Analysis, crossings: pd.DataFrame) -> pd.DataFrame:
-    timed = one_network(analysis.timing).set_index("batch_size")["seconds_per_update"]
+    timed = analysis.alone.set_index("batch_size")["seconds_per_update"]
     kept = crossings[crossings["batch_size"].isin([s for s in _whole(crossings) if s in timed])]
     found = np.log(kept["updates"] * kept["batch_size"].map(timed))
-    table = kept.assign(log_seconds=found)
-    return table.pivot_table(index="seed", columns="batch_size", values="log_seconds")
+    return by_seed(kept.assign(log_seconds=found), "log_seconds")
 
 
 def _measured_time(analysis: Analysis, record: TargetRecord, times: pd.DataFrame) -> Answer:
@@ -275,8 +276,7 @@ def _weak_times(analysis: Analysis, seeds: int) -> str:
 
 
 def _disturbed(analysis: Analysis) -> bool:
-    alone = one_network(analysis.timing)
-    return bool((alone["contended"] | alone["unsteady"]).any())
+    return bool((analysis.alone["contended"] | analysis.alone["unsteady"]).any())
 
 
 def _closed_time(analysis: Analysis, record: TargetRecord) -> Answer:

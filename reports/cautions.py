@@ -6,7 +6,7 @@ from reports.formats import count, percent, plural, rate, sizes, visible
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.results import CLASSIFICATION, Incidents, StudyDescription
 from reports.scaling_texts import target_cautions
-from reports.timing import UNSTEADY_ABOVE, one_network
+from reports.timing import UNSTEADY_ABOVE
 from reports.tuning import coarse_grids
 from reports.verdicts import Statement
 
@@ -196,7 +196,7 @@ def _quoted(reason: str) -> str:
 
 
 def _untimed(analysis: Analysis) -> str:
-    timed = set(one_network(analysis.timing)["batch_size"])
+    timed = set(analysis.alone["batch_size"])
     absent = [b for b in analysis.batch_sizes["batch_size"] if b not in timed]
     if not timed:
         return "The timing pass has not run: nothing is said about time."

@@ -11,6 +11,7 @@ from reports import figures
 from reports.budget_charts import budget_chart
 from reports.budget_texts import amount
 from reports.chart import Chart
+from reports.claim_values import by_seed
 from reports.cost import UpdateTimeFit
 from reports.formats import plural, rate, seconds, significant, sizes, times
 from reports.record import Analysis, extreme
@@ -23,7 +24,7 @@ from reports.scaling_charts import (
     tradeoff_chart,
 )
 from reports.scaling_texts import cost_caption
-from reports.timing import CONTENDED_BELOW, one_network
+from reports.timing import CONTENDED_BELOW
 from reports.tuning_charts import best_rates_chart, gap_chart
 from reports.worker_charts import workers_chart
 
@@ -230,8 +231,7 @@ def _curve_finding(analysis: Analysis, seen: pd.DataFrame, along: str) -> str:
     """Who leads at the first point that all batch sizes were evaluated at or have passed."""
     if along != "epochs":
         return _leader_finding(analysis, seen, along)
-    wide = seen.pivot_table(index="epochs", columns="batch_size", values="validation_metric")
-    shared = wide.dropna()
+    shared = by_seed(seen, "validation_metric", seed="epochs").dropna()
     if shared.empty:
         return f"{_capital(_validation(analysis))} along training"
     first = shared.iloc[0]
@@ -291,7 +291,7 @@ def _seeds(analysis: Analysis) -> Chart | None:
 
 def _seconds_per_update(analysis: Analysis) -> Chart | None:
     timing = analysis.timing
-    tensor = one_network(timing)
+    tensor = analysis.alone
     if tensor.empty:
         return None
     fit = analysis.scaling.update_time

@@ -15,7 +15,7 @@ import pandas as pd
 
 from reports.claim_evidence import Sample
 from reports.claim_samples import Groups, confirmed, sample_of
-from reports.claim_values import sizes_of
+from reports.claim_values import by_seed, sizes_of
 from reports.crossings import NOT_REACHED
 
 
@@ -46,9 +46,7 @@ def _seconds(crossings: pd.DataFrame, cost: pd.Series[float]) -> pd.DataFrame:
     missed = crossings["outcome"] == NOT_REACHED
     # Whatever the network is at its start, a target takes an update.
     updates = crossings["updates"].clip(lower=1).mask(missed, np.inf)
-    wide = crossings.assign(arrived=updates).pivot_table(
-        index="seed", columns="batch_size", values="arrived"
-    )
+    wide = by_seed(crossings.assign(arrived=updates), "arrived")
     timed = wide.columns.intersection(cost.index)
     return wide[timed].mul(cost[timed]).dropna(axis="columns")
 

@@ -17,7 +17,6 @@ import pandas as pd
 from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.record import Analysis
 from reports.results import TUNING_STAGES, GroupDescription
-from reports.timing import one_network
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class GroupValues:
             return cross_fitted(self.explored)
         seeds = self.analysis.seeds
         kept = seeds[seeds["batch_size"].isin(self.analysis.ranked["batch_size"])]
-        return _by_seed(kept, "metric")
+        return by_seed(kept, "metric")
 
     @cached_property
     def kept(self) -> pd.DataFrame:
@@ -118,7 +117,7 @@ class GroupValues:
     @cached_property
     def seconds_per_update(self) -> dict[int, float]:
         """Median seconds of an update of one network, by batch size."""
-        table = one_network(self.analysis.timing)
+        table = self.analysis.alone
         sizes, seconds = table["batch_size"].tolist(), table["seconds_per_update"].tolist()
         return dict(zip(sizes, seconds, strict=True))
 
@@ -130,7 +129,7 @@ class GroupValues:
         seconds = alone.assign(seconds=alone["wall_seconds"] / alone["updates"])
         engines = dict.fromkeys(sorted(seconds["engine"].tolist()))
         return {
-            engine: _by_seed(seconds[seconds["engine"] == engine], "seconds", seed="round")
+            engine: by_seed(seconds[seconds["engine"] == engine], "seconds", seed="round")
             for engine in engines
         }
 
@@ -171,8 +170,16 @@ def cross_fitted(grid: Grid, *, kept: bool = False) -> pd.DataFrame:
     return pd.DataFrame(np.transpose(chosen), pd.Index(grid.seeds, name="seed"), columns)
 
 
-def _by_seed(rows: pd.DataFrame, name: str, seed: str = "seed") -> pd.DataFrame:
-    """One row for each seed, one column for each batch size; no cell stands in two rows."""
+def by_seed(rows: pd.DataFrame, name: str, seed: str = "seed") -> pd.DataFrame:
+    """Return one row for each seed, one column for each batch size; NaN where there is none.
+
+    Much quicker than pandas' pivot tables, which take the mean of each cell.
+
+    Args:
+        rows: One for each cell: no seed has two at a batch size.
+        name: Column of the values.
+        seed: Column that tells rows of the table apart.
+    """
     index, row = np.unique(rows[seed].to_numpy(), return_inverse=True)
     columns, column = np.unique(rows["batch_size"].to_numpy(), return_inverse=True)
     table = np.full((index.size, columns.size), np.nan)

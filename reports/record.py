@@ -16,6 +16,7 @@ from reports.outcomes import Counts
 from reports.recommendation import Recommendation
 from reports.results import Column, GroupDescription, StudyDescription, StudyResults
 from reports.scaling_record import ScalingRecord
+from reports.timing import one_network
 
 SEEDS_FOR_INTERVAL = 5
 """Fewer values than this are shown one by one, without an interval."""
@@ -160,20 +161,25 @@ class Analysis:
         known = self.batch_sizes["validation_metric"].notna().any()
         return self.part == "test" and bool(known)
 
-    @property
+    @cached_property
     def measured(self) -> pd.DataFrame:
         """The rows of `batch_sizes` with a metric."""
         return self.batch_sizes[self.batch_sizes["seeds"] > 0]
 
-    @property
+    @cached_property
     def ranked(self) -> pd.DataFrame:
         """Those of them that lost no seed; only these are compared."""
         return self.measured[self.measured["lost_seeds"] == 0]
 
-    @property
+    @cached_property
     def timed(self) -> pd.DataFrame:
         """The rows of `batch_sizes` with a time to train."""
         return self.batch_sizes.dropna(subset="seconds_to_train")
+
+    @cached_property
+    def alone(self) -> pd.DataFrame:
+        """The rows of `timing` of tensor operations that train one network by itself."""
+        return one_network(self.timing)
 
     @property
     def shows_intervals(self) -> bool:

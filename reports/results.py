@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -327,6 +329,12 @@ def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:
     Args:
         columns: Names and dtypes, in order.
     """
+    # A study of many groups has many of them, and to make one costs much more than to copy it.
+    return _empty(columns).copy()
+
+
+@cache
+def _empty(columns: tuple[Column, ...]) -> pd.DataFrame:
     return pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in columns})
 
 
@@ -337,11 +345,13 @@ def as_table(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
         frame: Has at least these columns.
         columns: Names and dtypes, in order.
     """
-    dtypes = {column.name: column.dtype for column in columns}
+    dtypes: dict[str, Any] = {column.name: column.dtype for column in columns}
     table = frame[list(dtypes)].reset_index(drop=True)
-    # Casting costs much more than finding that there is nothing to cast.
+    # To cast a frame costs all its columns, even those whose type is right.
     found = zip(dtypes.items(), table.dtypes.tolist(), strict=True)
-    return table.astype({name: dtype for (name, dtype), has in found if str(has) != dtype})
+    return table.assign(
+        **{name: table[name].astype(dtype) for (name, dtype), has in found if str(has) != dtype}
+    )
 
 
 def _check(table: str, frame: pd.DataFrame, columns: tuple[Column, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -98,7 +99,7 @@ class TargetRecord:
     named: float | None
     noise: pd.DataFrame
 
-    @property
+    @cached_property
     def fastest(self) -> int | None:
         """The batch size with the shortest measured time; None if there is none."""
         timed = self.batch_sizes.dropna(subset="seconds")
@@ -129,7 +130,7 @@ class ScalingRecord:
     noise: pd.DataFrame
     simulation: Simulation
 
-    @property
+    @cached_property
     def noise_known(self) -> pd.DataFrame:
         """The rows of `noise` after the start with a noise scale, or a lower end of one."""
         known = (self.noise["status"] == RESOLVED) | (self.noise["low"] > 0)
