@@ -65,14 +65,16 @@ ALONG: dict[str, tuple[str, Callable[[float], str]]] = {
 """What learning curves are drawn against: label of the axis, how its values are written."""
 
 _LINES = {False: "-", True: (0, (3, 1.5))}
-LOOKS = (
+Look = tuple[str, str, tuple[float | None, ...]]
+"""Colour, marker and dashes."""
+LOOKS: tuple[Look, ...] = (
     (BLUE, "o", (None, None)),
     (ORANGE, "s", (4, 1.5)),
     (GREEN, "D", (1, 1)),
     (PINK, "^", (5, 1, 1, 1)),
     (GREY, "v", (8, 2)),
 )
-"""Colour, marker and dashes of things to tell apart, none by its colour alone."""
+"""Of things to tell apart, none by its colour alone."""
 _DASHES = ("", (4, 1.5), (1, 1), (5, 1, 1, 1))
 
 
@@ -125,17 +127,25 @@ def accuracy(
     return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
-def groups(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
+def groups(
+    ax: Axes,
+    table: pd.DataFrame,
+    *,
+    label: str,
+    measure: Measure,
+    looks: Sequence[Look] = LOOKS,
+) -> Axes:
     """Draw the metric of several groups against batch size, each with its own look.
 
     Args:
         ax: Where to draw.
-        table: Columns group, batch_size and metric; at most as many groups as `LOOKS`.
+        table: Columns group, batch_size and metric; at most as many groups as looks.
         label: Of the y axis.
         measure: How the metric is written.
+        looks: Of the groups, in the order of the table.
     """
     for (name, rows), (color, marker, dashes) in zip(
-        table.groupby("group", sort=False), LOOKS, strict=False
+        table.groupby("group", sort=False), looks, strict=False
     ):
         ax.plot(
             rows["batch_size"], rows["metric"], color=color, marker=marker, dashes=dashes, lw=1.6,

@@ -2,59 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
 import pandas as pd
 
 from reports import figures
 from reports.chart import Chart
-from reports.formats import visible
+from reports.formats import listing, plural, visible
 from reports.groups import StudyAnalysis
 from reports.record import Analysis
 
-NAMES = ("groups",)
+MOST_CHARTS = 8
+"""Sets of comparable groups that are drawn; a page must stay small."""
+NAMES = ("groups", *(f"groups-{place}" for place in range(2, MOST_CHARTS + 1)))
 """Names of all figures there can be."""
 
 
 def group_charts(study: StudyAnalysis) -> list[Chart]:
-    """Return the figures over all groups that the data allow; none for a study of one group.
+    """Return a figure for each data and metric that several groups share, at most `MOST_CHARTS`.
 
-    Groups share an axis only if they share data and metric, and only as many as there are looks to
-    tell them apart.
+    Groups share an axis only if they share data and metric. Where there are more of them than looks
+    to tell them apart, the best of each optimizer is drawn, and of these the best; captions say who
+    is left out. An optimizer has the same look in all figures.
 
     Args:
         study: The numbers.
     """
-    shown = [group for group in study.groups if not group.measured.empty]
-    kinds = {(group.plan.dataset, group.plan.fingerprint, group.metric) for group in shown}
-    if not 1 < len(shown) <= len(figures.LOOKS) or len(kinds) > 1:
-        return []
+    kinds: dict[tuple[str, ...], list[Analysis]] = {}
+    for group in study.groups:
+        if not group.measured.empty:
+            kind = (group.plan.dataset, group.plan.fingerprint, group.metric)
+            kinds.setdefault(kind, []).append(group)
+    sets = [alike for alike in kinds.values() if len(alike) > 1]
+    drawn = [_drawn(alike) for alike in sets[:MOST_CHARTS]]
+    beyond = len(sets) - len(drawn)
+    rest = f" Figures of {beyond} further data and metrics are left out." if beyond else ""
+    made = [
+        _chart(name, shown, alike, looks, several=len(sets) > 1)
+        for name, shown, alike, looks in zip(NAMES, drawn, sets, _looks(drawn), strict=False)
+    ]
+    return [*made[:-1], *(replace(last, caption=last.caption + rest) for last in made[-1:])]
+
+
+def _drawn(alike: list[Analysis]) -> list[Analysis]:
+    """All groups or, if they exceed the looks, the best of each optimizer on validation."""
+    if len(alike) <= len(figures.LOOKS):
+        return alike
+    best: dict[str, Analysis] = {}
+    for group in sorted(alike, key=_validation, reverse=True):
+        best.setdefault(group.plan.optimizer, group)
+    kept = [*islice(best.values(), len(figures.LOOKS))]
+    return [group for group in alike if any(group is one for one in kept)]
+
+
+def _validation(group: Analysis) -> float:
+    return float(group.measured["validation_metric"].max())
+
+
+def _looks(drawn: Sequence[Sequence[Analysis]]) -> list[list[figures.Look]]:
+    """Looks by optimizer if that tells all groups of a figure apart, otherwise by place."""
+    optimizers = [[group.plan.optimizer for group in shown] for shown in drawn]
+    order = [*dict.fromkeys(name for names in optimizers for name in names)]
+    apart = all(len({*names}) == len(names) for names in optimizers)
+    if apart and len(order) <= len(figures.LOOKS):
+        return [[figures.LOOKS[order.index(name)] for name in names] for names in optimizers]
+    return [[*figures.LOOKS[: len(names)]] for names in optimizers]
+
+
+def _chart(
+    name: str,
+    shown: list[Analysis],
+    alike: list[Analysis],
+    looks: Sequence[figures.Look],
+    *,
+    several: bool,
+) -> Chart:
     first = shown[0]
     table = pd.concat(
-        [group.measured.assign(group=visible(group.plan.group, most=40)) for group in shown],
-        ignore_index=True,
+        [group.measured.assign(group=_label(group)) for group in shown], ignore_index=True
     )
     label = f"{first.metric[:1].upper()}{first.metric[1:]}"
-    return [
-        Chart(
-            name=NAMES[0],
-            heading=f"{first.measure.name.capitalize()} of the groups against batch size",
-            finding=_finding(first, table),
-            caption=(
-                f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
-                "size and group; their 95% t intervals are in the sections."
-            ),
-            description="; ".join(
-                f"{row['group']}, batch size {row['batch_size']}: "
-                f"{first.measure.text(row['metric'])}"
-                for row in table.to_dict("records")
-            ),
-            draw=lambda ax: figures.groups(ax, table, label=label, measure=first.measure),
-        )
-    ]
+    where = f" on {visible(first.plan.dataset, most=40)}" if several else ""
+    return Chart(
+        name=name,
+        heading=f"{first.measure.name.capitalize()} of the groups against batch size{where}",
+        finding=_finding(first, table, where, "drawn" if len(shown) < len(alike) else ""),
+        caption=(
+            f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
+            "size and group; their 95% t intervals are in the sections."
+            f"{_left_out([group for group in alike if all(group is not one for one in shown)])}"
+        ),
+        description="; ".join(
+            f"{row['group']}, batch size {row['batch_size']}: {first.measure.text(row['metric'])}"
+            for row in table.to_dict("records")
+        ),
+        draw=lambda ax: figures.groups(ax, table, label=label, measure=first.measure, looks=looks),
+    )
 
 
-def _finding(first: Analysis, table: pd.DataFrame) -> str:
+def _label(group: Analysis) -> str:
+    return visible(group.plan.group, most=40)
+
+
+def _left_out(rest: list[Analysis]) -> str:
+    if not rest:
+        return ""
+    return (
+        " Drawn is the best group of each optimizer on the validation part, of at most "
+        f"{len(figures.LOOKS)} optimizers; left out: {plural(len(rest), 'group')}, "
+        f"{listing([f'“{_label(group)}”' for group in rest], most=6)}."
+    )
+
+
+def _finding(first: Analysis, table: pd.DataFrame, where: str, which: str) -> str:
     row = table.sort_values("metric", ascending=False, kind="stable").iloc[0]
     return (
-        f"Highest mean {first.metric} of all groups: {first.measure.text(row['metric'])}, "
-        f"{row['group']} at batch size {row['batch_size']}"
+        f"Highest mean {first.metric} of all groups{f' {which}' if which else ''}{where}: "
+        f"{first.measure.text(row['metric'])}, {row['group']} at batch size {row['batch_size']}"
     )

@@ -230,7 +230,8 @@ def _ahead(groups: list[Analysis]) -> str:
         f"validation {first.measure.name} of {', '.join(efforts[:-1])} or {efforts[-1]} learning "
         "rates drawn from those tried, each group at its best batch size), "
     )
-    return start + _leaders(found, first.measure) + "."
+    chance = "Leads have no interval: small ones may be chance."
+    return f"{start}{_leaders(found, first.measure)}. {chance}"
 
 
 def _leaders(found: Sequence[Lead], measure: Measure) -> str:

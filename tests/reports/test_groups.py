@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from reports import figures
+from reports import group_charts as module
 from reports.analysis import analyse, by_group
+from reports.chart import Chart
 from reports.group_charts import group_charts
 from reports.groups import GROUP_COLUMNS, across, analyse_study
 from reports.results import StudyDescription, StudyResults
@@ -170,12 +173,62 @@ def test_the_groups_are_lines_with_looks_of_their_own(ax: Axes, results: StudyRe
     assert f"{100 * best:.2f}%" in chart.finding
 
 
-@pytest.mark.parametrize("number", [len(figures.LOOKS), len(figures.LOOKS) + 1])
-def test_more_groups_than_looks_are_not_drawn_together(number: int) -> None:
-    plans = [{"group": f"g{place}"} for place in range(number)]
-    plan = several(*plans, batch_sizes=(8, 64), learning_rates=(1.0,))
-    study = analyse_study(make_results(Sketch(description=plan)))
-    assert bool(group_charts(study)) is (number <= len(figures.LOOKS))
+def drawn(ax: Axes, *plans: dict[str, object]) -> tuple[list[Chart], list[list[Line2D]]]:
+    """Return the charts over groups with one rate, and the lines of each."""
+    plan = several(*plans, batch_sizes=(8, 64), learning_rates=(1.0,), epochs=2)
+    made = group_charts(analyse_study(make_results(Sketch(description=plan))))
+    lines = []
+    for chart in made:
+        lines.append([*chart.draw(ax).lines])
+        ax.clear()
+    return made, lines
+
+
+def look(line: Line2D) -> tuple[object, ...]:
+    return line.get_color(), line.get_marker()
+
+
+def test_of_more_groups_than_looks_the_best_of_each_optimizer_is_drawn(ax: Axes) -> None:
+    names = [f"optimizer {place}" for place in range(len(figures.LOOKS) - 1)]
+    plans = [{"group": f"{name} {way}", "optimizer": name} for name in names for way in "ab"]
+    (chart,), (lines,) = drawn(ax, *plans)
+    assert [str(line.get_label())[:-2] for line in lines] == names
+    assert "; left out: 4 groups, “" in chart.caption
+    assert chart.finding.startswith("Highest mean test accuracy of all groups drawn: ")
+
+
+def test_of_more_optimizers_than_looks_the_best_are_drawn(ax: Axes) -> None:
+    number = len(figures.LOOKS) + 1
+    plans = [{"group": f"g{place}", "optimizer": f"o{place}"} for place in range(number)]
+    (chart,), (lines,) = drawn(ax, *plans)
+    assert len({look(line) for line in lines}) == len(lines) == number - 1
+    assert "left out: 1 group, “g" in chart.caption
+
+
+def test_each_dataset_has_a_figure_with_the_same_looks_of_optimizers(ax: Axes) -> None:
+    optimizers = ["sgd", "momentum", "adam", "adagrad"]
+    plans = [
+        {"group": f"{data} {name}", "dataset": data, "fingerprint": data, "optimizer": name}
+        for data, names in (("wine", optimizers), ("iris", optimizers[::-1]))
+        for name in names
+    ]
+    made, (wine, iris) = drawn(ax, *plans)
+    assert [chart.name for chart in made] == ["groups", "groups-2"]
+    assert [chart.heading.split(" on ")[1] for chart in made] == ["wine", "iris"]
+    assert [look(line) for line in wine] == [look(line) for line in reversed(iris)]
+    assert not any("left out" in chart.caption for chart in made)
+
+
+def test_figures_beyond_the_most_are_told(ax: Axes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CHARTS", 1)
+    plans = [
+        {"group": f"{data} {name}", "dataset": data, "fingerprint": data}
+        for data in ("wine", "iris")
+        for name in ("a", "b")
+    ]
+    (chart,), (lines,) = drawn(ax, *plans)
+    assert chart.caption.endswith(" Figures of 1 further data and metrics are left out.")
+    assert len({look(line) for line in lines}) == 2
 
 
 def test_groups_of_other_data_share_no_axis() -> None:
