@@ -18,6 +18,7 @@ PAGES = (
     "for-papers",
     "own-csv",
     "custom-study",
+    "timing",
     "resume",
     "python",
 )
@@ -45,5 +46,5 @@ def test_a_page_can_be_followed(
         for command in re.findall(r"^\$ bpsweep (.*)$", text, re.MULTILINE):
             assert cli.main(shlex.split(command)) == 0, (command, capsys.readouterr().err)
         followed += 1
-    assert followed >= 2
+    assert followed
     assert "error" not in capsys.readouterr().err
