@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,10 +65,12 @@ class _Shared:
     basins: pd.DataFrame
     budgets: pd.DataFrame
 
-    def of(self, group: str) -> _Shared:
-        """Return the rows of one group."""
-        frames = (frame[frame["group"] == group] for frame in self.__dict__.values())
-        return _Shared(*(frame.reset_index(drop=True) for frame in frames))
+    def split(self, groups: Sequence[str]) -> Iterator[_Shared]:
+        """Yield the rows of each group, in this order."""
+        frames = [(dict(list(frame.groupby("group"))), frame[:0]) for frame in vars(self).values()]
+        for group in groups:
+            rows = (parts.get(group, none) for parts, none in frames)
+            yield _Shared(*(frame.reset_index(drop=True) for frame in rows))
 
 
 def analyse(results: StudyResults) -> tuple[Analysis, ...]:
@@ -91,8 +94,8 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     scaling = scaling_records(results, selection, timing)
     labels = [plan.group for plan in results.description.groups]
     return tuple(
-        _analyse_group(part, shared.of(label), scaling[label])
-        for label, part in zip(labels, by_group(results), strict=True)
+        _analyse_group(part, own, scaling[label])
+        for label, part, own in zip(labels, by_group(results), shared.split(labels), strict=True)
     )
 
 

@@ -11,7 +11,6 @@ from reports.formats import count, percent, seconds, significant, times
 from reports.noise_scale import RESOLVED
 from reports.page_tables import Cell, Maker, Row, Table
 from reports.record import Analysis
-from reports.scaling_record import targets_table
 from reports.scaling_texts import level, range_text
 from reports.worker_charts import network_text
 
@@ -71,7 +70,7 @@ def _targets(analysis: Analysis) -> Table:
         "the tuning seeds. Critical batch size: fewest examples by fewest updates. Predicted: the "
         "fastest batch size by updates and seconds, fitted apart."
     )
-    table = targets_table(analysis.scaling)
+    table = analysis.scaling.table
     return _table("targets", "Targets", note, columns, table)
 
 

@@ -141,19 +141,15 @@ class ScalingRecord:
         """The hardest target, which the figures show; None if there is none."""
         return self.targets[-1] if self.targets else None
 
-
-def targets_table(record: ScalingRecord) -> pd.DataFrame:
-    """Return one row for each target: columns `TARGET_COLUMNS`.
-
-    Args:
-        record: Of a group.
-    """
-    table = scaling_table({one.target: one.fit for one in record.targets})
-    predictions = pd.DataFrame(
-        [_prediction(one) for one in record.targets],
-        columns=[column.name for column in TARGET_COLUMNS[len(SCALING_COLUMNS) :]],
-    )
-    return as_table(pd.concat([table, predictions], axis="columns"), TARGET_COLUMNS)
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row for each target: columns `TARGET_COLUMNS`."""
+        table = scaling_table({one.target: one.fit for one in self.targets})
+        predictions = pd.DataFrame(
+            [_prediction(one) for one in self.targets],
+            columns=[column.name for column in TARGET_COLUMNS[len(SCALING_COLUMNS) :]],
+        )
+        return as_table(pd.concat([table, predictions], axis="columns"), TARGET_COLUMNS)
 
 
 def _prediction(record: TargetRecord) -> dict[str, object]:

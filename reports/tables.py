@@ -29,7 +29,6 @@ from reports.scaling_record import (
     TO_TARGET_COLUMNS,
     UPDATE_TIME_COLUMNS,
     ScalingRecord,
-    targets_table,
     update_time_table,
 )
 from reports.selection import CELL_COLUMNS
@@ -105,7 +104,7 @@ def _scaling_tables(records: dict[str, ScalingRecord]) -> dict[str, pd.DataFrame
         for label, one in ways
     ]
     return {
-        "targets": _stacked({label: targets_table(record) for label, record in records.items()}),
+        "targets": _stacked({label: record.table for label, record in records.items()}),
         "to-target": _labelled("to-target", [w.batch_sizes.assign(group=g) for g, w in ways]),
         "crossings": _labelled("crossings", [w.crossings.assign(group=g) for g, w in ways]),
         "workers": _stacked({label: one.simulation.table for label, one in records.items()}),
