@@ -30,6 +30,10 @@ COLUMN = 3.25
 """Inches of a column of a two-column page."""
 DOTS = 600
 """Dots of an inch of PNG."""
+ROOMY = 5.0
+"""Inches from which on a legend has room within the axes."""
+LEGEND_LINE = 0.14
+"""Inches that a line of a legend takes."""
 LEAST_POINTS = 5.0
 """Values in the cells of a grid that would have to be smaller are left out."""
 PAPER_STYLE = STYLE | {
@@ -135,6 +139,8 @@ def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
         panels = [drawn, *(one for one in drawn.child_axes if isinstance(one, Axes))]
         for panel in panels:
             _wrap_title(panel)
+            if width < ROOMY:
+                _put_legend_below(panel, figure)
         figure.draw_without_rendering()
         for panel in panels:
             _fit_values(panel)
@@ -161,6 +167,18 @@ def _wrap_title(ax: Axes) -> None:
     """Give a panel's title a second line for what it says in particular."""
     title = ax.get_title(loc="left").replace(": ", ":\n")
     ax.set_title(title, loc="left", fontsize=mpl.rcParams["axes.titlesize"])
+
+
+def _put_legend_below(ax: Axes, figure: Figure) -> None:
+    """Move a legend out of axes that are too narrow for it, and make room for it."""
+    legend = ax.get_legend()
+    if legend is None or legend.get_bbox_to_anchor().bounds != ax.bbox.bounds:
+        return
+    texts = [text.get_text() for text in legend.get_texts()]
+    handles = [handle for handle in legend.legend_handles if handle is not None]
+    legend.remove()
+    figure.legend(handles, texts, loc="outside lower left")
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * len(texts))
 
 
 def _fit_labels(ax: Axes, figure: Figure) -> None:
