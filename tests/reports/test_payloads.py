@@ -148,7 +148,9 @@ def number(cell: str) -> bool:
 def test_nothing_is_written_but_the_report(hostile: Path) -> None:
     folder = hostile.parent
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    known = re.compile(r"report\.html|tables/[a-z-]+\.csv|figures/(\d\d[a-z0-9-]*/)?[a-z-]+\.svg")
+    known = re.compile(
+        r"report\.(html|json)|tables/[a-z-]+\.csv|figures/(\d\d[a-z0-9-]*/)?[a-z-]+\.svg"
+    )
     assert [name for name in files if not known.fullmatch(name)] == []
     assert len([name for name in files if name.count("/") == 2]) == len(PAYLOADS)
     assert [path.name for path in folder.parent.iterdir()] == ["hostile"]

@@ -13,6 +13,8 @@ from reports import charts, page, room, svg
 from reports.analysis import analyse
 from reports.build import build_report
 from reports.charts import Chart
+from reports.page_scaling import scaling_tables
+from reports.page_tables import page_tables
 from reports.results import StudyResults
 from reports.room import MOST_DRAWN, PAGE_LIMIT, Room, figures_for_each
 from reports.sections import Part, sections
@@ -59,10 +61,13 @@ def test_room_is_taken_for_all_or_for_none() -> None:
 
 
 def test_with_room_enough_everything_is_in_the_page(three: StudyResults) -> None:
-    made, absent = sections(parts_of(three), Room(PAGE_LIMIT))
+    parts = parts_of(three)
+    made, absent = sections(parts, Room(PAGE_LIMIT))
     assert absent == ""
     assert [section.left_out for section in made] == ["", "", ""]
-    assert [len(section.tables) for section in made] == [3, 3, 3]
+    for section, part in zip(made, parts, strict=True):
+        every = (*page_tables(part.analysis), *scaling_tables(part.analysis))
+        assert [one.name for one in section.tables] == [one.name for one in every]
 
 
 def test_figures_give_way_before_sections_do(three: StudyResults) -> None:
@@ -76,7 +81,8 @@ def test_figures_give_way_before_sections_do(three: StudyResults) -> None:
         assert [table.name for table in section.tables] == ["batch-sizes"]
         assert "beside the page only, in figures/0" in section.left_out
         assert "Learning curves" in section.left_out
-        assert "tables beside the page only, in tables: Learning rates and" in section.left_out
+        beside = section.left_out.partition("tables beside the page only, in tables: ")[2]
+        assert "Learning rates and batch sizes" in beside
 
 
 def test_every_group_keeps_the_same_kinds_of_figures(three: StudyResults) -> None:
