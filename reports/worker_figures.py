@@ -37,6 +37,8 @@ def time_on_workers(ax: Axes, table: pd.DataFrame) -> Axes:
     low, high = table["seconds_to_target"].min(), table["seconds_to_target"].max()
     ax.set_ylim(low / 3, 4 * high)
     ax.set_xscale("log", base=2)
+    # A margin by itself would reach down to half a worker.
+    ax.set_xlim(table["workers"].min() / 1.3, table["workers"].max() * 1.3)
     ax.xaxis.set_major_locator(LogLocator(base=2, numticks=_TICKS))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
