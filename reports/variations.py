@@ -28,7 +28,7 @@ def flat(text: str) -> dict[str, str]:
         text: The specification, as TOML; anything else is one value.
 
     Example:
-        >>> flat('name = "a"\\nepochs = 5\\n[schedule]\\nkind = "step"')
+        >>> flat('name = "a"\nepochs = 5\n[schedule]\nkind = "step"')
         {'epochs': '5', 'schedule.kind': '"step"'}
     """
     try:

@@ -16,6 +16,7 @@ from typing import Any
 
 import faults
 import pytest
+from distributed import Client
 from faults import POISON, cohort, made
 
 from sweeps import backends, cluster, dispatch
@@ -68,6 +69,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a scheduler with two workers."""
     folder = tmp_path_factory.mktemp("dask")
     with scheduler(folder) as (address, _), worker(folder, address), worker(folder, address):
+        with Client(address) as client:
+            client.wait_for_workers(2)
         yield address
 
 
