@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pandas as pd
 
 from reports.communication import SIMULATED
 from reports.formats import count, percent, seconds, significant, times
 from reports.noise_scale import RESOLVED
-from reports.page_tables import Cell, Maker, Row, Table
+from reports.page_tables import Cell, Maker, Row, Table, number_cell, table_of
 from reports.record import Analysis
 from reports.scaling_texts import level, range_text
 from reports.worker_charts import network_text
@@ -30,15 +30,15 @@ def _to_target(analysis: Analysis) -> Table | None:
     if record is None:
         return None
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: _number(row["batch_size"], str),
+        "Batch size": lambda row: number_cell(row["batch_size"], str),
         "Reached": lambda row: Cell(f"{row['reached']} of {row['runs']}", str(row["reached"])),
-        "Updates": lambda row: _number(row["updates"], count),
+        "Updates": lambda row: number_cell(row["updates"], count),
         "95% interval": lambda row: _range(row, "updates_low", "updates_high", count),
-        "Half width": lambda row: _number(row["half_width"], count),
-        "By the fit": lambda row: _number(row["predicted_updates"], count),
-        "Examples": lambda row: _number(row["examples"], count),
-        "Time": lambda row: _number(row["seconds"], seconds),
-        "Time by the fits": lambda row: _number(row["predicted_seconds"], seconds),
+        "Half width": lambda row: number_cell(row["half_width"], count),
+        "By the fit": lambda row: number_cell(row["predicted_updates"], count),
+        "Examples": lambda row: number_cell(row["examples"], count),
+        "Time": lambda row: number_cell(row["seconds"], seconds),
+        "Time by the fits": lambda row: number_cell(row["predicted_seconds"], seconds),
         "In the fit": _in_fit,
     }
     note = (
@@ -46,22 +46,22 @@ def _to_target(analysis: Analysis) -> Table | None:
         "did not reach it. Half width: half the updates between the two evaluations around the "
         "crossing. Other targets: to-target.csv; single runs: crossings.csv."
     )
-    return _table("to-target", "The way to the target", note, columns, record.batch_sizes)
+    return table_of("to-target", "The way to the target", note, columns, record.batch_sizes)
 
 
 def _targets(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
-        "Target": lambda row: _number(row["target"], analysis.measure.text),
-        "Share of the way": lambda row: _number(row["share"], "{:.0%}".format),
-        "Runs": lambda row: _number(row["runs"], count),
-        "Missed": lambda row: _number(row["censored"], count),
-        "Fewest updates": lambda row: _number(row["min_updates"], count),
-        "Fewest examples": lambda row: _number(row["min_examples"], count),
-        "Critical batch size": lambda row: _number(row["critical_batch_size"], significant),
+        "Target": lambda row: number_cell(row["target"], analysis.measure.text),
+        "Share of the way": lambda row: number_cell(row["share"], "{:.0%}".format),
+        "Runs": lambda row: number_cell(row["runs"], count),
+        "Missed": lambda row: number_cell(row["censored"], count),
+        "Fewest updates": lambda row: number_cell(row["min_updates"], count),
+        "Fewest examples": lambda row: number_cell(row["min_examples"], count),
+        "Critical batch size": lambda row: number_cell(row["critical_batch_size"], significant),
         "95% interval": lambda row: _range(row, "critical_low", "critical_high", significant),
-        "Largest residual": lambda row: _number(row["max_log_residual"], "{:.1%}".format),
-        "Fastest": lambda row: _number(row["fastest"], count),
-        "Predicted": lambda row: _number(row["predicted_best"], significant),
+        "Largest residual": lambda row: number_cell(row["max_log_residual"], "{:.1%}".format),
+        "Fastest": lambda row: number_cell(row["fastest"], count),
+        "Predicted": lambda row: number_cell(row["predicted_best"], significant),
         "Its interval": lambda row: _range(row, "predicted_low", "predicted_high", significant),
         "Why not": lambda row: Cell(row["reason"] or row["why_no_prediction"] or "", ""),
     }
@@ -71,7 +71,7 @@ def _targets(analysis: Analysis) -> Table:
         "fastest batch size by updates and seconds, fitted apart."
     )
     table = analysis.scaling.table
-    return _table("targets", "Targets", note, columns, table)
+    return table_of("targets", "Targets", note, columns, table)
 
 
 def _workers(analysis: Analysis) -> Table | None:
@@ -79,13 +79,13 @@ def _workers(analysis: Analysis) -> Table | None:
     if simulation.network is None:
         return None
     columns: dict[str, Maker] = {
-        "Workers": lambda row: _number(row["workers"], count),
+        "Workers": lambda row: number_cell(row["workers"], count),
         "Source": lambda row: Cell(row["source"], row["source"]),
         "Best batch size": _best_of_workers,
-        "Per update": lambda row: _number(row["seconds_per_update"], seconds),
-        "Combining": lambda row: _number(row["communication_share"], percent),
-        "Time to the target": lambda row: _number(row["seconds_to_target"], seconds),
-        "Speed-up": lambda row: _number(row["speedup"], times),
+        "Per update": lambda row: number_cell(row["seconds_per_update"], seconds),
+        "Combining": lambda row: number_cell(row["communication_share"], percent),
+        "Time to the target": lambda row: number_cell(row["seconds_to_target"], seconds),
+        "Speed-up": lambda row: number_cell(row["speedup"], times),
     }
     note = (
         "Simulated by a model of computing and combining, never measured: gradients of "
@@ -93,7 +93,7 @@ def _workers(analysis: Analysis) -> Table | None:
         "an update. Speed-up: over one worker, each at its best batch size."
     )
     heading = f"Time on many workers ({SIMULATED})"
-    return _table("workers", heading, note, columns, simulation.table)
+    return table_of("workers", heading, note, columns, simulation.table)
 
 
 def _best_of_workers(row: Row) -> Cell:
@@ -106,11 +106,11 @@ def _noise(analysis: Analysis) -> Table | None:
     if record is None:
         return None
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: _number(row["batch_size"], str),
-        "Seeds": lambda row: _number(row["seeds"], count),
+        "Batch size": lambda row: number_cell(row["batch_size"], str),
+        "Seeds": lambda row: number_cell(row["seeds"], count),
         "Noise scale": _noise_scale,
         "95% interval": lambda row: _range(row, "low", "high", significant),
-        "By the critical batch size": lambda row: _number(row["ratio"], times),
+        "By the critical batch size": lambda row: number_cell(row["ratio"], times),
         "Its interval": lambda row: _range(row, "ratio_low", "ratio_high", significant),
     }
     note = (
@@ -119,12 +119,12 @@ def _noise(analysis: Analysis) -> Table | None:
         "interval, beside the critical batch size. "
         "Published ratios of the two run from 0.05 to 8."
     )
-    return _table("noise", "Gradient noise scale", note, columns, record.noise)
+    return table_of("noise", "Gradient noise scale", note, columns, record.noise)
 
 
 def _noise_scale(row: Row) -> Cell:
     if row["status"] == RESOLVED:
-        return _number(row["noise_scale"], significant)
+        return number_cell(row["noise_scale"], significant)
     return Cell("unresolved", "")
 
 
@@ -138,16 +138,3 @@ def _range(row: Row, low: str, high: str, written: Callable[[float], str]) -> Ce
     if pd.isna(row[low]):
         return Cell("none", "")
     return Cell(range_text(row[low], row[high], written), repr(float(row[low])))
-
-
-def _number(value: float, written: Callable[[float], str]) -> Cell:
-    if pd.isna(value):
-        return Cell("none", "")
-    return Cell(written(value), repr(float(value)))
-
-
-def _table(
-    name: str, heading: str, note: str, columns: Mapping[str, Maker], frame: pd.DataFrame
-) -> Table:
-    rows = tuple(tuple(make(row) for make in columns.values()) for row in frame.to_dict("records"))
-    return Table(name, heading, note, tuple(columns), rows)

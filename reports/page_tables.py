@@ -84,36 +84,36 @@ def group_table(study: StudyAnalysis) -> Table:
 
     def metric(row: Row) -> Cell:
         written = measures[row["group"]].text
-        return _cell(row["metric"], lambda value: f"{written(value)} ({row['part']})")
+        return number_cell(row["metric"], lambda value: f"{written(value)} ({row['part']})")
 
     columns: dict[str, Maker] = {
         "Group": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
-        "Batch size to use": lambda row: _cell(row["recommended"], _whole, strong=True),
+        "Batch size to use": lambda row: number_cell(row["recommended"], _whole, strong=True),
         "Its range": lambda row: _range(row, "low", "high"),
-        "Time to train": lambda row: _cell(row["seconds_to_train"], seconds),
-        "Fastest to a target": lambda row: _cell(row["to_target"], _whole),
+        "Time to train": lambda row: number_cell(row["seconds_to_train"], seconds),
+        "Fastest to a target": lambda row: number_cell(row["to_target"], _whole),
         "That range": lambda row: _range(row, "to_target_low", "to_target_high"),
-        "Best batch size": lambda row: _cell(row["best"], _whole),
-        "Its learning rate": lambda row: _cell(row["learning_rate"], rate),
+        "Best batch size": lambda row: number_cell(row["best"], _whole),
+        "Its learning rate": lambda row: number_cell(row["learning_rate"], rate),
         "Metric": lambda row: Cell(row["metric_name"], row["metric_name"]),
         "Mean": metric,
-        "95% interval": lambda row: _cell(
+        "95% interval": lambda row: number_cell(
             row["metric_low"],
             lambda low: measures[row["group"]].span(low, row["metric_high"]),
         ),
         "Trials ok": lambda row: Cell(f"{row['ok']} of {row['trials']}", str(row["ok"])),
-        "Diverged": lambda row: _cell(row["diverged"], count),
-        "Failed": lambda row: _cell(row["failed"], count),
+        "Diverged": lambda row: number_cell(row["diverged"], count),
+        "Failed": lambda row: number_cell(row["failed"], count),
     }
     note = (
         "Batch size to use: the one that trains fastest among those whose metric can't be told "
         "from the best. Mean and interval are those of the best batch size, over its seeds."
     )
-    return _table("groups", "Groups", note, columns, study.summary)
+    return table_of("groups", "Groups", note, columns, study.summary)
 
 
 def _range(row: Row, low: str, high: str) -> Cell:
-    return _cell(row[low], lambda least: span(Ends(least, row[high])))
+    return number_cell(row[low], lambda least: span(Ends(least, row[high])))
 
 
 def _whole(number: float) -> str:
@@ -123,20 +123,20 @@ def _whole(number: float) -> str:
 def _batch_sizes(analysis: Analysis) -> Table:
     written = analysis.measure.text
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: _cell(row["batch_size"], str, strong=row["tied"]),
+        "Batch size": lambda row: number_cell(row["batch_size"], str, strong=row["tied"]),
         "Learning rate": _tuned_rate,
-        "Validation": lambda row: _cell(row["validation_metric"], written),
-        analysis.part.capitalize(): lambda row: _cell(row["metric"], written),
-        "95% interval": lambda row: _cell(
+        "Validation": lambda row: number_cell(row["validation_metric"], written),
+        analysis.part.capitalize(): lambda row: number_cell(row["metric"], written),
+        "95% interval": lambda row: number_cell(
             row["metric_low"], lambda low: analysis.measure.span(low, row["metric_high"])
         ),
-        "Loss": lambda row: _cell(row["loss"], significant),
-        "RMSE": lambda row: _cell(row["rmse"], significant),
-        "Seeds": lambda row: _cell(row["seeds"], count),
-        "Updates": lambda row: _cell(row["updates"], count),
-        "Per update": lambda row: _cell(row["seconds_per_update"], seconds),
-        "To train": lambda row: _cell(row["seconds_to_train"], seconds),
-        "Tensor speed-up": lambda row: _cell(row["speedup"], times),
+        "Loss": lambda row: number_cell(row["loss"], significant),
+        "RMSE": lambda row: number_cell(row["rmse"], significant),
+        "Seeds": lambda row: number_cell(row["seeds"], count),
+        "Updates": lambda row: number_cell(row["updates"], count),
+        "Per update": lambda row: number_cell(row["seconds_per_update"], seconds),
+        "To train": lambda row: number_cell(row["seconds_to_train"], seconds),
+        "Tensor speed-up": lambda row: number_cell(row["speedup"], times),
     }
     if not analysis.rmse_unit:
         del columns["RMSE"]
@@ -146,7 +146,7 @@ def _batch_sizes(analysis: Analysis) -> Table:
         f"{error} In bold: not told from the best. (edge): no smaller, or no larger, rate was "
         "tried."
     )
-    return _table("batch-sizes", "Batch sizes", note, columns, analysis.batch_sizes)
+    return table_of("batch-sizes", "Batch sizes", note, columns, analysis.batch_sizes)
 
 
 def _recommendations(analysis: Analysis) -> Table:
@@ -168,19 +168,19 @@ def _budgets(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
         "Rule": lambda row: Cell(RULE_WORDS[row["rule"]], RULE_WORDS[row["rule"]]),
         "Budget": lambda row: Cell(amount(row["rule"], row["budget"]), repr(row["budget"])),
-        "Batch size": lambda row: _cell(row["batch_size"], str, strong=row["tied"]),
-        "Updates": lambda row: _cell(row["updates"], count),
-        "Validation": lambda row: _cell(row["metric"], analysis.measure.text),
-        "95% interval": lambda row: _cell(
+        "Batch size": lambda row: number_cell(row["batch_size"], str, strong=row["tied"]),
+        "Updates": lambda row: number_cell(row["updates"], count),
+        "Validation": lambda row: number_cell(row["metric"], analysis.measure.text),
+        "95% interval": lambda row: number_cell(
             row["metric_low"], lambda low: analysis.measure.span(low, row["metric_high"])
         ),
-        "Seeds": lambda row: _cell(row["seeds"], count),
+        "Seeds": lambda row: number_cell(row["seeds"], count),
     }
     note = (
         "Each rule with the largest budget that all batch sizes reach; all others are in "
         "budgets.csv. In bold: not told from the best with that budget."
     )
-    return _table("budgets", "Budget rules", note, columns, table)
+    return table_of("budgets", "Budget rules", note, columns, table)
 
 
 def _cells(analysis: Analysis) -> Table:
@@ -189,19 +189,19 @@ def _cells(analysis: Analysis) -> Table:
         tuned=analysis.cells["learning_rate"] == analysis.cells["batch_size"].map(tuned)
     )
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: _cell(row["batch_size"], str),
-        "Learning rate": lambda row: _cell(row["learning_rate"], rate, strong=row["tuned"]),
-        "Validation": lambda row: _cell(row["validation_metric"], analysis.measure.text),
-        "Validation loss": lambda row: _cell(row["validation_loss"], significant),
+        "Batch size": lambda row: number_cell(row["batch_size"], str),
+        "Learning rate": lambda row: number_cell(row["learning_rate"], rate, strong=row["tuned"]),
+        "Validation": lambda row: number_cell(row["validation_metric"], analysis.measure.text),
+        "Validation loss": lambda row: number_cell(row["validation_loss"], significant),
         "Seeds ok": lambda row: Cell(f"{row['ok']} of {row['trials']}", str(row["ok"])),
-        "Diverged": lambda row: _cell(row["diverged"], count),
-        "Failed": lambda row: _cell(row["failed"], count),
+        "Diverged": lambda row: number_cell(row["diverged"], count),
+        "Failed": lambda row: number_cell(row["failed"], count),
     }
     note = (
         "Every learning rate at every batch size, explore stage: means over the seeds with a "
         "result. In bold: the rate selected."
     )
-    return _table("cells", "Learning rates and batch sizes", note, columns, cells)
+    return table_of("cells", "Learning rates and batch sizes", note, columns, cells)
 
 
 def _expected_best(analysis: Analysis) -> Table:
@@ -212,8 +212,8 @@ def _expected_best(analysis: Analysis) -> Table:
         index=["batch_size", "tried_rates"], columns="drawn_rates", values="expected_best"
     )
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: _cell(row["batch_size"], str),
-        "Tried": lambda row: _cell(row["tried_rates"], count),
+        "Batch size": lambda row: number_cell(row["batch_size"], str),
+        "Tried": lambda row: number_cell(row["tried_rates"], count),
     }
     efforts = sorted({*table["drawn_rates"].tolist()})
     columns |= {f"Best of {draws}": _best_of(draws, analysis) for draws in efforts}
@@ -222,55 +222,72 @@ def _expected_best(analysis: Analysis) -> Table:
         "(Dodge et al. 2019): what less tuning would have found. A rate that lost a seed counts as "
         "the worst of the others; another range of rates gives other numbers."
     )
-    return _table("expected-best", "Best of few learning rates", note, columns, wide.reset_index())
+    return table_of(
+        "expected-best", "Best of few learning rates", note, columns, wide.reset_index()
+    )
 
 
 def _best_of(draws: int, analysis: Analysis) -> Maker:
-    return lambda row: _cell(row[draws], analysis.measure.text)
+    return lambda row: number_cell(row[draws], analysis.measure.text)
 
 
 def _timing(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
         "Engine": lambda row: Cell(row["engine"], row["engine"]),
-        "Batch size": lambda row: _cell(row["batch_size"], str),
-        "Networks at once": lambda row: _cell(row["lanes"], count),
-        "Per update": lambda row: _cell(row["seconds_per_update"], seconds),
-        "First quartile": lambda row: _cell(row["lower_quartile"], seconds),
+        "Batch size": lambda row: number_cell(row["batch_size"], str),
+        "Networks at once": lambda row: number_cell(row["lanes"], count),
+        "Per update": lambda row: number_cell(row["seconds_per_update"], seconds),
+        "First quartile": lambda row: number_cell(row["lower_quartile"], seconds),
         "Third quartile": _third_quartile,
-        "Rounds": lambda row: _cell(row["rounds"], count),
+        "Rounds": lambda row: number_cell(row["rounds"], count),
         "Processor share": _share,
     }
     note = (
         "The timing pass: median and quartiles over its rounds, serial, one BLAS thread; the time "
         "of one network where several are updated at once."
     )
-    return _table("timing", "Timing", note, columns, analysis.timing)
+    return table_of("timing", "Timing", note, columns, analysis.timing)
 
 
 def _tuned_rate(row: Row) -> Cell:
-    cell = _cell(row["learning_rate"], rate)
+    cell = number_cell(row["learning_rate"], rate)
     return Cell(f"{cell.text} (edge)", cell.key) if row["at_edge"] else cell
 
 
 def _third_quartile(row: Row) -> Cell:
-    cell = _cell(row["upper_quartile"], seconds)
+    cell = number_cell(row["upper_quartile"], seconds)
     return Cell(f"{cell.text} (unsteady)", cell.key) if row["unsteady"] else cell
 
 
 def _share(row: Row) -> Cell:
-    cell = _cell(row["cpu_share"], percent)
+    cell = number_cell(row["cpu_share"], percent)
     return Cell(f"{cell.text} (contended)", cell.key) if row["contended"] else cell
 
 
-def _cell(value: float, written: Callable[[float], str], *, strong: bool = False) -> Cell:
-    """Cell of a number; of a missing one "none", which sorts last."""
+def number_cell(value: float, written: Callable[[float], str], *, strong: bool = False) -> Cell:
+    """Return the cell of a number; of a missing one "none", which sorts last.
+
+    Args:
+        value: The number.
+        written: How it is written.
+        strong: Whether it stands out.
+    """
     if pd.isna(value):
         return Cell("none", "")
     return Cell(written(value), repr(float(value)), strong)
 
 
-def _table(
+def table_of(
     name: str, heading: str, note: str, columns: Mapping[str, Maker], frame: pd.DataFrame
 ) -> Table:
+    """Return a table of the page with a row for each of a frame's.
+
+    Args:
+        name: Its name, for identifiers.
+        heading: What it lists.
+        note: How to read it.
+        columns: What makes the cell of a row, by the column's header.
+        frame: The rows.
+    """
     rows = tuple(tuple(make(row) for make in columns.values()) for row in frame.to_dict("records"))
     return Table(name, heading, note, tuple(columns), rows)
