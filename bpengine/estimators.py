@@ -218,8 +218,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
         segment = Segment(
             epoch, 0, networks.train.items, networks.recipe.batch_size, evaluate=False
         )
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            networks.run(segment)
+        networks.run(segment)
+        with np.errstate(over="ignore", invalid="ignore"):
             loss = _mean_loss(networks, networks.train)
         if networks.diverged_at_update.any() or not math.isfinite(loss):
             raise ValueError(

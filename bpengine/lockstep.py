@@ -239,7 +239,8 @@ class Lockstep:
         first = self.updates
         for array, before in self._evolving:
             np.copyto(before, array)
-        with np.errstate():  # The size of NumPy's buffers is that of this context alone.
+        # What is not finite is looked for below. The size of NumPy's buffers is this context's.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             np.setbufsize(BUFFER)
             self._make_updates(segment, dating=False)
             if np.isfinite(self.parameters, out=self._finite).all():

@@ -16,7 +16,6 @@ from threadpoolctl import ThreadpoolController
 
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.arrays import Array
-from sweeps import datasets
 from sweeps.checkpoints import EVERY_SECONDS, checkpoint_path, read_checkpoint, write_checkpoint
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.handover import handed_over
@@ -243,8 +242,11 @@ def _tested(
 
 @functools.lru_cache(maxsize=4)
 def _dataset(source: Source, fingerprint: str, workspace: Workspace | None) -> Dataset:
-    found = workspace and handed_over(fingerprint, workspace.data)
-    dataset = found or datasets.load(source)
+    dataset = handed_over(fingerprint, workspace.data) if workspace else None
+    if dataset is None:
+        from sweeps import datasets  # noqa: PLC0415 - whom data are handed to needs no reader
+
+        dataset = datasets.load(source)
     if dataset.fingerprint != fingerprint:
         raise DataError(
             f"{dataset.name} is not what it was when the study was planned: its fingerprint is "

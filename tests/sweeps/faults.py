@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from bpengine import Budget, Schedule
-from sweeps import worker
+from sweeps import datasets
 from sweeps.splits import Dataset, Preparation, Source
 from sweeps.tasks import Task, train
 from sweeps.trials import Cohort, Configuration, settings_of
@@ -227,7 +227,7 @@ def refuse_to_start(_parent: int) -> NoReturn:
 
 def load_made(task: Task) -> list[Outcome]:
     """Train where nobody has handed the dataset over."""
-    worker.datasets.load = lambda _source: made()  # type: ignore[assignment]
+    datasets.load = lambda _source: made()  # type: ignore[assignment]
     return train(task)
 
 

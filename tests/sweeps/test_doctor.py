@@ -12,6 +12,7 @@ from stored import forbid_writing, unwritable_folder
 
 from sweeps import doctor
 from sweeps.doctor import examination_text, examine, file_system_of
+from sweeps.provenance import provenance
 
 
 def test_a_usable_folder_has_no_problems_and_nothing_is_left_in_it(tmp_path: Path) -> None:
@@ -22,7 +23,9 @@ def test_a_usable_folder_has_no_problems_and_nothing_is_left_in_it(tmp_path: Pat
     assert examination_text(found).endswith("Nothing stands in a study's way.")
 
 
-def test_a_folder_that_cant_be_written_to_is_a_problem() -> None:
+def test_a_folder_that_cant_be_written_to_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Who may not write there may not be allowed to read the installed packages either.
+    monkeypatch.setattr(doctor, "provenance", provenance().copy)
     with unwritable_folder() as folder:
         forbid_writing(folder)
         found = examine(folder)

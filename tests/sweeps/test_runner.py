@@ -228,7 +228,7 @@ def test_a_second_ctrl_c_leaves_a_checkpoint_to_go_on_from(
     monkeypatch.setattr(Trainer, "restore", noted)
     # However many jobs there are now, the cohort that was cut is the same.
     assert tables(run(experiment, tmp_path / "cut", jobs=5, backend="threading")) == tables(whole)
-    assert tried[0].cohort == first
+    assert first in [task.cohort for task in tried]
     assert len(restored) == 1
     assert restored[0] > 0
     assert not (tmp_path / "cut" / ".work").exists()

@@ -15,7 +15,7 @@ import pytest
 from faults import cohort, made
 
 from bpengine import Budget, Trainer, evaluate, train
-from sweeps import worker
+from sweeps import datasets, worker
 from sweeps.checkpoints import checkpoint_path
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.handover import hand_over
@@ -105,7 +105,7 @@ def test_early_stops_are_told(workspace: Workspace) -> None:
 def test_data_that_are_not_what_was_planned_are_refused(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker.datasets, "load", lambda _source: made())
+    monkeypatch.setattr(datasets, "load", lambda _source: made())
     with pytest.raises(DataError) as refused:
         run_cohort(cohort(0.1, fingerprint="old"), workspace)
     assert str(refused.value) == (
@@ -115,7 +115,7 @@ def test_data_that_are_not_what_was_planned_are_refused(
 
 
 def test_without_a_workspace_the_dataset_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker.datasets, "load", lambda _source: made())
+    monkeypatch.setattr(datasets, "load", lambda _source: made())
     assert {outcome.status for outcome in run_cohort(cohort(0.1))} == {"ok"}
 
 
