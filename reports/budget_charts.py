@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from reports.budget_figures import budget_frame, budget_panels, limits
 from reports.budget_texts import RULE_WORDS, amount, budget_sentence
 from reports.budgets import RULES
-from reports.chart import Chart
+from reports.chart import Chart, Words
 from reports.formats import count, listing, plural, rate, seconds
 from reports.record import Analysis
 from reports.svg import draw_with, embedded, inline
@@ -40,16 +40,32 @@ def budget_chart(analysis: Analysis) -> Chart | None:
     table = analysis.budgets[analysis.budgets["common"]]
     if table.empty:
         return None
-    rules = [rule for rule in RULES if rule in set(table["rule"])]
-    panels = {
-        f"{RULE_WORDS[rule].capitalize()}: {amount(rule, rows['budget'].iloc[0])}": rows
-        for rule in rules
-        for rows in [table[table["rule"] == rule]]
-    }
-    seeds = plural(int(table["seeds"].max()), "tuning seed")
     return Chart(
         name="budgets",
         heading="Budget rules",
+        tell=lambda: _words(analysis, table),
+        draw=lambda ax: budget_panels(
+            ax,
+            _panels(table),
+            label=f"Validation {analysis.measure.name}",
+            measure=analysis.measure,
+        ),
+        height=2.9,
+    )
+
+
+def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of each rule, by what stands above them."""
+    by_rule = {rule: table[table["rule"] == rule] for rule in RULES if rule in set(table["rule"])}
+    return {
+        f"{RULE_WORDS[rule].capitalize()}: {amount(rule, rows['budget'].iloc[0])}": rows
+        for rule, rows in by_rule.items()
+    }
+
+
+def _words(analysis: Analysis, table: pd.DataFrame) -> Words:
+    panels, seeds = _panels(table), plural(int(table["seeds"].max()), "tuning seed")
+    return Words(
         finding=_finding(analysis, panels),
         caption=(
             f"Mean validation {analysis.measure.name} of {seeds} with 95% t interval (5 seeds or "
@@ -62,13 +78,6 @@ def budget_chart(analysis: Analysis) -> Chart | None:
             for heading, rows in panels.items()
             for row in rows.to_dict("records")
         ),
-        draw=lambda ax: budget_panels(
-            ax,
-            panels,
-            label=f"Validation {analysis.measure.name}",
-            measure=analysis.measure,
-        ),
-        height=2.9,
     )
 
 
@@ -139,9 +148,11 @@ def _frame(analysis: Analysis, batch_sizes: list[int]) -> Chart:
     return Chart(
         name="budget",
         heading="",
-        finding=f"{label} against batch size with the budget chosen",
-        caption="",
-        description="The values stand in the table below.",
+        tell=lambda: Words(
+            finding=f"{label} against batch size with the budget chosen",
+            caption="",
+            description="The values stand in the table below.",
+        ),
         draw=lambda ax: budget_frame(ax, batch_sizes, label=label),
     )
 

@@ -57,14 +57,17 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
 def _parts(study: StudyAnalysis) -> list[Part]:
     made = [charts.charts(analysis) for analysis in study.groups]
     most = figures_for_each(len(made), [len(group) for group in made])
+    groups = zip(study.groups, made, study.verdicts, study.cautions, strict=True)
     return [
         Part(
             analysis,
             {chart.name: (chart, svg.draw(chart)) for chart in group[:most]},
             [chart.heading for chart in group[most:]],
             f"{FIGURES}/{chart_folder(place, analysis.plan.group)}" if study.several else FIGURES,
+            said,
+            warned,
         )
-        for place, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
+        for place, (analysis, group, said, warned) in enumerate(groups, start=1)
     ]
 
 

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is said of a figure.
+
+    Attributes:
+        finding: What it shows, computed; its title.
+        caption: Statistic, number of seeds, method and rules.
+        description: The values in words, for those who can't see it.
+    """
+
+    finding: str
+    caption: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -15,9 +31,7 @@ class Chart:
     Attributes:
         name: Its file's name, without the ending.
         heading: What is drawn.
-        finding: What it shows, computed; its title.
-        caption: Statistic, number of seeds, method and rules.
-        description: The values in words, for those who can't see it.
+        tell: Computes what is said of it: of many groups, few figures are ever shown.
         draw: Draws it.
         height: Inches, at a width of `reports.svg.WIDTH`.
         right: Inches kept free right of the axes.
@@ -27,11 +41,29 @@ class Chart:
 
     name: str
     heading: str
-    finding: str
-    caption: str
-    description: str
+    tell: Callable[[], Words]
     draw: Callable[[Axes], Axes]
     height: float = 3.2
     right: float = 0.12
     switch: str = ""
     option: str = ""
+
+    @cached_property
+    def words(self) -> Words:
+        """What is said of it."""
+        return self.tell()
+
+    @property
+    def finding(self) -> str:
+        """What it shows; its title."""
+        return self.words.finding
+
+    @property
+    def caption(self) -> str:
+        """Statistic, number of seeds, method and rules."""
+        return self.words.caption
+
+    @property
+    def description(self) -> str:
+        """The values in words."""
+        return self.words.description

@@ -10,7 +10,7 @@ import pandas as pd
 from reports import figures
 from reports.budget_charts import budget_chart
 from reports.budget_texts import amount
-from reports.chart import Chart
+from reports.chart import Chart, Words
 from reports.claim_values import by_seed
 from reports.cost import UpdateTimeFit
 from reports.formats import plural, rate, seconds, significant, sizes, times
@@ -94,9 +94,11 @@ def _accuracy(analysis: Analysis) -> Chart | None:
     return Chart(
         name="accuracy",
         heading=f"{_capital(analysis.measure.name)} against batch size",
-        finding=_best_finding(analysis),
-        caption=f"{_statistic(analysis)} {_tuning(analysis)} {_tie_rule(analysis)}",
-        description=_values(table, "metric", analysis.measure.text),
+        tell=lambda: Words(
+            finding=_best_finding(analysis),
+            caption=f"{_statistic(analysis)} {_tuning(analysis)} {_tie_rule(analysis)}",
+            description=_values(table, "metric", analysis.measure.text),
+        ),
         draw=lambda ax: figures.accuracy(
             ax, table, analysis.seeds, label=_label(analysis), measure=analysis.measure
         ),
@@ -137,12 +139,15 @@ def _accuracy_time(analysis: Analysis) -> Chart | None:
     return Chart(
         name="accuracy-time",
         heading=f"{_capital(analysis.measure.name)} against training time",
-        finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
-        caption=(
-            f"Mean {analysis.metric} against the time to train {analysis.budget}, labelled with "
-            "the batch size. Ringed: the Pareto set of the means, whose differences may be chance."
+        tell=lambda: Words(
+            finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
+            caption=(
+                f"Mean {analysis.metric} against the time to train {analysis.budget}, labelled "
+                "with the batch size. Ringed: the Pareto set of the means, whose differences may "
+                "be chance."
+            ),
+            description=_pairs(analysis, table),
         ),
-        description=_pairs(analysis, table),
         draw=lambda ax: figures.accuracy_and_time(
             ax, table, label=_label(analysis), measure=analysis.measure
         ),
@@ -168,14 +173,16 @@ def _rates(analysis: Analysis) -> Chart | None:
     return Chart(
         name="rates",
         heading=f"{_capital(_validation(analysis))} for each learning rate and batch size",
-        finding=_rate_finding(selected),
-        caption=(
-            f"Mean {_validation(analysis)}{unit} over the explore seeds, after "
-            f"{analysis.budget}. Boxed: the rate selected for the batch size{edge}. Hatched: a "
-            "seed diverged or failed, so the rate can't be selected; a number there is the "
-            "mean of the other seeds."
+        tell=lambda: Words(
+            finding=_rate_finding(selected),
+            caption=(
+                f"Mean {_validation(analysis)}{unit} over the explore seeds, after "
+                f"{analysis.budget}. Boxed: the rate selected for the batch size{edge}. Hatched: a "
+                "seed diverged or failed, so the rate can't be selected; a number there is the "
+                "mean of the other seeds."
+            ),
+            description=_values(selected, "learning_rate", rate),
         ),
-        description=_values(selected, "learning_rate", rate),
         draw=lambda ax: figures.rate_grid(
             ax, cells, selected, label=_capital(_validation(analysis)), measure=analysis.measure
         ),
@@ -204,15 +211,17 @@ def _curves(analysis: Analysis, along: str) -> Chart | None:
     return Chart(
         name="curves" if along == "epochs" else f"curves-{along}",
         heading="Learning curves" if along == "epochs" else f"Learning curves against {along}",
-        finding=_curve_finding(analysis, seen, along),
-        caption=(
-            f"Mean {_validation(analysis)} over the explore seeds at the rate selected for each "
-            f"batch size. {_CURVE_NOTES[along]}"
-        ),
-        description=_values(
-            seen.drop_duplicates("batch_size", keep="last"),
-            "validation_metric",
-            analysis.measure.text,
+        tell=lambda: Words(
+            finding=_curve_finding(analysis, seen, along),
+            caption=(
+                f"Mean {_validation(analysis)} over the explore seeds at the rate selected for "
+                f"each batch size. {_CURVE_NOTES[along]}"
+            ),
+            description=_values(
+                seen.drop_duplicates("batch_size", keep="last"),
+                "validation_metric",
+                analysis.measure.text,
+            ),
         ),
         draw=lambda ax: figures.learning_curves(
             ax,
@@ -263,28 +272,34 @@ def _seeds(analysis: Analysis) -> Chart | None:
     seeds = analysis.seeds
     if seeds["seed"].nunique() < 2:  # noqa: PLR2004
         return None
-    groups = seeds.groupby("batch_size")["metric"]
-    spread = pd.DataFrame({"low": groups.min(), "high": groups.max()}).reset_index()
-    widest = extreme(spread.assign(width=spread["high"] - spread["low"]), "width", largest=True)
     return Chart(
         name="seeds",
         heading="The seeds, one by one",
+        tell=lambda: _seeds_words(analysis),
+        draw=lambda ax: figures.seed_spread(
+            ax, seeds, label=_label(analysis), measure=analysis.measure
+        ),
+    )
+
+
+def _seeds_words(analysis: Analysis) -> Words:
+    groups, written = analysis.seeds.groupby("batch_size")["metric"], analysis.measure.text
+    spread = pd.DataFrame({"low": groups.min(), "high": groups.max()}).reset_index()
+    widest = extreme(spread.assign(width=spread["high"] - spread["low"]), "width", largest=True)
+    return Words(
         finding=(
             f"Seeds differ most at batch size {widest['batch_size']:.0f}: "
-            f"{analysis.measure.text(widest['low'])} to {analysis.measure.text(widest['high'])}"
+            f"{written(widest['low'])} to {written(widest['high'])}"
         ),
         caption=(
             f"Every dot is one trial at the selected rate ({analysis.metric}); a line joins the "
             "trials that share a seed, and with it split and initial weights."
         ),
         description="; ".join(
-            f"batch size {size}: {analysis.measure.text(low)} to {analysis.measure.text(high)}"
+            f"batch size {size}: {written(low)} to {written(high)}"
             for size, low, high in zip(
                 spread["batch_size"], spread["low"], spread["high"], strict=True
             )
-        ),
-        draw=lambda ax: figures.seed_spread(
-            ax, seeds, label=_label(analysis), measure=analysis.measure
         ),
     )
 
@@ -298,13 +313,15 @@ def _seconds_per_update(analysis: Analysis) -> Chart | None:
     return Chart(
         name="seconds-per-update",
         heading="Time per update",
-        finding=_cost_finding(tensor, fit),
-        caption=(
-            "Median and quartiles over the rounds of a timing pass of its own: serial, one BLAS "
-            f"thread. A measurement counts as contended below {CONTENDED_BELOW:.0%} of a "
-            f"processor.{cost_caption(fit)}"
+        tell=lambda: Words(
+            finding=_cost_finding(tensor, fit),
+            caption=(
+                "Median and quartiles over the rounds of a timing pass of its own: serial, one "
+                f"BLAS thread. A measurement counts as contended below {CONTENDED_BELOW:.0%} of a "
+                f"processor.{cost_caption(fit)}"
+            ),
+            description=_values(tensor, "seconds_per_update", seconds),
         ),
-        description=_values(tensor, "seconds_per_update", seconds),
         draw=lambda ax: figures.seconds_per_update(ax, timing, fit.curve, fit.doubling_batch_size),
     )
 
@@ -324,20 +341,27 @@ def _seconds_to_train(analysis: Analysis) -> Chart | None:
     table = analysis.timed
     if len(table) < 2:  # noqa: PLR2004
         return None
-    fastest = extreme(table, "seconds_to_train", largest=False)
     return Chart(
         name="seconds-to-train",
         heading="Time to train",
-        finding=(
-            f"{analysis.budget} take least time at batch size {fastest['batch_size']}: "
-            f"{seconds(fastest['seconds_to_train'])}"
+        tell=lambda: Words(
+            finding=_shortest_finding(analysis),
+            caption=(
+                f"Updates that {analysis.budget} make, multiplied by the median seconds of an "
+                "update from the timing pass; not the clock of the sweep, whose trials run beside "
+                "each other."
+            ),
+            description=_values(table, "seconds_to_train", seconds),
         ),
-        caption=(
-            f"Updates that {analysis.budget} make, multiplied by the median seconds of an update "
-            "from the timing pass; not the clock of the sweep, whose trials run beside each other."
-        ),
-        description=_values(table, "seconds_to_train", seconds),
         draw=lambda ax: figures.seconds_to_train(ax, table),
+    )
+
+
+def _shortest_finding(analysis: Analysis) -> str:
+    fastest = extreme(analysis.timed, "seconds_to_train", largest=False)
+    return (
+        f"{analysis.budget} take least time at batch size {fastest['batch_size']}: "
+        f"{seconds(fastest['seconds_to_train'])}"
     )
 
 
@@ -345,20 +369,26 @@ def _speedup(analysis: Analysis) -> Chart | None:
     table = analysis.batch_sizes.dropna(subset="speedup")
     if table.empty:
         return None
-    most = extreme(table, "speedup", largest=True)
     return Chart(
         name="speedup",
         heading="Tensor operations against single items",
-        finding=(
-            f"Tensor operations are up to {times(most['speedup'])} as fast as single items (batch "
-            f"size {most['batch_size']})"
+        tell=lambda: Words(
+            finding=_speedup_finding(table),
+            caption=(
+                "Ratio of the median seconds per update; bars span the ratios of the single "
+                "rounds. Both make the same update."
+            ),
+            description=_values(table, "speedup", times),
         ),
-        caption=(
-            "Ratio of the median seconds per update; bars span the ratios of the single rounds. "
-            "Both make the same update."
-        ),
-        description=_values(table, "speedup", times),
         draw=lambda ax: figures.tensor_speedup(ax, table),
+    )
+
+
+def _speedup_finding(table: pd.DataFrame) -> str:
+    most = extreme(table, "speedup", largest=True)
+    return (
+        f"Tensor operations are up to {times(most['speedup'])} as fast as single items (batch "
+        f"size {most['batch_size']})"
     )
 
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from reports.cautions import cautions
 from reports.ends import Ends
 from reports.groups import StudyAnalysis, across
 from reports.recommendation import Answer, Recommendation
 from reports.record import Analysis
-from reports.verdicts import Statement, verdict
+from reports.verdicts import Statement
 
 FORMAT = 1
 """Number of the format; another one when a key changes its meaning or leaves."""
@@ -39,7 +38,7 @@ def document(study: StudyAnalysis, tables: Mapping[str, pd.DataFrame]) -> str:
             "failed": counts.failed,
         },
         "across": _statements(across(study)),
-        "groups": [_group(analysis) for analysis in study.groups],
+        "groups": [*map(_group, study.groups, study.verdicts, study.cautions)],
         "tables": [
             {"name": name, "path": f"tables/{name}.csv", "rows": len(table)}
             for name, table in tables.items()
@@ -67,7 +66,9 @@ def recommendation_content(found: Recommendation) -> dict[str, Any]:
     }
 
 
-def _group(analysis: Analysis) -> dict[str, Any]:
+def _group(
+    analysis: Analysis, verdict: Iterable[Statement], cautions: Iterable[Statement]
+) -> dict[str, Any]:
     plan = analysis.plan
     return {
         "group": plan.group,
@@ -75,8 +76,8 @@ def _group(analysis: Analysis) -> dict[str, Any]:
         "architecture": plan.architecture,
         "optimizer": plan.optimizer,
         "recommendations": [recommendation_content(one) for one in analysis.recommendations],
-        "verdict": _statements(verdict(analysis)),
-        "warnings": _statements(cautions(analysis)),
+        "verdict": _statements(verdict),
+        "warnings": _statements(cautions),
     }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import pandas as pd
 
 from reports import figures
-from reports.chart import Chart
+from reports.chart import Chart, Words
 from reports.formats import listing, plural, visible
 from reports.groups import StudyAnalysis
 from reports.record import Analysis
@@ -43,7 +44,11 @@ def group_charts(study: StudyAnalysis) -> list[Chart]:
         _chart(name, shown, alike, looks, several=len(sets) > 1)
         for name, shown, alike, looks in zip(NAMES, drawn, sets, _looks(drawn), strict=False)
     ]
-    return [*made[:-1], *(replace(last, caption=last.caption + rest) for last in made[-1:])]
+    return [*made[:-1], *(replace(last, tell=partial(_with, last, rest)) for last in made[-1:])]
+
+
+def _with(chart: Chart, rest: str) -> Words:
+    return replace(chart.words, caption=chart.caption + rest)
 
 
 def _drawn(alike: list[Analysis]) -> list[Analysis]:
@@ -88,15 +93,18 @@ def _chart(
     return Chart(
         name=name,
         heading=f"{first.measure.name.capitalize()} of the groups against batch size{where}",
-        finding=_finding(first, table, where, "drawn" if len(shown) < len(alike) else ""),
-        caption=(
-            f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
-            "size and group; their 95% t intervals are in the sections."
-            f"{_left_out([group for group in alike if all(group is not one for one in shown)])}"
-        ),
-        description="; ".join(
-            f"{row['group']}, batch size {row['batch_size']}: {first.measure.text(row['metric'])}"
-            for row in table.to_dict("records")
+        tell=lambda: Words(
+            finding=_finding(first, table, where, "drawn" if len(shown) < len(alike) else ""),
+            caption=(
+                f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
+                "size and group; their 95% t intervals are in the sections."
+                f"{_left_out([group for group in alike if all(group is not one for one in shown)])}"
+            ),
+            description="; ".join(
+                f"{row['group']}, batch size {row['batch_size']}: "
+                f"{first.measure.text(row['metric'])}"
+                for row in table.to_dict("records")
+            ),
         ),
         draw=lambda ax: figures.groups(ax, table, label=label, measure=first.measure, looks=looks),
     )

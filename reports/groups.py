@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from reports.analysis import analyse
+from reports.cautions import cautions
 from reports.claims import ClaimVerdict, claims_of
 from reports.ends import Ends
 from reports.expected_best import Lead, leads
@@ -19,7 +21,7 @@ from reports.outcomes import Counts, count_outcomes
 from reports.recommendation import ACCURACY, TARGET_TIME
 from reports.record import Analysis
 from reports.results import Column, StudyDescription, StudyResults, as_table
-from reports.verdicts import Statement
+from reports.verdicts import Statement, verdict
 
 GROUP_COLUMNS = (
     Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),
@@ -80,6 +82,16 @@ class StudyAnalysis:
     def missing(self) -> int:
         """Trials planned that have no outcome yet."""
         return self.planned - self.counts.run
+
+    @cached_property
+    def verdicts(self) -> tuple[list[Statement], ...]:
+        """The answer for each group."""
+        return tuple(verdict(group) for group in self.groups)
+
+    @cached_property
+    def cautions(self) -> tuple[list[Statement], ...]:
+        """The warnings that apply to each group."""
+        return tuple(cautions(group) for group in self.groups)
 
     @property
     def several(self) -> bool:

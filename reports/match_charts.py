@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from reports import figures, match_figures
-from reports.chart import Chart
+from reports.chart import Chart, Words
 from reports.formats import seconds, visible
 from reports.matches import Matches, Pair
 from reports.record import Analysis
@@ -56,15 +56,17 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
     return Chart(
         name=f"{NAMES[0]}-{place}",
         heading=f"{label} in each study{_of(matches, first)}",
-        finding=(
-            f"Highest mean {first.metric}: {first.measure.text(best['metric'])}, in "
-            f"{best['group']} at batch size {best['batch_size']}"
+        tell=lambda: Words(
+            finding=(
+                f"Highest mean {first.metric}: {first.measure.text(best['metric'])}, in "
+                f"{best['group']} at batch size {best['batch_size']}"
+            ),
+            caption=(
+                f"Mean {first.metric} over each study's own seeds, at the learning rate it "
+                "selected for the batch size."
+            ),
+            description=_words(table, "metric", first.measure.text),
         ),
-        caption=(
-            f"Mean {first.metric} over each study's own seeds, at the learning rate it selected "
-            "for the batch size."
-        ),
-        description=_words(table, "metric", first.measure.text),
         draw=lambda ax: figures.groups(ax, table, label=label, measure=first.measure),
     )
 
@@ -80,20 +82,23 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], place: int
     return Chart(
         name=f"{NAMES[1]}-{place}",
         heading=f"Difference from {_short(matches.first)}{_of(matches, first)}",
-        finding=(
-            f"Largest difference: {signed(most['difference'])}{unit}, {most['group']} at batch "
-            f"size {most['batch_size']}; {found or 'none'} of {len(table)} established"
-        ),
-        caption=(
-            f"{first.metric[:1].upper()}{first.metric[1:]} of the other study minus that of "
-            f"{_short(matches.first)}, with the 95% interval of each cell by itself: "
-            f"{' and '.join(sorted(set(table['method'])))}. Filled: established, by Holm's method "
-            "over all matched cells."
-        ),
-        description="; ".join(
-            f"{row['group']}, batch size {row['batch_size']}: {signed(row['difference'])}{unit}, "
-            f"{signed(row['difference_low'])} to {signed(row['difference_high'])}"
-            for row in table.to_dict("records")
+        tell=lambda: Words(
+            finding=(
+                f"Largest difference: {signed(most['difference'])}{unit}, {most['group']} at batch "
+                f"size {most['batch_size']}; {found or 'none'} of {len(table)} established"
+            ),
+            caption=(
+                f"{first.metric[:1].upper()}{first.metric[1:]} of the other study minus that of "
+                f"{_short(matches.first)}, with the 95% interval of each cell by itself: "
+                f"{' and '.join(sorted(set(table['method'])))}. Filled: established, by Holm's "
+                "method over all matched cells."
+            ),
+            description="; ".join(
+                f"{row['group']}, batch size {row['batch_size']}: "
+                f"{signed(row['difference'])}{unit}, {signed(row['difference_low'])} to "
+                f"{signed(row['difference_high'])}"
+                for row in table.to_dict("records")
+            ),
         ),
         draw=lambda ax: match_figures.differences(ax, table, measure=first.measure),
     )
@@ -108,12 +113,14 @@ def _update(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
     return Chart(
         name=f"{NAMES[2]}-{place}",
         heading=f"Time per update in each study{_of(matches, first)}",
-        finding=(
-            f"Shortest time of an update: {seconds(fastest['seconds_per_update'])}, "
-            f"{fastest['group']} at batch size {fastest['batch_size']}"
+        tell=lambda: Words(
+            finding=(
+                f"Shortest time of an update: {seconds(fastest['seconds_per_update'])}, "
+                f"{fastest['group']} at batch size {fastest['batch_size']}"
+            ),
+            caption="Median over the rounds of each study's own timing pass, on its own machine.",
+            description=_words(table, "seconds_per_update", seconds),
         ),
-        caption="Median over the rounds of each study's own timing pass, on its own machine.",
-        description=_words(table, "seconds_per_update", seconds),
         draw=lambda ax: match_figures.update_times(ax, table),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reports import scaling_figures
-from reports.chart import Chart
+from reports.chart import Chart, Words
 from reports.crossings import NOT_REACHED
 from reports.formats import count, listing, percent, plural, seconds, significant, sizes, times
 from reports.noise_scale import RESOLVED
@@ -28,16 +28,20 @@ def steps_chart(analysis: Analysis) -> Chart | None:
     record = analysis.scaling.main
     if record is None:
         return None
-    table, bounds = record.batch_sizes, _bounds(record)
-    if table["updates"].isna().all() and bounds.empty:
+    table = record.batch_sizes
+    if table["updates"].isna().all() and _bounds(record).empty:
         return None
     return Chart(
         name="steps-to-target",
         heading="Updates to the target",
-        finding=_steps_finding(record),
-        caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
-        description=_described(table, "updates", count),
-        draw=lambda ax: scaling_figures.steps_to_target(ax, table, bounds, _updates(record)),
+        tell=lambda: Words(
+            finding=_steps_finding(record),
+            caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
+            description=_described(table, "updates", count),
+        ),
+        draw=lambda ax: scaling_figures.steps_to_target(
+            ax, table, _bounds(record), _updates(record)
+        ),
         height=3.6,
     )
 
@@ -69,13 +73,15 @@ def examples_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="examples-to-target",
         heading="Examples to the target",
-        finding=(
-            f"Examples grow with the batch beyond a {critical_span(fit)}"
-            if critical_span(fit)
-            else f"The critical batch size can't be told: {_lower(fit.reason)}"
+        tell=lambda: Words(
+            finding=(
+                f"Examples grow with the batch beyond a {critical_span(fit)}"
+                if critical_span(fit)
+                else f"The critical batch size can't be told: {_lower(fit.reason)}"
+            ),
+            caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
+            description=_described(record.batch_sizes, "examples", count),
         ),
-        caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
-        description=_described(record.batch_sizes, "examples", count),
         draw=lambda ax: scaling_figures.examples_to_target(
             ax,
             record.batch_sizes,
@@ -100,16 +106,18 @@ def tradeoff_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="steps-examples",
         heading="Updates against examples",
-        finding=_tradeoff_finding(record),
-        caption=(
-            f"{_target(analysis, record)} Each point is a batch size; dashed the fitted hyperbola "
-            "(S/S_min - 1)(E/E_min - 1) = 1, dotted its ends: updates and examples that any batch "
-            "size needs (McCandlish et al. 2018)."
-        ),
-        description="; ".join(
-            f"batch size {row['batch_size']}: {count(row['updates'])} updates, "
-            f"{count(row['examples'])} examples"
-            for row in table.to_dict("records")
+        tell=lambda: Words(
+            finding=_tradeoff_finding(record),
+            caption=(
+                f"{_target(analysis, record)} Each point is a batch size; dashed the fitted "
+                "hyperbola (S/S_min - 1)(E/E_min - 1) = 1, dotted its ends: updates and examples "
+                "that any batch size needs (McCandlish et al. 2018)."
+            ),
+            description="; ".join(
+                f"batch size {row['batch_size']}: {count(row['updates'])} updates, "
+                f"{count(row['examples'])} examples"
+                for row in table.to_dict("records")
+            ),
         ),
         draw=lambda ax: scaling_figures.steps_against_examples(
             ax, table, curve, (fit.min_updates, fit.min_examples)
@@ -148,12 +156,14 @@ def time_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="time-to-target",
         heading="Time to the target",
-        finding=_time_finding(record),
-        caption=(
-            f"{_target(analysis, record)} Updates by the median seconds of an update from the "
-            f"timing pass. {_median(record)}{predicted}"
+        tell=lambda: Words(
+            finding=_time_finding(record),
+            caption=(
+                f"{_target(analysis, record)} Updates by the median seconds of an update from the "
+                f"timing pass. {_median(record)}{predicted}"
+            ),
+            description=_described(table, "seconds", seconds),
         ),
-        description=_described(table, "seconds", seconds),
         draw=lambda ax: scaling_figures.time_to_target(
             ax, table, _seconds(analysis, record), best.batch_size, best.interval
         ),
@@ -191,14 +201,16 @@ def noise_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="noise-scale",
         heading="Gradient noise scale along training",
-        finding=_noise_finding(analysis),
-        caption=(
-            "Trace of the gradients' covariance by the squared length of the gradient: a ratio of "
-            f"means over the {kind} seeds, at the tuned rates, with Fieller's 95% interval (1954). "
-            f"Shown: batch {sizes(shown)}. Triangles: the squared length isn't told from zero, so "
-            "the noise scale is at least that."
+        tell=lambda: Words(
+            finding=_noise_finding(analysis),
+            caption=(
+                "Trace of the gradients' covariance by the squared length of the gradient: a "
+                f"ratio of means over the {kind} seeds, at the tuned rates, with Fieller's 95% "
+                f"interval (1954). Shown: batch {sizes(shown)}. Triangles: the squared length "
+                "isn't told from zero, so the noise scale is at least that."
+            ),
+            description="; ".join(_noise_described(one) for _, one in noise.groupby("batch_size")),
         ),
-        description="; ".join(_noise_described(one) for _, one in noise.groupby("batch_size")),
         draw=lambda ax: scaling_figures.noise_along_training(
             ax,
             rows,
@@ -246,12 +258,19 @@ def throughput_chart(analysis: Analysis) -> Chart | None:
     if timing["batch_size"].nunique() < 2:  # noqa: PLR2004
         return None
     table = timing.assign(throughput=timing["batch_size"] / timing["seconds_per_update"])
-    alone = table[table["lanes"] == 1]
-    shown = table if alone.empty else alone
-    first, most = shown.iloc[0], shown.sort_values("throughput").iloc[-1]
     return Chart(
         name="throughput",
         heading="Throughput",
+        tell=lambda: _throughput_words(table),
+        draw=lambda ax: scaling_figures.throughput(ax, table),
+    )
+
+
+def _throughput_words(table: pd.DataFrame) -> Words:
+    alone = table[table["lanes"] == 1]
+    shown = table if alone.empty else alone
+    first, most = shown.iloc[0], shown.sort_values("throughput").iloc[-1]
+    return Words(
         finding=(
             f"Up to {count(most['throughput'])} examples a second on one thread (batch size "
             f"{most['batch_size']}), {times(most['throughput'] / first['throughput'])} as many as "
@@ -262,7 +281,6 @@ def throughput_chart(analysis: Analysis) -> Chart | None:
             "networks are updated at once, for each of them."
         ),
         description=_described(shown, "throughput", lambda value: f"{count(value)} per second"),
-        draw=lambda ax: scaling_figures.throughput(ax, table),
     )
 
 

@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from reports import svg
 from reports.budget_charts import Slider, budget_slider
-from reports.cautions import cautions
 from reports.chart import Chart
 from reports.formats import listing, plural, visible
 from reports.method import limits, method
@@ -18,7 +17,7 @@ from reports.page_tables import Table, page_tables
 from reports.record import Analysis
 from reports.room import Room
 from reports.scaling_texts import unsaid
-from reports.verdicts import Card, Statement, cards, verdict
+from reports.verdicts import Card, Statement, cards
 
 _MARKUP = 70
 """Bytes around the text of a paragraph or a cell."""
@@ -71,12 +70,16 @@ class Part:
         drawn: Its charts.
         headings: Headings of charts that its data allow but that weren't drawn.
         folder: Where its figures lie, from the page.
+        verdict: The answer, most important first.
+        cautions: Warnings.
     """
 
     analysis: Analysis
     drawn: Drawn
     headings: Sequence[str]
     folder: str
+    verdict: Sequence[Statement]
+    cautions: Sequence[Statement]
 
 
 def sections(parts: Sequence[Part], room: Room) -> tuple[list[Section], str]:
@@ -113,9 +116,9 @@ def _section(part: Part, place: int, number: int) -> Section:
         prefix=prefix,
         label=visible(analysis.plan.group, most=100),
         folder=part.folder,
-        verdict=verdict(analysis),
+        verdict=part.verdict,
         cards=cards(analysis),
-        cautions=cautions(analysis),
+        cautions=part.cautions,
         figures=[(c, svg.inline(text, c, prefix)) for c, text in part.drawn.values()],
         tables=[*page_tables(analysis), *scaling_tables(analysis)],
         method=method(analysis),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reports import tuning_figures
-from reports.chart import Chart
+from reports.chart import Chart, Words
 from reports.formats import plural, rate
 from reports.record import Analysis, extreme
 
@@ -30,17 +30,19 @@ def best_rates_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="best-rates",
         heading="Best learning rate",
-        finding=_rates_finding(inner, table),
-        caption=(
-            "The rate selected for each batch size on the validation part; hollow where it is the "
-            "smallest or largest one tried. Bars: rates around it whose mean is within a standard "
-            "error of the best. Lines: rates in proportion to the batch size (Goyal et al. 2017) "
-            "and to its square root, drawn through the middle of those within the grid; nothing "
-            "follows them."
-        ),
-        description="; ".join(
-            f"batch size {row['batch_size']}: {rate(row['learning_rate'])}"
-            for row in table.to_dict("records")
+        tell=lambda: Words(
+            finding=_rates_finding(inner, table),
+            caption=(
+                "The rate selected for each batch size on the validation part; hollow where it is "
+                "the smallest or largest one tried. Bars: rates around it whose mean is within a "
+                "standard error of the best. Lines: rates in proportion to the batch size (Goyal "
+                "et al. 2017) and to its square root, drawn through the middle of those within "
+                "the grid; nothing follows them."
+            ),
+            description="; ".join(
+                f"batch size {row['batch_size']}: {rate(row['learning_rate'])}"
+                for row in table.to_dict("records")
+            ),
         ),
         draw=lambda ax: tuning_figures.best_rates(ax, table, _rules(table, anchors)),
     )
@@ -77,13 +79,22 @@ def gap_chart(analysis: Analysis) -> Chart | None:
     table = analysis.measured.dropna(subset="gap")
     if table.empty:
         return None
+    return Chart(
+        name="generalization-gap",
+        heading="Generalization gap",
+        tell=lambda: _gap_words(analysis, table),
+        draw=lambda ax: tuning_figures.generalization_gap(
+            ax, table, label="Training less " + analysis.metric, measure=analysis.measure
+        ),
+    )
+
+
+def _gap_words(analysis: Analysis, table: pd.DataFrame) -> Words:
     written = analysis.measure.signed
     largest = extreme(table, "gap", largest=True)
     seeds = plural(int(table["seeds"].max()), "seed")
     interval = " with 95% t interval" if table["gap_low"].notna().any() else ""
-    return Chart(
-        name="generalization-gap",
-        heading="Generalization gap",
+    return Words(
         finding=(
             f"The training part is ahead of the {analysis.part} part by at most "
             f"{written(largest['gap'])}{analysis.measure.points}, at batch size "
@@ -97,8 +108,5 @@ def gap_chart(analysis: Analysis) -> Chart | None:
         description="; ".join(
             f"batch size {row['batch_size']}: {written(row['gap'])}{analysis.measure.points}"
             for row in table.to_dict("records")
-        ),
-        draw=lambda ax: tuning_figures.generalization_gap(
-            ax, table, label="Training less " + analysis.metric, measure=analysis.measure
         ),
     )

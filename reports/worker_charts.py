@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from reports import worker_figures
-from reports.chart import Chart
+from reports.chart import Chart, Words
 from reports.communication import SIMULATED, Network
 from reports.formats import count, percent, plural, seconds, significant, times
 from reports.record import Analysis
@@ -25,18 +25,21 @@ def workers_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="workers",
         heading=f"Time to the target on many workers ({SIMULATED})",
-        finding=_finding(table),
-        caption=(
-            f"Simulated, not measured. Target: {level(analysis, record)}. Updates by the fit, each "
-            "at the fitted seconds of computing its shards on one of this machine's threads, plus "
-            f"the combining of gradients: {network_text(network)}. Each number of workers has "
-            f"its fastest batch size of those that reached the target.{_edge(table)} "
-            f"{_shares(table)} Stragglers, contention and overlap are left out."
-        ),
-        description="; ".join(
-            f"{plural(row['workers'], 'worker')}: {SIMULATED} "
-            f"{seconds(row['seconds_to_target'])} at batch size {row['batch_size']:g}"
-            for row in table.to_dict("records")
+        tell=lambda: Words(
+            finding=_finding(table),
+            caption=(
+                f"Simulated, not measured. Target: {level(analysis, record)}. Updates by the fit, "
+                "each at the fitted seconds of computing its shards on one of this machine's "
+                f"threads, plus the combining of gradients: {network_text(network)}. Each number "
+                "of workers has its fastest batch size of those that reached the "
+                f"target.{_edge(table)} {_shares(table)} Stragglers, contention and overlap are "
+                "left out."
+            ),
+            description="; ".join(
+                f"{plural(row['workers'], 'worker')}: {SIMULATED} "
+                f"{seconds(row['seconds_to_target'])} at batch size {row['batch_size']:g}"
+                for row in table.to_dict("records")
+            ),
         ),
         draw=lambda ax: worker_figures.time_on_workers(ax, table),
         height=3.6,

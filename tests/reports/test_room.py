@@ -12,12 +12,14 @@ import pytest
 from reports import charts, page, room, svg
 from reports.analysis import analyse
 from reports.build import build_report
+from reports.cautions import cautions
 from reports.charts import Chart
 from reports.page_scaling import scaling_tables
 from reports.page_tables import page_tables
 from reports.results import StudyResults
 from reports.room import MOST_DRAWN, PAGE_LIMIT, Room, figures_for_each
 from reports.sections import Part, sections
+from reports.verdicts import verdict
 from tests.reports.conftest import Sketch, make_results, several, small
 
 FEW = {"batch_sizes": (8, 64), "learning_rates": (0.3, 1.0), "epochs": 2}
@@ -36,7 +38,14 @@ def parts_of(results: StudyResults, most: int = 99) -> list[Part]:
 
     made = [(a, charts.charts(a)) for a in analyse(results)]
     return [
-        Part(a, drawn(group), [c.heading for c in group[most:]], f"figures/{place:02d}")
+        Part(
+            a,
+            drawn(group),
+            [c.heading for c in group[most:]],
+            f"figures/{place:02d}",
+            verdict(a),
+            cautions(a),
+        )
         for place, (a, group) in enumerate(made)
     ]
 

@@ -60,7 +60,7 @@ def test_a_file_of_its_own_is_xml_with_its_title_on_white(chart: Chart, element:
 
 
 def test_the_title_of_a_file_does_not_cover_the_drawing(chart: Chart, element: str) -> None:
-    long = replace(chart, finding="many words " * 30)
+    long = replace(chart, tell=lambda: replace(chart.words, finding="many words " * 30))
     root = ET.fromstring(svg.alone(element, long))  # noqa: S314
     top = float(root.get("viewBox", "").split()[1])
     lines = root.findall("{http://www.w3.org/2000/svg}g[1]/{http://www.w3.org/2000/svg}text")
@@ -96,7 +96,8 @@ def test_ink_and_rules_take_the_colours_of_the_page(chart: Chart, element: str) 
 
 
 def test_hostile_text_stays_text(chart: Chart, element: str) -> None:
-    hostile = replace(chart, finding=HOSTILE, description=HOSTILE)
+    words = replace(chart.words, finding=HOSTILE, description=HOSTILE)
+    hostile = replace(chart, tell=lambda: words)
     for text in (svg.inline(element, hostile), svg.alone(element, hostile)):
         assert "<script" not in text
     root = ET.fromstring(svg.inline(element, hostile))  # noqa: S314
