@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from reports.claim_values import by_seed
 from reports.record import Analysis
 from reports.results import TUNING_STAGES
 
@@ -62,9 +63,7 @@ def fixed_rate(analysis: Analysis) -> FixedRate | None:
         sizes or two rates were tried, or if there is no metric.
     """
     cells = analysis.cells[analysis.cells["eligible"]]
-    table = cells.pivot_table(
-        index="batch_size", columns="learning_rate", values="validation_metric"
-    )
+    table = by_seed(cells, "validation_metric", seed="learning_rate").T
     shared = table.dropna(axis="columns")
     if len(table) < 2 or len(table.columns) < 2 or shared.empty:  # noqa: PLR2004
         return None
@@ -94,33 +93,38 @@ def coarse_grids(analysis: Analysis) -> list[CoarseGrid]:
         Batch sizes, ascending; those with a single seed, or without a result for every seed at
         both neighbours, can't be judged.
     """
-    tuned = analysis.batch_sizes.dropna(subset="validation_metric")
-    cells = zip(tuned["batch_size"], tuned["learning_rate"], strict=True)
-    found = (_coarse(analysis, size, rate) for size, rate in cells)
+    chosen = analysis.batch_sizes.dropna(subset="validation_metric")
+    errors = _standard_errors(analysis.results.trials, chosen)
+    found = (
+        _coarse(analysis.cells[analysis.cells["batch_size"] == size], rate, errors[size])
+        for size, rate in zip(
+            chosen["batch_size"].tolist(), chosen["learning_rate"].tolist(), strict=True
+        )
+    )
     return [one for one in found if one is not None]
 
 
-def _coarse(analysis: Analysis, batch_size: int, rate: float) -> CoarseGrid | None:
-    cells = analysis.cells[analysis.cells["batch_size"] == batch_size].reset_index(drop=True)
-    place = int(np.flatnonzero(cells["learning_rate"] == rate)[0])
-    around = cells.iloc[max(place - 1, 0) : place + 2]
-    if len(around) <= _UPPER or not around["eligible"].all():
-        return None
-    logs = np.log(around["learning_rate"].to_numpy())
-    gain = peak_above(logs, around["validation_metric"].to_numpy())
-    if not gain > _standard_error(analysis.results.trials, batch_size, rate):
-        return None
-    return CoarseGrid(batch_size, math.exp(np.diff(logs).max()), gain)
+def _standard_errors(trials: pd.DataFrame, chosen: pd.DataFrame) -> dict[int, float]:
+    """Standard error of the best mean, by batch size; NaN of a single seed."""
+    cell = ["batch_size", "learning_rate"]
+    tuning = trials.loc[trials["stage"].isin(TUNING_STAGES), [*cell, "validation_metric"]]
+    values = tuning.merge(chosen[cell], on=cell).groupby("batch_size")["validation_metric"]
+    errors: pd.Series[float] = values.std() / np.sqrt(values.size())
+    return dict(zip(errors.index.tolist(), errors.tolist(), strict=True))
 
 
-def _standard_error(trials: pd.DataFrame, batch_size: int, rate: float) -> float:
-    here = (trials["batch_size"] == batch_size) & (trials["learning_rate"] == rate)
-    values = trials.loc[here & trials["stage"].isin(TUNING_STAGES), "validation_metric"]
-    return (
-        float(values.to_numpy().std(ddof=1)) / math.sqrt(len(values))
-        if len(values) > 1
-        else math.nan
-    )
+def _coarse(cells: pd.DataFrame, rate: float, error: float) -> CoarseGrid | None:
+    """Judge one batch size by its cells."""
+    rates = cells["learning_rate"].to_numpy()
+    place = int(np.flatnonzero(rates == rate)[0])
+    around = slice(max(place - 1, 0), place + 2)
+    logs = np.log(rates[around])
+    if logs.size <= _UPPER or not cells["eligible"].to_numpy()[around].all():
+        return None
+    gain = peak_above(logs, cells["validation_metric"].to_numpy()[around])
+    if not gain > error:
+        return None
+    return CoarseGrid(int(cells["batch_size"].iloc[0]), math.exp(np.diff(logs).max()), gain)
 
 
 def peak_above(x: np.ndarray, y: np.ndarray) -> float:

@@ -1,0 +1,173 @@
+"""One row for each batch size of each group: what was selected there and what its seeds attain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.core.groupby import SeriesGroupBy
+
+from reports.basins import basins
+from reports.intervals import Interval, t_interval
+from reports.record import BATCH_SIZE_COLUMNS, SEED_COLUMNS, SEEDS_FOR_INTERVAL
+from reports.regression import rmse, rmse_unit
+from reports.results import (
+    FRESH_STAGES,
+    TUNING_STAGES,
+    GroupDescription,
+    StudyResults,
+    as_table,
+)
+from reports.selection import CELL_COLUMNS
+from reports.timing import one_network, speedups
+
+GROUP = CELL_COLUMNS[0]
+"""The column that tells the groups of a table apart."""
+
+_SIZE = ["group", "batch_size"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The trials whose metric is shown.
+
+    Attributes:
+        parts: By group, the part of the data whose metric it is: "test" or "validation".
+        seeds: Columns group and `reports.record.SEED_COLUMNS`: the value of each seed.
+        lost: How many seeds have none, by group and batch size.
+    """
+
+    parts: Mapping[str, str]
+    seeds: pd.DataFrame
+    lost: pd.Series
+
+
+def tuned(trials: pd.DataFrame, selection: pd.DataFrame, stages: tuple[str, ...]) -> pd.DataFrame:
+    """Return the trials of some stages at the selected rate of their batch size.
+
+    Args:
+        trials: Columns `reports.results.TRIAL_COLUMNS`.
+        selection: Columns `reports.selection.SELECTION_COLUMNS`.
+        stages: The stages.
+    """
+    cell = [*_SIZE, "learning_rate"]
+    return trials[trials["stage"].isin(stages)].merge(selection[cell], on=cell)
+
+
+def shown_trials(results: StudyResults, selection: pd.DataFrame) -> Shown:
+    """Return what is shown of each group: the test part, or validation as long as no test has run.
+
+    Args:
+        results: A study.
+        selection: Columns `reports.selection.SELECTION_COLUMNS`.
+    """
+    fresh, tuning = (
+        tuned(results.trials, selection, stages) for stages in (FRESH_STAGES, TUNING_STAGES)
+    )
+    confirmed = {*fresh.loc[fresh["status"] == "ok", "group"]}
+    shown = {
+        "test": fresh[fresh["group"].isin(confirmed)],
+        "validation": tuning[~tuning["group"].isin(confirmed)],
+    }
+    values = pd.concat(
+        rows.assign(metric=rows[f"{part}_metric"], loss=rows[f"{part}_loss"])
+        for part, rows in shown.items()
+    )
+    ok = values["status"] == "ok"
+    seeds = values[ok].sort_values([*_SIZE, "seed"], ignore_index=True)
+    groups = results.description.groups
+    return Shown(
+        {one.group: "test" if one.group in confirmed else "validation" for one in groups},
+        as_table(seeds.assign(rmse=_errors(seeds, groups)), (GROUP, *SEED_COLUMNS)),
+        values[~ok].groupby(_SIZE).size(),
+    )
+
+
+def _errors(seeds: pd.DataFrame, groups: tuple[GroupDescription, ...]) -> pd.Series[float]:
+    errors = pd.Series(np.nan, seeds.index, dtype="float64")
+    for plan in groups:
+        if rmse_unit(plan):
+            own = seeds["group"] == plan.group
+            errors[own] = rmse(seeds[own], plan)
+    return errors
+
+
+def batch_size_table(
+    results: StudyResults,
+    cells: pd.DataFrame,
+    selection: pd.DataFrame,
+    timing: pd.DataFrame,
+    shown: Shown,
+) -> pd.DataFrame:
+    """Return one row for each batch size of each group, planned or run.
+
+    Args:
+        results: A study.
+        cells: Columns `reports.selection.CELL_COLUMNS`.
+        selection: Columns `reports.selection.SELECTION_COLUMNS`.
+        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        shown: The trials whose metric is shown.
+
+    Returns:
+        Columns group and `reports.record.BATCH_SIZE_COLUMNS`; nothing is called tied yet.
+    """
+    table = _selected(results, selection).join(_statistics(shown.seeds), on=_SIZE)
+    table = table.merge(basins(results.trials, cells, selection), on=_SIZE, how="left")
+    table = table.join(shown.lost.rename("lost_seeds"), on=_SIZE)
+    table = table.fillna({"lost_seeds": 0, "seeds": 0}).assign(tied=False)
+    table = _with_times(table, timing).merge(speedups(results.timing), on=_SIZE, how="left")
+    return as_table(table, (GROUP, *BATCH_SIZE_COLUMNS))
+
+
+def _selected(results: StudyResults, selection: pd.DataFrame) -> pd.DataFrame:
+    """One row for each batch size, with what was selected there."""
+    trials = results.trials
+    planned = [(one.group, size) for one in results.description.groups for size in one.batch_sizes]
+    everything = pd.concat([pd.DataFrame(planned, columns=_SIZE), trials[_SIZE]])
+    table = everything.drop_duplicates().sort_values(_SIZE, ignore_index=True)
+    table = table.merge(selection.drop(columns="seeds"), on=_SIZE, how="left")
+    table["at_edge"] = table["at_edge"].eq(other=True)
+    rates = trials[trials["stage"].isin(TUNING_STAGES)].groupby(_SIZE)["learning_rate"]
+    table = table.join(rates.nunique().rename("tried_rates"), on=_SIZE)
+    most = trials[trials["status"] == "ok"].groupby(_SIZE)["updates"].max()
+    return table.fillna({"eligible_rates": 0, "tried_rates": 0}).join(most, on=_SIZE)
+
+
+def _statistics(seeds: pd.DataFrame) -> pd.DataFrame:
+    """Mean, median, count and interval of the values, indexed by group and batch size."""
+    by_size = seeds.assign(gap=seeds["train_metric"] - seeds["metric"]).groupby(_SIZE)
+    table = by_size[["metric", "loss", "rmse", "gap"]].mean()
+    table["metric_median"], table["seeds"] = by_size["metric"].median(), by_size.size()
+    table["shown_updates"] = by_size["updates"].median()
+    for name in ("metric", "gap"):
+        ends = _intervals(by_size[name])
+        index = pd.MultiIndex.from_tuples(ends, names=_SIZE)
+        table[f"{name}_low"] = pd.Series([one.low for one in ends.values()], index, "float64")
+        table[f"{name}_high"] = pd.Series([one.high for one in ends.values()], index, "float64")
+    return table
+
+
+def _intervals(groups: SeriesGroupBy[Any, Any]) -> dict[Any, Interval]:
+    return {
+        place: t_interval(values.tolist())
+        for place, values in groups
+        if len(values) >= SEEDS_FOR_INTERVAL
+    }
+
+
+def _with_times(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    tensor = one_network(summary).set_index(_SIZE)["seconds_per_update"]
+    table = table.join(tensor, on=_SIZE)
+    table["updates"] = table["shown_updates"].fillna(table["updates"])
+    table["seconds_to_train"] = table["updates"] * table["seconds_per_update"]
+    complete = table[table["lost_seeds"] == 0].dropna(subset=["seconds_to_train", "metric"])
+    by_time = complete.sort_values(
+        ["group", "seconds_to_train", "metric"], ascending=[True, True, False]
+    )
+    known, groups = by_time["metric"], by_time["group"]
+    faster = known.groupby(groups).cummax().groupby(groups).shift(fill_value=-np.inf)
+    table["pareto"] = (known > faster).reindex(table.index, fill_value=False)
+    return table
