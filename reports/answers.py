@@ -207,11 +207,9 @@ def _target(analysis: Analysis) -> TargetRecord | None:
 
 def _whole(crossings: pd.DataFrame) -> list[int]:
     """Batch sizes all of whose runs reach the target."""
-    missed = crossings["outcome"] != REACHED
-    sizes_tried, sizes_missed = (
-        {*some["batch_size"].tolist()} for some in (crossings, crossings[missed])
-    )
-    return sorted(sizes_tried - sizes_missed)
+    sizes = crossings["batch_size"].to_numpy()
+    missed = (crossings["outcome"] != REACHED).to_numpy(bool)
+    return sorted({*sizes.tolist()} - {*sizes[missed].tolist()})
 
 
 def target_times(analysis: Analysis, record: TargetRecord) -> pd.DataFrame:

@@ -69,6 +69,19 @@ class _Curves:
 
 
 @dataclass(frozen=True)
+class _Training:
+    """The whole training of each batch size that has a rate with a result for every seed.
+
+    Attributes:
+        sizes: Batch sizes, ascending.
+        used: What each uses of it by rule; a rule that can't be applied is absent.
+    """
+
+    sizes: np.ndarray
+    used: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class _Budgets:
     """Budgets of a group: one column for each, of all rules one after the other.
 
@@ -114,64 +127,86 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
     curves = _Curves(evaluations(recorded, "examples"), evaluations(recorded, "updates"))
     known = (trials["status"] == "diverged") | trials["trial"].isin(curves.updates.keys())
     usable = trials[known & trials["stage"].isin(TUNING_STAGES)]
-    usable = usable[usable["status"].isin(["ok", "diverged"])]
-    by_group, cost = dict(list(usable.groupby("group"))), one_network(timing)
-    frames = [
-        _of_group(plan, by_group[plan.group], curves, cost[cost["group"] == plan.group])
+    complete = _complete(usable[usable["status"].isin(["ok", "diverged"])])
+    by_group, cost = dict(list(complete.groupby("group"))), one_network(timing)
+    places = zip(cost["group"].tolist(), cost["batch_size"].tolist(), strict=True)
+    seconds = dict(zip(places, cost["seconds_per_update"].tolist(), strict=True))
+    found = [
+        _of_group(plan, by_group[plan.group], curves, seconds)
         for plan in results.description.groups
         if plan.group in by_group
     ]
-    filled = [frame for frame in frames if not frame.empty]
-    columns = (_GROUP, *BUDGET_COLUMNS)
-    return as_table(pd.concat(filled), columns) if filled else empty_table(columns)
+    filled, columns = [part for part in found if part], (_GROUP, *BUDGET_COLUMNS)
+    if not filled:
+        return empty_table(columns)
+    return as_table(
+        pd.DataFrame({name: np.concatenate([part[name] for part in filled]) for name in filled[0]}),
+        columns,
+    )
+
+
+def _complete(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials of rates that have a result for every seed of their group, in order."""
+    cell = ["group", "batch_size", "learning_rate"]
+    number = trials.groupby("group")["seed"].transform("nunique")
+    seeds = trials.groupby(cell)["seed"].transform("size")
+    return trials[seeds == number].sort_values([*cell, "seed"])
 
 
 def _of_group(
-    plan: GroupDescription, trials: pd.DataFrame, curves: _Curves, cost: pd.DataFrame
-) -> pd.DataFrame:
-    number = trials["seed"].nunique()
-    seeds = trials.groupby(["batch_size", "learning_rate"])["seed"].transform("size")
-    complete = trials[seeds == number].sort_values(["batch_size", "learning_rate", "seed"])
-    totals = _totals(plan, complete, cost.set_index("batch_size")["seconds_per_update"])
-    if min(number, len(totals)) < FEWEST:
-        return pd.DataFrame()
-    budgets = _budgets(totals)
+    plan: GroupDescription,
+    trials: pd.DataFrame,
+    curves: _Curves,
+    seconds: Mapping[tuple[str, int], float],
+) -> dict[str, np.ndarray]:
+    names, batch_sizes = trials["trial"].to_numpy(), trials["batch_size"].to_numpy()
+    ended = (trials["status"] == "ok").to_numpy(bool)
+    number, training = trials["seed"].nunique(), _training(plan, trials, seconds)
+    if min(number, training.sizes.size) < FEWEST:
+        return {}
+    budgets = _budgets(training)
     values, first = [], []
-    for place, size in enumerate(totals.index):
-        rows = complete[complete["batch_size"] == size]
+    for place, size in enumerate(training.sizes):
+        rows, updates = batch_sizes == size, training.used[UPDATES][place]
         points = np.where(
             budgets.rules == EPOCHS,
             budgets.levels * plan.train_items,
-            budgets.share[place] * totals.loc[size, UPDATES],
+            budgets.share[place] * updates,
         )
-        read_at = _read(rows["trial"].tolist(), points, budgets.rules == EPOCHS, curves)
-        read_at[rows["status"] == "diverged"] = guess_level(plan)
+        read_at = _read(names[rows].tolist(), points, budgets.rules == EPOCHS, curves)
+        read_at[~ended[rows]] = guess_level(plan)
         cells = read_at.reshape(-1, number, points.size)
         values.append(np.take_along_axis(cells, best_on_others(cells)[None], axis=0)[0])
-        first.append(_first(rows, curves) / totals.loc[size, UPDATES])
-    table = _rows(totals, budgets, np.array(values), np.array(first))
-    return table.assign(group=plan.group)
+        first.append(_first(names[rows].tolist(), curves) / updates)
+    found = _rows(training, budgets, np.array(values), np.array(first))
+    return found | {"group": np.full(found["budget"].size, plan.group, object)}
 
 
-def _totals(plan: GroupDescription, trials: pd.DataFrame, cost: pd.Series[float]) -> pd.DataFrame:
-    """What the whole training of each batch size uses; no column for a rule that can't be applied.
-
-    Only batch sizes with a rate that has a result for every seed.
-    """
+def _training(
+    plan: GroupDescription, trials: pd.DataFrame, seconds: Mapping[tuple[str, int], float]
+) -> _Training:
     ok = trials[trials["status"] == "ok"].groupby("batch_size")[["examples", "updates"]].max()
-    totals = pd.DataFrame({EPOCHS: ok["examples"] / plan.train_items, UPDATES: ok["updates"]})
-    return totals.assign(**{SECONDS: ok["updates"] * cost.reindex(ok.index)}).dropna(axis="columns")
+    updates = ok["updates"].to_numpy()
+    cost = [seconds.get((plan.group, size), math.nan) for size in ok.index.tolist()]
+    used = {
+        EPOCHS: ok["examples"].to_numpy() / plan.train_items,
+        UPDATES: updates,
+        SECONDS: updates * np.array(cost, np.float64),
+    }
+    known = {rule: values for rule, values in used.items() if not np.isnan(values).any()}
+    return _Training(ok.index.to_numpy(), known)
 
 
-def _budgets(totals: pd.DataFrame) -> _Budgets:
-    pairs = [(rule, level) for rule in totals.columns for level in _levels(rule, totals[rule])]
+def _budgets(training: _Training) -> _Budgets:
+    pairs = [(rule, level) for rule, used in training.used.items() for level in _levels(rule, used)]
     rules, levels = [rule for rule, _ in pairs], np.array([level for _, level in pairs])
-    return _Budgets(np.array(rules), levels, levels / totals[rules].to_numpy(np.float64))
+    used = np.stack([training.used[rule] for rule in rules], axis=1).astype(np.float64)
+    return _Budgets(np.array(rules), levels, levels / used)
 
 
-def _levels(rule: str, totals: pd.Series[float]) -> list[float]:
+def _levels(rule: str, used: np.ndarray) -> list[float]:
     """Doublings up and down from what all batch sizes reach, up to what two of them reach."""
-    common, second = float(totals.min()), float(totals.nlargest(2).iloc[-1])
+    common, second = float(used.min()), float(np.sort(used)[-2])
     up = math.floor(math.log2(second / common) + 1e-9)
     step = math.ceil((HALVINGS + up + 1) / MOST_BUDGETS)
     powers = sorted({*range(0, -HALVINGS - 1, -step), *range(0, up + 1, step)})
@@ -191,16 +226,16 @@ def _read(
     return found
 
 
-def _first(trials: pd.DataFrame, curves: _Curves) -> float:
+def _first(trials: list[str], curves: _Curves) -> float:
     """Updates of the first evaluation after the start, the latest of these trials."""
-    recorded = [curves.updates[trial][0] for trial in trials["trial"] if trial in curves.updates]
+    recorded = [curves.updates[trial][0] for trial in trials if trial in curves.updates]
     return float(max(updates[updates > 0].min(initial=math.inf) for updates in recorded))
 
 
 def _rows(
-    totals: pd.DataFrame, budgets: _Budgets, values: np.ndarray, first: np.ndarray
-) -> pd.DataFrame:
-    """Table of values that have the shape (batch sizes, seeds, budgets)."""
+    training: _Training, budgets: _Budgets, values: np.ndarray, first: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Columns of the table of values that have the shape (batch sizes, seeds, budgets)."""
     sizes, number, columns = values.shape
     reached = budgets.reached
     mean = values.mean(axis=1)
@@ -213,8 +248,9 @@ def _rows(
     by_budget = {
         "rule": np.tile(budgets.rules, (sizes, 1)),
         "budget": np.tile(budgets.levels, (sizes, 1)),
-        "batch_size": np.tile(totals.index.to_numpy()[:, None], (1, columns)),
-        **{rule: budgets.share * totals[[rule]].to_numpy() for rule in totals.columns},
+        "batch_size": np.tile(training.sizes[:, None], (1, columns)),
+        SECONDS: np.full((sizes, columns), np.nan),
+        **{rule: budgets.share * used[:, None] for rule, used in training.used.items()},
         "metric": np.where(reached, mean, np.nan),
         "metric_low": np.where(reached, mean - half, np.nan),
         "metric_high": np.where(reached, mean + half, np.nan),
@@ -224,5 +260,4 @@ def _rows(
         "early": reached & (budgets.share < first[:, None]),
         "common": np.tile(budgets.common, (sizes, 1)),
     }
-    flat = pd.DataFrame({name: array.T.ravel() for name, array in by_budget.items()})
-    return flat if SECONDS in flat else flat.assign(**{SECONDS: np.nan})
+    return {name: array.T.ravel() for name, array in by_budget.items()}

@@ -8,7 +8,7 @@ closed form of `reports.scaling` gives, the nearer end of the range where it lie
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ def predictions(groups: Groups) -> Iterator[Sample]:
         record = group.analysis.scaling.main
         if record is None:
             continue
-        cost = pd.Series(group.seconds_per_update, dtype="float64")
+        cost = group.seconds_per_update
         fresh = _seconds(record.crossings, cost)
         named = {
             "measured": _quickest(_seconds(record.tuning, cost)),
@@ -41,14 +41,13 @@ def predictions(groups: Groups) -> Iterator[Sample]:
                 yield from sample_of(kind, [group], _slower(fresh, size), budget)
 
 
-def _seconds(crossings: pd.DataFrame, cost: pd.Series[float]) -> pd.DataFrame:
+def _seconds(crossings: pd.DataFrame, cost: Mapping[int, float]) -> pd.DataFrame:
     """Seconds to the target by seed and batch size, infinite where it is missed."""
-    missed = crossings["outcome"] == NOT_REACHED
+    missed = (crossings["outcome"] == NOT_REACHED).to_numpy(bool)
     # Whatever the network is at its start, a target takes an update.
-    updates = crossings["updates"].clip(lower=1).mask(missed, np.inf)
-    wide = by_seed(crossings.assign(arrived=updates), "arrived")
-    timed = wide.columns.intersection(cost.index)
-    return wide[timed].mul(cost[timed]).dropna(axis="columns")
+    updates = np.where(missed, np.inf, np.maximum(crossings["updates"].to_numpy(np.float64), 1))
+    each = crossings["batch_size"].map(cost).to_numpy(np.float64)
+    return by_seed(crossings.assign(seconds=updates * each), "seconds").dropna(axis="columns")
 
 
 def _slower(times: pd.DataFrame, wanted: float) -> pd.Series[float]:

@@ -75,19 +75,21 @@ def expected_bests(cells: pd.DataFrame) -> pd.DataFrame:
         Columns `EXPECTED_BEST_COLUMNS`, by batch size and rates drawn; batch sizes without an
         eligible rate are absent.
     """
+    sizes, eligible = cells["batch_size"].to_numpy(), cells["eligible"].to_numpy(bool)
+    metric = cells["validation_metric"].to_numpy(np.float64)
     rows = [
-        (size, len(tried), draws, expected_best(_values(tried), draws))
-        for size, tried in cells.groupby("batch_size")
-        if tried["eligible"].any()
-        for draws in _efforts(len(tried))
+        (size, number, draws, expected_best(_values(metric[here], eligible[here]), draws))
+        for size in np.unique(sizes[eligible]).tolist()
+        for here in [sizes == size]
+        for number in [int(here.sum())]
+        for draws in _efforts(number)
     ]
     names = [column.name for column in EXPECTED_BEST_COLUMNS]
     return as_table(pd.DataFrame(rows, columns=names), EXPECTED_BEST_COLUMNS)
 
 
-def _values(tried: pd.DataFrame) -> pd.Series[float]:
-    values = tried["validation_metric"].where(tried["eligible"])
-    return values.fillna(values.min())
+def _values(metric: np.ndarray, eligible: np.ndarray) -> np.ndarray:
+    return np.where(eligible, metric, metric[eligible].min())
 
 
 def _efforts(tried: int) -> list[int]:

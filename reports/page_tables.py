@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from reports.budget_texts import RULE_WORDS, amount
+from reports.claim_values import by_seed
 from reports.ends import Ends
 from reports.formats import count, percent, rate, seconds, significant, times, visible
 from reports.groups import StudyAnalysis
@@ -208,9 +209,8 @@ def _expected_best(analysis: Analysis) -> Table:
     table = analysis.expected_best
     if table["tried_rates"].max() == 1:
         table = table[:0]
-    wide = table.pivot_table(
-        index=["batch_size", "tried_rates"], columns="drawn_rates", values="expected_best"
-    )
+    wide = by_seed(table, "expected_best", seed="drawn_rates").T.reset_index()
+    wide["tried_rates"] = table.drop_duplicates("batch_size")["tried_rates"].to_numpy()
     columns: dict[str, Maker] = {
         "Batch size": lambda row: number_cell(row["batch_size"], str),
         "Tried": lambda row: number_cell(row["tried_rates"], count),
@@ -222,9 +222,7 @@ def _expected_best(analysis: Analysis) -> Table:
         "(Dodge et al. 2019): what less tuning would have found. A rate that lost a seed counts as "
         "the worst of the others; another range of rates gives other numbers."
     )
-    return table_of(
-        "expected-best", "Best of few learning rates", note, columns, wide.reset_index()
-    )
+    return table_of("expected-best", "Best of few learning rates", note, columns, wide)
 
 
 def _best_of(draws: int, analysis: Analysis) -> Maker:

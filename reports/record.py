@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.expected_best import expected_bests
@@ -188,7 +189,15 @@ class Analysis:
 
     def row(self, batch_size: int) -> pd.Series[Any]:
         """Return the row of `batch_sizes` for one batch size."""
-        return self.batch_sizes[self.batch_sizes["batch_size"] == batch_size].iloc[0]
+        if batch_size not in self._rows:
+            place = self.batch_sizes["batch_size"].tolist().index(batch_size)
+            self._rows[batch_size] = self.batch_sizes.iloc[place]
+        return self._rows[batch_size]
+
+    @cached_property
+    def _rows(self) -> dict[int, pd.Series[Any]]:
+        """Those that were asked for: a few of them are asked for again and again."""
+        return {}
 
 
 def extreme(table: pd.DataFrame, column: str, *, largest: bool) -> pd.Series[Any]:
@@ -199,4 +208,6 @@ def extreme(table: pd.DataFrame, column: str, *, largest: bool) -> pd.Series[Any
         column: What to compare.
         largest: Whether to return the largest, or else the smallest.
     """
-    return table.sort_values(column, ascending=not largest, kind="stable").iloc[0]
+    values = table[column].to_numpy(np.float64)
+    known = np.where(np.isnan(values), -np.inf, values if largest else -values)
+    return table.iloc[int(known.argmax())]

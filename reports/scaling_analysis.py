@@ -167,10 +167,9 @@ def _find(study: _Study, measured: pd.DataFrame, tuning: pd.DataFrame) -> _Found
 
 
 def _split(rows: pd.DataFrame) -> dict[Any, pd.DataFrame]:
-    return {
-        key: part.drop(columns="group").reset_index(drop=True)
-        for key, part in rows.groupby(["group", "share"])
-    }
+    groups, shares = rows["group"], rows["share"]
+    parts = rows.drop(columns="group").groupby([groups, shares])
+    return {key: part.reset_index(drop=True) for key, part in parts}
 
 
 def _tasks(keys: Sequence[Key], crossings: pd.DataFrame, items: Mapping[str, int]) -> list[Task]:

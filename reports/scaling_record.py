@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from reports.communication import Simulation
@@ -15,7 +17,7 @@ from reports.ends import Ends
 from reports.noise_scale import NOISE_COLUMNS, RESOLVED
 from reports.results import Column, as_table
 from reports.scaling import BestBatch, StepsToTargetFit
-from reports.targets import SCALING_COLUMNS, scaling_table
+from reports.targets import SCALING_COLUMNS, scaling_row
 
 NOWHERE = Ends(math.nan, math.nan)
 """Ends of an interval that isn't known."""
@@ -102,10 +104,10 @@ class TargetRecord:
     @cached_property
     def fastest(self) -> int | None:
         """The batch size with the shortest measured time; None if there is none."""
-        timed = self.batch_sizes.dropna(subset="seconds")
-        if timed.empty:
+        seconds = self.batch_sizes["seconds"].to_numpy(np.float64)
+        if np.isnan(seconds).all():
             return None
-        return int(timed.sort_values(["seconds", "batch_size"])["batch_size"].iloc[0])
+        return int(self.batch_sizes["batch_size"].to_numpy()[np.nanargmin(seconds)])
 
 
 @dataclass(frozen=True)
@@ -144,12 +146,9 @@ class ScalingRecord:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row for each target: columns `TARGET_COLUMNS`."""
-        table = scaling_table({one.target: one.fit for one in self.targets})
-        predictions = pd.DataFrame(
-            [_prediction(one) for one in self.targets],
-            columns=[column.name for column in TARGET_COLUMNS[len(SCALING_COLUMNS) :]],
-        )
-        return as_table(pd.concat([table, predictions], axis="columns"), TARGET_COLUMNS)
+        rows = [scaling_row(one.target, one.fit) | _prediction(one) for one in self.targets]
+        names = [column.name for column in TARGET_COLUMNS]
+        return as_table(pd.DataFrame(rows, columns=names), TARGET_COLUMNS)
 
 
 def _prediction(record: TargetRecord) -> dict[str, object]:
@@ -167,12 +166,16 @@ def _prediction(record: TargetRecord) -> dict[str, object]:
     }
 
 
-def update_time_table(fit: UpdateTimeFit) -> pd.DataFrame:
-    """Return what the timings say of the cost of an update: one row, `UPDATE_TIME_COLUMNS`.
+def update_time_table(fits: Sequence[UpdateTimeFit]) -> pd.DataFrame:
+    """Return what the timings say of the cost of an update: `UPDATE_TIME_COLUMNS`.
 
     Args:
-        fit: Of a group.
+        fits: One for each row.
     """
+    return as_table(pd.DataFrame(map(_update_time, fits)), UPDATE_TIME_COLUMNS)
+
+
+def _update_time(fit: UpdateTimeFit) -> dict[str, object]:
     fixed, each, doubling = (
         ends or NOWHERE
         for ends in (
@@ -181,7 +184,7 @@ def update_time_table(fit: UpdateTimeFit) -> pd.DataFrame:
             fit.doubling_batch_size_interval,
         )
     )
-    row = {
+    return {
         "fixed_seconds": fit.fixed_seconds,
         "fixed_low": fixed.low,
         "fixed_high": fixed.high,
@@ -195,4 +198,3 @@ def update_time_table(fit: UpdateTimeFit) -> pd.DataFrame:
         "poor_fit": fit.poor_fit,
         "reason": fit.reason,
     }
-    return as_table(pd.DataFrame([row]), UPDATE_TIME_COLUMNS)

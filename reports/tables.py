@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
 from reports.budgets import BUDGET_COLUMNS
@@ -88,8 +91,9 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
         **_scaling_tables({group.plan.group: group.scaling for group in groups}),
         "timing": results.timing,
         "timing-summary": pd.concat([group.timing for group in groups], ignore_index=True),
-        "update-time": _stacked(
-            {g.plan.group: update_time_table(g.scaling.update_time) for g in groups}
+        "update-time": _labelled(
+            update_time_table([group.scaling.update_time for group in groups]),
+            [group.plan.group for group in groups],
         ),
         "claims": claims_table(study.claims),
         "claim-evidence": evidence_table(study.claims),
@@ -99,28 +103,37 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
 
 def _scaling_tables(records: dict[str, ScalingRecord]) -> dict[str, pd.DataFrame]:
     ways = [(label, one) for label, record in records.items() for one in record.targets]
-    ratios = [
-        one.noise.assign(group=label, share=one.target.share, target=one.target.level)
-        for label, one in ways
-    ]
+    ratios = [one.noise.assign(share=one.target.share, target=one.target.level) for _, one in ways]
+    labels = [label for label, _ in ways]
     return {
         "targets": _stacked({label: record.table for label, record in records.items()}),
-        "to-target": _labelled("to-target", [w.batch_sizes.assign(group=g) for g, w in ways]),
-        "crossings": _labelled("crossings", [w.crossings.assign(group=g) for g, w in ways]),
+        "to-target": _of_targets("to-target", labels, [one.batch_sizes for _, one in ways]),
+        "crossings": _of_targets("crossings", labels, [one.crossings for _, one in ways]),
         "workers": _stacked({label: one.simulation.table for label, one in records.items()}),
         "noise": _stacked({label: record.noise for label, record in records.items()}),
-        "noise-ratio": _labelled("noise-ratio", ratios),
+        "noise-ratio": _of_targets("noise-ratio", labels, ratios),
     }
 
 
-def _labelled(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    return as_table(pd.concat([empty_table(COLUMNS[name]), *frames]), COLUMNS[name])
+def _of_targets(name: str, labels: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    if not frames:
+        return empty_table(COLUMNS[name])
+    return as_table(_under(labels, frames), COLUMNS[name])
 
 
 def _stacked(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    labelled = [frame.assign(group=label) for label, frame in frames.items()]
-    table = pd.concat(labelled, ignore_index=True)
-    return table[["group", *table.columns.drop("group")]]
+    return _under([*frames], [*frames.values()])
+
+
+def _under(labels: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Stack frames; every row has the label of its frame in front."""
+    groups = np.repeat(np.array(labels, object), [len(frame) for frame in frames])
+    return _labelled(pd.concat(frames, ignore_index=True), groups)
+
+
+def _labelled(table: pd.DataFrame, groups: Sequence[str] | np.ndarray) -> pd.DataFrame:
+    table.insert(0, "group", pd.Series(groups, dtype="str"))
+    return table
 
 
 def column_meanings() -> pd.DataFrame:

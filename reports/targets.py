@@ -130,17 +130,18 @@ def target_task(
         confidence: Of the intervals.
     """
     # A bound of no updates bounds nothing.
-    useful = runs[runs["updates"] > 0]
+    useful = (runs["updates"] > 0).to_numpy(bool)
+    outcome = runs["outcome"].to_numpy()
     task = task_of(
-        useful["batch_size"].to_numpy(),
-        useful["updates"].to_numpy(),
-        censored=(useful["outcome"] == NOT_REACHED).to_numpy(),
-        groups=useful["seed"].to_numpy(),
-        half_widths=useful["half_width"].to_numpy(),
+        runs["batch_size"].to_numpy()[useful],
+        runs["updates"].to_numpy()[useful],
+        censored=outcome[useful] == NOT_REACHED,
+        groups=runs["seed"].to_numpy()[useful],
+        half_widths=runs["half_width"].to_numpy()[useful],
         items=items,
         confidence=confidence,
     )
-    early = int((runs["outcome"] == AT_START).sum())
+    early = int((outcome == AT_START).sum())
     if not early:
         return task
     reason = f"Runs that meet the target before their first update: {early} of {len(runs)}."
@@ -156,18 +157,26 @@ def scaling_table(fits: Mapping[Target, StepsToTargetFit]) -> pd.DataFrame:
     Returns:
         Columns `SCALING_COLUMNS`; NaN where a fit has no number.
     """
-    rows = [
-        {
-            "share": target.share,
-            "target": target.level,
-            "critical_low": ends.low if (ends := fit.critical_batch_size_interval) else None,
-            "critical_high": ends.high if ends else None,
-            **{name: getattr(fit, name) for name in _SHARED},
-        }
-        for target, fit in fits.items()
-    ]
+    rows = [scaling_row(target, fit) for target, fit in fits.items()]
     names = [column.name for column in SCALING_COLUMNS]
     return as_table(pd.DataFrame(rows, columns=names), SCALING_COLUMNS)
+
+
+def scaling_row(target: Target, fit: StepsToTargetFit) -> dict[str, object]:
+    """Return the fit of a target as a row of that table; None where it has no number.
+
+    Args:
+        target: The target.
+        fit: Its fit.
+    """
+    ends = fit.critical_batch_size_interval
+    return {
+        "share": target.share,
+        "target": target.level,
+        "critical_low": ends.low if ends else None,
+        "critical_high": ends.high if ends else None,
+        **{name: getattr(fit, name) for name in _SHARED},
+    }
 
 
 _SHARED = [
