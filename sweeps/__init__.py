@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sweeps.assembly import results as results
     from sweeps.study import Study as Study
-    from sweeps.study import results as results
 
 __all__ = ["Study", "results"]
+
+_HOMES = {"Study": "sweeps.study", "results": "sweeps.assembly"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     # `import sweeps` stays light: a command's help and the workers don't pay for pandas.
-    if name in __all__:
-        from sweeps import study  # noqa: PLC0415
-
-        return getattr(study, name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

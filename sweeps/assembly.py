@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from sweeps.records import Row
 from sweeps.spec import from_toml, to_toml
 from sweeps.stages import Experiment, derived
 from sweeps.store import Store
-from sweeps.timing_pass import workload_of_group
+from sweeps.timing import workload_of_group
 from sweeps.trials import Planned
 
 
@@ -96,6 +97,19 @@ def planned_stages(store: Store, experiment: Experiment) -> dict[str, list[Plann
         if not all(trial.identity in ended for _, trial in planned):
             break
     return stages
+
+
+def results(folder: str | os.PathLike[str]) -> StudyResults:
+    """Return the results that a study's folder holds, complete or not.
+
+    Args:
+        folder: The study's folder; a run may be writing to it meanwhile.
+
+    Raises:
+        StoreError: There is no study in it.
+    """
+    with Store.read(Path(folder)) as store:
+        return results_of(store, read_experiment(store))
 
 
 def results_of(store: Store, experiment: Experiment) -> StudyResults:

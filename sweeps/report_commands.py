@@ -49,8 +49,8 @@ def add_report_commands(add: Add) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from sweeps.assembly import results
     from sweeps.errors import UsageError
-    from sweeps.study import results
 
     if options.format != "html":
         return _paper(options)
@@ -64,9 +64,9 @@ def _report(options: argparse.Namespace) -> int:
 
 def _compare(folders: list[Path], out: Path | None) -> int:
     from reports import build_comparison
+    from sweeps.assembly import results
     from sweeps.errors import UsageError
     from sweeps.store import FILE
-    from sweeps.study import results
 
     if out is None or (out / FILE).exists():
         raise UsageError("A report of several studies needs a folder of its own: give it by --out.")
@@ -78,8 +78,8 @@ def _compare(folders: list[Path], out: Path | None) -> int:
 
 def _paper(options: argparse.Namespace) -> int:
     from reports.paper import build_paper
+    from sweeps.assembly import results
     from sweeps.errors import UsageError
-    from sweeps.study import results
 
     if options.others:
         raise UsageError("Figures for a manuscript are of one study: give one folder.")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from reports.results import StudyResults
-from sweeps.assembly import read_experiment, results_of
 from sweeps.backends import jobs_of
 from sweeps.checking import experiment_of
 from sweeps.forecast import Forecast, forecast
@@ -18,7 +17,6 @@ from sweeps.reading import folder_of, read_target, with_settings
 from sweeps.runner import run_study
 from sweeps.spec import StudySpecification, given, toml_value
 from sweeps.stages import Experiment
-from sweeps.store import Store
 
 
 class Study:
@@ -197,16 +195,3 @@ def _trials(experiment: Experiment) -> str:
     )
     confirmed = f"{experiment.cells} x {fresh} = {experiment.cells * fresh} to confirm"
     return ", then ".join(text for text, count in ((explored, seeds), (confirmed, fresh)) if count)
-
-
-def results(folder: str | os.PathLike[str]) -> StudyResults:
-    """Return the results that a study's folder holds, complete or not.
-
-    Args:
-        folder: The study's folder; a run may be writing to it meanwhile.
-
-    Raises:
-        StoreError: There is no study in it.
-    """
-    with Store.read(Path(folder)) as store:
-        return results_of(store, read_experiment(store))

@@ -19,6 +19,7 @@ from bpengine import Architecture, Budget, Recipe, Split, sequential
 from bpengine.lockstep import Lockstep
 from bpengine.minibatches import segments
 from bpengine.network import initial_parameters
+from sweeps.families import Group
 from sweeps.trials import Configuration
 
 TENSOR, PER_ITEM = "tensor", "per-item"
@@ -102,6 +103,11 @@ def workload_of(configuration: Configuration, hyperparameters: Mapping[str, floa
         local_updates=configuration.local_updates,
         dtype=configuration.dtype,
     )
+
+
+def workload_of_group(group: Group) -> Workload:
+    """Return what the time of a group's updates depends on."""
+    return workload_of(group.family.shared, dict(group.family.hyperparameters))
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,9 @@ from sweeps.timing import (
     Measurement,
     Workload,
     time_updates,
-    workload_of,
+    workload_of_group,
 )
 from sweeps.worker import one_blas_thread
-
-
-def workload_of_group(group: Group) -> Workload:
-    """Return what the time of a group's updates depends on."""
-    return workload_of(group.family.shared, dict(group.family.hyperparameters))
 
 
 def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[Measurement]]]:

@@ -13,10 +13,10 @@ from reports.results import StudyResults
 from sweeps import advice, cli, sizing, timing
 from sweeps.advice import Purse, advise
 from sweeps.advice_texts import advice_content, advice_text
+from sweeps.assembly import results
 from sweeps.errors import UsageError
 from sweeps.requests import Request
 from sweeps.spec import given
-from sweeps.study import results
 
 
 class Clock:

@@ -14,10 +14,10 @@ import pytest
 import ran
 from stored import GOLDEN, failure, fill, other, outcome, trials
 
+from sweeps.assembly import results
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.merge import merge, merged_text
 from sweeps.store import FILE, Store
-from sweeps.study import results
 from sweeps.timing import Round
 
 SOME = trials(4)

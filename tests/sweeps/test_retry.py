@@ -11,11 +11,10 @@ from stored import failure
 
 from reports.results import TRIAL_COLUMNS
 from sweeps import timing
-from sweeps.assembly import planned_stages, read_experiment
+from sweeps.assembly import planned_stages, read_experiment, results
 from sweeps.errors import UsageError
 from sweeps.retry import failed_trials, retry
 from sweeps.store import Store
-from sweeps.study import results
 from sweeps.trials import Planned
 
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]

@@ -14,7 +14,8 @@ import ran
 
 from reports.cost import fit_update_time
 from sweeps import cli, timing
-from sweeps.study import Study, results
+from sweeps.assembly import results
+from sweeps.study import Study
 from sweeps.update_times import Timed, UpdateTimes, time_study, times_text
 
 BLOCK = """\
