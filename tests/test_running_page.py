@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import cli
+from sweeps import cli, timing
 from sweeps.dispatch import MOST_DEATHS, MOST_IN_VAIN
 from sweeps.tasks import HARD_FACTOR, HARD_SECONDS
 
@@ -34,11 +34,6 @@ def folder(tmp_path: Path) -> Path:
     (study,) = blocks("toml")
     (tmp_path / "small.toml").write_text(study)
     return tmp_path
-
-
-def executed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    arguments = [sys.executable, "-m", "sweeps", *shlex.split(command)[1:]]
-    return subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @contextmanager
@@ -62,7 +57,11 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def test_every_command_does_what_the_page_says(folder: Path) -> None:
+def test_every_command_does_what_the_page_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-4)
     port = str(free_port())
     commands = re.findall(r"^\$ (.*)$", "\n".join(blocks("console")), re.MULTILINE)
     tables: set[str] = set()
@@ -71,9 +70,8 @@ def test_every_command_does_what_the_page_says(folder: Path) -> None:
             if command.startswith(SERVICES):
                 services.enter_context(service(command, folder))
                 continue
-            done = executed(command, folder)
-            assert done.returncode == 0, done.stderr
-            out = done.stdout.strip()
+            assert cli.main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
+            out = capsys.readouterr().out.strip()
             assert out.endswith("report.html")
             tables.add(_stable(folder / Path(out).parent / "tables" / "trials.csv"))
     assert len(commands) == 7
