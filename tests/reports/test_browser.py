@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
 from reports.build import build_report
 from reports.charts import NAMES
-from tests.reports.browsing import opened, violations
+from tests.reports.browsing import Log, opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
 
 HOSTILE = '<script>document.title="owned"</script><img src=x onerror=alert(1)>\u202e' + "w" * 150
@@ -257,15 +258,66 @@ def test_what_is_injected_is_blocked(
     assert any(re.search("Content Security Policy", message) for message in log.messages)
 
 
-def test_the_page_works_in_a_frame_that_may_run_scripts_only(
-    browser: Browser, digits_report: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def framed(browser: Browser, digits_report: Path, tmp_path: Path) -> tuple[FrameLocator, Log]:
+    """The page in a frame that may run scripts, and nothing else."""
     outer = tmp_path / "outer.html"
     address = digits_report.resolve().as_uri()
     frame = f'<iframe sandbox="allow-scripts" src="{address}" width=900 height=900></iframe>'
     outer.write_text(f"<!DOCTYPE html>{frame}", encoding="utf-8")
     page, log = opened(browser, outer)
-    inner = page.frame_locator("iframe")
+    return page.frame_locator("iframe"), log
+
+
+def test_the_page_works_in_a_frame_that_may_run_scripts_only(
+    framed: tuple[FrameLocator, Log],
+) -> None:
+    inner, log = framed
     inner.locator("#batch-sizes thead button").first.click()
     assert inner.locator("#batch-sizes [aria-sort]").count() == 1
+    slider = inner.locator(".budget")
+    assert moved(slider) == choices(slider)
+    assert log.messages == []
+
+
+def choices(slider: Locator) -> list[tuple[str, str, list[list[str]]]]:
+    """Return what was computed for the slider: amount, sentence and table, rule by rule."""
+    data = json.loads(slider.get_attribute("data-choices") or "")
+    return [
+        (step["amount"], step["said"], step["rows"])
+        for rule in data["rules"]
+        for step in rule["steps"]
+    ]
+
+
+def moved(slider: Locator) -> list[tuple[str, str, list[list[str]]]]:
+    """Move the slider from end to end under every rule, and return what it shows."""
+    found = slider.evaluate(
+        """part => [...part.querySelectorAll("[type=radio]")].flatMap((rule) => {
+          const range = part.querySelector("[type=range]");
+          rule.click();
+          return [...Array(+range.max + 1).keys()].map((step) => {
+            range.value = step;
+            range.dispatchEvent(new Event("input", { bubbles: true }));
+            return [
+              part.querySelector(".amount").textContent,
+              part.querySelector(".said").textContent,
+              [...part.querySelectorAll("tbody tr")].map(
+                (row) => [...row.cells].map((cell) => cell.textContent)),
+            ];
+          });
+        })"""
+    )
+    return [(amount, said, rows) for amount, said, rows in found]
+
+
+def test_the_slider_shows_hostile_names_as_text(browser: Browser, hostile_report: Path) -> None:
+    page, log = opened(browser, hostile_report)
+    slider = page.locator(".budget")
+    found = moved(slider)
+    assert found == choices(slider)
+    assert len(found) > 3
+    assert "<script>" in (slider.text_content() or "")
+    assert slider.locator("script, img").count() == 0
+    assert page.title().startswith("<script>document.title=")
     assert log.messages == []
