@@ -203,6 +203,20 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
+@pytest.fixture(autouse=True)
+def _closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close the pages that a test has opened: one that loads itself again would never stop."""
+    if "browser" not in request.fixturenames:
+        yield
+        return
+    started: Browser = request.getfixturevalue("browser")
+    before = started.contexts
+    yield
+    for context in started.contexts:
+        if context not in before:
+            context.close()
+
+
 def _stage(
     sketch: Sketch, stage: str, cells: Sequence[tuple[int, float]]
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
