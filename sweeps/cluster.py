@@ -84,13 +84,27 @@ class DaskExecutor:
         if future.status == "cancelled":
             return Death(began=False)
         try:
-            return received(future.result(timeout=PATIENCE_SECONDS), task)
+            found = self._result(future)
         except KilledWorker:
             return Death()
         except Exception as error:  # noqa: BLE001 - whatever a worker can't do
             raise EnvironmentFailedError(
                 f"A worker of the cluster can't run trials: {type(error).__name__}: {error}"
             ) from None
+        return Death(began=False) if found is None else received(found, task)
+
+    def _result(self, future: Future[bytes]) -> bytes | None:
+        """Return what a task gave, or None if that was lost with the worker that held it."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return future.result(timeout=LOOK_SECONDS)
+            except TimeoutError:
+                if future.status != "finished":
+                    future.cancel(force=True)
+                    return None
+                if time.monotonic() > until:
+                    raise
 
     def _note(self, event: tuple[float, Any]) -> None:
         number, address = event[1]

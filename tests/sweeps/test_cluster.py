@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -201,6 +202,42 @@ def test_a_task_that_was_taken_back_has_not_begun(address: str, workspace: Works
         executor.submit(faults.hang_a_second, task)
         executor.close()
         assert _wait(executor) == [(task, Death(began=False))]
+
+
+class Late:
+    """A result that is not there at first, as when its worker has died since it ended."""
+
+    def __init__(self, status: str, content: bytes = b"") -> None:
+        self.status, self.content, self.asked = status, content, 0
+
+    def result(self, timeout: float) -> bytes:
+        """Return what there is when asked again."""
+        time.sleep(timeout)
+        self.asked += 1
+        if not self.content or self.asked < 2:
+            raise TimeoutError("timed out")
+        return self.content
+
+    def cancel(self, *, force: bool) -> None:
+        """Be taken back."""
+        self.status = "cancelled" if force else self.status
+
+
+def test_a_result_that_was_lost_with_its_worker_is_made_again(
+    address: str, workspace: Workspace, impatient: None
+) -> None:
+    assert impatient is None
+    task = Task(1, cohort(0.1), workspace)
+    with connected(address, 1) as executor:
+        lost: Any = Late("lost")
+        assert executor._report(lost, task) == Death(began=False)  # noqa: SLF001
+        assert lost.status == "cancelled"
+        slow: Any = Late("finished", pickle.dumps([]))
+        assert executor._report(slow, task) == []  # noqa: SLF001
+        never: Any = Late("finished")
+        with pytest.raises(EnvironmentFailedError) as told:
+            executor._report(never, task)  # noqa: SLF001
+    assert str(told.value).endswith("can't run trials: TimeoutError: timed out")
 
 
 def test_workers_that_all_go_away_end_the_run(
