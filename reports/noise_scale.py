@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from reports.ends import Ends, product_interval
@@ -153,18 +155,21 @@ def _scales(
     parts = [TRACE, SQUARED_NORM]
     measured = curves.dropna(subset=parts)
     seeds = measured.groupby([*by, "seed"], as_index=False)[parts].mean()
+    places, values = seeds[by].to_numpy(), seeds[parts].to_numpy(np.float64)
+    starts = np.flatnonzero(np.diff(places, axis=0, prepend=-1).any(axis=1))
     rows = [
-        {**group[by].iloc[0].to_dict(), **_scale(group, confidence)}
-        for _, group in seeds.groupby(by)
+        dict(zip(by, places[start].tolist(), strict=True)) | _scale(values[start:stop], confidence)
+        for start, stop in pairwise([*starts.tolist(), len(values)])
     ]
     return as_table(pd.DataFrame(rows, columns=[column.name for column in columns]), columns)
 
 
-def _scale(seeds: pd.DataFrame, confidence: float) -> dict[str, float | str]:
+def _scale(seeds: np.ndarray, confidence: float) -> dict[str, float | str]:
+    """Noise scale of seeds that lie in rows: trace and squared norm."""
     nothing = {"seeds": len(seeds), "noise_scale": math.nan, "low": 0.0, "high": math.inf}
     if len(seeds) < FEWEST:
         return {**nothing, "status": UNRESOLVED}
-    found = fieller_interval(seeds[TRACE].to_numpy(), seeds[SQUARED_NORM].to_numpy(), confidence)
+    found = fieller_interval(seeds[:, 0], seeds[:, 1], confidence)
     # A squared length that seems to be below zero is not told from zero either.
     if not found.resolved or found.ratio < 0:
         return {**nothing, "low": max(found.low, 0.0), "status": UNRESOLVED}
