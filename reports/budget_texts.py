@@ -61,32 +61,45 @@ def rules_sentence(analysis: Analysis) -> str:
     Args:
         analysis: The numbers.
     """
-    table = analysis.budgets[analysis.budgets["common"]]
-    rules = [rule for rule in RULES if rule in set(table["rule"])]
-    if len(rules) < 2:  # noqa: PLR2004
+    parts = _by_rule(analysis)
+    if len(parts) < 2:  # noqa: PLR2004
         return ""
-    parts = {rule: table[table["rule"] == rule] for rule in rules}
     best = {rule: int(rows.loc[rows["best"], "batch_size"].iloc[0]) for rule, rows in parts.items()}
+    if len({*best.values()}) == 1:
+        words = listing([RULE_WORDS[rule] for rule in parts])
+        size = next(iter(best.values()))
+        return f"The best batch size is {size} under each budget rule: with {words}."
     tied = {rule: set(rows.loc[rows["tied"], "batch_size"]) for rule, rows in parts.items()}
     named = [
         f"{best[rule]} with {RULE_WORDS[rule]} ({amount(rule, rows['budget'].iloc[0])})"
         for rule, rows in parts.items()
     ]
-    if len({*best.values()}) == 1:
-        return (
-            f"The best batch size is {best[rules[0]]} under each budget rule: with "
-            f"{listing([RULE_WORDS[rule] for rule in rules])}."
-        )
-    told = any(best[one] not in tied[other] for one in rules for other in rules)
-    shared = sorted(set.intersection(*tied.values()))
-    common = (
-        f"Batch {sizes(shared)} can't be told from the best under any of them."
-        if shared
-        else "No batch size is among the best under all of them."
-    )
+    told = any(best[one] not in tied[other] for one in parts for other in parts)
     return (
         f"Another budget rule {'changes' if told else 'may change'} the order of batch sizes: "
         f"highest on the validation part is {listing(named)}"
-        f"{', which the tests establish' if told else '; the tests do not establish that'}. "
-        f"{common}"
+        f"{', which the tests establish' if told else '; the tests do not establish that'}."
     )
+
+
+def shared_sentence(analysis: Analysis) -> str:
+    """Return which batch sizes are among the best under all rules; "" if it isn't known.
+
+    Args:
+        analysis: The numbers.
+    """
+    parts = _by_rule(analysis)
+    if len(parts) < 2:  # noqa: PLR2004
+        return ""
+    tied = [set(rows.loc[rows["tied"], "batch_size"]) for rows in parts.values()]
+    shared = sorted(set.intersection(*tied))
+    if not shared:
+        return "No batch size is among the best under all budget rules."
+    return f"Batch {sizes(shared)} can't be told from the best under any budget rule."
+
+
+def _by_rule(analysis: Analysis) -> dict[str, pd.DataFrame]:
+    """Rows of the largest budget that all batch sizes reach, by rule."""
+    table = analysis.budgets[analysis.budgets["common"]]
+    rules = [rule for rule in RULES if rule in set(table["rule"])]
+    return {rule: table[table["rule"] == rule] for rule in rules}

@@ -85,7 +85,7 @@ class StudyAnalysis:
 
     @cached_property
     def verdicts(self) -> tuple[list[Statement], ...]:
-        """The answer for each group."""
+        """What was found in each group."""
         return tuple(verdict(group) for group in self.groups)
 
     @cached_property

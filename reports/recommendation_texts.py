@@ -82,9 +82,10 @@ def sources_sentence(found: Recommendation) -> str:
     parts = [f"{_WHO[one.source]} {_says(one)}" for one in found.answers]
     text = listing(parts)
     ending = {AGREE: ": they agree", DISAGREE: ": they disagree"}.get(found.agreement, "")
-    why = f" Trusted is {_WHO[found.trusted]}: {_lower(found.reason)}"
+    reason = _lower(found.reason).removesuffix(".")
+    why = f" (trusted is {_WHO[found.trusted]}: {reason})"
     shown = "" if found.agreement == AGREE and found.trusted == MEASUREMENT else why
-    return f"{_upper(text)}{ending}.{shown}"
+    return f"{_upper(text)}{ending}{shown}."
 
 
 def more_sentence(found: Iterable[Recommendation]) -> str:

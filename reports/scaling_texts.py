@@ -100,7 +100,8 @@ def scaling_sentence(analysis: Analysis) -> str:
     goal = f"To reach {analysis.measure.text(record.target.level)} on the validation part"
     span = critical_span(record.fit)
     if not span:
-        return f"{goal}, no critical batch size can be told. {record.fit.reason}"
+        reason = f"{record.fit.reason[:1].lower()}{record.fit.reason[1:]}".removesuffix(".")
+        return f"{goal}, no critical batch size can be told ({reason})."
     return (
         f"{goal}, updates fall in proportion to the batch well below a {span}, and hardly at all "
         "well above it."

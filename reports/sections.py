@@ -17,7 +17,7 @@ from reports.page_tables import Table, page_tables
 from reports.record import Analysis
 from reports.room import Room
 from reports.scaling_texts import unsaid
-from reports.verdicts import Card, Statement, cards
+from reports.verdicts import ANSWER, Card, Statement, cards
 
 _MARKUP = 70
 """Bytes around the text of a paragraph or a cell."""
@@ -35,6 +35,7 @@ class Section:
         label: Its heading.
         folder: Where its figures lie, from the page.
         verdict: The answer, most important first.
+        findings: What else was found.
         cards: Numbers to see at a glance.
         cautions: Warnings.
         figures: Charts with their elements.
@@ -50,6 +51,7 @@ class Section:
     label: str
     folder: str
     verdict: Sequence[Statement]
+    findings: Sequence[Statement]
     cards: Sequence[Card]
     cautions: Sequence[Statement]
     figures: Sequence[tuple[Chart, Markup]]
@@ -70,7 +72,7 @@ class Part:
         drawn: Its charts.
         headings: Headings of charts that its data allow but that weren't drawn.
         folder: Where its figures lie, from the page.
-        verdict: The answer, most important first.
+        verdict: What was found, most important first.
         cautions: Warnings.
     """
 
@@ -116,7 +118,8 @@ def _section(part: Part, place: int, number: int) -> Section:
         prefix=prefix,
         label=visible(analysis.plan.group, most=100),
         folder=part.folder,
-        verdict=part.verdict,
+        verdict=[one for one in part.verdict if one.kind in ANSWER],
+        findings=[one for one in part.verdict if one.kind not in ANSWER],
         cards=cards(analysis),
         cautions=part.cautions,
         figures=[(c, svg.inline(text, c, prefix)) for c, text in part.drawn.values()],
@@ -172,7 +175,7 @@ def _kinds(lists: Sequence[Sequence[str]]) -> list[str]:
 
 def _said(section: Section) -> int:
     texts = [
-        *(statement.text for statement in (*section.verdict, *section.cautions)),
+        *(statement.text for statement in (*section.verdict, *section.findings, *section.cautions)),
         *(text for card in section.cards for text in (card.label, card.value, card.note)),
         *section.unsaid,
         *section.method,

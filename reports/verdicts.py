@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.budget_texts import rules_sentence
+from reports.budget_texts import rules_sentence, shared_sentence
 from reports.formats import (
     count,
     listing,
@@ -58,20 +58,26 @@ class Card:
     note: str
 
 
+ANSWER = ("recommendation", "accuracy", "scaling", "rules")
+"""Kinds of statements that are the answer; what else was found stands below it."""
+
+
 def verdict(analysis: Analysis) -> list[Statement]:
-    """Return the answer, most important first.
+    """Return what was found, most important first: the answer, then the rest.
 
     Args:
         analysis: The numbers.
     """
     texts = {
         "recommendation": _recommendation(analysis),
-        "goal": _goal(analysis),
         "accuracy": _accuracy(analysis),
         "scaling": scaling_sentence(analysis),
+        "rules": rules_sentence(analysis),
+        "goal": _goal(analysis),
+        "separation": _separation(analysis),
+        "budget": _budget(analysis),
         "time": _time(analysis),
         "tensor": _tensor(analysis),
-        "budget": _budget(analysis),
         "outcomes": _outcomes(analysis),
     }
     return [Statement(kind, text) for kind, text in texts.items() if text]
@@ -176,12 +182,10 @@ def _accuracy(analysis: Analysis) -> str:
     where = f"batch size {comparison.best} at learning rate {rate(row['learning_rate'])}"
     value = f"{analysis.measure.text(row['metric'])} ({statistic}){_error(analysis, row)}"
     if analysis.rival is None:
-        first = f"The {analysis.metric} of {where} is {value}."
-    elif analysis.judged_apart:
-        first = f"Best on the validation part is {where}; its {analysis.metric} is {value}."
-    else:
-        first = f"The highest mean {analysis.metric} has {where}: {value}."
-    return f"{first} {_separation(analysis)}".strip()
+        return f"The {analysis.metric} of {where} is {value}."
+    if analysis.judged_apart:
+        return f"Best on the validation part is {where}; its {analysis.metric} is {value}."
+    return f"The highest mean {analysis.metric} has {where}: {value}."
 
 
 def _separation(analysis: Analysis) -> str:
@@ -190,9 +194,10 @@ def _separation(analysis: Analysis) -> str:
         return ""
     gap, signed = apart.difference, analysis.measure.signed
     found = (
-        f"Batch size {analysis.rival} differs from it by {signed(gap.mean)}"
-        f"{analysis.measure.points} (paired over seeds; 95% t interval {signed(gap.low)} to "
-        f"{signed(gap.high)}; {_wins(apart.improvement, analysis.measure.better)})"
+        f"Batch size {analysis.rival} differs from batch size {comparison.best} by "
+        f"{signed(gap.mean)}{analysis.measure.points} (paired over seeds; 95% t interval "
+        f"{signed(gap.low)} to {signed(gap.high)}; "
+        f"{_wins(apart.improvement, analysis.measure.better)})"
     )
     if analysis.rival not in comparison.tied:
         return f"{found}, which the tests establish."
@@ -249,11 +254,11 @@ def _budget(analysis: Analysis) -> str:
         return ""
     small, large = table.iloc[0], table.iloc[-1]
     fewer = small["updates"] > large["updates"]
-    other_rules = rules_sentence(analysis) or _favours(analysis, fewer_when_large=fewer)
+    others = shared_sentence(analysis) or _favours(analysis, fewer_when_large=fewer)
     return (
         f"Every trial has the same budget, {analysis.budget}: {count(small['updates'])} updates "
         f"at batch size {small['batch_size']}, {count(large['updates'])} at batch size "
-        f"{large['batch_size']}. {other_rules}"
+        f"{large['batch_size']}. {others}"
     )
 
 

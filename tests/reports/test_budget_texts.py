@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.budget_texts import amount, budget_sentence, rules_sentence
+from reports.budget_texts import amount, budget_sentence, rules_sentence, shared_sentence
 from reports.budgets import EPOCHS, SECONDS, UPDATES
 from reports.record import Analysis
 from reports.results import StudyResults
@@ -61,7 +61,7 @@ def test_one_budget_names_who_ended_before_and_who_is_read_early(analysis: Analy
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "said", "shared"),
     [
         (
             {EPOCHS: (8, (8,)), UPDATES: (8, (8, 64)), SECONDS: (8, (8,))},
@@ -69,34 +69,36 @@ def test_one_budget_names_who_ended_before_and_who_is_read_early(analysis: Analy
                 "The best batch size is 8 under each budget rule: with equal epochs, equal "
                 "updates and equal time."
             ),
+            "Batch size 8 can't be told from the best under any budget rule.",
         ),
         (
             {EPOCHS: (8, (8,)), UPDATES: (512, (512,)), SECONDS: (64, (64,))},
             (
                 "Another budget rule changes the order of batch sizes: highest on the validation "
                 "part is 8 with equal epochs (20 epochs), 512 with equal updates (40 updates) and "
-                "64 with equal time (250 ms), which the tests establish. No batch size is among "
-                "the best under all of them."
+                "64 with equal time (250 ms), which the tests establish."
             ),
+            "No batch size is among the best under all budget rules.",
         ),
         (
             {EPOCHS: (8, (8, 64)), UPDATES: (64, (8, 64))},
             (
                 "Another budget rule may change the order of batch sizes: highest on the "
                 "validation part is 8 with equal epochs (20 epochs) and 64 with equal updates (40 "
-                "updates); the tests do not establish that. Batch sizes 8 and 64 can't be told "
-                "from the best under any of them."
+                "updates); the tests do not establish that."
             ),
+            "Batch sizes 8 and 64 can't be told from the best under any budget rule.",
         ),
-        ({EPOCHS: (8, (8,))}, ""),
+        ({EPOCHS: (8, (8,))}, "", ""),
     ],
     ids=["same", "established", "not established", "one rule"],
 )
 def test_the_rules_are_held_against_each_other(
-    analysis: Analysis, rows: dict[str, tuple[int, tuple[int, ...]]], said: str
+    analysis: Analysis, rows: dict[str, tuple[int, tuple[int, ...]]], said: str, shared: str
 ) -> None:
-    text = rules_sentence(replace(analysis, budgets=table(rows)))
-    assert text.replace("\xa0", " ") == said
+    changed = replace(analysis, budgets=table(rows))
+    assert rules_sentence(changed).replace("\xa0", " ") == said
+    assert shared_sentence(changed) == shared
 
 
 def test_amounts_have_their_unit() -> None:

@@ -34,9 +34,9 @@ def found(*answers: Answer, more: tuple[str, ...] = ()) -> Recommendation:
 def test_a_goal_has_its_batch_size_its_range_and_its_sources() -> None:
     assert goal_sentence(found(MEASURED, CLOSED, NOISE)) == (
         "For the shortest time: batch size 16, of 20 to 45 that are as good. Measurement says 16 "
-        "to 64, the closed form says 20 to 45 and the gradient noise scale can't say: they agree. "
-        "Trusted is the closed form: it agrees with the measurement and is narrower, as all batch "
-        "sizes bear on it."
+        "to 64, the closed form says 20 to 45 and the gradient noise scale can't say: they agree "
+        "(trusted is the closed form: it agrees with the measurement and is narrower, as all batch "
+        "sizes bear on it)."
     )
 
 
@@ -50,7 +50,7 @@ def test_a_single_batch_size_is_no_range() -> None:
 def test_a_disagreement_is_told_with_the_one_that_is_trusted() -> None:
     text = goal_sentence(found(MEASURED, replace(CLOSED, interval=Ends(257, 300)), NOISE))
     assert text.endswith(
-        "they disagree. Trusted is measurement: it is measured and assumes no curve."
+        "they disagree (trusted is measurement: it is measured and assumes no curve)."
     )
 
 

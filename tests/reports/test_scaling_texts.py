@@ -63,7 +63,7 @@ def test_the_critical_batch_size_is_told_with_its_interval(analysis: Analysis) -
 
 def test_without_a_critical_batch_size_the_reason_is_told(analysis: Analysis) -> None:
     unknown = changed(analysis, critical_batch_size=None, reason="There are no runs.")
-    assert scaling_sentence(unknown).endswith("can be told. There are no runs.")
+    assert scaling_sentence(unknown).endswith("can be told (there are no runs).")
     assert critical_span(main(unknown.scaling).fit) == ""
 
 
