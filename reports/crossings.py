@@ -1,8 +1,9 @@
 """Where recorded curves first cross a level, in updates.
 
 The first crossing lies between two evaluations: the number of updates is interpolated, and half the
-updates between the two is kept with it. A run that never reaches the level has made a number of
-updates that weren't enough: a lower bound, kept too.
+updates between the two is kept with it. Losses fall exponentially where training is steady, so the
+logarithm of a loss is interpolated; metrics are as they are. A run that never reaches the level has
+made a number of updates that weren't enough: a lower bound, kept too.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _first_crossings(points: pd.DataFrame, runs: pd.DataFrame, sign: int) -> dic
     levels = np.full(run[-1] + 1, np.inf)
     levels[runs["run"]] = sign * runs["target"]
     gain, updates = points["gain"].to_numpy(np.float64), points["updates"].to_numpy(np.float64)
-    found = _cross(run, updates, gain, levels)
+    found = _cross(run, updates, gain, levels, exponential=sign < 0)
     return {name: values[runs["run"]] for name, values in found.items()}
 
 
@@ -144,11 +145,17 @@ def first_crossing(
 
 
 def _cross(
-    run: np.ndarray, updates: np.ndarray, gain: np.ndarray, levels: np.ndarray
+    run: np.ndarray,
+    updates: np.ndarray,
+    gain: np.ndarray,
+    levels: np.ndarray,
+    *,
+    exponential: bool = False,
 ) -> dict[str, np.ndarray]:
     """Return the columns of `CROSSING_COLUMNS` for each run, from the rows of all of them.
 
-    Rows are by run, then by updates; runs are numbered from 0, and have a level each.
+    Rows are by run, then by updates; runs are numbered from 0, and have a level each. `exponential`
+    says that a gain is a loss times -1.
     """
     made = updates[np.append(np.flatnonzero(np.diff(run)), run.size - 1)]
     known = ~np.isnan(gain)
@@ -161,11 +168,24 @@ def _cross(
     start = np.where(bracketed, updates[before], 0.0)
     width = updates[after] - start
     share = np.full(reached.size, 0.5)
-    rise = gain[after] - gain[before]
-    np.divide(levels[reached] - gain[before], rise, out=share, where=bracketed)
+    ends = gain[before][bracketed], gain[after][bracketed], levels[reached][bracketed]
+    share[bracketed] = _shares(*ends, exponential=exponential)
     outcome = np.full(levels.size, NOT_REACHED, object)
     half_width = np.zeros(levels.size)
     outcome[reached] = np.where(updates[after] == 0, AT_START, REACHED)
     made[reached] = start + share * width
     half_width[reached] = width / 2
     return {"outcome": outcome, "updates": made, "half_width": half_width}
+
+
+def _shares(
+    start: np.ndarray, end: np.ndarray, level: np.ndarray, *, exponential: bool
+) -> np.ndarray:
+    """Return where the levels lie on the way between two evaluations, from 0 to 1."""
+    share = (level - start) / (end - start)
+    # The logarithm of a loss of 0 says nothing of its way there.
+    positive = exponential & (end < 0) & (level < 0)
+    share[positive] = np.log(level[positive] / start[positive]) / np.log(
+        end[positive] / start[positive]
+    )
+    return share

@@ -59,6 +59,7 @@ def _targets(analysis: Analysis) -> Table:
         "Fewest examples": lambda row: number_cell(row["min_examples"], count),
         "Critical batch size": lambda row: number_cell(row["critical_batch_size"], significant),
         "95% interval": lambda row: _range(row, "critical_low", "critical_high", significant),
+        "20% overhead": _overhead,
         "Largest residual": lambda row: number_cell(row["max_log_residual"], "{:.1%}".format),
         "Fastest": lambda row: number_cell(row["fastest"], count),
         "Predicted": lambda row: number_cell(row["predicted_best"], significant),
@@ -67,11 +68,20 @@ def _targets(analysis: Analysis) -> Table:
     }
     note = (
         "A target is a share of the way from the start to what the median batch size attains on "
-        "the tuning seeds. Critical batch size: fewest examples by fewest updates. Predicted: the "
-        "fastest batch size by updates and seconds, fitted apart."
+        "the tuning seeds. Critical batch size: fewest examples by fewest updates. 20% overhead: "
+        "what others call critical (Zhang et al. 2024), the batch size that takes 20% more updates "
+        "than in proportion from the one behind it; not to be mixed with the former. Predicted: "
+        "the fastest batch size by updates and seconds, fitted apart."
     )
     table = analysis.scaling.table
     return table_of("targets", "Targets", note, columns, table)
+
+
+def _overhead(row: Row) -> Cell:
+    found = number_cell(row["overhead_batch_size"], significant)
+    if pd.isna(row["overhead_batch_size"]):
+        return found
+    return Cell(f"{found.text} from {row['overhead_reference']:g}", found.key)
 
 
 def _workers(analysis: Analysis) -> Table | None:

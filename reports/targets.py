@@ -12,6 +12,7 @@ The shares are `SHARES`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -33,6 +34,8 @@ SCALING_COLUMNS = (
     Column("critical_batch_size", "float64", "examples", "min_examples / min_updates."),
     Column("critical_low", "float64", "examples", "Lower end of its interval."),
     Column("critical_high", "float64", "examples", "Upper end of its interval; may be infinite."),
+    Column("overhead_batch_size", "float64", "examples", "20% more than in proportion."),
+    Column("overhead_reference", "float64", "examples", "From which it is reckoned."),
     Column("max_log_residual", "float64", "", "Largest absolute residual of log updates."),
     Column("poor_fit", "bool", "", "Whether the curve misses a batch size by more than 10%."),
     Column("reason", "str", "", "Why a number is missing."),
@@ -170,11 +173,15 @@ def scaling_row(target: Target, fit: StepsToTargetFit) -> dict[str, object]:
         fit: Its fit.
     """
     ends = fit.critical_batch_size_interval
+    # No smaller one was tried, so scaling is closest to perfect there.
+    reference = min(fit.batch_sizes, default=math.nan)
     return {
         "share": target.share,
         "target": target.level,
         "critical_low": ends.low if ends else None,
         "critical_high": ends.high if ends else None,
+        "overhead_batch_size": fit.overhead_batch_size(reference=reference),
+        "overhead_reference": reference if fit.critical_batch_size else None,
         **{name: getattr(fit, name) for name in _SHARED},
     }
 

@@ -57,6 +57,17 @@ def test_the_bracket_holds_the_true_crossing() -> None:
             assert true > found
 
 
+def test_a_loss_that_falls_exponentially_is_read_exactly() -> None:
+    losses = [2 * math.exp(-0.1 * 10 * point) for point in range(4)]
+    table = updates_to_target(curves_of({(8, 0): losses}), "loss", [Target(0.5, 0.3)])
+    assert table["updates"].tolist() == pytest.approx([10 * math.log(2 / 0.3)])
+
+
+def test_a_loss_that_reaches_zero_is_read_on_a_straight_line() -> None:
+    table = updates_to_target(curves_of({(8, 0): [2.0, 0.0]}), "loss", [Target(0.5, 0.5)])
+    assert table["updates"].tolist() == pytest.approx([7.5])
+
+
 def test_every_run_has_a_row_for_every_target() -> None:
     table = updates_to_target(TUNING, "loss", [Target(0.5, 1.5), Target(0.9, 0.45)])
     assert table.columns.tolist() == [column.name for column in CROSSING_COLUMNS]
@@ -64,7 +75,9 @@ def test_every_run_has_a_row_for_every_target() -> None:
     easy, hard = (table[table["target"] == level] for level in (1.5, 0.45))
     assert easy["outcome"].tolist() == [REACHED] * 4 + [NOT_REACHED]
     assert hard["outcome"].tolist() == [REACHED, REACHED, NOT_REACHED, NOT_REACHED, NOT_REACHED]
-    assert easy["updates"].tolist()[:2] == pytest.approx([5, 10 * 0.5 / 1.4])
+    assert easy["updates"].tolist()[:2] == pytest.approx(
+        [10 * math.log(2 / 1.5) / math.log(2 / 1.0), 10 * math.log(2 / 1.5) / math.log(2 / 0.6)]
+    )
 
 
 def test_a_metric_crosses_upwards() -> None:
@@ -79,4 +92,6 @@ def test_every_group_has_targets_of_its_own() -> None:
     targets = {"a": [Target(0.5, 1.5), Target(0.9, 0.6)], "b": [Target(0.5, 1.0)], "c": []}
     table = crossings_by_group(groups, "loss", targets)
     assert table["group"].tolist() == ["a", "a", "b"]
-    assert table["updates"].tolist() == pytest.approx([5, 15, 10])
+    nine_tenths = 10 + 10 * math.log(1 / 0.6) / math.log(1 / 0.2)
+    expected = [10 * math.log(2 / 1.5) / math.log(2), nine_tenths, 10]
+    assert table["updates"].tolist() == pytest.approx(expected)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reports.communication import simulate_time_to_target
-from reports.formats import seconds
+from reports.formats import seconds, significant
 from reports.groups import analyse_study
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table
@@ -55,6 +55,10 @@ def test_cells_are_the_numbers_of_the_record(analysis: Analysis) -> None:
     assert (row["Reached"], row["In the fit"]) == ("8 of 8", "yes")
     target = cells(by_name(analysis)["targets"], 2)
     assert target["Critical batch size"] == f"{record.fit.critical_batch_size:.1f}"
+    smallest = min(record.fit.batch_sizes)
+    overhead = record.fit.overhead_batch_size(reference=smallest)
+    assert overhead is not None
+    assert target["20% overhead"] == f"{significant(overhead)} from {smallest:g}"
     assert (target["Share of the way"], target["Why not"]) == ("90%", "")
     assert cells(by_name(analysis)["noise"], 0)["By the critical batch size"].startswith("2")
 

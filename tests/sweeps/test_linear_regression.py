@@ -14,7 +14,8 @@ What a study adds:
     normal distribution exactly, and a quarter of the training part is seen, each example once, so
     that batches are as good as fresh. Rates are selected on the validation part, the target is set
     from the tuning seeds, and updates are read from the curves of fresh seeds. Evaluations lie a
-    factor of two apart: straight lines between them make updates about 2% too many.
+    factor of two apart; between them the logarithm of the loss is a straight line, as in the closed
+    form.
 """
 
 from __future__ import annotations
@@ -112,14 +113,14 @@ def mean_updates(crossings: pd.DataFrame) -> list[float]:
     return [float(value) for value in np.exp(logs)]
 
 
-def test_updates_to_the_target_are_within_5_percent_of_the_closed_form(
+def test_updates_to_the_target_are_within_2_percent_of_the_closed_form(
     found: StudyResults, target: Target, crossings: pd.DataFrame
 ) -> None:
     fresh = curves(found, FRESH_STAGES)
     rho = target.level / fresh.loc[fresh["updates"] == 0, "validation_loss"].mean()
     expected = [math.log(1 / rho) / math.log1p(size / (FEATURES + 1)) for size in BATCH_SIZES]
     assert (crossings["outcome"] == REACHED).all()
-    assert mean_updates(crossings) == pytest.approx(expected, rel=0.05)
+    assert mean_updates(crossings) == pytest.approx(expected, rel=0.02)
     # Updates in proportion to 1/B would not do.
     assert expected[-1] > 1.2 * expected[0] / BATCH_SIZES[-1]
 
