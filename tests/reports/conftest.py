@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser
 
+from reports import svg
 from reports.analysis import analyse
 from reports.build import build_report
 from reports.record import Analysis
@@ -201,6 +202,12 @@ def browser() -> Iterator[Browser]:
     """One Chromium for all tests of the page."""
     with chromium() as started:
         yield started
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no figure, where the rest of a report is the point: that takes most of its time."""
+    monkeypatch.setattr(svg, "draw", lambda _chart: "<svg width='1' height='1'>x</svg>")
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from reports.build import build_report
 from reports.charts import NAMES
 from reports.results import StudyResults
 from reports.tables import COLUMNS
-from tests.reports.conftest import without_timing
+from tests.reports.conftest import Sketch, make_results, small, without_timing
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -41,28 +41,35 @@ def test_the_page_stays_small(digits_report: Path) -> None:
     assert digits_report.stat().st_size < 600_000
 
 
-def test_a_figure_that_is_no_longer_possible_is_removed(
-    digits: StudyResults, tmp_path: Path
-) -> None:
-    build_report(digits, tmp_path)
+@pytest.fixture
+def few() -> StudyResults:
+    """A small study."""
+    return make_results(Sketch(description=small()))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_figure_that_is_no_longer_possible_is_removed(few: StudyResults, tmp_path: Path) -> None:
+    build_report(few, tmp_path)
+    assert (tmp_path / "figures" / "speedup.svg").exists()
     other = tmp_path / "figures" / "mine.svg"
     other.write_text("mine")
-    build_report(without_timing(digits), tmp_path)
+    build_report(without_timing(few), tmp_path)
     assert not (tmp_path / "figures" / "speedup.svg").exists()
     assert other.read_text() == "mine"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_failed_write_leaves_the_old_page_and_no_rest(
-    digits: StudyResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: StudyResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = build_report(digits, tmp_path).read_bytes()
+    before = build_report(few, tmp_path).read_bytes()
 
     def fail(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left on device"):
-        build_report(without_timing(digits), tmp_path)
+        build_report(without_timing(few), tmp_path)
     assert (tmp_path / build.PAGE).read_bytes() == before
     assert not list(tmp_path.rglob("*.tmp"))
 

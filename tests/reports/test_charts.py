@@ -26,8 +26,14 @@ def made(results: StudyResults) -> dict[str, Chart]:
     return {chart.name: chart for chart in charts(numbers(results))}
 
 
-def test_a_complete_study_has_every_figure(digits: StudyResults) -> None:
-    assert tuple(made(digits)) == NAMES
+@pytest.fixture(scope="module")
+def whole(digits: StudyResults) -> dict[str, Chart]:
+    """The figures of the study as shipped, by name."""
+    return made(digits)
+
+
+def test_a_complete_study_has_every_figure(whole: dict[str, Chart]) -> None:
+    assert tuple(whole) == NAMES
 
 
 def test_without_times_the_figures_about_time_are_left_out(digits: StudyResults) -> None:
@@ -79,8 +85,8 @@ def test_one_seed_has_no_spread(digits: StudyResults) -> None:
     assert "seeds" not in made(keep(digits, digits.trials["seed"].isin([0, 100])))
 
 
-def test_titles_state_the_finding(digits: StudyResults) -> None:
-    analysis, found = numbers(digits), made(digits)
+def test_titles_state_the_finding(digits: StudyResults, whole: dict[str, Chart]) -> None:
+    analysis, found = numbers(digits), whole
     assert analysis.comparison is not None
     best = analysis.row(analysis.comparison.best)
     assert found["accuracy"].finding.startswith(
@@ -100,8 +106,9 @@ def test_few_tied_batch_sizes_are_named() -> None:
     sketch = Sketch(
         description=small(), accuracy=lambda *_: 0.9, diverges=lambda *_: False, noise=0.01
     )
-    assert "can't be told from it" in made(make_results(sketch))["accuracy"].finding
-    assert "others" not in made(make_results(sketch))["accuracy"].finding
+    finding = made(make_results(sketch))["accuracy"].finding
+    assert "can't be told from it" in finding
+    assert "others" not in finding
 
 
 def test_a_batch_size_without_rival_has_no_list_of_rivals() -> None:
@@ -109,8 +116,8 @@ def test_a_batch_size_without_rival_has_no_list_of_rivals() -> None:
     assert made(results)["accuracy"].finding.endswith("at batch size 8")
 
 
-def test_captions_name_statistic_seeds_interval_tuning_and_budget(digits: StudyResults) -> None:
-    caption = made(digits)["accuracy"].caption
+def test_captions_name_statistic_seeds_interval_tuning_and_budget(whole: dict[str, Chart]) -> None:
+    caption = whole["accuracy"].caption
     for part in ("Mean test accuracy", "5 seeds", "95% t interval", "learning rate", "20 epochs"):
         assert part in caption
 
@@ -158,14 +165,14 @@ def test_curves_without_a_common_point_have_no_leader() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_description_has_the_values(digits: StudyResults, name: str) -> None:
-    description = made(digits)[name].description
+def test_every_description_has_the_values(whole: dict[str, Chart], name: str) -> None:
+    description = whole[name].description
     assert description.count("batch size ") == {"budgets": 33, "workers": 13}.get(name, 11)
     assert any(character.isdigit() for character in description)
 
 
-def test_curves_differ_in_their_axis_only_and_are_switched(digits: StudyResults) -> None:
-    found = made(digits)
+def test_curves_differ_in_their_axis_only_and_are_switched(whole: dict[str, Chart]) -> None:
+    found = whole
     names = {"curves": "epochs", "curves-updates": "updates", "curves-seconds": "seconds"}
     assert {name: found[name].option for name in names} == names
     assert {found[name].switch for name in names} == {"curves"}
@@ -179,9 +186,9 @@ def test_against_updates_the_leader_is_the_one_when_the_first_ends() -> None:
 
 
 def test_the_budget_chart_says_which_batch_size_is_best_under_each_rule(
-    digits: StudyResults,
+    whole: dict[str, Chart],
 ) -> None:
-    found = made(digits)["budgets"].finding
+    found = whole["budgets"].finding
     assert re.fullmatch(
         r"Highest validation accuracy at batch size \d+ with equal epochs, \d+ with equal updates "
         r"and \d+ with equal time",

@@ -127,11 +127,13 @@ def test_small_tables_are_in_the_page_and_large_ones_beside_it(
     assert "curves.csv" not in links
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_interrupted_sweep_has_a_banner(digits: StudyResults, tmp_path: Path) -> None:
     page = page_of(keep(digits, digits.trials["stage"] == EXPLORE), tmp_path)
     assert "<strong>Partial report.</strong> 55 of 385 planned trials have not run." in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_incident_has_a_banner(digits: StudyResults, page: str, tmp_path: Path) -> None:
     assert "Incident." not in page
     plan = replace(digits.description, incidents=(Incidents("damaged", 2),))
@@ -139,6 +141,7 @@ def test_an_incident_has_a_banner(digits: StudyResults, page: str, tmp_path: Pat
     assert "<strong>Incident.</strong> The store was damaged, in 2 rows." in told
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_only_a_live_page_reloads(page: str, digits: StudyResults, tmp_path: Path) -> None:
     live = build_report(digits, tmp_path, reload_seconds=10).read_text(encoding="utf-8")
     assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in live
@@ -213,12 +216,14 @@ def test_provenance_and_specification_are_complete(page: str, digits: StudyResul
     assert digits.description.specification.strip() in html.unescape(page)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_worth_of_an_item_needs_items(digits: StudyResults, tmp_path: Path) -> None:
     group = replace(digits.description.groups[0], test_items=90)
     results = replace(digits, description=replace(digits.description, groups=(group,)))
     assert "worth 1.11 points" in page_of(results, tmp_path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_has_the_command_that_does_it_again(page: str, tmp_path: Path) -> None:
     assert "<code>bpsweep run digits.toml</code>" in page
     plan = small(name="a study; rm -r x")

@@ -32,6 +32,18 @@ def three() -> StudyResults:
     return make_results(Sketch(description=several(*plans, **FEW)))
 
 
+@pytest.fixture(scope="module")
+def three_report(three: StudyResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Their report."""
+    return build_report(three, tmp_path_factory.mktemp("three"))
+
+
+@pytest.fixture(scope="module")
+def parts(three: StudyResults) -> list[Part]:
+    """What their report is made of."""
+    return parts_of(three)
+
+
 def parts_of(results: StudyResults, most: int = 99) -> list[Part]:
     def drawn(group: list[Chart]) -> dict[str, tuple[Chart, str]]:
         return {c.name: (c, "<svg width='1' height='1'>x</svg>") for c in group[:most]}
@@ -69,8 +81,7 @@ def test_room_is_taken_for_all_or_for_none() -> None:
     assert (space.left, space.refused) == (0, ["b"])
 
 
-def test_with_room_enough_everything_is_in_the_page(three: StudyResults) -> None:
-    parts = parts_of(three)
+def test_with_room_enough_everything_is_in_the_page(parts: list[Part]) -> None:
     made, absent = sections(parts, Room(PAGE_LIMIT))
     assert absent == ""
     assert [section.left_out for section in made] == ["", "", ""]
@@ -79,9 +90,8 @@ def test_with_room_enough_everything_is_in_the_page(three: StudyResults) -> None
         assert [one.name for one in section.tables] == [one.name for one in every]
 
 
-def test_figures_give_way_before_sections_do(three: StudyResults) -> None:
-    parts = parts_of(three)
-    least = Room(PAGE_LIMIT)
+def test_figures_give_way_before_sections_do(parts: list[Part]) -> None:
+    least = Room(bytes_for(parts)[-1])
     while len(sections(parts, Room(least.left))[0]) == len(parts):
         least.left = int(least.left * 0.9)
     made, absent = sections(parts, Room(int(least.left / 0.9)))
@@ -94,17 +104,16 @@ def test_figures_give_way_before_sections_do(three: StudyResults) -> None:
         assert "Learning rates and batch sizes" in beside
 
 
-def test_every_group_keeps_the_same_kinds_of_figures(three: StudyResults) -> None:
-    parts = parts_of(three)
+def test_every_group_keeps_the_same_kinds_of_figures(parts: list[Part]) -> None:
+    needed = bytes_for(parts)[-1]
     for share in (0.3, 0.5, 0.7, 0.9):
-        made, _ = sections(parts, Room(int(bytes_for(parts)[-1] * share)))
+        made, _ = sections(parts, Room(int(needed * share)))
         kinds = {tuple(chart.name for chart, _ in section.figures) for section in made}
         assert len(kinds) <= 1
 
 
-def test_groups_without_room_are_named(three: StudyResults) -> None:
-    parts = parts_of(three)
-    left = PAGE_LIMIT
+def test_groups_without_room_are_named(parts: list[Part]) -> None:
+    left = bytes_for(parts)[-1]
     while len(sections(parts, Room(left))[0]) == 3:
         left = int(left * 0.9)
     made, absent = sections(parts, Room(left))
@@ -126,10 +135,8 @@ def test_many_groups_have_fewer_figures_each(available: list[int], each: int) ->
     assert each * len(available) <= MOST_DRAWN
 
 
-def test_a_page_of_several_groups_has_a_section_for_each(
-    three: StudyResults, tmp_path: Path
-) -> None:
-    text = build_report(three, tmp_path).read_text(encoding="utf-8")
+def test_a_page_of_several_groups_has_a_section_for_each(three_report: Path) -> None:
+    text = three_report.read_text(encoding="utf-8")
     headings = re.findall(r'<h2 id="g\d-section-heading">(.*?)</h2>', text)
     assert headings == ["one", "two &lt;b&gt;", "three"]
     assert text.index('id="groups"') < text.index('id="g1-section"')
@@ -140,22 +147,24 @@ def test_a_page_of_several_groups_has_a_section_for_each(
     assert "3 groups × 5 seeds on digits" in text  # noqa: RUF001
 
 
-def test_identifiers_of_several_groups_are_unique(three: StudyResults, tmp_path: Path) -> None:
-    text = build_report(three, tmp_path).read_text(encoding="utf-8")
+def test_identifiers_of_several_groups_are_unique(three_report: Path) -> None:
+    text = three_report.read_text(encoding="utf-8")
     names = re.findall(r' id="([^"]*)"', text)
     assert len(names) == len(set(names))
     targets = re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"|aria-labelledby="([^"]*)"', text)
     assert {a or b or c for a, b, c in targets} <= set(names)
 
 
-def test_each_group_has_a_folder_of_figures(three: StudyResults, tmp_path: Path) -> None:
-    text = build_report(three, tmp_path).read_text(encoding="utf-8")
-    folders = sorted(path.name for path in (tmp_path / "figures").iterdir() if path.is_dir())
+def test_each_group_has_a_folder_of_figures(three_report: Path) -> None:
+    text = three_report.read_text(encoding="utf-8")
+    figures = three_report.parent / "figures"
+    folders = sorted(path.name for path in figures.iterdir() if path.is_dir())
     assert folders == ["01-one", "02-two-b", "03-three"]
     assert all(f"<code>figures/{folder}/</code>" in text for folder in folders)
-    assert (tmp_path / "figures" / "groups.svg").is_file()
+    assert (figures / "groups.svg").is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_figures_of_a_group_that_is_gone_are_removed(
     three: StudyResults, tmp_path: Path
 ) -> None:
@@ -183,6 +192,7 @@ def test_a_page_of_too_many_groups_stays_below_the_limit(
     assert text.count('<th scope="row" data-key="group ') == 12
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_banner_counts_over_all_groups(three: StudyResults, tmp_path: Path) -> None:
     planned = replace(three.description, planned_trials=len(three.trials) + 7)
     text = build_report(replace(three, description=planned), tmp_path).read_text("utf-8")

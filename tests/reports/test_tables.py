@@ -13,16 +13,30 @@ from reports.tables import COLUMNS, column_meanings, tables, to_csv
 from tests.reports.conftest import nothing_run
 
 
+@pytest.fixture(scope="module")
+def whole(digits: StudyResults) -> dict[str, pd.DataFrame]:
+    """The tables of the study as shipped."""
+    return tables(analyse_study(digits))
+
+
+@pytest.fixture(scope="module")
+def empty(digits: StudyResults) -> dict[str, pd.DataFrame]:
+    """The tables of a study of which nothing has run."""
+    return tables(analyse_study(nothing_run(digits)))
+
+
 @pytest.mark.parametrize("name", [*COLUMNS])
-def test_every_table_has_the_columns_it_documents(digits: StudyResults, name: str) -> None:
-    for results in (digits, nothing_run(digits)):
-        found = tables(analyse_study(results))[name].dtypes.astype("str").to_dict()
+def test_every_table_has_the_columns_it_documents(
+    whole: dict[str, pd.DataFrame], empty: dict[str, pd.DataFrame], name: str
+) -> None:
+    for frames in (whole, empty):
+        found = frames[name].dtypes.astype("str").to_dict()
         assert found == {column.name: column.dtype for column in COLUMNS[name]}
 
 
 @pytest.mark.parametrize("name", [*COLUMNS])
-def test_every_table_reads_back_exactly(digits: StudyResults, name: str) -> None:
-    frame = tables(analyse_study(digits))[name]
+def test_every_table_reads_back_exactly(whole: dict[str, pd.DataFrame], name: str) -> None:
+    frame = whole[name]
     back = pd.read_csv(io.StringIO(to_csv(frame)), dtype="str", keep_default_na=False)
     for column in COLUMNS[name]:
         if column.dtype == "float64":
@@ -35,9 +49,9 @@ def test_every_table_reads_back_exactly(digits: StudyResults, name: str) -> None
     pd.testing.assert_frame_equal(back.astype(types), frame, check_exact=True)
 
 
-def test_every_column_of_every_table_is_explained(digits: StudyResults) -> None:
+def test_every_column_of_every_table_is_explained(whole: dict[str, pd.DataFrame]) -> None:
     meanings = column_meanings()
-    for name, frame in tables(analyse_study(digits)).items():
+    for name, frame in whole.items():
         if name != "columns":
             assert meanings[meanings["table"] == name]["column"].tolist() == list(frame.columns)
     assert (meanings["meaning"].str.endswith(".")).all()
