@@ -114,7 +114,8 @@ def _setting(plan: GroupDescription) -> tuple[object, ...]:
     """What groups that differ in optimizer and shards alone have in common."""
     return (
         *(plan.fingerprint, plan.hidden_layers, plan.activation, plan.output, plan.loss),
-        *(plan.reduction, plan.schedule, plan.rate_rule, plan.budget, plan.train_items),
+        *(plan.reduction, plan.schedule, plan.rate_rule, plan.memory_reference, plan.budget),
+        plan.train_items,
     )
 
 

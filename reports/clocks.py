@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from reports.formats import listing, rate, significant, sizes, visible
 from reports.results import GroupDescription
@@ -15,7 +16,8 @@ def memory(plan: GroupDescription) -> str:
     """Return how long the optimizer remembers, in updates and examples; "" if it doesn't.
 
     A gradient's weight is multiplied by the share kept at each update, so it halves in
-    `log(1/2) / log(share)` updates: of a large batch, these are more examples.
+    `log(1/2) / log(share)` updates: of a large batch, these are more examples. Where the half-life
+    is the same in examples, a batch of B keeps `share^(B/reference)`.
 
     Args:
         plan: The group.
@@ -27,6 +29,8 @@ def memory(plan: GroupDescription) -> str:
     }
     if not kept:
         return ""
+    if plan.memory_reference is not None:
+        return _in_examples(plan, kept, plan.memory_reference)
     texts = [
         f"with {visible(name)} {rate(share)} {_half_life(plan, share)}"
         for name, share in kept.items()
@@ -37,11 +41,36 @@ def memory(plan: GroupDescription) -> str:
     )
 
 
+def _in_examples(plan: GroupDescription, kept: Mapping[str, float], reference: int) -> str:
+    texts = [
+        f"with {visible(name)} {rate(share)} at batch size {reference} a gradient's weight halves "
+        f"in {significant(_updates(share) * reference)} examples, so that "
+        f"{listing([_used(size, share, reference) for size in _ends(plan)])}"
+        for name, share in kept.items()
+    ]
+    return (
+        f"What the optimizer remembers counts examples, the same at all batch sizes: "
+        f"{listing(texts)}. A share is raised to the power of the batch size by {reference} "
+        "(Busbridge et al. 2023)."
+    )
+
+
+def _used(size: int, share: float, reference: int) -> str:
+    return f"{significant(share ** (size / reference))} is kept at batch size {size}"
+
+
+def _updates(share: float) -> float:
+    return math.log(0.5) / math.log(share)
+
+
+def _ends(plan: GroupDescription) -> list[int]:
+    return [*dict.fromkeys((min(plan.batch_sizes), max(plan.batch_sizes)))]
+
+
 def _half_life(plan: GroupDescription, share: float) -> str:
-    updates = math.log(0.5) / math.log(share)
+    updates = _updates(share)
     examples = [
-        f"{significant(updates * size)} examples at batch size {size}"
-        for size in dict.fromkeys((min(plan.batch_sizes), max(plan.batch_sizes)))
+        f"{significant(updates * size)} examples at batch size {size}" for size in _ends(plan)
     ]
     return f"a gradient's weight halves in {significant(updates)} updates, {listing(examples)}"
 

@@ -201,6 +201,7 @@ def _settings(analysis: Analysis) -> dict[str, str]:
         "hyperparameters": hyperparameters or MISSING,
         "schedule": plan.schedule or MISSING,
         "rate rule": plan.rate_rule,
+        "memory": "examples" if plan.memory_reference else "updates",
         "shards": str(plan.shards),
         "local updates": str(plan.local_updates),
         "budget": plan.budget,

@@ -161,6 +161,9 @@ class GroupDescription:
             isn't known.
         split_seed: Seed of the one split that all trials share; None if each seed has its own.
         gradient_bytes: Bytes of a gradient: parameters by the bytes of one; None if not known.
+        memory_reference: Batch size at which the optimizer keeps the shares that
+            `hyperparameters` say, its half-life in examples being the same at all others; None if
+            it keeps them at every update.
     """
 
     group: str
@@ -193,6 +196,7 @@ class GroupDescription:
     target_scales: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     split_seed: int | None = None
     gradient_bytes: int | None = None
+    memory_reference: int | None = None
 
     @property
     def architecture(self) -> str:

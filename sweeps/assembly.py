@@ -224,6 +224,7 @@ def _group(group: Group) -> GroupDescription:
         target_scales=dict(facts.target_scales),
         split_seed=facts.preparation.split_seed,
         gradient_bytes=shared.architecture.parameter_count * np.dtype(shared.dtype).itemsize,
+        memory_reference=family.memory_reference,
     )
 
 

@@ -64,6 +64,9 @@ class OptimizerChoice(Strict):
 HYPERPARAMETERS = tuple(OptimizerChoice.model_fields)[2:]
 """Names of all hyperparameters."""
 
+UPDATES, EXAMPLES = "updates", "examples"
+"""What an optimizer's memory may count."""
+
 
 class ScheduleChoice(Strict):
     """A schedule of the learning rate; a name alone is enough."""
@@ -168,6 +171,12 @@ class Axes(Strict):
         default=(NONE,),
         description="by what learning rates are multiplied: 1, or the ratio of the batch size to "
         "`reference_batch_size`, or its square root",
+    )
+    memory: Axis[Annotated[str, OneOf((UPDATES, EXAMPLES))]] = Field(
+        default=(UPDATES,),
+        description="in what the half-life of `momentum`, `alpha`, `beta1` and `beta2` is the same "
+        "for all batch sizes: `updates`, or `examples`, where each share is raised to the power of "
+        "the ratio of the batch size to `reference_batch_size`",
     )
     shards: Axis[Count] = Field(
         default=(1,), description="segments of each batch, whose gradients are added up"

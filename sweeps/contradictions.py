@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpengine.optimizers import OPTIMIZERS
-from sweeps.axes import BUDGETS, HYPERPARAMETERS, OptimizerChoice, ScheduleChoice
+from sweeps.axes import (
+    BUDGETS,
+    EXAMPLES,
+    HYPERPARAMETERS,
+    UPDATES,
+    OptimizerChoice,
+    ScheduleChoice,
+)
 from sweeps.combinations import RATES, Value, blocks, most_cells
 from sweeps.errors import Problem, did_you_mean, shown
 from sweeps.mistakes import Place, path_of
@@ -107,20 +114,31 @@ def _parts(specification: StudySpecification) -> Iterator[Contradiction]:
 
 
 def _rules(specification: StudySpecification) -> Iterator[Contradiction]:
-    given = {
-        str(value.value): value.place
+    given = [
+        (axis, value)
         for values, _ in blocks(specification)
-        for value in values["rate_rule"]
-        if value.value != NONE
-    }
+        for axis, idle in _RULES.items()
+        for value in values[axis]
+        if value.value != idle
+    ]
     reference = specification.reference_batch_size
     if given and reference is None:
-        rule = next(iter(given))
-        text = f"is required by `rate_rule` {rule!r}, but missing."
+        axis, value = given[0]
+        text = f"is required by `{axis}` {value.value!r}, but missing."
         yield Contradiction(("reference_batch_size",), text)
     if reference is not None and not given:
-        text = f"is {reference}, but has no meaning without a `rate_rule`."
+        text = f"is {reference}, but has no meaning without a `rate_rule`, or `memory` in examples."
         yield Contradiction(("reference_batch_size",), text)
+    for values, _ in blocks(specification):
+        grows = any(value.value != NONE for value in values["growth"])
+        for value in values["memory"]:
+            if value.value == EXAMPLES and grows:
+                text = "can't be 'examples' with `growth`: a trial keeps the same shares all along."
+                yield Contradiction(value.place, text)
+
+
+_RULES = {"rate_rule": NONE, "memory": UPDATES}
+"""Axes that may follow the batch size, and their value that doesn't."""
 
 
 def _bundles(specification: StudySpecification) -> Iterator[Contradiction]:

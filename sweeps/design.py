@@ -9,7 +9,8 @@ from typing import Any
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.losses import LOSSES
 from bpengine.optimizers import OPTIMIZERS
-from sweeps.axes import BUDGETS, GrowthChoice, ScheduleChoice
+from reports.clocks import MEMORIES
+from sweeps.axes import BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
 from sweeps.combinations import Combination, agrees, combinations
 from sweeps.facts import DataFacts, Facts, key_of
 from sweeps.families import Family, Group
@@ -152,7 +153,15 @@ def family_of(
         patience=specification.patience,
         dtype=get("dtype"),
     )
-    return Family(facts, shared, tuple(sorted(hyperparameters.items())), get("rate_rule"))
+    # Where nothing is remembered, it makes no difference how.
+    remembers = get("memory") == EXAMPLES and any(hyperparameters.get(name) for name in MEMORIES)
+    return Family(
+        facts,
+        shared,
+        tuple(sorted(hyperparameters.items())),
+        get("rate_rule"),
+        specification.reference_batch_size if remembers else None,
+    )
 
 
 METRICS = {"classification": "accuracy", "regression": "r2"}

@@ -6,8 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bpengine import BatchGrowth
+from reports.clocks import MEMORIES
 from sweeps.facts import DataFacts
 from sweeps.trials import Configuration, Trial, settings_of
+
+DECIMALS = 12
+"""Decimals of a share that is computed: no machine's last bit decides which trial it is."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,15 @@ class Family:
             specification, whether or not it has an effect at a batch size.
         hyperparameters: Of the optimizer, all with their values, by name, sorted.
         rate_rule: How learning rates follow the batch size: none, linear or sqrt.
+        memory_reference: Batch size at which the optimizer keeps the shares that
+            `hyperparameters` say, in examples; None if it keeps them at every update.
     """
 
     facts: DataFacts
     shared: Configuration
     hyperparameters: tuple[tuple[str, float], ...]
     rate_rule: str
+    memory_reference: int | None = None
 
     def configuration(self, batch_size: int, *, evaluate_test: bool = False) -> Configuration:
         """Return what the trials of a batch size share.
@@ -48,6 +55,26 @@ class Family:
             return None
         return None if epochs is not None and epochs <= growth.every else growth
 
+    def hyperparameters_at(self, batch_size: int) -> dict[str, float]:
+        """Return the optimizer's hyperparameters as they are used at a batch size, by name.
+
+        With a memory in examples a gradient's weight halves after as many examples at every batch
+        size: `m^(1/B) = m_ref^(1/B_ref)`, hence `m(B) = m_ref^(B/B_ref)`.
+
+        Args:
+            batch_size: Examples of an update.
+
+        Source:
+            Busbridge et al. 2023, How to scale your EMA (arXiv 2307.13813), definition 1.2.
+        """
+        if self.memory_reference is None:
+            return dict(self.hyperparameters)
+        ratio = batch_size / self.memory_reference
+        return {
+            name: round(value**ratio, DECIMALS) if name in MEMORIES else value
+            for name, value in self.hyperparameters
+        }
+
     def trials(
         self, batch_size: int, rate: float, seeds: Iterable[int], *, evaluate_test: bool = False
     ) -> list[Trial]:
@@ -60,7 +87,7 @@ class Family:
             evaluate_test: Whether the test metric is computed.
         """
         configuration = self.configuration(batch_size, evaluate_test=evaluate_test)
-        settings = settings_of(configuration.optimizer, rate, dict(self.hyperparameters))
+        settings = settings_of(configuration.optimizer, rate, self.hyperparameters_at(batch_size))
         return [Trial(configuration, settings, seed) for seed in seeds]
 
 

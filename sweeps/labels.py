@@ -120,7 +120,8 @@ def _differing(values: Callable[[Family], Mapping[str, object]]) -> Texts:
 
 _CONSTANT_RATE, _CONSTANT_BATCHES = "constant rate", "constant batches"
 _RULES = {"none": "one grid of rates", "linear": "linear rates", "sqrt": "sqrt rates"}
-_PLAIN = (_CONSTANT_RATE, _CONSTANT_BATCHES, _RULES["none"], "1 shard", "1 local update")
+_MEMORY = "memory in updates"
+_PLAIN = (_CONSTANT_RATE, _CONSTANT_BATCHES, _RULES["none"], _MEMORY, "1 shard", "1 local update")
 
 _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: family.facts.source.name),
@@ -138,6 +139,7 @@ _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: schedule_text(family.shared.schedule) or _CONSTANT_RATE),
     _each(lambda family: growth_text(family.shared.growth) or _CONSTANT_BATCHES),
     _each(lambda family: _RULES[family.rate_rule]),
+    _each(lambda family: "memory in examples" if family.memory_reference else _MEMORY),
     _each(lambda family: counted(family.shared.shards, "shard")),
     _each(lambda family: counted(family.shared.local_updates, "local update")),
     _each(lambda family: budget_text(family.shared.budget)),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from bpengine.activations import ACTIVATIONS
 from bpengine.losses import LOSSES
+from reports.clocks import MEMORIES
 from sweeps.axes import Axes, GrowthChoice
 from sweeps.combinations import Combination, blocks
 from sweeps.contradictions import Contradiction
@@ -115,6 +116,9 @@ def _length(cell: Cell) -> Iterator[Contradiction]:
         yield Contradiction(
             ("reference_batch_size",), "makes a learning rate that is 0 or infinite."
         )
+    used = cell.family.hyperparameters_at(cell.batch_size)
+    if any(used.get(name) == 1 for name in MEMORIES):
+        yield Contradiction(("reference_batch_size",), "makes an optimizer that forgets nothing.")
 
 
 def _target(specification: StudySpecification, facts: DataFacts) -> Iterator[Contradiction]:

@@ -32,7 +32,14 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "dtype",
     ),
     "Error": ("loss", "reduction"),
-    "Updates": ("optimizer", "learning_rates", "rate_rule", "reference_batch_size", "schedule"),
+    "Updates": (
+        "optimizer",
+        "memory",
+        "learning_rates",
+        "rate_rule",
+        "reference_batch_size",
+        "schedule",
+    ),
     "Batches": ("batch_sizes", "growth", "shards", "local_updates"),
     "Budget": (
         "epochs",

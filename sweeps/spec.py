@@ -119,7 +119,8 @@ class StudySpecification(Axes):
     )
     reference_batch_size: Count | None = Field(
         default=None,
-        description="batch size at which a `rate_rule` leaves learning rates as they are",
+        description="batch size at which a `rate_rule` leaves learning rates as they are, and "
+        "`memory` the shares that an optimizer keeps",
         json_schema_extra={"unit": "examples"},
     )
     zip: Annotated[tuple[Bundle, ...], BeforeValidator(_bundles), Field(strict=False)] = Field(

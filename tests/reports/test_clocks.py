@@ -30,6 +30,15 @@ def test_every_memory_is_told_in_updates_and_examples() -> None:
         ) in text
 
 
+def test_a_memory_in_examples_is_told_with_what_is_kept_at_both_ends() -> None:
+    text, _ = said(hyperparameters={"momentum": 0.9}, memory_reference=64)
+    assert "counts examples, the same at all batch sizes" in text
+    assert (
+        "with momentum 0.9 at batch size 64 a gradient's weight halves in 421 examples, so that "
+        "0.987 is kept at batch size 8 and 0.430 is kept at batch size 512"
+    ) in text
+
+
 def test_one_batch_size_is_named_once() -> None:
     text, _ = said(hyperparameters={"momentum": 0.5}, batch_sizes=(8,))
     assert text.count("batch size 8") == 1

@@ -272,6 +272,11 @@ PITFALLS = {
         "counts updates, not examples: with momentum 0.9 a gradient's weight halves in 6.58 "
         "updates, 52.6 examples at batch size 8 and 1,684 examples at batch size 256.",
     ),
+    "11 momentum held in examples counts updates no more": Pitfall(
+        planned(optimizer="momentum", hyperparameters={"momentum": 0.9}),
+        planned(optimizer="momentum", hyperparameters={"momentum": 0.9}, memory_reference=8),
+        "What the optimizer remembers counts updates, not examples:",
+    ),
     "11 a ragged last batch": Pitfall(
         careful,
         planned(train_items=1_024),

@@ -55,7 +55,21 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
     "reference without rule": (
         {"reference_batch_size": 8},
         "reference_batch_size",
-        "is 8, but has no meaning without a `rate_rule`.",
+        "is 8, but has no meaning without a `rate_rule`, or `memory` in examples.",
+    ),
+    "memory without reference": (
+        {"memory": "examples"},
+        "reference_batch_size",
+        "is required by `memory` 'examples', but missing.",
+    ),
+    "memory of growing batches": (
+        {
+            "memory": ["updates", "examples"],
+            "reference_batch_size": 8,
+            "growth": {"factor": 2, "every": 1},
+        },
+        "memory[1]",
+        "can't be 'examples' with `growth`: a trial keeps the same shares all along.",
     ),
     "bundle of unequal axes": (
         {"zip": ["batch_sizes", "shards"]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,31 @@ def test_groups_share_trials_where_a_choice_makes_no_difference() -> None:
     assert len(rules.explored) == 16
     # The reference batch size is the same under both rules, and one rate of the other coincides.
     assert len(identities(rules)) == 16 - 4
+
+
+def test_a_memory_in_examples_has_the_same_half_life_at_every_batch_size() -> None:
+    found = experiment(optimizer=["sgd", "adam"], memory="examples", reference_batch_size=10)
+    plain, adam = found.groups
+    assert plain.family.memory_reference is None
+    for name, share in (("beta1", 0.9), ("beta2", 0.999)):
+        for size in (5, 40):
+            kept = adam.family.hyperparameters_at(size)[name]
+            assert kept == pytest.approx(share ** (size / 10), abs=1e-12)
+            # Of the weight of a gradient, half is left after as many examples.
+            half_life = size * math.log(0.5) / math.log(kept)
+            assert half_life == pytest.approx(10 * math.log(0.5) / math.log(share), rel=1e-6)
+
+
+def test_trials_hold_the_shares_that_were_used() -> None:
+    found = experiment(optimizer="momentum", memory=["updates", "examples"], reference_batch_size=5)
+    assert [*grids(found)] == ["memory in updates", "memory in examples"]
+    used = {
+        (trial.configuration.batch_size, trial.hyperparameters["momentum"])
+        for _, trial in found.explored
+    }
+    assert used == {(5, 0.9), (40, 0.9), (40, round(0.9**8, 12))}
+    # At the reference both are the same trials.
+    assert len(identities(found)) == 16 - 4
 
 
 def test_the_output_goes_with_loss_and_task() -> None:

@@ -124,6 +124,11 @@ MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
         "reference_batch_size",
         "makes a learning rate that is 0 or infinite.",
     ),
+    "memory without end": (
+        {"optimizer": "momentum", "memory": "examples", "reference_batch_size": 10**15},
+        "reference_batch_size",
+        "makes an optimizer that forgets nothing.",
+    ),
     "target out of reach": (
         {"target": 0.0},
         "target",
