@@ -17,7 +17,16 @@ from reports.chart import Chart
 from reports.charts import charts
 from reports.page_tables import Cell, Table, page_tables
 from reports.paper import COLUMN, DOTS, LEAST_POINTS, build_paper, draw
-from reports.paper_tables import latex, latex_table, markdown_table
+from reports.paper_tables import (
+    BROKEN,
+    GAP,
+    LETTER,
+    LONG,
+    MOST_ROWS,
+    latex,
+    latex_table,
+    markdown_table,
+)
 from reports.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, numbers, several, small
 from tests.reports.test_build import contents
@@ -138,10 +147,48 @@ def test_a_table_is_one_of_booktabs_and_of_markdown() -> None:
     cells = ((Cell("a_1", ""), Cell("50%", "", strong=True)), (Cell("b|c", ""), Cell("none", "")))
     table = Table("t", "Heading", "Of 100%.", ("A & B", "C"), cells)
     assert latex_table(table, "t") == (
-        "\\begin{table}\n\\caption{Heading. Of 100\\%.}\n\\label{tab:t}\n\\begin{tabular}{lr}\n"
-        "\\toprule\nA \\& B & C \\\\\n\\midrule\na\\_1 & \\textbf{50\\%} \\\\\n"
-        "b\\textbar{}c & none \\\\\n\\bottomrule\n\\end{tabular}\n\\end{table}\n"
+        "\\begin{table}\n\\centering\n\\caption{Heading. Of 100\\%.}\n\\label{tab:t}\n"
+        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
+        "\\begin{tabular}{lr}\n\\toprule\nA \\& B & C \\\\\n\\midrule\n"
+        "a\\_1 & \\textbf{50\\%} \\\\\nb\\textbar{}c & none \\\\\n\\bottomrule\n"
+        "\\end{tabular}}\n\\end{table}\n"
     )
     assert markdown_table(table) == (
         "Heading. Of 100%.\n\n| A & B | C |\n| :-- | --: |\n| a\\_1 | **50%** |\n| b\\|c | none |\n"
     )
+
+
+def test_a_wide_table_goes_over_both_columns_and_breaks_long_texts() -> None:
+    rows = tuple((Cell(str(n), ""), Cell("word " * 20, ""), Cell("1.5", "")) for n in range(3))
+    text = latex_table(Table("t", "Heading", "", ("A", "B", "C" * 40), rows), "t")
+    broken = rf">{{\raggedright\arraybackslash}}p{{{BROKEN:g}pt}}"
+    assert f"{{l{broken}{broken}}}" in text
+    assert text.startswith("\\begin{table}\n")
+    wide = Table("t", "Heading", "", ("A",) * 12, ((Cell("1.25 to 1.75", ""),) * 12,))
+    text = latex_table(wide, "t")
+    assert text.startswith("\\begin{table*}\n")
+    assert text.endswith("\\end{table*}\n")
+
+
+def test_a_long_table_is_several_floats_without_losing_a_row() -> None:
+    rows = tuple((Cell(f"row {n}", ""), Cell("1", "")) for n in range(2 * MOST_ROWS + 1))
+    text = latex_table(Table("t", "Heading", "Note.", ("A", "B"), rows), "t")
+    floats = text.split("\\begin{table}")[1:]
+    assert [part.count(" & 1 ") for part in floats] == [MOST_ROWS, MOST_ROWS, 1]
+    assert re.findall(r"(row \d+) &", text) == [row[0].text for row in rows]
+    assert re.findall(r"\\label\{(.*)\}", text) == ["tab:t", "tab:t-2", "tab:t-3"]
+    assert "Note. Part 2 of 3.}" in floats[1]
+
+
+def test_tables_of_a_report_can_be_read_on_a_page(digits: StudyResults) -> None:
+    page, least = 468.0, 0.5
+    for table in page_tables(numbers(digits)):
+        (spec,) = {*re.findall(r"begin\{tabular\}\{(.*)\}", latex_table(table, table.name))}
+        texts = zip(
+            table.headers, *([cell.text for cell in row] for row in table.rows), strict=True
+        )
+        longest = [max(map(len, column)) for column in texts]
+        inside = sum(LETTER * length for length in longest if length <= LONG)
+        assert spec.count("raggedright") == sum(length > LONG for length in longest)
+        width = inside + BROKEN * spec.count("raggedright") + GAP * len(longest)
+        assert width * least <= page, table.name
