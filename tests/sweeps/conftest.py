@@ -7,10 +7,23 @@ from typing import Any
 
 import pytest
 
+from reports import room
 from sweeps.checking import experiment_of
 from sweeps.datasets import load
 from sweeps.splits import Dataset, Source
 from sweeps.stages import Experiment
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no figure: reports and their figures are tested elsewhere, and take most of the time."""
+    monkeypatch.setattr(room, "MOST_DRAWN", 0)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw figures after all."""
+    monkeypatch.setattr(room, "MOST_DRAWN", 99)
 
 
 @pytest.fixture

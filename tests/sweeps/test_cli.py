@@ -43,6 +43,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("drawn")
 def test_run_writes_the_report_where_it_says(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -61,6 +62,7 @@ def test_the_studys_name_is_the_default_folder(small: Path) -> None:
     assert (small.parent / "small" / "study.db").is_file()
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_same_store_gives_the_same_report(small: Path) -> None:
     cli.main(["run", str(small), "--out", "out", "--jobs", "1"])
     page = (small.parent / "out" / "report.html").read_bytes()

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import sweeps
-from reports import room
 from reports.analysis import analyse
 from reports.build import build_report
 from reports.claim_evidence import NOT_STUDIED
@@ -95,11 +94,7 @@ WANTED: dict[str, Callable[[StudyResults, str], bool]] = {
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_a_study_runs_to_a_report_with_what_it_is_there_for(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Drawing is tested elsewhere, and would take most of the time here.
-    monkeypatch.setattr(room, "MOST_DRAWN", 0)
+def test_a_study_runs_to_a_report_with_what_it_is_there_for(name: str, tmp_path: Path) -> None:
     results = results_of(name, tmp_path)
     assert set(results.trials["status"]) <= {"ok", "diverged"}
     page = html.unescape(build_report(results, tmp_path).read_text(encoding="utf-8"))
