@@ -25,6 +25,9 @@ from reports.scaling import StepsToTargetFit, Task, fit_tasks, task_of
 
 SHARES = (0.5, 0.75, 0.9)
 """Shares of the progress of the tuning runs that are set as targets."""
+MOST_GUESSED = 0.5
+"""Share of runs that may reach a target when hardly evaluated yet. Interpolated from the start, all
+of them would seem to take as many examples, which looks like perfect scaling."""
 SCALING_COLUMNS = (
     *CROSSING_COLUMNS[:2],
     Column("runs", "int64", "runs", "Runs with a number of updates."),
@@ -144,11 +147,25 @@ def target_task(
         items=items,
         confidence=confidence,
     )
-    early = int((outcome == AT_START).sum())
-    if not early:
+    reason = _too_early(runs)
+    if not reason:
         return task
-    reason = f"Runs that meet the target before their first update: {early} of {len(runs)}."
     return replace(task, known=replace(task.known, batch_sizes=(), runs=len(runs), reason=reason))
+
+
+def _too_early(runs: pd.DataFrame) -> str:
+    """Return why the target is too easy to tell anything; empty if it is not."""
+    count = len(runs)
+    early = int((runs["outcome"] == AT_START).sum())
+    if early:
+        return f"Runs that meet the target before their first update: {early} of {count}."
+    guessed = int((2 * runs["half_width"] > runs["updates"]).sum())
+    if guessed > MOST_GUESSED * count:
+        return (
+            "Runs that reach the target so early that their evaluations hardly tell when: "
+            f"{guessed} of {count}."
+        )
+    return ""
 
 
 def scaling_table(fits: Mapping[Target, StepsToTargetFit]) -> pd.DataFrame:

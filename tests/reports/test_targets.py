@@ -107,6 +107,26 @@ def test_a_target_met_at_the_start_is_refused_with_a_reason() -> None:
     assert (fit.runs, fit.censored, fit.critical_batch_size) == (3, 1, None)
 
 
+def test_a_target_reached_before_the_first_evaluations_is_refused_with_a_reason() -> None:
+    # Read off straight lines from the start, all of them take about as many examples.
+    sizes = (4, 16, 64, 256)
+    curves = pd.DataFrame(
+        [
+            {"batch_size": size, "seed": seed, "updates": at * 1024 // size, "loss": loss}
+            for size in sizes
+            for seed in range(5)
+            for at, loss in enumerate([1.0, 0.3, 0.1 + seed / 1000, 0.01])
+        ]
+    )
+    early, late = (Target(share, 1 - share) for share in (0.5, 0.95))
+    fits = fit_targets(updates_to_target(curves, "loss", [early, late]))
+    assert fits[early].reason == (
+        "Runs that reach the target so early that their evaluations hardly tell when: 20 of 20."
+    )
+    assert fits[early].curve is None
+    assert fits[late].min_examples == pytest.approx(2.2 * 1024, rel=0.05)
+
+
 def test_a_run_that_diverged_at_once_bounds_nothing() -> None:
     curves = hyperbolic(seeds=1)
     dead = pd.DataFrame({"batch_size": [8], "seed": [9], "updates": [0], "loss": [math.nan]})
