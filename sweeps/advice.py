@@ -22,7 +22,7 @@ from sweeps.errors import UsageError, UserError
 from sweeps.forecast import forecast
 from sweeps.plan import cohort_cost, plan, update_cost
 from sweeps.requests import Request
-from sweeps.runner import run_study
+from sweeps.runner import Limit, run_study
 from sweeps.sizing import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.spec import given, toml_value
 from sweeps.stages import REFINE_STEP, Experiment, fresh_trials
@@ -40,6 +40,9 @@ EXTENSION = 1.25
 """What rates that are added at the edges take, by what was planned."""
 REPORT_SECONDS, START_SECONDS = 7.0, 3.0
 """What the report and the start of workers take on a machine of middling speed."""
+LEARNING = 1.0
+"""Predicted seconds of training from which the load at first is known; what came before the last so
+many counts half."""
 MOST_STEPS = 10
 """Steps of fresh seeds for contenders, at most."""
 WIDENINGS = 2
@@ -47,22 +50,29 @@ WIDENINGS = 2
 
 
 @dataclass
-class Purse:
+class Purse(Limit):
     """The time there is, and what must be kept of it.
+
+    What training takes by what was predicted tells how loaded the machine is: where that rises, a
+    cohort that would fit by the prediction no more starts, and more is kept for the rest.
 
     Attributes:
         total: Seconds in all.
         started: When they began, by the clock.
         now: The clock.
-        slowdown: Seconds that a predicted second takes here, from what was measured.
-        kept: Seconds for the timing pass and the report.
+        slowdown: Seconds that a predicted second of a study takes here, from what was measured.
+        reserve: Seconds for the timing pass and the report, with the load there was at first.
+        first: Seconds of training, predicted and taken, in the beginning.
+        recent: The same of late.
     """
 
     total: float
     started: float
     now: Callable[[], float] = time.monotonic
     slowdown: float = 1.0
-    kept: float = 0.0
+    reserve: float = 0.0
+    first: tuple[float, float] = (0.0, 0.0)
+    recent: tuple[float, float] = (0.0, 0.0)
 
     @property
     def spent(self) -> float:
@@ -70,14 +80,42 @@ class Purse:
         return self.now() - self.started
 
     @property
+    def kept(self) -> float:
+        """Seconds to keep for the timing pass and the report, with the load there is now."""
+        if not self.first[1]:
+            return self.reserve
+        return self.reserve * max(1.0, _ratio(self.recent) / _ratio(self.first))
+
+    @property
     def spare(self) -> float:
         """Seconds left for trials."""
         return max(0.0, self.total - self.kept - self.spent)
 
-    @property
-    def deadline(self) -> float:
-        """Until when trials may start, by the clock."""
-        return self.started + self.total - self.kept
+    def fits(self, seconds: float) -> bool:
+        """Return whether training would end in the time for trials.
+
+        Args:
+            seconds: What it is predicted to take.
+        """
+        pace = _ratio(self.recent) if self.recent[0] else self.slowdown
+        return seconds * pace < self.spare
+
+    def took(self, predicted: float, seconds: float) -> None:
+        """Learn from training that has ended.
+
+        Args:
+            predicted: Seconds of training that were predicted.
+            seconds: Those it took.
+        """
+        if self.first[0] < LEARNING:
+            self.first = (self.first[0] + predicted, self.first[1] + seconds)
+        left = 0.5 ** (predicted / LEARNING)
+        self.recent = (left * self.recent[0] + predicted, left * self.recent[1] + seconds)
+
+
+def _ratio(seconds: tuple[float, float]) -> float:
+    predicted, taken = seconds
+    return taken / predicted
 
 
 @dataclass(frozen=True)
@@ -122,7 +160,7 @@ def advise(request: Request, purse: Purse) -> Advice:
     if further is not None:
         experiment = further
         carry_on(request, purse, experiment)
-    results = run_study(experiment, request.folder, request.jobs, until=purse.deadline)
+    results = run_study(experiment, request.folder, request.jobs, limit=purse)
     page = build_report(results, request.folder)
     (analysis,) = analyse(results)
     return Advice(experiment, analysis, page, purse.spent, purse.total)
@@ -207,7 +245,7 @@ def calibrate(purse: Purse, experiment: Experiment) -> None:
         predicted += share * update_cost(group.family.configuration(one.batch_size), one.lanes)
     purse.slowdown = max(1.0, 1e6 * took / predicted)
     timing = ROUNDS * sum(measured.wall_seconds for measured in rounds)
-    purse.kept = purse.slowdown * REPORT_SECONDS + 1.2 * timing
+    purse.reserve = purse.slowdown * REPORT_SECONDS + 1.2 * timing
 
 
 def carry_on(request: Request, purse: Purse, experiment: Experiment) -> StudyResults:
@@ -219,9 +257,7 @@ def carry_on(request: Request, purse: Purse, experiment: Experiment) -> StudyRes
         experiment: The study.
     """
     predicted, before = request.seconds(experiment), purse.spent
-    results = run_study(
-        experiment, request.folder, request.jobs, timing=False, until=purse.deadline
-    )
+    results = run_study(experiment, request.folder, request.jobs, timing=False, limit=purse)
     if predicted > 1 and purse.spare:
         purse.slowdown = max(1.0, (purse.spent - before) / predicted)
     write_specification(request.folder, experiment)

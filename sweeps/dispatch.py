@@ -51,13 +51,18 @@ class Dispatch:
         self._in_vain = 0
 
     def run(
-        self, cohorts: Sequence[Cohort], stopping: Callable[[], bool] = lambda: False
+        self,
+        cohorts: Sequence[Cohort],
+        stopping: Callable[[], bool] = lambda: False,
+        fits: Callable[[Cohort], bool] = lambda _: True,
     ) -> Iterator[Ended]:
         """Run cohorts.
 
         Args:
             cohorts: What to run, in the order in which it starts.
             stopping: Whether to start nothing more, asked all the time.
+            fits: Whether a cohort may start, asked when it is its turn; one that may not is left
+                out.
 
         Yields:
             Twice a second or more often: the cohorts that have ended, if any, with what their
@@ -67,25 +72,27 @@ class Dispatch:
             EnvironmentFailedError: Workers die before they begin.
         """
         self._waiting.extend(self._task(cohort) for cohort in cohorts)
-        while self._start(stopping()):
+        while self._start(stopping(), fits):
             reports = self._executor.wait(WAIT_SECONDS)
             self._running -= len(reports)
             ended = [done for task, report in reports for done in self._ended(task, report)]
             self._check(reports)
-            self._start(stopping())
+            self._start(stopping(), fits)
             yield ended
 
     def _task(self, cohort: Cohort, *, apart: bool = False) -> Task:
         return Task(next(self._numbers), cohort, self._workspace, self._trial_seconds, apart=apart)
 
-    def _start(self, stopping: bool) -> bool:
+    def _start(self, stopping: bool, fits: Callable[[Cohort], bool]) -> bool:
         """Fill the executor and return whether there is anything to wait for."""
         while not stopping and self._running < self._executor.slots:
             queue = self._waiting or self._suspects
             if not queue:
                 break
-            self._executor.submit(train, queue.popleft())
-            self._running += 1
+            task = queue.popleft()
+            if fits(task.cohort):
+                self._executor.submit(train, task)
+                self._running += 1
         return self._running > 0
 
     def _ended(self, task: Task, report: Report) -> Ended:

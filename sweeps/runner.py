@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -35,6 +34,26 @@ KEEP_SECONDS = 0.1
 """Results that end within this of each other may share a transaction."""
 
 
+class Limit:
+    """When trials are no more started: never, unless a subclass says so."""
+
+    def fits(self, seconds: float) -> bool:  # noqa: ARG002 - for subclasses
+        """Return whether something may start.
+
+        Args:
+            seconds: What it is predicted to take.
+        """
+        return True
+
+    def took(self, predicted: float, seconds: float) -> None:
+        """Hear of cohorts that have ended.
+
+        Args:
+            predicted: Seconds of training that were predicted for them.
+            seconds: Those they took.
+        """
+
+
 @dataclass(frozen=True)
 class _Session:
     """One run of a study: what it is about, and how it is run."""
@@ -47,12 +66,12 @@ class _Session:
     backend: str
     scheduler: str | None
     trial_seconds: float | None
-    until: float
+    limit: Limit
 
     @property
     def stopping(self) -> bool:
         """Whether nothing more is to be started."""
-        return self.interruption.stopping or time.monotonic() >= self.until
+        return self.interruption.stopping or not self.limit.fits(0.0)
 
 
 def run_study(
@@ -65,7 +84,7 @@ def run_study(
     trial_seconds: float | None = None,
     timing: bool = True,
     watch: bool = False,
-    until: float = math.inf,
+    limit: Limit | None = None,
 ) -> StudyResults:
     """Run what is missing of a study, then measure times, and return everything.
 
@@ -80,7 +99,7 @@ def run_study(
         trial_seconds: Limit of a trial's share of the time; None for no limit.
         timing: Whether times are measured in the end, if the specification has them measured.
         watch: Whether a process of its own writes the report now and then while trials run.
-        until: When trials are no more started, by `time.monotonic`; those that run are finished.
+        limit: When trials are no more started; those that run are finished. None for never.
 
     Raises:
         UserError: What the user can mend; every trial that had ended is kept.
@@ -100,7 +119,7 @@ def run_study(
             backend,
             scheduler,
             trial_seconds,
-            until,
+            limit or Limit(),
         )
         save_experiment(store, experiment)
         with reported(folder) if watch else nullcontext():
@@ -168,7 +187,14 @@ def _run_stage(
         progress(f"{stage} trials", costs, len(missing), session.jobs) as advance,
         _Keeping(store, session.workspace.checkpoints, missing, advance) as keeping,
     ):
-        for ended in dispatch.run(cohorts, lambda: session.stopping):
+        for ended in dispatch.run(
+            cohorts,
+            lambda: session.stopping,
+            lambda cohort: session.limit.fits(MICROSECONDS * cohort_cost(cohort)),
+        ):
+            for cohort, outcomes in ended:
+                took = sum(outcome.train_seconds for outcome in outcomes)
+                session.limit.took(MICROSECONDS * cohort_cost(cohort), took)
             keeping.take(ended)
 
 

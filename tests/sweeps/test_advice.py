@@ -43,11 +43,41 @@ def request(folder: Path) -> Request:
 
 def test_time_is_kept_for_timing_and_report() -> None:
     clock = Clock()
-    purse = Purse(60, 0, clock, kept=20)
+    purse = Purse(60, 0, clock, reserve=20)
     clock.time = 15.0
-    assert (purse.spent, purse.spare, purse.deadline) == (15, 25, 40)
+    assert (purse.spent, purse.kept, purse.spare) == (15, 20, 25)
     clock.time = 50.0
     assert purse.spare == 0
+    assert not purse.fits(0)
+
+
+def test_what_would_end_too_late_does_not_start() -> None:
+    purse = Purse(60, 0, Clock(), reserve=20, slowdown=2)
+    assert purse.fits(19)
+    assert not purse.fits(20)
+
+
+def test_more_is_kept_and_less_fits_as_the_load_rises() -> None:
+    purse = Purse(100, 0, Clock(), reserve=10, slowdown=2)
+    for _ in range(4):
+        purse.took(0.5, 1.0)
+    assert purse.kept == pytest.approx(10)
+    assert purse.fits(44)
+    for _ in range(20):
+        purse.took(0.5, 3.0)
+    assert purse.kept == pytest.approx(30, rel=0.01)
+    assert purse.fits(11)
+    assert not purse.fits(12)
+    # Others have gone.
+    for _ in range(20):
+        purse.took(0.5, 0.5)
+    assert purse.kept == 10
+
+
+def test_training_that_failed_at_once_tells_nothing() -> None:
+    purse = Purse(100, 0, Clock(), reserve=10)
+    purse.took(0.5, 0.0)
+    assert purse.kept == 10
 
 
 def test_a_machine_is_as_slow_as_its_updates(tmp_path: Path) -> None:

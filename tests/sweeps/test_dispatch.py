@@ -183,3 +183,13 @@ def test_nothing_to_run_is_nothing_to_wait_for() -> None:
     executor = Scripted(well)
     assert run(executor, []) == {}
     assert executor.waits == 0
+
+
+def test_cohorts_that_do_not_fit_are_left_out() -> None:
+    executor = Scripted(well)
+    cohorts = [cohort(0.1), cohort(0.2), cohort(0.3)]
+    dispatch = Dispatch(executor, Workspace(Path("nowhere")))
+    ended = [
+        done for some in dispatch.run(cohorts, fits=lambda one: one != cohorts[1]) for done in some
+    ]
+    assert [one for one, _ in ended] == [cohorts[0], cohorts[2]]
