@@ -79,6 +79,10 @@ DIGITS = StudyDescription(
 )
 
 
+_ANALYSED: dict[int, tuple[StudyResults, Analysis]] = {}
+"""Numbers of studies, by the identity of the study, which is kept so that it stays unique."""
+
+
 @dataclass(frozen=True)
 class Sketch:
     """What a synthetic study is to look like.
@@ -159,9 +163,11 @@ def table(rows: Sequence[dict[str, object]], columns: tuple[Column, ...]) -> pd.
 
 
 def numbers(results: StudyResults) -> Analysis:
-    """Return the numbers of a study's only group."""
-    (analysis,) = analyse(results)
-    return analysis
+    """Return the numbers of a study's only group, worked out once for each study."""
+    if id(results) not in _ANALYSED:
+        (analysis,) = analyse(results)
+        _ANALYSED[id(results)] = results, analysis
+    return _ANALYSED[id(results)][1]
 
 
 def keep(results: StudyResults, trials: pd.Series) -> StudyResults:
