@@ -82,11 +82,13 @@ class Simulation:
         network: What joins the workers; None if that isn't known or doesn't apply.
         table: Columns `SIMULATION_COLUMNS`; empty if nothing can be simulated.
         reason: Why nothing can be; empty if something is, or if the study describes no cluster.
+        shards: Into how many a batch is split; None for one for each worker that gets examples.
     """
 
     network: Network | None
     table: pd.DataFrame
     reason: str = ""
+    shards: int | None = None
 
 
 def _ring(workers: int, latency: float, transfer: float) -> float:
@@ -207,6 +209,7 @@ def simulate_group(
     cluster: Cluster | None,
     fit: StepsToTargetFit | None,
     timing: UpdateTimeFit,
+    whole: UpdateTimeFit,
 ) -> Simulation:
     """Return the simulated time of a group to its hardest target, or why there is none.
 
@@ -215,6 +218,8 @@ def simulate_group(
         cluster: The workers; None for none.
         fit: Updates to the target; None if there is no target.
         timing: Seconds of an update on one worker.
+        whole: The same with batches in one piece, of a group whose batches are split into shards: a
+            shard is a batch of its own.
     """
     nothing = Simulation(None, empty_table(SIMULATION_COLUMNS))
     if cluster is None or fit is None:
@@ -224,10 +229,14 @@ def simulate_group(
     if plan.local_updates > 1:
         text = "Workers that make updates of their own before they combine are not in the model."
         return replace(nothing, reason=text)
+    if plan.growth:
+        return replace(nothing, reason="Batches that grow along training are not in the model.")
+    shards, timing = (plan.shards, whole) if plan.shards > 1 else (None, timing)
     if fit.curve is None or timing.curve is None:
         return replace(nothing, reason=fit.reason if fit.curve is None else timing.reason)
     network = Network(cluster.latency, cluster.bandwidth, plan.gradient_bytes, cluster.combine)
-    return Simulation(network, simulate_time_to_target(fit, timing, network, cluster.workers))
+    table = simulate_time_to_target(fit, timing, network, cluster.workers, shards=shards)
+    return Simulation(network, table, shards=shards)
 
 
 def _check(

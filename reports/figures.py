@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from reports.formats import TIMES, count, rate, seconds, times
 from reports.measures import Measure
-from reports.timing import PER_ITEM
+from reports.timing import ONE_PIECE, PER_ITEM
 from reports.two_terms import Curve
 
 INK = "#1a1a1a"
@@ -263,6 +263,8 @@ def _engine_look(engine: str, lanes: int) -> tuple[str, str, str, str]:
     """Label, colour, marker and line of an engine's times."""
     if engine == PER_ITEM:
         return "one item at a time", ORANGE, "s", "--"
+    if engine == ONE_PIECE:
+        return "tensor operations, without shards", PINK, "^", "-."
     if lanes > 1:
         return f"tensor operations, each of {lanes} networks", GREEN, "D", ":"
     return "tensor operations", BLUE, "o", "-"

@@ -198,6 +198,7 @@ def _training(plan: GroupDescription) -> str:
         if plan.schedule not in {"", "constant"}
         else "",
         RATE_RULES.get(plan.rate_rule, ""),
+        f"Batches grow along training: {visible(plan.growth)}." if plan.growth else "",
         f"The gradients of {plan.shards} shards of each batch are computed apart, with "
         f"{plural(plan.local_updates, 'local update')} between two averagings."
         if plan.shards > 1

@@ -12,7 +12,7 @@ from reports.noise_scale import RESOLVED
 from reports.page_tables import Cell, Maker, Row, Table, number_cell, table_of
 from reports.record import Analysis
 from reports.scaling_texts import level, range_text
-from reports.worker_charts import network_text
+from reports.worker_charts import network_text, pieces_text
 
 
 def scaling_tables(analysis: Analysis) -> list[Table]:
@@ -99,8 +99,9 @@ def _workers(analysis: Analysis) -> Table | None:
     }
     note = (
         "Simulated by a model of computing and combining, never measured: gradients of "
-        f"{network_text(simulation.network)}, as `simulated_cluster` says. Combining: its share of "
-        "an update. Speed-up: over one worker, each at its best batch size."
+        f"{network_text(simulation.network)}, as `simulated_cluster` says. "
+        f"{pieces_text(simulation)} Combining: its share of an update. Speed-up: over one worker, "
+        "each at its best batch size."
     )
     heading = f"Time on many workers ({SIMULATED})"
     return table_of("workers", heading, note, columns, simulation.table)

@@ -11,7 +11,7 @@ import pandas as pd
 from reports.budget_texts import RULE_WORDS, amount
 from reports.claim_values import by_seed
 from reports.ends import Ends
-from reports.formats import count, percent, rate, seconds, significant, times, visible
+from reports.formats import count, percent, plural, rate, seconds, significant, times, visible
 from reports.groups import StudyAnalysis
 from reports.recommendation_texts import CELL_HEADERS, cell_texts, span
 from reports.record import Analysis
@@ -71,6 +71,7 @@ def page_tables(analysis: Analysis) -> list[Table]:
         _cells(analysis),
         _expected_best(analysis),
         _timing(analysis),
+        _shards(analysis),
     )
     return [table for table in made if table.rows]
 
@@ -245,6 +246,25 @@ def _timing(analysis: Analysis) -> Table:
         "of one network where several are updated at once."
     )
     return table_of("timing", "Timing", note, columns, analysis.timing)
+
+
+def _shards(analysis: Analysis) -> Table:
+    columns: dict[str, Maker] = {
+        "Batch size": lambda row: number_cell(row["batch_size"], str),
+        "In shards": lambda row: number_cell(row["seconds_in_shards"], seconds),
+        "Whole": lambda row: number_cell(row["seconds_whole"], seconds),
+        "Cost": lambda row: number_cell(row["cost"], times),
+        "Range of rounds": lambda row: number_cell(
+            row["cost_low"], lambda low: f"{times(low)} to {times(row['cost_high'])}"
+        ),
+    }
+    note = (
+        f"Seconds of an update with the batch in {plural(analysis.plan.shards, 'shard')}, one "
+        "after the other on this machine, and with the whole batch in one piece: medians of the "
+        "same rounds of the timing pass, and the ratio of the two."
+    )
+    heading = f"The cost of {plural(analysis.plan.shards, 'shard')}"
+    return table_of("shards", heading, note, columns, analysis.shard_costs)
 
 
 def _tuned_rate(row: Row) -> Cell:

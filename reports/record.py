@@ -17,7 +17,7 @@ from reports.outcomes import Counts
 from reports.recommendation import Recommendation
 from reports.results import Column, GroupDescription, StudyDescription, StudyResults
 from reports.scaling_record import ScalingRecord
-from reports.timing import one_network
+from reports.timing import one_network, shard_costs
 
 SEEDS_FOR_INTERVAL = 5
 """Fewer values than this are shown one by one, without an interval."""
@@ -137,6 +137,11 @@ class Analysis:
     def expected_best(self) -> pd.DataFrame:
         """Columns `reports.expected_best.EXPECTED_BEST_COLUMNS`."""
         return expected_bests(self.cells)
+
+    @cached_property
+    def shard_costs(self) -> pd.DataFrame:
+        """Columns `reports.timing.SHARD_COST_COLUMNS`."""
+        return shard_costs(self.results.timing)
 
     @property
     def metric(self) -> str:

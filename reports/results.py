@@ -111,7 +111,7 @@ CURVE_COLUMNS = (
 
 TIMING_COLUMNS = (
     Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
-    Column("engine", "str", "", "tensor: the cohort engine; per-item: one item at a time."),
+    Column("engine", "str", "", "tensor, per-item, or one-piece: tensor without the shards."),
     Column("lanes", "int64", "", "Networks updated at once: 1, or as many as a full cohort has."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("round", "int64", "", "Number of the measurement round, from 0."),
@@ -164,6 +164,7 @@ class GroupDescription:
         memory_reference: Batch size at which the optimizer keeps the shares that
             `hyperparameters` say, its half-life in examples being the same at all others; None if
             it keeps them at every update.
+        growth: How batches grow along training; "" if they don't.
     """
 
     group: str
@@ -197,6 +198,7 @@ class GroupDescription:
     split_seed: int | None = None
     gradient_bytes: int | None = None
     memory_reference: int | None = None
+    growth: str = ""
 
     @property
     def architecture(self) -> str:

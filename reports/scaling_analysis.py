@@ -36,7 +36,7 @@ from reports.scaling_tables import (
     with_predictions,
 )
 from reports.targets import target_task, targets_by_group
-from reports.timing import one_network
+from reports.timing import ONE_PIECE, one_network
 from reports.two_terms import Curve
 
 _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can be set."
@@ -74,6 +74,7 @@ class _Found:
         fits: Updates to each target.
         named: Curves of the tuning runs.
         times: Seconds of an update, by group.
+        whole_times: The same with batches in one piece, where they are split into shards.
         noise: Evaluations of the runs measured, of groups whose gradients were measured.
     """
 
@@ -83,6 +84,7 @@ class _Found:
     fits: Mapping[Key, StepsToTargetFit]
     named: Mapping[Key, Curve | None]
     times: Mapping[str, UpdateTimeFit]
+    whole_times: Mapping[str, UpdateTimeFit]
     noise: Mapping[str, pd.DataFrame]
 
 
@@ -132,7 +134,9 @@ def _record(
         noise=noise_along_training(found.noise[group])
         if group in found.noise
         else empty_table(NOISE_CURVE_COLUMNS),
-        simulation=simulate_group(plan, results.description.cluster, fit, time),
+        simulation=simulate_group(
+            plan, results.description.cluster, fit, time, found.whole_times[group]
+        ),
     )
 
 
@@ -152,7 +156,7 @@ def _find(study: _Study, measured: pd.DataFrame, tuning: pd.DataFrame) -> _Found
     inner, tuned_inner = (rows[~at_edges(rows, selection)] for rows in (crossings, tuned))
     fits = dict(zip(keys, fit_tasks(_tasks(keys, inner, items)), strict=True))
     named = dict(zip(keys, curves_of(_tasks(keys, tuned_inner, items)), strict=True))
-    times = _update_times(timing, items)
+    times = _update_times(one_network(timing), items)
     table = summarise_crossings(crossings, selection, timing, items)
     with_noise = measured[measured["group"].isin({*measured.loc[measured[TRACE].notna(), "group"]})]
     return _Found(
@@ -162,6 +166,7 @@ def _find(study: _Study, measured: pd.DataFrame, tuning: pd.DataFrame) -> _Found
         fits=fits,
         named=named,
         times=times,
+        whole_times=_update_times(timing[timing["engine"] == ONE_PIECE], items),
         noise={str(group): rows for group, rows in with_noise.groupby("group")},
     )
 
@@ -177,8 +182,7 @@ def _tasks(keys: Sequence[Key], crossings: pd.DataFrame, items: Mapping[str, int
     return [target_task(rows.get(key, crossings[:0]), items=items[key[0]]) for key in keys]
 
 
-def _update_times(timing: pd.DataFrame, groups: Mapping[str, int]) -> dict[str, UpdateTimeFit]:
-    timed = one_network(timing)
+def _update_times(timed: pd.DataFrame, groups: Mapping[str, int]) -> dict[str, UpdateTimeFit]:
     measured = {
         str(group): (rows["batch_size"].to_numpy(), rows["seconds_per_update"].to_numpy())
         for group, rows in timed.groupby("group")

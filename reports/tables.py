@@ -35,7 +35,7 @@ from reports.scaling_record import (
     update_time_table,
 )
 from reports.selection import CELL_COLUMNS
-from reports.timing import TIMING_SUMMARY_COLUMNS
+from reports.timing import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
 
 _GROUP = GROUP_COLUMNS[0]
 
@@ -57,6 +57,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "noise-ratio": (_GROUP, *CROSSING_COLUMNS[:2], *NOISE_RATIO_COLUMNS),
     "timing": TIMING_COLUMNS,
     "timing-summary": TIMING_SUMMARY_COLUMNS,
+    "shard-costs": (_GROUP, *SHARD_COST_COLUMNS),
     "update-time": (_GROUP, *UPDATE_TIME_COLUMNS),
     "claims": CLAIM_COLUMNS,
     "claim-evidence": EVIDENCE_COLUMNS,
@@ -91,6 +92,7 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
         **_scaling_tables({group.plan.group: group.scaling for group in groups}),
         "timing": results.timing,
         "timing-summary": pd.concat([group.timing for group in groups], ignore_index=True),
+        "shard-costs": _stacked({g.plan.group: g.shard_costs for g in groups}),
         "update-time": _labelled(
             update_time_table([group.scaling.update_time for group in groups]),
             [group.plan.group for group in groups],

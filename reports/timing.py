@@ -14,6 +14,8 @@ TENSOR = "tensor"
 """Engine that processes a batch by tensor operations."""
 PER_ITEM = "per-item"
 """Engine that iterates over the items of a batch."""
+ONE_PIECE = "one-piece"
+"""Tensor operations on the whole batch, beside those on its shards."""
 CONTENDED_BELOW = 0.9
 """Share of the wall time on the processor below which a measurement had to share it."""
 UNSTEADY_ABOVE = 0.2
@@ -21,7 +23,7 @@ UNSTEADY_ABOVE = 0.2
 
 TIMING_SUMMARY_COLUMNS = (
     Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
-    Column("engine", "str", "", "tensor: by tensor operations; per-item: one item at a time."),
+    Column("engine", "str", "", "tensor, per-item, or one-piece: tensor without the shards."),
     Column("lanes", "int64", "", "Networks updated at once."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("rounds", "int64", "rounds", "Measurement rounds."),
@@ -39,6 +41,16 @@ SPEEDUP_COLUMNS = (
     Column("speedup", "float64", "", "Median per-item seconds by median tensor seconds.", True),
     Column("speedup_low", "float64", "", "Smallest ratio within a round.", volatile=True),
     Column("speedup_high", "float64", "", "Largest ratio within a round.", volatile=True),
+)
+
+
+SHARD_COST_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("seconds_in_shards", "float64", "s", "Of an update, the batch in shards; median.", True),
+    Column("seconds_whole", "float64", "s", "Of an update, the batch in one piece; median.", True),
+    Column("cost", "float64", "", "The former by the latter.", volatile=True),
+    Column("cost_low", "float64", "", "Smallest ratio within a round.", volatile=True),
+    Column("cost_high", "float64", "", "Largest ratio within a round.", volatile=True),
 )
 
 
@@ -80,6 +92,22 @@ def one_network(summary: pd.DataFrame) -> pd.DataFrame:
     return summary[(summary["engine"] == TENSOR) & (summary["lanes"] == 1)]
 
 
+def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
+    """Return what a batch in shards costs beside the whole batch, both on this machine.
+
+    Args:
+        timing: Columns `reports.results.TIMING_COLUMNS`, of one group; rows with more than one lane
+            are ignored.
+
+    Returns:
+        Columns `SHARD_COST_COLUMNS`; empty if no batch was timed in one piece beside its shards.
+    """
+    found = _ratios(timing, TENSOR, ONE_PIECE)
+    names = {TENSOR: "seconds_in_shards", ONE_PIECE: "seconds_whole", "median": "cost"}
+    low_high = {"least": "cost_low", "most": "cost_high"}
+    return as_table(found.rename(columns=names | low_high), SHARD_COST_COLUMNS)
+
+
 def speedups(timing: pd.DataFrame) -> pd.DataFrame:
     """Return how many times faster tensor operations are than iterating over the items.
 
@@ -90,18 +118,18 @@ def speedups(timing: pd.DataFrame) -> pd.DataFrame:
         Columns `SPEEDUP_COLUMNS`: the ratio of medians, and the range of the ratios within a round.
         Batch sizes timed with one engine only are absent.
     """
+    found = _ratios(timing, PER_ITEM, TENSOR)
+    names = {"median": "speedup", "least": "speedup_low", "most": "speedup_high"}
+    return as_table(found.rename(columns=names), SPEEDUP_COLUMNS)
+
+
+def _ratios(timing: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
+    """Return one network's median seconds by two engines, their ratio, and its range of rounds."""
     alone = timing[timing["lanes"] == 1]
     seconds = alone.assign(seconds=alone["wall_seconds"] / alone["updates"])
     cell = ["group", "batch_size"]
     wide = seconds.pivot_table(index=[*cell, "round"], columns="engine", values="seconds")
-    wide = wide.reindex(columns=[PER_ITEM, TENSOR]).dropna()
-    median = wide.groupby(cell).median()
-    ratio = (wide[PER_ITEM] / wide[TENSOR]).groupby(cell)
-    table = pd.DataFrame(
-        {
-            "speedup": median[PER_ITEM] / median[TENSOR],
-            "speedup_low": ratio.min(),
-            "speedup_high": ratio.max(),
-        }
-    )
-    return as_table(table.reset_index(), SPEEDUP_COLUMNS)
+    wide = wide.reindex(columns=[one, other]).dropna()
+    table, ratio = wide.groupby(cell).median(), (wide[one] / wide[other]).groupby(cell)
+    found = table.assign(median=table[one] / table[other], least=ratio.min(), most=ratio.max())
+    return found.reset_index().rename_axis(columns=None)

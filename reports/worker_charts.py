@@ -6,7 +6,7 @@ import pandas as pd
 
 from reports import worker_figures
 from reports.chart import Chart, Words
-from reports.communication import SIMULATED, Network
+from reports.communication import SIMULATED, Network, Simulation
 from reports.formats import count, percent, plural, seconds, significant, times
 from reports.record import Analysis
 from reports.scaling_texts import level
@@ -32,8 +32,8 @@ def workers_chart(analysis: Analysis) -> Chart | None:
                 "each at the fitted seconds of computing its shards on one of this machine's "
                 f"threads, plus the combining of gradients: {network_text(network)}. Each number "
                 "of workers has its fastest batch size of those that reached the "
-                f"target.{_edge(table)} {_shares(table)} Stragglers, contention and overlap are "
-                "left out."
+                f"target. {pieces_text(simulation)}{_edge(table)} {_shares(table)} Stragglers, "
+                "contention and overlap are left out."
             ),
             description="; ".join(
                 f"{plural(row['workers'], 'worker')}: {SIMULATED} "
@@ -44,6 +44,17 @@ def workers_chart(analysis: Analysis) -> Chart | None:
         draw=lambda ax: worker_figures.time_on_workers(ax, table),
         height=3.6,
     )
+
+
+def pieces_text(simulation: Simulation) -> str:
+    """Return into what a batch is split, a sentence.
+
+    Args:
+        simulation: Of a group.
+    """
+    if simulation.shards is None:
+        return "A batch has a shard for each worker that gets examples."
+    return f"A batch has {simulation.shards} shards, as in the study, which workers take in turn."
 
 
 def network_text(network: Network) -> str:

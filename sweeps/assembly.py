@@ -22,9 +22,9 @@ from reports.results import (
 from sweeps.errors import StoreError, UsageError
 from sweeps.facts import from_json, to_json
 from sweeps.families import Family, Group
-from sweeps.labels import budget_text, schedule_text
+from sweeps.labels import budget_text, growth_text, schedule_text
 from sweeps.records import Row
-from sweeps.spec import from_toml, to_toml
+from sweeps.spec import StudySpecification, from_toml, to_toml
 from sweeps.stages import Experiment, derived
 from sweeps.store import Store
 from sweeps.timing import workload_of_group
@@ -164,8 +164,13 @@ def describe(
         specification=stored["specification"],
         provenance=json.loads(stored.get("provenance", "{}")),
         incidents=_by_kind(incidents),
-        cluster=Cluster(**specification.simulated_cluster.model_dump()),
+        cluster=_cluster(specification),
     )
+
+
+def _cluster(specification: StudySpecification) -> Cluster | None:
+    simulated = specification.simulated_cluster
+    return None if isinstance(simulated, str) else Cluster(**simulated.model_dump())
 
 
 def _by_kind(incidents: Sequence[Row]) -> tuple[Incidents, ...]:
@@ -225,6 +230,7 @@ def _group(group: Group) -> GroupDescription:
         split_seed=facts.preparation.split_seed,
         gradient_bytes=shared.architecture.parameter_count * np.dtype(shared.dtype).itemsize,
         memory_reference=family.memory_reference,
+        growth=growth_text(shared.growth),
     )
 
 

@@ -28,6 +28,7 @@ from sweeps.values import (
     Positive,
     Seed,
     SeedRange,
+    Simulated,
     SimulatedCluster,
     Strict,
     listed,
@@ -192,13 +193,13 @@ class StudySpecification(Axes):
         description="a trial that takes longer is ended as `timeout`; no part of its identity",
         json_schema_extra={"unit": "s"},
     )
-    simulated_cluster: SimulatedCluster = Field(
+    simulated_cluster: Simulated = Field(
         # Every field is given, so that specifications hold them.
         default=SimulatedCluster.model_validate(
             {key: field.default for key, field in SimulatedCluster.model_fields.items()}
         ),
         description="table of workers and their network, for which the report simulates the time "
-        "to a target; no part of a trial's identity",
+        "to a target, or `none` for no simulation; no part of a trial's identity",
     )
 
 

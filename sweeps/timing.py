@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 from bpengine import Architecture, Budget, Recipe, Split, sequential
@@ -22,7 +22,7 @@ from bpengine.network import initial_parameters
 from sweeps.families import Group
 from sweeps.trials import Configuration
 
-TENSOR, PER_ITEM = "tensor", "per-item"
+TENSOR, PER_ITEM, ONE_PIECE = "tensor", "per-item", "one-piece"
 ROUNDS = 7
 LEAST_SECONDS = 0.02
 
@@ -76,6 +76,11 @@ class Workload:
         return Architecture(self.widths, self.activation, self.output)
 
     @property
+    def is_split(self) -> bool:
+        """Whether a batch is split into shards whose gradients are added up at every update."""
+        return self.shards > 1 and self.local_updates == 1
+
+    @property
     def has_reference(self) -> bool:
         """Whether the per-item reference can do the same."""
         layers = {self.activation, self.output} if len(self.widths) > 2 else {self.output}  # noqa: PLR2004
@@ -116,7 +121,8 @@ class Round:
 
     Attributes:
         workload: Identity of the workload.
-        engine: The cohort engine, or the per-item reference.
+        engine: The cohort engine, the per-item reference, or the cohort engine with the whole
+            batch in one piece.
         lanes: Networks that are updated at once.
         batch_size: Examples of an update.
         number: Number of the round, from 0.
@@ -179,7 +185,7 @@ def time_updates(
     Yields:
         A round as soon as it is measured.
     """
-    makers = {TENSOR: _tensor, PER_ITEM: _per_item}
+    makers = {TENSOR: _tensor, PER_ITEM: _per_item, ONE_PIECE: _one_piece}
     works = [(one, makers[one.engine](one, splits)) for one in measurements]
     for _, work in works:
         work()
@@ -228,6 +234,10 @@ def _tensor(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], in
         return whole
 
     return work
+
+
+def _one_piece(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
+    return _tensor(replace(one, workload=replace(one.workload, shards=1)), splits)
 
 
 def _whole(split: Split, batch_size: int) -> int:

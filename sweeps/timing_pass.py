@@ -19,6 +19,7 @@ from sweeps.store import Store
 from sweeps.timing import (
     LEAST_SECONDS,
     MOST_EXAMPLES,
+    ONE_PIECE,
     PER_ITEM,
     ROUNDS,
     TENSOR,
@@ -61,6 +62,8 @@ def _measurements(
     yield one
     if len(full.trials) > 1:
         yield Measurement(workload, TENSOR, full.seeds, full.settings, size)
+    if workload.is_split:
+        yield Measurement(workload, ONE_PIECE, one.seeds, one.settings, size)
     if workload.has_reference:
         yield Measurement(workload, PER_ITEM, one.seeds, one.settings, size)
 

@@ -16,6 +16,7 @@ from reports.ends import Ends
 from reports.formats import percent, plural, seconds, significant
 from reports.timing import (
     CONTENDED_BELOW,
+    ONE_PIECE,
     PER_ITEM,
     TENSOR,
     TIMING_SUMMARY_COLUMNS,
@@ -43,6 +44,7 @@ class Timed:
         architecture: Layer widths, inputs first.
         optimizer: Update rule.
         dtype: float32 or float64.
+        shards: Segments of a batch.
         table: Columns `TIMING_SUMMARY_COLUMNS` but for the group.
         fits: Fixed cost and cost of an example by the number of networks updated at once.
     """
@@ -50,6 +52,7 @@ class Timed:
     architecture: str
     optimizer: str
     dtype: str
+    shards: int
     table: pd.DataFrame
     fits: dict[int, UpdateTimeFit]
 
@@ -122,6 +125,7 @@ def _timed(workload: Workload, rounds: pd.DataFrame) -> Timed:
         architecture="-".join(map(str, workload.widths)),
         optimizer=workload.optimizer,
         dtype=workload.dtype,
+        shards=workload.shards,
         table=table,
         fits={
             lanes: _fit(tensor[tensor["lanes"] == lanes])
@@ -162,6 +166,7 @@ def _timed_json(one: Timed) -> dict[str, Any]:
         "architecture": one.architecture,
         "optimizer": one.optimizer,
         "dtype": one.dtype,
+        "shards": one.shards,
         "measurements": one.table[_FIELDS].to_dict("records"),
         "fits": [{"lanes": lanes} | _fit_json(fit) for lanes, fit in one.fits.items()],
     }
@@ -192,7 +197,7 @@ def times_text(found: UpdateTimes) -> str:
     """
     lines = [f"{found.name}: seconds per update, one BLAS thread; median (quartiles) of rounds"]
     for one in found.timed:
-        lines += ["", f"{one.architecture}, {one.optimizer}, {one.dtype}", *_table_lines(one.table)]
+        lines += ["", _title(one), *_table_lines(one.table)]
         lines += [_fit_text(lanes, fit) for lanes, fit in one.fits.items()]
     if found.disturbances:
         return "\n".join([*lines, "", f"Not quiet: {' '.join(found.disturbances)} {_ADVICE}"])
@@ -200,6 +205,11 @@ def times_text(found: UpdateTimes) -> str:
 
 
 _ADVICE = "Times may be too long: measure again when nothing else runs."
+
+
+def _title(one: Timed) -> str:
+    parts = [one.architecture, one.optimizer, one.dtype]
+    return ", ".join(parts + [plural(one.shards, "shard")] * (one.shards > 1))
 
 
 def _table_lines(table: pd.DataFrame) -> list[str]:
@@ -218,6 +228,8 @@ def _table_lines(table: pd.DataFrame) -> list[str]:
 def _heading(engine: str, lanes: int) -> str:
     if engine == PER_ITEM:
         return "item by item"
+    if engine == ONE_PIECE:
+        return "in one piece"
     return "one network" if lanes == 1 else f"each of {lanes} at once"
 
 

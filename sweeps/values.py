@@ -224,6 +224,17 @@ class SimulatedCluster(Strict):
     )
 
 
+def _simulated_kind(value: object) -> str:
+    return "<name>" if isinstance(value, str) else "<table>"
+
+
+Simulated = Annotated[
+    Annotated[Annotated[str, OneOf((NONE,))], Tag("<name>")]
+    | Annotated[SimulatedCluster, Tag("<table>")],
+    Discriminator(_simulated_kind),
+]
+
+
 BatchSize = Annotated[
     Annotated[Count, Tag("<number>")] | _Full | Annotated[PowersOfTwo, Tag("<range>")],
     Discriminator(_size_kind),

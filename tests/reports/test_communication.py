@@ -158,11 +158,24 @@ CLUSTER = Cluster(5e-6, 1e9, "ring", (1, 8, 64))
 
 
 def test_a_group_is_simulated_with_its_own_gradient() -> None:
-    found = simulate_group(DIGITS_GROUP, CLUSTER, FIT, TIMING)
+    found = simulate_group(DIGITS_GROUP, CLUSTER, FIT, TIMING, NO_TIMING)
     network = Network(5e-6, 1e9, 9_640, "ring")
     assert (found.network, found.reason) == (network, "")
     expected = simulate_time_to_target(FIT, TIMING, network, [1, 8, 64])
     pd.testing.assert_frame_equal(found.table, expected)
+
+
+def test_a_group_with_shards_is_simulated_with_them_at_the_cost_of_whole_batches() -> None:
+    slower = fit_update_time(SIZES, 80e-6 + 1e-6 * SIZES)
+    found = simulate_group(replace(DIGITS_GROUP, shards=4), CLUSTER, FIT, slower, TIMING)
+    network = Network(5e-6, 1e9, 9_640, "ring")
+    expected = simulate_time_to_target(FIT, TIMING, network, [1, 8, 64], shards=4)
+    assert found.shards == 4
+    pd.testing.assert_frame_equal(found.table, expected)
+    # Workers beyond the shards have nothing to do.
+    seconds = found.table["seconds_to_target"].tolist()
+    assert seconds[0] > seconds[1]
+    assert seconds[1] < seconds[2]
 
 
 @pytest.mark.parametrize(
@@ -178,12 +191,21 @@ def test_a_group_is_simulated_with_its_own_gradient() -> None:
             {"plan": replace(DIGITS_GROUP, local_updates=4)},
             "Workers that make updates of their own before they combine are not in the model.",
         ),
+        (
+            {"plan": replace(DIGITS_GROUP, growth="batches times 2 every 5 epochs up to 64")},
+            "Batches that grow along training are not in the model.",
+        ),
+        (
+            {"plan": replace(DIGITS_GROUP, shards=4), "whole": NO_TIMING},
+            "Fewer than three batch sizes are timed: 1.",
+        ),
         ({"fit": NO_FIT}, NO_FIT.reason),
         ({"timing": NO_TIMING}, "Fewer than three batch sizes are timed: 1."),
     ],
 )
 def test_a_group_that_cannot_be_simulated_has_a_reason(change: dict[str, Any], reason: str) -> None:
     given = {"plan": DIGITS_GROUP, "cluster": CLUSTER, "fit": FIT, "timing": TIMING}
+    given["whole"] = TIMING
     found = simulate_group(**given | change)
     assert (found.network, found.reason) == (None, reason)
     pd.testing.assert_frame_equal(found.table, empty_table(SIMULATION_COLUMNS))

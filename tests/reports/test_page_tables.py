@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from reports.formats import percent
+from dataclasses import replace
+
+import pandas as pd
+
+from reports.formats import percent, times
 from reports.page_tables import Cell, Table, page_tables
 from reports.results import StudyResults
 from tests.reports.conftest import nothing_run, numbers
@@ -57,3 +61,27 @@ def test_a_contended_measurement_is_marked(digits: StudyResults) -> None:
 
 def test_tables_without_rows_are_left_out(digits: StudyResults) -> None:
     assert list(made(nothing_run(digits))) == ["batch-sizes"]
+
+
+def test_the_cost_of_shards_has_a_table_where_it_was_measured(digits: StudyResults) -> None:
+    assert "shards" not in made(digits)
+    (plan,) = digits.description.groups
+    whole = digits.timing[digits.timing["engine"] == "tensor"]
+    results = replace(
+        digits,
+        description=replace(digits.description, groups=(replace(plan, shards=4),), cluster=None),
+        timing=pd.concat(
+            [
+                digits.timing,
+                whole.assign(engine="one-piece", wall_seconds=whole["wall_seconds"] / 2),
+            ],
+            ignore_index=True,
+        ),
+    )
+    table = made(results)["shards"]
+    assert table.heading == "The cost of 4 shards"
+    assert len(table.rows) == len(plan.batch_sizes)
+    assert {cell.text for cell in column(table, "Cost")} == {times(2.0)}
+    assert {cell.text for cell in column(table, "Range of rounds")} == {
+        f"{times(2.0)} to {times(2.0)}"
+    }

@@ -7,9 +7,11 @@ import pytest
 
 from reports.results import TIMING_COLUMNS, StudyResults, empty_table
 from reports.timing import (
+    SHARD_COST_COLUMNS,
     SPEEDUP_COLUMNS,
     TIMING_SUMMARY_COLUMNS,
     one_network,
+    shard_costs,
     speedups,
     summarise_timing,
 )
@@ -65,6 +67,16 @@ def test_the_speedup_is_a_ratio_of_medians_with_the_range_of_the_rounds() -> Non
     timing = timing_of({("tensor", 8): [1.0, 2.0, 4.0], ("per-item", 8): [10.0, 10.0, 60.0]})
     row = speedups(timing).iloc[0]
     assert (row["speedup"], row["speedup_low"], row["speedup_high"]) == pytest.approx((5, 5, 15))
+
+
+def test_the_cost_of_shards_is_a_ratio_of_medians_with_the_range_of_the_rounds() -> None:
+    timing = timing_of({("tensor", 8): [2.0, 3.0, 4.0], ("one-piece", 8): [1.0, 2.0, 2.0]})
+    found = shard_costs(timing)
+    assert found.columns.tolist() == [column.name for column in SHARD_COST_COLUMNS]
+    assert found.iloc[0].tolist() == pytest.approx([8, 0.3, 0.2, 1.5, 1.5, 2.0])
+    assert shard_costs(timing[timing["engine"] == "tensor"]).empty
+    # Nothing else takes the whole batch for the study's own.
+    assert one_network(summarise_timing(timing))["seconds_per_update"].tolist() == [0.3]
 
 
 def test_a_batch_size_timed_with_one_engine_has_no_speedup() -> None:

@@ -100,6 +100,14 @@ def test_the_simulated_cluster_is_described_and_changes_no_trial(keys: dict[str,
     assert description.groups[0].gradient_bytes == (5 * 4 + 5 * 3) * 8
 
 
+def test_what_no_simulation_is_made_of_is_described(keys: dict[str, Any]) -> None:
+    change = {"simulated_cluster": "none", "growth": {"factor": 2, "every": 1}}
+    study = experiment_of(keys | change, "study.toml", Path())
+    description = describe(study, {}, {"specification": ""})
+    assert description.cluster is None
+    assert description.groups[0].growth.startswith("batches times 2 every 1 epoch")
+
+
 def test_a_group_that_two_limits_end_has_no_fixed_epochs(keys: dict[str, Any]) -> None:
     study = experiment_of(keys | {"updates": 30}, "study.toml", Path())
     (group,) = describe(study, {}, {"specification": ""}).groups

@@ -283,3 +283,9 @@ def test_every_value_can_be_written(value: object) -> None:
 def test_the_keys_are_the_axes_and_more() -> None:
     assert {*AXES} < {*KEYS}
     assert issubclass(StudySpecification, Axes)
+
+
+def test_the_simulation_can_be_switched_off() -> None:
+    text = to_toml(StudySpecification(simulated_cluster="none"))
+    assert '\nsimulated_cluster = "none"\n' in text
+    assert from_toml(text).simulated_cluster == "none"

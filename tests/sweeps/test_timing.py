@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
-from bpengine import Split
+from bpengine import Architecture, Recipe, Split
+from bpengine.lockstep import Lockstep
 from bpengine.optimizers import OPTIMIZERS
 from sweeps import timing
 from sweeps.splits import Dataset, prepare
 from sweeps.stages import Experiment
-from sweeps.timing import PER_ITEM, TENSOR, Measurement, Workload, workload_of
+from sweeps.timing import ONE_PIECE, PER_ITEM, TENSOR, Measurement, Workload, workload_of
 from sweeps.trials import settings_of
 
 PLAIN = Workload(
@@ -61,6 +63,26 @@ def test_rounds_take_turns_over_engines_and_batch_sizes(
         assert measured.cpu_seconds >= 0
         # 90 training examples are 90 batches of 1 and 2 whole batches of 40.
         assert measured.updates % {1: 90, 40: 2}[measured.batch_size] == 0
+
+
+def test_the_whole_batch_is_made_in_one_piece(
+    experiment: Experiment, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def lockstep(architecture: Architecture, data: Any, settings: Any, recipe: Recipe) -> Lockstep:
+        made.append(recipe.shards)
+        return Lockstep(architecture, data, settings, recipe)
+
+    monkeypatch.setattr(timing, "Lockstep", lockstep)
+    split = replace(PLAIN, shards=4)
+    wanted = [measurement(split, engine, 40) for engine in (TENSOR, ONE_PIECE)]
+    rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__, rounds=1)]
+    assert made == [4, 1]
+    assert [(r.workload, r.engine) for r in rounds] == [
+        (split.identity, TENSOR),
+        (split.identity, ONE_PIECE),
+    ]
 
 
 def test_no_look_at_the_clock_is_long_delayed(

@@ -48,6 +48,17 @@ def test_a_cohort_of_one_is_measured_once(keys: dict[str, Any]) -> None:
     assert measured(alone) == [[("tensor", 1, 5), ("tensor", 1, 40)]]
 
 
+def test_whole_batches_are_measured_beside_their_shards(keys: dict[str, Any]) -> None:
+    split = experiment(keys, shards=2, learning_rates=1.0, seeds=1, optimizer="adam")
+    assert measured(split) == [
+        [(engine, 1, size) for size in (5, 40) for engine in ("tensor", "one-piece")]
+    ]
+    local = experiment(
+        keys, shards=2, local_updates=2, learning_rates=1.0, seeds=1, optimizer="adam"
+    )
+    assert measured(local) == [[("tensor", 1, 5), ("tensor", 1, 40)]]
+
+
 def test_groups_that_do_the_same_are_measured_once(keys: dict[str, Any]) -> None:
     same = experiment(keys, epochs=[1, 2], schedule=["constant", "cosine"], batch_sizes=5)
     assert len(same.groups) == 4

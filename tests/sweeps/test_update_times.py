@@ -63,7 +63,7 @@ def made(
         lanes: fit_update_time([1, 10, 100], [factor * (10 + s) * 1e-6 for s in (1, 10, 100)])
         for lanes, factor in ((1, 1.0), (30, 0.2))
     }
-    return UpdateTimes("made", (Timed("4-3-2", "sgd", "float32", table, fits),), load, 2)
+    return UpdateTimes("made", (Timed("4-3-2", "sgd", "float32", 1, table, fits),), load, 2)
 
 
 def test_the_table_has_a_row_for_each_batch_size_and_a_column_for_each_engine() -> None:
