@@ -229,7 +229,7 @@ def _simulated_kind(value: object) -> str:
 
 
 Simulated = Annotated[
-    Annotated[Annotated[str, OneOf((NONE,))], Tag("<name>")]
+    Annotated[Annotated[str, OneOf((NONE,), otherwise="a table")], Tag("<name>")]
     | Annotated[SimulatedCluster, Tag("<table>")],
     Discriminator(_simulated_kind),
 ]

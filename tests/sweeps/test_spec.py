@@ -285,6 +285,12 @@ def test_the_keys_are_the_axes_and_more() -> None:
     assert issubclass(StudySpecification, Axes)
 
 
+def test_a_simulation_is_a_table_or_none() -> None:
+    _, (problem,), _ = parse({"simulated_cluster": "nome"})
+    assert problem.path == "simulated_cluster"
+    assert problem.text.startswith("must be 'none' or a table, but is 'nome'.")
+
+
 def test_the_simulation_can_be_switched_off() -> None:
     text = to_toml(StudySpecification(simulated_cluster="none"))
     assert '\nsimulated_cluster = "none"\n' in text
