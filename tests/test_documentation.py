@@ -11,6 +11,8 @@ import pytest
 from sweeps import cli, timing
 from sweeps.schema import TABLES, columns_of
 
+pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+
 ROOT = Path(__file__).parent.parent
 
 

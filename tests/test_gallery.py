@@ -13,6 +13,8 @@ import pytest
 
 from sweeps import timing
 
+pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+
 DOCS = Path(__file__).parent.parent / "docs"
 
 

@@ -30,6 +30,8 @@ from sweeps.store import FILE
 from tests.reports import claim_studies
 from tests.reports.conftest import Sketch, keep, make_results, numbers, small
 
+pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+
 
 @dataclass(frozen=True)
 class Pitfall:

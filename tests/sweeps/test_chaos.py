@@ -21,6 +21,8 @@ import pytest
 from reports.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, results
 
+pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 
 STUDY: dict[str, Any] = {

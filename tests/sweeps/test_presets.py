@@ -17,6 +17,8 @@ from reports.results import StudyResults
 from sweeps.reading import preset_names
 from sweeps.study import Study
 
+pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+
 FEW = ("epochs=2", "seeds=[1, 2]", "confirmation_seeds=[101, 102]", "extensions=0")
 TWO = (
     'optimizer=[{name="sgd", learning_rates=[0.9851, 3.139]}, '
