@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -41,6 +41,7 @@ from reports.two_terms import Curve
 
 _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can be set."
 _NO_PROGRESS = "The tuning seeds make no progress on the validation part, so no target can be set."
+_AT_EDGES = "At every batch size the selected learning rate lies at the edge of those tried."
 
 Tables = Mapping[Key, pd.DataFrame]
 """Rows of each target of each group."""
@@ -179,7 +180,12 @@ def _split(rows: pd.DataFrame) -> dict[Any, pd.DataFrame]:
 
 def _tasks(keys: Sequence[Key], crossings: pd.DataFrame, items: Mapping[str, int]) -> list[Task]:
     rows = dict(list(crossings.groupby(["group", "share"])))
-    return [target_task(rows.get(key, crossings[:0]), items=items[key[0]]) for key in keys]
+    tasks = [target_task(rows.get(key, crossings[:0]), items=items[key[0]]) for key in keys]
+    # Whoever has a target has runs; if none is left here, all were at edges.
+    return [
+        task if key in rows else replace(task, known=replace(task.known, reason=_AT_EDGES))
+        for key, task in zip(keys, tasks, strict=True)
+    ]
 
 
 def _update_times(timed: pd.DataFrame, groups: Mapping[str, int]) -> dict[str, UpdateTimeFit]:

@@ -154,6 +154,14 @@ def test_a_rate_at_the_edge_is_left_out_of_the_fit() -> None:
     assert one.fit.batch_sizes == (1, 16, 64, 256)
 
 
+def test_rates_that_are_all_at_edges_are_the_reason_for_no_fit() -> None:
+    one = main(numbers(study(HYPERBOLIC, {"batch_sizes": SIZES, "learning_rates": (1.0,)})).scaling)
+    assert one.left_out == SIZES
+    assert one.fit.reason == (
+        "At every batch size the selected learning rate lies at the edge of those tried."
+    )
+
+
 def test_batch_sizes_near_all_items_are_told() -> None:
     one = main(numbers(study(HYPERBOLIC, {"batch_sizes": (1, 16, 512)})).scaling)
     assert one.batch_sizes["near_all"].tolist() == [False, False, True]
