@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.budget_figures import budget_frame, budget_panels, limits
 from reports.budget_texts import RULE_WORDS, amount, budget_sentence
-from reports.budgets import RULES
+from reports.budgets import by_rule
 from reports.chart import Chart, Words
 from reports.formats import count, listing, plural, rate, seconds
 from reports.record import Analysis
@@ -56,10 +56,9 @@ def budget_chart(analysis: Analysis) -> Chart | None:
 
 def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Rows of each rule, by what stands above them."""
-    by_rule = {rule: table[table["rule"] == rule] for rule in RULES if rule in set(table["rule"])}
     return {
         f"{RULE_WORDS[rule].capitalize()}: {amount(rule, rows['budget'].iloc[0])}": rows
-        for rule, rows in by_rule.items()
+        for rule, rows in by_rule(table).items()
     }
 
 
@@ -131,11 +130,10 @@ def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
     frame, places = draw_with(chart, points.astype(np.float64))
     (left, bottom), (right, top) = places[:2].round(1).tolist()
     across = dict(zip(batch_sizes, places[2:, 0].round(1).tolist(), strict=True))
-    rules = [rule for rule in RULES if rule in set(table["rule"])]
-    placed = table.assign(x=table["batch_size"].map(across))
-    choices = [_choice(analysis, placed[placed["rule"] == rule], bottom, top) for rule in rules]
+    placed = by_rule(table.assign(x=table["batch_size"].map(across)))
+    choices = [_choice(analysis, rows, bottom, top) for rows in placed.values()]
     return Slider(
-        rules=tuple(RULE_WORDS[rule] for rule in rules),
+        rules=tuple(RULE_WORDS[rule] for rule in placed),
         headers=HEADERS,
         caption=_CAPTION,
         frame=inline(frame, chart, prefix),

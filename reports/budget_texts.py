@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.budgets import EPOCHS, RULES, SECONDS, UPDATES
+from reports.budgets import EPOCHS, SECONDS, UPDATES, by_rule
 from reports.formats import count, listing, rate, seconds, sizes
 from reports.record import Analysis
 
@@ -61,7 +61,7 @@ def rules_sentence(analysis: Analysis) -> str:
     Args:
         analysis: The numbers.
     """
-    parts = _by_rule(analysis)
+    parts = _common(analysis)
     if len(parts) < 2:  # noqa: PLR2004
         return ""
     best = {rule: int(rows.loc[rows["best"], "batch_size"].iloc[0]) for rule, rows in parts.items()}
@@ -88,7 +88,7 @@ def shared_sentence(analysis: Analysis) -> str:
     Args:
         analysis: The numbers.
     """
-    parts = _by_rule(analysis)
+    parts = _common(analysis)
     if len(parts) < 2:  # noqa: PLR2004
         return ""
     tied = [set(rows.loc[rows["tied"], "batch_size"]) for rows in parts.values()]
@@ -98,8 +98,6 @@ def shared_sentence(analysis: Analysis) -> str:
     return f"Batch {sizes(shared)} can't be told from the best under any budget rule."
 
 
-def _by_rule(analysis: Analysis) -> dict[str, pd.DataFrame]:
+def _common(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """Rows of the largest budget that all batch sizes reach, by rule."""
-    table = analysis.budgets[analysis.budgets["common"]]
-    rules = [rule for rule in RULES if rule in set(table["rule"])]
-    return {rule: table[table["rule"] == rule] for rule in rules}
+    return by_rule(analysis.budgets[analysis.budgets["common"]])

@@ -145,6 +145,15 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def by_rule(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of each rule that there are, in the order of `RULES`.
+
+    Args:
+        table: Columns `BUDGET_COLUMNS`.
+    """
+    return {rule: table[table["rule"] == rule] for rule in RULES if rule in set(table["rule"])}
+
+
 def _complete(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials of rates that have a result for every seed of their group, in order."""
     cell = ["group", "batch_size", "learning_rate"]

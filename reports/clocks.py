@@ -12,6 +12,27 @@ MEMORIES = ("momentum", "alpha", "beta1", "beta2")
 """Hyperparameters that are the share of the past kept at an update."""
 
 
+def share_at(batch_size: int, share: float, reference: int) -> float:
+    """Return the share kept at an update where the half-life is the same in examples.
+
+    With a memory in examples a gradient's weight halves after as many examples at every batch size:
+    `m^(1/B) = m_ref^(1/B_ref)`, hence `m(B) = m_ref^(B/B_ref)`.
+
+    Args:
+        batch_size: Examples of an update.
+        share: The share kept at the reference.
+        reference: Batch size at which it is kept.
+
+    Source:
+        Busbridge et al. 2023, How to scale your EMA (arXiv 2307.13813), definition 1.2.
+
+    Example:
+        >>> share_at(64, 0.5, 32)
+        0.25
+    """
+    return share ** (batch_size / reference)
+
+
 def memory(plan: GroupDescription) -> str:
     """Return how long the optimizer remembers, in updates and examples; "" if it doesn't.
 
@@ -56,7 +77,7 @@ def _in_examples(plan: GroupDescription, kept: Mapping[str, float], reference: i
 
 
 def _used(size: int, share: float, reference: int) -> str:
-    return f"{significant(share ** (size / reference))} is kept at batch size {size}"
+    return f"{significant(share_at(size, share, reference))} is kept at batch size {size}"
 
 
 def _updates(share: float) -> float:

@@ -17,6 +17,7 @@ from reports import build_report
 from reports.analysis import analyse
 from reports.record import Analysis
 from reports.results import StudyResults
+from reports.timing import TENSOR
 from sweeps.assembly import read_experiment
 from sweeps.errors import UsageError, UserError
 from sweeps.forecast import forecast
@@ -27,7 +28,7 @@ from sweeps.sizing import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.spec import given, toml_value
 from sweeps.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.store import FILE, Store
-from sweeps.timing import ROUNDS, TENSOR, time_updates
+from sweeps.timing import ROUNDS, time_updates
 from sweeps.timing_pass import measurements_of, splits_of
 from sweeps.worker import one_blas_thread
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bpengine import BatchGrowth
-from reports.clocks import MEMORIES
+from reports.clocks import MEMORIES, share_at
 from sweeps.facts import DataFacts
 from sweeps.trials import Configuration, Trial, settings_of
 
@@ -58,20 +58,15 @@ class Family:
     def hyperparameters_at(self, batch_size: int) -> dict[str, float]:
         """Return the optimizer's hyperparameters as they are used at a batch size, by name.
 
-        With a memory in examples a gradient's weight halves after as many examples at every batch
-        size: `m^(1/B) = m_ref^(1/B_ref)`, hence `m(B) = m_ref^(B/B_ref)`.
-
         Args:
             batch_size: Examples of an update.
-
-        Source:
-            Busbridge et al. 2023, How to scale your EMA (arXiv 2307.13813), definition 1.2.
         """
         if self.memory_reference is None:
             return dict(self.hyperparameters)
-        ratio = batch_size / self.memory_reference
         return {
-            name: round(value**ratio, DECIMALS) if name in MEMORIES else value
+            name: round(share_at(batch_size, value, self.memory_reference), DECIMALS)
+            if name in MEMORIES
+            else value
             for name, value in self.hyperparameters
         }
 

@@ -19,10 +19,10 @@ from bpengine import Architecture, Budget, Recipe, Split, sequential
 from bpengine.lockstep import Lockstep
 from bpengine.minibatches import segments
 from bpengine.network import initial_parameters
+from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.families import Group
 from sweeps.trials import Configuration
 
-TENSOR, PER_ITEM, ONE_PIECE = "tensor", "per-item", "one-piece"
 ROUNDS = 7
 LEAST_SECONDS = 0.02
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from bpengine import Examples, Split
+from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.datasets import load
 from sweeps.families import Group
 from sweeps.plan import plan
@@ -19,10 +20,7 @@ from sweeps.store import Store
 from sweeps.timing import (
     LEAST_SECONDS,
     MOST_EXAMPLES,
-    ONE_PIECE,
-    PER_ITEM,
     ROUNDS,
-    TENSOR,
     Measurement,
     Workload,
     time_updates,

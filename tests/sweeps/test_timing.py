@@ -10,10 +10,11 @@ import pytest
 from bpengine import Architecture, Recipe, Split
 from bpengine.lockstep import Lockstep
 from bpengine.optimizers import OPTIMIZERS
+from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps import timing
 from sweeps.splits import Dataset, prepare
 from sweeps.stages import Experiment
-from sweeps.timing import ONE_PIECE, PER_ITEM, TENSOR, Measurement, Workload, workload_of
+from sweeps.timing import Measurement, Workload, workload_of
 from sweeps.trials import settings_of
 
 PLAIN = Workload(
