@@ -13,7 +13,7 @@ import numpy as np
 from bpengine.arrays import Array, BoolArray, IntArray
 from bpengine.backprop import Backprop, Layer, Weights
 from bpengine.network import layer_views
-from bpengine.optimizers import BLOCK, Stepper
+from bpengine.stepper import BLOCK, Stepper
 from bpengine.tape import Tape
 
 LEAST_DELAYED = 4

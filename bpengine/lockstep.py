@@ -22,8 +22,9 @@ from bpengine.minibatches import (
     updates_per_epoch,
 )
 from bpengine.network import Architecture, initial_parameters
-from bpengine.optimizers import BLOCK, OPTIMIZERS, Stepper
+from bpengine.optimizers import OPTIMIZERS
 from bpengine.recipe import Recipe
+from bpengine.stepper import BLOCK, Stepper
 
 BUFFER = 512
 """Elements of NumPy's buffers. At its own 8192, shorter rows that lie apart in memory are copied to

@@ -1,8 +1,8 @@
 """Optimizers: from a gradient and explicit state to a step, `W := W - step`.
 
 Every optimizer is an entry of `OPTIMIZERS`. Its function works on all lanes at once and writes over
-the gradient; lanes differ in any hyperparameter. Adding weight decay and clipping is the same for
-all and happens in `Stepper`.
+the gradient; lanes differ in any hyperparameter. What is the same for all, penalties and clipping,
+is in `bpengine.stepper`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,9 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.arrays import Array, BoolArray
-from bpengine.network import Architecture, check_name
-from bpengine.tape import Call, at_once
-
-BLOCK = 32
-"""Updates at most that are prepared at once."""
-
-GUARD = 64.0
-"""State below about so many times the smallest normal number becomes 0; see `Stepper.advance`."""
-
-TABLE = 1024
-"""Updates whose corrections are computed at once, for optimizers that correct their averages."""
+from bpengine.arrays import Array
+from bpengine.network import check_name
+from bpengine.tape import Call
 
 COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": float("inf")}
 """Hyperparameters of every optimizer, beside `learning_rate`, with their defaults.
@@ -240,210 +231,8 @@ OPTIMIZERS = {
 }
 """Every optimizer by name."""
 
-_DECAYS_BY_ITSELF = ("lars", "lamb")
-
-
-class Stepper:
-    """An optimizer with the state and the hyperparameters of every lane.
-
-    Args:
-        name: Name in `OPTIMIZERS`.
-        settings: Hyperparameters of each setting; `learning_rate` is required, the others default
-            to those of the optimizer.
-        architecture: The network of every lane.
-        parameters: The lanes' weights, which steps change.
-
-    Attributes:
-        rate: Learning rate of each lane, before any schedule.
-        slots: The optimizer's state.
-        update: Updates made so far.
-        folds: Whether the weights change by the gradient itself, with `-rate` in it, as for sgd:
-            whoever computes the gradient gets it for nothing.
-        in_gradient: What gradients must come multiplied by, at each of the next updates: `-rate`
-            if `folds`, otherwise 1.
-        is_plain: Whether a step is the gradient times `-rate`, and settings name nothing else.
-
-    Raises:
-        ValueError: The name or a hyperparameter is unknown, missing or out of range.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        settings: Sequence[Mapping[str, float]],
-        architecture: Architecture,
-        parameters: Annotated[Array, "seed setting parameter"],
-    ) -> None:
-        check_settings(name, settings)
-        self._optimizer = OPTIMIZERS[name]
-        self._parameters = parameters
-        self._layers = architecture.layers
-        full = [{**self._optimizer.defaults, **setting} for setting in settings]
-        dtype = parameters.dtype
-        self._exact = {key: np.array([[setting[key]] for setting in full]) for key in full[0]}
-        self._columns = {key: column.astype(dtype) for key, column in self._exact.items()}
-        self._settings = {key: shared(column) for key, column in self._columns.items()}
-        self.rate = np.tile(self._columns["learning_rate"], (parameters.shape[0], 1, 1))
-        self.slots = [np.zeros_like(parameters) for _ in range(self._optimizer.slots)]
-        self.update = 0
-        self.folds = name == "sgd"
-        self.is_plain = self.folds and set(settings[0]) == {"learning_rate"}
-        self._scratch = np.empty_like(parameters)
-        self._rates, self._moves = (np.empty((BLOCK, *self.rate.shape), dtype) for _ in range(2))
-        self.in_gradient = np.ones_like(self._rates)
-        self._lengths, self._floors = (np.empty((BLOCK, len(settings), 1), dtype) for _ in range(2))
-        self._corrected = "beta1" in self._optimizer.defaults
-        self._table_start = 0
-        self._table: Array = np.empty((2, 0, len(settings), 1))
-        # Rounding must not depend on what other settings ask for: a lane that neither clips nor
-        # decays is multiplied by 1 and added 0.
-        self._has_l2 = bool(self._columns["l2"].any())
-        self._clips = bool(np.isfinite(self._columns["clip_norm"]).any())
-        self._decays = name not in _DECAYS_BY_ITSELF and bool(self._columns["weight_decay"].any())
-
-    def halt(self, lanes: Annotated[BoolArray, "seed setting"]) -> None:
-        """Let lanes stand still from now on: no rate, and no momentum that outlives it.
-
-        Args:
-            lanes: Which.
-        """
-        self.rate[lanes] = 0
-        for slot in self.slots:
-            slot[lanes] = 0
-
-    def advance(self, factors: Annotated[Array, "update"]) -> None:
-        """Set what changes from update to update for the next few, and count them.
-
-        Args:
-            factors: What the schedule makes of the learning rates at each, at most `BLOCK`.
-        """
-        count = len(factors)
-        if self.update // BLOCK < (self.update + count) // BLOCK:
-            self._clear_traces()
-        np.multiply(self.rate, factors[:, None, None, None], out=self._rates[:count])
-        if self.folds:
-            np.negative(self._rates[:count], out=self.in_gradient[:count])
-        if self._corrected:
-            start = self._corrections_from(self.update, count)
-            for found, table in zip((self._lengths, self._floors), self._table, strict=True):
-                np.copyto(found[:count], table[start : start + count])
-            np.multiply(self._rates[:count], self._lengths[:count, None], out=self._moves[:count])
-        self.update += count
-
-    def step(
-        self,
-        gradient: Annotated[Array, "seed setting parameter"],
-        number: int,
-        *,
-        total_weight: float,
-        call: Call = at_once,
-    ) -> None:
-        """Change the parameters by one step.
-
-        Args:
-            gradient: `dE/dW` times `in_gradient[number]`, which is written over.
-            number: Which of the updates that `advance` has prepared, from 0.
-            total_weight: Sum of the examples' weights in `E`: 1 for their mean, n for their sum.
-            call: What makes or records the calls.
-        """
-        parameters, scratch = self._parameters, self._scratch
-        scale, small = self.in_gradient[number], np.empty_like(self.rate)
-        if self._clips:
-            call(_clip, gradient, self._columns["clip_norm"], scale, scratch)
-        if self._has_l2:
-            call(
-                np.multiply, self._columns["l2"] * parameters.dtype.type(total_weight), scale, small
-            )
-            call(np.multiply, parameters, small, scratch)
-            call(np.add, gradient, scratch, gradient)
-        self._optimizer.step(call, self._step(gradient, number))
-        if self._decays:
-            pull = scale if self.folds else self._rates[number]
-            call(np.multiply, self._columns["weight_decay"], pull, small)
-            call(np.multiply, parameters, small, scratch)
-            call(np.add, gradient, scratch, gradient)
-        call(np.add if self.folds else np.subtract, parameters, gradient, parameters)
-
-    def _clear_traces(self) -> None:
-        # An average whose gradients have become 0 would decay into subnormal numbers and, there
-        # being nothing smaller to round to, stay there: many processors are slow at them. Adding
-        # and taking away a number that dwarfs them rounds them to 0.
-        kind = np.finfo(self._parameters.dtype)
-        guard = kind.dtype.type(GUARD) * kind.tiny / kind.eps
-        for slot in self.slots:
-            np.add(slot, guard, out=slot)
-            np.subtract(slot, guard, out=slot)
-
-    def _step(self, gradient: Array, number: int) -> Step:
-        floor = self._floors[number]
-        keys = {"beta2", "epsilon"} & self._settings.keys()
-        if all(self._settings[key].ndim == 0 for key in keys):
-            floor = floor[0, 0, ...]
-        return Step(
-            gradient,
-            self._parameters,
-            self.slots,
-            self._scratch,
-            self._rates[number],
-            self._lengths[number],
-            self._moves[number],
-            floor,
-            self._settings,
-            self._layers,
-        )
-
-    def _corrections_from(self, update: int, count: int) -> int:
-        # Where the corrections of the updates after this one begin in the table.
-        first = update - self._table_start
-        if not 0 <= first <= self._table.shape[1] - count:
-            self._table_start, first = update, 0
-            self._table = _corrections(self._exact, np.arange(update + 1.0, update + 1 + TABLE))
-        return first
-
-
-def _corrections(
-    columns: Mapping[str, Annotated[Array, "setting 1"]], updates: Annotated[Array, "update"]
-) -> Annotated[Array, "2 update setting 1"]:
-    """Return `length` and `floor` of Adam's direction at some updates.
-
-    With `b = sqrt((1 - b2^t) / (1 - b2))` and slots m' = m / (1 - b1) and v' = v / (1 - b2),
-    `m^ / (sqrt v^ + eps) = b (1 - b1) / (1 - b1^t) m' / (sqrt v' + eps b)`.
-    """
-    b1, b2 = columns["beta1"], columns["beta2"]
-    b = np.sqrt((1 - _powers(b2, updates)) / (1 - b2))
-    return np.stack([b * (1 - b1) / (1 - _powers(b1, updates)), columns["epsilon"] * b])
-
-
-def _powers(
-    column: Annotated[Array, "setting 1"], exponents: Annotated[Array, "update"]
-) -> Annotated[Array, "update setting 1"]:
-    # Setting by setting: NumPy's power of a number and of an array may differ in the last bit, and
-    # a lane must not depend on what its neighbours share.
-    powers = [np.power(np.full_like(exponents, base), exponents) for base in column[:, 0]]
-    return np.stack(powers, axis=-1)[..., None]
-
-
-def shared(column: Annotated[Array, "setting 1"]) -> Array:
-    """Return a column of one value for each setting, or the single value that they share.
-
-    NumPy multiplies an array by a single number twice as fast as by a column.
-    """
-    return column[0, 0, ...] if (column == column[0]).all() else column
-
-
-def _clip(
-    gradient: Array,
-    limit: Annotated[Array, "setting 1"],
-    scale: Annotated[Array, "seed setting 1"],
-    scratch: Array,
-) -> None:
-    np.multiply(gradient, gradient, out=scratch)
-    norm = np.sqrt(np.add.reduce(scratch, axis=-1, keepdims=True))
-    most = np.full_like(norm, np.inf)
-    np.multiply(limit, np.abs(scale), out=most, where=np.isfinite(limit))
-    # The factor is 1 where the norm is within the limit.
-    factor = np.divide(most, norm, out=np.ones_like(norm), where=norm > most)
-    np.multiply(gradient, factor, out=gradient)
+DECAYS_BY_ITSELF = ("lars", "lamb")
+"""Optimizers whose own direction holds the weight decay."""
 
 
 def check_settings(name: str, settings: Sequence[Mapping[str, float]]) -> None:
