@@ -3,7 +3,8 @@
 Vectorized backpropagation on cohorts of small networks trained in lockstep. Needs NumPy alone.
 """
 
-from bpengine.lockstep import NUMERICS_VERSION, Examples, Split
+from bpengine.examples import Examples, Split
+from bpengine.lockstep import NUMERICS_VERSION
 from bpengine.minibatches import Budget, evaluation_points
 from bpengine.network import Architecture
 from bpengine.recipe import Recipe

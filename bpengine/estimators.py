@@ -26,7 +26,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from bpengine.activations import ACTIVATIONS
 from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop, Weights
-from bpengine.lockstep import Examples, Lockstep, Split, Stack, stack
+from bpengine.examples import Examples, Split, Stack, stack
+from bpengine.lockstep import Lockstep
 from bpengine.minibatches import Budget, Segment
 from bpengine.network import Architecture
 from bpengine.optimizers import OPTIMIZERS

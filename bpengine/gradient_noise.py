@@ -32,7 +32,7 @@ import numpy as np
 
 from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop, Inputs, Weights
-from bpengine.lockstep import Examples, Stack, stack
+from bpengine.examples import Examples, Stack, stack
 from bpengine.minibatches import shard_bounds
 from bpengine.network import Architecture
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from bpengine.arrays import Array, BoolArray, IntArray
 from bpengine.backprop import ROWS, Backprop
 from bpengine.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
+from bpengine.examples import Split, stack
 from bpengine.losses import REDUCTIONS
 from bpengine.minibatches import (
     Segment,
@@ -39,83 +39,6 @@ CACHE = 3 * 2**19
 
 NUMERICS_VERSION = 3
 """Raised whenever the same call may give other numbers than before."""
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Inputs and targets.
-
-    Attributes:
-        inputs: Features, without the bias unit's 1.
-        targets: Wanted outputs; one-hot rows for classes.
-
-    Raises:
-        ValueError: The two differ in length, are empty, not two-dimensional or not finite.
-    """
-
-    inputs: Annotated[Array, "item fan_in"]
-    targets: Annotated[Array, "item fan_out"]
-
-    def __post_init__(self) -> None:
-        """Refuse what would broadcast or spoil every sum."""
-        shapes = self.inputs.shape, self.targets.shape
-        if not all(len(shape) == 2 and shape[0] for shape in shapes):  # noqa: PLR2004
-            raise ValueError(
-                f"`inputs` and `targets` must be matrices with rows, but are {shapes}."
-            )
-        if shapes[0][0] != shapes[1][0]:
-            raise ValueError(f"`inputs` and `targets` must have as many rows, but are {shapes}.")
-        if not (np.isfinite(self.inputs).all() and np.isfinite(self.targets).all()):
-            raise ValueError("`inputs` and `targets` must be finite.")
-
-
-@dataclass(frozen=True)
-class Split:
-    """One seed's data and randomness.
-
-    Attributes:
-        train: Examples to train on.
-        held_out: Examples the network is evaluated on beside them.
-        seed: Seed of initial weights and order.
-    """
-
-    train: Examples
-    held_out: Examples
-    seed: int
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Examples of all seeds as arrays with lane axes.
-
-    Attributes:
-        inputs: Features behind the bias unit's 1.
-        targets: Wanted outputs.
-    """
-
-    inputs: Annotated[Array, "seed 1 item fan_in"]
-    targets: Annotated[Array, "seed 1 item fan_out"]
-
-    @property
-    def items(self) -> int:
-        """Examples of each seed."""
-        return self.inputs.shape[2]
-
-
-def stack(examples: Sequence[Examples], dtype: npt.DTypeLike) -> Stack:
-    """Return the examples of all seeds as one pair of arrays.
-
-    Args:
-        examples: One set per seed, all of the same shapes.
-        dtype: float32 or float64.
-    """
-    items, features = examples[0].inputs.shape
-    inputs = np.ones((len(examples), 1, items, features + 1), dtype)
-    targets = np.empty((len(examples), 1, *examples[0].targets.shape), dtype)
-    for seed, part in enumerate(examples):
-        inputs[seed, 0, :, 1:] = part.inputs
-        targets[seed, 0] = part.targets
-    return Stack(inputs, targets)
 
 
 def lanes_in_cache(

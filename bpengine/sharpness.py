@@ -14,7 +14,7 @@ import numpy as np
 
 from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop, Inputs, Targets, Weights
-from bpengine.lockstep import Examples, stack
+from bpengine.examples import Examples, stack
 from bpengine.losses import LOSSES
 from bpengine.network import Architecture
 from bpengine.streams import standard_normal

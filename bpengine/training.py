@@ -11,8 +11,9 @@ import numpy as np
 
 from bpengine.arrays import Array, IntArray
 from bpengine.backprop import ROWS, Backprop, Weights
+from bpengine.examples import Examples, Split, Stack, stack
 from bpengine.gradient_noise import gradient_statistics
-from bpengine.lockstep import Examples, Lockstep, Split, Stack, stack
+from bpengine.lockstep import Lockstep
 from bpengine.metrics import METRICS
 from bpengine.minibatches import Segment, segments
 from bpengine.network import Architecture

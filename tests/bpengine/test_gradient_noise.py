@@ -12,6 +12,7 @@ import pytest
 from bpengine import Architecture, Examples
 from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop
+from bpengine.examples import stack
 from bpengine.gradient_noise import (
     GradientStatistics,
     example_norms,
@@ -19,7 +20,6 @@ from bpengine.gradient_noise import (
     noise_scale,
     two_batch_statistics,
 )
-from bpengine.lockstep import stack
 
 MakeExamples = Callable[..., Examples]
 MakeParameters = Callable[..., Array]

@@ -11,7 +11,7 @@ import pytest
 from bpengine import Architecture, Examples
 from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop
-from bpengine.lockstep import stack
+from bpengine.examples import stack
 from bpengine.sharpness import hessian_vector_product, sharpness, top_eigenvalue
 
 MakeExamples = Callable[..., Examples]

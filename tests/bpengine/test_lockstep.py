@@ -1,0 +1,162 @@
+"""Updates in lockstep are those of the per-item reference; a lane that diverges is dated."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from bpengine import Architecture, BatchGrowth, Budget, Examples, Recipe, Split, sequential
+from bpengine.arrays import Array
+from bpengine.lockstep import Lockstep, lanes_in_cache
+from bpengine.minibatches import Segment, epoch_order, shard_bounds
+from bpengine.network import initial_parameters
+from tests.bpengine.cohorts import (
+    ARCHITECTURE,
+    OVERFLOWING,
+    MakeSplits,
+    Options,
+    train_small,
+    with_a_huge_target,
+)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 23])
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_training_is_that_of_the_per_item_reference(
+    batch_size: int, reduction: str, make_splits: MakeSplits, flatten: Callable[..., Array]
+) -> None:
+    split = make_splits(ARCHITECTURE, [4])[0]
+    found = train_small(
+        [split], [0.3], batch_size=batch_size, reduction=reduction, dtype=np.float64
+    )
+    batches = []
+    for epoch in range(3):
+        order = epoch_order(split.seed, epoch, 23)
+        for start in range(0, 23, batch_size):
+            chosen = order[start : start + batch_size]
+            batches.append((split.train.inputs[chosen], split.train.targets[chosen]))
+    start_W = ARCHITECTURE.layers(initial_parameters(ARCHITECTURE, split.seed, np.float64))
+    expected = sequential.train(start_W, batches, 0.3, reduction=reduction)
+    flat = flatten(ARCHITECTURE, expected)
+    np.testing.assert_allclose(found.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
+    assert found.curves.updates[-1] == len(batches)
+
+
+def test_with_the_whole_set_as_a_batch_the_order_does_not_matter(make_splits: MakeSplits) -> None:
+    split = make_splits(ARCHITECTURE, [1])[0]
+    shuffled = Split(
+        Examples(split.train.inputs[::-1], split.train.targets[::-1]), split.held_out, split.seed
+    )
+    options: Options = {"batch_size": 23, "budget": Budget(epochs=4), "dtype": np.float64}
+    np.testing.assert_allclose(
+        train_small([split], **options).parameters,
+        train_small([shuffled], **options).parameters,
+        rtol=1e-12,
+        atol=1e-14,
+    )
+
+
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_a_diverging_lane_is_dated_and_harms_no_neighbour(
+    batch_size: int, make_splits: MakeSplits
+) -> None:
+    splits = [with_a_huge_target(split) for split in make_splits(ARCHITECTURE, [1, 2, 3])]
+    options: Options = {"batch_size": batch_size, "reduction": "sum"}
+    healthy = train_small(splits, [0.05, 0.5], **options)
+    mixed = train_small(splits, OVERFLOWING, **options)
+    dates = [epoch_order(split.seed, 0, 23).tolist().index(7) // batch_size + 1 for split in splits]
+    np.testing.assert_array_equal(mixed.diverged_at_update, [[0, date, 0] for date in dates])
+    np.testing.assert_array_equal(mixed.parameters[:, ::2], healthy.parameters)
+    assert np.isnan(mixed.parameters[:, 1]).all()
+
+
+def test_a_lane_that_diverges_in_local_training_is_dated_where_copies_are_combined(
+    make_splits: MakeSplits,
+) -> None:
+    splits = [with_a_huge_target(split) for split in make_splits(ARCHITECTURE, [1, 2, 3])]
+    options: Options = {"batch_size": 6, "shards": 3, "local_updates": 2, "reduction": "sum"}
+    trained = train_small(splits, OVERFLOWING, **options)
+    met = [epoch_order(split.seed, 0, 23).tolist().index(7) // 12 for split in splits]
+    np.testing.assert_array_equal(
+        trained.diverged_at_update, [[0, 2 * rounds + 2, 0] for rounds in met]
+    )
+
+
+def test_local_training_is_that_of_copies_that_are_averaged(
+    make_splits: MakeSplits, flatten: Callable[..., Array]
+) -> None:
+    """Three shards, two local updates each, by the per-item reference."""
+    split = make_splits(ARCHITECTURE, [1])[0]
+    found = train_small(
+        [split],
+        [0.3],
+        batch_size=7,
+        shards=3,
+        local_updates=2,
+        budget=Budget(epochs=1),
+        dtype=np.float64,
+    )
+    order = epoch_order(1, 0, 23)
+    inputs, targets = split.train.inputs[order], split.train.targets[order]
+    W = ARCHITECTURE.layers(initial_parameters(ARCHITECTURE, 1, np.float64))
+    for start, stop in ((0, 14), (14, 23)):
+        copies, shares = [], []
+        for worker in range(3):
+            own = []
+            for at in range(start, stop, 7):
+                bounds = shard_bounds(min(at + 7, stop) - at, 3)
+                if worker < len(bounds):
+                    low, high = (at + bound for bound in bounds[worker])
+                    own.append((inputs[low:high], targets[low:high]))
+            copies.append(sequential.train(W, own, 0.3))
+            shares.append(sum(len(x) for x, _ in own) / (stop - start))
+        W = [
+            sum(share * copy[layer] for share, copy in zip(shares, copies, strict=True))
+            for layer in range(len(W))
+        ]
+    flat = flatten(ARCHITECTURE, W)
+    np.testing.assert_allclose(found.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
+
+
+def test_growing_batches_are_those_of_the_schedule(make_splits: MakeSplits) -> None:
+    trained = train_small(
+        make_splits(ARCHITECTURE, [1]), batch_size=5, growth=BatchGrowth(2, 1, 20)
+    )
+    # 23 examples: 5 batches of 5, then 3 of 10, then 2 of 20.
+    assert trained.curves.updates.tolist() == [0, 1, 5, 8, 10]
+
+
+def test_the_update_loop_allocates_no_array(make_splits: MakeSplits) -> None:
+    architecture = Architecture((64, 128, 10))
+    splits = make_splits(architecture, [1, 2], items=400)
+    settings = [{"learning_rate": rate} for rate in (0.1, 0.2)]
+    for optimizer in ("sgd", "adam"):
+        networks = Lockstep(
+            architecture,
+            splits,
+            settings,
+            Recipe(batch_size=8, budget=Budget(epochs=9), optimizer=optimizer),
+        )
+        warm, timed = (Segment(0, start, start + 200, 8, evaluate=False) for start in (0, 200))
+        networks.run(warm)
+        tracemalloc.start()
+        networks.run(timed)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        smallest_buffer = networks.parameters.nbytes / 20
+        assert peak < smallest_buffer
+
+
+def test_fewer_lanes_fit_into_the_cache_the_more_an_update_touches() -> None:
+    wide, small = Architecture((64, 128, 10)), Architecture((64, 32, 10))
+    plain = lanes_in_cache(wide, "sgd", 16, np.float32)
+    assert lanes_in_cache(wide, "sgd", 16, np.float64) == plain // 2
+    assert lanes_in_cache(wide, "adam", 16, np.float32) < plain
+    assert lanes_in_cache(wide, "sgd", 64, np.float32) < plain
+    assert lanes_in_cache(small, "sgd", 16, np.float32) > plain
+    # The first layer's weights rest between the ends of blocks.
+    assert lanes_in_cache(wide, "sgd", 1, np.float32) > 2 * plain
+    assert lanes_in_cache(Architecture((5000, 100, 10)), "adam", 1, np.float64) == 1
