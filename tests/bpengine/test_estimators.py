@@ -1,23 +1,16 @@
-"""The scikit-learn estimators: their contract, the engine's training, saved without pickle."""
+"""The scikit-learn estimators: their contract, and that their training is the engine's."""
 
 from __future__ import annotations
 
-import io
-import json
-import pickle
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_diabetes, load_digits, load_iris, make_regression
-from sklearn.exceptions import NotFittedError
+from sklearn.datasets import load_diabetes, load_digits, make_regression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -26,47 +19,17 @@ from sklearn.utils.estimator_checks import check_estimator
 from bpengine import Budget, Examples, Recipe, Split, train
 from bpengine.estimators import BackpropClassifier, BackpropRegressor
 from bpengine.network import Architecture
-from bpengine.optimizers import OPTIMIZERS
-
-Estimator = BackpropClassifier | BackpropRegressor
-
-IRIS_X, IRIS_Y = load_iris(return_X_y=True)
-IRIS_X = (IRIS_X - IRIS_X.mean(axis=0)) / IRIS_X.std(axis=0)
-NAMES = np.array(["setosa", "versicolor", "virginica"])
-
-
-def classifier(**options: Any) -> BackpropClassifier:
-    return BackpropClassifier(**{"random_state": 0, "epochs": 5, **options})
-
-
-def regressor(**options: Any) -> BackpropRegressor:
-    return BackpropRegressor(**{"random_state": 0, "epochs": 5, **options})
-
-
-def fitted(kind: str, **options: Any) -> Estimator:
-    if kind == "classifier":
-        return classifier(**options).fit(IRIS_X, IRIS_Y)
-    return regressor(**options).fit(IRIS_X[:, :3], IRIS_X[:, 3])
-
-
-def probabilities(estimator: Estimator) -> np.ndarray:
-    if isinstance(estimator, BackpropClassifier):
-        return estimator.predict_proba(IRIS_X)
-    return estimator.predict(IRIS_X[:, :3])
-
-
-def same_training(found: Estimator, expected: Estimator) -> None:
-    assert found.n_iter_ == expected.n_iter_
-    assert found.loss_curve_ == expected.loss_curve_
-    for name in ("coefs_", "intercepts_"):
-        for a, b in zip(getattr(found, name), getattr(expected, name), strict=True):
-            np.testing.assert_array_equal(a, b)
-
-
-def message(call: Callable[[], Any], kind: type[Exception] = ValueError) -> str:
-    with pytest.raises(kind) as caught:
-        call()
-    return str(caught.value)
+from tests.bpengine.fitted import (
+    IRIS_X,
+    IRIS_Y,
+    NAMES,
+    Estimator,
+    classifier,
+    fitted,
+    message,
+    regressor,
+    same_training,
+)
 
 
 @pytest.mark.parametrize(
@@ -227,124 +190,6 @@ def test_sigmoid_outputs_that_all_vanish_leave_no_preference() -> None:
     estimator.coefs_[-1][:] = 0
     estimator.intercepts_[-1][:] = -1000
     np.testing.assert_array_equal(estimator.predict_proba(IRIS_X), np.full((150, 3), 1 / 3))
-
-
-@pytest.mark.parametrize("kind", ["classifier", "regressor"])
-def test_nothing_is_lost_by_pickle_or_by_saving(kind: str, tmp_path: Path) -> None:
-    estimator = fitted(kind, learning_rate=np.float32(0.01), hidden_layer_sizes=(np.int64(7), 5))
-    path = tmp_path / "saved"
-    estimator.save(path)
-    for copy in (type(estimator).load(path), pickle.loads(pickle.dumps(estimator))):  # noqa: S301
-        assert vars(copy).keys() == vars(estimator).keys()
-        assert copy.get_params() == {**estimator.get_params(), "learning_rate": np.float32(0.01)}
-        same_training(copy, estimator)
-        np.testing.assert_array_equal(probabilities(copy), probabilities(estimator))
-
-
-@pytest.mark.parametrize("dtype", [str, object, "str"], ids=["numpy", "object", "pandas"])
-def test_labels_and_names_are_saved_as_text_and_training_goes_on(
-    dtype: Any, tmp_path: Path
-) -> None:
-    frame = pd.DataFrame(IRIS_X, columns=list("abcd"))
-    labels = (
-        pd.Series(NAMES[IRIS_Y], dtype=dtype) if dtype == "str" else NAMES[IRIS_Y].astype(dtype)
-    )
-    estimator = classifier(patience=2).fit(frame, labels)
-    estimator.save(str(tmp_path / "net.npz"))
-    loaded = BackpropClassifier.load(str(tmp_path / "net.npz"))
-    for name in ("classes_", "feature_names_in_"):
-        assert getattr(loaded, name).dtype == getattr(estimator, name).dtype
-        np.testing.assert_array_equal(getattr(loaded, name), getattr(estimator, name))
-    assert loaded.validation_loss_curve_ == estimator.validation_loss_curve_
-    np.testing.assert_array_equal(loaded.predict(frame), estimator.predict(frame))
-    same_training(loaded.partial_fit(frame, labels), estimator.partial_fit(frame, labels))
-
-
-def test_loading_refuses_what_save_did_not_write(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    foreign = io.BytesIO()
-    np.savez(foreign, weights=np.zeros(3))
-    for content in (b"", b"text", foreign.getvalue()):
-        path.write_bytes(content)
-        found = message(lambda: BackpropClassifier.load(path))
-        assert found == f"{path} is not a file that an estimator of bpengine saved."
-
-
-def test_loading_refuses_newer_formats_and_the_other_estimator(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    fitted("regressor").save(path)
-    expected = f"{path} holds a BackpropRegressor, not a BackpropClassifier."
-    assert message(lambda: BackpropClassifier.load(path)) == expected
-    with path.open("wb") as file:
-        np.savez(file, bpengine_estimator=np.array(json.dumps({"version": 2})))
-    assert message(lambda: BackpropRegressor.load(path)) == (
-        f"{path} has format version 2, but this bpengine reads only up to 1: it takes a newer one."
-    )
-
-
-def test_saving_refuses_the_unfitted_and_generators(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    assert message(lambda: regressor().save(path), NotFittedError) == (
-        "This BackpropRegressor instance is not fitted yet. Call 'fit' with appropriate arguments "
-        "before using this estimator."
-    )
-    generator = np.random.RandomState(0)
-    estimator = fitted("regressor", random_state=generator)
-    assert message(lambda: estimator.save(path), TypeError) == (
-        f"Parameters must be numbers, texts or None to be saved, but one is {generator!r}: give "
-        "'random_state' as an int."
-    )
-    assert not path.exists()
-
-
-COUNT = "an int of at least 1"
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "allowed"),
-    [
-        ("hidden_layer_sizes", (3, 0), "a tuple or list of ints of at least 1"),
-        ("hidden_layer_sizes", 3, "a tuple or list of ints of at least 1"),
-        (
-            "activation",
-            "softmax",
-            "one of ['gelu', 'identity', 'leaky_relu', 'relu', 'sigmoid', 'tanh']",
-        ),
-        ("loss", "hinge", "one of ['cross_entropy', 'squared_error']"),
-        ("optimizer", None, f"one of {sorted(OPTIMIZERS)}"),
-        ("learning_rate", 0, "a number, finite and above 0"),
-        ("learning_rate", "fast", "a number, finite and above 0"),
-        ("learning_rate", float("inf"), "a number, finite and above 0"),
-        ("batch_size", 0, f"{COUNT} or 'auto'"),
-        ("batch_size", "all", f"{COUNT} or 'auto'"),
-        ("batch_size", 151, "at most the 150 examples to train on, or 'auto' for a fitting one"),
-        ("epochs", 2.0, COUNT),
-        ("epochs", True, COUNT),
-        ("epochs", 10**400, COUNT),
-        ("l2", False, "a number, finite and at least 0"),
-        ("l2", np.float32(-1), "a number, finite and at least 0"),
-        ("l2", -1.0, "a number, finite and at least 0"),
-        ("l2", float("nan"), "a number, finite and at least 0"),
-        ("patience", 0, f"{COUNT} or None"),
-        ("validation_fraction", 1.0, "a number above 0 and below 1"),
-        ("random_state", -1, "an int from 0 to 2**32 - 1, a RandomState or None"),
-        ("random_state", 0.5, "an int from 0 to 2**32 - 1, a RandomState or None"),
-    ],
-)
-def test_a_wrong_parameter_is_named_with_its_value_and_what_is_allowed(
-    name: str, value: Any, allowed: str
-) -> None:
-    estimator = classifier(**{name: value})
-    assert message(lambda: estimator.fit(IRIS_X, IRIS_Y)) == (
-        f"The {name!r} parameter of BackpropClassifier must be {allowed}. Got {value!r} instead."
-    )
-
-
-def test_a_regressor_has_no_other_loss() -> None:
-    assert message(lambda: fitted("regressor", loss="cross_entropy")) == (
-        "The 'loss' parameter of BackpropRegressor must be one of ['squared_error']. "
-        "Got 'cross_entropy' instead."
-    )
 
 
 def test_validation_must_leave_examples_to_train_on() -> None:

@@ -1,0 +1,276 @@
+"""What the estimators for scikit-learn share: training, going on with it, saving."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from bpengine.arrays import Array
+from bpengine.backprop import ROWS, Backprop, Weights
+from bpengine.estimator_files import read, write
+from bpengine.estimator_parameters import RULES, one_of
+from bpengine.examples import Examples, Split, Stack, stack
+from bpengine.lockstep import Lockstep
+from bpengine.minibatches import Budget, Segment
+from bpengine.network import Architecture
+from bpengine.recipe import Recipe
+from bpengine.streams import permutation
+
+AUTO_BATCH_SIZE = 32
+"""Examples of a batch that `batch_size="auto"` asks for, where there are as many."""
+
+_LABELS = ("classes_", "feature_names_in_")
+
+State = Mapping[str, np.ndarray]
+"""Arrays by name."""
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What stays the same as long as training goes on."""
+
+    architecture: Architecture
+    loss: str
+    optimizer: str
+    seed: int
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no annotations
+    """What both estimators do; `BackpropClassifier` documents it.
+
+    The fields are scikit-learn's parameters, whose defaults a class may replace. `_encode` of each
+    class returns the examples, and what to keep of their labels once they have been learnt.
+    """
+
+    hidden_layer_sizes: tuple[int, ...] = (32,)
+    activation: str = "relu"
+    loss: str = "squared_error"
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    batch_size: int | str = "auto"
+    epochs: int = 100
+    l2: float = 0.0
+    patience: int | None = None
+    validation_fraction: float = 0.1
+    random_state: int | np.random.RandomState | None = None
+
+    _outputs_of_losses: ClassVar[Mapping[str, str]] = {"squared_error": "identity"}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_model")
+
+    @property
+    def coefs_(self) -> list[Annotated[Array, "fan_in fan_out"]]:
+        """Each layer's weights, without its biases: views of the network's."""
+        return [W[0, 0, 1:] for W in self._weights()]
+
+    @property
+    def intercepts_(self) -> list[Annotated[Array, "fan_out"]]:
+        """Each layer's biases: views of the network's."""
+        return [W[0, 0, 0] for W in self._weights()]
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Train a new network.
+
+        Args:
+            X: Inputs, of shape (examples, features).
+            y: Label of each example; targets of a regressor, of shape (examples,) or (examples,
+                outputs).
+
+        Raises:
+            ValueError: A parameter or the data are not allowed, or training diverged.
+        """
+        return self._learn(X, y, anew=True)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator into an `.npz` file, without pickle.
+
+        The file holds parameters, fitted attributes and the optimizer's state: predictions and
+        further training are the same after loading.
+
+        Args:
+            path: The file, replaced if it exists. No suffix is added.
+
+        Raises:
+            NotFittedError: There is nothing to save.
+            TypeError: `random_state` is a generator.
+        """
+        check_is_fitted(self)
+        labels = {name: getattr(self, name) for name in _LABELS if hasattr(self, name)}
+        objects = [name for name, array in labels.items() if array.dtype == object]
+        header = {
+            "estimator": type(self).__name__,
+            "parameters": self.get_params(),
+            "model": asdict(self._model),
+            "objects": objects,
+            "curves": [self.loss_curve_, self.validation_loss_curve_],
+        }
+        arrays = {
+            **{name: np.asarray(labels[name], str if name in objects else None) for name in labels},
+            **{f"state.{name}": array for name, array in self._state.items()},
+        }
+        write(path, header, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the fitted estimator that `save` wrote.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ValueError: The file is not one of `save`'s, is newer than this version of the package
+                or holds another estimator.
+        """
+        header, arrays = read(path, cls.__name__)
+        parameters, model = header["parameters"], header["model"]
+        hidden, widths = parameters["hidden_layer_sizes"], model["architecture"]["widths"]
+        architecture = Architecture(**{**model["architecture"], "widths": tuple(widths)})
+        estimator = cls(**{**parameters, "hidden_layer_sizes": tuple(hidden)})
+        estimator.n_features_in_ = widths[0]
+        for name in arrays.keys() & set(_LABELS):
+            kind = object if name in header["objects"] else None
+            setattr(estimator, name, np.asarray(arrays.pop(name), kind))
+        state = {name.removeprefix("state."): array for name, array in arrays.items()}
+        estimator._keep(_Model(**{**model, "architecture": architecture}), state, *header["curves"])
+        return estimator
+
+    def _require(self, holds: bool, parameter: str, text: str) -> None:
+        if not holds:
+            raise ValueError(
+                f"The {parameter!r} parameter of {type(self).__name__} must be {text}. "
+                f"Got {getattr(self, parameter)!r} instead."
+            )
+
+    def _check_parameters(self) -> None:
+        rules = {**RULES, "loss": one_of(self._outputs_of_losses)}
+        for name, (allows, text) in rules.items():
+            self._require(allows(getattr(self, name)), name, text)
+
+    def _learn(
+        self, X: ArrayLike, y: ArrayLike, *, anew: bool, **options: ArrayLike | None
+    ) -> Self:
+        self._check_parameters()
+        begins = anew or not self.__sklearn_is_fitted__()
+        data, labels = self._encode(X, y, reset=begins, **options)
+        if anew:
+            self._begin(data, epochs=int(self.epochs), patience=self.patience)
+        elif begins:
+            self._begin(data, epochs=1, patience=None)
+        else:
+            self._continue(data)
+        self.__dict__.update(labels)
+        return self
+
+    def _begin(self, data: Examples, *, epochs: int, patience: int | None) -> None:
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        model = self._model_for(data, seed)
+        train, held_out = self._split(data, seed) if patience is not None else (data, None)
+        networks, losses, validation_losses = self._networks(model, train), list[float](), []
+        best = None
+        for epoch in range(epochs):
+            losses.append(self._train_epoch(networks, epoch))
+            if held_out is not None:
+                validation_losses.append(_mean_loss(networks, held_out))
+                since_best = epoch - int(np.argmin(validation_losses))
+                best = networks.state() if since_best == 0 else best
+                if since_best == patience:
+                    break
+        self._keep(model, best or networks.state(), losses, validation_losses)
+
+    def _continue(self, data: Examples) -> None:
+        model = self._model_for(data, self._model.seed)
+        if model != self._model:
+            raise ValueError(
+                "partial_fit must go on with the same network, loss and optimizer; fit begins "
+                f"anew. Training began with {self._model}, but was to go on with {model}."
+            )
+        networks = self._networks(model, data)
+        networks.restore(self._state)
+        losses = [*self.loss_curve_, self._train_epoch(networks, self.n_iter_)]
+        self._keep(model, networks.state(), losses, self.validation_loss_curve_)
+
+    def _train_epoch(self, networks: Lockstep, epoch: int) -> float:
+        segment = Segment(
+            epoch, 0, networks.train.items, networks.recipe.batch_size, evaluate=False
+        )
+        networks.run(segment)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss = _mean_loss(networks, networks.train)
+        if networks.diverged_at_update.any() or not math.isfinite(loss):
+            raise ValueError(
+                f"Training diverged in epoch {epoch + 1}: weights or loss are not finite any more. "
+                f"Lower 'learning_rate', which is {self.learning_rate!r}, or scale the data."
+            )
+        return loss
+
+    def _model_for(self, data: Examples, seed: int) -> _Model:
+        hidden = map(int, self.hidden_layer_sizes)
+        widths = (data.inputs.shape[1], *hidden, data.targets.shape[1])
+        architecture = Architecture(widths, self.activation, self._outputs_of_losses[self.loss])
+        return _Model(architecture, self.loss, self.optimizer, seed)
+
+    def _networks(self, model: _Model, train: Examples) -> Lockstep:
+        items = train.inputs.shape[0]
+        batch_size = min(AUTO_BATCH_SIZE, items) if self.batch_size == "auto" else self.batch_size
+        text = f"at most the {items} examples to train on, or 'auto' for a fitting one"
+        self._require(int(batch_size) <= items, "batch_size", text)
+        return Lockstep(
+            model.architecture,
+            [Split(train, train, model.seed)],
+            [{"learning_rate": float(self.learning_rate), "l2": float(self.l2)}],
+            Recipe(
+                batch_size=int(batch_size),
+                budget=Budget(epochs=1),
+                loss=model.loss,
+                optimizer=model.optimizer,
+                dtype=np.float64,
+            ),
+        )
+
+    def _split(self, data: Examples, seed: int) -> tuple[Examples, Stack]:
+        items = data.inputs.shape[0]
+        count = math.ceil(self.validation_fraction * items)
+        text = f"small enough, rounded up, to leave some of n_samples = {items} to train on"
+        self._require(count < items, "validation_fraction", text)
+        order = permutation(seed, "validation", items)
+        train, held_out = (
+            Examples(data.inputs[rows], data.targets[rows])
+            for rows in (order[count:], order[:count])
+        )
+        return train, stack([held_out], np.float64)
+
+    def _keep(self, model: _Model, state: State, *curves: list[float]) -> None:
+        self._model, self._state = model, state
+        self.loss_curve_, self.validation_loss_curve_ = curves
+        self.n_iter_ = len(self.loss_curve_)
+
+    def _outputs(self, X: ArrayLike) -> Annotated[Array, "item fan_out"]:
+        check_is_fitted(self)
+        inputs = validate_data(self, X, reset=False, dtype=np.float64)
+        passes = Backprop(self._model.architecture, self._model.loss, (1, 1), np.float64)
+        phi, W = np.insert(inputs, 0, 1, axis=1)[None, None], self._weights()
+        starts = range(0, len(inputs), ROWS)
+        psi = [passes.forward(W, phi[:, :, at : at + ROWS])[0, 0].copy() for at in starts]
+        return np.concatenate(psi)
+
+    def _weights(self) -> Weights:
+        return self._model.architecture.layers(self._state["parameters"])
+
+
+def _mean_loss(networks: Lockstep, data: Stack) -> float:
+    total = 0.0
+    for start in range(0, data.items, ROWS):
+        phi, t = (part[:, :, start : start + ROWS] for part in (data.inputs, data.targets))
+        total += float(networks.passes.loss(networks.W, phi, t)[0].sum())
+    return total / data.items

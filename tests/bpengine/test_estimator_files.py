@@ -1,0 +1,101 @@
+"""Estimators are saved without pickle, and nothing is lost by it."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from bpengine.estimators import BackpropClassifier, BackpropRegressor
+from tests.bpengine.fitted import (
+    IRIS_X,
+    IRIS_Y,
+    NAMES,
+    Estimator,
+    classifier,
+    fitted,
+    message,
+    regressor,
+    same_training,
+)
+
+
+def probabilities(estimator: Estimator) -> np.ndarray:
+    if isinstance(estimator, BackpropClassifier):
+        return estimator.predict_proba(IRIS_X)
+    return estimator.predict(IRIS_X[:, :3])
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+def test_nothing_is_lost_by_pickle_or_by_saving(kind: str, tmp_path: Path) -> None:
+    estimator = fitted(kind, learning_rate=np.float32(0.01), hidden_layer_sizes=(np.int64(7), 5))
+    path = tmp_path / "saved"
+    estimator.save(path)
+    for copy in (type(estimator).load(path), pickle.loads(pickle.dumps(estimator))):  # noqa: S301
+        assert vars(copy).keys() == vars(estimator).keys()
+        assert copy.get_params() == {**estimator.get_params(), "learning_rate": np.float32(0.01)}
+        same_training(copy, estimator)
+        np.testing.assert_array_equal(probabilities(copy), probabilities(estimator))
+
+
+@pytest.mark.parametrize("dtype", [str, object, "str"], ids=["numpy", "object", "pandas"])
+def test_labels_and_names_are_saved_as_text_and_training_goes_on(
+    dtype: Any, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame(IRIS_X, columns=list("abcd"))
+    labels = (
+        pd.Series(NAMES[IRIS_Y], dtype=dtype) if dtype == "str" else NAMES[IRIS_Y].astype(dtype)
+    )
+    estimator = classifier(patience=2).fit(frame, labels)
+    estimator.save(str(tmp_path / "net.npz"))
+    loaded = BackpropClassifier.load(str(tmp_path / "net.npz"))
+    for name in ("classes_", "feature_names_in_"):
+        assert getattr(loaded, name).dtype == getattr(estimator, name).dtype
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(estimator, name))
+    assert loaded.validation_loss_curve_ == estimator.validation_loss_curve_
+    np.testing.assert_array_equal(loaded.predict(frame), estimator.predict(frame))
+    same_training(loaded.partial_fit(frame, labels), estimator.partial_fit(frame, labels))
+
+
+def test_loading_refuses_what_save_did_not_write(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    foreign = io.BytesIO()
+    np.savez(foreign, weights=np.zeros(3))
+    for content in (b"", b"text", foreign.getvalue()):
+        path.write_bytes(content)
+        found = message(lambda: BackpropClassifier.load(path))
+        assert found == f"{path} is not a file that an estimator of bpengine saved."
+
+
+def test_loading_refuses_newer_formats_and_the_other_estimator(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    fitted("regressor").save(path)
+    expected = f"{path} holds a BackpropRegressor, not a BackpropClassifier."
+    assert message(lambda: BackpropClassifier.load(path)) == expected
+    with path.open("wb") as file:
+        np.savez(file, bpengine_estimator=np.array(json.dumps({"version": 2})))
+    assert message(lambda: BackpropRegressor.load(path)) == (
+        f"{path} has format version 2, but this bpengine reads only up to 1: it takes a newer one."
+    )
+
+
+def test_saving_refuses_the_unfitted_and_generators(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert message(lambda: regressor().save(path), NotFittedError) == (
+        "This BackpropRegressor instance is not fitted yet. Call 'fit' with appropriate arguments "
+        "before using this estimator."
+    )
+    generator = np.random.RandomState(0)
+    estimator = fitted("regressor", random_state=generator)
+    assert message(lambda: estimator.save(path), TypeError) == (
+        f"Parameters must be numbers, texts or None to be saved, but one is {generator!r}: give "
+        "'random_state' as an int."
+    )
+    assert not path.exists()
