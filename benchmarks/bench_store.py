@@ -46,8 +46,21 @@ def outcome(trial: Trial, rng: np.random.Generator) -> Outcome:
     curve[:, 0] = 100 * np.arange(POINTS)
     curve[:, 1] = 10 * np.arange(POINTS)
     last = POINTS - 1
+    started = 1.7e9 + 0.1 * trial.seed
     return Outcome(
-        trial.identity, "ok", 0, -1, 10 * last, 100 * last, np.nan, np.nan, "", 0.1, curve
+        trial=trial.identity,
+        status="ok",
+        diverged_at_update=0,
+        stopped_at_update=-1,
+        updates=10 * last,
+        examples=100 * last,
+        test_loss=np.nan,
+        test_metric=np.nan,
+        error="",
+        train_seconds=0.1,
+        started=started,
+        ended=started + 0.1,
+        curve=curve,
     )
 
 

@@ -40,6 +40,9 @@ def synthetic_study(
     )
     trials = pd.concat([_trials(plan, seeds) for plan in plans], ignore_index=True)
     trials["trial"] = [f"{place:064x}" for place in range(len(trials))]
+    # Every trial was a cohort of its own, one after the other: the most there can be.
+    trials["ended"] = trials["train_seconds"].cumsum()
+    trials["started"] = trials["ended"] - trials["train_seconds"]
     description = StudyDescription(
         name="synthetic",
         title="A made-up study",
@@ -179,4 +182,4 @@ def _timing(plan: GroupDescription) -> pd.DataFrame:
     tensor = timing["engine"] == "tensor"
     item = np.where(tensor, 6e-7, 4e-5)
     wall = 50 * (3e-5 + item * timing["batch_size"]) * rng.uniform(1, 1.1, len(timing))
-    return timing.assign(wall_seconds=wall, cpu_seconds=0.99 * wall)
+    return timing.assign(wall_seconds=wall, cpu_seconds=0.99 * wall, started=wall.cumsum() - wall)

@@ -27,6 +27,7 @@ from reports.group_charts import group_charts
 from reports.groups import analyse_study
 from reports.match_charts import match_charts
 from reports.matches import match_studies
+from reports.timeline_page import timeline_charts
 from sweeps import Study
 
 GALLERY = Path(__file__).parent / "gallery"
@@ -55,6 +56,7 @@ from reports.group_charts import group_charts
 from reports.groups import analyse_study
 from reports.match_charts import match_charts
 from reports.matches import match_studies
+from reports.timeline_page import timeline_charts
 from sweeps import results
 
 study = analyse_study(results("gallery"))
@@ -114,6 +116,7 @@ def entries(found: Mapping[str, StudyResults]) -> list[Entry]:
         "charts(study.groups[0])": charts(study.groups[0]),
         "group_charts(study)": group_charts(study),
         "match_charts(matches)": match_charts(match_studies(analysed)),
+        "timeline_charts(study)": timeline_charts(study),
     }
     return [Entry(chart, source) for source, some in by_source.items() for chart in some]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from reports import charts, page, svg, tables
+from reports.chart import Chart
 from reports.document import document
 from reports.files import remove_leftovers, write
 from reports.group_charts import NAMES as GROUP_CHARTS
@@ -15,6 +17,7 @@ from reports.page import FIGURES
 from reports.results import StudyResults
 from reports.room import figures_for_each
 from reports.sections import Drawn, Part
+from reports.timeline_page import TIMELINE, timeline_charts
 
 PAGE = "report.html"
 """Name of the page's file."""
@@ -38,20 +41,26 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
     folder = Path(folder)
     remove_leftovers(folder)
     study = analyse_study(results)
-    overall = {chart.name: (chart, svg.draw(chart)) for chart in group_charts(study)}
+    overall = _drawn(group_charts(study))
+    history = _drawn(timeline_charts(study))
     parts = _parts(study)
     frames = tables.tables(study)
     csv = {name: tables.to_csv(frame) for name, frame in frames.items()}
-    html = page.render(study, overall, parts, csv, reload_seconds)
+    html = page.render(study, overall, parts, history, csv, reload_seconds=reload_seconds)
     for name, text in csv.items():
         write(folder / "tables" / f"{name}.csv", text)
-    _write_figures(folder, FIGURES, overall)
+    _write_figures(folder, FIGURES, overall | history)
     for part in parts:
         _write_figures(folder, part.folder, part.drawn)
-    _remove_others(folder / FIGURES, {FIGURES: overall, **{p.folder: p.drawn for p in parts}})
+    placed = [(FIGURES, overall | history), *((part.folder, part.drawn) for part in parts)]
+    _remove_others(folder / FIGURES, placed)
     write(folder / DOCUMENT, document(study, frames))
     write(folder / PAGE, html)
     return folder / PAGE
+
+
+def _drawn(made: Sequence[Chart]) -> dict[str, tuple[Chart, str]]:
+    return {chart.name: (chart, svg.draw(chart)) for chart in made}
 
 
 def _parts(study: StudyAnalysis) -> list[Part]:
@@ -61,7 +70,7 @@ def _parts(study: StudyAnalysis) -> list[Part]:
     return [
         Part(
             analysis,
-            {chart.name: (chart, svg.draw(chart)) for chart in group[:most]},
+            _drawn(group[:most]),
             [chart.heading for chart in group[most:]],
             f"{FIGURES}/{chart_folder(place, analysis.plan.group)}" if study.several else FIGURES,
             said,
@@ -86,12 +95,10 @@ def _write_figures(folder: Path, where: str, drawn: Drawn) -> None:
         write(folder / where / f"{name}.svg", svg.alone(element, chart))
 
 
-def _remove_others(folder: Path, drawn: dict[str, Drawn]) -> None:
+def _remove_others(folder: Path, placed: Sequence[tuple[str, Drawn]]) -> None:
     """Remove figures of an earlier report that this one doesn't have; nobody else's files."""
-    kept = {
-        folder.parent / where / f"{name}.svg" for where, names in drawn.items() for name in names
-    }
-    ours = {f"{name}.svg" for name in charts.NAMES} | {f"{name}.svg" for name in GROUP_CHARTS}
+    kept = {folder.parent / where / f"{name}.svg" for where, names in placed for name in names}
+    ours = {f"{name}.svg" for name in (*charts.NAMES, *GROUP_CHARTS, TIMELINE)}
     for pattern in ("*.svg", "[0-9][0-9]*-*/*.svg"):
         for path in folder.glob(pattern):
             if path.name in ours and path not in kept:

@@ -62,16 +62,20 @@ def seconds(duration: float, digits: int = 3) -> str:
         digits: Significant ones, below a minute.
 
     Example:
-        >>> [seconds(s).replace("\xa0", " ") for s in (0.0000214, 1.5, 200, math.nan)]
-        ['21.4 µs', '1.50 s', '3 min 20 s', 'none']
+        >>> [seconds(s).replace("\xa0", " ") for s in (0.0000214, 0.9996, 200, 0, math.nan)]
+        ['21.4 µs', '1.00 s', '3 min 20 s', '0 s', 'none']
     """
     if math.isnan(duration):
         return MISSING
     if duration >= 60:  # noqa: PLR2004
         minutes, rest = divmod(round(duration), 60)
         return f"{minutes:,}\xa0min {rest}\xa0s"
+    if duration == 0:
+        return "0\xa0s"
+    # A thousand of a unit, once rounded, is one of the next.
+    rounded = duration / (1 - 0.5 * 10.0**-digits)
     factor, unit = next(
-        ((f, u) for limit, f, u in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")) if duration < limit),
+        ((f, u) for limit, f, u in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")) if rounded < limit),
         (1.0, "s"),
     )
     return f"{significant(duration * factor, digits)}\xa0{unit}"
@@ -81,10 +85,12 @@ def significant(value: float, digits: int = 3) -> str:
     """Return a positive number with that many significant digits, never in powers of ten.
 
     Example:
-        >>> significant(0.9), significant(12.34), significant(1234.5), significant(0)
-        ('0.900', '12.3', '1,234', '0.00')
+        >>> significant(0.9), significant(12.34), significant(9.996), significant(1234.5)
+        ('0.900', '12.3', '10.0', '1,234')
+        >>> significant(0)
+        '0.00'
     """
-    exponent = math.floor(math.log10(value)) if value > 0 else 0
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2]) if value > 0 else 0
     return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 

@@ -21,6 +21,7 @@ from reports.outcomes import Counts, count_outcomes
 from reports.recommendation import ACCURACY, TARGET_TIME
 from reports.record import Analysis
 from reports.results import Column, StudyDescription, StudyResults, as_table
+from reports.timeline import Timeline, timeline_of
 from reports.verdicts import Statement, verdict
 
 GROUP_COLUMNS = (
@@ -60,6 +61,7 @@ class StudyAnalysis:
         counts: Trials of each kind, over all groups.
         summary: Columns `GROUP_COLUMNS`.
         claims: What the study says of the paper's claims, all of them, in order.
+        timeline: When what ran.
     """
 
     results: StudyResults
@@ -67,6 +69,7 @@ class StudyAnalysis:
     counts: Counts
     summary: pd.DataFrame
     claims: tuple[ClaimVerdict, ...]
+    timeline: Timeline
 
     @property
     def description(self) -> StudyDescription:
@@ -113,6 +116,7 @@ def analyse_study(results: StudyResults) -> StudyAnalysis:
         count_outcomes(results.trials),
         as_table(rows, GROUP_COLUMNS),
         claims_of(groups),
+        timeline_of(results),
     )
 
 

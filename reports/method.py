@@ -136,8 +136,7 @@ def _two_networks(analysis: Analysis) -> str:
 def _machine() -> str:
     return (
         "Times are those of this machine and this network. Tensor operations gain more where "
-        "layers are wide. There is no timeline of the sweep: the store keeps how long a trial "
-        "took, not when it ran, so that two runs of a study leave the same rows."
+        "layers are wide."
     )
 
 

@@ -16,6 +16,7 @@ from reports.page_tables import group_table
 from reports.room import PAGE_LIMIT, RESERVED, Room
 from reports.sections import Drawn, Part, sections
 from reports.shell import fill, shared
+from reports.timeline_page import history_section
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
@@ -40,7 +41,9 @@ def render(
     study: StudyAnalysis,
     overall: Drawn,
     parts: Sequence[Part],
+    history: Drawn,
     csv: Mapping[str, str],
+    *,
     reload_seconds: int = 0,
 ) -> str:
     """Return the page.
@@ -49,13 +52,16 @@ def render(
         study: The numbers.
         overall: Charts over all groups, with their SVG elements, by name.
         parts: The groups with their charts, in order.
+        history: Charts of how the sweep ran.
         csv: Tables as CSV, by name.
         reload_seconds: How often the page loads itself again while a run is under way; 0 for never.
     """
     plan = study.description
     compared = [(chart, svg.inline(text, chart)) for chart, text in overall.values()]
     groups = group_table(study) if study.several else None
-    room = _room(*shared(reload_seconds), plan.specification, *(text for _, text in compared))
+    ran = history_section(study, history)
+    always = (*shared(reload_seconds), plan.specification, *(text for _, text in compared))
+    room = _room(*always, *(text for _, text in ran.figures))
     shown, absent = sections(parts, room)
     return fill(
         "report.html.jinja",
@@ -69,9 +75,10 @@ def render(
         groups=groups,
         claims=claim_section(study.claims, room),
         sections=shown,
+        history=ran,
         absent=absent,
         downloads=[download(f"tables/{name}.csv", text, room) for name, text in csv.items()],
-        pictures=[f"{FIGURES}/{name}.svg" for name in (overall or parts[0].drawn)],
+        pictures=[f"{FIGURES}/{name}.svg" for name in (*(overall or parts[0].drawn), *history)],
         folders=[part.folder for part in parts] if study.several else [],
         specification=visible_lines(plan.specification),
         file=shlex.quote(f"{visible(plan.name)}.toml"),

@@ -23,6 +23,7 @@ from reports.page_tables import Table, group_table, page_tables
 from reports.paper_tables import latex, latex_table, markdown, markdown_table
 from reports.results import StudyResults
 from reports.svg import WIDTH
+from reports.timeline_page import timeline_charts, work_tables
 
 FORMATS = ("pdf", "svg", "png")
 """Kinds of files."""
@@ -97,9 +98,11 @@ def build_paper(
 
 def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
     """Figures and tables by the folder they lie in, from the manuscript's."""
+    ran, took = timeline_charts(study), work_tables(study)
     if not study.several:
-        return {"": (charts(study.groups[0]), page_tables(study.groups[0]))}
-    overall = {"": (group_charts(study), [group_table(study)])}
+        group = study.groups[0]
+        return {"": ([*charts(group), *ran], [*page_tables(group), *took])}
+    overall = {"": ([*group_charts(study), *ran], [group_table(study), *took])}
     return overall | {
         chart_folder(place, group.plan.group): (charts(group), page_tables(group))
         for place, group in enumerate(study.groups, start=1)

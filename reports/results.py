@@ -95,6 +95,8 @@ TRIAL_COLUMNS = (
     Column("test_metric", "float64", "", "Metric over the test part, at the end; fresh seeds."),
     Column("error", "str", "", "What went wrong, for trials without a result."),
     Column("train_seconds", "float64", "s", "The trial's share of its cohort's time.", True),
+    Column("started", "float64", "s since 1970", "When its cohort began (UTC), if known.", True),
+    Column("ended", "float64", "s since 1970", "When its cohort ended, likewise.", True),
 )
 
 CURVE_COLUMNS = (
@@ -120,6 +122,7 @@ TIMING_COLUMNS = (
     ),
     Column("wall_seconds", "float64", "s", "Wall time of the round.", volatile=True),
     Column("cpu_seconds", "float64", "s", "Processor time of the round.", volatile=True),
+    Column("started", "float64", "s since 1970", "When it began (UTC), if known.", True),
 )
 
 

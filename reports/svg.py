@@ -28,9 +28,10 @@ _TITLE_CHARACTERS, _LINE = 80, 16
 _HEAD = re.compile(r"^.*?(?=<svg )", re.DOTALL)
 _NOISE = re.compile(r"<(!--.*?--|style.*?</style)>|<defs>\s*</defs>", re.DOTALL)
 _FONT = re.compile(r"font-family: [^;\"]*(; )?")
+_UNSEEN = re.compile(r'<path d="[^"]*" style="fill: none"/>|<defs></defs>')
 _UNTURNED = re.compile(r' transform="rotate\(-0 [^"]*\)"')
 _PLACES = re.compile(r' (?:d|x|y|transform|width|height)="[^"]*"')
-_DIGITS = re.compile(r"(\.\d\d)\d+")
+_DECIMAL = re.compile(r"\d+\.\d+")
 _ID = re.compile(r' id="([^"]*)"')
 _SERIES = re.compile(r' id="series-(\d+)"')
 _MARKS = re.compile(r" data-marks='[^']*'")
@@ -88,12 +89,17 @@ def _compact(written: str) -> str:
     """Return the element alone, without what says nothing: less than half of what was written."""
     text = _NOISE.sub("", _HEAD.sub("", written))
     text = _UNTURNED.sub("", _FONT.sub("", text))
-    text = _PLACES.sub(lambda match: _DIGITS.sub(r"\1", match[0].replace("\n", "")), text)
+    text = _PLACES.sub(lambda match: _DECIMAL.sub(_rounded, match[0].replace("\n", "")), text)
     text = re.sub(r">\s*\n\s*<", "><", text)
     wanted = set(_TARGET.findall(text))
     text = _SERIES.sub(r' data-series="\1"', text)
     text = _ID.sub(lambda match: match[0] if match[1] in wanted else "", text)
-    return _ungrouped(text).replace("<svg ", f'<svg font-family="{FONTS}" ', 1)
+    return _UNSEEN.sub("", _ungrouped(text)).replace("<svg ", f'<svg font-family="{FONTS}" ', 1)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    """Return a length in points as exactly as a screen can show it."""
+    return f"{round(float(number[0]), 1):g}"
 
 
 def _ungrouped(text: str) -> str:

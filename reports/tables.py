@@ -35,6 +35,7 @@ from reports.scaling_record import (
     update_time_table,
 )
 from reports.selection import CELL_COLUMNS
+from reports.timeline import TIMELINE_COLUMNS, WORK_COLUMNS
 from reports.timing import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
 
 _GROUP = GROUP_COLUMNS[0]
@@ -59,6 +60,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "timing-summary": TIMING_SUMMARY_COLUMNS,
     "shard-costs": (_GROUP, *SHARD_COST_COLUMNS),
     "update-time": (_GROUP, *UPDATE_TIME_COLUMNS),
+    "timeline": TIMELINE_COLUMNS,
+    "work": WORK_COLUMNS,
     "claims": CLAIM_COLUMNS,
     "claim-evidence": EVIDENCE_COLUMNS,
 }
@@ -97,6 +100,8 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
             update_time_table([group.scaling.update_time for group in groups]),
             [group.plan.group for group in groups],
         ),
+        "timeline": study.timeline.spans,
+        "work": study.timeline.work,
         "claims": claims_table(study.claims),
         "claim-evidence": evidence_table(study.claims),
         "columns": column_meanings(),

@@ -45,7 +45,7 @@ def _from_1(connection: sqlite3.Connection) -> None:
             add_incident(connection, incident(DAMAGED, "trials", row))
     for row in _dicts(connection.execute("SELECT * FROM old_timing")):
         # What was timed was not recorded, only that it was one network.
-        insert(connection, "timing", {"workload": "", "lanes": 1, **row})
+        insert(connection, "timing", {"workload": "", "lanes": 1, "started": None, **row})
 
 
 def _trials_of_1(connection: sqlite3.Connection) -> Iterator[Row]:
@@ -58,7 +58,8 @@ def _trials_of_1(connection: sqlite3.Connection) -> Iterator[Row]:
         # NULL was what became of NaN; gradient statistics were not taken.
         curve = np.full((len(points), CURVE_WIDTH), np.nan)
         curve[:, : CURVE_WIDTH - 2] = np.array(points, dtype=float).reshape(-1, CURVE_WIDTH - 2)
-        yield row | {"stopped_at_update": None, "attempts": 1, "curve": curve_bytes(curve)}
+        unknown = dict.fromkeys(("stopped_at_update", "started", "ended"))
+        yield row | unknown | {"attempts": 1, "curve": curve_bytes(curve)}
 
 
 def _description_of_1(text: str) -> Row:

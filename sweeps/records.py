@@ -70,6 +70,8 @@ def row_of(trial: Trial, outcome: Outcome) -> Row:
         "test_metric": real(outcome.test_metric),
         "error": storable(outcome.error),
         "train_seconds": real(outcome.train_seconds) or 0.0,
+        "started": real(outcome.started),
+        "ended": real(outcome.ended),
         "attempts": 1,
         "configuration": trial.content,
         "curve": curve_bytes(outcome.curve),

@@ -44,6 +44,8 @@ CREATE TABLE trials (
     test_metric REAL,
     error TEXT NOT NULL,
     train_seconds REAL NOT NULL,
+    started REAL,
+    ended REAL,
     attempts INTEGER NOT NULL,
     configuration TEXT NOT NULL,
     curve BLOB NOT NULL,
@@ -59,6 +61,7 @@ CREATE TABLE timing (
     updates INTEGER NOT NULL,
     wall_seconds REAL NOT NULL,
     cpu_seconds REAL NOT NULL,
+    started REAL,
     digest TEXT NOT NULL,
     PRIMARY KEY (workload, engine, lanes, batch_size, round)
 ) STRICT""",

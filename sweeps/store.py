@@ -357,6 +357,7 @@ def _timing_row(measured: Round) -> Row:
         "updates": int(measured.updates),
         "wall_seconds": float(measured.wall_seconds),
         "cpu_seconds": float(measured.cpu_seconds),
+        "started": float(measured.started),
     }
 
 

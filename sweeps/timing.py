@@ -129,6 +129,7 @@ class Round:
         updates: Updates made while the clocks ran.
         wall_seconds: Wall time of them.
         cpu_seconds: Processor time of them.
+        started: When the clocks were started, in seconds since 1970 (UTC).
     """
 
     workload: str
@@ -139,6 +140,7 @@ class Round:
     updates: int
     wall_seconds: float
     cpu_seconds: float
+    started: float
 
 
 @dataclass(frozen=True)
@@ -194,12 +196,13 @@ def time_updates(
             yield Round(*one.key, number, *_measure(work))
 
 
-def _measure(work: Callable[[], int]) -> tuple[int, float, float]:
+def _measure(work: Callable[[], int]) -> tuple[int, float, float, float]:
+    started = time.time()
     wall, cpu, updates, elapsed = time.perf_counter(), time.process_time(), 0, 0.0
     while elapsed < LEAST_SECONDS:
         updates += work()
         elapsed = time.perf_counter() - wall
-    return updates, elapsed, time.process_time() - cpu
+    return updates, elapsed, time.process_time() - cpu, started
 
 
 def _tensor(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:

@@ -50,6 +50,9 @@ class Outcome:
         test_metric: Metric over the test part; NaN if it was not to be computed.
         error: Traceback, or what ended its process, or which limit it passed; else empty.
         train_seconds: The trial's share of its cohort's wall time, over all sessions.
+        started: When its cohort began, in the last session that had a part in it: seconds since
+            1970 in UTC; NaN if it gave nothing.
+        ended: When its cohort ended, likewise; never before `started`, whatever the clock did.
         curve: Rows of examples, updates, train loss and metric, validation loss and metric,
             gradient trace and squared norm (NaN unless asked for).
     """
@@ -64,6 +67,8 @@ class Outcome:
     test_metric: float
     error: str
     train_seconds: float
+    started: float
+    ended: float
     curve: Annotated[Array, "point column"]
 
 
@@ -143,11 +148,12 @@ def run_cohort(
     tests = np.full((2, *trained.diverged_at_update.shape), np.nan)
     if configuration.evaluate_test and in_time:
         tests[:] = _tested(configuration, trained, [test for _, test in parts])
-    seconds = checkpoint.seconds() / len(checkpoint.trials)
-    late = "" if in_time else f"Took {seconds:.3g} s, more than the {trial_seconds:g} s allowed."
+    times = checkpoint.times()
+    took = times["train_seconds"]
+    late = "" if in_time else f"Took {took:.3g} s, more than the {trial_seconds:g} s allowed."
     lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.settings)))
     return [
-        _outcome(trial, trained, tests, lane, seconds=seconds, late=late)
+        _outcome(trial, trained, tests, lane, times=times, late=late)
         for trial, lane in zip(checkpoint.trials, lanes, strict=True)
     ]
 
@@ -160,9 +166,22 @@ def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:
         status: error, crashed or timeout.
         error: Why.
     """
-    nothing = np.empty((0, CURVE_WIDTH))
     return [
-        Outcome(trial.identity, status, 0, -1, 0, 0, np.nan, np.nan, error, 0.0, nothing)
+        Outcome(
+            trial=trial.identity,
+            status=status,
+            diverged_at_update=0,
+            stopped_at_update=-1,
+            updates=0,
+            examples=0,
+            test_loss=np.nan,
+            test_metric=np.nan,
+            error=error,
+            train_seconds=0.0,
+            started=np.nan,
+            ended=np.nan,
+            curve=np.empty((0, CURVE_WIDTH)),
+        )
         for trial in cohort.trials
     ]
 
@@ -181,11 +200,21 @@ class _Checkpoint:
         folder = workspace.checkpoints if workspace else None
         self._path = checkpoint_path(folder, self.trials) if folder and folder.is_dir() else None
         self._started = self._written = time.monotonic()
+        self._began = time.time()
         self._before = 0.0
 
     def seconds(self) -> float:
         """Return the wall time spent on the cohort."""
         return self._before + time.monotonic() - self._started
+
+    def times(self) -> dict[str, float]:
+        """Return a trial's share of that, and when this session began and ended its part."""
+        seconds = self.seconds()
+        return {
+            "train_seconds": seconds / len(self.trials),
+            "started": self._began,
+            "ended": self._began + seconds - self._before,
+        }
 
     def resume(self, trainer: Trainer) -> int:
         """Bring a trainer to where the last session left it, and return its examples so far."""
@@ -284,7 +313,7 @@ def _outcome(
     tests: Array,
     lane: tuple[int, int],
     *,
-    seconds: float,
+    times: dict[str, float],
     late: str,
 ) -> Outcome:
     diverged_at = int(trained.diverged_at_update[lane])
@@ -298,8 +327,8 @@ def _outcome(
         test_loss=float(tests[(0, *lane)]),
         test_metric=float(tests[(1, *lane)]),
         error=late,
-        train_seconds=seconds,
         curve=_curve(trained.curves, lane),
+        **times,
     )
 
 

@@ -32,6 +32,8 @@ from reports.results import (
 from reports.selection import select_rates
 from tests.reports.browsing import chromium
 
+BEGIN = 1_700_000_000.0
+"""When the first trials began, in seconds since 1970."""
 EPOCHS = 20
 """Passes that trials make of groups whose budget isn't in epochs."""
 DIGITS_GROUP = GroupDescription(
@@ -150,10 +152,17 @@ def make_results(sketch: Sketch | None = None) -> StudyResults:
         rows[0] |= {"status": "error", "error": sketch.error}
     return StudyResults(
         replace(sketch.description, planned_trials=len(rows)),
-        table(rows, TRIAL_COLUMNS),
+        _clocked(table(rows, TRIAL_COLUMNS)),
         table(curves, CURVE_COLUMNS),
         table(_timing(sketch), TIMING_COLUMNS),
     )
+
+
+def _clocked(trials: pd.DataFrame) -> pd.DataFrame:
+    """Let each batch size of a stage have been a cohort, two of them at a time."""
+    cohort = trials.groupby(["group", "stage", "batch_size"], sort=False).ngroup()
+    started = BEGIN + 0.4 * (cohort // 2)
+    return trials.assign(started=started, ended=started + 0.4 / (1 + 0.1 * (cohort % 11)))
 
 
 def table(rows: Sequence[dict[str, object]], columns: tuple[Column, ...]) -> pd.DataFrame:
@@ -319,6 +328,7 @@ def _timing(sketch: Sketch) -> list[dict[str, object]]:
             "updates": 50,
             "wall_seconds": (seconds := 50 * (fixed + item * batch) * rng.uniform(1, 1.1)),
             "cpu_seconds": 0.99 * seconds,
+            "started": BEGIN + 8 + 0.02 * number + 1e-6 * batch + 1e-9 * fixed,
         }
         for group in sketch.description.groups
         for engine, fixed, item in (("tensor", 4e-5, 6e-7), ("per-item", 6e-6, 4e-5))

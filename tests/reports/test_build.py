@@ -15,6 +15,7 @@ from reports.build import build_report
 from reports.charts import NAMES
 from reports.results import StudyResults
 from reports.tables import COLUMNS
+from reports.timeline_page import TIMELINE
 from tests.reports.conftest import Sketch, make_results, small, without_timing
 
 
@@ -26,7 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_folder_has_page_tables_and_figures(digits_report: Path) -> None:
     expected = {"report.html", "report.json", "tables/columns.csv"}
     expected |= {f"tables/{name}.csv" for name in COLUMNS}
-    expected |= {f"figures/{name}.svg" for name in NAMES}
+    expected |= {f"figures/{name}.svg" for name in (*NAMES, TIMELINE)}
     assert set(contents(digits_report.parent)) == expected
 
 

@@ -13,13 +13,15 @@ from reports import formats
     ("duration", "text"),
     [
         (3.21e-6, "3.21 µs"),
-        (9.996e-4, "1,000 µs"),
+        (9.994e-4, "999 µs"),
+        (9.996e-4, "1.00 ms"),
+        (0.99996, "1.00 s"),
         (0.0421, "42.1 ms"),
         (12.34, "12.3 s"),
         (59.9, "59.9 s"),
         (60.0, "1 min 0 s"),
         (3725.0, "62 min 5 s"),
-        (0.0, "0.00 µs"),
+        (0.0, "0 s"),
     ],
 )
 def test_a_duration_has_a_unit_that_fits(duration: float, text: str) -> None:

@@ -43,6 +43,8 @@ def outcome(trial: Trial, **changes: Any) -> Outcome:
         "test_metric": np.nan,
         "error": "",
         "train_seconds": 0.5,
+        "started": 1_700_000_000.0 + trial.seed,
+        "ended": 1_700_000_000.5 + trial.seed,
         "curve": curve,
     }
     return Outcome(**values | changes)

@@ -14,6 +14,7 @@ import pytest
 import ran
 from stored import GOLDEN, failure, fill, other, outcome, trials
 
+from reports.results import TRIAL_COLUMNS
 from sweeps.assembly import results
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.merge import merge, merged_text
@@ -21,6 +22,7 @@ from sweeps.store import FILE, Store
 from sweeps.timing import Round
 
 SOME = trials(4)
+VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 
 
 def test_parts_become_the_whole(tmp_path: Path) -> None:
@@ -36,9 +38,8 @@ def test_parts_become_the_whole(tmp_path: Path) -> None:
     )
     ran.run(ran.study(), tmp_path / "both")
     found = results(tmp_path / "both")
-    volatile = ["train_seconds"]
     pd.testing.assert_frame_equal(
-        found.trials.drop(columns=volatile), whole.trials.drop(columns=volatile)
+        found.trials.drop(columns=VOLATILE), whole.trials.drop(columns=VOLATILE)
     )
     pd.testing.assert_frame_equal(found.curves, whole.curves)
     with Store.read(tmp_path / "both") as store:
@@ -111,7 +112,9 @@ def test_facts_are_those_of_the_first_and_effort_is_added(tmp_path: Path) -> Non
 def test_times_of_several_machines_are_not_mixed(tmp_path: Path) -> None:
     for name, sizes in (("a", []), ("b", [1, 2]), ("c", [4])):
         with Store.write(tmp_path / name, "made") as store:
-            store.replace_timing([Round("w", "tensor", 1, size, 0, 1, 1.0, 1.0) for size in sizes])
+            store.replace_timing(
+                [Round("w", "tensor", 1, size, 0, 1, 1.0, 1.0, 9.0) for size in sizes]
+            )
     merged = merge([tmp_path / name for name in "abc"], tmp_path / "all")
     assert merged.notes == (
         "Times of several machines can't be compared: only the first timing pass is kept.",

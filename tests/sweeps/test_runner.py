@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ran
 
 from bpengine import Trainer
 from reports.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, dispatch, runner, worker
-from sweeps.assembly import results_of
+from sweeps.assembly import results, results_of
 from sweeps.errors import ResourceError
 from sweeps.executors import SequentialExecutor
 from sweeps.interruption import Finished, Interrupted
@@ -170,6 +171,13 @@ def test_times_are_measured_if_both_want_it(
     specification = experiment.specification.model_copy(update={"timing": specified})
     run(replace(experiment, specification=specification), tmp_path, timing=asked)
     assert bool(measured) == (asked and specified)
+
+
+def test_the_timing_pass_begins_when_all_trials_have_ended(tmp_path: Path) -> None:
+    found = results(ran.copy(tmp_path / "ran"))
+    assert (found.trials["started"] <= found.trials["ended"]).all()
+    # Ends are counted by a clock that nobody sets.
+    assert found.timing["started"].min() > found.trials["ended"].max() - 0.01
 
 
 def test_ctrl_c_finishes_what_runs_and_keeps_it(

@@ -178,7 +178,7 @@ def test_rows_are_found_by_how_their_trials_start(tmp_path: Path) -> None:
 
 def rounds(workload: str, sizes: list[int]) -> list[Round]:
     return [
-        Round(workload, engine, lanes, size, 0, 5, 0.25, 0.2)
+        Round(workload, engine, lanes, size, 0, 5, 0.25, 0.2, 1_700_000_000.0)
         for size in sizes
         for engine, lanes in (("per-item", 1), ("tensor", 4), ("tensor", 1))
     ]

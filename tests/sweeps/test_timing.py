@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import fields, replace
 from typing import Any
 
@@ -54,6 +55,7 @@ def test_rounds_take_turns_over_engines_and_batch_sizes(
         for size in (1, 40)
         for engine, lanes in ((TENSOR, 1), (TENSOR, 3), (PER_ITEM, 1))
     ]
+    before = time.time()
     rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
     assert [(r.workload, r.engine, r.lanes, r.batch_size) for r in rounds] == (
         [one.key for one in wanted] * timing.ROUNDS
@@ -62,6 +64,7 @@ def test_rounds_take_turns_over_engines_and_batch_sizes(
     for measured in rounds:
         assert measured.wall_seconds > 0
         assert measured.cpu_seconds >= 0
+        assert before <= measured.started <= time.time()
         # 90 training examples are 90 batches of 1 and 2 whole batches of 40.
         assert measured.updates % {1: 90, 40: 2}[measured.batch_size] == 0
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +37,12 @@ def workspace(tmp_path: Path) -> Workspace:
     return workspace
 
 
+@pytest.fixture
+def loadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the small dataset be loaded by its name too."""
+    monkeypatch.setattr(datasets, "load", lambda _source: made())
+
+
 def stable(outcomes: list[Outcome]) -> list[tuple[Any, ...]]:
     """Return outcomes without what time determines, ready to be compared to the byte."""
     return [
@@ -47,7 +55,7 @@ def stable(outcomes: list[Outcome]) -> list[tuple[Any, ...]]:
     ]
 
 
-VOLATILE = {"train_seconds", "curve", "test_loss", "test_metric"}
+VOLATILE = {"train_seconds", "started", "ended", "curve", "test_loss", "test_metric"}
 
 
 def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
@@ -115,8 +123,10 @@ def test_data_that_are_not_what_was_planned_are_refused(
 
 
 def test_without_a_workspace_the_dataset_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "load", lambda _source: made())
-    assert {outcome.status for outcome in run_cohort(cohort(0.1))} == {"ok"}
+    # One that no other test has left loaded.
+    monkeypatch.setattr(datasets, "load", lambda _source: replace(made(), fingerprint="another"))
+    found = run_cohort(cohort(0.1, fingerprint="another"))
+    assert {outcome.status for outcome in found} == {"ok"}
 
 
 LONG = {"budget": Budget(epochs=200), "batch_size": 5, "optimizer": "sgd"}
@@ -147,6 +157,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("cuts", [1, 2, 7, 40])
+@pytest.mark.usefixtures("loadable")
 def test_a_cohort_goes_on_from_its_checkpoint_to_the_same_bits(
     cuts: int, workspace: Workspace, cut: Any
 ) -> None:
@@ -182,6 +193,38 @@ def test_what_was_done_before_is_not_done_again(workspace: Workspace, cut: Any) 
     assert 0 < seen[0] <= first.examples
 
 
+def test_trials_of_a_cohort_began_and_ended_together(workspace: Workspace) -> None:
+    before = time.time()
+    outcomes = run_cohort(cohort(0.1, 0.2), workspace)
+    after = time.time()
+    ((started, ended),) = {(outcome.started, outcome.ended) for outcome in outcomes}
+    assert before <= started <= ended <= after + 0.001
+    assert ended - started == pytest.approx(sum(one.train_seconds for one in outcomes), abs=1e-6)
+
+
+def test_a_cohort_that_goes_on_began_with_its_last_session(workspace: Workspace, cut: Any) -> None:
+    long = cohort(0.1, **LONG)
+    cut(5)
+    with pytest.raises(CutError):
+        run_cohort(long, workspace)
+    cut(10**9)
+    between = time.time()
+    first, *_ = outcomes = run_cohort(long, workspace)
+    assert between <= first.started <= first.ended
+    # What was done before counts for the time it took, not for when it ran.
+    assert first.ended - first.started < sum(one.train_seconds for one in outcomes)
+
+
+def test_a_clock_that_is_set_back_does_not_end_a_cohort_before_it_began(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(1e9, -1000.0)
+    monkeypatch.setattr(time, "time", lambda: next(clock))
+    first, *_ = run_cohort(cohort(0.1), workspace)
+    assert first.started <= first.ended < first.started + 60
+
+
+@pytest.mark.usefixtures("loadable")
 def test_a_cohort_in_which_no_lane_learns_any_more_is_not_trained_on(
     workspace: Workspace, cut: Any
 ) -> None:
@@ -300,6 +343,7 @@ def test_what_gave_nothing_has_no_numbers() -> None:
         assert outcome.trial == trial.identity
         assert (outcome.status, outcome.error, outcome.updates) == ("crashed", "why", 0)
         assert outcome.curve.shape == (0, worker.CURVE_WIDTH)
+        assert np.isnan([outcome.started, outcome.ended]).all()
 
 
 def test_a_worker_imports_nothing_heavy() -> None:

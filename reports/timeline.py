@@ -1,0 +1,152 @@
+"""When what ran: cohorts of trials and the timing pass on one clock, long pauses left out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports.results import Column, StudyResults, as_table
+
+TIMED = "timing pass"
+"""Stands for a stage in the rows of the timing pass."""
+
+LEAST_PAUSE = 10.0
+"""Seconds without anything running that are a pause between two sessions, at least."""
+PAUSE_SHARE = 0.05
+"""Share of the time in which something ran that a pause takes, at least."""
+SLACK = 1e-3
+"""Seconds by which a cohort may begin before another ends and still follow it."""
+
+TIMELINE_COLUMNS = (
+    Column("row", "int64", "", "Cohorts that ran at once are in different rows, from 1.", True),
+    Column("stage", "str", "", "Stage of the trials; or timing pass, which has row 0."),
+    Column("dataset", "str", "", "Name of the dataset; of trials only, like all that follow."),
+    Column("architecture", "str", "", "Layer widths, inputs first, without the bias units."),
+    Column("optimizer", "str", "", "Update rule."),
+    Column("batch_size", "Int64", "examples", "Examples of one update."),
+    Column("trials", "int64", "trials", "Trials trained in lockstep.", volatile=True),
+    Column("started", "float64", "s", "Begin, since the sweep's; without pauses.", volatile=True),
+    Column("ended", "float64", "s", "End, likewise.", volatile=True),
+)
+
+WORK_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("cohorts", "int64", "cohorts", "Cohorts that trained them.", volatile=True),
+    Column("trials", "int64", "trials", "Trials of all groups and stages."),
+    Column("work_seconds", "float64", "s", "Seconds of all cohorts together.", volatile=True),
+    Column("work_share", "float64", "", "Share of the seconds of all batch sizes.", volatile=True),
+)
+
+_COHORT = ["started", "ended", "dataset", "architecture", "optimizer", "batch_size"]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When what ran.
+
+    Attributes:
+        spans: Columns `TIMELINE_COLUMNS`, ordered by begin.
+        work: Columns `WORK_COLUMNS`, a row for each batch size.
+        pauses: Columns at (when, on the clock of `spans`) and seconds: what that clock leaves out.
+        busy: Share of the time from the first trial to the last, pauses apart, that the rows
+            spent on trials; NaN if none is known.
+        unknown: Trials that have run, but not known when: those that failed, and those of a store
+            of the first format.
+    """
+
+    spans: pd.DataFrame
+    work: pd.DataFrame
+    pauses: pd.DataFrame
+    busy: float
+    unknown: int
+
+    @property
+    def rows(self) -> int:
+        """Cohorts that ran at once, at most."""
+        return int(self.spans["row"].max()) if len(self.spans) else 0
+
+    @property
+    def seconds(self) -> float:
+        """Length of the clock."""
+        return float(self.spans["ended"].max()) if len(self.spans) else 0.0
+
+
+def timeline_of(results: StudyResults) -> Timeline:
+    """Return when what of a study ran.
+
+    Times of parts that were merged are those of their machines' clocks.
+
+    Args:
+        results: A study.
+    """
+    trials = results.trials.drop_duplicates("trial")
+    known = trials.dropna(subset=["started", "ended"])
+    spans = pd.concat([_cohorts(known), _passes(results.timing)], ignore_index=True)
+    spans = spans.sort_values(["started", "ended", "batch_size"], kind="stable", ignore_index=True)
+    on_clock, pauses = _without_pauses(spans)
+    spans = as_table(on_clock.assign(row=_rows(on_clock)), TIMELINE_COLUMNS)
+    return Timeline(spans, _work(spans), pauses, _busy(spans), len(trials) - len(known))
+
+
+def _cohorts(trials: pd.DataFrame) -> pd.DataFrame:
+    found = trials.groupby(_COHORT, sort=False)["stage"].agg(stage="first", trials="size")
+    return found.reset_index()
+
+
+def _passes(timing: pd.DataFrame) -> pd.DataFrame:
+    """Rounds of the timing pass joined where one follows the other."""
+    rounds = timing.dropna(subset="started").drop_duplicates("started").sort_values("started")
+    ended = rounds["started"] + rounds["wall_seconds"]
+    apart = (rounds["started"] - ended.shift() > LEAST_PAUSE).cumsum()
+    found = rounds.assign(ended=ended).groupby(apart).agg({"started": "min", "ended": "max"})
+    return found.assign(stage=TIMED, trials=0, dataset="", architecture="", optimizer="")
+
+
+def _without_pauses(spans: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Move spans together where nothing ran for long; what was left out, and where."""
+    if spans.empty:
+        return spans, pd.DataFrame({"at": [], "seconds": []})
+    gaps = (spans["started"] - spans["ended"].cummax().shift()).clip(lower=0).fillna(0.0)
+    first = spans["started"].iloc[0]
+    ran = spans["ended"].max() - first - gaps.sum()
+    is_pause = gaps > max(LEAST_PAUSE, PAUSE_SHARE * ran)
+    moved = first + gaps.where(is_pause, 0.0).cumsum()
+    clock = spans.assign(started=spans["started"] - moved, ended=spans["ended"] - moved)
+    at = clock["started"][is_pause]
+    return clock, pd.DataFrame({"at": at, "seconds": gaps[is_pause]}).reset_index(drop=True)
+
+
+def _rows(spans: pd.DataFrame) -> list[int]:
+    """Give each cohort the first row that is free when it begins."""
+    free: list[float] = []
+    rows = []
+    for stage, started, ended in zip(spans["stage"], spans["started"], spans["ended"], strict=True):
+        if stage == TIMED:
+            rows.append(0)
+            continue
+        row = next((n for n, until in enumerate(free) if until <= started + SLACK), len(free))
+        free[row : row + 1] = [ended]
+        rows.append(row + 1)
+    return rows
+
+
+def _work(spans: pd.DataFrame) -> pd.DataFrame:
+    table = spans.assign(work_seconds=spans["ended"] - spans["started"], cohorts=1)
+    groups = table[table["stage"] != TIMED].groupby("batch_size")
+    found = groups[["cohorts", "trials", "work_seconds"]].sum().reset_index()
+    share = found["work_seconds"] / found["work_seconds"].sum()
+    return as_table(found.assign(work_share=share), WORK_COLUMNS)
+
+
+def _busy(spans: pd.DataFrame) -> float:
+    trials = spans[spans["stage"] != TIMED]
+    if trials.empty:
+        return math.nan
+    first, last = trials["started"].min(), trials["ended"].max()
+    passes = spans[spans["stage"] == TIMED]
+    within = passes["ended"].clip(upper=last) - passes["started"].clip(lower=first)
+    work = (trials["ended"] - trials["started"]).sum()
+    length = last - first - within.clip(lower=0).sum()
+    return float(work / (trials["row"].max() * length)) if length > 0 else math.nan

@@ -1,0 +1,101 @@
+"""The figure of what ran when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from reports.figures import GREY, INK, ordered_colors
+from reports.formats import seconds
+from reports.timeline import TIMED
+
+MOST_MARKED = 200
+"""Cohorts whose begins are marked."""
+MOST_SHAPES = 1_000
+"""Cohorts that are drawn as shapes; more of them become a picture."""
+
+_UNITS = ((10_800.0, 3_600.0, "h"), (180.0, 60.0, "min"), (0.0, 1.0, "s"))
+"""Units of the axis, with the seconds from which on they are used and those they have."""
+_CHARACTER = 0.013
+"""Share of the axis that a character takes."""
+_THICKEST = 26
+"""Points of a bar's height, at most."""
+_THICK = 0.7
+"""Share of a row's height that its bars take."""
+
+
+def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
+    """Draw when what ran: bars for cohorts by batch size, and for the timing pass.
+
+    Args:
+        ax: Where to draw.
+        spans: Columns `reports.timeline.TIMELINE_COLUMNS`; one row or more.
+        pauses: Columns at and seconds: what the clock of the spans leaves out, and where.
+    """
+    cohorts = spans[spans["stage"] != TIMED]
+    passes = spans[spans["stage"] == TIMED]
+    lowest, highest = int(spans["row"].min()), int(spans["row"].max())
+    height = ax.figure.get_figheight() * ax.get_position().height * 72  # type: ignore[union-attr]
+    thick = min(_THICK * height / (highest - lowest + 1), _THICKEST)
+    length = float(spans["ended"].max())
+    by_size = cohorts.groupby("batch_size")
+    for color, (size, bars) in zip(ordered_colors(len(by_size)), by_size, strict=True):
+        _bars(ax, bars, thick, color=color, label=str(size), rasterized=len(spans) > MOST_SHAPES)
+        _name(ax, bars, length, color)
+    if len(passes):
+        _bars(ax, passes, thick, color=GREY)
+    if len(cohorts) <= MOST_MARKED:
+        ax.plot(cohorts["started"], cohorts["row"], "|", color=INK, ms=thick, mew=0.7)
+    for at in pauses["at"]:
+        ax.axvline(at, color=INK, lw=1, ls=":")
+    ax.grid(visible=False)
+    ax.set_ylim(lowest - 0.5, highest + 0.5)
+    ticks = range(lowest, highest + 1, max(1, (highest - lowest) // 8))
+    ax.set_yticks(ticks, [_short(row) for row in ticks])
+    ax.tick_params(axis="y", length=0)
+    _time_axis(ax, length)
+    ax.set_ylabel("Cohorts at once")
+    ax.fmt_xdata, ax.fmt_ydata = seconds, _named
+    if len(cohorts):
+        legend = ax.legend(title="Batch size", loc="upper left", bbox_to_anchor=(1, 1.03))
+        for line in legend.get_lines():
+            line.set_linewidth(6)
+    return ax
+
+
+def _name(ax: Axes, bars: pd.DataFrame, length: float, color: Sequence[float]) -> None:
+    size = str(bars["batch_size"].iloc[0])
+    ink = "#000000" if sns.utils.relative_luminance(color) > 0.18 else "#ffffff"  # noqa: PLR2004
+    room = bars[bars["ended"] - bars["started"] > length * _CHARACTER * (len(size) + 1)]
+    middles = (room["started"] + room["ended"]) / 2
+    for middle, row in zip(middles, room["row"], strict=True):
+        ax.text(middle, row, size, color=ink, size=7.5, ha="center", va="center")
+
+
+def _time_axis(ax: Axes, length: float) -> None:
+    factor, unit = next((factor, unit) for least, factor, unit in _UNITS if length >= least)
+    ticks = np.asarray(MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(0, length / factor))
+    ax.set_xticks(factor * ticks, [f"{tick:g} {unit}" for tick in ticks])
+    ax.set_xlim(0, 1.01 * length)
+    ax.set_xlabel("Time since the sweep began, without pauses")
+
+
+def _bars(ax: Axes, spans: pd.DataFrame, thick: float, **look: Any) -> None:  # noqa: ANN401
+    # A line that is cut between its pieces takes a tenth of the bytes that rectangles take.
+    ends = spans.assign(cut=float("nan"))[["started", "ended", "cut"]].to_numpy().ravel()
+    rows = spans["row"].repeat(3).to_numpy()
+    ax.plot(ends, rows, lw=thick, solid_capstyle="butt", **look)
+
+
+def _short(row: float) -> str:
+    return "timing" if row == 0 else f"{row:g}"
+
+
+def _named(row: float) -> str:
+    return TIMED if row == 0 else f"row {row:g}"

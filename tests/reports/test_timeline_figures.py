@@ -1,0 +1,133 @@
+"""The figure of what ran when shows the spans of the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import timeline_figures
+from reports.figures import STYLE
+from reports.results import StudyResults, as_table
+from reports.timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
+
+NO_PAUSES = pd.DataFrame({"at": [], "seconds": []})
+
+
+@pytest.fixture
+def ax() -> Axes:
+    """Axes of a figure that pyplot knows nothing of."""
+    with mpl.rc_context(STYLE):
+        return Figure().add_subplot()
+
+
+@pytest.fixture(scope="module")
+def found(digits: StudyResults) -> Timeline:
+    """The timeline of the study as shipped."""
+    return timeline_of(digits)
+
+
+def made(spans: list[tuple[int, str, int | None, float, float]]) -> pd.DataFrame:
+    """Return spans of a row, stage and batch size, from one moment to another."""
+    columns = ["row", "stage", "batch_size", "started", "ended"]
+    rest = {"dataset": "d", "architecture": "1-1", "optimizer": "sgd", "trials": 1}
+    return as_table(pd.DataFrame(spans, columns=columns).assign(**rest), TIMELINE_COLUMNS)
+
+
+def test_bars_are_the_spans_of_the_table(ax: Axes, found: Timeline) -> None:
+    assert timeline_figures.timeline(ax, found.spans, found.pauses) is ax
+    drawn: list[tuple[str, float, float, float]] = []
+    for line in ax.lines:
+        places = np.asarray(line.get_xydata())
+        if line.get_marker() != "|":
+            size = TIMED if places[0, 1] == 0 else str(line.get_label())
+            pairs = zip(places[::3], places[1::3], strict=True)
+            drawn += [(size, begin[1], begin[0], end[0]) for begin, end in pairs]
+            assert np.isnan(places[2::3, 0]).all()
+    wanted = [
+        (TIMED if row["stage"] == TIMED else str(row["batch_size"]), row["row"], *ends)
+        for row in found.spans.to_dict("records")
+        for ends in [(row["started"], row["ended"])]
+    ]
+    assert sorted(drawn) == sorted(wanted)
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        str(size) for size in found.work["batch_size"]
+    ]
+
+
+def test_begins_are_marked_unless_they_are_too_many(
+    ax: Axes, found: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeline_figures.timeline(ax, found.spans, found.pauses)
+    (marks,) = (line for line in ax.lines if line.get_marker() == "|")
+    cohorts = found.spans[found.spans["stage"] != TIMED]
+    assert np.asarray(marks.get_xdata()).tolist() == cohorts["started"].tolist()
+    monkeypatch.setattr(timeline_figures, "MOST_MARKED", 21)
+    bare = Figure().add_subplot()
+    timeline_figures.timeline(bare, found.spans, found.pauses)
+    assert all(line.get_marker() != "|" for line in bare.lines)
+
+
+def test_a_bar_bears_its_batch_size_where_there_is_room(ax: Axes) -> None:
+    spans = made([(1, "explore", 2, 0, 5), (1, "explore", 512, 5, 5.2), (1, "explore", 512, 6, 9)])
+    timeline_figures.timeline(ax, spans, NO_PAUSES)
+    assert [(text.get_text(), text.get_position()) for text in ax.texts] == [
+        ("2", (2.5, 1)),
+        ("512", (7.5, 1)),
+    ]
+
+
+def test_pauses_are_dotted(ax: Axes) -> None:
+    spans = made([(1, "explore", 2, 0, 5), (1, "explore", 4, 5, 6)])
+    timeline_figures.timeline(ax, spans, pd.DataFrame({"at": [5.0], "seconds": [60.0]}))
+    dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+    assert [list(line.get_xdata()) for line in dotted] == [[5.0, 5.0]]
+
+
+@pytest.mark.parametrize(
+    ("length", "labels"),
+    [
+        (9.0, ["0 s", "2 s", "4 s"]),
+        (600.0, ["0 min", "2 min", "4 min"]),
+        (7e4, ["0 h", "5 h", "10 h"]),
+    ],
+)
+def test_the_axis_has_a_unit_that_fits(ax: Axes, length: float, labels: list[str]) -> None:
+    timeline_figures.timeline(ax, made([(1, "explore", 2, 0, length)]), NO_PAUSES)
+    assert [label.get_text() for label in ax.get_xticklabels()][:3] == labels
+    low, high = ax.get_xlim()
+    assert (low, high) == (0, pytest.approx(1.01 * length))
+
+
+def test_values_read_off_have_their_row(ax: Axes) -> None:
+    spans = made([(1, "explore", 2, 0, 5), (0, TIMED, None, 6, 8)])
+    timeline_figures.timeline(ax, spans, NO_PAUSES)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["timing", "1"]
+    assert (ax.format_ydata(0), ax.format_ydata(1)) == (TIMED, "row 1")
+    assert ax.format_xdata(0) == "0\xa0s"
+
+
+def test_a_timing_pass_alone_has_no_legend(ax: Axes) -> None:
+    timeline_figures.timeline(ax, made([(0, TIMED, None, 0, 2)]), NO_PAUSES)
+    assert ax.get_legend() is None
+
+
+def test_very_many_bars_become_a_picture(tmp_path: Path) -> None:
+    number = timeline_figures.MOST_SHAPES + 1
+    sizes = {}
+    for bars in (number, 100):
+        figure = Figure((6.6, 3))
+        spans = made([(1, "explore", 2 ** (n % 8), n, n + 1) for n in range(bars)])
+        timeline_figures.timeline(figure.add_subplot(), spans, NO_PAUSES)
+        figure.savefig(tmp_path / "drawn.svg")
+        text = (tmp_path / "drawn.svg").read_text()
+        assert ("<image" in text) is (bars == number)
+        sizes[bars] = len(text)
+    assert sizes[number] < 40_000

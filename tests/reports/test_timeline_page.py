@@ -1,0 +1,124 @@
+"""What the page says of how the sweep ran."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+
+from reports import svg
+from reports.chart import Chart
+from reports.formats import percent, seconds
+from reports.groups import analyse_study
+from reports.results import StudyResults
+from reports.timeline_page import history_section, timeline_charts, work_tables
+from tests.reports.conftest import Sketch, make_results, nothing_run, small, without_timing
+
+
+def chart_of(results: StudyResults) -> Chart:
+    """Return the chart, which must be there."""
+    (chart,) = timeline_charts(analyse_study(results))
+    return chart
+
+
+def moved(results: StudyResults, stage: str, by: float) -> StudyResults:
+    """Return the results as if a stage had run later."""
+    later = by * (results.trials["stage"] == stage)
+    trials = results.trials.assign(
+        started=results.trials["started"] + later, ended=results.trials["ended"] + later
+    )
+    return replace(results, trials=trials)
+
+
+def test_the_finding_names_what_took_longest_and_how_busy_workers_were(
+    digits: StudyResults,
+) -> None:
+    study = analyse_study(digits)
+    work = study.timeline.work.sort_values("work_share").iloc[-1]
+    assert chart_of(digits).finding == (
+        f"Batch size {work['batch_size']:.0f} took {percent(work['work_share'])} of the training "
+        f"time; 2 workers were busy {percent(study.timeline.busy)} of the sweep"
+    )
+
+
+def test_one_worker_was_busy() -> None:
+    results = make_results(Sketch(description=small()))
+    one = results.trials["batch_size"] == 8
+    alone = results.trials[one & (results.trials["stage"] == "explore")].reset_index(drop=True)
+    ended = chart_of(replace(results, trials=alone)).finding
+    assert ended.endswith("1 worker was busy 100.00% of the sweep")
+
+
+def test_trials_that_took_no_time_leave_out_how_busy_workers_were(digits: StudyResults) -> None:
+    trials = digits.trials.assign(started=1.0, ended=1.0)
+    finding = chart_of(replace(digits, trials=trials)).finding
+    assert finding.startswith("Batch size")
+    assert "busy" not in finding
+
+
+def test_the_caption_says_that_no_trial_ran_during_the_timing_pass(digits: StudyResults) -> None:
+    caption = chart_of(digits).caption
+    passes = analyse_study(digits).timeline.spans.iloc[-1]
+    took = seconds(passes["ended"] - passes["started"])
+    assert caption.endswith(f"The timing pass took {took}; no trial ran meanwhile.")
+    assert "timing pass" not in chart_of(without_timing(digits)).caption
+
+
+def test_trials_beside_the_timing_pass_are_told(digits: StudyResults) -> None:
+    begin = float(digits.timing["started"].min()) - float(digits.trials["started"].min())
+    caption = chart_of(moved(digits, "explore", begin)).caption
+    assert "Trials ran during the timing pass" in caption
+
+
+def test_pauses_are_told_with_their_length(digits: StudyResults) -> None:
+    untimed = without_timing(digits)
+    once = chart_of(moved(untimed, "confirm", 3600.0)).caption
+    assert "Dotted: a pause of 60\xa0min 0\xa0s is left out." in once
+    timed = replace(digits, timing=digits.timing.assign(started=digits.timing["started"] + 7200.0))
+    twice = chart_of(moved(timed, "confirm", 3600.0)).caption
+    assert "Dotted: 2 pauses of " in twice
+    assert "Dotted" not in chart_of(untimed).caption
+
+
+def test_trials_that_are_not_drawn_are_told(digits: StudyResults) -> None:
+    trials = digits.trials.copy()
+    trials.loc[:2, ["started", "ended"]] = math.nan
+    caption = chart_of(replace(digits, trials=trials)).caption
+    assert "Not drawn, as it isn't known when they ran: 3 trials." in caption
+
+
+def test_begins_are_told_where_they_are_marked(digits: StudyResults) -> None:
+    assert "A thin mark is its begin." in chart_of(digits).caption
+    apart = digits.trials["seed"].rank(method="first") * 1e-4
+    many = replace(digits, trials=digits.trials.assign(ended=digits.trials["ended"] + apart))
+    assert "A thin mark is its begin." not in chart_of(many).caption
+
+
+def test_the_table_is_the_work_of_the_batch_sizes(digits: StudyResults) -> None:
+    study = analyse_study(digits)
+    (table,) = work_tables(study)
+    assert [float(row[0].key) for row in table.rows] == study.timeline.work["batch_size"].tolist()
+    assert [float(row[3].key) for row in table.rows] == study.timeline.work["work_seconds"].tolist()
+
+
+def test_the_section_has_figure_and_table_or_says_why_not(digits: StudyResults) -> None:
+    study = analyse_study(digits)
+    (chart,) = timeline_charts(study)
+    full = history_section(study, {chart.name: (chart, svg.draw(chart))})
+    assert (len(full.figures), len(full.tables), full.why) == (1, 1, "")
+    assert 'role="img"' in str(full.figures[0][1])
+    none = history_section(analyse_study(nothing_run(digits)), {})
+    assert (none.figures, none.tables, none.why) == ([], [], "No trial has run yet.")
+    unknown = replace(
+        without_timing(digits), trials=digits.trials.assign(started=math.nan, ended=math.nan)
+    )
+    assert timeline_charts(analyse_study(unknown)) == []
+    assert history_section(analyse_study(unknown), {}).why.startswith("There is no timeline: ")
+
+
+def test_a_timing_pass_alone_has_a_chart_and_no_table(digits: StudyResults) -> None:
+    alone = replace(nothing_run(digits), timing=digits.timing)
+    assert chart_of(alone).finding.startswith("The timing pass took ")
+    assert work_tables(analyse_study(alone)) == []
+    pd.testing.assert_frame_equal(alone.timing, digits.timing)
