@@ -25,10 +25,10 @@ from reports.intervals import (
     bootstrap_interval,
     compare_with_best,
     fieller_interval,
-    power_to_detect,
     probability_of_improvement,
     t_interval,
 )
+from reports.power import power_to_detect
 from reports.scaling import fit_steps_to_target
 
 NOISE_SCALE = 201.0

@@ -18,7 +18,7 @@ from scipy import stats
 from synthetic_study import synthetic_study
 
 from reports.analysis import analyse
-from reports.intervals import power_to_detect
+from reports.power import power_to_detect
 from reports.record import Analysis
 from reports.results import (
     CONFIRM,

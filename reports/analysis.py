@@ -11,8 +11,9 @@ from reports.answers import recommendations
 from reports.batch_sizes import GROUP, batch_size_table, shown_trials, tuned
 from reports.budgets import budget_table
 from reports.claim_values import by_seed
-from reports.intervals import Comparison, compare_with_best, separate
+from reports.intervals import Comparison, compare_with_best
 from reports.outcomes import count_outcomes
+from reports.power import separate
 from reports.record import MEAN_CURVE_COLUMNS, Analysis
 from reports.regression import rmse_unit
 from reports.results import TUNING_STAGES, StudyResults, as_table

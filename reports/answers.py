@@ -14,8 +14,9 @@ from reports.claim_values import by_seed, sizes_of
 from reports.crossings import REACHED
 from reports.ends import Ends, product_interval
 from reports.formats import plural, seconds, sizes
-from reports.intervals import MAX_SEEDS, Comparison, compare_with_best, separate
+from reports.intervals import Comparison, compare_with_best
 from reports.noise_scale import RESOLVED
+from reports.power import MAX_SEEDS, separate
 from reports.recommendation import (
     ACCURACY,
     CLOSED_FORM,

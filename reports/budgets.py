@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.intervals import CONFIDENCE, FEWEST, best_and_tied, t_quantile
+from reports.intervals import CONFIDENCE, t_quantile
+from reports.paired_tests import FEWEST, best_and_tied
 from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.results import (
     TUNING_STAGES,
@@ -253,7 +254,7 @@ def _rows(
         quantile = t_quantile(number - 1, (1 + CONFIDENCE) / 2)
         half = quantile * values.std(axis=1, ddof=1) / math.sqrt(number)
     shown = np.where(reached[:, None], values, np.nan)
-    best, tied = best_and_tied(shown.swapaxes(0, 1))
+    best, tied = best_and_tied(shown.swapaxes(0, 1), 1 - CONFIDENCE)
     by_budget = {
         "rule": np.tile(budgets.rules, (sizes, 1)),
         "budget": np.tile(budgets.levels, (sizes, 1)),

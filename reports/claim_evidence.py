@@ -12,8 +12,9 @@ import pandas as pd
 from scipy import special
 
 from reports.formats import MISSING, significant, times
-from reports.intervals import CONFIDENCE, FEWEST, holm, t_interval
+from reports.intervals import CONFIDENCE, t_interval
 from reports.measures import Measure
+from reports.paired_tests import FEWEST, holm
 from reports.results import Column
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "can't be told"

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from reports.intervals import CONFIDENCE, FEWEST, Interval, paired_difference
+from reports.intervals import CONFIDENCE, Interval, paired_difference
+from reports.paired_tests import FEWEST
 
 PAIRED, UNPAIRED = "paired t", "Welch's t"
 """How the interval of a difference was computed."""

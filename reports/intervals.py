@@ -14,14 +14,12 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from reports.paired_tests import FEWEST, best_and_tied, counts, holm, p_values_of
+
 CONFIDENCE = 0.95
 """Probability with which an interval covers the true mean, over repeated studies."""
 POWER = 0.8
 """Probability of finding a difference that is there, by convention (Cohen 1988)."""
-FEWEST = 2
-"""Values below this number have no spread."""
-MAX_SEEDS = 1_000
-"""Numbers of seeds beyond this are not worth naming."""
 RESAMPLES = 9_999
 """Resamples of a bootstrap."""
 TRIMMED = 0.25
@@ -87,24 +85,6 @@ class Comparison:
     tied: tuple[int, ...]
     tail: float
     tested: bool
-
-
-@dataclass(frozen=True)
-class Separation:
-    """How far two batch sizes are apart, and what it would take to establish that.
-
-    Attributes:
-        difference: Second minus first, paired over common seeds, with its t interval.
-        more_seeds: Further seeds that would probably establish the difference if it is the true
-            one; None if it is zero or would take more than `MAX_SEEDS`.
-        detectable: Smallest true difference that as many seeds would probably establish.
-        improvement: Probability that the second is above the first on a further seed.
-    """
-
-    difference: Interval
-    more_seeds: int | None
-    detectable: float
-    improvement: Interval
 
 
 def t_quantile(degrees: int, probability: float) -> float:
@@ -323,23 +303,6 @@ def fieller_interval(
     return RatioInterval(ratio if means.any() else math.nan, low, high, a > 0, count, confidence)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p values adjusted so that the family-wise error stays below the level.
-
-    Source: Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6
-    (1979).
-
-    Args:
-        p_values: One for each hypothesis of the family.
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
-    """
-    raw = np.asarray(p_values, dtype=np.float64)[:, None]
-    return [float(value) for value in _holm(raw, np.array([len(raw)]))[:, 0]]
-
-
 def compare_with_best(
     values: pd.DataFrame, best: int | None = None, level: float = 1 - CONFIDENCE
 ) -> Comparison:
@@ -368,66 +331,12 @@ def compare_with_best(
         sides, second = 1, np.delete(np.arange(len(sizes)), place)
         first = np.full_like(second, place)
         tied = np.ones(len(sizes), np.bool_)
-        tied[second] = np.array(holm(_p_values(table[:, first] - table[:, second], 1))) > level
+        tied[second] = np.array(holm(p_values_of(table[:, first] - table[:, second], 1))) > level
     return Comparison(
         best=best,
         tied=tuple(size for size, ties in zip(sizes, tied, strict=True) if ties),
         tail=level / sides / max(len(first), 1),
-        tested=bool((_counts(table[:, first] - table[:, second]) >= FEWEST).any()),
-    )
-
-
-def best_and_tied(
-    values: np.ndarray, level: float = 1 - CONFIDENCE
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which batch size has the highest mean, and which can't be told from it, case by case.
-
-    By two-sided paired t tests, adjusted by Holm's method over all pairs of a case.
-
-    Args:
-        values: Of shape (seeds, batch sizes, cases); NaN where a seed, or a batch size, is missing.
-        level: Family-wise error of a case.
-
-    Returns:
-        The place of the best, of shape (cases,); whether a batch size ties with it, of shape (batch
-        sizes, cases).
-    """
-    present = ~np.isnan(values).all(axis=0)
-    means = np.nansum(values, axis=0) / np.maximum(_counts(values), 1)
-    best = np.where(present, means, -math.inf).argmax(axis=0)
-    first, second = np.triu_indices(values.shape[1], 1)
-    pairs = (first.size, values.shape[2])
-    differences = (values[:, first] - values[:, second]).reshape(len(values), -1)
-    family = present.sum(axis=0) * (present.sum(axis=0) - 1) // 2
-    adjusted = _holm(np.array(_p_values(differences, 2)).reshape(pairs), family)
-    tied = present.copy()
-    for one, other in ((first, second), (second, first)):
-        pair, case = np.nonzero((one[:, None] == best) & (adjusted <= level))
-        tied[other[pair], case] = False
-    return best, tied
-
-
-def separate(values: pd.DataFrame, first: int, second: int, tail: float) -> Separation | None:
-    """Say how far two batch sizes are apart.
-
-    Args:
-        values: As for `compare_with_best`.
-        first: The column that is subtracted.
-        second: The column it is subtracted from.
-        tail: One-tailed level at which the difference is to be established.
-
-    Returns:
-        None if they have fewer than two seeds in common.
-    """
-    differences = _differences(values, second, first)
-    if differences.size < FEWEST:
-        return None
-    needed = seeds_to_detect(differences, tail)
-    return Separation(
-        difference=t_interval(differences.tolist()),
-        more_seeds=None if needed is None else max(needed - differences.size, 1),
-        detectable=detectable_difference(differences, tail),
-        improvement=probability_of_improvement(values[second], values[first]),
+        tested=bool((counts(table[:, first] - table[:, second]) >= FEWEST).any()),
     )
 
 
@@ -446,71 +355,7 @@ def detectable_difference(
         power: Probability of finding it.
     """
     spread = float(np.std(differences, ddof=1))
-    return _detectable(spread, len(differences), tail, power)
-
-
-def seeds_to_detect(
-    differences: Sequence[float] | np.ndarray, tail: float, power: float = POWER
-) -> int | None:
-    """Return how many seeds would find the observed mean difference, if it is the true one.
-
-    The inverse of `detectable_difference`, from the observed mean and spread, both uncertain
-    themselves: an order of magnitude, not a promise.
-
-    Args:
-        differences: Paired differences, one for each seed, at least two.
-        tail: One-tailed level of the test; half the level of a two-sided one.
-        power: Probability of finding it.
-
-    Returns:
-        Number of seeds; None if the mean is zero or more than `MAX_SEEDS` would be needed.
-    """
-    gap, spread = abs(float(np.mean(differences))), float(np.std(differences, ddof=1))
-    if gap == 0:
-        return None
-    counts = range(FEWEST, MAX_SEEDS + 1)
-    return next((n for n in counts if _detectable(spread, n, tail, power) <= gap), None)
-
-
-def power_to_detect(standard_errors: float, count: int, tail: float) -> float:
-    """Return the probability that a paired t test finds a true difference.
-
-    Source: Cohen 1988, chapter 2; the noncentral t distribution, exactly.
-
-    Args:
-        standard_errors: The true difference in standard errors of its mean over the seeds.
-        count: Seeds, at least 2.
-        tail: One-tailed level of the test; half the level of a two-sided one, of whose power the
-            part in the wrong direction is left out.
-
-    Example:
-        >>> round(power_to_detect(2.0, 5, 0.025), 3)
-        0.336
-    """
-    return float(1 - special.nctdtr(count - 1, standard_errors, t_quantile(count - 1, 1 - tail)))
-
-
-def detectable_accuracy_difference(
-    accuracy: float, items: int, tail: float = (1 - CONFIDENCE) / 2, power: float = POWER
-) -> float:
-    """Return the smallest true difference of two accuracies that so many test items would show.
-
-    `(z_(1 - tail) + z_power) sqrt(2 p (1 - p) / n)`, for one network each. Two networks that err on
-    the same items can be told apart a little better. Source: Cohen 1988, chapter 6, without its
-    arcsine transformation.
-
-    Args:
-        accuracy: Share of items that either network gets right, above 0 and below 1.
-        items: Test items.
-        tail: One-tailed level of the test.
-        power: Probability of finding it.
-
-    Example:
-        >>> round(detectable_accuracy_difference(0.975, 360), 4)
-        0.0326
-    """
-    quantiles = float(special.ndtri(1 - tail) + special.ndtri(power))
-    return quantiles * math.sqrt(2 * accuracy * (1 - accuracy) / items)
+    return detectable(spread, len(differences), tail, power)
 
 
 def _measurements(
@@ -526,46 +371,14 @@ def _measurements(
     return np.array([numerators, denominators], dtype=np.float64)
 
 
-def _detectable(spread: float, count: int, tail: float, power: float) -> float:
+def detectable(spread: float, count: int, tail: float, power: float) -> float:
+    """Return the smallest true mean difference that so many seeds would find, from the spread.
+
+    Args:
+        spread: Standard deviation of the paired differences.
+        count: Seeds, at least two.
+        tail: As for `detectable_difference`.
+        power: As for `detectable_difference`.
+    """
     quantiles = t_quantile(count - 1, 1 - tail) + t_quantile(count - 1, power)
     return quantiles * spread / math.sqrt(count)
-
-
-def _differences(values: pd.DataFrame, first: int, second: int) -> np.ndarray:
-    differences = values[first].to_numpy(np.float64) - values[second].to_numpy(np.float64)
-    return differences[~np.isnan(differences)]
-
-
-def _holm(p_values: np.ndarray, family: np.ndarray) -> np.ndarray:
-    """Adjust each column by Holm's method: p values of so many hypotheses, and beyond them ones."""
-    order = np.argsort(p_values, axis=0, kind="stable")
-    raw = np.take_along_axis(p_values, order, axis=0)
-    factors = np.maximum(family - np.arange(len(raw))[:, None], 1)
-    adjusted = np.empty_like(raw)
-    stepped = np.minimum(np.maximum.accumulate(raw * factors), 1.0)
-    np.put_along_axis(adjusted, order, stepped, axis=0)
-    return adjusted
-
-
-def _counts(differences: np.ndarray) -> np.ndarray:
-    return np.count_nonzero(~np.isnan(differences), axis=0)
-
-
-def _p_values(differences: np.ndarray, sides: int) -> list[float]:
-    """Paired t tests of means above zero, or of ones other than zero; 1 where none can be made.
-
-    One column for each test, NaN where a seed is missing.
-    """
-    count = _counts(differences)
-    possible = (count >= FEWEST) & np.any(np.nan_to_num(differences), axis=0)
-    usable, count = differences[:, possible], count[possible]
-    mean = np.nansum(usable, axis=0) / count
-    spread = np.sqrt(np.nansum((usable - mean) ** 2, axis=0) / (count - 1))
-    # Equal differences have no spread: the statistic is infinite, and the test certain.
-    with np.errstate(divide="ignore"):
-        statistic = mean / (spread / np.sqrt(count))
-    found = np.ones(possible.size)
-    found[possible] = sides * special.stdtr(
-        count - 1, -statistic if sides == 1 else -np.abs(statistic)
-    )
-    return [float(p) for p in found]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reports.clocks import last_batch, memory
 from reports.formats import count, listing, percent, plural, rate, visible
-from reports.intervals import detectable_accuracy_difference
 from reports.measures import Measure
+from reports.power import detectable_accuracy_difference
 from reports.record import Analysis
 from reports.results import REGRESSION, GroupDescription, StudyDescription
 from reports.tuning import fixed_rate

@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 
 from reports.ends import Ends, product_interval
-from reports.intervals import CONFIDENCE, FEWEST, fieller_interval
+from reports.intervals import CONFIDENCE, fieller_interval
+from reports.paired_tests import FEWEST
 from reports.results import Column, as_table
 from reports.scaling import StepsToTargetFit
 

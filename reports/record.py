@@ -11,9 +11,10 @@ import pandas as pd
 
 from reports.expected_best import expected_bests
 from reports.formats import plural, visible
-from reports.intervals import Comparison, Separation
+from reports.intervals import Comparison
 from reports.measures import Measure, measure_of
 from reports.outcomes import Counts
+from reports.power import Separation
 from reports.recommendation import Recommendation
 from reports.results import Column, GroupDescription, StudyDescription, StudyResults
 from reports.scaling_record import ScalingRecord

@@ -18,7 +18,8 @@ from reports.formats import (
     sizes,
     times,
 )
-from reports.intervals import MAX_SEEDS, Interval
+from reports.intervals import Interval
+from reports.power import MAX_SEEDS
 from reports.recommendation import Recommendation
 from reports.recommendation_texts import (
     goal_sentence,

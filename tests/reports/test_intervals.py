@@ -10,21 +10,16 @@ import pytest
 from scipy import stats
 
 from reports.intervals import (
-    best_and_tied,
     bootstrap_interval,
     compare_with_best,
-    detectable_accuracy_difference,
-    detectable_difference,
     fieller_interval,
-    holm,
     interquartile_mean,
     paired_difference,
-    power_to_detect,
     probability_of_improvement,
-    seeds_to_detect,
-    separate,
     t_interval,
 )
+from reports.paired_tests import holm
+from reports.power import separate
 
 
 def test_the_t_interval_of_a_worked_example() -> None:
@@ -64,12 +59,6 @@ def test_differences_are_taken_over_common_seeds() -> None:
     first = pd.Series({0: 1.0, 1: 2.0, 2: 9.0})
     second = pd.Series({1: 1.0, 0: 0.5, 3: -9.0})
     assert paired_difference(first, second).mean == 0.75
-
-
-def test_holm_adjusts_step_by_step_and_keeps_the_order() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.5]) == pytest.approx([0.04, 0.09, 0.09, 0.5])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
 
 
 def table_of(rng: np.random.Generator, shifts: list[float], seeds: int = 5) -> pd.DataFrame:
@@ -158,48 +147,6 @@ def test_without_common_seeds_nothing_is_told_apart() -> None:
 def test_the_strictest_tail_is_that_of_holms_first_test(reference: int | None, tail: float) -> None:
     values = table_of(np.random.default_rng(4), [0.0] * 3)
     assert compare_with_best(values, reference).tail == pytest.approx(tail)
-
-
-DIFFERENCES = np.array([0.2, 1.1, 0.4, -0.6, 1.4])
-
-
-def test_a_separation_is_second_minus_first() -> None:
-    values = pd.DataFrame({8: np.zeros(5), 16: DIFFERENCES})
-    found = separate(values, 8, 16, tail=0.025)
-    assert found is not None
-    assert found.difference.mean == pytest.approx(0.5)
-    needed = seeds_to_detect(DIFFERENCES, tail=0.025)
-    assert needed is not None
-    assert found.more_seeds == needed - 5
-    assert found.detectable == detectable_difference(DIFFERENCES, tail=0.025)
-    assert (found.improvement.mean, found.improvement.count) == (4 / 5, 5)
-
-
-@pytest.mark.parametrize("tail", [0.025, 0.05 / 10])
-def test_seeds_needed_agree_with_the_power_of_the_t_test(tail: float) -> None:
-    needed = seeds_to_detect(DIFFERENCES, tail)
-    assert needed is not None
-    effect = DIFFERENCES.mean() / DIFFERENCES.std(ddof=1)
-    critical = stats.t.ppf(1 - tail, needed - 1)
-    power = stats.nct.sf(critical, needed - 1, effect * math.sqrt(needed))
-    assert power == pytest.approx(0.8, abs=0.03)
-
-
-def test_seeds_needed_and_the_detectable_difference_are_inverse() -> None:
-    needed = seeds_to_detect(DIFFERENCES, 0.025)
-    assert needed is not None
-    spread = DIFFERENCES.std(ddof=1)
-
-    def detectable(count: int) -> float:
-        sample = np.resize([1.0, -1.0], count)
-        return detectable_difference(sample / sample.std(ddof=1) * spread, 0.025)
-
-    assert detectable(needed) <= DIFFERENCES.mean() < detectable(needed - 1)
-
-
-@pytest.mark.parametrize("differences", [[0.5, -0.5], [1.001, -1.0]], ids=["zero", "hopeless"])
-def test_how_many_seeds_would_do_is_sometimes_unknown(differences: list[float]) -> None:
-    assert seeds_to_detect(differences, 0.025) is None
 
 
 SKEWED = [0.1, 0.4, 0.5, 0.9, 1.6, 2.2, 7.0, 3.1]
@@ -418,62 +365,3 @@ def test_the_naive_ratio_hands_back_the_batch_size_used() -> None:
         assert np.median(naive) == pytest.approx(handed_back, rel=0.1)
         found = fieller_interval(traces, norms)
         assert found.low < NOISE_SCALE < found.high
-
-
-def studies(rng: np.random.Generator, shift: float, seeds: int) -> list[pd.DataFrame]:
-    """Return 200 studies of two batch sizes that differ by so many standard errors."""
-    tables = []
-    for _ in range(200):
-        shared, own = rng.normal(0, 3, seeds), rng.normal(0, 1, (seeds, 2))
-        own[:, 1] += shift * math.sqrt(2 / seeds)
-        tables.append(pd.DataFrame(shared[:, None] + own, columns=[8, 16]))
-    return tables
-
-
-def told_apart(tables: list[pd.DataFrame]) -> float:
-    return float(np.mean([len(compare_with_best(table).tied) == 1 for table in tables]))
-
-
-@pytest.mark.parametrize("seeds", [5, 10])
-def test_one_cell_under_two_names_is_rarely_called_different(seeds: int) -> None:
-    # The test's level is 5% exactly, so about half of all sets of 200 studies have more than 10 by
-    # chance: 21 have one in a thousand sets. benchmarks/bench_intervals.py counts 10,000.
-    found = told_apart(studies(np.random.default_rng(13), 0.0, seeds))
-    assert 200 * found <= stats.binom.ppf(0.999, 200, 0.05) == 21
-
-
-@pytest.mark.parametrize("seeds", [5, 10])
-@pytest.mark.parametrize("shift", [2.0, 4.0])
-def test_a_planted_difference_is_found_as_often_as_theory_says(seeds: int, shift: float) -> None:
-    found = told_apart(studies(np.random.default_rng(14), shift, seeds))
-    power = power_to_detect(shift, seeds, 0.025)
-    assert stats.binomtest(round(200 * found), 200, power).pvalue > 0.01
-
-
-def test_the_power_is_that_of_the_noncentral_t_distribution() -> None:
-    critical = stats.t.ppf(0.975, 4)
-    assert power_to_detect(2.0, 5, 0.025) == pytest.approx(stats.nct.sf(critical, 4, 2.0))
-
-
-def test_an_accuracy_difference_that_is_detectable_is_found_four_times_in_five() -> None:
-    gap, rng = detectable_accuracy_difference(0.9, 2_000), np.random.default_rng(15)
-    first = rng.binomial(2_000, 0.9 - gap / 2, 4_000) / 2_000
-    second = rng.binomial(2_000, 0.9 + gap / 2, 4_000) / 2_000
-    pooled = (first + second) / 2
-    statistic = (second - first) / np.sqrt(2 * pooled * (1 - pooled) / 2_000)
-    assert np.mean(statistic > stats.norm.ppf(0.975)) == pytest.approx(0.8, abs=0.02)
-
-
-def test_many_cases_are_judged_as_each_alone() -> None:
-    values = np.random.default_rng(0).normal([[0.0, 0.0, 1.5, 4.0]] * 5, 1.0, (5, 4))
-    cases = np.dstack([values, values * 2 + 1, values[::-1]])
-    cases[:, 3, 1] = np.nan
-    cases[0, 1, 2] = np.nan
-    best, tied = best_and_tied(cases)
-    for case in range(3):
-        table = pd.DataFrame(cases[:, :, case], columns=[1, 2, 4, 8]).dropna(axis=1, how="all")
-        alone = compare_with_best(table)
-        sizes = np.array([1, 2, 4, 8])
-        assert sizes[best[case]] == alone.best
-        assert tuple(sizes[tied[:, case]].tolist()) == alone.tied
-    assert not tied[:, 0].all()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.intervals import detectable_accuracy_difference
 from reports.method import limits, method
+from reports.power import detectable_accuracy_difference
 from reports.results import EXPLORE, StudyResults
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small
 

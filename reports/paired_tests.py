@@ -1,0 +1,99 @@
+"""Paired t tests over seeds, of many pairs and many cases at a time, adjusted by Holm's method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import special
+
+FEWEST = 2
+"""Values below this number have no spread."""
+
+
+def holm(p_values: Sequence[float] | np.ndarray) -> list[float]:
+    """Return p values adjusted so that the family-wise error stays below the level.
+
+    Source: Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6
+    (1979).
+
+    Args:
+        p_values: One for each hypothesis of the family.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    raw = np.asarray(p_values, dtype=np.float64)[:, None]
+    return [float(value) for value in _holm(raw, np.array([len(raw)]))[:, 0]]
+
+
+def best_and_tied(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return which batch size has the highest mean, and which can't be told from it, case by case.
+
+    By two-sided paired t tests, adjusted by Holm's method over all pairs of a case.
+
+    Args:
+        values: Of shape (seeds, batch sizes, cases); NaN where a seed, or a batch size, is missing.
+        level: Family-wise error of a case.
+
+    Returns:
+        The place of the best, of shape (cases,); whether a batch size ties with it, of shape (batch
+        sizes, cases).
+    """
+    present = ~np.isnan(values).all(axis=0)
+    means = np.nansum(values, axis=0) / np.maximum(counts(values), 1)
+    best = np.where(present, means, -math.inf).argmax(axis=0)
+    first, second = np.triu_indices(values.shape[1], 1)
+    pairs = (first.size, values.shape[2])
+    differences = (values[:, first] - values[:, second]).reshape(len(values), -1)
+    family = present.sum(axis=0) * (present.sum(axis=0) - 1) // 2
+    adjusted = _holm(p_values_of(differences, 2).reshape(pairs), family)
+    tied = present.copy()
+    for one, other in ((first, second), (second, first)):
+        pair, case = np.nonzero((one[:, None] == best) & (adjusted <= level))
+        tied[other[pair], case] = False
+    return best, tied
+
+
+def counts(differences: np.ndarray) -> np.ndarray:
+    """Return how many values each column has.
+
+    Args:
+        differences: One row for each seed; NaN where a seed is missing.
+    """
+    return np.count_nonzero(~np.isnan(differences), axis=0)
+
+
+def p_values_of(differences: np.ndarray, sides: int) -> np.ndarray:
+    """Return the p values of t tests of differences; 1 where no test can be made.
+
+    Args:
+        differences: One row for each seed, one column for each test; NaN where a seed is missing.
+        sides: 1 to test for a mean above zero, 2 for one other than zero.
+    """
+    count = counts(differences)
+    possible = (count >= FEWEST) & np.any(np.nan_to_num(differences), axis=0)
+    usable, count = differences[:, possible], count[possible]
+    mean = np.nansum(usable, axis=0) / count
+    spread = np.sqrt(np.nansum((usable - mean) ** 2, axis=0) / (count - 1))
+    # Equal differences have no spread: the statistic is infinite, and the test certain.
+    with np.errstate(divide="ignore"):
+        statistic = mean / (spread / np.sqrt(count))
+    found = np.ones(possible.size)
+    found[possible] = sides * special.stdtr(
+        count - 1, -statistic if sides == 1 else -np.abs(statistic)
+    )
+    return found
+
+
+def _holm(p_values: np.ndarray, family: np.ndarray) -> np.ndarray:
+    """Adjust each column by Holm's method: p values of so many hypotheses, and beyond them ones."""
+    order = np.argsort(p_values, axis=0, kind="stable")
+    raw = np.take_along_axis(p_values, order, axis=0)
+    factors = np.maximum(family - np.arange(len(raw))[:, None], 1)
+    adjusted = np.empty_like(raw)
+    stepped = np.minimum(np.maximum.accumulate(raw * factors), 1.0)
+    np.put_along_axis(adjusted, order, stepped, axis=0)
+    return adjusted

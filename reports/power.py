@@ -1,0 +1,137 @@
+"""How far two batch sizes are apart, and how many seeds or test items it takes to see that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from reports.intervals import (
+    CONFIDENCE,
+    POWER,
+    Interval,
+    detectable,
+    detectable_difference,
+    probability_of_improvement,
+    t_interval,
+    t_quantile,
+)
+from reports.paired_tests import FEWEST
+
+MAX_SEEDS = 1_000
+"""Numbers of seeds beyond this are not worth naming."""
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How far two batch sizes are apart, and what it would take to establish that.
+
+    Attributes:
+        difference: Second minus first, paired over common seeds, with its t interval.
+        more_seeds: Further seeds that would probably establish the difference if it is the true
+            one; None if it is zero or would take more than `MAX_SEEDS`.
+        detectable: Smallest true difference that as many seeds would probably establish.
+        improvement: Probability that the second is above the first on a further seed.
+    """
+
+    difference: Interval
+    more_seeds: int | None
+    detectable: float
+    improvement: Interval
+
+
+def separate(values: pd.DataFrame, first: int, second: int, tail: float) -> Separation | None:
+    """Say how far two batch sizes are apart.
+
+    Args:
+        values: As for `compare_with_best`.
+        first: The column that is subtracted.
+        second: The column it is subtracted from.
+        tail: One-tailed level at which the difference is to be established.
+
+    Returns:
+        None if they have fewer than two seeds in common.
+    """
+    differences = _differences(values, second, first)
+    if differences.size < FEWEST:
+        return None
+    needed = seeds_to_detect(differences, tail)
+    return Separation(
+        difference=t_interval(differences.tolist()),
+        more_seeds=None if needed is None else max(needed - differences.size, 1),
+        detectable=detectable_difference(differences, tail),
+        improvement=probability_of_improvement(values[second], values[first]),
+    )
+
+
+def seeds_to_detect(
+    differences: Sequence[float] | np.ndarray, tail: float, power: float = POWER
+) -> int | None:
+    """Return how many seeds would find the observed mean difference, if it is the true one.
+
+    The inverse of `detectable_difference`, from the observed mean and spread, both uncertain
+    themselves: an order of magnitude, not a promise.
+
+    Args:
+        differences: Paired differences, one for each seed, at least two.
+        tail: One-tailed level of the test; half the level of a two-sided one.
+        power: Probability of finding it.
+
+    Returns:
+        Number of seeds; None if the mean is zero or more than `MAX_SEEDS` would be needed.
+    """
+    gap, spread = abs(float(np.mean(differences))), float(np.std(differences, ddof=1))
+    if gap == 0:
+        return None
+    counts = range(FEWEST, MAX_SEEDS + 1)
+    return next((n for n in counts if detectable(spread, n, tail, power) <= gap), None)
+
+
+def power_to_detect(standard_errors: float, count: int, tail: float) -> float:
+    """Return the probability that a paired t test finds a true difference.
+
+    Source: Cohen 1988, chapter 2; the noncentral t distribution, exactly.
+
+    Args:
+        standard_errors: The true difference in standard errors of its mean over the seeds.
+        count: Seeds, at least 2.
+        tail: One-tailed level of the test; half the level of a two-sided one, of whose power the
+            part in the wrong direction is left out.
+
+    Example:
+        >>> round(power_to_detect(2.0, 5, 0.025), 3)
+        0.336
+    """
+    return float(1 - special.nctdtr(count - 1, standard_errors, t_quantile(count - 1, 1 - tail)))
+
+
+def detectable_accuracy_difference(
+    accuracy: float, items: int, tail: float = (1 - CONFIDENCE) / 2, power: float = POWER
+) -> float:
+    """Return the smallest true difference of two accuracies that so many test items would show.
+
+    `(z_(1 - tail) + z_power) sqrt(2 p (1 - p) / n)`, for one network each. Two networks that err on
+    the same items can be told apart a little better. Source: Cohen 1988, chapter 6, without its
+    arcsine transformation.
+
+    Args:
+        accuracy: Share of items that either network gets right, above 0 and below 1.
+        items: Test items.
+        tail: One-tailed level of the test.
+        power: Probability of finding it.
+
+    Example:
+        >>> round(detectable_accuracy_difference(0.975, 360), 4)
+        0.0326
+    """
+    quantiles = float(special.ndtri(1 - tail) + special.ndtri(power))
+    return quantiles * math.sqrt(2 * accuracy * (1 - accuracy) / items)
+
+
+def _differences(values: pd.DataFrame, first: int, second: int) -> np.ndarray:
+    differences = values[first].to_numpy(np.float64) - values[second].to_numpy(np.float64)
+    return differences[~np.isnan(differences)]
