@@ -24,7 +24,8 @@ HEADERS = ("Batch size", "Epochs", "Updates", "Time", "Validation", "95% interva
 """Columns of the table of one budget."""
 _CAPTION = (
     "Every choice was computed with the report, from the same curves and by the same rules as the "
-    "figure above. The scale follows the values. (early): read before the first evaluation."
+    "figure above. The scale follows the values. tied: not told from the best, as few seeds "
+    "establish only large differences. (early): read before the first evaluation."
 )
 
 Row = Mapping[Any, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from reports.budgets import EPOCHS, SECONDS, UPDATES, by_rule
-from reports.formats import count, listing, rate, seconds, sizes
+from reports.formats import count, listing, plural, rate, seconds, sizes
 from reports.record import Analysis
 
 RULE_WORDS = {EPOCHS: "equal epochs", UPDATES: "equal updates", SECONDS: "equal time"}
@@ -44,7 +44,7 @@ def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
     highest = f"{analysis.measure.text(best['metric'])} at batch size {best['batch_size']}"
     texts = (
         f"With {budget}, the highest mean is {highest}.",
-        f"Batch {sizes(tied)} can't be told from it."
+        f"With {plural(int(best['seeds']), 'seed')}, batch {sizes(tied)} can't be told from it."
         if tied
         else "All others can be told from it.",
         f"Training ended before that at batch {sizes(ended)}." if ended else "",
@@ -95,7 +95,11 @@ def shared_sentence(analysis: Analysis) -> str:
     shared = sorted(set.intersection(*tied))
     if not shared:
         return "No batch size is among the best under all budget rules."
-    return f"Batch {sizes(shared)} can't be told from the best under any budget rule."
+    seeds = max(int(rows["seeds"].max()) for rows in parts.values())
+    return (
+        f"On the validation part, with {plural(seeds, 'seed')}, batch {sizes(shared)} can't be "
+        "told from the best under any budget rule: few seeds establish only large differences."
+    )
 
 
 def _common(analysis: Analysis) -> dict[str, pd.DataFrame]:

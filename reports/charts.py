@@ -330,7 +330,7 @@ def _cost_finding(tensor: pd.DataFrame, fit: UpdateTimeFit) -> str:
     if fit.doubling_batch_size is not None:
         return (
             f"An update takes twice its fixed cost at batch size "
-            f"{significant(fit.doubling_batch_size)}: below it, larger batches are nearly free"
+            f"{significant(fit.doubling_batch_size)}: well below it, larger batches are nearly free"
         )
     ends = tensor.iloc[[0, -1]] if len(tensor) > 1 else tensor
     extremes = _values(ends, "seconds_per_update", seconds)

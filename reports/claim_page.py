@@ -74,7 +74,7 @@ def claim_section(verdicts: Sequence[ClaimVerdict], room: Room) -> ClaimSection:
 def _tally(studied: Sequence[ClaimVerdict]) -> str:
     names = {v: [one.claim.name for one in studied if one.verdict == v] for v in _SAYS}
     told = [text.format(listing(names[v])) for v, text in _SAYS.items() if names[v]]
-    return f"Of the paper's claims, this study {listing(told)}."
+    return f"Of these claims, this study {listing(told)}."
 
 
 def _unstudied(verdicts: Sequence[ClaimVerdict]) -> str:
@@ -90,7 +90,9 @@ def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
         "claims-verdicts",
         "Verdicts",
         "Effect and interval: of the first comparison that the text below names, the mean over all "
-        "groups. Each comparison by itself is listed at the end.",
+        "groups. A change from the smallest to the largest batch size is taken along the line that "
+        "fits the metric best against the logarithm of the batch size: all batch sizes speak, not "
+        "the two ends alone. Each comparison by itself is listed at the end.",
         ("Claim", "Verdict", "Effect", "95% interval", "Judged under"),
         tuple(_verdict_row(one) for one in studied),
     )

@@ -81,6 +81,19 @@ def seconds(duration: float, digits: int = 3) -> str:
     return f"{significant(duration * factor, digits)}\xa0{unit}"
 
 
+def off_by(log_residual: float) -> str:
+    """Return by how much a value lies off a curve that was fitted to logarithms.
+
+    Args:
+        log_residual: The distance of their logarithms.
+
+    Example:
+        >>> off_by(0.2616), off_by(math.nan)
+        ('29.90%', 'none')
+    """
+    return percent(math.expm1(log_residual))
+
+
 def significant(value: float, digits: int = 3) -> str:
     """Return a positive number with that many significant digits, never in powers of ten.
 

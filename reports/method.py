@@ -51,6 +51,7 @@ def limits(analysis: Analysis) -> list[str]:
         analysis: The numbers.
     """
     texts = (
+        _sources(analysis),
         _ties(analysis),
         _rule(analysis),
         _choice(analysis),
@@ -59,6 +60,20 @@ def limits(analysis: Analysis) -> list[str]:
         _machine(),
     )
     return [text for text in texts if text]
+
+
+def _sources(analysis: Analysis) -> str:
+    if not any(found.interval for found in analysis.recommendations):
+        return ""
+    return (
+        "Three sources say which batch size to use. Measurement: what the trials attained, and in "
+        "which time. The closed form: a formula that joins two fitted curves, updates to a target "
+        "and seconds of an update, each against batch size. In the first, well below the critical "
+        "batch size twice the batch halves the updates, and well above it a larger batch saves "
+        "hardly any. The gradient noise scale: the batch size at which the gradient of a batch is "
+        "chance and direction in equal parts; well above it, more examples hardly make a gradient "
+        "better. They agree if a batch size lies in the ranges of all that have an answer."
+    )
 
 
 def _ties(analysis: Analysis) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from reports.communication import SIMULATED
-from reports.formats import count, percent, seconds, significant, times
+from reports.formats import count, off_by, percent, seconds, significant, times
 from reports.noise_scale import RESOLVED
 from reports.page_tables import Cell, Maker, Row, Table, number_cell, table_of
 from reports.record import Analysis
@@ -60,7 +60,7 @@ def _targets(analysis: Analysis) -> Table:
         "Critical batch size": lambda row: number_cell(row["critical_batch_size"], significant),
         "95% interval": lambda row: _range(row, "critical_low", "critical_high", significant),
         "20% overhead": _overhead,
-        "Largest residual": lambda row: number_cell(row["max_log_residual"], "{:.1%}".format),
+        "Off by up to": lambda row: number_cell(row["max_log_residual"], off_by),
         "Fastest": lambda row: number_cell(row["fastest"], count),
         "Predicted": lambda row: number_cell(row["predicted_best"], significant),
         "Its interval": lambda row: _range(row, "predicted_low", "predicted_high", significant),

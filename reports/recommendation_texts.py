@@ -70,7 +70,9 @@ def _named(found: Recommendation) -> str:
     if found.batch_size is None:
         return f"a batch size of {ends}"
     alone = ends == str(found.batch_size)
-    return f"batch size {found.batch_size}{'' if alone else f', of {ends} that are as good'}"
+    if alone:
+        return f"batch size {found.batch_size}"
+    return f"batch size {found.batch_size}; as far as can be told, {ends} are as good"
 
 
 def sources_sentence(found: Recommendation) -> str:

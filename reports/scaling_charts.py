@@ -10,7 +10,16 @@ import pandas as pd
 from reports import scaling_figures
 from reports.chart import Chart, Words
 from reports.crossings import NOT_REACHED
-from reports.formats import count, listing, percent, plural, seconds, significant, sizes, times
+from reports.formats import (
+    count,
+    listing,
+    off_by,
+    plural,
+    seconds,
+    significant,
+    sizes,
+    times,
+)
 from reports.noise_scale import RESOLVED
 from reports.record import Analysis
 from reports.scaling_record import TargetRecord
@@ -309,7 +318,7 @@ def _fit(record: TargetRecord) -> str:
     bounds = f" {missed} that missed it: counted as lower bounds." if fit.censored else ""
     return (
         f"Dashed: S = S_min + E_min/B, fitted to the logarithms of {plural(fit.runs, 'run')}, "
-        f"largest residual {percent(fit.max_log_residual or 0)}.{poor}{bounds}"
+        f"off by up to {off_by(fit.max_log_residual or 0)} at a batch size.{poor}{bounds}"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from reports.cost import UpdateTimeFit
 from reports.ends import Ends
-from reports.formats import listing, percent, seconds, significant
+from reports.formats import listing, off_by, seconds, significant
 from reports.record import Analysis
 from reports.scaling import StepsToTargetFit
 from reports.scaling_record import TargetRecord
@@ -152,7 +152,7 @@ def _poor_fit(fit: StepsToTargetFit) -> str:
         return ""
     text = (
         "Updates to the target don't follow the hyperbola well: a batch size is off by "
-        f"{percent(math.expm1(fit.max_log_residual))}. Its critical batch size is rough"
+        f"{off_by(fit.max_log_residual)}. Its critical batch size is rough"
     )
     other = fit.alternative
     if other is None:
@@ -161,7 +161,7 @@ def _poor_fit(fit: StepsToTargetFit) -> str:
     value = "has none in range" if found is None else f"says {significant(found)}"
     return (
         f"{text}; a curve with a free bend (power {significant(other.power)}) {value}, off by "
-        f"{percent(math.expm1(other.max_log_residual))}."
+        f"{off_by(other.max_log_residual)}."
     )
 
 
@@ -171,7 +171,7 @@ def _poor_time_fit(analysis: Analysis) -> str:
         return ""
     return (
         "Seconds of an update don't follow a fixed cost and a cost of each example well: a batch "
-        f"size is off by {percent(math.expm1(fit.max_log_residual))}. What is predicted of time is "
+        f"size is off by {off_by(fit.max_log_residual)}. What is predicted of time is "
         "rough."
     )
 

@@ -125,7 +125,7 @@ def _goal(analysis: Analysis) -> str:
 def _goal_card(found: Recommendation) -> Card:
     ends = span(found.interval) if found.interval else ""
     value = ends if found.batch_size is None else str(found.batch_size)
-    others = "" if ends == value else f"; {ends} are as good"
+    others = "" if ends == value else f"; as far as can be told, {ends} are as good"
     return Card("Fastest to a target", value, f"{found.sought}{others}")
 
 

@@ -68,7 +68,7 @@ def test_the_summary_names_the_claims_by_verdict(judged: tuple[ClaimVerdict, ...
     changed = [replace(one, verdict=verdict) for one, verdict in zip(judged, given, strict=True)]
     needs = judged[3].claim.needs
     assert claim_section(changed, Room(PLENTY)).summary == (
-        "Of the paper's claims, this study supports C1 and C2, contradicts C3, finds that C5 "
+        "Of these claims, this study supports C1 and C2, contradicts C3, finds that C5 "
         f"depends on the data and can't tell about C6 and C7. Not studied: C4 needs {needs}."
     )
 

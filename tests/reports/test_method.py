@@ -35,7 +35,14 @@ def test_limits_name_the_worth_of_one_item_of_the_part_shown(digits: StudyResult
 def test_limits_name_the_smallest_difference_to_be_found(digits: StudyResults) -> None:
     analysis = numbers(digits)
     assert analysis.separation is not None
-    assert f"{100 * analysis.separation.detectable:.2f} points" in limits(analysis)[0]
+    assert f"{100 * analysis.separation.detectable:.2f} points" in limits(analysis)[1]
+
+
+def test_limits_explain_the_sources_that_the_verdict_names(digits: StudyResults) -> None:
+    first, *_ = limits(numbers(digits))
+    for word in ("Measurement", "closed form", "critical batch size", "gradient noise scale"):
+        assert word in first
+    assert "Three sources" not in " ".join(limits(numbers(nothing_run(digits))))
 
 
 def test_nothing_is_said_of_comparisons_that_were_not_made(digits: StudyResults) -> None:

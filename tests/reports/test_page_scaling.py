@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reports.communication import simulate_time_to_target
-from reports.formats import seconds, significant
+from reports.formats import off_by, seconds, significant
 from reports.groups import analyse_study
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table
@@ -55,6 +55,8 @@ def test_cells_are_the_numbers_of_the_record(analysis: Analysis) -> None:
     assert (row["Reached"], row["In the fit"]) == ("8 of 8", "yes")
     target = cells(by_name(analysis)["targets"], 2)
     assert target["Critical batch size"] == f"{record.fit.critical_batch_size:.1f}"
+    assert record.fit.max_log_residual is not None
+    assert target["Off by up to"] == off_by(record.fit.max_log_residual)
     smallest = min(record.fit.batch_sizes)
     overhead = record.fit.overhead_batch_size(reference=smallest)
     assert overhead is not None

@@ -33,10 +33,10 @@ def found(*answers: Answer, more: tuple[str, ...] = ()) -> Recommendation:
 
 def test_a_goal_has_its_batch_size_its_range_and_its_sources() -> None:
     assert goal_sentence(found(MEASURED, CLOSED, NOISE)) == (
-        "For the shortest time: batch size 16, of 20 to 45 that are as good. Measurement says 16 "
-        "to 64, the closed form says 20 to 45 and the gradient noise scale can't say: they agree "
-        "(trusted is the closed form: it agrees with the measurement and is narrower, as all batch "
-        "sizes bear on it)."
+        "For the shortest time: batch size 16; as far as can be told, 20 to 45 are as good. "
+        "Measurement says 16 to 64, the closed form says 20 to 45 and the gradient noise scale "
+        "can't say: they agree (trusted is the closed form: it agrees with the measurement and is "
+        "narrower, as all batch sizes bear on it)."
     )
 
 

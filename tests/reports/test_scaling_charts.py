@@ -13,6 +13,7 @@ import pytest
 from reports import scaling_charts, svg
 from reports.chart import Chart
 from reports.crossings import NOT_REACHED
+from reports.formats import off_by
 from reports.record import Analysis
 from reports.results import EXPLORE, StudyResults
 from reports.scaling_record import TargetRecord
@@ -95,7 +96,12 @@ def test_captions_name_target_seeds_statistic_and_fit(
     assert "90% of the way" in caption
     assert "Measured on fresh seeds" in caption
     assert "Median of 8 runs with its distribution-free 95% interval." in caption
-    assert "fitted to the logarithms of 40 runs" in caption
+    fit = main(analysis.scaling).fit
+    assert fit.max_log_residual is not None
+    assert (
+        f"fitted to the logarithms of 40 runs, off by up to {off_by(fit.max_log_residual)} at"
+        in caption
+    )
     tuning = numbers(keep(results, results.trials["stage"] == EXPLORE))
     assert "the tuning seeds, which also set it" in made(scaling_charts.steps_chart, tuning).caption
 
