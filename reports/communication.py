@@ -27,7 +27,7 @@ import pandas as pd
 
 from reports.cost import UpdateTimeFit
 from reports.results import Cluster, Column, GroupDescription, as_table, empty_table
-from reports.scaling import StepsToTargetFit
+from reports.steps_to_target import StepsToTargetFit
 
 SIMULATED = "simulated"
 """What every row says of its origin."""

@@ -25,7 +25,7 @@ from reports.ends import Ends, product_interval
 from reports.intervals import CONFIDENCE, fieller_interval
 from reports.paired_tests import FEWEST
 from reports.results import Column, as_table
-from reports.scaling import StepsToTargetFit
+from reports.steps_to_target import StepsToTargetFit
 
 TRACE = "gradient_trace"
 """Column with the estimate of tr(Sigma)."""

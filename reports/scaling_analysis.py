@@ -20,7 +20,7 @@ from reports.results import (
     StudyResults,
     empty_table,
 )
-from reports.scaling import StepsToTargetFit, Task, best_batch_for_time, curves_of, fit_tasks
+from reports.scaling import best_batch_for_time
 from reports.scaling_record import (
     NOISE_RATIO_COLUMNS,
     ScalingRecord,
@@ -35,6 +35,7 @@ from reports.scaling_tables import (
     tuned_points,
     with_predictions,
 )
+from reports.steps_to_target import StepsToTargetFit, Task, curves_of, fit_tasks
 from reports.targets import target_task, targets_by_group
 from reports.timing import ONE_PIECE, one_network
 from reports.two_terms import Curve

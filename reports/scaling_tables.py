@@ -14,9 +14,9 @@ from reports.ends import Ends
 from reports.medians import medians
 from reports.noise_scale import SQUARED_NORM, TRACE, average_noise, compare_with_critical
 from reports.results import StudyResults, as_table
-from reports.scaling import NEAR_ALL, StepsToTargetFit
 from reports.scaling_record import NOISE_RATIO_COLUMNS, TO_TARGET_COLUMNS
 from reports.selection import CELL_COLUMNS
+from reports.steps_to_target import NEAR_ALL, StepsToTargetFit
 from reports.timing import one_network
 
 METRIC = "validation_metric"

@@ -9,8 +9,8 @@ from reports.cost import UpdateTimeFit
 from reports.ends import Ends
 from reports.formats import listing, off_by, seconds, significant
 from reports.record import Analysis
-from reports.scaling import StepsToTargetFit
 from reports.scaling_record import TargetRecord
+from reports.steps_to_target import StepsToTargetFit
 
 
 def level(analysis: Analysis, record: TargetRecord) -> str:

@@ -21,7 +21,7 @@ import pandas as pd
 from reports.crossings import AT_START, CROSSING_COLUMNS, NOT_REACHED, RUN, Target
 from reports.intervals import CONFIDENCE
 from reports.results import Column, as_table
-from reports.scaling import StepsToTargetFit, Task, fit_tasks, task_of
+from reports.steps_to_target import StepsToTargetFit, Task, fit_tasks, task_of
 
 SHARES = (0.5, 0.75, 0.9)
 """Shares of the progress of the tuning runs that are set as targets."""

@@ -22,7 +22,8 @@ from reports.noise_scale import (
     noise_along_training,
 )
 from reports.results import empty_table
-from reports.scaling import StepsToTargetFit, fit_steps_to_target
+from reports.scaling import fit_steps_to_target
+from reports.steps_to_target import StepsToTargetFit
 
 TRACES = [9.0, 10.0, 11.0, 12.0]
 NORMS = [0.9, 1.1, 1.0, 1.2]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from reports.crossings import REACHED, first_crossing
-from reports.scaling import StepsToTargetFit, fit_steps_to_target
+from reports.scaling import fit_steps_to_target
+from reports.steps_to_target import StepsToTargetFit
 from tests.reports.noisy_quadratic import (
     best_rate,
     curvatures,

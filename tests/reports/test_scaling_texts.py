@@ -11,7 +11,6 @@ import pytest
 from reports.ends import Ends
 from reports.record import Analysis
 from reports.results import StudyResults
-from reports.scaling import NOT_IN_RANGE, PowerAlternative
 from reports.scaling_texts import (
     cost_caption,
     critical_span,
@@ -21,6 +20,7 @@ from reports.scaling_texts import (
     target_cautions,
     unsaid,
 )
+from reports.steps_to_target import NOT_IN_RANGE, PowerAlternative
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing
 from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
