@@ -9,7 +9,7 @@ from reports.page_tables import Cell, Table
 
 LONG = 20
 """Letters of a text from which on it is broken into lines."""
-MOST_ROWS = 45
+MOST_ROWS = 40
 """Rows of a float: more are higher than a page."""
 BROKEN = 75.0
 """Points of a column whose texts are broken into lines."""
