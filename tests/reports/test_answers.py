@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.answers import run_around
 from reports.ends import Ends
 from reports.recommendation import (
     ACCURACY,
@@ -26,7 +25,7 @@ from reports.record import Analysis
 from reports.results import EXPLORE, StudyResults
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
-from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola, noisy
+from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, noisy
 
 BEST = math.sqrt(25 * 40)
 """Of 12 (1 + 25/B) updates of 40 + B microseconds."""
@@ -178,36 +177,6 @@ def test_few_seeds_and_a_busy_machine_are_weaknesses(results: StudyResults) -> N
         assert "timing on a quiet machine (`bpsweep time`)" in of(few, goal).more
 
 
-def test_batch_sizes_that_miss_the_target_are_not_measured() -> None:
-    def late(size: int, stage: str) -> float:
-        return 1e3 if size == 256 else hyperbola(size, stage)
-
-    truth = replace(HYPERBOLIC, noise=0.003, epochs_needed=late)
-    one = of(study(truth, {"batch_sizes": SIZES}), TARGET_TIME)
-    assert "a lower target or a larger budget for batch size 256" in one.more
-    assert one.interval is not None
-    assert one.interval.high <= 64
-
-
-def test_a_target_nobody_reaches_is_said() -> None:
-    def late(_size: int, stage: str) -> float:
-        return 2.0 if stage == EXPLORE else 1e3
-
-    truth = replace(HYPERBOLIC, epochs_needed=late)
-    one = of(study(truth, {"batch_sizes": SIZES}), TARGET_TIME)
-    reason = one.answer(MEASUREMENT).reason
-    assert reason == "No batch size reaches the target with every seed."
-
-
-def test_learning_rates_at_the_edge_are_asked_to_be_extended() -> None:
-    truth = replace(
-        HYPERBOLIC,
-        accuracy=lambda _plan, size, rate: 0.9 if rate == (10 if size == 4 else 1) else 0.8,
-    )
-    one = of(study(truth, {"batch_sizes": SIZES}), TARGET_TIME)
-    assert "learning rates beyond those tried at batch size 4" in one.more
-
-
 def planted(gap: float, noise: float = 0.004) -> Analysis:
     """A study whose batch sizes lose accuracy with every quadrupling."""
     truth = Truth(
@@ -248,19 +217,3 @@ def test_within_a_time_the_best_is_measured_and_the_closed_form_is_of_a_reachabl
     assert one.interval is not None
     assert one.interval.low <= 64
     assert one.interval.high >= 16
-
-
-def test_a_time_too_short_for_any_target_is_said() -> None:
-    def slow(size: int, stage: str) -> float:
-        return 10 * hyperbola(size, stage)
-
-    truth = replace(HYPERBOLIC, noise=0.003, epochs_needed=slow)
-    one = of(study(truth, {"batch_sizes": SIZES}), TIMED_ACCURACY)
-    assert one.answer(CLOSED_FORM).reason == (
-        "By the closed form, no batch size reaches a target in that time."
-    )
-
-
-def test_a_gap_ends_a_range() -> None:
-    assert run_around([1, 2, 4, 8], {1, 2, 8}, 2) == Ends(1, 2)
-    assert run_around([1, 2, 4, 8], {8}, 8) == Ends(8, 8)
