@@ -29,6 +29,13 @@ def add_answer_commands(add: Add) -> None:
         help="column of the file to learn; several are a regression (repeatable)",
     )
     recommend.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a parameter of the data, such as 'missing=\"mean\"'; the value is TOML (repeatable)",
+    )
+    recommend.add_argument(
         "--minutes", type=float, default=1.0, metavar="N", help="the time there is (default: 1)"
     )
     recommend.add_argument(
@@ -59,7 +66,14 @@ def _recommend(options: argparse.Namespace) -> int:
     from sweeps.advice_texts import advice_content, advice_text
     from sweeps.requests import request_of
 
-    request = request_of(options.data, options.target, options.minutes, options.out, options.jobs)
+    request = request_of(
+        options.data,
+        options.target,
+        options.minutes,
+        options.out,
+        options.jobs,
+        settings=options.set,
+    )
     found = advise(request, Purse(60 * options.minutes, started))
     print(document(advice_content(found)) if options.json else advice_text(found))
     return DONE

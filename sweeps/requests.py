@@ -16,6 +16,7 @@ from sweeps.datasets import SourceError, read_source
 from sweeps.errors import Problem, SpecificationError, shown
 from sweeps.files import FORMATS
 from sweeps.forecast import forecast
+from sweeps.reading import with_settings
 from sweeps.stages import Experiment
 
 COMMAND = "recommend"
@@ -58,7 +59,13 @@ class Request:
 
 
 def request_of(
-    data: str, targets: Sequence[str], minutes: float, out: Path | None, jobs: int
+    data: str,
+    targets: Sequence[str],
+    minutes: float,
+    out: Path | None,
+    jobs: int,
+    *,
+    settings: Sequence[str] = (),
 ) -> Request:
     """Return a request.
 
@@ -68,6 +75,7 @@ def request_of(
         minutes: The time there is.
         out: The study's folder; None for one named after the data.
         jobs: Worker processes; -1 for as many as there are cores.
+        settings: Parameters of the data, such as `missing="mean"`.
 
     Raises:
         SpecificationError: With every mistake there is.
@@ -81,9 +89,9 @@ def request_of(
         text = f"goes with a file, but {shown(data)} has a target of its own."
         problems.append(Problem("--target", text))
     target = targets[0] if len(targets) == 1 else list(targets)
-    rest = {"target": target} if targets else {}
+    rest = with_settings({}, settings) | ({"target": target} if targets else {})
     try:
-        read_source({"path": data, **rest} if is_file else data, folder=Path())
+        read_source(_written(data, data, rest, is_file=is_file), folder=Path())
     except SourceError as error:
         problems += [_named(one) for one in error.problems]
     if problems:
@@ -91,14 +99,21 @@ def request_of(
     name = name_of(data)
     folder = out or Path(f"{name}-recommendation")
     path = Path(os.path.relpath(data, folder)).as_posix()
-    written = {"path": path, **rest} if is_file else data
+    written = _written(data, path, rest, is_file=is_file)
     return Request(written, name, folder, jobs_of("loky", jobs, None))
+
+
+def _written(data: str, path: str, rest: Mapping[str, Any], *, is_file: bool) -> object:
+    """Return what a specification writes for data."""
+    if is_file:
+        return {**rest, "path": path}
+    return {**rest, "name": data} if rest else data
 
 
 def _named(problem: Problem) -> Problem:
     """Return a mistake under the name it has on the command line."""
-    place = {"": "data", ".path": "data", ".name": "data"}.get(problem.path, f"-{problem.path}")
-    place = place.replace("-.", "--")
+    places = {"": "data", ".path": "data", ".name": "data", ".target": "--target"}
+    place = places.get(problem.path, f"--set {problem.path.removeprefix('.')}")
     return Problem(place, problem.text, about_data=problem.about_data)
 
 
