@@ -144,11 +144,13 @@ def digest_of(values: Sequence[object]) -> str:
     Args:
         values: In the order of the columns, without the digest.
     """
-    blobs = [value for value in values if isinstance(value, bytes)]
-    plain = [value for value in values if not isinstance(value, bytes)]
+    # A store is opened by making the digests of all its rows.
+    plain = [value for value in values if type(value) is not bytes]
     found = hashlib.sha256(json.dumps(plain).encode())
-    for blob in blobs:
-        found.update(blob)
+    if len(plain) < len(values):
+        for value in values:
+            if type(value) is bytes:
+                found.update(value)
     return found.hexdigest()[:DIGEST_CHARACTERS]
 
 
