@@ -21,20 +21,7 @@ def add_answer_commands(add: Add) -> None:
     """
     recommend = add(_recommend, "recommend", "name the batch sizes to use, by a short study")
     recommend.add_argument("data", help="a dataset's name, or a CSV, Parquet or NPZ file")
-    recommend.add_argument(
-        "--target",
-        action="append",
-        default=[],
-        metavar="COLUMN",
-        help="column of the file to learn; several are a regression (repeatable)",
-    )
-    recommend.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a parameter of the data, such as 'missing=\"mean\"'; the value is TOML (repeatable)",
-    )
+    add_data_options(recommend)
     recommend.add_argument(
         "--minutes", type=float, default=1.0, metavar="N", help="the time there is (default: 1)"
     )
@@ -58,6 +45,28 @@ def add_answer_commands(add: Add) -> None:
         "--out", type=Path, metavar="DIR", help="where to keep the times (default: as for run)"
     )
     add_json(timed)
+
+
+def add_data_options(command: argparse.ArgumentParser) -> None:
+    """Add what tells of data that a command names.
+
+    Args:
+        command: The command.
+    """
+    command.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column of the file to learn; several are a regression (repeatable)",
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a parameter of the data, such as 'missing=\"mean\"'; the value is TOML (repeatable)",
+    )
 
 
 def _recommend(options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeps.answer_commands import add_answer_commands
+from sweeps.answer_commands import add_answer_commands, add_data_options
 from sweeps.errors import UserError
 from sweeps.machine_commands import add_machine_commands
 from sweeps.report_commands import add_report_commands, write_report
@@ -98,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="as one JSON document")
     new = _command(commands, _new, "new", "write a specification with every key explained")
     new.add_argument("dataset", nargs="?", default="digits", help="a dataset's name, or a file")
+    add_data_options(new)
     new.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
     return command_line
 
@@ -214,10 +215,13 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
+    from sweeps.named_data import named_data
     from sweeps.reading import write_new
     from sweeps.reference import new_specification
 
-    text = new_specification(options.dataset)
+    folder = options.out.parent if options.out else Path()
+    named = named_data("new", options.dataset, options.target, options.set)
+    text = new_specification(named.written(Path()), named.written(folder))
     if options.out is None:
         print(text, end="")
     else:

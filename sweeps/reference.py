@@ -255,29 +255,32 @@ def default_of(key: str, field: FieldInfo) -> str:
 _MUST = ("dataset", "batch_sizes", "learning_rates", "seeds")
 
 
-def new_specification(dataset: str) -> str:
+def new_specification(dataset: object, written: object = None) -> str:
     """Return a specification for a dataset, ready to run, with every key explained.
 
     Args:
-        dataset: Name of a dataset, or a file.
+        dataset: Name of a dataset, a file, or a table with either and parameters.
+        written: The same from where the specification will be; as it is if not given.
 
     Raises:
         DataError: There is no such dataset, or it can't be used.
     """
     examples = len(load(read_source(dataset, folder=Path())).inputs)
     # Six tenths are for training unless the specification says otherwise.
-    return new_file(dataset, 2 ** (min(LARGEST_BATCH, examples * 6 // 10).bit_length() - 1))
+    return new_file(
+        written or dataset, 2 ** (min(LARGEST_BATCH, examples * 6 // 10).bit_length() - 1)
+    )
 
 
 LARGEST_BATCH = 1024
 """Largest batch size that a new specification proposes."""
 
 
-def new_file(dataset: str, largest_batch_size: int) -> str:
+def new_file(dataset: object, largest_batch_size: int) -> str:
     """Return a specification with every key, explained.
 
     Args:
-        dataset: Name of a dataset, or a file.
+        dataset: What the specification writes for the data.
         largest_batch_size: A power of two.
     """
     values = {

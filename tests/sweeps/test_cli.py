@@ -281,6 +281,21 @@ def test_a_new_specification_is_one_that_runs(
     assert cli.main(["new", "wein"]) == 3
 
 
+def test_a_new_specification_names_a_file_from_where_it_is(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(50))
+    (small.parent / "mine.csv").write_text(f"id,x,y\n{rows}")
+    (small.parent / "deep").mkdir()
+    assert cli.main(["new", "mine.csv"]) == 2
+    assert capsys.readouterr().err.startswith("error: new: --target: is required")
+    command = ["new", "mine.csv", "--target", "y", "--set", 'ignore="id"']
+    assert cli.main([*command, "--out", "deep/mine.toml"]) == 0
+    assert cli.main(["validate", "deep/mine.toml"]) == 0
+    assert cli.main([*command, "--out", "none/mine.toml"]) == 6
+    assert "none/mine.toml can't be written" in capsys.readouterr().err
+
+
 def test_a_reader_that_leaves_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def leave(*_arguments: object) -> None:
         raise BrokenPipeError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ from sweeps.errors import SpecificationError
 from sweeps.requests import request_of
 
 
-def mistakes(*arguments: object, settings: Sequence[str] = ()) -> list[str]:
+def mistakes(*arguments: object) -> list[str]:
     with pytest.raises(SpecificationError) as caught:
-        request_of(*arguments, settings=settings)  # type: ignore[arg-type]
+        request_of(*arguments)  # type: ignore[arg-type]
     return str(caught.value).splitlines()
 
 
@@ -44,20 +43,10 @@ def test_several_targets_are_a_list(table: Path) -> None:
     assert request.dataset["target"] == ["x", "y"]
 
 
-def test_what_else_must_be_told_of_data_is_set(table: Path) -> None:
-    settings = ['ignore=["x"]', 'missing="mean"']
-    request = request_of(table.name, ["y"], 1, Path("out"), 1, settings=settings)
+def test_what_else_is_told_of_the_data_is_written(table: Path) -> None:
+    request = request_of(table.name, ["y"], 1, Path("out"), 1, settings=['missing="mean"'])
     path = "../my data.csv"
-    assert request.dataset == {"ignore": ["x"], "missing": "mean", "target": "y", "path": path}
-    named = request_of("moons", [], 1, None, 1, settings=["samples=50"])
-    assert (named.dataset, named.name) == ({"name": "moons", "samples": 50}, "moons")
-
-
-def test_a_mistake_in_what_is_set_is_told_by_its_name(table: Path) -> None:
-    (one,) = mistakes(table.name, ["y"], 1, None, 1, settings=['missing="men"'])
-    assert one.startswith("recommend: --set missing: ")
-    (unquoted,) = mistakes(table.name, ["y"], 1, None, 1, settings=["missing=mean"])
-    assert unquoted.startswith("--set: 'missing=mean': must be KEY=VALUE")
+    assert request.dataset == {"missing": "mean", "target": "y", "path": path}
 
 
 def test_every_mistake_is_told_at_once(table: Path) -> None:

@@ -1,0 +1,89 @@
+"""Data as a command names them: a dataset or a file, its targets and other parameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeps.datasets import SourceError, read_source
+from sweeps.errors import Problem, SpecificationError, shown
+from sweeps.files import FORMATS
+from sweeps.reading import with_settings
+
+
+@dataclass(frozen=True)
+class NamedData:
+    """Data that exist, as far as can be told before they are loaded.
+
+    Attributes:
+        data: A dataset's name, or a file.
+        parameters: Of the dataset or the file.
+    """
+
+    data: str
+    parameters: Mapping[str, Any]
+
+    def written(self, folder: Path) -> object:
+        """Return what a specification writes for the data.
+
+        Args:
+            folder: Where the specification is: paths are relative to it.
+        """
+        if is_file(self.data):
+            path = Path(os.path.relpath(self.data, folder)).as_posix()
+            return {**self.parameters, "path": path}
+        return {**self.parameters, "name": self.data} if self.parameters else self.data
+
+
+def named_data(
+    command: str,
+    data: str,
+    targets: Sequence[str],
+    settings: Sequence[str],
+    also: Iterable[Problem] = (),
+) -> NamedData:
+    """Return the data that a command names.
+
+    Args:
+        command: What to call it in messages.
+        data: A dataset's name, or a file.
+        targets: Columns of the file to learn.
+        settings: Parameters of the data, such as `missing="mean"`.
+        also: What else is wrong with the command, told with the rest.
+
+    Raises:
+        SpecificationError: With every mistake there is.
+    """
+    problems = [*also]
+    if targets and not is_file(data):
+        text = f"goes with a file, but {shown(data)} has a target of its own."
+        problems.append(Problem("--target", text))
+    target = targets[0] if len(targets) == 1 else list(targets)
+    parameters = with_settings({}, settings) | ({"target": target} if targets else {})
+    found = NamedData(data, parameters)
+    try:
+        read_source(found.written(Path()), folder=Path())
+    except SourceError as error:
+        problems += [_named(one) for one in error.problems]
+    if problems:
+        raise SpecificationError(command, problems)
+    return found
+
+
+def is_file(data: str) -> bool:
+    """Return whether data are named by a file.
+
+    Args:
+        data: A dataset's name, or a file.
+    """
+    return Path(data).suffix.lower() in FORMATS
+
+
+def _named(problem: Problem) -> Problem:
+    """Return a mistake under the name it has on the command line."""
+    places = {"": "data", ".path": "data", ".name": "data", ".target": "--target"}
+    place = places.get(problem.path, f"--set {problem.path.removeprefix('.')}")
+    return Problem(place, problem.text, about_data=problem.about_data)
