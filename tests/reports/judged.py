@@ -1,0 +1,25 @@
+"""Verdicts on planted studies, and what several of these are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reports.claims import ClaimVerdict, judge_claims
+from reports.results import StudyResults
+from tests.reports.claim_studies import FAST, Truth
+
+SUM, MEAN = {"group": "summed", "reduction": "sum"}, {"group": "averaged", "reduction": "mean"}
+PAIR = ({"group": "plain"}, {"group": "adam", "optimizer": "adam"})
+
+
+def verdicts(results: StudyResults) -> dict[str, ClaimVerdict]:
+    return {one.claim.name: one for one in judge_claims(results)}
+
+
+def by_size(values: Mapping[int, float]) -> Truth:
+    """Every rate is as good as any other; only the batch size counts."""
+    return Truth(accuracy=lambda _plan, size, _rate: values[size], seconds=FAST)
+
+
+FALLING = by_size({1: 0.95, 32: 0.9, 1024: 0.8})
+FLAT = by_size({1: 0.9, 32: 0.9, 1024: 0.9})
