@@ -46,10 +46,10 @@ def refusal(read: Read, content: dict[str, Any] | bytes, **parameters: Any) -> s
     return str(refused.value)
 
 
-def archive(**members: bytes) -> bytes:
+def archive(packing: int = zipfile.ZIP_STORED, /, **members: bytes) -> bytes:
     """Return a ZIP file with these members."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as file:
+    with zipfile.ZipFile(stream, "w", packing) as file:
         for name, content in members.items():
             file.writestr(f"{name}.npy", content)
     return stream.getvalue()
@@ -138,6 +138,11 @@ def test_arrays_that_are_not_there_are_told_with_those_that_are(read: Read) -> N
         "Did you mean 'labels'?"
     )
     assert "Its arrays: none" in refusal(read, archive())
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr("X", array_bytes(X))
+        file.writestr("y.npy", array_bytes(Y))
+    assert refusal(read, stream.getvalue()).startswith("my.npz has no array 'X'. Its arrays: 'y';")
 
 
 @pytest.mark.parametrize(
@@ -236,9 +241,19 @@ def test_damaged_files_are_refused(read: Read) -> None:
         assert refusal(read, damaged).startswith("my.npz is damaged, or no NPZ file: ")
 
 
-def test_any_flipped_byte_gives_data_or_a_message(read: Read) -> None:
-    content = archive(X=array_bytes(X), y=array_bytes(Y))
-    for place in range(0, len(content), 7):
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_packings_that_numpy_does_not_use_are_refused(read: Read, packing: int) -> None:
+    assert refusal(read, archive(packing, X=array_bytes(X), y=array_bytes(Y))) == (
+        "my.npz: the array 'X' is packed in a way that NumPy doesn't use; write the file with "
+        "numpy.savez or numpy.savez_compressed."
+    )
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_any_flipped_byte_gives_data_or_a_message(read: Read, packing: int) -> None:
+    content = archive(packing, X=array_bytes(X), y=array_bytes(Y))
+    assert read(content).inputs.shape == (12, 2)
+    for place in range(0, len(content), 5):
         damaged = bytearray(content)
         damaged[place] ^= 0xFF
         try:
