@@ -24,6 +24,7 @@ from reports.noise_scale import RESOLVED
 from reports.record import Analysis
 from reports.scaling_record import TargetRecord
 from reports.scaling_texts import critical_span, level, range_span
+from reports.timing import TENSOR
 
 Curve = Callable[[np.ndarray], np.ndarray]
 
@@ -263,7 +264,7 @@ def throughput_chart(analysis: Analysis) -> Chart | None:
     Args:
         analysis: The numbers.
     """
-    timing = analysis.timing[analysis.timing["engine"] == "tensor"]
+    timing = analysis.timing[analysis.timing["engine"] == TENSOR]
     if timing["batch_size"].nunique() < 2:  # noqa: PLR2004
         return None
     table = timing.assign(throughput=timing["batch_size"] / timing["seconds_per_update"])
