@@ -28,6 +28,10 @@ state of a lane; of each example and parameter of a lane; of each example and un
 training and evaluation; of an evaluation as such. Fitted to measurements of three networks, two
 optimizers, four batch sizes and up to 30 lanes, within 20% in the mean. Only the order of cohorts
 and predicted times depend on them."""
+ROW_COST, SOFTMAX_COST = 0.03, 0.11
+"""Further microseconds of each example of a lane, in training and evaluation: for its loss and
+metric, and for a softmax. With wide layers they are nothing; with few units and many examples they
+are most of what an evaluation takes."""
 
 
 def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
@@ -78,8 +82,18 @@ def update_cost(configuration: Configuration, lanes: int) -> float:
     parameters, size = configuration.architecture.parameter_count, configuration.batch_size
     calls = max(configuration.shards, -(-size // ROWS))
     elements = OPTIMIZERS[configuration.optimizer].slots * parameters * SLOT_COST
-    elements += size * (parameters * EXAMPLE_COST + sum(configuration.widths[1:]) * UNIT_COST)
+    elements += size * (parameters * EXAMPLE_COST + example_cost(configuration))
     return calls * CALL_COST + lanes * (LANE_COST + _itemsize(configuration) / 4 * elements)
+
+
+def example_cost(configuration: Configuration) -> float:
+    """Return the predicted microseconds of an example's outputs, loss and metric, of float32.
+
+    Args:
+        configuration: What a cohort's trials share.
+    """
+    softmax = SOFTMAX_COST if configuration.output == "softmax" else 0.0
+    return sum(configuration.widths[1:]) * UNIT_COST + ROW_COST + softmax
 
 
 def cohort_bytes(cohort: Cohort) -> int:
@@ -146,7 +160,7 @@ def _elements_cost(configuration: Configuration, updates: int) -> float:
     return (
         updates * OPTIMIZERS[configuration.optimizer].slots * parameters * SLOT_COST
         + differentiated * parameters * EXAMPLE_COST
-        + passed * sum(configuration.widths[1:]) * UNIT_COST
+        + passed * example_cost(configuration)
     )
 
 

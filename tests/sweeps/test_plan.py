@@ -15,9 +15,9 @@ from sweeps.plan import (
     EVALUATION_COST,
     FEW_LANES,
     MOST_BYTES,
-    UNIT_COST,
     cohort_bytes,
     cohort_cost,
+    example_cost,
     lane_bytes,
     most_lanes,
     plan,
@@ -160,6 +160,7 @@ COSTLIER = {
     "a larger network": {"widths": (4, 30, 2)},
     "more state": {"optimizer": "adam"},
     "more calls": {"shards": 4},
+    "a softmax": {"output": "softmax"},
     "gradient statistics": {"noise_examples": 500},
     "wider numbers": {"dtype": "float64", "widths": (4, 300, 2), "batch_size": 1000},
 }
@@ -200,6 +201,6 @@ def test_memory_grows_with_lanes_and_examples() -> None:
 @pytest.mark.parametrize("batch_size", [1, 100, 1000])
 def test_a_cohort_costs_its_updates_and_its_evaluations(batch_size: int) -> None:
     one = replace(CONFIGURATION, batch_size=batch_size, optimizer="adam")
-    evaluation = EVALUATION_COST + 6 * 1000 * sum(one.widths[1:]) * UNIT_COST
+    evaluation = EVALUATION_COST + 6 * 1000 * example_cost(one)
     expected = 1000 // batch_size * update_cost(one, 6) + evaluations_of(one) * evaluation
     assert cohort_cost(cohort(one)) == pytest.approx(expected)
