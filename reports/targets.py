@@ -13,14 +13,14 @@ The shares are `SHARES`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from reports.crossings import AT_START, CROSSING_COLUMNS, NOT_REACHED, RUN, Target
 from reports.intervals import CONFIDENCE
-from reports.results import Column, as_table
+from reports.results import Column
 from reports.steps_to_target import StepsToTargetFit, Task, fit_tasks, task_of
 
 SHARES = (0.5, 0.75, 0.9)
@@ -168,22 +168,8 @@ def _too_early(runs: pd.DataFrame) -> str:
     return ""
 
 
-def scaling_table(fits: Mapping[Target, StepsToTargetFit]) -> pd.DataFrame:
-    """Return the fits as a table: the critical batch size against the target.
-
-    Args:
-        fits: One for each target.
-
-    Returns:
-        Columns `SCALING_COLUMNS`; NaN where a fit has no number.
-    """
-    rows = [scaling_row(target, fit) for target, fit in fits.items()]
-    names = [column.name for column in SCALING_COLUMNS]
-    return as_table(pd.DataFrame(rows, columns=names), SCALING_COLUMNS)
-
-
 def scaling_row(target: Target, fit: StepsToTargetFit) -> dict[str, object]:
-    """Return the fit of a target as a row of that table; None where it has no number.
+    """Return the fit of a target as a row of `SCALING_COLUMNS`; None where it has no number.
 
     Args:
         target: The target.

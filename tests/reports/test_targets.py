@@ -10,7 +10,7 @@ import pytest
 
 from reports.crossings import CROSSING_COLUMNS, Target, updates_to_target
 from reports.results import empty_table
-from reports.targets import SCALING_COLUMNS, SHARES, fit_targets, scaling_table, set_targets
+from reports.targets import SCALING_COLUMNS, SHARES, fit_targets, scaling_row, set_targets
 
 
 def curves_of(runs: dict[tuple[int, int], list[float]], every: int = 10) -> pd.DataFrame:
@@ -136,18 +136,18 @@ def test_a_run_that_diverged_at_once_bounds_nothing() -> None:
     assert fit.runs == 8
 
 
-def test_the_table_of_targets_has_numbers_and_reasons() -> None:
+def test_the_rows_of_targets_have_numbers_and_reasons() -> None:
     targets = [Target(0.5, 0.3), Target(1, 1e-99)]
-    table = scaling_table(fit_targets(updates_to_target(hyperbolic(), "loss", targets)))
-    assert table.columns.tolist() == [column.name for column in SCALING_COLUMNS]
-    known, unknown = table.iloc[0], table.iloc[1]
+    fits = fit_targets(updates_to_target(hyperbolic(), "loss", targets))
+    known, unknown = (scaling_row(target, fit) for target, fit in fits.items())
+    assert known.keys() == unknown.keys() == {column.name for column in SCALING_COLUMNS}
     assert known["critical_low"] < known["critical_batch_size"] < known["critical_high"]
     assert (known["reason"], known["censored"]) == ("", 0)
-    assert math.isnan(unknown["critical_batch_size"])
+    assert unknown["critical_batch_size"] is None
     assert unknown["reason"] == "No run reached the target, of 40."
 
 
 def test_without_crossings_there_are_no_rows_but_all_columns() -> None:
     empty = updates_to_target(hyperbolic(seeds=1), "loss", [])
     pd.testing.assert_frame_equal(empty, empty_table(CROSSING_COLUMNS))
-    pd.testing.assert_frame_equal(scaling_table(fit_targets(empty)), empty_table(SCALING_COLUMNS))
+    assert fit_targets(empty) == {}
