@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from faults import configuration
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpengine import BatchGrowth, Budget, Schedule
+from bpengine import BatchGrowth, Budget
 from bpengine.lockstep import lanes_in_cache
 from sweeps.plan import (
     EVALUATION_COST,
@@ -24,35 +25,15 @@ from sweeps.plan import (
     update_cost,
 )
 from sweeps.recipes import evaluations_of
-from sweeps.splits import Preparation, Source
+from sweeps.splits import Preparation
 from sweeps.trials import Cohort, Configuration, Trial, settings_of
 
-CONFIGURATION = Configuration(
-    evaluate_test=False,
-    source=Source("made"),
-    fingerprint="0",
-    task="classification",
+CONFIGURATION = configuration(
     preparation=Preparation(100, 100, "none"),
     train_items=1000,
     widths=(4, 3, 2),
-    activation="sigmoid",
-    output="sigmoid",
-    initialiser="glorot_uniform",
-    initial_scale=1.0,
-    loss="squared_error",
-    reduction="mean",
-    metric="accuracy",
-    optimizer="sgd",
-    schedule=Schedule(),
-    growth=None,
     batch_size=1,
-    shards=1,
-    local_updates=1,
     budget=Budget(epochs=1),
-    noise_examples=0,
-    target=None,
-    patience=None,
-    dtype="float32",
 )
 
 
