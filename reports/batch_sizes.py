@@ -12,6 +12,7 @@ from pandas.core.groupby import SeriesGroupBy
 
 from reports.basins import basins
 from reports.intervals import Interval, t_interval
+from reports.measures import measure_of
 from reports.record import BATCH_SIZE_COLUMNS, SEED_COLUMNS, SEEDS_FOR_INTERVAL
 from reports.regression import rmse, rmse_unit
 from reports.results import (
@@ -115,6 +116,7 @@ def batch_size_table(
         Columns group and `reports.record.BATCH_SIZE_COLUMNS`; nothing is called tied yet.
     """
     table = _selected(results, selection).join(_statistics(shown.seeds), on=_SIZE)
+    table = _within_limits(table, results.description.groups)
     table = table.merge(basins(results.trials, cells, selection), on=_SIZE, how="left")
     table = table.join(shown.lost.rename("lost_seeds"), on=_SIZE)
     table = table.fillna({"lost_seeds": 0, "seeds": 0}).assign(tied=False)
@@ -148,6 +150,15 @@ def _statistics(seeds: pd.DataFrame) -> pd.DataFrame:
         table[f"{name}_low"] = pd.Series([one.low for one in ends.values()], index, "float64")
         table[f"{name}_high"] = pd.Series([one.high for one in ends.values()], index, "float64")
     return table
+
+
+def _within_limits(table: pd.DataFrame, groups: tuple[GroupDescription, ...]) -> pd.DataFrame:
+    """End intervals of a metric where its values end."""
+    measures = {plan.group: measure_of(plan) for plan in groups}
+    least = table["group"].map({group: one.least for group, one in measures.items()})
+    most = table["group"].map({group: one.most for group, one in measures.items()})
+    ends = {name: table[name].clip(least, most) for name in ("metric_low", "metric_high")}
+    return table.assign(**ends)
 
 
 def _intervals(groups: SeriesGroupBy[Any, Any]) -> dict[Any, Interval]:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from reports.intervals import CONFIDENCE, t_quantile
+from reports.measures import measure_of
 from reports.paired_tests import FEWEST, best_and_tied
 from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.results import (
@@ -188,7 +189,9 @@ def _of_group(
         cells = read_at.reshape(-1, number, points.size)
         values.append(np.take_along_axis(cells, best_on_others(cells)[None], axis=0)[0])
         first.append(_first(names[rows].tolist(), curves) / updates)
-    found = _rows(training, budgets, np.array(values), np.array(first))
+    found, measure = _rows(training, budgets, np.array(values), np.array(first)), measure_of(plan)
+    for end in ("metric_low", "metric_high"):
+        found[end] = found[end].clip(measure.least, measure.most)
     return found | {"group": np.full(found["budget"].size, plan.group, object)}
 
 

@@ -26,6 +26,8 @@ class Measure:
         short: Writes a value in a small space, without its unit.
         tick: Writes a value at an axis.
         unit: What `short` leaves out, after "in"; "" for nothing.
+        least: Smallest value there can be, where an interval ends at the latest.
+        most: Largest one.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Measure:
     short: Callable[[float], str]
     tick: Callable[[float], str]
     unit: str
+    least: float
+    most: float
 
     def span(self, low: float, high: float) -> str:
         """Return the ends of an interval; "none" if there is no interval."""
@@ -71,6 +75,8 @@ def _share(name: str) -> Measure:
         short=lambda share: f"{100 * share:.1f}",
         tick=lambda share: f"{100 * share:g}%",
         unit="percent",
+        least=0.0,
+        most=1.0,
     )
 
 
@@ -86,4 +92,6 @@ def _number(name: str) -> Measure:
         short=lambda value: f"{value:.3f}",
         tick=lambda value: f"{value:g}",
         unit="",
+        least=-math.inf,
+        most=1.0,
     )

@@ -270,9 +270,10 @@ def _statistics(*, judged_apart: bool) -> str:
         "seeds, adjusted by Holm's method (1979) over all pairs."
     )
     return (
-        f"Intervals are 95% t intervals of the mean over seeds (Student 1908). {compared} The "
-        "family-wise level is 5%. Seeds needed and differences that would be found are for a power "
-        "of 80% at the level at which Holm's method begins (Cohen 1988)."
+        "Intervals are 95% t intervals of the mean over seeds (Student 1908), cut where values of "
+        f"the metric end. {compared} The family-wise level is 5%. Seeds needed and differences "
+        "that would be found are for a power of 80% at the level at which Holm's method begins "
+        "(Cohen 1988)."
     )
 
 

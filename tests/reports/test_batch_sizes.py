@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from reports.analysis import analyse, by_group
 from reports.batch_sizes import shown_trials
+from reports.intervals import t_interval
 from reports.results import CONFIRM
 from reports.selection import select_rates
 from tests.reports.conftest import Sketch, keep, make_results, numbers, several
@@ -36,3 +38,24 @@ def test_seeds_lost_in_one_group_are_not_lost_in_another() -> None:
     sgd, adam = analyse(results)
     assert sgd.batch_sizes["lost_seeds"].tolist() == [0, 0, 0]
     assert adam.batch_sizes["lost_seeds"].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "values", "low", "high"),
+    [
+        ("classification", "accuracy", [0.0, 0.0, 0.0, 0.0, 0.1], 0.0, None),
+        ("classification", "accuracy", [1.0, 1.0, 1.0, 1.0, 0.9], None, 1.0),
+        ("regression", "R2", [1.0, 1.0, 1.0, 1.0, 0.9], None, 1.0),
+        ("regression", "R2", [-3.0, -2.0, 0.0, 0.0, 0.1], None, None),
+    ],
+)
+def test_an_interval_ends_where_the_metric_does(
+    task: str, metric: str, values: list[float], low: float | None, high: float | None
+) -> None:
+    results = make_results(Sketch(several({"task": task, "metric": metric}, **AXES)))
+    fresh = (results.trials["stage"] == CONFIRM) & (results.trials["batch_size"] == 8)
+    results.trials.loc[fresh, "test_metric"] = values
+    (analysis,) = analyse(results)
+    row, whole = analysis.row(8), t_interval(values)
+    assert row["metric_low"] == pytest.approx(whole.low if low is None else low)
+    assert row["metric_high"] == pytest.approx(whole.high if high is None else high)

@@ -99,10 +99,23 @@ def test_the_best_has_the_highest_mean_and_ties_with_itself(analysis: Analysis) 
 def test_intervals_are_t_intervals_over_the_seeds(analysis: Analysis) -> None:
     rows = common(analysis, EPOCHS)
     spread = cross_fitted(GroupValues(analysis).explored).std() / np.sqrt(5)
-    np.testing.assert_allclose(rows["metric_high"] - rows["metric"], 2.7764451 * spread)
+    half = 2.7764451 * spread.to_numpy()
+    np.testing.assert_allclose(rows["metric_high"], np.minimum(rows["metric"] + half, 1))
+    np.testing.assert_allclose(rows["metric_low"], rows["metric"] - half)
     few = numbers(keep(analysis.results, analysis.results.trials["seed"] < 3))
     assert few.budgets["metric_low"].isna().all()
     assert few.budgets["metric"].notna().any()
+
+
+def test_an_interval_ends_where_the_metric_does() -> None:
+    results = make_results(Sketch(description=small()))
+    ended = results.curves["validation_metric"] > 0.9
+    results.curves.loc[ended, "validation_metric"] = 1.0
+    later = results.curves["trial"].isin(results.trials["trial"][results.trials["seed"] == 3])
+    results.curves.loc[ended & later, "validation_metric"] = 0.98
+    rows = numbers(results).budgets.dropna(subset="metric_high")
+    assert rows["metric_high"].max() == 1.0
+    assert ((rows["metric_high"] == 1.0) & (rows["metric"] < 1.0)).any()
 
 
 def test_a_diverged_trial_counts_as_a_guess() -> None:
