@@ -50,3 +50,12 @@ def test_a_time_too_short_for_any_target_is_said() -> None:
     assert one.answer(CLOSED_FORM).reason == (
         "By the closed form, no batch size reaches a target in that time."
     )
+
+
+def test_the_seeds_that_would_tell_the_two_fastest_apart_are_asked_for() -> None:
+    def close(size: int, stage: str) -> float:
+        return (0.95 if size == 16 else 1) * hyperbola(size, stage)
+
+    truth = replace(HYPERBOLIC, noise=0.02, epochs_needed=close)
+    one = of(study(truth, {"batch_sizes": SIZES}), TARGET_TIME)
+    assert any(text.endswith("more seeds to tell batch size 16 from 64") for text in one.more)
