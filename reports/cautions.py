@@ -14,6 +14,9 @@ DIVERGED_SHARE = 0.1
 """Share of diverged trials from which on it is worth a warning."""
 CAUSES_SHOWN = 3
 """Causes of failures named one by one."""
+LEARNED_SHARE = 0.05
+"""Share of the way from a constant answer to a perfect one below which nothing worth its name was
+learned."""
 LARGE_BATCH_SHARE = 0.25
 """Share of the training part beyond which a batch is no small sample of it any more."""
 
@@ -25,6 +28,7 @@ def cautions(analysis: Analysis) -> list[Statement]:
         analysis: The numbers.
     """
     texts = {
+        "nothing-learned": _nothing_learned(analysis),
         "optimistic": _optimistic(analysis),
         "few-seeds": _few_seeds(analysis),
         "one-split": _one_split(analysis),
@@ -69,6 +73,27 @@ def _incident(found: Incidents) -> str:
         f"A trial gave another result when it ran again, or in another part of the study: "
         f"{plural(found.number, 'time')}. {apart}; the first result is kept. Processors differ in "
         "the last bits, which training magnifies; on one machine there should be no difference."
+    )
+
+
+def _nothing_learned(analysis: Analysis) -> str:
+    """Batch sizes can't be compared by networks that all give the same answer to everything."""
+    constant = analysis.plan.most_frequent if analysis.plan.task == CLASSIFICATION else 0.0
+    if constant is None or analysis.measured.empty:
+        return ""
+    best = float(analysis.measured["metric"].max())
+    if best >= constant + LEARNED_SHARE * (1 - constant):
+        return ""
+    name, text = analysis.metric, analysis.measure.text
+    always = (
+        f"Always naming the most frequent class is right in {percent(constant)}"
+        if analysis.plan.task == CLASSIFICATION
+        else f"Always answering the mean has an {analysis.measure.name} of {text(constant)}"
+    )
+    return (
+        f"{always}, and the best batch size has a {name} of {text(best)}: the networks have "
+        f"learned little or nothing by this measure, so it can't tell which batch size to use. "
+        "Other features, layers, learning rates or more epochs may help; the losses may tell more."
     )
 
 

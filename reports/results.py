@@ -168,6 +168,7 @@ class GroupDescription:
             `hyperparameters` say, its half-life in examples being the same at all others; None if
             it keeps them at every update.
         growth: How batches grow along training; "" if they don't.
+        most_frequent: Of a classification, the share of its most frequent class; None if not known.
     """
 
     group: str
@@ -202,6 +203,7 @@ class GroupDescription:
     gradient_bytes: int | None = None
     memory_reference: int | None = None
     growth: str = ""
+    most_frequent: float | None = None
 
     @property
     def architecture(self) -> str:

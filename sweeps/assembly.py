@@ -231,6 +231,7 @@ def _group(group: Group) -> GroupDescription:
         gradient_bytes=shared.architecture.parameter_count * np.dtype(shared.dtype).itemsize,
         memory_reference=family.memory_reference,
         growth=growth_text(shared.growth),
+        most_frequent=facts.most_frequent,
     )
 
 

@@ -33,6 +33,7 @@ class DataFacts:
         target_names: Names of the classes, or of the targets of a regression.
         notes: What was found in or done to the data, a sentence each.
         target_scales: Of a regression, what each target is divided by, for each seed.
+        most_frequent: Share of the most frequent class; None in regression, or if not known.
     """
 
     source: Source
@@ -45,6 +46,7 @@ class DataFacts:
     target_names: tuple[str, ...]
     notes: tuple[str, ...]
     target_scales: tuple[tuple[int, tuple[float, ...]], ...] = ()
+    most_frequent: float | None = None
 
     def summary(self) -> str:
         """Return what the data are, in a line."""
@@ -87,6 +89,7 @@ def facts_of(
             for seed in seeds
             if is_regression
         ),
+        most_frequent=None if is_regression else float(dataset.targets.mean(axis=0).max()),
     )
 
 

@@ -31,6 +31,20 @@ def test_a_study_without_flaws_has_no_warnings() -> None:
     assert warned(make_results(FLAWLESS)) == {}
 
 
+def test_networks_that_know_no_more_than_the_most_frequent_class_are_named() -> None:
+    def with_share(share: float | None) -> StudyResults:
+        plan = small(batch_sizes=(8, 64, 256), most_frequent=share)
+        return make_results(replace(FLAWLESS, description=plan))
+
+    results = with_share(None)
+    best = numbers(results).batch_sizes["metric"].max()
+    assert "nothing-learned" not in warned(results)
+    assert "nothing-learned" not in warned(with_share(best - 0.05))
+    text = warned(with_share(best + 0.001))["nothing-learned"]
+    assert text.startswith(f"Always naming the most frequent class is right in {best + 0.001:.2%},")
+    assert f"the best batch size has a test accuracy of {best:.2%}" in text
+
+
 def test_the_validation_part_is_called_optimistic() -> None:
     results = make_results(FLAWLESS)
     assert "optimistic" in warned(keep(results, results.trials["stage"] == EXPLORE))["optimistic"]

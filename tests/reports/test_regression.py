@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from reports.analysis import analyse
 from reports.build import build_report
+from reports.cautions import cautions
 from reports.charts import charts
 from reports.measures import measure_of
 from reports.method import limits, method
@@ -34,6 +35,7 @@ TARGET = replace(
     target_names=("progression",),
     output="identity",
 )
+NOTHING = "nothing-learned"
 SCALES = {seed: (70.0 + seed,) for seed in (*range(5), *range(100, 105))}
 
 
@@ -51,6 +53,14 @@ def analysis() -> Analysis:
 
 def seeds_of(losses: dict[int, float]) -> pd.DataFrame:
     return pd.DataFrame({"seed": list(losses), "loss": list(losses.values())})
+
+
+def test_a_regression_that_is_no_better_than_the_mean_is_warned_of() -> None:
+    poor = replace(sketch(), accuracy=lambda *_: 0.0, noise=0.001)
+    (text,) = [
+        found.text for found in cautions(numbers(make_results(poor))) if found.kind == NOTHING
+    ]
+    assert text.startswith("Always answering the mean has an R² of 0.0000, and the best")
 
 
 def test_the_rmse_is_that_of_the_residuals_in_the_targets_unit() -> None:

@@ -36,6 +36,12 @@ def test_shares_become_counts(facts: DataFacts) -> None:
     assert facts.train_items == 90
 
 
+def test_the_most_frequent_class_is_known_of_classes_only(facts: DataFacts) -> None:
+    assert facts.most_frequent == pytest.approx(1 / 3)
+    diabetes = Source("diabetes")
+    assert facts_of(load(diabetes), diabetes, facts.preparation).most_frequent is None
+
+
 def test_a_dataset_has_one_key_however_its_table_is_ordered() -> None:
     first, second = {"name": "moons", "noise": 0.1}, {"noise": 0.1, "name": "moons"}
     assert key_of(first) == key_of(second) != key_of("moons")
