@@ -156,7 +156,9 @@ def task_of(
     items: int | None = None,
     confidence: float = CONFIDENCE,
 ) -> Task:
-    """Return runs ready to be fitted together with others; see `fit_steps_to_target`.
+    """Return runs ready to be fitted together with others.
+
+    The arguments are those of `reports.scaling.fit_steps_to_target`.
 
     Args:
         batch_sizes: As there.

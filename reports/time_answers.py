@@ -194,14 +194,16 @@ def _more_for_time(
 
 
 def _seeds_for_time(times: pd.DataFrame) -> str:
-    """Seeds that would tell the two fastest apart."""
+    """Seeds that would tell the two fastest apart, if they aren't."""
     order = times.mean().sort_values(kind="stable").index.tolist()
     if len(order) == 1:
         return ""
     first, second = int(order[0]), int(order[1])
-    tail = compare_with_best(-times[[first, second]]).tail
-    apart = separate(-times, first, second, tail)
-    return seeds_needed(apart, f"to tell batch size {second} from {first}") if apart else ""
+    compared = compare_with_best(-times[[first, second]])
+    apart = separate(-times, first, second, compared.tail)
+    if apart is None or len(compared.tied) == 1:
+        return ""
+    return seeds_needed(apart, f"to tell batch size {second} from {first}")
 
 
 def timed_accuracy(analysis: Analysis) -> Recommendation:
