@@ -84,7 +84,7 @@ def work_tables(study: StudyAnalysis) -> list[Table]:
         study: The numbers.
     """
     columns: Mapping[str, Maker] = {
-        "Batch size": lambda row: number_cell(row["batch_size"], count),
+        "Batch size": lambda row: number_cell(row["batch_size"], str),
         "Cohorts": lambda row: number_cell(row["cohorts"], count),
         "Trials": lambda row: number_cell(row["trials"], count),
         "Time of all": lambda row: number_cell(row["work_seconds"], seconds),
@@ -128,7 +128,7 @@ def _workers(found: Timeline) -> str:
 
 def _caption(found: Timeline) -> str:
     texts = (
-        "Every bar is a cohort: trials trained in lockstep, of the batch size that it bears.",
+        "Every bar is a cohort: trials of one batch size, trained in lockstep; wide bars bear it.",
         "A thin mark is its begin." if len(found.spans) <= timeline_figures.MOST_MARKED else "",
         "It stands in the lowest row that was free: as many rows, or workers, as ran at once.",
         "Busy: of the time from the first begin to the last end of a trial.",

@@ -99,6 +99,7 @@ def test_the_table_is_the_work_of_the_batch_sizes(digits: StudyResults) -> None:
     study = analyse_study(digits)
     (table,) = work_tables(study)
     assert [float(row[0].key) for row in table.rows] == study.timeline.work["batch_size"].tolist()
+    assert [row[0].text for row in table.rows][-1] == "1024"
     assert [float(row[3].key) for row in table.rows] == study.timeline.work["work_seconds"].tolist()
 
 
