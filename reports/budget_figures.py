@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
-from reports.figures import BATCH_SIZE, LOOKS, batch_size_axis, metric_axis
+from reports.looks import BATCH_SIZE, LOOKS, batch_size_axis, metric_axis
 from reports.measures import Measure
 
 _GAP = 0.05

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import pandas as pd
 from matplotlib.axes import Axes
 
 
@@ -67,3 +68,15 @@ class Chart:
     def description(self) -> str:
         """The values in words."""
         return self.words.description
+
+
+def values(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
+    """Return a value for each batch size, in words.
+
+    Args:
+        table: Has a column batch_size.
+        column: The column of the values.
+        written: How one is written.
+    """
+    pairs = zip(table["batch_size"], table[column], strict=True)
+    return "; ".join(f"batch size {size}: {written(value)}" for size, value in pairs)

@@ -10,10 +10,9 @@ import pandas as pd
 from reports import figures
 from reports.budget_charts import budget_chart
 from reports.budget_texts import amount
-from reports.chart import Chart, Words
+from reports.chart import Chart, Words, values
 from reports.claim_values import by_seed
-from reports.cost import UpdateTimeFit
-from reports.formats import plural, rate, seconds, significant, sizes, times
+from reports.formats import plural, rate, seconds, sizes
 from reports.record import Analysis, extreme
 from reports.scaling_charts import (
     examples_chart,
@@ -23,8 +22,11 @@ from reports.scaling_charts import (
     time_chart,
     tradeoff_chart,
 )
-from reports.scaling_texts import cost_caption
-from reports.timing import CONTENDED_BELOW
+from reports.timing_charts import (
+    seconds_per_update_chart,
+    seconds_to_train_chart,
+    speedup_chart,
+)
 from reports.tuning_charts import best_rates_chart, gap_chart
 from reports.worker_charts import workers_chart
 
@@ -78,10 +80,10 @@ def charts(analysis: Analysis) -> list[Chart]:
         time_chart,
         workers_chart,
         noise_chart,
-        _seconds_per_update,
-        _seconds_to_train,
+        seconds_per_update_chart,
+        seconds_to_train_chart,
         throughput_chart,
-        _speedup,
+        speedup_chart,
     )
     made = [maker(analysis) for maker in makers]
     return [chart for chart in made if chart is not None]
@@ -97,7 +99,7 @@ def _accuracy(analysis: Analysis) -> Chart | None:
         tell=lambda: Words(
             finding=_best_finding(analysis),
             caption=f"{_statistic(analysis)} {_tuning(analysis)} {_tie_rule(analysis)}",
-            description=_values(table, "metric", analysis.measure.text),
+            description=values(table, "metric", analysis.measure.text),
         ),
         draw=lambda ax: figures.accuracy(
             ax, table, analysis.seeds, label=_label(analysis), measure=analysis.measure
@@ -181,7 +183,7 @@ def _rates(analysis: Analysis) -> Chart | None:
                 "seed diverged or failed, so the rate can't be selected; a number there is the "
                 "mean of the other seeds."
             ),
-            description=_values(selected, "learning_rate", rate),
+            description=values(selected, "learning_rate", rate),
         ),
         draw=lambda ax: figures.rate_grid(
             ax, cells, selected, label=_capital(_validation(analysis)), measure=analysis.measure
@@ -217,7 +219,7 @@ def _curves(analysis: Analysis, along: str) -> Chart | None:
                 f"Mean {_validation(analysis)} over the explore seeds at the rate selected for "
                 f"each batch size. {_CURVE_NOTES[along]}"
             ),
-            description=_values(
+            description=values(
                 seen.drop_duplicates("batch_size", keep="last"),
                 "validation_metric",
                 analysis.measure.text,
@@ -304,94 +306,6 @@ def _seeds_words(analysis: Analysis) -> Words:
     )
 
 
-def _seconds_per_update(analysis: Analysis) -> Chart | None:
-    timing = analysis.timing
-    tensor = analysis.alone
-    if tensor.empty:
-        return None
-    fit = analysis.scaling.update_time
-    return Chart(
-        name="seconds-per-update",
-        heading="Time per update",
-        tell=lambda: Words(
-            finding=_cost_finding(tensor, fit),
-            caption=(
-                "Median and quartiles over the rounds of a timing pass of its own: serial, one "
-                f"BLAS thread. A measurement counts as contended below {CONTENDED_BELOW:.0%} of a "
-                f"processor.{cost_caption(fit)}"
-            ),
-            description=_values(tensor, "seconds_per_update", seconds),
-        ),
-        draw=lambda ax: figures.seconds_per_update(ax, timing, fit.curve, fit.doubling_batch_size),
-    )
-
-
-def _cost_finding(tensor: pd.DataFrame, fit: UpdateTimeFit) -> str:
-    if fit.doubling_batch_size is not None:
-        return (
-            f"An update takes twice its fixed cost at batch size "
-            f"{significant(fit.doubling_batch_size)}: well below it, larger batches are nearly free"
-        )
-    ends = tensor.iloc[[0, -1]] if len(tensor) > 1 else tensor
-    extremes = _values(ends, "seconds_per_update", seconds)
-    return f"Time of an update by tensor operations: {extremes}"
-
-
-def _seconds_to_train(analysis: Analysis) -> Chart | None:
-    table = analysis.timed
-    if len(table) < 2:  # noqa: PLR2004
-        return None
-    return Chart(
-        name="seconds-to-train",
-        heading="Time to train",
-        tell=lambda: Words(
-            finding=_shortest_finding(analysis),
-            caption=(
-                f"Updates that {analysis.budget} make, multiplied by the median seconds of an "
-                "update from the timing pass; not the clock of the sweep, whose trials run beside "
-                "each other."
-            ),
-            description=_values(table, "seconds_to_train", seconds),
-        ),
-        draw=lambda ax: figures.seconds_to_train(ax, table),
-    )
-
-
-def _shortest_finding(analysis: Analysis) -> str:
-    fastest = extreme(analysis.timed, "seconds_to_train", largest=False)
-    return (
-        f"{analysis.budget} take least time at batch size {fastest['batch_size']}: "
-        f"{seconds(fastest['seconds_to_train'])}"
-    )
-
-
-def _speedup(analysis: Analysis) -> Chart | None:
-    table = analysis.batch_sizes.dropna(subset="speedup")
-    if table.empty:
-        return None
-    return Chart(
-        name="speedup",
-        heading="Tensor operations against single items",
-        tell=lambda: Words(
-            finding=_speedup_finding(table),
-            caption=(
-                "Ratio of the median seconds per update; bars span the ratios of the single "
-                "rounds. Both make the same update."
-            ),
-            description=_values(table, "speedup", times),
-        ),
-        draw=lambda ax: figures.tensor_speedup(ax, table),
-    )
-
-
-def _speedup_finding(table: pd.DataFrame) -> str:
-    most = extreme(table, "speedup", largest=True)
-    return (
-        f"Tensor operations are up to {times(most['speedup'])} as fast as single items (batch "
-        f"size {most['batch_size']})"
-    )
-
-
 def _statistic(analysis: Analysis) -> str:
     seeds = analysis.measured["seeds"]
     low, high = int(seeds.min()), int(seeds.max())
@@ -416,11 +330,6 @@ def _tie_rule(analysis: Analysis) -> str:
         return ""
     pairs = "the pairs with it" if analysis.judged_apart else "all pairs"
     return f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%)."
-
-
-def _values(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
-    pairs = zip(table["batch_size"], table[column], strict=True)
-    return "; ".join(f"batch size {size}: {written(value)}" for size, value in pairs)
 
 
 def _validation(analysis: Analysis) -> str:

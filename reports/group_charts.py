@@ -13,6 +13,7 @@ from reports import figures
 from reports.chart import Chart, Words
 from reports.formats import listing, plural, visible
 from reports.groups import StudyAnalysis
+from reports.looks import LOOKS, Look
 from reports.record import Analysis
 
 MOST_CHARTS = 8
@@ -53,12 +54,12 @@ def _with(chart: Chart, rest: str) -> Words:
 
 def _drawn(alike: list[Analysis]) -> list[Analysis]:
     """All groups or, if they exceed the looks, the best of each optimizer on validation."""
-    if len(alike) <= len(figures.LOOKS):
+    if len(alike) <= len(LOOKS):
         return alike
     best: dict[str, Analysis] = {}
     for group in sorted(alike, key=_validation, reverse=True):
         best.setdefault(group.plan.optimizer, group)
-    kept = [*islice(best.values(), len(figures.LOOKS))]
+    kept = [*islice(best.values(), len(LOOKS))]
     return [group for group in alike if any(group is one for one in kept)]
 
 
@@ -66,21 +67,21 @@ def _validation(group: Analysis) -> float:
     return float(group.measured["validation_metric"].max())
 
 
-def _looks(drawn: Sequence[Sequence[Analysis]]) -> list[list[figures.Look]]:
+def _looks(drawn: Sequence[Sequence[Analysis]]) -> list[list[Look]]:
     """Looks by optimizer if that tells all groups of a figure apart, otherwise by place."""
     optimizers = [[group.plan.optimizer for group in shown] for shown in drawn]
     order = [*dict.fromkeys(name for names in optimizers for name in names)]
     apart = all(len({*names}) == len(names) for names in optimizers)
-    if apart and len(order) <= len(figures.LOOKS):
-        return [[figures.LOOKS[order.index(name)] for name in names] for names in optimizers]
-    return [[*figures.LOOKS[: len(names)]] for names in optimizers]
+    if apart and len(order) <= len(LOOKS):
+        return [[LOOKS[order.index(name)] for name in names] for names in optimizers]
+    return [[*LOOKS[: len(names)]] for names in optimizers]
 
 
 def _chart(
     name: str,
     shown: list[Analysis],
     alike: list[Analysis],
-    looks: Sequence[figures.Look],
+    looks: Sequence[Look],
     *,
     several: bool,
 ) -> Chart:
@@ -119,7 +120,7 @@ def _left_out(rest: list[Analysis]) -> str:
         return ""
     return (
         " Drawn is the best group of each optimizer on the validation part, of at most "
-        f"{len(figures.LOOKS)} optimizers; left out: {plural(len(rest), 'group')}, "
+        f"{len(LOOKS)} optimizers; left out: {plural(len(rest), 'group')}, "
         f"{listing([f'“{_label(group)}”' for group in rest], most=6)}."
     )
 

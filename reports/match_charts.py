@@ -10,6 +10,7 @@ import pandas as pd
 from reports import figures, match_figures
 from reports.chart import Chart, Words
 from reports.formats import seconds, visible
+from reports.looks import LOOKS
 from reports.matches import Matches, Pair
 from reports.record import Analysis
 
@@ -49,7 +50,7 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
     alike = [pair for pair in pairs if pair.comparable]
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in alike)]
     table = _stacked(shown, "metric")
-    if not alike or table["group"].nunique() < 2 or len(shown) > len(figures.LOOKS):  # noqa: PLR2004
+    if not alike or table["group"].nunique() < 2 or len(shown) > len(LOOKS):  # noqa: PLR2004
         return None
     label = f"{first.metric[:1].upper()}{first.metric[1:]}"
     best = table.sort_values("metric", ascending=False, kind="stable").iloc[0]
@@ -74,7 +75,7 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
 def _difference(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
     cells = matches.cells[matches.cells["group"] == first.plan.group]
     table = cells.assign(group=cells["study"].map(_short)).dropna(subset="difference")
-    if table.empty or len(pairs) > len(figures.LOOKS):
+    if table.empty or len(pairs) > len(LOOKS):
         return None
     signed, unit = first.measure.signed, first.measure.points
     most = table.sort_values("difference", key=abs, kind="stable").iloc[-1]
@@ -107,7 +108,7 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], place: int
 def _update(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in pairs)]
     table = _stacked(shown, "seconds_per_update")
-    if table["group"].nunique() < 2 or len(shown) > len(figures.LOOKS):  # noqa: PLR2004
+    if table["group"].nunique() < 2 or len(shown) > len(LOOKS):  # noqa: PLR2004
         return None
     fastest = table.sort_values("seconds_per_update", kind="stable").iloc[0]
     return Chart(

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from reports.figures import INK, LOOKS, batch_size_axis, seconds_axis
+from reports.looks import INK, LOOKS, batch_size_axis, seconds_axis
 from reports.measures import Measure
 
 

@@ -15,10 +15,10 @@ from matplotlib.text import Text
 from reports.build import chart_folder
 from reports.chart import Chart
 from reports.charts import charts
-from reports.figures import STYLE
 from reports.files import write
 from reports.group_charts import group_charts
 from reports.groups import StudyAnalysis, analyse_study
+from reports.looks import STYLE
 from reports.page_tables import Table, group_table, page_tables
 from reports.paper_tables import latex, latex_table, markdown, markdown_table
 from reports.results import StudyResults

@@ -12,17 +12,8 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.ends import Ends
-from reports.figures import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    LOOKS,
-    ORANGE,
-    batch_size_axis,
-    seconds_axis,
-)
 from reports.formats import count, significant
+from reports.looks import BLUE, GREEN, GREY, INK, LOOKS, ORANGE, batch_size_axis, seconds_axis
 from reports.noise_scale import RESOLVED
 
 _SMOOTH = 80

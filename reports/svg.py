@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.chart import Chart
-from reports.figures import INK, RULE, STYLE
+from reports.looks import INK, RULE, STYLE
 from reports.marks import marks
 
 WIDTH = 6.6

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from reports.figures import GREY, INK, ordered_colors
 from reports.formats import seconds
+from reports.looks import GREY, INK, ink_on, ordered_colors
 from reports.timeline import TIMED
 
 MOST_MARKED = 200
@@ -71,11 +70,10 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
 
 def _name(ax: Axes, bars: pd.DataFrame, length: float, color: Sequence[float]) -> None:
     size = str(bars["batch_size"].iloc[0])
-    ink = "#000000" if sns.utils.relative_luminance(color) > 0.18 else "#ffffff"  # noqa: PLR2004
     room = bars[bars["ended"] - bars["started"] > length * _CHARACTER * (len(size) + 1)]
     middles = (room["started"] + room["ended"]) / 2
     for middle, row in zip(middles, room["row"], strict=True):
-        ax.text(middle, row, size, color=ink, size=7.5, ha="center", va="center")
+        ax.text(middle, row, size, color=ink_on(color), size=7.5, ha="center", va="center")
 
 
 def _time_axis(ax: Axes, length: float) -> None:

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.figures import BLUE, INK, LOOKS, batch_size_axis
 from reports.formats import rate
+from reports.looks import BLUE, INK, LOOKS, batch_size_axis
 from reports.measures import Measure
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.communication import SIMULATED
-from reports.figures import BLUE, INK, seconds_axis
+from reports.looks import BLUE, INK, seconds_axis
 
 _TICKS = 13
 

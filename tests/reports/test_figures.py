@@ -15,15 +15,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from reports import figures
+from reports.looks import STYLE
 from reports.record import Analysis
 from reports.results import StudyResults
 from tests.reports.conftest import Sketch, keep, make_results, numbers, small
+from tests.reports.test_looks import contrast
 
 
 @pytest.fixture
 def ax() -> Axes:
     """Axes of a figure that pyplot knows nothing of."""
-    with mpl.rc_context(figures.STYLE):
+    with mpl.rc_context(STYLE):
         return Figure().add_subplot()
 
 
@@ -177,32 +179,6 @@ def test_every_trial_is_a_dot_and_every_seed_a_line(ax: Axes, analysis: Analysis
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert points_of(dots) == pairs_of(analysis.seeds, "batch_size", "metric")
     assert len(ax.lines) - 1 == analysis.seeds["seed"].nunique()
-
-
-def test_text_of_others_is_no_mathematics() -> None:
-    with mpl.rc_context(figures.STYLE):
-        figure = Figure()
-        text = figure.text(0, 0, "a$x^$b")
-        figure.draw_without_rendering()
-    assert text.get_text() == "a$x^$b"
-
-
-def contrast(first: str, second: str) -> float:
-    """Contrast ratio of two colours, as WCAG 2 defines it."""
-
-    def luminance(color: str) -> float:
-        share = np.array(mpl.colors.to_rgb(color))
-        linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-        return float(linear @ [0.2126, 0.7152, 0.0722])
-
-    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-@pytest.mark.parametrize("color", [color for color, _, _ in figures.LOOKS])
-@pytest.mark.parametrize("paper", ["#ffffff", "#121212"])
-def test_marks_stand_out_on_light_and_on_dark_pages(color: str, paper: str) -> None:
-    assert contrast(color, paper) >= 3
 
 
 def test_values_in_the_grid_stand_out_from_their_cell(ax: Axes, analysis: Analysis) -> None:

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports import figures
 from reports import group_charts as module
 from reports.analysis import analyse, by_group
 from reports.chart import Chart
 from reports.group_charts import group_charts
 from reports.groups import GROUP_COLUMNS, across, analyse_study
+from reports.looks import LOOKS
 from reports.results import StudyDescription, StudyResults
 from tests.reports.conftest import (
     Sketch,
@@ -189,7 +189,7 @@ def look(line: Line2D) -> tuple[object, ...]:
 
 
 def test_of_more_groups_than_looks_the_best_of_each_optimizer_is_drawn(ax: Axes) -> None:
-    names = [f"optimizer {place}" for place in range(len(figures.LOOKS) - 1)]
+    names = [f"optimizer {place}" for place in range(len(LOOKS) - 1)]
     plans = [{"group": f"{name} {way}", "optimizer": name} for name in names for way in "ab"]
     (chart,), (lines,) = drawn(ax, *plans)
     assert [str(line.get_label())[:-2] for line in lines] == names
@@ -198,7 +198,7 @@ def test_of_more_groups_than_looks_the_best_of_each_optimizer_is_drawn(ax: Axes)
 
 
 def test_of_more_optimizers_than_looks_the_best_are_drawn(ax: Axes) -> None:
-    number = len(figures.LOOKS) + 1
+    number = len(LOOKS) + 1
     plans = [{"group": f"g{place}", "optimizer": f"o{place}"} for place in range(number)]
     (chart,), (lines,) = drawn(ax, *plans)
     assert len({look(line) for line in lines}) == len(lines) == number - 1

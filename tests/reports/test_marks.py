@@ -8,7 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.figures import STYLE
+from reports.looks import STYLE
 from reports.marks import MOST_POINTS, marks
 
 

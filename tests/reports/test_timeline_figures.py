@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import timeline_figures
-from reports.figures import STYLE
+from reports.looks import STYLE
 from reports.results import StudyResults, as_table
 from reports.timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 

@@ -1,0 +1,147 @@
+"""What all figures share: inks, a palette, marks that differ in more than colour, and axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from reports.formats import seconds
+from reports.measures import Measure
+
+INK = "#1a1a1a"
+"""Colour of text and axes; a page may replace it."""
+RULE = "#d8d8d8"
+"""Colour of grid lines; a page may replace it."""
+BLUE, ORANGE, GREEN, PINK, GREY = "#0173b2", "#d55e00", "#029e73", "#cc78bc", "#949494"
+"""Of seaborn's colorblind palette: at least 3:1 against white and against #121212."""
+STYLE = {
+    **sns.axes_style("ticks"),
+    "axes.edgecolor": INK,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.5,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.6,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bpsweep",
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.color": INK,
+    "ytick.labelsize": 8.5,
+}
+"""matplotlib settings the figures are made for."""
+BATCH_SIZE = "Batch size (examples per update)"
+"""Label of the axis nearly all figures share."""
+LIGHT = 0.18
+"""Luminance above which black ink is easier to read than white."""
+
+Look = tuple[str, str, tuple[float | None, ...]]
+"""Colour, marker and dashes."""
+LOOKS: tuple[Look, ...] = (
+    (BLUE, "o", (None, None)),
+    (ORANGE, "s", (4, 1.5)),
+    (GREEN, "D", (1, 1)),
+    (PINK, "^", (5, 1, 1, 1)),
+    (GREY, "v", (8, 2)),
+)
+"""Of things to tell apart, none by its colour alone."""
+
+
+def ordered_colors(number: int, margin: float = 0.2) -> list[tuple[float, ...]]:
+    """Return that many colours of an ordered scale, for small to large batch sizes.
+
+    Args:
+        number: How many.
+        margin: Share of the scale left out at either end: the darkest vanish on a dark page, the
+            palest on a white one.
+    """
+    scale = sns.color_palette("viridis", as_cmap=True)
+    return [tuple(scale(share)[:3]) for share in np.linspace(margin, 1 - margin, number)]
+
+
+def ink_on(color: Sequence[float]) -> str:
+    """Return the ink for text on a colour: black or white, with a contrast of 4.5 or more.
+
+    Args:
+        color: Red, green and blue, each from 0 to 1; what follows is ignored.
+    """
+    return "#000000" if sns.utils.relative_luminance(color) > LIGHT else "#ffffff"
+
+
+def batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> Axes:
+    """Make x the batch size, on a scale of doublings with ticks at the real sizes.
+
+    Args:
+        ax: Has been drawn on.
+        batch_sizes: With repetitions, in any order.
+    """
+    real = sorted(set(batch_sizes))
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_locator(FixedLocator(real))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
+    ax.set_xlabel(BATCH_SIZE)
+    ax.fmt_xdata = lambda size: f"batch size {size:.0f}"
+    return ax
+
+
+def metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
+    """Make y a metric.
+
+    Args:
+        ax: Has been drawn on.
+        label: Of the axis.
+        measure: How the metric is written.
+    """
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.tick(value)))
+    ax.set_ylabel(label)
+    ax.fmt_ydata = measure.text
+    return ax
+
+
+def seconds_axis(ax: Axes, label: str) -> Axes:
+    """Make the y axis one of durations.
+
+    Args:
+        ax: What has been drawn on.
+        label: Of the axis.
+    """
+    ax.set_yscale("log", base=10)
+    seconds_ticks(ax.yaxis)
+    ax.set_ylabel(label)
+    ax.fmt_ydata = seconds
+    return ax
+
+
+def seconds_ticks(axis: Axis) -> None:
+    """Write durations at an axis.
+
+    Args:
+        axis: With a logarithmic scale.
+    """
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(_short_seconds))
+
+
+def _short_seconds(duration: float, _position: int | None = None) -> str:
+    return seconds(duration, digits=1)
