@@ -114,6 +114,7 @@ class Sample:
         measure: How it is written.
         values: By seed or timing round; logarithms of ratios and shares.
         kind: Its kind.
+        ends: Smallest and largest batch size, of a change along all of those between.
     """
 
     comparison: str
@@ -124,6 +125,7 @@ class Sample:
     measure: Measure
     values: pd.Series[float]
     kind: Kind
+    ends: tuple[int, int] | None = None
 
     def text(self, value: float) -> str:
         """Return an effect in its unit.

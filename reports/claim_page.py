@@ -90,9 +90,9 @@ def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
         "claims-verdicts",
         "Verdicts",
         "Effect and interval: of the first comparison that the text below names, the mean over all "
-        "groups. A change from the smallest to the largest batch size is taken along the line that "
-        "fits the metric best against the logarithm of the batch size: all batch sizes speak, not "
-        "the two ends alone. Each comparison by itself is listed at the end.",
+        "groups. A change from one batch size to another is taken along the line that fits the "
+        "metric best against the logarithm of the batch size: those between speak, too. Each "
+        "comparison by itself is listed at the end.",
         ("Claim", "Verdict", "Effect", "95% interval", "Judged under"),
         tuple(_verdict_row(one) for one in studied),
     )

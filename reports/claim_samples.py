@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -124,21 +125,30 @@ def falls(groups: Groups) -> Iterator[Sample]:
     for group in groups:
         if not _usual(group.plan, PLAIN):
             continue
-        one, made = [group], group.updates_made
-        yield from sample_of("tuned rate", one, trend(group.tuned))
-        yield from sample_of(f"kept rate, {group.plan.reduction}", one, trend(group.kept))
+        made = group.updates_made
+        yield from _change("tuned rate", group, group.tuned)
+        yield from _change(f"kept rate, {group.plan.reduction}", group, group.kept)
         if len({*made.values()}) > 1:
             fewest = dict.fromkeys(made, min(made.values()))
             budget = f"equal updates: {min(made.values()):,}"
-            yield from sample_of("equal updates", one, _trend_at(group, fewest), budget)
+            yield from _change("equal updates", group, _tuned_at(group, fewest), budget)
         equal = group.updates_in_equal_time
         if equal:
             budget = "equal time: the shortest training"
-            yield from sample_of("equal time", one, _trend_at(group, equal), budget)
+            yield from _change("equal time", group, _tuned_at(group, equal), budget)
 
 
-def _trend_at(group: GroupValues, updates: Mapping[int, float]) -> pd.Series[float]:
-    return trend(cross_fitted(group.explored_at(updates)))
+def _change(
+    kind: str, group: GroupValues, values: pd.DataFrame, budget: str = ""
+) -> Iterator[Sample]:
+    """Batch sizes without a value for every seed are in no table: say between which it is."""
+    ends = sizes_of(values)
+    for sample in sample_of(kind, [group], trend(values), budget):
+        yield replace(sample, ends=(ends[0], ends[-1]))
+
+
+def _tuned_at(group: GroupValues, updates: Mapping[int, float]) -> pd.DataFrame:
+    return cross_fitted(group.explored_at(updates))
 
 
 def remedies(groups: Groups) -> Iterator[Sample]:
@@ -151,7 +161,7 @@ def remedies(groups: Groups) -> Iterator[Sample]:
         both = [group, base]
         budget = f"{_equal_budget(group)}; {_effort(both)}"
         yield from sample_of("mitigation", both, _less(group.tuned, base.tuned), budget)
-        yield from sample_of("own fall", [group], trend(group.tuned))
+        yield from _change("own fall", group, group.tuned)
         kind = f"mitigation, kept rate, {group.plan.reduction}"
         yield from sample_of(kind, both, _less(group.kept, base.kept))
 

@@ -32,10 +32,7 @@ class Claim:
     needs: str
 
 
-_FALL = (
-    "along the line that fits all batch sizes, {metric} changes by {effect} from the smallest to "
-    "the largest"
-)
+_FALL = "along the fitted line, {metric} changes by {effect} from {ends}"
 
 CLAIMS = (
     Claim(
@@ -85,9 +82,9 @@ CLAIMS = (
         "section 3",
         {
             "mitigation": "at the tuned rates the change of Adagrad and Adam from the smallest to "
-            "the largest batch size, along the line that fits all of them, is above that of plain "
-            "descent by {effect}",
-            "own fall": "with Adagrad and Adam, {metric} changes along it by {effect}",
+            "the largest batch size, along the fitted line, is above that of plain descent by "
+            "{effect}",
+            "own fall": f"with Adagrad and Adam, {_FALL}",
         },
         {
             "mitigation, kept rate, sum": "with the summed error and the smallest batch's rate "

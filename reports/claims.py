@@ -149,8 +149,17 @@ def _told(text: str, evidence: Sequence[Evidence]) -> str:
     found, metrics = pooled(evidence), dict.fromkeys(one.sample.metric for one in evidence)
     known = math.isfinite(found.effect)
     effect = evidence[0].sample.text(found.effect) if known else "an unknown amount"
-    told = text.format(metric=listing([*metrics]), effect=effect)
+    told = text.format(metric=listing([*metrics]), effect=effect, ends=_ends(evidence))
     return f"{told} ({_interval(found, evidence)}{_tally(evidence)})"
+
+
+def _ends(evidence: Sequence[Evidence]) -> str:
+    """Between which batch sizes there is a change; groups may differ in them."""
+    ends = {one.sample.ends for one in evidence}
+    if len(ends) > 1:
+        return "the smallest batch size to the largest"
+    (both,) = ends
+    return f"batch size {both[0]} to {both[1]}" if both else ""
 
 
 def _interval(found: Finding, evidence: Sequence[Evidence]) -> str:

@@ -55,9 +55,16 @@ def test_accuracy_that_falls_with_the_batch_supports_c3() -> None:
     assert one.finding.count == 8
     assert one.budget == "equal epochs: 4 epochs"
     assert not one.why
-    assert "line that fits all batch sizes, test accuracy changes by -10." in one.sentence.replace(
-        "-9.9", "-10."
-    )
+    sentence = one.sentence.replace("-9.9", "-10.")
+    assert "along the fitted line, test accuracy changes by -10." in sentence
+    assert "points from batch size 1 to 1024 (95%" in sentence
+
+
+def test_a_change_names_the_batch_sizes_that_have_every_seed() -> None:
+    results = study(FALLING)
+    lost = (results.trials["batch_size"] == 1024) & (results.trials["seed"] == 1)
+    one = verdicts(keep(results, ~lost))["C3"]
+    assert "points from batch size 1 to 32 (95%" in one.sentence
 
 
 def test_accuracy_that_stays_contradicts_c3_and_the_verdict_says_why() -> None:
