@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.answer_commands import add_answer_commands, add_data_options
-from sweeps.errors import UserError
+from sweeps.errors import ResourceError, UserError, refusal
 from sweeps.machine_commands import add_machine_commands
 from sweeps.report_commands import add_report_commands, write_report
 from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands
@@ -58,7 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output left; there is nobody to tell.
         sys.stdout = None
         return DONE
-    except Exception:  # noqa: BLE001 - the last resort
+    except Exception as error:  # noqa: BLE001 - the last resort
+        refused = refusal(error)
+        if refused:
+            print(f"error: {refused}", file=sys.stderr)
+            return ResourceError.exit_code
         return _bug(traceback.format_exc())
 
 

@@ -8,11 +8,20 @@ Exit codes: 0 done (a diverged trial is a result), 1 some trials failed, 2 usage
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 _SHOWN_CHARACTERS = 80
+_REFUSALS = {
+    errno.EMFILE: "Raise the limit (`ulimit -n`).",
+    errno.ENFILE: "The whole machine has too many files open.",
+    errno.ENOMEM: "`bpsweep plan` says how much memory a study needs.",
+    errno.ENOSPC: "Make room.",
+    errno.EDQUOT: "Make room.",
+}
+"""What the system may refuse to anybody at any time, and the remedy."""
 
 
 class UserError(Exception):
@@ -48,7 +57,7 @@ class OwnedError(UserError):
 
 
 class ResourceError(UserError):
-    """The file system refused: no space, no permission."""
+    """The system refused: no space, no permission, no memory, too many open files."""
 
     exit_code = 6
 
@@ -88,6 +97,25 @@ class SpecificationError(UserError):
         super().__init__("\n".join(lines))
         if all(problem.about_data for problem in self.problems):
             self.exit_code = DataError.exit_code  # type: ignore[misc]
+
+
+def refusal(error: BaseException) -> str:
+    """Return what the system refused, with a remedy; nothing if it is an error of another kind.
+
+    Args:
+        error: Anything that was raised.
+
+    Example:
+        >>> refusal(ValueError("wrong")), refusal(MemoryError())[:28]
+        ('', 'There is not enough memory. ')
+    """
+    kept = "Every trial that had ended is kept: run the same command again."
+    if isinstance(error, MemoryError):
+        return f"There is not enough memory. `bpsweep plan` says how much a study needs. {kept}"
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return ""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror}. {_REFUSALS[error.errno]} {kept}"
 
 
 def shown(value: object) -> str:

@@ -9,14 +9,16 @@ import os
 import signal
 import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from joblib.externals.loky import process_executor as loky
 
 from sweeps.apart import perform_apart
+from sweeps.errors import EnvironmentFailedError
 from sweeps.processes import ONE_THREAD, start_worker, unreachable_by_ctrl_c
 from sweeps.tasks import Death, Report, Task, Work, perform, received
 from sweeps.worker import abandoned, limit_blas
@@ -135,8 +137,12 @@ class LokyExecutor:
         self.held: dict[Future[bytes], Task] = {}
 
     def submit(self, work: Work, task: Task) -> None:
-        """Start a task, in a new pool if there is none."""
-        with unreachable_by_ctrl_c():
+        """Start a task, in a new pool if there is none.
+
+        Raises:
+            EnvironmentFailedError: Workers can't be started.
+        """
+        with unreachable_by_ctrl_c(), _told():
             if self._pool is None:
                 self._pool = loky.ProcessPoolExecutor(
                     self.slots, initializer=_start_worker, initargs=(os.getpid(),), env=ONE_THREAD
@@ -204,6 +210,18 @@ class LokyExecutor:
         with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - only its descriptor is of use
             # Not closed: loky does that, in another thread.
             os.dup2(nothing.fileno(), pipe.fileno())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what workers need where the system refuses it."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentFailedError(
+            f"Worker processes can't be started: {error.strerror}. They need room in /dev/shm, and "
+            "files that may be open at once (`ulimit -n`); --backend threading needs neither."
+        ) from None
 
 
 def _start_worker(parent: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -241,6 +242,17 @@ def test_a_bug_is_one_line_and_a_log(
     assert log.read_text().startswith("Traceback")
 
 
+def test_what_the_system_refuses_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_target: str) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("sweeps.study.read_target", refuse)
+    assert cli.main(["validate", "digits"]) == 6
+    assert capsys.readouterr().err.startswith("error: Too many open files. Raise the limit")
+
+
 def test_keys_are_set_on_the_command_line(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = ["--set", "epochs=3", "--set", 'name="other"', "--set", "learning_rates=1"]
     assert cli.main(["validate", str(small), *settings]) == 0
@@ -394,3 +406,21 @@ def test_a_run_can_be_watched(
     assert b"data-reload" not in final
     assert cli.main(["report", "out"]) == 0
     assert page.read_bytes() == final
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+from sweeps.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(("files", "codes"), [(40, {0}), (20, {6, 7}), (14, {6, 7})])
+def test_a_low_limit_of_open_files_is_told(files: int, codes: set[int], small: Path) -> None:
+    command = [sys.executable, "-c", LIMITED, str(files), "run", str(small), "--jobs", "2"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=small.parent)
+    assert ended.returncode in codes, ended.stderr
+    if ended.returncode:
+        assert "ulimit -n" in ended.stderr
+        assert "internal error" not in ended.stderr

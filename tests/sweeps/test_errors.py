@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from sweeps.errors import Problem, SpecificationError, did_you_mean, shown
+import errno
+import os
+
+import pytest
+
+from sweeps.errors import Problem, SpecificationError, did_you_mean, refusal, shown
 
 
 def test_every_problem_has_its_line() -> None:
@@ -23,3 +28,30 @@ def test_values_are_cut_and_escaped() -> None:
 
 def test_no_suggestion_where_nothing_is_close() -> None:
     assert did_you_mean("zzz", ["batch_sizes"]) == ""
+
+
+def refused(number: int, path: str | None = None) -> OSError:
+    return OSError(number, os.strerror(number), path)
+
+
+KEPT = "Every trial that had ended is kept: run the same command again."
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (refused(errno.EMFILE), "Too many open files. Raise the limit (`ulimit -n`)."),
+        (refused(errno.ENOSPC, "a/b.csv"), "a/b.csv: No space left on device. Make room."),
+        (
+            MemoryError(),
+            "There is not enough memory. `bpsweep plan` says how much a study needs.",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_a_remedy(error: Exception, text: str) -> None:
+    assert refusal(error) == f"{text} {KEPT}"
+
+
+@pytest.mark.parametrize("error", [refused(errno.EISDIR), ValueError("x")])
+def test_other_errors_are_no_refusals(error: Exception) -> None:
+    assert refusal(error) == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import os
 import signal
 import threading
@@ -296,6 +297,23 @@ def test_workers_that_cannot_start_end_the_run(
         run(executor, workspace, train, monkeypatch)
     executor.close()
     assert str(told.value).startswith("Workers died 3 times in a row before they could begin")
+
+
+def test_a_system_that_refuses_workers_is_told_with_a_way_out(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_keys: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(executors.loky, "ProcessPoolExecutor", refuse)
+    executor = LokyExecutor(1, workspace)
+    with pytest.raises(EnvironmentFailedError) as told:
+        executor.submit(train, Task(next(_numbers), COHORTS[0], workspace))
+    executor.close()
+    assert str(told.value) == (
+        "Worker processes can't be started: No space left on device. They need room in /dev/shm, "
+        "and files that may be open at once (`ulimit -n`); --backend threading needs neither."
+    )
 
 
 def test_closing_kills_what_runs(workspace: Workspace) -> None:
