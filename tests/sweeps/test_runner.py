@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +16,7 @@ import pytest
 import ran
 
 from bpengine import Trainer
+from reports.build import build_report
 from reports.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, dispatch, runner, worker
 from sweeps.assembly import results, results_of
@@ -178,6 +181,26 @@ def test_the_timing_pass_begins_when_all_trials_have_ended(tmp_path: Path) -> No
     assert (found.trials["started"] <= found.trials["ended"]).all()
     # Ends are counted by a clock that nobody sets.
     assert found.timing["started"].min() > found.trials["ended"].max() - 0.01
+
+
+@pytest.mark.parametrize("jumps", [[0.0], [-86_400.0], [3e7], [3600.0, -3600.0, 0.0]])
+def test_a_clock_that_jumps_harms_nothing(
+    jumps: list[float], tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = run(experiment, tmp_path / "calm")
+    now = 1e9
+    steps = itertools.cycle(jumps)
+
+    def jumping() -> float:
+        nonlocal now
+        now += next(steps)
+        return now
+
+    monkeypatch.setattr(time, "time", jumping)
+    found = run(experiment, tmp_path / "jumping")
+    assert tables(found) == tables(calm)
+    assert (found.trials["started"] <= found.trials["ended"]).all()
+    assert build_report(found, tmp_path / "report").stat().st_size > 0
 
 
 def test_ctrl_c_finishes_what_runs_and_keeps_it(
