@@ -205,10 +205,9 @@ def _datasets(evidence: Sequence[Evidence], answer: str) -> str:
 
 def _open(evidence: Sequence[Evidence]) -> str:
     undecided = sum(one.verdict == UNDECIDED for one in evidence)
-    return (
-        f"In {undecided} of {plural(len(evidence), 'comparison')} the interval is too wide for "
-        "either answer; more seeds would narrow it."
-    )
+    where = "" if len(evidence) == 1 else f"In {undecided} of {len(evidence)} comparisons "
+    text = f"{where}the interval is too wide for either answer; more seeds would narrow it."
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def claims_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 from reports.analysis import analyse
 from reports.cautions import cautions
 from reports.claims import ClaimVerdict, claims_of
+from reports.differences import difference
 from reports.ends import Ends
 from reports.expected_best import Lead, leads
 from reports.formats import listing, plural, visible
@@ -185,7 +186,8 @@ def _recommendations(study: StudyAnalysis) -> str:
         return f"In none of the {number} groups a batch size can be recommended yet."
     by_size = known.groupby("recommended")["group"].apply(list)
     if len(by_size) == 1 and len(known) == number:
-        return f"In all {number} groups the batch size to use is {by_size.index[0]}."
+        all_of = "both" if number == 2 else f"all {number}"  # noqa: PLR2004
+        return f"In {all_of} groups the batch size to use is {by_size.index[0]}."
     named = "; ".join(f"{size} in {_labels(labels)}" for size, labels in by_size.items())
     absent = number - len(known)
     rest = f" In {plural(absent, 'group')} none can be recommended yet." if absent else ""
@@ -225,8 +227,33 @@ def _best_of(groups: list[Analysis]) -> str:
     first = groups[0]
     return (
         f"On {visible(first.plan.dataset, most=60)}, best on validation is {texts[0]}, and last of "
-        f"the {len(groups)} groups {texts[1]} ({first.metric})."
+        f"the {len(groups)} groups {texts[1]} ({first.metric}).{_apart(ordered)}"
     )
+
+
+def _apart(ordered: Sequence[Analysis]) -> str:
+    """What fresh seeds say of two groups; of more, first and last are chosen for being apart."""
+    if len(ordered) > 2:  # noqa: PLR2004
+        return " Whether they differ by more than chance isn't tested."
+    if not all(analysis.judged_apart for analysis in ordered):
+        return ""
+    first, last = (_fresh(analysis) for analysis in ordered)
+    found, measure = difference(last, first), ordered[0].measure
+    if found is None:
+        return ""
+    gap = found.interval
+    told = "may be chance" if gap.low <= 0 <= gap.high else "is more than chance explains"
+    return (
+        f" The former differs by {measure.signed(gap.mean)}{measure.points} (95% {gap.method} "
+        f"interval {measure.signed(gap.low)} to {measure.signed(gap.high)}), which {told}."
+    )
+
+
+def _fresh(analysis: Analysis) -> pd.Series[float]:
+    """The metric of the best batch size by seed."""
+    best = analysis.comparison.best if analysis.comparison else 0
+    rows = analysis.seeds[analysis.seeds["batch_size"] == best]
+    return rows.set_index("seed")["metric"].dropna()
 
 
 def _validation(analysis: Analysis) -> float:

@@ -182,14 +182,27 @@ def time_chart(analysis: Analysis) -> Chart | None:
 
 
 def _time_finding(record: TargetRecord) -> str:
-    table, best = record.batch_sizes, record.best
-    fastest = float(table.loc[table["batch_size"] == record.fastest, "seconds"].iloc[0])
-    found = f"Batch size {record.fastest} reaches the target first, in {seconds(fastest)}"
+    best, found = record.best, _first(record)
     if best.batch_size is None:
         return f"{found}; no batch size can be predicted"
     edge = ", the end of the range," if best.at_edge else ""
     span = range_span(best.interval)
     return f"{found}; predicted: {significant(best.batch_size)}{edge} (95% interval {span})"
+
+
+def _first(record: TargetRecord) -> str:
+    """Who reaches the target first; where a run of it misses, also who does so with all runs."""
+    table = record.batch_sizes
+    first = table[table["batch_size"] == record.fastest].iloc[0]
+    found = f"Batch size {record.fastest} reaches the target first, in {seconds(first['seconds'])}"
+    if first["reached"] == first["runs"]:
+        return found
+    found += f" with {first['reached']} of {first['runs']} runs"
+    whole = table[(table["reached"] == table["runs"]) & table["seconds"].notna()]
+    if whole.empty:
+        return found
+    sure = whole.sort_values("seconds", kind="stable").iloc[0]
+    return f"{found}; with all runs {sure['batch_size']}, in {seconds(sure['seconds'])}"
 
 
 def noise_chart(analysis: Analysis) -> Chart | None:

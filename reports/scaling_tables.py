@@ -91,6 +91,9 @@ def summarise_crossings(
     ends = {"median": "updates", "low": "updates_low", "high": "updates_high"}
     table = medians(runs, _TARGET, "arrived").rename(columns=ends)
     by = runs.groupby(_TARGET)
+    # A run that missed the target is known to need more updates than it made.
+    made = runs.loc[~reached].groupby(_TARGET)["updates"].min()
+    table["updates_low"] = table["updates_low"].mask(np.isinf(table["updates_low"]), made)
     table["runs"], table["reached"] = by.size(), by["reached"].sum()
     table["half_width"] = by["half_width"].median()
     table = table.reset_index()

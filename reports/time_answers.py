@@ -61,7 +61,7 @@ def target_time(analysis: Analysis) -> Recommendation:
     measured = _measured_time(analysis, record, times)
     answers = (measured, _closed_time(analysis, record), _noise_time(analysis, record))
     level = analysis.measure.text(record.target.level)
-    sought = f"the shortest time to a validation {name} of {level}"
+    sought = f"the shortest time to a validation {name} of {level} with every seed"
     more = _more_for_time(analysis, record, times, measured)
     return reconcile(TARGET_TIME, sought, tried, answers, more)
 

@@ -17,7 +17,7 @@ from reports.chart import Chart
 from reports.group_charts import group_charts
 from reports.groups import GROUP_COLUMNS, across, analyse_study
 from reports.looks import LOOKS
-from reports.results import StudyDescription, StudyResults
+from reports.results import CONFIRM, StudyDescription, StudyResults
 from tests.reports.conftest import (
     Sketch,
     keep,
@@ -99,7 +99,7 @@ def test_groups_that_agree_are_said_to(results: StudyResults) -> None:
     study = analyse_study(results)
     summary = study.summary.assign(recommended=pd.array([64, 64], dtype="Int64"))
     text = across(replace(study, summary=summary))[0].text
-    assert text == "In all 2 groups the batch size to use is 64."
+    assert text == "In both groups the batch size to use is 64."
 
 
 def test_without_times_nothing_is_recommended_anywhere(results: StudyResults) -> None:
@@ -129,6 +129,30 @@ def test_groups_on_the_same_data_are_ranked_by_validation(results: StudyResults)
     ]
     first = ("sgd", "adam")[int(np.argmax(means))]
     assert said(results)["best-0"].startswith(f"On digits, best on validation is “{first}” with ")
+
+
+def test_two_groups_are_compared_on_fresh_seeds(results: StudyResults) -> None:
+    assert said(results)["best-0"].endswith("), which may be chance.")
+    fresh = results.trials["stage"] == CONFIRM
+    ahead = said(results)["best-0"].startswith("On digits, best on validation is “sgd”")
+    last = results.trials["group"] == ("adam" if ahead else "sgd")
+    lower = results.trials["test_metric"].mask(fresh & last, lambda values: values - 0.2)
+    changed = replace(results, trials=results.trials.assign(test_metric=lower))
+    text = said(changed)["best-0"]
+    assert " The former differs by +2" in text
+    assert "points (95% paired t interval +" in text
+    assert text.endswith("), which is more than chance explains.")
+
+
+def test_groups_without_fresh_seeds_and_many_groups_are_not_compared(results: StudyResults) -> None:
+    explored = keep(results, results.trials["stage"] != CONFIRM)
+    assert "differs by" not in said(explored)["best-0"]
+    first = results.trials.loc[results.trials["stage"] == CONFIRM, "seed"].min()
+    single = keep(results, results.trials["seed"] <= first)
+    assert "differs by" not in said(single)["best-0"]
+    plans = [{"group": f"group {place}"} for place in range(3)]
+    many = said(make_results(Sketch(description=several(*plans, **AXES))))["best-0"]
+    assert many.endswith("Whether they differ by more than chance isn't tested.")
 
 
 def test_groups_on_different_data_are_not_ranked() -> None:

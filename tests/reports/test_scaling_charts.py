@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from reports import scaling_charts, svg
@@ -113,8 +114,29 @@ def test_runs_that_missed_are_in_caption_and_description() -> None:
     missed = numbers(study(replace(HYPERBOLIC, epochs_needed=late), {"batch_sizes": SIZES}))
     chart = made(scaling_charts.steps_chart, missed)
     assert "8 runs that missed it: counted as lower bounds." in chart.caption
+    row = main(missed.scaling).batch_sizes.set_index("batch_size").loc[1]
+    assert np.isfinite(row["updates_low"])
+    assert (
+        row["updates_low"]
+        == main(missed.scaling).crossings.query("batch_size == 1")["updates"].min()
+    )
     assert "batch size 1: not reached by most runs" in chart.description
     assert "8 of 8" in svg.draw(chart)
+
+
+def test_a_first_of_which_a_run_misses_names_who_arrives_with_all(analysis: Analysis) -> None:
+    record = main(analysis.scaling)
+    table = record.batch_sizes
+    first = table["batch_size"] == record.fastest
+
+    def finding(reached: pd.Series[int]) -> str:
+        part = replace(record, batch_sizes=table.assign(reached=reached))
+        return made(scaling_charts.time_chart, with_record(analysis, part)).finding
+
+    others = table[~first].sort_values("seconds")["batch_size"].iloc[0]
+    one = finding(table["reached"].where(~first, 7))
+    assert f" with 7 of 8 runs; with all runs {others}, in " in one
+    assert "with all runs" not in finding(table["reached"].clip(upper=7))
 
 
 @pytest.mark.parametrize(
