@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from reports.build import chart_folder
 from reports.chart import Chart
 from reports.charts import charts
 from reports.files import write
+from reports.formats import visible
 from reports.group_charts import group_charts
 from reports.groups import StudyAnalysis, analyse_study
 from reports.looks import STYLE
+from reports.page_scaling import scaling_tables
 from reports.page_tables import Table, group_table, page_tables
 from reports.paper_tables import latex, latex_table, markdown, markdown_table
+from reports.record import Analysis
 from reports.results import StudyResults
 from reports.svg import WIDTH
 from reports.timeline_page import timeline_charts, work_tables
@@ -92,7 +96,7 @@ def build_paper(
     paths = []
     for place, (drawn, tables) in parts.items():
         shown = [chart for chart in drawn if not names or chart.name in names]
-        paths += _write_part(Path(folder) / place, shown, tables, kind, width)
+        paths += _write_part(Path(folder), place, (shown, tables), kind, width)
     return paths
 
 
@@ -101,23 +105,38 @@ def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
     ran, took = timeline_charts(study), work_tables(study)
     if not study.several:
         group = study.groups[0]
-        return {"": ([*charts(group), *ran], [*page_tables(group), *took])}
+        return {"": ([*charts(group), *ran], [*_tables(group), *took])}
     overall = {"": ([*group_charts(study), *ran], [group_table(study), *took])}
     return overall | {
-        chart_folder(place, group.plan.group): (charts(group), page_tables(group))
+        chart_folder(place, group.plan.group): _named(group)
         for place, group in enumerate(study.groups, start=1)
     }
 
 
+def _tables(group: Analysis) -> list[Table]:
+    return [*page_tables(group), *scaling_tables(group)]
+
+
+def _named(group: Analysis) -> tuple[list[Chart], list[Table]]:
+    """Figures and tables of one of several groups, whose captions say which."""
+    of = f", {visible(group.plan.group, most=60)}"
+    return (
+        [replace(chart, heading=chart.heading + of) for chart in charts(group)],
+        [replace(table, heading=table.heading + of) for table in _tables(group)],
+    )
+
+
 def _write_part(
-    folder: Path, drawn: Sequence[Chart], tables: Sequence[Table], kind: str, width: float
+    paper: Path, place: str, part: tuple[list[Chart], list[Table]], kind: str, width: float
 ) -> list[Path]:
+    drawn, tables = part
+    folder, label = paper / place, f"{place}-" if place else ""
     files: dict[str, str | bytes] = {f"{c.name}.{kind}": draw(c, kind, width) for c in drawn}
     if drawn:
-        files["figures.tex"] = "\n".join(_latex_figure(chart, width) for chart in drawn)
+        files["figures.tex"] = "\n".join(_latex_figure(chart, place, width) for chart in drawn)
         files["figures.md"] = "\n".join(_markdown_figure(chart, kind) for chart in drawn)
     for table in tables:
-        files[f"{table.name}.tex"] = latex_table(table, table.name)
+        files[f"{table.name}.tex"] = latex_table(table, label + table.name)
         files[f"{table.name}.md"] = markdown_table(table)
     for name, content in files.items():
         write(folder / name, content)
@@ -209,12 +228,14 @@ def _touching(labels: Sequence[Text]) -> bool:
     return any(right.x0 < left.x1 + 2 for left, right in pairwise(boxes))
 
 
-def _latex_figure(chart: Chart, width: float) -> str:
+def _latex_figure(chart: Chart, place: str, width: float) -> str:
+    """A figure by its path from the manuscript's folder: groups have figures of the same names."""
+    path = f"{place}/{chart.name}" if place else chart.name
     return (
         "\\begin{figure}\n"
-        f"\\includegraphics[width={width:g}in]{{{chart.name}}}\n"
+        f"\\includegraphics[width={width:g}in]{{{path}}}\n"
         f"\\caption{{{latex(_caption(chart))}}}\n"
-        f"\\label{{fig:{chart.name}}}\n"
+        f"\\label{{fig:{path.replace('/', '-')}}}\n"
         "\\end{figure}\n"
     )
 

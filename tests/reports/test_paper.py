@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 
 from reports.chart import Chart
 from reports.charts import charts
+from reports.page_scaling import scaling_tables
 from reports.page_tables import Cell, Table, page_tables
 from reports.paper import COLUMN, DOTS, LEAST_POINTS, build_paper, draw
 from reports.paper_tables import (
@@ -108,7 +109,8 @@ def test_values_shrink_with_their_cells_and_vanish_at_last(drawn: dict[str, Char
 
 def test_the_files_are_figures_captions_and_tables(digits: StudyResults, tmp_path: Path) -> None:
     paths = build_paper(digits, tmp_path, names=["accuracy", "seeds"])
-    tables = [*(table.name for table in page_tables(numbers(digits))), "work"]
+    made = (page_tables(numbers(digits)), scaling_tables(numbers(digits)))
+    tables = [*(table.name for part in made for table in part), "work"]
     expected = ["accuracy.pdf", "seeds.pdf", "figures.tex", "figures.md"]
     expected += [f"{name}.{end}" for name in tables for end in ("tex", "md")]
     assert [path.name for path in paths] == expected
@@ -129,6 +131,13 @@ def test_several_groups_have_a_folder_each(tmp_path: Path) -> None:
     found = set(contents(tmp_path))
     assert {"groups.svg", "groups.tex", "01-sgd/accuracy.svg", "02-adam/accuracy.svg"} <= found
     assert "01-sgd/groups.svg" not in found
+    captions = (tmp_path / "02-adam" / "figures.tex").read_text("utf-8")
+    assert "\\includegraphics[width=3.25in]{02-adam/accuracy}" in captions
+    assert "\\caption{Accuracy against batch size, adam. " in captions
+    assert "\\label{fig:02-adam-accuracy}" in captions
+    table = (tmp_path / "02-adam" / "batch-sizes.tex").read_text("utf-8")
+    assert "\\caption{Batch sizes, adam. " in table
+    assert "\\label{tab:02-adam-batch-sizes}" in table
 
 
 def test_a_figure_that_is_not_there_is_refused(tmp_path: Path) -> None:
