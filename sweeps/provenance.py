@@ -30,7 +30,8 @@ _BETWEEN = "; "
 
 def provenance() -> dict[str, str]:
     """Return versions, processor, cores, BLAS and the instructions NumPy uses, by name."""
-    blas = ", ".join(
+    # In the order in which they happened to be loaded, two runs on one machine would differ.
+    blas = sorted(
         f"{library['internal_api']} {library['version']} ({library.get('architecture', '?')})"
         for library in threads().info()
         if library["user_api"] == "blas"
@@ -38,7 +39,7 @@ def provenance() -> dict[str, str]:
     return {
         "Python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
-        "BLAS": blas,
+        "BLAS": ", ".join(blas),
         "BLAS threads": "1 in every process",
         "NumPy's instructions": ", ".join(instructions()),
         "processor": processor(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import platform
+import types
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,21 @@ def test_versions_blas_and_processor_are_told() -> None:
     assert int(found["cores"]) >= 1
     assert found["processor"]
     assert found["NumPy's instructions"]
+
+
+def test_blas_is_told_alike_in_whichever_order_it_was_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    libraries = [
+        {"user_api": "blas", "internal_api": "openblas", "version": version}
+        for version in ("0.3.31", "0.3.30")
+    ]
+    told = []
+    for loaded in (libraries, libraries[::-1]):
+        control = types.SimpleNamespace(info=lambda loaded=loaded: loaded)
+        monkeypatch.setattr(provenance, "threads", lambda control=control: control)
+        told.append(provenance.provenance()["BLAS"])
+    assert told == ["openblas 0.3.30 (?), openblas 0.3.31 (?)"] * 2
 
 
 def test_no_user_host_or_home_is_told() -> None:
