@@ -94,7 +94,7 @@ def summary(study: StudyAnalysis) -> str:
     """
     plan, counts = study.description, study.counts
     fresh = len(plan.confirmation_seeds)
-    more = f", {fresh} more for the selected rates" if plan.seeds else ""
+    more = f", {fresh} more for the selected rates" if plan.seeds and fresh else ""
     return (
         f"{_grid(study)}{more}; {plural(counts.run, 'trial')}: {counts.ok:,} ok, "
         f"{counts.diverged:,} diverged, {counts.failed:,} failed; "

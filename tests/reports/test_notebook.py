@@ -36,6 +36,11 @@ def test_a_notebook_shows_counts_a_table_and_a_figure(digits: StudyResults) -> N
     assert len(text) < 60_000
 
 
+def test_a_study_without_fresh_seeds_counts_none() -> None:
+    text = make_results(Sketch(small(confirmation_seeds=())))._repr_html_()
+    assert " 5 seeds on digits; " in text
+
+
 def test_several_groups_are_a_row_each() -> None:
     plans = ({"group": "sgd"}, {"group": "adam", "optimizer": "adam"})
     plan = several(*plans, batch_sizes=(8, 64), learning_rates=(0.3, 1.0), epochs=2)

@@ -10,6 +10,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 from reports import svg
 from reports.chart import Chart
@@ -66,6 +68,23 @@ def test_the_title_of_a_file_does_not_cover_the_drawing(chart: Chart, element: s
     lines = root.findall("{http://www.w3.org/2000/svg}g[1]/{http://www.w3.org/2000/svg}text")
     assert len(lines) > 3
     assert all(top < float(line.get("y", "0")) <= 0 for line in lines)
+
+
+def test_the_title_of_a_file_is_not_wider_than_it_in_a_wide_font(
+    chart: Chart, element: str
+) -> None:
+    finding = (
+        "Highest mean validation accuracy: 97.22% at batch size 1; batch sizes 8 and 64 can't be "
+        "told from it, and an update takes twice its fixed cost at batch size 34.4"
+    )
+    long = replace(chart, tell=lambda: replace(chart.words, finding=finding))
+    root = ET.fromstring(svg.alone(element, long))  # noqa: S314
+    width = float(root.get("viewBox", "").split()[2])
+    font = FontProperties(family="DejaVu Sans", weight="bold", size=11)
+    lines = root.findall("{http://www.w3.org/2000/svg}g[1]/{http://www.w3.org/2000/svg}text")
+    for line in lines:
+        extent = TextPath((float(line.get("x", "0")), 0), line.text or "", prop=font).get_extents()
+        assert extent.x1 <= width - 8
 
 
 def test_an_inline_figure_is_named_and_described(chart: Chart, element: str) -> None:
