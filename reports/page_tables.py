@@ -16,6 +16,9 @@ from reports.groups import StudyAnalysis
 from reports.recommendation_texts import CELL_HEADERS, cell_texts, span
 from reports.record import Analysis
 
+LINE = 30
+"""Characters of a cell from which on it is broken into lines."""
+
 Row = Mapping[Any, Any]
 """One row of a frame."""
 
@@ -56,6 +59,12 @@ class Table:
     note: str
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def prose(self) -> tuple[bool, ...]:
+        """Whether a column has texts that take several lines."""
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.headers)
+        return tuple(any(len(cell.text) > LINE for cell in column) for column in columns)
 
 
 def page_tables(analysis: Analysis) -> list[Table]:

@@ -166,8 +166,15 @@ def test_a_table_can_be_downloaded_from_the_page(browser: Browser, digits_report
 
 
 def test_print_shows_tables_in_full(browser: Browser, digits_report: Path) -> None:
-    page, _ = opened(browser, digits_report, color_scheme="dark")
+    paper_width = {"width": 700, "height": 1000}  # A4 between its margins, at 96 dots an inch
+    page, _ = opened(browser, digits_report, color_scheme="dark", viewport=paper_width)
     page.emulate_media(media="print")
+    wide = [
+        table.get_attribute("id")
+        for table in page.locator("table").all()
+        if table.evaluate("node => node.scrollWidth") > paper_width["width"]
+    ]
+    assert wide == []
     assert not page.locator("nav").is_visible()
     box = page.locator("#tables .scroll").nth(1)
     assert box.evaluate("node => node.scrollHeight <= node.clientHeight")

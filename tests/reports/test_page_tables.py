@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from reports.formats import percent, times
-from reports.page_tables import Cell, Table, page_tables
+from reports.page_tables import LINE, Cell, Table, page_tables
 from reports.results import StudyResults
 from tests.reports.conftest import nothing_run, numbers
 
@@ -85,3 +85,10 @@ def test_the_cost_of_shards_has_a_table_where_it_was_measured(digits: StudyResul
     assert {cell.text for cell in column(table, "Range of rounds")} == {
         f"{times(2.0)} to {times(2.0)}"
     }
+
+
+def test_a_column_with_a_long_text_is_prose() -> None:
+    cells = [[Cell("x" * length, "") for length in row] for row in ((LINE, 1, 1), (1, LINE + 1, 1))]
+    table = Table("t", "", "", ("a", "b", "c"), tuple(map(tuple, cells)))
+    assert table.prose == (False, True, False)
+    assert replace(table, rows=()).prose == (False, False, False)
