@@ -128,6 +128,17 @@ def test_small_tables_are_in_the_page_and_large_ones_beside_it(
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_commands_in_sentences_of_a_table_are_set_as_code(
+    digits: StudyResults, tmp_path: Path
+) -> None:
+    timing = digits.timing.assign(cpu_seconds=digits.timing["wall_seconds"] / 2)
+    page = build_report(replace(digits, timing=timing), tmp_path).read_text("utf-8")
+    table = re.search(r'<table id="recommendations".*?</table>', page, re.DOTALL)
+    assert table is not None
+    assert "(<code>bpsweep time</code>)" in table.group()
+    assert "`" not in re.sub(r'data-key="[^"]*"', "", table.group())
+
+
 def test_an_interrupted_sweep_has_a_banner(digits: StudyResults, tmp_path: Path) -> None:
     page = page_of(keep(digits, digits.trials["stage"] == EXPLORE), tmp_path)
     assert "<strong>Partial report.</strong> 55 of 385 planned trials have not run." in page
