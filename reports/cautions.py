@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.baseline import constant_metric, unlearned
 from reports.formats import count, percent, plural, rate, sizes, visible
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.results import CLASSIFICATION, Incidents, StudyDescription
@@ -14,9 +15,6 @@ DIVERGED_SHARE = 0.1
 """Share of diverged trials from which on it is worth a warning."""
 CAUSES_SHOWN = 3
 """Causes of failures named one by one."""
-LEARNED_SHARE = 0.05
-"""Share of the way from a constant answer to a perfect one below which nothing worth its name was
-learned."""
 LARGE_BATCH_SHARE = 0.25
 """Share of the training part beyond which a batch is no small sample of it any more."""
 
@@ -78,22 +76,19 @@ def _incident(found: Incidents) -> str:
 
 def _nothing_learned(analysis: Analysis) -> str:
     """Batch sizes can't be compared by networks that all give the same answer to everything."""
-    constant = analysis.plan.most_frequent if analysis.plan.task == CLASSIFICATION else 0.0
-    if constant is None or analysis.measured.empty:
+    constant = constant_metric(analysis.plan)
+    if constant is None or analysis.measured.empty or not unlearned(analysis):
         return ""
-    best = float(analysis.measured["metric"].max())
-    if best >= constant + LEARNED_SHARE * (1 - constant):
-        return ""
-    name, text = analysis.metric, analysis.measure.text
+    text, best = analysis.measure.text, float(analysis.measured["metric"].max())
     always = (
         f"Always naming the most frequent class is right in {percent(constant)}"
         if analysis.plan.task == CLASSIFICATION
         else f"Always answering the mean has an {analysis.measure.name} of {text(constant)}"
     )
     return (
-        f"{always}, and the best batch size has a {name} of {text(best)}: the networks have "
-        f"learned little or nothing by this measure, so it can't tell which batch size to use. "
-        "Other features, layers, learning rates or more epochs may help; the losses may tell more."
+        f"{always}, and the best batch size has a {analysis.metric} of {text(best)}: "
+        f"{unlearned(analysis)}, so it can't tell which batch size to use. Other features, layers, "
+        "learning rates or more epochs may help; the losses may tell more."
     )
 
 

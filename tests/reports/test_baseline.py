@@ -1,0 +1,74 @@
+"""Networks are held against the answer that needs no learning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reports.baseline import constant_metric, has_learned, unlearned
+from reports.claim_evidence import NOT_STUDIED, SUPPORTED
+from reports.claims import judge_claims
+from reports.record import Analysis
+from reports.results import REGRESSION, StudyResults
+from tests.reports.claim_studies import study
+from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
+from tests.reports.judged import FALLING
+
+
+def at(level: float, share: float | None, noise: float = 0.002) -> Analysis:
+    """Return the numbers of a study whose networks all attain a level."""
+    plan = small(most_frequent=share)
+    sketch = Sketch(plan, accuracy=lambda *_: level, noise=noise, diverges=lambda *_: False)
+    return numbers(make_results(sketch))
+
+
+def test_the_constant_answer_is_the_most_frequent_class_or_the_mean() -> None:
+    (plan,) = small(most_frequent=0.6).groups
+    assert constant_metric(plan) == 0.6
+    assert constant_metric(replace(plan, task=REGRESSION)) == 0
+
+
+@pytest.mark.parametrize(
+    ("level", "share", "noise", "why"),
+    [
+        (0.9, None, 0.002, ""),
+        (0.9, 0.6, 0.002, ""),
+        (0.6, 0.6, 0.002, "the networks have learned little or nothing by this measure"),
+        (0.5, 0.6, 0.002, "the networks have learned little or nothing by this measure"),
+        (0.7, 0.6, 0.5, "doesn't show that anything was learned"),
+    ],
+    ids=["unknown", "learned", "as good", "worse", "noise"],
+)
+def test_networks_have_learned_if_they_surely_do_better(
+    level: float, share: float | None, noise: float, why: str
+) -> None:
+    analysis = at(level, share, noise)
+    assert unlearned(analysis).endswith(why)
+    assert bool(unlearned(analysis)) == bool(why)
+    assert has_learned(analysis) == (not why)
+
+
+def test_a_group_without_a_metric_has_not_learned(digits: StudyResults) -> None:
+    assert not has_learned(numbers(nothing_run(digits)))
+
+
+def test_claims_on_accuracy_are_not_judged_by_networks_that_learned_nothing() -> None:
+    shared = {"batch_sizes": (1, 32, 1024)}
+    learned = {one.claim.name: one for one in judge_claims(study(FALLING, shared))}
+    assert learned["C3"].verdict == SUPPORTED
+    alike = study(FALLING, shared | {"most_frequent": 0.99})
+    found = {one.claim.name: one for one in judge_claims(alike)}
+    for name in ("C3", "C4", "C5", "C6", "C7"):
+        assert found[name].verdict == NOT_STUDIED
+        assert found[name].claim.needs.startswith("networks that have learned something, ")
+    assert not found["C2"].claim.needs.startswith("networks")
+
+
+def test_trials_that_all_diverged_judge_no_claim_on_accuracy(digits: StudyResults) -> None:
+    trials = digits.trials.assign(
+        status="diverged",
+        **{f"{part}_metric": float("nan") for part in ("train", "validation", "test")},
+    )
+    found = {one.claim.name: one for one in judge_claims(replace(digits, trials=trials))}
+    assert found["C3"].verdict == NOT_STUDIED
