@@ -84,7 +84,7 @@ def _words(analysis: Analysis, table: pd.DataFrame) -> Words:
 def _finding(analysis: Analysis, panels: dict[str, pd.DataFrame]) -> str:
     best = [int(rows.loc[rows["best"], "batch_size"].iloc[0]) for rows in panels.values()]
     if len({*best}) == 1:
-        return f"Batch size {best[0]} is best under each budget rule"
+        return f"Batch size {best[0]} has the highest mean under each budget rule"
     parts = [
         f"{size} with {RULE_WORDS[rows['rule'].iloc[0]]}"
         for size, rows in zip(best, panels.values(), strict=True)

@@ -68,7 +68,7 @@ def rules_sentence(analysis: Analysis) -> str:
     if len({*best.values()}) == 1:
         words = listing([RULE_WORDS[rule] for rule in parts])
         size = next(iter(best.values()))
-        return f"The best batch size is {size} under each budget rule: with {words}."
+        return f"The highest mean has batch size {size} under each budget rule: with {words}."
     tied = {rule: set(rows.loc[rows["tied"], "batch_size"]) for rule, rows in parts.items()}
     named = [
         f"{best[rule]} with {RULE_WORDS[rule]} ({amount(rule, rows['budget'].iloc[0])})"

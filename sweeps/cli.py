@@ -188,10 +188,26 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
         write_report(results_in(folder), folder)
         raise
     write_report(results, folder)
+    _tell_what_is_left_aside(results, folder)
     failed = int((~results.trials["status"].isin(["ok", "diverged"])).sum())
     if failed:
         print(f"{failed} trials failed; run again to try them once more.", file=sys.stderr)
     return SOME_FAILED if failed else DONE
+
+
+def _tell_what_is_left_aside(results: StudyResults, folder: Path) -> None:
+    """A study that was changed replaces the one before: its trials stay, its report doesn't."""
+    from sweeps.errors import counted
+    from sweeps.store import Store
+
+    with Store.read(folder) as store:
+        aside = store.statuses().keys() - {*results.trials["trial"]}
+    if aside:
+        print(
+            f"{folder} also keeps {counted(len(aside), 'trial')} of what this study was before; "
+            "the report is without them.",
+            file=sys.stderr,
+        )
 
 
 def _validate(options: argparse.Namespace) -> int:

@@ -73,8 +73,8 @@ def test_one_budget_names_who_ended_before_and_who_is_read_early(analysis: Analy
         (
             {EPOCHS: (8, (8,)), UPDATES: (8, (8, 64)), SECONDS: (8, (8,))},
             (
-                "The best batch size is 8 under each budget rule: with equal epochs, equal "
-                "updates and equal time."
+                "The highest mean has batch size 8 under each budget rule: with equal epochs, "
+                "equal updates and equal time."
             ),
             f"{SHARED}size 8{FEW}",
         ),

@@ -196,5 +196,5 @@ def test_the_budget_chart_says_which_batch_size_is_best_under_each_rule(
     )
     same = Sketch(description=small(), accuracy=lambda b, *_: 1 / b, diverges=lambda *_: False)
     assert made(make_results(same))["budgets"].finding == (
-        "Batch size 8 is best under each budget rule"
+        "Batch size 8 has the highest mean under each budget rule"
     )

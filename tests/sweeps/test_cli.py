@@ -278,6 +278,16 @@ def test_a_plan_tells_what_a_run_will_do(small: Path, capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out)["done"] == 12
 
 
+def test_a_run_tells_of_trials_that_a_change_leaves_aside(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["run", str(small), "--out", "out", "--jobs", "1", "--no-timing"]
+    assert cli.main(command) == 0
+    assert "also keeps" not in capsys.readouterr().err
+    assert cli.main([*command, "--set", "epochs=3"]) == 0
+    assert "out also keeps 12 trials of what this study was before" in capsys.readouterr().err
+
+
 def test_a_new_specification_is_one_that_runs(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
