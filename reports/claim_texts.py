@@ -109,7 +109,8 @@ CLAIMS = (
         {},
         {
             "16 to 64": "The best batch size outside is better, or worse by less than the "
-            f"{100 * MARGIN:g} point that counts here."
+            f"{100 * MARGIN:g} point of accuracy, or {MARGIN:g} of R\N{SUPERSCRIPT TWO}, that "
+            "counts here."
         },
         "batch sizes from 16 to 64 and others, and confirmation seeds",
     ),

@@ -137,8 +137,8 @@ def tradeoff_chart(analysis: Analysis) -> Chart | None:
 
 def _tradeoff_finding(record: TargetRecord) -> str:
     fit = record.fit
-    fewest = None if fit.min_updates is None else f"{count(fit.min_updates)} updates"
-    least = None if fit.min_examples is None else f"{count(fit.min_examples)} examples"
+    fewest = None if fit.min_updates is None else plural(round(fit.min_updates), "update")
+    least = None if fit.min_examples is None else plural(round(fit.min_examples), "example")
     known = [text for text in (fewest, least) if text]
     if not known:
         return "The data show neither the fewest updates nor the fewest examples"

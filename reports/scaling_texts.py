@@ -155,7 +155,7 @@ def _poor_fit(fit: StepsToTargetFit) -> str:
         f"{off_by(fit.max_log_residual)}. Its critical batch size is rough"
     )
     other = fit.alternative
-    if other is None:
+    if other is None or other.max_log_residual > fit.max_log_residual:
         return f"{text}."
     found = other.critical_batch_size
     value = "has none in range" if found is None else f"says {significant(found)}"

@@ -207,7 +207,11 @@ def _separation(analysis: Analysis) -> str:
     if apart.more_seeds is None:
         return f"{found}; even {MAX_SEEDS:,} seeds might not establish that."
     more = plural(apart.more_seeds, "more seed")
-    return f"{found}; about {more} would establish that, if it is real."
+    # The interval is that of one pair, the tests are of all pairs with the best.
+    alone = " As the only pair it would be told apart; of so many, one may be by chance."
+    return (
+        f"{found}; about {more} would establish that, if it is real.{alone if gap.high < 0 else ''}"
+    )
 
 
 def _wins(improvement: Interval, better: str) -> str:

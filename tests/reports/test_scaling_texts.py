@@ -100,6 +100,7 @@ def test_a_good_fit_in_range_that_all_reach_has_no_caution(analysis: Analysis) -
         (None, "Its critical batch size is rough."),
         (PowerAlternative(2.0, 1, 2, 30.0, 0.01), "(power 2.00) says 30.0, off by 1.01%."),
         (PowerAlternative(0.5, 1, 2, None, 0.01), "(power 0.500) has none in range, off by 1.01%."),
+        (PowerAlternative(0.1, 1, 2, 0.6, 2.7), "Its critical batch size is rough."),
     ],
 )
 def test_a_poor_fit_is_told_with_its_alternative(

@@ -111,6 +111,24 @@ def test_the_rival_is_held_against_the_best(offsets: list[float], said_of_it: st
     assert said_of_it in said(numbers(results))["separation"]
 
 
+def test_a_pair_apart_by_its_own_interval_but_not_among_all_is_explained() -> None:
+    sketch = Sketch(
+        description=small(batch_sizes=(8, 64, 128, 256, 512)),
+        accuracy=lambda batch, _rate, _epochs: 0.9 - batch / 10_000,
+        diverges=lambda *_: False,
+    )
+    results = make_results(sketch)
+    trials = results.trials
+    for seed, offset in zip(range(100, 105), (-0.004, -0.02, -0.006, -0.02, -0.005), strict=True):
+        for batch in (8, 64, 128, 256, 512):
+            rows = (trials["seed"] == seed) & (trials["batch_size"] == batch)
+            trials.loc[rows, "test_metric"] = 0.875 + (0 if batch == 8 else offset)
+    text = said(numbers(results))["separation"]
+    assert text.endswith(
+        "if it is real. As the only pair it would be told apart; of so many, one may be by chance."
+    )
+
+
 def test_without_times_nothing_is_called_fastest(digits: StudyResults) -> None:
     texts = said(numbers(without_timing(digits)))
     assert "the timing pass has not run" in texts["recommendation"]
