@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,12 @@ from sweeps.checking import experiment_of
 from sweeps.datasets import load
 from sweeps.splits import Dataset, Source
 from sweeps.stages import Experiment
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """Hear Ctrl-C even where a shell has started the tests in its background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
