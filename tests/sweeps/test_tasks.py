@@ -56,7 +56,7 @@ def test_a_task_needs_no_workspace(tmp_path: Path) -> None:
         (faults.divide, "ZeroDivisionError: division by zero"),
         (faults.recurse, "RecursionError: maximum recursion depth exceeded"),
         (faults.exit_politely, "SystemExit: 3"),
-        (faults.return_unpicklable, "AttributeError: Can't pickle local object"),
+        (faults.return_unpicklable, "AttributeError: Can't "),  # the rest depends on Python
         (faults.return_unreadable, "ValueError: can't be unpickled"),
         (faults.raise_unpicklable, "faults.UnpicklableError: can't be sent"),
     ],

@@ -79,7 +79,7 @@ def test_the_table_has_a_row_for_each_batch_size_and_a_column_for_each_engine() 
 def test_fixed_cost_and_cost_of_an_example_are_told_with_intervals() -> None:
     lines = times_text(made()).splitlines()
     assert lines[7].startswith("one network: fixed cost 10.0 µs (")
-    assert "each example 1.000 µs (" in lines[7]
+    assert "each example 1.00 µs (" in lines[7]
     assert "doubled at batch size 10.0 (" in lines[7]
     assert lines[8].startswith("each of 30: fixed cost 2.00 µs (")
 
