@@ -60,7 +60,7 @@ def budget_frame(ax: Axes, batch_sizes: Sequence[int], *, label: str) -> Axes:
         label: Of the y axis.
     """
     ax.set(ylim=(0, 1), yticks=[], ylabel=label)
-    ax.yaxis.labelpad = 34
+    ax.yaxis.labelpad = 44
     batch_size_axis(ax, batch_sizes)
     ax.set_xlim(batch_sizes[0] / 2**0.5, batch_sizes[-1] * 2**0.5)
     return ax

@@ -146,9 +146,11 @@ def time_to_target(
         fastest["batch_size"], fastest["seconds"], "o", ms=13, mfc="none", mec=GREEN, mew=1.6,
         label="measured best",
     )  # fmt: skip
-    ax.set_ylim(top=3 * table["seconds"].max())
     ax.legend(loc="upper center", ncols=2)
-    return seconds_axis(ax, "Time to the target")
+    seconds_axis(ax, "Time to the target")
+    # Only a logarithmic axis has its lower end where the values are, however far apart they lie.
+    ax.set_ylim(top=3 * table["seconds"].max())
+    return ax
 
 
 def noise_along_training(

@@ -23,7 +23,7 @@ FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 
 """Replaces matplotlib's own font, which readers rarely have and which is wider."""
 
 _POINTS = 72
-_LEFT, _BOTTOM, _TOP = 0.78, 0.52, 0.12
+_LEFT, _BOTTOM, _TOP = 0.9, 0.52, 0.12
 _TITLE_CHARACTERS, _LINE = 70, 16
 _HEAD = re.compile(r"^.*?(?=<svg )", re.DOTALL)
 _NOISE = re.compile(r"<(!--.*?--|style.*?</style)>|<defs>\s*</defs>", re.DOTALL)

@@ -113,6 +113,14 @@ def test_the_fastest_is_ringed_and_the_predicted_marked(ax: Axes) -> None:
     assert not other.patches
 
 
+def test_the_axis_of_time_to_target_holds_times_that_lie_far_apart(ax: Axes) -> None:
+    table = way().assign(seconds=[1.0, 0.01, 1e-4])
+    figures.time_to_target(ax, table, None, None, None)
+    low, high = ax.get_ylim()
+    assert 1e-5 < low < 1e-4
+    assert high == 3
+
+
 def noise(status: str = "resolved") -> pd.DataFrame:
     """Return the noise scale of two batch sizes at two points, the last of this status."""
     return pd.DataFrame(
