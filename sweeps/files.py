@@ -61,9 +61,13 @@ FORMATS: dict[str, Format] = {
 """Each format by the end of the file's name."""
 
 
+_UNREAD = (".gz", ".zip", ".txt", ".tsv", ".xls", ".xlsx", ".json")
+"""Endings of files that people have, and that are refused as what they are."""
+
+
 def is_file(text: str) -> bool:
     """Return whether a text is meant as a file's path: it has a folder, or an end as files have."""
-    return "/" in text or Path(text).suffix.lower() in {*FORMATS, ".gz", ".zip", ".txt", ".tsv"}
+    return "/" in text or Path(text).suffix.lower() in {*FORMATS, *_UNREAD}
 
 
 def read_file_source(given: Mapping[str, object], folder: Path) -> tuple[Source, list[Problem]]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.datasets import SourceError, read_source
+from sweeps.datasets import NAMES, SourceError, read_source
 from sweeps.errors import Problem, SpecificationError, shown
-from sweeps.files import FORMATS
+from sweeps.files import is_file
 from sweeps.reading import with_settings
 
 
@@ -58,11 +58,12 @@ def named_data(
         SpecificationError: With every mistake there is.
     """
     problems = [*also]
-    if targets and not is_file(data):
+    parameters = with_settings({}, settings)
+    if targets and data not in NAMES:
+        parameters["target"] = targets[0] if len(targets) == 1 else list(targets)
+    elif targets:
         text = f"goes with a file, but {shown(data)} has a target of its own."
         problems.append(Problem("--target", text))
-    target = targets[0] if len(targets) == 1 else list(targets)
-    parameters = with_settings({}, settings) | ({"target": target} if targets else {})
     found = NamedData(data, parameters)
     try:
         read_source(found.written(Path()), folder=Path())
@@ -71,15 +72,6 @@ def named_data(
     if problems:
         raise SpecificationError(command, problems)
     return found
-
-
-def is_file(data: str) -> bool:
-    """Return whether data are named by a file.
-
-    Args:
-        data: A dataset's name, or a file.
-    """
-    return Path(data).suffix.lower() in FORMATS
 
 
 def _named(problem: Problem) -> Problem:

@@ -12,8 +12,9 @@ from typing import Any
 from sweeps.backends import jobs_of
 from sweeps.checking import experiment_of
 from sweeps.errors import Problem
+from sweeps.files import is_file
 from sweeps.forecast import forecast
-from sweeps.named_data import is_file, named_data
+from sweeps.named_data import named_data
 from sweeps.stages import Experiment
 
 COMMAND = "recommend"

@@ -50,10 +50,14 @@ def test_what_else_is_told_of_the_data_is_written(table: Path) -> None:
 
 
 def test_every_mistake_is_told_at_once(table: Path) -> None:
-    first, second, third = mistakes("irsi", ["y"], -1, None, 1)
+    first, second = mistakes("iris", ["y"], -1, None, 1)
     assert first == "recommend: --minutes: must be above 0, but is -1."
-    assert second == ("recommend: --target: goes with a file, but 'irsi' has a target of its own.")
-    assert third.startswith("recommend: data: 'irsi' is no dataset.")
+    assert second == "recommend: --target: goes with a file, but 'iris' has a target of its own."
+    (unknown,) = mistakes("irsi", ["y"], 1, None, 1)
+    assert unknown.startswith("recommend: data: 'irsi' is no dataset.")
+    (sheet,) = mistakes("my.xlsx", ["y"], 1, None, 1)
+    assert sheet.startswith("recommend: data: ")
+    assert ".csv, .parquet, .npz" in sheet
     assert mistakes("iris", [], math.nan, None, 1)[0].startswith("recommend: --minutes")
     (one,) = mistakes(table.name, [], 1, None, 1)
     assert one.startswith("recommend: --target: ")
