@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.baseline import unlearned
 from reports.budget_texts import rules_sentence, shared_sentence
 from reports.formats import (
     count,
@@ -70,7 +71,7 @@ def verdict(analysis: Analysis) -> list[Statement]:
         analysis: The numbers.
     """
     texts = {
-        "recommendation": _recommendation(analysis),
+        "recommendation": _doubt(analysis) + _recommendation(analysis),
         "accuracy": _accuracy(analysis),
         "scaling": scaling_sentence(analysis),
         "rules": rules_sentence(analysis),
@@ -127,6 +128,13 @@ def _goal_card(found: Recommendation) -> Card:
     value = ends if found.batch_size is None else str(found.batch_size)
     others = "" if ends == value else f"; as far as can be told, {ends} are as good"
     return Card("Fastest to a target", value, f"{found.sought}{others}")
+
+
+def _doubt(analysis: Analysis) -> str:
+    if analysis.comparison is None or not unlearned(analysis):
+        return ""
+    metric = f"{analysis.metric[:1].upper()}{analysis.metric[1:]}"
+    return f"{metric} can't tell here which batch size to use: the first warning says why. "
 
 
 def _recommendation(analysis: Analysis) -> str:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from reports.baseline import constant_metric, has_learned, unlearned
+from reports.cautions import cautions
 from reports.claim_evidence import NOT_STUDIED, SUPPORTED
 from reports.claims import judge_claims
 from reports.record import Analysis
 from reports.results import REGRESSION, StudyResults
+from reports.verdicts import verdict
 from tests.reports.claim_studies import study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
 from tests.reports.judged import FALLING
@@ -47,6 +49,13 @@ def test_networks_have_learned_if_they_surely_do_better(
     assert unlearned(analysis).endswith(why)
     assert bool(unlearned(analysis)) == bool(why)
     assert has_learned(analysis) == (not why)
+
+
+def test_the_verdict_begins_with_the_doubt_that_the_first_warning_explains() -> None:
+    doubt = "Test accuracy can't tell here which batch size to use: the first warning says why. "
+    assert verdict(at(0.6, 0.6))[0].text.startswith(doubt)
+    assert cautions(at(0.6, 0.6))[0].kind == "nothing-learned"
+    assert "can't tell here" not in verdict(at(0.9, 0.6))[0].text
 
 
 def test_a_group_without_a_metric_has_not_learned(digits: StudyResults) -> None:
