@@ -331,7 +331,8 @@ def compare_with_best(
         sides, second = 1, np.delete(np.arange(len(sizes)), place)
         first = np.full_like(second, place)
         tied = np.ones(len(sizes), np.bool_)
-        tied[second] = np.array(holm(p_values_of(table[:, first] - table[:, second], 1))) > level
+        differences = (table[:, first] - table[:, second])[:, :, None]
+        tied[second] = np.array(holm(p_values_of(differences, 1)[:, 0])) > level
     return Comparison(
         best=best,
         tied=tuple(size for size, ties in zip(sizes, tied, strict=True) if ties),

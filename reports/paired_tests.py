@@ -10,6 +10,8 @@ from scipy import special
 
 FEWEST = 2
 """Values below this number have no spread."""
+_ROUNDING = 1e-12
+"""Differences up to this are rounding errors."""
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> list[float]:
@@ -46,10 +48,9 @@ def best_and_tied(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndar
     means = np.nansum(values, axis=0) / np.maximum(counts(values), 1)
     best = np.where(present, means, -math.inf).argmax(axis=0)
     first, second = np.triu_indices(values.shape[1], 1)
-    pairs = (first.size, values.shape[2])
-    differences = (values[:, first] - values[:, second]).reshape(len(values), -1)
+    differences = values[:, first] - values[:, second]
     family = present.sum(axis=0) * (present.sum(axis=0) - 1) // 2
-    adjusted = _holm(p_values_of(differences, 2).reshape(pairs), family)
+    adjusted = _holm(p_values_of(differences, 2), family)
     tied = present.copy()
     for one, other in ((first, second), (second, first)):
         pair, case = np.nonzero((one[:, None] == best) & (adjusted <= level))
@@ -58,10 +59,10 @@ def best_and_tied(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndar
 
 
 def counts(differences: np.ndarray) -> np.ndarray:
-    """Return how many values each column has.
+    """Return how many values there are along the first axis.
 
     Args:
-        differences: One row for each seed; NaN where a seed is missing.
+        differences: Of shape (seeds, ...); NaN where a seed is missing.
     """
     return np.count_nonzero(~np.isnan(differences), axis=0)
 
@@ -69,19 +70,32 @@ def counts(differences: np.ndarray) -> np.ndarray:
 def p_values_of(differences: np.ndarray, sides: int) -> np.ndarray:
     """Return the p values of t tests of differences; 1 where no test can be made.
 
+    Shares come in steps of one item, so that a few seeds often differ by exactly as much. That
+    tells of their spread only that it is below a step: such a test takes the spread that rounding
+    to steps h gives a difference of two values, `h / sqrt(6)`, with the smallest difference of the
+    case as h. (Without it, eleven equal batch sizes with two seeds and 36 items would have one of
+    them called worse in four of five studies.) Source: Sheppard 1898, On the calculation of the
+    most probable values of frequency-constants, Proc. London Math. Soc. 29.
+
     Args:
-        differences: One row for each seed, one column for each test; NaN where a seed is missing.
+        differences: Of shape (seeds, tests, cases); NaN where a seed is missing.
         sides: 1 to test for a mean above zero, 2 for one other than zero.
+
+    Returns:
+        Of shape (tests, cases).
     """
+    lengths = np.abs(np.nan_to_num(differences))
+    differ = lengths > _ROUNDING
     count = counts(differences)
-    possible = (count >= FEWEST) & np.any(np.nan_to_num(differences), axis=0)
+    possible = (count >= FEWEST) & differ.any(axis=0)
+    step = np.where(differ, lengths, math.inf).min(axis=(0, 1), initial=math.inf)
+    steps = np.broadcast_to(step, possible.shape)[possible]
     usable, count = differences[:, possible], count[possible]
     mean = np.nansum(usable, axis=0) / count
     spread = np.sqrt(np.nansum((usable - mean) ** 2, axis=0) / (count - 1))
-    # Equal differences have no spread: the statistic is infinite, and the test certain.
-    with np.errstate(divide="ignore"):
-        statistic = mean / (spread / np.sqrt(count))
-    found = np.ones(possible.size)
+    spread = np.where(spread > _ROUNDING, spread, steps / math.sqrt(6))
+    statistic = mean / (spread / np.sqrt(count))
+    found = np.ones(possible.shape)
     found[possible] = sides * special.stdtr(
         count - 1, -statistic if sides == 1 else -np.abs(statistic)
     )

@@ -122,8 +122,31 @@ def test_a_batch_size_better_than_the_best_is_tied_with_it() -> None:
 def test_a_batch_size_that_is_always_worse_by_the_same_is_not_tied(
     reference: int | None, tied: tuple[int, ...]
 ) -> None:
-    values = pd.DataFrame({8: [0.75, 0.5, 0.25], 16: [0.5, 0.25, 0.0]})
+    values = pd.DataFrame({8: [0.75, 0.5, 0.25, 0.5, 0.5], 16: [0.5, 0.25, 0.0, 0.25, 0.25]})
     assert compare_with_best(values, reference).tied == tied
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+@pytest.mark.parametrize("reference", [1, None], ids=["chosen before", "chosen here"])
+def test_shares_of_few_items_are_called_worse_in_at_most_5_percent(
+    seeds: int, reference: int | None
+) -> None:
+    rng, sizes = np.random.default_rng(6), [2**power for power in range(11)]
+    studies = rng.binomial(36, 0.95, (200, seeds, len(sizes))) / 36
+    tables = [pd.DataFrame(study, columns=sizes) for study in studies]
+    wrong = [len(compare_with_best(table, reference).tied) < len(sizes) for table in tables]
+    assert np.mean(wrong) <= 0.05
+
+
+def test_seeds_that_differ_by_one_and_the_same_item_tell_less_than_by_four() -> None:
+    best = pd.Series([0.75, 0.5, 0.625])
+    values = pd.DataFrame({8: best, 16: best - 0.125, 32: best - 0.5})
+    assert compare_with_best(values).tied == (8, 16)
+
+
+def test_values_that_differ_by_rounding_errors_alone_are_equal() -> None:
+    values = pd.DataFrame({1: [0.3, 0.3, 0.3, 0.3, 0.3], 2: [0.1 + 0.2] * 5})
+    assert compare_with_best(values).tied == compare_with_best(values, 2).tied == (1, 2)
 
 
 def test_one_seed_tells_nothing_apart() -> None:
