@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.answers import recommendations
+from reports.baseline import unlearned
 from reports.batch_sizes import GROUP, batch_size_table, shown_trials, tuned
 from reports.budgets import budget_table
 from reports.claim_values import by_seed
@@ -118,8 +119,6 @@ def _analyse_group(
     values = by_seed(seeds[~seeds["batch_size"].isin(lost)], "metric")
     comparison = _compare(values, shared.selection, part)
     table["tied"] = table["batch_size"].isin(comparison.tied if comparison else ())
-    recommended = _fastest_tied(table, comparison)
-    rival = _rival(values, comparison, recommended)
     analysis = Analysis(
         results=results,
         counts=count_outcomes(results.trials),
@@ -133,15 +132,21 @@ def _analyse_group(
         budgets=shared.budgets,
         scaling=scaling,
         comparison=comparison,
-        recommended=recommended,
-        rival=rival,
-        separation=(
-            separate(values, comparison.best, rival, comparison.tail)
-            if comparison and rival
-            else None
-        ),
+        recommended=None,
+        rival=None,
+        separation=None,
     )
+    if comparison is not None:
+        analysis = _held_against(analysis, values, comparison)
     return replace(analysis, recommendations=recommendations(analysis))
+
+
+def _held_against(analysis: Analysis, values: pd.DataFrame, comparison: Comparison) -> Analysis:
+    """Add which batch size to use, and how far it is from the best."""
+    use = None if unlearned(analysis) else _fastest_tied(analysis.batch_sizes, comparison)
+    rival = _rival(values, comparison, use)
+    apart = separate(values, comparison.best, rival, comparison.tail) if rival else None
+    return replace(analysis, recommended=use, rival=rival, separation=apart)
 
 
 def _compare(values: pd.DataFrame, selection: pd.DataFrame, part: str) -> Comparison | None:
@@ -155,10 +160,8 @@ def _compare(values: pd.DataFrame, selection: pd.DataFrame, part: str) -> Compar
     return compare_with_best(values, int(ordered["batch_size"].iloc[0]))
 
 
-def _rival(
-    values: pd.DataFrame, comparison: Comparison | None, recommended: int | None
-) -> int | None:
-    if comparison is None or len(values.columns) == 1:
+def _rival(values: pd.DataFrame, comparison: Comparison, recommended: int | None) -> int | None:
+    if len(values.columns) == 1:
         return None
     if recommended not in {None, comparison.best}:
         return recommended
@@ -166,8 +169,8 @@ def _rival(
     return int(means.index[int(means.argmax())])
 
 
-def _fastest_tied(table: pd.DataFrame, comparison: Comparison | None) -> int | None:
-    if comparison is None or not comparison.tested:
+def _fastest_tied(table: pd.DataFrame, comparison: Comparison) -> int | None:
+    if not comparison.tested:
         return None
     tied = table[table["tied"]].dropna(subset="seconds_to_train")
     fastest = tied.sort_values(["seconds_to_train", "batch_size"])["batch_size"]

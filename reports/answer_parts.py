@@ -15,6 +15,7 @@ from reports.scaling_record import TargetRecord
 
 NO_GRADIENTS = "Gradients were not measured (`noise_examples`)."
 NO_TIMES = "The timing pass has not run."
+UNLEARNED = "No batch size is shown to do better than one answer for everything."
 UNTESTED = "With one seed, or one batch size, nothing can be told apart."
 """Why a source can't say."""
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from reports.answer_parts import (
     NO_GRADIENTS,
+    UNLEARNED,
     UNTESTED,
     larger,
     noise_near,
@@ -17,6 +18,7 @@ from reports.answer_parts import (
     tried_sizes,
     unresolved,
 )
+from reports.baseline import unlearned
 from reports.ends import Ends
 from reports.recommendation import (
     ACCURACY,
@@ -37,7 +39,16 @@ def recommendations(analysis: Analysis) -> tuple[Recommendation, ...]:
     Args:
         analysis: The numbers of a group.
     """
-    return (_accuracy(analysis), target_time(analysis), timed_accuracy(analysis))
+    found = (_accuracy(analysis), target_time(analysis), timed_accuracy(analysis))
+    if analysis.comparison is None or not unlearned(analysis):
+        return found
+    return tuple(_silent(one) for one in found)
+
+
+def _silent(found: Recommendation) -> Recommendation:
+    """What can be said to a goal where networks have learned nothing."""
+    answers = [Answer(source=one.source, reason=UNLEARNED) for one in found.answers]
+    return reconcile(found.goal, found.sought, (), answers, ["networks that learn something"])
 
 
 def _accuracy(analysis: Analysis) -> Recommendation:

@@ -94,7 +94,7 @@ class Analysis:
             there is none. If the test part is shown, best is the one with the highest mean
             validation metric, so that one part chooses and the other judges.
         recommended: The batch size that trains fastest among those tied with the best; None if
-            nothing was tested or the timing pass has timed none of them.
+            nothing was tested, nothing learned or the timing pass has timed none of them.
         rival: The batch size to hold against the best: the recommended one or, if that is the
             best itself or unknown, the other one with the highest mean; None if there is none.
         separation: Rival minus best; None if that can't be said.

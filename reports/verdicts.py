@@ -19,7 +19,7 @@ from reports.formats import (
     sizes,
     times,
 )
-from reports.intervals import Interval
+from reports.intervals import Comparison, Interval
 from reports.power import MAX_SEEDS
 from reports.recommendation import Recommendation
 from reports.recommendation_texts import (
@@ -71,7 +71,7 @@ def verdict(analysis: Analysis) -> list[Statement]:
         analysis: The numbers.
     """
     texts = {
-        "recommendation": _doubt(analysis) + _recommendation(analysis),
+        "recommendation": _recommendation(analysis),
         "accuracy": _accuracy(analysis),
         "scaling": scaling_sentence(analysis),
         "rules": rules_sentence(analysis),
@@ -130,22 +130,14 @@ def _goal_card(found: Recommendation) -> Card:
     return Card("Fastest to a target", value, f"{found.sought}{others}")
 
 
-def _doubt(analysis: Analysis) -> str:
-    if analysis.comparison is None or not unlearned(analysis):
-        return ""
-    metric = f"{analysis.metric[:1].upper()}{analysis.metric[1:]}"
-    return f"{metric} can't tell here which batch size to use: the first warning says why. "
-
-
 def _recommendation(analysis: Analysis) -> str:
     comparison = analysis.comparison
     if comparison is None:
         return _nothing_to_rank(analysis)
+    why = _untold(analysis, comparison)
+    if why:
+        return why
     best, tied = comparison.best, comparison.tied
-    if analysis.rival is None:
-        return f"Only batch size {best} has results; there is nothing to compare it with."
-    if not comparison.tested:
-        return "With one seed nothing can be told apart: every difference below may be chance."
     if analysis.recommended is None:
         return (
             f"The {analysis.metric} of batch {sizes(tied)} can't be told from the best. Which of "
@@ -167,6 +159,19 @@ def _recommendation(analysis: Analysis) -> str:
         f"({listing(tied)}), {analysis.recommended} trains fastest: {time}, at "
         f"{written(row['metric'])}{against}. {said}"
     )
+
+
+def _untold(analysis: Analysis, comparison: Comparison) -> str:
+    """Return why the ranking says nothing; "" if it does."""
+    if unlearned(analysis):
+        metric = f"{analysis.metric[:1].upper()}{analysis.metric[1:]}"
+        return f"{metric} can't tell here which batch size to use: the first warning says why."
+    if analysis.rival is None:
+        best = comparison.best
+        return f"Only batch size {best} has results; there is nothing to compare it with."
+    if not comparison.tested:
+        return "With one seed nothing can be told apart: every difference below may be chance."
+    return ""
 
 
 def _nothing_to_rank(analysis: Analysis) -> str:

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from reports.answer_parts import UNLEARNED
 from reports.baseline import constant_metric, has_learned, unlearned
 from reports.cautions import cautions
 from reports.claim_evidence import NOT_STUDIED, SUPPORTED
 from reports.claims import judge_claims
+from reports.recommendation import SILENT
 from reports.record import Analysis
 from reports.results import REGRESSION, StudyResults
-from reports.verdicts import verdict
+from reports.verdicts import cards, verdict
 from tests.reports.claim_studies import study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
 from tests.reports.judged import FALLING
@@ -52,10 +54,23 @@ def test_networks_have_learned_if_they_surely_do_better(
 
 
 def test_the_verdict_begins_with_the_doubt_that_the_first_warning_explains() -> None:
-    doubt = "Test accuracy can't tell here which batch size to use: the first warning says why. "
-    assert verdict(at(0.6, 0.6))[0].text.startswith(doubt)
+    doubt = "Test accuracy can't tell here which batch size to use: the first warning says why."
+    assert verdict(at(0.6, 0.6))[0].text == doubt
     assert cautions(at(0.6, 0.6))[0].kind == "nothing-learned"
     assert "can't tell here" not in verdict(at(0.9, 0.6))[0].text
+
+
+def test_no_batch_size_is_named_by_networks_that_learned_nothing() -> None:
+    analysis = at(0.6, 0.6)
+    assert analysis.recommended is None
+    for one in analysis.recommendations:
+        assert (one.batch_size, one.interval, one.agreement) == (None, None, SILENT)
+        assert {answer.reason for answer in one.answers} == {UNLEARNED}
+        assert one.more == ("networks that learn something",)
+    assert {card.label for card in cards(analysis)}.isdisjoint(
+        {"Batch size to use", "Fastest to a target"}
+    )
+    assert at(0.9, 0.6).recommended is not None
 
 
 def test_a_group_without_a_metric_has_not_learned(digits: StudyResults) -> None:
