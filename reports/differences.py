@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from reports.intervals import CONFIDENCE, Interval, paired_difference
-from reports.paired_tests import FEWEST
+from reports.paired_tests import FEWEST, spread_of
 
 PAIRED, UNPAIRED = "paired t", "Welch's t"
 """How the interval of a difference was computed."""
@@ -56,7 +56,7 @@ def difference(first: pd.Series[float], second: pd.Series[float]) -> Difference 
     if common >= FEWEST:
         interval = paired_difference(second, first)
         pairs = (second - first).dropna()
-        spread = float(pairs.std()) / math.sqrt(common)
+        spread = spread_of(pairs.to_numpy(np.float64)) / math.sqrt(common)
         named = Interval(**interval.__dict__ | {"method": PAIRED})
         return Difference(named, _p_value(interval.mean, spread, common - 1))
     if common or min(first.size, second.size) < FEWEST:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from reports.paired_tests import FEWEST, best_and_tied, counts, holm, p_values_of
+from reports.paired_tests import FEWEST, best_and_tied, counts, holm, p_values_of, spread_of
 
 CONFIDENCE = 0.95
 """Probability with which an interval covers the true mean, over repeated studies."""
@@ -101,7 +101,9 @@ def t_quantile(degrees: int, probability: float) -> float:
     return float(special.stdtrit(degrees, probability))
 
 
-def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+def t_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE, spread: float | None = None
+) -> Interval:
     """Return mean and t interval: mean -+ t_(n-1) s / sqrt(n), s with n - 1 in the denominator.
 
     Source: Student, "The probable error of a mean", Biometrika 6 (1908).
@@ -109,6 +111,7 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
     Args:
         values: One value for each seed, at least two.
         confidence: Probability of covering the true mean if the values are normal.
+        spread: s; that of the values if not given.
 
     Raises:
         ValueError: There are fewer than two values.
@@ -123,7 +126,8 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
         raise ValueError(f"A t interval needs at least 2 values, but got {sample.size}.")
     mean = float(sample.mean())
     quantile = t_quantile(sample.size - 1, (1 + confidence) / 2)
-    half = quantile * float(sample.std(ddof=1)) / math.sqrt(sample.size)
+    deviation = float(sample.std(ddof=1)) if spread is None else spread
+    half = quantile * deviation / math.sqrt(sample.size)
     return Interval(mean, mean - half, mean + half, sample.size, confidence, "t")
 
 
@@ -190,11 +194,15 @@ def bootstrap_interval(
     return Interval(middle, float(found.low), float(found.high), sample.size, confidence, method)
 
 
+def _paired_t(differences: Sequence[float], confidence: float) -> Interval:
+    return t_interval(differences, confidence, spread_of(differences))
+
+
 METHODS: dict[str, Callable[[Sequence[float], float], Interval]] = {
-    "t": t_interval,
+    "t": _paired_t,
     "bootstrap": bootstrap_interval,
 }
-"""Intervals of a mean, by name."""
+"""Intervals of a mean difference, by name."""
 
 
 def paired_difference(
@@ -209,12 +217,15 @@ def paired_difference(
         first: Values, indexed by seed.
         second: Values, indexed by seed.
         confidence: Of the interval.
-        method: Name in `METHODS`.
+        method: Name in `METHODS`; for t see `reports.paired_tests.spread_of`.
 
     Raises:
         ValueError: Fewer than two seeds are common to both.
     """
-    return METHODS[method]((first - second).dropna().tolist(), confidence)
+    differences = (first - second).dropna().tolist()
+    if len(differences) < FEWEST:
+        raise ValueError(f"A paired difference needs 2 common seeds, but got {len(differences)}.")
+    return METHODS[method](differences, confidence)
 
 
 def probability_of_improvement(
@@ -346,17 +357,18 @@ def detectable_difference(
 ) -> float:
     """Return the smallest true mean difference that as many seeds would find.
 
-    (t_(n-1, 1 - tail) + t_(n-1, power)) s / sqrt(n), for a paired t test.
-    Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), chapter 2, with t
-    quantiles in place of normal ones.
+    `d s / sqrt(n)` for a paired t test: its statistic has a noncentral t distribution with n - 1
+    degrees of freedom and noncentrality d, and exceeds t_(n-1, 1 - tail) with probability `power`.
+    Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), chapter 2, without
+    his approximation.
 
     Args:
-        differences: Paired differences, one for each seed, at least two.
+        differences: Paired differences, one for each seed, at least two; see
+            `reports.paired_tests.spread_of` for equal ones.
         tail: One-tailed level of the test; half the level of a two-sided one.
         power: Probability of finding it.
     """
-    spread = float(np.std(differences, ddof=1))
-    return detectable(spread, len(differences), tail, power)
+    return detectable(spread_of(differences), len(differences), tail, power)
 
 
 def _measurements(
@@ -381,5 +393,6 @@ def detectable(spread: float, count: int, tail: float, power: float) -> float:
         tail: As for `detectable_difference`.
         power: As for `detectable_difference`.
     """
-    quantiles = t_quantile(count - 1, 1 - tail) + t_quantile(count - 1, power)
-    return quantiles * spread / math.sqrt(count)
+    critical = t_quantile(count - 1, 1 - tail)
+    standard_errors = float(special.nctdtrinc(count - 1, 1 - power, critical))
+    return standard_errors * spread / math.sqrt(count)

@@ -80,11 +80,20 @@ def _ties(analysis: Analysis) -> str:
     comparison, apart = analysis.comparison, analysis.separation
     if comparison is None or apart is None:
         return ""
-    return (
+    text = (
         "That a batch size can't be told from the best is no proof that it is as good: few seeds "
-        "establish only large differences. More seeds make the list shorter. With as many as here, "
-        f"batch size {analysis.rival} would have to differ from {comparison.best} by about "
-        f"{analysis.measure.gap(apart.detectable)} for the tests to find it four times in five."
+        "establish only large differences. More seeds make the list shorter."
+    )
+    if apart.detectable == 0:
+        return (
+            f"{text} Batch sizes {analysis.rival} and {comparison.best} have the same "
+            f"{analysis.measure.name} on every seed, so nothing tells which difference would be "
+            "found."
+        )
+    return (
+        f"{text} With as many as here, batch size {analysis.rival} would have to differ from "
+        f"{comparison.best} by about {analysis.measure.gap(apart.detectable)} for the tests to "
+        "find it four times in five."
     )
 
 

@@ -58,6 +58,26 @@ def best_and_tied(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndar
     return best, tied
 
 
+def spread_of(differences: Sequence[float] | np.ndarray) -> float:
+    """Return the standard deviation of differences; of equal ones, that of rounding to their size.
+
+    `h / sqrt(6)` of a difference h of two values in steps of h: see `p_values_of`. Where no seed
+    differs at all, nothing tells of a spread, and it is 0.
+
+    Args:
+        differences: One for each seed, at least two.
+
+    Example:
+        >>> spread_of([1.0, 3.0, 2.0]), round(spread_of([0.5, 0.5]), 3)
+        (1.0, 0.204)
+    """
+    values = np.asarray(differences, np.float64)
+    found, size = float(values.std(ddof=1)), abs(float(values.mean()))
+    if max(found, size) <= _ROUNDING:
+        return 0.0
+    return found if found > _ROUNDING else size / math.sqrt(6)
+
+
 def counts(differences: np.ndarray) -> np.ndarray:
     """Return how many values there are along the first axis.
 

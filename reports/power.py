@@ -16,11 +16,11 @@ from reports.intervals import (
     Interval,
     detectable,
     detectable_difference,
+    paired_difference,
     probability_of_improvement,
-    t_interval,
     t_quantile,
 )
-from reports.paired_tests import FEWEST
+from reports.paired_tests import FEWEST, spread_of
 
 MAX_SEEDS = 1_000
 """Numbers of seeds beyond this are not worth naming."""
@@ -34,7 +34,8 @@ class Separation:
         difference: Second minus first, paired over common seeds, with its t interval.
         more_seeds: Further seeds that would probably establish the difference if it is the true
             one; None if it is zero or would take more than `MAX_SEEDS`.
-        detectable: Smallest true difference that as many seeds would probably establish.
+        detectable: Smallest true difference that as many seeds would probably establish; 0 where no
+            seed differs, which tells nothing of it.
         improvement: Probability that the second is above the first on a further seed.
     """
 
@@ -61,7 +62,7 @@ def separate(values: pd.DataFrame, first: int, second: int, tail: float) -> Sepa
         return None
     needed = seeds_to_detect(differences, tail)
     return Separation(
-        difference=t_interval(differences.tolist()),
+        difference=paired_difference(values[second], values[first]),
         more_seeds=None if needed is None else max(needed - differences.size, 1),
         detectable=detectable_difference(differences, tail),
         improvement=probability_of_improvement(values[second], values[first]),
@@ -84,7 +85,7 @@ def seeds_to_detect(
     Returns:
         Number of seeds; None if the mean is zero or more than `MAX_SEEDS` would be needed.
     """
-    gap, spread = abs(float(np.mean(differences))), float(np.std(differences, ddof=1))
+    gap, spread = abs(float(np.mean(differences))), spread_of(differences)
     if gap == 0:
         return None
     counts = range(FEWEST, MAX_SEEDS + 1)

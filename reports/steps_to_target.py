@@ -38,7 +38,8 @@ IN_RANGE = "in range"
 NOT_IN_RANGE = "not in range"
 """The curve still falls at the largest batch size that reached the target."""
 FEWEST_GROUPS = 5
-"""Intervals of fewer seeds come from the fit: resampled, they would cover 50 to 85%, not 95%."""
+"""Intervals of fewer seeds come from the fit: resampled, they would cover 50 to 85%, not 95%.
+So do those of a curve without a plateau, or without a fall, in nearly all resamples."""
 NEAR_ALL = 0.25
 """Share of the training items above which a batch is hardly a sample any more."""
 
@@ -265,16 +266,18 @@ def _cannot_say(data: Observations, sizes: np.ndarray) -> str:
 
 def _intervals(tasks: Sequence[Task], seed: int) -> list[tuple[Intervals, str]]:
     found: dict[int, tuple[Intervals, str]] = {}
-    few = [place for place, task in enumerate(tasks) if _seeds(task) < FEWEST_GROUPS]
-    if few:
-        confidence = tasks[few[0]].known.confidence
-        likely = likelihood_intervals_of([tasks[place].data for place in few], confidence)
-        found = {p: (ends, "profile likelihood") for p, ends in zip(few, likely, strict=True)}
     for place, task in enumerate(tasks):
-        if place not in found:
+        if _seeds(task) >= FEWEST_GROUPS:
             rng, confidence = np.random.default_rng(seed), task.known.confidence
             ends = bootstrap_intervals(task.data, task.groups, confidence, rng)
-            found[place] = ends, f"bootstrap over {_seeds(task)} seeds"
+            # If hardly a resample has one of the two terms, none tells how large it may be.
+            if ends.intercept.high > 0 and ends.slope.high > 0:
+                found[place] = ends, f"bootstrap over {_seeds(task)} seeds"
+    rest = [place for place in range(len(tasks)) if place not in found]
+    if rest:
+        confidence = tasks[rest[0]].known.confidence
+        likely = likelihood_intervals_of([tasks[place].data for place in rest], confidence)
+        found |= {p: (ends, "profile likelihood") for p, ends in zip(rest, likely, strict=True)}
     return [found[place] for place in range(len(tasks))]
 
 

@@ -43,8 +43,18 @@ def test_too_few_say_nothing(first: range, second: range) -> None:
     assert difference(values(first), values(second)) is None
 
 
-@pytest.mark.parametrize(("shift", "p_value"), [(0.0, 1.0), (0.25, 0.0)])
-@pytest.mark.parametrize("start", [0, 50])
+@pytest.mark.parametrize(("seeds", "told"), [(2, False), (5, True)])
+def test_a_few_seeds_that_differ_by_as_much_prove_nothing(seeds: int, told: bool) -> None:
+    first = pd.Series(0.5, index=range(seeds))
+    found = difference(first, first + 1 / 36)
+    assert found is not None
+    assert (found.p_value < 0.05) == (found.interval.low > 0) == told
+    assert found.interval.low < found.interval.mean < found.interval.high
+
+
+@pytest.mark.parametrize(
+    ("shift", "p_value", "start"), [(0.0, 1.0, 0), (0.0, 1.0, 50), (0.25, 0.0, 50)]
+)
 def test_without_spread_a_difference_is_certain(shift: float, p_value: float, start: int) -> None:
     first = pd.Series(0.5, index=range(4))
     found = difference(first, pd.Series(0.5 + shift, index=range(start, start + 4)))

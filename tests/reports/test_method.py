@@ -111,3 +111,14 @@ def test_two_networks_are_told_apart_by_as_many_items_as_there_are() -> None:
     perfect = results.trials.assign(test_metric=results.trials["test_metric"] * 0 + 1)
     text = " ".join(limits(numbers(replace(results, trials=perfect))))
     assert "Two networks" not in text
+
+
+def test_batch_sizes_that_are_equal_on_every_seed_tell_no_difference_to_be_found() -> None:
+    results = make_results(Sketch(description=small()))
+    metric = results.trials["test_metric"]
+    equal = replace(
+        results, trials=results.trials.assign(test_metric=metric.where(metric.isna(), 1))
+    )
+    text = " ".join(limits(numbers(equal)))
+    assert "have the same accuracy on every seed" in text
+    assert "four times in five" not in text

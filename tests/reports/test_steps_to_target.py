@@ -267,3 +267,17 @@ def test_impossible_values_are_refused(options: dict[str, Any], message: str) ->
     with pytest.raises(ValueError) as refusal:
         fit_steps_to_target(**{"batch_sizes": [1, 2, 3], "updates": [3, 2, 1], **options})
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(("power", "plateau"), [(-1.3, NOT_IN_RANGE), (0.3, IN_RANGE)])
+def test_an_end_that_no_resample_shows_is_bounded_by_the_likelihood(
+    power: float, plateau: str
+) -> None:
+    sizes, groups = np.repeat(2.0 ** np.arange(8), 5), np.tile(np.arange(5), 8)
+    noise = np.random.default_rng(8).normal(0, 0.05, sizes.size)
+    fit = fit_steps_to_target(sizes, 1e4 * sizes**power * np.exp(noise), groups=groups)
+    assert (fit.plateau, fit.interval_method) == (plateau, "profile likelihood")
+    ends = fit.critical_batch_size_interval
+    assert ends is not None
+    assert ends.low < math.inf
+    assert ends.high > 0
