@@ -179,7 +179,12 @@ def _poor_time_fit(analysis: Analysis) -> str:
 def _no_plateau(fit: StepsToTargetFit) -> str:
     if fit.plateau != "not in range":
         return ""
-    return f"{fit.reason} The critical batch size lies beyond the sizes tried."
+    ends, largest = fit.critical_batch_size_interval, fit.batch_sizes[-1]
+    least = 0.0 if ends is None else ends.low
+    if least > largest:
+        return f"{fit.reason} The critical batch size lies beyond it."
+    bound = f"is at least {significant(least)} (95% interval), and " if least > 0 else ""
+    return f"{fit.reason} The critical batch size {bound}may lie beyond it."
 
 
 def _not_reached(record: TargetRecord) -> str:

@@ -147,9 +147,11 @@ def _recommendation(analysis: Analysis) -> str:
     time = f"{seconds(row['seconds_to_train'])} for {analysis.budget}"
     said = sources_sentence(analysis.recommendations[0])
     if len(tied) == 1:
+        all_ranked = len(analysis.ranked) == len(analysis.batch_sizes)
+        others = "tried" if all_ranked else "with a result for every seed"
         return (
-            f"Batch size {best} is {analysis.measure.better} than every other one tried; it trains "
-            f"in {time}. {said}"
+            f"Batch size {best} is {analysis.measure.better} than every other one {others}; it "
+            f"trains in {time}. {said}"
         )
     written = analysis.measure.text
     highest = written(analysis.row(best)["metric"])

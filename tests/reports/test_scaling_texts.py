@@ -112,10 +112,23 @@ def test_a_poor_fit_is_told_with_its_alternative(
     assert text.endswith(ending)
 
 
-def test_a_curve_that_still_falls_is_told(analysis: Analysis) -> None:
-    falling = changed(analysis, plateau=NOT_IN_RANGE, reason="Updates still fall.")
+@pytest.mark.parametrize(
+    ("low", "where"),
+    [
+        (2_000.0, "lies beyond it."),
+        (90.0, "is at least 90.0 (95% interval), and may lie beyond it."),
+        (0.0, "may lie beyond it."),
+    ],
+)
+def test_a_curve_that_still_falls_is_told(analysis: Analysis, low: float, where: str) -> None:
+    falling = changed(
+        analysis,
+        plateau=NOT_IN_RANGE,
+        reason="Updates still fall at batch size 512.",
+        critical_batch_size_interval=Ends(low, math.inf),
+    )
     assert target_cautions(falling)["no-plateau"] == (
-        "Updates still fall. The critical batch size lies beyond the sizes tried."
+        f"Updates still fall at batch size 512. The critical batch size {where}"
     )
 
 

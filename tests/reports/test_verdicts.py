@@ -71,6 +71,14 @@ def test_one_batch_size_that_stands_out_is_called_more_accurate() -> None:
     assert "which the tests establish" in texts["separation"]
 
 
+def test_a_batch_size_that_lost_a_seed_is_not_said_to_be_worse() -> None:
+    plan = small()
+    last = plan.confirmation_seeds[-1]
+    sketch = Sketch(plan, lambda batch, _rate, seed: (batch, seed) == (512, last), apart)
+    text = said(numbers(make_results(sketch)))["recommendation"]
+    assert text.startswith("Batch size 8 is more accurate than every other one with a result for")
+
+
 def test_equal_batch_sizes_are_said_to_be_inseparable() -> None:
     sketch = Sketch(
         description=small(),
