@@ -28,7 +28,9 @@ from reports.intervals import (
     probability_of_improvement,
     t_interval,
 )
+from reports.paired_tests import best_and_tied
 from reports.power import power_to_detect
+from reports.readings import best_on_others
 from reports.scaling import fit_steps_to_target
 
 NOISE_SCALE = 201.0
@@ -94,6 +96,12 @@ def _cases() -> Iterator[Case]:
     for best, how in ((1, "chosen before"), (None, "chosen here")):
         null = _apart(5, 11, 0.0, best)
         yield Case(f"one cell, eleven names, best {how}, told apart", 0, 0.05, 4_000, null)
+    for seeds in (2, 3):
+        name = f"one cell, eleven names, shares of 36 items, {seeds} seeds, told apart"
+        yield Case(name, 0, 0.05, 2_000, _shares(seeds))
+    for seeds, low, high in ((5, 0.05, 0.12), (10, 0.12, 0.3)):
+        name = f"eight cells of three equal rates chosen on other seeds, {seeds} seeds, told apart"
+        yield Case(name, low, high, 1_000, _chosen_on_others(seeds))
     for seeds in (5, 10):
         for shift in (2.0, 4.0):
             power = power_to_detect(shift, seeds, TAIL)
@@ -163,6 +171,25 @@ def _apart(seeds: int, columns: int, shift: float, best: int | None) -> Trial:
         values[:, -1] += shift * math.sqrt(2 / seeds)
         table = pd.DataFrame(values, columns=[2**power for power in range(columns)])
         return len(compare_with_best(table, best).tied) < columns
+
+    return told
+
+
+def _shares(seeds: int) -> Trial:
+    def told(rng: np.random.Generator) -> bool:
+        table = pd.DataFrame(rng.binomial(36, 0.95, (seeds, 11)) / 36, columns=range(1, 12))
+        return len(compare_with_best(table).tied) < table.columns.size
+
+    return told
+
+
+def _chosen_on_others(seeds: int) -> Trial:
+    """Each seed at the rate that is best on the others, where no rate is: the worst case."""
+
+    def told(rng: np.random.Generator) -> bool:
+        values = rng.normal(size=(8, 3, seeds))
+        chosen = np.stack([cell[best_on_others(cell), np.arange(seeds)] for cell in values], axis=1)
+        return not best_and_tied(chosen[:, :, None], 0.05)[1].all()
 
     return told
 
