@@ -73,3 +73,15 @@ def test_a_page_can_be_followed(
         followed += 1
     assert followed
     assert "error" not in capsys.readouterr().err
+
+
+def test_a_recommendation_for_data_of_one_s_own_can_be_followed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`.ci/run` follows the page's other command, which takes its minute."""
+    page = (DOCS / "recommend.md").read_text("utf-8")
+    (command,) = re.findall(r"^\$ bpsweep (recommend customers\.csv .*)$", page, re.MULTILINE)
+    rows = [f"{n},{n % 7},{'' if n % 9 == 0 else n % 5},{n % 7 > 3}" for n in range(200)]
+    (tmp_path / "customers.csv").write_text("\n".join(["id,age,visits,outcome", *rows]))
+    assert cli.main([*shlex.split(command), "--minutes", "0.2"]) == 0, capsys.readouterr().err
+    assert "For the highest test accuracy" in capsys.readouterr().out
