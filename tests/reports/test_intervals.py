@@ -61,6 +61,12 @@ def test_differences_are_taken_over_common_seeds() -> None:
     assert paired_difference(first, second).mean == 0.75
 
 
+def test_a_paired_difference_of_one_common_seed_is_refused() -> None:
+    first, second = pd.Series([1.0, 2.0], index=[0, 1]), pd.Series([1.0, 2.0], index=[1, 2])
+    with pytest.raises(ValueError, match="needs 2 common seeds, but got 1"):
+        paired_difference(first, second)
+
+
 def table_of(rng: np.random.Generator, shifts: list[float], seeds: int = 5) -> pd.DataFrame:
     shared = rng.normal(size=(seeds, 1))
     return pd.DataFrame(
