@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -60,7 +61,7 @@ class Table:
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
-    @property
+    @cached_property
     def prose(self) -> tuple[bool, ...]:
         """Whether a column has texts that take several lines."""
         columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.headers)

@@ -86,7 +86,9 @@ def timeline_of(results: StudyResults) -> Timeline:
     spans = pd.concat([_cohorts(known), _passes(results.timing)], ignore_index=True)
     spans = spans.sort_values(["started", "ended", "batch_size"], kind="stable", ignore_index=True)
     on_clock, pauses = _without_pauses(spans)
-    spans = as_table(on_clock.assign(row=_rows(on_clock)), TIMELINE_COLUMNS)
+    # Seconds since 1970 are not known more exactly.
+    told = on_clock.assign(row=_rows(on_clock)).round({"started": 6, "ended": 6})
+    spans = as_table(told, TIMELINE_COLUMNS)
     return Timeline(spans, _work(spans), pauses, _busy(spans), len(trials) - len(known))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.results import Column, as_table
+from reports.results import Column, as_table, empty_table
 
 TENSOR = "tensor"
 """Engine that processes a batch by tensor operations."""
@@ -102,6 +102,9 @@ def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns `SHARD_COST_COLUMNS`; empty if no batch was timed in one piece beside its shards.
     """
+    if not (timing["engine"] == ONE_PIECE).any():
+        # Nearly all groups; to find nothing costs as much as to find something.
+        return empty_table(SHARD_COST_COLUMNS)
     found = _ratios(timing, TENSOR, ONE_PIECE)
     names = {TENSOR: "seconds_in_shards", ONE_PIECE: "seconds_whole", "median": "cost"}
     low_high = {"least": "cost_low", "most": "cost_high"}
