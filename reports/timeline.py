@@ -17,7 +17,7 @@ LEAST_PAUSE = 10.0
 PAUSE_SHARE = 0.05
 """Share of the time in which something ran that a pause takes, at least."""
 SLACK = 1e-3
-"""Seconds by which a cohort may begin before another ends and still follow it."""
+"""Seconds by which one thing may begin before another ends and still follow it: clocks drift."""
 
 TIMELINE_COLUMNS = (
     Column("row", "int64", "", "Cohorts that ran at once are in different rows, from 1.", True),

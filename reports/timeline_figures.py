@@ -15,7 +15,7 @@ from reports.looks import GREY, INK, ink_on, ordered_colors
 from reports.timeline import TIMED
 
 MOST_MARKED = 200
-"""Cohorts whose begins are marked."""
+"""Bars up to which the begins of cohorts are marked."""
 MOST_SHAPES = 1_000
 """Cohorts that are drawn as shapes; more of them become a picture."""
 
@@ -49,7 +49,7 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
         _name(ax, bars, length, color)
     if len(passes):
         _bars(ax, passes, thick, color=GREY)
-    if len(cohorts) <= MOST_MARKED:
+    if len(spans) <= MOST_MARKED:
         ax.plot(cohorts["started"], cohorts["row"], "|", color=INK, ms=thick, mew=0.7)
     for at in pauses["at"]:
         ax.axvline(at, color=INK, lw=1, ls=":")

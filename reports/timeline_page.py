@@ -15,7 +15,7 @@ from reports.groups import StudyAnalysis
 from reports.page_tables import Maker, Table, number_cell, table_of
 from reports.record import extreme
 from reports.sections import Drawn
-from reports.timeline import TIMED, Timeline
+from reports.timeline import SLACK, TIMED, Timeline
 
 TIMELINE = "timeline"
 """Name of the figure."""
@@ -104,8 +104,8 @@ def _unknown(study: StudyAnalysis) -> str:
     if not study.counts.run:
         return "No trial has run yet."
     return (
-        "There is no timeline: the store does not say when these trials ran, as those of its first "
-        "format don't, nor for trials that failed."
+        "There is no timeline: when these trials ran isn't known. Stores of the first format don't "
+        "say it, nor do trials that failed."
     )
 
 
@@ -147,11 +147,11 @@ def _passes(found: Timeline) -> str:
     if passes.empty:
         return ""
     beside = any(
-        ((trials["started"] < ended) & (trials["ended"] > started)).any()
+        ((trials["started"] < ended) & (trials["ended"] > started + SLACK)).any()
         for started, ended in zip(passes["started"], passes["ended"], strict=True)
     )
     if beside:
-        return "Trials ran during the timing pass: on another machine, if parts were merged."
+        return "By these clocks, trials ran during the timing pass: parts may have been merged."
     length = (passes["ended"] - passes["started"]).sum()
     return f"The timing pass took {seconds(length)}; no trial ran meanwhile."
 

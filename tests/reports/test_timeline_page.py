@@ -6,12 +6,14 @@ import math
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 
 from reports import svg
 from reports.chart import Chart
 from reports.formats import percent, seconds
 from reports.groups import analyse_study
 from reports.results import StudyResults
+from reports.timeline import SLACK
 from reports.timeline_page import history_section, timeline_charts, work_tables
 from tests.reports.conftest import Sketch, make_results, nothing_run, small, without_timing
 
@@ -68,7 +70,17 @@ def test_the_caption_says_that_no_trial_ran_during_the_timing_pass(digits: Study
 def test_trials_beside_the_timing_pass_are_told(digits: StudyResults) -> None:
     begin = float(digits.timing["started"].min()) - float(digits.trials["started"].min())
     caption = chart_of(moved(digits, "explore", begin)).caption
-    assert "Trials ran during the timing pass" in caption
+    assert "By these clocks, trials ran during the timing pass" in caption
+
+
+@pytest.mark.parametrize(("late", "told"), [(SLACK / 2, False), (2 * SLACK, True)])
+def test_clocks_that_differ_by_a_hair_make_no_trial_run_beside_the_timing_pass(
+    digits: StudyResults, late: float, told: bool
+) -> None:
+    begin = float(digits.timing["started"].min()) + late
+    last = digits.trials["ended"] == digits.trials["ended"].max()
+    trials = digits.trials.assign(ended=digits.trials["ended"].where(~last, begin))
+    assert ("By these clocks" in chart_of(replace(digits, trials=trials)).caption) is told
 
 
 def test_pauses_are_told_with_their_length(digits: StudyResults) -> None:
