@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.baseline import constant_metric, unlearned
-from reports.formats import count, percent, plural, rate, sizes, visible
+from reports.formats import capitalised, count, percent, plural, rate, sizes, visible
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.results import CLASSIFICATION, Incidents, StudyDescription
 from reports.scaling_texts import target_cautions
@@ -96,7 +96,7 @@ def _optimistic(analysis: Analysis) -> str:
     if analysis.part == "test" or analysis.measured.empty:
         return ""
     return (
-        f"No trial of the confirm stage has a result. {_capital(analysis.measure.plural)} are "
+        f"No trial of the confirm stage has a result. {capitalised(analysis.measure.plural)} are "
         "those of the validation part, on the seeds that chose the learning rates: they are "
         "optimistic."
     )
@@ -279,7 +279,3 @@ def _fits_unaware(analysis: Analysis) -> str:
     main = analysis.scaling.main
     near = main is not None and main.fit.near_all
     return " The fit of updates to the target takes no account of that." if near else ""
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -12,7 +12,7 @@ from reports.budget_charts import budget_chart
 from reports.budget_texts import amount
 from reports.chart import Chart, Words, values
 from reports.claim_values import by_seed
-from reports.formats import plural, rate, seconds, sizes
+from reports.formats import capitalised, plural, rate, seconds, sizes
 from reports.record import Analysis, extreme
 from reports.scaling_charts import (
     examples_chart,
@@ -95,7 +95,7 @@ def _accuracy(analysis: Analysis) -> Chart | None:
         return None
     return Chart(
         name="accuracy",
-        heading=f"{_capital(analysis.measure.name)} against batch size",
+        heading=f"{capitalised(analysis.measure.name)} against batch size",
         tell=lambda: Words(
             finding=_best_finding(analysis),
             caption=f"{_statistic(analysis)} {_tuning(analysis)} {_tie_rule(analysis)}",
@@ -140,7 +140,7 @@ def _accuracy_time(analysis: Analysis) -> Chart | None:
         return None
     return Chart(
         name="accuracy-time",
-        heading=f"{_capital(analysis.measure.name)} against training time",
+        heading=f"{capitalised(analysis.measure.name)} against training time",
         tell=lambda: Words(
             finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
             caption=(
@@ -174,7 +174,7 @@ def _rates(analysis: Analysis) -> Chart | None:
     unit = f" in {analysis.measure.unit}" if analysis.measure.unit else ""
     return Chart(
         name="rates",
-        heading=f"{_capital(_validation(analysis))} for each learning rate and batch size",
+        heading=f"{capitalised(_validation(analysis))} for each learning rate and batch size",
         tell=lambda: Words(
             finding=_rate_finding(selected),
             caption=(
@@ -186,7 +186,7 @@ def _rates(analysis: Analysis) -> Chart | None:
             description=values(selected, "learning_rate", rate),
         ),
         draw=lambda ax: figures.rate_grid(
-            ax, cells, selected, label=_capital(_validation(analysis)), measure=analysis.measure
+            ax, cells, selected, label=capitalised(_validation(analysis)), measure=analysis.measure
         ),
         height=0.9 + min(0.34 * cells["learning_rate"].nunique(), TALLEST),
     )
@@ -229,7 +229,7 @@ def _curves(analysis: Analysis, along: str) -> Chart | None:
             ax,
             curves,
             along=along,
-            label=_capital(_validation(analysis)),
+            label=capitalised(_validation(analysis)),
             measure=analysis.measure,
         ),
         right=1.05,
@@ -244,7 +244,7 @@ def _curve_finding(analysis: Analysis, seen: pd.DataFrame, along: str) -> str:
         return _leader_finding(analysis, seen, along)
     shared = by_seed(seen, "validation_metric", seed="epochs").dropna()
     if shared.empty:
-        return f"{_capital(_validation(analysis))} along training"
+        return f"{capitalised(_validation(analysis))} along training"
     first = shared.iloc[0]
     return (
         f"After {_of_budget(analysis, shared.index[0])} batch size "
@@ -337,8 +337,4 @@ def _validation(analysis: Analysis) -> str:
 
 
 def _label(analysis: Analysis) -> str:
-    return _capital(analysis.metric)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return capitalised(analysis.metric)

@@ -33,7 +33,7 @@ from reports.claim_evidence import (
 )
 from reports.claim_texts import CLAIMS, Claim
 from reports.claim_values import GroupValues
-from reports.formats import listing, plural, visible
+from reports.formats import capitalised, listing, plural, visible
 from reports.record import Analysis
 from reports.results import Column, StudyResults, as_table, empty_table
 
@@ -151,7 +151,7 @@ def _all_of(verdicts: Sequence[str]) -> str:
 
 def _sentence(texts: Mapping[str, str], kinds: Mapping[str, list[Evidence]]) -> str:
     told = (_told(texts[kind], evidence) for kind, evidence in kinds.items() if evidence)
-    return " ".join(f"{text[0].upper()}{text[1:]}." for text in told)
+    return " ".join(f"{capitalised(text)}." for text in told)
 
 
 def _told(text: str, evidence: Sequence[Evidence]) -> str:
@@ -216,7 +216,7 @@ def _open(evidence: Sequence[Evidence]) -> str:
     undecided = sum(one.verdict == UNDECIDED for one in evidence)
     where = "" if len(evidence) == 1 else f"In {undecided} of {len(evidence)} comparisons "
     text = f"{where}the interval is too wide for either answer; more seeds would narrow it."
-    return f"{text[0].upper()}{text[1:]}"
+    return capitalised(text)
 
 
 def claims_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:

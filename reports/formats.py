@@ -172,6 +172,16 @@ def listing(items: Sequence[object], most: int = 12) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
+def capitalised(text: str) -> str:
+    """Return a text with its first letter in upper case, the rest as it is.
+
+    Example:
+        >>> capitalised("test R2"), capitalised("")
+        ('Test R2', '')
+    """
+    return text[:1].upper() + text[1:]
+
+
 def visible(text: str, most: int = 200) -> str:
     r"""Return foreign text on one line: control characters escaped, long text cut.
 

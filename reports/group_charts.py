@@ -11,7 +11,7 @@ import pandas as pd
 
 from reports import figures
 from reports.chart import Chart, Words
-from reports.formats import listing, plural, visible
+from reports.formats import capitalised, listing, plural, visible
 from reports.groups import StudyAnalysis
 from reports.looks import LOOKS, Look
 from reports.record import Analysis
@@ -89,7 +89,7 @@ def _chart(
     table = pd.concat(
         [group.measured.assign(group=_label(group)) for group in shown], ignore_index=True
     )
-    label = f"{first.metric[:1].upper()}{first.metric[1:]}"
+    label = capitalised(first.metric)
     where = f" on {visible(first.plan.dataset, most=40)}" if several else ""
     return Chart(
         name=name,

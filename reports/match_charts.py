@@ -9,7 +9,7 @@ import pandas as pd
 
 from reports import figures, match_figures
 from reports.chart import Chart, Words
-from reports.formats import seconds, visible
+from reports.formats import capitalised, seconds, visible
 from reports.looks import LOOKS
 from reports.matches import Matches, Pair
 from reports.record import Analysis
@@ -52,7 +52,7 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
     table = _stacked(shown, "metric")
     if not alike or table["group"].nunique() < 2 or len(shown) > len(LOOKS):  # noqa: PLR2004
         return None
-    label = f"{first.metric[:1].upper()}{first.metric[1:]}"
+    label = capitalised(first.metric)
     best = table.sort_values("metric", ascending=False, kind="stable").iloc[0]
     return Chart(
         name=f"{NAMES[0]}-{place}",
@@ -89,7 +89,7 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], place: int
                 f"size {most['batch_size']}; {found or 'none'} of {len(table)} established"
             ),
             caption=(
-                f"{first.metric[:1].upper()}{first.metric[1:]} of the other study minus that of "
+                f"{capitalised(first.metric)} of the other study minus that of "
                 f"{_short(matches.first)}, with the 95% interval of each cell by itself: "
                 f"{' and '.join(sorted(set(table['method'])))}. Filled: established, by Holm's "
                 "method over all matched cells."

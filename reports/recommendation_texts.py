@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports.ends import Ends
-from reports.formats import MISSING, listing
+from reports.formats import MISSING, capitalised, listing
 from reports.recommendation import (
     AGREE,
     CLOSED_FORM,
@@ -44,7 +44,7 @@ def cell_texts(found: Recommendation) -> tuple[str, ...]:
         found: The recommendation.
     """
     return (
-        _upper(found.sought),
+        capitalised(found.sought),
         MISSING if found.batch_size is None else str(found.batch_size),
         MISSING if found.interval is None else span(found.interval),
         *map(answer_text, found.answers),
@@ -87,7 +87,7 @@ def sources_sentence(found: Recommendation) -> str:
     reason = _lower(found.reason).removesuffix(".")
     why = f" (trusted is {_WHO[found.trusted]}: {reason})"
     shown = "" if found.agreement == AGREE and found.trusted == MEASUREMENT else why
-    return f"{_upper(text)}{ending}{shown}."
+    return f"{capitalised(text)}{ending}{shown}."
 
 
 def more_sentence(found: Iterable[Recommendation]) -> str:
@@ -141,7 +141,3 @@ def _reasons(answers: Sequence[Answer]) -> str:
 
 def _lower(sentence: str) -> str:
     return f"{sentence[:1].lower()}{sentence[1:]}"
-
-
-def _upper(sentence: str) -> str:
-    return f"{sentence[:1].upper()}{sentence[1:]}"

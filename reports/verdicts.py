@@ -10,6 +10,7 @@ import pandas as pd
 from reports.baseline import unlearned
 from reports.budget_texts import rules_sentence, shared_sentence
 from reports.formats import (
+    capitalised,
     count,
     listing,
     plural,
@@ -166,7 +167,7 @@ def _recommendation(analysis: Analysis) -> str:
 def _untold(analysis: Analysis, comparison: Comparison) -> str:
     """Return why the ranking says nothing; "" if it does."""
     if unlearned(analysis):
-        metric = f"{analysis.metric[:1].upper()}{analysis.metric[1:]}"
+        metric = capitalised(analysis.metric)
         return f"{metric} can't tell here which batch size to use: the first warning says why."
     if analysis.rival is None:
         best = comparison.best
