@@ -262,6 +262,7 @@ class StudyDescription:
         provenance: Versions, processor, BLAS and threads, by name; volatile.
         incidents: What has gone wrong with its results, kind by kind; volatile.
         cluster: Workers for which the time to a target is simulated; None for none.
+        aside: Trials that its folder keeps of what the study was before; volatile.
 
     Raises:
         ValueError: There is no group, or two have the same label.
@@ -279,6 +280,7 @@ class StudyDescription:
     provenance: Mapping[str, str]
     incidents: tuple[Incidents, ...] = ()
     cluster: Cluster | None = None
+    aside: int = 0
 
     def __post_init__(self) -> None:
         """Check that groups can be told apart."""

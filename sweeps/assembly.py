@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,10 @@ def results_of(store: Store, experiment: Experiment) -> StudyResults:
     trials = store.trials_table(stages)
     workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}
     return StudyResults(
-        describe(experiment, stages, store.facts(), store.incidents()),
+        replace(
+            describe(experiment, stages, store.facts(), store.incidents()),
+            aside=len(store.statuses()) - trials["trial"].nunique(),
+        ),
         trials,
         store.curves_table(trials["trial"]),
         _of_study(experiment, store.timing_table(workloads)),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.answer_commands import add_answer_commands, add_data_options
-from sweeps.errors import ResourceError, UserError, refusal
+from sweeps.errors import ResourceError, UserError, counted, refusal
 from sweeps.machine_commands import add_machine_commands
 from sweeps.report_commands import add_report_commands, write_report
 from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands
@@ -188,23 +188,18 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
         write_report(results_in(folder), folder)
         raise
     write_report(results, folder)
-    _tell_what_is_left_aside(results, folder)
+    _tell_what_is_left_aside(results.description.aside, folder)
     failed = int((~results.trials["status"].isin(["ok", "diverged"])).sum())
     if failed:
         print(f"{failed} trials failed; run again to try them once more.", file=sys.stderr)
     return SOME_FAILED if failed else DONE
 
 
-def _tell_what_is_left_aside(results: StudyResults, folder: Path) -> None:
+def _tell_what_is_left_aside(aside: int, folder: Path) -> None:
     """A study that was changed replaces the one before: its trials stay, its report doesn't."""
-    from sweeps.errors import counted
-    from sweeps.store import Store
-
-    with Store.read(folder) as store:
-        aside = store.statuses().keys() - {*results.trials["trial"]}
     if aside:
         print(
-            f"{folder} also keeps {counted(len(aside), 'trial')} of what this study was before; "
+            f"{folder} also keeps {counted(aside, 'trial')} of what this study was before; "
             "the report is without them.",
             file=sys.stderr,
         )

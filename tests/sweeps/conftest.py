@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ran import SMALL
 
 from reports import room
+from sweeps import timing
 from sweeps.checking import experiment_of
 from sweeps.datasets import load
 from sweeps.splits import Dataset, Source
@@ -59,3 +61,13 @@ def experiment(keys: dict[str, Any]) -> Experiment:
 def dataset() -> Dataset:
     """Return iris."""
     return load(Source("iris"))
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file of a small study, in the working directory."""
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path

@@ -23,6 +23,18 @@ KEYS = {
     "epochs": 1,
 }
 
+SMALL = """\
+dataset = "iris"
+hidden_layers = [4]
+batch_sizes = [5, 40]
+learning_rates = [0.5, 2.0]
+seeds = [1, 2]
+extensions = 0
+confirmation_seeds = [11, 12]
+epochs = 2
+"""
+"""The file of a smaller one: 8 trials to explore, 4 to confirm."""
+
 
 def study(**changes: object) -> Study:
     """Return the small study: 2 groups, 16 trials to explore, 4 to confirm."""

@@ -13,35 +13,15 @@ from pathlib import Path
 
 import pytest
 import ran
+from ran import SMALL
 from stored import other
 
-from sweeps import cli, timing
+from sweeps import cli
 from sweeps.backends import BACKENDS
 from sweeps.datasets import NAMES
 from sweeps.store import Store
 from sweeps.tasks import Task, train
 from sweeps.worker import Outcome
-
-SMALL = """\
-dataset = "iris"
-hidden_layers = [4]
-batch_sizes = [5, 40]
-learning_rates = [0.5, 2.0]
-seeds = [1, 2]
-extensions = 0
-confirmation_seeds = [11, 12]
-epochs = 2
-"""
-
-
-@pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file of a small study, in the working directory."""
-    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "small.toml"
-    path.write_text(SMALL)
-    return path
 
 
 @pytest.mark.usefixtures("drawn")
@@ -416,21 +396,3 @@ def test_a_run_can_be_watched(
     assert b"data-reload" not in final
     assert cli.main(["report", "out"]) == 0
     assert page.read_bytes() == final
-
-
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
-from sweeps.cli import main
-sys.exit(main(sys.argv[2:]))
-"""
-
-
-@pytest.mark.parametrize(("files", "codes"), [(40, {0}), (20, {6, 7}), (14, {6, 7})])
-def test_a_low_limit_of_open_files_is_told(files: int, codes: set[int], small: Path) -> None:
-    command = [sys.executable, "-c", LIMITED, str(files), "run", str(small), "--jobs", "2"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=small.parent)
-    assert ended.returncode in codes, ended.stderr
-    if ended.returncode:
-        assert "ulimit -n" in ended.stderr
-        assert "internal error" not in ended.stderr

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +58,21 @@ def test_what_the_system_refuses_is_told_with_a_remedy(error: Exception, text: s
 @pytest.mark.parametrize("error", [refused(errno.EISDIR), ValueError("x")])
 def test_other_errors_are_no_refusals(error: Exception) -> None:
     assert refusal(error) == ""
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+from sweeps.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(("files", "codes"), [(40, {0}), (20, {6, 7}), (14, {6, 7})])
+def test_a_low_limit_of_open_files_is_told(files: int, codes: set[int], small: Path) -> None:
+    command = [sys.executable, "-c", LIMITED, str(files), "run", str(small), "--jobs", "2"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=small.parent)
+    assert ended.returncode in codes, ended.stderr
+    if ended.returncode:
+        assert "ulimit -n" in ended.stderr
+        assert "internal error" not in ended.stderr
