@@ -6,15 +6,14 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from sweeps.damage import mark_damaged, problems_of, set_aside, structure_problem
 from sweeps.errors import ResourceError, StoreError, UserError
-from sweeps.migrations import migrate
 from sweeps.records import insert
-from sweeps.schema import FORMAT, create_tables, format_of, kind_problem
+from sweeps.schema import create_tables, kind_problem
 
 LARGEST_VALUE = 2**27
 """Bytes of the largest text or curve that is read: a file from elsewhere may hold anything."""
@@ -105,25 +104,19 @@ def leftovers_of(path: Path) -> list[Path]:
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a store for its one writer.
 
-    An earlier format is brought to this one and damaged rows are set aside, in both cases after a
-    copy of the file was made beside it.
+    Damaged rows are set aside after a copy of the file was made beside it.
 
     Args:
         path: The store. Nobody else writes to it.
 
     Raises:
-        StoreError: It is no store, of a newer format, or damaged beyond rows: it is left as it was.
+        StoreError: It is no store, of another format, or damaged beyond rows: it is left as it was.
         ResourceError: It can't be written to.
     """
     with _told(path), closing(_connect(path, "mode=rw")) as connection:
         _check(connection, path)
         problems = problems_of(connection)
         _check_structure(problems, path)
-        found = format_of(connection)
-        if found < FORMAT:
-            _copy(connection, path.with_name(f"{path.stem}-format-{found}{path.suffix}"))
-            with transaction(connection):
-                migrate(connection)
         if mark_damaged(connection) or problems:
             _copy(connection, _free(path))
             with transaction(connection):
@@ -142,15 +135,12 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         path: The store; another process may be writing to it.
 
     Raises:
-        StoreError: It is no store, of a newer format, or damaged beyond rows.
+        StoreError: It is no store, of another format, or damaged beyond rows.
         ResourceError: It can't be read.
     """
-    with _told(path), ExitStack() as stack:
-        connection = stack.enter_context(closing(_connect(path, _reading_mode(path))))
+    with _told(path), closing(_connect(path, _reading_mode(path))) as connection:
         connection.execute("BEGIN")
         _check(connection, path)
-        if format_of(connection) < FORMAT:
-            connection = stack.enter_context(closing(_migrated(connection)))
         mark_damaged(connection)
         connection.execute("PRAGMA query_only = ON")
         yield connection
@@ -158,10 +148,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{mode}"
-    return _prepared(sqlite3.connect(uri, uri=True, isolation_level=None))
-
-
-def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     # What is not UTF-8 has been damaged: its digest will tell.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
@@ -203,14 +190,6 @@ def _damaged(path: Path, how: str) -> str:
         f"{path} is damaged and was left as it is: {how}. Put a copy of it in its place, or move "
         "it away and run the study again."
     )
-
-
-def _migrated(connection: sqlite3.Connection) -> sqlite3.Connection:
-    copy = _prepared(sqlite3.connect(":memory:", isolation_level=None))
-    connection.backup(copy)
-    with transaction(copy):
-        migrate(copy)
-    return copy
 
 
 def _free(path: Path) -> Path:

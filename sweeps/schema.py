@@ -1,4 +1,4 @@
-"""The tables of a store, format by format, and what a file must be to be one.
+"""The tables of a store, and what a file must be to be one.
 
 Tables and columns are described in `docs/store.md`.
 """
@@ -80,51 +80,6 @@ CREATE TABLE incidents (
 }
 """The tables of this format, by name."""
 
-TABLES_OF_FORMAT_1 = {
-    "facts": """\
-CREATE TABLE facts (
-    key TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT""",
-    "trials": """\
-CREATE TABLE trials (
-    trial TEXT PRIMARY KEY,
-    configuration TEXT NOT NULL,
-    status TEXT NOT NULL,
-    diverged_at_update INTEGER,
-    updates INTEGER NOT NULL,
-    examples INTEGER NOT NULL,
-    test_loss REAL,
-    test_metric REAL,
-    error TEXT NOT NULL,
-    train_seconds REAL NOT NULL
-) STRICT""",
-    "curves": """\
-CREATE TABLE curves (
-    trial TEXT NOT NULL REFERENCES trials ON DELETE CASCADE,
-    examples INTEGER NOT NULL,
-    updates INTEGER NOT NULL,
-    train_loss REAL,
-    train_metric REAL,
-    validation_loss REAL,
-    validation_metric REAL,
-    PRIMARY KEY (trial, examples)
-) STRICT, WITHOUT ROWID""",
-    "timing": """\
-CREATE TABLE timing (
-    engine TEXT NOT NULL,
-    batch_size INTEGER NOT NULL,
-    round INTEGER NOT NULL,
-    updates INTEGER NOT NULL,
-    wall_seconds REAL NOT NULL,
-    cpu_seconds REAL NOT NULL,
-    PRIMARY KEY (engine, batch_size, round)
-) STRICT""",
-}
-
-FORMATS = {1: TABLES_OF_FORMAT_1, FORMAT: TABLES}
-"""The tables of every format there has been, by its number."""
-
 
 @cache
 def columns_of(table: str) -> tuple[str, ...]:
@@ -159,23 +114,14 @@ def kind_problem(connection: sqlite3.Connection) -> str:
     """
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         return "is not a study of bpsweep. Choose another folder."
-    found = format_of(connection)
-    if found not in FORMATS:
+    stored_format = connection.execute("PRAGMA user_version").fetchone()[0]
+    if stored_format != FORMAT:
         return (
-            f"has the format {found}, but this bpsweep knows formats up to {FORMAT} only. Use the "
-            "bpsweep that wrote it, or a newer one."
+            f"has the format {stored_format}, but this bpsweep reads format {FORMAT} only. Use the "
+            "bpsweep that wrote it, or run its study anew in another folder."
         )
     stored = dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
-    strange = sorted(stored.items() ^ FORMATS[found].items())
+    strange = sorted(stored.items() ^ TABLES.items())
     if strange:
         return f"does not have the tables of a study: {strange[0][0]!r} is not as it should be."
     return ""
-
-
-def format_of(connection: sqlite3.Connection) -> int:
-    """Return the format of a store.
-
-    Args:
-        connection: To the store.
-    """
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])

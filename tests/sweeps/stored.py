@@ -17,9 +17,6 @@ from sweeps.store import Store
 from sweeps.trials import Trial, settings_of
 from sweeps.worker import Outcome
 
-GOLDEN = Path(__file__).parent / "data" / "study-v1.db"
-"""A store of format 1, written by the code of that time."""
-
 
 def trials(count: int) -> list[Trial]:
     """Return different trials."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from faults import configuration
-from stored import GOLDEN, failure, fill, outcome, trials
+from stored import failure, fill, outcome, trials
 
 from sweeps.errors import UsageError
 from sweeps.inspection import inspect, inspection_text
-from sweeps.store import FILE, Store
+from sweeps.store import Store
 from sweeps.trials import Trial, settings_of
 
 
@@ -64,14 +63,6 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
     failed = inspection_text(inspect(tmp_path, two.identity)).splitlines()
     assert failed[-4:] == ["error:", "  Traceback:", '    File "x"', "  Oops: \\x1b[2J"]
     assert "curve:" not in failed
-
-
-def test_a_trial_of_an_earlier_format_is_told_too(tmp_path: Path) -> None:
-    shutil.copy(GOLDEN, tmp_path / FILE)
-    found = inspect(tmp_path, "36c7")
-    assert found["configuration"]["learning_rate"] == 0.5
-    assert found["configuration"]["configuration"]["epochs"] == 2
-    assert len(found["curve"]) == 6
 
 
 @pytest.mark.parametrize("start", ["xyz", "0x", "%"])

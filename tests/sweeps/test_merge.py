@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import ran
-from stored import GOLDEN, failure, fill, other, outcome, trials
+from stored import failure, fill, other, outcome, trials
 
 from reports.results import TRIAL_COLUMNS
 from sweeps.assembly import results
@@ -159,19 +158,14 @@ def test_a_merge_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert {path.name for path in tmp_path.iterdir()} == {"a"}
 
 
-def test_parts_of_an_earlier_format_and_damaged_rows_are_told(tmp_path: Path) -> None:
+def test_damaged_rows_of_parts_are_told(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        shutil.copy(GOLDEN, tmp_path / name / FILE)
-    with Store.write(tmp_path / "b", "old"):
-        pass
+        fill(tmp_path / name, SOME)
     path = tmp_path / "b" / FILE
-    with Store.read(tmp_path / "b") as store:
-        (row,) = store.rows("36c7")
-    text = row["configuration"].encode()
-    path.write_bytes(path.read_bytes().replace(text, text.replace(b"iris", b"wine")))
+    text = SOME[0].content.encode()
+    path.write_bytes(path.read_bytes().replace(text, text.replace(b"sgd", b"SGD")))
     merged = merge([tmp_path / "b", tmp_path / "a"], tmp_path / "c")
-    assert (merged.trials, merged.conflicts) == (12, ())
+    assert (merged.trials, merged.conflicts) == (len(SOME), ())
     assert f"1 damaged row of {tmp_path / 'b'} left out: a run repeats them." in merged.notes
 
 

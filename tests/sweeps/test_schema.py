@@ -8,13 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from stored import GOLDEN
 
 from reports.results import CURVE_COLUMNS
 from sweeps.schema import (
     APPLICATION_ID,
     FORMAT,
-    FORMATS,
     TABLES,
     columns_of,
     create_tables,
@@ -66,13 +64,6 @@ def test_the_values_of_curves_are_documented_in_order() -> None:
 def test_the_format_is_documented() -> None:
     assert f"`application_id` {APPLICATION_ID:#x}" in DOCUMENT
     assert f"`user_version` {FORMAT}," in DOCUMENT
-
-
-def test_the_golden_store_has_the_tables_of_its_format() -> None:
-    with closing(sqlite3.connect(GOLDEN)) as connection:
-        assert kind_problem(connection) == ""
-        names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        assert {name for (name,) in names} == set(FORMATS[1])
 
 
 def test_a_new_store_is_of_this_format() -> None:
