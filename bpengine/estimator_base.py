@@ -207,7 +207,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         networks.run(segment)
         with np.errstate(over="ignore", invalid="ignore"):
             loss = _mean_loss(networks, networks.train)
-        if networks.diverged_at_update.any() or not math.isfinite(loss):
+        if not networks.active.all() or not math.isfinite(loss):
             raise ValueError(
                 f"Training diverged in epoch {epoch + 1}: weights or loss are not finite any more. "
                 f"Lower 'learning_rate', which is {self.learning_rate!r}, or scale the data."

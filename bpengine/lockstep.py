@@ -37,7 +37,7 @@ CACHE = 3 * 2**19
 """Bytes that lanes trained together best work on in an update: between the second-level caches of
 1 and 2 MiB of today's cores. A constant, so that cohorts don't depend on the machine."""
 
-NUMERICS_VERSION = 3
+NUMERICS_VERSION = 4
 """Raised whenever the same call may give other numbers than before."""
 
 
@@ -79,12 +79,12 @@ class Lockstep:
         recipe: What all lanes share.
 
     Attributes:
-        parameters: The networks' weights; zeros for lanes that diverged.
+        parameters: The networks' weights; zeros for lanes that diverged or were stopped.
         passes: The cohort's forward and backward pass.
         train: The training examples.
         updates: Updates made so far.
-        diverged_at_update: First update, from 1, after which a lane's weights were not finite; 0
-            for lanes that did not diverge.
+        diverged_at_update: First update, from 1, after which a lane's weights were not finite, or
+            the update at which it was given up; -1 for lanes that did not diverge.
         stopped_at_update: Update after which a lane was stopped; -1 for lanes that were not.
     """
 
@@ -110,7 +110,7 @@ class Lockstep:
                 scale=recipe.initial_scale,
             )
         self.W = architecture.layers(self.parameters)
-        self.diverged_at_update = np.zeros(lanes, np.int64)
+        self.diverged_at_update = np.full(lanes, -1)
         self.stopped_at_update = np.full(lanes, -1)
         self._workers = recipe.shards if recipe.local_updates > 1 else 1
         self._steppers = [
@@ -136,21 +136,26 @@ class Lockstep:
     @property
     def active(self) -> BoolArray:
         """Whether a lane still learns: it neither diverged nor was stopped."""
-        return (self.diverged_at_update == 0) & (self.stopped_at_update < 0)
-
-    def final_parameters(self) -> Annotated[Array, "seed setting parameter"]:
-        """Return a copy of the weights, NaN for lanes that diverged."""
-        final = self.parameters.copy()
-        final[self.diverged_at_update > 0] = np.nan
-        return final
+        return (self.diverged_at_update < 0) & (self.stopped_at_update < 0)
 
     def stop(self, lanes: Annotated[BoolArray, "seed setting"]) -> None:
-        """Let lanes stand still from now on.
+        """End the training of lanes, whose weights become 0.
 
         Args:
             lanes: Which.
         """
-        self.stopped_at_update[lanes & self.active] = self.updates
+        lanes = lanes & self.active
+        self.stopped_at_update[lanes] = self.updates
+        self._halt(lanes)
+
+    def give_up(self, lanes: Annotated[BoolArray, "seed setting"]) -> None:
+        """End the training of lanes as diverged, whose weights become 0.
+
+        Args:
+            lanes: Which.
+        """
+        lanes = lanes & self.active
+        self.diverged_at_update[lanes] = self.updates
         self._halt(lanes)
 
     def run(self, segment: Segment) -> None:
@@ -204,6 +209,9 @@ class Lockstep:
         self._halt(~self.active)
 
     def _halt(self, lanes: BoolArray) -> None:
+        # Zero weights, state and rate keep a lane finite and still, so that it costs its neighbours
+        # nothing and can't diverge any more.
+        self.parameters[lanes] = 0
         for stepper in self._steppers:
             stepper.halt(lanes)
 
@@ -318,11 +326,7 @@ class Lockstep:
         return sum(updates_per_epoch(visited, size) for _, size, visited in epochs)
 
     def _freeze(self, diverged: BoolArray, updates: IntArray | int) -> None:
-        # Zero weights, state and rate keep the lane finite and still, so that it costs its
-        # neighbours nothing; what it was worth is told by `diverged_at_update`.
-        fresh = diverged & (self.diverged_at_update == 0)
-        self.diverged_at_update = np.where(fresh, updates, self.diverged_at_update)
-        self.parameters[diverged] = 0
+        self.diverged_at_update = np.where(diverged, updates, self.diverged_at_update)
         self._halt(diverged)
 
 

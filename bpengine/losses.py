@@ -23,6 +23,8 @@ class Loss:
         name: The key in `LOSSES`.
         value: `(net, psi, t, scratch) -> loss`; sums over the outputs, the last axis, and nothing
             else. `net` is the net input of the output layer.
+        of_constant: `t -> loss`, for targets of shape (example, output): the mean loss of the best
+            constant prediction.
         gradient: `(call, psi, t, out)`; writes that of each example alone, neither summed nor
             averaged: with respect to `psi`, or with respect to `net` if `output` is given.
         output: Name of the output activation that the loss belongs to, whose derivative its
@@ -31,6 +33,7 @@ class Loss:
 
     name: str
     value: Callable[[Array, Array, Array, Array], Array]
+    of_constant: Callable[[Array], Array]
     gradient: Callable[[Call, Array, Array, Array], None]
     output: str | None = None
 
@@ -67,6 +70,23 @@ def _binary_cross_entropy(net: Array, _psi: Array, t: Array, scratch: Array) -> 
     return np.add(total, np.add.reduce(scratch, axis=-1), out=total)
 
 
+def _half_variance(t: Array) -> Array:
+    return np.float64(0.5) * t.var(axis=0, dtype=np.float64).sum()
+
+
+def _entropy(t: Array) -> Array:
+    return -_x_log_x(t.mean(axis=0, dtype=np.float64)).sum()
+
+
+def _binary_entropy(t: Array) -> Array:
+    mean = t.mean(axis=0, dtype=np.float64)
+    return -(_x_log_x(mean) + _x_log_x(1 - mean)).sum()
+
+
+def _x_log_x(x: Array) -> Array:
+    return x * np.log(np.where(x > 0, x, 1))
+
+
 def _difference(call: Call, psi: Array, t: Array, out: Array) -> None:
     # Squared error: dE_hat/dpsi. The cross-entropies with their own output: dE_hat/dnet.
     call(np.subtract, psi, t, out)
@@ -75,9 +95,15 @@ def _difference(call: Call, psi: Array, t: Array, out: Array) -> None:
 LOSSES = {
     loss.name: loss
     for loss in (
-        Loss("squared_error", _squared_error, _difference),
-        Loss("cross_entropy", _cross_entropy, _difference, output="softmax"),
-        Loss("binary_cross_entropy", _binary_cross_entropy, _difference, output="sigmoid"),
+        Loss("squared_error", _squared_error, _half_variance, _difference),
+        Loss("cross_entropy", _cross_entropy, _entropy, _difference, output="softmax"),
+        Loss(
+            "binary_cross_entropy",
+            _binary_cross_entropy,
+            _binary_entropy,
+            _difference,
+            output="sigmoid",
+        ),
     )
 }
 """Every loss by name."""

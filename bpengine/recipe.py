@@ -42,8 +42,11 @@ class Recipe:
         noise_shards: None to take them from per-example norms, which tell more; otherwise from the
             mean gradients of so many shards of these examples, at least 2 and at most as many.
         target: Value of the held-out metric at which a lane is stopped; None for none.
-        patience: Evaluations without a better held-out loss after which a lane is stopped; None for
-            none.
+        patience: Evaluations without a better held-out loss after which a lane is stopped, its
+            weights being those of its best evaluation; None for none.
+        divergence: A lane has diverged when its mean training or held-out loss is so many times the
+            training loss before the first update, or that of the best constant prediction if that
+            is larger; at least 1, infinity for a loss that is not finite alone.
         dtype: float32 or float64.
 
     Raises:
@@ -67,6 +70,7 @@ class Recipe:
     noise_shards: int | None = None
     target: float | None = None
     patience: int | None = None
+    divergence: float = 1e3
     dtype: npt.DTypeLike = np.float32
 
     def __post_init__(self) -> None:
@@ -98,8 +102,11 @@ class Recipe:
                 "`2 <= noise_shards <= noise_examples` must hold, "
                 f"but got {self.noise_shards} and {self.noise_examples}."
             )
-        if not 0 < self.initial_scale < float("inf"):
-            raise ValueError(f"`initial_scale` must be above 0, but got {self.initial_scale}.")
+        if not (0 < self.initial_scale < float("inf") and self.divergence >= 1):
+            raise ValueError(
+                "`initial_scale` must be above 0 and `divergence` at least 1, "
+                f"but got {self.initial_scale} and {self.divergence}."
+            )
         if self.local_updates > 1 and self.shards == 1:
             raise ValueError("`local_updates > 1` needs `shards > 1`: copies to combine.")
         if self.needs_total and self.budget.seconds is not None:

@@ -14,6 +14,7 @@ from bpengine.backprop import ROWS, Backprop, Weights
 from bpengine.examples import Examples, Split, Stack, stack
 from bpengine.gradient_noise import gradient_statistics
 from bpengine.lockstep import Lockstep
+from bpengine.losses import LOSSES
 from bpengine.metrics import METRICS
 from bpengine.minibatches import Segment, segments
 from bpengine.network import Architecture
@@ -29,8 +30,8 @@ class Curves:
     """Evaluations along training; a lane that diverged or was stopped before a point holds NaN.
 
     Attributes:
-        examples: Examples each network had processed.
-        updates: Updates each network had made.
+        examples: Examples each lane that is still in training had processed.
+        updates: Updates it had made.
         train_loss: Mean loss over the training examples.
         train_metric: Metric over the training examples.
         held_out_loss: Mean loss over the held-out examples.
@@ -53,23 +54,27 @@ class Curves:
 
 @dataclass(frozen=True)
 class Training:
-    """What training a cohort gave.
+    """What training a cohort gave: of each lane up to its own end, whatever the others did.
 
     Attributes:
-        parameters: The networks' weights at the end; NaN for lanes that diverged.
+        parameters: The networks' weights at the end or, under a recipe with patience, at the
+            evaluation with the lowest held-out loss; NaN for lanes that diverged.
         curves: Evaluations along training.
         updates: Updates made.
         examples: Examples processed.
+        seconds: Wall time spent on the cohort by then, restored states included.
         diverged_at_update: First update, counted from 1, after which a lane's weights were not
-            finite; 0 for lanes that did not diverge.
+            finite, or the update at whose evaluation its loss was too large (`Recipe.divergence`);
+            -1 for lanes that did not diverge.
         stopped_at_update: Update after which a lane reached its target or lost patience; -1 for
             lanes that did not.
     """
 
     parameters: Annotated[Array, "seed setting parameter"]
     curves: Curves
-    updates: int
-    examples: int
+    updates: Annotated[IntArray, "seed setting"]
+    examples: Annotated[IntArray, "seed setting"]
+    seconds: Annotated[Array, "seed setting"]
     diverged_at_update: Annotated[IntArray, "seed setting"]
     stopped_at_update: Annotated[IntArray, "seed setting"]
 
@@ -85,6 +90,7 @@ class Trainer:
 
     Attributes:
         networks: The networks.
+        seconds: Wall time spent on the cohort until each lane's end, restored states included.
 
     Raises:
         ValueError: The arguments don't go together; the message says which and how.
@@ -107,6 +113,10 @@ class Trainer:
         self._counts: list[tuple[int, int]] = []
         self._values: list[Array] = []
         lanes = self.networks.diverged_at_update.shape
+        self.seconds = np.zeros(lanes)
+        self._seen = np.zeros(lanes, np.int64)
+        self._kept = np.zeros_like(self.networks.parameters)
+        self._largest_loss = np.full(lanes, np.inf)
         self._best = np.full(lanes, np.inf)
         self._since_best = np.zeros(lanes, np.int64)
 
@@ -116,19 +126,25 @@ class Trainer:
         Args:
             until_examples: Where to cut, in examples; None to go to the end.
         """
-        deadline = time.monotonic() + (self._recipe.budget.seconds or float("inf"))
+        started = time.monotonic()
+        deadline = started + (self._recipe.budget.seconds or float("inf"))
+        before = self.seconds.max()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            if not self._examples and 0 in self._recipe.evaluate_at and not self._counts:
-                self._evaluate()
+            if not self._examples and not self._counts:
+                self._limit_loss()
+                if 0 in self._recipe.evaluate_at:
+                    self._evaluate()
             for segment in self._segments():
                 seen = segment.epoch * self.networks.train.items + segment.stop
                 if seen <= self._examples:
                     continue
-                self.networks.run(segment)
-                self._examples = seen
-                if segment.evaluate:
+                active = self.networks.active
+                self._train(segment)
+                late = time.monotonic() >= deadline
+                if segment.evaluate or (late and self._recipe.evaluate_at):
                     self._evaluate()
-                if not self.networks.active.any() or time.monotonic() >= deadline:
+                self.seconds[active] = before + time.monotonic() - started
+                if late or not self.networks.active.any():
                     return
                 if until_examples is not None and seen >= until_examples:
                     return
@@ -136,13 +152,20 @@ class Trainer:
     def result(self) -> Training:
         """Return what training has given so far."""
         networks, (counts, values) = self.networks, self._evaluations()
+        diverged, stopped = networks.diverged_at_update, networks.stopped_at_update
+        has_best = (self._best < np.inf) & (self._recipe.patience is not None)
+        parameters = np.where(
+            ((stopped >= 0) | has_best)[..., None], self._kept, networks.parameters
+        )
+        parameters[diverged >= 0] = np.nan
         return Training(
-            networks.final_parameters(),
+            parameters,
             Curves(counts[:, 0], counts[:, 1], *np.moveaxis(values, 1, 0)),
-            networks.updates,
-            self._examples,
-            networks.diverged_at_update.copy(),
-            networks.stopped_at_update.copy(),
+            np.where(networks.active, networks.updates, np.maximum(diverged, stopped)),
+            self._seen.copy(),
+            self.seconds.copy(),
+            diverged.copy(),
+            stopped.copy(),
         )
 
     def state(self) -> dict[str, np.ndarray]:
@@ -153,6 +176,10 @@ class Trainer:
             "examples": np.array(self._examples),
             "counts": counts,
             "values": values,
+            "seconds": self.seconds.copy(),
+            "seen": self._seen.copy(),
+            "kept": self._kept.copy(),
+            "largest_loss": self._largest_loss.copy(),
             "best": self._best.copy(),
             "since_best": self._since_best.copy(),
         }
@@ -167,6 +194,10 @@ class Trainer:
         self._examples = int(state["examples"])
         self._counts = [(int(examples), int(updates)) for examples, updates in state["counts"]]
         self._values = list(state["values"])
+        self.seconds = state["seconds"].copy()
+        self._seen = state["seen"].copy()
+        self._kept = state["kept"].copy()
+        self._largest_loss = state["largest_loss"].copy()
         self._best = state["best"].copy()
         self._since_best = state["since_best"].copy()
 
@@ -186,6 +217,26 @@ class Trainer:
             together=recipe.local_updates,
         )
 
+    def _limit_loss(self) -> None:
+        networks, recipe = self.networks, self._recipe
+        first, _ = _evaluate(networks.passes, networks.W, networks.train, recipe.metric)
+        of_constant = LOSSES[recipe.loss].of_constant
+        constant = np.array([of_constant(targets[0]) for targets in networks.train.targets])
+        # A first loss that is not finite is no reference, nor is one of 0.
+        first[np.logical_not(np.isfinite(first))] = 0
+        limit = recipe.divergence * np.maximum(first, constant[:, None])
+        largest = np.finfo(limit.dtype).max
+        self._largest_loss = np.where(limit > 0, np.minimum(limit, largest), largest)
+
+    def _train(self, segment: Segment) -> None:
+        networks, active = self.networks, self.networks.active
+        first, start = networks.updates, segment.epoch * networks.train.items
+        networks.run(segment)
+        self._examples = start + segment.stop
+        made = np.where(networks.active, np.inf, networks.diverged_at_update - first)
+        seen = start + np.minimum(segment.start + made * segment.batch_size, segment.stop)
+        self._seen[active] = seen[active]
+
     def _evaluate(self) -> None:
         networks, metric = self.networks, self._recipe.metric
         values = np.array(
@@ -196,6 +247,8 @@ class Trainer:
             ]
             + self._gradient_statistics()
         )
+        too_large = np.logical_not(values[[0, 2]] <= self._largest_loss)
+        networks.give_up(np.logical_or.reduce(too_large))
         values[:, np.logical_not(networks.active)] = np.nan
         self._counts.append((self._examples, networks.updates))
         self._values.append(values)
@@ -216,13 +269,17 @@ class Trainer:
         return [found.trace, found.squared_norm]
 
     def _stop_early(self, *, held_out_loss: Array, held_out_metric: Array) -> None:
+        target, patience, stops = self._recipe.target, self._recipe.patience, np.array(False)
         better = held_out_loss < self._best
         self._best = np.where(better, held_out_loss, self._best)
         self._since_best = np.where(better, 0, self._since_best + 1)
-        if self._recipe.target is not None:
-            self.networks.stop(held_out_metric >= self._recipe.target)
-        if self._recipe.patience is not None:
-            self.networks.stop(self._since_best >= self._recipe.patience)
+        if target is not None:
+            stops = held_out_metric >= target
+        if patience is not None:
+            stops = stops | (self._since_best >= patience)
+        keeps = better if patience is not None else stops & self.networks.active
+        self._kept[keeps] = self.networks.parameters[keeps]
+        self.networks.stop(stops)
 
 
 def _some(split: Split, count: int) -> Examples:

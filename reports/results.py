@@ -78,21 +78,30 @@ TRIAL_COLUMNS = (
     Column("seed", "int64", "", "Seed of split, initial weights and order."),
     Column("status", "str", "", "ok, diverged, or why there is no result."),
     Column(
-        "diverged_at_update", "Int64", "updates", "First update that left a non-finite network."
+        "diverged_at_update",
+        "Int64",
+        "updates",
+        "First update after which weights were not finite or the loss too large.",
     ),
     Column(
         "stopped_at_update", "Int64", "updates", "Update after which it stopped before its budget."
     ),
-    Column("updates", "int64", "updates", "Updates made."),
-    Column("examples", "int64", "examples", "Examples processed."),
-    Column("train_loss", "float64", "per example", "Mean loss over the training part, at the end."),
-    Column("train_metric", "float64", "", "Metric over the training part, at the end."),
+    Column("updates", "int64", "updates", "Updates made, to the trial's own end."),
+    Column("examples", "int64", "examples", "Examples processed, to the trial's own end."),
+    Column(
+        "judged_at_update",
+        "Int64",
+        "updates",
+        "Update at which losses and metrics are taken: the last; with patience, the best.",
+    ),
+    Column("train_loss", "float64", "per example", "Mean loss over the training part."),
+    Column("train_metric", "float64", "", "Metric over the training part."),
     Column("validation_loss", "float64", "per example", "Mean loss over the validation part."),
-    Column("validation_metric", "float64", "", "Metric over the validation part, at the end."),
+    Column("validation_metric", "float64", "", "Metric over the validation part."),
     Column(
         "test_loss", "float64", "per example", "Mean loss over the test part; fresh seeds only."
     ),
-    Column("test_metric", "float64", "", "Metric over the test part, at the end; fresh seeds."),
+    Column("test_metric", "float64", "", "Metric over the test part; fresh seeds only."),
     Column("error", "str", "", "What went wrong, for trials without a result."),
     Column("train_seconds", "float64", "s", "The trial's share of its cohort's time.", True),
     Column("started", "float64", "s since 1970", "When its cohort began (UTC), if known.", True),

@@ -19,8 +19,7 @@ from sweeps.trials import Cohort, Trial
 EVERY_SECONDS = 15.0
 """A worker writes a checkpoint when so much time has passed since the last."""
 
-_TRIALS, _SECONDS = "trials", "seconds"
-_ABOUT = {_TRIALS, _SECONDS}
+_TRIALS = "trials"
 
 State = Mapping[str, np.ndarray]
 
@@ -36,20 +35,18 @@ def checkpoint_path(folder: Path, trials: Sequence[str]) -> Path:
     return folder / f"{name}.npz"
 
 
-def write_checkpoint(path: Path, trials: Sequence[str], state: State, seconds: float) -> None:
+def write_checkpoint(path: Path, trials: Sequence[str], state: State) -> None:
     """Write a checkpoint, whole or not at all. Failing to is no failure: it only saves time.
 
     Args:
         path: The file.
         trials: Identities of the cohort's trials, in its order.
         state: What `Trainer.state` returned.
-        seconds: Time spent on the cohort so far.
     """
-    about = {_TRIALS: np.array(trials), _SECONDS: np.array(seconds)}
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with half.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{**state, **about})
+            np.savez(file, allow_pickle=False, **{**state, _TRIALS: np.array(trials)})
             file.flush()
             os.fsync(file.fileno())
         half.replace(path)
@@ -58,8 +55,8 @@ def write_checkpoint(path: Path, trials: Sequence[str], state: State, seconds: f
             half.unlink(missing_ok=True)
 
 
-def read_checkpoint(path: Path, trials: Sequence[str]) -> tuple[State, float] | None:
-    """Return the state and the time spent that a checkpoint holds, or None if it is of no use.
+def read_checkpoint(path: Path, trials: Sequence[str]) -> State | None:
+    """Return the state that a checkpoint holds, or None if it is of no use.
 
     Args:
         path: The file; it need not exist.
@@ -68,8 +65,7 @@ def read_checkpoint(path: Path, trials: Sequence[str]) -> tuple[State, float] | 
     content = _read(path)
     if content is None or _names(content) != list(trials):
         return None
-    seconds = float(content[_SECONDS])
-    return {name: array for name, array in content.items() if name not in _ABOUT}, seconds
+    return {name: array for name, array in content.items() if name != _TRIALS}
 
 
 def unfinished_cohorts(folder: Path, trials: Iterable[Trial]) -> list[Cohort]:
@@ -100,7 +96,7 @@ def _checkpointed(folder: Path) -> list[list[str]]:
 
 
 def _names(content: State) -> list[str]:
-    return content[_TRIALS].tolist() if content.keys() >= _ABOUT else []
+    return content[_TRIALS].tolist() if _TRIALS in content else []
 
 
 def _read(path: Path) -> dict[str, np.ndarray] | None:

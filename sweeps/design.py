@@ -151,6 +151,7 @@ def family_of(
         noise_examples=specification.noise_examples,
         target=specification.target,
         patience=specification.patience,
+        divergence=specification.divergence,
         dtype=get("dtype"),
     )
     # Where nothing is remembered, it makes no difference how.

@@ -42,6 +42,7 @@ def recipe_of(configuration: Configuration) -> Recipe:
         noise_examples=configuration.noise_examples,
         target=configuration.target,
         patience=configuration.patience,
+        divergence=configuration.divergence,
         dtype=configuration.dtype,
     )
 

@@ -17,7 +17,7 @@ from bpengine.arrays import Array
 from sweeps.labels import pairs_text, schedule_text
 from sweeps.schema import columns_of
 from sweeps.trials import Trial
-from sweeps.worker import CURVE_WIDTH, DIVERGED, OK, Outcome
+from sweeps.worker import CURVE_WIDTH, DIVERGED, FINAL_VALUES, OK, Outcome
 
 DONE = (OK, DIVERGED)
 """The statuses of trials that need not run again."""
@@ -39,8 +39,8 @@ _RESULT = (
     "stopped_at_update",
     "updates",
     "examples",
-    "test_loss",
-    "test_metric",
+    "judged_at_update",
+    *FINAL_VALUES,
     "curve",
 )
 """What a trial's identity determines."""
@@ -58,16 +58,14 @@ def row_of(trial: Trial, outcome: Outcome) -> Row:
     """
     if outcome.trial != trial.identity:
         raise ValueError(f"The outcome of {outcome.trial} was taken for that of {trial.identity}.")
-    diverged, stopped = int(outcome.diverged_at_update), int(outcome.stopped_at_update)
+    updates = ("diverged_at_update", "stopped_at_update", "judged_at_update")
     return {
         **_description(trial),
         "status": outcome.status,
-        "diverged_at_update": diverged or None,
-        "stopped_at_update": None if stopped < 0 else stopped,
+        **{name: _update(getattr(outcome, name)) for name in updates},
         "updates": int(outcome.updates),
         "examples": int(outcome.examples),
-        "test_loss": real(outcome.test_loss),
-        "test_metric": real(outcome.test_metric),
+        **{name: real(getattr(outcome, name)) for name in FINAL_VALUES},
         "error": storable(outcome.error),
         "train_seconds": real(outcome.train_seconds) or 0.0,
         "started": real(outcome.started),
@@ -96,6 +94,10 @@ def _description(trial: Trial) -> Row:
         "learning_rate": trial.learning_rate,
         "seed": trial.seed,
     }
+
+
+def _update(number: int) -> int | None:
+    return None if number < 0 else int(number)
 
 
 def real(value: float) -> float | None:

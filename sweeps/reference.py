@@ -48,6 +48,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "seconds",
         "target",
         "patience",
+        "divergence",
         "trial_seconds",
     ),
     "Combination": ("zip", "include", "exclude"),

@@ -26,6 +26,7 @@ from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing_pass import run_timing
 from sweeps.trials import Cohort, Trial
+from sweeps.worker import Outcome
 from sweeps.workspace import NAME, Workspace
 
 MICROSECONDS = 1e-6
@@ -193,8 +194,7 @@ def _run_stage(
             lambda cohort: session.limit.fits(MICROSECONDS * cohort_cost(cohort)),
         ):
             for cohort, outcomes in ended:
-                took = sum(outcome.train_seconds for outcome in outcomes)
-                session.limit.took(MICROSECONDS * cohort_cost(cohort), took)
+                session.limit.took(MICROSECONDS * cohort_cost(cohort), _seconds(outcomes))
             keeping.take(ended)
 
 
@@ -242,9 +242,15 @@ class _Keeping:
             names = [outcome.trial for outcome in some]
             checkpoint_path(self._checkpoints, names).unlink(missing_ok=True)
         costs = [MICROSECONDS * cohort_cost(cohort) for cohort, _ in self._ended]
+        took = sum(_seconds(some) for _, some in self._ended)
         self._ended = []
-        self._advance(costs, len(outcomes), sum(outcome.train_seconds for outcome in outcomes))
+        self._advance(costs, len(outcomes), took)
         self._kept = time.monotonic()
+
+
+def _seconds(outcomes: Sequence[Outcome]) -> float:
+    """Return how long a cohort was trained: until the last of its trials ended."""
+    return len(outcomes) * max(outcome.train_seconds for outcome in outcomes)
 
 
 @contextmanager

@@ -178,8 +178,17 @@ class StudySpecification(Axes):
     )
     patience: Count | None = Field(
         default=None,
-        description="evaluations without a better validation loss after which a trial is stopped",
+        description="evaluations without a better validation loss after which a trial is stopped; "
+        "its results are those of its best evaluation",
         json_schema_extra={"unit": "evaluations"},
+    )
+    divergence: float = Field(
+        default=1e3,
+        ge=1,
+        allow_inf_nan=True,
+        description="a trial whose loss is so many times the training loss before the first update "
+        "has diverged, or so many times that of the best constant prediction if that is larger; "
+        "`inf`: only one whose weights or loss are not finite",
     )
     noise_examples: int = Field(
         default=0,

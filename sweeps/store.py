@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import pandas as pd
 
 from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
@@ -37,8 +36,6 @@ from sweeps.worker import CURVE_WIDTH, Outcome
 FILE = "study.db"
 
 _POINT_BYTES = 8 * CURVE_WIDTH
-_ENDS = {2: "train_loss", 3: "train_metric", 4: "validation_loss", 5: "validation_metric"}
-"""Columns of a curve whose last values are the trial's, by their place."""
 
 _FACTS = """
 SELECT key, value FROM facts NOT INDEXED
@@ -55,8 +52,7 @@ AND substr(trial, 1, length(?1)) = ?1
 ORDER BY rowid
 """
 _TRIALS = f"""
-SELECT {", ".join(columns_of("trials")[:-2])},
-    coalesce(substr(curve, -{_POINT_BYTES}), zeroblob(0))
+SELECT {", ".join(columns_of("trials")[:-2])}
 FROM trials NOT INDEXED
 WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
 ORDER BY rowid
@@ -295,14 +291,8 @@ class Store:
         Returns:
             Columns `TRIAL_COLUMNS` but for `group` and `stage`; and `attempts`, `configuration`.
         """
-        columns = [*columns_of("trials")[:-2], "end"]
-        found = pd.DataFrame.from_records(self._connection.execute(_TRIALS), columns=columns)
-        ends = np.full((len(found), CURVE_WIDTH), np.nan)
-        has_end = found["end"].map(len).to_numpy(int) > 0
-        ends[has_end] = points_of(b"".join(found["end"]))
-        return found.drop(columns="end").assign(
-            **{name: ends[:, place] for place, name in _ENDS.items()}
-        )
+        columns = columns_of("trials")[:-2]
+        return pd.DataFrame.from_records(self._connection.execute(_TRIALS), columns=columns)
 
     def curves_table(self, trials: Iterable[str]) -> pd.DataFrame:
         """Return the curves of trials.

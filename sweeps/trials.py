@@ -73,6 +73,7 @@ class Configuration:
         noise_examples: Training examples that gradient statistics are taken over; 0 for none.
         target: Validation metric at which a trial is stopped; None for none.
         patience: Evaluations without a better validation loss after which it is; None for none.
+        divergence: A trial has diverged when its loss is so many times that of the beginning.
         dtype: float32 or float64.
     """
 
@@ -100,6 +101,7 @@ class Configuration:
     noise_examples: int
     target: float | None
     patience: int | None
+    divergence: float
     dtype: str
 
     @property

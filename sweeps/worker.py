@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -30,6 +30,16 @@ CURVE_WIDTH = 8
 """Columns of a curve: examples, updates, train loss and metric, validation loss and metric,
 gradient trace, squared norm of the gradient."""
 
+FINAL_VALUES = (
+    "train_loss",
+    "train_metric",
+    "validation_loss",
+    "validation_metric",
+    "test_loss",
+    "test_metric",
+)
+"""Fields of an outcome that only a trial whose status is ok has."""
+
 PREPARED_BYTES = 2**28
 """How much prepared data a worker keeps for the cohorts that come."""
 
@@ -41,20 +51,29 @@ class Outcome:
     Attributes:
         trial: The trial's identity.
         status: ok, diverged (both are results), error, crashed or timeout.
-        diverged_at_update: First update that left a non-finite network; 0 if none did.
+        diverged_at_update: First update after which weights were not finite or the loss too large;
+            -1 if it did not diverge.
         stopped_at_update: Update after which it reached its target or lost patience; -1 if it
             did not.
-        updates: Updates made.
-        examples: Examples processed.
+        updates: Updates made, to its own end.
+        examples: Examples processed, to its own end.
+        judged_at_update: Update at whose evaluation the losses and metrics are taken: the last or,
+            with patience, the one with the lowest validation loss; -1 if its status is not ok.
+        train_loss: Mean loss over the training part; NaN if its status is not ok, and so all losses
+            and metrics.
+        train_metric: Metric over the training part.
+        validation_loss: Mean loss over the validation part.
+        validation_metric: Metric over the validation part.
         test_loss: Mean loss over the test part; NaN if it was not to be computed.
         test_metric: Metric over the test part; NaN if it was not to be computed.
         error: Traceback, or what ended its process, or which limit it passed; else empty.
-        train_seconds: The trial's share of its cohort's wall time, over all sessions.
+        train_seconds: The trial's share of the wall time that its cohort was in training before the
+            trial's own end, over all sessions.
         started: When its cohort began, in the last session that had a part in it: seconds since
             1970 in UTC; NaN if it gave nothing.
         ended: When its cohort ended, likewise; never before `started`, whatever the clock did.
         curve: Rows of examples, updates, train loss and metric, validation loss and metric,
-            gradient trace and squared norm (NaN unless asked for).
+            gradient trace and squared norm (NaN unless asked for), to its own end.
     """
 
     trial: str
@@ -63,6 +82,11 @@ class Outcome:
     stopped_at_update: int
     updates: int
     examples: int
+    judged_at_update: int
+    train_loss: float
+    train_metric: float
+    validation_loss: float
+    validation_metric: float
     test_loss: float
     test_metric: float
     error: str
@@ -145,15 +169,25 @@ def run_cohort(
     limit = None if trial_seconds is None else trial_seconds * len(checkpoint.trials)
     in_time = _train(trainer, checkpoint, limit, timed=recipe.budget.seconds is not None)
     trained = trainer.result()
-    tests = np.full((2, *trained.diverged_at_update.shape), np.nan)
-    if configuration.evaluate_test and in_time:
+    seconds = trained.seconds / len(checkpoint.trials)
+    late = np.full(seconds.shape, "", object)
+    if not in_time:
+        late[trainer.networks.active] = [
+            f"Took {took:.3g} s, more than the {trial_seconds:g} s allowed."
+            for took in seconds[trainer.networks.active]
+        ]
+    tests = np.full((2, *seconds.shape), np.nan)
+    if configuration.evaluate_test:
         tests[:] = _tested(configuration, trained, [test for _, test in parts])
-    times = checkpoint.times()
-    took = times["train_seconds"]
-    late = "" if in_time else f"Took {took:.3g} s, more than the {trial_seconds:g} s allowed."
+    started, ended = checkpoint.times()
     lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.settings)))
     return [
-        _outcome(trial, trained, tests, lane, times=times, late=late)
+        replace(
+            _outcome(trial, configuration, trained, tests[(..., *lane)], lane, late=late[lane]),
+            train_seconds=float(seconds[lane]),
+            started=started,
+            ended=ended,
+        )
         for trial, lane in zip(checkpoint.trials, lanes, strict=True)
     ]
 
@@ -166,24 +200,30 @@ def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:
         status: error, crashed or timeout.
         error: Why.
     """
-    return [
-        Outcome(
-            trial=trial.identity,
-            status=status,
-            diverged_at_update=0,
-            stopped_at_update=-1,
-            updates=0,
-            examples=0,
-            test_loss=np.nan,
-            test_metric=np.nan,
-            error=error,
-            train_seconds=0.0,
-            started=np.nan,
-            ended=np.nan,
-            curve=np.empty((0, CURVE_WIDTH)),
-        )
-        for trial in cohort.trials
-    ]
+    return [_without_result(trial.identity, status, error) for trial in cohort.trials]
+
+
+def _without_result(trial: str, status: str, error: str) -> Outcome:
+    return Outcome(
+        trial=trial,
+        status=status,
+        diverged_at_update=-1,
+        stopped_at_update=-1,
+        updates=0,
+        examples=0,
+        judged_at_update=-1,
+        train_loss=np.nan,
+        train_metric=np.nan,
+        validation_loss=np.nan,
+        validation_metric=np.nan,
+        test_loss=np.nan,
+        test_metric=np.nan,
+        error=error,
+        train_seconds=0.0,
+        started=np.nan,
+        ended=np.nan,
+        curve=np.empty((0, CURVE_WIDTH)),
+    )
 
 
 CUT_SECONDS = 0.5
@@ -193,7 +233,7 @@ LARGEST_CUT_SECONDS = 5.0
 
 
 class _Checkpoint:
-    """The checkpoint of one cohort, its trials, and the time spent on it over all sessions."""
+    """The checkpoint of one cohort, its trials, and when this session trains it."""
 
     def __init__(self, cohort: Cohort, workspace: Workspace | None) -> None:
         self.trials = [trial.identity for trial in cohort.trials]
@@ -201,34 +241,23 @@ class _Checkpoint:
         self._path = checkpoint_path(folder, self.trials) if folder and folder.is_dir() else None
         self._started = self._written = time.monotonic()
         self._began = time.time()
-        self._before = 0.0
 
-    def seconds(self) -> float:
-        """Return the wall time spent on the cohort."""
-        return self._before + time.monotonic() - self._started
-
-    def times(self) -> dict[str, float]:
-        """Return a trial's share of that, and when this session began and ended its part."""
-        seconds = self.seconds()
-        return {
-            "train_seconds": seconds / len(self.trials),
-            "started": self._began,
-            "ended": self._began + seconds - self._before,
-        }
+    def times(self) -> tuple[float, float]:
+        """Return when this session began and ended its part."""
+        return self._began, self._began + time.monotonic() - self._started
 
     def resume(self, trainer: Trainer) -> int:
         """Bring a trainer to where the last session left it, and return its examples so far."""
-        found = self._path and read_checkpoint(self._path, self.trials)
-        if not found:
+        state = self._path and read_checkpoint(self._path, self.trials)
+        if not state:
             return 0
-        state, self._before = found
         trainer.restore(state)
         return int(state["examples"])
 
     def keep(self, trainer: Trainer) -> None:
         """Write a checkpoint if the last is old enough."""
         if self._path and time.monotonic() - self._written >= EVERY_SECONDS:
-            write_checkpoint(self._path, self.trials, trainer.state(), self.seconds())
+            write_checkpoint(self._path, self.trials, trainer.state())
             self._written = time.monotonic()
 
 
@@ -247,11 +276,12 @@ def _train(trainer: Trainer, checkpoint: _Checkpoint, limit: float | None, *, ti
             return True
         if abandoned.is_set():
             raise Abandoned
-        if limit is not None and checkpoint.seconds() > limit:
+        spent = trainer.seconds.max()
+        if limit is not None and spent > limit:
             return False
         checkpoint.keep(trainer)
         rate = (until - seen) / max(time.monotonic() - started, 1e-6)
-        pause = min(max(CUT_SECONDS, checkpoint.seconds() / 20), LARGEST_CUT_SECONDS)
+        pause = min(max(CUT_SECONDS, spent / 20), LARGEST_CUT_SECONDS)
         pause = pause if limit is None else min(pause, limit / 10)
         seen, until = until, until + max(1, int(rate * pause))
     return True
@@ -309,26 +339,35 @@ def _bytes(parts: _Prepared) -> int:
 
 def _outcome(
     trial: str,
+    configuration: Configuration,
     trained: Training,
-    tests: Array,
+    tests: Annotated[Array, "2"],
     lane: tuple[int, int],
     *,
-    times: dict[str, float],
     late: str,
 ) -> Outcome:
-    diverged_at = int(trained.diverged_at_update[lane])
-    return Outcome(
-        trial=trial,
-        status=TIMEOUT if late else DIVERGED if diverged_at else OK,
+    """Return what one lane gave; when is still open."""
+    diverged_at, updates = int(trained.diverged_at_update[lane]), int(trained.updates[lane])
+    curve = _curve(trained.curves, lane)
+    outcome = replace(
+        _without_result(trial, TIMEOUT if late else DIVERGED, late),
         diverged_at_update=diverged_at,
         stopped_at_update=int(trained.stopped_at_update[lane]),
-        updates=trained.updates,
-        examples=trained.examples,
-        test_loss=float(tests[(0, *lane)]),
-        test_metric=float(tests[(1, *lane)]),
-        error=late,
-        curve=_curve(trained.curves, lane),
-        **times,
+        updates=updates,
+        examples=int(trained.examples[lane]),
+        curve=curve,
+    )
+    if late or diverged_at >= 0:
+        return outcome
+    if configuration.evaluate_test and not np.isfinite(tests[0]):
+        return replace(outcome, diverged_at_update=updates)
+    judged = curve[-1] if configuration.patience is None else curve[np.argmin(curve[:, 4])]
+    _, judged_at, *values = judged[:6].tolist()
+    return replace(
+        outcome,
+        status=OK,
+        judged_at_update=int(judged_at),
+        **dict(zip(FINAL_VALUES, (*values, *tests.tolist()), strict=True)),
     )
 
 
@@ -342,4 +381,6 @@ def _curve(curves: Curves, lane: tuple[int, int]) -> Array:
         curves.gradient_squared_norm,
     )
     at_lane = [value[:, lane[0], lane[1]] for value in values]
-    return np.stack([curves.examples, curves.updates, *at_lane], axis=1)
+    curve = np.stack([curves.examples, curves.updates, *at_lane], axis=1)
+    # At the evaluations after its end a lane has no loss.
+    return curve[np.isfinite(curve[:, 2])]

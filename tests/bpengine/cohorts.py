@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bpengine import Architecture, Budget, Examples, Recipe, Split, Training, train
+from bpengine import Architecture, Budget, Recipe, Split, Training, train
 
 MakeSplits = Callable[..., list[Split]]
 Options = dict[str, Any]
@@ -14,9 +14,15 @@ ARCHITECTURE = Architecture((6, 5, 4, 3))
 RATES = [0.05, 0.5, 2.0]
 
 
-def train_small(splits: list[Split], rates: list[float] = RATES, **options: Any) -> Training:
+def train_small(
+    splits: list[Split],
+    rates: list[float] = RATES,
+    *,
+    architecture: Architecture = ARCHITECTURE,
+    **options: Any,
+) -> Training:
     settings = [{"learning_rate": rate} for rate in rates]
-    return train(ARCHITECTURE, splits, settings, recipe(**options))
+    return train(architecture, splits, settings, recipe(**options))
 
 
 def recipe(**options: Any) -> Recipe:
@@ -28,11 +34,6 @@ def recipe(**options: Any) -> Recipe:
     return Recipe(**defaults | options)
 
 
-OVERFLOWING = [0.05, 20.0, 0.5]
-"""The second rate's step overflows float32 at the example that `with_a_huge_target` spoils."""
-
-
-def with_a_huge_target(split: Split) -> Split:
-    targets = split.train.targets.copy()
-    targets[7] = 3e38
-    return Split(Examples(split.train.inputs, targets), split.held_out, split.seed)
+LINEAR = Architecture((6, 5, 4, 3), "tanh", "identity")
+OVERFLOWING = [0.01, 3e38, 0.05]
+"""With the second rate the weights of `LINEAR` overflow float32 within a few updates."""

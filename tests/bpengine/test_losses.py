@@ -218,3 +218,31 @@ def test_cross_entropy_depends_on_differences_of_net_inputs_alone(
 
 def test_reductions_weigh_an_example() -> None:
     assert {name: weight(8) for name, weight in REDUCTIONS.items()} == {"sum": 1.0, "mean": 0.125}
+
+
+@losses
+def test_the_loss_of_the_best_constant_is_what_no_constant_falls_below(loss: Loss) -> None:
+    t = SOFT_T[0, 0]
+    mean = t.mean(axis=0, dtype=np.float64)
+    net = {
+        "squared_error": mean,
+        "cross_entropy": np.log(mean),
+        "binary_cross_entropy": np.log(mean / (1 - mean)),
+    }[loss.name]
+
+    def mean_loss(net: Array) -> float:
+        nets = np.tile(net, (len(t), 1))
+        output = ACTIVATIONS[loss.output or "identity"]
+        psi = np.empty_like(nets)
+        output.apply(at_once, nets, psi, np.empty_like(nets))
+        return float(loss.value(nets, psi, t, np.empty_like(nets)).mean())
+
+    least = loss.of_constant(t)
+    assert mean_loss(net) == pytest.approx(least, rel=1e-12)
+    for step in RNG.normal(scale=0.1, size=(20, len(net))):
+        assert mean_loss(net + step) >= least
+
+
+@losses
+def test_constant_targets_are_predicted_without_loss(loss: Loss) -> None:
+    assert loss.of_constant(np.eye(4)[[2, 2, 2]]) == 0

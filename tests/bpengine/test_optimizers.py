@@ -193,7 +193,7 @@ def test_a_lane_trains_exactly_as_it_would_beside_no_other_setting(
     recipe = Recipe(batch_size=5, budget=Budget(epochs=3), optimizer=name, dtype=dtype)
     splits = make_splits(ARCHITECTURE, [1, 2])
     together = train(ARCHITECTURE, splits, settings, recipe)
-    assert not together.diverged_at_update.any()
+    assert (together.diverged_at_update < 0).all()
     for place, setting in enumerate(settings):
         alone = train(ARCHITECTURE, splits, [setting], recipe)
         np.testing.assert_array_equal(together.parameters[:, place], alone.parameters[:, 0])

@@ -250,7 +250,7 @@ def test_the_cosine_ends_with_the_budget(
         lambda update, _epoch: (1 + math.cos(math.pi * update / updates)) / 2,
         updates,
     )
-    assert trained.updates == updates
+    assert (trained.updates == updates).all()
     np.testing.assert_allclose(trained.parameters[0, 0], expected, rtol=1e-12, atol=1e-14)
 
 
@@ -274,8 +274,8 @@ def test_training_on_growing_batches_is_a_loop_over_them(
         "constant": lambda _update, _epoch: 1,
         "cosine": lambda update, _epoch: (1 + math.cos(math.pi * update / 10)) / 2,
     }
-    assert trained.updates == 10
-    assert trained.examples == 30
+    assert (trained.updates == 10).all()
+    assert (trained.examples == 30).all()
     for setting, rate in enumerate(RATES):
         expected = by_loop(split, rate, [2, 4, 8], factors[kind])
         np.testing.assert_allclose(trained.parameters[0, setting], expected, rtol=1e-12, atol=1e-14)

@@ -21,16 +21,17 @@ from bpengine import (
     train,
 )
 from bpengine.gradient_noise import gradient_statistics
+from bpengine.losses import LOSSES
 from bpengine.streams import permutation
 from tests.bpengine.cohorts import (
     ARCHITECTURE,
+    LINEAR,
     OVERFLOWING,
     RATES,
     MakeSplits,
     Options,
     recipe,
     train_small,
-    with_a_huge_target,
 )
 
 LANE_CURVES = ("held_out_loss", "gradient_trace", "gradient_squared_norm")
@@ -113,8 +114,8 @@ def test_evaluating_trained_weights_repeats_the_last_evaluation(make_splits: Mak
 def test_a_diverged_lane_is_not_a_number_in_its_curve_from_then_on(
     make_splits: MakeSplits,
 ) -> None:
-    splits = [with_a_huge_target(split) for split in make_splits(ARCHITECTURE, [1])]
-    trained = train_small(splits, OVERFLOWING, reduction="sum", evaluate_at=tuple(range(70)))
+    splits = make_splits(LINEAR, [1])
+    trained = train_small(splits, OVERFLOWING, architecture=LINEAR, evaluate_at=tuple(range(70)))
     date = trained.diverged_at_update[0, 1]
     assert date > 0
     curves = trained.curves
@@ -125,9 +126,9 @@ def test_a_diverged_lane_is_not_a_number_in_its_curve_from_then_on(
 
 
 def test_evaluating_diverged_weights_gives_no_number(make_splits: MakeSplits) -> None:
-    splits = [with_a_huge_target(split) for split in make_splits(ARCHITECTURE, [1])]
-    parameters = train_small(splits, OVERFLOWING, reduction="sum").parameters
-    loss, metric = evaluate(ARCHITECTURE, parameters, [s.held_out for s in splits])
+    splits = make_splits(LINEAR, [1])
+    parameters = train_small(splits, OVERFLOWING, architecture=LINEAR).parameters
+    loss, metric = evaluate(LINEAR, parameters, [s.held_out for s in splits])
     assert np.isnan([loss[0, 1], metric[0, 1]]).all()
     assert np.isfinite([loss[:, ::2], metric[:, ::2]]).all()
 
@@ -234,7 +235,8 @@ def test_a_lane_trains_alone_as_in_a_cohort_whatever_the_recipe(
     for seed, setting in np.ndindex(3, 2):
         alone = train(ARCHITECTURE, [splits[seed]], [settings[setting]], recipe(**options))
         np.testing.assert_array_equal(together.parameters[seed, setting], alone.parameters[0, 0])
-        assert together.stopped_at_update[seed, setting] == alone.stopped_at_update[0, 0]
+        for name in ("updates", "examples", "stopped_at_update", "diverged_at_update"):
+            assert getattr(together, name)[seed, setting] == getattr(alone, name)[0, 0]
         points = len(alone.curves.examples)
         for name in LANE_CURVES:
             np.testing.assert_array_equal(
@@ -257,8 +259,8 @@ def test_training_that_was_cut_and_continued_gives_the_same_bits(
     second.run()
     found = second.result()
     np.testing.assert_array_equal(found.parameters, whole.parameters)
-    np.testing.assert_array_equal(found.stopped_at_update, whole.stopped_at_update)
-    assert (found.updates, found.examples) == (whole.updates, whole.examples)
+    for name in ("updates", "examples", "stopped_at_update"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
     for name in (*CURVES, *LANE_CURVES):
         np.testing.assert_array_equal(getattr(found.curves, name), getattr(whole.curves, name))
 
@@ -292,7 +294,8 @@ def test_training_ends_at_the_first_limit_of_its_budget(
     budget: Budget, updates: int, examples: int, make_splits: MakeSplits
 ) -> None:
     trained = train_small(make_splits(ARCHITECTURE, [1]), budget=budget, evaluate_at=())
-    assert (trained.updates, trained.examples) == (updates, examples)
+    assert (trained.updates == updates).all()
+    assert (trained.examples == examples).all()
 
 
 def test_a_lane_stops_at_its_target_and_stands_still(make_splits: MakeSplits) -> None:
@@ -314,6 +317,99 @@ def test_a_lane_stops_at_its_target_and_stands_still(make_splits: MakeSplits) ->
         else:
             assert at == -1
     assert (stopped.stopped_at_update > 0).any()
+
+
+def test_a_lane_ends_with_its_own_counts_and_weights_whatever_goes_on_beside_it(
+    make_splits: MakeSplits,
+) -> None:
+    """One lane reaches its target, one diverges, one goes on: local updates round every average."""
+    splits = make_splits(LINEAR, [1, 2, 3])
+    options: Options = {
+        "architecture": LINEAR,
+        "shards": 3,
+        "local_updates": 2,
+        "budget": Budget(epochs=30),
+        "evaluate_at": tuple(range(0, 690, 5)),
+    }
+    rates = [0.0001, 0.05, 3e38]
+    metrics = train_small(splits, rates, **options).curves.held_out_metric
+    options["target"] = np.median(metrics[:, :, :2].max(axis=0)) + 1e-9
+    together = train_small(splits, rates, **options)
+    assert (together.stopped_at_update > 0).any()
+    assert (together.diverged_at_update > 0).any()
+    assert (together.examples == 690).any()
+    for seed, setting in np.ndindex(together.updates.shape):
+        alone = train_small([splits[seed]], [rates[setting]], **options)
+        np.testing.assert_array_equal(together.parameters[seed, setting], alone.parameters[0, 0])
+        for name in ("updates", "examples", "stopped_at_update", "diverged_at_update"):
+            assert getattr(together, name)[seed, setting] == getattr(alone, name)[0, 0]
+        if alone.stopped_at_update[0, 0] > 0:
+            assert alone.examples[0, 0] == alone.curves.examples[-1]
+
+
+def test_with_patience_the_weights_are_those_of_the_best_evaluation(
+    make_splits: MakeSplits,
+) -> None:
+    splits = make_splits(ARCHITECTURE, [1, 2])
+    options: Options = {"evaluate_at": tuple(range(0, 700, 5)), "budget": Budget(epochs=30)}
+    for patience in (2, 1000):
+        trained = train_small(splits, **options, patience=patience)
+        losses = trained.curves.held_out_loss
+        best = np.nanargmin(losses, axis=0)
+        assert (best < len(losses) - 1).any()
+        loss, _ = evaluate(ARCHITECTURE, trained.parameters, [s.held_out for s in splits])
+        np.testing.assert_array_equal(loss, np.take_along_axis(losses, best[None], 0)[0])
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy", "binary_cross_entropy"])
+def test_a_lane_has_diverged_when_its_loss_is_too_many_times_the_first(
+    loss: str, make_splits: MakeSplits
+) -> None:
+    output = {"squared_error": "identity", "cross_entropy": "softmax"}.get(loss, "sigmoid")
+    architecture = Architecture((6, 5, 3), "tanh", output)
+    splits = make_splits(architecture, [1, 2])
+    points = tuple(range(0, 70, 5))
+    settings = [{"learning_rate": rate} for rate in (0.001, 3.0)]
+    options: Options = {"loss": loss, "evaluate_at": points, "reduction": "sum"}
+    free = train(architecture, splits, settings, recipe(**options, divergence=np.inf))
+    losses = np.maximum(free.curves.train_loss, free.curves.held_out_loss)
+    firsts = free.curves.train_loss[0]
+    limit = losses[5, 0, 1] / firsts[0, 1] * (1 - 1e-9)
+    assert limit > 1
+    trained = train(architecture, splits, settings, recipe(**options, divergence=limit))
+    for seed, setting in np.ndindex(2, 2):
+        targets = splits[seed].train.targets
+        constant = float(LOSSES[loss].of_constant(targets))
+        most = limit * max(firsts[seed, setting], constant)
+        exceeding = np.flatnonzero(~(losses[:, seed, setting] <= most))
+        date = trained.diverged_at_update[seed, setting]
+        if exceeding.size:
+            assert date == free.curves.updates[exceeding[0]] == trained.updates[seed, setting]
+            assert trained.examples[seed, setting] == free.curves.examples[exceeding[0]]
+            assert np.isnan(trained.parameters[seed, setting]).all()
+        else:
+            assert date == -1
+        ended = trained.curves.train_loss[:, seed, setting]
+        assert np.isfinite(ended).sum() == (exceeding[0] if exceeding.size else len(ended))
+    assert (trained.diverged_at_update[:, 1] > 0).any()
+    assert (trained.diverged_at_update[:, 0] == -1).all()
+
+
+def test_a_first_loss_that_is_not_finite_is_divergence_before_the_first_update(
+    make_splits: MakeSplits,
+) -> None:
+    architecture = Architecture((6, 5, 3), "identity", "identity")
+    splits = make_splits(architecture, [1])
+    options = recipe(initial_scale=1e15, evaluate_at=(0, 23))
+    trained = train(architecture, splits, [{"learning_rate": 0.1}], options)
+    assert (trained.diverged_at_update, trained.updates) == (0, 0)
+
+
+def test_a_budget_in_seconds_ends_with_an_evaluation(make_splits: MakeSplits) -> None:
+    splits = make_splits(ARCHITECTURE, [1])
+    budget = Budget(epochs=9, seconds=1e-9)
+    trained = train_small(splits, budget=budget, evaluate_at=(0, 230))
+    assert trained.curves.examples.tolist() == [0, 23]
 
 
 @pytest.mark.parametrize("shards", [None, 4])

@@ -74,6 +74,7 @@ def configuration(**changes: Any) -> Configuration:
         "noise_examples": 0,
         "target": None,
         "patience": None,
+        "divergence": 1e3,
         "dtype": "float32",
     }
     return Configuration(**values | changes)

@@ -15,7 +15,7 @@ from faults import configuration
 
 from sweeps.store import Store
 from sweeps.trials import Trial, settings_of
-from sweeps.worker import Outcome
+from sweeps.worker import FINAL_VALUES, Outcome
 
 
 def trials(count: int) -> list[Trial]:
@@ -32,10 +32,12 @@ def outcome(trial: Trial, **changes: Any) -> Outcome:
     values: dict[str, Any] = {
         "trial": trial.identity,
         "status": "ok",
-        "diverged_at_update": 0,
+        "diverged_at_update": -1,
         "stopped_at_update": -1,
         "updates": 10,
         "examples": 72,
+        "judged_at_update": 10,
+        **dict(zip(FINAL_VALUES, curve[-1, 2:6].tolist(), strict=False)),
         "test_loss": np.nan,
         "test_metric": np.nan,
         "error": "",

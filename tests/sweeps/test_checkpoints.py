@@ -27,16 +27,14 @@ def names(of: Cohort) -> list[str]:
 
 def keep(folder: Path, of: Cohort) -> Path:
     path = checkpoint_path(folder, names(of))
-    write_checkpoint(path, names(of), STATE, 12.5)
+    write_checkpoint(path, names(of), STATE)
     return path
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     path = keep(tmp_path, cohort(0.1, 0.2))
-    found = read_checkpoint(path, names(cohort(0.1, 0.2)))
-    assert found is not None
-    state, seconds = found
-    assert seconds == 12.5
+    state = read_checkpoint(path, names(cohort(0.1, 0.2)))
+    assert state is not None
     assert state.keys() == STATE.keys()
     np.testing.assert_array_equal(state["parameters"], STATE["parameters"])
     assert list(tmp_path.iterdir()) == [path]
@@ -72,7 +70,7 @@ def test_a_damaged_checkpoint_is_none_or_whole(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         found = read_checkpoint(path, names(cohort(0.1)))
         if found is not None:
-            np.testing.assert_array_equal(found[0]["parameters"], STATE["parameters"])
+            np.testing.assert_array_equal(found["parameters"], STATE["parameters"])
 
 
 def test_another_cohorts_checkpoint_is_none(tmp_path: Path) -> None:
@@ -87,8 +85,8 @@ def test_failing_to_write_leaves_nothing_and_says_nothing(tmp_path: Path) -> Non
     path = tmp_path / "folder.npz"
     path.mkdir()
     (path / "full").touch()
-    write_checkpoint(path, ["a"], STATE, 0.0)
-    write_checkpoint(tmp_path / "missing" / "one.npz", ["a"], STATE, 0.0)
+    write_checkpoint(path, ["a"], STATE)
+    write_checkpoint(tmp_path / "missing" / "one.npz", ["a"], STATE)
     assert list(tmp_path.iterdir()) == [path]
 
 

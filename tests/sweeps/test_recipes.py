@@ -61,6 +61,7 @@ CONFIGURATION = Configuration(
     noise_examples=20,
     target=0.5,
     patience=4,
+    divergence=50.0,
     dtype="float64",
 )
 PLAIN = replace(
@@ -72,6 +73,7 @@ PLAIN = replace(
     local_updates=1,
     target=None,
     patience=None,
+    divergence=1e3,
     noise_examples=0,
 )
 

@@ -100,6 +100,7 @@ def test_what_is_not_finite_survives(tmp_path: Path) -> None:
         status="diverged",
         diverged_at_update=3,
         stopped_at_update=0,
+        validation_loss=np.nan,
         test_loss=np.inf,
         test_metric=-np.inf,
         curve=curve,

@@ -18,13 +18,21 @@ from faults import cohort, made
 
 from bpengine import Budget, Trainer, evaluate, train
 from sweeps import datasets, worker
-from sweeps.checkpoints import checkpoint_path
+from sweeps.checkpoints import checkpoint_path, read_checkpoint
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.handover import hand_over
 from sweeps.recipes import recipe_of, settings_of
 from sweeps.splits import prepare
 from sweeps.trials import Cohort
-from sweeps.worker import Outcome, failed, limit_blas, one_blas_thread, run_cohort, threads
+from sweeps.worker import (
+    FINAL_VALUES,
+    Outcome,
+    failed,
+    limit_blas,
+    one_blas_thread,
+    run_cohort,
+    threads,
+)
 from sweeps.workspace import Workspace
 
 
@@ -46,16 +54,16 @@ def loadable(monkeypatch: pytest.MonkeyPatch) -> None:
 def stable(outcomes: list[Outcome]) -> list[tuple[Any, ...]]:
     """Return outcomes without what time determines, ready to be compared to the byte."""
     return [
-        (
-            *(value for name, value in vars(outcome).items() if name not in VOLATILE),
-            np.array([outcome.test_loss, outcome.test_metric]).tobytes(),
-            outcome.curve.tobytes(),
+        tuple(
+            value.tobytes() if isinstance(value, np.ndarray) else repr(value)
+            for name, value in vars(outcome).items()
+            if name not in VOLATILE
         )
         for outcome in outcomes
     ]
 
 
-VOLATILE = {"train_seconds", "started", "ended", "curve", "test_loss", "test_metric"}
+VOLATILE = {"train_seconds", "started", "ended"}
 
 
 def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
@@ -73,7 +81,10 @@ def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
     for place, outcome in enumerate(run_cohort(confirm, workspace)):
         assert (outcome.trial, outcome.status) == (confirm.trials[place].identity, "ok")
         assert (outcome.updates, outcome.examples) == (15, 108)
-        assert (outcome.stopped_at_update, outcome.diverged_at_update) == (-1, 0)
+        assert (outcome.stopped_at_update, outcome.diverged_at_update) == (-1, -1)
+        assert outcome.judged_at_update == 15
+        finals = [getattr(outcome, name) for name in FINAL_VALUES[:4]]
+        assert finals == outcome.curve[-1, 2:6].tolist()
         assert (outcome.test_loss, outcome.test_metric) == (losses[place, 0], metrics[place, 0])
         curves = trained.curves
         columns = (curves.examples, curves.updates, curves.train_loss, curves.train_metric)
@@ -96,13 +107,15 @@ def test_divergence_is_a_result(workspace: Workspace) -> None:
     wild = cohort(0.1, 1e30, evaluate_test=True, **LINEAR)
     for trial, outcome in zip(wild.trials, run_cohort(wild, workspace), strict=True):
         if trial.learning_rate == 0.1:
-            assert (outcome.status, outcome.diverged_at_update) == ("ok", 0)
+            assert (outcome.status, outcome.diverged_at_update) == ("ok", -1)
             assert np.isfinite(outcome.curve[:, :6]).all()
         else:
             assert outcome.status == "diverged"
             assert 1 <= outcome.diverged_at_update <= 3
-            assert np.isnan(outcome.curve[-1, 2:]).all()
-            assert np.isnan(outcome.test_metric)
+            assert outcome.updates == outcome.diverged_at_update
+            assert (outcome.curve[:, 1] < outcome.updates).all()
+            assert outcome.judged_at_update == -1
+            assert np.isnan([getattr(outcome, name) for name in FINAL_VALUES]).all()
 
 
 def test_early_stops_are_told(workspace: Workspace) -> None:
@@ -199,7 +212,7 @@ def test_trials_of_a_cohort_began_and_ended_together(workspace: Workspace) -> No
     after = time.time()
     ((started, ended),) = {(outcome.started, outcome.ended) for outcome in outcomes}
     assert before <= started <= ended <= after + 0.001
-    assert ended - started == pytest.approx(sum(one.train_seconds for one in outcomes), abs=1e-6)
+    assert 0 < sum(outcome.train_seconds for outcome in outcomes) <= ended - started
 
 
 def test_a_cohort_that_goes_on_began_with_its_last_session(workspace: Workspace, cut: Any) -> None:
@@ -208,11 +221,14 @@ def test_a_cohort_that_goes_on_began_with_its_last_session(workspace: Workspace,
     with pytest.raises(CutError):
         run_cohort(long, workspace)
     cut(10**9)
+    names = [trial.identity for trial in long.trials]
+    state = read_checkpoint(checkpoint_path(workspace.checkpoints, names), names)
+    assert state is not None
     between = time.time()
     first, *_ = outcomes = run_cohort(long, workspace)
     assert between <= first.started <= first.ended
     # What was done before counts for the time it took, not for when it ran.
-    assert first.ended - first.started < sum(one.train_seconds for one in outcomes)
+    assert 0 < state["seconds"].max() < sum(outcome.train_seconds for outcome in outcomes)
 
 
 def test_a_clock_that_is_set_back_does_not_end_a_cohort_before_it_began(
@@ -235,7 +251,7 @@ def test_a_cohort_in_which_no_lane_learns_any_more_is_not_trained_on(
     configuration = dead.configuration
     splits = [prepare(made(), configuration.preparation, seed)[0] for seed in dead.seeds]
     uncut = train(configuration.architecture, splits, settings_of(dead), recipe_of(configuration))
-    assert {row[4] for row in whole} == {uncut.updates}
+    assert [outcome.updates for outcome in run_cohort(dead)] == uncut.updates.ravel().tolist()
 
 
 def test_a_trial_that_takes_too_long_is_ended(workspace: Workspace) -> None:
