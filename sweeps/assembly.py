@@ -20,12 +20,13 @@ from reports.results import (
     StudyDescription,
     StudyResults,
 )
+from sweeps.checking import experiment_of
 from sweeps.errors import StoreError, UsageError
 from sweeps.facts import from_json, to_json
 from sweeps.families import Family, Group
 from sweeps.labels import budget_text, growth_text, schedule_text
 from sweeps.records import Row
-from sweeps.spec import StudySpecification, from_toml, to_toml
+from sweeps.spec import StudySpecification, from_toml, given, to_toml
 from sweeps.stages import Experiment, derived
 from sweeps.store import Store
 from sweeps.timing import workload_of_group
@@ -66,6 +67,8 @@ def read_experiment(store: Store) -> Experiment:
 def stored_experiment(folder: Path, instead: str) -> Experiment:
     """Return the study of a folder, with data that can be loaded.
 
+    The data are described again by the specification: what a store says of them chooses nothing.
+
     Args:
         folder: The study's folder.
         instead: What to do where the data are files, which a store does not tell the places of.
@@ -73,13 +76,14 @@ def stored_experiment(folder: Path, instead: str) -> Experiment:
     Raises:
         StoreError: There is no study, or its store can't be used.
         UsageError: Its data are files.
+        SpecificationError: Its specification can't be carried out here.
     """
     with Store.read(folder) as store:
         experiment = read_experiment(store)
     files = sorted(facts.source.name for facts in experiment.data.values() if facts.source.content)
     if files:
         raise UsageError(f"{folder} does not say where {', '.join(files)} is: {instead}")
-    return experiment
+    return experiment_of(given(experiment.specification), str(folder), folder)
 
 
 def planned_stages(store: Store, experiment: Experiment) -> dict[str, list[Planned]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown
 from sweeps.examples import classification, regression
-from sweeps.fetched import FETCHED, OPENML, OPENML_PARAMETERS, fetch, refusal
+from sweeps.fetched import FETCHED, NO_CACHE, OPENML, OPENML_PARAMETERS, fetch, refusal
 from sweeps.files import is_file, load_file, read_file_source
 from sweeps.generators import GENERATORS, generate, generator_problems
 from sweeps.parameters import Parameter, read_parameters
@@ -72,7 +72,7 @@ def read_source(value: object, *, folder: Path) -> Source:
     if "path" in given:
         source, problems = read_file_source(given, folder)
     else:
-        source, problems = _named(given, folder)
+        source, problems = _named(given)
     if problems:
         raise SourceError(problems)
     return source
@@ -123,17 +123,19 @@ def _table(value: object) -> dict[str, Any]:
     return dict(value)
 
 
-def _named(given: dict[str, Any], folder: Path) -> tuple[Source, list[Problem]]:
+def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
     name = given.pop("name")
     problem = _name_problem(name)
     if problem:
         return Source(""), [Problem(".name" if given else "", problem, about_data=True)]
     values, problems = read_parameters(given, parameters_of(name), name)
-    data_home = str(values.pop("data_home", ""))
+    if name in FETCHED or OPENML.fullmatch(name):
+        problems = [
+            Problem(one.path, NO_CACHE) if one.path == ".data_home" else one for one in problems
+        ]
     if not problems:
         problems = _contradictions(name, values)
-    path = str(folder.absolute() / Path(data_home).expanduser()) if data_home else ""
-    return Source(name, tuple(sorted(values.items())), path=path), problems
+    return Source(name, tuple(sorted(values.items()))), problems
 
 
 def _name_problem(name: object) -> str:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from sweeps.datasets import SourceError, read_source
 from sweeps.errors import counted
+from sweeps.files import FORMATS
+from sweeps.parameters import read_parameters
 from sweeps.splits import (
+    CLASSIFICATION,
     REGRESSION,
+    SCALINGS,
     Dataset,
     Preparation,
     Source,
@@ -111,16 +118,46 @@ def to_json(data: Facts) -> str:
 
 
 def from_json(text: str) -> Facts:
-    """Return facts from what `to_json` wrote."""
-    return {key: _read(content) for key, content in json.loads(text).items()}
+    """Return facts from what `to_json` wrote, or somebody else: a store may come from anywhere.
+
+    Args:
+        text: JSON.
+
+    Raises:
+        ValueError: It says something that no specification can say.
+        KeyError: It names a file of a format that bpsweep doesn't read.
+    """
+    data = TypeAdapter(Facts).validate_json(text, strict=True)
+    return {key: _checked(facts) for key, facts in data.items()}
 
 
-def _read(content: dict[str, Any]) -> DataFacts:
-    fields = {name: _frozen(value) for name, value in content.items()}
-    source = {name: _frozen(value) for name, value in content["source"].items()}
-    fields |= {"source": Source(**source), "preparation": Preparation(**content["preparation"])}
-    return DataFacts(**fields)
+def _checked(facts: DataFacts) -> DataFacts:
+    validation, test = int(facts.preparation.validation), int(facts.preparation.test)
+    if (
+        facts.task not in (CLASSIFICATION, REGRESSION)
+        or facts.preparation.scaling not in SCALINGS
+        or min(validation, test, facts.train_items, facts.features, facts.outputs) < 1
+    ):
+        raise ValueError(f"{facts.source.name} can't be split so.")
+    return replace(
+        facts,
+        source=_checked_source(facts.source),
+        preparation=replace(facts.preparation, validation=validation, test=test),
+    )
 
 
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - every type there is in JSON
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+def _checked_source(source: Source) -> Source:
+    """Return what names data, read as a specification is: a store never says where data are."""
+    # What is empty was not written.
+    given = {name: value for name, value in source.parameters if value not in ("", [])}
+    if not source.content:
+        try:
+            return read_source(given | {"name": source.name}, folder=Path())
+        except SourceError as error:
+            raise ValueError(str(error)) from None
+    # A file's parameters alone: nothing is read because a store names it.
+    known = FORMATS[Path(source.name).suffix.lower()].parameters
+    values, problems = read_parameters(given, known, source.name)
+    if problems:
+        raise ValueError(problems[0].text)
+    return Source(source.name, tuple(sorted(values.items())), source.content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import socket
 import urllib.error
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from sweeps.columns import check_size, size_problem
 from sweeps.errors import DataError
 from sweeps.examples import classification, regression
-from sweeps.parameters import Choice, Flag, Number, Parameter, Text, Texts, Whole
+from sweeps.parameters import Choice, Flag, Number, Parameter, Texts, Whole
 from sweeps.splits import CLASSIFICATION, Dataset, Source
 from sweeps.tables import (
     CATEGORICAL,
@@ -37,10 +38,20 @@ from sweeps.targets import number_name
 NETWORK_SECONDS = 30.0
 """A server that is silent for so long is given up."""
 
-OPENML = re.compile(r"openml:(?P<name>[^@\s]+)@(?P<version>[1-9]\d*)")
-"""How data of OpenML are named: a version may not change, so it must be said."""
+CACHE_VARIABLE = "SCIKIT_LEARN_DATA"
+"""The environment variable that says where scikit-learn's cache is."""
 
-DATA_HOME = Parameter("data_home", Text(), "", "folder of the cache; else scikit-learn's own")
+NO_CACHE = (
+    "can't be chosen by a specification, which may be somebody else's: scikit-learn loads pickles "
+    f"from there. Set the environment variable {CACHE_VARIABLE} to a folder that you trust."
+)
+"""Why `data_home` is refused."""
+
+OPENML = re.compile(r"openml:(?P<name>[^@\s/\\]+)@(?P<version>[1-9]\d*)")
+"""How data of OpenML are named: a version may not change, so it must be said.
+
+The name becomes part of a path in scikit-learn's cache, so it leads to no other folder.
+"""
 
 OPENML_PARAMETERS = (
     Parameter("target", Texts(), (), "column to learn; OpenML's own choice without it"),
@@ -49,7 +60,6 @@ OPENML_PARAMETERS = (
     RARE,
     IGNORE,
     CATEGORICAL,
-    DATA_HOME,
     LIMIT,
 )
 
@@ -71,11 +81,11 @@ class Fetched:
     """A dataset that is downloaded.
 
     Attributes:
-        read: From its name, the folder of the cache and its parameters to the dataset.
+        read: From its name and its parameters to the dataset.
         parameters: What can be chosen.
     """
 
-    read: Callable[[str, str | None, _Arguments], Dataset]
+    read: Callable[[str, _Arguments], Dataset]
     parameters: tuple[Parameter, ...] = ()
 
 
@@ -88,10 +98,8 @@ def fetch(source: Source) -> Dataset:
     Raises:
         DataError: They are not in the cache and can't be downloaded, or can't be used.
     """
-    data_home, parameters = source.path or None, dict(source.parameters)
-    if source.name in FETCHED:
-        return FETCHED[source.name].read(source.name, data_home, parameters)
-    return _openml(source.name, data_home, parameters)
+    read = FETCHED[source.name].read if source.name in FETCHED else _openml
+    return read(source.name, dict(source.parameters))
 
 
 def refusal(name: str, parameters: _Arguments) -> str:
@@ -116,29 +124,28 @@ def refusal(name: str, parameters: _Arguments) -> str:
     return ""
 
 
-def _covtype(name: str, data_home: str | None, parameters: _Arguments) -> Dataset:
-    bunch, _ = _fetched(name, "fetch_covtype", data_home)
+def _covtype(name: str, parameters: _Arguments) -> Dataset:
+    bunch, _ = _fetched(name, "fetch_covtype")
     return _classes(name, bunch, parameters)
 
 
-def _california_housing(name: str, data_home: str | None, parameters: _Arguments) -> Dataset:
-    bunch, _ = _fetched(name, "fetch_california_housing", data_home)
+def _california_housing(name: str, parameters: _Arguments) -> Dataset:
+    bunch, _ = _fetched(name, "fetch_california_housing")
     _check(name, bunch, parameters)
     names = tuple(map(str, bunch.target_names))
     features = tuple(map(str, bunch.feature_names))
     return regression(name, bunch.data, bunch.target[:, None], names, feature_names=features)
 
 
-def _olivetti_faces(name: str, data_home: str | None, parameters: _Arguments) -> Dataset:
-    bunch, _ = _fetched(name, "fetch_olivetti_faces", data_home)
+def _olivetti_faces(name: str, parameters: _Arguments) -> Dataset:
+    bunch, _ = _fetched(name, "fetch_olivetti_faces")
     return _classes(name, bunch, parameters)
 
 
-def _lfw(name: str, data_home: str | None, parameters: _Arguments) -> Dataset:
+def _lfw(name: str, parameters: _Arguments) -> Dataset:
     bunch, _ = _fetched(
         name,
         "fetch_lfw_people",
-        data_home,
         min_faces_per_person=parameters["min_faces"],
         resize=parameters["resize"],
         color=parameters["colour"],
@@ -146,10 +153,8 @@ def _lfw(name: str, data_home: str | None, parameters: _Arguments) -> Dataset:
     return _classes(name, bunch, parameters, [str(person) for person in bunch.target_names])
 
 
-def _newsgroups(name: str, data_home: str | None, parameters: _Arguments) -> Dataset:
-    bunch, _ = _fetched(
-        name, "fetch_20newsgroups_vectorized", data_home, subset=parameters["subset"]
-    )
+def _newsgroups(name: str, parameters: _Arguments) -> Dataset:
+    bunch, _ = _fetched(name, "fetch_20newsgroups_vectorized", subset=parameters["subset"])
     terms, features = parameters["terms"], np.asarray(bunch.feature_names, dtype=str)
     if terms:
         # The ones that most documents hold, in their old order.
@@ -160,14 +165,13 @@ def _newsgroups(name: str, data_home: str | None, parameters: _Arguments) -> Dat
     return _classes(name, bunch, parameters, [str(group) for group in bunch.target_names], features)
 
 
-def _kddcup99(name: str, data_home: str | None, parameters: _Arguments) -> Dataset:
+def _kddcup99(name: str, parameters: _Arguments) -> Dataset:
     import pandas as pd  # noqa: PLC0415 - takes a second
 
     subset = None if parameters["subset"] == "all" else parameters["subset"]
     bunch, _ = _fetched(
         name,
         "fetch_kddcup99",
-        data_home,
         subset=subset,
         percent10=parameters["percent10"],
         random_state=0,
@@ -178,11 +182,11 @@ def _kddcup99(name: str, data_home: str | None, parameters: _Arguments) -> Datas
     return from_frame(name, frame, choices, _place)
 
 
-def _rcv1(name: str, _data_home: str | None, parameters: _Arguments) -> Dataset:
+def _rcv1(name: str, parameters: _Arguments) -> Dataset:
     raise DataError(refusal(name, parameters))
 
 
-def _openml(name: str, data_home: str | None, parameters: _Arguments) -> Dataset:
+def _openml(name: str, parameters: _Arguments) -> Dataset:
     import pandas as pd  # noqa: PLC0415 - takes a second
 
     named = OPENML.fullmatch(name)
@@ -191,7 +195,6 @@ def _openml(name: str, data_home: str | None, parameters: _Arguments) -> Dataset
     bunch, notes = _fetched(
         name,
         "fetch_openml",
-        data_home,
         name=named["name"],
         version=int(named["version"]),
         target_column=[*target] if target else "default-target",
@@ -216,12 +219,11 @@ FETCHED: dict[str, Fetched] = {
         (
             Parameter("subset", Choice(("train", "test", "all")), "all", "documents by date"),
             Parameter("terms", Whole(0), 0, "terms that most documents hold; 0 for all"),
-            DATA_HOME,
             LIMIT,
         ),
     ),
-    "california_housing": Fetched(_california_housing, (DATA_HOME, LIMIT)),
-    "covtype": Fetched(_covtype, (DATA_HOME, LIMIT)),
+    "california_housing": Fetched(_california_housing, (LIMIT,)),
+    "covtype": Fetched(_covtype, (LIMIT,)),
     "kddcup99": Fetched(
         _kddcup99,
         (
@@ -230,7 +232,6 @@ FETCHED: dict[str, Fetched] = {
             Parameter(
                 "rare", Choice((REFUSE, DROP)), DROP, "classes of fewer than 3: refused or dropped"
             ),
-            DATA_HOME,
             LIMIT,
         ),
     ),
@@ -240,11 +241,10 @@ FETCHED: dict[str, Fetched] = {
             Parameter("min_faces", Whole(3), 70, "only people with at least so many pictures"),
             Parameter("resize", Number(0, 1), 0.5, "factor of the pictures' width and height"),
             Parameter("colour", Flag(), False, "colour rather than grey"),
-            DATA_HOME,
             LIMIT,
         ),
     ),
-    "olivetti_faces": Fetched(_olivetti_faces, (DATA_HOME, LIMIT)),
+    "olivetti_faces": Fetched(_olivetti_faces, (LIMIT,)),
     "rcv1": Fetched(_rcv1, (LIMIT,)),
 }
 """Every dataset that is downloaded, those of OpenML apart."""
@@ -286,7 +286,6 @@ def _limit(parameters: _Arguments) -> int:
 def _fetched(
     dataset: str,
     function: str,
-    data_home: str | None,
     **arguments: Any,  # noqa: ANN401
 ) -> tuple[Any, list[str]]:
     """Return what a loader gives, and what it warns of."""
@@ -295,14 +294,16 @@ def _fetched(
     try:
         with warnings.catch_warnings(record=True) as warned, _patience():
             warnings.simplefilter("always")
-            bunch = getattr(datasets, function)(data_home=data_home, **arguments)
+            # The cache holds pickles. Which folder it is nothing but the environment says: a
+            # specification or a store may be somebody else's.
+            bunch = getattr(datasets, function)(data_home=None, **arguments)
     except _NETWORK_ERRORS as error:
-        raise DataError(_unreachable(dataset, error, data_home)) from None
+        raise DataError(_unreachable(dataset, error)) from None
     except ImportError as error:
         raise DataError(f"{dataset} needs a package that is not installed: {error}.") from None
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a cache or an answer
         raise DataError(
-            f"{dataset} can't be loaded by scikit-learn from {_cache(data_home)}: "
+            f"{dataset} can't be loaded by scikit-learn from {_cache()}: "
             f"{type(error).__name__}: {error}"
         ) from None
     texts = dict.fromkeys(str(warning.message) for warning in warned)
@@ -320,18 +321,19 @@ def _patience() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _unreachable(name: str, error: Exception, data_home: str | None) -> str:
+def _unreachable(name: str, error: Exception) -> str:
     reason = getattr(error, "reason", None) or error
     return (
-        f"{name} is not in {_cache(data_home)} and can't be downloaded: {reason}. Connect to the "
-        "network once, or load it elsewhere and copy that folder; `data_home` names another one."
+        f"{name} is not in {_cache()} and can't be downloaded: {reason}. Connect to the "
+        "network once, or load it elsewhere, copy that folder, and set the environment variable "
+        f"{CACHE_VARIABLE} to it."
     )
 
 
-def _cache(data_home: str | None) -> str:
+def _cache() -> str:
     from sklearn.datasets import get_data_home  # noqa: PLC0415 - takes seconds
 
     try:
-        return f"scikit-learn's cache ({get_data_home(data_home)})"
+        return f"scikit-learn's cache ({get_data_home()})"
     except OSError:
-        return f"scikit-learn's cache ({data_home})"
+        return f"scikit-learn's cache ({os.environ.get(CACHE_VARIABLE)})"

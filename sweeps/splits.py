@@ -25,7 +25,7 @@ class Source:
         name: What the data are called, such as "digits", "openml:mnist_784@1" or "my.csv".
         parameters: What else determines them, by name, sorted, defaults written out.
         content: Hash of a file's bytes; empty if the data are no file of the user's.
-        path: Where the file is; no part of what the data are.
+        path: Where the file is; no part of what the data are. Never from a store.
     """
 
     name: str

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from sweeps.datasets import load
 from sweeps.facts import DataFacts, facts_of, from_json, key_of, to_json
+from sweeps.files import FORMATS
+from sweeps.parameters import read_parameters
 from sweeps.splits import Preparation, Source
 
-SOURCE = Source("iris", (("columns", ("a", ("b", 1))), ("noise", 0.1)), "abc", "/home/me/iris.csv")
+PARAMETERS = {"target": ["a", "b"], "ignore": "c", "limit_gb": 1}
+SOURCE = Source(
+    "iris.csv",
+    tuple(sorted(read_parameters(PARAMETERS, FORMATS[".csv"].parameters, "it")[0].items())),
+    "abc",
+    "/home/me/iris.csv",
+)
 
 
 @pytest.fixture
@@ -29,6 +38,37 @@ def test_where_a_file_lies_is_not_kept(facts: DataFacts) -> None:
     text = to_json({"x": facts})
     assert "/home/me" not in text
     assert from_json(text)["x"].source.path == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("train_items", "90"),
+        ("train_items", 0),
+        ("outputs", None),
+        ("target_names", "ab"),
+        ("target_scales", [[1, 2]]),
+        ("preparation", {"validation": 30, "test": 30, "scaling": "none", "split_seed": [1]}),
+        ("preparation", {"validation": 30, "test": 30, "scaling": "evil"}),
+        ("preparation", {"validation": 0.3, "test": 30, "scaling": "none"}),
+        ("task", "clustering"),
+        ("source", {"name": "iris.csv", "parameters": [["target", {}]], "content": "abc"}),
+        ("source", {"name": "iris.pkl", "parameters": [], "content": "abc"}),
+        ("source", {"name": "no such data"}),
+        ("source", {"name": "/etc/passwd"}),
+        ("source", {"name": "moons", "parameters": [["noise", -1]]}),
+        ("source", {"name": "moons", "parameters": [["path", "moons.csv"]]}),
+        ("source", {"name": "olivetti_faces", "parameters": [["data_home", "here"]]}),
+        ("source", {"name": "openml:../../../home/me@1"}),
+    ],
+)
+def test_what_no_specification_can_say_is_refused(
+    facts: DataFacts, place: str, value: object
+) -> None:
+    content = json.loads(to_json({"x": facts}))
+    content["x"][place] = value
+    with pytest.raises((ValueError, KeyError)):
+        from_json(json.dumps(content))
 
 
 def test_shares_become_counts(facts: DataFacts) -> None:

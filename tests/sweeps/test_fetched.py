@@ -74,8 +74,8 @@ def refusal(value: Any, folder: Path) -> str:
 def test_covtype_is_classes_named_by_their_numbers(stub: Stub, tmp_path: Path) -> None:
     inputs = RNG.normal(size=(12, 54))
     arguments = stub("fetch_covtype", data=inputs, target=np.arange(12) % 3 + 1)
-    dataset = loaded({"name": "covtype", "data_home": "cache"}, tmp_path)
-    assert arguments == {"data_home": str(tmp_path / "cache")}
+    dataset = loaded("covtype", tmp_path)
+    assert arguments == {"data_home": None}
     assert dataset.classes == ("1", "2", "3")
     np.testing.assert_array_equal(dataset.inputs, inputs)
 
@@ -271,12 +271,23 @@ def test_data_that_turn_out_too_large_are_refused(stub: Stub, tmp_path: Path) ->
     ],
 )
 def test_without_a_network_it_says_what_failed_and_what_to_do(name: str, tmp_path: Path) -> None:
-    value = {"name": name, "data_home": str(tmp_path), "limit_gb": 20}
-    assert refusal(value, Path()) == (
-        f"{name} is not in scikit-learn's cache ({tmp_path}) and can't be downloaded: [Errno -2] "
-        "Name or service not known. Connect to the network once, or load it elsewhere and copy "
-        "that folder; `data_home` names another one."
+    assert refusal({"name": name, "limit_gb": 20}, Path()) == (
+        f"{name} is not in scikit-learn's cache ({tmp_path / 'home'}) and can't be downloaded: "
+        "[Errno -2] Name or service not known. Connect to the network once, or load it elsewhere, "
+        "copy that folder, and set the environment variable SCIKIT_LEARN_DATA to it."
     )
+
+
+@pytest.mark.parametrize("name", ["lfw", "openml:mnist_784@1"])
+def test_a_specification_does_not_say_where_the_cache_is(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as refused:
+        read_source({"name": name, "data_home": str(tmp_path)}, folder=tmp_path)
+    assert str(refused.value) == (
+        "data_home can't be chosen by a specification, which may be somebody else's: scikit-learn "
+        "loads pickles from there. Set the environment variable SCIKIT_LEARN_DATA to a folder that "
+        "you trust."
+    )
+    assert refused.value.exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -296,13 +307,16 @@ def test_whatever_a_loader_raises_is_told(
         raise error
 
     monkeypatch.setattr(sklearn_datasets, "fetch_lfw_people", fail)
-    assert told in refusal({"name": "lfw", "data_home": str(tmp_path)}, tmp_path)
+    assert told in refusal("lfw", tmp_path)
 
 
-def test_a_cache_that_can_not_be_made_is_told(tmp_path: Path) -> None:
+def test_a_cache_that_can_not_be_made_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
-    text = refusal({"name": "covtype", "data_home": "file/cache"}, tmp_path)
     cache = tmp_path / "file" / "cache"
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(cache))
+    text = refusal("covtype", tmp_path)
     assert text.startswith(
         f"covtype can't be loaded by scikit-learn from scikit-learn's cache ({cache}):"
     )
@@ -321,7 +335,9 @@ def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert socket.getdefaulttimeout() is None
 
 
-@pytest.mark.parametrize("name", ["openml:mnist_784", "openml:@1", "openml:a@0", "openml:a b@1"])
+@pytest.mark.parametrize(
+    "name", ["openml:mnist_784", "openml:@1", "openml:a@0", "openml:a b@1", "openml:../a@1"]
+)
 def test_a_name_of_openml_has_a_version(name: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as refused:
         read_source(name, folder=tmp_path)

@@ -24,7 +24,7 @@ from sweeps import Study, cluster
 from sweeps.cli import main
 from sweeps.errors import SpecificationError
 from sweeps.records import digest_of
-from sweeps.store import FILE
+from sweeps.store import FILE, Store
 
 AUDITED = Path(__file__).with_name("audited.py")
 STUDY = """\
@@ -113,6 +113,69 @@ def test_no_file_is_ever_unpickled(tmp_path: Path) -> None:
     refused = [text.startswith("SpecificationError: ") for text in found["said"]]
     assert refused == [True] * 9 + [False] * 3
     assert found["said"][9:] == ["read"] * 3
+
+
+PICKLED = {
+    "20newsgroups_vectorized": ["20newsgroup_vectorized_py3.pkl"],
+    "california_housing": ["cal_housing_py3.pkz"],
+    "covtype": ["covertype/samples_py3", "covertype/targets_py3"],
+    "kddcup99": ["kddcup99_10-py3/samples", "kddcup99_10-py3/targets"],
+    "olivetti_faces": ["olivetti_py3.pkz"],
+}
+"""Where scikit-learn keeps pickles of a dataset in its cache."""
+
+
+def received(folder: Path, name: str, **source: object) -> Path:
+    """Return a study of downloaded data that has a cache of its own, with pickles, beside it."""
+    ran.copy(folder)
+    for file in PICKLED[name]:
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_bytes(pickle.dumps(Canary(folder.with_name("owned"))))
+    with Store.write(folder, "ran") as store:
+        facts = store.facts()
+        text = facts["specification"].replace('"iris"', json.dumps(name))
+        (data,) = json.loads(facts["data"]).values()
+        data["source"] |= {"name": name, "path": str(folder)} | source
+        stored = {"specification": text, "data": json.dumps({json.dumps(name): data})}
+        store.set_facts(stored)
+        # So that there is something to run again.
+        store.take([{**row, "status": "error", "trial": "0" * 32} for row in store.rows()][:1])
+    return folder
+
+
+@pytest.fixture
+def _no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError("no network here")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("_no_network")
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        *((name, {}) for name in PICKLED),
+        ("olivetti_faces", {"parameters": [["data_home", "."], ["limit_gb", 2.0]]}),
+        ("olivetti_faces", {"content": "f" * 32}),
+    ],
+)
+def test_a_received_study_does_not_say_where_pickles_are_read(
+    tmp_path: Path, name: str, source: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = received(tmp_path / "out", name, **source)
+    monkeypatch.chdir(folder)
+    text = STUDY.replace(
+        '{path = "data/a =1+1 <b>.csv", target = "=y"}',
+        f'{{name = "{name}", data_home = ".", limit_gb = 50}}',
+    )
+    (folder / "own.toml").write_text(text, "utf-8")
+    assert main(["time", str(folder)]) in {2, 3, 4}
+    assert main(["retry", str(folder), "--failed", "--backend", "sequential"]) in {2, 3, 4}
+    assert main(["validate", "own.toml"]) == 2
+    assert not (tmp_path / "owned").exists()
 
 
 def test_a_canary_would_fire(tmp_path: Path) -> None:
