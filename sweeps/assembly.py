@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,8 +20,9 @@ from reports.results import (
     StudyResults,
 )
 from sweeps.checking import experiment_of
+from sweeps.contradictions import contradictions
 from sweeps.errors import StoreError, UsageError
-from sweeps.facts import from_json, to_json
+from sweeps.facts import Facts, from_json, sessions_of, to_json
 from sweeps.families import Family, Group
 from sweeps.labels import budget_text, growth_text, schedule_text
 from sweeps.records import Row
@@ -56,12 +56,22 @@ def read_experiment(store: Store) -> Experiment:
     """
     specification, data = store.fact("specification"), store.fact("data")
     try:
-        return Experiment(from_toml(specification), from_json(data))
+        return _experiment(from_toml(specification), from_json(data))
     except (KeyError, TypeError, ValueError):
         raise StoreError(
             "The study's specification was written by another version of bpsweep: run the study "
             "again to go on. `bpsweep export` and `bpsweep show` work as it is."
         ) from None
+
+
+def _experiment(specification: StudySpecification, data: Facts) -> Experiment:
+    """Return a study of a store, which may come from anywhere, if it could have been specified."""
+    for contradiction in contradictions(specification, set()):
+        raise ValueError(contradiction.text)
+    experiment = Experiment(specification, data)
+    if not experiment.groups:
+        raise ValueError("There is nothing to try.")
+    return experiment
 
 
 def stored_experiment(folder: Path, instead: str) -> Experiment:
@@ -159,7 +169,7 @@ def describe(
         stored: The facts of its store.
         incidents: The incidents of its store.
     """
-    specification = experiment.specification
+    specification, sessions = experiment.specification, sessions_of(stored)
     return StudyDescription(
         name=specification.name,
         title=specification.title or _title(experiment),
@@ -167,10 +177,10 @@ def describe(
         seeds=specification.seeds if specification.explore else (),
         confirmation_seeds=specification.confirmation_seeds,
         planned_trials=sum(map(len, stages.values())) + _unplanned(experiment, stages),
-        sweep_seconds=float(stored.get("sweep_seconds", "0")),
-        jobs=int(stored.get("jobs", "0")),
+        sweep_seconds=sessions.sweep_seconds,
+        jobs=sessions.jobs,
         specification=stored["specification"],
-        provenance=json.loads(stored.get("provenance", "{}")),
+        provenance=sessions.provenance,
         incidents=_by_kind(incidents),
         cluster=_cluster(specification),
     )

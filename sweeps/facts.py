@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from sweeps.datasets import SourceError, read_source
 from sweeps.errors import counted
@@ -98,6 +99,35 @@ def facts_of(
         ),
         most_frequent=None if is_regression else float(dataset.targets.mean(axis=0).max()),
     )
+
+
+class Sessions(BaseModel):
+    """What a store knows of the sessions that filled it.
+
+    Attributes:
+        jobs: Worker processes of the last one; 0 if unknown.
+        sweep_seconds: Wall time spent on trials in all of them.
+        provenance: What results were computed with, as from `sweeps.provenance.provenance`.
+    """
+
+    jobs: int = Field(default=0, ge=0, le=1_000_000)
+    sweep_seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    provenance: dict[str, str] = {}
+
+
+def sessions_of(stored: Mapping[str, str]) -> Sessions:
+    """Return what a store knows of its sessions; what can't be so counts as unknown.
+
+    Args:
+        stored: The store's facts.
+    """
+    known = Sessions()
+    for key in Sessions.model_fields.keys() & stored.keys():
+        # ValidationError is a ValueError, too.
+        with suppress(ValueError, RecursionError):
+            read = Sessions.model_validate({key: json.loads(stored[key])}, strict=True)
+            known = known.model_copy(update={key: getattr(read, key)})
+    return known
 
 
 Facts = dict[str, DataFacts]

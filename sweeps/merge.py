@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.errors import ResourceError, StoreError, UsageError
+from sweeps.facts import sessions_of
 from sweeps.labels import counted
 from sweeps.provenance import combined
 from sweeps.store import Store
@@ -90,9 +91,10 @@ def _common_name(folders: Sequence[Path], stores: Sequence[Store]) -> str:
 def _facts(stores: Sequence[Store]) -> dict[str, str]:
     found = [store.facts() for store in stores]
     facts = {key: value for one in reversed(found) for key, value in one.items()}
-    seconds = sum(float(one.get("sweep_seconds", "0")) for one in found)
-    told = [json.loads(one.get("provenance", "{}")) for one in found]
-    return facts | {"sweep_seconds": repr(seconds), "provenance": json.dumps(combined(told))}
+    sessions = [sessions_of(one) for one in found]
+    seconds = sum(one.sweep_seconds for one in sessions)
+    provenance = json.dumps(combined(one.provenance for one in sessions))
+    return facts | {"sweep_seconds": repr(seconds), "provenance": provenance}
 
 
 def _notes(folders: Sequence[Path], stores: Sequence[Store], rounds: Sequence[int]) -> list[str]:

@@ -16,6 +16,7 @@ from sweeps.backends import ISOLATING, opened
 from sweeps.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.datasets import load
 from sweeps.dispatch import Dispatch, Ended
+from sweeps.facts import sessions_of
 from sweeps.handover import hand_over
 from sweeps.interruption import Interruption, interruptible
 from sweeps.plan import cohort_cost, plan
@@ -160,7 +161,7 @@ def _next_stage(session: _Session, tried: set[str]) -> tuple[str, dict[str, Tria
 @contextmanager
 def _dispatching(session: _Session) -> Iterator[Dispatch]:
     # Results of earlier sessions stay, and so does what they were computed with.
-    before = json.loads(session.store.facts().get("provenance", "{}"))
+    before = sessions_of(session.store.facts()).provenance
     told = json.dumps(combined([before, provenance()]))
     facts = {"jobs": str(session.jobs), "provenance": told}
     session.store.set_facts(facts)
@@ -261,5 +262,5 @@ def _clocked(store: Store) -> Iterator[None]:
         yield
     finally:
         spent = time.perf_counter() - started
-        before = float(store.facts().get("sweep_seconds", "0"))
+        before = sessions_of(store.facts()).sweep_seconds
         store.set_facts({"sweep_seconds": repr(before + spent)})

@@ -12,6 +12,7 @@ from reports.outcomes import Cause, count_outcomes
 from reports.results import CONFIRM
 from sweeps.assembly import planned_stages, read_experiment
 from sweeps.errors import StoreError
+from sweeps.facts import sessions_of
 from sweeps.forecast import provisional
 from sweeps.labels import counted
 from sweeps.lock import Owner, owner_of
@@ -143,7 +144,7 @@ def _known(store: Store, running: Owner | None) -> Status:
         running=running,
         damaged=store.damaged(),
         incidents=len(store.incidents()),
-        sweep_seconds=float(facts.get("sweep_seconds", "0")),
+        sweep_seconds=sessions_of(facts).sweep_seconds,
         notes=(),
     )
 
@@ -162,7 +163,7 @@ def _counts(
 
 
 def _remaining(store: Store, planned: Mapping[str, Trial]) -> Remaining:
-    done, jobs = store.done(), int(store.facts().get("jobs", "0")) or available_cores()
+    done, jobs = store.done(), sessions_of(store.facts()).jobs or available_cores()
     missing = [trial for identity, trial in planned.items() if identity not in done]
     finished = [trial for identity, trial in planned.items() if identity in done]
     costs = [_MICROSECONDS * cohort_cost(cohort) for cohort in plan(missing, jobs)]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from bpengine import Examples, Split
 from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.datasets import load
+from sweeps.facts import sessions_of
 from sweeps.families import Group
 from sweeps.plan import plan
 from sweeps.progress import progress
@@ -97,8 +98,8 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
                 rounds.append(measured)
                 advance([LEAST_SECONDS], 1, measured.wall_seconds)
             store.replace_timing(rounds)
-    recorded = json.loads(store.facts().get("provenance", "{}"))
-    recorded["load average around timing"] = f"{load_before} before, {load_average()} after"
+    load = {"load average around timing": f"{load_before} before, {load_average()} after"}
+    recorded = sessions_of(store.facts()).provenance | load
     store.set_facts({"provenance": json.dumps(recorded)})
 
 

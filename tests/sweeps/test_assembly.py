@@ -12,6 +12,7 @@ from sweeps import Study, results
 from sweeps.assembly import describe, planned_stages, read_experiment, results_of, save_experiment
 from sweeps.checking import experiment_of
 from sweeps.errors import StoreError
+from sweeps.spec import to_toml
 from sweeps.stages import Experiment
 from sweeps.store import Store
 
@@ -28,7 +29,14 @@ def test_a_store_gives_the_same_study_back(keys: dict[str, Any], tmp_path: Path)
 def test_a_study_of_another_version_is_told(experiment: Experiment, tmp_path: Path) -> None:
     with Store.write(tmp_path / "study", "small") as store:
         save_experiment(store, experiment)
-        for broken in ({"specification": "validation_fraction = 0.2"}, {"data": '{"x": {}}'}):
+        right = to_toml(experiment.specification)
+        for broken in (
+            {"specification": "validation_fraction = 0.2"},
+            {"specification": right.replace("seeds = [1, 2]", "seeds = [1, 1]")},
+            {"specification": right.replace('"iris"', '"wine"')},
+            {"data": '{"x": {}}'},
+            {"data": "[" * 10_000},
+        ):
             store.set_facts(broken)
             with pytest.raises(StoreError, match=r"^The study's specification was written by an"):
                 read_experiment(store)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sweeps.datasets import load
-from sweeps.facts import DataFacts, facts_of, from_json, key_of, to_json
+from sweeps.facts import DataFacts, Sessions, facts_of, from_json, key_of, sessions_of, to_json
 from sweeps.files import FORMATS
 from sweeps.parameters import read_parameters
 from sweeps.splits import Preparation, Source
@@ -69,6 +69,32 @@ def test_what_no_specification_can_say_is_refused(
     content["x"][place] = value
     with pytest.raises((ValueError, KeyError)):
         from_json(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("jobs", "-1"),
+        ("jobs", "2.5"),
+        ("jobs", "9" * 400),
+        ("jobs", '"2"'),
+        ("jobs", '2, "sweep_seconds": 9'),
+        ("sweep_seconds", "inf"),
+        ("sweep_seconds", "1e999"),
+        ("sweep_seconds", "-0.5"),
+        ("sweep_seconds", "soon"),
+        ("provenance", "[1]"),
+        ("provenance", '{"numpy": 2}'),
+        ("provenance", "{" * 10_000),
+    ],
+)
+def test_a_fact_of_sessions_that_cannot_be_is_unknown(key: str, value: str) -> None:
+    stored = {"jobs": "2", "sweep_seconds": "1.5", "provenance": '{"numpy": "2"}', "name": "x"}
+    right = sessions_of(stored)
+    assert right == Sessions(jobs=2, sweep_seconds=1.5, provenance={"numpy": "2"})
+    known = sessions_of(stored | {key: value})
+    assert getattr(known, key) == getattr(Sessions(), key)
+    assert known.model_copy(update={key: getattr(right, key)}) == right
 
 
 def test_shares_become_counts(facts: DataFacts) -> None:
