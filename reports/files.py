@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shlex
 from pathlib import Path
 
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
@@ -18,8 +20,10 @@ def write(path: Path, content: str | bytes) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # What is there already may be a link to somewhere else.
+    temporary.unlink(missing_ok=True)
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
@@ -33,12 +37,32 @@ def remove_leftovers(folder: Path) -> None:
 
     Args:
         folder: The report's folder; looked through with its tables and figures.
+
+    Raises:
+        OSError: The folder of tables or figures is a symbolic link.
     """
+    refuse_links(folder, "tables", "figures", "figures/*")
     for pattern in (".*.tmp", "tables/.*.tmp", "figures/.*.tmp", "figures/*/.*.tmp"):
         for path in folder.glob(pattern):
             found = _TEMPORARY.fullmatch(path.name)
             if found and not _alive(int(found[1])):
                 path.unlink(missing_ok=True)
+
+
+def refuse_links(folder: Path, *patterns: str) -> None:
+    """Refuse folders that lead elsewhere: what is written and removed there is not a report's.
+
+    Args:
+        folder: The report's folder, which may have come from anywhere.
+        patterns: Where in it files are written.
+
+    Raises:
+        OSError: There is a symbolic link to a folder.
+    """
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
+        if path.is_symlink() and path.is_dir():
+            text = f"it is a symbolic link, remove it (`rm {shlex.quote(str(path))}`)"
+            raise OSError(errno.ELOOP, text, str(path))
 
 
 def _alive(pid: int) -> bool:

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from reports.build import chart_folder
 from reports.chart import Chart
 from reports.charts import charts
-from reports.files import write
+from reports.files import refuse_links, write
 from reports.formats import visible
 from reports.group_charts import group_charts
 from reports.groups import StudyAnalysis, analyse_study
@@ -86,6 +86,7 @@ def build_paper(
 
     Raises:
         ValueError: The data don't allow a figure that is named.
+        OSError: A file can't be written, or a folder in this one is a symbolic link.
     """
     study = analyse_study(results)
     parts = _parts(study)
@@ -93,6 +94,7 @@ def build_paper(
     strangers = [name for name in names if name not in known]
     if strangers:
         raise ValueError(f"There is no figure {strangers[0]!r} of this study; there are {known}.")
+    refuse_links(folder, *filter(None, parts))
     paths = []
     for place, (drawn, tables) in parts.items():
         shown = [chart for chart in drawn if not names or chart.name in names]

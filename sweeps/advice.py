@@ -19,7 +19,7 @@ from reports.record import Analysis
 from reports.results import StudyResults
 from reports.timing import TENSOR
 from sweeps.assembly import read_experiment
-from sweeps.errors import UsageError, UserError
+from sweeps.errors import UsageError, UserError, refuse_links
 from sweeps.forecast import forecast
 from sweeps.plan import cohort_cost, plan, update_cost
 from sweeps.requests import Request
@@ -333,4 +333,5 @@ def write_specification(folder: Path, experiment: Experiment) -> None:
         f"# `bpsweep run {SPECIFICATION} --out .` in this folder runs what is missing of it.",
         *(f"{key} = {toml_value(value)}" for key, value in given(experiment.specification).items()),
     ]
+    refuse_links(folder / SPECIFICATION)
     (folder / SPECIFICATION).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -96,8 +96,16 @@ def leftovers_of(path: Path) -> list[Path]:
     Args:
         path: The store's place.
     """
-    unfinished = unfinished_of(path)
-    return [unfinished.with_name(unfinished.name + end) for end in ("", "-journal", "-wal", "-shm")]
+    return files_of(unfinished_of(path))
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a database and what SQLite keeps beside it, whether or not they are there.
+
+    Args:
+        path: The database.
+    """
+    return [path.with_name(path.name + end) for end in ("", "-journal", "-wal", "-shm")]
 
 
 @contextmanager

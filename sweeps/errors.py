@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import difflib
 import errno
+import shlex
+import stat
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 _SHOWN_CHARACTERS = 80
@@ -20,6 +23,7 @@ _REFUSALS = {
     errno.ENOMEM: "`bpsweep plan` says how much memory a study needs.",
     errno.ENOSPC: "Make room.",
     errno.EDQUOT: "Make room.",
+    errno.ELOOP: "Nothing but files and folders is used there.",
 }
 """What the system may refuse to anybody at any time, and the remedy."""
 
@@ -116,6 +120,33 @@ def refusal(error: BaseException) -> str:
         return ""
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror}. {_REFUSALS[error.errno]} {kept}"
+
+
+def refuse_links(*paths: Path) -> None:
+    """Refuse what is no file or folder where a study keeps its own.
+
+    What is written, emptied or removed there would be somebody else's: a study may come from
+    anywhere.
+
+    Args:
+        paths: Places in a study's folder; there need not be anything.
+
+    Raises:
+        StoreError: There is a symbolic link, a pipe or a device.
+    """
+    for path in paths:
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            continue
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+            continue
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "a pipe or a device"
+        raise StoreError(
+            f"{path} is {what}, which is not used in a study's folder: what is behind it may not "
+            "be the study's. Put the file or folder itself there, or remove it "
+            f"(`rm {shlex.quote(str(path))}`), and run the same command again."
+        )
 
 
 def shown(value: object) -> str:

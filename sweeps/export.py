@@ -188,6 +188,8 @@ def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # What is there already may be a link to somewhere else.
+        temporary.unlink(missing_ok=True)
         try:
             write(temporary)
             with temporary.open("rb") as file:

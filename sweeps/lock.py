@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sweeps.errors import OwnedError, ResourceError, shown
+from sweeps.errors import OwnedError, ResourceError, refuse_links, shown
 
 LOCK = ".lock"
 
@@ -21,6 +21,9 @@ _TRIES, _TRY_SECONDS = 5, 0.05
 """Who asks whether a run is under way holds the lock for an instant; a run waits longer."""
 
 _LONGEST = 1000
+
+_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""A received folder may hold a link to a file of the user's, or a pipe that nobody writes to."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,12 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         OwnedError: Another process holds it.
+        StoreError: Its lock is no file.
         ResourceError: It can't be written to, or its file system knows no locks.
     """
+    refuse_links(folder / LOCK)
     try:
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | _SAFELY, 0o644)
     except OSError as error:
         raise ResourceError(f"{folder} can't be written to: {error.strerror}.") from None
     with closing(os.fdopen(handle, "r+b", buffering=0)) as file:
@@ -78,13 +83,13 @@ def owner_of(folder: Path) -> Owner | None:
         folder: The study's folder.
     """
     try:
-        handle = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(folder / LOCK, os.O_RDONLY | _SAFELY)
     except OSError:
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return _read(folder)
+        return _read(handle)
     finally:
         os.close(handle)
     return None
@@ -100,12 +105,12 @@ def _lock(handle: int, folder: Path) -> None:
             raise ResourceError(f"{folder} can't be locked: {error.strerror}.") from None
         else:
             return
-    raise OwnedError(f"{folder} is in use by another run: {_read(folder)}.")
+    raise OwnedError(f"{folder} is in use by another run: {_read(handle)}.")
 
 
-def _read(folder: Path) -> Owner:
+def _read(handle: int) -> Owner:
     try:
-        content = json.loads((folder / LOCK).read_bytes()[:_LONGEST])
+        content = json.loads(os.pread(handle, _LONGEST, 0))
         host, since = (shown(str(content[key])).strip("'") for key in ("host", "since"))
         return Owner(int(content["pid"]), host, since)
     except (OSError, ValueError, KeyError, TypeError):

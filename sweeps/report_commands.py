@@ -79,12 +79,14 @@ def _compare(folders: list[Path], out: Path | None) -> int:
 def _paper(options: argparse.Namespace) -> int:
     from reports.paper import build_paper
     from sweeps.assembly import results
-    from sweeps.errors import UsageError
+    from sweeps.errors import UsageError, refuse_links
 
     if options.others:
         raise UsageError("Figures for a manuscript are of one study: give one folder.")
     width = _inches(options.width or "3.25in")
     found, out = results(options.folder), options.out or options.folder / "paper"
+    if not options.out:
+        refuse_links(out)
     again = f"bpsweep report {options.folder} --format {options.format}"
     with _told(out, again):
         try:
@@ -161,5 +163,6 @@ def _told(folder: Path, again: str) -> Iterator[None]:
 def _watch(options: argparse.Namespace) -> int:
     from sweeps.watching import watch
 
-    print(watch(options.folder))
+    with _told(options.folder, f"bpsweep report {options.folder}"):
+        print(watch(options.folder))
     return DONE

@@ -108,6 +108,7 @@ def run_study(
         Interrupted: An end was asked for; every trial that had ended is kept.
     """
     workspace = Workspace(folder / NAME)
+    workspace.refuse_links()
     with (
         interruptible() as interruption,
         Store.write(folder, experiment.specification.name) as store,

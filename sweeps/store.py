@@ -14,8 +14,8 @@ from typing import Self
 import pandas as pd
 
 from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
-from sweeps.database import create, leftovers_of, reading, transaction, writing
-from sweeps.errors import ResourceError, StoreError, UsageError
+from sweeps.database import create, files_of, leftovers_of, reading, transaction, writing
+from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links
 from sweeps.lock import LOCK, locked
 from sweeps.records import (
     ANOTHER_RESULT,
@@ -128,6 +128,7 @@ class Store:
             StoreError: There is no study, or its store can't be used.
             ResourceError: It can't be read.
         """
+        refuse_links(*files_of(folder / FILE))
         if not (folder / FILE).is_file():
             raise StoreError(f"{folder} holds no study: there is no {FILE} in it.")
         with reading(folder / FILE) as connection:
@@ -353,6 +354,7 @@ def _timing_row(measured: Round) -> Row:
 
 def _claim(folder: Path) -> None:
     ours = {LOCK, *(path.name for path in leftovers_of(folder / FILE))}
+    refuse_links(*files_of(folder / FILE), *(folder / name for name in ours))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         strangers = not (folder / FILE).exists() and any(

@@ -83,9 +83,13 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from sweeps.errors import refuse_links
     from sweeps.export import export
 
-    exported = export(options.folder, options.out or options.folder / "export", options.format)
+    out = options.out or options.folder / "export"
+    if not options.out:
+        refuse_links(out)
+    exported = export(options.folder, out, options.format)
     for path in exported.paths:
         print(path)
     _tell(exported.notes)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps.errors import ResourceError
+from sweeps.errors import ResourceError, refuse_links
 
 NAME = ".work"
 
@@ -36,6 +38,16 @@ class Workspace:
         """File to which workers append the tasks that they start."""
         return self.folder / "started"
 
+    def refuse_links(self) -> None:
+        """Refuse a folder that leads elsewhere, or holds what does.
+
+        Raises:
+            StoreError: It does.
+        """
+        refuse_links(self.folder)
+        for folder, folders, files in os.walk(self.folder):
+            refuse_links(*(Path(folder, name) for name in (*folders, *files)))
+
     def open(self) -> None:
         """Make the folder, without anything of an earlier session but checkpoints.
 
@@ -51,10 +63,14 @@ class Workspace:
             raise ResourceError(f"{self.folder} can't be written to: {error.strerror}.") from None
 
     def close(self) -> None:
-        """Remove the folder, but for checkpoints that a later session can go on from."""
+        """Remove the folder, but for checkpoints that a later session can go on from.
+
+        Files that are nobody's here stay, too.
+        """
         self._clear()
-        if not any(self.checkpoints.glob("*.npz")):
-            shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.checkpoints, self.folder):
+            with suppress(OSError):
+                folder.rmdir()
 
     def _clear(self) -> None:
         shutil.rmtree(self.data, ignore_errors=True)

@@ -56,6 +56,29 @@ def test_a_reader_would_see_a_part_of_a_page_that_is_written_in_place(tmp_path: 
         assert not is_complete(page.read_text())
 
 
+@pytest.mark.parametrize("name", ["tables", "figures", "figures/01-sgd"])
+def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    left = tmp_path / "elsewhere" / f".a.csv.{2**22 + 1}.tmp"  # more than any process's number
+    write(left, "precious")
+    link = tmp_path / "report" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(left.parent)
+    with pytest.raises(OSError, match="it is a symbolic link, remove it") as refused:
+        remove_leftovers(tmp_path / "report")
+    assert refused.value.filename == str(link)
+    assert left.read_text() == "precious"
+
+
+def test_a_link_in_a_files_place_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    for name in ("page.html", f".page.html.{os.getpid()}.tmp"):
+        (tmp_path / name).symlink_to(tmp_path / "precious")
+    write(tmp_path / "page.html", "page")
+    assert (tmp_path / "page.html").read_text() == "page"
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html", "precious"]
+
+
 @pytest.mark.parametrize("folder", [".", "tables", "figures", "figures/01-sgd"])
 def test_what_the_dead_left_is_removed_and_nothing_else(tmp_path: Path, folder: str) -> None:
     place = tmp_path / folder

@@ -22,8 +22,9 @@ import ran
 
 from sweeps import Study, cluster
 from sweeps.cli import main
-from sweeps.errors import SpecificationError
+from sweeps.errors import SpecificationError, StoreError
 from sweeps.records import digest_of
+from sweeps.spec import to_toml
 from sweeps.store import FILE, Store
 
 AUDITED = Path(__file__).with_name("audited.py")
@@ -214,6 +215,74 @@ def test_nothing_is_written_outside_the_studys_folder(place: Path) -> None:
     assert [path for path in outside if not path.startswith(elsewhere)] == []
     assert [path for path in files_of(place) - before if not path.startswith(str(out))] == []
     assert (out / "report.html").is_file()
+
+
+LINKS = {
+    "": [
+        ".lock", ".work", ".work/checkpoints", ".work/checkpoints/.0.npz.1", ".work/data",
+        ".work/started", "study.db", "study.db-wal", "study.db-shm", "study.db-journal",
+        ".study.db.new", "tables", "figures", "figures/01-sgd",
+    ],
+    "export": ["export"],
+    "report --format svg": ["paper", "paper/01-sgd"],
+}  # fmt: skip
+"""Places in a study's folder that may be links, by the command that would use them."""
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize(
+    ("command", "link"), [(command, link) for command, some in LINKS.items() for link in some]
+)
+def test_no_link_in_a_received_study_is_followed(
+    tmp_path: Path, command: str, link: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ran.copy(tmp_path / "out")
+    target = tmp_path / "elsewhere"
+    # What every one of them could be taken for.
+    target.mkdir()
+    names = (".x.csv.1.tmp", "0.npz", "started", "cells.csv", "trials.csv", "curve.svg")
+    for name in (*names, "data/x", "checkpoints/1.npz", "01-sgd/.x.svg.1.tmp"):
+        (target / name).parent.mkdir(exist_ok=True)
+        (target / name).write_text("precious")
+    if Path(link).name == "started" or any(part in link for part in ("db", "lock", "npz")):
+        target = target / "trials.csv"
+    place = folder / link
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    place.parent.mkdir(exist_ok=True, parents=True)
+    place.symlink_to(target)
+    before = {
+        path: path.read_bytes() for path in tmp_path.rglob("elsewhere/**/*") if path.is_file()
+    }
+    words = command.split()
+    if words:
+        done = main([words[0], str(folder), *words[1:]])
+    else:
+        (tmp_path / "ran.toml").write_text(to_toml(ran.study().specification), "utf-8")
+        line = ["run", str(tmp_path / "ran.toml"), "--out", str(folder)]
+        done = main([*line, "--backend", "sequential", "--set", "seeds=[1,2,3]", "--no-timing"])
+    assert done in {4, 6}
+    said = capsys.readouterr().err
+    assert f"{place}" in said
+    assert "link" in said
+    assert f"rm {place}" in said
+    after = {path: path.read_bytes() for path in tmp_path.rglob("elsewhere/**/*") if path.is_file()}
+    assert after == before
+    assert place.is_symlink()
+
+
+@pytest.mark.parametrize(
+    "name", [".lock", "study.db", "study.db-journal", ".work/checkpoints/0.npz"]
+)
+def test_a_pipe_in_a_received_study_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    folder = ran.copy(tmp_path / "out")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(StoreError, match="is a pipe or a device, which is not used"):
+        ran.study().run(folder, n_jobs=1, backend="sequential")
+    assert main(["status", str(folder)]) in {0, 4}
 
 
 @pytest.mark.parametrize("name", ["../x", "/abs", "a/b", "nul\0", "", "x" * 300, "\u202ex", ".."])

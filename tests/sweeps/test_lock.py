@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import lock
-from sweeps.errors import OwnedError, ResourceError
+from sweeps.errors import OwnedError, ResourceError, StoreError
 from sweeps.lock import LOCK, Owner, locked, owner_of
 
 HOLD = """
@@ -110,6 +110,20 @@ def test_a_folder_that_cannot_be_locked_is_told(
     with pytest.raises(ResourceError) as refused, locked(tmp_path):
         pass
     assert str(refused.value) == f"{tmp_path} can't be locked: No locks available."
+
+
+def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text('{"pid": 1, "host": "a", "since": "now"}')
+    (tmp_path / LOCK).symlink_to(tmp_path / "precious")
+    with pytest.raises(StoreError) as refused, locked(tmp_path):
+        pass
+    assert str(refused.value) == (
+        f"{tmp_path / LOCK} is a symbolic link, which is not used in a study's folder: what is "
+        "behind it may not be the study's. Put the file or folder itself there, or remove it "
+        f"(`rm {tmp_path / LOCK}`), and run the same command again."
+    )
+    assert (tmp_path / "precious").read_text()
+    assert owner_of(tmp_path) is None
 
 
 def test_a_folder_without_room_for_a_lock_is_told(tmp_path: Path) -> None:

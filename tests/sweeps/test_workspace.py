@@ -27,6 +27,14 @@ def test_only_checkpoints_outlive_a_session(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_only_what_a_session_made_is_removed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / ".work")
+    workspace.open()
+    (workspace.checkpoints / "letter.txt").write_text("dear")
+    workspace.close()
+    assert (workspace.checkpoints / "letter.txt").read_text() == "dear"
+
+
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     (tmp_path / ".work").touch()
     with pytest.raises(ResourceError) as refused:
