@@ -43,6 +43,7 @@ def save_experiment(store: Store, experiment: Experiment) -> None:
     store.set_facts(
         {"specification": to_toml(experiment.specification), "data": to_json(experiment.data)}
     )
+    store.checkpoint()
 
 
 def read_experiment(store: Store) -> Experiment:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from sweeps.damage import mark_damaged, problems_of, set_aside, structure_problem
-from sweeps.errors import ResourceError, StoreError, UserError
+from sweeps.errors import OwnedError, ResourceError, StoreError, UserError, counted
 from sweeps.records import insert
 from sweeps.schema import create_tables, kind_problem
 
@@ -20,8 +23,17 @@ LARGEST_VALUE = 2**27
 
 _BUSY_MILLISECONDS = 10_000
 
-_PAGES_BETWEEN_CHECKPOINTS = 4_000
-"""Pages of 4 KiB: what has been committed is moved to its place rarely, because that takes time."""
+_WRITER, _CHECKPOINT = "writer", "checkpoint"
+SESSION_FACTS = (_WRITER, _CHECKPOINT)
+"""Facts of whoever writes, rather than of the study."""
+
+_FACT = "SELECT value FROM facts WHERE key = ?"
+
+CHECKPOINT_SECONDS, _AGAIN_SECONDS, _CHECKPOINT_MILLISECONDS = 30.0, 1.0, 100
+"""How often there is a checkpoint, how soon again if readers are in its way, how long it waits."""
+
+_NO_LOG, _LOG_FOLLOWS, _LOG_READ = "none", "follows", "read"
+"""What there is beside the database: nothing, a log that has not been read, or one that has."""
 
 _RESOURCES = {
     sqlite3.SQLITE_BUSY,
@@ -131,8 +143,131 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
                 set_aside(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BETWEEN_CHECKPOINTS}")
+        # Every checkpoint leaves word that a log follows, so SQLite makes none by itself.
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
         yield connection
+
+
+class Session:
+    """What the one writer of a store does beside writing rows.
+
+    It sees that the store is still its own: a writer that opens the store later, because somebody
+    removed the folder's lock, replaces the token in it, and a folder may be deleted or replaced
+    while SQLite goes on with files that have no name any more.
+
+    And it sees that what is stored reaches the database itself. SQLite writes to a log first. At a
+    checkpoint, what the log holds is moved to the database, which then says how many trials it
+    holds and that a log follows; the first thing in that log is that it has been read. So a
+    database without its log says so.
+
+    Args:
+        connection: From `writing`.
+        path: The store.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._token = secrets.token_hex(16)
+        with transaction(connection):
+            insert(connection, "facts", {"key": _WRITER, "value": self._token})
+        self._files = self._stored_in()
+        self._is_changed, self._due = True, 0.0
+        self.checkpoint()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Return a context whose changes all happen or none does.
+
+        Raises:
+            OwnedError: Another run writes to the store now.
+            ResourceError: The store is not where it was.
+        """
+        with transaction(self._connection):
+            self._check()
+            self._is_changed = True
+            yield
+
+    def checkpoint(self, *, if_due: bool = False) -> None:
+        """Move to the database what the log holds.
+
+        Args:
+            if_due: Whether nothing is done if the last time was less than `CHECKPOINT_SECONDS` ago.
+        """
+        if self._is_changed and not (if_due and time.monotonic() < self._due):
+            self._say(_LOG_FOLLOWS)
+            self._move()
+            self._say(_LOG_READ)
+
+    def end(self) -> None:
+        """Leave a database that is complete by itself."""
+        self._say(_NO_LOG)
+        self._move()
+
+    def _check(self) -> None:
+        if self._stored_in() != self._files:
+            raise ResourceError(
+                f"{self._path} was moved, deleted or replaced while the run went on, so that "
+                "nothing more can be kept there. Put it back, or choose another --out, and run "
+                "the same command again."
+            )
+        if self._connection.execute(_FACT, (_WRITER,)).fetchone() != (self._token,):
+            raise OwnedError(
+                f"{self._path} was taken over by another run, as its folder's lock was removed. "
+                "What had been stored is kept. Let the other run end, then run the same command "
+                "again."
+            )
+
+    def _stored_in(self) -> list[tuple[int, int]]:
+        """Return what the system knows the database and its log by."""
+        try:
+            found = [path.stat() for path in (self._path, _log_of(self._path))]
+        except OSError:
+            return []
+        return [(about.st_dev, about.st_ino) for about in found]
+
+    def _say(self, log: str) -> None:
+        with transaction(self._connection):
+            self._check()
+            (trials,) = self._connection.execute("SELECT count(*) FROM trials").fetchone()
+            said = json.dumps({"trials": trials, "log": log})
+            insert(self._connection, "facts", {"key": _CHECKPOINT, "value": said})
+
+    def _move(self) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_MILLISECONDS}")
+        busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        # Who reads what was there at an earlier moment keeps what came after it in the log.
+        self._is_changed = bool(busy)
+        self._due = time.monotonic() + (_AGAIN_SECONDS if busy else CHECKPOINT_SECONDS)
+
+
+def missing_trials(connection: sqlite3.Connection, path: Path) -> str:
+    """Return what a store lacks that it once held, as a sentence; nothing if it lacks nothing.
+
+    Args:
+        connection: To a store whose damaged rows are marked.
+        path: The store.
+    """
+    (said,) = connection.execute(_FACT, (_CHECKPOINT,)).fetchone() or ("{}",)
+    (trials,) = connection.execute("SELECT count(*) FROM trials NOT INDEXED").fetchone()
+    try:
+        before, log = (json.loads(said)[key] for key in ("trials", "log"))
+        is_short = log != _LOG_READ and trials < before
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return ""
+    if log == _LOG_FOLLOWS:
+        return (
+            f"{path} was copied or kept without its log, {_log_of(path).name}: it holds "
+            f"{counted(trials, 'trial')}, and lacks those that ended after its last checkpoint. "
+            "`bpsweep run` runs them again."
+        )
+    if is_short:
+        return (
+            f"{path} holds {counted(trials, 'trial')}, but held {before} when its last run ended. "
+            "`bpsweep run` runs the others again."
+        )
+    return ""
 
 
 @contextmanager
@@ -154,6 +289,11 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def _log_of(path: Path) -> Path:
+    """Return where SQLite keeps what has not reached a database yet."""
+    return path.with_name(f"{path.name}-wal")
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None)
@@ -171,7 +311,7 @@ def _reading_mode(path: Path) -> str:
     # that is forbidden and nothing is there, nobody is writing.
     if os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         return "mode=rw"
-    in_use = path.with_name(f"{path.name}-wal").exists()
+    in_use = _log_of(path).exists()
     return "mode=ro" if in_use else "mode=ro&immutable=1"
 
 

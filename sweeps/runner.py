@@ -172,6 +172,8 @@ def _dispatching(session: _Session) -> Iterator[Dispatch]:
 
 
 def _tidy(session: _Session) -> None:
+    # What another run works with, or is elsewhere now, is not for this one to remove.
+    session.store.check()
     remove_checkpoints(session.workspace.checkpoints, session.store.done())
     session.workspace.close()
 
@@ -198,6 +200,8 @@ def _run_stage(
             for cohort, outcomes in ended:
                 session.limit.took(MICROSECONDS * cohort_cost(cohort), _seconds(outcomes))
             keeping.take(ended)
+            store.checkpoint(if_due=True)
+    store.checkpoint()
 
 
 def _cohorts(session: _Session, missing: Sequence[Trial]) -> list[Cohort]:

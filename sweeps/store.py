@@ -5,16 +5,28 @@ The tables and their columns are described in `docs/store.md`.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
 
 from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
-from sweeps.database import create, files_of, leftovers_of, reading, transaction, writing
+from sweeps.database import (
+    SESSION_FACTS,
+    Session,
+    create,
+    files_of,
+    leftovers_of,
+    missing_trials,
+    reading,
+    transaction,
+    writing,
+)
 from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links
 from sweeps.lock import LOCK, locked
 from sweeps.records import (
@@ -37,9 +49,10 @@ FILE = "study.db"
 
 _POINT_BYTES = 8 * CURVE_WIDTH
 
-_FACTS = """
+_FACTS = f"""
 SELECT key, value FROM facts NOT INDEXED
 WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'facts')
+AND key NOT IN {SESSION_FACTS}
 """
 _STATUSES = """
 SELECT trial, status FROM trials NOT INDEXED
@@ -81,11 +94,15 @@ class Store:
     Args:
         connection: To a store of this format whose damaged rows are marked.
         path: The store's file.
+        session: That of the writer; None for readers.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, session: Session | None = None
+    ) -> None:
         self._connection = connection
         self._path = path
+        self._session = session
 
     @classmethod
     @contextmanager
@@ -99,8 +116,8 @@ class Store:
         Raises:
             UsageError: The folder holds something else.
             StoreError: The folder holds another study, or its store can't be used.
-            OwnedError: Another process is running this study.
-            ResourceError: The folder can't be written to.
+            OwnedError: Another process is running this study, or has taken it over meanwhile.
+            ResourceError: The folder can't be written to, or was removed meanwhile.
         """
         path = folder / FILE
         _claim(folder)
@@ -108,13 +125,17 @@ class Store:
             if not path.exists():
                 create(path, {"name": name})
             with writing(path) as connection:
-                store = cls(connection, path)
-                found = store.facts().get("name", name)
-                if found != name:
+                stored = cls(connection, path).facts().get("name", name)
+                if stored != name:
                     raise StoreError(
-                        f"{folder} holds the study {found!r}, not {name!r}. Choose another --out."
+                        f"{folder} holds the study {stored!r}, not {name!r}. Choose another --out."
                     )
-                yield store
+                _note(missing_trials(connection, path))
+                session = Session(connection, path)
+                try:
+                    yield cls(connection, path, session)
+                finally:
+                    session.end()
 
     @classmethod
     @contextmanager
@@ -132,6 +153,7 @@ class Store:
         if not (folder / FILE).is_file():
             raise StoreError(f"{folder} holds no study: there is no {FILE} in it.")
         with reading(folder / FILE) as connection:
+            _note(missing_trials(connection, folder / FILE))
             yield cls(connection, folder / FILE)
 
     def facts(self) -> dict[str, str]:
@@ -157,9 +179,32 @@ class Store:
 
     def set_facts(self, facts: Mapping[str, str]) -> None:
         """Store facts of the study, replacing those of the same name."""
-        with transaction(self._connection):
+        with self._changing():
             for key, value in facts.items():
                 insert(self._connection, "facts", {"key": key, "value": value})
+
+    def checkpoint(self, *, if_due: bool = False) -> None:
+        """See to it that the file alone holds everything, without what SQLite keeps beside it.
+
+        Args:
+            if_due: Whether once every `CHECKPOINT_SECONDS` will do.
+        """
+        if self._session:
+            self._session.checkpoint(if_due=if_due)
+
+    def check(self) -> None:
+        """Check that this process still is the one that writes here.
+
+        Raises:
+            OwnedError: Another run is.
+            ResourceError: The store is not where it was.
+        """
+        with self._changing():
+            pass
+
+    def _changing(self) -> AbstractContextManager[None]:
+        """Return a context whose changes all happen or none does."""
+        return self._session.changing() if self._session else transaction(self._connection)
 
     def statuses(self) -> dict[str, str]:
         """Return the status of every trial that has ended, by identity."""
@@ -191,7 +236,7 @@ class Store:
         Args:
             rows: Rows of the table `trials`, from `add` or another store's `rows`.
         """
-        with transaction(self._connection):
+        with self._changing():
             for row in rows:
                 self._take(row)
 
@@ -223,7 +268,7 @@ class Store:
         Args:
             trials: Their identities.
         """
-        with transaction(self._connection):
+        with self._changing():
             self._connection.executemany(
                 "DELETE FROM trials WHERE trial = ?", ((trial,) for trial in trials)
             )
@@ -238,7 +283,7 @@ class Store:
         Args:
             rows: From `sweeps.records.incident` or another store's `incidents`.
         """
-        with transaction(self._connection):
+        with self._changing():
             for row in rows:
                 add_incident(self._connection, row)
 
@@ -260,7 +305,7 @@ class Store:
         Args:
             rows: Rows of the table `timing`.
         """
-        with transaction(self._connection):
+        with self._changing():
             self._connection.executemany(
                 "DELETE FROM timing WHERE workload = ?", {(row["workload"],) for row in rows}
             )
@@ -332,6 +377,13 @@ class Store:
     def timing_rows(self) -> list[Row]:
         """Return all rounds of the timing pass: rows of `timing`."""
         return [_row("timing", values) for values in self._connection.execute(_TIMING)]
+
+
+@functools.cache
+def _note(text: str) -> None:
+    """Say something once, however often a command opens a store."""
+    if text:
+        print(f"note: {text}", file=sys.stderr)  # noqa: T201
 
 
 def _row(table: str, values: Sequence[object]) -> Row:

@@ -98,6 +98,7 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
                 rounds.append(measured)
                 advance([LEAST_SECONDS], 1, measured.wall_seconds)
             store.replace_timing(rounds)
+            store.checkpoint()
     load = {"load average around timing": f"{load_before} before, {load_average()} after"}
     recorded = sessions_of(store.facts()).provenance | load
     store.set_facts({"provenance": json.dumps(recorded)})

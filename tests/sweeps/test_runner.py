@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +21,14 @@ from reports.build import build_report
 from reports.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, dispatch, runner, worker
 from sweeps.assembly import results, results_of
-from sweeps.errors import ResourceError
+from sweeps.cli import main
+from sweeps.errors import OwnedError, ResourceError
 from sweeps.executors import SequentialExecutor
 from sweeps.interruption import Finished, Interrupted
+from sweeps.lock import LOCK
 from sweeps.runner import run_study
 from sweeps.stages import Experiment
-from sweeps.store import Store
+from sweeps.store import FILE, Store
 from sweeps.tasks import Task, train
 from sweeps.worker import Outcome
 
@@ -92,6 +95,65 @@ def test_what_a_killed_session_left_is_removed_even_if_nothing_is_left_to_run(
     left.mkdir(parents=True)
     run_study(experiment, tmp_path, jobs=1, backend="sequential")
     assert not left.parent.exists()
+
+
+Meanwhile = Callable[[int, Callable[[], object]], None]
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Return what has something happen while a task of a run is under way, counted from 1."""
+
+    def happens(number: int, event: Callable[[], object]) -> None:
+        numbers = itertools.count(1)
+
+        def disturbed(task: Task) -> list[Outcome]:
+            if next(numbers) == number:
+                event()
+            return train(task)
+
+        monkeypatch.setattr(dispatch, "train", disturbed)
+
+    return happens
+
+
+def test_the_file_alone_holds_every_stage_that_has_ended(
+    tmp_path: Path, experiment: Experiment, meanwhile: Meanwhile
+) -> None:
+    (tmp_path / "copy").mkdir()
+    # The third cohort is the first of the confirm stage.
+    meanwhile(3, lambda: shutil.copy(tmp_path / "out" / FILE, tmp_path / "copy"))
+    whole = run(experiment, tmp_path / "out")
+    with Store.read(tmp_path / "copy") as store:
+        assert len(store.done()) == 8
+    assert tables(run(experiment, tmp_path / "copy")) == tables(whole)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_a_folder_that_is_deleted_while_running_is_told(
+    small: Path, meanwhile: Meanwhile, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = small.with_name("out")
+    meanwhile(number, lambda: shutil.rmtree(out))
+    assert main(["run", str(small), "--out", str(out), "--backend", "sequential"]) == 6
+    text = f"error: {out / FILE} was moved, deleted or replaced while the run went on, so that"
+    assert text in capsys.readouterr().err
+
+
+def test_a_run_that_was_taken_over_leaves_the_other_ones_files(
+    tmp_path: Path, experiment: Experiment, meanwhile: Meanwhile
+) -> None:
+    def take_over() -> None:
+        (tmp_path / LOCK).unlink()
+        with Store.write(tmp_path, "small"):
+            (tmp_path / ".work" / "data" / "theirs").mkdir()
+
+    meanwhile(1, take_over)
+    with pytest.raises(OwnedError):
+        run(experiment, tmp_path)
+    assert (tmp_path / ".work" / "data" / "theirs").is_dir()
+    with Store.read(tmp_path) as store:
+        assert store.done() == set()
 
 
 def test_what_fails_is_tried_again_by_the_next_run_not_by_this_one(

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +18,10 @@ from faults import configuration
 from stored import failure, fill, forbid_writing, other, outcome, trials, unwritable_folder
 
 from reports.results import CURVE_COLUMNS, TRIAL_COLUMNS
+from sweeps import database
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
 from sweeps.lock import LOCK
+from sweeps.records import insert
 from sweeps.splits import Source
 from sweeps.store import FILE, Store
 from sweeps.timing import Round
@@ -262,6 +269,179 @@ def test_a_second_writer_is_refused_and_the_first_goes_on(tmp_path: Path) -> Non
             pass
         first.add(some, [outcome(some[0])])
         assert len(first.statuses()) == 1
+
+
+def test_a_driver_whose_lock_was_removed_gives_way_to_the_next(tmp_path: Path) -> None:
+    some = trials(3)
+    writing = ExitStack()
+    first = writing.enter_context(Store.write(tmp_path, "made"))
+    first.add(some[:1], [outcome(some[0])])
+    (tmp_path / LOCK).unlink()
+    with Store.write(tmp_path, "made") as second:
+        second.add(some[1:2], [outcome(some[1])])
+        for _ in range(2):
+            with pytest.raises(OwnedError):
+                first.add(some[2:], [outcome(some[2])])
+        with pytest.raises(OwnedError):
+            first.checkpoint()
+    with pytest.raises(OwnedError):
+        first.set_facts({"a": "1"})
+    with pytest.raises(OwnedError) as refused:
+        writing.close()
+    assert refused.value.exit_code == 5
+    assert str(refused.value) == (
+        f"{tmp_path / FILE} was taken over by another run, as its folder's lock was removed. What "
+        "had been stored is kept. Let the other run end, then run the same command again."
+    )
+    with Store.read(tmp_path) as store:
+        assert store.done() == {trial.identity for trial in some[:2]}
+        assert store.facts() == {"name": "made"}
+
+
+def delete(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def move(folder: Path) -> None:
+    folder.rename(folder.with_name("moved"))
+
+
+def replace_by_a_copy(folder: Path) -> None:
+    shutil.copytree(folder, folder.with_name("copy"))
+    delete(folder)
+    folder.with_name("copy").rename(folder)
+
+
+def replace_the_file(folder: Path) -> None:
+    shutil.copy(folder / FILE, folder / "copy")
+    (folder / "copy").replace(folder / FILE)
+
+
+def delete_the_log(folder: Path) -> None:
+    (folder / f"{FILE}-wal").unlink()
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    "change", [delete, move, replace_by_a_copy, replace_the_file, delete_the_log]
+)
+def test_a_store_that_is_not_where_it_was_is_told(
+    tmp_path: Path, change: Callable[[Path], None], *, late: bool
+) -> None:
+    folder, some = tmp_path / "out", trials(2)
+    writing = ExitStack()
+    store = writing.enter_context(Store.write(folder, "made"))
+    store.add(some[:1], [outcome(some[0])])
+    change(folder)
+    if not late:
+        with pytest.raises(ResourceError):
+            store.add(some[1:], [outcome(some[1])])
+    with pytest.raises(ResourceError) as refused:
+        writing.close()
+    assert str(refused.value) == (
+        f"{folder / FILE} was moved, deleted or replaced while the run went on, so that nothing "
+        "more can be kept there. Put it back, or choose another --out, and run the same command "
+        "again."
+    )
+
+
+def copied(folder: Path, *files: str) -> Path:
+    """Copy some files of a folder to another."""
+    copy = Path(tempfile.mkdtemp(dir=folder.parent))
+    for name in files:
+        shutil.copy(folder / name, copy)
+    return copy
+
+
+def test_a_store_without_its_log_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    some = trials(4)
+    with Store.write(tmp_path / "out", "made") as store:
+        begun = copied(tmp_path / "out", FILE)
+        store.add(some[:2], [outcome(trial) for trial in some[:2]])
+        store.checkpoint()
+        store.add(some[2:3], [outcome(some[2])])
+        half = copied(tmp_path / "out", FILE)
+        whole = copied(tmp_path / "out", FILE, f"{FILE}-wal")
+    for folder, count in ((begun, 0), (half, 2)):
+        with Store.read(folder) as store:
+            assert len(store.done()) == count
+        assert capsys.readouterr().err == (
+            f"note: {folder / FILE} was copied or kept without its log, {FILE}-wal: it holds "
+            f"{count} trials, and lacks those that ended after its last checkpoint. `bpsweep run` "
+            "runs them again.\n"
+        )
+        with Store.read(folder):
+            assert capsys.readouterr().err == ""  # once is enough
+        fill(folder, some)
+    for folder, count in ((whole, 3), (begun, 4), (half, 4), (tmp_path / "out", 3)):
+        with Store.read(copied(folder, *(path.name for path in folder.iterdir()))) as store:
+            assert len(store.done()) == count
+    assert capsys.readouterr().err == ""
+
+
+def test_a_writer_says_what_the_store_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    some = trials(3)
+    with Store.write(tmp_path / "out", "made") as store:
+        store.add(some, [outcome(trial) for trial in some])
+        copy = copied(tmp_path / "out", FILE)
+    fill(copy, some)
+    assert "without its log" in capsys.readouterr().err
+    with closing(sqlite3.connect(copy / FILE)) as connection, connection:
+        connection.execute("DELETE FROM trials WHERE seed = 1")
+    fill(copy, some)
+    assert capsys.readouterr().err == (
+        f"note: {copy / FILE} holds 2 trials, but held 3 when its last run ended. `bpsweep run` "
+        "runs the others again.\n"
+    )
+    fill(copy, some)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_reader_does_not_keep_rows_out_of_the_file_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(database, "_CHECKPOINT_MILLISECONDS", 1)
+    some = trials(2)
+    with Store.write(tmp_path / "out", "made") as store:
+        with Store.read(tmp_path / "out"):
+            store.add(some, [outcome(trial) for trial in some])
+            store.checkpoint()
+        store.checkpoint(if_due=True)
+        with Store.read(copied(tmp_path / "out", FILE)) as copy:
+            assert len(copy.done()) == 2
+
+
+def test_a_checkpoint_is_made_when_it_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = trials(2)
+    with Store.write(tmp_path / "out", "made") as store:
+        store.add(some, [outcome(trial) for trial in some])
+        store.checkpoint(if_due=True)
+        early = (tmp_path / "out" / FILE).read_bytes()
+        now = time.monotonic()
+        monkeypatch.setattr("time.monotonic", lambda: now + 30)
+        store.checkpoint(if_due=True)
+        assert (tmp_path / "out" / FILE).read_bytes() != early
+        with Store.read(copied(tmp_path / "out", FILE)) as copy:
+            assert len(copy.done()) == 2
+
+
+@pytest.mark.parametrize("value", ["[", "[1]", "{}", '{"trials": "x", "log": 1}', "[" * 10_000])
+def test_what_a_strange_store_says_of_its_checkpoint_is_not_believed(
+    tmp_path: Path, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path, trials(1))
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        insert(connection, "facts", {"key": "checkpoint", "value": value})
+    with Store.read(tmp_path) as store:
+        assert len(store.done()) == 1
+    assert capsys.readouterr().err == ""
 
 
 def test_a_reader_writes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
