@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 
 from bpengine.arrays import Array, IntArray
-from sweeps.errors import DataError, counted, shown
+from sweeps.cells import Cells, as_written, told_apart
+from sweeps.errors import DataError, counted, gigabytes, shown
 from sweeps.targets import Place, alike
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import Series
 
 LARGEST_WHOLE = 2**53
 """From here on float64 can't tell neighbouring whole numbers apart."""
@@ -24,6 +25,9 @@ MOST_CATEGORIES = 256
 
 FEWEST_TEXTS = 2
 """More texts that are all different identify examples rather than sort them."""
+
+COPIES = 4
+"""Times that features and targets are in memory at most: as read, filled, split and scaled."""
 
 MOST_PROBLEMS = 10
 """How many problems of a file are told at once."""
@@ -87,30 +91,31 @@ def of_numbers(values: Annotated[Array, "item feature"], names: tuple[str, ...])
 
 
 def read_features(
-    name: str, frame: DataFrame, categorical: Collection[str], limit: int, place: Place
+    name: str, table: Mapping[str, Cells], place: Place, room: Room, outputs: int
 ) -> Features:
     """Read columns of features.
 
     Args:
         name: The dataset's name.
-        frame: Columns of numbers, flags, text or categories.
-        categorical: Columns to take for categories whatever they hold.
-        limit: Largest size of the features in bytes.
+        table: The columns, all as long; at least one.
         place: Where examples stand.
+        room: How much memory the data may take.
+        outputs: Classes, or targets of a regression.
 
     Raises:
         DataError: With every column that is no feature, or the features are too large.
     """
     columns: list[Column] = []
     problems: list[str] = []
-    for column in frame.columns:
+    for column, cells in table.items():
         try:
-            columns.append(_read(frame[column], str(column), column in categorical, place))
+            columns.append(_read(cells, column, place))
         except ValueError as error:
-            problems.append(f"{name}, column {shown(str(column))}: {error}")
+            problems.append(f"{name}, column {shown(column)}: {error}")
     refuse(problems)
-    check_size(name, len(frame), sum(column.width for column in columns), limit)
-    return _joined(columns, len(frame))
+    items = len(columns[0].values)
+    room.check(name, items, sum(column.width for column in columns), outputs)
+    return _joined(columns, items)
 
 
 def refuse(problems: list[str]) -> None:
@@ -121,57 +126,106 @@ def refuse(problems: list[str]) -> None:
         raise DataError("\n".join([*problems[:MOST_PROBLEMS], *rest]))
 
 
-def check_size(name: str, items: int, features: int, limit: int) -> None:
-    """Refuse features that would not fit, before anything is allocated.
+@dataclass(frozen=True)
+class Room:
+    """How much memory data may take.
+
+    Attributes:
+        limit: Most bytes.
+        read: Bytes of what they are read from, which stays while they are read.
+    """
+
+    limit: int
+    read: int = 0
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any], read: int = 0) -> Self:
+        """Return the room that the parameter `limit_gb` leaves."""
+        return cls(int(parameters["limit_gb"] * 1e9), read)
+
+    def check(self, name: str, items: int, features: int, outputs: int) -> None:
+        """Refuse data that would not fit, before anything is allocated.
+
+        Args:
+            name: The dataset's name.
+            items: Examples.
+            features: Features of each, after categories have been made features of their own.
+            outputs: Classes, or targets of a regression.
+
+        Raises:
+            DataError: They are too large.
+        """
+        problem = self.problem(name, items, features, outputs)
+        if problem:
+            raise DataError(f"{problem} Take fewer, or raise `limit_gb`.")
+
+    def problem(self, name: str, items: int, features: int, outputs: int) -> str:
+        """Return why data would not fit; nothing if they would. Arguments as of `check`."""
+        size = items * (features + outputs) * np.dtype(np.float64).itemsize
+        needed = self.read + COPIES * size
+        if needed <= self.limit:
+            return ""
+        return (
+            f"{name} has {items} examples of {counted(features, 'feature')} and "
+            f"{counted(outputs, 'output')}, which take {gigabytes(size)} as dense arrays of "
+            f"float64 and {gigabytes(needed)} with what they are read from and the copies that "
+            f"are made of them, more than the limit of {gigabytes(self.limit)}."
+        )
+
+
+def cells_of(series: Series, *, categorical: bool) -> Cells:
+    """Return a column of a data frame.
 
     Args:
-        name: The dataset's name.
-        items: Examples.
-        features: Features of each.
-        limit: Largest size in bytes.
-
-    Raises:
-        DataError: They are too large.
+        series: Numbers, flags, text or categories.
+        categorical: Whether to take it for categories whatever it holds.
     """
-    problem = size_problem(name, items, features, limit)
-    if problem:
-        raise DataError(problem)
-
-
-def size_problem(name: str, items: int, features: int, limit: int) -> str:
-    """Return why features would not fit; nothing if they would. Arguments as of `check_size`."""
-    size = items * features * np.dtype(np.float64).itemsize
-    if size <= limit:
-        return ""
-    return (
-        f"{name} has {items} examples of {counted(features, 'feature')}, which take "
-        f"{size / 1e9:.3g} GB as a dense array of float64, more than the limit of "
-        f"{limit / 1e9:.3g} GB. Take fewer, or raise `limit_gb`."
-    )
-
-
-def _read(series: Series, name: str, categorical: bool, place: Place) -> Column:
     kind = series.dtype.kind if hasattr(series.dtype, "kind") else "O"
     if kind in "biuf" and not categorical:
-        return Column(name, _numbers(series, place))
-    if series.dtype.name == "category" or categorical:
-        return _categories(series.astype("str"), name)
-    texts = series.astype("str")
-    read = _as_numbers(texts, place)
-    if read is not None:
-        return Column(name, read)
-    return _categories(texts, name)
+        return Cells(series.to_numpy(np.float64, na_value=np.nan))
+    if series.dtype.name == "category":
+        # As many texts as categories, however many cells there are.
+        texts = tuple(map(str, series.cat.categories))
+        return Cells(np.empty(0), texts, series.cat.codes.to_numpy().astype(np.int64))
+    written = as_written(series.astype("str"))
+    return written if categorical else told_apart(written)
 
 
-def _numbers(series: Series, place: Place) -> Array:
-    values = series.to_numpy(np.float64, na_value=np.nan)
-    present = values[~np.isnan(values)]
-    if not present.size:
+def _read(cells: Cells, name: str, place: Place) -> Column:
+    if not cells.numbers.size:
+        return _categories(cells, name)
+    used = cells.used()
+    strangers = [code for code in used if cells.texts[code].strip().casefold() not in MARKS]
+    if not strangers:
+        return Column(name, _numbers(cells.numbers, place))
+    almost = [code for code in strangers if _ALMOST_NUMBER.fullmatch(cells.texts[code])]
+    if almost:
+        raise ValueError(
+            f"{_first(cells, almost, place)} looks like a number, but is none. Is the decimal sign "
+            "another? If the column holds categories, name it in `categorical`."
+        )
+    if not np.isnan(cells.numbers).all():
+        raise ValueError(
+            f"{_first(cells, strangers, place)} is no number, but others are. If the column holds "
+            "categories, name it in `categorical`."
+        )
+    return _categories(cells, name)
+
+
+def _first(cells: Cells, codes: Sequence[int], place: Place) -> str:
+    """Return the first cell with one of these codes, and where it is."""
+    row = int(np.isin(cells.codes, codes).argmax())
+    return f"{shown(cells.texts[cells.codes[row]])} in {place(row)}"
+
+
+def _numbers(values: Array, place: Place) -> Array:
+    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    if np.isnan(low):
         raise ValueError("has no values; leave it out with `ignore`.")
-    if np.isinf(present).any():
+    if np.isinf((low, high)).any():
         row = int(np.isinf(values).argmax())
         raise ValueError(f"{values[row]} in {place(row)} is not finite.")
-    if np.abs(present).max() >= LARGEST_WHOLE and not (present % 1).any():
+    if max(-low, high) >= LARGEST_WHOLE and not (values[~np.isnan(values)] % 1).any():
         row = int((np.abs(values) >= LARGEST_WHOLE).argmax())
         raise ValueError(
             f"the whole number in {place(row)} is not below 2^53, beyond which float64 can't tell "
@@ -180,37 +234,12 @@ def _numbers(series: Series, place: Place) -> Array:
     return values
 
 
-def _as_numbers(texts: Series, place: Place) -> Array | None:
-    """Return numbers if all cells are some, None if none is; anything else is refused."""
-    import pandas as pd  # noqa: PLC0415 - takes a second
-
-    numbers = pd.to_numeric(texts, errors="coerce")
-    marks = texts.isna() | texts.str.strip().str.casefold().isin(MARKS)
-    strangers = numbers.isna() & ~marks
-    if not strangers.any():
-        return _numbers(numbers.mask(marks), place)
-    almost = strangers & texts.str.fullmatch(_ALMOST_NUMBER, na=False)
-    if almost.any():
-        row = int(almost.to_numpy().argmax())
-        raise ValueError(
-            f"{shown(texts.iloc[row])} in {place(row)} looks like a number, but is none. Is the "
-            "decimal sign another? If the column holds categories, name it in `categorical`."
-        )
-    if (~strangers & ~marks).any():
-        row = int(strangers.to_numpy().argmax())
-        raise ValueError(
-            f"{shown(texts.iloc[row])} in {place(row)} is no number, but others are. If the column "
-            "holds categories, name it in `categorical`."
-        )
-    return None
-
-
-def _categories(texts: Series, name: str) -> Column:
-    cells = texts.mask(texts.str.strip() == "")
-    names = sorted(str(category) for category in cells.dropna().unique())
+def _categories(cells: Cells, name: str) -> Column:
+    present = [code for code in cells.used() if cells.texts[code].strip()]
+    names = sorted({cells.texts[code] for code in present})
     if not names:
         raise ValueError("has no values; leave it out with `ignore`.")
-    if len(names) == int(cells.notna().sum()) > FEWEST_TEXTS:
+    if len(names) > FEWEST_TEXTS and len(names) == int(np.isin(cells.codes, present).sum()):
         raise ValueError("every text is another, so it tells nothing; leave it out with `ignore`.")
     if len(names) > MOST_CATEGORIES:
         raise ValueError(
@@ -218,8 +247,9 @@ def _categories(texts: Series, name: str) -> Column:
             "categories; leave it out with `ignore`."
         )
     numbering = {category: number for number, category in enumerate(names)}
-    codes = np.asarray(cells.map(numbering), dtype=np.float64)
-    return Column(name, codes, tuple(names))
+    # The last one is for cells with nothing in them, whose code is -1.
+    numbers = np.array([*(numbering.get(text, np.nan) for text in cells.texts), np.nan])
+    return Column(name, numbers[cells.codes], tuple(names))
 
 
 def _joined(columns: list[Column], items: int) -> Features:

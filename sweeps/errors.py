@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+MOST_PROBLEMS = 100
+"""How many mistakes of a specification are told at once."""
+
 _SHOWN_CHARACTERS = 80
 _REFUSALS = {
     errno.EMFILE: "Raise the limit (`ulimit -n`).",
@@ -97,7 +100,10 @@ class SpecificationError(UserError):
 
     def __init__(self, source: str, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        lines = [f"{source}: {problem.path}: {problem.text}" for problem in self.problems]
+        told = self.problems[:MOST_PROBLEMS]
+        lines = [f"{source}: {problem.path}: {problem.text}" for problem in told]
+        if len(lines) < len(self.problems):
+            lines.append(f"{source}: There may be more mistakes than these {len(lines)}.")
         super().__init__("\n".join(lines))
         if all(problem.about_data for problem in self.problems):
             self.exit_code = DataError.exit_code  # type: ignore[misc]
@@ -153,6 +159,16 @@ def shown(value: object) -> str:
     """Return a value as it is quoted in a message: cut, control characters escaped."""
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def gigabytes(size: int) -> str:
+    """Return a number of bytes in units of 10^9, however large it is.
+
+    Example:
+        >>> gigabytes(2_500_000), gigabytes(10**400)
+        ('0.0025 GB', '1e+291 GB')
+    """
+    return f"{min(size, 10**300) / 1e9:.3g} GB"
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

@@ -6,6 +6,7 @@ Imports NumPy alone.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from bpengine.arrays import Array, IntArray
 from sweeps.errors import DataError, counted, shown
-from sweeps.splits import CLASSIFICATION, REGRESSION, Dataset
+from sweeps.splits import CLASSIFICATION, REGRESSION, SMALLEST_SPREAD, Dataset
 
 FINGERPRINT_CHARACTERS = 32
 
@@ -58,7 +59,8 @@ def classification(
     names = tuple(classes)
     numbers = _read_only(labels, np.int64)
     _check_classes(name, numbers, names)
-    targets = np.eye(len(names))[numbers]
+    targets = np.zeros((len(numbers), len(names)))
+    targets[np.arange(len(numbers)), numbers] = 1
     notes = (*about.pop("notes", ()), *_balance(numbers, names))
     return _dataset(
         name,
@@ -177,12 +179,26 @@ def _read_only(values: npt.ArrayLike, dtype: type) -> npt.NDArray[Any]:
 def _check_inputs(name: str, values: Array, names: tuple[str, ...], missing: str) -> None:
     if not values.size:
         raise DataError(f"{name} has no features or no examples: its inputs are {values.shape}.")
-    bad = ~(np.abs(values) <= LARGEST_VALUE) & ~(np.isnan(values) & bool(missing))
-    if bad.any():
+    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    if (np.maximum(-low, high) > LARGEST_VALUE).any() or (not missing and np.isnan(values).any()):
+        bad = ~(np.abs(values) <= LARGEST_VALUE) & ~(np.isnan(values) & bool(missing))
         row, column = np.argwhere(bad)[0]
         raise DataError(
             f"{name}: {shown(names[column])} is {values[row, column]:g} in example {row + 1}, not "
             f"finite or beyond {LARGEST_VALUE:g}, as are {int(bad.sum())} values in all."
+        )
+    _refuse_tiny(name, "the feature", names, high - low)
+
+
+def _refuse_tiny(name: str, what: str, names: tuple[str, ...], spread: Array) -> None:
+    tiny = np.flatnonzero((spread > 0) & (spread < SMALLEST_SPREAD))
+    if tiny.size:
+        column, more = int(tiny[0]), tiny.size - 1
+        others = f", as do {more} others" if more else ""
+        raise DataError(
+            f"{name}: {what} {shown(names[column])} varies by {spread[column]:g} only{others}: the "
+            f"squares of differences below {SMALLEST_SPREAD:g} vanish. Give it in a smaller unit, "
+            f"such as multiplied by 1e{math.ceil(-math.log10(spread[column]))}."
         )
 
 
@@ -210,7 +226,9 @@ def _check_values(name: str, values: Array, names: tuple[str, ...]) -> None:
             f"{name}: the target {shown(names[column])} is {values[row, column]:g} in example "
             f"{row + 1}, which is not finite or beyond {LARGEST_VALUE:g}."
         )
-    constant = [names[column] for column in np.flatnonzero(np.ptp(values, axis=0) == 0)]
+    spread = np.ptp(values, axis=0)
+    _refuse_tiny(name, "the target", names, spread)
+    constant = [names[column] for column in np.flatnonzero(spread == 0)]
     if constant:
         listed = ", ".join(map(shown, constant[:LISTED]))
         raise DataError(f"{name}: the target {listed} is the same in every example.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import os
 import re
 import socket
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sweeps.columns import check_size, size_problem
+from sweeps.columns import Room
 from sweeps.errors import DataError
 from sweeps.examples import classification, regression
 from sweeps.parameters import Choice, Flag, Number, Parameter, Texts, Whole
@@ -47,7 +48,7 @@ NO_CACHE = (
 )
 """Why `data_home` is refused."""
 
-OPENML = re.compile(r"openml:(?P<name>[^@\s/\\]+)@(?P<version>[1-9]\d*)")
+OPENML = re.compile(r"openml:(?P<name>[^@\s/\\]+)@(?P<version>[1-9][0-9]*)")
 """How data of OpenML are named: a version may not change, so it must be said.
 
 The name becomes part of a path in scikit-learn's cache, so it leads to no other folder.
@@ -63,7 +64,7 @@ OPENML_PARAMETERS = (
     LIMIT,
 )
 
-_NEWSGROUPS = {"train": 11314, "test": 7532, "all": 18846}
+_NEWSGROUPS = {"train": 11314, "test": 7532, "all": 18846, "groups": 20}
 _NEWSGROUPS_TERMS = 130107
 
 _NETWORK_ERRORS = (
@@ -72,6 +73,12 @@ _NETWORK_ERRORS = (
     ConnectionError,
     TimeoutError,
 )
+
+_HARD = (
+    "0.3066101993807095471566981359501369297504425048828125",
+    "7.0420557077594588669468784357561207962098443483187940792729600000e59",
+)
+"""Decimals that a reader who multiplies powers of ten gets wrong."""
 
 _Arguments = Mapping[str, Any]
 
@@ -109,18 +116,19 @@ def refusal(name: str, parameters: _Arguments) -> str:
         name: Name in `FETCHED`.
         parameters: Complete.
     """
-    limit = _limit(parameters)
     if name == "rcv1":
         items, features = 804414, 47236
         return (
             f"rcv1 is refused: its {items} examples of {features} sparse features take "
             f"{items * features * 8 / 1e9:.3g} GB as a dense array of float64, where the limit is "
-            f"{limit / 1e9:.3g} GB, and a document has several topics, an example here one class."
+            f"{parameters['limit_gb']:.3g} GB, and a document has several topics, an example here "
+            "one class."
         )
     if name == "20newsgroups_vectorized":
         features = parameters["terms"] or _NEWSGROUPS_TERMS
-        problem = size_problem(name, _NEWSGROUPS[parameters["subset"]], features, limit)
-        return problem and f"{problem} `terms` takes those that most documents hold."
+        examples, outputs = _NEWSGROUPS[parameters["subset"]], _NEWSGROUPS["groups"]
+        problem = Room.of(parameters).problem(name, examples, features, outputs)
+        return problem and f"{problem} Take fewer `terms`, or raise `limit_gb`."
     return ""
 
 
@@ -160,7 +168,7 @@ def _newsgroups(name: str, parameters: _Arguments) -> Dataset:
         # The ones that most documents hold, in their old order.
         chosen = np.sort(np.argsort(-bunch.data.getnnz(axis=0), kind="stable")[:terms])
         bunch.data, features = bunch.data[:, chosen], features[chosen]
-    _check(name, bunch, parameters)
+    _check(name, bunch, parameters, _NEWSGROUPS["groups"])
     bunch.data = bunch.data.toarray()
     return _classes(name, bunch, parameters, [str(group) for group in bunch.target_names], features)
 
@@ -198,6 +206,7 @@ def _openml(name: str, parameters: _Arguments) -> Dataset:
         name=named["name"],
         version=int(named["version"]),
         target_column=[*target] if target else "default-target",
+        read_csv_kwargs={} if _reads_exactly() else {"float_precision": "round_trip"},
     )
     if not bunch.target_names:
         raise DataError(f"{name} has no target of its own: name a column in `target`.")
@@ -211,6 +220,15 @@ def _openml(name: str, parameters: _Arguments) -> Dataset:
     choices = Choices.of(parameters, target=tuple(bunch.target_names))
     dataset = from_frame(name, frame, choices, _place)
     return replace(dataset, notes=(*dataset.notes, *(f"OpenML: {note}" for note in notes)))
+
+
+def _reads_exactly() -> bool:
+    """Return whether pandas reads a number as the nearest float64, which it does from 3.1 on."""
+    import pandas as pd  # noqa: PLC0415 - takes a second
+
+    return bool(
+        (pd.read_csv(io.StringIO("\n".join(("x", *_HARD))))["x"] == [*map(float, _HARD)]).all()
+    )
 
 
 FETCHED: dict[str, Fetched] = {
@@ -267,20 +285,16 @@ def _classes(
     classes: list[str] | None = None,
     feature_names: npt.NDArray[Any] | None = None,
 ) -> Dataset:
-    _check(name, bunch, parameters)
     values, labels = np.unique(bunch.target, return_inverse=True)
+    _check(name, bunch, parameters, len(values))
     names = classes or [number_name(value) for value in values]
     features = None if feature_names is None else feature_names.tolist()
     return classification(name, bunch.data, labels, names, feature_names=features)
 
 
-def _check(name: str, bunch: Any, parameters: _Arguments) -> None:  # noqa: ANN401
+def _check(name: str, bunch: Any, parameters: _Arguments, outputs: int = 1) -> None:  # noqa: ANN401
     items, features = bunch.data.shape
-    check_size(name, items, features, _limit(parameters))
-
-
-def _limit(parameters: _Arguments) -> int:
-    return int(parameters["limit_gb"] * 1e9)
+    Room.of(parameters).check(name, items, features, outputs)
 
 
 def _fetched(

@@ -142,9 +142,9 @@ def read_bytes(path: Path, limit: int) -> bytes:
                 f"{path} has {about.st_size / 1e9:.3g} GB, more than the limit of "
                 f"{limit / 1e9:.3g} GB; raise `limit_gb` to read it."
             )
-        # No more than was checked, should it grow meanwhile.
+        # No more than was checked, should it grow meanwhile; room for as much is taken at once.
         with path.open("rb") as file:
-            content = file.read(limit)
+            content = file.read(about.st_size)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     except OSError as error:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from sweeps.errors import Problem
+from sweeps.columns import COPIES, Room
+from sweeps.errors import DataError, Problem
 from sweeps.examples import LEAST_OF_A_CLASS, classification, regression
 from sweeps.parameters import Flag, Number, Parameter, Shares, Whole
 from sweeps.splits import CLASSIFICATION, REGRESSION, Dataset, Source
 
 LARGEST_SEED = 2**32 - 1
 
-LARGEST_BYTES = 2_000_000_000
-"""Largest size of generated data."""
+LARGEST_BYTES = 4_000_000_000
+"""Most memory for generated data, copies and what is computed on the way."""
 
 _SEED = Parameter("seed", Whole(0, LARGEST_SEED), 0, "seed of the data, the same for all trials")
 _NOISE = Parameter("noise", Number(0), 0.0, "standard deviation of the normal noise")
@@ -35,6 +37,10 @@ def _no_contradictions(_values: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
+def _nothing(_values: Mapping[str, Any]) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class Generator:
     """A generator of data.
@@ -46,6 +52,7 @@ class Generator:
         words: scikit-learn's words for those that it calls otherwise.
         contradictions: The problems of values that are right in themselves.
         features: Features of an example where that can't be chosen.
+        on_the_way: How many numbers are drawn or computed beside the data.
     """
 
     function: str
@@ -54,6 +61,7 @@ class Generator:
     words: Mapping[str, str] = field(default_factory=dict)
     contradictions: Callable[[Mapping[str, Any]], list[Problem]] = _no_contradictions
     features: int = 2
+    on_the_way: Callable[[Mapping[str, Any]], int] = _nothing
 
 
 _WORDS = {"samples": "n_samples", "features": "n_features", "seed": "random_state"}
@@ -80,6 +88,17 @@ def _classification_contradictions(values: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
+def _of_clusters(values: Mapping[str, Any]) -> int:
+    informative, clusters = values["informative"], values["classes"] * values["clusters_per_class"]
+    return int(informative * (informative + values["redundant"] + clusters))
+
+
+def _of_a_linear_function(values: Mapping[str, Any]) -> int:
+    samples, features = values["samples"], values["features"]
+    rank = min(samples, features) if values["effective_rank"] else 0
+    return int(features * values["targets"] + rank * (samples + features + rank))
+
+
 def _regression_contradictions(values: Mapping[str, Any]) -> list[Problem]:
     return [
         Problem(f".{name}", f"must be at most features = {values['features']}, but is {value}.")
@@ -101,6 +120,7 @@ GENERATORS: dict[str, Generator] = {
             _SEED,
         ),
         {"spread": "cluster_std", "box": "center_box"},
+        on_the_way=lambda values: values["centers"] * values["features"],
     ),
     "circles": Generator(
         "make_circles",
@@ -141,6 +161,7 @@ GENERATORS: dict[str, Generator] = {
             "separation": "class_sep",
         },
         _classification_contradictions,
+        on_the_way=_of_clusters,
     ),
     "friedman1": Generator(
         "make_friedman1", REGRESSION, (_samples(), _features(10, least=5), _NOISE, _SEED)
@@ -158,6 +179,7 @@ GENERATORS: dict[str, Generator] = {
             _SEED,
         ),
         {"classes": "n_classes", "variance": "cov"},
+        on_the_way=lambda values: values["features"] ** 2,
     ),
     "hastie": Generator("make_hastie_10_2", CLASSIFICATION, (_samples(12000), _SEED), features=10),
     "moons": Generator("make_moons", CLASSIFICATION, (_samples(), _NOISE, _SEED)),
@@ -177,6 +199,7 @@ GENERATORS: dict[str, Generator] = {
         ),
         {"informative": "n_informative", "targets": "n_targets"},
         _regression_contradictions,
+        on_the_way=_of_a_linear_function,
     ),
     "s_curve": Generator("make_s_curve", REGRESSION, (_samples(), _NOISE, _SEED), features=3),
     "sparse_uncorrelated": Generator(
@@ -207,11 +230,14 @@ def generator_problems(name: str, values: Mapping[str, Any]) -> list[Problem]:
             least = classes * LEAST_OF_A_CLASS
             text = f"must be at least {least}, {LEAST_OF_A_CLASS} a cluster, but is {samples}."
             problems.append(Problem(".samples", text))
-    width = values.get("features", generator.features) + values.get("targets", 1)
-    size = samples * width * np.dtype(np.float64).itemsize
-    if size > LARGEST_BYTES:
-        text = f"gives {size / 1e9:.3g} GB of data, more than {LARGEST_BYTES / 1e9:g} GB."
-        problems.append(Problem(".samples", text))
+    features = values.get("features", generator.features)
+    outputs = next(
+        (values[word] for word in ("classes", "centers", "targets") if word in values), 2
+    )
+    way = COPIES * generator.on_the_way(values) * np.dtype(np.float64).itemsize
+    too_large = Room(LARGEST_BYTES, way).problem(name, samples, features, outputs)
+    if too_large:
+        problems.append(Problem(".samples", f"is too large: {too_large}"))
     return problems
 
 
@@ -230,8 +256,13 @@ def generate(source: Source) -> Dataset:
     words = _WORDS | dict(generator.words)
     arguments = {words.get(name, name): value for name, value in source.parameters}
     # What overflows is refused with the rest that is not finite.
-    with np.errstate(all="ignore"):
-        made = getattr(datasets, generator.function)(**_translated(arguments))
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+            made = getattr(datasets, generator.function)(**_translated(arguments))
+    except (ArithmeticError, ValueError) as error:
+        raise DataError(
+            f"{source.name} can't be generated with these parameters: {error}. Choose smaller ones."
+        ) from None
     inputs, targets = made[0], np.asarray(made[1])
     if generator.task == REGRESSION:
         columns = targets.reshape(len(inputs), -1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sweeps.columns import check_size, of_numbers
-from sweeps.errors import DataError, did_you_mean, shown
+from sweeps.columns import COPIES, Room, of_numbers
+from sweeps.errors import DataError, UserError, did_you_mean, gigabytes, shown
 from sweeps.splits import REGRESSION, Dataset
 from sweeps.tables import Choices, assembled
 from sweeps.targets import read_target
@@ -39,12 +39,13 @@ def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
     Raises:
         DataError: The file is damaged, or its arrays are no dataset.
     """
-    choices = Choices.of(parameters, target=(parameters["target"],))
-    (inputs, wanted), notes = _arrays(name, content, parameters, choices.limit)
+    choices = Choices.of(parameters, len(content), target=(parameters["target"],))
+    room = choices.room
+    (inputs, wanted), notes = _arrays(name, content, parameters, room)
     columns, more = _columns(name, inputs, wanted, parameters)
-    check_size(name, len(inputs), inputs.shape[1], choices.limit)
     target = read_target(name, columns, choices.task, _place)
-    values = inputs.astype(np.float64)
+    room.check(name, len(inputs), inputs.shape[1], target.outputs)
+    values = inputs.astype(np.float64, copy=False)
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0]
         raise DataError(f"{name}: {parameters['inputs']}[{row}, {column}] is not finite.")
@@ -58,16 +59,19 @@ def _place(row: int) -> str:
 
 
 def _arrays(
-    name: str, content: bytes, parameters: Mapping[str, Any], limit: int
+    name: str, content: bytes, parameters: Mapping[str, Any], room: Room
 ) -> tuple[list[npt.NDArray[Any]], list[str]]:
     wanted = {parameters["inputs"]: NUMBERS, parameters["target"]: LABELS}
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            others = _others(name, archive, list(wanted))
-            arrays = [_array(name, archive, key, kinds, limit) for key, kinds in wanted.items()]
+        # NumPy warns of headers that Python 2 has written.
+        with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(io.BytesIO(content)) as file:
+            others = _others(name, file, list(wanted))
+            arrays = [_array(name, file, key, kinds, room) for key, kinds in wanted.items()]
+    except (UserError, MemoryError):
+        raise
     except zipfile.BadZipFile as error:
         raise DataError(f"{name} is damaged, or no NPZ file: {error}.") from None
-    except (zlib.error, EOFError, ValueError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
         raise DataError(f"{name} is damaged: {error}.") from None
     listed = ", ".join(map(shown, others))
     return arrays, [f"Arrays that are left aside: {listed}."] if others else []
@@ -91,7 +95,7 @@ def _others(name: str, archive: zipfile.ZipFile, wanted: list[str]) -> list[str]
 
 
 def _array(
-    name: str, archive: zipfile.ZipFile, key: str, kinds: str, limit: int
+    name: str, archive: zipfile.ZipFile, key: str, kinds: str, room: Room
 ) -> npt.NDArray[Any]:
     member = archive.getinfo(f"{key}.npy")
     if member.compress_type not in _PACKINGS:
@@ -107,13 +111,11 @@ def _array(
             f"{name}: the array {shown(key)} has {what}; only numbers"
             f"{', text' if 'U' in kinds else ''} and flags can be used."
         )
+    if any(isinstance(length, bool) or length < 0 for length in shape):
+        raise DataError(f"{name} is damaged: the array {shown(key)} has the shape {shape}.")
     size = math.prod(shape) * dtype.itemsize
-    if size > limit:
-        raise DataError(
-            f"{name}: the array {shown(key)} of shape {shape} takes {size / 1e9:.3g} GB, more than "
-            f"the limit of {limit / 1e9:.3g} GB; raise `limit_gb` to read it."
-        )
-    if min(shape, default=0) < 0 or size > member.file_size:
+    _check_room(name, f"the array {shown(key)} of shape {shape}", math.prod(shape), size, room)
+    if size > member.file_size:
         raise DataError(
             f"{name} is damaged: the array {shown(key)} of shape {shape} would take {size} bytes, "
             f"but {member.file_size} are there."
@@ -121,6 +123,16 @@ def _array(
     with archive.open(member) as stream:
         array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     return array
+
+
+def _check_room(name: str, what: str, cells: int, size: int, room: Room) -> None:
+    needed = room.read + COPIES * max(size, cells * np.dtype(np.float64).itemsize)
+    if needed > room.limit:
+        raise DataError(
+            f"{name}: {what} takes {gigabytes(size)}, and {gigabytes(needed)} with the file and "
+            f"the copies that are made of it, more than the limit of {gigabytes(room.limit)}; "
+            "raise `limit_gb` to read it."
+        )
 
 
 def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN401

@@ -26,9 +26,13 @@ class Kind(Protocol):
         """
 
 
+_LARGEST_WHOLE = 2**63 - 1
+"""The largest whole number that any system, and TOML, promises to tell from its neighbours."""
+
+
 @dataclass(frozen=True)
 class Whole:
-    """A whole number.
+    """A whole number of 64 bits.
 
     Attributes:
         least: The smallest allowed.
@@ -47,7 +51,7 @@ class Whole:
         """Return the number."""
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError  # noqa: TRY004 - one error for every kind of mistake
-        if value < self.least or (self.most is not None and value > self.most):
+        if not self.least <= value <= (_LARGEST_WHOLE if self.most is None else self.most):
             raise ValueError
         return value
 
@@ -81,7 +85,10 @@ class Number:
         """Return the number as a float."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError  # noqa: TRY004 - one error for every kind of mistake
-        number, most = float(value), math.inf if self.most is None else self.most
+        try:
+            number, most = float(value), math.inf if self.most is None else self.most
+        except OverflowError:
+            raise ValueError from None
         inside = self.least < number < most if self.open else self.least <= number <= most
         if not (inside and math.isfinite(number)):
             raise ValueError

@@ -6,10 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sweeps.columns import LARGEST_WHOLE, check_size, refuse
-from sweeps.errors import DataError, shown
+import numpy as np
+import numpy.typing as npt
+
+from sweeps.cells import Cells, told_apart
+from sweeps.columns import LARGEST_WHOLE, cells_of, refuse
+from sweeps.errors import DataError, UserError, shown
 from sweeps.splits import Dataset
-from sweeps.tables import Choices, check_columns, from_frame
+from sweeps.tables import Choices, check_columns, from_columns
 
 _INDEX = re.compile(r"__index_level_\d+__")
 
@@ -26,25 +30,42 @@ def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
         DataError: pyarrow is missing, the file is damaged, or the table is no dataset.
     """
     arrow, parquet = _pyarrow()
-    choices = Choices.of(parameters)
+    choices = Choices.of(parameters, len(content))
     try:
         file = parquet.ParquetFile(arrow.BufferReader(content))
-        schema = file.schema_arrow
-        known = [field.name for field in schema if not _INDEX.fullmatch(field.name)]
-        check_size(name, file.metadata.num_rows, len(known) - len(choices.target), choices.limit)
-        _check_names(name, known)
-        check_columns(name, known, choices)
-        wanted = [column for column in known if column not in choices.ignore]
-        refuse(_strange_types(name, [schema.field(column) for column in wanted], arrow.types))
+        fields = _fields(name, file.schema_arrow, choices, arrow.types)
+        wanted = [field.name for field in fields]
+        unpacked = _unpacked_bytes(file.metadata)
+        choices = Choices.of(parameters, len(content) + unpacked)
+        outputs = len(choices.target)
+        choices.room.check(name, file.metadata.num_rows, len(wanted) - outputs, outputs)
+        # Each text is read once, however many cells hold it.
+        texts = {field.name for field in fields if _is_text(field.type, arrow.types)}
+        file = parquet.ParquetFile(arrow.BufferReader(content), read_dictionary=[*texts])
         table = file.read(columns=wanted)
-    except (arrow.ArrowException, OSError) as error:
+        empty = [] if table.num_rows else [f"{name} has columns, but no examples."]
+        refuse(empty or _beyond_float(name, table, arrow))
+        targets = {column: _target(table[column], arrow.types) for column in choices.target}
+        columns = {
+            column: _feature(table[column], column in texts, column in choices.categorical)
+            for column in wanted
+            if column not in targets
+        }
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
         raise DataError(f"{name} is damaged, or no Parquet file: {error}") from None
-    if not table.num_rows:
-        raise DataError(f"{name} has columns, but no examples.")
-    refuse(_beyond_float(name, table, arrow))
-    frame = table.to_pandas(ignore_metadata=True)
-    left = Choices.of(parameters, ignore=())
-    return from_frame(name, frame, left, lambda row: f"row {row + 1}")
+    return from_columns(name, columns, targets, choices, lambda row: f"row {row + 1}")
+
+
+def _fields(name: str, schema: Any, choices: Choices, types: Any) -> list[Any]:  # noqa: ANN401
+    """Return the columns that are not ignored, after a look at their names and types."""
+    known = [field.name for field in schema if not _INDEX.fullmatch(field.name)]
+    _check_names(name, known)
+    check_columns(name, known, choices)
+    fields = [schema.field(column) for column in known if column not in choices.ignore]
+    refuse(_strange_types(name, fields, types))
+    return fields
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -80,6 +101,42 @@ def _strange_types(name: str, fields: list[Any], types: Any) -> list[str]:  # no
                 "and categories of them can be used. Leave it out with `ignore`."
             )
     return problems
+
+
+def _is_text(kind: Any, types: Any) -> bool:  # noqa: ANN401
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _unpacked_bytes(metadata: Any) -> int:  # noqa: ANN401
+    # Not column by column: pyarrow ends the process if a damaged file says that one is encrypted.
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return sum(max(0, group.total_byte_size) for group in groups)
+
+
+def _feature(column: Any, is_text: bool, categorical: bool) -> Cells:  # noqa: ANN401
+    if is_text:
+        return _texts(column) if categorical else told_apart(_texts(column))
+    if hasattr(column.type, "value_type"):
+        return _texts(column)
+    return cells_of(column.to_pandas(), categorical=categorical)
+
+
+def _target(column: Any, types: Any) -> npt.NDArray[Any] | Cells:  # noqa: ANN401
+    if types.is_dictionary(column.type):
+        if _is_text(column.type.value_type, types):
+            return _texts(column)
+        column = column.cast(column.type.value_type)
+    values: npt.NDArray[Any] = column.to_pandas().to_numpy()
+    return values
+
+
+def _texts(column: Any) -> Cells:  # noqa: ANN401
+    array = column.unify_dictionaries().combine_chunks()
+    texts = array.dictionary.to_pylist()
+    absent = [code for code, text in enumerate(texts) if text is None]
+    codes = array.indices.fill_null(-1).to_numpy().astype(np.int64)
+    codes[np.isin(codes, absent)] = -1
+    return Cells(np.empty(0), tuple(map(str, texts)), codes)
 
 
 def _beyond_float(name: str, table: Any, arrow: Any) -> list[str]:  # noqa: ANN401

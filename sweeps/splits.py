@@ -16,6 +16,9 @@ from sweeps.filling import filled
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 
+SMALLEST_SPREAD = 1e-100
+"""Differences below it are none: their squares, of which standard deviations are made, vanish."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -200,8 +203,9 @@ def _target_scaling(dataset: Dataset, train: IntArray) -> tuple[Array, Array]:
         return np.zeros(outputs), np.ones(outputs)
     targets = dataset.targets[train]
     scale = targets.std(axis=0)
-    if not np.ptp(targets, axis=0).all():
-        name = dataset.target_names[int(np.ptp(targets, axis=0).argmin())]
+    spread = np.ptp(targets, axis=0)
+    if (spread < SMALLEST_SPREAD).any():
+        name = dataset.target_names[int(spread.argmin())]
         raise DataError(f"{dataset.name}: {shown(name)} is the same in all of a training part.")
     return targets.mean(axis=0), scale
 
@@ -258,11 +262,13 @@ def _scale(train: Array, groups: IntArray, scaling: str) -> tuple[Array, Array]:
 
 def _standardise(inputs: Array) -> tuple[Array, Array]:
     # Rounding may give values that are all alike a standard deviation.
-    return inputs.mean(axis=0), _inverse(inputs.std(axis=0) * (np.ptp(inputs, axis=0) > 0))
+    differ = np.ptp(inputs, axis=0) >= SMALLEST_SPREAD
+    return inputs.mean(axis=0), _inverse(inputs.std(axis=0) * differ)
 
 
 def _min_max(inputs: Array) -> tuple[Array, Array]:
-    return inputs.min(axis=0), _inverse(np.ptp(inputs, axis=0))
+    spread = np.ptp(inputs, axis=0)
+    return inputs.min(axis=0), _inverse(spread * (spread >= SMALLEST_SPREAD))
 
 
 def _unscaled(inputs: Array) -> tuple[Array, Array]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from bpengine.arrays import Array, BoolArray, IntArray
-from sweeps.columns import Features, read_features
+from sweeps.cells import Cells
+from sweeps.columns import Features, Room, cells_of, read_features
 from sweeps.errors import DataError, counted, did_you_mean, shown
 from sweeps.examples import LEAST_OF_A_CLASS, LISTED, classification, regression
 from sweeps.filling import FILLINGS
@@ -49,8 +51,10 @@ RARE = Parameter(
 IGNORE = Parameter("ignore", Texts(), (), "columns to leave out")
 CATEGORICAL = Parameter("categorical", Texts(), (), "columns that are categories, even if numbers")
 LIMIT = Parameter(
-    "limit_gb", Number(0, open=True), 2.0, "largest size of file and of features, in 10^9 bytes"
+    "limit_gb", Number(0, 1e6, open=True), 4.0, "most memory for the data and copies, in 10^9 bytes"
 )
+
+_ROOM = Room.of({"limit_gb": LIMIT.default})
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Choices:
         rare: What becomes of classes of fewer than 3 examples.
         ignore: Columns that are left out.
         categorical: Columns that are taken for categories.
-        limit: Largest size in bytes.
+        room: How much memory the data may take.
     """
 
     target: tuple[str, ...] = ()
@@ -73,19 +77,20 @@ class Choices:
     rare: str = REFUSE
     ignore: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
-    limit: int = int(LIMIT.default * 1e9)  # type: ignore[operator]
+    room: Room = _ROOM
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Any], **given: Any) -> Self:  # noqa: ANN401
+    def of(cls, parameters: Mapping[str, Any], read: int = 0, **given: Any) -> Self:  # noqa: ANN401
         """Return the choices among parameters.
 
         Args:
             parameters: By name; others are left aside.
+            read: Bytes of what the data are read from.
             **given: Choices that differ.
         """
         names = {"target", "task", "missing", "rare", "ignore", "categorical"}
         found = {name: value for name, value in parameters.items() if name in names}
-        return cls(**{**found, "limit": int(parameters["limit_gb"] * 1e9), **given})
+        return cls(**{**found, "room": Room.of(parameters, read), **given})
 
 
 def from_frame(name: str, frame: DataFrame, choices: Choices, place: Place) -> Dataset:
@@ -101,10 +106,36 @@ def from_frame(name: str, frame: DataFrame, choices: Choices, place: Place) -> D
         DataError: The table is no dataset, or not without another choice.
     """
     check_columns(name, [*map(str, frame.columns)], choices)
-    columns = {column: frame[column].to_numpy() for column in choices.target}
-    target = read_target(name, columns, choices.task, place)
+    targets = {column: frame[column].to_numpy() for column in choices.target}
     rest = frame.drop(columns=[*choices.target, *choices.ignore])
-    features = read_features(name, rest, choices.categorical, choices.limit, place)
+    table = {
+        str(column): cells_of(rest[column], categorical=column in choices.categorical)
+        for column in rest
+    }
+    return from_columns(name, table, targets, choices, place)
+
+
+def from_columns(
+    name: str,
+    table: Mapping[str, Cells],
+    targets: Mapping[str, npt.NDArray[Any] | Cells],
+    choices: Choices,
+    place: Place,
+) -> Dataset:
+    """Return the dataset that columns are.
+
+    Args:
+        name: The dataset's name.
+        table: Columns of features.
+        targets: Columns of the target, as for `read_target`.
+        choices: What to do about missing values and rare classes.
+        place: Where examples stand.
+
+    Raises:
+        DataError: They are no dataset, or not without another choice.
+    """
+    target = read_target(name, targets, choices.task, place)
+    features = read_features(name, table, place, choices.room, target.outputs)
     return assembled(name, features, target, choices, place)
 
 
@@ -243,7 +274,10 @@ def _suspicions(features: Features, target: Target) -> list[str]:
     if features.values.size > SEARCHED_CELLS:
         return []
     items = len(features.values)
-    copies = items - len({row.tobytes() for row in features.values})
+    rows = np.ascontiguousarray(features.values).view(
+        np.dtype((np.void, features.values[0].nbytes))
+    )
+    copies = items - len(np.unique(rows))
     notes = []
     if copies:
         notes.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bpengine.arrays import Array, BoolArray, IntArray
+from sweeps.cells import Cells, as_written, number_of
 from sweeps.errors import DataError, shown
 from sweeps.splits import CLASSIFICATION, REGRESSION
 
@@ -22,8 +23,6 @@ CLASS_NUMBERS = 20
 
 REPETITIONS = 10
 """More different whole numbers, each so often on average, may be either: the user must say."""
-
-_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,11 @@ class Target:
     classes: tuple[str, ...]
     values: Annotated[Array, "item output"]
     notes: tuple[str, ...]
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a network for it."""
+        return len(self.classes) or self.values.shape[1]
 
     @property
     def missing(self) -> int:
@@ -86,14 +90,14 @@ class _Column:
 
 
 def read_target(
-    name: str, columns: Mapping[str, npt.NDArray[Any]], task: str, place: Place
+    name: str, columns: Mapping[str, npt.NDArray[Any] | Cells], task: str, place: Place
 ) -> Target:
     """Read target columns.
 
     Args:
         name: The dataset's name.
-        columns: Values by column: numbers, flags, or texts with None or NaN for missing ones.
-            Several columns are a regression.
+        columns: Values by column: numbers, flags, or texts with None or NaN for missing ones; or
+            texts as they are written. Several columns are a regression.
         task: classification or regression; empty to tell it from the column.
         place: Where examples stand.
 
@@ -117,7 +121,8 @@ def alike(names: Sequence[str]) -> list[tuple[str, str]]:
     seen: dict[object, str] = {}
     pairs = []
     for name in names:
-        key = float(name) if _NUMBER.fullmatch(name) else name.strip().casefold()
+        number = number_of(name)
+        key = name.strip().casefold() if math.isnan(number) else number
         if key in seen:
             pairs.append((seen[key], name))
         seen.setdefault(key, name)
@@ -129,17 +134,24 @@ def number_name(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def _column(name: str, values: npt.NDArray[Any]) -> _Column:
+def _column(name: str, values: npt.NDArray[Any] | Cells) -> _Column:
+    if isinstance(values, Cells):
+        return _of_texts(name, values)
     if values.dtype.kind == "b":
         return _Column(name, ("False", "True"), np.full(2, np.nan), values.astype(np.int64))
     if values.dtype.kind in "iuf":
         distinct, codes = np.unique(values.astype(np.float64), return_inverse=True)
         texts = ["" if np.isnan(value) else _text(value) for value in distinct]
         return _Column(name, tuple(texts), distinct, codes)
-    cells = np.array([cell if isinstance(cell, str) else "" for cell in values], dtype=object)
-    found, codes = np.unique(cells, return_inverse=True)
-    numbers = [float(text) if _NUMBER.fullmatch(text) else np.nan for text in found]
-    return _Column(name, tuple(map(str, found)), np.array(numbers), codes)
+    return _of_texts(name, as_written(values.tolist()))
+
+
+def _of_texts(name: str, cells: Cells) -> _Column:
+    texts = ["", *sorted({cells.texts[code] for code in cells.used()})]
+    numbering = {text: code for code, text in enumerate(texts)}
+    # The last one is for cells with nothing in them, whose code is -1.
+    codes = np.array([*(numbering.get(text, 0) for text in cells.texts), 0])
+    return _Column(name, tuple(texts), np.array([*map(number_of, texts)]), codes[cells.codes])
 
 
 def _text(value: float) -> str:

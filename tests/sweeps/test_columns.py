@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweeps.columns import Features, check_size, of_numbers, read_features, refuse
+from sweeps.columns import Features, Room, cells_of, of_numbers, read_features, refuse
 from sweeps.errors import DataError
 
 
 def read(columns: dict[str, Any], *, categorical: tuple[str, ...] = ()) -> Features:
     frame = pd.DataFrame(columns)
-    return read_features("my.csv", frame, categorical, 10**6, lambda row: f"line {row + 2}")
+    table = {name: cells_of(frame[name], categorical=name in categorical) for name in columns}
+    return read_features("my.csv", table, lambda row: f"line {row + 2}", Room(10**6), 1)
 
 
 def refusal(cells: list[Any], *, categorical: tuple[str, ...] = ()) -> str:
@@ -135,19 +136,22 @@ def test_no_more_than_ten_problems_are_told() -> None:
 
 
 def test_features_that_are_too_large_are_refused_with_their_size() -> None:
-    check_size("my.csv", 1000, 1000, 8_000_000)
+    Room(32_032_000 + 77, 77).check("my.csv", 1000, 1000, 1)
+    with pytest.raises(DataError):
+        Room(32_032_000 + 76, 77).check("my.csv", 1000, 1000, 1)
     with pytest.raises(DataError) as refused:
-        check_size("my.csv", 804414, 47236, 2 * 10**9)
+        Room(4 * 10**9).check("my.csv", 804414, 47236, 103)
     assert str(refused.value) == (
-        "my.csv has 804414 examples of 47236 features, which take 304 GB as a dense array of "
-        "float64, more than the limit of 2 GB. Take fewer, or raise `limit_gb`."
+        "my.csv has 804414 examples of 47236 features and 103 outputs, which take 305 GB as dense "
+        "arrays of float64 and 1.22e+03 GB with what they are read from and the copies that are "
+        "made of them, more than the limit of 4 GB. Take fewer, or raise `limit_gb`."
     )
 
 
 def test_the_size_after_one_hot_counts() -> None:
     with pytest.raises(DataError) as refused:
         read({f"c{n}": [f"t{row % 200}" for row in range(400)] for n in range(2)})
-    assert str(refused.value).startswith("my.csv has 400 examples of 400 features, which take")
+    assert str(refused.value).startswith("my.csv has 400 examples of 400 features and 1 output")
 
 
 def test_many_names_are_cut() -> None:

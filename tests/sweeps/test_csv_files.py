@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import encodings.aliases
+import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pandas as pd
 import pytest
 
 from sweeps import csv_files
-from sweeps.datasets import load, read_source
+from sweeps.datasets import SourceError, load, read_source
 from sweeps.errors import DataError
 from sweeps.splits import Dataset
 
@@ -48,6 +51,75 @@ def test_a_file_is_read_as_pandas_writes_it(read: Read) -> None:
     np.testing.assert_array_equal(dataset.targets[:, 0], frame["y"])
 
 
+HARD = (
+    "0.3066101993807095471566981359501369297504425048828125",
+    "1.00000000000000011102230246251565404236316680908203125",
+    "7.0420557077594588669468784357561207962098443483187940792729600000e59",
+    "9007199254740993.5",
+    "2.2250738585072011e-290",
+    "-12345.678901234567890123456789e-20",
+    "8.98846567431158e+60",
+    "  .1 ",
+    "+5.",
+    "6.0221407623e23",
+)
+"""Decimals that a reader gets wrong which multiplies powers of ten, or stops at 17 digits."""
+
+
+def test_numbers_are_those_nearest_to_their_decimals_whoever_reads_them(read: Read) -> None:
+    rows = [f"{number},{n / 7},{n}" for n, number in enumerate(HARD)]
+    dataset = read("\n".join(["x,z,y", *rows]), task="regression")
+    np.testing.assert_array_equal(dataset.inputs[:, 0], [float(number) for number in HARD])
+    # Recorded once: neither another pandas nor another machine may give another one.
+    assert dataset.fingerprint == "edfcd08b1053ec23cc5b753c0e59a742"
+    decimals = np.random.default_rng(0).normal(size=(3000, 2)) * [1e-20, 1e10]
+    written = [f"{x:.30e},{y:.25f},{n % 2}" for n, (x, y) in enumerate(decimals)]
+    exact = [[float(cell) for cell in row.split(",")[:2]] for row in written]
+    np.testing.assert_array_equal(read("\n".join(["x,z,y", *written])).inputs, exact)
+
+
+def test_a_gap_or_another_spelling_does_not_change_the_numbers_of_a_column(read: Read) -> None:
+    rows = [f"{number},{n % 2}" for n, number in enumerate(HARD[:4] * 2)]
+    gaps = read("\n".join(["x,y", *rows, "NA,0", '"7",1']), missing="mean")
+    np.testing.assert_array_equal(gaps.inputs[:8, 0], [float(number) for number in HARD[:4]] * 2)
+    assert np.isnan(gaps.inputs[8, 0])
+    assert gaps.inputs[9, 0] == 7
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("\u0661", "'\u0661' in line 14 looks like a number, but is none."),
+        ("\uff11", "'\uff11' in line 14 looks like a number, but is none."),
+        ("1_000", "'1_000' in line 14 looks like a number, but is none."),
+        ("0x10", "'0x10' in line 14 is no number, but others are."),
+        ("inf", "'inf' in line 14 is no number, but others are."),
+        ("-Infinity", "'-Infinity' in line 14 is no number, but others are."),
+        ("True", "'True' in line 14 is no number, but others are."),
+    ],
+)
+def test_what_python_alone_takes_for_a_number_is_none(read: Read, cell: str, told: str) -> None:
+    assert refusal(read, GOOD + f"{cell},a\n").startswith(f"my.csv, column 'x': {told}")
+    targets = GOOD.replace("x,y", "y,x") + f"{cell},a\n"
+    assert repr(cell) in refusal(read, targets)
+
+
+def test_flags_are_numbers_and_with_a_gap_categories(read: Read) -> None:
+    rows = "True,a\nFALSE,b\n" * 3
+    assert read(f"x,y\n{rows}").inputs[:2, 0].tolist() == [1, 0]
+    gap = read(f"x,y\n{rows},a\n", missing="most_frequent")
+    assert gap.feature_names == ("x=FALSE", "x=True")
+
+
+def test_columns_of_many_chunks_are_whole(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f"{n / 7},{'NA' if n == 17 else n},{'uvw'[n % 3]},{'ab'[n % 2]}" for n in range(40)]
+    content = "\n".join(["x,n,c,y", *rows])
+    whole = read(content, missing="mean").fingerprint
+    load.cache_clear()
+    monkeypatch.setattr(csv_files, "_CELLS_AT_ONCE", 12)
+    assert read(content, missing="mean").fingerprint == whole
+
+
 def test_labels_are_read_as_they_are_written(read: Read) -> None:
     assert read("x,y\n" + "1,007\n2,NA\n3,7\n" * 3, task="classification").classes == (
         "007",
@@ -71,9 +143,19 @@ def test_separators_and_decimal_commas_are_read(read: Read) -> None:
     assert dataset.targets[:2, 0].tolist() == [2.25, 3]
 
 
+def test_a_gap_beside_decimal_commas_is_one(read: Read) -> None:
+    rows = "x;y\n" + "1,5;a\n;b\nNA;a\n2,5;b\n" * 3
+    dataset = read(rows, separator=";", decimal=",", missing="mean")
+    np.testing.assert_array_equal(dataset.inputs[:4, 0], [1.5, np.nan, np.nan, 2.5])
+    points = refusal(read, rows.replace("2,5", "2.5"), separator=";", decimal=",", missing="mean")
+    assert points.startswith("my.csv, column 'x': '2.5' in line 5 looks like a number")
+
+
 def test_line_breaks_and_blank_lines_do_not_disturb_line_numbers(read: Read) -> None:
     text = 'c,x,y\r\n"two\r\nlines",1,a\r\n\r\nu,2,b\r\n' * 1 + "u,3,a\r\nu,inf,b\r\n"
-    assert refusal(read, text) == "my.csv, column 'x': inf in line 7 is not finite."
+    assert refusal(read, text.replace("inf", "1e999")) == (
+        "my.csv, column 'x': inf in line 7 is not finite."
+    )
 
 
 def test_columns_named_as_categories_keep_their_texts(read: Read) -> None:
@@ -161,3 +243,37 @@ def test_missing_cells_are_told_with_their_lines(read: Read) -> None:
 def test_a_file_too_large_as_an_array_is_refused(read: Read) -> None:
     wide = ",".join(f"c{n}" for n in range(50)) + ",y\n" + ("1," * 50 + "a\n") * 30
     assert "more than the limit of 1e-05 GB" in refusal(read, wide, limit_gb=1e-5)
+
+
+def test_classes_that_are_too_many_are_refused_before_they_are_one_hot(read: Read) -> None:
+    content = "x,y\n" + "".join(f"{n},c{n % 2000}\n" for n in range(6000))
+    tracemalloc.start()
+    try:
+        text = refusal(read, content, limit_gb=0.05)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert text.startswith(
+        "my.csv has 6000 examples of 1 feature and 2000 outputs, which take 0.096 GB"
+    )
+    # One-hot they would take 96 MB.
+    assert peak < 10e6
+
+
+def test_a_file_that_grows_too_large_is_refused_while_it_is_read(read: Read) -> None:
+    content = "x,z,y\n" + ",,a\n" * 300_000
+    tracemalloc.start()
+    try:
+        text = refusal(read, content, limit_gb=0.004)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "more than the limit of 0.004 GB" in text
+    assert peak < 40e6
+
+
+@pytest.mark.parametrize("encoding", sorted({*encodings.aliases.aliases.values()}))
+def test_every_encoding_reads_or_refuses(read: Read, encoding: str) -> None:
+    for content in (b"x,y\n1,\xff\xfe\x81", GOOD.encode()):
+        with suppress(DataError, SourceError):
+            read(content, encoding=encoding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -169,3 +170,36 @@ def test_a_constant_target_is_refused() -> None:
     assert refusal(regression, INPUTS, INPUTS * [1, 0], "ab") == (
         "made: the target 'b' is the same in every example."
     )
+
+
+@pytest.mark.parametrize("size", [1e-101, 1e-200, 1e-300, 1e-310, 5e-324])
+def test_what_varies_too_little_to_be_scaled_is_refused_with_the_remedy(size: float) -> None:
+    tiny = INPUTS * [1, 0] + [0, 1] * (LABELS * size)[:, None]
+    power = "1e324" if size == 5e-324 else f"1e{round(-np.log10(size))}"
+    told = (
+        f"varies by {size:g} only: the squares of differences below 1e-100 vanish. Give it in a "
+        f"smaller unit, such as multiplied by {power}."
+    )
+    assert refusal(classification, tiny, LABELS, ["a", "b"]) == (
+        f"made: the feature 'feature 2' {told}"
+    )
+    assert refusal(regression, INPUTS, tiny, ["a", "b"]) == f"made: the target 'b' {told}"
+
+
+def test_tiny_numbers_among_others_are_no_harm() -> None:
+    mixed = np.where(LABELS[:, None] == 1, INPUTS, 1e-310)
+    assert classification("made", mixed, LABELS, ["a", "b"]).inputs[0, 0] == 1e-310
+    assert regression("made", mixed, mixed[:, :1] + 1e-320, ["a"]).task == "regression"
+
+
+def test_many_classes_are_made_one_hot_without_a_square() -> None:
+    labels = np.arange(6000) % 2000
+    tracemalloc.start()
+    try:
+        dataset = classification("made", labels[:, None], labels, map(str, range(2000)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert dataset.targets.sum(axis=0).tolist() == [3] * 2000
+    # A square of the classes would take 32 MB more.
+    assert peak < 2 * dataset.targets.nbytes + 16e6

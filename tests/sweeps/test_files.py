@@ -86,7 +86,9 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 def test_a_wrong_limit_is_told_without_reading(tmp_path: Path) -> None:
     given = {"path": "my.npz", "limit_gb": 0}
-    assert problems(given, tmp_path) == [(".limit_gb", "must be a number above 0, but is 0.")]
+    assert problems(given, tmp_path) == [
+        (".limit_gb", "must be a number above 0 and below 1e+06, but is 0.")
+    ]
 
 
 @pytest.mark.parametrize("path", ["", 3, "a\0.csv"])

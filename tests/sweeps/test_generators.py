@@ -213,7 +213,11 @@ def test_seeds_give_different_data() -> None:
         (
             {"name": "moons", "samples": 10**9},
             ".samples",
-            "gives 24 GB of data, more than 2 GB.",
+            (
+                "is too large: moons has 1000000000 examples of 2 features and 2 outputs, which "
+                "take 32 GB as dense arrays of float64 and 128 GB with what they are read from and "
+                "the copies that are made of them, more than the limit of 4 GB."
+            ),
         ),
     ],
 )
@@ -261,3 +265,55 @@ def test_every_kind_of_parameter_is_tried() -> None:
     kinds = {type(p.kind) for generator in GENERATORS.values() for p in generator.parameters}
     assert kinds == {Whole, Number, Shares, Flag}
     assert Choice not in kinds
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"name": "blobs", "box": 1e308}, "blobs can't be generated with these parameters: Range"),
+        ({"name": "blobs", "spread": 1e308}, "blobs: 'feature"),
+        (
+            {"name": "blobs", "box": 1e-200, "spread": 1e-200},
+            "blobs: the feature 'feature 1' varies",
+        ),
+        ({"name": "moons", "noise": 1e308}, "moons: 'feature"),
+        ({"name": "classification", "scale": 1e308}, "classification: 'feature"),
+        ({"name": "classification", "shift": -1e308}, "classification: 'feature"),
+        ({"name": "gaussian_quantiles", "variance": 1e308}, "gaussian_quantiles: 'feature"),
+        ({"name": "regression", "bias": 1e308}, "regression: the target 'target' is 1e+308"),
+        ({"name": "friedman1", "noise": 1e308}, "friedman1: the target"),
+    ],
+)
+def test_extreme_parameters_are_refused_in_words(parameters: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError) as refused:
+        made(**parameters)
+    assert str(refused.value).startswith(told)
+    assert refused.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("parameters", "outputs"),
+    [
+        ({"name": "blobs", "samples": 90_000, "centers": 30_000}, 30_000),
+        ({"name": "classification", "features": 60_000, "informative": 60_000, "redundant": 0}, 2),
+        ({"name": "gaussian_quantiles", "features": 60_000, "samples": 10}, 3),
+        ({"name": "regression", "features": 30_000, "targets": 30_000, "samples": 10}, 30_000),
+        ({"name": "regression", "samples": 20_000, "features": 9_000, "effective_rank": 1}, 1),
+    ],
+)
+def test_all_that_is_made_counts_before_it_is_made(
+    parameters: dict[str, Any], outputs: int
+) -> None:
+    with pytest.raises(SourceError) as refused:
+        read_source(parameters, folder=Path())
+    (problem,) = refused.value.problems
+    assert problem.path == ".samples"
+    assert f" and {outputs} outputs" in problem.text.replace("1 output,", "1 outputs,")
+    assert "more than the limit of 4 GB" in problem.text
+
+
+def test_numbers_beyond_64_bits_are_none() -> None:
+    given = {"name": "moons", "samples": 10**400, "noise": 10**400}
+    with pytest.raises(SourceError) as refused:
+        read_source(given, folder=Path())
+    assert [problem.path for problem in refused.value.problems] == [".samples", ".noise"]

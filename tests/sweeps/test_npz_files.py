@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sweeps.columns import COPIES
 from sweeps.datasets import load, read_source
 from sweeps.errors import DataError
-from sweeps.splits import Dataset
+from sweeps.splits import Dataset, Preparation, prepare
 
 X = np.arange(24, dtype=np.uint8).reshape(12, 2)
 Y = np.arange(12) % 2
@@ -59,6 +61,12 @@ def array_bytes(array: Any, **options: Any) -> bytes:
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.asarray(array), **options)
     return stream.getvalue()
+
+
+def header_text(shape: str) -> bytes:
+    """Return the header of an array of float64, whatever is written as its shape."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
 
 
 def header_bytes(shape: tuple[int, ...], descr: str = "<f8") -> bytes:
@@ -202,24 +210,37 @@ def test_python_objects_are_refused_and_never_made(read: Read, tmp_path: Path) -
 def test_a_header_that_claims_too_much_is_refused_before_anything_is_allocated(read: Read) -> None:
     content = archive(X=header_bytes((10**6, 10**6)), y=array_bytes(Y))
     assert refusal(read, content) == (
-        "my.npz: the array 'X' of shape (1000000, 1000000) takes 8e+03 GB, more than the limit of "
-        "2 GB; raise `limit_gb` to read it."
+        "my.npz: the array 'X' of shape (1000000, 1000000) takes 8e+03 GB, and 3.2e+04 GB with the "
+        "file and the copies that are made of it, more than the limit of 4 GB; raise `limit_gb` to "
+        "read it."
     )
-    content = archive(X=header_bytes((10**4, 10**4)), y=array_bytes(Y))
+    content = archive(X=header_bytes((10**4, 10**3)), y=array_bytes(Y))
     assert refusal(read, content) == (
-        "my.npz is damaged: the array 'X' of shape (10000, 10000) would take 800000000 bytes, but "
+        "my.npz is damaged: the array 'X' of shape (10000, 1000) would take 80000000 bytes, but "
         "128 are there."
     )
 
 
-def test_a_negative_shape_is_refused(read: Read) -> None:
-    text = refusal(read, archive(X=header_bytes((-3, 2)), y=array_bytes(Y)))
-    assert text.startswith("my.npz is damaged: the array 'X' of shape (-3, 2) would take")
+@pytest.mark.parametrize("shape", ["(-3, 2)", "(-2, -6)", "(True, 2)", "(False, 2)"])
+def test_a_shape_that_is_none_is_refused(read: Read, shape: str) -> None:
+    text = refusal(read, archive(X=header_text(shape), y=array_bytes(Y)))
+    assert text == f"my.npz is damaged: the array 'X' has the shape {shape}."
+
+
+@pytest.mark.parametrize(
+    "shape", ["(1e3, 2)", "((1, 2), 2)", "[12, 2]", "('a', 2)", "(10**9, 2)", f"(0, {10**23})", "("]
+)
+def test_a_header_that_is_none_is_refused(read: Read, shape: str) -> None:
+    assert refusal(read, archive(X=header_text(shape), y=array_bytes(Y))).startswith("my.npz ")
+
+
+def test_a_header_of_python_2_is_read(read: Read) -> None:
+    assert read(archive(X=header_text("(12L, 2)") + bytes(192), y=array_bytes(Y))).task
 
 
 def test_small_numbers_that_grow_too_large_as_float64_are_refused(read: Read) -> None:
     text = refusal(read, {"X": np.zeros((1000, 100), np.uint8), "y": np.zeros(1000)}, limit_gb=2e-4)
-    assert text.startswith("my.npz has 1000 examples of 100 features, which take 0.0008 GB")
+    assert text.startswith("my.npz: the array 'X' of shape (1000, 100) takes 0.0001 GB, and 0.0032")
 
 
 def test_headers_of_other_versions_are_read_or_refused(read: Read) -> None:
@@ -269,3 +290,29 @@ def test_an_array_that_is_there_twice_is_refused(read: Read) -> None:
         for name in ("X.npy", "y.npy", "X.npy"):
             file.writestr(name, array_bytes(X))
     assert refusal(read, stream.getvalue()) == "my.npz holds 'X.npy' more than once."
+
+
+@pytest.mark.parametrize("missing", ["refuse", "mean"])
+def test_reading_and_splitting_take_no_more_than_what_is_counted(read: Read, missing: str) -> None:
+    items, features, classes = 10_000, 60, 20
+    inputs = np.random.default_rng(0).normal(size=(items, features))
+    if missing == "mean":
+        inputs[::7, 3] = np.nan
+    arrays = {"X": inputs, "y": np.arange(items) % classes}
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    content = stream.getvalue()
+    counted = len(content) + COPIES * items * (features + classes) * 8
+    with pytest.raises(DataError, match="more than the limit"):
+        read(content, missing=missing, limit_gb=(counted - 1) / 1e9)
+    # The first reading imports what it needs.
+    read({"X": X, "y": Y})
+    tracemalloc.start()
+    try:
+        dataset = read(content, missing=missing, limit_gb=counted / 1e9)
+        prepare(dataset, Preparation(0.2, 0.2, "standardise"), 1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # What the test holds itself, and what does not grow with the data.
+    assert peak < counted + 2e6

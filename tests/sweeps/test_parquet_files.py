@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,54 @@ def test_a_table_that_is_too_large_is_refused_by_its_footer(read: Read) -> None:
     # Repeated values take no room in the file.
     pq.write_table(pa.table({"x": np.zeros(100_000), "y": np.zeros(100_000)}), stream)
     text = refusal(read, stream.getvalue(), limit_gb=1e-4)
-    assert text.startswith("my.parquet has 100000 examples of 1 feature, which take 0.0008 GB")
+    assert text.startswith(
+        "my.parquet has 100000 examples of 1 feature and 1 output, which take 0.0016 GB"
+    )
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_long_text_takes_its_room_once(read: Read, *, typed: bool) -> None:
+    texts = pa.array([letter * 100_000 for letter in "uvw"])
+    column = pa.DictionaryArray.from_arrays(np.arange(20_000) % 3, texts)
+    table = pa.table({"x": np.arange(20_000.0), "c": column, "y": np.arange(20_000) % 2})
+    stream = io.BytesIO()
+    # Without Arrow's own schema beside it the column is one of text.
+    pq.write_table(table, stream, store_schema=typed, dictionary_pagesize_limit=10**6)
+    pool = pa.default_memory_pool()
+    before = pool.bytes_allocated()
+    tracemalloc.start()
+    try:
+        dataset = read(stream.getvalue())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert dataset.inputs.shape == (20_000, 4)
+    assert dataset.feature_names[1][:3] == "c=u"
+    # Written out, the texts would take 2 GB.
+    assert peak < 30e6
+    assert pool.bytes_allocated() <= before
+    assert pool.max_memory() < 1e9
+
+
+def test_what_a_file_unpacks_to_counts(read: Read) -> None:
+    texts = [f"{n % 40}{'x' * 10_000}" for n in range(400)]
+    table = pa.table({"x": np.arange(400.0), "c": texts, "y": np.arange(400) % 2})
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd", use_dictionary=False)
+    assert len(stream.getvalue()) < 1e5
+    assert "more than the limit of 0.003 GB" in refusal(read, stream.getvalue(), limit_gb=0.003)
+    assert read(stream.getvalue(), limit_gb=0.006).inputs.shape == (400, 41)
+
+
+def test_texts_of_several_row_groups_are_one_column(read: Read) -> None:
+    table = pa.table(COLUMNS | {"t": ["1", "2.5", None, "4"] * 3})
+    stream = io.BytesIO()
+    pq.write_table(table, stream, row_group_size=5)
+    dataset = read(stream.getvalue(), missing="mean")
+    assert dataset.fingerprint == read(table, missing="mean").fingerprint
+    assert dataset.inputs[:2, -1].tolist() == [1, 2.5]
+    categories = read(stream.getvalue(), missing="most_frequent", categorical="t")
+    assert categories.feature_names[-3:] == ("t=1", "t=2.5", "t=4")
 
 
 def test_damaged_files_are_refused(read: Read) -> None:

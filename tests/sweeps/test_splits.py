@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -226,6 +227,21 @@ def test_a_target_that_does_not_change_in_the_training_part_is_refused() -> None
     dataset = regression("made", _numbered(21)[0], values[:, None], ["y"])
     with pytest.raises(DataError) as refused:
         prepare(dataset, FIFTHS, 1)
+    assert str(refused.value) == "made: 'y' is the same in all of a training part."
+
+
+def test_what_varies_in_another_part_only_is_constant_in_the_training_part() -> None:
+    inputs = 1e-200 * np.arange(21.0)[:, None]
+    test = numbers_in(regression("made", *_numbered(21), ["y"]), FIFTHS, 1)[2]
+    inputs[test[0]] = 1
+    dataset = regression("made", inputs, _numbered(21)[1], ["y"])
+    for scaling in ("standardise", "min-max"):
+        split, held = prepare(dataset, replace(FIFTHS, scaling=scaling), 1)
+        assert not split.train.inputs.any()
+        assert not held.inputs.any()
+    values = regression("made", _numbered(21)[0], inputs, ["y"])
+    with pytest.raises(DataError) as refused:
+        prepare(values, FIFTHS, 1)
     assert str(refused.value) == "made: 'y' is the same in all of a training part."
 
 

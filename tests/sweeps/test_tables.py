@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from sweeps import tables
+from sweeps.columns import Room
 from sweeps.errors import DataError
 from sweeps.splits import Dataset
 from sweeps.tables import Choices, from_frame
@@ -165,11 +166,11 @@ def test_large_tables_are_not_searched_for_leaks(monkeypatch: pytest.MonkeyPatch
 
 
 def test_features_of_several_kinds_are_too_large_before_they_are_made() -> None:
-    assert "more than the limit of 1e-07 GB" in refusal(limit=100)
+    assert "more than the limit of 1e-07 GB" in refusal(room=Room(100))
 
 
 def test_choices_are_found_among_parameters() -> None:
     parameters = {"missing": "drop", "limit_gb": 0.5, "encoding": "utf-8"}
     assert Choices.of(parameters, target=("y",)) == Choices(
-        target=("y",), missing="drop", limit=500_000_000
+        target=("y",), missing="drop", room=Room(500_000_000)
     )

@@ -1,0 +1,68 @@
+"""Cells of a table: which texts are numbers is told by one rule, whatever read the file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import numpy as np
+
+from bpengine.arrays import Array, IntArray
+
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column of a table.
+
+    Attributes:
+        numbers: Each cell's number, NaN where it is none; empty for a column of categories, whose
+            texts are not looked at.
+        texts: The different texts that are no numbers, in any order.
+        codes: Which of the texts each cell is, -1 for a number and for nothing; none without texts.
+    """
+
+    numbers: Annotated[Array, "item"]
+    texts: tuple[str, ...] = ()
+    codes: Annotated[IntArray, "item"] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def used(self) -> IntArray:
+        """Return the codes that occur, in ascending order."""
+        return np.flatnonzero(np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts)))
+
+
+def number_of(text: str) -> float:
+    """Return the number that a text is, to the bit the one nearest to it; NaN if it is none.
+
+    Digits are those of ASCII, and `1_000`, `nan` and `inf` are no numbers.
+
+    Args:
+        text: A cell.
+
+    Example:
+        >>> number_of(" 1.5e3 "), number_of("1_000"), number_of("inf")
+        (1500.0, nan, nan)
+    """
+    return float(text) if _NUMBER.fullmatch(text) else math.nan
+
+
+def as_written(cells: Iterable[object]) -> Cells:
+    """Return a column of texts; what is no text is a cell with nothing in it."""
+    numbering: dict[str, int] = {}
+    codes = [
+        numbering.setdefault(cell, len(numbering)) if isinstance(cell, str) else -1
+        for cell in cells
+    ]
+    return Cells(np.empty(0), tuple(numbering), np.array(codes, np.int64))
+
+
+def told_apart(column: Cells) -> Cells:
+    """Return a column as it is written with the numbers told from the other texts."""
+    numbers = np.array([*map(number_of, column.texts), math.nan])
+    numbering = np.where(np.isnan(numbers), np.arange(numbers.size), -1)
+    numbering[-1] = -1
+    return Cells(numbers[column.codes], column.texts, numbering[column.codes])
