@@ -83,7 +83,9 @@ def stack(examples: Sequence[Examples], dtype: npt.DTypeLike) -> Stack:
     items, features = examples[0].inputs.shape
     inputs = np.ones((len(examples), 1, items, features + 1), dtype)
     targets = np.empty((len(examples), 1, *examples[0].targets.shape), dtype)
-    for seed, part in enumerate(examples):
-        inputs[seed, 0, :, 1:] = part.inputs
-        targets[seed, 0] = part.targets
+    # What float32 can't hold becomes infinite, and who trains on it diverges.
+    with np.errstate(over="ignore"):
+        for seed, part in enumerate(examples):
+            inputs[seed, 0, :, 1:] = part.inputs
+            targets[seed, 0] = part.targets
     return Stack(inputs, targets)

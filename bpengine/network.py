@@ -145,6 +145,7 @@ used with a scale.
 """
 
 
+@np.errstate(over="ignore")  # what float32 can't hold becomes infinite
 def initial_parameters(
     architecture: Architecture,
     seed: int,

@@ -63,7 +63,8 @@ class Stepper:
         full = [{**self._optimizer.defaults, **setting} for setting in settings]
         dtype = parameters.dtype
         self._exact = {key: np.array([[setting[key]] for setting in full]) for key in full[0]}
-        self._columns = {key: column.astype(dtype) for key, column in self._exact.items()}
+        with np.errstate(over="ignore"):
+            self._columns = {key: column.astype(dtype) for key, column in self._exact.items()}
         self._settings = {key: shared(column) for key, column in self._columns.items()}
         self.rate = np.tile(self._columns["learning_rate"], (parameters.shape[0], 1, 1))
         self.slots = [np.zeros_like(parameters) for _ in range(self._optimizer.slots)]

@@ -47,7 +47,12 @@ class OptimizerChoice(Strict):
     beta2: Axis[Share] = Field(default=(), description="decay of the mean of squared gradients")
     epsilon: Axis[Positive] = Field(default=(), description="added to the denominator")
     trust: Axis[Positive] = Field(default=(), description="trust coefficient of a layer's rate")
-    l2: Axis[NotNegative] = Field(default=(), description="`l2 / 2 |W|^2` is added to the loss")
+    l2: Axis[NotNegative] = Field(
+        default=(),
+        description="`l2 / 2 |W|^2` is added to the mean loss of a batch, biases included: the "
+        "gradient gains `l2 W`, and with the reduction `sum` `n l2 W`, `n` being the batch's "
+        "examples",
+    )
     weight_decay: Axis[NotNegative] = Field(
         default=(), description="decoupled decay, once for each update"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -18,7 +17,7 @@ from sweeps.facts import DataFacts, Facts, key_of
 from sweeps.labels import counted
 from sweeps.spec import StudySpecification
 from sweeps.splits import REGRESSION
-from sweeps.values import AUTO, FULL, MOST_EPOCHS
+from sweeps.values import AUTO, FULL, LARGEST_RATE, MOST_EPOCHS, SMALLEST_RATE
 
 UNBOUNDED = ("identity", "leaky_relu")
 """Outputs that can be any number, as standardised targets are."""
@@ -112,10 +111,9 @@ def _length(cell: Cell) -> Iterator[Contradiction]:
                 f"{getattr(budget, axis):,}."
             )
             yield Contradiction(cell.combination.values[axis].place, text)
-    if not 0 < cell.rate < math.inf:
-        yield Contradiction(
-            ("reference_batch_size",), "makes a learning rate that is 0 or infinite."
-        )
+    if not SMALLEST_RATE <= cell.rate <= LARGEST_RATE:
+        text = f"makes a learning rate that is not from {SMALLEST_RATE:g} to {LARGEST_RATE:g}."
+        yield Contradiction(("reference_batch_size",), text)
     used = cell.family.hyperparameters_at(cell.batch_size)
     if any(used.get(name) == 1 for name in MEMORIES):
         yield Contradiction(("reference_batch_size",), "makes an optimizer that forgets nothing.")

@@ -24,6 +24,7 @@ _ALLOWED: dict[str, str] = {
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be below {lt}",
     "less_than_equal": "must be at most {le}",
+    "too_long": "must hold at most {max_length} values",
     "string_pattern_mismatch": "must be a letter or digit, then letters, digits, '.', '_' and '-', "
     "64 at most",
     "literal_error": "must be one of {expected}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -18,6 +19,18 @@ from sweeps.errors import (
     did_you_mean,
     shown,
 )
+
+LARGEST_BYTES = 1_000_000
+"""Size of a specification; a larger file is something else."""
+
+DEEPEST = 32
+"""How many tables and lists may lie within each other."""
+
+_TOO_DEEP = f"holds more than {DEEPEST} tables and lists within each other."
+
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_DEEP_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{{DEEPEST}}}", re.MULTILINE)
+"""A dotted key that is too deep: reading it takes the square of its length."""
 
 
 def preset_names() -> list[str]:
@@ -63,9 +76,18 @@ def folder_of(target: str) -> Path:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except IsADirectoryError:
-        raise UsageError(f"{path} is a folder, not a TOML file.") from None
+        about = path.stat()
+        if stat.S_ISDIR(about.st_mode):
+            raise UsageError(f"{path} is a folder, not a TOML file.")
+        if not stat.S_ISREG(about.st_mode):
+            raise UsageError(f"{path} is not a regular file. Copy its content to one.")
+        if about.st_size > LARGEST_BYTES:
+            raise UsageError(
+                f"{path} has {about.st_size:,} bytes, more than the {LARGEST_BYTES:,} of a "
+                "specification. Is it another file?"
+            )
+        with path.open("rb") as file:
+            return file.read(LARGEST_BYTES)
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist.") from None
     except OSError as error:
@@ -74,15 +96,33 @@ def _read(path: Path) -> bytes:
 
 def _parse(source: str, content: bytes) -> dict[str, Any]:
     try:
-        keys = tomllib.loads(content.decode("utf-8-sig"))
+        keys = _loaded(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         text = f"is not UTF-8: byte {error.start} is {content[error.start]:#04x}."
         raise SpecificationError(source, [Problem("file", text)]) from None
-    except (ValueError, RecursionError) as error:
-        # A whole number of thousands of digits is a ValueError, too.
-        raise SpecificationError(source, [Problem("file", f"is not TOML: {error}.")]) from None
+    except ValueError as error:
+        # A whole number of thousands of digits is one, too.
+        text = _TOO_DEEP if error.args == (_TOO_DEEP,) else f"is not TOML: {error}."
+        raise SpecificationError(source, [Problem("file", text)]) from None
     if not keys:
         raise SpecificationError(source, [Problem("file", "is empty.")])
+    return keys
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    """Return what TOML says; a value error if it is none, or too deep."""
+    if _DEEP_KEY.search(text):
+        raise ValueError(_TOO_DEEP)
+    try:
+        keys = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    inside: list[Any] = [keys]
+    for _ in range(DEEPEST + 1):
+        tables = [[*item.values()] if isinstance(item, dict) else item for item in inside]
+        inside = [item for items in tables for item in items if isinstance(item, dict | list)]
+    if inside:
+        raise ValueError(_TOO_DEEP)
     return keys
 
 
@@ -112,9 +152,11 @@ def _set(keys: dict[str, Any], setting: str) -> list[Problem]:
     path, found, text = setting.partition("=")
     *above, last = (part.strip() for part in path.split("."))
     try:
-        value = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
+        value = _loaded(f"value = {text}")
+    except ValueError:
         value = {}
+    if len(above) > DEEPEST:
+        return [Problem(shown(path), f"must be a path of at most {DEEPEST} keys.")]
     if not (found and last and [*value] == ["value"]):
         return [Problem(shown(setting), f"must be KEY=VALUE, VALUE in TOML.{_quotes(path, text)}")]
     place: Any = keys

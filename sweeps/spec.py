@@ -20,9 +20,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sweeps.axes import AXES, Axes, OptimizerChoice
-from sweeps.errors import Problem
+from sweeps.errors import MOST_PROBLEMS, Problem
 from sweeps.mistakes import problem_of
 from sweeps.values import (
+    MOST_SEEDS,
+    MOST_VALUES,
     Count,
     OneOf,
     Positive,
@@ -38,7 +40,12 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 def _seeds(value: object) -> list[Any]:
-    return [seed for item in listed(value) for seed in _consecutive(item)]
+    seeds: list[Any] = []
+    for item in listed(value):
+        seeds += _consecutive(item)
+        if len(seeds) > MOST_SEEDS:
+            raise PydanticCustomError("many", f"must hold at most {MOST_SEEDS} seeds")
+    return seeds
 
 
 def _consecutive(item: object) -> list[Any]:
@@ -87,6 +94,9 @@ def _bundles(value: object) -> list[Any]:
     return items if not items or isinstance(items[0], list | tuple) else [items]
 
 
+_FEW = Field(strict=False, max_length=MOST_VALUES)
+
+
 class StudySpecification(Axes):
     """What a study tries, on which data, with which budget.
 
@@ -124,18 +134,18 @@ class StudySpecification(Axes):
         "`memory` the shares that an optimizer keeps",
         json_schema_extra={"unit": "examples"},
     )
-    zip: Annotated[tuple[Bundle, ...], BeforeValidator(_bundles), Field(strict=False)] = Field(
+    zip: Annotated[tuple[Bundle, ...], BeforeValidator(_bundles), _FEW] = Field(
         default=(),
         description="axes that go together, value by value, such as "
         '`["dataset", "hidden_layers"]`; all others are multiplied; a list of lists for '
         "several",
     )
-    include: Annotated[tuple[Axes, ...], BeforeValidator(listed), Field(strict=False)] = Field(
+    include: Annotated[tuple[Axes, ...], BeforeValidator(listed), _FEW] = Field(
         default=(),
         description="tables of axes: each adds the study's combinations with these values in place "
         "of those above; a budget in it replaces the whole budget",
     )
-    exclude: Annotated[tuple[Axes, ...], BeforeValidator(listed), Field(strict=False)] = Field(
+    exclude: Annotated[tuple[Axes, ...], BeforeValidator(listed), _FEW] = Field(
         default=(),
         description="tables of axes: combinations that agree with all values of one are left out",
     )
@@ -231,7 +241,9 @@ def parse(keys: Mapping[str, Any]) -> tuple[StudySpecification, list[Problem], s
         found = error.errors()
     wrong = {str(details["loc"][0]) for details in found}
     right = {key: value for key, value in keys.items() if key not in wrong}
-    problems = [problem_of(details, keys, StudySpecification) for details in found]
+    problems = [
+        problem_of(details, keys, StudySpecification) for details in found[: MOST_PROBLEMS + 1]
+    ]
     return StudySpecification.model_validate(right), problems, wrong
 
 

@@ -20,7 +20,7 @@ from sweeps.facts import Facts
 from sweeps.families import Group
 from sweeps.spec import StudySpecification
 from sweeps.trials import Planned
-from sweeps.values import rounded
+from sweeps.values import LARGEST_RATE, SMALLEST_RATE, rounded
 
 REFINE_STEP = 5
 """Seeds that are added before batch sizes are compared again."""
@@ -164,11 +164,12 @@ def _next_rate(
     """
     below = sum(rate < grid[0] for rate in tried)
     above = sum(rate > grid[-1] for rate in tried)
+    rate = 0.0
     if best == min(tried) and below < limit:
-        return rounded(grid[0] * (grid[0] / grid[1]) ** (below + 1))
-    if best == max(tried) and above < limit:
-        return rounded(grid[-1] * (grid[-1] / grid[-2]) ** (above + 1))
-    return None
+        rate = rounded(grid[0] * (grid[0] / grid[1]) ** (below + 1))
+    elif best == max(tried) and above < limit:
+        rate = rounded(grid[-1] * (grid[-1] / grid[-2]) ** (above + 1))
+    return rate if SMALLEST_RATE <= rate <= LARGEST_RATE else None
 
 
 def _selected(experiment: Experiment, best: Mapping[Cell, float]) -> Selected:

@@ -33,6 +33,9 @@ MOST_VALUES, MOST_SEEDS, MOST_EPOCHS, MOST_TRIALS = 1_000, 100_000, 1_000_000, 1
 """Limits of an axis, a range of seeds, a trial and a study: beyond them is a slip of the pen, which
 would take all memory before it could be told."""
 
+SMALLEST_RATE, LARGEST_RATE = 1e-30, 1e30
+"""Limits of a learning rate: float32 holds it, and nothing is learned beyond them."""
+
 MOST_WORKERS = 2**20
 """Workers that may be simulated."""
 
@@ -81,16 +84,24 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     if not values:
         raise PydanticCustomError("empty", "must hold at least one value")
     if len(values) > MOST_VALUES:
-        text = f"must hold at most {MOST_VALUES} values, but holds {len(values)}"
-        raise PydanticCustomError("many", "{text}", {"text": text})
+        raise _too_many()
     repeated = [value for place, value in enumerate(values) if value in values[:place]]
     if repeated:
         raise PydanticCustomError("repeated", f"holds {repeated} more than once")
     return values
 
 
+def _too_many() -> PydanticCustomError:
+    return PydanticCustomError("many", f"must hold at most {MOST_VALUES} values")
+
+
 def _rates(value: object) -> list[Any]:
-    return [rate for item in listed(value) for rate in _logspace(item)]
+    rates: list[Any] = []
+    for item in listed(value):
+        rates += _logspace(item)
+        if len(rates) > MOST_VALUES:
+            raise _too_many()
+    return rates
 
 
 def _logspace(item: object) -> list[Any]:
@@ -123,7 +134,8 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Rates = Annotated[Axis[Positive], BeforeValidator(_rates)]
+Rate = Annotated[float, Field(ge=SMALLEST_RATE, le=LARGEST_RATE)]
+Rates = Annotated[Axis[Rate], BeforeValidator(_rates)]
 Hidden = Annotated[tuple[Count, ...], Field(strict=False)]
 
 
@@ -159,9 +171,9 @@ class SeedRange(Strict):
 class LogSpace(Strict):
     """Learning rates at equal ratios."""
 
-    logspace: Annotated[
-        tuple[Positive, Positive], Field(strict=False), AfterValidator(_ascending)
-    ] = Field(description="smallest and largest rate")
+    logspace: Annotated[tuple[Rate, Rate], Field(strict=False), AfterValidator(_ascending)] = Field(
+        description="smallest and largest rate"
+    )
     count: int = Field(ge=2, le=MOST_VALUES, description="how many, both ends included")
 
 

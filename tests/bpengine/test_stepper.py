@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from bpengine import Budget, Recipe, Split, Trainer, train
+from bpengine import Architecture, Budget, Examples, Recipe, Split, Trainer, train
 from bpengine.arrays import Array
 from bpengine.optimizers import OPTIMIZERS
 from bpengine.stepper import BLOCK, Stepper
@@ -250,3 +250,17 @@ def test_weight_decay_is_decoupled_and_divided_by_nothing(name: str) -> None:
 
 def test_a_plain_gradient_step_may_be_folded_into_the_gradient() -> None:
     assert Stepper("sgd", [{"learning_rate": 1.0}], ARCHITECTURE, START[:, :1]).folds
+
+
+def test_what_float32_can_not_hold_diverges_without_a_warning() -> None:
+    data = Examples(np.array([[0.0], [1.0], [1e300]]), np.array([[0.0], [1.0], [1.0]]))
+    settings = [{"learning_rate": 1e308, "l2": 0.0}, {"learning_rate": 1.0, "l2": 1e308}]
+    for inputs in (data.inputs[:2], data.inputs):
+        examples = Examples(inputs, data.targets[: len(inputs)])
+        recipe = Recipe(batch_size=2, budget=Budget(epochs=2), dtype="float32")
+        trained = train(Architecture((1, 1)), [Split(examples, examples, 1)], settings, recipe)
+        assert trained.diverged_at_update.all()
+    for scale in (1e300, 1e308):
+        recipe = Recipe(batch_size=2, budget=Budget(epochs=2), dtype="float32", initial_scale=scale)
+        split = Split(examples, examples, 1)
+        assert train(Architecture((1, 1)), [split], settings, recipe).diverged_at_update.all()

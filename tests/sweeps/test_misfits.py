@@ -122,7 +122,7 @@ MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
     "rates that vanish": (
         {"rate_rule": "linear", "reference_batch_size": 10**400},
         "reference_batch_size",
-        "makes a learning rate that is 0 or infinite.",
+        "makes a learning rate that is not from 1e-30 to 1e+30.",
     ),
     "memory without end": (
         {"optimizer": "momentum", "memory": "examples", "reference_batch_size": 10**15},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,57 @@ def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as refused:
             read_target(str(path))
         assert str(refused.value) == f"{path} {text}"
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    pipe, device = tmp_path / "pipe.toml", tmp_path / "device.toml"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    for path in (pipe, device):
+        with pytest.raises(UsageError) as refused:
+            read_target(str(path))
+        assert str(refused.value) == f"{path} is not a regular file. Copy its content to one."
+
+
+def test_a_file_too_large_for_a_specification_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.toml"
+    path.touch()
+    os.truncate(path, 10**9)
+    with pytest.raises(UsageError) as refused:
+        read_target(str(path))
+    assert str(refused.value) == (
+        f"{path} has 1,000,000,000 bytes, more than the 1,000,000 of a specification. Is it "
+        "another file?"
+    )
+
+
+DEEP = {
+    "lists": "a = " + "[" * 3_000 + "]" * 3_000,
+    "tables": "a = " + "{b = " * 3_000 + "1" + "}" * 3_000,
+    "a dotted key": ".".join("a" * 3_000) + " = 1",
+    "a table's name": "[" + ".".join("a" * 3_000) + "]",
+    "a quoted key": "x = {" + ".".join(['"a"'] * 3_000) + " = 1}",
+    "a little": "a = " + "[" * 34 + "]" * 34,
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_what_is_nested_too_deep_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text(text)
+    with pytest.raises(SpecificationError) as refused:
+        read_target(str(path))
+    assert str(refused.value) == (
+        f"{path}: file: holds more than 32 tables and lists within each other."
+    )
+
+
+def test_a_setting_may_not_lead_too_deep() -> None:
+    assert with_settings({}, [".".join("a" * 33) + "=" + "[" * 32 + "]" * 32])
+    with pytest.raises(SpecificationError, match="must be a path of at most 32 keys"):
+        with_settings({}, [".".join("a" * 3_000) + "=1"])
+    with pytest.raises(SpecificationError, match="must be KEY=VALUE, VALUE in TOML"):
+        with_settings({}, ["a=" + "[" * 3_000 + "]" * 3_000])
 
 
 def test_a_file_name_too_long_to_read_is_told(tmp_path: Path) -> None:

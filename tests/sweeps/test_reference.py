@@ -109,7 +109,7 @@ ALLOWED = {
     "schedule": "`constant`, `step`, `exponential`, `cosine`, `inverse`, table",
     "batch_sizes": "whole number, at least 1 or `full` or table",
     "growth": "`none` or table",
-    "learning_rates": "number, above 0",
+    "learning_rates": "number, at least 1e-30 and at most 1e+30",
     "timing": "`true`, `false`",
     "target": "number, at most 1",
     "exclude": "table",

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.axes import AXES, Axes
+from sweeps.errors import SpecificationError
 from sweeps.spec import (
     KEYS,
     StudySpecification,
@@ -52,17 +53,18 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
         "batch_sizes.powers_of_ten",
         "is not a key of 'batch_sizes'. Did you mean 'powers_of_two'?",
     ),
-    "negative rate": ([-1.0], "learning_rates[0]", "must be above 0.0, but is -1.0."),
-    "infinite rate": ([float("inf")], "learning_rates[0]", "must be finite, but is inf."),
+    "negative rate": ([-1.0], "learning_rates[0]", "must be at least 1e-30, but is -1.0."),
+    "infinite rate": ([float("inf")], "learning_rates[0]", "must be at most 1e+30, but is inf."),
+    "vanishing rate": ([1e-310], "learning_rates[0]", "must be at least 1e-30, but is 1e-310."),
     "bad rate beside a range": (
         [{"logspace": [1.0, 2.0], "count": 2}, -1.0],
         "learning_rates",
-        "must be above 0.0, but is -1.0.",
+        "must be at least 1e-30, but is -1.0.",
     ),
     "bad range of rates": (
         {"logspace": [0.0, 2.0], "count": 2},
         "learning_rates.logspace[0]",
-        "must be above 0.0, but is 0.0.",
+        "must be at least 1e-30, but is 0.0.",
     ),
     "misspelt range of rates": (
         {"logspac": [0.1, 2.0], "count": 2},
@@ -90,7 +92,7 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
     "too many sizes": (
         [*range(1, 1002)],
         "batch_sizes",
-        "must hold at most 1000 values, but holds 1001.",
+        "must hold at most 1000 values.",
     ),
     "no epoch": (0, "epochs", "must be at least 1, but is 0."),
     "none for the test": (0, "test", "must be at least 1, but is 0."),
@@ -295,3 +297,28 @@ def test_the_simulation_can_be_switched_off() -> None:
     text = to_toml(StudySpecification(simulated_cluster="none"))
     assert '\nsimulated_cluster = "none"\n' in text
     assert from_toml(text).simulated_cluster == "none"
+
+
+@pytest.mark.parametrize("key", ["zip", "include", "exclude"])
+def test_lists_of_tables_are_no_longer_than_any_other(key: str) -> None:
+    axes = ["dataset", "epochs"] if key == "zip" else {"epochs": 2}
+    _, problems, _ = parse({key: [axes] * 1001})
+    text = problems[0].text
+    assert problems[0].path == key
+    assert text.startswith("must hold at most 1000 values, but is [")
+
+
+def test_ranges_that_are_too_many_are_not_written_out() -> None:
+    seeds, rates = {"first": 1, "count": 100_000}, {"logspace": [0.1, 1.0], "count": 1000}
+    _, problems, _ = parse({"seeds": [seeds] * 20_000, "learning_rates": [rates] * 20_000})
+    assert {(problem.path, problem.text) for problem in problems} == {
+        ("seeds", "must hold at most 100000 seeds."),
+        ("learning_rates", "must hold at most 1000 values."),
+    }
+
+
+def test_no_more_than_a_hundred_mistakes_are_told() -> None:
+    _, problems, _ = parse({f"k{number}": 1 for number in range(50_000)})
+    lines = str(SpecificationError("s.toml", problems)).splitlines()
+    assert len(lines) == 101
+    assert lines[-1] == "s.toml: There may be more mistakes than these 100."

@@ -248,3 +248,14 @@ def test_refinement_seeds_follow_the_largest() -> None:
     assert [len(step) for step in steps] == [5, 5, 2]
     assert [seed for step in steps for seed in step] == [*range(501, 513)]
     assert refinement_seeds(experiment().specification) == []
+
+
+@pytest.mark.parametrize("grid", [[1e-30, 1e-15, 1.0], [1.0, 1e20, 1e30]])
+def test_no_rate_is_added_that_float32_could_not_hold(grid: list[float]) -> None:
+    edge = min if grid[0] < 1 else max
+
+    def best_at_the_edge(_group: str, trial: Trial) -> float:
+        return float(trial.learning_rate == edge(grid))
+
+    stages = played(experiment(learning_rates=grid, extensions=100), best_at_the_edge)
+    assert {trial.learning_rate for one in stages.values() for _, trial in one} == {*grid}
