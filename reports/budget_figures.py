@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
-from reports.looks import BATCH_SIZE, LOOKS, batch_size_axis, metric_axis
+from reports.looks import BATCH_SIZE, LOOKS, METRICS, batch_size_axis, metric_axis
 from reports.measures import Measure
 
 _GAP = 0.05
@@ -67,14 +67,16 @@ def budget_frame(ax: Axes, batch_sizes: Sequence[int], *, label: str) -> Axes:
 
 
 def limits(table: pd.DataFrame) -> tuple[float, float]:
-    """Return ends of an axis that holds all means and intervals.
+    """Return ends of an axis that holds all means and intervals, but for what has failed.
 
     Args:
         table: Columns `reports.budgets.BUDGET_COLUMNS`.
     """
     ends = table[["metric", "metric_low", "metric_high"]].to_numpy(np.float64)
-    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
-    room = 0.05 * max(high - low, 1e-3)
+    usual = ends[(ends >= METRICS[0]) & (ends <= METRICS[1])]
+    shown = usual if usual.size else ends
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    room = 0.05 * max(high - low, 1e-3, 1e-3 * abs(high))
     return low - room, high + room
 
 

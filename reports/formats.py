@@ -1,4 +1,8 @@
-"""How numbers and foreign text are written; the only place where they are rounded."""
+"""How numbers and foreign text are written; the only place where they are rounded.
+
+Every function takes any float, of Python or NumPy: what is missing, infinite, or too large or small
+to be read as digits is written, too.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,15 @@ from collections.abc import Sequence
 
 MISSING = "none"
 """Stands for a number that isn't there."""
+INFINITE = "\N{INFINITY}"
+"""Stands for a number without end; a minus sign may come before it."""
+PLAIN, COUNTABLE, SMALL = 1e7, 1e15, 1e-9
+"""From here on numbers with decimals, and whole ones, are written in powers of ten; and below."""
 TIMES = "\N{MULTIPLICATION SIGN}"
 """Between factors, and after a ratio."""
 
+_LARGEST_LOG = 700.0
+"""Numbers of larger logarithms are larger than any."""
 _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -21,17 +31,45 @@ def percent(share: float) -> str:
         >>> percent(0.97216), percent(math.nan)
         ('97.22%', 'none')
     """
-    return MISSING if math.isnan(share) else f"{100 * share:.2f}%"
+    return fixed(100 * float(share), 2, unit="%")
 
 
 def decimal(value: float) -> str:
     """Return a number with four digits after the point.
 
     Example:
-        >>> decimal(0.87216), decimal(-1.5), decimal(math.nan)
-        ('0.8722', '-1.5000', 'none')
+        >>> decimal(0.87216), decimal(-1.5), decimal(math.nan), decimal(5239775605878207444680704.0)
+        ('0.8722', '-1.5000', 'none', '5.2e24')
     """
-    return MISSING if math.isnan(value) else f"{value:.4f}"
+    return fixed(value, 4)
+
+
+def fixed(value: float, digits: int, *, sign: str = "", unit: str = "") -> str:
+    """Return a number with so many digits after the point, its unit behind it.
+
+    Args:
+        value: Any.
+        digits: After the point.
+        sign: "+" to give positive numbers one, too.
+        unit: What follows; not where the number is missing.
+
+    Example:
+        >>> fixed(-0.0, 1), fixed(0.25, 1, sign="+"), fixed(-math.inf, 1, unit="%")
+        ('0.0', '+0.2', '-\N{INFINITY}%')
+    """
+    number = float(value)
+    if math.isnan(number):
+        return MISSING
+    if abs(number) >= PLAIN:
+        return f"{_powers(number, 1, sign)}{unit}"
+    return f"{number:{sign}z.{digits}f}{unit}"
+
+
+def _powers(number: float, digits: int, sign: str = "") -> str:
+    """A number in powers of ten, or without end."""
+    if math.isinf(number):
+        return f"{'-' if number < 0 else sign}{INFINITE}"
+    return f"{number:{sign}.{digits}e}".replace("e+", "e")
 
 
 def points(difference: float) -> str:
@@ -41,7 +79,7 @@ def points(difference: float) -> str:
         >>> points(-0.0056), points(0.01)
         ('0.56 points', '1.00 points')
     """
-    return f"{abs(100 * difference):.2f} points"
+    return fixed(abs(100 * float(difference)), 2, unit=" points")
 
 
 def signed(difference: float) -> str:
@@ -51,7 +89,7 @@ def signed(difference: float) -> str:
         >>> signed(-0.0056), signed(0.01)
         ('-0.56', '+1.00')
     """
-    return f"{100 * difference:+.2f}"
+    return fixed(100 * float(difference), 2, sign="+")
 
 
 def seconds(duration: float, digits: int = 3) -> str:
@@ -65,8 +103,13 @@ def seconds(duration: float, digits: int = 3) -> str:
         >>> [seconds(s).replace("\xa0", " ") for s in (0.0000214, 0.9996, 200, 0, math.nan)]
         ['21.4 µs', '1.00 s', '3 min 20 s', '0 s', 'none']
     """
+    duration = float(duration)
     if math.isnan(duration):
         return MISSING
+    if duration < 0:
+        return f"-{seconds(-duration, digits)}"
+    if duration >= COUNTABLE:
+        return f"{_powers(duration, 1)}\xa0s"
     if duration >= 60:  # noqa: PLR2004
         minutes, rest = divmod(round(duration), 60)
         return f"{minutes:,}\xa0min {rest}\xa0s"
@@ -91,20 +134,26 @@ def off_by(log_residual: float) -> str:
         >>> off_by(0.2616), off_by(math.nan)
         ('29.90%', 'none')
     """
-    return percent(math.expm1(log_residual))
+    log = float(log_residual)
+    return percent(math.inf if log > _LARGEST_LOG else math.expm1(log))
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """Return a positive number with that many significant digits, never in powers of ten.
+    """Return a number with that many significant digits; in powers of ten if it has too many.
 
     Example:
         >>> significant(0.9), significant(12.34), significant(9.996), significant(1234.5)
         ('0.900', '12.3', '10.0', '1,234')
-        >>> significant(0)
-        '0.00'
+        >>> significant(0), significant(math.nan), significant(1e28)
+        ('0.00', 'none', '1.00e28')
     """
-    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2]) if value > 0 else 0
-    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
+    number = float(value)
+    if math.isnan(number):
+        return MISSING
+    if abs(number) >= COUNTABLE or 0 < abs(number) < SMALL:
+        return _powers(number, digits - 1)
+    exponent = int(f"{number:.{digits - 1}e}".partition("e")[2]) if number else 0
+    return f"{number:z,.{max(0, digits - 1 - exponent)}f}"
 
 
 def times(ratio: float) -> str:
@@ -124,7 +173,10 @@ def count(number: float) -> str:
         >>> count(28740), count(math.nan)
         ('28,740', 'none')
     """
-    return MISSING if math.isnan(number) else f"{number:,.0f}"
+    if math.isnan(number):
+        return MISSING
+    whole = float(number)
+    return _powers(whole, 1) if abs(whole) >= COUNTABLE else f"{whole:z,.0f}"
 
 
 def rate(value: float) -> str:
@@ -134,7 +186,10 @@ def rate(value: float) -> str:
         >>> rate(0.3), rate(30.0), rate(math.nan)
         ('0.3', '30', 'none')
     """
-    return MISSING if math.isnan(value) else f"{value:g}"
+    number = float(value) + 0.0
+    if math.isinf(number):
+        return _powers(number, 0)
+    return MISSING if math.isnan(number) else f"{number:g}"
 
 
 def plural(number: int, noun: str) -> str:

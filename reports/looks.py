@@ -51,6 +51,9 @@ STYLE = {
 """matplotlib settings the figures are made for."""
 BATCH_SIZE = "Batch size (examples per update)"
 """Label of the axis nearly all figures share."""
+METRICS, DIFFERENCES = (-1.0, 2.0), (-2.0, 2.0)
+"""Ends of an axis of metrics, and of their differences, at the latest: what lies beyond has failed,
+and by how much says nothing."""
 LIGHT = 0.18
 """Luminance above which black ink is easier to read than white."""
 
@@ -115,7 +118,23 @@ def metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.tick(value)))
     ax.set_ylabel(label)
     ax.fmt_ydata = measure.text
+    keep_within(ax, *METRICS)
     return ax
+
+
+def keep_within(ax: Axes, low: float, high: float) -> None:
+    """End the y axis where values cease to mean something, if some lie before.
+
+    A single network that blew up would leave nothing to be seen of the others.
+
+    Args:
+        ax: Has been drawn on.
+        low: Lower end, at the latest.
+        high: Upper end, likewise.
+    """
+    bottom, top = ax.get_ylim()
+    if (bottom < low < top or bottom < high < top) and bottom < high and low < top:
+        ax.set_ylim(max(bottom, low), min(top, high))
 
 
 def seconds_axis(ax: Axes, label: str) -> Axes:

@@ -69,7 +69,7 @@ def _points(ax: Axes, line: Line2D, label: str) -> list[tuple[float, float, str]
     return [
         (across, down, f"{ax.format_xdata(x)}: {ax.format_ydata(y)}{note}")
         for (x, y), (across, down) in zip(points.tolist(), places.round(1).tolist(), strict=True)
-        if math.isfinite(across) and math.isfinite(down)
+        if math.isfinite(across) and 0 <= down <= height * 72 / ax.figure.dpi
     ]
 
 

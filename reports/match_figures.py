@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from reports.looks import INK, LOOKS, batch_size_axis, seconds_axis
+from reports.looks import DIFFERENCES, INK, LOOKS, batch_size_axis, keep_within, seconds_axis
 from reports.measures import Measure
 
 
@@ -36,6 +36,7 @@ def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
         ax.plot(beside[found], middle[found], marker, ms=6, color=color)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
     ax.set_ylabel(f"Difference{measure.points and ' in points'}")
+    keep_within(ax, *DIFFERENCES)
     if len(shown) > 1:
         ax.legend(loc="best")
     return batch_size_axis(ax, table["batch_size"])

@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.ends import Ends
-from reports.formats import count, significant
+from reports.formats import count, rate, significant
 from reports.looks import BLUE, GREEN, GREY, INK, LOOKS, ORANGE, batch_size_axis, seconds_axis
 from reports.noise_scale import RESOLVED
 
@@ -266,5 +266,5 @@ def _counts(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(
-        FuncFormatter(lambda number, _: f"{number:,.0f}" if number >= 1 else f"{number:g}")
+        FuncFormatter(lambda number, _: count(number) if number >= 1 else rate(number))
     )

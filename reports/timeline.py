@@ -16,6 +16,8 @@ LEAST_PAUSE = 10.0
 """Seconds without anything running that are a pause between two sessions, at least."""
 PAUSE_SHARE = 0.05
 """Share of the time in which something ran that a pause takes, at least."""
+LATEST = 1e11
+"""Seconds since 1970 that a clock shows at most."""
 SLACK = 1e-3
 """Seconds by which one thing may begin before another ends and still follow it: clocks drift."""
 
@@ -82,14 +84,22 @@ def timeline_of(results: StudyResults) -> Timeline:
         results: A study.
     """
     trials = results.trials.drop_duplicates("trial")
-    known = trials.dropna(subset=["started", "ended"])
-    spans = pd.concat([_cohorts(known), _passes(results.timing)], ignore_index=True)
+    known = _on_clock(trials, trials["ended"])
+    timing = results.timing.assign(ended=results.timing["started"] + results.timing["wall_seconds"])
+    passes = _passes(_on_clock(timing, timing["ended"]))
+    spans = pd.concat([_cohorts(known), passes], ignore_index=True)
     spans = spans.sort_values(["started", "ended", "batch_size"], kind="stable", ignore_index=True)
     on_clock, pauses = _without_pauses(spans)
     # Seconds since 1970 are not known more exactly.
     told = on_clock.assign(row=_rows(on_clock)).round({"started": 6, "ended": 6})
     spans = as_table(told, TIMELINE_COLUMNS)
     return Timeline(spans, _work(spans), pauses, _busy(spans), len(trials) - len(known))
+
+
+def _on_clock(table: pd.DataFrame, ended: pd.Series[float]) -> pd.DataFrame:
+    """The rows whose begin and end a clock can have shown."""
+    started = table["started"]
+    return table[(started >= 0) & (started <= ended) & (ended <= LATEST)]
 
 
 def _cohorts(trials: pd.DataFrame) -> pd.DataFrame:
@@ -99,10 +109,9 @@ def _cohorts(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _passes(timing: pd.DataFrame) -> pd.DataFrame:
     """Rounds of the timing pass joined where one follows the other."""
-    rounds = timing.dropna(subset="started").drop_duplicates("started").sort_values("started")
-    ended = rounds["started"] + rounds["wall_seconds"]
-    apart = (rounds["started"] - ended.shift() > LEAST_PAUSE).cumsum()
-    found = rounds.assign(ended=ended).groupby(apart).agg({"started": "min", "ended": "max"})
+    rounds = timing.drop_duplicates("started").sort_values("started")
+    apart = (rounds["started"] - rounds["ended"].shift() > LEAST_PAUSE).cumsum()
+    found = rounds.groupby(apart).agg({"started": "min", "ended": "max"})
     return found.assign(stage=TIMED, trials=0, dataset="", architecture="", optimizer="")
 
 

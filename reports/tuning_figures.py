@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.formats import rate
-from reports.looks import BLUE, INK, LOOKS, batch_size_axis
+from reports.looks import BLUE, DIFFERENCES, INK, LOOKS, batch_size_axis, keep_within
 from reports.measures import Measure
 
 
@@ -69,5 +69,6 @@ def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Me
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
     ax.set_ylabel(label)
     ax.fmt_ydata = lambda value: f"{measure.signed(value)}{measure.points}"
+    keep_within(ax, *DIFFERENCES)
     ax.legend(loc="best")
     return batch_size_axis(ax, table["batch_size"])
