@@ -13,7 +13,7 @@ from reports.batch_sizes import GROUP, batch_size_table, shown_trials, tuned
 from reports.budgets import budget_table
 from reports.claim_values import by_seed
 from reports.intervals import Comparison, compare_with_best
-from reports.outcomes import count_outcomes
+from reports.outcomes import count_outcomes, measurements
 from reports.power import separate
 from reports.record import MEAN_CURVE_COLUMNS, Analysis
 from reports.regression import rmse_unit
@@ -22,6 +22,8 @@ from reports.scaling_analysis import scaling_records
 from reports.scaling_record import ScalingRecord
 from reports.selection import select_from, summarise_cells, with_given_rates, without_noise
 from reports.timing import one_network, summarise_timing
+
+_SIZE = ["group", "batch_size"]
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,10 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     """Compute everything the report says, group by group, in the order of the description.
 
     Args:
-        results: A study.
+        results: A study; see `readable` for what of it is read.
     """
-    cells = summarise_cells(results.trials)
+    results = readable(results)
+    cells = summarise_cells(results.trials, results.description.tuning_seeds)
     selection = with_given_rates(select_from(cells), results.trials)
     timing = summarise_timing(results.timing)
     shown = shown_trials(results, selection)
@@ -83,6 +86,24 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     return tuple(
         _analyse_group(part, own, shown.parts[label], scaling[label])
         for label, part, own in zip(labels, by_group(results), shared.split(labels), strict=True)
+    )
+
+
+def readable(results: StudyResults) -> StudyResults:
+    """Return results whose numbers all measure something, or are missing, as those of failures are.
+
+    Args:
+        results: A study, with whatever its store holds.
+    """
+    trials, curves, timing = map(measurements, (results.trials, results.curves, results.timing))
+    # Nothing takes no time, and a rate that is no number is that of no cell.
+    timed = (timing[["wall_seconds", "updates", "lanes"]] > 0).all(axis=1)
+    timed &= timing["cpu_seconds"] >= 0
+    return replace(
+        results,
+        trials=trials[trials["learning_rate"] > 0].reset_index(drop=True),
+        curves=curves,
+        timing=timing[timed].reset_index(drop=True),
     )
 
 
@@ -115,8 +136,8 @@ def _analyse_group(
     results: StudyResults, shared: _Shared, part: str, scaling: ScalingRecord
 ) -> Analysis:
     table, seeds = shared.batch_sizes, shared.seeds
-    lost = table.loc[table["lost_seeds"] > 0, "batch_size"]
-    values = by_seed(seeds[~seeds["batch_size"].isin(lost)], "metric")
+    complete = table.loc[table["metric"].notna(), "batch_size"]
+    values = by_seed(seeds[seeds["batch_size"].isin(complete)], "metric")
     comparison = _compare(values, shared.selection, part)
     table["tied"] = table["batch_size"].isin(comparison.tied if comparison else ())
     analysis = Analysis(
@@ -180,12 +201,17 @@ def _fastest_tied(table: pd.DataFrame, comparison: Comparison) -> int | None:
 def _mean_curves(
     results: StudyResults, selection: pd.DataFrame, timing: pd.DataFrame
 ) -> pd.DataFrame:
-    """Mean validation curve of the explore seeds at the selected rate of each batch size."""
+    """Mean validation curve of the explore seeds at the selected rate of each batch size.
+
+    It ends where the first of its seeds does: from there on, it would be the mean of the others.
+    """
     chosen = tuned(results.trials, selection, TUNING_STAGES)[["trial", "group", "batch_size"]]
     columns = ["trial", "examples", "updates", "validation_metric"]
     points = results.curves[columns].merge(chosen, on="trial")
     groups = points.groupby(["group", "batch_size", "examples"])
-    means = groups.agg({"validation_metric": "mean", "updates": "median"}).reset_index()
+    means = groups.agg({"validation_metric": "mean", "updates": "median"})
+    planned = means.join(results.description.tuning_seeds.rename("planned"), on=_SIZE)["planned"]
+    means = means[groups["validation_metric"].count() >= planned].reset_index()
     items = {plan.group: plan.train_items for plan in results.description.groups}
     means["epochs"] = means["examples"] / means["group"].map(items).astype("float64")
     cost = one_network(timing)[["group", "batch_size", "seconds_per_update"]]

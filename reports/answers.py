@@ -69,7 +69,7 @@ def _measured_accuracy(analysis: Analysis) -> Answer:
     if not comparison.tested:
         return Answer(source=MEASUREMENT, best=comparison.best, reason=UNTESTED)
     use = analysis.recommended or comparison.best
-    ranked = [int(size) for size in analysis.ranked["batch_size"]]
+    ranked = [int(size) for size in analysis.measured["batch_size"]]
     own = "the seeds that chose the rates also judge them" if analysis.part != "test" else ""
     return Answer(
         source=MEASUREMENT,

@@ -13,6 +13,7 @@ from pandas.core.groupby import SeriesGroupBy
 from reports.basins import basins
 from reports.intervals import Interval, t_interval
 from reports.measures import measure_of
+from reports.outcomes import count_seeds, has_value
 from reports.record import BATCH_SIZE_COLUMNS, SEED_COLUMNS, SEEDS_FOR_INTERVAL
 from reports.regression import rmse, rmse_unit
 from reports.results import (
@@ -38,12 +39,13 @@ class Shown:
     Attributes:
         parts: By group, the part of the data whose metric it is: "test" or "validation".
         seeds: Columns group and `reports.record.SEED_COLUMNS`: the value of each seed.
-        lost: How many seeds have none, by group and batch size.
+        counts: How many seeds have one, as from `reports.outcomes.count_seeds`, by group and batch
+            size.
     """
 
     parts: Mapping[str, str]
     seeds: pd.DataFrame
-    lost: pd.Series
+    counts: pd.DataFrame
 
 
 def tuned(trials: pd.DataFrame, selection: pd.DataFrame, stages: tuple[str, ...]) -> pd.DataFrame:
@@ -68,22 +70,21 @@ def shown_trials(results: StudyResults, selection: pd.DataFrame) -> Shown:
     fresh, tuning = (
         tuned(results.trials, selection, stages) for stages in (FRESH_STAGES, TUNING_STAGES)
     )
-    confirmed = {*fresh.loc[fresh["status"] == "ok", "group"]}
-    shown = {
-        "test": fresh[fresh["group"].isin(confirmed)],
-        "validation": tuning[~tuning["group"].isin(confirmed)],
-    }
-    values = pd.concat(
-        rows.assign(metric=rows[f"{part}_metric"], loss=rows[f"{part}_loss"])
-        for part, rows in shown.items()
+    study = results.description
+    confirmed = {*fresh.loc[has_value(fresh, "test"), "group"]}
+    shown = (
+        ("test", fresh[fresh["group"].isin(confirmed)], study.fresh_seeds),
+        ("validation", tuning[~tuning["group"].isin(confirmed)], study.tuning_seeds),
     )
-    ok = values["status"] == "ok"
-    seeds = values[ok].sort_values([*_SIZE, "seed"], ignore_index=True)
-    groups = results.description.groups
+    seeds = pd.concat(
+        rows[has_value(rows, part)].assign(metric=rows[f"{part}_metric"], loss=rows[f"{part}_loss"])
+        for part, rows, _ in shown
+    ).sort_values([*_SIZE, "seed"], ignore_index=True)
+    counts = pd.concat(count_seeds(rows, part, planned) for part, rows, planned in shown)
     return Shown(
-        {one.group: "test" if one.group in confirmed else "validation" for one in groups},
-        as_table(seeds.assign(rmse=_errors(seeds, groups)), (GROUP, *SEED_COLUMNS)),
-        values[~ok].groupby(_SIZE).size(),
+        {one.group: "test" if one.group in confirmed else "validation" for one in study.groups},
+        as_table(seeds.assign(rmse=_errors(seeds, study.groups)), (GROUP, *SEED_COLUMNS)),
+        counts.droplevel("learning_rate"),
     )
 
 
@@ -115,11 +116,14 @@ def batch_size_table(
     Returns:
         Columns group and `reports.record.BATCH_SIZE_COLUMNS`; nothing is called tied yet.
     """
-    table = _selected(results, selection).join(_statistics(shown.seeds), on=_SIZE)
+    whole = shown.counts.index[shown.counts["complete"]]
+    complete = pd.MultiIndex.from_frame(shown.seeds[_SIZE]).isin(whole)
+    table = _selected(results, selection).join(_statistics(shown.seeds[complete]), on=_SIZE)
     table = _within_limits(table, results.description.groups)
     table = table.merge(basins(results.trials, cells, selection), on=_SIZE, how="left")
-    table = table.join(shown.lost.rename("lost_seeds"), on=_SIZE)
-    table = table.fillna({"lost_seeds": 0, "seeds": 0}).assign(tied=False)
+    table = table.join(shown.counts[["ok", "planned"]].rename(columns={"ok": "seeds"}), on=_SIZE)
+    table = table.fillna({"planned": 0, "seeds": 0}).assign(tied=False)
+    table["lost_seeds"] = table["planned"] - table["seeds"]
     table = _with_times(table, timing).merge(speedups(results.timing), on=_SIZE, how="left")
     return as_table(table, (GROUP, *BATCH_SIZE_COLUMNS))
 
@@ -134,15 +138,25 @@ def _selected(results: StudyResults, selection: pd.DataFrame) -> pd.DataFrame:
     table["at_edge"] = table["at_edge"].eq(other=True)
     rates = trials[trials["stage"].isin(TUNING_STAGES)].groupby(_SIZE)["learning_rate"]
     table = table.join(rates.nunique().rename("tried_rates"), on=_SIZE)
-    most = trials[trials["status"] == "ok"].groupby(_SIZE)["updates"].max()
-    return table.fillna({"eligible_rates": 0, "tried_rates": 0}).join(most, on=_SIZE)
+    table = table.fillna({"eligible_rates": 0, "tried_rates": 0})
+    return table.join(_updates(results).rename("updates"), on=_SIZE)
+
+
+def _updates(results: StudyResults) -> pd.Series[float]:
+    """Updates of the budget or, where a time ends it, those of the trial that made most of them."""
+    trials, groups = results.trials, results.description.groups
+    made = trials[trials["status"] == "ok"].groupby(_SIZE)["updates"].max()
+    budget = {(g.group, size): n for g in groups for size, n in g.budget_updates.items()}
+    known: dict[Any, int] = made.to_dict() | budget
+    index = pd.MultiIndex.from_tuples(known, names=_SIZE)
+    return pd.Series([*known.values()], index, dtype="float64")
 
 
 def _statistics(seeds: pd.DataFrame) -> pd.DataFrame:
-    """Mean, median, count and interval of the values, indexed by group and batch size."""
+    """Mean, median and interval of the values, indexed by group and batch size."""
     by_size = seeds.assign(gap=seeds["train_metric"] - seeds["metric"]).groupby(_SIZE)
     table = by_size[["metric", "loss", "rmse", "gap"]].mean()
-    table["metric_median"], table["seeds"] = by_size["metric"].median(), by_size.size()
+    table["metric_median"] = by_size["metric"].median()
     table["shown_updates"] = by_size["updates"].median()
     for name in ("metric", "gap"):
         ends = _intervals(by_size[name])
@@ -174,8 +188,8 @@ def _with_times(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     table = table.join(tensor, on=_SIZE)
     table["updates"] = table["shown_updates"].fillna(table["updates"])
     table["seconds_to_train"] = table["updates"] * table["seconds_per_update"]
-    complete = table[table["lost_seeds"] == 0].dropna(subset=["seconds_to_train", "metric"])
-    by_time = complete.sort_values(
+    by_time = table.dropna(subset=["seconds_to_train", "metric"])
+    by_time = by_time.sort_values(
         ["group", "seconds_to_train", "metric"], ascending=[True, True, False]
     )
     known, groups = by_time["metric"], by_time["group"]

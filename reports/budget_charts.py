@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from reports.budget_figures import budget_frame, budget_panels, limits
-from reports.budget_texts import RULE_WORDS, amount, budget_sentence
+from reports.budget_texts import RULE_WORDS, amount, budget_sentence, stopped_note
 from reports.budgets import by_rule
 from reports.chart import Chart, Words
 from reports.formats import count, listing, plural, rate, seconds
@@ -71,7 +71,7 @@ def _words(analysis: Analysis, table: pd.DataFrame) -> Words:
             f"Mean validation {analysis.measure.name} of {seeds} with 95% t interval (5 seeds or "
             "more), each seed at the rate that is best with this budget on the other seeds. Each "
             "panel has the largest budget that all batch sizes reach. Filled: not told from the "
-            "best (paired t tests, Holm over all pairs, 5%)."
+            f"best (paired t tests, Holm over all pairs, 5%).{stopped_note(analysis)}"
         ),
         description="; ".join(
             f"{heading}: batch size {row['batch_size']}: {analysis.measure.text(row['metric'])}"
@@ -136,7 +136,7 @@ def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
     return Slider(
         rules=tuple(RULE_WORDS[rule] for rule in placed),
         headers=HEADERS,
-        caption=_CAPTION,
+        caption=f"{_CAPTION}{stopped_note(analysis)}",
         frame=inline(frame, chart, prefix),
         data=Markup(embedded({"left": left, "right": right, "rules": choices})),  # noqa: S704
     )
@@ -169,7 +169,7 @@ def _step(analysis: Analysis, rows: pd.DataFrame, bottom: float, top: float) -> 
     low, high = limits(rows)
 
     def place(value: float) -> float | None:
-        share = (value - low) / (high - low)
+        share = (min(max(value, low), high) - low) / (high - low)
         return None if math.isnan(value) else round(bottom + share * (top - bottom), 1)
 
     ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]

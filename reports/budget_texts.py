@@ -53,6 +53,17 @@ def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
     return " ".join(text for text in texts if text)
 
 
+def stopped_note(analysis: Analysis) -> str:
+    """Return what trials that stopped early count as, to be read after a caption; "" without any.
+
+    Args:
+        analysis: The numbers.
+    """
+    if not analysis.counts.stopped:
+        return ""
+    return " A trial that stopped early counts with the value it stopped with from there on."
+
+
 def rules_sentence(analysis: Analysis) -> str:
     """Return whether the order of batch sizes changes with the budget rule; "" if it isn't known.
 

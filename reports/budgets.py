@@ -4,7 +4,8 @@ Which batch size is best depends on what all of them may use equally much of, so
 applied to the same recorded curves, for several budgets each. Curves hold the validation part, and
 only the tuning seeds try every learning rate: each of their seeds is read at the rate that is best
 on the other seeds *with that budget*, so that no rate is tuned for another budget than it is judged
-by, and no seed chooses what it judges. Between evaluations a curve is read on a straight line.
+by, and no seed chooses what it judges. Between evaluations a curve is read on a straight line; a
+trial that stopped before the end of its budget keeps the value it stopped with.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 
 from reports.intervals import CONFIDENCE, t_quantile
 from reports.measures import measure_of
+from reports.outcomes import CELL
 from reports.paired_tests import FEWEST, best_and_tied
 from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.results import (
@@ -72,7 +74,7 @@ class _Curves:
 
 @dataclass(frozen=True)
 class _Training:
-    """The whole training of each batch size that has a rate with a result for every seed.
+    """The whole training of each batch size that has a rate with an end for every seed.
 
     Attributes:
         sizes: Batch sizes, ascending.
@@ -102,10 +104,9 @@ class _Budgets:
         """Whether a batch size trained as long."""
         return self.share <= 1 + 1e-9
 
-    @property
-    def common(self) -> np.ndarray:
-        """Whether a budget is the largest of its rule that all batch sizes reach."""
-        shared = np.where(self.reached.all(axis=0), self.levels, -math.inf)
+    def common(self, known: np.ndarray) -> np.ndarray:
+        """Whether a budget is the largest of its rule with which all batch sizes have a value."""
+        shared = np.where(known.all(axis=0), self.levels, -math.inf)
         most = [shared[self.rules == rule].max() for rule in self.rules]
         return np.asarray(shared == most)
 
@@ -129,7 +130,8 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
     curves = _Curves(evaluations(recorded, "examples"), evaluations(recorded, "updates"))
     known = (trials["status"] == "diverged") | trials["trial"].isin(curves.updates.keys())
     usable = trials[known & trials["stage"].isin(TUNING_STAGES)]
-    complete = _complete(usable[usable["status"].isin(["ok", "diverged"])])
+    usable = usable[usable["status"].isin(["ok", "diverged"])]
+    complete = _complete(usable, len(results.description.seeds))
     by_group, cost = dict(list(complete.groupby("group"))), one_network(timing)
     places = zip(cost["group"].tolist(), cost["batch_size"].tolist(), strict=True)
     seconds = dict(zip(places, cost["seconds_per_update"].tolist(), strict=True))
@@ -156,12 +158,10 @@ def by_rule(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {rule: table[table["rule"] == rule] for rule in RULES if rule in set(table["rule"])}
 
 
-def _complete(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials of rates that have a result for every seed of their group, in order."""
-    cell = ["group", "batch_size", "learning_rate"]
-    number = trials.groupby("group")["seed"].transform("nunique")
-    seeds = trials.groupby(cell)["seed"].transform("size")
-    return trials[seeds == number].sort_values([*cell, "seed"])
+def _complete(trials: pd.DataFrame, planned: int) -> pd.DataFrame:
+    """The trials of rates that have an end for every seed, in order."""
+    seeds = trials.groupby(CELL)["seed"].transform("size")
+    return trials[seeds == planned].sort_values([*CELL, "seed"])
 
 
 def _of_group(
@@ -187,18 +187,34 @@ def _of_group(
         read_at = _read(names[rows].tolist(), points, budgets.rules == EPOCHS, curves)
         read_at[~ended[rows]] = guess_level(plan)
         cells = read_at.reshape(-1, number, points.size)
+        # Where a seed has no value, its rate has none.
+        cells[np.isnan(cells).any(axis=1, keepdims=True).repeat(number, axis=1)] = np.nan
         values.append(np.take_along_axis(cells, best_on_others(cells)[None], axis=0)[0])
         first.append(_first(names[rows].tolist(), curves) / updates)
-    found, measure = _rows(training, budgets, np.array(values), np.array(first)), measure_of(plan)
+    known, shown = np.array(values), _comparable(budgets, np.array(values))
+    if not shown.any():
+        return {}
+    budgets = _Budgets(budgets.rules[shown], budgets.levels[shown], budgets.share[:, shown])
+    found, measure = _rows(training, budgets, known[..., shown], np.array(first)), measure_of(plan)
     for end in ("metric_low", "metric_high"):
         found[end] = found[end].clip(measure.least, measure.most)
     return found | {"group": np.full(found["budget"].size, plan.group, object)}
+
+
+def _comparable(budgets: _Budgets, values: np.ndarray) -> np.ndarray:
+    """Whether two batch sizes have a value with a budget, and all of them with one of its rule."""
+    known = budgets.reached & ~np.isnan(values).any(axis=1)
+    whole = {rule: known[:, budgets.rules == rule].all(axis=0).any() for rule in {*budgets.rules}}
+    several = known.sum(axis=0) >= FEWEST
+    return np.asarray(several & np.array([whole[rule] for rule in budgets.rules], np.bool_))
 
 
 def _training(
     plan: GroupDescription, trials: pd.DataFrame, seconds: Mapping[tuple[str, int], float]
 ) -> _Training:
     ok = trials[trials["status"] == "ok"].groupby("batch_size")[["examples", "updates"]].max()
+    for name, budget in (("examples", plan.budget_examples), ("updates", plan.budget_updates)):
+        ok[name] = ok.index.to_series().map(budget).fillna(ok[name])
     updates = ok["updates"].to_numpy()
     cost = [seconds.get((plan.group, size), math.nan) for size in ok.index.tolist()]
     used = {
@@ -250,8 +266,8 @@ def _rows(
 ) -> dict[str, np.ndarray]:
     """Columns of the table of values that have the shape (batch sizes, seeds, budgets)."""
     sizes, number, columns = values.shape
-    reached = budgets.reached
     mean = values.mean(axis=1)
+    reached = budgets.reached & ~np.isnan(mean)
     half = np.full_like(mean, np.nan)
     if number >= FEWEST_FOR_INTERVAL:
         quantile = t_quantile(number - 1, (1 + CONFIDENCE) / 2)
@@ -271,6 +287,6 @@ def _rows(
         "best": np.arange(sizes)[:, None] == best,
         "tied": tied,
         "early": reached & (budgets.share < first[:, None]),
-        "common": np.tile(budgets.common, (sizes, 1)),
+        "common": np.tile(budgets.common(reached), (sizes, 1)),
     }
     return {name: array.T.ravel() for name, array in by_budget.items()}

@@ -180,12 +180,12 @@ def _unconfirmed(analysis: Analysis) -> str:
 
 
 def _lost_seeds(analysis: Analysis) -> str:
-    lost = analysis.measured[analysis.measured["lost_seeds"] > 0]
-    if lost.empty:
+    if not analysis.lost:
         return ""
     return (
-        f"At batch {sizes(lost['batch_size'].tolist())} a seed diverged or failed at the "
-        "selected rate. The mean of the others is shown, but not ranked."
+        f"At batch {sizes(analysis.lost)} the selected rate has no value for every seed: one "
+        "diverged, failed or has not run. The mean of the others would flatter it, so none is "
+        "shown, and nothing is ranked there."
     )
 
 

@@ -13,6 +13,7 @@ from reports.budget_texts import amount
 from reports.chart import Chart, Words, values
 from reports.claim_values import by_seed
 from reports.formats import capitalised, plural, rate, seconds, sizes
+from reports.intervals import Comparison
 from reports.record import Analysis, extreme
 from reports.scaling_charts import (
     examples_chart,
@@ -90,27 +91,41 @@ def charts(analysis: Analysis) -> list[Chart]:
 
 
 def _accuracy(analysis: Analysis) -> Chart | None:
-    table = analysis.measured
-    if table.empty:
+    table, comparison = analysis.measured, analysis.comparison
+    if comparison is None:
         return None
     return Chart(
         name="accuracy",
         heading=f"{capitalised(analysis.measure.name)} against batch size",
         tell=lambda: Words(
-            finding=_best_finding(analysis),
-            caption=f"{_statistic(analysis)} {_tuning(analysis)} {_tie_rule(analysis)}",
+            finding=_best_finding(analysis, comparison),
+            caption=_sentences(
+                _statistic(analysis), _left_out(analysis), _tuning(analysis), _tie_rule(analysis)
+            ),
             description=values(table, "metric", analysis.measure.text),
         ),
         draw=lambda ax: figures.accuracy(
-            ax, table, analysis.seeds, label=_label(analysis), measure=analysis.measure
+            ax,
+            table,
+            analysis.seeds[analysis.seeds["batch_size"].isin(table["batch_size"])],
+            label=_label(analysis),
+            measure=analysis.measure,
         ),
     )
 
 
-def _best_finding(analysis: Analysis) -> str:
-    comparison = analysis.comparison
-    if comparison is None:
-        return f"{_label(analysis)} against batch size; no batch size can be ranked"
+def _sentences(*texts: str) -> str:
+    return " ".join(text for text in texts if text)
+
+
+def _left_out(analysis: Analysis) -> str:
+    """Which batch sizes have values, but none for every seed."""
+    if not analysis.lost:
+        return ""
+    return f"Left out: batch {sizes(analysis.lost)}, where a seed has no value."
+
+
+def _best_finding(analysis: Analysis, comparison: Comparison) -> str:
     best = analysis.measure.text(analysis.row(comparison.best)["metric"])
     where = f"at batch size {comparison.best}"
     if analysis.rival is None:
@@ -144,7 +159,7 @@ def _accuracy_time(analysis: Analysis) -> Chart | None:
         tell=lambda: Words(
             finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
             caption=(
-                f"Mean {analysis.metric} against the time to train {analysis.budget}, labelled "
+                f"Mean {analysis.metric} against the time to train {analysis.training}, labelled "
                 "with the batch size. Ringed: the Pareto set of the means, whose differences may "
                 "be chance."
             ),
@@ -180,8 +195,8 @@ def _rates(analysis: Analysis) -> Chart | None:
             caption=(
                 f"Mean {_validation(analysis)}{unit} over the explore seeds, after "
                 f"{analysis.budget}. Boxed: the rate selected for the batch size{edge}. Hatched: a "
-                "seed diverged or failed, so the rate can't be selected; a number there is the "
-                "mean of the other seeds."
+                "seed diverged, failed or has not run, so that there is no mean and the rate can't "
+                "be selected."
             ),
             description=values(selected, "learning_rate", rate),
         ),
@@ -215,9 +230,12 @@ def _curves(analysis: Analysis, along: str) -> Chart | None:
         heading="Learning curves" if along == "epochs" else f"Learning curves against {along}",
         tell=lambda: Words(
             finding=_curve_finding(analysis, seen, along),
-            caption=(
+            caption=_sentences(
                 f"Mean {_validation(analysis)} over the explore seeds at the rate selected for "
-                f"each batch size. {_CURVE_NOTES[along]}"
+                f"each batch size. {_CURVE_NOTES[along]}",
+                "A curve ends where the first of its seeds stopped."
+                if analysis.counts.stopped
+                else "",
             ),
             description=values(
                 seen.drop_duplicates("batch_size", keep="last"),
@@ -293,9 +311,10 @@ def _seeds_words(analysis: Analysis) -> Words:
             f"Seeds differ most at batch size {widest['batch_size']:.0f}: "
             f"{written(widest['low'])} to {written(widest['high'])}"
         ),
-        caption=(
+        caption=_sentences(
             f"Every dot is one trial at the selected rate ({analysis.metric}); a line joins the "
-            "trials that share a seed, and with it split and initial weights."
+            "trials that share a seed, and with it split and initial weights.",
+            f"At batch {sizes(analysis.lost)} a seed has no value." if analysis.lost else "",
         ),
         description="; ".join(
             f"batch size {size}: {written(low)} to {written(high)}"

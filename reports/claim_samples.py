@@ -15,6 +15,7 @@ import pandas as pd
 
 from reports.claim_evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample, less_than, more_than
 from reports.claim_values import GroupValues, cross_fitted, sizes_of, trend
+from reports.outcomes import has_value
 from reports.results import TUNING_STAGES, GroupDescription
 from reports.selection import without_noise
 from reports.timing import PER_ITEM, TENSOR
@@ -95,6 +96,10 @@ def shards(groups: Groups) -> Iterator[Sample]:
         if group.plan.shards == 1 or other is None:
             continue
         apart = _losses(group).sub(_losses(other)).abs().div(_losses(other)).dropna()
+        # A seed is held against others at the rates that all of them can be trained with.
+        cell = ["batch_size", "learning_rate"]
+        seeds = apart.groupby(cell).transform("size")
+        apart = apart[seeds == len(group.analysis.study.seeds)]
         median = apart.groupby("seed").median().clip(lower=np.finfo(np.float64).eps)
         kind = "added gradients" if group.plan.local_updates == 1 else "local updates"
         yield from sample_of(kind, [group, other], median.map(math.log))
@@ -102,7 +107,7 @@ def shards(groups: Groups) -> Iterator[Sample]:
 
 def _losses(group: GroupValues) -> pd.Series[float]:
     trials = group.analysis.results.trials
-    ok = trials[(trials["status"] == "ok") & trials["stage"].isin(TUNING_STAGES)]
+    ok = trials[has_value(trials, "validation") & trials["stage"].isin(TUNING_STAGES)]
     return ok.set_index(["batch_size", "learning_rate", "seed"])["validation_loss"]
 
 

@@ -61,7 +61,7 @@ class GroupValues:
         if self.analysis.part != "test":
             return cross_fitted(self.explored)
         seeds = self.analysis.seeds
-        kept = seeds[seeds["batch_size"].isin(self.analysis.ranked["batch_size"])]
+        kept = seeds[seeds["batch_size"].isin(self.analysis.measured["batch_size"])]
         return by_seed(kept, "metric")
 
     @cached_property
@@ -85,15 +85,14 @@ class GroupValues:
         return self._grid(read(self._curves, trials["trial"].tolist(), points[:, None])[:, 0])
 
     def _grid(self, metric: Annotated[np.ndarray, "trial"]) -> Grid:
-        """A diverged trial counts as a guess."""
-        trials = self._explorers
+        """A diverged trial counts as a guess; a seed without a trial has no value."""
+        trials, seeds = self._explorers, np.unique(self.analysis.study.seeds)
         lost = (trials["status"] == "diverged").to_numpy(bool)
         values = np.where(lost, guess_level(self.plan), metric)
         sizes, size = np.unique(trials["batch_size"].to_numpy(), return_inverse=True)
         rates, rate = np.unique(trials["learning_rate"].to_numpy(), return_inverse=True)
-        seeds, seed = np.unique(trials["seed"].to_numpy(), return_inverse=True)
         table = np.full((sizes.size, rates.size, seeds.size), np.nan)
-        table[size, rate, seed] = values
+        table[size, rate, np.searchsorted(seeds, trials["seed"])] = values
         return Grid(sizes, rates, seeds, table)
 
     @cached_property
@@ -108,11 +107,11 @@ class GroupValues:
 
     @cached_property
     def updates_made(self) -> dict[int, int]:
-        """Updates of a trial's budget by batch size, as far as trials have made them."""
+        """Updates of a trial's budget by batch size, where trials have ended."""
         trials = self.analysis.results.trials
-        ok = trials[trials["status"] == "ok"]
-        most = ok.groupby("batch_size")["updates"].max()
-        return dict(zip(most.index.tolist(), most.tolist(), strict=True))
+        most = trials[trials["status"] == "ok"].groupby("batch_size")["updates"].max()
+        made = zip(most.index.tolist(), most.tolist(), strict=True)
+        return {size: self.plan.budget_updates.get(size, updates) for size, updates in made}
 
     @cached_property
     def seconds_per_update(self) -> dict[int, float]:

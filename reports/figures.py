@@ -21,6 +21,7 @@ from reports.looks import (
     GREY,
     INK,
     LOOKS,
+    METRICS,
     ORANGE,
     PINK,
     Look,
@@ -116,8 +117,8 @@ def rate_grid(
 ) -> Axes:
     """Draw mean validation accuracy on the real cells of learning rate and batch size.
 
-    A cell with diverged or failed seeds is hatched, its value that of the other seeds; the selected
-    rate of each batch size is boxed, with dashes if it is the smallest or largest one tried.
+    A cell where a seed has no value is hatched, without a mean. The rate selected for a batch size
+    is boxed, with dashes if it is the smallest or largest one tried.
 
     Args:
         ax: Where to draw.
@@ -131,10 +132,14 @@ def rate_grid(
     ).sort_index(ascending=False)
     text = wide.map(lambda value: "" if math.isnan(value) else measure.short(value))
     scale = FuncFormatter(lambda value, _: measure.tick(value))
+    # One that blew up would leave the others one colour; and where there is none, any scale does.
+    means = cells["validation_metric"].dropna()
+    usual = means[means >= METRICS[0]]
+    low = usual.min() if len(usual) else means.min()
     sns.heatmap(
         wide, ax=ax, cmap=ListedColormap(ordered_colors(64, margin=0.1)), annot=text, fmt="",
         annot_kws={"size": 7.5}, cbar_kws={"label": label, "format": scale, "pad": 0.02},
-        linewidths=0,
+        vmin=low if len(means) else 0, vmax=means.max() if len(means) else 1, linewidths=0,
     )  # fmt: skip
     ax.grid(visible=False)
     # seaborn's own choice of ink falls to a contrast of 2.3; this one keeps 4.5.
@@ -143,7 +148,7 @@ def rate_grid(
         value.set_color(ink_on(shade))
     columns: list[int] = list(map(int, wide.columns))
     rows: list[float] = list(map(float, wide.index))
-    for size, tried in _pairs(cells[cells["ok"] < cells["trials"]]):
+    for size, tried in _pairs(cells[~cells["eligible"]]):
         corner = (columns.index(size), rows.index(tried))
         ax.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", ec=GREY, lw=0))
     for (size, tried), at_edge in zip(_pairs(selected), selected["at_edge"], strict=True):

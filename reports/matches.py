@@ -252,7 +252,8 @@ def _rows(pair: Pair) -> Iterator[dict[str, object]]:
     for size in tables[0].index.intersection(tables[1].index):
         first, other = (table.loc[size] for table in tables)
         found = None
-        if pair.comparable and all(size in some for some in values):
+        # Of a batch size that lost a seed there is no mean, and no difference of one.
+        if pair.comparable and pd.notna([first["metric"], other["metric"]]).all():
             found = difference(*(some[size].set_index("seed")["metric"] for some in values))
         apart = found.interval if found else None
         copied = ("learning_rate", "metric", "seconds_per_update", "seconds_to_train")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.budget_texts import stopped_note
 from reports.clocks import last_batch, memory
 from reports.formats import count, listing, percent, plural, rate, visible
 from reports.measures import Measure
@@ -263,8 +264,8 @@ def _selection(study: StudyDescription, plan: GroupDescription, measure: Measure
         f"Every learning rate ({rates}) is tried at every batch size with "
         f"{plural(len(study.seeds), 'seed')}. For each batch size the one with the highest mean "
         f"validation {measure.name} is selected; among equal ones that of lower loss, then "
-        "the smaller one. A rate with a diverged or failed seed is not eligible, nor one with "
-        f"fewer seeds than others. {confirm}"
+        "the smaller one. A rate with a seed that diverged, failed or has not run is not eligible, "
+        f"and has no mean. {confirm}"
     )
 
 
@@ -297,7 +298,8 @@ def _budgets(analysis: Analysis) -> str:
         "guess. Between two evaluations a curve is read on the straight line that joins them, "
         "before the first one of training on the line from the untrained network. All pairs of "
         "batch sizes are compared by two-sided paired t tests, adjusted by Holm's method, for each "
-        "budget alone. Fresh seeds trained at one rate only and are not used here."
+        f"budget alone. Fresh seeds trained at one rate only and are not used here."
+        f"{stopped_note(analysis)}"
     )
 
 

@@ -82,8 +82,8 @@ def noise_along_training(curves: pd.DataFrame, confidence: float = CONFIDENCE) -
         confidence: Of Fieller's interval over seeds.
 
     Returns:
-        Columns `NOISE_CURVE_COLUMNS`, by batch size and examples; points nobody measured are
-        absent. A single seed tells nothing: it is unresolved from 0.
+        Columns `NOISE_CURVE_COLUMNS`, by batch size and examples; points that weren't measured on
+        every seed are absent. A single seed tells nothing: it is unresolved from 0.
 
     Example:
         >>> curves = pd.DataFrame({"batch_size": 8, "seed": [0, 1, 2], "examples": 64})
@@ -156,6 +156,9 @@ def _scales(
     parts = [TRACE, SQUARED_NORM]
     measured = curves.dropna(subset=parts)
     seeds = measured.groupby([*by, "seed"], as_index=False)[parts].mean()
+    # Where some seeds have stopped, or weren't measured, the others are no mean of all.
+    all_of = curves.groupby("batch_size")["seed"].nunique()
+    seeds = seeds[seeds.groupby(by)["seed"].transform("size") >= seeds["batch_size"].map(all_of)]
     places, values = seeds[by].to_numpy(), seeds[parts].to_numpy(np.float64)
     starts = np.flatnonzero(np.diff(places, axis=0, prepend=-1).any(axis=1))
     rows = [

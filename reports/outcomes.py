@@ -1,4 +1,8 @@
-"""How trials ended: how many of each kind, and why some have no result."""
+"""How trials ended: how many of each kind, why some have no result, and which means are whole.
+
+A mean over seeds is one of all seeds that were planned, or it isn't shown: `count_seeds` is where
+that is decided, for every table of the report and for the stages of a study.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.formats import listing, visible
+
+LARGEST = 1e50
+"""Magnitude beyond which a number measures nothing, as an infinite one: its square is near the
+largest number there is, or beyond."""
+LEAST = 1e-50
+"""Magnitude below which a number is 0: what is divided by it would be as large."""
+CELL = ["group", "batch_size", "learning_rate"]
+"""What a cell is told by: a configuration, a batch size and a learning rate, with all seeds."""
 
 STATUS_WORDS = {
     "error": "ended in an error",
@@ -67,6 +79,55 @@ class Counts:
         for cause in self.causes:
             totals[cause.words] += cause.trials
         return listing([f"{number:,} {words}" for words, number in totals.most_common()])
+
+
+def measurements(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose floats measure something, or are missing: see `LARGEST` and `LEAST`.
+
+    Args:
+        table: Any.
+
+    Example:
+        >>> odd = pd.DataFrame({"loss": [0.5, 1e300, float("inf"), 1e-320]})
+        >>> measurements(odd)["loss"].tolist()
+        [0.5, nan, nan, 0.0]
+    """
+    floats = table.select_dtypes("float64")
+    sizes = floats.abs()
+    # A missing size is not at most the largest one.
+    return table.assign(**floats.where(sizes <= LARGEST).mask(sizes < LEAST, 0.0))
+
+
+def has_value(trials: pd.DataFrame, part: str) -> pd.Series[bool]:
+    """Return which trials have a value on a part: they ended, with a metric and a loss.
+
+    Args:
+        trials: Columns `reports.results.TRIAL_COLUMNS`.
+        part: "validation" or "test".
+    """
+    known = trials[[f"{part}_metric", f"{part}_loss"]].abs() <= LARGEST
+    return (trials["status"] == "ok") & known.all(axis=1)
+
+
+def count_seeds(trials: pd.DataFrame, part: str, planned: pd.Series[int]) -> pd.DataFrame:
+    """Return how many seeds each cell has, and whether it is complete.
+
+    Args:
+        trials: Columns `reports.results.TRIAL_COLUMNS`; of one kind of stage.
+        part: The part whose metric and loss are their values.
+        planned: Seeds of such stages, by group and batch size: some may have more than others.
+
+    Returns:
+        Indexed by `CELL`: planned; trials, those that have run; ok, those with a value; diverged;
+        ended, the last two together; and complete: a value for every seed, planned or run.
+    """
+    counted = trials.assign(ok=has_value(trials, part), diverged=trials["status"] == "diverged")
+    cells = counted.groupby(CELL)[["ok", "diverged"]].sum()
+    cells["trials"] = counted.groupby(CELL).size()
+    cells = cells.join(planned.rename("planned"), on=CELL[:2])
+    needed = cells[["planned", "trials"]].max(axis=1)
+    cells["ended"] = cells["ok"] + cells["diverged"]
+    return cells.assign(planned=needed, complete=cells["ok"] == needed)
 
 
 def count_outcomes(trials: pd.DataFrame) -> Counts:

@@ -205,13 +205,13 @@ def _cells(analysis: Analysis) -> Table:
         "Learning rate": lambda row: number_cell(row["learning_rate"], rate, strong=row["tuned"]),
         "Validation": lambda row: number_cell(row["validation_metric"], analysis.measure.text),
         "Validation loss": lambda row: number_cell(row["validation_loss"], significant),
-        "Seeds ok": lambda row: Cell(f"{row['ok']} of {row['trials']}", str(row["ok"])),
+        "Seeds ok": lambda row: Cell(f"{row['ok']} of {row['planned']}", str(row["ok"])),
         "Diverged": lambda row: number_cell(row["diverged"], count),
         "Failed": lambda row: number_cell(row["failed"], count),
     }
     note = (
-        "Every learning rate at every batch size, explore stage: means over the seeds with a "
-        "result. In bold: the rate selected."
+        "Every learning rate at every batch size, explore stage: means over all seeds that were "
+        "planned, none where one has no value. In bold: the rate selected."
     )
     return table_of("cells", "Learning rates and batch sizes", note, columns, cells)
 

@@ -69,7 +69,7 @@ def best_on_others(values: np.ndarray) -> np.ndarray:
     The best of several noisy values flatters itself; chosen on other seeds it doesn't.
 
     Args:
-        values: Of shape (rates, seeds, ...), rates ascending; two seeds or more.
+        values: Of shape (rates, seeds, ...), rates ascending; two seeds or more; NaN for none.
 
     Returns:
         Of shape (seeds, ...). Of equal rates the smallest.
@@ -79,5 +79,5 @@ def best_on_others(values: np.ndarray) -> np.ndarray:
         array([1, 0])
     """
     others = (values.sum(axis=1, keepdims=True) - values) / (values.shape[1] - 1)
-    # Means that differ by rounding only are equal.
-    return np.asarray(others.round(12).argmax(axis=0))
+    # Means that differ by rounding only are equal, and one of some seeds is none.
+    return np.asarray(np.where(np.isnan(others), -np.inf, others.round(12)).argmax(axis=0))

@@ -29,10 +29,10 @@ BATCH_SIZE_COLUMNS = (
     Column("at_edge", "bool", "", "Whether no smaller, or no larger, rate was tried."),
     Column("basin_low", "float64", "", "Smallest rate within a standard error of the best."),
     Column("basin_high", "float64", "", "Largest such rate, with no worse one in between."),
-    Column("eligible_rates", "int64", "rates", "Rates with a result for every seed."),
+    Column("eligible_rates", "int64", "rates", "Rates with a value for every seed."),
     Column("tried_rates", "int64", "rates", "Rates tried."),
     Column("validation_metric", "float64", "", "Mean validation metric over the explore seeds."),
-    Column("metric", "float64", "", "Mean metric on the part the report shows, over its seeds."),
+    Column("metric", "float64", "", "Mean metric on the part shown; missing if seeds are lost."),
     Column("metric_median", "float64", "", "Median, likewise."),
     Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
     Column("metric_high", "float64", "", "Upper end, likewise."),
@@ -41,10 +41,10 @@ BATCH_SIZE_COLUMNS = (
     Column("gap", "float64", "", "Mean metric on the training part less metric, likewise."),
     Column("gap_low", "float64", "", "Lower end of its 95% t interval; 5 seeds or more."),
     Column("gap_high", "float64", "", "Upper end, likewise."),
-    Column("seeds", "int64", "seeds", "Seeds behind metric."),
-    Column("lost_seeds", "int64", "seeds", "Seeds that diverged or failed there."),
+    Column("seeds", "int64", "seeds", "Seeds with a value there."),
+    Column("lost_seeds", "int64", "seeds", "Others: diverged, failed or still to run."),
     Column("tied", "bool", "", "Whether it can't be told from the best batch size."),
-    Column("updates", "float64", "updates", "Updates of the trials shown; their median."),
+    Column("updates", "float64", "updates", "Median of the trials shown; else of the budget."),
     Column("seconds_per_update", "float64", "s", "Median of the timing pass, tensor.", True),
     Column("seconds_to_train", "float64", "s", "updates by seconds_per_update.", volatile=True),
     Column("pareto", "bool", "", "Whether nothing is both faster and more accurate.", True),
@@ -69,7 +69,7 @@ MEAN_CURVE_COLUMNS = (
     Column("epochs", "float64", "epochs", "The same, as passes over the training part."),
     Column("updates", "float64", "updates", "Updates made before the evaluation."),
     Column("seconds", "float64", "s", "updates by the seconds of an update, timing pass.", True),
-    Column("validation_metric", "float64", "", "Mean over the explore seeds, at the tuned rate."),
+    Column("validation_metric", "float64", "", "Mean over all explore seeds, at the tuned rate."),
 )
 
 
@@ -158,6 +158,11 @@ class Analysis:
         return plural(int(epochs), "epoch") if epochs == int(epochs) else f"{epochs:g} epochs"
 
     @property
+    def training(self) -> str:
+        """What trials used of it, likewise: less than the budget where some stopped early."""
+        return f"at most {self.budget}" if self.counts.stopped else self.budget
+
+    @property
     def items(self) -> int:
         """Examples of the part shown."""
         return self.plan.test_items if self.part == "test" else self.plan.validation_items
@@ -170,13 +175,14 @@ class Analysis:
 
     @cached_property
     def measured(self) -> pd.DataFrame:
-        """The rows of `batch_sizes` with a metric."""
-        return self.batch_sizes[self.batch_sizes["seeds"] > 0]
+        """The rows of `batch_sizes` with a metric: those that lost no seed."""
+        return self.batch_sizes.dropna(subset="metric")
 
     @cached_property
-    def ranked(self) -> pd.DataFrame:
-        """Those of them that lost no seed; only these are compared."""
-        return self.measured[self.measured["lost_seeds"] == 0]
+    def lost(self) -> list[int]:
+        """Batch sizes that have a value for some of their seeds only, and hence no metric."""
+        table = self.batch_sizes
+        return table.loc[(table["seeds"] > 0) & (table["lost_seeds"] > 0), "batch_size"].tolist()
 
     @cached_property
     def timed(self) -> pd.DataFrame:

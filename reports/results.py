@@ -7,9 +7,9 @@ sweep to the report.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import pandas as pd
@@ -178,6 +178,10 @@ class GroupDescription:
             it keeps them at every update.
         growth: How batches grow along training; "" if they don't.
         most_frequent: Of a classification, the share of its most frequent class; None if not known.
+        budget_updates: Updates of the whole budget by batch size; empty if time ends it, and nobody
+            knows how many there will be.
+        budget_examples: Examples of the whole budget, likewise.
+        refinement_seeds: Fresh seeds of a batch size beyond those of the confirm stage.
     """
 
     group: str
@@ -213,6 +217,9 @@ class GroupDescription:
     memory_reference: int | None = None
     growth: str = ""
     most_frequent: float | None = None
+    budget_updates: Mapping[int, int] = field(default_factory=dict)
+    budget_examples: Mapping[int, int] = field(default_factory=dict)
+    refinement_seeds: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def architecture(self) -> str:
@@ -296,6 +303,25 @@ class StudyDescription:
         labels = [group.group for group in self.groups]
         if not labels or len(set(labels)) < len(labels):
             raise ValueError(f"Groups must be one or more, with labels of their own; got {labels}.")
+
+    @cached_property
+    def tuning_seeds(self) -> pd.Series[int]:
+        """How many seeds tune the rates of a batch size, by group and batch size."""
+        return self._by_size(lambda _plan, _size: len(self.seeds))
+
+    @cached_property
+    def fresh_seeds(self) -> pd.Series[int]:
+        """How many fresh seeds judge a batch size, as far as is known, by group and batch size."""
+        confirming = len(self.confirmation_seeds)
+        return self._by_size(
+            lambda plan, size: confirming + len(plan.refinement_seeds.get(size, ()))
+        )
+
+    def _by_size(self, number: Callable[[GroupDescription, int], int]) -> pd.Series[int]:
+        cells = {(p.group, size): number(p, size) for p in self.groups for size in p.batch_sizes}
+        names = ["group", "batch_size"]
+        index = pd.MultiIndex.from_tuples(cells, names=names)
+        return pd.Series([*cells.values()], index, dtype="int64")
 
 
 @dataclass(frozen=True, repr=False)

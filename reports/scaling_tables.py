@@ -13,7 +13,8 @@ from reports.crossings import CROSSING_COLUMNS, NOT_REACHED
 from reports.ends import Ends
 from reports.medians import medians
 from reports.noise_scale import SQUARED_NORM, TRACE, average_noise, compare_with_critical
-from reports.results import StudyResults, as_table
+from reports.outcomes import CELL, count_seeds
+from reports.results import TUNING_STAGES, StudyResults, as_table
 from reports.scaling_record import NOISE_RATIO_COLUMNS, TO_TARGET_COLUMNS
 from reports.selection import CELL_COLUMNS
 from reports.steps_to_target import NEAR_ALL, StepsToTargetFit
@@ -26,7 +27,6 @@ Key = tuple[str, float]
 
 _GROUP = CELL_COLUMNS[0]
 _SIZE = ["group", "batch_size"]
-_CELL = [*_SIZE, "learning_rate"]
 _TARGET = ["group", *(column.name for column in CROSSING_COLUMNS[:3])]
 
 
@@ -34,6 +34,9 @@ def tuned_points(
     results: StudyResults, selection: pd.DataFrame, stages: tuple[str, ...]
 ) -> pd.DataFrame:
     """Return the evaluations of some stages' runs at the selected rates.
+
+    A median over some of the seeds is none either: the runs of a batch size are there if each of
+    its seeds has ended, or diverged, and has left a curve.
 
     Args:
         results: A study.
@@ -44,9 +47,14 @@ def tuned_points(
         Columns group, batch_size, seed, examples, updates, `METRIC`, `TRACE` and `SQUARED_NORM`. Of
         a diverged run, the last row is where it diverged, without values.
     """
-    trials = results.trials
-    told = trials[trials["stage"].isin(stages) & trials["status"].isin(["ok", "diverged"])]
-    tuned = told.merge(selection[_CELL], on=_CELL)
+    study, trials = results.description, results.trials[results.trials["stage"].isin(stages)]
+    tuned = trials.merge(selection[CELL], on=CELL)
+    recorded = tuned["trial"].isin(results.curves["trial"]) | (tuned["status"] == "diverged")
+    planned = study.tuning_seeds if stages == TUNING_STAGES else study.fresh_seeds
+    known = tuned.assign(status=tuned["status"].where(recorded, "unrecorded"))
+    cells = count_seeds(known, "validation", planned)
+    whole = cells.index[cells["ended"] == cells["planned"]]
+    tuned = tuned[pd.MultiIndex.from_frame(tuned[CELL]).isin(whole)]
     run, place = [*_SIZE, "seed"], ["examples", "updates"]
     points = results.curves[["trial", *place, METRIC, TRACE, SQUARED_NORM]]
     table = points.merge(tuned[[*run, "trial"]], on="trial").drop(columns="trial")

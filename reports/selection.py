@@ -1,7 +1,8 @@
 """The best learning rate for each batch size, chosen on the validation part.
 
 The statistical unit is the seed: a cell is one configuration with all its seeds, and a cell's value
-is the mean over them. Test metrics play no part here.
+is the mean over them. A cell without a value for every seed that was planned has none. Test metrics
+play no part here.
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ from typing import Any
 
 import pandas as pd
 
+from reports.outcomes import CELL, count_seeds
 from reports.results import FRESH_STAGES, TUNING_STAGES, Column, as_table
 
 CELL_COLUMNS = (
     Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("learning_rate", "float64", "", "Factor of the gradient in an update."),
+    Column("planned", "int64", "seeds", "Tuning seeds that were planned, a trial for each."),
     Column("trials", "int64", "trials", "Trials that have run, explore and extend; one a seed."),
-    Column("ok", "int64", "trials", "Trials with a result."),
+    Column("ok", "int64", "trials", "Trials with a metric and a loss."),
     Column("diverged", "int64", "trials", "Trials that diverged."),
     Column("failed", "int64", "trials", "Trials without a result for another reason."),
-    Column("validation_metric", "float64", "", "Mean validation metric of the trials with one."),
+    Column("validation_metric", "float64", "", "Mean validation metric, if no seed lacks one."),
     Column("validation_loss", "float64", "per example", "Mean validation loss, likewise."),
-    Column("eligible", "bool", "", "Whether the rate may be selected: a result for every seed."),
+    Column("eligible", "bool", "", "Whether the rate may be selected: a value for every seed."),
 )
 
 SELECTION_COLUMNS = (
@@ -39,42 +42,29 @@ SELECTION_COLUMNS = (
 _GROUP = ["group", "batch_size"]
 
 
-def summarise_cells(trials: pd.DataFrame) -> pd.DataFrame:
+def summarise_cells(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
     """Return one row for each configuration whose rate was tried.
 
     Args:
         trials: Columns `reports.results.TRIAL_COLUMNS`; other stages are ignored.
+        planned: Tuning seeds, by group and batch size.
 
     Returns:
         Columns `CELL_COLUMNS`, sorted by group, batch size and learning rate. The means are over
-        the seeds with a result, unweighted. A cell is eligible if all its trials are ok and no
-        other cell of its batch size has more of them.
+        all seeds, unweighted; a cell that isn't complete has none, and isn't eligible.
     """
     explore = trials[trials["stage"].isin(TUNING_STAGES)]
-    ok = explore["status"] == "ok"
-    cells = (
-        explore.assign(
-            ok=ok,
-            diverged=explore["status"] == "diverged",
-            validation_metric=explore["validation_metric"].where(ok),
-            validation_loss=explore["validation_loss"].where(ok),
-        )
-        .groupby([*_GROUP, "learning_rate"], as_index=False)
-        .agg(
-            trials=("ok", "size"),
-            ok=("ok", "sum"),
-            diverged=("diverged", "sum"),
-            validation_metric=("validation_metric", "mean"),
-            validation_loss=("validation_loss", "mean"),
-        )
+    cells = count_seeds(explore, "validation", planned)
+    means = explore.groupby(CELL)[["validation_metric", "validation_loss"]].mean()
+    cells = cells.join(means.where(cells["complete"]))
+    cells["failed"] = cells["trials"] - cells["ended"]
+    return as_table(
+        cells.reset_index().rename(columns={"complete": "eligible"}),
+        CELL_COLUMNS,
     )
-    cells["failed"] = cells["trials"] - cells["ok"] - cells["diverged"]
-    most = cells.groupby(_GROUP)["trials"].transform("max")
-    cells["eligible"] = cells["ok"] == most
-    return as_table(cells, CELL_COLUMNS)
 
 
-def select_rates(trials: pd.DataFrame) -> pd.DataFrame:
+def select_rates(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
     """Return the best learning rate for each batch size of each group.
 
     Best is the highest mean validation metric over the explore seeds; then the lower mean
@@ -83,12 +73,13 @@ def select_rates(trials: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         trials: Columns `reports.results.TRIAL_COLUMNS`; only explore and extend are read.
+        planned: Tuning seeds, by group and batch size.
 
     Returns:
         Columns `SELECTION_COLUMNS`, sorted by group and batch size. A batch size without an
         eligible rate has no row: nothing can be selected there.
     """
-    return select_from(summarise_cells(trials))
+    return select_from(summarise_cells(trials, planned))
 
 
 def select_from(cells: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from reports import figures
 from reports.chart import Chart, Words, values
 from reports.cost import UpdateTimeFit
-from reports.formats import seconds, significant, times
+from reports.formats import capitalised, seconds, significant, times
 from reports.record import Analysis, extreme
 from reports.scaling_texts import cost_caption
 from reports.timing import CONTENDED_BELOW
@@ -66,7 +66,7 @@ def seconds_to_train_chart(analysis: Analysis) -> Chart | None:
         tell=lambda: Words(
             finding=_shortest_finding(analysis),
             caption=(
-                f"Updates that {analysis.budget} make, multiplied by the median seconds of an "
+                f"Updates that {analysis.training} make, multiplied by the median seconds of an "
                 "update from the timing pass; not the clock of the sweep, whose trials run beside "
                 "each other."
             ),
@@ -79,7 +79,7 @@ def seconds_to_train_chart(analysis: Analysis) -> Chart | None:
 def _shortest_finding(analysis: Analysis) -> str:
     fastest = extreme(analysis.timed, "seconds_to_train", largest=False)
     return (
-        f"{analysis.budget} take least time at batch size {fastest['batch_size']}: "
+        f"{capitalised(analysis.training)} take least time at batch size {fastest['batch_size']}: "
         f"{seconds(fastest['seconds_to_train'])}"
     )
 

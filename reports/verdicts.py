@@ -106,7 +106,7 @@ def cards(analysis: Analysis) -> list[Card]:
         found.append(Card(label, value, f"{analysis.metric}; {where}"))
     if not analysis.timed.empty:
         row = extreme(analysis.timed, "seconds_to_train", largest=False)
-        note = f"batch size {row['batch_size']}, {analysis.budget}"
+        note = f"batch size {row['batch_size']}, {analysis.training}"
         found.append(Card("Shortest training", seconds(row["seconds_to_train"]), note))
     faster = analysis.batch_sizes.dropna(subset="speedup")
     if not faster.empty:
@@ -145,10 +145,10 @@ def _recommendation(analysis: Analysis) -> str:
             "them trains fastest isn't known: the timing pass has not run."
         )
     row = analysis.row(analysis.recommended)
-    time = f"{seconds(row['seconds_to_train'])} for {analysis.budget}"
+    time = f"{seconds(row['seconds_to_train'])} for {analysis.training}"
     said = sources_sentence(analysis.recommendations[0])
     if len(tied) == 1:
-        all_ranked = len(analysis.ranked) == len(analysis.batch_sizes)
+        all_ranked = len(analysis.measured) == len(analysis.batch_sizes)
         others = "tried" if all_ranked else "with a result for every seed"
         return (
             f"Batch size {best} is {analysis.measure.better} than every other one {others}; it "
@@ -245,7 +245,7 @@ def _time(analysis: Analysis) -> str:
     fast = extreme(timed, "seconds_to_train", largest=False)
     slow = extreme(timed, "seconds_to_train", largest=True)
     return (
-        f"Training for {analysis.budget} takes from {seconds(fast['seconds_to_train'])} at batch "
+        f"Training for {analysis.training} takes from {seconds(fast['seconds_to_train'])} at batch "
         f"size {fast['batch_size']} to {seconds(slow['seconds_to_train'])} at batch size "
         f"{slow['batch_size']}: updates multiplied by the median seconds of an update, "
         "timed alone on one thread."
@@ -274,11 +274,14 @@ def _budget(analysis: Analysis) -> str:
     if len(table) < 2:  # noqa: PLR2004
         return ""
     small, large = table.iloc[0], table.iloc[-1]
-    fewer = small["updates"] > large["updates"]
+    # Trials that stopped early made less of it.
+    budget = analysis.plan.budget_updates
+    few, many = (budget.get(e["batch_size"], e["updates"]) for e in (large, small))
+    fewer = many > few
     others = shared_sentence(analysis) or _favours(analysis, fewer_when_large=fewer)
     return (
-        f"Every trial has the same budget, {analysis.budget}: {count(small['updates'])} updates "
-        f"at batch size {small['batch_size']}, {count(large['updates'])} at batch size "
+        f"Every trial has the same budget, {analysis.budget}: {count(many)} updates "
+        f"at batch size {small['batch_size']}, {count(few)} at batch size "
         f"{large['batch_size']}. {others}"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pandas as pd
 from bpengine.optimizers import COMMON
 from reports.results import (
     CONFIRM,
+    REFINE,
     Cluster,
     GroupDescription,
     Incidents,
@@ -25,6 +26,7 @@ from sweeps.errors import StoreError, UsageError
 from sweeps.facts import Facts, from_json, sessions_of, to_json
 from sweeps.families import Family, Group
 from sweeps.labels import budget_text, growth_text, schedule_text
+from sweeps.recipes import examples_of, updates_of
 from sweeps.records import Row
 from sweeps.spec import StudySpecification, from_toml, given, to_toml
 from sweeps.stages import Experiment, derived
@@ -171,10 +173,13 @@ def describe(
         incidents: The incidents of its store.
     """
     specification, sessions = experiment.specification, sessions_of(stored)
+    refined: dict[str, dict[int, list[int]]] = {group.label: {} for group in experiment.groups}
+    for label, trial in stages.get(REFINE, ()):
+        refined[label].setdefault(trial.configuration.batch_size, []).append(trial.seed)
     return StudyDescription(
         name=specification.name,
         title=specification.title or _title(experiment),
-        groups=tuple(_group(group) for group in experiment.groups),
+        groups=tuple(_group(group, refined[group.label]) for group in experiment.groups),
         seeds=specification.seeds if specification.explore else (),
         confirmation_seeds=specification.confirmation_seeds,
         planned_trials=sum(map(len, stages.values())) + _unplanned(experiment, stages),
@@ -213,9 +218,11 @@ def _unplanned(experiment: Experiment, stages: dict[str, list[Planned]]) -> int:
     return experiment.cells * len(experiment.specification.confirmation_seeds)
 
 
-def _group(group: Group) -> GroupDescription:
+def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescription:
     family, shared, facts = group.family, group.family.shared, group.family.facts
     budget = shared.budget
+    # How much is done in a time, nobody knows.
+    cells = {} if budget.seconds else {size: family.configuration(size) for size in group.grid}
     only_epochs = budget.epochs and not (budget.updates or budget.examples or budget.seconds)
     return GroupDescription(
         group=group.label,
@@ -251,6 +258,9 @@ def _group(group: Group) -> GroupDescription:
         memory_reference=family.memory_reference,
         growth=growth_text(shared.growth),
         most_frequent=facts.most_frequent,
+        budget_updates={size: updates_of(cell) for size, cell in cells.items()},
+        budget_examples={size: examples_of(cell) for size, cell in cells.items()},
+        refinement_seeds={size: tuple(seeds) for size, seeds in refined.items()},
     )
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 import pandas as pd
 
 from reports.intervals import compare_with_best
+from reports.outcomes import CELL, has_value
 from reports.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE, empty_table
 from reports.selection import SELECTION_COLUMNS, select_rates, summarise_cells, without_noise
 from sweeps.design import groups_of
@@ -60,6 +61,13 @@ class Experiment:
         return tuple(_trials(self, grid))
 
     @cached_property
+    def tuning_seeds(self) -> pd.Series[int]:
+        """How many seeds explore a batch size, by group and batch size."""
+        cells = [(group.label, size) for group in self.groups for size in group.grid]
+        index = pd.MultiIndex.from_tuples(cells, names=CELL[:2])
+        return pd.Series(len(self.specification.seeds), index)
+
+    @cached_property
     def cells(self) -> int:
         """How many batch sizes there are, over all groups."""
         return sum(len(group.grid) for group in self.groups)
@@ -87,7 +95,7 @@ def derived(
         yield EXPLORE, experiment.explored
         while True:
             trials = table()
-            ranking = select_rates(trials)
+            ranking = select_rates(trials, experiment.tuning_seeds)
             best = _best_rates(ranking)
             further = _further_rates(experiment, tried, best, trials)
             if not further:
@@ -130,7 +138,7 @@ def _further_rates(
         for size, grid in group.grid.items()
         if limit and len(grid) > 1
     }
-    wild = _wild(trials) if not grids.keys() <= best.keys() else set()
+    wild = _wild(trials, experiment.tuning_seeds) if not grids.keys() <= best.keys() else set()
     found = {
         cell: _next_rate(
             grid, tried[cell], min(tried[cell]) if cell in wild else best.get(cell), limit
@@ -140,12 +148,12 @@ def _further_rates(
     return {cell: rate for cell, rate in found.items() if rate is not None}
 
 
-def _wild(trials: pd.DataFrame) -> set[Cell]:
+def _wild(trials: pd.DataFrame, seeds: pd.Series[int]) -> set[Cell]:
     """Return the batch sizes where nothing failed but no rate has a result for every seed.
 
     A result can only lie below the rates that were tried, if it lies anywhere.
     """
-    grouped = summarise_cells(trials).groupby(["group", "batch_size"])
+    grouped = summarise_cells(trials, seeds).groupby(["group", "batch_size"])
     lowest = grouped.first()
     wild = ~grouped["eligible"].any() & (lowest["diverged"] > 0) & (lowest["failed"] == 0)
     return {(str(group), int(size)) for group, size in wild.index[wild]}
@@ -224,8 +232,7 @@ def _refined(
         table: As in `derived`.
     """
     for seeds in steps:
-        fresh = table()
-        fresh = fresh[fresh["stage"].isin(FRESH_STAGES) & (fresh["status"] == "ok")]
+        fresh = _complete(table())
         tied = {
             (group, size)
             for group, trials in fresh.groupby("group")
@@ -235,6 +242,17 @@ def _refined(
         if not undecided:
             return
         yield REFINE, fresh_trials(undecided, seeds)
+
+
+def _complete(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the fresh trials of batch sizes with a value for every seed that has run: all of them.
+
+    Some have more seeds than others; a batch size that lost one is compared with none, as in the
+    report.
+    """
+    fresh = trials[trials["stage"].isin(FRESH_STAGES)]
+    cells = [fresh[name] for name in CELL[:2]]
+    return fresh[has_value(fresh, "test").groupby(cells).transform("all")]
 
 
 def _tied(fresh: pd.DataFrame, ranking: pd.DataFrame) -> tuple[int, ...]:

@@ -69,7 +69,7 @@ def study(truth: Truth, *groups: dict[str, object], fresh: Sequence[int] = FRESH
     for plan in plans.groups:
         cells = [(size, rate) for size in plan.batch_sizes for rate in plan.learning_rates]
         rows = [_trial(truth, plan, EXPLORE, *cell, seed) for cell in cells for seed in SEEDS]
-        best = select_rates(table([row for row, _ in rows], TRIAL_COLUMNS))
+        best = select_rates(table([row for row, _ in rows], TRIAL_COLUMNS), plans.tuning_seeds)
         chosen = zip(best["batch_size"].tolist(), best["learning_rate"].tolist(), strict=True)
         rows += [_trial(truth, plan, CONFIRM, *cell, seed) for cell in chosen for seed in fresh]
         trials += [row for row, _ in rows]
@@ -116,6 +116,7 @@ def _trial(
         "validation_loss": 0.1 * (1 + truth.loss(plan, seed)),
         "validation_metric": end if ok else None,
         "test_metric": end if fresh and ok else None,
+        "test_loss": 0.1 if fresh and ok else None,
         "error": "",
         "train_seconds": 0.1,
     }, points

@@ -143,7 +143,7 @@ def make_results(sketch: Sketch | None = None) -> StudyResults:
         alone = replace(sketch, description=replace(sketch.description, groups=(group,)))
         cells = [(b, r) for b in group.batch_sizes for r in group.learning_rates]
         explored, points = _stage(alone, EXPLORE, cells)
-        selection = select_rates(table(explored, TRIAL_COLUMNS))
+        selection = select_rates(table(explored, TRIAL_COLUMNS), alone.description.tuning_seeds)
         chosen = list(zip(selection["batch_size"], selection["learning_rate"], strict=True))
         confirmed, more = _stage(alone, CONFIRM, chosen)
         rows += explored + confirmed
@@ -184,6 +184,17 @@ def keep(results: StudyResults, trials: pd.Series) -> StudyResults:
     kept = results.trials[trials].reset_index(drop=True)
     curves = results.curves[results.curves["trial"].isin(kept["trial"])].reset_index(drop=True)
     return replace(results, trials=kept, curves=curves)
+
+
+def of_seeds(results: StudyResults, *seeds: int) -> StudyResults:
+    """Return the results of a study that planned these seeds only, of those it has."""
+    plan = results.description
+    fewer = replace(
+        plan,
+        seeds=tuple(seed for seed in plan.seeds if seed in seeds),
+        confirmation_seeds=tuple(seed for seed in plan.confirmation_seeds if seed in seeds),
+    )
+    return replace(keep(results, results.trials["seed"].isin(seeds)), description=fewer)
 
 
 def without_timing(results: StudyResults) -> StudyResults:

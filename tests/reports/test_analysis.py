@@ -18,6 +18,7 @@ from tests.reports.conftest import (
     make_results,
     nothing_run,
     numbers,
+    of_seeds,
     small,
     without_timing,
 )
@@ -49,7 +50,8 @@ def test_every_table_has_the_columns_it_documents(
 
 def test_the_metric_shown_is_the_test_metric_of_the_confirm_stage(digits: StudyResults) -> None:
     analysis = numbers(digits)
-    rate = select_rates(digits.trials).set_index("batch_size").loc[8, "learning_rate"]
+    selection = select_rates(digits.trials, digits.description.tuning_seeds)
+    rate = selection.set_index("batch_size").loc[8, "learning_rate"]
     trials = digits.trials.query(
         "stage == @CONFIRM and batch_size == 8 and learning_rate == @rate",
         local_dict={"CONFIRM": CONFIRM, "rate": rate},
@@ -76,7 +78,7 @@ def test_a_confirmed_rate_that_is_no_longer_selected_is_not_shown(digits: StudyR
     assert numbers(changed).row(8)["seeds"] == 0
 
 
-def test_a_batch_size_that_lost_a_seed_is_shown_but_not_ranked(digits: StudyResults) -> None:
+def test_a_batch_size_that_lost_a_seed_has_no_mean_and_is_not_ranked(digits: StudyResults) -> None:
     best = numbers(digits).comparison
     assert best is not None
     rows = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == best.best)
@@ -87,7 +89,8 @@ def test_a_batch_size_that_lost_a_seed_is_shown_but_not_ranked(digits: StudyResu
     assert best.best not in analysis.comparison.tied
     row = analysis.row(best.best)
     assert (row["seeds"], row["lost_seeds"], row["pareto"]) == (4, 1, False)
-    assert not np.isnan(row["metric"])
+    assert row[["metric", "metric_low", "loss", "gap"]].isna().all()
+    assert best.best not in analysis.measured["batch_size"].tolist()
 
 
 def test_time_to_train_is_updates_by_seconds_of_the_timing_pass(digits: StudyResults) -> None:
@@ -131,14 +134,13 @@ def test_the_rival_is_the_recommended_batch_size(digits: StudyResults) -> None:
 def test_without_a_recommendation_the_rival_is_the_next_best(digits: StudyResults) -> None:
     analysis = numbers(without_timing(digits))
     assert analysis.comparison is not None
-    others = analysis.ranked[analysis.ranked["batch_size"] != analysis.comparison.best]
+    others = analysis.measured[analysis.measured["batch_size"] != analysis.comparison.best]
     assert analysis.rival == others.loc[others["metric"].idxmax(), "batch_size"]
 
 
 def test_nothing_is_recommended_without_times_or_tests(digits: StudyResults) -> None:
     assert numbers(without_timing(digits)).recommended is None
-    one_seed = digits.trials["seed"].isin([0, 100])
-    assert numbers(keep(digits, one_seed)).recommended is None
+    assert numbers(of_seeds(digits, 0, 100)).recommended is None
 
 
 def test_the_pareto_set_is_what_nothing_beats_on_both_counts(digits: StudyResults) -> None:

@@ -24,7 +24,7 @@ from reports.recommendation import (
 from reports.record import Analysis
 from reports.results import EXPLORE, StudyResults
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
-from tests.reports.conftest import keep, nothing_run, numbers, without_timing
+from tests.reports.conftest import keep, nothing_run, numbers, of_seeds, without_timing
 from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, noisy
 
 BEST = math.sqrt(25 * 40)
@@ -149,7 +149,7 @@ def test_a_study_that_has_not_run_recommends_nothing(results: StudyResults) -> N
 
 
 def test_one_seed_names_a_best_but_no_range(results: StudyResults) -> None:
-    one_seed = keep(results, results.trials["seed"].isin([SEEDS[0], FRESH[0]]))
+    one_seed = of_seeds(results, SEEDS[0], FRESH[0])
     for goal in (ACCURACY, TARGET_TIME):
         answer = said(one_seed, goal, MEASUREMENT)
         assert answer.interval is None
@@ -166,7 +166,7 @@ def test_the_seeds_that_chose_are_weak_judges(results: StudyResults) -> None:
 
 
 def test_few_seeds_and_a_busy_machine_are_weaknesses(results: StudyResults) -> None:
-    few = keep(results, ~results.trials["seed"].isin(FRESH[4:]))
+    few = of_seeds(results, *SEEDS, *FRESH[:4])
     few = replace(few, timing=few.timing.assign(cpu_seconds=0.5 * few.timing["wall_seconds"]))
     weakness = said(few, TARGET_TIME, MEASUREMENT).weakness
     assert weakness == (

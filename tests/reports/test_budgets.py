@@ -15,10 +15,10 @@ from reports.record import Analysis
 from reports.results import CURVE_COLUMNS, StudyResults, empty_table
 from tests.reports.conftest import (
     Sketch,
-    keep,
     make_results,
     nothing_run,
     numbers,
+    of_seeds,
     several,
     small,
     without_timing,
@@ -102,7 +102,7 @@ def test_intervals_are_t_intervals_over_the_seeds(analysis: Analysis) -> None:
     half = 2.7764451 * spread.to_numpy()
     np.testing.assert_allclose(rows["metric_high"], np.minimum(rows["metric"] + half, 1))
     np.testing.assert_allclose(rows["metric_low"], rows["metric"] - half)
-    few = numbers(keep(analysis.results, analysis.results.trials["seed"] < 3))
+    few = numbers(of_seeds(analysis.results, 0, 1, 2))
     assert few.budgets["metric_low"].isna().all()
     assert few.budgets["metric"].notna().any()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from reports.chart import Chart
@@ -17,6 +18,7 @@ from tests.reports.conftest import (
     make_results,
     nothing_run,
     numbers,
+    of_seeds,
     small,
     without_timing,
 )
@@ -82,7 +84,7 @@ def test_one_batch_size_has_nothing_to_compare() -> None:
 
 
 def test_one_seed_has_no_spread(digits: StudyResults) -> None:
-    assert "seeds" not in made(keep(digits, digits.trials["seed"].isin([0, 100])))
+    assert "seeds" not in made(of_seeds(digits, 0, 100))
 
 
 def test_titles_state_the_finding(digits: StudyResults, whole: dict[str, Chart]) -> None:
@@ -123,11 +125,14 @@ def test_captions_name_statistic_seeds_interval_tuning_and_budget(whole: dict[st
 
 
 def test_few_seeds_are_captioned_as_medians(digits: StudyResults) -> None:
-    few = keep(digits, digits.trials["seed"].isin([0, 1, 100, 101]) & _not_all(digits))
-    assert made(few)["accuracy"].caption.startswith("Median test accuracy of 1 to 2 seeds")
+    few = of_seeds(keep(digits, _not_all(digits)), 0, 1, 100, 101)
+    caption = made(few)["accuracy"].caption
+    assert caption.startswith("Median test accuracy of 2 seeds, and every seed. ")
+    assert " Left out: batch size 8, where a seed has no value. " in caption
+    assert made(few)["seeds"].caption.endswith(" At batch size 8 a seed has no value.")
 
 
-def _not_all(results: StudyResults) -> object:
+def _not_all(results: StudyResults) -> pd.Series[bool]:
     return ~((results.trials["batch_size"] == 8) & (results.trials["seed"] == 101))
 
 
@@ -138,13 +143,13 @@ def test_rates_that_all_lost_a_seed_are_said_to() -> None:
     assert "accuracy" not in found
 
 
-def test_an_unranked_study_is_titled_so() -> None:
+def test_a_study_that_lost_a_seed_everywhere_shows_its_seeds_alone() -> None:
     results = make_results(Sketch(description=small()))
     confirmed = results.trials["stage"] != EXPLORE
     results.trials.loc[confirmed & (results.trials["seed"] == 100), "status"] = "diverged"
     found = made(results)
-    assert "no batch size can be ranked" in found["accuracy"].finding
-    assert "accuracy-time" not in found
+    assert {"accuracy", "accuracy-time"}.isdisjoint(found)
+    assert "At batch sizes 8, 64 and 512 a seed has no value." in found["seeds"].caption
 
 
 def test_a_curve_leads_only_where_all_batch_sizes_were_evaluated() -> None:

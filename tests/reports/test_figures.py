@@ -18,7 +18,7 @@ from reports import figures
 from reports.looks import STYLE
 from reports.record import Analysis
 from reports.results import StudyResults
-from tests.reports.conftest import Sketch, keep, make_results, numbers, small
+from tests.reports.conftest import Sketch, make_results, numbers, of_seeds, small
 from tests.reports.test_looks import contrast
 
 
@@ -79,7 +79,7 @@ def test_hollow_markers_are_those_told_from_the_best(ax: Axes, analysis: Analysi
 
 
 def test_few_seeds_are_dots_with_a_median(ax: Axes, digits: StudyResults) -> None:
-    few = numbers(keep(digits, digits.trials["seed"].isin([0, 1, 2, 100, 101, 102])))
+    few = numbers(of_seeds(digits, 0, 1, 2, 100, 101, 102))
     figures.accuracy(ax, few.measured, few.seeds, label="", measure=few.measure)
     assert not ax.collections
     assert points_of([ax.lines[0]]) == pairs_of(few.measured, "batch_size", "metric_median")

@@ -24,6 +24,7 @@ from tests.reports.conftest import (
     make_results,
     nothing_run,
     numbers,
+    of_seeds,
     several,
     small,
     without_timing,
@@ -148,7 +149,7 @@ def test_groups_without_fresh_seeds_and_many_groups_are_not_compared(results: St
     explored = keep(results, results.trials["stage"] != CONFIRM)
     assert "differs by" not in said(explored)["best-0"]
     first = results.trials.loc[results.trials["stage"] == CONFIRM, "seed"].min()
-    single = keep(results, results.trials["seed"] <= first)
+    single = of_seeds(results, *range(first + 1))
     assert "differs by" not in said(single)["best-0"]
     plans = [{"group": f"group {place}"} for place in range(3)]
     many = said(make_results(Sketch(description=several(*plans, **AXES))))["best-0"]

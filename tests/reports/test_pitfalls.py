@@ -28,7 +28,7 @@ from reports.verdicts import verdict
 from sweeps import results as results_of
 from sweeps.store import FILE
 from tests.reports import claim_studies
-from tests.reports.conftest import Sketch, keep, make_results, numbers, small
+from tests.reports.conftest import Sketch, keep, make_results, numbers, of_seeds, small
 
 pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
 
@@ -116,7 +116,7 @@ def with_seeds(*seeds: int) -> Callable[[], StudyResults]:
 
     def kept() -> StudyResults:
         whole = careful()
-        return keep(whole, whole.trials["seed"].isin(seeds))
+        return of_seeds(whole, *seeds)
 
     return kept
 

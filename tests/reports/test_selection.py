@@ -11,16 +11,17 @@ from reports.results import (
     EXTEND,
     REFINE,
     TRIAL_COLUMNS,
+    TUNING_STAGES,
     StudyResults,
 )
 from reports.selection import (
     CELL_COLUMNS,
     SELECTION_COLUMNS,
-    select_rates,
+    select_from,
     summarise_cells,
     with_given_rates,
 )
-from tests.reports.conftest import nothing_run, table
+from tests.reports.conftest import DIGITS, nothing_run, table
 
 Values = dict[tuple[int, float], list[float | str]]
 
@@ -52,8 +53,19 @@ def trials_of(values: Values, stage: str = EXPLORE, loss: float = 1.0) -> pd.Dat
     return table(rows, TRIAL_COLUMNS)
 
 
+def cells_of(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of a study that planned the seeds that ran at any of its rates."""
+    tuning = trials[trials["stage"].isin(TUNING_STAGES)]
+    planned = tuning.groupby(["group", "batch_size"])["seed"].nunique()
+    return summarise_cells(trials, DIGITS.tuning_seeds if planned.empty else planned)
+
+
+def selected(trials: pd.DataFrame) -> pd.DataFrame:
+    return select_from(cells_of(trials))
+
+
 def rate_of(values: Values) -> float:
-    return float(select_rates(trials_of(values))["learning_rate"].item())
+    return float(selected(trials_of(values))["learning_rate"].item())
 
 
 def test_the_highest_mean_over_seeds_is_selected() -> None:
@@ -75,7 +87,7 @@ def test_a_rate_with_fewer_seeds_than_others_is_not_eligible() -> None:
 def test_equal_metrics_are_decided_by_loss() -> None:
     low = trials_of({(8, 3.0): [0.5]}, loss=0.1)
     high = trials_of({(8, 1.0): [0.5]}, loss=0.2)
-    assert select_rates(pd.concat([high, low]))["learning_rate"].item() == 3.0
+    assert selected(pd.concat([high, low]))["learning_rate"].item() == 3.0
 
 
 def test_equal_metrics_and_losses_are_decided_by_the_smaller_rate() -> None:
@@ -95,37 +107,35 @@ def test_rounding_errors_of_a_mean_decide_nothing() -> None:
 )
 def test_the_edge_of_the_grid_is_flagged(best: float, at_edge: bool) -> None:
     values: Values = {(8, rate): [0.9 if rate == best else 0.5] for rate in (0.1, 1.0, 10.0)}
-    assert select_rates(trials_of(values))["at_edge"].item() is at_edge
+    assert selected(trials_of(values))["at_edge"].item() is at_edge
 
 
 def test_a_diverged_rate_beyond_the_best_brackets_it() -> None:
     values: Values = {(8, 0.1): [0.5], (8, 1.0): [0.9], (8, 10.0): ["diverged"]}
-    assert not select_rates(trials_of(values))["at_edge"].item()
+    assert not selected(trials_of(values))["at_edge"].item()
 
 
 def test_what_could_not_be_selected_is_counted() -> None:
-    row = select_rates(trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9], (8, 10.0): ["diverged"]})).iloc[
-        0
-    ]
+    row = selected(trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9], (8, 10.0): ["diverged"]})).iloc[0]
     assert (row["seeds"], row["eligible_rates"], row["ineligible_rates"]) == (1, 2, 1)
 
 
 def test_a_batch_size_where_all_diverged_has_no_row() -> None:
     values: Values = {(8, 0.1): ["diverged"], (16, 0.1): [0.5]}
-    assert select_rates(trials_of(values))["batch_size"].tolist() == [16]
+    assert selected(trials_of(values))["batch_size"].tolist() == [16]
 
 
 def test_the_confirm_stage_selects_nothing() -> None:
     explore = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.6]})
     confirm = trials_of({(8, 0.1): [1.0]}, stage=CONFIRM)
-    assert select_rates(pd.concat([explore, confirm]))["learning_rate"].item() == 1.0
+    assert selected(pd.concat([explore, confirm]))["learning_rate"].item() == 1.0
 
 
 def test_groups_are_selected_apart() -> None:
     one = trials_of({(8, 0.1): [0.9], (8, 1.0): [0.5]})
     other = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9]}).assign(group="adam")
-    selected = select_rates(pd.concat([one, other]))
-    assert dict(zip(selected["group"], selected["learning_rate"], strict=True)) == {
+    chosen = selected(pd.concat([one, other]))
+    assert dict(zip(chosen["group"], chosen["learning_rate"], strict=True)) == {
         "adam": 1.0,
         "g": 0.1,
     }
@@ -133,47 +143,47 @@ def test_groups_are_selected_apart() -> None:
 
 def test_the_order_of_trials_does_not_matter(digits: StudyResults) -> None:
     shuffled = digits.trials.sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(select_rates(shuffled), select_rates(digits.trials))
+    pd.testing.assert_frame_equal(selected(shuffled), selected(digits.trials))
 
 
 def test_cells_count_every_outcome() -> None:
-    cell = summarise_cells(trials_of({(8, 1.0): [0.4, "diverged", "failed", 0.6]})).iloc[0]
+    cell = cells_of(trials_of({(8, 1.0): [0.4, "diverged", "failed", 0.6]})).iloc[0]
     assert cell[["trials", "ok", "diverged", "failed"]].tolist() == [4, 2, 1, 1]
-    assert cell["validation_metric"] == 0.5
+    assert cell[["validation_metric", "validation_loss"]].isna().all()
     assert not cell["eligible"]
 
 
 def test_without_trials_there_are_no_rows_but_all_columns(digits: StudyResults) -> None:
     trials = nothing_run(digits).trials
-    assert summarise_cells(trials).columns.tolist() == [c.name for c in CELL_COLUMNS]
-    assert select_rates(trials).columns.tolist() == [c.name for c in SELECTION_COLUMNS]
-    assert select_rates(trials).empty
+    assert cells_of(trials).columns.tolist() == [c.name for c in CELL_COLUMNS]
+    assert selected(trials).columns.tolist() == [c.name for c in SELECTION_COLUMNS]
+    assert selected(trials).empty
 
 
 def test_further_rates_are_chosen_from_too() -> None:
     explore = trials_of({(8, 0.1): [0.5, 0.5], (8, 1.0): [0.6, 0.6]})
     extend = trials_of({(8, 10.0): [0.9, 0.9], (8, 100.0): [0.2, 0.2]}, stage=EXTEND)
-    row = select_rates(pd.concat([explore, extend])).iloc[0]
+    row = selected(pd.concat([explore, extend])).iloc[0]
     assert (row["learning_rate"], row["at_edge"], row["eligible_rates"]) == (10.0, False, 4)
 
 
 def test_a_best_rate_at_the_end_of_the_further_ones_is_at_the_edge() -> None:
     explore = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.6]})
     extend = trials_of({(8, 10.0): [0.9]}, stage=EXTEND)
-    assert select_rates(pd.concat([explore, extend]))["at_edge"].item()
+    assert selected(pd.concat([explore, extend]))["at_edge"].item()
 
 
 def test_refining_selects_nothing() -> None:
     explore = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.6]})
     refine = trials_of({(8, 0.1): [1.0]}, stage=REFINE)
-    assert select_rates(pd.concat([explore, refine]))["learning_rate"].item() == 1.0
+    assert selected(pd.concat([explore, refine]))["learning_rate"].item() == 1.0
 
 
 def test_a_rate_that_was_given_needs_no_selection() -> None:
     tuned = {(8, 0.1): [0.9, 0.8], (8, 1.0): [0.5, 0.6]}
     given = trials_of({(4, 0.3): [0.7, 0.7], (8, 0.1): [0.9, 0.9]}, CONFIRM)
     trials = pd.concat([trials_of(tuned), given], ignore_index=True)
-    found = with_given_rates(select_rates(trials), trials)
+    found = with_given_rates(selected(trials), trials)
     assert found["batch_size"].tolist() == [4, 8]
     assert found["learning_rate"].tolist() == [0.3, 0.1]
     assert found["seeds"].tolist() == [0, 2]
@@ -182,4 +192,4 @@ def test_a_rate_that_was_given_needs_no_selection() -> None:
 
 def test_of_two_fresh_rates_neither_was_given() -> None:
     trials = trials_of({(4, 0.3): [0.7], (4, 0.6): [0.7]}, CONFIRM)
-    assert with_given_rates(select_rates(trials), trials).empty
+    assert with_given_rates(selected(trials), trials).empty

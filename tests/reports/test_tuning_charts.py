@@ -30,7 +30,7 @@ def results(noise: float = 0.002, **changes: object) -> StudyResults:
 
 
 def basins_of(found: StudyResults) -> pd.DataFrame:
-    cells = summarise_cells(found.trials)
+    cells = summarise_cells(found.trials, found.description.tuning_seeds)
     return basins(found.trials, cells, select_from(cells))
 
 

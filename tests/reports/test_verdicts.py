@@ -19,6 +19,7 @@ from tests.reports.conftest import (
     make_results,
     nothing_run,
     numbers,
+    of_seeds,
     small,
     without_timing,
 )
@@ -145,7 +146,7 @@ def test_without_times_nothing_is_called_fastest(digits: StudyResults) -> None:
 
 
 def test_one_seed_tells_nothing_apart(digits: StudyResults) -> None:
-    texts = said(numbers(keep(digits, digits.trials["seed"].isin([0, 100]))))
+    texts = said(numbers(of_seeds(digits, 0, 100)))
     assert texts["recommendation"].startswith("With one seed nothing can be told apart")
     assert "separation" not in texts
 

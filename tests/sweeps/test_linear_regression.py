@@ -77,7 +77,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
 def curves(found: StudyResults, stages: tuple[str, ...]) -> pd.DataFrame:
     """Return the curves at the selected rates."""
     trials = found.trials[found.trials["stage"].isin(stages)]
-    shown = trials.merge(select_rates(found.trials)[["batch_size", "learning_rate"]])
+    selection = select_rates(found.trials, found.description.tuning_seeds)
+    shown = trials.merge(selection[["batch_size", "learning_rate"]])
     return found.curves.merge(shown[["trial", "batch_size", "seed"]], on="trial")
 
 
@@ -104,7 +105,8 @@ def test_every_rate_of_every_batch_size_was_tried(found: StudyResults) -> None:
 def test_the_selected_rate_is_within_a_step_of_the_closed_form(
     found: StudyResults, batch_size: int
 ) -> None:
-    selected = select_rates(found.trials).set_index("batch_size")["learning_rate"]
+    selection = select_rates(found.trials, found.description.tuning_seeds)
+    selected = selection.set_index("batch_size")["learning_rate"]
     assert abs(math.log(selected[batch_size] / best_rate(batch_size))) <= math.log(STEP)
 
 

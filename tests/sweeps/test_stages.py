@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,7 @@ def row_of(stage: str, group: str, trial: Trial, result: Result) -> dict[str, An
         "validation_metric": metric,
         "validation_loss": -metric,
         "test_metric": metric if trial.configuration.evaluate_test else float("nan"),
+        "test_loss": -metric if trial.configuration.evaluate_test else float("nan"),
     }
 
 
@@ -235,6 +237,24 @@ def test_nothing_is_refined_where_nothing_was_confirmed() -> None:
 
     study = experiment(**FRESH, refinement_seeds=20)
     assert {*played(study, result)} == {"explore", "confirm"}
+
+
+@pytest.mark.parametrize("lost", ["error", "diverged", math.nan, math.inf, 1e300])
+def test_a_mean_over_some_of_the_seeds_neither_selects_nor_compares(lost: float | str) -> None:
+    def result(group: str, trial: Trial) -> float | str:
+        tuning = not trial.configuration.evaluate_test
+        if (tuning, trial.learning_rate, trial.seed) == (True, 1.0, 2):
+            return lost
+        if tuning:
+            return peak_at(1.0)(group, trial)
+        if (trial.configuration.batch_size, trial.seed) == (40, 12):
+            return lost
+        return noisy(worst=0.9, middle=0.9)(group, trial)
+
+    rates = {"learning_rates": [0.4, 1.0, 2.0, 4.0], "extensions": 0}
+    stages = played(experiment(**FRESH | rates, refinement_seeds=5), result)
+    assert rates_of(stages["confirm"]) == {5: [0.4], 10: [0.4], 40: [0.4]}
+    assert {*rates_of(stages["refine"])} == {5, 10}
 
 
 def test_refining_without_exploring_compares_the_means() -> None:
