@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar, Self
@@ -14,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bpengine.arrays import Array
+from bpengine.arrays import Array, IntArray
 from bpengine.backprop import ROWS, Backprop, Weights
 from bpengine.estimator_files import read, write
 from bpengine.estimator_parameters import RULES, one_of
@@ -161,27 +162,41 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         self, X: ArrayLike, y: ArrayLike, *, anew: bool, **options: ArrayLike | None
     ) -> Self:
         self._check_parameters()
-        begins = anew or not self.__sklearn_is_fitted__()
-        data, labels = self._encode(X, y, reset=begins, **options)
-        if anew:
-            self._begin(data, epochs=int(self.epochs), patience=self.patience)
-        elif begins:
-            self._begin(data, epochs=1, patience=None)
-        else:
-            self._continue(data)
+        before, begins = vars(self).copy(), anew or not self.__sklearn_is_fitted__()
+        try:
+            data, labels = self._encode(X, y, reset=begins, **options)
+            items = data.inputs.shape[0]
+            if not anew and self._batch_size(items) > items:
+                warnings.warn(
+                    f"partial_fit trains on one batch of {items} examples, smaller than the "
+                    f"'batch_size' of {self.batch_size!r}, as it was given no more.",
+                    stacklevel=3,
+                )
+            if begins:
+                self._begin(data, whole=anew)
+            else:
+                self._continue(data)
+        except BaseException:
+            self.__dict__ = before  # scikit-learn's validation sets attributes too
+            raise
         self.__dict__.update(labels)
         return self
 
-    def _begin(self, data: Examples, *, epochs: int, patience: int | None) -> None:
+    def _begin(self, data: Examples, *, whole: bool) -> None:
+        epochs, patience = (int(self.epochs), self.patience) if whole else (1, None)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model = self._model_for(data, seed)
         train, held_out = self._split(data, seed) if patience is not None else (data, None)
+        if whole:
+            items = train.inputs.shape[0]
+            text = f"at most the {items} examples to train on, or 'auto' for a fitting one"
+            self._require(self._batch_size(items) <= items, "batch_size", text)
         networks, losses, validation_losses = self._networks(model, train), list[float](), []
         best = None
         for epoch in range(epochs):
             losses.append(self._train_epoch(networks, epoch))
             if held_out is not None:
-                validation_losses.append(_mean_loss(networks, held_out))
+                validation_losses.append(self._finite_loss(networks, held_out, epoch))
                 since_best = epoch - int(np.argmin(validation_losses))
                 best = networks.state() if since_best == 0 else best
                 if since_best == patience:
@@ -205,8 +220,11 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
             epoch, 0, networks.train.items, networks.recipe.batch_size, evaluate=False
         )
         networks.run(segment)
+        return self._finite_loss(networks, networks.train, epoch)
+
+    def _finite_loss(self, networks: Lockstep, data: Stack, epoch: int) -> float:
         with np.errstate(over="ignore", invalid="ignore"):
-            loss = _mean_loss(networks, networks.train)
+            loss = _mean_loss(networks, data)
         if not networks.active.all() or not math.isfinite(loss):
             raise ValueError(
                 f"Training diverged in epoch {epoch + 1}: weights or loss are not finite any more. "
@@ -222,15 +240,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
 
     def _networks(self, model: _Model, train: Examples) -> Lockstep:
         items = train.inputs.shape[0]
-        batch_size = min(AUTO_BATCH_SIZE, items) if self.batch_size == "auto" else self.batch_size
-        text = f"at most the {items} examples to train on, or 'auto' for a fitting one"
-        self._require(int(batch_size) <= items, "batch_size", text)
         return Lockstep(
             model.architecture,
             [Split(train, train, model.seed)],
             [{"learning_rate": float(self.learning_rate), "l2": float(self.l2)}],
             Recipe(
-                batch_size=int(batch_size),
+                batch_size=min(self._batch_size(items), items),
                 budget=Budget(epochs=1),
                 loss=model.loss,
                 optimizer=model.optimizer,
@@ -238,12 +253,28 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
             ),
         )
 
+    def _strata(self, data: Examples) -> Annotated[IntArray, "item"]:
+        return np.zeros(data.inputs.shape[0], np.int64)
+
+    def _batch_size(self, items: int) -> int:
+        return min(AUTO_BATCH_SIZE, items) if self.batch_size == "auto" else int(self.batch_size)
+
     def _split(self, data: Examples, seed: int) -> tuple[Examples, Stack]:
-        items = data.inputs.shape[0]
+        strata = self._strata(data)
+        items, sizes = len(strata), np.bincount(strata)
         count = math.ceil(self.validation_fraction * items)
-        text = f"small enough, rounded up, to leave some of n_samples = {items} to train on"
-        self._require(count < items, "validation_fraction", text)
+        least = "some" if len(sizes) == 1 else f"one of each of the {len(sizes)} classes"
+        text = f"small enough, rounded up, to leave {least} of n_samples = {items} to train on"
+        self._require(count <= items - len(sizes), "validation_fraction", text)
         order = permutation(seed, "validation", items)
+        # Held out are the examples of lowest rank within their class, taken as a share of it: each
+        # class gives about its share, but never its last example.
+        of_class = np.argsort(strata[order], kind="stable")
+        ranks = np.empty(items)
+        ranks[of_class] = np.arange(items) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        size = sizes[strata[order]]
+        shares = np.where(ranks == size - 1, np.inf, (ranks + 0.5) / size)
+        order = order[np.argsort(shares, kind="stable")]
         train, held_out = (
             Examples(data.inputs[rows], data.targets[rows])
             for rows in (order[count:], order[:count])

@@ -17,7 +17,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from bpengine.arrays import Array
+from bpengine.arrays import Array, IntArray
 from bpengine.estimator_base import Estimator, State
 from bpengine.examples import Examples
 
@@ -42,14 +42,15 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
         optimizer: Name in `bpengine.optimizers.OPTIMIZERS`, with its default hyperparameters.
         learning_rate: Finite and above 0; constant.
         batch_size: Examples of an update; the last batch of an epoch holds what is left. "auto"
-            asks for min(32, examples to train on); a number larger than these is an error.
+            asks for min(32, examples to train on). Of a number larger than these `fit` makes an
+            error, `partial_fit` a warning and one smaller batch.
         epochs: Passes of `fit` over the examples.
         l2: Adds `l2 / 2 |W|^2` to the mean loss, biases included, whatever the batch size.
         patience: Epochs without a lower validation loss after which `fit` ends; its weights are
             those of the epoch with the lowest. None trains for all epochs on all examples.
         validation_fraction: Share of the examples, rounded up, that `fit` does not train on but
-            computes the validation loss of; drawn at random, not by class. Without patience it
-            has no effect.
+            computes the validation loss of; drawn at random, from each class about its share, of
+            which an example at least is left to train on. Without patience it has no effect.
         random_state: An int for the same result at every call; a `RandomState` or None for another
             one at every `fit`.
 
@@ -82,8 +83,7 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
         """Train for one epoch on these examples, from where training stands.
 
         Weights, optimizer state and the count of epochs go on; learning rate, penalty and batch
-        size are those of now, epochs and patience have no effect. Where it raises, training stands
-        where it stood.
+        size are those of now, epochs and patience have no effect.
 
         Args:
             X: Inputs, of shape (examples, features).
@@ -123,15 +123,15 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
     def _encode(
         self, X: ArrayLike, y: ArrayLike, *, reset: bool, classes: ArrayLike | None = None
     ) -> tuple[Examples, State]:
+        _refuse_missing(y)
         inputs, labels = validate_data(self, X, y, reset=reset, dtype=np.float64)
-        check_classification_targets(labels)
-        given = np.unique(labels if classes is None else classes)
+        check_classification_targets(_of_one_type("y", labels))
+        given = np.unique(labels if classes is None else _of_one_type("classes", classes))
         known = given if reset else self.classes_
-        names, unknown = known.tolist(), np.setdiff1d(labels, known).tolist()
-        if len(names) == 1:
-            raise ValueError(
-                f"There must be at least two classes, but there is only one class: {names}."
-            )
+        names = known.tolist()
+        unknown = sorted(set(np.unique(labels).tolist()).difference(names))
+        if len(names) <= 1:
+            raise ValueError(f"There must be more than one class, but got {names}.")
         if classes is not None and not np.array_equal(given, known):
             raise ValueError(f"`classes` must stay {names}, but got {given.tolist()}.")
         if unknown:
@@ -140,6 +140,9 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
             )
         one_hot = np.eye(len(names))[np.searchsorted(known, labels)]
         return Examples(inputs, one_hot), {"classes_": known}
+
+    def _strata(self, data: Examples) -> Annotated[IntArray, "item"]:
+        return data.targets.argmax(axis=1)
 
 
 class BackpropRegressor(RegressorMixin, Estimator):  # type: ignore[misc] # as above
@@ -183,7 +186,29 @@ class BackpropRegressor(RegressorMixin, Estimator):  # type: ignore[misc] # as a
         return tags
 
     def _encode(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Examples, State]:
+        _refuse_missing(y)
         inputs, targets = validate_data(
             self, X, y, reset=reset, dtype=np.float64, multi_output=True, y_numeric=True
         )
+        if targets.dtype.kind not in "biuf":
+            raise ValueError(f"`y` must hold numbers, but is of type {targets.dtype}.")
         return Examples(inputs, targets.reshape(len(targets), -1).astype(np.float64)), {}
+
+
+def _of_one_type(name: str, labels: ArrayLike) -> np.ndarray:
+    array = np.asarray(labels)
+    others = [label for label in array.flat if not isinstance(label, str)]
+    if array.dtype == object and others:
+        raise ValueError(
+            f"Unknown label type: `{name}` must hold texts alone, or be an array of numbers, but "
+            f"holds {others[0]!r} and is of type object."
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"`{name}` must not hold NaN or infinity.")
+    return array
+
+
+def _refuse_missing(y: ArrayLike) -> None:
+    # scikit-learn refuses NaN, but stumbles over pandas.NA.
+    if hasattr(y, "isna") and np.asarray(y.isna()).any():
+        raise ValueError("`y` must not have missing values: fill them, or drop their examples.")

@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from bpengine import Budget, Examples, Recipe, Split, train
 from bpengine.estimators import BackpropClassifier, BackpropRegressor
 from bpengine.network import Architecture
+from bpengine.streams import permutation
 from tests.bpengine.fitted import (
     IRIS_X,
     IRIS_Y,
@@ -164,6 +165,25 @@ def test_partial_fit_learns_of_classes_that_a_batch_lacks() -> None:
     assert estimator.predict_proba(IRIS_X).shape == (150, 3)
 
 
+@pytest.mark.parametrize("epochs_before", [0, 1])
+def test_partial_fit_takes_too_few_examples_for_a_batch_as_a_smaller_one(
+    epochs_before: int,
+) -> None:
+    larger, smaller = classifier(), classifier()
+    for estimator in (larger, smaller):
+        for _ in range(epochs_before):
+            estimator.partial_fit(IRIS_X, IRIS_Y, classes=[0, 1, 2])
+    smaller.set_params(batch_size=20).partial_fit(IRIS_X[:20], IRIS_Y[:20], classes=[0, 1, 2])
+    text = (
+        "partial_fit trains on one batch of 20 examples, smaller than the 'batch_size' of 32, as "
+        "it was given no more."
+    )
+    with pytest.warns(UserWarning, match=f"^{text}$") as warned:
+        larger.set_params(batch_size=32).partial_fit(IRIS_X[:20], IRIS_Y[:20], classes=[0, 1, 2])
+    assert [warning.filename for warning in warned] == [__file__]
+    same_training(larger, smaller)
+
+
 def test_patience_keeps_the_weights_of_the_best_epoch() -> None:
     options: dict[str, Any] = {"validation_fraction": 0.3, "learning_rate": 0.1, "batch_size": 5}
     stopped = classifier(epochs=500, patience=4, **options).fit(IRIS_X, IRIS_Y)
@@ -197,6 +217,53 @@ def test_validation_must_leave_examples_to_train_on() -> None:
     assert message(lambda: estimator.fit(IRIS_X[:5], IRIS_Y[:5])) == (
         "The 'validation_fraction' parameter of BackpropRegressor must be small enough, rounded "
         "up, to leave some of n_samples = 5 to train on. Got 0.9 instead."
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("sizes", "fraction", "held_out"),
+    [
+        ((60, 30, 10), 0.1, (6, 3, 1)),
+        ((61, 29, 9), 0.2, (12, 6, 2)),
+        ((8, 1, 1), 0.5, (5, 0, 0)),
+        ((3, 2, 9), 0.7, (2, 1, 7)),
+        ((5, 5, 5), 0.8, (4, 4, 4)),
+    ],
+    ids=str,
+)
+def test_every_class_gives_its_share_to_validation_but_not_its_last_example(
+    sizes: tuple[int, ...], fraction: float, held_out: tuple[int, ...], seed: int
+) -> None:
+    # Where all examples of a class are the same, so is their loss, and the mean tells how many of
+    # each were held out.
+    X = np.repeat(np.eye(3), sizes, axis=0)
+    estimator = classifier(
+        epochs=1, patience=1, validation_fraction=fraction, batch_size=1, random_state=seed
+    ).fit(X, X.argmax(axis=1))
+    losses = -np.log(estimator.predict_proba(np.eye(3)).diagonal())
+    np.testing.assert_allclose(
+        estimator.validation_loss_curve_, [losses @ held_out / sum(held_out)]
+    )
+    trained = np.subtract(sizes, held_out)
+    np.testing.assert_allclose(estimator.loss_curve_, [losses @ trained / sum(trained)])
+
+
+def test_validation_must_leave_an_example_of_each_class() -> None:
+    estimator = classifier(patience=1, validation_fraction=0.6)
+    assert message(lambda: estimator.fit(IRIS_X[:6], [0, 1, 2, 0, 1, 2])) == (
+        "The 'validation_fraction' parameter of BackpropClassifier must be small enough, rounded "
+        "up, to leave one of each of the 3 classes of n_samples = 6 to train on. Got 0.6 instead."
+    )
+
+
+def test_a_validation_loss_that_is_not_finite_is_divergence() -> None:
+    y = IRIS_X[:, 3].copy()
+    seed = int(np.random.RandomState(0).randint(2**31 - 1))
+    y[permutation(seed, "validation", 150)[0]] = 1e200
+    assert message(lambda: regressor(patience=2).fit(IRIS_X[:, :3], y)) == (
+        "Training diverged in epoch 1: weights or loss are not finite any more. "
+        "Lower 'learning_rate', which is 0.001, or scale the data."
     )
 
 
@@ -241,5 +308,5 @@ def test_classes_must_be_known_from_the_first_call_on() -> None:
         "`classes` must stay [0, 1, 2], but got [0, 1]."
     )
     assert message(lambda: estimator.fit(IRIS_X[:50], IRIS_Y[:50])) == (
-        "There must be at least two classes, but there is only one class: [0]."
+        "There must be more than one class, but got [0]."
     )
