@@ -7,11 +7,11 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -105,8 +105,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         Raises:
             NotFittedError: There is nothing to save.
             TypeError: `random_state` is a generator.
+            ValueError: A parameter was set to what is not allowed.
         """
         check_is_fitted(self)
+        self._check_parameters()
         labels = {name: getattr(self, name) for name in _LABELS if hasattr(self, name)}
         objects = [name for name, array in labels.items() if array.dtype == object]
         header = {
@@ -130,20 +132,43 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
             path: The file.
 
         Raises:
-            ValueError: The file is not one of `save`'s, is newer than this version of the package
-                or holds another estimator.
+            ValueError: The file is not one of `save`'s, is damaged, is newer than this version of
+                the package or holds another estimator.
         """
         header, arrays = read(path, cls.__name__)
+        try:
+            return cls._restored(header, arrays)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{os.fspath(path)} is damaged: no {cls.__name__} can be made of it ({error!r})."
+            ) from error
+
+    @classmethod
+    def _restored(cls, header: Mapping[str, Any], arrays: State) -> Self:
         parameters, model = header["parameters"], header["model"]
         hidden, widths = parameters["hidden_layer_sizes"], model["architecture"]["widths"]
         architecture = Architecture(**{**model["architecture"], "widths": tuple(widths)})
+        architecture.layers(arrays["state.parameters"])  # before anything as large is made
         estimator = cls(**{**parameters, "hidden_layer_sizes": tuple(hidden)})
+        estimator._check_parameters()
         estimator.n_features_in_ = widths[0]
-        for name in arrays.keys() & set(_LABELS):
-            kind = object if name in header["objects"] else None
-            setattr(estimator, name, np.asarray(arrays.pop(name), kind))
-        state = {name.removeprefix("state."): array for name, array in arrays.items()}
+        labels = {
+            name: np.asarray(arrays[name], object if name in header["objects"] else None)
+            for name in arrays.keys() & set(_LABELS)
+        }
+        estimator.__dict__.update(labels)
+        state = {name.removeprefix("state."): arrays[name] for name in arrays.keys() - labels}
         estimator._keep(_Model(**{**model, "architecture": architecture}), state, *header["curves"])
+        blank = Examples(np.zeros((1, widths[0])), np.zeros((1, widths[-1])))
+        fresh = estimator._networks(estimator._model, blank).state()
+        expected = {name: array.shape for name, array in fresh.items()}
+        if is_classifier(estimator):
+            expected["classes_"] = (widths[-1],)
+        if "feature_names_in_" in labels:
+            expected["feature_names_in_"] = (widths[0],)
+        shapes = {name: array.shape for name, array in {**state, **labels}.items()}
+        if wrong := sorted({name for name, _ in shapes.items() ^ expected.items()}):
+            raise ValueError(f"arrays are missing or of the wrong shape: {', '.join(wrong)}")
         return estimator
 
     def _require(self, holds: bool, parameter: str, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ FORMAT_VERSION = 1
 """Version of the files that `write` makes. `read` takes all up to this one."""
 
 _HEADER = "bpengine_estimator"
+_DAMAGES = (EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 def write(
@@ -45,25 +47,26 @@ def read(
         estimator: Name of the class that is wanted.
 
     Raises:
-        ValueError: `write` didn't make the file, it is newer than this version of the package, or
-            it holds another estimator.
+        ValueError: `write` didn't make the file, it is damaged, is newer than this version of the
+            package, or holds another estimator.
     """
-    name, arrays = os.fspath(path), dict[str, np.ndarray]()
-    with Path(path).open("rb") as file:
-        if zipfile.is_zipfile(file):
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as members:
-                arrays = dict(members) if _HEADER in members else arrays
-    if not arrays:
-        raise ValueError(f"{name} is not a file that an estimator of bpengine saved.")
-    header = json.loads(str(arrays.pop(_HEADER)))
-    if header["version"] > FORMAT_VERSION:
+    name = os.fspath(path)
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as members:
+            arrays = dict(members)
+        header = json.loads(str(arrays.pop(_HEADER)))
+        version, kind = header["version"], header["estimator"]
+    except _DAMAGES as error:
         raise ValueError(
-            f"{name} has format version {header['version']}, but this bpengine reads only up to "
+            f"{name} is not a file that an estimator of bpengine saved, or it is damaged."
+        ) from error
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{name} has format version {version}, but this bpengine reads only up to "
             f"{FORMAT_VERSION}: it takes a newer one."
         )
-    if header["estimator"] != estimator:
-        raise ValueError(f"{name} holds a {header['estimator']}, not a {estimator}.")
+    if kind != estimator:
+        raise ValueError(f"{name} holds a {kind}, not a {estimator}.")
     return header, arrays
 
 

@@ -26,6 +26,11 @@ from tests.bpengine.fitted import (
     same_training,
 )
 
+NEGATIVE = (
+    "The 'l2' parameter of BackpropClassifier must be a number, finite and at least 0. "
+    "Got -1 instead."
+)
+
 
 def probabilities(estimator: Estimator) -> np.ndarray:
     if isinstance(estimator, BackpropClassifier):
@@ -71,7 +76,67 @@ def test_loading_refuses_what_save_did_not_write(tmp_path: Path) -> None:
     for content in (b"", b"text", foreign.getvalue()):
         path.write_bytes(content)
         found = message(lambda: BackpropClassifier.load(path))
-        assert found == f"{path} is not a file that an estimator of bpengine saved."
+        assert found == (
+            f"{path} is not a file that an estimator of bpengine saved, or it is damaged."
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("state.parameters", None, "KeyError('state.parameters')"),
+        (
+            "state.slot_0_1",
+            None,
+            "ValueError('arrays are missing or of the wrong shape: slot_0_1')",
+        ),
+        ("classes_", NAMES[:2], "ValueError('arrays are missing or of the wrong shape: classes_')"),
+        ("classes_", None, "ValueError('arrays are missing or of the wrong shape: classes_')"),
+        (
+            "feature_names_in_",
+            np.array(["a"]),
+            "ValueError('arrays are missing or of the wrong shape: feature_names_in_')",
+        ),
+        (
+            "state.parameters",
+            np.zeros((1, 1, 7)),
+            "ValueError('cannot reshape array of size 7 into shape (1,1,5,32)')",
+        ),
+        ("curves", None, "KeyError('curves')"),
+        ("parameters", {"l2": -1}, f"ValueError({NEGATIVE!r})"),
+    ],
+)
+def test_loading_refuses_what_makes_no_estimator(
+    name: str, content: Any, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    classifier().fit(pd.DataFrame(IRIS_X, columns=list("abcd")), NAMES[IRIS_Y]).save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    header = json.loads(str(arrays["bpengine_estimator"]))
+    holder = header if name in header else arrays
+    if content is None:
+        del holder[name]
+    else:
+        holder[name] = {**header["parameters"], **content} if name == "parameters" else content
+    with path.open("wb") as file:
+        np.savez(file, **{**arrays, "bpengine_estimator": np.array(json.dumps(header))})
+    assert message(lambda: BackpropClassifier.load(path)) == (
+        f"{path} is damaged: no BackpropClassifier can be made of it ({reason})."
+    )
+
+
+def test_loading_refuses_every_file_that_was_cut_or_lost_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    fitted("classifier", hidden_layer_sizes=()).save(path)
+    whole = path.read_bytes()
+    broken = bytearray(whole)
+    broken[whole.index(b"bpengine_estimator")] ^= 1
+    for content in [bytes(broken), *(whole[:stop] for stop in range(0, len(whole), 101))]:
+        path.write_bytes(content)
+        assert message(lambda: BackpropClassifier.load(path)) == (
+            f"{path} is not a file that an estimator of bpengine saved, or it is damaged."
+        )
 
 
 def test_loading_refuses_newer_formats_and_the_other_estimator(tmp_path: Path) -> None:
@@ -80,13 +145,16 @@ def test_loading_refuses_newer_formats_and_the_other_estimator(tmp_path: Path) -
     expected = f"{path} holds a BackpropRegressor, not a BackpropClassifier."
     assert message(lambda: BackpropClassifier.load(path)) == expected
     with path.open("wb") as file:
-        np.savez(file, bpengine_estimator=np.array(json.dumps({"version": 2})))
+        header = {"version": 2, "estimator": "BackpropRegressor"}
+        np.savez(file, bpengine_estimator=np.array(json.dumps(header)))
     assert message(lambda: BackpropRegressor.load(path)) == (
         f"{path} has format version 2, but this bpengine reads only up to 1: it takes a newer one."
     )
 
 
-def test_saving_refuses_the_unfitted_and_generators(tmp_path: Path) -> None:
+def test_saving_refuses_the_unfitted_generators_and_what_no_parameter_may_be(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "file"
     assert message(lambda: regressor().save(path), NotFittedError) == (
         "This BackpropRegressor instance is not fitted yet. Call 'fit' with appropriate arguments "
@@ -97,5 +165,10 @@ def test_saving_refuses_the_unfitted_and_generators(tmp_path: Path) -> None:
     assert message(lambda: estimator.save(path), TypeError) == (
         f"Parameters must be numbers, texts or None to be saved, but one is {generator!r}: give "
         "'random_state' as an int."
+    )
+    estimator = fitted("regressor").set_params(hidden_layer_sizes=3)
+    assert message(lambda: estimator.save(path)) == (
+        "The 'hidden_layer_sizes' parameter of BackpropRegressor must be a tuple or list of ints "
+        "of at least 1. Got 3 instead."
     )
     assert not path.exists()
