@@ -201,7 +201,7 @@ def _of_one_type(name: str, labels: ArrayLike) -> np.ndarray:
     if array.dtype == object and others:
         raise ValueError(
             f"Unknown label type: `{name}` must hold texts alone, or be an array of numbers, but "
-            f"holds {others[0]!r} and is of type object."
+            f"holds {others[0]!r} and is of type object: convert it with `astype`."
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"`{name}` must not hold NaN or infinity.")

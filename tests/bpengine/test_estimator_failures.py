@@ -24,7 +24,7 @@ FRAME = pd.DataFrame(IRIS_X, columns=list("abcd"))
 OTHER = FRAME[["b", "a"]]
 UNTYPED = (
     "Unknown label type: `y` must hold texts alone, or be an array of numbers, but holds {} and is "
-    "of type object."
+    "of type object: convert it with `astype`."
 )
 
 
