@@ -63,6 +63,14 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFix
     assert (tmp_path / "wine-study" / "report.html").is_file()
 
 
+def test_the_python_of_the_interface_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    for code in blocks("docs/python.md", "python"):
+        exec(compile(code, "python.md", "exec"), {})  # noqa: S102 - our own page
+    critical, best = capsys.readouterr().out.splitlines()
+    assert critical.startswith("100.0")
+    assert best.startswith("{'backpropclassifier__batch_size': ")
+
+
 def test_every_column_of_the_store_is_documented() -> None:
     page = read("docs/store.md")
     for table in TABLES:
