@@ -51,9 +51,10 @@ def test_scikit_learns_own_checks_pass(estimator: Estimator) -> None:
         for result in results
         if result["status"] != "passed"
     }
-    # This one runs only where SciPy was told to experiment with other array libraries.
+    # scikit-learn 1.7 lets this one pass; later ones skip it where SciPy was not told to experiment
+    # with other array libraries.
     reason = "SkipTest('SCIPY_ARRAY_API is not set: not checking array_api input')"
-    assert others == {"check_array_api_input": ("skipped", reason)}
+    assert others.items() <= {"check_array_api_input": ("skipped", reason)}.items()
     assert len(results) > 50
 
 

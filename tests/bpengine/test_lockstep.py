@@ -164,8 +164,9 @@ def test_the_update_loop_allocates_no_array(make_splits: MakeSplits) -> None:
         networks.run(timed)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        smallest_buffer = networks.parameters.nbytes / 20
-        assert peak < smallest_buffer
+        # NumPy 2.2 takes up to 11 kB for buffers of its own, a new array of weights 150 kB.
+        outputs_of_hidden_layer = 4 * 8 * 128 * networks.parameters.itemsize
+        assert peak < outputs_of_hidden_layer
 
 
 def test_fewer_lanes_fit_into_the_cache_the_more_an_update_touches() -> None:
