@@ -13,7 +13,10 @@ import pytest
 from sweeps import cli, study, timing
 from sweeps.reading import preset_names
 
-pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+pytestmark = [
+    pytest.mark.no_cover,  # that lines run in a whole study proves little of them
+    pytest.mark.slow,
+]
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = (

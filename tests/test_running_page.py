@@ -20,7 +20,10 @@ from sweeps import cli, timing
 from sweeps.dispatch import MOST_DEATHS, MOST_IN_VAIN
 from sweeps.tasks import HARD_FACTOR, HARD_SECONDS
 
-pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+pytestmark = [
+    pytest.mark.no_cover,  # that lines run in a whole study proves little of them
+    pytest.mark.slow,
+]
 
 PAGE = (Path(__file__).parent.parent / "docs" / "running.md").read_text("utf-8")
 SERVICE_OPTIONS = {"--host", "--port", "--nthreads", "--nworkers"}

@@ -27,6 +27,8 @@ from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, of_seeds, without_timing
 from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, noisy
 
+pytestmark = pytest.mark.slow
+
 BEST = math.sqrt(25 * 40)
 """Of 12 (1 + 25/B) updates of 40 + B microseconds."""
 

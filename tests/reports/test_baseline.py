@@ -19,6 +19,8 @@ from tests.reports.claim_studies import study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
 from tests.reports.judged import FALLING
 
+pytestmark = pytest.mark.slow
+
 
 def at(level: float, share: float | None, noise: float = 0.002) -> Analysis:
     """Return the numbers of a study whose networks all attain a level."""

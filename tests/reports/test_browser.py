@@ -14,6 +14,8 @@ from reports.charts import NAMES
 from tests.reports.browsing import Log, opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = '<script>document.title="owned"</script><img src=x onerror=alert(1)>\u202e' + "w" * 150
 
 

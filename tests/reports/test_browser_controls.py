@@ -15,6 +15,8 @@ from reports.results import EXPLORE, REGRESSION, StudyResults
 from tests.reports.browsing import Log, opened, violations
 from tests.reports.conftest import Sketch, keep, make_results, small
 
+pytestmark = pytest.mark.slow
+
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -14,6 +14,8 @@ from reports.record import Analysis
 from reports.results import StudyResults
 from tests.reports.conftest import nothing_run, numbers, of_seeds
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def analysis(digits: StudyResults) -> Analysis:

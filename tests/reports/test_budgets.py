@@ -24,6 +24,8 @@ from tests.reports.conftest import (
     without_timing,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def analysis(digits: StudyResults) -> Analysis:

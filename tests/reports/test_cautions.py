@@ -19,6 +19,8 @@ from tests.reports.conftest import (
     without_timing,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def bent(batch: int, rate: float, epochs: float) -> float:
     """Accuracy with its best rate inside the grid, and updates that follow 1 + 100/B."""

@@ -16,6 +16,8 @@ from reports.room import Room
 from tests.reports.claim_studies import FAST, Truth, study
 from tests.reports.conftest import nothing_run
 
+pytestmark = pytest.mark.slow
+
 PLENTY = 1_000_000
 
 

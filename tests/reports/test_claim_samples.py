@@ -17,6 +17,8 @@ from reports.results import GroupDescription
 from tests.reports.claim_studies import Truth, study
 from tests.reports.judged import FALLING, FLAT, MEAN, PAIR, SUM, by_size, verdicts
 
+pytestmark = pytest.mark.slow
+
 
 def test_tensor_operations_that_are_faster_support_c1() -> None:
     one = verdicts(study(FALLING))["C1"]

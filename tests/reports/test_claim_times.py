@@ -18,6 +18,8 @@ from reports.results import CONFIRM, StudyResults
 from tests.reports.claim_studies import Truth, study
 from tests.reports.judged import FLAT, verdicts
 
+pytestmark = pytest.mark.slow
+
 
 def needed(critical: float, slow: Mapping[tuple[int, str], float] | None = None) -> Truth:
     """Updates to the target follow 4 (1 + critical / B), times a factor for some."""

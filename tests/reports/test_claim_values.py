@@ -13,6 +13,8 @@ from reports.results import REGRESSION
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import DIGITS_GROUP, small
 
+pytestmark = pytest.mark.slow
+
 
 def numbers(truth: Truth, **group: object) -> GroupValues:
     (analysis,) = analyse(study(truth, group))

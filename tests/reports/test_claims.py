@@ -22,6 +22,8 @@ from tests.reports.claim_studies import FAST, Truth, study
 from tests.reports.conftest import keep, nothing_run
 from tests.reports.judged import FALLING, FLAT, PAIR, SUM, by_size, verdicts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def falling() -> dict[str, ClaimVerdict]:

@@ -26,6 +26,8 @@ from tests.reports.test_page import (
     test_there_is_one_heading_and_every_landmark,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def studies() -> dict[str, StudyResults]:

@@ -30,6 +30,8 @@ from tests.reports.conftest import (
     without_timing,
 )
 
+pytestmark = pytest.mark.slow
+
 AXES = {"batch_sizes": (8, 64, 512), "learning_rates": (0.3, 1.0, 3.0), "epochs": 2}
 
 

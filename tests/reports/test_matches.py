@@ -27,6 +27,8 @@ from tests.reports.conftest import (
     without_timing,
 )
 
+pytestmark = pytest.mark.slow
+
 AXES = {"batch_sizes": (8, 64), "learning_rates": (0.3, 1.0), "epochs": 2}
 WORSE = 0.02
 

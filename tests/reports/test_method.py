@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from reports.method import limits, method
 from reports.power import detectable_accuracy_difference
 from reports.results import EXPLORE, StudyResults
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_method_names_what_was_done() -> None:

@@ -20,6 +20,8 @@ from reports.shell import fill
 from tests.reports.conftest import Sketch, make_results, several
 from tests.reports.payloads import ACTIVE, PAYLOADS, Nodes
 
+pytestmark = pytest.mark.slow
+
 SHARED = {
     "batch_sizes": (8, 64),
     "learning_rates": (1.0,),

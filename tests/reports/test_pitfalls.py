@@ -30,7 +30,10 @@ from sweeps.store import FILE
 from tests.reports import claim_studies
 from tests.reports.conftest import Sketch, keep, make_results, numbers, of_seeds, small
 
-pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+pytestmark = [
+    pytest.mark.no_cover,  # that lines run in a whole study proves little of them
+    pytest.mark.slow,
+]
 
 
 @dataclass(frozen=True)

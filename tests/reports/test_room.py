@@ -22,6 +22,8 @@ from reports.sections import Part, sections
 from reports.verdicts import verdict
 from tests.reports.conftest import Sketch, make_results, several, small
 
+pytestmark = pytest.mark.slow
+
 FEW = {"batch_sizes": (8, 64), "learning_rates": (0.3, 1.0), "epochs": 2}
 
 

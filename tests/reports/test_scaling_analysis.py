@@ -21,6 +21,8 @@ from reports.scaling_record import (
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
 
+pytestmark = pytest.mark.slow
+
 SIZES = (1, 4, 16, 64, 256)
 CRITICAL = 25.0
 GUESS, END = 0.1, 0.9

@@ -17,6 +17,8 @@ from reports.timeline import SLACK
 from reports.timeline_page import history_section, timeline_charts, work_tables
 from tests.reports.conftest import Sketch, make_results, nothing_run, small, without_timing
 
+pytestmark = pytest.mark.slow
+
 
 def chart_of(results: StudyResults) -> Chart:
     """Return the chart, which must be there."""

@@ -12,6 +12,8 @@ from reports.results import StudyResults
 from reports.tuning import coarse_grids, fixed_rate, peak_above
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small
 
+pytestmark = pytest.mark.slow
+
 RATES = (0.3, 1.0, 3.0)
 MOVING = Sketch(
     description=small(learning_rates=RATES),

@@ -19,6 +19,8 @@ from reports.tuning_charts import best_rates_chart, gap_chart
 from tests.reports.claim_studies import Truth, study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
 
+pytestmark = pytest.mark.slow
+
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 METRIC = {0.1: 0.8997, 0.3: 0.5, 1.0: 0.9, 3.0: 0.8999, 10.0: 0.6}
 """The smallest rate is as good as the best, but one in between isn't."""

@@ -24,6 +24,8 @@ from tests.reports.conftest import (
     without_timing,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def said(analysis: Analysis) -> dict[str, str]:
     return {s.kind: s.text.replace("\xa0", " ") for s in verdict(analysis)}

@@ -18,6 +18,8 @@ from sweeps.errors import UsageError
 from sweeps.requests import Request
 from sweeps.spec import given
 
+pytestmark = pytest.mark.slow
+
 
 class Clock:
     """A clock that runs when it is told to."""

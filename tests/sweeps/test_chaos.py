@@ -21,7 +21,10 @@ import pytest
 from reports.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, results
 
-pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+pytestmark = [
+    pytest.mark.no_cover,  # that lines run in a whole study proves little of them
+    pytest.mark.slow,
+]
 
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 

@@ -31,6 +31,8 @@ from sweeps.tasks import Death, Task, Work, train
 from sweeps.trials import Cohort
 from sweeps.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:

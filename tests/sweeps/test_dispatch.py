@@ -18,6 +18,8 @@ from sweeps.trials import Cohort
 from sweeps.worker import Outcome, failed
 from sweeps.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 Behaviour = Callable[[Task], Report]
 
 

@@ -30,6 +30,8 @@ from sweeps.trials import Cohort
 from sweeps.worker import Outcome
 from sweeps.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 COHORTS = [
     cohort(0.1, 0.3, evaluate_test=True),
     cohort(0.1, 0.2, seeds=(3,), batch_size=3, optimizer="sgd"),

@@ -10,6 +10,8 @@ import pytest
 
 from sweeps.interruption import Finished, Interrupted, Interruption, Terminated, interruptible
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_first_ctrl_c_asks(capfd: pytest.CaptureFixture[str]) -> None:
     with interruptible() as interruption:

@@ -17,7 +17,10 @@ from reports.results import StudyResults
 from sweeps.reading import preset_names
 from sweeps.study import Study
 
-pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them
+pytestmark = [
+    pytest.mark.no_cover,  # that lines run in a whole study proves little of them
+    pytest.mark.slow,
+]
 
 FEW = ("epochs=2", "seeds=[1, 2]", "confirmation_seeds=[101, 102]", "extensions=0")
 TWO = (

@@ -15,6 +15,8 @@ import pytest
 from sweeps import processes
 from sweeps.processes import ending, start_worker, unreachable_by_ctrl_c
 
+pytestmark = pytest.mark.slow
+
 FAMILY = """
 import os, subprocess, sys, time
 child = '''

@@ -27,6 +27,8 @@ from sweeps.store import FILE, Store
 from sweeps.trials import Trial
 from sweeps.worker import Outcome
 
+pytestmark = pytest.mark.slow
+
 SOME = trials(6)
 some_trials = st.lists(st.sampled_from(SOME), min_size=1, max_size=4)
 what = st.sampled_from(["ok", "other", "diverged", "error", "crashed", "timeout"])

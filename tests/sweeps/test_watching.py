@@ -19,6 +19,8 @@ from sweeps.errors import StoreError
 from sweeps.lock import locked
 from sweeps.watching import watch
 
+pytestmark = pytest.mark.slow
+
 RELOADING = 'data-reload="10"'
 
 
