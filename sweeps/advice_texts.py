@@ -11,7 +11,7 @@ from reports.recommendation_texts import goal_sentence, more_sentence
 from sweeps.advice import Advice
 
 
-def advice_text(found: Advice) -> str:
+def advice_lines(found: Advice) -> list[str]:
     """Return advice as lines for a terminal.
 
     Args:
@@ -22,7 +22,7 @@ def advice_text(found: Advice) -> str:
     lines.append(more_sentence(analysis.recommendations))
     lines += [f"Beware: {one.text}" for one in cautions(analysis)]
     lines.append(f"{found.page}: {found.seconds:.0f} s of {found.budget:.0f} s")
-    return "\n".join(line for line in lines if line).replace("\xa0", " ")
+    return [line.replace("\xa0", " ") for line in lines if line]
 
 
 def advice_content(found: Advice) -> dict[str, Any]:

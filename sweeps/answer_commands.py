@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.store_commands import DONE, Add, add_json, document
+from sweeps.terminal import write
 
 if TYPE_CHECKING:
     from sweeps.stages import Experiment
@@ -72,7 +73,7 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
 def _recommend(options: argparse.Namespace) -> int:
     started = time.monotonic()
     from sweeps.advice import Purse, advise
-    from sweeps.advice_texts import advice_content, advice_text
+    from sweeps.advice_texts import advice_content, advice_lines
     from sweeps.requests import request_of
 
     request = request_of(
@@ -84,15 +85,15 @@ def _recommend(options: argparse.Namespace) -> int:
         settings=options.set,
     )
     found = advise(request, Purse(60 * options.minutes, started))
-    print(document(advice_content(found)) if options.json else advice_text(found))
+    write(*(document(advice_content(found)) if options.json else advice_lines(found)))
     return DONE
 
 
 def _time(options: argparse.Namespace) -> int:
-    from sweeps.update_times import time_study, times_text
+    from sweeps.update_times import time_study, times_lines
 
     found = time_study(*_to_time(options))
-    print(document(found.to_json()) if options.json else times_text(found))
+    write(*(document(found.to_json()) if options.json else times_lines(found)))
     return DONE
 
 

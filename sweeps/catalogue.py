@@ -72,7 +72,7 @@ def _generated(name: str, generator: Generator) -> Entry:
     return Entry(name, GENERATED, generator.task, defaults["samples"], features, network=False)
 
 
-def catalogue_text(entries: Sequence[Entry]) -> str:
+def catalogue_lines(entries: Sequence[Entry]) -> list[str]:
     """Return datasets as lines for a terminal.
 
     Args:
@@ -91,7 +91,7 @@ def catalogue_text(entries: Sequence[Entry]) -> str:
         ).rstrip()
         for row in rows
     ]
-    return "\n".join([*lines, "", *_OTHERS])
+    return [*lines, "", *_OTHERS]
 
 
 _NUMBERS = (3, 4)

@@ -90,7 +90,8 @@ def _data(
                 for one in error.problems
             ]
         except DataError as error:
-            problems.append(Problem(path_of(value.place, keys), str(error), about_data=True))
+            path = path_of(value.place, keys)
+            problems += [Problem(path, line, about_data=True) for line in error.lines]
     return data, problems
 
 

@@ -10,13 +10,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sweeps.answer_commands import add_answer_commands, add_data_options
 from sweeps.errors import ResourceError, UserError, counted, refusal
 from sweeps.machine_commands import add_machine_commands
 from sweeps.report_commands import add_report_commands, write_report
-from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands
+from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands, document
+from sweeps.terminal import open_streams, tell, write
 
 if TYPE_CHECKING:
     from reports.results import StudyResults
@@ -38,37 +39,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The command line without the command; `sys.argv` if not given.
     """
-    options = parser().parse_args(arguments)
+    open_streams()
     # Importing the libraries makes hundreds of thousands of objects that all stay: looking through
     # them for garbage every 700 takes a tenth of the time of a command that has little to do.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    command: Callable[[argparse.Namespace], int] = options.command
     try:
+        options = _parsed(arguments)
+        command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except UserError as error:
-        for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+        tell(*(f"error: {line}" for line in error.lines))
         return error.exit_code
     except KeyboardInterrupt as interruption:
-        print(
-            "interrupted: every trial that had ended is kept; run again to go on.", file=sys.stderr
-        )
+        tell("interrupted: every trial that had ended is kept; run again to go on.")
         return getattr(interruption, "exit_code", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output left; there is nobody to tell.
-        sys.stdout = None
-        return DONE
     except Exception as error:  # noqa: BLE001 - the last resort
         refused = refusal(error)
         if refused:
-            print(f"error: {refused}", file=sys.stderr)
+            tell(f"error: {refused}")
             return ResourceError.exit_code
         return _bug(traceback.format_exc())
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells what was misspelt, which may be anything, as everything else is told."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        tell(f"{self.prog}: error: {message}")
+        self.exit(UserError.exit_code)
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return parser().parse_args(arguments)
+    finally:
+        write()  # help, if there was any, arrives
+
+
 def parser() -> argparse.ArgumentParser:
     """Return what understands the command line."""
-    command_line = argparse.ArgumentParser(
+    command_line = _Parser(
         prog="bpsweep",
         description="Which batch size, for my data? Sweeps of vectorized backpropagation.",
         epilog=_EPILOG,
@@ -108,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[_Parser],
     function: Callable[[argparse.Namespace], int],
     name: str,
     text: str,
@@ -165,7 +176,7 @@ def _retry(options: argparse.Namespace) -> int:
     from sweeps.retry import failed_trials, retry
 
     if not failed_trials(options.folder):
-        print(f"{options.folder}: no trial failed, there is nothing to run again")
+        write(f"{options.folder}: no trial failed, there is nothing to run again")
         return DONE
     return _carry_out(retry, options.folder, options)
 
@@ -191,17 +202,16 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
     _tell_what_is_left_aside(results.description.aside, folder)
     failed = int((~results.trials["status"].isin(["ok", "diverged"])).sum())
     if failed:
-        print(f"{failed} trials failed; run again to try them once more.", file=sys.stderr)
+        tell(f"{failed} trials failed; run again to try them once more.")
     return SOME_FAILED if failed else DONE
 
 
 def _tell_what_is_left_aside(aside: int, folder: Path) -> None:
     """A study that was changed replaces the one before: its trials stay, its report doesn't."""
     if aside:
-        print(
+        tell(
             f"{folder} also keeps {counted(aside, 'trial')} of what this study was before; "
-            "the report is without them.",
-            file=sys.stderr,
+            "the report is without them."
         )
 
 
@@ -209,23 +219,20 @@ def _validate(options: argparse.Namespace) -> int:
     from sweeps.study import Study
 
     study = Study.from_target(options.study, options.set)
-    print(study.summary())
+    lines = [study.summary()]
     for facts in study.experiment.data.values():
-        print(f"  {facts.summary()}")
-        for note in facts.notes:
-            print(f"    {note}")
+        lines += [f"  {facts.summary()}", *(f"    {note}" for note in facts.notes)]
+    write(*lines)
     return DONE
 
 
 def _plan(options: argparse.Namespace) -> int:
-    import json
-
-    from sweeps.forecast import forecast_text
+    from sweeps.forecast import forecast_lines
     from sweeps.study import Study
 
     study = Study.from_target(options.study, options.set)
     found = study.plan(options.out, n_jobs=options.jobs)
-    print(json.dumps(found.to_json(), indent=2) if options.json else forecast_text(found))
+    write(*(document(found.to_json()) if options.json else forecast_lines(found)))
     return DONE
 
 
@@ -238,18 +245,23 @@ def _new(options: argparse.Namespace) -> int:
     named = named_data("new", options.dataset, options.target, options.set)
     text = new_specification(named.written(Path()), named.written(folder))
     if options.out is None:
-        print(text, end="")
+        write(*text.splitlines())
     else:
         write_new(options.out, text)
-        print(options.out)
+        write(str(options.out))
     return DONE
 
 
 def _bug(trace: str) -> int:
     with tempfile.NamedTemporaryFile(
-        "w", prefix="bpsweep-", suffix=".log", delete=False, encoding="utf-8"
+        "w",
+        prefix="bpsweep-",
+        suffix=".log",
+        delete=False,
+        encoding="utf-8",
+        errors="backslashreplace",
     ) as log:
         log.write(trace)
     last = trace.strip().splitlines()[-1]
-    print(f"internal error, a bug of bpsweep: {last} (details in {log.name})", file=sys.stderr)
+    tell(f"internal error, a bug of bpsweep: {last} (details in {log.name})")
     return BUG

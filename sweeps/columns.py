@@ -123,7 +123,7 @@ def refuse(problems: list[str]) -> None:
     if problems:
         more = len(problems) - MOST_PROBLEMS
         rest = [f"... and {more} more."] if more > 0 else []
-        raise DataError("\n".join([*problems[:MOST_PROBLEMS], *rest]))
+        raise DataError(*problems[:MOST_PROBLEMS], *rest)
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def _folder_notes(folder: Path, kind: str) -> list[str]:
     return [note]
 
 
-def examination_text(found: Examination) -> str:
+def examination_lines(found: Examination) -> list[str]:
     """Return an examination as lines for a terminal.
 
     Args:
@@ -185,4 +185,4 @@ def examination_text(found: Examination) -> str:
     lines = [f"{name}: {value}" for name, value in found.facts.items()]
     lines += [f"problem: {problem}" for problem in found.problems]
     lines += [f"note: {note}" for note in found.notes]
-    return "\n".join([*lines, *([] if found.problems else ["Nothing stands in a study's way."])])
+    return [*lines, *([] if found.problems else ["Nothing stands in a study's way."])]

@@ -29,16 +29,33 @@ _REFUSALS = {
     errno.ELOOP: "Nothing but files and folders is used there.",
 }
 """What the system may refuse to anybody at any time, and the remedy."""
+_DENIALS = {
+    errno.EACCES: "You have no right to it.",
+    errno.EPERM: "You have no right to it.",
+    errno.EROFS: "It is on a file system that can't be written to.",
+    errno.ENAMETOOLONG: "Choose a shorter one.",
+    errno.ELOOP: "Its links lead in a circle.",
+    errno.ENOTDIR: "A part of it is a file, not a folder.",
+}
+"""What the system says of a path that can't be used, and what is meant."""
 
 
 class UserError(Exception):
-    """Something the user can mend.
+    """Something the user can mend. What it is made of are the lines that are told.
 
     Attributes:
         exit_code: What the command exits with.
     """
 
     exit_code: ClassVar[int] = 2
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is told, each on a line of its own; there may be anything in them."""
+        return tuple(map(str, self.args))
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class UsageError(UserError):
@@ -100,11 +117,11 @@ class SpecificationError(UserError):
 
     def __init__(self, source: str, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        told = self.problems[:MOST_PROBLEMS]
-        lines = [f"{source}: {problem.path}: {problem.text}" for problem in told]
+        shown = self.problems[:MOST_PROBLEMS]
+        lines = [f"{source}: {problem.path}: {problem.text}" for problem in shown]
         if len(lines) < len(self.problems):
             lines.append(f"{source}: There may be more mistakes than these {len(lines)}.")
-        super().__init__("\n".join(lines))
+        super().__init__(*lines)
         if all(problem.about_data for problem in self.problems):
             self.exit_code = DataError.exit_code  # type: ignore[misc]
 
@@ -122,9 +139,13 @@ def refusal(error: BaseException) -> str:
     kept = "Every trial that had ended is kept: run the same command again."
     if isinstance(error, MemoryError):
         return f"There is not enough memory. `bpsweep plan` says how much a study needs. {kept}"
-    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+    if not isinstance(error, OSError):
         return ""
     where = f"{error.filename}: " if error.filename else ""
+    if where and error.errno in _DENIALS:
+        return f"{where}{error.strerror}. {_DENIALS[error.errno]}"
+    if error.errno not in _REFUSALS:
+        return ""
     return f"{where}{error.strerror}. {_REFUSALS[error.errno]} {kept}"
 
 

@@ -145,7 +145,7 @@ def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
     )
 
 
-def forecast_text(found: Forecast) -> str:
+def forecast_lines(found: Forecast) -> list[str]:
     """Return a forecast as lines for a terminal.
 
     Args:
@@ -157,7 +157,8 @@ def forecast_text(found: Forecast) -> str:
         f"confirm {group.confirm}, refine at most {group.most_refine}"
         for group in found.groups
     ]
-    lines += [
+    return [
+        *lines,
         f"shared by groups, run once: {found.duplicates}",
         f"done already: {found.done}",
         f"to run: {found.trials - found.done} in {counted(found.cohorts, 'cohort')}",
@@ -166,7 +167,6 @@ def forecast_text(found: Forecast) -> str:
         f"predicted seconds with {counted(found.jobs, 'job')}: {_seconds(found.seconds)}",
         f"memory of the largest cohort: {found.largest_cohort_bytes / 1e6:.1f} MB",
     ]
-    return "\n".join(lines)
 
 
 def _groups(found: Forecast) -> str:

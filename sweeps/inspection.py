@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from reports.formats import visible, visible_lines
 from reports.results import CURVE_COLUMNS
 from sweeps.errors import UsageError, shown
 from sweeps.records import Row, points_of, strict
@@ -76,7 +75,7 @@ def _decimal(value: Any) -> Any:  # noqa: ANN401 - every type there is in JSON
     return value
 
 
-def inspection_text(found: dict[str, Any]) -> str:
+def inspection_lines(found: dict[str, Any]) -> list[str]:
     """Return what `inspect` found as lines for a terminal.
 
     Args:
@@ -89,14 +88,14 @@ def inspection_text(found: dict[str, Any]) -> str:
         table = pd.DataFrame(found["curve"]).astype(object).where(lambda cell: cell.notna(), "")
         lines += ["curve:", *(f"  {line}" for line in table.to_string(index=False).splitlines())]
     if found["error"]:
-        lines += ["error:", *(f"  {line}" for line in visible_lines(found["error"]).splitlines())]
-    return "\n".join(lines)
+        lines += ["error:", *(f"  {line}" for line in found["error"].splitlines())]
+    return lines
 
 
 def _nested(values: dict[str, Any], depth: int) -> list[str]:
     lines = []
     for name, value in values.items():
-        start = f"{'  ' * depth}{visible(name)}:"
+        start = f"{'  ' * depth}{name}:"
         if isinstance(value, dict):
             lines += [start, *_nested(value, depth + 1)]
         else:
@@ -105,4 +104,4 @@ def _nested(values: dict[str, Any], depth: int) -> list[str]:
 
 
 def _text(value: object) -> str:
-    return "none" if value is None or value == "" else visible(str(value))
+    return "none" if value is None or value == "" else str(value)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import ClassVar, NoReturn
 
@@ -58,7 +58,8 @@ class Interruption:
             raise Interrupted
         self.stopping = True
         # A signal may come in the middle of a write to the buffered stream.
-        os.write(_STANDARD_ERROR, _NOTE)
+        with suppress(OSError):  # nobody may be there to read it
+            os.write(_STANDARD_ERROR, _NOTE)
 
     def _terminate(self, _number: int, _frame: FrameType | None) -> NoReturn:
         raise Terminated

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from sweeps.store_commands import DONE, Add, add_json, document
+from sweeps.terminal import write
 
 NOT_USABLE = 7
 
@@ -25,19 +26,17 @@ def add_machine_commands(add: Add) -> None:
 
 
 def _datasets(options: argparse.Namespace) -> int:
-    from sweeps.catalogue import catalogue, catalogue_text
+    from sweeps.catalogue import catalogue, catalogue_lines
 
     found = catalogue()
-    if options.json:
-        print(document({"datasets": [entry.to_json() for entry in found]}))
-    else:
-        print(catalogue_text(found))
+    content = {"datasets": [entry.to_json() for entry in found]}
+    write(*(document(content) if options.json else catalogue_lines(found)))
     return DONE
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from sweeps.doctor import examination_text, examine
+    from sweeps.doctor import examination_lines, examine
 
     found = examine(options.folder)
-    print(document(found.to_json()) if options.json else examination_text(found))
+    write(*(document(found.to_json()) if options.json else examination_lines(found)))
     return NOT_USABLE if found.problems else DONE

@@ -15,6 +15,7 @@ _ALLOWED: dict[str, str] = {
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "string_type": "must be text",
+    "string_unicode": "must be text in UTF-8",
     "bool_type": "must be true or false",
     "tuple_type": "must be a list",
     "model_type": "must be a table",

@@ -11,7 +11,7 @@ from typing import Any
 from sweeps.datasets import NAMES, SourceError, read_source
 from sweeps.errors import Problem, SpecificationError, shown
 from sweeps.files import is_file
-from sweeps.reading import with_settings
+from sweeps.reading import is_utf8, with_settings
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,14 @@ def named_data(
         SpecificationError: With every mistake there is.
     """
     problems = [*also]
+    texts = [("data", data), *(("--target", target) for target in targets)]
+    unwritable = [
+        Problem(path, f"must be UTF-8, as specifications are, but is {shown(text)}.")
+        for path, text in texts
+        if not is_utf8(text)
+    ]
+    if unwritable:
+        raise SpecificationError(command, [*problems, *unwritable])
     parameters = with_settings({}, settings)
     if targets and data not in NAMES:
         parameters["target"] = targets[0] if len(targets) == 1 else list(targets)

@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from sweeps.terminal import write
+
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05
 LEAST_SECONDS = 2.0
@@ -135,7 +137,7 @@ class _Left(ProgressColumn):
 @contextmanager
 def _bar(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iterator[Advance]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[ended]}/{task.fields[count]}"),
@@ -169,8 +171,8 @@ def _lines(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iter
         if waited >= LINE_SECONDS or (gained >= LINE_SHARE and waited >= LEAST_SECONDS):
             last_time, last_share = now, share
             left = remaining.seconds(now - started)
-            stream.write(f"{what}: {ended}/{things} ({share:.0%}), about {left:.0f} s left\n")
-            stream.flush()
+            line = f"{what}: {ended}/{things} ({share:.0%}), about {left:.0f} s left"
+            write(line, stream=stream)
 
     yield advance
-    stream.write(f"{what}: {ended}/{things} in {time.monotonic() - started:.1f} s\n")
+    write(f"{what}: {ended}/{things} in {time.monotonic() - started:.1f} s", stream=stream)

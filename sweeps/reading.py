@@ -149,6 +149,8 @@ def with_settings(keys: Mapping[str, Any], settings: Iterable[str]) -> dict[str,
 
 
 def _set(keys: dict[str, Any], setting: str) -> list[Problem]:
+    if not is_utf8(setting):
+        return [Problem(shown(setting), "must be UTF-8.")]
     path, found, text = setting.partition("=")
     *above, last = (part.strip() for part in path.split("."))
     try:
@@ -173,6 +175,15 @@ def _quotes(path: str, text: str) -> str:
     if not path.strip() or not re.fullmatch(r"[\w .:/@-]+", word):
         return ""
     return f" Text needs quotes: '{path.strip()}=\"{word}\"'."
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether a word of the command line, such as a file's name, is UTF-8.
+
+    Args:
+        text: As Python reads it: what is not UTF-8 is in it as surrogates.
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def write_new(path: Path, text: str) -> None:

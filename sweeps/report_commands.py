@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.store_commands import DONE, Add
+from sweeps.terminal import tell, write
 
 if TYPE_CHECKING:
     from reports.results import StudyResults
@@ -72,7 +72,8 @@ def _compare(folders: list[Path], out: Path | None) -> int:
         raise UsageError("A report of several studies needs a folder of its own: give it by --out.")
     again = f"bpsweep report {' '.join(map(str, folders))} --out {out}"
     with _told(out, again):
-        print(build_comparison({name: results(at) for name, at in _named(folders)}, out))
+        page = build_comparison({name: results(at) for name, at in _named(folders)}, out)
+    write(str(page))
     return DONE
 
 
@@ -95,7 +96,7 @@ def _paper(options: argparse.Namespace) -> int:
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-    print(*paths, sep="\n")
+    write(*map(str, paths))
     return DONE
 
 
@@ -116,13 +117,14 @@ def _inches(text: str) -> float:
 def _named(folders: list[Path]) -> list[tuple[str, Path]]:
     """Return folders with names that tell them apart: their own, or else their paths."""
     from sweeps.errors import UsageError
+    from sweeps.records import storable
 
     places = [folder.resolve() for folder in folders]
     if len(set(places)) < len(places):
         raise UsageError("A study can't be compared with itself: name every folder once.")
     names = [place.name for place in places]
     return [
-        (name if names.count(name) == 1 else str(folder), folder)
+        (storable(name if names.count(name) == 1 else str(folder)), folder)
         for name, folder in zip(names, folders, strict=True)
     ]
 
@@ -141,9 +143,14 @@ def write_report(results: StudyResults, folder: Path) -> None:
     from reports.cautions import incident_cautions
 
     with _told(folder, f"bpsweep report {folder}"):
-        print(build_report(results, folder))
-    for statement in incident_cautions(results.description):
-        print(f"note: {statement.text} `bpsweep export` lists what happened.", file=sys.stderr)
+        page = build_report(results, folder)
+    write(str(page))
+    tell(
+        *(
+            f"note: {statement.text} `bpsweep export` lists what happened."
+            for statement in incident_cautions(results.description)
+        )
+    )
 
 
 @contextmanager
@@ -164,5 +171,6 @@ def _watch(options: argparse.Namespace) -> int:
     from sweeps.watching import watch
 
     with _told(options.folder, f"bpsweep report {options.folder}"):
-        print(watch(options.folder))
+        page = watch(options.folder)
+    write(str(page))
     return DONE

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sweeps.interruption import Interrupted
 from sweeps.processes import ONE_THREAD, ending, unreachable_by_ctrl_c
+from sweeps.terminal import tell
 
 CODE = (
     "import json, pathlib, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -58,4 +59,4 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     errors = process.communicate()[1].decode(errors="replace").strip()
     if failed and process.returncode:
         why = errors.splitlines()[-1] if errors else ending(process.returncode)
-        print(f"note: no report was written while trials ran: {why}", file=sys.stderr)  # noqa: T201
+        tell(f"note: no report was written while trials ran: {why}")

@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 from sweeps.axes import AXES, Axes, OptimizerChoice
 from sweeps.errors import MOST_PROBLEMS, Problem
 from sweeps.mistakes import problem_of
+from sweeps.terminal import escaped
 from sweeps.values import (
     MOST_SEEDS,
     MOST_VALUES,
@@ -321,8 +322,8 @@ def toml_value(value: Any) -> str:  # noqa: ANN401 - every type there is in TOML
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, str):
-        # A TOML basic string escapes as JSON does, DEL apart.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        # A TOML basic string escapes as JSON does. What steers a terminal is escaped, too.
+        return "".join(map(escaped, json.dumps(value, ensure_ascii=False)))
     return repr(value)
 
 

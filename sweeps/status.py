@@ -188,7 +188,7 @@ def _timing(store: Store, experiment: Experiment) -> str:
     return "measured" if store.timed() >= wanted else "missing"
 
 
-def status_text(found: Status) -> str:
+def status_lines(found: Status) -> list[str]:
     """Return a status as lines for a terminal.
 
     Args:
@@ -206,7 +206,7 @@ def status_text(found: Status) -> str:
         lines.append(f"  damaged, to be run again: {counted(found.damaged, 'row')}")
     if found.incidents:
         lines.append(f"  incidents: {found.incidents}, see `bpsweep export`")
-    return "\n".join([*lines, *_ahead(found), *found.notes])
+    return [*lines, *_ahead(found), *found.notes]
 
 
 def _stage_lines(counts: Sequence[Count]) -> list[str]:

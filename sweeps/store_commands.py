@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
+
+from sweeps.terminal import tell, write
 
 DONE, SOME_FAILED = 0, 1
 
@@ -67,18 +68,18 @@ def add_json(command: argparse.ArgumentParser) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from sweeps.status import status_of, status_text
+    from sweeps.status import status_lines, status_of
 
     found = status_of(options.folder)
-    print(document(found.to_json()) if options.json else status_text(found))
+    write(*(document(found.to_json()) if options.json else status_lines(found)))
     return DONE
 
 
 def _show(options: argparse.Namespace) -> int:
-    from sweeps.inspection import inspect, inspection_text
+    from sweeps.inspection import inspect, inspection_lines
 
     found = inspect(options.folder, options.trial)
-    print(document(found) if options.json else inspection_text(found))
+    write(*(document(found) if options.json else inspection_lines(found)))
     return DONE
 
 
@@ -90,9 +91,8 @@ def _export(options: argparse.Namespace) -> int:
     if not options.out:
         refuse_links(out)
     exported = export(options.folder, out, options.format)
-    for path in exported.paths:
-        print(path)
-    _tell(exported.notes)
+    write(*map(str, exported.paths))
+    _note(exported.notes)
     return DONE
 
 
@@ -100,9 +100,9 @@ def _merge(options: argparse.Namespace) -> int:
     from sweeps.merge import merge, merged_text
 
     merged = merge([options.folder, *options.folders], options.out)
-    print(merged_text(merged, options.out))
-    _tell(merged.notes)
-    _tell(
+    write(merged_text(merged, options.out))
+    _note(merged.notes)
+    _note(
         f"{trial} has different results: that of the first folder is kept, the others are among "
         "the incidents."
         for trial in dict.fromkeys(merged.conflicts)
@@ -110,17 +110,16 @@ def _merge(options: argparse.Namespace) -> int:
     return SOME_FAILED if merged.conflicts else DONE
 
 
-def document(content: dict[str, Any]) -> str:
-    """Return what a command found as one JSON document.
+def document(content: dict[str, Any]) -> list[str]:
+    """Return what a command found as the lines of one JSON document.
 
     Args:
         content: Without numbers that are not finite.
     """
     import json
 
-    return json.dumps(content, indent=2, allow_nan=False)
+    return json.dumps(content, indent=2, allow_nan=False).split("\n")
 
 
-def _tell(notes: Iterable[str]) -> None:
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+def _note(notes: Iterable[str]) -> None:
+    tell(*(f"note: {note}" for note in notes))

@@ -168,7 +168,7 @@ def check_columns(name: str, known: list[str], choices: Choices) -> None:
     if not problems and len({*choices.target} | {*choices.ignore}) == len(known):
         problems = [f"{name} has no columns but the target and ignored ones."]
     if problems:
-        raise DataError("\n".join(problems))
+        raise DataError(*problems)
 
 
 def assembled(

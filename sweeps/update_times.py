@@ -189,7 +189,7 @@ def _ends(ends: Ends | None) -> list[float | None] | None:
     return None if ends is None else [end if math.isfinite(end) else None for end in ends]
 
 
-def times_text(found: UpdateTimes) -> str:
+def times_lines(found: UpdateTimes) -> list[str]:
     """Return a timing pass as lines for a terminal.
 
     Args:
@@ -200,8 +200,8 @@ def times_text(found: UpdateTimes) -> str:
         lines += ["", _title(one), *_table_lines(one.table)]
         lines += [_fit_text(lanes, fit) for lanes, fit in one.fits.items()]
     if found.disturbances:
-        return "\n".join([*lines, "", f"Not quiet: {' '.join(found.disturbances)} {_ADVICE}"])
-    return "\n".join([*lines, "", "The machine was quiet."])
+        return [*lines, "", f"Not quiet: {' '.join(found.disturbances)} {_ADVICE}"]
+    return [*lines, "", "The machine was quiet."]
 
 
 _ADVICE = "Times may be too long: measure again when nothing else runs."

@@ -12,7 +12,7 @@ import pytest
 from reports.results import StudyResults
 from sweeps import advice, cli, sizing, timing
 from sweeps.advice import Purse, advise
-from sweeps.advice_texts import advice_content, advice_text
+from sweeps.advice_texts import advice_content, advice_lines
 from sweeps.assembly import results
 from sweeps.errors import UsageError
 from sweeps.requests import Request
@@ -144,7 +144,7 @@ def test_contenders_get_more_seeds(advised: tuple[Path, advice.Advice]) -> None:
 
 def test_advice_is_told_in_words_and_as_json(advised: tuple[Path, advice.Advice]) -> None:
     _, found = advised
-    lines = advice_text(replace(found, seconds=31.4, budget=60)).splitlines()
+    lines = advice_lines(replace(found, seconds=31.4, budget=60))
     assert lines[0].startswith("iris: network 4-8-3, tanh, sgd, ")
     assert lines[1].startswith("For the highest test accuracy for ")
     assert lines[-1].endswith("report.html: 31 s of 60 s")
@@ -248,6 +248,6 @@ def test_the_command_prints_what_was_found(
     _, found = advised
     monkeypatch.setattr(advice, "advise", lambda *_: found)
     assert cli.main(["recommend", "iris"]) == 0
-    assert capsys.readouterr().out == advice_text(found) + "\n"
+    assert capsys.readouterr().out == "\n".join([*advice_lines(found), ""])
     assert cli.main(["recommend", "iris", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["study"] == "iris"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.catalogue import Entry, catalogue, catalogue_text
+from sweeps.catalogue import Entry, catalogue, catalogue_lines
 from sweeps.datasets import NAMES, load, read_source
 from sweeps.fetched import FETCHED
 
@@ -29,8 +29,8 @@ def test_only_what_is_downloaded_needs_a_network() -> None:
 
 def test_the_text_has_a_line_for_each() -> None:
     wine = next(one for one in catalogue() if one.name == "wine")
-    text = catalogue_text([wine, replace(wine, name="larger", examples=12_345, network=True)])
-    assert text.splitlines()[:3] == [
+    lines = catalogue_lines([wine, replace(wine, name="larger", examples=12_345, network=True)])
+    assert lines[:3] == [
         "name    kind     task            examples  features  network",
         "wine    bundled  classification       178        13  no",
         "larger  bundled  classification    12,345        13  yes",

@@ -298,15 +298,6 @@ def test_a_new_specification_names_a_file_from_where_it_is(
     assert "none/mine.toml can't be written" in capsys.readouterr().err
 
 
-def test_a_reader_that_leaves_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def leave(*_arguments: object) -> None:
-        raise BrokenPipeError
-
-    monkeypatch.setattr("sweeps.study.read_target", leave)
-    monkeypatch.setattr(sys, "stdout", sys.stdout)
-    assert cli.main(["validate", "digits"]) == 0
-
-
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom sweeps.cli import main\n"

@@ -11,7 +11,7 @@ import pytest
 from stored import forbid_writing, unwritable_folder
 
 from sweeps import doctor
-from sweeps.doctor import examination_text, examine, file_system_of
+from sweeps.doctor import examination_lines, examine, file_system_of
 from sweeps.provenance import provenance
 
 
@@ -20,7 +20,7 @@ def test_a_usable_folder_has_no_problems_and_nothing_is_left_in_it(tmp_path: Pat
     assert found.problems == ()
     assert {"numpy", "cores", "BLAS", "limit of processor time", "free space"} <= {*found.facts}
     assert [*tmp_path.iterdir()] == []
-    assert examination_text(found).endswith("Nothing stands in a study's way.")
+    assert examination_lines(found)[-1] == "Nothing stands in a study's way."
 
 
 def test_a_folder_that_cant_be_written_to_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +30,7 @@ def test_a_folder_that_cant_be_written_to_is_a_problem(monkeypatch: pytest.Monke
         forbid_writing(folder)
         found = examine(folder)
     assert found.problems == (f"{folder} can't be written to: Permission denied.",)
-    assert examination_text(found).splitlines()[-1] != "Nothing stands in a study's way."
+    assert examination_lines(found)[-1] != "Nothing stands in a study's way."
 
 
 def test_locks_that_are_missing_or_useless_are_problems(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sweeps import Study, timing
-from sweeps.forecast import Forecast, GroupForecast, forecast_text
+from sweeps.forecast import Forecast, GroupForecast, forecast_lines
 
 
 def forecast(folder: Path | None = None, **keys: Any) -> Forecast:
@@ -62,7 +62,7 @@ def test_an_empty_folder_holds_nothing(keys: dict[str, Any], tmp_path: Path) -> 
 
 def test_a_forecast_is_told_in_lines_and_as_json(keys: dict[str, Any]) -> None:
     found = forecast(**keys)
-    lines = forecast_text(found).splitlines()
+    lines = forecast_lines(found)
     assert lines[:6] == [
         "small: 12 trials in 1 group",
         "  small: explore 8, extend at most 0, confirm 4, refine at most 0",
@@ -80,4 +80,4 @@ def test_a_forecast_is_told_in_lines_and_as_json(keys: dict[str, Any]) -> None:
 
 def test_long_times_are_rounded(keys: dict[str, Any]) -> None:
     found = forecast(**keys | {"epochs": 10**5})
-    assert "." not in forecast_text(found).splitlines()[-2]
+    assert "." not in forecast_lines(found)[-2]

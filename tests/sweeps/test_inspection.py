@@ -12,7 +12,7 @@ from faults import configuration
 from stored import failure, fill, outcome, trials
 
 from sweeps.errors import UsageError
-from sweeps.inspection import inspect, inspection_text
+from sweeps.inspection import inspect, inspection_lines
 from sweeps.store import Store
 from sweeps.trials import Trial, settings_of
 
@@ -52,7 +52,7 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
     with Store.write(tmp_path, "made") as store:
         store.add([one], [outcome(one)])
         store.add([two], [failure(two, "error", 'Traceback:\n  File "x"\nOops: \x1b[2J\n')])
-    lines = inspection_text(inspect(tmp_path, one.identity)).splitlines()
+    lines = inspection_lines(inspect(tmp_path, one.identity))
     assert lines[0] == f"trial: {one.identity}"
     assert "status: ok" in lines
     assert "schedule: none" in lines
@@ -60,8 +60,8 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
     assert "    learning_rate: 0.5" in lines
     assert lines[lines.index("curve:") + 1].split()[:2] == ["examples", "updates"]
     assert lines[-1].split()[:2] == ["72", "10"]
-    failed = inspection_text(inspect(tmp_path, two.identity)).splitlines()
-    assert failed[-4:] == ["error:", "  Traceback:", '    File "x"', "  Oops: \\x1b[2J"]
+    failed = inspection_lines(inspect(tmp_path, two.identity))
+    assert failed[-4:] == ["error:", "  Traceback:", '    File "x"', "  Oops: \x1b[2J"]
     assert "curve:" not in failed
 
 
@@ -84,5 +84,5 @@ def test_several_trials_are_named_up_to_five(tmp_path: Path) -> None:
 def test_a_configuration_is_nested_as_deep_as_it_is(tmp_path: Path) -> None:
     trial = Trial(replace(configuration(), batch_size=9), settings_of("sgd", 0.5, {}), 1)
     fill(tmp_path, [trial])
-    text = inspection_text(inspect(tmp_path, trial.identity))
+    text = "\n".join(inspection_lines(inspect(tmp_path, trial.identity)))
     assert "\n    preparation:\n      scaling: standardise\n" in text

@@ -14,7 +14,7 @@ from sweeps.assembly import planned_stages, save_experiment
 from sweeps.errors import StoreError
 from sweeps.plan import cohort_cost, plan
 from sweeps.provenance import available_cores
-from sweeps.status import Count, status_of, status_text
+from sweeps.status import Count, status_lines, status_of
 from sweeps.store import FILE, Store
 from sweeps.trials import Trial
 from sweeps.worker import run_cohort
@@ -48,15 +48,15 @@ def test_a_finished_study_is_finished(tmp_path: Path) -> None:
     assert found.remaining
     assert (found.remaining.trials, found.remaining.core_seconds) == (0, 0)
     assert (found.timing, found.running, found.unplanned) == ("measured", None, 0)
-    assert status_text(found) == (
-        "ran: 20 of 20 trials\n"
-        "  sgd, explore: 8 ok\n"
-        "  adam, explore: 8 ok\n"
-        "  sgd, confirm: 2 ok\n"
-        "  adam, confirm: 2 ok\n"
-        "  timing: measured\n"
-        "  running: no"
-    )
+    assert status_lines(found) == [
+        "ran: 20 of 20 trials",
+        "  sgd, explore: 8 ok",
+        "  adam, explore: 8 ok",
+        "  sgd, confirm: 2 ok",
+        "  adam, confirm: 2 ok",
+        "  timing: measured",
+        "  running: no",
+    ]
 
 
 def test_what_is_certain_to_come_is_missing(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_failures_are_grouped_by_cause_and_still_to_run(tmp_path: Path) -> None:
     ]
     assert found.remaining
     assert (found.remaining.trials, found.remaining.jobs) == (5 + 2, 2)
-    lines = status_text(found).splitlines()
+    lines = status_lines(found)
     assert lines[:5] == [
         "ran: 6 of 10 trials",
         "  explore: 3 ok, 2 error, 1 crashed, 2 missing",
@@ -120,7 +120,7 @@ def test_who_runs_the_study_is_told(tmp_path: Path) -> None:
         found = status_of(folder)
         assert found.running
         assert found.running.pid == os.getpid()
-        assert status_text(found).endswith(f"  running: {found.running}")
+        assert status_lines(found)[-1] == f"  running: {found.running}"
 
 
 def test_what_is_not_part_of_the_study_any_more_is_counted_apart(tmp_path: Path) -> None:
@@ -129,17 +129,21 @@ def test_what_is_not_part_of_the_study_any_more_is_counted_apart(tmp_path: Path)
         save_experiment(store, ran.study(batch_sizes=[10]).experiment)
     found = status_of(folder)
     assert found.unplanned == 10
-    assert "  not part of the study as it is now: 10 trials" in status_text(found).splitlines()
+    assert "  not part of the study as it is now: 10 trials" in status_lines(found)
 
 
 def test_a_store_whose_plan_cannot_be_read_has_a_status(tmp_path: Path) -> None:
     fill(tmp_path, trials(12), "old")
     found = status_of(tmp_path)
     assert (found.name, found.counts, found.unplanned, found.remaining) == ("old", (), 12, None)
-    assert status_text(found) == (
-        "old: 0 of 0 trials\n"
-        "  not part of the study as it is now: 12 trials\n"
-        "  running: no\n"
+    assert status_lines(found) == [
+        "old: 0 of 0 trials",
+        "  not part of the study as it is now: 12 trials",
+        "  running: no",
+        *found.notes,
+    ]
+    (note,) = found.notes
+    assert note == (
         f"{tmp_path / FILE} has no 'specification' that this bpsweep can read: run the study again "
         "to go on. `bpsweep export` and `bpsweep show` work as it is."
     )
@@ -160,11 +164,11 @@ def test_damage_and_incidents_are_counted(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes().replace(text, text.upper()))
     found = status_of(tmp_path)
     assert (found.damaged, found.incidents) == (1, 0)
-    assert "  damaged, to be run again: 1 row" in status_text(found).splitlines()
+    assert "  damaged, to be run again: 1 row" in status_lines(found)
     fill(tmp_path, trials(2))
     found = status_of(tmp_path)
     assert (found.damaged, found.incidents) == (0, 1)
-    assert "  incidents: 1, see `bpsweep export`" in status_text(found).splitlines()
+    assert "  incidents: 1, see `bpsweep export`" in status_lines(found)
 
 
 def test_everything_is_strict_json(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from reports.cost import fit_update_time
 from sweeps import cli, timing
 from sweeps.assembly import results
 from sweeps.study import Study
-from sweeps.update_times import Timed, UpdateTimes, time_study, times_text
+from sweeps.update_times import Timed, UpdateTimes, time_study, times_lines
 
 BLOCK = """\
 dataset = "iris"
@@ -67,7 +67,7 @@ def made(
 
 
 def test_the_table_has_a_row_for_each_batch_size_and_a_column_for_each_engine() -> None:
-    lines = times_text(made()).splitlines()
+    lines = times_lines(made())
     assert lines[2] == "4-3-2, sgd, float32"
     assert lines[3].split("  ")[0] == "batch size"
     assert [word in lines[3] for word in ("one network", "each of 30 at once", "item by item")]
@@ -77,7 +77,7 @@ def test_the_table_has_a_row_for_each_batch_size_and_a_column_for_each_engine() 
 
 
 def test_fixed_cost_and_cost_of_an_example_are_told_with_intervals() -> None:
-    lines = times_text(made()).splitlines()
+    lines = times_lines(made())
     assert lines[7].startswith("one network: fixed cost 10.0 µs (")
     assert "each example 1.00 µs (" in lines[7]
     assert "doubled at batch size 10.0 (" in lines[7]
@@ -90,7 +90,7 @@ def test_a_cost_that_the_times_do_not_show_is_not_told() -> None:
     few = fit_update_time([1, 10], [1e-5, 1e-5])
     bent = fit_update_time([1, 4, 16, 64], [1e-5, 4e-5, 2e-5, 9e-5])
     found = replace(made(), timed=(replace(one, fits={1: flat, 2: few, 3: bent}),))
-    lines = times_text(found).splitlines()
+    lines = times_lines(found)
     assert "each example not told" in lines[7]
     assert lines[7].endswith("they show no cost of an example.")
     assert lines[8] == "each of 2: Fewer than three batch sizes are timed: 2."
@@ -99,7 +99,7 @@ def test_a_cost_that_the_times_do_not_show_is_not_told() -> None:
 
 def test_a_quiet_machine_is_called_so() -> None:
     assert made().disturbances == ()
-    assert times_text(made(load=math.nan)).splitlines()[-1] == "The machine was quiet."
+    assert times_lines(made(load=math.nan))[-1] == "The machine was quiet."
 
 
 def test_every_disturbance_is_told() -> None:
@@ -109,9 +109,9 @@ def test_every_disturbance_is_told() -> None:
         "1 measurement had less than 90% of a processor, the least 50.00%.",
         "The quartiles of 1 measurement are more than 20% apart.",
     )
-    text = times_text(loud)
-    assert text.splitlines()[-1].startswith("Not quiet: The load average was 1.50 before")
-    assert text.count("*") == 2
+    lines = times_lines(loud)
+    assert lines[-1].startswith("Not quiet: The load average was 1.50 before")
+    assert "".join(lines).count("*") == 2
 
 
 def test_json_has_everything_and_no_infinite_number() -> None:
