@@ -21,7 +21,11 @@ _CLI = """\
 # Commands
 
 `bpsweep COMMAND --help` tells the same in a terminal. Results go to standard output, progress and
-errors to standard error.
+errors to standard error. Names and messages from files, stores and libraries can't act on a
+terminal: characters that would end a line, steer it, turn text around or can't be encoded are
+written as escapes such as `\\u001b`. `--json` is ASCII. A stream that is closed, or whose reader
+leaves, changes neither what a command does nor its exit code; results that find no room end it
+with 6.
 
 {exit_codes}
 """
