@@ -60,10 +60,11 @@ def read_experiment(store: Store) -> Experiment:
     specification, data = store.fact("specification"), store.fact("data")
     try:
         return _experiment(from_toml(specification), from_json(data))
-    except (KeyError, TypeError, ValueError):
+    except (ArithmeticError, KeyError, TypeError, ValueError, RecursionError):
         raise StoreError(
-            "The study's specification was written by another version of bpsweep: run the study "
-            "again to go on. `bpsweep export` and `bpsweep show` work as it is."
+            "The store's facts `specification` and `data` don't make a study for this bpsweep: "
+            "another version wrote them, or they were changed. Run the study again to go on. "
+            "`bpsweep export` and `bpsweep show` work as it is."
         ) from None
 
 
@@ -72,6 +73,7 @@ def _experiment(specification: StudySpecification, data: Facts) -> Experiment:
     for contradiction in contradictions(specification, set()):
         raise ValueError(contradiction.text)
     experiment = Experiment(specification, data)
+    # What the one says must fit what the other says.
     if not experiment.groups:
         raise ValueError("There is nothing to try.")
     return experiment

@@ -6,9 +6,8 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from sweeps.records import DAMAGED, Row, add_incident, digest_of, incident
+from sweeps.records import DAMAGED, Row, add_incident, digest_of, incident, is_possible
 from sweeps.schema import TABLES, columns_of
-from sweeps.worker import CURVE_WIDTH
 
 _ROW_PROBLEM = re.compile(
     r"row \d+ (missing from|values differ from) index |wrong # of entries in index |"
@@ -60,13 +59,9 @@ def _damaged(connection: sqlite3.Connection) -> list[tuple[str, int]]:
         (table, number)
         for table in TABLES
         for number, *values, digest in _rows(connection, table)
-        if digest_of(values) != digest or (table == "trials" and _is_torn(values[-1]))
+        if digest_of(values) != digest
+        or not is_possible(table, dict(zip(columns_of(table), values, strict=False)))
     ]
-
-
-def _is_torn(curve: bytes) -> bool:
-    """Whether a curve doesn't consist of whole points, whoever made its digest."""
-    return len(curve) % (8 * CURVE_WIDTH) != 0
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> sqlite3.Cursor:

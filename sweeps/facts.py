@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -161,12 +162,19 @@ def from_json(text: str) -> Facts:
     return {key: _checked(facts) for key, facts in data.items()}
 
 
+_MOST = 10**9
+
+
 def _checked(facts: DataFacts) -> DataFacts:
     validation, test = int(facts.preparation.validation), int(facts.preparation.test)
-    if (
-        facts.task not in (CLASSIFICATION, REGRESSION)
-        or facts.preparation.scaling not in SCALINGS
-        or min(validation, test, facts.train_items, facts.features, facts.outputs) < 1
+    counts = (validation, test, facts.train_items, facts.features, facts.outputs)
+    scales = [scale for _, of_seed in facts.target_scales for scale in of_seed]
+    if not (
+        facts.task in {CLASSIFICATION, REGRESSION}
+        and facts.preparation.scaling in SCALINGS
+        and all(0 < count <= _MOST for count in counts)
+        and all(0 < scale < math.inf for scale in scales)
+        and 0 <= (facts.most_frequent or 0.0) <= 1
     ):
         raise ValueError(f"{facts.source.name} can't be split so.")
     return replace(

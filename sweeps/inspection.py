@@ -54,12 +54,20 @@ def _decoded(row: Row) -> dict[str, Any]:
     points = [dict(zip(names, point, strict=True)) for point in points_of(row["curve"]).tolist()]
     plain = {name: strict(value) for name, value in row.items()}
     return plain | {
-        "configuration": _decimal(json.loads(row["configuration"])),
+        "configuration": _decimal(_content(row["configuration"])),
         "curve": [
             {name: int(value) if name in _COUNTS else strict(value) for name, value in p.items()}
             for p in points
         ],
     }
+
+
+def _content(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    return content if isinstance(content, dict) else {"unreadable": text}
 
 
 _COUNTS = {column.name for column in CURVE_COLUMNS if column.dtype == "int64"}

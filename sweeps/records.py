@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
@@ -14,10 +14,20 @@ from typing import Annotated, Any
 import numpy as np
 
 from bpengine.arrays import Array
+from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.labels import pairs_text, schedule_text
 from sweeps.schema import columns_of
-from sweeps.trials import Trial
-from sweeps.worker import CURVE_WIDTH, DIVERGED, FINAL_VALUES, OK, Outcome
+from sweeps.trials import Trial, identity_of
+from sweeps.worker import (
+    CRASHED,
+    CURVE_WIDTH,
+    DIVERGED,
+    ERROR,
+    FINAL_VALUES,
+    OK,
+    TIMEOUT,
+    Outcome,
+)
 
 DONE = (OK, DIVERGED)
 """The statuses of trials that need not run again."""
@@ -154,6 +164,112 @@ def digest_of(values: Sequence[object]) -> str:
             if type(value) is bytes:
                 found.update(value)
     return found.hexdigest()[:DIGEST_CHARACTERS]
+
+
+def is_possible(table: str, row: Row) -> bool:
+    """Return whether values are such as `docs/store.md` says, whoever made their digest.
+
+    Args:
+        table: Name in `sweeps.schema.TABLES`.
+        row: The values by column, of the types that the table declares.
+    """
+    counts = ((row.get(name), least) for name, least in _LEAST.items())
+    try:
+        return all(value is None or least <= value <= _LARGEST for value, least in counts) and bool(
+            _RULES[table](row)
+        )
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        return False  # what should be JSON is none, or is of something else
+
+
+def _is_possible_trial(row: Row) -> bool:
+    content, status = row["configuration"], row["status"]
+    return (
+        identity_of(content) == row["trial"]
+        and _tells(content, row)
+        and ('"evaluate_test":true' in content or row["test_loss"] is row["test_metric"] is None)
+        and status in {OK, DIVERGED, ERROR, CRASHED, TIMEOUT}
+        and (row["diverged_at_update"] is None or status == DIVERGED)
+        and 0 <= row["train_seconds"] < _LATEST
+        and 0 <= (row["started"] or 0.0) <= (row["ended"] or row["started"] or 0.0) < _LATEST
+        and (len(row["curve"]) > 0 or status != OK)
+        and _is_possible_curve(row["curve"])
+    )
+
+
+def _tells(content: str, row: Row) -> bool:
+    """Return whether canonical JSON says of a trial what its columns repeat."""
+    # To parse it would take longer than all else that is done to open a store.
+    texts = {name: row[name] for name in _TEXTS} | {"learning_rate": row["learning_rate"].hex()}
+    return all(f'"{name}":"{text}"' in content for name, text in texts.items()) and all(
+        f'"{name}":{row[name]},' in content for name in _COUNTS
+    )
+
+
+def _is_possible_curve(curve: bytes) -> bool:
+    counts = points_of(curve)[:, :2]
+    if not len(counts):
+        return True
+    return bool(
+        (counts[0] >= 0).all()
+        and (counts[-1] <= _LARGEST).all()
+        and (counts[1:] >= counts[:-1]).all()
+        and (counts == np.floor(counts)).all()
+    )
+
+
+def _is_possible_round(row: Row) -> bool:
+    return (
+        row["engine"] in (TENSOR, PER_ITEM, ONE_PIECE)
+        and row["updates"] > 0
+        and 0 < row["wall_seconds"] < _LATEST
+        and 0 <= row["cpu_seconds"] < _LATEST
+        and 0 <= (row["started"] or 0.0) < _LATEST
+    )
+
+
+def _is_possible_fact(row: Row) -> bool:
+    key, value = row["key"], row["value"]
+    if key == "sweep_seconds":
+        return 0 <= float(value) < _LATEST
+    if key == "jobs":
+        return 0 <= int(value) <= _MOST_JOBS
+    if key == "provenance":
+        texts = json.loads(value)
+        return all(isinstance(text, str) for pair in texts.items() for text in pair)
+    return True  # specification and data are read where they are used
+
+
+_LARGEST = 2**53
+"""The largest count: up to here float64 holds every whole number."""
+_LATEST = 253_402_300_800.0
+"""The year 10000, in seconds since 1970."""
+_MOST_JOBS = 100_000
+_LEAST = {
+    "shards": 1,
+    "local_updates": 1,
+    "batch_size": 1,
+    "diverged_at_update": 0,
+    "stopped_at_update": 0,
+    "judged_at_update": 0,
+    "updates": 0,
+    "examples": 0,
+    "attempts": 1,
+    "lanes": 1,
+    "round": 0,
+    "number": 1,
+}
+"""The least that a count may be, by column."""
+_TEXTS = ("optimizer", "activation", "loss", "reduction")
+_COUNTS = ("shards", "local_updates", "batch_size", "seed")
+"""Columns of a trial that repeat what its configuration says."""
+_RULES: Mapping[str, Callable[[Row], bool]] = {
+    "facts": _is_possible_fact,
+    "trials": _is_possible_trial,
+    "timing": _is_possible_round,
+    "incidents": lambda row: row["kind"] in {ANOTHER_RESULT, DAMAGED},
+}
+"""What else must be true of a table's rows."""
 
 
 def insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:

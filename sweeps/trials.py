@@ -156,7 +156,16 @@ class Trial:
     @cached_property
     def identity(self) -> str:
         """Hash of the trial's content."""
-        return hashlib.sha256(self.content.encode()).hexdigest()[:IDENTITY_CHARACTERS]
+        return identity_of(self.content)
+
+
+def identity_of(content: str) -> str:
+    """Return the identity of a trial.
+
+    Args:
+        content: Everything that determines its result, as canonical JSON.
+    """
+    return hashlib.sha256(content.encode()).hexdigest()[:IDENTITY_CHARACTERS]
 
 
 class Planned(NamedTuple):

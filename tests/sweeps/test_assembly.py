@@ -38,7 +38,7 @@ def test_a_study_of_another_version_is_told(experiment: Experiment, tmp_path: Pa
             {"data": "[" * 10_000},
         ):
             store.set_facts(broken)
-            with pytest.raises(StoreError, match=r"^The study's specification was written by an"):
+            with pytest.raises(StoreError, match=r"^The store.s facts `specification` and"):
                 read_experiment(store)
             save_experiment(store, experiment)
 

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import sys
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -32,8 +33,10 @@ def nasty(tmp_path: Path) -> Path:
     with Store.write(tmp_path / "study", "nasty") as store:
         for trial, text in zip(some, NASTY, strict=True):
             store.add([trial], [outcome(trial, status="error", error=text, curve=curve)])
-        store.add(trials(9)[8:], [outcome(trials(9)[8], test_loss=-np.inf)])
-        store.add(trials(9)[8:], [other(trials(9)[8])])
+        last = trials(9)[8]
+        last = replace(last, configuration=replace(last.configuration, evaluate_test=True))
+        store.add([last], [outcome(last, test_loss=-np.inf)])
+        store.add([last], [other(last)])
     return tmp_path / "study"
 
 

@@ -92,7 +92,12 @@ def test_facts_are_those_of_the_first_and_effort_is_added(tmp_path: Path) -> Non
         provenance = json.dumps({"processor": processor, "numpy": "2"})
         with Store.write(tmp_path / name, "made") as store:
             store.set_facts(
-                {"jobs": name, "sweep_seconds": seconds, "provenance": provenance, name: "own"}
+                {
+                    "jobs": str(len(name)),
+                    "sweep_seconds": seconds,
+                    "provenance": provenance,
+                    name: "own",
+                }
             )
     merge([tmp_path / name for name in "abc"], tmp_path / "all")
     with Store.read(tmp_path / "all") as store:
@@ -100,7 +105,7 @@ def test_facts_are_those_of_the_first_and_effort_is_added(tmp_path: Path) -> Non
     assert json.loads(facts.pop("provenance")) == {"processor": "slow; fast", "numpy": "2"}
     assert facts == {
         "name": "made",
-        "jobs": "a",
+        "jobs": "1",
         "sweep_seconds": "7.5",
         "a": "own",
         "b": "own",

@@ -155,7 +155,7 @@ def test_a_specification_of_another_version_is_told(tmp_path: Path) -> None:
         store.set_facts({"specification": "colour = 'red'"})
     found = status_of(folder)
     assert found.unplanned == 20
-    assert found.notes[0].startswith("The study's specification was written by another version")
+    assert found.notes[0].startswith("The store's facts `specification` and `data` don't")
 
 
 def test_damage_and_incidents_are_counted(tmp_path: Path) -> None:
