@@ -155,7 +155,8 @@ def _updates(results: StudyResults) -> pd.Series[float]:
 def _statistics(seeds: pd.DataFrame) -> pd.DataFrame:
     """Mean, median and interval of the values, indexed by group and batch size."""
     by_size = seeds.assign(gap=seeds["train_metric"] - seeds["metric"]).groupby(_SIZE)
-    table = by_size[["metric", "loss", "rmse", "gap"]].mean()
+    values = by_size[["metric", "loss", "rmse", "gap"]]
+    table = values.mean().where(values.count().eq(by_size.size(), axis=0))
     table["metric_median"] = by_size["metric"].median()
     table["shown_updates"] = by_size["updates"].median()
     for name in ("metric", "gap"):

@@ -17,7 +17,7 @@ from reports.results import StudyResults
 from reports.selection import select_from, summarise_cells
 from reports.tuning_charts import best_rates_chart, gap_chart
 from tests.reports.claim_studies import Truth, study
-from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
+from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, of_seeds, small
 
 pytestmark = pytest.mark.slow
 
@@ -132,10 +132,13 @@ def test_without_values_of_the_training_part_there_is_no_gap(digits: StudyResult
     trials = digits.trials.assign(train_metric=float("nan"))
     assert gap_chart(numbers(replace(digits, trials=trials))) is None
     assert gap_chart(numbers(nothing_run(digits))) is None
+    some = digits.trials.assign(
+        train_metric=digits.trials["train_metric"].mask(digits.trials["seed"] == 100)
+    )
+    assert gap_chart(numbers(replace(digits, trials=some))) is None
 
 
 def test_few_seeds_have_a_gap_without_an_interval(digits: StudyResults) -> None:
-    few = digits.trials[digits.trials["seed"].isin([0, 1, 100, 101])].reset_index(drop=True)
-    chart = made(gap_chart(numbers(replace(digits, trials=few))))
+    chart = made(gap_chart(numbers(of_seeds(digits, 0, 1, 100, 101))))
     assert "interval" not in chart.caption
     assert len(svg.draw(chart)) < 20_000
