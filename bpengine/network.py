@@ -175,7 +175,8 @@ def initial_parameters(
         deviation = scale * kind.deviation(fan_in - 1, outputs)
         W[1:] = deviation * draw[start:stop].reshape(fan_in - 1, outputs)
         start = stop
-    return parameters.astype(dtype)
+    with np.errstate(over="ignore"):  # what is too large is infinite, and the trial diverges
+        return parameters.astype(dtype)
 
 
 def check_name(parameter: str, value: str, allowed: Collection[str]) -> None:

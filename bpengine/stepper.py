@@ -63,6 +63,7 @@ class Stepper:
         full = [{**self._optimizer.defaults, **setting} for setting in settings]
         dtype = parameters.dtype
         self._exact = {key: np.array([[setting[key]] for setting in full]) for key in full[0]}
+        # What is too large for the precision is infinite in it: such a trial diverges.
         with np.errstate(over="ignore"):
             self._columns = {key: column.astype(dtype) for key, column in self._exact.items()}
         self._settings = {key: shared(column) for key, column in self._columns.items()}
