@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sweeps.answer_commands import add_answer_commands, add_data_options
 from sweeps.errors import ResourceError, UserError, counted, refusal
 from sweeps.machine_commands import add_machine_commands
+from sweeps.processes import ONE_THREAD, check_address_space
 from sweeps.report_commands import add_report_commands, write_report
 from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands, document
 from sweeps.terminal import open_streams, tell, write
@@ -29,7 +32,8 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 _EPILOG = """\
 Start with `bpsweep run digits --out digits-study`, then open digits-study/report.html.
 Exit codes: 0 done, 1 some trials failed, 2 usage or specification, 3 dataset, 4 store,
-5 owned by another run, 6 resources, 7 environment, 70 a bug, 130 interrupted, 143 terminated.
+5 owned by another run, 6 resources, 7 environment, 70 a bug; 128 and the signal's number if one
+ended it: 129 hang-up, 130 Ctrl-C, 143 SIGTERM.
 """
 
 
@@ -40,12 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the command; `sys.argv` if not given.
     """
     open_streams()
+    if arguments is None:
+        _prepare_process()
     # Importing the libraries makes hundreds of thousands of objects that all stay: looking through
     # them for garbage every 700 takes a tenth of the time of a command that has little to do.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     try:
         options = _parsed(arguments)
         command: Callable[[argparse.Namespace], int] = options.command
+        check_address_space()
         return command(options)
     except UserError as error:
         tell(*(f"error: {line}" for line in error.lines))
@@ -75,6 +82,15 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         return parser().parse_args(arguments)
     finally:
         write()  # help, if there was any, arrives
+
+
+def _prepare_process() -> None:
+    """Set what holds for the whole process, before any library is loaded."""
+    if not sys.warnoptions:
+        # Of libraries, to those who write code; what a user can mend is an error of ours.
+        warnings.simplefilter("ignore")
+    # BLAS would start threads that are never used, and end the process where it may not.
+    os.environ.update(ONE_THREAD | os.environ)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,13 +2,14 @@
 
 Exit codes: 0 done (a diverged trial is a result), 1 some trials failed, 2 usage or specification,
 3 dataset, 4 store unusable, 5 owned by another run, 6 resources, 7 environment, 70 a bug,
-130 and 143 signals.
+128 and the number of the signal that ended it.
 """
 
 from __future__ import annotations
 
 import difflib
 import errno
+import resource
 import shlex
 import stat
 from collections.abc import Collection, Iterable
@@ -20,7 +21,9 @@ MOST_PROBLEMS = 100
 """How many mistakes of a specification are told at once."""
 
 _SHOWN_CHARACTERS = 80
+_NO_THREAD = "can't start new thread"
 _REFUSALS = {
+    errno.EAGAIN: "Raise the limit of processes (`ulimit -u`, or pids.max of the container).",
     errno.EMFILE: "Raise the limit (`ulimit -n`).",
     errno.ENFILE: "The whole machine has too many files open.",
     errno.ENOMEM: "`bpsweep plan` says how much memory a study needs.",
@@ -137,8 +140,10 @@ def refusal(error: BaseException) -> str:
         ('', 'There is not enough memory. ')
     """
     kept = "Every trial that had ended is kept: run the same command again."
-    if isinstance(error, MemoryError):
+    if _is_short_of_memory(error):
         return f"There is not enough memory. `bpsweep plan` says how much a study needs. {kept}"
+    if isinstance(error, RuntimeError) and str(error).startswith(_NO_THREAD):
+        error = OSError(errno.EAGAIN, _NO_THREAD)
     if not isinstance(error, OSError):
         return ""
     where = f"{error.filename}: " if error.filename else ""
@@ -174,6 +179,14 @@ def refuse_links(*paths: Path) -> None:
             "be the study's. Put the file or folder itself there, or remove it "
             f"(`rm {shlex.quote(str(path))}`), and run the same command again."
         )
+
+
+def _is_short_of_memory(error: BaseException) -> bool:
+    # Where the address space is limited, libraries fail to load in many ways.
+    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    return isinstance(error, MemoryError) or (
+        limited and isinstance(error, ImportError | SystemError)
+    )
 
 
 def shown(value: object) -> str:

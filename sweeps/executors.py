@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from contextlib import contextmanager, nullcontext, suppress
+from typing import IO, Any, Protocol
 
 from joblib.externals.loky import process_executor as loky
 
 from sweeps.apart import perform_apart
-from sweeps.errors import EnvironmentFailedError
-from sweeps.processes import ONE_THREAD, start_worker, unreachable_by_ctrl_c
+from sweeps.errors import EnvironmentFailedError, refusal
+from sweeps.processes import ONE_THREAD, diverted, limits, start_worker, unreachable_by_ctrl_c
 from sweeps.tasks import Death, Report, Task, Work, perform, received
 from sweeps.worker import abandoned, limit_blas
 from sweeps.workspace import Workspace
+
+_MOST_WORDS = 10_000
 
 JAM_SECONDS = 1.0
 """A pool notices at once that a worker has died; if it has not after this, it is jammed."""
@@ -99,8 +103,13 @@ class ThreadingExecutor:
         self._held: dict[Future[bytes], Task] = {}
 
     def submit(self, work: Work, task: Task) -> None:
-        """Start a task."""
-        self._held[self._pool.submit(perform, work, task)] = task
+        """Start a task.
+
+        Raises:
+            EnvironmentFailedError: Its thread can't be started.
+        """
+        with _startable():
+            self._held[self._pool.submit(perform, work, task)] = task
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
         """Return the tasks that have ended."""
@@ -134,6 +143,9 @@ class LokyExecutor:
         self.slots = jobs
         self._begun = _Begun(workspace)
         self._pool: loky.ProcessPoolExecutor | None = None
+        self._output = _file_or_nothing()
+        self._hook, threading.excepthook = threading.excepthook, self._note_failure
+        self._failure = ""
         self.held: dict[Future[bytes], Task] = {}
 
     def submit(self, work: Work, task: Task) -> None:
@@ -142,7 +154,9 @@ class LokyExecutor:
         Raises:
             EnvironmentFailedError: Workers can't be started.
         """
-        with unreachable_by_ctrl_c(), _told():
+        # Later on the pool starts no process.
+        apart = nullcontext() if self._pool else diverted(self._output.fileno())
+        with unreachable_by_ctrl_c(), _startable(), apart:
             if self._pool is None:
                 self._pool = loky.ProcessPoolExecutor(
                     self.slots, initializer=_start_worker, initargs=(os.getpid(),), env=ONE_THREAD
@@ -155,30 +169,81 @@ class LokyExecutor:
         self.held[future] = task
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
-        """Return the tasks that have ended, all of them if their pool has broken."""
+        """Return the tasks that have ended, all of them if their pool has broken.
+
+        Raises:
+            EnvironmentFailedError: The pool can't go on.
+        """
         self._kill_overdue()
         done, _ = wait(self.held, seconds, FIRST_COMPLETED)
         if not done:
+            self._check_manager()
             self._end_stuck_pool()
         if any(_is_broken(future) for future in done):
             done, _ = wait(self.held)
-            self.close()
+            self._end_pool()
         ended = [(self.held.pop(future), future) for future in done]
         return [(task, self._report(task, future)) for task, future in ended]
 
     def close(self) -> None:
         """Kill the workers."""
-        if self._pool:
+        self._end_pool()
+        self._output.close()
+        threading.excepthook = self._hook
+
+    def _end_pool(self) -> None:
+        pool, processes = self._pool, self._processes()
+        if pool is None:
+            return
+        if self._has_manager():
             if self._has_dead() and wait(self.held, JAM_SECONDS).not_done:
                 self._unjam()
-            self._pool.shutdown(kill_workers=True)
-            self._pool = None
+            pool.shutdown(kill_workers=True)
+        else:
+            # It is what would kill them, and be waited for.
+            self._kill(processes)
+            pool.shutdown(wait=False)
+            for process in processes:
+                process.join()
+        self._pool = None
+
+    def _has_manager(self) -> bool:
+        manager = self._pool and self._pool._executor_manager_thread  # noqa: SLF001
+        return bool(manager and manager.is_alive())
+
+    def _check_manager(self) -> None:
+        # loky waits for ever for what the thread that manages its pool would have brought.
+        if self._pool and not self._has_manager() and not any(map(Future.done, self.held)):
+            why = self._failure or "the thread that manages their pool has ended"
+            raise EnvironmentFailedError(not_startable(why))
+
+    def _note_failure(self, failure: threading.ExceptHookArgs) -> None:
+        if isinstance(failure.thread, loky._ExecutorManagerThread):  # noqa: SLF001
+            self._failure = str(failure.exc_value)
+        else:
+            self._hook(failure)
 
     def _report(self, task: Task, future: Future[bytes]) -> Report:
         if _is_broken(future):
             # What a task does apart can't have broken the pool.
-            return Death(began=not task.apart and task.number in self._begun.read())
-        return received(future.result(), task)
+            began = not task.apart and self._begun.may_hold(task.number)
+            return Death("" if began else self._last_words(), began=began)
+        try:
+            content = future.result()
+        except Exception as error:  # noqa: BLE001 - whatever keeps it from being sent or started
+            raise EnvironmentFailedError(not_startable(str(error))) from None
+        return received(content, task)
+
+    def _last_words(self) -> str:
+        """Return the last line that processes wrote which were to be workers."""
+        with suppress(OSError):
+            size = os.fstat(self._output.fileno()).st_size
+            text = os.pread(self._output.fileno(), _MOST_WORDS, max(0, size - _MOST_WORDS))
+            lines = [
+                line for line in text.decode(errors="replace").splitlines() if line.strip(" -")
+            ]
+            return lines[-1].strip() if lines else ""
+        return ""
 
     def _kill_overdue(self) -> None:
         limited = [t for t in self.held.values() if t.hard_seconds is not None and not t.apart]
@@ -203,25 +268,52 @@ class LokyExecutor:
         # A worker killed while it sends a large result leaves half of it in the pipe and keeps the
         # pipe's lock: loky then reads on for ever and does not see that the worker is dead. With
         # every end gone that could write to the pipe, it does.
-        for process in self._processes():
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+        self._kill(self._processes())
         pipe = self._pool._result_queue._writer  # type: ignore[union-attr] # noqa: SLF001
         with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - only its descriptor is of use
             # Not closed: loky does that, in another thread.
             os.dup2(nothing.fileno(), pipe.fileno())
 
+    @staticmethod
+    def _kill(processes: list[Any]) -> None:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+def _file_or_nothing() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile(buffering=0)
+    except OSError:
+        return open(os.devnull, "r+b", buffering=0)  # noqa: PTH123 - closed with the pool
+
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _startable() -> Iterator[None]:
     """Say what workers need where the system refuses it."""
     try:
         yield
-    except OSError as error:
-        raise EnvironmentFailedError(
-            f"Worker processes can't be started: {error.strerror}. They need room in /dev/shm, and "
-            "files that may be open at once (`ulimit -n`); --backend threading needs neither."
-        ) from None
+    except Exception as error:
+        # loky may stumble over what it has not made yet when the system refuses something.
+        why = error if refusal(error) or isinstance(error, OSError) else error.__context__
+        if not isinstance(why, OSError | RuntimeError | MemoryError):
+            raise
+        said = getattr(why, "strerror", None) or str(why)
+        raise EnvironmentFailedError(not_startable(said)) from None
+
+
+def not_startable(why: str) -> str:
+    """Return that workers can't be started, why, and what can be done about it.
+
+    Args:
+        why: What the system or a library said.
+    """
+    return (
+        f"Workers can't be started: {why.rstrip('.')}. Limits here: {limits()}; worker processes "
+        "also need room in /dev/shm. Raise what is short, use fewer --jobs, or --backend "
+        "sequential, which starts none. Every trial that had ended is kept: run the same command "
+        "again to go on."
+    )
 
 
 def _start_worker(parent: int) -> None:
@@ -254,8 +346,13 @@ class _Begun:
         self._read = 0
         self._tasks: dict[int, tuple[int, float]] = {}
 
+    def may_hold(self, number: int) -> bool:
+        """Return whether a task had begun, as far as can be known: the file may be removed."""
+        return number in self.read() or not self._path.exists()
+
     def read(self) -> dict[int, tuple[int, float]]:
-        with self._path.open("rb") as file:
+        lines: list[bytes] = []
+        with suppress(FileNotFoundError), self._path.open("rb") as file:
             file.seek(self._read)
             lines = file.read().splitlines(keepends=True)
         for line in lines:

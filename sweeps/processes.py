@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sweeps.errors import EnvironmentFailedError
 
 WATCH_SECONDS = 0.5
 """How often a process looks for its parent where the system does not tell of its death."""
@@ -19,7 +24,12 @@ ONE_THREAD = dict.fromkeys(
 )
 """Environment of a new process that will use one BLAS thread: it starts no others."""
 
+LEAST_ADDRESS_SPACE = 2**30
+"""Bytes that the libraries, the report and OpenBLAS's buffers need; OpenBLAS ends the process or
+waits for ever where there is less."""
+
 _PR_SET_PDEATHSIG = 1
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 def start_worker(parent: int) -> None:
@@ -59,6 +69,86 @@ def unreachable_by_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def diverted(file: int) -> Iterator[None]:
+    """Let processes that are started meanwhile write to a file what they would to the terminal.
+
+    Libraries print tracebacks there when a process can't start or dies.
+
+    Args:
+        file: Descriptor of the file.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
+    saved: dict[int, int] = {}
+    try:
+        for number in (1, 2):
+            if _is_open(number):
+                saved[number] = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
+                os.dup2(file, number)
+        yield
+    finally:
+        for number, copy in saved.items():
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def limits() -> str:
+    """Return the limits that may keep this process from starting others, in words."""
+    named = {
+        "open files (`ulimit -n`)": _limit(resource.RLIMIT_NOFILE),
+        "bytes of address space (RLIMIT_AS, `ulimit -v`)": _limit(resource.RLIMIT_AS),
+        # Does not hold for root.
+        "processes and threads of this user (RLIMIT_NPROC, `ulimit -u`)": (
+            _limit(resource.RLIMIT_NPROC) if os.geteuid() else None
+        ),
+        "processes and threads of the container (pids.max of the control group)": _pids_max(),
+    }
+    return ", ".join(f"{most} {what}" for what, most in named.items() if most is not None)
+
+
+def _limit(kind: int) -> int | None:
+    soft, _ = resource.getrlimit(kind)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def _pids_max() -> int | None:
+    """Return how many processes and threads the control groups of this process may have."""
+    limit: list[int] = []
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text("utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers in {"", "pids"}:
+                group = _CONTROL_GROUPS / controllers / path.lstrip("/")
+                for folder in (group, *group.parents):
+                    with suppress(OSError, ValueError):  # "max", or not there
+                        limit.append(int((folder / "pids.max").read_text("utf-8")))
+    return min(limit, default=None)
+
+
+def check_address_space() -> None:
+    """Check that there is room for what every command loads.
+
+    Raises:
+        EnvironmentFailedError: There is not.
+    """
+    most = _limit(resource.RLIMIT_AS)
+    if most is not None and most < LEAST_ADDRESS_SPACE:
+        raise EnvironmentFailedError(
+            f"The address space of this process is limited to {most // 2**10} KiB (RLIMIT_AS), but "
+            f"bpsweep needs {LEAST_ADDRESS_SPACE // 2**10}: raise it (`ulimit -v unlimited`) and "
+            "run the same command again."
+        )
 
 
 def ending(returncode: int) -> str:

@@ -119,6 +119,13 @@ def kill_in_company(task: Task) -> list[Outcome]:
     return train(task)
 
 
+def kill_unless_apart(task: Task) -> list[Outcome]:
+    """Be killed wherever other tasks may run, whatever the trials."""
+    if not task.apart:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return train(task)
+
+
 def hang(task: Task) -> list[Outcome]:
     """Never come back."""
     if is_poisoned(task):
@@ -224,6 +231,16 @@ def freeze(task: Task) -> list[Outcome]:
 def refuse_to_start(_parent: int) -> NoReturn:
     """Fail where a worker starts."""
     sys.exit(1)
+
+
+def fail_to_start(_parent: int) -> NoReturn:
+    """Raise where a worker starts."""
+    raise RuntimeError("no way to start")
+
+
+def refuse_file(**_keys: object) -> NoReturn:
+    """Fail as where there is no folder for temporary files."""
+    raise FileNotFoundError("No usable temporary directory found")
 
 
 def load_made(task: Task) -> list[Outcome]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -49,15 +50,31 @@ KEPT = "Every trial that had ended is kept: run the same command again."
             MemoryError(),
             "There is not enough memory. `bpsweep plan` says how much a study needs.",
         ),
+        (
+            RuntimeError("can't start new thread"),
+            (
+                "can't start new thread. Raise the limit of processes (`ulimit -u`, or pids.max of "
+                "the container)."
+            ),
+        ),
     ],
 )
 def test_what_the_system_refuses_is_told_with_a_remedy(error: Exception, text: str) -> None:
     assert refusal(error) == f"{text} {KEPT}"
 
 
-@pytest.mark.parametrize("error", [refused(errno.EISDIR), ValueError("x")])
+@pytest.mark.parametrize("error", [refused(errno.EISDIR), ValueError("x"), ImportError("x")])
 def test_other_errors_are_no_refusals(error: Exception) -> None:
     assert refusal(error) == ""
+
+
+def test_a_library_that_does_not_load_in_a_limited_address_space_is_a_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (2**31, resource.RLIM_INFINITY))
+    for error in (ImportError("failed to map segment"), SystemError("error return")):
+        assert refusal(error).startswith("There is not enough memory.")
+    assert refusal(ValueError("x")) == ""
 
 
 LIMITED = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import errno
 import os
+import shutil
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import faults
+import psutil
 import pytest
 from faults import POISON, cohort, made
 
@@ -301,6 +303,66 @@ def test_workers_that_cannot_start_end_the_run(
     assert str(told.value).startswith("Workers died 3 times in a row before they could begin")
 
 
+def _refuse_threads(name: str, patch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith(name):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    patch.setattr(threading.Thread, "start", refuse)
+
+
+def _workers() -> set[psutil.Process]:
+    children = psutil.Process().children()
+    return {child for child in children if "popen_loky" in " ".join(child.cmdline())}
+
+
+@pytest.mark.parametrize("name", ["QueueFeederThread", "ExecutorManagerThread"])
+def test_a_pool_without_its_threads_ends_the_run_and_leaves_no_worker(
+    name: str,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    hook, before = threading.excepthook, _workers()
+    executor = LokyExecutor(2, workspace)
+    _refuse_threads(name, monkeypatch)
+    with pytest.raises(EnvironmentFailedError) as told:
+        run(executor, workspace, train, monkeypatch)
+    executor.close()
+    assert str(told.value).startswith("Workers can't be started: can't start new thread. Limits ")
+    assert "`ulimit -n`" in str(told.value)
+    assert capfd.readouterr() == ("", "")
+    assert threading.excepthook is hook
+    assert _workers() <= before
+
+
+def test_threads_that_cannot_start_end_the_run(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = ThreadingExecutor(1)
+    _refuse_threads("ThreadPoolExecutor", monkeypatch)
+    with pytest.raises(EnvironmentFailedError) as told:
+        executor.submit(train, Task(1, COHORTS[0], workspace))
+    executor.close()
+    assert str(told.value).startswith("Workers can't be started: can't start new thread. Limits ")
+
+
+def test_a_failure_of_another_thread_is_told_as_ever(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: failures.append(str(args.exc_value)))
+    executor = LokyExecutor(1, workspace)
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+    executor.close()
+    assert failures == ["division by zero"]
+
+
 def test_a_system_that_refuses_workers_is_told_with_a_way_out(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,14 +370,62 @@ def test_a_system_that_refuses_workers_is_told_with_a_way_out(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(executors.loky, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(executors, "limits", lambda: "7 pigeons")
     executor = LokyExecutor(1, workspace)
     with pytest.raises(EnvironmentFailedError) as told:
         executor.submit(train, Task(next(_numbers), COHORTS[0], workspace))
     executor.close()
     assert str(told.value) == (
-        "Worker processes can't be started: No space left on device. They need room in /dev/shm, "
-        "and files that may be open at once (`ulimit -n`); --backend threading needs neither."
+        "Workers can't be started: No space left on device. Limits here: 7 pigeons; worker "
+        "processes also need room in /dev/shm. Raise what is short, use fewer --jobs, or --backend "
+        "sequential, which starts none. Every trial that had ended is kept: run the same command "
+        "again to go on."
     )
+
+
+def test_a_bug_of_the_pool_is_no_refusal(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors.loky, "ProcessPoolExecutor", faults.divide)
+    executor = LokyExecutor(1, workspace)
+    with pytest.raises(TypeError):
+        executor.submit(train, Task(next(_numbers), COHORTS[0], workspace))
+    executor.close()
+
+
+def test_what_dying_workers_write_is_the_reason_and_not_on_the_terminal(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(executors, "_start_worker", faults.fail_to_start)
+    # Where there is no place for a file, a worker's words are lost, and nothing else.
+    executor = LokyExecutor(2, workspace)
+    with pytest.raises(EnvironmentFailedError) as told:
+        run(executor, workspace, train, monkeypatch)
+    executor.close()
+    assert "before they could begin: RuntimeError: no way to start. " in str(told.value)
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr(executors.tempfile, "TemporaryFile", faults.refuse_file)
+    executor = LokyExecutor(1, workspace)
+    with pytest.raises(EnvironmentFailedError) as told:
+        run(executor, workspace, train, monkeypatch)
+    executor.close()
+    assert "before they could begin. Every trial" in str(told.value)
+
+
+def test_who_began_is_not_known_without_the_workspace(tmp_path: Path) -> None:
+    # Whoever may have begun is to run apart: a trial that kills would else run again for ever.
+    workspace = Workspace(tmp_path / "work")
+    workspace.open()
+    executor = LokyExecutor(1, workspace)
+    task = Task(next(_numbers), cohort(POISON), workspace, trial_seconds=60.0)
+    shutil.rmtree(workspace.folder)
+    try:
+        executor.submit(faults.kill, task)
+        while not (reports := executor.wait(0.2)):
+            pass
+    finally:
+        executor.close()
+    assert reports == [(task, Death())]
 
 
 def test_closing_kills_what_runs(workspace: Workspace) -> None:

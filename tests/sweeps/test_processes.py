@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sweeps import processes
-from sweeps.processes import ending, start_worker, unreachable_by_ctrl_c
+from sweeps.errors import EnvironmentFailedError
+from sweeps.processes import (
+    check_address_space,
+    diverted,
+    ending,
+    limits,
+    start_worker,
+    unreachable_by_ctrl_c,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -112,3 +122,81 @@ def test_an_end_is_named() -> None:
     assert ending(-11) == "SIGSEGV"
     assert ending(0) == "exit code 0"
     assert ending(-250) == "signal 250"
+
+
+def test_processes_that_are_started_meanwhile_write_to_the_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-c", "import sys; print('out'); sys.stdout.flush(); 1 / 0"]
+    with (tmp_path / "file").open("wb") as file, diverted(file.fileno()):
+        subprocess.run(command, check=False)
+    assert (tmp_path / "file").read_text().startswith("out\nTraceback")
+    assert capfd.readouterr() == ("", "")
+    sys.stderr.write("told")
+    assert capfd.readouterr().err == "told"
+
+
+def test_nothing_is_diverted_from_a_stream_that_is_closed() -> None:
+    code = (
+        "import os, sys; from sweeps.processes import diverted; file = os.open(os.devnull, 2)\n"
+        "os.close(2)\n"
+        "with diverted(file): pass\n"
+        "try: os.fstat(2)\n"
+        "except OSError: print('still closed')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"still closed\n"
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), resource.RLIM_INFINITY))
+from sweeps.cli import main
+sys.argv = ["bpsweep", "plan", "digits"]
+sys.exit(main())
+"""
+
+
+def test_too_small_an_address_space_is_told_with_its_limit() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(600_000 * 2**10)], capture_output=True, check=False
+    )
+    assert done.returncode == 7
+    assert done.stderr.decode() == (
+        "error: The address space of this process is limited to 600000 KiB (RLIMIT_AS), but "
+        "bpsweep needs 1048576: raise it (`ulimit -v unlimited`) and run the same command again.\n"
+    )
+
+
+def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        resource.RLIMIT_NOFILE: 1024,
+        resource.RLIMIT_AS: 2**31,
+        resource.RLIMIT_NPROC: 7,
+    }
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (values[kind], -1))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    own = Path("/proc/self/cgroup").read_text().splitlines()
+    (path,) = [
+        f"{controllers}/{group}"
+        for _, controllers, group in (line.split(":", 2) for line in own)
+        if controllers in {"", "pids"}
+    ][:1]
+    group = tmp_path / path.replace("//", "/").lstrip("/")
+    group.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(processes, "_CONTROL_GROUPS", tmp_path)
+    (group / "pids.max").write_text("max\n")
+    assert "pids.max" not in limits()
+    (group / "pids.max").write_text("9\n")
+    assert limits() == (
+        "1024 open files (`ulimit -n`), 2147483648 bytes of address space (RLIMIT_AS, `ulimit -v`),"
+        " 7 processes and threads of this user (RLIMIT_NPROC, `ulimit -u`), 9 processes and "
+        "threads of the container (pids.max of the control group)"
+    )
+    check_address_space()
+    values[resource.RLIMIT_AS] = 2**29
+    with pytest.raises(EnvironmentFailedError):
+        check_address_space()
+    values.update(dict.fromkeys(values, resource.RLIM_INFINITY))
+    check_address_space()
+    assert limits().startswith("9 processes")
