@@ -1,4 +1,4 @@
-"""Ctrl-C once: finish what runs. Twice, or SIGTERM: stop at once."""
+"""Ctrl-C once: finish what runs. Twice, SIGTERM or SIGHUP: stop at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import ClassVar, NoReturn
+from typing import Any, NoReturn
 
 _STANDARD_ERROR = 2
 
@@ -16,6 +16,7 @@ _NOTE = (
     b"\nStopping: what runs is finished and kept. Press Ctrl-C again to stop at once; long trials "
     b"go on from their last checkpoint then.\n"
 )
+_NOTE_AT_ONCE = b"\nStopping.\n"
 
 
 class Interrupted(KeyboardInterrupt):
@@ -25,7 +26,7 @@ class Interrupted(KeyboardInterrupt):
         exit_code: What the command exits with.
     """
 
-    exit_code: ClassVar[int] = 128 + signal.SIGINT
+    exit_code: int = 128 + signal.SIGINT
 
 
 class Finished(Interrupted):
@@ -33,9 +34,15 @@ class Finished(Interrupted):
 
 
 class Terminated(Interrupted):
-    """The system asked for an end."""
+    """The system asked for an end.
 
-    exit_code: ClassVar[int] = 128 + signal.SIGTERM
+    Args:
+        number: The signal it was asked by.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
 
 
 class Interruption:
@@ -47,11 +54,26 @@ class Interruption:
 
     def __init__(self) -> None:
         self.stopping = False
+        self._at_once = False
 
     def check(self) -> None:
         """Raise Finished if an end was asked for."""
         if self.stopping:
             raise Finished
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Let the first Ctrl-C end what runs meanwhile: it would be of no use before it is whole.
+
+        Raises:
+            Finished: An end was asked for.
+        """
+        self._at_once = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._at_once = False
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self.stopping:
@@ -59,10 +81,12 @@ class Interruption:
         self.stopping = True
         # A signal may come in the middle of a write to the buffered stream.
         with suppress(OSError):  # nobody may be there to read it
-            os.write(_STANDARD_ERROR, _NOTE)
+            os.write(_STANDARD_ERROR, _NOTE_AT_ONCE if self._at_once else _NOTE)
+        if self._at_once:
+            raise Finished
 
-    def _terminate(self, _number: int, _frame: FrameType | None) -> NoReturn:
-        raise Terminated
+    def _terminate(self, number: int, _frame: FrameType | None) -> NoReturn:
+        raise Terminated(number)
 
 
 @contextmanager
@@ -76,7 +100,12 @@ def interruptible() -> Iterator[Interruption]:
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    handlers = {signal.SIGINT: interruption._interrupt, signal.SIGTERM: interruption._terminate}  # noqa: SLF001
+    handlers: dict[int, Any] = {
+        signal.SIGINT: interruption._interrupt,  # noqa: SLF001
+        signal.SIGTERM: interruption._terminate,  # noqa: SLF001
+    }
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+        handlers[signal.SIGHUP] = interruption._terminate  # noqa: SLF001
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield interruption

@@ -129,8 +129,11 @@ def run_study(
             _run_missing(session)
         interruption.check()
         if timing and experiment.specification.timing:
-            run_timing(store, experiment)
-        return results_of(store, experiment)
+            with interruption.at_once():
+                run_timing(store, experiment)
+        results = results_of(store, experiment)
+        interruption.check()
+        return results
 
 
 def _run_missing(session: _Session) -> None:

@@ -13,17 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import faults
 import pytest
 import ran
 
 from bpengine import Trainer
 from reports.build import build_report
 from reports.results import TRIAL_COLUMNS, StudyResults
-from sweeps import Study, dispatch, runner, worker
+from sweeps import Study, dispatch, runner, timing, worker
 from sweeps.assembly import results, results_of
 from sweeps.cli import main
 from sweeps.errors import OwnedError, ResourceError
-from sweeps.executors import SequentialExecutor
+from sweeps.executors import LokyExecutor, SequentialExecutor
 from sweeps.interruption import Finished, Interrupted
 from sweeps.lock import LOCK
 from sweeps.runner import run_study
@@ -325,6 +326,70 @@ def test_a_second_ctrl_c_leaves_a_checkpoint_to_go_on_from(
     assert len(restored) == 1
     assert restored[0] > 0
     assert not (tmp_path / "cut" / ".work").exists()
+
+
+@pytest.mark.parametrize("keys", [{"learning_rates": 1e308}, {"initial_scale": 1e308}])
+def test_what_is_too_large_for_the_precision_diverges_without_a_warning(
+    keys: dict[str, Any], tmp_path: Path
+) -> None:
+    # A warning would be an error of the trial here.
+    study = Study("large", **{**ran.KEYS, "confirmation_seeds": [], "timing": False, **keys})
+    assert set(run(study.experiment, tmp_path).trials["status"]) == {"diverged"}
+
+
+def test_ctrl_c_ends_the_timing_pass_and_keeps_what_was_measured_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed = Study("timed", **{**ran.KEYS, "learning_rates": 1.0, "seeds": 1}).experiment
+    measure, measured = timing._measure, []  # noqa: SLF001
+
+    def noted(work: Any) -> Any:
+        measured.append(work)
+        if len(measured) == 31:  # the second optimizer's third: the first has 4 in each of 7 rounds
+            os.kill(os.getpid(), signal.SIGINT)
+        return measure(work)
+
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
+    with monkeypatch.context() as patch:
+        patch.setattr(timing, "_measure", noted)
+        with pytest.raises(Finished):
+            run(timed, tmp_path)
+    assert len(measured) == 31
+    with Store.read(tmp_path) as store:
+        kept = store.stored_timing()
+    assert len(kept) == 28
+    found = run(timed, tmp_path)
+    assert len(found.timing) == 28 + 14
+    assert set(kept["started"]) < set(found.timing["started"])
+
+
+def test_ctrl_c_while_results_are_read_is_heard(
+    tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any) -> StudyResults:
+        os.kill(os.getpid(), signal.SIGINT)
+        return results_of(*arguments)
+
+    monkeypatch.setattr(runner, "results_of", interrupted)
+    with pytest.raises(Finished):
+        run(experiment, tmp_path)
+
+
+def test_a_removed_workspace_and_a_dead_worker_do_not_end_the_run(
+    tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, cruel = LokyExecutor.submit, iter([True])
+
+    def submit(executor: LokyExecutor, work: Any, task: Task) -> None:
+        if next(cruel, False):
+            shutil.rmtree(tmp_path / "study" / ".work")
+            work = faults.kill_unless_apart
+        start(executor, work, task)
+
+    monkeypatch.setattr(LokyExecutor, "submit", submit)
+    found = run(experiment, tmp_path / "study", jobs=2, backend="loky")
+    assert found.trials["status"].tolist() == ["ok"] * 12
+    assert not (tmp_path / "study" / ".work").exists()
 
 
 def test_a_store_that_cannot_be_written_to_ends_everything(
