@@ -147,6 +147,7 @@ except UserError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 5_000, 30_000, 60_000])
 def test_wherever_writing_fails_it_is_told_and_can_go_on(tmp_path: Path, limit: int) -> None:
     folder = tmp_path / "out"

@@ -85,6 +85,7 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("files", "codes"), [(40, {0}), (20, {6, 7}), (14, {6, 7})])
 def test_a_low_limit_of_open_files_is_told(files: int, codes: set[int], small: Path) -> None:
     command = [sys.executable, "-c", LIMITED, str(files), "run", str(small), "--jobs", "2"]

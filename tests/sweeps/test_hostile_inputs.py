@@ -101,6 +101,7 @@ def store_with(folder: Path, column: str, content: bytes) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_no_file_is_ever_unpickled(tmp_path: Path) -> None:
     owned = tmp_path / "owned"
     raw = pickle.dumps(Canary(owned))
@@ -201,6 +202,7 @@ def files_of(folder: Path) -> set[str]:
     return {str(path) for path in folder.rglob("*")}
 
 
+@pytest.mark.slow
 def test_nothing_is_written_outside_the_studys_folder(place: Path) -> None:
     before, out = files_of(place), place / "out"
     lines = (
@@ -314,6 +316,7 @@ PLACES = {
 """Elsewhere: the home's path, its .netrc, a repository's remote, an address that has a password."""
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_any_output(
     place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

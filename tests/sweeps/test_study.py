@@ -71,6 +71,7 @@ STAGES: dict[str, Any] = {
 """Keys that make every stage run."""
 
 
+@pytest.mark.slow
 def test_neither_jobs_nor_interruptions_change_a_byte_of_any_stage(
     tmp_path: Path, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
