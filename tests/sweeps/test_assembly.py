@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from reports.results import Cluster, Incidents
+from reports.results import REFINE, Cluster, Incidents
 from sweeps import Study, results
 from sweeps.assembly import describe, planned_stages, read_experiment, results_of, save_experiment
 from sweeps.checking import experiment_of
 from sweeps.errors import StoreError
 from sweeps.spec import to_toml
-from sweeps.stages import Experiment
+from sweeps.stages import Experiment, fresh_trials
 from sweeps.store import Store
 
 
@@ -121,6 +121,22 @@ def test_a_group_that_two_limits_end_has_no_fixed_epochs(keys: dict[str, Any]) -
     (group,) = describe(study, {}, {"specification": ""}).groups
     assert group.epochs is None
     assert group.budget == "2 epochs or 30 updates, whichever comes first"
+
+
+def test_a_description_says_what_the_budget_and_the_seeds_of_each_batch_size_are(
+    keys: dict[str, Any],
+) -> None:
+    study = experiment_of(keys | {"refinement_seeds": 2}, "study.toml", Path())
+    stages = {REFINE: fresh_trials([(study.groups[0], 40, 0.5)], (13, 14))}
+    description = describe(study, stages, {"specification": ""})
+    (described,) = description.groups
+    assert described.budget_updates == {5: 2 * 18, 40: 2 * 3}
+    assert described.budget_examples == {5: 180, 40: 180}
+    assert described.refinement_seeds == {40: (13, 14)}
+    assert description.tuning_seeds.tolist() == [2, 2]
+    assert description.fresh_seeds.tolist() == [2, 4]
+    timed = experiment_of(keys | {"seconds": 1.0}, "study.toml", Path())
+    assert not describe(timed, {}, {"specification": ""}).groups[0].budget_updates
 
 
 def test_results_can_be_looked_at_while_the_study_is_incomplete(
