@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from sweeps.processes import ONE_THREAD, ending, start_worker, unreachable_by_ctrl_c
-from sweeps.tasks import Death, Task, Work, perform
+from sweeps.tasks import Death, Task, Work, packed, perform
 from sweeps.worker import limit_blas
 
 CODE = (
@@ -29,9 +29,12 @@ def perform_apart(work: Work, task: Task) -> bytes:
         task: What to do it with.
 
     Returns:
-        The pickled outcomes, or the pickled `Death`.
+        What `packed` makes of the outcomes or the `Death`.
     """
-    process = _start()
+    try:
+        process = _start()
+    except OSError as error:
+        return packed(Death(str(error), began=False))
     try:
         answer, errors = process.communicate(
             pickle.dumps((os.getpid(), work, task)), timeout=task.hard_seconds
@@ -39,13 +42,13 @@ def perform_apart(work: Work, task: Task) -> bytes:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        return pickle.dumps(Death("no end", overdue=True))
+        return packed(Death("no end", overdue=True))
     finally:
         process.kill()
     began, result = answer[:1] == _READY, answer[1:]
     if process.returncode or not result:
         where = [line for line in errors.decode(errors="replace").splitlines() if line[:2] == "  "]
-        return pickle.dumps(Death("\n".join([ending(process.returncode), *where]), began))
+        return packed(Death("\n".join([ending(process.returncode), *where]), began))
     return result
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 import queue
 import re
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from typing import Any
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
+from distributed.utils import silence_logging_cmgr
 
-from bpengine import NUMERICS_VERSION
 from sweeps.apart import perform_apart
 from sweeps.errors import EnvironmentFailedError
-from sweeps.executors import is_overdue
-from sweeps.processes import unreachable_by_ctrl_c
-from sweeps.tasks import Death, Report, Task, Work, perform, received
+from sweeps.executors import file_or_nothing, is_overdue, not_startable
+from sweeps.processes import diverted, unreachable_by_ctrl_c
+from sweeps.provenance import versions
+from sweeps.tasks import Death, Mismatch, Report, Task, Work, perform, received
 from sweeps.worker import limit_blas
 
 PATIENCE_SECONDS = 30.0
@@ -27,6 +28,12 @@ PATIENCE_SECONDS = 30.0
 
 LOOK_SECONDS = 1.0
 """How often the cluster's workers are counted."""
+
+SILENT_SECONDS = 10.0
+"""A worker that has not been heard of for so long is named."""
+
+HAND_OVER_SECONDS = 60.0
+"""After so long its work is handed to others."""
 
 RESTART_SECONDS = 5.0
 """How long a worker that is to be restarted may go on before it is killed."""
@@ -46,27 +53,52 @@ class DaskExecutor:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._held: dict[Future[bytes], Task] = {}
-        self._ended: queue.SimpleQueue[Future[bytes]] = queue.SimpleQueue()
+        self._held: dict[_Sent, Task] = {}
+        self._ended: queue.SimpleQueue[_Sent] = queue.SimpleQueue()
         self._begun: dict[int, tuple[str, float]] = {}
         self._name = f"{_TOPIC}-{id(client)}-{time.time_ns()}"
         self._looked = self._seen = time.monotonic()
-        self.slots = self._count_threads()
+        self._heard = _Heard()
+        self._refused: set[str] = set()
+        self._usable = self._workers()
+        self.slots = max(1, sum(worker["nthreads"] for worker in self._usable.values()))
         client.subscribe_topic(self._name, self._note)
 
     def submit(self, work: Work, task: Task) -> None:
-        """Send a task to the scheduler."""
+        """Send a task to the scheduler.
+
+        Raises:
+            EnvironmentFailedError: There is no scheduler any more.
+        """
         key = f"{self._name}-{task.number}"
-        future = self._client.submit(
-            _perform, work, task, self._name, key=key, pure=False, retries=0
-        )
+        # Others may come before they are known, so none is shut out but by the check of results.
+        chosen = list(self._usable) if self._refused or self._heard.left else None
+        try:
+            future = self._client.submit(
+                _perform,
+                work,
+                task,
+                self._name,
+                key=key,
+                pure=False,
+                retries=0,
+                workers=chosen,
+                allow_other_workers=bool(chosen),
+            )
+        except Exception:
+            if self._client.status == "running":
+                raise
+            raise EnvironmentFailedError(_gone()) from None
         self._held[future] = task
         future.add_done_callback(self._ended.put)
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
-        """Return the tasks that have ended."""
-        self._look()
-        ended = self._kill_overdue()
+        """Return the tasks that have ended.
+
+        Raises:
+            EnvironmentFailedError: There is no scheduler, or no worker that can be used.
+        """
+        ended = self._look() + self._kill_overdue()
         with suppress(queue.Empty):
             future = self._ended.get(timeout=0 if ended else seconds)
             while True:
@@ -78,9 +110,11 @@ class DaskExecutor:
 
     def close(self) -> None:
         """Take back every task; those that run are left to end."""
-        self._client.cancel(list(self._held), force=True)
+        # Where the scheduler is gone, so are its tasks: that is told elsewhere.
+        with suppress(Exception):
+            self._client.cancel(list(self._held), force=True)
 
-    def _report(self, future: Future[bytes], task: Task) -> Report:
+    def _report(self, future: _Sent, task: Task) -> Report:
         if future.status == "cancelled":
             return Death(began=False)
         try:
@@ -91,9 +125,29 @@ class DaskExecutor:
             raise EnvironmentFailedError(
                 f"A worker of the cluster can't run trials: {type(error).__name__}: {error}"
             ) from None
-        return Death(began=False) if found is None else received(found, task)
+        if found is None:
+            return Death(began=False)
+        address, content = found
+        report = received(content, task)
+        if isinstance(report, Mismatch):
+            self._refuse(address, report)
+        return report
 
-    def _result(self, future: Future[bytes]) -> bytes | None:
+    def _refuse(self, address: str, theirs: Mismatch) -> None:
+        if address not in self._refused:
+            self._refused.add(address)
+            _tell(f"{_differs(address, theirs.versions)} Its results are refused.")
+        self._usable = {name: one for name, one in self._workers().items() if self._is_usable(name)}
+        if not self._usable:
+            raise EnvironmentFailedError(
+                f"No worker is left that has {versions()}, as there is here: results would differ. "
+                "Install the same versions and run the same command again to go on."
+            )
+
+    def _is_usable(self, address: str) -> bool:
+        return address not in self._refused and address not in self._heard.left
+
+    def _result(self, future: _Sent) -> tuple[str, bytes] | None:
         """Return what a task gave, or None if that was lost with the worker that held it."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -123,32 +177,114 @@ class DaskExecutor:
                 ended.append((task, Death("no end", overdue=True)))
         return ended
 
-    def _look(self) -> None:
+    def _look(self) -> list[tuple[Task, Report]]:
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
-            return
+            return []
         self._looked = now
-        threads = self._count_threads()
+        workers = self._workers()
+        ended = [
+            report
+            for address in self._heard.note(workers, now)
+            for report in self._hand_over(address)
+        ]
+        self._usable = {name: one for name, one in workers.items() if self._is_usable(name)}
+        threads = sum(worker["nthreads"] for worker in self._usable.values())
         if threads:
             self._seen, self.slots = now, threads
         elif now - self._seen > PATIENCE_SECONDS:
-            raise EnvironmentFailedError(
-                f"The Dask scheduler has had no worker for {PATIENCE_SECONDS:g} s, or does not "
-                "answer. Every trial that had ended is kept: run the same command again to go on."
-            )
+            raise EnvironmentFailedError(_gone())
+        return ended
 
-    def _count_threads(self) -> int:
+    def _hand_over(self, address: str) -> list[tuple[Task, Report]]:
+        """Take back what a worker has that is silent."""
+        keys = set(self._client.processing([address]).get(address, ()))
+        ended: list[tuple[Task, Report]] = []
+        for future, task in list(self._held.items()):
+            if future.key in keys:
+                del self._held[future]
+                future.cancel(force=True)
+                # Any may be to blame, begun or not, as a frozen worker may not have told; but not
+                # what runs apart.
+                ended.append((task, Death(began=not task.apart)))
+        return ended
+
+    def _workers(self) -> dict[str, dict[str, Any]]:
+        """Return the workers by address; none if the scheduler doesn't answer."""
         with suppress(OSError, TimeoutError, ValueError):
             if self._client.status == "running":
-                return sum(self._client.nthreads().values())
-        return 0
+                return dict(self._client.scheduler_info(n_workers=-1)["workers"])
+        return {}
 
 
-def _perform(work: Work, task: Task, topic: str) -> bytes:
+_Sent = Future[tuple[str, bytes]]
+
+
+class _Heard:
+    """When workers were heard of last, by our own clock.
+
+    Attributes:
+        left: Those that have been silent for so long that their work was handed to others.
+    """
+
+    def __init__(self) -> None:
+        self.left: set[str] = set()
+        self._named: set[str] = set()
+        self._last: dict[str, tuple[float, float]] = {}
+
+    def note(self, workers: Mapping[str, Mapping[str, Any]], now: float) -> list[str]:
+        """Note that they are there, and return those whose work is to be handed to others now.
+
+        Args:
+            workers: What the scheduler knows of each, by address.
+            now: The time.
+        """
+        given_up: list[str] = []
+        for address, worker in workers.items():
+            heard, since = self._last.get(address, (None, now))
+            if heard != worker["last_seen"]:
+                self._last[address] = (worker["last_seen"], now)
+                self.left.discard(address)
+                self._named.discard(address)
+                continue
+            silent = now - since
+            if silent >= SILENT_SECONDS and address not in self._named:
+                self._named.add(address)
+                _tell(
+                    f"The worker at {address} has been silent for {silent:.0f} s. If it still is "
+                    f"after {HAND_OVER_SECONDS:g} s, its work is handed to others."
+                )
+            if silent >= HAND_OVER_SECONDS and address not in self.left:
+                self.left.add(address)
+                given_up.append(address)
+                _tell(
+                    f"The worker at {address} has been silent for {silent:.0f} s: its work is "
+                    "handed to others until it is heard of again."
+                )
+        return given_up
+
+
+def _tell(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr, flush=True)  # noqa: T201 - while a run goes on
+
+
+def _gone() -> str:
+    return (
+        f"The Dask scheduler has had no worker for {PATIENCE_SECONDS:g} s, or does not answer. "
+        "Every trial that had ended is kept: run the same command again to go on."
+    )
+
+
+def _differs(address: str, theirs: str) -> str:
+    return f"The worker at {address} has {theirs}, but here is {versions()}."
+
+
+def _perform(work: Work, task: Task, topic: str) -> tuple[str, bytes]:
     limit_blas()
     worker = get_worker()
     worker.log_event(topic, (task.number, worker.address))
-    return perform_apart(work, task) if task.apart else perform(work, task)
+    content = perform_apart(work, task) if task.apart else perform(work, task)
+    return worker.address, content
 
 
 @contextmanager
@@ -167,7 +303,7 @@ def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
         EnvironmentFailedError: Nobody answers, there is no worker, or the workers have other
             versions.
     """
-    with _client(scheduler, jobs) as client:
+    with silence_logging_cmgr(logging.CRITICAL), _client(scheduler, jobs) as client:
         _check(client, without_user(scheduler, scheduler) if scheduler else "The local cluster")
         executor = DaskExecutor(client)
         try:
@@ -209,20 +345,25 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
 @contextmanager
 def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
     # A task that ends its worker is tried again apart by us, not on three more workers by Dask.
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        unreachable_by_ctrl_c(),
-    ):
-        cluster = LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        )
-    with cluster:
-        yield cluster
+    with file_or_nothing() as output:
+        with (
+            dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+            unreachable_by_ctrl_c(),
+            diverted(output.fileno()),
+        ):
+            try:
+                cluster = LocalCluster(
+                    n_workers=jobs,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                )
+            except Exception as error:  # noqa: BLE001 - Dask tells of what is short in many ways
+                raise EnvironmentFailedError(not_startable(str(error))) from None
+        with cluster:
+            yield cluster
 
 
 def _check(client: Client, name: str) -> None:
@@ -238,15 +379,8 @@ def _check(client: Client, name: str) -> None:
             f"{name} has workers that can't run trials: {type(error).__name__}: {error}. Install "
             "the same bpsweep there."
         ) from None
-    ours = versions()
     for address, theirs in found.items():
-        if theirs != ours:
+        if theirs != versions():
             raise EnvironmentFailedError(
-                f"The worker at {address} has {theirs}, but here is {ours}. Install the same "
-                "versions: results would differ."
+                f"{_differs(address, theirs)} Install the same versions: results would differ."
             )
-
-
-def versions() -> str:
-    """Return what must be the same wherever trials of one study run."""
-    return f"bpsweep {version('bpsweep')}, numerics {NUMERICS_VERSION}, numpy {version('numpy')}"

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor
-from sweeps.tasks import Death, Report, Task, one_by_one, train
+from sweeps.tasks import Death, Mismatch, Report, Task, one_by_one, train
 from sweeps.trials import Cohort
 from sweeps.worker import CRASHED, TIMEOUT, Outcome, failed
 from sweeps.workspace import Workspace
@@ -98,7 +98,7 @@ class Dispatch:
     def _ended(self, task: Task, report: Report) -> Ended:
         if isinstance(report, list):
             return [(task.cohort, report)]
-        if not report.began:
+        if isinstance(report, Mismatch) or not report.began:
             self._again(self._suspects if task.apart else self._waiting, task)
         elif not task.apart:
             self._suspects.append(self._task(task.cohort, apart=True))

@@ -22,7 +22,7 @@ from joblib.externals.loky import process_executor as loky
 from sweeps.apart import perform_apart
 from sweeps.errors import EnvironmentFailedError, refusal
 from sweeps.processes import ONE_THREAD, diverted, limits, start_worker, unreachable_by_ctrl_c
-from sweeps.tasks import Death, Report, Task, Work, perform, received
+from sweeps.tasks import Death, Mismatch, Report, Task, Work, perform, received
 from sweeps.worker import abandoned, limit_blas
 from sweeps.workspace import Workspace
 
@@ -143,7 +143,7 @@ class LokyExecutor:
         self.slots = jobs
         self._begun = _Begun(workspace)
         self._pool: loky.ProcessPoolExecutor | None = None
-        self._output = _file_or_nothing()
+        self._output = file_or_nothing()
         self._hook, threading.excepthook = threading.excepthook, self._note_failure
         self._failure = ""
         self.held: dict[Future[bytes], Task] = {}
@@ -232,7 +232,14 @@ class LokyExecutor:
             content = future.result()
         except Exception as error:  # noqa: BLE001 - whatever keeps it from being sent or started
             raise EnvironmentFailedError(not_startable(str(error))) from None
-        return received(content, task)
+        report = received(content, task)
+        if isinstance(report, Mismatch):
+            raise EnvironmentFailedError(
+                "bpsweep or NumPy was changed while it ran: a new process has "
+                f"{report.versions}, but this one has {task.versions}. Every trial that had ended "
+                "is kept: run the same command again to go on."
+            )
+        return report
 
     def _last_words(self) -> str:
         """Return the last line that processes wrote which were to be workers."""
@@ -281,7 +288,8 @@ class LokyExecutor:
                 os.kill(process.pid, signal.SIGKILL)
 
 
-def _file_or_nothing() -> IO[bytes]:
+def file_or_nothing() -> IO[bytes]:
+    """Return a file for what processes write, or the null device where there is no room for one."""
     try:
         return tempfile.TemporaryFile(buffering=0)
     except OSError:

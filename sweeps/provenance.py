@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import math
 import os
 import platform
@@ -12,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+import bpengine
+from bpengine import NUMERICS_VERSION
 from sweeps.worker import threads
 
 PACKAGES = (
@@ -46,6 +50,24 @@ def provenance() -> dict[str, str]:
         "cores": str(available_cores()),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+@functools.cache
+def versions() -> str:
+    """Return what must be the same wherever trials of one study run.
+
+    The code is that of the files when this is asked first, soon after they were imported.
+    """
+    code = hashlib.sha256()
+    for file in (bpengine.__file__, __file__):
+        folder = Path(file).parent
+        for path in sorted(folder.rglob("*.py")):
+            code.update(f"{folder.name} {path.relative_to(folder)}\0".encode())
+            code.update(path.read_bytes())
+    return (
+        f"bpsweep {version('bpsweep')}, numerics {NUMERICS_VERSION}, numpy {np.__version__}, "
+        f"code {code.hexdigest()[:12]}"
+    )
 
 
 def combined(several: Iterable[Mapping[str, str]]) -> dict[str, str]:

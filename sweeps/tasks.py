@@ -7,10 +7,10 @@ import pickle
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import dataclass, field, replace
 
 from sweeps.errors import UserError
+from sweeps.provenance import versions
 from sweeps.trials import Cohort
 from sweeps.worker import ERROR, Outcome, failed, run_cohort
 from sweeps.workspace import Workspace
@@ -30,6 +30,7 @@ class Task:
         trial_seconds: Limit of a trial's share of the time; None for no limit.
         apart: Whether it runs in a process of its own, because it may have ended another's.
         deaths: How many processes of its own it has ended.
+        versions: What its results must be computed with.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Task:
     trial_seconds: float | None = None
     apart: bool = False
     deaths: int = 0
+    versions: str = field(default_factory=versions)
 
     @property
     def hard_seconds(self) -> float | None:
@@ -62,7 +64,18 @@ class Death:
     overdue: bool = False
 
 
-Report = list[Outcome] | Death
+@dataclass(frozen=True)
+class Mismatch:
+    """A worker has other versions than the driver: it gave nothing that may be kept.
+
+    Attributes:
+        versions: Its own.
+    """
+
+    versions: str
+
+
+Report = list[Outcome] | Death | Mismatch
 Work = Callable[[Task], list[Outcome]]
 
 
@@ -83,17 +96,28 @@ def perform(work: Work, task: Task) -> bytes:
         task: What to do it with.
 
     Returns:
-        The pickled outcomes. That they can be pickled is found out here, where it is one cohort's
-        failure, and not between processes, where it would break the pool.
+        What `packed` makes of the outcomes. That they can be pickled is found out here, where it is
+        one cohort's failure, and not between processes, where it would break the pool.
     """
+    if versions() != task.versions:
+        return packed([])
     announce(task)
     try:
-        return pickle.dumps(work(task))
+        return packed(work(task))
     except UserError as error:
         text = str(error)
     except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, it is this cohort's result
         text = traceback.format_exc()
-    return pickle.dumps(failed(task.cohort, ERROR, text))
+    return packed(failed(task.cohort, ERROR, text))
+
+
+def packed(report: Report) -> bytes:
+    """Return a report as bytes, together with what it was computed with.
+
+    Args:
+        report: The report.
+    """
+    return pickle.dumps((versions(), report))
 
 
 def announce(task: Task) -> None:
@@ -106,13 +130,14 @@ def received(content: bytes, task: Task) -> Report:
     """Return what a worker sent.
 
     Args:
-        content: What `perform` returned.
+        content: What `packed` returned.
         task: The task it is about.
     """
     try:
-        return cast("Report", pickle.loads(content))  # noqa: S301 - from our own worker
+        theirs, report = pickle.loads(content)  # noqa: S301 - from our own worker
     except Exception:  # noqa: BLE001 - a result that can't be read is a failure of its cohort
         return failed(task.cohort, ERROR, traceback.format_exc())
+    return report if theirs == task.versions else Mismatch(str(theirs))
 
 
 def one_by_one(cohort: Cohort) -> list[Cohort]:

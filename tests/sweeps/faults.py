@@ -228,6 +228,11 @@ def freeze(task: Task) -> list[Outcome]:
     return train(task)
 
 
+def freeze_in_company(task: Task) -> list[Outcome]:
+    """Be stopped, but apart."""
+    return train(task) if task.apart else freeze(task)
+
+
 def refuse_to_start(_parent: int) -> NoReturn:
     """Fail where a worker starts."""
     sys.exit(1)

@@ -111,7 +111,7 @@ def test_what_libraries_print_does_not_get_into_the_answer(
     content = os.read(answer, 4096)
     os.close(answer)
     assert content[:1] == b"\n"
-    assert pickle.loads(content[1:]) == [1]  # noqa: S301 - our own
+    assert received(content[1:], task) == [1]
     assert "noise" in capfd.readouterr().err
 
 
@@ -120,3 +120,13 @@ def test_a_process_ends_when_nobody_asks_it_anything() -> None:
     found = subprocess.run(command, input=b"", capture_output=True, check=False)
     assert found.returncode == 1
     assert not found.stdout
+
+
+def test_a_process_that_cannot_be_started_has_not_begun(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any, **_keys: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    assert report(train, task) == Death("[Errno 11] Resource temporarily unavailable", began=False)

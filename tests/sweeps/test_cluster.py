@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,15 @@ import pytest
 from distributed import Client
 from faults import POISON, cohort, made
 
-from sweeps import backends, cluster, dispatch
+import sweeps
+from sweeps import backends, cluster, dispatch, provenance
 from sweeps.backends import opened
 from sweeps.cluster import DaskExecutor, connected
 from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor
 from sweeps.handover import hand_over
-from sweeps.tasks import Death, Task, Work, train
+from sweeps.tasks import Death, Mismatch, Task, Work, packed, train
 from sweeps.trials import Cohort
 from sweeps.workspace import Workspace
 
@@ -35,10 +37,13 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    folder: Path, *arguments: str, path: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a part of a cluster from Dask's own command."""
     command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    paths = [str(folder) for folder in (path, Path(__file__).parent) if folder]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     with (folder / f"{arguments[0]}.log").open("ab") as log:
         process = subprocess.Popen(
             command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
@@ -62,9 +67,9 @@ def scheduler(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         yield text.split('"address": "')[1].split('"')[0], process
 
 
-def worker(folder: Path, address: str, *options: str) -> Any:
+def worker(folder: Path, address: str, *options: str, path: Path | None = None) -> Any:
     one_thread = ("--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard")
-    return started(folder, "worker", address, *one_thread, *options)
+    return started(folder, "worker", address, *one_thread, *options, path=path)
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +159,21 @@ def test_a_scheduler_without_workers_is_told(impatient: None, tmp_path: Path) ->
         )
 
 
-def test_other_versions_are_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = cluster.versions()
-    monkeypatch.setattr(cluster, "NUMERICS_VERSION", 99)
-    ours = cluster.versions()
+@pytest.fixture
+def other_numerics(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Be of another version than the workers; return theirs."""
+    theirs = provenance.versions()
+    provenance.versions.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "NUMERICS_VERSION", 99)
+        provenance.versions()
+        yield theirs
+    provenance.versions.cache_clear()
+
+
+def test_other_versions_are_refused(address: str, other_numerics: str) -> None:
+    theirs, ours = other_numerics, cluster.versions()
+    assert theirs != ours
     with pytest.raises(EnvironmentFailedError) as told, connected(address, 1):
         pass
     assert str(told.value).startswith("The worker at tcp://127.0.0.1:")
@@ -178,6 +194,86 @@ def test_workers_without_the_product_are_refused(
     )
 
 
+@pytest.fixture
+def changed(tmp_path: Path) -> Path:
+    """Return a folder with the product's code, one line of which is another."""
+    for package in ("bpengine", "sweeps"):
+        shutil.copytree(Path(sweeps.__file__).parents[1] / package, tmp_path / "code" / package)
+    with (tmp_path / "code" / "bpengine" / "losses.py").open("a") as file:
+        file.write("\n_CHANGED = True\n")
+    return tmp_path / "code"
+
+
+def test_a_worker_with_changed_code_that_comes_later_gives_nothing(
+    changed: Path, tmp_path: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohorts = [cohort(0.1 + number / 100) for number in range(8)]
+    with (
+        scheduler(tmp_path) as (address, _),
+        worker(tmp_path, address),
+        opened("dask", 1, workspace, address) as executor,
+        worker(tmp_path, address, path=changed),
+    ):
+        with Client(address) as client:
+            client.wait_for_workers(2)
+        while executor.slots < 2:
+            executor.wait(0.1)
+        assert statuses(executor, workspace, train, cohorts) == {"ok": 16}
+        assert executor.slots == 2 or executor.wait(2.0) == []
+    note = capsys.readouterr().err
+    assert note.startswith("note: The worker at tcp://127.0.0.1:")
+    assert note.endswith(f" but here is {cluster.versions()}. Its results are refused.\n")
+    assert note.count("note") == 1
+
+
+def test_without_a_worker_of_these_versions_the_run_ends(
+    address: str, workspace: Workspace
+) -> None:
+    task = Task(1, cohort(0.1), workspace, versions="numpy 99")
+    with connected(address, 1) as executor, pytest.raises(EnvironmentFailedError) as told:
+        _run_refused(executor, task)
+    assert str(told.value).startswith(f"No worker is left that has {cluster.versions()}, ")
+
+
+def test_a_frozen_worker_is_named_and_its_work_is_handed_to_others(
+    tmp_path: Path,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(cluster, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(cluster, "HAND_OVER_SECONDS", 4.0)
+    cohorts = [cohort(POISON, seeds=(1,)), *(cohort(0.1 + n / 100) for n in range(4))]
+    with (
+        scheduler(tmp_path) as (address, _),
+        worker(tmp_path, address, "--no-nanny"),
+        worker(tmp_path, address, "--no-nanny"),
+    ):
+        with Client(address) as client:
+            client.wait_for_workers(2)
+        with opened("dask", 1, workspace, address) as executor:
+            assert statuses(executor, workspace, faults.freeze_in_company, cohorts) == {"ok": 9}
+    notes = capsys.readouterr().err
+    assert " s. If it still is after 4 s, its work is handed to others.\n" in notes
+    assert " s: its work is handed to others until it is heard of again.\n" in notes
+
+
+def test_a_worker_that_is_heard_of_again_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+    monkeypatch.setattr(cluster, "_tell", notes.append)
+    heard = cluster._Heard()  # noqa: SLF001
+    for now in (0.0, 20.0, 70.0, 80.0):
+        given_up = heard.note({"a": {"last_seen": 1.0}, "b": {"last_seen": now}}, now)
+        assert given_up == (["a"] if now == 70 else [])
+    assert heard.left == {"a"}
+    assert len(notes) == 2
+    assert notes[0].startswith("The worker at a has been silent for 20 s. ")
+    assert notes[1].startswith("The worker at a has been silent for 70 s: ")
+    assert heard.note({"a": {"last_seen": 2.0}}, 81.0) == []
+    assert heard.left == set()
+
+
 def test_work_that_cannot_be_found_there_ends_the_run(address: str, workspace: Workspace) -> None:
     with opened("dask", 1, workspace, address) as executor:
         executor.submit(faults.Unreadable(), Task(1, cohort(0.1), workspace))  # type: ignore[arg-type]
@@ -190,6 +286,13 @@ def _wait(executor: Executor) -> list[Any]:
     while not (reports := executor.wait(0.1)):
         pass
     return reports
+
+
+def _run_refused(executor: Executor, task: Task) -> None:
+    for number in itertools.count(task.number):
+        executor.submit(train, replace(task, number=number))
+        ((_, report),) = _wait(executor)
+        assert isinstance(report, Mismatch)
 
 
 def _wait_for_ever(executor: Executor, workspace: Workspace) -> None:
@@ -209,10 +312,10 @@ def test_a_task_that_was_taken_back_has_not_begun(address: str, workspace: Works
 class Late:
     """A result that is not there at first, as when its worker has died since it ended."""
 
-    def __init__(self, status: str, content: bytes = b"") -> None:
+    def __init__(self, status: str, content: tuple[str, bytes] | None = None) -> None:
         self.status, self.content, self.asked = status, content, 0
 
-    def result(self, timeout: float) -> bytes:
+    def result(self, timeout: float) -> tuple[str, bytes]:
         """Return what there is when asked again."""
         time.sleep(timeout)
         self.asked += 1
@@ -234,7 +337,7 @@ def test_a_result_that_was_lost_with_its_worker_is_made_again(
         lost: Any = Late("lost")
         assert executor._report(lost, task) == Death(began=False)  # noqa: SLF001
         assert lost.status == "cancelled"
-        slow: Any = Late("finished", pickle.dumps([]))
+        slow: Any = Late("finished", ("there", packed([])))
         assert executor._report(slow, task) == []  # noqa: SLF001
         never: Any = Late("finished")
         with pytest.raises(EnvironmentFailedError) as told:
@@ -275,6 +378,18 @@ def test_a_scheduler_that_goes_away_ends_the_run(
     assert "does not answer" in str(told.value)
 
 
+def test_a_client_that_has_been_closed_is_told_as_a_lost_scheduler(
+    address: str, workspace: Workspace
+) -> None:
+    # As Dask does when it can't connect again.
+    with connected(address, 1) as executor:
+        executor.submit(train, Task(1, cohort(0.1), workspace))
+        executor._client.close()  # noqa: SLF001
+        with pytest.raises(EnvironmentFailedError) as told:
+            executor.submit(train, Task(2, cohort(0.1), workspace))
+    assert "does not answer" in str(told.value)
+
+
 def test_without_dask_the_remedy_is_told(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,5 +422,5 @@ def test_a_worker_tells_what_it_begins(
     monkeypatch.setattr(cluster, "perform_apart", lambda _work, task: (task.number, "apart"))
     task = Task(7, cohort(0.1), workspace, apart=apart)
     found = cluster._perform(train, task, "topic")  # noqa: SLF001
-    assert found == (7, "apart" if apart else "here")
+    assert found == ("tcp://there:1", (7, "apart" if apart else "here"))
     assert told == ["limited", ("topic", (7, "tcp://there:1"))]

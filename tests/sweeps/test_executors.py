@@ -27,6 +27,7 @@ from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
 from sweeps.handover import hand_over
+from sweeps.provenance import versions
 from sweeps.tasks import Death, Task, Work, train
 from sweeps.trials import Cohort
 from sweeps.worker import Outcome
@@ -410,6 +411,19 @@ def test_what_dying_workers_write_is_the_reason_and_not_on_the_terminal(
         run(executor, workspace, train, monkeypatch)
     executor.close()
     assert "before they could begin. Every trial" in str(told.value)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_code_that_changes_while_it_runs_ends_the_run(apart: bool, workspace: Workspace) -> None:
+    # A process that starts later has the new code.
+    executor = LokyExecutor(1, workspace)
+    task = Task(next(_numbers), COHORTS[0], workspace, apart=apart, versions="numpy 99")
+    executor.submit(train, task)
+    concurrent.futures.wait(executor.held)
+    with pytest.raises(EnvironmentFailedError) as told:
+        executor.wait(1.0)
+    executor.close()
+    assert f"a new process has {versions()}, but this one has numpy 99." in str(told.value)
 
 
 def test_who_began_is_not_known_without_the_workspace(tmp_path: Path) -> None:
