@@ -3,10 +3,10 @@
 Vectorized backpropagation on cohorts of small networks trained in lockstep. Needs NumPy alone.
 """
 
-from bpengine.examples import Examples, Split
 from bpengine.lockstep import NUMERICS_VERSION
 from bpengine.minibatches import Budget, evaluation_points
-from bpengine.network import Architecture
+from bpengine.network.architecture import Architecture
+from bpengine.network.examples import Examples, Split
 from bpengine.recipe import Recipe
 from bpengine.schedules import BatchGrowth, Schedule
 from bpengine.training import Curves, Trainer, Training, evaluate, train

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.arrays import Array, BoolArray, IntArray
 from bpengine.backprop import Backprop, Layer, Weights
-from bpengine.network import layer_views
+from bpengine.network.architecture import layer_views
+from bpengine.network.arrays import Array, BoolArray, IntArray
+from bpengine.network.tape import Tape
 from bpengine.stepper import BLOCK, Stepper
-from bpengine.tape import Tape
 
 LEAST_DELAYED = 4
 """Updates of a block from which delaying the first layer pays: at fewer its products cost more."""

@@ -15,16 +15,16 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bpengine.arrays import Array, IntArray
 from bpengine.backprop import ROWS, Backprop, Weights
 from bpengine.estimator_files import read, write
 from bpengine.estimator_parameters import RULES, one_of
-from bpengine.examples import Examples, Split, Stack, stack
 from bpengine.lockstep import Lockstep
 from bpengine.minibatches import Budget, Segment
-from bpengine.network import Architecture
+from bpengine.network.architecture import Architecture
+from bpengine.network.arrays import Array, IntArray
+from bpengine.network.examples import Examples, Split, Stack, stack
+from bpengine.network.streams import permutation
 from bpengine.recipe import Recipe
-from bpengine.streams import permutation
 
 AUTO_BATCH_SIZE = 32
 """Examples of a batch that `batch_size="auto"` asks for, where there are as many."""

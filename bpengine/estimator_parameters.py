@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bpengine.activations import ACTIVATIONS
+from bpengine.network.activations import ACTIVATIONS
 from bpengine.optimizers import OPTIMIZERS
 
 Rule = tuple[Callable[[Any], bool], str]

@@ -30,11 +30,11 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop, Inputs, Weights
-from bpengine.examples import Examples, Stack, stack
 from bpengine.minibatches import shard_bounds
-from bpengine.network import Architecture
+from bpengine.network.architecture import Architecture
+from bpengine.network.arrays import Array
+from bpengine.network.examples import Examples, Stack, stack
 
 Parameters = Annotated[Array, "seed setting parameter"]
 PerLane = Annotated[Array, "seed setting"]

@@ -9,11 +9,8 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.arrays import Array, BoolArray, IntArray
 from bpengine.backprop import ROWS, Backprop
 from bpengine.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
-from bpengine.examples import Split, stack
-from bpengine.losses import REDUCTIONS
 from bpengine.minibatches import (
     Segment,
     batches,
@@ -21,7 +18,10 @@ from bpengine.minibatches import (
     shard_bounds,
     updates_per_epoch,
 )
-from bpengine.network import Architecture, initial_parameters
+from bpengine.network.architecture import Architecture, initial_parameters
+from bpengine.network.arrays import Array, BoolArray, IntArray
+from bpengine.network.examples import Split, stack
+from bpengine.network.losses import REDUCTIONS
 from bpengine.optimizers import OPTIMIZERS
 from bpengine.recipe import Recipe
 from bpengine.stepper import BLOCK, Stepper

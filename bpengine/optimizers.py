@@ -13,9 +13,9 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.arrays import Array
-from bpengine.network import check_name
-from bpengine.tape import Call
+from bpengine.network.architecture import check_name
+from bpengine.network.arrays import Array
+from bpengine.network.tape import Call
 
 COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": float("inf")}
 """Hyperparameters of every optimizer, beside `learning_rate`, with their defaults.

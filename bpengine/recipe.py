@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.losses import LOSSES, REDUCTIONS
-from bpengine.metrics import METRICS
 from bpengine.minibatches import Budget
-from bpengine.network import INITIALISERS, check_name
+from bpengine.network.architecture import INITIALISERS, check_name
+from bpengine.network.losses import LOSSES, REDUCTIONS
+from bpengine.network.metrics import METRICS
 from bpengine.optimizers import OPTIMIZERS
 from bpengine.schedules import BatchGrowth, Schedule
 

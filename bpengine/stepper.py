@@ -10,10 +10,10 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.arrays import Array, BoolArray
-from bpengine.network import Architecture
+from bpengine.network.architecture import Architecture
+from bpengine.network.arrays import Array, BoolArray
+from bpengine.network.tape import Call, at_once
 from bpengine.optimizers import DECAYS_BY_ITSELF, OPTIMIZERS, Step, check_settings
-from bpengine.tape import Call, at_once
 
 BLOCK = 32
 """Updates at most that are prepared at once."""

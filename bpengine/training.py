@@ -9,17 +9,17 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.arrays import Array, IntArray
 from bpengine.backprop import ROWS, Backprop, Weights
-from bpengine.examples import Examples, Split, Stack, stack
 from bpengine.gradient_noise import gradient_statistics
 from bpengine.lockstep import Lockstep
-from bpengine.losses import LOSSES
-from bpengine.metrics import METRICS
 from bpengine.minibatches import Segment, segments
-from bpengine.network import Architecture
+from bpengine.network.architecture import Architecture
+from bpengine.network.arrays import Array, IntArray
+from bpengine.network.examples import Examples, Split, Stack, stack
+from bpengine.network.losses import LOSSES
+from bpengine.network.metrics import METRICS
+from bpengine.network.streams import permutation
 from bpengine.recipe import Recipe
-from bpengine.streams import permutation
 
 _COLUMNS = 6
 """Numbers of an evaluation: the fields of `Curves` that have lanes."""

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from bpengine.activations import ACTIVATIONS
-from bpengine.losses import LOSSES, REDUCTIONS
-from bpengine.network import INITIALISERS
+from bpengine.network.activations import ACTIVATIONS
+from bpengine.network.architecture import INITIALISERS
+from bpengine.network.losses import LOSSES, REDUCTIONS
 from bpengine.optimizers import OPTIMIZERS
 from bpengine.schedules import SCHEDULES
 from sweeps.values import (

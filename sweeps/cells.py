@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.arrays import Array, IntArray
+from bpengine.network.arrays import Array, IntArray
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 

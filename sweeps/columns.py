@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 
-from bpengine.arrays import Array, IntArray
+from bpengine.network.arrays import Array, IntArray
 from sweeps.cells import Cells, as_written, told_apart
 from sweeps.errors import DataError, counted, gigabytes, shown
 from sweeps.targets import Place, alike

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpengine import BatchGrowth, Budget, Schedule
-from bpengine.losses import LOSSES
+from bpengine.network.losses import LOSSES
 from bpengine.optimizers import OPTIMIZERS
 from reports.clocks import MEMORIES
 from sweeps.axes import BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice

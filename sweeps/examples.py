@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.arrays import Array, IntArray
+from bpengine.network.arrays import Array, IntArray
 from sweeps.errors import DataError, counted, shown
 from sweeps.splits import CLASSIFICATION, REGRESSION, SMALLEST_SPREAD, Dataset
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.arrays import Array, IntArray
+from bpengine.network.arrays import Array, IntArray
 
 
 def filled(

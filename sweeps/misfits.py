@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from bpengine.activations import ACTIVATIONS
-from bpengine.losses import LOSSES
+from bpengine.network.activations import ACTIVATIONS
+from bpengine.network.losses import LOSSES
 from reports.clocks import MEMORIES
 from sweeps.axes import Axes, GrowthChoice
 from sweeps.combinations import Combination, blocks

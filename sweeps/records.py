@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from bpengine.arrays import Array
+from bpengine.network.arrays import Array
 from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.labels import pairs_text, schedule_text
 from sweeps.schema import columns_of

@@ -9,8 +9,8 @@ from typing import Annotated
 import numpy as np
 
 from bpengine import Examples, Split
-from bpengine.arrays import Array, BoolArray, IntArray
-from bpengine.streams import permutation
+from bpengine.network.arrays import Array, BoolArray, IntArray
+from bpengine.network.streams import permutation
 from sweeps.errors import DataError, Problem, counted, shown
 from sweeps.filling import filled
 

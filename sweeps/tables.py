@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.arrays import Array, BoolArray, IntArray
+from bpengine.network.arrays import Array, BoolArray, IntArray
 from sweeps.cells import Cells
 from sweeps.columns import Features, Room, cells_of, read_features
 from sweeps.errors import DataError, counted, did_you_mean, shown

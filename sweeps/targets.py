@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.arrays import Array, BoolArray, IntArray
+from bpengine.network.arrays import Array, BoolArray, IntArray
 from sweeps.cells import Cells, as_written, number_of
 from sweeps.errors import DataError, shown
 from sweeps.splits import CLASSIFICATION, REGRESSION

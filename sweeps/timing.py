@@ -18,7 +18,7 @@ from itertools import pairwise
 from bpengine import Architecture, Budget, Recipe, Split, sequential
 from bpengine.lockstep import Lockstep
 from bpengine.minibatches import segments
-from bpengine.network import initial_parameters
+from bpengine.network.architecture import initial_parameters
 from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.families import Group
 from sweeps.trials import Configuration

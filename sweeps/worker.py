@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
-from bpengine.arrays import Array
+from bpengine.network.arrays import Array
 from sweeps.checkpoints import EVERY_SECONDS, checkpoint_path, read_checkpoint, write_checkpoint
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.handover import handed_over

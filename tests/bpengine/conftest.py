@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples, Split
-from bpengine.activations import ACTIVATIONS
-from bpengine.arrays import Array
+from bpengine.network.activations import ACTIVATIONS
+from bpengine.network.arrays import Array
 
 MakeExamples = Callable[..., Examples]
 

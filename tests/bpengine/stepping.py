@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture
-from bpengine.arrays import Array
+from bpengine.network.arrays import Array
 from bpengine.optimizers import OPTIMIZERS
 from bpengine.stepper import Stepper
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples, sequential
-from bpengine.activations import ACTIVATIONS
-from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop, segment_bounds
-from bpengine.losses import LOSSES, REDUCTIONS
-from bpengine.tape import at_once
+from bpengine.network.activations import ACTIVATIONS
+from bpengine.network.arrays import Array
+from bpengine.network.losses import LOSSES, REDUCTIONS
+from bpengine.network.tape import at_once
 
 WIDTHS = [(3, 4, 2), (3, 5, 4, 2), (3, 4, 5, 3, 2)]
 

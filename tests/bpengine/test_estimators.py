@@ -18,8 +18,8 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from bpengine import Budget, Examples, Recipe, Split, train
 from bpengine.estimators import BackpropClassifier, BackpropRegressor
-from bpengine.network import Architecture
-from bpengine.streams import permutation
+from bpengine.network.architecture import Architecture
+from bpengine.network.streams import permutation
 from tests.bpengine.fitted import (
     IRIS_X,
     IRIS_Y,

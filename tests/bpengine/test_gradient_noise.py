@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples
-from bpengine.arrays import Array
 from bpengine.backprop import ROWS, Backprop
-from bpengine.examples import stack
 from bpengine.gradient_noise import (
     GradientStatistics,
     example_norms,
@@ -20,6 +18,8 @@ from bpengine.gradient_noise import (
     noise_scale,
     two_batch_statistics,
 )
+from bpengine.network.arrays import Array
+from bpengine.network.examples import stack
 
 MakeExamples = Callable[..., Examples]
 MakeParameters = Callable[..., Array]

@@ -46,9 +46,9 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Budget, Examples, Recipe, Split, train
-from bpengine.arrays import Array
 from bpengine.gradient_noise import gradient_statistics
-from bpengine.network import initial_parameters
+from bpengine.network.architecture import initial_parameters
+from bpengine.network.arrays import Array
 
 D = 20
 K = (D + 1 + math.sqrt((D + 1) ** 2 + 4 * D)) / 2

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Budget, Recipe, Split, train
-from bpengine.arrays import Array
+from bpengine.network.arrays import Array
 from bpengine.optimizers import OPTIMIZERS, check_settings
 from bpengine.stepper import Stepper
 from tests.bpengine.stepping import (

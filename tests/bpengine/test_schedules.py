@@ -23,7 +23,7 @@ from bpengine import (
     train,
 )
 from bpengine.minibatches import epoch_order
-from bpengine.network import initial_parameters
+from bpengine.network.architecture import initial_parameters
 from bpengine.schedules import SCHEDULES
 
 MakeSplits = Callable[..., list[Split]]

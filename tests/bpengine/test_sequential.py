@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, sequential
-from bpengine.arrays import Array
+from bpengine.network.arrays import Array
 
 
 def test_the_papers_2_2_2_network_by_hand() -> None:

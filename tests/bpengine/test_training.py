@@ -21,8 +21,8 @@ from bpengine import (
     train,
 )
 from bpengine.gradient_noise import gradient_statistics
-from bpengine.losses import LOSSES
-from bpengine.streams import permutation
+from bpengine.network.losses import LOSSES
+from bpengine.network.streams import permutation
 from tests.bpengine.cohorts import (
     ARCHITECTURE,
     LINEAR,

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpengine import Trainer
-from bpengine.activations import ACTIVATIONS
-from bpengine.losses import LOSSES
+from bpengine.network.activations import ACTIVATIONS
+from bpengine.network.losses import LOSSES
 from bpengine.optimizers import OPTIMIZERS
 from bpengine.schedules import SCHEDULES
 from sweeps.checking import experiment_of

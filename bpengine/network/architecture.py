@@ -13,9 +13,9 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.activations import ACTIVATIONS, Activation
-from bpengine.arrays import Array
-from bpengine.streams import standard_normal, standard_uniform
+from bpengine.network.activations import ACTIVATIONS, Activation
+from bpengine.network.arrays import Array
+from bpengine.network.streams import standard_normal, standard_uniform
 
 MINIMUM_WIDTHS = 2
 NARROW = 16

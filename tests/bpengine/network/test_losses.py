@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from bpengine.activations import ACTIVATIONS
-from bpengine.arrays import Array
-from bpengine.losses import LOSSES, REDUCTIONS, Loss
-from bpengine.tape import at_once
+from bpengine.network.activations import ACTIVATIONS
+from bpengine.network.arrays import Array
+from bpengine.network.losses import LOSSES, REDUCTIONS, Loss
+from bpengine.network.tape import at_once
 
 losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])

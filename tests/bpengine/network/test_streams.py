@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bpengine.arrays import Array
-from bpengine.streams import permutation, standard_normal, standard_uniform, uniform
+from bpengine.network.arrays import Array
+from bpengine.network.streams import permutation, standard_normal, standard_uniform, uniform
 
 Draw = Callable[[int, str, int], Array]
 

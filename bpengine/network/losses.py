@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpengine.arrays import Array
-from bpengine.tape import Call
+from bpengine.network.arrays import Array
+from bpengine.network.tape import Call
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.arrays import Array
+from bpengine.network.arrays import Array
 
 Score = Callable[[Array, Array], Array]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.arrays import Array
+from bpengine.network.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpengine.arrays import Array
-from bpengine.tape import Call
+from bpengine.network.arrays import Array
+from bpengine.network.tape import Call
 
 LEAK = 0.01
 """Slope of the leaky rectifier below zero (Maas et al. 2013)."""

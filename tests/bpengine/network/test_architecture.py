@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture
-from bpengine.activations import ACTIVATIONS
-from bpengine.network import INITIALISERS, NARROW, initial_parameters
+from bpengine.network.activations import ACTIVATIONS
+from bpengine.network.architecture import INITIALISERS, NARROW, initial_parameters
 
 initialisers = pytest.mark.parametrize("name", INITIALISERS)
 

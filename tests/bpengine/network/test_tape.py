@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bpengine.tape import Tape, at_once
+from bpengine.network.tape import Tape, at_once
 
 
 def test_a_recorded_call_is_made_at_every_replay_and_not_before() -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bpengine.activations import ACTIVATIONS, LEAK, Activation
-from bpengine.arrays import Array
-from bpengine.tape import Tape, at_once
+from bpengine.network.activations import ACTIVATIONS, LEAK, Activation
+from bpengine.network.arrays import Array
+from bpengine.network.tape import Tape, at_once
 
 ELEMENTWISE = {name: a for name, a in ACTIVATIONS.items() if name != "softmax"}
 

@@ -1,0 +1,1 @@
+"""The network: its shape, activations, losses, metrics, random streams, arrays and examples."""
