@@ -10,10 +10,10 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.backprop import Backprop, Layer, Weights
 from bpengine.network.architecture import layer_views
 from bpengine.network.arrays import Array, BoolArray, IntArray
 from bpengine.network.tape import Tape
+from bpengine.passes.backprop import Backprop, Layer, Weights
 from bpengine.stepper import BLOCK, Stepper
 
 LEAST_DELAYED = 4

@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bpengine.backprop import ROWS, Backprop, Weights
 from bpengine.estimator_files import read, write
 from bpengine.estimator_parameters import RULES, one_of
 from bpengine.lockstep import Lockstep
@@ -24,6 +23,7 @@ from bpengine.network.architecture import Architecture
 from bpengine.network.arrays import Array, IntArray
 from bpengine.network.examples import Examples, Split, Stack, stack
 from bpengine.network.streams import permutation
+from bpengine.passes.backprop import ROWS, Backprop, Weights
 from bpengine.recipe import Recipe
 
 AUTO_BATCH_SIZE = 32

@@ -9,7 +9,6 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.backprop import ROWS, Backprop
 from bpengine.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
 from bpengine.minibatches import (
     Segment,
@@ -23,6 +22,7 @@ from bpengine.network.arrays import Array, BoolArray, IntArray
 from bpengine.network.examples import Split, stack
 from bpengine.network.losses import REDUCTIONS
 from bpengine.optimizers import OPTIMIZERS
+from bpengine.passes.backprop import ROWS, Backprop
 from bpengine.recipe import Recipe
 from bpengine.stepper import BLOCK, Stepper
 

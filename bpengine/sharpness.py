@@ -12,13 +12,13 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.backprop import ROWS, Backprop, Inputs, Targets, Weights
 from bpengine.network.architecture import Architecture
 from bpengine.network.arrays import Array
 from bpengine.network.examples import Examples, stack
 from bpengine.network.losses import LOSSES
 from bpengine.network.streams import standard_normal
 from bpengine.network.tape import at_once
+from bpengine.passes.backprop import ROWS, Backprop, Inputs, Targets, Weights
 
 Parameters = Annotated[Array, "seed setting parameter"]
 PerLane = Annotated[Array, "seed setting"]

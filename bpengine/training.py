@@ -9,7 +9,6 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.backprop import ROWS, Backprop, Weights
 from bpengine.gradient_noise import gradient_statistics
 from bpengine.lockstep import Lockstep
 from bpengine.minibatches import Segment, segments
@@ -19,6 +18,7 @@ from bpengine.network.examples import Examples, Split, Stack, stack
 from bpengine.network.losses import LOSSES
 from bpengine.network.metrics import METRICS
 from bpengine.network.streams import permutation
+from bpengine.passes.backprop import ROWS, Backprop, Weights
 from bpengine.recipe import Recipe
 
 _COLUMNS = 6

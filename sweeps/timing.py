@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
-from bpengine import Architecture, Budget, Recipe, Split, sequential
+from bpengine import Architecture, Budget, Recipe, Split
 from bpengine.lockstep import Lockstep
 from bpengine.minibatches import segments
 from bpengine.network.architecture import initial_parameters
+from bpengine.passes import sequential
 from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.families import Group
 from sweeps.trials import Configuration

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples
-from bpengine.backprop import ROWS, Backprop
 from bpengine.gradient_noise import (
     GradientStatistics,
     example_norms,
@@ -20,6 +19,7 @@ from bpengine.gradient_noise import (
 )
 from bpengine.network.arrays import Array
 from bpengine.network.examples import stack
+from bpengine.passes.backprop import ROWS, Backprop
 
 MakeExamples = Callable[..., Examples]
 MakeParameters = Callable[..., Array]

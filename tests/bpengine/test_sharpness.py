@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples
-from bpengine.backprop import ROWS, Backprop
 from bpengine.network.arrays import Array
 from bpengine.network.examples import stack
+from bpengine.passes.backprop import ROWS, Backprop
 from bpengine.sharpness import hessian_vector_product, sharpness, top_eigenvalue
 
 MakeExamples = Callable[..., Examples]

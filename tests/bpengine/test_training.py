@@ -17,12 +17,12 @@ from bpengine import (
     Schedule,
     Trainer,
     evaluate,
-    sequential,
     train,
 )
 from bpengine.gradient_noise import gradient_statistics
 from bpengine.network.losses import LOSSES
 from bpengine.network.streams import permutation
+from bpengine.passes import sequential
 from tests.bpengine.cohorts import (
     ARCHITECTURE,
     LINEAR,

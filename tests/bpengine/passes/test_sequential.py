@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bpengine import Architecture, sequential
+from bpengine import Architecture
 from bpengine.network.arrays import Array
+from bpengine.passes import sequential
 
 
 def test_the_papers_2_2_2_network_by_hand() -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bpengine import Architecture, Examples, sequential
-from bpengine.backprop import ROWS, Backprop, segment_bounds
+from bpengine import Architecture, Examples
 from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.arrays import Array
 from bpengine.network.losses import LOSSES, REDUCTIONS
 from bpengine.network.tape import at_once
+from bpengine.passes import sequential
+from bpengine.passes.backprop import ROWS, Backprop, segment_bounds
 
 WIDTHS = [(3, 4, 2), (3, 5, 4, 2), (3, 4, 5, 3, 2)]
 

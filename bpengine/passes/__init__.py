@@ -1,0 +1,1 @@
+"""Forward and backward passes: of a cohort, and of one example at a time."""
