@@ -7,8 +7,8 @@ from bpengine.lockstep import NUMERICS_VERSION
 from bpengine.minibatches import Budget, evaluation_points
 from bpengine.network.architecture import Architecture
 from bpengine.network.examples import Examples, Split
+from bpengine.optim.schedules import BatchGrowth, Schedule
 from bpengine.recipe import Recipe
-from bpengine.schedules import BatchGrowth, Schedule
 from bpengine.training import Curves, Trainer, Training, evaluate, train
 
 __all__ = [

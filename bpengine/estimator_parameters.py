@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bpengine.network.activations import ACTIVATIONS
-from bpengine.optimizers import OPTIMIZERS
+from bpengine.optim.optimizers import OPTIMIZERS
 
 Rule = tuple[Callable[[Any], bool], str]
 """Whether a value is allowed, and what is, in words."""

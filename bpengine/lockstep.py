@@ -21,10 +21,10 @@ from bpengine.network.architecture import Architecture, initial_parameters
 from bpengine.network.arrays import Array, BoolArray, IntArray
 from bpengine.network.examples import Split, stack
 from bpengine.network.losses import REDUCTIONS
-from bpengine.optimizers import OPTIMIZERS
+from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim.stepper import BLOCK, Stepper
 from bpengine.passes.backprop import ROWS, Backprop
 from bpengine.recipe import Recipe
-from bpengine.stepper import BLOCK, Stepper
 
 BUFFER = 512
 """Elements of NumPy's buffers. At its own 8192, shorter rows that lie apart in memory are copied to

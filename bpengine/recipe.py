@@ -11,8 +11,8 @@ from bpengine.minibatches import Budget
 from bpengine.network.architecture import INITIALISERS, check_name
 from bpengine.network.losses import LOSSES, REDUCTIONS
 from bpengine.network.metrics import METRICS
-from bpengine.optimizers import OPTIMIZERS
-from bpengine.schedules import BatchGrowth, Schedule
+from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim.schedules import BatchGrowth, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)

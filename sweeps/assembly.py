@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bpengine.optimizers import COMMON
+from bpengine.optim.optimizers import COMMON
 from reports.results import (
     CONFIRM,
     REFINE,

@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.architecture import INITIALISERS
 from bpengine.network.losses import LOSSES, REDUCTIONS
-from bpengine.optimizers import OPTIMIZERS
-from bpengine.schedules import SCHEDULES
+from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim.schedules import SCHEDULES
 from sweeps.values import (
     AUTO,
     FULL,

@@ -8,7 +8,7 @@ from typing import Any
 
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.network.losses import LOSSES
-from bpengine.optimizers import OPTIMIZERS
+from bpengine.optim.optimizers import OPTIMIZERS
 from reports.clocks import MEMORIES
 from sweeps.axes import BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
 from sweeps.combinations import Combination, agrees, combinations

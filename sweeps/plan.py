@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from bpengine.lockstep import lanes_in_cache
-from bpengine.optimizers import OPTIMIZERS
+from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.passes.backprop import ROWS
 from sweeps.recipes import evaluations_of, examples_of, is_countable, updates_of
 from sweeps.trials import Cohort, Configuration, Settings, Trial

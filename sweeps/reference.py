@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bpengine.optimizers import OPTIMIZERS
+from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
 from sweeps.datasets import load, read_source
 from sweeps.labels import pairs_text

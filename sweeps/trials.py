@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from bpengine import NUMERICS_VERSION, Architecture, BatchGrowth, Budget, Schedule
-from bpengine.optimizers import COMMON, OPTIMIZERS
+from bpengine.optim.optimizers import COMMON, OPTIMIZERS
 from sweeps.splits import Preparation, Source
 
 IDENTITY_CHARACTERS = 32
@@ -30,7 +30,7 @@ def settings_of(optimizer: str, learning_rate: float, given: Mapping[str, float]
     """Return the settings of a trial, every default written out.
 
     Args:
-        optimizer: Name in `bpengine.optimizers.OPTIMIZERS`.
+        optimizer: Name in `bpengine.optim.optimizers.OPTIMIZERS`.
         learning_rate: Factor of the gradient.
         given: Hyperparameters that differ from the optimizer's defaults, or not.
 

@@ -10,8 +10,8 @@ import pytest
 
 from bpengine import Architecture
 from bpengine.network.arrays import Array
-from bpengine.optimizers import OPTIMIZERS
-from bpengine.stepper import Stepper
+from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim.stepper import Stepper
 
 Settings = Mapping[str, float]
 

@@ -9,7 +9,7 @@ import pytest
 
 from bpengine import Architecture, Budget, Recipe, Split, train
 from bpengine.blocks import delayed_updates, ordinary_updates
-from bpengine.stepper import BLOCK
+from bpengine.optim.stepper import BLOCK
 
 MakeSplits = Callable[..., list[Split]]
 NETWORKS = {

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bpengine import Schedule
-from bpengine.optimizers import COMMON, OPTIMIZERS, check_settings
+from bpengine.optim.optimizers import COMMON, OPTIMIZERS, check_settings
 from sweeps.axes import AXES, HYPERPARAMETERS, Axes, OptimizerChoice
 from sweeps.values import PowersOfTwo, rounded
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from bpengine import Trainer
 from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.losses import LOSSES
-from bpengine.optimizers import OPTIMIZERS
-from bpengine.schedules import SCHEDULES
+from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim.schedules import SCHEDULES
 from sweeps.checking import experiment_of
 from sweeps.datasets import load
 from sweeps.errors import Problem, SpecificationError

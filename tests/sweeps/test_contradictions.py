@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bpengine import Schedule
-from bpengine.schedules import SCHEDULES
+from bpengine.optim.schedules import SCHEDULES
 from sweeps.axes import ScheduleChoice
 from sweeps.contradictions import contradictions
 from sweeps.design import schedule_of

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule, Trainer
-from bpengine.optimizers import OPTIMIZERS
+from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps import datasets, worker
 from sweeps.merge import merge
 from sweeps.records import Row, row_of

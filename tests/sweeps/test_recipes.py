@@ -21,7 +21,7 @@ from bpengine import (
     evaluation_points,
     train,
 )
-from bpengine.optimizers import OPTIMIZERS
+from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps.recipes import (
     DENSE,
     DOUBLINGS,

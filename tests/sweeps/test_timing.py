@@ -10,7 +10,7 @@ import pytest
 
 from bpengine import Architecture, Recipe, Split
 from bpengine.lockstep import Lockstep
-from bpengine.optimizers import OPTIMIZERS
+from bpengine.optim.optimizers import OPTIMIZERS
 from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps import timing
 from sweeps.splits import Dataset, prepare

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule
-from bpengine.optimizers import COMMON, OPTIMIZERS
+from bpengine.optim.optimizers import COMMON, OPTIMIZERS
 from sweeps.splits import Preparation, Source
 from sweeps.trials import Cohort, Configuration, Trial, settings_of
 

@@ -17,8 +17,8 @@ import pytest
 
 from bpengine import Architecture, Budget, Recipe, Split, train
 from bpengine.network.arrays import Array
-from bpengine.optimizers import OPTIMIZERS, check_settings
-from bpengine.stepper import Stepper
+from bpengine.optim.optimizers import OPTIMIZERS, check_settings
+from bpengine.optim.stepper import Stepper
 from tests.bpengine.stepping import (
     ARCHITECTURE,
     GRADIENTS,
@@ -38,7 +38,7 @@ layerwise = pytest.mark.parametrize("name", ["lars", "lamb"])
 
 # Trajectories of PyTorch
 
-RECORDS = (Path(__file__).parent / "data" / "torch_trajectories.jsonl").read_text().splitlines()
+RECORDS = (Path(__file__).parents[1] / "data" / "torch_trajectories.jsonl").read_text().splitlines()
 COMMON, *CASES = [json.loads(line) for line in RECORDS]
 
 

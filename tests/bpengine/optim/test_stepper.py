@@ -10,8 +10,8 @@ import pytest
 
 from bpengine import Architecture, Budget, Examples, Recipe, Split, Trainer, train
 from bpengine.network.arrays import Array
-from bpengine.optimizers import OPTIMIZERS
-from bpengine.stepper import BLOCK, Stepper
+from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim.stepper import BLOCK, Stepper
 from tests.bpengine.stepping import (
     ARCHITECTURE,
     COUNT,

@@ -13,7 +13,7 @@ import numpy as np
 from bpengine.network.architecture import Architecture
 from bpengine.network.arrays import Array, BoolArray
 from bpengine.network.tape import Call, at_once
-from bpengine.optimizers import DECAYS_BY_ITSELF, OPTIMIZERS, Step, check_settings
+from bpengine.optim.optimizers import DECAYS_BY_ITSELF, OPTIMIZERS, Step, check_settings
 
 BLOCK = 32
 """Updates at most that are prepared at once."""

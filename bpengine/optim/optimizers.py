@@ -2,7 +2,7 @@
 
 Every optimizer is an entry of `OPTIMIZERS`. Its function works on all lanes at once and writes over
 the gradient; lanes differ in any hyperparameter. What is the same for all, penalties and clipping,
-is in `bpengine.stepper`.
+is in `bpengine.optim.stepper`.
 """
 
 from __future__ import annotations
