@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.gradient_noise import gradient_statistics
+from bpengine.diagnostics.gradient_noise import gradient_statistics
 from bpengine.lockstep import Lockstep
 from bpengine.minibatches import Segment, segments
 from bpengine.network.architecture import Architecture

@@ -73,8 +73,12 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "BatchGrowth",
     ),
     "bpengine.estimators": ("BackpropClassifier", "BackpropRegressor"),
-    "bpengine.gradient_noise": ("gradient_statistics", "two_batch_statistics", "noise_scale"),
-    "bpengine.sharpness": ("sharpness", "top_eigenvalue", "hessian_vector_product"),
+    "bpengine.diagnostics.gradient_noise": (
+        "gradient_statistics",
+        "two_batch_statistics",
+        "noise_scale",
+    ),
+    "bpengine.diagnostics.sharpness": ("sharpness", "top_eigenvalue", "hessian_vector_product"),
 }
 """What the Python page lists, by module."""
 

@@ -46,7 +46,7 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Budget, Examples, Recipe, Split, train
-from bpengine.gradient_noise import gradient_statistics
+from bpengine.diagnostics.gradient_noise import gradient_statistics
 from bpengine.network.architecture import initial_parameters
 from bpengine.network.arrays import Array
 

@@ -19,7 +19,7 @@ from bpengine import (
     evaluate,
     train,
 )
-from bpengine.gradient_noise import gradient_statistics
+from bpengine.diagnostics.gradient_noise import gradient_statistics
 from bpengine.network.losses import LOSSES
 from bpengine.network.streams import permutation
 from bpengine.passes import sequential

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples
+from bpengine.diagnostics.sharpness import hessian_vector_product, sharpness, top_eigenvalue
 from bpengine.network.arrays import Array
 from bpengine.network.examples import stack
 from bpengine.passes.backprop import ROWS, Backprop
-from bpengine.sharpness import hessian_vector_product, sharpness, top_eigenvalue
 
 MakeExamples = Callable[..., Examples]
 MakeParameters = Callable[..., Array]

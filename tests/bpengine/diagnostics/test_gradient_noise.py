@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples
-from bpengine.gradient_noise import (
+from bpengine.diagnostics.gradient_noise import (
     GradientStatistics,
     example_norms,
     gradient_statistics,

@@ -1,0 +1,1 @@
+"""What a network's gradients and curvature tell: gradient noise, sharpness."""
