@@ -30,8 +30,8 @@ import peers
 from sklearn.datasets import load_digits
 
 from bpengine import Architecture, Budget, Examples, Recipe, Split
-from bpengine.lockstep import Lockstep, lanes_in_cache
-from bpengine.minibatches import segments
+from bpengine.training.lockstep import Lockstep, lanes_in_cache
+from bpengine.training.minibatches import segments
 
 Array = peers.Array
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)

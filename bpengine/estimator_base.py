@@ -17,14 +17,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bpengine.estimator_files import read, write
 from bpengine.estimator_parameters import RULES, one_of
-from bpengine.lockstep import Lockstep
-from bpengine.minibatches import Budget, Segment
 from bpengine.network.architecture import Architecture
 from bpengine.network.arrays import Array, IntArray
 from bpengine.network.examples import Examples, Split, Stack, stack
 from bpengine.network.streams import permutation
 from bpengine.passes.backprop import ROWS, Backprop, Weights
-from bpengine.recipe import Recipe
+from bpengine.training.lockstep import Lockstep
+from bpengine.training.minibatches import Budget, Segment
+from bpengine.training.recipe import Recipe
 
 AUTO_BATCH_SIZE = 32
 """Examples of a batch that `batch_size="auto"` asks for, where there are as many."""

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from bpengine.lockstep import lanes_in_cache
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.passes.backprop import ROWS
+from bpengine.training.lockstep import lanes_in_cache
 from sweeps.recipes import evaluations_of, examples_of, is_countable, updates_of
 from sweeps.trials import Cohort, Configuration, Settings, Trial
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from bpengine import Budget, Recipe, evaluation_points
-from bpengine.minibatches import batches, updates_per_epoch
+from bpengine.training.minibatches import batches, updates_per_epoch
 from sweeps.trials import Cohort, Configuration
 
 EARLIEST = 64

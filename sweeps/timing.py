@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 from bpengine import Architecture, Budget, Recipe, Split
-from bpengine.lockstep import Lockstep
-from bpengine.minibatches import segments
 from bpengine.network.architecture import initial_parameters
 from bpengine.passes import sequential
+from bpengine.training.lockstep import Lockstep
+from bpengine.training.minibatches import segments
 from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.families import Group
 from sweeps.trials import Configuration

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.minibatches import shard_bounds
 from bpengine.network.activations import Activation
 from bpengine.network.architecture import Architecture, check_name
 from bpengine.network.arrays import Array
 from bpengine.network.losses import LOSSES
 from bpengine.network.tape import Call, at_once
+from bpengine.training.minibatches import shard_bounds
 
 ROWS = 64
 """Rows of a batch processed at once: larger batches go through the cache in slices of this many.

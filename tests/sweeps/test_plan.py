@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget
-from bpengine.lockstep import lanes_in_cache
+from bpengine.training.lockstep import lanes_in_cache
 from sweeps.plan import (
     EVALUATION_COST,
     FEW_LANES,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bpengine import Architecture, Recipe, Split
-from bpengine.lockstep import Lockstep
 from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.training.lockstep import Lockstep
 from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps import timing
 from sweeps.splits import Dataset, prepare

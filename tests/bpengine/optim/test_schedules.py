@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpengine import Architecture, BatchGrowth, Budget, Recipe, Schedule, Split, Training, train
-from bpengine.minibatches import epoch_order
 from bpengine.network.architecture import initial_parameters
 from bpengine.optim.schedules import SCHEDULES
 from bpengine.passes import sequential
+from bpengine.training.minibatches import epoch_order
 
 MakeSplits = Callable[..., list[Split]]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Budget, Recipe, Split, train
-from bpengine.blocks import delayed_updates, ordinary_updates
 from bpengine.optim.stepper import BLOCK
+from bpengine.training.blocks import delayed_updates, ordinary_updates
 
 MakeSplits = Callable[..., list[Split]]
 NETWORKS = {

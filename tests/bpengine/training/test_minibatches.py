@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth
-from bpengine.minibatches import (
+from bpengine.training.minibatches import (
     BLOCK,
     Budget,
     Segment,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.minibatches import Budget
 from bpengine.network.architecture import INITIALISERS, check_name
 from bpengine.network.losses import LOSSES, REDUCTIONS
 from bpengine.network.metrics import METRICS
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.optim.schedules import BatchGrowth, Schedule
+from bpengine.training.minibatches import Budget
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,6 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.diagnostics.gradient_noise import gradient_statistics
-from bpengine.lockstep import Lockstep
-from bpengine.minibatches import Segment, segments
 from bpengine.network.architecture import Architecture
 from bpengine.network.arrays import Array, IntArray
 from bpengine.network.examples import Examples, Split, Stack, stack
@@ -19,7 +17,9 @@ from bpengine.network.losses import LOSSES
 from bpengine.network.metrics import METRICS
 from bpengine.network.streams import permutation
 from bpengine.passes.backprop import ROWS, Backprop, Weights
-from bpengine.recipe import Recipe
+from bpengine.training.lockstep import Lockstep
+from bpengine.training.minibatches import Segment, segments
+from bpengine.training.recipe import Recipe
 
 _COLUMNS = 6
 """Numbers of an evaluation: the fields of `Curves` that have lanes."""

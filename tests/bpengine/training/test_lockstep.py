@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, BatchGrowth, Budget, Examples, Recipe, Split
-from bpengine.lockstep import Lockstep, lanes_in_cache
-from bpengine.minibatches import Segment, epoch_order, shard_bounds
 from bpengine.network.architecture import initial_parameters
 from bpengine.network.arrays import Array
 from bpengine.passes import sequential
+from bpengine.training.lockstep import Lockstep, lanes_in_cache
+from bpengine.training.minibatches import Segment, epoch_order, shard_bounds
 from tests.bpengine.cohorts import (
     ARCHITECTURE,
     MakeSplits,

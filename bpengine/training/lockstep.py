@@ -9,14 +9,6 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
-from bpengine.minibatches import (
-    Segment,
-    batches,
-    epoch_order,
-    shard_bounds,
-    updates_per_epoch,
-)
 from bpengine.network.architecture import Architecture, initial_parameters
 from bpengine.network.arrays import Array, BoolArray, IntArray
 from bpengine.network.examples import Split, stack
@@ -24,7 +16,15 @@ from bpengine.network.losses import REDUCTIONS
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.optim.stepper import BLOCK, Stepper
 from bpengine.passes.backprop import ROWS, Backprop
-from bpengine.recipe import Recipe
+from bpengine.training.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
+from bpengine.training.minibatches import (
+    Segment,
+    batches,
+    epoch_order,
+    shard_bounds,
+    updates_per_epoch,
+)
+from bpengine.training.recipe import Recipe
 
 BUFFER = 512
 """Elements of NumPy's buffers. At its own 8192, shorter rows that lie apart in memory are copied to
