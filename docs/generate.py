@@ -72,7 +72,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "Schedule",
         "BatchGrowth",
     ),
-    "bpengine.estimators": ("BackpropClassifier", "BackpropRegressor"),
+    "bpengine.sklearn.estimators": ("BackpropClassifier", "BackpropRegressor"),
     "bpengine.diagnostics.gradient_noise": (
         "gradient_statistics",
         "two_batch_statistics",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from bpengine.estimators import BackpropClassifier, BackpropRegressor
+from bpengine.sklearn.estimators import BackpropClassifier, BackpropRegressor
 
 Estimator = BackpropClassifier | BackpropRegressor
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bpengine.estimators import BackpropClassifier, BackpropRegressor
+from bpengine.sklearn.estimators import BackpropClassifier, BackpropRegressor
 from tests.bpengine.fitted import (
     IRIS_X,
     IRIS_Y,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from bpengine.estimators import BackpropClassifier
+from bpengine.sklearn.estimators import BackpropClassifier
 from sweeps import Study, checkpoints, handover, results
 from sweeps.cli import main
 from sweeps.errors import UserError

@@ -15,13 +15,13 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bpengine.estimator_files import read, write
-from bpengine.estimator_parameters import RULES, one_of
 from bpengine.network.architecture import Architecture
 from bpengine.network.arrays import Array, IntArray
 from bpengine.network.examples import Examples, Split, Stack, stack
 from bpengine.network.streams import permutation
 from bpengine.passes.backprop import ROWS, Backprop, Weights
+from bpengine.sklearn.files import read, write
+from bpengine.sklearn.parameters import RULES, one_of
 from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Budget, Segment
 from bpengine.training.recipe import Recipe

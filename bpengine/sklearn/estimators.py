@@ -17,9 +17,9 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from bpengine.estimator_base import Estimator, State
 from bpengine.network.arrays import Array, IntArray
 from bpengine.network.examples import Examples
+from bpengine.sklearn.base import Estimator, State
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from bpengine.estimators import BackpropClassifier, BackpropRegressor
+from bpengine.sklearn.estimators import BackpropClassifier, BackpropRegressor
 from tests.bpengine.fitted import (
     IRIS_X,
     IRIS_Y,

@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from bpengine import Budget, Examples, Recipe, Split, train
-from bpengine.estimators import BackpropClassifier, BackpropRegressor
 from bpengine.network.architecture import Architecture
 from bpengine.network.streams import permutation
+from bpengine.sklearn.estimators import BackpropClassifier, BackpropRegressor
 from tests.bpengine.fitted import (
     IRIS_X,
     IRIS_Y,
