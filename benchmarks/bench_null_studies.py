@@ -20,7 +20,7 @@ from synthetic_study import synthetic_study
 from reports.analysis import analyse
 from reports.power import power_to_detect
 from reports.record import Analysis
-from reports.results import (
+from reports.schema.results import (
     CONFIRM,
     CURVE_COLUMNS,
     TIMING_COLUMNS,

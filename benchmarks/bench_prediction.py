@@ -29,8 +29,8 @@ import pandas as pd
 
 from reports.cost import fit_update_time
 from reports.crossings import NOT_REACHED, REACHED, updates_to_target
-from reports.results import StudyResults
 from reports.scaling import BestBatch, best_batch_for_time
+from reports.schema.results import StudyResults
 from reports.steps_to_target import StepsToTargetFit
 from reports.targets import fit_targets, set_targets
 from reports.timing import one_network, summarise_timing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from reports.results import (
+from reports.schema.results import (
     CONFIRM,
     CURVE_COLUMNS,
     EXPLORE,

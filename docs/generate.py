@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from reports.results import Column
+from reports.schema.results import Column
 from reports.tables import COLUMNS
 from sweeps.cli import parser
 from sweeps.reference import with_tables

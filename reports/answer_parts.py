@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from reports.ends import Ends
-from reports.formats import plural
 from reports.noise_scale import RESOLVED
 from reports.power import MAX_SEEDS, Separation
 from reports.record import Analysis
 from reports.scaling_record import TargetRecord
+from reports.schema.formats import plural
 
 NO_GRADIENTS = "Gradients were not measured (`noise_examples`)."
 NO_TIMES = "The timing pass has not run."

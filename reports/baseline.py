@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.record import Analysis, extreme
-from reports.results import CLASSIFICATION, GroupDescription
+from reports.schema.results import CLASSIFICATION, GroupDescription
 
 LEARNED_SHARE = 0.05
 """Share of the way from a constant answer to a perfect one below which nothing worth its name was

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from reports.results import TUNING_STAGES
+from reports.schema.results import TUNING_STAGES
 
 _SIZE = ["group", "batch_size"]
 
@@ -17,7 +17,7 @@ def basins(trials: pd.DataFrame, cells: pd.DataFrame, selection: pd.DataFrame) -
     error of the best mean below it. Rates that lost a seed end the basin.
 
     Args:
-        trials: Columns `reports.results.TRIAL_COLUMNS`.
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
         cells: Columns `reports.selection.CELL_COLUMNS`.
         selection: Columns `reports.selection.SELECTION_COLUMNS`.
 

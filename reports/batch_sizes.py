@@ -12,11 +12,11 @@ from pandas.core.groupby import SeriesGroupBy
 
 from reports.basins import basins
 from reports.intervals import Interval, t_interval
-from reports.measures import measure_of
-from reports.outcomes import count_seeds, has_value
 from reports.record import BATCH_SIZE_COLUMNS, SEED_COLUMNS, SEEDS_FOR_INTERVAL
-from reports.regression import rmse, rmse_unit
-from reports.results import (
+from reports.schema.measures import measure_of
+from reports.schema.outcomes import count_seeds, has_value
+from reports.schema.regression import rmse, rmse_unit
+from reports.schema.results import (
     FRESH_STAGES,
     TUNING_STAGES,
     GroupDescription,
@@ -39,7 +39,7 @@ class Shown:
     Attributes:
         parts: By group, the part of the data whose metric it is: "test" or "validation".
         seeds: Columns group and `reports.record.SEED_COLUMNS`: the value of each seed.
-        counts: How many seeds have one, as from `reports.outcomes.count_seeds`, by group and batch
+        counts: How many seeds have one, as from `reports.schema.outcomes.count_seeds`, by group and batch
             size.
     """
 
@@ -52,7 +52,7 @@ def tuned(trials: pd.DataFrame, selection: pd.DataFrame, stages: tuple[str, ...]
     """Return the trials of some stages at the selected rate of their batch size.
 
     Args:
-        trials: Columns `reports.results.TRIAL_COLUMNS`.
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
         selection: Columns `reports.selection.SELECTION_COLUMNS`.
         stages: The stages.
     """

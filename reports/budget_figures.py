@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
 from reports.looks import BATCH_SIZE, LOOKS, METRICS, batch_size_axis, metric_axis
-from reports.measures import Measure
+from reports.schema.measures import Measure
 
 _GAP = 0.05
 """Between two panels, as a share of the whole."""

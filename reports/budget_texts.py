@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from reports.budgets import EPOCHS, SECONDS, UPDATES, by_rule
-from reports.formats import count, listing, plural, rate, seconds, sizes
 from reports.record import Analysis
+from reports.schema.formats import count, listing, plural, rate, seconds, sizes
 
 RULE_WORDS = {EPOCHS: "equal epochs", UPDATES: "equal updates", SECONDS: "equal time"}
 """The rules, to be read after "with"."""

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from reports.intervals import CONFIDENCE, t_quantile
-from reports.measures import measure_of
-from reports.outcomes import CELL
 from reports.paired_tests import FEWEST, best_and_tied
 from reports.readings import best_on_others, evaluations, guess_level, read
-from reports.results import (
+from reports.schema.measures import measure_of
+from reports.schema.outcomes import CELL
+from reports.schema.results import (
     TUNING_STAGES,
     Column,
     GroupDescription,

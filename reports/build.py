@@ -14,8 +14,8 @@ from reports.group_charts import NAMES as GROUP_CHARTS
 from reports.group_charts import group_charts
 from reports.groups import StudyAnalysis, analyse_study
 from reports.page import FIGURES
-from reports.results import StudyResults
 from reports.room import figures_for_each
+from reports.schema.results import StudyResults
 from reports.sections import Drawn, Part
 from reports.timeline_page import TIMELINE, timeline_charts
 

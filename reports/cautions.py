@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from reports.baseline import constant_metric, unlearned
-from reports.formats import capitalised, count, percent, plural, rate, sizes, visible
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
-from reports.results import CLASSIFICATION, Incidents, StudyDescription
 from reports.scaling_texts import target_cautions
+from reports.schema.formats import capitalised, count, percent, plural, rate, sizes, visible
+from reports.schema.results import CLASSIFICATION, Incidents, StudyDescription
 from reports.timing import UNSTEADY_ABOVE
 from reports.tuning import coarse_grids
 from reports.verdicts import Statement

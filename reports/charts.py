@@ -12,7 +12,6 @@ from reports.budget_charts import budget_chart
 from reports.budget_texts import amount
 from reports.chart import Chart, Words, values
 from reports.claim_values import by_seed
-from reports.formats import capitalised, plural, rate, seconds, sizes
 from reports.intervals import Comparison
 from reports.record import Analysis, extreme
 from reports.scaling_charts import (
@@ -23,6 +22,7 @@ from reports.scaling_charts import (
     time_chart,
     tradeoff_chart,
 )
+from reports.schema.formats import capitalised, plural, rate, seconds, sizes
 from reports.timing_charts import (
     seconds_per_update_chart,
     seconds_to_train_chart,

@@ -17,9 +17,9 @@ from reports.claim_evidence import (
     Finding,
 )
 from reports.claims import ClaimVerdict
-from reports.formats import MISSING, listing, visible
 from reports.page_tables import Cell, Table
 from reports.room import Room
+from reports.schema.formats import MISSING, listing, visible
 
 _SAYS = {
     SUPPORTED: "supports {}",

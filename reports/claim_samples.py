@@ -15,8 +15,8 @@ import pandas as pd
 
 from reports.claim_evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample, less_than, more_than
 from reports.claim_values import GroupValues, cross_fitted, sizes_of, trend
-from reports.outcomes import has_value
-from reports.results import TUNING_STAGES, GroupDescription
+from reports.schema.outcomes import has_value
+from reports.schema.results import TUNING_STAGES, GroupDescription
 from reports.selection import without_noise
 from reports.timing import PER_ITEM, TENSOR
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.record import Analysis
-from reports.results import TUNING_STAGES, GroupDescription
+from reports.schema.results import TUNING_STAGES, GroupDescription
 
 
 @dataclass(frozen=True)

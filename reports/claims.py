@@ -33,9 +33,9 @@ from reports.claim_evidence import (
 )
 from reports.claim_texts import CLAIMS, Claim
 from reports.claim_values import GroupValues
-from reports.formats import capitalised, listing, plural, visible
 from reports.record import Analysis
-from reports.results import Column, StudyResults, as_table, empty_table
+from reports.schema.formats import capitalised, listing, plural, visible
+from reports.schema.results import Column, StudyResults, as_table, empty_table
 
 CLAIM_COLUMNS = (
     Column("claim", "str", "", "The claim, C1 to C7."),

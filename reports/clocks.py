@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from reports.formats import listing, rate, significant, sizes, visible
-from reports.results import GroupDescription
+from reports.schema.formats import listing, rate, significant, sizes, visible
+from reports.schema.results import GroupDescription
 
 MEMORIES = ("momentum", "alpha", "beta1", "beta2")
 """Hyperparameters that are the share of the past kept at an update."""

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from reports.cost import UpdateTimeFit
-from reports.results import Cluster, Column, GroupDescription, as_table, empty_table
+from reports.schema.results import Cluster, Column, GroupDescription, as_table, empty_table
 from reports.steps_to_target import StepsToTargetFit
 
 SIMULATED = "simulated"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.results import Column, as_table
+from reports.schema.results import Column, as_table
 
 REACHED = "reached"
 """The run crossed the target between two evaluations."""

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.results import Column, as_table
+from reports.schema.results import Column, as_table
 
 EXPECTED_BEST_COLUMNS = (
     Column("batch_size", "int64", "examples", "Examples of one update."),

@@ -13,7 +13,6 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from reports.formats import TIMES, count, rate, seconds, times
 from reports.looks import (
     BATCH_SIZE,
     BLUE,
@@ -32,7 +31,8 @@ from reports.looks import (
     seconds_axis,
     seconds_ticks,
 )
-from reports.measures import Measure
+from reports.schema.formats import TIMES, count, rate, seconds, times
+from reports.schema.measures import Measure
 from reports.timing import ONE_PIECE, PER_ITEM
 from reports.two_terms import Curve
 

@@ -11,10 +11,10 @@ import pandas as pd
 
 from reports import figures
 from reports.chart import Chart, Words
-from reports.formats import capitalised, listing, plural, visible
 from reports.groups import StudyAnalysis
 from reports.looks import LOOKS, Look
 from reports.record import Analysis
+from reports.schema.formats import capitalised, listing, plural, visible
 
 MOST_CHARTS = 8
 """Sets of comparable groups that are drawn; a page must stay small."""

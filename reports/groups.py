@@ -16,12 +16,12 @@ from reports.claims import ClaimVerdict, claims_of
 from reports.differences import difference
 from reports.ends import Ends
 from reports.expected_best import Lead, leads
-from reports.formats import listing, plural, visible
-from reports.measures import Measure
-from reports.outcomes import Counts, count_outcomes
 from reports.recommendation import ACCURACY, TARGET_TIME
 from reports.record import Analysis
-from reports.results import Column, StudyDescription, StudyResults, as_table
+from reports.schema.formats import listing, plural, visible
+from reports.schema.measures import Measure
+from reports.schema.outcomes import Counts, count_outcomes
+from reports.schema.results import Column, StudyDescription, StudyResults, as_table
 from reports.timeline import Timeline, timeline_of
 from reports.verdicts import Statement, verdict
 

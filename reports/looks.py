@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from reports.formats import seconds
-from reports.measures import Measure
+from reports.schema.formats import seconds
+from reports.schema.measures import Measure
 
 INK = "#1a1a1a"
 """Colour of text and axes; a page may replace it."""

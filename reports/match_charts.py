@@ -9,10 +9,10 @@ import pandas as pd
 
 from reports import figures, match_figures
 from reports.chart import Chart, Words
-from reports.formats import capitalised, seconds, visible
 from reports.looks import LOOKS
 from reports.matches import Matches, Pair
 from reports.record import Analysis
+from reports.schema.formats import capitalised, seconds, visible
 
 MOST_DRAWN = 24
 """Figures of a comparison; groups beyond them are in its tables alone."""

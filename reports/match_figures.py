@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from reports.looks import DIFFERENCES, INK, LOOKS, batch_size_axis, keep_within, seconds_axis
-from reports.measures import Measure
+from reports.schema.measures import Measure
 
 
 def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from reports.formats import MISSING, count, rate, seconds, significant, visible
 from reports.matches import MATCH_COLUMNS, STUDY_COLUMNS, UNMATCHED_COLUMNS, Matches
-from reports.measures import Measure
 from reports.page_tables import Cell, Table
-from reports.results import Column
+from reports.schema.formats import MISSING, count, rate, seconds, significant, visible
+from reports.schema.measures import Measure
+from reports.schema.results import Column
 from reports.variations import VALUE_COLUMNS
 
 COLUMNS: dict[str, tuple[Column, ...]] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.formats import listing, plural, times, visible
 from reports.intervals import CONFIDENCE
 from reports.matches import Matches, Pair, Rerun, machine
+from reports.schema.formats import listing, plural, times, visible
 from reports.verdicts import Statement
 
 _WORDS = 60

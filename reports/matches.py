@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from reports.differences import difference
-from reports.formats import MISSING, visible
 from reports.groups import GROUP_COLUMNS, StudyAnalysis
 from reports.intervals import CONFIDENCE
 from reports.paired_tests import holm
 from reports.record import Analysis
-from reports.results import Column, as_table
+from reports.schema.formats import MISSING, visible
+from reports.schema.results import Column, as_table
 from reports.variations import differing, flat
 
 MACHINE = "processor"

@@ -24,7 +24,7 @@ import pandas as pd
 from reports.ends import Ends, product_interval
 from reports.intervals import CONFIDENCE, fieller_interval
 from reports.paired_tests import FEWEST
-from reports.results import Column, as_table
+from reports.schema.results import Column, as_table
 from reports.steps_to_target import StepsToTargetFit
 
 TRACE = "gradient_trace"

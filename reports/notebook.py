@@ -13,7 +13,7 @@ from reports.group_charts import group_charts
 from reports.groups import StudyAnalysis, analyse_study
 from reports.page import summary
 from reports.page_tables import Cell, Table, group_table, page_tables
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 
 MOST_ROWS = 30
 """Rows of the table."""

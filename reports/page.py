@@ -10,10 +10,10 @@ from urllib.parse import quote
 from reports import svg
 from reports.cautions import incident_cautions
 from reports.claim_page import claim_section
-from reports.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.groups import StudyAnalysis, across
 from reports.page_tables import group_table
 from reports.room import PAGE_LIMIT, RESERVED, Room
+from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.sections import Drawn, Part, sections
 from reports.shell import fill, shared
 from reports.timeline_page import history_section

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pandas as pd
 
 from reports.communication import SIMULATED
-from reports.formats import count, off_by, percent, seconds, significant, times
 from reports.noise_scale import RESOLVED
 from reports.page_tables import Cell, Maker, Row, Table, number_cell, table_of
 from reports.record import Analysis
 from reports.scaling_texts import level, range_text
+from reports.schema.formats import count, off_by, percent, seconds, significant, times
 from reports.worker_charts import network_text, pieces_text
 
 

@@ -12,10 +12,19 @@ import pandas as pd
 from reports.budget_texts import RULE_WORDS, amount
 from reports.claim_values import by_seed
 from reports.ends import Ends
-from reports.formats import count, percent, plural, rate, seconds, significant, times, visible
 from reports.groups import StudyAnalysis
 from reports.recommendation_texts import CELL_HEADERS, cell_texts, span
 from reports.record import Analysis
+from reports.schema.formats import (
+    count,
+    percent,
+    plural,
+    rate,
+    seconds,
+    significant,
+    times,
+    visible,
+)
 
 LINE = 30
 """Characters of a cell from which on it is broken into lines."""

@@ -17,7 +17,6 @@ from reports.build import chart_folder
 from reports.chart import Chart
 from reports.charts import charts
 from reports.files import refuse_links, write
-from reports.formats import visible
 from reports.group_charts import group_charts
 from reports.groups import StudyAnalysis, analyse_study
 from reports.looks import STYLE
@@ -25,7 +24,8 @@ from reports.page_scaling import scaling_tables
 from reports.page_tables import Table, group_table, page_tables
 from reports.paper_tables import latex, latex_table, markdown, markdown_table
 from reports.record import Analysis
-from reports.results import StudyResults
+from reports.schema.formats import visible
+from reports.schema.results import StudyResults
 from reports.svg import WIDTH
 from reports.timeline_page import timeline_charts, work_tables
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from reports.results import CLASSIFICATION, GroupDescription
+from reports.schema.results import CLASSIFICATION, GroupDescription
 
 
 def guess_level(plan: GroupDescription) -> float:
@@ -25,7 +25,7 @@ def evaluations(curves: pd.DataFrame, along: str = "updates") -> dict[str, np.nd
     """Return where the evaluations of each trial were made, and the validation metric there.
 
     Args:
-        curves: Columns `reports.results.CURVE_COLUMNS`.
+        curves: Columns `reports.schema.results.CURVE_COLUMNS`.
         along: "updates" or "examples".
 
     Returns:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.ends import Ends
-from reports.results import Column, as_table
+from reports.schema.results import Column, as_table
 
 ACCURACY = "accuracy"
 """Goal: the best metric that the study's budget allows."""

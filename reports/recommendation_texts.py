@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports.ends import Ends
-from reports.formats import MISSING, capitalised, listing
 from reports.recommendation import (
     AGREE,
     CLOSED_FORM,
@@ -15,6 +14,7 @@ from reports.recommendation import (
     Answer,
     Recommendation,
 )
+from reports.schema.formats import MISSING, capitalised, listing
 
 _WHO = {
     MEASUREMENT: "measurement",

@@ -13,13 +13,6 @@ from reports.communication import simulate_group
 from reports.cost import UpdateTimeFit, fit_update_times
 from reports.crossings import Target, crossings_by_group
 from reports.noise_scale import NOISE_CURVE_COLUMNS, TRACE, noise_along_training
-from reports.results import (
-    FRESH_STAGES,
-    TUNING_STAGES,
-    GroupDescription,
-    StudyResults,
-    empty_table,
-)
 from reports.scaling import best_batch_for_time
 from reports.scaling_record import (
     NOISE_RATIO_COLUMNS,
@@ -34,6 +27,13 @@ from reports.scaling_tables import (
     summarise_crossings,
     tuned_points,
     with_predictions,
+)
+from reports.schema.results import (
+    FRESH_STAGES,
+    TUNING_STAGES,
+    GroupDescription,
+    StudyResults,
+    empty_table,
 )
 from reports.steps_to_target import StepsToTargetFit, Task, curves_of, fit_tasks
 from reports.targets import target_task, targets_by_group

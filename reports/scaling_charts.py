@@ -10,7 +10,11 @@ import pandas as pd
 from reports import scaling_figures
 from reports.chart import Chart, Words
 from reports.crossings import NOT_REACHED
-from reports.formats import (
+from reports.noise_scale import RESOLVED
+from reports.record import Analysis
+from reports.scaling_record import TargetRecord
+from reports.scaling_texts import critical_span, level, range_span
+from reports.schema.formats import (
     count,
     listing,
     off_by,
@@ -20,10 +24,6 @@ from reports.formats import (
     sizes,
     times,
 )
-from reports.noise_scale import RESOLVED
-from reports.record import Analysis
-from reports.scaling_record import TargetRecord
-from reports.scaling_texts import critical_span, level, range_span
 from reports.timing import TENSOR
 
 Curve = Callable[[np.ndarray], np.ndarray]

@@ -12,9 +12,9 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.ends import Ends
-from reports.formats import count, rate, significant
 from reports.looks import BLUE, GREEN, GREY, INK, LOOKS, ORANGE, batch_size_axis, seconds_axis
 from reports.noise_scale import RESOLVED
+from reports.schema.formats import count, rate, significant
 
 _SMOOTH = 80
 """Points of a computed curve."""

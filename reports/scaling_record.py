@@ -15,8 +15,8 @@ from reports.cost import UpdateTimeFit
 from reports.crossings import CROSSING_COLUMNS, Target
 from reports.ends import Ends
 from reports.noise_scale import NOISE_COLUMNS, RESOLVED
-from reports.results import Column, as_table
 from reports.scaling import BestBatch
+from reports.schema.results import Column, as_table
 from reports.steps_to_target import StepsToTargetFit
 from reports.targets import SCALING_COLUMNS, scaling_row
 

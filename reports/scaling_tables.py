@@ -13,9 +13,9 @@ from reports.crossings import CROSSING_COLUMNS, NOT_REACHED
 from reports.ends import Ends
 from reports.medians import medians
 from reports.noise_scale import SQUARED_NORM, TRACE, average_noise, compare_with_critical
-from reports.outcomes import CELL, count_seeds
-from reports.results import TUNING_STAGES, StudyResults, as_table
 from reports.scaling_record import NOISE_RATIO_COLUMNS, TO_TARGET_COLUMNS
+from reports.schema.outcomes import CELL, count_seeds
+from reports.schema.results import TUNING_STAGES, StudyResults, as_table
 from reports.selection import CELL_COLUMNS
 from reports.steps_to_target import NEAR_ALL, StepsToTargetFit
 from reports.timing import one_network

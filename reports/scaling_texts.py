@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from reports.cost import UpdateTimeFit
 from reports.ends import Ends
-from reports.formats import listing, off_by, seconds, significant
 from reports.record import Analysis
 from reports.scaling_record import TargetRecord
+from reports.schema.formats import listing, off_by, seconds, significant
 from reports.steps_to_target import StepsToTargetFit
 
 

@@ -10,13 +10,13 @@ from markupsafe import Markup
 from reports import svg
 from reports.budget_charts import Slider, budget_slider
 from reports.chart import Chart
-from reports.formats import listing, plural, visible
 from reports.method import limits, method
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table, page_tables
 from reports.record import Analysis
 from reports.room import Room
 from reports.scaling_texts import unsaid
+from reports.schema.formats import listing, plural, visible
 from reports.verdicts import ANSWER, Card, Statement, cards
 
 _MARKUP = 70

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.outcomes import CELL, count_seeds
-from reports.results import FRESH_STAGES, TUNING_STAGES, Column, as_table
+from reports.schema.outcomes import CELL, count_seeds
+from reports.schema.results import FRESH_STAGES, TUNING_STAGES, Column, as_table
 
 CELL_COLUMNS = (
     Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),
@@ -46,7 +46,7 @@ def summarise_cells(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFra
     """Return one row for each configuration whose rate was tried.
 
     Args:
-        trials: Columns `reports.results.TRIAL_COLUMNS`; other stages are ignored.
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`; other stages are ignored.
         planned: Tuning seeds, by group and batch size.
 
     Returns:
@@ -72,7 +72,7 @@ def select_rates(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
     eligible: the mean over the survivors would flatter it.
 
     Args:
-        trials: Columns `reports.results.TRIAL_COLUMNS`; only explore and extend are read.
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`; only explore and extend are read.
         planned: Tuning seeds, by group and batch size.
 
     Returns:
@@ -107,7 +107,7 @@ def with_given_rates(selection: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
 
     Args:
         selection: Columns `SELECTION_COLUMNS`.
-        trials: Columns `reports.results.TRIAL_COLUMNS`. A batch size without tuning trials whose
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`. A batch size without tuning trials whose
             fresh trials have one learning rate was given that rate.
 
     Returns:

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports.formats import visible
+from reports.schema.formats import visible
 
 _HERE = Path(__file__).parent
 

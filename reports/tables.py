@@ -13,19 +13,10 @@ from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
 from reports.communication import SIMULATION_COLUMNS
 from reports.crossings import CROSSING_COLUMNS
 from reports.expected_best import EXPECTED_BEST_COLUMNS
-from reports.formats import visible
 from reports.groups import GROUP_COLUMNS, StudyAnalysis
 from reports.noise_scale import NOISE_CURVE_COLUMNS
 from reports.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
 from reports.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
-from reports.results import (
-    CURVE_COLUMNS,
-    TIMING_COLUMNS,
-    TRIAL_COLUMNS,
-    Column,
-    as_table,
-    empty_table,
-)
 from reports.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TARGET_COLUMNS,
@@ -33,6 +24,15 @@ from reports.scaling_record import (
     UPDATE_TIME_COLUMNS,
     ScalingRecord,
     update_time_table,
+)
+from reports.schema.formats import visible
+from reports.schema.results import (
+    CURVE_COLUMNS,
+    TIMING_COLUMNS,
+    TRIAL_COLUMNS,
+    Column,
+    as_table,
+    empty_table,
 )
 from reports.selection import CELL_COLUMNS
 from reports.timeline import TIMELINE_COLUMNS, WORK_COLUMNS

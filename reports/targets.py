@@ -20,7 +20,7 @@ import pandas as pd
 
 from reports.crossings import AT_START, CROSSING_COLUMNS, NOT_REACHED, RUN, Target
 from reports.intervals import CONFIDENCE
-from reports.results import Column
+from reports.schema.results import Column
 from reports.steps_to_target import StepsToTargetFit, Task, fit_tasks, task_of
 
 SHARES = (0.5, 0.75, 0.9)

@@ -24,7 +24,6 @@ from reports.budgets import SECONDS
 from reports.claim_values import by_seed, sizes_of
 from reports.crossings import REACHED
 from reports.ends import Ends, product_interval
-from reports.formats import plural, seconds, sizes
 from reports.intervals import Comparison, compare_with_best
 from reports.power import separate
 from reports.recommendation import (
@@ -41,6 +40,7 @@ from reports.recommendation import (
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.scaling import NEAR_MINIMUM
 from reports.scaling_record import TargetRecord
+from reports.schema.formats import plural, seconds, sizes
 
 _BUSY = "the machine was not quiet when updates were timed"
 

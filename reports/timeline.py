@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.results import Column, StudyResults, as_table
+from reports.schema.results import Column, StudyResults, as_table
 
 TIMED = "timing pass"
 """Stands for a stage in the rows of the timing pass."""

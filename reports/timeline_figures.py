@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from reports.formats import seconds
 from reports.looks import GREY, INK, ink_on, ordered_colors
+from reports.schema.formats import seconds
 from reports.timeline import TIMED
 
 MOST_MARKED = 200

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.results import Column, as_table, empty_table
+from reports.schema.results import Column, as_table, empty_table
 
 TENSOR = "tensor"
 """Engine that processes a batch by tensor operations."""
@@ -58,7 +58,7 @@ def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
     """Return seconds per update of one network for each engine, number of lanes and batch size.
 
     Args:
-        timing: Columns `reports.results.TIMING_COLUMNS`.
+        timing: Columns `reports.schema.results.TIMING_COLUMNS`.
 
     Returns:
         Columns `TIMING_SUMMARY_COLUMNS`, group by group: tensor operations first, few lanes before
@@ -96,7 +96,7 @@ def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
     """Return what a batch in shards costs beside the whole batch, both on this machine.
 
     Args:
-        timing: Columns `reports.results.TIMING_COLUMNS`, of one group; rows with more than one lane
+        timing: Columns `reports.schema.results.TIMING_COLUMNS`, of one group; rows with more than one lane
             are ignored.
 
     Returns:
@@ -115,7 +115,7 @@ def speedups(timing: pd.DataFrame) -> pd.DataFrame:
     """Return how many times faster tensor operations are than iterating over the items.
 
     Args:
-        timing: Columns `reports.results.TIMING_COLUMNS`; rows with more than one lane are ignored.
+        timing: Columns `reports.schema.results.TIMING_COLUMNS`; rows with more than one lane are ignored.
 
     Returns:
         Columns `SPEEDUP_COLUMNS`: the ratio of medians, and the range of the ratios within a round.

@@ -13,7 +13,7 @@ import pandas as pd
 
 from reports.claim_values import by_seed
 from reports.record import Analysis
-from reports.results import TUNING_STAGES
+from reports.schema.results import TUNING_STAGES
 
 _LOWER, _BEST, _UPPER = range(3)
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from reports import tuning_figures
 from reports.chart import Chart, Words
-from reports.formats import plural, rate
 from reports.record import Analysis, extreme
+from reports.schema.formats import plural, rate
 
 _FEWEST = 3
 """Batch sizes needed to tell how the best rate grows."""

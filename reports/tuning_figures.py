@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.formats import rate
 from reports.looks import BLUE, DIFFERENCES, INK, LOOKS, batch_size_axis, keep_within
-from reports.measures import Measure
+from reports.schema.formats import rate
+from reports.schema.measures import Measure
 
 
 def best_rates(ax: Axes, table: pd.DataFrame, rules: pd.DataFrame) -> Axes:

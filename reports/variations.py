@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.formats import MISSING
-from reports.results import Column, as_table
+from reports.schema.formats import MISSING
+from reports.schema.results import Column, as_table
 
 VALUE_COLUMNS = (
     Column("key", "str", "", "What differs."),

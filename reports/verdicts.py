@@ -9,17 +9,6 @@ import pandas as pd
 
 from reports.baseline import unlearned
 from reports.budget_texts import rules_sentence, shared_sentence
-from reports.formats import (
-    capitalised,
-    count,
-    listing,
-    plural,
-    rate,
-    seconds,
-    significant,
-    sizes,
-    times,
-)
 from reports.intervals import Comparison, Interval
 from reports.power import MAX_SEEDS
 from reports.recommendation import Recommendation
@@ -31,6 +20,17 @@ from reports.recommendation_texts import (
 )
 from reports.record import Analysis, extreme
 from reports.scaling_texts import scaling_sentence
+from reports.schema.formats import (
+    capitalised,
+    count,
+    listing,
+    plural,
+    rate,
+    seconds,
+    significant,
+    sizes,
+    times,
+)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pandas as pd
 from reports import worker_figures
 from reports.chart import Chart, Words
 from reports.communication import SIMULATED, Network, Simulation
-from reports.formats import count, percent, plural, seconds, significant, times
 from reports.record import Analysis
 from reports.scaling_texts import level
+from reports.schema.formats import count, percent, plural, seconds, significant, times
 
 
 def workers_chart(analysis: Analysis) -> Chart | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from reports import build_report
 from reports.analysis import analyse
 from reports.record import Analysis
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from reports.timing import TENSOR
 from sweeps.assembly import read_experiment
 from sweeps.errors import UsageError, UserError, refuse_links

@@ -6,8 +6,8 @@ from typing import Any
 
 from reports.cautions import cautions
 from reports.document import recommendation_content
-from reports.formats import plural, sizes
 from reports.recommendation_texts import goal_sentence, more_sentence
+from reports.schema.formats import plural, sizes
 from sweeps.advice import Advice
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bpengine.optim.optimizers import COMMON
-from reports.results import (
+from reports.schema.results import (
     CONFIRM,
     REFINE,
     Cluster,

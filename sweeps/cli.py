@@ -23,7 +23,7 @@ from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands, documen
 from sweeps.terminal import open_streams, tell, write
 
 if TYPE_CHECKING:
-    from reports.results import StudyResults
+    from reports.schema.results import StudyResults
 
 BUG, INTERRUPTED = 70, 130
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reports.results import CONFIRM, EXPLORE
+from reports.schema.results import CONFIRM, EXPLORE
 from sweeps.assembly import planned_stages
 from sweeps.families import Group
 from sweeps.labels import counted

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.results import CURVE_COLUMNS
+from reports.schema.results import CURVE_COLUMNS
 from sweeps.errors import UsageError, shown
 from sweeps.records import Row, points_of, strict
 from sweeps.store import Store

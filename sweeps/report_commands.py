@@ -13,7 +13,7 @@ from sweeps.store_commands import DONE, Add
 from sweeps.terminal import tell, write
 
 if TYPE_CHECKING:
-    from reports.results import StudyResults
+    from reports.schema.results import StudyResults
 
 _PER_INCH = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}
 """Of a unit; the point is TeX's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from sweeps.assembly import stored_experiment
 from sweeps.backends import jobs_of
 from sweeps.records import DONE

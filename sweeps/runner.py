@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from sweeps.assembly import planned_stages, results_of, save_experiment
 from sweeps.backends import ISOLATING, opened
 from sweeps.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts

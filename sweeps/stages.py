@@ -13,8 +13,8 @@ from functools import cached_property
 import pandas as pd
 
 from reports.intervals import compare_with_best
-from reports.outcomes import CELL, has_value
-from reports.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE, empty_table
+from reports.schema.outcomes import CELL, has_value
+from reports.schema.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE, empty_table
 from reports.selection import SELECTION_COLUMNS, select_rates, summarise_cells, without_noise
 from sweeps.design import groups_of
 from sweeps.facts import Facts
@@ -80,7 +80,7 @@ def derived(
 
     Args:
         experiment: The study.
-        table: Gives the trials yielded so far, columns `reports.results.TRIAL_COLUMNS`. A piece
+        table: Gives the trials yielded so far, columns `reports.schema.results.TRIAL_COLUMNS`. A piece
             must have ended before the next one is asked for.
     """
     specification = experiment.specification

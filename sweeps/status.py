@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reports.outcomes import Cause, count_outcomes
-from reports.results import CONFIRM
+from reports.schema.outcomes import Cause, count_outcomes
+from reports.schema.results import CONFIRM
 from sweeps.assembly import planned_stages, read_experiment
 from sweeps.errors import StoreError
 from sweeps.facts import sessions_of

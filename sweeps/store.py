@@ -15,7 +15,7 @@ from typing import Self
 
 import pandas as pd
 
-from reports.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
+from reports.schema.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
 from sweeps.database import (
     SESSION_FACTS,
     Session,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from sweeps.backends import jobs_of
 from sweeps.checking import experiment_of
 from sweeps.forecast import Forecast, forecast

@@ -13,7 +13,7 @@ import pandas as pd
 
 from reports.cost import UpdateTimeFit, fit_update_time
 from reports.ends import Ends
-from reports.formats import percent, plural, seconds, significant
+from reports.schema.formats import percent, plural, seconds, significant
 from reports.timing import (
     CONTENDED_BELOW,
     ONE_PIECE,

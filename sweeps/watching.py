@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reports import build_report
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from sweeps.assembly import results
 from sweeps.errors import StoreError
 from sweeps.lock import owner_of

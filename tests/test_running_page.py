@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.results import TRIAL_COLUMNS
+from reports.schema.results import TRIAL_COLUMNS
 from sweeps import cli, timing
 from sweeps.dispatch import MOST_DEATHS, MOST_IN_VAIN
 from sweeps.tasks import HARD_FACTOR, HARD_SECONDS

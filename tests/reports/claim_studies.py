@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.results import (
+from reports.schema.results import (
     CONFIRM,
     CURVE_COLUMNS,
     EXPLORE,

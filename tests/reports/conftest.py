@@ -16,7 +16,7 @@ from reports import svg
 from reports.analysis import analyse
 from reports.build import build_report
 from reports.record import Analysis
-from reports.results import (
+from reports.schema.results import (
     CONFIRM,
     CURVE_COLUMNS,
     EXPLORE,

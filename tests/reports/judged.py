@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reports.claims import ClaimVerdict, judge_claims
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from tests.reports.claim_studies import FAST, Truth
 
 SUM, MEAN = {"group": "summed", "reduction": "sum"}, {"group": "averaged", "reduction": "mean"}

@@ -10,7 +10,7 @@ import pytest
 
 from reports.intervals import t_interval
 from reports.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS, SEED_COLUMNS
-from reports.results import CONFIRM, EXPLORE, EXTEND, REFINE, Column, StudyResults
+from reports.schema.results import CONFIRM, EXPLORE, EXTEND, REFINE, Column, StudyResults
 from reports.selection import select_rates
 from tests.reports.conftest import (
     Sketch,

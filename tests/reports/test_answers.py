@@ -22,7 +22,7 @@ from reports.recommendation import (
     Recommendation,
 )
 from reports.record import Analysis
-from reports.results import EXPLORE, StudyResults
+from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, of_seeds, without_timing
 from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, noisy

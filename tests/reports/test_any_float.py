@@ -17,13 +17,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from reports import charts, formats, svg
+from reports import charts, svg
 from reports.build import DOCUMENT, build_report
 from reports.comparison import build_comparison
 from reports.groups import analyse_study
-from reports.measures import measure_of
 from reports.paper import build_paper
-from reports.results import CONFIRM, REGRESSION, StudyResults
+from reports.schema import formats
+from reports.schema.measures import measure_of
+from reports.schema.results import CONFIRM, REGRESSION, StudyResults
 from tests.reports.conftest import DIGITS_GROUP, Sketch, make_results, small
 
 ODD = (math.nan, math.inf, -math.inf, 1e300, -1e300, 1.7e308, 5e-324, -2.2e-308, -0.0, 0.0, 1e28)

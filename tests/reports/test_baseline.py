@@ -13,7 +13,7 @@ from reports.claim_evidence import NOT_STUDIED, SUPPORTED
 from reports.claims import judge_claims
 from reports.recommendation import SILENT
 from reports.record import Analysis
-from reports.results import REGRESSION, StudyResults
+from reports.schema.results import REGRESSION, StudyResults
 from reports.verdicts import cards, verdict
 from tests.reports.claim_studies import study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small

@@ -8,7 +8,7 @@ import pytest
 from reports.analysis import analyse, by_group
 from reports.batch_sizes import shown_trials
 from reports.intervals import t_interval
-from reports.results import CONFIRM
+from reports.schema.results import CONFIRM
 from reports.selection import select_rates
 from tests.reports.conftest import Sketch, keep, make_results, numbers, several
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from reports.build import build_report
-from reports.results import EXPLORE, REGRESSION, StudyResults
+from reports.schema.results import EXPLORE, REGRESSION, StudyResults
 from tests.reports.browsing import Log, opened, violations
 from tests.reports.conftest import Sketch, keep, make_results, small
 

@@ -11,7 +11,7 @@ from reports.budget_charts import HEADERS, Slider, budget_slider
 from reports.budget_texts import amount, budget_sentence
 from reports.budgets import RULES
 from reports.record import Analysis
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from tests.reports.conftest import nothing_run, numbers, of_seeds
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 from reports.budget_texts import amount, budget_sentence, rules_sentence, shared_sentence
 from reports.budgets import EPOCHS, SECONDS, UPDATES
 from reports.record import Analysis
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from tests.reports.conftest import numbers
 
 SHARED = "On the validation part, with 5 seeds, batch "

@@ -12,7 +12,7 @@ from reports.analysis import analyse
 from reports.budgets import BUDGET_COLUMNS, EPOCHS, MOST_BUDGETS, RULES, SECONDS, UPDATES
 from reports.claim_values import GroupValues, cross_fitted
 from reports.record import Analysis
-from reports.results import CURVE_COLUMNS, StudyResults, empty_table
+from reports.schema.results import CURVE_COLUMNS, StudyResults, empty_table
 from tests.reports.conftest import (
     Sketch,
     make_results,

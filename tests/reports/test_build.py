@@ -13,7 +13,7 @@ import reports
 from reports import build
 from reports.build import build_report
 from reports.charts import NAMES
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from reports.tables import COLUMNS
 from reports.timeline_page import TIMELINE
 from tests.reports.conftest import Sketch, make_results, small, without_timing

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reports.cautions import cautions, incident_cautions
-from reports.results import CONFIRM, EXPLORE, Incidents, StudyResults
+from reports.schema.results import CONFIRM, EXPLORE, Incidents, StudyResults
 from tests.reports.conftest import (
     Sketch,
     keep,

@@ -10,8 +10,8 @@ import pytest
 
 from reports.chart import Chart
 from reports.charts import NAMES, charts
-from reports.formats import percent
-from reports.results import EXPLORE, StudyResults
+from reports.schema.formats import percent
+from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (
     Sketch,
     keep,

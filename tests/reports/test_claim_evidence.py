@@ -28,7 +28,7 @@ from reports.claim_evidence import (
     p_above,
     pooled,
 )
-from reports.measures import measure_of
+from reports.schema.measures import measure_of
 from tests.reports.conftest import DIGITS_GROUP
 
 MEASURE = measure_of(DIGITS_GROUP)

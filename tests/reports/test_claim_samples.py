@@ -13,7 +13,7 @@ from reports.claim_evidence import (
     SUPPORTED,
     UNDECIDED,
 )
-from reports.results import GroupDescription
+from reports.schema.results import GroupDescription
 from tests.reports.claim_studies import Truth, study
 from tests.reports.judged import FALLING, FLAT, MEAN, PAIR, SUM, by_size, verdicts
 

@@ -14,7 +14,7 @@ from reports.claim_evidence import (
     UNDECIDED,
     Evidence,
 )
-from reports.results import CONFIRM, StudyResults
+from reports.schema.results import CONFIRM, StudyResults
 from tests.reports.claim_studies import Truth, study
 from tests.reports.judged import FLAT, verdicts
 

@@ -9,7 +9,7 @@ import pytest
 from reports.analysis import analyse
 from reports.claim_values import Grid, GroupValues, cross_fitted, trend
 from reports.readings import guess_level
-from reports.results import REGRESSION
+from reports.schema.results import REGRESSION
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import DIGITS_GROUP, small
 

@@ -17,7 +17,7 @@ from reports.claim_evidence import (
     UNDECIDED,
 )
 from reports.claims import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table, judge_claims
-from reports.results import CONFIRM, REGRESSION, StudyResults
+from reports.schema.results import CONFIRM, REGRESSION, StudyResults
 from tests.reports.claim_studies import FAST, Truth, study
 from tests.reports.conftest import keep, nothing_run
 from tests.reports.judged import FALLING, FLAT, PAIR, SUM, by_size, verdicts

@@ -20,8 +20,8 @@ from reports.communication import (
     simulate_time_to_target,
 )
 from reports.cost import fit_update_time
-from reports.results import Cluster, empty_table
 from reports.scaling import fit_steps_to_target
+from reports.schema.results import Cluster, empty_table
 from sweeps.values import COMBINING
 from tests.reports.conftest import DIGITS_GROUP
 

@@ -12,8 +12,8 @@ from reports import comparison
 from reports.comparison import build_comparison
 from reports.match_charts import match_charts
 from reports.page import EMBED_BELOW
-from reports.results import StudyResults
 from reports.room import Room
+from reports.schema.results import StudyResults
 from tests.reports.browsing import opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
 from tests.reports.test_browser import HOSTILE

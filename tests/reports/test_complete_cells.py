@@ -14,8 +14,8 @@ from reports.charts import charts
 from reports.claim_values import GroupValues
 from reports.groups import analyse_study
 from reports.matches import match_studies
-from reports.outcomes import count_seeds, has_value
-from reports.results import CONFIRM, EXPLORE, REFINE, StudyResults
+from reports.schema.outcomes import count_seeds, has_value
+from reports.schema.results import CONFIRM, EXPLORE, REFINE, StudyResults
 from reports.verdicts import verdict
 from tests.reports.conftest import Sketch, keep, make_results, numbers, small
 

@@ -10,7 +10,7 @@ from reports.build import build_report
 from reports.charts import charts
 from reports.method import method
 from reports.record import Analysis
-from reports.results import CONFIRM, StudyResults
+from reports.schema.results import CONFIRM, StudyResults
 from reports.verdicts import cards, verdict
 from tests.reports.conftest import keep, numbers
 

@@ -17,7 +17,7 @@ from reports.chart import Chart
 from reports.group_charts import group_charts
 from reports.groups import GROUP_COLUMNS, across, analyse_study
 from reports.looks import LOOKS
-from reports.results import CONFIRM, StudyDescription, StudyResults
+from reports.schema.results import CONFIRM, StudyDescription, StudyResults
 from tests.reports.conftest import (
     Sketch,
     keep,

@@ -16,7 +16,7 @@ from reports.match_tables import COLUMNS, match_frames, match_tables
 from reports.match_texts import cautions_of, findings, method_of
 from reports.matches import Matches, match_studies
 from reports.paired_tests import holm
-from reports.results import EXPLORE, StudyDescription, StudyResults
+from reports.schema.results import EXPLORE, StudyDescription, StudyResults
 from tests.reports.conftest import (
     Sketch,
     keep,

@@ -21,8 +21,8 @@ from reports.noise_scale import (
     compare_with_critical,
     noise_along_training,
 )
-from reports.results import empty_table
 from reports.scaling import fit_steps_to_target
+from reports.schema.results import empty_table
 from reports.steps_to_target import StepsToTargetFit
 
 TRACES = [9.0, 10.0, 11.0, 12.0]

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports import notebook
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, several, small
 from tests.reports.test_page import HOSTILE, Outline
 

@@ -14,9 +14,9 @@ from urllib.parse import unquote
 import pytest
 
 from reports.build import build_report
-from reports.formats import percent
 from reports.page import EMBED_BELOW
-from reports.results import EXPLORE, Incidents, StudyResults
+from reports.schema.formats import percent
+from reports.schema.results import EXPLORE, Incidents, StudyResults
 from tests.reports.conftest import (
     Sketch,
     keep,

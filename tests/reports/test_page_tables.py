@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from reports.formats import percent, times
 from reports.page_tables import LINE, Cell, Table, page_tables
-from reports.results import StudyResults
+from reports.schema.formats import percent, times
+from reports.schema.results import StudyResults
 from tests.reports.conftest import nothing_run, numbers
 
 

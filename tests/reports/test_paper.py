@@ -28,7 +28,7 @@ from reports.paper_tables import (
     latex_table,
     markdown_table,
 )
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, numbers, several, small
 from tests.reports.test_build import contents
 

@@ -14,8 +14,8 @@ from reports import build, svg
 from reports.analysis import analyse
 from reports.build import build_report
 from reports.charts import charts
-from reports.formats import visible
-from reports.results import StudyResults
+from reports.schema.formats import visible
+from reports.schema.results import StudyResults
 from reports.shell import fill
 from tests.reports.conftest import Sketch, make_results, several
 from tests.reports.payloads import ACTIVE, PAYLOADS, Nodes

@@ -23,7 +23,7 @@ from reports.claims import claims_of
 from reports.groups import analyse_study
 from reports.method import limits, method
 from reports.page_scaling import scaling_tables
-from reports.results import EXPLORE, StudyResults
+from reports.schema.results import EXPLORE, StudyResults
 from reports.verdicts import verdict
 from sweeps import results as results_of
 from sweeps.store import FILE

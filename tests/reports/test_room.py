@@ -16,8 +16,8 @@ from reports.cautions import cautions
 from reports.charts import Chart
 from reports.page_scaling import scaling_tables
 from reports.page_tables import page_tables
-from reports.results import StudyResults
 from reports.room import MOST_DRAWN, PAGE_LIMIT, Room, figures_for_each
+from reports.schema.results import StudyResults
 from reports.sections import Part, sections
 from reports.verdicts import verdict
 from tests.reports.conftest import Sketch, make_results, several, small

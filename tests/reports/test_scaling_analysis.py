@@ -11,13 +11,13 @@ import pytest
 
 from reports.analysis import analyse
 from reports.noise_scale import NOISE_CURVE_COLUMNS
-from reports.results import EXPLORE, Column, StudyResults
 from reports.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TO_TARGET_COLUMNS,
     ScalingRecord,
     TargetRecord,
 )
+from reports.schema.results import EXPLORE, Column, StudyResults
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
 

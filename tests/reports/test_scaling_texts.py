@@ -10,7 +10,6 @@ import pytest
 
 from reports.ends import Ends
 from reports.record import Analysis
-from reports.results import StudyResults
 from reports.scaling_texts import (
     cost_caption,
     critical_span,
@@ -20,6 +19,7 @@ from reports.scaling_texts import (
     target_cautions,
     unsaid,
 )
+from reports.schema.results import StudyResults
 from reports.steps_to_target import NOT_IN_RANGE, PowerAlternative
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing

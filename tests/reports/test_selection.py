@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from reports.results import (
+from reports.schema.results import (
     CONFIRM,
     EXPLORE,
     EXTEND,

@@ -16,7 +16,7 @@ from matplotlib.textpath import TextPath
 from reports import svg
 from reports.chart import Chart
 from reports.charts import charts
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from tests.reports.conftest import numbers
 
 HOSTILE = '<script>alert(1)</script> a$x^$b ]]> --> " id="x" url(#y)'

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from reports.crossings import CROSSING_COLUMNS, Target, updates_to_target
-from reports.results import empty_table
+from reports.schema.results import empty_table
 from reports.targets import SCALING_COLUMNS, SHARES, fit_targets, scaling_row, set_targets
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from reports.ends import Ends
 from reports.recommendation import CLOSED_FORM, MEASUREMENT, TARGET_TIME, TIMED_ACCURACY
-from reports.results import EXPLORE
+from reports.schema.results import EXPLORE
 from tests.reports.claim_studies import study
 from tests.reports.test_answers import of
 from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from reports import timeline_figures
 from reports.looks import STYLE
-from reports.results import StudyResults, as_table
+from reports.schema.results import StudyResults, as_table
 from reports.timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 
 NO_PAUSES = pd.DataFrame({"at": [], "seconds": []})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from reports.results import TIMING_COLUMNS, StudyResults, empty_table
+from reports.schema.results import TIMING_COLUMNS, StudyResults, empty_table
 from reports.timing import (
     SHARD_COST_COLUMNS,
     SPEEDUP_COLUMNS,

@@ -9,9 +9,9 @@ import pytest
 
 from reports.analysis import analyse
 from reports.budget_texts import shared_sentence
-from reports.formats import percent, seconds, times
 from reports.record import Analysis
-from reports.results import CURVE_COLUMNS, EXPLORE, StudyResults, empty_table
+from reports.schema.formats import percent, seconds, times
+from reports.schema.results import CURVE_COLUMNS, EXPLORE, StudyResults, empty_table
 from reports.verdicts import ANSWER, cards, verdict
 from tests.reports.conftest import (
     Sketch,

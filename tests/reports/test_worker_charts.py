@@ -9,7 +9,7 @@ import pytest
 from reports import svg
 from reports.chart import Chart
 from reports.record import Analysis
-from reports.results import Cluster, StudyResults
+from reports.schema.results import Cluster, StudyResults
 from reports.worker_charts import workers_chart
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing

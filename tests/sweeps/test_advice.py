@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from sweeps import advice, cli, sizing, timing
 from sweeps.advice import Purse, advise
 from sweeps.advice_texts import advice_content, advice_lines

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reports.results import REFINE, Cluster, Incidents
+from reports.schema.results import REFINE, Cluster, Incidents
 from sweeps import Study, results
 from sweeps.assembly import describe, planned_stages, read_experiment, results_of, save_experiment
 from sweeps.checking import experiment_of

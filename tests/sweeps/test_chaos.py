@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from reports.results import TRIAL_COLUMNS, StudyResults
+from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, results
 
 pytestmark = [

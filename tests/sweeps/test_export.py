@@ -16,7 +16,7 @@ import pytest
 import ran
 from stored import fill, other, outcome, trials
 
-from reports.formats import visible
+from reports.schema.formats import visible
 from sweeps.assembly import results
 from sweeps.errors import EnvironmentFailedError, ResourceError
 from sweeps.export import EXPORTED_COLUMNS, FORMULA_STARTS, WRITERS, export

@@ -27,8 +27,8 @@ import pandas as pd
 import pytest
 
 from reports.crossings import REACHED, updates_to_target
-from reports.results import EXPLORE, FRESH_STAGES, TUNING_STAGES, StudyResults
 from reports.scaling import fit_steps_to_target
+from reports.schema.results import EXPLORE, FRESH_STAGES, TUNING_STAGES, StudyResults
 from reports.selection import select_rates
 from reports.steps_to_target import NOT_IN_RANGE
 from reports.targets import Target, set_targets

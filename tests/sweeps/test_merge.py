@@ -13,7 +13,7 @@ import pytest
 import ran
 from stored import failure, fill, other, outcome, trials
 
-from reports.results import TRIAL_COLUMNS
+from reports.schema.results import TRIAL_COLUMNS
 from sweeps.assembly import results
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.merge import merge, merged_text

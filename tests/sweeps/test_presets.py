@@ -13,7 +13,7 @@ from reports.analysis import analyse
 from reports.build import build_report
 from reports.claim_evidence import NOT_STUDIED
 from reports.claims import judge_claims
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from sweeps.reading import preset_names
 from sweeps.study import Study
 

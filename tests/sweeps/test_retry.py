@@ -9,7 +9,7 @@ import pytest
 import ran
 from stored import failure
 
-from reports.results import TRIAL_COLUMNS
+from reports.schema.results import TRIAL_COLUMNS
 from sweeps import timing
 from sweeps.assembly import planned_stages, read_experiment, results
 from sweeps.errors import UsageError

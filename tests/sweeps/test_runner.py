@@ -19,7 +19,7 @@ import ran
 
 from bpengine import Trainer
 from reports.build import build_report
-from reports.results import TRIAL_COLUMNS, StudyResults
+from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, dispatch, runner, timing, worker
 from sweeps.assembly import results, results_of
 from sweeps.cli import main

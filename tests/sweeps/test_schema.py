@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.results import CURVE_COLUMNS
+from reports.schema.results import CURVE_COLUMNS
 from sweeps.schema import (
     APPLICATION_ID,
     FORMAT,

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports.results import TRIAL_COLUMNS, as_table
+from reports.schema.results import TRIAL_COLUMNS, as_table
 from sweeps.checking import experiment_of
 from sweeps.stages import REFINE_STEP, Experiment, derived, refinement_seeds
 from sweeps.trials import Planned, Trial

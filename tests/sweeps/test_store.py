@@ -17,7 +17,7 @@ import pytest
 from faults import configuration
 from stored import failure, fill, forbid_writing, other, outcome, trials, unwritable_folder
 
-from reports.results import CURVE_COLUMNS, TRIAL_COLUMNS
+from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS
 from sweeps import database
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
 from sweeps.lock import LOCK

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports.results import TRIAL_COLUMNS, StudyResults
+from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, results, runner, timing, worker
 from sweeps.errors import SpecificationError
 from sweeps.store import Store

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports.results import StudyResults
+from reports.schema.results import StudyResults
 from sweeps import Study, cli, results, watching
 from sweeps.errors import StoreError
 from sweeps.lock import locked

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reports import formats
+from reports.schema import formats
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.outcomes import Cause, count_outcomes
-from reports.results import StudyResults
+from reports.schema.outcomes import Cause, count_outcomes
+from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
 
 TRACE = 'Traceback (most recent call last):\n  File "x.py", line {}\nValueError: no\n'

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.formats import plural, visible
-from reports.outcomes import count_outcomes
+from reports.schema.formats import plural, visible
+from reports.schema.outcomes import count_outcomes
 
 EXPLORE = "explore"
 """Stage that tries every learning rate; its test metrics are never computed."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from reports.formats import visible
-from reports.results import REGRESSION, GroupDescription
+from reports.schema.formats import visible
+from reports.schema.results import REGRESSION, GroupDescription
 
 STANDARD_DEVIATIONS = "standard deviations of the target"
 """Unit of errors of targets that were standardised on the training part."""

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reports import formats
-from reports.formats import MISSING, visible
-from reports.results import REGRESSION, GroupDescription
+from reports.schema import formats
+from reports.schema.formats import MISSING, visible
+from reports.schema.results import REGRESSION, GroupDescription
 
 
 @dataclass(frozen=True)

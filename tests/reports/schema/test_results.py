@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.results import TIMING_COLUMNS, StudyResults, as_table, empty_table
+from reports.schema.results import TIMING_COLUMNS, StudyResults, as_table, empty_table
 
 
 def test_a_table_that_lacks_a_column_is_refused(digits: StudyResults) -> None:

@@ -16,12 +16,12 @@ from reports.analysis import analyse
 from reports.build import build_report
 from reports.cautions import cautions
 from reports.charts import charts
-from reports.measures import measure_of
 from reports.method import limits, method
 from reports.page_tables import page_tables
 from reports.record import Analysis
-from reports.regression import STANDARD_DEVIATIONS, rmse, rmse_unit
-from reports.results import GroupDescription
+from reports.schema.measures import measure_of
+from reports.schema.regression import STANDARD_DEVIATIONS, rmse, rmse_unit
+from reports.schema.results import GroupDescription
 from reports.verdicts import cards, verdict
 from tests.reports.conftest import DIGITS_GROUP, Sketch, make_results, numbers, small
 

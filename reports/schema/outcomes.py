@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.formats import listing, visible
+from reports.schema.formats import listing, visible
 
 LARGEST = 1e50
 """Magnitude beyond which a number measures nothing, as an infinite one: its square is near the
@@ -102,7 +102,7 @@ def has_value(trials: pd.DataFrame, part: str) -> pd.Series[bool]:
     """Return which trials have a value on a part: they ended, with a metric and a loss.
 
     Args:
-        trials: Columns `reports.results.TRIAL_COLUMNS`.
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
         part: "validation" or "test".
     """
     known = trials[[f"{part}_metric", f"{part}_loss"]].abs() <= LARGEST
@@ -113,7 +113,7 @@ def count_seeds(trials: pd.DataFrame, part: str, planned: pd.Series[int]) -> pd.
     """Return how many seeds each cell has, and whether it is complete.
 
     Args:
-        trials: Columns `reports.results.TRIAL_COLUMNS`; of one kind of stage.
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`; of one kind of stage.
         part: The part whose metric and loss are their values.
         planned: Seeds of such stages, by group and batch size: some may have more than others.
 
@@ -134,7 +134,7 @@ def count_outcomes(trials: pd.DataFrame) -> Counts:
     """Count how trials ended.
 
     Args:
-        trials: Columns `reports.results.TRIAL_COLUMNS`.
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
     """
     status = trials["status"]
     ok = status == "ok"

@@ -1,0 +1,1 @@
+"""What goes in: tables, columns, units, and how numbers are written."""
