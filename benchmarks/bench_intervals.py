@@ -1,6 +1,6 @@
 """How often are the statistics right? Coverage, false alarms and power, over many simulations.
 
-The tests of `reports.intervals` and `reports.scaling` simulate a few hundred studies each; this
+The tests of `reports.stats.intervals` and `reports.stats.models.optimal_batch` simulate a few hundred studies each; this
 counts many more, from known truths, and prints what was found with its own exact 95% interval
 (Clopper & Pearson 1934). Exits with 1 if a share lies outside the range it should have. Ways that
 are known to be wrong are counted beside the right ones: theirs is the range below.
@@ -20,18 +20,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from reports.ends import Ends
-from reports.intervals import (
+from reports.readings import best_on_others
+from reports.stats.bounds import Ends
+from reports.stats.intervals import (
     bootstrap_interval,
     compare_with_best,
     fieller_interval,
     probability_of_improvement,
     t_interval,
 )
-from reports.paired_tests import best_and_tied
-from reports.power import power_to_detect
-from reports.readings import best_on_others
-from reports.scaling import fit_steps_to_target
+from reports.stats.models.optimal_batch import fit_steps_to_target
+from reports.stats.paired_tests import best_and_tied
+from reports.stats.power import power_to_detect
 
 NOISE_SCALE = 201.0
 """True ratio of the simulated gradient noise."""

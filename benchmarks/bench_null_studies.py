@@ -18,7 +18,6 @@ from scipy import stats
 from synthetic_study import synthetic_study
 
 from reports.analysis import analyse
-from reports.power import power_to_detect
 from reports.record import Analysis
 from reports.schema.results import (
     CONFIRM,
@@ -27,6 +26,7 @@ from reports.schema.results import (
     StudyResults,
     empty_table,
 )
+from reports.stats.power import power_to_detect
 from reports.verdicts import verdict
 
 STUDIES, SEEDS = 200, 5

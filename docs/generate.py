@@ -44,13 +44,17 @@ has an apostrophe in front.
 PUBLIC: Mapping[str, tuple[str, ...]] = {
     "sweeps": ("Study", "results"),
     "reports": ("build_report", "StudyResults", "StudyDescription", "GroupDescription"),
-    "reports.scaling": ("fit_steps_to_target", "best_batch_for_time"),
-    "reports.cost": ("fit_update_time",),
-    "reports.crossings": ("updates_to_target",),
-    "reports.targets": ("set_targets", "fit_targets"),
-    "reports.noise_scale": ("noise_along_training", "average_noise", "compare_with_critical"),
-    "reports.communication": ("simulate_time_to_target",),
-    "reports.intervals": (
+    "reports.stats.models.optimal_batch": ("fit_steps_to_target", "best_batch_for_time"),
+    "reports.stats.models.update_cost": ("fit_update_time",),
+    "reports.stats.models.first_passage": ("updates_to_target",),
+    "reports.stats.models.target_levels": ("set_targets", "fit_targets"),
+    "reports.stats.models.noise_scale": (
+        "noise_along_training",
+        "average_noise",
+        "compare_with_critical",
+    ),
+    "reports.stats.models.cluster": ("simulate_time_to_target",),
+    "reports.stats.intervals": (
         "t_interval",
         "bootstrap_interval",
         "paired_difference",

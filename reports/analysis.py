@@ -12,8 +12,6 @@ from reports.baseline import unlearned
 from reports.batch_sizes import GROUP, batch_size_table, shown_trials, tuned
 from reports.budgets import budget_table
 from reports.claim_values import by_seed
-from reports.intervals import Comparison, compare_with_best
-from reports.power import separate
 from reports.record import MEAN_CURVE_COLUMNS, Analysis
 from reports.scaling_analysis import scaling_records
 from reports.scaling_record import ScalingRecord
@@ -21,6 +19,8 @@ from reports.schema.outcomes import count_outcomes, measurements
 from reports.schema.regression import rmse_unit
 from reports.schema.results import TUNING_STAGES, StudyResults, as_table
 from reports.selection import select_from, summarise_cells, with_given_rates, without_noise
+from reports.stats.intervals import Comparison, compare_with_best
+from reports.stats.power import separate
 from reports.timing import one_network, summarise_timing
 
 _SIZE = ["group", "batch_size"]

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from reports.ends import Ends
-from reports.noise_scale import RESOLVED
-from reports.power import MAX_SEEDS, Separation
 from reports.record import Analysis
 from reports.scaling_record import TargetRecord
 from reports.schema.formats import plural
+from reports.stats.bounds import Ends
+from reports.stats.models.noise_scale import RESOLVED
+from reports.stats.power import MAX_SEEDS, Separation
 
 NO_GRADIENTS = "Gradients were not measured (`noise_examples`)."
 NO_TIMES = "The timing pass has not run."

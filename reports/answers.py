@@ -19,7 +19,6 @@ from reports.answer_parts import (
     unresolved,
 )
 from reports.baseline import unlearned
-from reports.ends import Ends
 from reports.recommendation import (
     ACCURACY,
     CLOSED_FORM,
@@ -30,6 +29,7 @@ from reports.recommendation import (
     reconcile,
 )
 from reports.record import Analysis
+from reports.stats.bounds import Ends
 from reports.time_answers import target_time, timed_accuracy
 
 

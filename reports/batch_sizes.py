@@ -11,7 +11,6 @@ import pandas as pd
 from pandas.core.groupby import SeriesGroupBy
 
 from reports.basins import basins
-from reports.intervals import Interval, t_interval
 from reports.record import BATCH_SIZE_COLUMNS, SEED_COLUMNS, SEEDS_FOR_INTERVAL
 from reports.schema.measures import measure_of
 from reports.schema.outcomes import count_seeds, has_value
@@ -24,6 +23,7 @@ from reports.schema.results import (
     as_table,
 )
 from reports.selection import CELL_COLUMNS
+from reports.stats.intervals import Interval, t_interval
 from reports.timing import one_network, speedups
 
 GROUP = CELL_COLUMNS[0]

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.intervals import CONFIDENCE, t_quantile
-from reports.paired_tests import FEWEST, best_and_tied
 from reports.readings import best_on_others, evaluations, guess_level, read
 from reports.schema.measures import measure_of
 from reports.schema.outcomes import CELL
@@ -31,6 +29,8 @@ from reports.schema.results import (
     empty_table,
 )
 from reports.selection import CELL_COLUMNS
+from reports.stats.intervals import CONFIDENCE, t_quantile
+from reports.stats.paired_tests import FEWEST, best_and_tied
 from reports.timing import one_network
 
 EPOCHS, UPDATES, SECONDS = "epochs", "updates", "seconds"

@@ -12,7 +12,6 @@ from reports.budget_charts import budget_chart
 from reports.budget_texts import amount
 from reports.chart import Chart, Words, values
 from reports.claim_values import by_seed
-from reports.intervals import Comparison
 from reports.record import Analysis, extreme
 from reports.scaling_charts import (
     examples_chart,
@@ -23,6 +22,7 @@ from reports.scaling_charts import (
     tradeoff_chart,
 )
 from reports.schema.formats import capitalised, plural, rate, seconds, sizes
+from reports.stats.intervals import Comparison
 from reports.timing_charts import (
     seconds_per_update_chart,
     seconds_to_train_chart,

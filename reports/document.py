@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from reports.ends import Ends
 from reports.groups import StudyAnalysis, across
 from reports.recommendation import Answer, Recommendation
 from reports.record import Analysis
+from reports.stats.bounds import Ends
 from reports.verdicts import Statement
 
 FORMAT = 1

@@ -33,8 +33,8 @@ from reports.looks import (
 )
 from reports.schema.formats import TIMES, count, rate, seconds, times
 from reports.schema.measures import Measure
+from reports.stats.two_terms import Curve
 from reports.timing import ONE_PIECE, PER_ITEM
-from reports.two_terms import Curve
 
 ALONG: dict[str, tuple[str, Callable[[float], str]]] = {
     "epochs": ("Epochs (passes over the training part)", lambda number: rate(round(number, 3))),

@@ -13,8 +13,6 @@ import pandas as pd
 from reports.analysis import analyse
 from reports.cautions import cautions
 from reports.claims import ClaimVerdict, claims_of
-from reports.differences import difference
-from reports.ends import Ends
 from reports.expected_best import Lead, leads
 from reports.recommendation import ACCURACY, TARGET_TIME
 from reports.record import Analysis
@@ -22,6 +20,8 @@ from reports.schema.formats import listing, plural, visible
 from reports.schema.measures import Measure
 from reports.schema.outcomes import Counts, count_outcomes
 from reports.schema.results import Column, StudyDescription, StudyResults, as_table
+from reports.stats.bounds import Ends
+from reports.stats.differences import difference
 from reports.timeline import Timeline, timeline_of
 from reports.verdicts import Statement, verdict
 

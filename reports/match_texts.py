@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.intervals import CONFIDENCE
 from reports.matches import Matches, Pair, Rerun, machine
 from reports.schema.formats import listing, plural, times, visible
+from reports.stats.intervals import CONFIDENCE
 from reports.verdicts import Statement
 
 _WORDS = 60

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.differences import difference
 from reports.groups import GROUP_COLUMNS, StudyAnalysis
-from reports.intervals import CONFIDENCE
-from reports.paired_tests import holm
 from reports.record import Analysis
 from reports.schema.formats import MISSING, visible
 from reports.schema.results import Column, as_table
+from reports.stats.differences import difference
+from reports.stats.intervals import CONFIDENCE
+from reports.stats.paired_tests import holm
 from reports.variations import differing, flat
 
 MACHINE = "processor"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from reports.budget_texts import stopped_note
 from reports.clocks import last_batch, memory
-from reports.power import detectable_accuracy_difference
 from reports.record import Analysis
 from reports.schema.formats import count, listing, percent, plural, rate, visible
 from reports.schema.measures import Measure
 from reports.schema.results import REGRESSION, GroupDescription, StudyDescription
+from reports.stats.power import detectable_accuracy_difference
 from reports.tuning import fixed_rate
 
 LOSS_WORDS = {

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from reports.communication import SIMULATED
-from reports.noise_scale import RESOLVED
 from reports.page_tables import Cell, Maker, Row, Table, number_cell, table_of
 from reports.record import Analysis
 from reports.scaling_texts import level, range_text
 from reports.schema.formats import count, off_by, percent, seconds, significant, times
+from reports.stats.models.cluster import SIMULATED
+from reports.stats.models.noise_scale import RESOLVED
 from reports.worker_charts import network_text, pieces_text
 
 

@@ -11,7 +11,6 @@ import pandas as pd
 
 from reports.budget_texts import RULE_WORDS, amount
 from reports.claim_values import by_seed
-from reports.ends import Ends
 from reports.groups import StudyAnalysis
 from reports.recommendation_texts import CELL_HEADERS, cell_texts, span
 from reports.record import Analysis
@@ -25,6 +24,7 @@ from reports.schema.formats import (
     times,
     visible,
 )
+from reports.stats.bounds import Ends
 
 LINE = 30
 """Characters of a cell from which on it is broken into lines."""

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.ends import Ends
 from reports.schema.results import Column, as_table
+from reports.stats.bounds import Ends
 
 ACCURACY = "accuracy"
 """Goal: the best metric that the study's budget allows."""

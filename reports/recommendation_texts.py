@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reports.ends import Ends
 from reports.recommendation import (
     AGREE,
     CLOSED_FORM,
@@ -15,6 +14,7 @@ from reports.recommendation import (
     Recommendation,
 )
 from reports.schema.formats import MISSING, capitalised, listing
+from reports.stats.bounds import Ends
 
 _WHO = {
     MEASUREMENT: "measurement",

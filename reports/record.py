@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from reports.expected_best import expected_bests
-from reports.intervals import Comparison
-from reports.power import Separation
 from reports.recommendation import Recommendation
 from reports.scaling_record import ScalingRecord
 from reports.schema.formats import plural, visible
 from reports.schema.measures import Measure, measure_of
 from reports.schema.outcomes import Counts
 from reports.schema.results import Column, GroupDescription, StudyDescription, StudyResults
+from reports.stats.intervals import Comparison
+from reports.stats.power import Separation
 from reports.timing import one_network, shard_costs
 
 SEEDS_FOR_INTERVAL = 5

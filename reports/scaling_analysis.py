@@ -9,11 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from reports.communication import simulate_group
-from reports.cost import UpdateTimeFit, fit_update_times
-from reports.crossings import Target, crossings_by_group
-from reports.noise_scale import NOISE_CURVE_COLUMNS, TRACE, noise_along_training
-from reports.scaling import best_batch_for_time
 from reports.scaling_record import (
     NOISE_RATIO_COLUMNS,
     ScalingRecord,
@@ -35,10 +30,15 @@ from reports.schema.results import (
     StudyResults,
     empty_table,
 )
-from reports.steps_to_target import StepsToTargetFit, Task, curves_of, fit_tasks
-from reports.targets import target_task, targets_by_group
+from reports.stats.models.cluster import simulate_group
+from reports.stats.models.first_passage import Target, crossings_by_group
+from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS, TRACE, noise_along_training
+from reports.stats.models.optimal_batch import best_batch_for_time
+from reports.stats.models.steps_to_target import StepsToTargetFit, Task, curves_of, fit_tasks
+from reports.stats.models.target_levels import target_task, targets_by_group
+from reports.stats.models.update_cost import UpdateTimeFit, fit_update_times
+from reports.stats.two_terms import Curve
 from reports.timing import ONE_PIECE, one_network
-from reports.two_terms import Curve
 
 _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can be set."
 _NO_PROGRESS = "The tuning seeds make no progress on the validation part, so no target can be set."

@@ -9,8 +9,6 @@ import pandas as pd
 
 from reports import scaling_figures
 from reports.chart import Chart, Words
-from reports.crossings import NOT_REACHED
-from reports.noise_scale import RESOLVED
 from reports.record import Analysis
 from reports.scaling_record import TargetRecord
 from reports.scaling_texts import critical_span, level, range_span
@@ -24,6 +22,8 @@ from reports.schema.formats import (
     sizes,
     times,
 )
+from reports.stats.models.first_passage import NOT_REACHED
+from reports.stats.models.noise_scale import RESOLVED
 from reports.timing import TENSOR
 
 Curve = Callable[[np.ndarray], np.ndarray]

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.ends import Ends
 from reports.looks import BLUE, GREEN, GREY, INK, LOOKS, ORANGE, batch_size_axis, seconds_axis
-from reports.noise_scale import RESOLVED
 from reports.schema.formats import count, rate, significant
+from reports.stats.bounds import Ends
+from reports.stats.models.noise_scale import RESOLVED
 
 _SMOOTH = 80
 """Points of a computed curve."""
@@ -160,7 +160,7 @@ def noise_along_training(
 
     Args:
         ax: Where to draw.
-        noise: Columns `reports.noise_scale.NOISE_CURVE_COLUMNS`, of as many batch sizes as there
+        noise: Columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of as many batch sizes as there
             are looks; points after the start of training.
         critical: The critical batch size; None if it isn't known.
         interval: Its interval.

@@ -10,15 +10,15 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from reports.communication import Simulation
-from reports.cost import UpdateTimeFit
-from reports.crossings import CROSSING_COLUMNS, Target
-from reports.ends import Ends
-from reports.noise_scale import NOISE_COLUMNS, RESOLVED
-from reports.scaling import BestBatch
 from reports.schema.results import Column, as_table
-from reports.steps_to_target import StepsToTargetFit
-from reports.targets import SCALING_COLUMNS, scaling_row
+from reports.stats.bounds import Ends
+from reports.stats.models.cluster import Simulation
+from reports.stats.models.first_passage import CROSSING_COLUMNS, Target
+from reports.stats.models.noise_scale import NOISE_COLUMNS, RESOLVED
+from reports.stats.models.optimal_batch import BestBatch
+from reports.stats.models.steps_to_target import StepsToTargetFit
+from reports.stats.models.target_levels import SCALING_COLUMNS, scaling_row
+from reports.stats.models.update_cost import UpdateTimeFit
 
 NOWHERE = Ends(math.nan, math.nan)
 """Ends of an interval that isn't known."""
@@ -81,7 +81,7 @@ class TargetRecord:
     Attributes:
         target: The level of the validation metric, set by the runs that tuned the rates.
         batch_sizes: Columns `TO_TARGET_COLUMNS`.
-        crossings: Columns `reports.crossings.CROSSING_COLUMNS`: the runs measured, one by one.
+        crossings: Columns `reports.stats.models.first_passage.CROSSING_COLUMNS`: the runs measured, one by one.
         tuning: The same of the runs that tuned the rates.
         left_out: Batch sizes without a part in the fit: their rate lies at the edge of those tried.
         fit: Updates to the target against batch size.
@@ -121,7 +121,7 @@ class ScalingRecord:
         targets: Easiest first; empty if no target can be set.
         reason: Why there is none; empty if there are some.
         update_time: Seconds of an update against batch size: fixed cost and cost of an example.
-        noise: Columns `reports.noise_scale.NOISE_CURVE_COLUMNS`, of the runs measured; empty if
+        noise: Columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of the runs measured; empty if
             gradients weren't measured.
         simulation: Time to the hardest target on many workers, simulated.
     """

@@ -8,16 +8,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from reports.cost import UpdateTimeFit
-from reports.crossings import CROSSING_COLUMNS, NOT_REACHED
-from reports.ends import Ends
-from reports.medians import medians
-from reports.noise_scale import SQUARED_NORM, TRACE, average_noise, compare_with_critical
 from reports.scaling_record import NOISE_RATIO_COLUMNS, TO_TARGET_COLUMNS
 from reports.schema.outcomes import CELL, count_seeds
 from reports.schema.results import TUNING_STAGES, StudyResults, as_table
 from reports.selection import CELL_COLUMNS
-from reports.steps_to_target import NEAR_ALL, StepsToTargetFit
+from reports.stats.bounds import Ends
+from reports.stats.medians import medians
+from reports.stats.models.first_passage import CROSSING_COLUMNS, NOT_REACHED
+from reports.stats.models.noise_scale import (
+    SQUARED_NORM,
+    TRACE,
+    average_noise,
+    compare_with_critical,
+)
+from reports.stats.models.steps_to_target import NEAR_ALL, StepsToTargetFit
+from reports.stats.models.update_cost import UpdateTimeFit
 from reports.timing import one_network
 
 METRIC = "validation_metric"

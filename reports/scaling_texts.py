@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from reports.cost import UpdateTimeFit
-from reports.ends import Ends
 from reports.record import Analysis
 from reports.scaling_record import TargetRecord
 from reports.schema.formats import listing, off_by, seconds, significant
-from reports.steps_to_target import StepsToTargetFit
+from reports.stats.bounds import Ends
+from reports.stats.models.steps_to_target import StepsToTargetFit
+from reports.stats.models.update_cost import UpdateTimeFit
 
 
 def level(analysis: Analysis, record: TargetRecord) -> str:

@@ -10,11 +10,8 @@ import pandas as pd
 from reports.budgets import BUDGET_COLUMNS
 from reports.claim_evidence import EVIDENCE_COLUMNS
 from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
-from reports.communication import SIMULATION_COLUMNS
-from reports.crossings import CROSSING_COLUMNS
 from reports.expected_best import EXPECTED_BEST_COLUMNS
 from reports.groups import GROUP_COLUMNS, StudyAnalysis
-from reports.noise_scale import NOISE_CURVE_COLUMNS
 from reports.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
 from reports.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
 from reports.scaling_record import (
@@ -35,6 +32,9 @@ from reports.schema.results import (
     empty_table,
 )
 from reports.selection import CELL_COLUMNS
+from reports.stats.models.cluster import SIMULATION_COLUMNS
+from reports.stats.models.first_passage import CROSSING_COLUMNS
+from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
 from reports.timeline import TIMELINE_COLUMNS, WORK_COLUMNS
 from reports.timing import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
 

@@ -22,10 +22,6 @@ from reports.answer_parts import (
 )
 from reports.budgets import SECONDS
 from reports.claim_values import by_seed, sizes_of
-from reports.crossings import REACHED
-from reports.ends import Ends, product_interval
-from reports.intervals import Comparison, compare_with_best
-from reports.power import separate
 from reports.recommendation import (
     CLOSED_FORM,
     MEASUREMENT,
@@ -38,9 +34,13 @@ from reports.recommendation import (
     reconcile,
 )
 from reports.record import SEEDS_FOR_INTERVAL, Analysis
-from reports.scaling import NEAR_MINIMUM
 from reports.scaling_record import TargetRecord
 from reports.schema.formats import plural, seconds, sizes
+from reports.stats.bounds import Ends, product_interval
+from reports.stats.intervals import Comparison, compare_with_best
+from reports.stats.models.first_passage import REACHED
+from reports.stats.models.optimal_batch import NEAR_MINIMUM
+from reports.stats.power import separate
 
 _BUSY = "the machine was not quiet when updates were timed"
 

@@ -9,8 +9,6 @@ import pandas as pd
 
 from reports.baseline import unlearned
 from reports.budget_texts import rules_sentence, shared_sentence
-from reports.intervals import Comparison, Interval
-from reports.power import MAX_SEEDS
 from reports.recommendation import Recommendation
 from reports.recommendation_texts import (
     goal_sentence,
@@ -31,6 +29,8 @@ from reports.schema.formats import (
     sizes,
     times,
 )
+from reports.stats.intervals import Comparison, Interval
+from reports.stats.power import MAX_SEEDS
 
 
 @dataclass(frozen=True)

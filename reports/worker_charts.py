@@ -6,10 +6,10 @@ import pandas as pd
 
 from reports import worker_figures
 from reports.chart import Chart, Words
-from reports.communication import SIMULATED, Network, Simulation
 from reports.record import Analysis
 from reports.scaling_texts import level
 from reports.schema.formats import count, percent, plural, seconds, significant, times
+from reports.stats.models.cluster import SIMULATED, Network, Simulation
 
 
 def workers_chart(analysis: Analysis) -> Chart | None:

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.communication import SIMULATED
 from reports.looks import BLUE, INK, seconds_axis
+from reports.stats.models.cluster import SIMULATED
 
 _TICKS = 13
 
@@ -17,7 +17,7 @@ def time_on_workers(ax: Axes, table: pd.DataFrame) -> Axes:
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.communication.SIMULATION_COLUMNS`; one row or more.
+        table: Columns `reports.stats.models.cluster.SIMULATION_COLUMNS`; one row or more.
     """
     alone = table["seconds_to_target"].iloc[0] * table["speedup"].iloc[0]
     ax.plot(

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from reports.cost import UpdateTimeFit, fit_update_time
-from reports.ends import Ends
 from reports.schema.formats import percent, plural, seconds, significant
+from reports.stats.bounds import Ends
+from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
 from reports.timing import (
     CONTENDED_BELOW,
     ONE_PIECE,

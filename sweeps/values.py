@@ -40,7 +40,7 @@ MOST_WORKERS = 2**20
 """Workers that may be simulated."""
 
 COMBINING = ("ring", "halving", "central")
-"""How workers may combine gradients: names of `reports.communication.COMBINE`, which worker
+"""How workers may combine gradients: names of `reports.stats.models.cluster.COMBINE`, which worker
 processes don't load."""
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from reports.answer_parts import run_around, seeds_needed
-from reports.ends import Ends
-from reports.power import separate
+from reports.stats.bounds import Ends
+from reports.stats.power import separate
 
 
 def test_a_gap_ends_a_range() -> None:

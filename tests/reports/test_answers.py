@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.ends import Ends
 from reports.recommendation import (
     ACCURACY,
     AGREE,
@@ -23,6 +22,7 @@ from reports.recommendation import (
 )
 from reports.record import Analysis
 from reports.schema.results import EXPLORE, StudyResults
+from reports.stats.bounds import Ends
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, of_seeds, without_timing
 from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, noisy

@@ -7,9 +7,9 @@ import pytest
 
 from reports.analysis import analyse, by_group
 from reports.batch_sizes import shown_trials
-from reports.intervals import t_interval
 from reports.schema.results import CONFIRM
 from reports.selection import select_rates
+from reports.stats.intervals import t_interval
 from tests.reports.conftest import Sketch, keep, make_results, numbers, several
 
 AXES = {"batch_sizes": (8, 64, 512), "learning_rates": (0.3, 1.0, 3.0), "epochs": 2}

@@ -9,9 +9,9 @@ from typing import Any
 
 from reports.cautions import cautions
 from reports.document import FORMAT, document, recommendation_content
-from reports.ends import Ends
 from reports.groups import analyse_study
 from reports.schema.results import StudyResults
+from reports.stats.bounds import Ends
 from reports.tables import tables
 from reports.verdicts import verdict
 from tests.reports.conftest import nothing_run, numbers

@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from reports.crossings import REACHED, first_crossing
-from reports.scaling import fit_steps_to_target
-from reports.steps_to_target import StepsToTargetFit
+from reports.stats.models.first_passage import REACHED, first_crossing
+from reports.stats.models.optimal_batch import fit_steps_to_target
+from reports.stats.models.steps_to_target import StepsToTargetFit
 from tests.reports.noisy_quadratic import (
     best_rate,
     curvatures,

@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from reports.ends import Ends
 from reports.recommendation import (
     AGREE,
     ALONE,
@@ -22,6 +21,7 @@ from reports.recommendation import (
     recommendation_table,
     reconcile,
 )
+from reports.stats.bounds import Ends
 
 SIZES = (1, 4, 16, 64, 256)
 

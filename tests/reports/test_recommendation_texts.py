@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.ends import Ends
 from reports.recommendation import (
     CLOSED_FORM,
     MEASUREMENT,
@@ -21,6 +20,7 @@ from reports.recommendation_texts import (
     goal_sentence,
     more_sentence,
 )
+from reports.stats.bounds import Ends
 
 MEASURED = Answer(source=MEASUREMENT, interval=Ends(16, 64), best=16)
 CLOSED = Answer(source=CLOSED_FORM, interval=Ends(20.2, 44.8), best=30.0)

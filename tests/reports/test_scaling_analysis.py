@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from reports.analysis import analyse
-from reports.noise_scale import NOISE_CURVE_COLUMNS
 from reports.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TO_TARGET_COLUMNS,
@@ -18,6 +17,7 @@ from reports.scaling_record import (
     TargetRecord,
 )
 from reports.schema.results import EXPLORE, Column, StudyResults
+from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
 

@@ -13,11 +13,11 @@ import pytest
 
 from reports import scaling_charts, svg
 from reports.chart import Chart
-from reports.crossings import NOT_REACHED
 from reports.record import Analysis
 from reports.scaling_record import TargetRecord
 from reports.schema.formats import off_by
 from reports.schema.results import EXPLORE, StudyResults
+from reports.stats.models.first_passage import NOT_REACHED
 from tests.reports.claim_studies import study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
 from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola, main, noisy

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from reports.ends import Ends
 from reports.record import Analysis
 from reports.scaling_texts import (
     cost_caption,
@@ -20,7 +19,8 @@ from reports.scaling_texts import (
     unsaid,
 )
 from reports.schema.results import StudyResults
-from reports.steps_to_target import NOT_IN_RANGE, PowerAlternative
+from reports.stats.bounds import Ends
+from reports.stats.models.steps_to_target import NOT_IN_RANGE, PowerAlternative
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing
 from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy

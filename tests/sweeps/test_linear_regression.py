@@ -26,12 +26,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.crossings import REACHED, updates_to_target
-from reports.scaling import fit_steps_to_target
 from reports.schema.results import EXPLORE, FRESH_STAGES, TUNING_STAGES, StudyResults
 from reports.selection import select_rates
-from reports.steps_to_target import NOT_IN_RANGE
-from reports.targets import Target, set_targets
+from reports.stats.models.first_passage import REACHED, updates_to_target
+from reports.stats.models.optimal_batch import fit_steps_to_target
+from reports.stats.models.steps_to_target import NOT_IN_RANGE
+from reports.stats.models.target_levels import Target, set_targets
 from sweeps import Study
 
 FEATURES, ITEMS, SEEN = 64, 1280, 128

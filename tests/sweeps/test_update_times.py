@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import ran
 
-from reports.cost import fit_update_time
+from reports.stats.models.update_cost import fit_update_time
 from sweeps import cli, timing
 from sweeps.assembly import results
 from sweeps.study import Study

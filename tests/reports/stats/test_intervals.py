@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports.intervals import (
+from reports.stats.intervals import (
     bootstrap_interval,
     compare_with_best,
     fieller_interval,
@@ -18,8 +18,8 @@ from reports.intervals import (
     probability_of_improvement,
     t_interval,
 )
-from reports.paired_tests import holm
-from reports.power import separate
+from reports.stats.paired_tests import holm
+from reports.stats.power import separate
 
 
 def test_the_t_interval_of_a_worked_example() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.medians import medians, rank_of_end
+from reports.stats.medians import medians, rank_of_end
 
 
 def test_every_group_has_its_median_and_the_values_that_end_its_interval() -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.ends import Ends
-from reports.intervals import CONFIDENCE
-from reports.likelihood import Observations
-from reports.two_terms import (
+from reports.stats.bounds import Ends
+from reports.stats.intervals import CONFIDENCE
+from reports.stats.likelihood import Observations
+from reports.stats.two_terms import (
     FEWEST_POINTS,
     POOR_FIT,
     Curve,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from reports.paired_tests import FEWEST, best_and_tied, counts, holm, p_values_of, spread_of
+from reports.stats.paired_tests import FEWEST, best_and_tied, counts, holm, p_values_of, spread_of
 
 CONFIDENCE = 0.95
 """Probability with which an interval covers the true mean, over repeated studies."""
@@ -217,7 +217,7 @@ def paired_difference(
         first: Values, indexed by seed.
         second: Values, indexed by seed.
         confidence: Of the interval.
-        method: Name in `METHODS`; for t see `reports.paired_tests.spread_of`.
+        method: Name in `METHODS`; for t see `reports.stats.paired_tests.spread_of`.
 
     Raises:
         ValueError: Fewer than two seeds are common to both.
@@ -364,7 +364,7 @@ def detectable_difference(
 
     Args:
         differences: Paired differences, one for each seed, at least two; see
-            `reports.paired_tests.spread_of` for equal ones.
+            `reports.stats.paired_tests.spread_of` for equal ones.
         tail: One-tailed level of the test; half the level of a two-sided one.
         power: Probability of finding it.
     """

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.ends import Ends
-from reports.intervals import fieller_interval
-from reports.noise_scale import (
+from reports.schema.results import empty_table
+from reports.stats.bounds import Ends
+from reports.stats.intervals import fieller_interval
+from reports.stats.models.noise_scale import (
     NOISE_COLUMNS,
     NOISE_CURVE_COLUMNS,
     RESOLVED,
@@ -21,9 +22,8 @@ from reports.noise_scale import (
     compare_with_critical,
     noise_along_training,
 )
-from reports.scaling import fit_steps_to_target
-from reports.schema.results import empty_table
-from reports.steps_to_target import StepsToTargetFit
+from reports.stats.models.optimal_batch import fit_steps_to_target
+from reports.stats.models.steps_to_target import StepsToTargetFit
 
 TRACES = [9.0, 10.0, 11.0, 12.0]
 NORMS = [0.9, 1.1, 1.0, 1.2]

@@ -21,8 +21,8 @@ import numpy as np
 from scipy import special
 from scipy.optimize import elementwise
 
-from reports.ends import Ends
-from reports.likelihood import (
+from reports.stats.bounds import Ends
+from reports.stats.likelihood import (
     LOG_A,
     LOG_B,
     LOG_P,

@@ -1,7 +1,7 @@
 """Updates to a target at each batch size, the critical batch size, and the best one for wall time.
 
-Updates are a curve with two ends (see `reports.steps_to_target`), and so are the seconds of an
-update (see `reports.cost`). Their product is the time to the target.
+Updates are a curve with two ends (see `reports.stats.models.steps_to_target`), and so are the seconds of an
+update (see `reports.stats.models.update_cost`). Their product is the time to the target.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.cost import UpdateTimeFit
-from reports.ends import Ends, product_interval
-from reports.intervals import CONFIDENCE
-from reports.steps_to_target import StepsToTargetFit, fit_tasks, task_of
-from reports.two_terms import Curve
+from reports.stats.bounds import Ends, product_interval
+from reports.stats.intervals import CONFIDENCE
+from reports.stats.models.steps_to_target import StepsToTargetFit, fit_tasks, task_of
+from reports.stats.models.update_cost import UpdateTimeFit
+from reports.stats.two_terms import Curve
 
 NEAR_MINIMUM = 1.05
 """Times up to this multiple of the shortest are as good as it."""
@@ -120,7 +120,7 @@ def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBat
 
     Example:
         >>> fit = fit_steps_to_target([8, 32, 128, 512], [1350, 412.5, 178.125, 119.53125])
-        >>> from reports.cost import fit_update_time
+        >>> from reports.stats.models.update_cost import fit_update_time
         >>> timing = fit_update_time([8, 64, 512], [18e-6, 74e-6, 522e-6])
         >>> best = best_batch_for_time(fit, timing)
         >>> round(best.batch_size, 2), round(best.seconds, 5)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports.intervals import compare_with_best, detectable_difference
-from reports.power import (
+from reports.stats.intervals import compare_with_best, detectable_difference
+from reports.stats.power import (
     detectable_accuracy_difference,
     power_to_detect,
     seeds_to_detect,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from reports.ends import Ends, product_interval
+from reports.stats.bounds import Ends, product_interval
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from reports.cost import fit_update_time
+from reports.stats.models.update_cost import fit_update_time
 
 SIZES = 2.0 ** np.arange(11)
 

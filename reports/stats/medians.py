@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from reports.intervals import CONFIDENCE
+from reports.stats.intervals import CONFIDENCE
 
 
 def medians(

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from reports.intervals import CONFIDENCE, Interval, paired_difference
-from reports.paired_tests import FEWEST, spread_of
+from reports.stats.intervals import CONFIDENCE, Interval, paired_difference
+from reports.stats.paired_tests import FEWEST, spread_of
 
 PAIRED, UNPAIRED = "paired t", "Welch's t"
 """How the interval of a difference was computed."""

@@ -8,9 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.crossings import CROSSING_COLUMNS, Target, updates_to_target
 from reports.schema.results import empty_table
-from reports.targets import SCALING_COLUMNS, SHARES, fit_targets, scaling_row, set_targets
+from reports.stats.models.first_passage import CROSSING_COLUMNS, Target, updates_to_target
+from reports.stats.models.target_levels import (
+    SCALING_COLUMNS,
+    SHARES,
+    fit_targets,
+    scaling_row,
+    set_targets,
+)
 
 
 def curves_of(runs: dict[tuple[int, int], list[float]], every: int = 10) -> pd.DataFrame:

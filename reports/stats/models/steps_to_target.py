@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reports.cost import positive
-from reports.ends import Ends
-from reports.intervals import CONFIDENCE
-from reports.likelihood import Observations
-from reports.two_terms import (
+from reports.stats.bounds import Ends
+from reports.stats.intervals import CONFIDENCE
+from reports.stats.likelihood import Observations
+from reports.stats.models.update_cost import positive
+from reports.stats.two_terms import (
     FEWEST_POINTS,
     POOR_FIT,
     Curve,
@@ -159,7 +159,7 @@ def task_of(
 ) -> Task:
     """Return runs ready to be fitted together with others.
 
-    The arguments are those of `reports.scaling.fit_steps_to_target`.
+    The arguments are those of `reports.stats.models.optimal_batch.fit_steps_to_target`.
 
     Args:
         batch_sizes: As there.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from reports.cost import UpdateTimeFit, fit_update_time
-from reports.scaling import best_batch_for_time, fit_steps_to_target
-from tests.reports.test_steps_to_target import SIZES, noisy_runs, updates_at
+from reports.stats.models.optimal_batch import best_batch_for_time, fit_steps_to_target
+from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
+from tests.reports.stats.models.test_steps_to_target import SIZES, noisy_runs, updates_at
 
 
 def line(fixed: float = 20e-6, each: float = 0.5e-6, sizes: np.ndarray = SIZES) -> UpdateTimeFit:

@@ -21,11 +21,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from reports.ends import Ends, product_interval
-from reports.intervals import CONFIDENCE, fieller_interval
-from reports.paired_tests import FEWEST
 from reports.schema.results import Column, as_table
-from reports.steps_to_target import StepsToTargetFit
+from reports.stats.bounds import Ends, product_interval
+from reports.stats.intervals import CONFIDENCE, fieller_interval
+from reports.stats.models.steps_to_target import StepsToTargetFit
+from reports.stats.paired_tests import FEWEST
 
 TRACE = "gradient_trace"
 """Column with the estimate of tr(Sigma)."""
@@ -127,7 +127,7 @@ def compare_with_critical(
         fit: Updates to a target.
 
     Example:
-        >>> from reports.scaling import fit_steps_to_target
+        >>> from reports.stats.models.optimal_batch import fit_steps_to_target
         >>> fit = fit_steps_to_target([8, 32, 128, 512], [1350, 412.5, 178.125, 119.53125])
         >>> round(compare_with_critical(450.0, Ends(300, 600), fit).ratio, 3)
         4.5

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from reports import likelihood
-from reports.likelihood import LEAST_NOISE, Observations
-from reports.two_terms import (
+from reports.stats import likelihood
+from reports.stats.likelihood import LEAST_NOISE, Observations
+from reports.stats.two_terms import (
     Curve,
     bootstrap_intervals,
     fit_curve,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.crossings import (
+from reports.stats.models.first_passage import (
     AT_START,
     CROSSING_COLUMNS,
     NOT_REACHED,
@@ -18,7 +18,7 @@ from reports.crossings import (
     first_crossing,
     updates_to_target,
 )
-from tests.reports.test_targets import TUNING, curves_of
+from tests.reports.stats.models.test_target_levels import TUNING, curves_of
 
 
 def test_a_crossing_is_interpolated_between_the_evaluations_around_it() -> None:

@@ -18,10 +18,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from reports.crossings import AT_START, CROSSING_COLUMNS, NOT_REACHED, RUN, Target
-from reports.intervals import CONFIDENCE
 from reports.schema.results import Column
-from reports.steps_to_target import StepsToTargetFit, Task, fit_tasks, task_of
+from reports.stats.intervals import CONFIDENCE
+from reports.stats.models.first_passage import AT_START, CROSSING_COLUMNS, NOT_REACHED, RUN, Target
+from reports.stats.models.steps_to_target import StepsToTargetFit, Task, fit_tasks, task_of
 
 SHARES = (0.5, 0.75, 0.9)
 """Shares of the progress of the tuning runs that are set as targets."""

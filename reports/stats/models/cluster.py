@@ -25,9 +25,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from reports.cost import UpdateTimeFit
 from reports.schema.results import Cluster, Column, GroupDescription, as_table, empty_table
-from reports.steps_to_target import StepsToTargetFit
+from reports.stats.models.steps_to_target import StepsToTargetFit
+from reports.stats.models.update_cost import UpdateTimeFit
 
 SIMULATED = "simulated"
 """What every row says of its origin."""

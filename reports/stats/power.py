@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from reports.intervals import (
+from reports.stats.intervals import (
     CONFIDENCE,
     POWER,
     Interval,
@@ -20,7 +20,7 @@ from reports.intervals import (
     probability_of_improvement,
     t_quantile,
 )
-from reports.paired_tests import FEWEST, spread_of
+from reports.stats.paired_tests import FEWEST, spread_of
 
 MAX_SEEDS = 1_000
 """Numbers of seeds beyond this are not worth naming."""

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.communication import (
+from reports.schema.results import Cluster, empty_table
+from reports.stats.models.cluster import (
     COMBINE,
     SIMULATION_COLUMNS,
     Network,
@@ -19,9 +20,8 @@ from reports.communication import (
     simulate_group,
     simulate_time_to_target,
 )
-from reports.cost import fit_update_time
-from reports.scaling import fit_steps_to_target
-from reports.schema.results import Cluster, empty_table
+from reports.stats.models.optimal_batch import fit_steps_to_target
+from reports.stats.models.update_cost import fit_update_time
 from sweeps.values import COMBINING
 from tests.reports.conftest import DIGITS_GROUP
 

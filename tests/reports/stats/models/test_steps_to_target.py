@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.scaling import fit_steps_to_target
-from reports.steps_to_target import IN_RANGE, NOT_IN_RANGE
+from reports.stats.models.optimal_batch import fit_steps_to_target
+from reports.stats.models.steps_to_target import IN_RANGE, NOT_IN_RANGE
 
 # Steps to the goal loss of language models of 85 million to 1.2 billion parameters, at batch sizes
 # 64 to 16384. Source: Zhang et al. 2024, How does critical batch size scale in pre-training?; the

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.intervals import compare_with_best
-from reports.paired_tests import best_and_tied, holm
+from reports.stats.intervals import compare_with_best
+from reports.stats.paired_tests import best_and_tied, holm
 
 
 def test_holm_adjusts_step_by_step_and_keeps_the_order() -> None:

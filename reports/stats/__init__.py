@@ -1,0 +1,1 @@
+"""Statistics on tidy tables: intervals, tests, fits."""
