@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 from synthetic_study import synthetic_study
 
-from reports.analysis import analyse
-from reports.record import Analysis
+from reports.recommend.analysis import analyse
+from reports.recommend.record import Analysis
 from reports.schema.results import (
     CONFIRM,
     CURVE_COLUMNS,

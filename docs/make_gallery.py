@@ -24,9 +24,9 @@ from reports import StudyResults, svg
 from reports.chart import Chart
 from reports.charts import charts
 from reports.group_charts import group_charts
-from reports.groups import analyse_study
 from reports.match_charts import match_charts
 from reports.matches import match_studies
+from reports.recommend.groups import analyse_study
 from reports.timeline_page import timeline_charts
 from sweeps import Study
 
@@ -53,7 +53,7 @@ from matplotlib import pyplot as plt
 
 from reports.charts import charts
 from reports.group_charts import group_charts
-from reports.groups import analyse_study
+from reports.recommend.groups import analyse_study
 from reports.match_charts import match_charts
 from reports.matches import match_studies
 from reports.timeline_page import timeline_charts

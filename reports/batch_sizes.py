@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.core.groupby import SeriesGroupBy
 
 from reports.basins import basins
-from reports.record import BATCH_SIZE_COLUMNS, SEED_COLUMNS, SEEDS_FOR_INTERVAL
+from reports.recommend.record import BATCH_SIZE_COLUMNS, SEED_COLUMNS, SEEDS_FOR_INTERVAL
 from reports.schema.measures import measure_of
 from reports.schema.outcomes import count_seeds, has_value
 from reports.schema.regression import rmse, rmse_unit
@@ -38,7 +38,7 @@ class Shown:
 
     Attributes:
         parts: By group, the part of the data whose metric it is: "test" or "validation".
-        seeds: Columns group and `reports.record.SEED_COLUMNS`: the value of each seed.
+        seeds: Columns group and `reports.recommend.record.SEED_COLUMNS`: the value of each seed.
         counts: How many seeds have one, as from `reports.schema.outcomes.count_seeds`, by group and batch
             size.
     """
@@ -114,7 +114,7 @@ def batch_size_table(
         shown: The trials whose metric is shown.
 
     Returns:
-        Columns group and `reports.record.BATCH_SIZE_COLUMNS`; nothing is called tied yet.
+        Columns group and `reports.recommend.record.BATCH_SIZE_COLUMNS`; nothing is called tied yet.
     """
     whole = shown.counts.index[shown.counts["complete"]]
     complete = pd.MultiIndex.from_frame(shown.seeds[_SIZE]).isin(whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from reports.budgets import EPOCHS, SECONDS, UPDATES, by_rule
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, plural, rate, seconds, sizes
 
 RULE_WORDS = {EPOCHS: "equal epochs", UPDATES: "equal updates", SECONDS: "equal time"}

@@ -12,8 +12,8 @@ from reports.document import document
 from reports.files import remove_leftovers, write
 from reports.group_charts import NAMES as GROUP_CHARTS
 from reports.group_charts import group_charts
-from reports.groups import StudyAnalysis, analyse_study
 from reports.page import FIGURES
+from reports.recommend.groups import StudyAnalysis, analyse_study
 from reports.room import figures_for_each
 from reports.schema.results import StudyResults
 from reports.sections import Drawn, Part

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reports.baseline import constant_metric, unlearned
-from reports.record import SEEDS_FOR_INTERVAL, Analysis
+from reports.recommend.baseline import constant_metric, unlearned
+from reports.recommend.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.scaling_texts import target_cautions
 from reports.schema.formats import capitalised, count, percent, plural, rate, sizes, visible
 from reports.schema.results import CLASSIFICATION, Incidents, StudyDescription

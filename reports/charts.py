@@ -12,7 +12,7 @@ from reports.budget_charts import budget_chart
 from reports.budget_texts import amount
 from reports.chart import Chart, Words, values
 from reports.claim_values import by_seed
-from reports.record import Analysis, extreme
+from reports.recommend.record import Analysis, extreme
 from reports.scaling_charts import (
     examples_chart,
     noise_chart,

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from reports.readings import best_on_others, evaluations, guess_level, read
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.results import TUNING_STAGES, GroupDescription
 
 

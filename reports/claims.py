@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from reports import claim_samples, claim_times
-from reports.analysis import analyse
-from reports.baseline import has_learned
 from reports.claim_evidence import (
     CONTRADICTED,
     EVIDENCE_COLUMNS,
@@ -33,7 +31,9 @@ from reports.claim_evidence import (
 )
 from reports.claim_texts import CLAIMS, Claim
 from reports.claim_values import GroupValues
-from reports.record import Analysis
+from reports.recommend.analysis import analyse
+from reports.recommend.baseline import has_learned
+from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, listing, plural, visible
 from reports.schema.results import Column, StudyResults, as_table, empty_table
 

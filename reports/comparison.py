@@ -9,13 +9,13 @@ from reports import svg
 from reports.build import PAGE
 from reports.chart import Chart
 from reports.files import remove_leftovers, write
-from reports.groups import analyse_study
 from reports.match_charts import is_ours, match_charts
 from reports.match_tables import match_frames, match_tables
 from reports.match_texts import cautions_of, findings, method_of
 from reports.matches import Matches, match_studies
 from reports.page import FIGURES, download
 from reports.page_tables import Table
+from reports.recommend.groups import analyse_study
 from reports.room import PAGE_LIMIT, RESERVED, Room
 from reports.schema.formats import listing, plural, visible
 from reports.schema.results import StudyResults

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from reports.groups import StudyAnalysis, across
-from reports.recommendation import Answer, Recommendation
-from reports.record import Analysis
+from reports.recommend.groups import StudyAnalysis, across
+from reports.recommend.recommendation import Answer, Recommendation
+from reports.recommend.record import Analysis
 from reports.stats.bounds import Ends
 from reports.verdicts import Statement
 

@@ -57,8 +57,8 @@ def accuracy(
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.record.BATCH_SIZE_COLUMNS`; rows with a metric.
-        seeds: Columns `reports.record.SEED_COLUMNS`.
+        table: Columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with a metric.
+        seeds: Columns `reports.recommend.record.SEED_COLUMNS`.
         label: Of the y axis.
         measure: How the metric is written.
     """
@@ -169,7 +169,7 @@ def learning_curves(
 
     Args:
         ax: Where to draw.
-        curves: Columns `reports.record.MEAN_CURVE_COLUMNS`.
+        curves: Columns `reports.recommend.record.MEAN_CURVE_COLUMNS`.
         along: What they are drawn against: a key of `ALONG`.
         label: Of the y axis.
         measure: How the metric is written.
@@ -236,7 +236,7 @@ def seconds_to_train(ax: Axes, table: pd.DataFrame) -> Axes:
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.record.BATCH_SIZE_COLUMNS`; rows with a time.
+        table: Columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with a time.
     """
     ax.plot(table["batch_size"], table["seconds_to_train"], color=BLUE, lw=1.6, marker="o")
     return seconds_axis(batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
@@ -273,7 +273,7 @@ def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Mea
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.record.BATCH_SIZE_COLUMNS`; rows with metric and time.
+        table: Columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with metric and time.
         label: Of the y axis.
         measure: How the metric is written.
     """
@@ -305,7 +305,7 @@ def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str, measure: Measure) 
 
     Args:
         ax: Where to draw.
-        seeds: Columns `reports.record.SEED_COLUMNS`.
+        seeds: Columns `reports.recommend.record.SEED_COLUMNS`.
         label: Of the y axis.
         measure: How the metric is written.
     """

@@ -11,9 +11,9 @@ import pandas as pd
 
 from reports import figures
 from reports.chart import Chart, Words
-from reports.groups import StudyAnalysis
 from reports.looks import LOOKS, Look
-from reports.record import Analysis
+from reports.recommend.groups import StudyAnalysis
+from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, listing, plural, visible
 
 MOST_CHARTS = 8

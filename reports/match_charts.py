@@ -11,7 +11,7 @@ from reports import figures, match_figures
 from reports.chart import Chart, Words
 from reports.looks import LOOKS
 from reports.matches import Matches, Pair
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, seconds, visible
 
 MOST_DRAWN = 24

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.groups import GROUP_COLUMNS, StudyAnalysis
-from reports.record import Analysis
+from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
+from reports.recommend.record import Analysis
 from reports.schema.formats import MISSING, visible
 from reports.schema.results import Column, as_table
 from reports.stats.differences import difference

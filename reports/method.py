@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.budget_texts import stopped_note
 from reports.clocks import last_batch, memory
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, percent, plural, rate, visible
 from reports.schema.measures import Measure
 from reports.schema.results import REGRESSION, GroupDescription, StudyDescription

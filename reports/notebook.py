@@ -10,9 +10,9 @@ from reports import svg
 from reports.chart import Chart
 from reports.charts import charts
 from reports.group_charts import group_charts
-from reports.groups import StudyAnalysis, analyse_study
 from reports.page import summary
 from reports.page_tables import Cell, Table, group_table, page_tables
+from reports.recommend.groups import StudyAnalysis, analyse_study
 from reports.schema.results import StudyResults
 
 MOST_ROWS = 30

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from reports import svg
 from reports.cautions import incident_cautions
 from reports.claim_page import claim_section
-from reports.groups import StudyAnalysis, across
 from reports.page_tables import group_table
+from reports.recommend.groups import StudyAnalysis, across
 from reports.room import PAGE_LIMIT, RESERVED, Room
 from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.sections import Drawn, Part, sections

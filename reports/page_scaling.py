@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from reports.page_tables import Cell, Maker, Row, Table, number_cell, table_of
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.scaling_texts import level, range_text
 from reports.schema.formats import count, off_by, percent, seconds, significant, times
 from reports.stats.models.cluster import SIMULATED

@@ -11,9 +11,9 @@ import pandas as pd
 
 from reports.budget_texts import RULE_WORDS, amount
 from reports.claim_values import by_seed
-from reports.groups import StudyAnalysis
+from reports.recommend.groups import StudyAnalysis
+from reports.recommend.record import Analysis
 from reports.recommendation_texts import CELL_HEADERS, cell_texts, span
-from reports.record import Analysis
 from reports.schema.formats import (
     count,
     percent,

@@ -18,12 +18,12 @@ from reports.chart import Chart
 from reports.charts import charts
 from reports.files import refuse_links, write
 from reports.group_charts import group_charts
-from reports.groups import StudyAnalysis, analyse_study
 from reports.looks import STYLE
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table, group_table, page_tables
 from reports.paper_tables import latex, latex_table, markdown, markdown_table
-from reports.record import Analysis
+from reports.recommend.groups import StudyAnalysis, analyse_study
+from reports.recommend.record import Analysis
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults
 from reports.svg import WIDTH

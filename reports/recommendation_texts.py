@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reports.recommendation import (
+from reports.recommend.recommendation import (
     AGREE,
     CLOSED_FORM,
     DISAGREE,

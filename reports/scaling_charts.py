@@ -9,7 +9,7 @@ import pandas as pd
 
 from reports import scaling_figures
 from reports.chart import Chart, Words
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.scaling_record import TargetRecord
 from reports.scaling_texts import critical_span, level, range_span
 from reports.schema.formats import (

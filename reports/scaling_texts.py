@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.scaling_record import TargetRecord
 from reports.schema.formats import listing, off_by, seconds, significant
 from reports.stats.bounds import Ends

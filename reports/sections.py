@@ -13,7 +13,7 @@ from reports.chart import Chart
 from reports.method import limits, method
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table, page_tables
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.room import Room
 from reports.scaling_texts import unsaid
 from reports.schema.formats import listing, plural, visible

@@ -11,9 +11,9 @@ from reports.budgets import BUDGET_COLUMNS
 from reports.claim_evidence import EVIDENCE_COLUMNS
 from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
 from reports.expected_best import EXPECTED_BEST_COLUMNS
-from reports.groups import GROUP_COLUMNS, StudyAnalysis
-from reports.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
-from reports.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
+from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
+from reports.recommend.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
+from reports.recommend.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
 from reports.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TARGET_COLUMNS,

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from reports import svg, timeline_figures
 from reports.chart import Chart, Words
-from reports.groups import StudyAnalysis
 from reports.page_tables import Maker, Table, number_cell, table_of
-from reports.record import extreme
+from reports.recommend.groups import StudyAnalysis
+from reports.recommend.record import extreme
 from reports.schema.formats import count, percent, plural, seconds
 from reports.sections import Drawn
 from reports.timeline import SLACK, TIMED, Timeline

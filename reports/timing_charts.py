@@ -6,7 +6,7 @@ import pandas as pd
 
 from reports import figures
 from reports.chart import Chart, Words, values
-from reports.record import Analysis, extreme
+from reports.recommend.record import Analysis, extreme
 from reports.scaling_texts import cost_caption
 from reports.schema.formats import capitalised, seconds, significant, times
 from reports.stats.models.update_cost import UpdateTimeFit

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from reports.claim_values import by_seed
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.results import TUNING_STAGES
 
 _LOWER, _BEST, _UPPER = range(3)

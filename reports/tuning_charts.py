@@ -9,7 +9,7 @@ import pandas as pd
 
 from reports import tuning_figures
 from reports.chart import Chart, Words
-from reports.record import Analysis, extreme
+from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import plural, rate
 
 _FEWEST = 3

@@ -7,16 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from reports.baseline import unlearned
 from reports.budget_texts import rules_sentence, shared_sentence
-from reports.recommendation import Recommendation
+from reports.recommend.baseline import unlearned
+from reports.recommend.recommendation import Recommendation
+from reports.recommend.record import Analysis, extreme
 from reports.recommendation_texts import (
     goal_sentence,
     more_sentence,
     sources_sentence,
     span,
 )
-from reports.record import Analysis, extreme
 from reports.scaling_texts import scaling_sentence
 from reports.schema.formats import (
     capitalised,

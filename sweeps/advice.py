@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports import build_report
-from reports.analysis import analyse
-from reports.record import Analysis
+from reports.recommend.analysis import analyse
+from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from reports.timing import TENSOR
 from sweeps.assembly import read_experiment

@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from reports import svg
-from reports.analysis import analyse
 from reports.build import build_report
-from reports.record import Analysis
+from reports.recommend.analysis import analyse
+from reports.recommend.record import Analysis
 from reports.schema.results import (
     CONFIRM,
     CURVE_COLUMNS,

@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from reports import charts, svg
 from reports.build import DOCUMENT, build_report
 from reports.comparison import build_comparison
-from reports.groups import analyse_study
 from reports.paper import build_paper
+from reports.recommend.groups import analyse_study
 from reports.schema import formats
 from reports.schema.measures import measure_of
 from reports.schema.results import CONFIRM, REGRESSION, StudyResults

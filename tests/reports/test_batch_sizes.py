@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from reports.analysis import analyse, by_group
 from reports.batch_sizes import shown_trials
+from reports.recommend.analysis import analyse, by_group
 from reports.schema.results import CONFIRM
 from reports.selection import select_rates
 from reports.stats.intervals import t_interval

@@ -10,7 +10,7 @@ import pytest
 from reports.budget_charts import HEADERS, Slider, budget_slider
 from reports.budget_texts import amount, budget_sentence
 from reports.budgets import RULES
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.conftest import nothing_run, numbers, of_seeds
 

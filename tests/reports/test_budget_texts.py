@@ -9,7 +9,7 @@ import pytest
 
 from reports.budget_texts import amount, budget_sentence, rules_sentence, shared_sentence
 from reports.budgets import EPOCHS, SECONDS, UPDATES
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.conftest import numbers
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.analysis import analyse
 from reports.budgets import BUDGET_COLUMNS, EPOCHS, MOST_BUDGETS, RULES, SECONDS, UPDATES
 from reports.claim_values import GroupValues, cross_fitted
-from reports.record import Analysis
+from reports.recommend.analysis import analyse
+from reports.recommend.record import Analysis
 from reports.schema.results import CURVE_COLUMNS, StudyResults, empty_table
 from tests.reports.conftest import (
     Sketch,

@@ -12,8 +12,8 @@ import pytest
 from reports.cautions import cautions
 from reports.charts import charts
 from reports.claim_values import GroupValues
-from reports.groups import analyse_study
 from reports.matches import match_studies
+from reports.recommend.groups import analyse_study
 from reports.schema.outcomes import count_seeds, has_value
 from reports.schema.results import CONFIRM, EXPLORE, REFINE, StudyResults
 from reports.verdicts import verdict

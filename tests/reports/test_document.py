@@ -9,7 +9,7 @@ from typing import Any
 
 from reports.cautions import cautions
 from reports.document import FORMAT, document, recommendation_content
-from reports.groups import analyse_study
+from reports.recommend.groups import analyse_study
 from reports.schema.results import StudyResults
 from reports.stats.bounds import Ends
 from reports.tables import tables

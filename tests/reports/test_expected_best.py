@@ -16,8 +16,8 @@ from reports.expected_best import (
     expected_bests,
     leads,
 )
-from reports.groups import across, analyse_study
 from reports.page_tables import page_tables
+from reports.recommend.groups import across, analyse_study
 from reports.schema.results import StudyResults, empty_table
 from reports.selection import CELL_COLUMNS
 from tests.reports.conftest import Sketch, make_results, numbers, several, small

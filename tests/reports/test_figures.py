@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from reports import figures
 from reports.looks import STYLE
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, numbers, of_seeds, small
 from tests.reports.test_looks import contrast

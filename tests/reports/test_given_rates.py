@@ -9,7 +9,7 @@ import pytest
 from reports.build import build_report
 from reports.charts import charts
 from reports.method import method
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.results import CONFIRM, StudyResults
 from reports.verdicts import cards, verdict
 from tests.reports.conftest import keep, numbers

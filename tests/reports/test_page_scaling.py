@@ -7,10 +7,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.groups import analyse_study
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table
-from reports.record import Analysis
+from reports.recommend.groups import analyse_study
+from reports.recommend.record import Analysis
 from reports.schema.formats import off_by, seconds, significant
 from reports.schema.results import StudyResults
 from reports.stats.models.cluster import simulate_time_to_target

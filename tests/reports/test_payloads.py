@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports import build, svg
-from reports.analysis import analyse
 from reports.build import build_report
 from reports.charts import charts
+from reports.recommend.analysis import analyse
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults
 from reports.shell import fill

@@ -20,9 +20,9 @@ import ran
 
 from reports.cautions import cautions, incident_cautions
 from reports.claims import claims_of
-from reports.groups import analyse_study
 from reports.method import limits, method
 from reports.page_scaling import scaling_tables
+from reports.recommend.groups import analyse_study
 from reports.schema.results import EXPLORE, StudyResults
 from reports.verdicts import verdict
 from sweeps import results as results_of

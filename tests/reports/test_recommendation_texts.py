@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.recommendation import (
+from reports.recommend.recommendation import (
     CLOSED_FORM,
     MEASUREMENT,
     NOISE_SCALE,

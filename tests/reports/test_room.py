@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from reports import charts, page, room, svg
-from reports.analysis import analyse
 from reports.build import build_report
 from reports.cautions import cautions
 from reports.charts import Chart
 from reports.page_scaling import scaling_tables
 from reports.page_tables import page_tables
+from reports.recommend.analysis import analyse
 from reports.room import MOST_DRAWN, PAGE_LIMIT, Room, figures_for_each
 from reports.schema.results import StudyResults
 from reports.sections import Part, sections

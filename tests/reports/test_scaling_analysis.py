@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.analysis import analyse
+from reports.recommend.analysis import analyse
 from reports.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TO_TARGET_COLUMNS,

@@ -13,7 +13,7 @@ import pytest
 
 from reports import scaling_charts, svg
 from reports.chart import Chart
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.scaling_record import TargetRecord
 from reports.schema.formats import off_by
 from reports.schema.results import EXPLORE, StudyResults

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.scaling_texts import (
     cost_caption,
     critical_span,

@@ -10,7 +10,7 @@ import pytest
 
 from reports import svg
 from reports.chart import Chart
-from reports.groups import analyse_study
+from reports.recommend.groups import analyse_study
 from reports.schema.formats import percent, seconds
 from reports.schema.results import StudyResults
 from reports.timeline import SLACK

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from reports import svg, tuning_figures
 from reports.basins import basins
 from reports.chart import Chart
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from reports.selection import select_from, summarise_cells
 from reports.tuning_charts import best_rates_chart, gap_chart

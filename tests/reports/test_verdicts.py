@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from reports.analysis import analyse
 from reports.budget_texts import shared_sentence
-from reports.record import Analysis
+from reports.recommend.analysis import analyse
+from reports.recommend.record import Analysis
 from reports.schema.formats import percent, seconds, times
 from reports.schema.results import CURVE_COLUMNS, EXPLORE, StudyResults, empty_table
 from reports.verdicts import ANSWER, cards, verdict

@@ -8,7 +8,7 @@ import pytest
 
 from reports import svg
 from reports.chart import Chart
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.results import Cluster, StudyResults
 from reports.worker_charts import workers_chart
 from tests.reports.claim_studies import study

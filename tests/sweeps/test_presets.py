@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import sweeps
-from reports.analysis import analyse
 from reports.build import build_report
 from reports.claim_evidence import NOT_STUDIED
 from reports.claims import judge_claims
+from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
 from sweeps.reading import preset_names
 from sweeps.study import Study

@@ -20,7 +20,7 @@ import pytest
 from ran import SMALL
 from stored import failure
 
-from reports.analysis import analyse
+from reports.recommend.analysis import analyse
 from sweeps import advice, cli, watching
 from sweeps.advice import Advice
 from sweeps.assembly import planned_stages, read_experiment, results

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.analysis import analyse
 from reports.build import build_report
 from reports.cautions import cautions
 from reports.charts import charts
 from reports.method import limits, method
 from reports.page_tables import page_tables
-from reports.record import Analysis
+from reports.recommend.analysis import analyse
+from reports.recommend.record import Analysis
 from reports.schema.measures import measure_of
 from reports.schema.regression import STANDARD_DEVIATIONS, rmse, rmse_unit
 from reports.schema.results import GroupDescription

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from reports.answer_parts import run_around, seeds_needed
+from reports.recommend.answer_parts import run_around, seeds_needed
 from reports.stats.bounds import Ends
 from reports.stats.power import separate
 

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import group_charts as module
-from reports.analysis import analyse, by_group
 from reports.chart import Chart
 from reports.group_charts import group_charts
-from reports.groups import GROUP_COLUMNS, across, analyse_study
 from reports.looks import LOOKS
+from reports.recommend.analysis import analyse, by_group
+from reports.recommend.groups import GROUP_COLUMNS, across, analyse_study
 from reports.schema.results import CONFIRM, StudyDescription, StudyResults
 from tests.reports.conftest import (
     Sketch,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from reports.answers import recommendations
-from reports.baseline import unlearned
 from reports.batch_sizes import GROUP, batch_size_table, shown_trials, tuned
 from reports.budgets import budget_table
 from reports.claim_values import by_seed
-from reports.record import MEAN_CURVE_COLUMNS, Analysis
+from reports.recommend.answers import recommendations
+from reports.recommend.baseline import unlearned
+from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis
 from reports.scaling_analysis import scaling_records
 from reports.scaling_record import ScalingRecord
 from reports.schema.outcomes import count_outcomes, measurements

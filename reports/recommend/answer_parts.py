@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.scaling_record import TargetRecord
 from reports.schema.formats import plural
 from reports.stats.bounds import Ends

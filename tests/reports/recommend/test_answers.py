@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.recommendation import (
+from reports.recommend.recommendation import (
     ACCURACY,
     AGREE,
     CLOSED_FORM,
@@ -20,7 +20,7 @@ from reports.recommendation import (
     Answer,
     Recommendation,
 )
-from reports.record import Analysis
+from reports.recommend.record import Analysis
 from reports.schema.results import EXPLORE, StudyResults
 from reports.stats.bounds import Ends
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reports.recommendation import (
+from reports.recommend.recommendation import (
     AGREE,
     ALONE,
     CLOSED_FORM,

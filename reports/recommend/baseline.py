@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.record import Analysis, extreme
+from reports.recommend.record import Analysis, extreme
 from reports.schema.results import CLASSIFICATION, GroupDescription
 
 LEARNED_SHARE = 0.05

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reports.answer_parts import (
+from reports.recommend.answer_parts import (
     NO_GRADIENTS,
     UNLEARNED,
     UNTESTED,
@@ -18,8 +18,8 @@ from reports.answer_parts import (
     tried_sizes,
     unresolved,
 )
-from reports.baseline import unlearned
-from reports.recommendation import (
+from reports.recommend.baseline import unlearned
+from reports.recommend.recommendation import (
     ACCURACY,
     CLOSED_FORM,
     MEASUREMENT,
@@ -28,9 +28,9 @@ from reports.recommendation import (
     Recommendation,
     reconcile,
 )
-from reports.record import Analysis
+from reports.recommend.record import Analysis
+from reports.recommend.time_answers import target_time, timed_accuracy
 from reports.stats.bounds import Ends
-from reports.time_answers import target_time, timed_accuracy
 
 
 def recommendations(analysis: Analysis) -> tuple[Recommendation, ...]:

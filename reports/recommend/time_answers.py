@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from reports.answer_parts import (
+from reports.budgets import SECONDS
+from reports.claim_values import by_seed, sizes_of
+from reports.recommend.answer_parts import (
     NO_GRADIENTS,
     NO_TIMES,
     UNTESTED,
@@ -20,9 +22,7 @@ from reports.answer_parts import (
     tried_sizes,
     unresolved,
 )
-from reports.budgets import SECONDS
-from reports.claim_values import by_seed, sizes_of
-from reports.recommendation import (
+from reports.recommend.recommendation import (
     CLOSED_FORM,
     MEASUREMENT,
     NOISE_SCALE,
@@ -33,7 +33,7 @@ from reports.recommendation import (
     Recommendation,
     reconcile,
 )
-from reports.record import SEEDS_FOR_INTERVAL, Analysis
+from reports.recommend.record import SEEDS_FOR_INTERVAL, Analysis
 from reports.scaling_record import TargetRecord
 from reports.schema.formats import plural, seconds, sizes
 from reports.stats.bounds import Ends, product_interval

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from reports.analysis import analyse
 from reports.cautions import cautions
 from reports.claims import ClaimVerdict, claims_of
 from reports.expected_best import Lead, leads
-from reports.recommendation import ACCURACY, TARGET_TIME
-from reports.record import Analysis
+from reports.recommend.analysis import analyse
+from reports.recommend.recommendation import ACCURACY, TARGET_TIME
+from reports.recommend.record import Analysis
 from reports.schema.formats import listing, plural, visible
 from reports.schema.measures import Measure
 from reports.schema.outcomes import Counts, count_outcomes

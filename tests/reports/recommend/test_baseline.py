@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from reports.answer_parts import UNLEARNED
-from reports.baseline import constant_metric, has_learned, unlearned
 from reports.cautions import cautions
 from reports.claim_evidence import NOT_STUDIED, SUPPORTED
 from reports.claims import judge_claims
-from reports.recommendation import SILENT
-from reports.record import Analysis
+from reports.recommend.answer_parts import UNLEARNED
+from reports.recommend.baseline import constant_metric, has_learned, unlearned
+from reports.recommend.recommendation import SILENT
+from reports.recommend.record import Analysis
 from reports.schema.results import REGRESSION, StudyResults
 from reports.verdicts import cards, verdict
 from tests.reports.claim_studies import study

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from reports.recommendation import CLOSED_FORM, MEASUREMENT, TARGET_TIME, TIMED_ACCURACY
+from reports.recommend.recommendation import CLOSED_FORM, MEASUREMENT, TARGET_TIME, TIMED_ACCURACY
 from reports.schema.results import EXPLORE
 from reports.stats.bounds import Ends
 from tests.reports.claim_studies import study
-from tests.reports.test_answers import of
+from tests.reports.recommend.test_answers import of
 from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports.expected_best import expected_bests
-from reports.recommendation import Recommendation
+from reports.recommend.recommendation import Recommendation
 from reports.scaling_record import ScalingRecord
 from reports.schema.formats import plural, visible
 from reports.schema.measures import Measure, measure_of

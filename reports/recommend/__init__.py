@@ -1,0 +1,1 @@
+"""The answer: which batch size to use."""
