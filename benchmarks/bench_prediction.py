@@ -27,13 +27,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from reports.analysis.update_times import one_network, summarise_timing
 from reports.schema.results import StudyResults
 from reports.stats.models.first_passage import NOT_REACHED, REACHED, updates_to_target
 from reports.stats.models.optimal_batch import BestBatch, best_batch_for_time
 from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.models.target_levels import fit_targets, set_targets
 from reports.stats.models.update_cost import fit_update_time
-from reports.timing import one_network, summarise_timing
 from sweeps.study import Study
 
 TUNING, FRESH = tuple(range(1, 11)), tuple(range(101, 121))

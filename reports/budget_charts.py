@@ -12,9 +12,9 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
+from reports.analysis.budgets import by_rule
 from reports.budget_figures import budget_frame, budget_panels, limits
 from reports.budget_texts import RULE_WORDS, amount, budget_sentence, stopped_note
-from reports.budgets import by_rule
 from reports.chart import Chart, Words
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, plural, rate, seconds

@@ -29,7 +29,7 @@ def budget_panels(
 
     Args:
         ax: Whose place the panels take.
-        panels: Rows of columns `reports.budgets.BUDGET_COLUMNS` with a metric, by heading.
+        panels: Rows of columns `reports.analysis.budgets.BUDGET_COLUMNS` with a metric, by heading.
         label: Of the y axis.
         measure: How the metric is written.
     """
@@ -70,7 +70,7 @@ def limits(table: pd.DataFrame) -> tuple[float, float]:
     """Return ends of an axis that holds all means and intervals, but for what has failed.
 
     Args:
-        table: Columns `reports.budgets.BUDGET_COLUMNS`.
+        table: Columns `reports.analysis.budgets.BUDGET_COLUMNS`.
     """
     ends = table[["metric", "metric_low", "metric_high"]].to_numpy(np.float64)
     usual = ends[(ends >= METRICS[0]) & (ends <= METRICS[1])]

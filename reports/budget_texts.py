@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.budgets import EPOCHS, SECONDS, UPDATES, by_rule
+from reports.analysis.budgets import EPOCHS, SECONDS, UPDATES, by_rule
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, plural, rate, seconds, sizes
 
@@ -16,7 +16,7 @@ def amount(rule: str, budget: float) -> str:
     r"""Return how much a budget allows.
 
     Args:
-        rule: One of `reports.budgets.RULES`.
+        rule: One of `reports.analysis.budgets.RULES`.
         budget: In the unit of the rule.
 
     Example:

@@ -13,12 +13,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from reports.analysis.selection import without_noise
+from reports.analysis.update_times import PER_ITEM, TENSOR
 from reports.claim_evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample, less_than, more_than
 from reports.claim_values import GroupValues, cross_fitted, sizes_of, trend
 from reports.schema.outcomes import has_value
 from reports.schema.results import TUNING_STAGES, GroupDescription
-from reports.selection import without_noise
-from reports.timing import PER_ITEM, TENSOR
 
 MARGIN = 0.01
 """Differences of a metric below this are too small to count: a point of accuracy."""

@@ -13,6 +13,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from reports.analysis.update_times import ONE_PIECE, PER_ITEM
 from reports.looks import (
     BATCH_SIZE,
     BLUE,
@@ -34,7 +35,6 @@ from reports.looks import (
 from reports.schema.formats import TIMES, count, rate, seconds, times
 from reports.schema.measures import Measure
 from reports.stats.two_terms import Curve
-from reports.timing import ONE_PIECE, PER_ITEM
 
 ALONG: dict[str, tuple[str, Callable[[float], str]]] = {
     "epochs": ("Epochs (passes over the training part)", lambda number: rate(round(number, 3))),
@@ -122,7 +122,7 @@ def rate_grid(
 
     Args:
         ax: Where to draw.
-        cells: Columns `reports.selection.CELL_COLUMNS`.
+        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
         selected: Columns batch_size, learning_rate and at_edge.
         label: Of the colour scale.
         measure: How the metric is written.
@@ -198,7 +198,7 @@ def seconds_per_update(
 
     Args:
         ax: Where to draw.
-        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
         line: Fixed cost and cost of each example, fitted to one network by tensor operations; None
             if they weren't.
         doubling: Batch size at which an update takes twice the fixed cost; None if it isn't known.
@@ -247,7 +247,7 @@ def tensor_speedup(ax: Axes, table: pd.DataFrame) -> Axes:
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.timing.SPEEDUP_COLUMNS`.
+        table: Columns `reports.analysis.update_times.SPEEDUP_COLUMNS`.
     """
     ratio = table["speedup"]
     # The ratio of medians needn't lie within the ratios of the rounds.

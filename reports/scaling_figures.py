@@ -30,7 +30,7 @@ def steps_to_target(
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.scaling_record.TO_TARGET_COLUMNS`.
+        table: Columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`.
         bounds: Columns batch_size, updates and text: where runs missed the target, the updates they
             made and how many they are.
         curve: Fitted updates at batch sizes; None if nothing was fitted.
@@ -71,7 +71,7 @@ def examples_to_target(
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.scaling_record.TO_TARGET_COLUMNS`.
+        table: Columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`.
         curve: Fitted updates at batch sizes; None if nothing was fitted.
         critical: The critical batch size; None if it isn't known.
         interval: Its interval.
@@ -96,7 +96,7 @@ def steps_against_examples(
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.scaling_record.TO_TARGET_COLUMNS`; rows with updates.
+        table: Columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`; rows with updates.
         curve: Fitted updates at batch sizes.
         ends: Fewest updates and fewest examples that any batch size needs; None if unknown.
     """
@@ -131,7 +131,7 @@ def time_to_target(
 
     Args:
         ax: Where to draw.
-        table: Columns `reports.scaling_record.TO_TARGET_COLUMNS`; rows with seconds.
+        table: Columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`; rows with seconds.
         curve: Predicted seconds at batch sizes; None if nothing can be predicted.
         best: Batch size predicted to be fastest; None if there is none.
         interval: Its interval.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from reports.analysis.scaling_record import TargetRecord
 from reports.recommend.record import Analysis
-from reports.scaling_record import TargetRecord
 from reports.schema.formats import listing, off_by, seconds, significant
 from reports.stats.bounds import Ends
 from reports.stats.models.steps_to_target import StepsToTargetFit

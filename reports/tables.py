@@ -7,14 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from reports.budgets import BUDGET_COLUMNS
-from reports.claim_evidence import EVIDENCE_COLUMNS
-from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
-from reports.expected_best import EXPECTED_BEST_COLUMNS
-from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
-from reports.recommend.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
-from reports.recommend.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
-from reports.scaling_record import (
+from reports.analysis.budgets import BUDGET_COLUMNS
+from reports.analysis.expected_best import EXPECTED_BEST_COLUMNS
+from reports.analysis.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TARGET_COLUMNS,
     TO_TARGET_COLUMNS,
@@ -22,6 +17,14 @@ from reports.scaling_record import (
     ScalingRecord,
     update_time_table,
 )
+from reports.analysis.selection import CELL_COLUMNS
+from reports.analysis.timeline import TIMELINE_COLUMNS, WORK_COLUMNS
+from reports.analysis.update_times import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
+from reports.claim_evidence import EVIDENCE_COLUMNS
+from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
+from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
+from reports.recommend.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
+from reports.recommend.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
 from reports.schema.formats import visible
 from reports.schema.results import (
     CURVE_COLUMNS,
@@ -31,12 +34,9 @@ from reports.schema.results import (
     as_table,
     empty_table,
 )
-from reports.selection import CELL_COLUMNS
 from reports.stats.models.cluster import SIMULATION_COLUMNS
 from reports.stats.models.first_passage import CROSSING_COLUMNS
 from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
-from reports.timeline import TIMELINE_COLUMNS, WORK_COLUMNS
-from reports.timing import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
 
 _GROUP = GROUP_COLUMNS[0]
 

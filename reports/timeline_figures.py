@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from reports.analysis.timeline import TIMED
 from reports.looks import GREY, INK, ink_on, ordered_colors
 from reports.schema.formats import seconds
-from reports.timeline import TIMED
 
 MOST_MARKED = 200
 """Bars up to which the begins of cohorts are marked."""
@@ -34,7 +34,7 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
 
     Args:
         ax: Where to draw.
-        spans: Columns `reports.timeline.TIMELINE_COLUMNS`; one row or more.
+        spans: Columns `reports.analysis.timeline.TIMELINE_COLUMNS`; one row or more.
         pauses: Columns at and seconds: what the clock of the spans leaves out, and where.
     """
     cohorts = spans[spans["stage"] != TIMED]

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports import svg, timeline_figures
+from reports.analysis.timeline import SLACK, TIMED, Timeline
 from reports.chart import Chart, Words
 from reports.page_tables import Maker, Table, number_cell, table_of
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import extreme
 from reports.schema.formats import count, percent, plural, seconds
 from reports.sections import Drawn
-from reports.timeline import SLACK, TIMED, Timeline
 
 TIMELINE = "timeline"
 """Name of the figure."""

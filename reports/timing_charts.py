@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from reports import figures
+from reports.analysis.update_times import CONTENDED_BELOW
 from reports.chart import Chart, Words, values
 from reports.recommend.record import Analysis, extreme
 from reports.scaling_texts import cost_caption
 from reports.schema.formats import capitalised, seconds, significant, times
 from reports.stats.models.update_cost import UpdateTimeFit
-from reports.timing import CONTENDED_BELOW
 
 
 def seconds_per_update_chart(analysis: Analysis) -> Chart | None:

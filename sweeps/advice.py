@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports import build_report
+from reports.analysis.update_times import TENSOR
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
-from reports.timing import TENSOR
 from sweeps.assembly import read_experiment
 from sweeps.errors import UsageError, UserError, refuse_links
 from sweeps.forecast import forecast

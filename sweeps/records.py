@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from bpengine.network.arrays import Array
-from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
+from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.labels import pairs_text, schedule_text
 from sweeps.schema import columns_of
 from sweeps.trials import Trial, identity_of

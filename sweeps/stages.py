@@ -12,9 +12,14 @@ from functools import cached_property
 
 import pandas as pd
 
+from reports.analysis.selection import (
+    SELECTION_COLUMNS,
+    select_rates,
+    summarise_cells,
+    without_noise,
+)
 from reports.schema.outcomes import CELL, has_value
 from reports.schema.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE, empty_table
-from reports.selection import SELECTION_COLUMNS, select_rates, summarise_cells, without_noise
 from reports.stats.intervals import compare_with_best
 from sweeps.design import groups_of
 from sweeps.facts import Facts

@@ -20,7 +20,7 @@ from bpengine.network.architecture import initial_parameters
 from bpengine.passes import sequential
 from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import segments
-from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
+from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.families import Group
 from sweeps.trials import Configuration
 

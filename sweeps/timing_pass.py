@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from bpengine import Examples, Split
-from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
+from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.datasets import load
 from sweeps.facts import sessions_of
 from sweeps.families import Group

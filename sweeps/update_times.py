@@ -11,10 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.schema.formats import percent, plural, seconds, significant
-from reports.stats.bounds import Ends
-from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
-from reports.timing import (
+from reports.analysis.update_times import (
     CONTENDED_BELOW,
     ONE_PIECE,
     PER_ITEM,
@@ -23,6 +20,9 @@ from reports.timing import (
     UNSTEADY_ABOVE,
     summarise_timing,
 )
+from reports.schema.formats import percent, plural, seconds, significant
+from reports.stats.bounds import Ends
+from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
 from sweeps.assembly import save_experiment
 from sweeps.provenance import available_cores
 from sweeps.stages import Experiment

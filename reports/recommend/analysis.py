@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from reports.batch_sizes import GROUP, batch_size_table, shown_trials, tuned
-from reports.budgets import budget_table
+from reports.analysis.batch_sizes import GROUP, batch_size_table, shown_trials, tuned
+from reports.analysis.budgets import budget_table
+from reports.analysis.scaling_analysis import scaling_records
+from reports.analysis.scaling_record import ScalingRecord
+from reports.analysis.selection import select_from, summarise_cells, with_given_rates, without_noise
+from reports.analysis.update_times import one_network, summarise_timing
 from reports.claim_values import by_seed
 from reports.recommend.answers import recommendations
 from reports.recommend.baseline import unlearned
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis
-from reports.scaling_analysis import scaling_records
-from reports.scaling_record import ScalingRecord
 from reports.schema.outcomes import count_outcomes, measurements
 from reports.schema.regression import rmse_unit
 from reports.schema.results import TUNING_STAGES, StudyResults, as_table
-from reports.selection import select_from, summarise_cells, with_given_rates, without_noise
 from reports.stats.intervals import Comparison, compare_with_best
 from reports.stats.power import separate
-from reports.timing import one_network, summarise_timing
 
 _SIZE = ["group", "batch_size"]
 
@@ -31,13 +31,13 @@ class _Shared:
     """What is computed for all groups at once, which costs as much as for a single one.
 
     Attributes:
-        cells: Columns `reports.selection.CELL_COLUMNS`.
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
         batch_sizes: Columns `BATCH_SIZE_COLUMNS`; nothing is called tied yet.
         seeds: Columns `SEED_COLUMNS`.
         mean_curves: Columns `MEAN_CURVE_COLUMNS`.
-        budgets: Columns `reports.budgets.BUDGET_COLUMNS`.
+        budgets: Columns `reports.analysis.budgets.BUDGET_COLUMNS`.
     """
 
     cells: pd.DataFrame

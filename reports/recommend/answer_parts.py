@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from reports.analysis.scaling_record import TargetRecord
 from reports.recommend.record import Analysis
-from reports.scaling_record import TargetRecord
 from reports.schema.formats import plural
 from reports.stats.bounds import Ends
 from reports.stats.models.noise_scale import RESOLVED

@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from reports.analysis.expected_best import Lead, leads
+from reports.analysis.timeline import Timeline, timeline_of
 from reports.cautions import cautions
 from reports.claims import ClaimVerdict, claims_of
-from reports.expected_best import Lead, leads
 from reports.recommend.analysis import analyse
 from reports.recommend.recommendation import ACCURACY, TARGET_TIME
 from reports.recommend.record import Analysis
@@ -22,7 +23,6 @@ from reports.schema.outcomes import Counts, count_outcomes
 from reports.schema.results import Column, StudyDescription, StudyResults, as_table
 from reports.stats.bounds import Ends
 from reports.stats.differences import difference
-from reports.timeline import Timeline, timeline_of
 from reports.verdicts import Statement, verdict
 
 GROUP_COLUMNS = (

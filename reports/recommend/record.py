@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.expected_best import expected_bests
+from reports.analysis.expected_best import expected_bests
+from reports.analysis.scaling_record import ScalingRecord
+from reports.analysis.update_times import one_network, shard_costs
 from reports.recommend.recommendation import Recommendation
-from reports.scaling_record import ScalingRecord
 from reports.schema.formats import plural, visible
 from reports.schema.measures import Measure, measure_of
 from reports.schema.outcomes import Counts
 from reports.schema.results import Column, GroupDescription, StudyDescription, StudyResults
 from reports.stats.intervals import Comparison
 from reports.stats.power import Separation
-from reports.timing import one_network, shard_costs
 
 SEEDS_FOR_INTERVAL = 5
 """Fewer values than this are shown one by one, without an interval."""
@@ -84,11 +84,11 @@ class Analysis:
             "validation" (of the explore stage, before any confirm trial has a result).
         rmse_unit: What `rmse` is measured in; "" if it isn't known at all.
         batch_sizes: Columns `BATCH_SIZE_COLUMNS`; one row for each batch size planned or run.
-        cells: Columns `reports.selection.CELL_COLUMNS`.
+        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
         seeds: Columns `SEED_COLUMNS`: the values behind `metric`.
         mean_curves: Columns `MEAN_CURVE_COLUMNS`.
-        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
-        budgets: Columns `reports.budgets.BUDGET_COLUMNS`: other budgets, other rules.
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
+        budgets: Columns `reports.analysis.budgets.BUDGET_COLUMNS`: other budgets, other rules.
         scaling: The way to its targets: steps, examples, time, gradient noise.
         comparison: Who ties with the best, among the batch sizes that lost no seed; None if
             there is none. If the test part is shown, best is the one with the highest mean
@@ -136,12 +136,12 @@ class Analysis:
 
     @cached_property
     def expected_best(self) -> pd.DataFrame:
-        """Columns `reports.expected_best.EXPECTED_BEST_COLUMNS`."""
+        """Columns `reports.analysis.expected_best.EXPECTED_BEST_COLUMNS`."""
         return expected_bests(self.cells)
 
     @cached_property
     def shard_costs(self) -> pd.DataFrame:
-        """Columns `reports.timing.SHARD_COST_COLUMNS`."""
+        """Columns `reports.analysis.update_times.SHARD_COST_COLUMNS`."""
         return shard_costs(self.results.timing)
 
     @property

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from reports.budgets import SECONDS
+from reports.analysis.budgets import SECONDS
+from reports.analysis.scaling_record import TargetRecord
 from reports.claim_values import by_seed, sizes_of
 from reports.recommend.answer_parts import (
     NO_GRADIENTS,
@@ -34,7 +35,6 @@ from reports.recommend.recommendation import (
     reconcile,
 )
 from reports.recommend.record import SEEDS_FOR_INTERVAL, Analysis
-from reports.scaling_record import TargetRecord
 from reports.schema.formats import plural, seconds, sizes
 from reports.stats.bounds import Ends, product_interval
 from reports.stats.intervals import Comparison, compare_with_best

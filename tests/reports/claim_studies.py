@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reports.analysis.selection import select_rates
 from reports.schema.results import (
     CONFIRM,
     CURVE_COLUMNS,
@@ -16,7 +17,6 @@ from reports.schema.results import (
     GroupDescription,
     StudyResults,
 )
-from reports.selection import select_rates
 from tests.reports.conftest import several, table
 
 SEEDS, FRESH = tuple(range(1, 7)), tuple(range(101, 109))

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from reports import svg
+from reports.analysis.selection import select_rates
 from reports.build import build_report
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
@@ -29,7 +30,6 @@ from reports.schema.results import (
     StudyResults,
     empty_table,
 )
-from reports.selection import select_rates
 from tests.reports.browsing import chromium
 
 BEGIN = 1_700_000_000.0

@@ -7,9 +7,9 @@ import json
 import pandas as pd
 import pytest
 
+from reports.analysis.budgets import RULES
 from reports.budget_charts import HEADERS, Slider, budget_slider
 from reports.budget_texts import amount, budget_sentence
-from reports.budgets import RULES
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.conftest import nothing_run, numbers, of_seeds

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from reports.analysis.budgets import EPOCHS, SECONDS, UPDATES
 from reports.budget_texts import amount, budget_sentence, rules_sentence, shared_sentence
-from reports.budgets import EPOCHS, SECONDS, UPDATES
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.conftest import numbers

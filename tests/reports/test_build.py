@@ -86,7 +86,7 @@ def test_the_package_offers_nothing_unknown() -> None:
 
 def test_selecting_rates_loads_no_drawing_library() -> None:
     code = (
-        "import sys, reports.selection; "
+        "import sys, reports.analysis.selection; "
         "print({'matplotlib', 'seaborn', 'scipy', 'jinja2'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

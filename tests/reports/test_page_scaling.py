@@ -15,9 +15,9 @@ from reports.schema.formats import off_by, seconds, significant
 from reports.schema.results import StudyResults
 from reports.stats.models.cluster import simulate_time_to_target
 from reports.tables import COLUMNS, tables
+from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers
-from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
 
 
 @pytest.fixture(scope="module")

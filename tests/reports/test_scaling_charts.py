@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 
 from reports import scaling_charts, svg
+from reports.analysis.scaling_record import TargetRecord
 from reports.chart import Chart
 from reports.recommend.record import Analysis
-from reports.scaling_record import TargetRecord
 from reports.schema.formats import off_by
 from reports.schema.results import EXPLORE, StudyResults
 from reports.stats.models.first_passage import NOT_REACHED
+from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola, main, noisy
 from tests.reports.claim_studies import study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
-from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola, main, noisy
 
 Maker = Callable[[Analysis], Chart | None]
 

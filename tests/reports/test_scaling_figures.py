@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import scaling_figures as figures
-from reports.scaling_record import TO_TARGET_COLUMNS
+from reports.analysis.scaling_record import TO_TARGET_COLUMNS
 from reports.stats.bounds import Ends
 
 SIZES = [1, 4, 16]

@@ -21,9 +21,9 @@ from reports.scaling_texts import (
 from reports.schema.results import StudyResults
 from reports.stats.bounds import Ends
 from reports.stats.models.steps_to_target import NOT_IN_RANGE, PowerAlternative
+from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing
-from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
 
 
 @pytest.fixture(scope="module")

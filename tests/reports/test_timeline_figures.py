@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import timeline_figures
+from reports.analysis.timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 from reports.looks import STYLE
 from reports.schema.results import StudyResults, as_table
-from reports.timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 
 NO_PAUSES = pd.DataFrame({"at": [], "seconds": []})
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from reports import svg
+from reports.analysis.timeline import SLACK
 from reports.chart import Chart
 from reports.recommend.groups import analyse_study
 from reports.schema.formats import percent, seconds
 from reports.schema.results import StudyResults
-from reports.timeline import SLACK
 from reports.timeline_page import history_section, timeline_charts, work_tables
 from tests.reports.conftest import Sketch, make_results, nothing_run, small, without_timing
 

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports import svg, tuning_figures
-from reports.basins import basins
+from reports.analysis.basins import basins
+from reports.analysis.selection import select_from, summarise_cells
 from reports.chart import Chart
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
-from reports.selection import select_from, summarise_cells
 from reports.tuning_charts import best_rates_chart, gap_chart
 from tests.reports.claim_studies import Truth, study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, of_seeds, small

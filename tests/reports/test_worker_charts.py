@@ -11,9 +11,9 @@ from reports.chart import Chart
 from reports.recommend.record import Analysis
 from reports.schema.results import Cluster, StudyResults
 from reports.worker_charts import workers_chart
+from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing
-from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES
 
 FAST = Cluster(1e-6, 1e10, "ring", (1, 4, 16, 4_096))
 """Messages in a fiftieth of the time."""

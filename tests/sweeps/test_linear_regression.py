@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reports.analysis.selection import select_rates
 from reports.schema.results import EXPLORE, FRESH_STAGES, TUNING_STAGES, StudyResults
-from reports.selection import select_rates
 from reports.stats.models.first_passage import REACHED, updates_to_target
 from reports.stats.models.optimal_batch import fit_steps_to_target
 from reports.stats.models.steps_to_target import NOT_IN_RANGE

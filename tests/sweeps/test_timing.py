@@ -11,7 +11,7 @@ import pytest
 from bpengine import Architecture, Recipe, Split
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.training.lockstep import Lockstep
-from reports.timing import ONE_PIECE, PER_ITEM, TENSOR
+from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps import timing
 from sweeps.splits import Dataset, prepare
 from sweeps.stages import Experiment

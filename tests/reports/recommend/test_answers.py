@@ -23,9 +23,9 @@ from reports.recommend.recommendation import (
 from reports.recommend.record import Analysis
 from reports.schema.results import EXPLORE, StudyResults
 from reports.stats.bounds import Ends
+from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, noisy
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, of_seeds, without_timing
-from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, noisy
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,9 @@ import pytest
 from reports.recommend.recommendation import CLOSED_FORM, MEASUREMENT, TARGET_TIME, TIMED_ACCURACY
 from reports.schema.results import EXPLORE
 from reports.stats.bounds import Ends
+from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola
 from tests.reports.claim_studies import study
 from tests.reports.recommend.test_answers import of
-from tests.reports.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola
 
 
 def test_batch_sizes_that_miss_the_target_are_not_measured() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reports.analysis.timeline import LEAST_PAUSE, TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 from reports.schema.results import TIMING_COLUMNS, StudyResults, empty_table
-from reports.timeline import LEAST_PAUSE, TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 from tests.reports.conftest import BEGIN, Sketch, make_results, nothing_run, small
 
 

@@ -69,7 +69,7 @@ def expected_bests(cells: pd.DataFrame) -> pd.DataFrame:
     meets it too: it counts as the worst of the others.
 
     Args:
-        cells: Columns `reports.selection.CELL_COLUMNS`, of one group.
+        cells: Columns `reports.analysis.selection.CELL_COLUMNS`, of one group.
 
     Returns:
         Columns `EXPECTED_BEST_COLUMNS`, by batch size and rates drawn; batch sizes without an

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from pandas.core.groupby import SeriesGroupBy
 
-from reports.basins import basins
+from reports.analysis.basins import basins
+from reports.analysis.selection import CELL_COLUMNS
+from reports.analysis.update_times import one_network, speedups
 from reports.recommend.record import BATCH_SIZE_COLUMNS, SEED_COLUMNS, SEEDS_FOR_INTERVAL
 from reports.schema.measures import measure_of
 from reports.schema.outcomes import count_seeds, has_value
@@ -22,9 +24,7 @@ from reports.schema.results import (
     StudyResults,
     as_table,
 )
-from reports.selection import CELL_COLUMNS
 from reports.stats.intervals import Interval, t_interval
-from reports.timing import one_network, speedups
 
 GROUP = CELL_COLUMNS[0]
 """The column that tells the groups of a table apart."""
@@ -53,7 +53,7 @@ def tuned(trials: pd.DataFrame, selection: pd.DataFrame, stages: tuple[str, ...]
 
     Args:
         trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
         stages: The stages.
     """
     cell = [*_SIZE, "learning_rate"]
@@ -65,7 +65,7 @@ def shown_trials(results: StudyResults, selection: pd.DataFrame) -> Shown:
 
     Args:
         results: A study.
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
     """
     fresh, tuning = (
         tuned(results.trials, selection, stages) for stages in (FRESH_STAGES, TUNING_STAGES)
@@ -108,9 +108,9 @@ def batch_size_table(
 
     Args:
         results: A study.
-        cells: Columns `reports.selection.CELL_COLUMNS`.
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
         shown: The trials whose metric is shown.
 
     Returns:

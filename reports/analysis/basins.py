@@ -18,8 +18,8 @@ def basins(trials: pd.DataFrame, cells: pd.DataFrame, selection: pd.DataFrame) -
 
     Args:
         trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
-        cells: Columns `reports.selection.CELL_COLUMNS`.
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
+        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
 
     Returns:
         Columns group, batch_size, basin_low and basin_high; batch sizes with a single seed, whose

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.budgets import BUDGET_COLUMNS, EPOCHS, MOST_BUDGETS, RULES, SECONDS, UPDATES
+from reports.analysis.budgets import BUDGET_COLUMNS, EPOCHS, MOST_BUDGETS, RULES, SECONDS, UPDATES
 from reports.claim_values import GroupValues, cross_fitted
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis

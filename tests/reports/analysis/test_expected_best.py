@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.expected_best import (
+from reports.analysis.expected_best import (
     EXPECTED_BEST_COLUMNS,
     Lead,
     expected_best,
     expected_bests,
     leads,
 )
+from reports.analysis.selection import CELL_COLUMNS
 from reports.page_tables import page_tables
 from reports.recommend.groups import across, analyse_study
 from reports.schema.results import StudyResults, empty_table
-from reports.selection import CELL_COLUMNS
 from tests.reports.conftest import Sketch, make_results, numbers, several, small
 
 VALUES = [0.3, 0.9, 0.1, 0.9, 0.5]

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from reports.scaling_record import NOISE_RATIO_COLUMNS, TO_TARGET_COLUMNS
+from reports.analysis.scaling_record import NOISE_RATIO_COLUMNS, TO_TARGET_COLUMNS
+from reports.analysis.selection import CELL_COLUMNS
+from reports.analysis.update_times import one_network
 from reports.schema.outcomes import CELL, count_seeds
 from reports.schema.results import TUNING_STAGES, StudyResults, as_table
-from reports.selection import CELL_COLUMNS
 from reports.stats.bounds import Ends
 from reports.stats.medians import medians
 from reports.stats.models.first_passage import CROSSING_COLUMNS, NOT_REACHED
@@ -23,7 +24,6 @@ from reports.stats.models.noise_scale import (
 )
 from reports.stats.models.steps_to_target import NEAR_ALL, StepsToTargetFit
 from reports.stats.models.update_cost import UpdateTimeFit
-from reports.timing import one_network
 
 METRIC = "validation_metric"
 """The measure in which targets are set: the one that chooses rates and batch sizes."""
@@ -45,7 +45,7 @@ def tuned_points(
 
     Args:
         results: A study.
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
         stages: The stages.
 
     Returns:
@@ -72,7 +72,7 @@ def at_edges(rows: pd.DataFrame, selection: pd.DataFrame) -> pd.Series[bool]:
 
     Args:
         rows: Columns group and batch_size.
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
     """
     edges = pd.MultiIndex.from_frame(selection.loc[selection["at_edge"], _SIZE])
     return pd.Series(pd.MultiIndex.from_frame(rows[_SIZE]).isin(edges), rows.index)
@@ -88,8 +88,8 @@ def summarise_crossings(
 
     Args:
         crossings: Columns group and `CROSSING_COLUMNS`.
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
         items: Training items of each group.
 
     Returns:

@@ -5,6 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from reports.analysis.selection import (
+    CELL_COLUMNS,
+    SELECTION_COLUMNS,
+    select_from,
+    summarise_cells,
+    with_given_rates,
+)
 from reports.schema.results import (
     CONFIRM,
     EXPLORE,
@@ -13,13 +20,6 @@ from reports.schema.results import (
     TRIAL_COLUMNS,
     TUNING_STAGES,
     StudyResults,
-)
-from reports.selection import (
-    CELL_COLUMNS,
-    SELECTION_COLUMNS,
-    select_from,
-    summarise_cells,
-    with_given_rates,
 )
 from tests.reports.conftest import DIGITS, nothing_run, table
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from reports.scaling_record import (
+from reports.analysis.scaling_record import (
     NOISE_RATIO_COLUMNS,
     ScalingRecord,
     TargetRecord,
 )
-from reports.scaling_tables import (
+from reports.analysis.scaling_tables import (
     METRIC,
     Key,
     at_edges,
@@ -23,6 +23,7 @@ from reports.scaling_tables import (
     tuned_points,
     with_predictions,
 )
+from reports.analysis.update_times import ONE_PIECE, one_network
 from reports.schema.results import (
     FRESH_STAGES,
     TUNING_STAGES,
@@ -38,7 +39,6 @@ from reports.stats.models.steps_to_target import StepsToTargetFit, Task, curves_
 from reports.stats.models.target_levels import target_task, targets_by_group
 from reports.stats.models.update_cost import UpdateTimeFit, fit_update_times
 from reports.stats.two_terms import Curve
-from reports.timing import ONE_PIECE, one_network
 
 _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can be set."
 _NO_PROGRESS = "The tuning seeds make no progress on the validation part, so no target can be set."
@@ -53,8 +53,8 @@ class _Study:
     """What all groups' records are made from.
 
     Attributes:
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
         items: Training items of each group.
         targets: Targets of each group whose tuning runs have curves.
     """
@@ -100,8 +100,8 @@ def scaling_records(
 
     Args:
         results: A study.
-        selection: Columns `reports.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`.
+        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
     """
     tuning, fresh = (
         tuned_points(results, selection, stages) for stages in (TUNING_STAGES, FRESH_STAGES)

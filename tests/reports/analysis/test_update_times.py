@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from reports.schema.results import TIMING_COLUMNS, StudyResults, empty_table
-from reports.timing import (
+from reports.analysis.update_times import (
     SHARD_COST_COLUMNS,
     SPEEDUP_COLUMNS,
     TIMING_SUMMARY_COLUMNS,
@@ -15,6 +14,7 @@ from reports.timing import (
     speedups,
     summarise_timing,
 )
+from reports.schema.results import TIMING_COLUMNS, StudyResults, empty_table
 from tests.reports.conftest import table
 
 

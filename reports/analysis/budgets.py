@@ -17,7 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.readings import best_on_others, evaluations, guess_level, read
+from reports.analysis.readings import best_on_others, evaluations, guess_level, read
+from reports.analysis.selection import CELL_COLUMNS
+from reports.analysis.update_times import one_network
 from reports.schema.measures import measure_of
 from reports.schema.outcomes import CELL
 from reports.schema.results import (
@@ -28,10 +30,8 @@ from reports.schema.results import (
     as_table,
     empty_table,
 )
-from reports.selection import CELL_COLUMNS
 from reports.stats.intervals import CONFIDENCE, t_quantile
 from reports.stats.paired_tests import FEWEST, best_and_tied
-from reports.timing import one_network
 
 EPOCHS, UPDATES, SECONDS = "epochs", "updates", "seconds"
 """What may be used equally much of."""
@@ -116,7 +116,7 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         results: A study.
-        timing: Columns `reports.timing.TIMING_SUMMARY_COLUMNS`; without a time for every batch size
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`; without a time for every batch size
             of a group, its rule of equal time is left out.
 
     Returns:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from reports.batch_sizes import shown_trials
+from reports.analysis.batch_sizes import shown_trials
+from reports.analysis.selection import select_rates
 from reports.recommend.analysis import analyse, by_group
 from reports.schema.results import CONFIRM
-from reports.selection import select_rates
 from reports.stats.intervals import t_interval
 from tests.reports.conftest import Sketch, keep, make_results, numbers, several
 

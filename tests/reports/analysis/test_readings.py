@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from reports.readings import best_on_others, evaluations, read
+from reports.analysis.readings import best_on_others, evaluations, read
 
 
 def curve(trial: str, points: dict[int, float]) -> pd.DataFrame:

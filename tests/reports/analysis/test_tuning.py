@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from reports.analysis.tuning import coarse_grids, fixed_rate, peak_above
 from reports.schema.results import StudyResults
-from reports.tuning import coarse_grids, fixed_rate, peak_above
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small
 
 pytestmark = pytest.mark.slow

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.recommend.analysis import analyse
-from reports.scaling_record import (
+from reports.analysis.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TO_TARGET_COLUMNS,
     ScalingRecord,
     TargetRecord,
 )
+from reports.recommend.analysis import analyse
 from reports.schema.results import EXPLORE, Column, StudyResults
 from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
