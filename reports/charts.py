@@ -11,7 +11,7 @@ from reports import figures
 from reports.budget_charts import budget_chart
 from reports.budget_texts import amount
 from reports.chart import Chart, Words, values
-from reports.claim_values import by_seed
+from reports.claims.values import by_seed
 from reports.recommend.record import Analysis, extreme
 from reports.scaling_charts import (
     examples_chart,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.claim_evidence import (
+from reports.claims.claims import ClaimVerdict
+from reports.claims.evidence import (
     CONTRADICTED,
     MIXED,
     NOT_STUDIED,
@@ -16,7 +17,6 @@ from reports.claim_evidence import (
     Evidence,
     Finding,
 )
-from reports.claims import ClaimVerdict
 from reports.page_tables import Cell, Table
 from reports.room import Room
 from reports.schema.formats import MISSING, listing, visible

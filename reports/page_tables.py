@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from reports.budget_texts import RULE_WORDS, amount
-from reports.claim_values import by_seed
+from reports.claims.values import by_seed
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.recommendation_texts import CELL_HEADERS, cell_texts, span

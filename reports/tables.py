@@ -20,8 +20,8 @@ from reports.analysis.scaling_record import (
 from reports.analysis.selection import CELL_COLUMNS
 from reports.analysis.timeline import TIMELINE_COLUMNS, WORK_COLUMNS
 from reports.analysis.update_times import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
-from reports.claim_evidence import EVIDENCE_COLUMNS
-from reports.claims import CLAIM_COLUMNS, claims_table, evidence_table
+from reports.claims.claims import CLAIM_COLUMNS, claims_table, evidence_table
+from reports.claims.evidence import EVIDENCE_COLUMNS
 from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
 from reports.recommend.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
 from reports.recommend.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.claim_values import by_seed
+from reports.claims.values import by_seed
 from reports.recommend.record import Analysis
 from reports.schema.results import TUNING_STAGES
 

@@ -13,7 +13,7 @@ from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.scaling_record import ScalingRecord
 from reports.analysis.selection import select_from, summarise_cells, with_given_rates, without_noise
 from reports.analysis.update_times import one_network, summarise_timing
-from reports.claim_values import by_seed
+from reports.claims.values import by_seed
 from reports.recommend.answers import recommendations
 from reports.recommend.baseline import unlearned
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis

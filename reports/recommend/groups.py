@@ -13,7 +13,7 @@ import pandas as pd
 from reports.analysis.expected_best import Lead, leads
 from reports.analysis.timeline import Timeline, timeline_of
 from reports.cautions import cautions
-from reports.claims import ClaimVerdict, claims_of
+from reports.claims.claims import ClaimVerdict, claims_of
 from reports.recommend.analysis import analyse
 from reports.recommend.recommendation import ACCURACY, TARGET_TIME
 from reports.recommend.record import Analysis

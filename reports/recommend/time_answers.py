@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.analysis.budgets import SECONDS
 from reports.analysis.scaling_record import TargetRecord
-from reports.claim_values import by_seed, sizes_of
+from reports.claims.values import by_seed, sizes_of
 from reports.recommend.answer_parts import (
     NO_GRADIENTS,
     NO_TIMES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reports.claims import ClaimVerdict, judge_claims
+from reports.claims.claims import ClaimVerdict, judge_claims
 from reports.schema.results import StudyResults
 from tests.reports.claim_studies import FAST, Truth
 

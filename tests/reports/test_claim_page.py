@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
-from reports.claim_evidence import CONTRADICTED, MIXED, NOT_STUDIED, SUPPORTED, UNDECIDED
 from reports.claim_page import claim_section
-from reports.claims import ClaimVerdict, claims_table, evidence_table, judge_claims
+from reports.claims.claims import ClaimVerdict, claims_table, evidence_table, judge_claims
+from reports.claims.evidence import CONTRADICTED, MIXED, NOT_STUDIED, SUPPORTED, UNDECIDED
 from reports.room import Room
 from reports.schema.results import StudyResults
 from tests.reports.claim_studies import FAST, Truth, study

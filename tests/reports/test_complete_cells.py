@@ -11,7 +11,7 @@ import pytest
 
 from reports.cautions import cautions
 from reports.charts import charts
-from reports.claim_values import GroupValues
+from reports.claims.values import GroupValues
 from reports.matches import match_studies
 from reports.recommend.groups import analyse_study
 from reports.schema.outcomes import count_seeds, has_value

@@ -19,7 +19,7 @@ import pytest
 import ran
 
 from reports.cautions import cautions, incident_cautions
-from reports.claims import claims_of
+from reports.claims.claims import claims_of
 from reports.method import limits, method
 from reports.page_scaling import scaling_tables
 from reports.recommend.groups import analyse_study

@@ -10,8 +10,8 @@ import pytest
 
 import sweeps
 from reports.build import build_report
-from reports.claim_evidence import NOT_STUDIED
-from reports.claims import judge_claims
+from reports.claims.claims import judge_claims
+from reports.claims.evidence import NOT_STUDIED
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
 from sweeps.reading import preset_names

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.budgets import BUDGET_COLUMNS, EPOCHS, MOST_BUDGETS, RULES, SECONDS, UPDATES
-from reports.claim_values import GroupValues, cross_fitted
+from reports.claims.values import GroupValues, cross_fitted
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import CURVE_COLUMNS, StudyResults, empty_table

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from reports.cautions import cautions
-from reports.claim_evidence import NOT_STUDIED, SUPPORTED
-from reports.claims import judge_claims
+from reports.claims.claims import judge_claims
+from reports.claims.evidence import NOT_STUDIED, SUPPORTED
 from reports.recommend.answer_parts import UNLEARNED
 from reports.recommend.baseline import constant_metric, has_learned, unlearned
 from reports.recommend.recommendation import SILENT

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports.claim_evidence import (
+from reports.claims.evidence import (
     CONTRADICTED,
     DIFFERENCE,
     LEVEL,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.claim_evidence import (
+from reports.claims.evidence import (
     CONTRADICTED,
     NOT_STUDIED,
     SUPPORTED,

@@ -15,8 +15,8 @@ import pandas as pd
 
 from reports.analysis.selection import without_noise
 from reports.analysis.update_times import PER_ITEM, TENSOR
-from reports.claim_evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample, less_than, more_than
-from reports.claim_values import GroupValues, cross_fitted, sizes_of, trend
+from reports.claims.evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample, less_than, more_than
+from reports.claims.values import GroupValues, cross_fitted, sizes_of, trend
 from reports.schema.outcomes import has_value
 from reports.schema.results import TUNING_STAGES, GroupDescription
 

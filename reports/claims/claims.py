@@ -1,6 +1,6 @@
 """The claims of the paper as verdicts: what the data at hand say of each, how much and how sure.
 
-A claim is judged by comparisons of `reports.claim_samples`, each with an interval over seeds or
+A claim is judged by comparisons of `reports.claims.samples`, each with an interval over seeds or
 timing rounds. Others stand beside them: the same under another budget rule, or as the paper had it.
 """
 
@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from reports import claim_samples, claim_times
-from reports.claim_evidence import (
+from reports.claims import samples as claim_samples
+from reports.claims import times as claim_times
+from reports.claims.evidence import (
     CONTRADICTED,
     EVIDENCE_COLUMNS,
     MIXED,
@@ -29,8 +30,8 @@ from reports.claim_evidence import (
     overall,
     pooled,
 )
-from reports.claim_texts import CLAIMS, Claim
-from reports.claim_values import GroupValues
+from reports.claims.text import CLAIMS, Claim
+from reports.claims.values import GroupValues
 from reports.recommend.analysis import analyse
 from reports.recommend.baseline import has_learned
 from reports.recommend.record import Analysis

@@ -8,7 +8,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.claim_evidence import (
+from reports.claims.claims import (
+    CLAIM_COLUMNS,
+    ClaimVerdict,
+    claims_table,
+    evidence_table,
+    judge_claims,
+)
+from reports.claims.evidence import (
     CONTRADICTED,
     EVIDENCE_COLUMNS,
     MIXED,
@@ -16,7 +23,6 @@ from reports.claim_evidence import (
     SUPPORTED,
     UNDECIDED,
 )
-from reports.claims import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table, judge_claims
 from reports.schema.results import CONFIRM, REGRESSION, StudyResults
 from tests.reports.claim_studies import FAST, Truth, study
 from tests.reports.conftest import keep, nothing_run

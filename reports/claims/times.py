@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from reports.claim_evidence import Sample
-from reports.claim_samples import Groups, confirmed, sample_of
-from reports.claim_values import by_seed, sizes_of
+from reports.claims.evidence import Sample
+from reports.claims.samples import Groups, confirmed, sample_of
+from reports.claims.values import by_seed, sizes_of
 from reports.stats.models.first_passage import NOT_REACHED
 
 

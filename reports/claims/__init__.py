@@ -1,0 +1,1 @@
+"""The source paper's claims and what a study says of them."""
