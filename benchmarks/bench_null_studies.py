@@ -27,7 +27,7 @@ from reports.schema.results import (
     empty_table,
 )
 from reports.stats.power import power_to_detect
-from reports.verdicts import verdict
+from reports.text.verdicts import verdict
 
 STUDIES, SEEDS = 200, 5
 SPREAD = 0.01

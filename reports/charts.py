@@ -9,7 +9,6 @@ import pandas as pd
 
 from reports import figures
 from reports.budget_charts import budget_chart
-from reports.budget_texts import amount
 from reports.chart import Chart, Words, values
 from reports.claims.values import by_seed
 from reports.recommend.record import Analysis, extreme
@@ -23,6 +22,7 @@ from reports.scaling_charts import (
 )
 from reports.schema.formats import capitalised, plural, rate, seconds, sizes
 from reports.stats.intervals import Comparison
+from reports.text.budgets import amount
 from reports.timing_charts import (
     seconds_per_update_chart,
     seconds_to_train_chart,

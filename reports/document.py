@@ -13,7 +13,7 @@ from reports.recommend.groups import StudyAnalysis, across
 from reports.recommend.recommendation import Answer, Recommendation
 from reports.recommend.record import Analysis
 from reports.stats.bounds import Ends
-from reports.verdicts import Statement
+from reports.text.verdicts import Statement
 
 FORMAT = 1
 """Number of the format; another one when a key changes its meaning or leaves."""

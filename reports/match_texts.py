@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports.matches import Matches, Pair, Rerun, machine
 from reports.schema.formats import listing, plural, times, visible
 from reports.stats.intervals import CONFIDENCE
-from reports.verdicts import Statement
+from reports.text.verdicts import Statement
 
 _WORDS = 60
 """Characters of a foreign name in a sentence."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from reports import svg
-from reports.cautions import incident_cautions
 from reports.claim_page import claim_section
 from reports.page_tables import group_table
 from reports.recommend.groups import StudyAnalysis, across
@@ -16,6 +15,7 @@ from reports.room import PAGE_LIMIT, RESERVED, Room
 from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.sections import Drawn, Part, sections
 from reports.shell import fill, shared
+from reports.text.cautions import incident_cautions
 from reports.timeline_page import history_section
 
 FIGURES = "figures"

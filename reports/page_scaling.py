@@ -8,10 +8,10 @@ import pandas as pd
 
 from reports.page_tables import Cell, Maker, Row, Table, number_cell, table_of
 from reports.recommend.record import Analysis
-from reports.scaling_texts import level, range_text
 from reports.schema.formats import count, off_by, percent, seconds, significant, times
 from reports.stats.models.cluster import SIMULATED
 from reports.stats.models.noise_scale import RESOLVED
+from reports.text.scaling import level, range_text
 from reports.worker_charts import network_text, pieces_text
 
 

@@ -9,11 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from reports.budget_texts import RULE_WORDS, amount
 from reports.claims.values import by_seed
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
-from reports.recommendation_texts import CELL_HEADERS, cell_texts, span
 from reports.schema.formats import (
     count,
     percent,
@@ -25,6 +23,8 @@ from reports.schema.formats import (
     visible,
 )
 from reports.stats.bounds import Ends
+from reports.text.budgets import RULE_WORDS, amount
+from reports.text.recommendation import CELL_HEADERS, cell_texts, span
 
 LINE = 30
 """Characters of a cell from which on it is broken into lines."""

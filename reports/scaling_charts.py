@@ -12,7 +12,6 @@ from reports.analysis.scaling_record import TargetRecord
 from reports.analysis.update_times import TENSOR
 from reports.chart import Chart, Words
 from reports.recommend.record import Analysis
-from reports.scaling_texts import critical_span, level, range_span
 from reports.schema.formats import (
     count,
     listing,
@@ -25,6 +24,7 @@ from reports.schema.formats import (
 )
 from reports.stats.models.first_passage import NOT_REACHED
 from reports.stats.models.noise_scale import RESOLVED
+from reports.text.scaling import critical_span, level, range_span
 
 Curve = Callable[[np.ndarray], np.ndarray]
 

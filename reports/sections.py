@@ -10,14 +10,14 @@ from markupsafe import Markup
 from reports import svg
 from reports.budget_charts import Slider, budget_slider
 from reports.chart import Chart
-from reports.method import limits, method
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table, page_tables
 from reports.recommend.record import Analysis
 from reports.room import Room
-from reports.scaling_texts import unsaid
 from reports.schema.formats import listing, plural, visible
-from reports.verdicts import ANSWER, Card, Statement, cards
+from reports.text.method import limits, method
+from reports.text.scaling import unsaid
+from reports.text.verdicts import ANSWER, Card, Statement, cards
 
 _MARKUP = 70
 """Bytes around the text of a paragraph or a cell."""

@@ -8,9 +8,9 @@ from reports import figures
 from reports.analysis.update_times import CONTENDED_BELOW
 from reports.chart import Chart, Words, values
 from reports.recommend.record import Analysis, extreme
-from reports.scaling_texts import cost_caption
 from reports.schema.formats import capitalised, seconds, significant, times
 from reports.stats.models.update_cost import UpdateTimeFit
+from reports.text.scaling import cost_caption
 
 
 def seconds_per_update_chart(analysis: Analysis) -> Chart | None:

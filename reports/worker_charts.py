@@ -7,9 +7,9 @@ import pandas as pd
 from reports import worker_figures
 from reports.chart import Chart, Words
 from reports.recommend.record import Analysis
-from reports.scaling_texts import level
 from reports.schema.formats import count, percent, plural, seconds, significant, times
 from reports.stats.models.cluster import SIMULATED, Network, Simulation
+from reports.text.scaling import level
 
 
 def workers_chart(analysis: Analysis) -> Chart | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.cautions import cautions
 from reports.document import recommendation_content
-from reports.recommendation_texts import goal_sentence, more_sentence
 from reports.schema.formats import plural, sizes
+from reports.text.cautions import cautions
+from reports.text.recommendation import goal_sentence, more_sentence
 from sweeps.advice import Advice
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.network.losses import LOSSES
 from bpengine.optim.optimizers import OPTIMIZERS
-from reports.clocks import MEMORIES
+from reports.text.clocks import MEMORIES
 from sweeps.axes import BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
 from sweeps.combinations import Combination, agrees, combinations
 from sweeps.facts import DataFacts, Facts, key_of

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bpengine import BatchGrowth
-from reports.clocks import MEMORIES, share_at
+from reports.text.clocks import MEMORIES, share_at
 from sweeps.facts import DataFacts
 from sweeps.trials import Configuration, Trial, settings_of
 

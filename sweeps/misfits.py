@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.losses import LOSSES
-from reports.clocks import MEMORIES
+from reports.text.clocks import MEMORIES
 from sweeps.axes import Axes, GrowthChoice
 from sweeps.combinations import Combination, blocks
 from sweeps.contradictions import Contradiction

@@ -140,7 +140,7 @@ def write_report(results: StudyResults, folder: Path) -> None:
         ResourceError: It can't be written.
     """
     from reports import build_report
-    from reports.cautions import incident_cautions
+    from reports.text.cautions import incident_cautions
 
     with _told(folder, f"bpsweep report {folder}"):
         page = build_report(results, folder)

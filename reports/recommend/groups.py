@@ -12,7 +12,6 @@ import pandas as pd
 
 from reports.analysis.expected_best import Lead, leads
 from reports.analysis.timeline import Timeline, timeline_of
-from reports.cautions import cautions
 from reports.claims.claims import ClaimVerdict, claims_of
 from reports.recommend.analysis import analyse
 from reports.recommend.recommendation import ACCURACY, TARGET_TIME
@@ -23,7 +22,8 @@ from reports.schema.outcomes import Counts, count_outcomes
 from reports.schema.results import Column, StudyDescription, StudyResults, as_table
 from reports.stats.bounds import Ends
 from reports.stats.differences import difference
-from reports.verdicts import Statement, verdict
+from reports.text.cautions import cautions
+from reports.text.verdicts import Statement, verdict
 
 GROUP_COLUMNS = (
     Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),

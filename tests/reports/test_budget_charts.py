@@ -9,9 +9,9 @@ import pytest
 
 from reports.analysis.budgets import RULES
 from reports.budget_charts import HEADERS, Slider, budget_slider
-from reports.budget_texts import amount, budget_sentence
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
+from reports.text.budgets import amount, budget_sentence
 from tests.reports.conftest import nothing_run, numbers, of_seeds
 
 pytestmark = pytest.mark.slow

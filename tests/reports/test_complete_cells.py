@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.cautions import cautions
 from reports.charts import charts
 from reports.claims.values import GroupValues
 from reports.matches import match_studies
 from reports.recommend.groups import analyse_study
 from reports.schema.outcomes import count_seeds, has_value
 from reports.schema.results import CONFIRM, EXPLORE, REFINE, StudyResults
-from reports.verdicts import verdict
+from reports.text.cautions import cautions
+from reports.text.verdicts import verdict
 from tests.reports.conftest import Sketch, keep, make_results, numbers, small
 
 Lose = Callable[[StudyResults, "pd.Series[bool]"], StudyResults]

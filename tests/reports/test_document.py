@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reports.cautions import cautions
 from reports.document import FORMAT, document, recommendation_content
 from reports.recommend.groups import analyse_study
 from reports.schema.results import StudyResults
 from reports.stats.bounds import Ends
 from reports.tables import tables
-from reports.verdicts import verdict
+from reports.text.cautions import cautions
+from reports.text.verdicts import verdict
 from tests.reports.conftest import nothing_run, numbers
 
 

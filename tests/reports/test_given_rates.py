@@ -8,10 +8,10 @@ import pytest
 
 from reports.build import build_report
 from reports.charts import charts
-from reports.method import method
 from reports.recommend.record import Analysis
 from reports.schema.results import CONFIRM, StudyResults
-from reports.verdicts import cards, verdict
+from reports.text.method import method
+from reports.text.verdicts import cards, verdict
 from tests.reports.conftest import keep, numbers
 
 

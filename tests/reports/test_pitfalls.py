@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 import ran
 
-from reports.cautions import cautions, incident_cautions
 from reports.claims.claims import claims_of
-from reports.method import limits, method
 from reports.page_scaling import scaling_tables
 from reports.recommend.groups import analyse_study
 from reports.schema.results import EXPLORE, StudyResults
-from reports.verdicts import verdict
+from reports.text.cautions import cautions, incident_cautions
+from reports.text.method import limits, method
+from reports.text.verdicts import verdict
 from sweeps import results as results_of
 from sweeps.store import FILE
 from tests.reports import claim_studies

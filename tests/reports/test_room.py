@@ -11,7 +11,6 @@ import pytest
 
 from reports import charts, page, room, svg
 from reports.build import build_report
-from reports.cautions import cautions
 from reports.charts import Chart
 from reports.page_scaling import scaling_tables
 from reports.page_tables import page_tables
@@ -19,7 +18,8 @@ from reports.recommend.analysis import analyse
 from reports.room import MOST_DRAWN, PAGE_LIMIT, Room, figures_for_each
 from reports.schema.results import StudyResults
 from reports.sections import Part, sections
-from reports.verdicts import verdict
+from reports.text.cautions import cautions
+from reports.text.verdicts import verdict
 from tests.reports.conftest import Sketch, make_results, several, small
 
 pytestmark = pytest.mark.slow

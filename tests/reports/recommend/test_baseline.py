@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from reports.cautions import cautions
 from reports.claims.claims import judge_claims
 from reports.claims.evidence import NOT_STUDIED, SUPPORTED
 from reports.recommend.answer_parts import UNLEARNED
@@ -14,7 +13,8 @@ from reports.recommend.baseline import constant_metric, has_learned, unlearned
 from reports.recommend.recommendation import SILENT
 from reports.recommend.record import Analysis
 from reports.schema.results import REGRESSION, StudyResults
-from reports.verdicts import cards, verdict
+from reports.text.cautions import cautions
+from reports.text.verdicts import cards, verdict
 from tests.reports.claim_studies import study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
 from tests.reports.judged import FALLING

@@ -13,16 +13,16 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.build import build_report
-from reports.cautions import cautions
 from reports.charts import charts
-from reports.method import limits, method
 from reports.page_tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.measures import measure_of
 from reports.schema.regression import STANDARD_DEVIATIONS, rmse, rmse_unit
 from reports.schema.results import GroupDescription
-from reports.verdicts import cards, verdict
+from reports.text.cautions import cautions
+from reports.text.method import limits, method
+from reports.text.verdicts import cards, verdict
 from tests.reports.conftest import DIGITS_GROUP, Sketch, make_results, numbers, small
 
 TARGET = replace(

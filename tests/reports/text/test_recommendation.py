@@ -13,14 +13,14 @@ from reports.recommend.recommendation import (
     Recommendation,
     reconcile,
 )
-from reports.recommendation_texts import (
+from reports.stats.bounds import Ends
+from reports.text.recommendation import (
     CELL_HEADERS,
     answer_text,
     cell_texts,
     goal_sentence,
     more_sentence,
 )
-from reports.stats.bounds import Ends
 
 MEASURED = Answer(source=MEASUREMENT, interval=Ends(16, 64), best=16)
 CLOSED = Answer(source=CLOSED_FORM, interval=Ends(20.2, 44.8), best=30.0)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reports.method import limits, method
 from reports.schema.results import EXPLORE, StudyResults
 from reports.stats.power import detectable_accuracy_difference
+from reports.text.method import limits, method
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small
 
 pytestmark = pytest.mark.slow

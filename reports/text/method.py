@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from reports.analysis.tuning import fixed_rate
-from reports.budget_texts import stopped_note
-from reports.clocks import last_batch, memory
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, percent, plural, rate, visible
 from reports.schema.measures import Measure
 from reports.schema.results import REGRESSION, GroupDescription, StudyDescription
 from reports.stats.power import detectable_accuracy_difference
+from reports.text.budgets import stopped_note
+from reports.text.clocks import last_batch, memory
 
 LOSS_WORDS = {
     "squared_error": "half the squared error, summed over the outputs",

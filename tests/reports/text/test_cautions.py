@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.cautions import cautions, incident_cautions
 from reports.schema.results import CONFIRM, EXPLORE, Incidents, StudyResults
+from reports.text.cautions import cautions, incident_cautions
 from tests.reports.conftest import (
     Sketch,
     keep,

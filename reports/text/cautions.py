@@ -6,10 +6,10 @@ from reports.analysis.tuning import coarse_grids
 from reports.analysis.update_times import UNSTEADY_ABOVE
 from reports.recommend.baseline import constant_metric, unlearned
 from reports.recommend.record import SEEDS_FOR_INTERVAL, Analysis
-from reports.scaling_texts import target_cautions
 from reports.schema.formats import capitalised, count, percent, plural, rate, sizes, visible
 from reports.schema.results import CLASSIFICATION, Incidents, StudyDescription
-from reports.verdicts import Statement
+from reports.text.scaling import target_cautions
+from reports.text.verdicts import Statement
 
 DIVERGED_SHARE = 0.1
 """Share of diverged trials from which on it is worth a warning."""

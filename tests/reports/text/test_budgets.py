@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from reports.analysis.budgets import EPOCHS, SECONDS, UPDATES
-from reports.budget_texts import amount, budget_sentence, rules_sentence, shared_sentence
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
+from reports.text.budgets import amount, budget_sentence, rules_sentence, shared_sentence
 from tests.reports.conftest import numbers
 
 SHARED = "On the validation part, with 5 seeds, batch "

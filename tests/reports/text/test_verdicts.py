@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from reports.budget_texts import shared_sentence
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.formats import percent, seconds, times
 from reports.schema.results import CURVE_COLUMNS, EXPLORE, StudyResults, empty_table
-from reports.verdicts import ANSWER, cards, verdict
+from reports.text.budgets import shared_sentence
+from reports.text.verdicts import ANSWER, cards, verdict
 from tests.reports.conftest import (
     Sketch,
     keep,

@@ -7,17 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from reports.budget_texts import rules_sentence, shared_sentence
 from reports.recommend.baseline import unlearned
 from reports.recommend.recommendation import Recommendation
 from reports.recommend.record import Analysis, extreme
-from reports.recommendation_texts import (
-    goal_sentence,
-    more_sentence,
-    sources_sentence,
-    span,
-)
-from reports.scaling_texts import scaling_sentence
 from reports.schema.formats import (
     capitalised,
     count,
@@ -31,6 +23,14 @@ from reports.schema.formats import (
 )
 from reports.stats.intervals import Comparison, Interval
 from reports.stats.power import MAX_SEEDS
+from reports.text.budgets import rules_sentence, shared_sentence
+from reports.text.recommendation import (
+    goal_sentence,
+    more_sentence,
+    sources_sentence,
+    span,
+)
+from reports.text.scaling import scaling_sentence
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from reports.recommend.record import Analysis
-from reports.scaling_texts import (
+from reports.schema.results import StudyResults
+from reports.stats.bounds import Ends
+from reports.stats.models.steps_to_target import NOT_IN_RANGE, PowerAlternative
+from reports.text.scaling import (
     cost_caption,
     critical_span,
     level,
@@ -18,9 +21,6 @@ from reports.scaling_texts import (
     target_cautions,
     unsaid,
 )
-from reports.schema.results import StudyResults
-from reports.stats.bounds import Ends
-from reports.stats.models.steps_to_target import NOT_IN_RANGE, PowerAlternative
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing
