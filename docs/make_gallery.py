@@ -20,10 +20,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import reports
-from reports import StudyResults, svg
-from reports.chart import Chart
-from reports.charts import charts
-from reports.group_charts import group_charts
+from reports import StudyResults
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
+from reports.charts.charts import charts
+from reports.charts.group_charts import group_charts
 from reports.match_charts import match_charts
 from reports.matches import match_studies
 from reports.recommend.groups import analyse_study
@@ -51,8 +52,8 @@ report hands it the table together with title and caption, as a `Chart`. This ge
 ```python
 from matplotlib import pyplot as plt
 
-from reports.charts import charts
-from reports.group_charts import group_charts
+from reports.charts.charts import charts
+from reports.charts.group_charts import group_charts
 from reports.recommend.groups import analyse_study
 from reports.match_charts import match_charts
 from reports.matches import match_studies

@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import charts, page, svg, tables
-from reports.chart import Chart
+from reports import page, tables
+from reports.charts import charts
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
+from reports.charts.group_charts import NAMES as GROUP_CHARTS
+from reports.charts.group_charts import group_charts
 from reports.document import document
 from reports.files import remove_leftovers, write
-from reports.group_charts import NAMES as GROUP_CHARTS
-from reports.group_charts import group_charts
 from reports.page import FIGURES
 from reports.recommend.groups import StudyAnalysis, analyse_study
 from reports.room import figures_for_each

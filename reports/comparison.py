@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from reports import svg
 from reports.build import PAGE
-from reports.chart import Chart
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
 from reports.files import remove_leftovers, write
 from reports.match_charts import is_ours, match_charts
 from reports.match_tables import match_frames, match_tables

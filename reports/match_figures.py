@@ -6,7 +6,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from reports.looks import DIFFERENCES, INK, LOOKS, batch_size_axis, keep_within, seconds_axis
+from reports.charts.base.style import (
+    DIFFERENCES,
+    INK,
+    LOOKS,
+    batch_size_axis,
+    keep_within,
+    seconds_axis,
+)
 from reports.schema.measures import Measure
 
 

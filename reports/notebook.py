@@ -6,10 +6,10 @@ import base64
 
 from markupsafe import Markup
 
-from reports import svg
-from reports.chart import Chart
-from reports.charts import charts
-from reports.group_charts import group_charts
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
+from reports.charts.charts import charts
+from reports.charts.group_charts import group_charts
 from reports.page import summary
 from reports.page_tables import Cell, Table, group_table, page_tables
 from reports.recommend.groups import StudyAnalysis, analyse_study

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from reports import svg
+from reports.charts.base import svg
 from reports.claim_page import claim_section
 from reports.page_tables import group_table
 from reports.recommend.groups import StudyAnalysis, across

@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from reports.build import chart_folder
-from reports.chart import Chart
-from reports.charts import charts
+from reports.charts.base.chart import Chart
+from reports.charts.base.style import STYLE
+from reports.charts.base.svg import WIDTH
+from reports.charts.charts import charts
+from reports.charts.group_charts import group_charts
 from reports.files import refuse_links, write
-from reports.group_charts import group_charts
-from reports.looks import STYLE
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table, group_table, page_tables
 from reports.paper_tables import latex, latex_table, markdown, markdown_table
@@ -26,7 +27,6 @@ from reports.recommend.groups import StudyAnalysis, analyse_study
 from reports.recommend.record import Analysis
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults
-from reports.svg import WIDTH
 from reports.timeline_page import timeline_charts, work_tables
 
 FORMATS = ("pdf", "svg", "png")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reports import svg
-from reports.budget_charts import Slider, budget_slider
-from reports.chart import Chart
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
+from reports.charts.budget_charts import Slider, budget_slider
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Table, page_tables
 from reports.recommend.record import Analysis

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reports import svg, timeline_figures
 from reports.analysis.timeline import SLACK, TIMED, Timeline
-from reports.chart import Chart, Words
+from reports.charts import timeline_figures
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart, Words
 from reports.page_tables import Maker, Table, number_cell, table_of
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import extreme

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser
 
-from reports import svg
 from reports.analysis.selection import select_rates
 from reports.build import build_report
+from reports.charts.base import svg
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import (

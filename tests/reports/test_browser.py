@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
 from reports.build import build_report
-from reports.charts import NAMES
+from reports.charts.charts import NAMES
 from tests.reports.browsing import Log, opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
 

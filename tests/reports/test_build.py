@@ -12,7 +12,7 @@ import pytest
 import reports
 from reports import build
 from reports.build import build_report
-from reports.charts import NAMES
+from reports.charts.charts import NAMES
 from reports.schema.results import StudyResults
 from reports.tables import COLUMNS
 from reports.timeline_page import TIMELINE

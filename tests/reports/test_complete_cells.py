@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.charts import charts
+from reports.charts.charts import charts
 from reports.claims.values import GroupValues
 from reports.matches import match_studies
 from reports.recommend.groups import analyse_study

@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from matplotlib.axes import Axes
 
-from reports.chart import Chart
-from reports.charts import charts
+from reports.charts.base.chart import Chart
+from reports.charts.charts import charts
 from reports.page_scaling import scaling_tables
 from reports.page_tables import Cell, Table, page_tables
 from reports.paper import COLUMN, DOTS, LEAST_POINTS, build_paper, draw

@@ -10,9 +10,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports import build, svg
+from reports import build
 from reports.build import build_report
-from reports.charts import charts
+from reports.charts.base import svg
+from reports.charts.charts import charts
 from reports.recommend.analysis import analyse
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults

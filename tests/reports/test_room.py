@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reports import charts, page, room, svg
+from reports import page, room
 from reports.build import build_report
-from reports.charts import Chart
+from reports.charts import charts
+from reports.charts.base import svg
+from reports.charts.charts import Chart
 from reports.page_scaling import scaling_tables
 from reports.page_tables import page_tables
 from reports.recommend.analysis import analyse

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports import svg
 from reports.analysis.timeline import SLACK
-from reports.chart import Chart
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
 from reports.recommend.groups import analyse_study
 from reports.schema.formats import percent, seconds
 from reports.schema.results import StudyResults

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports import group_charts as module
-from reports.chart import Chart
-from reports.group_charts import group_charts
-from reports.looks import LOOKS
+from reports.charts import group_charts as module
+from reports.charts.base.chart import Chart
+from reports.charts.base.style import LOOKS
+from reports.charts.group_charts import group_charts
 from reports.recommend.analysis import analyse, by_group
 from reports.recommend.groups import GROUP_COLUMNS, across, analyse_study
 from reports.schema.results import CONFIRM, StudyDescription, StudyResults

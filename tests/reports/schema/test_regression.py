@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.build import build_report
-from reports.charts import charts
+from reports.charts.charts import charts
 from reports.page_tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis

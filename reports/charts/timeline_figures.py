@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from reports.analysis.timeline import TIMED
-from reports.looks import GREY, INK, ink_on, ordered_colors
+from reports.charts.base.style import GREY, INK, ink_on, ordered_colors
 from reports.schema.formats import seconds
 
 MOST_MARKED = 200

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from reports import svg
-from reports.chart import Chart
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
+from reports.charts.worker_charts import workers_chart
 from reports.recommend.record import Analysis
 from reports.schema.results import Cluster, StudyResults
-from reports.worker_charts import workers_chart
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.looks import BLUE, DIFFERENCES, INK, LOOKS, batch_size_axis, keep_within
+from reports.charts.base.style import BLUE, DIFFERENCES, INK, LOOKS, batch_size_axis, keep_within
 from reports.schema.formats import rate
 from reports.schema.measures import Measure
 

@@ -7,12 +7,10 @@ from functools import partial
 
 import pandas as pd
 
-from reports import figures
-from reports.budget_charts import budget_chart
-from reports.chart import Chart, Words, values
-from reports.claims.values import by_seed
-from reports.recommend.record import Analysis, extreme
-from reports.scaling_charts import (
+from reports.charts import figures
+from reports.charts.base.chart import Chart, Words, values
+from reports.charts.budget_charts import budget_chart
+from reports.charts.scaling_charts import (
     examples_chart,
     noise_chart,
     steps_chart,
@@ -20,16 +18,18 @@ from reports.scaling_charts import (
     time_chart,
     tradeoff_chart,
 )
-from reports.schema.formats import capitalised, plural, rate, seconds, sizes
-from reports.stats.intervals import Comparison
-from reports.text.budgets import amount
-from reports.timing_charts import (
+from reports.charts.timing_charts import (
     seconds_per_update_chart,
     seconds_to_train_chart,
     speedup_chart,
 )
-from reports.tuning_charts import best_rates_chart, gap_chart
-from reports.worker_charts import workers_chart
+from reports.charts.tuning_charts import best_rates_chart, gap_chart
+from reports.charts.worker_charts import workers_chart
+from reports.claims.values import by_seed
+from reports.recommend.record import Analysis, extreme
+from reports.schema.formats import capitalised, plural, rate, seconds, sizes
+from reports.stats.intervals import Comparison
+from reports.text.budgets import amount
 
 TALLEST = 6.8
 """Inches that the rows of the grid of rates may take together."""

@@ -11,9 +11,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import timeline_figures
 from reports.analysis.timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
-from reports.looks import STYLE
+from reports.charts import timeline_figures
+from reports.charts.base.style import STYLE
 from reports.schema.results import StudyResults, as_table
 
 NO_PAUSES = pd.DataFrame({"at": [], "seconds": []})

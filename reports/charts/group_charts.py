@@ -9,9 +9,9 @@ from itertools import islice
 
 import pandas as pd
 
-from reports import figures
-from reports.chart import Chart, Words
-from reports.looks import LOOKS, Look
+from reports.charts import figures
+from reports.charts.base.chart import Chart, Words
+from reports.charts.base.style import LOOKS, Look
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, listing, plural, visible

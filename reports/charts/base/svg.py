@@ -13,9 +13,9 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.chart import Chart
-from reports.looks import INK, RULE, STYLE
-from reports.marks import marks
+from reports.charts.base.chart import Chart
+from reports.charts.base.marks import marks
+from reports.charts.base.style import INK, RULE, STYLE
 
 WIDTH = 6.6
 """Inches of every figure."""

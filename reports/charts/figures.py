@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM
-from reports.looks import (
+from reports.charts.base.style import (
     BATCH_SIZE,
     BLUE,
     GREEN,

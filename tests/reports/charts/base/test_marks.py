@@ -8,8 +8,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.looks import STYLE
-from reports.marks import MOST_POINTS, marks
+from reports.charts.base.marks import MOST_POINTS, marks
+from reports.charts.base.style import STYLE
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from reports import figures
-from reports.looks import STYLE
+from reports.charts import figures
+from reports.charts.base.style import STYLE
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
+from tests.reports.charts.base.test_style import contrast
 from tests.reports.conftest import Sketch, make_results, numbers, of_seeds, small
-from tests.reports.test_looks import contrast
 
 
 @pytest.fixture

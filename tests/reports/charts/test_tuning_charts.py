@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports import svg, tuning_figures
 from reports.analysis.basins import basins
 from reports.analysis.selection import select_from, summarise_cells
-from reports.chart import Chart
+from reports.charts import tuning_figures
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
+from reports.charts.tuning_charts import best_rates_chart, gap_chart
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
-from reports.tuning_charts import best_rates_chart, gap_chart
 from tests.reports.claim_studies import Truth, study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, of_seeds, small
 

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.looks import BLUE, INK, seconds_axis
+from reports.charts.base.style import BLUE, INK, seconds_axis
 from reports.stats.models.cluster import SIMULATED
 
 _TICKS = 13

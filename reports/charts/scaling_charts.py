@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from reports import scaling_figures
 from reports.analysis.scaling_record import TargetRecord
 from reports.analysis.update_times import TENSOR
-from reports.chart import Chart, Words
+from reports.charts import scaling_figures
+from reports.charts.base.chart import Chart, Words
 from reports.recommend.record import Analysis
 from reports.schema.formats import (
     count,

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from reports import tuning_figures
-from reports.chart import Chart, Words
+from reports.charts import tuning_figures
+from reports.charts.base.chart import Chart, Words
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import plural, rate
 

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from reports import svg
-from reports.chart import Chart
-from reports.charts import charts
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
+from reports.charts.charts import charts
 from reports.schema.results import StudyResults
 from tests.reports.conftest import numbers
 

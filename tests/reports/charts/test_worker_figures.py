@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.worker_figures import time_on_workers
+from reports.charts.worker_figures import time_on_workers
 
 TABLE = pd.DataFrame(
     {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from reports.looks import LOOKS, STYLE, ink_on, ordered_colors
+from reports.charts.base.style import LOOKS, STYLE, ink_on, ordered_colors
 
 
 def contrast(first: str, second: str) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports import figures
 from reports.analysis.update_times import CONTENDED_BELOW
-from reports.chart import Chart, Words, values
+from reports.charts import figures
+from reports.charts.base.chart import Chart, Words, values
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import capitalised, seconds, significant, times
 from reports.stats.models.update_cost import UpdateTimeFit

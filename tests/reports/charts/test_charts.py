@@ -8,8 +8,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.chart import Chart
-from reports.charts import NAMES, charts
+from reports.charts.base.chart import Chart
+from reports.charts.charts import NAMES, charts
 from reports.schema.formats import percent
 from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (

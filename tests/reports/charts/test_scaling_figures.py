@@ -10,8 +10,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import scaling_figures as figures
 from reports.analysis.scaling_record import TO_TARGET_COLUMNS
+from reports.charts import scaling_figures as figures
 from reports.stats.bounds import Ends
 
 SIZES = [1, 4, 16]

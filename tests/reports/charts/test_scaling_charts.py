@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import scaling_charts, svg
 from reports.analysis.scaling_record import TargetRecord
-from reports.chart import Chart
+from reports.charts import scaling_charts
+from reports.charts.base import svg
+from reports.charts.base.chart import Chart
 from reports.recommend.record import Analysis
 from reports.schema.formats import off_by
 from reports.schema.results import EXPLORE, StudyResults

@@ -11,7 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.looks import BLUE, GREEN, GREY, INK, LOOKS, ORANGE, batch_size_axis, seconds_axis
+from reports.charts.base.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    LOOKS,
+    ORANGE,
+    batch_size_axis,
+    seconds_axis,
+)
 from reports.schema.formats import count, rate, significant
 from reports.stats.bounds import Ends
 from reports.stats.models.noise_scale import RESOLVED

@@ -13,11 +13,11 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from reports.analysis.budgets import by_rule
-from reports.budget_figures import budget_frame, budget_panels, limits
-from reports.chart import Chart, Words
+from reports.charts.base.chart import Chart, Words
+from reports.charts.base.svg import draw_with, embedded, inline
+from reports.charts.budget_figures import budget_frame, budget_panels, limits
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, plural, rate, seconds
-from reports.svg import draw_with, embedded, inline
 from reports.text.budgets import RULE_WORDS, amount, budget_sentence, stopped_note
 
 HEADERS = ("Batch size", "Epochs", "Updates", "Time", "Validation", "95% interval", "Best or tied")

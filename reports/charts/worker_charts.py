@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports import worker_figures
-from reports.chart import Chart, Words
+from reports.charts import worker_figures
+from reports.charts.base.chart import Chart, Words
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, percent, plural, seconds, significant, times
 from reports.stats.models.cluster import SIMULATED, Network, Simulation

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
-from reports.looks import BATCH_SIZE, LOOKS, METRICS, batch_size_axis, metric_axis
+from reports.charts.base.style import BATCH_SIZE, LOOKS, METRICS, batch_size_axis, metric_axis
 from reports.schema.measures import Measure
 
 _GAP = 0.05

@@ -34,7 +34,7 @@ class Chart:
         heading: What is drawn.
         tell: Computes what is said of it: of many groups, few figures are ever shown.
         draw: Draws it.
-        height: Inches, at a width of `reports.svg.WIDTH`.
+        height: Inches, at a width of `reports.charts.base.svg.WIDTH`.
         right: Inches kept free right of the axes.
         switch: Name shared by figures of which a page may show one at a time; "" for none.
         option: What tells it from those: to be read after "Against".
