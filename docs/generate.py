@@ -10,8 +10,8 @@ import importlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from reports.output.csv import COLUMNS
 from reports.schema.results import Column
-from reports.tables import COLUMNS
 from sweeps.cli import parser
 from sweeps.reference import with_tables
 

@@ -27,8 +27,8 @@ from reports.charts.charts import charts
 from reports.charts.group_charts import group_charts
 from reports.match_charts import match_charts
 from reports.matches import match_studies
+from reports.output.page.timeline import timeline_charts
 from reports.recommend.groups import analyse_study
-from reports.timeline_page import timeline_charts
 from sweeps import Study
 
 GALLERY = Path(__file__).parent / "gallery"
@@ -57,7 +57,7 @@ from reports.charts.group_charts import group_charts
 from reports.recommend.groups import analyse_study
 from reports.match_charts import match_charts
 from reports.matches import match_studies
-from reports.timeline_page import timeline_charts
+from reports.output.page.timeline import timeline_charts
 from sweeps import results
 
 study = analyse_study(results("gallery"))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from reports.schema.results import GroupDescription, StudyDescription, StudyResults
 
 if TYPE_CHECKING:
-    from reports.build import build_report
     from reports.comparison import build_comparison
+    from reports.output.build import build_report
 
 __all__ = [
     "GroupDescription",
@@ -22,7 +22,7 @@ __all__ = [
     "build_report",
 ]
 
-_HOMES = {"build_comparison": "reports.comparison", "build_report": "reports.build"}
+_HOMES = {"build_comparison": "reports.comparison", "build_report": "reports.output.build"}
 
 
 def __getattr__(name: str) -> object:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from reports.build import PAGE
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
-from reports.files import remove_leftovers, write
 from reports.match_charts import is_ours, match_charts
 from reports.match_tables import match_frames, match_tables
 from reports.match_texts import cautions_of, findings, method_of
 from reports.matches import Matches, match_studies
-from reports.page import FIGURES, download
-from reports.page_tables import Table
+from reports.output.build import PAGE
+from reports.output.csv import to_csv
+from reports.output.files import remove_leftovers, write
+from reports.output.page.html import fill, shared
+from reports.output.page.page import FIGURES, download
+from reports.output.page.sections import Drawn
+from reports.output.page.size import PAGE_LIMIT, RESERVED, Room
+from reports.output.page.tables import Table
 from reports.recommend.groups import analyse_study
-from reports.room import PAGE_LIMIT, RESERVED, Room
 from reports.schema.formats import listing, plural, visible
 from reports.schema.results import StudyResults
-from reports.sections import Drawn
-from reports.shell import fill, shared
-from reports.tables import to_csv
 
 _WORDS = 60
 _CELL_BYTES = 110

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from reports.matches import MATCH_COLUMNS, STUDY_COLUMNS, UNMATCHED_COLUMNS, Matches
-from reports.page_tables import Cell, Table
+from reports.output.page.tables import Cell, Table
 from reports.schema.formats import MISSING, count, rate, seconds, significant, visible
 from reports.schema.measures import Measure
 from reports.schema.results import Column

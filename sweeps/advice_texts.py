@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.document import recommendation_content
+from reports.output.json import recommendation_content
 from reports.schema.formats import plural, sizes
 from reports.text.cautions import cautions
 from reports.text.recommendation import goal_sentence, more_sentence

@@ -78,7 +78,7 @@ def _compare(folders: list[Path], out: Path | None) -> int:
 
 
 def _paper(options: argparse.Namespace) -> int:
-    from reports.paper import build_paper
+    from reports.output.manuscript import build_paper
     from sweeps.assembly import results
     from sweeps.errors import UsageError, refuse_links
 

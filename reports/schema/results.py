@@ -368,7 +368,7 @@ class StudyResults:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: counts, a small table and a figure."""
         # Loaded late: importing the package is light, drawing is not.
-        return str(importlib.import_module("reports.notebook").as_html(self))
+        return str(importlib.import_module("reports.output.notebook").as_html(self))
 
 
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:

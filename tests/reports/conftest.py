@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from reports.analysis.selection import select_rates
-from reports.build import build_report
 from reports.charts.base import svg
+from reports.output.build import build_report
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import (

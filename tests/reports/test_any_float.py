@@ -17,11 +17,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from reports.build import DOCUMENT, build_report
 from reports.charts import charts
 from reports.charts.base import svg
 from reports.comparison import build_comparison
-from reports.paper import build_paper
+from reports.output.build import DOCUMENT, build_report
+from reports.output.manuscript import build_paper
 from reports.recommend.groups import analyse_study
 from reports.schema import formats
 from reports.schema.measures import measure_of

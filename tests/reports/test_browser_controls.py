@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from reports.build import build_report
+from reports.output.build import build_report
 from reports.schema.results import EXPLORE, REGRESSION, StudyResults
 from tests.reports.browsing import Log, opened, violations
 from tests.reports.conftest import Sketch, keep, make_results, small

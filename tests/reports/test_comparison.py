@@ -11,20 +11,20 @@ import reports
 from reports import comparison
 from reports.comparison import build_comparison
 from reports.match_charts import match_charts
-from reports.page import EMBED_BELOW
-from reports.room import Room
+from reports.output.page.page import EMBED_BELOW
+from reports.output.page.size import Room
 from reports.schema.results import StudyResults
 from tests.reports.browsing import opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
-from tests.reports.test_browser import HOSTILE
-from tests.reports.test_build import contents
-from tests.reports.test_page import (
+from tests.reports.output.page.test_page import (
     Outline,
     test_identifiers_are_unique_and_links_lead_somewhere,
     test_nothing_is_loaded_from_anywhere,
     test_the_policy_names_the_style_sheet_and_the_script_by_their_hashes,
     test_there_is_one_heading_and_every_landmark,
 )
+from tests.reports.output.test_build import contents
+from tests.reports.test_browser import HOSTILE
 
 pytestmark = pytest.mark.slow
 

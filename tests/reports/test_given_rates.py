@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reports.build import build_report
 from reports.charts.charts import charts
+from reports.output.build import build_report
 from reports.recommend.record import Analysis
 from reports.schema.results import CONFIRM, StudyResults
 from reports.text.method import method

@@ -10,14 +10,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports import build
-from reports.build import build_report
 from reports.charts.base import svg
 from reports.charts.charts import charts
+from reports.output import build
+from reports.output.build import build_report
+from reports.output.page.html import fill
 from reports.recommend.analysis import analyse
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults
-from reports.shell import fill
 from tests.reports.conftest import Sketch, make_results, several
 from tests.reports.payloads import ACTIVE, PAYLOADS, Nodes
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ran import SMALL
 
-from reports import room
+from reports.output.page import size as room
 from sweeps import timing
 from sweeps.checking import experiment_of
 from sweeps.datasets import load

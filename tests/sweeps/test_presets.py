@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import sweeps
-from reports.build import build_report
 from reports.claims.claims import judge_claims
 from reports.claims.evidence import NOT_STUDIED
+from reports.output.build import build_report
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
 from sweeps.reading import preset_names

@@ -18,7 +18,7 @@ import pytest
 import ran
 
 from bpengine import Trainer
-from reports.build import build_report
+from reports.output.build import build_report
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, dispatch, runner, timing, worker
 from sweeps.assembly import results, results_of

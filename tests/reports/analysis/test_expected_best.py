@@ -17,7 +17,7 @@ from reports.analysis.expected_best import (
     leads,
 )
 from reports.analysis.selection import CELL_COLUMNS
-from reports.page_tables import page_tables
+from reports.output.page.tables import page_tables
 from reports.recommend.groups import across, analyse_study
 from reports.schema.results import StudyResults, empty_table
 from tests.reports.conftest import Sketch, make_results, numbers, several, small

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.build import build_report
 from reports.charts.charts import charts
-from reports.page_tables import page_tables
+from reports.output.build import build_report
+from reports.output.page.tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.measures import measure_of

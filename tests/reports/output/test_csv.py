@@ -7,9 +7,9 @@ import io
 import pandas as pd
 import pytest
 
+from reports.output.csv import COLUMNS, column_meanings, tables, to_csv
 from reports.recommend.groups import analyse_study
 from reports.schema.results import StudyResults
-from reports.tables import COLUMNS, column_meanings, tables, to_csv
 from tests.reports.conftest import nothing_run
 
 

@@ -17,8 +17,8 @@ from reports.claims.evidence import (
     Evidence,
     Finding,
 )
-from reports.page_tables import Cell, Table
-from reports.room import Room
+from reports.output.page.size import Room
+from reports.output.page.tables import Cell, Table
 from reports.schema.formats import MISSING, listing, visible
 
 _SAYS = {

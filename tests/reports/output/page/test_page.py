@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from reports.build import build_report
-from reports.page import EMBED_BELOW
+from reports.output.build import build_report
+from reports.output.page.page import EMBED_BELOW
 from reports.schema.formats import percent
 from reports.schema.results import EXPLORE, Incidents, StudyResults
 from tests.reports.conftest import (

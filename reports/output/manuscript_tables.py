@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from reports.page_tables import Cell, Table
+from reports.output.page.tables import Cell, Table
 
 LONG = 20
 """Letters of a text from which on it is broken into lines."""

@@ -13,21 +13,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from reports.build import chart_folder
 from reports.charts.base.chart import Chart
 from reports.charts.base.style import STYLE
 from reports.charts.base.svg import WIDTH
 from reports.charts.charts import charts
 from reports.charts.group_charts import group_charts
-from reports.files import refuse_links, write
-from reports.page_scaling import scaling_tables
-from reports.page_tables import Table, group_table, page_tables
-from reports.paper_tables import latex, latex_table, markdown, markdown_table
+from reports.output.build import chart_folder
+from reports.output.files import refuse_links, write
+from reports.output.manuscript_tables import latex, latex_table, markdown, markdown_table
+from reports.output.page.scaling import scaling_tables
+from reports.output.page.tables import Table, group_table, page_tables
+from reports.output.page.timeline import timeline_charts, work_tables
 from reports.recommend.groups import StudyAnalysis, analyse_study
 from reports.recommend.record import Analysis
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults
-from reports.timeline_page import timeline_charts, work_tables
 
 FORMATS = ("pdf", "svg", "png")
 """Kinds of files."""

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import reports
-from reports import build
-from reports.build import build_report
 from reports.charts.charts import NAMES
+from reports.output import build
+from reports.output.build import build_report
+from reports.output.csv import COLUMNS
+from reports.output.page.timeline import TIMELINE
 from reports.schema.results import StudyResults
-from reports.tables import COLUMNS
-from reports.timeline_page import TIMELINE
 from tests.reports.conftest import Sketch, make_results, small, without_timing
 
 

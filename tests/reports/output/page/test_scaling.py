@@ -7,14 +7,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.page_scaling import scaling_tables
-from reports.page_tables import Table
+from reports.output.csv import COLUMNS, tables
+from reports.output.page.scaling import scaling_tables
+from reports.output.page.tables import Table
 from reports.recommend.groups import analyse_study
 from reports.recommend.record import Analysis
 from reports.schema.formats import off_by, seconds, significant
 from reports.schema.results import StudyResults
 from reports.stats.models.cluster import simulate_time_to_target
-from reports.tables import COLUMNS, tables
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers

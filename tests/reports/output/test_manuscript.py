@@ -15,10 +15,8 @@ from matplotlib.axes import Axes
 
 from reports.charts.base.chart import Chart
 from reports.charts.charts import charts
-from reports.page_scaling import scaling_tables
-from reports.page_tables import Cell, Table, page_tables
-from reports.paper import COLUMN, DOTS, LEAST_POINTS, build_paper, draw
-from reports.paper_tables import (
+from reports.output.manuscript import COLUMN, DOTS, LEAST_POINTS, build_paper, draw
+from reports.output.manuscript_tables import (
     BROKEN,
     GAP,
     LETTER,
@@ -28,9 +26,11 @@ from reports.paper_tables import (
     latex_table,
     markdown_table,
 )
+from reports.output.page.scaling import scaling_tables
+from reports.output.page.tables import Cell, Table, page_tables
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, numbers, several, small
-from tests.reports.test_build import contents
+from tests.reports.output.test_build import contents
 
 ACTIVE = '\\input{x} $x$ & # _ % ~ ^ < > | " { } `a` *b* [c](d) \u00b2 \u00b5 \u00d7 \u2026'
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reports.document import FORMAT, document, recommendation_content
+from reports.output.csv import tables
+from reports.output.json import FORMAT, document, recommendation_content
 from reports.recommend.groups import analyse_study
 from reports.schema.results import StudyResults
 from reports.stats.bounds import Ends
-from reports.tables import tables
 from reports.text.cautions import cautions
 from reports.text.verdicts import verdict
 from tests.reports.conftest import nothing_run, numbers

@@ -12,11 +12,11 @@ from reports.analysis.timeline import SLACK, TIMED, Timeline
 from reports.charts import timeline_figures
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart, Words
-from reports.page_tables import Maker, Table, number_cell, table_of
+from reports.output.page.sections import Drawn
+from reports.output.page.tables import Maker, Table, number_cell, table_of
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import extreme
 from reports.schema.formats import count, percent, plural, seconds
-from reports.sections import Drawn
 
 TIMELINE = "timeline"
 """Name of the figure."""

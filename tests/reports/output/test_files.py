@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reports import files
-from reports.files import remove_leftovers, write
+from reports.output import files
+from reports.output.files import remove_leftovers, write
 
 WRITER = """
 import sys

@@ -10,10 +10,10 @@ from markupsafe import Markup
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.budget_charts import Slider, budget_slider
-from reports.page_scaling import scaling_tables
-from reports.page_tables import Table, page_tables
+from reports.output.page.scaling import scaling_tables
+from reports.output.page.size import Room
+from reports.output.page.tables import Table, page_tables
 from reports.recommend.record import Analysis
-from reports.room import Room
 from reports.schema.formats import listing, plural, visible
 from reports.text.method import limits, method
 from reports.text.scaling import unsaid

@@ -10,8 +10,8 @@ from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.charts import charts
 from reports.charts.group_charts import group_charts
-from reports.page import summary
-from reports.page_tables import Cell, Table, group_table, page_tables
+from reports.output.page.page import summary
+from reports.output.page.tables import Cell, Table, group_table, page_tables
 from reports.recommend.groups import StudyAnalysis, analyse_study
 from reports.schema.results import StudyResults
 

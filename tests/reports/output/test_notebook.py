@@ -8,10 +8,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports import notebook
+from reports.output import notebook
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, several, small
-from tests.reports.test_page import HOSTILE, Outline
+from tests.reports.output.page.test_page import HOSTILE, Outline
 
 
 def test_a_study_says_what_it_holds_in_one_line(digits: StudyResults) -> None:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from reports.charts.base import svg
-from reports.claim_page import claim_section
-from reports.page_tables import group_table
+from reports.output.page.claims import claim_section
+from reports.output.page.html import fill, shared
+from reports.output.page.sections import Drawn, Part, sections
+from reports.output.page.size import PAGE_LIMIT, RESERVED, Room
+from reports.output.page.tables import group_table
+from reports.output.page.timeline import history_section
 from reports.recommend.groups import StudyAnalysis, across
-from reports.room import PAGE_LIMIT, RESERVED, Room
 from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
-from reports.sections import Drawn, Part, sections
-from reports.shell import fill, shared
 from reports.text.cautions import incident_cautions
-from reports.timeline_page import history_section
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""

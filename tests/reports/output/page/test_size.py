@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from reports import page, room
-from reports.build import build_report
 from reports.charts import charts
 from reports.charts.base import svg
 from reports.charts.charts import Chart
-from reports.page_scaling import scaling_tables
-from reports.page_tables import page_tables
+from reports.output.build import build_report
+from reports.output.page import page
+from reports.output.page import size as room
+from reports.output.page.scaling import scaling_tables
+from reports.output.page.sections import Part, sections
+from reports.output.page.size import MOST_DRAWN, PAGE_LIMIT, Room, figures_for_each
+from reports.output.page.tables import page_tables
 from reports.recommend.analysis import analyse
-from reports.room import MOST_DRAWN, PAGE_LIMIT, Room, figures_for_each
 from reports.schema.results import StudyResults
-from reports.sections import Part, sections
 from reports.text.cautions import cautions
 from reports.text.verdicts import verdict
 from tests.reports.conftest import Sketch, make_results, several, small

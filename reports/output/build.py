@@ -6,20 +6,21 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import page, tables
 from reports.charts import charts
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.group_charts import NAMES as GROUP_CHARTS
 from reports.charts.group_charts import group_charts
-from reports.document import document
-from reports.files import remove_leftovers, write
-from reports.page import FIGURES
+from reports.output import csv as tables
+from reports.output.files import remove_leftovers, write
+from reports.output.json import document
+from reports.output.page import page
+from reports.output.page.page import FIGURES
+from reports.output.page.sections import Drawn, Part
+from reports.output.page.size import figures_for_each
+from reports.output.page.timeline import TIMELINE, timeline_charts
 from reports.recommend.groups import StudyAnalysis, analyse_study
-from reports.room import figures_for_each
 from reports.schema.results import StudyResults
-from reports.sections import Drawn, Part
-from reports.timeline_page import TIMELINE, timeline_charts
 
 PAGE = "report.html"
 """Name of the page's file."""

@@ -24,7 +24,7 @@ def document(study: StudyAnalysis, tables: Mapping[str, pd.DataFrame]) -> str:
 
     Args:
         study: The numbers.
-        tables: From `reports.tables.tables`.
+        tables: From `reports.output.csv.tables`.
     """
     plan, counts = study.description, study.counts
     content = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from reports.page_tables import LINE, Cell, Table, page_tables
+from reports.output.page.tables import LINE, Cell, Table, page_tables
 from reports.schema.formats import percent, times
 from reports.schema.results import StudyResults
 from tests.reports.conftest import nothing_run, numbers

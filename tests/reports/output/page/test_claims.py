@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.build import build_report
-from reports.claim_page import claim_section
 from reports.claims.claims import ClaimVerdict, claims_table, evidence_table, judge_claims
 from reports.claims.evidence import CONTRADICTED, MIXED, NOT_STUDIED, SUPPORTED, UNDECIDED
-from reports.room import Room
+from reports.output.build import build_report
+from reports.output.page.claims import claim_section
+from reports.output.page.size import Room
 from reports.schema.results import StudyResults
 from tests.reports.claim_studies import FAST, Truth, study
 from tests.reports.conftest import nothing_run
