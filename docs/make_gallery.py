@@ -25,8 +25,8 @@ from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.charts import charts
 from reports.charts.group_charts import group_charts
-from reports.match_charts import match_charts
-from reports.matches import match_studies
+from reports.compare.charts import match_charts
+from reports.compare.matches import match_studies
 from reports.output.page.timeline import timeline_charts
 from reports.recommend.groups import analyse_study
 from sweeps import Study
@@ -55,8 +55,8 @@ from matplotlib import pyplot as plt
 from reports.charts.charts import charts
 from reports.charts.group_charts import group_charts
 from reports.recommend.groups import analyse_study
-from reports.match_charts import match_charts
-from reports.matches import match_studies
+from reports.compare.charts import match_charts
+from reports.compare.matches import match_studies
 from reports.output.page.timeline import timeline_charts
 from sweeps import results
 

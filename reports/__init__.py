@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reports.schema.results import GroupDescription, StudyDescription, StudyResults
 
 if TYPE_CHECKING:
-    from reports.comparison import build_comparison
+    from reports.compare.page import build_comparison
     from reports.output.build import build_report
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "build_report",
 ]
 
-_HOMES = {"build_comparison": "reports.comparison", "build_report": "reports.output.build"}
+_HOMES = {"build_comparison": "reports.compare.page", "build_report": "reports.output.build"}
 
 
 def __getattr__(name: str) -> object:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from reports.charts import charts
 from reports.charts.base import svg
-from reports.comparison import build_comparison
+from reports.compare.page import build_comparison
 from reports.output.build import DOCUMENT, build_report
 from reports.output.manuscript import build_paper
 from reports.recommend.groups import analyse_study

@@ -11,7 +11,7 @@ import pytest
 
 from reports.charts.charts import charts
 from reports.claims.values import GroupValues
-from reports.matches import match_studies
+from reports.compare.matches import match_studies
 from reports.recommend.groups import analyse_study
 from reports.schema.outcomes import count_seeds, has_value
 from reports.schema.results import CONFIRM, EXPLORE, REFINE, StudyResults

@@ -31,7 +31,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> dict[str, StudyResults]:
         found.update(studies)
         return folder / "report.html"
 
-    monkeypatch.setattr("reports.comparison.build_comparison", write)
+    monkeypatch.setattr("reports.compare.page.build_comparison", write)
     return found
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.match_charts import MOST_DRAWN, is_ours, match_charts
-from reports.match_tables import COLUMNS, match_frames, match_tables
-from reports.match_texts import cautions_of, findings, method_of
-from reports.matches import Matches, match_studies
+from reports.compare.charts import MOST_DRAWN, is_ours, match_charts
+from reports.compare.matches import Matches, match_studies
+from reports.compare.tables import COLUMNS, match_frames, match_tables
+from reports.compare.text import cautions_of, findings, method_of
 from reports.recommend.groups import StudyAnalysis, analyse_study
 from reports.schema.results import EXPLORE, StudyDescription, StudyResults
 from reports.stats.differences import PAIRED, UNPAIRED

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from reports import match_figures
 from reports.charts import figures
 from reports.charts.base.chart import Chart, Words
 from reports.charts.base.style import LOOKS
-from reports.matches import Matches, Pair
+from reports.compare import figures as match_figures
+from reports.compare.matches import Matches, Pair
 from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, seconds, visible
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.matches import Matches, Pair, Rerun, machine
+from reports.compare.matches import Matches, Pair, Rerun, machine
 from reports.schema.formats import listing, plural, times, visible
 from reports.stats.intervals import CONFIDENCE
 from reports.text.verdicts import Statement

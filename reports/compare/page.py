@@ -7,10 +7,10 @@ from pathlib import Path
 
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
-from reports.match_charts import is_ours, match_charts
-from reports.match_tables import match_frames, match_tables
-from reports.match_texts import cautions_of, findings, method_of
-from reports.matches import Matches, match_studies
+from reports.compare.charts import is_ours, match_charts
+from reports.compare.matches import Matches, match_studies
+from reports.compare.tables import match_frames, match_tables
+from reports.compare.text import cautions_of, findings, method_of
 from reports.output.build import PAGE
 from reports.output.csv import to_csv
 from reports.output.files import remove_leftovers, write

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from reports.compare.variations import differing, flat
 from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import MISSING, visible
@@ -16,7 +17,6 @@ from reports.schema.results import Column, as_table
 from reports.stats.differences import difference
 from reports.stats.intervals import CONFIDENCE
 from reports.stats.paired_tests import holm
-from reports.variations import differing, flat
 
 MACHINE = "processor"
 """What of a study's provenance tells the machine."""

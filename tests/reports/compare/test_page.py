@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser
 
 import reports
-from reports import comparison
-from reports.comparison import build_comparison
-from reports.match_charts import match_charts
+from reports.compare import page as comparison
+from reports.compare.charts import match_charts
+from reports.compare.page import build_comparison
 from reports.output.page.page import EMBED_BELOW
 from reports.output.page.size import Room
 from reports.schema.results import StudyResults

@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from reports.matches import MATCH_COLUMNS, STUDY_COLUMNS, UNMATCHED_COLUMNS, Matches
+from reports.compare.matches import MATCH_COLUMNS, STUDY_COLUMNS, UNMATCHED_COLUMNS, Matches
+from reports.compare.variations import VALUE_COLUMNS
 from reports.output.page.tables import Cell, Table
 from reports.schema.formats import MISSING, count, rate, seconds, significant, visible
 from reports.schema.measures import Measure
 from reports.schema.results import Column
-from reports.variations import VALUE_COLUMNS
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "studies": STUDY_COLUMNS,
