@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 
 from sweeps.errors import EnvironmentFailedError, UsageError, did_you_mean, shown
 from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
-from sweeps.provenance import available_cores
+from sweeps.machine import available_cores
 from sweeps.worker import one_blas_thread
 from sweeps.workspace import Workspace
 

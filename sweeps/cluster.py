@@ -18,8 +18,8 @@ from distributed.utils import silence_logging_cmgr
 from sweeps.apart import perform_apart
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import file_or_nothing, is_overdue, not_startable
+from sweeps.machine import versions
 from sweeps.processes import diverted, unreachable_by_ctrl_c
-from sweeps.provenance import versions
 from sweeps.tasks import Death, Mismatch, Report, Task, Work, perform, received
 from sweeps.worker import limit_blas
 

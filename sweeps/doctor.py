@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sweeps.provenance import available_cores, core_limit, load_average, provenance
+from sweeps.machine import available_cores, core_limit, load_average, provenance
 from sweeps.worker import threads
 
 OPTIONAL = {"distributed": "dask", "pyarrow": "parquet"}

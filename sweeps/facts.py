@@ -108,7 +108,7 @@ class Sessions(BaseModel):
     Attributes:
         jobs: Worker processes of the last one; 0 if unknown.
         sweep_seconds: Wall time spent on trials in all of them.
-        provenance: What results were computed with, as from `sweeps.provenance.provenance`.
+        provenance: What results were computed with, as from `sweeps.machine.provenance`.
     """
 
     jobs: int = Field(default=0, ge=0, le=1_000_000)

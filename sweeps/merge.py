@@ -13,7 +13,7 @@ from pathlib import Path
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.facts import sessions_of
 from sweeps.labels import counted
-from sweeps.provenance import combined
+from sweeps.machine import combined
 from sweeps.store import Store
 
 

@@ -19,9 +19,9 @@ from sweeps.dispatch import Dispatch, Ended
 from sweeps.facts import sessions_of
 from sweeps.handover import hand_over
 from sweeps.interruption import Interruption, interruptible
+from sweeps.machine import combined, provenance
 from sweeps.plan import cohort_cost, plan
 from sweeps.progress import Advance, progress
-from sweeps.provenance import combined, provenance
 from sweeps.reporter import reported
 from sweeps.stages import Experiment
 from sweeps.store import Store

@@ -16,8 +16,8 @@ from sweeps.facts import sessions_of
 from sweeps.forecast import provisional
 from sweeps.labels import counted
 from sweeps.lock import Owner, owner_of
+from sweeps.machine import available_cores
 from sweeps.plan import cohort_cost, plan
-from sweeps.provenance import available_cores
 from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing_pass import measurements_of

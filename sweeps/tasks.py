@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from sweeps.errors import UserError
-from sweeps.provenance import versions
+from sweeps.machine import versions
 from sweeps.trials import Cohort
 from sweeps.worker import ERROR, Outcome, failed, run_cohort
 from sweeps.workspace import Workspace

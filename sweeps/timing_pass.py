@@ -12,9 +12,9 @@ from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.datasets import load
 from sweeps.facts import sessions_of
 from sweeps.families import Group
+from sweeps.machine import load_average
 from sweeps.plan import plan
 from sweeps.progress import progress
-from sweeps.provenance import load_average
 from sweeps.splits import prepare
 from sweeps.stages import Experiment
 from sweeps.store import Store

@@ -22,7 +22,8 @@ from distributed import Client
 from faults import POISON, cohort, made
 
 import sweeps
-from sweeps import backends, cluster, dispatch, provenance
+from sweeps import backends, cluster, dispatch
+from sweeps import machine as provenance
 from sweeps.backends import opened
 from sweeps.cluster import DaskExecutor, connected
 from sweeps.dispatch import Dispatch

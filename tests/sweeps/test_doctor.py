@@ -12,7 +12,7 @@ from stored import forbid_writing, unwritable_folder
 
 from sweeps import doctor
 from sweeps.doctor import examination_lines, examine, file_system_of
-from sweeps.provenance import provenance
+from sweeps.machine import provenance
 
 
 def test_a_usable_folder_has_no_problems_and_nothing_is_left_in_it(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
 from sweeps.handover import hand_over
-from sweeps.provenance import versions
+from sweeps.machine import versions
 from sweeps.tasks import Death, Task, Work, train
 from sweeps.trials import Cohort
 from sweeps.worker import Outcome

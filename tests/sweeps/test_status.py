@@ -12,8 +12,8 @@ from stored import failure, fill, trials
 
 from sweeps.assembly import planned_stages, save_experiment
 from sweeps.errors import StoreError
+from sweeps.machine import available_cores
 from sweeps.plan import cohort_cost, plan
-from sweeps.provenance import available_cores
 from sweeps.status import Count, status_lines, status_of
 from sweeps.store import FILE, Store
 from sweeps.trials import Trial

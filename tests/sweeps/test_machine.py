@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweeps import provenance
+from sweeps import machine as provenance
 
 
 def test_versions_blas_and_processor_are_told() -> None:
