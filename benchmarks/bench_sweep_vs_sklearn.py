@@ -28,8 +28,8 @@ from sklearn.neural_network import MLPClassifier
 
 from bpengine import Examples, Split
 from sweeps.backends import jobs_of
-from sweeps.datasets import load
-from sweeps.splits import prepare
+from sweeps.data.registry import load
+from sweeps.data.splits import prepare
 from sweeps.study import Study
 from sweeps.worker import one_blas_thread
 

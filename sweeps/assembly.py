@@ -22,8 +22,8 @@ from reports.schema.results import (
 )
 from sweeps.checking import experiment_of
 from sweeps.contradictions import contradictions
+from sweeps.data.facts import Facts, from_json, sessions_of, to_json
 from sweeps.errors import StoreError, UsageError
-from sweeps.facts import Facts, from_json, sessions_of, to_json
 from sweeps.families import Family, Group
 from sweeps.labels import budget_text, growth_text, schedule_text
 from sweeps.recipes import examples_of, updates_of

@@ -8,13 +8,13 @@ from typing import Any
 
 from sweeps.combinations import Value, blocks, most_cells
 from sweeps.contradictions import contradictions
-from sweeps.datasets import SourceError, load, read_source
+from sweeps.data.facts import Facts, facts_of, key_of
+from sweeps.data.registry import SourceError, load, read_source
+from sweeps.data.splits import Preparation, preparation_problems
 from sweeps.errors import DataError, Problem, SpecificationError
-from sweeps.facts import Facts, facts_of, key_of
 from sweeps.misfits import misfits
 from sweeps.mistakes import path_of
 from sweeps.spec import StudySpecification, parse
-from sweeps.splits import Preparation, preparation_problems
 from sweeps.stages import Experiment, refinement_seeds
 from sweeps.values import MOST_TRIALS
 

@@ -12,11 +12,11 @@ from bpengine.optim.optimizers import OPTIMIZERS
 from reports.text.clocks import MEMORIES
 from sweeps.axes import BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
 from sweeps.combinations import Combination, agrees, combinations
-from sweeps.facts import DataFacts, Facts, key_of
+from sweeps.data.facts import DataFacts, Facts, key_of
+from sweeps.data.splits import REGRESSION
 from sweeps.families import Family, Group
 from sweeps.labels import labels_of
 from sweeps.spec import StudySpecification
-from sweeps.splits import REGRESSION
 from sweeps.trials import Configuration
 from sweeps.values import AUTO, FULL, PowersOfTwo, rounded
 

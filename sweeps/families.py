@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bpengine import BatchGrowth
 from reports.text.clocks import MEMORIES, share_at
-from sweeps.facts import DataFacts
+from sweeps.data.facts import DataFacts
 from sweeps.trials import Configuration, Trial, settings_of
 
 DECIMALS = 12

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.splits import Dataset
+from sweeps.data.splits import Dataset
 
 _ABOUT = "about.json"
 

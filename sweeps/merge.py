@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps.data.facts import sessions_of
 from sweeps.errors import ResourceError, StoreError, UsageError
-from sweeps.facts import sessions_of
 from sweeps.labels import counted
 from sweeps.machine import combined
 from sweeps.store import Store

@@ -11,12 +11,12 @@ from reports.text.clocks import MEMORIES
 from sweeps.axes import Axes, GrowthChoice
 from sweeps.combinations import Combination, blocks
 from sweeps.contradictions import Contradiction
+from sweeps.data.facts import DataFacts, Facts, key_of
+from sweeps.data.splits import REGRESSION
 from sweeps.design import Cell, cells_of, output_of, sizes_of
 from sweeps.errors import shown
-from sweeps.facts import DataFacts, Facts, key_of
 from sweeps.labels import counted
 from sweeps.spec import StudySpecification
-from sweeps.splits import REGRESSION
 from sweeps.values import AUTO, FULL, LARGEST_RATE, MOST_EPOCHS, SMALLEST_RATE
 
 UNBOUNDED = ("identity", "leaky_relu")

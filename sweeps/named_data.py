@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.datasets import NAMES, SourceError, read_source
+from sweeps.data.files.formats import is_file
+from sweeps.data.registry import NAMES, SourceError, read_source
 from sweeps.errors import Problem, SpecificationError, shown
-from sweeps.files import is_file
 from sweeps.reading import is_utf8, with_settings
 
 

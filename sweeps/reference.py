@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
-from sweeps.datasets import load, read_source
+from sweeps.data.registry import load, read_source
 from sweeps.labels import pairs_text
 from sweeps.spec import StudySpecification, plain, toml_value
 from sweeps.values import LARGEST_SEED, LogSpace, OneOf, PowersOfTwo, SeedRange, SimulatedCluster

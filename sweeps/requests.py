@@ -11,8 +11,8 @@ from typing import Any
 
 from sweeps.backends import jobs_of
 from sweeps.checking import experiment_of
+from sweeps.data.files.formats import is_file
 from sweeps.errors import Problem
-from sweeps.files import is_file
 from sweeps.forecast import forecast
 from sweeps.named_data import named_data
 from sweeps.stages import Experiment

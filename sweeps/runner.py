@@ -14,9 +14,9 @@ from reports.schema.results import StudyResults
 from sweeps.assembly import planned_stages, results_of, save_experiment
 from sweeps.backends import ISOLATING, opened
 from sweeps.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
-from sweeps.datasets import load
+from sweeps.data.facts import sessions_of
+from sweeps.data.registry import load
 from sweeps.dispatch import Dispatch, Ended
-from sweeps.facts import sessions_of
 from sweeps.handover import hand_over
 from sweeps.interruption import Interruption, interruptible
 from sweeps.machine import combined, provenance

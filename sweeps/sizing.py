@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.facts import DataFacts
-from sweeps.splits import REGRESSION
+from sweeps.data.facts import DataFacts
+from sweeps.data.splits import REGRESSION
 
 RATES = (0.03, 0.1, 0.3, 1.0)
 """Learning rates at first; further ones are tried where the best lies at their edge."""

@@ -21,8 +21,8 @@ from reports.analysis.selection import (
 from reports.schema.outcomes import CELL, has_value
 from reports.schema.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE, empty_table
 from reports.stats.intervals import compare_with_best
+from sweeps.data.facts import Facts
 from sweeps.design import groups_of
-from sweeps.facts import Facts
 from sweeps.families import Group
 from sweeps.spec import StudySpecification
 from sweeps.trials import Planned

@@ -11,8 +11,8 @@ from typing import Any
 from reports.schema.outcomes import Cause, count_outcomes
 from reports.schema.results import CONFIRM
 from sweeps.assembly import planned_stages, read_experiment
+from sweeps.data.facts import sessions_of
 from sweeps.errors import StoreError
-from sweeps.facts import sessions_of
 from sweeps.forecast import provisional
 from sweeps.labels import counted
 from sweeps.lock import Owner, owner_of

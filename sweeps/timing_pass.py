@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from bpengine import Examples, Split
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
-from sweeps.datasets import load
-from sweeps.facts import sessions_of
+from sweeps.data.facts import sessions_of
+from sweeps.data.registry import load
+from sweeps.data.splits import prepare
 from sweeps.families import Group
 from sweeps.machine import load_average
 from sweeps.plan import plan
 from sweeps.progress import progress
-from sweeps.splits import prepare
 from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing import (

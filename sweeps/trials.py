@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bpengine import NUMERICS_VERSION, Architecture, BatchGrowth, Budget, Schedule
 from bpengine.optim.optimizers import COMMON, OPTIMIZERS
-from sweeps.splits import Preparation, Source
+from sweeps.data.splits import Preparation, Source
 
 IDENTITY_CHARACTERS = 32
 

@@ -17,10 +17,10 @@ from threadpoolctl import ThreadpoolController
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.network.arrays import Array
 from sweeps.checkpoints import EVERY_SECONDS, checkpoint_path, read_checkpoint, write_checkpoint
+from sweeps.data.splits import Dataset, Preparation, Source, prepare
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.handover import handed_over
 from sweeps.recipes import recipe_of, settings_of
-from sweeps.splits import Dataset, Preparation, Source, prepare
 from sweeps.trials import Cohort, Configuration
 from sweeps.workspace import Workspace
 
@@ -303,7 +303,7 @@ def _tested(
 def _dataset(source: Source, fingerprint: str, workspace: Workspace | None) -> Dataset:
     dataset = handed_over(fingerprint, workspace.data) if workspace else None
     if dataset is None:
-        from sweeps import datasets  # noqa: PLC0415 - whom data are handed to needs no reader
+        from sweeps.data import registry as datasets  # noqa: PLC0415 - whom data are handed to needs no reader
 
         dataset = datasets.load(source)
     if dataset.fingerprint != fingerprint:

@@ -12,8 +12,8 @@ from ran import SMALL
 from reports.output.page import size as room
 from sweeps import timing
 from sweeps.checking import experiment_of
-from sweeps.datasets import load
-from sweeps.splits import Dataset, Source
+from sweeps.data.registry import load
+from sweeps.data.splits import Dataset, Source
 from sweeps.stages import Experiment
 
 

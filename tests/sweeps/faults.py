@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from bpengine import Budget, Schedule
-from sweeps import datasets
-from sweeps.splits import Dataset, Preparation, Source
+from sweeps.data import registry as datasets
+from sweeps.data.splits import Dataset, Preparation, Source
 from sweeps.tasks import Task, train
 from sweeps.trials import Cohort, Configuration, settings_of
 from sweeps.worker import Outcome, threads

@@ -14,10 +14,10 @@ from bpengine.network.losses import LOSSES
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.optim.schedules import SCHEDULES
 from sweeps.checking import experiment_of
-from sweeps.datasets import load
+from sweeps.data.registry import load
+from sweeps.data.splits import prepare
 from sweeps.errors import Problem, SpecificationError
 from sweeps.recipes import recipe_of
-from sweeps.splits import prepare
 from sweeps.stages import Experiment
 
 KEYS: dict[str, Any] = {"learning_rates": 0.1, "seeds": 1, "batch_sizes": 8, "epochs": 1}

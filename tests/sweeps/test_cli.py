@@ -18,7 +18,7 @@ from stored import other
 
 from sweeps import cli
 from sweeps.backends import BACKENDS
-from sweeps.datasets import NAMES
+from sweeps.data.registry import NAMES
 from sweeps.store import Store
 from sweeps.tasks import Task, train
 from sweeps.worker import Outcome

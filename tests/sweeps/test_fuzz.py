@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sweeps.cli import main
-from sweeps.generators import GENERATORS
-from sweeps.parameters import Choice, Flag, Number, Parameter, Whole
+from sweeps.data.generators import GENERATORS
+from sweeps.data.parameters import Choice, Flag, Number, Parameter, Whole
 
 USAGE, DATA, RESOURCES = 2, 3, 6
 QUICK = settings(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from faults import made
 
+from sweeps.data.splits import Dataset
 from sweeps.handover import hand_over, handed_over
-from sweeps.splits import Dataset
 
 
 @pytest.mark.parametrize("labels", [True, False])

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule, Trainer
 from bpengine.optim.optimizers import OPTIMIZERS
-from sweeps import datasets, worker
+from sweeps import worker
+from sweeps.data import registry as datasets
 from sweeps.merge import merge
 from sweeps.records import Row, row_of
 from sweeps.store import Store

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget
 from bpengine.training.lockstep import lanes_in_cache
+from sweeps.data.splits import Preparation
 from sweeps.plan import (
     EVALUATION_COST,
     FEW_LANES,
@@ -25,7 +26,6 @@ from sweeps.plan import (
     update_cost,
 )
 from sweeps.recipes import evaluations_of
-from sweeps.splits import Preparation
 from sweeps.trials import Cohort, Configuration, Trial, settings_of
 
 CONFIGURATION = configuration(

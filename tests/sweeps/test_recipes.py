@@ -22,6 +22,7 @@ from bpengine import (
     train,
 )
 from bpengine.optim.optimizers import OPTIMIZERS
+from sweeps.data.splits import Preparation, Source
 from sweeps.recipes import (
     DENSE,
     DOUBLINGS,
@@ -32,7 +33,6 @@ from sweeps.recipes import (
     settings_of,
     updates_of,
 )
-from sweeps.splits import Preparation, Source
 from sweeps.trials import Cohort, Configuration
 from sweeps.trials import settings_of as full_settings
 

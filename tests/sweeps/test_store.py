@@ -19,10 +19,10 @@ from stored import failure, fill, forbid_writing, other, outcome, trials, unwrit
 
 from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS
 from sweeps import database
+from sweeps.data.splits import Source
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
 from sweeps.lock import LOCK
 from sweeps.records import insert
-from sweeps.splits import Source
 from sweeps.store import FILE, Store
 from sweeps.timing import Round
 from sweeps.trials import Planned, Trial, settings_of

@@ -13,7 +13,7 @@ from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.training.lockstep import Lockstep
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps import timing
-from sweeps.splits import Dataset, prepare
+from sweeps.data.splits import Dataset, prepare
 from sweeps.stages import Experiment
 from sweeps.timing import Measurement, Workload, workload_of
 from sweeps.trials import settings_of

@@ -17,12 +17,13 @@ import pytest
 from faults import cohort, made
 
 from bpengine import Budget, Trainer, evaluate, train
-from sweeps import datasets, worker
+from sweeps import worker
 from sweeps.checkpoints import checkpoint_path, read_checkpoint
+from sweeps.data import registry as datasets
+from sweeps.data.splits import prepare
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.handover import hand_over
 from sweeps.recipes import recipe_of, settings_of
-from sweeps.splits import prepare
 from sweeps.trials import Cohort
 from sweeps.worker import (
     FINAL_VALUES,

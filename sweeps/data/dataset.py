@@ -1,0 +1,248 @@
+"""From arrays to a dataset: what makes examples usable, and what tells them from others.
+
+Imports NumPy alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bpengine.network.arrays import Array, IntArray
+from sweeps.data.splits import CLASSIFICATION, REGRESSION, SMALLEST_SPREAD, Dataset
+from sweeps.errors import DataError, counted, shown
+
+FINGERPRINT_CHARACTERS = 32
+
+LEAST_OF_A_CLASS = 3
+"""Examples of a class: one for each part."""
+
+LARGEST_VALUE = 1e100
+"""Beyond it sums of squares may overflow."""
+
+IMBALANCE = 3.0
+"""How many times the smallest class the largest may be before it is noted."""
+
+LISTED = 5
+"""How many names a message lists."""
+
+
+def classification(
+    name: str,
+    inputs: Annotated[npt.ArrayLike, "item feature"],
+    labels: Annotated[npt.ArrayLike, "item"],
+    classes: Iterable[str],
+    *,
+    target_name: str = "target",
+    **about: Any,  # noqa: ANN401
+) -> Dataset:
+    """Return examples with their classes.
+
+    Args:
+        name: The dataset's name.
+        inputs: Features.
+        labels: Number of each example's class, from 0.
+        classes: Names of the classes.
+        target_name: Name of the target column.
+        **about: `feature_names`, `groups`, `missing`, `notes` of the `Dataset`; without them the
+            features are complete numbers.
+
+    Raises:
+        DataError: There are fewer than two classes, or fewer than 3 examples of one, or a value is
+            not finite.
+    """
+    names = tuple(classes)
+    numbers = _read_only(labels, np.int64)
+    _check_classes(name, numbers, names)
+    targets = np.zeros((len(numbers), len(names)))
+    targets[np.arange(len(numbers)), numbers] = 1
+    notes = (*about.pop("notes", ()), *_balance(numbers, names))
+    return _dataset(
+        name,
+        inputs,
+        targets,
+        labels=numbers,
+        task=CLASSIFICATION,
+        classes=names,
+        target_names=(target_name,),
+        notes=notes,
+        **about,
+    )
+
+
+def regression(
+    name: str,
+    inputs: Annotated[npt.ArrayLike, "item feature"],
+    targets: Annotated[npt.ArrayLike, "item output"],
+    target_names: Iterable[str],
+    **about: Any,  # noqa: ANN401
+) -> Dataset:
+    """Return examples with their values.
+
+    Args:
+        name: The dataset's name.
+        inputs: Features.
+        targets: Values in their own unit.
+        target_names: Names of the targets.
+        **about: As for `classification`.
+
+    Raises:
+        DataError: A target is the same for every example, or a value is not finite.
+    """
+    values, names = np.asarray(targets, np.float64), tuple(target_names)
+    _check_values(name, values, names)
+    return _dataset(
+        name,
+        inputs,
+        values,
+        labels=None,
+        task=REGRESSION,
+        classes=(),
+        target_names=names,
+        **about,
+    )
+
+
+def fingerprint(*contents: npt.NDArray[Any] | str) -> str:
+    """Return a content hash: shapes and values, whatever the machine's byte order.
+
+    Args:
+        *contents: Arrays of numbers, and texts.
+    """
+    digest = hashlib.sha256()
+    for content in contents:
+        if isinstance(content, str):
+            text = content.encode("utf-8", "surrogatepass")
+            digest.update(b"%d:%b" % (len(text), text))
+        else:
+            dtype = "<i8" if content.dtype.kind in "iu" else "<f8"
+            digest.update(repr(content.shape).encode())
+            digest.update(np.ascontiguousarray(content, dtype).reshape(-1).data)
+    return digest.hexdigest()[:FINGERPRINT_CHARACTERS]
+
+
+def _dataset(
+    name: str,
+    inputs: npt.ArrayLike,
+    targets: Array,
+    *,
+    labels: IntArray | None,
+    task: str,
+    classes: tuple[str, ...],
+    target_names: tuple[str, ...],
+    feature_names: Iterable[str] | None = None,
+    groups: npt.ArrayLike | None = None,
+    missing: str = "",
+    notes: Iterable[str] = (),
+) -> Dataset:
+    values = _read_only(inputs, np.float64)
+    count = values.shape[1]
+    names = tuple(feature_names or (f"feature {number}" for number in range(1, count + 1)))
+    _check_inputs(name, values, names, missing)
+    of_columns = _read_only(np.full(count, -1) if groups is None else groups, np.int64)
+    wanted = _read_only(targets, np.float64)
+    constant = int((np.ptp(values, axis=0) == 0).sum())
+    more = (
+        [f"Features that are the same in every example: {constant} of {count}."] if constant else []
+    )
+    return Dataset(
+        name=name,
+        inputs=values,
+        targets=wanted,
+        labels=labels,
+        task=task,
+        classes=classes,
+        feature_names=names,
+        target_names=target_names,
+        groups=of_columns,
+        missing=missing,
+        fingerprint=fingerprint(values, wanted, of_columns, task, missing, *classes),
+        notes=(*notes, *more),
+    )
+
+
+def _read_only(values: npt.ArrayLike, dtype: type) -> npt.NDArray[Any]:
+    # A copy: whoever holds the original may still change it.
+    array: npt.NDArray[Any] = np.array(values, dtype, order="C")
+    if array.dtype.kind == "f":
+        # One of the many NaN there are, for the fingerprint's sake.
+        array[np.isnan(array)] = np.nan
+    array.flags.writeable = False
+    return array
+
+
+def _check_inputs(name: str, values: Array, names: tuple[str, ...], missing: str) -> None:
+    if not values.size:
+        raise DataError(f"{name} has no features or no examples: its inputs are {values.shape}.")
+    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    if (np.maximum(-low, high) > LARGEST_VALUE).any() or (not missing and np.isnan(values).any()):
+        bad = ~(np.abs(values) <= LARGEST_VALUE) & ~(np.isnan(values) & bool(missing))
+        row, column = np.argwhere(bad)[0]
+        raise DataError(
+            f"{name}: {shown(names[column])} is {values[row, column]:g} in example {row + 1}, not "
+            f"finite or beyond {LARGEST_VALUE:g}, as are {int(bad.sum())} values in all."
+        )
+    _refuse_tiny(name, "the feature", names, high - low)
+
+
+def _refuse_tiny(name: str, what: str, names: tuple[str, ...], spread: Array) -> None:
+    tiny = np.flatnonzero((spread > 0) & (spread < SMALLEST_SPREAD))
+    if tiny.size:
+        column, more = int(tiny[0]), tiny.size - 1
+        others = f", as do {more} others" if more else ""
+        raise DataError(
+            f"{name}: {what} {shown(names[column])} varies by {spread[column]:g} only{others}: the "
+            f"squares of differences below {SMALLEST_SPREAD:g} vanish. Give it in a smaller unit, "
+            f"such as multiplied by 1e{math.ceil(-math.log10(spread[column]))}."
+        )
+
+
+def _check_classes(name: str, labels: IntArray, classes: tuple[str, ...]) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    if len(classes) < 2:  # noqa: PLR2004
+        only = f"only the class {shown(classes[0])}" if classes else "no class"
+        raise DataError(f"{name} has {only}; at least two are needed.")
+    rare = np.flatnonzero(counts < LEAST_OF_A_CLASS)
+    if rare.size:
+        listed = ", ".join(f"{shown(classes[label])} ({counts[label]})" for label in rare[:LISTED])
+        many = counted(rare.size, "class", "classes")
+        raise DataError(
+            f"{name} has {many} of fewer than {LEAST_OF_A_CLASS} examples, so that "
+            f"training, validation and test can't have one each: {listed}"
+            f"{', ...' if rare.size > LISTED else ''}."
+        )
+
+
+def _check_values(name: str, values: Array, names: tuple[str, ...]) -> None:
+    bad = ~(np.abs(values) <= LARGEST_VALUE)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise DataError(
+            f"{name}: the target {shown(names[column])} is {values[row, column]:g} in example "
+            f"{row + 1}, which is not finite or beyond {LARGEST_VALUE:g}."
+        )
+    spread = np.ptp(values, axis=0)
+    _refuse_tiny(name, "the target", names, spread)
+    constant = [names[column] for column in np.flatnonzero(spread == 0)]
+    if constant:
+        listed = ", ".join(map(shown, constant[:LISTED]))
+        raise DataError(f"{name}: the target {listed} is the same in every example.")
+
+
+def _balance(labels: IntArray, classes: tuple[str, ...]) -> list[str]:
+    counts = np.bincount(labels)
+    largest, smallest = int(counts.argmax()), int(counts.argmin())
+    if counts[largest] < IMBALANCE * counts[smallest]:
+        return []
+    most = shown(classes[largest])
+    note = (
+        f"Classes are unbalanced: {counts[largest]} examples of {most}, {counts[smallest]} of "
+        f"{shown(classes[smallest])}; always saying {most} is right in "
+        f"{counts[largest] / len(labels):.1%}."
+    )
+    return [note]

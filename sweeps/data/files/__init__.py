@@ -1,0 +1,1 @@
+"""Files of the user's, by format, checked before anything is made of them."""

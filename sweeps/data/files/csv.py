@@ -1,0 +1,251 @@
+"""CSV files. The shape is checked line by line before anything is made of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import math
+import re
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sweeps.data.splits import Dataset
+from sweeps.data.table.assembly import Choices, check_columns, from_columns
+from sweeps.data.table.cells import Cells, number_of
+from sweeps.data.table.features import Room, refuse
+from sweeps.errors import DataError, counted, shown
+
+MOST_COLUMNS = 100_000
+
+_STRANGE = {
+    b"PAR1": "a Parquet file: its name should end in .parquet",
+    b"PK\x03\x04": "a ZIP or NPZ file",
+    b"\x1f\x8b": "compressed by gzip: decompress it",
+    b"BZh": "compressed by bzip2: decompress it",
+    b"\xfd7zXZ": "compressed by xz: decompress it",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"%PDF": "a PDF document",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"version https://git-lfs": "a pointer to a file that Git LFS has not fetched",
+    b"<!doctype html": "an HTML page",
+    b"<html": "an HTML page",
+}
+
+_FLAGS = dict.fromkeys(("False", "FALSE", "false"), 0.0) | dict.fromkeys(
+    ("True", "TRUE", "true"), 1.0
+)
+
+_CELLS_AT_ONCE = 200_000
+
+_TEXT_BYTES = 200
+"""What a text that differs from all others of its column takes, about."""
+
+
+def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
+    """Return the dataset in a CSV file.
+
+    Args:
+        name: What to call it.
+        content: The file's bytes.
+        parameters: Complete, of `sweeps.data.files.formats.FORMATS`.
+
+    Raises:
+        DataError: The file is no table, or the table no dataset.
+    """
+    start = content[:64].lstrip().lower()
+    for magic, what in _STRANGE.items():
+        if content.startswith(magic) or (magic.startswith(b"<") and start.startswith(magic)):
+            raise DataError(f"{name} is no CSV file but {what}.")
+    separator, choices = parameters["separator"], Choices.of(parameters, len(content))
+    rows = _rows(name, _lines(name, content, parameters["encoding"]), separator)
+    header, _ = next(rows, ([], 0))
+    _check_header(name, header, separator)
+    check_columns(name, header, choices)
+    columns, lines = _columns(name, header, rows, parameters, choices.room)
+    targets = {column: columns.pop(column) for column in choices.target}
+    return from_columns(name, columns, targets, choices, lambda row: f"line {lines[row]}")
+
+
+def _lines(name: str, content: bytes, encoding: str) -> Iterator[str]:
+    # The mark that some programs put before UTF-8 is no part of the first column's name. Decoded
+    # bit by bit: as one text with characters beyond Latin-1 a file would take several times itself.
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    try:
+        for number, line in enumerate(io.TextIOWrapper(io.BytesIO(content), codec, newline=""), 1):
+            if "\0" in line:
+                raise DataError(
+                    f"{name}, line {number}: holds a NUL character, which no text does."
+                )
+            yield line
+    except UnicodeError:
+        raise DataError(_undecodable(name, content, encoding, codec)) from None
+
+
+def _undecodable(name: str, content: bytes, encoding: str, codec: str) -> str:
+    likely = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "latin-1"
+    try:
+        content.decode(codec)
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start} is {content[error.start]:#04x}"
+    except UnicodeError as error:
+        where = str(error)
+    else:
+        where = "it ends within a character"
+    return f'{name} is not {encoding}: {where}. If it is {likely}, say `encoding = "{likely}"`.'
+
+
+def _rows(name: str, lines: Iterator[str], separator: str) -> Iterator[tuple[list[str], int]]:
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    first = 1
+    try:
+        for fields in reader:
+            if fields:
+                yield fields, first
+            first = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{name}, what begins in line {first}: {error}.") from None
+
+
+def _columns(
+    name: str,
+    header: list[str],
+    rows: Iterator[tuple[list[str], int]],
+    parameters: Mapping[str, Any],
+    room: Room,
+) -> tuple[dict[str, Cells], Sequence[int]]:
+    """Return the columns that are not ignored, and the line of each example."""
+    target, ignored = parameters["target"], parameters["ignore"]
+    # What is not a number by its nature is read as it is written: 007 and 7 are two classes.
+    words = {*target, *parameters["categorical"]}
+    columns = {
+        place: _Column(parameters["decimal"], numbers=column not in words, target=column in target)
+        for place, column in enumerate(header)
+        if column not in ignored
+    }
+    lines, problems = array("q"), []
+    while some := list(itertools.islice(rows, max(1, _CELLS_AT_ONCE // len(header)))):
+        problems += _misshapen(name, some, header, parameters["separator"])
+        if not problems:
+            lines.extend(line for _, line in some)
+            cells = list(zip(*(fields for fields, _ in some), strict=True))
+            for place, column in columns.items():
+                column.extend(cells[place])
+            texts = sum(len(column.texts) for column in columns.values())
+            taken = Room(room.limit, room.read + texts * _TEXT_BYTES)
+            taken.check(name, len(lines), len(columns) - len(target), len(target))
+    refuse(problems)
+    if not lines:
+        raise DataError(f"{name} has a header, but no examples.")
+    return {header[place]: columns.pop(place).finished() for place in [*columns]}, lines
+
+
+def _misshapen(
+    name: str, rows: list[tuple[list[str], int]], header: list[str], separator: str
+) -> list[str]:
+    return [
+        f"{name}, line {line}: has {counted(len(fields), 'field')}, but the header has "
+        f"{len(header)}: {shown(separator.join(fields))}."
+        for fields, line in rows
+        if len(fields) != len(header)
+    ]
+
+
+class _Column:
+    """A column that grows. Python reads its numbers: other readers round, each in its own way.
+
+    Args:
+        decimal: Decimal sign.
+        numbers: Whether numbers are told from other texts.
+        target: Whether it is a target, whose decimal sign becomes a point.
+    """
+
+    def __init__(self, decimal: str, *, numbers: bool, target: bool) -> None:
+        self._decimal, self._are_numbers = decimal, numbers
+        self._replaced = target and decimal == ","
+        self._numeric = re.compile(rf"[-+\deE{re.escape(decimal)} \n]*", re.ASCII)
+        self._numbers, self._codes = array("d"), array("q")
+        self.texts: dict[str, int] = {}
+
+    def extend(self, cells: Sequence[str]) -> None:
+        """Add cells."""
+        if not self._are_numbers:
+            written = (cell.replace(",", ".") for cell in cells) if self._replaced else cells
+            self._codes.extend(self.texts.setdefault(cell, len(self.texts)) for cell in written)
+            return
+        try:
+            numbers = self._all_numbers(cells)
+        except ValueError:
+            self._tell_apart(cells)
+        else:
+            self._numbers.extend(numbers)
+            self._codes.extend(itertools.repeat(-1, len(cells) if self.texts else 0))
+
+    def _all_numbers(self, cells: Sequence[str]) -> list[float]:
+        """Return the numbers that the cells are; a value error where one of them may be none."""
+        text = "\n".join(cells)
+        # Of these characters, `float` takes for a number what is one.
+        if not self._numeric.fullmatch(text):
+            raise ValueError
+        numbers = [*map(float, text.replace(self._decimal, ".").split("\n"))]
+        if len(numbers) != len(cells):
+            raise ValueError
+        return numbers
+
+    def _tell_apart(self, cells: Sequence[str]) -> None:
+        if not self.texts:
+            self._codes.extend(itertools.repeat(-1, len(self._numbers)))
+        for cell in cells:
+            code = self.texts.get(cell, -1)
+            number = math.nan if code >= 0 else self._number(cell)
+            if code < 0 and math.isnan(number):
+                code = self.texts.setdefault(cell, len(self.texts))
+            self._numbers.append(number)
+            self._codes.append(code)
+
+    def _number(self, cell: str) -> float:
+        if self._decimal == ".":
+            return number_of(cell)
+        return math.nan if "." in cell else number_of(cell.replace(self._decimal, "."))
+
+    def finished(self) -> Cells:
+        """Return the column."""
+        texts, codes = tuple(self.texts), np.frombuffer(self._codes, np.int64)
+        if self._are_numbers and texts and _FLAGS.keys() >= self.texts.keys() and codes.min() >= 0:
+            return Cells(np.array([_FLAGS[text] for text in texts])[codes])
+        return Cells(np.frombuffer(self._numbers), texts, codes)
+
+
+def _check_header(name: str, header: list[str], separator: str) -> None:
+    if not header:
+        raise DataError(f"{name} is empty.")
+    if len(header) > MOST_COLUMNS:
+        raise DataError(f"{name} has {len(header)} columns, more than {MOST_COLUMNS}.")
+    if len(header) == 1:
+        likely = [
+            other for other in (",", ";", "\t", "|") if other in header[0] and other != separator
+        ]
+        hint = f" Say `separator = {likely[0]!r}`." if likely else ""
+        raise DataError(f"{name} has only one column: {shown(header[0])}.{hint}")
+    if not any(math.isnan(number_of(field)) for field in header):
+        raise DataError(f"{name}: the first line holds numbers, not the columns' names.")
+    places: dict[str, list[int]] = {}
+    for number, column in enumerate(header, 1):
+        places.setdefault(column, []).append(number)
+    problems = [
+        f"{name}, line 1: column {numbers[0]} has no name."
+        if not column.strip()
+        else f"{name}, line 1: columns {_joined(numbers)} are all called {shown(column)}."
+        for column, numbers in places.items()
+        if len(numbers) > 1 or not column.strip()
+    ]
+    refuse(problems)
+
+
+def _joined(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"

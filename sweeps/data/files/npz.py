@@ -1,0 +1,181 @@
+"""NumPy's archives of arrays. Headers are read first; Python objects are never unpickled."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeps.data.splits import REGRESSION, Dataset
+from sweeps.data.table.assembly import Choices, assembled
+from sweeps.data.table.features import COPIES, Room, of_numbers
+from sweeps.data.table.target import read_target
+from sweeps.errors import DataError, UserError, did_you_mean, gigabytes, shown
+
+NUMBERS, LABELS = "biuf", "biufU"
+"""Kinds of NumPy's dtypes that features and targets may have."""
+
+_MATRIX = 2
+
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How NumPy packs arrays. Others would ask for memory before a header can be looked at."""
+
+
+def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
+    """Return the dataset in an NPZ file.
+
+    Args:
+        name: What to call it.
+        content: The file's bytes.
+        parameters: Complete, of `sweeps.data.files.formats.FORMATS`.
+
+    Raises:
+        DataError: The file is damaged, or its arrays are no dataset.
+    """
+    choices = Choices.of(parameters, len(content), target=(parameters["target"],))
+    room = choices.room
+    (inputs, wanted), notes = _arrays(name, content, parameters, room)
+    columns, more = _columns(name, inputs, wanted, parameters)
+    target = read_target(name, columns, choices.task, _place)
+    room.check(name, len(inputs), inputs.shape[1], target.outputs)
+    values = inputs.astype(np.float64, copy=False)
+    if np.isinf(values).any():
+        row, column = np.argwhere(np.isinf(values))[0]
+        raise DataError(f"{name}: {parameters['inputs']}[{row}, {column}] is not finite.")
+    names = tuple(f"feature {number}" for number in range(1, values.shape[1] + 1))
+    features = replace(of_numbers(values, names), notes=(*notes, *more))
+    return assembled(name, features, target, choices, _place)
+
+
+def _place(row: int) -> str:
+    return f"row {row}, counted from 0"
+
+
+def _arrays(
+    name: str, content: bytes, parameters: Mapping[str, Any], room: Room
+) -> tuple[list[npt.NDArray[Any]], list[str]]:
+    wanted = {parameters["inputs"]: NUMBERS, parameters["target"]: LABELS}
+    try:
+        # NumPy warns of headers that Python 2 has written.
+        with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(io.BytesIO(content)) as file:
+            others = _others(name, file, list(wanted))
+            arrays = [_array(name, file, key, kinds, room) for key, kinds in wanted.items()]
+    except (UserError, MemoryError):
+        raise
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{name} is damaged, or no NPZ file: {error}.") from None
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
+        raise DataError(f"{name} is damaged: {error}.") from None
+    listed = ", ".join(map(shown, others))
+    return arrays, [f"Arrays that are left aside: {listed}."] if others else []
+
+
+def _others(name: str, archive: zipfile.ZipFile, wanted: list[str]) -> list[str]:
+    members = [info.filename for info in archive.infolist()]
+    twice = sorted({member for member in members if members.count(member) > 1})
+    if twice:
+        raise DataError(f"{name} holds {shown(twice[0])} more than once.")
+    known = [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
+    absent = [key for key in wanted if key not in known]
+    if absent:
+        parameters = dict(zip(wanted, ("inputs", "target"), strict=False))
+        raise DataError(
+            f"{name} has no array {shown(absent[0])}. Its arrays: "
+            f"{', '.join(map(shown, known)) or 'none'}; name the right one in "
+            f"`{parameters[absent[0]]}`.{did_you_mean(absent[0], known)}"
+        )
+    return [key for key in known if key not in wanted]
+
+
+def _array(
+    name: str, archive: zipfile.ZipFile, key: str, kinds: str, room: Room
+) -> npt.NDArray[Any]:
+    member = archive.getinfo(f"{key}.npy")
+    if member.compress_type not in _PACKINGS:
+        raise DataError(
+            f"{name}: the array {shown(key)} is packed in a way that NumPy doesn't use; write the "
+            "file with numpy.savez or numpy.savez_compressed."
+        )
+    with archive.open(member) as stream:
+        shape, dtype = _header(stream)
+    if dtype.kind not in kinds:
+        what = "Python objects" if dtype.hasobject else f"dtype {dtype}"
+        raise DataError(
+            f"{name}: the array {shown(key)} has {what}; only numbers"
+            f"{', text' if 'U' in kinds else ''} and flags can be used."
+        )
+    if any(isinstance(length, bool) or length < 0 for length in shape):
+        raise DataError(f"{name} is damaged: the array {shown(key)} has the shape {shape}.")
+    size = math.prod(shape) * dtype.itemsize
+    _check_room(name, f"the array {shown(key)} of shape {shape}", math.prod(shape), size, room)
+    if size > member.file_size:
+        raise DataError(
+            f"{name} is damaged: the array {shown(key)} of shape {shape} would take {size} bytes, "
+            f"but {member.file_size} are there."
+        )
+    with archive.open(member) as stream:
+        array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+def _check_room(name: str, what: str, cells: int, size: int, room: Room) -> None:
+    needed = room.read + COPIES * max(size, cells * np.dtype(np.float64).itemsize)
+    if needed > room.limit:
+        raise DataError(
+            f"{name}: {what} takes {gigabytes(size)}, and {gigabytes(needed)} with the file and "
+            f"the copies that are made of it, more than the limit of {gigabytes(room.limit)}; "
+            "raise `limit_gb` to read it."
+        )
+
+
+def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN401
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"version {version} of an array's header is not known")
+    return shape, dtype
+
+
+def _columns(
+    name: str,
+    inputs: npt.NDArray[Any],
+    wanted: npt.NDArray[Any],
+    parameters: Mapping[str, Any],
+) -> tuple[dict[str, npt.NDArray[Any]], list[str]]:
+    """Return the target's columns, and what to note about them."""
+    of_inputs, of_target = parameters["inputs"], parameters["target"]
+    shapes = f"{of_inputs} is {inputs.shape} and {of_target} is {wanted.shape}"
+    if inputs.ndim != _MATRIX or wanted.ndim not in {1, _MATRIX} or len(inputs) != len(wanted):
+        raise DataError(
+            f"{name}: {shapes}, but features must be example by feature, and the target must have "
+            "as many examples, in one or several columns."
+        )
+    if not (inputs.size and wanted.size):
+        raise DataError(f"{name} has no features or no examples: {shapes}.")
+    if wanted.ndim == 1:
+        return {of_target: wanted}, []
+    if wanted.shape[1] == 1:
+        return {of_target: wanted[:, 0]}, [f"{of_target} has one column and is taken for a list."]
+    _refuse_one_hot(name, of_target, wanted, parameters["task"])
+    numbered = enumerate(wanted.T, 1)
+    return {f"{of_target} {number}": column for number, column in numbered}, []
+
+
+def _refuse_one_hot(name: str, key: str, wanted: npt.NDArray[Any], task: str) -> None:
+    if wanted.dtype.kind == "U" or task == REGRESSION:
+        return
+    if np.isin(wanted, (0, 1)).all() and (wanted.sum(axis=1) == 1).all():
+        raise DataError(
+            f"{name}: the target {shown(key)} is one-hot. Give the number of each example's class, "
+            'as with argmax(axis=1), or say `task = "regression"`.'
+        )

@@ -1,0 +1,155 @@
+"""Parquet files, through the optional pyarrow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeps.data.splits import Dataset
+from sweeps.data.table.assembly import Choices, check_columns, from_columns
+from sweeps.data.table.cells import Cells, told_apart
+from sweeps.data.table.features import LARGEST_WHOLE, cells_of, refuse
+from sweeps.errors import DataError, UserError, shown
+
+_INDEX = re.compile(r"__index_level_\d+__")
+
+
+def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
+    """Return the dataset in a Parquet file.
+
+    Args:
+        name: What to call it.
+        content: The file's bytes.
+        parameters: Complete, of `sweeps.data.files.formats.FORMATS`.
+
+    Raises:
+        DataError: pyarrow is missing, the file is damaged, or the table is no dataset.
+    """
+    arrow, parquet = _pyarrow()
+    choices = Choices.of(parameters, len(content))
+    try:
+        file = parquet.ParquetFile(arrow.BufferReader(content))
+        fields = _fields(name, file.schema_arrow, choices, arrow.types)
+        wanted = [field.name for field in fields]
+        unpacked = _unpacked_bytes(file.metadata)
+        choices = Choices.of(parameters, len(content) + unpacked)
+        outputs = len(choices.target)
+        choices.room.check(name, file.metadata.num_rows, len(wanted) - outputs, outputs)
+        # Each text is read once, however many cells hold it.
+        texts = {field.name for field in fields if _is_text(field.type, arrow.types)}
+        file = parquet.ParquetFile(arrow.BufferReader(content), read_dictionary=[*texts])
+        table = file.read(columns=wanted)
+        empty = [] if table.num_rows else [f"{name} has columns, but no examples."]
+        refuse(empty or _beyond_float(name, table, arrow))
+        targets = {column: _target(table[column], arrow.types) for column in choices.target}
+        columns = {
+            column: _feature(table[column], column in texts, column in choices.categorical)
+            for column in wanted
+            if column not in targets
+        }
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
+        raise DataError(f"{name} is damaged, or no Parquet file: {error}") from None
+    return from_columns(name, columns, targets, choices, lambda row: f"row {row + 1}")
+
+
+def _fields(name: str, schema: Any, choices: Choices, types: Any) -> list[Any]:  # noqa: ANN401
+    """Return the columns that are not ignored, after a look at their names and types."""
+    known = [field.name for field in schema if not _INDEX.fullmatch(field.name)]
+    _check_names(name, known)
+    check_columns(name, known, choices)
+    fields = [schema.field(column) for column in known if column not in choices.ignore]
+    refuse(_strange_types(name, fields, types))
+    return fields
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow  # noqa: ICN001, PLC0415 - optional, and takes long
+        import pyarrow.parquet  # noqa: PLC0415
+    except ImportError:
+        raise DataError(
+            "Parquet files need pyarrow, which is not installed: pip install 'bpsweep[parquet]'."
+        ) from None
+    return pyarrow, pyarrow.parquet
+
+
+def _check_names(name: str, columns: list[str]) -> None:
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    refuse([f"{name}: more than one column is called {shown(column)}." for column in twice])
+
+
+def _strange_types(name: str, fields: list[Any], types: Any) -> list[str]:  # noqa: ANN401
+    usable = (
+        types.is_integer,
+        types.is_floating,
+        types.is_boolean,
+        types.is_string,
+        types.is_large_string,
+    )
+    problems = []
+    for field in fields:
+        kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+        if not any(is_usable(kind) for is_usable in usable):
+            problems.append(
+                f"{name}: column {shown(field.name)} is {field.type}; only numbers, text, flags "
+                "and categories of them can be used. Leave it out with `ignore`."
+            )
+    return problems
+
+
+def _is_text(kind: Any, types: Any) -> bool:  # noqa: ANN401
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _unpacked_bytes(metadata: Any) -> int:  # noqa: ANN401
+    # Not column by column: pyarrow ends the process if a damaged file says that one is encrypted.
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return sum(max(0, group.total_byte_size) for group in groups)
+
+
+def _feature(column: Any, is_text: bool, categorical: bool) -> Cells:  # noqa: ANN401
+    if is_text:
+        return _texts(column) if categorical else told_apart(_texts(column))
+    if hasattr(column.type, "value_type"):
+        return _texts(column)
+    return cells_of(column.to_pandas(), categorical=categorical)
+
+
+def _target(column: Any, types: Any) -> npt.NDArray[Any] | Cells:  # noqa: ANN401
+    if types.is_dictionary(column.type):
+        if _is_text(column.type.value_type, types):
+            return _texts(column)
+        column = column.cast(column.type.value_type)
+    values: npt.NDArray[Any] = column.to_pandas().to_numpy()
+    return values
+
+
+def _texts(column: Any) -> Cells:  # noqa: ANN401
+    array = column.unify_dictionaries().combine_chunks()
+    texts = array.dictionary.to_pylist()
+    absent = [code for code, text in enumerate(texts) if text is None]
+    codes = array.indices.fill_null(-1).to_numpy().astype(np.int64)
+    codes[np.isin(codes, absent)] = -1
+    return Cells(np.empty(0), tuple(map(str, texts)), codes)
+
+
+def _beyond_float(name: str, table: Any, arrow: Any) -> list[str]:  # noqa: ANN401
+    # With a gap in it the column becomes float64 before anything else could see it.
+    import pyarrow.compute as compute  # noqa: PLC0415, PLR0402 - optional
+
+    problems = []
+    for column, values in zip(table.column_names, table.columns, strict=True):
+        if arrow.types.is_integer(values.type):
+            ends = compute.min_max(values).as_py().values()
+            if any(end is not None and abs(end) >= LARGEST_WHOLE for end in ends):
+                problems.append(
+                    f"{name}: column {shown(column)} has whole numbers not below 2^53, beyond "
+                    "which float64 can't tell neighbours apart; leave it out with `ignore`."
+                )
+    return problems

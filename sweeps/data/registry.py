@@ -1,0 +1,170 @@
+"""The datasets a study can use: read what names one, load it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweeps.data.dataset import classification, regression
+from sweeps.data.downloads import FETCHED, NO_CACHE, OPENML, OPENML_PARAMETERS, fetch, refusal
+from sweeps.data.files.formats import is_file, load_file, read_file_source
+from sweeps.data.generators import GENERATORS, generate, generator_problems
+from sweeps.data.parameters import Parameter, read_parameters
+from sweeps.data.splits import Dataset, Source
+from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown
+
+BUNDLED = {
+    "breast_cancer": "load_breast_cancer",
+    "diabetes": "load_diabetes",
+    "digits": "load_digits",
+    "iris": "load_iris",
+    "linnerud": "load_linnerud",
+    "wine": "load_wine",
+}
+"""Functions of `sklearn.datasets` that load what is installed with it, by name."""
+
+NAMES = (*BUNDLED, *GENERATORS, *FETCHED)
+"""Names of all datasets; those of OpenML, `openml:NAME@VERSION`, and files come on top."""
+
+_OPENML_START = "openml:"
+
+
+class SourceError(DataError):
+    """What is said to name data does not.
+
+    Args:
+        problems: Each with a path within what was written: empty for the whole, `.noise` for a
+            parameter. Unless all are about data, the specification is at fault.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{p.path[1:]} {p.text}".strip() for p in self.problems))
+        if not all(problem.about_data for problem in self.problems):
+            self.exit_code = UserError.exit_code  # type: ignore[misc]
+
+
+def unknown(name: object) -> str:
+    """Return the message about a name that is no dataset."""
+    return f"{shown(name)} is no dataset. Known: {', '.join(NAMES)}.{did_you_mean(name, NAMES)}"
+
+
+def read_source(value: object, *, folder: Path) -> Source:
+    """Read what a specification says about data.
+
+    Nothing is loaded, but a file is read to its end: its content, not its path, is what it is.
+
+    Args:
+        value: A name, a file's path, or a table with either and parameters:
+            `"digits"`, `{"name": "moons", "samples": 500}`, `{"path": "my.csv", "target": "y"}`.
+        folder: What relative paths are relative to.
+
+    Raises:
+        SourceError: With every mistake in it.
+
+    Example:
+        >>> dict(read_source({"name": "moons", "noise": 0.1}, folder=Path()).parameters)
+        {'noise': 0.1, 'samples': 1000, 'seed': 0}
+    """
+    given = _table(value)
+    if "path" in given:
+        source, problems = read_file_source(given, folder)
+    else:
+        source, problems = _named(given)
+    if problems:
+        raise SourceError(problems)
+    return source
+
+
+def parameters_of(name: str) -> tuple[Parameter, ...]:
+    """Return what can be chosen for a dataset.
+
+    Args:
+        name: One of `NAMES`, or of OpenML.
+    """
+    if name in GENERATORS:
+        return GENERATORS[name].parameters
+    if name in FETCHED:
+        return FETCHED[name].parameters
+    return () if name in BUNDLED else OPENML_PARAMETERS
+
+
+@functools.lru_cache(maxsize=4)
+def load(source: Source) -> Dataset:
+    """Load a dataset; the ones used last are kept in memory.
+
+    Args:
+        source: From `read_source`.
+
+    Raises:
+        DataError: It can't be loaded or used.
+    """
+    if source.content:
+        return load_file(source)
+    if source.name in BUNDLED:
+        return _bundled(source.name)
+    if source.name in GENERATORS:
+        return generate(source)
+    return fetch(source)
+
+
+def _table(value: object) -> dict[str, Any]:
+    if isinstance(value, str):
+        is_path = value not in NAMES and not value.startswith(_OPENML_START) and is_file(value)
+        return {"path" if is_path else "name": value}
+    if not isinstance(value, Mapping):
+        text = f"must be a name, a file or a table with one of them, but is {shown(value)}."
+        raise SourceError([Problem("", text)])
+    if ("name" in value) == ("path" in value):
+        text = "must hold either `name` or `path`, and parameters."
+        raise SourceError([Problem("", text)])
+    return dict(value)
+
+
+def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
+    name = given.pop("name")
+    problem = _name_problem(name)
+    if problem:
+        return Source(""), [Problem(".name" if given else "", problem, about_data=True)]
+    values, problems = read_parameters(given, parameters_of(name), name)
+    if name in FETCHED or OPENML.fullmatch(name):
+        problems = [
+            Problem(one.path, NO_CACHE) if one.path == ".data_home" else one for one in problems
+        ]
+    if not problems:
+        problems = _contradictions(name, values)
+    return Source(name, tuple(sorted(values.items()))), problems
+
+
+def _name_problem(name: object) -> str:
+    if isinstance(name, str) and name.startswith(_OPENML_START):
+        return (
+            ""
+            if OPENML.fullmatch(name)
+            else f"{shown(name)} must be 'openml:NAME@VERSION', such as 'openml:mnist_784@1'."
+        )
+    return "" if isinstance(name, str) and name in NAMES else unknown(name)
+
+
+def _contradictions(name: str, values: Mapping[str, Any]) -> list[Problem]:
+    if name in GENERATORS:
+        return generator_problems(name, values)
+    text = refusal(name, values) if name in FETCHED else ""
+    return [Problem("", text, about_data=True)] if text else []
+
+
+def _bundled(name: str) -> Dataset:
+    # Takes a second or two: commands that need no data don't pay for it.
+    from sklearn import datasets  # noqa: PLC0415
+
+    loader: Callable[[], Any] = getattr(datasets, BUNDLED[name])
+    bunch = loader()
+    features = tuple(map(str, bunch.feature_names))
+    if name in {"diabetes", "linnerud"}:
+        names = bunch.get("target_names", ["disease progression"])
+        targets = bunch.target.reshape(len(bunch.data), -1)
+        return regression(name, bunch.data, targets, names, feature_names=features)
+    classes = map(str, bunch.target_names)
+    return classification(name, bunch.data, bunch.target, classes, feature_names=features)

@@ -1,0 +1,289 @@
+"""Data, their split and their preparation for one seed. Imports NumPy alone: workers run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import numpy as np
+
+from bpengine import Examples, Split
+from bpengine.network.arrays import Array, BoolArray, IntArray
+from bpengine.network.streams import permutation
+from sweeps.data.imputation import filled
+from sweeps.errors import DataError, Problem, counted, shown
+
+CLASSIFICATION, REGRESSION = "classification", "regression"
+
+SMALLEST_SPREAD = 1e-100
+"""Differences below it are none: their squares, of which standard deviations are made, vanish."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What names data, before anything is loaded.
+
+    Attributes:
+        name: What the data are called, such as "digits", "openml:mnist_784@1" or "my.csv".
+        parameters: What else determines them, by name, sorted, defaults written out.
+        content: Hash of a file's bytes; empty if the data are no file of the user's.
+        path: Where the file is; no part of what the data are. Never from a store.
+    """
+
+    name: str
+    parameters: tuple[tuple[str, object], ...] = ()
+    content: str = ""
+    path: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples with their targets. Arrays are read-only, and float64 unless said otherwise.
+
+    Attributes:
+        name: The dataset's name.
+        inputs: Features; NaN where a value is missing and `missing` says how it is to be filled.
+        targets: Wanted outputs: one-hot rows for classes, else values in their own unit.
+        labels: Number of each example's class, from 0, int64; None in regression.
+        task: classification or regression.
+        classes: Names of the classes; none in regression.
+        feature_names: Names of the features.
+        target_names: Names of the target columns.
+        groups: For each feature the number of the categorical column it stands for, from 0, with
+            all the features of that column one-hot; -1 for a feature that is a number. int64.
+        missing: mean, median or most_frequent: how missing values are filled; empty if there are
+            none.
+        fingerprint: Content hash of all that determines what a network is trained on.
+        notes: What a reader should know: kinds of the columns, balance of the classes, ...
+    """
+
+    name: str
+    inputs: Annotated[Array, "item feature"]
+    targets: Annotated[Array, "item output"]
+    labels: Annotated[IntArray, "item"] | None
+    task: str
+    classes: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    target_names: tuple[str, ...]
+    groups: Annotated[IntArray, "feature"]
+    missing: str
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a dataset becomes examples to train on.
+
+    Attributes:
+        validation: Examples for choosing rates: a share of all if it is a float, a count if it is
+            an int.
+        test: Examples nothing is chosen on, likewise.
+        scaling: Name in `SCALINGS`.
+        split_seed: Seed of the split for all trials; None if each trial's own seed splits.
+    """
+
+    validation: float
+    test: float
+    scaling: str
+    split_seed: int | None = None
+
+
+def part_sizes(items: int, preparation: Preparation) -> tuple[int, int, int]:
+    """Return how many examples are for training, validation and test.
+
+    Args:
+        items: Examples of the dataset.
+        preparation: The wanted parts; shares are rounded to whole examples, half upwards.
+    """
+    validation = _size(items, preparation.validation)
+    test = _size(items, preparation.test)
+    return items - validation - test, validation, test
+
+
+def _size(items: int, wanted: float) -> int:
+    return wanted if isinstance(wanted, int) else int(items * wanted + 0.5)
+
+
+def preparation_problems(dataset: Dataset, preparation: Preparation) -> list[Problem]:
+    """Return why a dataset can't be split as wanted; nothing if it can.
+
+    Args:
+        dataset: The examples.
+        preparation: The wanted parts. Every seed gets parts of the same sizes, with the same
+            numbers of each class.
+    """
+    items = len(dataset.targets)
+    train, *held_out = part_sizes(items, preparation)
+    # R2 needs a spread.
+    least = 2 if dataset.task == REGRESSION else 1
+    problems = [
+        Problem(
+            name,
+            f"leaves {counted(size, 'example')} of {dataset.name}; at least {least} must be there.",
+        )
+        for name, size in zip(("validation", "test"), held_out, strict=True)
+        if size < least
+    ]
+    if train < least:
+        text = f"leaves {max(train, 0)} of {items} examples of {dataset.name} for training."
+        return [*problems, Problem("test", text)]
+    untrained = set(range(len(dataset.classes))) - set(_trained_labels(dataset, preparation))
+    if untrained:
+        names = ", ".join(shown(dataset.classes[label]) for label in sorted(untrained)[:5])
+        text = f"leaves no example of class {names} of {dataset.name} for training."
+        problems.append(Problem("test", text))
+    return problems
+
+
+def _trained_labels(dataset: Dataset, preparation: Preparation) -> IntArray:
+    labels = _strata(dataset)
+    return labels[_parts(labels, preparation, 0)[0]]
+
+
+def prepare(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Split, Examples]:
+    """Split a dataset by a seed, stratified by class, fill what is missing and scale.
+
+    Fills and scales are fitted on the training part only. The features of a categorical column stay
+    0 and 1, as standardising would weigh a category the more the rarer it is; a category that the
+    training part lacks becomes 0 everywhere. Targets of a regression are standardised.
+
+    Args:
+        dataset: The examples.
+        preparation: Parts and scaling.
+        seed: Seed of the network's weights and order, and of the split unless that is fixed.
+
+    Returns:
+        The training part with the validation part held out, and the test part apart.
+
+    Raises:
+        DataError: The training part of this seed has no value of a feature to fill gaps with, or
+            the targets of a part do not differ.
+    """
+    train, validation, test = _parts(_strata(dataset), preparation, seed)
+    inputs = _complete(dataset, train)
+    shift, factor = _scale(inputs[train], dataset.groups, preparation.scaling)
+    target_shift, target_scale = _target_scaling(dataset, train)
+
+    def examples(chosen: IntArray) -> Examples:
+        targets = dataset.targets[chosen]
+        if dataset.task == REGRESSION:
+            targets = (targets - target_shift) / target_scale
+            _refuse_equal_targets(targets, dataset.name, seed)
+        return Examples((inputs[chosen] - shift) * factor, targets)
+
+    return Split(examples(train), examples(validation), seed), examples(test)
+
+
+def target_scaling(
+    dataset: Dataset, preparation: Preparation, seed: int
+) -> tuple[Annotated[Array, "output"], Annotated[Array, "output"]]:
+    """Return what `prepare` subtracts from the targets of a regression, and what it divides by.
+
+    A root mean squared error in standardised units times the second is one in the targets' own.
+
+    Args:
+        dataset: The examples; of a classification, whose targets are left alone, it gives 0 and 1.
+        preparation: The parts.
+        seed: The trial's seed.
+
+    Returns:
+        Mean and standard deviation of each target over the training part of this seed.
+
+    Raises:
+        DataError: A target is the same in all of the training part.
+    """
+    return _target_scaling(dataset, _parts(_strata(dataset), preparation, seed)[0])
+
+
+def _target_scaling(dataset: Dataset, train: IntArray) -> tuple[Array, Array]:
+    outputs = dataset.targets.shape[1]
+    if dataset.task == CLASSIFICATION:
+        return np.zeros(outputs), np.ones(outputs)
+    targets = dataset.targets[train]
+    scale = targets.std(axis=0)
+    spread = np.ptp(targets, axis=0)
+    if (spread < SMALLEST_SPREAD).any():
+        name = dataset.target_names[int(spread.argmin())]
+        raise DataError(f"{dataset.name}: {shown(name)} is the same in all of a training part.")
+    return targets.mean(axis=0), scale
+
+
+def _refuse_equal_targets(targets: Array, name: str, seed: int) -> None:
+    if not np.ptp(targets, axis=0).any():
+        raise DataError(
+            f"{name}: with seed {seed} the targets are the same in all of a part, whose R2 is "
+            "undefined. Make the parts larger."
+        )
+
+
+def _strata(dataset: Dataset) -> IntArray:
+    return np.zeros(len(dataset.targets), np.int64) if dataset.labels is None else dataset.labels
+
+
+def _parts(
+    labels: IntArray, preparation: Preparation, seed: int
+) -> tuple[IntArray, IntArray, IntArray]:
+    # In an order by class, random within each, every k-th example is taken: each class gives its
+    # share to within one example, and the totals are exact.
+    split_seed = seed if preparation.split_seed is None else preparation.split_seed
+    order = permutation(split_seed, "split", len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    _, validation_size, test_size = part_sizes(len(labels), preparation)
+    is_test = _evenly_spaced(len(order), test_size)
+    rest = order[~is_test]
+    is_validation = _evenly_spaced(len(rest), validation_size)
+    return rest[~is_validation], rest[is_validation], order[is_test]
+
+
+def _evenly_spaced(items: int, chosen: int) -> BoolArray:
+    return np.diff(np.arange(items + 1) * chosen // items) > 0
+
+
+def _complete(dataset: Dataset, train: IntArray) -> Array:
+    if not dataset.missing:
+        return dataset.inputs
+    inputs, empty = filled(dataset.inputs, train, dataset.groups, dataset.missing)
+    if empty.size:
+        names = ", ".join(shown(dataset.feature_names[feature]) for feature in empty[:5])
+        raise DataError(f"{dataset.name}: a training part has no value of {names} to fill with.")
+    return inputs
+
+
+def _scale(train: Array, groups: IntArray, scaling: str) -> tuple[Array, Array]:
+    shift, factor = SCALINGS[scaling](train)
+    is_category = groups >= 0
+    if scaling != "none" and is_category.any():
+        shift[is_category] = 0
+        factor[is_category] = train[:, is_category].any(axis=0)
+    return shift, factor
+
+
+def _standardise(inputs: Array) -> tuple[Array, Array]:
+    # Rounding may give values that are all alike a standard deviation.
+    differ = np.ptp(inputs, axis=0) >= SMALLEST_SPREAD
+    return inputs.mean(axis=0), _inverse(inputs.std(axis=0) * differ)
+
+
+def _min_max(inputs: Array) -> tuple[Array, Array]:
+    spread = np.ptp(inputs, axis=0)
+    return inputs.min(axis=0), _inverse(spread * (spread >= SMALLEST_SPREAD))
+
+
+def _unscaled(inputs: Array) -> tuple[Array, Array]:
+    return np.zeros(inputs.shape[1]), np.ones(inputs.shape[1])
+
+
+def _inverse(spread: Array) -> Array:
+    # A feature that is constant over the training part is left at 0, not blown up.
+    smallest = np.finfo(spread.dtype).tiny
+    return np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > smallest)
+
+
+SCALINGS: dict[str, Callable[[Array], tuple[Array, Array]]] = {
+    "standardise": _standardise,
+    "min-max": _min_max,
+    "none": _unscaled,
+}
+"""Each scaling by name: from the training inputs to what is subtracted and what is multiplied."""

@@ -1,0 +1,329 @@
+"""From tables to datasets: what is missing, which classes are too rare, what is suspicious."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bpengine.network.arrays import Array, BoolArray, IntArray
+from sweeps.data.dataset import LEAST_OF_A_CLASS, LISTED, classification, regression
+from sweeps.data.imputation import FILLINGS
+from sweeps.data.parameters import Choice, Number, Parameter, Texts
+from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset
+from sweeps.data.table.cells import Cells
+from sweeps.data.table.features import Features, Room, cells_of, read_features
+from sweeps.data.table.target import Place, Target, read_target
+from sweeps.errors import DataError, counted, did_you_mean, shown
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+REFUSE, DROP = "refuse", "drop"
+
+SEARCHED_CELLS = 20_000_000
+"""Larger tables are not searched for copies and leaks."""
+
+GLANCE = 500
+"""Examples that a first look is taken at."""
+
+TASK = Parameter(
+    "task",
+    Choice((CLASSIFICATION, REGRESSION)),
+    "",
+    "what is learned; told from the target without it",
+)
+MISSING = Parameter(
+    "missing",
+    Choice((REFUSE, DROP, *FILLINGS)),
+    REFUSE,
+    "missing values: refused, their examples dropped, or filled from the training part",
+)
+RARE = Parameter(
+    "rare",
+    Choice((REFUSE, DROP)),
+    REFUSE,
+    f"classes of fewer than {LEAST_OF_A_CLASS} examples: refused, or their examples dropped",
+)
+IGNORE = Parameter("ignore", Texts(), (), "columns to leave out")
+CATEGORICAL = Parameter("categorical", Texts(), (), "columns that are categories, even if numbers")
+LIMIT = Parameter(
+    "limit_gb", Number(0, 1e6, open=True), 4.0, "most memory for the data and copies, in 10^9 bytes"
+)
+
+_ROOM = Room.of({"limit_gb": LIMIT.default})
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How a table is read.
+
+    Attributes:
+        target: Names of the target columns.
+        task: classification or regression; empty to tell it from the target.
+        missing: What becomes of missing values.
+        rare: What becomes of classes of fewer than 3 examples.
+        ignore: Columns that are left out.
+        categorical: Columns that are taken for categories.
+        room: How much memory the data may take.
+    """
+
+    target: tuple[str, ...] = ()
+    task: str = ""
+    missing: str = REFUSE
+    rare: str = REFUSE
+    ignore: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    room: Room = _ROOM
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any], read: int = 0, **given: Any) -> Self:  # noqa: ANN401
+        """Return the choices among parameters.
+
+        Args:
+            parameters: By name; others are left aside.
+            read: Bytes of what the data are read from.
+            **given: Choices that differ.
+        """
+        names = {"target", "task", "missing", "rare", "ignore", "categorical"}
+        found = {name: value for name, value in parameters.items() if name in names}
+        return cls(**{**found, "room": Room.of(parameters, read), **given})
+
+
+def from_frame(name: str, frame: DataFrame, choices: Choices, place: Place) -> Dataset:
+    """Return the dataset that a table's columns are.
+
+    Args:
+        name: The dataset's name.
+        frame: Columns of numbers, flags, text or categories, with the target among them.
+        choices: How to read it.
+        place: Where examples stand.
+
+    Raises:
+        DataError: The table is no dataset, or not without another choice.
+    """
+    check_columns(name, [*map(str, frame.columns)], choices)
+    targets = {column: frame[column].to_numpy() for column in choices.target}
+    rest = frame.drop(columns=[*choices.target, *choices.ignore])
+    table = {
+        str(column): cells_of(rest[column], categorical=column in choices.categorical)
+        for column in rest
+    }
+    return from_columns(name, table, targets, choices, place)
+
+
+def from_columns(
+    name: str,
+    table: Mapping[str, Cells],
+    targets: Mapping[str, npt.NDArray[Any] | Cells],
+    choices: Choices,
+    place: Place,
+) -> Dataset:
+    """Return the dataset that columns are.
+
+    Args:
+        name: The dataset's name.
+        table: Columns of features.
+        targets: Columns of the target, as for `read_target`.
+        choices: What to do about missing values and rare classes.
+        place: Where examples stand.
+
+    Raises:
+        DataError: They are no dataset, or not without another choice.
+    """
+    target = read_target(name, targets, choices.task, place)
+    features = read_features(name, table, place, choices.room, target.outputs)
+    return assembled(name, features, target, choices, place)
+
+
+def check_columns(name: str, known: list[str], choices: Choices) -> None:
+    """Refuse choices of columns that are not there, or that contradict each other.
+
+    Args:
+        name: The dataset's name.
+        known: Its columns.
+        choices: What names some of them.
+
+    Raises:
+        DataError: With every such choice.
+    """
+    named = {
+        "target": choices.target,
+        "ignore": choices.ignore,
+        "categorical": choices.categorical,
+    }
+    problems = [
+        f"{name}: `{parameter}` names {shown(column)}, which is no column."
+        f"{did_you_mean(column, known) or ' Columns: ' + ', '.join(known[:20]) + '.'}"
+        for parameter, columns in named.items()
+        for column in columns
+        if column not in known
+    ]
+    for parameter in ("ignore", "categorical"):
+        both = sorted({*choices.target} & {*named[parameter]})
+        problems += [f"{name}: `{parameter}` names the target {shown(column)}." for column in both]
+    if not problems and len({*choices.target} | {*choices.ignore}) == len(known):
+        problems = [f"{name} has no columns but the target and ignored ones."]
+    if problems:
+        raise DataError(*problems)
+
+
+def assembled(
+    name: str, features: Features, target: Target, choices: Choices, place: Place
+) -> Dataset:
+    """Return a dataset of features and target.
+
+    Args:
+        name: The dataset's name.
+        features: The features.
+        target: The target, as long.
+        choices: What to do about missing values and rare classes.
+        place: Where examples stand.
+
+    Raises:
+        DataError: They can't be used as they are.
+    """
+    notes = [*features.notes, *target.notes]
+    kept = _with_target(name, target, choices, place, notes)
+    gaps = dict(features.gaps())
+    if gaps and choices.missing == REFUSE:
+        raise DataError(_gaps_text(name, gaps, place))
+    if gaps and choices.missing == DROP:
+        whole = ~np.isnan(features.values).any(axis=1)
+        notes.append(_dropped(kept & ~whole, "that miss a value"))
+        kept &= whole
+    kept &= _common_enough(target, kept, choices, notes)
+    if not kept.all():
+        features, target = _rows(features, target, kept)
+    if not kept.any():
+        raise DataError(f"{name}: no example is left of {kept.size}.")
+    missing = choices.missing if any(True for _ in features.gaps()) else ""
+    if missing:
+        notes.append(_filled(gaps, missing))
+    notes += _suspicions(features, target)
+    return _finished(name, features, target, missing, notes)
+
+
+def _with_target(
+    name: str, target: Target, choices: Choices, place: Place, notes: list[str]
+) -> BoolArray:
+    if target.missing and choices.missing != DROP:
+        first = place(int((~target.present).argmax()))
+        raise DataError(
+            f"{name}: the target {', '.join(map(shown, target.names))} is missing in "
+            f"{counted(target.missing, 'example')}, first in {first}. A "
+            'target is never filled; `missing = "drop"` drops such examples.'
+        )
+    if target.missing:
+        notes.append(_dropped(~target.present, "without a target"))
+    return target.present.copy()
+
+
+def _gaps_text(name: str, gaps: Mapping[str, Any], place: Place) -> str:
+    total = sum(len(rows) for rows in gaps.values())
+    listed = ", ".join(
+        f"{shown(column)} ({len(rows)}, first in {place(int(rows[0]))})"
+        for column, rows in [*gaps.items()][:LISTED]
+    )
+    rest = ", ..." if len(gaps) > LISTED else ""
+    choices = ", ".join(f'"{how}"' for how in (DROP, *FILLINGS))
+    return (
+        f"{name} misses {counted(total, 'value')} in {counted(len(gaps), 'column')}: "
+        f"{listed}{rest}. Choose what becomes of them: `missing` is one of {choices}."
+    )
+
+
+def _filled(gaps: Mapping[str, Any], missing: str) -> str:
+    listed = ", ".join(f"{column} ({len(rows)})" for column, rows in gaps.items())
+    how = missing.replace("_", " ")
+    return (
+        f"Missing values are filled from each training part, numbers by the {how} and categories "
+        f"by the most frequent one: {listed}."
+    )
+
+
+def _dropped(rows: BoolArray, which: str) -> str:
+    return f"Dropped {int(rows.sum())} of {rows.size} examples {which}."
+
+
+def _common_enough(
+    target: Target, kept: BoolArray, choices: Choices, notes: list[str]
+) -> BoolArray:
+    if target.task == REGRESSION or choices.rare == REFUSE:
+        return np.ones_like(kept)
+    counts = np.bincount(target.labels[kept], minlength=len(target.classes))
+    common = counts[target.labels] >= LEAST_OF_A_CLASS
+    if not common[kept].all():
+        notes.append(_dropped(kept & ~common, "of classes that are too rare"))
+    return common
+
+
+def _rows(features: Features, target: Target, kept: BoolArray) -> tuple[Features, Target]:
+    chosen = replace(features, values=features.values[kept])
+    if target.task == REGRESSION:
+        return chosen, replace(target, present=target.present[kept], values=target.values[kept])
+    used, labels = np.unique(target.labels[kept], return_inverse=True)
+    classes = tuple(target.classes[label] for label in used)
+    return chosen, replace(target, present=target.present[kept], labels=labels, classes=classes)
+
+
+def _suspicions(features: Features, target: Target) -> list[str]:
+    if features.values.size > SEARCHED_CELLS:
+        return []
+    items = len(features.values)
+    rows = np.ascontiguousarray(features.values).view(
+        np.dtype((np.void, features.values[0].nbytes))
+    )
+    copies = items - len(np.unique(rows))
+    notes = []
+    if copies:
+        notes.append(
+            f"{copies} of {items} examples repeat the features of an earlier one: copies of one "
+            "example may be in the training and the test part."
+        )
+    wanted = target.labels if target.task == CLASSIFICATION else target.values[:, 0]
+    notes += [
+        f"{shown(name)} determines the target and is determined by it. Is it known beforehand?"
+        for name, values in zip(features.names, features.values.T, strict=True)
+        # Most columns are told apart by their first rows.
+        if _determine_each_other(values[:GLANCE], wanted[:GLANCE])
+        and _determine_each_other(values, wanted, repeated=True)
+    ]
+    return notes
+
+
+def _determine_each_other(
+    values: Array, wanted: Array | IntArray, *, repeated: bool = False
+) -> bool:
+    import pandas as pd  # noqa: PLC0415 - takes a second
+
+    codes = pd.factorize(values)[0]
+    if not np.array_equal(codes, pd.factorize(wanted)[0]):
+        return False
+    # Where nearly every value is another, any column determines any other.
+    often = 2 * (codes.max() + 1) <= codes.size
+    return not repeated or often or np.array_equal(values, wanted)
+
+
+def _finished(
+    name: str, features: Features, target: Target, missing: str, notes: list[str]
+) -> Dataset:
+    about = {
+        "feature_names": features.names,
+        "groups": features.groups,
+        "missing": missing,
+        "notes": notes,
+    }
+    if target.task == REGRESSION:
+        return regression(name, features.values, target.values, target.names, **about)
+    return classification(
+        name,
+        features.values,
+        target.labels,
+        target.classes,
+        target_name=target.names[0],
+        **about,
+    )

@@ -1,0 +1,279 @@
+"""CSV: what is no table is refused with its line, what is one is read as it is written."""
+
+from __future__ import annotations
+
+import encodings.aliases
+import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sweeps.data.files import csv as csv_files
+from sweeps.data.registry import SourceError, load, read_source
+from sweeps.data.splits import Dataset
+from sweeps.errors import DataError
+
+GOOD = "x,y\n" + "1,a\n2,b\n3,a\n" * 4
+
+Read = Callable[..., Dataset]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Return what reads a CSV file of given content."""
+
+    def read_it(content: str | bytes, **parameters: Any) -> Dataset:
+        raw = content if isinstance(content, bytes) else content.encode()
+        (tmp_path / "my.csv").write_bytes(raw)
+        given = {"path": "my.csv", "target": "y", **parameters}
+        return load(read_source(given, folder=tmp_path))
+
+    return read_it
+
+
+def refusal(read: Read, content: str | bytes, **parameters: Any) -> str:
+    with pytest.raises(DataError) as refused:
+        read(content, **parameters)
+    assert refused.value.exit_code == 3
+    return str(refused.value)
+
+
+def test_a_file_is_read_as_pandas_writes_it(read: Read) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(30, 3)), columns=["a", "b", "y"])
+    dataset = read(frame.to_csv(index=False))
+    np.testing.assert_array_equal(dataset.inputs, frame[["a", "b"]])
+    np.testing.assert_array_equal(dataset.targets[:, 0], frame["y"])
+
+
+HARD = (
+    "0.3066101993807095471566981359501369297504425048828125",
+    "1.00000000000000011102230246251565404236316680908203125",
+    "7.0420557077594588669468784357561207962098443483187940792729600000e59",
+    "9007199254740993.5",
+    "2.2250738585072011e-290",
+    "-12345.678901234567890123456789e-20",
+    "8.98846567431158e+60",
+    "  .1 ",
+    "+5.",
+    "6.0221407623e23",
+)
+"""Decimals that a reader gets wrong which multiplies powers of ten, or stops at 17 digits."""
+
+
+def test_numbers_are_those_nearest_to_their_decimals_whoever_reads_them(read: Read) -> None:
+    rows = [f"{number},{n / 7},{n}" for n, number in enumerate(HARD)]
+    dataset = read("\n".join(["x,z,y", *rows]), task="regression")
+    np.testing.assert_array_equal(dataset.inputs[:, 0], [float(number) for number in HARD])
+    # Recorded once: neither another pandas nor another machine may give another one.
+    assert dataset.fingerprint == "edfcd08b1053ec23cc5b753c0e59a742"
+    decimals = np.random.default_rng(0).normal(size=(3000, 2)) * [1e-20, 1e10]
+    written = [f"{x:.30e},{y:.25f},{n % 2}" for n, (x, y) in enumerate(decimals)]
+    exact = [[float(cell) for cell in row.split(",")[:2]] for row in written]
+    np.testing.assert_array_equal(read("\n".join(["x,z,y", *written])).inputs, exact)
+
+
+def test_a_gap_or_another_spelling_does_not_change_the_numbers_of_a_column(read: Read) -> None:
+    rows = [f"{number},{n % 2}" for n, number in enumerate(HARD[:4] * 2)]
+    gaps = read("\n".join(["x,y", *rows, "NA,0", '"7",1']), missing="mean")
+    np.testing.assert_array_equal(gaps.inputs[:8, 0], [float(number) for number in HARD[:4]] * 2)
+    assert np.isnan(gaps.inputs[8, 0])
+    assert gaps.inputs[9, 0] == 7
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("\u0661", "'\u0661' in line 14 looks like a number, but is none."),
+        ("\uff11", "'\uff11' in line 14 looks like a number, but is none."),
+        ("1_000", "'1_000' in line 14 looks like a number, but is none."),
+        ("0x10", "'0x10' in line 14 is no number, but others are."),
+        ("inf", "'inf' in line 14 is no number, but others are."),
+        ("-Infinity", "'-Infinity' in line 14 is no number, but others are."),
+        ("True", "'True' in line 14 is no number, but others are."),
+    ],
+)
+def test_what_python_alone_takes_for_a_number_is_none(read: Read, cell: str, told: str) -> None:
+    assert refusal(read, GOOD + f"{cell},a\n").startswith(f"my.csv, column 'x': {told}")
+    targets = GOOD.replace("x,y", "y,x") + f"{cell},a\n"
+    assert repr(cell) in refusal(read, targets)
+
+
+def test_flags_are_numbers_and_with_a_gap_categories(read: Read) -> None:
+    rows = "True,a\nFALSE,b\n" * 3
+    assert read(f"x,y\n{rows}").inputs[:2, 0].tolist() == [1, 0]
+    gap = read(f"x,y\n{rows},a\n", missing="most_frequent")
+    assert gap.feature_names == ("x=FALSE", "x=True")
+
+
+def test_columns_of_many_chunks_are_whole(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f"{n / 7},{'NA' if n == 17 else n},{'uvw'[n % 3]},{'ab'[n % 2]}" for n in range(40)]
+    content = "\n".join(["x,n,c,y", *rows])
+    whole = read(content, missing="mean").fingerprint
+    load.cache_clear()
+    monkeypatch.setattr(csv_files, "_CELLS_AT_ONCE", 12)
+    assert read(content, missing="mean").fingerprint == whole
+
+
+def test_labels_are_read_as_they_are_written(read: Read) -> None:
+    assert read("x,y\n" + "1,007\n2,NA\n3,7\n" * 3, task="classification").classes == (
+        "007",
+        "7",
+        "NA",
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "python"), [("utf-8", "utf-8-sig"), ("utf-16", "utf-16"), ("latin-1", "latin-1")]
+)
+def test_encodings_are_read(read: Read, encoding: str, python: str) -> None:
+    dataset = read(GOOD.replace("b\n", "ü\n").encode(python), encoding=encoding)
+    assert dataset.feature_names == ("x",)
+    assert dataset.classes == ("a", "ü")
+
+
+def test_separators_and_decimal_commas_are_read(read: Read) -> None:
+    dataset = read("x;y\n" + "1,5;2,25\n2,5;3\n" * 3, separator=";", decimal=",")
+    assert dataset.inputs[:2, 0].tolist() == [1.5, 2.5]
+    assert dataset.targets[:2, 0].tolist() == [2.25, 3]
+
+
+def test_a_gap_beside_decimal_commas_is_one(read: Read) -> None:
+    rows = "x;y\n" + "1,5;a\n;b\nNA;a\n2,5;b\n" * 3
+    dataset = read(rows, separator=";", decimal=",", missing="mean")
+    np.testing.assert_array_equal(dataset.inputs[:4, 0], [1.5, np.nan, np.nan, 2.5])
+    points = refusal(read, rows.replace("2,5", "2.5"), separator=";", decimal=",", missing="mean")
+    assert points.startswith("my.csv, column 'x': '2.5' in line 5 looks like a number")
+
+
+def test_line_breaks_and_blank_lines_do_not_disturb_line_numbers(read: Read) -> None:
+    text = 'c,x,y\r\n"two\r\nlines",1,a\r\n\r\nu,2,b\r\n' * 1 + "u,3,a\r\nu,inf,b\r\n"
+    assert refusal(read, text.replace("inf", "1e999")) == (
+        "my.csv, column 'x': inf in line 7 is not finite."
+    )
+
+
+def test_columns_named_as_categories_keep_their_texts(read: Read) -> None:
+    dataset = read("zip,y\n" + "01,a\n1,b\n" * 4, categorical="zip")
+    assert dataset.feature_names == ("zip=01", "zip=1")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("\n\n", "my.csv is empty."),
+        ("x,y\n", "my.csv has a header, but no examples."),
+        ("1,2\n3,4\n", "my.csv: the first line holds numbers, not the columns' names."),
+        ("y\n1\n", "my.csv has only one column: 'y'."),
+        ("x;y\n1;2\n", "my.csv has only one column: 'x;y'. Say `separator = ';'`."),
+        (
+            "x,y,x\n1,2,3\n",
+            "my.csv, line 1: columns 1 and 3 are all called 'x'.",
+        ),
+        ("x, ,y\n1,2,3\n", "my.csv, line 1: column 2 has no name."),
+        (
+            "x,y\n1,a\n1,b,2\n3\n",
+            (
+                "my.csv, line 3: has 3 fields, but the header has 2: '1,b,2'.\n"
+                "my.csv, line 4: has 1 field, but the header has 2: '3'."
+            ),
+        ),
+        # pandas would take the first column for an index, and each column for its neighbour.
+        (
+            "x,y\n1,2,a\n",
+            "my.csv, line 2: has 3 fields, but the header has 2: '1,2,a'.",
+        ),
+        (
+            GOOD + '4,"b\n5,a\n',
+            "my.csv, what begins in line 14: unexpected end of data.",
+        ),
+        (
+            GOOD + '4,"b"b\n',
+            "my.csv, what begins in line 14: ',' expected after '\"'.",
+        ),
+        (
+            GOOD + "4," + "b" * 200_000,
+            "my.csv, what begins in line 14: field larger than field limit (131072).",
+        ),
+        (GOOD + "4,\0\n", "my.csv, line 14: holds a NUL character, which no text does."),
+        (
+            b"x,y\n1,\xe4\n",
+            'my.csv is not utf-8: byte 6 is 0xe4. If it is latin-1, say `encoding = "latin-1"`.',
+        ),
+        (
+            GOOD.encode("utf-16"),
+            'my.csv is not utf-8: byte 0 is 0xff. If it is utf-16, say `encoding = "utf-16"`.',
+        ),
+        (b"\x89PNG\r\n\x1a\n", "my.csv is no CSV file but a PNG image."),
+        (b"PK\x03\x04..", "my.csv is no CSV file but a ZIP or NPZ file."),
+        (b"\x1f\x8b\x08", "my.csv is no CSV file but compressed by gzip: decompress it."),
+        ("\n <!DOCTYPE html><p>", "my.csv is no CSV file but an HTML page."),
+        (
+            "version https://git-lfs.github.com/spec/v1\n",
+            "my.csv is no CSV file but a pointer to a file that Git LFS has not fetched.",
+        ),
+    ],
+)
+def test_what_is_no_table_is_refused(read: Read, content: str | bytes, told: str) -> None:
+    assert refusal(read, content) == told
+
+
+def test_too_many_columns_are_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_files, "MOST_COLUMNS", 2)
+    assert refusal(read, "x,z,y\n1,2,a\n") == "my.csv has 3 columns, more than 2."
+
+
+def test_columns_that_are_not_there_are_refused(read: Read) -> None:
+    assert refusal(read, GOOD, target="yy") == (
+        "my.csv: `target` names 'yy', which is no column. Did you mean 'y'?"
+    )
+
+
+def test_missing_cells_are_told_with_their_lines(read: Read) -> None:
+    assert refusal(read, GOOD + ",b\n").startswith(
+        "my.csv misses 1 value in 1 column: 'x' (1, first in line 14)."
+    )
+
+
+def test_a_file_too_large_as_an_array_is_refused(read: Read) -> None:
+    wide = ",".join(f"c{n}" for n in range(50)) + ",y\n" + ("1," * 50 + "a\n") * 30
+    assert "more than the limit of 1e-05 GB" in refusal(read, wide, limit_gb=1e-5)
+
+
+def test_classes_that_are_too_many_are_refused_before_they_are_one_hot(read: Read) -> None:
+    content = "x,y\n" + "".join(f"{n},c{n % 2000}\n" for n in range(6000))
+    tracemalloc.start()
+    try:
+        text = refusal(read, content, limit_gb=0.05)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert text.startswith(
+        "my.csv has 6000 examples of 1 feature and 2000 outputs, which take 0.096 GB"
+    )
+    # One-hot they would take 96 MB.
+    assert peak < 10e6
+
+
+def test_a_file_that_grows_too_large_is_refused_while_it_is_read(read: Read) -> None:
+    content = "x,z,y\n" + ",,a\n" * 300_000
+    tracemalloc.start()
+    try:
+        text = refusal(read, content, limit_gb=0.004)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "more than the limit of 0.004 GB" in text
+    assert peak < 40e6
+
+
+@pytest.mark.parametrize("encoding", sorted({*encodings.aliases.aliases.values()}))
+def test_every_encoding_reads_or_refuses(read: Read, encoding: str) -> None:
+    for content in (b"x,y\n1,\xff\xfe\x81", GOOD.encode()):
+        with suppress(DataError, SourceError):
+            read(content, encoding=encoding)

@@ -1,0 +1,318 @@
+"""NPZ: headers before arrays, no objects, shapes that fit."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import tracemalloc
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeps.data.registry import load, read_source
+from sweeps.data.splits import Dataset, Preparation, prepare
+from sweeps.data.table.features import COPIES
+from sweeps.errors import DataError
+
+X = np.arange(24, dtype=np.uint8).reshape(12, 2)
+Y = np.arange(12) % 2
+
+Read = Callable[..., Dataset]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Return what reads an NPZ file of given arrays, or of given bytes."""
+
+    def read_it(content: dict[str, Any] | bytes, **parameters: Any) -> Dataset:
+        path = tmp_path / "my.npz"
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            np.savez_compressed(path, **content)
+        return load(read_source({"path": "my.npz", **parameters}, folder=tmp_path))
+
+    return read_it
+
+
+def refusal(read: Read, content: dict[str, Any] | bytes, **parameters: Any) -> str:
+    with pytest.raises(DataError) as refused:
+        read(content, **parameters)
+    assert refused.value.exit_code == 3
+    return str(refused.value)
+
+
+def archive(packing: int = zipfile.ZIP_STORED, /, **members: bytes) -> bytes:
+    """Return a ZIP file with these members."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", packing) as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+    return stream.getvalue()
+
+
+def array_bytes(array: Any, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.asarray(array), **options)
+    return stream.getvalue()
+
+
+def header_text(shape: str) -> bytes:
+    """Return the header of an array of float64, whatever is written as its shape."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+def header_bytes(shape: tuple[int, ...], descr: str = "<f8") -> bytes:
+    stream = io.BytesIO()
+    about = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, about)
+    return stream.getvalue()
+
+
+def test_arrays_become_a_dataset(read: Read) -> None:
+    dataset = read({"X": X, "y": Y, "about": np.zeros(3)})
+    np.testing.assert_array_equal(dataset.inputs, X)
+    np.testing.assert_array_equal(dataset.labels, Y)
+    assert dataset.notes == (
+        "Arrays that are left aside: 'about'.",
+        "Taken for a classification, as the target 'y' holds 2 whole numbers.",
+    )
+
+
+def test_arrays_are_found_by_their_names(read: Read) -> None:
+    dataset = read({"data": X, "label": np.array(["a", "b"] * 6)}, inputs="data", target="label")
+    assert dataset.classes == ("a", "b")
+    assert dataset.target_names == ("label",)
+
+
+@pytest.mark.parametrize("dtype", ["?", ">f4", "<u2", "f2", ">i8"])
+def test_any_numbers_in_any_order_are_the_same_data(read: Read, dtype: str) -> None:
+    inputs = (X % 2).astype(dtype)
+    known = read({"X": X % 2, "y": Y}).fingerprint
+    assert read({"X": np.asfortranarray(inputs), "y": Y.astype(">i4")}).fingerprint == known
+
+
+def test_a_target_of_one_column_is_a_list(read: Read) -> None:
+    dataset = read({"X": X, "y": Y[:, None]})
+    np.testing.assert_array_equal(dataset.labels, Y)
+    assert dataset.notes[0] == "y has one column and is taken for a list."
+
+
+def test_several_columns_are_a_regression(read: Read) -> None:
+    dataset = read({"X": X, "y": X / 7})
+    assert dataset.target_names == ("y 1", "y 2")
+    np.testing.assert_array_equal(dataset.targets, X / 7)
+
+
+def test_one_hot_targets_are_refused_unless_they_are_values(read: Read) -> None:
+    one_hot = {"X": X, "y": np.eye(2)[Y]}
+    assert refusal(read, one_hot) == (
+        "my.npz: the target 'y' is one-hot. Give the number of each example's class, as with "
+        'argmax(axis=1), or say `task = "regression"`.'
+    )
+    assert read(one_hot, task="regression").task == "regression"
+    texts = {"X": X, "y": np.array([["a", "b"]] * 12)}
+    assert "values of a regression must be numbers" in refusal(read, texts)
+
+
+def test_missing_values_are_refused_or_filled(read: Read) -> None:
+    inputs = X.astype(float)
+    inputs[3, 1] = np.nan
+    assert refusal(read, {"X": inputs, "y": Y}).startswith(
+        "my.npz misses 1 value in 1 column: 'feature 2' (1, first in row 3, counted from 0)."
+    )
+    assert read({"X": inputs, "y": Y}, missing="mean").missing == "mean"
+
+
+def test_infinite_values_are_refused(read: Read) -> None:
+    inputs = X.astype(float)
+    inputs[3, 1] = -np.inf
+    assert refusal(read, {"X": inputs, "y": Y}) == "my.npz: X[3, 1] is not finite."
+
+
+def test_arrays_that_are_not_there_are_told_with_those_that_are(read: Read) -> None:
+    assert refusal(read, {"x": X, "y": Y}) == (
+        "my.npz has no array 'X'. Its arrays: 'x', 'y'; name the right one in `inputs`."
+    )
+    assert refusal(read, {"X": X, "labels": Y}, target="label") == (
+        "my.npz has no array 'label'. Its arrays: 'X', 'labels'; name the right one in `target`. "
+        "Did you mean 'labels'?"
+    )
+    assert "Its arrays: none" in refusal(read, archive())
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr("X", array_bytes(X))
+        file.writestr("y.npy", array_bytes(Y))
+    assert refusal(read, stream.getvalue()).startswith("my.npz has no array 'X'. Its arrays: 'y';")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "target"),
+    [
+        (np.zeros(12), Y),
+        (np.zeros((12, 2, 2)), Y),
+        (X, Y[:11]),
+        (X, np.zeros((12, 1, 1))),
+        (X, np.float64(3)),
+    ],
+)
+def test_shapes_that_do_not_fit_are_told(read: Read, inputs: Any, target: Any) -> None:
+    assert refusal(read, {"X": inputs, "y": target}) == (
+        f"my.npz: X is {inputs.shape} and y is {target.shape}, but features must be example by "
+        "feature, and the target must have as many examples, in one or several columns."
+    )
+
+
+def test_nothing_is_refused(read: Read) -> None:
+    assert refusal(read, {"X": X[:0], "y": Y[:0]}) == (
+        "my.npz has no features or no examples: X is (0, 2) and y is (0,)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "what"),
+    [
+        (X * 1j, "dtype complex128"),
+        (X.astype("M8[s]"), "dtype datetime64[s]"),
+        (X.astype("U2"), "dtype <U2"),
+        (np.zeros(12, [("a", "f8")]), "dtype [('a', '<f8')]"),
+    ],
+)
+def test_arrays_of_something_else_are_refused(read: Read, inputs: Any, what: str) -> None:
+    assert refusal(read, {"X": inputs, "y": Y}) == (
+        f"my.npz: the array 'X' has {what}; only numbers and flags can be used."
+    )
+
+
+def test_python_objects_are_refused_and_never_made(read: Read, tmp_path: Path) -> None:
+    class Canary:
+        def __reduce__(self) -> Any:
+            return os.mkdir, (str(tmp_path / "fired"),)
+
+    for array in (np.array([Canary()], dtype=object), np.array(["a", None], dtype=object)):
+        content = archive(X=array_bytes(X), y=array_bytes(array, allow_pickle=True))
+        assert refusal(read, content) == (
+            "my.npz: the array 'y' has Python objects; only numbers, text and flags can be used."
+        )
+    raw = pickle.dumps(Canary())
+    assert refusal(read, raw).startswith("my.npz is damaged, or no NPZ file: ")
+    assert refusal(read, archive(X=raw, y=raw)).startswith("my.npz is damaged: ")
+    assert not (tmp_path / "fired").exists()
+
+
+def test_a_header_that_claims_too_much_is_refused_before_anything_is_allocated(read: Read) -> None:
+    content = archive(X=header_bytes((10**6, 10**6)), y=array_bytes(Y))
+    assert refusal(read, content) == (
+        "my.npz: the array 'X' of shape (1000000, 1000000) takes 8e+03 GB, and 3.2e+04 GB with the "
+        "file and the copies that are made of it, more than the limit of 4 GB; raise `limit_gb` to "
+        "read it."
+    )
+    content = archive(X=header_bytes((10**4, 10**3)), y=array_bytes(Y))
+    assert refusal(read, content) == (
+        "my.npz is damaged: the array 'X' of shape (10000, 1000) would take 80000000 bytes, but "
+        "128 are there."
+    )
+
+
+@pytest.mark.parametrize("shape", ["(-3, 2)", "(-2, -6)", "(True, 2)", "(False, 2)"])
+def test_a_shape_that_is_none_is_refused(read: Read, shape: str) -> None:
+    text = refusal(read, archive(X=header_text(shape), y=array_bytes(Y)))
+    assert text == f"my.npz is damaged: the array 'X' has the shape {shape}."
+
+
+@pytest.mark.parametrize(
+    "shape", ["(1e3, 2)", "((1, 2), 2)", "[12, 2]", "('a', 2)", "(10**9, 2)", f"(0, {10**23})", "("]
+)
+def test_a_header_that_is_none_is_refused(read: Read, shape: str) -> None:
+    assert refusal(read, archive(X=header_text(shape), y=array_bytes(Y))).startswith("my.npz ")
+
+
+def test_a_header_of_python_2_is_read(read: Read) -> None:
+    assert read(archive(X=header_text("(12L, 2)") + bytes(192), y=array_bytes(Y))).task
+
+
+def test_small_numbers_that_grow_too_large_as_float64_are_refused(read: Read) -> None:
+    text = refusal(read, {"X": np.zeros((1000, 100), np.uint8), "y": np.zeros(1000)}, limit_gb=2e-4)
+    assert text.startswith("my.npz: the array 'X' of shape (1000, 100) takes 0.0001 GB, and 0.0032")
+
+
+def test_headers_of_other_versions_are_read_or_refused(read: Read) -> None:
+    second = archive(X=array_bytes(X, version=(2, 0)), y=array_bytes(Y))
+    assert read(second).inputs.shape == (12, 2)
+    third = archive(X=array_bytes(X, version=(3, 0)), y=array_bytes(Y))
+    assert refusal(read, third) == (
+        "my.npz is damaged: version (3, 0) of an array's header is not known."
+    )
+
+
+def test_damaged_files_are_refused(read: Read) -> None:
+    good = io.BytesIO()
+    np.savez(good, X=X, y=Y)
+    content = good.getvalue()
+    place = content.index(X.tobytes())
+    flipped = content[:place] + b"\xff" + content[place + 1 :]
+    for damaged in (b"nonsense", content[:-30], flipped):
+        assert refusal(read, damaged).startswith("my.npz is damaged, or no NPZ file: ")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_packings_that_numpy_does_not_use_are_refused(read: Read, packing: int) -> None:
+    assert refusal(read, archive(packing, X=array_bytes(X), y=array_bytes(Y))) == (
+        "my.npz: the array 'X' is packed in a way that NumPy doesn't use; write the file with "
+        "numpy.savez or numpy.savez_compressed."
+    )
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_any_flipped_byte_gives_data_or_a_message(read: Read, packing: int) -> None:
+    content = archive(packing, X=array_bytes(X), y=array_bytes(Y))
+    assert read(content).inputs.shape == (12, 2)
+    for place in range(0, len(content), 5):
+        damaged = bytearray(content)
+        damaged[place] ^= 0xFF
+        try:
+            read(bytes(damaged))
+        except DataError:
+            continue
+
+
+def test_an_array_that_is_there_twice_is_refused(read: Read) -> None:
+    stream = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(stream, "w") as file:
+        warnings.simplefilter("ignore")
+        for name in ("X.npy", "y.npy", "X.npy"):
+            file.writestr(name, array_bytes(X))
+    assert refusal(read, stream.getvalue()) == "my.npz holds 'X.npy' more than once."
+
+
+@pytest.mark.parametrize("missing", ["refuse", "mean"])
+def test_reading_and_splitting_take_no_more_than_what_is_counted(read: Read, missing: str) -> None:
+    items, features, classes = 10_000, 60, 20
+    inputs = np.random.default_rng(0).normal(size=(items, features))
+    if missing == "mean":
+        inputs[::7, 3] = np.nan
+    arrays = {"X": inputs, "y": np.arange(items) % classes}
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    content = stream.getvalue()
+    counted = len(content) + COPIES * items * (features + classes) * 8
+    with pytest.raises(DataError, match="more than the limit"):
+        read(content, missing=missing, limit_gb=(counted - 1) / 1e9)
+    # The first reading imports what it needs.
+    read({"X": X, "y": Y})
+    tracemalloc.start()
+    try:
+        dataset = read(content, missing=missing, limit_gb=counted / 1e9)
+        prepare(dataset, Preparation(0.2, 0.2, "standardise"), 1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # What the test holds itself, and what does not grow with the data.
+    assert peak < counted + 2e6

@@ -1,0 +1,195 @@
+"""Parquet: types are looked at before columns are read; without pyarrow it says what to do."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sweeps.data.registry import load, read_source
+from sweeps.data.splits import Dataset
+from sweeps.errors import DataError
+
+COLUMNS: dict[str, Any] = {
+    "x": np.arange(12.0),
+    "n": np.arange(12, dtype=np.int16),
+    "flag": [True, False, False] * 4,
+    "c": ["u", "v", "w"] * 4,
+    "y": ["a", "b"] * 6,
+}
+
+Read = Callable[..., Dataset]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Return what reads a Parquet file of given content."""
+
+    def read_it(content: Any, **parameters: Any) -> Dataset:
+        path = tmp_path / "my.parquet"
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            pq.write_table(content if isinstance(content, pa.Table) else pa.table(content), path)
+        given = {"path": "my.parquet", "target": "y", **parameters}
+        return load(read_source(given, folder=tmp_path))
+
+    return read_it
+
+
+def refusal(read: Read, content: Any, **parameters: Any) -> str:
+    with pytest.raises(DataError) as refused:
+        read(content, **parameters)
+    assert refused.value.exit_code == 3
+    return str(refused.value)
+
+
+def test_columns_become_a_dataset(read: Read) -> None:
+    dataset = read(COLUMNS)
+    assert dataset.feature_names == ("x", "n", "flag", "c=u", "c=v", "c=w")
+    assert dataset.inputs[1].tolist() == [1, 1, 0, 0, 1, 0]
+    assert dataset.classes == ("a", "b")
+
+
+def test_the_same_table_as_csv_is_the_same_data(read: Read, tmp_path: Path) -> None:
+    pd.DataFrame(COLUMNS).to_csv(tmp_path / "my.csv", index=False)
+    csv = load(read_source({"path": "my.csv", "target": "y"}, folder=tmp_path))
+    assert csv.fingerprint == read(COLUMNS).fingerprint
+
+
+def test_categories_of_a_type_are_read(read: Read) -> None:
+    column = pa.array(["1", "2", "1"] * 4).dictionary_encode()
+    assert read(COLUMNS | {"c": column}).feature_names[3:] == ("c=1", "c=2")
+
+
+def test_gaps_are_found_in_any_type(read: Read) -> None:
+    gaps = {"n": pa.array([None, *range(11)]), "c": pa.array(["u", None, "v", "w"] * 3)}
+    text = refusal(read, COLUMNS | gaps)
+    assert text.startswith(
+        "my.parquet misses 4 values in 2 columns: 'n' (1, first in row 1), 'c' (3, first in row 2)."
+    )
+    assert read(COLUMNS | gaps, missing="mean").missing == "mean"
+
+
+def test_an_index_of_pandas_is_no_column(read: Read) -> None:
+    frame = pd.DataFrame(COLUMNS, index=np.arange(12) * 3)
+    assert read(pa.Table.from_pandas(frame)).feature_names == read(COLUMNS).feature_names
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (pa.array([[1]] * 12), "list<element: int64>"),
+        (pa.array([0] * 12, pa.timestamp("s")), "timestamp[ms]"),
+        (pa.array([1] * 12).cast(pa.decimal128(20)), "decimal128(20, 0)"),
+        (pa.array([b"a"] * 12), "binary"),
+    ],
+)
+def test_other_types_are_refused_unless_ignored(read: Read, column: Any, kind: str) -> None:
+    assert refusal(read, COLUMNS | {"z": column}) == (
+        f"my.parquet: column 'z' is {kind}; only numbers, text, flags and categories of them can "
+        "be used. Leave it out with `ignore`."
+    )
+    assert read(COLUMNS | {"z": column}, ignore="z").fingerprint == read(COLUMNS).fingerprint
+
+
+def test_whole_numbers_that_float64_would_change_are_refused(read: Read) -> None:
+    assert refusal(read, COLUMNS | {"n": pa.array([None, *[2**53 + 1] * 11])}) == (
+        "my.parquet: column 'n' has whole numbers not below 2^53, beyond which float64 can't tell "
+        "neighbours apart; leave it out with `ignore`."
+    )
+
+
+def test_columns_of_one_name_are_refused(read: Read) -> None:
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
+    assert refusal(read, table) == "my.parquet: more than one column is called 'x'."
+
+
+def test_columns_that_are_not_there_are_told(read: Read) -> None:
+    assert refusal(read, COLUMNS, target="yy").endswith("Did you mean 'y'?")
+
+
+def test_a_table_without_examples_is_refused(read: Read) -> None:
+    empty = pa.table(COLUMNS).slice(0, 0)
+    assert refusal(read, empty) == "my.parquet has columns, but no examples."
+
+
+def test_a_table_that_is_too_large_is_refused_by_its_footer(read: Read) -> None:
+    stream = io.BytesIO()
+    # Repeated values take no room in the file.
+    pq.write_table(pa.table({"x": np.zeros(100_000), "y": np.zeros(100_000)}), stream)
+    text = refusal(read, stream.getvalue(), limit_gb=1e-4)
+    assert text.startswith(
+        "my.parquet has 100000 examples of 1 feature and 1 output, which take 0.0016 GB"
+    )
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_long_text_takes_its_room_once(read: Read, *, typed: bool) -> None:
+    texts = pa.array([letter * 100_000 for letter in "uvw"])
+    column = pa.DictionaryArray.from_arrays(np.arange(20_000) % 3, texts)
+    table = pa.table({"x": np.arange(20_000.0), "c": column, "y": np.arange(20_000) % 2})
+    stream = io.BytesIO()
+    # Without Arrow's own schema beside it the column is one of text.
+    pq.write_table(table, stream, store_schema=typed, dictionary_pagesize_limit=10**6)
+    pool = pa.default_memory_pool()
+    before = pool.bytes_allocated()
+    tracemalloc.start()
+    try:
+        dataset = read(stream.getvalue())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert dataset.inputs.shape == (20_000, 4)
+    assert dataset.feature_names[1][:3] == "c=u"
+    # Written out, the texts would take 2 GB.
+    assert peak < 30e6
+    assert pool.bytes_allocated() <= before
+    assert pool.max_memory() < 1e9
+
+
+def test_what_a_file_unpacks_to_counts(read: Read) -> None:
+    texts = [f"{n % 40}{'x' * 10_000}" for n in range(400)]
+    table = pa.table({"x": np.arange(400.0), "c": texts, "y": np.arange(400) % 2})
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd", use_dictionary=False)
+    assert len(stream.getvalue()) < 1e5
+    assert "more than the limit of 0.003 GB" in refusal(read, stream.getvalue(), limit_gb=0.003)
+    assert read(stream.getvalue(), limit_gb=0.006).inputs.shape == (400, 41)
+
+
+def test_texts_of_several_row_groups_are_one_column(read: Read) -> None:
+    table = pa.table(COLUMNS | {"t": ["1", "2.5", None, "4"] * 3})
+    stream = io.BytesIO()
+    pq.write_table(table, stream, row_group_size=5)
+    dataset = read(stream.getvalue(), missing="mean")
+    assert dataset.fingerprint == read(table, missing="mean").fingerprint
+    assert dataset.inputs[:2, -1].tolist() == [1, 2.5]
+    categories = read(stream.getvalue(), missing="most_frequent", categorical="t")
+    assert categories.feature_names[-3:] == ("t=1", "t=2.5", "t=4")
+
+
+def test_damaged_files_are_refused(read: Read) -> None:
+    stream = io.BytesIO()
+    pq.write_table(pa.table(COLUMNS), stream)
+    content = stream.getvalue()
+    for damaged in (b"nonsense", content[:-20], content[:4] + b"\0" * 50 + content[54:]):
+        assert refusal(read, damaged).startswith("my.parquet is damaged, or no Parquet file: ")
+
+
+def test_without_pyarrow_it_says_what_to_install(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert refusal(read, b"PAR1") == (
+        "Parquet files need pyarrow, which is not installed: pip install 'bpsweep[parquet]'."
+    )

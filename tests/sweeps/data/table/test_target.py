@@ -1,0 +1,146 @@
+"""Targets: classes or values, told from the column, or refused where it could be either."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeps.data.table.target import Target, alike, number_name, read_target
+from sweeps.errors import DataError
+
+
+def place(row: int) -> str:
+    return f"line {row + 2}"
+
+
+def read(*columns: Any, task: str = "") -> Target:
+    named = {f"y{number}": np.asarray(column) for number, column in enumerate(columns, 1)}
+    return read_target("my.csv", named, task, place)
+
+
+def texts(*cells: Any) -> Any:
+    return np.array(cells, dtype=object)
+
+
+def refusal(*columns: Any, task: str = "") -> str:
+    with pytest.raises(DataError) as refused:
+        read(*columns, task=task)
+    return str(refused.value)
+
+
+def test_text_is_classes_in_the_order_of_the_alphabet() -> None:
+    target = read(texts("b", "a", "b"))
+    assert target.task == "classification"
+    assert target.classes == ("a", "b")
+    assert target.labels.tolist() == [1, 0, 1]
+    assert target.notes == ()
+
+
+def test_flags_are_classes() -> None:
+    target = read([True, False, True])
+    assert target.classes == ("False", "True")
+    assert target.labels.tolist() == [1, 0, 1]
+
+
+def test_few_whole_numbers_are_classes_in_their_order() -> None:
+    target = read(texts("10", "9", "10"))
+    assert target.classes == ("9", "10")
+    assert target.labels.tolist() == [1, 0, 1]
+    assert target.notes == (
+        "Taken for a classification, as the target 'y1' holds 2 whole numbers.",
+    )
+    assert read([10.0, 9.0]).classes == ("9", "10")
+
+
+def test_numbers_that_are_not_whole_are_values() -> None:
+    target = read(texts("1.5", "2", "1e1"))
+    assert target.task == "regression"
+    assert target.values.tolist() == [[1.5], [2], [10]]
+    assert target.notes == (
+        "Taken for a regression, as the target 'y1' holds numbers that are not whole.",
+    )
+
+
+def test_many_whole_numbers_are_values() -> None:
+    target = read(np.arange(30))
+    assert target.task == "regression"
+    assert target.notes == (
+        "Taken for a regression, as the target 'y1' holds 30 different whole numbers.",
+    )
+
+
+def test_many_whole_numbers_each_repeated_may_be_either() -> None:
+    column = np.arange(300) % 25
+    assert refusal(column) == (
+        "my.csv: the target 'y1' holds 25 different whole numbers, which may be classes or values. "
+        'Say `task = "classification"` or `task = "regression"`.'
+    )
+    assert len(read(column, task="classification").classes) == 25
+    assert read(column, task="regression").values[24].tolist() == [24]
+
+
+def test_numbers_among_text_may_be_either() -> None:
+    column = texts("1", "2", "three")
+    assert refusal(column) == (
+        "my.csv: the target 'y1' holds numbers and text, such as 'three' in line 4. Say `task = "
+        '"classification"` or `task = "regression"`.'
+    )
+    assert read(column, task="classification").classes == ("1", "2", "three")
+
+
+def test_text_is_no_value() -> None:
+    assert refusal(texts("1", "n/a"), task="regression") == (
+        "my.csv, line 3: the target 'y1' is 'n/a', but values of a regression must be numbers."
+    )
+
+
+def test_several_columns_are_a_regression() -> None:
+    target = read(texts("1", "2"), texts("3", "4"))
+    assert target.task == "regression"
+    assert target.names == ("y1", "y2")
+    assert target.values.tolist() == [[1, 3], [2, 4]]
+    assert target.notes == ()
+
+
+def test_a_classification_has_one_column() -> None:
+    assert refusal([1], [2], task="classification") == (
+        "my.csv: a classification has one target column, not 2."
+    )
+
+
+def test_missing_targets_are_counted() -> None:
+    target = read(texts("a", None, "b", np.nan, " "))
+    assert target.present.tolist() == [True, False, True, False, False]
+    assert target.missing == 3
+    assert target.classes == ("a", "b")
+    values = read([1.5, np.nan], task="regression")
+    assert values.missing == 1
+    assert np.isnan(values.values[1, 0])
+
+
+def test_words_for_nothing_are_classes() -> None:
+    assert read(texts("NA", "None", "null")).classes == ("NA", "None", "null")
+
+
+def test_a_target_without_values_is_refused() -> None:
+    assert refusal(texts("", None)) == "my.csv: the target 'y1' has no values."
+
+
+def test_spellings_of_a_number_are_classes_apart_and_noted() -> None:
+    target = read(texts("007", "7", "8"))
+    assert target.classes == ("007", "7", "8")
+    assert target.notes[1:] == ("Classes '007' and '7' are hard to tell apart.",)
+
+
+def test_infinite_numbers_stay_for_the_dataset_to_refuse() -> None:
+    assert read([1.0, np.inf], task="classification").classes == ("1", "inf")
+
+
+def test_names_that_differ_in_form_only_are_found() -> None:
+    assert alike(["a", "A ", "b", "1", "1.0"]) == [("a", "A "), ("1", "1.0")]
+
+
+def test_a_whole_number_is_named_without_a_point() -> None:
+    assert [number_name(value) for value in (3.0, -1, 0.5)] == ["3", "-1", "0.5"]

@@ -1,0 +1,361 @@
+"""Fetched data: scikit-learn's loaders and cache, sizes checked, no network said clearly."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn import datasets as sklearn_datasets
+from sklearn.utils import Bunch
+
+from sweeps.data.registry import SourceError, load, read_source
+from sweeps.data.splits import Dataset, Source
+from sweeps.errors import DataError
+
+RNG = np.random.default_rng(0)
+
+Stub = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load.cache_clear()
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
+    """Return what puts data in place of a loader's, and gives the arguments it is called with."""
+
+    def put(function: str, *, warned: str = "", **content: Any) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+
+        def loader(**given: Any) -> Bunch:
+            arguments.update(given)
+            if warned:
+                warnings.warn(warned, stacklevel=1)
+            return Bunch(**content)
+
+        monkeypatch.setattr(sklearn_datasets, function, loader)
+        return arguments
+
+    return put
+
+
+@pytest.fixture
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: Any, **_options: Any) -> Any:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+
+
+def loaded(value: Any, folder: Path) -> Dataset:
+    return load(read_source(value, folder=folder))
+
+
+def refusal(value: Any, folder: Path) -> str:
+    with pytest.raises(DataError) as refused:
+        loaded(value, folder)
+    assert refused.value.exit_code == 3
+    return str(refused.value)
+
+
+def test_covtype_is_classes_named_by_their_numbers(stub: Stub, tmp_path: Path) -> None:
+    inputs = RNG.normal(size=(12, 54))
+    arguments = stub("fetch_covtype", data=inputs, target=np.arange(12) % 3 + 1)
+    dataset = loaded("covtype", tmp_path)
+    assert arguments == {"data_home": None}
+    assert dataset.classes == ("1", "2", "3")
+    np.testing.assert_array_equal(dataset.inputs, inputs)
+
+
+def test_california_housing_is_a_regression(stub: Stub, tmp_path: Path) -> None:
+    arguments = stub(
+        "fetch_california_housing",
+        data=RNG.normal(size=(12, 2)),
+        target=np.arange(12.0),
+        feature_names=["MedInc", "HouseAge"],
+        target_names=["MedHouseVal"],
+    )
+    dataset = loaded("california_housing", tmp_path)
+    assert arguments == {"data_home": None}
+    assert dataset.task == "regression"
+    assert dataset.target_names == ("MedHouseVal",)
+    assert dataset.feature_names == ("MedInc", "HouseAge")
+
+
+def test_olivetti_faces_are_classes(stub: Stub, tmp_path: Path) -> None:
+    data = RNG.random((12, 4), np.float32)
+    stub("fetch_olivetti_faces", data=data, target=np.arange(12) // 3)
+    assert loaded("olivetti_faces", tmp_path).classes == ("0", "1", "2", "3")
+
+
+def test_lfw_are_people_by_name(stub: Stub, tmp_path: Path) -> None:
+    arguments = stub(
+        "fetch_lfw_people",
+        data=RNG.random((6, 4), np.float32),
+        target=np.arange(6) // 3,
+        target_names=np.array(["Ann A", "Bob B"]),
+    )
+    dataset = loaded({"name": "lfw", "min_faces": 3, "resize": 0.25, "colour": True}, tmp_path)
+    assert dataset.classes == ("Ann A", "Bob B")
+    assert arguments == {
+        "data_home": None,
+        "min_faces_per_person": 3,
+        "resize": 0.25,
+        "color": True,
+    }
+
+
+def test_newsgroups_take_the_terms_that_most_documents_hold(stub: Stub, tmp_path: Path) -> None:
+    counts = np.zeros((12, 4))
+    counts[:3, 0] = counts[:, 1] = counts[:6, 3] = 1
+    counts[0, 2] = 9
+    arguments = stub(
+        "fetch_20newsgroups_vectorized",
+        data=sparse.csr_matrix(counts),
+        target=np.arange(12) % 2,
+        target_names=["sci.med", "sci.space"],
+        feature_names=np.array(["a", "b", "c", "d"]),
+    )
+    value = {"name": "20newsgroups_vectorized", "subset": "test", "terms": 2}
+    dataset = loaded(value, tmp_path)
+    assert arguments["subset"] == "test"
+    assert dataset.feature_names == ("b", "d")
+    np.testing.assert_array_equal(dataset.inputs, counts[:, [1, 3]])
+    assert dataset.classes == ("sci.med", "sci.space")
+    everything = loaded(value | {"terms": 0, "limit_gb": 80}, tmp_path)
+    assert everything.feature_names == ("a", "b", "c", "d")
+
+
+def test_newsgroups_are_refused_before_they_are_fetched_if_too_large(tmp_path: Path) -> None:
+    assert refusal("20newsgroups_vectorized", tmp_path) == (
+        "20newsgroups_vectorized has 18846 examples of 130107 features and 20 outputs, which take "
+        "19.6 GB as dense arrays of float64 and 78.5 GB with what they are read from and the "
+        "copies that are made of them, more than the limit of 4 GB. Take fewer `terms`, or raise "
+        "`limit_gb`."
+    )
+
+
+def test_rcv1_is_refused_with_the_reasons(tmp_path: Path) -> None:
+    text = (
+        "rcv1 is refused: its 804414 examples of 47236 sparse features take 304 GB as a dense "
+        "array of float64, where the limit is 4 GB, and a document has several topics, an example "
+        "here one class."
+    )
+    assert refusal("rcv1", tmp_path) == text
+    with pytest.raises(DataError) as refused:
+        load(Source("rcv1", (("limit_gb", 4.0),)))
+    assert str(refused.value) == text
+
+
+def test_kddcup99_has_numbers_and_categories(stub: Stub, tmp_path: Path) -> None:
+    rows = [[n, [b"tcp", b"udp"][n % 2], n / 7] for n in range(12)]
+    arguments = stub(
+        "fetch_kddcup99",
+        data=np.array(rows, dtype=object),
+        target=np.array([b"normal."] * 5 + [b"smurf."] * 5 + [b"spy."] * 2, dtype=object),
+        feature_names=["duration", "protocol_type", "rate"],
+    )
+    dataset = loaded({"name": "kddcup99", "subset": "SA"}, tmp_path)
+    assert arguments == {"data_home": None, "subset": "SA", "percent10": True, "random_state": 0}
+    names = ("duration", "protocol_type=tcp", "protocol_type=udp", "rate")
+    assert dataset.feature_names == names
+    assert dataset.classes == ("normal.", "smurf.")
+    assert "Dropped 2 of 12 examples of classes that are too rare." in dataset.notes
+    text = refusal({"name": "kddcup99", "rare": "refuse"}, tmp_path)
+    assert "'spy.' (2)" in text
+    assert arguments["subset"] is None
+
+
+def test_openml_gives_a_table(stub: Stub, tmp_path: Path) -> None:
+    arguments = stub(
+        "fetch_openml",
+        warned="Version 1 of dataset credit is inactive.",
+        data=pd.DataFrame(
+            {"age": np.arange(12.0), "purpose": pd.Categorical(["car", "tv", "pc"] * 4)}
+        ),
+        target=pd.Series(pd.Categorical(["good", "bad"] * 6), name="class"),
+        target_names=["class"],
+        feature_names=["age", "purpose"],
+    )
+    dataset = loaded("openml:credit-g@1", tmp_path)
+    assert arguments == {
+        "data_home": None,
+        "name": "credit-g",
+        "version": 1,
+        "target_column": "default-target",
+        "read_csv_kwargs": arguments["read_csv_kwargs"],
+    }
+    # What pandas is told to read numbers by makes of a decimal the float64 that is nearest to it.
+    decimals = np.random.default_rng(0).normal(size=1000).astype(str)
+    read = pd.read_csv(io.StringIO("\n".join(("x", *decimals))), **arguments["read_csv_kwargs"])
+    assert read["x"].tolist() == [float(decimal) for decimal in decimals]
+    assert dataset.name == "openml:credit-g@1"
+    assert dataset.classes == ("bad", "good")
+    assert dataset.feature_names == ("age", "purpose=car", "purpose=pc", "purpose=tv")
+    assert dataset.notes[-1] == "OpenML: Version 1 of dataset credit is inactive."
+
+
+def test_openml_takes_other_targets(stub: Stub, tmp_path: Path) -> None:
+    arguments = stub(
+        "fetch_openml",
+        warned="A network error occurred. Retrying...",
+        data=pd.DataFrame({"x": np.arange(12.0)}),
+        target=pd.DataFrame({"a": np.arange(12.0), "b": np.arange(12) / 7}),
+        target_names=["a", "b"],
+        feature_names=["x"],
+    )
+    dataset = loaded({"name": "openml:two@3", "target": ["a", "b"]}, tmp_path)
+    assert arguments["target_column"] == ["a", "b"]
+    assert dataset.target_names == ("a", "b")
+    assert not any("OpenML" in note for note in dataset.notes)
+
+
+def test_openml_in_sparse_form_is_made_dense_if_it_fits(stub: Stub, tmp_path: Path) -> None:
+    rows = np.eye(3)[np.arange(12) % 3]
+    stub(
+        "fetch_openml",
+        data=sparse.csr_matrix(rows),
+        target=np.array(["a", "b"] * 6, dtype=object),
+        target_names=["class"],
+        feature_names=["x", "y", "z"],
+    )
+    np.testing.assert_array_equal(loaded("openml:sparse@1", tmp_path).inputs, rows)
+    text = refusal({"name": "openml:sparse@1", "limit_gb": 1e-7}, tmp_path)
+    assert text.startswith("openml:sparse@1 has 12 examples of 3 features and 1 output")
+
+
+def test_missing_values_of_openml_are_a_choice(stub: Stub, tmp_path: Path) -> None:
+    stub(
+        "fetch_openml",
+        data=pd.DataFrame({"x": [1.0, 2.0, np.nan] * 4}),
+        target=pd.Series(["a", "b"] * 6),
+        target_names=["class"],
+        feature_names=["x"],
+    )
+    assert "'x' (4, first in row 3)" in refusal("openml:gaps@1", tmp_path)
+    filled = loaded({"name": "openml:gaps@1", "missing": "median"}, tmp_path)
+    assert filled.missing == "median"
+
+
+def test_openml_without_a_target_asks_for_one(stub: Stub, tmp_path: Path) -> None:
+    stub("fetch_openml", data=pd.DataFrame(), target=None, target_names=[], feature_names=[])
+    assert refusal("openml:no@1", tmp_path) == (
+        "openml:no@1 has no target of its own: name a column in `target`."
+    )
+
+
+def test_data_that_turn_out_too_large_are_refused(stub: Stub, tmp_path: Path) -> None:
+    stub("fetch_covtype", data=np.zeros((12, 2)), target=np.arange(12) % 2)
+    text = refusal({"name": "covtype", "limit_gb": 1e-7}, tmp_path)
+    assert "2 features and 2 outputs, which take 3.84e-07 GB" in text
+
+
+@pytest.mark.usefixtures("_no_network")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20newsgroups_vectorized",
+        "california_housing",
+        "covtype",
+        "kddcup99",
+        "lfw",
+        "olivetti_faces",
+        "openml:mnist_784@1",
+    ],
+)
+def test_without_a_network_it_says_what_failed_and_what_to_do(name: str, tmp_path: Path) -> None:
+    assert refusal({"name": name, "limit_gb": 80}, Path()) == (
+        f"{name} is not in scikit-learn's cache ({tmp_path / 'home'}) and can't be downloaded: "
+        "[Errno -2] Name or service not known. Connect to the network once, or load it elsewhere, "
+        "copy that folder, and set the environment variable SCIKIT_LEARN_DATA to it."
+    )
+
+
+@pytest.mark.parametrize("name", ["lfw", "openml:mnist_784@1"])
+def test_a_specification_does_not_say_where_the_cache_is(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as refused:
+        read_source({"name": name, "data_home": str(tmp_path)}, folder=tmp_path)
+    assert str(refused.value) == (
+        "data_home can't be chosen by a specification, which may be somebody else's: scikit-learn "
+        "loads pickles from there. Set the environment variable SCIKIT_LEARN_DATA to a folder that "
+        "you trust."
+    )
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (http.client.RemoteDisconnected("gone"), "can't be downloaded: gone. Connect to"),
+        (TimeoutError("timed out"), "can't be downloaded: timed out. Connect to"),
+        (ImportError("No module named 'PIL'"), "lfw needs a package that is not installed: No mod"),
+        (ValueError("bad answer"), "ValueError: bad answer"),
+        (OSError("checksum differs"), "OSError: checksum differs"),
+    ],
+)
+def test_whatever_a_loader_raises_is_told(
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(**_options: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(sklearn_datasets, "fetch_lfw_people", fail)
+    assert told in refusal("lfw", tmp_path)
+
+
+def test_a_cache_that_can_not_be_made_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    cache = tmp_path / "file" / "cache"
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(cache))
+    text = refusal("covtype", tmp_path)
+    assert text.startswith(
+        f"covtype can't be loaded by scikit-learn from scikit-learn's cache ({cache}):"
+    )
+
+
+def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = []
+
+    def look(**_options: Any) -> Any:
+        seen.append(socket.getdefaulttimeout())
+        raise TimeoutError
+
+    monkeypatch.setattr(sklearn_datasets, "fetch_covtype", look)
+    refusal("covtype", tmp_path)
+    assert seen == [30]
+    assert socket.getdefaulttimeout() is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "openml:mnist_784",
+        "openml:@1",
+        "openml:a@0",
+        "openml:a b@1",
+        "openml:../a@1",
+        "openml:a@\u0661",
+    ],
+)
+def test_a_name_of_openml_has_a_version(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as refused:
+        read_source(name, folder=tmp_path)
+    assert str(refused.value) == (
+        f"{name!r} must be 'openml:NAME@VERSION', such as 'openml:mnist_784@1'."
+    )

@@ -1,0 +1,319 @@
+"""Generators: scikit-learn's own data under this project's words, contradictions refused."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import datasets as sklearn_datasets
+
+from sweeps.data.generators import GENERATORS
+from sweeps.data.parameters import Choice, Flag, Number, Parameter, Shares, Whole
+from sweeps.data.registry import SourceError, load, read_source
+from sweeps.data.splits import Dataset
+from sweeps.errors import DataError
+
+
+def made(name: str, **parameters: Any) -> Dataset:
+    return load(read_source({"name": name, **parameters}, folder=Path()))
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_generator_gives_what_it_says(name: str) -> None:
+    generator = GENERATORS[name]
+    dataset = made(name, samples=50)
+    assert dataset.task == generator.task
+    features = dict(read_source(name, folder=Path()).parameters).get("features", generator.features)
+    assert dataset.inputs.shape == (50, features)
+    assert (dataset.labels is None) == (generator.task == "regression")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "function", "arguments"),
+    [
+        (
+            "moons",
+            {"samples": 60, "noise": 0.2, "seed": 3},
+            "make_moons",
+            {"n_samples": 60, "noise": 0.2, "random_state": 3},
+        ),
+        (
+            "circles",
+            {"samples": 60, "noise": 0.2, "factor": 0.3},
+            "make_circles",
+            {"n_samples": 60, "noise": 0.2, "factor": 0.3, "random_state": 0},
+        ),
+        (
+            "blobs",
+            {"samples": 60, "features": 3, "centers": 4, "spread": 2, "box": 5},
+            "make_blobs",
+            {
+                "n_samples": 60,
+                "n_features": 3,
+                "centers": 4,
+                "cluster_std": 2.0,
+                "center_box": (-5.0, 5.0),
+                "random_state": 0,
+            },
+        ),
+        (
+            "classification",
+            {
+                "samples": 90,
+                "features": 9,
+                "informative": 4,
+                "redundant": 1,
+                "repeated": 1,
+                "classes": 3,
+                "clusters_per_class": 1,
+                "weights": [0.5, 0.25, 0.25],
+                "flip": 0.1,
+                "separation": 2.0,
+                "hypercube": False,
+                "shift": 1.0,
+                "scale": 2.0,
+            },
+            "make_classification",
+            {
+                "n_samples": 90,
+                "n_features": 9,
+                "n_informative": 4,
+                "n_redundant": 1,
+                "n_repeated": 1,
+                "n_classes": 3,
+                "n_clusters_per_class": 1,
+                "weights": [0.5, 0.25, 0.25],
+                "flip_y": 0.1,
+                "class_sep": 2.0,
+                "hypercube": False,
+                "shift": 1.0,
+                "scale": 2.0,
+                "random_state": 0,
+            },
+        ),
+        (
+            "gaussian_quantiles",
+            {"samples": 60, "features": 3, "classes": 4, "variance": 2.0},
+            "make_gaussian_quantiles",
+            {"n_samples": 60, "n_features": 3, "n_classes": 4, "cov": 2.0, "random_state": 0},
+        ),
+        (
+            "regression",
+            {
+                "samples": 60,
+                "features": 9,
+                "informative": 3,
+                "targets": 2,
+                "bias": 4.0,
+                "effective_rank": 2,
+                "tail_strength": 0.1,
+                "noise": 1.0,
+            },
+            "make_regression",
+            {
+                "n_samples": 60,
+                "n_features": 9,
+                "n_informative": 3,
+                "n_targets": 2,
+                "bias": 4.0,
+                "effective_rank": 2,
+                "tail_strength": 0.1,
+                "noise": 1.0,
+                "random_state": 0,
+            },
+        ),
+        (
+            "swiss_roll",
+            {"samples": 60, "noise": 0.1, "hole": True},
+            "make_swiss_roll",
+            {"n_samples": 60, "noise": 0.1, "hole": True, "random_state": 0},
+        ),
+    ],
+)
+def test_data_are_those_of_scikit_learn(
+    name: str, parameters: dict[str, Any], function: str, arguments: dict[str, Any]
+) -> None:
+    inputs, targets = getattr(sklearn_datasets, function)(**arguments)
+    dataset = made(name, **parameters)
+    np.testing.assert_array_equal(dataset.inputs, inputs)
+    if dataset.labels is None:
+        np.testing.assert_array_equal(dataset.targets, targets.reshape(len(inputs), -1))
+    else:
+        np.testing.assert_array_equal(dataset.labels, targets)
+
+
+def test_hastie_keeps_its_classes() -> None:
+    inputs, targets = sklearn_datasets.make_hastie_10_2(50, random_state=4)
+    dataset = made("hastie", samples=50, seed=4)
+    assert dataset.classes == ("-1", "1")
+    np.testing.assert_array_equal(dataset.inputs, inputs)
+    np.testing.assert_array_equal(2 * dataset.labels - 1, targets)  # type: ignore[operator]
+
+
+def test_several_targets_are_numbered() -> None:
+    assert made("regression", samples=20, targets=2).target_names == ("target 1", "target 2")
+    assert made("regression", samples=20).target_names == ("target",)
+
+
+def test_the_default_rank_is_full() -> None:
+    inputs = sklearn_datasets.make_regression(20, 100, random_state=0)[0]
+    np.testing.assert_array_equal(made("regression", samples=20).inputs, inputs)
+
+
+def test_seeds_give_different_data() -> None:
+    assert made("moons", noise=0.1).fingerprint != made("moons", noise=0.1, seed=1).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("parameters", "path", "text"),
+    [
+        (
+            {"name": "classification", "features": 3},
+            ".features",
+            "informative + redundant + repeated = 4 must be at most 3.",
+        ),
+        (
+            {"name": "classification", "classes": 3},
+            ".informative",
+            (
+                "must be at least 3, as classes * clusters_per_class = 6 clusters need a corner "
+                "each, but is 2."
+            ),
+        ),
+        (
+            {"name": "classification", "weights": [0.2, 0.2, 0.6]},
+            ".weights",
+            "must be 2 shares, one a class, not 3.",
+        ),
+        (
+            {"name": "classification", "samples": 10},
+            ".samples",
+            "must be at least 12, 3 a cluster, but is 10.",
+        ),
+        (
+            {"name": "blobs", "samples": 10, "centers": 4},
+            ".samples",
+            "must be at least 12, 3 a cluster, but is 10.",
+        ),
+        (
+            {"name": "regression", "informative": 101},
+            ".informative",
+            "must be at most features = 100, but is 101.",
+        ),
+        (
+            {"name": "regression", "effective_rank": 101},
+            ".effective_rank",
+            "must be at most features = 100, but is 101.",
+        ),
+        (
+            {"name": "moons", "samples": 10**9},
+            ".samples",
+            (
+                "is too large: moons has 1000000000 examples of 2 features and 2 outputs, which "
+                "take 32 GB as dense arrays of float64 and 128 GB with what they are read from and "
+                "the copies that are made of them, more than the limit of 4 GB."
+            ),
+        ),
+    ],
+)
+def test_contradictions_are_refused(parameters: dict[str, Any], path: str, text: str) -> None:
+    with pytest.raises(SourceError) as refused:
+        read_source(parameters, folder=Path())
+    assert [(problem.path, problem.text) for problem in refused.value.problems] == [(path, text)]
+    assert refused.value.exit_code == 2
+
+
+def values_of(parameter: Parameter) -> st.SearchStrategy[Any]:
+    """Return values that a parameter allows, small and extreme ones."""
+    kind = parameter.kind
+    if isinstance(kind, Whole):
+        most = kind.most if kind.most is not None else kind.least + 100
+        return st.integers(kind.least, most)
+    if isinstance(kind, Number):
+        least = -1e300 if kind.least == -math.inf else kind.least
+        return st.floats(least, kind.most or 1e300, exclude_min=kind.open)
+    if isinstance(kind, Shares):
+        return st.sampled_from([(0.5, 0.5), (0.2, 0.3, 0.5), (0.999, 0.001)])
+    assert isinstance(kind, Flag), kind
+    return st.booleans()
+
+
+@settings(deadline=None)
+@given(data=st.data(), name=st.sampled_from(sorted(GENERATORS)))
+def test_any_parameters_give_data_or_a_message(data: st.DataObject, name: str) -> None:
+    chosen = data.draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                parameter.name: values_of(parameter) for parameter in GENERATORS[name].parameters
+            },
+        )
+    )
+    try:
+        dataset = made(name, **{"samples": 40, **chosen})
+    except DataError:
+        return
+    assert np.isfinite(dataset.inputs).all()
+
+
+def test_every_kind_of_parameter_is_tried() -> None:
+    kinds = {type(p.kind) for generator in GENERATORS.values() for p in generator.parameters}
+    assert kinds == {Whole, Number, Shares, Flag}
+    assert Choice not in kinds
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"name": "blobs", "box": 1e308}, "blobs can't be generated with these parameters: Range"),
+        ({"name": "blobs", "spread": 1e308}, "blobs: 'feature"),
+        (
+            {"name": "blobs", "box": 1e-200, "spread": 1e-200},
+            "blobs: the feature 'feature 1' varies",
+        ),
+        ({"name": "moons", "noise": 1e308}, "moons: 'feature"),
+        ({"name": "classification", "scale": 1e308}, "classification: 'feature"),
+        ({"name": "classification", "shift": -1e308}, "classification: 'feature"),
+        ({"name": "gaussian_quantiles", "variance": 1e308}, "gaussian_quantiles: 'feature"),
+        ({"name": "regression", "bias": 1e308}, "regression: the target 'target' is 1e+308"),
+        ({"name": "friedman1", "noise": 1e308}, "friedman1: the target"),
+    ],
+)
+def test_extreme_parameters_are_refused_in_words(parameters: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError) as refused:
+        made(**parameters)
+    assert str(refused.value).startswith(told)
+    assert refused.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("parameters", "outputs"),
+    [
+        ({"name": "blobs", "samples": 90_000, "centers": 30_000}, 30_000),
+        ({"name": "classification", "features": 60_000, "informative": 60_000, "redundant": 0}, 2),
+        ({"name": "gaussian_quantiles", "features": 60_000, "samples": 10}, 3),
+        ({"name": "regression", "features": 30_000, "targets": 30_000, "samples": 10}, 30_000),
+        ({"name": "regression", "samples": 20_000, "features": 9_000, "effective_rank": 1}, 1),
+    ],
+)
+def test_all_that_is_made_counts_before_it_is_made(
+    parameters: dict[str, Any], outputs: int
+) -> None:
+    with pytest.raises(SourceError) as refused:
+        read_source(parameters, folder=Path())
+    (problem,) = refused.value.problems
+    assert problem.path == ".samples"
+    assert f" and {outputs} outputs" in problem.text.replace("1 output,", "1 outputs,")
+    assert "more than the limit of 4 GB" in problem.text
+
+
+def test_numbers_beyond_64_bits_are_none() -> None:
+    given = {"name": "moons", "samples": 10**400, "noise": 10**400}
+    with pytest.raises(SourceError) as refused:
+        read_source(given, folder=Path())
+    assert [problem.path for problem in refused.value.problems] == [".samples", ".noise"]

@@ -1,0 +1,307 @@
+"""Splits: exact sizes, stratified, disjoint, fitted on the training part alone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpengine import Examples
+from sweeps.data.dataset import classification, regression
+from sweeps.data.registry import load
+from sweeps.data.splits import (
+    SCALINGS,
+    Dataset,
+    Preparation,
+    Source,
+    part_sizes,
+    preparation_problems,
+    prepare,
+    target_scaling,
+)
+from sweeps.errors import DataError
+
+FIFTHS = Preparation(0.2, 0.2, "none")
+
+
+def dataset_of(counts: list[int]) -> Dataset:
+    """Return examples of so many per class, each with its own number as its only feature."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    inputs = np.arange(len(labels), dtype=float)[:, None]
+    return classification("made", inputs, labels, map(str, range(len(counts))))
+
+
+def two_classes(inputs: Any, **about: Any) -> Dataset:
+    """Return examples with these features, of two classes by turns."""
+    return classification("made", inputs, np.arange(len(inputs)) % 2, "ab", **about)
+
+
+def numbers_in(dataset: Dataset, preparation: Preparation, seed: int) -> list[Any]:
+    """Return the only feature of each part's examples."""
+    split, test = prepare(dataset, preparation, seed)
+    return [part.inputs[:, 0].astype(int) for part in (split.train, split.held_out, test)]
+
+
+@given(
+    counts=st.lists(st.integers(1, 60), min_size=2, max_size=5),
+    validation=st.floats(0.05, 0.45) | st.integers(1, 9),
+    test=st.floats(0.05, 0.45) | st.integers(1, 9),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_parts_are_disjoint_exact_and_stratified(
+    counts: list[int], validation: float, test: float, seed: int
+) -> None:
+    dataset = dataset_of([count + 10 for count in counts])
+    preparation = Preparation(validation, test, "none")
+    assert dataset.labels is not None
+    parts = numbers_in(dataset, preparation, seed)
+    assert sorted(np.concatenate(parts)) == list(range(len(dataset.labels)))
+    assert tuple(map(len, parts)) == part_sizes(len(dataset.labels), preparation)
+    for label, count in enumerate(np.bincount(dataset.labels)):
+        in_test = (dataset.labels[parts[2]] == label).sum()
+        assert abs(in_test - count * len(parts[2]) / len(dataset.labels)) < 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("name", "scaling", "digest"),
+    [
+        ("digits", "standardise", "f1e48afdf6cf419f75e8ec9a2fe5bc68"),
+        ("digits", "min-max", "d27d4b16e99e5e1626e8fa5902363661"),
+        ("digits", "none", "b2bc011b59b167a0d6dc40fe253d0872"),
+        ("iris", "none", "cce728c40c8d2d19c0de2aa3fa9a0cff"),
+    ],
+)
+def test_a_split_is_the_one_it_was(name: str, scaling: str, digest: str) -> None:
+    # Recorded with the first version that could split. Other parts would be other trials.
+    split, test = prepare(load(Source(name)), Preparation(0.2, 0.2, scaling), 3)
+    found = hashlib.sha256()
+    for part in (split.train, split.held_out, test):
+        found.update(part.inputs.tobytes())
+        found.update(part.targets.tobytes())
+    assert found.hexdigest()[:32] == digest
+
+
+def test_targets_of_classes_are_one_hot() -> None:
+    dataset = dataset_of([10, 20])
+    assert dataset.labels is not None
+    split, _ = prepare(dataset, FIFTHS, 1)
+    labels = dataset.labels[split.train.inputs[:, 0].astype(int)]
+    np.testing.assert_array_equal(split.train.targets, np.eye(2)[labels])
+
+
+def test_seeds_give_different_splits_and_the_same_seed_the_same() -> None:
+    dataset = dataset_of([30, 30])
+    train = [tuple(numbers_in(dataset, FIFTHS, seed)[0]) for seed in (1, 2, 1)]
+    assert train[0] != train[1]
+    assert train[0] == train[2]
+
+
+def test_a_fixed_split_is_that_of_its_seed_for_all_trials() -> None:
+    dataset, fixed = dataset_of([30, 30]), Preparation(0.2, 0.2, "none", split_seed=7)
+    for seed in (1, 2):
+        split, _ = prepare(dataset, fixed, seed)
+        assert split.seed == seed
+        for found, expected in zip(
+            numbers_in(dataset, fixed, seed), numbers_in(dataset, FIFTHS, 7), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_scaling_is_fitted_on_the_training_part_alone(scaling: str) -> None:
+    rng = np.random.default_rng(0)
+    dataset = two_classes(np.column_stack([rng.normal(5, 3, 200), np.full(200, 7.0)]))
+    split, test = prepare(dataset, Preparation(0.2, 0.2, scaling), 1)
+    raw_split, raw_test = prepare(dataset, FIFTHS, 1)
+    train = raw_split.train.inputs[:, 0]
+    shift, spread = {
+        "standardise": (train.mean(), train.std()),
+        "min-max": (train.min(), train.max() - train.min()),
+        "none": (0.0, 1.0),
+    }[scaling]
+    expected = (raw_test.inputs[:, 0] - shift) / spread
+    np.testing.assert_allclose(test.inputs[:, 0], expected, rtol=1e-12)
+    assert np.isfinite(split.train.inputs).all()
+
+
+@pytest.mark.parametrize("scaling", ["standardise", "min-max"])
+@pytest.mark.parametrize("value", [7.0, 0.1, 1e-320])
+def test_a_constant_feature_is_left_at_zero(scaling: str, value: float) -> None:
+    # The standard deviation of many 0.1 is not 0 in floating point.
+    inputs = np.column_stack([np.full(60, value), np.arange(60.0)])
+    split, _ = prepare(two_classes(inputs), Preparation(0.2, 0.2, scaling), 1)
+    assert not split.train.inputs[:, 0].any()
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_features_of_a_category_stay_0_and_1(scaling: str) -> None:
+    colour = np.eye(3)[np.arange(60) % 3]
+    dataset = two_classes(np.column_stack([np.arange(60.0), colour]), groups=[-1, 0, 0, 0])
+    split, _ = prepare(dataset, Preparation(0.2, 0.2, scaling), 1)
+    rows = split.train.inputs[:, 1:]
+    np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile([0, 0, 1], (36, 1)))
+
+
+def test_a_category_that_the_training_part_lacks_is_zero_everywhere() -> None:
+    apart = numbers_in(dataset_of([30, 30]), FIFTHS, 1)[2]
+    rare = np.zeros(60)
+    rare[apart[0]] = 1
+    inputs = np.column_stack([rare, 1 - rare])
+    labels = np.repeat([0, 1], 30)
+    dataset = classification("made", inputs, labels, "ab", groups=[0, 0])
+    _, test = prepare(dataset, Preparation(0.2, 0.2, "standardise"), 1)
+    assert not test.inputs[:, 0].any()
+    assert test.inputs[0, 1] in {0, 1}
+    _, raw = prepare(dataset, FIFTHS, 1)
+    assert raw.inputs[:, 0].sum() == 1
+
+
+@pytest.mark.parametrize("missing", ["mean", "median", "most_frequent"])
+def test_what_is_missing_is_filled_from_the_training_part(missing: str) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.integers(0, 5, 60).astype(float)
+    number = np.arange(60.0)
+    values[::7] = np.nan
+    dataset = two_classes(np.column_stack([number, values]), missing=missing)
+    split, test = prepare(dataset, FIFTHS, 4)
+    known = values[split.train.inputs[:, 0].astype(int)]
+    known = known[~np.isnan(known)]
+    fill = {
+        "mean": known.mean(),
+        "median": np.median(known),
+        "most_frequent": np.bincount(known.astype(int)).argmax(),
+    }[missing]
+    gaps = test.inputs[:, 0].astype(int) % 7 == 0
+    assert gaps.any()
+    np.testing.assert_allclose(test.inputs[gaps, 1], fill, rtol=1e-12)
+    assert np.isnan(dataset.inputs[0, 1])
+
+
+def test_a_training_part_without_a_value_to_fill_with_is_refused() -> None:
+    apart = numbers_in(dataset_of([30, 30]), FIFTHS, 1)[2]
+    values = np.full(60, np.nan)
+    values[apart[0]] = 1
+    labels = np.repeat([0, 1], 30)
+    dataset = classification(
+        "made", values[:, None], labels, "ab", feature_names=["age"], missing="mean"
+    )
+    with pytest.raises(DataError) as refused:
+        prepare(dataset, FIFTHS, 1)
+    assert str(refused.value) == "made: a training part has no value of 'age' to fill with."
+
+
+def parts_of(dataset: Dataset, preparation: Preparation, seed: int) -> list[Examples]:
+    """Return the three parts."""
+    split, test = prepare(dataset, preparation, seed)
+    return [split.train, split.held_out, test]
+
+
+def test_targets_of_a_regression_are_standardised_and_their_scale_is_known() -> None:
+    rng = np.random.default_rng(2)
+    inputs = np.arange(50.0)[:, None]
+    values = np.column_stack([rng.normal(100, 20, 50), rng.normal(-3, 0.1, 50)])
+    dataset = regression("made", inputs, values, ["price", "depth"])
+    shift, scale = target_scaling(dataset, FIFTHS, 5)
+    parts = parts_of(dataset, FIFTHS, 5)
+    np.testing.assert_allclose(parts[0].targets.mean(axis=0), 0, atol=1e-13)
+    np.testing.assert_allclose(parts[0].targets.std(axis=0), 1, rtol=1e-12)
+    for part in parts:
+        own = values[part.inputs[:, 0].astype(int)]
+        np.testing.assert_allclose(part.targets * scale + shift, own, rtol=1e-12)
+
+
+def test_targets_of_classes_have_no_scale() -> None:
+    shift, scale = target_scaling(dataset_of([10, 10, 10]), FIFTHS, 1)
+    assert shift.tolist() == [0, 0, 0]
+    assert scale.tolist() == [1, 1, 1]
+
+
+def test_a_target_that_does_not_change_in_the_training_part_is_refused() -> None:
+    values = np.zeros(21)
+    values[numbers_in(regression("made", *_numbered(21), ["y"]), FIFTHS, 1)[2][0]] = 1
+    dataset = regression("made", _numbered(21)[0], values[:, None], ["y"])
+    with pytest.raises(DataError) as refused:
+        prepare(dataset, FIFTHS, 1)
+    assert str(refused.value) == "made: 'y' is the same in all of a training part."
+
+
+def test_what_varies_in_another_part_only_is_constant_in_the_training_part() -> None:
+    inputs = 1e-200 * np.arange(21.0)[:, None]
+    test = numbers_in(regression("made", *_numbered(21), ["y"]), FIFTHS, 1)[2]
+    inputs[test[0]] = 1
+    dataset = regression("made", inputs, _numbered(21)[1], ["y"])
+    for scaling in ("standardise", "min-max"):
+        split, held = prepare(dataset, replace(FIFTHS, scaling=scaling), 1)
+        assert not split.train.inputs.any()
+        assert not held.inputs.any()
+    values = regression("made", _numbered(21)[0], inputs, ["y"])
+    with pytest.raises(DataError) as refused:
+        prepare(values, FIFTHS, 1)
+    assert str(refused.value) == "made: 'y' is the same in all of a training part."
+
+
+def test_a_part_whose_r2_is_undefined_is_refused() -> None:
+    values = np.zeros(20)
+    values[numbers_in(regression("made", *_numbered(20), ["y"]), FIFTHS, 1)[0][0]] = 1
+    dataset = regression("made", _numbered(20)[0], values[:, None], ["y"])
+    with pytest.raises(DataError) as refused:
+        prepare(dataset, FIFTHS, 1)
+    assert str(refused.value) == (
+        "made: with seed 1 the targets are the same in all of a part, whose R2 is undefined. Make "
+        "the parts larger."
+    )
+
+
+def _numbered(items: int) -> tuple[Any, Any]:
+    return np.arange(float(items))[:, None], np.arange(float(items))[:, None]
+
+
+def test_half_an_example_is_rounded_upwards() -> None:
+    assert part_sizes(1797, FIFTHS) == (1079, 359, 359)
+    assert part_sizes(5, Preparation(0.1, 0.1, "none")) == (3, 1, 1)
+
+
+def test_counts_are_taken_as_they_are() -> None:
+    assert part_sizes(100, Preparation(7, 0.2, "none")) == (73, 7, 20)
+
+
+def test_a_dataset_that_can_be_split_has_no_problem() -> None:
+    assert preparation_problems(dataset_of([10, 10]), FIFTHS) == []
+    assert preparation_problems(regression("made", *_numbered(10), ["y"]), FIFTHS) == []
+
+
+@pytest.mark.parametrize(
+    ("preparation", "expected"),
+    [
+        (
+            Preparation(0.01, 1, "none"),
+            [("validation", "leaves 0 examples of made; at least 1 must be there.")],
+        ),
+        (
+            Preparation(10, 15, "none"),
+            [("test", "leaves 0 of 20 examples of made for training.")],
+        ),
+        (
+            Preparation(1, 18, "none"),
+            [("test", "leaves no example of class '1' of made for training.")],
+        ),
+    ],
+)
+def test_parts_that_are_too_small_are_told(
+    preparation: Preparation, expected: list[tuple[str, str]]
+) -> None:
+    problems = preparation_problems(dataset_of([10, 10]), preparation)
+    assert [(problem.path, problem.text) for problem in problems] == expected
+
+
+def test_a_regression_needs_two_examples_in_each_part() -> None:
+    dataset = regression("made", *_numbered(10), ["y"])
+    problems = preparation_problems(dataset, Preparation(1, 1, "none"))
+    assert [problem.text for problem in problems] == [
+        "leaves 1 example of made; at least 2 must be there."
+    ] * 2
