@@ -25,7 +25,7 @@ from sweeps.plan import cohort_cost, plan, update_cost
 from sweeps.requests import Request
 from sweeps.runner import Limit, run_study
 from sweeps.sizing import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
-from sweeps.spec import given, toml_value
+from sweeps.spec.model import given, toml_value
 from sweeps.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.store import FILE, Store
 from sweeps.timing import ROUNDS, time_updates

@@ -28,7 +28,7 @@ from sweeps.families import Family, Group
 from sweeps.labels import budget_text, growth_text, schedule_text
 from sweeps.recipes import examples_of, updates_of
 from sweeps.records import Row
-from sweeps.spec import StudySpecification, from_toml, given, to_toml
+from sweeps.spec.model import StudySpecification, from_toml, given, to_toml
 from sweeps.stages import Experiment, derived
 from sweeps.store import Store
 from sweeps.timing import workload_of_group

@@ -13,10 +13,10 @@ from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import Preparation, preparation_problems
 from sweeps.errors import DataError, Problem, SpecificationError
 from sweeps.misfits import misfits
-from sweeps.mistakes import path_of
-from sweeps.spec import StudySpecification, parse
+from sweeps.spec.messages import path_of
+from sweeps.spec.model import StudySpecification, parse
+from sweeps.spec.types import MOST_TRIALS
 from sweeps.stages import Experiment, refinement_seeds
-from sweeps.values import MOST_TRIALS
 
 _STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs": (1,)}
 """What a specification without them is checked with otherwise."""

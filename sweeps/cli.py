@@ -253,9 +253,9 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from sweeps.named_data import named_data
-    from sweeps.reading import write_new
-    from sweeps.reference import new_specification
+    from sweeps.spec.load import write_new
+    from sweeps.spec.named_data import named_data
+    from sweeps.spec.reference import new_specification
 
     folder = options.out.parent if options.out else Path()
     named = named_data("new", options.dataset, options.target, options.set)

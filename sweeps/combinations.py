@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.axes import AXES, BUDGETS, HYPERPARAMETERS, Axes, OptimizerChoice, ScheduleChoice
-from sweeps.mistakes import Place
-from sweeps.spec import StudySpecification
-from sweeps.values import PowersOfTwo
+from sweeps.spec.axes import AXES, BUDGETS, HYPERPARAMETERS, Axes, OptimizerChoice, ScheduleChoice
+from sweeps.spec.messages import Place
+from sweeps.spec.model import StudySpecification
+from sweeps.spec.types import PowersOfTwo
 
 RATES = "learning_rates"
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpengine.optim.optimizers import OPTIMIZERS
-from sweeps.axes import (
+from sweeps.combinations import RATES, Value, blocks, most_cells
+from sweeps.errors import Problem, did_you_mean, shown
+from sweeps.spec.axes import (
     BUDGETS,
     EXAMPLES,
     HYPERPARAMETERS,
@@ -15,11 +17,9 @@ from sweeps.axes import (
     OptimizerChoice,
     ScheduleChoice,
 )
-from sweeps.combinations import RATES, Value, blocks, most_cells
-from sweeps.errors import Problem, did_you_mean, shown
-from sweeps.mistakes import Place, path_of
-from sweeps.spec import StudySpecification
-from sweeps.values import LARGEST_SEED, MOST_TRIALS, NONE
+from sweeps.spec.messages import Place, path_of
+from sweeps.spec.model import StudySpecification
+from sweeps.spec.types import LARGEST_SEED, MOST_TRIALS, NONE
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.losses import LOSSES
 from reports.text.clocks import MEMORIES
-from sweeps.axes import Axes, GrowthChoice
 from sweeps.combinations import Combination, blocks
 from sweeps.contradictions import Contradiction
 from sweeps.data.facts import DataFacts, Facts, key_of
@@ -16,8 +15,9 @@ from sweeps.data.splits import REGRESSION
 from sweeps.design import Cell, cells_of, output_of, sizes_of
 from sweeps.errors import shown
 from sweeps.labels import counted
-from sweeps.spec import StudySpecification
-from sweeps.values import AUTO, FULL, LARGEST_RATE, MOST_EPOCHS, SMALLEST_RATE
+from sweeps.spec.axes import Axes, GrowthChoice
+from sweeps.spec.model import StudySpecification
+from sweeps.spec.types import AUTO, FULL, LARGEST_RATE, MOST_EPOCHS, SMALLEST_RATE
 
 UNBOUNDED = ("identity", "leaky_relu")
 """Outputs that can be any number, as standardised targets are."""

@@ -14,7 +14,7 @@ from sweeps.checking import experiment_of
 from sweeps.data.files.formats import is_file
 from sweeps.errors import Problem
 from sweeps.forecast import forecast
-from sweeps.named_data import named_data
+from sweeps.spec.named_data import named_data
 from sweeps.stages import Experiment
 
 COMMAND = "recommend"

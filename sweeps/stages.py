@@ -24,9 +24,9 @@ from reports.stats.intervals import compare_with_best
 from sweeps.data.facts import Facts
 from sweeps.design import groups_of
 from sweeps.families import Group
-from sweeps.spec import StudySpecification
+from sweeps.spec.model import StudySpecification
+from sweeps.spec.types import LARGEST_RATE, SMALLEST_RATE, rounded
 from sweeps.trials import Planned
-from sweeps.values import LARGEST_RATE, SMALLEST_RATE, rounded
 
 REFINE_STEP = 5
 """Seeds that are added before batch sizes are compared again."""

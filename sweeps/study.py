@@ -13,9 +13,9 @@ from sweeps.backends import jobs_of
 from sweeps.checking import experiment_of
 from sweeps.forecast import Forecast, forecast
 from sweeps.labels import counted
-from sweeps.reading import folder_of, read_target, with_settings
 from sweeps.runner import run_study
-from sweeps.spec import StudySpecification, given, toml_value
+from sweeps.spec.load import folder_of, read_target, with_settings
+from sweeps.spec.model import StudySpecification, given, toml_value
 from sweeps.stages import Experiment
 
 

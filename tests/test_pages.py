@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sweeps import cli, study, timing
-from sweeps.reading import preset_names
+from sweeps.spec.load import preset_names
 
 pytestmark = [
     pytest.mark.no_cover,  # that lines run in a whole study proves little of them

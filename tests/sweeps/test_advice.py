@@ -16,7 +16,7 @@ from sweeps.advice_texts import advice_content, advice_lines
 from sweeps.assembly import results
 from sweeps.errors import UsageError
 from sweeps.requests import Request
-from sweeps.spec import given
+from sweeps.spec.model import given
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from sweeps import Study, results
 from sweeps.assembly import describe, planned_stages, read_experiment, results_of, save_experiment
 from sweeps.checking import experiment_of
 from sweeps.errors import StoreError
-from sweeps.spec import to_toml
+from sweeps.spec.model import to_toml
 from sweeps.stages import Experiment, fresh_trials
 from sweeps.store import Store
 

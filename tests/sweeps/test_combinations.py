@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.axes import Axes
 from sweeps.combinations import Combination, agrees, combinations, most_cells
 from sweeps.design import sizes_of
-from sweeps.spec import StudySpecification
+from sweeps.spec.axes import Axes
+from sweeps.spec.model import StudySpecification
 
 
 def combined(**keys: Any) -> list[Combination]:

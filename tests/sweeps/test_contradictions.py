@@ -8,10 +8,10 @@ import pytest
 
 from bpengine import Schedule
 from bpengine.optim.schedules import SCHEDULES
-from sweeps.axes import ScheduleChoice
 from sweeps.contradictions import contradictions
 from sweeps.design import schedule_of
-from sweeps.spec import parse
+from sweeps.spec.axes import ScheduleChoice
+from sweeps.spec.model import parse
 
 
 def found(keys: dict[str, Any]) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ from sweeps import Study, cluster
 from sweeps.cli import main
 from sweeps.errors import SpecificationError, StoreError
 from sweeps.records import digest_of
-from sweeps.spec import to_toml
+from sweeps.spec.model import to_toml
 from sweeps.store import FILE, Store
 
 AUDITED = Path(__file__).with_name("audited.py")

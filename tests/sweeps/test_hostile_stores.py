@@ -21,7 +21,7 @@ from stored import failure, outcome, trials
 from sweeps import cli, timing
 from sweeps.records import digest_of, insert
 from sweeps.schema import columns_of
-from sweeps.spec import to_toml
+from sweeps.spec.model import to_toml
 from sweeps.store import FILE, Store
 
 CODES = {0, 1, 2, 3, 4, 5, 6, 7}

@@ -14,7 +14,7 @@ from reports.claims.evidence import NOT_STUDIED
 from reports.output.build import build_report
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
-from sweeps.reading import preset_names
+from sweeps.spec.load import preset_names
 from sweeps.study import Study
 
 pytestmark = [

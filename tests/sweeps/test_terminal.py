@@ -26,7 +26,7 @@ from sweeps.advice import Advice
 from sweeps.assembly import planned_stages, read_experiment, results
 from sweeps.progress import progress
 from sweeps.records import incident
-from sweeps.spec import toml_value
+from sweeps.spec.model import toml_value
 from sweeps.store import Store
 from sweeps.terminal import write
 

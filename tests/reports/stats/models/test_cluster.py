@@ -22,7 +22,7 @@ from reports.stats.models.cluster import (
 )
 from reports.stats.models.optimal_batch import fit_steps_to_target
 from reports.stats.models.update_cost import fit_update_time
-from sweeps.values import COMBINING
+from sweeps.spec.types import COMBINING
 from tests.reports.conftest import DIGITS_GROUP
 
 SIZES = 2.0 ** np.arange(2, 13)

@@ -19,11 +19,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from sweeps.axes import AXES, Axes, OptimizerChoice
 from sweeps.errors import MOST_PROBLEMS, Problem
-from sweeps.mistakes import problem_of
-from sweeps.terminal import escaped
-from sweeps.values import (
+from sweeps.spec.axes import AXES, Axes, OptimizerChoice
+from sweeps.spec.messages import problem_of
+from sweeps.spec.types import (
     MOST_SEEDS,
     MOST_VALUES,
     Count,
@@ -36,6 +35,7 @@ from sweeps.values import (
     Strict,
     listed,
 )
+from sweeps.terminal import escaped
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 

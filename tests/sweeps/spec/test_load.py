@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sweeps.errors import ResourceError, SpecificationError, UsageError
-from sweeps.reading import folder_of, preset_names, read_target, with_settings, write_new
-from sweeps.spec import parse
+from sweeps.spec.load import folder_of, preset_names, read_target, with_settings, write_new
+from sweeps.spec.model import parse
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from sweeps.errors import Problem, did_you_mean, shown
-from sweeps.values import LogSpace, SeedRange
+from sweeps.spec.types import LogSpace, SeedRange
 
 _ALLOWED: dict[str, str] = {
     "int_type": "must be a whole number",

@@ -11,7 +11,7 @@ from typing import Any
 from sweeps.data.files.formats import is_file
 from sweeps.data.registry import NAMES, SourceError, read_source
 from sweeps.errors import Problem, SpecificationError, shown
-from sweeps.reading import is_utf8, with_settings
+from sweeps.spec.load import is_utf8, with_settings
 
 
 @dataclass(frozen=True)

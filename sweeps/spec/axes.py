@@ -1,6 +1,6 @@
 """The axes of a study: everything it can vary, with types, ranges, units and defaults.
 
-An axis takes one value or a list of values. `sweeps.spec` adds what a study has only one of.
+An axis takes one value or a list of values. `sweeps.spec.model` adds what a study has only one of.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bpengine.network.architecture import INITIALISERS
 from bpengine.network.losses import LOSSES, REDUCTIONS
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.optim.schedules import SCHEDULES
-from sweeps.values import (
+from sweeps.spec.types import (
     AUTO,
     FULL,
     MOST_EPOCHS,

@@ -14,11 +14,18 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bpengine.optim.optimizers import OPTIMIZERS
-from sweeps.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
 from sweeps.data.registry import load, read_source
 from sweeps.labels import pairs_text
-from sweeps.spec import StudySpecification, plain, toml_value
-from sweeps.values import LARGEST_SEED, LogSpace, OneOf, PowersOfTwo, SeedRange, SimulatedCluster
+from sweeps.spec.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
+from sweeps.spec.model import StudySpecification, plain, toml_value
+from sweeps.spec.types import (
+    LARGEST_SEED,
+    LogSpace,
+    OneOf,
+    PowersOfTwo,
+    SeedRange,
+    SimulatedCluster,
+)
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "The study": ("name", "title"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.errors import Problem, SpecificationError
-from sweeps.named_data import named_data
+from sweeps.spec.named_data import named_data
 
 
 @pytest.fixture

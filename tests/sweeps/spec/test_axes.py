@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from bpengine import Schedule
 from bpengine.optim.optimizers import COMMON, OPTIMIZERS, check_settings
-from sweeps.axes import AXES, HYPERPARAMETERS, Axes, OptimizerChoice
-from sweeps.values import PowersOfTwo, rounded
+from sweeps.spec.axes import AXES, HYPERPARAMETERS, Axes, OptimizerChoice
+from sweeps.spec.types import PowersOfTwo, rounded
 
 
 def axis(name: str, value: object) -> Any:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.axes import AXES, Axes
 from sweeps.errors import SpecificationError
-from sweeps.spec import (
+from sweeps.spec.axes import AXES, Axes
+from sweeps.spec.model import (
     KEYS,
     StudySpecification,
     from_toml,
@@ -19,7 +19,7 @@ from sweeps.spec import (
     to_toml,
     toml_value,
 )
-from sweeps.spec import given as given_keys
+from sweeps.spec.model import given as given_keys
 
 
 def problems_of(keys: dict[str, Any]) -> dict[str, str]:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from sweeps import Study
-from sweeps.axes import AXES
-from sweeps.reference import (
+from sweeps.spec.axes import AXES
+from sweeps.spec.model import KEYS, StudySpecification, parse
+from sweeps.spec.reference import (
     END,
     SECTIONS,
     START,
@@ -21,9 +22,8 @@ from sweeps.reference import (
     unit_of,
     with_tables,
 )
-from sweeps.spec import KEYS, StudySpecification, parse
 
-PAGE = Path(__file__).parents[2] / "docs" / "specification.md"
+PAGE = Path(__file__).parents[3] / "docs" / "specification.md"
 
 GIVEN = {"dataset", "batch_sizes", "learning_rates", "seeds", "confirmation_seeds", "epochs"}
 """Keys of a new specification that are not at their default."""
