@@ -30,10 +30,10 @@ from typing import Any
 from unittest import mock
 
 from sweeps import Study, runner
+from sweeps.design.cohorts import plan
+from sweeps.design.trials import Cohort, Trial
 from sweeps.dispatch import Dispatch, Ended
-from sweeps.plan import plan
 from sweeps.tasks import one_by_one
-from sweeps.trials import Cohort, Trial
 
 TINY: dict[str, Any] = {
     "name": "tiny",

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from sweeps import Study
+from sweeps.design.trials import Trial
 from sweeps.export import export
 from sweeps.store import FILE, Store
-from sweeps.trials import Trial
 from sweeps.worker import CURVE_WIDTH, Outcome
 
 POINTS, TOGETHER, RATES = 30, 10, 10

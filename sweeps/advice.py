@@ -19,14 +19,14 @@ from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from sweeps.assembly import read_experiment
+from sweeps.design.cohorts import cohort_cost, plan, update_cost
+from sweeps.design.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.errors import UsageError, UserError, refuse_links
 from sweeps.forecast import forecast
-from sweeps.plan import cohort_cost, plan, update_cost
 from sweeps.requests import Request
 from sweeps.runner import Limit, run_study
 from sweeps.sizing import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.spec.model import given, toml_value
-from sweeps.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.store import FILE, Store
 from sweeps.timing import ROUNDS, time_updates
 from sweeps.timing_pass import measurements_of, splits_of

@@ -11,7 +11,7 @@ from sweeps.store_commands import DONE, Add, add_json, document
 from sweeps.terminal import write
 
 if TYPE_CHECKING:
-    from sweeps.stages import Experiment
+    from sweeps.design.stages import Experiment
 
 
 def add_answer_commands(add: Add) -> None:

@@ -20,19 +20,19 @@ from reports.schema.results import (
     StudyDescription,
     StudyResults,
 )
-from sweeps.checking import experiment_of
-from sweeps.contradictions import contradictions
 from sweeps.data.facts import Facts, from_json, sessions_of, to_json
+from sweeps.design.checks.checking import experiment_of
+from sweeps.design.checks.contradictions import contradictions
+from sweeps.design.engine_recipe import examples_of, updates_of
+from sweeps.design.families import Family, Group
+from sweeps.design.labels import budget_text, growth_text, schedule_text
+from sweeps.design.stages import Experiment, derived
+from sweeps.design.trials import Planned
 from sweeps.errors import StoreError, UsageError
-from sweeps.families import Family, Group
-from sweeps.labels import budget_text, growth_text, schedule_text
-from sweeps.recipes import examples_of, updates_of
 from sweeps.records import Row
 from sweeps.spec.model import StudySpecification, from_toml, given, to_toml
-from sweeps.stages import Experiment, derived
 from sweeps.store import Store
 from sweeps.timing import workload_of_group
-from sweeps.trials import Planned
 
 
 def save_experiment(store: Store, experiment: Experiment) -> None:

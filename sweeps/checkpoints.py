@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sweeps.trials import Cohort, Trial
+from sweeps.design.trials import Cohort, Trial
 
 EVERY_SECONDS = 15.0
 """A worker writes a checkpoint when so much time has passed since the last."""

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from sweeps.design.trials import Cohort
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor
 from sweeps.tasks import Death, Mismatch, Report, Task, one_by_one, train
-from sweeps.trials import Cohort
 from sweeps.worker import CRASHED, TIMEOUT, Outcome, failed
 from sweeps.workspace import Workspace
 

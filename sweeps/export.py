@@ -14,8 +14,8 @@ import pandas as pd
 
 from reports.schema.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
 from sweeps.assembly import planned_stages, read_experiment
+from sweeps.design.labels import counted
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError
-from sweeps.labels import counted
 from sweeps.records import strict
 from sweeps.store import Store
 from sweeps.timing import workload_of_group

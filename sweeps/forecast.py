@@ -10,12 +10,12 @@ from typing import Any
 
 from reports.schema.results import CONFIRM, EXPLORE
 from sweeps.assembly import planned_stages
-from sweeps.families import Group
-from sweeps.labels import counted
-from sweeps.plan import cohort_bytes, cohort_cost, plan
-from sweeps.stages import Experiment, fresh_trials, refinement_seeds
+from sweeps.design.cohorts import cohort_bytes, cohort_cost, plan
+from sweeps.design.families import Group
+from sweeps.design.labels import counted
+from sweeps.design.stages import Experiment, fresh_trials, refinement_seeds
+from sweeps.design.trials import Planned, Trial
 from sweeps.store import FILE, Store
-from sweeps.trials import Planned, Trial
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.data.facts import sessions_of
+from sweeps.design.labels import counted
 from sweeps.errors import ResourceError, StoreError, UsageError
-from sweeps.labels import counted
 from sweeps.machine import combined
 from sweeps.store import Store
 

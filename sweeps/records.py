@@ -15,9 +15,9 @@ import numpy as np
 
 from bpengine.network.arrays import Array
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
-from sweeps.labels import pairs_text, schedule_text
+from sweeps.design.labels import pairs_text, schedule_text
+from sweeps.design.trials import Trial, identity_of
 from sweeps.schema import columns_of
-from sweeps.trials import Trial, identity_of
 from sweeps.worker import (
     CRASHED,
     CURVE_WIDTH,

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.backends import jobs_of
-from sweeps.checking import experiment_of
 from sweeps.data.files.formats import is_file
+from sweeps.design.checks.checking import experiment_of
+from sweeps.design.stages import Experiment
 from sweeps.errors import Problem
 from sweeps.forecast import forecast
 from sweeps.spec.named_data import named_data
-from sweeps.stages import Experiment
 
 COMMAND = "recommend"
 

@@ -16,17 +16,17 @@ from sweeps.backends import ISOLATING, opened
 from sweeps.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
+from sweeps.design.cohorts import cohort_cost, plan
+from sweeps.design.stages import Experiment
+from sweeps.design.trials import Cohort, Trial
 from sweeps.dispatch import Dispatch, Ended
 from sweeps.handover import hand_over
 from sweeps.interruption import Interruption, interruptible
 from sweeps.machine import combined, provenance
-from sweeps.plan import cohort_cost, plan
 from sweeps.progress import Advance, progress
 from sweeps.reporter import reported
-from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing_pass import run_timing
-from sweeps.trials import Cohort, Trial
 from sweeps.worker import Outcome
 from sweeps.workspace import NAME, Workspace
 

@@ -12,16 +12,16 @@ from reports.schema.outcomes import Cause, count_outcomes
 from reports.schema.results import CONFIRM
 from sweeps.assembly import planned_stages, read_experiment
 from sweeps.data.facts import sessions_of
+from sweeps.design.cohorts import cohort_cost, plan
+from sweeps.design.labels import counted
+from sweeps.design.stages import Experiment
+from sweeps.design.trials import Planned, Trial
 from sweeps.errors import StoreError
 from sweeps.forecast import provisional
-from sweeps.labels import counted
 from sweeps.lock import Owner, owner_of
 from sweeps.machine import available_cores
-from sweeps.plan import cohort_cost, plan
-from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing_pass import measurements_of
-from sweeps.trials import Planned, Trial
 from sweeps.worker import CRASHED, DIVERGED, ERROR, OK, TIMEOUT
 
 MISSING = "missing"

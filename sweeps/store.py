@@ -27,6 +27,7 @@ from sweeps.database import (
     transaction,
     writing,
 )
+from sweeps.design.trials import Planned, Trial
 from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links
 from sweeps.lock import LOCK, locked
 from sweeps.records import (
@@ -42,7 +43,6 @@ from sweeps.records import (
 )
 from sweeps.schema import columns_of
 from sweeps.timing import Round
-from sweeps.trials import Planned, Trial
 from sweeps.worker import CURVE_WIDTH, Outcome
 
 FILE = "study.db"

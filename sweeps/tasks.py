@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from sweeps.design.trials import Cohort
 from sweeps.errors import UserError
 from sweeps.machine import versions
-from sweeps.trials import Cohort
 from sweeps.worker import ERROR, Outcome, failed, run_cohort
 from sweeps.workspace import Workspace
 

@@ -21,8 +21,8 @@ from bpengine.passes import sequential
 from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import segments
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
-from sweeps.families import Group
-from sweeps.trials import Configuration
+from sweeps.design.families import Group
+from sweeps.design.trials import Configuration
 
 ROUNDS = 7
 LEAST_SECONDS = 0.02

@@ -12,11 +12,11 @@ from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
 from sweeps.data.splits import prepare
-from sweeps.families import Group
+from sweeps.design.cohorts import plan
+from sweeps.design.families import Group
+from sweeps.design.stages import Experiment
 from sweeps.machine import load_average
-from sweeps.plan import plan
 from sweeps.progress import progress
-from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing import (
     LEAST_SECONDS,

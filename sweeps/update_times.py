@@ -24,8 +24,8 @@ from reports.schema.formats import percent, plural, seconds, significant
 from reports.stats.bounds import Ends
 from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
 from sweeps.assembly import save_experiment
+from sweeps.design.stages import Experiment
 from sweeps.machine import available_cores
-from sweeps.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing import Workload
 from sweeps.timing_pass import measurements_of, run_timing

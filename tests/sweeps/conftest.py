@@ -11,10 +11,10 @@ from ran import SMALL
 
 from reports.output.page import size as room
 from sweeps import timing
-from sweeps.checking import experiment_of
 from sweeps.data.registry import load
 from sweeps.data.splits import Dataset, Source
-from sweeps.stages import Experiment
+from sweeps.design.checks.checking import experiment_of
+from sweeps.design.stages import Experiment
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,8 +20,8 @@ import numpy as np
 from bpengine import Budget, Schedule
 from sweeps.data import registry as datasets
 from sweeps.data.splits import Dataset, Preparation, Source
+from sweeps.design.trials import Cohort, Configuration, settings_of
 from sweeps.tasks import Task, train
-from sweeps.trials import Cohort, Configuration, settings_of
 from sweeps.worker import Outcome, threads
 
 POISON = 0.666

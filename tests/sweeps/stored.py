@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from faults import configuration
 
+from sweeps.design.trials import Trial, settings_of
 from sweeps.store import Store
-from sweeps.trials import Trial, settings_of
 from sweeps.worker import FINAL_VALUES, Outcome
 
 

@@ -10,10 +10,10 @@ import pytest
 from reports.schema.results import REFINE, Cluster, Incidents
 from sweeps import Study, results
 from sweeps.assembly import describe, planned_stages, read_experiment, results_of, save_experiment
-from sweeps.checking import experiment_of
+from sweeps.design.checks.checking import experiment_of
+from sweeps.design.stages import Experiment, fresh_trials
 from sweeps.errors import StoreError
 from sweeps.spec.model import to_toml
-from sweeps.stages import Experiment, fresh_trials
 from sweeps.store import Store
 
 

@@ -16,7 +16,7 @@ from sweeps.checkpoints import (
     unfinished_cohorts,
     write_checkpoint,
 )
-from sweeps.trials import Cohort
+from sweeps.design.trials import Cohort
 
 STATE = {"parameters": np.arange(6.0).reshape(2, 3), "examples": np.array(40)}
 

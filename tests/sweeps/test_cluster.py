@@ -26,12 +26,12 @@ from sweeps import backends, cluster, dispatch
 from sweeps import machine as provenance
 from sweeps.backends import opened
 from sweeps.cluster import DaskExecutor, connected
+from sweeps.design.trials import Cohort
 from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor
 from sweeps.handover import hand_over
 from sweeps.tasks import Death, Mismatch, Task, Work, packed, train
-from sweeps.trials import Cohort
 from sweeps.workspace import Workspace
 
 pytestmark = pytest.mark.slow

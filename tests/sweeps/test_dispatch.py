@@ -11,10 +11,10 @@ from faults import POISON, cohort
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweeps.design.trials import Cohort
 from sweeps.dispatch import MOST_DEATHS, Dispatch
 from sweeps.errors import EnvironmentFailedError
 from sweeps.tasks import Death, Report, Task, Work
-from sweeps.trials import Cohort
 from sweeps.worker import Outcome, failed
 from sweeps.workspace import Workspace
 

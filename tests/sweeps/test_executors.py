@@ -23,13 +23,13 @@ from faults import POISON, cohort, made
 from bpengine import Budget
 from sweeps import dispatch, executors
 from sweeps.backends import BACKENDS, opened
+from sweeps.design.trials import Cohort
 from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
 from sweeps.handover import hand_over
 from sweeps.machine import versions
 from sweeps.tasks import Death, Task, Work, train
-from sweeps.trials import Cohort
 from sweeps.worker import Outcome
 from sweeps.workspace import Workspace
 

@@ -11,10 +11,10 @@ import pytest
 from faults import configuration
 from stored import failure, fill, outcome, trials
 
+from sweeps.design.trials import Trial, settings_of
 from sweeps.errors import UsageError
 from sweeps.inspection import inspect, inspection_lines
 from sweeps.store import Store
-from sweeps.trials import Trial, settings_of
 
 
 def test_a_trial_is_found_by_how_its_identity_starts(tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, dispatch, runner, timing, worker
 from sweeps.assembly import results, results_of
 from sweeps.cli import main
+from sweeps.design.stages import Experiment
 from sweeps.errors import OwnedError, ResourceError
 from sweeps.executors import LokyExecutor, SequentialExecutor
 from sweeps.interruption import Finished, Interrupted
 from sweeps.lock import LOCK
 from sweeps.runner import run_study
-from sweeps.stages import Experiment
 from sweeps.store import FILE, Store
 from sweeps.tasks import Task, train
 from sweeps.worker import Outcome

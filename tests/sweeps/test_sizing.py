@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.checking import experiment_of
+from sweeps.design.checks.checking import experiment_of
 from sweeps.sizing import Grid, choose, hidden_units, keys_of, largest_size
 
 

@@ -11,12 +11,12 @@ import ran
 from stored import failure, fill, trials
 
 from sweeps.assembly import planned_stages, save_experiment
+from sweeps.design.cohorts import cohort_cost, plan
+from sweeps.design.trials import Trial
 from sweeps.errors import StoreError
 from sweeps.machine import available_cores
-from sweeps.plan import cohort_cost, plan
 from sweeps.status import Count, status_lines, status_of
 from sweeps.store import FILE, Store
-from sweeps.trials import Trial
 from sweeps.worker import run_cohort
 
 

@@ -20,12 +20,12 @@ from stored import failure, fill, forbid_writing, other, outcome, trials, unwrit
 from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS
 from sweeps import database
 from sweeps.data.splits import Source
+from sweeps.design.trials import Planned, Trial, settings_of
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
 from sweeps.lock import LOCK
 from sweeps.records import insert
 from sweeps.store import FILE, Store
 from sweeps.timing import Round
-from sweeps.trials import Planned, Trial, settings_of
 
 
 def planned(some: list[Trial], group: str = "all") -> list[Planned]:

@@ -20,11 +20,11 @@ from hypothesis.stateful import (
 )
 from stored import failure, other, outcome, trials
 
+from sweeps.design.trials import Trial
 from sweeps.errors import OwnedError
 from sweeps.merge import merge
 from sweeps.records import DONE, curve_bytes
 from sweeps.store import FILE, Store
-from sweeps.trials import Trial
 from sweeps.worker import Outcome
 
 pytestmark = pytest.mark.slow

@@ -14,9 +14,9 @@ from bpengine.training.lockstep import Lockstep
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps import timing
 from sweeps.data.splits import Dataset, prepare
-from sweeps.stages import Experiment
+from sweeps.design.stages import Experiment
+from sweeps.design.trials import settings_of
 from sweeps.timing import Measurement, Workload, workload_of
-from sweeps.trials import settings_of
 
 PLAIN = Workload(
     widths=(4, 3, 3),

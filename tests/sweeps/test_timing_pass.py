@@ -10,8 +10,8 @@ import pytest
 
 from sweeps import timing, timing_pass
 from sweeps.assembly import results_of, save_experiment
-from sweeps.checking import experiment_of
-from sweeps.stages import Experiment
+from sweeps.design.checks.checking import experiment_of
+from sweeps.design.stages import Experiment
 from sweeps.store import Store
 from sweeps.timing import ROUNDS
 from sweeps.timing_pass import measurements_of, run_timing

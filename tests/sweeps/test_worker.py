@@ -21,10 +21,10 @@ from sweeps import worker
 from sweeps.checkpoints import checkpoint_path, read_checkpoint
 from sweeps.data import registry as datasets
 from sweeps.data.splits import prepare
+from sweeps.design.engine_recipe import recipe_of, settings_of
+from sweeps.design.trials import Cohort
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.handover import hand_over
-from sweeps.recipes import recipe_of, settings_of
-from sweeps.trials import Cohort
 from sweeps.worker import (
     FINAL_VALUES,
     Outcome,

@@ -13,8 +13,8 @@ import numpy as np
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.passes.backprop import ROWS
 from bpengine.training.lockstep import lanes_in_cache
-from sweeps.recipes import evaluations_of, examples_of, is_countable, updates_of
-from sweeps.trials import Cohort, Configuration, Settings, Trial
+from sweeps.design.engine_recipe import evaluations_of, examples_of, is_countable, updates_of
+from sweeps.design.trials import Cohort, Configuration, Settings, Trial
 
 T = TypeVar("T")
 

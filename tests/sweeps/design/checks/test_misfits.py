@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.checking import experiment_of
+from sweeps.design.checks.checking import experiment_of
 from sweeps.errors import SpecificationError
 
 

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweeps.combinations import Value, blocks, most_cells
-from sweeps.contradictions import contradictions
 from sweeps.data.facts import Facts, facts_of, key_of
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import Preparation, preparation_problems
+from sweeps.design.checks.contradictions import contradictions
+from sweeps.design.checks.misfits import misfits
+from sweeps.design.combinations import Value, blocks, most_cells
+from sweeps.design.stages import Experiment, refinement_seeds
 from sweeps.errors import DataError, Problem, SpecificationError
-from sweeps.misfits import misfits
 from sweeps.spec.messages import path_of
 from sweeps.spec.model import StudySpecification, parse
 from sweeps.spec.types import MOST_TRIALS
-from sweeps.stages import Experiment, refinement_seeds
 
 _STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs": (1,)}
 """What a specification without them is checked with otherwise."""

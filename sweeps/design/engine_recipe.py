@@ -6,7 +6,7 @@ import functools
 
 from bpengine import Budget, Recipe, evaluation_points
 from bpengine.training.minibatches import batches, updates_per_epoch
-from sweeps.trials import Cohort, Configuration
+from sweeps.design.trials import Cohort, Configuration
 
 EARLIEST = 64
 """Where a budget does not count epochs, evaluation begins at this fraction of one."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bpengine import BatchGrowth, Budget, Schedule
-from sweeps.checking import experiment_of
-from sweeps.labels import budget_text, counted, growth_text, pairs_text, schedule_text
+from sweeps.design.checks.checking import experiment_of
+from sweeps.design.labels import budget_text, counted, growth_text, pairs_text, schedule_text
 
 BASE: dict[str, Any] = {
     "name": "mine",

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from reports.schema.results import TRIAL_COLUMNS, as_table
-from sweeps.checking import experiment_of
-from sweeps.stages import REFINE_STEP, Experiment, derived, refinement_seeds
-from sweeps.trials import Planned, Trial
+from sweeps.design.checks.checking import experiment_of
+from sweeps.design.stages import REFINE_STEP, Experiment, derived, refinement_seeds
+from sweeps.design.trials import Planned, Trial
 
 Result = Callable[[str, Trial], float | str]
 """Group and trial to a metric, or to a status other than ok."""

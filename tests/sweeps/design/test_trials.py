@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.optim.optimizers import COMMON, OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
-from sweeps.trials import Cohort, Configuration, Trial, settings_of
+from sweeps.design.trials import Cohort, Configuration, Trial, settings_of
 
 CONFIGURATION = Configuration(
     evaluate_test=False,
@@ -165,7 +165,7 @@ def test_the_identity_is_the_same_in_every_process(hash_seed: str) -> None:
     code = (
         "from bpengine import Budget, Schedule\n"
         "from sweeps.data.splits import Preparation, Source\n"
-        "from sweeps.trials import Configuration, Trial\n"
+        "from sweeps.design.trials import Configuration, Trial\n"
         f"print(Trial({CONFIGURATION!r}, {SETTINGS!r}, 7).identity)"
     )
     found = subprocess.run(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bpengine import BatchGrowth
 from reports.text.clocks import MEMORIES, share_at
 from sweeps.data.facts import DataFacts
-from sweeps.trials import Configuration, Trial, settings_of
+from sweeps.design.trials import Configuration, Trial, settings_of
 
 DECIMALS = 12
 """Decimals of a share that is computed: no machine's last bit decides which trial it is."""

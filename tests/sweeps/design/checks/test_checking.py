@@ -13,12 +13,12 @@ from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.losses import LOSSES
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.optim.schedules import SCHEDULES
-from sweeps.checking import experiment_of
 from sweeps.data.registry import load
 from sweeps.data.splits import prepare
+from sweeps.design.checks.checking import experiment_of
+from sweeps.design.engine_recipe import recipe_of
+from sweeps.design.stages import Experiment
 from sweeps.errors import Problem, SpecificationError
-from sweeps.recipes import recipe_of
-from sweeps.stages import Experiment
 
 KEYS: dict[str, Any] = {"learning_rates": 0.1, "seeds": 1, "batch_sizes": 8, "epochs": 1}
 

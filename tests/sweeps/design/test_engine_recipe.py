@@ -23,7 +23,7 @@ from bpengine import (
 )
 from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
-from sweeps.recipes import (
+from sweeps.design.engine_recipe import (
     DENSE,
     DOUBLINGS,
     evaluation_cadence,
@@ -33,8 +33,8 @@ from sweeps.recipes import (
     settings_of,
     updates_of,
 )
-from sweeps.trials import Cohort, Configuration
-from sweeps.trials import settings_of as full_settings
+from sweeps.design.trials import Cohort, Configuration
+from sweeps.design.trials import settings_of as full_settings
 
 CONFIGURATION = Configuration(
     evaluate_test=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bpengine import BatchGrowth, Budget, Schedule
-from sweeps.families import Family
+from sweeps.design.families import Family
 
 Texts = Callable[[Sequence[Family]], list[str]]
 """What each family says of an aspect."""

@@ -10,15 +10,15 @@ from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.network.losses import LOSSES
 from bpengine.optim.optimizers import OPTIMIZERS
 from reports.text.clocks import MEMORIES
-from sweeps.combinations import Combination, agrees, combinations
 from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.data.splits import REGRESSION
-from sweeps.families import Family, Group
-from sweeps.labels import labels_of
+from sweeps.design.combinations import Combination, agrees, combinations
+from sweeps.design.families import Family, Group
+from sweeps.design.labels import labels_of
+from sweeps.design.trials import Configuration
 from sweeps.spec.axes import BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
 from sweeps.spec.model import StudySpecification
 from sweeps.spec.types import AUTO, FULL, PowersOfTwo, rounded
-from sweeps.trials import Configuration
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from reports.schema.outcomes import CELL, has_value
 from reports.schema.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE, empty_table
 from reports.stats.intervals import compare_with_best
 from sweeps.data.facts import Facts
-from sweeps.design import groups_of
-from sweeps.families import Group
+from sweeps.design.families import Group
+from sweeps.design.grid import groups_of
+from sweeps.design.trials import Planned
 from sweeps.spec.model import StudySpecification
 from sweeps.spec.types import LARGEST_RATE, SMALLEST_RATE, rounded
-from sweeps.trials import Planned
 
 REFINE_STEP = 5
 """Seeds that are added before batch sizes are compared again."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpengine.optim.optimizers import OPTIMIZERS
-from sweeps.combinations import RATES, Value, blocks, most_cells
+from sweeps.design.combinations import RATES, Value, blocks, most_cells
 from sweeps.errors import Problem, did_you_mean, shown
 from sweeps.spec.axes import (
     BUDGETS,

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.losses import LOSSES
 from reports.text.clocks import MEMORIES
-from sweeps.combinations import Combination, blocks
-from sweeps.contradictions import Contradiction
 from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.data.splits import REGRESSION
-from sweeps.design import Cell, cells_of, output_of, sizes_of
+from sweeps.design.checks.contradictions import Contradiction
+from sweeps.design.combinations import Combination, blocks
+from sweeps.design.grid import Cell, cells_of, output_of, sizes_of
+from sweeps.design.labels import counted
 from sweeps.errors import shown
-from sweeps.labels import counted
 from sweeps.spec.axes import Axes, GrowthChoice
 from sweeps.spec.model import StudySpecification
 from sweeps.spec.types import AUTO, FULL, LARGEST_RATE, MOST_EPOCHS, SMALLEST_RATE

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget
 from bpengine.training.lockstep import lanes_in_cache
 from sweeps.data.splits import Preparation
-from sweeps.plan import (
+from sweeps.design.cohorts import (
     EVALUATION_COST,
     FEW_LANES,
     MOST_BYTES,
@@ -25,8 +25,8 @@ from sweeps.plan import (
     plan,
     update_cost,
 )
-from sweeps.recipes import evaluations_of
-from sweeps.trials import Cohort, Configuration, Trial, settings_of
+from sweeps.design.engine_recipe import evaluations_of
+from sweeps.design.trials import Cohort, Configuration, Trial, settings_of
 
 CONFIGURATION = configuration(
     preparation=Preparation(100, 100, "none"),

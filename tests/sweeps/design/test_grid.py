@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule
-from sweeps.checking import experiment_of
-from sweeps.stages import Experiment
+from sweeps.design.checks.checking import experiment_of
+from sweeps.design.stages import Experiment
 
 KEYS: dict[str, Any] = {
     "dataset": "iris",

@@ -1,0 +1,1 @@
+"""Mistakes of keys together, and of keys with the data."""
