@@ -33,7 +33,7 @@ from sweeps import Study, runner
 from sweeps.design.cohorts import plan
 from sweeps.design.trials import Cohort, Trial
 from sweeps.dispatch import Dispatch, Ended
-from sweeps.tasks import one_by_one
+from sweeps.worker.tasks import one_by_one
 
 TINY: dict[str, Any] = {
     "name": "tiny",

@@ -25,7 +25,7 @@ from sweeps import Study
 from sweeps.design.trials import Trial
 from sweeps.export import export
 from sweeps.store import FILE, Store
-from sweeps.worker import CURVE_WIDTH, Outcome
+from sweeps.worker.train import CURVE_WIDTH, Outcome
 
 POINTS, TOGETHER, RATES = 30, 10, 10
 

@@ -31,7 +31,7 @@ from sweeps.backends import jobs_of
 from sweeps.data.registry import load
 from sweeps.data.splits import prepare
 from sweeps.study import Study
-from sweeps.worker import one_blas_thread
+from sweeps.worker.train import one_blas_thread
 
 Cell = tuple[int, float]
 

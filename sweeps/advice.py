@@ -28,9 +28,9 @@ from sweeps.runner import Limit, run_study
 from sweeps.sizing import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.spec.model import given, toml_value
 from sweeps.store import FILE, Store
-from sweeps.timing import ROUNDS, time_updates
 from sweeps.timing_pass import measurements_of, splits_of
-from sweeps.worker import one_blas_thread
+from sweeps.worker.measure import ROUNDS, time_updates
+from sweeps.worker.train import one_blas_thread
 
 SPECIFICATION = "study.toml"
 """The file in the folder that holds what was chosen."""

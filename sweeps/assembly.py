@@ -32,7 +32,7 @@ from sweeps.errors import StoreError, UsageError
 from sweeps.records import Row
 from sweeps.spec.model import StudySpecification, from_toml, given, to_toml
 from sweeps.store import Store
-from sweeps.timing import workload_of_group
+from sweeps.worker.measure import workload_of_group
 
 
 def save_experiment(store: Store, experiment: Experiment) -> None:

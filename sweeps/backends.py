@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from sweeps.errors import EnvironmentFailedError, UsageError, did_you_mean, shown
 from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
 from sweeps.machine import available_cores
-from sweeps.worker import one_blas_thread
-from sweeps.workspace import Workspace
+from sweeps.worker.train import one_blas_thread
+from sweeps.worker.workspace import Workspace
 
 BACKENDS = ("loky", "threading", "sequential", "dask")
 """Names of all executors."""

@@ -15,13 +15,13 @@ import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 from distributed.utils import silence_logging_cmgr
 
-from sweeps.apart import perform_apart
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import file_or_nothing, is_overdue, not_startable
 from sweeps.machine import versions
-from sweeps.processes import diverted, unreachable_by_ctrl_c
-from sweeps.tasks import Death, Mismatch, Report, Task, Work, perform, received
-from sweeps.worker import limit_blas
+from sweeps.worker.isolated import perform_apart
+from sweeps.worker.processes import diverted, unreachable_by_ctrl_c
+from sweeps.worker.tasks import Death, Mismatch, Report, Task, Work, perform, received
+from sweeps.worker.train import limit_blas
 
 PATIENCE_SECONDS = 30.0
 """How long a scheduler may be silent or without workers before it is given up."""

@@ -10,9 +10,9 @@ from dataclasses import replace
 from sweeps.design.trials import Cohort
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor
-from sweeps.tasks import Death, Mismatch, Report, Task, one_by_one, train
-from sweeps.worker import CRASHED, TIMEOUT, Outcome, failed
-from sweeps.workspace import Workspace
+from sweeps.worker.tasks import Death, Mismatch, Report, Task, one_by_one, train
+from sweeps.worker.train import CRASHED, TIMEOUT, Outcome, failed
+from sweeps.worker.workspace import Workspace
 
 MOST_DEATHS = 3
 """A trial that ends so many processes of its own is at fault."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.machine import available_cores, core_limit, load_average, provenance
-from sweeps.worker import threads
+from sweeps.worker.train import threads
 
 OPTIONAL = {"distributed": "dask", "pyarrow": "parquet"}
 """Packages that not everybody needs, and the extra of bpsweep that brings them."""

@@ -19,12 +19,18 @@ from typing import IO, Any, Protocol
 
 from joblib.externals.loky import process_executor as loky
 
-from sweeps.apart import perform_apart
 from sweeps.errors import EnvironmentFailedError, refusal
-from sweeps.processes import ONE_THREAD, diverted, limits, start_worker, unreachable_by_ctrl_c
-from sweeps.tasks import Death, Mismatch, Report, Task, Work, perform, received
-from sweeps.worker import abandoned, limit_blas
-from sweeps.workspace import Workspace
+from sweeps.worker.isolated import perform_apart
+from sweeps.worker.processes import (
+    ONE_THREAD,
+    diverted,
+    limits,
+    start_worker,
+    unreachable_by_ctrl_c,
+)
+from sweeps.worker.tasks import Death, Mismatch, Report, Task, Work, perform, received
+from sweeps.worker.train import abandoned, limit_blas
+from sweeps.worker.workspace import Workspace
 
 _MOST_WORDS = 10_000
 

@@ -18,7 +18,7 @@ from sweeps.design.labels import counted
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError
 from sweeps.records import strict
 from sweeps.store import Store
-from sweeps.timing import workload_of_group
+from sweeps.worker.measure import workload_of_group
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""

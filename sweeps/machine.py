@@ -16,7 +16,7 @@ import numpy as np
 
 import bpengine
 from bpengine import NUMERICS_VERSION
-from sweeps.worker import threads
+from sweeps.worker.train import threads
 
 PACKAGES = (
     "bpsweep",

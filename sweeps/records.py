@@ -18,7 +18,7 @@ from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.design.labels import pairs_text, schedule_text
 from sweeps.design.trials import Trial, identity_of
 from sweeps.schema import columns_of
-from sweeps.worker import (
+from sweeps.worker.train import (
     CRASHED,
     CURVE_WIDTH,
     DIVERGED,
@@ -136,7 +136,7 @@ def curve_bytes(curve: Annotated[Array, "point column"]) -> bytes:
     """Return a curve as it is stored: rows of float64, the least significant byte first.
 
     Args:
-        curve: Columns as in `sweeps.worker.Outcome`.
+        curve: Columns as in `sweeps.worker.train.Outcome`.
     """
     return np.ascontiguousarray(curve, dtype="<f8").tobytes()
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sweeps.interruption import Interrupted
-from sweeps.processes import ONE_THREAD, ending, unreachable_by_ctrl_c
 from sweeps.terminal import tell
+from sweeps.worker.processes import ONE_THREAD, ending, unreachable_by_ctrl_c
 
 CODE = (
     "import json, pathlib, sys; sys.path[:] = json.loads(sys.argv[1]); "

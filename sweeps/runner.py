@@ -13,22 +13,22 @@ from typing import Self
 from reports.schema.results import StudyResults
 from sweeps.assembly import planned_stages, results_of, save_experiment
 from sweeps.backends import ISOLATING, opened
-from sweeps.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
 from sweeps.design.cohorts import cohort_cost, plan
 from sweeps.design.stages import Experiment
 from sweeps.design.trials import Cohort, Trial
 from sweeps.dispatch import Dispatch, Ended
-from sweeps.handover import hand_over
 from sweeps.interruption import Interruption, interruptible
 from sweeps.machine import combined, provenance
 from sweeps.progress import Advance, progress
 from sweeps.reporter import reported
 from sweeps.store import Store
 from sweeps.timing_pass import run_timing
-from sweeps.worker import Outcome
-from sweeps.workspace import NAME, Workspace
+from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
+from sweeps.worker.dataset_cache import hand_over
+from sweeps.worker.train import Outcome
+from sweeps.worker.workspace import NAME, Workspace
 
 MICROSECONDS = 1e-6
 

@@ -22,7 +22,7 @@ from sweeps.lock import Owner, owner_of
 from sweeps.machine import available_cores
 from sweeps.store import Store
 from sweeps.timing_pass import measurements_of
-from sweeps.worker import CRASHED, DIVERGED, ERROR, OK, TIMEOUT
+from sweeps.worker.train import CRASHED, DIVERGED, ERROR, OK, TIMEOUT
 
 MISSING = "missing"
 """Stands for the status of a trial that is planned and has not ended."""

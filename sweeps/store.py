@@ -42,8 +42,8 @@ from sweeps.records import (
     same_result,
 )
 from sweeps.schema import columns_of
-from sweeps.timing import Round
-from sweeps.worker import CURVE_WIDTH, Outcome
+from sweeps.worker.measure import Round
+from sweeps.worker.train import CURVE_WIDTH, Outcome
 
 FILE = "study.db"
 

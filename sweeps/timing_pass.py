@@ -18,7 +18,7 @@ from sweeps.design.stages import Experiment
 from sweeps.machine import load_average
 from sweeps.progress import progress
 from sweeps.store import Store
-from sweeps.timing import (
+from sweeps.worker.measure import (
     LEAST_SECONDS,
     MOST_EXAMPLES,
     ROUNDS,
@@ -27,7 +27,7 @@ from sweeps.timing import (
     time_updates,
     workload_of_group,
 )
-from sweeps.worker import one_blas_thread
+from sweeps.worker.train import one_blas_thread
 
 
 def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[Measurement]]]:

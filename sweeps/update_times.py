@@ -27,8 +27,8 @@ from sweeps.assembly import save_experiment
 from sweeps.design.stages import Experiment
 from sweeps.machine import available_cores
 from sweeps.store import Store
-from sweeps.timing import Workload
 from sweeps.timing_pass import measurements_of, run_timing
+from sweeps.worker.measure import Workload
 
 LOADED = 0.5
 """Load average by core before the pass from which on the machine was not quiet."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sweeps import timing
+from sweeps.worker import measure as timing
 
 pytestmark = [
     pytest.mark.no_cover,  # that lines run in a whole study proves little of them

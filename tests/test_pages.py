@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from sweeps import cli, study, timing
+from sweeps import cli, study
 from sweeps.spec.load import preset_names
+from sweeps.worker import measure as timing
 
 pytestmark = [
     pytest.mark.no_cover,  # that lines run in a whole study proves little of them

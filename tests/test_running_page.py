@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from reports.schema.results import TRIAL_COLUMNS
-from sweeps import cli, timing
+from sweeps import cli
 from sweeps.dispatch import MOST_DEATHS, MOST_IN_VAIN
-from sweeps.tasks import HARD_FACTOR, HARD_SECONDS
+from sweeps.worker import measure as timing
+from sweeps.worker.tasks import HARD_FACTOR, HARD_SECONDS
 
 pytestmark = [
     pytest.mark.no_cover,  # that lines run in a whole study proves little of them

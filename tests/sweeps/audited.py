@@ -18,9 +18,11 @@ from pathlib import Path
 import matplotlib as mpl
 
 from bpengine.sklearn.estimators import BackpropClassifier
-from sweeps import Study, checkpoints, handover, results
+from sweeps import Study, results
 from sweeps.cli import main
 from sweeps.errors import UserError
+from sweeps.worker import checkpoints
+from sweeps.worker import dataset_cache as handover
 
 CALLS = {"pickle.find_class", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"}
 """What would make something out of a file, or start something."""

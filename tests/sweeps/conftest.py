@@ -10,11 +10,11 @@ import pytest
 from ran import SMALL
 
 from reports.output.page import size as room
-from sweeps import timing
 from sweeps.data.registry import load
 from sweeps.data.splits import Dataset, Source
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
+from sweeps.worker import measure as timing
 
 
 @pytest.fixture(autouse=True, scope="session")

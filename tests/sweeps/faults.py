@@ -1,6 +1,6 @@
 """Work that goes wrong on purpose, importable by workers, and cohorts to try it on.
 
-A fault is work in place of `sweeps.tasks.train`: it misbehaves for the trials whose learning rate
+A fault is work in place of `sweeps.worker.tasks.train`: it misbehaves for the trials whose learning rate
 is `POISON` and trains the others.
 """
 
@@ -21,8 +21,8 @@ from bpengine import Budget, Schedule
 from sweeps.data import registry as datasets
 from sweeps.data.splits import Dataset, Preparation, Source
 from sweeps.design.trials import Cohort, Configuration, settings_of
-from sweeps.tasks import Task, train
-from sweeps.worker import Outcome, threads
+from sweeps.worker.tasks import Task, train
+from sweeps.worker.train import Outcome, threads
 
 POISON = 0.666
 

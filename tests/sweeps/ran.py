@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-from sweeps import timing
 from sweeps.study import Study
+from sweeps.worker import measure as timing
 
 KEYS = {
     "dataset": "iris",

@@ -15,7 +15,7 @@ from faults import configuration
 
 from sweeps.design.trials import Trial, settings_of
 from sweeps.store import Store
-from sweeps.worker import FINAL_VALUES, Outcome
+from sweeps.worker.train import FINAL_VALUES, Outcome
 
 
 def trials(count: int) -> list[Trial]:

@@ -10,7 +10,7 @@ from sweeps import backends
 from sweeps.backends import BACKENDS, jobs_of, opened
 from sweeps.errors import UsageError
 from sweeps.executors import LokyExecutor, SequentialExecutor, ThreadingExecutor
-from sweeps.workspace import Workspace
+from sweeps.worker.workspace import Workspace
 
 KINDS = {"loky": LokyExecutor, "threading": ThreadingExecutor, "sequential": SequentialExecutor}
 

@@ -20,8 +20,8 @@ from sweeps import cli
 from sweeps.backends import BACKENDS
 from sweeps.data.registry import NAMES
 from sweeps.store import Store
-from sweeps.tasks import Task, train
-from sweeps.worker import Outcome
+from sweeps.worker.tasks import Task, train
+from sweeps.worker.train import Outcome
 
 
 @pytest.mark.usefixtures("drawn")
@@ -190,7 +190,7 @@ def test_no_worker_is_wrong_usage(small: Path, capsys: pytest.CaptureFixture[str
 def test_failed_trials_exit_with_1(
     small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sweeps.worker.Trainer", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr("sweeps.worker.train.Trainer", lambda *_a, **_k: 1 / 0)
     assert cli.main(["run", str(small), "--out", "out", "--backend", "sequential"]) == 1
     assert "8 trials failed; run again to try them once more.\n" in capsys.readouterr().err
 

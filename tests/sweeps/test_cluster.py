@@ -30,9 +30,9 @@ from sweeps.design.trials import Cohort
 from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor
-from sweeps.handover import hand_over
-from sweeps.tasks import Death, Mismatch, Task, Work, packed, train
-from sweeps.workspace import Workspace
+from sweeps.worker.dataset_cache import hand_over
+from sweeps.worker.tasks import Death, Mismatch, Task, Work, packed, train
+from sweeps.worker.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 

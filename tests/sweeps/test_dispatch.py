@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sweeps.design.trials import Cohort
 from sweeps.dispatch import MOST_DEATHS, Dispatch
 from sweeps.errors import EnvironmentFailedError
-from sweeps.tasks import Death, Report, Task, Work
-from sweeps.worker import Outcome, failed
-from sweeps.workspace import Workspace
+from sweeps.worker.tasks import Death, Report, Task, Work
+from sweeps.worker.train import Outcome, failed
+from sweeps.worker.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 

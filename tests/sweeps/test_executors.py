@@ -27,11 +27,11 @@ from sweeps.design.trials import Cohort
 from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
 from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
-from sweeps.handover import hand_over
 from sweeps.machine import versions
-from sweeps.tasks import Death, Task, Work, train
-from sweeps.worker import Outcome
-from sweeps.workspace import Workspace
+from sweeps.worker.dataset_cache import hand_over
+from sweeps.worker.tasks import Death, Task, Work, train
+from sweeps.worker.train import Outcome
+from sweeps.worker.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -189,8 +189,8 @@ def test_a_trial_that_never_ends_is_a_timeout_and_the_rest_finishes(
     backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Workers have their own copy: the limit travels with the task, this part of it does not.
-    monkeypatch.setattr("sweeps.tasks.HARD_SECONDS", 0.5)
-    monkeypatch.setattr("sweeps.tasks.HARD_FACTOR", 1.0)
+    monkeypatch.setattr("sweeps.worker.tasks.HARD_SECONDS", 0.5)
+    monkeypatch.setattr("sweeps.worker.tasks.HARD_FACTOR", 1.0)
     cohorts = [cohort(POISON, seeds=(1,)), cohort(0.1)]
     executor = executor_of(backend)
     found = run(executor, workspace, faults.hang_in_company, monkeypatch, 0.2, cohorts)
@@ -254,7 +254,7 @@ def test_a_jammed_pool_can_be_closed(workspace: Workspace) -> None:
 
 
 def test_a_frozen_worker_is_killed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweeps.tasks.HARD_SECONDS", 1.0)
+    monkeypatch.setattr("sweeps.worker.tasks.HARD_SECONDS", 1.0)
     executor = LokyExecutor(1, workspace)
     task = Task(next(_numbers), cohort(POISON), workspace, trial_seconds=0.01)
     try:
@@ -270,7 +270,7 @@ def test_a_frozen_worker_is_killed(workspace: Workspace, monkeypatch: pytest.Mon
 def test_a_worker_that_ends_before_it_is_killed_is_no_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweeps.tasks.HARD_SECONDS", -1.0)
+    monkeypatch.setattr("sweeps.worker.tasks.HARD_SECONDS", -1.0)
     workspace = Workspace(tmp_path)
     workspace.open()
     workspace.started.write_text("1 4194305\n2 419")

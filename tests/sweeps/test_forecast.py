@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from sweeps import Study, timing
+from sweeps import Study
 from sweeps.forecast import Forecast, GroupForecast, forecast_lines
+from sweeps.worker import measure as timing
 
 
 def forecast(folder: Path | None = None, **keys: Any) -> Forecast:

@@ -18,11 +18,12 @@ import pytest
 import ran
 from stored import failure, outcome, trials
 
-from sweeps import cli, timing
+from sweeps import cli
 from sweeps.records import digest_of, insert
 from sweeps.schema import columns_of
 from sweeps.spec.model import to_toml
 from sweeps.store import FILE, Store
+from sweeps.worker import measure as timing
 
 CODES = {0, 1, 2, 3, 4, 5, 6, 7}
 """How a command may end that was not stopped and met no bug."""

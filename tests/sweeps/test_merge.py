@@ -18,7 +18,7 @@ from sweeps.assembly import results
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.merge import merge, merged_text
 from sweeps.store import FILE, Store
-from sweeps.timing import Round
+from sweeps.worker.measure import Round
 
 SOME = trials(4)
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule, Trainer
 from bpengine.optim.optimizers import OPTIMIZERS
-from sweeps import worker
 from sweeps.data import registry as datasets
 from sweeps.design.trials import Cohort, Trial, settings_of
 from sweeps.merge import merge
 from sweeps.records import Row, row_of
 from sweeps.store import Store
 from sweeps.study import Study
-from sweeps.worker import run_cohort
-from sweeps.workspace import Workspace
+from sweeps.worker import train as worker
+from sweeps.worker.train import run_cohort
+from sweeps.worker.workspace import Workspace
 
 VOLATILE = {"train_seconds", "started", "ended", "attempts"}
 

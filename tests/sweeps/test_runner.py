@@ -20,7 +20,7 @@ import ran
 from bpengine import Trainer
 from reports.output.build import build_report
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
-from sweeps import Study, dispatch, runner, timing, worker
+from sweeps import Study, dispatch, runner
 from sweeps.assembly import results, results_of
 from sweeps.cli import main
 from sweeps.design.stages import Experiment
@@ -30,8 +30,10 @@ from sweeps.interruption import Finished, Interrupted
 from sweeps.lock import LOCK
 from sweeps.runner import run_study
 from sweeps.store import FILE, Store
-from sweeps.tasks import Task, train
-from sweeps.worker import Outcome
+from sweeps.worker import measure as timing
+from sweeps.worker import train as worker
+from sweeps.worker.tasks import Task, train
+from sweeps.worker.train import Outcome
 
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 

@@ -17,7 +17,7 @@ from sweeps.errors import StoreError
 from sweeps.machine import available_cores
 from sweeps.status import Count, status_lines, status_of
 from sweeps.store import FILE, Store
-from sweeps.worker import run_cohort
+from sweeps.worker.train import run_cohort
 
 
 def begun(folder: Path, **changes: object) -> list[Trial]:

@@ -25,7 +25,7 @@ from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
 from sweeps.lock import LOCK
 from sweeps.records import insert
 from sweeps.store import FILE, Store
-from sweeps.timing import Round
+from sweeps.worker.measure import Round
 
 
 def planned(some: list[Trial], group: str = "all") -> list[Planned]:

@@ -9,8 +9,9 @@ import pytest
 import ran
 from stored import failure, fill, other, outcome, trials
 
-from sweeps import cli, timing
+from sweeps import cli
 from sweeps.store import Store
+from sweeps.worker import measure as timing
 
 
 def test_status_is_text_or_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

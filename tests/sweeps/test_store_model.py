@@ -25,7 +25,7 @@ from sweeps.errors import OwnedError
 from sweeps.merge import merge
 from sweeps.records import DONE, curve_bytes
 from sweeps.store import FILE, Store
-from sweeps.worker import Outcome
+from sweeps.worker.train import Outcome
 
 pytestmark = pytest.mark.slow
 

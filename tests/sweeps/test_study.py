@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
-from sweeps import Study, results, runner, timing, worker
+from sweeps import Study, results, runner
 from sweeps.errors import SpecificationError
 from sweeps.store import Store
+from sweeps.worker import measure as timing
+from sweeps.worker import train as worker
 
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 

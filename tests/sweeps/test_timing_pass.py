@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sweeps import timing, timing_pass
+from sweeps import timing_pass
 from sweeps.assembly import results_of, save_experiment
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.store import Store
-from sweeps.timing import ROUNDS
 from sweeps.timing_pass import measurements_of, run_timing
+from sweeps.worker import measure as timing
+from sweeps.worker.measure import ROUNDS
 
 
 @pytest.fixture(autouse=True)

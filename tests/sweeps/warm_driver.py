@@ -15,9 +15,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sweeps import Study, worker
+from sweeps import Study
 from sweeps.errors import UserError
 from sweeps.interruption import Interrupted
+from sweeps.worker import train as worker
 
 
 def drive(order: dict[str, Any]) -> int:

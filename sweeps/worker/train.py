@@ -16,13 +16,18 @@ from threadpoolctl import ThreadpoolController
 
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.network.arrays import Array
-from sweeps.checkpoints import EVERY_SECONDS, checkpoint_path, read_checkpoint, write_checkpoint
 from sweeps.data.splits import Dataset, Preparation, Source, prepare
 from sweeps.design.engine_recipe import recipe_of, settings_of
 from sweeps.design.trials import Cohort, Configuration
 from sweeps.errors import DataError, EnvironmentFailedError
-from sweeps.handover import handed_over
-from sweeps.workspace import Workspace
+from sweeps.worker.checkpoints import (
+    EVERY_SECONDS,
+    checkpoint_path,
+    read_checkpoint,
+    write_checkpoint,
+)
+from sweeps.worker.dataset_cache import handed_over
+from sweeps.worker.workspace import Workspace
 
 OK, DIVERGED, ERROR, CRASHED, TIMEOUT = "ok", "diverged", "error", "crashed", "timeout"
 

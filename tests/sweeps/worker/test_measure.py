@@ -12,11 +12,11 @@ from bpengine import Architecture, Recipe, Split
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.training.lockstep import Lockstep
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
-from sweeps import timing
 from sweeps.data.splits import Dataset, prepare
 from sweeps.design.stages import Experiment
 from sweeps.design.trials import settings_of
-from sweeps.timing import Measurement, Workload, workload_of
+from sweeps.worker import measure as timing
+from sweeps.worker.measure import Measurement, Workload, workload_of
 
 PLAIN = Workload(
     widths=(4, 3, 3),

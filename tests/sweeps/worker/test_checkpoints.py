@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from faults import cohort
 
-from sweeps.checkpoints import (
+from sweeps.design.trials import Cohort
+from sweeps.worker.checkpoints import (
     checkpoint_path,
     read_checkpoint,
     remove_checkpoints,
     unfinished_cohorts,
     write_checkpoint,
 )
-from sweeps.design.trials import Cohort
 
 STATE = {"parameters": np.arange(6.0).reshape(2, 3), "examples": np.array(40)}
 

@@ -10,7 +10,7 @@ import pytest
 from faults import made
 
 from sweeps.data.splits import Dataset
-from sweeps.handover import hand_over, handed_over
+from sweeps.worker.dataset_cache import hand_over, handed_over
 
 
 @pytest.mark.parametrize("labels", [True, False])

@@ -16,12 +16,12 @@ import faults
 import pytest
 from faults import POISON, cohort, made
 
-from sweeps import apart
-from sweeps.apart import perform_apart
-from sweeps.handover import hand_over
-from sweeps.tasks import Death, Report, Task, Work, perform, received, train
-from sweeps.worker import Outcome
-from sweeps.workspace import Workspace
+from sweeps.worker import isolated as apart
+from sweeps.worker.dataset_cache import hand_over
+from sweeps.worker.isolated import perform_apart
+from sweeps.worker.tasks import Death, Report, Task, Work, perform, received, train
+from sweeps.worker.train import Outcome
+from sweeps.worker.workspace import Workspace
 
 UNCOMPARED = {"train_seconds", "started", "ended", "test_loss", "test_metric", "curve"}
 
@@ -75,7 +75,7 @@ def test_leaving_without_a_word_is_a_death(task: Task) -> None:
 
 
 def test_what_does_not_end_is_killed(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweeps.tasks.HARD_SECONDS", 1.0)
+    monkeypatch.setattr("sweeps.worker.tasks.HARD_SECONDS", 1.0)
     found = report(faults.hang, replace(task, trial_seconds=0.01))
     assert found == Death("no end", overdue=True)
 

@@ -11,13 +11,11 @@ import sys
 
 import numpy as np
 
-from sweeps.processes import ONE_THREAD, ending, start_worker, unreachable_by_ctrl_c
-from sweeps.tasks import Death, Task, Work, packed, perform
-from sweeps.worker import limit_blas
+from sweeps.worker.processes import ONE_THREAD, ending, start_worker, unreachable_by_ctrl_c
+from sweeps.worker.tasks import Death, Task, Work, packed, perform
+from sweeps.worker.train import limit_blas
 
-CODE = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sweeps.apart import main; main()"
-)
+CODE = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sweeps.worker.isolated import main; main()"
 _READY = b"\n"
 
 

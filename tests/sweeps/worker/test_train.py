@@ -17,15 +17,15 @@ import pytest
 from faults import cohort, made
 
 from bpengine import Budget, Trainer, evaluate, train
-from sweeps import worker
-from sweeps.checkpoints import checkpoint_path, read_checkpoint
 from sweeps.data import registry as datasets
 from sweeps.data.splits import prepare
 from sweeps.design.engine_recipe import recipe_of, settings_of
 from sweeps.design.trials import Cohort
 from sweeps.errors import DataError, EnvironmentFailedError
-from sweeps.handover import hand_over
-from sweeps.worker import (
+from sweeps.worker import train as worker
+from sweeps.worker.checkpoints import checkpoint_path, read_checkpoint
+from sweeps.worker.dataset_cache import hand_over
+from sweeps.worker.train import (
     FINAL_VALUES,
     Outcome,
     failed,
@@ -34,7 +34,7 @@ from sweeps.worker import (
     run_cohort,
     threads,
 )
-from sweeps.workspace import Workspace
+from sweeps.worker.workspace import Workspace
 
 
 @pytest.fixture
@@ -364,7 +364,7 @@ def test_what_gave_nothing_has_no_numbers() -> None:
 
 
 def test_a_worker_imports_nothing_heavy() -> None:
-    code = "import sys, sweeps.worker, sweeps.tasks, sweeps.apart; print(*sys.modules)"
+    code = "import sys, sweeps.worker.train, sweeps.worker.tasks, sweeps.worker.isolated; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"matplotlib", "pandas", "pydantic", "rich", "scipy", "seaborn", "sklearn", "joblib"}
     assert not heavy & set(found.stdout.split())

@@ -10,10 +10,10 @@ import pytest
 from faults import POISON, cohort, made
 
 from sweeps.errors import DataError
-from sweeps.handover import hand_over
-from sweeps.tasks import Task, Work, one_by_one, perform, received, train
-from sweeps.worker import Outcome
-from sweeps.workspace import Workspace
+from sweeps.worker.dataset_cache import hand_over
+from sweeps.worker.tasks import Task, Work, one_by_one, perform, received, train
+from sweeps.worker.train import Outcome
+from sweeps.worker.workspace import Workspace
 
 
 @pytest.fixture

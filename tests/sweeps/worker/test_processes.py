@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from sweeps import processes
 from sweeps.errors import EnvironmentFailedError
-from sweeps.processes import (
+from sweeps.worker import processes
+from sweeps.worker.processes import (
     check_address_space,
     diverted,
     ending,
@@ -31,7 +31,7 @@ FAMILY = """
 import os, subprocess, sys, time
 child = '''
 import os, sys, time
-from sweeps import processes
+from sweeps.worker import processes
 {patch}
 processes.start_worker(int(sys.argv[1]))
 print("ready", os.getpid(), flush=True)
@@ -138,7 +138,7 @@ def test_processes_that_are_started_meanwhile_write_to_the_file(
 
 def test_nothing_is_diverted_from_a_stream_that_is_closed() -> None:
     code = (
-        "import os, sys; from sweeps.processes import diverted; file = os.open(os.devnull, 2)\n"
+        "import os, sys; from sweeps.worker.processes import diverted; file = os.open(os.devnull, 2)\n"
         "os.close(2)\n"
         "with diverted(file): pass\n"
         "try: os.fstat(2)\n"

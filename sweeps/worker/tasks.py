@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from sweeps.design.trials import Cohort
 from sweeps.errors import UserError
 from sweeps.machine import versions
-from sweeps.worker import ERROR, Outcome, failed, run_cohort
-from sweeps.workspace import Workspace
+from sweeps.worker.train import ERROR, Outcome, failed, run_cohort
+from sweeps.worker.workspace import Workspace
 
 HARD_FACTOR, HARD_SECONDS = 2.0, 10.0
 """A process that passes its cohort's limit by so much no longer looks at it: it is killed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.errors import ResourceError
-from sweeps.workspace import Workspace
+from sweeps.worker.workspace import Workspace
 
 
 def test_only_checkpoints_outlive_a_session(tmp_path: Path) -> None:
