@@ -6,12 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweeps.assembly import results as results
+    from sweeps.store.study_results import results as results
     from sweeps.study import Study as Study
 
 __all__ = ["Study", "results"]
 
-_HOMES = {"Study": "sweeps.study", "results": "sweeps.assembly"}
+_HOMES = {"Study": "sweeps.study", "results": "sweeps.store.study_results"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

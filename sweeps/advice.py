@@ -18,7 +18,6 @@ from reports.analysis.update_times import TENSOR
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
-from sweeps.assembly import read_experiment
 from sweeps.design.cohorts import cohort_cost, plan, update_cost
 from sweeps.design.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.errors import UsageError, UserError, refuse_links
@@ -27,7 +26,8 @@ from sweeps.requests import Request
 from sweeps.runner import Limit, run_study
 from sweeps.sizing import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.spec.model import given, toml_value
-from sweeps.store import FILE, Store
+from sweeps.store.store import FILE, Store
+from sweeps.store.study_results import read_experiment
 from sweeps.timing_pass import measurements_of, splits_of
 from sweeps.worker.measure import ROUNDS, time_updates
 from sweeps.worker.train import one_blas_thread

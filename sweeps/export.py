@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from reports.schema.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
-from sweeps.assembly import planned_stages, read_experiment
 from sweeps.design.labels import counted
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError
-from sweeps.records import strict
-from sweeps.store import Store
+from sweeps.store.rows import strict
+from sweeps.store.store import Store
+from sweeps.store.study_results import planned_stages, read_experiment
 from sweeps.worker.measure import workload_of_group
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

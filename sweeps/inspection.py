@@ -11,8 +11,8 @@ import pandas as pd
 
 from reports.schema.results import CURVE_COLUMNS
 from sweeps.errors import UsageError, shown
-from sweeps.records import Row, points_of, strict
-from sweeps.store import Store
+from sweeps.store.rows import Row, points_of, strict
+from sweeps.store.store import Store
 
 _HEXADECIMAL = re.compile(r"-?0x[01]\.[0-9a-f]+p[+-]\d+|-?inf")
 

@@ -14,7 +14,7 @@ from sweeps.data.facts import sessions_of
 from sweeps.design.labels import counted
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.machine import combined
-from sweeps.store import Store
+from sweeps.store.store import Store
 
 
 @dataclass(frozen=True)

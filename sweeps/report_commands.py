@@ -49,8 +49,8 @@ def add_report_commands(add: Add) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from sweeps.assembly import results
     from sweeps.errors import UsageError
+    from sweeps.store.study_results import results
 
     if options.format != "html":
         return _paper(options)
@@ -64,9 +64,9 @@ def _report(options: argparse.Namespace) -> int:
 
 def _compare(folders: list[Path], out: Path | None) -> int:
     from reports import build_comparison
-    from sweeps.assembly import results
     from sweeps.errors import UsageError
-    from sweeps.store import FILE
+    from sweeps.store.store import FILE
+    from sweeps.store.study_results import results
 
     if out is None or (out / FILE).exists():
         raise UsageError("A report of several studies needs a folder of its own: give it by --out.")
@@ -79,8 +79,8 @@ def _compare(folders: list[Path], out: Path | None) -> int:
 
 def _paper(options: argparse.Namespace) -> int:
     from reports.output.manuscript import build_paper
-    from sweeps.assembly import results
     from sweeps.errors import UsageError, refuse_links
+    from sweeps.store.study_results import results
 
     if options.others:
         raise UsageError("Figures for a manuscript are of one study: give one folder.")
@@ -117,7 +117,7 @@ def _inches(text: str) -> float:
 def _named(folders: list[Path]) -> list[tuple[str, Path]]:
     """Return folders with names that tell them apart: their own, or else their paths."""
     from sweeps.errors import UsageError
-    from sweeps.records import storable
+    from sweeps.store.rows import storable
 
     places = [folder.resolve() for folder in folders]
     if len(set(places)) < len(places):

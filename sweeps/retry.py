@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from reports.schema.results import StudyResults
-from sweeps.assembly import stored_experiment
 from sweeps.backends import jobs_of
-from sweeps.records import DONE
 from sweeps.runner import run_study
-from sweeps.store import Store
+from sweeps.store.rows import DONE
+from sweeps.store.store import Store
+from sweeps.store.study_results import stored_experiment
 
 
 def failed_trials(folder: Path) -> list[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Self
 
 from reports.schema.results import StudyResults
-from sweeps.assembly import planned_stages, results_of, save_experiment
 from sweeps.backends import ISOLATING, opened
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
@@ -23,7 +22,8 @@ from sweeps.interruption import Interruption, interruptible
 from sweeps.machine import combined, provenance
 from sweeps.progress import Advance, progress
 from sweeps.reporter import reported
-from sweeps.store import Store
+from sweeps.store.store import Store
+from sweeps.store.study_results import planned_stages, results_of, save_experiment
 from sweeps.timing_pass import run_timing
 from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.worker.dataset_cache import hand_over

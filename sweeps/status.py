@@ -10,7 +10,6 @@ from typing import Any
 
 from reports.schema.outcomes import Cause, count_outcomes
 from reports.schema.results import CONFIRM
-from sweeps.assembly import planned_stages, read_experiment
 from sweeps.data.facts import sessions_of
 from sweeps.design.cohorts import cohort_cost, plan
 from sweeps.design.labels import counted
@@ -18,9 +17,10 @@ from sweeps.design.stages import Experiment
 from sweeps.design.trials import Planned, Trial
 from sweeps.errors import StoreError
 from sweeps.forecast import provisional
-from sweeps.lock import Owner, owner_of
 from sweeps.machine import available_cores
-from sweeps.store import Store
+from sweeps.store.lock import Owner, owner_of
+from sweeps.store.store import Store
+from sweeps.store.study_results import planned_stages, read_experiment
 from sweeps.timing_pass import measurements_of
 from sweeps.worker.train import CRASHED, DIVERGED, ERROR, OK, TIMEOUT
 

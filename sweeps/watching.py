@@ -9,10 +9,10 @@ from pathlib import Path
 
 from reports import build_report
 from reports.schema.results import StudyResults
-from sweeps.assembly import results
 from sweeps.errors import StoreError
-from sweeps.lock import owner_of
-from sweeps.records import DONE
+from sweeps.store.lock import owner_of
+from sweeps.store.rows import DONE
+from sweeps.store.study_results import results
 
 LEAST_SECONDS = 10.0
 """The report is written at most this often."""

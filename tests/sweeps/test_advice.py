@@ -13,10 +13,10 @@ from reports.schema.results import StudyResults
 from sweeps import advice, cli, sizing
 from sweeps.advice import Purse, advise
 from sweeps.advice_texts import advice_content, advice_lines
-from sweeps.assembly import results
 from sweeps.errors import UsageError
 from sweeps.requests import Request
 from sweeps.spec.model import given
+from sweeps.store.study_results import results
 from sweeps.worker import measure as timing
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from stored import other
 from sweeps import cli
 from sweeps.backends import BACKENDS
 from sweeps.data.registry import NAMES
-from sweeps.store import Store
+from sweeps.store.store import Store
 from sweeps.worker.tasks import Task, train
 from sweeps.worker.train import Outcome
 

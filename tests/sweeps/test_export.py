@@ -17,10 +17,10 @@ import ran
 from stored import fill, other, outcome, trials
 
 from reports.schema.formats import visible
-from sweeps.assembly import results
 from sweeps.errors import EnvironmentFailedError, ResourceError
 from sweeps.export import EXPORTED_COLUMNS, FORMULA_STARTS, WRITERS, export
-from sweeps.store import FILE, Store
+from sweeps.store.store import FILE, Store
+from sweeps.store.study_results import results
 
 NASTY = ('=cmd|" /C calc"!A0', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", 'a,"b"\n;', "ü\x00\x1b[2J")
 

@@ -23,9 +23,9 @@ import ran
 from sweeps import Study, cluster
 from sweeps.cli import main
 from sweeps.errors import SpecificationError, StoreError
-from sweeps.records import digest_of
 from sweeps.spec.model import to_toml
-from sweeps.store import FILE, Store
+from sweeps.store.rows import digest_of
+from sweeps.store.store import FILE, Store
 
 AUDITED = Path(__file__).with_name("audited.py")
 STUDY = """\

@@ -19,10 +19,10 @@ import ran
 from stored import failure, outcome, trials
 
 from sweeps import cli
-from sweeps.records import digest_of, insert
-from sweeps.schema import columns_of
 from sweeps.spec.model import to_toml
-from sweeps.store import FILE, Store
+from sweeps.store.rows import digest_of, insert
+from sweeps.store.schema import columns_of
+from sweeps.store.store import FILE, Store
 from sweeps.worker import measure as timing
 
 CODES = {0, 1, 2, 3, 4, 5, 6, 7}

@@ -14,10 +14,10 @@ import ran
 from stored import failure, fill, other, outcome, trials
 
 from reports.schema.results import TRIAL_COLUMNS
-from sweeps.assembly import results
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.merge import merge, merged_text
-from sweeps.store import FILE, Store
+from sweeps.store.store import FILE, Store
+from sweeps.store.study_results import results
 from sweeps.worker.measure import Round
 
 SOME = trials(4)

@@ -18,8 +18,8 @@ from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps.data import registry as datasets
 from sweeps.design.trials import Cohort, Trial, settings_of
 from sweeps.merge import merge
-from sweeps.records import Row, row_of
-from sweeps.store import Store
+from sweeps.store.rows import Row, row_of
+from sweeps.store.store import Store
 from sweeps.study import Study
 from sweeps.worker import train as worker
 from sweeps.worker.train import run_cohort

@@ -10,11 +10,11 @@ import ran
 from stored import failure
 
 from reports.schema.results import TRIAL_COLUMNS
-from sweeps.assembly import planned_stages, read_experiment, results
 from sweeps.design.trials import Planned
 from sweeps.errors import UsageError
 from sweeps.retry import failed_trials, retry
-from sweeps.store import Store
+from sweeps.store.store import Store
+from sweeps.store.study_results import planned_stages, read_experiment, results
 from sweeps.worker import measure as timing
 
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]

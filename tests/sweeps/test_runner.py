@@ -21,15 +21,15 @@ from bpengine import Trainer
 from reports.output.build import build_report
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, dispatch, runner
-from sweeps.assembly import results, results_of
 from sweeps.cli import main
 from sweeps.design.stages import Experiment
 from sweeps.errors import OwnedError, ResourceError
 from sweeps.executors import LokyExecutor, SequentialExecutor
 from sweeps.interruption import Finished, Interrupted
-from sweeps.lock import LOCK
 from sweeps.runner import run_study
-from sweeps.store import FILE, Store
+from sweeps.store.lock import LOCK
+from sweeps.store.store import FILE, Store
+from sweeps.store.study_results import results, results_of
 from sweeps.worker import measure as timing
 from sweeps.worker import train as worker
 from sweeps.worker.tasks import Task, train

@@ -10,7 +10,7 @@ import ran
 from stored import failure, fill, other, outcome, trials
 
 from sweeps import cli
-from sweeps.store import Store
+from sweeps.store.store import Store
 from sweeps.worker import measure as timing
 
 

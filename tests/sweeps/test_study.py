@@ -12,7 +12,7 @@ import pytest
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, results, runner
 from sweeps.errors import SpecificationError
-from sweeps.store import Store
+from sweeps.store.store import Store
 from sweeps.worker import measure as timing
 from sweeps.worker import train as worker
 

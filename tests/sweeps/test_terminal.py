@@ -23,11 +23,11 @@ from stored import failure
 from reports.recommend.analysis import analyse
 from sweeps import advice, cli, watching
 from sweeps.advice import Advice
-from sweeps.assembly import planned_stages, read_experiment, results
 from sweeps.progress import progress
-from sweeps.records import incident
 from sweeps.spec.model import toml_value
-from sweeps.store import Store
+from sweeps.store.rows import incident
+from sweeps.store.store import Store
+from sweeps.store.study_results import planned_stages, read_experiment, results
 from sweeps.terminal import write
 
 PAYLOADS = (

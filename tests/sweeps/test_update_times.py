@@ -14,7 +14,7 @@ import ran
 
 from reports.stats.models.update_cost import fit_update_time
 from sweeps import cli
-from sweeps.assembly import results
+from sweeps.store.study_results import results
 from sweeps.study import Study
 from sweeps.update_times import Timed, UpdateTimes, time_study, times_lines
 from sweeps.worker import measure as timing

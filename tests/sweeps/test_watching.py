@@ -16,7 +16,7 @@ import pytest
 from reports.schema.results import StudyResults
 from sweeps import Study, cli, results, watching
 from sweeps.errors import StoreError
-from sweeps.lock import locked
+from sweeps.store.lock import locked
 from sweeps.watching import watch
 
 pytestmark = pytest.mark.slow

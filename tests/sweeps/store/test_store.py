@@ -18,13 +18,13 @@ from faults import configuration
 from stored import failure, fill, forbid_writing, other, outcome, trials, unwritable_folder
 
 from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS
-from sweeps import database
 from sweeps.data.splits import Source
 from sweeps.design.trials import Planned, Trial, settings_of
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
-from sweeps.lock import LOCK
-from sweeps.records import insert
-from sweeps.store import FILE, Store
+from sweeps.store import connection as database
+from sweeps.store.lock import LOCK
+from sweeps.store.rows import insert
+from sweeps.store.store import FILE, Store
 from sweeps.worker.measure import Round
 
 

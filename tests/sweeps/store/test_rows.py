@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stored import failure, other, outcome, trials
 
-from sweeps.records import (
+from sweeps.store.rows import (
     MOST_ERROR,
     curve_bytes,
     digest_of,
@@ -23,7 +23,7 @@ from sweeps.records import (
     storable,
     strict,
 )
-from sweeps.schema import columns_of
+from sweeps.store.schema import columns_of
 
 TRIAL = trials(1)[0]
 ROW = row_of(TRIAL, outcome(TRIAL))

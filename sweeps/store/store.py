@@ -16,7 +16,9 @@ from typing import Self
 import pandas as pd
 
 from reports.schema.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
-from sweeps.database import (
+from sweeps.design.trials import Planned, Trial
+from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links
+from sweeps.store.connection import (
     SESSION_FACTS,
     Session,
     create,
@@ -27,10 +29,8 @@ from sweeps.database import (
     transaction,
     writing,
 )
-from sweeps.design.trials import Planned, Trial
-from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links
-from sweeps.lock import LOCK, locked
-from sweeps.records import (
+from sweeps.store.lock import LOCK, locked
+from sweeps.store.rows import (
     ANOTHER_RESULT,
     DONE,
     Row,
@@ -41,7 +41,7 @@ from sweeps.records import (
     row_of,
     same_result,
 )
-from sweeps.schema import columns_of
+from sweeps.store.schema import columns_of
 from sweeps.worker.measure import Round
 from sweeps.worker.train import CURVE_WIDTH, Outcome
 
@@ -281,7 +281,7 @@ class Store:
         """Store incidents.
 
         Args:
-            rows: From `sweeps.records.incident` or another store's `incidents`.
+            rows: From `sweeps.store.rows.incident` or another store's `incidents`.
         """
         with self._changing():
             for row in rows:

@@ -6,8 +6,8 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from sweeps.records import DAMAGED, Row, add_incident, digest_of, incident, is_possible
-from sweeps.schema import TABLES, columns_of
+from sweeps.store.rows import DAMAGED, Row, add_incident, digest_of, incident, is_possible
+from sweeps.store.schema import TABLES, columns_of
 
 _ROW_PROBLEM = re.compile(
     r"row \d+ (missing from|values differ from) index |wrong # of entries in index |"

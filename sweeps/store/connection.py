@@ -13,10 +13,10 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from sweeps.damage import mark_damaged, problems_of, set_aside, structure_problem
 from sweeps.errors import OwnedError, ResourceError, StoreError, UserError, counted
-from sweeps.records import insert
-from sweeps.schema import create_tables, kind_problem
+from sweeps.store.damage import mark_damaged, problems_of, set_aside, structure_problem
+from sweeps.store.rows import insert
+from sweeps.store.schema import create_tables, kind_problem
 
 LARGEST_VALUE = 2**27
 """Bytes of the largest text or curve that is read: a file from elsewhere may hold anything."""

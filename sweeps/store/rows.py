@@ -17,7 +17,7 @@ from bpengine.network.arrays import Array
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.design.labels import pairs_text, schedule_text
 from sweeps.design.trials import Trial, identity_of
-from sweeps.schema import columns_of
+from sweeps.store.schema import columns_of
 from sweeps.worker.train import (
     CRASHED,
     CURVE_WIDTH,
@@ -170,7 +170,7 @@ def is_possible(table: str, row: Row) -> bool:
     """Return whether values are such as `docs/store.md` says, whoever made their digest.
 
     Args:
-        table: Name in `sweeps.schema.TABLES`.
+        table: Name in `sweeps.store.schema.TABLES`.
         row: The values by column, of the types that the table declares.
     """
     counts = ((row.get(name), least) for name, least in _LEAST.items())
@@ -277,7 +277,7 @@ def insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -
 
     Args:
         connection: To a store of this format, in a transaction.
-        table: Name in `sweeps.schema.TABLES`.
+        table: Name in `sweeps.store.schema.TABLES`.
         row: The values by column.
     """
     values = [row[column] for column in columns_of(table)[:-1]]

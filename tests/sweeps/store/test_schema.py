@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports.schema.results import CURVE_COLUMNS
-from sweeps.schema import (
+from sweeps.store.schema import (
     APPLICATION_ID,
     FORMAT,
     TABLES,
@@ -19,7 +19,7 @@ from sweeps.schema import (
     kind_problem,
 )
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "store.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "store.md").read_text("utf-8")
 
 
 def described(text: str) -> dict[str, tuple[str, str]]:

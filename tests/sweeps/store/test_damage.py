@@ -13,7 +13,7 @@ import pytest
 from stored import fill, outcome, trials
 
 from sweeps.errors import StoreError
-from sweeps.store import FILE, Store
+from sweeps.store.store import FILE, Store
 
 SOME = trials(5)
 

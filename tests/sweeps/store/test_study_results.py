@@ -9,12 +9,18 @@ import pytest
 
 from reports.schema.results import REFINE, Cluster, Incidents
 from sweeps import Study, results
-from sweeps.assembly import describe, planned_stages, read_experiment, results_of, save_experiment
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment, fresh_trials
 from sweeps.errors import StoreError
 from sweeps.spec.model import to_toml
-from sweeps.store import Store
+from sweeps.store.store import Store
+from sweeps.store.study_results import (
+    describe,
+    planned_stages,
+    read_experiment,
+    results_of,
+    save_experiment,
+)
 
 
 def test_a_store_gives_the_same_study_back(keys: dict[str, Any], tmp_path: Path) -> None:

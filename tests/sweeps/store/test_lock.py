@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import lock
 from sweeps.errors import OwnedError, ResourceError, StoreError
-from sweeps.lock import LOCK, Owner, locked, owner_of
+from sweeps.store import lock
+from sweeps.store.lock import LOCK, Owner, locked, owner_of
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from sweeps.lock import locked
+from sweeps.store.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -29,9 +29,9 @@ from sweeps.design.labels import budget_text, growth_text, schedule_text
 from sweeps.design.stages import Experiment, derived
 from sweeps.design.trials import Planned
 from sweeps.errors import StoreError, UsageError
-from sweeps.records import Row
 from sweeps.spec.model import StudySpecification, from_toml, given, to_toml
-from sweeps.store import Store
+from sweeps.store.rows import Row
+from sweeps.store.store import Store
 from sweeps.worker.measure import workload_of_group
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from stored import fill, forbid_writing, outcome, trials, unwritable_folder
 
-from sweeps import database
-from sweeps.database import create, leftovers_of, reading, transaction, writing
 from sweeps.errors import ResourceError, StoreError
-from sweeps.store import FILE, Store
+from sweeps.store import connection as database
+from sweeps.store.connection import create, leftovers_of, reading, transaction, writing
+from sweeps.store.store import FILE, Store
 
 SOME = trials(3)
 

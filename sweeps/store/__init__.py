@@ -1,0 +1,1 @@
+"""The study's store: one SQLite file."""
