@@ -29,10 +29,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from sweeps import Study, runner
+from sweeps import Study
 from sweeps.design.cohorts import plan
 from sweeps.design.trials import Cohort, Trial
-from sweeps.dispatch import Dispatch, Ended
+from sweeps.run import driver as runner
+from sweeps.run.scheduler import Dispatch, Ended
 from sweeps.worker.tasks import one_by_one
 
 TINY: dict[str, Any] = {

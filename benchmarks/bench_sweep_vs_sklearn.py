@@ -27,9 +27,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from bpengine import Examples, Split
-from sweeps.backends import jobs_of
 from sweeps.data.registry import load
 from sweeps.data.splits import prepare
+from sweeps.run.backends import jobs_of
 from sweeps.study import Study
 from sweeps.worker.train import one_blas_thread
 

@@ -23,12 +23,12 @@ from sweeps.design.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.errors import UsageError, UserError, refuse_links
 from sweeps.forecast import forecast
 from sweeps.requests import Request
-from sweeps.runner import Limit, run_study
+from sweeps.run.driver import Limit, run_study
+from sweeps.run.timing_pass import measurements_of, splits_of
 from sweeps.sizing import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.spec.model import given, toml_value
 from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import read_experiment
-from sweeps.timing_pass import measurements_of, splits_of
 from sweeps.worker.measure import ROUNDS, time_updates
 from sweeps.worker.train import one_blas_thread
 

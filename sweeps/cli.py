@@ -199,7 +199,7 @@ def _retry(options: argparse.Namespace) -> int:
 
 def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse.Namespace) -> int:
     """Run a study, write its report and tell what failed."""
-    from sweeps.interruption import Finished
+    from sweeps.run.signals import Finished
     from sweeps.store.study_results import results as results_in
 
     try:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.backends import jobs_of
 from sweeps.data.files.formats import is_file
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.errors import Problem
 from sweeps.forecast import forecast
+from sweeps.run.backends import jobs_of
 from sweeps.spec.named_data import named_data
 
 COMMAND = "recommend"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from reports.schema.results import StudyResults
-from sweeps.backends import jobs_of
-from sweeps.runner import run_study
+from sweeps.run.backends import jobs_of
+from sweeps.run.driver import run_study
 from sweeps.store.rows import DONE
 from sweeps.store.store import Store
 from sweeps.store.study_results import stored_experiment

@@ -18,10 +18,10 @@ from sweeps.design.trials import Planned, Trial
 from sweeps.errors import StoreError
 from sweeps.forecast import provisional
 from sweeps.machine import available_cores
+from sweeps.run.timing_pass import measurements_of
 from sweeps.store.lock import Owner, owner_of
 from sweeps.store.store import Store
 from sweeps.store.study_results import planned_stages, read_experiment
-from sweeps.timing_pass import measurements_of
 from sweeps.worker.train import CRASHED, DIVERGED, ERROR, OK, TIMEOUT
 
 MISSING = "missing"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from reports.schema.results import StudyResults
-from sweeps.backends import jobs_of
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.labels import counted
 from sweeps.design.stages import Experiment
 from sweeps.forecast import Forecast, forecast
-from sweeps.runner import run_study
+from sweeps.run.backends import jobs_of
+from sweeps.run.driver import run_study
 from sweeps.spec.load import folder_of, read_target, with_settings
 from sweeps.spec.model import StudySpecification, given, toml_value
 

@@ -25,9 +25,9 @@ from reports.stats.bounds import Ends
 from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
 from sweeps.design.stages import Experiment
 from sweeps.machine import available_cores
+from sweeps.run.timing_pass import measurements_of, run_timing
 from sweeps.store.store import Store
 from sweeps.store.study_results import save_experiment
-from sweeps.timing_pass import measurements_of, run_timing
 from sweeps.worker.measure import Workload
 
 LOADED = 0.5

@@ -17,8 +17,8 @@ from ran import SMALL
 from stored import other
 
 from sweeps import cli
-from sweeps.backends import BACKENDS
 from sweeps.data.registry import NAMES
+from sweeps.run.backends import BACKENDS
 from sweeps.store.store import Store
 from sweeps.worker.tasks import Task, train
 from sweeps.worker.train import Outcome
@@ -201,7 +201,7 @@ def test_an_interruption_exits_with_130(
     def interrupt(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sweeps.runner.plan", interrupt)
+    monkeypatch.setattr("sweeps.run.driver.plan", interrupt)
     assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 130
     assert capsys.readouterr().err.endswith(
         "interrupted: every trial that had ended is kept; run again to go on.\n"
@@ -358,7 +358,7 @@ def test_an_asked_for_end_still_gives_a_report(
         os.kill(os.getpid(), signal.SIGINT)
         return train(task)
 
-    monkeypatch.setattr("sweeps.dispatch.train", interrupted)
+    monkeypatch.setattr("sweeps.run.scheduler.train", interrupted)
     assert cli.main(["run", str(small), "--out", "out", "--backend", "sequential"]) == 130
     shown = capsys.readouterr()
     assert shown.out == "out/report.html\n"
@@ -376,7 +376,7 @@ def test_a_run_can_be_watched(
         seen.append(page.read_text())
         return train(task)
 
-    monkeypatch.setattr("sweeps.dispatch.train", watched)
+    monkeypatch.setattr("sweeps.run.scheduler.train", watched)
     arguments = ["run", str(small), "--out", "out", "--backend", "sequential", "--no-timing"]
     assert cli.main([*arguments, "--watch"]) == 0
     assert capsys.readouterr().out == "out/report.html\n"

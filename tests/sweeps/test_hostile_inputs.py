@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 import pytest
 import ran
 
-from sweeps import Study, cluster
+from sweeps import Study
 from sweeps.cli import main
 from sweeps.errors import SpecificationError, StoreError
+from sweeps.run import dask as cluster
 from sweeps.spec.model import to_toml
 from sweeps.store.rows import digest_of
 from sweeps.store.store import FILE, Store

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
-from sweeps import Study, results, runner
+from sweeps import Study, results
 from sweeps.errors import SpecificationError
+from sweeps.run import driver as runner
 from sweeps.store.store import Store
 from sweeps.worker import measure as timing
 from sweeps.worker import train as worker

@@ -23,7 +23,7 @@ from stored import failure
 from reports.recommend.analysis import analyse
 from sweeps import advice, cli, watching
 from sweeps.advice import Advice
-from sweeps.progress import progress
+from sweeps.run.progress import progress
 from sweeps.spec.model import toml_value
 from sweeps.store.rows import incident
 from sweeps.store.store import Store

@@ -17,7 +17,7 @@ from typing import Any
 
 from sweeps import Study
 from sweeps.errors import UserError
-from sweeps.interruption import Interrupted
+from sweeps.run.signals import Interrupted
 from sweeps.worker import train as worker
 
 

@@ -22,14 +22,16 @@ from distributed import Client
 from faults import POISON, cohort, made
 
 import sweeps
-from sweeps import backends, cluster, dispatch
 from sweeps import machine as provenance
-from sweeps.backends import opened
-from sweeps.cluster import DaskExecutor, connected
 from sweeps.design.trials import Cohort
-from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
-from sweeps.executors import Executor
+from sweeps.run import backends
+from sweeps.run import dask as cluster
+from sweeps.run import scheduler as dispatch
+from sweeps.run.backends import opened
+from sweeps.run.dask import DaskExecutor, connected
+from sweeps.run.executors import Executor
+from sweeps.run.scheduler import Dispatch
 from sweeps.worker.dataset_cache import hand_over
 from sweeps.worker.tasks import Death, Mismatch, Task, Work, packed, train
 from sweeps.worker.workspace import Workspace
@@ -394,14 +396,14 @@ def test_a_client_that_has_been_closed_is_told_as_a_lost_scheduler(
 def test_without_dask_the_remedy_is_told(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "sweeps.cluster", None)
+    monkeypatch.setitem(sys.modules, "sweeps.run.dask", None)
     with pytest.raises(EnvironmentFailedError) as told, opened("dask", 1, workspace):
         pass
     assert str(told.value) == (
         "The backend dask needs the package distributed: pip install 'bpsweep[dask]'."
     )
     assert backends.BACKENDS[-1] == "dask"
-    assert DaskExecutor.__module__ == "sweeps.cluster"
+    assert DaskExecutor.__module__ == "sweeps.run.dask"
 
 
 @pytest.mark.parametrize("apart", [True, False])

@@ -20,13 +20,15 @@ import ran
 from bpengine import Trainer
 from reports.output.build import build_report
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
-from sweeps import Study, dispatch, runner
+from sweeps import Study
 from sweeps.cli import main
 from sweeps.design.stages import Experiment
 from sweeps.errors import OwnedError, ResourceError
-from sweeps.executors import LokyExecutor, SequentialExecutor
-from sweeps.interruption import Finished, Interrupted
-from sweeps.runner import run_study
+from sweeps.run import driver as runner
+from sweeps.run import scheduler as dispatch
+from sweeps.run.driver import run_study
+from sweeps.run.executors import LokyExecutor, SequentialExecutor
+from sweeps.run.signals import Finished, Interrupted
 from sweeps.store.lock import LOCK
 from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import results, results_of

@@ -16,8 +16,8 @@ from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 from distributed.utils import silence_logging_cmgr
 
 from sweeps.errors import EnvironmentFailedError
-from sweeps.executors import file_or_nothing, is_overdue, not_startable
 from sweeps.machine import versions
+from sweeps.run.executors import file_or_nothing, is_overdue, not_startable
 from sweeps.worker.isolated import perform_apart
 from sweeps.worker.processes import diverted, unreachable_by_ctrl_c
 from sweeps.worker.tasks import Death, Mismatch, Report, Task, Work, perform, received

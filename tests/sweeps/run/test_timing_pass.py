@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sweeps import timing_pass
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
+from sweeps.run import timing_pass
+from sweeps.run.timing_pass import measurements_of, run_timing
 from sweeps.store.store import Store
 from sweeps.store.study_results import results_of, save_experiment
-from sweeps.timing_pass import measurements_of, run_timing
 from sweeps.worker import measure as timing
 from sweeps.worker.measure import ROUNDS
 

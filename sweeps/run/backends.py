@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 
 from sweeps.errors import EnvironmentFailedError, UsageError, did_you_mean, shown
-from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
 from sweeps.machine import available_cores
+from sweeps.run.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
 from sweeps.worker.train import one_blas_thread
 from sweeps.worker.workspace import Workspace
 
@@ -87,7 +87,7 @@ def opened(
 def _cluster() -> Callable[[str | None, int], AbstractContextManager[Executor]]:
     try:
         # An optional dependency.
-        from sweeps.cluster import connected  # noqa: PLC0415
+        from sweeps.run.dask import connected  # noqa: PLC0415
     except ImportError:
         raise EnvironmentFailedError(
             "The backend dask needs the package distributed: pip install 'bpsweep[dask]'."

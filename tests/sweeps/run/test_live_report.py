@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import reporter
 from sweeps.errors import UsageError
-from sweeps.interruption import Interrupted, Terminated
-from sweeps.reporter import reported
+from sweeps.run import live_report as reporter
+from sweeps.run.live_report import reported
+from sweeps.run.signals import Interrupted, Terminated
 
 WAIT = "import sys, time; open(sys.argv[2] + '/began', 'w'); time.sleep(60)"
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.design.trials import Cohort
-from sweeps.dispatch import MOST_DEATHS, Dispatch
 from sweeps.errors import EnvironmentFailedError
+from sweeps.run.scheduler import MOST_DEATHS, Dispatch
 from sweeps.worker.tasks import Death, Report, Task, Work
 from sweeps.worker.train import Outcome, failed
 from sweeps.worker.workspace import Workspace

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sweeps.interruption import Interrupted
+from sweeps.run.signals import Interrupted
 from sweeps.terminal import tell
 from sweeps.worker.processes import ONE_THREAD, ending, unreachable_by_ctrl_c
 

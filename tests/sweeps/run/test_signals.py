@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from sweeps import interruption as interruption_module
-from sweeps.interruption import Finished, Interrupted, Interruption, Terminated, interruptible
+from sweeps.run import signals as interruption_module
+from sweeps.run.signals import Finished, Interrupted, Interruption, Terminated, interruptible
 
 pytestmark = pytest.mark.slow
 

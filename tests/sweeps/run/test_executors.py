@@ -21,13 +21,14 @@ import pytest
 from faults import POISON, cohort, made
 
 from bpengine import Budget
-from sweeps import dispatch, executors
-from sweeps.backends import BACKENDS, opened
 from sweeps.design.trials import Cohort
-from sweeps.dispatch import Dispatch
 from sweeps.errors import EnvironmentFailedError
-from sweeps.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
 from sweeps.machine import versions
+from sweeps.run import executors
+from sweeps.run import scheduler as dispatch
+from sweeps.run.backends import BACKENDS, opened
+from sweeps.run.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
+from sweeps.run.scheduler import Dispatch
 from sweeps.worker.dataset_cache import hand_over
 from sweeps.worker.tasks import Death, Task, Work, train
 from sweeps.worker.train import Outcome
@@ -493,7 +494,7 @@ def test_workers_don_t_hear_ctrl_c(workspace: Workspace) -> None:
 
 
 def test_tasks_find_the_work_of_tests() -> None:
-    assert Path(faults.__file__).parent == Path(__file__).parent
+    assert Path(faults.__file__).parent == Path(__file__).parents[1]
 
 
 def test_a_worker_starts_limited_and_watched(monkeypatch: pytest.MonkeyPatch) -> None:

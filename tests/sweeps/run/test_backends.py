@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import backends
-from sweeps.backends import BACKENDS, jobs_of, opened
 from sweeps.errors import UsageError
-from sweeps.executors import LokyExecutor, SequentialExecutor, ThreadingExecutor
+from sweeps.run import backends
+from sweeps.run.backends import BACKENDS, jobs_of, opened
+from sweeps.run.executors import LokyExecutor, SequentialExecutor, ThreadingExecutor
 from sweeps.worker.workspace import Workspace
 
 KINDS = {"loky": LokyExecutor, "threading": ThreadingExecutor, "sequential": SequentialExecutor}

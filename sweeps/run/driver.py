@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Self
 
 from reports.schema.results import StudyResults
-from sweeps.backends import ISOLATING, opened
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
 from sweeps.design.cohorts import cohort_cost, plan
 from sweeps.design.stages import Experiment
 from sweeps.design.trials import Cohort, Trial
-from sweeps.dispatch import Dispatch, Ended
-from sweeps.interruption import Interruption, interruptible
 from sweeps.machine import combined, provenance
-from sweeps.progress import Advance, progress
-from sweeps.reporter import reported
+from sweeps.run.backends import ISOLATING, opened
+from sweeps.run.live_report import reported
+from sweeps.run.progress import Advance, progress
+from sweeps.run.scheduler import Dispatch, Ended
+from sweeps.run.signals import Interruption, interruptible
+from sweeps.run.timing_pass import run_timing
 from sweeps.store.store import Store
 from sweeps.store.study_results import planned_stages, results_of, save_experiment
-from sweeps.timing_pass import run_timing
 from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.worker.dataset_cache import hand_over
 from sweeps.worker.train import Outcome
@@ -96,7 +96,7 @@ def run_study(
         experiment: The study.
         folder: Its folder, new or holding the same study.
         jobs: Worker processes or threads, at least 1.
-        backend: Name in `sweeps.backends.BACKENDS`.
+        backend: Name in `sweeps.run.backends.BACKENDS`.
         scheduler: Address of a Dask scheduler; None for a cluster of one's own.
         trial_seconds: Limit of a trial's share of the time; None for no limit.
         timing: Whether times are measured in the end, if the specification has them measured.
