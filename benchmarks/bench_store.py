@@ -23,7 +23,7 @@ import numpy as np
 
 from sweeps import Study
 from sweeps.design.trials import Trial
-from sweeps.export import export
+from sweeps.manage.export import export
 from sweeps.store.store import FILE, Store
 from sweeps.worker.train import CURVE_WIDTH, Outcome
 

@@ -21,7 +21,7 @@ from reports.schema.results import StudyResults
 from sweeps.design.cohorts import cohort_cost, plan, update_cost
 from sweeps.design.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.errors import UsageError, UserError, refuse_links
-from sweeps.forecast import forecast
+from sweeps.manage.forecast import forecast
 from sweeps.requests import Request
 from sweeps.run.driver import Limit, run_study
 from sweeps.run.timing_pass import measurements_of, splits_of

@@ -90,7 +90,7 @@ def _recommend(options: argparse.Namespace) -> int:
 
 
 def _time(options: argparse.Namespace) -> int:
-    from sweeps.update_times import time_study, times_lines
+    from sweeps.manage.timing_report import time_study, times_lines
 
     found = time_study(*_to_time(options))
     write(*(document(found.to_json()) if options.json else times_lines(found)))

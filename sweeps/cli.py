@@ -189,7 +189,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _retry(options: argparse.Namespace) -> int:
-    from sweeps.retry import failed_trials, retry
+    from sweeps.manage.retry import failed_trials, retry
 
     if not failed_trials(options.folder):
         write(f"{options.folder}: no trial failed, there is nothing to run again")
@@ -243,7 +243,7 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from sweeps.forecast import forecast_lines
+    from sweeps.manage.forecast import forecast_lines
     from sweeps.study import Study
 
     study = Study.from_target(options.study, options.set)

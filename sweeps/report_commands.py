@@ -168,7 +168,7 @@ def _told(folder: Path, again: str) -> Iterator[None]:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from sweeps.watching import watch
+    from sweeps.manage.watch import watch
 
     with _told(options.folder, f"bpsweep report {options.folder}"):
         page = watch(options.folder)

@@ -13,7 +13,7 @@ from sweeps.data.files.formats import is_file
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.errors import Problem
-from sweeps.forecast import forecast
+from sweeps.manage.forecast import forecast
 from sweeps.run.backends import jobs_of
 from sweeps.spec.named_data import named_data
 

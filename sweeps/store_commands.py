@@ -68,7 +68,7 @@ def add_json(command: argparse.ArgumentParser) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from sweeps.status import status_lines, status_of
+    from sweeps.manage.status import status_lines, status_of
 
     found = status_of(options.folder)
     write(*(document(found.to_json()) if options.json else status_lines(found)))
@@ -76,7 +76,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from sweeps.inspection import inspect, inspection_lines
+    from sweeps.manage.show import inspect, inspection_lines
 
     found = inspect(options.folder, options.trial)
     write(*(document(found) if options.json else inspection_lines(found)))
@@ -85,7 +85,7 @@ def _show(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from sweeps.errors import refuse_links
-    from sweeps.export import export
+    from sweeps.manage.export import export
 
     out = options.out or options.folder / "export"
     if not options.out:
@@ -97,7 +97,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from sweeps.merge import merge, merged_text
+    from sweeps.manage.merge import merge, merged_text
 
     merged = merge([options.folder, *options.folders], options.out)
     write(merged_text(merged, options.out))

@@ -12,7 +12,7 @@ from reports.schema.results import StudyResults
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.labels import counted
 from sweeps.design.stages import Experiment
-from sweeps.forecast import Forecast, forecast
+from sweeps.manage.forecast import Forecast, forecast
 from sweeps.run.backends import jobs_of
 from sweeps.run.driver import run_study
 from sweeps.spec.load import folder_of, read_target, with_settings

@@ -16,7 +16,7 @@ from sweeps.worker.processes import ONE_THREAD, ending, unreachable_by_ctrl_c
 
 CODE = (
     "import json, pathlib, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from sweeps.watching import watch; watch(pathlib.Path(sys.argv[2]))"
+    "from sweeps.manage.watch import watch; watch(pathlib.Path(sys.argv[2]))"
 )
 
 

@@ -17,7 +17,7 @@ from bpengine import BatchGrowth, Budget, Schedule, Trainer
 from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps.data import registry as datasets
 from sweeps.design.trials import Cohort, Trial, settings_of
-from sweeps.merge import merge
+from sweeps.manage.merge import merge
 from sweeps.store.rows import Row, row_of
 from sweeps.store.store import Store
 from sweeps.study import Study

@@ -13,7 +13,7 @@ from stored import failure, fill, outcome, trials
 
 from sweeps.design.trials import Trial, settings_of
 from sweeps.errors import UsageError
-from sweeps.inspection import inspect, inspection_lines
+from sweeps.manage.show import inspect, inspection_lines
 from sweeps.store.store import Store
 
 

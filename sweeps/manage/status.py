@@ -16,8 +16,8 @@ from sweeps.design.labels import counted
 from sweeps.design.stages import Experiment
 from sweeps.design.trials import Planned, Trial
 from sweeps.errors import StoreError
-from sweeps.forecast import provisional
 from sweeps.machine import available_cores
+from sweeps.manage.forecast import provisional
 from sweeps.run.timing_pass import measurements_of
 from sweeps.store.lock import Owner, owner_of
 from sweeps.store.store import Store

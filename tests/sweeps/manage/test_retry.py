@@ -12,7 +12,7 @@ from stored import failure
 from reports.schema.results import TRIAL_COLUMNS
 from sweeps.design.trials import Planned
 from sweeps.errors import UsageError
-from sweeps.retry import failed_trials, retry
+from sweeps.manage.retry import failed_trials, retry
 from sweeps.store.store import Store
 from sweeps.store.study_results import planned_stages, read_experiment, results
 from sweeps.worker import measure as timing

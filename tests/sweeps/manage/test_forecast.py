@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sweeps import Study
-from sweeps.forecast import Forecast, GroupForecast, forecast_lines
+from sweeps.manage.forecast import Forecast, GroupForecast, forecast_lines
 from sweeps.worker import measure as timing
 
 

@@ -15,7 +15,7 @@ from stored import failure, fill, other, outcome, trials
 
 from reports.schema.results import TRIAL_COLUMNS
 from sweeps.errors import ResourceError, StoreError, UsageError
-from sweeps.merge import merge, merged_text
+from sweeps.manage.merge import merge, merged_text
 from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import results
 from sweeps.worker.measure import Round

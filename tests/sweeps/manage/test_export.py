@@ -18,7 +18,7 @@ from stored import fill, other, outcome, trials
 
 from reports.schema.formats import visible
 from sweeps.errors import EnvironmentFailedError, ResourceError
-from sweeps.export import EXPORTED_COLUMNS, FORMULA_STARTS, WRITERS, export
+from sweeps.manage.export import EXPORTED_COLUMNS, FORMULA_STARTS, WRITERS, export
 from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import results
 

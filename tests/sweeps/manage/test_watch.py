@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 
 from reports.schema.results import StudyResults
-from sweeps import Study, cli, results, watching
+from sweeps import Study, cli, results
 from sweeps.errors import StoreError
+from sweeps.manage import watch as watching
+from sweeps.manage.watch import watch
 from sweeps.store.lock import locked
-from sweeps.watching import watch
 
 pytestmark = pytest.mark.slow
 

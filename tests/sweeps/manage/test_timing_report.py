@@ -14,9 +14,9 @@ import ran
 
 from reports.stats.models.update_cost import fit_update_time
 from sweeps import cli
+from sweeps.manage.timing_report import Timed, UpdateTimes, time_study, times_lines
 from sweeps.store.study_results import results
 from sweeps.study import Study
-from sweeps.update_times import Timed, UpdateTimes, time_study, times_lines
 from sweeps.worker import measure as timing
 
 BLOCK = """\
