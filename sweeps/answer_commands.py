@@ -72,9 +72,9 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
 
 def _recommend(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    from sweeps.advice import Purse, advise
-    from sweeps.advice_texts import advice_content, advice_lines
-    from sweeps.requests import request_of
+    from sweeps.advise.adaptive import Purse, advise
+    from sweeps.advise.request import request_of
+    from sweeps.advise.text import advice_content, advice_lines
 
     request = request_of(
         options.data,

@@ -8,7 +8,7 @@ from reports.output.json import recommendation_content
 from reports.schema.formats import plural, sizes
 from reports.text.cautions import cautions
 from reports.text.recommendation import goal_sentence, more_sentence
-from sweeps.advice import Advice
+from sweeps.advise.adaptive import Advice
 
 
 def advice_lines(found: Advice) -> list[str]:

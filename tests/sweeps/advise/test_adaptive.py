@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from reports.schema.results import StudyResults
-from sweeps import advice, cli, sizing
-from sweeps.advice import Purse, advise
-from sweeps.advice_texts import advice_content, advice_lines
+from sweeps import cli
+from sweeps.advise import adaptive as advice
+from sweeps.advise import grid_choice as sizing
+from sweeps.advise.adaptive import Purse, advise
+from sweeps.advise.request import Request
+from sweeps.advise.text import advice_content, advice_lines
 from sweeps.errors import UsageError
-from sweeps.requests import Request
 from sweeps.spec.model import given
 from sweeps.store.study_results import results
 from sweeps.worker import measure as timing

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.advise.grid_choice import Grid, choose, hidden_units, keys_of, largest_size
 from sweeps.design.checks.checking import experiment_of
-from sweeps.sizing import Grid, choose, hidden_units, keys_of, largest_size
 
 
 def test_batch_sizes_are_powers_of_two_up_to_a_quarter_of_the_examples() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.advise.request import request_of
 from sweeps.errors import SpecificationError
-from sweeps.requests import request_of
 
 
 def mistakes(*arguments: object) -> list[str]:

@@ -18,14 +18,14 @@ from reports.analysis.update_times import TENSOR
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
+from sweeps.advise.grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
+from sweeps.advise.request import Request
 from sweeps.design.cohorts import cohort_cost, plan, update_cost
 from sweeps.design.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.errors import UsageError, UserError, refuse_links
 from sweeps.manage.forecast import forecast
-from sweeps.requests import Request
 from sweeps.run.driver import Limit, run_study
 from sweeps.run.timing_pass import measurements_of, splits_of
-from sweeps.sizing import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.spec.model import given, toml_value
 from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import read_experiment
@@ -191,7 +191,7 @@ def _stored(request: Request) -> Experiment:
 
 
 def first_study(request: Request, purse: Purse) -> Experiment:
-    """Return the study that the time allows, by the rules of `sweeps.sizing`.
+    """Return the study that the time allows, by the rules of `sweeps.advise.grid_choice`.
 
     Args:
         request: What is asked for.

@@ -1,0 +1,1 @@
+"""A recommendation within a time budget."""
