@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reports.output.csv import COLUMNS
 from reports.schema.results import Column
-from sweeps.cli import parser
+from sweeps.cli.main import parser
 from sweeps.spec.reference import with_tables
 
 DOCS = Path(__file__).parent

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import cli
+from sweeps.cli import main as cli
 from sweeps.store.schema import TABLES, columns_of
 from sweeps.worker import measure as timing
 

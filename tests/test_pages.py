@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sweeps import cli, study
+from sweeps import study
+from sweeps.cli import main as cli
 from sweeps.spec.load import preset_names
 from sweeps.worker import measure as timing
 

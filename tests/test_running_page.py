@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from reports.schema.results import TRIAL_COLUMNS
-from sweeps import cli
+from sweeps.cli import main as cli
 from sweeps.run.scheduler import MOST_DEATHS, MOST_IN_VAIN
 from sweeps.worker import measure as timing
 from sweeps.worker.tasks import HARD_FACTOR, HARD_SECONDS

@@ -19,7 +19,7 @@ import matplotlib as mpl
 
 from bpengine.sklearn.estimators import BackpropClassifier
 from sweeps import Study, results
-from sweeps.cli import main
+from sweeps.cli.main import main
 from sweeps.errors import UserError
 from sweeps.worker import checkpoints
 from sweeps.worker import dataset_cache as handover

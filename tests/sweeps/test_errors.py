@@ -80,7 +80,7 @@ def test_a_library_that_does_not_load_in_a_limited_address_space_is_a_refusal(
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
-from sweeps.cli import main
+from sweeps.cli.main import main
 sys.exit(main(sys.argv[2:]))
 """
 

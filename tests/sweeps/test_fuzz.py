@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sweeps.cli import main
+from sweeps.cli.main import main
 from sweeps.data.generators import GENERATORS
 from sweeps.data.parameters import Choice, Flag, Number, Parameter, Whole
 

@@ -21,7 +21,7 @@ import pytest
 import ran
 
 from sweeps import Study
-from sweeps.cli import main
+from sweeps.cli.main import main
 from sweeps.errors import SpecificationError, StoreError
 from sweeps.run import dask as cluster
 from sweeps.spec.model import to_toml

@@ -18,7 +18,7 @@ import pytest
 import ran
 from stored import failure, outcome, trials
 
-from sweeps import cli
+from sweeps.cli import main as cli
 from sweeps.spec.model import to_toml
 from sweeps.store.rows import digest_of, insert
 from sweeps.store.schema import columns_of

@@ -21,9 +21,9 @@ from ran import SMALL
 from stored import failure
 
 from reports.recommend.analysis import analyse
-from sweeps import cli
 from sweeps.advise import adaptive as advice
 from sweeps.advise.adaptive import Advice
+from sweeps.cli import main as cli
 from sweeps.manage import watch as watching
 from sweeps.run.progress import progress
 from sweeps.spec.model import toml_value

@@ -13,7 +13,7 @@ import pytest
 import ran
 
 from reports.stats.models.update_cost import fit_update_time
-from sweeps import cli
+from sweeps.cli import main as cli
 from sweeps.manage.timing_report import Timed, UpdateTimes, time_study, times_lines
 from sweeps.store.study_results import results
 from sweeps.study import Study

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from reports.schema.results import StudyResults
-from sweeps import Study, cli, results
+from sweeps import Study, results
+from sweeps.cli import main as cli
 from sweeps.errors import StoreError
 from sweeps.manage import watch as watching
 from sweeps.manage.watch import watch

@@ -21,7 +21,7 @@ from bpengine import Trainer
 from reports.output.build import build_report
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study
-from sweeps.cli import main
+from sweeps.cli.main import main
 from sweeps.design.stages import Experiment
 from sweeps.errors import OwnedError, ResourceError
 from sweeps.run import driver as runner

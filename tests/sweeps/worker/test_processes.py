@@ -151,7 +151,7 @@ def test_nothing_is_diverted_from_a_stream_that_is_closed() -> None:
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), resource.RLIM_INFINITY))
-from sweeps.cli import main
+from sweeps.cli.main import main
 sys.argv = ["bpsweep", "plan", "digits"]
 sys.exit(main())
 """

@@ -9,7 +9,7 @@ import pytest
 import ran
 from stored import failure, fill, other, outcome, trials
 
-from sweeps import cli
+from sweeps.cli import main as cli
 from sweeps.store.store import Store
 from sweeps.worker import measure as timing
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from stored import forbid_writing, unwritable_folder
 
-from sweeps import doctor
-from sweeps.doctor import examination_lines, examine, file_system_of
+from sweeps.cli import doctor
+from sweeps.cli.doctor import examination_lines, examine, file_system_of
 from sweeps.machine import provenance
 
 

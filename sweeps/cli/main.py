@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sweeps.answer_commands import add_answer_commands, add_data_options
+from sweeps.cli.machine import add_machine_commands
+from sweeps.cli.manage import DONE, SOME_FAILED, add_store_commands, document
+from sweeps.cli.recommend import add_answer_commands, add_data_options
+from sweeps.cli.report import add_report_commands, write_report
 from sweeps.errors import ResourceError, UserError, counted, refusal
-from sweeps.machine_commands import add_machine_commands
-from sweeps.report_commands import add_report_commands, write_report
-from sweeps.store_commands import DONE, SOME_FAILED, add_store_commands, document
 from sweeps.terminal import open_streams, tell, write
 from sweeps.worker.processes import ONE_THREAD, check_address_space
 

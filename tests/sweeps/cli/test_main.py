@@ -16,7 +16,7 @@ import ran
 from ran import SMALL
 from stored import other
 
-from sweeps import cli
+from sweeps.cli import main as cli
 from sweeps.data.registry import NAMES
 from sweeps.run.backends import BACKENDS
 from sweeps.store.store import Store
@@ -300,7 +300,7 @@ def test_a_new_specification_names_a_file_from_where_it_is(
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom sweeps.cli import main\n"
+        "import sys\nfrom sweeps.cli.main import main\n"
         "try:\n    main(['--help'])\nfinally:\n    print(*sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

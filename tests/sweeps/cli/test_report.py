@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from reports import StudyResults
-from sweeps import Study, cli
+from sweeps import Study
+from sweeps.cli import main as cli
 
 
 @pytest.fixture

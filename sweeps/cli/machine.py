@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sweeps.store_commands import DONE, Add, add_json, document
+from sweeps.cli.manage import DONE, Add, add_json, document
 from sweeps.terminal import write
 
 NOT_USABLE = 7
@@ -35,7 +35,7 @@ def _datasets(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from sweeps.doctor import examination_lines, examine
+    from sweeps.cli.doctor import examination_lines, examine
 
     found = examine(options.folder)
     write(*(document(found.to_json()) if options.json else examination_lines(found)))

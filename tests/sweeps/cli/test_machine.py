@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import cli, doctor
+from sweeps.cli import doctor
+from sweeps.cli import main as cli
 
 
 def test_datasets_are_text_or_json(capsys: pytest.CaptureFixture[str]) -> None:

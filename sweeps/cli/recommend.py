@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeps.store_commands import DONE, Add, add_json, document
+from sweeps.cli.manage import DONE, Add, add_json, document
 from sweeps.terminal import write
 
 if TYPE_CHECKING:

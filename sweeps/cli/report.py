@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeps.store_commands import DONE, Add
+from sweeps.cli.manage import DONE, Add
 from sweeps.terminal import tell, write
 
 if TYPE_CHECKING:
