@@ -24,7 +24,7 @@ from tests.reports.output.page.test_page import (
     test_there_is_one_heading_and_every_landmark,
 )
 from tests.reports.output.test_build import contents
-from tests.reports.test_browser import HOSTILE
+from tests.reports.output.test_browser import HOSTILE
 
 pytestmark = pytest.mark.slow
 
