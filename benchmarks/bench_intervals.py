@@ -1,9 +1,10 @@
 """How often are the statistics right? Coverage, false alarms and power, over many simulations.
 
-The tests of `reports.stats.intervals` and `reports.stats.models.optimal_batch` simulate a few hundred studies each; this
-counts many more, from known truths, and prints what was found with its own exact 95% interval
-(Clopper & Pearson 1934). Exits with 1 if a share lies outside the range it should have. Ways that
-are known to be wrong are counted beside the right ones: theirs is the range below.
+The tests of `reports.stats.intervals` and `reports.stats.models.optimal_batch` simulate a few
+hundred studies each; this counts many more, from known truths, and prints what was found with its
+own exact 95% interval (Clopper & Pearson 1934). Exits with 1 if a share lies outside the range it
+should have. Ways that are known to be wrong are counted beside the right ones: theirs is the range
+below.
 
     python benchmarks/bench_intervals.py
 """

@@ -1,7 +1,7 @@
 """Where do PyTorch's optimizers take four parameters in 50 updates?
 
-Writes the numbers that `tests/bpengine/optim/test_optimizers.py` compares the engine's optimizers with,
-so that the tests need no PyTorch. Both sides share nothing but the objective
+Writes the numbers that `tests/bpengine/optim/test_optimizers.py` compares the engine's optimizers
+with, so that the tests need no PyTorch. Both sides share nothing but the objective
 
     f(w) = sum c_i w_i^2 / 2 + cos(sum k_i w_i)
 

@@ -30,3 +30,12 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _notebook_view(results: StudyResults) -> str:
+    from reports.output.notebook import as_html  # noqa: PLC0415 - drawing is loaded when asked for
+
+    return as_html(results)
+
+
+StudyResults._repr_html_ = _notebook_view

@@ -12,7 +12,7 @@ import errno
 import resource
 import shlex
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -233,3 +233,11 @@ def did_you_mean(word: object, known: Collection[str]) -> str:
     """
     close = difflib.get_close_matches(str(word), known, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def pairs_text(pairs: Mapping[str, object]) -> str:
+    """Return names with their values, such as "momentum=0.9, l2=0.001"."""
+    return ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in pairs.items()
+    )

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 import bpengine
 from bpengine import NUMERICS_VERSION
-from sweeps.worker.train import threads
 
 PACKAGES = (
     "bpsweep",
@@ -133,3 +133,9 @@ def processor() -> str:
         return platform.processor()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
+
+
+@functools.cache
+def threads() -> ThreadpoolController:
+    """Return the control over BLAS threads, looked up once per process."""
+    return ThreadpoolController()

@@ -33,8 +33,7 @@ import numpy as np
 from bpengine.network.architecture import Architecture
 from bpengine.network.arrays import Array
 from bpengine.network.examples import Examples, Stack, stack
-from bpengine.passes.backprop import ROWS, Backprop, Inputs, Weights
-from bpengine.training.minibatches import shard_bounds
+from bpengine.passes.backprop import ROWS, Backprop, Inputs, Weights, shard_bounds
 
 Parameters = Annotated[Array, "seed setting parameter"]
 PerLane = Annotated[Array, "seed setting"]

@@ -6,6 +6,7 @@ lane, so a lane's bits don't depend on how many lanes there are.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -17,7 +18,6 @@ from bpengine.network.architecture import Architecture, check_name
 from bpengine.network.arrays import Array
 from bpengine.network.losses import LOSSES
 from bpengine.network.tape import Call, at_once
-from bpengine.training.minibatches import shard_bounds
 
 ROWS = 64
 """Rows of a batch processed at once: larger batches go through the cache in slices of this many.
@@ -357,3 +357,19 @@ def check_loss(architecture: Architecture, loss: str) -> None:
         raise ValueError(f"The output {output.name!r} goes with 'cross_entropy', not {loss!r}.")
     if wanted not in {None, output.name}:
         raise ValueError(f"{loss!r} goes with the output {wanted!r}, not {output.name!r}.")
+
+
+def shard_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
+    """Return where the shards of a batch begin and end; their sizes differ by at most one.
+
+    Args:
+        rows: Examples of the batch.
+        shards: Number of shards; with fewer examples there are as many shards as examples.
+
+    Example:
+        >>> shard_bounds(7, 3)
+        [(0, 2), (2, 4), (4, 7)]
+    """
+    shards = min(shards, rows)
+    bounds = [rows * shard // shards for shard in range(shards + 1)]
+    return list(itertools.pairwise(bounds))

@@ -15,15 +15,9 @@ from bpengine.network.examples import Split, stack
 from bpengine.network.losses import REDUCTIONS
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.optim.stepper import BLOCK, Stepper
-from bpengine.passes.backprop import ROWS, Backprop
+from bpengine.passes.backprop import ROWS, Backprop, shard_bounds
 from bpengine.training.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
-from bpengine.training.minibatches import (
-    Segment,
-    batches,
-    epoch_order,
-    shard_bounds,
-    updates_per_epoch,
-)
+from bpengine.training.minibatches import Segment, batches, epoch_order, updates_per_epoch
 from bpengine.training.recipe import Recipe
 
 BUFFER = 512

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -78,22 +77,6 @@ def updates_per_epoch(items: int, batch_size: int) -> int:
         batch_size: Examples of every batch but the last.
     """
     return -(-items // batch_size)
-
-
-def shard_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
-    """Return where the shards of a batch begin and end; their sizes differ by at most one.
-
-    Args:
-        rows: Examples of the batch.
-        shards: Number of shards; with fewer examples there are as many shards as examples.
-
-    Example:
-        >>> shard_bounds(7, 3)
-        [(0, 2), (2, 4), (4, 7)]
-    """
-    shards = min(shards, rows)
-    bounds = [rows * shard // shards for shard in range(shards + 1)]
-    return list(itertools.pairwise(bounds))
 
 
 def evaluation_points(items: int, epochs: int) -> tuple[int, ...]:

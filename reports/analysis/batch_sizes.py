@@ -13,18 +13,61 @@ from pandas.core.groupby import SeriesGroupBy
 from reports.analysis.basins import basins
 from reports.analysis.selection import CELL_COLUMNS
 from reports.analysis.update_times import one_network, speedups
-from reports.recommend.record import BATCH_SIZE_COLUMNS, SEED_COLUMNS, SEEDS_FOR_INTERVAL
 from reports.schema.measures import measure_of
 from reports.schema.outcomes import count_seeds, has_value
 from reports.schema.regression import rmse, rmse_unit
 from reports.schema.results import (
     FRESH_STAGES,
     TUNING_STAGES,
+    Column,
     GroupDescription,
     StudyResults,
     as_table,
 )
 from reports.stats.intervals import Interval, t_interval
+
+SEEDS_FOR_INTERVAL = 5
+"""Fewer values than this are shown one by one, without an interval."""
+
+BATCH_SIZE_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("learning_rate", "float64", "", "Rate selected on the validation part."),
+    Column("at_edge", "bool", "", "Whether no smaller, or no larger, rate was tried."),
+    Column("basin_low", "float64", "", "Smallest rate within a standard error of the best."),
+    Column("basin_high", "float64", "", "Largest such rate, with no worse one in between."),
+    Column("eligible_rates", "int64", "rates", "Rates with a value for every seed."),
+    Column("tried_rates", "int64", "rates", "Rates tried."),
+    Column("validation_metric", "float64", "", "Mean validation metric over the explore seeds."),
+    Column("metric", "float64", "", "Mean metric on the part shown; missing if seeds are lost."),
+    Column("metric_median", "float64", "", "Median, likewise."),
+    Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
+    Column("metric_high", "float64", "", "Upper end, likewise."),
+    Column("loss", "float64", "per example", "Mean loss, likewise."),
+    Column("rmse", "float64", "", "Mean root mean squared error, likewise; see the method text."),
+    Column("gap", "float64", "", "Mean metric on the training part less metric, likewise."),
+    Column("gap_low", "float64", "", "Lower end of its 95% t interval; 5 seeds or more."),
+    Column("gap_high", "float64", "", "Upper end, likewise."),
+    Column("seeds", "int64", "seeds", "Seeds with a value there."),
+    Column("lost_seeds", "int64", "seeds", "Others: diverged, failed or still to run."),
+    Column("tied", "bool", "", "Whether it can't be told from the best batch size."),
+    Column("updates", "float64", "updates", "Median of the trials shown; else of the budget."),
+    Column("seconds_per_update", "float64", "s", "Median of the timing pass, tensor.", True),
+    Column("seconds_to_train", "float64", "s", "updates by seconds_per_update.", volatile=True),
+    Column("pareto", "bool", "", "Whether nothing is both faster and more accurate.", True),
+    Column("speedup", "float64", "", "Tensor operations over single items; medians.", True),
+    Column("speedup_low", "float64", "", "Smallest ratio within a round.", volatile=True),
+    Column("speedup_high", "float64", "", "Largest ratio within a round.", volatile=True),
+)
+
+SEED_COLUMNS = (
+    Column("batch_size", "int64", "examples", "Examples of one update."),
+    Column("seed", "int64", "", "Seed of split, initial weights and order."),
+    Column("metric", "float64", "", "Metric of the trial, on the part the report shows."),
+    Column("loss", "float64", "per example", "Mean loss, likewise."),
+    Column("rmse", "float64", "", "Root mean squared error, likewise."),
+    Column("train_metric", "float64", "", "Metric on the training part, at the end."),
+    Column("updates", "int64", "updates", "Updates made."),
+)
 
 GROUP = CELL_COLUMNS[0]
 """The column that tells the groups of a table apart."""
@@ -39,8 +82,8 @@ class Shown:
     Attributes:
         parts: By group, the part of the data whose metric it is: "test" or "validation".
         seeds: Columns group and `reports.recommend.record.SEED_COLUMNS`: the value of each seed.
-        counts: How many seeds have one, as from `reports.schema.outcomes.count_seeds`, by group and batch
-            size.
+        counts: How many seeds have one, as from `reports.schema.outcomes.count_seeds`, by group and
+            batch size.
     """
 
     parts: Mapping[str, str]

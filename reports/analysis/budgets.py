@@ -116,8 +116,8 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         results: A study.
-        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`; without a time for every batch size
-            of a group, its rule of equal time is left out.
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`; without a time for
+            every batch size of a group, its rule of equal time is left out.
 
     Returns:
         Columns group and `BUDGET_COLUMNS`; by rule, then budget, then batch size. A group has no

@@ -81,7 +81,8 @@ class TargetRecord:
     Attributes:
         target: The level of the validation metric, set by the runs that tuned the rates.
         batch_sizes: Columns `TO_TARGET_COLUMNS`.
-        crossings: Columns `reports.stats.models.first_passage.CROSSING_COLUMNS`: the runs measured, one by one.
+        crossings: Columns `reports.stats.models.first_passage.CROSSING_COLUMNS`: the runs measured,
+            one by one.
         tuning: The same of the runs that tuned the rates.
         left_out: Batch sizes without a part in the fit: their rate lies at the edge of those tried.
         fit: Updates to the target against batch size.
@@ -121,8 +122,8 @@ class ScalingRecord:
         targets: Easiest first; empty if no target can be set.
         reason: Why there is none; empty if there are some.
         update_time: Seconds of an update against batch size: fixed cost and cost of an example.
-        noise: Columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of the runs measured; empty if
-            gradients weren't measured.
+        noise: Columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of the runs measured;
+            empty if gradients weren't measured.
         simulation: Time to the hardest target on many workers, simulated.
     """
 

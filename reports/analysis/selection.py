@@ -107,8 +107,8 @@ def with_given_rates(selection: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
 
     Args:
         selection: Columns `SELECTION_COLUMNS`.
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`. A batch size without tuning trials whose
-            fresh trials have one learning rate was given that rate.
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`. A batch size without tuning trials
+            whose fresh trials have one learning rate was given that rate.
 
     Returns:
         Columns `SELECTION_COLUMNS`; of a given rate there is no validation metric, as there are no

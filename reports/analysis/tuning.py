@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.claims.values import by_seed
-from reports.recommend.record import Analysis
 from reports.schema.results import TUNING_STAGES
+from reports.stats.differences import by_seed
 
 _LOWER, _BEST, _UPPER = range(3)
 
@@ -52,18 +51,17 @@ class CoarseGrid:
     gain: float
 
 
-def fixed_rate(analysis: Analysis) -> FixedRate | None:
+def fixed_rate(cells: pd.DataFrame) -> FixedRate | None:
     """Return what a single rate for all batch sizes would have said.
 
     Args:
-        analysis: The numbers.
+        cells: Columns `reports.analysis.selection.CELL_COLUMNS`, of one group.
 
     Returns:
         None if no rate has a result for every seed at every batch size, if fewer than two batch
         sizes or two rates were tried, or if there is no metric.
     """
-    cells = analysis.cells[analysis.cells["eligible"]]
-    table = by_seed(cells, "validation_metric", seed="learning_rate").T
+    table = by_seed(cells[cells["eligible"]], "validation_metric", seed="learning_rate").T
     shared = table.dropna(axis="columns")
     if len(table) < 2 or len(table.columns) < 2 or shared.empty:  # noqa: PLR2004
         return None
@@ -79,7 +77,9 @@ def fixed_rate(analysis: Analysis) -> FixedRate | None:
     )
 
 
-def coarse_grids(analysis: Analysis) -> list[CoarseGrid]:
+def coarse_grids(
+    trials: pd.DataFrame, cells: pd.DataFrame, batch_sizes: pd.DataFrame
+) -> list[CoarseGrid]:
     """Return the batch sizes where a better rate probably lies between those tried.
 
     A parabola through the mean metrics of the best rate and its two neighbours, over the logarithm
@@ -87,16 +87,18 @@ def coarse_grids(analysis: Analysis) -> list[CoarseGrid]:
     its seeds, the grid is too coarse for what the seeds can tell.
 
     Args:
-        analysis: The numbers.
+        trials: Columns `reports.schema.results.TRIAL_COLUMNS`, of one group.
+        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
+        batch_sizes: Columns `reports.analysis.batch_sizes.BATCH_SIZE_COLUMNS`.
 
     Returns:
         Batch sizes, ascending; those with a single seed, or without a result for every seed at
         both neighbours, can't be judged.
     """
-    chosen = analysis.batch_sizes.dropna(subset="validation_metric")
-    errors = _standard_errors(analysis.results.trials, chosen)
+    chosen = batch_sizes.dropna(subset="validation_metric")
+    errors = _standard_errors(trials, chosen)
     found = (
-        _coarse(analysis.cells[analysis.cells["batch_size"] == size], rate, errors[size])
+        _coarse(cells[cells["batch_size"] == size], rate, errors[size])
         for size, rate in zip(
             chosen["batch_size"].tolist(), chosen["learning_rate"].tolist(), strict=True
         )

@@ -96,8 +96,8 @@ def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
     """Return what a batch in shards costs beside the whole batch, both on this machine.
 
     Args:
-        timing: Columns `reports.schema.results.TIMING_COLUMNS`, of one group; rows with more than one lane
-            are ignored.
+        timing: Columns `reports.schema.results.TIMING_COLUMNS`, of one group; rows with more than
+            one lane are ignored.
 
     Returns:
         Columns `SHARD_COST_COLUMNS`; empty if no batch was timed in one piece beside its shards.
@@ -115,7 +115,8 @@ def speedups(timing: pd.DataFrame) -> pd.DataFrame:
     """Return how many times faster tensor operations are than iterating over the items.
 
     Args:
-        timing: Columns `reports.schema.results.TIMING_COLUMNS`; rows with more than one lane are ignored.
+        timing: Columns `reports.schema.results.TIMING_COLUMNS`; rows with more than one lane are
+            ignored.
 
     Returns:
         Columns `SPEEDUP_COLUMNS`: the ratio of medians, and the range of the ratios within a round.

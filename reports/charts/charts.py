@@ -25,9 +25,9 @@ from reports.charts.timing_charts import (
 )
 from reports.charts.tuning_charts import best_rates_chart, gap_chart
 from reports.charts.worker_charts import workers_chart
-from reports.claims.values import by_seed
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import capitalised, plural, rate, seconds, sizes
+from reports.stats.differences import by_seed
 from reports.stats.intervals import Comparison
 from reports.text.budgets import amount
 

@@ -169,8 +169,8 @@ def noise_along_training(
 
     Args:
         ax: Where to draw.
-        noise: Columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of as many batch sizes as there
-            are looks; points after the start of training.
+        noise: Columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of as many batch
+            sizes as there are looks; points after the start of training.
         critical: The critical batch size; None if it isn't known.
         interval: Its interval.
     """

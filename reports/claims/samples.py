@@ -16,9 +16,10 @@ import pandas as pd
 from reports.analysis.selection import without_noise
 from reports.analysis.update_times import PER_ITEM, TENSOR
 from reports.claims.evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample, less_than, more_than
-from reports.claims.values import GroupValues, cross_fitted, sizes_of, trend
+from reports.claims.values import GroupValues, cross_fitted, trend
 from reports.schema.outcomes import has_value
 from reports.schema.results import TUNING_STAGES, GroupDescription
+from reports.stats.differences import sizes_of
 
 MARGIN = 0.01
 """Differences of a metric below this are too small to count: a point of accuracy."""

@@ -2,7 +2,8 @@
 
 Two numbers are held against the best batch size measured on fresh seeds, both computed from the
 tuning seeds and the timing pass alone: the batch size that was fastest there, and the one that the
-closed form of `reports.stats.models.optimal_batch` gives, the nearer end of the range where it lies outside.
+closed form of `reports.stats.models.optimal_batch` gives, the nearer end of the range where it lies
+outside.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pandas as pd
 
 from reports.claims.evidence import Sample
 from reports.claims.samples import Groups, confirmed, sample_of
-from reports.claims.values import by_seed, sizes_of
+from reports.stats.differences import by_seed, sizes_of
 from reports.stats.models.first_passage import NOT_REACHED
 
 

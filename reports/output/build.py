@@ -11,6 +11,7 @@ from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.group_charts import NAMES as GROUP_CHARTS
 from reports.charts.group_charts import group_charts
+from reports.claims.claims import claims_of
 from reports.output import csv as tables
 from reports.output.files import remove_leftovers, write
 from reports.output.json import document
@@ -21,6 +22,8 @@ from reports.output.page.size import figures_for_each
 from reports.output.page.timeline import TIMELINE, timeline_charts
 from reports.recommend.groups import StudyAnalysis, analyse_study
 from reports.schema.results import StudyResults
+from reports.text.cautions import cautions
+from reports.text.verdicts import verdict
 
 PAGE = "report.html"
 """Name of the page's file."""
@@ -47,9 +50,12 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
     overall = _drawn(group_charts(study))
     history = _drawn(timeline_charts(study))
     parts = _parts(study)
-    frames = tables.tables(study)
+    claims = claims_of(study.groups)
+    frames = tables.tables(study, claims)
     csv = {name: tables.to_csv(frame) for name, frame in frames.items()}
-    html = page.render(study, overall, parts, history, csv, reload_seconds=reload_seconds)
+    html = page.render(
+        study, overall, parts, history, claims=claims, csv=csv, reload_seconds=reload_seconds
+    )
     for name, text in csv.items():
         write(folder / "tables" / f"{name}.csv", text)
     _write_figures(folder, FIGURES, overall | history)
@@ -57,7 +63,10 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
         _write_figures(folder, part.folder, part.drawn)
     placed = [(FIGURES, overall | history), *((part.folder, part.drawn) for part in parts)]
     _remove_others(folder / FIGURES, placed)
-    write(folder / DOCUMENT, document(study, frames))
+    write(
+        folder / DOCUMENT,
+        document(study, [(part.verdict, part.cautions) for part in parts], frames),
+    )
     write(folder / PAGE, html)
     return folder / PAGE
 
@@ -69,17 +78,16 @@ def _drawn(made: Sequence[Chart]) -> dict[str, tuple[Chart, str]]:
 def _parts(study: StudyAnalysis) -> list[Part]:
     made = [charts.charts(analysis) for analysis in study.groups]
     most = figures_for_each(len(made), [len(group) for group in made])
-    groups = zip(study.groups, made, study.verdicts, study.cautions, strict=True)
     return [
         Part(
             analysis,
             _drawn(group[:most]),
             [chart.heading for chart in group[most:]],
             f"{FIGURES}/{chart_folder(place, analysis.plan.group)}" if study.several else FIGURES,
-            said,
-            warned,
+            verdict(analysis),
+            cautions(analysis),
         )
-        for place, (analysis, group, said, warned) in enumerate(groups, start=1)
+        for place, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from reports.analysis.batch_sizes import BATCH_SIZE_COLUMNS
 from reports.analysis.budgets import BUDGET_COLUMNS
 from reports.analysis.expected_best import EXPECTED_BEST_COLUMNS
 from reports.analysis.scaling_record import (
@@ -20,11 +21,11 @@ from reports.analysis.scaling_record import (
 from reports.analysis.selection import CELL_COLUMNS
 from reports.analysis.timeline import TIMELINE_COLUMNS, WORK_COLUMNS
 from reports.analysis.update_times import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
-from reports.claims.claims import CLAIM_COLUMNS, claims_table, evidence_table
+from reports.claims.claims import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table
 from reports.claims.evidence import EVIDENCE_COLUMNS
 from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
 from reports.recommend.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
-from reports.recommend.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS
+from reports.recommend.record import MEAN_CURVE_COLUMNS
 from reports.schema.formats import visible
 from reports.schema.results import (
     CURVE_COLUMNS,
@@ -73,11 +74,12 @@ MOST_TEXT = 2_000
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
-def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
+def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd.DataFrame]:
     """Return every table of a report, by the names of `COLUMNS`, and what their columns mean.
 
     Args:
         study: The numbers.
+        claims: What the study says of the paper's claims.
     """
     results, groups = study.results, study.groups
     return {
@@ -102,8 +104,8 @@ def tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
         ),
         "timeline": study.timeline.spans,
         "work": study.timeline.work,
-        "claims": claims_table(study.claims),
-        "claim-evidence": evidence_table(study.claims),
+        "claims": claims_table(claims),
+        "claim-evidence": evidence_table(claims),
         "columns": column_meanings(),
     }
 

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from reports.recommend.groups import StudyAnalysis, across
+from reports.recommend.groups import StudyAnalysis
 from reports.recommend.recommendation import Answer, Recommendation
 from reports.recommend.record import Analysis
 from reports.stats.bounds import Ends
+from reports.text.across import across
 from reports.text.verdicts import Statement
 
 FORMAT = 1
 """Number of the format; another one when a key changes its meaning or leaves."""
 
 
-def document(study: StudyAnalysis, tables: Mapping[str, pd.DataFrame]) -> str:
+def document(
+    study: StudyAnalysis,
+    statements: Iterable[tuple[Sequence[Statement], Sequence[Statement]]],
+    tables: Mapping[str, pd.DataFrame],
+) -> str:
     """Return the report as JSON.
 
     Args:
         study: The numbers.
+        statements: What was found in each group, and the warnings that apply to it.
         tables: From `reports.output.csv.tables`.
     """
     plan, counts = study.description, study.counts
@@ -38,7 +44,9 @@ def document(study: StudyAnalysis, tables: Mapping[str, pd.DataFrame]) -> str:
             "failed": counts.failed,
         },
         "across": _statements(across(study)),
-        "groups": [*map(_group, study.groups, study.verdicts, study.cautions)],
+        "groups": [
+            _group(analysis, *said) for analysis, said in zip(study.groups, statements, strict=True)
+        ],
         "tables": [
             {"name": name, "path": f"tables/{name}.csv", "rows": len(table)}
             for name, table in tables.items()

@@ -13,13 +13,13 @@ from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.scaling_record import ScalingRecord
 from reports.analysis.selection import select_from, summarise_cells, with_given_rates, without_noise
 from reports.analysis.update_times import one_network, summarise_timing
-from reports.claims.values import by_seed
 from reports.recommend.answers import recommendations
 from reports.recommend.baseline import unlearned
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis
 from reports.schema.outcomes import count_outcomes, measurements
 from reports.schema.regression import rmse_unit
 from reports.schema.results import TUNING_STAGES, StudyResults, as_table
+from reports.stats.differences import by_seed
 from reports.stats.intervals import Comparison, compare_with_best
 from reports.stats.power import separate
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
 from reports.analysis.budgets import SECONDS
 from reports.analysis.scaling_record import TargetRecord
-from reports.claims.values import by_seed, sizes_of
 from reports.recommend.answer_parts import (
     NO_GRADIENTS,
     NO_TIMES,
@@ -34,9 +34,10 @@ from reports.recommend.recommendation import (
     Recommendation,
     reconcile,
 )
-from reports.recommend.record import SEEDS_FOR_INTERVAL, Analysis
+from reports.recommend.record import Analysis
 from reports.schema.formats import plural, seconds, sizes
 from reports.stats.bounds import Ends, product_interval
+from reports.stats.differences import by_seed, sizes_of
 from reports.stats.intervals import Comparison, compare_with_best
 from reports.stats.models.first_passage import REACHED
 from reports.stats.models.optimal_batch import NEAR_MINIMUM

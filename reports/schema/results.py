@@ -6,11 +6,10 @@ sweep to the report.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -365,10 +364,8 @@ class StudyResults:
             f"{plural(len(self.timing), 'timing round')}>"
         )
 
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: counts, a small table and a figure."""
-        # Loaded late: importing the package is light, drawing is not.
-        return str(importlib.import_module("reports.output.notebook").as_html(self))
+    _repr_html_: ClassVar[Callable[[StudyResults], str] | None] = None
+    """What a notebook shows; results can't draw, so `reports` says how."""
 
 
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
 from reports.analysis.tuning import coarse_grids
 from reports.analysis.update_times import UNSTEADY_ABOVE
 from reports.recommend.baseline import constant_metric, unlearned
-from reports.recommend.record import SEEDS_FOR_INTERVAL, Analysis
+from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, count, percent, plural, rate, sizes, visible
 from reports.schema.results import CLASSIFICATION, Incidents, StudyDescription
 from reports.text.scaling import target_cautions
@@ -145,7 +146,7 @@ def _untuned(analysis: Analysis) -> str:
 
 
 def _coarse(analysis: Analysis) -> str:
-    found = coarse_grids(analysis)
+    found = coarse_grids(analysis.results.trials, analysis.cells, analysis.batch_sizes)
     if not found:
         return ""
     most = max(found, key=lambda one: one.gain)

@@ -120,7 +120,7 @@ def _choice(analysis: Analysis) -> str:
 
 def _untuned(analysis: Analysis) -> str:
     """The contrast to rates tuned for each batch size."""
-    found = fixed_rate(analysis)
+    found = fixed_rate(analysis.cells)
     if found is None:
         return ""
     measure, same = analysis.measure, found.best == found.tuned_best

@@ -14,8 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sweeps.machine import available_cores, core_limit, load_average, provenance
-from sweeps.worker.train import threads
+from sweeps.machine import available_cores, core_limit, load_average, provenance, threads
 
 OPTIONAL = {"distributed": "dask", "pyarrow": "parquet"}
 """Packages that not everybody needs, and the extra of bpsweep that brings them."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.design.families import Family
+from sweeps.errors import pairs_text
 
 Texts = Callable[[Sequence[Family]], list[str]]
 """What each family says of an aspect."""
@@ -84,14 +85,6 @@ def budget_text(budget: Budget) -> str:
 def counted(count: int, thing: str) -> str:
     """Return a count with its unit, in the plural if need be."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def pairs_text(pairs: Mapping[str, object]) -> str:
-    """Return names with their values, such as "momentum=0.9, l2=0.001"."""
-    return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in pairs.items()
-    )
 
 
 def _hidden(family: Family) -> str:

@@ -85,8 +85,8 @@ def derived(
 
     Args:
         experiment: The study.
-        table: Gives the trials yielded so far, columns `reports.schema.results.TRIAL_COLUMNS`. A piece
-            must have ended before the next one is asked for.
+        table: Gives the trials yielded so far, columns `reports.schema.results.TRIAL_COLUMNS`. A
+            piece must have ended before the next one is asked for.
     """
     specification = experiment.specification
     tried = {

@@ -35,7 +35,7 @@ _DEEP_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{{DEEPEST}}}"
 
 def preset_names() -> list[str]:
     """Return the names of the studies that ship."""
-    folder = resources.files("sweeps") / "presets"
+    folder = resources.files("sweeps.spec") / "presets"
     return sorted(Path(entry.name).stem for entry in folder.iterdir())
 
 
@@ -54,7 +54,7 @@ def read_target(target: str) -> tuple[str, dict[str, Any]]:
         SpecificationError: The file is not TOML.
     """
     if target in preset_names():
-        text = (resources.files("sweeps") / "presets" / f"{target}.toml").read_text("utf-8")
+        text = (resources.files("sweeps.spec") / "presets" / f"{target}.toml").read_text("utf-8")
         return f"preset {target}", {"name": target} | tomllib.loads(text)
     path = Path(target)
     if path.suffix != ".toml":

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps.data.registry import load, read_source
-from sweeps.design.labels import pairs_text
+from sweeps.errors import pairs_text
 from sweeps.spec.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
 from sweeps.spec.model import StudySpecification, plain, toml_value
 from sweeps.spec.types import (

@@ -15,8 +15,9 @@ import numpy as np
 
 from bpengine.network.arrays import Array
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
-from sweeps.design.labels import pairs_text, schedule_text
+from sweeps.design.labels import schedule_text
 from sweeps.design.trials import Trial, identity_of
+from sweeps.errors import pairs_text
 from sweeps.store.schema import columns_of
 from sweeps.worker.train import (
     CRASHED,

@@ -15,7 +15,10 @@ from sweeps.worker.processes import ONE_THREAD, ending, start_worker, unreachabl
 from sweeps.worker.tasks import Death, Task, Work, packed, perform
 from sweeps.worker.train import limit_blas
 
-CODE = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sweeps.worker.isolated import main; main()"
+CODE = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from sweeps.worker.isolated import main; main()"
+)
 _READY = b"\n"
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.network.arrays import Array
@@ -20,6 +19,7 @@ from sweeps.data.splits import Dataset, Preparation, Source, prepare
 from sweeps.design.engine_recipe import recipe_of, settings_of
 from sweeps.design.trials import Cohort, Configuration
 from sweeps.errors import DataError, EnvironmentFailedError
+from sweeps.machine import threads
 from sweeps.worker.checkpoints import (
     EVERY_SECONDS,
     checkpoint_path,
@@ -107,12 +107,6 @@ class Abandoned(BaseException):
 
 abandoned = threading.Event()
 """Set to make every training of this process stop at its next cut."""
-
-
-@functools.cache
-def threads() -> ThreadpoolController:
-    """Return the control over BLAS threads, looked up once per process."""
-    return ThreadpoolController()
 
 
 @contextmanager

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reports.claims.claims import ClaimVerdict, judge_claims
+import pandas as pd
+
+from reports.claims.claims import ClaimVerdict, claims_of, judge_claims
+from reports.output.csv import tables
+from reports.recommend.groups import StudyAnalysis
 from reports.schema.results import StudyResults
 from tests.reports.claim_studies import FAST, Truth
 
@@ -23,3 +27,8 @@ def by_size(values: Mapping[int, float]) -> Truth:
 
 FALLING = by_size({1: 0.95, 32: 0.9, 1024: 0.8})
 FLAT = by_size({1: 0.9, 32: 0.9, 1024: 0.9})
+
+
+def all_tables(study: StudyAnalysis) -> dict[str, pd.DataFrame]:
+    """Return every table of a report."""
+    return tables(study, claims_of(study.groups))

@@ -1,7 +1,7 @@
 """Work that goes wrong on purpose, importable by workers, and cohorts to try it on.
 
-A fault is work in place of `sweeps.worker.tasks.train`: it misbehaves for the trials whose learning rate
-is `POISON` and trains the others.
+A fault is work in place of `sweeps.worker.tasks.train`: it misbehaves for the trials whose learning
+rate is `POISON` and trains the others.
 """
 
 from __future__ import annotations

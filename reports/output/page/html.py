@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from reports.schema.formats import visible
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 
 
 def fill(template: str, *, title: str, reload_seconds: int = 0, **values: object) -> str:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from reports.charts.base import svg
+from reports.claims.claims import ClaimVerdict
 from reports.output.page.claims import claim_section
 from reports.output.page.html import fill, shared
 from reports.output.page.sections import Drawn, Part, sections
 from reports.output.page.size import PAGE_LIMIT, RESERVED, Room
 from reports.output.page.tables import group_table
 from reports.output.page.timeline import history_section
-from reports.recommend.groups import StudyAnalysis, across
+from reports.recommend.groups import StudyAnalysis
 from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
+from reports.text.across import across
 from reports.text.cautions import incident_cautions
 
 FIGURES = "figures"
@@ -42,8 +44,9 @@ def render(
     overall: Drawn,
     parts: Sequence[Part],
     history: Drawn,
-    csv: Mapping[str, str],
     *,
+    claims: Sequence[ClaimVerdict],
+    csv: Mapping[str, str],
     reload_seconds: int = 0,
 ) -> str:
     """Return the page.
@@ -53,6 +56,7 @@ def render(
         overall: Charts over all groups, with their SVG elements, by name.
         parts: The groups with their charts, in order.
         history: Charts of how the sweep ran.
+        claims: What the study says of the paper's claims.
         csv: Tables as CSV, by name.
         reload_seconds: How often the page loads itself again while a run is under way; 0 for never.
     """
@@ -73,7 +77,7 @@ def render(
         across=across(study),
         compared=compared,
         groups=groups,
-        claims=claim_section(study.claims, room),
+        claims=claim_section(claims, room),
         sections=shown,
         history=ran,
         absent=absent,

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from reports.claims.values import by_seed
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import (
@@ -23,6 +22,7 @@ from reports.schema.formats import (
     visible,
 )
 from reports.stats.bounds import Ends
+from reports.stats.differences import by_seed
 from reports.text.budgets import RULE_WORDS, amount
 from reports.text.recommendation import CELL_HEADERS, cell_texts, span
 

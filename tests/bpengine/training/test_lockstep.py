@@ -13,8 +13,9 @@ from bpengine import Architecture, BatchGrowth, Budget, Examples, Recipe, Split
 from bpengine.network.architecture import initial_parameters
 from bpengine.network.arrays import Array
 from bpengine.passes import sequential
+from bpengine.passes.backprop import shard_bounds
 from bpengine.training.lockstep import Lockstep, lanes_in_cache
-from bpengine.training.minibatches import Segment, epoch_order, shard_bounds
+from bpengine.training.minibatches import Segment, epoch_order
 from tests.bpengine.cohorts import (
     ARCHITECTURE,
     MakeSplits,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth
+from bpengine.passes.backprop import shard_bounds
 from bpengine.training.minibatches import (
     BLOCK,
     Budget,
@@ -19,7 +20,6 @@ from bpengine.training.minibatches import (
     epoch_order,
     evaluation_points,
     segments,
-    shard_bounds,
     updates_per_epoch,
 )
 

@@ -18,8 +18,9 @@ from reports.analysis.expected_best import (
 )
 from reports.analysis.selection import CELL_COLUMNS
 from reports.output.page.tables import page_tables
-from reports.recommend.groups import across, analyse_study
+from reports.recommend.groups import analyse_study
 from reports.schema.results import StudyResults, empty_table
+from reports.text.across import across
 from tests.reports.conftest import Sketch, make_results, numbers, several, small
 
 VALUES = [0.3, 0.9, 0.1, 0.9, 0.5]

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.analysis.tuning import coarse_grids, fixed_rate, peak_above
+from reports.analysis.tuning import CoarseGrid, coarse_grids, fixed_rate, peak_above
+from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small
 
@@ -26,8 +27,12 @@ MOVING = Sketch(
 """The best rate moves with the batch size, and the largest batch is best at its own."""
 
 
+def grids(analysis: Analysis) -> list[CoarseGrid]:
+    return coarse_grids(analysis.results.trials, analysis.cells, analysis.batch_sizes)
+
+
 def test_one_rate_for_all_says_something_else_than_rates_of_their_own() -> None:
-    found = fixed_rate(numbers(make_results(MOVING)))
+    found = fixed_rate(numbers(make_results(MOVING)).cells)
     assert found is not None
     assert (found.rate, found.best, found.tuned_best) == (1.0, 64, 512)
     assert found.gap == pytest.approx(0.05 * math.log(1 / 0.3), abs=0.005)
@@ -36,7 +41,7 @@ def test_one_rate_for_all_says_something_else_than_rates_of_their_own() -> None:
 
 def test_a_rate_that_fails_somewhere_is_no_rate_for_all() -> None:
     sketch = replace(MOVING, diverges=lambda batch, rate, _: batch == 8 and rate == 1.0)
-    found = fixed_rate(numbers(make_results(sketch)))
+    found = fixed_rate(numbers(make_results(sketch)).cells)
     assert found is not None
     assert found.rate != 1.0
 
@@ -57,7 +62,7 @@ def none_for_all(results: StudyResults) -> StudyResults:
 @pytest.mark.parametrize("change", [one_batch_size, one_rate, none_for_all, nothing_run])
 def test_without_two_batch_sizes_and_rates_there_is_no_contrast(change: object) -> None:
     assert callable(change)
-    assert fixed_rate(numbers(change(make_results(MOVING)))) is None
+    assert fixed_rate(numbers(change(make_results(MOVING))).cells) is None
 
 
 def peaked(factor: float, noise: float) -> Sketch:
@@ -72,7 +77,7 @@ def peaked(factor: float, noise: float) -> Sketch:
 
 
 def test_a_grid_is_coarse_where_a_rate_between_would_gain_more_than_the_noise() -> None:
-    found = coarse_grids(numbers(make_results(peaked(20, noise=1e-4))))
+    found = grids(numbers(make_results(peaked(20, noise=1e-4))))
     assert [one.batch_size for one in found] == [8, 64]
     for one in found:
         assert one.factor == pytest.approx(20)
@@ -81,7 +86,7 @@ def test_a_grid_is_coarse_where_a_rate_between_would_gain_more_than_the_noise() 
 
 @pytest.mark.parametrize(("factor", "noise"), [(2, 0.004), (20, 0.1)], ids=["fine", "noisy"])
 def test_a_grid_is_fine_enough_where_it_would_not(factor: float, noise: float) -> None:
-    assert coarse_grids(numbers(make_results(peaked(factor, noise)))) == []
+    assert grids(numbers(make_results(peaked(factor, noise)))) == []
 
 
 @pytest.mark.parametrize("kept", ["edge", "seed", "diverged"])
@@ -94,7 +99,7 @@ def test_what_cannot_be_judged_is_not(kept: str) -> None:
         results = keep(results, results.trials["learning_rate"] > 0.5)
     if kept == "seed":
         results = keep(results, results.trials["seed"].isin([0, 100]))
-    assert coarse_grids(numbers(results)) == []
+    assert grids(numbers(results)) == []
 
 
 def test_a_flat_top_has_no_peak_above_it() -> None:

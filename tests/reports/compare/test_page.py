@@ -23,8 +23,8 @@ from tests.reports.output.page.test_page import (
     test_the_policy_names_the_style_sheet_and_the_script_by_their_hashes,
     test_there_is_one_heading_and_every_landmark,
 )
-from tests.reports.output.test_build import contents
 from tests.reports.output.test_browser import HOSTILE
+from tests.reports.output.test_build import contents
 
 pytestmark = pytest.mark.slow
 

@@ -263,7 +263,7 @@ def test_readers_who_want_no_motion_see_none(browser: Browser, digits_report: Pa
 
 
 def test_the_script_keeps_nothing_and_goes_nowhere() -> None:
-    script = Path(__file__).parents[2] / "reports" / "assets" / "report.js"
+    script = Path(__file__).parents[3] / "reports" / "output" / "assets" / "report.js"
     text = script.read_text(encoding="utf-8")
     for word in ("Storage", "history", "fetch", "XMLHttp", "innerHTML", "eval", "import", "cookie"):
         assert word not in text

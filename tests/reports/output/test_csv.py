@@ -7,22 +7,23 @@ import io
 import pandas as pd
 import pytest
 
-from reports.output.csv import COLUMNS, column_meanings, tables, to_csv
+from reports.output.csv import COLUMNS, column_meanings, to_csv
 from reports.recommend.groups import analyse_study
 from reports.schema.results import StudyResults
 from tests.reports.conftest import nothing_run
+from tests.reports.judged import all_tables
 
 
 @pytest.fixture(scope="module")
 def whole(digits: StudyResults) -> dict[str, pd.DataFrame]:
     """The tables of the study as shipped."""
-    return tables(analyse_study(digits))
+    return all_tables(analyse_study(digits))
 
 
 @pytest.fixture(scope="module")
 def empty(digits: StudyResults) -> dict[str, pd.DataFrame]:
     """The tables of a study of which nothing has run."""
-    return tables(analyse_study(nothing_run(digits)))
+    return all_tables(analyse_study(nothing_run(digits)))
 
 
 @pytest.mark.parametrize("name", [*COLUMNS])

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reports.claims.claims import claims_of
 from reports.output.csv import tables
 from reports.output.json import FORMAT, document, recommendation_content
 from reports.recommend.groups import analyse_study
@@ -19,7 +20,13 @@ from tests.reports.conftest import nothing_run, numbers
 
 def read(results: StudyResults) -> dict[str, Any]:
     study = analyse_study(results)
-    content: dict[str, Any] = json.loads(document(study, tables(study)))
+    content: dict[str, Any] = json.loads(
+        document(
+            study,
+            [(verdict(group), cautions(group)) for group in study.groups],
+            tables(study, claims_of(study.groups)),
+        )
+    )
     return content
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reports.analysis.batch_sizes import BATCH_SIZE_COLUMNS, SEED_COLUMNS
 from reports.analysis.selection import select_rates
-from reports.recommend.record import BATCH_SIZE_COLUMNS, MEAN_CURVE_COLUMNS, SEED_COLUMNS
+from reports.recommend.record import MEAN_CURVE_COLUMNS
 from reports.schema.results import CONFIRM, EXPLORE, EXTEND, REFINE, Column, StudyResults
 from reports.stats.intervals import t_interval
 from tests.reports.conftest import (

@@ -28,7 +28,7 @@ from sweeps.spec.model import to_toml
 from sweeps.store.rows import digest_of
 from sweeps.store.store import FILE, Store
 
-AUDITED = Path(__file__).with_name("audited.py")
+AUDITED = Path(__file__).parents[1] / "audited.py"
 STUDY = """\
 name = "own"
 title = "../../<script>alert(1)</script>"

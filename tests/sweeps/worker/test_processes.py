@@ -138,7 +138,8 @@ def test_processes_that_are_started_meanwhile_write_to_the_file(
 
 def test_nothing_is_diverted_from_a_stream_that_is_closed() -> None:
     code = (
-        "import os, sys; from sweeps.worker.processes import diverted; file = os.open(os.devnull, 2)\n"
+        "import os, sys; from sweeps.worker.processes import diverted\n"
+        "file = os.open(os.devnull, 2)\n"
         "os.close(2)\n"
         "with diverted(file): pass\n"
         "try: os.fstat(2)\n"

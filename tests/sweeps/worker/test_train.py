@@ -364,7 +364,8 @@ def test_what_gave_nothing_has_no_numbers() -> None:
 
 
 def test_a_worker_imports_nothing_heavy() -> None:
-    code = "import sys, sweeps.worker.train, sweeps.worker.tasks, sweeps.worker.isolated; print(*sys.modules)"
+    modules = "sweeps.worker.train, sweeps.worker.tasks, sweeps.worker.isolated"
+    code = f"import sys, {modules}; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"matplotlib", "pandas", "pydantic", "rich", "scipy", "seaborn", "sklearn", "joblib"}
     assert not heavy & set(found.stdout.split())

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.output.csv import COLUMNS, tables
+from reports.output.csv import COLUMNS
 from reports.output.page.scaling import scaling_tables
 from reports.output.page.tables import Table
 from reports.recommend.groups import analyse_study
@@ -18,6 +18,7 @@ from reports.stats.models.cluster import simulate_time_to_target
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers
+from tests.reports.judged import all_tables
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_a_study_that_has_not_begun_has_no_table(results: StudyResults) -> None:
 
 @pytest.mark.parametrize("rows", [3 * len(SIZES), 0])
 def test_files_have_the_columns_they_document(results: StudyResults, rows: int) -> None:
-    made = tables(analyse_study(results if rows else nothing_run(results)))
+    made = all_tables(analyse_study(results if rows else nothing_run(results)))
     for name in (
         "targets",
         "to-target",
