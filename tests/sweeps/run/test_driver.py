@@ -332,7 +332,9 @@ def test_a_second_ctrl_c_leaves_a_checkpoint_to_go_on_from(
     assert not (tmp_path / "cut" / ".work").exists()
 
 
-@pytest.mark.parametrize("keys", [{"learning_rates": 1e308}, {"initial_scale": 1e308}])
+@pytest.mark.parametrize(
+    "keys", [{"optimizer": {"name": "sgd", "l2": 1e308}}, {"initial_scale": 1e308}]
+)
 def test_what_is_too_large_for_the_precision_diverges_without_a_warning(
     keys: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
         test=128,
         scaling="none",
         initial_scale=1e-3,
+        divergence=math.inf,
         dtype="float64",
         timing=False,
     )
