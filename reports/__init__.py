@@ -1,11 +1,11 @@
 """Insight: tidy tables in; statistics, figures and a page out.
 
-Importing this package is light. Drawing is not, so what draws is loaded when it is first asked for.
+Importing this package is light. What draws or fits is loaded when it is first asked for.
 """
 
 from __future__ import annotations
 
-import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from reports.schema.results import GroupDescription, StudyDescription, StudyResults
@@ -13,27 +13,66 @@ from reports.schema.results import GroupDescription, StudyDescription, StudyResu
 if TYPE_CHECKING:
     from reports.compare.page import build_comparison
     from reports.output.build import build_report
+    from reports.output.manuscript import build_paper
+    from reports.stats.intervals import (
+        bootstrap_interval,
+        compare_with_best,
+        fieller_interval,
+        interquartile_mean,
+        paired_difference,
+        t_interval,
+    )
+    from reports.stats.models.first_passage import updates_to_target
+    from reports.stats.models.optimal_batch import best_batch_for_time, fit_steps_to_target
+    from reports.stats.models.update_cost import fit_update_time
 
 __all__ = [
     "GroupDescription",
     "StudyDescription",
     "StudyResults",
+    "best_batch_for_time",
+    "bootstrap_interval",
     "build_comparison",
+    "build_paper",
     "build_report",
+    "compare_with_best",
+    "fieller_interval",
+    "fit_steps_to_target",
+    "fit_update_time",
+    "interquartile_mean",
+    "paired_difference",
+    "t_interval",
+    "updates_to_target",
 ]
-
-_HOMES = {"build_comparison": "reports.compare.page", "build_report": "reports.output.build"}
 
 
 def __getattr__(name: str) -> object:
-    """Load what writes reports, and with it the drawing libraries, on first use."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from reports.stats import intervals
+
+    home: ModuleType = intervals
+    if name == "build_comparison":
+        from reports.compare import page as home
+    elif name == "build_paper":
+        from reports.output import manuscript as home
+    elif name == "build_report":
+        from reports.output import build as home
+    elif name == "updates_to_target":
+        from reports.stats.models import first_passage as home
+    elif name == "fit_update_time":
+        from reports.stats.models import update_cost as home
+    elif name in {"best_batch_for_time", "fit_steps_to_target"}:
+        from reports.stats.models import optimal_batch as home
+    return getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def _notebook_view(results: StudyResults) -> str:
-    from reports.output.notebook import as_html  # noqa: PLC0415 - drawing is loaded when asked for
+    from reports.output.notebook import as_html
 
     return as_html(results)
 

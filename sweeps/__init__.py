@@ -1,8 +1,10 @@
-"""The experiment: what to run, running it, keeping it, telling it."""
+"""The experiment: what to run, running it, keeping it, reading it.
+
+Importing this package is light: a command's help and the workers don't pay for pandas.
+"""
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,11 +13,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Study", "results"]
 
-_HOMES = {"Study": "sweeps.study", "results": "sweeps.store.study_results"}
-
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    # `import sweeps` stays light: a command's help and the workers don't pay for pandas.
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name == "Study":
+        from sweeps import study
+
+        return study.Study
+    if name == "results":
+        from sweeps.store import study_results
+
+        return study_results.results
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
