@@ -97,7 +97,6 @@ def tuned(trials: pd.DataFrame, selection: pd.DataFrame, stages: tuple[str, ...]
     Args:
         trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
         selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-        stages: The stages.
     """
     cell = [*_SIZE, "learning_rate"]
     return trials[trials["stage"].isin(stages)].merge(selection[cell], on=cell)
@@ -107,7 +106,6 @@ def shown_trials(results: StudyResults, selection: pd.DataFrame) -> Shown:
     """Return what is shown of each group: the test part, or validation as long as no test has run.
 
     Args:
-        results: A study.
         selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
     """
     fresh, tuning = (
@@ -150,11 +148,9 @@ def batch_size_table(
     """Return one row for each batch size of each group, planned or run.
 
     Args:
-        results: A study.
         cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
         selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
         timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
-        shown: The trials whose metric is shown.
 
     Returns:
         Columns group and `reports.recommend.record.BATCH_SIZE_COLUMNS`; nothing is called tied yet.

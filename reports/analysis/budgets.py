@@ -115,7 +115,6 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
     """Return what each batch size of each group attains under every rule and budget.
 
     Args:
-        results: A study.
         timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`; without a time for
             every batch size of a group, its rule of equal time is left out.
 

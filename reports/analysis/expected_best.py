@@ -49,10 +49,6 @@ def expected_best(values: npt.ArrayLike, draws: int) -> float:
 
     `sum of v (F(v)^k - F(v-)^k)` with the empirical distribution F of the values.
 
-    Args:
-        values: Of shape (values,), at least one.
-        draws: How many are drawn: k.
-
     Example:
         >>> expected_best([0.0, 1.0], 1), expected_best([0.0, 1.0], 3)
         (0.5, 0.875)

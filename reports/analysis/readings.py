@@ -14,9 +14,6 @@ def guess_level(plan: GroupDescription) -> float:
     """Return the metric that a network reaches by guessing: what a diverged one counts as.
 
     One class in as many as there are, and an R2 of 0.
-
-    Args:
-        plan: The group.
     """
     return 1 / max(plan.outputs, 2) if plan.task == CLASSIFICATION else 0.0
 
@@ -26,7 +23,6 @@ def evaluations(curves: pd.DataFrame, along: str = "updates") -> dict[str, np.nd
 
     Args:
         curves: Columns `reports.schema.results.CURVE_COLUMNS`.
-        along: "updates" or "examples".
 
     Returns:
         By trial, of shape (2, evaluations).
@@ -42,11 +38,6 @@ def read(
     """Return the metric of trials at points of their curves, linearly between evaluations.
 
     Before the first evaluation and after the last one it is the one there.
-
-    Args:
-        evaluated: Made by `evaluations`.
-        trials: Whose curves are read.
-        points: Of shape (trials, points).
 
     Returns:
         Of the same shape; NaN for a trial without a curve.
@@ -67,9 +58,6 @@ def best_on_others(values: np.ndarray) -> np.ndarray:
     """Return for each seed the place of the rate that is best on all other seeds.
 
     The best of several noisy values flatters itself; chosen on other seeds it doesn't.
-
-    Args:
-        values: Of shape (rates, seeds, ...), rates ascending; two seeds or more; NaN for none.
 
     Returns:
         Of shape (seeds, ...). Of equal rates the smallest.

@@ -99,7 +99,6 @@ def scaling_records(
     targets that the tuning runs set; where a group has none, the tuning runs are measured.
 
     Args:
-        results: A study.
         selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
         timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
     """

@@ -169,11 +169,7 @@ def _prediction(record: TargetRecord) -> dict[str, object]:
 
 
 def update_time_table(fits: Sequence[UpdateTimeFit]) -> pd.DataFrame:
-    """Return what the timings say of the cost of an update: `UPDATE_TIME_COLUMNS`.
-
-    Args:
-        fits: One for each row.
-    """
+    """Return what the timings say of the cost of an update: `UPDATE_TIME_COLUMNS`."""
     return as_table(pd.DataFrame(map(_update_time, fits)), UPDATE_TIME_COLUMNS)
 
 

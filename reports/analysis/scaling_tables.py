@@ -44,9 +44,7 @@ def tuned_points(
     its seeds has ended, or diverged, and has left a curve.
 
     Args:
-        results: A study.
         selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-        stages: The stages.
 
     Returns:
         Columns group, batch_size, seed, examples, updates, `METRIC`, `TRACE` and `SQUARED_NORM`. Of
@@ -90,7 +88,6 @@ def summarise_crossings(
         crossings: Columns group and `CROSSING_COLUMNS`.
         selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
         timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
-        items: Training items of each group.
 
     Returns:
         Columns group and `TO_TARGET_COLUMNS`, but for those predicted.
@@ -126,11 +123,6 @@ def with_predictions(
 ) -> pd.DataFrame:
     """Return the table with what the fits say of each row, within their ranges.
 
-    Args:
-        table: From `summarise_crossings`.
-        fits: Updates to each target.
-        times: Seconds of an update, by group.
-
     Returns:
         Columns group and `TO_TARGET_COLUMNS`.
     """
@@ -163,9 +155,7 @@ def noise_on_the_way(
     The evaluation before the first update is no part of it: see `average_noise`.
 
     Args:
-        points: As from `tuned_points`, of one group.
         table: Columns `TO_TARGET_COLUMNS`, of one target of it.
-        fit: Updates to this target.
 
     Returns:
         Columns `NOISE_RATIO_COLUMNS`; batch sizes that don't reach the target are absent, and so

@@ -47,7 +47,6 @@ def summarise_cells(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFra
 
     Args:
         trials: Columns `reports.schema.results.TRIAL_COLUMNS`; other stages are ignored.
-        planned: Tuning seeds, by group and batch size.
 
     Returns:
         Columns `CELL_COLUMNS`, sorted by group, batch size and learning rate. The means are over
@@ -73,7 +72,6 @@ def select_rates(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
 
     Args:
         trials: Columns `reports.schema.results.TRIAL_COLUMNS`; only explore and extend are read.
-        planned: Tuning seeds, by group and batch size.
 
     Returns:
         Columns `SELECTION_COLUMNS`, sorted by group and batch size. A batch size without an
@@ -135,9 +133,5 @@ def _best_first(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_noise(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Return values to sort by: means that differ only by rounding errors become equal.
-
-    Args:
-        values: A column of any type; means of shares among them.
-    """
+    """Return values to sort by: means that differ only by rounding errors become equal."""
     return values.round(12) if values.dtype == "float64" else values

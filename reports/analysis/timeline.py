@@ -79,9 +79,6 @@ def timeline_of(results: StudyResults) -> Timeline:
     """Return when what of a study ran.
 
     Times of parts that were merged are those of their machines' clocks.
-
-    Args:
-        results: A study.
     """
     trials = results.trials.drop_duplicates("trial")
     known = _on_clock(trials, trials["ended"])

@@ -132,10 +132,6 @@ def _coarse(cells: pd.DataFrame, rate: float, error: float) -> CoarseGrid | None
 def peak_above(x: np.ndarray, y: np.ndarray) -> float:
     """Return by how much the parabola through three points peaks above the middle one.
 
-    Args:
-        x: Ascending.
-        y: The middle one is not below the others.
-
     Example:
         >>> x = np.array([-1.0, 0.0, 2.0])
         >>> round(peak_above(x, 5 - (x - 0.5) ** 2), 6)

@@ -47,12 +47,6 @@ def decimal(value: float) -> str:
 def fixed(value: float, digits: int, *, sign: str = "", unit: str = "") -> str:
     """Return a number with so many digits after the point, its unit behind it.
 
-    Args:
-        value: Any.
-        digits: After the point.
-        sign: "+" to give positive numbers one, too.
-        unit: What follows; not where the number is missing.
-
     Example:
         >>> fixed(-0.0, 1), fixed(0.25, 1, sign="+"), fixed(-math.inf, 1, unit="%")
         ('0.0', '+0.2', '-\N{INFINITY}%')
@@ -95,10 +89,6 @@ def signed(difference: float) -> str:
 def seconds(duration: float, digits: int = 3) -> str:
     r"""Return a duration with a unit that fits; a space that doesn't break stands between.
 
-    Args:
-        duration: In seconds.
-        digits: Significant ones, below a minute.
-
     Example:
         >>> [seconds(s).replace("\xa0", " ") for s in (0.0000214, 0.9996, 200, 0, math.nan)]
         ['21.4 µs', '1.00 s', '3 min 20 s', '0 s', 'none']
@@ -126,9 +116,6 @@ def seconds(duration: float, digits: int = 3) -> str:
 
 def off_by(log_residual: float) -> str:
     """Return by how much a value lies off a curve that was fitted to logarithms.
-
-    Args:
-        log_residual: The distance of their logarithms.
 
     Example:
         >>> off_by(0.2616), off_by(math.nan)

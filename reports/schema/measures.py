@@ -49,11 +49,7 @@ class Measure:
 
 
 def measure_of(plan: GroupDescription) -> Measure:
-    """Return how the metric of a group is written.
-
-    Args:
-        plan: The group.
-    """
+    """Return how the metric of a group is written."""
     name = _NAMES.get(plan.metric.lower(), visible(plan.metric, most=40))
     if plan.task == REGRESSION:
         return _number(name)

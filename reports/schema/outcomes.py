@@ -84,9 +84,6 @@ class Counts:
 def measurements(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose floats measure something, or are missing: see `LARGEST` and `LEAST`.
 
-    Args:
-        table: Any.
-
     Example:
         >>> odd = pd.DataFrame({"loss": [0.5, 1e300, float("inf"), 1e-320]})
         >>> measurements(odd)["loss"].tolist()
@@ -103,7 +100,6 @@ def has_value(trials: pd.DataFrame, part: str) -> pd.Series[bool]:
 
     Args:
         trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
-        part: "validation" or "test".
     """
     known = trials[[f"{part}_metric", f"{part}_loss"]].abs() <= LARGEST
     return (trials["status"] == "ok") & known.all(axis=1)
@@ -114,8 +110,6 @@ def count_seeds(trials: pd.DataFrame, part: str, planned: pd.Series[int]) -> pd.
 
     Args:
         trials: Columns `reports.schema.results.TRIAL_COLUMNS`; of one kind of stage.
-        part: The part whose metric and loss are their values.
-        planned: Seeds of such stages, by group and batch size: some may have more than others.
 
     Returns:
         Indexed by `CELL`: planned; trials, those that have run; ok, those with a value; diverged;

@@ -21,7 +21,6 @@ def rmse(values: pd.DataFrame, plan: GroupDescription) -> pd.Series[float]:
 
     Args:
         values: Columns loss and seed.
-        plan: The group.
 
     Returns:
         NaN where it can't be told: other tasks, other losses, targets of unknown scale.
@@ -37,11 +36,7 @@ def rmse(values: pd.DataFrame, plan: GroupDescription) -> pd.Series[float]:
 
 
 def rmse_unit(plan: GroupDescription) -> str:
-    """Return what the RMSE of a group is measured in; "" where it isn't known.
-
-    Args:
-        plan: The group.
-    """
+    """Return what the RMSE of a group is measured in; "" where it isn't known."""
     if plan.task != REGRESSION or plan.loss != "squared_error":
         return ""
     if plan.outputs == 1 and plan.target_scales:

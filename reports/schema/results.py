@@ -369,11 +369,7 @@ class StudyResults:
 
 
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:
-    """Return a table of these columns without rows.
-
-    Args:
-        columns: Names and dtypes, in order.
-    """
+    """Return a table of these columns without rows."""
     # A study of many groups has many of them, and to make one costs much more than to copy it.
     return _empty(columns).copy()
 
@@ -384,12 +380,7 @@ def _empty(columns: tuple[Column, ...]) -> pd.DataFrame:
 
 
 def as_table(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
-    """Return these columns of a frame, in order, with their dtypes and a fresh index.
-
-    Args:
-        frame: Has at least these columns.
-        columns: Names and dtypes, in order.
-    """
+    """Return these columns of a frame, in order, with their dtypes and a fresh index."""
     dtypes: dict[str, Any] = {column.name: column.dtype for column in columns}
     table = frame[list(dtypes)].reset_index(drop=True)
     # To cast a frame costs all its columns, even those whose type is right.

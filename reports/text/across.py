@@ -17,11 +17,7 @@ from reports.text.verdicts import Statement
 
 
 def across(study: StudyAnalysis) -> list[Statement]:
-    """Return the answer over all groups; empty if there is one group.
-
-    Args:
-        study: The numbers.
-    """
+    """Return the answer over all groups; empty if there is one group."""
     if not study.several:
         return []
     texts = {"recommendations": _recommendations(study), "effort": _effort(study)}

@@ -15,10 +15,6 @@ RULE_WORDS = {EPOCHS: "equal epochs", UPDATES: "equal updates", SECONDS: "equal 
 def amount(rule: str, budget: float) -> str:
     r"""Return how much a budget allows.
 
-    Args:
-        rule: One of `reports.analysis.budgets.RULES`.
-        budget: In the unit of the rule.
-
     Example:
         >>> amount("epochs", 1.25), amount("updates", 1.0), amount("seconds", 2.0)
         ('1.25 epochs', '1 update', '2.00\xa0s')
@@ -30,12 +26,7 @@ def amount(rule: str, budget: float) -> str:
 
 
 def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
-    """Return what is found with one budget.
-
-    Args:
-        analysis: The numbers.
-        rows: Those of `analysis.budgets` with this rule and budget.
-    """
+    """Return what is found with one budget."""
     first, best = rows.iloc[0], rows[rows["best"]].iloc[0]
     tied = rows.loc[rows["tied"] & ~rows["best"], "batch_size"].tolist()
     ended = rows.loc[rows["metric"].isna(), "batch_size"].tolist()
@@ -54,11 +45,7 @@ def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
 
 
 def stopped_note(analysis: Analysis) -> str:
-    """Return what trials that stopped early count as, to be read after a caption; "" without any.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return what trials that stopped early count as, to follow a caption; "" without any."""
     if not analysis.counts.stopped:
         return ""
     return " A trial that stopped early counts with the value it stopped with from there on."
@@ -68,9 +55,6 @@ def rules_sentence(analysis: Analysis) -> str:
     """Return whether the order of batch sizes changes with the budget rule; "" if it isn't known.
 
     Every rule is looked at with the largest budget that all batch sizes reach.
-
-    Args:
-        analysis: The numbers.
     """
     parts = _common(analysis)
     if len(parts) < 2:  # noqa: PLR2004
@@ -94,11 +78,7 @@ def rules_sentence(analysis: Analysis) -> str:
 
 
 def shared_sentence(analysis: Analysis) -> str:
-    """Return which batch sizes are among the best under all rules; "" if it isn't known.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return which batch sizes are among the best under all rules; "" if it isn't known."""
     parts = _common(analysis)
     if len(parts) < 2:  # noqa: PLR2004
         return ""

@@ -21,11 +21,7 @@ LARGE_BATCH_SHARE = 0.25
 
 
 def cautions(analysis: Analysis) -> list[Statement]:
-    """Return the warnings that apply.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the warnings that apply."""
     texts = {
         "nothing-learned": _nothing_learned(analysis),
         "optimistic": _optimistic(analysis),
@@ -50,11 +46,7 @@ def cautions(analysis: Analysis) -> list[Statement]:
 
 
 def incident_cautions(plan: StudyDescription) -> list[Statement]:
-    """Return what has gone wrong with a study's results themselves, of which a reader must know.
-
-    Args:
-        plan: The study.
-    """
+    """Return what has gone wrong with a study's results themselves, of which a reader must know."""
     return [Statement(found.kind, _incident(found)) for found in plan.incidents]
 
 

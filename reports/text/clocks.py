@@ -18,11 +18,6 @@ def share_at(batch_size: int, share: float, reference: int) -> float:
     With a memory in examples a gradient's weight halves after as many examples at every batch size:
     `m^(1/B) = m_ref^(1/B_ref)`, hence `m(B) = m_ref^(B/B_ref)`.
 
-    Args:
-        batch_size: Examples of an update.
-        share: The share kept at the reference.
-        reference: Batch size at which it is kept.
-
     Source:
         Busbridge et al. 2023, How to scale your EMA (arXiv 2307.13813), definition 1.2.
 
@@ -39,9 +34,6 @@ def memory(plan: GroupDescription) -> str:
     A gradient's weight is multiplied by the share kept at each update, so it halves in
     `log(1/2) / log(share)` updates: of a large batch, these are more examples. Where the half-life
     is the same in examples, a batch of B keeps `share^(B/reference)`.
-
-    Args:
-        plan: The group.
     """
     kept = {
         name: plan.hyperparameters[name]
@@ -97,11 +89,7 @@ def _half_life(plan: GroupDescription, share: float) -> str:
 
 
 def last_batch(plan: GroupDescription) -> str:
-    """Return where the last batch of an epoch is smaller, and what it counts; "" if nowhere.
-
-    Args:
-        plan: The group.
-    """
+    """Return where the last batch of an epoch is smaller, and what it counts; "" if nowhere."""
     ragged = [size for size in plan.batch_sizes if plan.train_items % size]
     if not ragged:
         return ""

@@ -25,11 +25,7 @@ RATE_RULES = {
 
 
 def method(analysis: Analysis) -> list[str]:
-    """Return the paragraphs of the method section.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the paragraphs of the method section."""
     plan = analysis.plan
     texts = (
         _data(plan),
@@ -46,11 +42,7 @@ def method(analysis: Analysis) -> list[str]:
 
 
 def limits(analysis: Analysis) -> list[str]:
-    """Return the paragraphs on how to read the report and where its limits are.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the paragraphs on how to read the report and where its limits are."""
     texts = (
         _sources(analysis),
         _ties(analysis),

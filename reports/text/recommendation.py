@@ -38,11 +38,7 @@ CELL_HEADERS = (
 
 
 def cell_texts(found: Recommendation) -> tuple[str, ...]:
-    """Return the row of a table, columns `CELL_HEADERS`.
-
-    Args:
-        found: The recommendation.
-    """
+    """Return the row of a table, columns `CELL_HEADERS`."""
     return (
         capitalised(found.sought),
         MISSING if found.batch_size is None else str(found.batch_size),
@@ -55,11 +51,7 @@ def cell_texts(found: Recommendation) -> tuple[str, ...]:
 
 
 def goal_sentence(found: Recommendation) -> str:
-    """Return what is recommended for a goal, who says so and whether they agree.
-
-    Args:
-        found: The recommendation.
-    """
+    """Return what is recommended for a goal, who says so and whether they agree."""
     if found.interval is None:
         return f"For {found.sought} no batch size can be named: {_reasons(found.answers)}"
     return f"For {found.sought}: {_named(found)}. {sources_sentence(found)}"
@@ -76,11 +68,7 @@ def _named(found: Recommendation) -> str:
 
 
 def sources_sentence(found: Recommendation) -> str:
-    """Return what each source says, whether they agree and, if not, which is trusted and why.
-
-    Args:
-        found: A recommendation with an interval.
-    """
+    """Return what each source says, whether they agree and, if not, which is trusted and why."""
     parts = [f"{_WHO[one.source]} {_says(one)}" for one in found.answers]
     text = listing(parts)
     ending = {AGREE: ": they agree", DISAGREE: ": they disagree"}.get(found.agreement, "")
@@ -91,20 +79,13 @@ def sources_sentence(found: Recommendation) -> str:
 
 
 def more_sentence(found: Iterable[Recommendation]) -> str:
-    """Return what more data would settle recommendations; "" for nothing.
-
-    Args:
-        found: The recommendations.
-    """
+    """Return what more data would settle recommendations; "" for nothing."""
     more = list(dict.fromkeys(text for one in found for text in one.more))
     return f"To settle more would take {listing(more)}." if more else ""
 
 
 def span(ends: Ends) -> str:
     """Return an interval of batch sizes.
-
-    Args:
-        ends: Its ends.
 
     Example:
         >>> span(Ends(16, 64)), span(Ends(20.4, 20.6)), span(Ends(8, 8))
@@ -115,11 +96,7 @@ def span(ends: Ends) -> str:
 
 
 def answer_text(answer: Answer) -> str:
-    """Return what a source says, for a cell of a table.
-
-    Args:
-        answer: What it says.
-    """
+    """Return what a source says, for a cell of a table."""
     if answer.interval is None:
         return f"can't say: {_lower(answer.reason)}"
     text = f"up to {answer.interval.high:.0f}" if answer.only_limits else span(answer.interval)

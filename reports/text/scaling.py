@@ -14,12 +14,7 @@ from reports.stats.models.update_cost import UpdateTimeFit
 
 
 def level(analysis: Analysis, record: TargetRecord) -> str:
-    """Return a target in words, to be read after "Target:".
-
-    Args:
-        analysis: The numbers of the group.
-        record: The way to the target.
-    """
+    """Return a target in words, to be read after "Target:"."""
     share = f"{record.target.share:.0%}"
     return (
         f"a validation {analysis.measure.name} of {analysis.measure.text(record.target.level)}, "
@@ -29,11 +24,7 @@ def level(analysis: Analysis, record: TargetRecord) -> str:
 
 
 def critical_span(fit: StepsToTargetFit) -> str:
-    """Return the critical batch size with its interval; "" if it isn't known.
-
-    Args:
-        fit: Updates to a target.
-    """
+    """Return the critical batch size with its interval; "" if it isn't known."""
     if fit.critical_batch_size is None:
         return ""
     span = range_span(fit.critical_batch_size_interval)
@@ -42,9 +33,6 @@ def critical_span(fit: StepsToTargetFit) -> str:
 
 def range_span(ends: Ends | None) -> str:
     """Return the ends of an interval of batch sizes.
-
-    Args:
-        ends: Lower and upper; infinite if it is open; None if it isn't known.
 
     Example:
         >>> range_span(Ends(9.87, 21.3)), range_span(None)
@@ -56,11 +44,6 @@ def range_span(ends: Ends | None) -> str:
 def range_text(low: float, high: float, written: Callable[[float], str]) -> str:
     """Return the ends of an interval of something above 0.
 
-    Args:
-        low: Lower end; 0 if it is open.
-        high: Upper end; infinite if it is open.
-        written: How an end is written.
-
     Example:
         >>> [range_text(low, high, significant) for low, high in ((4, math.inf), (0, 8))]
         ['at least 4.00', 'at most 8.00']
@@ -71,11 +54,7 @@ def range_text(low: float, high: float, written: Callable[[float], str]) -> str:
 
 
 def cost_caption(fit: UpdateTimeFit) -> str:
-    """Return what is fitted to the seconds of an update, to be read after another sentence.
-
-    Args:
-        fit: Of a group.
-    """
+    """Return what is fitted to the seconds of an update, to be read after another sentence."""
     if fit.curve is None:
         return ""
     if fit.fixed_seconds is None or fit.seconds_per_example is None:
@@ -89,11 +68,7 @@ def cost_caption(fit: UpdateTimeFit) -> str:
 
 
 def scaling_sentence(analysis: Analysis) -> str:
-    """Return up to where updates fall in proportion to the batch; "" if no target can be set.
-
-    Args:
-        analysis: The numbers of the group.
-    """
+    """Return up to where updates fall in proportion to the batch; "" if no target can be set."""
     record = analysis.scaling.main
     if record is None:
         return ""
@@ -109,11 +84,7 @@ def scaling_sentence(analysis: Analysis) -> str:
 
 
 def unsaid(analysis: Analysis) -> list[str]:
-    """Return why figures of the way to a target are missing, a sentence each.
-
-    Args:
-        analysis: The numbers of the group.
-    """
+    """Return why figures of the way to a target are missing, a sentence each."""
     record = analysis.scaling
     texts = [record.reason]
     if record.main is not None and record.main.fastest is None:
@@ -131,11 +102,7 @@ def unsaid(analysis: Analysis) -> list[str]:
 
 
 def target_cautions(analysis: Analysis) -> dict[str, str]:
-    """Return warnings about the way to the hardest target, by kind; "" where one doesn't apply.
-
-    Args:
-        analysis: The numbers of the group.
-    """
+    """Return warnings about the way to the hardest target, by kind; "" where one doesn't apply."""
     record = analysis.scaling.main
     if record is None:
         return {}

@@ -66,11 +66,7 @@ ANSWER = ("recommendation", "accuracy", "scaling", "rules")
 
 
 def verdict(analysis: Analysis) -> list[Statement]:
-    """Return what was found, most important first: the answer, then the rest.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return what was found, most important first: the answer, then the rest."""
     texts = {
         "recommendation": _recommendation(analysis),
         "accuracy": _accuracy(analysis),
@@ -87,11 +83,7 @@ def verdict(analysis: Analysis) -> list[Statement]:
 
 
 def cards(analysis: Analysis) -> list[Card]:
-    """Return the numbers to see at a glance; those that aren't known are left out.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the numbers to see at a glance; those that aren't known are left out."""
     found = []
     if analysis.recommended is not None:
         row = analysis.row(analysis.recommended)

@@ -93,21 +93,12 @@ class Purse(Limit):
         return max(0.0, self.total - self.kept - self.spent)
 
     def fits(self, seconds: float) -> bool:
-        """Return whether training would end in the time for trials.
-
-        Args:
-            seconds: What it is predicted to take.
-        """
+        """Return whether training would end in the time for trials."""
         pace = _ratio(self.recent) if self.recent[0] else self.slowdown
         return seconds * pace < self.spare
 
     def took(self, predicted: float, seconds: float) -> None:
-        """Learn from training that has ended.
-
-        Args:
-            predicted: Seconds of training that were predicted.
-            seconds: Those it took.
-        """
+        """Learn from training that has ended."""
         if self.first[0] < LEARNING:
             self.first = (self.first[0] + predicted, self.first[1] + seconds)
         left = 0.5 ** (predicted / LEARNING)
@@ -140,10 +131,6 @@ class Advice:
 
 def advise(request: Request, purse: Purse) -> Advice:
     """Run a short study and return what it found.
-
-    Args:
-        request: What is asked for.
-        purse: The time there is.
 
     Raises:
         UserError: What the user can mend; every trial that had ended is kept.
@@ -193,10 +180,6 @@ def _stored(request: Request) -> Experiment:
 def first_study(request: Request, purse: Purse) -> Experiment:
     """Return the study that the time allows, by the rules of `sweeps.advise.grid_choice`.
 
-    Args:
-        request: What is asked for.
-        purse: The time there is.
-
     Raises:
         UsageError: Not even one epoch fits.
     """
@@ -227,12 +210,7 @@ def first_study(request: Request, purse: Purse) -> Experiment:
 
 
 def calibrate(purse: Purse, experiment: Experiment) -> None:
-    """Measure a few updates at each batch size: how fast is this machine, and its timing pass?
-
-    Args:
-        purse: Takes both in.
-        experiment: The study; its learning rates and epochs don't matter.
-    """
+    """Measure a few updates at each batch size: how fast is this machine, and its timing pass?"""
     ((group, measurements),) = measurements_of(experiment).values()
     largest = max(one.batch_size for one in measurements)
     with one_blas_thread():
@@ -250,13 +228,7 @@ def calibrate(purse: Purse, experiment: Experiment) -> None:
 
 
 def carry_on(request: Request, purse: Purse, experiment: Experiment) -> StudyResults:
-    """Run what is missing, and learn from how long it took.
-
-    Args:
-        request: What is asked for.
-        purse: The time there is.
-        experiment: The study.
-    """
+    """Run what is missing, and learn from how long it took."""
     predicted, before = request.seconds(experiment), purse.spent
     results = run_study(experiment, request.folder, request.jobs, timing=False, limit=purse)
     if predicted > 1 and purse.spare:
@@ -268,14 +240,7 @@ def carry_on(request: Request, purse: Purse, experiment: Experiment) -> StudyRes
 def wider(
     request: Request, purse: Purse, experiment: Experiment, results: StudyResults
 ) -> Experiment | None:
-    """Return the study with a batch size more at an end where the best may lie; None if not.
-
-    Args:
-        request: What is asked for.
-        purse: The time there is.
-        experiment: The study.
-        results: What it found.
-    """
+    """Return the study with a batch size more at an end where the best may lie; None if not."""
     (analysis,), (facts,) = analyse(results), experiment.data.values()
     comparison, sizes = analysis.comparison, [*experiment.groups[0].grid]
     if comparison is None:
@@ -295,14 +260,7 @@ def wider(
 def closer(
     request: Request, purse: Purse, experiment: Experiment, results: StudyResults
 ) -> Experiment | None:
-    """Return the study with as many fresh seeds for the contenders as fit; None for none.
-
-    Args:
-        request: What is asked for.
-        purse: The time there is.
-        experiment: The study.
-        results: What it found.
-    """
+    """Return the study with as many fresh seeds for the contenders as fit; None for none."""
     (analysis,), (group,) = analyse(results), experiment.groups
     comparison = analysis.comparison
     if comparison is None or len(comparison.tied) == 1:
@@ -322,12 +280,7 @@ def closer(
 
 
 def write_specification(folder: Path, experiment: Experiment) -> None:
-    """Write what was chosen as a file that `bpsweep run` takes.
-
-    Args:
-        folder: The study's folder.
-        experiment: The study.
-    """
+    """Write what was chosen as a file that `bpsweep run` takes."""
     lines = [
         "# Chosen by `bpsweep recommend`, by the rules of docs/recommend.md.",
         f"# `bpsweep run {SPECIFICATION} --out .` in this folder runs what is missing of it.",

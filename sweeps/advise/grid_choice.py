@@ -53,10 +53,6 @@ class Grid:
 def largest_size(train_items: int, part: int = PART) -> int:
     """Return the largest power of two that is at most a part of the training examples, at least 2.
 
-    Args:
-        train_items: Training examples.
-        part: One in how many.
-
     Example:
         >>> largest_size(1077), largest_size(90), largest_size(5)
         (256, 16, 2)
@@ -66,10 +62,6 @@ def largest_size(train_items: int, part: int = PART) -> int:
 
 def hidden_units(features: int, outputs: int) -> int:
     """Return the units of the hidden layer: a power of two near `sqrt(features outputs)`.
-
-    Args:
-        features: Inputs of the network.
-        outputs: Its outputs.
 
     Example:
         >>> hidden_units(64, 10), hidden_units(4, 3), hidden_units(784, 10)
@@ -81,10 +73,6 @@ def hidden_units(features: int, outputs: int) -> int:
 
 def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
     """Return the grid that a time allows.
-
-    Args:
-        train_items: Training examples.
-        fits: Whether a grid can be tried in the time there is.
 
     Returns:
         None if not even one epoch fits.
@@ -119,14 +107,7 @@ def _with_fewer_epochs(largest: int) -> Iterator[Grid]:
 
 
 def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[str, Any]:
-    """Return the specification of a study.
-
-    Args:
-        name: The study's name.
-        dataset: What the specification writes for the data.
-        facts: Facts of the data.
-        grid: Batch sizes and epochs.
-    """
+    """Return the specification of a study."""
     regression = facts.task == REGRESSION
     return {
         "name": name,

@@ -39,20 +39,13 @@ class Request:
     def experiment(self, keys: Mapping[str, Any]) -> Experiment:
         """Return the study of a specification.
 
-        Args:
-            keys: The specification.
-
         Raises:
             SpecificationError: With every mistake there is.
         """
         return experiment_of(keys, COMMAND, self.folder)
 
     def seconds(self, experiment: Experiment) -> float:
-        """Return the predicted seconds of what a study lacks.
-
-        Args:
-            experiment: The study.
-        """
+        """Return the predicted seconds of what a study lacks."""
         return forecast(experiment, self.jobs, self.folder).seconds
 
 
@@ -68,12 +61,7 @@ def request_of(
     """Return a request.
 
     Args:
-        data: A dataset's name, or a file.
         targets: Columns of the file to learn.
-        minutes: The time there is.
-        out: The study's folder; None for one named after the data.
-        jobs: Worker processes; -1 for as many as there are cores.
-        settings: Parameters of the data, such as `missing="mean"`.
 
     Raises:
         SpecificationError: With every mistake there is.
@@ -90,9 +78,6 @@ def request_of(
 
 def name_of(data: str) -> str:
     """Return a study's name for data.
-
-    Args:
-        data: A dataset's name, or a file.
 
     Example:
         >>> name_of("digits"), name_of("in/my data.csv"), name_of("openml:mnist_784@1")

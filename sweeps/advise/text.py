@@ -12,11 +12,7 @@ from sweeps.advise.adaptive import Advice
 
 
 def advice_lines(found: Advice) -> list[str]:
-    """Return advice as lines for a terminal.
-
-    Args:
-        found: The advice.
-    """
+    """Return advice as lines for a terminal."""
     analysis = found.analysis
     lines = [_tried(found), *map(goal_sentence, analysis.recommendations)]
     lines.append(more_sentence(analysis.recommendations))
@@ -26,11 +22,7 @@ def advice_lines(found: Advice) -> list[str]:
 
 
 def advice_content(found: Advice) -> dict[str, Any]:
-    """Return advice as JSON knows it.
-
-    Args:
-        found: The advice.
-    """
+    """Return advice as JSON knows it."""
     analysis, plan = found.analysis, found.analysis.plan
     return {
         "study": analysis.study.name,

@@ -48,12 +48,7 @@ class Examination:
 
 
 def examine(folder: Path | None = None) -> Examination:
-    """Return what this machine has for studies.
-
-    Args:
-        folder: Where a study's folder is or will be; it is looked at, too, if given. Files that are
-            made in it to try it are removed again.
-    """
+    """Return what this machine has for studies."""
     facts = provenance() | _optional() | _machine()
     problems: list[str] = []
     notes = _machine_notes()
@@ -118,11 +113,7 @@ def _existing(folder: Path) -> Path:
 
 
 def file_system_of(folder: Path) -> str:
-    """Return the kind of file system that a folder is on, as the system tells it.
-
-    Args:
-        folder: It is there.
-    """
+    """Return the kind of file system that a folder is on, as the system tells it."""
     try:
         lines = _MOUNTS.read_text("utf-8").splitlines()
     except OSError:
@@ -176,11 +167,7 @@ def _folder_notes(folder: Path, kind: str) -> list[str]:
 
 
 def examination_lines(found: Examination) -> list[str]:
-    """Return an examination as lines for a terminal.
-
-    Args:
-        found: From `examine`.
-    """
+    """Return an examination as lines for a terminal."""
     lines = [f"{name}: {value}" for name, value in found.facts.items()]
     lines += [f"problem: {problem}" for problem in found.problems]
     lines += [f"note: {note}" for note in found.notes]

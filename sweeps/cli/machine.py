@@ -12,11 +12,7 @@ NOT_USABLE = 7
 
 
 def add_machine_commands(add: Add) -> None:
-    """Add `datasets` and `doctor`.
-
-    Args:
-        add: Adds a command.
-    """
+    """Add `datasets` and `doctor`."""
     add_json(add(_datasets, "datasets", "list the datasets that a study can name"))
     doctor = add(_doctor, "doctor", "tell what this machine and a folder have for studies")
     doctor.add_argument(

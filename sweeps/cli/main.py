@@ -38,11 +38,7 @@ ended it: 129 hang-up, 130 Ctrl-C, 143 SIGTERM.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code.
-
-    Args:
-        arguments: The command line without the command; `sys.argv` if not given.
-    """
+    """Run the command and return its exit code."""
     open_streams()
     if arguments is None:
         _prepare_process()

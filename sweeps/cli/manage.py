@@ -18,21 +18,11 @@ class Add(Protocol):
     """Adds a command to `bpsweep`."""
 
     def __call__(self, function: Command, name: str, text: str) -> argparse.ArgumentParser:
-        """Add a command.
-
-        Args:
-            function: What carries it out and returns its exit code.
-            name: What it is called.
-            text: What it does, in a few words.
-        """
+        """Add a command."""
 
 
 def add_store_commands(add: Add) -> None:
-    """Add `status`, `show`, `export` and `merge`.
-
-    Args:
-        add: Adds a command.
-    """
+    """Add `status`, `show`, `export` and `merge`."""
     status = add(_status, "status", "tell what has run, what failed and what is missing")
     _folder(status)
     add_json(status)
@@ -59,11 +49,7 @@ def _folder(command: argparse.ArgumentParser) -> None:
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
-    """Add the option `--json`.
-
-    Args:
-        command: The command.
-    """
+    """Add the option `--json`."""
     command.add_argument("--json", action="store_true", help="as one JSON document")
 
 
@@ -111,11 +97,7 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def document(content: dict[str, Any]) -> list[str]:
-    """Return what a command found as the lines of one JSON document.
-
-    Args:
-        content: Without numbers that are not finite.
-    """
+    """Return what a command found as the lines of one JSON document."""
     import json
 
     return json.dumps(content, indent=2, allow_nan=False).split("\n")

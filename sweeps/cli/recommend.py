@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_answer_commands(add: Add) -> None:
-    """Add `recommend` and `time`.
-
-    Args:
-        add: Adds a command.
-    """
+    """Add `recommend` and `time`."""
     recommend = add(_recommend, "recommend", "name the batch sizes to use, by a short study")
     recommend.add_argument("data", help="a dataset's name, or a CSV, Parquet or NPZ file")
     add_data_options(recommend)
@@ -49,11 +45,7 @@ def add_answer_commands(add: Add) -> None:
 
 
 def add_data_options(command: argparse.ArgumentParser) -> None:
-    """Add what tells of data that a command names.
-
-    Args:
-        command: The command.
-    """
+    """Add what tells of data that a command names."""
     command.add_argument(
         "--target",
         action="append",

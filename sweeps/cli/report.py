@@ -21,11 +21,7 @@ _NARROWEST, _WIDEST = 2.5, 20.0
 
 
 def add_report_commands(add: Add) -> None:
-    """Add `report` and `watch`.
-
-    Args:
-        add: Adds a command.
-    """
+    """Add `report` and `watch`."""
     report = add(_report, "report", "write the report of a study again, or compare several studies")
     report.add_argument("folder", type=Path, help="the study's folder")
     report.add_argument(
@@ -131,10 +127,6 @@ def _named(folders: list[Path]) -> list[tuple[str, Path]]:
 
 def write_report(results: StudyResults, folder: Path) -> None:
     """Write a report, and tell where it is and of incidents.
-
-    Args:
-        results: The study.
-        folder: Where to write.
 
     Raises:
         ResourceError: It can't be written.
