@@ -79,12 +79,13 @@ def test_every_column_of_the_store_is_documented() -> None:
             assert f"`{name}`" in page, name
 
 
-def test_every_module_is_in_the_architecture() -> None:
+def test_every_room_is_in_the_architecture_and_every_file_it_names_is_there() -> None:
     page = read("docs/architecture.md")
     for package in ("bpengine", "sweeps", "reports"):
-        for path in (ROOT / package).glob("*.py"):
-            if not path.name.startswith("__"):
-                assert f"`{package}/{path.name}`" in page, path.name
+        for path in (ROOT / package).glob("*/__init__.py"):
+            assert f"| `{package}/{path.parent.name}` |" in page, path.parent.name
+    for name in re.findall(r"`((?:bpengine|sweeps|reports|tests)/[\w/.]+)`", page):
+        assert (ROOT / name).exists(), name
 
 
 def test_generated_pages_tell_what_the_code_does() -> None:
