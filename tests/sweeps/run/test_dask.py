@@ -117,6 +117,7 @@ def statuses(
         )
 
 
+@pytest.mark.quick
 def test_trials_run_on_workers_elsewhere(address: str, workspace: Workspace) -> None:
     with opened("dask", 1, workspace, address) as executor:
         assert executor.slots == 2
