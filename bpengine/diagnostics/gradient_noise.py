@@ -79,8 +79,8 @@ def noise_scale(measurements: Sequence[GradientStatistics]) -> PerLane:
     with np.errstate(divide="ignore", invalid="ignore"):
         # Built-in sums: the order in which NumPy adds depends on the number of lanes.
         return np.asarray(
-            sum(one.examples * one.trace for one in measurements)
-            / sum(one.examples * one.squared_norm for one in measurements)
+            sum(point.examples * point.trace for point in measurements)
+            / sum(point.examples * point.squared_norm for point in measurements)
         )
 
 
@@ -197,11 +197,11 @@ def _norms_and_mean(
 ) -> tuple[Annotated[Array, "seed setting item"], Parameters]:
     # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
     norms = np.empty((*passes.total.shape[:2], data.items))
-    total, one = np.zeros_like(passes.total), np.ones((*passes.total.shape[:2], 1, 1))
+    total, unit = np.zeros_like(passes.total), np.ones((*passes.total.shape[:2], 1, 1))
     for start in range(0, data.items, ROWS):
         rows = slice(start, start + ROWS)
         phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
-        np.add(total, passes.gradient(W, phi, t, weight=one), out=total)
+        np.add(total, passes.gradient(W, phi, t, weight=unit), out=total)
         norms[..., rows] = _row_norms(passes, phi)
     return norms, total / data.items
 

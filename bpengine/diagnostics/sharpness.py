@@ -187,19 +187,25 @@ class _Surface:
         # R{.} is the derivative in the direction V (Pearlmutter 1994): applied to the equations of
         # the forward pass, then to those of the backward pass.
         R_net, R_psi = [layers[0].phi @ V[0]], []
-        for place in range(1, len(W)):
-            R_psi.append(layers[place - 1].slope * R_net[-1])
-            R_net.append(layers[place].phi @ V[place] + R_psi[-1] @ W[place][..., 1:, :])
+        for layer_number in range(1, len(W)):
+            R_psi.append(layers[layer_number - 1].slope * R_net[-1])
+            R_net.append(
+                layers[layer_number].phi @ V[layer_number] + R_psi[-1] @ W[layer_number][..., 1:, :]
+            )
         R_delta = self._output_delta(layers[-1], R_net[-1], t)
         products: list[Array] = []
-        for place in range(len(W) - 1, 0, -1):
-            layer, below, fed_W = layers[place], layers[place - 1], W[place][..., 1:, :]
+        for layer_number in range(len(W) - 1, 0, -1):
+            layer, below, fed_W = (
+                layers[layer_number],
+                layers[layer_number - 1],
+                W[layer_number][..., 1:, :],
+            )
             product = layer.phi.mT @ R_delta
-            product[..., 1:, :] += R_psi[place - 1].mT @ layer.delta
+            product[..., 1:, :] += R_psi[layer_number - 1].mT @ layer.delta
             products.insert(0, product)
             E_psi = layer.delta @ fed_W.mT
-            R_E_psi = R_delta @ fed_W.mT + layer.delta @ V[place][..., 1:, :].mT
-            R_delta = R_E_psi * below.slope + E_psi * below.bend * R_net[place - 1]
+            R_E_psi = R_delta @ fed_W.mT + layer.delta @ V[layer_number][..., 1:, :].mT
+            R_delta = R_E_psi * below.slope + E_psi * below.bend * R_net[layer_number - 1]
         return [layers[0].phi.mT @ R_delta, *products]
 
     def _linearise(self, W: Weights, phi: Inputs, t: Targets) -> list[_Linear]:

@@ -177,14 +177,14 @@ def _lamb(call: Call, step: Step) -> None:
     """
     _adam_direction(call, step)
     call(np.multiply, step.gradient, step.length, step.gradient)
-    decay, one, none = step.settings["weight_decay"][..., None], np.ones(()), np.zeros(())
+    decay, unit, none = step.settings["weight_decay"][..., None], np.ones(()), np.zeros(())
     for u, W, scratch in _layers(step):
         call(np.multiply, W, decay, scratch)
         call(np.add, u, scratch, u)
         weights, directions = _norm(call, W, scratch), _norm(call, u, scratch)
         ratio = np.empty_like(weights)
         rate = step.rate[..., None]
-        call(_trust_ratio, weights, directions, rate, trust=one, decay=none, out=ratio)
+        call(_trust_ratio, weights, directions, rate, trust=unit, decay=none, out=ratio)
         call(np.multiply, u, ratio, u)
 
 

@@ -109,8 +109,8 @@ class Stepper:
             np.negative(self._rates[:count], out=self.in_gradient[:count])
         if self._corrected:
             start = self._corrections_from(self.update, count)
-            for found, table in zip((self._lengths, self._floors), self._table, strict=True):
-                np.copyto(found[:count], table[start : start + count])
+            for prepared, table in zip((self._lengths, self._floors), self._table, strict=True):
+                np.copyto(prepared[:count], table[start : start + count])
             np.multiply(self._rates[:count], self._lengths[:count, None], out=self._moves[:count])
         self.update += count
 

@@ -81,8 +81,8 @@ class Backprop:
         if rows not in self._by_rows:
             last = len(self._activations) - 1
             self._by_rows[rows] = [
-                Layer(activation, self._lanes, rows, width, self._dtype, feeds=place < last)
-                for place, (width, activation) in enumerate(
+                Layer(activation, self._lanes, rows, width, self._dtype, feeds=layer_number < last)
+                for layer_number, (width, activation) in enumerate(
                     zip(self._widths[1:], self._activations, strict=True)
                 )
             ]
@@ -222,13 +222,13 @@ class Backprop:
             call(np.multiply, last.delta, weight, last.delta)
             weight = last.differentiate(call)
         call(np.multiply, last.delta, weight, out)
-        for place in range(len(W) - 1, 0, -1):
-            layer, above = layers[place - 1], layers[place]
+        for layer_number in range(len(W) - 1, 0, -1):
+            layer, above = layers[layer_number - 1], layers[layer_number]
             # dE/dpsi = delta_next . W^T (section 2.5). Column 0 belongs to the bias unit, which no
             # unit feeds: it is computed, because that keeps the arrays contiguous, and left out.
-            call(np.matmul, above.fed_delta, W[place].mT, layer.delta)
+            call(np.matmul, above.fed_delta, W[layer_number].mT, layer.delta)
             slope = layer.differentiate(call)
-            call(np.multiply, layer.delta, slope, layer.delta if place > 1 else lowest)
+            call(np.multiply, layer.delta, slope, layer.delta if layer_number > 1 else lowest)
 
     def upper_products(self, layers: Sequence[Layer], dW: Weights, call: Call) -> None:
         """Compute `dE/dW = phi . delta` of all layers but the first (paper, section 2.3).

@@ -29,10 +29,10 @@ def forward(W: Sequence[Matrix], x: Vector) -> list[Vector]:
         W: Weights of each layer, bias in row 0.
         x: Features of the example.
     """
-    one = np.ones(1, x.dtype)
-    values = [np.concatenate([one, x])]
+    bias = np.ones(1, x.dtype)
+    values = [np.concatenate([bias, x])]
     for layer_W in W[:-1]:
-        values.append(np.concatenate([one, sigmoid(values[-1] @ layer_W)]))
+        values.append(np.concatenate([bias, sigmoid(values[-1] @ layer_W)]))
     values.append(sigmoid(values[-1] @ W[-1]))
     return values
 

@@ -107,12 +107,12 @@ class Block:
             np.multiply(scale, self._each, out=self._weight)
         shape = (len(self.targets), 1, self.updates, self.rows, -1)
         np.copyto(self._t, self.targets.reshape(shape).transpose(2, 0, 1, 3, 4))
-        found = np.zeros(self._parameters.shape[:2], np.int64)
+        diverged_in = np.zeros(self._parameters.shape[:2], np.int64)
         for number, tape in enumerate(self._tapes, 1):
             tape.replay()
             if dating:
-                found[(found == 0) & np.logical_not(self._are_finite(number))] = number
-        return found
+                diverged_in[(diverged_in == 0) & np.logical_not(self._are_finite(number))] = number
+        return diverged_in
 
     def _record(self) -> None:
         total_weight = float(self._each) * self.rows

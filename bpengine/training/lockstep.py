@@ -243,9 +243,9 @@ class Lockstep:
             np.take(data, chosen, axis=0, out=batch, mode="clip")
         factors = self._factors(self._steppers[worker].update, updates)
         first = self.updates
-        found = block.run(factors, dating=dating)
+        diverged_in = block.run(factors, dating=dating)
         if dating:
-            self._freeze(found > 0, first + found)
+            self._freeze(diverged_in > 0, first + diverged_in)
 
     def _delayed_updates(self, rows: int) -> int:
         if self._steppers[0].is_plain and self.recipe.shards == 1:

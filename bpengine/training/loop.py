@@ -258,7 +258,7 @@ class Trainer:
         networks = self.networks
         if not self._recipe.noise_examples:
             return [np.full(networks.diverged_at_update.shape, np.nan)] * 2
-        found = gradient_statistics(
+        statistics = gradient_statistics(
             self._architecture,
             networks.parameters,
             self._noise_examples,
@@ -266,7 +266,7 @@ class Trainer:
             shards=self._recipe.noise_shards,
             population=networks.train.items,
         )
-        return [found.trace, found.squared_norm]
+        return [statistics.trace, statistics.squared_norm]
 
     def _stop_early(self, *, held_out_loss: Array, held_out_metric: Array) -> None:
         target, patience, stops = self._recipe.target, self._recipe.patience, np.array(False)
