@@ -22,7 +22,7 @@ def add_machine_commands(add: Add) -> None:
 
 
 def _datasets(options: argparse.Namespace) -> int:
-    from sweeps.data.catalogue import catalogue, catalogue_lines
+    from sweeps.data.registry import catalogue, catalogue_lines
 
     found = catalogue()
     content = {"datasets": [entry.to_json() for entry in found]}

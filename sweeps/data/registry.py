@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeps.data.dataset import classification, regression
 from sweeps.data.downloads import FETCHED, NO_CACHE, OPENML, OPENML_PARAMETERS, fetch, refusal
-from sweeps.data.files.formats import is_file, load_file, read_file_source
-from sweeps.data.generators import GENERATORS, generate, generator_problems
+from sweeps.data.files import csv as csv_files
+from sweeps.data.files import npz as npz_files
+from sweeps.data.files import parquet as parquet_files
+from sweeps.data.files.formats import content_of, is_file, read_file_source
+from sweeps.data.generators import GENERATORS, Generator, generate, generator_problems
 from sweeps.data.parameters import Parameter, read_parameters
-from sweeps.data.splits import Dataset, Source
+from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source
 from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown
 
 BUNDLED = {
@@ -27,6 +31,20 @@ BUNDLED = {
 
 NAMES = (*BUNDLED, *GENERATORS, *FETCHED)
 """Names of all datasets; those of OpenML, `openml:NAME@VERSION`, and files come on top."""
+
+INSTALLED, GENERATED, DOWNLOADED = "bundled", "generated", "downloaded"
+"""Kinds of datasets."""
+
+_DOWNLOADED = {
+    "20newsgroups_vectorized": (CLASSIFICATION, 18_846, 130_107),
+    "california_housing": (REGRESSION, 20_640, 8),
+    "covtype": (CLASSIFICATION, 581_012, 54),
+    "kddcup99": (CLASSIFICATION, 494_021, 41),
+    "lfw": (CLASSIFICATION, 1_288, 2_914),
+    "olivetti_faces": (CLASSIFICATION, 400, 4_096),
+    "rcv1": (CLASSIFICATION, 804_414, 47_236),
+}
+"""Task, examples and features as scikit-learn describes them: looking would take a download."""
 
 _OPENML_START = "openml:"
 
@@ -102,7 +120,8 @@ def load(source: Source) -> Dataset:
         DataError: It can't be loaded or used.
     """
     if source.content:
-        return load_file(source)
+        read = _READERS[Path(source.path).suffix.lower()]
+        return read(source.name, content_of(source), dict(source.parameters))
     if source.name in BUNDLED:
         return _bundled(source.name)
     if source.name in GENERATORS:
@@ -155,6 +174,13 @@ def _contradictions(name: str, values: Mapping[str, Any]) -> list[Problem]:
     return [Problem("", text, about_data=True)] if text else []
 
 
+_READERS: Mapping[str, Callable[[str, bytes, Mapping[str, Any]], Dataset]] = {
+    ".csv": csv_files.read,
+    ".npz": npz_files.read,
+    ".parquet": parquet_files.read,
+}
+
+
 def _bundled(name: str) -> Dataset:
     # Takes a second or two: commands that need no data don't pay for it.
     from sklearn import datasets  # noqa: PLC0415
@@ -168,3 +194,79 @@ def _bundled(name: str) -> Dataset:
         return regression(name, bunch.data, targets, names, feature_names=features)
     classes = map(str, bunch.target_names)
     return classification(name, bunch.data, bunch.target, classes, feature_names=features)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A dataset that can be named.
+
+    Attributes:
+        name: What a specification calls it.
+        kind: bundled, generated or downloaded.
+        task: classification or regression.
+        examples: How many, with the parameters at their defaults.
+        features: Likewise; columns before categories are made features of their own.
+        network: Whether it is downloaded when it is used for the first time.
+    """
+
+    name: str
+    kind: str
+    task: str
+    examples: int
+    features: int
+    network: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON knows it."""
+        return asdict(self)
+
+
+def catalogue() -> list[Entry]:
+    """Return all datasets with a name of their own: bundled, generated, downloaded ones."""
+    generated = [_generated_entry(name, generator) for name, generator in GENERATORS.items()]
+    downloaded = [
+        Entry(name, DOWNLOADED, *_DOWNLOADED[name], network=True) for name in sorted(FETCHED)
+    ]
+    return [*map(_bundled_entry, BUNDLED), *generated, *downloaded]
+
+
+def _bundled_entry(name: str) -> Entry:
+    dataset = load(Source(name))
+    examples, features = dataset.inputs.shape
+    return Entry(name, INSTALLED, dataset.task, examples, features, network=False)
+
+
+def _generated_entry(name: str, generator: Generator) -> Entry:
+    defaults: dict[str, Any] = {one.name: one.default for one in generator.parameters}
+    features = defaults.get("features", generator.features)
+    return Entry(name, GENERATED, generator.task, defaults["samples"], features, network=False)
+
+
+def catalogue_lines(entries: Sequence[Entry]) -> list[str]:
+    """Return datasets as lines for a terminal.
+
+    Args:
+        entries: From `catalogue`.
+    """
+    rows = [("name", "kind", "task", "examples", "features", "network")]
+    rows += [
+        (e.name, e.kind, e.task, f"{e.examples:,}", f"{e.features:,}", "yes" if e.network else "no")
+        for e in entries
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if place in _NUMBERS else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return [*lines, "", *_OTHERS]
+
+
+_NUMBERS = (3, 4)
+_OTHERS = (
+    "rcv1 is always refused, as it is too large.",
+    "And: openml:NAME@VERSION, such as openml:mnist_784@1, downloaded once;",
+    "files whose names end in .csv, .parquet or .npz. Parameters of all of them: docs/data.md.",
+)

@@ -13,8 +13,7 @@ from reports.text.clocks import MEMORIES
 from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.data.splits import REGRESSION
 from sweeps.design.combinations import Combination, agrees, combinations
-from sweeps.design.families import Family, Group
-from sweeps.design.labels import labels_of
+from sweeps.design.families import Family, Group, labels_of
 from sweeps.design.trials import Configuration
 from sweeps.spec.axes import BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
 from sweeps.spec.model import StudySpecification

@@ -20,7 +20,7 @@ from reports.schema.results import (
     StudyDescription,
     StudyResults,
 )
-from sweeps.data.facts import Facts, from_json, sessions_of, to_json
+from sweeps.data.facts import Facts, sessions_of
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.checks.contradictions import contradictions
 from sweeps.design.engine_recipe import examples_of, updates_of
@@ -30,6 +30,7 @@ from sweeps.design.stages import Experiment, derived
 from sweeps.design.trials import Planned
 from sweeps.errors import StoreError, UsageError
 from sweeps.spec.model import StudySpecification, from_toml, given, to_toml
+from sweeps.store.facts import from_json, to_json
 from sweeps.store.rows import Row
 from sweeps.store.store import Store
 from sweeps.worker.measure import workload_of_group

@@ -4,63 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweeps.data.files import csv as csv_files
-from sweeps.data.files import npz as npz_files
-from sweeps.data.files import parquet as parquet_files
 from sweeps.data.parameters import Choice, Encoding, Parameter, Text, Texts, read_parameters
-from sweeps.data.splits import Dataset, Source
+from sweeps.data.splits import Source
 from sweeps.data.table.assembly import CATEGORICAL, IGNORE, LIMIT, MISSING, RARE, TASK
 from sweeps.errors import DataError, Problem, shown
-
-Read = Callable[[str, bytes, Mapping[str, Any]], Dataset]
 
 _TARGET = Parameter("target", Texts(), (), "column to learn; several are a regression; required")
 _TABLE = (_TARGET, TASK, MISSING, RARE, IGNORE, CATEGORICAL)
 
 
-@dataclass(frozen=True)
-class Format:
-    """A format of files.
-
-    Attributes:
-        read: From name, content and parameters to a dataset.
-        parameters: What can be chosen.
-    """
-
-    read: Read
-    parameters: tuple[Parameter, ...]
-
-
-FORMATS: dict[str, Format] = {
-    ".csv": Format(
-        csv_files.read,
-        (
-            *_TABLE,
-            Parameter("separator", Choice((",", ";", "\t", "|", " ")), ",", "what parts columns"),
-            Parameter("decimal", Choice((".", ",")), ".", "decimal sign"),
-            Parameter("encoding", Encoding(), "utf-8", "character encoding"),
-            LIMIT,
-        ),
+FORMATS: dict[str, tuple[Parameter, ...]] = {
+    ".csv": (
+        *_TABLE,
+        Parameter("separator", Choice((",", ";", "\t", "|", " ")), ",", "what parts columns"),
+        Parameter("decimal", Choice((".", ",")), ".", "decimal sign"),
+        Parameter("encoding", Encoding(), "utf-8", "character encoding"),
+        LIMIT,
     ),
-    ".parquet": Format(parquet_files.read, (*_TABLE, LIMIT)),
-    ".npz": Format(
-        npz_files.read,
-        (
-            Parameter("inputs", Text(), "X", "array of features, example by feature"),
-            Parameter("target", Text(), "y", "array to learn; several columns are a regression"),
-            TASK,
-            MISSING,
-            RARE,
-            LIMIT,
-        ),
+    ".parquet": (*_TABLE, LIMIT),
+    ".npz": (
+        Parameter("inputs", Text(), "X", "array of features, example by feature"),
+        Parameter("target", Text(), "y", "array to learn; several columns are a regression"),
+        TASK,
+        MISSING,
+        RARE,
+        LIMIT,
     ),
 }
-"""Each format by the end of the file's name."""
+"""What can be chosen for each format, by the end of the file's name."""
 
 
 _UNREAD = (".gz", ".zip", ".txt", ".tsv", ".xls", ".xlsx", ".json")
@@ -92,7 +67,7 @@ def read_file_source(given: Mapping[str, object], folder: Path) -> tuple[Source,
         text = f"{shown(path)} is no file of a known format: its name must end in {known}."
         return Source(""), [Problem(".path", text, about_data=True)]
     rest = {name: value for name, value in given.items() if name != "path"}
-    values, problems = read_parameters(rest, found.parameters, f"a {written.suffix} file")
+    values, problems = read_parameters(rest, found, f"a {written.suffix} file")
     if values.get("target") == ():
         problems.append(Problem(".target", "is required: the column to learn, or a list of them."))
     # Symbolic links are followed when it is opened: what counts is the content.
@@ -106,21 +81,12 @@ def read_file_source(given: Mapping[str, object], folder: Path) -> tuple[Source,
     return Source(written.name, parameters, content, str(place)), problems
 
 
-def load_file(source: Source) -> Dataset:
-    """Return the dataset that a file holds.
-
-    Args:
-        source: From `read_file_source`.
-
-    Raises:
-        DataError: The file is not what it was, or can't be used.
-    """
-    parameters = dict(source.parameters)
-    path = Path(source.path)
-    content = read_bytes(path, _limit(parameters))
+def content_of(source: Source) -> bytes:
+    """Return the content of a file, which must be what it was when its source was read."""
+    content = read_bytes(Path(source.path), _limit(dict(source.parameters)))
     if _hash(content) != source.content:
-        raise DataError(f"{path} has changed since it was first read.")
-    return FORMATS[path.suffix.lower()].read(source.name, content, parameters)
+        raise DataError(f"{source.path} has changed since it was first read.")
+    return content
 
 
 def read_bytes(path: Path, limit: int) -> bytes:

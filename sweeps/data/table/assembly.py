@@ -11,12 +11,11 @@ import numpy.typing as npt
 
 from bpengine.network.arrays import Array, BoolArray, IntArray
 from sweeps.data.dataset import LEAST_OF_A_CLASS, LISTED, classification, regression
-from sweeps.data.imputation import FILLINGS
 from sweeps.data.parameters import Choice, Number, Parameter, Texts
-from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset
-from sweeps.data.table.cells import Cells
+from sweeps.data.splits import CLASSIFICATION, FILLINGS, REGRESSION, Dataset
+from sweeps.data.table.cells import Cells, Place
 from sweeps.data.table.features import Features, Room, cells_of, read_features
-from sweeps.data.table.target import Place, Target, read_target
+from sweeps.data.table.target import Target, read_target
 from sweeps.errors import DataError, counted, did_you_mean, shown
 
 if TYPE_CHECKING:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
 
 from bpengine.network.arrays import Array, IntArray
+
+Place = Callable[[int], str]
+"""Where an example stands in its file, by its number from 0, such as "line 7"."""
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
@@ -66,3 +69,16 @@ def told_apart(column: Cells) -> Cells:
     numbering = np.where(np.isnan(numbers), np.arange(numbers.size), -1)
     numbering[-1] = -1
     return Cells(numbers[column.codes], column.texts, numbering[column.codes])
+
+
+def alike(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of names that only spaces, case or a number's form tell apart."""
+    seen: dict[object, str] = {}
+    pairs = []
+    for name in names:
+        number = number_of(name)
+        key = name.strip().casefold() if math.isnan(number) else number
+        if key in seen:
+            pairs.append((seen[key], name))
+        seen.setdefault(key, name)
+    return pairs

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import numpy as np
 
 from bpengine.network.arrays import Array, IntArray
-from sweeps.data.table.cells import Cells, as_written, told_apart
-from sweeps.data.table.target import Place, alike
+from sweeps.data.table.cells import Cells, Place, alike, as_written, told_apart
 from sweeps.errors import DataError, counted, gigabytes, shown
 
 if TYPE_CHECKING:

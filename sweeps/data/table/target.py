@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,11 +11,8 @@ import numpy.typing as npt
 
 from bpengine.network.arrays import Array, BoolArray, IntArray
 from sweeps.data.splits import CLASSIFICATION, REGRESSION
-from sweeps.data.table.cells import Cells, as_written, number_of
+from sweeps.data.table.cells import Cells, Place, alike, as_written, number_of
 from sweeps.errors import DataError, shown
-
-Place = Callable[[int], str]
-"""Where an example stands in its file, by its number from 0, such as "line 7"."""
 
 CLASS_NUMBERS = 20
 """At most so many different whole numbers are taken for classes without being asked."""
@@ -114,19 +110,6 @@ def read_target(
     if told == REGRESSION:
         return _values(name, read, place, notes)
     return _classes(read[0], notes)
-
-
-def alike(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of names that only spaces, case or a number's form tell apart."""
-    seen: dict[object, str] = {}
-    pairs = []
-    for name in names:
-        number = number_of(name)
-        key = name.strip().casefold() if math.isnan(number) else number
-        if key in seen:
-            pairs.append((seen[key], name))
-        seen.setdefault(key, name)
-    return pairs
 
 
 def number_name(value: float) -> str:

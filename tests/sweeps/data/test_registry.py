@@ -8,16 +8,27 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sweeps.data.downloads import OPENML_PARAMETERS
+from sweeps.data.downloads import FETCHED, OPENML_PARAMETERS
 from sweeps.data.files.formats import FORMATS
 from sweeps.data.parameters import Parameter
-from sweeps.data.registry import NAMES, SourceError, load, parameters_of, read_source, unknown
+from sweeps.data.registry import (
+    NAMES,
+    Entry,
+    SourceError,
+    catalogue,
+    catalogue_lines,
+    load,
+    parameters_of,
+    read_source,
+    unknown,
+)
 from sweeps.data.splits import Source
 
 BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
@@ -148,7 +159,7 @@ def test_every_dataset_is_documented_with_its_parameters(name: str) -> None:
     ("title", "parameters"),
     [
         ("`openml:NAME@VERSION`", OPENML_PARAMETERS),
-        *((f"`{end}`", found.parameters) for end, found in FORMATS.items()),
+        *((f"`{end}`", found) for end, found in FORMATS.items()),
     ],
 )
 def test_every_parameter_of_tables_is_documented(
@@ -166,3 +177,28 @@ def test_documented_examples_are_read(tmp_path: Path) -> None:
     assert len(values) >= 5
     for value in values:
         read_source(value, folder=tmp_path)
+
+
+def test_every_name_is_listed_once() -> None:
+    assert sorted(entry.name for entry in catalogue()) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("entry", [one for one in catalogue() if not one.network])
+def test_what_is_told_of_a_dataset_is_so(entry: Entry) -> None:
+    dataset = load(read_source(entry.name, folder=Path()))
+    found = (dataset.task, *dataset.inputs.shape)
+    assert (entry.task, entry.examples, entry.features) == found
+
+
+def test_only_what_is_downloaded_needs_a_network() -> None:
+    assert {entry.name for entry in catalogue() if entry.network} == {*FETCHED}
+
+
+def test_the_text_has_a_line_for_each() -> None:
+    wine = next(one for one in catalogue() if one.name == "wine")
+    lines = catalogue_lines([wine, replace(wine, name="larger", examples=12_345, network=True)])
+    assert lines[:3] == [
+        "name    kind     task            examples  features  network",
+        "wine    bundled  classification       178        13  no",
+        "larger  bundled  classification    12,345        13  yes",
+    ]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sweeps.data.table.target import Target, alike, number_name, read_target
+from sweeps.data.table.cells import alike
+from sweeps.data.table.target import Target, number_name, read_target
 from sweeps.errors import DataError
 
 
