@@ -6,7 +6,10 @@ import codecs
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from sweeps.errors import Problem, did_you_mean, shown
 
@@ -245,3 +248,83 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 def _between(least: float, most: float | None) -> str:
     return f"of at least {least:.12g}" if most is None else f"from {least:.12g} to {most:.12g}"
+
+
+class Strict(BaseModel):
+    """A table of a specification: known keys only, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A type's annotation: one of these names.
+
+    Attributes:
+        names: What is allowed.
+        otherwise: What is allowed beside them, in words.
+    """
+
+    names: tuple[str, ...]
+    otherwise: str = ""
+
+    def __get_pydantic_core_schema__(
+        self, _source: object, _handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return pydantic's check of a literal."""
+        schema = core_schema.literal_schema(list(self.names))
+        if not self.otherwise:
+            return schema
+        text = f"must be {', '.join(map(repr, self.names))} or {self.otherwise}"
+        return core_schema.custom_error_schema(schema, "allowed", custom_error_message=text)
+
+
+def listed(value: object) -> list[Any]:
+    """Return a list: one value stands for a list of one.
+
+    Args:
+        value: One value, or a sequence of them.
+    """
+    if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
+        return [value]
+    return list(value)
+
+
+_ALLOWED: dict[str, str] = {
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be text",
+    "string_unicode": "must be text in UTF-8",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+    "finite_number": "must be finite",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_long": "must hold at most {max_length} values",
+    "string_pattern_mismatch": "must be a letter or digit, then letters, digits, '.', '_' and '-', "
+    "64 at most",
+    "literal_error": "must be one of {expected}",
+}
+
+
+def text_of(details: ErrorDetails) -> str:
+    """Return what is wrong with a value: what is allowed, what it is, what may be meant."""
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    if kind == "missing":
+        return "is required, but missing."
+    if kind == "allowed":
+        return f"{details['msg']}, but is {shown(value)}."
+    if kind not in _ALLOWED:
+        return f"{details['msg']}."
+    allowed = _ALLOWED[kind].format(**context)
+    hint = did_you_mean(value, _choices(context.get("expected", "")))
+    return f"{allowed}, but is {shown(value)}.{hint}"
+
+
+def _choices(expected: str) -> list[str]:
+    # pydantic quotes them: 'mean' or 'sum'.
+    return expected.split("'")[1::2]

@@ -14,6 +14,7 @@ from bpengine.network.architecture import INITIALISERS
 from bpengine.network.losses import LOSSES, REDUCTIONS
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.optim.schedules import SCHEDULES
+from sweeps.data.parameters import OneOf, Strict
 from sweeps.spec.types import (
     AUTO,
     FULL,
@@ -24,12 +25,10 @@ from sweeps.spec.types import (
     Count,
     Hidden,
     NotNegative,
-    OneOf,
     Positive,
     Rates,
     Share,
     SizeOrFull,
-    Strict,
     architectures,
 )
 

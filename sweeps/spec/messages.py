@@ -8,28 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from sweeps.errors import Problem, did_you_mean, shown
+from sweeps.data.parameters import text_of
+from sweeps.errors import Problem, did_you_mean
 from sweeps.spec.types import LogSpace, SeedRange
-
-_ALLOWED: dict[str, str] = {
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "string_type": "must be text",
-    "string_unicode": "must be text in UTF-8",
-    "bool_type": "must be true or false",
-    "tuple_type": "must be a list",
-    "model_type": "must be a table",
-    "dict_type": "must be a table",
-    "finite_number": "must be finite",
-    "greater_than": "must be above {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be below {lt}",
-    "less_than_equal": "must be at most {le}",
-    "too_long": "must hold at most {max_length} values",
-    "string_pattern_mismatch": "must be a letter or digit, then letters, digits, '.', '_' and '-', "
-    "64 at most",
-    "literal_error": "must be one of {expected}",
-}
 
 RANGES: Mapping[str, type[BaseModel]] = {
     "learning_rates": LogSpace,
@@ -51,22 +32,8 @@ def problem_of(details: ErrorDetails, keys: Mapping[str, Any], model: type[BaseM
     """
     place = tuple(part for part in details["loc"] if not str(part).startswith("<"))
     path = path_of(place, keys) or details["type"]
-    return Problem(path, _text(details, place, model))
-
-
-def _text(details: ErrorDetails, place: Place, model: type[BaseModel]) -> str:
-    kind, value, context = details["type"], details["input"], details.get("ctx", {})
-    if kind == "missing":
-        return "is required, but missing."
-    if kind == "extra_forbidden":
-        return _unknown_key(place, model)
-    if kind == "allowed":
-        return f"{details['msg']}, but is {shown(value)}."
-    if kind not in _ALLOWED:
-        return f"{details['msg']}."
-    allowed = _ALLOWED[kind].format(**context)
-    hint = did_you_mean(value, _choices(context.get("expected", "")))
-    return f"{allowed}, but is {shown(value)}.{hint}"
+    unknown = details["type"] == "extra_forbidden"
+    return Problem(path, _unknown_key(place, model) if unknown else text_of(details))
 
 
 def _unknown_key(place: Place, model: type[BaseModel]) -> str:
@@ -92,11 +59,6 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - type
         return annotation
     found = (_model_in(part) for part in getattr(annotation, "__args__", ()))
     return next((model for model in found if model is not None), None)
-
-
-def _choices(expected: str) -> list[str]:
-    # pydantic quotes them: 'mean' or 'sum'.
-    return expected.split("'")[1::2]
 
 
 def path_of(place: Place, keys: Mapping[str, Any]) -> str:

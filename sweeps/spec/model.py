@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sweeps.data.parameters import OneOf, Strict, listed
 from sweeps.errors import MOST_PROBLEMS, Problem
 from sweeps.spec.axes import AXES, Axes, OptimizerChoice
 from sweeps.spec.messages import problem_of
@@ -26,14 +27,11 @@ from sweeps.spec.types import (
     MOST_SEEDS,
     MOST_VALUES,
     Count,
-    OneOf,
     Positive,
     Seed,
     SeedRange,
     Simulated,
     SimulatedCluster,
-    Strict,
-    listed,
 )
 from sweeps.terminal import escaped
 

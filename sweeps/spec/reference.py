@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bpengine.optim.optimizers import OPTIMIZERS
+from sweeps.data.parameters import OneOf
 from sweeps.data.registry import load, read_source
 from sweeps.errors import pairs_text
 from sweeps.spec.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
@@ -21,7 +22,6 @@ from sweeps.spec.model import StudySpecification, plain, toml_value
 from sweeps.spec.types import (
     LARGEST_SEED,
     LogSpace,
-    OneOf,
     PowersOfTwo,
     SeedRange,
     SimulatedCluster,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
-    GetCoreSchemaHandler,
     Tag,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
+
+from sweeps.data.parameters import OneOf, Strict, listed
 
 FULL = "full"
 """The batch size that is the whole training part."""
@@ -44,40 +42,6 @@ COMBINING = ("ring", "halving", "central")
 processes don't load."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """A type's annotation: one of these names.
-
-    Attributes:
-        names: What is allowed.
-        otherwise: What is allowed beside them, in words.
-    """
-
-    names: tuple[str, ...]
-    otherwise: str = ""
-
-    def __get_pydantic_core_schema__(
-        self, _source: object, _handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Return pydantic's check of a literal."""
-        schema = core_schema.literal_schema(list(self.names))
-        if not self.otherwise:
-            return schema
-        text = f"must be {', '.join(map(repr, self.names))} or {self.otherwise}"
-        return core_schema.custom_error_schema(schema, "allowed", custom_error_message=text)
-
-
-def listed(value: object) -> list[Any]:
-    """Return a list: one value stands for a list of one.
-
-    Args:
-        value: One value, or a sequence of them.
-    """
-    if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
-        return [value]
-    return list(value)
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -137,12 +101,6 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(ge=SMALLEST_RATE, le=LARGEST_RATE)]
 Rates = Annotated[Axis[Rate], BeforeValidator(_rates)]
 Hidden = Annotated[tuple[Count, ...], Field(strict=False)]
-
-
-class Strict(BaseModel):
-    """A table of a specification: known keys only, nothing converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _ascending(bounds: tuple[Any, ...]) -> tuple[Any, ...]:
