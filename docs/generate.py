@@ -13,7 +13,9 @@ from pathlib import Path
 from reports.output.csv import COLUMNS
 from reports.schema.results import Column
 from sweeps.cli.main import parser
-from sweeps.spec.reference import with_tables
+from sweeps.data.files.formats import FORMATS
+from sweeps.data.registry import NAMES, parameters_of
+from sweeps.spec.reference import with_parameters, with_tables
 
 DOCS = Path(__file__).parent
 
@@ -91,12 +93,14 @@ _START, _END = "<!-- names: generated -->", "<!-- names: end -->"
 
 def pages() -> Mapping[Path, str]:
     """Return every generated page, whole, by its path."""
-    specification, python = DOCS / "specification.md", DOCS / "python.md"
+    specification, python, data = DOCS / "specification.md", DOCS / "python.md", DOCS / "data.md"
+    models = {name: parameters_of(name) for name in (*NAMES, "openml:NAME@VERSION")} | FORMATS
     return {
         DOCS / "commands.md": commands_page(parser()),
         DOCS / "tables.md": tables_page(COLUMNS),
         python: with_names(python.read_text("utf-8"), PUBLIC),
         specification: with_tables(specification.read_text("utf-8")),
+        data: with_parameters(data.read_text("utf-8"), models),
     }
 
 

@@ -12,26 +12,16 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from sweeps.data.dataset import classification, regression
-from sweeps.data.parameters import Choice, Flag, Number, Parameter, Texts, Whole
+from sweeps.data.parameters import Limited, Number, OneOf, Texts, Whole
 from sweeps.data.splits import CLASSIFICATION, Dataset, Source
-from sweeps.data.table.assembly import (
-    CATEGORICAL,
-    DROP,
-    IGNORE,
-    LIMIT,
-    MISSING,
-    RARE,
-    REFUSE,
-    TASK,
-    Choices,
-    from_frame,
-)
+from sweeps.data.table.assembly import DROP, Choices, Rare, TableParameters, from_frame
 from sweeps.data.table.features import Room
 from sweeps.data.table.target import number_name
 from sweeps.errors import DataError
@@ -54,15 +44,43 @@ OPENML = re.compile(r"openml:(?P<name>[^@\s/\\]+)@(?P<version>[1-9][0-9]*)")
 The name becomes part of a path in scikit-learn's cache, so it leads to no other folder.
 """
 
-OPENML_PARAMETERS = (
-    Parameter("target", Texts(), (), "column to learn; OpenML's own choice without it"),
-    TASK,
-    MISSING,
-    RARE,
-    IGNORE,
-    CATEGORICAL,
-    LIMIT,
-)
+
+class OpenMLParameters(TableParameters):
+    """A table of OpenML."""
+
+    target: Texts = Field(default=(), description="column to learn; OpenML's own choice without it")
+
+
+class Newsgroups(Limited):
+    """`fetch_20newsgroups_vectorized`."""
+
+    subset: Annotated[str, OneOf(("train", "test", "all"))] = Field(
+        default="all", description="documents by date"
+    )
+    terms: Whole = Field(default=0, ge=0, description="terms that most documents hold; 0 for all")
+
+
+class KddCup99(Limited):
+    """`fetch_kddcup99`."""
+
+    subset: Annotated[str, OneOf(("all", "SA", "SF", "http", "smtp"))] = Field(
+        default="all", description="connections"
+    )
+    percent10: bool = Field(default=True, description="a tenth of the data only")
+    rare: Rare = DROP
+
+
+class LabeledFaces(Limited):
+    """`fetch_lfw_people`."""
+
+    min_faces: Whole = Field(
+        default=70, ge=3, description="only people with at least so many pictures"
+    )
+    resize: Annotated[Number, Field(ge=0, le=1)] = Field(
+        default=0.5, description="factor of the pictures' width and height"
+    )
+    colour: bool = Field(default=False, description="colour rather than grey")
+
 
 _NEWSGROUPS = {"train": 11314, "test": 7532, "all": 18846, "groups": 20}
 _NEWSGROUPS_TERMS = 130107
@@ -93,7 +111,7 @@ class Fetched:
     """
 
     read: Callable[[str, _Arguments], Dataset]
-    parameters: tuple[Parameter, ...] = ()
+    parameters: type[Limited] = Limited
 
 
 def fetch(source: Source) -> Dataset:
@@ -116,14 +134,6 @@ def refusal(name: str, parameters: _Arguments) -> str:
         name: Name in `FETCHED`.
         parameters: Complete.
     """
-    if name == "rcv1":
-        items, features = 804414, 47236
-        return (
-            f"rcv1 is refused: its {items} examples of {features} sparse features take "
-            f"{items * features * 8 / 1e9:.3g} GB as a dense array of float64, where the limit is "
-            f"{parameters['limit_gb']:.3g} GB, and a document has several topics, an example here "
-            "one class."
-        )
     if name == "20newsgroups_vectorized":
         features = parameters["terms"] or _NEWSGROUPS_TERMS
         examples, outputs = _NEWSGROUPS[parameters["subset"]], _NEWSGROUPS["groups"]
@@ -190,10 +200,6 @@ def _kddcup99(name: str, parameters: _Arguments) -> Dataset:
     return from_frame(name, frame, choices, _place)
 
 
-def _rcv1(name: str, parameters: _Arguments) -> Dataset:
-    raise DataError(refusal(name, parameters))
-
-
 def _openml(name: str, parameters: _Arguments) -> Dataset:
     import pandas as pd  # noqa: PLC0415 - takes a second
 
@@ -232,38 +238,12 @@ def _reads_exactly() -> bool:
 
 
 FETCHED: dict[str, Fetched] = {
-    "20newsgroups_vectorized": Fetched(
-        _newsgroups,
-        (
-            Parameter("subset", Choice(("train", "test", "all")), "all", "documents by date"),
-            Parameter("terms", Whole(0), 0, "terms that most documents hold; 0 for all"),
-            LIMIT,
-        ),
-    ),
-    "california_housing": Fetched(_california_housing, (LIMIT,)),
-    "covtype": Fetched(_covtype, (LIMIT,)),
-    "kddcup99": Fetched(
-        _kddcup99,
-        (
-            Parameter("subset", Choice(("all", "SA", "SF", "http", "smtp")), "all", "connections"),
-            Parameter("percent10", Flag(), True, "a tenth of the data only"),
-            Parameter(
-                "rare", Choice((REFUSE, DROP)), DROP, "classes of fewer than 3: refused or dropped"
-            ),
-            LIMIT,
-        ),
-    ),
-    "lfw": Fetched(
-        _lfw,
-        (
-            Parameter("min_faces", Whole(3), 70, "only people with at least so many pictures"),
-            Parameter("resize", Number(0, 1), 0.5, "factor of the pictures' width and height"),
-            Parameter("colour", Flag(), False, "colour rather than grey"),
-            LIMIT,
-        ),
-    ),
-    "olivetti_faces": Fetched(_olivetti_faces, (LIMIT,)),
-    "rcv1": Fetched(_rcv1, (LIMIT,)),
+    "20newsgroups_vectorized": Fetched(_newsgroups, Newsgroups),
+    "california_housing": Fetched(_california_housing),
+    "covtype": Fetched(_covtype),
+    "kddcup99": Fetched(_kddcup99, KddCup99),
+    "lfw": Fetched(_lfw, LabeledFaces),
+    "olivetti_faces": Fetched(_olivetti_faces),
 }
 """Every dataset that is downloaded, those of OpenML apart."""
 

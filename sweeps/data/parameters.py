@@ -1,253 +1,28 @@
-"""Parameters of data: what each may be, and reading them from a table, every mistake at once."""
+"""Tables that a specification holds: what each key may be, and every mistake in words."""
 
 from __future__ import annotations
 
 import codecs
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, ErrorDetails, core_schema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+)
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from sweeps.errors import Problem, did_you_mean, shown
 
-
-class Kind(Protocol):
-    """What a parameter may be."""
-
-    @property
-    def allowed(self) -> str:
-        """What may be written, as it ends "must be ..."."""
-
-    def read(self, value: object) -> object:
-        """Return the value in its one form.
-
-        Raises:
-            ValueError: It is not allowed.
-        """
-
-
-_LARGEST_WHOLE = 2**63 - 1
-"""The largest whole number that any system, and TOML, promises to tell from its neighbours."""
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A whole number of 64 bits.
-
-    Attributes:
-        least: The smallest allowed.
-        most: The largest allowed; None for no limit.
-    """
-
-    least: int
-    most: int | None = None
-
-    @property
-    def allowed(self) -> str:
-        """What may be written."""
-        return f"a whole number {_between(self.least, self.most)}"
-
-    def read(self, value: object) -> int:
-        """Return the number."""
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError  # noqa: TRY004 - one error for every kind of mistake
-        if not self.least <= value <= (_LARGEST_WHOLE if self.most is None else self.most):
-            raise ValueError
-        return value
-
-
-@dataclass(frozen=True)
-class Number:
-    """A finite number.
-
-    Attributes:
-        least: The smallest allowed.
-        most: The largest allowed; None for no limit.
-        open: Whether the two themselves are not allowed.
-    """
-
-    least: float
-    most: float | None = None
-    open: bool = False
-
-    @property
-    def allowed(self) -> str:
-        """What may be written."""
-        if self.least == -math.inf:
-            return "a finite number"
-        if self.open:
-            return f"a number above {self.least:g}" + (
-                "" if self.most is None else f" and below {self.most:g}"
-            )
-        return f"a number {_between(self.least, self.most)}"
-
-    def read(self, value: object) -> float:
-        """Return the number as a float."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError  # noqa: TRY004 - one error for every kind of mistake
-        try:
-            number, most = float(value), math.inf if self.most is None else self.most
-        except OverflowError:
-            raise ValueError from None
-        inside = self.least < number < most if self.open else self.least <= number <= most
-        if not (inside and math.isfinite(number)):
-            raise ValueError
-        return number
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several texts.
-
-    Attributes:
-        names: The texts.
-    """
-
-    names: tuple[str, ...]
-
-    @property
-    def allowed(self) -> str:
-        """What may be written."""
-        return "one of " + ", ".join(map(repr, self.names))
-
-    def read(self, value: object) -> str:
-        """Return the text."""
-        if value not in self.names:
-            raise ValueError
-        return str(value)
-
-
-class Flag:
-    """True or false."""
-
-    allowed = "true or false"
-
-    def read(self, value: object) -> bool:
-        """Return the value."""
-        if not isinstance(value, bool):
-            raise ValueError  # noqa: TRY004 - one error for every kind of mistake
-        return value
-
-
-class Text:
-    """Any text that is not empty."""
-
-    allowed = "text"
-
-    def read(self, value: object) -> str:
-        """Return the text."""
-        if not isinstance(value, str) or not value or "\0" in value:
-            raise ValueError
-        return value
-
-
-class Texts:
-    """One text, or a list of different ones."""
-
-    allowed = "text, or a list of different texts"
-
-    def read(self, value: object) -> tuple[str, ...]:
-        """Return the texts."""
-        values = (value,) if isinstance(value, str) else value
-        if not isinstance(values, list | tuple):
-            raise ValueError  # noqa: TRY004 - one error for every kind of mistake
-        texts = tuple(Text().read(item) for item in values)
-        if len(set(texts)) < len(texts):
-            raise ValueError
-        return texts
-
-
-class Shares:
-    """A list of numbers above 0 that add up to 1."""
-
-    allowed = "a list of numbers above 0 that add up to 1"
-
-    def read(self, value: object) -> tuple[float, ...]:
-        """Return the numbers."""
-        if not isinstance(value, list | tuple):
-            raise ValueError  # noqa: TRY004 - one error for every kind of mistake
-        shares = tuple(Number(0, open=True).read(item) for item in value)
-        if not math.isclose(sum(shares), 1):
-            raise ValueError
-        return shares
-
-
-class Encoding:
-    """A character encoding that Python knows."""
-
-    allowed = "a character encoding, such as 'utf-8', 'latin-1' or 'utf-16'"
-
-    def read(self, value: object) -> str:
-        """Return the encoding's own name."""
-        try:
-            encoding = codecs.lookup(Text().read(value))
-            "".encode(encoding.name)
-        except LookupError:
-            # Python also knows codecs that are no encodings of text.
-            raise ValueError from None
-        return encoding.name
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter.
-
-    Attributes:
-        name: What the user writes.
-        kind: What it may be.
-        default: Its value where nothing is written; None, or nothing in it, for none.
-        meaning: What it does, for the documentation.
-    """
-
-    name: str
-    kind: Kind
-    default: object
-    meaning: str
-
-
-def read_parameters(
-    given: Mapping[str, object], parameters: Sequence[Parameter], owner: str
-) -> tuple[dict[str, object], list[Problem]]:
-    """Read parameters, defaults filled in.
-
-    Args:
-        given: What was written.
-        parameters: What could have been.
-        owner: Whose they are, for messages.
-
-    Returns:
-        The values that are right, in the parameters' order, and a problem for each that is not.
-    """
-    known = {parameter.name: parameter for parameter in parameters}
-    problems = [
-        Problem(f".{name}", f"is no parameter of {owner}.{_hint(name, known)}")
-        for name in given
-        if name not in known
-    ]
-    values: dict[str, object] = {}
-    for name, parameter in known.items():
-        try:
-            values[name] = parameter.kind.read(given[name]) if name in given else parameter.default
-        except ValueError:
-            problems.append(_refusal(parameter, given[name]))
-    return values, problems
-
-
-def _refusal(parameter: Parameter, value: object) -> Problem:
-    kind = parameter.kind
-    hint = did_you_mean(value, kind.names) if isinstance(kind, Choice) else ""
-    return Problem(f".{parameter.name}", f"must be {kind.allowed}, but is {shown(value)}.{hint}")
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    return did_you_mean(name, [*known]) or f" Known: {', '.join(known) or 'none'}."
-
-
-def _between(least: float, most: float | None) -> str:
-    return f"of at least {least:.12g}" if most is None else f"from {least:.12g} to {most:.12g}"
+T = TypeVar("T")
+Table = TypeVar("Table", bound=BaseModel)
 
 
 class Strict(BaseModel):
@@ -280,14 +55,98 @@ class OneOf:
 
 
 def listed(value: object) -> list[Any]:
-    """Return a list: one value stands for a list of one.
-
-    Args:
-        value: One value, or a sequence of them.
-    """
+    """Return a list: one value stands for a list of one."""
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
         return [value]
     return list(value)
+
+
+def refuse_repeated(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Return values; raise pydantic's error if one of them is there twice."""
+    repeated = [value for number, value in enumerate(values) if value in values[:number]]
+    if repeated:
+        raise PydanticCustomError("repeated", f"holds {repeated} more than once")
+    return values
+
+
+def _text(value: str) -> str:
+    if not value or "\0" in value:
+        raise PydanticCustomError("allowed", "must be text")
+    return value
+
+
+def _encoding(value: str) -> str:
+    try:
+        encoding = codecs.lookup(value)
+        "".encode(encoding.name)
+    except (LookupError, ValueError):
+        # Python also knows codecs that are no encodings of text.
+        allowed = "must be a character encoding, such as 'utf-8', 'latin-1' or 'utf-16'"
+        raise PydanticCustomError("allowed", allowed) from None
+    return encoding.name
+
+
+def _shares(values: tuple[float, ...]) -> tuple[float, ...]:
+    if values and not math.isclose(sum(values), 1):
+        raise PydanticCustomError("allowed", "must be numbers that add up to 1")
+    return values
+
+
+LARGEST_WHOLE = 2**63 - 1
+"""The largest whole number that any system, and TOML, promises to tell from its neighbours."""
+
+Whole = Annotated[int, Field(le=LARGEST_WHOLE)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Text = Annotated[str, AfterValidator(_text)]
+Texts = Annotated[
+    tuple[Text, ...], BeforeValidator(listed), Field(strict=False), AfterValidator(refuse_repeated)
+]
+"""One text, or a list of different ones."""
+Encoding = Annotated[Text, AfterValidator(_encoding)]
+"""A character encoding, read as Python's own name of it."""
+Shares = Annotated[
+    tuple[Annotated[Number, Field(gt=0)], ...], Field(strict=False), AfterValidator(_shares)
+]
+
+
+class Limited(Strict):
+    """Data that are read: from a file, or from scikit-learn's cache."""
+
+    limit_gb: Annotated[Number, Field(gt=0, lt=1_000_000)] = Field(
+        default=4.0,
+        description="most memory for the data and copies",
+        json_schema_extra={"unit": "10^9 bytes"},
+    )
+
+
+def pairs_of(parameters: BaseModel | None) -> tuple[tuple[str, Any], ...]:
+    """Return parameters as what names data holds them: by name, sorted."""
+    return tuple(sorted(parameters or ()))
+
+
+def read_parameters(
+    given: Mapping[str, object], model: type[Table], owner: str
+) -> tuple[Table | None, list[Problem]]:
+    """Return parameters with defaults filled in, or a problem for each mistake.
+
+    Args:
+        given: What was written.
+        model: What could have been.
+        owner: Whose they are, for messages.
+    """
+    try:
+        return model.model_validate(dict(given)), []
+    except ValidationError as error:
+        known = [*model.model_fields]
+        return None, [_problem(details, known, owner) for details in error.errors()]
+
+
+def _problem(details: ErrorDetails, known: list[str], owner: str) -> Problem:
+    name, *_ = details["loc"]
+    if details["type"] != "extra_forbidden":
+        return Problem(f".{name}", text_of(details))
+    hint = did_you_mean(name, known) or f" Known: {', '.join(known) or 'none'}."
+    return Problem(f".{name}", f"is no parameter of {owner}.{hint}")
 
 
 _ALLOWED: dict[str, str] = {
@@ -304,6 +163,7 @@ _ALLOWED: dict[str, str] = {
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be below {lt}",
     "less_than_equal": "must be at most {le}",
+    "too_short": "must hold at least {min_length} value",
     "too_long": "must hold at most {max_length} values",
     "string_pattern_mismatch": "must be a letter or digit, then letters, digits, '.', '_' and '-', "
     "64 at most",

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.data.dataset import classification, regression
-from sweeps.data.downloads import FETCHED, NO_CACHE, OPENML, OPENML_PARAMETERS, fetch, refusal
+from sweeps.data.downloads import FETCHED, NO_CACHE, OPENML, OpenMLParameters, fetch, refusal
 from sweeps.data.files import csv as csv_files
 from sweeps.data.files import npz as npz_files
 from sweeps.data.files import parquet as parquet_files
 from sweeps.data.files.formats import content_of, is_file, read_file_source
-from sweeps.data.generators import GENERATORS, Generator, generate, generator_problems
-from sweeps.data.parameters import Parameter, read_parameters
+from sweeps.data.generators import GENERATORS, Generator, Parameters, generate, generator_problems
+from sweeps.data.parameters import Strict, pairs_of, read_parameters
 from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source
 from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown
 
@@ -42,7 +42,6 @@ _DOWNLOADED = {
     "kddcup99": (CLASSIFICATION, 494_021, 41),
     "lfw": (CLASSIFICATION, 1_288, 2_914),
     "olivetti_faces": (CLASSIFICATION, 400, 4_096),
-    "rcv1": (CLASSIFICATION, 804_414, 47_236),
 }
 """Task, examples and features as scikit-learn describes them: looking would take a download."""
 
@@ -96,17 +95,13 @@ def read_source(value: object, *, folder: Path) -> Source:
     return source
 
 
-def parameters_of(name: str) -> tuple[Parameter, ...]:
-    """Return what can be chosen for a dataset.
-
-    Args:
-        name: One of `NAMES`, or of OpenML.
-    """
+def parameters_of(name: str) -> type[Strict]:
+    """Return what can be chosen for one of `NAMES`, or a dataset of OpenML."""
     if name in GENERATORS:
         return GENERATORS[name].parameters
     if name in FETCHED:
         return FETCHED[name].parameters
-    return () if name in BUNDLED else OPENML_PARAMETERS
+    return Strict if name in BUNDLED else OpenMLParameters
 
 
 @functools.lru_cache(maxsize=4)
@@ -147,14 +142,15 @@ def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
     problem = _name_problem(name)
     if problem:
         return Source(""), [Problem(".name" if given else "", problem, about_data=True)]
-    values, problems = read_parameters(given, parameters_of(name), name)
+    parameters, problems = read_parameters(given, parameters_of(name), name)
     if name in FETCHED or OPENML.fullmatch(name):
         problems = [
-            Problem(one.path, NO_CACHE) if one.path == ".data_home" else one for one in problems
+            Problem(problem.path, NO_CACHE) if problem.path == ".data_home" else problem
+            for problem in problems
         ]
-    if not problems:
-        problems = _contradictions(name, values)
-    return Source(name, tuple(sorted(values.items()))), problems
+    if parameters is not None:
+        problems = _contradictions(name, parameters)
+    return Source(name, pairs_of(parameters)), problems
 
 
 def _name_problem(name: object) -> str:
@@ -167,10 +163,10 @@ def _name_problem(name: object) -> str:
     return "" if isinstance(name, str) and name in NAMES else unknown(name)
 
 
-def _contradictions(name: str, values: Mapping[str, Any]) -> list[Problem]:
-    if name in GENERATORS:
-        return generator_problems(name, values)
-    text = refusal(name, values) if name in FETCHED else ""
+def _contradictions(name: str, parameters: Strict) -> list[Problem]:
+    if isinstance(parameters, Parameters):
+        return generator_problems(name, parameters)
+    text = refusal(name, dict(parameters)) if name in FETCHED else ""
     return [Problem("", text, about_data=True)] if text else []
 
 
@@ -237,9 +233,9 @@ def _bundled_entry(name: str) -> Entry:
 
 
 def _generated_entry(name: str, generator: Generator) -> Entry:
-    defaults: dict[str, Any] = {one.name: one.default for one in generator.parameters}
-    features = defaults.get("features", generator.features)
-    return Entry(name, GENERATED, generator.task, defaults["samples"], features, network=False)
+    defaults = generator.parameters()
+    features = generator.features(defaults)
+    return Entry(name, GENERATED, generator.task, defaults.samples, features, network=False)
 
 
 def catalogue_lines(entries: Sequence[Entry]) -> list[str]:
@@ -266,7 +262,6 @@ def catalogue_lines(entries: Sequence[Entry]) -> list[str]:
 
 _NUMBERS = (3, 4)
 _OTHERS = (
-    "rcv1 is always refused, as it is too large.",
     "And: openml:NAME@VERSION, such as openml:mnist_784@1, downloaded once;",
     "files whose names end in .csv, .parquet or .npz. Parameters of all of them: docs/data.md.",
 )

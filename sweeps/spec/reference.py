@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import textwrap
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bpengine.optim.optimizers import OPTIMIZERS
-from sweeps.data.parameters import OneOf
+from sweeps.data.parameters import LARGEST_WHOLE
 from sweeps.data.registry import load, read_source
 from sweeps.errors import pairs_text
 from sweeps.spec.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
 from sweeps.spec.model import StudySpecification, plain, toml_value
 from sweeps.spec.types import (
-    LARGEST_SEED,
     LogSpace,
     PowersOfTwo,
     SeedRange,
     SimulatedCluster,
 )
+
+Schema = dict[str, Any]
+"""A JSON schema, of one key or of what it holds."""
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "The study": ("name", "title"),
@@ -111,24 +112,37 @@ _REQUIRED: Mapping[str, str] = {
 
 
 def with_tables(page: str) -> str:
-    """Return a page with fresh tables of all keys between its marks.
-
-    Args:
-        page: Holds `START` and, after it, `END`.
-    """
+    """Return a page with fresh tables of all keys between its marks."""
     before, _, rest = page.partition(START)
     _, _, after = rest.partition(END)
     return f"{before}{START}\n\n{_tables()}\n{END}{after}"
 
 
+def with_parameters(page: str, models: Mapping[str, type[BaseModel]]) -> str:
+    """Return a page with a fresh table of parameters in the section of each of the names."""
+
+    def section(match: re.Match[str]) -> str:
+        model = models.get(match["name"])
+        table = _rows(model, model.model_fields, "parameter") if model else match["table"]
+        return f"{match['head']}{table}"
+
+    return _SECTION.sub(section, page)
+
+
+_SECTION = re.compile(
+    r"(?P<head>^### `(?P<name>[^`]+)`\n(?:(?![#|]).*\n)*)(?P<table>(?:\|.*\n)+)", re.MULTILINE
+)
+"""A heading that is a name, what follows it, and a table."""
+
+
 def _tables() -> str:
-    fields = StudySpecification.model_fields
     parts = [
-        _table(title, {key: fields[key] for key in keys}, "key") for title, keys in SECTIONS.items()
+        f"### {title}\n\n{_rows(StudySpecification, keys, 'key')}"
+        for title, keys in SECTIONS.items()
     ]
     parts.append(_hyperparameters())
     parts += [
-        _table(f"Table for a value of `{key}`", model.model_fields, "field")
+        f"### Table for a value of `{key}`\n\n{_rows(model, model.model_fields, 'field')}"
         for key, model in TABLES.items()
     ]
     return "\n".join(parts)
@@ -147,112 +161,91 @@ def _hyperparameters() -> str:
     return "\n".join([*head, *rows, ""])
 
 
-def _table(title: str, fields: Mapping[str, FieldInfo], what: str) -> str:
+def _rows(model: type[BaseModel], keys: Iterable[str], what: str) -> str:
+    """Return a table of keys of a model."""
+    schemas = schemas_of(model)
     rows = [
-        f"| `{key}` | {_cell(allowed(field))} | {unit_of(field)} | {_cell(default_of(key, field))} "
-        f"| {_cell(field.description or '')} |"
-        for key, field in fields.items()
+        f"| `{key}` | {_cell(allowed(schemas[key]))} | {schemas[key].get('unit', '')} "
+        f"| {_cell(default_of(key, model.model_fields[key]))} "
+        f"| {_cell(schemas[key].get('description', ''))} |\n"
+        for key in keys
     ]
-    head = [f"### {title}", "", f"| {what} | allowed | unit | default | meaning |"]
-    return "\n".join([*head, "|---|---|---|---|---|", *rows, ""])
+    head = f"| {what} | allowed | unit | default | meaning |\n|---|---|---|---|---|\n"
+    return head + "".join(rows)
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def allowed(field: FieldInfo) -> str:
-    """Return what a key may be, in words.
-
-    Args:
-        field: The key's field.
-    """
-    return _allowed(field.annotation, field.metadata)
-
-
-def _allowed(annotation: Any, metadata: Iterable[Any]) -> str:  # noqa: ANN401 - types of types
-    names = [name for extra in metadata if isinstance(extra, OneOf) for name in extra.names]
-    if names:
-        return ", ".join(f"`{name}`" for name in names)
-    if get_origin(annotation) is Annotated:
-        inner, *extras = get_args(annotation)
-        return _allowed(inner, [*metadata, *_flat(extras)])
-    if get_origin(annotation) in {types.UnionType, typing.Union}:
-        options = [_allowed(option, ()) for option in get_args(annotation) if option is not _NIL]
-        return " or ".join(dict.fromkeys(options)) + _bounds(metadata)
-    if get_origin(annotation) is tuple:
-        return _sequence(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _model(annotation)
-    return _KINDS[annotation] + _bounds(metadata)
+@functools.cache
+def schemas_of(model: type[BaseModel]) -> dict[str, Schema]:
+    """Return the JSON schema of each key; what a reference stands for is told as a table."""
+    schema = model.model_json_schema()
+    return {
+        key: _resolved(value, schema.get("$defs", {}))
+        for key, value in schema["properties"].items()
+    }
 
 
-def _model(model: type[BaseModel]) -> str:
-    """Return what may stand for a table: in some, the name that comes first is enough."""
-    first = next(iter(model.model_fields.values()))
-    names = any(isinstance(extra, OneOf) for extra in first.metadata)
-    return f"{allowed(first)}, table" if names else "table"
+def _resolved(schema: Any, tables: Mapping[str, Schema]) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(schema, list):
+        return [_resolved(item, tables) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        # In some tables the name that comes first is enough.
+        table = tables[schema["$ref"].rpartition("/")[2]]
+        return {**schema, "names": next(iter(table["properties"].values())).get("enum", [])}
+    return {key: _resolved(value, tables) for key, value in schema.items()}
 
 
-_NIL = type(None)
-_KINDS: Mapping[Any, str] = {
-    bool: "`true`, `false`",
-    int: "whole number",
-    float: "number",
-    str: "text",
-    Any: "name or table",
+def allowed(schema: Schema) -> str:
+    """Return what a JSON schema allows, in words."""
+    if "$ref" in schema:
+        return ", ".join([*map(_name, schema["names"]), "table"])
+    if "enum" in schema or "const" in schema:
+        return ", ".join(map(_name, schema.get("enum") or [schema["const"]]))
+    options = schema.get("oneOf") or schema.get("anyOf") or schema.get("prefixItems")
+    if options:
+        texts = [allowed(option) for option in options if option.get("type") != "null"]
+        return " or ".join(dict.fromkeys(texts))
+    if schema.get("type") == "array":
+        nested = schema["items"].get("type") == "array"
+        return f"{'list of: ' * nested}{allowed(schema['items'])}"
+    return _KINDS[schema.get("type", "")] + _bounds(schema)
+
+
+def _name(name: str) -> str:
+    return f"`{name if re.match(r'[a-z]', name, re.IGNORECASE) else repr(name)}`"
+
+
+_KINDS = {
+    "boolean": "`true`, `false`",
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "": "name or table",
 }
 
 
-def _flat(extras: Iterable[Any]) -> list[Any]:
-    return [
-        one
-        for extra in extras
-        for one in (extra.metadata if isinstance(extra, FieldInfo) else [extra])
-    ]
-
-
-def _sequence(annotation: Any) -> str:  # noqa: ANN401 - types of types
-    parts = [part for part in get_args(annotation) if part is not Ellipsis]
-    texts = list(dict.fromkeys(_allowed(part, ()) for part in parts))
-    nested = get_origin(get_args(parts[0])[0] if get_args(parts[0]) else None) is tuple
-    return f"list of: {texts[0]}" if nested else " or ".join(texts)
-
-
-def _bounds(metadata: Iterable[Any]) -> str:
-    texts = [
-        f"{word} {_number(getattr(bound, name))}"
-        for bound in metadata
-        for kind, name, word in _WORDS
-        if isinstance(bound, kind)
-    ]
+def _bounds(schema: Schema) -> str:
+    # All whole numbers end there: nobody needs to be told.
+    bounds = {key: schema[key] for key in _BOUNDS if schema.get(key) not in {None, LARGEST_WHOLE}}
+    texts = [f"{_BOUNDS[key]} {bound:,}" for key, bound in bounds.items()]
     return f", {' and '.join(texts)}" if texts else ""
 
 
-def _number(bound: float) -> str:
-    return "2^63 - 1" if bound == LARGEST_SEED else f"{bound:,}"
-
-
-_WORDS = ((Ge, "ge", "at least"), (Gt, "gt", "above"), (Le, "le", "at most"), (Lt, "lt", "below"))
-
-
-def unit_of(field: FieldInfo) -> str:
-    """Return the unit of a key, nothing if it has none.
-
-    Args:
-        field: The key's field.
-    """
-    extra = field.json_schema_extra
-    return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
 
 
 def default_of(key: str, field: FieldInfo) -> str:
-    """Return the default of a key as TOML.
-
-    Args:
-        key: The key.
-        field: Its field.
-    """
+    """Return the default of a key as TOML."""
     fields = StudySpecification.model_fields
     if field.is_required() or (key in _MUST and field is fields[key]):
         return "required"
@@ -285,12 +278,7 @@ LARGEST_BATCH = 1024
 
 
 def new_file(dataset: object, largest_batch_size: int) -> str:
-    """Return a specification with every key, explained.
-
-    Args:
-        dataset: What the specification writes for the data.
-        largest_batch_size: A power of two.
-    """
+    """Return a specification with every key, explained."""
     values = {
         **_REQUIRED,
         "dataset": toml_value(dataset),
@@ -310,11 +298,11 @@ _HEAD = """\
 
 
 def _entry(key: str, value: str | None) -> str:
-    field = StudySpecification.model_fields[key]
-    default, unit = default_of(key, field), unit_of(field)
-    facts = [f"Allowed: {allowed(field)}", unit and f"unit: {unit}", default]
+    field, schema = StudySpecification.model_fields[key], schemas_of(StudySpecification)[key]
+    default, unit = default_of(key, field), schema.get("unit")
+    facts = [f"Allowed: {allowed(schema)}", unit and f"unit: {unit}", default]
     facts[2] = f"default: {default}" if default not in {"", "required"} else default
-    meaning = (field.description or "").replace("`", "")
+    meaning = schema["description"].replace("`", "")
     star = "* " if key in AXES else ""
     told = "; ".join(filter(None, facts)).replace("`", "")
     text = f"{star}{meaning[0].upper()}{meaning[1:]}. {told}."

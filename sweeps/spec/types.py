@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from sweeps.data.parameters import OneOf, Strict, listed
+from sweeps.data.parameters import LARGEST_WHOLE, OneOf, Strict, listed, refuse_repeated
 
 FULL = "full"
 """The batch size that is the whole training part."""
@@ -49,10 +49,7 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
         raise PydanticCustomError("empty", "must hold at least one value")
     if len(values) > MOST_VALUES:
         raise _too_many()
-    repeated = [value for place, value in enumerate(values) if value in values[:place]]
-    if repeated:
-        raise PydanticCustomError("repeated", f"holds {repeated} more than once")
-    return values
+    return refuse_repeated(values)
 
 
 def _too_many() -> PydanticCustomError:
@@ -115,7 +112,7 @@ def _power_of_two(number: int) -> int:
     return number
 
 
-LARGEST_SEED = 2**63 - 1
+LARGEST_SEED = LARGEST_WHOLE
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from sweeps.data.facts import DataFacts, Facts
 from sweeps.data.files.formats import FORMATS
-from sweeps.data.parameters import read_parameters
+from sweeps.data.parameters import pairs_of, read_parameters
 from sweeps.data.registry import SourceError, read_source
 from sweeps.data.splits import CLASSIFICATION, REGRESSION, SCALINGS, Source
 
@@ -70,8 +70,8 @@ def _checked_source(source: Source) -> Source:
         except SourceError as error:
             raise ValueError(str(error)) from None
     # A file's parameters alone: nothing is read because a store names it.
-    known = FORMATS[Path(source.name).suffix.lower()]
-    values, problems = read_parameters(given, known, source.name)
+    model = FORMATS[Path(source.name).suffix.lower()]
+    parameters, problems = read_parameters(given, model, source.name)
     if problems:
         raise ValueError(problems[0].text)
-    return Source(source.name, tuple(sorted(values.items())), source.content)
+    return Source(source.name, pairs_of(parameters), source.content)

@@ -6,34 +6,53 @@ import hashlib
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from sweeps.data.parameters import Choice, Encoding, Parameter, Text, Texts, read_parameters
+from pydantic import Field
+
+from sweeps.data.parameters import Encoding, Limited, OneOf, Text, Texts, pairs_of, read_parameters
 from sweeps.data.splits import Source
-from sweeps.data.table.assembly import CATEGORICAL, IGNORE, LIMIT, MISSING, RARE, TASK
+from sweeps.data.table.assembly import REFUSE, Missing, Rare, TableParameters, Task
+from sweeps.data.table.features import Room
 from sweeps.errors import DataError, Problem, shown
 
-_TARGET = Parameter("target", Texts(), (), "column to learn; several are a regression; required")
-_TABLE = (_TARGET, TASK, MISSING, RARE, IGNORE, CATEGORICAL)
+
+class FileParameters(TableParameters):
+    """A table in a file: it must be said what to learn."""
+
+    target: Annotated[Texts, Field(min_length=1)] = Field(
+        description="column to learn; a list of several is a regression"
+    )
 
 
-FORMATS: dict[str, tuple[Parameter, ...]] = {
-    ".csv": (
-        *_TABLE,
-        Parameter("separator", Choice((",", ";", "\t", "|", " ")), ",", "what parts columns"),
-        Parameter("decimal", Choice((".", ",")), ".", "decimal sign"),
-        Parameter("encoding", Encoding(), "utf-8", "character encoding"),
-        LIMIT,
-    ),
-    ".parquet": (*_TABLE, LIMIT),
-    ".npz": (
-        Parameter("inputs", Text(), "X", "array of features, example by feature"),
-        Parameter("target", Text(), "y", "array to learn; several columns are a regression"),
-        TASK,
-        MISSING,
-        RARE,
-        LIMIT,
-    ),
+class CsvParameters(FileParameters):
+    """A CSV file."""
+
+    separator: Annotated[str, OneOf((",", ";", "\t", "|", " "))] = Field(
+        default=",", description="what parts columns"
+    )
+    decimal: Annotated[str, OneOf((".", ","))] = Field(default=".", description="decimal sign")
+    encoding: Encoding = Field(
+        default="utf-8", description="character encoding, such as `latin-1` or `utf-16`"
+    )
+
+
+class NpzParameters(Limited):
+    """An archive of arrays."""
+
+    inputs: Text = Field(default="X", description="array of features, example by feature")
+    target: Text = Field(
+        default="y", description="array to learn; several columns are a regression"
+    )
+    task: Task = ""
+    missing: Missing = REFUSE
+    rare: Rare = REFUSE
+
+
+FORMATS: dict[str, type[Limited]] = {
+    ".csv": CsvParameters,
+    ".parquet": FileParameters,
+    ".npz": NpzParameters,
 }
 """What can be chosen for each format, by the end of the file's name."""
 
@@ -61,29 +80,28 @@ def read_file_source(given: Mapping[str, object], folder: Path) -> tuple[Source,
     if not isinstance(path, str) or not path or "\0" in path:
         return Source(""), [Problem(".path", f"must be text, but is {shown(path)}.")]
     written = Path(path).expanduser()
-    found = FORMATS.get(written.suffix.lower())
-    if found is None:
+    known_format = FORMATS.get(written.suffix.lower())
+    if known_format is None:
         known = ", ".join(FORMATS)
         text = f"{shown(path)} is no file of a known format: its name must end in {known}."
         return Source(""), [Problem(".path", text, about_data=True)]
     rest = {name: value for name, value in given.items() if name != "path"}
-    values, problems = read_parameters(rest, found, f"a {written.suffix} file")
-    if values.get("target") == ():
-        problems.append(Problem(".target", "is required: the column to learn, or a list of them."))
+    parameters, problems = read_parameters(rest, known_format, f"a {written.suffix} file")
+    # The file is looked at even if other parameters are wrong, but not with a wrong limit.
+    limited, _ = read_parameters({k: v for k, v in rest.items() if k == "limit_gb"}, Limited, "")
     # Symbolic links are followed when it is opened: what counts is the content.
-    place, content = folder.absolute() / written, ""
-    if "limit_gb" in values:
+    full_path, content = folder.absolute() / written, ""
+    if limited is not None:
         try:
-            content = _hash(read_bytes(place, _limit(values)))
+            content = _hash(read_bytes(full_path, Room.of(dict(limited)).limit))
         except DataError as error:
             problems.append(Problem("", str(error), about_data=True))
-    parameters = tuple(sorted(values.items()))
-    return Source(written.name, parameters, content, str(place)), problems
+    return Source(written.name, pairs_of(parameters), content, str(full_path)), problems
 
 
 def content_of(source: Source) -> bytes:
     """Return the content of a file, which must be what it was when its source was read."""
-    content = read_bytes(Path(source.path), _limit(dict(source.parameters)))
+    content = read_bytes(Path(source.path), Room.of(dict(source.parameters)).limit)
     if _hash(content) != source.content:
         raise DataError(f"{source.path} has changed since it was first read.")
     return content
@@ -120,10 +138,6 @@ def read_bytes(path: Path, limit: int) -> bytes:
     if not content:
         raise DataError(f"{path} is empty.")
     return content
-
-
-def _limit(parameters: Mapping[str, Any]) -> int:
-    return int(parameters["limit_gb"] * 1e9)
 
 
 def _hash(content: bytes) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from bpengine.network.arrays import Array, BoolArray, IntArray
 from sweeps.data.dataset import LEAST_OF_A_CLASS, LISTED, classification, regression
-from sweeps.data.parameters import Choice, Number, Parameter, Texts
+from sweeps.data.parameters import Limited, OneOf, Texts
 from sweeps.data.splits import CLASSIFICATION, FILLINGS, REGRESSION, Dataset
 from sweeps.data.table.cells import Cells, Place
 from sweeps.data.table.features import Features, Room, cells_of, read_features
@@ -29,31 +30,45 @@ SEARCHED_CELLS = 20_000_000
 GLANCE = 500
 """Examples that a first look is taken at."""
 
-TASK = Parameter(
-    "task",
-    Choice((CLASSIFICATION, REGRESSION)),
-    "",
-    "what is learned; told from the target without it",
-)
-MISSING = Parameter(
-    "missing",
-    Choice((REFUSE, DROP, *FILLINGS)),
-    REFUSE,
-    "missing values: refused, their examples dropped, or filled from the training part",
-)
-RARE = Parameter(
-    "rare",
-    Choice((REFUSE, DROP)),
-    REFUSE,
-    f"classes of fewer than {LEAST_OF_A_CLASS} examples: refused, or their examples dropped",
-)
-IGNORE = Parameter("ignore", Texts(), (), "columns to leave out")
-CATEGORICAL = Parameter("categorical", Texts(), (), "columns that are categories, even if numbers")
-LIMIT = Parameter(
-    "limit_gb", Number(0, 1e6, open=True), 4.0, "most memory for the data and copies, in 10^9 bytes"
-)
+Task = Annotated[
+    str,
+    OneOf((CLASSIFICATION, REGRESSION)),
+    Field(description="what is learned; inferred from the target without it"),
+]
+Missing = Annotated[
+    str,
+    OneOf((REFUSE, DROP, *FILLINGS)),
+    Field(
+        description="missing values: refused, their examples dropped, or filled from the "
+        "training set"
+    ),
+]
+Rare = Annotated[
+    str,
+    OneOf((REFUSE, DROP)),
+    Field(
+        description=f"classes of fewer than {LEAST_OF_A_CLASS} examples: refused, or their "
+        "examples dropped"
+    ),
+]
 
-_ROOM = Room.of({"limit_gb": LIMIT.default})
+
+class TableParameters(Limited):
+    """How a table is read."""
+
+    target: Texts = Field(
+        default=(), description="column to learn; a list of several is a regression"
+    )
+    task: Task = ""
+    missing: Missing = REFUSE
+    rare: Rare = REFUSE
+    ignore: Texts = Field(default=(), description="column to leave out, or a list of them")
+    categorical: Texts = Field(
+        default=(), description="column that is categories even if numbers, or a list of them"
+    )
+
+
+_ROOM = Room.of(dict(Limited()))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from sweeps.cli.main import main
 from sweeps.data.generators import GENERATORS
-from sweeps.data.parameters import Choice, Flag, Number, Parameter, Whole
 
 USAGE, DATA, RESOURCES = 2, 3, 6
 QUICK = settings(
@@ -117,25 +116,23 @@ def test_any_value_of_a_specification_is_read_or_refused(
     refused_or_read(["validate", str(tmp_path / "s.toml")], capfd, (USAGE, DATA))
 
 
-def value_of(parameter: Parameter) -> st.SearchStrategy[Any]:
+def value_of(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Return values of a parameter's kind, its limits kept or not."""
-    kind = parameter.kind
-    if isinstance(kind, Whole):
-        return st.sampled_from([kind.least, kind.least + 1, 3, 20, 10**5, *NUMBERS])
-    if isinstance(kind, Number):
-        return st.sampled_from([kind.least, *NUMBERS])
-    if isinstance(kind, Choice):
-        return st.sampled_from(kind.names)
-    return st.booleans() if isinstance(kind, Flag) else st.just([0.5, 0.5])
+    least = schema.get("minimum", schema.get("exclusiveMinimum", 0))
+    if schema["type"] == "integer":
+        return st.sampled_from([least, least + 1, 3, 20, 10**5, *NUMBERS])
+    if schema["type"] == "number":
+        return st.sampled_from([least, *NUMBERS])
+    return st.booleans() if schema["type"] == "boolean" else st.just([0.5, 0.5])
 
 
 @st.composite
 def generators(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a generator with some of its parameters."""
     name = draw(st.sampled_from([*GENERATORS]))
-    parameters = draw(st.lists(st.sampled_from(GENERATORS[name].parameters), max_size=3))
-    given = {parameter.name: draw(value_of(parameter)) for parameter in parameters}
-    return {"name": name, "samples": 30, **given}
+    properties = GENERATORS[name].parameters.model_json_schema()["properties"]
+    chosen = draw(st.lists(st.sampled_from([*properties]), max_size=3))
+    return {"name": name, "samples": 30, **{key: draw(value_of(properties[key])) for key in chosen}}
 
 
 SMALL = """\

@@ -19,7 +19,7 @@ from sklearn import datasets as sklearn_datasets
 from sklearn.utils import Bunch
 
 from sweeps.data.registry import SourceError, load, read_source
-from sweeps.data.splits import Dataset, Source
+from sweeps.data.splits import Dataset
 from sweeps.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -147,18 +147,6 @@ def test_newsgroups_are_refused_before_they_are_fetched_if_too_large(tmp_path: P
         "copies that are made of them, more than the limit of 4 GB. Take fewer `terms`, or raise "
         "`limit_gb`."
     )
-
-
-def test_rcv1_is_refused_with_the_reasons(tmp_path: Path) -> None:
-    text = (
-        "rcv1 is refused: its 804414 examples of 47236 sparse features take 304 GB as a dense "
-        "array of float64, where the limit is 4 GB, and a document has several topics, an example "
-        "here one class."
-    )
-    assert refusal("rcv1", tmp_path) == text
-    with pytest.raises(DataError) as refused:
-        load(Source("rcv1", (("limit_gb", 4.0),)))
-    assert str(refused.value) == text
 
 
 def test_kddcup99_has_numbers_and_categories(stub: Stub, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sweeps.data.facts import DataFacts, facts_of, key_of
 from sweeps.data.files.formats import FORMATS
-from sweeps.data.parameters import read_parameters
+from sweeps.data.parameters import pairs_of, read_parameters
 from sweeps.data.registry import load
 from sweeps.data.splits import Preparation, Source
 from sweeps.store.facts import from_json, to_json
@@ -17,7 +17,7 @@ from sweeps.store.facts import from_json, to_json
 PARAMETERS = {"target": ["a", "b"], "ignore": "c", "limit_gb": 1}
 SOURCE = Source(
     "iris.csv",
-    tuple(sorted(read_parameters(PARAMETERS, FORMATS[".csv"], "it")[0].items())),
+    pairs_of(read_parameters(PARAMETERS, FORMATS[".csv"], "it")[0]),
     "abc",
     "/home/me/iris.csv",
 )
