@@ -43,14 +43,8 @@ def classification(
 ) -> Dataset:
     """Return examples with their classes.
 
-    Args:
-        name: The dataset's name.
-        inputs: Features.
-        labels: Number of each example's class, from 0.
-        classes: Names of the classes.
-        target_name: Name of the target column.
-        **about: `feature_names`, `groups`, `missing`, `notes` of the `Dataset`; without them the
-            features are complete numbers.
+    `about` are `feature_names`, `groups`, `missing` and `notes` of the `Dataset`; without them the
+    features are complete numbers.
 
     Raises:
         DataError: There are fewer than two classes, or fewer than 3 examples of one, or a value is
@@ -84,12 +78,7 @@ def regression(
 ) -> Dataset:
     """Return examples with their values.
 
-    Args:
-        name: The dataset's name.
-        inputs: Features.
-        targets: Values in their own unit.
-        target_names: Names of the targets.
-        **about: As for `classification`.
+    `about` is as for `classification`.
 
     Raises:
         DataError: A target is the same for every example, or a value is not finite.
@@ -109,11 +98,7 @@ def regression(
 
 
 def fingerprint(*contents: npt.NDArray[Any] | str) -> str:
-    """Return a content hash: shapes and values, whatever the machine's byte order.
-
-    Args:
-        *contents: Arrays of numbers, and texts.
-    """
+    """Return a content hash: shapes and values, whatever the machine's byte order."""
     digest = hashlib.sha256()
     for content in contents:
         if isinstance(content, str):

@@ -117,9 +117,6 @@ class Fetched:
 def fetch(source: Source) -> Dataset:
     """Return downloaded data, from the cache if they are there.
 
-    Args:
-        source: A name of `FETCHED` or of OpenML with all its parameters.
-
     Raises:
         DataError: They are not in the cache and can't be downloaded, or can't be used.
     """
@@ -128,12 +125,7 @@ def fetch(source: Source) -> Dataset:
 
 
 def refusal(name: str, parameters: _Arguments) -> str:
-    """Return why data are refused before anything is downloaded; nothing if they are not.
-
-    Args:
-        name: Name in `FETCHED`.
-        parameters: Complete.
-    """
+    """Return why data are refused before anything is downloaded; nothing if they are not."""
     if name == "20newsgroups_vectorized":
         features = parameters["terms"] or _NEWSGROUPS_TERMS
         examples, outputs = _NEWSGROUPS[parameters["subset"]], _NEWSGROUPS["groups"]

@@ -64,14 +64,7 @@ class DataFacts:
 def facts_of(
     dataset: Dataset, source: Source, preparation: Preparation, seeds: Iterable[int] = ()
 ) -> DataFacts:
-    """Return the facts of a dataset.
-
-    Args:
-        dataset: The examples.
-        source: What names them.
-        preparation: How they are split and scaled.
-        seeds: Seeds whose target scales are wanted.
-    """
+    """Return the facts of a dataset."""
     train, validation, test = part_sizes(len(dataset.inputs), preparation)
     # A share and the count it makes are the same split, and so the same trials.
     counted = replace(preparation, validation=validation, test=test)
@@ -110,11 +103,7 @@ class Sessions(BaseModel):
 
 
 def sessions_of(stored: Mapping[str, str]) -> Sessions:
-    """Return what a store knows of its sessions; what can't be so counts as unknown.
-
-    Args:
-        stored: The store's facts.
-    """
+    """Return what a store knows of its sessions; what can't be so counts as unknown."""
     known = Sessions()
     for key in Sessions.model_fields.keys() & stored.keys():
         # ValidationError is a ValueError, too.

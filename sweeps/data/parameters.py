@@ -127,13 +127,7 @@ def pairs_of(parameters: BaseModel | None) -> tuple[tuple[str, Any], ...]:
 def read_parameters(
     given: Mapping[str, object], model: type[Table], owner: str
 ) -> tuple[Table | None, list[Problem]]:
-    """Return parameters with defaults filled in, or a problem for each mistake.
-
-    Args:
-        given: What was written.
-        model: What could have been.
-        owner: Whose they are, for messages.
-    """
+    """Return parameters with defaults filled in, or a problem for each mistake."""
     try:
         return model.model_validate(dict(given)), []
     except ValidationError as error:

@@ -71,12 +71,10 @@ def unknown(name: object) -> str:
 def read_source(value: object, *, folder: Path) -> Source:
     """Read what a specification says about data.
 
-    Nothing is loaded, but a file is read to its end: its content, not its path, is what it is.
+    A value is a name, a file's path, or a table with either and parameters:
+    `"digits"`, `{"name": "moons", "samples": 500}`, `{"path": "my.csv", "target": "y"}`.
 
-    Args:
-        value: A name, a file's path, or a table with either and parameters:
-            `"digits"`, `{"name": "moons", "samples": 500}`, `{"path": "my.csv", "target": "y"}`.
-        folder: What relative paths are relative to.
+    Nothing is loaded, but a file is read to its end: its content, not its path, is what it is.
 
     Raises:
         SourceError: With every mistake in it.
@@ -107,9 +105,6 @@ def parameters_of(name: str) -> type[Strict]:
 @functools.lru_cache(maxsize=4)
 def load(source: Source) -> Dataset:
     """Load a dataset; the ones used last are kept in memory.
-
-    Args:
-        source: From `read_source`.
 
     Raises:
         DataError: It can't be loaded or used.
@@ -239,11 +234,7 @@ def _generated_entry(name: str, generator: Generator) -> Entry:
 
 
 def catalogue_lines(entries: Sequence[Entry]) -> list[str]:
-    """Return datasets as lines for a terminal.
-
-    Args:
-        entries: From `catalogue`.
-    """
+    """Return datasets as lines for a terminal."""
     rows = [("name", "kind", "task", "examples", "features", "network")]
     rows += [
         (e.name, e.kind, e.task, f"{e.examples:,}", f"{e.features:,}", "yes" if e.network else "no")

@@ -92,9 +92,7 @@ class Preparation:
 def part_sizes(items: int, preparation: Preparation) -> tuple[int, int, int]:
     """Return how many examples are for training, validation and test.
 
-    Args:
-        items: Examples of the dataset.
-        preparation: The wanted parts; shares are rounded to whole examples, half upwards.
+    Shares are rounded to whole examples, half upwards.
     """
     validation = _size(items, preparation.validation)
     test = _size(items, preparation.test)
@@ -108,10 +106,7 @@ def _size(items: int, wanted: float) -> int:
 def preparation_problems(dataset: Dataset, preparation: Preparation) -> list[Problem]:
     """Return why a dataset can't be split as wanted; nothing if it can.
 
-    Args:
-        dataset: The examples.
-        preparation: The wanted parts. Every seed gets parts of the same sizes, with the same
-            numbers of each class.
+    Every seed gets sets of the same sizes, with the same numbers of each class.
     """
     items = len(dataset.targets)
     train, *held_out = part_sizes(items, preparation)
@@ -144,17 +139,11 @@ def _trained_labels(dataset: Dataset, preparation: Preparation) -> IntArray:
 def prepare(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Split, Examples]:
     """Split a dataset by a seed, stratified by class, fill what is missing and scale.
 
+    The first result holds the training and validation sets, the second the test set.
+
     Fills and scales are fitted on the training part only. The features of a categorical column stay
     0 and 1, as standardising would weigh a category the more the rarer it is; a category that the
     training part lacks becomes 0 everywhere. Targets of a regression are standardised.
-
-    Args:
-        dataset: The examples.
-        preparation: Parts and scaling.
-        seed: Seed of the network's weights and order, and of the split unless that is fixed.
-
-    Returns:
-        The training part with the validation part held out, and the test part apart.
 
     Raises:
         DataError: The training part of this seed has no value of a feature to fill gaps with, or
@@ -180,15 +169,9 @@ def target_scaling(
 ) -> tuple[Annotated[Array, "output"], Annotated[Array, "output"]]:
     """Return what `prepare` subtracts from the targets of a regression, and what it divides by.
 
+    They are mean and standard deviation over the training set; 0 and 1 for a classification.
+
     A root mean squared error in standardised units times the second is one in the targets' own.
-
-    Args:
-        dataset: The examples; of a classification, whose targets are left alone, it gives 0 and 1.
-        preparation: The parts.
-        seed: The trial's seed.
-
-    Returns:
-        Mean and standard deviation of each target over the training part of this seed.
 
     Raises:
         DataError: A target is the same in all of the training part.
@@ -258,14 +241,8 @@ def filled(
 ) -> tuple[Annotated[Array, "item feature"], Annotated[IntArray, "feature"]]:
     """Return inputs without gaps: each is filled by what the training part has in its column.
 
-    Args:
-        inputs: Features, NaN where a value is missing; left as they are.
-        train: Which examples are the training part.
-        groups: Number of the categorical column that each feature stands for; -1 for none.
-        how: Name in `FILLINGS`. Categories are always filled by the most frequent one.
-
-    Returns:
-        The filled copy, and the features that have no value in the training part to fill with.
+    Categories are always filled by the most frequent one. The second result are the features that
+    have no value in the training set to fill with.
     """
     values = inputs.copy()
     gaps = np.isnan(inputs)

@@ -37,9 +37,7 @@ are most of what an evaluation takes."""
 def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
     """Group trials into cohorts, the costliest first.
 
-    Args:
-        trials: What is to run; one that comes twice is run once.
-        jobs: Worker processes; no cohort is larger than an equal share of the work.
+    A trial that comes twice is run once, and no cohort is larger than an equal share of the work.
     """
     grouped: defaultdict[Configuration, defaultdict[int, set[Settings]]]
     grouped = defaultdict(lambda: defaultdict(set))
@@ -64,21 +62,12 @@ def _once(trials: Iterable[Trial]) -> Iterable[Trial]:
 
 
 def cohort_cost(cohort: Cohort) -> float:
-    """Return the predicted microseconds of training a cohort on one core.
-
-    Args:
-        cohort: The trials.
-    """
+    """Return the predicted microseconds of training a cohort on one core."""
     return _cost(cohort.configuration, len(cohort.seeds), len(cohort.settings))
 
 
 def update_cost(configuration: Configuration, lanes: int) -> float:
-    """Return the predicted microseconds of one update of a cohort on one core.
-
-    Args:
-        configuration: What its trials share.
-        lanes: How many there are.
-    """
+    """Return the predicted microseconds of one update of a cohort on one core."""
     parameters, size = configuration.architecture.parameter_count, configuration.batch_size
     calls = max(configuration.shards, -(-size // ROWS))
     elements = OPTIMIZERS[configuration.optimizer].slots * parameters * SLOT_COST
@@ -87,21 +76,13 @@ def update_cost(configuration: Configuration, lanes: int) -> float:
 
 
 def example_cost(configuration: Configuration) -> float:
-    """Return the predicted microseconds of an example's outputs, loss and metric, of float32.
-
-    Args:
-        configuration: What a cohort's trials share.
-    """
+    """Return the predicted microseconds of an example's outputs, loss and metric, of float32."""
     softmax = SOFTMAX_COST if configuration.output == "softmax" else 0.0
     return sum(configuration.widths[1:]) * UNIT_COST + ROW_COST + softmax
 
 
 def cohort_bytes(cohort: Cohort) -> int:
-    """Return about how many bytes a cohort's networks and examples take.
-
-    Args:
-        cohort: The trials.
-    """
+    """Return about how many bytes a cohort's networks and examples take."""
     configuration = cohort.configuration
     columns = configuration.widths[0] + configuration.widths[-1]
     # As read and as stacked for the engine; the held-out part is smaller.
@@ -110,11 +91,7 @@ def cohort_bytes(cohort: Cohort) -> int:
 
 
 def lane_bytes(configuration: Configuration) -> int:
-    """Return the bytes that a lane keeps: weights, step and state, and what an undo needs.
-
-    Args:
-        configuration: What a cohort's trials share.
-    """
+    """Return the bytes that a lane keeps: weights, step and state, and what an undo needs."""
     copies = configuration.shards if configuration.local_updates > 1 else 1
     arrays = 3 + 2 * OPTIMIZERS[configuration.optimizer].slots * copies
     return _itemsize(configuration) * arrays * configuration.architecture.parameter_count
@@ -125,11 +102,7 @@ def _itemsize(configuration: Configuration) -> int:
 
 
 def most_lanes(configuration: Configuration) -> int:
-    """Return how many lanes a cohort may have.
-
-    Args:
-        configuration: What its trials share.
-    """
+    """Return how many lanes a cohort may have."""
     best = lanes_in_cache(
         configuration.architecture,
         configuration.optimizer,

@@ -53,11 +53,7 @@ Block = tuple[dict[str, list[Value]], frozenset[str]]
 
 
 def combinations(specification: StudySpecification) -> Iterator[Combination]:
-    """Yield all combinations, excluded ones too: those depend on the data.
-
-    Args:
-        specification: What to combine; its axes are not contradictory in themselves.
-    """
+    """Yield all combinations, excluded ones too: those depend on the data."""
     for values, own in blocks(specification):
         bundles = [
             [axis for axis in bundle if axis in values and axis not in own]
@@ -68,11 +64,7 @@ def combinations(specification: StudySpecification) -> Iterator[Combination]:
 
 
 def most_cells(specification: StudySpecification) -> int:
-    """Return how many cells a study has at most, without making them: excluded ones count, too.
-
-    Args:
-        specification: The study; its axes are not contradictory in themselves.
-    """
+    """Return how many cells a study has at most, without making them: excluded ones count, too."""
     return sum(_most_cells(specification, values, own) for values, own in blocks(specification))
 
 
@@ -105,11 +97,7 @@ _LARGEST = 2**63
 
 
 def blocks(specification: StudySpecification) -> Iterator[Block]:
-    """Yield the study's own values by axis, then those of every `include`.
-
-    Args:
-        specification: The study.
-    """
+    """Yield the study's own values by axis, then those of every `include`."""
     base = _values(specification, (), AXES)
     yield base, frozenset()
     for number, block in enumerate(specification.include):
@@ -161,11 +149,7 @@ def agrees(
 ) -> bool:
     """Return whether a combination agrees with all values of an exclusion.
 
-    Args:
-        pattern: The exclusion.
-        combination: The combination.
-        batch_sizes: Its batch size: the number, and its name if it has one.
-        rate: Its learning rate, before any rule.
+    `batch_sizes` holds its number, and its name if it has one; the rate is that before any rule.
     """
     actual = {axis: combination.get(axis) for axis in AXES}
     actual |= {"batch_sizes": batch_sizes, RATES: rate}

@@ -19,9 +19,6 @@ many points lie between an epoch and its double, about 2% apart, for so many dou
 def recipe_of(configuration: Configuration) -> Recipe:
     """Return the engine's recipe.
 
-    Args:
-        configuration: What a cohort's trials share.
-
     Raises:
         ValueError: The configuration contradicts itself.
     """
@@ -61,9 +58,6 @@ def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
     thousand of them: there the points are the start, the 64th, 32nd, ... part of an epoch, then
     every epoch, and from the 32nd on ever farther apart. The end of training is always a point, but
     under a budget in seconds alone, where nobody knows it.
-
-    Args:
-        configuration: What a cohort's trials share.
     """
     items, budget = configuration.train_items, configuration.budget
     points = evaluation_points(items, budget.epochs) if budget.epochs else _open_ended(items)
@@ -76,8 +70,7 @@ def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
 def examples_of(configuration: Configuration) -> int:
     """Return how many examples a trial processes, a limit in seconds and early stops apart.
 
-    Args:
-        configuration: What a cohort's trials share; its budget counts something but seconds.
+    The budget must count something but seconds.
     """
     return _totals(configuration)[1]
 
@@ -85,8 +78,7 @@ def examples_of(configuration: Configuration) -> int:
 def updates_of(configuration: Configuration) -> int:
     """Return how many updates a trial makes, a limit in seconds and early stops apart.
 
-    Args:
-        configuration: What a cohort's trials share; its budget counts something but seconds.
+    The budget must count something but seconds.
     """
     return _totals(configuration)[0]
 
@@ -94,18 +86,13 @@ def updates_of(configuration: Configuration) -> int:
 def evaluations_of(configuration: Configuration) -> int:
     """Return how many evaluations a trial has, early stops apart.
 
-    Args:
-        configuration: What a cohort's trials share; its budget counts something but seconds.
+    The budget must count something but seconds.
     """
     return len(evaluation_cadence(configuration))
 
 
 def is_countable(budget: Budget) -> bool:
-    """Return whether it is known beforehand how much is done within a budget.
-
-    Args:
-        budget: The budget.
-    """
+    """Return whether it is known beforehand how much is done within a budget."""
     return bool(budget.epochs or budget.updates or budget.examples)
 
 

@@ -37,12 +37,7 @@ class Family:
     memory_reference: int | None = None
 
     def configuration(self, batch_size: int, *, evaluate_test: bool = False) -> Configuration:
-        """Return what the trials of a batch size share.
-
-        Args:
-            batch_size: Examples of an update.
-            evaluate_test: Whether the test metric is computed.
-        """
+        """Return what the trials of a batch size share."""
         return replace(
             self.shared,
             evaluate_test=evaluate_test,
@@ -58,11 +53,7 @@ class Family:
         return None if epochs is not None and epochs <= growth.every else growth
 
     def hyperparameters_at(self, batch_size: int) -> dict[str, float]:
-        """Return the optimizer's hyperparameters as they are used at a batch size, by name.
-
-        Args:
-            batch_size: Examples of an update.
-        """
+        """Return the optimizer's hyperparameters as they are used at a batch size, by name."""
         if self.memory_reference is None:
             return dict(self.hyperparameters)
         return {
@@ -75,14 +66,7 @@ class Family:
     def trials(
         self, batch_size: int, rate: float, seeds: Iterable[int], *, evaluate_test: bool = False
     ) -> list[Trial]:
-        """Return the trials of a cell.
-
-        Args:
-            batch_size: Examples of an update.
-            rate: The learning rate, as it is used.
-            seeds: One trial for each.
-            evaluate_test: Whether the test metric is computed.
-        """
+        """Return the trials of a cell."""
         configuration = self.configuration(batch_size, evaluate_test=evaluate_test)
         settings = settings_of(configuration.optimizer, rate, self.hyperparameters_at(batch_size))
         return [Trial(configuration, settings, seed) for seed in seeds]
@@ -110,9 +94,7 @@ Texts = Callable[[Sequence[Family]], list[str]]
 def labels_of(families: Sequence[Family], name: str) -> list[str]:
     """Return a label for each family: unique, made of what differs.
 
-    Args:
-        families: All of a study, no two alike.
-        name: The study's name, which is the label of a family that is alone.
+    The study's name is the label of a family that is alone.
     """
     parts: list[tuple[str, ...]] = [()] * len(families)
     for texts in _ASPECTS:

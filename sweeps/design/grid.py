@@ -40,22 +40,12 @@ class Cell:
 
 
 def groups_of(specification: StudySpecification, data: Facts) -> tuple[Group, ...]:
-    """Return the groups of a study, in the order of its combinations.
-
-    Args:
-        specification: The study, checked.
-        data: Facts of all its datasets.
-    """
+    """Return the groups of a study, in the order of its combinations."""
     return grouped(cells_of(specification, data), specification.name)
 
 
 def grouped(cells: Iterable[Cell], name: str) -> tuple[Group, ...]:
-    """Return groups of cells; those that are excluded are left out.
-
-    Args:
-        cells: The cells; some may be alike.
-        name: The study's name.
-    """
+    """Return groups of cells; those that are excluded are left out."""
     grids: dict[Family, dict[int, set[float]]] = {}
     for cell in cells:
         if not cell.excluded_by:
@@ -70,9 +60,7 @@ def grouped(cells: Iterable[Cell], name: str) -> tuple[Group, ...]:
 def cells_of(specification: StudySpecification, data: Facts) -> Iterator[Cell]:
     """Yield every cell as often as the specification names it, excluded ones too.
 
-    Args:
-        specification: The study; its axes are not contradictory in themselves.
-        data: Facts of its datasets; combinations with others are left out.
+    Combinations with data that have no facts are left out.
     """
     for combination in combinations(specification):
         facts = data.get(key_of(combination.get("dataset")))
@@ -92,12 +80,7 @@ def cells_of(specification: StudySpecification, data: Facts) -> Iterator[Cell]:
 
 
 def sizes_of(value: int | str | PowersOfTwo | None, train_items: int) -> list[int]:
-    """Return the batch sizes that a value of the axis stands for.
-
-    Args:
-        value: The value.
-        train_items: Examples of the training part.
-    """
+    """Return the batch sizes that a value of the axis stands for."""
     if isinstance(value, PowersOfTwo):
         return value.sizes(train_items)
     if value is None:
@@ -115,13 +98,7 @@ def _followed(rate: float, rule: str, batch_size: int, reference: int | None) ->
 def family_of(
     specification: StudySpecification, combination: Combination, facts: DataFacts
 ) -> Family:
-    """Return the family of a combination.
-
-    Args:
-        specification: The study.
-        combination: The combination.
-        facts: Its data.
-    """
+    """Return the family of a combination."""
     get = combination.get
     optimizer = get("optimizer").name
     hyperparameters = {**OPTIMIZERS[optimizer].defaults, **combination.hyperparameters}
@@ -169,13 +146,7 @@ METRICS = {"classification": "accuracy", "regression": "r2"}
 
 
 def output_of(output: str, loss: str, task: str) -> str:
-    """Return the activation of the output layer.
-
-    Args:
-        output: What the specification says.
-        loss: Loss of one example.
-        task: classification or regression.
-    """
+    """Return the activation of the output layer."""
     if output != AUTO:
         return output
     return LOSSES[loss].output or ("identity" if task == REGRESSION else "sigmoid")

@@ -8,9 +8,6 @@ from bpengine import BatchGrowth, Budget, Schedule
 def schedule_text(schedule: Schedule) -> str:
     """Return a schedule in words, nothing for a constant rate.
 
-    Args:
-        schedule: The schedule.
-
     Example:
         >>> schedule_text(Schedule("step", per="epoch", decay=0.5, every=10, warmup=5))
         'times 0.5 every 10 epochs, after a warm-up of 5 epochs'
@@ -36,9 +33,6 @@ def growth_text(growth: BatchGrowth | None) -> str:
 
 def budget_text(budget: Budget) -> str:
     """Return a budget in words, such as "20 epochs".
-
-    Args:
-        budget: The budget.
 
     Example:
         >>> budget_text(Budget(updates=1000, seconds=60.0))

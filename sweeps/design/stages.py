@@ -83,10 +83,8 @@ def derived(
 ) -> Iterator[tuple[str, Sequence[Planned]]]:
     """Yield stage after stage, piece by piece, each with the trials it consists of.
 
-    Args:
-        experiment: The study.
-        table: Gives the trials yielded so far, columns `reports.schema.results.TRIAL_COLUMNS`. A
-            piece must have ended before the next one is asked for.
+    `table` gives the trials yielded so far, columns `reports.schema.results.TRIAL_COLUMNS`. A piece
+    must have ended before the next one is asked for.
     """
     specification = experiment.specification
     tried = {
@@ -169,11 +167,8 @@ def _next_rate(
 ) -> float | None:
     """Return the rate to be tried next, if there is one.
 
-    Args:
-        grid: The specification's rates, ascending, at least two.
-        tried: These and what was added.
-        best: The best of them; None if none can be told.
-        limit: How many rates may be added on each side.
+    `grid` are the specification's rates, `tried` these and what was added, both ascending; at most
+    `limit` rates are added on each side.
     """
     below = sum(rate < grid[0] for rate in tried)
     above = sum(rate > grid[-1] for rate in tried)
@@ -195,12 +190,7 @@ def _selected(experiment: Experiment, best: Mapping[Cell, float]) -> Selected:
 
 
 def fresh_trials(selected: Selected, seeds: Iterable[int]) -> list[Planned]:
-    """Return the trials that repeat selected rates on fresh seeds.
-
-    Args:
-        selected: Batch sizes, each with its selected learning rate.
-        seeds: The seeds.
-    """
+    """Return the trials that repeat selected rates on fresh seeds."""
     return [
         Planned(group.label, trial)
         for group, size, rate in selected
@@ -209,11 +199,7 @@ def fresh_trials(selected: Selected, seeds: Iterable[int]) -> list[Planned]:
 
 
 def refinement_seeds(specification: StudySpecification) -> list[tuple[int, ...]]:
-    """Return the seeds of the refine stage, step by step: those after the study's largest.
-
-    Args:
-        specification: The study.
-    """
+    """Return the seeds of the refine stage, step by step: those after the study's largest."""
     first = 1 + max((*specification.seeds, *specification.confirmation_seeds), default=0)
     last = first + specification.refinement_seeds
     return [
@@ -230,11 +216,7 @@ def _refined(
 ) -> Iterator[tuple[str, list[Planned]]]:
     """Yield more seeds for the best batch sizes of each group as long as they can't be told apart.
 
-    Args:
-        selected: What was confirmed.
-        ranking: The selection on the validation part, columns `SELECTION_COLUMNS`.
-        steps: The seeds, step by step.
-        table: As in `derived`.
+    `ranking` is the selection on the validation set, with the columns `SELECTION_COLUMNS`.
     """
     for seeds in steps:
         fresh = _complete(table())

@@ -29,11 +29,6 @@ the data are to be found."""
 def settings_of(optimizer: str, learning_rate: float, given: Mapping[str, float]) -> Settings:
     """Return the settings of a trial, every default written out.
 
-    Args:
-        optimizer: Name in `bpengine.optim.optimizers.OPTIMIZERS`.
-        learning_rate: Factor of the gradient.
-        given: Hyperparameters that differ from the optimizer's defaults, or not.
-
     Example:
         >>> settings_of("momentum", 0.5, {"l2": 1}) == settings_of(
         ...     "momentum", 0.5, {"l2": 1.0, "momentum": 0.9}
@@ -162,8 +157,7 @@ class Trial:
 def identity_of(content: str) -> str:
     """Return the identity of a trial.
 
-    Args:
-        content: Everything that determines its result, as canonical JSON.
+    The content is canonical JSON of everything that determines its result.
     """
     return hashlib.sha256(content.encode()).hexdigest()[:IDENTITY_CHARACTERS]
 

@@ -42,12 +42,7 @@ def preset_names() -> list[str]:
 def read_target(target: str) -> tuple[str, dict[str, Any]]:
     """Read a specification without checking it.
 
-    Args:
-        target: Name of a study that ships, or path of a TOML file.
-
-    Returns:
-        What to call the source in messages, and the file's keys with the file's name as the default
-        of `name`.
+    The first result is what to call the source in messages. The default of `name` is the file's.
 
     Raises:
         UsageError: There is no such study or file, or it can't be read.
@@ -66,11 +61,7 @@ def read_target(target: str) -> tuple[str, dict[str, Any]]:
 
 
 def folder_of(target: str) -> Path:
-    """Return what relative paths in a specification are relative to.
-
-    Args:
-        target: Name of a study that ships, or path of a TOML file.
-    """
+    """Return what relative paths in a specification are relative to."""
     return Path() if target in preset_names() else Path(target).parent
 
 
@@ -129,10 +120,7 @@ def _loaded(text: str) -> dict[str, Any]:
 def with_settings(keys: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
     """Return keys with some of them replaced.
 
-    Args:
-        keys: What a file says.
-        settings: Such as `epochs=5` or `schedule.kind="cosine"`: a path and a value in TOML, in the
-            order in which they apply.
+    A setting is a path and a value in TOML; they apply in their order.
 
     Raises:
         SpecificationError: With every setting that is not TOML or whose path leads nowhere.
@@ -180,18 +168,13 @@ def _quotes(path: str, text: str) -> str:
 def is_utf8(text: str) -> bool:
     """Return whether a word of the command line, such as a file's name, is UTF-8.
 
-    Args:
-        text: As Python reads it: what is not UTF-8 is in it as surrogates.
+    What is not, Python reads as surrogates.
     """
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def write_new(path: Path, text: str) -> None:
     """Write a file that does not exist yet.
-
-    Args:
-        path: Where.
-        text: What.
 
     Raises:
         UsageError: The file exists.

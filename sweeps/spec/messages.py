@@ -23,13 +23,7 @@ Place = tuple[int | str, ...]
 
 
 def problem_of(details: ErrorDetails, keys: Mapping[str, Any], model: type[BaseModel]) -> Problem:
-    """Return a mistake as it is told.
-
-    Args:
-        details: What pydantic says of it.
-        keys: What was written.
-        model: What it was checked against.
-    """
+    """Return a mistake as it is told."""
     place = tuple(part for part in details["loc"] if not str(part).startswith("<"))
     path = path_of(place, keys) or details["type"]
     unknown = details["type"] == "extra_forbidden"
@@ -64,9 +58,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - type
 def path_of(place: Place, keys: Mapping[str, Any]) -> str:
     """Return a path in what was written, such as `optimizer[1].beta1`.
 
-    Args:
-        place: A path in the model, where one value may stand as a list of one, a name as a table.
-        keys: What was written.
+    `place` is a path in the model, where one value may stand as a list of one, a name as a table.
     """
     text, key = "", ""
     inside: Any = keys

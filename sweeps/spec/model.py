@@ -225,15 +225,7 @@ KEYS = tuple(StudySpecification.model_fields)
 
 
 def parse(keys: Mapping[str, Any]) -> tuple[StudySpecification, list[Problem], set[str]]:
-    """Return what is right of a specification, and what is wrong with the rest.
-
-    Args:
-        keys: What was written.
-
-    Returns:
-        The specification, with defaults in place of keys that are wrong; the mistakes; and the keys
-        they are in.
-    """
+    """Return what is right of a specification, and what is wrong with the rest."""
     try:
         return StudySpecification.model_validate(dict(keys)), [], set()
     except ValidationError as error:
@@ -247,20 +239,12 @@ def parse(keys: Mapping[str, Any]) -> tuple[StudySpecification, list[Problem], s
 
 
 def from_toml(text: str) -> StudySpecification:
-    """Return a specification from what `to_toml` wrote.
-
-    Args:
-        text: TOML of a checked specification.
-    """
+    """Return a specification from what `to_toml` wrote."""
     return StudySpecification.model_validate(tomllib.loads(text))
 
 
 def to_toml(specification: StudySpecification) -> str:
-    """Return a specification as TOML, defaults written out.
-
-    Args:
-        specification: What to write.
-    """
+    """Return a specification as TOML, defaults written out."""
     keys = {key: plain(key, getattr(specification, key)) for key in KEYS}
     return "".join(
         f"{key} = {toml_value(value)}\n" for key, value in keys.items() if value not in _NOTHING
@@ -268,11 +252,7 @@ def to_toml(specification: StudySpecification) -> str:
 
 
 def given(specification: StudySpecification) -> dict[str, Any]:
-    """Return the keys that are not at their default, as a user would write them.
-
-    Args:
-        specification: The study.
-    """
+    """Return the keys that are not at their default, as a user would write them."""
     return {
         key: plain(key, getattr(specification, key))
         for key, field in StudySpecification.model_fields.items()
@@ -287,10 +267,6 @@ def plain(key: str, value: Any) -> Any:  # noqa: ANN401 - every type there is in
     """Return the value of a key as a user would write it.
 
     One value stands for a list of one, a name for a table that holds nothing else.
-
-    Args:
-        key: The key; nothing for an element of a list.
-        value: Its value in a specification.
     """
     if isinstance(value, Strict):
         given = [name for name in type(value).model_fields if name in value.model_fields_set]
@@ -307,11 +283,7 @@ _SCALARS = {*AXES, *OptimizerChoice.model_fields}
 
 
 def toml_value(value: Any) -> str:  # noqa: ANN401 - every type there is in TOML
-    """Return a value as TOML.
-
-    Args:
-        value: Text, number, flag, list or table.
-    """
+    """Return a value as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):

@@ -27,11 +27,7 @@ class NamedData:
     parameters: Mapping[str, Any]
 
     def written(self, folder: Path) -> object:
-        """Return what a specification writes for the data.
-
-        Args:
-            folder: Where the specification is: paths are relative to it.
-        """
+        """Return what a specification writes for the data."""
         if is_file(self.data):
             path = Path(os.path.relpath(self.data, folder)).as_posix()
             return {**self.parameters, "path": path}
@@ -46,13 +42,6 @@ def named_data(
     also: Iterable[Problem] = (),
 ) -> NamedData:
     """Return the data that a command names.
-
-    Args:
-        command: What to call it in messages.
-        data: A dataset's name, or a file.
-        targets: Columns of the file to learn.
-        settings: Parameters of the data, such as `missing="mean"`.
-        also: What else is wrong with the command, told with the rest.
 
     Raises:
         SpecificationError: With every mistake there is.

@@ -259,9 +259,7 @@ _MUST = ("dataset", "batch_sizes", "learning_rates", "seeds")
 def new_specification(dataset: object, written: object = None) -> str:
     """Return a specification for a dataset, ready to run, with every key explained.
 
-    Args:
-        dataset: Name of a dataset, a file, or a table with either and parameters.
-        written: The same from where the specification will be; as it is if not given.
+    `written` names the same data from where the specification will be.
 
     Raises:
         DataError: There is no such dataset, or it can't be used.

@@ -79,11 +79,7 @@ def rounded(rate: float) -> float:
 
 
 def architectures(value: object) -> list[Any]:
-    """Return a list of networks, each a list of its hidden layers: [32] is one, [[32], [64]] two.
-
-    Args:
-        value: One network, or a list of them.
-    """
+    """Return networks, each a list of its hidden layers: [32] is one, [[32], [64]] are two."""
     items = listed(value)
     return items if items and isinstance(items[0], list | tuple) else [items]
 
@@ -156,11 +152,7 @@ class PowersOfTwo(Strict):
     )
 
     def sizes(self, train_items: int) -> list[int]:
-        """Return the batch sizes.
-
-        Args:
-            train_items: Examples of the training part.
-        """
+        """Return the batch sizes."""
         first, last = (train_items if bound == FULL else int(bound) for bound in self.powers_of_two)
         powers = (2**power for power in range(last.bit_length()))
         return [size for size in powers if size >= first]

@@ -50,11 +50,6 @@ _TEXT_BYTES = 200
 def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
     """Return the dataset in a CSV file.
 
-    Args:
-        name: What to call it.
-        content: The file's bytes.
-        parameters: Complete, of `sweeps.data.files.formats.FORMATS`.
-
     Raises:
         DataError: The file is no table, or the table no dataset.
     """

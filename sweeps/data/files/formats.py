@@ -67,15 +67,7 @@ def is_file(text: str) -> bool:
 
 
 def read_file_source(given: Mapping[str, object], folder: Path) -> tuple[Source, list[Problem]]:
-    """Read what a specification says about a file, and the file for its fingerprint.
-
-    Args:
-        given: `path` and parameters.
-        folder: What a relative path is relative to.
-
-    Returns:
-        The source, and every problem; without a problem the source is usable.
-    """
+    """Read what a specification says about a file, and the file for its fingerprint."""
     path = given["path"]
     if not isinstance(path, str) or not path or "\0" in path:
         return Source(""), [Problem(".path", f"must be text, but is {shown(path)}.")]
@@ -109,10 +101,6 @@ def content_of(source: Source) -> bytes:
 
 def read_bytes(path: Path, limit: int) -> bytes:
     """Return the content of a regular file that is not too large.
-
-    Args:
-        path: The file.
-        limit: Its largest size in bytes.
 
     Raises:
         DataError: It is no such file, is empty, or can't be read.

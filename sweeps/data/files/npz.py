@@ -31,11 +31,6 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
     """Return the dataset in an NPZ file.
 
-    Args:
-        name: What to call it.
-        content: The file's bytes.
-        parameters: Complete, of `sweeps.data.files.formats.FORMATS`.
-
     Raises:
         DataError: The file is damaged, or its arrays are no dataset.
     """

@@ -21,11 +21,6 @@ _INDEX = re.compile(r"__index_level_\d+__")
 def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
     """Return the dataset in a Parquet file.
 
-    Args:
-        name: What to call it.
-        content: The file's bytes.
-        parameters: Complete, of `sweeps.data.files.formats.FORMATS`.
-
     Raises:
         DataError: pyarrow is missing, the file is damaged, or the table is no dataset.
     """

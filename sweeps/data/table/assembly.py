@@ -95,13 +95,7 @@ class Choices:
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any], read: int = 0, **given: Any) -> Self:  # noqa: ANN401
-        """Return the choices among parameters.
-
-        Args:
-            parameters: By name; others are left aside.
-            read: Bytes of what the data are read from.
-            **given: Choices that differ.
-        """
+        """Return the choices among parameters."""
         names = {"target", "task", "missing", "rare", "ignore", "categorical"}
         found = {name: value for name, value in parameters.items() if name in names}
         return cls(**{**found, "room": Room.of(parameters, read), **given})
@@ -109,12 +103,6 @@ class Choices:
 
 def from_frame(name: str, frame: DataFrame, choices: Choices, place: Place) -> Dataset:
     """Return the dataset that a table's columns are.
-
-    Args:
-        name: The dataset's name.
-        frame: Columns of numbers, flags, text or categories, with the target among them.
-        choices: How to read it.
-        place: Where examples stand.
 
     Raises:
         DataError: The table is no dataset, or not without another choice.
@@ -138,13 +126,6 @@ def from_columns(
 ) -> Dataset:
     """Return the dataset that columns are.
 
-    Args:
-        name: The dataset's name.
-        table: Columns of features.
-        targets: Columns of the target, as for `read_target`.
-        choices: What to do about missing values and rare classes.
-        place: Where examples stand.
-
     Raises:
         DataError: They are no dataset, or not without another choice.
     """
@@ -155,11 +136,6 @@ def from_columns(
 
 def check_columns(name: str, known: list[str], choices: Choices) -> None:
     """Refuse choices of columns that are not there, or that contradict each other.
-
-    Args:
-        name: The dataset's name.
-        known: Its columns.
-        choices: What names some of them.
 
     Raises:
         DataError: With every such choice.
@@ -189,13 +165,6 @@ def assembled(
     name: str, features: Features, target: Target, choices: Choices, place: Place
 ) -> Dataset:
     """Return a dataset of features and target.
-
-    Args:
-        name: The dataset's name.
-        features: The features.
-        target: The target, as long.
-        choices: What to do about missing values and rare classes.
-        place: Where examples stand.
 
     Raises:
         DataError: They can't be used as they are.

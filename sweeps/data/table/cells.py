@@ -43,9 +43,6 @@ def number_of(text: str) -> float:
 
     Digits are those of ASCII, and `1_000`, `nan` and `inf` are no numbers.
 
-    Args:
-        text: A cell.
-
     Example:
         >>> number_of(" 1.5e3 "), number_of("1_000"), number_of("inf")
         (1500.0, nan, nan)

@@ -94,13 +94,6 @@ def read_features(
 ) -> Features:
     """Read columns of features.
 
-    Args:
-        name: The dataset's name.
-        table: The columns, all as long; at least one.
-        place: Where examples stand.
-        room: How much memory the data may take.
-        outputs: Classes, or targets of a regression.
-
     Raises:
         DataError: With every column that is no feature, or the features are too large.
     """
@@ -145,12 +138,6 @@ class Room:
     def check(self, name: str, items: int, features: int, outputs: int) -> None:
         """Refuse data that would not fit, before anything is allocated.
 
-        Args:
-            name: The dataset's name.
-            items: Examples.
-            features: Features of each, after categories have been made features of their own.
-            outputs: Classes, or targets of a regression.
-
         Raises:
             DataError: They are too large.
         """
@@ -173,12 +160,7 @@ class Room:
 
 
 def cells_of(series: Series, *, categorical: bool) -> Cells:
-    """Return a column of a data frame.
-
-    Args:
-        series: Numbers, flags, text or categories.
-        categorical: Whether to take it for categories whatever it holds.
-    """
+    """Return a column of a data frame."""
     kind = series.dtype.kind if hasattr(series.dtype, "kind") else "O"
     if kind in "biuf" and not categorical:
         return Cells(series.to_numpy(np.float64, na_value=np.nan))

@@ -90,12 +90,8 @@ def read_target(
 ) -> Target:
     """Read target columns.
 
-    Args:
-        name: The dataset's name.
-        columns: Values by column: numbers, flags, or texts with None or NaN for missing ones; or
-            texts as they are written. Several columns are a regression.
-        task: classification or regression; empty to tell it from the column.
-        place: Where examples stand.
+    Values are numbers, flags, or texts with None or NaN for missing ones. Several columns are a
+    regression. An empty task is inferred from the column.
 
     Raises:
         DataError: The columns don't fit the task, or could fit either.

@@ -25,11 +25,6 @@ _STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs":
 def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experiment:
     """Return a checked specification with the facts of its data.
 
-    Args:
-        keys: What was written.
-        source: What to call it in messages.
-        folder: What paths of data are relative to.
-
     Raises:
         SpecificationError: With every mistake there is.
     """
@@ -116,11 +111,7 @@ def _describe(
 
 
 def preparation_of(specification: StudySpecification) -> Preparation:
-    """Return how a specification wants its data prepared.
-
-    Args:
-        specification: The study.
-    """
+    """Return how a specification wants its data prepared."""
     return Preparation(
         specification.validation,
         specification.test,

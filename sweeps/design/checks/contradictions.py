@@ -35,20 +35,14 @@ class Contradiction:
     text: str
 
     def problem(self, keys: Mapping[str, Any]) -> Problem:
-        """Return it as it is told.
-
-        Args:
-            keys: What was written.
-        """
+        """Return it as it is told."""
         return Problem(path_of(self.place, keys), self.text)
 
 
 def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterator[Contradiction]:
     """Yield what a specification asks for that can't be, whatever its data are.
 
-    Args:
-        specification: The study, with defaults in place of keys that are wrong.
-        wrong: Those keys, which nothing is said about again.
+    `wrong` are keys that have a default in place of what was written: nothing is said about them.
     """
     checks = (_missing, _seeds, _parts, _rules, _bundles, _patterns, _choices, _size)
     # What an `include` takes from the study is found with each of them.

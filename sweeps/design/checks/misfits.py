@@ -24,12 +24,7 @@ UNBOUNDED = ("identity", "leaky_relu")
 
 
 def misfits(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
-    """Yield what does not fit, each thing once.
-
-    Args:
-        specification: The study, without contradictions in itself.
-        data: Facts of its datasets, those that can't be used apart.
-    """
+    """Yield what does not fit, each thing once."""
     yield from dict.fromkeys(_all(specification, data))
 
 
