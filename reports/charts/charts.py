@@ -10,6 +10,7 @@ import pandas as pd
 from reports.charts import figures
 from reports.charts.base.chart import Chart, Words, values
 from reports.charts.budget_charts import budget_chart
+from reports.charts.cluster import workers_chart
 from reports.charts.scaling_charts import (
     examples_chart,
     noise_chart,
@@ -24,7 +25,6 @@ from reports.charts.timing_charts import (
     speedup_chart,
 )
 from reports.charts.tuning_charts import best_rates_chart, gap_chart
-from reports.charts.worker_charts import workers_chart
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import capitalised, plural, rate, seconds, sizes
 from reports.stats.differences import by_seed

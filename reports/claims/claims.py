@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from reports.claims import samples as claim_samples
-from reports.claims import times as claim_times
 from reports.claims.evidence import (
     CONTRADICTED,
     EVIDENCE_COLUMNS,
@@ -110,7 +109,7 @@ def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
         "C4": claim_samples.remedies(learned),
         "C5": claim_samples.usual_sizes(learned),
         "C6": claim_samples.splitting(learned),
-        "C7": claim_times.predictions(learned),
+        "C7": claim_samples.predictions(learned),
     }
     samples = of_all | of_learned
     claims = [

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from reports.charts.worker_charts import network_text, pieces_text
+from reports.charts.cluster import network_text, pieces_text
 from reports.output.page.tables import Cell, Maker, Row, Table, number_cell, table_of
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, off_by, percent, seconds, significant, times
