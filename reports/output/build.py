@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from reports.charts import charts
 from reports.charts.base import svg
@@ -50,7 +52,7 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
     overall = _drawn(group_charts(study))
     history = _drawn(timeline_charts(study))
     parts = _parts(study)
-    claims = claims_of(study.groups)
+    claims = claims_of(study.groups) if results.description.claims else ()
     frames = tables.tables(study, claims)
     csv = {name: tables.to_csv(frame) for name, frame in frames.items()}
     html = page.render(
@@ -63,6 +65,7 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
         _write_figures(folder, part.folder, part.drawn)
     placed = [(FIGURES, overall | history), *((part.folder, part.drawn) for part in parts)]
     _remove_others(folder / FIGURES, placed)
+    _remove_tables(folder / "tables", frames)
     write(
         folder / DOCUMENT,
         document(study, [(part.verdict, part.cautions) for part in parts], frames),
@@ -104,6 +107,12 @@ def chart_folder(place: int, label: str) -> str:
 def _write_figures(folder: Path, where: str, drawn: Drawn) -> None:
     for name, (chart, element) in drawn.items():
         write(folder / where / f"{name}.svg", svg.alone(element, chart))
+
+
+def _remove_tables(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Remove tables of an earlier report that this one doesn't have."""
+    for name in tables.COLUMNS.keys() - frames.keys():
+        (folder / f"{name}.csv").unlink(missing_ok=True)
 
 
 def _remove_others(folder: Path, placed: Sequence[tuple[str, Drawn]]) -> None:

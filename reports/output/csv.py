@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -75,14 +75,12 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd.DataFrame]:
-    """Return every table of a report, by the names of `COLUMNS`, and what their columns mean.
+    """Return the tables of a report, by the names of `COLUMNS`, and what their columns mean.
 
-    Args:
-        study: The numbers.
-        claims: What the study says of the paper's claims.
+    Without claims there are no tables of them.
     """
     results, groups = study.results, study.groups
-    return {
+    frames = {
         "groups": study.summary,
         "trials": results.trials,
         "cells": pd.concat([group.cells for group in groups], ignore_index=True),
@@ -104,10 +102,10 @@ def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd
         ),
         "timeline": study.timeline.spans,
         "work": study.timeline.work,
-        "claims": claims_table(claims),
-        "claim-evidence": evidence_table(claims),
-        "columns": column_meanings(),
     }
+    if claims:
+        frames |= {"claims": claims_table(claims), "claim-evidence": evidence_table(claims)}
+    return frames | {"columns": column_meanings(frames)}
 
 
 def _scaling_tables(records: dict[str, ScalingRecord]) -> dict[str, pd.DataFrame]:
@@ -145,12 +143,12 @@ def _labelled(table: pd.DataFrame, groups: Sequence[str] | np.ndarray) -> pd.Dat
     return table
 
 
-def column_meanings() -> pd.DataFrame:
-    """Return one row for each column of each table: table, column, dtype, unit, meaning."""
+def column_meanings(names: Iterable[str] = COLUMNS) -> pd.DataFrame:
+    """Return one row for each column of these tables: table, column, dtype, unit, meaning."""
     rows = [
-        (table, column.name, column.dtype, column.unit, column.meaning)
-        for table, columns in COLUMNS.items()
-        for column in columns
+        (name, column.name, column.dtype, column.unit, column.meaning)
+        for name in names
+        for column in COLUMNS[name]
     ]
     return pd.DataFrame(rows, columns=["table", "column", "dtype", "unit", "meaning"])
 
@@ -160,9 +158,6 @@ def to_csv(frame: pd.DataFrame) -> str:
 
     A text cell that a spreadsheet would take for a formula gets an apostrophe in front; control
     characters are escaped, so that every row is one line. A missing value is an empty cell.
-
-    Args:
-        frame: Any table.
 
     Example:
         >>> to_csv(pd.DataFrame({"error": ["=1+1", "a\nb"], "rate": [0.1, -3.0]}))

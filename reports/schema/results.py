@@ -277,6 +277,7 @@ class StudyDescription:
         provenance: Versions, processor, BLAS and threads, by name; volatile.
         incidents: What has gone wrong with its results, kind by kind; volatile.
         cluster: Workers for which the time to a target is simulated; None for none.
+        claims: Whether the report judges the claims of the source paper.
         aside: Trials that its folder keeps of what the study was before; volatile.
 
     Raises:
@@ -295,6 +296,7 @@ class StudyDescription:
     provenance: Mapping[str, str]
     incidents: tuple[Incidents, ...] = ()
     cluster: Cluster | None = None
+    claims: bool = False
     aside: int = 0
 
     def __post_init__(self) -> None:

@@ -219,6 +219,11 @@ class StudySpecification(Axes):
         description="table of workers and their network, for which the report simulates the time "
         "to a target, or `none` for no simulation; no part of a trial's identity",
     )
+    claims: bool = Field(
+        default=False,
+        description="whether the report judges the claims of the paper that bpsweep began with; "
+        "no part of a trial's identity",
+    )
 
 
 KEYS = tuple(StudySpecification.model_fields)

@@ -69,7 +69,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "timing",
         "noise_examples",
     ),
-    "Simulation": ("simulated_cluster",),
+    "Report": ("simulated_cluster", "claims"),
 }
 """Every key, in the order in which it is told."""
 

@@ -192,6 +192,7 @@ def describe(
         provenance=sessions.provenance,
         incidents=_by_kind(incidents),
         cluster=_cluster(specification),
+        claims=specification.claims,
     )
 
 

@@ -77,6 +77,7 @@ DIGITS = StudyDescription(
     jobs=2,
     specification='name = "digits"\nbatch_sizes = [1, 2, 4]\n',
     provenance={"python": "3.13.1", "numpy": "2.4.6", "processor": "a processor"},
+    claims=True,
     cluster=Cluster(5e-5, 1.25e9, "halving", tuple(2**power for power in range(13))),
 )
 

@@ -56,7 +56,7 @@ def render(
         overall: Charts over all groups, with their SVG elements, by name.
         parts: The groups with their charts, in order.
         history: Charts of how the sweep ran.
-        claims: What the study says of the paper's claims.
+        claims: What the study says of the paper's claims; empty where nobody asked for them.
         csv: Tables as CSV, by name.
         reload_seconds: How often the page loads itself again while a run is under way; 0 for never.
     """
@@ -77,7 +77,7 @@ def render(
         across=across(study),
         compared=compared,
         groups=groups,
-        claims=claim_section(claims, room),
+        claims=claim_section(claims, room) if claims else None,
         sections=shown,
         history=ran,
         absent=absent,

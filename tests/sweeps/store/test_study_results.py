@@ -101,15 +101,19 @@ def test_a_description_tells_what_groups_are(keys: dict[str, Any]) -> None:
     assert first.gradient_bytes == (5 * 4 + 5 * 3) * 4
 
 
-def test_the_simulated_cluster_is_described_and_changes_no_trial(keys: dict[str, Any]) -> None:
+def test_what_the_report_is_asked_for_is_described_and_changes_no_trial(
+    keys: dict[str, Any],
+) -> None:
     cluster = {"latency": 1e-6, "bandwidth": 1e10, "combine": "ring", "workers": [1, 1000]}
     plain, other = (
-        experiment_of(keys | change, "study.toml", Path())
-        for change in ({"dtype": "float64"}, {"dtype": "float64", "simulated_cluster": cluster})
+        experiment_of(keys | {"dtype": "float64"} | change, "study.toml", Path())
+        for change in ({}, {"simulated_cluster": cluster, "claims": True})
     )
     identities = [[trial.identity for _, trial in one.explored] for one in (plain, other)]
     assert identities[0] == identities[1]
+    assert not describe(plain, {}, {"specification": ""}).claims
     description = describe(other, {}, {"specification": ""})
+    assert description.claims
     assert description.cluster == Cluster(1e-6, 1e10, "ring", (1, 1000))
     assert description.groups[0].gradient_bytes == (5 * 4 + 5 * 3) * 8
 

@@ -89,6 +89,18 @@ def test_a_study_that_bears_on_no_claim_says_what_each_would_need(
     assert 'id="claims-verdicts"' not in page
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_a_study_that_asks_for_no_claims_has_none(results: StudyResults, tmp_path: Path) -> None:
+    build_report(results, tmp_path)
+    assert (tmp_path / "tables" / "claims.csv").exists()
+    asked = replace(results.description, claims=False)
+    page = build_report(replace(results, description=asked), tmp_path).read_text(encoding="utf-8")
+    assert "claim" not in page.lower()
+    assert "claim" not in (tmp_path / "report.json").read_text(encoding="utf-8")
+    assert not [*(tmp_path / "tables").glob("claim*.csv")]
+    assert "claim" not in (tmp_path / "tables" / "columns.csv").read_text(encoding="utf-8")
+
+
 def test_page_and_files_have_the_same_verdicts(results: StudyResults, tmp_path: Path) -> None:
     page = build_report(results, tmp_path).read_text(encoding="utf-8")
     rows = (tmp_path / "tables" / "claims.csv").read_text(encoding="utf-8").splitlines()[1:]
