@@ -38,7 +38,8 @@ _TABLES = """\
 A study's folder holds these tables as `tables/NAME.csv`, written with the report; `bpsweep export`
 writes the first tables of a study as CSV, Parquet or JSON lines. A **volatile** column may differ
 between two runs of the same study: times do. Everything else is the same to the byte.
-`claims` and `claim-evidence` are written only where the specification says `claims = true`.
+`workers` is written only where the specification names a `simulated_cluster`, `claims` and
+`claim-evidence` only where it says `claims = true`.
 
 In CSV files a missing value is an empty cell; a text that a spreadsheet would take for a formula
 has an apostrophe in front.

@@ -40,6 +40,7 @@ STUDY: dict[str, Any] = {
     "seeds": [1, 2, 3, 4, 5],
     "confirmation_seeds": [11, 12, 13, 14, 15],
     "epochs": 20,
+    "simulated_cluster": {},
 }
 
 _HEAD = """\

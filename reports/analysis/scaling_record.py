@@ -124,7 +124,7 @@ class ScalingRecord:
         update_time: Seconds of an update against batch size: fixed cost and cost of an example.
         noise: Columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of the runs measured;
             empty if gradients weren't measured.
-        simulation: Time to the hardest target on many workers, simulated.
+        simulation: Time to the hardest target on many workers, where the study names a cluster.
     """
 
     fresh: bool

@@ -6,39 +6,30 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from reports.analysis.scaling_record import TargetRecord
 from reports.charts.base.chart import Chart, Words
 from reports.charts.base.style import BLUE, INK, seconds_axis
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, percent, plural, seconds, significant, times
-from reports.stats.models.cluster import SIMULATED, Network, Simulation
+from reports.schema.results import Cluster
+from reports.stats.models.cluster import SIMULATED
 from reports.text.scaling import level
 
 _TICKS = 13
 
 
 def workers_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of simulated time to the target on many workers.
-
-    Args:
-        analysis: The numbers.
-    """
-    record, simulation = analysis.scaling.main, analysis.scaling.simulation
-    table, network = simulation.table, simulation.network
-    if record is None or network is None or table.empty:
+    """Return the chart of simulated time to the target on many workers."""
+    table = analysis.scaling.simulation.table
+    cluster, target = analysis.study.cluster, analysis.scaling.main
+    if cluster is None or target is None or table.empty:
         return None
     return Chart(
         name="workers",
         heading=f"Time to the target on many workers ({SIMULATED})",
         tell=lambda: Words(
-            finding=_finding(table),
-            caption=(
-                f"Simulated, not measured. Target: {level(analysis, record)}. Updates by the fit, "
-                "each at the fitted seconds of computing its shards on one of this machine's "
-                f"threads, plus the combining of gradients: {network_text(network)}. Each number "
-                "of workers has its fastest batch size of those that reached the "
-                f"target. {pieces_text(simulation)}{_edge(table)} {_shares(table)} Stragglers, "
-                "contention and overlap are left out."
-            ),
+            finding=_finding(_fastest(table)),
+            caption=_caption(analysis, cluster, target),
             description="; ".join(
                 f"{plural(row['workers'], 'worker')}: {SIMULATED} "
                 f"{seconds(row['seconds_to_target'])} at batch size {row['batch_size']:g}"
@@ -50,31 +41,11 @@ def workers_chart(analysis: Analysis) -> Chart | None:
     )
 
 
-def pieces_text(simulation: Simulation) -> str:
-    """Return into what a batch is split, a sentence.
-
-    Args:
-        simulation: Of a group.
-    """
-    if simulation.shards is None:
-        return "A batch has a shard for each worker that gets examples."
-    return f"A batch has {simulation.shards} shards, as in the study, which workers take in turn."
+def _fastest(table: pd.DataFrame) -> pd.Series:
+    return table.iloc[int(table["seconds_to_target"].argmin())]
 
 
-def network_text(network: Network) -> str:
-    """Return the parameters of what joins the workers, in words.
-
-    Args:
-        network: What joins them.
-    """
-    return (
-        f"{network.gradient_bytes / 1e3:,.1f} kB by {network.combine}, latency "
-        f"{seconds(network.latency)}, {significant(network.bandwidth / 1e9)} GB/s"
-    )
-
-
-def _finding(table: pd.DataFrame) -> str:
-    best = _fastest(table)
+def _finding(best: pd.Series) -> str:
     if best["speedup"] <= 1:
         return "Simulated: no number of workers is faster than one; combining takes too long"
     return (
@@ -83,32 +54,29 @@ def _finding(table: pd.DataFrame) -> str:
     )
 
 
-def _fastest(table: pd.DataFrame) -> pd.Series:
-    return table.iloc[int(table["seconds_to_target"].argmin())]
-
-
-def _shares(table: pd.DataFrame) -> str:
-    best, last = _fastest(table), table.iloc[-1]
+def _caption(analysis: Analysis, cluster: Cluster, target: TargetRecord) -> str:
+    table, shards = analysis.scaling.simulation.table, analysis.plan.shards
+    best, size = _fastest(table), (analysis.plan.gradient_bytes or 0) / 1e3
+    edge = " Where that is the smallest or largest of them, one beyond may be faster."
+    parts = (
+        f"{shards} shards, as in the study, which workers take in turn"
+        if shards > 1
+        else "a shard for each worker that gets examples"
+    )
     return (
-        f"Combining takes {percent(best['communication_share'])} of an update on "
-        f"{count(best['workers'])} and {percent(last['communication_share'])} on "
-        f"{count(last['workers'])}."
+        f"Simulated, not measured. Target: {level(analysis, target)}. Updates by the fit, each at "
+        "the fitted seconds of computing its shards on one of this machine's threads, plus the "
+        f"combining of gradients: {size:,.1f} kB by {cluster.combine}, latency "
+        f"{seconds(cluster.latency)}, {significant(cluster.bandwidth / 1e9)} GB/s. Each number of "
+        "workers has its fastest batch size of those that reached the target."
+        f"{edge if table['at_edge'].any() else ''} A batch has {parts}. Combining takes "
+        f"{percent(best['communication_share'])} of an update on "
+        f"{plural(best['workers'], 'worker')}. Stragglers, contention and overlap are left out."
     )
 
 
-def _edge(table: pd.DataFrame) -> str:
-    if not table["at_edge"].any():
-        return ""
-    return " Where that is the smallest or largest of them, one beyond may be faster."
-
-
 def time_on_workers(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Draw simulated time to the target against workers, and perfect scaling.
-
-    Args:
-        ax: Where to draw.
-        table: Columns `reports.stats.models.cluster.SIMULATION_COLUMNS`; one row or more.
-    """
+    """Draw simulated time to the target against workers, and perfect scaling."""
     alone = table["seconds_to_target"].iloc[0] * table["speedup"].iloc[0]
     ax.plot(
         table["workers"], alone / table["workers"], color=INK, ls=":", lw=1.2,

@@ -77,7 +77,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd.DataFrame]:
     """Return the tables of a report, by the names of `COLUMNS`, and what their columns mean.
 
-    Without claims there are no tables of them.
+    Those of simulated workers and of claims are left out where a study asks for neither.
     """
     results, groups = study.results, study.groups
     frames = {
@@ -103,8 +103,11 @@ def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd
         "timeline": study.timeline.spans,
         "work": study.timeline.work,
     }
+    if results.description.cluster is not None:
+        frames["workers"] = _stacked({g.plan.group: g.scaling.simulation.table for g in groups})
     if claims:
         frames |= {"claims": claims_table(claims), "claim-evidence": evidence_table(claims)}
+    frames = {name: frames[name] for name in COLUMNS if name in frames}
     return frames | {"columns": column_meanings(frames)}
 
 
@@ -116,7 +119,6 @@ def _scaling_tables(records: dict[str, ScalingRecord]) -> dict[str, pd.DataFrame
         "targets": _stacked({label: record.table for label, record in records.items()}),
         "to-target": _of_targets("to-target", labels, [one.batch_sizes for _, one in ways]),
         "crossings": _of_targets("crossings", labels, [one.crossings for _, one in ways]),
-        "workers": _stacked({label: one.simulation.table for label, one in records.items()}),
         "noise": _stacked({label: record.noise for label, record in records.items()}),
         "noise-ratio": _of_targets("noise-ratio", labels, ratios),
     }

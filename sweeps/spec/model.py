@@ -26,12 +26,12 @@ from sweeps.spec.messages import problem_of
 from sweeps.spec.types import (
     MOST_SEEDS,
     MOST_VALUES,
+    NONE,
     Count,
     Positive,
     Seed,
     SeedRange,
     Simulated,
-    SimulatedCluster,
 )
 from sweeps.terminal import escaped
 
@@ -212,12 +212,9 @@ class StudySpecification(Axes):
         json_schema_extra={"unit": "s"},
     )
     simulated_cluster: Simulated = Field(
-        # Every field is given, so that specifications hold them.
-        default=SimulatedCluster.model_validate(
-            {key: field.default for key, field in SimulatedCluster.model_fields.items()}
-        ),
-        description="table of workers and their network, for which the report simulates the time "
-        "to a target, or `none` for no simulation; no part of a trial's identity",
+        default=NONE,
+        description="table of workers and their network, `{}` for a common one, for which the "
+        "report simulates the time to a target; no part of a trial's identity",
     )
     claims: bool = Field(
         default=False,

@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from reports.charts.cluster import network_text, pieces_text
 from reports.output.page.tables import Cell, Maker, Row, Table, number_cell, table_of
 from reports.recommend.record import Analysis
-from reports.schema.formats import count, off_by, percent, seconds, significant, times
-from reports.stats.models.cluster import SIMULATED
+from reports.schema.formats import count, off_by, seconds, significant, times
 from reports.stats.models.noise_scale import RESOLVED
 from reports.text.scaling import level, range_text
 
@@ -21,7 +19,7 @@ def scaling_tables(analysis: Analysis) -> list[Table]:
     Args:
         analysis: The numbers.
     """
-    made = (_to_target(analysis), _targets(analysis), _workers(analysis), _noise(analysis))
+    made = (_to_target(analysis), _targets(analysis), _noise(analysis))
     return [table for table in made if table is not None and table.rows]
 
 
@@ -82,34 +80,6 @@ def _overhead(row: Row) -> Cell:
     if pd.isna(row["overhead_batch_size"]):
         return found
     return Cell(f"{found.text} from {row['overhead_reference']:g}", found.key)
-
-
-def _workers(analysis: Analysis) -> Table | None:
-    simulation = analysis.scaling.simulation
-    if simulation.network is None:
-        return None
-    columns: dict[str, Maker] = {
-        "Workers": lambda row: number_cell(row["workers"], count),
-        "Source": lambda row: Cell(row["source"], row["source"]),
-        "Best batch size": _best_of_workers,
-        "Per update": lambda row: number_cell(row["seconds_per_update"], seconds),
-        "Combining": lambda row: number_cell(row["communication_share"], percent),
-        "Time to the target": lambda row: number_cell(row["seconds_to_target"], seconds),
-        "Speed-up": lambda row: number_cell(row["speedup"], times),
-    }
-    note = (
-        "Simulated by a model of computing and combining, never measured: gradients of "
-        f"{network_text(simulation.network)}, as `simulated_cluster` says. "
-        f"{pieces_text(simulation)} Combining: its share of an update. Speed-up: over one worker, "
-        "each at its best batch size."
-    )
-    heading = f"Time on many workers ({SIMULATED})"
-    return table_of("workers", heading, note, columns, simulation.table)
-
-
-def _best_of_workers(row: Row) -> Cell:
-    size = count(row["batch_size"])
-    return Cell(f"{size}, at the edge" if row["at_edge"] else size, repr(row["batch_size"]))
 
 
 def _noise(analysis: Analysis) -> Table | None:

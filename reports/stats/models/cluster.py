@@ -19,8 +19,7 @@ the line of alpha and beta for shards of any size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -28,9 +27,12 @@ import pandas as pd
 from reports.schema.results import Cluster, Column, GroupDescription, as_table, empty_table
 from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.models.update_cost import UpdateTimeFit
+from reports.stats.two_terms import Curve
 
 SIMULATED = "simulated"
 """What every row says of its origin."""
+COMBINE = ("ring", "halving", "central")
+"""Ways to combine gradients."""
 
 SIMULATION_COLUMNS = (
     Column("source", "str", "", f"Always {SIMULATED}: predicted by a model, not measured."),
@@ -45,147 +47,79 @@ SIMULATION_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Network:
-    """What joins the workers.
-
-    Attributes:
-        latency: Seconds until a message of no bytes arrives, at least 0.
-        bandwidth: Bytes a second, above 0.
-        gradient_bytes: Bytes of one gradient, at least 0.
-        combine: Name in `COMBINE`.
-
-    Raises:
-        ValueError: A value is out of its range.
-    """
-
-    latency: float
-    bandwidth: float
-    gradient_bytes: float
-    combine: str = "halving"
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        if not (self.latency >= 0 and self.bandwidth > 0 and self.gradient_bytes >= 0):
-            raise ValueError(
-                "`latency >= 0`, `bandwidth > 0` and `gradient_bytes >= 0` must hold, but got "
-                f"{self.latency}, {self.bandwidth} and {self.gradient_bytes}."
-            )
-        if self.combine not in COMBINE:
-            raise ValueError(f"`combine` must be one of {list(COMBINE)}, but got {self.combine!r}.")
-
-
-@dataclass(frozen=True)
 class Simulation:
-    """What is simulated of a group.
+    """What is simulated of a group: columns `SIMULATION_COLUMNS`, or why nothing can be.
 
-    Attributes:
-        network: What joins the workers; None if that isn't known or doesn't apply.
-        table: Columns `SIMULATION_COLUMNS`; empty if nothing can be simulated.
-        reason: Why nothing can be; empty if something is, or if the study describes no cluster.
-        shards: Into how many a batch is split; None for one for each worker that gets examples.
+    Where the study names no cluster, there is neither.
     """
 
-    network: Network | None
     table: pd.DataFrame
     reason: str = ""
-    shards: int | None = None
 
 
-def _ring(workers: int, latency: float, transfer: float) -> float:
-    return 2 * (workers - 1) * latency + 2 * (workers - 1) / workers * transfer
-
-
-def _halving(workers: int, latency: float, transfer: float) -> float:
-    return 2 * math.ceil(math.log2(workers)) * latency + 2 * (workers - 1) / workers * transfer
-
-
-def _central(workers: int, latency: float, transfer: float) -> float:
-    return 2 * latency + 2 * (workers - 1) * transfer
-
-
-COMBINE: dict[str, Callable[[int, float, float], float]] = {
-    "ring": _ring,
-    "halving": _halving,
-    "central": _central,
-}
-"""Seconds to combine gradients over more than one worker, from latency and seconds of transfer."""
-
-
-def combining_seconds(network: Network, workers: int) -> float:
+def combining_seconds(cluster: Cluster, gradient_bytes: float, workers: int) -> float:
     """Return the simulated seconds in which workers combine their gradients.
 
-    Args:
-        network: What joins them.
-        workers: At least 1; a single one combines nothing.
-
     Example:
-        >>> network = Network(latency=1e-5, bandwidth=1e9, gradient_bytes=1e6)
-        >>> combining_seconds(network, 1), round(combining_seconds(network, 4), 5)
+        >>> cluster = Cluster(latency=1e-5, bandwidth=1e9, combine="halving", workers=(4,))
+        >>> combining_seconds(cluster, 1e6, 1), round(combining_seconds(cluster, 1e6, 4), 5)
         (0.0, 0.00154)
     """
     if workers == 1:
         return 0.0
-    transfer = network.gradient_bytes / network.bandwidth
-    return COMBINE[network.combine](workers, network.latency, transfer)
+    others = workers - 1
+    messages = {"ring": others, "halving": math.ceil(math.log2(workers)), "central": 1}
+    gradients = others if cluster.combine == "central" else others / workers
+    transfer = gradient_bytes / cluster.bandwidth
+    return 2 * (messages[cluster.combine] * cluster.latency + gradients * transfer)
 
 
 def computing_seconds(
-    timing: UpdateTimeFit, batch_size: float, workers: int, shards: int | None = None
+    update: Curve, batch_size: float, workers: int, shards: int | None = None
 ) -> float:
     """Return the simulated seconds in which workers process the shards of a batch.
 
-    Args:
-        timing: Seconds of an update on one worker, with a curve.
-        batch_size: Examples of the whole batch.
-        workers: At least 1.
-        shards: Into how many the batch is split; None for one for each worker that gets examples.
-
-    Raises:
-        ValueError: The timings have no curve.
+    Without a number of shards there is one for each worker that gets examples.
     """
-    if timing.curve is None:
-        raise ValueError(f"`timing` must have a curve, but: {timing.reason}")
     pieces = shards if shards is not None else min(workers, math.floor(batch_size))
     each = math.ceil(batch_size / pieces)
     rounds = math.ceil(pieces / workers)
-    return rounds * (timing.curve.intercept + timing.curve.slope * each)
+    return rounds * (update.intercept + update.slope * each)
 
 
 def simulate_time_to_target(
     fit: StepsToTargetFit,
     timing: UpdateTimeFit,
-    network: Network,
-    workers: Sequence[int],
-    *,
+    cluster: Cluster,
+    gradient_bytes: float,
     shards: int | None = None,
-    batch_sizes: Sequence[float] | None = None,
 ) -> pd.DataFrame:
     """Return the simulated time to target for each number of workers, at its best batch size.
+
+    The best of the batch sizes that reached the target: nothing is extrapolated beyond them.
 
     Args:
         fit: Updates to the target.
         timing: Seconds of an update on one worker.
-        network: What joins the workers.
-        workers: Numbers of workers, each at least 1.
+        cluster: The workers, and what joins them.
+        gradient_bytes: Bytes of one gradient.
         shards: Into how many a batch is split; None for one for each worker that gets examples.
-        batch_sizes: Those to choose from; None for those that reached the target. Updates are not
-            extrapolated beyond them.
 
     Returns:
         Columns `SIMULATION_COLUMNS`, by workers; empty if the fit or the timings say nothing.
 
     Raises:
-        ValueError: A number of workers or shards is below 1, or a batch size is out of range.
+        ValueError: A value is out of its range.
     """
     if fit.curve is None or timing.curve is None:
         return empty_table(SIMULATION_COLUMNS)
-    sizes = np.unique(fit.batch_sizes if batch_sizes is None else batch_sizes)
-    _check(fit, sizes, workers, shards)
-    updates = fit.curve.at(1 / sizes)
+    sizes = np.unique(fit.batch_sizes)
+    _check(cluster, gradient_bytes, sizes, shards)
+    updates, update = fit.curve.at(1 / sizes), timing.curve
 
     def row(count: int) -> dict[str, float | str | bool]:
-        communication = combining_seconds(network, count)
-        computing = np.array([computing_seconds(timing, size, count, shards) for size in sizes])
+        communication = combining_seconds(cluster, gradient_bytes, count)
+        computing = np.array([computing_seconds(update, size, count, shards) for size in sizes])
         seconds = computing + communication
         best = int(np.argmin(updates * seconds))
         return {
@@ -198,10 +132,9 @@ def simulate_time_to_target(
             "seconds_to_target": updates[best] * seconds[best],
         }
 
-    counts = sorted({1, *workers})
-    table = pd.DataFrame([row(count) for count in counts])
+    table = pd.DataFrame([row(count) for count in sorted({1, *cluster.workers})])
     table["speedup"] = table["seconds_to_target"].iloc[0] / table["seconds_to_target"]
-    return as_table(table[table["workers"].isin(workers)], SIMULATION_COLUMNS)
+    return as_table(table[table["workers"].isin(cluster.workers)], SIMULATION_COLUMNS)
 
 
 def simulate_group(
@@ -213,45 +146,46 @@ def simulate_group(
 ) -> Simulation:
     """Return the simulated time of a group to its hardest target, or why there is none.
 
-    Args:
-        plan: The group.
-        cluster: The workers; None for none.
-        fit: Updates to the target; None if there is no target.
-        timing: Seconds of an update on one worker.
-        whole: The same with batches in one piece, of a group whose batches are split into shards: a
-            shard is a batch of its own.
+    A shard is a batch of its own: groups whose batches are split take the seconds of `whole`, which
+    were measured with batches in one piece.
     """
-    nothing = Simulation(None, empty_table(SIMULATION_COLUMNS))
+    nothing = empty_table(SIMULATION_COLUMNS)
     if cluster is None or fit is None:
-        return nothing
-    if plan.gradient_bytes is None:
-        return replace(nothing, reason="The size of a gradient isn't known.")
-    if plan.local_updates > 1:
-        text = "Workers that make updates of their own before they combine are not in the model."
-        return replace(nothing, reason=text)
-    if plan.growth:
-        return replace(nothing, reason="Batches that grow along training are not in the model.")
+        return Simulation(nothing)
     shards, timing = (plan.shards, whole) if plan.shards > 1 else (None, timing)
-    if fit.curve is None or timing.curve is None:
-        return replace(nothing, reason=fit.reason if fit.curve is None else timing.reason)
-    network = Network(cluster.latency, cluster.bandwidth, plan.gradient_bytes, cluster.combine)
-    table = simulate_time_to_target(fit, timing, network, cluster.workers, shards=shards)
-    return Simulation(network, table, shards=shards)
+    reason = _missing(plan, fit, timing)
+    if plan.gradient_bytes is None or reason:
+        return Simulation(nothing, reason)
+    return Simulation(simulate_time_to_target(fit, timing, cluster, plan.gradient_bytes, shards))
 
 
-def _check(
-    fit: StepsToTargetFit, sizes: np.ndarray, workers: Sequence[int], shards: int | None
-) -> None:
-    if not workers or min(workers) < 1:
-        raise ValueError(f"`workers` must be at least 1 each, and one at least, but got {workers}.")
+def _missing(plan: GroupDescription, fit: StepsToTargetFit, timing: UpdateTimeFit) -> str:
+    """Return what a simulation lacks, or why the model doesn't hold; "" if it can be made."""
+    if plan.gradient_bytes is None:
+        return "The size of a gradient isn't known."
+    if plan.local_updates > 1:
+        return "Workers that make updates of their own before they combine are not in the model."
+    if plan.growth:
+        return "Batches that grow along training are not in the model."
+    if fit.curve is None:
+        return fit.reason
+    return timing.reason if timing.curve is None else ""
+
+
+def _check(cluster: Cluster, gradient_bytes: float, sizes: np.ndarray, shards: int | None) -> None:
+    if not (cluster.latency >= 0 and cluster.bandwidth > 0 and gradient_bytes >= 0):
+        raise ValueError(
+            "`latency >= 0`, `bandwidth > 0` and `gradient_bytes >= 0` must hold, but got "
+            f"{cluster.latency}, {cluster.bandwidth} and {gradient_bytes}."
+        )
+    if cluster.combine not in COMBINE:
+        raise ValueError(f"`combine` must be one of {[*COMBINE]}, but got {cluster.combine!r}.")
+    if not cluster.workers or min(cluster.workers) < 1:
+        raise ValueError(
+            f"`workers` must be one or more numbers of at least 1, but got {cluster.workers}."
+        )
     if shards is not None and not 1 <= shards <= sizes.min():
         raise ValueError(
             "`shards` must be at least 1 and at most the smallest batch size, "
             f"but got {shards} for {sizes.min():g}."
-        )
-    low, high = fit.batch_sizes[0], fit.batch_sizes[-1]
-    if sizes.min() < low or sizes.max() > high:
-        raise ValueError(
-            f"`batch_sizes` must be from {low:g} to {high:g}, which reached the target, "
-            f"but range from {sizes.min():g} to {sizes.max():g}."
         )

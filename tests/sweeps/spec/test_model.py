@@ -20,6 +20,7 @@ from sweeps.spec.model import (
     toml_value,
 )
 from sweeps.spec.model import given as given_keys
+from sweeps.spec.types import SimulatedCluster
 
 
 def problems_of(keys: dict[str, Any]) -> dict[str, str]:
@@ -264,12 +265,6 @@ def test_one_value_is_written_as_one() -> None:
     assert "\nupdates" not in text
 
 
-def test_the_simulated_cluster_is_written_out_even_at_its_default() -> None:
-    text = to_toml(StudySpecification())
-    assert "\nsimulated_cluster = {latency = 5e-05, bandwidth = 1250000000.0, combine" in text
-    assert from_toml(text).simulated_cluster.workers == tuple(2**power for power in range(13))
-
-
 TOML = st.recursive(
     st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.floats(allow_nan=False),
     lambda values: st.lists(values) | st.dictionaries(st.text(), values),
@@ -293,10 +288,11 @@ def test_a_simulation_is_a_table_or_none() -> None:
     assert problem.text.startswith("must be 'none' or a table, but is 'nome'.")
 
 
-def test_the_simulation_can_be_switched_off() -> None:
-    text = to_toml(StudySpecification(simulated_cluster="none"))
-    assert '\nsimulated_cluster = "none"\n' in text
-    assert from_toml(text).simulated_cluster == "none"
+def test_nothing_is_simulated_unless_a_cluster_is_named() -> None:
+    assert StudySpecification().simulated_cluster == "none"
+    common = from_toml(to_toml(StudySpecification(simulated_cluster={}))).simulated_cluster
+    assert isinstance(common, SimulatedCluster)
+    assert common.workers == tuple(2**power for power in range(13))
 
 
 @pytest.mark.parametrize("key", ["zip", "include", "exclude"])

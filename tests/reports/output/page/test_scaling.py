@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 
 from reports.output.csv import COLUMNS
@@ -12,9 +11,8 @@ from reports.output.page.scaling import scaling_tables
 from reports.output.page.tables import Table
 from reports.recommend.groups import analyse_study
 from reports.recommend.record import Analysis
-from reports.schema.formats import off_by, seconds, significant
+from reports.schema.formats import off_by, significant
 from reports.schema.results import StudyResults
-from reports.stats.models.cluster import simulate_time_to_target
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
 from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers
@@ -45,8 +43,8 @@ def cells(table: Table, row: int) -> dict[str, str]:
 
 def test_every_batch_size_and_every_target_has_a_row(analysis: Analysis) -> None:
     found = by_name(analysis)
-    assert [*found] == ["to-target", "targets", "workers", "noise"]
-    assert [len(table.rows) for table in found.values()] == [len(SIZES), 3, 13, len(SIZES)]
+    assert [*found] == ["to-target", "targets", "noise"]
+    assert [len(table.rows) for table in found.values()] == [len(SIZES), 3, len(SIZES)]
 
 
 def test_cells_are_the_numbers_of_the_record(analysis: Analysis) -> None:
@@ -107,18 +105,8 @@ def test_files_have_the_columns_they_document(results: StudyResults, rows: int) 
     assert len(made["workers"]) == (13 if rows else 0)
 
 
-def test_the_table_of_workers_is_the_simulation(analysis: Analysis) -> None:
-    table = by_name(analysis)["workers"]
-    simulation, record = analysis.scaling.simulation, main(analysis.scaling)
-    assert simulation.network is not None
-    expected = simulate_time_to_target(
-        record.fit, analysis.scaling.update_time, simulation.network, [2**p for p in range(13)]
-    )
-    pd.testing.assert_frame_equal(simulation.table, expected)
-    assert "simulated" in table.heading
-    assert "9.6 kB by halving, latency 50.0\N{NO-BREAK SPACE}µs, 1.25 GB/s" in table.note
-    assert {cells(table, row)["Source"] for row in range(13)} == {"simulated"}
-    last = cells(table, 12)
-    assert (last["Workers"], last["Best batch size"]) == ("4,096", "256, at the edge")
-    assert last["Time to the target"] == seconds(expected["seconds_to_target"].iloc[-1])
-    assert cells(table, 0)["Best batch size"] == f"{expected['batch_size'].iloc[0]:.0f}"
+def test_without_a_cluster_there_is_no_table_of_workers(results: StudyResults) -> None:
+    alone = replace(results, description=replace(results.description, cluster=None))
+    made = all_tables(analyse_study(alone))
+    assert "workers" not in made
+    assert "workers" not in made["columns"]["table"].tolist()

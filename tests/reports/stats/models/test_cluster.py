@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,6 @@ from reports.schema.results import Cluster, empty_table
 from reports.stats.models.cluster import (
     COMBINE,
     SIMULATION_COLUMNS,
-    Network,
     combining_seconds,
     computing_seconds,
     simulate_group,
@@ -29,7 +29,9 @@ SIZES = 2.0 ** np.arange(2, 13)
 FIT = fit_steps_to_target(SIZES, 50 * (1 + 400 / SIZES))
 TIMING = fit_update_time(SIZES, 20e-6 + 1e-6 * SIZES)
 NO_FIT, NO_TIMING = fit_steps_to_target([8], [9]), fit_update_time([8], [1e-6])
-NETWORK = Network(latency=5e-6, bandwidth=1e9, gradient_bytes=1e4)
+CLUSTER = Cluster(latency=5e-6, bandwidth=1e9, combine="ring", workers=(1, 8, 64))
+HALVING = replace(CLUSTER, combine="halving")
+BYTES = 1e4
 
 
 def send_ring(workers: int, latency: float, transfer: float) -> float:
@@ -76,14 +78,14 @@ ORACLES = {"ring": send_ring, "halving": send_halving, "central": send_central}
 @pytest.mark.parametrize("combine", COMBINE)
 @pytest.mark.parametrize("workers", [2, 4, 16])
 def test_combining_takes_as_long_as_its_messages(combine: str, workers: int) -> None:
-    network = Network(latency=3e-6, bandwidth=1e8, gradient_bytes=5e4, combine=combine)
+    cluster = Cluster(latency=3e-6, bandwidth=1e8, combine=combine, workers=(workers,))
     expected = ORACLES[combine](workers, 3e-6, 5e-4)
-    assert combining_seconds(network, workers) == pytest.approx(expected)
+    assert combining_seconds(cluster, 5e4, workers) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("combine", COMBINE)
 def test_one_worker_combines_nothing(combine: str) -> None:
-    assert combining_seconds(Network(1.0, 1.0, 1.0, combine), 1) == 0
+    assert combining_seconds(Cluster(1.0, 1.0, combine, (1,)), 1.0, 1) == 0
 
 
 @pytest.mark.parametrize(
@@ -100,32 +102,31 @@ def test_one_worker_combines_nothing(combine: str) -> None:
 def test_workers_process_their_shards_in_turn(
     size: float, workers: int, shards: int | None, seconds: float
 ) -> None:
-    assert computing_seconds(TIMING, size, workers, shards) == pytest.approx(seconds, rel=1e-4)
+    assert TIMING.curve is not None
+    assert computing_seconds(TIMING.curve, size, workers, shards) == pytest.approx(
+        seconds, rel=1e-4
+    )
 
 
 def test_without_a_network_the_best_batch_grows_with_the_square_root_of_the_workers() -> None:
     # alpha + (beta/W) B: B* = sqrt(B_crit alpha W / beta).
-    free = Network(latency=0, bandwidth=1, gradient_bytes=0)
-    table = simulate_time_to_target(FIT, TIMING, free, [1, 16], batch_sizes=2.0 ** np.arange(4, 12))
+    free = Cluster(latency=0, bandwidth=1, combine="ring", workers=(1, 16))
+    table = simulate_time_to_target(FIT, TIMING, free, gradient_bytes=0)
     best = [math.sqrt(400 * 20 * workers) for workers in (1, 16)]
     for found, expected in zip(table["batch_size"], best, strict=True):
         assert expected / math.sqrt(2) <= found <= expected * math.sqrt(2)
 
 
-def test_every_row_is_called_simulated() -> None:
-    table = simulate_time_to_target(FIT, TIMING, NETWORK, [1, 64, 4_096])
-    assert table.columns.tolist() == [column.name for column in SIMULATION_COLUMNS]
-    assert table["source"].tolist() == ["simulated"] * 3
-
-
 def test_more_workers_gain_until_messages_take_the_time() -> None:
-    counts = [1, 4, 64, 1_024, 16_384]
-    table = simulate_time_to_target(FIT, TIMING, NETWORK, counts)
-    assert table["workers"].tolist() == counts
+    counts = (1, 4, 64, 1_024, 16_384)
+    table = simulate_time_to_target(FIT, TIMING, replace(HALVING, workers=counts), BYTES)
+    assert table.columns.tolist() == [column.name for column in SIMULATION_COLUMNS]
+    assert table["source"].tolist() == ["simulated"] * len(counts)
+    assert table["workers"].tolist() == [*counts]
     assert table["speedup"].iloc[0] == 1
     assert table["speedup"].max() < 64
     assert table["communication_share"].is_monotonic_increasing
-    ring = simulate_time_to_target(FIT, TIMING, Network(5e-6, 1e9, 1e4, combine="ring"), counts)
+    ring = simulate_time_to_target(FIT, TIMING, replace(CLUSTER, workers=counts), BYTES)
     assert ring["speedup"].iloc[-1] < 0.01
     assert ring["batch_size"].iloc[-1] == SIZES[-1]
     assert bool(ring["at_edge"].iloc[-1])
@@ -133,44 +134,35 @@ def test_more_workers_gain_until_messages_take_the_time() -> None:
 
 
 def test_time_is_updates_by_seconds_of_each() -> None:
-    row = simulate_time_to_target(FIT, TIMING, NETWORK, [8], shards=4).iloc[0]
-    computing = computing_seconds(TIMING, row["batch_size"], 8, 4)
-    seconds = computing + combining_seconds(NETWORK, 8)
+    eight, alone = replace(HALVING, workers=(8,)), replace(HALVING, workers=(1,))
+    row = simulate_time_to_target(FIT, TIMING, eight, BYTES, shards=4).iloc[0]
+    assert TIMING.curve is not None
+    computing = computing_seconds(TIMING.curve, row["batch_size"], 8, 4)
+    seconds = computing + combining_seconds(HALVING, BYTES, 8)
     assert row["seconds_per_update"] == pytest.approx(seconds)
     updates = 50 * (1 + 400 / row["batch_size"])
     assert row["seconds_to_target"] == pytest.approx(updates * seconds, rel=1e-4)
-    alone = simulate_time_to_target(FIT, TIMING, NETWORK, [1], shards=4)["seconds_to_target"]
-    assert row["speedup"] == pytest.approx(alone.iloc[0] / row["seconds_to_target"])
+    one = simulate_time_to_target(FIT, TIMING, alone, BYTES, shards=4)["seconds_to_target"]
+    assert row["speedup"] == pytest.approx(one.iloc[0] / row["seconds_to_target"])
 
 
 def test_without_a_curve_nothing_is_simulated() -> None:
-    nothing = empty_table(SIMULATION_COLUMNS)
     for fit, timing in ((NO_FIT, TIMING), (FIT, NO_TIMING)):
-        table = simulate_time_to_target(fit, timing, NETWORK, [4])
-        pd.testing.assert_frame_equal(table, nothing)
-    with pytest.raises(ValueError) as refusal:
-        computing_seconds(NO_TIMING, 8, 1)
-    message = "`timing` must have a curve, but: Fewer than three batch sizes are timed: 1."
-    assert str(refusal.value) == message
-
-
-CLUSTER = Cluster(5e-6, 1e9, "ring", (1, 8, 64))
+        table = simulate_time_to_target(fit, timing, CLUSTER, BYTES)
+        pd.testing.assert_frame_equal(table, empty_table(SIMULATION_COLUMNS))
 
 
 def test_a_group_is_simulated_with_its_own_gradient() -> None:
     found = simulate_group(DIGITS_GROUP, CLUSTER, FIT, TIMING, NO_TIMING)
-    network = Network(5e-6, 1e9, 9_640, "ring")
-    assert (found.network, found.reason) == (network, "")
-    expected = simulate_time_to_target(FIT, TIMING, network, [1, 8, 64])
+    expected = simulate_time_to_target(FIT, TIMING, CLUSTER, 9_640)
+    assert found.reason == ""
     pd.testing.assert_frame_equal(found.table, expected)
 
 
 def test_a_group_with_shards_is_simulated_with_them_at_the_cost_of_whole_batches() -> None:
     slower = fit_update_time(SIZES, 80e-6 + 1e-6 * SIZES)
     found = simulate_group(replace(DIGITS_GROUP, shards=4), CLUSTER, FIT, slower, TIMING)
-    network = Network(5e-6, 1e9, 9_640, "ring")
-    expected = simulate_time_to_target(FIT, TIMING, network, [1, 8, 64], shards=4)
-    assert found.shards == 4
+    expected = simulate_time_to_target(FIT, TIMING, CLUSTER, 9_640, shards=4)
     pd.testing.assert_frame_equal(found.table, expected)
     # Workers beyond the shards have nothing to do.
     seconds = found.table["seconds_to_target"].tolist()
@@ -207,58 +199,26 @@ def test_a_group_that_cannot_be_simulated_has_a_reason(change: dict[str, Any], r
     given = {"plan": DIGITS_GROUP, "cluster": CLUSTER, "fit": FIT, "timing": TIMING}
     given["whole"] = TIMING
     found = simulate_group(**given | change)
-    assert (found.network, found.reason) == (None, reason)
+    assert found.reason == reason
     pd.testing.assert_frame_equal(found.table, empty_table(SIMULATION_COLUMNS))
 
 
 def test_specifications_name_the_ways_to_combine_that_there_are() -> None:
-    assert tuple(COMBINE) == COMBINING
+    assert COMBINE == COMBINING
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (
-            {"workers": [4, 0]},
-            "`workers` must be at least 1 each, and one at least, but got [4, 0].",
-        ),
-        ({"workers": []}, "`workers` must be at least 1 each, and one at least, but got []."),
-        (
-            {"shards": 8},
-            "`shards` must be at least 1 and at most the smallest batch size, but got 8 for 4.",
-        ),
-        (
-            {"batch_sizes": [8, 8_192]},
-            (
-                "`batch_sizes` must be from 4 to 4096, which reached the target, "
-                "but range from 8 to 8192."
-            ),
-        ),
+        ({"workers": (4, 0)}, "one or more numbers of at least 1, but got (4, 0)."),
+        ({"workers": ()}, "one or more numbers of at least 1, but got ()."),
+        ({"shards": 8}, "at most the smallest batch size, but got 8 for 4."),
+        ({"latency": -1.0}, "must hold, but got -1.0, 1000000000.0 and 10000.0."),
+        ({"combine": "star"}, "one of ['ring', 'halving', 'central'], but got 'star'."),
     ],
 )
 def test_impossible_simulations_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as refusal:
-        simulate_time_to_target(FIT, TIMING, NETWORK, **{"workers": [4], **options})
-    assert str(refusal.value) == message
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (
-            {"latency": -1.0},
-            (
-                "`latency >= 0`, `bandwidth > 0` and `gradient_bytes >= 0` must hold, but got "
-                "-1.0, 1000000000.0 and 10000.0."
-            ),
-        ),
-        (
-            {"combine": "star"},
-            "`combine` must be one of ['ring', 'halving', 'central'], but got 'star'.",
-        ),
-    ],
-)
-def test_impossible_networks_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as refusal:
-        Network(**{"latency": 5e-6, "bandwidth": 1e9, "gradient_bytes": 1e4, **options})
-    assert str(refusal.value) == message
+    shards = options.get("shards")
+    cluster = replace(CLUSTER, **{k: v for k, v in options.items() if k != "shards"})
+    with pytest.raises(ValueError, match=re.escape(message)):
+        simulate_time_to_target(FIT, TIMING, cluster, BYTES, shards)
