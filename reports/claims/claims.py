@@ -86,20 +86,12 @@ class ClaimVerdict:
 
 
 def judge_claims(results: StudyResults) -> tuple[ClaimVerdict, ...]:
-    """Judge every claim by a study.
-
-    Args:
-        results: A study.
-    """
+    """Judge every claim by a study."""
     return claims_of(analyse(results))
 
 
 def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
-    """Judge every claim by the numbers of a study's groups.
-
-    Args:
-        groups: The numbers of each group.
-    """
+    """Judge every claim by the numbers of a study's groups."""
     values = [GroupValues(group) for group in groups]
     learned = [one for one in values if has_learned(one.analysis)]
     of_all = {"C1": claim_samples.tensor(values), "C2": claim_samples.shards(values)}
@@ -220,11 +212,7 @@ def _open(evidence: Sequence[Evidence]) -> str:
 
 
 def claims_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
-    """Return one row for each claim: columns `CLAIM_COLUMNS`.
-
-    Args:
-        verdicts: From `judge_claims`.
-    """
+    """Return one row for each claim: columns `CLAIM_COLUMNS`."""
     rows = [
         {
             "claim": one.claim.name,
@@ -242,11 +230,7 @@ def claims_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
 
 
 def evidence_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
-    """Return one row for each comparison: columns `EVIDENCE_COLUMNS`; empty if nothing was studied.
-
-    Args:
-        verdicts: From `judge_claims`.
-    """
+    """Return one row for each comparison studied: columns `EVIDENCE_COLUMNS`."""
     rows = [
         {
             "claim": one.claim.name,

@@ -128,11 +128,7 @@ class Sample:
     ends: tuple[int, int] | None = None
 
     def text(self, value: float) -> str:
-        """Return an effect in its unit.
-
-        Args:
-            value: NaN for an unknown one.
-        """
+        """Return an effect in its unit."""
         if math.isnan(value):
             return MISSING
         if self.kind.unit == RATIO:
@@ -142,12 +138,7 @@ class Sample:
         return f"{self.measure.signed(value)}{self.measure.points}"
 
     def span(self, low: float, high: float) -> str:
-        """Return an interval in its unit.
-
-        Args:
-            low: Lower end; NaN if there is no interval.
-            high: Upper end.
-        """
+        """Return an interval in its unit."""
         if math.isnan(low):
             return MISSING
         return f"{self.text(low).removesuffix(self.measure.points)} to {self.text(high)}"
@@ -177,11 +168,8 @@ def _percentage(share: float) -> str:
 def more_than(bound: float, otherwise: float | None = None) -> Decision:
     """Return the test of a claim that the mean exceeds a bound.
 
-    Args:
-        bound: Established to be exceeded, the claim is supported.
-        otherwise: Established not to be reached, it is contradicted; the same bound if not given.
-            With a larger one, effects between the two that can't be told from the bound contradict
-            it: they are too small to count.
+    Effects from the bound to `otherwise`, if that is larger and given, are too small to count:
+    where the mean is established to be below `otherwise`, the claim is contradicted.
     """
     limit = bound if otherwise is None else otherwise
     return Decision(lambda values: p_above(values, bound), lambda values: p_above(-values, -limit))
@@ -195,10 +183,6 @@ def less_than(bound: float, otherwise: float | None = None) -> Decision:
 
 def p_above(values: pd.Series[float], bound: float) -> float:
     """Return the p value of a t test that the mean exceeds a bound; 1 if it can't be made.
-
-    Args:
-        values: One for each seed or round.
-        bound: What the mean is compared with.
 
     Example:
         >>> round(p_above(pd.Series([1.0, 2.0, 3.0]), 0.0), 4)
@@ -215,12 +199,7 @@ def p_above(values: pd.Series[float], bound: float) -> float:
 
 
 def finding_of(values: pd.Series[float], unit: str) -> Finding:
-    """Return mean and interval of values, logarithms undone.
-
-    Args:
-        values: One for each seed or round.
-        unit: `DIFFERENCE`; `RATIO` or `SHARE` for logarithms.
-    """
+    """Return mean and interval of values, logarithms undone."""
     if values.empty or not np.isfinite(values).all():
         return replace(UNKNOWN, unit=unit, count=len(values))
     mean, low, high = float(values.mean()), math.nan, math.nan
@@ -236,9 +215,6 @@ def judged(samples: Sequence[Sample]) -> tuple[Evidence, ...]:
     """Judge comparisons, adjusted by Holm's method over those of the same kind.
 
     Support comes first: an effect that is established is there, even if it is too small to count.
-
-    Args:
-        samples: What was compared.
     """
     found: dict[int, Evidence] = {}
     for kind in dict.fromkeys(sample.comparison for sample in samples):
@@ -260,22 +236,14 @@ def _answer(supports: float, contradicts: float) -> str:
 def pooled(evidence: Sequence[Evidence]) -> Finding:
     """Return the effect over several comparisons: their mean within each common seed or round.
 
-    Args:
-        evidence: Of one kind, at least one.
-
-    Returns:
-        Comparisons without a finite value are left out. Unknown if there is no other, if they are
-        of different metrics, or have no seed in common.
+    Comparisons without a finite value are left out. Unknown if there is no other, if they are of
+    different metrics, or have no seed in common.
     """
     return finding_of(_together(finite(evidence)), evidence[0].sample.kind.unit)
 
 
 def finite(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Return the comparisons whose values are all finite.
-
-    Args:
-        evidence: Any.
-    """
+    """Return the comparisons whose values are all finite."""
     return [one for one in evidence if np.isfinite(one.sample.values).all()]
 
 
@@ -289,12 +257,8 @@ def _together(evidence: Sequence[Evidence]) -> pd.Series[float]:
 def overall(evidence: Sequence[Evidence]) -> str:
     """Return the verdict of several comparisons of one kind.
 
-    Args:
-        evidence: At least one.
-
-    Returns:
-        `MIXED` if some support the claim and others contradict it; otherwise the verdict of their
-        mean; where that can't be taken, the one that more than half of them have in common.
+    `MIXED` if some support the claim and others contradict it; otherwise the verdict of their mean;
+    where that can't be taken, the one that more than half of them have in common.
     """
     verdicts = [one.verdict for one in evidence]
     if {SUPPORTED, CONTRADICTED} <= {*verdicts}:

@@ -239,11 +239,7 @@ def _training_seconds(group: GroupValues) -> pd.DataFrame:
 
 
 def predictions(groups: Groups) -> Iterator[Sample]:
-    """C7: time to target of the batch size that a rule names, by that of the best measured.
-
-    Args:
-        groups: The values of each group.
-    """
+    """C7: time to target of the batch size that a rule names, by that of the best measured."""
     for group in confirmed(groups):
         record = group.analysis.scaling.main
         if record is None:
@@ -284,11 +280,7 @@ def _quickest(times: pd.DataFrame) -> int | None:
 
 
 def confirmed(groups: Groups) -> Iterator[GroupValues]:
-    """Yield the groups that fresh seeds judge, with whole batches and free rates.
-
-    Args:
-        groups: The values of each group.
-    """
+    """Yield the groups that fresh seeds judge, with whole batches and free rates."""
     return (one for one in groups if _usual(one.plan) and one.analysis.judged_apart)
 
 
@@ -303,11 +295,7 @@ def sample_of(
 ) -> Iterator[Sample]:
     """Yield the sample of one comparison, or nothing if there are no values.
 
-    Args:
-        kind: Name in `KINDS`.
-        groups: The group, or the two that are compared.
-        values: By seed or timing round.
-        budget: The budget rule; that of the trials if not given.
+    The budget rule is that of the trials if none is given.
     """
     if values.empty:
         return

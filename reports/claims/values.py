@@ -78,8 +78,7 @@ class GroupValues:
     def explored_at(self, updates: Mapping[int, float]) -> Grid:
         """Return the same before the end, read from curves, linearly between evaluations.
 
-        Args:
-            updates: By batch size, the update at which it is read.
+        The updates are those of each batch size.
         """
         trials = self._explorers
         points = np.array([updates[size] for size in trials["batch_size"].tolist()], np.float64)
@@ -146,14 +145,9 @@ class GroupValues:
 def cross_fitted(grid: Grid, *, kept: bool = False) -> pd.DataFrame:
     """Return each seed's metric at the learning rate that is best on all other seeds.
 
-    Args:
-        grid: By batch size, learning rate and seed.
-        kept: Whether every batch size has the rate that is best at the smallest one, among those
-            tried with all of them; otherwise each has its own.
-
-    Returns:
-        No column for a batch size without a rate that has a value for every seed; nothing with
-        fewer than two seeds.
+    With `kept`, every batch size has the rate that is best at the smallest one, among those tried
+    with all of them. No column for a batch size without a rate that has a value for every seed;
+    nothing with fewer than two seeds.
     """
     complete = ~np.isnan(grid.metric).any(axis=2)
     sizes = complete.any(axis=1)
@@ -176,11 +170,7 @@ def trend(values: pd.DataFrame) -> pd.Series[float]:
     Along the straight line that fits a seed's values against the logarithm of the batch size best:
     all batch sizes speak, not the two ends alone.
 
-    Args:
-        values: One row for each seed, one column for each batch size.
-
-    Returns:
-        Only seeds with a value for every batch size; empty with fewer than two batch sizes.
+    Only seeds with a value for every batch size; empty with fewer than two batch sizes.
 
     Example:
         >>> values = pd.DataFrame({1: [0.9, 0.8], 4: [0.85, 0.8], 16: [0.8, 0.8]}, index=[7, 8])

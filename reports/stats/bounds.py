@@ -27,9 +27,7 @@ def product_interval(factors: Sequence[float], intervals: Sequence[Ends]) -> End
     the method of variance estimates recovery (Zou & Donner 2008, Construction of confidence limits
     about effect measures, Statist. Med. 27).
 
-    Args:
-        factors: Above 0 and finite.
-        intervals: One for each factor; 0 and infinity where it has no end.
+    An interval has 0 or infinity where it has no end.
 
     Example:
         >>> intervals = [Ends(math.exp(-3), 1), Ends(math.exp(-4), 2)]

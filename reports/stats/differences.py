@@ -37,12 +37,7 @@ def difference(first: pd.Series[float], second: pd.Series[float]) -> Difference 
     are independent: Welch's interval, whose two variances may differ. Source: Welch 1947, The
     generalization of Student's problem.
 
-    Args:
-        first: Values, indexed by seed.
-        second: Values, indexed by seed.
-
-    Returns:
-        None if neither is possible: fewer than two values, or a single common seed.
+    None if neither is possible: fewer than two values, or a single common seed.
 
     Example:
         >>> one, other = pd.Series([1.0, 2.0, 3.0]), pd.Series([1.5, 2.0, 4.0])
@@ -87,12 +82,8 @@ def _p_value(mean: float, spread: float, degrees: float) -> float:
 def by_seed(rows: pd.DataFrame, name: str, seed: str = "seed") -> pd.DataFrame:
     """Return one row for each seed, one column for each batch size; NaN where there is none.
 
-    Much quicker than pandas' pivot tables, which take the mean of each cell.
-
-    Args:
-        rows: One for each cell: no seed has two at a batch size.
-        name: Column of the values.
-        seed: Column that tells rows of the table apart.
+    Much quicker than pandas' pivot tables, which take the mean of each cell: no seed may have two
+    rows at a batch size.
     """
     index, row = np.unique(rows[seed].to_numpy(), return_inverse=True)
     columns, column = np.unique(rows["batch_size"].to_numpy(), return_inverse=True)
@@ -102,9 +93,5 @@ def by_seed(rows: pd.DataFrame, name: str, seed: str = "seed") -> pd.DataFrame:
 
 
 def sizes_of(values: pd.DataFrame) -> list[int]:
-    """Return the batch sizes of a table that has one column for each.
-
-    Args:
-        values: The table.
-    """
+    """Return the batch sizes of a table that has one column for each."""
     return [int(size) for size in values.columns.tolist()]

@@ -90,10 +90,6 @@ class Comparison:
 def t_quantile(degrees: int, probability: float) -> float:
     """Return the quantile of Student's t distribution.
 
-    Args:
-        degrees: Degrees of freedom, at least 1.
-        probability: Between 0 and 1.
-
     Example:
         >>> round(t_quantile(4, 0.975), 3)
         2.776
@@ -387,11 +383,7 @@ def _measurements(
 def detectable(spread: float, count: int, tail: float, power: float) -> float:
     """Return the smallest true mean difference that so many seeds would find, from the spread.
 
-    Args:
-        spread: Standard deviation of the paired differences.
-        count: Seeds, at least two.
-        tail: As for `detectable_difference`.
-        power: As for `detectable_difference`.
+    Tail and power are those of `detectable_difference`.
     """
     critical = t_quantile(count - 1, 1 - tail)
     standard_errors = float(special.nctdtrinc(count - 1, 1 - power, critical))

@@ -55,11 +55,7 @@ class Observations:
     spread: Values
 
     def of(self, fits: np.ndarray) -> Observations:
-        """Return the points of some fits; all fits may have the same.
-
-        Args:
-            fits: Their numbers, or a mask.
-        """
+        """Return the points of some fits; all fits may have the same."""
         if self.y.ndim == 1:
             return self
         return Observations(*(values[fits] for values in vars(self).values()))
@@ -68,8 +64,7 @@ class Observations:
 def stacked(data: Sequence[Observations]) -> tuple[Observations, Counts]:
     """Return the points of several curves as those of one, and which of them count.
 
-    Args:
-        data: At least one; those with fewer points are filled up with some that don't count.
+    Curves with fewer points than others are filled up with some that don't count.
     """
     width = max(one.y.size for one in data)
     fills = {"z": 1.0, "y": 1.0, "censored": False, "spread": 0.0}
@@ -86,11 +81,7 @@ def _filled(values: Values, width: int, fill: float) -> Values:
 
 
 def start(data: Observations) -> Annotated[np.ndarray, "parameter"]:
-    """Return where a search begins: both terms are below y everywhere.
-
-    Args:
-        data: Of one curve.
-    """
+    """Return where a search begins: both terms are below y everywhere."""
     log_y, log_z = np.log(data.y), np.log(data.z)
     return np.array([log_y.min(), (log_y - log_z).min(), 0.0, math.log(0.1)])
 
@@ -101,12 +92,6 @@ def minimise(
     """Return parameters and negative log-likelihood of all fits: damped Fisher scoring.
 
     Source: Marquardt 1963.
-
-    Args:
-        data: The same for all fits, or of each.
-        counts: Of each fit.
-        begin: Where each fit's search begins.
-        free: Directions in which it goes.
     """
     found, costs = begin.copy(), np.empty(len(begin))
     fits, here, damping = np.arange(len(begin)), begin, np.full(len(begin), 1e-3)

@@ -22,15 +22,8 @@ def medians(
 ) -> pd.DataFrame:
     """Return the median of each group of runs, with its interval.
 
-    Args:
-        runs: A row each; a value is infinite where a run has none below any bound.
-        by: Columns that tell groups apart.
-        value: Column to take the median of.
-        confidence: Probability with which an interval covers the true median.
-
-    Returns:
-        Columns median, low and high, indexed by `by`. The median is infinite where half of the
-        values are; the ends are missing where there are too few runs for an interval.
+    A value is infinite where a run has none below any bound, and the median where half of them are;
+    the ends are missing where there are too few runs for an interval.
 
     Example:
         >>> runs = pd.DataFrame({"batch_size": 8, "updates": [6.0, 1, 2, 5, 4, np.inf]})
@@ -54,10 +47,6 @@ def medians(
 
 def rank_of_end(count: int, confidence: float = CONFIDENCE) -> int:
     """Return which of the sorted values ends the interval of their median; 0 for none.
-
-    Args:
-        count: How many values there are.
-        confidence: Probability with which the interval covers the true median.
 
     Example:
         >>> [rank_of_end(count) for count in (5, 6, 10)]

@@ -36,13 +36,9 @@ def best_and_tied(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndar
 
     By two-sided paired t tests, adjusted by Holm's method over all pairs of a case.
 
-    Args:
-        values: Of shape (seeds, batch sizes, cases); NaN where a seed, or a batch size, is missing.
-        level: Family-wise error of a case.
-
-    Returns:
-        The place of the best, of shape (cases,); whether a batch size ties with it, of shape (batch
-        sizes, cases).
+    Values are of shape (seeds, batch sizes, cases), NaN where one is missing. Returns the place of
+    the best, of shape (cases,), and whether a batch size ties with it, of shape (batch sizes,
+    cases).
     """
     present = ~np.isnan(values).all(axis=0)
     means = np.nansum(values, axis=0) / np.maximum(counts(values), 1)
@@ -64,9 +60,6 @@ def spread_of(differences: Sequence[float] | np.ndarray) -> float:
     `h / sqrt(6)` of a difference h of two values in steps of h: see `p_values_of`. Where no seed
     differs at all, nothing tells of a spread, and it is 0.
 
-    Args:
-        differences: One for each seed, at least two.
-
     Example:
         >>> spread_of([1.0, 3.0, 2.0]), round(spread_of([0.5, 0.5]), 3)
         (1.0, 0.204)
@@ -81,8 +74,7 @@ def spread_of(differences: Sequence[float] | np.ndarray) -> float:
 def counts(differences: np.ndarray) -> np.ndarray:
     """Return how many values there are along the first axis.
 
-    Args:
-        differences: Of shape (seeds, ...); NaN where a seed is missing.
+    NaN stands for a seed that is missing.
     """
     return np.count_nonzero(~np.isnan(differences), axis=0)
 
@@ -97,12 +89,8 @@ def p_values_of(differences: np.ndarray, sides: int) -> np.ndarray:
     them called worse in four of five studies.) Source: Sheppard 1898, On the calculation of the
     most probable values of frequency-constants, Proc. London Math. Soc. 29.
 
-    Args:
-        differences: Of shape (seeds, tests, cases); NaN where a seed is missing.
-        sides: 1 to test for a mean above zero, 2 for one other than zero.
-
-    Returns:
-        Of shape (tests, cases).
+    Differences are of shape (seeds, tests, cases), NaN where a seed is missing; p values of shape
+    (tests, cases). One side tests for a mean above zero.
     """
     lengths = np.abs(np.nan_to_num(differences))
     differ = lengths > _ROUNDING

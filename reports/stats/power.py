@@ -46,16 +46,10 @@ class Separation:
 
 
 def separate(values: pd.DataFrame, first: int, second: int, tail: float) -> Separation | None:
-    """Say how far two batch sizes are apart.
+    """Say how far the second batch size is above the first.
 
-    Args:
-        values: As for `compare_with_best`.
-        first: The column that is subtracted.
-        second: The column it is subtracted from.
-        tail: One-tailed level at which the difference is to be established.
-
-    Returns:
-        None if they have fewer than two seeds in common.
+    None if they have fewer than two seeds in common. The tail is the one-tailed level at which a
+    difference is to be established.
     """
     differences = _differences(values, second, first)
     if differences.size < FEWEST:
@@ -77,13 +71,8 @@ def seeds_to_detect(
     The inverse of `detectable_difference`, from the observed mean and spread, both uncertain
     themselves: an order of magnitude, not a promise.
 
-    Args:
-        differences: Paired differences, one for each seed, at least two.
-        tail: One-tailed level of the test; half the level of a two-sided one.
-        power: Probability of finding it.
-
-    Returns:
-        Number of seeds; None if the mean is zero or more than `MAX_SEEDS` would be needed.
+    None if the mean is zero or more than `MAX_SEEDS` would be needed. The tail is half the level of
+    a two-sided test.
     """
     gap, spread = abs(float(np.mean(differences))), spread_of(differences)
     if gap == 0:
@@ -97,11 +86,8 @@ def power_to_detect(standard_errors: float, count: int, tail: float) -> float:
 
     Source: Cohen 1988, chapter 2; the noncentral t distribution, exactly.
 
-    Args:
-        standard_errors: The true difference in standard errors of its mean over the seeds.
-        count: Seeds, at least 2.
-        tail: One-tailed level of the test; half the level of a two-sided one, of whose power the
-            part in the wrong direction is left out.
+    The true difference is in standard errors of its mean over the seeds. The tail is half the level
+    of a two-sided test, of whose power the part in the wrong direction is left out.
 
     Example:
         >>> round(power_to_detect(2.0, 5, 0.025), 3)
@@ -118,12 +104,6 @@ def detectable_accuracy_difference(
     `(z_(1 - tail) + z_power) sqrt(2 p (1 - p) / n)`, for one network each. Two networks that err on
     the same items can be told apart a little better. Source: Cohen 1988, chapter 6, without its
     arcsine transformation.
-
-    Args:
-        accuracy: Share of items that either network gets right, above 0 and below 1.
-        items: Test items.
-        tail: One-tailed level of the test.
-        power: Probability of finding it.
 
     Example:
         >>> round(detectable_accuracy_difference(0.975, 360), 4)

@@ -72,11 +72,7 @@ class Curve:
     noise: float
 
     def at(self, z: float | Values) -> Values:
-        """Return y.
-
-        Args:
-            z: Above 0.
-        """
+        """Return y at z above 0."""
         logs = np.log([self.intercept, self.slope])
         return np.exp(
             np.logaddexp(self.power * logs[0], self.power * (logs[1] + np.log(z))) / self.power
@@ -131,9 +127,7 @@ def fit_curve(data: Observations, *, free_power: bool = False) -> Curve:
 def fit_curves(data: Sequence[Observations], *, free_power: bool = False) -> list[Curve]:
     """Return the most likely curve of each.
 
-    Args:
-        data: Of each curve, at least two different z, not censored.
-        free_power: Whether p is fitted too, between 0.1 and 10.
+    Each has two different z or more, not censored. A free power lies between 0.1 and 10.
     """
     if not data:
         return []
@@ -146,10 +140,6 @@ def max_log_residual(data: Observations, curve: Curve) -> float:
     """Return the largest absolute residual of log y, of the mean over the points of one z.
 
     Where some points are lower bounds, only a mean above the curve counts.
-
-    Args:
-        data: The points.
-        curve: Fitted to them.
     """
     residuals = np.log(data.y) - np.log(curve.at(data.z))
     _, members = np.unique(data.z, return_inverse=True)
@@ -176,9 +166,7 @@ def likelihood_intervals(data: Observations, confidence: float) -> Intervals:
 def likelihood_intervals_of(data: Sequence[Observations], confidence: float) -> list[Intervals]:
     """Return what `likelihood_intervals` does for each of several curves.
 
-    Args:
-        data: Of each curve, at least three observations.
-        confidence: Probability of covering the true value.
+    Each has three observations or more.
     """
     if not data:
         return []
@@ -251,11 +239,7 @@ def bootstrap_intervals(
     distribution with g - 1 degrees of freedom; plain percentiles of few groups are too narrow
     (Hesterberg 2015, What teachers should know about the bootstrap, section 5.3).
 
-    Args:
-        data: At least two different z, not censored.
-        groups: The group of each observation, such as its seed; at least two different ones.
-        confidence: Probability of covering the true value.
-        rng: Draws the groups.
+    There are two different z or more, not censored, and two groups or more, such as seeds.
     """
     labels, members = np.unique(groups, return_inverse=True)
     number = min(RESAMPLES, max(FEWEST_RESAMPLES, MOST_POINTS // data.y.size))

@@ -53,9 +53,7 @@ class ClaimSection:
 def claim_section(verdicts: Sequence[ClaimVerdict], room: Room) -> ClaimSection:
     """Return what the page says of the claims.
 
-    Args:
-        verdicts: Of all claims, in order.
-        room: What is left of the page; the comparisons take some if it is enough.
+    The comparisons are there if the page has room for them.
     """
     studied = tuple(one for one in verdicts if one.verdict != NOT_STUDIED)
     if not studied:

@@ -14,11 +14,7 @@ from reports.text.scaling import level, range_text
 
 
 def scaling_tables(analysis: Analysis) -> list[Table]:
-    """Return the tables of the way to the targets that have rows.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the tables of the way to the targets that have rows."""
     made = (_to_target(analysis), _targets(analysis), _noise(analysis))
     return [table for table in made if table is not None and table.rows]
 

@@ -85,11 +85,7 @@ def crossings_by_group(
 ) -> pd.DataFrame:
     """Return what `updates_to_target` does for each group, in a column group.
 
-    Args:
-        curves: As for `updates_to_target`, and a column group.
-        measure: Column in which the target is to be reached.
-        targets: Levels, by group.
-        lower_is_better: True for losses, False for metrics such as accuracy.
+    The curves have a column group, too.
     """
     sign = -1 if lower_is_better else 1
     wanted = [(g, t.share, t.level) for g, levels in targets.items() for t in levels]
@@ -124,14 +120,8 @@ def first_crossing(
 ) -> tuple[str, float, float]:
     """Return outcome, updates and half width of the first crossing from below.
 
-    Args:
-        updates: Updates made before each evaluation, ascending.
-        values: What rises; NaN where it isn't known.
-        level: To reach.
-
-    Returns:
-        Updates are interpolated linearly. A run that is above the level when it is first evaluated
-        may have got there at any time before: half of the updates, plus or minus half.
+    Updates are interpolated linearly. A run that is above the level when it is first evaluated may
+    have got there at any time before: half of the updates, plus or minus half.
 
     Example:
         >>> first_crossing([0, 10, 20], [0.0, 0.5, 0.75], 0.6)

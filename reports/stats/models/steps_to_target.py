@@ -160,18 +160,6 @@ def task_of(
     """Return runs ready to be fitted together with others.
 
     The arguments are those of `reports.stats.models.optimal_batch.fit_steps_to_target`.
-
-    Args:
-        batch_sizes: As there.
-        updates: As there.
-        censored: As there.
-        groups: As there.
-        half_widths: As there.
-        items: As there.
-        confidence: As there.
-
-    Raises:
-        ValueError: Lengths differ or a value is out of its range.
     """
     sizes = positive("batch_sizes", batch_sizes)
     data = _observations(sizes, updates, censored, half_widths)
@@ -191,12 +179,7 @@ def task_of(
 
 
 def fit_tasks(tasks: Sequence[Task], seed: int = 0) -> list[StepsToTargetFit]:
-    """Return the fit of each task; together they cost little more than one.
-
-    Args:
-        tasks: Of one confidence.
-        seed: Of the bootstraps.
-    """
+    """Return the fit of each task; together they cost little more than one."""
     places = [place for place, task in enumerate(tasks) if not task.known.reason]
     some = [tasks[place] for place in places]
     curves = fit_curves([task.data for task in some])
@@ -211,11 +194,7 @@ def fit_tasks(tasks: Sequence[Task], seed: int = 0) -> list[StepsToTargetFit]:
 
 
 def curves_of(tasks: Sequence[Task]) -> list[Curve | None]:
-    """Return the curve of each task without its intervals; None where there is none.
-
-    Args:
-        tasks: Any.
-    """
+    """Return the curve of each task without its intervals; None where there is none."""
     found: list[Curve | None] = [None] * len(tasks)
     places = [place for place, task in enumerate(tasks) if not task.known.reason]
     for place, curve in zip(places, fit_curves([tasks[p].data for p in places]), strict=True):

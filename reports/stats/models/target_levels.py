@@ -84,11 +84,7 @@ def targets_by_group(
 ) -> dict[str, tuple[Target, ...]]:
     """Return what `set_targets` does for each group.
 
-    Args:
-        curves: As for `set_targets`, and a column group.
-        measure: Column to set targets for.
-        lower_is_better: True for losses, False for metrics such as accuracy.
-        shares: Above 0, up to 1.
+    The curves have a column group, too.
     """
     sign = -1 if lower_is_better else 1
     ordered = curves.sort_values("updates", kind="stable").assign(gain=sign * curves[measure])
@@ -128,13 +124,7 @@ def fit_targets(
 def target_task(
     runs: pd.DataFrame, *, items: int | None = None, confidence: float = CONFIDENCE
 ) -> Task:
-    """Return the runs of one target, ready to be fitted.
-
-    Args:
-        runs: Columns `CROSSING_COLUMNS`, of this target.
-        items: Training items, to flag batch sizes near them.
-        confidence: Of the intervals.
-    """
+    """Return the runs of one target, ready to be fitted."""
     # A bound of no updates bounds nothing.
     useful = (runs["updates"] > 0).to_numpy(bool)
     outcome = runs["outcome"].to_numpy()
@@ -169,12 +159,7 @@ def _too_early(runs: pd.DataFrame) -> str:
 
 
 def scaling_row(target: Target, fit: StepsToTargetFit) -> dict[str, object]:
-    """Return the fit of a target as a row of `SCALING_COLUMNS`; None where it has no number.
-
-    Args:
-        target: The target.
-        fit: Its fit.
-    """
+    """Return the fit of a target as a row of `SCALING_COLUMNS`; None where it has no number."""
     ends = fit.critical_batch_size_interval
     # No smaller one was tried, so scaling is closest to perfect there.
     reference = min(fit.batch_sizes, default=math.nan)

@@ -93,12 +93,7 @@ def fit_update_times(
 ) -> list[UpdateTimeFit]:
     """Return the fit of each of several timings; together they cost little more than one.
 
-    Args:
-        timings: Batch sizes and seconds of each, as for `fit_update_time`.
-        confidence: Of the intervals.
-
-    Raises:
-        ValueError: Lengths differ or a value is out of its range.
+    Each has batch sizes and seconds, as for `fit_update_time`.
     """
     points = [_medians(sizes, seconds) for sizes, seconds in timings]
     enough = [one for one in points if one.z.size >= FEWEST_POINTS]
@@ -152,15 +147,7 @@ def _fitted(data: Observations, curve: Curve, ends: Intervals, confidence: float
 
 
 def positive(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return values as an array.
-
-    Args:
-        name: What to call them in the error.
-        values: Finite, above 0.
-
-    Raises:
-        ValueError: One isn't.
-    """
+    """Return values as an array, or refuse them by name if one isn't finite and above 0."""
     array = np.asarray(values, dtype=np.float64)
     wrong = ~(np.isfinite(array) & (array > 0))
     if wrong.any():
