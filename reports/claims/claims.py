@@ -93,7 +93,7 @@ def judge_claims(results: StudyResults) -> tuple[ClaimVerdict, ...]:
 def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
     """Judge every claim by the numbers of a study's groups."""
     values = [GroupValues(group) for group in groups]
-    learned = [one for one in values if has_learned(one.analysis)]
+    learned = [group for group in values if has_learned(group.analysis)]
     of_all = {"C1": claim_samples.tensor(values), "C2": claim_samples.shards(values)}
     # Networks that all give one answer to everything lose nothing with any batch size.
     of_learned = {
@@ -113,15 +113,15 @@ def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
     return tuple(_verdict(claim, judged([*samples[claim.name]])) for claim in claims)
 
 
-def _verdict(claim: Claim, found: Sequence[Evidence]) -> ClaimVerdict:
+def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> ClaimVerdict:
     kinds = {
-        kind: [one for one in found if one.sample.comparison == kind]
+        kind: [each for each in evidence if each.sample.comparison == kind]
         for kind in (*claim.judges, *claim.beside)
     }
     judging = {kind: kinds[kind] for kind in claim.judges}
     if not all(judging.values()):
         return ClaimVerdict(claim, NOT_STUDIED, why=f"It would need {claim.needs}.")
-    verdicts = {kind: overall(evidence) for kind, evidence in judging.items()}
+    verdicts = {kind: overall(comparisons) for kind, comparisons in judging.items()}
     verdict = _all_of([*verdicts.values()])
     first = next(iter(judging.values()))
     return ClaimVerdict(
@@ -131,7 +131,7 @@ def _verdict(claim: Claim, found: Sequence[Evidence]) -> ClaimVerdict:
         first[0].sample.budget,
         _sentence({**claim.judges, **claim.beside}, kinds),
         _why(claim, verdict, verdicts, judging),
-        tuple(one for evidence in kinds.values() for one in evidence),
+        tuple(each for comparisons in kinds.values() for each in comparisons),
     )
 
 
@@ -142,39 +142,39 @@ def _all_of(verdicts: Sequence[str]) -> str:
 
 
 def _sentence(texts: Mapping[str, str], kinds: Mapping[str, list[Evidence]]) -> str:
-    told = (_told(texts[kind], evidence) for kind, evidence in kinds.items() if evidence)
-    return " ".join(f"{capitalised(text)}." for text in told)
+    sentences = (_effect(texts[kind], evidence) for kind, evidence in kinds.items() if evidence)
+    return " ".join(f"{capitalised(text)}." for text in sentences)
 
 
-def _told(text: str, evidence: Sequence[Evidence]) -> str:
-    found, metrics = pooled(evidence), dict.fromkeys(one.sample.metric for one in evidence)
-    known = math.isfinite(found.effect)
-    effect = evidence[0].sample.text(found.effect) if known else "an unknown amount"
-    told = text.format(metric=listing([*metrics]), effect=effect, ends=_ends(evidence))
-    return f"{told} ({_interval(found, evidence)}{_tally(evidence)})"
+def _effect(text: str, evidence: Sequence[Evidence]) -> str:
+    finding, metrics = pooled(evidence), dict.fromkeys(each.sample.metric for each in evidence)
+    known = math.isfinite(finding.effect)
+    effect = evidence[0].sample.text(finding.effect) if known else "an unknown amount"
+    sentence = text.format(metric=listing([*metrics]), effect=effect, ends=_ends(evidence))
+    return f"{sentence} ({_interval(finding, evidence)}{_tally(evidence)})"
 
 
 def _ends(evidence: Sequence[Evidence]) -> str:
     """Between which batch sizes there is a change; groups may differ in them."""
-    ends = {one.sample.ends for one in evidence}
+    ends = {each.sample.ends for each in evidence}
     if len(ends) > 1:
         return "the smallest batch size to the largest"
     (both,) = ends
     return f"batch size {both[0]} to {both[1]}" if both else ""
 
 
-def _interval(found: Finding, evidence: Sequence[Evidence]) -> str:
-    if math.isnan(found.low):
+def _interval(finding: Finding, evidence: Sequence[Evidence]) -> str:
+    if math.isnan(finding.low):
         return "no interval"
     sample = evidence[0].sample
     kind = "round" if sample.kind.timed else "seed"
-    return f"95% t interval {sample.span(found.low, found.high)}, {plural(found.count, kind)}"
+    return f"95% t interval {sample.span(finding.low, finding.high)}, {plural(finding.count, kind)}"
 
 
 def _tally(evidence: Sequence[Evidence]) -> str:
     if len(evidence) == 1:
         return ""
-    verdicts = [one.verdict for one in evidence]
+    verdicts = [each.verdict for each in evidence]
     lost = len(evidence) - len(finite(evidence))
     left_out = f", {lost} of them without a value" if lost else ""
     return (
@@ -199,13 +199,13 @@ def _mixed(evidence: Sequence[Evidence]) -> str:
 
 def _datasets(evidence: Sequence[Evidence], answer: str) -> str:
     """Datasets with this answer, and in how many of their comparisons they have it."""
-    all_of = Counter(one.sample.dataset for one in evidence)
-    some = Counter(one.sample.dataset for one in evidence if one.verdict == answer)
-    return listing([f"{visible(name, 40)} ({n} of {all_of[name]})" for name, n in some.items()])
+    all_of = Counter(each.sample.dataset for each in evidence)
+    alike = Counter(each.sample.dataset for each in evidence if each.verdict == answer)
+    return listing([f"{visible(name, 40)} ({n} of {all_of[name]})" for name, n in alike.items()])
 
 
 def _open(evidence: Sequence[Evidence]) -> str:
-    undecided = sum(one.verdict == UNDECIDED for one in evidence)
+    undecided = sum(each.verdict == UNDECIDED for each in evidence)
     where = "" if len(evidence) == 1 else f"In {undecided} of {len(evidence)} comparisons "
     text = f"{where}the interval is too wide for either answer; more seeds would narrow it."
     return capitalised(text)
@@ -215,16 +215,16 @@ def claims_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
     """Return one row for each claim: columns `CLAIM_COLUMNS`."""
     rows = [
         {
-            "claim": one.claim.name,
-            "text": one.claim.text,
-            "place": one.claim.place,
-            "verdict": one.verdict,
-            **vars(one.finding),
-            "budget": one.budget,
-            "sentence": one.sentence,
-            "why": one.why,
+            "claim": answer.claim.name,
+            "text": answer.claim.text,
+            "place": answer.claim.place,
+            "verdict": answer.verdict,
+            **vars(answer.finding),
+            "budget": answer.budget,
+            "sentence": answer.sentence,
+            "why": answer.why,
         }
-        for one in verdicts
+        for answer in verdicts
     ]
     return as_table(pd.DataFrame(rows), CLAIM_COLUMNS)
 
@@ -233,16 +233,16 @@ def evidence_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
     """Return one row for each comparison studied: columns `EVIDENCE_COLUMNS`."""
     rows = [
         {
-            "claim": one.claim.name,
+            "claim": answer.claim.name,
             "comparison": evidence.sample.comparison,
             "group": evidence.sample.group,
             "dataset": evidence.sample.dataset,
-            "judges": evidence.sample.comparison in one.claim.judges,
+            "judges": evidence.sample.comparison in answer.claim.judges,
             "budget": evidence.sample.budget,
             "verdict": evidence.verdict,
             **vars(evidence.finding),
         }
-        for one in verdicts
-        for evidence in one.evidence
+        for answer in verdicts
+        for evidence in answer.evidence
     ]
     return as_table(pd.DataFrame(rows), EVIDENCE_COLUMNS) if rows else empty_table(EVIDENCE_COLUMNS)

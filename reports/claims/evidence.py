@@ -212,19 +212,20 @@ def finding_of(values: pd.Series[float], unit: str) -> Finding:
 
 
 def judged(samples: Sequence[Sample]) -> tuple[Evidence, ...]:
-    """Judge comparisons, adjusted by Holm's method over those of the same kind.
+    """Judge comparisons kind by kind, adjusted by Holm's method over those of one kind.
 
     Support comes first: an effect that is established is there, even if it is too small to count.
     """
-    found: dict[int, Evidence] = {}
+    evidence: list[Evidence] = []
     for kind in dict.fromkeys(sample.comparison for sample in samples):
-        places = [place for place, one in enumerate(samples) if one.comparison == kind]
-        alike = [samples[place] for place in places]
-        for_it = holm([one.kind.decision.supports(one.values) for one in alike])
-        against = holm([one.kind.decision.contradicts(one.values) for one in alike])
-        for place, one, p, q in zip(places, alike, for_it, against, strict=True):
-            found[place] = Evidence(one, _answer(p, q), finding_of(one.values, one.kind.unit))
-    return tuple(found[place] for place in sorted(found))
+        alike = [sample for sample in samples if sample.comparison == kind]
+        supports = holm([sample.kind.decision.supports(sample.values) for sample in alike])
+        contradicts = holm([sample.kind.decision.contradicts(sample.values) for sample in alike])
+        evidence += [
+            Evidence(sample, _answer(p, q), finding_of(sample.values, sample.kind.unit))
+            for sample, p, q in zip(alike, supports, contradicts, strict=True)
+        ]
+    return tuple(evidence)
 
 
 def _answer(supports: float, contradicts: float) -> str:
@@ -244,13 +245,13 @@ def pooled(evidence: Sequence[Evidence]) -> Finding:
 
 def finite(evidence: Sequence[Evidence]) -> list[Evidence]:
     """Return the comparisons whose values are all finite."""
-    return [one for one in evidence if np.isfinite(one.sample.values).all()]
+    return [each for each in evidence if np.isfinite(each.sample.values).all()]
 
 
 def _together(evidence: Sequence[Evidence]) -> pd.Series[float]:
-    if len({one.sample.metric for one in evidence}) != 1:
+    if len({each.sample.metric for each in evidence}) != 1:
         return pd.Series(dtype="float64")
-    columns = [one.sample.values for one in evidence]
+    columns = [each.sample.values for each in evidence]
     return pd.concat(columns, axis="columns").dropna().mean(axis="columns")
 
 
@@ -260,7 +261,7 @@ def overall(evidence: Sequence[Evidence]) -> str:
     `MIXED` if some support the claim and others contradict it; otherwise the verdict of their mean;
     where that can't be taken, the one that more than half of them have in common.
     """
-    verdicts = [one.verdict for one in evidence]
+    verdicts = [each.verdict for each in evidence]
     if {SUPPORTED, CONTRADICTED} <= {*verdicts}:
         return MIXED
     together, decision = _together(evidence), evidence[0].sample.kind.decision

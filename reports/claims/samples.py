@@ -281,7 +281,7 @@ def _quickest(times: pd.DataFrame) -> int | None:
 
 def confirmed(groups: Groups) -> Iterator[GroupValues]:
     """Yield the groups that fresh seeds judge, with whole batches and free rates."""
-    return (one for one in groups if _usual(one.plan) and one.analysis.judged_apart)
+    return (group for group in groups if _usual(group.plan) and group.analysis.judged_apart)
 
 
 def _usual(plan: GroupDescription, optimizers: Sequence[str] = ()) -> bool:

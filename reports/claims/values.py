@@ -156,10 +156,10 @@ def cross_fitted(grid: Grid, *, kept: bool = False) -> pd.DataFrame:
     sizes = complete.any(axis=1)
     if not sizes.any() or grid.seeds.size == 1:
         return pd.DataFrame()
-    tables = [grid.metric[place, complete[place]] for place in np.flatnonzero(sizes)]
+    tables = [grid.metric[index, complete[index]] for index in np.flatnonzero(sizes)]
     best = [best_on_others(table) for table in (tables[:1] if kept else tables)]
     seeds = np.arange(grid.seeds.size)
-    chosen = [table[best[place % len(best)], seeds] for place, table in enumerate(tables)]
+    chosen = [table[best[index % len(best)], seeds] for index, table in enumerate(tables)]
     columns = pd.Index(grid.sizes[sizes], name="batch_size")
     return pd.DataFrame(np.transpose(chosen), pd.Index(grid.seeds, name="seed"), columns)
 

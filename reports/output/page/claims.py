@@ -55,7 +55,7 @@ def claim_section(verdicts: Sequence[ClaimVerdict], room: Room) -> ClaimSection:
 
     The comparisons are there if the page has room for them.
     """
-    studied = tuple(one for one in verdicts if one.verdict != NOT_STUDIED)
+    studied = tuple(judged for judged in verdicts if judged.verdict != NOT_STUDIED)
     if not studied:
         return ClaimSection(f"This study bears on none of its claims. {_unstudied(verdicts)}", ())
     evidence = _evidence(studied)
@@ -70,16 +70,16 @@ def claim_section(verdicts: Sequence[ClaimVerdict], room: Room) -> ClaimSection:
 
 
 def _tally(studied: Sequence[ClaimVerdict]) -> str:
-    names = {v: [one.claim.name for one in studied if one.verdict == v] for v in _SAYS}
-    told = [text.format(listing(names[v])) for v, text in _SAYS.items() if names[v]]
-    return f"Of these claims, this study {listing(told)}."
+    names = {v: [judged.claim.name for judged in studied if judged.verdict == v] for v in _SAYS}
+    answers = [text.format(listing(names[v])) for v, text in _SAYS.items() if names[v]]
+    return f"Of these claims, this study {listing(answers)}."
 
 
 def _unstudied(verdicts: Sequence[ClaimVerdict]) -> str:
-    left = [one for one in verdicts if one.verdict == NOT_STUDIED]
+    left = [judged for judged in verdicts if judged.verdict == NOT_STUDIED]
     if not left:
         return ""
-    needs = "; ".join(f"{one.claim.name} needs {one.claim.needs}" for one in left)
+    needs = "; ".join(f"{judged.claim.name} needs {judged.claim.needs}" for judged in left)
     return f"Not studied: {needs}."
 
 
@@ -92,16 +92,16 @@ def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
         "metric best against the logarithm of the batch size: those between speak, too. Each "
         "comparison by itself is listed at the end.",
         ("Claim", "Verdict", "Effect", "95% interval", "Judged under"),
-        tuple(_verdict_row(one) for one in studied),
+        tuple(_verdict_row(judged) for judged in studied),
     )
 
 
-def _verdict_row(one: ClaimVerdict) -> tuple[Cell, ...]:
+def _verdict_row(judged: ClaimVerdict) -> tuple[Cell, ...]:
     return (
-        Cell(f"{one.claim.name}. {one.claim.text}", one.claim.name),
-        Cell(one.verdict, one.verdict, strong=True),
-        *_effect(one.finding, one.evidence[0]),
-        Cell(one.budget, one.budget),
+        Cell(f"{judged.claim.name}. {judged.claim.text}", judged.claim.name),
+        Cell(judged.verdict, judged.verdict, strong=True),
+        *_effect(judged.finding, judged.evidence[0]),
+        Cell(judged.budget, judged.budget),
     )
 
 
@@ -113,16 +113,16 @@ def _evidence(studied: Sequence[ClaimVerdict]) -> Table:
         "comparison are adjusted for their number by Holm's method. Count: seeds, or rounds of the "
         "timing pass.",
         ("Claim", "Comparison", "Groups", "Verdict", "Effect", "95% interval", "Count", "Under"),
-        tuple(_evidence_row(one, each) for one in studied for each in one.evidence),
+        tuple(_evidence_row(judged, each) for judged in studied for each in judged.evidence),
     )
 
 
-def _evidence_row(one: ClaimVerdict, evidence: Evidence) -> tuple[Cell, ...]:
+def _evidence_row(judged: ClaimVerdict, evidence: Evidence) -> tuple[Cell, ...]:
     sample, finding = evidence.sample, evidence.finding
     group = visible(sample.group, most=200)
-    judges = sample.comparison in one.claim.judges
+    judges = sample.comparison in judged.claim.judges
     return (
-        Cell(one.claim.name, one.claim.name),
+        Cell(judged.claim.name, judged.claim.name),
         Cell(sample.comparison, sample.comparison, strong=judges),
         Cell(group, group),
         Cell(evidence.verdict, evidence.verdict),

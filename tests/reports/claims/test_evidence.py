@@ -95,7 +95,7 @@ def test_comparisons_of_a_kind_are_adjusted_for_each_other_and_those_of_others_a
     assert judged([sample(barely), noise])[0].verdict == SUPPORTED
     assert judged([sample(barely), noise, noise])[0].verdict == UNDECIDED
     other = sample(around(0.0, spread=0.5), comparison="another")
-    assert judged([other, sample(barely), other])[1].verdict == SUPPORTED
+    assert judged([other, sample(barely), other])[2].verdict == SUPPORTED
 
 
 def test_no_effect_is_called_one_as_rarely_as_promised() -> None:
