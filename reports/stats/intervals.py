@@ -177,7 +177,7 @@ def bootstrap_interval(
         raise ValueError(f"A bootstrap interval needs at least 2 values, but got {sample.size}.")
     others = np.stack([np.delete(sample, i) for i in range(sample.size)])
     accelerates = np.ptp(statistic(others, axis=1)) > 0
-    found = stats.bootstrap(
+    result = stats.bootstrap(
         (sample,),
         statistic,
         confidence_level=confidence,
@@ -187,7 +187,7 @@ def bootstrap_interval(
     ).confidence_interval
     method = "BCa bootstrap" if accelerates else "percentile bootstrap"
     middle = float(statistic(sample, axis=0))
-    return Interval(middle, float(found.low), float(found.high), sample.size, confidence, method)
+    return Interval(middle, float(result.low), float(result.high), sample.size, confidence, method)
 
 
 def _paired_t(differences: Sequence[float], confidence: float) -> Interval:
@@ -334,9 +334,9 @@ def compare_with_best(
         chosen, unworse = best_and_tied(table[:, :, None], level)
         best, tied = sizes[int(chosen[0])], unworse[:, 0]
     else:
-        place = sizes.index(best)
-        sides, second = 1, np.delete(np.arange(len(sizes)), place)
-        first = np.full_like(second, place)
+        index = sizes.index(best)
+        sides, second = 1, np.delete(np.arange(len(sizes)), index)
+        first = np.full_like(second, index)
         tied = np.ones(len(sizes), np.bool_)
         differences = (table[:, first] - table[:, second])[:, :, None]
         tied[second] = np.array(holm(p_values_of(differences, 1)[:, 0])) > level

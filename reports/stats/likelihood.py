@@ -66,13 +66,13 @@ def stacked(data: Sequence[Observations]) -> tuple[Observations, Counts]:
 
     Curves with fewer points than others are filled up with some that don't count.
     """
-    width = max(one.y.size for one in data)
+    width = max(curve.y.size for curve in data)
     fills = {"z": 1.0, "y": 1.0, "censored": False, "spread": 0.0}
     filled = {
-        name: np.stack([_filled(getattr(one, name), width, fill) for one in data])
+        name: np.stack([_filled(getattr(curve, name), width, fill) for curve in data])
         for name, fill in fills.items()
     }
-    counts = np.stack([_filled(np.ones(one.y.size), width, 0.0) for one in data])
+    counts = np.stack([_filled(np.ones(curve.y.size), width, 0.0) for curve in data])
     return Observations(**filled), counts
 
 
@@ -93,13 +93,13 @@ def minimise(
 
     Source: Marquardt 1963.
     """
-    found, costs = begin.copy(), np.empty(len(begin))
+    fitted, costs = begin.copy(), np.empty(len(begin))
     fits, here, damping = np.arange(len(begin)), begin, np.full(len(begin), 1e-3)
     terms = 3 if (free @ LOG_P).any() else 2
     cost, gradient, information = _likelihood(data, counts, here, terms)
     for _ in range(ITERATIONS):
         there, promised = _step(here, gradient, information, damping, free)
-        found[fits], costs[fits] = here, cost
+        fitted[fits], costs[fits] = here, cost
         moving = promised >= _CONVERGED
         if not moving.all():
             fits, here, there, cost, gradient, information, damping, counts = (
@@ -116,8 +116,8 @@ def minimise(
         gradient = np.where(better[:, None], new[1], gradient)
         information = np.where(better[:, None, None], new[2], information)
         damping = np.where(better, damping / 10, damping * 10)
-    found[fits], costs[fits] = here, cost
-    return found, costs
+    fitted[fits], costs[fits] = here, cost
+    return fitted, costs
 
 
 def _step(
@@ -147,7 +147,7 @@ def _likelihood(
     sd, share = np.sqrt(variance), noise / variance
     score = (np.log(data.y) - expected) / sd
     cost, by_expected = score**2 / 2 + np.log(variance) / 2, -score / sd
-    by_noise, own = (1 - score**2) * share, np.broadcast_to(1 / variance, score.shape)
+    by_noise, curvature = (1 - score**2) * share, np.broadcast_to(1 / variance, score.shape)
     both, noises = None, np.broadcast_to(2 * share**2, score.shape)
     if data.censored.any():
         bound, reach = data.censored, special.log_ndtr(-score)
@@ -156,18 +156,18 @@ def _likelihood(
         bend = mills * (mills - score)
         cost, by_expected = np.where(bound, -reach, cost), np.where(bound, -mills / sd, by_expected)
         by_noise = np.where(bound, -mills * score * share, by_noise)
-        own = np.where(bound, bend / variance, own)
+        curvature = np.where(bound, bend / variance, curvature)
         both = counts * np.where(bound, bend * score * share / sd, 0)
         noises = np.where(bound, bend * (score * share) ** 2, noises)
     gradient, information = np.zeros((len(parameters), 4)), np.zeros((len(parameters), 4, 4))
-    by_expected, own = counts * by_expected, counts * own
-    for place, slope in enumerate(slopes):
-        gradient[:, place] = _sum(by_expected, slope)
-        for other in range(place + 1):
-            product = _sum(own * slope, slopes[other])
-            information[:, place, other] = information[:, other, place] = product
+    by_expected, curvature = counts * by_expected, counts * curvature
+    for row, slope in enumerate(slopes):
+        gradient[:, row] = _sum(by_expected, slope)
+        for column in range(row + 1):
+            product = _sum(curvature * slope, slopes[column])
+            information[:, row, column] = information[:, column, row] = product
         if both is not None:
-            information[:, place, 3] = information[:, 3, place] = _sum(both, slope)
+            information[:, row, 3] = information[:, 3, row] = _sum(both, slope)
     gradient[:, 3], information[:, 3, 3] = _sum(counts, by_noise), _sum(counts, noises)
     return _sum(counts, cost), gradient, information
 

@@ -33,14 +33,14 @@ def medians(
     keys = list(by)
     ordered = runs.sort_values([*keys, value], kind="stable")
     groups = ordered.groupby(keys)[value]
-    place, number = groups.cumcount(), groups.transform("size")
+    position, number = groups.cumcount(), groups.transform("size")
     rank = number.map({n: rank_of_end(n, confidence) for n in number.unique().tolist()})
     values = ordered.set_index(keys)[value]
     return pd.DataFrame(
         {
             "median": groups.median(),
-            "low": values[(place == rank - 1).to_numpy()],
-            "high": values[(place == number - rank).to_numpy() & (rank > 0).to_numpy()],
+            "low": values[(position == rank - 1).to_numpy()],
+            "high": values[(position == number - rank).to_numpy() & (rank > 0).to_numpy()],
         }
     )
 

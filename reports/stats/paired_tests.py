@@ -48,9 +48,9 @@ def best_and_tied(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndar
     family = present.sum(axis=0) * (present.sum(axis=0) - 1) // 2
     adjusted = _holm(p_values_of(differences, 2), family)
     tied = present.copy()
-    for one, other in ((first, second), (second, first)):
-        pair, case = np.nonzero((one[:, None] == best) & (adjusted <= level))
-        tied[other[pair], case] = False
+    for left, right in ((first, second), (second, first)):
+        pair, case = np.nonzero((left[:, None] == best) & (adjusted <= level))
+        tied[right[pair], case] = False
     return best, tied
 
 
@@ -65,10 +65,10 @@ def spread_of(differences: Sequence[float] | np.ndarray) -> float:
         (1.0, 0.204)
     """
     values = np.asarray(differences, np.float64)
-    found, size = float(values.std(ddof=1)), abs(float(values.mean()))
-    if max(found, size) <= _ROUNDING:
+    spread, size = float(values.std(ddof=1)), abs(float(values.mean()))
+    if max(spread, size) <= _ROUNDING:
         return 0.0
-    return found if found > _ROUNDING else size / math.sqrt(6)
+    return spread if spread > _ROUNDING else size / math.sqrt(6)
 
 
 def counts(differences: np.ndarray) -> np.ndarray:
@@ -103,11 +103,11 @@ def p_values_of(differences: np.ndarray, sides: int) -> np.ndarray:
     spread = np.sqrt(np.nansum((usable - mean) ** 2, axis=0) / (count - 1))
     spread = np.where(spread > _ROUNDING, spread, steps / math.sqrt(6))
     statistic = mean / (spread / np.sqrt(count))
-    found = np.ones(possible.shape)
-    found[possible] = sides * special.stdtr(
+    p_values = np.ones(possible.shape)
+    p_values[possible] = sides * special.stdtr(
         count - 1, -statistic if sides == 1 else -np.abs(statistic)
     )
-    return found
+    return p_values
 
 
 def _holm(p_values: np.ndarray, family: np.ndarray) -> np.ndarray:

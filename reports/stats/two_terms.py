@@ -131,7 +131,7 @@ def fit_curves(data: Sequence[Observations], *, free_power: bool = False) -> lis
     """
     if not data:
         return []
-    begin = np.stack([start(one) for one in data])
+    begin = np.stack([start(each) for each in data])
     fitted, _ = minimise(*stacked(data), begin, _WITH_POWER if free_power else _CURVE)
     return [Curve(*np.exp(logs).tolist()) for logs in fitted]
 
@@ -172,9 +172,9 @@ def likelihood_intervals_of(data: Sequence[Observations], confidence: float) -> 
         return []
     number, quantities = len(data), (_INTERCEPT, _SLOPE, _RATIO)
     points, counts = stacked(data)
-    fitted, least = minimise(points, counts, np.stack([start(one) for one in data]), _CURVE)
-    allowed = np.array([_allowed(one.y.size, confidence) for one in data])
-    lowest, highest = np.array([_reach(one) for one in data]).transpose(2, 1, 0).reshape(2, -1)
+    fitted, least = minimise(points, counts, np.stack([start(each) for each in data]), _CURVE)
+    allowed = np.array([_allowed(each.y.size, confidence) for each in data])
+    lowest, highest = np.array([_reach(each) for each in data]).transpose(2, 1, 0).reshape(2, -1)
     # A row for each quantity and curve: 0, 1, ... of the first quantity, then of the second.
     rows = np.tile(np.arange(number), len(quantities))
     contrast, direction, free = (
@@ -183,11 +183,11 @@ def likelihood_intervals_of(data: Sequence[Observations], confidence: float) -> 
     best = np.clip((contrast * fitted[rows]).sum(axis=1), lowest, highest)
 
     def excess(values: Values, row: Values) -> Values:
-        place = row.astype(np.int64)
-        curve, along = rows[place], direction[place]
-        away = values - (contrast[place] * fitted[curve]).sum(axis=1)
+        index = row.astype(np.int64)
+        curve, along = rows[index], direction[index]
+        away = values - (contrast[index] * fitted[curve]).sum(axis=1)
         moved = fitted[curve] + away[:, None] * along
-        cost = minimise(points.of(curve), counts[curve], moved, free[place])[1]
+        cost = minimise(points.of(curve), counts[curve], moved, free[index])[1]
         return cost - least[curve] - allowed[curve]
 
     lows = np.exp(_roots(excess, lowest, best, -np.inf)).reshape(-1, number)
@@ -222,10 +222,10 @@ def _roots(
     if beyond.size:
         bracket = (far[beyond], best[beyond])
         tolerances = {"xatol": _PRECISION, "xrtol": _PRECISION}
-        found = elementwise.find_root(
+        result = elementwise.find_root(
             excess, bracket, args=(beyond.astype(np.float64),), tolerances=tolerances
         )
-        ends[beyond] = found.x
+        ends[beyond] = result.x
     return ends
 
 

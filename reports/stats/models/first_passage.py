@@ -109,8 +109,8 @@ def _first_crossings(points: pd.DataFrame, runs: pd.DataFrame, sign: int) -> dic
     levels = np.full(run[-1] + 1, np.inf)
     levels[runs["run"]] = sign * runs["target"]
     gain, updates = points["gain"].to_numpy(np.float64), points["updates"].to_numpy(np.float64)
-    found = _cross(run, updates, gain, levels, exponential=sign < 0)
-    return {name: values[runs["run"]] for name, values in found.items()}
+    crossings = _cross(run, updates, gain, levels, exponential=sign < 0)
+    return {name: values[runs["run"]] for name, values in crossings.items()}
 
 
 def first_crossing(
@@ -130,8 +130,8 @@ def first_crossing(
         ('not reached', 20.0, 0.0)
     """
     at, value = np.asarray(updates, np.float64), np.asarray(values, np.float64)
-    found = _cross(np.zeros(at.size, np.int64), at, value, np.array([level], np.float64))
-    return str(found["outcome"][0]), float(found["updates"][0]), float(found["half_width"][0])
+    first = _cross(np.zeros(at.size, np.int64), at, value, np.array([level], np.float64))
+    return str(first["outcome"][0]), float(first["updates"][0]), float(first["half_width"][0])
 
 
 def _cross(

@@ -173,14 +173,14 @@ def _scale(seeds: np.ndarray, confidence: float) -> dict[str, float | str]:
     nothing = {"seeds": len(seeds), "noise_scale": math.nan, "low": 0.0, "high": math.inf}
     if len(seeds) < FEWEST:
         return {**nothing, "status": UNRESOLVED}
-    found = fieller_interval(seeds[:, 0], seeds[:, 1], confidence)
+    scale = fieller_interval(seeds[:, 0], seeds[:, 1], confidence)
     # A squared length that seems to be below zero is not told from zero either.
-    if not found.resolved or found.ratio < 0:
-        return {**nothing, "low": max(found.low, 0.0), "status": UNRESOLVED}
+    if not scale.resolved or scale.ratio < 0:
+        return {**nothing, "low": max(scale.low, 0.0), "status": UNRESOLVED}
     return {
         **nothing,
-        "noise_scale": found.ratio,
-        "low": max(found.low, 0.0),
-        "high": found.high,
+        "noise_scale": scale.ratio,
+        "low": max(scale.low, 0.0),
+        "high": scale.high,
         "status": RESOLVED,
     }

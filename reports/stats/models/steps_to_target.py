@@ -180,26 +180,26 @@ def task_of(
 
 def fit_tasks(tasks: Sequence[Task], seed: int = 0) -> list[StepsToTargetFit]:
     """Return the fit of each task; together they cost little more than one."""
-    places = [place for place, task in enumerate(tasks) if not task.known.reason]
-    some = [tasks[place] for place in places]
-    curves = fit_curves([task.data for task in some])
-    several = [task for task in some if len(task.known.batch_sizes) > FEWEST_POINTS]
+    indices = [index for index, task in enumerate(tasks) if not task.known.reason]
+    fittable = [tasks[index] for index in indices]
+    curves = fit_curves([task.data for task in fittable])
+    several = [task for task in fittable if len(task.known.batch_sizes) > FEWEST_POINTS]
     powers = fit_curves([task.data for task in several], free_power=True)
     power_of = dict(zip(map(id, several), powers, strict=True))
     fits = [task.known for task in tasks]
-    intervals = _intervals(some, seed)
-    for place, task, curve, found in zip(places, some, curves, intervals, strict=True):
-        fits[place] = _fitted(task, curve, power_of.get(id(task)), *found)
+    intervals = _intervals(fittable, seed)
+    for index, task, curve, bounds in zip(indices, fittable, curves, intervals, strict=True):
+        fits[index] = _fitted(task, curve, power_of.get(id(task)), *bounds)
     return fits
 
 
 def curves_of(tasks: Sequence[Task]) -> list[Curve | None]:
     """Return the curve of each task without its intervals; None where there is none."""
-    found: list[Curve | None] = [None] * len(tasks)
-    places = [place for place, task in enumerate(tasks) if not task.known.reason]
-    for place, curve in zip(places, fit_curves([tasks[p].data for p in places]), strict=True):
-        found[place] = curve
-    return found
+    curves: list[Curve | None] = [None] * len(tasks)
+    indices = [index for index, task in enumerate(tasks) if not task.known.reason]
+    for index, curve in zip(indices, fit_curves([tasks[p].data for p in indices]), strict=True):
+        curves[index] = curve
+    return curves
 
 
 def _observations(
@@ -244,20 +244,20 @@ def _cannot_say(data: Observations, sizes: np.ndarray) -> str:
 
 
 def _intervals(tasks: Sequence[Task], seed: int) -> list[tuple[Intervals, str]]:
-    found: dict[int, tuple[Intervals, str]] = {}
-    for place, task in enumerate(tasks):
+    intervals: dict[int, tuple[Intervals, str]] = {}
+    for index, task in enumerate(tasks):
         if _seeds(task) >= FEWEST_GROUPS:
             rng, confidence = np.random.default_rng(seed), task.known.confidence
             ends = bootstrap_intervals(task.data, task.groups, confidence, rng)
             # If hardly a resample has one of the two terms, none tells how large it may be.
             if ends.intercept.high > 0 and ends.slope.high > 0:
-                found[place] = ends, f"bootstrap over {_seeds(task)} seeds"
-    rest = [place for place in range(len(tasks)) if place not in found]
+                intervals[index] = ends, f"bootstrap over {_seeds(task)} seeds"
+    rest = [index for index in range(len(tasks)) if index not in intervals]
     if rest:
         confidence = tasks[rest[0]].known.confidence
-        likely = likelihood_intervals_of([tasks[place].data for place in rest], confidence)
-        found |= {p: (ends, "profile likelihood") for p, ends in zip(rest, likely, strict=True)}
-    return [found[place] for place in range(len(tasks))]
+        likely = likelihood_intervals_of([tasks[index].data for index in rest], confidence)
+        intervals |= {p: (ends, "profile likelihood") for p, ends in zip(rest, likely, strict=True)}
+    return [intervals[index] for index in range(len(tasks))]
 
 
 def _seeds(task: Task) -> int:

@@ -96,18 +96,18 @@ def fit_update_times(
     Each has batch sizes and seconds, as for `fit_update_time`.
     """
     points = [_medians(sizes, seconds) for sizes, seconds in timings]
-    enough = [one for one in points if one.z.size >= FEWEST_POINTS]
+    enough = [timing for timing in points if timing.z.size >= FEWEST_POINTS]
     curves, ends = fit_curves(enough), likelihood_intervals_of(enough, confidence)
     fitted = zip(curves, ends, strict=True)
     return [
-        _fitted(one, *next(fitted), confidence)
-        if one.z.size >= FEWEST_POINTS
+        _fitted(timing, *next(fitted), confidence)
+        if timing.z.size >= FEWEST_POINTS
         else UpdateTimeFit(
-            batch_sizes=tuple(one.z.tolist()),
+            batch_sizes=tuple(timing.z.tolist()),
             confidence=confidence,
-            reason=f"Fewer than three batch sizes are timed: {one.z.size}.",
+            reason=f"Fewer than three batch sizes are timed: {timing.z.size}.",
         )
-        for one in points
+        for timing in points
     ]
 
 
