@@ -134,7 +134,7 @@ def drawing_functions() -> dict[CodeType, str]:
 
 
 def _functions() -> Iterator[tuple[str, str, Any]]:
-    for found in pkgutil.iter_modules(reports.__path__, "reports."):
+    for found in pkgutil.walk_packages(reports.__path__, "reports."):
         module = importlib.import_module(found.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == found.name and not name.startswith("_"):
