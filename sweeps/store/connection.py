@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from sweeps.errors import OwnedError, ResourceError, StoreError, UserError, counted
-from sweeps.store.damage import mark_damaged, problems_of, set_aside, structure_problem
-from sweeps.store.rows import insert
-from sweeps.store.schema import create_tables, kind_problem
+from sweeps.store.rows import DAMAGED, Row, add_incident, incident, insert, mark_damaged
+from sweeps.store.schema import TABLES, columns_of, create_tables, kind_problem
 
 LARGEST_VALUE = 2**27
 """Bytes of the largest text or curve that is read: a file from elsewhere may hold anything."""
@@ -34,6 +34,12 @@ CHECKPOINT_SECONDS, _AGAIN_SECONDS, _CHECKPOINT_MILLISECONDS = 30.0, 1.0, 100
 
 _NO_LOG, _LOG_FOLLOWS, _LOG_READ = "none", "follows", "read"
 """What there is beside the database: nothing, a log that has not been read, or one that has."""
+
+_ROW_PROBLEM = re.compile(
+    r"row \d+ (missing from|values differ from) index |wrong # of entries in index |"
+    r"non-unique entry in index |rowid not at end-of-record |NULL value in |\S+ value in "
+)
+"""What SQLite says of rows that are damaged while the structure of the file is sound."""
 
 _RESOURCES = {
     sqlite3.SQLITE_BUSY,
@@ -118,6 +124,56 @@ def files_of(path: Path) -> list[Path]:
         path: The database.
     """
     return [path.with_name(path.name + end) for end in ("", "-journal", "-wal", "-shm")]
+
+
+def structure_problem(problems: Iterable[str]) -> str:
+    """Return what is wrong with the structure of a database, in SQLite's words; nothing if sound.
+
+    Args:
+        problems: From `problems_of`.
+    """
+    return next((problem for problem in problems if not _ROW_PROBLEM.match(problem)), "")
+
+
+def problems_of(connection: sqlite3.Connection) -> list[str]:
+    """Return what is wrong with a database, be it structure, index or row, in SQLite's words.
+
+    Args:
+        connection: To the database.
+    """
+    found = [text for (text,) in connection.execute("PRAGMA integrity_check")]
+    return [] if found == ["ok"] else found
+
+
+def set_aside(connection: sqlite3.Connection) -> None:
+    """Make all tables anew with the rows that are sound, and record the others as incidents.
+
+    Args:
+        connection: To a store whose damaged rows are marked, in a transaction.
+    """
+    lost: list[Row] = []
+    for table, statement in TABLES.items():
+        connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+        connection.execute(statement)
+        lost += [incident(DAMAGED, table, row) for row in _marked(connection, table)]
+        connection.execute(
+            f"INSERT OR IGNORE INTO {table} SELECT * FROM old_{table} NOT INDEXED "
+            "WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = ?)",
+            (table,),
+        )
+        connection.execute(f"DROP TABLE old_{table}")
+    connection.execute("DELETE FROM temp.damaged")
+    for row in lost:
+        add_incident(connection, row)
+
+
+def _marked(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
+    rows = connection.execute(
+        f"SELECT * FROM old_{table} NOT INDEXED "
+        "WHERE rowid IN (SELECT number FROM temp.damaged WHERE place = ?)",
+        (table,),
+    )
+    return (dict(zip(columns_of(table), values, strict=True)) for values in rows)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.design.labels import schedule_text
 from sweeps.design.trials import Trial, identity_of
 from sweeps.errors import pairs_text
-from sweeps.store.schema import columns_of
+from sweeps.store.schema import TABLES, columns_of
 from sweeps.worker.train import (
     CRASHED,
     CURVE_WIDTH,
@@ -289,6 +289,40 @@ def insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -
 def _insertion(table: str) -> str:
     places = ", ".join("?" * len(columns_of(table)))
     return f"REPLACE INTO {table} VALUES ({places})"
+
+
+def mark_damaged(connection: sqlite3.Connection) -> int:
+    """List the damaged rows in the temporary table `damaged`, and return how many there are.
+
+    Args:
+        connection: To a store of this format.
+    """
+    connection.execute("CREATE TEMP TABLE damaged (place TEXT, number INTEGER)")
+    lenient, connection.text_factory = connection.text_factory, str
+    try:
+        found = _damaged(connection)
+    except sqlite3.OperationalError:
+        # Some text is not UTF-8. Reading it takes a call of Python for each text, so it is not done
+        # before it must be.
+        connection.text_factory = lenient
+        found = _damaged(connection)
+    connection.executemany("INSERT INTO temp.damaged VALUES (?, ?)", found)
+    return len(found)
+
+
+def _damaged(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    return [
+        (table, number)
+        for table in TABLES
+        for number, *values, digest in _rows(connection, table)
+        if digest_of(values) != digest
+        or not is_possible(table, dict(zip(columns_of(table), values, strict=False)))
+    ]
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> sqlite3.Cursor:
+    # Through the table itself: an index may be damaged, too.
+    return connection.execute(f"SELECT rowid, * FROM {table} NOT INDEXED")
 
 
 def same_result(one: Row, other: Row) -> bool:
