@@ -227,23 +227,6 @@ class GroupDescription:
 
 
 @dataclass(frozen=True)
-class Incidents:
-    """What has gone wrong with the results themselves, of one kind.
-
-    Attributes:
-        kind: "another result": a trial gave something else when it ran again; "damaged": a row
-            was found damaged and is computed again.
-        number: How often.
-        difference: Largest relative difference between the curves of two results; None if they
-            can't be compared.
-    """
-
-    kind: str
-    number: int
-    difference: float | None = None
-
-
-@dataclass(frozen=True)
 class Cluster:
     """Workers that are simulated, and what joins them.
 
@@ -275,7 +258,6 @@ class StudyDescription:
         jobs: Worker processes of the last session that ran trials; volatile.
         specification: The specification in full, as TOML.
         provenance: Versions, processor, BLAS and threads, by name; volatile.
-        incidents: What has gone wrong with its results, kind by kind; volatile.
         cluster: Workers for which the time to a target is simulated; None for none.
         claims: Whether the report judges the claims of the source paper.
         aside: Trials that its folder keeps of what the study was before; volatile.
@@ -294,7 +276,6 @@ class StudyDescription:
     jobs: int
     specification: str
     provenance: Mapping[str, str]
-    incidents: tuple[Incidents, ...] = ()
     cluster: Cluster | None = None
     claims: bool = False
     aside: int = 0

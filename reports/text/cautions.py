@@ -8,7 +8,7 @@ from reports.analysis.update_times import UNSTEADY_ABOVE
 from reports.recommend.baseline import constant_metric, unlearned
 from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, count, percent, plural, rate, sizes, visible
-from reports.schema.results import CLASSIFICATION, Incidents, StudyDescription
+from reports.schema.results import CLASSIFICATION
 from reports.text.scaling import target_cautions
 from reports.text.verdicts import Statement
 
@@ -43,28 +43,6 @@ def cautions(analysis: Analysis) -> list[Statement]:
         **target_cautions(analysis),
     }
     return [Statement(kind, text) for kind, text in texts.items() if text]
-
-
-def incident_cautions(plan: StudyDescription) -> list[Statement]:
-    """Return what has gone wrong with a study's results themselves, of which a reader must know."""
-    return [Statement(found.kind, _incident(found)) for found in plan.incidents]
-
-
-def _incident(found: Incidents) -> str:
-    if found.kind == "damaged":
-        return (
-            f"The store was damaged, in {plural(found.number, 'row')}. What was there counts as "
-            "not computed, and runs again."
-        )
-    if found.difference is None:
-        apart = "The curves can't be compared"
-    else:
-        apart = f"The curves differ by up to {found.difference:.2g} of their values"
-    return (
-        f"A trial gave another result when it ran again, or in another part of the study: "
-        f"{plural(found.number, 'time')}. {apart}; the first result is kept. Processors differ in "
-        "the last bits, which training magnifies; on one machine there should be no difference."
-    )
 
 
 def _nothing_learned(analysis: Analysis) -> str:

@@ -89,9 +89,9 @@ def _merge(options: argparse.Namespace) -> int:
     write(merged_text(merged, options.out))
     _note(merged.notes)
     _note(
-        f"{trial} has different results: that of the first folder is kept, the others are among "
-        "the incidents."
-        for trial in dict.fromkeys(merged.conflicts)
+        f"{trial} has different results: that of the first folder that has one is kept; "
+        "`bpsweep show` tells those of the others."
+        for trial in merged.conflicts
     )
     return SOME_FAILED if merged.conflicts else DONE
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.cli.manage import DONE, Add
-from sweeps.terminal import tell, write
+from sweeps.terminal import write
 
 if TYPE_CHECKING:
     from reports.schema.results import StudyResults
@@ -126,23 +126,16 @@ def _named(folders: list[Path]) -> list[tuple[str, Path]]:
 
 
 def write_report(results: StudyResults, folder: Path) -> None:
-    """Write a report, and tell where it is and of incidents.
+    """Write a report, and tell where it is.
 
     Raises:
         ResourceError: It can't be written.
     """
     from reports import build_report
-    from reports.text.cautions import incident_cautions
 
     with _told(folder, f"bpsweep report {folder}"):
         page = build_report(results, folder)
     write(str(page))
-    tell(
-        *(
-            f"note: {statement.text} `bpsweep export` lists what happened."
-            for statement in incident_cautions(results.description)
-        )
-    )
 
 
 @contextmanager

@@ -31,15 +31,6 @@ EXPORTED_COLUMNS = {
     ),
     "curves": CURVE_COLUMNS,
     "timing": (*TIMING_COLUMNS, Column("workload", "str", "", "Hash of what was timed.")),
-    "incidents": (
-        Column("number", "int64", "", "Number of the incident, from 1."),
-        Column("kind", "str", "", "another result, or damaged."),
-        Column("place", "str", "", "Table of the store that it is about."),
-        Column("trial", "str", "", "Trial that it is about, if any."),
-        Column("recorded", "str", "", "Date and time in UTC.", volatile=True),
-        Column("difference", "float64", "", "Largest relative difference of the two curves."),
-        Column("details", "str", "", "The row that was not kept, as JSON, without its curve."),
-    ),
 }
 """The exported tables and their columns."""
 
@@ -105,9 +96,6 @@ def tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
         "trials": trials,
         "curves": store.curves_table(trials["trial"]),
         "timing": timing.fillna({"group": ""}),
-        "incidents": pd.DataFrame(
-            store.incidents(), columns=[column.name for column in EXPORTED_COLUMNS["incidents"]]
-        ),
     }
     return {name: as_table(found[name], EXPORTED_COLUMNS[name]) for name in found}, notes
 

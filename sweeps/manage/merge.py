@@ -24,7 +24,7 @@ class Merged:
     Attributes:
         trials: Trials of the new store.
         conflicts: Trials with different results in different stores, of which the first was kept
-            and the others recorded as incidents.
+            alone.
         notes: What else a user should know, a sentence each.
     """
 
@@ -67,14 +67,11 @@ def _merge(folders: Sequence[Path], out: Path) -> Merged:
         name = _common_name(folders, stores)
         target = stack.enter_context(Store.write(out, name))
         target.set_facts(_facts(stores))
-        for store in stores:
-            target.take(store.rows())
-        conflicts = tuple(row["trial"] for row in target.incidents())
-        target.record(row for store in stores for row in store.incidents())
+        conflicts = dict.fromkeys(trial for store in stores for trial in target.take(store.rows()))
         timings = [store.timing_rows() for store in stores]
         target.take_timing(next(filter(None, timings), []))
         notes = _notes(folders, stores, [len(rounds) for rounds in timings])
-        return Merged(len(target.statuses()), conflicts, tuple(notes))
+        return Merged(len(target.statuses()), tuple(conflicts), tuple(notes))
 
 
 def _common_name(folders: Sequence[Path], stores: Sequence[Store]) -> str:

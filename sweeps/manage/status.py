@@ -79,7 +79,6 @@ class Status:
         timing: Of the timing pass: measured, missing or off; empty if that can't be told.
         running: The process that runs the study now; None if there is none.
         damaged: Damaged rows, which a run repeats.
-        incidents: What went wrong with the store itself; `bpsweep export` lists it.
         sweep_seconds: Wall time spent on trials, over all sessions.
         notes: What else a user should know, a sentence each.
     """
@@ -92,7 +91,6 @@ class Status:
     timing: str
     running: Owner | None
     damaged: int
-    incidents: int
     sweep_seconds: float
     notes: tuple[str, ...]
 
@@ -143,7 +141,6 @@ def _known(store: Store, running: Owner | None) -> Status:
         timing="",
         running=running,
         damaged=store.damaged(),
-        incidents=len(store.incidents()),
         sweep_seconds=sessions_of(facts).sweep_seconds,
         notes=(),
     )
@@ -204,8 +201,6 @@ def status_lines(found: Status) -> list[str]:
         lines.append(f"  not part of the study as it is now: {counted(found.unplanned, 'trial')}")
     if found.damaged:
         lines.append(f"  damaged, to be run again: {counted(found.damaged, 'row')}")
-    if found.incidents:
-        lines.append(f"  incidents: {found.incidents}, see `bpsweep export`")
     return [*lines, *_ahead(found), *found.notes]
 
 

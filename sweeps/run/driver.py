@@ -25,6 +25,7 @@ from sweeps.run.signals import Interruption, interruptible
 from sweeps.run.timing_pass import run_timing
 from sweeps.store.store import Store
 from sweeps.store.study_results import planned_stages, results_of, save_experiment
+from sweeps.terminal import tell
 from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.worker.dataset_cache import hand_over
 from sweeps.worker.train import Outcome
@@ -246,7 +247,13 @@ class _Keeping:
     def _keep(self) -> None:
         outcomes = [outcome for _, some in self._ended for outcome in some]
         if outcomes:
-            self._store.add([self._missing[outcome.trial] for outcome in outcomes], outcomes)
+            trials = [self._missing[outcome.trial] for outcome in outcomes]
+            tell(
+                *(
+                    f"note: trial {trial} gave another result than the stored one, which is kept."
+                    for trial in self._store.add(trials, outcomes)
+                )
+            )
         for _, some in self._ended:
             names = [outcome.trial for outcome in some]
             checkpoint_path(self._checkpoints, names).unlink(missing_ok=True)

@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from sweeps.errors import OwnedError, ResourceError, StoreError, UserError, counted
-from sweeps.store.rows import DAMAGED, Row, add_incident, incident, insert, mark_damaged
-from sweeps.store.schema import TABLES, columns_of, create_tables, kind_problem
+from sweeps.store.rows import damaged_rows, insert
+from sweeps.store.schema import TABLES, create_tables, kind_problem
+from sweeps.terminal import tell
 
 LARGEST_VALUE = 2**27
 """Bytes of the largest text or curve that is read: a file from elsewhere may hold anything."""
@@ -145,42 +146,9 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
     return [] if found == ["ok"] else found
 
 
-def set_aside(connection: sqlite3.Connection) -> None:
-    """Make all tables anew with the rows that are sound, and record the others as incidents.
-
-    Args:
-        connection: To a store whose damaged rows are marked, in a transaction.
-    """
-    lost: list[Row] = []
-    for table, statement in TABLES.items():
-        connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
-        connection.execute(statement)
-        lost += [incident(DAMAGED, table, row) for row in _marked(connection, table)]
-        connection.execute(
-            f"INSERT OR IGNORE INTO {table} SELECT * FROM old_{table} NOT INDEXED "
-            "WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = ?)",
-            (table,),
-        )
-        connection.execute(f"DROP TABLE old_{table}")
-    connection.execute("DELETE FROM temp.damaged")
-    for row in lost:
-        add_incident(connection, row)
-
-
-def _marked(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
-    rows = connection.execute(
-        f"SELECT * FROM old_{table} NOT INDEXED "
-        "WHERE rowid IN (SELECT number FROM temp.damaged WHERE place = ?)",
-        (table,),
-    )
-    return (dict(zip(columns_of(table), values, strict=True)) for values in rows)
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store for its one writer.
-
-    Damaged rows are set aside after a copy of the file was made beside it.
+    """Open a store for its one writer; damaged rows are removed, which is told.
 
     Args:
         path: The store. Nobody else writes to it.
@@ -193,15 +161,46 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         _check(connection, path)
         problems = problems_of(connection)
         _check_structure(problems, path)
-        if mark_damaged(connection) or problems:
-            _copy(connection, _free(path))
-            with transaction(connection):
-                set_aside(connection)
+        damaged = damaged_rows(connection)
+        if damaged or problems:
+            _keep_sound(connection, damaged)
+        if damaged:
+            rows = counted(len(damaged), "damaged row")
+            tell(f"note: {path} held {rows}, now removed: what was there is computed again.")
+        _show_sound(connection, [])
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         # Every checkpoint leaves word that a log follows, so SQLite makes none by itself.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         yield connection
+
+
+def _keep_sound(connection: sqlite3.Connection, damaged: Sequence[tuple[str, int]]) -> None:
+    """Make all tables and their indexes anew, without damaged rows."""
+    with transaction(connection):
+        for table, statement in TABLES.items():
+            connection.execute(f"ALTER TABLE {table} RENAME TO old")
+            connection.execute(statement)
+            sound = _sound("old", _numbers(table, damaged))
+            connection.execute(f"INSERT OR IGNORE INTO {table} {sound}")
+            connection.execute("DROP TABLE old")
+
+
+def _show_sound(connection: sqlite3.Connection, damaged: Sequence[tuple[str, int]]) -> None:
+    """Make a view `sound_TABLE` of the rows of each table that are not damaged."""
+    for table in TABLES:
+        sound = _sound(table, _numbers(table, damaged))
+        connection.execute(f"CREATE TEMP VIEW sound_{table} AS {sound}")
+
+
+def _numbers(table: str, damaged: Sequence[tuple[str, int]]) -> list[int]:
+    return [number for place, number in damaged if place == table]
+
+
+def _sound(table: str, damaged: Sequence[int]) -> str:
+    # Through the table itself: an index may be damaged, too.
+    numbers = ", ".join(map(str, damaged))
+    return f"SELECT * FROM {table} NOT INDEXED WHERE rowid NOT IN ({numbers}) ORDER BY rowid"
 
 
 class Session:
@@ -302,7 +301,7 @@ def missing_trials(connection: sqlite3.Connection, path: Path) -> str:
     """Return what a store lacks that it once held, as a sentence; nothing if it lacks nothing.
 
     Args:
-        connection: To a store whose damaged rows are marked.
+        connection: From `reading` or `writing`.
         path: The store.
     """
     (said,) = connection.execute(_FACT, (_CHECKPOINT,)).fetchone() or ("{}",)
@@ -328,7 +327,7 @@ def missing_trials(connection: sqlite3.Connection, path: Path) -> str:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store as it is at this moment; nothing is written to it, and damaged rows are marked.
+    """Open a store as it is at this moment; nothing is written to it.
 
     Args:
         path: The store; another process may be writing to it.
@@ -340,7 +339,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     with _told(path), closing(_connect(path, _reading_mode(path))) as connection:
         connection.execute("BEGIN")
         _check(connection, path)
-        mark_damaged(connection)
+        _show_sound(connection, damaged_rows(connection))
         connection.execute("PRAGMA query_only = ON")
         yield connection
 
@@ -394,21 +393,6 @@ def _damaged(path: Path, how: str) -> str:
         f"{path} is damaged and was left as it is: {how}. Put a copy of it in its place, or move "
         "it away and run the study again."
     )
-
-
-def _free(path: Path) -> Path:
-    number = 1
-    while (found := path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")).exists():
-        number += 1
-    return found
-
-
-def _copy(connection: sqlite3.Connection, target: Path) -> None:
-    unfinished = unfinished_of(target)
-    unfinished.unlink(missing_ok=True)
-    with closing(sqlite3.connect(unfinished)) as copy:
-        connection.backup(copy)
-    _put(unfinished, target)
 
 
 def _put(unfinished: Path, path: Path) -> None:

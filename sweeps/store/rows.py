@@ -7,7 +7,6 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
 
@@ -32,9 +31,6 @@ from sweeps.worker.train import (
 
 DONE = (OK, DIVERGED)
 """The statuses of trials that need not run again."""
-
-ANOTHER_RESULT, DAMAGED = "another result", "damaged"
-"""Kinds of incidents."""
 
 MOST_ERROR = 50_000
 """Characters of an error that are kept; of a longer one the middle is left out."""
@@ -258,7 +254,6 @@ _LEAST = {
     "attempts": 1,
     "lanes": 1,
     "round": 0,
-    "number": 1,
 }
 """The least that a count may be, by column."""
 _TEXTS = ("optimizer", "activation", "loss", "reduction")
@@ -268,7 +263,6 @@ _RULES: Mapping[str, Callable[[Row], bool]] = {
     "facts": _is_possible_fact,
     "trials": _is_possible_trial,
     "timing": _is_possible_round,
-    "incidents": lambda row: row["kind"] in {ANOTHER_RESULT, DAMAGED},
 }
 """What else must be true of a table's rows."""
 
@@ -291,38 +285,29 @@ def _insertion(table: str) -> str:
     return f"REPLACE INTO {table} VALUES ({places})"
 
 
-def mark_damaged(connection: sqlite3.Connection) -> int:
-    """List the damaged rows in the temporary table `damaged`, and return how many there are.
-
-    Args:
-        connection: To a store of this format.
-    """
-    connection.execute("CREATE TEMP TABLE damaged (place TEXT, number INTEGER)")
+def damaged_rows(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Return table and number of each row that no run has written as it is."""
     lenient, connection.text_factory = connection.text_factory, str
     try:
-        found = _damaged(connection)
+        return _damaged_rows(connection)
     except sqlite3.OperationalError:
         # Some text is not UTF-8. Reading it takes a call of Python for each text, so it is not done
         # before it must be.
         connection.text_factory = lenient
-        found = _damaged(connection)
-    connection.executemany("INSERT INTO temp.damaged VALUES (?, ?)", found)
-    return len(found)
+        return _damaged_rows(connection)
 
 
-def _damaged(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+def _damaged_rows(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    # Through the tables themselves: an index may be damaged, too.
     return [
         (table, number)
         for table in TABLES
-        for number, *values, digest in _rows(connection, table)
+        for number, *values, digest in connection.execute(
+            f"SELECT rowid, * FROM {table} NOT INDEXED"
+        )
         if digest_of(values) != digest
         or not is_possible(table, dict(zip(columns_of(table), values, strict=False)))
     ]
-
-
-def _rows(connection: sqlite3.Connection, table: str) -> sqlite3.Cursor:
-    # Through the table itself: an index may be damaged, too.
-    return connection.execute(f"SELECT rowid, * FROM {table} NOT INDEXED")
 
 
 def same_result(one: Row, other: Row) -> bool:
@@ -333,56 +318,6 @@ def same_result(one: Row, other: Row) -> bool:
         other: Another.
     """
     return all(one[column] == other[column] for column in _RESULT)
-
-
-def incident(kind: str, place: str, row: Row, kept: Row | None = None) -> Row:
-    """Return the row of an incident, but for its number.
-
-    Args:
-        kind: `ANOTHER_RESULT` or `DAMAGED`.
-        place: The table it is about.
-        row: The row that is not kept.
-        kept: The row that is.
-    """
-    curve = row.get("curve", b"")
-    details = {column: strict(value) for column, value in row.items() if column != "curve"}
-    return {
-        "kind": kind,
-        "place": place,
-        "trial": str(row.get("trial", "")),
-        "recorded": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        "difference": kept and largest_difference(kept["curve"], curve),
-        "details": json.dumps(details, default=repr),
-        "curve": curve if isinstance(curve, bytes) else b"",
-    }
-
-
-def add_incident(connection: sqlite3.Connection, row: Row) -> None:
-    """Insert an incident.
-
-    Args:
-        connection: To a store of this format, in a transaction.
-        row: From `incident`.
-    """
-    last = connection.execute("SELECT coalesce(max(number), 0) FROM incidents").fetchone()[0]
-    insert(connection, "incidents", {**row, "number": last + 1})
-
-
-def largest_difference(one: bytes, other: bytes) -> float | None:
-    """Return the largest relative difference of two curves; None if they can't be compared.
-
-    Args:
-        one: A curve, as stored.
-        other: Another of the same trial.
-    """
-    first, second = points_of(one), points_of(other)
-    if first.shape != second.shape or not first.size:
-        return None
-    with np.errstate(all="ignore"):
-        apart = np.abs(first - second) / np.maximum(np.abs(first), np.abs(second))
-    apart[np.isnan(apart)] = np.inf
-    same = (first == second) | (np.isnan(first) & np.isnan(second))
-    return real(np.where(same, 0.0, apart).max())
 
 
 def strict(value: object) -> object:

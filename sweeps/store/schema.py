@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import cache
 
 APPLICATION_ID = 0x62707377  # "bpsw"
-FORMAT = 2
+FORMAT = 3
 
 TABLES = {
     "facts": """\
@@ -69,18 +69,6 @@ CREATE TABLE timing (
     started REAL,
     digest TEXT NOT NULL,
     PRIMARY KEY (workload, engine, lanes, batch_size, round)
-) STRICT""",
-    "incidents": """\
-CREATE TABLE incidents (
-    number INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,
-    place TEXT NOT NULL,
-    trial TEXT NOT NULL,
-    recorded TEXT NOT NULL,
-    difference REAL,
-    details TEXT NOT NULL,
-    curve BLOB NOT NULL,
-    digest TEXT NOT NULL
 ) STRICT""",
 }
 """The tables of this format, by name."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -31,17 +30,15 @@ from sweeps.store.connection import (
 )
 from sweeps.store.lock import LOCK, locked
 from sweeps.store.rows import (
-    ANOTHER_RESULT,
     DONE,
     Row,
-    add_incident,
-    incident,
     insert,
     points_of,
     row_of,
     same_result,
 )
-from sweeps.store.schema import columns_of
+from sweeps.store.schema import TABLES, columns_of
+from sweeps.terminal import tell
 from sweeps.worker.measure import Round
 from sweeps.worker.train import CURVE_WIDTH, Outcome
 
@@ -49,41 +46,18 @@ FILE = "study.db"
 
 _POINT_BYTES = 8 * CURVE_WIDTH
 
-_FACTS = f"""
-SELECT key, value FROM facts NOT INDEXED
-WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'facts')
-AND key NOT IN {SESSION_FACTS}
-"""
-_STATUSES = """
-SELECT trial, status FROM trials NOT INDEXED
-WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
-"""
-_ROWS = """
-SELECT * FROM trials NOT INDEXED
-WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
-AND substr(trial, 1, length(?1)) = ?1
-ORDER BY rowid
-"""
-_TRIALS = f"""
-SELECT {", ".join(columns_of("trials")[:-2])}
-FROM trials NOT INDEXED
-WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
-ORDER BY rowid
-"""
-_CURVES = """
-SELECT trial, curve FROM trials NOT INDEXED
-WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'trials')
-"""
+_FACTS = f"SELECT key, value FROM sound_facts WHERE key NOT IN {SESSION_FACTS}"
+_STATUSES = "SELECT trial, status FROM sound_trials"
+_ROWS = "SELECT * FROM sound_trials WHERE substr(trial, 1, length(?1)) = ?1"
+_TRIALS = f"SELECT {', '.join(columns_of('trials')[:-2])} FROM sound_trials"
+_CURVES = "SELECT trial, curve FROM sound_trials"
 _TIMING = """
-SELECT * FROM timing NOT INDEXED
-WHERE rowid NOT IN (SELECT number FROM temp.damaged WHERE place = 'timing')
-ORDER BY workload, engine DESC, lanes, batch_size, round
+SELECT * FROM sound_timing ORDER BY workload, engine DESC, lanes, batch_size, round
 """
-_INCIDENTS = """
-SELECT * FROM incidents
-WHERE number NOT IN (SELECT number FROM temp.damaged WHERE place = 'incidents')
-ORDER BY number
-"""
+_DAMAGED = " + ".join(
+    f"(SELECT count(*) FROM {table} NOT INDEXED) - (SELECT count(*) FROM sound_{table})"
+    for table in TABLES
+)
 
 
 class Store:
@@ -92,7 +66,7 @@ class Store:
     Use `Store.write` for the one process that runs trials, `Store.read` for everyone else.
 
     Args:
-        connection: To a store of this format whose damaged rows are marked.
+        connection: From `sweeps.store.connection.reading` or `writing`.
         path: The store's file.
         session: That of the writer; None for readers.
     """
@@ -216,42 +190,39 @@ class Store:
 
     def damaged(self) -> int:
         """Return how many rows are damaged; what they held counts as not computed yet."""
-        return int(self._connection.execute("SELECT count(*) FROM temp.damaged").fetchone()[0])
+        return int(self._connection.execute(f"SELECT {_DAMAGED}").fetchone()[0])
 
-    def add(self, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> None:
-        """Store what trials gave, in one transaction.
+    def add(self, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> list[str]:
+        """Store what trials gave, in one transaction; return the trials with another result.
 
         An earlier failure of a trial is replaced. A result is not: the same one again changes
-        nothing, nor does a failure, and another result becomes an incident.
+        nothing, nor does a failure, and another result is not stored.
 
         Args:
             trials: The trials.
             outcomes: What they gave, in the same order.
         """
-        self.take(row_of(trial, outcome) for trial, outcome in zip(trials, outcomes, strict=True))
+        rows = (row_of(trial, outcome) for trial, outcome in zip(trials, outcomes, strict=True))
+        return self.take(rows)
 
-    def take(self, rows: Iterable[Row]) -> None:
-        """Store rows of trials as `add` does.
-
-        Args:
-            rows: Rows of the table `trials`, from `add` or another store's `rows`.
-        """
+    def take(self, rows: Iterable[Row]) -> list[str]:
+        """Store rows of the table `trials` as `add` does; return the trials with another result."""
         with self._changing():
-            for row in rows:
-                self._take(row)
+            return [row["trial"] for row in rows if not self._takes(row)]
 
-    def _take(self, row: Row) -> None:
-        found = self._connection.execute("SELECT * FROM trials WHERE trial = ?", (row["trial"],))
-        values = found.fetchone()
+    def _takes(self, row: Row) -> bool:
+        """Store a row unless there is a result; return whether it agrees with what is stored."""
+        query = "SELECT * FROM trials WHERE trial = ?"
+        values = self._connection.execute(query, (row["trial"],)).fetchone()
         if values is None:
             insert(self._connection, "trials", row)
-            return
+            return True
         stored = _row("trials", values)
-        if stored["status"] not in DONE:
-            attempts = stored["attempts"] + row["attempts"]
-            insert(self._connection, "trials", row | {"attempts": attempts})
-        elif row["status"] in DONE and not same_result(stored, row):
-            add_incident(self._connection, incident(ANOTHER_RESULT, "trials", row, stored))
+        if stored["status"] in DONE:
+            return row["status"] not in DONE or same_result(stored, row)
+        attempts = stored["attempts"] + row["attempts"]
+        insert(self._connection, "trials", row | {"attempts": attempts})
+        return True
 
     def rows(self, start: str = "") -> Iterator[Row]:
         """Return the rows of trials, oldest first.
@@ -272,20 +243,6 @@ class Store:
             self._connection.executemany(
                 "DELETE FROM trials WHERE trial = ?", ((trial,) for trial in trials)
             )
-
-    def incidents(self) -> list[Row]:
-        """Return what went wrong with the store itself: columns of `incidents`, oldest first."""
-        return [_row("incidents", values) for values in self._connection.execute(_INCIDENTS)]
-
-    def record(self, rows: Iterable[Row]) -> None:
-        """Store incidents.
-
-        Args:
-            rows: From `sweeps.store.rows.incident` or another store's `incidents`.
-        """
-        with self._changing():
-            for row in rows:
-                add_incident(self._connection, row)
 
     def timed(self) -> set[tuple[str, str, int, int]]:
         """Return what the timing pass has measured: workloads, engines, lanes and batch sizes."""
@@ -383,7 +340,7 @@ class Store:
 def _note(text: str) -> None:
     """Say something once, however often a command opens a store."""
     if text:
-        print(f"note: {text}", file=sys.stderr)  # noqa: T201
+        tell(f"note: {text}")
 
 
 def _row(table: str, values: Sequence[object]) -> Row:

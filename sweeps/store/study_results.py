@@ -16,7 +16,6 @@ from reports.schema.results import (
     REFINE,
     Cluster,
     GroupDescription,
-    Incidents,
     StudyDescription,
     StudyResults,
 )
@@ -31,7 +30,6 @@ from sweeps.design.trials import Planned
 from sweeps.errors import StoreError, UsageError
 from sweeps.spec.model import StudySpecification, from_toml, given, to_toml
 from sweeps.store.facts import from_json, to_json
-from sweeps.store.rows import Row
 from sweeps.store.store import Store
 from sweeps.worker.measure import workload_of_group
 
@@ -145,7 +143,7 @@ def results_of(store: Store, experiment: Experiment) -> StudyResults:
     workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}
     return StudyResults(
         replace(
-            describe(experiment, stages, store.facts(), store.incidents()),
+            describe(experiment, stages, store.facts()),
             aside=len(store.statuses()) - trials["trial"].nunique(),
         ),
         trials,
@@ -165,7 +163,6 @@ def describe(
     experiment: Experiment,
     stages: dict[str, list[Planned]],
     stored: dict[str, str],
-    incidents: Sequence[Row] = (),
 ) -> StudyDescription:
     """Return the description of a study.
 
@@ -173,7 +170,6 @@ def describe(
         experiment: The study.
         stages: What is planned.
         stored: The facts of its store.
-        incidents: The incidents of its store.
     """
     specification, sessions = experiment.specification, sessions_of(stored)
     refined: dict[str, dict[int, list[int]]] = {group.label: {} for group in experiment.groups}
@@ -190,7 +186,6 @@ def describe(
         jobs=sessions.jobs,
         specification=stored["specification"],
         provenance=sessions.provenance,
-        incidents=_by_kind(incidents),
         cluster=_cluster(specification),
         claims=specification.claims,
     )
@@ -199,15 +194,6 @@ def describe(
 def _cluster(specification: StudySpecification) -> Cluster | None:
     simulated = specification.simulated_cluster
     return None if isinstance(simulated, str) else Cluster(**simulated.model_dump())
-
-
-def _by_kind(incidents: Sequence[Row]) -> tuple[Incidents, ...]:
-    found = []
-    for kind in sorted({row["kind"] for row in incidents}):
-        differences = [row["difference"] for row in incidents if row["kind"] == kind]
-        known = [difference for difference in differences if difference is not None]
-        found.append(Incidents(kind, len(differences), max(known, default=None)))
-    return tuple(found)
 
 
 def _title(experiment: Experiment) -> str:

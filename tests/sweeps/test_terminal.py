@@ -27,7 +27,6 @@ from sweeps.cli import main as cli
 from sweeps.manage import watch as watching
 from sweeps.run.progress import progress
 from sweeps.spec.model import toml_value
-from sweeps.store.rows import incident
 from sweeps.store.store import Store
 from sweeps.store.study_results import planned_stages, read_experiment, results
 from sweeps.terminal import write
@@ -144,7 +143,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             some = [trial for planned in stages for _, trial in planned][:3]
             store.forget(trial.identity for trial in some)
             store.add(some, [failure(trial, error=f"Trace\n{EVIL}") for trial in some])
-            store.record([incident("damaged", EVIL, {"trial": EVIL})])
     return folder
 
 
@@ -329,7 +327,7 @@ def test_no_file_is_taken_for_a_stream_that_is_closed(tmp_path: Path) -> None:
     assert (tmp_path / "kept").read_bytes() == b"kept"
 
 
-EXPORTED = (b"trials", b"curves", b"timing", b"incidents")
+EXPORTED = (b"trials", b"curves", b"timing")
 
 
 def test_what_cant_be_encoded_changes_no_exit_code(hostile: Path) -> None:

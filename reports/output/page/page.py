@@ -18,7 +18,6 @@ from reports.output.page.timeline import history_section
 from reports.recommend.groups import StudyAnalysis
 from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.text.across import across
-from reports.text.cautions import incident_cautions
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
@@ -73,7 +72,6 @@ def render(
         reload_seconds=reload_seconds,
         study=study,
         summary=summary(study),
-        incidents=incident_cautions(plan),
         across=across(study),
         compared=compared,
         groups=groups,

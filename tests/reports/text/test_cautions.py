@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.schema.results import CONFIRM, EXPLORE, Incidents, StudyResults
-from reports.text.cautions import cautions, incident_cautions
+from reports.schema.results import CONFIRM, EXPLORE, StudyResults
+from reports.text.cautions import cautions
 from tests.reports.conftest import (
     Sketch,
     keep,
@@ -153,18 +153,3 @@ def test_failures_are_grouped_by_cause_and_many_causes_are_counted() -> None:
         "6 trials failed: 2 crashed (“signal 9”); 1 ended in an error (“a”); 1 ended in an error "
         "(“b”); 2 other causes in the table of trials."
     )
-
-
-@pytest.mark.parametrize(
-    ("incidents", "told"),
-    [
-        (Incidents("damaged", 2), "The store was damaged, in 2 rows."),
-        (Incidents("another result", 1, 2.5e-16), "1 time. The curves differ by up to 2.5e-16 of"),
-        (Incidents("another result", 3), "3 times. The curves can't be compared; the first"),
-    ],
-)
-def test_incidents_are_told(incidents: Incidents, told: str) -> None:
-    plan = replace(small(), incidents=(incidents,))
-    (statement,) = incident_cautions(plan)
-    assert statement.kind == incidents.kind
-    assert told in statement.text

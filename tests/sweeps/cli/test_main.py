@@ -14,12 +14,10 @@ from pathlib import Path
 import pytest
 import ran
 from ran import SMALL
-from stored import other
 
 from sweeps.cli import main as cli
 from sweeps.data.registry import NAMES
 from sweeps.run.backends import BACKENDS
-from sweeps.store.store import Store
 from sweeps.worker.tasks import Task, train
 from sweeps.worker.train import Outcome
 
@@ -49,21 +47,6 @@ def test_the_same_store_gives_the_same_report(small: Path) -> None:
     page = (small.parent / "out" / "report.html").read_bytes()
     assert cli.main(["report", "out"]) == 0
     assert (small.parent / "out" / "report.html").read_bytes() == page
-
-
-def test_incidents_are_told_by_run_and_page(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = ran.copy(tmp_path / "study")
-    trial = next(iter(ran.study().experiment.groups[0].family.trials(10, 0.5, [1])))
-    with Store.write(folder, "ran") as store:
-        store.add([trial], [other(trial)])
-    capsys.readouterr()
-    assert cli.main(["report", str(folder)]) == 0
-    told = capsys.readouterr().err
-    assert told.startswith("note: A trial gave another result when it ran again")
-    assert told.endswith(" `bpsweep export` lists what happened.\n")
-    assert "<strong>Incident.</strong> A trial gave another" in (folder / "report.html").read_text()
 
 
 def test_a_report_that_cant_be_written_is_told(

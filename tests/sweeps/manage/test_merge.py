@@ -55,27 +55,21 @@ def test_results_win_over_failures_whichever_part_has_them(tmp_path: Path) -> No
         assert [*store.statuses().values()].count("ok") == 2
         assert store.done() == {SOME[0].identity, SOME[1].identity}
         rows = {row["trial"]: row["attempts"] for row in store.rows()}
-        assert not store.incidents()
     assert rows[SOME[0].identity] == 1
     assert rows[SOME[1].identity] == rows[SOME[2].identity] == 2
     assert merged_text(merged, tmp_path / "c") == f"{tmp_path / 'c'}: 3 trials, 0 conflicts"
 
 
-def test_different_results_are_incidents_and_the_first_is_kept(tmp_path: Path) -> None:
+def test_of_different_results_the_first_is_kept(tmp_path: Path) -> None:
     fill(tmp_path / "a", SOME[:2])
     with Store.write(tmp_path / "b", "made") as store:
         store.add(SOME[:3], [outcome(SOME[0]), other(SOME[1]), outcome(SOME[2])])
-        store.add(SOME[:1], [other(SOME[0])])
     merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
     assert merged.conflicts == (SOME[1].identity,)
     assert merged_text(merged, tmp_path / "c").endswith("3 trials, 1 conflict")
     with Store.read(tmp_path / "c") as store:
         kept = store.curves_table([SOME[1].identity]).drop(columns="trial").to_numpy(float)
-        new, old = store.incidents()
     np.testing.assert_array_equal(kept, outcome(SOME[1]).curve)
-    assert (new["number"], new["trial"]) == (1, SOME[1].identity)
-    assert new["curve"] == other(SOME[1]).curve.tobytes()
-    assert (old["number"], old["trial"]) == (2, SOME[0].identity)
 
 
 def test_parts_are_only_read(tmp_path: Path) -> None:

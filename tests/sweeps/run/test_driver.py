@@ -16,6 +16,7 @@ from typing import Any
 import faults
 import pytest
 import ran
+from stored import other
 
 from bpengine import Trainer
 from reports.output.build import build_report
@@ -30,6 +31,7 @@ from sweeps.run.driver import run_study
 from sweeps.run.executors import LokyExecutor, SequentialExecutor
 from sweeps.run.signals import Finished, Interrupted
 from sweeps.store.lock import LOCK
+from sweeps.store.rows import curve_bytes
 from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import results, results_of
 from sweeps.worker import measure as timing
@@ -411,3 +413,24 @@ def test_a_store_that_cannot_be_written_to_ends_everything(
     with pytest.raises(ResourceError):
         run(experiment, tmp_path)
     assert len(opened) == 1
+
+
+def test_another_result_is_told_and_the_stored_one_kept(
+    tmp_path: Path,
+    experiment: Experiment,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(experiment, tmp_path)
+    first = experiment.explored[0][1]
+    changed = other(first)
+    with Store.write(tmp_path, "small") as store:
+        store.forget([first.identity])
+        store.add([first], [changed])
+    monkeypatch.setattr(Store, "done", lambda store: store.statuses().keys() - {first.identity})
+    capsys.readouterr()
+    run(experiment, tmp_path)
+    assert f"trial {first.identity} gave another result" in capsys.readouterr().err
+    with Store.read(tmp_path) as store:
+        (row,) = store.rows(first.identity)
+    assert row["curve"] == curve_bytes(changed.curve)

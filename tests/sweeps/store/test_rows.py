@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,8 +12,6 @@ from sweeps.store.rows import (
     MOST_ERROR,
     curve_bytes,
     digest_of,
-    incident,
-    largest_difference,
     points_of,
     real,
     row_of,
@@ -79,28 +75,6 @@ def test_results_agree_to_the_bit_or_not_at_all() -> None:
     assert same_result(ROW, row_of(TRIAL, outcome(TRIAL, train_seconds=3.0)))
     for changed in (other(TRIAL, 1e-15), outcome(TRIAL, updates=9), outcome(TRIAL, test_loss=0.1)):
         assert not same_result(ROW, row_of(TRIAL, changed))
-
-
-def test_the_difference_of_curves_is_the_largest() -> None:
-    one = np.array([[1.0, 0, 2, np.nan, np.inf, 0, 0, 0]])
-    two = np.array([[1.0, 0, 1, np.nan, np.inf, 0, 0, 0]])
-    three = np.array([[1.0, 0, 2, np.nan, 5, 0, 0, 0]])
-    assert largest_difference(curve_bytes(one), curve_bytes(one)) == 0
-    assert largest_difference(curve_bytes(one), curve_bytes(two)) == 0.5
-    assert largest_difference(curve_bytes(one), curve_bytes(three)) == np.inf
-    assert largest_difference(curve_bytes(one), b"") is None
-    assert largest_difference(b"", b"") is None
-
-
-def test_an_incident_holds_the_row_that_is_not_kept() -> None:
-    row = row_of(TRIAL, outcome(TRIAL, test_loss=np.inf))
-    found = incident("another result", "trials", row, ROW)
-    details = json.loads(found["details"])
-    assert details == {name: value for name, value in row.items() if name != "curve"} | {
-        "test_loss": "inf"
-    }
-    assert (found["curve"], found["difference"]) == (row["curve"], 0.0)
-    assert incident("damaged", "facts", {"key": b"\xff", "curve": 5})["curve"] == b""
 
 
 def test_strict_json_has_no_numbers_that_are_not_finite() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reports.schema.results import REFINE, Cluster, Incidents
+from reports.schema.results import REFINE, Cluster
 from sweeps import Study, results
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment, fresh_trials
@@ -62,18 +62,6 @@ def test_before_anything_has_run_only_the_first_stage_is_planned(
     assert found.trials.empty
     assert found.curves.empty
     assert found.timing.empty
-
-
-def test_incidents_are_counted_by_kind(experiment: Experiment) -> None:
-    rows = [
-        {"kind": "damaged", "difference": None},
-        {"kind": "another result", "difference": 1e-9},
-        {"kind": "another result", "difference": None},
-    ]
-    assert describe(experiment, {}, {"specification": ""}, rows).incidents == (
-        Incidents("another result", 2, 1e-9),
-        Incidents("damaged", 1),
-    )
 
 
 def test_a_description_tells_what_groups_are(keys: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from reports.output.build import build_report
 from reports.output.page.page import EMBED_BELOW
 from reports.schema.formats import percent
-from reports.schema.results import EXPLORE, Incidents, StudyResults
+from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (
     Sketch,
     keep,
@@ -142,14 +142,6 @@ def test_commands_in_sentences_of_a_table_are_set_as_code(
 def test_an_interrupted_sweep_has_a_banner(digits: StudyResults, tmp_path: Path) -> None:
     page = page_of(keep(digits, digits.trials["stage"] == EXPLORE), tmp_path)
     assert "<strong>Partial report.</strong> 55 of 385 planned trials have not run." in page
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_an_incident_has_a_banner(digits: StudyResults, page: str, tmp_path: Path) -> None:
-    assert "Incident." not in page
-    plan = replace(digits.description, incidents=(Incidents("damaged", 2),))
-    told = page_of(replace(digits, description=plan), tmp_path)
-    assert "<strong>Incident.</strong> The store was damaged, in 2 rows." in told
 
 
 @pytest.mark.usefixtures("undrawn")
