@@ -17,6 +17,7 @@ from sweeps.run.backends import jobs_of
 from sweeps.run.driver import run_study
 from sweeps.spec.load import folder_of, read_target, with_settings
 from sweeps.spec.model import StudySpecification, given, toml_value
+from sweeps.store.study_results import stored_experiment
 
 
 class Study:
@@ -96,6 +97,26 @@ class Study:
         source, keys = read_target(target)
         study = cls.__new__(cls)
         study.experiment = experiment_of(with_settings(keys, settings), source, folder_of(target))
+        return study
+
+    @classmethod
+    def from_folder(cls, folder: str | os.PathLike[str]) -> Self:
+        """Return the study that a folder holds: to run again what failed, from the store alone.
+
+        Args:
+            folder: Where the study has run.
+
+        Raises:
+            StoreError: There is no study, or its store can't be used.
+            UsageError: Its data are files, which a store does not tell the places of.
+            SpecificationError: It can't be carried out here.
+        """
+        study = cls.__new__(cls)
+        study.experiment = stored_experiment(
+            Path(folder),
+            f"use `bpsweep run` with the study's file and `--out {os.fspath(folder)}`, which runs "
+            "failed trials again, too.",
+        )
         return study
 
     @property

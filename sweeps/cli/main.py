@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import shlex
 import sys
 import tempfile
 import traceback
@@ -18,7 +19,7 @@ from sweeps.cli.machine import add_machine_commands
 from sweeps.cli.manage import DONE, SOME_FAILED, add_store_commands, document
 from sweeps.cli.recommend import add_answer_commands, add_data_options
 from sweeps.cli.report import add_report_commands, write_report
-from sweeps.errors import ResourceError, UserError, counted, refusal
+from sweeps.errors import ResourceError, UsageError, UserError, counted, refusal
 from sweeps.terminal import open_streams, tell, write
 from sweeps.worker.processes import ONE_THREAD, check_address_space
 
@@ -104,16 +105,17 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--out", type=Path, metavar="DIR", help="the study's folder (default: its name)"
     )
+    run.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="run trials again that ended without a result; STUDY is the study's folder",
+    )
     _running(run)
 
     add_report_commands(partial(_command, commands))
     add_store_commands(partial(_command, commands))
     add_answer_commands(partial(_command, commands))
     add_machine_commands(partial(_command, commands))
-    retry = _command(commands, _retry, "retry", "run trials again that ended without a result")
-    _folder(retry)
-    retry.add_argument("--failed", action="store_true", required=True, help="all that failed")
-    _running(retry)
     validate = _command(commands, _validate, "validate", "check a specification without running it")
     _target(validate)
     plan = _command(commands, _plan, "plan", "tell what a run will do, how long and how large")
@@ -173,24 +175,33 @@ def _running(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _folder(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=Path, help="the study's folder")
-
-
 def _run(options: argparse.Namespace) -> int:
     from sweeps.study import Study
 
+    if options.retry_failed:
+        return _retry(options)
     study = Study.from_target(options.study, options.set)
     return _carry_out(study.run, options.out or Path(study.specification.name), options)
 
 
 def _retry(options: argparse.Namespace) -> int:
-    from sweeps.manage.retry import failed_trials, retry
+    """Run failed trials again, then what they held up, as the folder's store has the study."""
+    from sweeps.store.store import Store
+    from sweeps.study import Study
 
-    if not failed_trials(options.folder):
-        write(f"{options.folder}: no trial failed, there is nothing to run again")
+    if options.out or options.set:
+        raise UsageError(
+            "--retry-failed runs the study that a folder holds, as it is: "
+            f"`bpsweep run {shlex.quote(options.study)} --retry-failed` without --out and --set. "
+            "`bpsweep run` with the study's file runs failed trials again, too."
+        )
+    folder = Path(options.study)
+    with Store.read(folder) as store:
+        failed = store.statuses().keys() - store.done()
+    if not failed:
+        write(f"{folder}: no trial failed, there is nothing to run again")
         return DONE
-    return _carry_out(retry, options.folder, options)
+    return _carry_out(Study.from_folder(folder).run, folder, options)
 
 
 def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse.Namespace) -> int:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import ran
 
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, results
-from sweeps.errors import SpecificationError
+from sweeps.errors import SpecificationError, UsageError
 from sweeps.run import driver as runner
 from sweeps.store.store import Store
 from sweeps.worker import measure as timing
@@ -251,3 +252,17 @@ def test_a_notebook_shows_what_is_not_at_its_default(keys: dict[str, Any]) -> No
     assert "<td><code>batch_sizes</code></td><td><code>[5, 40]</code></td>" in shown
     assert "&lt;b&gt;" in shown
     assert "shards" not in shown
+
+
+def test_data_of_the_users_own_have_to_be_told_again(tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    rows = [f"{number % 7},{number % 5},{'ab'[number % 2]}" for number in range(90)]
+    path.write_text("\n".join(["x,y,kind", *rows]))
+    one = ran.study(dataset={"path": str(path), "target": "kind"}, optimizer="sgd", timing=False)
+    ran.run(one, tmp_path / "study")
+    with pytest.raises(UsageError) as refused:
+        Study.from_folder(tmp_path / "study")
+    assert str(refused.value) == (
+        f"{tmp_path / 'study'} does not say where my.csv is: use `bpsweep run` with the study's "
+        f"file and `--out {tmp_path / 'study'}`, which runs failed trials again, too."
+    )

@@ -192,7 +192,7 @@ def test_no_text_of_a_store_acts_on_a_terminal(hostile: Path, said: Said) -> Non
     assert "\n  FAKED: all is well\n" in text
     said("report", "failed")
     said("export", "failed", "--out", "files")
-    said("retry", "failed", "--failed", code=2)
+    said("run", "failed", "--retry-failed", code=2)
 
 
 def test_json_is_json_and_holds_the_text(hostile: Path, said: Said) -> None:
@@ -227,7 +227,7 @@ MISTAKES = (
     (4, ("report", EVIL)),
     (4, ("merge", EVIL, EVIL, "--out", f"m{EVIL[:50]}".replace("/", "|"))),
     (4, ("watch", EVIL)),
-    (4, ("retry", EVIL, "--failed")),
+    (4, ("run", EVIL, "--retry-failed")),
     (2, ("time", EVIL)),
     (2, ("report", "out", "--format", "svg", "--width", EVIL)),
     (2, ("report", "out", "--format", "svg", "--figures", EVIL)),
@@ -421,7 +421,7 @@ LONG = "x" * 300
         ("export", LONG),
         ("report", LONG),
         ("watch", LONG),
-        ("retry", LONG, "--failed"),
+        ("run", LONG, "--retry-failed"),
         ("time", LONG),
         ("doctor", LONG),
         ("plan", "own.toml", "--out", LONG),

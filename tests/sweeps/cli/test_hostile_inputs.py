@@ -186,7 +186,7 @@ def test_a_received_study_does_not_say_where_pickles_are_read(
     # Data that a specification can name are looked for, but not there; others are not looked for.
     refused = 4 if source else 3
     assert main(["time", str(folder)]) == refused
-    assert main(["retry", str(folder), "--failed", "--backend", "sequential"]) == refused
+    assert main(["run", str(folder), "--retry-failed", "--backend", "sequential"]) == refused
     assert main(["validate", "own.toml"]) == 2
     assert not (tmp_path / "owned").exists()
 

@@ -11,15 +11,22 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import ran
 from ran import SMALL
+from stored import failure
 
+from reports.schema.results import TRIAL_COLUMNS
+from sweeps import results
 from sweeps.cli import main as cli
 from sweeps.data.registry import NAMES
 from sweeps.run.backends import BACKENDS
+from sweeps.store.store import Store
 from sweeps.worker.tasks import Task, train
 from sweeps.worker.train import Outcome
+
+VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 
 
 @pytest.mark.usefixtures("drawn")
@@ -47,6 +54,37 @@ def test_the_same_store_gives_the_same_report(small: Path) -> None:
     page = (small.parent / "out" / "report.html").read_bytes()
     assert cli.main(["report", "out"]) == 0
     assert (small.parent / "out" / "report.html").read_bytes() == page
+
+
+def test_retry_failed_runs_what_failed_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ran.copy(tmp_path / "study")
+    whole = results(folder).trials.drop(columns=VOLATILE)
+    command = ["run", str(folder), "--retry-failed", "--backend", "sequential", "--no-timing"]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out == f"{folder}: no trial failed, there is nothing to run again\n"
+    assert not (folder / "report.html").exists()
+    planned = ran.study().experiment.explored
+    failed = [planned[place][1] for place in (0, 5)]
+    with Store.write(folder, "ran") as store:
+        store.forget(trial.identity for trial in failed)
+        store.add(failed, [failure(trial, "crashed") for trial in failed])
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out == f"{folder / 'report.html'}\n"
+    pd.testing.assert_frame_equal(results(folder).trials.drop(columns=VOLATILE), whole)
+    with Store.read(folder) as store:
+        attempts = store.stored_trials().set_index("trial")["attempts"]
+    assert set(attempts[attempts == 2].index) == {trial.identity for trial in failed}
+
+
+@pytest.mark.parametrize(
+    ("more", "code"), [([], 4), (["--out", "x"], 2), (["--set", "epochs=2"], 2)]
+)
+def test_retry_failed_takes_the_folder_of_a_study(
+    tmp_path: Path, more: list[str], code: int
+) -> None:
+    assert cli.main(["run", str(tmp_path), "--retry-failed", *more]) == code
 
 
 def test_a_report_that_cant_be_written_is_told(

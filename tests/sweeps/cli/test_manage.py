@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 import ran
-from stored import failure, fill, other, outcome, trials
+from stored import fill, other, outcome, trials
 
 from sweeps.cli import main as cli
 from sweeps.store.store import Store
-from sweeps.worker import measure as timing
 
 
 def test_status_is_text_or_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,30 +60,9 @@ def test_merge_exits_with_1_if_results_differ(
     assert cli.main(["merge", parts[0], parts[0], "--out", str(tmp_path / "d")]) == 0
 
 
-def test_retry_runs_what_failed_and_writes_the_report(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
-    folder = ran.copy(tmp_path / "study")
-    command = ["retry", str(folder), "--failed", "--jobs", "1", "--backend", "sequential"]
-    assert cli.main(command) == 0
-    assert capsys.readouterr().out == f"{folder}: no trial failed, there is nothing to run again\n"
-    assert not (folder / "report.html").exists()
-    experiment = ran.study().experiment
-    trial = next(iter(experiment.groups[0].family.trials(10, 0.5, [1])))
-    with Store.write(folder, "ran") as store:
-        store.forget([trial.identity])
-        store.add([trial], [failure(trial)])
-    assert cli.main([*command, "--no-timing"]) == 0
-    assert capsys.readouterr().out == f"{folder / 'report.html'}\n"
-    with Store.read(folder) as store:
-        assert set(store.statuses().values()) == {"ok"}
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["retry", "x"],
         ["merge", "x", "--out", "y"],
         ["merge", "x", "y"],
         ["export", "x", "--format", "xls"],
@@ -96,12 +74,11 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert left.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["status", "export", "report", "retry"])
+@pytest.mark.parametrize("command", ["status", "export", "report"])
 def test_without_a_study_commands_exit_with_4(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["--failed"] if command == "retry" else []
-    assert cli.main([command, str(tmp_path), *more]) == 4
+    assert cli.main([command, str(tmp_path)]) == 4
     assert capsys.readouterr().err == (
         f"error: {tmp_path} holds no study: there is no study.db in it.\n"
     )

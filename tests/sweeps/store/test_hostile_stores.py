@@ -281,7 +281,7 @@ def test_what_goes_on_with_a_store_goes_on_with_any(
     Path("ran.toml").write_text(to_toml(ran.study().specification), "utf-8")
     commands = (
         ["run", "ran.toml", "--out", "study", *quick],
-        ["retry", "study", "--failed", *quick],
+        ["run", "study", "--retry-failed", *quick],
         ["merge", "study", "study", "--out", "merged"],
         ["time", "study"],
         ["watch", "study"],
