@@ -126,11 +126,7 @@ def _named(folders: list[Path]) -> list[tuple[str, Path]]:
 
 
 def write_report(results: StudyResults, folder: Path) -> None:
-    """Write a report, and tell where it is.
-
-    Raises:
-        ResourceError: It can't be written.
-    """
+    """Write a report, and tell where it is."""
     from reports import build_report
 
     with _told(folder, f"bpsweep report {folder}"):

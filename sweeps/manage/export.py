@@ -53,16 +53,6 @@ def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
 
     Trials that are not part of the study as it is now come last, without group and stage; so do
     measurements without group. A trial that several groups share has a row for each.
-
-    Args:
-        folder: The study's folder; a run may be writing to it meanwhile.
-        out: Where to write; made if it isn't there.
-        kind: Name in `WRITERS`, which is the files' ending too.
-
-    Raises:
-        StoreError: There is no study, or its store can't be used.
-        ResourceError: The files can't be written.
-        EnvironmentFailedError: Parquet needs a package that is not installed.
     """
     write = WRITERS[kind]
     if kind == "parquet":
@@ -76,11 +66,7 @@ def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
 
 
 def tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Return the tables of `EXPORTED_COLUMNS`, and what a reader should know of them.
-
-    Args:
-        store: The store.
-    """
+    """Return the tables of `EXPORTED_COLUMNS`, and what a reader should know of them."""
     places, workloads, notes = _plan(store)
     stored = store.stored_trials()
     trials = places.merge(stored, on="trial")

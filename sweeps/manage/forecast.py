@@ -71,16 +71,7 @@ class Forecast:
 
 
 def forecast(experiment: Experiment, jobs: int, folder: Path | None = None) -> Forecast:
-    """Return what a run will do.
-
-    Args:
-        experiment: The study.
-        jobs: Worker processes.
-        folder: Where the study may have run before.
-
-    Raises:
-        StoreError: The folder's store can't be used.
-    """
+    """Return what a run will do."""
     done, planned = _done_and_planned(experiment, folder)
     trials = {trial.identity: trial for trial in planned}
     missing = [trial for identity, trial in trials.items() if identity not in done]
@@ -117,11 +108,7 @@ def _done_and_planned(experiment: Experiment, folder: Path | None) -> tuple[set[
 
 
 def provisional(experiment: Experiment) -> list[Planned]:
-    """Return trials that cost what those of the confirm stage will, whichever rates are selected.
-
-    Args:
-        experiment: The study.
-    """
+    """Return trials that cost what those of the confirm stage will, whatever the rates."""
     cells = [
         (group, size, rates[len(rates) // 2])
         for group in experiment.groups
@@ -146,11 +133,7 @@ def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
 
 
 def forecast_lines(found: Forecast) -> list[str]:
-    """Return a forecast as lines for a terminal.
-
-    Args:
-        found: The forecast.
-    """
+    """Return a forecast as lines for a terminal."""
     lines = [f"{found.name}: {counted(found.trials, 'trial')} in {_groups(found)}"]
     lines += [
         f"  {group.group}: explore {group.explore}, extend at most {group.most_extend}, "

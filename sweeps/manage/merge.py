@@ -38,15 +38,6 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
 
     A result wins over a failure. The timing pass is that of the first store that has one, because
     times of several machines can't be compared.
-
-    Args:
-        folders: Folders of the same study, two or more; they are only read.
-        out: Folder of the new store; there is no study in it yet.
-
-    Raises:
-        UsageError: There is something in `out`.
-        StoreError: They are different studies, or a store can't be used.
-        ResourceError: The new store can't be written.
     """
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise UsageError(f"{out} is not empty. Choose another --out.")
@@ -114,11 +105,6 @@ def _notes(folders: Sequence[Path], stores: Sequence[Store], rounds: Sequence[in
 
 
 def merged_text(merged: Merged, out: Path) -> str:
-    """Return what became of a merge as one line.
-
-    Args:
-        merged: What became of it.
-        out: The new folder.
-    """
+    """Return what became of a merge as one line."""
     conflicts = counted(len(merged.conflicts), "conflict")
     return f"{out}: {counted(merged.trials, 'trial')}, {conflicts}"

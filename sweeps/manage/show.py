@@ -20,19 +20,9 @@ _MOST_NAMED = 5
 
 
 def inspect(folder: Path, start: str) -> dict[str, Any]:
-    """Return all that is known of a trial, as strict JSON knows it.
+    """Return all that is known of the trial that starts so, as strict JSON knows it.
 
-    Args:
-        folder: The study's folder; a run may be writing to it meanwhile.
-        start: How the trial's identity starts.
-
-    Returns:
-        The columns of the store's table `trials`; `configuration` as an object, its numbers as
-        decimals; `curve` as a list of points.
-
-    Raises:
-        UsageError: No trial or several start like that.
-        StoreError: There is no study, or its store can't be used.
+    The configuration is an object, its numbers as decimals; the curve is a list of points.
     """
     with Store.read(folder) as store:
         found = list(store.rows(start.lower()))
@@ -84,11 +74,7 @@ def _decimal(value: Any) -> Any:  # noqa: ANN401 - every type there is in JSON
 
 
 def inspection_lines(found: dict[str, Any]) -> list[str]:
-    """Return what `inspect` found as lines for a terminal.
-
-    Args:
-        found: All that is known of a trial.
-    """
+    """Return what `inspect` found as lines for a terminal."""
     apart = ("configuration", "curve", "error")
     lines = [f"{name}: {_text(value)}" for name, value in found.items() if name not in apart]
     lines += ["determined by:", *_nested(found["configuration"], 1)]

@@ -100,14 +100,7 @@ class Status:
 
 
 def status_of(folder: Path) -> Status:
-    """Return how far a study has come.
-
-    Args:
-        folder: The study's folder; a run may be writing to it meanwhile.
-
-    Raises:
-        StoreError: There is no study, or its store can't be used.
-    """
+    """Return how far a study has come."""
     running = owner_of(folder)
     with Store.read(folder) as store:
         known = _known(store, running)
@@ -186,11 +179,7 @@ def _timing(store: Store, experiment: Experiment) -> str:
 
 
 def status_lines(found: Status) -> list[str]:
-    """Return a status as lines for a terminal.
-
-    Args:
-        found: The status.
-    """
+    """Return a status as lines for a terminal."""
     ended = sum(count.trials for count in found.counts if count.status != MISSING)
     planned = sum(count.trials for count in found.counts)
     lines = [f"{found.name}: {ended} of {planned} trials"]

@@ -97,15 +97,7 @@ class UpdateTimes:
 
 
 def time_study(experiment: Experiment, folder: Path) -> UpdateTimes:
-    """Measure everything a study's timing pass measures, and keep it in place of what was there.
-
-    Args:
-        experiment: The study.
-        folder: Its folder, new or holding the same study.
-
-    Raises:
-        UserError: What the user can mend.
-    """
+    """Measure everything a study's timing pass measures, and keep it in place of what was there."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
     with Store.write(folder, experiment.specification.name) as store:
         save_experiment(store, experiment)
@@ -190,11 +182,7 @@ def _ends(ends: Ends | None) -> list[float | None] | None:
 
 
 def times_lines(found: UpdateTimes) -> list[str]:
-    """Return a timing pass as lines for a terminal.
-
-    Args:
-        found: The timing pass.
-    """
+    """Return a timing pass as lines for a terminal."""
     lines = [f"{found.name}: seconds per update, one BLAS thread; median (quartiles) of rounds"]
     for one in found.timed:
         lines += ["", _title(one), *_table_lines(one.table)]

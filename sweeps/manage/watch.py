@@ -29,16 +29,6 @@ def watch(folder: Path) -> Path:
 
     Nothing is written while nothing is missing: then times are measured, which must not be
     disturbed. Ctrl-C ends the watching, not the run.
-
-    Args:
-        folder: The study's folder.
-
-    Returns:
-        Path of the page, which is that of `build_report` now.
-
-    Raises:
-        StoreError: There is no study, or its store can't be used.
-        OSError: The report can't be written.
     """
     owner = owner_of(folder)
     with suppress(KeyboardInterrupt):

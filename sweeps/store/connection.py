@@ -62,11 +62,7 @@ _UNUSABLE = {
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Return a context whose changes all happen or none does.
-
-    Args:
-        connection: To a store.
-    """
+    """Return a context whose changes all happen or none does."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -79,15 +75,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def create(path: Path, facts: Mapping[str, str]) -> None:
-    """Make a store, whole or not at all.
-
-    Args:
-        path: Where; there is nothing there.
-        facts: What it begins with.
-
-    Raises:
-        ResourceError: The folder can't be written to.
-    """
+    """Make a store, whole or not at all."""
     unfinished = unfinished_of(path)
     for leftover in leftovers_of(path):
         leftover.unlink(missing_ok=True)
@@ -101,62 +89,34 @@ def create(path: Path, facts: Mapping[str, str]) -> None:
 
 
 def unfinished_of(path: Path) -> Path:
-    """Return where a store is made before it takes its place.
-
-    Args:
-        path: Its place.
-    """
+    """Return where a store is made before it takes its place."""
     return path.with_name(f".{path.name}.new")
 
 
 def leftovers_of(path: Path) -> list[Path]:
-    """Return the files that making a store may leave behind if it is interrupted.
-
-    Args:
-        path: The store's place.
-    """
+    """Return the files that making a store may leave behind if it is interrupted."""
     return files_of(unfinished_of(path))
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return a database and what SQLite keeps beside it, whether or not they are there.
-
-    Args:
-        path: The database.
-    """
+    """Return a database and what SQLite keeps beside it, whether or not they are there."""
     return [path.with_name(path.name + end) for end in ("", "-journal", "-wal", "-shm")]
 
 
 def structure_problem(problems: Iterable[str]) -> str:
-    """Return what is wrong with the structure of a database, in SQLite's words; nothing if sound.
-
-    Args:
-        problems: From `problems_of`.
-    """
+    """Return what is wrong with more than rows, in SQLite's words; nothing if there is nothing."""
     return next((problem for problem in problems if not _ROW_PROBLEM.match(problem)), "")
 
 
 def problems_of(connection: sqlite3.Connection) -> list[str]:
-    """Return what is wrong with a database, be it structure, index or row, in SQLite's words.
-
-    Args:
-        connection: To the database.
-    """
+    """Return what is wrong with a database, be it structure, index or row, in SQLite's words."""
     found = [text for (text,) in connection.execute("PRAGMA integrity_check")]
     return [] if found == ["ok"] else found
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store for its one writer; damaged rows are removed, which is told.
-
-    Args:
-        path: The store. Nobody else writes to it.
-
-    Raises:
-        StoreError: It is no store, of another format, or damaged beyond rows: it is left as it was.
-        ResourceError: It can't be written to.
-    """
+    """Open a store for its one writer; damaged rows are removed, which is told."""
     with _told(path), closing(_connect(path, "mode=rw")) as connection:
         _check(connection, path)
         problems = problems_of(connection)
@@ -232,23 +192,14 @@ class Session:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Return a context whose changes all happen or none does.
-
-        Raises:
-            OwnedError: Another run writes to the store now.
-            ResourceError: The store is not where it was.
-        """
+        """Return a context whose changes all happen or none does, if the store is still ours."""
         with transaction(self._connection):
             self._check()
             self._is_changed = True
             yield
 
     def checkpoint(self, *, if_due: bool = False) -> None:
-        """Move to the database what the log holds.
-
-        Args:
-            if_due: Whether nothing is done if the last time was less than `CHECKPOINT_SECONDS` ago.
-        """
+        """Move to the database what the log holds; `if_due`, only `CHECKPOINT_SECONDS` later."""
         if self._is_changed and not (if_due and time.monotonic() < self._due):
             self._say(_LOG_FOLLOWS)
             self._move()
@@ -298,12 +249,7 @@ class Session:
 
 
 def missing_trials(connection: sqlite3.Connection, path: Path) -> str:
-    """Return what a store lacks that it once held, as a sentence; nothing if it lacks nothing.
-
-    Args:
-        connection: From `reading` or `writing`.
-        path: The store.
-    """
+    """Return what a store lacks that it once held, as a sentence; nothing if it lacks nothing."""
     (said,) = connection.execute(_FACT, (_CHECKPOINT,)).fetchone() or ("{}",)
     (trials,) = connection.execute("SELECT count(*) FROM trials NOT INDEXED").fetchone()
     try:
@@ -327,15 +273,7 @@ def missing_trials(connection: sqlite3.Connection, path: Path) -> str:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store as it is at this moment; nothing is written to it.
-
-    Args:
-        path: The store; another process may be writing to it.
-
-    Raises:
-        StoreError: It is no store, of another format, or damaged beyond rows.
-        ResourceError: It can't be read.
-    """
+    """Open a store as it is at this moment; nothing is written to it."""
     with _told(path), closing(_connect(path, _reading_mode(path))) as connection:
         connection.execute("BEGIN")
         _check(connection, path)

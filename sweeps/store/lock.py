@@ -46,16 +46,7 @@ class Owner:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder against every other process that wants to run its study.
-
-    Args:
-        folder: The study's folder.
-
-    Raises:
-        OwnedError: Another process holds it.
-        StoreError: Its lock is no file.
-        ResourceError: It can't be written to, or its file system knows no locks.
-    """
+    """Hold a folder against every other process that wants to run its study."""
     refuse_links(folder / LOCK)
     try:
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | _SAFELY, 0o644)
@@ -77,11 +68,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def owner_of(folder: Path) -> Owner | None:
-    """Return the process that runs the study in a folder now; None if there is none.
-
-    Args:
-        folder: The study's folder.
-    """
+    """Return the process that runs the study in a folder now; None if there is none."""
     try:
         handle = os.open(folder / LOCK, os.O_RDONLY | _SAFELY)
     except OSError:

@@ -54,15 +54,7 @@ _RESULT = (
 
 
 def row_of(trial: Trial, outcome: Outcome) -> Row:
-    """Return the row of a trial that has ended for the first time.
-
-    Args:
-        trial: The trial.
-        outcome: What it gave.
-
-    Raises:
-        ValueError: The outcome is another trial's.
-    """
+    """Return the row of a trial that has ended for the first time."""
     if outcome.trial != trial.identity:
         raise ValueError(f"The outcome of {outcome.trial} was taken for that of {trial.identity}.")
     updates = ("diverged_at_update", "stopped_at_update", "judged_at_update")
@@ -108,21 +100,13 @@ def _update(number: int) -> int | None:
 
 
 def real(value: float) -> float | None:
-    """Return a number as SQLite keeps it: not a number is nothing, minus zero is zero.
-
-    Args:
-        value: Any number, NumPy's too.
-    """
+    """Return a number as SQLite keeps it: not a number is nothing, minus zero is zero."""
     value = float(value)
     return None if math.isnan(value) else value + 0.0
 
 
 def storable(text: str) -> str:
-    """Return text without what can't be UTF-8, and without the middle if it is very long.
-
-    Args:
-        text: Any text.
-    """
+    """Return text without what can't be UTF-8, and without the middle if it is very long."""
     if len(text) > MOST_ERROR:
         half, left_out = MOST_ERROR // 2, len(text) - MOST_ERROR // 2 * 2
         text = f"{text[:half]}\n[{left_out} characters left out]\n{text[-half:]}"
@@ -130,29 +114,17 @@ def storable(text: str) -> str:
 
 
 def curve_bytes(curve: Annotated[Array, "point column"]) -> bytes:
-    """Return a curve as it is stored: rows of float64, the least significant byte first.
-
-    Args:
-        curve: Columns as in `sweeps.worker.train.Outcome`.
-    """
+    """Return a curve as it is stored: rows of float64, the least significant byte first."""
     return np.ascontiguousarray(curve, dtype="<f8").tobytes()
 
 
 def points_of(curve: bytes) -> Annotated[Array, "point column"]:
-    """Return a curve from what `curve_bytes` made of it, or several that were joined.
-
-    Args:
-        curve: The bytes.
-    """
+    """Return a curve from what `curve_bytes` made of it, or several that were joined."""
     return np.frombuffer(curve, dtype="<f8").reshape(-1, CURVE_WIDTH)
 
 
 def digest_of(values: Sequence[object]) -> str:
-    """Return a hash of a row's values.
-
-    Args:
-        values: In the order of the columns, without the digest.
-    """
+    """Return a hash of a row's values, in the order of the columns without the digest."""
     # A store is opened by making the digests of all its rows.
     plain = [value for value in values if type(value) is not bytes]
     found = hashlib.sha256(json.dumps(plain).encode())
@@ -164,12 +136,7 @@ def digest_of(values: Sequence[object]) -> str:
 
 
 def is_possible(table: str, row: Row) -> bool:
-    """Return whether values are such as `docs/store.md` says, whoever made their digest.
-
-    Args:
-        table: Name in `sweeps.store.schema.TABLES`.
-        row: The values by column, of the types that the table declares.
-    """
+    """Return whether values are such as `docs/store.md` says, whoever made their digest."""
     counts = ((row.get(name), least) for name, least in _LEAST.items())
     try:
         return all(value is None or least <= value <= _LARGEST for value, least in counts) and bool(
@@ -268,13 +235,7 @@ _RULES: Mapping[str, Callable[[Row], bool]] = {
 
 
 def insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
-    """Insert a row with its digest; a row of the same key is replaced.
-
-    Args:
-        connection: To a store of this format, in a transaction.
-        table: Name in `sweeps.store.schema.TABLES`.
-        row: The values by column.
-    """
+    """Insert a row with its digest; a row of the same key is replaced."""
     values = [row[column] for column in columns_of(table)[:-1]]
     connection.execute(_insertion(table), (*values, digest_of(values)))
 
@@ -311,21 +272,12 @@ def _damaged_rows(connection: sqlite3.Connection) -> list[tuple[str, int]]:
 
 
 def same_result(one: Row, other: Row) -> bool:
-    """Return whether two rows of a trial agree in all that its identity determines, to the bit.
-
-    Args:
-        one: A row of `trials`.
-        other: Another.
-    """
+    """Return whether two rows of a trial agree in all that its identity determines, to the bit."""
     return all(one[column] == other[column] for column in _RESULT)
 
 
 def strict(value: object) -> object:
-    """Return a value as strict JSON can hold it: null, "inf" and "-inf" for what is not finite.
-
-    Args:
-        value: Of a row.
-    """
+    """Return a value as strict JSON can hold it: null, "inf" and "-inf" for what is not finite."""
     if not isinstance(value, float) or math.isfinite(value):
         return value
     return None if math.isnan(value) else str(value)

@@ -76,11 +76,7 @@ CREATE TABLE timing (
 
 @cache
 def columns_of(table: str) -> tuple[str, ...]:
-    """Return the names of a table's columns in this format, the digest last.
-
-    Args:
-        table: Name in `TABLES`.
-    """
+    """Return the names of a table's columns in this format, the digest last."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(TABLES[table])
         rows = connection.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()
@@ -88,11 +84,7 @@ def columns_of(table: str) -> tuple[str, ...]:
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Make a database a store of this format without any rows.
-
-    Args:
-        connection: To a database without tables, in a transaction.
-    """
+    """Make a database a store of this format without any rows."""
     for statement in TABLES.values():
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -100,11 +92,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def kind_problem(connection: sqlite3.Connection) -> str:
-    """Return why a database is no store that can be used; nothing if it is one.
-
-    Args:
-        connection: To any database.
-    """
+    """Return why a database is no store that can be used; nothing if it is one."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         return "is not a study of bpsweep. Choose another folder."
     stored_format = connection.execute("PRAGMA user_version").fetchone()[0]

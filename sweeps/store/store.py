@@ -81,18 +81,7 @@ class Store:
     @classmethod
     @contextmanager
     def write(cls, folder: Path, name: str) -> Iterator[Self]:
-        """Open or create the study in a folder, for this process alone.
-
-        Args:
-            folder: The study's folder; created if it does not exist.
-            name: The study's name.
-
-        Raises:
-            UsageError: The folder holds something else.
-            StoreError: The folder holds another study, or its store can't be used.
-            OwnedError: Another process is running this study, or has taken it over meanwhile.
-            ResourceError: The folder can't be written to, or was removed meanwhile.
-        """
+        """Open or create the study in a folder, for this process alone."""
         path = folder / FILE
         _claim(folder)
         with locked(folder):
@@ -114,15 +103,7 @@ class Store:
     @classmethod
     @contextmanager
     def read(cls, folder: Path) -> Iterator[Self]:
-        """Open the study in a folder as it is at this moment; a run may be writing to it meanwhile.
-
-        Args:
-            folder: The study's folder.
-
-        Raises:
-            StoreError: There is no study, or its store can't be used.
-            ResourceError: It can't be read.
-        """
+        """Open the study in a folder as it is now; a run may be writing to it meanwhile."""
         refuse_links(*files_of(folder / FILE))
         if not (folder / FILE).is_file():
             raise StoreError(f"{folder} holds no study: there is no {FILE} in it.")
@@ -135,14 +116,7 @@ class Store:
         return dict(self._connection.execute(_FACTS))
 
     def fact(self, key: str) -> str:
-        """Return one thing that is known of the study as a whole.
-
-        Args:
-            key: Its name.
-
-        Raises:
-            StoreError: It is not known.
-        """
+        """Return one thing that is known of the study as a whole."""
         found = self.facts().get(key)
         if found is None:
             raise StoreError(
@@ -158,21 +132,12 @@ class Store:
                 insert(self._connection, "facts", {"key": key, "value": value})
 
     def checkpoint(self, *, if_due: bool = False) -> None:
-        """See to it that the file alone holds everything, without what SQLite keeps beside it.
-
-        Args:
-            if_due: Whether once every `CHECKPOINT_SECONDS` will do.
-        """
+        """See to it that the file alone holds everything, without what SQLite keeps beside it."""
         if self._session:
             self._session.checkpoint(if_due=if_due)
 
     def check(self) -> None:
-        """Check that this process still is the one that writes here.
-
-        Raises:
-            OwnedError: Another run is.
-            ResourceError: The store is not where it was.
-        """
+        """Raise `OwnedError` if another run writes here, `ResourceError` if the store moved."""
         with self._changing():
             pass
 
@@ -197,10 +162,6 @@ class Store:
 
         An earlier failure of a trial is replaced. A result is not: the same one again changes
         nothing, nor does a failure, and another result is not stored.
-
-        Args:
-            trials: The trials.
-            outcomes: What they gave, in the same order.
         """
         rows = (row_of(trial, outcome) for trial, outcome in zip(trials, outcomes, strict=True))
         return self.take(rows)
@@ -225,20 +186,12 @@ class Store:
         return True
 
     def rows(self, start: str = "") -> Iterator[Row]:
-        """Return the rows of trials, oldest first.
-
-        Args:
-            start: How their identities start.
-        """
+        """Return the rows of trials, oldest first."""
         found = self._connection.execute(_ROWS, (start,))
         return (_row("trials", values) for values in found)
 
     def forget(self, trials: Iterable[str]) -> None:
-        """Remove trials, so that they run again.
-
-        Args:
-            trials: Their identities.
-        """
+        """Remove trials, so that they run again."""
         with self._changing():
             self._connection.executemany(
                 "DELETE FROM trials WHERE trial = ?", ((trial,) for trial in trials)
@@ -249,19 +202,11 @@ class Store:
         return {key[:4] for key in self._connection.execute(_TIMING)}
 
     def replace_timing(self, rounds: Iterable[Round]) -> None:
-        """Store measurements of workloads in place of all earlier ones of the same workloads.
-
-        Args:
-            rounds: All rounds of all that is measured of these workloads.
-        """
+        """Store measurements of workloads in place of all earlier ones of the same workloads."""
         self.take_timing([_timing_row(measured) for measured in rounds])
 
     def take_timing(self, rows: Sequence[Row]) -> None:
-        """Store rows of the timing pass as `replace_timing` does.
-
-        Args:
-            rows: Rows of the table `timing`.
-        """
+        """Store rows of the timing pass as `replace_timing` does."""
         with self._changing():
             self._connection.executemany(
                 "DELETE FROM timing WHERE workload = ?", {(row["workload"],) for row in rows}
@@ -270,14 +215,7 @@ class Store:
                 insert(self._connection, "timing", row)
 
     def trials_table(self, stages: Mapping[str, Sequence[Planned]]) -> pd.DataFrame:
-        """Return the planned trials that have ended.
-
-        Args:
-            stages: The planned trials of each stage, in order.
-
-        Returns:
-            Columns `TRIAL_COLUMNS`, in the order of the plan.
-        """
+        """Return the planned trials that have ended: `TRIAL_COLUMNS`, in the order of the plan."""
         places = pd.DataFrame.from_records(
             [
                 (stage, group, trial.identity)
@@ -291,21 +229,13 @@ class Store:
     def stored_trials(self) -> pd.DataFrame:
         """Return all trials that have ended, planned or not, oldest first.
 
-        Returns:
-            Columns `TRIAL_COLUMNS` but for `group` and `stage`; and `attempts`, `configuration`.
+        `TRIAL_COLUMNS` but for `group` and `stage`; and `attempts`, `configuration`.
         """
         columns = columns_of("trials")[:-2]
         return pd.DataFrame.from_records(self._connection.execute(_TRIALS), columns=columns)
 
     def curves_table(self, trials: Iterable[str]) -> pd.DataFrame:
-        """Return the curves of trials.
-
-        Args:
-            trials: Identities.
-
-        Returns:
-            Columns `CURVE_COLUMNS`, in the order of the trials, then of examples.
-        """
+        """Return curves: `CURVE_COLUMNS`, in the order of the trials, then of examples."""
         wanted = list(dict.fromkeys(trials))
         stored = dict(self._connection.execute(_CURVES))
         curves = [stored.get(trial, b"") for trial in wanted]
@@ -316,14 +246,7 @@ class Store:
         return as_table(pd.DataFrame({"trial": names, **values}), CURVE_COLUMNS)
 
     def timing_table(self, workloads: Mapping[str, str]) -> pd.DataFrame:
-        """Return the timing pass.
-
-        Args:
-            workloads: Identity of the workload of each group, by the group's label.
-
-        Returns:
-            Columns `TIMING_COLUMNS`, in the order of the groups.
-        """
+        """Return `TIMING_COLUMNS` in the order of groups, whose labels lead to workloads."""
         groups = pd.DataFrame(workloads.items(), columns=["group", "workload"])
         return as_table(groups.merge(self.stored_timing(), on="workload"), TIMING_COLUMNS)
 

@@ -35,12 +35,7 @@ from sweeps.worker.measure import workload_of_group
 
 
 def save_experiment(store: Store, experiment: Experiment) -> None:
-    """Store what `read_experiment` needs.
-
-    Args:
-        store: The study's store.
-        experiment: The study.
-    """
+    """Store what `read_experiment` needs."""
     store.set_facts(
         {"specification": to_toml(experiment.specification), "data": to_json(experiment.data)}
     )
@@ -48,14 +43,7 @@ def save_experiment(store: Store, experiment: Experiment) -> None:
 
 
 def read_experiment(store: Store) -> Experiment:
-    """Return the study that a store is of, without looking at its data.
-
-    Args:
-        store: The study's store.
-
-    Raises:
-        StoreError: It is of another version of bpsweep, or its first run hardly began.
-    """
+    """Return the study that a store is of, without looking at its data."""
     specification, data = store.fact("specification"), store.fact("data")
     try:
         return _experiment(from_toml(specification), from_json(data))
@@ -82,15 +70,7 @@ def stored_experiment(folder: Path, instead: str) -> Experiment:
     """Return the study of a folder, with data that can be loaded.
 
     The data are described again by the specification: what a store says of them chooses nothing.
-
-    Args:
-        folder: The study's folder.
-        instead: What to do where the data are files, which a store does not tell the places of.
-
-    Raises:
-        StoreError: There is no study, or its store can't be used.
-        UsageError: Its data are files.
-        SpecificationError: Its specification can't be carried out here.
+    Where they are files, whose places no store tells, the error says what to do `instead`.
     """
     with Store.read(folder) as store:
         experiment = read_experiment(store)
@@ -104,10 +84,6 @@ def planned_stages(store: Store, experiment: Experiment) -> dict[str, list[Plann
     """Return the trials of each stage, as far as the results so far determine them.
 
     Nothing beyond is planned until all of these have ended: run what is missing, ask again.
-
-    Args:
-        store: The study's store.
-        experiment: The study.
     """
     stages: dict[str, list[Planned]] = {}
     ended = store.statuses().keys()
@@ -132,12 +108,7 @@ def results(folder: str | os.PathLike[str]) -> StudyResults:
 
 
 def results_of(store: Store, experiment: Experiment) -> StudyResults:
-    """Return the results of a study as they are now, complete or not.
-
-    Args:
-        store: The study's store.
-        experiment: The study, as from `read_experiment`.
-    """
+    """Return the results of a study as they are now, complete or not."""
     stages = planned_stages(store, experiment)
     trials = store.trials_table(stages)
     workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}
@@ -164,13 +135,7 @@ def describe(
     stages: dict[str, list[Planned]],
     stored: dict[str, str],
 ) -> StudyDescription:
-    """Return the description of a study.
-
-    Args:
-        experiment: The study.
-        stages: What is planned.
-        stored: The facts of its store.
-    """
+    """Return the description of a study."""
     specification, sessions = experiment.specification, sessions_of(stored)
     refined: dict[str, dict[int, list[int]]] = {group.label: {} for group in experiment.groups}
     for label, trial in stages.get(REFINE, ()):
