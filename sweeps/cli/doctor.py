@@ -48,7 +48,7 @@ class Examination:
 
 
 def examine(folder: Path | None = None) -> Examination:
-    """Return what this machine has for studies."""
+    """Return what this machine and a folder have; what is made in it to try it is removed."""
     facts = provenance() | _optional() | _machine()
     problems: list[str] = []
     notes = _machine_notes()
