@@ -254,8 +254,8 @@ def _plan(options: argparse.Namespace) -> int:
     from sweeps.study import Study
 
     study = Study.from_target(options.study, options.set)
-    found = study.plan(options.out, n_jobs=options.jobs)
-    write(*(document(found.to_json()) if options.json else forecast_lines(found)))
+    forecast = study.plan(options.out, n_jobs=options.jobs)
+    write(*(document(forecast.to_json()) if options.json else forecast_lines(forecast)))
     return DONE
 
 

@@ -56,16 +56,16 @@ def add_json(command: argparse.ArgumentParser) -> None:
 def _status(options: argparse.Namespace) -> int:
     from sweeps.manage.status import status_lines, status_of
 
-    found = status_of(options.folder)
-    write(*(document(found.to_json()) if options.json else status_lines(found)))
+    status = status_of(options.folder)
+    write(*(document(status.to_json()) if options.json else status_lines(status)))
     return DONE
 
 
 def _show(options: argparse.Namespace) -> int:
     from sweeps.manage.show import inspect, inspection_lines
 
-    found = inspect(options.folder, options.trial)
-    write(*(document(found) if options.json else inspection_lines(found)))
+    trial = inspect(options.folder, options.trial)
+    write(*(document(trial) if options.json else inspection_lines(trial)))
     return DONE
 
 

@@ -58,9 +58,9 @@ def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
     if kind == "parquet":
         _check_pyarrow()
     with Store.read(folder) as store:
-        found, notes = tables(store)
-    paths = [out / f"{name}.{kind}" for name in found]
-    for path, frame in zip(paths, found.values(), strict=True):
+        frames, notes = tables(store)
+    paths = [out / f"{name}.{kind}" for name in frames]
+    for path, frame in zip(paths, frames.values(), strict=True):
         _write_whole(path, partial(write, frame))
     return Exported(tuple(paths), tuple(notes))
 
@@ -78,12 +78,12 @@ def tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
     if store.damaged():
         notes.append(f"{counted(store.damaged(), 'damaged row')} left out; a run repeats them.")
     timing = workloads.merge(store.stored_timing(), on="workload", how="right")
-    found = {
+    frames = {
         "trials": trials,
         "curves": store.curves_table(trials["trial"]),
         "timing": timing.fillna({"group": ""}),
     }
-    return {name: as_table(found[name], EXPORTED_COLUMNS[name]) for name in found}, notes
+    return {name: as_table(frames[name], EXPORTED_COLUMNS[name]) for name in frames}, notes
 
 
 def _plan(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
@@ -97,7 +97,7 @@ def _plan(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
         notes.append(str(error))
     else:
         stages = planned_stages(store, experiment).items()
-        places = [(stage, group, t.identity) for stage, some in stages for group, t in some]
+        places = [(stage, group, t.identity) for stage, planned in stages for group, t in planned]
         workloads = {g.label: workload_of_group(g).identity for g in experiment.groups}
     return (
         pd.DataFrame(places, columns=["stage", "group", "trial"]),

@@ -132,28 +132,28 @@ def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
     )
 
 
-def forecast_lines(found: Forecast) -> list[str]:
+def forecast_lines(expected: Forecast) -> list[str]:
     """Return a forecast as lines for a terminal."""
-    lines = [f"{found.name}: {counted(found.trials, 'trial')} in {_groups(found)}"]
+    lines = [f"{expected.name}: {counted(expected.trials, 'trial')} in {_groups(expected)}"]
     lines += [
         f"  {group.group}: explore {group.explore}, extend at most {group.most_extend}, "
         f"confirm {group.confirm}, refine at most {group.most_refine}"
-        for group in found.groups
+        for group in expected.groups
     ]
     return [
         *lines,
-        f"shared by groups, run once: {found.duplicates}",
-        f"done already: {found.done}",
-        f"to run: {found.trials - found.done} in {counted(found.cohorts, 'cohort')}",
+        f"shared by groups, run once: {expected.duplicates}",
+        f"done already: {expected.done}",
+        f"to run: {expected.trials - expected.done} in {counted(expected.cohorts, 'cohort')}",
         "predicted seconds on one core, by batch size:",
-        *(f"  {size}: {_seconds(value)}" for size, value in found.seconds_by_batch_size.items()),
-        f"predicted seconds with {counted(found.jobs, 'job')}: {_seconds(found.seconds)}",
-        f"memory of the largest cohort: {found.largest_cohort_bytes / 1e6:.1f} MB",
+        *(f"  {size}: {_seconds(value)}" for size, value in expected.seconds_by_batch_size.items()),
+        f"predicted seconds with {counted(expected.jobs, 'job')}: {_seconds(expected.seconds)}",
+        f"memory of the largest cohort: {expected.largest_cohort_bytes / 1e6:.1f} MB",
     ]
 
 
-def _groups(found: Forecast) -> str:
-    return counted(len(found.groups), "group")
+def _groups(expected: Forecast) -> str:
+    return counted(len(expected.groups), "group")
 
 
 def _seconds(value: float) -> str:

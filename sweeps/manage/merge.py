@@ -77,11 +77,11 @@ def _common_name(folders: Sequence[Path], stores: Sequence[Store]) -> str:
 
 
 def _facts(stores: Sequence[Store]) -> dict[str, str]:
-    found = [store.facts() for store in stores]
-    facts = {key: value for one in reversed(found) for key, value in one.items()}
-    sessions = [sessions_of(one) for one in found]
-    seconds = sum(one.sweep_seconds for one in sessions)
-    provenance = json.dumps(combined(one.provenance for one in sessions))
+    stored = [store.facts() for store in stores]
+    facts = {key: value for part in reversed(stored) for key, value in part.items()}
+    sessions = [sessions_of(part) for part in stored]
+    seconds = sum(session.sweep_seconds for session in sessions)
+    provenance = json.dumps(combined(session.provenance for session in sessions))
     return facts | {"sweep_seconds": repr(seconds), "provenance": provenance}
 
 

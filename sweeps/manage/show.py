@@ -25,18 +25,18 @@ def inspect(folder: Path, start: str) -> dict[str, Any]:
     The configuration is an object, its numbers as decimals; the curve is a list of points.
     """
     with Store.read(folder) as store:
-        found = list(store.rows(start.lower()))
-    if len(found) != 1:
-        raise UsageError(_which(folder, start, found))
-    return _decoded(found[0])
+        rows = list(store.rows(start.lower()))
+    if len(rows) != 1:
+        raise UsageError(_which(folder, start, rows))
+    return _decoded(rows[0])
 
 
-def _which(folder: Path, start: str, found: list[Row]) -> str:
-    if not found:
+def _which(folder: Path, start: str, rows: list[Row]) -> str:
+    if not rows:
         return f"{folder} holds no trial that starts with {shown(start)}."
-    named = ", ".join(row["trial"] for row in found[:_MOST_NAMED])
-    more = ", ..." if len(found) > _MOST_NAMED else "."
-    return f"{len(found)} trials of {folder} start with {shown(start)}: {named}{more}"
+    named = ", ".join(row["trial"] for row in rows[:_MOST_NAMED])
+    more = ", ..." if len(rows) > _MOST_NAMED else "."
+    return f"{len(rows)} trials of {folder} start with {shown(start)}: {named}{more}"
 
 
 def _decoded(row: Row) -> dict[str, Any]:
@@ -73,16 +73,16 @@ def _decimal(value: Any) -> Any:  # noqa: ANN401 - every type there is in JSON
     return value
 
 
-def inspection_lines(found: dict[str, Any]) -> list[str]:
+def inspection_lines(trial: dict[str, Any]) -> list[str]:
     """Return what `inspect` found as lines for a terminal."""
     apart = ("configuration", "curve", "error")
-    lines = [f"{name}: {_text(value)}" for name, value in found.items() if name not in apart]
-    lines += ["determined by:", *_nested(found["configuration"], 1)]
-    if found["curve"]:
-        table = pd.DataFrame(found["curve"]).astype(object).where(lambda cell: cell.notna(), "")
+    lines = [f"{name}: {_text(value)}" for name, value in trial.items() if name not in apart]
+    lines += ["determined by:", *_nested(trial["configuration"], 1)]
+    if trial["curve"]:
+        table = pd.DataFrame(trial["curve"]).astype(object).where(lambda cell: cell.notna(), "")
         lines += ["curve:", *(f"  {line}" for line in table.to_string(index=False).splitlines())]
-    if found["error"]:
-        lines += ["error:", *(f"  {line}" for line in found["error"].splitlines())]
+    if trial["error"]:
+        lines += ["error:", *(f"  {line}" for line in trial["error"].splitlines())]
     return lines
 
 

@@ -110,7 +110,7 @@ def status_of(folder: Path) -> Status:
             return replace(known, notes=(str(error),))
         stages = planned_stages(store, experiment)
         stages.setdefault(CONFIRM, provisional(experiment))
-        planned = {trial.identity: trial for some in stages.values() for _, trial in some}
+        planned = {trial.identity: trial for stage in stages.values() for _, trial in stage}
         is_planned = (stored := store.stored_trials())["trial"].isin(planned)
         return replace(
             known,
@@ -142,14 +142,14 @@ def _known(store: Store, running: Owner | None) -> Status:
 def _counts(
     stages: Mapping[str, Sequence[Planned]], statuses: Mapping[str, str]
 ) -> tuple[Count, ...]:
-    found = Counter(
+    counts = Counter(
         (group, stage, statuses.get(trial.identity, MISSING))
         for stage, planned in stages.items()
         for group, trial in planned
     )
-    places = {kind[:2]: -place for place, kind in enumerate(reversed(found))}
-    ordered = sorted(found, key=lambda kind: (places[kind[:2]], _ORDER.index(kind[2])))
-    return tuple(Count(*kind, found[kind]) for kind in ordered)
+    places = {kind[:2]: -rank for rank, kind in enumerate(reversed(counts))}
+    ordered = sorted(counts, key=lambda kind: (places[kind[:2]], _ORDER.index(kind[2])))
+    return tuple(Count(*kind, counts[kind]) for kind in ordered)
 
 
 def _remaining(store: Store, planned: Mapping[str, Trial]) -> Remaining:
@@ -174,23 +174,27 @@ def _scale(store: Store, finished: Sequence[Trial], jobs: int) -> float:
 def _timing(store: Store, experiment: Experiment) -> str:
     if not experiment.specification.timing:
         return "off"
-    wanted = {one.key for _, some in measurements_of(experiment).values() for one in some}
+    wanted = {
+        measurement.key
+        for _, measurements in measurements_of(experiment).values()
+        for measurement in measurements
+    }
     return "measured" if store.timed() >= wanted else "missing"
 
 
-def status_lines(found: Status) -> list[str]:
+def status_lines(status: Status) -> list[str]:
     """Return a status as lines for a terminal."""
-    ended = sum(count.trials for count in found.counts if count.status != MISSING)
-    planned = sum(count.trials for count in found.counts)
-    lines = [f"{found.name}: {ended} of {planned} trials"]
-    lines += [f"  {line}" for line in _stage_lines(found.counts)]
-    lines += [f"  {cause.trials} {cause.words}: {cause.reason}" for cause in found.failures]
-    lines += [f"  timing: {found.timing}"] if found.timing else []
-    if found.unplanned:
-        lines.append(f"  not part of the study as it is now: {counted(found.unplanned, 'trial')}")
-    if found.damaged:
-        lines.append(f"  damaged, to be run again: {counted(found.damaged, 'row')}")
-    return [*lines, *_ahead(found), *found.notes]
+    ended = sum(count.trials for count in status.counts if count.status != MISSING)
+    planned = sum(count.trials for count in status.counts)
+    lines = [f"{status.name}: {ended} of {planned} trials"]
+    lines += [f"  {line}" for line in _stage_lines(status.counts)]
+    lines += [f"  {cause.trials} {cause.words}: {cause.reason}" for cause in status.failures]
+    lines += [f"  timing: {status.timing}"] if status.timing else []
+    if status.unplanned:
+        lines.append(f"  not part of the study as it is now: {counted(status.unplanned, 'trial')}")
+    if status.damaged:
+        lines.append(f"  damaged, to be run again: {counted(status.damaged, 'row')}")
+    return [*lines, *_ahead(status), *status.notes]
 
 
 def _stage_lines(counts: Sequence[Count]) -> list[str]:
@@ -202,13 +206,13 @@ def _stage_lines(counts: Sequence[Count]) -> list[str]:
     return [f"{name}: {', '.join(texts)}" for name, texts in lines.items()]
 
 
-def _ahead(found: Status) -> list[str]:
+def _ahead(status: Status) -> list[str]:
     lines = []
-    if found.remaining and found.remaining.trials:
-        left = found.remaining
+    if status.remaining and status.remaining.trials:
+        left = status.remaining
         lines.append(
             f"  to run: {counted(left.trials, 'trial')}, about {left.core_seconds:.0f} s on one "
             f"core, {left.seconds:.0f} s with {counted(left.jobs, 'job')}"
         )
-    lines.append(f"  running: {found.running}" if found.running else "  running: no")
+    lines.append(f"  running: {status.running}" if status.running else "  running: no")
     return lines

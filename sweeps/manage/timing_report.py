@@ -76,7 +76,7 @@ class UpdateTimes:
     @property
     def disturbances(self) -> tuple[str, ...]:
         """Why the machine was not quiet, a sentence each; empty if it was."""
-        tables = pd.concat([one.table for one in self.timed], ignore_index=True)
+        tables = pd.concat([timed.table for timed in self.timed], ignore_index=True)
         texts = (
             _loaded(self.load, self.cores),
             _contended(tables[tables["contended"]]),
@@ -92,7 +92,7 @@ class UpdateTimes:
             "disturbances": list(self.disturbances),
             "load_before": None if math.isnan(self.load) else self.load,
             "cores": self.cores,
-            "timed": [_timed_json(one) for one in self.timed],
+            "timed": [_timed_json(timed) for timed in self.timed],
         }
 
 
@@ -149,18 +149,18 @@ def _contended(rows: pd.DataFrame) -> str:
 def _unsteady(rows: pd.DataFrame) -> str:
     if rows.empty:
         return ""
-    some = plural(len(rows), "measurement")
-    return f"The quartiles of {some} are more than {UNSTEADY_ABOVE:.0%} apart."
+    count = plural(len(rows), "measurement")
+    return f"The quartiles of {count} are more than {UNSTEADY_ABOVE:.0%} apart."
 
 
-def _timed_json(one: Timed) -> dict[str, Any]:
+def _timed_json(timed: Timed) -> dict[str, Any]:
     return {
-        "architecture": one.architecture,
-        "optimizer": one.optimizer,
-        "dtype": one.dtype,
-        "shards": one.shards,
-        "measurements": one.table[_FIELDS].to_dict("records"),
-        "fits": [{"lanes": lanes} | _fit_json(fit) for lanes, fit in one.fits.items()],
+        "architecture": timed.architecture,
+        "optimizer": timed.optimizer,
+        "dtype": timed.dtype,
+        "shards": timed.shards,
+        "measurements": timed.table[_FIELDS].to_dict("records"),
+        "fits": [{"lanes": lanes} | _fit_json(fit) for lanes, fit in timed.fits.items()],
     }
 
 
@@ -181,30 +181,30 @@ def _ends(ends: Ends | None) -> list[float | None] | None:
     return None if ends is None else [end if math.isfinite(end) else None for end in ends]
 
 
-def times_lines(found: UpdateTimes) -> list[str]:
+def times_lines(times: UpdateTimes) -> list[str]:
     """Return a timing pass as lines for a terminal."""
-    lines = [f"{found.name}: seconds per update, one BLAS thread; median (quartiles) of rounds"]
-    for one in found.timed:
-        lines += ["", _title(one), *_table_lines(one.table)]
-        lines += [_fit_text(lanes, fit) for lanes, fit in one.fits.items()]
-    if found.disturbances:
-        return [*lines, "", f"Not quiet: {' '.join(found.disturbances)} {_ADVICE}"]
+    lines = [f"{times.name}: seconds per update, one BLAS thread; median (quartiles) of rounds"]
+    for timed in times.timed:
+        lines += ["", _title(timed), *_table_lines(timed.table)]
+        lines += [_fit_text(lanes, fit) for lanes, fit in timed.fits.items()]
+    if times.disturbances:
+        return [*lines, "", f"Not quiet: {' '.join(times.disturbances)} {_ADVICE}"]
     return [*lines, "", "The machine was quiet."]
 
 
 _ADVICE = "Times may be too long: measure again when nothing else runs."
 
 
-def _title(one: Timed) -> str:
-    parts = [one.architecture, one.optimizer, one.dtype]
-    return ", ".join(parts + [plural(one.shards, "shard")] * (one.shards > 1))
+def _title(timed: Timed) -> str:
+    parts = [timed.architecture, timed.optimizer, timed.dtype]
+    return ", ".join(parts + [plural(timed.shards, "shard")] * (timed.shards > 1))
 
 
 def _table_lines(table: pd.DataFrame) -> list[str]:
     kinds = list(dict.fromkeys(zip(table["engine"], table["lanes"], strict=True)))
     rows = [["batch size", *(_heading(engine, lanes) for engine, lanes in kinds)]]
-    for size, some in table.groupby("batch_size"):
-        cells = some.set_index(["engine", "lanes"]).to_dict("index")
+    for size, of_size in table.groupby("batch_size"):
+        cells = of_size.set_index(["engine", "lanes"]).to_dict("index")
         rows.append([str(size), *(_time(cells.get(kind)) for kind in kinds)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

@@ -51,15 +51,15 @@ def _write_while(running: Callable[[], bool], folder: Path) -> None:
 def _write_if_new(folder: Path, shown: list[str] | None) -> list[str] | None:
     """Write the report unless it would be that of these outcomes, and return what it shows."""
     try:
-        found = results(folder)
+        study = results(folder)
     except StoreError:
         return shown  # the run has hardly begun
-    outcomes = found.trials["status"].tolist()
-    if outcomes != shown and _missing(found):
-        build_report(found, folder, reload_seconds=RELOAD_SECONDS)
+    outcomes = study.trials["status"].tolist()
+    if outcomes != shown and _missing(study):
+        build_report(study, folder, reload_seconds=RELOAD_SECONDS)
     return outcomes
 
 
-def _missing(found: StudyResults) -> int:
+def _missing(study: StudyResults) -> int:
     """Return how many trials may still run."""
-    return found.description.planned_trials - int(found.trials["status"].isin(DONE).sum())
+    return study.description.planned_trials - int(study.trials["status"].isin(DONE).sum())

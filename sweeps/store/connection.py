@@ -110,8 +110,8 @@ def structure_problem(problems: Iterable[str]) -> str:
 
 def problems_of(connection: sqlite3.Connection) -> list[str]:
     """Return what is wrong with a database, be it structure, index or row, in SQLite's words."""
-    found = [text for (text,) in connection.execute("PRAGMA integrity_check")]
-    return [] if found == ["ok"] else found
+    problems = [text for (text,) in connection.execute("PRAGMA integrity_check")]
+    return [] if problems == ["ok"] else problems
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def _show_sound(connection: sqlite3.Connection, damaged: Sequence[tuple[str, int
 
 
 def _numbers(table: str, damaged: Sequence[tuple[str, int]]) -> list[int]:
-    return [number for place, number in damaged if place == table]
+    return [number for name, number in damaged if name == table]
 
 
 def _sound(table: str, damaged: Sequence[int]) -> str:
@@ -227,10 +227,10 @@ class Session:
     def _stored_in(self) -> list[tuple[int, int]]:
         """Return what the system knows the database and its log by."""
         try:
-            found = [path.stat() for path in (self._path, _log_of(self._path))]
+            files = [path.stat() for path in (self._path, _log_of(self._path))]
         except OSError:
             return []
-        return [(about.st_dev, about.st_ino) for about in found]
+        return [(about.st_dev, about.st_ino) for about in files]
 
     def _say(self, log: str) -> None:
         with transaction(self._connection):
@@ -352,10 +352,10 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        told = _explained(path, error)
-        if told is None:
+        explained = _explained(path, error)
+        if explained is None:
             raise
-        raise told from None
+        raise explained from None
 
 
 def _explained(path: Path, error: sqlite3.DatabaseError) -> UserError | None:

@@ -127,12 +127,12 @@ def digest_of(values: Sequence[object]) -> str:
     """Return a hash of a row's values, in the order of the columns without the digest."""
     # A store is opened by making the digests of all its rows.
     plain = [value for value in values if type(value) is not bytes]
-    found = hashlib.sha256(json.dumps(plain).encode())
+    digest = hashlib.sha256(json.dumps(plain).encode())
     if len(plain) < len(values):
         for value in values:
             if type(value) is bytes:
-                found.update(value)
-    return found.hexdigest()[:DIGEST_CHARACTERS]
+                digest.update(value)
+    return digest.hexdigest()[:DIGEST_CHARACTERS]
 
 
 def is_possible(table: str, row: Row) -> bool:
@@ -242,8 +242,8 @@ def insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -
 
 @cache
 def _insertion(table: str) -> str:
-    places = ", ".join("?" * len(columns_of(table)))
-    return f"REPLACE INTO {table} VALUES ({places})"
+    marks = ", ".join("?" * len(columns_of(table)))
+    return f"REPLACE INTO {table} VALUES ({marks})"
 
 
 def damaged_rows(connection: sqlite3.Connection) -> list[tuple[str, int]]:
@@ -271,9 +271,9 @@ def _damaged_rows(connection: sqlite3.Connection) -> list[tuple[str, int]]:
     ]
 
 
-def same_result(one: Row, other: Row) -> bool:
+def same_result(first: Row, second: Row) -> bool:
     """Return whether two rows of a trial agree in all that its identity determines, to the bit."""
-    return all(one[column] == other[column] for column in _RESULT)
+    return all(first[column] == second[column] for column in _RESULT)
 
 
 def strict(value: object) -> object:

@@ -117,13 +117,13 @@ class Store:
 
     def fact(self, key: str) -> str:
         """Return one thing that is known of the study as a whole."""
-        found = self.facts().get(key)
-        if found is None:
+        value = self.facts().get(key)
+        if value is None:
             raise StoreError(
                 f"{self._path} has no {key!r} that this bpsweep can read: run the study again to "
                 "go on. `bpsweep export` and `bpsweep show` work as it is."
             )
-        return found
+        return value
 
     def set_facts(self, facts: Mapping[str, str]) -> None:
         """Store facts of the study, replacing those of the same name."""
@@ -187,8 +187,8 @@ class Store:
 
     def rows(self, start: str = "") -> Iterator[Row]:
         """Return the rows of trials, oldest first."""
-        found = self._connection.execute(_ROWS, (start,))
-        return (_row("trials", values) for values in found)
+        cursor = self._connection.execute(_ROWS, (start,))
+        return (_row("trials", values) for values in cursor)
 
     def forget(self, trials: Iterable[str]) -> None:
         """Remove trials, so that they run again."""
@@ -242,7 +242,7 @@ class Store:
         points = points_of(b"".join(curves))
         lengths = [len(curve) // _POINT_BYTES for curve in curves]
         names = pd.Series(wanted, dtype="str").repeat(lengths).reset_index(drop=True)
-        values = {column.name: points[:, place] for place, column in enumerate(CURVE_COLUMNS[1:])}
+        values = {column.name: points[:, index] for index, column in enumerate(CURVE_COLUMNS[1:])}
         return as_table(pd.DataFrame({"trial": names, **values}), CURVE_COLUMNS)
 
     def timing_table(self, workloads: Mapping[str, str]) -> pd.DataFrame:
