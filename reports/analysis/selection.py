@@ -63,7 +63,7 @@ def summarise_cells(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFra
     )
 
 
-def select_rates(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
+def select_rates(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the best learning rate for each batch size of each group.
 
     Best is the highest mean validation metric over the explore seeds; then the lower mean
@@ -71,20 +71,11 @@ def select_rates(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
     eligible: the mean over the survivors would flatter it.
 
     Args:
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`; only explore and extend are read.
+        cells: Columns `CELL_COLUMNS`.
 
     Returns:
         Columns `SELECTION_COLUMNS`, sorted by group and batch size. A batch size without an
         eligible rate has no row: nothing can be selected there.
-    """
-    return select_from(summarise_cells(trials, planned))
-
-
-def select_from(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return what `select_rates` does, from cells that are summarised already.
-
-    Args:
-        cells: Columns `CELL_COLUMNS`.
     """
     grid = cells.groupby(_GROUP, as_index=False).agg(
         smallest=("learning_rate", "min"),

@@ -11,7 +11,12 @@ from reports.analysis.batch_sizes import GROUP, batch_size_table, shown_trials, 
 from reports.analysis.budgets import budget_table
 from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.scaling_record import ScalingRecord
-from reports.analysis.selection import select_from, summarise_cells, with_given_rates, without_noise
+from reports.analysis.selection import (
+    select_rates,
+    summarise_cells,
+    with_given_rates,
+    without_noise,
+)
 from reports.analysis.update_times import one_network, summarise_timing
 from reports.recommend.answers import recommendations
 from reports.recommend.baseline import unlearned
@@ -69,7 +74,7 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     """
     results = readable(results)
     cells = summarise_cells(results.trials, results.description.tuning_seeds)
-    selection = with_given_rates(select_from(cells), results.trials)
+    selection = with_given_rates(select_rates(cells), results.trials)
     timing = summarise_timing(results.timing)
     shown = shown_trials(results, selection)
     shared = _Shared(

@@ -97,10 +97,10 @@ def derived(
     if specification.explore:
         yield EXPLORE, experiment.explored
         while True:
-            trials = table()
-            ranking = select_rates(trials, experiment.tuning_seeds)
+            cells = summarise_cells(table(), experiment.tuning_seeds)
+            ranking = select_rates(cells)
             best = _best_rates(ranking)
-            further = _further_rates(experiment, tried, best, trials)
+            further = _further_rates(experiment, tried, best, cells)
             if not further:
                 break
             yield EXTEND, _trials(experiment, {cell: [rate] for cell, rate in further.items()})
@@ -131,7 +131,7 @@ def _further_rates(
     experiment: Experiment,
     tried: Mapping[Cell, Sequence[float]],
     best: Mapping[Cell, float],
-    trials: pd.DataFrame,
+    cells: pd.DataFrame,
 ) -> dict[Cell, float]:
     """Return the next rate of each batch size whose best lies at the edge."""
     limit = experiment.specification.extensions
@@ -141,7 +141,7 @@ def _further_rates(
         for size, grid in group.grid.items()
         if limit and len(grid) > 1
     }
-    wild = _wild(trials, experiment.tuning_seeds) if not grids.keys() <= best.keys() else set()
+    wild = _wild(cells)
     found = {
         cell: _next_rate(
             grid, tried[cell], min(tried[cell]) if cell in wild else best.get(cell), limit
@@ -151,12 +151,12 @@ def _further_rates(
     return {cell: rate for cell, rate in found.items() if rate is not None}
 
 
-def _wild(trials: pd.DataFrame, seeds: pd.Series[int]) -> set[Cell]:
+def _wild(cells: pd.DataFrame) -> set[Cell]:
     """Return the batch sizes where nothing failed but no rate has a result for every seed.
 
     A result can only lie below the rates that were tried, if it lies anywhere.
     """
-    grouped = summarise_cells(trials, seeds).groupby(["group", "batch_size"])
+    grouped = cells.groupby(["group", "batch_size"])
     lowest = grouped.first()
     wild = ~grouped["eligible"].any() & (lowest["diverged"] > 0) & (lowest["failed"] == 0)
     return {(str(group), int(size)) for group, size in wild.index[wild]}

@@ -17,7 +17,7 @@ from sweeps.design.labels import counted
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError
 from sweeps.store.rows import strict
 from sweeps.store.store import Store
-from sweeps.store.study_results import planned_stages, read_experiment
+from sweeps.store.study_results import Plan, read_experiment
 from sweeps.worker.measure import workload_of_group
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -96,7 +96,7 @@ def _plan(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     except StoreError as error:
         notes.append(str(error))
     else:
-        stages = planned_stages(store, experiment).items()
+        stages = Plan(store, experiment).stages().items()
         places = [(stage, group, t.identity) for stage, planned in stages for group, t in planned]
         workloads = {g.label: workload_of_group(g).identity for g in experiment.groups}
     return (

@@ -15,7 +15,7 @@ from sweeps.design.labels import counted
 from sweeps.design.stages import Experiment, fresh_trials, refinement_seeds
 from sweeps.design.trials import Planned, Trial
 from sweeps.store.store import FILE, Store
-from sweeps.store.study_results import planned_stages
+from sweeps.store.study_results import Plan
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _done_and_planned(experiment: Experiment, folder: Path | None) -> tuple[set[
     stages: dict[str, Sequence[Planned]] = {}
     if folder is not None and (folder / FILE).is_file():
         with Store.read(folder) as store:
-            done, stages = store.done(), {**planned_stages(store, experiment)}
+            done, stages = store.done(), {**Plan(store, experiment).stages()}
     elif experiment.specification.explore:
         stages = {EXPLORE: experiment.explored}
     if CONFIRM not in stages:

@@ -21,7 +21,7 @@ from sweeps.manage.forecast import provisional
 from sweeps.run.timing_pass import measurements_of
 from sweeps.store.lock import Owner, owner_of
 from sweeps.store.store import Store
-from sweeps.store.study_results import planned_stages, read_experiment
+from sweeps.store.study_results import Plan, read_experiment
 from sweeps.worker.train import CRASHED, DIVERGED, ERROR, OK, TIMEOUT
 
 MISSING = "missing"
@@ -108,7 +108,7 @@ def status_of(folder: Path) -> Status:
             experiment = read_experiment(store)
         except StoreError as error:
             return replace(known, notes=(str(error),))
-        stages = planned_stages(store, experiment)
+        stages = Plan(store, experiment).stages()
         stages.setdefault(CONFIRM, provisional(experiment))
         planned = {trial.identity: trial for stage in stages.values() for _, trial in stage}
         is_planned = (stored := store.stored_trials())["trial"].isin(planned)

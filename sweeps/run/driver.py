@@ -24,7 +24,7 @@ from sweeps.run.scheduler import Dispatch, Ended
 from sweeps.run.signals import Interruption, interruptible
 from sweeps.run.timing_pass import run_timing
 from sweeps.store.store import Store
-from sweeps.store.study_results import planned_stages, results_of, save_experiment
+from sweeps.store.study_results import Plan, results_of, save_experiment
 from sweeps.terminal import tell
 from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.worker.dataset_cache import hand_over
@@ -61,7 +61,7 @@ class Limit:
 class _Session:
     """One run of a study: what it is about, and how it is run."""
 
-    experiment: Experiment
+    plan: Plan
     store: Store
     workspace: Workspace
     interruption: Interruption
@@ -115,7 +115,7 @@ def run_study(
         Store.write(folder, experiment.specification.name) as store,
     ):
         session = _Session(
-            experiment,
+            Plan(store, experiment),
             store,
             workspace,
             interruption,
@@ -132,7 +132,7 @@ def run_study(
         if timing and experiment.specification.timing:
             with interruption.at_once():
                 run_timing(store, experiment)
-        results = results_of(store, experiment)
+        results = results_of(session.plan)
         interruption.check()
         return results
 
@@ -143,24 +143,16 @@ def _run_missing(session: _Session) -> None:
         # Also what a session left that was killed when all its trials were stored.
         stack.callback(_tidy, session)
         dispatch: Dispatch | None = None
-        while not session.stopping:
-            stage, missing = _next_stage(session, tried)
+        while not session.stopping and (piece := session.plan.next_piece()):
+            stage, planned = piece
+            settled = session.store.done() | tried
+            missing = {t.identity: t for _, t in planned if t.identity not in settled}
             if not missing:
-                return
+                continue
             # What has nothing to run starts no worker.
             dispatch = dispatch or stack.enter_context(_dispatching(session))
             tried |= missing.keys()
             _run_stage(session, dispatch, stage, missing)
-
-
-def _next_stage(session: _Session, tried: set[str]) -> tuple[str, dict[str, Trial]]:
-    """Return the first stage that is not done, and what it lacks by identity."""
-    settled = session.store.done() | tried
-    for stage, planned in planned_stages(session.store, session.experiment).items():
-        missing = {trial.identity: trial for _, trial in planned if trial.identity not in settled}
-        if missing:
-            return stage, missing
-    return "", {}
 
 
 @contextmanager

@@ -80,18 +80,39 @@ def stored_experiment(folder: Path, instead: str) -> Experiment:
     return experiment_of(given(experiment.specification), str(folder), folder)
 
 
-def planned_stages(store: Store, experiment: Experiment) -> dict[str, list[Planned]]:
-    """Return the trials of each stage, as far as the results so far determine them.
+class Plan:
+    """The trials of a study, as far as the results so far determine them.
 
-    Nothing beyond is planned until all of these have ended: run what is missing, ask again.
+    Nothing is derived again: what is planned stays so while the results come in.
+
+    Args:
+        store: The study's store.
+        experiment: The study.
     """
-    stages: dict[str, list[Planned]] = {}
-    ended = store.statuses().keys()
-    for stage, planned in derived(experiment, lambda: store.trials_table(stages)):
-        stages.setdefault(stage, []).extend(planned)
-        if not all(trial.identity in ended for _, trial in planned):
-            break
-    return stages
+
+    def __init__(self, store: Store, experiment: Experiment) -> None:
+        self.store = store
+        self.experiment = experiment
+        self._stages: dict[str, list[Planned]] = {}
+        self._last: Sequence[Planned] = ()
+        self._pieces = derived(experiment, lambda: store.trials_table(self._stages))
+
+    def next_piece(self) -> tuple[str, Sequence[Planned]] | None:
+        """Return a stage and what comes next of it; None at the end or until the last has ended."""
+        ended = self.store.statuses().keys()
+        if not all(trial.identity in ended for _, trial in self._last):
+            return None
+        piece = next(self._pieces, None)
+        if piece is not None:
+            stage, self._last = piece
+            self._stages.setdefault(stage, []).extend(self._last)
+        return piece
+
+    def stages(self) -> dict[str, list[Planned]]:
+        """Return the trials of each stage that can be told now."""
+        while self.next_piece():
+            pass
+        return self._stages
 
 
 def results(folder: str | os.PathLike[str]) -> StudyResults:
@@ -104,12 +125,12 @@ def results(folder: str | os.PathLike[str]) -> StudyResults:
         StoreError: There is no study in it.
     """
     with Store.read(Path(folder)) as store:
-        return results_of(store, read_experiment(store))
+        return results_of(Plan(store, read_experiment(store)))
 
 
-def results_of(store: Store, experiment: Experiment) -> StudyResults:
+def results_of(plan: Plan) -> StudyResults:
     """Return the results of a study as they are now, complete or not."""
-    stages = planned_stages(store, experiment)
+    store, experiment, stages = plan.store, plan.experiment, plan.stages()
     trials = store.trials_table(stages)
     workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}
     return StudyResults(

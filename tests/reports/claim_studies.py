@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.analysis.selection import select_rates
+from reports.analysis.selection import select_rates, summarise_cells
 from reports.schema.results import (
     CONFIRM,
     CURVE_COLUMNS,
@@ -69,7 +69,9 @@ def study(truth: Truth, *groups: dict[str, object], fresh: Sequence[int] = FRESH
     for plan in plans.groups:
         cells = [(size, rate) for size in plan.batch_sizes for rate in plan.learning_rates]
         rows = [_trial(truth, plan, EXPLORE, *cell, seed) for cell in cells for seed in SEEDS]
-        best = select_rates(table([row for row, _ in rows], TRIAL_COLUMNS), plans.tuning_seeds)
+        best = select_rates(
+            summarise_cells(table([row for row, _ in rows], TRIAL_COLUMNS), plans.tuning_seeds)
+        )
         chosen = zip(best["batch_size"].tolist(), best["learning_rate"].tolist(), strict=True)
         rows += [_trial(truth, plan, CONFIRM, *cell, seed) for cell in chosen for seed in fresh]
         trials += [row for row, _ in rows]

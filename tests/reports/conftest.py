@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser
 
-from reports.analysis.selection import select_rates
+from reports.analysis.selection import select_rates, summarise_cells
 from reports.charts.base import svg
 from reports.output.build import build_report
 from reports.recommend.analysis import analyse
@@ -144,7 +144,9 @@ def make_results(sketch: Sketch | None = None) -> StudyResults:
         alone = replace(sketch, description=replace(sketch.description, groups=(group,)))
         cells = [(b, r) for b in group.batch_sizes for r in group.learning_rates]
         explored, points = _stage(alone, EXPLORE, cells)
-        selection = select_rates(table(explored, TRIAL_COLUMNS), alone.description.tuning_seeds)
+        selection = select_rates(
+            summarise_cells(table(explored, TRIAL_COLUMNS), alone.description.tuning_seeds)
+        )
         chosen = list(zip(selection["batch_size"], selection["learning_rate"], strict=True))
         confirmed, more = _stage(alone, CONFIRM, chosen)
         rows += explored + confirmed

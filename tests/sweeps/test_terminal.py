@@ -28,7 +28,7 @@ from sweeps.manage import watch as watching
 from sweeps.run.progress import progress
 from sweeps.spec.model import toml_value
 from sweeps.store.store import Store
-from sweeps.store.study_results import planned_stages, read_experiment, results
+from sweeps.store.study_results import Plan, read_experiment, results
 from sweeps.terminal import write
 
 PAYLOADS = (
@@ -139,7 +139,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert cli.main(command) == 0
         shutil.copytree("out", "failed")
         with Store.write(Path("failed"), "own") as store:
-            stages = planned_stages(store, read_experiment(store)).values()
+            stages = Plan(store, read_experiment(store)).stages().values()
             some = [trial for planned in stages for _, trial in planned][:3]
             store.forget(trial.identity for trial in some)
             store.add(some, [failure(trial, error=f"Trace\n{EVIL}") for trial in some])

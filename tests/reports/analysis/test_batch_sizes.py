@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.batch_sizes import shown_trials
-from reports.analysis.selection import select_rates
+from reports.analysis.selection import select_rates, summarise_cells
 from reports.recommend.analysis import analyse, by_group
 from reports.schema.results import CONFIRM
 from reports.stats.intervals import t_interval
@@ -19,7 +19,9 @@ def test_groups_that_are_tested_and_groups_that_are_not_are_shown_side_by_side()
     results = make_results(Sketch(several({"group": "sgd"}, {"group": "adam"}, **AXES)))
     untested = (results.trials["group"] == "adam") & (results.trials["stage"] == CONFIRM)
     mixed = keep(results, ~untested)
-    shown = shown_trials(mixed, select_rates(mixed.trials, mixed.description.tuning_seeds))
+    shown = shown_trials(
+        mixed, select_rates(summarise_cells(mixed.trials, mixed.description.tuning_seeds))
+    )
     assert shown.parts == {"sgd": "test", "adam": "validation"}
     for analysis, alone in zip(analyse(mixed), by_group(mixed), strict=True):
         expected = numbers(alone)

@@ -8,7 +8,7 @@ import pytest
 from reports.analysis.selection import (
     CELL_COLUMNS,
     SELECTION_COLUMNS,
-    select_from,
+    select_rates,
     summarise_cells,
     with_given_rates,
 )
@@ -61,7 +61,7 @@ def cells_of(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def selected(trials: pd.DataFrame) -> pd.DataFrame:
-    return select_from(cells_of(trials))
+    return select_rates(cells_of(trials))
 
 
 def rate_of(values: Values) -> float:

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.analysis.basins import basins
-from reports.analysis.selection import select_from, summarise_cells
+from reports.analysis.selection import select_rates, summarise_cells
 from reports.charts import tuning_figures
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
@@ -34,7 +34,7 @@ def results(noise: float = 0.002, **changes: object) -> StudyResults:
 
 def basins_of(found: StudyResults) -> pd.DataFrame:
     cells = summarise_cells(found.trials, found.description.tuning_seeds)
-    return basins(found.trials, cells, select_from(cells))
+    return basins(found.trials, cells, select_rates(cells))
 
 
 def test_the_basin_ends_where_a_rate_is_worse() -> None:

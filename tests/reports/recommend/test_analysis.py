@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.batch_sizes import BATCH_SIZE_COLUMNS, SEED_COLUMNS
-from reports.analysis.selection import select_rates
+from reports.analysis.selection import select_rates, summarise_cells
 from reports.recommend.record import MEAN_CURVE_COLUMNS
 from reports.schema.results import CONFIRM, EXPLORE, EXTEND, REFINE, Column, StudyResults
 from reports.stats.intervals import t_interval
@@ -51,7 +51,7 @@ def test_every_table_has_the_columns_it_documents(
 
 def test_the_metric_shown_is_the_test_metric_of_the_confirm_stage(digits: StudyResults) -> None:
     analysis = numbers(digits)
-    selection = select_rates(digits.trials, digits.description.tuning_seeds)
+    selection = select_rates(summarise_cells(digits.trials, digits.description.tuning_seeds))
     rate = selection.set_index("batch_size").loc[8, "learning_rate"]
     trials = digits.trials.query(
         "stage == @CONFIRM and batch_size == 8 and learning_rate == @rate",

@@ -16,7 +16,7 @@ from sweeps.errors import StoreError
 from sweeps.machine import available_cores
 from sweeps.manage.status import Count, status_lines, status_of
 from sweeps.store.store import FILE, Store
-from sweeps.store.study_results import planned_stages, save_experiment
+from sweeps.store.study_results import Plan, save_experiment
 from sweeps.worker.train import run_cohort
 
 
@@ -184,6 +184,6 @@ def test_without_a_study_there_is_no_status(tmp_path: Path) -> None:
 def test_the_plan_of_a_finished_study_is_its_stages(tmp_path: Path) -> None:
     folder = ran.copy(tmp_path / "study")
     with Store.read(folder) as store:
-        stages = planned_stages(store, ran.study().experiment)
+        stages = Plan(store, ran.study().experiment).stages()
     counted = status_of(folder).counts
     assert sum(count.trials for count in counted) == sum(map(len, stages.values()))

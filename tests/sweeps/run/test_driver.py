@@ -33,7 +33,7 @@ from sweeps.run.signals import Finished, Interrupted
 from sweeps.store.lock import LOCK
 from sweeps.store.rows import curve_bytes
 from sweeps.store.store import FILE, Store
-from sweeps.store.study_results import results, results_of
+from sweeps.store.study_results import Plan, results, results_of
 from sweeps.worker import measure as timing
 from sweeps.worker import train as worker
 from sweeps.worker.tasks import Task, train
@@ -287,7 +287,7 @@ def test_ctrl_c_finishes_what_runs_and_keeps_it(
         with pytest.raises(Finished):
             run(experiment, tmp_path / "cut")
     with Store.read(tmp_path / "cut") as store:
-        partial = results_of(store, experiment)
+        partial = results_of(Plan(store, experiment))
     assert 0 < len(partial.trials) < 8
     assert partial.description.planned_trials == 12
     assert not (tmp_path / "cut" / ".work").exists()

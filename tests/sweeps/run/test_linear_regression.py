@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.analysis.selection import select_rates
+from reports.analysis.selection import select_rates, summarise_cells
 from reports.schema.results import EXPLORE, FRESH_STAGES, TUNING_STAGES, StudyResults
 from reports.stats.models.first_passage import REACHED, updates_to_target
 from reports.stats.models.optimal_batch import fit_steps_to_target
@@ -78,7 +78,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
 def curves(found: StudyResults, stages: tuple[str, ...]) -> pd.DataFrame:
     """Return the curves at the selected rates."""
     trials = found.trials[found.trials["stage"].isin(stages)]
-    selection = select_rates(found.trials, found.description.tuning_seeds)
+    selection = select_rates(summarise_cells(found.trials, found.description.tuning_seeds))
     shown = trials.merge(selection[["batch_size", "learning_rate"]])
     return found.curves.merge(shown[["trial", "batch_size", "seed"]], on="trial")
 
@@ -106,7 +106,7 @@ def test_every_rate_of_every_batch_size_was_tried(found: StudyResults) -> None:
 def test_the_selected_rate_is_within_a_step_of_the_closed_form(
     found: StudyResults, batch_size: int
 ) -> None:
-    selection = select_rates(found.trials, found.description.tuning_seeds)
+    selection = select_rates(summarise_cells(found.trials, found.description.tuning_seeds))
     selected = selection.set_index("batch_size")["learning_rate"]
     assert abs(math.log(selected[batch_size] / best_rate(batch_size))) <= math.log(STEP)
 

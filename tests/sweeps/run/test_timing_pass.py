@@ -13,7 +13,7 @@ from sweeps.design.stages import Experiment
 from sweeps.run import timing_pass
 from sweeps.run.timing_pass import measurements_of, run_timing
 from sweeps.store.store import Store
-from sweeps.store.study_results import results_of, save_experiment
+from sweeps.store.study_results import Plan, results_of, save_experiment
 from sweeps.worker import measure as timing
 from sweeps.worker.measure import ROUNDS
 
@@ -81,7 +81,7 @@ def test_without_exploring_the_confirmation_seeds_are_used(keys: dict[str, Any])
 def rows_of(store: Store, study: Experiment) -> Any:
     save_experiment(store, study)
     run_timing(store, study)
-    return results_of(store, study).timing
+    return results_of(Plan(store, study)).timing
 
 
 def test_every_group_gets_the_rows_of_what_it_does(keys: dict[str, Any], tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_every_group_gets_the_rows_of_what_it_does(keys: dict[str, Any], tmp_pat
         rows = rows_of(store, study)
         assert (
             "before"
-            in results_of(store, study).description.provenance["load average around timing"]
+            in results_of(Plan(store, study)).description.provenance["load average around timing"]
         )
     # Two batch sizes; sgd has the reference beside one lane and a full cohort.
     assert rows.groupby("group", sort=False).size().to_dict() == {

@@ -15,8 +15,8 @@ from sweeps.errors import StoreError
 from sweeps.spec.model import to_toml
 from sweeps.store.store import Store
 from sweeps.store.study_results import (
+    Plan,
     describe,
-    planned_stages,
     read_experiment,
     results_of,
     save_experiment,
@@ -54,8 +54,8 @@ def test_before_anything_has_run_only_the_first_stage_is_planned(
 ) -> None:
     with Store.write(tmp_path / "study", "small") as store:
         save_experiment(store, experiment)
-        stages = planned_stages(store, experiment)
-        found = results_of(store, experiment)
+        stages = Plan(store, experiment).stages()
+        found = results_of(Plan(store, experiment))
     assert {stage: len(planned) for stage, planned in stages.items()} == {"explore": 8}
     # What is certain to be confirmed is counted, though its rates are not known.
     assert found.description.planned_trials == 8 + 4
