@@ -11,9 +11,8 @@ from reports.compare.charts import is_ours, match_charts
 from reports.compare.matches import Matches, match_studies
 from reports.compare.tables import match_frames, match_tables
 from reports.compare.text import cautions_of, findings, method_of
-from reports.output.build import PAGE
 from reports.output.csv import to_csv
-from reports.output.files import remove_leftovers, write
+from reports.output.files import PAGE, remove_leftovers, write
 from reports.output.page.html import fill, shared
 from reports.output.page.page import FIGURES, download
 from reports.output.page.sections import Drawn

@@ -15,7 +15,7 @@ from reports.charts.group_charts import NAMES as GROUP_CHARTS
 from reports.charts.group_charts import group_charts
 from reports.claims.claims import claims_of
 from reports.output import csv as tables
-from reports.output.files import remove_leftovers, write
+from reports.output.files import PAGE, remove_leftovers, write
 from reports.output.json import document
 from reports.output.page import page
 from reports.output.page.page import FIGURES
@@ -27,8 +27,6 @@ from reports.schema.results import StudyResults
 from reports.text.cautions import cautions
 from reports.text.verdicts import verdict
 
-PAGE = "report.html"
-"""Name of the page's file."""
 DOCUMENT = "report.json"
 """Name of the file with what it says, for programs."""
 

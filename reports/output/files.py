@@ -8,6 +8,9 @@ import re
 import shlex
 from pathlib import Path
 
+PAGE = "report.html"
+"""Name of the page's file."""
+
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 

@@ -221,7 +221,7 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
     except Finished:
         write_report(results_in(folder), folder)
         raise
-    write_report(results, folder)
+    write_report(results, folder, anew=False)
     _tell_what_is_left_aside(results.description.aside, folder)
     failed = int((~results.trials["status"].isin(["ok", "diverged"])).sum())
     if failed:

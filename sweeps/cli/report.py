@@ -125,12 +125,17 @@ def _named(folders: list[Path]) -> list[tuple[str, Path]]:
     ]
 
 
-def write_report(results: StudyResults, folder: Path) -> None:
-    """Write a report, and tell where it is."""
-    from reports import build_report
+def write_report(results: StudyResults, folder: Path, *, anew: bool = True) -> None:
+    """Write a report, even if the same is there already unless told otherwise; say where it is."""
+    from reports.output.unchanged import seal, unchanged
 
     with _told(folder, f"bpsweep report {folder}"):
-        page = build_report(results, folder)
+        page = None if anew else unchanged(results, folder)
+        if page is None:
+            from reports import build_report
+
+            page = build_report(results, folder)
+            seal(results, folder)
     write(str(page))
 
 

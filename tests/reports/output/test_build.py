@@ -11,9 +11,9 @@ import pytest
 
 import reports
 from reports.charts.charts import NAMES
-from reports.output import build
 from reports.output.build import build_report
 from reports.output.csv import COLUMNS
+from reports.output.files import PAGE
 from reports.output.page.timeline import TIMELINE
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, small, without_timing
@@ -71,7 +71,7 @@ def test_a_failed_write_leaves_the_old_page_and_no_rest(
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left on device"):
         build_report(without_timing(few), tmp_path)
-    assert (tmp_path / build.PAGE).read_bytes() == before
+    assert (tmp_path / PAGE).read_bytes() == before
     assert not list(tmp_path.rglob("*.tmp"))
 
 

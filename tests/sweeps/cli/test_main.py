@@ -56,6 +56,21 @@ def test_the_same_store_gives_the_same_report(small: Path) -> None:
     assert (small.parent / "out" / "report.html").read_bytes() == page
 
 
+def test_a_second_run_leaves_the_report_alone(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = small.parent / "out" / "report.html"
+    states = []
+    for _ in range(2):
+        assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 0
+        assert capsys.readouterr().out == "out/report.html\n"
+        states.append(page.stat().st_ino)
+    assert states[0] == states[1]
+    page.write_text("mine")
+    cli.main(["run", str(small), "--out", "out", "--jobs", "1"])
+    assert page.read_text() != "mine"
+
+
 def test_retry_failed_runs_what_failed_and_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
