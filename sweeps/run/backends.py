@@ -24,11 +24,7 @@ MOST_JOBS = 8
 def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
     """Return how many jobs a user asked for, if what was asked for goes together.
 
-    Args:
-        backend: Name in `BACKENDS`.
-        n_jobs: At least 1, or -1 for as many as there are cores; one for the backend sequential,
-            and not many more than cores for the others.
-        scheduler: Address of a Dask scheduler, if any.
+    Jobs are at least 1, or -1 for as many as there are cores; the backend sequential has one.
 
     Raises:
         UsageError: It does not.
@@ -60,14 +56,7 @@ def opened(
 ) -> Iterator[Executor]:
     """Open an executor, and end whatever runs in it at the end.
 
-    Args:
-        backend: Name in `BACKENDS`.
-        jobs: Worker processes or threads, at least 1; not looked at where there is a scheduler.
-        workspace: Where driver and workers meet.
-        scheduler: Address of a Dask scheduler; None for a cluster of one's own.
-
-    Yields:
-        The executor.
+    With a scheduler's address, Dask's workers are those that it has, whatever `jobs` says.
 
     Raises:
         EnvironmentFailedError: Dask is missing, or its cluster can't run trials.

@@ -44,11 +44,8 @@ _TOPIC = "bpsweep-began"
 class DaskExecutor:
     """Runs tasks on the workers of a Dask cluster, by direct futures.
 
-    Args:
-        client: A client of its scheduler.
-
-    Attributes:
-        slots: The workers' threads, whose number may change; 1 if there are none at the moment.
+    `slots` are the workers' threads, whose number may change; 1 if there are none at the
+    moment.
     """
 
     def __init__(self, client: Client) -> None:
@@ -233,12 +230,7 @@ class _Heard:
         self._last: dict[str, tuple[float, float]] = {}
 
     def note(self, workers: Mapping[str, Mapping[str, Any]], now: float) -> list[str]:
-        """Note that they are there, and return those whose work is to be handed to others now.
-
-        Args:
-            workers: What the scheduler knows of each, by address.
-            now: The time.
-        """
+        """Note that they are there, and return those whose work is to be handed to others now."""
         given_up: list[str] = []
         for address, worker in workers.items():
             heard, since = self._last.get(address, (None, now))
@@ -291,13 +283,7 @@ def _perform(work: Work, task: Task, topic: str) -> tuple[str, bytes]:
 def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
     """Connect to a cluster, or make one on this machine, and check that it can run trials.
 
-    Args:
-        scheduler: Address of a scheduler, such as `tcp://10.0.0.1:8786`; None for a cluster of
-            one's own.
-        jobs: Worker processes of a cluster of one's own.
-
-    Yields:
-        The executor.
+    Without the address of a scheduler the cluster is one's own, of `jobs` processes.
 
     Raises:
         EnvironmentFailedError: Nobody answers, there is no worker, or the workers have other
@@ -314,10 +300,6 @@ def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
 
 def without_user(text: str, address: str) -> str:
     """Return a text about an address without the name and the password that may stand in it.
-
-    Args:
-        text: Names the address, or a part of it.
-        address: Such as `tls://user:password@10.0.0.1:8786`.
 
     Example:
         >>> without_user("user:password@10.0.0.1 is silent.", "tls://user:password@10.0.0.1")

@@ -41,20 +41,11 @@ class Limit:
     """When trials are no more started: never, unless a subclass says so."""
 
     def fits(self, seconds: float) -> bool:  # noqa: ARG002 - for subclasses
-        """Return whether something may start.
-
-        Args:
-            seconds: What it is predicted to take.
-        """
+        """Return whether something may start that is predicted to take these seconds."""
         return True
 
     def took(self, predicted: float, seconds: float) -> None:
-        """Hear of cohorts that have ended.
-
-        Args:
-            predicted: Seconds of training that were predicted for them.
-            seconds: Those they took.
-        """
+        """Hear of cohorts that have ended: the seconds predicted for them, and those they took."""
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,7 @@ JAM_SECONDS = 1.0
 
 
 class Executor(Protocol):
-    """Runs tasks.
-
-    Attributes:
-        slots: How many tasks run at once; it is not given more.
-    """
+    """Runs tasks."""
 
     @property
     def slots(self) -> int:
@@ -52,19 +48,13 @@ class Executor(Protocol):
     def submit(self, work: Work, task: Task) -> None:
         """Take a task.
 
-        Args:
-            work: What to do with it.
-            task: The task. One that is to run apart gets a process of its own.
+        One that is to run apart gets a process of its own.
         """
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
         """Return the tasks that have ended since, as soon as there is one.
 
-        Args:
-            seconds: How long to wait for one.
-
-        Returns:
-            Each with its outcomes, or with the death of the process it was in.
+        Each comes with its outcomes, or with the death of the process it was in.
 
         Raises:
             EnvironmentFailedError: There is nothing left that tasks could run on.
@@ -97,11 +87,7 @@ class SequentialExecutor:
 
 
 class ThreadingExecutor:
-    """Runs tasks in threads of this process. What kills one kills this process.
-
-    Args:
-        jobs: Threads.
-    """
+    """Runs tasks in threads of this process. What kills one kills this process."""
 
     def __init__(self, jobs: int) -> None:
         self.slots = jobs
@@ -136,13 +122,7 @@ class LokyExecutor:
     One process that dies takes its pool with it. Its siblings' tasks and its own are reported as
     dead, and the next task starts a new pool.
 
-    Args:
-        jobs: Worker processes.
-        workspace: Where workers write down what they begin.
-
-    Attributes:
-        slots: The worker processes.
-        held: The tasks that have not been returned, by their future.
+    `held` has the tasks that were not returned yet, by their future.
     """
 
     def __init__(self, jobs: int, workspace: Workspace) -> None:
@@ -317,11 +297,7 @@ def _startable() -> Iterator[None]:
 
 
 def not_startable(why: str) -> str:
-    """Return that workers can't be started, why, and what can be done about it.
-
-    Args:
-        why: What the system or a library said.
-    """
+    """Return that workers can't be started, why, and what can be done about it."""
     return (
         f"Workers can't be started: {why.rstrip('.')}. Limits here: {limits()}; worker processes "
         "also need room in /dev/shm. Raise what is short, use fewer --jobs, or --backend "
@@ -345,9 +321,7 @@ def _is_broken(future: Future[bytes]) -> bool:
 def is_overdue(task: Task, since: float) -> bool:
     """Return whether a task has run for so long that it is to be killed.
 
-    Args:
-        task: The task.
-        since: When it began, by the monotonic clock.
+    When it began is told by the monotonic clock.
     """
     return task.hard_seconds is not None and time.monotonic() - since > task.hard_seconds
 

@@ -27,12 +27,6 @@ def reported(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     What stops a run at once doesn't stop the process: it sees that nobody runs the study any more,
     writes the report of what was kept and ends. A report that can't be written is told of and
     changes nothing else.
-
-    Args:
-        folder: The study's folder, which this process holds.
-
-    Yields:
-        The process.
     """
     process = _start(folder)
     try:

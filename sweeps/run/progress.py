@@ -33,13 +33,7 @@ class Advance(Protocol):
     """Tells the progress display that work has been done."""
 
     def __call__(self, costs: Sequence[float], count: int, seconds: float) -> None:
-        """Add finished work.
-
-        Args:
-            costs: Predicted cost of each piece.
-            count: How many things ended.
-            seconds: What it cost indeed, on one worker.
-        """
+        """Add finished work."""
 
 
 class Remaining:
@@ -51,12 +45,7 @@ class Remaining:
     counted as far as they have got. What workers spent beside, on waiting and sending, comes with
     what is left, too.
 
-    Args:
-        costs: Predicted cost of each piece of work, in seconds on one worker.
-        workers: How many pieces run at once.
-
-    Attributes:
-        share: Share of the predicted cost that is done.
+    Costs are in seconds on one worker; `share` is the share of them that is done.
     """
 
     def __init__(self, costs: Iterable[float], workers: int) -> None:
@@ -71,12 +60,7 @@ class Remaining:
         return min(1.0, self._done / self._cost) if self._cost else 1.0
 
     def add(self, costs: Iterable[float], seconds: float) -> None:
-        """Add finished work.
-
-        Args:
-            costs: Predicted cost of each piece.
-            seconds: What it cost indeed, on one worker.
-        """
+        """Add finished work."""
         for cost in costs:
             self._done += cost
             place = bisect.bisect_left(self._left, cost)
@@ -86,11 +70,7 @@ class Remaining:
         self._spent += seconds
 
     def seconds(self, elapsed: float) -> float:
-        """Return the seconds until all is done.
-
-        Args:
-            elapsed: Wall time since the beginning.
-        """
+        """Return the seconds until all is done."""
         at_work = elapsed * self._workers
         scale = self._spent / self._done if self._done else 1.0
         most = scale * sum(self._left[-self._workers :])
@@ -107,15 +87,7 @@ def progress(
 ) -> Iterator[Advance]:
     """Show the progress of one stage of work.
 
-    Args:
-        what: What the things are, such as "trials".
-        costs: Predicted cost of each piece of it, in seconds on one worker.
-        count: How many things there are.
-        workers: How much runs at once.
-        stream: Where to show it; standard error if not given.
-
-    Yields:
-        A function to call with finished work.
+    What is yielded takes finished work. Costs are in seconds on one worker.
     """
     stream = stream or sys.stderr
     show = _bar if stream.isatty() else _lines

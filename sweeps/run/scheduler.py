@@ -31,11 +31,6 @@ class Dispatch:
     A task whose process died is suspect, and so is every other that ran in the same pool. It is put
     off until all others are done and then runs apart. A cohort that dies apart is split into its
     trials; a trial that dies apart `MOST_DEATHS` times is `crashed`.
-
-    Args:
-        executor: Where tasks run.
-        workspace: Where driver and workers meet.
-        trial_seconds: Limit of a trial's share of the time; None for no limit.
     """
 
     def __init__(
@@ -58,15 +53,9 @@ class Dispatch:
     ) -> Iterator[Ended]:
         """Run cohorts.
 
-        Args:
-            cohorts: What to run, in the order in which it starts.
-            stopping: Whether to start nothing more, asked all the time.
-            fits: Whether a cohort may start, asked when it is its turn; one that may not is left
-                out.
-
-        Yields:
-            Twice a second or more often: the cohorts that have ended, if any, with what their
-            trials gave.
+        Cohorts start in their order; `stopping` is asked all the time, `fits` when it is a
+        cohort's turn: one that may not start is left out. What has ended is yielded twice a
+        second or more often.
 
         Raises:
             EnvironmentFailedError: Workers die before they begin.

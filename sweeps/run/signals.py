@@ -34,11 +34,7 @@ class Finished(Interrupted):
 
 
 class Terminated(Interrupted):
-    """The system asked for an end.
-
-    Args:
-        number: The signal it was asked by.
-    """
+    """The system asked for an end."""
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__()
@@ -91,11 +87,7 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Take signals over, if this is the main thread, which alone can.
-
-    Yields:
-        What has been asked for so far.
-    """
+    """Take signals over, if this is the main thread, which alone can."""
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption

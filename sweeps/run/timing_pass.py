@@ -34,9 +34,6 @@ def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[
     """Return everything a study's timing pass measures, by workload.
 
     Groups with the same workload are measured once, on the data of the first.
-
-    Args:
-        experiment: The study.
     """
     found: dict[Workload, tuple[Group, dict[object, Measurement]]] = {}
     for group in experiment.groups:
@@ -73,10 +70,7 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
     The batch sizes of a workload are to be compared, so they are measured together: if one is
     missing, all are measured.
 
-    Args:
-        store: The study's store.
-        experiment: The study.
-        anew: Whether everything is measured, whatever the specification says and has been.
+    With `anew` everything is measured, whatever the specification says and has been.
     """
     if not (experiment.specification.timing or anew):
         return
@@ -105,12 +99,7 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
 
 
 def splits_of(group: Group, largest: int) -> Callable[[int], Split]:
-    """Return what gives the examples of a seed, no more than measurements work on.
-
-    Args:
-        group: Whose data.
-        largest: Largest batch size.
-    """
+    """Return what gives the examples of a seed, no more than measurements work on."""
     facts, items = group.family.facts, max(MOST_EXAMPLES, largest)
     dataset = load(facts.source)
 

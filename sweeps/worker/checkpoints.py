@@ -27,22 +27,14 @@ State = Mapping[str, np.ndarray]
 def checkpoint_path(folder: Path, trials: Sequence[str]) -> Path:
     """Return the file that a cohort's checkpoint is kept in.
 
-    Args:
-        folder: Where checkpoints are.
-        trials: Identities of the cohort's trials, in its order.
+    Its name is made of the trials' identities in the cohort's order.
     """
     name = hashlib.sha256("\n".join(trials).encode()).hexdigest()[:32]
     return folder / f"{name}.npz"
 
 
 def write_checkpoint(path: Path, trials: Sequence[str], state: State) -> None:
-    """Write a checkpoint, whole or not at all. Failing to is no failure: it only saves time.
-
-    Args:
-        path: The file.
-        trials: Identities of the cohort's trials, in its order.
-        state: What `Trainer.state` returned.
-    """
+    """Write a checkpoint, whole or not at all. Failing to is no failure: it only saves time."""
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with half.open("wb") as file:
@@ -56,12 +48,7 @@ def write_checkpoint(path: Path, trials: Sequence[str], state: State) -> None:
 
 
 def read_checkpoint(path: Path, trials: Sequence[str]) -> State | None:
-    """Return the state that a checkpoint holds, or None if it is of no use.
-
-    Args:
-        path: The file; it need not exist.
-        trials: Identities of the cohort's trials, in its order.
-    """
+    """Return the state that a checkpoint holds, or None if it is of no use."""
     content = _read(path)
     if content is None or _names(content) != list(trials):
         return None
@@ -69,12 +56,7 @@ def read_checkpoint(path: Path, trials: Sequence[str]) -> State | None:
 
 
 def unfinished_cohorts(folder: Path, trials: Iterable[Trial]) -> list[Cohort]:
-    """Return the cohorts that were cut and can go on: planned otherwise, they would begin anew.
-
-    Args:
-        folder: Where checkpoints are; it need not exist.
-        trials: What is to run; a checkpoint of any other trial is of no use.
-    """
+    """Return the cohorts that were cut and can go on: planned otherwise, they would begin anew."""
     missing = {trial.identity: trial for trial in trials}
     cohorts = []
     for names in _checkpointed(folder):
@@ -108,12 +90,7 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def remove_checkpoints(folder: Path, done: Iterable[str]) -> None:
-    """Remove what is of no more use: checkpoints that name a trial that is done, and torn ones.
-
-    Args:
-        folder: Where checkpoints are; it need not exist.
-        done: Identities of the trials with a result.
-    """
+    """Remove what is of no more use: checkpoints that name a trial that is done, and torn ones."""
     done = set(done)
     kept = {
         checkpoint_path(folder, trials)

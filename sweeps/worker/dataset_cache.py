@@ -22,12 +22,7 @@ _ABOUT = "about.json"
 
 
 def hand_over(dataset: Dataset, folder: Path) -> None:
-    """Write a dataset for workers to find. Failing to is no failure: it only saves time.
-
-    Args:
-        dataset: The dataset.
-        folder: Where datasets are handed over; it exists.
-    """
+    """Write a dataset for workers to find. Failing to is no failure: it only saves time."""
     values = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     about = {name: value for name, value in values.items() if name not in arrays}
@@ -45,12 +40,7 @@ def hand_over(dataset: Dataset, folder: Path) -> None:
 
 
 def handed_over(fingerprint: str, folder: Path) -> Dataset | None:
-    """Return a dataset that was handed over, or None if it is not there.
-
-    Args:
-        fingerprint: Content hash of the dataset.
-        folder: Where datasets are handed over; it need not exist.
-    """
+    """Return a dataset that was handed over, or None if it is not there."""
     place = folder / fingerprint
     values: dict[str, Any] = {}
     with suppress(OSError, EOFError, ValueError, TypeError):

@@ -23,15 +23,7 @@ _READY = b"\n"
 
 
 def perform_apart(work: Work, task: Task) -> bytes:
-    """Do a task in a new process and wait for it.
-
-    Args:
-        work: What to do; it can be imported there.
-        task: What to do it with.
-
-    Returns:
-        What `packed` makes of the outcomes or the `Death`.
-    """
+    """Do a task in a new process and wait for it."""
     try:
         process = _start()
     except OSError as error:

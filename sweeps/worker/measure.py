@@ -90,12 +90,7 @@ class Workload:
 
 
 def workload_of(configuration: Configuration, hyperparameters: Mapping[str, float]) -> Workload:
-    """Return the workload of a configuration.
-
-    Args:
-        configuration: What trials share.
-        hyperparameters: Of the optimizer, all of them.
-    """
+    """Return the workload of a configuration."""
     idle = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": math.inf}
     return Workload(
         widths=configuration.widths,

@@ -33,11 +33,7 @@ _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 def start_worker(parent: int) -> None:
-    """Make this process a worker: it ends with its parent and leaves Ctrl-C to it.
-
-    Args:
-        parent: Process id of the one that started it.
-    """
+    """Make this process a worker: it ends with its parent and leaves Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -76,9 +72,6 @@ def diverted(file: int) -> Iterator[None]:
     """Let processes that are started meanwhile write to a file what they would to the terminal.
 
     Libraries print tracebacks there when a process can't start or dies.
-
-    Args:
-        file: Descriptor of the file.
     """
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
@@ -154,8 +147,7 @@ def check_address_space() -> None:
 def ending(returncode: int) -> str:
     """Return what ended a process, in words.
 
-    Args:
-        returncode: Its exit code, or minus the signal's number.
+    A negative code is minus the number of a signal.
 
     Example:
         >>> ending(-9), ending(3)

@@ -80,24 +80,15 @@ Work = Callable[[Task], list[Outcome]]
 
 
 def train(task: Task) -> list[Outcome]:
-    """Train a task's cohort.
-
-    Args:
-        task: The task.
-    """
+    """Train a task's cohort."""
     return run_cohort(task.cohort, task.workspace, task.trial_seconds)
 
 
 def perform(work: Work, task: Task) -> bytes:
     """Do a task in this process, whatever happens in it. BLAS is to have one thread.
 
-    Args:
-        work: What to do.
-        task: What to do it with.
-
-    Returns:
-        What `packed` makes of the outcomes. That they can be pickled is found out here, where it is
-        one cohort's failure, and not between processes, where it would break the pool.
+    What comes back is packed here: outcomes that can't be pickled are one cohort's failure, and
+    between processes would break the pool.
     """
     if versions() != task.versions:
         return packed([])
@@ -112,11 +103,7 @@ def perform(work: Work, task: Task) -> bytes:
 
 
 def packed(report: Report) -> bytes:
-    """Return a report as bytes, together with what it was computed with.
-
-    Args:
-        report: The report.
-    """
+    """Return a report as bytes, together with what it was computed with."""
     return pickle.dumps((versions(), report))
 
 
@@ -127,12 +114,7 @@ def announce(task: Task) -> None:
 
 
 def received(content: bytes, task: Task) -> Report:
-    """Return what a worker sent.
-
-    Args:
-        content: What `packed` returned.
-        task: The task it is about.
-    """
+    """Return what a worker sent."""
     try:
         theirs, report = pickle.loads(content)  # noqa: S301 - from our own worker
     except Exception:  # noqa: BLE001 - a result that can't be read is a failure of its cohort
@@ -141,11 +123,7 @@ def received(content: bytes, task: Task) -> Report:
 
 
 def one_by_one(cohort: Cohort) -> list[Cohort]:
-    """Return a cohort of its own for each trial.
-
-    Args:
-        cohort: The trials.
-    """
+    """Return a cohort of its own for each trial."""
     return [
         replace(cohort, seeds=(seed,), settings=(settings,))
         for seed in cohort.seeds

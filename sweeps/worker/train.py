@@ -149,11 +149,7 @@ def run_cohort(
 ) -> list[Outcome]:
     """Train a cohort and return what each of its trials gave, seed by seed.
 
-    Args:
-        cohort: The trials.
-        workspace: Where checkpoints and datasets are, if they are anywhere.
-        trial_seconds: A trial whose share of the time exceeds this is ended as `timeout`; None for
-            no limit.
+    A trial whose share of the time exceeds `trial_seconds` is ended as `timeout`.
 
     Raises:
         DataError: The dataset can't be loaded, or is not the one that was planned with.
@@ -192,13 +188,7 @@ def run_cohort(
 
 
 def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:
-    """Return the outcomes of trials that gave nothing.
-
-    Args:
-        cohort: The trials.
-        status: error, crashed or timeout.
-        error: Why.
-    """
+    """Return the outcomes of trials that gave nothing."""
     return [_without_result(trial.identity, status, error) for trial in cohort.trials]
 
 
