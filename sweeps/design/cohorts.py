@@ -154,11 +154,11 @@ def _pieces(
     share: float,
 ) -> Iterator[Cohort]:
     lanes = most_lanes(configuration)
-    for some in _chunks(settings, -(-len(settings) // lanes)):
-        cost = _cost(configuration, len(seeds), len(some))
-        pieces = max(-(-len(seeds) * len(some) // lanes), round(cost / share))
+    for part in _chunks(settings, -(-len(settings) // lanes)):
+        cost = _cost(configuration, len(seeds), len(part))
+        pieces = max(-(-len(seeds) * len(part) // lanes), round(cost / share))
         for some_seeds in _chunks(seeds, min(pieces, len(seeds))):
-            yield Cohort(configuration, some_seeds, some)
+            yield Cohort(configuration, some_seeds, part)
 
 
 def _chunks(values: Sequence[T], pieces: int) -> Iterator[tuple[T, ...]]:

@@ -54,9 +54,9 @@ Block = tuple[dict[str, list[Value]], frozenset[str]]
 
 def combinations(specification: StudySpecification) -> Iterator[Combination]:
     """Yield all combinations, excluded ones too: those depend on the data."""
-    for values, own in blocks(specification):
+    for values, given in blocks(specification):
         bundles = [
-            [axis for axis in bundle if axis in values and axis not in own]
+            [axis for axis in bundle if axis in values and axis not in given]
             for bundle in specification.zip
         ]
         for chosen in _product(values, bundles):
@@ -65,14 +65,14 @@ def combinations(specification: StudySpecification) -> Iterator[Combination]:
 
 def most_cells(specification: StudySpecification) -> int:
     """Return how many cells a study has at most, without making them: excluded ones count, too."""
-    return sum(_most_cells(specification, values, own) for values, own in blocks(specification))
+    return sum(_most_cells(specification, values, given) for values, given in blocks(specification))
 
 
 def _most_cells(
-    specification: StudySpecification, values: Mapping[str, list[Value]], own: Collection[str]
+    specification: StudySpecification, values: Mapping[str, list[Value]], given: Collection[str]
 ) -> int:
-    counts = {axis: len(some) for axis, some in values.items()}
-    bundles = [[axis for axis in bundle if axis not in own] for bundle in specification.zip]
+    counts = {axis: len(choices) for axis, choices in values.items()}
+    bundles = [[axis for axis in bundle if axis not in given] for bundle in specification.zip]
     rates = counts.pop(RATES, 0)
     if any(RATES in bundle for bundle in bundles):
         rates = 1
@@ -101,10 +101,10 @@ def blocks(specification: StudySpecification) -> Iterator[Block]:
     base = _values(specification, (), AXES)
     yield base, frozenset()
     for number, block in enumerate(specification.include):
-        own = _values(block, ("include", number), block.model_fields_set)
-        dropped = BUDGETS if own.keys() & {*BUDGETS} else ()
+        given = _values(block, ("include", number), block.model_fields_set)
+        dropped = BUDGETS if given.keys() & {*BUDGETS} else ()
         kept = {axis: values for axis, values in base.items() if axis not in dropped}
-        yield kept | own, frozenset(own)
+        yield kept | given, frozenset(given)
 
 
 def _values(axes: Axes, place: Place, given: Collection[str]) -> dict[str, list[Value]]:

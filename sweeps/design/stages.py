@@ -142,13 +142,13 @@ def _further_rates(
         if limit and len(grid) > 1
     }
     wild = _wild(cells)
-    found = {
+    further = {
         cell: _next_rate(
             grid, tried[cell], min(tried[cell]) if cell in wild else best.get(cell), limit
         )
         for cell, grid in grids.items()
     }
-    return {cell: rate for cell, rate in found.items() if rate is not None}
+    return {cell: rate for cell, rate in further.items() if rate is not None}
 
 
 def _wild(cells: pd.DataFrame) -> set[Cell]:
@@ -225,7 +225,7 @@ def _refined(
             for group, trials in fresh.groupby("group")
             for size in _tied(trials, ranking[ranking["group"] == group])
         }
-        undecided = [one for one in selected if (one[0].label, one[1]) in tied]
+        undecided = [choice for choice in selected if (choice[0].label, choice[1]) in tied]
         if not undecided:
             return
         yield REFINE, fresh_trials(undecided, seeds)

@@ -115,16 +115,16 @@ class DaskExecutor:
         if future.status == "cancelled":
             return Death(began=False)
         try:
-            found = self._result(future)
+            result = self._result(future)
         except KilledWorker:
             return Death()
         except Exception as error:  # noqa: BLE001 - whatever a worker can't do
             raise EnvironmentFailedError(
                 f"A worker of the cluster can't run trials: {type(error).__name__}: {error}"
             ) from None
-        if found is None:
+        if result is None:
             return Death(began=False)
-        address, content = found
+        address, content = result
         report = received(content, task)
         if isinstance(report, Mismatch):
             self._refuse(address, report)
@@ -351,7 +351,7 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
 def _check(client: Client, name: str) -> None:
     try:
         client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
-        found = client.run(versions)
+        answers = client.run(versions)
     except TimeoutError:
         raise EnvironmentFailedError(
             f"{name} has no worker. Start one with `dask worker {name} --nthreads 1`."
@@ -361,7 +361,7 @@ def _check(client: Client, name: str) -> None:
             f"{name} has workers that can't run trials: {type(error).__name__}: {error}. Install "
             "the same bpsweep there."
         ) from None
-    for address, theirs in found.items():
+    for address, theirs in answers.items():
         if theirs != versions():
             raise EnvironmentFailedError(
                 f"{_differs(address, theirs)} Install the same versions: results would differ."

@@ -150,8 +150,8 @@ def _run_missing(session: _Session) -> None:
 def _dispatching(session: _Session) -> Iterator[Dispatch]:
     # Results of earlier sessions stay, and so does what they were computed with.
     before = sessions_of(session.store.facts()).provenance
-    told = json.dumps(combined([before, provenance()]))
-    facts = {"jobs": str(session.jobs), "provenance": told}
+    record = json.dumps(combined([before, provenance()]))
+    facts = {"jobs": str(session.jobs), "provenance": record}
     session.store.set_facts(facts)
     session.workspace.open()
     with opened(session.backend, session.jobs, session.workspace, session.scheduler) as executor:
@@ -228,7 +228,8 @@ class _Keeping:
             self._keep()
 
     def _keep(self) -> None:
-        outcomes = [outcome for _, some in self._ended for outcome in some]
+        ended = [outcomes for _, outcomes in self._ended]
+        outcomes = [outcome for cohort in ended for outcome in cohort]
         if outcomes:
             trials = [self._missing[outcome.trial] for outcome in outcomes]
             tell(
@@ -237,11 +238,11 @@ class _Keeping:
                     for trial in self._store.add(trials, outcomes)
                 )
             )
-        for _, some in self._ended:
-            names = [outcome.trial for outcome in some]
+        for cohort in ended:
+            names = [outcome.trial for outcome in cohort]
             checkpoint_path(self._checkpoints, names).unlink(missing_ok=True)
         costs = [MICROSECONDS * cohort_cost(cohort) for cohort, _ in self._ended]
-        took = sum(_seconds(some) for _, some in self._ended)
+        took = sum(map(_seconds, ended))
         self._ended = []
         self._advance(costs, len(outcomes), took)
         self._kept = time.monotonic()

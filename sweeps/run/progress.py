@@ -63,10 +63,10 @@ class Remaining:
         """Add finished work."""
         for cost in costs:
             self._done += cost
-            place = bisect.bisect_left(self._left, cost)
+            position = bisect.bisect_left(self._left, cost)
             # A cohort that was split is not found: its parts count as they are.
-            if self._left[place : place + 1] == [cost]:
-                del self._left[place]
+            if self._left[position : position + 1] == [cost]:
+                del self._left[position]
         self._spent += seconds
 
     def seconds(self, elapsed: float) -> float:

@@ -92,7 +92,9 @@ class Dispatch:
         elif not task.apart:
             self._suspects.append(self._task(task.cohort, apart=True))
         elif len(task.cohort.trials) > 1:
-            self._suspects.extend(self._task(one, apart=True) for one in one_by_one(task.cohort))
+            self._suspects.extend(
+                self._task(single, apart=True) for single in one_by_one(task.cohort)
+            )
         else:
             return self._died_alone(task, report)
         return []

@@ -35,14 +35,16 @@ def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[
 
     Groups with the same workload are measured once, on the data of the first.
     """
-    found: dict[Workload, tuple[Group, dict[object, Measurement]]] = {}
+    workloads: dict[Workload, tuple[Group, dict[object, Measurement]]] = {}
     for group in experiment.groups:
         workload = workload_of_group(group)
-        _, measurements = found.setdefault(workload, (group, {}))
+        _, measurements = workloads.setdefault(workload, (group, {}))
         for size in group.grid:
-            for one in _measurements(experiment, group, workload, size):
-                measurements.setdefault(one.key, one)
-    return {workload: (group, [*by_key.values()]) for workload, (group, by_key) in found.items()}
+            for measurement in _measurements(experiment, group, workload, size):
+                measurements.setdefault(measurement.key, measurement)
+    return {
+        workload: (group, [*by_key.values()]) for workload, (group, by_key) in workloads.items()
+    }
 
 
 def _measurements(
@@ -54,14 +56,14 @@ def _measurements(
         trial for rate in group.grid[size] for trial in group.family.trials(size, rate, seeds)
     ]
     full = max(plan(trials, jobs=1), key=lambda cohort: len(cohort.trials))
-    one = Measurement(workload, TENSOR, full.seeds[:1], full.settings[:1], size)
-    yield one
+    single = Measurement(workload, TENSOR, full.seeds[:1], full.settings[:1], size)
+    yield single
     if len(full.trials) > 1:
         yield Measurement(workload, TENSOR, full.seeds, full.settings, size)
     if workload.is_split:
-        yield Measurement(workload, ONE_PIECE, one.seeds, one.settings, size)
+        yield Measurement(workload, ONE_PIECE, single.seeds, single.settings, size)
     if workload.has_reference:
-        yield Measurement(workload, PER_ITEM, one.seeds, one.settings, size)
+        yield Measurement(workload, PER_ITEM, single.seeds, single.settings, size)
 
 
 def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> None:
@@ -78,7 +80,7 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
     missing = [
         (group, measurements)
         for group, measurements in measurements_of(experiment).values()
-        if not timed >= {one.key for one in measurements}
+        if not timed >= {measurement.key for measurement in measurements}
     ]
     count = ROUNDS * sum(len(measurements) for _, measurements in missing)
     if not count:
@@ -87,7 +89,7 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
     with one_blas_thread(), progress("timing rounds", [LEAST_SECONDS] * count, count) as advance:
         for group, measurements in missing:
             rounds = []
-            largest = max(one.batch_size for one in measurements)
+            largest = max(measurement.batch_size for measurement in measurements)
             for measured in time_updates(measurements, splits_of(group, largest)):
                 rounds.append(measured)
                 advance([LEAST_SECONDS], 1, measured.wall_seconds)

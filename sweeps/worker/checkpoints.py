@@ -69,12 +69,12 @@ def unfinished_cohorts(folder: Path, trials: Iterable[Trial]) -> list[Cohort]:
 
 
 def _checkpointed(folder: Path) -> list[list[str]]:
-    found = []
+    cut = []
     for path in sorted(folder.glob("*.npz")):
         names = _names(_read(path) or {})
         if path == checkpoint_path(folder, names):
-            found.append(names)
-    return found
+            cut.append(names)
+    return cut
 
 
 def _names(content: State) -> list[str]:

@@ -41,15 +41,15 @@ def hand_over(dataset: Dataset, folder: Path) -> None:
 
 def handed_over(fingerprint: str, folder: Path) -> Dataset | None:
     """Return a dataset that was handed over, or None if it is not there."""
-    place = folder / fingerprint
+    dataset_folder = folder / fingerprint
     values: dict[str, Any] = {}
     with suppress(OSError, EOFError, ValueError, TypeError):
-        about = json.loads((place / _ABOUT).read_text("utf-8"))
+        about = json.loads((dataset_folder / _ABOUT).read_text("utf-8"))
         values |= {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in about.items()
         }
-        for path in place.glob("*.npy"):
+        for path in dataset_folder.glob("*.npy"):
             values[path.stem] = np.load(path, mmap_mode="r", allow_pickle=False)
         return Dataset(**values)
     return None

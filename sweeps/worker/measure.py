@@ -184,12 +184,15 @@ def time_updates(
         A round as soon as it is measured.
     """
     makers = {TENSOR: _tensor, PER_ITEM: _per_item, ONE_PIECE: _one_piece}
-    works = [(one, makers[one.engine](one, splits)) for one in measurements]
+    works = [
+        (measurement, makers[measurement.engine](measurement, splits))
+        for measurement in measurements
+    ]
     for _, work in works:
         work()
     for number in range(ROUNDS if rounds is None else rounds):
-        for one, work in works:
-            yield Round(*one.key, number, *_measure(work))
+        for measurement, work in works:
+            yield Round(*measurement.key, number, *_measure(work))
 
 
 def _measure(work: Callable[[], int]) -> tuple[int, float, float, float]:
@@ -201,10 +204,10 @@ def _measure(work: Callable[[], int]) -> tuple[int, float, float, float]:
     return updates, elapsed, time.process_time() - cpu, started
 
 
-def _tensor(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
-    budget, workload = Budget(epochs=1), one.workload
+def _tensor(measurement: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
+    budget, workload = Budget(epochs=1), measurement.workload
     recipe = Recipe(
-        batch_size=one.batch_size,
+        batch_size=measurement.batch_size,
         budget=budget,
         loss=workload.loss,
         reduction=workload.reduction,
@@ -213,13 +216,13 @@ def _tensor(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], in
         local_updates=workload.local_updates,
         dtype=workload.dtype,
     )
-    data = [splits(seed) for seed in one.seeds]
-    settings = [dict(setting) | {"learning_rate": RATE} for setting in one.settings]
+    data = [splits(seed) for seed in measurement.seeds]
+    settings = [dict(setting) | {"learning_rate": RATE} for setting in measurement.settings]
     network = Lockstep(workload.architecture, data, settings, recipe)
-    whole = _whole(data[0], one.batch_size)
+    whole = _whole(data[0], measurement.batch_size)
     parts = list(
         segments(
-            whole * one.batch_size,
+            whole * measurement.batch_size,
             recipe.batch_size_of,
             budget,
             (),
@@ -235,18 +238,19 @@ def _tensor(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], in
     return work
 
 
-def _one_piece(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
-    return _tensor(replace(one, workload=replace(one.workload, shards=1)), splits)
+def _one_piece(measurement: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
+    return _tensor(replace(measurement, workload=replace(measurement.workload, shards=1)), splits)
 
 
 def _whole(split: Split, batch_size: int) -> int:
-    some = max(1, MOST_EXAMPLES // batch_size)
-    return min(len(split.train.inputs) // batch_size, MOST_UPDATES, some)
+    most = max(1, MOST_EXAMPLES // batch_size)
+    return min(len(split.train.inputs) // batch_size, MOST_UPDATES, most)
 
 
-def _per_item(one: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
+def _per_item(measurement: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
     # The same dtype as the cohort engine's.
-    workload, size, split = one.workload, one.batch_size, splits(one.seeds[0])
+    workload, size = measurement.workload, measurement.batch_size
+    split = splits(measurement.seeds[0])
     architecture, dtype = workload.architecture, workload.dtype
     W = architecture.layers(initial_parameters(architecture, split.seed, dtype))
     inputs, targets = (part.astype(dtype) for part in (split.train.inputs, split.train.targets))

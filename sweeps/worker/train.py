@@ -136,7 +136,9 @@ def limit_blas() -> None:
 
 
 def _check_one_thread() -> None:
-    counts = {one["num_threads"] for one in threads().info() if one["user_api"] == "blas"}
+    counts = {
+        library["num_threads"] for library in threads().info() if library["user_api"] == "blas"
+    }
     if counts - {1}:
         raise EnvironmentFailedError(
             f"BLAS uses {max(counts)} threads and can't be told to use one: another thread of this "
@@ -310,13 +312,13 @@ _prepared_parts: dict[tuple[str, Preparation, int], _Prepared] = {}
 def _prepared(dataset: Dataset, preparation: Preparation, seed: int) -> _Prepared:
     # The cohorts of a worker share their seeds: each split is made once, if there is room for it.
     key = (dataset.fingerprint, preparation, seed)
-    found = _prepared_parts.get(key)
-    if found is None:
-        found = prepare(dataset, preparation, seed)
-        if sum(map(_bytes, _prepared_parts.values())) + _bytes(found) > PREPARED_BYTES:
+    parts = _prepared_parts.get(key)
+    if parts is None:
+        parts = prepare(dataset, preparation, seed)
+        if sum(map(_bytes, _prepared_parts.values())) + _bytes(parts) > PREPARED_BYTES:
             _prepared_parts.clear()
-        _prepared_parts[key] = found
-    return found
+        _prepared_parts[key] = parts
+    return parts
 
 
 def _bytes(parts: _Prepared) -> int:

@@ -29,9 +29,9 @@ def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experim
         SpecificationError: With every mistake there is.
     """
     specification, problems, wrong = parse(keys)
-    found = [*contradictions(specification, wrong)]
-    problems += [one.problem(keys) for one in found]
-    wrong |= {str(one.place[0]) for one in found}
+    faults = [*contradictions(specification, wrong)]
+    problems += [fault.problem(keys) for fault in faults]
+    wrong |= {str(fault.place[0]) for fault in faults}
     usable = _with_stand_ins(specification, wrong)
     data, of_data = _data(usable, keys, folder, wrong)
     problems += [*of_data, *_misfits(usable, data, keys, wrong)]
@@ -57,9 +57,9 @@ def _misfits(
     if wrong & {"zip", "exclude"} or most_cells(specification) > MOST_TRIALS:
         return []
     return [
-        one.problem(keys)
-        for one in misfits(specification, data)
-        if not (wrong and one.place[0] == "exclude")
+        misfit.problem(keys)
+        for misfit in misfits(specification, data)
+        if not (wrong and misfit.place[0] == "exclude")
     ]
 
 
@@ -69,9 +69,9 @@ def _data(
     """Return the facts of all datasets, and what is wrong with the others."""
     values = [
         value
-        for values, own in blocks(specification)
+        for values, given in blocks(specification)
         for value in values.get("dataset", ())
-        if not own or "dataset" in own
+        if not given or "dataset" in given
     ]
     data: Facts = {}
     problems: list[Problem] = []
@@ -81,8 +81,8 @@ def _data(
         except SourceError as error:
             path = path_of(value.place, keys)
             problems += [
-                Problem(path + one.path, one.text, about_data=one.about_data)
-                for one in error.problems
+                Problem(path + problem.path, problem.text, about_data=problem.about_data)
+                for problem in error.problems
             ]
         except DataError as error:
             path = path_of(value.place, keys)

@@ -46,8 +46,8 @@ def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterat
     """
     checks = (_missing, _seeds, _parts, _rules, _bundles, _patterns, _choices, _size)
     # What an `include` takes from the study is found with each of them.
-    found = dict.fromkeys(found for check in checks for found in check(specification))
-    yield from (one for one in found if str(one.place[0]) not in wrong)
+    faults = dict.fromkeys(fault for check in checks for fault in check(specification))
+    yield from (fault for fault in faults if str(fault.place[0]) not in wrong)
 
 
 def _missing(specification: StudySpecification) -> Iterator[Contradiction]:
@@ -141,9 +141,9 @@ def _bundles(specification: StudySpecification) -> Iterator[Contradiction]:
         if len(set(lengths.values())) > 1:
             counts = ", ".join(f"{axis} has {length}" for axis, length in lengths.items())
             yield Contradiction(("zip", number), f"must be axes of the same length, but {counts}.")
-        own = [choice.name for choice in specification.optimizer if choice.learning_rates]
-        if RATES in bundle and own:
-            text = f"can't hold 'learning_rates': the optimizer {own[0]!r} has rates of its own."
+        rated = [choice.name for choice in specification.optimizer if choice.learning_rates]
+        if RATES in bundle and rated:
+            text = f"can't hold 'learning_rates': the optimizer {rated[0]!r} has rates of its own."
             yield Contradiction(("zip", number), text)
     names = [axis for bundle in specification.zip for axis in bundle]
     for axis in sorted({axis for axis in names if names.count(axis) > 1}):

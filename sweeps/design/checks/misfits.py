@@ -45,8 +45,8 @@ def _all(specification: StudySpecification, data: Facts) -> Iterator[Contradicti
 
 def _same_data(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
     seen: dict[str, object] = {}
-    for values, own in blocks(specification):
-        for value in values.get("dataset", ()) if not own or "dataset" in own else ():
+    for values, given in blocks(specification):
+        for value in values.get("dataset", ()) if not given or "dataset" in given else ():
             facts = data.get(key_of(value.value))
             if facts is None:
                 continue
@@ -178,6 +178,6 @@ def _choices_left(cells: Sequence[Cell]) -> Iterator[Contradiction]:
     rates: dict[object, set[float]] = {}
     for cell in cells:
         rates.setdefault((cell.family, cell.batch_size), set()).add(cell.rate)
-    if any(len(some) > 1 for some in rates.values()):
+    if any(len(tried) > 1 for tried in rates.values()):
         text = "is false, but then no rate can be chosen: each batch size must have one."
         yield Contradiction(("explore",), text)
