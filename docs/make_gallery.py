@@ -28,7 +28,7 @@ from reports.charts.group_charts import group_charts
 from reports.compare.charts import match_charts
 from reports.compare.matches import match_studies
 from reports.output.page.timeline import timeline_charts
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from sweeps import Study
 
 GALLERY = Path(__file__).parent / "gallery"
@@ -55,7 +55,7 @@ from matplotlib import pyplot as plt
 
 from reports.charts.charts import charts
 from reports.charts.group_charts import group_charts
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.compare.charts import match_charts
 from reports.compare.matches import match_studies
 from reports.output.page.timeline import timeline_charts

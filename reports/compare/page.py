@@ -18,7 +18,7 @@ from reports.output.page.page import FIGURES, download
 from reports.output.page.sections import Drawn
 from reports.output.page.size import PAGE_LIMIT, RESERVED, Room
 from reports.output.page.tables import Table
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.schema.formats import listing, plural, visible
 from reports.schema.results import StudyResults
 

@@ -22,7 +22,8 @@ from reports.output.page.page import FIGURES
 from reports.output.page.sections import Drawn, Part
 from reports.output.page.size import figures_for_each
 from reports.output.page.timeline import TIMELINE, timeline_charts
-from reports.recommend.groups import StudyAnalysis, analyse_study
+from reports.recommend.analysis import analyse_study
+from reports.recommend.groups import StudyAnalysis
 from reports.schema.results import StudyResults
 from reports.text.cautions import cautions
 from reports.text.verdicts import verdict

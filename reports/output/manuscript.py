@@ -24,7 +24,8 @@ from reports.output.manuscript_tables import latex, latex_table, markdown, markd
 from reports.output.page.scaling import scaling_tables
 from reports.output.page.tables import Table, group_table, page_tables
 from reports.output.page.timeline import timeline_charts, work_tables
-from reports.recommend.groups import StudyAnalysis, analyse_study
+from reports.recommend.analysis import analyse_study
+from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults

@@ -12,7 +12,8 @@ from reports.charts.charts import charts
 from reports.charts.group_charts import group_charts
 from reports.output.page.page import summary
 from reports.output.page.tables import Cell, Table, group_table, page_tables
-from reports.recommend.groups import StudyAnalysis, analyse_study
+from reports.recommend.analysis import analyse_study
+from reports.recommend.groups import StudyAnalysis
 from reports.schema.results import StudyResults
 
 MOST_ROWS = 30

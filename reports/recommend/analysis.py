@@ -17,10 +17,14 @@ from reports.analysis.selection import (
     with_given_rates,
     without_noise,
 )
+from reports.analysis.timeline import timeline_of
 from reports.analysis.update_times import one_network, summarise_timing
-from reports.recommend.answers import recommendations
+from reports.recommend.answers import UNLEARNED, highest_accuracy
 from reports.recommend.baseline import unlearned
+from reports.recommend.groups import StudyAnalysis, group_summary
+from reports.recommend.recommendation import Answer, Recommendation, reconcile
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis
+from reports.recommend.time_answers import target_time, timed_accuracy
 from reports.schema.outcomes import count_outcomes, measurements
 from reports.schema.regression import rmse_unit
 from reports.schema.results import TUNING_STAGES, StudyResults, as_table
@@ -94,6 +98,18 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     )
 
 
+def analyse_study(results: StudyResults) -> StudyAnalysis:
+    """Compute everything the report says."""
+    groups = analyse(results)
+    return StudyAnalysis(
+        results,
+        groups,
+        count_outcomes(results.trials),
+        group_summary(groups),
+        timeline_of(results),
+    )
+
+
 def readable(results: StudyResults) -> StudyResults:
     """Return results whose numbers all measure something, or are missing, as those of failures are.
 
@@ -164,7 +180,7 @@ def _analyse_group(
     )
     if comparison is not None:
         analysis = _held_against(analysis, values, comparison)
-    return replace(analysis, recommendations=recommendations(analysis))
+    return replace(analysis, recommendations=_recommendations(analysis))
 
 
 def _held_against(analysis: Analysis, values: pd.DataFrame, comparison: Comparison) -> Analysis:
@@ -173,6 +189,20 @@ def _held_against(analysis: Analysis, values: pd.DataFrame, comparison: Comparis
     rival = _rival(values, comparison, use)
     apart = separate(values, comparison.best, rival, comparison.tail) if rival else None
     return replace(analysis, recommended=use, rival=rival, separation=apart)
+
+
+def _recommendations(analysis: Analysis) -> tuple[Recommendation, ...]:
+    """The batch sizes to use, goal by goal."""
+    found = (highest_accuracy(analysis), target_time(analysis), timed_accuracy(analysis))
+    if analysis.comparison is None or not unlearned(analysis):
+        return found
+    return tuple(_silent(one) for one in found)
+
+
+def _silent(found: Recommendation) -> Recommendation:
+    """What can be said to a goal where networks have learned nothing."""
+    answers = [Answer(source=one.source, reason=UNLEARNED) for one in found.answers]
+    return reconcile(found.goal, found.sought, (), answers, ["networks that learn something"])
 
 
 def _compare(values: pd.DataFrame, selection: pd.DataFrame, part: str) -> Comparison | None:

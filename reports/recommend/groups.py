@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from reports.analysis.timeline import Timeline, timeline_of
-from reports.recommend.analysis import analyse
+from reports.analysis.timeline import Timeline
 from reports.recommend.recommendation import ACCURACY, TARGET_TIME
 from reports.recommend.record import Analysis
-from reports.schema.outcomes import Counts, count_outcomes
+from reports.schema.outcomes import Counts
 from reports.schema.results import Column, StudyDescription, StudyResults, as_table
 from reports.stats.bounds import Ends
 
@@ -82,21 +81,9 @@ class StudyAnalysis:
         return len(self.groups) > 1
 
 
-def analyse_study(results: StudyResults) -> StudyAnalysis:
-    """Compute everything the report says.
-
-    Args:
-        results: A study.
-    """
-    groups = analyse(results)
-    rows = pd.DataFrame([_row(group) for group in groups])
-    return StudyAnalysis(
-        results,
-        groups,
-        count_outcomes(results.trials),
-        as_table(rows, GROUP_COLUMNS),
-        timeline_of(results),
-    )
+def group_summary(groups: Iterable[Analysis]) -> pd.DataFrame:
+    """Return one row for each group: columns `GROUP_COLUMNS`."""
+    return as_table(pd.DataFrame([_row(group) for group in groups]), GROUP_COLUMNS)
 
 
 def _row(analysis: Analysis) -> dict[str, object]:

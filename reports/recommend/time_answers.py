@@ -11,7 +11,7 @@ import pandas as pd
 from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
 from reports.analysis.budgets import SECONDS
 from reports.analysis.scaling_record import TargetRecord
-from reports.recommend.answer_parts import (
+from reports.recommend.answers import (
     NO_GRADIENTS,
     NO_TIMES,
     UNTESTED,

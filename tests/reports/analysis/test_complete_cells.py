@@ -12,7 +12,7 @@ import pytest
 from reports.charts.charts import charts
 from reports.claims.values import GroupValues
 from reports.compare.matches import match_studies
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.schema.outcomes import count_seeds, has_value
 from reports.schema.results import CONFIRM, EXPLORE, REFINE, StudyResults
 from reports.text.cautions import cautions

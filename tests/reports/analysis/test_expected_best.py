@@ -18,7 +18,7 @@ from reports.analysis.expected_best import (
 )
 from reports.analysis.selection import CELL_COLUMNS
 from reports.output.page.tables import page_tables
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.schema.results import StudyResults, empty_table
 from reports.text.across import across
 from tests.reports.conftest import Sketch, make_results, numbers, several, small

@@ -13,7 +13,8 @@ from reports.compare.charts import MOST_DRAWN, is_ours, match_charts
 from reports.compare.matches import Matches, match_studies
 from reports.compare.tables import COLUMNS, match_frames, match_tables
 from reports.compare.text import cautions_of, findings, method_of
-from reports.recommend.groups import StudyAnalysis, analyse_study
+from reports.recommend.analysis import analyse_study
+from reports.recommend.groups import StudyAnalysis
 from reports.schema.results import EXPLORE, StudyDescription, StudyResults
 from reports.stats.differences import PAIRED, UNPAIRED
 from reports.stats.paired_tests import holm

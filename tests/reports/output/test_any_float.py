@@ -22,7 +22,7 @@ from reports.charts.base import svg
 from reports.compare.page import build_comparison
 from reports.output.build import DOCUMENT, build_report
 from reports.output.manuscript import build_paper
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.schema import formats
 from reports.schema.measures import measure_of
 from reports.schema.results import CONFIRM, REGRESSION, StudyResults

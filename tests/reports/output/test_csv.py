@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reports.output.csv import COLUMNS, column_meanings, to_csv
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.schema.results import StudyResults
 from tests.reports.conftest import nothing_run
 from tests.reports.judged import all_tables

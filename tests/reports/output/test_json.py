@@ -10,7 +10,7 @@ from typing import Any
 from reports.claims.claims import claims_of
 from reports.output.csv import tables
 from reports.output.json import FORMAT, document, recommendation_content
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.schema.results import StudyResults
 from reports.stats.bounds import Ends
 from reports.text.cautions import cautions

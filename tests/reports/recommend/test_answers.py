@@ -6,8 +6,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from reports.recommend.answers import run_around, seeds_needed
 from reports.recommend.recommendation import (
     ACCURACY,
     AGREE,
@@ -23,6 +25,7 @@ from reports.recommend.recommendation import (
 from reports.recommend.record import Analysis
 from reports.schema.results import EXPLORE, StudyResults
 from reports.stats.bounds import Ends
+from reports.stats.power import separate
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, noisy
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, of_seeds, without_timing
@@ -219,3 +222,22 @@ def test_within_a_time_the_best_is_measured_and_the_closed_form_is_of_a_reachabl
     assert one.interval is not None
     assert one.interval.low <= 64
     assert one.interval.high >= 16
+
+
+def test_a_gap_ends_a_range() -> None:
+    assert run_around([1, 2, 4, 8], {1, 2, 8}, 2) == Ends(1, 2)
+    assert run_around([1, 2, 4, 8], {8}, 8) == Ends(8, 8)
+
+
+@pytest.mark.parametrize(
+    ("differences", "text"),
+    [
+        ([0.2, 1.1, 0.4, -0.6, 1.4], "about 17 more seeds to be sure"),
+        ([1.001, -1.0], "more than 1,000 seeds to be sure"),
+        ([1.0, 1.1], "about 1 more seed to be sure"),
+    ],
+)
+def test_the_seeds_it_takes_are_counted_or_too_many(differences: list[float], text: str) -> None:
+    apart = separate(pd.DataFrame({8: 0.0, 16: differences}), 8, 16, tail=0.025)
+    assert apart is not None
+    assert seeds_needed(apart, "to be sure") == text

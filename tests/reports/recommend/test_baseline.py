@@ -8,7 +8,7 @@ import pytest
 
 from reports.claims.claims import judge_claims
 from reports.claims.evidence import NOT_STUDIED, SUPPORTED
-from reports.recommend.answer_parts import UNLEARNED
+from reports.recommend.answers import UNLEARNED
 from reports.recommend.baseline import constant_metric, has_learned, unlearned
 from reports.recommend.recommendation import SILENT
 from reports.recommend.record import Analysis

@@ -15,8 +15,8 @@ from reports.charts import group_charts as module
 from reports.charts.base.chart import Chart
 from reports.charts.base.style import LOOKS
 from reports.charts.group_charts import group_charts
-from reports.recommend.analysis import analyse, by_group
-from reports.recommend.groups import GROUP_COLUMNS, analyse_study
+from reports.recommend.analysis import analyse, analyse_study, by_group
+from reports.recommend.groups import GROUP_COLUMNS
 from reports.schema.results import CONFIRM, StudyDescription, StudyResults
 from reports.text.across import across
 from tests.reports.conftest import (

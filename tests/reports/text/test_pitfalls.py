@@ -20,7 +20,7 @@ import ran
 
 from reports.claims.claims import claims_of
 from reports.output.page.scaling import scaling_tables
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.schema.results import EXPLORE, StudyResults
 from reports.text.cautions import cautions
 from reports.text.method import limits, method

@@ -9,7 +9,7 @@ import pytest
 from reports.output.csv import COLUMNS
 from reports.output.page.scaling import scaling_tables
 from reports.output.page.tables import Table
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.recommend.record import Analysis
 from reports.schema.formats import off_by, significant
 from reports.schema.results import StudyResults

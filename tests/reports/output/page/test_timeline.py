@@ -12,7 +12,7 @@ from reports.analysis.timeline import SLACK
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.output.page.timeline import history_section, timeline_charts, work_tables
-from reports.recommend.groups import analyse_study
+from reports.recommend.analysis import analyse_study
 from reports.schema.formats import percent, seconds
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, nothing_run, small, without_timing
