@@ -138,9 +138,6 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
     Cells match if they have the same data (by fingerprint), architecture, optimizer, metric and
     batch size. Of several groups that have, those with the same settings match first, then those
     that are the only ones left.
-
-    Args:
-        studies: Two or more, by name.
     """
     first, *others = studies
     pairs = tuple(
@@ -178,11 +175,7 @@ def _groups(studies: Mapping[str, StudyAnalysis]) -> pd.DataFrame:
 
 
 def machine(study: StudyAnalysis) -> str:
-    """Return the processor that a study ran on, as it was stored.
-
-    Args:
-        study: The study.
-    """
+    """Return the processor that a study ran on, as it was stored."""
     return visible(study.description.provenance.get(MACHINE, MISSING))
 
 

@@ -28,11 +28,7 @@ _Row = Mapping[Any, Any]
 
 
 def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:
-    """Return every table beside the page, by the names of `COLUMNS`, and what columns mean.
-
-    Args:
-        matches: The numbers.
-    """
+    """Return every table beside the page, by the names of `COLUMNS`, and what columns mean."""
     rows = [
         (table, column.name, column.dtype, column.unit, column.meaning)
         for table, columns in COLUMNS.items()
@@ -49,11 +45,7 @@ def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:
 
 
 def match_tables(matches: Matches) -> list[Table]:
-    """Return the tables of the page that have rows.
-
-    Args:
-        matches: The numbers.
-    """
+    """Return the tables of the page that have rows."""
     made = (
         _studies(matches),
         _cells(matches),

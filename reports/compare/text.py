@@ -14,11 +14,7 @@ _WORDS = 60
 
 
 def findings(matches: Matches) -> list[Statement]:
-    """Return what studies say together, most important first.
-
-    Args:
-        matches: The numbers.
-    """
+    """Return what studies say together, most important first."""
     texts = [("recommendations", _recommended(matches))]
     for name in matches.others:
         texts += [
@@ -31,11 +27,7 @@ def findings(matches: Matches) -> list[Statement]:
 
 
 def cautions_of(matches: Matches) -> list[Statement]:
-    """Return what to beware of.
-
-    Args:
-        matches: The numbers.
-    """
+    """Return what to beware of."""
     texts = [("settings", _changed(pair)) for pair in matches.pairs if pair.changed]
     texts += [("parts", _other_part(pair)) for pair in matches.pairs if not pair.comparable]
     for name, study in matches.studies.items():
@@ -46,11 +38,7 @@ def cautions_of(matches: Matches) -> list[Statement]:
 
 
 def method_of(matches: Matches) -> list[str]:
-    """Return how studies are held against each other.
-
-    Args:
-        matches: The numbers.
-    """
+    """Return how studies are held against each other."""
     matching = (
         "Every study is analysed by itself, as in its own report; then each is held against the "
         f"first one, {_called(matches.first)}. Groups match if they have the same data (by "

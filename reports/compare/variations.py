@@ -24,9 +24,6 @@ _NAMES = {"name", "title"}
 def flat(text: str) -> dict[str, str]:
     r"""Return the keys of a specification with their values as text, without what names it.
 
-    Args:
-        text: The specification, as TOML; anything else is one value.
-
     Example:
         >>> flat('name = "a"\nepochs = 5\n[schedule]\nkind = "step"')
         {'epochs': '5', 'schedule.kind': '"step"'}
@@ -49,11 +46,7 @@ def _leaves(keys: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
 def differing(several: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """Return the keys whose values are not the same for all studies.
 
-    Args:
-        several: Values by key, by name of the study.
-
-    Returns:
-        Columns `VALUE_COLUMNS`; a row for each such key and study.
+    Columns `VALUE_COLUMNS`; a row for each such key and study.
     """
     keys = dict.fromkeys(key for one in several.values() for key in one)
     rows = [

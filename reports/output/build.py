@@ -94,12 +94,7 @@ def _parts(study: StudyAnalysis) -> list[Part]:
 
 
 def chart_folder(place: int, label: str) -> str:
-    """Return the name of a group's folder: safe everywhere, unique by its number.
-
-    Args:
-        place: The group's number.
-        label: Its label.
-    """
+    """Return the name of a group's folder: safe everywhere, unique by its number."""
     return f"{place:02d}-{re.sub('[^a-z0-9]+', '-', label.lower()).strip('-')[:40]}".rstrip("-")
 
 

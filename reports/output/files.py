@@ -15,12 +15,7 @@ _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write a file so that readers see the old one or the new one, never a part.
-
-    Args:
-        path: Where; folders that are missing are made.
-        content: What; text as UTF-8.
-    """
+    """Write a file so that readers see the old one or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     # What is there already may be a link to somewhere else.
@@ -38,9 +33,6 @@ def write(path: Path, content: str | bytes) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove what processes left behind that were killed while they wrote a report.
 
-    Args:
-        folder: The report's folder; looked through with its tables and figures.
-
     Raises:
         OSError: The folder of tables or figures is a symbolic link.
     """
@@ -54,10 +46,6 @@ def remove_leftovers(folder: Path) -> None:
 
 def refuse_links(folder: Path, *patterns: str) -> None:
     """Refuse folders that lead elsewhere: what is written and removed there is not a report's.
-
-    Args:
-        folder: The report's folder, which may have come from anywhere.
-        patterns: Where in it files are written.
 
     Raises:
         OSError: There is a symbolic link to a folder.

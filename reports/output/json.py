@@ -25,13 +25,7 @@ def document(
     statements: Iterable[tuple[Sequence[Statement], Sequence[Statement]]],
     tables: Mapping[str, pd.DataFrame],
 ) -> str:
-    """Return the report as JSON.
-
-    Args:
-        study: The numbers.
-        statements: What was found in each group, and the warnings that apply to it.
-        tables: From `reports.output.csv.tables`.
-    """
+    """Return the report as JSON."""
     plan, counts = study.description, study.counts
     content = {
         "format": FORMAT,
@@ -56,11 +50,7 @@ def document(
 
 
 def recommendation_content(found: Recommendation) -> dict[str, Any]:
-    """Return a recommendation as JSON knows it; an end that is infinite is null.
-
-    Args:
-        found: The recommendation.
-    """
+    """Return a recommendation as JSON knows it; an end that is infinite is null."""
     return {
         "goal": found.goal,
         "sought": found.sought,

@@ -151,11 +151,6 @@ def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
 
     Fonts are embedded in PDF (TrueType), and outlines in SVG. Labels of an axis that would touch
     are thinned out; values in cells shrink down to `LEAST_POINTS`, and are left out below.
-
-    Args:
-        chart: What to draw.
-        kind: One of `FORMATS`.
-        width: In inches.
     """
     with mpl.rc_context(PAPER_STYLE):
         # Narrow figures are higher for their width: text doesn't shrink with it.

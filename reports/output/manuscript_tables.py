@@ -45,9 +45,6 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$])")
 def latex(text: str) -> str:
     r"""Return text as LaTeX prints it; letters beyond ASCII are left to its UTF-8.
 
-    Args:
-        text: Anybody's text, on one line.
-
     Example:
         >>> print(latex("50% of $x_1$ & more"))
         50\% of \$x\_1\$ \& more
@@ -57,9 +54,6 @@ def latex(text: str) -> str:
 
 def markdown(text: str) -> str:
     r"""Return text as Markdown shows it, in a cell too.
-
-    Args:
-        text: Anybody's text, on one line.
 
     Example:
         >>> print(markdown("a_b | <b>"))
@@ -74,10 +68,6 @@ def latex_table(table: Table, label: str) -> str:
     A table that is wider than a column goes over the whole width of a two-column page, and is
     shrunk to it if it is wider still; long texts are broken into lines. A table with more than
     `MOST_ROWS` rows is several floats.
-
-    Args:
-        table: Of the page.
-        label: What it is referred to by; further floats have a number behind it.
     """
     columns = [[head, *texts] for head, texts in zip(table.headers, _texts(table), strict=True)]
     longest = [max(map(len, texts)) for texts in columns]
@@ -134,11 +124,7 @@ def _latex_row(row: Sequence[Cell]) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """Return a table as Markdown, its caption in front.
-
-    Args:
-        table: Of the page.
-    """
+    """Return a table as Markdown, its caption in front."""
     rule = [":--", *["--:"] * (len(table.headers) - 1)]
     rows = [
         [f"**{markdown(c.text)}**" if c.strong else markdown(c.text) for c in row]

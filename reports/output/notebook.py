@@ -26,9 +26,6 @@ def as_html(results: StudyResults) -> str:
     """Return a piece of HTML that needs and touches nothing else of its page.
 
     The figure is an image, so that its style and names stay its own.
-
-    Args:
-        results: A study, complete or not.
     """
     study = analyse_study(results)
     table, drawn = _shown(study)

@@ -71,11 +71,7 @@ class _Shared:
 
 
 def analyse(results: StudyResults) -> tuple[Analysis, ...]:
-    """Compute everything the report says, group by group, in the order of the description.
-
-    Args:
-        results: A study; see `readable` for what of it is read.
-    """
+    """Compute everything the report says, group by group, in the order of the description."""
     results = readable(results)
     cells = summarise_cells(results.trials, results.description.tuning_seeds)
     selection = with_given_rates(select_rates(cells), results.trials)
@@ -111,11 +107,7 @@ def analyse_study(results: StudyResults) -> StudyAnalysis:
 
 
 def readable(results: StudyResults) -> StudyResults:
-    """Return results whose numbers all measure something, or are missing, as those of failures are.
-
-    Args:
-        results: A study, with whatever its store holds.
-    """
+    """Return results whose numbers all measure something, or are missing as failures' are."""
     trials, curves, timing = map(measurements, (results.trials, results.curves, results.timing))
     # Nothing takes no time, and a rate that is no number is that of no cell.
     timed = (timing[["wall_seconds", "updates", "lanes"]] > 0).all(axis=1)
@@ -129,11 +121,7 @@ def readable(results: StudyResults) -> StudyResults:
 
 
 def by_group(results: StudyResults) -> list[StudyResults]:
-    """Return the results of each group as those of a study of its own.
-
-    Args:
-        results: A study.
-    """
+    """Return the results of each group as those of a study of its own."""
     groups = results.description.groups
     if len(groups) == 1:
         return [results]

@@ -118,11 +118,6 @@ def _seeds_to_separate(analysis: Analysis) -> str:
 def run_around(batch_sizes: Sequence[int], good: Iterable[int], size: int) -> Ends:
     """Return the ends of the batch sizes around one that are good without a gap.
 
-    Args:
-        batch_sizes: Those tried, ascending.
-        good: Some of them, the one among them.
-        size: The one.
-
     Example:
         >>> run_around([1, 2, 4, 8, 16], {1, 4, 8}, 4)
         Ends(low=4, high=8)
@@ -137,23 +132,14 @@ def run_around(batch_sizes: Sequence[int], good: Iterable[int], size: int) -> En
 
 
 def tried_sizes(analysis: Analysis) -> list[int]:
-    """Return the batch sizes that were tried, ascending.
-
-    Args:
-        analysis: The numbers of a group.
-    """
+    """Return the batch sizes that were tried, ascending."""
     return [int(size) for size in analysis.batch_sizes["batch_size"]]
 
 
 def noise_near(record: TargetRecord, size: int) -> tuple[float, Ends] | None:
     """Return the noise scale with its interval, of the resolved batch size nearest to one.
 
-    Args:
-        record: The way to a target.
-        size: The one.
-
-    Returns:
-        None if the noise scale is resolved at no batch size.
+    None if the noise scale is resolved at no batch size.
     """
     known = record.noise[record.noise["status"] == RESOLVED]
     if known.empty:
@@ -164,41 +150,24 @@ def noise_near(record: TargetRecord, size: int) -> tuple[float, Ends] | None:
 
 
 def unresolved(record: TargetRecord) -> str:
-    """Return why a noise scale that is resolved nowhere can't say.
-
-    Args:
-        record: The way to a target.
-    """
+    """Return why a noise scale that is resolved nowhere can't say."""
     least = record.noise["low"].max()
     return f"Unresolved at every batch size: at least {least:.0f} by these seeds."
 
 
 def poor(record: TargetRecord) -> str:
-    """Return the weakness of a target's curve; empty if it has none.
-
-    Args:
-        record: The way to a target.
-    """
+    """Return the weakness of a target's curve; empty if it has none."""
     return "its curve misses a batch size by more than 10%" if record.fit.poor_fit else ""
 
 
 def larger(analysis: Analysis) -> list[str]:
-    """Return the larger batch size that would tell more, if the data allow one.
-
-    Args:
-        analysis: The numbers of a group.
-    """
+    """Return the larger batch size that would tell more, if the data allow one."""
     largest = tried_sizes(analysis)[-1]
     return [f"a batch size beyond {largest}"] if largest < analysis.plan.train_items else []
 
 
 def seeds_needed(apart: Separation, pair: str) -> str:
-    """Return how many more seeds would tell two batch sizes apart.
-
-    Args:
-        apart: How far they are apart.
-        pair: What the seeds are for.
-    """
+    """Return how many more seeds would tell two batch sizes apart."""
     if apart.more_seeds is None:
         return f"more than {MAX_SEEDS:,} seeds {pair}"
     return f"about {plural(apart.more_seeds, 'more seed')} {pair}"

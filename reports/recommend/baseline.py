@@ -14,19 +14,12 @@ def constant_metric(plan: GroupDescription) -> float | None:
     """Return the metric of always giving the same answer; None if it isn't known.
 
     The most frequent class's share; always answering the mean has an R2 of 0.
-
-    Args:
-        plan: The group.
     """
     return plan.most_frequent if plan.task == CLASSIFICATION else 0.0
 
 
 def unlearned(analysis: Analysis) -> str:
-    """Return why the best batch size can't be said to have learned anything; "" if it can.
-
-    Args:
-        analysis: The numbers of a group; it has a metric at some batch size.
-    """
+    """Return why the best batch size can't be said to have learned anything; "" if it can."""
     constant = constant_metric(analysis.plan)
     if constant is None:
         return ""
@@ -40,9 +33,5 @@ def unlearned(analysis: Analysis) -> str:
 
 
 def has_learned(analysis: Analysis) -> bool:
-    """Return whether accuracies of a group say something of its batch sizes.
-
-    Args:
-        analysis: The numbers of a group.
-    """
+    """Return whether accuracies of a group say something of its batch sizes."""
     return not analysis.measured.empty and not unlearned(analysis)

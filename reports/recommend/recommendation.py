@@ -128,11 +128,7 @@ class Recommendation:
     more: tuple[str, ...]
 
     def answer(self, source: str) -> Answer:
-        """Return what a source says.
-
-        Args:
-            source: One of `SOURCES`.
-        """
+        """Return what a source says."""
         return next(one for one in self.answers if one.source == source)
 
 
@@ -144,13 +140,6 @@ def reconcile(
     more: Iterable[str] = (),
 ) -> Recommendation:
     """Return the recommendation that answers add up to.
-
-    Args:
-        goal: What is sought.
-        sought: The same in full.
-        batch_sizes: Those tried, ascending.
-        answers: One for each of `SOURCES`, in order.
-        more: What more data would settle it.
 
     Example:
         >>> measured = Answer(source=MEASUREMENT, interval=Ends(16, 64), best=32)
@@ -179,11 +168,7 @@ def reconcile(
 def recommendation_table(recommendations: Iterable[Recommendation]) -> pd.DataFrame:
     """Return recommendations as a table.
 
-    Args:
-        recommendations: Of one group.
-
-    Returns:
-        Columns `RECOMMENDATION_COLUMNS`.
+    Columns `RECOMMENDATION_COLUMNS`.
     """
     rows = [
         {

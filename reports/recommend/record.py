@@ -171,13 +171,7 @@ class Analysis:
 
 
 def extreme(table: pd.DataFrame, column: str, *, largest: bool) -> pd.Series[Any]:
-    """Return the first row with the largest, or smallest, value of a column.
-
-    Args:
-        table: Has at least one row.
-        column: What to compare.
-        largest: Whether to return the largest, or else the smallest.
-    """
+    """Return the first row with the largest, or smallest, value of a column."""
     values = table[column].to_numpy(np.float64)
     known = np.where(np.isnan(values), -np.inf, values if largest else -values)
     return table.iloc[int(known.argmax())]

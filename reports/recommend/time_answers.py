@@ -47,11 +47,7 @@ _BUSY = "the machine was not quiet when updates were timed"
 
 
 def target_time(analysis: Analysis) -> Recommendation:
-    """Return the batch sizes for the shortest time to a target.
-
-    Args:
-        analysis: The numbers of a group.
-    """
+    """Return the batch sizes for the shortest time to a target."""
     tried, name = tried_sizes(analysis), analysis.measure.name
     record = _target(analysis)
     if record is None:
@@ -208,11 +204,7 @@ def _seeds_for_time(times: pd.DataFrame) -> str:
 
 
 def timed_accuracy(analysis: Analysis) -> Recommendation:
-    """Return the batch sizes for the highest metric in a given time.
-
-    Args:
-        analysis: The numbers of a group.
-    """
+    """Return the batch sizes for the highest metric in a given time."""
     tried, name = tried_sizes(analysis), analysis.measure.name
     table = analysis.budgets
     rows = table[(table["rule"] == SECONDS) & table["common"]]

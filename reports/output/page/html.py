@@ -17,14 +17,7 @@ _HERE = Path(__file__).parents[1]
 
 
 def fill(template: str, *, title: str, reload_seconds: int = 0, **values: object) -> str:
-    """Return a page.
-
-    Args:
-        template: Name of its template, which extends `base.html.jinja`.
-        title: Its title, which may be anybody's text.
-        reload_seconds: How often the page loads itself again; 0 for never.
-        **values: What else the template shows.
-    """
+    """Return a page."""
     style, script = shared(reload_seconds)
     return (
         _environment()
@@ -41,11 +34,7 @@ def fill(template: str, *, title: str, reload_seconds: int = 0, **values: object
 
 
 def shared(reload_seconds: int = 0) -> tuple[str, str]:
-    """Return the style sheet and the script of a page.
-
-    Args:
-        reload_seconds: As for `fill`.
-    """
+    """Return the style sheet and the script of a page."""
     scripts = ("report.js", "live.js") if reload_seconds else ("report.js",)
     return _asset("report.css"), "".join(map(_asset, scripts))
 
@@ -66,9 +55,6 @@ def _environment() -> Environment:
 
 def with_code(text: str) -> Markup:
     """Return a text in which what stands between backticks is set as code.
-
-    Args:
-        text: Anybody's; escaped here.
 
     Example:
         >>> with_code("`a < b` holds")

@@ -90,12 +90,7 @@ def sections(parts: Sequence[Part], room: Room) -> tuple[list[Section], str]:
     First come what is said and the table of batch sizes, group by group; then the figures, one
     kind after the other; then the other tables.
 
-    Args:
-        parts: The groups, in order.
-        room: What is left of the page.
-
-    Returns:
-        The sections, and a sentence on the groups without one; "" if there is none.
+    The sections, and a sentence on the groups without one; "" if there is none.
     """
     whole = [_section(part, place, len(parts)) for place, part in enumerate(parts)]
     kept = [

@@ -26,12 +26,7 @@ class Room:
     refused: list[str] = field(default_factory=list)
 
     def admit(self, name: str, *sizes: int) -> bool:
-        """Take room for all of these or, if they don't fit together, for none of them.
-
-        Args:
-            name: What they are called in `refused`; nothing is noted if it is empty.
-            sizes: Bytes of each.
-        """
+        """Take room for all of these or, if they don't fit together, for none of them."""
         needed = sum(sizes)
         fits = needed <= self.left
         if fits:
@@ -42,12 +37,7 @@ class Room:
 
 
 def figures_for_each(groups: int, available: Sequence[int]) -> int:
-    """Return how many figures of each group are drawn: all, unless that would be too many.
-
-    Args:
-        groups: How many groups there are.
-        available: Figures that the data of each group allow.
-    """
+    """Return how many figures of each group are drawn: all, unless that would be too many."""
     if sum(available) <= MOST_DRAWN:
         return max(available, default=0)
     return MOST_DRAWN // groups

@@ -78,11 +78,7 @@ class Table:
 
 
 def page_tables(analysis: Analysis) -> list[Table]:
-    """Return the tables of the page that have rows.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the tables of the page that have rows."""
     made = (
         _batch_sizes(analysis),
         _recommendations(analysis),
@@ -96,11 +92,7 @@ def page_tables(analysis: Analysis) -> list[Table]:
 
 
 def group_table(study: StudyAnalysis) -> Table:
-    """Return the table over the groups of a study.
-
-    Args:
-        study: The numbers.
-    """
+    """Return the table over the groups of a study."""
     measures = {group.plan.group: group.measure for group in study.groups}
 
     def metric(row: Row) -> Cell:
@@ -302,13 +294,7 @@ def _share(row: Row) -> Cell:
 
 
 def number_cell(value: float, written: Callable[[float], str], *, strong: bool = False) -> Cell:
-    """Return the cell of a number; of a missing one "none", which sorts last.
-
-    Args:
-        value: The number.
-        written: How it is written.
-        strong: Whether it stands out.
-    """
+    """Return the cell of a number; of a missing one "none", which sorts last."""
     if pd.isna(value):
         return Cell("none", "")
     return Cell(written(value), repr(float(value)), strong)
@@ -317,14 +303,6 @@ def number_cell(value: float, written: Callable[[float], str], *, strong: bool =
 def table_of(
     name: str, heading: str, note: str, columns: Mapping[str, Maker], frame: pd.DataFrame
 ) -> Table:
-    """Return a table of the page with a row for each of a frame's.
-
-    Args:
-        name: Its name, for identifiers.
-        heading: What it lists.
-        note: How to read it.
-        columns: What makes the cell of a row, by the column's header.
-        frame: The rows.
-    """
+    """Return a table of the page with a row for each of a frame's."""
     rows = tuple(tuple(make(row) for make in columns.values()) for row in frame.to_dict("records"))
     return Table(name, heading, note, tuple(columns), rows)
