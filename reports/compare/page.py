@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from reports.charts.base import svg
-from reports.charts.base.chart import Chart
 from reports.compare.charts import is_ours, match_charts
 from reports.compare.matches import Matches, match_studies
 from reports.compare.tables import match_frames, match_tables
 from reports.compare.text import cautions_of, findings, method_of
 from reports.output.csv import to_csv
 from reports.output.files import PAGE, remove_leftovers, write
-from reports.output.page.html import fill, shared
-from reports.output.page.page import FIGURES, download
-from reports.output.page.sections import Drawn
-from reports.output.page.size import PAGE_LIMIT, RESERVED, Room
-from reports.output.page.tables import Table
+from reports.output.page.html import Drawn, fill, fit
+from reports.output.page.page import DOWNLOADS, FIGURES, downloads
 from reports.recommend.analysis import analyse_study
 from reports.schema.formats import listing, plural, visible
 from reports.schema.results import StudyResults
 
 _WORDS = 60
-_CELL_BYTES = 110
-"""Around the text of a cell."""
 
 
 def build_comparison(studies: Mapping[str, StudyResults], folder: Path) -> Path:
@@ -61,26 +55,27 @@ def build_comparison(studies: Mapping[str, StudyResults], folder: Path) -> Path:
 
 
 def _page(matches: Matches, drawn: Drawn, csv: Mapping[str, str]) -> str:
-    room = Room(PAGE_LIMIT - RESERVED - sum(len(text.encode()) for text in shared()))
-    tables = [one for one in match_tables(matches) if room.admit(one.heading, _bytes(one))]
-    figures = [
-        (chart, element)
-        for chart, element in ((c, svg.inline(text, c)) for c, text in drawn.values())
-        if room.admit(chart.heading, len(element.encode()) + len(chart.caption) + 1_000)
-    ]
-    return fill(
-        "comparison.html.jinja",
-        title=f"{listing([visible(name, _WORDS) for name in matches.studies])} compared",
-        summary=_summary(matches),
-        findings=findings(matches),
-        cautions=cautions_of(matches),
-        figures=figures,
-        tables=tables,
-        left_out=_left_out(matches, [chart for chart, _ in drawn.values()], room.refused),
-        method=method_of(matches),
-        downloads=[download(f"tables/{name}.csv", text, room) for name, text in csv.items()],
-        pictures=[f"{FIGURES}/{name}.svg" for name in drawn],
-    )
+    tables = match_tables(matches)
+    figures = [(chart, svg.inline(text, chart)) for chart, text in drawn.values()]
+    undrawn = len(match_charts(matches, most=None)) - len(figures)
+
+    def page(omitted: Collection[str]) -> str:
+        return fill(
+            "comparison.html.jinja",
+            title=f"{listing([visible(name, _WORDS) for name in matches.studies])} compared",
+            summary=_summary(matches),
+            findings=findings(matches),
+            cautions=cautions_of(matches),
+            figures=[pair for pair in figures if pair[0].heading not in omitted],
+            tables=[table for table in tables if table.heading not in omitted],
+            left_out=_left_out([name for name in names if name in omitted], undrawn),
+            method=method_of(matches),
+            downloads=downloads(csv, embed=DOWNLOADS not in omitted),
+            pictures=[f"{FIGURES}/{name}.svg" for name in drawn],
+        )
+
+    names = [*(table.heading for table in tables), *(chart.heading for chart, _ in figures)]
+    return fit(page, [DOWNLOADS, *reversed(names)])
 
 
 def _summary(matches: Matches) -> str:
@@ -93,15 +88,10 @@ def _summary(matches: Matches) -> str:
     return f"{'; '.join(counted)}; {cells}"
 
 
-def _left_out(matches: Matches, drawn: list[Chart], refused: list[str]) -> str:
+def _left_out(omitted: Sequence[str], undrawn: int) -> str:
     texts = []
-    if refused:
-        texts.append(f"beside the page only: {listing(refused)}")
-    possible = len(match_charts(matches, most=None))
-    if possible > len(drawn):
-        texts.append(f"not drawn: {plural(possible - len(drawn), 'figure')} of further groups")
+    if omitted:
+        texts.append(f"beside the page only: {listing(omitted)}")
+    if undrawn > 0:
+        texts.append(f"not drawn: {plural(undrawn, 'figure')} of further groups")
     return f"To keep this page small: {'; '.join(texts)}." if texts else ""
-
-
-def _bytes(table: Table) -> int:
-    return 1_000 + sum(len(cell.text) + _CELL_BYTES for row in table.rows for cell in row)

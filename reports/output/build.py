@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from reports.charts.group_charts import NAMES as GROUP_CHARTS
 from reports.charts.group_charts import group_charts
 from reports.claims.claims import claims_of
 from reports.output import csv as tables
-from reports.output.files import PAGE, remove_leftovers, write
+from reports.output.files import PAGE, chart_folder, remove_leftovers, write
 from reports.output.json import document
 from reports.output.page import page
+from reports.output.page.html import Drawn
 from reports.output.page.page import FIGURES
-from reports.output.page.sections import Drawn, Part
-from reports.output.page.size import figures_for_each
+from reports.output.page.sections import Part
 from reports.output.page.timeline import TIMELINE, timeline_charts
 from reports.recommend.analysis import analyse_study
 from reports.recommend.groups import StudyAnalysis
@@ -30,6 +29,8 @@ from reports.text.verdicts import verdict
 
 DOCUMENT = "report.json"
 """Name of the file with what it says, for programs."""
+MOST_DRAWN = 80
+"""Figures drawn for a report; a study of many groups has fewer of them for each."""
 
 
 def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0) -> Path:
@@ -93,9 +94,11 @@ def _parts(study: StudyAnalysis) -> list[Part]:
     ]
 
 
-def chart_folder(place: int, label: str) -> str:
-    """Return the name of a group's folder: safe everywhere, unique by its number."""
-    return f"{place:02d}-{re.sub('[^a-z0-9]+', '-', label.lower()).strip('-')[:40]}".rstrip("-")
+def figures_for_each(groups: int, available: Sequence[int]) -> int:
+    """Return how many figures of each group are drawn: all, unless that would be too many."""
+    if sum(available) <= MOST_DRAWN:
+        return max(available, default=0)
+    return MOST_DRAWN // groups
 
 
 def _write_figures(folder: Path, where: str, drawn: Drawn) -> None:

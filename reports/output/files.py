@@ -56,6 +56,11 @@ def refuse_links(folder: Path, *patterns: str) -> None:
             raise OSError(errno.ELOOP, text, str(path))
 
 
+def chart_folder(place: int, label: str) -> str:
+    """Return the name of a group's folder: safe everywhere, unique by its number."""
+    return f"{place:02d}-{re.sub('[^a-z0-9]+', '-', label.lower()).strip('-')[:40]}".rstrip("-")
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

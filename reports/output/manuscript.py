@@ -18,8 +18,7 @@ from reports.charts.base.style import STYLE
 from reports.charts.base.svg import WIDTH
 from reports.charts.charts import charts
 from reports.charts.group_charts import group_charts
-from reports.output.build import chart_folder
-from reports.output.files import refuse_links, write
+from reports.output.files import chart_folder, refuse_links, write
 from reports.output.manuscript_tables import latex, latex_table, markdown, markdown_table
 from reports.output.page.scaling import scaling_tables
 from reports.output.page.tables import Table, group_table, page_tables

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ran import SMALL
 
-from reports.output.page import size as room
+from reports.output import build
 from sweeps.data.registry import load
 from sweeps.data.splits import Dataset, Source
 from sweeps.design.checks.checking import experiment_of
@@ -26,13 +26,13 @@ def _interruptible() -> None:
 @pytest.fixture(autouse=True)
 def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw no figure: reports and their figures are tested elsewhere, and take most of the time."""
-    monkeypatch.setattr(room, "MOST_DRAWN", 0)
+    monkeypatch.setattr(build, "MOST_DRAWN", 0)
 
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw figures after all."""
-    monkeypatch.setattr(room, "MOST_DRAWN", 99)
+    monkeypatch.setattr(build, "MOST_DRAWN", 99)
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from reports.claims.evidence import (
     Evidence,
     Finding,
 )
-from reports.output.page.size import Room
 from reports.output.page.tables import Cell, Table
 from reports.schema.formats import MISSING, listing, visible
 
@@ -27,8 +26,6 @@ _SAYS = {
     MIXED: "finds that {} depends on the data",
     UNDECIDED: "can't tell about {}",
 }
-_BYTES = 130
-"""Around the text of a cell."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class ClaimSection:
         summary: How many have which verdict, and which can't be judged.
         verdicts: Those that the study bears on.
         table: One row for each of them; None if there is none.
-        evidence: One row for each comparison; None if there is none, or no room for them.
+        evidence: One row for each comparison; None if there is none, or they are omitted.
         note: Where the comparisons are if they aren't here; "" if they are, or there are none.
     """
 
@@ -50,22 +47,20 @@ class ClaimSection:
     note: str = ""
 
 
-def claim_section(verdicts: Sequence[ClaimVerdict], room: Room) -> ClaimSection:
-    """Return what the page says of the claims.
-
-    The comparisons are there if the page has room for them.
-    """
+def claim_section(verdicts: Sequence[ClaimVerdict], *, evidence: bool = True) -> ClaimSection:
+    """Return what the page says of the claims, with or without each comparison behind them."""
     studied = tuple(judged for judged in verdicts if judged.verdict != NOT_STUDIED)
     if not studied:
         return ClaimSection(f"This study bears on none of its claims. {_unstudied(verdicts)}", ())
-    evidence = _evidence(studied)
-    fits = room.admit("", *(len(cell.text) + _BYTES for row in evidence.rows for cell in row))
+    comparisons = _evidence(studied)
     return ClaimSection(
         f"{_tally(studied)} {_unstudied(verdicts)}".strip(),
         studied,
         _verdicts(studied),
-        evidence if fits else None,
-        "" if fits else f"The {len(evidence.rows):,} comparisons are in tables/claim-evidence.csv.",
+        comparisons if evidence else None,
+        ""
+        if evidence
+        else f"The {len(comparisons.rows):,} comparisons are in tables/claim-evidence.csv.",
     )
 
 

@@ -1,24 +1,51 @@
-"""What every page has: style, script, a policy that allows nothing else, and its template."""
+"""What every page has: style, script, a policy that allows nothing else, its template, its size."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from reports.charts.base.chart import Chart
 from reports.schema.formats import visible
+
+PAGE_LIMIT = 1_500_000
+"""Bytes that a page may have."""
+
+Drawn = Mapping[str, tuple[Chart, str]]
+"""Charts with their SVG elements, by name."""
 
 _HERE = Path(__file__).parents[1]
 
 
+def fit(page: Callable[[Collection[str]], str], expendable: Sequence[str]) -> str:
+    """Return the page without as many of its expendable parts, first ones first, as are too much.
+
+    `page` gives it without those that it is called with.
+    """
+    whole = page(())
+    if _fits(whole):
+        return whole
+    least = bisect_left(
+        range(len(expendable)), True, key=lambda number: _fits(page(expendable[:number]))
+    )
+    return page(expendable[:least])
+
+
+def _fits(page: str) -> bool:
+    return len(page.encode()) <= PAGE_LIMIT
+
+
 def fill(template: str, *, title: str, reload_seconds: int = 0, **values: object) -> str:
     """Return a page."""
-    style, script = shared(reload_seconds)
+    style, script = _shared(reload_seconds)
     return (
         _environment()
         .get_template(template)
@@ -33,8 +60,8 @@ def fill(template: str, *, title: str, reload_seconds: int = 0, **values: object
     )
 
 
-def shared(reload_seconds: int = 0) -> tuple[str, str]:
-    """Return the style sheet and the script of a page."""
+def _shared(reload_seconds: int) -> tuple[str, str]:
+    """Style sheet and script of a page."""
     scripts = ("report.js", "live.js") if reload_seconds else ("report.js",)
     return _asset("report.css"), "".join(map(_asset, scripts))
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from reports.charts.base import svg
 from reports.claims.claims import ClaimVerdict
 from reports.output.page.claims import claim_section
-from reports.output.page.html import fill, shared
-from reports.output.page.sections import Drawn, Part, sections
-from reports.output.page.size import PAGE_LIMIT, RESERVED, Room
+from reports.output.page.html import Drawn, fill, fit
+from reports.output.page.sections import Part, absent, expendable, sections, without
 from reports.output.page.tables import group_table
 from reports.output.page.timeline import history_section
 from reports.recommend.groups import StudyAnalysis
@@ -23,6 +23,8 @@ FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
 EMBED_BELOW = 12_000
 """Characters of CSV up to which a table is also a download inside the page."""
+DOWNLOADS, EVIDENCE = "downloads", "evidence"
+"""What goes first where the page is too large: tables inside it as CSV, comparisons of claims."""
 
 
 @dataclass(frozen=True)
@@ -60,32 +62,34 @@ def render(
         reload_seconds: How often the page loads itself again while a run is under way; 0 for never.
     """
     plan = study.description
-    compared = [(chart, svg.inline(text, chart)) for chart, text in overall.values()]
-    groups = group_table(study) if study.several else None
-    ran = history_section(study, history)
-    always = (*shared(reload_seconds), plan.specification, *(text for _, text in compared))
-    room = _room(*always, *(text for _, text in ran.figures))
-    shown, absent = sections(parts, room)
-    return fill(
-        "report.html.jinja",
-        title=plan.title,
-        reload_seconds=reload_seconds,
-        study=study,
-        summary=summary(study),
-        across=across(study),
-        compared=compared,
-        groups=groups,
-        claims=claim_section(claims, room) if claims else None,
-        sections=shown,
-        history=ran,
-        absent=absent,
-        downloads=[download(f"tables/{name}.csv", text, room) for name, text in csv.items()],
-        pictures=[f"{FIGURES}/{name}.svg" for name in (*(overall or parts[0].drawn), *history)],
-        folders=[part.folder for part in parts] if study.several else [],
-        specification=visible_lines(plan.specification),
-        file=shlex.quote(f"{visible(plan.name)}.toml"),
-        provenance={visible(k): visible(v) for k, v in sorted(plan.provenance.items())},
-    )
+    whole = sections(parts)
+    fixed: dict[str, Any] = {
+        "study": study,
+        "summary": summary(study),
+        "across": across(study),
+        "compared": [(chart, svg.inline(text, chart)) for chart, text in overall.values()],
+        "groups": group_table(study) if study.several else None,
+        "history": history_section(study, history),
+        "pictures": [f"{FIGURES}/{name}.svg" for name in (*(overall or parts[0].drawn), *history)],
+        "folders": [part.folder for part in parts] if study.several else [],
+        "specification": visible_lines(plan.specification),
+        "file": shlex.quote(f"{visible(plan.name)}.toml"),
+        "provenance": {visible(k): visible(v) for k, v in sorted(plan.provenance.items())},
+    }
+
+    def page(omitted: Collection[str]) -> str:
+        return fill(
+            "report.html.jinja",
+            title=plan.title,
+            reload_seconds=reload_seconds,
+            claims=claim_section(claims, evidence=EVIDENCE not in omitted) if claims else None,
+            sections=[without(one, omitted) for one in whole if one.prefix not in omitted],
+            absent=absent([one.label for one in whole if one.prefix in omitted]),
+            downloads=downloads(csv, embed=DOWNLOADS not in omitted),
+            **fixed,
+        )
+
+    return fit(page, [DOWNLOADS, EVIDENCE, *expendable(whole)])
 
 
 def summary(study: StudyAnalysis) -> str:
@@ -119,21 +123,15 @@ def _grid(study: StudyAnalysis) -> str:
     return f"{product} on {listing(datasets, most=4)}"
 
 
-def _room(*always: str) -> Room:
-    return Room(PAGE_LIMIT - RESERVED - sum(len(text.encode()) for text in always))
+def downloads(csv: Mapping[str, str], *, embed: bool) -> list[Download]:
+    """Return tables as downloads, small ones with their content if that is to be in the page."""
+    return [
+        Download(f"tables/{name}.csv", _address(text) if embed else "")
+        for name, text in csv.items()
+    ]
 
 
-def download(path: str, text: str, room: Room) -> Download:
-    """Return a table as a download, with its content if there is room for it.
-
-    Args:
-        path: Where it lies, from the page.
-        text: Its content.
-        room: What is left of the page.
-    """
+def _address(text: str) -> str:
     if len(text) > EMBED_BELOW:
-        return Download(path, "")
-    encoded = quote(text, safe=",:;/()=*@")
-    if not room.admit("", len(encoded)):
-        return Download(path, "")
-    return Download(path, f"data:text/csv;charset=utf-8,{encoded}")
+        return ""
+    return f"data:text/csv;charset=utf-8,{quote(text, safe=',:;/()=*@')}"

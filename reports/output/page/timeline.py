@@ -12,7 +12,7 @@ from reports.analysis.timeline import SLACK, TIMED, Timeline
 from reports.charts import timeline_figures
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart, Words
-from reports.output.page.sections import Drawn
+from reports.output.page.html import Drawn
 from reports.output.page.tables import Maker, Table, number_cell, table_of
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import extreme

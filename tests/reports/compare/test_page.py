@@ -11,8 +11,8 @@ import reports
 from reports.compare import page as comparison
 from reports.compare.charts import match_charts
 from reports.compare.page import build_comparison
+from reports.output.page import html
 from reports.output.page.page import EMBED_BELOW
-from reports.output.page.size import Room
 from reports.schema.results import StudyResults
 from tests.reports.browsing import opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
@@ -113,7 +113,7 @@ def test_small_tables_are_in_the_page(page: str, path: Path) -> None:
 def test_what_has_no_room_is_named(
     studies: dict[str, StudyResults], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparison, "Room", lambda _: Room(5_000))
+    monkeypatch.setattr(html, "PAGE_LIMIT", 30_000)
     page = build_comparison(studies, tmp_path).read_text(encoding="utf-8")
     assert "To keep this page small: beside the page only: " in page
     assert "Test accuracy in each study" in page

@@ -11,14 +11,11 @@ from reports.claims.claims import ClaimVerdict, claims_table, evidence_table, ju
 from reports.claims.evidence import CONTRADICTED, MIXED, NOT_STUDIED, SUPPORTED, UNDECIDED
 from reports.output.build import build_report
 from reports.output.page.claims import claim_section
-from reports.output.page.size import Room
 from reports.schema.results import StudyResults
 from tests.reports.claim_studies import FAST, Truth, study
 from tests.reports.conftest import nothing_run
 
 pytestmark = pytest.mark.slow
-
-PLENTY = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +33,7 @@ def judged(results: StudyResults) -> tuple[ClaimVerdict, ...]:
 def test_every_claim_that_is_studied_has_a_row_with_its_numbers(
     judged: tuple[ClaimVerdict, ...],
 ) -> None:
-    section = claim_section(judged, Room(PLENTY))
+    section = claim_section(judged)
     assert section.table is not None
     table = claims_table(judged)
     studied = table[table["verdict"] != NOT_STUDIED]
@@ -50,7 +47,7 @@ def test_every_claim_that_is_studied_has_a_row_with_its_numbers(
 def test_every_comparison_has_a_row_and_those_that_judge_stand_out(
     judged: tuple[ClaimVerdict, ...],
 ) -> None:
-    section = claim_section(judged, Room(PLENTY))
+    section = claim_section(judged)
     assert section.evidence is not None
     table = evidence_table(judged)
     assert [row[1].text for row in section.evidence.rows] == table["comparison"].tolist()
@@ -59,7 +56,7 @@ def test_every_comparison_has_a_row_and_those_that_judge_stand_out(
 
 
 def test_comparisons_without_room_are_beside_the_page(judged: tuple[ClaimVerdict, ...]) -> None:
-    section = claim_section(judged, Room(100))
+    section = claim_section(judged, evidence=False)
     assert section.evidence is None
     number = len(evidence_table(judged))
     assert section.note == f"The {number} comparisons are in tables/claim-evidence.csv."
@@ -69,7 +66,7 @@ def test_the_summary_names_the_claims_by_verdict(judged: tuple[ClaimVerdict, ...
     given = (SUPPORTED, SUPPORTED, CONTRADICTED, NOT_STUDIED, MIXED, UNDECIDED, UNDECIDED)
     changed = [replace(one, verdict=verdict) for one, verdict in zip(judged, given, strict=True)]
     needs = judged[3].claim.needs
-    assert claim_section(changed, Room(PLENTY)).summary == (
+    assert claim_section(changed).summary == (
         "Of these claims, this study supports C1 and C2, contradicts C3, finds that C5 "
         f"depends on the data and can't tell about C6 and C7. Not studied: C4 needs {needs}."
     )
@@ -79,7 +76,7 @@ def test_a_study_that_bears_on_no_claim_says_what_each_would_need(
     digits: StudyResults, tmp_path: Path
 ) -> None:
     results = nothing_run(digits)
-    section = claim_section(judge_claims(results), Room(PLENTY))
+    section = claim_section(judge_claims(results))
     assert (section.table, section.evidence, section.verdicts) == (None, None, ())
     assert section.summary.startswith(
         "This study bears on none of its claims. Not studied: C1 needs the timing pass, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,12 @@ import pytest
 from reports.charts import charts
 from reports.charts.base import svg
 from reports.charts.charts import Chart
-from reports.output.build import build_report
-from reports.output.page import page
-from reports.output.page import size as room
+from reports.output import build
+from reports.output.build import MOST_DRAWN, build_report, figures_for_each
+from reports.output.page import html as page_html
+from reports.output.page.html import fit
 from reports.output.page.scaling import scaling_tables
-from reports.output.page.sections import Part, sections
-from reports.output.page.size import MOST_DRAWN, PAGE_LIMIT, Room, figures_for_each
+from reports.output.page.sections import Part, absent, expendable, sections, without
 from reports.output.page.tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
@@ -67,69 +68,51 @@ def parts_of(results: StudyResults, most: int = 99) -> list[Part]:
     ]
 
 
-def bytes_for(parts: list[Part]) -> list[int]:
-    """Return how much room is left, of a large one, after each group more."""
-    found = []
-    for number in range(1, len(parts) + 1):
-        space = Room(PAGE_LIMIT)
-        sections(parts[:number], space)
-        found.append(PAGE_LIMIT - space.left)
-    return found
+def padded(omitted: Collection[str], parts: Sequence[str] = ("a", "b", "c")) -> str:
+    return "x" * 100 * sum(part not in omitted for part in parts)
 
 
-def test_room_is_taken_for_all_or_for_none() -> None:
-    space = Room(100)
-    assert space.admit("a", 40, 40)
-    assert not space.admit("b", 10, 11)
-    assert not space.admit("", 21)
-    assert space.admit("c", 20)
-    assert (space.left, space.refused) == (0, ["b"])
+@pytest.mark.parametrize(
+    ("limit", "length"), [(300, 300), (299, 200), (100, 100), (99, 0), (-1, 0)]
+)
+def test_a_page_leaves_out_no_more_than_it_must(
+    limit: int, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_html, "PAGE_LIMIT", limit)
+    assert len(fit(padded, ["a", "b", "c"])) == length
 
 
-def test_with_room_enough_everything_is_in_the_page(parts: list[Part]) -> None:
-    made, absent = sections(parts, Room(PAGE_LIMIT))
-    assert absent == ""
-    assert [section.left_out for section in made] == ["", "", ""]
-    for section, part in zip(made, parts, strict=True):
+def test_everything_is_in_the_page_that_has_room(parts: list[Part]) -> None:
+    for section, part in zip(sections(parts), parts, strict=True):
+        assert without(section, ()).left_out == ""
         every = (*page_tables(part.analysis), *scaling_tables(part.analysis))
-        assert [one.name for one in section.tables] == [one.name for one in every]
+        assert [table.name for table in section.tables] == [table.name for table in every]
 
 
-def test_figures_give_way_before_sections_do(parts: list[Part]) -> None:
-    least = Room(bytes_for(parts)[-1])
-    while len(sections(parts, Room(least.left))[0]) == len(parts):
-        least.left = int(least.left * 0.9)
-    made, absent = sections(parts, Room(int(least.left / 0.9)))
-    assert absent == ""
-    for section in made:
-        assert [table.name for table in section.tables] == ["batch-sizes"]
-        assert "beside the page only, in figures/0" in section.left_out
-        assert "Learning curves" in section.left_out
-        beside = section.left_out.partition("tables beside the page only, in tables: ")[2]
+def test_tables_give_way_before_figures_and_figures_before_sections(parts: list[Part]) -> None:
+    whole = sections(parts)
+    order = expendable(whole)
+    assert order[-2:] == ["g3-", "g2-"]
+    kinds = [name.split()[0] for name in order[:-2]]
+    assert kinds == sorted(kinds, reverse=True)
+    assert len(order) == len({*order})
+    for section in whole:
+        least = without(section, order)
+        assert [table.name for table in least.tables] == ["batch-sizes"]
+        assert least.figures == []
+        assert "beside the page only, in figures/0" in least.left_out
+        beside = least.left_out.partition("tables beside the page only, in tables: ")[2]
         assert "Learning rates and batch sizes" in beside
 
 
-def test_every_group_keeps_the_same_kinds_of_figures(parts: list[Part]) -> None:
-    needed = bytes_for(parts)[-1]
-    for share in (0.3, 0.5, 0.7, 0.9):
-        made, _ = sections(parts, Room(int(needed * share)))
-        kinds = {tuple(chart.name for chart, _ in section.figures) for section in made}
-        assert len(kinds) <= 1
-
-
-def test_groups_without_room_are_named(parts: list[Part]) -> None:
-    left = bytes_for(parts)[-1]
-    while len(sections(parts, Room(left))[0]) == 3:
-        left = int(left * 0.9)
-    made, absent = sections(parts, Room(left))
-    assert 0 < len(made) < 3
-    assert re.match(r"[12] groups? of this study", absent)
-    assert absent.count("three") == 1
+def test_groups_without_a_section_are_named() -> None:
+    assert absent([]) == ""
+    assert absent(["one", "two"]).startswith("2 groups of this study have no section here, ")
 
 
 def test_what_was_not_drawn_is_named(three: StudyResults) -> None:
-    made, _ = sections(parts_of(three, most=1), Room(PAGE_LIMIT))
-    assert "not drawn: Accuracy against training time, " in made[0].left_out
+    section = without(sections(parts_of(three, most=1))[0], ())
+    assert "not drawn: Accuracy against training time, " in section.left_out
 
 
 @pytest.mark.parametrize(
@@ -187,8 +170,8 @@ def test_a_page_of_too_many_groups_stays_below_the_limit(
     plans = [{"group": f"group {place}"} for place in range(12)]
     results = make_results(Sketch(description=several(*plans, **FEW)))
     limit = 140_000
-    monkeypatch.setattr(page, "PAGE_LIMIT", limit)
-    monkeypatch.setattr(room, "MOST_DRAWN", 12)
+    monkeypatch.setattr(page_html, "PAGE_LIMIT", limit)
+    monkeypatch.setattr(build, "MOST_DRAWN", 12)
     monkeypatch.setattr(svg, "draw", lambda _chart: f"<svg width='1'>{'x' * 4_000}</svg>")
     path = build_report(results, tmp_path)
     text = html.unescape(path.read_text(encoding="utf-8"))
