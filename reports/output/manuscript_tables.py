@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
-from reports.output.page.tables import Cell, Table
+import numpy as np
+from pandas.io.formats.style import Styler
+
+from reports.output.page.tables import Table
 
 LONG = 20
 """Letters of a text from which on it is broken into lines."""
@@ -39,6 +41,7 @@ _LATEX = {
     "\N{NO-BREAK SPACE}": "~",
     "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
 }
+_SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" + "\n"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$])")
 
 
@@ -69,58 +72,40 @@ def latex_table(table: Table, label: str) -> str:
     shrunk to it if it is wider still; long texts are broken into lines. A table with more than
     `MOST_ROWS` rows is several floats.
     """
-    columns = [[head, *texts] for head, texts in zip(table.headers, _texts(table), strict=True)]
-    longest = [max(map(len, texts)) for texts in columns]
-    rows = [_latex_row(row) for row in table.rows]
-    parts = [rows[start : start + MOST_ROWS] for start in range(0, max(len(rows), 1), MOST_ROWS)]
-    floats = []
-    for place, part in enumerate(parts, start=1):
-        of_several = f" Part {place} of {len(parts)}." if len(parts) > 1 else ""
-        head = (
-            rf"\caption{{{latex(_caption(table) + of_several)}}}",
-            rf"\label{{tab:{label}{f'-{place}' if place > 1 else ''}}}",
-        )
-        floats.append(_float(head, map(latex, table.headers), part, longest))
-    return "\n".join(floats)
-
-
-def _texts(table: Table) -> list[list[str]]:
-    """Texts of each column."""
-    return [[row[place].text for row in table.rows] for place in range(len(table.headers))]
-
-
-def _float(
-    head: Iterable[str], headers: Iterable[str], rows: Sequence[str], longest: Sequence[int]
-) -> str:
-    alignment = "".join(_alignment(length, first=not n) for n, length in enumerate(longest))
+    texts = zip(table.headers, *table.texts.to_numpy(), strict=True)
+    longest = [max(map(len, column)) for column in texts]
     width = sum(GAP + (BROKEN if length > LONG else length * LETTER) for length in longest)
-    kind = "table*" if width > COLUMN else "table"
-    lines = [
-        rf"\begin{{{kind}}}",
-        r"\centering",
-        *head,
-        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{{alignment}}}",
-        r"\toprule",
-        rf"{' & '.join(headers)} \\",
-        r"\midrule",
-        *rows,
-        r"\bottomrule",
-        r"\end{tabular}}",
-        rf"\end{{{kind}}}",
-    ]
-    return "\n".join([*lines, ""])
+    styled, starts = _styled(table), range(0, max(len(table.rows), 1), MOST_ROWS)
+    floats = []
+    for place, start in enumerate(starts, start=1):
+        of_several = f" Part {place} of {len(starts)}." if len(starts) > 1 else ""
+        others = [row for row in styled.index if row // MOST_ROWS != start // MOST_ROWS]
+        floats.append(
+            styled.hide(others).to_latex(
+                column_format="".join(_alignment(n, first=not at) for at, n in enumerate(longest)),
+                environment="table*" if width > COLUMN else "table",
+                position_float="centering",
+                hrules=True,
+                caption=latex(_caption(table) + of_several),
+                label=f"tab:{label}-{place}" if place > 1 else f"tab:{label}",
+            )
+        )
+    tabular = r"\begin{tabular}"
+    text = "\n".join(floats).replace(tabular, _SHRUNK + tabular)
+    return text.replace(r"\end{tabular}", r"\end{tabular}}")
+
+
+def _styled(table: Table) -> Styler:
+    strong = [["textbf: --rwrap;" if cell.strong else "" for cell in row] for row in table.rows]
+    headers = [latex(header) for header in table.headers]
+    styled = table.texts.map(latex).style.hide(axis="index").relabel_index(headers, axis="columns")
+    return styled.apply(lambda _: np.array(strong, object), axis=None)
 
 
 def _alignment(longest: int, *, first: bool) -> str:
     if longest > LONG:
         return rf">{{\raggedright\arraybackslash}}p{{{BROKEN:g}pt}}"
     return "l" if first else "r"
-
-
-def _latex_row(row: Sequence[Cell]) -> str:
-    cells = [rf"\textbf{{{latex(c.text)}}}" if c.strong else latex(c.text) for c in row]
-    return rf"{' & '.join(cells)} \\"
 
 
 def markdown_table(table: Table) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 
-from markupsafe import Markup
+import pandas as pd
+from markupsafe import Markup, escape
 
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
@@ -43,21 +44,18 @@ def _shown(study: StudyAnalysis) -> tuple[list[Table], list[Chart]]:
 
 
 def _table(table: Table) -> Markup:
-    wanted = [place for place, name in enumerate(table.headers) if name in SHOWN]
-    places = wanted if table.name == "batch-sizes" else range(len(table.headers))
-    head = Markup("").join(Markup("<th>{}</th>").format(table.headers[p]) for p in places)
-    rows = [[_cell(row[p]) for p in places] for row in table.rows[:MOST_ROWS]]
-    body = Markup("").join(Markup("<tr>{}</tr>").format(Markup("").join(row)) for row in rows)
+    headers = dict(enumerate(table.headers))
+    kept = [n for n, name in headers.items() if name in SHOWN or table.name != "batch-sizes"]
+    rows = [[_marked(row[n]) for n in kept] for row in table.rows[:MOST_ROWS]]
+    frame = pd.DataFrame(rows, columns=[escape(headers[n]) for n in kept])
+    with pd.option_context("display.max_colwidth", None):
+        shown = Markup(frame.to_html(index=False, border=0, escape=False))  # noqa: S704 - escaped
     left = len(table.rows) - MOST_ROWS
-    more = Markup("<p>{} more rows.</p>").format(left) if left > 0 else ""
-    return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>{}").format(
-        head, body, more
-    )
+    return shown + Markup("<p>{} more rows.</p>").format(left) if left > 0 else shown
 
 
-def _cell(cell: Cell) -> Markup:
-    text = Markup("<b>{}</b>").format(cell.text) if cell.strong else cell.text
-    return Markup("<td>{}</td>").format(text)
+def _marked(cell: Cell) -> Markup:
+    return Markup("<b>{}</b>").format(cell.text) if cell.strong else escape(cell.text)
 
 
 def _image(chart: Chart) -> Markup:

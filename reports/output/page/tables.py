@@ -76,6 +76,12 @@ class Table:
         columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.headers)
         return tuple(any(len(cell.text) > LINE for cell in column) for column in columns)
 
+    @property
+    def texts(self) -> pd.DataFrame:
+        """What is read, by the number of row and column."""
+        texts = [[cell.text for cell in row] for row in self.rows]
+        return pd.DataFrame(texts, columns=range(len(self.headers)))
+
 
 def page_tables(analysis: Analysis) -> list[Table]:
     """Return the tables of the page that have rows."""
