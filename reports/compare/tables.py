@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pandas as pd
 
 from reports.compare.matches import MATCH_COLUMNS, STUDY_COLUMNS, UNMATCHED_COLUMNS, Matches
 from reports.compare.variations import VALUE_COLUMNS
-from reports.output.page.tables import Cell, Table
+from reports.output.page.tables import (
+    Cell,
+    Maker,
+    Row,
+    Table,
+    interval,
+    number,
+    share,
+    table_of,
+    text,
+    text_cell,
+)
 from reports.schema.formats import MISSING, count, rate, seconds, significant, visible
 from reports.schema.measures import Measure
 from reports.schema.results import Column
@@ -24,7 +34,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 """The tables beside the page by the name of their file, without the ending; and their columns."""
 
 _WORDS = 60
-_Row = Mapping[Any, Any]
 
 
 def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:
@@ -63,132 +72,96 @@ def _studies(matches: Matches) -> Table:
         for name, study in matches.studies.items()
         for group in study.groups
     }
-    rows = tuple(
-        _study_row(row, measures[row["study"], row["group"]])
-        for row in matches.groups.to_dict("records")
-    )
-    return Table(
-        "studies",
-        "Studies",
-        "Batch size to use: the one that trains fastest among those whose metric can't be told "
-        "from the best, in that study. Mean and interval are those of its best batch size.",
-        (
-            "Study",
-            "Group",
-            "Dataset",
-            "Batch size to use",
-            "Time to train",
-            "Best batch size",
-            "Mean",
-            "95% interval",
-            "Trials ok",
-            "Machine",
+
+    def measure_of(row: Row) -> Measure:
+        return measures[row["study"], row["group"]]
+
+    columns: dict[str, Maker] = {
+        "Study": text("study"),
+        "Group": text("group"),
+        "Dataset": text("dataset"),
+        "Batch size to use": number("recommended", "{:.0f}".format, strong=True),
+        "Time to train": number("seconds_to_train", seconds),
+        "Best batch size": number("best", "{:.0f}".format),
+        "Mean": lambda row: number("metric", _with(f" ({row['part']})", measure_of(row).text))(row),
+        "95% interval": lambda row: interval("metric_low", "metric_high", measure_of(row).span)(
+            row
         ),
-        rows,
+        "Trials ok": share("ok", "trials"),
+        "Machine": text("machine"),
+    }
+    note = (
+        "Batch size to use: the one that trains fastest among those whose metric can't be told "
+        "from the best, in that study. Mean and interval are those of its best batch size."
     )
-
-
-def _study_row(row: _Row, measure: Measure) -> tuple[Cell, ...]:
-    return (
-        _text(row["study"]),
-        _text(row["group"]),
-        _text(row["dataset"]),
-        _number(row["recommended"], "{:.0f}".format, strong=True),
-        _number(row["seconds_to_train"], seconds),
-        _number(row["best"], "{:.0f}".format),
-        _number(row["metric"], _with(f" ({row['part']})", measure.text)),
-        _number(row["metric_low"], lambda low: measure.span(low, row["metric_high"])),
-        _text(f"{row['ok']} of {row['trials']}"),
-        _text(row["machine"]),
-    )
+    return table_of("studies", "Studies", note, columns, matches.groups)
 
 
 def _cells(matches: Matches) -> Table:
-    rows = tuple(
-        (
-            _number(row["batch_size"], str),
-            *_place(row),
-            _number(row["first_learning_rate"], rate),
-            _number(row["learning_rate"], rate),
-            _number(row["first_metric"], measure.text),
-            _number(row["metric"], measure.text),
-            _number(row["difference"], _with(measure.points, measure.signed), row["established"]),
-            _number(row["difference_low"], _span(measure, row)),
-            _text(_how(row)),
-        )
-        for row, measure in _measured(matches)
-    )
-    return Table(
-        "matched",
-        "Matched cells",
+    measures = {(pair.study, pair.first.plan.group): pair.other.measure for pair in matches.pairs}
+
+    def metric(column: str) -> Maker:
+        return lambda row: number(column, measures[row["study"], row["group"]].text)(row)
+
+    def difference(row: Row) -> Cell:
+        measure = measures[row["study"], row["group"]]
+        written = _with(measure.points, measure.signed)
+        return number("difference", written, strong="established")(row)
+
+    def bounds(row: Row) -> Cell:
+        signed = measures[row["study"], row["group"]].signed
+        return interval(
+            "difference_low",
+            "difference_high",
+            lambda low, high: f"{signed(low)} to {signed(high)}",
+        )(row)
+
+    columns: dict[str, Maker] = {
+        "Batch size": number("batch_size", str),
+        "Group": text("group"),
+        "Other study": text("study"),
+        "First rate": number("first_learning_rate", rate),
+        "Its rate": number("learning_rate", rate),
+        "First mean": metric("first_metric"),
+        "Its mean": metric("metric"),
+        "Difference": difference,
+        "95% interval": bounds,
+        "Interval": _method,
+    }
+    note = (
         f"“First” is {visible(matches.first, _WORDS)}; the difference is the other study minus it. "
-        "In bold: established by Holm's method over all matched cells. none: can't be compared.",
-        (
-            "Batch size",
-            "Group",
-            "Other study",
-            "First rate",
-            "Its rate",
-            "First mean",
-            "Its mean",
-            "Difference",
-            "95% interval",
-            "Interval",
-        ),
-        rows,
+        "In bold: established by Holm's method over all matched cells. none: can't be compared."
     )
+    return table_of("matched", "Matched cells", note, columns, matches.cells)
 
 
 def _times(matches: Matches) -> Table:
-    rows = tuple(
-        (
-            _number(row["batch_size"], str),
-            *_place(row),
-            _number(row["first_seconds_per_update"], seconds),
-            _number(row["seconds_per_update"], seconds),
-            _number(row["time_ratio"], significant),
-            _number(row["first_seconds_to_train"], seconds),
-            _number(row["seconds_to_train"], seconds),
-        )
-        for row in matches.cells.to_dict("records")
-    )
-    return Table(
-        "times",
-        "Times of matched cells",
+    columns: dict[str, Maker] = {
+        "Batch size": number("batch_size", str),
+        "Group": text("group"),
+        "Other study": text("study"),
+        "First, an update": number("first_seconds_per_update", seconds),
+        "Its update": number("seconds_per_update", seconds),
+        "Ratio": number("time_ratio", significant),
+        "First, training": number("first_seconds_to_train", seconds),
+        "Its training": number("seconds_to_train", seconds),
+    }
+    note = (
         "Medians of each study's timing pass, on its own machine. Ratio: of the time of an update, "
-        "other over first.",
-        (
-            "Batch size",
-            "Group",
-            "Other study",
-            "First, an update",
-            "Its update",
-            "Ratio",
-            "First, training",
-            "Its training",
-        ),
-        rows,
+        "other over first."
     )
+    return table_of("times", "Times of matched cells", note, columns, matches.cells)
 
 
 def _unmatched(matches: Matches) -> Table:
-    rows = tuple(
-        (
-            _text(row["study"]),
-            _text(row["group"]),
-            _text(row["batch_sizes"]),
-            _text(row["against"]),
-        )
-        for row in matches.unmatched.to_dict("records")
-    )
+    columns: dict[str, Maker] = {
+        "Study": text("study"),
+        "Group": text("group"),
+        "Batch sizes": text("batch_sizes"),
+        "Missing in": text("against"),
+    }
     note = "Batch sizes of groups that have no match in the other study, or not at this batch size."
-    return Table(
-        "unmatched",
-        "Without a counterpart",
-        note,
-        ("Study", "Group", "Batch sizes", "Missing in"),
-        rows,
-    )
+    return table_of("unmatched", "Without a counterpart", note, columns, matches.unmatched)
 
 
 def _values(matches: Matches, name: str, heading: str) -> Table:
@@ -198,40 +171,16 @@ def _values(matches: Matches, name: str, heading: str) -> Table:
         for key, rows in frame.groupby("key", sort=False)
     }
     rows = tuple(
-        (_text(str(key)), *(_text(values[study]) for study in matches.studies))
+        tuple(map(text_cell, (str(key), *(values[study] for study in matches.studies))))
         for key, values in wide.items()
     )
     note = "Only what isn't the same everywhere; none: not given there."
     return Table(name, heading, note, ("Key", *(visible(s, _WORDS) for s in matches.studies)), rows)
 
 
-def _measured(matches: Matches) -> list[tuple[_Row, Measure]]:
-    measures = {(p.study, p.first.plan.group): p.other.measure for p in matches.pairs}
-    return [(row, measures[row["study"], row["group"]]) for row in matches.cells.to_dict("records")]
-
-
-def _place(row: _Row) -> tuple[Cell, Cell]:
-    return _text(row["group"]), _text(row["study"])
-
-
 def _with(unit: str, written: Callable[[float], str]) -> Callable[[float], str]:
     return lambda value: f"{written(value)}{unit}"
 
 
-def _span(measure: Measure, row: _Row) -> Callable[[float], str]:
-    return lambda low: f"{measure.signed(low)} to {measure.signed(row['difference_high'])}"
-
-
-def _how(row: _Row) -> str:
-    return f"{row['method']}, {count(row['seeds'])} seeds" if row["method"] else MISSING
-
-
-def _text(text: str) -> Cell:
-    shown = visible(text, most=200)
-    return Cell(shown, "" if shown == MISSING else shown)
-
-
-def _number(value: float, written: Callable[[float], str], strong: object = False) -> Cell:
-    if pd.isna(value):
-        return Cell(MISSING, "")
-    return Cell(written(value), repr(float(value)), bool(strong))
+def _method(row: Row) -> Cell:
+    return text_cell(f"{row['method']}, {count(row['seeds'])} seeds" if row["method"] else MISSING)

@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from reports.output.page.tables import Cell, Maker, Row, Table, number_cell, table_of
+from reports.output.page.tables import (
+    Cell,
+    Maker,
+    Row,
+    Table,
+    interval,
+    number,
+    number_cell,
+    share,
+    table_of,
+)
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, off_by, seconds, significant, times
 from reports.stats.models.noise_scale import RESOLVED
@@ -24,15 +34,15 @@ def _to_target(analysis: Analysis) -> Table | None:
     if record is None:
         return None
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: number_cell(row["batch_size"], str),
-        "Reached": lambda row: Cell(f"{row['reached']} of {row['runs']}", str(row["reached"])),
-        "Updates": lambda row: number_cell(row["updates"], count),
-        "95% interval": lambda row: _range(row, "updates_low", "updates_high", count),
-        "Half width": lambda row: number_cell(row["half_width"], count),
-        "By the fit": lambda row: number_cell(row["predicted_updates"], count),
-        "Examples": lambda row: number_cell(row["examples"], count),
-        "Time": lambda row: number_cell(row["seconds"], seconds),
-        "Time by the fits": lambda row: number_cell(row["predicted_seconds"], seconds),
+        "Batch size": number("batch_size", str),
+        "Reached": share("reached", "runs"),
+        "Updates": number("updates", count),
+        "95% interval": interval("updates_low", "updates_high", _range(count)),
+        "Half width": number("half_width", count),
+        "By the fit": number("predicted_updates", count),
+        "Examples": number("examples", count),
+        "Time": number("seconds", seconds),
+        "Time by the fits": number("predicted_seconds", seconds),
         "In the fit": _in_fit,
     }
     note = (
@@ -45,19 +55,19 @@ def _to_target(analysis: Analysis) -> Table | None:
 
 def _targets(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
-        "Target": lambda row: number_cell(row["target"], analysis.measure.text),
-        "Share of the way": lambda row: number_cell(row["share"], "{:.0%}".format),
-        "Runs": lambda row: number_cell(row["runs"], count),
-        "Missed": lambda row: number_cell(row["censored"], count),
-        "Fewest updates": lambda row: number_cell(row["min_updates"], count),
-        "Fewest examples": lambda row: number_cell(row["min_examples"], count),
-        "Critical batch size": lambda row: number_cell(row["critical_batch_size"], significant),
-        "95% interval": lambda row: _range(row, "critical_low", "critical_high", significant),
+        "Target": number("target", analysis.measure.text),
+        "Share of the way": number("share", "{:.0%}".format),
+        "Runs": number("runs", count),
+        "Missed": number("censored", count),
+        "Fewest updates": number("min_updates", count),
+        "Fewest examples": number("min_examples", count),
+        "Critical batch size": number("critical_batch_size", significant),
+        "95% interval": interval("critical_low", "critical_high", _range(significant)),
         "20% overhead": _overhead,
-        "Off by up to": lambda row: number_cell(row["max_log_residual"], off_by),
-        "Fastest": lambda row: number_cell(row["fastest"], count),
-        "Predicted": lambda row: number_cell(row["predicted_best"], significant),
-        "Its interval": lambda row: _range(row, "predicted_low", "predicted_high", significant),
+        "Off by up to": number("max_log_residual", off_by),
+        "Fastest": number("fastest", count),
+        "Predicted": number("predicted_best", significant),
+        "Its interval": interval("predicted_low", "predicted_high", _range(significant)),
         "Why not": lambda row: Cell(row["reason"] or row["why_no_prediction"] or "", ""),
     }
     note = (
@@ -83,12 +93,12 @@ def _noise(analysis: Analysis) -> Table | None:
     if record is None:
         return None
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: number_cell(row["batch_size"], str),
-        "Seeds": lambda row: number_cell(row["seeds"], count),
+        "Batch size": number("batch_size", str),
+        "Seeds": number("seeds", count),
         "Noise scale": _noise_scale,
-        "95% interval": lambda row: _range(row, "low", "high", significant),
-        "By the critical batch size": lambda row: number_cell(row["ratio"], times),
-        "Its interval": lambda row: _range(row, "ratio_low", "ratio_high", significant),
+        "95% interval": interval("low", "high", _range(significant)),
+        "By the critical batch size": number("ratio", times),
+        "Its interval": interval("ratio_low", "ratio_high", _range(significant)),
     }
     note = (
         "Gradient noise scale in examples, averaged over the evaluations on the way to the target "
@@ -111,7 +121,5 @@ def _in_fit(row: Row) -> Cell:
     return Cell("yes, but near all items" if row["near_all"] else "yes", "1")
 
 
-def _range(row: Row, low: str, high: str, written: Callable[[float], str]) -> Cell:
-    if pd.isna(row[low]):
-        return Cell("none", "")
-    return Cell(range_text(row[low], row[high], written), repr(float(row[low])))
+def _range(written: Callable[[float], str]) -> Callable[[float, float], str]:
+    return lambda low, high: range_text(low, high, written)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import (
+    MISSING,
     count,
     percent,
     plural,
@@ -50,6 +51,9 @@ class Cell:
 
 Maker = Callable[[Row], Cell]
 """Makes the cell of one column."""
+
+Written = Callable[[Any], str]
+"""Writes a number."""
 
 
 @dataclass(frozen=True)
@@ -105,24 +109,24 @@ def group_table(study: StudyAnalysis) -> Table:
         written = measures[row["group"]].text
         return number_cell(row["metric"], lambda value: f"{written(value)} ({row['part']})")
 
+    def span_of_metric(row: Row) -> Cell:
+        return interval("metric_low", "metric_high", measures[row["group"]].span)(row)
+
     columns: dict[str, Maker] = {
         "Group": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
-        "Batch size to use": lambda row: number_cell(row["recommended"], _whole, strong=True),
-        "Its range": lambda row: _range(row, "low", "high"),
-        "Time to train": lambda row: number_cell(row["seconds_to_train"], seconds),
-        "Fastest to a target": lambda row: number_cell(row["to_target"], _whole),
-        "That range": lambda row: _range(row, "to_target_low", "to_target_high"),
-        "Best batch size": lambda row: number_cell(row["best"], _whole),
-        "Its learning rate": lambda row: number_cell(row["learning_rate"], rate),
-        "Metric": lambda row: Cell(row["metric_name"], row["metric_name"]),
+        "Batch size to use": number("recommended", _whole, strong=True),
+        "Its range": interval("low", "high", _range),
+        "Time to train": number("seconds_to_train", seconds),
+        "Fastest to a target": number("to_target", _whole),
+        "That range": interval("to_target_low", "to_target_high", _range),
+        "Best batch size": number("best", _whole),
+        "Its learning rate": number("learning_rate", rate),
+        "Metric": text("metric_name"),
         "Mean": metric,
-        "95% interval": lambda row: number_cell(
-            row["metric_low"],
-            lambda low: measures[row["group"]].span(low, row["metric_high"]),
-        ),
-        "Trials ok": lambda row: Cell(f"{row['ok']} of {row['trials']}", str(row["ok"])),
-        "Diverged": lambda row: number_cell(row["diverged"], count),
-        "Failed": lambda row: number_cell(row["failed"], count),
+        "95% interval": span_of_metric,
+        "Trials ok": share("ok", "trials"),
+        "Diverged": number("diverged", count),
+        "Failed": number("failed", count),
     }
     note = (
         "Batch size to use: the one that trains fastest among those whose metric can't be told "
@@ -131,8 +135,8 @@ def group_table(study: StudyAnalysis) -> Table:
     return table_of("groups", "Groups", note, columns, study.summary)
 
 
-def _range(row: Row, low: str, high: str) -> Cell:
-    return number_cell(row[low], lambda least: span(Ends(least, row[high])))
+def _range(low: float, high: float) -> str:
+    return span(Ends(low, high))
 
 
 def _whole(number: float) -> str:
@@ -142,20 +146,18 @@ def _whole(number: float) -> str:
 def _batch_sizes(analysis: Analysis) -> Table:
     written = analysis.measure.text
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: number_cell(row["batch_size"], str, strong=row["tied"]),
-        "Learning rate": _tuned_rate,
-        "Validation": lambda row: number_cell(row["validation_metric"], written),
-        analysis.part.capitalize(): lambda row: number_cell(row["metric"], written),
-        "95% interval": lambda row: number_cell(
-            row["metric_low"], lambda low: analysis.measure.span(low, row["metric_high"])
-        ),
-        "Loss": lambda row: number_cell(row["loss"], significant),
-        "RMSE": lambda row: number_cell(row["rmse"], significant),
-        "Seeds": lambda row: number_cell(row["seeds"], count),
-        "Updates": lambda row: number_cell(row["updates"], count),
-        "Per update": lambda row: number_cell(row["seconds_per_update"], seconds),
-        "To train": lambda row: number_cell(row["seconds_to_train"], seconds),
-        "Tensor speed-up": lambda row: number_cell(row["speedup"], times),
+        "Batch size": number("batch_size", str, strong="tied"),
+        "Learning rate": flagged("learning_rate", rate, "at_edge", "edge"),
+        "Validation": number("validation_metric", written),
+        analysis.part.capitalize(): number("metric", written),
+        "95% interval": interval("metric_low", "metric_high", analysis.measure.span),
+        "Loss": number("loss", significant),
+        "RMSE": number("rmse", significant),
+        "Seeds": number("seeds", count),
+        "Updates": number("updates", count),
+        "Per update": number("seconds_per_update", seconds),
+        "To train": number("seconds_to_train", seconds),
+        "Tensor speed-up": number("speedup", times),
     }
     if not analysis.rmse_unit:
         del columns["RMSE"]
@@ -187,13 +189,11 @@ def _budgets(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
         "Rule": lambda row: Cell(RULE_WORDS[row["rule"]], RULE_WORDS[row["rule"]]),
         "Budget": lambda row: Cell(amount(row["rule"], row["budget"]), repr(row["budget"])),
-        "Batch size": lambda row: number_cell(row["batch_size"], str, strong=row["tied"]),
-        "Updates": lambda row: number_cell(row["updates"], count),
-        "Validation": lambda row: number_cell(row["metric"], analysis.measure.text),
-        "95% interval": lambda row: number_cell(
-            row["metric_low"], lambda low: analysis.measure.span(low, row["metric_high"])
-        ),
-        "Seeds": lambda row: number_cell(row["seeds"], count),
+        "Batch size": number("batch_size", str, strong="tied"),
+        "Updates": number("updates", count),
+        "Validation": number("metric", analysis.measure.text),
+        "95% interval": interval("metric_low", "metric_high", analysis.measure.span),
+        "Seeds": number("seeds", count),
     }
     note = (
         "Each rule with the largest budget that all batch sizes reach; all others are in "
@@ -208,13 +208,13 @@ def _cells(analysis: Analysis) -> Table:
         tuned=analysis.cells["learning_rate"] == analysis.cells["batch_size"].map(tuned)
     )
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: number_cell(row["batch_size"], str),
-        "Learning rate": lambda row: number_cell(row["learning_rate"], rate, strong=row["tuned"]),
-        "Validation": lambda row: number_cell(row["validation_metric"], analysis.measure.text),
-        "Validation loss": lambda row: number_cell(row["validation_loss"], significant),
-        "Seeds ok": lambda row: Cell(f"{row['ok']} of {row['planned']}", str(row["ok"])),
-        "Diverged": lambda row: number_cell(row["diverged"], count),
-        "Failed": lambda row: number_cell(row["failed"], count),
+        "Batch size": number("batch_size", str),
+        "Learning rate": number("learning_rate", rate, strong="tuned"),
+        "Validation": number("validation_metric", analysis.measure.text),
+        "Validation loss": number("validation_loss", significant),
+        "Seeds ok": share("ok", "planned"),
+        "Diverged": number("diverged", count),
+        "Failed": number("failed", count),
     }
     note = (
         "Every learning rate at every batch size, explore stage: means over all seeds that were "
@@ -230,11 +230,11 @@ def _expected_best(analysis: Analysis) -> Table:
     wide = by_seed(table, "expected_best", seed="drawn_rates").T.reset_index()
     wide["tried_rates"] = table.drop_duplicates("batch_size")["tried_rates"].to_numpy()
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: number_cell(row["batch_size"], str),
-        "Tried": lambda row: number_cell(row["tried_rates"], count),
+        "Batch size": number("batch_size", str),
+        "Tried": number("tried_rates", count),
     }
     efforts = sorted({*table["drawn_rates"].tolist()})
-    columns |= {f"Best of {draws}": _best_of(draws, analysis) for draws in efforts}
+    columns |= {f"Best of {draws}": number(draws, analysis.measure.text) for draws in efforts}
     note = (
         "Expected validation metric of the best of so many learning rates drawn from those tried "
         "(Dodge et al. 2019): what less tuning would have found. A rate that lost a seed counts as "
@@ -243,20 +243,16 @@ def _expected_best(analysis: Analysis) -> Table:
     return table_of("expected-best", "Best of few learning rates", note, columns, wide)
 
 
-def _best_of(draws: int, analysis: Analysis) -> Maker:
-    return lambda row: number_cell(row[draws], analysis.measure.text)
-
-
 def _timing(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
-        "Engine": lambda row: Cell(row["engine"], row["engine"]),
-        "Batch size": lambda row: number_cell(row["batch_size"], str),
-        "Networks at once": lambda row: number_cell(row["lanes"], count),
-        "Per update": lambda row: number_cell(row["seconds_per_update"], seconds),
-        "First quartile": lambda row: number_cell(row["lower_quartile"], seconds),
-        "Third quartile": _third_quartile,
-        "Rounds": lambda row: number_cell(row["rounds"], count),
-        "Processor share": _share,
+        "Engine": text("engine"),
+        "Batch size": number("batch_size", str),
+        "Networks at once": number("lanes", count),
+        "Per update": number("seconds_per_update", seconds),
+        "First quartile": number("lower_quartile", seconds),
+        "Third quartile": flagged("upper_quartile", seconds, "unsteady"),
+        "Rounds": number("rounds", count),
+        "Processor share": flagged("cpu_share", percent, "contended"),
     }
     note = (
         "The timing pass: median and quartiles over its rounds, serial, one BLAS thread; the time "
@@ -267,13 +263,11 @@ def _timing(analysis: Analysis) -> Table:
 
 def _shards(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
-        "Batch size": lambda row: number_cell(row["batch_size"], str),
-        "In shards": lambda row: number_cell(row["seconds_in_shards"], seconds),
-        "Whole": lambda row: number_cell(row["seconds_whole"], seconds),
-        "Cost": lambda row: number_cell(row["cost"], times),
-        "Range of rounds": lambda row: number_cell(
-            row["cost_low"], lambda low: f"{times(low)} to {times(row['cost_high'])}"
-        ),
+        "Batch size": number("batch_size", str),
+        "In shards": number("seconds_in_shards", seconds),
+        "Whole": number("seconds_whole", seconds),
+        "Cost": number("cost", times),
+        "Range of rounds": interval("cost_low", "cost_high", _between),
     }
     note = (
         f"Seconds of an update with the batch in {plural(analysis.plan.shards, 'shard')}, one "
@@ -284,25 +278,58 @@ def _shards(analysis: Analysis) -> Table:
     return table_of("shards", heading, note, columns, analysis.shard_costs)
 
 
-def _tuned_rate(row: Row) -> Cell:
-    cell = number_cell(row["learning_rate"], rate)
-    return Cell(f"{cell.text} (edge)", cell.key) if row["at_edge"] else cell
+def _between(low: float, high: float) -> str:
+    return f"{times(low)} to {times(high)}"
 
 
-def _third_quartile(row: Row) -> Cell:
-    cell = number_cell(row["upper_quartile"], seconds)
-    return Cell(f"{cell.text} (unsteady)", cell.key) if row["unsteady"] else cell
+def text_cell(foreign: str) -> Cell:
+    """Return the cell of anybody's text; "none" sorts last."""
+    shown = visible(foreign, most=200)
+    return Cell(shown, "" if shown == MISSING else shown)
 
 
-def _share(row: Row) -> Cell:
-    cell = number_cell(row["cpu_share"], percent)
-    return Cell(f"{cell.text} (contended)", cell.key) if row["contended"] else cell
+def text(column: str) -> Maker:
+    """Return what makes cells of a column of texts."""
+    return lambda row: text_cell(row[column])
 
 
-def number_cell(value: float, written: Callable[[float], str], *, strong: bool = False) -> Cell:
+def number(column: Hashable, written: Written, *, strong: str | bool = False) -> Maker:
+    """Return what makes cells of a column of numbers.
+
+    `strong` says whether they stand out, or is the column that does.
+    """
+
+    def make(row: Row) -> Cell:
+        stands_out = row[strong] if isinstance(strong, str) else strong
+        return number_cell(row[column], written, strong=bool(stands_out))
+
+    return make
+
+
+def interval(low: str, high: str, written: Callable[[float, float], str]) -> Maker:
+    """Return what makes cells of the two columns of bounds."""
+    return lambda row: number_cell(row[low], lambda bound: written(bound, row[high]))
+
+
+def share(column: str, total: str) -> Maker:
+    """Return what makes cells of a count and its column of totals."""
+    return lambda row: Cell(f"{row[column]} of {row[total]}", str(row[column]))
+
+
+def flagged(column: str, written: Written, flag: str, mark: str = "") -> Maker:
+    """Return what makes cells of numbers with a mark, or its name, where a flag is set."""
+
+    def make(row: Row) -> Cell:
+        cell = number_cell(row[column], written)
+        return Cell(f"{cell.text} ({mark or flag})", cell.key) if row[flag] else cell
+
+    return make
+
+
+def number_cell(value: float, written: Written, *, strong: bool = False) -> Cell:
     """Return the cell of a number; of a missing one "none", which sorts last."""
     if pd.isna(value):
-        return Cell("none", "")
+        return Cell(MISSING, "")
     return Cell(written(value), repr(float(value)), strong)
 
 
