@@ -8,6 +8,7 @@ import pandas as pd
 
 from reports.compare.matches import MATCH_COLUMNS, STUDY_COLUMNS, UNMATCHED_COLUMNS, Matches
 from reports.compare.variations import VALUE_COLUMNS
+from reports.output.csv import column_meanings
 from reports.output.page.tables import (
     Cell,
     Maker,
@@ -38,18 +39,13 @@ _WORDS = 60
 
 def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:
     """Return every table beside the page, by the names of `COLUMNS`, and what columns mean."""
-    rows = [
-        (table, column.name, column.dtype, column.unit, column.meaning)
-        for table, columns in COLUMNS.items()
-        for column in columns
-    ]
     return {
         "studies": matches.groups,
         "matched": matches.cells,
         "unmatched": matches.unmatched,
         "specification": matches.specification,
         "provenance": matches.provenance,
-        "columns": pd.DataFrame(rows, columns=["table", "column", "dtype", "unit", "meaning"]),
+        "columns": column_meanings(COLUMNS),
     }
 
 
@@ -73,8 +69,12 @@ def _studies(matches: Matches) -> Table:
         for group in study.groups
     }
 
-    def measure_of(row: Row) -> Measure:
-        return measures[row["study"], row["group"]]
+    def mean(row: Row) -> Cell:
+        written = measures[row["study"], row["group"]].text
+        return number("metric", lambda value: f"{written(value)} ({row['part']})")(row)
+
+    def bounds(row: Row) -> Cell:
+        return interval("metric_low", "metric_high", measures[row["study"], row["group"]].span)(row)
 
     columns: dict[str, Maker] = {
         "Study": text("study"),
@@ -83,10 +83,8 @@ def _studies(matches: Matches) -> Table:
         "Batch size to use": number("recommended", "{:.0f}".format, strong=True),
         "Time to train": number("seconds_to_train", seconds),
         "Best batch size": number("best", "{:.0f}".format),
-        "Mean": lambda row: number("metric", _with(f" ({row['part']})", measure_of(row).text))(row),
-        "95% interval": lambda row: interval("metric_low", "metric_high", measure_of(row).span)(
-            row
-        ),
+        "Mean": mean,
+        "95% interval": bounds,
         "Trials ok": share("ok", "trials"),
         "Machine": text("machine"),
     }
@@ -98,41 +96,49 @@ def _studies(matches: Matches) -> Table:
 
 
 def _cells(matches: Matches) -> Table:
+    note = (
+        f"“First” is {visible(matches.first, _WORDS)}; the difference is the other study minus it. "
+        "In bold: established by Holm's method over all matched cells. none: can't be compared."
+    )
+    return table_of("matched", "Matched cells", note, _cell_columns(matches), matches.cells)
+
+
+def _cell_columns(matches: Matches) -> dict[str, Maker]:
     measures = {(pair.study, pair.first.plan.group): pair.other.measure for pair in matches.pairs}
 
-    def metric(column: str) -> Maker:
-        return lambda row: number(column, measures[row["study"], row["group"]].text)(row)
+    def measured(make: Callable[[Measure], Maker]) -> Maker:
+        return lambda row: make(measures[row["study"], row["group"]])(row)
 
-    def difference(row: Row) -> Cell:
-        measure = measures[row["study"], row["group"]]
-        written = _with(measure.points, measure.signed)
-        return number("difference", written, strong="established")(row)
-
-    def bounds(row: Row) -> Cell:
-        signed = measures[row["study"], row["group"]].signed
-        return interval(
-            "difference_low",
-            "difference_high",
-            lambda low, high: f"{signed(low)} to {signed(high)}",
-        )(row)
-
-    columns: dict[str, Maker] = {
+    return {
         "Batch size": number("batch_size", str),
         "Group": text("group"),
         "Other study": text("study"),
         "First rate": number("first_learning_rate", rate),
         "Its rate": number("learning_rate", rate),
-        "First mean": metric("first_metric"),
-        "Its mean": metric("metric"),
-        "Difference": difference,
-        "95% interval": bounds,
+        "First mean": measured(lambda measure: number("first_metric", measure.text)),
+        "Its mean": measured(lambda measure: number("metric", measure.text)),
+        "Difference": measured(_difference),
+        "95% interval": measured(_bounds),
         "Interval": _method,
     }
-    note = (
-        f"“First” is {visible(matches.first, _WORDS)}; the difference is the other study minus it. "
-        "In bold: established by Holm's method over all matched cells. none: can't be compared."
-    )
-    return table_of("matched", "Matched cells", note, columns, matches.cells)
+
+
+def _difference(measure: Measure) -> Maker:
+    def written(value: float) -> str:
+        return f"{measure.signed(value)}{measure.points}"
+
+    return number("difference", written, strong="established")
+
+
+def _bounds(measure: Measure) -> Maker:
+    def written(low: float, high: float) -> str:
+        return f"{measure.signed(low)} to {measure.signed(high)}"
+
+    return interval("difference_low", "difference_high", written)
+
+
+def _method(row: Row) -> Cell:
+    return text_cell(f"{row['method']}, {count(row['seeds'])} seeds" if row["method"] else MISSING)
 
 
 def _times(matches: Matches) -> Table:
@@ -176,11 +182,3 @@ def _values(matches: Matches, name: str, heading: str) -> Table:
     )
     note = "Only what isn't the same everywhere; none: not given there."
     return Table(name, heading, note, ("Key", *(visible(s, _WORDS) for s in matches.studies)), rows)
-
-
-def _with(unit: str, written: Callable[[float], str]) -> Callable[[float], str]:
-    return lambda value: f"{written(value)}{unit}"
-
-
-def _method(row: Row) -> Cell:
-    return text_cell(f"{row['method']}, {count(row['seeds'])} seeds" if row["method"] else MISSING)

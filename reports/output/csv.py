@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -108,17 +108,17 @@ def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd
     if claims:
         frames |= {"claims": claims_table(claims), "claim-evidence": evidence_table(claims)}
     frames = {name: frames[name] for name in COLUMNS if name in frames}
-    return frames | {"columns": column_meanings(frames)}
+    return frames | {"columns": column_meanings({name: COLUMNS[name] for name in frames})}
 
 
 def _scaling_tables(records: dict[str, ScalingRecord]) -> dict[str, pd.DataFrame]:
-    ways = [(label, one) for label, record in records.items() for one in record.targets]
-    ratios = [one.noise.assign(share=one.target.share, target=one.target.level) for _, one in ways]
+    ways = [(label, way) for label, record in records.items() for way in record.targets]
+    ratios = [way.noise.assign(share=way.target.share, target=way.target.level) for _, way in ways]
     labels = [label for label, _ in ways]
     return {
         "targets": _stacked({label: record.table for label, record in records.items()}),
-        "to-target": _of_targets("to-target", labels, [one.batch_sizes for _, one in ways]),
-        "crossings": _of_targets("crossings", labels, [one.crossings for _, one in ways]),
+        "to-target": _of_targets("to-target", labels, [way.batch_sizes for _, way in ways]),
+        "crossings": _of_targets("crossings", labels, [way.crossings for _, way in ways]),
         "noise": _stacked({label: record.noise for label, record in records.items()}),
         "noise-ratio": _of_targets("noise-ratio", labels, ratios),
     }
@@ -145,12 +145,12 @@ def _labelled(table: pd.DataFrame, groups: Sequence[str] | np.ndarray) -> pd.Dat
     return table
 
 
-def column_meanings(names: Iterable[str] = COLUMNS) -> pd.DataFrame:
-    """Return one row for each column of these tables: table, column, dtype, unit, meaning."""
+def column_meanings(tables: Mapping[str, Sequence[Column]] = COLUMNS) -> pd.DataFrame:
+    """Return one row for each column of each table: table, column, dtype, unit, meaning."""
     rows = [
-        (name, column.name, column.dtype, column.unit, column.meaning)
-        for name in names
-        for column in COLUMNS[name]
+        (table, column.name, column.dtype, column.unit, column.meaning)
+        for table, columns in tables.items()
+        for column in columns
     ]
     return pd.DataFrame(rows, columns=["table", "column", "dtype", "unit", "meaning"])
 
