@@ -146,7 +146,7 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
         for pair in _pairs(studies[first].groups, name, studies[name].groups)
     )
     texts = {name: flat(study.description.specification) for name, study in studies.items()}
-    told = {name: dict(study.description.provenance) for name, study in studies.items()}
+    provenance = {name: dict(study.description.provenance) for name, study in studies.items()}
     cells = [_cells([pair for pair in pairs if pair.study == name]) for name in others]
     rows = [row for name in others for row in _unmatched(studies, first, name, pairs)]
     return Matches(
@@ -155,11 +155,11 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
         reruns=tuple(_rerun(studies[first], name, studies[name]) for name in others),
         groups=_groups(studies),
         cells=as_table(
-            _frame([row for some in cells for row in some], MATCH_COLUMNS), MATCH_COLUMNS
+            _frame([row for pair_rows in cells for row in pair_rows], MATCH_COLUMNS), MATCH_COLUMNS
         ),
         unmatched=as_table(_frame(rows, UNMATCHED_COLUMNS), UNMATCHED_COLUMNS),
         specification=differing(texts),
-        provenance=differing(told),
+        provenance=differing(provenance),
     )
 
 
@@ -204,20 +204,24 @@ def _settings(analysis: Analysis) -> dict[str, str]:
 
 
 def _pairs(firsts: Sequence[Analysis], name: str, others: Sequence[Analysis]) -> list[Pair]:
-    left, found = list(others), dict[int, Analysis]()
+    left, matched = list(others), dict[int, Analysis]()
     for exact in (True, False):
-        for place, first in enumerate(firsts):
+        for number, first in enumerate(firsts):
             fitting = [
                 other
                 for other in left
                 if _key(other) == _key(first)
                 and (not exact or _settings(other) == _settings(first))
             ]
-            rivals = [f for p, f in enumerate(firsts) if p not in found and _key(f) == _key(first)]
-            if place not in found and fitting and (exact or len(fitting) == len(rivals) == 1):
-                found[place] = fitting[0]
+            rivals = [
+                f for p, f in enumerate(firsts) if p not in matched and _key(f) == _key(first)
+            ]
+            if number not in matched and fitting and (exact or len(fitting) == len(rivals) == 1):
+                matched[number] = fitting[0]
                 left = [other for other in left if other is not fitting[0]]
-    return [Pair(firsts[p], name, found[p], _changed(firsts[p], found[p])) for p in sorted(found)]
+    return [
+        Pair(firsts[p], name, matched[p], _changed(firsts[p], matched[p])) for p in sorted(matched)
+    ]
 
 
 def _changed(first: Analysis, other: Analysis) -> tuple[str, ...]:
@@ -240,15 +244,15 @@ def _cells(pairs: Sequence[Pair]) -> list[dict[str, object]]:
 
 
 def _rows(pair: Pair) -> Iterator[dict[str, object]]:
-    tables = [one.batch_sizes.set_index("batch_size") for one in (pair.first, pair.other)]
-    values = [dict(list(one.seeds.groupby("batch_size"))) for one in (pair.first, pair.other)]
+    tables = [study.batch_sizes.set_index("batch_size") for study in (pair.first, pair.other)]
+    values = [dict(list(study.seeds.groupby("batch_size"))) for study in (pair.first, pair.other)]
     for size in tables[0].index.intersection(tables[1].index):
         first, other = (table.loc[size] for table in tables)
-        found = None
+        gap = None
         # Of a batch size that lost a seed there is no mean, and no difference of one.
         if pair.comparable and pd.notna([first["metric"], other["metric"]]).all():
-            found = difference(*(some[size].set_index("seed")["metric"] for some in values))
-        apart = found.interval if found else None
+            gap = difference(*(seeds[size].set_index("seed")["metric"] for seeds in values))
+        apart = gap.interval if gap else None
         copied = ("learning_rate", "metric", "seconds_per_update", "seconds_to_train")
         yield {
             "group": pair.first.plan.group,
@@ -263,7 +267,7 @@ def _rows(pair: Pair) -> Iterator[dict[str, object]]:
             "difference_high": apart.high if apart else math.nan,
             "method": apart.method if apart else "",
             "seeds": apart.count if apart else 0,
-            "p_value": found.p_value if found else math.nan,
+            "p_value": gap.p_value if gap else math.nan,
             "established": False,
             "time_ratio": other["seconds_per_update"] / first["seconds_per_update"],
         }
@@ -276,14 +280,14 @@ def _unmatched(
     partners = {id(pair.first): pair.other for pair in mine} | {
         id(pair.other): pair.first for pair in mine
     }
-    for one, against in ((first, name), (name, first)):
-        for analysis in studies[one].groups:
+    for study, against in ((first, name), (name, first)):
+        for analysis in studies[study].groups:
             partner = partners.get(id(analysis))
             met = set(partner.batch_sizes["batch_size"]) if partner else set()
             alone = [size for size in analysis.batch_sizes["batch_size"] if size not in met]
             if alone:
                 yield {
-                    "study": one,
+                    "study": study,
                     "group": analysis.plan.group,
                     "batch_sizes": ", ".join(map(str, alone)),
                     "against": against,
@@ -297,6 +301,6 @@ def _rerun(first: StudyAnalysis, name: str, other: StudyAnalysis) -> Rerun:
         for study in (first, other)
     ]
     common = tables[0].index.intersection(tables[1].index)
-    one, two = (table.loc[common, metrics].to_numpy(np.float64) for table in tables)
-    gaps = np.abs(np.nan_to_num(one) - np.nan_to_num(two)).max(axis=1, initial=0)
+    before, after = (table.loc[common, metrics].to_numpy(np.float64) for table in tables)
+    gaps = np.abs(np.nan_to_num(before) - np.nan_to_num(after)).max(axis=1, initial=0)
     return Rerun(name, len(common), int((gaps == 0).sum()), float(gaps.max(initial=0)))

@@ -39,7 +39,7 @@ def build_comparison(studies: Mapping[str, StudyResults], folder: Path) -> Path:
         raise ValueError(f"A comparison needs two studies or more, but got {list(studies)}.")
     folder = Path(folder)
     remove_leftovers(folder)
-    matches = match_studies({name: analyse_study(one) for name, one in studies.items()})
+    matches = match_studies({name: analyse_study(study) for name, study in studies.items()})
     drawn = {chart.name: (chart, svg.draw(chart)) for chart in match_charts(matches)}
     csv = {name: to_csv(frame) for name, frame in match_frames(matches).items()}
     html = _page(matches, drawn, csv)

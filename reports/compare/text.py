@@ -21,7 +21,7 @@ def findings(matches: Matches) -> list[Statement]:
             ("differences", _apart(matches, name)),
             ("times", _times(matches, name)),
         ]
-    texts += [("reruns", _rerun(matches, one)) for one in matches.reruns]
+    texts += [("reruns", _rerun(matches, rerun)) for rerun in matches.reruns]
     texts += [("unmatched", _unmatched(matches))]
     return [Statement(kind, text) for kind, text in texts if text]
 
@@ -72,8 +72,8 @@ def _recommended(matches: Matches) -> str:
     for name, study in matches.studies.items():
         rows = known[known["study"] == name]
         if not study.several:
-            found = rows["recommended"].tolist()
-            texts.append(f"{found[0] if found else 'not known yet'} in {_called(name)}")
+            recommended = rows["recommended"].tolist()
+            texts.append(f"{recommended[0] if recommended else 'not known yet'} in {_called(name)}")
             continue
         each = [
             f"{size} for “{visible(group, _WORDS)}”"
@@ -88,7 +88,7 @@ def _apart(matches: Matches, name: str) -> str:
     by_metric: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_metric.setdefault(pair.other.metric, []).append(pair)
-    texts = [_apart_by(matches, some) for some in by_metric.values()]
+    texts = [_apart_by(matches, same_metric) for same_metric in by_metric.values()]
     return " ".join(filter(None, texts)) or (
         f"{_called(name)} and {_called(matches.first)} have no cell in common whose metrics can be "
         "compared."
@@ -108,17 +108,17 @@ def _apart_by(matches: Matches, pairs: Sequence[Pair]) -> str:
         f"Of {plural(len(tested), 'matched cell')}, the {pairs[0].other.metric} of "
         f"{_called(study)} differs from that of {_called(matches.first)}"
     )
-    found = tested[tested["established"]].sort_values("difference", key=abs, kind="stable")
-    if found.empty:
+    established = tested[tested["established"]].sort_values("difference", key=abs, kind="stable")
+    if established.empty:
         reach = max(-tested["difference_low"].min(), tested["difference_high"].max(), 0)
         return (
             f"{start} in none as far as the tests can tell; no 95% interval reaches beyond a "
             f"difference of {measure.gap(reach)}."
         )
-    row = found.iloc[-1]
+    row = established.iloc[-1]
     span = f"{measure.signed(row['difference_low'])} to {measure.signed(row['difference_high'])}"
     return (
-        f"{start} in {len(found)}, most at batch size {row['batch_size']}: by "
+        f"{start} in {len(established)}, most at batch size {row['batch_size']}: by "
         f"{measure.signed(row['difference'])}{measure.points} ({row['method']} over "
         f"{plural(int(row['seeds']), 'seed')}; 95% interval {span})."
     )
@@ -129,7 +129,7 @@ def _times(matches: Matches, name: str) -> str:
     ratios = cells["time_ratio"].dropna()
     if ratios.empty:
         return ""
-    machines = [machine(matches.studies[one]) for one in (matches.first, name)]
+    machines = [machine(matches.studies[study]) for study in (matches.first, name)]
     where = (
         f"both on {machines[0]}"
         if machines[0] == machines[1]
@@ -144,18 +144,18 @@ def _times(matches: Matches, name: str) -> str:
     )
 
 
-def _rerun(matches: Matches, one: Rerun) -> str:
-    if not one.trials:
+def _rerun(matches: Matches, rerun: Rerun) -> str:
+    if not rerun.trials:
         return ""
     shared = (
-        f"{plural(one.trials, 'trial')} of {_called(one.study)} and {_called(matches.first)} are "
-        "the same by content: data, settings and seed."
+        f"{plural(rerun.trials, 'trial')} of {_called(rerun.study)} and {_called(matches.first)} "
+        "are the same by content: data, settings and seed."
     )
-    if one.equal == one.trials:
+    if rerun.equal == rerun.trials:
         return f"{shared} All of them have the same metrics, to the last bit."
     return (
-        f"{shared} {one.equal:,} of them have the same metrics to the last bit; the others differ "
-        f"by up to {one.largest:.2g}."
+        f"{shared} {rerun.equal:,} of them have the same metrics to the last bit; the others "
+        f"differ by up to {rerun.largest:.2g}."
     )
 
 

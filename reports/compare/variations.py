@@ -48,12 +48,12 @@ def differing(several: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
 
     Columns `VALUE_COLUMNS`; a row for each such key and study.
     """
-    keys = dict.fromkeys(key for one in several.values() for key in one)
+    keys = dict.fromkeys(key for values in several.values() for key in values)
     rows = [
-        {"key": key, "study": name, "value": one.get(key, MISSING)}
+        {"key": key, "study": name, "value": values.get(key, MISSING)}
         for key in keys
-        if len({one.get(key) for one in several.values()}) > 1
-        for name, one in several.items()
+        if len({values.get(key) for values in several.values()}) > 1
+        for name, values in several.items()
     ]
     frame = pd.DataFrame(rows, columns=[column.name for column in VALUE_COLUMNS])
     return as_table(frame, VALUE_COLUMNS)

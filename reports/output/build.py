@@ -86,11 +86,11 @@ def _parts(study: StudyAnalysis) -> list[Part]:
             analysis,
             _drawn(group[:most]),
             [chart.heading for chart in group[most:]],
-            f"{FIGURES}/{chart_folder(place, analysis.plan.group)}" if study.several else FIGURES,
+            f"{FIGURES}/{chart_folder(number, analysis.plan.group)}" if study.several else FIGURES,
             verdict(analysis),
             cautions(analysis),
         )
-        for place, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
+        for number, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
     ]
 
 

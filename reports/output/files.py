@@ -39,8 +39,8 @@ def remove_leftovers(folder: Path) -> None:
     refuse_links(folder, "tables", "figures", "figures/*")
     for pattern in (".*.tmp", "tables/.*.tmp", "figures/.*.tmp", "figures/*/.*.tmp"):
         for path in folder.glob(pattern):
-            found = _TEMPORARY.fullmatch(path.name)
-            if found and not _alive(int(found[1])):
+            writer = _TEMPORARY.fullmatch(path.name)
+            if writer and not _alive(int(writer[1])):
                 path.unlink(missing_ok=True)
 
 
@@ -56,9 +56,9 @@ def refuse_links(folder: Path, *patterns: str) -> None:
             raise OSError(errno.ELOOP, text, str(path))
 
 
-def chart_folder(place: int, label: str) -> str:
+def chart_folder(number: int, label: str) -> str:
     """Return the name of a group's folder: safe everywhere, unique by its number."""
-    return f"{place:02d}-{re.sub('[^a-z0-9]+', '-', label.lower()).strip('-')[:40]}".rstrip("-")
+    return f"{number:02d}-{re.sub('[^a-z0-9]+', '-', label.lower()).strip('-')[:40]}".rstrip("-")
 
 
 def _alive(pid: int) -> bool:

@@ -49,18 +49,18 @@ def document(
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def recommendation_content(found: Recommendation) -> dict[str, Any]:
+def recommendation_content(recommendation: Recommendation) -> dict[str, Any]:
     """Return a recommendation as JSON knows it; an end that is infinite is null."""
     return {
-        "goal": found.goal,
-        "sought": found.sought,
-        "batch_size": found.batch_size,
-        **_ends(found.interval),
-        "agreement": found.agreement,
-        "trusted": found.trusted,
-        "reason": found.reason,
-        "answers": [_answer(one) for one in found.answers],
-        "more": list(found.more),
+        "goal": recommendation.goal,
+        "sought": recommendation.sought,
+        "batch_size": recommendation.batch_size,
+        **_ends(recommendation.interval),
+        "agreement": recommendation.agreement,
+        "trusted": recommendation.trusted,
+        "reason": recommendation.reason,
+        "answers": [_answer(answer) for answer in recommendation.answers],
+        "more": list(recommendation.more),
     }
 
 
@@ -73,20 +73,20 @@ def _group(
         "dataset": plan.dataset,
         "architecture": plan.architecture,
         "optimizer": plan.optimizer,
-        "recommendations": [recommendation_content(one) for one in analysis.recommendations],
+        "recommendations": [recommendation_content(advice) for advice in analysis.recommendations],
         "verdict": _statements(verdict),
         "warnings": _statements(cautions),
     }
 
 
-def _answer(one: Answer) -> dict[str, Any]:
+def _answer(answer: Answer) -> dict[str, Any]:
     return {
-        "source": one.source,
-        **_ends(one.interval),
-        "best": one.best,
-        "only_limits": one.only_limits,
-        "weakness": one.weakness,
-        "reason": one.reason,
+        "source": answer.source,
+        **_ends(answer.interval),
+        "best": answer.best,
+        "only_limits": answer.only_limits,
+        "weakness": answer.weakness,
+        "reason": answer.reason,
     }
 
 
@@ -97,5 +97,5 @@ def _ends(ends: Ends | None) -> dict[str, float | None]:
     }
 
 
-def _statements(some: Iterable[Statement]) -> list[dict[str, str]]:
-    return [{"kind": one.kind, "text": one.text} for one in some]
+def _statements(statements: Iterable[Statement]) -> list[dict[str, str]]:
+    return [{"kind": statement.kind, "text": statement.text} for statement in statements]

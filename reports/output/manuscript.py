@@ -96,9 +96,9 @@ def build_paper(
         raise ValueError(f"There is no figure {strangers[0]!r} of this study; there are {known}.")
     refuse_links(folder, *filter(None, parts))
     paths = []
-    for place, (drawn, tables) in parts.items():
+    for subfolder, (drawn, tables) in parts.items():
         shown = [chart for chart in drawn if not names or chart.name in names]
-        paths += _write_part(Path(folder), place, (shown, tables), kind, width)
+        paths += _write_part(Path(folder), subfolder, (shown, tables), kind, width)
     return paths
 
 
@@ -110,8 +110,8 @@ def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
         return {"": ([*charts(group), *ran], [*_tables(group), *took])}
     overall = {"": ([*group_charts(study), *ran], [group_table(study), *took])}
     return overall | {
-        chart_folder(place, group.plan.group): _named(group)
-        for place, group in enumerate(study.groups, start=1)
+        chart_folder(number, group.plan.group): _named(group)
+        for number, group in enumerate(study.groups, start=1)
     }
 
 
@@ -129,13 +129,13 @@ def _named(group: Analysis) -> tuple[list[Chart], list[Table]]:
 
 
 def _write_part(
-    paper: Path, place: str, part: tuple[list[Chart], list[Table]], kind: str, width: float
+    paper: Path, subfolder: str, part: tuple[list[Chart], list[Table]], kind: str, width: float
 ) -> list[Path]:
     drawn, tables = part
-    folder, label = paper / place, f"{place}-" if place else ""
+    folder, label = paper / subfolder, f"{subfolder}-" if subfolder else ""
     files: dict[str, str | bytes] = {f"{c.name}.{kind}": draw(c, kind, width) for c in drawn}
     if drawn:
-        files["figures.tex"] = "\n".join(_latex_figure(chart, place, width) for chart in drawn)
+        files["figures.tex"] = "\n".join(_latex_figure(chart, subfolder, width) for chart in drawn)
         files["figures.md"] = "\n".join(_markdown_figure(chart, kind) for chart in drawn)
     for table in tables:
         files[f"{table.name}.tex"] = latex_table(table, label + table.name)
@@ -155,7 +155,7 @@ def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
         # Narrow figures are higher for their width: text doesn't shrink with it.
         figure = Figure((width, chart.height * (width / WIDTH) ** 0.5), layout="constrained")
         drawn = chart.draw(figure.add_subplot())
-        panels = [drawn, *(one for one in drawn.child_axes if isinstance(one, Axes))]
+        panels = [drawn, *(child for child in drawn.child_axes if isinstance(child, Axes))]
         for panel in panels:
             _wrap_title(panel)
             if width < ROOMY:
@@ -225,9 +225,9 @@ def _touching(labels: Sequence[Text]) -> bool:
     return any(right.x0 < left.x1 + 2 for left, right in pairwise(boxes))
 
 
-def _latex_figure(chart: Chart, place: str, width: float) -> str:
+def _latex_figure(chart: Chart, subfolder: str, width: float) -> str:
     """A figure by its path from the manuscript's folder: groups have figures of the same names."""
-    path = f"{place}/{chart.name}" if place else chart.name
+    path = f"{subfolder}/{chart.name}" if subfolder else chart.name
     return (
         "\\begin{figure}\n"
         f"\\includegraphics[width={width:g}in]{{{path}}}\n"

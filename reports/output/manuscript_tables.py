@@ -77,8 +77,8 @@ def latex_table(table: Table, label: str) -> str:
     width = sum(GAP + (BROKEN if length > LONG else length * LETTER) for length in longest)
     styled, starts = _styled(table), range(0, max(len(table.rows), 1), MOST_ROWS)
     floats = []
-    for place, start in enumerate(starts, start=1):
-        of_several = f" Part {place} of {len(starts)}." if len(starts) > 1 else ""
+    for part, start in enumerate(starts, start=1):
+        of_several = f" Part {part} of {len(starts)}." if len(starts) > 1 else ""
         others = [row for row in styled.index if row // MOST_ROWS != start // MOST_ROWS]
         floats.append(
             styled.hide(others).to_latex(
@@ -87,7 +87,7 @@ def latex_table(table: Table, label: str) -> str:
                 position_float="centering",
                 hrules=True,
                 caption=latex(_caption(table) + of_several),
-                label=f"tab:{label}-{place}" if place > 1 else f"tab:{label}",
+                label=f"tab:{label}-{part}" if part > 1 else f"tab:{label}",
             )
         )
     tabular = r"\begin{tabular}"

@@ -29,9 +29,9 @@ def as_html(results: StudyResults) -> str:
     The figure is an image, so that its style and names stay its own.
     """
     study = analyse_study(results)
-    table, drawn = _shown(study)
+    tables, drawn = _shown(study)
     parts = [Markup("<p>{}</p>").format(summary(study))]
-    parts += [_table(one) for one in table]
+    parts += [_table(table) for table in tables]
     parts += [_image(chart) for chart in drawn]
     return str(Markup("").join(parts))
 

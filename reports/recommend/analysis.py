@@ -66,7 +66,7 @@ class _Shared:
         ]
         parts = [(dict(list(frame.groupby(labels))), frame[:0]) for frame, labels in frames]
         for group in groups:
-            rows = (found.get(group, none) for found, none in parts)
+            rows = (rows_of.get(group, none) for rows_of, none in parts)
             yield _Shared(*(frame.reset_index(drop=True) for frame in rows))
 
 
@@ -89,8 +89,8 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     scaling = scaling_records(results, selection, timing)
     labels = [plan.group for plan in results.description.groups]
     return tuple(
-        _analyse_group(part, own, shown.parts[label], scaling[label])
-        for label, part, own in zip(labels, by_group(results), shared.split(labels), strict=True)
+        _analyse_group(part, tables, shown.parts[label], scaling[label])
+        for label, part, tables in zip(labels, by_group(results), shared.split(labels), strict=True)
     )
 
 
@@ -181,16 +181,18 @@ def _held_against(analysis: Analysis, values: pd.DataFrame, comparison: Comparis
 
 def _recommendations(analysis: Analysis) -> tuple[Recommendation, ...]:
     """The batch sizes to use, goal by goal."""
-    found = (highest_accuracy(analysis), target_time(analysis), timed_accuracy(analysis))
+    goals = (highest_accuracy(analysis), target_time(analysis), timed_accuracy(analysis))
     if analysis.comparison is None or not unlearned(analysis):
-        return found
-    return tuple(_silent(one) for one in found)
+        return goals
+    return tuple(_silent(goal) for goal in goals)
 
 
-def _silent(found: Recommendation) -> Recommendation:
+def _silent(recommendation: Recommendation) -> Recommendation:
     """What can be said to a goal where networks have learned nothing."""
-    answers = [Answer(source=one.source, reason=UNLEARNED) for one in found.answers]
-    return reconcile(found.goal, found.sought, (), answers, ["networks that learn something"])
+    answers = [Answer(source=answer.source, reason=UNLEARNED) for answer in recommendation.answers]
+    return reconcile(
+        recommendation.goal, recommendation.sought, (), answers, ["networks that learn something"]
+    )
 
 
 def _compare(values: pd.DataFrame, selection: pd.DataFrame, part: str) -> Comparison | None:

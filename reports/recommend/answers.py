@@ -51,12 +51,12 @@ def _measured_accuracy(analysis: Analysis) -> Answer:
         return Answer(source=MEASUREMENT, best=comparison.best, reason=UNTESTED)
     use = analysis.recommended or comparison.best
     ranked = [int(size) for size in analysis.measured["batch_size"]]
-    own = "the seeds that chose the rates also judge them" if analysis.part != "test" else ""
+    weakness = "the seeds that chose the rates also judge them" if analysis.part != "test" else ""
     return Answer(
         source=MEASUREMENT,
         interval=run_around(ranked, comparison.tied, use),
         best=use,
-        weakness=own,
+        weakness=weakness,
     )
 
 
@@ -85,10 +85,10 @@ def _limit_of_noise(analysis: Analysis, tried: Sequence[int]) -> Answer:
     main = analysis.scaling.main
     if main is None or main.noise.empty:
         return replace(silent, reason=NO_GRADIENTS)
-    found = noise_near(main, analysis.recommended or tried[0])
-    if found is None:
+    scale = noise_near(main, analysis.recommended or tried[0])
+    if scale is None:
         return replace(silent, reason=unresolved(main))
-    _, ends = found
+    _, ends = scale
     if ends.high < tried[0]:
         return replace(silent, interval=Ends(tried[0], tried[0]))
     return replace(silent, interval=Ends(tried[0], min(ends.high, tried[-1])))
@@ -122,8 +122,8 @@ def run_around(batch_sizes: Sequence[int], good: Iterable[int], size: int) -> En
         >>> run_around([1, 2, 4, 8, 16], {1, 4, 8}, 4)
         Ends(low=4, high=8)
     """
-    place, kept = batch_sizes.index(size), set(good)
-    first = last = place
+    middle, kept = batch_sizes.index(size), set(good)
+    first = last = middle
     while first > 0 and batch_sizes[first - 1] in kept:
         first -= 1
     while last < len(batch_sizes) - 1 and batch_sizes[last + 1] in kept:

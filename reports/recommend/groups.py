@@ -115,7 +115,7 @@ def _row(analysis: Analysis) -> dict[str, object]:
 
 def _ranges(analysis: Analysis) -> dict[str, float | None]:
     accuracy, to_target = (
-        next(one for one in analysis.recommendations if one.goal == goal)
+        next(advice for advice in analysis.recommendations if advice.goal == goal)
         for goal in (ACCURACY, TARGET_TIME)
     )
     return {

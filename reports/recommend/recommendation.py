@@ -129,7 +129,7 @@ class Recommendation:
 
     def answer(self, source: str) -> Answer:
         """Return what a source says."""
-        return next(one for one in self.answers if one.source == source)
+        return next(answer for answer in self.answers if answer.source == source)
 
 
 def reconcile(
@@ -149,8 +149,8 @@ def reconcile(
         >>> found.interval, found.batch_size, found.agreement, found.trusted
         (Ends(low=20, high=45), 32, 'agree', 'closed form')
     """
-    told = [answer for answer in answers if answer.interval is not None]
-    trusted, reason = _trusted(told, batch_sizes)
+    given = [answer for answer in answers if answer.interval is not None]
+    trusted, reason = _trusted(given, batch_sizes)
     use = _to_use(trusted, answers, batch_sizes) if trusted else None
     return Recommendation(
         goal=goal,
@@ -158,7 +158,7 @@ def reconcile(
         answers=tuple(answers),
         interval=trusted.interval if trusted else None,
         batch_size=use,
-        agreement=_agreement(told, use, batch_sizes) if trusted else SILENT,
+        agreement=_agreement(given, use, batch_sizes) if trusted else SILENT,
         trusted=trusted.source if trusted else "",
         reason=reason,
         more=tuple(more),
@@ -172,13 +172,13 @@ def recommendation_table(recommendations: Iterable[Recommendation]) -> pd.DataFr
     """
     rows = [
         {
-            **{name: getattr(one, name) for name in _COPIED},
-            "low": one.interval.low if one.interval else None,
-            "high": one.interval.high if one.interval else None,
-            **{f"{_SLUGS[a.source]}_{s}": _side(a, s) for a in one.answers for s in _SIDES},
-            "more": "; ".join(one.more),
+            **{name: getattr(advice, name) for name in _COPIED},
+            "low": advice.interval.low if advice.interval else None,
+            "high": advice.interval.high if advice.interval else None,
+            **{f"{_SLUGS[a.source]}_{s}": _side(a, s) for a in advice.answers for s in _SIDES},
+            "more": "; ".join(advice.more),
         }
-        for one in recommendations
+        for advice in recommendations
     ]
     names = [column.name for column in RECOMMENDATION_COLUMNS]
     return as_table(pd.DataFrame(rows, columns=names), RECOMMENDATION_COLUMNS)
@@ -191,20 +191,20 @@ def _side(answer: Answer, side: str) -> float | None:
     return answer.best if side == "best" else getattr(answer.interval, side, None)
 
 
-def _trusted(told: Sequence[Answer], batch_sizes: Sequence[int]) -> tuple[Answer | None, str]:
+def _trusted(given: Sequence[Answer], batch_sizes: Sequence[int]) -> tuple[Answer | None, str]:
     """Return the answer that is trusted, if any, and why it is, or why none is."""
-    usable = [answer for answer in told if answer.source != NOISE_SCALE]
+    usable = [answer for answer in given if answer.source != NOISE_SCALE]
     if not usable:
         return None, (
             "Only the gradient noise scale answers, which alone is no ground to stand on."
-            if told
+            if given
             else "None of the three sources can say."
         )
     # The order among equals is that of `SOURCES`.
     first = min(usable, key=lambda answer: (answer.only_limits, bool(answer.weakness)))
     others = [answer for answer in usable if answer is not first]
     if not others:
-        return first, _alone(told)
+        return first, _alone(given)
     (other,) = others
     if other.weakness or other.only_limits:
         return first, _sounder(first, other)
@@ -218,8 +218,8 @@ def _trusted(told: Sequence[Answer], batch_sizes: Sequence[int]) -> tuple[Answer
     return first, "It is measured, assumes no curve and is no wider than the closed form."
 
 
-def _alone(told: Sequence[Answer]) -> str:
-    others = "" if len(told) == 1 else " beside the gradient noise scale, which only confirms"
+def _alone(given: Sequence[Answer]) -> str:
+    others = "" if len(given) == 1 else " beside the gradient noise scale, which only confirms"
     return f"Nothing else answers{others}."
 
 
@@ -231,17 +231,17 @@ def _sounder(first: Answer, other: Answer) -> str:
     return "It is measured and assumes no curve."
 
 
-def _agreement(told: Sequence[Answer], use: int | None, batch_sizes: Sequence[int]) -> str:
-    if len(told) == 1:
+def _agreement(given: Sequence[Answer], use: int | None, batch_sizes: Sequence[int]) -> str:
+    if len(given) == 1:
         return ALONE
     # A limit is no help to a batch size beyond it, even if smaller ones would do as well.
-    limits = [_reach(answer, batch_sizes) for answer in told if answer.only_limits]
+    limits = [_reach(answer, batch_sizes) for answer in given if answer.only_limits]
     kept = use is None or all(use <= ends.high for ends in limits)
-    return AGREE if kept and _overlap(told, batch_sizes) else DISAGREE
+    return AGREE if kept and _overlap(given, batch_sizes) else DISAGREE
 
 
-def _overlap(told: Sequence[Answer], batch_sizes: Sequence[int]) -> bool:
-    reached = [_reach(answer, batch_sizes) for answer in told]
+def _overlap(given: Sequence[Answer], batch_sizes: Sequence[int]) -> bool:
+    reached = [_reach(answer, batch_sizes) for answer in given]
     return max(ends.low for ends in reached) <= min(ends.high for ends in reached)
 
 

@@ -160,8 +160,8 @@ class Analysis:
     def row(self, batch_size: int) -> pd.Series[Any]:
         """Return the row of `batch_sizes` for one batch size."""
         if batch_size not in self._rows:
-            place = self.batch_sizes["batch_size"].tolist().index(batch_size)
-            self._rows[batch_size] = self.batch_sizes.iloc[place]
+            position = self.batch_sizes["batch_size"].tolist().index(batch_size)
+            self._rows[batch_size] = self.batch_sizes.iloc[position]
         return self._rows[batch_size]
 
     @cached_property

@@ -66,7 +66,7 @@ def target_time(analysis: Analysis) -> Recommendation:
 def _target(analysis: Analysis) -> TargetRecord | None:
     """The hardest target that two batch sizes reach with every seed, or else the easiest."""
     targets = analysis.scaling.targets
-    reached = [one for one in targets if len(_whole(one.crossings)) > 1]
+    reached = [record for record in targets if len(_whole(record.crossings)) > 1]
     return (reached[-1] if reached else targets[0]) if targets else None
 
 
@@ -84,8 +84,8 @@ def _log_seconds(analysis: Analysis, crossings: pd.DataFrame) -> pd.DataFrame:
     """
     timed = analysis.alone.set_index("batch_size")["seconds_per_update"]
     kept = crossings[crossings["batch_size"].isin([s for s in _whole(crossings) if s in timed])]
-    found = np.log(kept["updates"] * kept["batch_size"].map(timed))
-    return by_seed(kept.assign(log_seconds=found), "log_seconds")
+    log_seconds = np.log(kept["updates"] * kept["batch_size"].map(timed))
+    return by_seed(kept.assign(log_seconds=log_seconds), "log_seconds")
 
 
 def _measured_time(analysis: Analysis, record: TargetRecord, times: pd.DataFrame) -> Answer:
@@ -157,10 +157,10 @@ def _noise_time(analysis: Analysis, record: TargetRecord) -> Answer:
     if time.doubling_batch_size is None or time.doubling_batch_size_interval is None:
         return replace(silent, reason=time.reason)
     tried = tried_sizes(analysis)
-    found = noise_near(record, record.fastest or tried[0])
-    if found is None:
+    noise = noise_near(record, record.fastest or tried[0])
+    if noise is None:
         return replace(silent, reason=unresolved(record))
-    scale, ends = found
+    scale, ends = noise
     factors = (scale, time.doubling_batch_size)
     squared = product_interval(factors, (ends, time.doubling_batch_size_interval))
     inside = [min(max(math.sqrt(end), tried[0]), tried[-1]) for end in squared]
@@ -227,19 +227,19 @@ def timed_accuracy(analysis: Analysis) -> Recommendation:
 
 def _reached_within(analysis: Analysis, budget: float) -> TargetRecord | None:
     """The hardest target that can be reached in that time by the closed form."""
-    found = [
-        one
-        for one in analysis.scaling.targets
-        if one.best.seconds is not None and one.best.seconds <= budget
+    reached = [
+        record
+        for record in analysis.scaling.targets
+        if record.best.seconds is not None and record.best.seconds <= budget
     ]
-    return found[-1] if found else None
+    return reached[-1] if reached else None
 
 
 def _measured_in_time(analysis: Analysis, rows: pd.DataFrame) -> Answer:
     known = rows.dropna(subset="metric")
     best = int(known.loc[known["best"], "batch_size"].iloc[0])
     ranked, tied = (
-        [int(size) for size in some["batch_size"]] for some in (known, known[known["tied"]])
+        [int(size) for size in table["batch_size"]] for table in (known, known[known["tied"]])
     )
     return Answer(
         source=MEASUREMENT,

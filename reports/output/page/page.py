@@ -83,8 +83,10 @@ def render(
             title=plan.title,
             reload_seconds=reload_seconds,
             claims=claim_section(claims, evidence=EVIDENCE not in omitted) if claims else None,
-            sections=[without(one, omitted) for one in whole if one.prefix not in omitted],
-            absent=absent([one.label for one in whole if one.prefix in omitted]),
+            sections=[
+                without(section, omitted) for section in whole if section.prefix not in omitted
+            ],
+            absent=absent([section.label for section in whole if section.prefix in omitted]),
             downloads=downloads(csv, embed=DOWNLOADS not in omitted),
             **fixed,
         )

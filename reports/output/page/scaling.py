@@ -82,10 +82,10 @@ def _targets(analysis: Analysis) -> Table:
 
 
 def _overhead(row: Row) -> Cell:
-    found = number_cell(row["overhead_batch_size"], significant)
+    cell = number_cell(row["overhead_batch_size"], significant)
     if pd.isna(row["overhead_batch_size"]):
-        return found
-    return Cell(f"{found.text} from {row['overhead_reference']:g}", found.key)
+        return cell
+    return Cell(f"{cell.text} from {row['overhead_reference']:g}", cell.key)
 
 
 def _noise(analysis: Analysis) -> Table | None:

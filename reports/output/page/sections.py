@@ -82,7 +82,7 @@ class Part:
 
 def sections(parts: Sequence[Part]) -> list[Section]:
     """Return all that the page says of the groups, in order."""
-    return [_section(part, place, len(parts)) for place, part in enumerate(parts)]
+    return [_section(part, index, len(parts)) for index, part in enumerate(parts)]
 
 
 def expendable(whole: Sequence[Section]) -> list[str]:
@@ -136,15 +136,15 @@ def absent(labels: Sequence[str]) -> str:
     )
 
 
-def _section(part: Part, place: int, number: int) -> Section:
+def _section(part: Part, index: int, number: int) -> Section:
     analysis = part.analysis
-    prefix = f"g{place + 1}-" if number > 1 else ""
+    prefix = f"g{index + 1}-" if number > 1 else ""
     return Section(
         prefix=prefix,
         label=visible(analysis.plan.group, most=100),
         folder=part.folder,
-        verdict=[one for one in part.verdict if one.kind in ANSWER],
-        findings=[one for one in part.verdict if one.kind not in ANSWER],
+        verdict=[statement for statement in part.verdict if statement.kind in ANSWER],
+        findings=[statement for statement in part.verdict if statement.kind not in ANSWER],
         cards=cards(analysis),
         cautions=part.cautions,
         figures=[(c, svg.inline(text, c, prefix)) for c, text in part.drawn.values()],

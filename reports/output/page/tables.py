@@ -172,8 +172,8 @@ def _batch_sizes(analysis: Analysis) -> Table:
 
 def _recommendations(analysis: Analysis) -> Table:
     rows = tuple(
-        tuple(Cell(text, text, strong=place == 1) for place, text in enumerate(cell_texts(one)))
-        for one in analysis.recommendations
+        tuple(Cell(words, words, strong=n == 1) for n, words in enumerate(cell_texts(advice)))
+        for advice in analysis.recommendations
         if analysis.comparison is not None
     )
     note = (
