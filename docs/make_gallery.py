@@ -24,10 +24,10 @@ from reports import StudyResults
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.charts import charts
-from reports.charts.group_charts import group_charts
+from reports.charts.groups import group_charts
+from reports.charts.timeline import timeline_charts
 from reports.compare.charts import match_charts
 from reports.compare.matches import match_studies
-from reports.output.page.timeline import timeline_charts
 from reports.recommend.analysis import analyse_study
 from sweeps import Study
 
@@ -54,11 +54,11 @@ report hands it the table together with title and caption, as a `Chart`. This ge
 from matplotlib import pyplot as plt
 
 from reports.charts.charts import charts
-from reports.charts.group_charts import group_charts
+from reports.charts.groups import group_charts
 from reports.recommend.analysis import analyse_study
 from reports.compare.charts import match_charts
 from reports.compare.matches import match_studies
-from reports.output.page.timeline import timeline_charts
+from reports.charts.timeline import timeline_charts
 from sweeps import results
 
 study = analyse_study(results("gallery"))

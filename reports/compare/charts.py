@@ -1,4 +1,4 @@
-"""Figures that hold studies side by side."""
+"""Charts that hold studies side by side."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ import re
 from collections.abc import Callable
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
-from reports.charts import figures
 from reports.charts.base.chart import Chart, Words
-from reports.charts.base.style import LOOKS
-from reports.compare import figures as match_figures
+from reports.charts.base.style import (
+    DIFFERENCES,
+    INK,
+    LOOKS,
+    batch_size_axis,
+    keep_within,
+    seconds_axis,
+)
+from reports.charts.groups import groups
 from reports.compare.matches import Matches, Pair
 from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, seconds, visible
+from reports.schema.measures import Measure
 
 MOST_DRAWN = 24
 """Figures of a comparison; groups beyond them are in its tables alone."""
@@ -69,8 +78,40 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
             ),
             description=_words(table, "metric", first.measure.text),
         ),
-        draw=lambda ax: figures.groups(ax, table, label=label, measure=first.measure),
+        draw=lambda ax: groups(ax, table, label=label, measure=first.measure),
     )
+
+
+def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
+    """Draw how far other studies are above the first one, with intervals, against batch size.
+
+    Filled markers are established.
+
+    Args:
+        ax: Where to draw.
+        table: Columns group, batch_size, difference, difference_low, difference_high and
+            established; at most as many groups as `LOOKS`.
+        measure: How the metric is written.
+    """
+    ax.axhline(0, color=INK, lw=1, ls=":")
+    shown = list(table.groupby("group", sort=False))
+    for place, ((name, rows), (color, marker, _)) in enumerate(zip(shown, LOOKS, strict=False)):
+        # Side by side: intervals of one batch size would cover each other.
+        beside = rows["batch_size"] * 2 ** (0.12 * (place - (len(shown) - 1) / 2))
+        middle = rows["difference"]
+        ax.errorbar(
+            beside, middle, [middle - rows["difference_low"], rows["difference_high"] - middle],
+            fmt="none", ecolor=color, elinewidth=1.4, capsize=3,
+        )  # fmt: skip
+        ax.plot(beside, middle, marker, ms=6, mfc="none", mec=color, mew=1.5, label=str(name))
+        found = rows["established"]
+        ax.plot(beside[found], middle[found], marker, ms=6, color=color)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
+    ax.set_ylabel(f"Difference{measure.points and ' in points'}")
+    keep_within(ax, *DIFFERENCES)
+    if len(shown) > 1:
+        ax.legend(loc="best")
+    return batch_size_axis(ax, table["batch_size"])
 
 
 def _difference(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
@@ -102,8 +143,26 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], place: int
                 for row in table.to_dict("records")
             ),
         ),
-        draw=lambda ax: match_figures.differences(ax, table, measure=first.measure),
+        draw=lambda ax: differences(ax, table, measure=first.measure),
     )
+
+
+def update_times(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Draw seconds per update of several studies against batch size, each with its own look.
+
+    Args:
+        ax: Where to draw.
+        table: Columns group, batch_size and seconds_per_update; at most as many groups as `LOOKS`.
+    """
+    for (name, rows), (color, marker, dashes) in zip(
+        table.groupby("group", sort=False), LOOKS, strict=False
+    ):
+        ax.plot(
+            rows["batch_size"], rows["seconds_per_update"], color=color, marker=marker,
+            dashes=dashes, lw=1.6, ms=5, label=str(name),
+        )  # fmt: skip
+    ax.legend(loc="best", handlelength=3.2)
+    return seconds_axis(batch_size_axis(ax, table["batch_size"]), "Time per update")
 
 
 def _update(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
@@ -123,7 +182,7 @@ def _update(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
             caption="Median over the rounds of each study's own timing pass, on its own machine.",
             description=_words(table, "seconds_per_update", seconds),
         ),
-        draw=lambda ax: match_figures.update_times(ax, table),
+        draw=lambda ax: update_times(ax, table),
     )
 
 

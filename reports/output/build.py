@@ -10,8 +10,9 @@ import pandas as pd
 from reports.charts import charts
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
-from reports.charts.group_charts import NAMES as GROUP_CHARTS
-from reports.charts.group_charts import group_charts
+from reports.charts.groups import NAMES as GROUP_CHARTS
+from reports.charts.groups import group_charts
+from reports.charts.timeline import TIMELINE, timeline_charts
 from reports.claims.claims import claims_of
 from reports.output import csv as tables
 from reports.output.files import PAGE, chart_folder, remove_leftovers, write
@@ -20,7 +21,6 @@ from reports.output.page import page
 from reports.output.page.html import Drawn
 from reports.output.page.page import FIGURES
 from reports.output.page.sections import Part
-from reports.output.page.timeline import TIMELINE, timeline_charts
 from reports.recommend.analysis import analyse_study
 from reports.recommend.groups import StudyAnalysis
 from reports.schema.results import StudyResults

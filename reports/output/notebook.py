@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.charts import charts
-from reports.charts.group_charts import group_charts
+from reports.charts.groups import group_charts
 from reports.output.page.page import summary
 from reports.output.page.tables import Cell, Table, group_table, page_tables
 from reports.recommend.analysis import analyse_study

@@ -9,6 +9,8 @@ from functools import cached_property
 import pandas as pd
 from matplotlib.axes import Axes
 
+from reports.recommend.record import Analysis
+
 
 @dataclass(frozen=True)
 class Words:
@@ -80,3 +82,13 @@ def values(table: pd.DataFrame, column: str, written: Callable[[float], str]) ->
     """
     pairs = zip(table["batch_size"], table[column], strict=True)
     return "; ".join(f"batch size {size}: {written(value)}" for size, value in pairs)
+
+
+def sentences(*texts: str) -> str:
+    """Return the texts that say something, one after the other."""
+    return " ".join(text for text in texts if text)
+
+
+def validation(analysis: Analysis) -> str:
+    """Return what the metric is called on the validation part."""
+    return f"validation {analysis.measure.name}"

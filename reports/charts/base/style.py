@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from reports.schema.formats import seconds
+from reports.schema.formats import count, rate, seconds
 from reports.schema.measures import Measure
 
 INK = "#1a1a1a"
@@ -160,6 +160,24 @@ def seconds_ticks(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(_short_seconds))
+
+
+def counts_axis(ax: Axes, label: str, unit: str) -> Axes:
+    """Make the y axis one of counts."""
+    ax.set_yscale("log", base=10)
+    counts_ticks(ax.yaxis)
+    ax.set_ylabel(label)
+    ax.fmt_ydata = lambda number: f"{count(number)} {unit}"
+    return ax
+
+
+def counts_ticks(axis: Axis) -> None:
+    """Write counts at an axis with a logarithmic scale."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(
+        FuncFormatter(lambda number, _: count(number) if number >= 1 else rate(number))
+    )
 
 
 def _short_seconds(duration: float, _position: int | None = None) -> str:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
-from reports.charts.budget_charts import Slider, budget_slider
+from reports.charts.budgets import Slider, budget_slider
 from reports.output.page.html import Drawn
 from reports.output.page.scaling import scaling_tables
 from reports.output.page.tables import Table, page_tables

@@ -11,10 +11,10 @@ import pytest
 
 import reports
 from reports.charts.charts import NAMES
+from reports.charts.timeline import TIMELINE
 from reports.output.build import build_report
 from reports.output.csv import COLUMNS
 from reports.output.files import PAGE
-from reports.output.page.timeline import TIMELINE
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, small, without_timing
 

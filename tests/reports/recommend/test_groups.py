@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.charts import group_charts as module
+from reports.charts import groups as module
 from reports.charts.base.chart import Chart
 from reports.charts.base.style import LOOKS
-from reports.charts.group_charts import group_charts
+from reports.charts.groups import group_charts
 from reports.recommend.analysis import analyse, analyse_study, by_group
 from reports.recommend.groups import GROUP_COLUMNS
 from reports.schema.results import CONFIRM, StudyDescription, StudyResults

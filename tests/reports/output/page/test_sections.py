@@ -12,7 +12,7 @@ import pytest
 
 from reports.charts import charts
 from reports.charts.base import svg
-from reports.charts.charts import Chart
+from reports.charts.base.chart import Chart
 from reports.output import build
 from reports.output.build import MOST_DRAWN, build_report, figures_for_each
 from reports.output.page import html as page_html

@@ -11,7 +11,8 @@ import pytest
 from reports.analysis.timeline import SLACK
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
-from reports.output.page.timeline import history_section, timeline_charts, work_tables
+from reports.charts.timeline import timeline_charts
+from reports.output.page.timeline import history_section, work_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.formats import percent, seconds
 from reports.schema.results import StudyResults

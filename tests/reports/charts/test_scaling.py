@@ -1,4 +1,4 @@
-"""Charts of the way to a target: their titles state what was found, or that nothing can be."""
+"""Charts of the way to a target show the numbers of their tables, and state what was found."""
 
 from __future__ import annotations
 
@@ -10,20 +10,169 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from reports.analysis.scaling_record import TargetRecord
-from reports.charts import scaling_charts
+from reports.analysis.scaling_record import TO_TARGET_COLUMNS, TargetRecord
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
+from reports.charts.noise import noise_along_training, noise_chart
+from reports.charts.scaling import (
+    examples_chart,
+    examples_to_target,
+    steps_against_examples,
+    steps_chart,
+    steps_to_target,
+    time_chart,
+    time_to_target,
+    tradeoff_chart,
+)
+from reports.charts.timing import throughput_chart
 from reports.recommend.record import Analysis
 from reports.schema.formats import off_by
 from reports.schema.results import EXPLORE, StudyResults
+from reports.stats.bounds import Ends
 from reports.stats.models.first_passage import NOT_REACHED
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola, main, noisy
+from tests.reports.charts.conftest import lines
 from tests.reports.claim_studies import study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
 
+NO_BOUNDS = pd.DataFrame({"batch_size": [], "updates": [], "text": []})
 Maker = Callable[[Analysis], Chart | None]
+MAKERS: list[Maker] = [
+    steps_chart,
+    examples_chart,
+    tradeoff_chart,
+    time_chart,
+    noise_chart,
+    throughput_chart,
+]
+
+THREE = [1, 4, 16]
+
+
+def way(**columns: list[object]) -> pd.DataFrame:
+    """Return a table of the way to a target, with some columns changed."""
+    table = pd.DataFrame({"batch_size": THREE, "updates": [100.0, 30.0, 12.0], "runs": 8})
+    table = table.assign(
+        reached=8,
+        updates_low=table["updates"] * 0.9,
+        updates_high=table["updates"] * 1.1,
+        examples=table["updates"] * THREE,
+        seconds=table["updates"] * 1e-3,
+        fitted=True,
+        near_all=False,
+        predicted_updates=table["updates"],
+        predicted_seconds=table["updates"] * 1e-3,
+        share=0.9,
+        target=0.8,
+        half_width=1.0,
+    )
+    return table.assign(**columns)[[column.name for column in TO_TARGET_COLUMNS]]
+
+
+def curve(sizes: np.ndarray) -> np.ndarray:
+    """Fitted updates."""
+    return 7 + 93 / sizes
+
+
+def test_perfect_scaling_begins_at_the_smallest_batch_that_arrives(ax: Axes) -> None:
+    steps_to_target(ax, way(updates=[math.nan, 30.0, 12.0]), NO_BOUNDS, curve)
+    assert lines(ax)["perfect: ∝ 1/B"] == [(4, 30), (16, 7.5)]
+    assert lines(ax)["median"] == [(4, 30), (16, 12)]
+    assert lines(ax)["fitted"][0] == (1, 100)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert ax.get_xticks().tolist() == THREE
+
+
+def test_runs_that_missed_are_triangles_with_their_number(ax: Axes) -> None:
+    bounds = pd.DataFrame({"batch_size": [16], "updates": [40.0], "text": ["7 of 8"]})
+    steps_to_target(ax, way(), bounds, None)
+    (line,) = [line for line in ax.lines if line.get_marker() == "^"]
+    assert np.asarray(line.get_xydata()).tolist() == [[16, 40]]
+    assert [text.get_text() for text in ax.texts] == ["7 of 8"]
+    assert "fitted" not in lines(ax)
+
+
+def test_what_the_fit_leaves_out_is_hollow(ax: Axes) -> None:
+    examples_to_target(ax, way(fitted=[True, True, False]), curve, 5.0, Ends(4, 6))
+    hollow = {line.get_label(): line.get_markerfacecolor() for line in ax.lines}
+    assert hollow["left out of the fit"] == "none"
+    assert lines(ax)["left out of the fit"] == [(16, 192)]
+    assert lines(ax)["critical batch size 5.00"][0][0] == 5
+
+
+def test_open_intervals_are_not_drawn(ax: Axes) -> None:
+    steps_to_target(ax, way(updates_high=[110.0, math.inf, math.nan]), NO_BOUNDS, None)
+    (bars,) = ax.containers
+    assert len(bars[2][0].get_segments()) == 1
+    examples_to_target(ax, way(), None, None, None)
+    examples_to_target(ax, way(), None, 5.0, Ends(4, math.inf))
+    assert not ax.patches
+
+
+def test_each_batch_size_is_a_point_between_the_two_ends(ax: Axes) -> None:
+    steps_against_examples(ax, way(), curve, (7.0, None))
+    assert lines(ax)["median, measured"] == [(100, 100), (120, 30), (192, 12)]
+    assert [text.get_text() for text in ax.texts] == ["1", "4", "16"]
+    assert [line for line in ax.lines if set(line.get_ydata()) == {7.0}]
+
+
+def test_the_fastest_is_ringed_and_the_predicted_marked(ax: Axes) -> None:
+    table = way(seconds=[0.3, 0.1, 0.2])
+    time_to_target(ax, table, lambda sizes: 0.1 * sizes, 5.0, Ends(3, 7))
+    assert lines(ax)["measured best"] == [(4, 0.1)]
+    assert lines(ax)["predicted best 5.00"][0][0] == 5
+    assert ax.patches
+    other = Figure().add_subplot()
+    time_to_target(other, table, None, None, None)
+    assert {*lines(other)} >= {"median", "measured best"}
+    assert not other.patches
+
+
+def test_the_axis_of_time_to_target_holds_times_that_lie_far_apart(ax: Axes) -> None:
+    table = way().assign(seconds=[1.0, 0.01, 1e-4])
+    time_to_target(ax, table, None, None, None)
+    low, high = ax.get_ylim()
+    assert 1e-5 < low < 1e-4
+    assert high == 3
+
+
+def noise(status: str = "resolved") -> pd.DataFrame:
+    """Return the noise scale of two batch sizes at two points, the last of this status."""
+    return pd.DataFrame(
+        {
+            "batch_size": [1, 1, 16, 16],
+            "examples": [10, 100, 10, 100],
+            "seeds": 5,
+            "noise_scale": [5.0, 9.0, 4.0, 8.0],
+            "low": [4.0, 0.0, 3.0, 6.0],
+            "high": [7.0, 20.0, 5.0, 11.0],
+            "status": ["resolved"] * 3 + [status],
+        }
+    )
+
+
+def test_the_noise_scale_has_bands_and_the_critical_batch_size_a_line(ax: Axes) -> None:
+    noise_along_training(ax, noise(), 12.0, Ends(10, 14))
+    assert lines(ax)["batch size 1"] == [(10, 5), (100, 9)]
+    assert lines(ax)["critical batch size"][0][1] == 12
+    assert len(ax.collections) == 2
+    assert "unresolved: at least" not in lines(ax)
+
+
+def test_unresolved_noise_is_a_triangle_at_its_lower_end(ax: Axes) -> None:
+    noise_along_training(ax, noise("unresolved"), None, None)
+    assert lines(ax)["batch size 16"] == [(10, 4)]
+    triangles = [line for line in ax.lines if line.get_marker() == "^" and len(line.get_xydata())]
+    assert [np.asarray(line.get_xydata()).tolist() for line in triangles] == [[[100, 6]]]
+    assert "unresolved: at least" in lines(ax)
+
+
+def test_an_open_interval_of_the_critical_batch_size_is_a_line_alone(ax: Axes) -> None:
+    noise_along_training(ax, noise(), 12.0, Ends(10, math.inf))
+    assert not ax.patches
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +199,6 @@ def with_record(analysis: Analysis, record: TargetRecord) -> Analysis:
     return replace(analysis, scaling=replace(analysis.scaling, targets=(record,)))
 
 
-MAKERS: list[Maker] = [
-    scaling_charts.steps_chart,
-    scaling_charts.examples_chart,
-    scaling_charts.tradeoff_chart,
-    scaling_charts.time_chart,
-    scaling_charts.noise_chart,
-    scaling_charts.throughput_chart,
-]
-
-
 @pytest.mark.parametrize("maker", MAKERS)
 def test_every_chart_is_drawn_lean_and_says_what_it_shows(analysis: Analysis, maker: Maker) -> None:
     chart = made(maker, analysis)
@@ -77,24 +216,24 @@ def test_titles_state_what_was_found(analysis: Analysis) -> None:
     record = main(analysis.scaling)
     table = record.batch_sizes
     fewer = table["updates"].iloc[0] / table["updates"].iloc[-1]
-    finding = made(scaling_charts.steps_chart, analysis).finding
+    finding = made(steps_chart, analysis).finding
     assert finding.startswith("From batch size 1 to 256, 256\N{MULTIPLICATION SIGN} as large")
     assert f"{fewer:.1f}\N{MULTIPLICATION SIGN} fewer updates" in finding
     critical = record.fit.critical_batch_size
-    finding = made(scaling_charts.examples_chart, analysis).finding
+    finding = made(examples_chart, analysis).finding
     assert f"critical batch size of {critical:.1f} (95% interval" in finding
-    assert "at least about" in made(scaling_charts.tradeoff_chart, analysis).finding
-    finding = made(scaling_charts.time_chart, analysis).finding
+    assert "at least about" in made(tradeoff_chart, analysis).finding
+    finding = made(time_chart, analysis).finding
     assert finding.startswith(f"Batch size {record.fastest} reaches the target first")
     assert f"predicted: {record.best.batch_size:.1f} (95% interval" in finding
-    finding = made(scaling_charts.noise_chart, analysis).finding
+    finding = made(noise_chart, analysis).finding
     assert finding.endswith("the critical batch size")
 
 
 def test_captions_name_target_seeds_statistic_and_fit(
     results: StudyResults, analysis: Analysis
 ) -> None:
-    caption = made(scaling_charts.steps_chart, analysis).caption
+    caption = made(steps_chart, analysis).caption
     assert "90% of the way" in caption
     assert "Measured on fresh seeds" in caption
     assert "Median of 8 runs with its distribution-free 95% interval." in caption
@@ -105,7 +244,7 @@ def test_captions_name_target_seeds_statistic_and_fit(
         in caption
     )
     tuning = numbers(keep(results, results.trials["stage"] == EXPLORE))
-    assert "the tuning seeds, which also set it" in made(scaling_charts.steps_chart, tuning).caption
+    assert "the tuning seeds, which also set it" in made(steps_chart, tuning).caption
 
 
 def test_runs_that_missed_are_in_caption_and_description() -> None:
@@ -113,7 +252,7 @@ def test_runs_that_missed_are_in_caption_and_description() -> None:
         return 1e3 if size == 1 else hyperbola(size, stage)
 
     missed = numbers(study(replace(HYPERBOLIC, epochs_needed=late), {"batch_sizes": SIZES}))
-    chart = made(scaling_charts.steps_chart, missed)
+    chart = made(steps_chart, missed)
     assert "8 runs that missed it: counted as lower bounds." in chart.caption
     row = main(missed.scaling).batch_sizes.set_index("batch_size").loc[1]
     assert np.isfinite(row["updates_low"])
@@ -132,7 +271,7 @@ def test_a_first_of_which_a_run_misses_names_who_arrives_with_all(analysis: Anal
 
     def finding(reached: pd.Series[int]) -> str:
         part = replace(record, batch_sizes=table.assign(reached=reached))
-        return made(scaling_charts.time_chart, with_record(analysis, part)).finding
+        return made(time_chart, with_record(analysis, part)).finding
 
     others = table[~first].sort_values("seconds")["batch_size"].iloc[0]
     one = finding(table["reached"].where(~first, 7))
@@ -156,16 +295,16 @@ def test_few_that_arrive_are_said(analysis: Analysis, reached: list[int], findin
         outcome=runs["outcome"].where(runs["batch_size"].isin(reached), NOT_REACHED)
     )
     other = replace(record, batch_sizes=table, crossings=missed)
-    assert made(scaling_charts.steps_chart, with_record(analysis, other)).finding == finding
+    assert made(steps_chart, with_record(analysis, other)).finding == finding
 
 
 def test_a_target_that_is_met_at_the_start_has_no_figure(analysis: Analysis) -> None:
     record = main(analysis.scaling)
     table = record.batch_sizes.assign(updates=math.nan, seconds=math.nan)
     other = with_record(analysis, replace(record, batch_sizes=table))
-    assert scaling_charts.steps_chart(other) is None
-    assert scaling_charts.examples_chart(other) is None
-    assert scaling_charts.time_chart(other) is None
+    assert steps_chart(other) is None
+    assert examples_chart(other) is None
+    assert time_chart(other) is None
 
 
 def unfitted(analysis: Analysis, **changes: Any) -> Analysis:
@@ -176,42 +315,40 @@ def unfitted(analysis: Analysis, **changes: Any) -> Analysis:
 
 def test_what_was_not_fitted_is_said(analysis: Analysis) -> None:
     nothing = unfitted(analysis, curve=None, critical_batch_size=None, reason="There are no runs.")
-    chart = made(scaling_charts.examples_chart, nothing)
+    chart = made(examples_chart, nothing)
     assert chart.finding == "The critical batch size can't be told: there are no runs."
     assert "Nothing is fitted: there are no runs." in chart.caption
-    assert scaling_charts.tradeoff_chart(nothing) is None
-    assert len(svg.draw(made(scaling_charts.time_chart, nothing))) > 1_000
+    assert tradeoff_chart(nothing) is None
+    assert len(svg.draw(made(time_chart, nothing))) > 1_000
     neither = unfitted(analysis, min_updates=None, min_examples=None)
-    assert made(scaling_charts.tradeoff_chart, neither).finding.startswith("The data show neither")
+    assert made(tradeoff_chart, neither).finding.startswith("The data show neither")
     poor = unfitted(analysis, poor_fit=True)
-    assert "That is a poor fit." in made(scaling_charts.steps_chart, poor).caption
+    assert "That is a poor fit." in made(steps_chart, poor).caption
 
 
 def test_without_a_prediction_the_measured_best_is_told(analysis: Analysis) -> None:
     record = main(analysis.scaling)
     unknown = replace(record.best, reason="?", batch_size=None)
     other = with_record(analysis, replace(record, best=unknown))
-    finding = made(scaling_charts.time_chart, other).finding
+    finding = made(time_chart, other).finding
     assert finding.endswith("no batch size can be predicted")
     edge = replace(record.best, batch_size=1.0)
-    finding = made(
-        scaling_charts.time_chart, with_record(analysis, replace(record, best=edge))
-    ).finding
+    finding = made(time_chart, with_record(analysis, replace(record, best=edge))).finding
     assert "predicted: 1.00, the end of the range," in finding
 
 
 def test_without_times_there_is_no_chart_of_time(results: StudyResults) -> None:
     untimed = numbers(without_timing(results))
-    assert scaling_charts.time_chart(untimed) is None
-    assert scaling_charts.throughput_chart(untimed) is None
-    assert made(scaling_charts.steps_chart, untimed)
+    assert time_chart(untimed) is None
+    assert throughput_chart(untimed) is None
+    assert made(steps_chart, untimed)
 
 
 def test_few_runs_have_no_interval(analysis: Analysis) -> None:
     record = main(analysis.scaling)
     table = record.batch_sizes.assign(updates_low=np.nan, updates_high=np.nan)
     other = with_record(analysis, replace(record, batch_sizes=table))
-    assert "without an interval" in made(scaling_charts.steps_chart, other).caption
+    assert "without an interval" in made(steps_chart, other).caption
 
 
 def test_unresolved_noise_is_said(results: StudyResults, analysis: Analysis) -> None:
@@ -219,9 +356,9 @@ def test_unresolved_noise_is_said(results: StudyResults, analysis: Analysis) -> 
     unresolved = scaling.noise.assign(status="unresolved", noise_scale=math.nan, low=5.0)
     record = replace(main(scaling), noise=main(scaling).noise.assign(ratio=math.nan))
     other = replace(analysis, scaling=replace(scaling, noise=unresolved, targets=(record,)))
-    chart = made(scaling_charts.noise_chart, other)
+    chart = made(noise_chart, other)
     assert chart.finding == "The seeds don't resolve the gradient noise scale"
     assert "unresolved, at least 5.00" in chart.description
-    finding = made(scaling_charts.noise_chart, with_record(analysis, record)).finding
+    finding = made(noise_chart, with_record(analysis, record)).finding
     assert finding.startswith("The noise scale goes from 4")
-    assert scaling_charts.noise_chart(numbers(noisy(results, -1.0))) is None
+    assert noise_chart(numbers(noisy(results, -1.0))) is None

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.analysis.timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
-from reports.charts import timeline_figures
+from reports.charts import timeline as timeline_figures
 from reports.charts.base.style import STYLE
 from reports.schema.results import StudyResults, as_table
 

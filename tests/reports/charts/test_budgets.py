@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.budgets import RULES
-from reports.charts.budget_charts import HEADERS, Slider, budget_slider
+from reports.charts.budgets import HEADERS, Slider, budget_slider
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from reports.text.budgets import amount, budget_sentence

@@ -1,27 +1,30 @@
-"""The rates as good as the best: within a standard error of it, without a worse one in between."""
+"""The grid of rates, and the rates as good as the best: within a standard error of it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from reports.analysis.basins import basins
 from reports.analysis.selection import select_rates, summarise_cells
-from reports.charts import tuning_figures
+from reports.charts import tuning
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
-from reports.charts.tuning_charts import best_rates_chart, gap_chart
+from reports.charts.tuning import best_rates_chart, gap_chart
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
+from tests.reports.charts.base.test_style import contrast
 from tests.reports.claim_studies import Truth, study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, of_seeds, small
 
 pytestmark = pytest.mark.slow
-
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 METRIC = {0.1: 0.8997, 0.3: 0.5, 1.0: 0.9, 3.0: 0.8999, 10.0: 0.6}
 """The smallest rate is as good as the best, but one in between isn't."""
@@ -112,7 +115,7 @@ def test_rules_go_through_the_middle() -> None:
         }
     )
     rules = pd.DataFrame({"batch_size": [1, 100], "linear": [0.1, 10.0], "sqrt": [0.3, 3.0]})
-    tuning_figures.best_rates(ax, table, rules)
+    tuning.best_rates(ax, table, rules)
     lines = {str(line.get_label()): line for line in ax.lines}
     assert lines["∝ B"].get_ydata().tolist() == [0.1, 10.0]
     assert lines["at the grid's edge"].get_markerfacecolor() == "none"
@@ -143,3 +146,56 @@ def test_few_seeds_have_a_gap_without_an_interval(digits: StudyResults) -> None:
     chart = made(gap_chart(numbers(of_seeds(digits, 0, 1, 100, 101))))
     assert "interval" not in chart.caption
     assert len(svg.draw(chart)) < 20_000
+
+
+def test_the_rate_grid_prints_every_cell_and_boxes_the_selected(
+    ax: Axes, analysis: Analysis
+) -> None:
+    cells = analysis.cells
+    selected = analysis.batch_sizes.dropna(subset="learning_rate")
+    tuning.rate_grid(ax, cells, selected, label="Validation accuracy", measure=analysis.measure)
+    printed = sorted(text.get_text() for text in ax.texts)
+    values = cells["validation_metric"].dropna()
+    assert printed == sorted(f"{100 * value:.1f}" for value in values)
+    boxes = [p for p in ax.patches if isinstance(p, Rectangle) and not p.get_hatch()]
+    assert len(boxes) == 2 * len(selected)
+    rates = sorted(cells["learning_rate"].unique(), reverse=True)
+    corners = {(round(b.get_x() - 0.04), round(b.get_y() - 0.04)) for b in boxes}
+    assert corners == {
+        (place, rates.index(rate)) for place, rate in enumerate(selected["learning_rate"])
+    }
+
+
+def test_cells_with_a_lost_seed_are_hatched(ax: Axes, analysis: Analysis) -> None:
+    cells = analysis.cells
+    tuning.rate_grid(
+        ax,
+        cells,
+        analysis.batch_sizes.dropna(subset="learning_rate"),
+        label="",
+        measure=analysis.measure,
+    )
+    hatched = [patch for patch in ax.patches if patch.get_hatch()]
+    assert len(hatched) == (cells["ok"] < cells["trials"]).sum() > 0
+
+
+def test_values_in_the_grid_stand_out_from_their_cell(ax: Axes, analysis: Analysis) -> None:
+    tuning.rate_grid(ax, analysis.cells, analysis.measured, label="", measure=analysis.measure)
+    colors = ax.collections[0].get_facecolors()
+    shown = colors[colors[:, 3] > 0]
+    inks = [text.get_color() for text in ax.texts]
+    ratios = [
+        contrast(mpl.colors.to_hex(c), mpl.colors.to_hex(i))
+        for c, i in zip(shown, inks, strict=True)
+    ]
+    assert min(ratios) >= 4.5
+
+
+def test_a_selected_rate_at_the_edge_is_boxed_with_dashes(ax: Axes, analysis: Analysis) -> None:
+    selected = analysis.batch_sizes.dropna(subset="learning_rate")
+    assert selected["at_edge"].nunique() == 2
+    tuning.rate_grid(ax, analysis.cells, selected, label="", measure=analysis.measure)
+    boxes = [p for p in ax.patches if isinstance(p, Rectangle) and not p.get_hatch()]
+    dashed = [box.get_linestyle() != "-" for box in boxes[1::2]]
+    assert dashed == selected["at_edge"].tolist()
+    assert all(box.get_linestyle() == "-" for box in boxes[::2])

@@ -1,4 +1,4 @@
-"""Figures that hold the groups of a study against each other."""
+"""Charts that hold the groups of a study against each other."""
 
 from __future__ import annotations
 
@@ -8,18 +8,52 @@ from functools import partial
 from itertools import islice
 
 import pandas as pd
+from matplotlib.axes import Axes
 
-from reports.charts import figures
 from reports.charts.base.chart import Chart, Words
-from reports.charts.base.style import LOOKS, Look
+from reports.charts.base.style import (
+    LOOKS,
+    Look,
+    batch_size_axis,
+    metric_axis,
+)
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, listing, plural, visible
+from reports.schema.measures import Measure
 
 MOST_CHARTS = 8
 """Sets of comparable groups that are drawn; a page must stay small."""
 NAMES = ("groups", *(f"groups-{place}" for place in range(2, MOST_CHARTS + 1)))
 """Names of all figures there can be."""
+
+
+def groups(
+    ax: Axes,
+    table: pd.DataFrame,
+    *,
+    label: str,
+    measure: Measure,
+    looks: Sequence[Look] = LOOKS,
+) -> Axes:
+    """Draw the metric of several groups against batch size, each with its own look.
+
+    Args:
+        ax: Where to draw.
+        table: Columns group, batch_size and metric; at most as many groups as looks.
+        label: Of the y axis.
+        measure: How the metric is written.
+        looks: Of the groups, in the order of the table.
+    """
+    for (name, rows), (color, marker, dashes) in zip(
+        table.groupby("group", sort=False), looks, strict=False
+    ):
+        ax.plot(
+            rows["batch_size"], rows["metric"], color=color, marker=marker, dashes=dashes, lw=1.6,
+            ms=5, label=str(name),
+        )  # fmt: skip
+    ax.legend(loc="best", handlelength=3.2)
+    return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
 def group_charts(study: StudyAnalysis) -> list[Chart]:
@@ -107,7 +141,7 @@ def _chart(
                 for row in table.to_dict("records")
             ),
         ),
-        draw=lambda ax: figures.groups(ax, table, label=label, measure=first.measure, looks=looks),
+        draw=lambda ax: groups(ax, table, label=label, measure=first.measure, looks=looks),
     )
 
 

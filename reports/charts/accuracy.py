@@ -1,0 +1,278 @@
+"""Charts of the metric at the tuned rates: against batch size, against time, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from reports.charts.base.chart import Chart, Words, sentences, validation, values
+from reports.charts.base.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    batch_size_axis,
+    metric_axis,
+    ordered_colors,
+    seconds_ticks,
+)
+from reports.recommend.record import Analysis, extreme
+from reports.schema.formats import capitalised, plural, seconds, sizes
+from reports.schema.measures import Measure
+from reports.stats.intervals import Comparison
+
+
+def accuracy(
+    ax: Axes, table: pd.DataFrame, seeds: pd.DataFrame, *, label: str, measure: Measure
+) -> Axes:
+    """Draw accuracy against batch size.
+
+    With an interval for every batch size: means with their intervals. Otherwise every seed a dot,
+    and the median. Filled markers can't be told from the best.
+
+    Args:
+        ax: Where to draw.
+        table: Columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with a metric.
+        seeds: Columns `reports.recommend.record.SEED_COLUMNS`.
+        label: Of the y axis.
+        measure: How the metric is written.
+    """
+    intervals = bool(table["metric_low"].notna().all())
+    shown = "metric" if intervals else "metric_median"
+    ax.plot(table["batch_size"], table[shown], color=BLUE, lw=1.6, zorder=2)
+    if intervals:
+        below, above = table["metric"] - table["metric_low"], table["metric_high"] - table["metric"]
+        ax.errorbar(
+            table["batch_size"], table["metric"], [below, above],
+            fmt="none", ecolor=BLUE, elinewidth=1.4, capsize=3, label="95% t interval",
+        )  # fmt: skip
+    else:
+        ax.plot(seeds["batch_size"], seeds["metric"], "o", color=GREY, ms=3.5, label="one seed")
+    for tied, fill, name in ((True, BLUE, "not told from the best"), (False, "none", "worse")):
+        rows = table[table["tied"] == tied]
+        if not rows.empty:
+            ax.plot(
+                rows["batch_size"], rows[shown], "o", ms=7, mfc=fill, mec=BLUE, mew=1.5, zorder=3,
+                label=f"{'mean' if intervals else 'median'}, {name}",
+            )  # fmt: skip
+    ax.legend(loc="best")
+    return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
+
+
+def accuracy_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of the metric against batch size; None with nothing to compare."""
+    table, comparison = analysis.measured, analysis.comparison
+    if comparison is None:
+        return None
+    return Chart(
+        name="accuracy",
+        heading=f"{capitalised(analysis.measure.name)} against batch size",
+        tell=lambda: Words(
+            finding=_best_finding(analysis, comparison),
+            caption=sentences(
+                _statistic(analysis), _left_out(analysis), _tuning(analysis), _tie_rule(analysis)
+            ),
+            description=values(table, "metric", analysis.measure.text),
+        ),
+        draw=lambda ax: accuracy(
+            ax,
+            table,
+            analysis.seeds[analysis.seeds["batch_size"].isin(table["batch_size"])],
+            label=_label(analysis),
+            measure=analysis.measure,
+        ),
+    )
+
+
+def _left_out(analysis: Analysis) -> str:
+    """Which batch sizes have values, but none for every seed."""
+    if not analysis.lost:
+        return ""
+    return f"Left out: batch {sizes(analysis.lost)}, where a seed has no value."
+
+
+def _best_finding(analysis: Analysis, comparison: Comparison) -> str:
+    best = analysis.measure.text(analysis.row(comparison.best)["metric"])
+    where = f"at batch size {comparison.best}"
+    if analysis.rival is None:
+        return f"{_label(analysis)} {best} {where}"
+    finding = (
+        f"{_label(analysis)} {best} {where}, the best on validation"
+        if analysis.judged_apart
+        else f"Highest mean {analysis.metric}: {best} {where}"
+    )
+    others = [size for size in comparison.tied if size != comparison.best]
+    if comparison.tested and others:
+        return f"{finding}; {_others(others)} can't be told from it"
+    return finding
+
+
+def _others(batch_sizes: list[int]) -> str:
+    few = 3
+    return (
+        f"batch {sizes(batch_sizes)}" if len(batch_sizes) <= few else f"{len(batch_sizes)} others"
+    )
+
+
+def _statistic(analysis: Analysis) -> str:
+    seeds = analysis.measured["seeds"]
+    low, high = int(seeds.min()), int(seeds.max())
+    number = plural(high, "seed") if low == high else f"{low} to {high} seeds"
+    if analysis.shows_intervals:
+        return f"Mean {analysis.metric} of {number} with 95% t interval."
+    return f"Median {analysis.metric} of {number}, and every seed."
+
+
+def _tuning(analysis: Analysis) -> str:
+    chosen = (
+        f"The learning rate is the one with the highest mean {validation(analysis)} at that "
+        "batch size"
+        if analysis.batch_sizes["validation_metric"].notna().any()
+        else "The learning rate of each batch size was given"
+    )
+    return f"{chosen}; the budget of every trial is {analysis.budget}."
+
+
+def _tie_rule(analysis: Analysis) -> str:
+    if analysis.comparison is None or not analysis.comparison.tested:
+        return ""
+    pairs = "the pairs with it" if analysis.judged_apart else "all pairs"
+    return f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%)."
+
+
+def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
+    """Draw accuracy against the time to train; the Pareto set is ringed.
+
+    Args:
+        ax: Where to draw.
+        table: Columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with metric and time.
+        label: Of the y axis.
+        measure: How the metric is written.
+    """
+    colors = dict(zip(table["batch_size"], ordered_colors(len(table)), strict=True))
+    sns.scatterplot(
+        table, x="seconds_to_train", y="metric", hue="batch_size", palette=colors, ax=ax, s=45,
+        legend=False, edgecolor="none", zorder=3,
+    )  # fmt: skip
+    ringed = table[table["pareto"]]
+    ax.plot(
+        ringed["seconds_to_train"], ringed["metric"], "o", ms=12, mfc="none", mec=ORANGE, mew=1.6,
+        label=f"none both faster and {measure.better}",
+    )  # fmt: skip
+    for size, place, away in _labels(table):
+        ax.annotate(
+            size, place, tuple(13 * away),
+            textcoords="offset points", ha="center", va="center", size=8,
+        )  # fmt: skip
+    ax.set_xscale("log", base=10)
+    ax.margins(y=0.15)
+    seconds_ticks(ax.xaxis)
+    ax.set_xlabel("Time to train the budget")
+    ax.legend(loc="best")
+    return metric_axis(ax, label, measure)
+
+
+def _labels(table: pd.DataFrame) -> Iterator[tuple[str, tuple[float, float], np.ndarray]]:
+    """Batch sizes, their points, and the direction away from the nearest other point."""
+    points = table[["seconds_to_train", "metric"]].to_numpy()
+    seen = np.column_stack([np.log(points[:, 0]), points[:, 1]])
+    seen /= np.maximum(np.ptp(seen, axis=0), 1e-12) * [1, 2]  # twice as wide as high
+    for place, (size, point) in enumerate(zip(table["batch_size"], points, strict=True)):
+        apart = np.delete(seen[place] - seen, place, axis=0)
+        distances = np.hypot(*apart.T)
+        nearest = distances.argmin()
+        away = apart[nearest] / distances[nearest] if distances[nearest] > 0 else np.array([0, 1])
+        yield str(size), tuple(point), away
+
+
+def accuracy_time_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of the metric against training time; None below two batch sizes."""
+    table = analysis.measured.dropna(subset="seconds_to_train")
+    ringed = table.loc[table["pareto"], "batch_size"].tolist()
+    if len(table) < 2 or not ringed:  # noqa: PLR2004
+        return None
+    return Chart(
+        name="accuracy-time",
+        heading=f"{capitalised(analysis.measure.name)} against training time",
+        tell=lambda: Words(
+            finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
+            caption=(
+                f"Mean {analysis.metric} against the time to train {analysis.training}, labelled "
+                "with the batch size. Ringed: the Pareto set of the means, whose differences may "
+                "be chance."
+            ),
+            description=_pairs(analysis, table),
+        ),
+        draw=lambda ax: accuracy_and_time(
+            ax, table, label=_label(analysis), measure=analysis.measure
+        ),
+    )
+
+
+def _pairs(analysis: Analysis, table: pd.DataFrame) -> str:
+    return "; ".join(
+        f"batch size {size}: {analysis.measure.text(metric)} in {seconds(duration)}"
+        for size, metric, duration in zip(
+            table["batch_size"], table["metric"], table["seconds_to_train"], strict=True
+        )
+    )
+
+
+def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
+    """Draw every trial at the tuned rates as a dot; a line joins the trials of one seed.
+
+    Args:
+        ax: Where to draw.
+        seeds: Columns `reports.recommend.record.SEED_COLUMNS`.
+        label: Of the y axis.
+        measure: How the metric is written.
+    """
+    sns.lineplot(
+        seeds, x="batch_size", y="metric", units="seed", estimator=None, errorbar=None, ax=ax,
+        color=GREY, linewidth=0.8, zorder=2,
+    )  # fmt: skip
+    ax.plot(seeds["batch_size"], seeds["metric"], "o", color=BLUE, ms=4.5, alpha=0.8, zorder=3)
+    return metric_axis(batch_size_axis(ax, seeds["batch_size"]), label, measure)
+
+
+def seeds_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of the single seeds; None below two of them."""
+    seeds = analysis.seeds
+    if seeds["seed"].nunique() < 2:  # noqa: PLR2004
+        return None
+    return Chart(
+        name="seeds",
+        heading="The seeds, one by one",
+        tell=lambda: _seeds_words(analysis),
+        draw=lambda ax: seed_spread(ax, seeds, label=_label(analysis), measure=analysis.measure),
+    )
+
+
+def _seeds_words(analysis: Analysis) -> Words:
+    groups, written = analysis.seeds.groupby("batch_size")["metric"], analysis.measure.text
+    spread = pd.DataFrame({"low": groups.min(), "high": groups.max()}).reset_index()
+    widest = extreme(spread.assign(width=spread["high"] - spread["low"]), "width", largest=True)
+    return Words(
+        finding=(
+            f"Seeds differ most at batch size {widest['batch_size']:.0f}: "
+            f"{written(widest['low'])} to {written(widest['high'])}"
+        ),
+        caption=sentences(
+            f"Every dot is one trial at the selected rate ({analysis.metric}); a line joins the "
+            "trials that share a seed, and with it split and initial weights.",
+            f"At batch {sizes(analysis.lost)} a seed has no value." if analysis.lost else "",
+        ),
+        description="; ".join(
+            f"batch size {size}: {written(low)} to {written(high)}"
+            for size, low, high in zip(
+                spread["batch_size"], spread["low"], spread["high"], strict=True
+            )
+        ),
+    )
+
+
+def _label(analysis: Analysis) -> str:
+    return capitalised(analysis.metric)

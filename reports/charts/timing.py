@@ -1,0 +1,271 @@
+"""Charts of the timing pass: what an update takes, and what follows for training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from reports.analysis.update_times import CONTENDED_BELOW, ONE_PIECE, PER_ITEM, TENSOR
+from reports.charts.base.chart import Chart, Words, values
+from reports.charts.base.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    LOOKS,
+    ORANGE,
+    PINK,
+    batch_size_axis,
+    counts_axis,
+    seconds_axis,
+)
+from reports.recommend.record import Analysis, extreme
+from reports.schema.formats import (
+    TIMES,
+    capitalised,
+    count,
+    rate,
+    seconds,
+    significant,
+    times,
+)
+from reports.stats.models.update_cost import UpdateTimeFit
+from reports.stats.two_terms import Curve
+from reports.text.scaling import cost_caption
+
+
+def seconds_per_update(
+    ax: Axes, timing: pd.DataFrame, line: Curve | None = None, doubling: float | None = None
+) -> Axes:
+    """Draw seconds per update against batch size for each engine: median and quartiles.
+
+    Args:
+        ax: Where to draw.
+        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
+        line: Fixed cost and cost of each example, fitted to one network by tensor operations; None
+            if they weren't.
+        doubling: Batch size at which an update takes twice the fixed cost; None if it isn't known.
+    """
+    if line is not None:
+        sizes = np.geomspace(timing["batch_size"].min(), timing["batch_size"].max(), 80)
+        ax.plot(sizes, line.at(sizes), color=INK, lw=1.2, ls=":", label="fitted: alpha + beta B")
+    if doubling is not None:
+        ax.axvline(doubling, color=GREY, lw=1.2, ls="-.", label="twice the fixed cost")
+    for (engine, lanes), rows in timing.groupby(["engine", "lanes"], sort=False):
+        name, color, marker, dash = _engine_look(str(engine), int(str(lanes)))
+        middle = rows["seconds_per_update"]
+        ax.errorbar(
+            rows["batch_size"], middle,
+            [middle - rows["lower_quartile"], rows["upper_quartile"] - middle],
+            color=color, marker=marker, ls=dash, ms=5, lw=1.6, label=name,
+        )  # fmt: skip
+    ax.legend(loc="upper left")
+    return seconds_axis(batch_size_axis(ax, timing["batch_size"]), "Time per update")
+
+
+def _engine_look(engine: str, lanes: int) -> tuple[str, str, str, str]:
+    """Label, colour, marker and line of an engine's times."""
+    if engine == PER_ITEM:
+        return "one item at a time", ORANGE, "s", "--"
+    if engine == ONE_PIECE:
+        return "tensor operations, without shards", PINK, "^", "-."
+    if lanes > 1:
+        return f"tensor operations, each of {lanes} networks", GREEN, "D", ":"
+    return "tensor operations", BLUE, "o", "-"
+
+
+def seconds_per_update_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of seconds per update; None where nothing was timed.
+
+    Args:
+        analysis: The numbers.
+    """
+    timing = analysis.timing
+    tensor = analysis.alone
+    if tensor.empty:
+        return None
+    fit = analysis.scaling.update_time
+    return Chart(
+        name="seconds-per-update",
+        heading="Time per update",
+        tell=lambda: Words(
+            finding=_cost_finding(tensor, fit),
+            caption=(
+                "Median and quartiles over the rounds of a timing pass of its own: serial, one "
+                f"BLAS thread. A measurement counts as contended below {CONTENDED_BELOW:.0%} of a "
+                f"processor.{cost_caption(fit)}"
+            ),
+            description=values(tensor, "seconds_per_update", seconds),
+        ),
+        draw=lambda ax: seconds_per_update(ax, timing, fit.curve, fit.doubling_batch_size),
+    )
+
+
+def _cost_finding(tensor: pd.DataFrame, fit: UpdateTimeFit) -> str:
+    if fit.doubling_batch_size is not None:
+        return (
+            f"An update takes twice its fixed cost at batch size "
+            f"{significant(fit.doubling_batch_size)}: well below it, larger batches are nearly free"
+        )
+    ends = tensor.iloc[[0, -1]] if len(tensor) > 1 else tensor
+    extremes = values(ends, "seconds_per_update", seconds)
+    return f"Time of an update by tensor operations: {extremes}"
+
+
+def seconds_to_train(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Draw the time to train the budget against batch size.
+
+    Args:
+        ax: Where to draw.
+        table: Columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with a time.
+    """
+    ax.plot(table["batch_size"], table["seconds_to_train"], color=BLUE, lw=1.6, marker="o")
+    return seconds_axis(batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
+
+
+def seconds_to_train_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of the time to train; None below two batch sizes that have one.
+
+    Args:
+        analysis: The numbers.
+    """
+    table = analysis.timed
+    if len(table) < 2:  # noqa: PLR2004
+        return None
+    return Chart(
+        name="seconds-to-train",
+        heading="Time to train",
+        tell=lambda: Words(
+            finding=_shortest_finding(analysis),
+            caption=(
+                f"Updates that {analysis.training} make, multiplied by the median seconds of an "
+                "update from the timing pass; not the clock of the sweep, whose trials run beside "
+                "each other."
+            ),
+            description=values(table, "seconds_to_train", seconds),
+        ),
+        draw=lambda ax: seconds_to_train(ax, table),
+    )
+
+
+def _shortest_finding(analysis: Analysis) -> str:
+    fastest = extreme(analysis.timed, "seconds_to_train", largest=False)
+    return (
+        f"{capitalised(analysis.training)} take least time at batch size {fastest['batch_size']}: "
+        f"{seconds(fastest['seconds_to_train'])}"
+    )
+
+
+def throughput(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Draw how many examples are processed in a second, against batch size.
+
+    Args:
+        ax: Where to draw.
+        table: Columns batch_size, lanes and throughput.
+    """
+    for (lanes, rows), (color, marker, dashes) in zip(table.groupby("lanes"), LOOKS, strict=False):
+        name = "one network" if lanes == 1 else f"each of {lanes} networks at once"
+        ax.plot(
+            rows["batch_size"], rows["throughput"], color=color, marker=marker, dashes=dashes,
+            lw=1.6, ms=5, label=name,
+        )  # fmt: skip
+    ax.legend(loc="upper left")
+    return counts_axis(
+        batch_size_axis(ax, table["batch_size"]), "Examples per second", "per second"
+    )
+
+
+def throughput_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of examples per second.
+
+    Args:
+        analysis: The numbers.
+    """
+    timing = analysis.timing[analysis.timing["engine"] == TENSOR]
+    if timing["batch_size"].nunique() < 2:  # noqa: PLR2004
+        return None
+    table = timing.assign(throughput=timing["batch_size"] / timing["seconds_per_update"])
+    return Chart(
+        name="throughput",
+        heading="Throughput",
+        tell=lambda: _throughput_words(table),
+        draw=lambda ax: throughput(ax, table),
+    )
+
+
+def _throughput_words(table: pd.DataFrame) -> Words:
+    alone = table[table["lanes"] == 1]
+    shown = table if alone.empty else alone
+    first, most = shown.iloc[0], shown.sort_values("throughput").iloc[-1]
+    return Words(
+        finding=(
+            f"Up to {count(most['throughput'])} examples a second on one thread (batch size "
+            f"{most['batch_size']}), {times(most['throughput'] / first['throughput'])} as many as "
+            f"at batch size {first['batch_size']}"
+        ),
+        caption=(
+            "Batch size by the median seconds of an update, by tensor operations; where several "
+            "networks are updated at once, for each of them."
+        ),
+        description=values(shown, "throughput", lambda value: f"{count(value)} per second"),
+    )
+
+
+def tensor_speedup(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Draw how many times faster tensor operations are, with the range over the timing rounds.
+
+    Args:
+        ax: Where to draw.
+        table: Columns `reports.analysis.update_times.SPEEDUP_COLUMNS`.
+    """
+    ratio = table["speedup"]
+    # The ratio of medians needn't lie within the ratios of the rounds.
+    below = (ratio - table["speedup_low"]).clip(lower=0)
+    above = (table["speedup_high"] - ratio).clip(lower=0)
+    ax.errorbar(
+        table["batch_size"], ratio, [below, above], color=BLUE, marker="o", lw=1.6, capsize=3
+    )
+    ax.axhline(1, color=INK, lw=1, ls=":")
+    ax.annotate(
+        "as fast as single items", (1, 1), (0, 3), xycoords=("axes fraction", "data"),
+        textcoords="offset points", ha="right", va="bottom", size=8,
+    )  # fmt: skip
+    ax.set_yscale("log", base=2)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{rate(value)}{TIMES}"))
+    ax.set_ylabel("Tensor operations over single items")
+    ax.fmt_ydata = times
+    return batch_size_axis(ax, table["batch_size"])
+
+
+def speedup_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of tensor operations against single items; None without both.
+
+    Args:
+        analysis: The numbers.
+    """
+    table = analysis.batch_sizes.dropna(subset="speedup")
+    if table.empty:
+        return None
+    return Chart(
+        name="speedup",
+        heading="Tensor operations against single items",
+        tell=lambda: Words(
+            finding=_speedup_finding(table),
+            caption=(
+                "Ratio of the median seconds per update; bars span the ratios of the single "
+                "rounds. Both make the same update."
+            ),
+            description=values(table, "speedup", times),
+        ),
+        draw=lambda ax: tensor_speedup(ax, table),
+    )
+
+
+def _speedup_finding(table: pd.DataFrame) -> str:
+    most = extreme(table, "speedup", largest=True)
+    return (
+        f"Tensor operations are up to {times(most['speedup'])} as fast as single items (batch "
+        f"size {most['batch_size']})"
+    )

@@ -1,0 +1,54 @@
+"""What tests of charts share: axes, the numbers of the study as shipped, marks as pairs."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from reports.charts.base.style import STYLE
+from reports.recommend.record import Analysis
+from reports.schema.results import StudyResults
+from tests.reports.conftest import numbers
+
+
+@pytest.fixture
+def ax() -> Axes:
+    """Axes of a figure that pyplot knows nothing of."""
+    with mpl.rc_context(STYLE):
+        return Figure().add_subplot()
+
+
+@pytest.fixture(scope="module")
+def analysis(digits: StudyResults) -> Analysis:
+    """The numbers of the study as shipped."""
+    return numbers(digits)
+
+
+def points_of(lines: list[Line2D]) -> set[tuple[float, float]]:
+    """Return the points of these lines."""
+    return {
+        (float(x), float(y))
+        for line in lines
+        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+    }
+
+
+def pairs_of(table: pd.DataFrame, x: str, y: str) -> set[tuple[float, float]]:
+    return {(float(a), float(b)) for a, b in zip(table[x], table[y], strict=True)}
+
+
+def tick_labels(ax: Axes) -> list[str]:
+    ax.figure.draw_without_rendering()
+    return [label.get_text() for label in ax.get_xticklabels()]
+
+
+def lines(ax: Axes) -> dict[str, list[tuple[float, float]]]:
+    """Points of the lines with a label."""
+    return {
+        str(line.get_label()): [tuple(map(float, point)) for point in line.get_xydata()]
+        for line in ax.lines
+    }
