@@ -81,7 +81,7 @@ def test_the_code_of_the_page_gives_its_figures(
 def test_a_figure_that_does_not_return_its_axes_is_refused(
     gallery: ModuleType, shown: list[Any]
 ) -> None:
-    odd = replace(shown[0].chart, draw=lambda _: None)
+    odd = replace(shown[0].chart, figure=lambda *_: None)
     with pytest.raises(ValueError, match="does not return the axes that it was given"):
         gallery.drawn_by(odd)
 

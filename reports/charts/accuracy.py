@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from reports.charts.base.chart import Chart, Words, sentences, validation, values
+from reports.charts.base.chart import Chart, in_words, sentences, validation, values
 from reports.charts.base.style import (
     BLUE,
     GREY,
@@ -33,12 +34,8 @@ def accuracy(
     With an interval for every batch size: means with their intervals. Otherwise every seed a dot,
     and the median. Filled markers can't be told from the best.
 
-    Args:
-        ax: Where to draw.
-        table: Columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with a metric.
-        seeds: Columns `reports.recommend.record.SEED_COLUMNS`.
-        label: Of the y axis.
-        measure: How the metric is written.
+    `table`: columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with a metric. `seeds`:
+    columns `reports.recommend.record.SEED_COLUMNS`.
     """
     intervals = bool(table["metric_low"].notna().all())
     shown = "metric" if intervals else "metric_median"
@@ -70,18 +67,16 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="accuracy",
         heading=f"{capitalised(analysis.measure.name)} against batch size",
-        tell=lambda: Words(
-            finding=_best_finding(analysis, comparison),
-            caption=sentences(
-                _statistic(analysis), _left_out(analysis), _tuning(analysis), _tie_rule(analysis)
-            ),
-            description=values(table, "metric", analysis.measure.text),
+        finding=_best_finding(analysis, comparison),
+        caption=sentences(
+            _statistic(analysis), _left_out(analysis), _tuning(analysis), _tie_rule(analysis)
         ),
-        draw=lambda ax: accuracy(
-            ax,
-            table,
-            analysis.seeds[analysis.seeds["batch_size"].isin(table["batch_size"])],
-            label=_label(analysis),
+        description=values(table, "metric", analysis.measure.text),
+        table=table,
+        figure=partial(
+            accuracy,
+            seeds=analysis.seeds[analysis.seeds["batch_size"].isin(table["batch_size"])],
+            label=capitalised(analysis.metric),
             measure=analysis.measure,
         ),
     )
@@ -98,9 +93,9 @@ def _best_finding(analysis: Analysis, comparison: Comparison) -> str:
     best = analysis.measure.text(analysis.row(comparison.best)["metric"])
     where = f"at batch size {comparison.best}"
     if analysis.rival is None:
-        return f"{_label(analysis)} {best} {where}"
+        return f"{capitalised(analysis.metric)} {best} {where}"
     finding = (
-        f"{_label(analysis)} {best} {where}, the best on validation"
+        f"{capitalised(analysis.metric)} {best} {where}, the best on validation"
         if analysis.judged_apart
         else f"Highest mean {analysis.metric}: {best} {where}"
     )
@@ -146,11 +141,7 @@ def _tie_rule(analysis: Analysis) -> str:
 def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
     """Draw accuracy against the time to train; the Pareto set is ringed.
 
-    Args:
-        ax: Where to draw.
-        table: Columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with metric and time.
-        label: Of the y axis.
-        measure: How the metric is written.
+    `table`: columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with metric and time.
     """
     colors = dict(zip(table["batch_size"], ordered_colors(len(table)), strict=True))
     sns.scatterplot(
@@ -197,38 +188,30 @@ def accuracy_time_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="accuracy-time",
         heading=f"{capitalised(analysis.measure.name)} against training time",
-        tell=lambda: Words(
-            finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
-            caption=(
-                f"Mean {analysis.metric} against the time to train {analysis.training}, labelled "
-                "with the batch size. Ringed: the Pareto set of the means, whose differences may "
-                "be chance."
+        finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
+        caption=(
+            f"Mean {analysis.metric} against the time to train {analysis.training}, labelled "
+            "with the batch size. Ringed: the Pareto set of the means, whose differences may "
+            "be chance."
+        ),
+        description=in_words(
+            table,
+            lambda row: (
+                f"batch size {row['batch_size']}: {analysis.measure.text(row['metric'])} in "
+                f"{seconds(row['seconds_to_train'])}"
             ),
-            description=_pairs(analysis, table),
         ),
-        draw=lambda ax: accuracy_and_time(
-            ax, table, label=_label(analysis), measure=analysis.measure
+        table=table,
+        figure=partial(
+            accuracy_and_time, label=capitalised(analysis.metric), measure=analysis.measure
         ),
-    )
-
-
-def _pairs(analysis: Analysis, table: pd.DataFrame) -> str:
-    return "; ".join(
-        f"batch size {size}: {analysis.measure.text(metric)} in {seconds(duration)}"
-        for size, metric, duration in zip(
-            table["batch_size"], table["metric"], table["seconds_to_train"], strict=True
-        )
     )
 
 
 def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
     """Draw every trial at the tuned rates as a dot; a line joins the trials of one seed.
 
-    Args:
-        ax: Where to draw.
-        seeds: Columns `reports.recommend.record.SEED_COLUMNS`.
-        label: Of the y axis.
-        measure: How the metric is written.
+    `seeds`: columns `reports.recommend.record.SEED_COLUMNS`.
     """
     sns.lineplot(
         seeds, x="batch_size", y="metric", units="seed", estimator=None, errorbar=None, ax=ax,
@@ -243,19 +226,13 @@ def seeds_chart(analysis: Analysis) -> Chart | None:
     seeds = analysis.seeds
     if seeds["seed"].nunique() < 2:  # noqa: PLR2004
         return None
+    groups, written = seeds.groupby("batch_size")["metric"], analysis.measure.text
+    spread = pd.DataFrame({"low": groups.min(), "high": groups.max()}).reset_index()
+    widest = extreme(spread.assign(width=spread["high"] - spread["low"]), "width", largest=True)
+    lost = f"At batch {sizes(analysis.lost)} a seed has no value." if analysis.lost else ""
     return Chart(
         name="seeds",
         heading="The seeds, one by one",
-        tell=lambda: _seeds_words(analysis),
-        draw=lambda ax: seed_spread(ax, seeds, label=_label(analysis), measure=analysis.measure),
-    )
-
-
-def _seeds_words(analysis: Analysis) -> Words:
-    groups, written = analysis.seeds.groupby("batch_size")["metric"], analysis.measure.text
-    spread = pd.DataFrame({"low": groups.min(), "high": groups.max()}).reset_index()
-    widest = extreme(spread.assign(width=spread["high"] - spread["low"]), "width", largest=True)
-    return Words(
         finding=(
             f"Seeds differ most at batch size {widest['batch_size']:.0f}: "
             f"{written(widest['low'])} to {written(widest['high'])}"
@@ -263,16 +240,14 @@ def _seeds_words(analysis: Analysis) -> Words:
         caption=sentences(
             f"Every dot is one trial at the selected rate ({analysis.metric}); a line joins the "
             "trials that share a seed, and with it split and initial weights.",
-            f"At batch {sizes(analysis.lost)} a seed has no value." if analysis.lost else "",
+            lost,
         ),
-        description="; ".join(
-            f"batch size {size}: {written(low)} to {written(high)}"
-            for size, low, high in zip(
-                spread["batch_size"], spread["low"], spread["high"], strict=True
-            )
+        description=in_words(
+            spread,
+            lambda row: (
+                f"batch size {row['batch_size']}: {written(row['low'])} to {written(row['high'])}"
+            ),
         ),
+        table=seeds,
+        figure=partial(seed_spread, label=capitalised(analysis.metric), measure=analysis.measure),
     )
-
-
-def _label(analysis: Analysis) -> str:
-    return capitalised(analysis.metric)

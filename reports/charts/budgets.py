@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from reports.analysis.budgets import by_rule
-from reports.charts.base.chart import Chart, Words
+from reports.charts.base.chart import Chart, Row, in_words
 from reports.charts.base.style import BATCH_SIZE, LOOKS, METRICS, batch_size_axis, metric_axis
 from reports.charts.base.svg import draw_with, embedded, inline
 from reports.recommend.record import Analysis
@@ -35,26 +35,18 @@ _CAPTION = (
     "figure above. The scale follows the values. tied: not told from the best, as few seeds "
     "establish only large differences. (early): read before the first evaluation."
 )
-Row = Mapping[Any, Any]
-"""One row of a frame."""
 
 
-def budget_panels(
-    ax: Axes, panels: dict[str, pd.DataFrame], *, label: str, measure: Measure
-) -> Axes:
+def budget_panels(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
     """Draw the metric against batch size under several budget rules, a panel for each.
 
-    Filled markers can't be told from the best with that budget.
-
-    Args:
-        ax: Whose place the panels take.
-        panels: Rows of columns `reports.analysis.budgets.BUDGET_COLUMNS` with a metric, by heading.
-        label: Of the y axis.
-        measure: How the metric is written.
+    Filled markers can't be told from the best with that budget. `table`: columns
+    `reports.analysis.budgets.BUDGET_COLUMNS`; rows with a metric.
     """
     ax.set_axis_off()
+    panels = _panels(table)
     width = (1 + _GAP) / len(panels) - _GAP
-    low, high = limits(pd.concat(panels.values()))
+    low, high = limits(table)
     for place, (heading, rows) in enumerate(panels.items()):
         panel = ax.inset_axes((place * (width + _GAP), 0, width, _TALL))
         _budget(panel, rows, *LOOKS[place][:2])
@@ -70,14 +62,9 @@ def budget_panels(
     return ax
 
 
-def budget_frame(ax: Axes, batch_sizes: Sequence[int], *, label: str) -> Axes:
-    """Draw axes for any budget, with nothing in them: their y goes from 0 to 1, without ticks.
-
-    Args:
-        ax: Where to draw.
-        batch_sizes: Ascending.
-        label: Of the y axis.
-    """
+def budget_frame(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
+    """Draw axes for any budget, with nothing in them: their y goes from 0 to 1, without ticks."""
+    batch_sizes = sorted(set(table["batch_size"]))
     ax.set(ylim=(0, 1), yticks=[], ylabel=label)
     ax.yaxis.labelpad = 44
     batch_size_axis(ax, batch_sizes)
@@ -88,8 +75,7 @@ def budget_frame(ax: Axes, batch_sizes: Sequence[int], *, label: str) -> Axes:
 def limits(table: pd.DataFrame) -> tuple[float, float]:
     """Return ends of an axis that holds all means and intervals, but for what has failed.
 
-    Args:
-        table: Columns `reports.analysis.budgets.BUDGET_COLUMNS`.
+    `table`: columns `reports.analysis.budgets.BUDGET_COLUMNS`.
     """
     ends = table[["metric", "metric_low", "metric_high"]].to_numpy(np.float64)
     usual = ends[(ends >= METRICS[0]) & (ends <= METRICS[1])]
@@ -116,23 +102,31 @@ def _budget(ax: Axes, rows: pd.DataFrame, color: str, marker: str) -> None:
 
 
 def budget_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of all rules, each with the largest budget that all batch sizes reach.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of all rules, each with the largest budget that all batch sizes reach."""
     table = analysis.budgets[analysis.budgets["common"]]
     if table.empty:
         return None
+    panels, seeds = _panels(table), plural(int(table["seeds"].max()), "tuning seed")
     return Chart(
         name="budgets",
         heading="Budget rules",
-        tell=lambda: _words(analysis, table),
-        draw=lambda ax: budget_panels(
-            ax,
-            _panels(table),
-            label=f"Validation {analysis.measure.name}",
-            measure=analysis.measure,
+        finding=_finding(analysis, panels),
+        caption=(
+            f"Mean validation {analysis.measure.name} of {seeds} with 95% t interval (5 seeds or "
+            "more), each seed at the rate that is best with this budget on the other seeds. Each "
+            "panel has the largest budget that all batch sizes reach. Filled: not told from the "
+            f"best (paired t tests, Holm over all pairs, 5%).{stopped_note(analysis)}"
+        ),
+        description=in_words(
+            pd.concat([rows.assign(panel=panel) for panel, rows in panels.items()]),
+            lambda row: (
+                f"{row['panel']}: batch size {row['batch_size']}: "
+                f"{analysis.measure.text(row['metric'])}"
+            ),
+        ),
+        table=table,
+        figure=partial(
+            budget_panels, label=f"Validation {analysis.measure.name}", measure=analysis.measure
         ),
         height=2.9,
     )
@@ -144,24 +138,6 @@ def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
         f"{RULE_WORDS[rule].capitalize()}: {amount(rule, rows['budget'].iloc[0])}": rows
         for rule, rows in by_rule(table).items()
     }
-
-
-def _words(analysis: Analysis, table: pd.DataFrame) -> Words:
-    panels, seeds = _panels(table), plural(int(table["seeds"].max()), "tuning seed")
-    return Words(
-        finding=_finding(analysis, panels),
-        caption=(
-            f"Mean validation {analysis.measure.name} of {seeds} with 95% t interval (5 seeds or "
-            "more), each seed at the rate that is best with this budget on the other seeds. Each "
-            "panel has the largest budget that all batch sizes reach. Filled: not told from the "
-            f"best (paired t tests, Holm over all pairs, 5%).{stopped_note(analysis)}"
-        ),
-        description="; ".join(
-            f"{heading}: batch size {row['batch_size']}: {analysis.measure.text(row['metric'])}"
-            for heading, rows in panels.items()
-            for row in rows.to_dict("records")
-        ),
-    )
 
 
 def _finding(analysis: Analysis, panels: dict[str, pd.DataFrame]) -> str:
@@ -198,17 +174,12 @@ class Slider:
 
 
 def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
-    """Return what the page's slider over budgets shows; None if there is nothing to choose.
-
-    Args:
-        analysis: The numbers.
-        prefix: Of the identifiers in the page.
-    """
+    """Return what the page's slider over budgets shows; None if there is nothing to choose."""
     table = analysis.budgets
     if table.empty:
         return None
     batch_sizes = sorted({int(size) for size in table["batch_size"]})
-    chart = _frame(analysis, batch_sizes)
+    chart = _frame(analysis)
     corners = [(batch_sizes[0] / 2**0.5, 0), (batch_sizes[-1] * 2**0.5, 1)]
     points = np.array([*corners, *((size, 0) for size in batch_sizes)])
     frame, places = draw_with(chart, points.astype(np.float64))
@@ -225,17 +196,16 @@ def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
     )
 
 
-def _frame(analysis: Analysis, batch_sizes: list[int]) -> Chart:
+def _frame(analysis: Analysis) -> Chart:
     label = f"Validation {analysis.measure.name}"
     return Chart(
         name="budget",
         heading="",
-        tell=lambda: Words(
-            finding=f"{label} against batch size with the budget chosen",
-            caption="",
-            description="The values stand in the table below.",
-        ),
-        draw=lambda ax: budget_frame(ax, batch_sizes, label=label),
+        finding=(f"{label} against batch size with the budget chosen"),
+        caption="",
+        description="The values stand in the table below.",
+        table=analysis.budgets,
+        figure=partial(budget_frame, label=label),
     )
 
 

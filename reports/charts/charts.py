@@ -44,11 +44,7 @@ NAMES = (
 
 
 def charts(analysis: Analysis) -> list[Chart]:
-    """Return the figures the data allow, in the order of the page.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the figures the data allow, in the order of the page."""
     makers: tuple[Callable[[Analysis], Chart | None], ...] = (
         accuracy_chart,
         accuracy_time_chart,

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.analysis.scaling_record import TargetRecord
-from reports.charts.base.chart import Chart, Words
+from reports.charts.base.chart import Chart, in_words
 from reports.charts.base.style import BLUE, INK, seconds_axis
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, percent, plural, seconds, significant, times
@@ -27,16 +27,17 @@ def workers_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="workers",
         heading=f"Time to the target on many workers ({SIMULATED})",
-        tell=lambda: Words(
-            finding=_finding(_fastest(table)),
-            caption=_caption(analysis, cluster, target),
-            description="; ".join(
+        finding=_finding(_fastest(table)),
+        caption=_caption(analysis, cluster, target),
+        description=in_words(
+            table,
+            lambda row: (
                 f"{plural(row['workers'], 'worker')}: {SIMULATED} "
                 f"{seconds(row['seconds_to_target'])} at batch size {row['batch_size']:g}"
-                for row in table.to_dict("records")
             ),
         ),
-        draw=lambda ax: time_on_workers(ax, table),
+        table=table,
+        figure=time_on_workers,
         height=3.6,
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from reports.charts.base.chart import Chart, Words, sentences, validation, values
+from reports.charts.base.chart import Chart, sentences, validation, values
 from reports.charts.base.style import (
     metric_axis,
     ordered_colors,
@@ -38,12 +39,7 @@ def learning_curves(
 ) -> Axes:
     """Draw the mean validation curve of each batch size at its tuned rate.
 
-    Args:
-        ax: Where to draw.
-        curves: Columns `reports.recommend.record.MEAN_CURVE_COLUMNS`.
-        along: What they are drawn against: a key of `ALONG`.
-        label: Of the y axis.
-        measure: How the metric is written.
+    `curves`: columns `reports.recommend.record.MEAN_CURVE_COLUMNS`.
     """
     seen = curves[curves["epochs"] > 0]
     colors = ordered_colors(seen["batch_size"].nunique())
@@ -71,24 +67,20 @@ def curves_chart(analysis: Analysis, along: str) -> Chart | None:
     return Chart(
         name="curves" if along == "epochs" else f"curves-{along}",
         heading="Learning curves" if along == "epochs" else f"Learning curves against {along}",
-        tell=lambda: Words(
-            finding=_curve_finding(analysis, seen, along),
-            caption=sentences(
-                f"Mean {validation(analysis)} over the explore seeds at the rate selected for "
-                f"each batch size. {_CURVE_NOTES[along]}",
-                "A curve ends where the first of its seeds stopped."
-                if analysis.counts.stopped
-                else "",
-            ),
-            description=values(
-                seen.drop_duplicates("batch_size", keep="last"),
-                "validation_metric",
-                analysis.measure.text,
-            ),
+        finding=_curve_finding(analysis, seen, along),
+        caption=sentences(
+            f"Mean {validation(analysis)} over the explore seeds at the rate selected for "
+            f"each batch size. {_CURVE_NOTES[along]}",
+            "A curve ends where the first of its seeds stopped." if analysis.counts.stopped else "",
         ),
-        draw=lambda ax: learning_curves(
-            ax,
-            curves,
+        description=values(
+            seen.drop_duplicates("batch_size", keep="last"),
+            "validation_metric",
+            analysis.measure.text,
+        ),
+        table=curves,
+        figure=partial(
+            learning_curves,
             along=along,
             label=capitalised(validation(analysis)),
             measure=analysis.measure,

@@ -10,7 +10,7 @@ from itertools import islice
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base.chart import Chart, Words
+from reports.charts.base.chart import Chart, in_words
 from reports.charts.base.style import (
     LOOKS,
     Look,
@@ -38,12 +38,7 @@ def groups(
 ) -> Axes:
     """Draw the metric of several groups against batch size, each with its own look.
 
-    Args:
-        ax: Where to draw.
-        table: Columns group, batch_size and metric; at most as many groups as looks.
-        label: Of the y axis.
-        measure: How the metric is written.
-        looks: Of the groups, in the order of the table.
+    `table`: columns group, batch_size and metric; at most as many groups as looks.
     """
     for (name, rows), (color, marker, dashes) in zip(
         table.groupby("group", sort=False), looks, strict=False
@@ -62,9 +57,6 @@ def group_charts(study: StudyAnalysis) -> list[Chart]:
     Groups share an axis only if they share data and metric. Where there are more of them than looks
     to tell them apart, the best of each optimizer is drawn, and of these the best; captions say who
     is left out. An optimizer has the same look in all figures.
-
-    Args:
-        study: The numbers.
     """
     kinds: dict[tuple[str, ...], list[Analysis]] = {}
     for group in study.groups:
@@ -79,11 +71,7 @@ def group_charts(study: StudyAnalysis) -> list[Chart]:
         _chart(name, shown, alike, looks, several=len(sets) > 1)
         for name, shown, alike, looks in zip(NAMES, drawn, sets, _looks(drawn), strict=False)
     ]
-    return [*made[:-1], *(replace(last, tell=partial(_with, last, rest)) for last in made[-1:])]
-
-
-def _with(chart: Chart, rest: str) -> Words:
-    return replace(chart.words, caption=chart.caption + rest)
+    return [*made[:-1], *(replace(last, caption=last.caption + rest) for last in made[-1:])]
 
 
 def _drawn(alike: list[Analysis]) -> list[Analysis]:
@@ -128,20 +116,21 @@ def _chart(
     return Chart(
         name=name,
         heading=f"{first.measure.name.capitalize()} of the groups against batch size{where}",
-        tell=lambda: Words(
-            finding=_finding(first, table, where, "drawn" if len(shown) < len(alike) else ""),
-            caption=(
-                f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
-                "size and group; their 95% t intervals are in the sections."
-                f"{_left_out([group for group in alike if all(group is not one for one in shown)])}"
-            ),
-            description="; ".join(
+        finding=_finding(first, table, where, "drawn" if len(shown) < len(alike) else ""),
+        caption=(
+            f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
+            "size and group; their 95% t intervals are in the sections."
+            f"{_left_out([group for group in alike if all(group is not one for one in shown)])}"
+        ),
+        description=in_words(
+            table,
+            lambda row: (
                 f"{row['group']}, batch size {row['batch_size']}: "
                 f"{first.measure.text(row['metric'])}"
-                for row in table.to_dict("records")
             ),
         ),
-        draw=lambda ax: groups(ax, table, label=label, measure=first.measure, looks=looks),
+        table=table,
+        figure=partial(groups, label=label, measure=first.measure, looks=looks),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base.chart import Chart, Words
+from reports.charts.base.chart import Chart
 from reports.charts.base.style import (
     GREY,
     INK,
@@ -31,12 +32,8 @@ def noise_along_training(
 ) -> Axes:
     """Draw the gradient noise scale of a few batch sizes along training.
 
-    Args:
-        ax: Where to draw.
-        noise: Columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of as many batch
-            sizes as there are looks; points after the start of training.
-        critical: The critical batch size; None if it isn't known.
-        interval: Its interval.
+    `noise`: columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of as many batch sizes
+    as there are looks; points after the start of training.
     """
     if critical is not None:
         ax.axhline(critical, color=INK, lw=1.2, ls=":", label="critical batch size")
@@ -65,11 +62,7 @@ def noise_along_training(
 
 
 def noise_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of the gradient noise scale along training.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of the gradient noise scale along training."""
     scaling = analysis.scaling
     noise = scaling.noise[scaling.noise["examples"] > 0]
     if scaling.noise_known.empty:
@@ -83,21 +76,19 @@ def noise_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="noise-scale",
         heading="Gradient noise scale along training",
-        tell=lambda: Words(
-            finding=_noise_finding(analysis),
-            caption=(
-                "Trace of the gradients' covariance by the squared length of the gradient: a "
-                f"ratio of means over the {kind} seeds, at the tuned rates, with Fieller's 95% "
-                f"interval (1954). Shown: batch {sizes(shown)}. Triangles: the squared length "
-                "isn't told from zero, so the noise scale is at least that."
-            ),
-            description="; ".join(_noise_described(one) for _, one in noise.groupby("batch_size")),
+        finding=_noise_finding(analysis),
+        caption=(
+            "Trace of the gradients' covariance by the squared length of the gradient: a "
+            f"ratio of means over the {kind} seeds, at the tuned rates, with Fieller's 95% "
+            f"interval (1954). Shown: batch {sizes(shown)}. Triangles: the squared length "
+            "isn't told from zero, so the noise scale is at least that."
         ),
-        draw=lambda ax: noise_along_training(
-            ax,
-            rows,
-            fit.critical_batch_size if fit else None,
-            fit.critical_batch_size_interval if fit else None,
+        description="; ".join(_noise_described(one) for _, one in noise.groupby("batch_size")),
+        table=rows,
+        figure=partial(
+            noise_along_training,
+            critical=fit.critical_batch_size if fit else None,
+            interval=fit.critical_batch_size_interval if fit else None,
         ),
         height=3.6,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from reports.analysis.scaling_record import TargetRecord
-from reports.charts.base.chart import Chart, Words
+from reports.charts.base.chart import Chart, in_words, values
 from reports.charts.base.style import (
     BLUE,
     GREEN,
@@ -45,16 +46,13 @@ def steps_to_target(
     ax: Axes,
     table: pd.DataFrame,
     bounds: pd.DataFrame,
-    curve: Callable[[np.ndarray], np.ndarray] | None,
+    curve: Curve | None,
 ) -> Axes:
     """Draw updates to the target against batch size, with perfect scaling and the fitted curve.
 
-    Args:
-        ax: Where to draw.
-        table: Columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`.
-        bounds: Columns batch_size, updates and text: where runs missed the target, the updates they
-            made and how many they are.
-        curve: Fitted updates at batch sizes; None if nothing was fitted.
+    `table`: columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`. `bounds`: columns
+    batch_size, updates and text: where runs missed the target, the updates they made and how many
+    they are.
     """
     known = table.dropna(subset="updates")
     if not known.empty:
@@ -80,11 +78,7 @@ def steps_to_target(
 
 
 def steps_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of updates to the target.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of updates to the target."""
     record = analysis.scaling.main
     if record is None:
         return None
@@ -94,12 +88,11 @@ def steps_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="steps-to-target",
         heading="Updates to the target",
-        tell=lambda: Words(
-            finding=_steps_finding(record),
-            caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
-            description=_described(table, "updates", count),
-        ),
-        draw=lambda ax: steps_to_target(ax, table, _bounds(record), _updates(record)),
+        finding=_steps_finding(record),
+        caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
+        description=_described(table, "updates", count),
+        table=table,
+        figure=partial(steps_to_target, bounds=_bounds(record), curve=_updates(record)),
         height=3.6,
     )
 
@@ -132,18 +125,13 @@ def _bounds(record: TargetRecord) -> pd.DataFrame:
 def examples_to_target(
     ax: Axes,
     table: pd.DataFrame,
-    curve: Callable[[np.ndarray], np.ndarray] | None,
+    curve: Curve | None,
     critical: float | None,
     interval: Ends | None,
 ) -> Axes:
     """Draw examples to the target against batch size, with the critical batch size.
 
-    Args:
-        ax: Where to draw.
-        table: Columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`.
-        curve: Fitted updates at batch sizes; None if nothing was fitted.
-        critical: The critical batch size; None if it isn't known.
-        interval: Its interval.
+    `table`: columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`.
     """
     known = table.dropna(subset="updates")
     _fitted(ax, table, None if curve is None else lambda sizes: curve(sizes) * sizes)
@@ -156,11 +144,7 @@ def examples_to_target(
 
 
 def examples_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of examples to the target.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of examples to the target."""
     record = analysis.scaling.main
     if record is None or record.batch_sizes["updates"].isna().all():
         return None
@@ -168,21 +152,19 @@ def examples_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="examples-to-target",
         heading="Examples to the target",
-        tell=lambda: Words(
-            finding=(
-                f"Examples grow with the batch beyond a {critical_span(fit)}"
-                if critical_span(fit)
-                else f"The critical batch size can't be told: {_lower(fit.reason)}"
-            ),
-            caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
-            description=_described(record.batch_sizes, "examples", count),
+        finding=(
+            f"Examples grow with the batch beyond a {critical_span(fit)}"
+            if critical_span(fit)
+            else f"The critical batch size can't be told: {_lower(fit.reason)}"
         ),
-        draw=lambda ax: examples_to_target(
-            ax,
-            record.batch_sizes,
-            _updates(record),
-            fit.critical_batch_size,
-            fit.critical_batch_size_interval,
+        caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
+        description=_described(record.batch_sizes, "examples", count),
+        table=record.batch_sizes,
+        figure=partial(
+            examples_to_target,
+            curve=_updates(record),
+            critical=fit.critical_batch_size,
+            interval=fit.critical_batch_size_interval,
         ),
     )
 
@@ -190,16 +172,12 @@ def examples_chart(analysis: Analysis) -> Chart | None:
 def steps_against_examples(
     ax: Axes,
     table: pd.DataFrame,
-    curve: Callable[[np.ndarray], np.ndarray],
+    curve: Curve,
     ends: tuple[float | None, float | None],
 ) -> Axes:
     """Draw updates against examples to the target, batch size by batch size.
 
-    Args:
-        ax: Where to draw.
-        table: Columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`; rows with updates.
-        curve: Fitted updates at batch sizes.
-        ends: Fewest updates and fewest examples that any batch size needs; None if unknown.
+    `table`: columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`; rows with updates.
     """
     sizes = _between(table["batch_size"])
     updates = curve(sizes)
@@ -222,11 +200,7 @@ def steps_against_examples(
 
 
 def tradeoff_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of updates against examples.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of updates against examples."""
     record = analysis.scaling.main
     curve = record and _updates(record)
     if record is None or not curve:
@@ -235,21 +209,22 @@ def tradeoff_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="steps-examples",
         heading="Updates against examples",
-        tell=lambda: Words(
-            finding=_tradeoff_finding(record),
-            caption=(
-                f"{_target(analysis, record)} Each point is a batch size; dashed the fitted "
-                "hyperbola (S/S_min - 1)(E/E_min - 1) = 1, dotted its ends: updates and examples "
-                "that any batch size needs (McCandlish et al. 2018)."
-            ),
-            description="; ".join(
+        finding=_tradeoff_finding(record),
+        caption=(
+            f"{_target(analysis, record)} Each point is a batch size; dashed the fitted "
+            "hyperbola (S/S_min - 1)(E/E_min - 1) = 1, dotted its ends: updates and examples "
+            "that any batch size needs (McCandlish et al. 2018)."
+        ),
+        description=in_words(
+            table,
+            lambda row: (
                 f"batch size {row['batch_size']}: {count(row['updates'])} updates, "
                 f"{count(row['examples'])} examples"
-                for row in table.to_dict("records")
             ),
         ),
-        draw=lambda ax: steps_against_examples(
-            ax, table, curve, (fit.min_updates, fit.min_examples)
+        table=table,
+        figure=partial(
+            steps_against_examples, curve=curve, ends=(fit.min_updates, fit.min_examples)
         ),
     )
 
@@ -267,18 +242,13 @@ def _tradeoff_finding(record: TargetRecord) -> str:
 def time_to_target(
     ax: Axes,
     table: pd.DataFrame,
-    curve: Callable[[np.ndarray], np.ndarray] | None,
+    curve: Curve | None,
     best: float | None,
     interval: Ends | None,
 ) -> Axes:
     """Draw time to the target against batch size, measured and predicted.
 
-    Args:
-        ax: Where to draw.
-        table: Columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`; rows with seconds.
-        curve: Predicted seconds at batch sizes; None if nothing can be predicted.
-        best: Batch size predicted to be fastest; None if there is none.
-        interval: Its interval.
+    `table`: columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`; rows with seconds.
     """
     _fitted(ax, table, curve, "predicted: updates by seconds, both fitted")
     _medians(ax, table, "seconds")
@@ -298,11 +268,7 @@ def time_to_target(
 
 
 def time_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of time to the target, measured and predicted.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of time to the target, measured and predicted."""
     record = analysis.scaling.main
     if record is None or record.fastest is None:
         return None
@@ -318,16 +284,18 @@ def time_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="time-to-target",
         heading="Time to the target",
-        tell=lambda: Words(
-            finding=_time_finding(record),
-            caption=(
-                f"{_target(analysis, record)} Updates by the median seconds of an update from the "
-                f"timing pass. {_median(record)}{predicted}"
-            ),
-            description=_described(table, "seconds", seconds),
+        finding=_time_finding(record),
+        caption=(
+            f"{_target(analysis, record)} Updates by the median seconds of an update from the "
+            f"timing pass. {_median(record)}{predicted}"
         ),
-        draw=lambda ax: time_to_target(
-            ax, table, _seconds(analysis, record), best.batch_size, best.interval
+        description=_described(table, "seconds", seconds),
+        table=table,
+        figure=partial(
+            time_to_target,
+            curve=_seconds(analysis, record),
+            best=best.batch_size,
+            interval=best.interval,
         ),
         height=3.6,
     )
@@ -387,7 +355,7 @@ def _medians(ax: Axes, table: pd.DataFrame, column: str) -> None:
 def _fitted(
     ax: Axes,
     table: pd.DataFrame,
-    curve: Callable[[np.ndarray], np.ndarray] | None,
+    curve: Curve | None,
     name: str = "fitted",
 ) -> None:
     told = table[table["predicted_updates"].notna()]
@@ -443,11 +411,8 @@ def _updates(record: TargetRecord) -> Curve | None:
 
 
 def _described(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
-    return "; ".join(
-        f"batch size {row['batch_size']}: "
-        + ("not reached by most runs" if pd.isna(row[column]) else written(row[column]))
-        for row in table.to_dict("records")
-    )
+    missing = "not reached by most runs"
+    return values(table, column, lambda value: missing if pd.isna(value) else written(value))
 
 
 def _lower(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from reports.analysis.timeline import SLACK, TIMED, Timeline
-from reports.charts.base.chart import Chart, Words
+from reports.charts.base.chart import Chart, in_words, sentences
 from reports.charts.base.style import GREY, INK, ink_on, ordered_colors
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import extreme
@@ -43,10 +44,8 @@ TALLEST = 4.0
 def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
     """Draw when what ran: bars for cohorts by batch size, and for the timing pass.
 
-    Args:
-        ax: Where to draw.
-        spans: Columns `reports.analysis.timeline.TIMELINE_COLUMNS`; one row or more.
-        pauses: Columns at and seconds: what the clock of the spans leaves out, and where.
+    `spans`: columns `reports.analysis.timeline.TIMELINE_COLUMNS`; one row or more. `pauses`:
+    columns at and seconds: what the clock of the spans leaves out, and where.
     """
     cohorts = spans[spans["stage"] != TIMED]
     passes = spans[spans["stage"] == TIMED]
@@ -111,23 +110,24 @@ def _named(row: float) -> str:
 
 
 def timeline_charts(study: StudyAnalysis) -> list[Chart]:
-    """Return the chart of what ran when; none where nothing is known.
-
-    Args:
-        study: The numbers.
-    """
+    """Return the chart of what ran when; none where nothing is known."""
     found = study.timeline
     if found.spans.empty:
         return []
     chart = Chart(
         name=TIMELINE,
         heading="The sweep along time",
-        tell=lambda: Words(
-            finding=_finding(found),
-            caption=_caption(found),
-            description=_description(found),
+        finding=_finding(found),
+        caption=_caption(found),
+        description=in_words(
+            found.work,
+            lambda row: (
+                f"batch size {row['batch_size']}: {plural(row['cohorts'], 'cohort')}, "
+                f"{seconds(row['work_seconds'])}"
+            ),
         ),
-        draw=lambda ax: timeline(ax, found.spans, found.pauses),
+        table=found.spans,
+        figure=partial(timeline, pauses=found.pauses),
         height=0.8 + max(min(ROW * (found.rows + 1), TALLEST), LEGEND_LINE * len(found.work)),
         right=1.05,
     )
@@ -152,7 +152,7 @@ def _workers(found: Timeline) -> str:
 
 
 def _caption(found: Timeline) -> str:
-    texts = (
+    return sentences(
         "Every bar is a cohort: trials of one batch size, trained in lockstep; wide bars bear it.",
         "A thin mark is its begin." if len(found.spans) <= MOST_MARKED else "",
         "It stands in the lowest row that was free: as many rows, or workers, as ran at once.",
@@ -163,7 +163,6 @@ def _caption(found: Timeline) -> str:
         if found.unknown
         else "",
     )
-    return " ".join(text for text in texts if text)
 
 
 def _passes(found: Timeline) -> str:
@@ -190,12 +189,4 @@ def _pauses(found: Timeline) -> str:
         f"Dotted: a pause of {total} is left out."
         if one
         else f"Dotted: {len(found.pauses)} pauses of {total} together are left out."
-    )
-
-
-def _description(found: Timeline) -> str:
-    return "; ".join(
-        f"batch size {row['batch_size']}: {plural(row['cohorts'], 'cohort')}, "
-        f"{seconds(row['work_seconds'])}"
-        for row in found.work.to_dict("records")
     )

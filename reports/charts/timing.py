@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from reports.analysis.update_times import CONTENDED_BELOW, ONE_PIECE, PER_ITEM, TENSOR
-from reports.charts.base.chart import Chart, Words, values
+from reports.charts.base.chart import Chart, values
 from reports.charts.base.style import (
     BLUE,
     GREEN,
@@ -41,12 +43,7 @@ def seconds_per_update(
 ) -> Axes:
     """Draw seconds per update against batch size for each engine: median and quartiles.
 
-    Args:
-        ax: Where to draw.
-        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
-        line: Fixed cost and cost of each example, fitted to one network by tensor operations; None
-            if they weren't.
-        doubling: Batch size at which an update takes twice the fixed cost; None if it isn't known.
+    `timing`: columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
     """
     if line is not None:
         sizes = np.geomspace(timing["batch_size"].min(), timing["batch_size"].max(), 80)
@@ -77,11 +74,7 @@ def _engine_look(engine: str, lanes: int) -> tuple[str, str, str, str]:
 
 
 def seconds_per_update_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of seconds per update; None where nothing was timed.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of seconds per update; None where nothing was timed."""
     timing = analysis.timing
     tensor = analysis.alone
     if tensor.empty:
@@ -90,16 +83,15 @@ def seconds_per_update_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="seconds-per-update",
         heading="Time per update",
-        tell=lambda: Words(
-            finding=_cost_finding(tensor, fit),
-            caption=(
-                "Median and quartiles over the rounds of a timing pass of its own: serial, one "
-                f"BLAS thread. A measurement counts as contended below {CONTENDED_BELOW:.0%} of a "
-                f"processor.{cost_caption(fit)}"
-            ),
-            description=values(tensor, "seconds_per_update", seconds),
+        finding=_cost_finding(tensor, fit),
+        caption=(
+            "Median and quartiles over the rounds of a timing pass of its own: serial, one "
+            f"BLAS thread. A measurement counts as contended below {CONTENDED_BELOW:.0%} of a "
+            f"processor.{cost_caption(fit)}"
         ),
-        draw=lambda ax: seconds_per_update(ax, timing, fit.curve, fit.doubling_batch_size),
+        description=values(tensor, "seconds_per_update", seconds),
+        table=timing,
+        figure=partial(seconds_per_update, line=fit.curve, doubling=fit.doubling_batch_size),
     )
 
 
@@ -117,36 +109,29 @@ def _cost_finding(tensor: pd.DataFrame, fit: UpdateTimeFit) -> str:
 def seconds_to_train(ax: Axes, table: pd.DataFrame) -> Axes:
     """Draw the time to train the budget against batch size.
 
-    Args:
-        ax: Where to draw.
-        table: Columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with a time.
+    `table`: columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with a time.
     """
     ax.plot(table["batch_size"], table["seconds_to_train"], color=BLUE, lw=1.6, marker="o")
     return seconds_axis(batch_size_axis(ax, table["batch_size"]), "Time to train the budget")
 
 
 def seconds_to_train_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of the time to train; None below two batch sizes that have one.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of the time to train; None below two batch sizes that have one."""
     table = analysis.timed
     if len(table) < 2:  # noqa: PLR2004
         return None
     return Chart(
         name="seconds-to-train",
         heading="Time to train",
-        tell=lambda: Words(
-            finding=_shortest_finding(analysis),
-            caption=(
-                f"Updates that {analysis.training} make, multiplied by the median seconds of an "
-                "update from the timing pass; not the clock of the sweep, whose trials run beside "
-                "each other."
-            ),
-            description=values(table, "seconds_to_train", seconds),
+        finding=_shortest_finding(analysis),
+        caption=(
+            f"Updates that {analysis.training} make, multiplied by the median seconds of an "
+            "update from the timing pass; not the clock of the sweep, whose trials run beside "
+            "each other."
         ),
-        draw=lambda ax: seconds_to_train(ax, table),
+        description=values(table, "seconds_to_train", seconds),
+        table=table,
+        figure=seconds_to_train,
     )
 
 
@@ -161,9 +146,7 @@ def _shortest_finding(analysis: Analysis) -> str:
 def throughput(ax: Axes, table: pd.DataFrame) -> Axes:
     """Draw how many examples are processed in a second, against batch size.
 
-    Args:
-        ax: Where to draw.
-        table: Columns batch_size, lanes and throughput.
+    `table`: columns batch_size, lanes and throughput.
     """
     for (lanes, rows), (color, marker, dashes) in zip(table.groupby("lanes"), LOOKS, strict=False):
         name = "one network" if lanes == 1 else f"each of {lanes} networks at once"
@@ -178,28 +161,17 @@ def throughput(ax: Axes, table: pd.DataFrame) -> Axes:
 
 
 def throughput_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of examples per second.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of examples per second."""
     timing = analysis.timing[analysis.timing["engine"] == TENSOR]
     if timing["batch_size"].nunique() < 2:  # noqa: PLR2004
         return None
     table = timing.assign(throughput=timing["batch_size"] / timing["seconds_per_update"])
-    return Chart(
-        name="throughput",
-        heading="Throughput",
-        tell=lambda: _throughput_words(table),
-        draw=lambda ax: throughput(ax, table),
-    )
-
-
-def _throughput_words(table: pd.DataFrame) -> Words:
     alone = table[table["lanes"] == 1]
     shown = table if alone.empty else alone
     first, most = shown.iloc[0], shown.sort_values("throughput").iloc[-1]
-    return Words(
+    return Chart(
+        name="throughput",
+        heading="Throughput",
         finding=(
             f"Up to {count(most['throughput'])} examples a second on one thread (batch size "
             f"{most['batch_size']}), {times(most['throughput'] / first['throughput'])} as many as "
@@ -210,15 +182,15 @@ def _throughput_words(table: pd.DataFrame) -> Words:
             "networks are updated at once, for each of them."
         ),
         description=values(shown, "throughput", lambda value: f"{count(value)} per second"),
+        table=table,
+        figure=throughput,
     )
 
 
 def tensor_speedup(ax: Axes, table: pd.DataFrame) -> Axes:
     """Draw how many times faster tensor operations are, with the range over the timing rounds.
 
-    Args:
-        ax: Where to draw.
-        table: Columns `reports.analysis.update_times.SPEEDUP_COLUMNS`.
+    `table`: columns `reports.analysis.update_times.SPEEDUP_COLUMNS`.
     """
     ratio = table["speedup"]
     # The ratio of medians needn't lie within the ratios of the rounds.
@@ -240,26 +212,21 @@ def tensor_speedup(ax: Axes, table: pd.DataFrame) -> Axes:
 
 
 def speedup_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of tensor operations against single items; None without both.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of tensor operations against single items; None without both."""
     table = analysis.batch_sizes.dropna(subset="speedup")
     if table.empty:
         return None
     return Chart(
         name="speedup",
         heading="Tensor operations against single items",
-        tell=lambda: Words(
-            finding=_speedup_finding(table),
-            caption=(
-                "Ratio of the median seconds per update; bars span the ratios of the single "
-                "rounds. Both make the same update."
-            ),
-            description=values(table, "speedup", times),
+        finding=_speedup_finding(table),
+        caption=(
+            "Ratio of the median seconds per update; bars span the ratios of the single "
+            "rounds. Both make the same update."
         ),
-        draw=lambda ax: tensor_speedup(ax, table),
+        description=values(table, "speedup", times),
+        table=table,
+        figure=tensor_speedup,
     )
 
 

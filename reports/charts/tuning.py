@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.charts.base.chart import Chart, Words, validation, values
+from reports.charts.base.chart import Chart, validation, values
 from reports.charts.base.style import (
     BATCH_SIZE,
     BLUE,
@@ -46,12 +47,8 @@ def rate_grid(
     A cell where a seed has no value is hatched, without a mean. The rate selected for a batch size
     is boxed, with dashes if it is the smallest or largest one tried.
 
-    Args:
-        ax: Where to draw.
-        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
-        selected: Columns batch_size, learning_rate and at_edge.
-        label: Of the colour scale.
-        measure: How the metric is written.
+    `cells`: columns `reports.analysis.selection.CELL_COLUMNS`. `selected`: columns batch_size,
+    learning_rate and at_edge.
     """
     wide = cells.pivot_table(
         index="learning_rate", columns="batch_size", values="validation_metric", dropna=False
@@ -103,20 +100,18 @@ def rates_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="rates",
         heading=f"{capitalised(validation(analysis))} for each learning rate and batch size",
-        tell=lambda: Words(
-            finding=_rate_finding(selected),
-            caption=(
-                f"Mean {validation(analysis)}{unit} over the explore seeds, after "
-                f"{analysis.budget}. Boxed: the rate selected for the batch size{edge}. Hatched: a "
-                "seed diverged, failed or has not run, so that there is no mean and the rate can't "
-                "be selected."
-            ),
-            description=values(selected, "learning_rate", rate),
+        finding=_rate_finding(selected),
+        caption=(
+            f"Mean {validation(analysis)}{unit} over the explore seeds, after "
+            f"{analysis.budget}. Boxed: the rate selected for the batch size{edge}. Hatched: a "
+            "seed diverged, failed or has not run, so that there is no mean and the rate can't "
+            "be selected."
         ),
-        draw=lambda ax: rate_grid(
-            ax,
-            cells,
-            selected,
+        description=values(selected, "learning_rate", rate),
+        table=cells,
+        figure=partial(
+            rate_grid,
+            selected=selected,
             label=capitalised(validation(analysis)),
             measure=analysis.measure,
         ),
@@ -140,10 +135,8 @@ def _rate_finding(selected: pd.DataFrame) -> str:
 def best_rates(ax: Axes, table: pd.DataFrame, rules: pd.DataFrame) -> Axes:
     """Draw the best learning rate against batch size, with two rules and the basin of good ones.
 
-    Args:
-        ax: Where to draw.
-        table: Columns batch_size, learning_rate, at_edge, basin_low and basin_high.
-        rules: Columns batch_size, linear and sqrt: learning rates by the rules.
+    `table`: columns batch_size, learning_rate, at_edge, basin_low and basin_high. `rules`: columns
+    batch_size, linear and sqrt: learning rates by the rules.
     """
     ax.vlines(
         table["batch_size"], table["basin_low"], table["basin_high"], color=BLUE, alpha=0.3, lw=7,
@@ -176,11 +169,7 @@ def best_rates(ax: Axes, table: pd.DataFrame, rules: pd.DataFrame) -> Axes:
 
 
 def best_rates_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of the best learning rate against batch size.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of the best learning rate against batch size."""
     table = analysis.batch_sizes.dropna(subset="validation_metric")
     if len(table) < 2:  # noqa: PLR2004
         return None
@@ -189,21 +178,17 @@ def best_rates_chart(analysis: Analysis) -> Chart | None:
     return Chart(
         name="best-rates",
         heading="Best learning rate",
-        tell=lambda: Words(
-            finding=_rates_finding(inner, table),
-            caption=(
-                "The rate selected for each batch size on the validation part; hollow where it is "
-                "the smallest or largest one tried. Bars: rates around it whose mean is within a "
-                "standard error of the best. Lines: rates in proportion to the batch size (Goyal "
-                "et al. 2017) and to its square root, drawn through the middle of those within "
-                "the grid; nothing follows them."
-            ),
-            description="; ".join(
-                f"batch size {row['batch_size']}: {rate(row['learning_rate'])}"
-                for row in table.to_dict("records")
-            ),
+        finding=_rates_finding(inner, table),
+        caption=(
+            "The rate selected for each batch size on the validation part; hollow where it is "
+            "the smallest or largest one tried. Bars: rates around it whose mean is within a "
+            "standard error of the best. Lines: rates in proportion to the batch size (Goyal "
+            "et al. 2017) and to its square root, drawn through the middle of those within "
+            "the grid; nothing follows them."
         ),
-        draw=lambda ax: best_rates(ax, table, _rules(table, anchors)),
+        description=values(table, "learning_rate", rate),
+        table=table,
+        figure=partial(best_rates, rules=_rules(table, anchors)),
     )
 
 
@@ -232,11 +217,7 @@ def _rules(table: pd.DataFrame, anchors: pd.DataFrame) -> pd.DataFrame:
 def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
     """Draw by how much the training part is ahead, against batch size.
 
-    Args:
-        ax: Where to draw.
-        table: Columns batch_size, gap, gap_low and gap_high.
-        label: Of the y axis.
-        measure: How the metric is written.
+    `table`: columns batch_size, gap, gap_low and gap_high.
     """
     known = table.dropna(subset="gap_low")
     if not known.empty:
@@ -255,42 +236,29 @@ def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Me
 
 
 def gap_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of the generalization gap.
-
-    Args:
-        analysis: The numbers.
-    """
+    """Return the chart of the generalization gap."""
     table = analysis.measured.dropna(subset="gap")
     if table.empty:
         return None
-    return Chart(
-        name="generalization-gap",
-        heading="Generalization gap",
-        tell=lambda: _gap_words(analysis, table),
-        draw=lambda ax: generalization_gap(
-            ax, table, label="Training less " + analysis.metric, measure=analysis.measure
-        ),
-    )
-
-
-def _gap_words(analysis: Analysis, table: pd.DataFrame) -> Words:
-    written = analysis.measure.signed
+    measure, part = analysis.measure, analysis.part
     largest = extreme(table, "gap", largest=True)
     seeds = plural(int(table["seeds"].max()), "seed")
     interval = " with 95% t interval" if table["gap_low"].notna().any() else ""
-    return Words(
+    return Chart(
+        name="generalization-gap",
+        heading="Generalization gap",
         finding=(
-            f"The training part is ahead of the {analysis.part} part by at most "
-            f"{written(largest['gap'])}{analysis.measure.points}, at batch size "
+            f"The training part is ahead of the {part} part by at most "
+            f"{measure.signed(largest['gap'])}{measure.points}, at batch size "
             f"{largest['batch_size']}"
         ),
         caption=(
-            f"{analysis.measure.name.capitalize()} on the training part less that on the "
-            f"{analysis.part} part, at the end of training, at the tuned rates; mean of {seeds}"
-            f"{interval}."
+            f"{measure.name.capitalize()} on the training part less that on the {part} part, at "
+            f"the end of training, at the tuned rates; mean of {seeds}{interval}."
         ),
-        description="; ".join(
-            f"batch size {row['batch_size']}: {written(row['gap'])}{analysis.measure.points}"
-            for row in table.to_dict("records")
+        description=values(table, "gap", lambda gap: f"{measure.signed(gap)}{measure.points}"),
+        table=table,
+        figure=partial(
+            generalization_gap, label="Training less " + analysis.metric, measure=measure
         ),
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from reports.charts.base.chart import Chart, Words
+from reports.charts.base.chart import Chart, in_words
 from reports.charts.base.style import (
     DIFFERENCES,
     INK,
@@ -32,12 +33,7 @@ _WORDS = 40
 
 
 def match_charts(matches: Matches, most: int | None = MOST_DRAWN) -> list[Chart]:
-    """Return the figures that the data allow, for one matched group after the other.
-
-    Args:
-        matches: The numbers.
-        most: How many at most; None for all.
-    """
+    """Return the figures that the data allow, for one matched group after the other."""
     made: list[Chart] = []
     firsts = {id(pair.first): pair.first for pair in matches.pairs}
     for place, first in enumerate(firsts.values(), start=1):
@@ -48,11 +44,7 @@ def match_charts(matches: Matches, most: int | None = MOST_DRAWN) -> list[Chart]
 
 
 def is_ours(name: str) -> bool:
-    """Return whether a figure of this name is one of a comparison.
-
-    Args:
-        name: Of its file, without the ending.
-    """
+    """Return whether a figure of this name is one of a comparison."""
     return re.fullmatch(rf"({'|'.join(NAMES)})-\d+", name) is not None
 
 
@@ -67,18 +59,17 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
     return Chart(
         name=f"{NAMES[0]}-{place}",
         heading=f"{label} in each study{_of(matches, first)}",
-        tell=lambda: Words(
-            finding=(
-                f"Highest mean {first.metric}: {first.measure.text(best['metric'])}, in "
-                f"{best['group']} at batch size {best['batch_size']}"
-            ),
-            caption=(
-                f"Mean {first.metric} over each study's own seeds, at the learning rate it "
-                "selected for the batch size."
-            ),
-            description=_words(table, "metric", first.measure.text),
+        finding=(
+            f"Highest mean {first.metric}: {first.measure.text(best['metric'])}, in "
+            f"{best['group']} at batch size {best['batch_size']}"
         ),
-        draw=lambda ax: groups(ax, table, label=label, measure=first.measure),
+        caption=(
+            f"Mean {first.metric} over each study's own seeds, at the learning rate it "
+            "selected for the batch size."
+        ),
+        description=_words(table, "metric", first.measure.text),
+        table=table,
+        figure=partial(groups, label=label, measure=first.measure),
     )
 
 
@@ -87,11 +78,8 @@ def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
 
     Filled markers are established.
 
-    Args:
-        ax: Where to draw.
-        table: Columns group, batch_size, difference, difference_low, difference_high and
-            established; at most as many groups as `LOOKS`.
-        measure: How the metric is written.
+    `table`: columns group, batch_size, difference, difference_low, difference_high and established;
+    at most as many groups as `LOOKS`.
     """
     ax.axhline(0, color=INK, lw=1, ls=":")
     shown = list(table.groupby("group", sort=False))
@@ -125,34 +113,33 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], place: int
     return Chart(
         name=f"{NAMES[1]}-{place}",
         heading=f"Difference from {_short(matches.first)}{_of(matches, first)}",
-        tell=lambda: Words(
-            finding=(
-                f"Largest difference: {signed(most['difference'])}{unit}, {most['group']} at batch "
-                f"size {most['batch_size']}; {found or 'none'} of {len(table)} established"
-            ),
-            caption=(
-                f"{capitalised(first.metric)} of the other study minus that of "
-                f"{_short(matches.first)}, with the 95% interval of each cell by itself: "
-                f"{' and '.join(sorted(set(table['method'])))}. Filled: established, by Holm's "
-                "method over all matched cells."
-            ),
-            description="; ".join(
+        finding=(
+            f"Largest difference: {signed(most['difference'])}{unit}, {most['group']} at batch "
+            f"size {most['batch_size']}; {found or 'none'} of {len(table)} established"
+        ),
+        caption=(
+            f"{capitalised(first.metric)} of the other study minus that of "
+            f"{_short(matches.first)}, with the 95% interval of each cell by itself: "
+            f"{' and '.join(sorted(set(table['method'])))}. Filled: established, by Holm's "
+            "method over all matched cells."
+        ),
+        description=in_words(
+            table,
+            lambda row: (
                 f"{row['group']}, batch size {row['batch_size']}: "
                 f"{signed(row['difference'])}{unit}, {signed(row['difference_low'])} to "
                 f"{signed(row['difference_high'])}"
-                for row in table.to_dict("records")
             ),
         ),
-        draw=lambda ax: differences(ax, table, measure=first.measure),
+        table=table,
+        figure=partial(differences, measure=first.measure),
     )
 
 
 def update_times(ax: Axes, table: pd.DataFrame) -> Axes:
     """Draw seconds per update of several studies against batch size, each with its own look.
 
-    Args:
-        ax: Where to draw.
-        table: Columns group, batch_size and seconds_per_update; at most as many groups as `LOOKS`.
+    `table`: columns group, batch_size and seconds_per_update; at most as many groups as `LOOKS`.
     """
     for (name, rows), (color, marker, dashes) in zip(
         table.groupby("group", sort=False), LOOKS, strict=False
@@ -174,15 +161,14 @@ def _update(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
     return Chart(
         name=f"{NAMES[2]}-{place}",
         heading=f"Time per update in each study{_of(matches, first)}",
-        tell=lambda: Words(
-            finding=(
-                f"Shortest time of an update: {seconds(fastest['seconds_per_update'])}, "
-                f"{fastest['group']} at batch size {fastest['batch_size']}"
-            ),
-            caption="Median over the rounds of each study's own timing pass, on its own machine.",
-            description=_words(table, "seconds_per_update", seconds),
+        finding=(
+            f"Shortest time of an update: {seconds(fastest['seconds_per_update'])}, "
+            f"{fastest['group']} at batch size {fastest['batch_size']}"
         ),
-        draw=lambda ax: update_times(ax, table),
+        caption="Median over the rounds of each study's own timing pass, on its own machine.",
+        description=_words(table, "seconds_per_update", seconds),
+        table=table,
+        figure=update_times,
     )
 
 
@@ -201,7 +187,7 @@ def _short(name: str) -> str:
 
 
 def _words(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
-    return "; ".join(
-        f"{row['group']}, batch size {row['batch_size']}: {written(row[column])}"
-        for row in table.to_dict("records")
+    return in_words(
+        table,
+        lambda row: f"{row['group']}, batch size {row['batch_size']}: {written(row[column])}",
     )

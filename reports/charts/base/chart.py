@@ -1,87 +1,63 @@
-"""A figure of the report, before it is drawn."""
+"""A chart of the report: what is drawn, and what is said of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 
 from reports.recommend.record import Analysis
 
-
-@dataclass(frozen=True)
-class Words:
-    """What is said of a figure.
-
-    Attributes:
-        finding: What it shows, computed; its title.
-        caption: Statistic, number of seeds, method and rules.
-        description: The values in words, for those who can't see it.
-    """
-
-    finding: str
-    caption: str
-    description: str
+Row = Mapping[Any, Any]
+"""One row of a table."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chart:
-    """A figure of the report, ready to be drawn.
+    """A chart of the report; drawing it is left to those who show it.
 
     Attributes:
         name: Its file's name, without the ending.
         heading: What is drawn.
-        tell: Computes what is said of it: of many groups, few figures are ever shown.
-        draw: Draws it.
+        finding: What it shows, computed; its title.
+        caption: Statistic, number of seeds, method and rules.
+        description: The values in words, for those who can't see it.
+        table: The values that are drawn.
+        figure: Draws the table on axes.
         height: Inches, at a width of `reports.charts.base.svg.WIDTH`.
         right: Inches kept free right of the axes.
-        switch: Name shared by figures of which a page may show one at a time; "" for none.
+        switch: Name shared by charts of which a page may show one at a time; "" for none.
         option: What tells it from those: to be read after "Against".
     """
 
     name: str
     heading: str
-    tell: Callable[[], Words]
-    draw: Callable[[Axes], Axes]
+    finding: str
+    caption: str
+    description: str
+    table: pd.DataFrame
+    figure: Callable[[Axes, pd.DataFrame], Axes]
     height: float = 3.2
     right: float = 0.12
     switch: str = ""
     option: str = ""
 
-    @cached_property
-    def words(self) -> Words:
-        """What is said of it."""
-        return self.tell()
+    def draw(self, ax: Axes) -> Axes:
+        """Draw it on axes, and return these."""
+        return self.figure(ax, self.table)
 
-    @property
-    def finding(self) -> str:
-        """What it shows; its title."""
-        return self.words.finding
 
-    @property
-    def caption(self) -> str:
-        """Statistic, number of seeds, method and rules."""
-        return self.words.caption
-
-    @property
-    def description(self) -> str:
-        """The values in words."""
-        return self.words.description
+def in_words(table: pd.DataFrame, written: Callable[[Row], str]) -> str:
+    """Return what is written of each row, one after the other."""
+    return "; ".join(written(row) for row in table.to_dict("records"))
 
 
 def values(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
-    """Return a value for each batch size, in words.
-
-    Args:
-        table: Has a column batch_size.
-        column: The column of the values.
-        written: How one is written.
-    """
-    pairs = zip(table["batch_size"], table[column], strict=True)
-    return "; ".join(f"batch size {size}: {written(value)}" for size, value in pairs)
+    """Return a value for each batch size, in words."""
+    return in_words(table, lambda row: f"batch size {row['batch_size']}: {written(row[column])}")
 
 
 def sentences(*texts: str) -> str:

@@ -18,13 +18,9 @@ _CAPS = ("_", "|")
 def marks(ax: Axes) -> dict[str, list[object]]:
     """Return the series of Axes and their points, and name the series in the drawing.
 
-    Args:
-        ax: Has been drawn on. Its `fmt_xdata` and `fmt_ydata` say how values are written; without
-            them there are no points. Artists with a label get a name in the SVG.
-
-    Returns:
-        `series`: their labels. `points`: place in points of 1/72 inch from the upper left corner,
-        text, and place of the series or -1. Empty if there are no points.
+    What is returned has `series`: their labels, and `points`: place in points of 1/72 inch from
+    the upper left corner, text, and place of the series or -1. Empty if there are no points:
+    without `fmt_xdata` and `fmt_ydata` of the axes, which say how values are written.
     """
     handles, labels = ax.get_legend_handles_labels()
     ax.autoscale_view()

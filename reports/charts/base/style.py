@@ -70,33 +70,18 @@ LOOKS: tuple[Look, ...] = (
 
 
 def ordered_colors(number: int, margin: float = 0.2) -> list[tuple[float, ...]]:
-    """Return that many colours of an ordered scale, for small to large batch sizes.
-
-    Args:
-        number: How many.
-        margin: Share of the scale left out at either end: the darkest vanish on a dark page, the
-            palest on a white one.
-    """
+    """Return that many colours of an ordered scale, for small to large batch sizes."""
     scale = sns.color_palette("viridis", as_cmap=True)
     return [tuple(scale(share)[:3]) for share in np.linspace(margin, 1 - margin, number)]
 
 
 def ink_on(color: Sequence[float]) -> str:
-    """Return the ink for text on a colour: black or white, with a contrast of 4.5 or more.
-
-    Args:
-        color: Red, green and blue, each from 0 to 1; what follows is ignored.
-    """
+    """Return the ink for text on a colour: black or white, with a contrast of 4.5 or more."""
     return "#000000" if sns.utils.relative_luminance(color) > LIGHT else "#ffffff"
 
 
 def batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> Axes:
-    """Make x the batch size, on a scale of doublings with ticks at the real sizes.
-
-    Args:
-        ax: Has been drawn on.
-        batch_sizes: With repetitions, in any order.
-    """
+    """Make x the batch size, on a scale of doublings with ticks at the real sizes."""
     real = sorted(set(batch_sizes))
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_locator(FixedLocator(real))
@@ -108,13 +93,7 @@ def batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> Ax
 
 
 def metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
-    """Make y a metric.
-
-    Args:
-        ax: Has been drawn on.
-        label: Of the axis.
-        measure: How the metric is written.
-    """
+    """Make y a metric."""
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.tick(value)))
     ax.set_ylabel(label)
     ax.fmt_ydata = measure.text
@@ -126,11 +105,6 @@ def keep_within(ax: Axes, low: float, high: float) -> None:
     """End the y axis where values cease to mean something, if some lie before.
 
     A single network that blew up would leave nothing to be seen of the others.
-
-    Args:
-        ax: Has been drawn on.
-        low: Lower end, at the latest.
-        high: Upper end, likewise.
     """
     bottom, top = ax.get_ylim()
     if (bottom < low < top or bottom < high < top) and bottom < high and low < top:
@@ -138,12 +112,7 @@ def keep_within(ax: Axes, low: float, high: float) -> None:
 
 
 def seconds_axis(ax: Axes, label: str) -> Axes:
-    """Make the y axis one of durations.
-
-    Args:
-        ax: What has been drawn on.
-        label: Of the axis.
-    """
+    """Make the y axis one of durations."""
     ax.set_yscale("log", base=10)
     seconds_ticks(ax.yaxis)
     ax.set_ylabel(label)
@@ -152,11 +121,7 @@ def seconds_axis(ax: Axes, label: str) -> Axes:
 
 
 def seconds_ticks(axis: Axis) -> None:
-    """Write durations at an axis.
-
-    Args:
-        axis: With a logarithmic scale.
-    """
+    """Write durations at an axis."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(_short_seconds))

@@ -42,23 +42,14 @@ _NAME = re.compile(r'(?<= id=")|(?<=url\(#)|(?<=href="#)')
 
 
 def draw(chart: Chart) -> str:
-    """Return a chart as an `<svg>` element, without its title.
-
-    Args:
-        chart: What to draw.
-    """
+    """Return a chart as an `<svg>` element, without its title."""
     return draw_with(chart, np.empty((0, 2)))[0]
 
 
 def draw_with(chart: Chart, points: np.ndarray) -> tuple[str, np.ndarray]:
-    """Return a chart as an `<svg>` element, and where points of its axes lie in it.
+    """Return a chart as an `<svg>` element, and where points in units of its axes lie in it.
 
-    Args:
-        chart: What to draw.
-        points: Of shape (points, 2), in the units of the axes.
-
-    Returns:
-        The element, and an array of the same shape.
+    Points, and the places returned, are rows of an array with two columns.
     """
     with mpl.rc_context(STYLE):
         figure, ax = _drawn(chart)
@@ -121,9 +112,6 @@ def _ungrouped(text: str) -> str:
 def embedded(data: object) -> str:
     r"""Return data as JSON that may stand in an attribute between single quotes.
 
-    Args:
-        data: Of the types JSON has.
-
     Example:
         >>> embedded(["it's <b>"])
         '["it\\u0027s \\u003cb\\u003e"]'
@@ -133,12 +121,7 @@ def embedded(data: object) -> str:
 
 
 def alone(svg: str, chart: Chart) -> str:
-    """Return the element as a file of its own: white background, its finding as the title.
-
-    Args:
-        svg: Made by `draw`.
-        chart: What it shows.
-    """
+    """Return the element as a file of its own: white background, its finding as the title."""
     lines = textwrap.wrap(chart.finding, _TITLE_CHARACTERS)
     band = _LINE * len(lines) + 6
     texts = [
@@ -159,11 +142,6 @@ def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
 
     Identifiers get the prefix and the chart's name in front, ink and rules take the page's colours,
     and the element gets a role, a title and a description.
-
-    Args:
-        svg: Made by `draw`.
-        chart: What it shows.
-        prefix: Tells the charts of one group from those of another.
     """
     name = f"{prefix}{chart.name}"
     text = _NAME.sub(f"{name}-", _BOX.sub(r'viewBox="0 0 \1 \2"', svg, count=1))

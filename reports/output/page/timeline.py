@@ -31,22 +31,13 @@ class History:
 
 
 def history_section(study: StudyAnalysis, drawn: Drawn) -> History:
-    """Return what the page tells of how the sweep ran.
-
-    Args:
-        study: The numbers.
-        drawn: The chart of what ran when, if there is one.
-    """
+    """Return what the page tells of how the sweep ran."""
     figures = [(chart, svg.inline(text, chart)) for chart, text in drawn.values()]
     return History(figures, work_tables(study), _unknown(study))
 
 
 def work_tables(study: StudyAnalysis) -> list[Table]:
-    """Return the table of what each batch size took; none where nothing is known.
-
-    Args:
-        study: The numbers.
-    """
+    """Return the table of what each batch size took; none where nothing is known."""
     columns: Mapping[str, Maker] = {
         "Batch size": lambda row: number_cell(row["batch_size"], str),
         "Cohorts": lambda row: number_cell(row["cohorts"], count),

@@ -170,7 +170,8 @@ def test_curves_without_a_common_point_have_no_leader() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_description_has_the_values(whole: dict[str, Chart], name: str) -> None:
+def test_every_description_has_the_values_of_the_table(whole: dict[str, Chart], name: str) -> None:
+    assert not whole[name].table.empty
     description = whole[name].description
     assert description.count("batch size ") == {"budgets": 33, "workers": 13}.get(name, 11)
     assert any(character.isdigit() for character in description)

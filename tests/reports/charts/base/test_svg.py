@@ -62,7 +62,7 @@ def test_a_file_of_its_own_is_xml_with_its_title_on_white(chart: Chart, element:
 
 
 def test_the_title_of_a_file_does_not_cover_the_drawing(chart: Chart, element: str) -> None:
-    long = replace(chart, tell=lambda: replace(chart.words, finding="many words " * 30))
+    long = replace(chart, finding="many words " * 30)
     root = ET.fromstring(svg.alone(element, long))  # noqa: S314
     top = float(root.get("viewBox", "").split()[1])
     lines = root.findall("{http://www.w3.org/2000/svg}g[1]/{http://www.w3.org/2000/svg}text")
@@ -77,7 +77,7 @@ def test_the_title_of_a_file_is_not_wider_than_it_in_a_wide_font(
         "Highest mean validation accuracy: 97.22% at batch size 1; batch sizes 8 and 64 can't be "
         "told from it, and an update takes twice its fixed cost at batch size 34.4"
     )
-    long = replace(chart, tell=lambda: replace(chart.words, finding=finding))
+    long = replace(chart, finding=finding)
     root = ET.fromstring(svg.alone(element, long))  # noqa: S314
     width = float(root.get("viewBox", "").split()[2])
     font = FontProperties(family="DejaVu Sans", weight="bold", size=11)
@@ -115,8 +115,7 @@ def test_ink_and_rules_take_the_colours_of_the_page(chart: Chart, element: str) 
 
 
 def test_hostile_text_stays_text(chart: Chart, element: str) -> None:
-    words = replace(chart.words, finding=HOSTILE, description=HOSTILE)
-    hostile = replace(chart, tell=lambda: words)
+    hostile = replace(chart, finding=HOSTILE, description=HOSTILE)
     for text in (svg.inline(element, hostile), svg.alone(element, hostile)):
         assert "<script" not in text
     root = ET.fromstring(svg.inline(element, hostile))  # noqa: S314
@@ -126,14 +125,14 @@ def test_hostile_text_stays_text(chart: Chart, element: str) -> None:
 def test_the_label_of_an_axis_with_long_numbers_is_in_the_figure(chart: Chart) -> None:
     seen: list[Axes] = []
 
-    def wide(ax: Axes) -> Axes:
+    def wide(ax: Axes, _: object) -> Axes:
         ax.plot([1, 2], [-0.0015, 0.0025])
         ax.set_ylabel("Training less test R\N{SUPERSCRIPT TWO}")
         ax.yaxis.set_major_formatter(lambda value, _place: f"{value:+.4f}")
         seen.append(ax)
         return ax
 
-    svg.draw(replace(chart, draw=wide))
+    svg.draw(replace(chart, figure=wide))
     figure = seen[0].get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()
@@ -141,19 +140,19 @@ def test_the_label_of_an_axis_with_long_numbers_is_in_the_figure(chart: Chart) -
 
 
 def test_hostile_labels_stay_text(chart: Chart) -> None:
-    hostile = replace(chart, draw=lambda ax: (ax.set_ylabel(HOSTILE), ax)[1])
+    hostile = replace(chart, figure=lambda ax, _: (ax.set_ylabel(HOSTILE), ax)[1])
     element = svg.draw(hostile)
     assert "<script" not in element
     ET.fromstring(svg.inline(element, hostile))  # noqa: S314
 
 
 def test_points_lie_where_their_marks_are(chart: Chart) -> None:
-    def dot(ax: Axes) -> Axes:
+    def dot(ax: Axes, _: object) -> Axes:
         ax.set(xlim=(0, 10), ylim=(0, 1))
         ax.plot([5], [0.25], "o")
         return ax
 
-    element, places = svg.draw_with(replace(chart, draw=dot), np.array([[5.0, 0.25]]))
+    element, places = svg.draw_with(replace(chart, figure=dot), np.array([[5.0, 0.25]]))
     mark = re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"', element)[-1]
     np.testing.assert_allclose(places[0], [float(number) for number in mark], atol=0.051)
 
