@@ -19,6 +19,7 @@ from reports.charts.base.style import (
     metric_axis,
     ordered_colors,
     seconds_ticks,
+    split_points,
 )
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import capitalised, plural, seconds, sizes
@@ -48,13 +49,9 @@ def accuracy(
         )  # fmt: skip
     else:
         ax.plot(seeds["batch_size"], seeds["metric"], "o", color=GREY, ms=3.5, label="one seed")
-    for tied, fill, name in ((True, BLUE, "not told from the best"), (False, "none", "worse")):
-        rows = table[table["tied"] == tied]
-        if not rows.empty:
-            ax.plot(
-                rows["batch_size"], rows[shown], "o", ms=7, mfc=fill, mec=BLUE, mew=1.5, zorder=3,
-                label=f"{'mean' if intervals else 'median'}, {name}",
-            )  # fmt: skip
+    statistic = "mean" if intervals else "median"
+    labels = {True: f"{statistic}, not told from the best", False: f"{statistic}, worse"}
+    split_points(ax, table, shown, "tied", labels, ms=7, zorder=3)
     ax.legend(loc="best")
     return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
 
@@ -153,9 +150,9 @@ def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Mea
         ringed["seconds_to_train"], ringed["metric"], "o", ms=12, mfc="none", mec=ORANGE, mew=1.6,
         label=f"none both faster and {measure.better}",
     )  # fmt: skip
-    for size, place, away in _labels(table):
+    for size, point, away in _labels(table):
         ax.annotate(
-            size, place, tuple(13 * away),
+            size, point, tuple(13 * away),
             textcoords="offset points", ha="center", va="center", size=8,
         )  # fmt: skip
     ax.set_xscale("log", base=10)
@@ -171,8 +168,8 @@ def _labels(table: pd.DataFrame) -> Iterator[tuple[str, tuple[float, float], np.
     points = table[["seconds_to_train", "metric"]].to_numpy()
     seen = np.column_stack([np.log(points[:, 0]), points[:, 1]])
     seen /= np.maximum(np.ptp(seen, axis=0), 1e-12) * [1, 2]  # twice as wide as high
-    for place, (size, point) in enumerate(zip(table["batch_size"], points, strict=True)):
-        apart = np.delete(seen[place] - seen, place, axis=0)
+    for row, (size, point) in enumerate(zip(table["batch_size"], points, strict=True)):
+        apart = np.delete(seen[row] - seen, row, axis=0)
         distances = np.hypot(*apart.T)
         nearest = distances.argmin()
         away = apart[nearest] / distances[nearest] if distances[nearest] > 0 else np.array([0, 1])

@@ -47,15 +47,15 @@ def budget_panels(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure
     panels = _panels(table)
     width = (1 + _GAP) / len(panels) - _GAP
     low, high = limits(table)
-    for place, (heading, rows) in enumerate(panels.items()):
-        panel = ax.inset_axes((place * (width + _GAP), 0, width, _TALL))
-        _budget(panel, rows, *LOOKS[place][:2])
+    for number, (heading, rows) in enumerate(panels.items()):
+        panel = ax.inset_axes((number * (width + _GAP), 0, width, _TALL))
+        _budget(panel, rows, *LOOKS[number][:2])
         metric_axis(batch_size_axis(panel, rows["batch_size"]), label, measure)
         ticks = sorted(set(rows["batch_size"]))
         panel.xaxis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // _MOST_TICKS)]))
         panel.set(ylim=(low, high), xlabel="")
         panel.set_title(heading, fontsize=9.5, loc="left")
-        if place:
+        if number:
             panel.tick_params(labelleft=False)
             panel.set_ylabel("")
     ax.text(0.5, -0.13, BATCH_SIZE, ha="center", va="top", size=9.5, transform=ax.transAxes)
@@ -201,7 +201,7 @@ def _frame(analysis: Analysis) -> Chart:
     return Chart(
         name="budget",
         heading="",
-        finding=(f"{label} against batch size with the budget chosen"),
+        finding=f"{label} against batch size with the budget chosen",
         caption="",
         description="The values stand in the table below.",
         table=analysis.budgets,
@@ -213,7 +213,7 @@ def _choice(
     analysis: Analysis, table: pd.DataFrame, bottom: float, top: float
 ) -> dict[str, object]:
     budgets = [rows for _, rows in table.groupby("budget")]
-    first = next(place for place, rows in enumerate(budgets) if rows["common"].all())
+    first = next(number for number, rows in enumerate(budgets) if rows["common"].all())
     steps = [_step(analysis, rows, bottom, top) for rows in budgets]
     return {"first": first, "steps": steps}
 
@@ -221,7 +221,7 @@ def _choice(
 def _step(analysis: Analysis, rows: pd.DataFrame, bottom: float, top: float) -> dict[str, object]:
     low, high = limits(rows)
 
-    def place(value: float) -> float | None:
+    def height(value: float) -> float | None:
         share = (min(max(value, low), high) - low) / (high - low)
         return None if math.isnan(value) else round(bottom + share * (top - bottom), 1)
 
@@ -230,22 +230,22 @@ def _step(analysis: Analysis, rows: pd.DataFrame, bottom: float, top: float) -> 
     return {
         "amount": amount(rows["rule"].iloc[0], rows["budget"].iloc[0]),
         "said": budget_sentence(analysis, rows),
-        "ticks": [[place(tick), analysis.measure.tick(tick)] for tick in ticks],
-        "marks": [_mark(analysis, row, place) for row in records],
+        "ticks": [[height(tick), analysis.measure.tick(tick)] for tick in ticks],
+        "marks": [_mark(analysis, row, height) for row in records],
         "rows": [_row(analysis, row) for row in records],
     }
 
 
-def _mark(analysis: Analysis, row: Row, place: Callable[[float], float | None]) -> list[object]:
+def _mark(analysis: Analysis, row: Row, height: Callable[[float], float | None]) -> list[object]:
     span = analysis.measure.span(row["metric_low"], row["metric_high"])
     interval = "" if math.isnan(row["metric_low"]) else f" ({span})"
     value = f"batch size {row['batch_size']}: {analysis.measure.text(row['metric'])}{interval}"
-    ends = [place(row[column]) for column in ("metric", "metric_low", "metric_high")]
+    ends = [height(row[column]) for column in ("metric", "metric_low", "metric_high")]
     return [row["x"], *ends, int(row["tied"]), value]
 
 
 def _row(analysis: Analysis, row: Row) -> list[str]:
-    place = "best" if row["best"] else "tied" if row["tied"] else ""
+    standing = "best" if row["best"] else "tied" if row["tied"] else ""
     return [
         str(row["batch_size"]),
         rate(round(row["epochs"], 3)),
@@ -253,5 +253,5 @@ def _row(analysis: Analysis, row: Row) -> list[str]:
         seconds(row["seconds"]),
         analysis.measure.text(row["metric"]) + (" (early)" if row["early"] else ""),
         analysis.measure.span(row["metric_low"], row["metric_high"]),
-        place,
+        standing,
     ]

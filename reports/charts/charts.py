@@ -9,7 +9,7 @@ from reports.charts.accuracy import accuracy_chart, accuracy_time_chart, seeds_c
 from reports.charts.base.chart import Chart
 from reports.charts.budgets import budget_chart
 from reports.charts.cluster import workers_chart
-from reports.charts.curves import ALONG, curves_chart
+from reports.charts.curves import curves_chart
 from reports.charts.noise import noise_chart
 from reports.charts.scaling import examples_chart, steps_chart, time_chart, tradeoff_chart
 from reports.charts.timing import (
@@ -21,49 +21,33 @@ from reports.charts.timing import (
 from reports.charts.tuning import best_rates_chart, gap_chart, rates_chart
 from reports.recommend.record import Analysis
 
-NAMES = (
-    "accuracy",
-    "accuracy-time",
-    "rates",
-    "best-rates",
-    "curves",
-    "curves-updates",
-    "curves-seconds",
-    "budgets",
-    "seeds",
-    "generalization-gap",
-    *("steps-to-target", "examples-to-target", "steps-examples", "time-to-target"),
-    "workers",
-    "noise-scale",
-    "seconds-per-update",
-    "seconds-to-train",
-    "throughput",
-    "speedup",
-)
-"""Names of all figures there can be, in the order of the page."""
+_MAKERS: dict[str, Callable[[Analysis], Chart | None]] = {
+    "accuracy": accuracy_chart,
+    "accuracy-time": accuracy_time_chart,
+    "rates": rates_chart,
+    "best-rates": best_rates_chart,
+    "curves": partial(curves_chart, along="epochs"),
+    "curves-updates": partial(curves_chart, along="updates"),
+    "curves-seconds": partial(curves_chart, along="seconds"),
+    "budgets": budget_chart,
+    "seeds": seeds_chart,
+    "generalization-gap": gap_chart,
+    "steps-to-target": steps_chart,
+    "examples-to-target": examples_chart,
+    "steps-examples": tradeoff_chart,
+    "time-to-target": time_chart,
+    "workers": workers_chart,
+    "noise-scale": noise_chart,
+    "seconds-per-update": seconds_per_update_chart,
+    "seconds-to-train": seconds_to_train_chart,
+    "throughput": throughput_chart,
+    "speedup": speedup_chart,
+}
+NAMES = tuple(_MAKERS)
+"""Names of all charts there can be, in the order of the page."""
 
 
 def charts(analysis: Analysis) -> list[Chart]:
-    """Return the figures the data allow, in the order of the page."""
-    makers: tuple[Callable[[Analysis], Chart | None], ...] = (
-        accuracy_chart,
-        accuracy_time_chart,
-        rates_chart,
-        best_rates_chart,
-        *(partial(curves_chart, along=along) for along in ALONG),
-        budget_chart,
-        seeds_chart,
-        gap_chart,
-        steps_chart,
-        examples_chart,
-        tradeoff_chart,
-        time_chart,
-        workers_chart,
-        noise_chart,
-        seconds_per_update_chart,
-        seconds_to_train_chart,
-        throughput_chart,
-        speedup_chart,
-    )
-    made = [maker(analysis) for maker in makers]
+    """Return the charts the data allow, in the order of the page."""
+    made = [maker(analysis) for maker in _MAKERS.values()]
     return [chart for chart in made if chart is not None]

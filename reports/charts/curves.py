@@ -43,10 +43,10 @@ def learning_curves(
     """
     seen = curves[curves["epochs"] > 0]
     colors = ordered_colors(seen["batch_size"].nunique())
-    for place, (size, rows) in enumerate(seen.groupby("batch_size")):
+    for number, (size, rows) in enumerate(seen.groupby("batch_size")):
         ax.plot(
-            rows[along], rows["validation_metric"], color=colors[place], lw=1.6,
-            dashes=_DASHES[place % len(_DASHES)] or (None, None), label=str(size),
+            rows[along], rows["validation_metric"], color=colors[number], lw=1.6,
+            dashes=_DASHES[number % len(_DASHES)] or (None, None), label=str(size),
         )  # fmt: skip
     name, written = ALONG[along]
     ax.set_xscale("log", base=2 if along == "epochs" else 10)

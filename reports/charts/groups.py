@@ -15,6 +15,7 @@ from reports.charts.base.style import (
     LOOKS,
     Look,
     batch_size_axis,
+    lines_by,
     metric_axis,
 )
 from reports.recommend.groups import StudyAnalysis
@@ -24,7 +25,7 @@ from reports.schema.measures import Measure
 
 MOST_CHARTS = 8
 """Sets of comparable groups that are drawn; a page must stay small."""
-NAMES = ("groups", *(f"groups-{place}" for place in range(2, MOST_CHARTS + 1)))
+NAMES = ("groups", *(f"groups-{number}" for number in range(2, MOST_CHARTS + 1)))
 """Names of all figures there can be."""
 
 
@@ -40,13 +41,7 @@ def groups(
 
     `table`: columns group, batch_size and metric; at most as many groups as looks.
     """
-    for (name, rows), (color, marker, dashes) in zip(
-        table.groupby("group", sort=False), looks, strict=False
-    ):
-        ax.plot(
-            rows["batch_size"], rows["metric"], color=color, marker=marker, dashes=dashes, lw=1.6,
-            ms=5, label=str(name),
-        )  # fmt: skip
+    lines_by(ax, table, "metric", "group", looks)
     ax.legend(loc="best", handlelength=3.2)
     return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
 
@@ -82,7 +77,7 @@ def _drawn(alike: list[Analysis]) -> list[Analysis]:
     for group in sorted(alike, key=_validation, reverse=True):
         best.setdefault(group.plan.optimizer, group)
     kept = [*islice(best.values(), len(LOOKS))]
-    return [group for group in alike if any(group is one for one in kept)]
+    return [group for group in alike if any(group is other for other in kept)]
 
 
 def _validation(group: Analysis) -> float:
@@ -120,7 +115,7 @@ def _chart(
         caption=(
             f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
             "size and group; their 95% t intervals are in the sections."
-            f"{_left_out([group for group in alike if all(group is not one for one in shown)])}"
+            f"{_left_out([group for group in alike if all(group is not other for other in shown)])}"
         ),
         description=in_words(
             table,

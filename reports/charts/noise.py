@@ -42,13 +42,13 @@ def noise_along_training(
     for (size, rows), (color, marker, dashes) in zip(
         noise.groupby("batch_size"), LOOKS, strict=False
     ):
-        told = rows[rows["status"] == RESOLVED]
+        resolved = rows[rows["status"] == RESOLVED]
         ax.plot(
-            told["examples"], told["noise_scale"], color=color, marker=marker, dashes=dashes, ms=4,
-            lw=1.4, label=f"batch size {size}",
+            resolved["examples"], resolved["noise_scale"], color=color, marker=marker,
+            dashes=dashes, ms=4, lw=1.4, label=f"batch size {size}",
         )  # fmt: skip
-        low = told["low"].where(told["low"] > 0, told["noise_scale"] / 10)
-        ax.fill_between(told["examples"], low, told["high"], color=color, alpha=0.15, lw=0)
+        low = resolved["low"].where(resolved["low"] > 0, resolved["noise_scale"] / 10)
+        ax.fill_between(resolved["examples"], low, resolved["high"], color=color, alpha=0.15, lw=0)
         rest = rows[(rows["status"] != RESOLVED) & (rows["low"] > 0)]
         ax.plot(rest["examples"], rest["low"], "^", color=color, ms=7, mfc="none", mew=1.3)
     if (noise["status"] != RESOLVED).any():
@@ -83,7 +83,9 @@ def noise_chart(analysis: Analysis) -> Chart | None:
             f"interval (1954). Shown: batch {sizes(shown)}. Triangles: the squared length "
             "isn't told from zero, so the noise scale is at least that."
         ),
-        description="; ".join(_noise_described(one) for _, one in noise.groupby("batch_size")),
+        description="; ".join(
+            _noise_described(points) for _, points in noise.groupby("batch_size")
+        ),
         table=rows,
         figure=partial(
             noise_along_training,

@@ -22,6 +22,7 @@ from reports.charts.base.style import (
     counts_axis,
     counts_ticks,
     seconds_axis,
+    split_points,
 )
 from reports.recommend.record import Analysis
 from reports.schema.formats import (
@@ -302,27 +303,27 @@ def time_chart(analysis: Analysis) -> Chart | None:
 
 
 def _time_finding(record: TargetRecord) -> str:
-    best, found = record.best, _first(record)
+    best, fastest = record.best, _first(record)
     if best.batch_size is None:
-        return f"{found}; no batch size can be predicted"
+        return f"{fastest}; no batch size can be predicted"
     edge = ", the end of the range," if best.at_edge else ""
     span = range_span(best.interval)
-    return f"{found}; predicted: {significant(best.batch_size)}{edge} (95% interval {span})"
+    return f"{fastest}; predicted: {significant(best.batch_size)}{edge} (95% interval {span})"
 
 
 def _first(record: TargetRecord) -> str:
     """Who reaches the target first; where a run of it misses, also who does so with all runs."""
     table = record.batch_sizes
     first = table[table["batch_size"] == record.fastest].iloc[0]
-    found = f"Batch size {record.fastest} reaches the target first, in {seconds(first['seconds'])}"
+    text = f"Batch size {record.fastest} reaches the target first, in {seconds(first['seconds'])}"
     if first["reached"] == first["runs"]:
-        return found
-    found += f" with {first['reached']} of {first['runs']} runs"
+        return text
+    text += f" with {first['reached']} of {first['runs']} runs"
     whole = table[(table["reached"] == table["runs"]) & table["seconds"].notna()]
     if whole.empty:
-        return found
+        return text
     sure = whole.sort_values("seconds", kind="stable").iloc[0]
-    return f"{found}; with all runs {sure['batch_size']}, in {seconds(sure['seconds'])}"
+    return f"{text}; with all runs {sure['batch_size']}, in {seconds(sure['seconds'])}"
 
 
 def _seconds(analysis: Analysis, record: TargetRecord) -> Curve | None:
@@ -343,13 +344,8 @@ def _medians(ax: Axes, table: pd.DataFrame, column: str) -> None:
             ends["batch_size"], ends[column], [low[ends.index], high[ends.index]], fmt="none",
             ecolor=BLUE, elinewidth=1.4, label="95% interval",
         )  # fmt: skip
-    for fitted, fill, name in ((True, BLUE, "median"), (False, "none", "left out of the fit")):
-        rows = table[table["fitted"] == fitted]
-        if not rows.empty:
-            ax.plot(
-                rows["batch_size"], rows[column], "o", ms=6, mfc=fill, mec=BLUE, mew=1.5,
-                label=name, zorder=3,
-            )  # fmt: skip
+    labels = {True: "median", False: "left out of the fit"}
+    split_points(ax, table, column, "fitted", labels, ms=6, zorder=3)
 
 
 def _fitted(
@@ -358,10 +354,10 @@ def _fitted(
     curve: Curve | None,
     name: str = "fitted",
 ) -> None:
-    told = table[table["predicted_updates"].notna()]
-    if curve is None or told.empty:
+    fitted = table[table["predicted_updates"].notna()]
+    if curve is None or fitted.empty:
         return
-    sizes = _between(told["batch_size"])
+    sizes = _between(fitted["batch_size"])
     ax.plot(sizes, curve(sizes), color=ORANGE, ls="--", lw=1.6, label=name)
 
 

@@ -111,63 +111,63 @@ def _named(row: float) -> str:
 
 def timeline_charts(study: StudyAnalysis) -> list[Chart]:
     """Return the chart of what ran when; none where nothing is known."""
-    found = study.timeline
-    if found.spans.empty:
+    history = study.timeline
+    if history.spans.empty:
         return []
     chart = Chart(
         name=TIMELINE,
         heading="The sweep along time",
-        finding=_finding(found),
-        caption=_caption(found),
+        finding=_finding(history),
+        caption=_caption(history),
         description=in_words(
-            found.work,
+            history.work,
             lambda row: (
                 f"batch size {row['batch_size']}: {plural(row['cohorts'], 'cohort')}, "
                 f"{seconds(row['work_seconds'])}"
             ),
         ),
-        table=found.spans,
-        figure=partial(timeline, pauses=found.pauses),
-        height=0.8 + max(min(ROW * (found.rows + 1), TALLEST), LEGEND_LINE * len(found.work)),
+        table=history.spans,
+        figure=partial(timeline, pauses=history.pauses),
+        height=0.8 + max(min(ROW * (history.rows + 1), TALLEST), LEGEND_LINE * len(history.work)),
         right=1.05,
     )
     return [chart]
 
 
-def _finding(found: Timeline) -> str:
-    if found.work.empty:
-        return f"The timing pass took {seconds(found.seconds)}"
-    most = extreme(found.work, "work_share", largest=True)
+def _finding(history: Timeline) -> str:
+    if history.work.empty:
+        return f"The timing pass took {seconds(history.seconds)}"
+    most = extreme(history.work, "work_share", largest=True)
     took = (
         f"Batch size {most['batch_size']:.0f} took {percent(most['work_share'])} of the training "
         "time"
     )
-    if math.isnan(found.busy):
+    if math.isnan(history.busy):
         return took
-    return f"{took}; {_workers(found)} busy {percent(found.busy)} of the sweep"
+    return f"{took}; {_workers(history)} busy {percent(history.busy)} of the sweep"
 
 
-def _workers(found: Timeline) -> str:
-    return f"{plural(found.rows, 'worker')} {'was' if found.rows == 1 else 'were'}"
+def _workers(history: Timeline) -> str:
+    return f"{plural(history.rows, 'worker')} {'was' if history.rows == 1 else 'were'}"
 
 
-def _caption(found: Timeline) -> str:
+def _caption(history: Timeline) -> str:
     return sentences(
         "Every bar is a cohort: trials of one batch size, trained in lockstep; wide bars bear it.",
-        "A thin mark is its begin." if len(found.spans) <= MOST_MARKED else "",
+        "A thin mark is its begin." if len(history.spans) <= MOST_MARKED else "",
         "It stands in the lowest row that was free: as many rows, or workers, as ran at once.",
         "Busy: of the time from the first begin to the last end of a trial.",
-        _passes(found),
-        _pauses(found),
-        f"Not drawn, as it isn't known when they ran: {plural(found.unknown, 'trial')}."
-        if found.unknown
+        _passes(history),
+        _pauses(history),
+        f"Not drawn, as it isn't known when they ran: {plural(history.unknown, 'trial')}."
+        if history.unknown
         else "",
     )
 
 
-def _passes(found: Timeline) -> str:
-    passes = found.spans[found.spans["stage"] == TIMED]
-    trials = found.spans[found.spans["stage"] != TIMED]
+def _passes(history: Timeline) -> str:
+    passes = history.spans[history.spans["stage"] == TIMED]
+    trials = history.spans[history.spans["stage"] != TIMED]
     if passes.empty:
         return ""
     beside = any(
@@ -180,13 +180,13 @@ def _passes(found: Timeline) -> str:
     return f"The timing pass took {seconds(length)}; no trial ran meanwhile."
 
 
-def _pauses(found: Timeline) -> str:
-    if found.pauses.empty:
+def _pauses(history: Timeline) -> str:
+    if history.pauses.empty:
         return ""
-    total = seconds(found.pauses["seconds"].sum())
-    one = len(found.pauses) == 1
+    total = seconds(history.pauses["seconds"].sum())
+    single = len(history.pauses) == 1
     return (
         f"Dotted: a pause of {total} is left out."
-        if one
-        else f"Dotted: {len(found.pauses)} pauses of {total} together are left out."
+        if single
+        else f"Dotted: {len(history.pauses)} pauses of {total} together are left out."
     )

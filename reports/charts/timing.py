@@ -16,11 +16,11 @@ from reports.charts.base.style import (
     GREEN,
     GREY,
     INK,
-    LOOKS,
     ORANGE,
     PINK,
     batch_size_axis,
     counts_axis,
+    lines_by,
     seconds_axis,
 )
 from reports.recommend.record import Analysis, extreme
@@ -148,12 +148,9 @@ def throughput(ax: Axes, table: pd.DataFrame) -> Axes:
 
     `table`: columns batch_size, lanes and throughput.
     """
-    for (lanes, rows), (color, marker, dashes) in zip(table.groupby("lanes"), LOOKS, strict=False):
-        name = "one network" if lanes == 1 else f"each of {lanes} networks at once"
-        ax.plot(
-            rows["batch_size"], rows["throughput"], color=color, marker=marker, dashes=dashes,
-            lw=1.6, ms=5, label=name,
-        )  # fmt: skip
+    names = {lanes: f"each of {lanes} networks at once" for lanes in table["lanes"]}
+    named = table.assign(name=table["lanes"].map(names | {1: "one network"}))
+    lines_by(ax, named.sort_values("lanes", kind="stable"), "throughput", "name")
     ax.legend(loc="upper left")
     return counts_axis(
         batch_size_axis(ax, table["batch_size"]), "Examples per second", "per second"

@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter
 
 from reports.charts.base.chart import Chart, validation, values
 from reports.charts.base.style import (
@@ -26,7 +26,9 @@ from reports.charts.base.style import (
     batch_size_axis,
     ink_on,
     keep_within,
+    log_ticks,
     ordered_colors,
+    split_points,
 )
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import capitalised, plural, rate
@@ -146,22 +148,12 @@ def best_rates(ax: Axes, table: pd.DataFrame, rules: pd.DataFrame) -> Axes:
         ("linear", "sqrt"), ("∝ B", "∝ √B"), LOOKS[1:], strict=False
     ):
         ax.plot(rules["batch_size"], rules[column], color=color, dashes=dashes, lw=1.4, label=name)
-    for edge, fill, name in (
-        (False, BLUE, "best rate tried"),
-        (True, "none", "at the grid's edge"),
-    ):
-        rows = table[table["at_edge"] == edge]
-        if not rows.empty:
-            ax.plot(
-                rows["batch_size"], rows["learning_rate"], "o", ms=7, mfc=fill, mec=BLUE, mew=1.5,
-                label=name,
-            )  # fmt: skip
+    labels = {False: "best rate tried", True: "at the grid's edge"}
+    split_points(ax, table, "learning_rate", "at_edge", labels, ms=7)
     ax.set_yscale("log", base=10)
     shown = table[["learning_rate", "basin_low", "basin_high"]]
     ax.set_ylim(shown.min().min() / 2, shown.max().max() * 2)
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
+    log_ticks(ax.yaxis, rate)
     ax.set_ylabel("Learning rate")
     ax.fmt_ydata = lambda value: f"rate {rate(value)}"
     ax.legend(loc="upper left")
@@ -207,11 +199,11 @@ def _rates_finding(inner: pd.DataFrame, table: pd.DataFrame) -> str:
 
 def _rules(table: pd.DataFrame, anchors: pd.DataFrame) -> pd.DataFrame:
     """Rates in proportion to B and to its root, through the geometric middle of the anchors."""
-    found = {"batch_size": table["batch_size"]}
+    rates = {"batch_size": table["batch_size"]}
     for name, power in (("linear", 1.0), ("sqrt", 0.5)):
         away = np.log(anchors["learning_rate"]) - power * np.log(anchors["batch_size"])
-        found[name] = math.exp(away.mean()) * table["batch_size"] ** power
-    return pd.DataFrame(found)
+        rates[name] = math.exp(away.mean()) * table["batch_size"] ** power
+    return pd.DataFrame(rates)
 
 
 def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:

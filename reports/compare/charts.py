@@ -17,6 +17,7 @@ from reports.charts.base.style import (
     LOOKS,
     batch_size_axis,
     keep_within,
+    lines_by,
     seconds_axis,
 )
 from reports.charts.groups import groups
@@ -36,10 +37,10 @@ def match_charts(matches: Matches, most: int | None = MOST_DRAWN) -> list[Chart]
     """Return the figures that the data allow, for one matched group after the other."""
     made: list[Chart] = []
     firsts = {id(pair.first): pair.first for pair in matches.pairs}
-    for place, first in enumerate(firsts.values(), start=1):
+    for number, first in enumerate(firsts.values(), start=1):
         pairs = [pair for pair in matches.pairs if pair.first is first]
         makers = (_metric, _difference, _update)
-        made += [chart for make in makers if (chart := make(matches, first, pairs, place))]
+        made += [chart for make in makers if (chart := make(matches, first, pairs, number))]
     return made[:most]
 
 
@@ -48,7 +49,7 @@ def is_ours(name: str) -> bool:
     return re.fullmatch(rf"({'|'.join(NAMES)})-\d+", name) is not None
 
 
-def _metric(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
+def _metric(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
     alike = [pair for pair in pairs if pair.comparable]
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in alike)]
     table = _stacked(shown, "metric")
@@ -57,7 +58,7 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
     label = capitalised(first.metric)
     best = table.sort_values("metric", ascending=False, kind="stable").iloc[0]
     return Chart(
-        name=f"{NAMES[0]}-{place}",
+        name=f"{NAMES[0]}-{number}",
         heading=f"{label} in each study{_of(matches, first)}",
         finding=(
             f"Highest mean {first.metric}: {first.measure.text(best['metric'])}, in "
@@ -83,17 +84,17 @@ def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
     """
     ax.axhline(0, color=INK, lw=1, ls=":")
     shown = list(table.groupby("group", sort=False))
-    for place, ((name, rows), (color, marker, _)) in enumerate(zip(shown, LOOKS, strict=False)):
+    for number, ((name, rows), (color, marker, _)) in enumerate(zip(shown, LOOKS, strict=False)):
         # Side by side: intervals of one batch size would cover each other.
-        beside = rows["batch_size"] * 2 ** (0.12 * (place - (len(shown) - 1) / 2))
+        beside = rows["batch_size"] * 2 ** (0.12 * (number - (len(shown) - 1) / 2))
         middle = rows["difference"]
         ax.errorbar(
             beside, middle, [middle - rows["difference_low"], rows["difference_high"] - middle],
             fmt="none", ecolor=color, elinewidth=1.4, capsize=3,
         )  # fmt: skip
         ax.plot(beside, middle, marker, ms=6, mfc="none", mec=color, mew=1.5, label=str(name))
-        found = rows["established"]
-        ax.plot(beside[found], middle[found], marker, ms=6, color=color)
+        established = rows["established"]
+        ax.plot(beside[established], middle[established], marker, ms=6, color=color)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
     ax.set_ylabel(f"Difference{measure.points and ' in points'}")
     keep_within(ax, *DIFFERENCES)
@@ -102,20 +103,20 @@ def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
     return batch_size_axis(ax, table["batch_size"])
 
 
-def _difference(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
+def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
     cells = matches.cells[matches.cells["group"] == first.plan.group]
     table = cells.assign(group=cells["study"].map(_short)).dropna(subset="difference")
     if table.empty or len(pairs) > len(LOOKS):
         return None
     signed, unit = first.measure.signed, first.measure.points
     most = table.sort_values("difference", key=abs, kind="stable").iloc[-1]
-    found = int(table["established"].sum())
+    established = int(table["established"].sum())
     return Chart(
-        name=f"{NAMES[1]}-{place}",
+        name=f"{NAMES[1]}-{number}",
         heading=f"Difference from {_short(matches.first)}{_of(matches, first)}",
         finding=(
             f"Largest difference: {signed(most['difference'])}{unit}, {most['group']} at batch "
-            f"size {most['batch_size']}; {found or 'none'} of {len(table)} established"
+            f"size {most['batch_size']}; {established or 'none'} of {len(table)} established"
         ),
         caption=(
             f"{capitalised(first.metric)} of the other study minus that of "
@@ -141,25 +142,19 @@ def update_times(ax: Axes, table: pd.DataFrame) -> Axes:
 
     `table`: columns group, batch_size and seconds_per_update; at most as many groups as `LOOKS`.
     """
-    for (name, rows), (color, marker, dashes) in zip(
-        table.groupby("group", sort=False), LOOKS, strict=False
-    ):
-        ax.plot(
-            rows["batch_size"], rows["seconds_per_update"], color=color, marker=marker,
-            dashes=dashes, lw=1.6, ms=5, label=str(name),
-        )  # fmt: skip
+    lines_by(ax, table, "seconds_per_update", "group")
     ax.legend(loc="best", handlelength=3.2)
     return seconds_axis(batch_size_axis(ax, table["batch_size"]), "Time per update")
 
 
-def _update(matches: Matches, first: Analysis, pairs: list[Pair], place: int) -> Chart | None:
+def _update(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in pairs)]
     table = _stacked(shown, "seconds_per_update")
     if table["group"].nunique() < 2 or len(shown) > len(LOOKS):  # noqa: PLR2004
         return None
     fastest = table.sort_values("seconds_per_update", kind="stable").iloc[0]
     return Chart(
-        name=f"{NAMES[2]}-{place}",
+        name=f"{NAMES[2]}-{number}",
         heading=f"Time per update in each study{_of(matches, first)}",
         finding=(
             f"Shortest time of an update: {seconds(fastest['seconds_per_update'])}, "
@@ -173,7 +168,7 @@ def _update(matches: Matches, first: Analysis, pairs: list[Pair], place: int) ->
 
 
 def _stacked(shown: list[tuple[str, Analysis]], column: str) -> pd.DataFrame:
-    frames = [one.batch_sizes.assign(group=_short(name)) for name, one in shown]
+    frames = [group.batch_sizes.assign(group=_short(name)) for name, group in shown]
     return pd.concat(frames, ignore_index=True).dropna(subset=column)
 
 

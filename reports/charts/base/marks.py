@@ -25,21 +25,23 @@ def marks(ax: Axes) -> dict[str, list[object]]:
     handles, labels = ax.get_legend_handles_labels()
     ax.autoscale_view()
     series: dict[Artist, int] = {}
-    for place, handle in enumerate(handles):
+    for number, handle in enumerate(handles):
         for artist in _artists(handle):
-            artist.set_gid(f"series-{place}")
-            series[artist] = place
+            artist.set_gid(f"series-{number}")
+            series[artist] = number
     if ax.fmt_xdata is None or ax.fmt_ydata is None:
         return {}
     # What has a label comes first: lines through the same points say no more.
     lines = sorted(ax.lines, key=lambda line: line not in series)
-    found: dict[tuple[float, float], list[object]] = {}
+    points: dict[tuple[float, float], list[object]] = {}
     for line in lines:
         if _holds_values(ax, line):
-            place = series.get(line, -1)
-            for point in _points(ax, line, labels[place] if place >= 0 and len(labels) > 1 else ""):
-                found.setdefault((point[0], point[1]), [*point, place])
-    return {"series": [*labels], "points": [*found.values()]} if found else {}
+            number = series.get(line, -1)
+            for point in _points(
+                ax, line, labels[number] if number >= 0 and len(labels) > 1 else ""
+            ):
+                points.setdefault((point[0], point[1]), [*point, number])
+    return {"series": [*labels], "points": [*points.values()]} if points else {}
 
 
 def _artists(handle: Artist | Container) -> list[Artist]:

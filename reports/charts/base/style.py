@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,10 +122,8 @@ def seconds_axis(ax: Axes, label: str) -> Axes:
 
 
 def seconds_ticks(axis: Axis) -> None:
-    """Write durations at an axis."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(_short_seconds))
+    """Write durations at an axis with a logarithmic scale."""
+    log_ticks(axis, lambda duration: seconds(duration, digits=1))
 
 
 def counts_axis(ax: Axes, label: str, unit: str) -> Axes:
@@ -138,12 +137,45 @@ def counts_axis(ax: Axes, label: str, unit: str) -> Axes:
 
 def counts_ticks(axis: Axis) -> None:
     """Write counts at an axis with a logarithmic scale."""
+    log_ticks(axis, lambda number: count(number) if number >= 1 else rate(number))
+
+
+def log_ticks(axis: Axis, written: Callable[[float], str]) -> None:
+    """Put ticks at 1, 2 and 5 of each power of ten of an axis with a logarithmic scale."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(
-        FuncFormatter(lambda number, _: count(number) if number >= 1 else rate(number))
-    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
 
 
-def _short_seconds(duration: float, _position: int | None = None) -> str:
-    return seconds(duration, digits=1)
+def split_points(
+    ax: Axes,
+    table: pd.DataFrame,
+    column: str,
+    by: str,
+    labels: Mapping[bool, str],
+    **look: Any,  # noqa: ANN401
+) -> None:
+    """Draw points against batch size: filled where the first label applies, hollow for the second.
+
+    `labels`: names in the legend, by the value in the column `by`.
+    """
+    for (value, label), fill in zip(labels.items(), (BLUE, "none"), strict=True):
+        rows = table[table[by] == value]
+        if not rows.empty:
+            ax.plot(
+                rows["batch_size"], rows[column], "o", mfc=fill, mec=BLUE, mew=1.5, label=label,
+                **look,
+            )  # fmt: skip
+
+
+def lines_by(
+    ax: Axes, table: pd.DataFrame, column: str, by: str, looks: Sequence[Look] = LOOKS
+) -> None:
+    """Draw a line against batch size for each value of the column `by`, with a look of its own."""
+    for (name, rows), (color, marker, dashes) in zip(
+        table.groupby(by, sort=False), looks, strict=False
+    ):
+        ax.plot(
+            rows["batch_size"], rows[column], color=color, marker=marker, dashes=dashes, lw=1.6,
+            ms=5, label=str(name),
+        )  # fmt: skip

@@ -125,8 +125,8 @@ def alone(svg: str, chart: Chart) -> str:
     lines = textwrap.wrap(chart.finding, _TITLE_CHARACTERS)
     band = _LINE * len(lines) + 6
     texts = [
-        f'<text x="8" y="{_LINE * (place + 1) - band}">{escape(line)}</text>'
-        for place, line in enumerate(lines)
+        f'<text x="8" y="{_LINE * (number + 1) - band}">{escape(line)}</text>'
+        for number, line in enumerate(lines)
     ]
     title = f'<g font-size="11" font-weight="bold" fill="{INK}">{"".join(texts)}</g>'
     width, height = _POINTS * WIDTH, _POINTS * chart.height
