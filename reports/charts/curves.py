@@ -10,10 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from reports.charts.base.chart import Chart, sentences, validation, values
-from reports.charts.base.style import (
-    metric_axis,
-    ordered_colors,
-)
+from reports.charts.base.style import metric_axis, ordered_colors
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import capitalised, count, rate, seconds
 from reports.schema.measures import Measure

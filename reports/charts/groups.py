@@ -11,13 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from reports.charts.base.chart import Chart, in_words
-from reports.charts.base.style import (
-    LOOKS,
-    Look,
-    batch_size_axis,
-    lines_by,
-    metric_axis,
-)
+from reports.charts.base.style import LOOKS, Look, batch_size_axis, lines_by, metric_axis
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, listing, plural, visible
@@ -30,12 +24,7 @@ NAMES = ("groups", *(f"groups-{number}" for number in range(2, MOST_CHARTS + 1))
 
 
 def groups(
-    ax: Axes,
-    table: pd.DataFrame,
-    *,
-    label: str,
-    measure: Measure,
-    looks: Sequence[Look] = LOOKS,
+    ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, looks: Sequence[Look] = LOOKS
 ) -> Axes:
     """Draw the metric of several groups against batch size, each with its own look.
 
@@ -95,12 +84,7 @@ def _looks(drawn: Sequence[Sequence[Analysis]]) -> list[list[Look]]:
 
 
 def _chart(
-    name: str,
-    shown: list[Analysis],
-    alike: list[Analysis],
-    looks: Sequence[Look],
-    *,
-    several: bool,
+    name: str, shown: list[Analysis], alike: list[Analysis], looks: Sequence[Look], *, several: bool
 ) -> Chart:
     first = shown[0]
     table = pd.concat(

@@ -9,20 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from reports.charts.base.chart import Chart
-from reports.charts.base.style import (
-    GREY,
-    INK,
-    LOOKS,
-    counts_axis,
-    counts_ticks,
-)
+from reports.charts.base.style import GREY, INK, LOOKS, counts_axis, counts_ticks
 from reports.recommend.record import Analysis
-from reports.schema.formats import (
-    count,
-    significant,
-    sizes,
-    times,
-)
+from reports.schema.formats import count, significant, sizes, times
 from reports.stats.bounds import Ends
 from reports.stats.models.noise_scale import RESOLVED
 

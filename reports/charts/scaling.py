@@ -25,15 +25,7 @@ from reports.charts.base.style import (
     split_points,
 )
 from reports.recommend.record import Analysis
-from reports.schema.formats import (
-    count,
-    listing,
-    off_by,
-    plural,
-    seconds,
-    significant,
-    times,
-)
+from reports.schema.formats import count, listing, off_by, plural, seconds, significant, times
 from reports.stats.bounds import Ends
 from reports.stats.models.first_passage import NOT_REACHED
 from reports.text.scaling import critical_span, level, range_span
@@ -44,10 +36,7 @@ Curve = Callable[[np.ndarray], np.ndarray]
 
 
 def steps_to_target(
-    ax: Axes,
-    table: pd.DataFrame,
-    bounds: pd.DataFrame,
-    curve: Curve | None,
+    ax: Axes, table: pd.DataFrame, bounds: pd.DataFrame, curve: Curve | None
 ) -> Axes:
     """Draw updates to the target against batch size, with perfect scaling and the fitted curve.
 
@@ -171,10 +160,7 @@ def examples_chart(analysis: Analysis) -> Chart | None:
 
 
 def steps_against_examples(
-    ax: Axes,
-    table: pd.DataFrame,
-    curve: Curve,
-    ends: tuple[float | None, float | None],
+    ax: Axes, table: pd.DataFrame, curve: Curve, ends: tuple[float | None, float | None]
 ) -> Axes:
     """Draw updates against examples to the target, batch size by batch size.
 
@@ -241,11 +227,7 @@ def _tradeoff_finding(record: TargetRecord) -> str:
 
 
 def time_to_target(
-    ax: Axes,
-    table: pd.DataFrame,
-    curve: Curve | None,
-    best: float | None,
-    interval: Ends | None,
+    ax: Axes, table: pd.DataFrame, curve: Curve | None, best: float | None, interval: Ends | None
 ) -> Axes:
     """Draw time to the target against batch size, measured and predicted.
 
@@ -348,12 +330,7 @@ def _medians(ax: Axes, table: pd.DataFrame, column: str) -> None:
     split_points(ax, table, column, "fitted", labels, ms=6, zorder=3)
 
 
-def _fitted(
-    ax: Axes,
-    table: pd.DataFrame,
-    curve: Curve | None,
-    name: str = "fitted",
-) -> None:
+def _fitted(ax: Axes, table: pd.DataFrame, curve: Curve | None, name: str = "fitted") -> None:
     fitted = table[table["predicted_updates"].notna()]
     if curve is None or fitted.empty:
         return

@@ -24,15 +24,7 @@ from reports.charts.base.style import (
     seconds_axis,
 )
 from reports.recommend.record import Analysis, extreme
-from reports.schema.formats import (
-    TIMES,
-    capitalised,
-    count,
-    rate,
-    seconds,
-    significant,
-    times,
-)
+from reports.schema.formats import TIMES, capitalised, count, rate, seconds, significant, times
 from reports.stats.models.update_cost import UpdateTimeFit
 from reports.stats.two_terms import Curve
 from reports.text.scaling import cost_caption

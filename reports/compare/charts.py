@@ -183,6 +183,5 @@ def _short(name: str) -> str:
 
 def _words(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
     return in_words(
-        table,
-        lambda row: f"{row['group']}, batch size {row['batch_size']}: {written(row[column])}",
+        table, lambda row: f"{row['group']}, batch size {row['batch_size']}: {written(row[column])}"
     )
