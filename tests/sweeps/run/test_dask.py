@@ -45,7 +45,7 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a part of a cluster from Dask's own command."""
     command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
-    paths = [str(folder) for folder in (path, Path(__file__).parent) if folder]
+    paths = [str(folder) for folder in (path, Path(__file__).parents[1]) if folder]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     with (folder / f"{arguments[0]}.log").open("ab") as log:
         process = subprocess.Popen(
