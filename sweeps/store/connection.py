@@ -9,7 +9,7 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -103,24 +103,12 @@ def files_of(path: Path) -> list[Path]:
     return [path.with_name(path.name + end) for end in ("", "-journal", "-wal", "-shm")]
 
 
-def structure_problem(problems: Iterable[str]) -> str:
-    """Return what is wrong with more than rows, in SQLite's words; nothing if there is nothing."""
-    return next((problem for problem in problems if not _ROW_PROBLEM.match(problem)), "")
-
-
-def problems_of(connection: sqlite3.Connection) -> list[str]:
-    """Return what is wrong with a database, be it structure, index or row, in SQLite's words."""
-    problems = [text for (text,) in connection.execute("PRAGMA integrity_check")]
-    return [] if problems == ["ok"] else problems
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a store for its one writer; damaged rows are removed, which is told."""
     with _told(path), closing(_connect(path, "mode=rw")) as connection:
         _check(connection, path)
-        problems = problems_of(connection)
-        _check_structure(problems, path)
+        problems = _row_problems(connection, path)
         damaged = damaged_rows(connection)
         if damaged or problems:
             _keep_sound(connection, damaged)
@@ -320,10 +308,13 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path} {problem}")
 
 
-def _check_structure(problems: Sequence[str], path: Path) -> None:
-    problem = structure_problem(problems)
-    if problem:
-        raise StoreError(_damaged(path, " ".join(problem.split())))
+def _row_problems(connection: sqlite3.Connection, path: Path) -> list[str]:
+    """Return what is wrong with rows and indexes; refuse a file that is damaged beyond them."""
+    problems = [text for (text,) in connection.execute("PRAGMA integrity_check")]
+    for problem in problems:
+        if problem != "ok" and not _ROW_PROBLEM.match(problem):
+            raise StoreError(_damaged(path, " ".join(problem.split())))
+    return [] if problems == ["ok"] else problems
 
 
 def _damaged(path: Path, how: str) -> str:
