@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
@@ -81,11 +82,11 @@ def laid_out(chart: Chart, width: float) -> list[Axes]:
     """Return the axes of a figure as they are when it is written."""
     found: list[Axes] = []
 
-    def remember(ax: Axes) -> Axes:
-        found.append(chart.draw(ax))
+    def remember(ax: Axes, table: pd.DataFrame) -> Axes:
+        found.append(chart.figure(ax, table))
         return found[0]
 
-    draw(replace(chart, draw=remember), "svg", width)
+    draw(replace(chart, figure=remember), "svg", width)
     found[0].figure.draw_without_rendering()
     return [found[0], *found[0].child_axes]
 
