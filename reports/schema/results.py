@@ -180,7 +180,7 @@ class GroupDescription:
         budget_updates: Updates of the whole budget by batch size; empty if time ends it, and nobody
             knows how many there will be.
         budget_examples: Examples of the whole budget, likewise.
-        refinement_seeds: Fresh seeds of a batch size beyond those of the confirm stage.
+        refinement_seeds: Fresh seeds of a batch size beyond those of the confirm stage, so far.
     """
 
     group: str

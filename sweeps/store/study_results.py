@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,12 +131,12 @@ def results(folder: str | os.PathLike[str]) -> StudyResults:
 def results_of(plan: Plan) -> StudyResults:
     """Return the results of a study as they are now, complete or not."""
     store, experiment, stages = plan.store, plan.experiment, plan.stages()
-    trials = store.trials_table(stages)
+    trials, ended = store.trials_table(stages), store.statuses().keys()
     workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}
     return StudyResults(
         replace(
-            describe(experiment, stages, store.facts()),
-            aside=len(store.statuses()) - trials["trial"].nunique(),
+            describe(experiment, stages, store.facts(), ended),
+            aside=len(ended) - trials["trial"].nunique(),
         ),
         trials,
         store.curves_table(trials["trial"]),
@@ -155,12 +155,15 @@ def describe(
     experiment: Experiment,
     stages: dict[str, list[Planned]],
     stored: dict[str, str],
+    ended: Collection[str] = (),
 ) -> StudyDescription:
-    """Return the description of a study."""
+    """Return the description of a study, some of whose trials have ended."""
     specification, sessions = experiment.specification, sessions_of(stored)
     refined: dict[str, dict[int, list[int]]] = {group.label: {} for group in experiment.groups}
     for label, trial in stages.get(REFINE, ()):
-        refined[label].setdefault(trial.configuration.batch_size, []).append(trial.seed)
+        # A refinement that time ran out for adds fewer seeds; it takes none that there were.
+        if trial.identity in ended:
+            refined[label].setdefault(trial.configuration.batch_size, []).append(trial.seed)
     return StudyDescription(
         name=specification.name,
         title=specification.title or _title(experiment),

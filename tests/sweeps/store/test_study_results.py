@@ -125,8 +125,9 @@ def test_a_description_says_what_the_budget_and_the_seeds_of_each_batch_size_are
     keys: dict[str, Any],
 ) -> None:
     study = experiment_of(keys | {"refinement_seeds": 2}, "study.toml", Path())
-    stages = {REFINE: fresh_trials([(study.groups[0], 40, 0.5)], (13, 14))}
-    description = describe(study, stages, {"specification": ""})
+    stages = {REFINE: fresh_trials([(study.groups[0], 40, 0.5)], (13, 14, 15))}
+    ended = {planned.trial.identity for planned in stages[REFINE][:2]}
+    description = describe(study, stages, {"specification": ""}, ended)
     (described,) = description.groups
     assert described.budget_updates == {5: 2 * 18, 40: 2 * 3}
     assert described.budget_examples == {5: 180, 40: 180}
