@@ -1,7 +1,4 @@
-"""Activations `psi = f(net)` with their first and second derivatives.
-
-Paper, section 1 (the sigmoid) and section 2.3 (its derivative, written in `psi`).
-"""
+"""Activations `psi = f(net)` (paper, section 1) with first and second derivatives (section 2.3)."""
 
 from __future__ import annotations
 
@@ -24,27 +21,19 @@ Bend = Callable[[Array, Array, Array], Array]
 
 @dataclass(frozen=True)
 class Activation:
-    """A function of a layer's net input and its derivatives.
+    """A function of a layer's net input and its derivatives, each beside its function.
 
-    Each derivative stands below its function. `apply` and `derivative` are NumPy calls that `call`
-    makes or records; none allocates an array: `out` and `scratch` have the shape of `net`.
-
-    Attributes:
-        name: The key in `ACTIVATIONS`.
-        apply: `(call, net, out, scratch)`; writes `psi = f(net)` into `out`.
-        derivative: `(call, net, psi, out, scratch)`; writes `dpsi/dnet` into `out`. None for an
-            activation whose outputs depend on each other: it goes with a loss that knows it.
-        bend: `(net, psi, dpsi/dnet) -> d2psi/dnet2`, a new array; at a kink that of the side whose
-            slope the derivative takes. None where the derivative is.
-        bias_net: Net input at which the output is exactly 1 in float32 and float64, for the bias
-            unit; None if there is none.
+    `apply` and `derivative` are NumPy calls that `call` makes or records; none allocates an array:
+    `out` and `scratch` have the shape of `net`.
     """
 
     name: str
-    apply: Apply
+    apply: Apply  # (call, net, out, scratch): f(net)
+    # (call, net, psi, out, scratch): dpsi/dnet; None where outputs depend on each other
     derivative: Derivative | None
+    # (net, psi, dpsi/dnet): d2psi/dnet2, at a kink that of the derivative's side
     bend: Bend | None
-    bias_net: float | None = None
+    bias_net: float | None = None  # net input whose output is exactly 1, if there is one
 
 
 def _sigmoid(call: Call, net: Array, out: Array, _scratch: Array) -> None:

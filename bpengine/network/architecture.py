@@ -48,7 +48,6 @@ class Architecture:
     output: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what is no network."""
         if len(self.widths) < MINIMUM_WIDTHS or min(self.widths) < 1:
             raise ValueError(
                 f"`widths` must hold inputs and outputs, each at least 1, but got {self.widths}."
@@ -82,11 +81,10 @@ class Architecture:
     def layers(
         self, parameters: Annotated[Array, "*lane parameter"]
     ) -> list[Annotated[Array, "*lane fan_in fan_out"]]:
-        """Return each layer's `W` as a view of the parameters.
+        """Return each layer's `W` as a view of the parameters, which hold layer after layer.
 
-        Args:
-            parameters: The networks' weights, layer after layer, each row by row; column by column
-                if it has fewer than `NARROW` outputs, because products need long rows.
+        A layer with fewer than `NARROW` outputs is stored column by column, because products need
+        long rows; the others row by row.
         """
         return layer_views(parameters, self.weight_shapes)
 
@@ -94,12 +92,7 @@ class Architecture:
 def layer_views(
     parameters: Annotated[Array, "*lane parameter"], shapes: Iterable[tuple[int, int]]
 ) -> list[Annotated[Array, "*lane fan_in fan_out"]]:
-    """Return the `W` of consecutive layers as views; see `Architecture.layers`.
-
-    Args:
-        parameters: The weights, layer after layer.
-        shapes: Of the layers.
-    """
+    """Return the `W` of consecutive layers of these shapes as views; see `Architecture.layers`."""
     views, start = [], 0
     for i, o in shapes:
         layer, lanes = parameters[..., start : start + i * o], parameters.shape[:-1]
@@ -111,18 +104,10 @@ def layer_views(
 
 @dataclass(frozen=True)
 class Initialiser:
-    """A distribution of initial weights.
+    """A distribution of initial weights."""
 
-    Attributes:
-        name: The key in `INITIALISERS`.
-        deviation: `(inputs, outputs) -> standard deviation` of a layer's weights, its bias unit not
-            counted among the inputs.
-        normal: Whether the weights are normal; they are uniform otherwise.
-    """
-
-    name: str
-    deviation: Callable[[int, int], float]
-    normal: bool
+    deviation: Callable[[int, int], float]  # (inputs without bias, outputs): standard deviation
+    normal: bool  # otherwise uniform
 
 
 _DEVIATIONS: Mapping[str, Callable[[int, int], float]] = {
@@ -133,7 +118,7 @@ _DEVIATIONS: Mapping[str, Callable[[int, int], float]] = {
 }
 
 INITIALISERS = {
-    f"{family}{distribution}": Initialiser(f"{family}{distribution}", deviation, normal)
+    f"{family}{distribution}": Initialiser(deviation, normal)
     for family, deviation in _DEVIATIONS.items()
     for distribution, normal in (("uniform", False), ("normal", True))
 }
@@ -156,12 +141,8 @@ def initial_parameters(
 ) -> Annotated[Array, "parameter"]:
     """Return random weights and zero biases for one network.
 
-    Args:
-        architecture: The network.
-        seed: Seed of the network's random streams.
-        dtype: float32 or float64; the draw is made in float64, so both hold the same network.
-        initialiser: Name in `INITIALISERS`.
-        scale: Factor of the initialiser's standard deviation.
+    The draw is made in float64, so that both precisions hold the same network; `scale` multiplies
+    the initialiser's standard deviation.
     """
     kind = INITIALISERS[initialiser]
     parameters = np.zeros(architecture.parameter_count)
@@ -180,15 +161,6 @@ def initial_parameters(
 
 
 def check_name(parameter: str, value: str, allowed: Collection[str]) -> None:
-    """Refuse a name that is not in its table.
-
-    Args:
-        parameter: What is named.
-        value: The name.
-        allowed: The table's names.
-
-    Raises:
-        ValueError: The name is not among them.
-    """
+    """Refuse a name that is not in its table."""
     if value not in allowed:
         raise ValueError(f"`{parameter}` must be one of {sorted(allowed)}, but got {value!r}.")

@@ -1,4 +1,4 @@
-"""Data for the networks of a cohort: examples, one seed's split of them, all seeds' as arrays."""
+"""Data for the networks of a cohort: one seed's split, and all seeds' as arrays with lane axes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class Examples:
     targets: Annotated[Array, "item fan_out"]
 
     def __post_init__(self) -> None:
-        """Refuse what would broadcast or spoil every sum."""
         shapes = self.inputs.shape, self.targets.shape
         if not all(len(shape) == 2 and shape[0] for shape in shapes):  # noqa: PLR2004
             raise ValueError(
@@ -57,12 +56,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Stack:
-    """Examples of all seeds as arrays with lane axes.
-
-    Attributes:
-        inputs: Features behind the bias unit's 1.
-        targets: Wanted outputs.
-    """
+    """Examples of all seeds as arrays; the inputs stand behind the bias unit's 1."""
 
     inputs: Annotated[Array, "seed 1 item fan_in"]
     targets: Annotated[Array, "seed 1 item fan_out"]
@@ -74,12 +68,7 @@ class Stack:
 
 
 def stack(examples: Sequence[Examples], dtype: npt.DTypeLike) -> Stack:
-    """Return the examples of all seeds as one pair of arrays.
-
-    Args:
-        examples: One set per seed, all of the same shapes.
-        dtype: float32 or float64.
-    """
+    """Return the examples of all seeds, one set each, all of the same shapes."""
     items, features = examples[0].inputs.shape
     inputs = np.ones((len(examples), 1, items, features + 1), dtype)
     targets = np.empty((len(examples), 1, *examples[0].targets.shape), dtype)

@@ -17,24 +17,16 @@ from bpengine.network.tape import Call
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss of one example and its gradient.
-
-    Attributes:
-        name: The key in `LOSSES`.
-        value: `(net, psi, t, scratch) -> loss`; sums over the outputs, the last axis, and nothing
-            else. `net` is the net input of the output layer.
-        of_constant: `t -> loss`, for targets of shape (example, output): the mean loss of the best
-            constant prediction.
-        gradient: `(call, psi, t, out)`; writes that of each example alone, neither summed nor
-            averaged: with respect to `psi`, or with respect to `net` if `output` is given.
-        output: Name of the output activation that the loss belongs to, whose derivative its
-            gradient includes; None for a loss that goes with any activation that has a derivative.
-    """
+    """A loss of one example and its gradient; nothing is averaged over examples."""
 
     name: str
+    # (net, psi, t, scratch): summed over the outputs, the last axis
     value: Callable[[Array, Array, Array, Array], Array]
+    # (t): mean loss of the best constant prediction
     of_constant: Callable[[Array], Array]
+    # (call, psi, t, out): in psi, or in net if `output` is given
     gradient: Callable[[Call, Array, Array, Array], None]
+    # the only output activation it goes with; None for any that has a derivative
     output: str | None = None
 
 

@@ -13,10 +13,7 @@ Score = Callable[[Array, Array], Array]
 
 
 def _accuracy(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
-    """Return 1 for each example classified right and 0 for the others.
-
-    The class is the largest output; with a single output, whether it is nearer to 1 than to 0.
-    """
+    """Return 1 for each example classified right: largest output, or single one above 1/2."""
     if psi.shape[-1] == 1:
         return (psi[..., 0] > 0.5) == (t[..., 0] > 0.5)  # noqa: PLR2004
     right: Array = psi.argmax(axis=-1) == t.argmax(axis=-1)
@@ -33,9 +30,9 @@ def _mean(scores: Array, _targets: Array) -> Annotated[Array, "*lane"]:
 
 
 def _r2(scores: Array, targets: Array) -> Annotated[Array, "*lane"]:
-    """Return 1 - residual sum of squares / total sum of squares, over all outputs together.
+    """Return 1 - residual / total sum of squares over all outputs together.
 
-    Targets that don't vary have no total; then it is 1 if they are met exactly, 0 otherwise.
+    For targets that don't vary: 1 if they are met exactly, 0 otherwise.
     """
     centred = targets - targets.mean(axis=-2, keepdims=True)
     total = np.square(centred, dtype=np.float64).sum(axis=(-2, -1))

@@ -1,6 +1,5 @@
-"""Named random streams.
+"""Named random streams, each given by a seed and a purpose and not by the order of their use.
 
-A stream is determined by a seed and a purpose, never by the order in which streams are used.
 Numbers come straight from the bit generator, whose stream NumPy keeps stable between versions; the
 methods of `numpy.random.Generator` are not promised to be.
 """
@@ -24,38 +23,17 @@ def _raw(seed: int, purpose: str, count: int, part: int = 0) -> npt.NDArray[np.u
 
 
 def uniform(seed: int, purpose: str, count: int) -> Annotated[Array, "item"]:
-    """Return independent numbers, uniform in [0, 1), as float64.
-
-    Args:
-        seed: A whole number of at least 0.
-        purpose: What the numbers are for; streams of different purposes are independent.
-        count: How many.
-    """
+    """Return independent numbers, uniform in [0, 1), as float64."""
     return (_raw(seed, purpose, count) >> np.uint64(64 - _DOUBLE_BITS)) * 2.0**-_DOUBLE_BITS
 
 
 def standard_uniform(seed: int, purpose: str, count: int) -> Annotated[Array, "item"]:
-    """Return independent uniform numbers with mean 0 and standard deviation 1, as float64.
-
-    Args:
-        seed: A whole number of at least 0.
-        purpose: What the numbers are for.
-        count: How many.
-    """
+    """Return uniform numbers of mean 0 and standard deviation 1, as float64."""
     return math.sqrt(3) * (2 * uniform(seed, purpose, count) - 1)
 
 
 def standard_normal(seed: int, purpose: str, count: int) -> Annotated[Array, "item"]:
-    """Return independent normal numbers with mean 0 and standard deviation 1, as float64.
-
-    Args:
-        seed: A whole number of at least 0.
-        purpose: What the numbers are for.
-        count: How many.
-
-    Source:
-        Box and Muller 1958.
-    """
+    """Return normal numbers of mean 0 and deviation 1, as float64 (Box and Muller 1958)."""
     first, second = uniform(seed, purpose, 2 * count).reshape(2, count)
     return np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * math.pi * second)
 
@@ -63,12 +41,5 @@ def standard_normal(seed: int, purpose: str, count: int) -> Annotated[Array, "it
 def permutation(
     seed: int, purpose: str, count: int, *, part: int = 0
 ) -> Annotated[IntArray, "item"]:
-    """Return the numbers from 0 to `count - 1` in random order.
-
-    Args:
-        seed: A whole number of at least 0.
-        purpose: What the order is for; streams of different purposes are independent.
-        count: How many.
-        part: Number of the order within the purpose, such as the epoch; each has its own stream.
-    """
+    """Return the numbers from 0 to `count - 1` in random order; each `part` has its own stream."""
     return np.argsort(_raw(seed, purpose, count, part), kind="stable")

@@ -1,7 +1,6 @@
 """NumPy calls on fixed arrays, recorded once and replayed.
 
-An update of small networks is a few dozen short calls. What surrounds them in Python, slicing above
-all, takes longer than they do; a recorded call costs only itself.
+What surrounds the short calls of an update in Python, slicing above all, takes longer than they do.
 """
 
 from __future__ import annotations
@@ -25,9 +24,8 @@ def at_once(function: Callable[..., object], *arguments: object, **options: obje
 class Tape:
     """A list of calls.
 
-    Args:
-        dtype: Of the arrays that the calls work on. Numbers among the arguments become arrays
-            without dimensions: a Python number costs half a microsecond a call.
+    Numbers among the arguments become arrays of `dtype` without dimensions: a Python number costs
+    half a microsecond a call.
     """
 
     def __init__(self, dtype: npt.DTypeLike) -> None:
@@ -37,13 +35,7 @@ class Tape:
     def __call__(
         self, function: Callable[..., object], *arguments: object, **options: object
     ) -> None:
-        """Record a call.
-
-        Args:
-            function: What is called at every replay.
-            *arguments: Its arguments.
-            **options: Its keyword arguments.
-        """
+        """Record a call."""
         self._calls.append(partial(function, *map(self._fixed, arguments), **options))
 
     def replay(self) -> None:

@@ -1,8 +1,7 @@
 """Optimizers: from a gradient and explicit state to a step, `W := W - step`.
 
-Every optimizer is an entry of `OPTIMIZERS`. Its function works on all lanes at once and writes over
-the gradient; lanes differ in any hyperparameter. What is the same for all, penalties and clipping,
-is in `bpengine.optim.stepper`.
+Each works on all lanes at once, which may differ in any hyperparameter, and writes the step over
+the gradient. Penalties and clipping are the stepper's.
 """
 
 from __future__ import annotations
@@ -32,50 +31,27 @@ COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": floa
 
 @dataclass(frozen=True)
 class Step:
-    """What an optimizer's function works on.
-
-    Attributes:
-        gradient: `dE/dW`; the function writes the step over it.
-        parameters: The weights, not to be changed.
-        slots: The optimizer's state, zero at the start.
-        scratch: Anything may be written here.
-        rate: Learning rate of each lane at this update, schedule included.
-        length: For optimizers of the Adam family, the number their direction is to be multiplied
-            by at this update.
-        move: `rate * length`.
-        floor: Likewise, what stands for their epsilon.
-        settings: The optimizer's own hyperparameters by name: one value for each setting, or a
-            single one that they share.
-        layers: Cuts an array of parameters into layers, for optimizers that treat them apart.
-    """
+    """What an optimizer's function works on; it writes the step over `gradient`."""
 
     gradient: Annotated[Array, "seed setting parameter"]
     parameters: Annotated[Array, "seed setting parameter"]
-    slots: Sequence[Annotated[Array, "seed setting parameter"]]
+    slots: Sequence[Annotated[Array, "seed setting parameter"]]  # state, zero at the start
     scratch: Annotated[Array, "seed setting parameter"]
-    rate: Annotated[Array, "seed setting 1"]
-    length: Annotated[Array, "setting 1"]
-    move: Annotated[Array, "seed setting 1"]
-    floor: Array
-    settings: Mapping[str, Array]
+    rate: Annotated[Array, "seed setting 1"]  # schedule included
+    length: Annotated[Array, "setting 1"]  # factor of Adam's direction at this update
+    move: Annotated[Array, "seed setting 1"]  # rate * length
+    floor: Array  # what stands for Adam's epsilon at this update
+    settings: Mapping[str, Array]  # hyperparameters, one value per setting or for all
     layers: Callable[[Array], list[Annotated[Array, "seed setting fan_in fan_out"]]]
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """A rule that turns gradients into steps.
-
-    Attributes:
-        name: The key in `OPTIMIZERS`.
-        defaults: Its hyperparameters, those in `COMMON` included, with their defaults.
-        slots: Arrays of state it keeps, each of the size of the parameters.
-        step: `(call, step)`: makes or records the calls that write the step over the gradient and
-            update the slots.
-    """
+    """A rule that turns gradients into steps."""
 
     name: str
     defaults: Mapping[str, float]
-    slots: int
+    slots: int  # arrays of state, each of the size of the parameters
     step: Callable[[Call, Step], None]
 
 
@@ -236,15 +212,7 @@ DECAYS_BY_ITSELF = ("lars", "lamb")
 
 
 def check_settings(name: str, settings: Sequence[Mapping[str, float]]) -> None:
-    """Refuse hyperparameters that an optimizer does not have or that are out of range.
-
-    Args:
-        name: Name in `OPTIMIZERS`.
-        settings: Hyperparameters of each setting.
-
-    Raises:
-        ValueError: With the first that is wrong, its value and what is allowed.
-    """
+    """Refuse hyperparameters that an optimizer does not have or that are out of range."""
     check_name("optimizer", name, OPTIMIZERS)
     known = {"learning_rate", *OPTIMIZERS[name].defaults}
     if not settings:

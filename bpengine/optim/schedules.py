@@ -1,7 +1,7 @@
-"""Schedules: how the learning rate, or the batch size, changes along training.
+"""How the learning rate, or the batch size, changes along training.
 
-A schedule gives a factor of every lane's own learning rate. Its clock counts updates or epochs, as
-it says: at another batch size an epoch has another number of updates.
+A schedule gives a factor of every lane's own learning rate. Its clock counts updates or epochs: at
+another batch size an epoch has another number of updates.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ class Schedule:
     every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range."""
         check_name("kind", self.kind, SCHEDULES)
         check_name("per", self.per, ["update", "epoch"])
         if self.warmup < 0 or self.every < 1:
@@ -97,7 +96,6 @@ class BatchGrowth:
     limit: int
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range."""
         if self.factor < 2 or self.every < 1 or self.limit < 1:  # noqa: PLR2004
             raise ValueError(
                 "`factor >= 2`, `every >= 1` and `limit >= 1` must hold, "

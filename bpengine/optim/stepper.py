@@ -1,7 +1,4 @@
-"""An optimizer at work: its state, its lanes' hyperparameters, and the step it takes.
-
-Whatever the rule, clipping, `l2` and decoupled weight decay are the same and happen here.
-"""
+"""An optimizer at work; clipping, `l2` and decoupled weight decay are the same for all."""
 
 from __future__ import annotations
 
@@ -26,27 +23,11 @@ TABLE = 1024
 
 
 class Stepper:
-    """An optimizer with the state and the hyperparameters of every lane.
+    """An optimizer with its state (`slots`) and the hyperparameters of every lane.
 
-    Args:
-        name: Name in `OPTIMIZERS`.
-        settings: Hyperparameters of each setting; `learning_rate` is required, the others default
-            to those of the optimizer.
-        architecture: The network of every lane.
-        parameters: The lanes' weights, which steps change.
-
-    Attributes:
-        rate: Learning rate of each lane, before any schedule.
-        slots: The optimizer's state.
-        update: Updates made so far.
-        folds: Whether the weights change by the gradient itself, with `-rate` in it, as for sgd:
-            whoever computes the gradient gets it for nothing.
-        in_gradient: What gradients must come multiplied by, at each of the next updates: `-rate`
-            if `folds`, otherwise 1.
-        is_plain: Whether a step is the gradient times `-rate`, and settings name nothing else.
-
-    Raises:
-        ValueError: The name or a hyperparameter is unknown, missing or out of range.
+    Where it `folds`, as for sgd, the weights change by the gradient itself, which must come
+    multiplied by `in_gradient` (`-rate`, otherwise 1): whoever computes it gets that for nothing.
+    It `is_plain` if the settings name nothing but the rate.
     """
 
     def __init__(
@@ -86,21 +67,13 @@ class Stepper:
         self._decays = name not in DECAYS_BY_ITSELF and bool(self._columns["weight_decay"].any())
 
     def halt(self, lanes: Annotated[BoolArray, "seed setting"]) -> None:
-        """Let lanes stand still from now on: no rate, and no momentum that outlives it.
-
-        Args:
-            lanes: Which.
-        """
+        """Let lanes stand still from now on: no rate, and no momentum that outlives it."""
         self.rate[lanes] = 0
         for slot in self.slots:
             slot[lanes] = 0
 
     def advance(self, factors: Annotated[Array, "update"]) -> None:
-        """Set what changes from update to update for the next few, and count them.
-
-        Args:
-            factors: What the schedule makes of the learning rates at each, at most `BLOCK`.
-        """
+        """Count the next updates, at most `BLOCK`, by the schedule's factors of their rates."""
         count = len(factors)
         if self.update // BLOCK < (self.update + count) // BLOCK:
             self._clear_traces()
@@ -122,13 +95,10 @@ class Stepper:
         total_weight: float,
         call: Call = at_once,
     ) -> None:
-        """Change the parameters by one step.
+        """Change the parameters by step `number` of those that `advance` has prepared.
 
-        Args:
-            gradient: `dE/dW` times `in_gradient[number]`, which is written over.
-            number: Which of the updates that `advance` has prepared, from 0.
-            total_weight: Sum of the examples' weights in `E`: 1 for their mean, n for their sum.
-            call: What makes or records the calls.
+        `gradient` is `dE/dW` times `in_gradient[number]`, and is written over; `total_weight` is
+        the sum of the examples' weights in `E`: 1 for their mean, n for their sum.
         """
         parameters, scratch = self._parameters, self._scratch
         scale, small = self.in_gradient[number], np.empty_like(self.rate)

@@ -1,7 +1,7 @@
 """Forward and backward pass of a cohort: the paper's tensor operations with leading lane axes.
 
-Every operation is one NumPy call for the whole cohort. A batched `np.matmul` multiplies lane by
-lane, so a lane's bits don't depend on how many lanes there are.
+Every operation is one NumPy call; a batched `np.matmul` multiplies lane by lane, so a lane's bits
+don't depend on how many lanes there are.
 """
 
 from __future__ import annotations
@@ -35,23 +35,12 @@ Weight = Annotated[Array, "seed setting 1 1"]
 
 
 class Backprop:
-    """Forward and backward pass of a cohort on buffers allocated once.
+    """Forward and backward pass of a cohort on buffers allocated once, valid until the next pass.
 
-    Every method takes a `call`: `at_once` makes the NumPy calls now; a `Tape` records them, to be
-    replayed on the arrays that were handed in.
-
-    Args:
-        architecture: The network of every lane.
-        loss: Name in `LOSSES`.
-        lanes: Lengths of the lane axes, seed and setting.
-        dtype: float32 or float64, of everything that goes in and out.
-
-    Attributes:
-        total: The gradient that was computed last, layer after layer.
-        dW: The same as a view of each layer.
-
-    Raises:
-        ValueError: Loss and output activation don't go together.
+    The arguments are `W` of each layer, bias in row 0; `phi`, the inputs with a leading 1; the
+    targets `t`; and the `weight` of every example's loss in each lane, such as 1/n. `call` is
+    `at_once` or a `Tape`, to be replayed on the arrays handed in. `total` is the last gradient,
+    `dW` its layers.
     """
 
     def __init__(
@@ -72,12 +61,7 @@ class Backprop:
         self._pair = np.zeros((lanes[0], 1, PAIR, self._widths[0] + 1), dtype)
 
     def layers(self, rows: int) -> list[Layer]:
-        """Return the buffers of each layer for so many rows, as the last pass left them.
-
-        Args:
-            rows: Rows of a batch. A batch size meets at most three counts: whole, last slice,
-                ragged end.
-        """
+        """Return each layer's buffers for so many rows: a whole batch, last slice or ragged end."""
         if rows not in self._by_rows:
             last = len(self._activations) - 1
             self._by_rows[rows] = [
@@ -91,16 +75,7 @@ class Backprop:
     def forward(
         self, W: Weights, phi: Inputs, call: Call = at_once
     ) -> Annotated[Array, "seed setting batch fan_out"]:
-        """Return `psi = f(phi . W)` of the last layer (paper, sections 1 and 1.2).
-
-        Args:
-            W: Weights of each layer, bias in row 0.
-            phi: Inputs with a leading 1, shared by the settings of a seed.
-            call: What makes or records the calls.
-
-        Returns:
-            A buffer, valid until the next call.
-        """
+        """Return `psi = f(phi . W)` of the last layer (paper, sections 1 and 1.2)."""
         layers = self.layers(phi.shape[-2])
         call(np.matmul, phi, W[0], layers[0].product)
         return self.activate(W, layers, call)
@@ -108,13 +83,7 @@ class Backprop:
     def activate(
         self, W: Weights, layers: Sequence[Layer], call: Call
     ) -> Annotated[Array, "seed setting batch fan_out"]:
-        """Go forward from the net input of the first layer, and return `psi` of the last.
-
-        Args:
-            W: Weights of each layer.
-            layers: Their buffers, the first with its net input.
-            call: What makes or records the calls.
-        """
+        """Go forward from the net input of the first layer, and return `psi` of the last."""
         for layer, above, W_above in zip(layers[:-1], layers[1:], W[1:], strict=True):
             layer.activate(call)
             call(np.matmul, layer.psi, W_above, above.product)
@@ -126,13 +95,7 @@ class Backprop:
     ) -> tuple[
         Annotated[Array, "seed setting batch"], Annotated[Array, "seed setting batch fan_out"]
     ]:
-        """Return the loss of each example, neither summed nor averaged, and the outputs.
-
-        Args:
-            W: Weights of each layer.
-            phi: Inputs with a leading 1.
-            t: Targets.
-        """
+        """Return the loss of each example, neither summed nor averaged, and the outputs."""
         psi = self.forward(W, phi)
         last = self.layers(phi.shape[-2])[-1]
         return self._loss.value(last.net, psi, t, last.delta), psi
@@ -149,21 +112,9 @@ class Backprop:
     ) -> Annotated[Array, "seed setting parameter"]:
         """Return `dE/dW` of a whole batch, `E` being the weighted sum of the examples' losses.
 
-        The batch goes through in segments whose `dW` are added up, each weighted by the examples it
-        holds (paper, section 3): so many shards, and within them slices of at most `ROWS` rows,
-        which stay in the cache. The result is that of the whole batch but for rounding.
-
-        Args:
-            W: Weights of each layer.
-            phi: Inputs with a leading 1.
-            t: Targets.
-            weight: Factor of every example's loss in each lane, such as 1/n; a learning rate may be
-                folded in.
-            shards: Number of segments; with fewer rows there are as many segments as rows.
-            call: What makes or records the calls.
-
-        Returns:
-            A buffer, layer after layer, valid until the next call.
+        The batch goes through in segments whose `dW` are added up (paper, section 3): so many
+        shards, and within them slices of at most `ROWS` rows, which stay in the cache. The result
+        is that of the whole batch but for rounding. A learning rate may be folded into `weight`.
         """
         for start, stop in segment_bounds(phi.shape[-2], shards):
             rows = slice(start, stop)
@@ -178,17 +129,9 @@ class Backprop:
     def deltas(
         self, W: Weights, phi: Inputs, t: Targets, weight: Weight, call: Call = at_once
     ) -> list[Layer]:
-        """Compute every layer's `delta = dE/dpsi o dpsi/dNet` (paper, sections 2.2 and 2.5).
+        """Return the layers' buffers with `delta = dE/dpsi o dpsi/dNet`, of at most `ROWS` rows.
 
-        Args:
-            W: Weights of each layer.
-            phi: Inputs with a leading 1, at most `ROWS` rows.
-            t: Targets.
-            weight: Factor of every example's loss in each lane.
-            call: What makes or records the calls.
-
-        Returns:
-            The layers' buffers, valid until the next call.
+        Paper, sections 2.2 and 2.5.
         """
         layers = self.layers(phi.shape[-2])
         self.forward(W, phi, call)
@@ -205,16 +148,7 @@ class Backprop:
         lowest: Array,
         call: Call,
     ) -> None:
-        """Go backward from the outputs: every layer's `delta`.
-
-        Args:
-            W: Weights of each layer.
-            layers: Their buffers after a forward pass.
-            t: Targets.
-            weight: Factor of every example's loss in each lane.
-            lowest: Where the first layer's goes, in the shape of its buffer.
-            call: What makes or records the calls.
-        """
+        """Go backward from the outputs to every layer's `delta`; the first goes to `lowest`."""
         last = layers[-1]
         self._loss.gradient(call, last.psi, t, last.delta)
         out = lowest if last is layers[0] else last.delta
@@ -231,13 +165,7 @@ class Backprop:
             call(np.multiply, layer.delta, slope, layer.delta if layer_number > 1 else lowest)
 
     def upper_products(self, layers: Sequence[Layer], dW: Weights, call: Call) -> None:
-        """Compute `dE/dW = phi . delta` of all layers but the first (paper, section 2.3).
-
-        Args:
-            layers: Their buffers after a backward pass.
-            dW: Where they go; the first layer's is left alone.
-            call: What makes or records the calls.
-        """
+        """Write `dE/dW = phi . delta` of all layers but the first (paper, section 2.3)."""
         for layer, above, above_dW in zip(layers[:-1], layers[1:], dW[1:], strict=True):
             call(np.matmul, layer.outer_psi.mT, above.outer_delta, above_dW)
 
@@ -251,24 +179,16 @@ class Backprop:
 
 
 class Layer:
-    """Net input, output and delta of one layer for one row count.
+    """Net input, output and delta (`dE/dnet`) of one layer for one row count.
 
-    Those of a hidden layer have a column 0 for its bias unit: the product is written behind it,
-    while activations run over the whole contiguous array, which is several times faster than over
-    the part without it.
+    Those of a hidden layer have a column 0 for its bias unit: `product` and `fed_delta` are `net`
+    and `delta` without it, while activations run over the whole contiguous array, which is several
+    times faster than over the part.
 
-    A batch of one has an idle second row of zeros in `outer_psi` and `outer_delta`: BLAS takes the
-    product of (fan_in, 2) and (2, fan_out), while NumPy's own outer product of vectors is more than
-    ten times slower. A row of all lanes is contiguous then.
-
-    Attributes:
-        product: Where the product of the inputs and the weights goes: `net` without column 0.
-        net: Net inputs.
-        psi: Outputs.
-        delta: `dE/dnet`.
-        fed_delta: The same without column 0.
-        outer_psi: The outputs for the product with the deltas of the layer above.
-        outer_delta: The deltas for the product with the inputs, without column 0.
+    A batch of one has an idle second row of zeros in `outer_psi` and `outer_delta`, `psi` and
+    `delta` as they enter `dW`: BLAS takes the product of (fan_in, 2) and (2, fan_out), while
+    NumPy's own outer product of vectors is more than ten times slower. A row of all lanes is
+    contiguous then.
     """
 
     def __init__(
@@ -295,21 +215,13 @@ class Layer:
             self.net[..., 0] = activation.bias_net
 
     def activate(self, call: Call) -> None:
-        """Compute `psi` from `net`.
-
-        Args:
-            call: What makes or records the calls.
-        """
+        """Compute `psi` from `net`."""
         self.activation.apply(call, self.net, self.psi, self._slope)
         if self._sets_bias:
             call(np.copyto, self.psi[..., 0], 1.0)
 
     def differentiate(self, call: Call) -> Array:
-        """Return `dpsi/dnet` at the last forward pass.
-
-        Args:
-            call: What makes or records the calls.
-        """
+        """Return `dpsi/dnet` at the last forward pass."""
         derivative = self.activation.derivative
         assert derivative is not None  # noqa: S101 - check_loss saw to it
         derivative(call, self.net, self.psi, self._slope, self._scratch)
@@ -324,16 +236,7 @@ def _with_idle_row(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 def segment_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
-    """Return where the segments of a batch begin and end: shards, cut into slices of `ROWS`.
-
-    Args:
-        rows: Rows of the batch.
-        shards: Number of shards, at most `rows`.
-
-    Example:
-        >>> segment_bounds(150, 2)
-        [(0, 64), (64, 75), (75, 139), (139, 150)]
-    """
+    """Return where the segments of a batch begin and end: shards, cut into slices of `ROWS`."""
     return [
         (start, min(start + ROWS, stop))
         for first, stop in shard_bounds(rows, shards)
@@ -342,15 +245,7 @@ def segment_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
 
 
 def check_loss(architecture: Architecture, loss: str) -> None:
-    """Refuse a loss that does not go with the output activation.
-
-    Args:
-        architecture: The network.
-        loss: Name in `LOSSES`.
-
-    Raises:
-        ValueError: The loss is unknown, or belongs to another output activation.
-    """
+    """Refuse a loss that does not go with the output activation."""
     check_name("loss", loss, LOSSES)
     wanted, output = LOSSES[loss].output, architecture.output_activation
     if wanted is None and output.derivative is None:
@@ -360,16 +255,7 @@ def check_loss(architecture: Architecture, loss: str) -> None:
 
 
 def shard_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
-    """Return where the shards of a batch begin and end; their sizes differ by at most one.
-
-    Args:
-        rows: Examples of the batch.
-        shards: Number of shards; with fewer examples there are as many shards as examples.
-
-    Example:
-        >>> shard_bounds(7, 3)
-        [(0, 2), (2, 4), (4, 7)]
-    """
+    """Return where the shards of a batch begin and end, at most one per row, all but equal."""
     shards = min(shards, rows)
     bounds = [rows * shard // shards for shard in range(shards + 1)]
     return list(itertools.pairwise(bounds))

@@ -1,7 +1,7 @@
 """The same mathematics one example at a time: oracle of the tests, baseline of the timing.
 
-This is the approach the paper's abstract calls common: iterating over the items of a batch. It
-shares no code with the cohort engine, so that the two can check each other.
+The paper's abstract calls iterating over the items of a batch common. No code is shared with the
+cohort engine, so that the two can check each other.
 """
 
 from __future__ import annotations
@@ -23,12 +23,7 @@ def sigmoid(net: Vector) -> Vector:
 
 
 def forward(W: Sequence[Matrix], x: Vector) -> list[Vector]:
-    """Return the inputs `[1 a]` of every layer, and last the output, for one example.
-
-    Args:
-        W: Weights of each layer, bias in row 0.
-        x: Features of the example.
-    """
+    """Return the inputs `[1 a]` of every layer, and last the output, for one example."""
     bias = np.ones(1, x.dtype)
     values = [np.concatenate([bias, x])]
     for layer_W in W[:-1]:
@@ -61,14 +56,7 @@ def batch_gradient(
     *,
     reduction: str = "mean",
 ) -> list[Matrix]:
-    """Return `dE/dW` of each layer for a batch, by adding up its examples' one after another.
-
-    Args:
-        W: Weights of each layer.
-        inputs: Features of the examples.
-        targets: Their targets.
-        reduction: "sum" or "mean" of the examples' errors.
-    """
+    """Return `dE/dW` of each layer for a batch, by adding up its examples' one after another."""
     total = [np.zeros_like(layer_W) for layer_W in W]
     for x, t in zip(inputs, targets, strict=True):
         for layer_total, gradient in zip(total, example_gradient(W, x, t), strict=True):
@@ -86,14 +74,7 @@ def train(
     *,
     reduction: str = "mean",
 ) -> list[Matrix]:
-    """Return the weights after one update per batch (paper, section 2.4).
-
-    Args:
-        W: Weights of each layer; not changed.
-        batches: Inputs and targets of each update.
-        learning_rate: Factor of the gradient.
-        reduction: "sum" or "mean" of the examples' errors.
-    """
+    """Return the weights after one update per batch, `W := W - eta dE/dW` (paper, section 2.4)."""
     trained = [layer_W.copy() for layer_W in W]
     for inputs, targets in batches:
         gradients = batch_gradient(trained, inputs, targets, reduction=reduction)

@@ -22,16 +22,7 @@ _DAMAGES = (EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.Bad
 def write(
     path: str | os.PathLike[str], header: Mapping[str, object], arrays: Mapping[str, np.ndarray]
 ) -> None:
-    """Write an estimator's file.
-
-    Args:
-        path: The file, replaced if it exists. No suffix is added.
-        header: What JSON can hold; "estimator" names the class.
-        arrays: All else, by name.
-
-    Raises:
-        TypeError: The header holds what JSON can't.
-    """
+    """Write an estimator's file: a header for JSON, which names its class, and arrays."""
     text = json.dumps({"version": FORMAT_VERSION, **header}, default=_plain)
     with Path(path).open("wb") as file:
         np.savez(file, allow_pickle=False, **{_HEADER: np.array(text), **arrays})
@@ -40,16 +31,7 @@ def write(
 def read(
     path: str | os.PathLike[str], estimator: str
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return header and arrays of an estimator's file.
-
-    Args:
-        path: The file.
-        estimator: Name of the class that is wanted.
-
-    Raises:
-        ValueError: `write` didn't make the file, it is damaged, is newer than this version of the
-            package, or holds another estimator.
-    """
+    """Return header and arrays of the file of an estimator of this class."""
     name = os.fspath(path)
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as members:

@@ -52,11 +52,7 @@ def _is(kind: type | UnionType, low: float, high: float = _LARGE) -> Callable[[A
 
 
 def one_of(names: Collection[str]) -> Rule:
-    """Return the rule of a parameter that is one of some names.
-
-    Args:
-        names: The names.
-    """
+    """Return the rule of a parameter that is one of some names."""
     return lambda value: isinstance(value, str) and value in names, f"one of {sorted(names)}"
 
 

@@ -24,42 +24,21 @@ GATHERED = 64
 
 
 def delayed_updates(rows: int, fan_in: int) -> int:
-    """Return how many updates make a block with a delayed first layer; 0 if it would not pay.
-
-    Args:
-        rows: Rows of a batch.
-        fan_in: Inputs of the first layer, its bias unit included.
-    """
+    """Return how many updates make a block with a delayed first layer; 0 if it would not pay."""
     # The products within a block cost its rows / (4 fan_in) of the other ones.
     updates = min(BLOCK, max(32, min(128, (fan_in - 1) // 6)) // rows)
     return updates if updates >= LEAST_DELAYED else 0
 
 
 def ordinary_updates(rows: int) -> int:
-    """Return how many updates make an ordinary block.
-
-    Args:
-        rows: Rows of a batch.
-    """
+    """Return how many updates make an ordinary block."""
     return max(1, min(BLOCK, GATHERED // rows))
 
 
 class Block:
-    """Some updates of equal batches.
+    """Some updates of equal batches, whose `inputs` and `targets` are filled before each run.
 
-    Args:
-        passes: The forward and backward pass.
-        parameters: The networks' weights, which the updates change.
-        W: The same, layer by layer.
-        stepper: The optimizer.
-        updates: Number of updates.
-        rows: Rows of each batch.
-        features: Inputs, the bias unit included, and outputs.
-        each: Weight of every example's loss in the error of its batch.
-        shards: Segments of each batch.
-
-    Attributes:
-        inputs: The batches, one after the other, to be filled before a run.
+    `each` is the weight of every example's loss in the error of its batch.
     """
 
     def __init__(
@@ -91,15 +70,10 @@ class Block:
         self._record()
 
     def run(self, factors: Annotated[Array, "update"], *, dating: bool) -> IntArray:
-        """Make the updates.
+        """Make the updates, each by its schedule's factor of the learning rates.
 
-        Args:
-            factors: What the schedule makes of the learning rates at each.
-            dating: Whether to look after each whether the weights are still finite.
-
-        Returns:
-            Number of the first update, from 1, after which a lane's weights were found not to be
-            finite; 0 for the others.
+        Returns the first update, from 1, after which a lane's weights were not finite, if `dating`
+        looks for it; 0 for the others.
         """
         self._stepper.advance(factors)
         if self._stepper.folds:

@@ -42,16 +42,6 @@ def lanes_in_cache(
 
     With more, weights and state come from memory at every pass; with fewer, the cost of calls is
     shared by less work. Results don't depend on it.
-
-    Args:
-        architecture: The network of every lane.
-        optimizer: Name in `OPTIMIZERS`.
-        batch_size: Examples of an update.
-        dtype: float32 or float64.
-
-    Example:
-        >>> lanes_in_cache(Architecture((64, 128, 10)), "adam", 8, np.float32)
-        8
     """
     parameters, rows = architecture.parameter_count, BUFFERS * min(batch_size, ROWS)
     if optimizer == "sgd" and (block := delayed_updates(batch_size, architecture.widths[0] + 1)):
@@ -64,22 +54,10 @@ def lanes_in_cache(
 
 
 class Lockstep:
-    """The networks of a cohort and the updates that change them.
+    """The networks of a cohort and the updates that change them; arguments as for `train`.
 
-    Args:
-        architecture: The network of every lane.
-        splits: One per seed, all of the same shapes.
-        settings: Hyperparameters of each setting: `learning_rate`, and any of the optimizer's.
-        recipe: What all lanes share.
-
-    Attributes:
-        parameters: The networks' weights; zeros for lanes that diverged or were stopped.
-        passes: The cohort's forward and backward pass.
-        train: The training examples.
-        updates: Updates made so far.
-        diverged_at_update: First update, from 1, after which a lane's weights were not finite, or
-            the update at which it was given up; -1 for lanes that did not diverge.
-        stopped_at_update: Update after which a lane was stopped; -1 for lanes that were not.
+    `parameters` are zeros for lanes that have ended: those given up or not finite any more, whose
+    update is in `diverged_at_update`, and those stopped, in `stopped_at_update`; -1 for the others.
     """
 
     def __init__(
@@ -133,31 +111,19 @@ class Lockstep:
         return (self.diverged_at_update < 0) & (self.stopped_at_update < 0)
 
     def stop(self, lanes: Annotated[BoolArray, "seed setting"]) -> None:
-        """End the training of lanes, whose weights become 0.
-
-        Args:
-            lanes: Which.
-        """
+        """End the training of lanes, whose weights become 0."""
         lanes = lanes & self.active
         self.stopped_at_update[lanes] = self.updates
         self._halt(lanes)
 
     def give_up(self, lanes: Annotated[BoolArray, "seed setting"]) -> None:
-        """End the training of lanes as diverged, whose weights become 0.
-
-        Args:
-            lanes: Which.
-        """
+        """End the training of lanes as diverged, whose weights become 0."""
         lanes = lanes & self.active
         self.diverged_at_update[lanes] = self.updates
         self._halt(lanes)
 
     def run(self, segment: Segment) -> None:
-        """Make the segment's updates and date every lane that diverges in them.
-
-        Args:
-            segment: Batches of one epoch.
-        """
+        """Make the segment's updates and date every lane that diverges in them."""
         self._enter(segment.epoch)
         first = self.updates
         for array, before in self._evolving:
@@ -188,11 +154,7 @@ class Lockstep:
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from a state, to the same bits as if training had never been cut.
-
-        Args:
-            state: What `state` returned for the same cohort.
-        """
+        """Continue from a `state`, to the same bits as if training had never been cut."""
         np.copyto(self.parameters, state["parameters"])
         np.copyto(self.diverged_at_update, state["diverged_at_update"])
         np.copyto(self.stopped_at_update, state["stopped_at_update"])
@@ -278,10 +240,9 @@ class Lockstep:
                 self._freeze(diverged, self.updates)
 
     def _train_apart(self, start: int, stop: int, batch_size: int) -> None:
-        """Let every worker train on its shard of each batch, then combine the weights.
+        """Let every worker train on its shard of each batch, then average the weights by examples.
 
-        Local SGD (Stich 2019): the other reading of the paper's section 3. The weights are averaged
-        with the examples each worker saw as weights.
+        Local SGD (Stich 2019): the other reading of the paper's section 3.
         """
         before = self.parameters.copy()
         combined = np.zeros_like(before)

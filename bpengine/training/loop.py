@@ -185,11 +185,7 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from a state.
-
-        Args:
-            state: What `state` returned for a trainer with the same arguments.
-        """
+        """Continue from what `state` returned for a trainer with the same arguments."""
         self.networks.restore(state)
         self._examples = int(state["examples"])
         self._counts = [(int(examples), int(updates)) for examples, updates in state["counts"]]

@@ -33,7 +33,6 @@ class Budget:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a budget without an end."""
         limits = {name: value for name, value in vars(self).items() if value is not None}
         if not limits or not all(value > 0 for value in limits.values()):
             raise ValueError(f"A budget must have a limit, each above 0, but got {limits}.")
@@ -41,14 +40,9 @@ class Budget:
 
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive batches of one epoch, with no evaluation but at their end.
+    """Consecutive batches of one epoch, examples `start` to `stop` of its order.
 
-    Attributes:
-        epoch: Number of the epoch, from 0.
-        start: Place of the first example in the epoch's order.
-        stop: Place after the last example.
-        batch_size: Examples of every batch but a ragged last one.
-        evaluate: Whether the networks are evaluated after the segment.
+    The networks are evaluated after it or not at all; a ragged last batch is smaller.
     """
 
     epoch: int
@@ -59,23 +53,12 @@ class Segment:
 
 
 def epoch_order(seed: int, epoch: int, items: int) -> Annotated[IntArray, "item"]:
-    """Return the order in which an epoch visits the training examples.
-
-    Args:
-        seed: Seed of the network's random streams.
-        epoch: Number of the epoch, from 0; each has a stream of its own.
-        items: Training examples.
-    """
+    """Return the order in which an epoch, counted from 0, visits the training examples."""
     return permutation(seed, "order", items, part=epoch)
 
 
 def updates_per_epoch(items: int, batch_size: int) -> int:
-    """Return how many batches an epoch has; the last one holds what is left.
-
-    Args:
-        items: Training examples.
-        batch_size: Examples of every batch but the last.
-    """
+    """Return how many batches an epoch has; the last one holds what is left."""
     return -(-items // batch_size)
 
 
@@ -101,10 +84,7 @@ def batches(
 ) -> Iterator[tuple[int, int, int]]:
     """Yield for each epoch its number, its batch size and how many of its examples are visited.
 
-    Args:
-        items: Training examples.
-        batch_size: Batch size of an epoch, by its number.
-        budget: Where training ends; a limit in seconds is not looked at.
+    A limit in seconds is not looked at.
     """
     epoch = updates = examples = 0
     while True:
@@ -130,16 +110,10 @@ def segments(
     *,
     together: int = 1,
 ) -> Iterator[Segment]:
-    """Cut a training run into segments.
+    """Cut a training run into segments, leaving `together` batches of an epoch in one.
 
-    A network is evaluated after the first update at or past each point: no batch is cut.
-
-    Args:
-        items: Training examples.
-        batch_size: Batch size of an epoch, by its number.
-        budget: Where training ends; a limit in seconds is not looked at.
-        points: Evaluation points in examples, ascending and above 0.
-        together: Batches of an epoch that must stay in one segment, counted from its start.
+    A network is evaluated after the first update at or past each point (in examples, ascending,
+    above 0): no batch is cut.
     """
     remaining = list(reversed(points))
     for epoch, size, visited in batches(items, batch_size, budget):

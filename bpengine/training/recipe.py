@@ -74,7 +74,6 @@ class Recipe:
     dtype: npt.DTypeLike = np.float32
 
     def __post_init__(self) -> None:
-        """Refuse unknown names and values out of range."""
         check_name("loss", self.loss, LOSSES)
         check_name("reduction", self.reduction, REDUCTIONS)
         check_name("metric", self.metric, METRICS)
@@ -118,11 +117,7 @@ class Recipe:
         return self.schedule.kind == "cosine"
 
     def batch_size_of(self, epoch: int) -> int:
-        """Return the batch size of an epoch.
-
-        Args:
-            epoch: Number of the epoch, from 0.
-        """
+        """Return the batch size of an epoch, counted from 0."""
         if self.growth is None:
             return self.batch_size
         return self.growth.batch_size(self.batch_size, epoch)
