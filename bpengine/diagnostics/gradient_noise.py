@@ -1,25 +1,16 @@
 """Gradient noise: how much the gradients of examples differ, and how long their mean is.
 
-Every quantity is that of the examples' own losses `E_hat`, summed over the outputs and not divided
-by the batch: it is the same for the reductions `sum` and `mean`, and holds no weight penalty. All
-is computed in float64, for networks trained in float32 too. NaN where weights are not finite.
+Every quantity is that of the examples' own losses, summed over the outputs and not divided by the
+batch; it holds no weight penalty. All is computed in float64; NaN where weights are not finite.
 
-What is estimated:
-    Without a population the examples are independent draws from a distribution; `G` is the mean of
-    their gradients and `Sigma` the covariance. With a population of N items, from which the
-    examples are drawn without replacement, `G` is the mean over the N items and `Sigma` their
-    covariance, divided by N: that of the gradient of one item drawn at random.
-
-How, with one formula for all forms:
-    The mean gradient of B examples has `E|mean|^2 = |G|^2 + tr(Sigma)/B (N - B)/(N - 1)`, the last
-    factor being that of sampling without replacement (Cochran 1977, theorem 2.2). With
-    `c = tr(Sigma) N/(N - 1)` this is `|G|^2 + c (1/B - 1/N)`: linear in 1/B. Two batch sizes give
-    the line, its slope `c` and `|G|^2`, its value at 1/N, the full population; without a
-    population 1/N is 0. Batches of one example and of B examples give the U-statistic,
-    `tr(Sigma) = (q - p) B/(B - 1)` and `|G|^2 = (B p - q)/(B - 1)`; shards and the whole batch give
-    the two-batch form of McCandlish et al. 2018, appendix A.1.
-
-Both estimates are unbiased, which is why `|G|^2` may come out negative: it is never clipped.
+`G` is the mean and `Sigma` the covariance of the gradients of independent examples or, with a
+population of N items from which the examples are drawn without replacement, of these N (divided by
+N). The mean gradient of B examples has `E|mean|^2 = |G|^2 + tr(Sigma)/B (N - B)/(N - 1)` (Cochran
+1977, theorem 2.2), which is `|G|^2 + c (1/B - 1/N)` with `c = tr(Sigma) N/(N - 1)`: linear in 1/B,
+1/N being 0 without a population. Two batch sizes give the line, its slope `c` and its value at 1/N,
+`|G|^2`. Batches of 1 and B examples give the U-statistic; shards and the whole batch the two-batch
+form of McCandlish et al. 2018, appendix A.1. Both are unbiased, which is why `|G|^2` may come out
+negative: it is never clipped.
 """
 
 from __future__ import annotations
@@ -31,48 +22,26 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.network.architecture import Architecture
-from bpengine.network.arrays import Array
+from bpengine.network.arrays import Array, Parameters, PerLane
 from bpengine.network.examples import Examples, Stack, stack
-from bpengine.passes.backprop import ROWS, Backprop, Inputs, Weights, shard_bounds
-
-Parameters = Annotated[Array, "seed setting parameter"]
-PerLane = Annotated[Array, "seed setting"]
+from bpengine.passes.backprop import Backprop, Inputs, Weights, cache_slices, shard_slices
 
 
 @dataclass(frozen=True)
 class GradientStatistics:
-    """One measurement of gradient noise, unbiased; single values may be negative.
+    """One measurement of gradient noise, unbiased; single values may be negative."""
 
-    Attributes:
-        trace: Estimate of tr(Sigma), the variance of an example's gradient, summed over parameters.
-        squared_norm: Estimate of |G|^2, the squared length of the true gradient.
-        examples: Examples of each seed that went into it.
-    """
-
-    trace: PerLane
-    squared_norm: PerLane
-    examples: int
+    trace: PerLane  # tr(Sigma), the variance of an example's gradient, summed over parameters
+    squared_norm: PerLane  # |G|^2
+    examples: int  # of each seed that went into it
 
 
 def noise_scale(measurements: Sequence[GradientStatistics]) -> PerLane:
     """Return `B_simple = tr(Sigma) / |G|^2`, in examples: a ratio of averages.
 
-    The averages are over measurements, each weighted by its examples; nothing is clipped. The ratio
-    is negative or huge when the measurements together don't resolve `|G|^2`.
-
-    Args:
-        measurements: At least one, all of the same lanes.
-
-    Raises:
-        ValueError: There is no measurement.
-
-    Source:
-        McCandlish et al. 2018, equation 2.9.
-
-    Example:
-        >>> few = [GradientStatistics(np.array([[6.0]]), np.array([[g]]), 8) for g in (-1.0, 2.0)]
-        >>> noise_scale(few).item()
-        12.0
+    The averages are over measurements of the same lanes, each weighted by its examples (McCandlish
+    et al. 2018, equation 2.9). The ratio is negative or huge when the measurements together don't
+    resolve `|G|^2`.
     """
     if not measurements:
         raise ValueError("`measurements` must not be empty.")
@@ -94,21 +63,8 @@ def two_batch_statistics(
 ) -> GradientStatistics:
     """Return unbiased statistics from the mean gradients of batches of two sizes.
 
-    Args:
-        small: Squared norm of the mean gradient of `small_examples` examples, or the average of
-            several such norms.
-        big: Squared norm of the mean gradient of `big_examples` examples.
-        small_examples: Examples of the small batch; of small batches of different sizes, the
-            harmonic mean, since the expectation is linear in 1/B.
-        big_examples: Examples of the big batch.
-        population: Items from which either batch is drawn without replacement; None for independent
-            draws.
-
-    Raises:
-        ValueError: The sizes don't grow from small to big to population.
-
-    Source:
-        McCandlish et al. 2018, appendix A.1; the population as derived above.
+    `small` and `big` are their squared norms, or averages of several. Of small batches of different
+    sizes `small_examples` is the harmonic mean, the expectation being linear in 1/B.
     """
     if not 0 < small_examples < big_examples:
         raise ValueError(
@@ -138,20 +94,13 @@ def gradient_statistics(
 ) -> GradientStatistics:
     """Return the statistics of every lane, from per-example gradient norms or from shards.
 
-    Args:
-        architecture: The network of every lane.
-        parameters: Weights, as in `Training.parameters`.
-        examples: One set per seed, all of the same shapes, of at least 2 examples.
-        loss: Name in `LOSSES`.
-        shards: None for per-example norms, which tell more; otherwise into how many shards each set
-            is split, at least 2, their sizes differing by at most one.
-        population: Items from which a seed's examples are drawn without replacement; None for
-            independent draws.
-
-    Raises:
-        ValueError: There are fewer than 2 examples or shards, or fewer items than examples.
+    Arguments as for `evaluate`, and: `shards`, into how many each set is split, at least 2, None
+    for norms, which tell more; `population`, the items from which a seed's examples are drawn
+    without replacement, None for independent draws.
     """
-    passes, W, data = _in_float64(architecture, parameters, examples, loss)
+    seeds, settings = parameters.shape[:2]
+    passes = Backprop(architecture, loss, (seeds, settings), np.float64)
+    W, data = architecture.layers(parameters.astype(np.float64)), stack(examples, np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         if shards is None:
             norms, mean = _norms_and_mean(passes, W, data)
@@ -167,39 +116,13 @@ def gradient_statistics(
         )
 
 
-def example_norms(
-    architecture: Architecture,
-    parameters: Parameters,
-    examples: Sequence[Examples],
-    *,
-    loss: str = "squared_error",
-) -> Annotated[Array, "seed setting item"]:
-    """Return `|g_i|^2` of every example without computing a gradient of its own.
-
-    An example's `dW = phi . delta` of a layer is an outer product, so `|dW|^2` is
-    `|phi|^2 |delta|^2`, `phi` with its leading 1; summed over the layers.
-
-    Args:
-        architecture: The network of every lane.
-        parameters: Weights, as in `Training.parameters`.
-        examples: One set per seed, all of the same shapes.
-        loss: Name in `LOSSES`.
-
-    Source:
-        Goodfellow 2015, Efficient per-example gradient computations.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _norms_and_mean(*_in_float64(architecture, parameters, examples, loss))[0]
-
-
 def _norms_and_mean(
     passes: Backprop, W: Weights, data: Stack
 ) -> tuple[Annotated[Array, "seed setting item"], Parameters]:
     # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
     norms = np.empty((*passes.total.shape[:2], data.items))
     total, unit = np.zeros_like(passes.total), np.ones((*passes.total.shape[:2], 1, 1))
-    for start in range(0, data.items, ROWS):
-        rows = slice(start, start + ROWS)
+    for rows in cache_slices(data.items):
         phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
         np.add(total, passes.gradient(W, phi, t, weight=unit), out=total)
         norms[..., rows] = _row_norms(passes, phi)
@@ -213,24 +136,16 @@ def _of_shards(
 
     The segmented batch of the paper's section 3, used twice: each shard alone, and combined.
     """
-    bounds = shard_bounds(data.items, shards)
+    slices = shard_slices(data.items, shards)
     norms, total, inverse = np.zeros(()), np.zeros(()), 0.0
-    for start, stop in bounds:
-        phi, t = data.inputs[:, :, start:stop], data.targets[:, :, start:stop]
-        weight = np.full((*passes.total.shape[:2], 1, 1), 1 / (stop - start))
-        dW = passes.gradient(W, phi, t, weight=weight)
+    for rows in slices:
+        size = rows.stop - rows.start
+        weight = np.full((*passes.total.shape[:2], 1, 1), 1 / size)
+        dW = passes.gradient(W, data.inputs[:, :, rows], data.targets[:, :, rows], weight=weight)
         norms = norms + _squared_norm(dW)
-        total = total + (stop - start) * dW
-        inverse += 1 / (stop - start)
-    return norms / len(bounds), total / data.items, len(bounds) / inverse
-
-
-def _in_float64(
-    architecture: Architecture, parameters: Parameters, examples: Sequence[Examples], loss: str
-) -> tuple[Backprop, Weights, Stack]:
-    seeds, settings = parameters.shape[:2]
-    passes = Backprop(architecture, loss, (seeds, settings), np.float64)
-    return passes, architecture.layers(parameters.astype(np.float64)), stack(examples, np.float64)
+        total = total + size * dW
+        inverse += 1 / size
+    return norms / len(slices), total / data.items, len(slices) / inverse
 
 
 def _row_norms(passes: Backprop, phi: Inputs) -> Annotated[Array, "seed setting batch"]:

@@ -1,7 +1,7 @@
 """Curvature of the loss around a network: Hessian products, top eigenvalue, Keskar's sharpness.
 
-Everything is that of the mean loss over the examples, without weight penalty, and computed in
-float64. NaN where weights are not finite.
+Everything is that of the mean loss over the examples, without weight penalty, computed in float64;
+NaN where weights are not finite. Arguments are those of `evaluate` and what is named.
 """
 
 from __future__ import annotations
@@ -13,29 +13,20 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.network.architecture import Architecture
-from bpengine.network.arrays import Array
+from bpengine.network.arrays import Array, Parameters, PerLane
 from bpengine.network.examples import Examples, stack
 from bpengine.network.losses import LOSSES
 from bpengine.network.streams import standard_normal
 from bpengine.network.tape import at_once
-from bpengine.passes.backprop import ROWS, Backprop, Inputs, Targets, Weights
-
-Parameters = Annotated[Array, "seed setting parameter"]
-PerLane = Annotated[Array, "seed setting"]
+from bpengine.passes.backprop import Backprop, Inputs, Targets, Weights, cache_slices
 
 
 @dataclass(frozen=True)
 class TopEigenvalue:
-    """Largest eigenvalue of each lane's Hessian, and how well it is known.
+    """Largest eigenvalue of each lane's Hessian, and how well it is known."""
 
-    Attributes:
-        value: The largest Ritz value: at most the largest eigenvalue, but for rounding.
-        residual: `|H v - value v|` of its unit vector: an eigenvalue lies this close, and usually
-            closer, the error being of second order in it.
-    """
-
-    value: PerLane
-    residual: PerLane
+    value: PerLane  # largest Ritz value: at most the largest eigenvalue, but for rounding
+    residual: PerLane  # |H v - value v|: an eigenvalue lies this close, usually closer
 
 
 def hessian_vector_product(
@@ -48,15 +39,8 @@ def hessian_vector_product(
 ) -> Parameters:
     """Return `H v` of each lane, exact but for rounding, at the cost of two or three gradients.
 
-    Args:
-        architecture: The network of every lane.
-        parameters: Weights, as in `Training.parameters`.
-        vectors: A direction for each lane, in the layout of the parameters.
-        examples: One set per seed, all of the same shapes.
-        loss: Name in `LOSSES`.
-
-    Source:
-        Pearlmutter 1994, Fast exact multiplication by the Hessian.
+    Pearlmutter 1994, Fast exact multiplication by the Hessian. `vectors` are laid out as the
+    parameters.
     """
     surface = _Surface(architecture, parameters, examples, loss)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -76,25 +60,14 @@ def top_eigenvalue(
 
     Lanczos without reorthogonalisation: four vectors whatever the number of products. Rounding then
     repeats eigenvalues, which leaves the largest one right (Paige 1980). Every lane starts from the
-    same random vector and ends on its own, when `residual <= tolerance |value|`.
-
-    Args:
-        architecture: The network of every lane.
-        parameters: Weights, as in `Training.parameters`.
-        examples: One set per seed, all of the same shapes.
-        loss: Name in `LOSSES`.
-        tolerance: Relative residual at which a lane ends; the error of the value is of its square.
-        products: Products with the Hessian at which a lane ends in any case; its residual tells.
+    same random vector and ends when `residual <= tolerance |value|`, the error of the value being
+    of the tolerance's square, or after so many products.
     """
     surface = _Surface(architecture, parameters, examples, loss)
     start = standard_normal(0, "top eigenvalue", parameters.shape[-1])
     with np.errstate(over="ignore", invalid="ignore"):
-        return _lanczos(
-            surface.curvature,
-            np.broadcast_to(start / _norm(start), parameters.shape),
-            tolerance,
-            products,
-        )
+        v = np.broadcast_to(start / _norm(start), parameters.shape)
+        return _lanczos(surface.curvature, v, tolerance, products)
 
 
 def sharpness(
@@ -108,23 +81,13 @@ def sharpness(
 ) -> PerLane:
     """Return `100 (max f(x + z) - f(x)) / (1 + f(x))` over the box `|z_i| <= epsilon (|x_i| + 1)`.
 
-    `f` is the mean loss over the examples. Keskar et al. approximate the maximum by 10 iterations
-    of L-BFGS-B; here each iteration goes towards the corner of the box to which the gradient
-    points, all the way, or by half as much as before where that gained nothing (Frank and Wolfe
-    1956). The box is so small that `f` is nearly linear or convex in it, and a convex function has
-    its maximum in a corner. Both methods give a lower bound of the maximum; they are not expected
-    to agree in every digit.
-
-    Args:
-        architecture: The network of every lane.
-        parameters: Weights `x`, as in `Training.parameters`.
-        examples: One set per seed, all of the same shapes; Keskar et al. use all training examples.
-        loss: Name in `LOSSES`.
-        epsilon: Size of the box; they use 1e-3 and 5e-4.
-        iterations: Gradients taken.
-
-    Source:
-        Keskar et al. 2017, On large-batch training for deep learning, metric 2.1 with A = I.
+    Metric 2.1 with A = I of Keskar et al. 2017, On large-batch training for deep learning; they use
+    all training examples and an epsilon of 1e-3 and 5e-4, and approximate the maximum by 10
+    iterations of L-BFGS-B. Here each iteration goes towards the corner of the box to which the
+    gradient of the mean loss `f` points, all the way, or by half as much as before where that
+    gained nothing (Frank and Wolfe 1956): in so small a box `f` is nearly linear or convex, and a
+    convex function has its maximum in a corner. Both methods give a lower bound; they are not
+    expected to agree in every digit.
     """
     surface = _Surface(architecture, parameters, examples, loss)
     x = surface.parameters
@@ -179,8 +142,7 @@ class _Surface:
         return total / self._data.items
 
     def _slices(self) -> Iterator[tuple[Inputs, Targets]]:
-        for start in range(0, self._data.items, ROWS):
-            rows = slice(start, start + ROWS)
+        for rows in cache_slices(self._data.items):
             yield self._data.inputs[:, :, rows], self._data.targets[:, :, rows]
 
     def _products(self, W: Weights, V: Weights, layers: list[_Linear], t: Targets) -> list[Array]:
@@ -195,11 +157,8 @@ class _Surface:
         R_delta = self._output_delta(layers[-1], R_net[-1], t)
         products: list[Array] = []
         for layer_number in range(len(W) - 1, 0, -1):
-            layer, below, fed_W = (
-                layers[layer_number],
-                layers[layer_number - 1],
-                W[layer_number][..., 1:, :],
-            )
+            layer, below = layers[layer_number], layers[layer_number - 1]
+            fed_W = W[layer_number][..., 1:, :]
             product = layer.phi.mT @ R_delta
             product[..., 1:, :] += R_psi[layer_number - 1].mT @ layer.delta
             products.insert(0, product)

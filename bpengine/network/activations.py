@@ -27,7 +27,6 @@ class Activation:
     `out` and `scratch` have the shape of `net`.
     """
 
-    name: str
     apply: Apply  # (call, net, out, scratch): f(net)
     # (call, net, psi, out, scratch): dpsi/dnet; None where outputs depend on each other
     derivative: Derivative | None
@@ -168,15 +167,12 @@ def _softmax(call: Call, net: Array, out: Array, scratch: Array) -> None:
 
 
 ACTIVATIONS = {
-    activation.name: activation
-    for activation in (
-        Activation("sigmoid", _sigmoid, _sigmoid_derivative, _sigmoid_bend, 64.0),
-        Activation("tanh", _tanh, _tanh_derivative, _tanh_bend, 64.0),
-        Activation("relu", _relu, _relu_derivative, _straight, 1.0),
-        Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative, _straight, 1.0),
-        Activation("gelu", _gelu, _gelu_derivative, _gelu_bend),
-        Activation("identity", _identity, _identity_derivative, _straight, 1.0),
-        Activation("softmax", _softmax, None, None),
-    )
+    "sigmoid": Activation(_sigmoid, _sigmoid_derivative, _sigmoid_bend, 64.0),
+    "tanh": Activation(_tanh, _tanh_derivative, _tanh_bend, 64.0),
+    "relu": Activation(_relu, _relu_derivative, _straight, 1.0),
+    "leaky_relu": Activation(_leaky_relu, _leaky_relu_derivative, _straight, 1.0),
+    "gelu": Activation(_gelu, _gelu_derivative, _gelu_bend),
+    "identity": Activation(_identity, _identity_derivative, _straight, 1.0),
+    "softmax": Activation(_softmax, None, None),
 }
 """Every activation by name; `softmax` is for the output layer only."""

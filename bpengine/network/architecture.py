@@ -130,7 +130,7 @@ used with a scale.
 """
 
 
-@np.errstate(over="ignore")  # what float32 can't hold becomes infinite
+@np.errstate(over="ignore")  # what float32 can't hold is infinite, and the trial diverges
 def initial_parameters(
     architecture: Architecture,
     seed: int,
@@ -156,8 +156,7 @@ def initial_parameters(
         deviation = scale * kind.deviation(fan_in - 1, outputs)
         W[1:] = deviation * draw[start:stop].reshape(fan_in - 1, outputs)
         start = stop
-    with np.errstate(over="ignore"):  # what is too large is infinite, and the trial diverges
-        return parameters.astype(dtype)
+    return parameters.astype(dtype)
 
 
 def check_name(parameter: str, value: str, allowed: Collection[str]) -> None:

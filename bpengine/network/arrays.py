@@ -15,13 +15,16 @@ Shapes are annotations, `Annotated[Array, "seed setting batch fan_in"]`, from th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating[Any]]
 """An array of float32 or float64."""
+
+Parameters = Annotated[Array, "seed setting parameter"]
+PerLane = Annotated[Array, "seed setting"]
 
 IntArray = npt.NDArray[np.int64]
 """An array of counts or indices."""

@@ -19,15 +19,16 @@ from bpengine.network.tape import Call
 class Loss:
     """A loss of one example and its gradient; nothing is averaged over examples."""
 
-    name: str
     # (net, psi, t, scratch): summed over the outputs, the last axis
     value: Callable[[Array, Array, Array, Array], Array]
     # (t): mean loss of the best constant prediction
     of_constant: Callable[[Array], Array]
-    # (call, psi, t, out): in psi, or in net if `output` is given
-    gradient: Callable[[Call, Array, Array, Array], None]
     # the only output activation it goes with; None for any that has a derivative
     output: str | None = None
+
+    def gradient(self, call: Call, psi: Array, t: Array, out: Array) -> None:
+        """Write the gradient, the same for all: in `psi`, or in `net` if `output` is given."""
+        call(np.subtract, psi, t, out)
 
 
 def _squared_error(_net: Array, psi: Array, t: Array, scratch: Array) -> Array:
@@ -79,24 +80,10 @@ def _x_log_x(x: Array) -> Array:
     return x * np.log(np.where(x > 0, x, 1))
 
 
-def _difference(call: Call, psi: Array, t: Array, out: Array) -> None:
-    # Squared error: dE_hat/dpsi. The cross-entropies with their own output: dE_hat/dnet.
-    call(np.subtract, psi, t, out)
-
-
 LOSSES = {
-    loss.name: loss
-    for loss in (
-        Loss("squared_error", _squared_error, _half_variance, _difference),
-        Loss("cross_entropy", _cross_entropy, _entropy, _difference, output="softmax"),
-        Loss(
-            "binary_cross_entropy",
-            _binary_cross_entropy,
-            _binary_entropy,
-            _difference,
-            output="sigmoid",
-        ),
-    )
+    "squared_error": Loss(_squared_error, _half_variance),
+    "cross_entropy": Loss(_cross_entropy, _entropy, output="softmax"),
+    "binary_cross_entropy": Loss(_binary_cross_entropy, _binary_entropy, output="sigmoid"),
 }
 """Every loss by name."""
 

@@ -49,7 +49,6 @@ class Step:
 class Optimizer:
     """A rule that turns gradients into steps."""
 
-    name: str
     defaults: Mapping[str, float]
     slots: int  # arrays of state, each of the size of the parameters
     step: Callable[[Call, Step], None]
@@ -192,18 +191,15 @@ def _norm(call: Call, layer: Array, scratch: Array) -> Annotated[Array, "seed se
 _ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 
 OPTIMIZERS = {
-    optimizer.name: optimizer
-    for optimizer in (
-        Optimizer("sgd", {**COMMON}, 0, _sgd),
-        Optimizer("momentum", {**COMMON, "momentum": 0.9}, 1, _momentum),
-        Optimizer("nesterov", {**COMMON, "momentum": 0.9}, 1, _nesterov),
-        Optimizer("adagrad", {**COMMON, "epsilon": 1e-10}, 1, _adagrad),
-        Optimizer("rmsprop", {**COMMON, "alpha": 0.99, "epsilon": 1e-8}, 1, _rmsprop),
-        Optimizer("adam", {**COMMON, **_ADAM}, 2, _adam),
-        Optimizer("adamw", {**COMMON, **_ADAM, "weight_decay": 0.01}, 2, _adam),
-        Optimizer("lars", {**COMMON, "momentum": 0.9, "trust": 0.001}, 1, _lars),
-        Optimizer("lamb", {**COMMON, **_ADAM, "epsilon": 1e-6, "weight_decay": 0.01}, 2, _lamb),
-    )
+    "sgd": Optimizer({**COMMON}, 0, _sgd),
+    "momentum": Optimizer({**COMMON, "momentum": 0.9}, 1, _momentum),
+    "nesterov": Optimizer({**COMMON, "momentum": 0.9}, 1, _nesterov),
+    "adagrad": Optimizer({**COMMON, "epsilon": 1e-10}, 1, _adagrad),
+    "rmsprop": Optimizer({**COMMON, "alpha": 0.99, "epsilon": 1e-8}, 1, _rmsprop),
+    "adam": Optimizer({**COMMON, **_ADAM}, 2, _adam),
+    "adamw": Optimizer({**COMMON, **_ADAM, "weight_decay": 0.01}, 2, _adam),
+    "lars": Optimizer({**COMMON, "momentum": 0.9, "trust": 0.001}, 1, _lars),
+    "lamb": Optimizer({**COMMON, **_ADAM, "epsilon": 1e-6, "weight_decay": 0.01}, 2, _lamb),
 }
 """Every optimizer by name."""
 

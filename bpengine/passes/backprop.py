@@ -116,13 +116,12 @@ class Backprop:
         shards, and within them slices of at most `ROWS` rows, which stay in the cache. The result
         is that of the whole batch but for rounding. A learning rate may be folded into `weight`.
         """
-        for start, stop in segment_bounds(phi.shape[-2], shards):
-            rows = slice(start, stop)
+        for rows in cache_slices(phi.shape[-2], shards):
             layers = self.deltas(W, phi[..., rows, :], t[..., rows, :], weight, call)
-            dW = self._partial_dW if start else self.dW
+            dW = self._partial_dW if rows.start else self.dW
             self._lowest_product(phi[..., rows, :], layers, dW, call)
             self.upper_products(layers, dW, call)
-            if start:
+            if rows.start:
                 call(np.add, self.total, self._partial, self.total)
         return self.total
 
@@ -235,27 +234,27 @@ def _with_idle_row(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return np.moveaxis(np.zeros((PAIR, *lanes, units), dtype), 0, -2)
 
 
-def segment_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
-    """Return where the segments of a batch begin and end: shards, cut into slices of `ROWS`."""
+def cache_slices(rows: int, shards: int = 1) -> list[slice[int, int, None]]:
+    """Return the shards of a batch, or its whole, cut into slices of at most `ROWS`."""
     return [
-        (start, min(start + ROWS, stop))
-        for first, stop in shard_bounds(rows, shards)
-        for start in range(first, stop, ROWS)
+        slice(start, min(start + ROWS, shard.stop))
+        for shard in shard_slices(rows, shards)
+        for start in range(shard.start, shard.stop, ROWS)
     ]
 
 
 def check_loss(architecture: Architecture, loss: str) -> None:
     """Refuse a loss that does not go with the output activation."""
     check_name("loss", loss, LOSSES)
-    wanted, output = LOSSES[loss].output, architecture.output_activation
-    if wanted is None and output.derivative is None:
-        raise ValueError(f"The output {output.name!r} goes with 'cross_entropy', not {loss!r}.")
-    if wanted not in {None, output.name}:
-        raise ValueError(f"{loss!r} goes with the output {wanted!r}, not {output.name!r}.")
+    wanted, output = LOSSES[loss].output, architecture.output or architecture.activation
+    if wanted is None and output == "softmax":
+        raise ValueError(f"The output {output!r} goes with 'cross_entropy', not {loss!r}.")
+    if wanted not in {None, output}:
+        raise ValueError(f"{loss!r} goes with the output {wanted!r}, not {output!r}.")
 
 
-def shard_bounds(rows: int, shards: int) -> list[tuple[int, int]]:
-    """Return where the shards of a batch begin and end, at most one per row, all but equal."""
+def shard_slices(rows: int, shards: int) -> list[slice[int, int, None]]:
+    """Return the shards of a batch, at most one per row; their sizes differ by at most one."""
     shards = min(shards, rows)
     bounds = [rows * shard // shards for shard in range(shards + 1)]
-    return list(itertools.pairwise(bounds))
+    return list(itertools.starmap(slice, itertools.pairwise(bounds)))

@@ -14,8 +14,8 @@ from bpengine.network.arrays import Array, BoolArray, IntArray
 from bpengine.network.examples import Split, stack
 from bpengine.network.losses import REDUCTIONS
 from bpengine.optim.optimizers import OPTIMIZERS
-from bpengine.optim.stepper import BLOCK, Stepper
-from bpengine.passes.backprop import ROWS, Backprop, shard_bounds
+from bpengine.optim.stepper import Stepper
+from bpengine.passes.backprop import ROWS, Backprop, shard_slices
 from bpengine.training.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
 from bpengine.training.minibatches import Segment, batches, epoch_order, updates_per_epoch
 from bpengine.training.recipe import Recipe
@@ -118,9 +118,7 @@ class Lockstep:
 
     def give_up(self, lanes: Annotated[BoolArray, "seed setting"]) -> None:
         """End the training of lanes as diverged, whose weights become 0."""
-        lanes = lanes & self.active
-        self.diverged_at_update[lanes] = self.updates
-        self._halt(lanes)
+        self._freeze(lanes & self.active, self.updates)
 
     def run(self, segment: Segment) -> None:
         """Make the segment's updates and date every lane that diverges in them."""
@@ -247,26 +245,25 @@ class Lockstep:
         before = self.parameters.copy()
         combined = np.zeros_like(before)
         first = self.updates
-        bounds = [(at, min(at + batch_size, stop)) for at in range(start, stop, batch_size)]
+        batches_at = range(start, stop, batch_size)
         for worker, stepper in enumerate(self._steppers):
             np.copyto(self.parameters, before)
             stepper.update = first
             seen = 0
-            for at, end in bounds:
-                shards = shard_bounds(end - at, self._workers)
-                if worker < len(shards):
-                    low, high = shards[worker]
-                    self._run_block(worker, at + low, at + high, 1, dating=False)
-                    seen += high - low
+            for at in batches_at:
+                shards = shard_slices(min(batch_size, stop - at), self._workers)
+                for shard in shards[worker : worker + 1]:  # a small batch may have no such shard
+                    self._run_block(worker, at + shard.start, at + shard.stop, 1, dating=False)
+                    seen += shard.stop - shard.start
             combined += self.parameters * self.parameters.dtype.type(seen / (stop - start))
         for stepper in self._steppers:
-            stepper.update = first + len(bounds)
+            stepper.update = first + len(batches_at)
         np.copyto(self.parameters, combined)
 
     def _factors(self, first: int, updates: int) -> Annotated[Array, "update"]:
         schedule = self.recipe.schedule
         if schedule.kind == "constant" and not schedule.warmup:
-            return _ONES[:updates]
+            return np.ones(updates)
         clock = (
             range(first, first + updates) if schedule.per == "update" else [self._epoch] * updates
         )
@@ -283,6 +280,3 @@ class Lockstep:
     def _freeze(self, diverged: BoolArray, updates: IntArray | int) -> None:
         self.diverged_at_update = np.where(diverged, updates, self.diverged_at_update)
         self._halt(diverged)
-
-
-_ONES = np.ones(BLOCK)

@@ -13,6 +13,7 @@ from bpengine.network.arrays import Array
 from bpengine.network.losses import LOSSES, REDUCTIONS, Loss
 from bpengine.network.tape import at_once
 
+NAMES = {loss: name for name, loss in LOSSES.items()}
 losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -90,15 +91,10 @@ def scalar_values(loss: Loss, net: Array, t: Array) -> Array:
     psi = outputs(loss, net)
     return np.array(
         [
-            SCALAR[loss.name](psi[place].tolist(), net[place].tolist(), t[place].tolist())
+            SCALAR[NAMES[loss]](psi[place].tolist(), net[place].tolist(), t[place].tolist())
             for place in np.ndindex(net.shape[:-1])
         ]
     ).reshape(net.shape[:-1])
-
-
-@losses
-def test_the_key_is_the_name(loss: Loss) -> None:
-    assert LOSSES[loss.name] is loss
 
 
 @losses
@@ -228,7 +224,7 @@ def test_the_loss_of_the_best_constant_is_what_no_constant_falls_below(loss: Los
         "squared_error": mean,
         "cross_entropy": np.log(mean),
         "binary_cross_entropy": np.log(mean / (1 - mean)),
-    }[loss.name]
+    }[NAMES[loss]]
 
     def mean_loss(net: Array) -> float:
         nets = np.tile(net, (len(t), 1))

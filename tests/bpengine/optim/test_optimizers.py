@@ -132,11 +132,6 @@ def test_layerwise_optimizers_are_their_papers_algorithms(name: str, without: st
 
 
 @optimizers
-def test_the_key_is_the_name(name: str) -> None:
-    assert OPTIMIZERS[name].name == name
-
-
-@optimizers
 @dtypes
 def test_the_step_is_written_over_the_gradient_and_taken_off_the_parameters(
     name: str, dtype: type[np.floating]

@@ -13,7 +13,7 @@ from bpengine.network.arrays import Array
 from bpengine.network.losses import LOSSES, REDUCTIONS
 from bpengine.network.tape import at_once
 from bpengine.passes import sequential
-from bpengine.passes.backprop import ROWS, Backprop, segment_bounds
+from bpengine.passes.backprop import ROWS, Backprop, cache_slices
 
 WIDTHS = [(3, 4, 2), (3, 5, 4, 2), (3, 4, 5, 3, 2)]
 
@@ -222,10 +222,10 @@ def test_shards_add_up_to_the_whole_batch(
 def test_segments_cover_the_batch_in_slices_that_fit() -> None:
     for rows in (1, ROWS, ROWS + 1, 1000):
         for shards in (1, 3, 1000):
-            bounds = segment_bounds(rows, shards)
-            assert [start for start, _ in bounds] == [0, *(stop for _, stop in bounds[:-1])]
-            assert bounds[-1][1] == rows
-            assert max(stop - start for start, stop in bounds) <= ROWS
+            slices = cache_slices(rows, shards)
+            assert [piece.start for piece in slices] == [0, *(p.stop for p in slices[:-1])]
+            assert slices[-1].stop == rows
+            assert max(piece.stop - piece.start for piece in slices) <= ROWS
 
 
 def test_an_unweighted_mean_of_ragged_slices_is_not_the_whole_batchs_gradient(

@@ -13,7 +13,7 @@ from bpengine import Architecture, BatchGrowth, Budget, Examples, Recipe, Split
 from bpengine.network.architecture import initial_parameters
 from bpengine.network.arrays import Array
 from bpengine.passes import sequential
-from bpengine.passes.backprop import shard_bounds
+from bpengine.passes.backprop import shard_slices
 from bpengine.training.lockstep import Lockstep, lanes_in_cache
 from bpengine.training.minibatches import Segment, epoch_order
 from tests.bpengine.cohorts import (
@@ -125,14 +125,13 @@ def test_local_training_is_that_of_copies_that_are_averaged(
     for start, stop in ((0, 14), (14, 23)):
         copies, shares = [], []
         for worker in range(3):
-            own = []
+            shards = []
             for at in range(start, stop, 7):
-                bounds = shard_bounds(min(at + 7, stop) - at, 3)
-                if worker < len(bounds):
-                    low, high = (at + bound for bound in bounds[worker])
-                    own.append((inputs[low:high], targets[low:high]))
-            copies.append(sequential.train(W, own, 0.3))
-            shares.append(sum(len(x) for x, _ in own) / (stop - start))
+                batch = slice(at, min(at + 7, stop))
+                rows = shard_slices(batch.stop - at, 3)[worker : worker + 1]
+                shards += [(inputs[batch][shard], targets[batch][shard]) for shard in rows]
+            copies.append(sequential.train(W, shards, 0.3))
+            shares.append(sum(len(x) for x, _ in shards) / (stop - start))
         W = [
             sum(share * copy[layer] for share, copy in zip(shares, copies, strict=True))
             for layer in range(len(W))

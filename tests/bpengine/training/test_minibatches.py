@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth
-from bpengine.passes.backprop import shard_bounds
+from bpengine.passes.backprop import shard_slices
 from bpengine.training.minibatches import (
     BLOCK,
     Budget,
@@ -199,12 +199,12 @@ def test_the_ragged_batch_counts_as_an_update(batch_size: int, updates: int) -> 
 
 @given(rows=st.integers(1, 500), shards=st.integers(1, 600))
 def test_shards_cover_the_rows_and_differ_by_at_most_one(rows: int, shards: int) -> None:
-    bounds = shard_bounds(rows, shards)
-    assert len(bounds) == min(shards, rows)
-    assert bounds[0][0] == 0
-    assert bounds[-1][1] == rows
-    assert all(stop == start for (_, stop), (start, _) in itertools.pairwise(bounds))
-    sizes = [stop - start for start, stop in bounds]
+    slices = shard_slices(rows, shards)
+    assert len(slices) == min(shards, rows)
+    assert slices[0].start == 0
+    assert slices[-1].stop == rows
+    assert all(below.stop == above.start for below, above in itertools.pairwise(slices))
+    sizes = [piece.stop - piece.start for piece in slices]
     assert max(sizes) - min(sizes) <= 1
     assert min(sizes) >= 1
 
