@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.network.architecture import check_name
-from bpengine.network.arrays import Array
+from bpengine.network.arrays import Array, Parameters
 from bpengine.network.tape import Call
 
 COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": float("inf")}
@@ -33,10 +33,10 @@ COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": floa
 class Step:
     """What an optimizer's function works on; it writes the step over `gradient`."""
 
-    gradient: Annotated[Array, "seed setting parameter"]
-    parameters: Annotated[Array, "seed setting parameter"]
-    slots: Sequence[Annotated[Array, "seed setting parameter"]]  # state, zero at the start
-    scratch: Annotated[Array, "seed setting parameter"]
+    gradient: Parameters
+    parameters: Parameters
+    slots: Sequence[Parameters]  # state, zero at the start
+    scratch: Parameters
     rate: Annotated[Array, "seed setting 1"]  # schedule included
     length: Annotated[Array, "setting 1"]  # factor of Adam's direction at this update
     move: Annotated[Array, "seed setting 1"]  # rate * length

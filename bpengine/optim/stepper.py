@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.network.architecture import Architecture
-from bpengine.network.arrays import Array, BoolArray
+from bpengine.network.arrays import Array, BoolArray, Parameters
 from bpengine.network.tape import Call, at_once
 from bpengine.optim.optimizers import DECAYS_BY_ITSELF, OPTIMIZERS, Step, check_settings
 
@@ -35,7 +35,7 @@ class Stepper:
         name: str,
         settings: Sequence[Mapping[str, float]],
         architecture: Architecture,
-        parameters: Annotated[Array, "seed setting parameter"],
+        parameters: Parameters,
     ) -> None:
         check_settings(name, settings)
         self._optimizer = OPTIMIZERS[name]
@@ -89,7 +89,7 @@ class Stepper:
 
     def step(
         self,
-        gradient: Annotated[Array, "seed setting parameter"],
+        gradient: Parameters,
         number: int,
         *,
         total_weight: float,

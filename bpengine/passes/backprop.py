@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from bpengine.network.activations import Activation
 from bpengine.network.architecture import Architecture, check_name
-from bpengine.network.arrays import Array
+from bpengine.network.arrays import Array, Parameters
 from bpengine.network.losses import LOSSES
 from bpengine.network.tape import Call, at_once
 
@@ -109,7 +109,7 @@ class Backprop:
         weight: Weight,
         shards: int = 1,
         call: Call = at_once,
-    ) -> Annotated[Array, "seed setting parameter"]:
+    ) -> Parameters:
         """Return `dE/dW` of a whole batch, `E` being the weighted sum of the examples' losses.
 
         The batch goes through in segments whose `dW` are added up (paper, section 3): so many

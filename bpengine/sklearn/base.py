@@ -22,7 +22,7 @@ from bpengine.network.arrays import Array, IntArray
 from bpengine.network.examples import Examples, Split, Stack, stack
 from bpengine.network.streams import permutation
 from bpengine.optim.optimizers import OPTIMIZERS
-from bpengine.passes.backprop import ROWS, Backprop, Weights
+from bpengine.passes.backprop import Backprop, Weights, cache_slices
 from bpengine.sklearn.archive import read, write
 from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Budget, Segment
@@ -365,8 +365,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         inputs = validate_data(self, X, reset=False, dtype=np.float64)
         passes = Backprop(self._model.architecture, self._model.loss, (1, 1), np.float64)
         phi, W = np.insert(inputs, 0, 1, axis=1)[None, None], self._weights()
-        starts = range(0, len(inputs), ROWS)
-        psi = [passes.forward(W, phi[:, :, at : at + ROWS])[0, 0].copy() for at in starts]
+        slices = cache_slices(len(inputs))
+        psi = [passes.forward(W, phi[:, :, rows])[0, 0].copy() for rows in slices]
         return np.concatenate(psi)
 
     def _weights(self) -> Weights:
@@ -375,7 +375,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
 
 def _mean_loss(networks: Lockstep, data: Stack) -> float:
     total = 0.0
-    for start in range(0, data.items, ROWS):
-        phi, t = (part[:, :, start : start + ROWS] for part in (data.inputs, data.targets))
+    for rows in cache_slices(data.items):
+        phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
         total += float(networks.passes.loss(networks.W, phi, t)[0].sum())
     return total / data.items

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.network.architecture import layer_views
-from bpengine.network.arrays import Array, BoolArray, IntArray
+from bpengine.network.arrays import Array, BoolArray, IntArray, Parameters
 from bpengine.network.tape import Tape
 from bpengine.optim.stepper import BLOCK, Stepper
 from bpengine.passes.backprop import Backprop, Layer, Weights
@@ -44,7 +44,7 @@ class Block:
     def __init__(
         self,
         passes: Backprop,
-        parameters: Annotated[Array, "seed setting parameter"],
+        parameters: Parameters,
         W: Weights,
         stepper: Stepper,
         *,

@@ -11,18 +11,21 @@ import numpy as np
 
 from bpengine.diagnostics.gradient_noise import gradient_statistics
 from bpengine.network.architecture import Architecture
-from bpengine.network.arrays import Array, IntArray
+from bpengine.network.arrays import Array, IntArray, Parameters, PerLane
 from bpengine.network.examples import Examples, Split, Stack, stack
 from bpengine.network.losses import LOSSES
 from bpengine.network.metrics import METRICS
 from bpengine.network.streams import permutation
-from bpengine.passes.backprop import ROWS, Backprop, Weights
+from bpengine.passes.backprop import Backprop, Weights, cache_slices
 from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Segment, segments
 from bpengine.training.recipe import Recipe
 
 _COLUMNS = 6
 """Numbers of an evaluation: the fields of `Curves` that have lanes."""
+
+_PROGRESS = ("seconds", "_seen", "_kept", "_largest_loss", "_best", "_since_best")
+"""Attributes of a trainer that change in training: arrays with lanes."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,11 @@ class Training:
             lanes that did not.
     """
 
-    parameters: Annotated[Array, "seed setting parameter"]
+    parameters: Parameters
     curves: Curves
     updates: Annotated[IntArray, "seed setting"]
     examples: Annotated[IntArray, "seed setting"]
-    seconds: Annotated[Array, "seed setting"]
+    seconds: PerLane
     diverged_at_update: Annotated[IntArray, "seed setting"]
     stopped_at_update: Annotated[IntArray, "seed setting"]
 
@@ -108,7 +111,11 @@ class Trainer:
         self.networks = Lockstep(architecture, splits, settings, recipe)
         self._architecture = architecture
         self._held_out = stack([split.held_out for split in splits], recipe.dtype)
-        self._noise_examples = [_some(split, recipe.noise_examples) for split in splits]
+        self._noise_examples = [
+            _noise_examples(split, recipe.noise_examples)
+            for split in splits
+            if recipe.noise_examples
+        ]
         self._examples = 0
         self._counts: list[tuple[int, int]] = []
         self._values: list[Array] = []
@@ -131,9 +138,7 @@ class Trainer:
         before = self.seconds.max()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if not self._examples and not self._counts:
-                self._limit_loss()
-                if 0 in self._recipe.evaluate_at:
-                    self._evaluate()
+                self._begin()
             for segment in self._segments():
                 seen = segment.epoch * self.networks.train.items + segment.stop
                 if seen <= self._examples:
@@ -176,12 +181,7 @@ class Trainer:
             "examples": np.array(self._examples),
             "counts": counts,
             "values": values,
-            "seconds": self.seconds.copy(),
-            "seen": self._seen.copy(),
-            "kept": self._kept.copy(),
-            "largest_loss": self._largest_loss.copy(),
-            "best": self._best.copy(),
-            "since_best": self._since_best.copy(),
+            **{name.lstrip("_"): getattr(self, name).copy() for name in _PROGRESS},
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -190,18 +190,13 @@ class Trainer:
         self._examples = int(state["examples"])
         self._counts = [(int(examples), int(updates)) for examples, updates in state["counts"]]
         self._values = list(state["values"])
-        self.seconds = state["seconds"].copy()
-        self._seen = state["seen"].copy()
-        self._kept = state["kept"].copy()
-        self._largest_loss = state["largest_loss"].copy()
-        self._best = state["best"].copy()
-        self._since_best = state["since_best"].copy()
+        for name in _PROGRESS:
+            setattr(self, name, state[name.lstrip("_")].copy())
 
     def _evaluations(self) -> tuple[IntArray, Array]:
+        counts = np.array(self._counts, np.int64).reshape(-1, 2)
         shape = (-1, _COLUMNS, *self.networks.diverged_at_update.shape)
-        return np.array(self._counts, np.int64).reshape(-1, 2), np.array(self._values).reshape(
-            shape
-        )
+        return counts, np.array(self._values).reshape(shape)
 
     def _segments(self) -> Iterator[Segment]:
         recipe = self._recipe
@@ -213,14 +208,18 @@ class Trainer:
             together=recipe.local_updates,
         )
 
-    def _limit_loss(self) -> None:
-        networks, recipe = self.networks, self._recipe
-        first, _ = _evaluate(networks.passes, networks.W, networks.train, recipe.metric)
-        of_constant = LOSSES[recipe.loss].of_constant
-        constant = np.array([of_constant(targets[0]) for targets in networks.train.targets])
+    def _begin(self) -> None:
+        loss, metric = self._loss_and_metric(self.networks.train)
+        self._limit_loss(loss)
+        if 0 in self._recipe.evaluate_at:
+            self._evaluate(loss, metric)
+
+    def _limit_loss(self, first: PerLane) -> None:
+        of_constant = LOSSES[self._recipe.loss].of_constant
+        constant = np.array([of_constant(targets[0]) for targets in self.networks.train.targets])
         # A first loss that is not finite is no reference, nor is one of 0.
-        first[np.logical_not(np.isfinite(first))] = 0
-        limit = recipe.divergence * np.maximum(first, constant[:, None])
+        reference = np.maximum(np.where(np.isfinite(first), first, 0), constant[:, None])
+        limit = self._recipe.divergence * reference
         largest = np.finfo(limit.dtype).max
         self._largest_loss = np.where(limit > 0, np.minimum(limit, largest), largest)
 
@@ -233,16 +232,14 @@ class Trainer:
         seen = start + np.minimum(segment.start + made * segment.batch_size, segment.stop)
         self._seen[active] = seen[active]
 
-    def _evaluate(self) -> None:
-        networks, metric = self.networks, self._recipe.metric
-        values = np.array(
-            [
-                value
-                for data in (networks.train, self._held_out)
-                for value in _evaluate(networks.passes, networks.W, data, metric)
-            ]
-            + self._gradient_statistics()
-        )
+    def _loss_and_metric(self, data: Stack) -> tuple[PerLane, PerLane]:
+        return _evaluate(self.networks.passes, self.networks.W, data, self._recipe.metric)
+
+    def _evaluate(self, *on_train: PerLane) -> None:
+        networks = self.networks
+        on_train = on_train or self._loss_and_metric(networks.train)
+        on_held_out = self._loss_and_metric(self._held_out)
+        values = np.array([*on_train, *on_held_out, *self._gradient_statistics()])
         too_large = np.logical_not(values[[0, 2]] <= self._largest_loss)
         networks.give_up(np.logical_or.reduce(too_large))
         values[:, np.logical_not(networks.active)] = np.nan
@@ -278,10 +275,8 @@ class Trainer:
         self.networks.stop(stops)
 
 
-def _some(split: Split, count: int) -> Examples:
-    """Return so many training examples, all of them for 0, where they are not used."""
-    items = len(split.train.inputs)
-    chosen = permutation(split.seed, "gradient noise", items)[: count or items]
+def _noise_examples(split: Split, count: int) -> Examples:
+    chosen = permutation(split.seed, "gradient noise", len(split.train.inputs))[:count]
     return Examples(split.train.inputs[chosen], split.train.targets[chosen])
 
 
@@ -330,12 +325,12 @@ def train(
 
 def evaluate(
     architecture: Architecture,
-    parameters: Annotated[Array, "seed setting parameter"],
+    parameters: Parameters,
     examples: Sequence[Examples],
     *,
     loss: str = "squared_error",
     metric: str = "accuracy",
-) -> tuple[Annotated[Array, "seed setting"], Annotated[Array, "seed setting"]]:
+) -> tuple[PerLane, PerLane]:
     """Return mean loss and metric of networks, each seed's on its own examples.
 
     Args:
@@ -356,14 +351,13 @@ def evaluate(
         )
 
 
-def _evaluate(passes: Backprop, W: Weights, data: Stack, metric: str) -> tuple[Array, Array]:
+def _evaluate(passes: Backprop, W: Weights, data: Stack, metric: str) -> tuple[PerLane, PerLane]:
     # Sums are taken over one contiguous float64 row per lane: their order, and so their bits, can't
     # depend on the number of lanes.
     score, summary = METRICS[metric]
     losses = np.empty((*W[0].shape[:2], data.items))
     scores = np.empty_like(losses)
-    for start in range(0, data.items, ROWS):
-        rows = slice(start, start + ROWS)
+    for rows in cache_slices(data.items):
         t = data.targets[:, :, rows]
         losses[..., rows], psi = passes.loss(W, data.inputs[:, :, rows], t)
         scores[..., rows] = score(psi, t)
@@ -375,17 +369,18 @@ def _check(architecture: Architecture, splits: Sequence[Split], recipe: Recipe) 
     if not splits:
         raise ValueError("`splits` must not be empty.")
     shapes = {
-        (
-            *(part.shape for part in (s.train.inputs, s.train.targets)),
-            *(part.shape for part in (s.held_out.inputs, s.held_out.targets)),
+        tuple(
+            array.shape
+            for examples in (split.train, split.held_out)
+            for array in (examples.inputs, examples.targets)
         )
-        for s in splits
+        for split in splits
     }
     if len(shapes) > 1:
         raise ValueError(f"`splits` must all have the same shapes, but have {sorted(shapes)}.")
     items = len(splits[0].train.inputs)
-    for part in (splits[0].train, splits[0].held_out):
-        features, outputs = part.inputs.shape[1], part.targets.shape[1]
+    for examples in (splits[0].train, splits[0].held_out):
+        features, outputs = examples.inputs.shape[1], examples.targets.shape[1]
         if (architecture.widths[0], architecture.widths[-1]) != (features, outputs):
             raise ValueError(
                 f"`architecture` must have {features} inputs and {outputs} outputs, "
