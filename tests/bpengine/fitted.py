@@ -32,11 +32,11 @@ def fitted(kind: str, **options: Any) -> Estimator:
     return regressor(**options).fit(IRIS_X[:, :3], IRIS_X[:, 3])
 
 
-def same_training(found: Estimator, expected: Estimator) -> None:
-    assert found.n_iter_ == expected.n_iter_
-    assert found.loss_curve_ == expected.loss_curve_
+def same_training(actual: Estimator, expected: Estimator) -> None:
+    assert actual.n_iter_ == expected.n_iter_
+    assert actual.loss_curve_ == expected.loss_curve_
     for name in ("coefs_", "intercepts_"):
-        for a, b in zip(getattr(found, name), getattr(expected, name), strict=True):
+        for a, b in zip(getattr(actual, name), getattr(expected, name), strict=True):
             np.testing.assert_array_equal(a, b)
 
 

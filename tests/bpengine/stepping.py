@@ -46,7 +46,7 @@ def varied(name: str, keys: Sequence[str] = ()) -> list[dict[str, float]]:
     """Return three settings in which a rate and some, or all, hyperparameters differ."""
     known = {"learning_rate", *(keys or OPTIMIZERS[name].defaults)}
     return [
-        {key: values[place] for key, values in VARIED.items() if key in known} for place in range(3)
+        {key: values[index] for key, values in VARIED.items() if key in known} for index in range(3)
     ]
 
 

@@ -34,9 +34,9 @@ def one_by_one(
     """Return the gradient of every example of a single lane, each computed alone."""
     data = stack([examples], np.float64)
     passes = Backprop(architecture, loss, (1, 1), np.float64)
-    W, one = architecture.layers(parameters.astype(np.float64)), np.ones((1, 1, 1, 1))
+    W, unit = architecture.layers(parameters.astype(np.float64)), np.ones((1, 1, 1, 1))
     rows = [(data.inputs[:, :, [row]], data.targets[:, :, [row]]) for row in range(data.items)]
-    return np.array([passes.gradient(W, phi, t, weight=one)[0, 0].copy() for phi, t in rows])
+    return np.array([passes.gradient(W, phi, t, weight=unit)[0, 0].copy() for phi, t in rows])
 
 
 def population_of(gradients: Array) -> tuple[float, float]:
@@ -96,10 +96,10 @@ def test_the_average_over_all_draws_is_the_populations_value(
     examples = make_examples(ARCHITECTURE, POPULATION)
     draws = every_draw(size=size, replacement=replacement)
     whole = None if replacement else POPULATION
-    found = statistics_of_draws(parameters, examples, draws, shards=shards, population=whole)
+    actual = statistics_of_draws(parameters, examples, draws, shards=shards, population=whole)
     trace, squared_norm = population_of(one_by_one(ARCHITECTURE, parameters, examples, LOSS))
-    assert found.trace.mean() == pytest.approx(trace, rel=1e-11)
-    assert found.squared_norm.mean() == pytest.approx(squared_norm, rel=1e-11)
+    assert actual.trace.mean() == pytest.approx(trace, rel=1e-11)
+    assert actual.squared_norm.mean() == pytest.approx(squared_norm, rel=1e-11)
 
 
 def test_without_its_population_a_draw_without_replacement_is_biased(
@@ -108,9 +108,9 @@ def test_without_its_population_a_draw_without_replacement_is_biased(
     parameters = make_parameters(ARCHITECTURE)
     examples = make_examples(ARCHITECTURE, POPULATION)
     draws = every_draw(size=3, replacement=False)
-    found = statistics_of_draws(parameters, examples, draws)
+    actual = statistics_of_draws(parameters, examples, draws)
     trace, _ = population_of(one_by_one(ARCHITECTURE, parameters, examples, LOSS))
-    assert found.trace.mean() == pytest.approx(trace * POPULATION / (POPULATION - 1), rel=1e-11)
+    assert actual.trace.mean() == pytest.approx(trace * POPULATION / (POPULATION - 1), rel=1e-11)
 
 
 def test_shards_of_one_example_are_the_u_statistic(
@@ -129,16 +129,16 @@ def test_shards_of_one_example_are_the_u_statistic(
 def test_two_batch_sizes_give_the_published_estimates() -> None:
     """McCandlish et al. 2018, appendix A.1, written out."""
     small, big, b, B = np.array([[3.0]]), np.array([[1.25]]), 8, 64
-    found = two_batch_statistics(small, big, small_examples=b, big_examples=B)
-    assert found.squared_norm.item() == pytest.approx((B * 1.25 - b * 3.0) / (B - b), rel=1e-14)
-    assert found.trace.item() == pytest.approx((3.0 - 1.25) / (1 / b - 1 / B), rel=1e-14)
+    actual = two_batch_statistics(small, big, small_examples=b, big_examples=B)
+    assert actual.squared_norm.item() == pytest.approx((B * 1.25 - b * 3.0) / (B - b), rel=1e-14)
+    assert actual.trace.item() == pytest.approx((3.0 - 1.25) / (1 / b - 1 / B), rel=1e-14)
 
 
 def test_norms_of_examples_give_the_published_u_statistic() -> None:
     q, p, B = np.array([[7.0]]), np.array([[1.5]]), 16
-    found = two_batch_statistics(q, p, small_examples=1, big_examples=B)
-    assert found.trace.item() == pytest.approx((7 - 1.5) * B / (B - 1), rel=1e-14)
-    assert found.squared_norm.item() == pytest.approx((B * 1.5 - 7) / (B - 1), rel=1e-14)
+    actual = two_batch_statistics(q, p, small_examples=1, big_examples=B)
+    assert actual.trace.item() == pytest.approx((7 - 1.5) * B / (B - 1), rel=1e-14)
+    assert actual.squared_norm.item() == pytest.approx((B * 1.5 - 7) / (B - 1), rel=1e-14)
 
 
 def test_the_noise_scale_is_a_ratio_of_averages_weighted_by_examples() -> None:
@@ -148,8 +148,8 @@ def test_the_noise_scale_is_a_ratio_of_averages_weighted_by_examples() -> None:
 
 
 def test_a_gradient_of_zero_has_an_infinite_noise_scale() -> None:
-    found = noise_scale([GradientStatistics(np.array([[2.0]]), np.array([[0.0]]), 4)])
-    assert found.item() == np.inf
+    actual = noise_scale([GradientStatistics(np.array([[2.0]]), np.array([[0.0]]), 4)])
+    assert actual.item() == np.inf
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -186,10 +186,10 @@ def test_float32_networks_are_measured_in_float64(
 ) -> None:
     single = make_parameters(ARCHITECTURE).astype(np.float32)
     examples = [make_examples(ARCHITECTURE, 7)]
-    found = gradient_statistics(ARCHITECTURE, single, examples, loss=LOSS)
+    actual = gradient_statistics(ARCHITECTURE, single, examples, loss=LOSS)
     wide = gradient_statistics(ARCHITECTURE, single.astype(np.float64), examples, loss=LOSS)
-    assert found.trace.dtype == np.float64
-    np.testing.assert_array_equal(found.trace, wide.trace)
+    assert actual.trace.dtype == np.float64
+    np.testing.assert_array_equal(actual.trace, wide.trace)
 
 
 @pytest.mark.parametrize("shards", [None, 2])
@@ -200,9 +200,9 @@ def test_a_diverged_lane_is_nan_and_harms_no_neighbour(
     examples = [make_examples(ARCHITECTURE, 7)]
     alone = gradient_statistics(ARCHITECTURE, parameters[:, :1], examples, loss=LOSS, shards=shards)
     parameters[0, 1] = np.nan
-    found = gradient_statistics(ARCHITECTURE, parameters, examples, loss=LOSS, shards=shards)
-    np.testing.assert_array_equal(found.trace[0], [alone.trace.item(), np.nan])
-    np.testing.assert_array_equal(found.squared_norm[0], [alone.squared_norm.item(), np.nan])
+    actual = gradient_statistics(ARCHITECTURE, parameters, examples, loss=LOSS, shards=shards)
+    np.testing.assert_array_equal(actual.trace[0], [alone.trace.item(), np.nan])
+    np.testing.assert_array_equal(actual.squared_norm[0], [alone.squared_norm.item(), np.nan])
 
 
 ONE = np.ones((1, 1))

@@ -47,8 +47,8 @@ def test_a_hessian_product_is_that_of_the_dense_hessian(
     examples = make_examples(architecture, items)
     H = dense_hessian(architecture, parameters, examples, loss)
     v = np.random.default_rng(1).normal(size=parameters.shape)
-    found = hessian_vector_product(architecture, parameters, v, [examples], loss=loss)[0, 0]
-    assert np.linalg.norm(found - H @ v[0, 0]) <= 1e-7 * np.linalg.norm(H @ v[0, 0])
+    actual = hessian_vector_product(architecture, parameters, v, [examples], loss=loss)[0, 0]
+    assert np.linalg.norm(actual - H @ v[0, 0]) <= 1e-7 * np.linalg.norm(H @ v[0, 0])
 
 
 def test_the_top_eigenvalue_is_that_of_the_dense_hessian(
@@ -62,9 +62,9 @@ def test_the_top_eigenvalue_is_that_of_the_dense_hessian(
     examples = make_examples(architecture, 30)
     H = dense_hessian(architecture, parameters, examples, loss)
     expected = np.linalg.eigvalsh((H + H.T) / 2)[-1]
-    found = top_eigenvalue(architecture, parameters, [examples], loss=loss)
-    assert found.residual.item() <= 1e-4 * found.value.item()
-    assert found.value.item() == pytest.approx(expected, rel=1e-6)
+    actual = top_eigenvalue(architecture, parameters, [examples], loss=loss)
+    assert actual.residual.item() <= 1e-4 * actual.value.item()
+    assert actual.value.item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_top_eigenvalue_is_not_the_largest_absolute_one(
@@ -76,22 +76,22 @@ def test_the_top_eigenvalue_is_not_the_largest_absolute_one(
     H = dense_hessian(architecture, parameters, far, "squared_error")
     eigenvalues = np.linalg.eigvalsh((H + H.T) / 2)
     assert 0 < 2 * eigenvalues[-1] < -eigenvalues[0]
-    found = top_eigenvalue(architecture, parameters, [far])
-    assert found.value.item() == pytest.approx(eigenvalues[-1], rel=1e-6)
+    actual = top_eigenvalue(architecture, parameters, [far])
+    assert actual.value.item() == pytest.approx(eigenvalues[-1], rel=1e-6)
 
 
 def test_a_surface_curved_downwards_alone_has_the_eigenvalue_zero() -> None:
     """One example and one unit: the Hessian is a negative multiple of `phi phi^T`."""
     examples = Examples(np.ones((1, 1)), np.ones((1, 1)))
-    found = top_eigenvalue(Architecture((1, 1)), np.array([[[-1.0, -1.0]]]), [examples])
-    assert found.value.item() == pytest.approx(0, abs=1e-12)
+    actual = top_eigenvalue(Architecture((1, 1)), np.array([[[-1.0, -1.0]]]), [examples])
+    assert actual.value.item() == pytest.approx(0, abs=1e-12)
 
 
 def test_a_flat_surface_has_the_eigenvalue_zero() -> None:
     architecture = Architecture((1, 1, 1), "relu")
     parameters = np.array([[[-5.0, 0.0, -1.0, 1.0]]])
-    found = top_eigenvalue(architecture, parameters, [Examples(np.ones((2, 1)), np.ones((2, 1)))])
-    assert (found.value.item(), found.residual.item()) == (0, 0)
+    actual = top_eigenvalue(architecture, parameters, [Examples(np.ones((2, 1)), np.ones((2, 1)))])
+    assert (actual.value.item(), actual.residual.item()) == (0, 0)
 
 
 def test_a_lane_that_ran_out_of_products_says_how_well_it_is_known(
@@ -101,10 +101,10 @@ def test_a_lane_that_ran_out_of_products_says_how_well_it_is_known(
     parameters = make_parameters(architecture)
     examples = make_examples(architecture, 30)
     H = dense_hessian(architecture, parameters, examples, "squared_error")
-    found = top_eigenvalue(architecture, parameters, [examples], products=3)
-    nearest = np.abs(np.linalg.eigvalsh((H + H.T) / 2) - found.value).min()
-    assert nearest <= found.residual.item()
-    assert found.residual.item() > 1e-4 * found.value.item()
+    actual = top_eigenvalue(architecture, parameters, [examples], products=3)
+    nearest = np.abs(np.linalg.eigvalsh((H + H.T) / 2) - actual.value).min()
+    assert nearest <= actual.residual.item()
+    assert actual.residual.item() > 1e-4 * actual.value.item()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -123,16 +123,16 @@ def test_sharpness_of_a_quadratic_is_that_of_its_best_corner(
     signs = np.array(list(itertools.product((-1, 1), repeat=8)))
     corners = signs * epsilon * (np.abs(x[0, 0]) + 1)
     gains = corners @ gradient + np.einsum("ci,ij,cj->c", corners, H, corners) / 2
-    found = sharpness(architecture, x, [examples], epsilon=epsilon)
-    assert found.item() == pytest.approx(100 * gains.max() / (1 + f), rel=1e-8)
+    actual = sharpness(architecture, x, [examples], epsilon=epsilon)
+    assert actual.item() == pytest.approx(100 * gains.max() / (1 + f), rel=1e-8)
 
 
 def test_sharpness_leaves_a_minimum_whose_gradient_vanishes() -> None:
     """With inputs +-1 and their targets met, `f = (z_0^2 + z_1^2) / 2`."""
     architecture = Architecture((1, 1), "identity")
     examples = Examples(np.array([[1.0], [-1.0]]), np.array([[2.0], [-2.0]]))
-    found = sharpness(architecture, np.array([[[0.0, 2.0]]]), [examples], epsilon=1e-3)
-    assert found.item() == pytest.approx(100 * 1e-6 * (1 + 9) / 2, rel=1e-9)
+    actual = sharpness(architecture, np.array([[[0.0, 2.0]]]), [examples], epsilon=1e-3)
+    assert actual.item() == pytest.approx(100 * 1e-6 * (1 + 9) / 2, rel=1e-9)
 
 
 def test_a_step_that_gains_nothing_is_halved() -> None:
@@ -145,8 +145,8 @@ def test_a_step_that_gains_nothing_is_halved() -> None:
     values, _ = passes.loss([np.array([[[[0.0], [1.0]]]])], data.inputs, data.targets)
     start = values[0, 0, 2250]
     assert values[0, 0, 0] < start
-    found = sharpness(architecture, x, [examples], epsilon=1, iterations=40)
-    assert found.item() == pytest.approx(100 * (values.max() - start) / (1 + start), rel=1e-3)
+    actual = sharpness(architecture, x, [examples], epsilon=1, iterations=40)
+    assert actual.item() == pytest.approx(100 * (values.max() - start) / (1 + start), rel=1e-3)
 
 
 @pytest.mark.parametrize("items", [7, ROWS + 1])
@@ -159,12 +159,13 @@ def test_a_lane_has_the_same_bits_alone_and_in_a_cohort(
     together = top_eigenvalue(architecture, parameters, examples, loss="cross_entropy")
     sharp = sharpness(architecture, parameters, examples, loss="cross_entropy")
     for seed, setting in np.ndindex(2, 3):
-        lane, own = parameters[seed : seed + 1, setting : setting + 1], [examples[seed]]
-        alone = top_eigenvalue(architecture, lane, own, loss="cross_entropy")
+        lane, sample = parameters[seed : seed + 1, setting : setting + 1], [examples[seed]]
+        alone = top_eigenvalue(architecture, lane, sample, loss="cross_entropy")
         assert together.value[seed, setting] == alone.value.item()
         assert together.residual[seed, setting] == alone.residual.item()
         assert (
-            sharp[seed, setting] == sharpness(architecture, lane, own, loss="cross_entropy").item()
+            sharp[seed, setting]
+            == sharpness(architecture, lane, sample, loss="cross_entropy").item()
         )
 
 
@@ -176,9 +177,9 @@ def test_a_diverged_lane_is_nan_and_harms_no_neighbour(
     examples = [make_examples(architecture, 7)]
     alone = parameters[:, :1].copy()
     parameters[0, 1] = np.nan
-    found = top_eigenvalue(architecture, parameters, examples).value[0]
+    actual = top_eigenvalue(architecture, parameters, examples).value[0]
     expected = top_eigenvalue(architecture, alone, examples).value.item()
-    np.testing.assert_array_equal(found, [expected, np.nan])
+    np.testing.assert_array_equal(actual, [expected, np.nan])
     np.testing.assert_array_equal(
         sharpness(architecture, parameters, examples)[0],
         [sharpness(architecture, alone, examples).item(), np.nan],

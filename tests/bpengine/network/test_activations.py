@@ -107,8 +107,8 @@ def test_a_derivative_is_that_of_central_differences(
 def test_the_derivative_at_zero_is_the_documented_one(
     activation: Activation, dtype: type[np.floating]
 ) -> None:
-    found = derivative(activation, np.zeros(3, dtype))
-    np.testing.assert_array_equal(found, np.full(3, SLOPES_AT_ZERO[NAMES[activation]], dtype))
+    actual = derivative(activation, np.zeros(3, dtype))
+    np.testing.assert_array_equal(actual, np.full(3, SLOPES_AT_ZERO[NAMES[activation]], dtype))
 
 
 @elementwise
@@ -209,10 +209,10 @@ SOFTMAX = ACTIVATIONS["softmax"]
 
 def test_softmax_is_the_textbook_definition() -> None:
     psi = apply(SOFTMAX, LANES)
-    for place in np.ndindex(2, 3, 7):
-        powers = [math.exp(net) for net in LANES[place]]
+    for index in np.ndindex(2, 3, 7):
+        powers = [math.exp(net) for net in LANES[index]]
         expected = [power / math.fsum(powers) for power in powers]
-        np.testing.assert_allclose(psi[place], expected, rtol=1e-14)
+        np.testing.assert_allclose(psi[index], expected, rtol=1e-14)
 
 
 def test_softmax_has_no_derivatives_of_its_own() -> None:
@@ -249,5 +249,5 @@ def test_an_example_of_softmax_does_not_depend_on_its_neighbours(
     net = LANES.astype(dtype)
     together = apply(SOFTMAX, net)
     for seed, setting, row in np.ndindex(2, 3, 7):
-        one = slice(seed, seed + 1), slice(setting, setting + 1), slice(row, row + 1)
-        np.testing.assert_array_equal(apply(SOFTMAX, net[one]), together[one])
+        lane = slice(seed, seed + 1), slice(setting, setting + 1), slice(row, row + 1)
+        np.testing.assert_array_equal(apply(SOFTMAX, net[lane]), together[lane])

@@ -91,8 +91,8 @@ def scalar_values(loss: Loss, net: Array, t: Array) -> Array:
     psi = outputs(loss, net)
     return np.array(
         [
-            SCALAR[NAMES[loss]](psi[place].tolist(), net[place].tolist(), t[place].tolist())
-            for place in np.ndindex(net.shape[:-1])
+            SCALAR[NAMES[loss]](psi[index].tolist(), net[index].tolist(), t[index].tolist())
+            for index in np.ndindex(net.shape[:-1])
         ]
     ).reshape(net.shape[:-1])
 
@@ -152,8 +152,8 @@ def test_an_example_does_not_depend_on_its_neighbours(loss: Loss, dtype: type[np
     net, t = NET.astype(dtype), SOFT_T.astype(dtype)
     together = value(loss, net, t)
     for seed, setting, row in np.ndindex(SHAPE[:-1]):
-        one = slice(seed, seed + 1), slice(setting, setting + 1), slice(row, row + 1)
-        np.testing.assert_array_equal(value(loss, net[one], t[one]), together[one])
+        lane = slice(seed, seed + 1), slice(setting, setting + 1), slice(row, row + 1)
+        np.testing.assert_array_equal(value(loss, net[lane], t[lane]), together[lane])
 
 
 @losses
@@ -196,8 +196,8 @@ def test_binary_cross_entropy_is_right_however_small_it_is() -> None:
     net = np.array([[[[-30.0, 30.0, -60.0], [80.0, -80.0, 5.0]]]], np.float32)
     t = (net > 0).astype(np.float32)
     exact = scalar_values(LOSSES["binary_cross_entropy"], net.astype(np.float64), t)
-    found = value(LOSSES["binary_cross_entropy"], net, t)
-    np.testing.assert_allclose(found, exact, rtol=8 * np.finfo(np.float32).eps)
+    actual = value(LOSSES["binary_cross_entropy"], net, t)
+    np.testing.assert_allclose(actual, exact, rtol=8 * np.finfo(np.float32).eps)
 
 
 @dtypes

@@ -40,12 +40,12 @@ def test_accuracy_is_scikit_learns_in_every_lane(outputs: int) -> None:
     classes = RNG.integers(max(2, outputs), size=(2, 1, 40))
     t = classes[..., None].astype(float) if outputs == 1 else np.eye(outputs)[classes]
     psi = 0.5 * t + 0.5 * RNG.uniform(size=(*LANES, 40, outputs))
-    found = metric("accuracy", psi, t)
-    assert found.shape == LANES
+    actual = metric("accuracy", psi, t)
+    assert actual.shape == LANES
     for seed, setting in np.ndindex(LANES):
         guess = psi[seed, setting]
         labels = guess[:, 0] > 0.5 if outputs == 1 else guess.argmax(axis=1)
-        assert found[seed, setting] == pytest.approx(accuracy_score(classes[seed, 0], labels))
+        assert actual[seed, setting] == pytest.approx(accuracy_score(classes[seed, 0], labels))
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
@@ -53,11 +53,11 @@ def test_r2_is_scikit_learns_in_every_lane(outputs: int) -> None:
     # Over all outputs together: those with more variance count for more.
     t = RNG.normal(size=(2, 1, 40, outputs)) * [1, 5, 0.1][:outputs] + 2
     psi = t + RNG.normal(scale=0.5, size=(*LANES, 40, outputs))
-    found = metric("r2", psi, t)
-    assert found.shape == LANES
+    actual = metric("r2", psi, t)
+    assert actual.shape == LANES
     for seed, setting in np.ndindex(LANES):
         expected = r2_score(t[seed, 0], psi[seed, setting], multioutput="variance_weighted")
-        assert found[seed, setting] == pytest.approx(expected, rel=1e-12)
+        assert actual[seed, setting] == pytest.approx(expected, rel=1e-12)
 
 
 def test_r2_is_1_for_the_targets_and_0_for_their_mean() -> None:
@@ -83,9 +83,9 @@ def test_r2_of_targets_that_do_not_vary_is_scikit_learns(
 def test_r2_of_a_seed_does_not_depend_on_one_whose_targets_do_not_vary() -> None:
     t = np.stack([np.ones((5, 1)), np.arange(5.0)[:, None]])[:, None]
     psi = t + RNG.normal(size=(*LANES, 5, 1))
-    found = metric("r2", psi, t)
-    assert found[0].tolist() == [0, 0, 0]
-    np.testing.assert_array_equal(found[1:], metric("r2", psi[1:], t[1:]))
+    actual = metric("r2", psi, t)
+    assert actual[0].tolist() == [0, 0, 0]
+    np.testing.assert_array_equal(actual[1:], metric("r2", psi[1:], t[1:]))
 
 
 def test_r2_of_float32_is_accumulated_in_float64() -> None:
@@ -94,9 +94,9 @@ def test_r2_of_float32_is_accumulated_in_float64() -> None:
     psi = t + np.float32(0.1)
     score, summary = METRICS["r2"]
     scores = score(psi, t).astype(np.float64)
-    found = summary(scores, t)
-    assert found.dtype == np.float64
-    assert found == pytest.approx(r2_score(t.astype(float), psi.astype(float)), rel=1e-6)
+    actual = summary(scores, t)
+    assert actual.dtype == np.float64
+    assert actual == pytest.approx(r2_score(t.astype(float), psi.astype(float)), rel=1e-6)
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
@@ -110,11 +110,11 @@ def test_evaluation_gives_the_r2_of_each_network_on_its_seeds_examples(outputs: 
         weights = architecture.layers(parameters[seed, 0])[0]
         noise = RNG.normal(scale=0.3, size=(301, outputs))
         sets.append(Examples(inputs, weights[0] + inputs @ weights[1:] + noise))
-    loss, found = evaluate(architecture, parameters, sets, metric="r2")
+    loss, actual = evaluate(architecture, parameters, sets, metric="r2")
     for seed, setting in np.ndindex(LANES):
         (W,) = architecture.layers(parameters[seed, setting])
         psi, t = W[0] + sets[seed].inputs @ W[1:], sets[seed].targets
         expected = r2_score(t, psi, multioutput="variance_weighted")
-        assert found[seed, setting] == pytest.approx(expected, rel=1e-12)
+        assert actual[seed, setting] == pytest.approx(expected, rel=1e-12)
         errors = ((t - psi) ** 2).sum(axis=1) / 2
         assert loss[seed, setting] == pytest.approx(errors.mean(), rel=1e-12)

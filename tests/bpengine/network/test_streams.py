@@ -37,13 +37,13 @@ def test_normal_numbers_are_box_and_mullers_of_the_uniform_stream() -> None:
 
 
 def test_seed_purpose_and_part_each_give_another_stream() -> None:
-    found = {
+    actual = {
         tuple(permutation(seed, purpose, 20, part=part))
         for seed in (0, 1)
         for purpose in ("order", "split")
         for part in (0, 1)
     }
-    assert len(found) == 8
+    assert len(actual) == 8
 
 
 def test_a_permutation_holds_every_place_once() -> None:
@@ -58,10 +58,10 @@ def test_every_place_is_as_likely_at_every_position() -> None:
 
 
 def test_uniform_numbers_fill_the_unit_interval() -> None:
-    found = uniform(1, "a", 20_000)
-    assert 0 <= found.min() < 0.001
-    assert 0.999 < found.max() < 1
-    assert abs(found.mean() - 0.5) < 0.01
+    actual = uniform(1, "a", 20_000)
+    assert 0 <= actual.min() < 0.001
+    assert 0.999 < actual.max() < 1
+    assert abs(actual.mean() - 0.5) < 0.01
 
 
 @pytest.mark.parametrize(
@@ -69,24 +69,24 @@ def test_uniform_numbers_fill_the_unit_interval() -> None:
 )
 def test_standard_numbers_have_the_moments_of_their_distribution(draw: Draw, fourth: float) -> None:
     count = 200_000
-    found = draw(1, "a", count)
-    assert found.dtype == np.float64
-    moments = [float((found**power).mean()) for power in (1, 2, 3, 4)]
+    actual = draw(1, "a", count)
+    assert actual.dtype == np.float64
+    moments = [float((actual**power).mean()) for power in (1, 2, 3, 4)]
     assert moments == pytest.approx([0, 1, 0, fourth], abs=5 * math.sqrt(96 / count))
-    neighbours = float((found[1:] * found[:-1]).mean())
+    neighbours = float((actual[1:] * actual[:-1]).mean())
     assert neighbours == pytest.approx(0, abs=5 / math.sqrt(count))
 
 
 def test_normal_numbers_have_the_normal_distribution_function() -> None:
     # Kolmogorov's distance, whose 99.9% point is 1.95 / sqrt n.
-    found = np.sort(standard_normal(2, "a", 20_000))
-    exact = [(1 + math.erf(number / math.sqrt(2))) / 2 for number in found]
+    actual = np.sort(standard_normal(2, "a", 20_000))
+    exact = [(1 + math.erf(number / math.sqrt(2))) / 2 for number in actual]
     steps = np.arange(20_001) / 20_000
     distance = max(np.abs(exact - steps[1:]).max(), np.abs(exact - steps[:-1]).max())
     assert distance < 1.95 / math.sqrt(20_000)
 
 
 def test_standard_uniform_numbers_end_at_root_3() -> None:
-    found = standard_uniform(1, "a", 20_000)
-    assert -math.sqrt(3) <= found.min() < -1.73
-    assert 1.73 < found.max() < math.sqrt(3)
+    actual = standard_uniform(1, "a", 20_000)
+    assert -math.sqrt(3) <= actual.min() < -1.73
+    assert 1.73 < actual.max() < math.sqrt(3)

@@ -55,14 +55,14 @@ def test_fifty_updates_go_where_those_of_pytorch_go(case: dict[str, Any]) -> Non
     w = np.array(COMMON["start"]).reshape(1, 1, 4)
     c, k = np.array(COMMON["c"]), np.array(COMMON["k"])
     stepper = Stepper(case["optimizer"], [case["settings"]], architecture, w)
-    found = []
+    actual = []
     for update in range(1, COMMON["updates"][-1] + 1):
         gradient = c * w - k * math.sin((k * w).sum())
         stepper.advance(np.ones(1))
         stepper.step(gradient * stepper.in_gradient[0], 0, total_weight=1.0)
         if update in COMMON["updates"]:
-            found.append(w.ravel().tolist())
-    np.testing.assert_allclose(found, case["parameters"], rtol=1e-10)
+            actual.append(w.ravel().tolist())
+    np.testing.assert_allclose(actual, case["parameters"], rtol=1e-10)
 
 
 # LARS and LAMB, written number by number
@@ -119,12 +119,12 @@ def test_layerwise_optimizers_are_their_papers_algorithms(name: str, without: st
         ARCHITECTURE.layers(array)[0][...] = 0
     settings = varied(name, [key for key in OPTIMIZERS[name].defaults if key != "l2"])
     settings = [{**setting, "clip_norm": math.inf} for setting in settings]
-    _, found = steps(name, settings, start=start, gradients=gradients)
-    for seed, place in np.ndindex(LANES):
-        layers = cut(start[seed, place])
-        SCALAR[name](layers, [cut(update[seed, place]) for update in gradients], settings[place])
+    _, actual = steps(name, settings, start=start, gradients=gradients)
+    for seed, index in np.ndindex(LANES):
+        layers = cut(start[seed, index])
+        SCALAR[name](layers, [cut(update[seed, index]) for update in gradients], settings[index])
         expected = [number for layer in layers for number in layer]
-        trained = [number for layer in cut(found[seed, place]) for number in layer]
+        trained = [number for layer in cut(actual[seed, index]) for number in layer]
         np.testing.assert_allclose(trained, expected, rtol=1e-12, atol=1e-14)
 
 
@@ -167,12 +167,12 @@ def test_a_lane_steps_exactly_as_it_would_alone(
     settings = varied(name, keys)
     start, gradients = START.astype(dtype), GRADIENTS.astype(dtype)
     together, _ = steps(name, settings, start=start, gradients=gradients, factor=0.3)
-    for seed, place in np.ndindex(LANES):
-        one = slice(seed, seed + 1), slice(place, place + 1)
+    for seed, index in np.ndindex(LANES):
+        lane = slice(seed, seed + 1), slice(index, index + 1)
         alone, _ = steps(
-            name, [settings[place]], start=start[one], gradients=gradients[:, *one], factor=0.3
+            name, [settings[index]], start=start[lane], gradients=gradients[:, *lane], factor=0.3
         )
-        np.testing.assert_array_equal(together[:, *one], alone)
+        np.testing.assert_array_equal(together[:, *lane], alone)
 
 
 @optimizers
@@ -189,20 +189,20 @@ def test_a_lane_trains_exactly_as_it_would_beside_no_other_setting(
     splits = make_splits(ARCHITECTURE, [1, 2])
     together = train(ARCHITECTURE, splits, settings, recipe)
     assert (together.diverged_at_update < 0).all()
-    for place, setting in enumerate(settings):
+    for index, setting in enumerate(settings):
         alone = train(ARCHITECTURE, splits, [setting], recipe)
-        np.testing.assert_array_equal(together.parameters[:, place], alone.parameters[:, 0])
+        np.testing.assert_array_equal(together.parameters[:, index], alone.parameters[:, 0])
 
 
 @optimizers
 def test_float32_steps_are_those_of_float64_to_rounding(name: str) -> None:
     settings = varied(name, ["learning_rate"])
     start, gradients = START.astype(np.float32), GRADIENTS.astype(np.float32)
-    found, _ = steps(name, settings, start=start, gradients=gradients)
+    actual, _ = steps(name, settings, start=start, gradients=gradients)
     expected, _ = steps(
         name, settings, start=start.astype(float), gradients=gradients.astype(float)
     )
-    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(actual, expected, rtol=2e-5, atol=1e-6)
 
 
 # What is refused

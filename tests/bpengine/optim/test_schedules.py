@@ -54,10 +54,10 @@ def test_a_schedule_gives_the_numbers_worked_out_by_hand(
 def test_warm_up_multiplies_what_the_schedule_gives(
     schedule: Schedule, expected: list[float]
 ) -> None:
-    found = [with_warmup(schedule, 4).factor(t, 4) for t in range(5)]
+    actual = [with_warmup(schedule, 4).factor(t, 4) for t in range(5)]
     warm = [0.25, 0.5, 0.75, 1, 1]
     by_hand = [w * e for w, e in zip(warm, expected, strict=True)]
-    assert found == pytest.approx(by_hand, rel=1e-14, abs=1e-16)
+    assert actual == pytest.approx(by_hand, rel=1e-14, abs=1e-16)
 
 
 @schedules
@@ -216,10 +216,10 @@ def test_every_lanes_own_rate_follows_the_schedule(
     schedule: Schedule, factor: Callable[[int, int], float], make_splits: MakeSplits
 ) -> None:
     splits = make_splits(ARCHITECTURE, [1, 2], ITEMS)
-    found = by_engine(splits, schedule).parameters
+    actual = by_engine(splits, schedule).parameters
     for seed, setting in np.ndindex(2, 2):
         expected = by_loop(splits[seed], RATES[setting], [4, 4, 4], factor)
-        np.testing.assert_allclose(found[seed, setting], expected, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(actual[seed, setting], expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize(

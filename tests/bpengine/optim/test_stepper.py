@@ -99,10 +99,10 @@ def test_a_lane_at_rest_or_gone_mad_does_no_harm_to_its_neighbours(
     stepper, step = stepper_of(name, settings, parameters)
     stepper.rate[0, 1] = 0
     with np.errstate(invalid="ignore"):
-        found = np.array([step(gradient) for gradient in mad])
+        actual = np.array([step(gradient) for gradient in mad])
     others = np.ones(LANES, np.bool_)
     others[0, 1] = others[1, 2] = False
-    np.testing.assert_array_equal(found[:, others], expected[:, others])
+    np.testing.assert_array_equal(actual[:, others], expected[:, others])
 
 
 @optimizers
@@ -136,10 +136,10 @@ def test_a_schedules_factor_multiplies_the_rate(name: str) -> None:
 def clipped(gradient: Array, limits: Sequence[float]) -> Array:
     """Return the gradient with each lane's norm brought down to its limit."""
     result = gradient.copy()
-    for seed, place in np.ndindex(LANES):
-        length = norm(gradient[seed, place].tolist())
-        if length > limits[place]:
-            result[seed, place] *= limits[place] / length
+    for seed, index in np.ndindex(LANES):
+        length = norm(gradient[seed, index].tolist())
+        if length > limits[index]:
+            result[seed, index] *= limits[index] / length
     return result
 
 
@@ -167,9 +167,9 @@ def test_the_norms_that_clipping_is_tested_with_lie_on_both_sides_of_a_limit() -
 def test_a_clipped_gradient_is_never_longer_than_its_limit(dtype: type[np.floating]) -> None:
     settings = [{"learning_rate": 1.0, "clip_norm": limit} for limit in LIMITS]
     start = START.astype(dtype)
-    found, _ = steps("sgd", settings, start=start, gradients=GRADIENTS)
+    actual, _ = steps("sgd", settings, start=start, gradients=GRADIENTS)
     longest = np.array(LIMITS) * (1 + 8 * np.finfo(dtype).eps)
-    assert (np.linalg.norm(found.astype(np.float64), axis=-1) <= longest).all()
+    assert (np.linalg.norm(actual.astype(np.float64), axis=-1) <= longest).all()
 
 
 @optimizers
@@ -183,9 +183,9 @@ def test_a_gradient_within_the_limit_is_left_alone(
     limits = (0.5, limit, limit)
     settings = [{**s, "clip_norm": length} for s, length in zip(plain, limits, strict=True)]
     start = START.astype(dtype)
-    found, _ = steps(name, settings, start=start)
+    actual, _ = steps(name, settings, start=start)
     expected, _ = steps(name, plain, start=start)
-    np.testing.assert_array_equal(found[:, :, 1:], expected[:, :, 1:])
+    np.testing.assert_array_equal(actual[:, :, 1:], expected[:, :, 1:])
 
 
 def test_a_gradient_of_zeros_can_be_clipped() -> None:
@@ -204,13 +204,13 @@ def test_l2_adds_its_share_of_the_weights_to_the_gradient(name: str, total_weigh
     plain = varied(name, ["weight_decay"])
     strengths = np.array([0.0, 0.3, 0.02])
     settings = [{**s, "l2": l2} for s, l2 in zip(plain, strengths, strict=True)]
-    found, parameters = START.copy(), START.copy()
-    _, step = stepper_of(name, settings, found)
+    actual, parameters = START.copy(), START.copy()
+    _, step = stepper_of(name, settings, actual)
     _, by_hand = stepper_of(name, plain, parameters)
     for gradient in GRADIENTS:
         step(gradient, total_weight=total_weight)
         by_hand(gradient + total_weight * strengths[:, None] * parameters)
-    np.testing.assert_allclose(found, parameters, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(actual, parameters, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -241,11 +241,11 @@ def test_weight_decay_is_decoupled_and_divided_by_nothing(name: str) -> None:
     rate = np.array([[setting["learning_rate"]] for setting in settings])
     decayed = [{**s, "weight_decay": w} for s, (w,) in zip(settings, decay, strict=True)]
     own_steps, _ = steps(name, settings, factor=0.5)
-    _, found = steps(name, decayed, factor=0.5, total_weight=8)
+    _, actual = steps(name, decayed, factor=0.5, total_weight=8)
     expected = START.copy()
     for own_step in own_steps:
         expected -= own_step + 0.5 * rate * decay * expected
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
 def test_a_plain_gradient_step_may_be_folded_into_the_gradient() -> None:

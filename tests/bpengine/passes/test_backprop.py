@@ -151,7 +151,7 @@ def test_the_gradient_is_that_of_the_reference(
     parameters = make_parameters(architecture)
     examples = make_examples(architecture, items)
     phi, t = batch_of(examples, items)
-    found = gradient_of(architecture, parameters, phi, t, REDUCTIONS[reduction](items))
+    actual = gradient_of(architecture, parameters, phi, t, REDUCTIONS[reduction](items))
     expected = sequential.batch_gradient(
         architecture.layers(parameters[0, 0]),
         examples.inputs,
@@ -159,7 +159,7 @@ def test_the_gradient_is_that_of_the_reference(
         reduction=reduction,
     )
     flat = flatten(architecture, expected)
-    np.testing.assert_allclose(found[0, 0], flat, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(actual[0, 0], flat, rtol=1e-12, atol=1e-15)
 
 
 def test_the_gradient_comes_from_psi_minus_t_not_from_psi_minus_the_error() -> None:
@@ -173,9 +173,9 @@ def test_the_gradient_comes_from_psi_minus_t_not_from_psi_minus_the_error() -> N
         ]
     )
     the_papers = psi - (t - psi) ** 2 / 2
-    found = np.empty(2)
-    LOSSES["squared_error"].gradient(at_once, psi, t, found)
-    np.testing.assert_allclose(found, numeric, rtol=1e-9)
+    actual = np.empty(2)
+    LOSSES["squared_error"].gradient(at_once, psi, t, actual)
+    np.testing.assert_allclose(actual, numeric, rtol=1e-9)
     assert np.abs(the_papers - numeric).max() > 0.1
 
 
@@ -194,12 +194,12 @@ def test_slices_of_a_large_batch_add_up_to_the_whole(
     parameters = make_parameters(architecture)
     examples = make_examples(architecture, items)
     phi, t = batch_of(examples, items)
-    found = gradient_of(architecture, parameters, phi, t, 1 / items)
+    actual = gradient_of(architecture, parameters, phi, t, 1 / items)
     expected = sequential.batch_gradient(
         architecture.layers(parameters[0, 0]), examples.inputs, examples.targets
     )
     flat = flatten(architecture, expected)
-    np.testing.assert_allclose(found[0, 0], flat, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(actual[0, 0], flat, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3, 7, 300])

@@ -46,8 +46,8 @@ def test_its_gradient_is_that_of_central_differences(
     x, t = np.array([0.3, -1.2, 0.7]), np.array([1.0, 0.0])
     exact = sequential.example_gradient(architecture.layers(parameters), x, t)
     step = 1e-5
-    for place, value in enumerate(flatten(architecture, exact)):
-        shift = step * (np.arange(parameters.size) == place)
+    for index, value in enumerate(flatten(architecture, exact)):
+        shift = step * (np.arange(parameters.size) == index)
         higher, lower = (
             sequential.error(architecture.layers(parameters + sign * shift), x, t)
             for sign in (1, -1)

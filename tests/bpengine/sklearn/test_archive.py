@@ -75,8 +75,8 @@ def test_loading_refuses_what_save_did_not_write(tmp_path: Path) -> None:
     np.savez(foreign, weights=np.zeros(3))
     for content in (b"", b"text", foreign.getvalue()):
         path.write_bytes(content)
-        found = message(lambda: BackpropClassifier.load(path))
-        assert found == (
+        actual = message(lambda: BackpropClassifier.load(path))
+        assert actual == (
             f"{path} is not a file that an estimator of bpengine saved, or it is damaged."
         )
 

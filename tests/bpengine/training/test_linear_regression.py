@@ -116,13 +116,13 @@ def updates_to(fraction: float, batch_size: int) -> float:
 )
 def test_the_noise_scale_is_that_of_the_closed_form(delta: Array, expected: float) -> None:
     inputs = [fresh_inputs(seed, 1024) for seed in range(SEEDS)]
-    found = gradient_statistics(
+    actual = gradient_statistics(
         ARCHITECTURE,
         np.tile(delta, (SEEDS, 1, 1)),
         [examples_for(np.zeros(D + 1), x) for x in inputs],
     )
-    assert found.squared_norm.mean() == pytest.approx(delta @ delta, rel=0.02)
-    assert found.trace.mean() / found.squared_norm.mean() == pytest.approx(expected, rel=0.02)
+    assert actual.squared_norm.mean() == pytest.approx(delta @ delta, rel=0.02)
+    assert actual.trace.mean() / actual.squared_norm.mean() == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize("batch_size", BATCH_SIZES)

@@ -31,7 +31,7 @@ def test_training_is_that_of_the_per_item_reference(
     batch_size: int, reduction: str, make_splits: MakeSplits, flatten: Callable[..., Array]
 ) -> None:
     split = make_splits(ARCHITECTURE, [4])[0]
-    found = train_small(
+    actual = train_small(
         [split], [0.3], batch_size=batch_size, reduction=reduction, dtype=np.float64
     )
     batches = []
@@ -43,8 +43,8 @@ def test_training_is_that_of_the_per_item_reference(
     start_W = ARCHITECTURE.layers(initial_parameters(ARCHITECTURE, split.seed, np.float64))
     expected = sequential.train(start_W, batches, 0.3, reduction=reduction)
     flat = flatten(ARCHITECTURE, expected)
-    np.testing.assert_allclose(found.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
-    assert found.curves.updates[-1] == len(batches)
+    np.testing.assert_allclose(actual.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
+    assert actual.curves.updates[-1] == len(batches)
 
 
 def test_with_the_whole_set_as_a_batch_the_order_does_not_matter(make_splits: MakeSplits) -> None:
@@ -110,7 +110,7 @@ def test_local_training_is_that_of_copies_that_are_averaged(
 ) -> None:
     """Three shards, two local updates each, by the per-item reference."""
     split = make_splits(ARCHITECTURE, [1])[0]
-    found = train_small(
+    actual = train_small(
         [split],
         [0.3],
         batch_size=7,
@@ -137,7 +137,7 @@ def test_local_training_is_that_of_copies_that_are_averaged(
             for layer in range(len(W))
         ]
     flat = flatten(ARCHITECTURE, W)
-    np.testing.assert_allclose(found.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(actual.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
 
 
 def test_growing_batches_are_those_of_the_schedule(make_splits: MakeSplits) -> None:

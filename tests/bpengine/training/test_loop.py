@@ -38,12 +38,12 @@ LANE_CURVES = ("held_out_loss", "gradient_trace", "gradient_squared_norm")
 CURVES = ("examples", "updates", "train_loss", "train_metric", "held_out_loss", "held_out_metric")
 
 
-def same_curves(found: Curves, expected: Curves, seed: int, setting: int) -> None:
+def same_curves(actual: Curves, expected: Curves, seed: int, setting: int) -> None:
     for name in CURVES[:2]:
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+        np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name))
     for name in CURVES[2:]:
         np.testing.assert_array_equal(
-            getattr(found, name)[:, seed, setting], getattr(expected, name)[:, 0, 0]
+            getattr(actual, name)[:, seed, setting], getattr(expected, name)[:, 0, 0]
         )
 
 
@@ -257,12 +257,12 @@ def test_training_that_was_cut_and_continued_gives_the_same_bits(
     second = Trainer(ARCHITECTURE, splits, settings, recipe(**options))
     second.restore(first.state())
     second.run()
-    found = second.result()
-    np.testing.assert_array_equal(found.parameters, whole.parameters)
+    actual = second.result()
+    np.testing.assert_array_equal(actual.parameters, whole.parameters)
     for name in ("updates", "examples", "stopped_at_update"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+        np.testing.assert_array_equal(getattr(actual, name), getattr(whole, name))
     for name in (*CURVES, *LANE_CURVES):
-        np.testing.assert_array_equal(getattr(found.curves, name), getattr(whole.curves, name))
+        np.testing.assert_array_equal(getattr(actual.curves, name), getattr(whole.curves, name))
 
 
 def test_a_state_survives_a_file(tmp_path: Path, make_splits: MakeSplits) -> None:
@@ -307,12 +307,12 @@ def test_a_lane_stops_at_its_target_and_stands_still(make_splits: MakeSplits) ->
     for seed, setting in np.ndindex(2, 3):
         reached = np.flatnonzero(metric[:, seed, setting] >= target)
         at = stopped.stopped_at_update[seed, setting]
-        found = stopped.curves.held_out_metric[:, seed, setting]
+        actual = stopped.curves.held_out_metric[:, seed, setting]
         if reached.size:
             assert at == free.curves.updates[reached[0]]
-            assert np.isnan(found[reached[0] + 1 :]).all()
+            assert np.isnan(actual[reached[0] + 1 :]).all()
             np.testing.assert_array_equal(
-                found[: reached[0] + 1], metric[: reached[0] + 1, seed, setting]
+                actual[: reached[0] + 1], metric[: reached[0] + 1, seed, setting]
             )
         else:
             assert at == -1

@@ -39,19 +39,19 @@ def update_by_update(
     items: int, batch_size: BatchSize, budget: Budget
 ) -> list[tuple[int, int, int, int]]:
     """Return epoch, start, stop and batch size of every update: one loop, one rule at a time."""
-    found: list[tuple[int, int, int, int]] = []
+    actual: list[tuple[int, int, int, int]] = []
     seen = 0
     for epoch in itertools.count():
         size = batch_size(epoch)
         for start in range(0, items, size):
             if (
                 epoch == budget.epochs
-                or len(found) == budget.updates
+                or len(actual) == budget.updates
                 or (budget.examples is not None and seen >= budget.examples)
             ):
-                return found
+                return actual
             stop = min(start + size, items)
-            found.append((epoch, start, stop, size))
+            actual.append((epoch, start, stop, size))
             seen += stop - start
     raise AssertionError
 
@@ -77,14 +77,14 @@ def test_segments_cover_the_epochs_in_whole_batches(
     batch_size = max(1, round(items * batch_share))
     unit = batch_size * together
     budget = Budget(epochs=epochs)
-    found = list(segments(items, always(batch_size), budget, sorted(points), together=together))
+    actual = list(segments(items, always(batch_size), budget, sorted(points), together=together))
     for epoch in range(epochs):
-        own = [segment for segment in found if segment.epoch == epoch]
-        starts, stops = [s.start for s in own], [s.stop for s in own]
+        in_epoch = [segment for segment in actual if segment.epoch == epoch]
+        starts, stops = [s.start for s in in_epoch], [s.stop for s in in_epoch]
         assert starts == [0, *stops[:-1]]
         assert stops[-1] == items
         assert all(start % unit == 0 for start in starts)
-        assert all(s.stop - s.start <= max(BLOCK, unit) for s in own)
+        assert all(s.stop - s.start <= max(BLOCK, unit) for s in in_epoch)
 
 
 @given(
@@ -99,12 +99,12 @@ def test_segments_hold_the_updates_that_a_loop_over_them_makes(
 ) -> None:
     first = max(1, round(items * batch_share))
     batch_size = growing(first, items) if grows else always(first)
-    found = [
+    actual = [
         (s.epoch, start, min(start + s.batch_size, s.stop), s.batch_size)
         for s in segments(items, batch_size, budget, sorted(points))
         for start in range(s.start, s.stop, s.batch_size)
     ]
-    assert found == update_by_update(items, batch_size, budget)
+    assert actual == update_by_update(items, batch_size, budget)
 
 
 @given(
@@ -125,14 +125,14 @@ def test_each_point_is_evaluated_after_the_first_update_at_or_past_it(
         for update in range(1, updates_per_epoch(items, unit) + 1)
     ]
     wanted = {min((b for b in boundaries if b >= point), default=None) for point in points} - {None}
-    found = [
+    actual = [
         s.epoch * items + s.stop
         for s in segments(
             items, always(batch_size), Budget(epochs=3), sorted(points), together=together
         )
         if s.evaluate
     ]
-    assert found == sorted(wanted)
+    assert actual == sorted(wanted)
 
 
 @given(items=st.integers(1, 60), first=st.integers(1, 60), budget=budgets, grows=st.booleans())
@@ -143,8 +143,8 @@ def test_batches_count_the_examples_of_each_epoch(
     batch_size = growing(first, items) if grows else always(first)
     updates = update_by_update(items, batch_size, budget)
     expected = [
-        (epoch, batch_size(epoch), max(stop for _, _, stop, _ in own))
-        for epoch, own in itertools.groupby(updates, key=lambda update: update[0])
+        (epoch, batch_size(epoch), max(stop for _, _, stop, _ in in_epoch))
+        for epoch, in_epoch in itertools.groupby(updates, key=lambda update: update[0])
     ]
     assert list(batches(items, batch_size, budget)) == expected
 
@@ -184,8 +184,8 @@ def test_without_points_a_segment_is_a_block() -> None:
 
 def test_updates_that_belong_together_stay_in_one_segment() -> None:
     # Three batches of 4 make a unit of 12, counted from the start of each epoch.
-    found = list(segments(30, always(4), Budget(epochs=1), [1, 13], together=3))
-    assert found == [
+    actual = list(segments(30, always(4), Budget(epochs=1), [1, 13], together=3))
+    assert actual == [
         Segment(0, 0, 12, 4, evaluate=True),
         Segment(0, 12, 24, 4, evaluate=True),
         Segment(0, 24, 30, 4, evaluate=False),
