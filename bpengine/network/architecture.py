@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network.activations import ACTIVATIONS, Activation
+from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.arrays import Array
 from bpengine.network.streams import standard_normal, standard_uniform
 
@@ -59,14 +59,9 @@ class Architecture:
         return "-".join(map(str, self.widths))
 
     @property
-    def hidden_activation(self) -> Activation:
-        """The activation of the hidden layers."""
-        return ACTIVATIONS[self.activation]
-
-    @property
-    def output_activation(self) -> Activation:
-        """The activation of the output layer."""
-        return ACTIVATIONS[self.output or self.activation]
+    def activations(self) -> tuple[str, ...]:
+        """Name of each layer's activation, the output layer's last."""
+        return (self.activation,) * (len(self.widths) - 2) + (self.output or self.activation,)
 
     @property
     def weight_shapes(self) -> tuple[tuple[int, int], ...]:

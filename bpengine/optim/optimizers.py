@@ -81,10 +81,7 @@ def _adagrad(call: Call, step: Step) -> None:
     g, (total,), scratch = step.gradient, step.slots, step.scratch
     call(np.multiply, g, g, scratch)
     call(np.add, total, scratch, total)
-    call(np.sqrt, total, scratch)
-    call(np.add, scratch, step.settings["epsilon"], scratch)
-    call(np.divide, g, scratch, g)
-    call(np.multiply, g, step.rate, g)
+    _divide_by_root(call, step, total)
 
 
 def _rmsprop(call: Call, step: Step) -> None:
@@ -94,7 +91,12 @@ def _rmsprop(call: Call, step: Step) -> None:
     call(np.multiply, g, g, scratch)
     call(np.multiply, scratch, 1 - alpha, scratch)
     call(np.add, v, scratch, v)
-    call(np.sqrt, v, scratch)
+    _divide_by_root(call, step, v)
+
+
+def _divide_by_root(call: Call, step: Step, squares: Parameters) -> None:
+    g, scratch = step.gradient, step.scratch
+    call(np.sqrt, squares, scratch)
     call(np.add, scratch, step.settings["epsilon"], scratch)
     call(np.divide, g, scratch, g)
     call(np.multiply, g, step.rate, g)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network.activations import Activation
+from bpengine.network.activations import ACTIVATIONS, Activation
 from bpengine.network.architecture import Architecture, check_name
 from bpengine.network.arrays import Array, Parameters
 from bpengine.network.losses import LOSSES
@@ -51,8 +51,7 @@ class Backprop:
         self._lanes = lanes
         self._dtype = np.dtype(dtype)
         self._widths = architecture.widths
-        hidden = [architecture.hidden_activation] * (len(self._widths) - 2)
-        self._activations = [*hidden, architecture.output_activation]
+        self._activations = [ACTIVATIONS[name] for name in architecture.activations]
         self._by_rows: dict[int, list[Layer]] = {}
         self.total = np.zeros((*lanes, architecture.parameter_count), dtype)
         self._partial = np.empty_like(self.total)
@@ -246,7 +245,7 @@ def cache_slices(rows: int, shards: int = 1) -> list[slice[int, int, None]]:
 def check_loss(architecture: Architecture, loss: str) -> None:
     """Refuse a loss that does not go with the output activation."""
     check_name("loss", loss, LOSSES)
-    wanted, output = LOSSES[loss].output, architecture.output or architecture.activation
+    wanted, output = LOSSES[loss].output, architecture.activations[-1]
     if wanted is None and output == "softmax":
         raise ValueError(f"The output {output!r} goes with 'cross_entropy', not {loss!r}.")
     if wanted not in {None, output}:

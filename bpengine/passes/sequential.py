@@ -32,13 +32,8 @@ def forward(W: Sequence[Matrix], x: Vector) -> list[Vector]:
     return values
 
 
-def error(W: Sequence[Matrix], x: Vector, t: Vector) -> float:
-    """Return `E = sum 1/2 (t - psi)^2` of one example (paper, section 1.1)."""
-    return float(sum((t - forward(W, x)[-1]) ** 2) / 2)
-
-
 def example_gradient(W: Sequence[Matrix], x: Vector, t: Vector) -> list[Matrix]:
-    """Return `dE/dW` of each layer for one example (paper, sections 2.2 to 2.5)."""
+    """Return `dE/dW` of `E = sum 1/2 (t - psi)^2` for one example (paper, sections 2.2 to 2.5)."""
     *phi, psi = forward(W, x)
     delta = (psi - t) * psi * (1 - psi)
     gradients = [np.outer(phi[-1], delta)]

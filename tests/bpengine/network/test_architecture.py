@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture
-from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.architecture import INITIALISERS, NARROW, initial_parameters
 
 initialisers = pytest.mark.parametrize("name", INITIALISERS)
@@ -56,9 +55,8 @@ def test_wide_layers_are_kept_row_by_row_and_narrow_ones_column_by_column() -> N
 
 def test_hidden_and_output_layers_have_their_activations() -> None:
     architecture = Architecture((3, 4, 2), activation="relu", output="softmax")
-    assert architecture.hidden_activation is ACTIVATIONS["relu"]
-    assert architecture.output_activation is ACTIVATIONS["softmax"]
-    assert Architecture((3, 2), activation="tanh").output_activation is ACTIVATIONS["tanh"]
+    assert architecture.activations == ("relu", "softmax")
+    assert Architecture((3, 2), activation="tanh").activations == ("tanh",)
 
 
 @pytest.mark.parametrize("widths", [(), (3,), (3, 0), (3, -1, 2)])
