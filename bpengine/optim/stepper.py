@@ -39,7 +39,7 @@ class Stepper:
     ) -> None:
         check_settings(name, settings)
         self._optimizer = OPTIMIZERS[name]
-        self._parameters = parameters
+        self.parameters = parameters
         self._layers = architecture.layers
         full = [{**self._optimizer.defaults, **setting} for setting in settings]
         dtype = parameters.dtype
@@ -100,7 +100,7 @@ class Stepper:
         `gradient` is `dE/dW` times `in_gradient[number]`, and is written over; `total_weight` is
         the sum of the examples' weights in `E`: 1 for their mean, n for their sum.
         """
-        parameters, scratch = self._parameters, self._scratch
+        parameters, scratch = self.parameters, self._scratch
         scale, small = self.in_gradient[number], np.empty_like(self.rate)
         if self._clips:
             call(_clip, gradient, self._columns["clip_norm"], scale, scratch)
@@ -122,7 +122,7 @@ class Stepper:
         # An average whose gradients have become 0 would decay into subnormal numbers and, there
         # being nothing smaller to round to, stay there: many processors are slow at them. Adding
         # and taking away a number that dwarfs them rounds them to 0.
-        kind = np.finfo(self._parameters.dtype)
+        kind = np.finfo(self.parameters.dtype)
         guard = kind.dtype.type(GUARD) * kind.tiny / kind.eps
         for slot in self.slots:
             np.add(slot, guard, out=slot)
@@ -135,7 +135,7 @@ class Stepper:
             floor = floor[0, 0, ...]
         return Step(
             gradient,
-            self._parameters,
+            self.parameters,
             self.slots,
             self._scratch,
             self._rates[number],

@@ -31,6 +31,7 @@ PAIR = 2
 Weights = Sequence[Annotated[Array, "seed setting fan_in fan_out"]]
 Inputs = Annotated[Array, "seed 1 batch fan_in"]
 Targets = Annotated[Array, "seed 1 batch fan_out"]
+Outputs = Annotated[Array, "seed setting batch fan_out"]
 Weight = Annotated[Array, "seed setting 1 1"]
 
 
@@ -62,26 +63,23 @@ class Backprop:
     def layers(self, rows: int) -> list[Layer]:
         """Return each layer's buffers for so many rows: a whole batch, last slice or ragged end."""
         if rows not in self._by_rows:
-            last = len(self._activations) - 1
+            hidden = len(self._activations) - 1
+            feeds = [True] * hidden + [False]
             self._by_rows[rows] = [
-                Layer(activation, self._lanes, rows, width, self._dtype, feeds=layer_number < last)
-                for layer_number, (width, activation) in enumerate(
-                    zip(self._widths[1:], self._activations, strict=True)
+                Layer(activation, self._lanes, rows, width, self._dtype, feeds=feeds_layer)
+                for activation, width, feeds_layer in zip(
+                    self._activations, self._widths[1:], feeds, strict=True
                 )
             ]
         return self._by_rows[rows]
 
-    def forward(
-        self, W: Weights, phi: Inputs, call: Call = at_once
-    ) -> Annotated[Array, "seed setting batch fan_out"]:
+    def forward(self, W: Weights, phi: Inputs, call: Call = at_once) -> Outputs:
         """Return `psi = f(phi . W)` of the last layer (paper, sections 1 and 1.2)."""
         layers = self.layers(phi.shape[-2])
         call(np.matmul, phi, W[0], layers[0].product)
         return self.activate(W, layers, call)
 
-    def activate(
-        self, W: Weights, layers: Sequence[Layer], call: Call
-    ) -> Annotated[Array, "seed setting batch fan_out"]:
+    def activate(self, W: Weights, layers: Sequence[Layer], call: Call) -> Outputs:
         """Go forward from the net input of the first layer, and return `psi` of the last."""
         for layer, above, W_above in zip(layers[:-1], layers[1:], W[1:], strict=True):
             layer.activate(call)
@@ -91,9 +89,7 @@ class Backprop:
 
     def loss(
         self, W: Weights, phi: Inputs, t: Targets
-    ) -> tuple[
-        Annotated[Array, "seed setting batch"], Annotated[Array, "seed setting batch fan_out"]
-    ]:
+    ) -> tuple[Annotated[Array, "seed setting batch"], Outputs]:
         """Return the loss of each example, neither summed nor averaged, and the outputs."""
         psi = self.forward(W, phi)
         last = self.layers(phi.shape[-2])[-1]

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.network.architecture import layer_views
-from bpengine.network.arrays import Array, BoolArray, IntArray, Parameters
+from bpengine.network.arrays import Array, BoolArray, IntArray
 from bpengine.network.tape import Tape
 from bpengine.optim.stepper import BLOCK, Stepper
 from bpengine.passes.backprop import Backprop, Layer, Weights
@@ -44,28 +44,27 @@ class Block:
     def __init__(
         self,
         passes: Backprop,
-        parameters: Parameters,
         W: Weights,
         stepper: Stepper,
         *,
         updates: int,
         rows: int,
-        features: tuple[int, int],
         each: float,
         shards: int,
     ) -> None:
-        seeds, settings = parameters.shape[:2]
-        dtype = parameters.dtype
+        seeds, settings = stepper.parameters.shape[:2]
+        dtype, inputs, outputs = stepper.parameters.dtype, W[0].shape[-2], W[-1].shape[-1]
         self.updates, self.rows = updates, rows
-        self._passes, self._parameters, self._W, self._stepper = passes, parameters, W, stepper
+        self._passes, self._W, self._stepper = passes, W, stepper
+        self._parameters = stepper.parameters
         self._each = dtype.type(each)
         self._shards = shards
-        self.inputs = np.empty((seeds, 1, updates * rows, features[0]), dtype)
-        self.targets = np.empty((seeds, 1, updates * rows, features[1]), dtype)
+        self.inputs = np.empty((seeds, 1, updates * rows, inputs), dtype)
+        self.targets = np.empty((seeds, 1, updates * rows, outputs), dtype)
         # A broadcast operand costs half a microsecond: of single rows it would be most of a call.
-        lanes, outputs = (settings, features[1]) if rows == 1 else (1, 1)
-        self._t = np.empty((updates, seeds, lanes, rows, features[1]), dtype)
-        self._weight = np.full((updates, seeds, settings, 1, outputs), each, dtype)
+        lanes, repeats = (settings, outputs) if rows == 1 else (1, 1)
+        self._t = np.empty((updates, seeds, lanes, rows, outputs), dtype)
+        self._weight = np.full((updates, seeds, settings, 1, repeats), each, dtype)
         self._tapes = [Tape(dtype) for _ in range(updates)]
         self._record()
 

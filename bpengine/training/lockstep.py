@@ -110,7 +110,7 @@ class Lockstep:
         """Whether a lane still learns: it neither diverged nor was stopped."""
         return (self.diverged_at_update < 0) & (self.stopped_at_update < 0)
 
-    def stop(self, lanes: Annotated[BoolArray, "seed setting"]) -> None:
+    def stop(self, lanes: BoolArray) -> None:
         """End the training of lanes, whose weights become 0."""
         lanes = lanes & self.active
         self.stopped_at_update[lanes] = self.updates
@@ -218,12 +218,10 @@ class Lockstep:
             kind = DelayedBlock if self._delayed_updates(rows) else Block
             self._blocks[key] = kind(
                 self.passes,
-                self.parameters,
                 self.W,
                 self._steppers[worker],
                 updates=updates,
                 rows=rows,
-                features=(self.train.inputs.shape[-1], self.train.targets.shape[-1]),
                 each=REDUCTIONS[self.recipe.reduction](rows),
                 shards=self.recipe.shards if self._workers == 1 else 1,
             )
