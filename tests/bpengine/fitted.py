@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 from sklearn.datasets import load_iris
 
 from bpengine.sklearn.estimators import BackpropClassifier, BackpropRegressor
@@ -38,9 +36,3 @@ def same_training(actual: Estimator, expected: Estimator) -> None:
     for name in ("coefs_", "intercepts_"):
         for a, b in zip(getattr(actual, name), getattr(expected, name), strict=True):
             np.testing.assert_array_equal(a, b)
-
-
-def message(call: Callable[[], Any], kind: type[Exception] = ValueError) -> str:
-    with pytest.raises(kind) as caught:
-        call()
-    return str(caught.value)

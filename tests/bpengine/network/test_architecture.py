@@ -9,6 +9,7 @@ import pytest
 
 from bpengine import Architecture
 from bpengine.network.architecture import INITIALISERS, NARROW, initial_parameters
+from tests.bpengine.refusals import refused
 
 initialisers = pytest.mark.parametrize("name", INITIALISERS)
 
@@ -61,30 +62,18 @@ def test_hidden_and_output_layers_have_their_activations() -> None:
 
 @pytest.mark.parametrize("widths", [(), (3,), (3, 0), (3, -1, 2)])
 def test_what_is_no_network_is_refused(widths: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError) as refused:
-        Architecture(widths)
-    assert str(refused.value) == (
-        f"`widths` must hold inputs and outputs, each at least 1, but got {widths}."
-    )
+    refused(lambda: Architecture(widths), "`widths`", "at least 1", widths)
 
 
 @pytest.mark.parametrize("activation", ["sigmund", "", "softmax"])
 def test_an_unknown_activation_or_softmax_between_layers_is_refused(activation: str) -> None:
-    with pytest.raises(ValueError) as refused:
-        Architecture((2, 2), activation=activation)
-    assert str(refused.value) == (
-        "`activation` must be one of ['gelu', 'identity', 'leaky_relu', 'relu', 'sigmoid', "
-        f"'tanh'], but got {activation!r}."
-    )
+    known = ["gelu", "identity", "leaky_relu", "relu", "sigmoid", "tanh"]
+    refused(lambda: Architecture((2, 2), activation), "`activation`", known, repr(activation))
 
 
 def test_an_unknown_output_is_refused() -> None:
-    with pytest.raises(ValueError) as refused:
-        Architecture((2, 2), output="sigmund")
-    assert str(refused.value) == (
-        "`output` must be one of ['', 'gelu', 'identity', 'leaky_relu', 'relu', 'sigmoid', "
-        "'softmax', 'tanh'], but got 'sigmund'."
-    )
+    known = ["", "gelu", "identity", "leaky_relu", "relu", "sigmoid", "softmax", "tanh"]
+    refused(lambda: Architecture((2, 2), output="sigmund"), "`output`", known, "'sigmund'")
 
 
 def test_there_is_an_initialiser_of_every_family_and_distribution() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from typing import Any
@@ -27,10 +28,10 @@ from tests.bpengine.fitted import (
     Estimator,
     classifier,
     fitted,
-    message,
     regressor,
     same_training,
 )
+from tests.bpengine.refusals import refused
 
 
 @pytest.mark.parametrize(
@@ -175,11 +176,7 @@ def test_partial_fit_takes_too_few_examples_for_a_batch_as_a_smaller_one(
         for _ in range(epochs_before):
             estimator.partial_fit(IRIS_X, IRIS_Y, classes=[0, 1, 2])
     smaller.set_params(batch_size=20).partial_fit(IRIS_X[:20], IRIS_Y[:20], classes=[0, 1, 2])
-    text = (
-        "partial_fit trains on one batch of 20 examples, smaller than the 'batch_size' of 32, as "
-        "it was given no more."
-    )
-    with pytest.warns(UserWarning, match=f"^{text}$") as warned:
+    with pytest.warns(UserWarning, match="batch of 20 .* 'batch_size' of 32") as warned:
         larger.set_params(batch_size=32).partial_fit(IRIS_X[:20], IRIS_Y[:20], classes=[0, 1, 2])
     assert [warning.filename for warning in warned] == [__file__]
     same_training(larger, smaller)
@@ -215,10 +212,8 @@ def test_sigmoid_outputs_that_all_vanish_leave_no_preference() -> None:
 
 def test_validation_must_leave_examples_to_train_on() -> None:
     estimator = regressor(patience=1, validation_fraction=0.9)
-    assert message(lambda: estimator.fit(IRIS_X[:5], IRIS_Y[:5])) == (
-        "The 'validation_fraction' parameter of BackpropRegressor must be small enough, rounded "
-        "up, to leave some of n_samples = 5 to train on. Got 0.9 instead."
-    )
+    parts = ("'validation_fraction'", "leave some of n_samples = 5", "Got 0.9")
+    refused(lambda: estimator.fit(IRIS_X[:5], IRIS_Y[:5]), *parts)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -252,20 +247,16 @@ def test_every_class_gives_its_share_to_validation_but_not_its_last_example(
 
 def test_validation_must_leave_an_example_of_each_class() -> None:
     estimator = classifier(patience=1, validation_fraction=0.6)
-    assert message(lambda: estimator.fit(IRIS_X[:6], [0, 1, 2, 0, 1, 2])) == (
-        "The 'validation_fraction' parameter of BackpropClassifier must be small enough, rounded "
-        "up, to leave one of each of the 3 classes of n_samples = 6 to train on. Got 0.6 instead."
-    )
+    parts = ("'validation_fraction'", "one of each of the 3 classes of n_samples = 6", "Got 0.6")
+    refused(lambda: estimator.fit(IRIS_X[:6], [0, 1, 2, 0, 1, 2]), *parts)
 
 
 def test_a_validation_loss_that_is_not_finite_is_divergence() -> None:
     y = IRIS_X[:, 3].copy()
     seed = int(np.random.RandomState(0).randint(2**31 - 1))
     y[permutation(seed, "validation", 150)[0]] = 1e200
-    assert message(lambda: regressor(patience=2).fit(IRIS_X[:, :3], y)) == (
-        "Training diverged in epoch 1: weights or loss are not finite any more. "
-        "Lower 'learning_rate', which is 0.001, or scale the data."
-    )
+    parts = ("diverged in epoch 1", "'learning_rate', which is 0.001")
+    refused(lambda: regressor(patience=2).fit(IRIS_X[:, :3], y), *parts)
 
 
 @pytest.mark.parametrize("rate", [1e300, 1e100])
@@ -275,39 +266,23 @@ def test_divergence_is_an_error_and_leaves_training_where_it_stood(rate: float) 
     estimator = regressor(**options).fit(X, y)
     before = estimator.predict(X)
     estimator.set_params(learning_rate=rate)
-    assert message(lambda: estimator.partial_fit(X, y)) == (
-        "Training diverged in epoch 2: weights or loss are not finite any more. "
-        f"Lower 'learning_rate', which is {rate!r}, or scale the data."
-    )
+    parts = ("diverged in epoch 2", f"'learning_rate', which is {rate!r}")
+    refused(lambda: estimator.partial_fit(X, y), *parts)
     assert estimator.n_iter_ == 1
     np.testing.assert_array_equal(estimator.predict(X), before)
 
 
 def test_partial_fit_refuses_another_network() -> None:
     estimator = fitted("regressor", hidden_layer_sizes=(), epochs=1)
-    seed = np.random.RandomState(0).randint(2**31 - 1)
-    model = (
-        "_Model(architecture=Architecture(widths=(3, {}), activation='relu', output='identity'), "
-        f"loss='squared_error', optimizer='adam', seed={seed})"
-    )
-    assert message(lambda: estimator.partial_fit(IRIS_X[:, :3], IRIS_X[:, :2])) == (
-        "partial_fit must go on with the same network, loss and optimizer; fit begins anew. "
-        f"Training began with {model.format(1)}, but was to go on with {model.format(2)}."
-    )
+    parts = ("network, loss and optimizer", "fit begins anew", "widths=(3, 1)", "widths=(3, 2)")
+    refused(lambda: estimator.partial_fit(IRIS_X[:, :3], IRIS_X[:, :2]), *parts)
 
 
 def test_classes_must_be_known_from_the_first_call_on() -> None:
     estimator = classifier()
-    assert message(lambda: estimator.partial_fit(IRIS_X, IRIS_Y)) == (
-        "`classes` must hold all labels at the first call of partial_fit, but is None."
-    )
-    assert message(lambda: estimator.partial_fit(IRIS_X, IRIS_Y, classes=[0, 1])) == (
-        "`y` must hold labels among the classes [0, 1], but also holds [2]."
-    )
+    refused(lambda: estimator.partial_fit(IRIS_X, IRIS_Y), "`classes`", "first call", "None")
+    two_classes = functools.partial(estimator.partial_fit, IRIS_X, IRIS_Y, classes=[0, 1])
+    refused(two_classes, "`y`", "among the classes [0, 1], but also holds [2]")
     estimator.partial_fit(IRIS_X, IRIS_Y, classes=[0, 1, 2])
-    assert message(lambda: estimator.partial_fit(IRIS_X, IRIS_Y, classes=[0, 1])) == (
-        "`classes` must stay [0, 1, 2], but got [0, 1]."
-    )
-    assert message(lambda: estimator.fit(IRIS_X[:50], IRIS_Y[:50])) == (
-        "There must be more than one class, but got [0]."
-    )
+    refused(two_classes, "`classes` must stay [0, 1, 2], but got [0, 1]")
+    refused(lambda: estimator.fit(IRIS_X[:50], IRIS_Y[:50]), "more than one class, but got [0]")
