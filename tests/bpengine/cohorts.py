@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from bpengine import Architecture, Budget, Recipe, Split, Training, train
 
-MakeSplits = Callable[..., list[Split]]
 Options = dict[str, Any]
 
 ARCHITECTURE = Architecture((6, 5, 4, 3))

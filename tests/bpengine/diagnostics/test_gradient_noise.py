@@ -19,10 +19,8 @@ from bpengine.diagnostics.gradient_noise import (
 from bpengine.network.arrays import Array
 from bpengine.network.examples import stack
 from bpengine.passes.backprop import ROWS, Backprop
+from tests.bpengine.problems import make_examples, make_parameters
 from tests.bpengine.refusals import refused
-
-MakeExamples = Callable[..., Examples]
-MakeParameters = Callable[..., Array]
 
 ARCHITECTURE = Architecture((3, 5, 4, 2), "tanh", "softmax")
 LOSS = "cross_entropy"
@@ -64,10 +62,7 @@ def every_draw(*, size: int, replacement: bool) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("items", [2, ROWS + 1, ROWS + 20])
 def test_statistics_are_those_of_materialised_gradients(
-    every_network: tuple[Architecture, str],
-    items: int,
-    make_examples: MakeExamples,
-    make_parameters: MakeParameters,
+    every_network: tuple[Architecture, str], items: int
 ) -> None:
     architecture, loss = every_network
     parameters = make_parameters(architecture)
@@ -86,11 +81,7 @@ def test_statistics_are_those_of_materialised_gradients(
 @pytest.mark.parametrize("replacement", [False, True])
 @pytest.mark.parametrize("size", [3, 4])
 def test_the_average_over_all_draws_is_the_populations_value(
-    shards: int | None,
-    replacement: bool,
-    size: int,
-    make_examples: MakeExamples,
-    make_parameters: MakeParameters,
+    shards: int | None, replacement: bool, size: int
 ) -> None:
     """Shards of 4 and 3 examples are equal and ragged."""
     parameters = make_parameters(ARCHITECTURE)
@@ -103,9 +94,7 @@ def test_the_average_over_all_draws_is_the_populations_value(
     assert actual.squared_norm.mean() == pytest.approx(squared_norm, rel=1e-11)
 
 
-def test_without_its_population_a_draw_without_replacement_is_biased(
-    make_examples: MakeExamples, make_parameters: MakeParameters
-) -> None:
+def test_without_its_population_a_draw_without_replacement_is_biased() -> None:
     parameters = make_parameters(ARCHITECTURE)
     examples = make_examples(ARCHITECTURE, POPULATION)
     draws = every_draw(size=3, replacement=False)
@@ -114,9 +103,7 @@ def test_without_its_population_a_draw_without_replacement_is_biased(
     assert actual.trace.mean() == pytest.approx(trace * POPULATION / (POPULATION - 1), rel=1e-11)
 
 
-def test_shards_of_one_example_are_the_u_statistic(
-    make_examples: MakeExamples, make_parameters: MakeParameters
-) -> None:
+def test_shards_of_one_example_are_the_u_statistic() -> None:
     parameters = make_parameters(ARCHITECTURE, (2, 3))
     examples = [make_examples(ARCHITECTURE, 9, seed) for seed in range(2)]
     for population in (None, 9, 40):
@@ -157,11 +144,7 @@ def test_a_gradient_of_zero_has_an_infinite_noise_scale() -> None:
 @pytest.mark.parametrize("shards", [None, 9])
 @pytest.mark.parametrize("items", [9, ROWS + 1])
 def test_a_lane_has_the_same_bits_alone_and_in_a_cohort(
-    dtype: type[np.floating],
-    shards: int | None,
-    items: int,
-    make_examples: MakeExamples,
-    make_parameters: MakeParameters,
+    dtype: type[np.floating], shards: int | None, items: int
 ) -> None:
     architecture = Architecture((13, 8, 5))
     parameters = make_parameters(architecture, (3, 4)).astype(dtype)
@@ -182,9 +165,7 @@ def test_a_ratio_has_the_same_bits_alone_and_in_a_cohort() -> None:
     assert together[1, 2] == alone.item()
 
 
-def test_float32_networks_are_measured_in_float64(
-    make_examples: MakeExamples, make_parameters: MakeParameters
-) -> None:
+def test_float32_networks_are_measured_in_float64() -> None:
     single = make_parameters(ARCHITECTURE).astype(np.float32)
     examples = [make_examples(ARCHITECTURE, 7)]
     actual = gradient_statistics(ARCHITECTURE, single, examples, loss=LOSS)
@@ -194,9 +175,7 @@ def test_float32_networks_are_measured_in_float64(
 
 
 @pytest.mark.parametrize("shards", [None, 2])
-def test_a_diverged_lane_is_nan_and_harms_no_neighbour(
-    shards: int | None, make_examples: MakeExamples, make_parameters: MakeParameters
-) -> None:
+def test_a_diverged_lane_is_nan_and_harms_no_neighbour(shards: int | None) -> None:
     parameters = make_parameters(ARCHITECTURE, (1, 2))
     examples = [make_examples(ARCHITECTURE, 7)]
     alone = gradient_statistics(ARCHITECTURE, parameters[:, :1], examples, loss=LOSS, shards=shards)

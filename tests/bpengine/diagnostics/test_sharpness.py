@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,9 +12,7 @@ from bpengine.diagnostics.sharpness import hessian_vector_product, sharpness, to
 from bpengine.network.arrays import Array
 from bpengine.network.examples import stack
 from bpengine.passes.backprop import ROWS, Backprop
-
-MakeExamples = Callable[..., Examples]
-MakeParameters = Callable[..., Array]
+from tests.bpengine.problems import make_examples, make_parameters
 
 
 def dense_hessian(
@@ -37,10 +34,7 @@ def dense_hessian(
 
 @pytest.mark.parametrize("items", [1, 6, ROWS + 1])
 def test_a_hessian_product_is_that_of_the_dense_hessian(
-    every_network: tuple[Architecture, str],
-    items: int,
-    make_examples: MakeExamples,
-    make_parameters: MakeParameters,
+    every_network: tuple[Architecture, str], items: int
 ) -> None:
     architecture, loss = every_network
     parameters = make_parameters(architecture)
@@ -51,11 +45,7 @@ def test_a_hessian_product_is_that_of_the_dense_hessian(
     assert np.linalg.norm(actual - H @ v[0, 0]) <= 1e-7 * np.linalg.norm(H @ v[0, 0])
 
 
-def test_the_top_eigenvalue_is_that_of_the_dense_hessian(
-    loss_and_output: tuple[str, str],
-    make_examples: MakeExamples,
-    make_parameters: MakeParameters,
-) -> None:
+def test_the_top_eigenvalue_is_that_of_the_dense_hessian(loss_and_output: tuple[str, str]) -> None:
     loss, output = loss_and_output
     architecture = Architecture((3, 5, 4, 2), "tanh", output)
     parameters = make_parameters(architecture)
@@ -67,9 +57,7 @@ def test_the_top_eigenvalue_is_that_of_the_dense_hessian(
     assert actual.value.item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_top_eigenvalue_is_not_the_largest_absolute_one(
-    make_examples: MakeExamples, make_parameters: MakeParameters
-) -> None:
+def test_the_top_eigenvalue_is_not_the_largest_absolute_one() -> None:
     architecture = Architecture((3, 2), "tanh")
     parameters, drawn = make_parameters(architecture, seed=26), make_examples(architecture, 30)
     far = Examples(drawn.inputs, -20 * drawn.targets)
@@ -94,9 +82,7 @@ def test_a_flat_surface_has_the_eigenvalue_zero() -> None:
     assert (actual.value.item(), actual.residual.item()) == (0, 0)
 
 
-def test_a_lane_that_ran_out_of_products_says_how_well_it_is_known(
-    make_examples: MakeExamples, make_parameters: MakeParameters
-) -> None:
+def test_a_lane_that_ran_out_of_products_says_how_well_it_is_known() -> None:
     architecture = Architecture((3, 5, 4, 2), "tanh", "identity")
     parameters = make_parameters(architecture)
     examples = make_examples(architecture, 30)
@@ -108,9 +94,7 @@ def test_a_lane_that_ran_out_of_products_says_how_well_it_is_known(
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_sharpness_of_a_quadratic_is_that_of_its_best_corner(
-    seed: int, make_parameters: MakeParameters
-) -> None:
+def test_sharpness_of_a_quadratic_is_that_of_its_best_corner(seed: int) -> None:
     """One linear layer with squared error is convex: the box's maximum is in a corner."""
     rng = np.random.default_rng(seed)
     architecture, epsilon = Architecture((3, 2), "identity"), 0.1
@@ -150,9 +134,7 @@ def test_a_step_that_gains_nothing_is_halved() -> None:
 
 
 @pytest.mark.parametrize("items", [7, ROWS + 1])
-def test_a_lane_has_the_same_bits_alone_and_in_a_cohort(
-    items: int, make_examples: MakeExamples, make_parameters: MakeParameters
-) -> None:
+def test_a_lane_has_the_same_bits_alone_and_in_a_cohort(items: int) -> None:
     architecture = Architecture((4, 5, 3), "gelu", "softmax")
     parameters = make_parameters(architecture, (2, 3))
     examples = [make_examples(architecture, items, seed) for seed in range(2)]
@@ -169,9 +151,7 @@ def test_a_lane_has_the_same_bits_alone_and_in_a_cohort(
         )
 
 
-def test_a_diverged_lane_is_nan_and_harms_no_neighbour(
-    make_examples: MakeExamples, make_parameters: MakeParameters
-) -> None:
+def test_a_diverged_lane_is_nan_and_harms_no_neighbour() -> None:
     architecture = Architecture((4, 5, 3), "tanh")
     parameters = make_parameters(architecture, (1, 2))
     examples = [make_examples(architecture, 7)]

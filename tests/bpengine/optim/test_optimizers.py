@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bpengine import Architecture, Budget, Recipe, Split, train
+from bpengine import Architecture, Budget, Recipe, train
 from bpengine.network.arrays import Array
 from bpengine.optim.optimizers import OPTIMIZERS, check_settings
 from bpengine.optim.stepper import Stepper
+from tests.bpengine.problems import make_splits
 from tests.bpengine.refusals import refused
 from tests.bpengine.stepping import (
     ARCHITECTURE,
@@ -180,10 +180,7 @@ def test_a_lane_steps_exactly_as_it_would_alone(
 @dtypes
 @pytest.mark.parametrize("penalty", ["l2", "weight_decay", "clip_norm"])
 def test_a_lane_trains_exactly_as_it_would_beside_no_other_setting(
-    name: str,
-    dtype: type[np.floating],
-    penalty: str,
-    make_splits: Callable[..., list[Split]],
+    name: str, dtype: type[np.floating], penalty: str
 ) -> None:
     settings = varied(name, [penalty])
     recipe = Recipe(batch_size=5, budget=Budget(epochs=3), optimizer=name, dtype=dtype)

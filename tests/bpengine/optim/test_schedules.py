@@ -16,9 +16,8 @@ from bpengine.network.architecture import initial_parameters
 from bpengine.optim.schedules import SCHEDULES
 from bpengine.passes import sequential
 from bpengine.training.minibatches import epoch_order
+from tests.bpengine.problems import make_splits
 from tests.bpengine.refusals import refused
-
-MakeSplits = Callable[..., list[Split]]
 
 HALF = math.sqrt(0.5)
 
@@ -189,7 +188,7 @@ IN_TRAINING: list[tuple[Schedule, Callable[[int, int], float]]] = [
     ids=[f"{s.kind}-{s.per}-{s.warmup}" for s, _ in IN_TRAINING],
 )
 def test_every_lanes_own_rate_follows_the_schedule(
-    schedule: Schedule, factor: Callable[[int, int], float], make_splits: MakeSplits
+    schedule: Schedule, factor: Callable[[int, int], float]
 ) -> None:
     splits = make_splits(ARCHITECTURE, [1, 2], ITEMS)
     actual = by_engine(splits, schedule).parameters
@@ -203,9 +202,7 @@ def test_every_lanes_own_rate_follows_the_schedule(
     [(Budget(updates=7), 7), (Budget(examples=21), 6), (Budget(epochs=9, updates=4), 4)],
     ids=["updates", "examples", "the first of two"],
 )
-def test_the_cosine_ends_with_the_budget(
-    budget: Budget, updates: int, make_splits: MakeSplits
-) -> None:
+def test_the_cosine_ends_with_the_budget(budget: Budget, updates: int) -> None:
     # 21 examples: 4, 4, 2, 4, 4, 2 are 20, and the seventh update reaches them.
     updates += budget.examples is not None
     (split,) = make_splits(ARCHITECTURE, [1], ITEMS)
@@ -221,7 +218,7 @@ def test_the_cosine_ends_with_the_budget(
     np.testing.assert_allclose(trained.parameters[0, 0], expected, rtol=1e-12, atol=1e-14)
 
 
-def test_a_begun_epoch_counts_as_one_of_the_budget(make_splits: MakeSplits) -> None:
+def test_a_begun_epoch_counts_as_one_of_the_budget() -> None:
     # Seven updates begin a third epoch, so that the cosine per epoch is 1, 0.75, 0.25.
     (split,) = make_splits(ARCHITECTURE, [1], ITEMS)
     trained = by_engine([split], Schedule("cosine", per="epoch"), budget=Budget(updates=7))
@@ -230,9 +227,7 @@ def test_a_begun_epoch_counts_as_one_of_the_budget(make_splits: MakeSplits) -> N
 
 
 @pytest.mark.parametrize("kind", ["constant", "cosine"])
-def test_training_on_growing_batches_is_a_loop_over_them(
-    kind: str, make_splits: MakeSplits
-) -> None:
+def test_training_on_growing_batches_is_a_loop_over_them(kind: str) -> None:
     # Batches of 2, 4 and 8 of ten examples: 5, 3 and 2 updates.
     (split,) = make_splits(ARCHITECTURE, [1], ITEMS)
     growth = BatchGrowth(factor=2, every=1, limit=8)
@@ -248,7 +243,7 @@ def test_training_on_growing_batches_is_a_loop_over_them(
         np.testing.assert_allclose(trained.parameters[0, setting], expected, rtol=1e-12, atol=1e-14)
 
 
-def test_a_schedule_does_not_notice_where_training_is_evaluated(make_splits: MakeSplits) -> None:
+def test_a_schedule_does_not_notice_where_training_is_evaluated() -> None:
     splits = make_splits(ARCHITECTURE, [1, 2], ITEMS)
     schedule = Schedule("cosine", warmup=2)
     often = by_engine(splits, schedule, evaluate_at=tuple(range(31)))

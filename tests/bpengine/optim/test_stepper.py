@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from bpengine import Architecture, Budget, Examples, Recipe, Split, Trainer, tra
 from bpengine.network.arrays import Array
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.optim.stepper import BLOCK, Stepper
+from tests.bpengine.problems import make_splits
 from tests.bpengine.stepping import (
     ARCHITECTURE,
     COUNT,
@@ -67,9 +68,7 @@ def test_a_lane_that_is_halted_stands_still(name: str, dtype: type[np.floating])
 
 
 @optimizers
-def test_a_lane_that_is_stopped_keeps_its_weights_while_its_neighbours_learn(
-    name: str, make_splits: Callable[..., list[Split]]
-) -> None:
+def test_a_lane_that_is_stopped_keeps_its_weights_while_its_neighbours_learn(name: str) -> None:
     recipe = Recipe(
         batch_size=5, budget=Budget(epochs=3), optimizer=name, evaluate_at=tuple(range(5, 70, 5))
     )
@@ -216,7 +215,7 @@ def test_l2_adds_its_share_of_the_weights_to_the_gradient(name: str, total_weigh
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("batch_size", [1, 5, 23])
 def test_l2_minimises_the_same_objective_for_every_batch_size_and_reduction(
-    reduction: str, batch_size: int, make_splits: Callable[..., list[Split]]
+    reduction: str, batch_size: int
 ) -> None:
     # One update from the same weights: what l2 adds to it is rate * l2 * W, times the examples of
     # the batch under "sum", where their losses' gradients are added up as well.

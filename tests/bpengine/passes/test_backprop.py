@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -14,6 +12,7 @@ from bpengine.network.losses import LOSSES, REDUCTIONS
 from bpengine.network.tape import at_once
 from bpengine.passes import sequential
 from bpengine.passes.backprop import ROWS, Backprop, cache_slices
+from tests.bpengine.problems import flatten, make_examples, make_parameters
 from tests.bpengine.refusals import refused
 
 WIDTHS = [(3, 4, 2), (3, 5, 4, 2), (3, 4, 5, 3, 2)]
@@ -71,10 +70,7 @@ def numeric_gradient(
 @pytest.mark.parametrize("widths", WIDTHS)
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_the_gradient_is_that_of_central_differences(
-    widths: tuple[int, ...],
-    reduction: str,
-    make_examples: Callable[..., Examples],
-    make_parameters: Callable[..., Array],
+    widths: tuple[int, ...], reduction: str
 ) -> None:
     architecture = Architecture(widths)
     parameters = make_parameters(architecture)
@@ -98,11 +94,7 @@ OUTPUTS = [
 @pytest.mark.parametrize(("loss", "output"), OUTPUTS)
 @pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "softmax"])
 def test_every_loss_and_activation_has_its_own_gradient(
-    loss: str,
-    output: str,
-    activation: str,
-    make_examples: Callable[..., Examples],
-    make_parameters: Callable[..., Array],
+    loss: str, output: str, activation: str
 ) -> None:
     architecture = Architecture((3, 5, 4, 3), activation, output)
     parameters = make_parameters(architecture)
@@ -132,12 +124,7 @@ def test_a_loss_that_does_not_fit_the_output_is_refused(
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("items", range(1, 18))
 def test_the_gradient_is_that_of_the_reference(
-    widths: tuple[int, ...],
-    reduction: str,
-    items: int,
-    make_examples: Callable[..., Examples],
-    make_parameters: Callable[..., Array],
-    flatten: Callable[..., Array],
+    widths: tuple[int, ...], reduction: str, items: int
 ) -> None:
     architecture = Architecture(widths)
     parameters = make_parameters(architecture)
@@ -176,12 +163,7 @@ def error_at(psi: Array, t: Array) -> float:
 
 
 @pytest.mark.parametrize("items", [ROWS + 1, 2 * ROWS, 2 * ROWS + 57])
-def test_slices_of_a_large_batch_add_up_to_the_whole(
-    items: int,
-    make_examples: Callable[..., Examples],
-    make_parameters: Callable[..., Array],
-    flatten: Callable[..., Array],
-) -> None:
+def test_slices_of_a_large_batch_add_up_to_the_whole(items: int) -> None:
     architecture = Architecture((3, 4, 2))
     parameters = make_parameters(architecture)
     examples = make_examples(architecture, items)
@@ -196,12 +178,7 @@ def test_slices_of_a_large_batch_add_up_to_the_whole(
 
 @pytest.mark.parametrize("shards", [1, 2, 3, 7, 300])
 @pytest.mark.parametrize("items", [1, 2, 7, 300])
-def test_shards_add_up_to_the_whole_batch(
-    shards: int,
-    items: int,
-    make_examples: Callable[..., Examples],
-    make_parameters: Callable[..., Array],
-) -> None:
+def test_shards_add_up_to_the_whole_batch(shards: int, items: int) -> None:
     architecture = Architecture((3, 4, 2))
     parameters = make_parameters(architecture, (2, 3))
     drawn = [batch_of(make_examples(architecture, items, seed), items) for seed in range(2)]
@@ -220,9 +197,7 @@ def test_segments_cover_the_batch_in_slices_that_fit() -> None:
             assert max(piece.stop - piece.start for piece in slices) <= ROWS
 
 
-def test_an_unweighted_mean_of_ragged_slices_is_not_the_whole_batchs_gradient(
-    make_examples: Callable[..., Examples], make_parameters: Callable[..., Array]
-) -> None:
+def test_an_unweighted_mean_of_ragged_slices_is_not_the_whole_batchs_gradient() -> None:
     architecture = Architecture((3, 4, 2))
     parameters = make_parameters(architecture)
     phi, t = batch_of(make_examples(architecture, 7), 7)
@@ -236,10 +211,7 @@ def test_an_unweighted_mean_of_ragged_slices_is_not_the_whole_batchs_gradient(
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("items", [1, 3, ROWS + 5])
 def test_a_lanes_gradient_has_the_same_bits_alone_and_in_a_cohort(
-    dtype: type[np.floating],
-    items: int,
-    make_examples: Callable[..., Examples],
-    make_parameters: Callable[..., Array],
+    dtype: type[np.floating], items: int
 ) -> None:
     architecture = Architecture((13, 8, 5))
     parameters = make_parameters(architecture, (3, 4)).astype(dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from bpengine import Architecture
 from bpengine.network.arrays import Array
 from bpengine.passes import sequential
+from tests.bpengine.problems import flatten, make_parameters
 
 
 def error(W: Sequence[Array], x: Array, t: Array) -> float:
@@ -41,11 +42,7 @@ def test_the_papers_2_2_2_network_by_hand() -> None:
 
 
 @pytest.mark.parametrize("widths", [(3, 2), (3, 4, 2), (3, 5, 4, 2)])
-def test_its_gradient_is_that_of_central_differences(
-    widths: tuple[int, ...],
-    make_parameters: Callable[..., Array],
-    flatten: Callable[..., Array],
-) -> None:
+def test_its_gradient_is_that_of_central_differences(widths: tuple[int, ...]) -> None:
     architecture = Architecture(widths)
     parameters = make_parameters(architecture, ())
     x, t = np.array([0.3, -1.2, 0.7]), np.array([1.0, 0.0])
@@ -59,7 +56,7 @@ def test_its_gradient_is_that_of_central_differences(
         assert value == pytest.approx((higher - lower) / (2 * step), rel=1e-7, abs=1e-10)
 
 
-def test_the_reductions_differ_by_the_batch_size(make_parameters: Callable[..., Array]) -> None:
+def test_the_reductions_differ_by_the_batch_size() -> None:
     architecture = Architecture((3, 4, 2))
     W = architecture.layers(make_parameters(architecture, ()))
     rng = np.random.default_rng(0)
@@ -70,7 +67,7 @@ def test_the_reductions_differ_by_the_batch_size(make_parameters: Callable[..., 
         np.testing.assert_allclose(layer_sum, 5 * layer_mean, rtol=1e-14)
 
 
-def test_training_leaves_the_initial_weights_alone(make_parameters: Callable[..., Array]) -> None:
+def test_training_leaves_the_initial_weights_alone() -> None:
     architecture = Architecture((3, 2))
     parameters = make_parameters(architecture, ())
     W = architecture.layers(parameters.copy())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
-from bpengine import Architecture, Budget, Recipe, Split, train
+from bpengine import Architecture, Budget, Recipe, train
 from bpengine.optim.stepper import BLOCK
 from bpengine.training.blocks import delayed_updates, ordinary_updates
+from tests.bpengine.problems import make_splits
 
-MakeSplits = Callable[..., list[Split]]
 NETWORKS = {
     "sigmoid": (Architecture((3, 5, 2)), "squared_error"),
     "no hidden layer": (Architecture((3, 2)), "squared_error"),
@@ -28,7 +26,7 @@ RATES = (0.05, 0.4)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 8])
 def test_delaying_the_first_layer_changes_nothing_but_rounding(
-    architecture: Architecture, loss: str, batch_size: int, reduction: str, make_splits: MakeSplits
+    architecture: Architecture, loss: str, batch_size: int, reduction: str
 ) -> None:
     # A setting that names a penalty, of 0, goes the ordinary way.
     recipe = Recipe(
@@ -50,7 +48,7 @@ def test_delaying_the_first_layer_changes_nothing_but_rounding(
 
 @networks
 def test_a_lane_of_a_delayed_block_trains_exactly_as_it_would_alone(
-    architecture: Architecture, loss: str, make_splits: MakeSplits
+    architecture: Architecture, loss: str
 ) -> None:
     recipe = Recipe(batch_size=2, budget=Budget(epochs=2), loss=loss)
     splits = make_splits(architecture, [1, 2, 3], 45)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,25 +10,22 @@ import pytest
 
 from bpengine import Architecture, BatchGrowth, Budget, Examples, Recipe, Split
 from bpengine.network.architecture import initial_parameters
-from bpengine.network.arrays import Array
 from bpengine.passes import sequential
 from bpengine.passes.backprop import shard_slices
 from bpengine.training.lockstep import Lockstep, lanes_in_cache
 from bpengine.training.minibatches import Segment, epoch_order
 from tests.bpengine.cohorts import (
     ARCHITECTURE,
-    MakeSplits,
     Options,
     recipe,
     train_small,
 )
+from tests.bpengine.problems import flatten, make_splits
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 23])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_training_is_that_of_the_per_item_reference(
-    batch_size: int, reduction: str, make_splits: MakeSplits, flatten: Callable[..., Array]
-) -> None:
+def test_training_is_that_of_the_per_item_reference(batch_size: int, reduction: str) -> None:
     split = make_splits(ARCHITECTURE, [4])[0]
     actual = train_small(
         [split], [0.3], batch_size=batch_size, reduction=reduction, dtype=np.float64
@@ -47,7 +43,7 @@ def test_training_is_that_of_the_per_item_reference(
     assert actual.curves.updates[-1] == len(batches)
 
 
-def test_with_the_whole_set_as_a_batch_the_order_does_not_matter(make_splits: MakeSplits) -> None:
+def test_with_the_whole_set_as_a_batch_the_order_does_not_matter() -> None:
     split = make_splits(ARCHITECTURE, [1])[0]
     shuffled = Split(
         Examples(split.train.inputs[::-1], split.train.targets[::-1]), split.held_out, split.seed
@@ -80,9 +76,7 @@ def run_epoch(splits: list[Split], rates: list[float], **options: Any) -> Lockst
 
 
 @pytest.mark.parametrize("batch_size", [1, 5])
-def test_a_diverging_lane_is_dated_and_harms_no_neighbour(
-    batch_size: int, make_splits: MakeSplits
-) -> None:
+def test_a_diverging_lane_is_dated_and_harms_no_neighbour(batch_size: int) -> None:
     splits = [with_a_huge_target(split) for split in make_splits(ARCHITECTURE, [1, 2, 3])]
     options: Options = {"batch_size": batch_size, "reduction": "sum"}
     healthy = run_epoch(splits, [0.05, 0.5], **options)
@@ -93,9 +87,7 @@ def test_a_diverging_lane_is_dated_and_harms_no_neighbour(
     assert (mixed.parameters[:, 1] == 0).all()
 
 
-def test_a_lane_that_diverges_in_local_training_is_dated_where_copies_are_combined(
-    make_splits: MakeSplits,
-) -> None:
+def test_a_lane_that_diverges_in_local_training_is_dated_where_copies_are_combined() -> None:
     splits = [with_a_huge_target(split) for split in make_splits(ARCHITECTURE, [1, 2, 3])]
     options: Options = {"batch_size": 6, "shards": 3, "local_updates": 2, "reduction": "sum"}
     networks = run_epoch(splits, SPOILED, **options)
@@ -105,9 +97,7 @@ def test_a_lane_that_diverges_in_local_training_is_dated_where_copies_are_combin
     )
 
 
-def test_local_training_is_that_of_copies_that_are_averaged(
-    make_splits: MakeSplits, flatten: Callable[..., Array]
-) -> None:
+def test_local_training_is_that_of_copies_that_are_averaged() -> None:
     """Three shards, two local updates each, by the per-item reference."""
     split = make_splits(ARCHITECTURE, [1])[0]
     actual = train_small(
@@ -140,7 +130,7 @@ def test_local_training_is_that_of_copies_that_are_averaged(
     np.testing.assert_allclose(actual.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
 
 
-def test_growing_batches_are_those_of_the_schedule(make_splits: MakeSplits) -> None:
+def test_growing_batches_are_those_of_the_schedule() -> None:
     trained = train_small(
         make_splits(ARCHITECTURE, [1]), batch_size=5, growth=BatchGrowth(2, 1, 20)
     )
@@ -148,7 +138,7 @@ def test_growing_batches_are_those_of_the_schedule(make_splits: MakeSplits) -> N
     assert trained.curves.updates.tolist() == [0, 1, 5, 8, 10]
 
 
-def test_the_update_loop_allocates_no_array(make_splits: MakeSplits) -> None:
+def test_the_update_loop_allocates_no_array() -> None:
     architecture = Architecture((64, 128, 10))
     splits = make_splits(architecture, [1, 2], items=400)
     settings = [{"learning_rate": rate} for rate in (0.1, 0.2)]

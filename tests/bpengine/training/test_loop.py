@@ -28,11 +28,11 @@ from tests.bpengine.cohorts import (
     LINEAR,
     OVERFLOWING,
     RATES,
-    MakeSplits,
     Options,
     recipe,
     train_small,
 )
+from tests.bpengine.problems import make_splits
 from tests.bpengine.refusals import refused
 
 LANE_CURVES = ("held_out_loss", "gradient_trace", "gradient_squared_norm")
@@ -50,9 +50,7 @@ def same_curves(actual: Curves, expected: Curves, seed: int, setting: int) -> No
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 23, 150])
-def test_a_lane_trains_exactly_as_it_would_alone(
-    dtype: type[np.floating], batch_size: int, make_splits: MakeSplits
-) -> None:
+def test_a_lane_trains_exactly_as_it_would_alone(dtype: type[np.floating], batch_size: int) -> None:
     items = max(23, batch_size + 40)
     splits = make_splits(ARCHITECTURE, [1, 2, 3, 4], items)
     points = (0, items // 3, items, 2 * items)
@@ -72,7 +70,7 @@ def test_a_lane_trains_exactly_as_it_would_alone(
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
 @pytest.mark.parametrize("batch_size", [1, 5, 23])
 def test_the_cadence_of_evaluation_does_not_change_the_weights(
-    optimizer: str, batch_size: int, make_splits: MakeSplits
+    optimizer: str, batch_size: int
 ) -> None:
     splits, options = make_splits(ARCHITECTURE, [1, 2]), {"optimizer": optimizer}
     often, never = (
@@ -85,13 +83,13 @@ def test_the_cadence_of_evaluation_does_not_change_the_weights(
     assert never.curves.train_loss.shape == (0, 2, 3)
 
 
-def test_evaluations_come_at_the_first_update_at_or_past_a_point(make_splits: MakeSplits) -> None:
+def test_evaluations_come_at_the_first_update_at_or_past_a_point() -> None:
     curves = train_small(make_splits(ARCHITECTURE, [1])).curves
     assert curves.examples.tolist() == [0, 5, 23, 46, 69]
     assert curves.updates.tolist() == [0, 1, 5, 10, 15]
 
 
-def test_losses_and_accuracies_are_those_of_the_reference(make_splits: MakeSplits) -> None:
+def test_losses_and_accuracies_are_those_of_the_reference() -> None:
     splits = make_splits(ARCHITECTURE, [1, 2], items=300)
     trained = train_small(splits, evaluate_at=(900,), dtype=np.float64)
     for seed, setting in np.ndindex(2, 3):
@@ -104,7 +102,7 @@ def test_losses_and_accuracies_are_those_of_the_reference(make_splits: MakeSplit
         assert trained.curves.train_metric[-1, seed, setting] == right.mean()
 
 
-def test_evaluating_trained_weights_repeats_the_last_evaluation(make_splits: MakeSplits) -> None:
+def test_evaluating_trained_weights_repeats_the_last_evaluation() -> None:
     splits = make_splits(ARCHITECTURE, [1, 2])
     trained = train_small(splits)
     loss, metric = evaluate(ARCHITECTURE, trained.parameters, [s.held_out for s in splits])
@@ -112,9 +110,7 @@ def test_evaluating_trained_weights_repeats_the_last_evaluation(make_splits: Mak
     np.testing.assert_array_equal(metric, trained.curves.held_out_metric[-1])
 
 
-def test_a_diverged_lane_is_not_a_number_in_its_curve_from_then_on(
-    make_splits: MakeSplits,
-) -> None:
+def test_a_diverged_lane_is_not_a_number_in_its_curve_from_then_on() -> None:
     splits = make_splits(LINEAR, [1])
     trained = train_small(splits, OVERFLOWING, architecture=LINEAR, evaluate_at=tuple(range(70)))
     date = trained.diverged_at_update[0, 1]
@@ -126,7 +122,7 @@ def test_a_diverged_lane_is_not_a_number_in_its_curve_from_then_on(
         assert np.isfinite(values[:, 0, ::2]).all()
 
 
-def test_evaluating_diverged_weights_gives_no_number(make_splits: MakeSplits) -> None:
+def test_evaluating_diverged_weights_gives_no_number() -> None:
     splits = make_splits(LINEAR, [1])
     parameters = train_small(splits, OVERFLOWING, architecture=LINEAR).parameters
     loss, metric = evaluate(LINEAR, parameters, [s.held_out for s in splits])
@@ -163,22 +159,20 @@ REFUSALS: dict[str, tuple[Options, list[float], str]] = {
 
 @pytest.mark.parametrize(("options", "rates", "message"), REFUSALS.values(), ids=REFUSALS)
 def test_what_does_not_go_together_is_refused(
-    options: Options, rates: list[float], message: str, make_splits: MakeSplits
+    options: Options, rates: list[float], message: str
 ) -> None:
     splits = make_splits(ARCHITECTURE, [1])
     refused(lambda: train_small(splits, rates, **options), message)
 
 
-def test_no_split_and_splits_of_different_shapes_are_refused(make_splits: MakeSplits) -> None:
+def test_no_split_and_splits_of_different_shapes_are_refused() -> None:
     splits = [*make_splits(ARCHITECTURE, [1]), *make_splits(ARCHITECTURE, [2], items=24)]
     refused(lambda: train_small([]), "`splits` must not be empty")
     refused(lambda: train_small(splits), "`splits`", "the same shapes", (24, 6))
 
 
 @pytest.mark.parametrize("part", ["both", "held_out"])
-def test_an_architecture_that_does_not_fit_the_data_is_refused(
-    part: str, make_splits: MakeSplits
-) -> None:
+def test_an_architecture_that_does_not_fit_the_data_is_refused(part: str) -> None:
     (wrong,) = splits = make_splits(Architecture((7, 3)), [1])
     if part == "held_out":
         splits = [replace(make_splits(ARCHITECTURE, [1])[0], held_out=wrong.held_out)]
@@ -214,7 +208,7 @@ def cohort_options() -> dict[str, tuple[Options, list[dict[str, float]]]]:
 
 @pytest.mark.parametrize(("options", "settings"), cohort_options().values(), ids=cohort_options())
 def test_a_lane_trains_alone_as_in_a_cohort_whatever_the_recipe(
-    options: Options, settings: list[dict[str, float]], make_splits: MakeSplits
+    options: Options, settings: list[dict[str, float]]
 ) -> None:
     splits = make_splits(ARCHITECTURE, [1, 2, 3])
     together = train(ARCHITECTURE, splits, settings, recipe(**options))
@@ -234,7 +228,7 @@ def test_a_lane_trains_alone_as_in_a_cohort_whatever_the_recipe(
 @pytest.mark.parametrize(("options", "settings"), cohort_options().values(), ids=cohort_options())
 @pytest.mark.parametrize("cut", [1, 20, 40])
 def test_training_that_was_cut_and_continued_gives_the_same_bits(
-    options: Options, settings: list[dict[str, float]], cut: int, make_splits: MakeSplits
+    options: Options, settings: list[dict[str, float]], cut: int
 ) -> None:
     splits = make_splits(ARCHITECTURE, [1, 2])
     whole = train(ARCHITECTURE, splits, settings, recipe(**options))
@@ -251,7 +245,7 @@ def test_training_that_was_cut_and_continued_gives_the_same_bits(
         np.testing.assert_array_equal(getattr(actual.curves, name), getattr(whole.curves, name))
 
 
-def test_a_state_survives_a_file(tmp_path: Path, make_splits: MakeSplits) -> None:
+def test_a_state_survives_a_file(tmp_path: Path) -> None:
     splits, settings = make_splits(ARCHITECTURE, [1]), [{"learning_rate": 0.01}]
     adam = recipe(optimizer="adam")
     first = Trainer(ARCHITECTURE, splits, settings, adam)
@@ -277,14 +271,14 @@ def test_a_state_survives_a_file(tmp_path: Path, make_splits: MakeSplits) -> Non
     ],
 )
 def test_training_ends_at_the_first_limit_of_its_budget(
-    budget: Budget, updates: int, examples: int, make_splits: MakeSplits
+    budget: Budget, updates: int, examples: int
 ) -> None:
     trained = train_small(make_splits(ARCHITECTURE, [1]), budget=budget, evaluate_at=())
     assert (trained.updates == updates).all()
     assert (trained.examples == examples).all()
 
 
-def test_a_lane_stops_at_its_target_and_stands_still(make_splits: MakeSplits) -> None:
+def test_a_lane_stops_at_its_target_and_stands_still() -> None:
     splits = make_splits(ARCHITECTURE, [1, 2])
     free = train_small(splits, evaluate_at=tuple(range(0, 70, 5)))
     metric = free.curves.held_out_metric
@@ -305,9 +299,7 @@ def test_a_lane_stops_at_its_target_and_stands_still(make_splits: MakeSplits) ->
     assert (stopped.stopped_at_update > 0).any()
 
 
-def test_a_lane_ends_with_its_own_counts_and_weights_whatever_goes_on_beside_it(
-    make_splits: MakeSplits,
-) -> None:
+def test_a_lane_ends_with_its_own_counts_and_weights_whatever_goes_on_beside_it() -> None:
     """One lane reaches its target, one diverges, one goes on: local updates round every average."""
     splits = make_splits(LINEAR, [1, 2, 3])
     options: Options = {
@@ -333,9 +325,7 @@ def test_a_lane_ends_with_its_own_counts_and_weights_whatever_goes_on_beside_it(
             assert alone.examples[0, 0] == alone.curves.examples[-1]
 
 
-def test_with_patience_the_weights_are_those_of_the_best_evaluation(
-    make_splits: MakeSplits,
-) -> None:
+def test_with_patience_the_weights_are_those_of_the_best_evaluation() -> None:
     splits = make_splits(ARCHITECTURE, [1, 2])
     options: Options = {"evaluate_at": tuple(range(0, 700, 5)), "budget": Budget(epochs=30)}
     for patience in (2, 1000):
@@ -348,9 +338,7 @@ def test_with_patience_the_weights_are_those_of_the_best_evaluation(
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "cross_entropy", "binary_cross_entropy"])
-def test_a_lane_has_diverged_when_its_loss_is_too_many_times_the_first(
-    loss: str, make_splits: MakeSplits
-) -> None:
+def test_a_lane_has_diverged_when_its_loss_is_too_many_times_the_first(loss: str) -> None:
     output = {"squared_error": "identity", "cross_entropy": "softmax"}.get(loss, "sigmoid")
     architecture = Architecture((6, 5, 3), "tanh", output)
     splits = make_splits(architecture, [1, 2])
@@ -381,9 +369,7 @@ def test_a_lane_has_diverged_when_its_loss_is_too_many_times_the_first(
     assert (trained.diverged_at_update[:, 0] == -1).all()
 
 
-def test_a_first_loss_that_is_not_finite_is_divergence_before_the_first_update(
-    make_splits: MakeSplits,
-) -> None:
+def test_a_first_loss_that_is_not_finite_is_divergence_before_the_first_update() -> None:
     architecture = Architecture((6, 5, 3), "identity", "identity")
     splits = make_splits(architecture, [1])
     options = recipe(initial_scale=1e15, evaluate_at=(0, 23))
@@ -391,7 +377,7 @@ def test_a_first_loss_that_is_not_finite_is_divergence_before_the_first_update(
     assert (trained.diverged_at_update, trained.updates) == (0, 0)
 
 
-def test_a_budget_in_seconds_ends_with_an_evaluation(make_splits: MakeSplits) -> None:
+def test_a_budget_in_seconds_ends_with_an_evaluation() -> None:
     splits = make_splits(ARCHITECTURE, [1])
     budget = Budget(epochs=9, seconds=1e-9)
     trained = train_small(splits, budget=budget, evaluate_at=(0, 230))
@@ -400,7 +386,7 @@ def test_a_budget_in_seconds_ends_with_an_evaluation(make_splits: MakeSplits) ->
 
 @pytest.mark.parametrize("shards", [None, 4])
 def test_gradient_statistics_along_training_are_those_of_the_networks_then(
-    shards: int | None, make_splits: MakeSplits
+    shards: int | None,
 ) -> None:
     splits = make_splits(ARCHITECTURE, [1, 2])
     chosen = [permutation(split.seed, "gradient noise", 23)[:20] for split in splits]
