@@ -1,1 +1,1 @@
-"""What a network's gradients and curvature tell: gradient noise, sharpness."""
+"""Measurements of gradients and curvature: gradient noise, sharpness."""

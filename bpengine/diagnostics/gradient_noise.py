@@ -95,8 +95,8 @@ def gradient_statistics(
     """Return the statistics of every lane, from per-example gradient norms or from shards.
 
     Arguments as for `evaluate`, and: `shards`, into how many each set is split, at least 2, None
-    for norms, which tell more; `population`, the items from which a seed's examples are drawn
-    without replacement, None for independent draws.
+    for norms, which are more precise; `population`, the number from which a seed's examples are
+    drawn without replacement, None for independent draws.
     """
     seeds, settings = parameters.shape[:2]
     passes = Backprop(architecture, loss, (seeds, settings), np.float64)

@@ -17,7 +17,7 @@ from bpengine.network.arrays import Array, Parameters
 from bpengine.network.tape import Call
 
 COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": float("inf")}
-"""Hyperparameters of every optimizer, beside `learning_rate`, with their defaults.
+"""Hyperparameters of every optimizer, in addition to `learning_rate`, with their defaults.
 
 * `l2` adds `l2 W` to the gradient of the mean loss, bias rows included. Under the reduction `sum`
   it adds `n l2 W`, n being the examples of the batch: the minimised objective, mean loss plus

@@ -297,8 +297,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         return self._finite_loss(networks, networks.train, epoch)
 
     def _finite_loss(self, networks: Lockstep, data: Stack, epoch: int) -> float:
+        total = 0.0
         with np.errstate(over="ignore", invalid="ignore"):
-            loss = _mean_loss(networks, data)
+            for rows in cache_slices(data.items):
+                phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
+                total += float(networks.passes.loss(networks.W, phi, t)[0].sum())
+        loss = total / data.items
         if not networks.active.all() or not math.isfinite(loss):
             raise ValueError(
                 f"Training diverged in epoch {epoch + 1}: weights or loss are not finite any more. "
@@ -371,11 +375,3 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
 
     def _weights(self) -> Weights:
         return self._model.architecture.layers(self._state["parameters"])
-
-
-def _mean_loss(networks: Lockstep, data: Stack) -> float:
-    total = 0.0
-    for rows in cache_slices(data.items):
-        phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
-        total += float(networks.passes.loss(networks.W, phi, t)[0].sum())
-    return total / data.items

@@ -24,7 +24,7 @@ from bpengine.sklearn.base import Estimator, State
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # base is untyped
-    """A feed-forward network that tells classes apart.
+    """A feed-forward network for classification.
 
     There is one output for each class, in binary problems too: two. Scale the inputs, for instance
     by a `StandardScaler` in a `Pipeline`.
@@ -80,7 +80,7 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
     }
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
-        """Train for one epoch on these examples, from where training stands.
+        """Train for one epoch on these examples, from where training ended.
 
         Weights, optimizer state and the count of epochs go on; learning rate, penalty and batch
         size are those of now, epochs and patience have no effect.
@@ -146,7 +146,7 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
 
 
 class BackpropRegressor(RegressorMixin, Estimator):  # type: ignore[misc] # as above
-    """A feed-forward network that predicts numbers, several at once if `y` has several columns.
+    """A feed-forward network for regression, with an output for each column of `y`.
 
     Parameters, attributes and the order of the examples are those of `BackpropClassifier`, but for
     `classes_`; the only `loss` is "squared_error", one half of the sum over the outputs, which are

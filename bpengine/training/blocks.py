@@ -119,7 +119,7 @@ class DelayedBlock(Block):
         size = self._W[0][0, 0].size
         self._first = self._W[0]
         first, first_step = (a[..., :size] for a in (self._parameters, self._passes.total))
-        # The upper layers' weights change at every update: apart, they are contiguous.
+        # The upper layers' weights change at every update: on their own they are contiguous.
         upper = self._parameters[..., size:]
         self._upper, step = np.empty(upper.shape, upper.dtype), np.empty(upper.shape, upper.dtype)
         W, dW = (

@@ -182,7 +182,7 @@ class Lockstep:
 
     def _make_updates(self, segment: Segment, *, dating: bool) -> None:
         if self._workers > 1:
-            self._train_apart_in(segment, dating=dating)
+            self._train_shards_in(segment, dating=dating)
             return
         rows = segment.batch_size
         longest = self._delayed_updates(rows) or ordinary_updates(rows)
@@ -227,15 +227,15 @@ class Lockstep:
             )
         return self._blocks[key]
 
-    def _train_apart_in(self, segment: Segment, *, dating: bool) -> None:
+    def _train_shards_in(self, segment: Segment, *, dating: bool) -> None:
         step = segment.batch_size * self.recipe.local_updates
         for start in range(segment.start, segment.stop, step):
-            self._train_apart(start, min(start + step, segment.stop), segment.batch_size)
+            self._train_shards(start, min(start + step, segment.stop), segment.batch_size)
             if dating:
                 diverged = np.logical_not(np.isfinite(self.parameters).all(axis=-1))
                 self._freeze(diverged, self.updates)
 
-    def _train_apart(self, start: int, stop: int, batch_size: int) -> None:
+    def _train_shards(self, start: int, stop: int, batch_size: int) -> None:
         """Let every worker train on its shard of each batch, then average the weights by examples.
 
         Local SGD (Stich 2019): the other reading of the paper's section 3.

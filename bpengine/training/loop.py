@@ -41,8 +41,8 @@ class Curves:
         held_out_metric: Metric over the held-out examples.
         gradient_trace: Estimate of tr(Sigma) over the training examples; NaN unless the recipe asks
             for gradient statistics.
-        gradient_squared_norm: Estimate of |G|^2, likewise. The noise scale is a ratio of averages
-            over seeds or points, never an average of ratios.
+        gradient_squared_norm: Estimate of |G|^2, or NaN as well. The noise scale is a ratio of
+            averages over seeds or points, never an average of ratios.
     """
 
     examples: Annotated[IntArray, "point"]

@@ -32,15 +32,15 @@ class Recipe:
         initialiser: Name in `INITIALISERS`.
         initial_scale: Factor of the initial weights' standard deviation, above 0.
         shards: Into how many segments each batch is split. Their gradients are added up, which
-            gives that of the whole batch; with `local_updates` above 1 they are trained apart.
+            gives that of the whole batch; with `local_updates` above 1 they are trained separately.
         local_updates: Updates that each shard's own copy of the network makes before the copies are
             combined into one (local SGD); 1 for none.
         evaluate_at: Evaluation points in examples, ascending; 0 is before the first update.
         noise_examples: How many training examples of each seed, drawn once without replacement, the
             gradient statistics at evaluation points are taken over: 0 for none, otherwise at least
             2. They cost two to three passes over these examples at each point.
-        noise_shards: None to take them from per-example norms, which tell more; otherwise from the
-            mean gradients of so many shards of these examples, at least 2 and at most as many.
+        noise_shards: None to take them from per-example norms, which is more precise; otherwise
+            from the mean gradients of so many shards of these examples, 2 to as many as these.
         target: Value of the held-out metric at which a lane is stopped; None for none.
         patience: Evaluations without a better held-out loss after which a lane is stopped, its
             weights being those of its best evaluation; None for none.
