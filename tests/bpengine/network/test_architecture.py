@@ -76,19 +76,6 @@ def test_an_unknown_output_is_refused() -> None:
     refused(lambda: Architecture((2, 2), output="sigmund"), "`output`", known, "'sigmund'")
 
 
-def test_there_is_an_initialiser_of_every_family_and_distribution() -> None:
-    assert sorted(INITIALISERS) == [
-        "glorot_normal",
-        "glorot_uniform",
-        "he_normal",
-        "he_uniform",
-        "lecun_normal",
-        "lecun_uniform",
-        "normal",
-        "uniform",
-    ]
-
-
 @initialisers
 @pytest.mark.parametrize("scale", [1.0, 0.3])
 def test_initial_weights_have_the_papers_variance_and_mean_0(name: str, scale: float) -> None:
