@@ -239,11 +239,7 @@ _POSITIVE = (_TINY, _LARGE, "finite and above 0")
 _NOT_NEGATIVE = (0.0, _LARGE, "finite and at least 0")
 _SHARE = (0.0, _BELOW_ONE, "at least 0 and below 1")
 _RANGES = {
-    "momentum": _SHARE,
-    "alpha": _SHARE,
-    "beta1": _SHARE,
-    "beta2": _SHARE,
-    "l2": _NOT_NEGATIVE,
-    "weight_decay": _NOT_NEGATIVE,
+    **dict.fromkeys(("momentum", "alpha", "beta1", "beta2"), _SHARE),
+    **dict.fromkeys(("l2", "weight_decay"), _NOT_NEGATIVE),
     "clip_norm": (_TINY, float("inf"), "above 0"),
 }
