@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from bpengine import (
     Examples,
     Schedule,
     Trainer,
+    Training,
     evaluate,
     train,
 )
@@ -35,17 +36,21 @@ from tests.bpengine.cohorts import (
 from tests.bpengine.problems import make_splits
 from tests.bpengine.refusals import refused
 
-LANE_CURVES = ("held_out_loss", "gradient_trace", "gradient_squared_norm")
-CURVES = ("examples", "updates", "train_loss", "train_metric", "held_out_loss", "held_out_metric")
+CURVES = [field.name for field in fields(Curves)]
+ENDS = ("updates", "examples", "stopped_at_update", "diverged_at_update")
 
 
-def same_curves(actual: Curves, expected: Curves, seed: int, setting: int) -> None:
-    for name in CURVES[:2]:
-        np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name))
-    for name in CURVES[2:]:
-        np.testing.assert_array_equal(
-            getattr(actual, name)[:, seed, setting], getattr(expected, name)[:, 0, 0]
-        )
+def same_lane(together: Training, alone: Training, lane: tuple[int, int]) -> None:
+    """Check that a lane of a cohort is what it is alone, up to the end of its own training."""
+    np.testing.assert_array_equal(together.parameters[lane], alone.parameters[0, 0])
+    for name in ENDS:
+        assert getattr(together, name)[lane] == getattr(alone, name)[0, 0]
+    points = len(alone.curves.examples)
+    for name in CURVES:
+        cohort, single = (getattr(training.curves, name) for training in (together, alone))
+        if single.ndim > 1:
+            cohort, single = cohort[:, *lane], single[:, 0, 0]
+        np.testing.assert_array_equal(cohort[:points], single)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -63,8 +68,7 @@ def test_a_lane_trains_exactly_as_it_would_alone(dtype: type[np.floating], batch
     together = train_small(splits, **options)
     for seed, setting in np.ndindex(4, 3):
         alone = train_small([splits[seed]], [RATES[setting]], **options)
-        np.testing.assert_array_equal(together.parameters[seed, setting], alone.parameters[0, 0])
-        same_curves(together.curves, alone.curves, seed, setting)
+        same_lane(together, alone, (seed, setting))
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
@@ -214,15 +218,7 @@ def test_a_lane_trains_alone_as_in_a_cohort_whatever_the_recipe(
     together = train(ARCHITECTURE, splits, settings, recipe(**options))
     for seed, setting in np.ndindex(3, 2):
         alone = train(ARCHITECTURE, [splits[seed]], [settings[setting]], recipe(**options))
-        np.testing.assert_array_equal(together.parameters[seed, setting], alone.parameters[0, 0])
-        for name in ("updates", "examples", "stopped_at_update", "diverged_at_update"):
-            assert getattr(together, name)[seed, setting] == getattr(alone, name)[0, 0]
-        points = len(alone.curves.examples)
-        for name in LANE_CURVES:
-            np.testing.assert_array_equal(
-                getattr(together.curves, name)[:points, seed, setting],
-                getattr(alone.curves, name)[:, 0, 0],
-            )
+        same_lane(together, alone, (seed, setting))
 
 
 @pytest.mark.parametrize(("options", "settings"), cohort_options().values(), ids=cohort_options())
@@ -239,9 +235,9 @@ def test_training_that_was_cut_and_continued_gives_the_same_bits(
     second.run()
     actual = second.result()
     np.testing.assert_array_equal(actual.parameters, whole.parameters)
-    for name in ("updates", "examples", "stopped_at_update"):
+    for name in ENDS:
         np.testing.assert_array_equal(getattr(actual, name), getattr(whole, name))
-    for name in (*CURVES, *LANE_CURVES):
+    for name in CURVES:
         np.testing.assert_array_equal(getattr(actual.curves, name), getattr(whole.curves, name))
 
 
@@ -318,9 +314,7 @@ def test_a_lane_ends_with_its_own_counts_and_weights_whatever_goes_on_beside_it(
     assert (together.examples == 690).any()
     for seed, setting in np.ndindex(together.updates.shape):
         alone = train_small([splits[seed]], [rates[setting]], **options)
-        np.testing.assert_array_equal(together.parameters[seed, setting], alone.parameters[0, 0])
-        for name in ("updates", "examples", "stopped_at_update", "diverged_at_update"):
-            assert getattr(together, name)[seed, setting] == getattr(alone, name)[0, 0]
+        same_lane(together, alone, (seed, setting))
         if alone.stopped_at_update[0, 0] > 0:
             assert alone.examples[0, 0] == alone.curves.examples[-1]
 
