@@ -56,23 +56,14 @@ class Purse(Limit):
 
     What training takes by what was predicted tells how loaded the machine is: where that rises, a
     cohort that would fit by the prediction no more starts, and more is kept for the rest.
-
-    Attributes:
-        total: Seconds in all.
-        started: When they began, by the clock.
-        now: The clock.
-        slowdown: Seconds that a predicted second of a study takes here, from what was measured.
-        reserve: Seconds for the timing pass and the report, with the load there was at first.
-        first: Seconds of training, predicted and taken, in the beginning.
-        recent: The same of late.
     """
 
-    total: float
-    started: float
+    total: float  # seconds
+    started: float  # by the clock
     now: Callable[[], float] = time.monotonic
-    slowdown: float = 1.0
-    reserve: float = 0.0
-    first: tuple[float, float] = (0.0, 0.0)
+    slowdown: float = 1.0  # measured seconds by predicted ones
+    reserve: float = 0.0  # seconds for the timing pass and the report, with the load at first
+    first: tuple[float, float] = (0.0, 0.0)  # seconds of training, predicted and taken
     recent: tuple[float, float] = (0.0, 0.0)
 
     @property
@@ -112,30 +103,17 @@ def _ratio(seconds: tuple[float, float]) -> float:
 
 @dataclass(frozen=True)
 class Advice:
-    """What a short study found.
-
-    Attributes:
-        experiment: The study as it became.
-        analysis: Its numbers.
-        page: The report's page.
-        seconds: What it took.
-        budget: What it might take.
-    """
+    """What a short study found."""
 
     experiment: Experiment
     analysis: Analysis
     page: Path
-    seconds: float
-    budget: float
+    seconds: float  # taken
+    budget: float  # seconds allowed
 
 
 def advise(request: Request, purse: Purse) -> Advice:
-    """Run a short study and return what it found.
-
-    Raises:
-        UserError: What the user can mend; every trial that had ended is kept.
-        KeyboardInterrupt: An end was asked for; every trial that had ended is kept.
-    """
+    """Run a short study and return what it found; whatever ends it, trials that ended are kept."""
     experiment = _beginning(request, purse)
     results = carry_on(request, purse, experiment)
     for _ in range(WIDENINGS):
@@ -178,11 +156,7 @@ def _stored(request: Request) -> Experiment:
 
 
 def first_study(request: Request, purse: Purse) -> Experiment:
-    """Return the study that the time allows, by the rules of `sweeps.advise.grid_choice`.
-
-    Raises:
-        UsageError: Not even one epoch fits.
-    """
+    """Return the study that the time allows; a usage error if not even one epoch fits."""
     least = {"batch_sizes": 1, "learning_rates": 1.0, "seeds": 1, "epochs": 1}
     draft = request.experiment({"name": request.name, "dataset": request.dataset, **least})
     (facts,) = draft.data.values()

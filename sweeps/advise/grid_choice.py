@@ -31,15 +31,9 @@ NOISE_EXAMPLES = 64
 
 @dataclass(frozen=True)
 class Grid:
-    """Batch sizes and epochs.
+    """Batch sizes and epochs."""
 
-    Attributes:
-        smallest: Smallest batch size, a power of two.
-        largest: Largest, a power of two.
-        epochs: Budget of a trial.
-    """
-
-    smallest: int
+    smallest: int  # a power of two, as is the largest
     largest: int
     epochs: int
 
@@ -51,38 +45,18 @@ class Grid:
 
 
 def largest_size(train_items: int, part: int = PART) -> int:
-    """Return the largest power of two that is at most a part of the training examples, at least 2.
-
-    Example:
-        >>> largest_size(1077), largest_size(90), largest_size(5)
-        (256, 16, 2)
-    """
+    """Return the largest power of two up to a part of the training examples, at least 2."""
     return max(2, 2 ** ((train_items // part).bit_length() - 1))
 
 
 def hidden_units(features: int, outputs: int) -> int:
-    """Return the units of the hidden layer: a power of two near `sqrt(features outputs)`.
-
-    Example:
-        >>> hidden_units(64, 10), hidden_units(4, 3), hidden_units(784, 10)
-        (32, 8, 64)
-    """
+    """Return the units of the hidden layer: a power of two near `sqrt(features outputs)`."""
     units = 2 ** round(math.log2(features * outputs) / 2)
     return min(max(units, FEWEST_UNITS), MOST_UNITS)
 
 
 def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
-    """Return the grid that a time allows.
-
-    Returns:
-        None if not even one epoch fits.
-
-    Example:
-        >>> choose(1077, lambda grid: grid.epochs <= 50 and grid.smallest >= 2)
-        Grid(smallest=2, largest=256, epochs=50)
-        >>> choose(1077, lambda grid: grid.epochs <= 4)
-        Grid(smallest=16, largest=256, epochs=3)
-    """
+    """Return the grid that a time allows; None if not even one epoch fits."""
     largest = largest_size(train_items)
     widest = next(filter(fits, _from_small_batches(largest)), None)
     if widest is None:

@@ -22,26 +22,15 @@ COMMAND = "recommend"
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for.
+    """What is asked for."""
 
-    Attributes:
-        dataset: What the specification writes for the data, paths relative to the folder.
-        name: The study's name.
-        folder: The study's folder, new or holding the same study.
-        jobs: Worker processes.
-    """
-
-    dataset: object
+    dataset: object  # as the specification writes it, paths relative to the folder
     name: str
     folder: Path
     jobs: int
 
     def experiment(self, keys: Mapping[str, Any]) -> Experiment:
-        """Return the study of a specification.
-
-        Raises:
-            SpecificationError: With every mistake there is.
-        """
+        """Return the study of a specification."""
         return experiment_of(keys, COMMAND, self.folder)
 
     def seconds(self, experiment: Experiment) -> float:
@@ -58,15 +47,7 @@ def request_of(
     *,
     settings: Sequence[str] = (),
 ) -> Request:
-    """Return a request.
-
-    Args:
-        targets: Columns of the file to learn.
-
-    Raises:
-        SpecificationError: With every mistake there is.
-        UserError: The number of jobs is none.
-    """
+    """Return a request, or raise every mistake in it."""
     problems = []
     if not (math.isfinite(minutes) and minutes > 0):
         problems.append(Problem("--minutes", f"must be above 0, but is {minutes:g}."))
@@ -77,11 +58,6 @@ def request_of(
 
 
 def name_of(data: str) -> str:
-    """Return a study's name for data.
-
-    Example:
-        >>> name_of("digits"), name_of("in/my data.csv"), name_of("openml:mnist_784@1")
-        ('digits', 'my-data', 'openml-mnist_784-1')
-    """
+    """Return a study's name for data."""
     base = Path(data).stem if is_file(data) else data
     return re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-._")[:64] or "data"

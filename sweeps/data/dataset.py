@@ -45,10 +45,6 @@ def classification(
 
     `about` are `feature_names`, `groups`, `missing` and `notes` of the `Dataset`; without them the
     features are complete numbers.
-
-    Raises:
-        DataError: There are fewer than two classes, or fewer than 3 examples of one, or a value is
-            not finite.
     """
     names = tuple(classes)
     numbers = _read_only(labels, np.int64)
@@ -79,9 +75,6 @@ def regression(
     """Return examples with their values.
 
     `about` is as for `classification`.
-
-    Raises:
-        DataError: A target is the same for every example, or a value is not finite.
     """
     values, names = np.asarray(targets, np.float64), tuple(target_names)
     _check_values(name, values, names)

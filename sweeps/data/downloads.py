@@ -103,23 +103,14 @@ _Arguments = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Fetched:
-    """A dataset that is downloaded.
-
-    Attributes:
-        read: From its name and its parameters to the dataset.
-        parameters: What can be chosen.
-    """
+    """A dataset that is downloaded."""
 
     read: Callable[[str, _Arguments], Dataset]
     parameters: type[Limited] = Limited
 
 
 def fetch(source: Source) -> Dataset:
-    """Return downloaded data, from the cache if they are there.
-
-    Raises:
-        DataError: They are not in the cache and can't be downloaded, or can't be used.
-    """
+    """Return downloaded data, from the cache if they are there."""
     read = FETCHED[source.name].read if source.name in FETCHED else _openml
     return read(source.name, dict(source.parameters))
 

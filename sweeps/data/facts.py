@@ -22,33 +22,19 @@ from sweeps.errors import counted
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Facts of a dataset split in a given way.
-
-    Attributes:
-        source: What names the data.
-        fingerprint: Content hash of the data.
-        task: classification or regression.
-        preparation: How the data are split and scaled, its parts as counts.
-        train_items: Examples of the training part.
-        features: Inputs of a network.
-        outputs: Outputs of a network.
-        target_names: Names of the classes, or of the targets of a regression.
-        notes: What was found in or done to the data, a sentence each.
-        target_scales: Of a regression, what each target is divided by, for each seed.
-        most_frequent: Share of the most frequent class; None in regression, or if not known.
-    """
+    """Facts of a dataset split in a given way."""
 
     source: Source
     fingerprint: str
     task: str
-    preparation: Preparation
+    preparation: Preparation  # its sets as counts
     train_items: int
     features: int
     outputs: int
-    target_names: tuple[str, ...]
+    target_names: tuple[str, ...]  # of classes, or of the targets of a regression
     notes: tuple[str, ...]
-    target_scales: tuple[tuple[int, tuple[float, ...]], ...] = ()
-    most_frequent: float | None = None
+    target_scales: tuple[tuple[int, tuple[float, ...]], ...] = ()  # of a regression, by seed
+    most_frequent: float | None = None  # share of the most frequent class, if it has classes
 
     def summary(self) -> str:
         """Return what the data are, in a line."""
@@ -89,14 +75,9 @@ def facts_of(
 
 
 class Sessions(BaseModel):
-    """What a store knows of the sessions that filled it.
+    """What a store knows of the sessions that filled it."""
 
-    Attributes:
-        jobs: Worker processes of the last one; 0 if unknown.
-        sweep_seconds: Wall time spent on trials in all of them.
-        provenance: What results were computed with, as from `sweeps.machine.provenance`.
-    """
-
+    # The last session's worker processes; 0 if unknown. Seconds are those of all sessions.
     jobs: int = Field(default=0, ge=0, le=1_000_000)
     sweep_seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     provenance: dict[str, str] = {}

@@ -231,16 +231,9 @@ class SwissRoll(Noisy):
 
 @dataclass(frozen=True)
 class Generator:
-    """A generator of data.
+    """A generator of data."""
 
-    Attributes:
-        function: Its name in `sklearn.datasets`.
-        task: classification or regression.
-        parameters: What can be chosen.
-        fixed_features: Features of an example where that can't be chosen.
-    """
-
-    function: str
+    function: str  # in sklearn.datasets
     task: str
     parameters: type[Parameters]
     fixed_features: int = 2

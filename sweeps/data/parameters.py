@@ -33,15 +33,10 @@ class Strict(BaseModel):
 
 @dataclass(frozen=True)
 class OneOf:
-    """A type's annotation: one of these names.
-
-    Attributes:
-        names: What is allowed.
-        otherwise: What is allowed beside them, in words.
-    """
+    """A type's annotation: one of these names."""
 
     names: tuple[str, ...]
-    otherwise: str = ""
+    otherwise: str = ""  # what else is allowed, in words
 
     def __get_pydantic_core_schema__(
         self, _source: object, _handler: GetCoreSchemaHandler

@@ -51,9 +51,7 @@ _OPENML_START = "openml:"
 class SourceError(DataError):
     """What is said to name data does not.
 
-    Args:
-        problems: Each with a path within what was written: empty for the whole, `.noise` for a
-            parameter. Unless all are about data, the specification is at fault.
+    Unless all problems are about data, the specification is at fault.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -75,13 +73,6 @@ def read_source(value: object, *, folder: Path) -> Source:
     `"digits"`, `{"name": "moons", "samples": 500}`, `{"path": "my.csv", "target": "y"}`.
 
     Nothing is loaded, but a file is read to its end: its content, not its path, is what it is.
-
-    Raises:
-        SourceError: With every mistake in it.
-
-    Example:
-        >>> dict(read_source({"name": "moons", "noise": 0.1}, folder=Path()).parameters)
-        {'noise': 0.1, 'samples': 1000, 'seed': 0}
     """
     given = _table(value)
     if "path" in given:
@@ -104,11 +95,7 @@ def parameters_of(name: str) -> type[Strict]:
 
 @functools.lru_cache(maxsize=4)
 def load(source: Source) -> Dataset:
-    """Load a dataset; the ones used last are kept in memory.
-
-    Raises:
-        DataError: It can't be loaded or used.
-    """
+    """Load a dataset; the ones used last are kept in memory."""
     if source.content:
         read = _READERS[Path(source.path).suffix.lower()]
         return read(source.name, content_of(source), dict(source.parameters))
@@ -189,23 +176,14 @@ def _bundled(name: str) -> Dataset:
 
 @dataclass(frozen=True)
 class Entry:
-    """A dataset that can be named.
-
-    Attributes:
-        name: What a specification calls it.
-        kind: bundled, generated or downloaded.
-        task: classification or regression.
-        examples: How many, with the parameters at their defaults.
-        features: Likewise; columns before categories are made features of their own.
-        network: Whether it is downloaded when it is used for the first time.
-    """
+    """A dataset that can be named."""
 
     name: str
     kind: str
     task: str
-    examples: int
-    features: int
-    network: bool
+    examples: int  # with the parameters at their defaults, as are the features
+    features: int  # before categories become features of their own
+    network: bool  # whether it is downloaded at first use
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON knows it."""

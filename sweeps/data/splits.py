@@ -21,72 +21,40 @@ SMALLEST_SPREAD = 1e-100
 
 @dataclass(frozen=True)
 class Source:
-    """What names data, before anything is loaded.
+    """What names data, before anything is loaded."""
 
-    Attributes:
-        name: What the data are called, such as "digits", "openml:mnist_784@1" or "my.csv".
-        parameters: What else determines them, by name, sorted, defaults written out.
-        content: Hash of a file's bytes; empty if the data are no file of the user's.
-        path: Where the file is; no part of what the data are. Never from a store.
-    """
-
-    name: str
-    parameters: tuple[tuple[str, object], ...] = ()
-    content: str = ""
-    path: str = field(default="", compare=False)
+    name: str  # such as "digits", "openml:mnist_784@1" or "my.csv"
+    parameters: tuple[tuple[str, object], ...] = ()  # sorted by name, defaults written out
+    content: str = ""  # hash of a file's bytes
+    path: str = field(default="", compare=False)  # of a file; never from a store
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples with their targets. Arrays are read-only, and float64 unless said otherwise.
-
-    Attributes:
-        name: The dataset's name.
-        inputs: Features; NaN where a value is missing and `missing` says how it is to be filled.
-        targets: Wanted outputs: one-hot rows for classes, else values in their own unit.
-        labels: Number of each example's class, from 0, int64; None in regression.
-        task: classification or regression.
-        classes: Names of the classes; none in regression.
-        feature_names: Names of the features.
-        target_names: Names of the target columns.
-        groups: For each feature the number of the categorical column it stands for, from 0, with
-            all the features of that column one-hot; -1 for a feature that is a number. int64.
-        missing: mean, median or most_frequent: how missing values are filled; empty if there are
-            none.
-        fingerprint: Content hash of all that determines what a network is trained on.
-        notes: What a reader should know: kinds of the columns, balance of the classes, ...
-    """
+    """Examples with their targets. Arrays are read-only, and float64 unless said otherwise."""
 
     name: str
-    inputs: Annotated[Array, "item feature"]
-    targets: Annotated[Array, "item output"]
-    labels: Annotated[IntArray, "item"] | None
+    inputs: Annotated[Array, "item feature"]  # NaN where a value is missing
+    targets: Annotated[Array, "item output"]  # one-hot, or values in their own unit
+    labels: Annotated[IntArray, "item"] | None  # numbers of classes; None in regression
     task: str
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # none in regression
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
-    groups: Annotated[IntArray, "feature"]
-    missing: str
-    fingerprint: str
+    groups: Annotated[IntArray, "feature"]  # number of the one-hot column; -1 for a number
+    missing: str  # name in `FILLINGS`; empty where nothing is missing
+    fingerprint: str  # of all that determines what a network is trained on
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How a dataset becomes examples to train on.
+    """How a dataset becomes examples to train on."""
 
-    Attributes:
-        validation: Examples for choosing rates: a share of all if it is a float, a count if it is
-            an int.
-        test: Examples nothing is chosen on, likewise.
-        scaling: Name in `SCALINGS`.
-        split_seed: Seed of the split for all trials; None if each trial's own seed splits.
-    """
-
-    validation: float
+    validation: float  # a share if it is a float, a count if it is an int
     test: float
-    scaling: str
-    split_seed: int | None = None
+    scaling: str  # name in `SCALINGS`
+    split_seed: int | None = None  # without one, each trial's own seed splits
 
 
 def part_sizes(items: int, preparation: Preparation) -> tuple[int, int, int]:
@@ -144,10 +112,6 @@ def prepare(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Spli
     Fills and scales are fitted on the training part only. The features of a categorical column stay
     0 and 1, as standardising would weigh a category the more the rarer it is; a category that the
     training part lacks becomes 0 everywhere. Targets of a regression are standardised.
-
-    Raises:
-        DataError: The training part of this seed has no value of a feature to fill gaps with, or
-            the targets of a part do not differ.
     """
     train, validation, test = _parts(_strata(dataset), preparation, seed)
     inputs = _complete(dataset, train)
@@ -172,9 +136,6 @@ def target_scaling(
     They are mean and standard deviation over the training set; 0 and 1 for a classification.
 
     A root mean squared error in standardised units times the second is one in the targets' own.
-
-    Raises:
-        DataError: A target is the same in all of the training part.
     """
     return _target_scaling(dataset, _parts(_strata(dataset), preparation, seed)[0])
 

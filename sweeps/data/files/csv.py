@@ -48,11 +48,7 @@ _TEXT_BYTES = 200
 
 
 def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
-    """Return the dataset in a CSV file.
-
-    Raises:
-        DataError: The file is no table, or the table no dataset.
-    """
+    """Return the dataset in a CSV file."""
     start = content[:64].lstrip().lower()
     for magic, what in _STRANGE.items():
         if content.startswith(magic) or (magic.startswith(b"<") and start.startswith(magic)):
@@ -154,10 +150,7 @@ def _misshapen(
 class _Column:
     """A column that grows. Python reads its numbers: other readers round, each in its own way.
 
-    Args:
-        decimal: Decimal sign.
-        numbers: Whether numbers are told from other texts.
-        target: Whether it is a target, whose decimal sign becomes a point.
+    Without `numbers` all cells are texts. A target's decimal sign becomes a point.
     """
 
     def __init__(self, decimal: str, *, numbers: bool, target: bool) -> None:

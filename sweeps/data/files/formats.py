@@ -100,11 +100,7 @@ def content_of(source: Source) -> bytes:
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """Return the content of a regular file that is not too large.
-
-    Raises:
-        DataError: It is no such file, is empty, or can't be read.
-    """
+    """Return the content of a regular file that is not too large."""
     try:
         about = path.stat()
         if stat.S_ISDIR(about.st_mode):

@@ -29,11 +29,7 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
-    """Return the dataset in an NPZ file.
-
-    Raises:
-        DataError: The file is damaged, or its arrays are no dataset.
-    """
+    """Return the dataset in an NPZ file."""
     choices = Choices.of(parameters, len(content), target=(parameters["target"],))
     room = choices.room
     (inputs, wanted), notes = _arrays(name, content, parameters, room)

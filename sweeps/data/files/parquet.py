@@ -19,11 +19,7 @@ _INDEX = re.compile(r"__index_level_\d+__")
 
 
 def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
-    """Return the dataset in a Parquet file.
-
-    Raises:
-        DataError: pyarrow is missing, the file is damaged, or the table is no dataset.
-    """
+    """Return the dataset in a Parquet file."""
     arrow, parquet = _pyarrow()
     choices = Choices.of(parameters, len(content))
     try:

@@ -73,17 +73,7 @@ _ROOM = Room.of(dict(Limited()))
 
 @dataclass(frozen=True)
 class Choices:
-    """How a table is read.
-
-    Attributes:
-        target: Names of the target columns.
-        task: classification or regression; empty to tell it from the target.
-        missing: What becomes of missing values.
-        rare: What becomes of classes of fewer than 3 examples.
-        ignore: Columns that are left out.
-        categorical: Columns that are taken for categories.
-        room: How much memory the data may take.
-    """
+    """How a table is read."""
 
     target: tuple[str, ...] = ()
     task: str = ""
@@ -102,11 +92,7 @@ class Choices:
 
 
 def from_frame(name: str, frame: DataFrame, choices: Choices, place: Place) -> Dataset:
-    """Return the dataset that a table's columns are.
-
-    Raises:
-        DataError: The table is no dataset, or not without another choice.
-    """
+    """Return the dataset that a table's columns are."""
     check_columns(name, [*map(str, frame.columns)], choices)
     targets = {column: frame[column].to_numpy() for column in choices.target}
     rest = frame.drop(columns=[*choices.target, *choices.ignore])
@@ -124,22 +110,14 @@ def from_columns(
     choices: Choices,
     place: Place,
 ) -> Dataset:
-    """Return the dataset that columns are.
-
-    Raises:
-        DataError: They are no dataset, or not without another choice.
-    """
+    """Return the dataset that columns are."""
     target = read_target(name, targets, choices.task, place)
     features = read_features(name, table, place, choices.room, target.outputs)
     return assembled(name, features, target, choices, place)
 
 
 def check_columns(name: str, known: list[str], choices: Choices) -> None:
-    """Refuse choices of columns that are not there, or that contradict each other.
-
-    Raises:
-        DataError: With every such choice.
-    """
+    """Refuse choices of columns that are not there, or that contradict each other."""
     named = {
         "target": choices.target,
         "ignore": choices.ignore,
@@ -164,11 +142,7 @@ def check_columns(name: str, known: list[str], choices: Choices) -> None:
 def assembled(
     name: str, features: Features, target: Target, choices: Choices, place: Place
 ) -> Dataset:
-    """Return a dataset of features and target.
-
-    Raises:
-        DataError: They can't be used as they are.
-    """
+    """Return a dataset of features and target."""
     notes = [*features.notes, *target.notes]
     kept = _with_target(name, target, choices, place, notes)
     gaps = dict(features.gaps())

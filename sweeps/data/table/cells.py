@@ -20,17 +20,11 @@ _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
 @dataclass(frozen=True)
 class Cells:
-    """A column of a table.
+    """A column of a table."""
 
-    Attributes:
-        numbers: Each cell's number, NaN where it is none; empty for a column of categories, whose
-            texts are not looked at.
-        texts: The different texts that are no numbers, in any order.
-        codes: Which of the texts each cell is, -1 for a number and for nothing; none without texts.
-    """
-
-    numbers: Annotated[Array, "item"]
-    texts: tuple[str, ...] = ()
+    numbers: Annotated[Array, "item"]  # NaN for a text; none if all cells are categories
+    texts: tuple[str, ...] = ()  # different ones
+    # Which text a cell is; -1 for a number and for nothing.
     codes: Annotated[IntArray, "item"] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def used(self) -> IntArray:
@@ -42,10 +36,6 @@ def number_of(text: str) -> float:
     """Return the number that a text is, to the bit the one nearest to it; NaN if it is none.
 
     Digits are those of ASCII, and `1_000`, `nan` and `inf` are no numbers.
-
-    Example:
-        >>> number_of(" 1.5e3 "), number_of("1_000"), number_of("inf")
-        (1500.0, nan, nan)
     """
     return float(text) if _NUMBER.fullmatch(text) else math.nan
 

@@ -39,16 +39,10 @@ _ALMOST_NUMBER = re.compile(r"\s*[-+]?\d[\d.,_' ]*\s*")
 
 @dataclass(frozen=True)
 class Column:
-    """One column of features.
-
-    Attributes:
-        name: Its name.
-        values: Its numbers, NaN where one is missing; of categories their numbers from 0.
-        categories: Their names; none for a column of numbers.
-    """
+    """One column of features."""
 
     name: str
-    values: Annotated[Array, "item"]
+    values: Annotated[Array, "item"]  # numbers, or those of categories; NaN where missing
     categories: tuple[str, ...] = ()
 
     @property
@@ -59,20 +53,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Features:
-    """Features of examples.
-
-    Attributes:
-        columns: The columns they come from.
-        names: Names of the features.
-        groups: For each feature the number of its categorical column; -1 for a number.
-        values: The features, one-hot where categorical, NaN where missing.
-        notes: Kinds of the columns.
-    """
+    """Features of examples."""
 
     columns: tuple[str, ...]
     names: tuple[str, ...]
-    groups: Annotated[IntArray, "feature"]
-    values: Annotated[Array, "item feature"]
+    groups: Annotated[IntArray, "feature"]  # number of the categorical column; -1 for a number
+    values: Annotated[Array, "item feature"]  # one-hot where categorical, NaN where missing
     notes: tuple[str, ...]
 
     def gaps(self) -> Iterator[tuple[str, IntArray]]:
@@ -92,11 +78,7 @@ def of_numbers(values: Annotated[Array, "item feature"], names: tuple[str, ...])
 def read_features(
     name: str, table: Mapping[str, Cells], place: Place, room: Room, outputs: int
 ) -> Features:
-    """Read columns of features.
-
-    Raises:
-        DataError: With every column that is no feature, or the features are too large.
-    """
+    """Read columns of features."""
     columns: list[Column] = []
     problems: list[str] = []
     for column, cells in table.items():
@@ -120,15 +102,10 @@ def refuse(problems: list[str]) -> None:
 
 @dataclass(frozen=True)
 class Room:
-    """How much memory data may take.
+    """How much memory data may take."""
 
-    Attributes:
-        limit: Most bytes.
-        read: Bytes of what they are read from, which stays while they are read.
-    """
-
-    limit: int
-    read: int = 0
+    limit: int  # bytes
+    read: int = 0  # bytes of what they are read from, which stays meanwhile
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any], read: int = 0) -> Self:
@@ -136,11 +113,7 @@ class Room:
         return cls(int(parameters["limit_gb"] * 1e9), read)
 
     def check(self, name: str, items: int, features: int, outputs: int) -> None:
-        """Refuse data that would not fit, before anything is allocated.
-
-        Raises:
-            DataError: They are too large.
-        """
+        """Refuse data that would not fit, before anything is allocated."""
         problem = self.problem(name, items, features, outputs)
         if problem:
             raise DataError(f"{problem} Take fewer, or raise `limit_gb`.")

@@ -23,24 +23,14 @@ REPETITIONS = 10
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be learned of each example.
-
-    Attributes:
-        names: Names of the target columns.
-        task: classification or regression.
-        present: Whether the target of an example is there.
-        labels: Number of each example's class; 0 where it is missing; empty in regression.
-        classes: Names of the classes, numbers in their order, else by the alphabet.
-        values: Values of a regression, NaN where one is missing; empty for classes.
-        notes: How the task was told, and classes that are hard to tell apart.
-    """
+    """What is to be learned of each example."""
 
     names: tuple[str, ...]
     task: str
     present: Annotated[BoolArray, "item"]
-    labels: Annotated[IntArray, "item"]
-    classes: tuple[str, ...]
-    values: Annotated[Array, "item output"]
+    labels: Annotated[IntArray, "item"]  # 0 where missing; none in regression
+    classes: tuple[str, ...]  # numbers in their order, else by the alphabet
+    values: Annotated[Array, "item output"]  # NaN where missing; none for classes
     notes: tuple[str, ...]
 
     @property
@@ -56,19 +46,12 @@ class Target:
 
 @dataclass(frozen=True)
 class _Column:
-    """One target column.
-
-    Attributes:
-        name: Its name.
-        texts: Different texts in it, sorted, the empty one for what is missing.
-        numbers: Each text's number; NaN for what is none.
-        codes: Which of the texts each example has.
-    """
+    """One target column."""
 
     name: str
-    texts: tuple[str, ...]
-    numbers: Array
-    codes: IntArray
+    texts: tuple[str, ...]  # different ones, sorted, the empty one for what is missing
+    numbers: Array  # of the texts; NaN for what is none
+    codes: IntArray  # which text each example has
 
     @property
     def present(self) -> BoolArray:
@@ -92,9 +75,6 @@ def read_target(
 
     Values are numbers, flags, or texts with None or NaN for missing ones. Several columns are a
     regression. An empty task is inferred from the column.
-
-    Raises:
-        DataError: The columns don't fit the task, or could fit either.
     """
     read = [_column(column, values) for column, values in columns.items()]
     for column in read:

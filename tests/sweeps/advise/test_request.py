@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.advise.request import request_of
+from sweeps.advise.request import name_of, request_of
 from sweeps.errors import SpecificationError
 
 
@@ -35,6 +35,11 @@ def test_a_file_is_named_from_the_folder(table: Path) -> None:
     request = request_of(table.name, ["y"], 1, Path("deep/out"), 1)
     assert request.dataset == {"path": "../../my data.csv", "target": "y"}
     assert request.name == "my-data"
+
+
+def test_a_name_is_one_of_a_folder() -> None:
+    assert name_of("in/my data.csv") == "my-data"
+    assert name_of("openml:mnist_784@1") == "openml-mnist_784-1"
 
 
 def test_several_targets_are_a_list(table: Path) -> None:
