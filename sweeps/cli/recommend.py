@@ -64,9 +64,8 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
 
 def _recommend(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    from sweeps.advise.adaptive import Purse, advise
+    from sweeps.advise.adaptive import Purse, advice_content, advice_lines, advise
     from sweeps.advise.request import request_of
-    from sweeps.advise.text import advice_content, advice_lines
 
     request = request_of(
         options.data,

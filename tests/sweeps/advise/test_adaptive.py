@@ -12,9 +12,8 @@ import pytest
 from reports.schema.results import StudyResults
 from sweeps.advise import adaptive as advice
 from sweeps.advise import grid_choice as sizing
-from sweeps.advise.adaptive import Purse, advise
+from sweeps.advise.adaptive import Purse, advice_content, advice_lines, advise
 from sweeps.advise.request import Request
-from sweeps.advise.text import advice_content, advice_lines
 from sweeps.cli import main as cli
 from sweeps.errors import UsageError
 from sweeps.spec.model import given
