@@ -13,7 +13,7 @@ from pathlib import Path
 from reports.output.csv import COLUMNS
 from reports.schema.results import Column
 from sweeps.cli.main import parser
-from sweeps.data.files.formats import FORMATS
+from sweeps.data.files.file_sources import FORMATS
 from sweeps.data.registry import NAMES, parameters_of
 from sweeps.spec.reference import with_parameters, with_tables
 

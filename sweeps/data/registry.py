@@ -10,10 +10,8 @@ from typing import Any
 
 from sweeps.data.dataset import classification, regression
 from sweeps.data.downloads import FETCHED, NO_CACHE, OPENML, OpenMLParameters, fetch, refusal
-from sweeps.data.files import csv as csv_files
-from sweeps.data.files import npz as npz_files
-from sweeps.data.files import parquet as parquet_files
-from sweeps.data.files.formats import content_of, is_file, read_file_source
+from sweeps.data.files import csv_files, npz_files, parquet_files
+from sweeps.data.files.file_sources import content_of, is_file, read_file_source
 from sweeps.data.generators import GENERATORS, Generator, Parameters, generate, generator_problems
 from sweeps.data.parameters import Strict, pairs_of, read_parameters
 from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source

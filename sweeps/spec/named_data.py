@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.data.files.formats import is_file
+from sweeps.data.files.file_sources import is_file
 from sweeps.data.registry import NAMES, SourceError, read_source
 from sweeps.errors import Problem, SpecificationError, shown
 from sweeps.spec.load import is_utf8, with_settings

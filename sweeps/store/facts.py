@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from sweeps.data.facts import DataFacts, Facts
-from sweeps.data.files.formats import FORMATS
+from sweeps.data.files.file_sources import FORMATS
 from sweeps.data.parameters import pairs_of, read_parameters
 from sweeps.data.registry import SourceError, read_source
 from sweeps.data.splits import CLASSIFICATION, REGRESSION, SCALINGS, Source

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from sweeps.data.downloads import FETCHED
-from sweeps.data.files.formats import FORMATS
+from sweeps.data.files.file_sources import FORMATS
 from sweeps.data.registry import (
     NAMES,
     Entry,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sweeps.data.facts import DataFacts, facts_of, key_of
-from sweeps.data.files.formats import FORMATS
+from sweeps.data.files.file_sources import FORMATS
 from sweeps.data.parameters import pairs_of, read_parameters
 from sweeps.data.registry import load
 from sweeps.data.splits import Preparation, Source

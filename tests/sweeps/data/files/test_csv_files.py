@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweeps.data.files import csv as csv_files
+from sweeps.data.files import csv_files
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import Dataset
 from sweeps.errors import DataError

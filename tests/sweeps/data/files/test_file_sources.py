@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.data.files.formats import is_file, read_bytes
+from sweeps.data.files.file_sources import is_file, read_bytes
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.errors import DataError
 
