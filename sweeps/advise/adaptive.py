@@ -56,7 +56,7 @@ WIDENINGS = 2
 
 
 @dataclass
-class Purse(Limit):
+class TimeBudget(Limit):
     """The time there is, and what must be kept of it.
 
     What training takes by what was predicted tells how loaded the machine is: where that rises, a
@@ -117,35 +117,35 @@ class Advice:
     budget: float  # seconds allowed
 
 
-def advise(request: Request, purse: Purse) -> Advice:
+def advise(request: Request, budget: TimeBudget) -> Advice:
     """Run a short study and return what it found; whatever ends it, trials that ended are kept."""
-    experiment = _beginning(request, purse)
-    results = carry_on(request, purse, experiment)
+    experiment = _beginning(request, budget)
+    results = carry_on(request, budget, experiment)
     for _ in range(WIDENINGS):
-        larger = wider(request, purse, experiment, results)
+        larger = wider(request, budget, experiment, results)
         if larger is None:
             break
         experiment = larger
-        results = carry_on(request, purse, experiment)
-    further = closer(request, purse, experiment, results)
+        results = carry_on(request, budget, experiment)
+    further = closer(request, budget, experiment, results)
     if further is not None:
         experiment = further
-        carry_on(request, purse, experiment)
-    results = run_study(experiment, request.folder, request.jobs, limit=purse)
+        carry_on(request, budget, experiment)
+    results = run_study(experiment, request.folder, request.jobs, limit=budget)
     page = build_report(results, request.folder)
     (analysis,) = analyse(results)
-    return Advice(experiment, analysis, page, purse.spent, purse.total)
+    return Advice(experiment, analysis, page, budget.spent, budget.total)
 
 
-def _beginning(request: Request, purse: Purse) -> Experiment:
+def _beginning(request: Request, budget: TimeBudget) -> Experiment:
     if (request.folder / FILE).is_file():
         experiment = _stored(request)
-        calibrate(purse, experiment)
+        calibrate(budget, experiment)
         return experiment
     # Paths of files lead out of the folder: it must be there.
     request.folder.mkdir(parents=True, exist_ok=True)
     try:
-        return first_study(request, purse)
+        return first_study(request, budget)
     except UserError:
         with suppress(OSError):
             request.folder.rmdir()
@@ -160,7 +160,7 @@ def _stored(request: Request) -> Experiment:
     return request.experiment(keys)
 
 
-def first_study(request: Request, purse: Purse) -> Experiment:
+def first_study(request: Request, budget: TimeBudget) -> Experiment:
     """Return the study that the time allows; a usage error if not even one epoch fits."""
     least = {"batch_sizes": 1, "learning_rates": 1.0, "seeds": 1, "epochs": 1}
     draft = request.experiment({"name": request.name, "dataset": request.dataset, **least})
@@ -170,74 +170,76 @@ def first_study(request: Request, purse: Purse) -> Experiment:
         return request.experiment(keys_of(request.name, request.dataset, facts, grid))
 
     largest = largest_size(facts.train_items)
-    calibrate(purse, made(Grid(1, largest, 1)))
+    calibrate(budget, made(Grid(1, largest, 1)))
 
     def needed(grid: Grid) -> float:
-        return forecast(made(grid), request.jobs).seconds * purse.slowdown * EXTENSION
+        return forecast(made(grid), request.jobs).seconds * budget.slowdown * EXTENSION
 
-    spare = SHARE * (purse.spare - purse.slowdown * START_SECONDS)
-    grid = choose(facts.train_items, lambda one: needed(one) <= spare)
+    spare = SHARE * (budget.spare - budget.slowdown * START_SECONDS)
+    grid = choose(facts.train_items, lambda grid: needed(grid) <= spare)
     if grid is None:
         whole = Grid(min(SMALLEST, largest // 2), largest, EPOCHS)
-        short = needed(whole) / SHARE + purse.slowdown * START_SECONDS
-        minutes = math.ceil(2 * (purse.spent + purse.kept + short) / 60) / 2
+        short = needed(whole) / SHARE + budget.slowdown * START_SECONDS
+        minutes = math.ceil(2 * (budget.spent + budget.kept + short) / 60) / 2
         raise UsageError(
-            f"{request.name}: {purse.total / 60:g} minutes are too few for {facts.train_items} "
+            f"{request.name}: {budget.total / 60:g} minutes are too few for {facts.train_items} "
             f"training examples on this machine now; about {minutes:g} would do."
         )
     return made(grid)
 
 
-def calibrate(purse: Purse, experiment: Experiment) -> None:
+def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
     """Measure a few updates at each batch size: how fast is this machine, and its timing pass?"""
     ((group, measurements),) = measurements_of(experiment).values()
-    largest = max(one.batch_size for one in measurements)
+    largest = max(planned.batch_size for planned in measurements)
     with one_blas_thread():
         rounds = list(time_updates(measurements, splits_of(group, largest), rounds=1))
     took = predicted = 0.0
-    for one, measured in zip(measurements, rounds, strict=True):
-        if one.engine != TENSOR:
+    for planned, measured in zip(measurements, rounds, strict=True):
+        if planned.engine != TENSOR:
             continue
-        share = 1 / one.batch_size
+        share = 1 / planned.batch_size
         took += share * measured.wall_seconds / measured.updates
-        predicted += share * update_cost(group.family.configuration(one.batch_size), one.lanes)
-    purse.slowdown = max(1.0, 1e6 * took / predicted)
+        predicted += share * update_cost(
+            group.family.configuration(planned.batch_size), planned.lanes
+        )
+    budget.slowdown = max(1.0, 1e6 * took / predicted)
     timing = ROUNDS * sum(measured.wall_seconds for measured in rounds)
-    purse.reserve = purse.slowdown * REPORT_SECONDS + 1.2 * timing
+    budget.reserve = budget.slowdown * REPORT_SECONDS + 1.2 * timing
 
 
-def carry_on(request: Request, purse: Purse, experiment: Experiment) -> StudyResults:
+def carry_on(request: Request, budget: TimeBudget, experiment: Experiment) -> StudyResults:
     """Run what is missing, and learn from how long it took."""
-    predicted, before = request.seconds(experiment), purse.spent
-    results = run_study(experiment, request.folder, request.jobs, timing=False, limit=purse)
-    if predicted > 1 and purse.spare:
-        purse.slowdown = max(1.0, (purse.spent - before) / predicted)
+    predicted, before = request.seconds(experiment), budget.spent
+    results = run_study(experiment, request.folder, request.jobs, timing=False, limit=budget)
+    if predicted > 1 and budget.spare:
+        budget.slowdown = max(1.0, (budget.spent - before) / predicted)
     write_specification(request.folder, experiment)
     return results
 
 
 def wider(
-    request: Request, purse: Purse, experiment: Experiment, results: StudyResults
+    request: Request, budget: TimeBudget, experiment: Experiment, results: StudyResults
 ) -> Experiment | None:
     """Return the study with a batch size more at an end where the best may lie; None if not."""
     (analysis,), (facts,) = analyse(results), experiment.data.values()
-    comparison, sizes = analysis.comparison, [*experiment.groups[0].grid]
+    comparison, tried = analysis.comparison, [*experiment.groups[0].grid]
     if comparison is None:
         return None
-    found = [*sizes]
-    if sizes[-1] in comparison.tied and 2 * sizes[-1] <= largest_size(facts.train_items, 1):
-        found.append(2 * sizes[-1])
-    if sizes[0] == comparison.best and sizes[0] > 1:
-        found.insert(0, sizes[0] // 2)
-    if found == sizes:
+    extended = [*tried]
+    if tried[-1] in comparison.tied and 2 * tried[-1] <= largest_size(facts.train_items, 1):
+        extended.append(2 * tried[-1])
+    if tried[0] == comparison.best and tried[0] > 1:
+        extended.insert(0, tried[0] // 2)
+    if extended == tried:
         return None
-    larger = request.experiment(given(experiment.specification) | {"batch_sizes": found})
-    fits = request.seconds(larger) * purse.slowdown * EXTENSION <= purse.spare
+    larger = request.experiment(given(experiment.specification) | {"batch_sizes": extended})
+    fits = request.seconds(larger) * budget.slowdown * EXTENSION <= budget.spare
     return larger if fits else None
 
 
 def closer(
-    request: Request, purse: Purse, experiment: Experiment, results: StudyResults
+    request: Request, budget: TimeBudget, experiment: Experiment, results: StudyResults
 ) -> Experiment | None:
     """Return the study with as many fresh seeds for the contenders as fit; None for none."""
     (analysis,), (group,) = analyse(results), experiment.groups
@@ -250,8 +252,8 @@ def closer(
     contenders = [(group, size, float(rates[size])) for size in comparison.tied]
     # Any seeds cost the same.
     step = plan([trial for _, trial in fresh_trials(contenders, range(REFINE_STEP))], request.jobs)
-    cost = 1e-6 * sum(map(cohort_cost, step)) * purse.slowdown / request.jobs
-    steps = min(MOST_STEPS, int(purse.spare / cost))
+    cost = 1e-6 * sum(map(cohort_cost, step)) * budget.slowdown / request.jobs
+    steps = min(MOST_STEPS, int(budget.spare / cost))
     if not steps:
         return None
     seeds = experiment.specification.refinement_seeds + steps * REFINE_STEP
@@ -269,35 +271,35 @@ def write_specification(folder: Path, experiment: Experiment) -> None:
     (folder / SPECIFICATION).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def advice_lines(found: Advice) -> list[str]:
+def advice_lines(advice: Advice) -> list[str]:
     """Return advice as lines for a terminal."""
-    analysis = found.analysis
-    lines = [_tried(found), *map(goal_sentence, analysis.recommendations)]
+    analysis = advice.analysis
+    lines = [_tried(advice), *map(goal_sentence, analysis.recommendations)]
     lines.append(more_sentence(analysis.recommendations))
-    lines += [f"Beware: {one.text}" for one in cautions(analysis)]
-    lines.append(f"{found.page}: {found.seconds:.0f} s of {found.budget:.0f} s")
+    lines += [f"Beware: {caution.text}" for caution in cautions(analysis)]
+    lines.append(f"{advice.page}: {advice.seconds:.0f} s of {advice.budget:.0f} s")
     return [line.replace("\xa0", " ") for line in lines if line]
 
 
-def advice_content(found: Advice) -> dict[str, Any]:
+def advice_content(advice: Advice) -> dict[str, Any]:
     """Return advice as JSON knows it."""
-    analysis, plan = found.analysis, found.analysis.plan
+    analysis, plan = advice.analysis, advice.analysis.plan
     return {
         "study": analysis.study.name,
-        "page": str(found.page),
-        "seconds": found.seconds,
-        "budget_seconds": found.budget,
+        "page": str(advice.page),
+        "seconds": advice.seconds,
+        "budget_seconds": advice.budget,
         "architecture": plan.architecture,
         "optimizer": plan.optimizer,
         "budget": plan.budget,
         "batch_sizes": list(plan.batch_sizes),
-        "recommendations": [recommendation_content(one) for one in analysis.recommendations],
-        "warnings": [one.text for one in cautions(analysis)],
+        "recommendations": [recommendation_content(goal) for goal in analysis.recommendations],
+        "warnings": [caution.text for caution in cautions(analysis)],
     }
 
 
-def _tried(found: Advice) -> str:
-    plan, trials = found.analysis.plan, found.analysis.counts.run
+def _tried(advice: Advice) -> str:
+    plan, trials = advice.analysis.plan, advice.analysis.counts.run
     return (
         f"{plan.dataset}: network {plan.architecture}, {plan.activation}, {plan.optimizer}, "
         f"{plan.budget}; batch {sizes(list(plan.batch_sizes))}; {plural(trials, 'trial')}"

@@ -6,8 +6,9 @@ The rules are told in docs/recommend.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from sweeps.data.facts import DataFacts
@@ -58,26 +59,14 @@ def hidden_units(features: int, outputs: int) -> int:
 def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
     """Return the grid that a time allows; None if not even one epoch fits."""
     largest = largest_size(train_items)
-    widest = next(filter(fits, _from_small_batches(largest)), None)
-    if widest is None:
-        return next(filter(fits, _with_fewer_epochs(largest)), None)
-    best = widest
-    for epochs in MORE_EPOCHS:
-        longer = Grid(widest.smallest, largest, epochs)
-        if not fits(longer):
-            break
-        best = longer
-    return best
-
-
-def _from_small_batches(largest: int) -> Iterator[Grid]:
-    sizes = (2**power for power in range(SMALLEST.bit_length()))
-    return (Grid(size, largest, EPOCHS) for size in sizes if size < largest)
-
-
-def _with_fewer_epochs(largest: int) -> Iterator[Grid]:
+    sizes = (2**power for power in range(SMALLEST.bit_length()) if 2**power < largest)
+    for smallest in sizes:
+        if fits(Grid(smallest, largest, EPOCHS)):
+            longer = (Grid(smallest, largest, epochs) for epochs in MORE_EPOCHS)
+            return [Grid(smallest, largest, EPOCHS), *takewhile(fits, longer)][-1]
     smallest = min(SMALLEST, largest // 2)
-    return (Grid(smallest, largest, epochs) for epochs in FEWER_EPOCHS)
+    shorter = (Grid(smallest, largest, epochs) for epochs in FEWER_EPOCHS)
+    return next(filter(fits, shorter), None)
 
 
 def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[str, Any]:

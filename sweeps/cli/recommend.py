@@ -64,7 +64,7 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
 
 def _recommend(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    from sweeps.advise.adaptive import Purse, advice_content, advice_lines, advise
+    from sweeps.advise.adaptive import TimeBudget, advice_content, advice_lines, advise
     from sweeps.advise.request import request_of
 
     request = request_of(
@@ -75,8 +75,8 @@ def _recommend(options: argparse.Namespace) -> int:
         options.jobs,
         settings=options.set,
     )
-    found = advise(request, Purse(60 * options.minutes, started))
-    write(*(document(advice_content(found)) if options.json else advice_lines(found)))
+    advice = advise(request, TimeBudget(60 * options.minutes, started))
+    write(*(document(advice_content(advice)) if options.json else advice_lines(advice)))
     return DONE
 
 

@@ -12,7 +12,7 @@ import pytest
 from reports.schema.results import StudyResults
 from sweeps.advise import adaptive as advice
 from sweeps.advise import grid_choice as sizing
-from sweeps.advise.adaptive import Purse, advice_content, advice_lines, advise
+from sweeps.advise.adaptive import TimeBudget, advice_content, advice_lines, advise
 from sweeps.advise.request import Request
 from sweeps.cli import main as cli
 from sweeps.errors import UsageError
@@ -47,56 +47,56 @@ def request(folder: Path) -> Request:
 
 def test_time_is_kept_for_timing_and_report() -> None:
     clock = Clock()
-    purse = Purse(60, 0, clock, reserve=20)
+    budget = TimeBudget(60, 0, clock, reserve=20)
     clock.time = 15.0
-    assert (purse.spent, purse.kept, purse.spare) == (15, 20, 25)
+    assert (budget.spent, budget.kept, budget.spare) == (15, 20, 25)
     clock.time = 50.0
-    assert purse.spare == 0
-    assert not purse.fits(0)
+    assert budget.spare == 0
+    assert not budget.fits(0)
 
 
 def test_what_would_end_too_late_does_not_start() -> None:
-    purse = Purse(60, 0, Clock(), reserve=20, slowdown=2)
-    assert purse.fits(19)
-    assert not purse.fits(20)
+    budget = TimeBudget(60, 0, Clock(), reserve=20, slowdown=2)
+    assert budget.fits(19)
+    assert not budget.fits(20)
 
 
 def test_more_is_kept_and_less_fits_as_the_load_rises() -> None:
-    purse = Purse(100, 0, Clock(), reserve=10, slowdown=2)
+    budget = TimeBudget(100, 0, Clock(), reserve=10, slowdown=2)
     for _ in range(4):
-        purse.took(0.5, 1.0)
-    assert purse.kept == pytest.approx(10)
-    assert purse.fits(44)
+        budget.took(0.5, 1.0)
+    assert budget.kept == pytest.approx(10)
+    assert budget.fits(44)
     for _ in range(20):
-        purse.took(0.5, 3.0)
-    assert purse.kept == pytest.approx(30, rel=0.01)
-    assert purse.fits(11)
-    assert not purse.fits(12)
+        budget.took(0.5, 3.0)
+    assert budget.kept == pytest.approx(30, rel=0.01)
+    assert budget.fits(11)
+    assert not budget.fits(12)
     # Others have gone.
     for _ in range(20):
-        purse.took(0.5, 0.5)
-    assert purse.kept == 10
+        budget.took(0.5, 0.5)
+    assert budget.kept == 10
 
 
 def test_training_that_failed_at_once_tells_nothing() -> None:
-    purse = Purse(100, 0, Clock(), reserve=10)
-    purse.took(0.5, 0.0)
-    assert purse.kept == 10
+    budget = TimeBudget(100, 0, Clock(), reserve=10)
+    budget.took(0.5, 0.0)
+    assert budget.kept == 10
 
 
 def test_a_machine_is_as_slow_as_its_updates(tmp_path: Path) -> None:
     least = {"name": "iris", "dataset": "iris", "batch_sizes": [4, 8], "seeds": [1, 2], "epochs": 1}
     experiment = request(tmp_path).experiment({**least, "learning_rates": [0.1, 1.0]})
-    purse = Purse(60, 0, Clock())
-    advice.calibrate(purse, experiment)
-    assert purse.slowdown >= 1
-    assert purse.kept >= advice.REPORT_SECONDS
+    budget = TimeBudget(60, 0, Clock())
+    advice.calibrate(budget, experiment)
+    assert budget.slowdown >= 1
+    assert budget.kept >= advice.REPORT_SECONDS
 
 
 def test_too_little_time_is_told_before_anything_is_trained(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     with pytest.raises(UsageError, match=r"^iris: 0.1 minutes are too few for 90 training exam"):
-        advise(request(folder), Purse(6, 0, Clock()))
+        advise(request(folder), TimeBudget(6, 0, Clock()))
     assert not folder.exists()
 
 
@@ -110,7 +110,7 @@ def advised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, advice.Advi
     patch.setattr(advice, "MOST_STEPS", 1)
     patch.setattr(sizing, "EPOCHS", 2)
     patch.setattr(sizing, "MORE_EPOCHS", ())
-    found = advise(request(folder), Purse(1e9, 0, Clock()))
+    found = advise(request(folder), TimeBudget(1e9, 0, Clock()))
     patch.undo()
     return folder, found
 
@@ -172,7 +172,7 @@ def test_the_same_again_goes_on_with_the_same_study(
     monkeypatch.setattr(advice, "wider", lambda *_: None)
     monkeypatch.setattr(advice, "closer", lambda *_: None)
     monkeypatch.setattr(advice, "build_report", lambda *_: folder / "report.html")
-    again = advise(request(folder), Purse(1e9, 0, Clock()))
+    again = advise(request(folder), TimeBudget(1e9, 0, Clock()))
     assert asked == []
     assert again.experiment.specification == found.experiment.specification
     assert again.analysis.counts == found.analysis.counts
@@ -182,7 +182,7 @@ def test_another_study_is_refused(advised: tuple[Path, advice.Advice]) -> None:
     folder, _ = advised
     other = Request("wine", "wine", folder, 1)
     with pytest.raises(UsageError, match=r"holds another study. Choose another --out.$"):
-        advise(other, Purse(1e9, 0, Clock()))
+        advise(other, TimeBudget(1e9, 0, Clock()))
 
 
 def test_when_the_time_has_ended_no_trial_is_started(tmp_path: Path) -> None:
@@ -196,9 +196,9 @@ def test_when_the_time_has_ended_no_trial_is_started(tmp_path: Path) -> None:
             "epochs": 1,
         }
     )
-    none = advice.carry_on(request(tmp_path / "late"), Purse(-1e9, 0, Clock()), experiment)
+    none = advice.carry_on(request(tmp_path / "late"), TimeBudget(-1e9, 0, Clock()), experiment)
     assert none.trials.empty
-    plenty = Purse(1e9, 0, Clock())
+    plenty = TimeBudget(1e9, 0, Clock())
     assert advice.wider(request(tmp_path / "late"), plenty, experiment, none) is None
     assert advice.closer(request(tmp_path / "late"), plenty, experiment, none) is None
     assert none.description.planned_trials == 8
@@ -218,12 +218,12 @@ def small(folder: Path) -> tuple[Request, advice.Experiment, StudyResults]:
     }
     one = request(folder)
     experiment = one.experiment(keys)
-    return one, experiment, advice.carry_on(one, Purse(1e9, 0, Clock()), experiment)
+    return one, experiment, advice.carry_on(one, TimeBudget(1e9, 0, Clock()), experiment)
 
 
 def test_what_does_not_fit_is_not_tried(tmp_path: Path) -> None:
     one, experiment, found = small(tmp_path / "study")
-    plenty, nothing = Purse(1e9, 0, Clock()), Purse(0, 0, Clock())
+    plenty, nothing = TimeBudget(1e9, 0, Clock()), TimeBudget(0, 0, Clock())
     wider = advice.wider(one, plenty, experiment, found)
     assert wider is not None
     assert set(wider.groups[0].grid) > {4, 5}
