@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from sweeps.cli.manage import DONE, Add, add_json, document
@@ -25,7 +26,7 @@ def _datasets(options: argparse.Namespace) -> int:
     from sweeps.data.registry import catalogue, catalogue_lines
 
     found = catalogue()
-    content = {"datasets": [entry.to_json() for entry in found]}
+    content = {"datasets": [asdict(entry) for entry in found]}
     write(*(document(content) if options.json else catalogue_lines(found)))
     return DONE
 

@@ -1,7 +1,4 @@
-"""From arrays to a dataset: what makes examples usable, and what tells them from others.
-
-Imports NumPy alone.
-"""
+"""From arrays to a dataset: what makes examples usable, and their fingerprint."""
 
 from __future__ import annotations
 
@@ -37,7 +34,6 @@ def classification(
     inputs: Annotated[npt.ArrayLike, "item feature"],
     labels: Annotated[npt.ArrayLike, "item"],
     classes: Iterable[str],
-    *,
     target_name: str = "target",
     **about: Any,  # noqa: ANN401
 ) -> Dataset:
@@ -51,18 +47,9 @@ def classification(
     _check_classes(name, numbers, names)
     targets = np.zeros((len(numbers), len(names)))
     targets[np.arange(len(numbers)), numbers] = 1
-    notes = (*about.pop("notes", ()), *_balance(numbers, names))
-    return _dataset(
-        name,
-        inputs,
-        targets,
-        labels=numbers,
-        task=CLASSIFICATION,
-        classes=names,
-        target_names=(target_name,),
-        notes=notes,
-        **about,
-    )
+    about["notes"] = (*about.get("notes", ()), *_balance(numbers, names))
+    about |= {"classes": names, "labels": numbers}
+    return _dataset(name, inputs, targets, CLASSIFICATION, (target_name,), **about)
 
 
 def regression(
@@ -72,22 +59,10 @@ def regression(
     target_names: Iterable[str],
     **about: Any,  # noqa: ANN401
 ) -> Dataset:
-    """Return examples with their values.
-
-    `about` is as for `classification`.
-    """
+    """Return examples with their values; `about` is as for `classification`."""
     values, names = np.asarray(targets, np.float64), tuple(target_names)
     _check_values(name, values, names)
-    return _dataset(
-        name,
-        inputs,
-        values,
-        labels=None,
-        task=REGRESSION,
-        classes=(),
-        target_names=names,
-        **about,
-    )
+    return _dataset(name, inputs, values, REGRESSION, names, **about)
 
 
 def fingerprint(*contents: npt.NDArray[Any] | str) -> str:
@@ -108,26 +83,24 @@ def _dataset(
     name: str,
     inputs: npt.ArrayLike,
     targets: Array,
-    *,
-    labels: IntArray | None,
     task: str,
-    classes: tuple[str, ...],
     target_names: tuple[str, ...],
+    *,
+    classes: tuple[str, ...] = (),
+    labels: IntArray | None = None,
     feature_names: Iterable[str] | None = None,
     groups: npt.ArrayLike | None = None,
     missing: str = "",
     notes: Iterable[str] = (),
 ) -> Dataset:
-    values = _read_only(inputs, np.float64)
+    values, wanted = _read_only(inputs, np.float64), _read_only(targets, np.float64)
     count = values.shape[1]
     names = tuple(feature_names or (f"feature {number}" for number in range(1, count + 1)))
     _check_inputs(name, values, names, missing)
     of_columns = _read_only(np.full(count, -1) if groups is None else groups, np.int64)
-    wanted = _read_only(targets, np.float64)
-    constant = int((np.ptp(values, axis=0) == 0).sum())
-    more = (
-        [f"Features that are the same in every example: {constant} of {count}."] if constant else []
-    )
+    digest = fingerprint(values, wanted, of_columns, task, missing, *classes)
+    if constant := int((np.ptp(values, axis=0) == 0).sum()):
+        notes = (*notes, f"Features that are the same in every example: {constant} of {count}.")
     return Dataset(
         name=name,
         inputs=values,
@@ -139,8 +112,8 @@ def _dataset(
         target_names=target_names,
         groups=of_columns,
         missing=missing,
-        fingerprint=fingerprint(values, wanted, of_columns, task, missing, *classes),
-        notes=(*notes, *more),
+        fingerprint=digest,
+        notes=tuple(notes),
     )
 
 
@@ -188,11 +161,10 @@ def _check_classes(name: str, labels: IntArray, classes: tuple[str, ...]) -> Non
     rare = np.flatnonzero(counts < LEAST_OF_A_CLASS)
     if rare.size:
         listed = ", ".join(f"{shown(classes[label])} ({counts[label]})" for label in rare[:LISTED])
-        many = counted(rare.size, "class", "classes")
+        more = ", ..." if rare.size > LISTED else ""
         raise DataError(
-            f"{name} has {many} of fewer than {LEAST_OF_A_CLASS} examples, so that "
-            f"training, validation and test can't have one each: {listed}"
-            f"{', ...' if rare.size > LISTED else ''}."
+            f"{name} has {counted(rare.size, 'class', 'classes')} of fewer than {LEAST_OF_A_CLASS} "
+            f"examples, so that not every set can have one: {listed}{more}."
         )
 
 

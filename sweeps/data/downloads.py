@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import http.client
-import io
 import os
 import re
 import socket
 import urllib.error
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -20,9 +19,9 @@ from pydantic import Field
 
 from sweeps.data.dataset import classification, regression
 from sweeps.data.parameters import Limited, Number, OneOf, Texts, Whole
-from sweeps.data.splits import CLASSIFICATION, Dataset, Source
-from sweeps.data.table.assembly import DROP, Choices, Rare, TableParameters, from_frame
-from sweeps.data.table.features import Room
+from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source
+from sweeps.data.table.assembly import DROP, Rare, TableParameters, from_frame
+from sweeps.data.table.features import Room, dense
 from sweeps.data.table.target import number_name
 from sweeps.errors import DataError
 
@@ -85,117 +84,102 @@ class LabeledFaces(Limited):
 _NEWSGROUPS = {"train": 11314, "test": 7532, "all": 18846, "groups": 20}
 _NEWSGROUPS_TERMS = 130107
 
-_NETWORK_ERRORS = (
-    urllib.error.URLError,
-    http.client.HTTPException,
-    ConnectionError,
-    TimeoutError,
-)
-
-_HARD = (
-    "0.3066101993807095471566981359501369297504425048828125",
-    "7.0420557077594588669468784357561207962098443483187940792729600000e59",
-)
-"""Decimals that a reader who multiplies powers of ten gets wrong."""
-
-_Arguments = Mapping[str, Any]
+_NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A dataset that is downloaded."""
+    """A dataset that is downloaded, as scikit-learn describes it: looking would download it."""
 
-    read: Callable[[str, _Arguments], Dataset]
+    read: Callable[[str, Any], Dataset]
+    task: str
+    examples: int
+    features: int
     parameters: type[Limited] = Limited
 
 
 def fetch(source: Source) -> Dataset:
     """Return downloaded data, from the cache if they are there."""
-    read = FETCHED[source.name].read if source.name in FETCHED else _openml
-    return read(source.name, dict(source.parameters))
+    # They were checked when the source was read.
+    given: dict[str, Any] = dict(source.parameters)
+    if source.name not in FETCHED:
+        return _openml(source.name, OpenMLParameters.model_construct(**given))
+    fetched = FETCHED[source.name]
+    return fetched.read(source.name, fetched.parameters.model_construct(**given))
 
 
-def refusal(name: str, parameters: _Arguments) -> str:
-    """Return why data are refused before anything is downloaded; nothing if they are not."""
-    if name == "20newsgroups_vectorized":
-        features = parameters["terms"] or _NEWSGROUPS_TERMS
-        examples, outputs = _NEWSGROUPS[parameters["subset"]], _NEWSGROUPS["groups"]
-        problem = Room.of(parameters).problem(name, examples, features, outputs)
-        return problem and f"{problem} Take fewer `terms`, or raise `limit_gb`."
-    return ""
+def newsgroups_refusal(parameters: Newsgroups) -> str:
+    """Return why newsgroups are refused before they are downloaded; nothing if they are not."""
+    features = parameters.terms or _NEWSGROUPS_TERMS
+    examples, outputs = _NEWSGROUPS[parameters.subset], _NEWSGROUPS["groups"]
+    what = dense("20newsgroups_vectorized", examples, features, outputs)
+    problem = Room.of(parameters).problem(*what)
+    return problem and f"{problem} Take fewer `terms`, or raise `limit_gb`."
 
 
-def _covtype(name: str, parameters: _Arguments) -> Dataset:
-    bunch, _ = _fetched(name, "fetch_covtype")
-    return _classes(name, bunch, parameters)
-
-
-def _california_housing(name: str, parameters: _Arguments) -> Dataset:
-    bunch, _ = _fetched(name, "fetch_california_housing")
+def _california_housing(name: str, parameters: Limited) -> Dataset:
+    bunch, _ = _fetched(name, f"fetch_{name}")
     _check(name, bunch, parameters)
-    names = tuple(map(str, bunch.target_names))
-    features = tuple(map(str, bunch.feature_names))
+    names, features = map(str, bunch.target_names), map(str, bunch.feature_names)
     return regression(name, bunch.data, bunch.target[:, None], names, feature_names=features)
 
 
-def _olivetti_faces(name: str, parameters: _Arguments) -> Dataset:
-    bunch, _ = _fetched(name, "fetch_olivetti_faces")
+def _numbered_classes(name: str, parameters: Limited) -> Dataset:
+    bunch, _ = _fetched(name, f"fetch_{name}")
     return _classes(name, bunch, parameters)
 
 
-def _lfw(name: str, parameters: _Arguments) -> Dataset:
+def _lfw(name: str, parameters: LabeledFaces) -> Dataset:
     bunch, _ = _fetched(
         name,
         "fetch_lfw_people",
-        min_faces_per_person=parameters["min_faces"],
-        resize=parameters["resize"],
-        color=parameters["colour"],
+        min_faces_per_person=parameters.min_faces,
+        resize=parameters.resize,
+        color=parameters.colour,
     )
     return _classes(name, bunch, parameters, [str(person) for person in bunch.target_names])
 
 
-def _newsgroups(name: str, parameters: _Arguments) -> Dataset:
-    bunch, _ = _fetched(name, "fetch_20newsgroups_vectorized", subset=parameters["subset"])
-    terms, features = parameters["terms"], np.asarray(bunch.feature_names, dtype=str)
+def _newsgroups(name: str, parameters: Newsgroups) -> Dataset:
+    bunch, _ = _fetched(name, f"fetch_{name}", subset=parameters.subset)
+    terms, features = parameters.terms, np.asarray(bunch.feature_names, dtype=str)
     if terms:
         # The ones that most documents hold, in their old order.
         chosen = np.sort(np.argsort(-bunch.data.getnnz(axis=0), kind="stable")[:terms])
         bunch.data, features = bunch.data[:, chosen], features[chosen]
     _check(name, bunch, parameters, _NEWSGROUPS["groups"])
     bunch.data = bunch.data.toarray()
-    return _classes(name, bunch, parameters, [str(group) for group in bunch.target_names], features)
+    return _classes(
+        name, bunch, parameters, [str(group) for group in bunch.target_names], features.tolist()
+    )
 
 
-def _kddcup99(name: str, parameters: _Arguments) -> Dataset:
+def _kddcup99(name: str, parameters: KddCup99) -> Dataset:
     import pandas as pd  # noqa: PLC0415 - takes a second
 
-    subset = None if parameters["subset"] == "all" else parameters["subset"]
-    bunch, _ = _fetched(
-        name,
-        "fetch_kddcup99",
-        subset=subset,
-        percent10=parameters["percent10"],
-        random_state=0,
-    )
+    subset = None if parameters.subset == "all" else parameters.subset
+    percent10 = parameters.percent10
+    bunch, _ = _fetched(name, f"fetch_{name}", subset=subset, percent10=percent10, random_state=0)
     columns = dict(zip(bunch.feature_names, bunch.data.T, strict=True)) | {"label": bunch.target}
     frame = pd.DataFrame({column: _plain(cells) for column, cells in columns.items()})
-    choices = Choices.of(parameters, target=("label",), task=CLASSIFICATION)
-    return from_frame(name, frame, choices, _place)
+    table = TableParameters(target=("label",), task=CLASSIFICATION).model_copy(
+        update={"rare": parameters.rare, "limit_gb": parameters.limit_gb}
+    )
+    return from_frame(name, frame, table, _locate)
 
 
-def _openml(name: str, parameters: _Arguments) -> Dataset:
+def _openml(name: str, parameters: OpenMLParameters) -> Dataset:
     import pandas as pd  # noqa: PLC0415 - takes a second
 
     named = OPENML.fullmatch(name)
     assert named  # noqa: S101 - read_source sees to it
-    target = parameters["target"]
     bunch, notes = _fetched(
         name,
         "fetch_openml",
         name=named["name"],
         version=int(named["version"]),
-        target_column=[*target] if target else "default-target",
-        read_csv_kwargs={} if _reads_exactly() else {"float_precision": "round_trip"},
+        target_column=[*parameters.target] or "default-target",
+        read_csv_kwargs=_exactly(pd.__version__),
     )
     if not bunch.target_names:
         raise DataError(f"{name} has no target of its own: name a column in `target`.")
@@ -206,32 +190,31 @@ def _openml(name: str, parameters: _Arguments) -> Dataset:
     wanted = pd.DataFrame(bunch.target)
     wanted.columns = bunch.target_names
     frame = pd.concat([data, wanted], axis=1)
-    choices = Choices.of(parameters, target=tuple(bunch.target_names))
-    dataset = from_frame(name, frame, choices, _place)
+    chosen = parameters.model_copy(update={"target": tuple(bunch.target_names)})
+    dataset = from_frame(name, frame, chosen, _locate)
     return replace(dataset, notes=(*dataset.notes, *(f"OpenML: {note}" for note in notes)))
 
 
-def _reads_exactly() -> bool:
-    """Return whether pandas reads a number as the nearest float64, which it does from 3.1 on."""
-    import pandas as pd  # noqa: PLC0415 - takes a second
-
-    return bool(
-        (pd.read_csv(io.StringIO("\n".join(("x", *_HARD))))["x"] == [*map(float, _HARD)]).all()
-    )
+def _exactly(pandas: str) -> dict[str, str]:
+    """Return what makes pandas read a number as the nearest float64: from 3.1 on it does anyway."""
+    major, minor, *_ = pandas.split(".")
+    return {} if (int(major), int(minor)) >= (3, 1) else {"float_precision": "round_trip"}
 
 
 FETCHED: dict[str, Fetched] = {
-    "20newsgroups_vectorized": Fetched(_newsgroups, Newsgroups),
-    "california_housing": Fetched(_california_housing),
-    "covtype": Fetched(_covtype),
-    "kddcup99": Fetched(_kddcup99, KddCup99),
-    "lfw": Fetched(_lfw, LabeledFaces),
-    "olivetti_faces": Fetched(_olivetti_faces),
+    "20newsgroups_vectorized": Fetched(
+        _newsgroups, CLASSIFICATION, _NEWSGROUPS["all"], _NEWSGROUPS_TERMS, Newsgroups
+    ),
+    "california_housing": Fetched(_california_housing, REGRESSION, 20_640, 8),
+    "covtype": Fetched(_numbered_classes, CLASSIFICATION, 581_012, 54),
+    "kddcup99": Fetched(_kddcup99, CLASSIFICATION, 494_021, 41, KddCup99),
+    "lfw": Fetched(_lfw, CLASSIFICATION, 1_288, 2_914, LabeledFaces),
+    "olivetti_faces": Fetched(_numbered_classes, CLASSIFICATION, 400, 4_096),
 }
 """Every dataset that is downloaded, those of OpenML apart."""
 
 
-def _place(row: int) -> str:
+def _locate(row: int) -> str:
     return f"row {row + 1}"
 
 
@@ -244,27 +227,22 @@ def _plain(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _classes(
     name: str,
     bunch: Any,  # noqa: ANN401 - scikit-learn's own
-    parameters: _Arguments,
+    parameters: Limited,
     classes: list[str] | None = None,
-    feature_names: npt.NDArray[Any] | None = None,
+    feature_names: Iterable[str] | None = None,
 ) -> Dataset:
     values, labels = np.unique(bunch.target, return_inverse=True)
     _check(name, bunch, parameters, len(values))
     names = classes or [number_name(value) for value in values]
-    features = None if feature_names is None else feature_names.tolist()
-    return classification(name, bunch.data, labels, names, feature_names=features)
+    return classification(name, bunch.data, labels, names, feature_names=feature_names)
 
 
-def _check(name: str, bunch: Any, parameters: _Arguments, outputs: int = 1) -> None:  # noqa: ANN401
+def _check(name: str, bunch: Any, parameters: Limited, outputs: int = 1) -> None:  # noqa: ANN401
     items, features = bunch.data.shape
-    Room.of(parameters).check(name, items, features, outputs)
+    Room.of(parameters).check(*dense(name, items, features, outputs))
 
 
-def _fetched(
-    dataset: str,
-    function: str,
-    **arguments: Any,  # noqa: ANN401
-) -> tuple[Any, list[str]]:
+def _fetched(dataset: str, function: str, **arguments: Any) -> tuple[Any, list[str]]:  # noqa: ANN401
     """Return what a loader gives, and what it warns of."""
     from sklearn import datasets  # noqa: PLC0415 - takes seconds
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from sweeps.data.dataset import LEAST_OF_A_CLASS, classification, regression
 from sweeps.data.parameters import Number, Shares, Strict, Whole
 from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source
-from sweeps.data.table.features import COPIES, Room
+from sweeps.data.table.features import COPIES, FLOAT_BYTES, Room, dense
 from sweeps.errors import DataError, Problem
 
 LARGEST_SEED = 2**32 - 1
@@ -35,15 +35,11 @@ def _features(default: int, least: int = 1) -> Any:  # noqa: ANN401
 
 
 class Parameters(Strict):
-    """Parameters that every generator has. Aliases are scikit-learn's own names."""
+    """Parameters that every generator has. Aliases and dumps are as scikit-learn takes them."""
 
     samples: Whole = _count(1000, "examples", 10, "n_samples")
-    seed: int = Field(
-        default=0,
-        ge=0,
-        le=LARGEST_SEED,
-        serialization_alias="random_state",
-        description="seed of the data, the same for all trials",
+    seed: Annotated[int, Field(le=LARGEST_SEED)] = _count(
+        0, "seed of the data, the same for all trials", 0, "random_state"
     )
 
     @property
@@ -61,10 +57,6 @@ class Parameters(Strict):
         """Return the problems of values that are right in themselves."""
         return []
 
-    def arguments(self) -> dict[str, Any]:
-        """Return what scikit-learn's function is called with."""
-        return self.model_dump(by_alias=True)
-
 
 class Noisy(Parameters):
     """Also normal noise."""
@@ -78,18 +70,14 @@ class Blobs(Parameters):
     features: Whole = _features(2)
     centers: Whole = _count(3, "classes, a blob each", 2)
     spread: Number = _positive(1.0, "standard deviation of a blob", "cluster_std")
-    box: Number = _positive(10.0, "centers lie between -box and box")
+    box: Annotated[Number, PlainSerializer(lambda box: (-box, box))] = _positive(
+        10.0, "centers lie between -box and box", "center_box"
+    )
 
     @property
     def intermediate_numbers(self) -> int:
         """The centers."""
         return self.centers * self.features
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what scikit-learn's function is called with."""
-        arguments = super().arguments()
-        box = arguments.pop("box")
-        return {**arguments, "center_box": (-box, box)}
 
 
 class Circles(Noisy):
@@ -109,7 +97,7 @@ class Classification(Parameters):
     repeated: Whole = _count(0, "features that are copies of those", 0, "n_repeated")
     classes: Whole = _count(2, "classes", 2, "n_classes")
     clusters_per_class: Whole = _count(2, "clusters of a class", alias="n_clusters_per_class")
-    weights: Shares = Field(
+    weights: Annotated[Shares, PlainSerializer(lambda shares: [*shares] or None)] = Field(
         default=(), description="list of each class's share, 1 in all; equal without it"
     )
     flip: Number = Field(
@@ -127,37 +115,30 @@ class Classification(Parameters):
     scale: Number = _positive(1.0, "what features are multiplied by")
 
     @property
-    def clusters(self) -> int:
-        """Clusters of all classes."""
-        return self.classes * self.clusters_per_class
-
-    @property
     def intermediate_numbers(self) -> int:
         """Matrices that mix the informative features, and corners of the hypercube."""
-        return self.informative * (self.informative + self.redundant + self.clusters)
+        clusters = self.classes * self.clusters_per_class
+        return self.informative * (self.informative + self.redundant + clusters)
 
     def contradictions(self) -> list[Problem]:
         """Return the problems of values that are right in themselves."""
         total = self.informative + self.redundant + self.repeated
-        needed = math.ceil(math.log2(self.clusters))
+        clusters = self.classes * self.clusters_per_class
+        needed = math.ceil(math.log2(clusters))
         problems = []
         if total > self.features:
             text = f"informative + redundant + repeated = {total} must be at most {self.features}."
             problems.append(Problem(".features", text))
         if needed > self.informative:
             text = (
-                f"must be at least {needed}, as classes * clusters_per_class = {self.clusters} "
+                f"must be at least {needed}, as classes * clusters_per_class = {clusters} "
                 f"clusters need a corner each, but is {self.informative}."
             )
             problems.append(Problem(".informative", text))
         if self.weights and len(self.weights) != self.classes:
-            text = f"must be {self.classes} shares, one a class, not {len(self.weights)}."
+            text = f"must be {self.classes} shares, one per class, not {len(self.weights)}."
             problems.append(Problem(".weights", text))
         return problems
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what scikit-learn's function is called with."""
-        return {**super().arguments(), "weights": [*self.weights] or None}
 
 
 class Friedman1(Noisy):
@@ -192,7 +173,9 @@ class LinearFunction(Noisy):
     informative: Whole = _count(10, "features the targets depend on", alias="n_informative")
     targets: Whole = _count(1, "targets", alias="n_targets")
     bias: Number = Field(default=0.0, description="added to the targets")
-    effective_rank: Whole = _count(0, "rank of the inputs, about; 0 for full rank", 0)
+    effective_rank: Annotated[Whole, PlainSerializer(lambda rank: rank or None)] = _count(
+        0, "rank of the inputs, about; 0 for full rank", 0
+    )
     tail_strength: Number = Field(
         default=0.5, ge=0, le=1, description="weight of the inputs' noisy tail"
     )
@@ -211,10 +194,6 @@ class LinearFunction(Noisy):
             for name, value in values.items()
             if value > self.features
         ]
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what scikit-learn's function is called with."""
-        return {**super().arguments(), "effective_rank": self.effective_rank or None}
 
 
 class SparseUncorrelated(Parameters):
@@ -264,16 +243,15 @@ GENERATORS: dict[str, Generator] = {
 def generator_problems(name: str, parameters: Parameters) -> list[Problem]:
     """Return what is wrong with parameters that are right in themselves."""
     generator, samples = GENERATORS[name], parameters.samples
+    problems = parameters.contradictions()
     clusters = parameters.outputs * getattr(parameters, "clusters_per_class", 1)
     least = clusters * LEAST_OF_A_CLASS
-    problems = parameters.contradictions()
     if least > samples and generator.task == CLASSIFICATION:
         text = f"must be at least {least}, {LEAST_OF_A_CLASS} a cluster, but is {samples}."
         problems.append(Problem(".samples", text))
-    extra_bytes = COPIES * parameters.intermediate_numbers * np.dtype(np.float64).itemsize
-    room = Room(LARGEST_BYTES, extra_bytes)
     features = generator.features(parameters)
-    too_large = room.problem(name, samples, features, parameters.outputs)
+    room = Room(LARGEST_BYTES, COPIES * FLOAT_BYTES * parameters.intermediate_numbers)
+    too_large = room.problem(*dense(name, samples, features, parameters.outputs))
     if too_large:
         problems.append(Problem(".samples", f"is too large: {too_large}"))
     return problems
@@ -288,7 +266,7 @@ def generate(source: Source) -> Dataset:
     # What overflows is refused with the rest that is not finite.
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-            made = getattr(datasets, generator.function)(**parameters.arguments())
+            made = getattr(datasets, generator.function)(**parameters.model_dump(by_alias=True))
     except (ArithmeticError, ValueError) as error:
         raise DataError(
             f"{source.name} can't be generated with these parameters: {error}. Choose smaller ones."

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sweeps.data.dataset import classification, regression
-from sweeps.data.downloads import FETCHED, NO_CACHE, OPENML, OpenMLParameters, fetch, refusal
+from sweeps.data.downloads import (
+    FETCHED,
+    NO_CACHE,
+    OPENML,
+    Newsgroups,
+    OpenMLParameters,
+    fetch,
+    newsgroups_refusal,
+)
 from sweeps.data.files import csv_files, npz_files, parquet_files
-from sweeps.data.files.file_sources import content_of, is_file, read_file_source
-from sweeps.data.generators import GENERATORS, Generator, Parameters, generate, generator_problems
+from sweeps.data.files.file_sources import FORMATS, content_of, is_file, read_file_source
+from sweeps.data.generators import GENERATORS, Parameters, generate, generator_problems
 from sweeps.data.parameters import Strict, pairs_of, read_parameters
-from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source
+from sweeps.data.splits import Dataset, Source
 from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown
 
 BUNDLED = {
@@ -30,19 +39,6 @@ BUNDLED = {
 NAMES = (*BUNDLED, *GENERATORS, *FETCHED)
 """Names of all datasets; those of OpenML, `openml:NAME@VERSION`, and files come on top."""
 
-INSTALLED, GENERATED, DOWNLOADED = "bundled", "generated", "downloaded"
-"""Kinds of datasets."""
-
-_DOWNLOADED = {
-    "20newsgroups_vectorized": (CLASSIFICATION, 18_846, 130_107),
-    "california_housing": (REGRESSION, 20_640, 8),
-    "covtype": (CLASSIFICATION, 581_012, 54),
-    "kddcup99": (CLASSIFICATION, 494_021, 41),
-    "lfw": (CLASSIFICATION, 1_288, 2_914),
-    "olivetti_faces": (CLASSIFICATION, 400, 4_096),
-}
-"""Task, examples and features as scikit-learn describes them: looking would take a download."""
-
 _OPENML_START = "openml:"
 
 
@@ -57,11 +53,6 @@ class SourceError(DataError):
         super().__init__("\n".join(f"{p.path[1:]} {p.text}".strip() for p in self.problems))
         if not all(problem.about_data for problem in self.problems):
             self.exit_code = UserError.exit_code  # type: ignore[misc]
-
-
-def unknown(name: object) -> str:
-    """Return the message about a name that is no dataset."""
-    return f"{shown(name)} is no dataset. Known: {', '.join(NAMES)}.{did_you_mean(name, NAMES)}"
 
 
 def read_source(value: object, *, folder: Path) -> Source:
@@ -95,8 +86,10 @@ def parameters_of(name: str) -> type[Strict]:
 def load(source: Source) -> Dataset:
     """Load a dataset; the ones used last are kept in memory."""
     if source.content:
-        read = _READERS[Path(source.path).suffix.lower()]
-        return read(source.name, content_of(source), dict(source.parameters))
+        ending = Path(source.path).suffix.lower()
+        given: dict[str, Any] = dict(source.parameters)
+        parameters = FORMATS[ending].model_construct(**given)
+        return _READERS[ending](source.name, content_of(source, parameters), parameters)
     if source.name in BUNDLED:
         return _bundled(source.name)
     if source.name in GENERATORS:
@@ -119,8 +112,7 @@ def _table(value: object) -> dict[str, Any]:
 
 def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
     name = given.pop("name")
-    problem = _name_problem(name)
-    if problem:
+    if problem := _name_problem(name):
         return Source(""), [Problem(".name" if given else "", problem, about_data=True)]
     parameters, problems = read_parameters(given, parameters_of(name), name)
     if name in FETCHED or OPENML.fullmatch(name):
@@ -134,23 +126,21 @@ def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
 
 
 def _name_problem(name: object) -> str:
+    if isinstance(name, str) and (name in NAMES or OPENML.fullmatch(name)):
+        return ""
     if isinstance(name, str) and name.startswith(_OPENML_START):
-        return (
-            ""
-            if OPENML.fullmatch(name)
-            else f"{shown(name)} must be 'openml:NAME@VERSION', such as 'openml:mnist_784@1'."
-        )
-    return "" if isinstance(name, str) and name in NAMES else unknown(name)
+        return f"{shown(name)} must be 'openml:NAME@VERSION', such as 'openml:mnist_784@1'."
+    return f"{shown(name)} is no dataset. Known: {', '.join(NAMES)}.{did_you_mean(name, NAMES)}"
 
 
 def _contradictions(name: str, parameters: Strict) -> list[Problem]:
     if isinstance(parameters, Parameters):
         return generator_problems(name, parameters)
-    text = refusal(name, dict(parameters)) if name in FETCHED else ""
+    text = newsgroups_refusal(parameters) if isinstance(parameters, Newsgroups) else ""
     return [Problem("", text, about_data=True)] if text else []
 
 
-_READERS: Mapping[str, Callable[[str, bytes, Mapping[str, Any]], Dataset]] = {
+_READERS: Mapping[str, Callable[[str, bytes, Any], Dataset]] = {
     ".csv": csv_files.read,
     ".npz": npz_files.read,
     ".parquet": parquet_files.read,
@@ -158,11 +148,9 @@ _READERS: Mapping[str, Callable[[str, bytes, Mapping[str, Any]], Dataset]] = {
 
 
 def _bundled(name: str) -> Dataset:
-    # Takes a second or two: commands that need no data don't pay for it.
-    from sklearn import datasets  # noqa: PLC0415
+    from sklearn import datasets  # noqa: PLC0415 - takes seconds
 
-    loader: Callable[[], Any] = getattr(datasets, BUNDLED[name])
-    bunch = loader()
+    bunch: Any = getattr(datasets, BUNDLED[name])()
     features = tuple(map(str, bunch.feature_names))
     if name in {"diabetes", "linnerud"}:
         names = bunch.get("target_names", ["disease progression"])
@@ -181,54 +169,41 @@ class Entry:
     task: str
     examples: int  # with the parameters at their defaults, as are the features
     features: int  # before categories become features of their own
-    network: bool  # whether it is downloaded at first use
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON knows it."""
-        return asdict(self)
+    network: bool = False  # whether it is downloaded at first use
 
 
 def catalogue() -> list[Entry]:
     """Return all datasets with a name of their own: bundled, generated, downloaded ones."""
-    generated = [_generated_entry(name, generator) for name, generator in GENERATORS.items()]
-    downloaded = [
-        Entry(name, DOWNLOADED, *_DOWNLOADED[name], network=True) for name in sorted(FETCHED)
+    bundled = [(name, load(Source(name))) for name in BUNDLED]
+    generated = [(name, made, made.parameters()) for name, made in GENERATORS.items()]
+    return [
+        *(Entry(name, "bundled", data.task, *data.inputs.shape) for name, data in bundled),
+        *(
+            Entry(name, "generated", made.task, defaults.samples, made.features(defaults))
+            for name, made, defaults in generated
+        ),
+        *(
+            Entry(name, "downloaded", data.task, data.examples, data.features, network=True)
+            for name, data in FETCHED.items()
+        ),
     ]
-    return [*map(_bundled_entry, BUNDLED), *generated, *downloaded]
-
-
-def _bundled_entry(name: str) -> Entry:
-    dataset = load(Source(name))
-    examples, features = dataset.inputs.shape
-    return Entry(name, INSTALLED, dataset.task, examples, features, network=False)
-
-
-def _generated_entry(name: str, generator: Generator) -> Entry:
-    defaults = generator.parameters()
-    features = generator.features(defaults)
-    return Entry(name, GENERATED, generator.task, defaults.samples, features, network=False)
 
 
 def catalogue_lines(entries: Sequence[Entry]) -> list[str]:
     """Return datasets as lines for a terminal."""
-    rows = [("name", "kind", "task", "examples", "features", "network")]
+    rows = [tuple(field.name for field in fields(Entry))]
     rows += [
         (e.name, e.kind, e.task, f"{e.examples:,}", f"{e.features:,}", "yes" if e.network else "no")
         for e in entries
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    layout = "{:<{}}  {:<{}}  {:<{}}  {:>{}}  {:>{}}  {:<{}}"
     lines = [
-        "  ".join(
-            cell.rjust(width) if place in _NUMBERS else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
+        layout.format(*chain.from_iterable(zip(row, widths, strict=True))).rstrip() for row in rows
     ]
-    return [*lines, "", *_OTHERS]
-
-
-_NUMBERS = (3, 4)
-_OTHERS = (
-    "And: openml:NAME@VERSION, such as openml:mnist_784@1, downloaded once;",
-    "files whose names end in .csv, .parquet or .npz. Parameters of all of them: docs/data.md.",
-)
+    return [
+        *lines,
+        "",
+        "And: openml:NAME@VERSION, such as openml:mnist_784@1, downloaded once;",
+        "files whose names end in .csv, .parquet or .npz. Parameters of all of them: docs/data.md.",
+    ]

@@ -58,17 +58,12 @@ class Preparation:
 
 
 def part_sizes(items: int, preparation: Preparation) -> tuple[int, int, int]:
-    """Return how many examples are for training, validation and test.
-
-    Shares are rounded to whole examples, half upwards.
-    """
-    validation = _size(items, preparation.validation)
-    test = _size(items, preparation.test)
+    """Return how many examples are for training, validation and test; halves are rounded up."""
+    validation, test = (
+        wanted if isinstance(wanted, int) else int(items * wanted + 0.5)
+        for wanted in (preparation.validation, preparation.test)
+    )
     return items - validation - test, validation, test
-
-
-def _size(items: int, wanted: float) -> int:
-    return wanted if isinstance(wanted, int) else int(items * wanted + 0.5)
 
 
 def preparation_problems(dataset: Dataset, preparation: Preparation) -> list[Problem]:
@@ -76,42 +71,34 @@ def preparation_problems(dataset: Dataset, preparation: Preparation) -> list[Pro
 
     Every seed gets sets of the same sizes, with the same numbers of each class.
     """
-    items = len(dataset.targets)
-    train, *held_out = part_sizes(items, preparation)
+    name, labels = dataset.name, _strata(dataset)
+    train, *held_out = part_sizes(len(labels), preparation)
     # R2 needs a spread.
     least = 2 if dataset.task == REGRESSION else 1
     problems = [
-        Problem(
-            name,
-            f"leaves {counted(size, 'example')} of {dataset.name}; at least {least} must be there.",
-        )
-        for name, size in zip(("validation", "test"), held_out, strict=True)
+        Problem(part, f"leaves {counted(size, 'example')} of {name}; at least {least} needed.")
+        for part, size in zip(("validation", "test"), held_out, strict=True)
         if size < least
     ]
     if train < least:
-        text = f"leaves {max(train, 0)} of {items} examples of {dataset.name} for training."
+        text = f"leaves {max(train, 0)} of {len(labels)} examples of {name} for training."
         return [*problems, Problem("test", text)]
-    untrained = set(range(len(dataset.classes))) - set(_trained_labels(dataset, preparation))
+    trained = labels[_parts(labels, preparation, 0)[0]]
+    untrained = sorted(set(range(len(dataset.classes))) - set(trained))
     if untrained:
-        names = ", ".join(shown(dataset.classes[label]) for label in sorted(untrained)[:5])
-        text = f"leaves no example of class {names} of {dataset.name} for training."
+        classes = ", ".join(shown(dataset.classes[label]) for label in untrained[:5])
+        text = f"leaves no example of class {classes} of {name} for training."
         problems.append(Problem("test", text))
     return problems
-
-
-def _trained_labels(dataset: Dataset, preparation: Preparation) -> IntArray:
-    labels = _strata(dataset)
-    return labels[_parts(labels, preparation, 0)[0]]
 
 
 def prepare(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Split, Examples]:
     """Split a dataset by a seed, stratified by class, fill what is missing and scale.
 
-    The first result holds the training and validation sets, the second the test set.
-
-    Fills and scales are fitted on the training part only. The features of a categorical column stay
-    0 and 1, as standardising would weigh a category the more the rarer it is; a category that the
-    training part lacks becomes 0 everywhere. Targets of a regression are standardised.
+    The first result holds the training and validation sets, the second the test set. Fills and
+    scales are fitted on the training set. The features of a categorical column stay 0 and 1, as
+    standardising would weigh a category the more the rarer it is; a category that the training set
+    lacks becomes 0 everywhere. Targets of a regression are standardised.
     """
     train, validation, test = _parts(_strata(dataset), preparation, seed)
     inputs = _complete(dataset, train)
@@ -134,30 +121,27 @@ def target_scaling(
     """Return what `prepare` subtracts from the targets of a regression, and what it divides by.
 
     They are mean and standard deviation over the training set; 0 and 1 for a classification.
-
-    A root mean squared error in standardised units times the second is one in the targets' own.
     """
     return _target_scaling(dataset, _parts(_strata(dataset), preparation, seed)[0])
 
 
 def _target_scaling(dataset: Dataset, train: IntArray) -> tuple[Array, Array]:
-    outputs = dataset.targets.shape[1]
     if dataset.task == CLASSIFICATION:
+        outputs = dataset.targets.shape[1]
         return np.zeros(outputs), np.ones(outputs)
     targets = dataset.targets[train]
-    scale = targets.std(axis=0)
     spread = np.ptp(targets, axis=0)
     if (spread < SMALLEST_SPREAD).any():
         name = dataset.target_names[int(spread.argmin())]
-        raise DataError(f"{dataset.name}: {shown(name)} is the same in all of a training part.")
-    return targets.mean(axis=0), scale
+        raise DataError(f"{dataset.name}: {shown(name)} is the same in all of a training set.")
+    return targets.mean(axis=0), targets.std(axis=0)
 
 
 def _refuse_equal_targets(targets: Array, name: str, seed: int) -> None:
     if not np.ptp(targets, axis=0).any():
         raise DataError(
-            f"{name}: with seed {seed} the targets are the same in all of a part, whose R2 is "
-            "undefined. Make the parts larger."
+            f"{name}: with seed {seed} the targets are the same in all of a set, whose R2 is "
+            "undefined. Make the sets larger."
         )
 
 
@@ -190,7 +174,7 @@ def _complete(dataset: Dataset, train: IntArray) -> Array:
     inputs, empty = filled(dataset.inputs, train, dataset.groups, dataset.missing)
     if empty.size:
         names = ", ".join(shown(dataset.feature_names[feature]) for feature in empty[:5])
-        raise DataError(f"{dataset.name}: a training part has no value of {names} to fill with.")
+        raise DataError(f"{dataset.name}: a training set has no value of {names} to fill with.")
     return inputs
 
 
@@ -200,10 +184,9 @@ def filled(
     groups: Annotated[IntArray, "feature"],
     how: str,
 ) -> tuple[Annotated[Array, "item feature"], Annotated[IntArray, "feature"]]:
-    """Return inputs without gaps: each is filled by what the training part has in its column.
+    """Return inputs filled by what the training set has, and the features it has nothing of.
 
-    Categories are always filled by the most frequent one. The second result are the features that
-    have no value in the training set to fill with.
+    Categories are always filled by the most frequent one.
     """
     values = inputs.copy()
     gaps = np.isnan(inputs)
@@ -213,22 +196,13 @@ def filled(
         return values, empty
     for feature in with_gaps[groups[with_gaps] < 0]:
         present = inputs[train, feature]
-        fill = FILLINGS[how](present[~np.isnan(present)])
-        values[gaps[:, feature], feature] = fill
+        values[gaps[:, feature], feature] = FILLINGS[how](present[~np.isnan(present)])
     for group in np.unique(groups[with_gaps][groups[with_gaps] >= 0]):
         features = np.flatnonzero(groups == group)
         counts = np.nansum(inputs[np.ix_(train, features)], axis=0)
         row = np.eye(len(features))[counts.argmax()]
         values[np.ix_(gaps[:, features[0]], features)] = row
     return values, empty
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean())
-
-
-def _median(values: Array) -> float:
-    return float(np.median(values))
 
 
 def _most_frequent(values: Array) -> float:
@@ -238,8 +212,8 @@ def _most_frequent(values: Array) -> float:
 
 
 FILLINGS: dict[str, Callable[[Array], float]] = {
-    "mean": _mean,
-    "median": _median,
+    "mean": np.mean,
+    "median": np.median,
     "most_frequent": _most_frequent,
 }
 """Each filling by name: from the values that are there to the one for those that are not."""
@@ -255,24 +229,21 @@ def _scale(train: Array, groups: IntArray, scaling: str) -> tuple[Array, Array]:
 
 
 def _standardise(inputs: Array) -> tuple[Array, Array]:
-    # Rounding may give values that are all alike a standard deviation.
-    differ = np.ptp(inputs, axis=0) >= SMALLEST_SPREAD
-    return inputs.mean(axis=0), _inverse(inputs.std(axis=0) * differ)
+    return inputs.mean(axis=0), _inverse(inputs.std(axis=0), inputs)
 
 
 def _min_max(inputs: Array) -> tuple[Array, Array]:
-    spread = np.ptp(inputs, axis=0)
-    return inputs.min(axis=0), _inverse(spread * (spread >= SMALLEST_SPREAD))
+    return inputs.min(axis=0), _inverse(np.ptp(inputs, axis=0), inputs)
+
+
+def _inverse(spread: Array, inputs: Array) -> Array:
+    # A constant feature becomes 0, though rounding may give it a standard deviation.
+    differ = np.ptp(inputs, axis=0) >= SMALLEST_SPREAD
+    return np.divide(1.0, spread, out=np.zeros_like(spread), where=differ)
 
 
 def _unscaled(inputs: Array) -> tuple[Array, Array]:
     return np.zeros(inputs.shape[1]), np.ones(inputs.shape[1])
-
-
-def _inverse(spread: Array) -> Array:
-    # A feature that is constant over the training part is left at 0, not blown up.
-    smallest = np.finfo(spread.dtype).tiny
-    return np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > smallest)
 
 
 SCALINGS: dict[str, Callable[[Array], tuple[Array, Array]]] = {

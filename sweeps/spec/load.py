@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import re
-import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from sweeps.data.files.file_sources import read_bytes
 from sweeps.errors import (
     Problem,
     ResourceError,
@@ -57,32 +57,13 @@ def read_target(target: str) -> tuple[str, dict[str, Any]]:
             f"{shown(target)} is neither a study that ships ({', '.join(preset_names())}) nor a "
             f"TOML file.{did_you_mean(target, preset_names())}"
         )
-    return target, {"name": path.stem} | _parse(target, _read(path))
+    content = read_bytes(path, LARGEST_BYTES, UsageError, "a specification is smaller")
+    return target, {"name": path.stem} | _parse(target, content)
 
 
 def folder_of(target: str) -> Path:
     """Return what relative paths in a specification are relative to."""
     return Path() if target in preset_names() else Path(target).parent
-
-
-def _read(path: Path) -> bytes:
-    try:
-        about = path.stat()
-        if stat.S_ISDIR(about.st_mode):
-            raise UsageError(f"{path} is a folder, not a TOML file.")
-        if not stat.S_ISREG(about.st_mode):
-            raise UsageError(f"{path} is not a regular file. Copy its content to one.")
-        if about.st_size > LARGEST_BYTES:
-            raise UsageError(
-                f"{path} has {about.st_size:,} bytes, more than the {LARGEST_BYTES:,} of a "
-                "specification. Is it another file?"
-            )
-        with path.open("rb") as file:
-            return file.read(LARGEST_BYTES)
-    except FileNotFoundError:
-        raise UsageError(f"{path} does not exist.") from None
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}.") from None
 
 
 def _parse(source: str, content: bytes) -> dict[str, Any]:

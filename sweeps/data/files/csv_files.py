@@ -8,15 +8,16 @@ import itertools
 import math
 import re
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from sweeps.data.files.file_sources import CsvParameters
 from sweeps.data.splits import Dataset
-from sweeps.data.table.assembly import Choices, check_columns, from_columns
+from sweeps.data.table.assembly import check_columns, from_columns
 from sweeps.data.table.cells import Cells, number_of
-from sweeps.data.table.features import Room, refuse
+from sweeps.data.table.features import Room, dense, refuse
 from sweeps.errors import DataError, counted, shown
 
 MOST_COLUMNS = 100_000
@@ -47,20 +48,22 @@ _TEXT_BYTES = 200
 """What a text that differs from all others of its column takes, about."""
 
 
-def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
+def read(name: str, content: bytes, parameters: CsvParameters) -> Dataset:
     """Return the dataset in a CSV file."""
     start = content[:64].lstrip().lower()
     for magic, what in _STRANGE.items():
         if content.startswith(magic) or (magic.startswith(b"<") and start.startswith(magic)):
             raise DataError(f"{name} is no CSV file but {what}.")
-    separator, choices = parameters["separator"], Choices.of(parameters, len(content))
-    rows = _rows(name, _lines(name, content, parameters["encoding"]), separator)
+    rows = _rows(name, _lines(name, content, parameters.encoding), parameters.separator)
     header, _ = next(rows, ([], 0))
-    _check_header(name, header, separator)
-    check_columns(name, header, choices)
-    columns, lines = _columns(name, header, rows, parameters, choices.room)
-    targets = {column: columns.pop(column) for column in choices.target}
-    return from_columns(name, columns, targets, choices, lambda row: f"line {lines[row]}")
+    _check_header(name, header, parameters.separator)
+    check_columns(name, header, parameters)
+    read = len(content)
+    columns, lines = _columns(name, header, rows, parameters, Room.of(parameters, read))
+    targets = {column: columns.pop(column) for column in parameters.target}
+    return from_columns(
+        name, columns, targets, parameters, lambda row: f"line {lines[row]}", read=read
+    )
 
 
 def _lines(name: str, content: bytes, encoding: str) -> Iterator[str]:
@@ -107,33 +110,34 @@ def _columns(
     name: str,
     header: list[str],
     rows: Iterator[tuple[list[str], int]],
-    parameters: Mapping[str, Any],
+    parameters: CsvParameters,
     room: Room,
 ) -> tuple[dict[str, Cells], Sequence[int]]:
     """Return the columns that are not ignored, and the line of each example."""
-    target, ignored = parameters["target"], parameters["ignore"]
+    target, ignored = parameters.target, parameters.ignore
     # What is not a number by its nature is read as it is written: 007 and 7 are two classes.
-    words = {*target, *parameters["categorical"]}
+    words = {*target, *parameters.categorical}
     columns = {
-        place: _Column(parameters["decimal"], numbers=column not in words, target=column in target)
-        for place, column in enumerate(header)
+        column: _Column(parameters.decimal, numbers=column not in words, target=column in target)
+        for column in header
         if column not in ignored
     }
     lines, problems = array("q"), []
-    while some := list(itertools.islice(rows, max(1, _CELLS_AT_ONCE // len(header)))):
-        problems += _misshapen(name, some, header, parameters["separator"])
+    while chunk := list(itertools.islice(rows, max(1, _CELLS_AT_ONCE // len(header)))):
+        problems += _misshapen(name, chunk, header, parameters.separator)
         if not problems:
-            lines.extend(line for _, line in some)
-            cells = list(zip(*(fields for fields, _ in some), strict=True))
-            for place, column in columns.items():
-                column.extend(cells[place])
-            texts = sum(len(column.texts) for column in columns.values())
+            lines.extend(line for _, line in chunk)
+            by_column = zip(*(fields for fields, _ in chunk), strict=True)
+            cells = dict(zip(header, by_column, strict=True))
+            for column, grown in columns.items():
+                grown.extend(cells[column])
+            texts = sum(len(grown.texts) for grown in columns.values())
             taken = Room(room.limit, room.read + texts * _TEXT_BYTES)
-            taken.check(name, len(lines), len(columns) - len(target), len(target))
+            taken.check(*dense(name, len(lines), len(columns) - len(target), len(target)))
     refuse(problems)
     if not lines:
         raise DataError(f"{name} has a header, but no examples.")
-    return {header[place]: columns.pop(place).finished() for place in [*columns]}, lines
+    return {column: columns.pop(column).finished() for column in [*columns]}, lines
 
 
 def _misshapen(
@@ -222,18 +226,13 @@ def _check_header(name: str, header: list[str], separator: str) -> None:
         raise DataError(f"{name} has only one column: {shown(header[0])}.{hint}")
     if not any(math.isnan(number_of(field)) for field in header):
         raise DataError(f"{name}: the first line holds numbers, not the columns' names.")
-    places: dict[str, list[int]] = {}
-    for number, column in enumerate(header, 1):
-        places.setdefault(column, []).append(number)
-    problems = [
-        f"{name}, line 1: column {numbers[0]} has no name."
-        if not column.strip()
-        else f"{name}, line 1: columns {_joined(numbers)} are all called {shown(column)}."
-        for column, numbers in places.items()
-        if len(numbers) > 1 or not column.strip()
-    ]
-    refuse(problems)
-
-
-def _joined(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"
+    counts = Counter(header)
+    refuse(
+        [
+            f"{name}, line 1: {counts[column]} columns are called {shown(column)}."
+            if column.strip()
+            else f"{name}, line 1: column {header.index(column) + 1} has no name."
+            for column in counts
+            if counts[column] > 1 or not column.strip()
+        ]
+    )

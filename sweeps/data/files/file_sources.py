@@ -12,9 +12,9 @@ from pydantic import Field
 
 from sweeps.data.parameters import Encoding, Limited, OneOf, Text, Texts, pairs_of, read_parameters
 from sweeps.data.splits import Source
-from sweeps.data.table.assembly import REFUSE, Missing, Rare, TableParameters, Task
+from sweeps.data.table.assembly import DatasetParameters, TableParameters
 from sweeps.data.table.features import Room
-from sweeps.errors import DataError, Problem, shown
+from sweeps.errors import DataError, Problem, UserError, shown
 
 
 class FileParameters(TableParameters):
@@ -37,16 +37,13 @@ class CsvParameters(FileParameters):
     )
 
 
-class NpzParameters(Limited):
+class NpzParameters(DatasetParameters):
     """An archive of arrays."""
 
     inputs: Text = Field(default="X", description="array of features, example by feature")
     target: Text = Field(
         default="y", description="array to learn; several columns are a regression"
     )
-    task: Task = ""
-    missing: Missing = REFUSE
-    rare: Rare = REFUSE
 
 
 FORMATS: dict[str, type[Limited]] = {
@@ -85,42 +82,45 @@ def read_file_source(given: Mapping[str, object], folder: Path) -> tuple[Source,
     full_path, content = folder.absolute() / written, ""
     if limited is not None:
         try:
-            content = _hash(read_bytes(full_path, Room.of(dict(limited)).limit))
+            content = _hash(read_bytes(full_path, Room.of(limited).limit))
         except DataError as error:
             problems.append(Problem("", str(error), about_data=True))
     return Source(written.name, pairs_of(parameters), content, str(full_path)), problems
 
 
-def content_of(source: Source) -> bytes:
+def content_of(source: Source, parameters: Limited) -> bytes:
     """Return the content of a file, which must be what it was when its source was read."""
-    content = read_bytes(Path(source.path), Room.of(dict(source.parameters)).limit)
+    content = read_bytes(Path(source.path), Room.of(parameters).limit)
     if _hash(content) != source.content:
         raise DataError(f"{source.path} has changed since it was first read.")
     return content
 
 
-def read_bytes(path: Path, limit: int) -> bytes:
+def read_bytes(
+    path: Path,
+    limit: int,
+    error: type[UserError] = DataError,
+    advice: str = "raise `limit_gb` to read it",
+) -> bytes:
     """Return the content of a regular file that is not too large."""
     try:
         about = path.stat()
         if stat.S_ISDIR(about.st_mode):
-            raise DataError(f"{path} is a folder, not a file.")
+            raise error(f"{path} is a folder, not a file.")
         if not stat.S_ISREG(about.st_mode):
-            raise DataError(f"{path} is not a regular file.")
+            raise error(f"{path} is not a regular file. Copy its content to one.")
         if about.st_size > limit:
-            raise DataError(
-                f"{path} has {about.st_size / 1e9:.3g} GB, more than the limit of "
-                f"{limit / 1e9:.3g} GB; raise `limit_gb` to read it."
-            )
+            sizes = f"{about.st_size:,} bytes, more than the limit of {limit:,}"
+            raise error(f"{path} has {sizes}; {advice}.")
         # No more than was checked, should it grow meanwhile; room for as much is taken at once.
         with path.open("rb") as file:
             content = file.read(about.st_size)
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
-    except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror}.") from None
+        raise error(f"{path} does not exist.") from None
+    except OSError as refused:
+        raise error(f"{path} can't be read: {refused.strerror}.") from None
     if not content:
-        raise DataError(f"{path} is empty.")
+        raise error(f"{path} is empty.")
     return content
 
 

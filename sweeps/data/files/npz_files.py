@@ -6,18 +6,18 @@ import io
 import math
 import warnings
 import zipfile
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sweeps.data.files.file_sources import NpzParameters
 from sweeps.data.splits import REGRESSION, Dataset
-from sweeps.data.table.assembly import Choices, assembled
-from sweeps.data.table.features import COPIES, Room, of_numbers
+from sweeps.data.table.assembly import assembled
+from sweeps.data.table.features import FLOAT_BYTES, Room, dense, of_numbers
 from sweeps.data.table.target import read_target
-from sweeps.errors import DataError, UserError, did_you_mean, gigabytes, shown
+from sweeps.errors import DataError, UserError, did_you_mean, shown
 
 NUMBERS, LABELS = "biuf", "biufU"
 """Kinds of NumPy's dtypes that features and targets may have."""
@@ -28,31 +28,30 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How NumPy packs arrays. Others would ask for memory before a header can be looked at."""
 
 
-def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
+def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
     """Return the dataset in an NPZ file."""
-    choices = Choices.of(parameters, len(content), target=(parameters["target"],))
-    room = choices.room
+    room = Room.of(parameters, len(content))
     (inputs, wanted), notes = _arrays(name, content, parameters, room)
     columns, more = _columns(name, inputs, wanted, parameters)
-    target = read_target(name, columns, choices.task, _place)
-    room.check(name, len(inputs), inputs.shape[1], target.outputs)
+    target = read_target(name, columns, parameters.task, _locate)
+    room.check(*dense(name, len(inputs), inputs.shape[1], target.outputs))
     values = inputs.astype(np.float64, copy=False)
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0]
-        raise DataError(f"{name}: {parameters['inputs']}[{row}, {column}] is not finite.")
+        raise DataError(f"{name}: {parameters.inputs}[{row}, {column}] is not finite.")
     names = tuple(f"feature {number}" for number in range(1, values.shape[1] + 1))
     features = replace(of_numbers(values, names), notes=(*notes, *more))
-    return assembled(name, features, target, choices, _place)
+    return assembled(name, features, target, parameters, _locate)
 
 
-def _place(row: int) -> str:
+def _locate(row: int) -> str:
     return f"row {row}, counted from 0"
 
 
 def _arrays(
-    name: str, content: bytes, parameters: Mapping[str, Any], room: Room
+    name: str, content: bytes, parameters: NpzParameters, room: Room
 ) -> tuple[list[npt.NDArray[Any]], list[str]]:
-    wanted = {parameters["inputs"]: NUMBERS, parameters["target"]: LABELS}
+    wanted = {parameters.inputs: NUMBERS, parameters.target: LABELS}
     try:
         # NumPy warns of headers that Python 2 has written.
         with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(io.BytesIO(content)) as file:
@@ -91,8 +90,8 @@ def _array(
     member = archive.getinfo(f"{key}.npy")
     if member.compress_type not in _PACKINGS:
         raise DataError(
-            f"{name}: the array {shown(key)} is packed in a way that NumPy doesn't use; write the "
-            "file with numpy.savez or numpy.savez_compressed."
+            f"{name}: the array {shown(key)} is packed in a way that NumPy doesn't use; write it "
+            "with numpy.savez or numpy.savez_compressed."
         )
     with archive.open(member) as stream:
         shape, dtype = _header(stream)
@@ -104,8 +103,9 @@ def _array(
         )
     if any(isinstance(length, bool) or length < 0 for length in shape):
         raise DataError(f"{name} is damaged: the array {shown(key)} has the shape {shape}.")
-    size = math.prod(shape) * dtype.itemsize
-    _check_room(name, f"the array {shown(key)} of shape {shape}", math.prod(shape), size, room)
+    cells = math.prod(shape)
+    size, as_floats = cells * dtype.itemsize, cells * FLOAT_BYTES
+    room.check(f"{name}: the {cells} cells of {shown(key)}", max(size, as_floats))
     if size > member.file_size:
         raise DataError(
             f"{name} is damaged: the array {shown(key)} of shape {shape} would take {size} bytes, "
@@ -116,24 +116,15 @@ def _array(
     return array
 
 
-def _check_room(name: str, what: str, cells: int, size: int, room: Room) -> None:
-    needed = room.read + COPIES * max(size, cells * np.dtype(np.float64).itemsize)
-    if needed > room.limit:
-        raise DataError(
-            f"{name}: {what} takes {gigabytes(size)}, and {gigabytes(needed)} with the file and "
-            f"the copies that are made of it, more than the limit of {gigabytes(room.limit)}; "
-            "raise `limit_gb` to read it."
-        )
-
-
 def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN401
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
     version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
+    if version not in readers:
         raise ValueError(f"version {version} of an array's header is not known")
+    shape, _, dtype = readers[version](stream)
     return shape, dtype
 
 
@@ -141,10 +132,10 @@ def _columns(
     name: str,
     inputs: npt.NDArray[Any],
     wanted: npt.NDArray[Any],
-    parameters: Mapping[str, Any],
+    parameters: NpzParameters,
 ) -> tuple[dict[str, npt.NDArray[Any]], list[str]]:
     """Return the target's columns, and what to note about them."""
-    of_inputs, of_target = parameters["inputs"], parameters["target"]
+    of_inputs, of_target = parameters.inputs, parameters.target
     shapes = f"{of_inputs} is {inputs.shape} and {of_target} is {wanted.shape}"
     if inputs.ndim != _MATRIX or wanted.ndim not in {1, _MATRIX} or len(inputs) != len(wanted):
         raise DataError(
@@ -157,7 +148,7 @@ def _columns(
         return {of_target: wanted}, []
     if wanted.shape[1] == 1:
         return {of_target: wanted[:, 0]}, [f"{of_target} has one column and is taken for a list."]
-    _refuse_one_hot(name, of_target, wanted, parameters["task"])
+    _refuse_one_hot(name, of_target, wanted, parameters.task)
     numbered = enumerate(wanted.T, 1)
     return {f"{of_target} {number}": column for number, column in numbered}, []
 

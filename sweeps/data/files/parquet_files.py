@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sweeps.data.splits import Dataset
-from sweeps.data.table.assembly import Choices, check_columns, from_columns
+from sweeps.data.table.assembly import TableParameters, check_columns, from_columns
 from sweeps.data.table.cells import Cells, told_apart
-from sweeps.data.table.features import LARGEST_WHOLE, cells_of, refuse
+from sweeps.data.table.features import LARGEST_WHOLE, TOO_WHOLE, Room, cells_of, dense, refuse
 from sweeps.errors import DataError, UserError, shown
 
 _INDEX = re.compile(r"__index_level_\d+__")
 
 
-def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
+def read(name: str, content: bytes, parameters: TableParameters) -> Dataset:
     """Return the dataset in a Parquet file."""
     arrow, parquet = _pyarrow()
-    choices = Choices.of(parameters, len(content))
     try:
         file = parquet.ParquetFile(arrow.BufferReader(content))
-        fields = _fields(name, file.schema_arrow, choices, arrow.types)
+        fields = _fields(name, file.schema_arrow, parameters, arrow.types)
         wanted = [field.name for field in fields]
-        unpacked = _unpacked_bytes(file.metadata)
-        choices = Choices.of(parameters, len(content) + unpacked)
-        outputs = len(choices.target)
-        choices.room.check(name, file.metadata.num_rows, len(wanted) - outputs, outputs)
+        outputs, rows = len(parameters.target), file.metadata.num_rows
+        room = Room.of(parameters, len(content) + _unpacked_bytes(file.metadata))
+        room.check(*dense(name, rows, len(wanted) - outputs, outputs))
         # Each text is read once, however many cells hold it.
         texts = {field.name for field in fields if _is_text(field.type, arrow.types)}
         file = parquet.ParquetFile(arrow.BufferReader(content), read_dictionary=[*texts])
         table = file.read(columns=wanted)
         empty = [] if table.num_rows else [f"{name} has columns, but no examples."]
         refuse(empty or _beyond_float(name, table, arrow))
-        targets = {column: _target(table[column], arrow.types) for column in choices.target}
+        targets = {column: _target(table[column], arrow.types) for column in parameters.target}
         columns = {
-            column: _feature(table[column], column in texts, column in choices.categorical)
+            column: _feature(table[column], column in texts, column in parameters.categorical)
             for column in wanted
             if column not in targets
         }
@@ -46,15 +43,18 @@ def read(name: str, content: bytes, parameters: Mapping[str, Any]) -> Dataset:
         raise
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
         raise DataError(f"{name} is damaged, or no Parquet file: {error}") from None
-    return from_columns(name, columns, targets, choices, lambda row: f"row {row + 1}")
+    return from_columns(
+        name, columns, targets, parameters, lambda row: f"row {row + 1}", read=room.read
+    )
 
 
-def _fields(name: str, schema: Any, choices: Choices, types: Any) -> list[Any]:  # noqa: ANN401
+def _fields(name: str, schema: Any, parameters: TableParameters, types: Any) -> list[Any]:  # noqa: ANN401
     """Return the columns that are not ignored, after a look at their names and types."""
     known = [field.name for field in schema if not _INDEX.fullmatch(field.name)]
-    _check_names(name, known)
-    check_columns(name, known, choices)
-    fields = [schema.field(column) for column in known if column not in choices.ignore]
+    twice = sorted({column for column in known if known.count(column) > 1})
+    refuse([f"{name}: more than one column is called {shown(column)}." for column in twice])
+    check_columns(name, known, parameters)
+    fields = [schema.field(column) for column in known if column not in parameters.ignore]
     refuse(_strange_types(name, fields, types))
     return fields
 
@@ -70,23 +70,12 @@ def _pyarrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def _check_names(name: str, columns: list[str]) -> None:
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    refuse([f"{name}: more than one column is called {shown(column)}." for column in twice])
-
-
 def _strange_types(name: str, fields: list[Any], types: Any) -> list[str]:  # noqa: ANN401
-    usable = (
-        types.is_integer,
-        types.is_floating,
-        types.is_boolean,
-        types.is_string,
-        types.is_large_string,
-    )
+    kinds = ("integer", "floating", "boolean", "string", "large_string")
     problems = []
     for field in fields:
-        kind = field.type.value_type if types.is_dictionary(field.type) else field.type
-        if not any(is_usable(kind) for is_usable in usable):
+        cell = field.type.value_type if types.is_dictionary(field.type) else field.type
+        if not any(getattr(types, f"is_{kind}")(cell) for kind in kinds):
             problems.append(
                 f"{name}: column {shown(field.name)} is {field.type}; only numbers, text, flags "
                 "and categories of them can be used. Leave it out with `ignore`."
@@ -139,8 +128,5 @@ def _beyond_float(name: str, table: Any, arrow: Any) -> list[str]:  # noqa: ANN4
         if arrow.types.is_integer(values.type):
             ends = compute.min_max(values).as_py().values()
             if any(end is not None and abs(end) >= LARGEST_WHOLE for end in ends):
-                problems.append(
-                    f"{name}: column {shown(column)} has whole numbers not below 2^53, beyond "
-                    "which float64 can't tell neighbours apart; leave it out with `ignore`."
-                )
+                problems.append(f"{name}: column {shown(column)} has whole numbers {TOO_WHOLE}")
     return problems

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from bpengine.network.arrays import Array, BoolArray, IntArray
 from sweeps.data.dataset import LEAST_OF_A_CLASS, LISTED, classification, regression
 from sweeps.data.parameters import Limited, OneOf, Texts
 from sweeps.data.splits import CLASSIFICATION, FILLINGS, REGRESSION, Dataset
-from sweeps.data.table.cells import Cells, Place
+from sweeps.data.table.cells import Cells, Locate
 from sweeps.data.table.features import Features, Room, cells_of, read_features
 from sweeps.data.table.target import Target, read_target
 from sweeps.errors import DataError, counted, did_you_mean, shown
@@ -30,19 +30,6 @@ SEARCHED_CELLS = 20_000_000
 GLANCE = 500
 """Examples that a first look is taken at."""
 
-Task = Annotated[
-    str,
-    OneOf((CLASSIFICATION, REGRESSION)),
-    Field(description="what is learned; inferred from the target without it"),
-]
-Missing = Annotated[
-    str,
-    OneOf((REFUSE, DROP, *FILLINGS)),
-    Field(
-        description="missing values: refused, their examples dropped, or filled from the "
-        "training set"
-    ),
-]
 Rare = Annotated[
     str,
     OneOf((REFUSE, DROP)),
@@ -53,111 +40,97 @@ Rare = Annotated[
 ]
 
 
-class TableParameters(Limited):
+class DatasetParameters(Limited):
+    """How features and targets become a dataset."""
+
+    task: Annotated[str, OneOf((CLASSIFICATION, REGRESSION))] = Field(
+        default="", description="what is learned; inferred from the target without it"
+    )
+    missing: Annotated[str, OneOf((REFUSE, DROP, *FILLINGS))] = Field(
+        default=REFUSE,
+        description="missing values: refused, their examples dropped, or filled from the "
+        "training set",
+    )
+    rare: Rare = REFUSE
+
+
+class TableParameters(DatasetParameters):
     """How a table is read."""
 
     target: Texts = Field(
         default=(), description="column to learn; a list of several is a regression"
     )
-    task: Task = ""
-    missing: Missing = REFUSE
-    rare: Rare = REFUSE
     ignore: Texts = Field(default=(), description="column to leave out, or a list of them")
     categorical: Texts = Field(
         default=(), description="column that is categories even if numbers, or a list of them"
     )
 
 
-_ROOM = Room.of(dict(Limited()))
-
-
-@dataclass(frozen=True)
-class Choices:
-    """How a table is read."""
-
-    target: tuple[str, ...] = ()
-    task: str = ""
-    missing: str = REFUSE
-    rare: str = REFUSE
-    ignore: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    room: Room = _ROOM
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, Any], read: int = 0, **given: Any) -> Self:  # noqa: ANN401
-        """Return the choices among parameters."""
-        names = {"target", "task", "missing", "rare", "ignore", "categorical"}
-        found = {name: value for name, value in parameters.items() if name in names}
-        return cls(**{**found, "room": Room.of(parameters, read), **given})
-
-
-def from_frame(name: str, frame: DataFrame, choices: Choices, place: Place) -> Dataset:
+def from_frame(name: str, frame: DataFrame, parameters: TableParameters, locate: Locate) -> Dataset:
     """Return the dataset that a table's columns are."""
-    check_columns(name, [*map(str, frame.columns)], choices)
-    targets = {column: frame[column].to_numpy() for column in choices.target}
-    rest = frame.drop(columns=[*choices.target, *choices.ignore])
+    target, categorical = parameters.target, parameters.categorical
+    check_columns(name, [*map(str, frame.columns)], parameters)
+    targets = {column: frame[column].to_numpy() for column in target}
+    rest = frame.drop(columns=[*target, *parameters.ignore])
     table = {
-        str(column): cells_of(rest[column], categorical=column in choices.categorical)
-        for column in rest
+        str(column): cells_of(rest[column], categorical=column in categorical) for column in rest
     }
-    return from_columns(name, table, targets, choices, place)
+    return from_columns(name, table, targets, parameters, locate)
 
 
 def from_columns(
     name: str,
     table: Mapping[str, Cells],
     targets: Mapping[str, npt.NDArray[Any] | Cells],
-    choices: Choices,
-    place: Place,
+    parameters: TableParameters,
+    locate: Locate,
+    *,
+    read: int = 0,
 ) -> Dataset:
-    """Return the dataset that columns are."""
-    target = read_target(name, targets, choices.task, place)
-    features = read_features(name, table, place, choices.room, target.outputs)
-    return assembled(name, features, target, choices, place)
+    """Return the dataset that columns are, which are read from so many bytes in memory."""
+    target = read_target(name, targets, parameters.task, locate)
+    room = Room.of(parameters, read)
+    features = read_features(name, table, locate, room, target.outputs)
+    return assembled(name, features, target, parameters, locate)
 
 
-def check_columns(name: str, known: list[str], choices: Choices) -> None:
+def check_columns(name: str, known: list[str], parameters: TableParameters) -> None:
     """Refuse choices of columns that are not there, or that contradict each other."""
-    named = {
-        "target": choices.target,
-        "ignore": choices.ignore,
-        "categorical": choices.categorical,
-    }
     problems = [
         f"{name}: `{parameter}` names {shown(column)}, which is no column."
         f"{did_you_mean(column, known) or ' Columns: ' + ', '.join(known[:20]) + '.'}"
-        for parameter, columns in named.items()
-        for column in columns
+        for parameter in ("target", "ignore", "categorical")
+        for column in getattr(parameters, parameter)
         if column not in known
     ]
     for parameter in ("ignore", "categorical"):
-        both = sorted({*choices.target} & {*named[parameter]})
+        both = sorted({*parameters.target} & {*getattr(parameters, parameter)})
         problems += [f"{name}: `{parameter}` names the target {shown(column)}." for column in both]
-    if not problems and len({*choices.target} | {*choices.ignore}) == len(known):
+    if not problems and len({*parameters.target} | {*parameters.ignore}) == len(known):
         problems = [f"{name} has no columns but the target and ignored ones."]
     if problems:
         raise DataError(*problems)
 
 
 def assembled(
-    name: str, features: Features, target: Target, choices: Choices, place: Place
+    name: str, features: Features, target: Target, parameters: DatasetParameters, locate: Locate
 ) -> Dataset:
     """Return a dataset of features and target."""
     notes = [*features.notes, *target.notes]
-    kept = _with_target(name, target, choices, place, notes)
+    kept = _with_target(name, target, parameters, locate, notes)
     gaps = dict(features.gaps())
-    if gaps and choices.missing == REFUSE:
-        raise DataError(_gaps_text(name, gaps, place))
-    if gaps and choices.missing == DROP:
+    if gaps and parameters.missing == REFUSE:
+        raise DataError(_gaps_text(name, gaps, locate))
+    if gaps and parameters.missing == DROP:
         whole = ~np.isnan(features.values).any(axis=1)
         notes.append(_dropped(kept & ~whole, "that miss a value"))
         kept &= whole
-    kept &= _common_enough(target, kept, choices, notes)
+    kept &= _common_enough(target, kept, parameters, notes)
     if not kept.all():
         features, target = _rows(features, target, kept)
     if not kept.any():
         raise DataError(f"{name}: no example is left of {kept.size}.")
-    missing = choices.missing if any(True for _ in features.gaps()) else ""
+    missing = parameters.missing if np.isnan(features.values).any() else ""
     if missing:
         notes.append(_filled(gaps, missing))
     notes += _suspicions(features, target)
@@ -165,31 +138,30 @@ def assembled(
 
 
 def _with_target(
-    name: str, target: Target, choices: Choices, place: Place, notes: list[str]
+    name: str, target: Target, parameters: DatasetParameters, locate: Locate, notes: list[str]
 ) -> BoolArray:
-    if target.missing and choices.missing != DROP:
-        first = place(int((~target.present).argmax()))
+    missing = ~target.present
+    if missing.any() and parameters.missing != DROP:
         raise DataError(
             f"{name}: the target {', '.join(map(shown, target.names))} is missing in "
-            f"{counted(target.missing, 'example')}, first in {first}. A "
-            'target is never filled; `missing = "drop"` drops such examples.'
+            f"{counted(int(missing.sum()), 'example')}, first in {locate(int(missing.argmax()))}. "
+            'A target is never filled; `missing = "drop"` drops such examples.'
         )
-    if target.missing:
-        notes.append(_dropped(~target.present, "without a target"))
-    return target.present.copy()
+    if missing.any():
+        notes.append(_dropped(missing, "without a target"))
+    return ~missing
 
 
-def _gaps_text(name: str, gaps: Mapping[str, Any], place: Place) -> str:
-    total = sum(len(rows) for rows in gaps.values())
+def _gaps_text(name: str, gaps: Mapping[str, Any], locate: Locate) -> str:
+    total = counted(sum(map(len, gaps.values())), "value")
     listed = ", ".join(
-        f"{shown(column)} ({len(rows)}, first in {place(int(rows[0]))})"
+        f"{shown(column)} ({len(rows)}, first in {locate(int(rows[0]))})"
         for column, rows in [*gaps.items()][:LISTED]
     )
     rest = ", ..." if len(gaps) > LISTED else ""
-    choices = ", ".join(f'"{how}"' for how in (DROP, *FILLINGS))
     return (
-        f"{name} misses {counted(total, 'value')} in {counted(len(gaps), 'column')}: "
-        f"{listed}{rest}. Choose what becomes of them: `missing` is one of {choices}."
+        f"{name} misses {total} in {counted(len(gaps), 'column')}: {listed}{rest}. Choose what "
+        f"becomes of them: `missing` is one of {', '.join(map(repr, (DROP, *FILLINGS)))}."
     )
 
 
@@ -207,9 +179,9 @@ def _dropped(rows: BoolArray, which: str) -> str:
 
 
 def _common_enough(
-    target: Target, kept: BoolArray, choices: Choices, notes: list[str]
+    target: Target, kept: BoolArray, parameters: DatasetParameters, notes: list[str]
 ) -> BoolArray:
-    if target.task == REGRESSION or choices.rare == REFUSE:
+    if target.task == REGRESSION or parameters.rare == REFUSE:
         return np.ones_like(kept)
     counts = np.bincount(target.labels[kept], minlength=len(target.classes))
     common = counts[target.labels] >= LEAST_OF_A_CLASS
@@ -231,10 +203,8 @@ def _suspicions(features: Features, target: Target) -> list[str]:
     if features.values.size > SEARCHED_CELLS:
         return []
     items = len(features.values)
-    rows = np.ascontiguousarray(features.values).view(
-        np.dtype((np.void, features.values[0].nbytes))
-    )
-    copies = items - len(np.unique(rows))
+    row = np.dtype((np.void, features.values[0].nbytes))
+    copies = items - len(np.unique(np.ascontiguousarray(features.values).view(row)))
     notes = []
     if copies:
         notes.append(
@@ -268,19 +238,10 @@ def _determine_each_other(
 def _finished(
     name: str, features: Features, target: Target, missing: str, notes: list[str]
 ) -> Dataset:
-    about = {
-        "feature_names": features.names,
-        "groups": features.groups,
-        "missing": missing,
-        "notes": notes,
-    }
+    about: dict[str, Any] = {"groups": features.groups, "missing": missing, "notes": notes}
+    about["feature_names"] = features.names
     if target.task == REGRESSION:
         return regression(name, features.values, target.values, target.names, **about)
-    return classification(
-        name,
-        features.values,
-        target.labels,
-        target.classes,
-        target_name=target.names[0],
-        **about,
-    )
+    (target_name,) = target.names
+    labels, classes = target.labels, target.classes
+    return classification(name, features.values, labels, classes, target_name, **about)

@@ -12,7 +12,7 @@ import numpy as np
 
 from bpengine.network.arrays import Array, IntArray
 
-Place = Callable[[int], str]
+Locate = Callable[[int], str]
 """Where an example stands in its file, by its number from 0, such as "line 7"."""
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)

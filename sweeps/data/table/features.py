@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 
 from bpengine.network.arrays import Array, IntArray
-from sweeps.data.table.cells import Cells, Place, alike, as_written, told_apart
+from sweeps.data.parameters import Limited
+from sweeps.data.table.cells import Cells, Locate, alike, as_written, told_apart
 from sweeps.errors import DataError, counted, gigabytes, shown
 
 if TYPE_CHECKING:
@@ -19,11 +20,18 @@ if TYPE_CHECKING:
 LARGEST_WHOLE = 2**53
 """From here on float64 can't tell neighbouring whole numbers apart."""
 
+TOO_WHOLE = (
+    "not below 2^53, beyond which float64 can't tell neighbours apart; leave the column out with "
+    "`ignore`."
+)
+
 MOST_CATEGORIES = 256
 """Categories of a column; more of them is text, not categories."""
 
 FEWEST_TEXTS = 2
 """More texts that are all different identify examples rather than sort them."""
+
+FLOAT_BYTES = 8
 
 COPIES = 4
 """Times that features and targets are in memory at most: as read, filled, split and scaled."""
@@ -76,19 +84,19 @@ def of_numbers(values: Annotated[Array, "item feature"], names: tuple[str, ...])
 
 
 def read_features(
-    name: str, table: Mapping[str, Cells], place: Place, room: Room, outputs: int
+    name: str, table: Mapping[str, Cells], locate: Locate, room: Room, outputs: int
 ) -> Features:
     """Read columns of features."""
     columns: list[Column] = []
     problems: list[str] = []
     for column, cells in table.items():
         try:
-            columns.append(_read(cells, column, place))
+            columns.append(_read(cells, column, locate))
         except ValueError as error:
             problems.append(f"{name}, column {shown(column)}: {error}")
     refuse(problems)
     items = len(columns[0].values)
-    room.check(name, items, sum(column.width for column in columns), outputs)
+    room.check(*dense(name, items, sum(column.width for column in columns), outputs))
     return _joined(columns, items)
 
 
@@ -108,28 +116,30 @@ class Room:
     read: int = 0  # bytes of what they are read from, which stays meanwhile
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Any], read: int = 0) -> Self:
+    def of(cls, parameters: Limited, read: int = 0) -> Self:
         """Return the room that the parameter `limit_gb` leaves."""
-        return cls(int(parameters["limit_gb"] * 1e9), read)
+        return cls(int(parameters.limit_gb * 1e9), read)
 
-    def check(self, name: str, items: int, features: int, outputs: int) -> None:
+    def check(self, what: str, size: int) -> None:
         """Refuse data that would not fit, before anything is allocated."""
-        problem = self.problem(name, items, features, outputs)
-        if problem:
+        if problem := self.problem(what, size):
             raise DataError(f"{problem} Take fewer, or raise `limit_gb`.")
 
-    def problem(self, name: str, items: int, features: int, outputs: int) -> str:
-        """Return why data would not fit; nothing if they would. Arguments as of `check`."""
-        size = items * (features + outputs) * np.dtype(np.float64).itemsize
+    def problem(self, what: str, size: int) -> str:
+        """Return why so many bytes of data would not fit; nothing if they would."""
         needed = self.read + COPIES * size
         if needed <= self.limit:
             return ""
         return (
-            f"{name} has {items} examples of {counted(features, 'feature')} and "
-            f"{counted(outputs, 'output')}, which take {gigabytes(size)} as dense arrays of "
-            f"float64 and {gigabytes(needed)} with what they are read from and the copies that "
-            f"are made of them, more than the limit of {gigabytes(self.limit)}."
+            f"{what} of float64 take {gigabytes(size)}, and {gigabytes(needed)} with their source "
+            f"and copies, more than the limit of {gigabytes(self.limit)}."
         )
+
+
+def dense(name: str, items: int, features: int, outputs: int) -> tuple[str, int]:
+    """Return the examples of a dataset in words, and the bytes they take as dense arrays."""
+    widths = f"{counted(features, 'feature')} and {counted(outputs, 'output')}"
+    return f"{name}: {items} examples of {widths}", items * (features + outputs) * FLOAT_BYTES
 
 
 def cells_of(series: Series, *, categorical: bool) -> Cells:
@@ -145,46 +155,40 @@ def cells_of(series: Series, *, categorical: bool) -> Cells:
     return written if categorical else told_apart(written)
 
 
-def _read(cells: Cells, name: str, place: Place) -> Column:
+def _read(cells: Cells, name: str, locate: Locate) -> Column:
     if not cells.numbers.size:
         return _categories(cells, name)
     used = cells.used()
     strangers = [code for code in used if cells.texts[code].strip().casefold() not in MARKS]
     if not strangers:
-        return Column(name, _numbers(cells.numbers, place))
+        return Column(name, _numbers(cells.numbers, locate))
     almost = [code for code in strangers if _ALMOST_NUMBER.fullmatch(cells.texts[code])]
     if almost:
-        raise ValueError(
-            f"{_first(cells, almost, place)} looks like a number, but is none. Is the decimal sign "
-            "another? If the column holds categories, name it in `categorical`."
-        )
-    if not np.isnan(cells.numbers).all():
-        raise ValueError(
-            f"{_first(cells, strangers, place)} is no number, but others are. If the column holds "
-            "categories, name it in `categorical`."
-        )
-    return _categories(cells, name)
+        problem = f"{_first(cells, almost, locate)} looks like a number, but is none. Is the "
+        problem += "decimal sign another?"
+    elif np.isnan(cells.numbers).all():
+        return _categories(cells, name)
+    else:
+        problem = f"{_first(cells, strangers, locate)} is no number, but others are."
+    raise ValueError(f"{problem} If the column holds categories, name it in `categorical`.")
 
 
-def _first(cells: Cells, codes: Sequence[int], place: Place) -> str:
+def _first(cells: Cells, codes: Sequence[int], locate: Locate) -> str:
     """Return the first cell with one of these codes, and where it is."""
     row = int(np.isin(cells.codes, codes).argmax())
-    return f"{shown(cells.texts[cells.codes[row]])} in {place(row)}"
+    return f"{shown(cells.texts[cells.codes[row]])} in {locate(row)}"
 
 
-def _numbers(values: Array, place: Place) -> Array:
+def _numbers(values: Array, locate: Locate) -> Array:
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     if np.isnan(low):
         raise ValueError("has no values; leave it out with `ignore`.")
     if np.isinf((low, high)).any():
         row = int(np.isinf(values).argmax())
-        raise ValueError(f"{values[row]} in {place(row)} is not finite.")
+        raise ValueError(f"{values[row]} in {locate(row)} is not finite.")
     if max(-low, high) >= LARGEST_WHOLE and not (values[~np.isnan(values)] % 1).any():
         row = int((np.abs(values) >= LARGEST_WHOLE).argmax())
-        raise ValueError(
-            f"the whole number in {place(row)} is not below 2^53, beyond which float64 can't tell "
-            "neighbours apart; leave the column out with `ignore`."
-        )
+        raise ValueError(f"the whole number in {locate(row)} is {TOO_WHOLE}")
     return values
 
 
@@ -194,12 +198,10 @@ def _categories(cells: Cells, name: str) -> Column:
     if not names:
         raise ValueError("has no values; leave it out with `ignore`.")
     if len(names) > FEWEST_TEXTS and len(names) == int(np.isin(cells.codes, present).sum()):
-        raise ValueError("every text is another, so it tells nothing; leave it out with `ignore`.")
+        raise ValueError("no two texts are the same; leave it out with `ignore`.")
     if len(names) > MOST_CATEGORIES:
-        raise ValueError(
-            f"has {len(names)} different texts, more than the {MOST_CATEGORIES} that are taken for "
-            "categories; leave it out with `ignore`."
-        )
+        most = f"{len(names)} different texts, more than {MOST_CATEGORIES} categories"
+        raise ValueError(f"has {most}; leave it out with `ignore`.")
     numbering = {category: number for number, category in enumerate(names)}
     # The last one is for cells with nothing in them, whose code is -1.
     numbers = np.array([*(numbering.get(text, np.nan) for text in cells.texts), np.nan])
@@ -210,40 +212,37 @@ def _joined(columns: list[Column], items: int) -> Features:
     values = np.empty((items, sum(column.width for column in columns)))
     names: list[str] = []
     groups: list[int] = []
-    group = 0
     for column in columns:
-        place = slice(len(names), len(names) + column.width)
+        features = slice(len(names), len(names) + column.width)
+        values[:, features] = _encoded(column)
         if column.categories:
-            known = np.eye(column.width)
-            values[:, place] = np.vstack([known, np.full(column.width, np.nan)])[
-                np.where(np.isnan(column.values), column.width, column.values).astype(np.int64)
-            ]
             names += [f"{column.name}={category}" for category in column.categories]
-            groups += [group] * column.width
-            group += 1
+            groups += [max(groups, default=-1) + 1] * column.width
         else:
-            values[:, place] = column.values[:, None]
             names.append(column.name)
             groups.append(-1)
-    return Features(
-        tuple(column.name for column in columns),
-        tuple(names),
-        np.array(groups, np.int64),
-        values,
-        _notes(columns),
-    )
+    of_columns = tuple(column.name for column in columns)
+    return Features(of_columns, tuple(names), np.array(groups, np.int64), values, _notes(columns))
+
+
+def _encoded(column: Column) -> Annotated[Array, "item feature"]:
+    if not column.categories:
+        return column.values[:, None]
+    rows = np.vstack([np.eye(column.width), np.full(column.width, np.nan)])
+    return rows[np.nan_to_num(column.values, nan=column.width).astype(np.int64)]
 
 
 def _notes(columns: list[Column]) -> tuple[str, ...]:
-    numbers = [column.name for column in columns if not column.categories]
     categorical = [column for column in columns if column.categories]
-    notes = (
-        [f"{counted(len(numbers), 'column')} of numbers: {_listed(numbers)}."] if numbers else []
-    )
-    if categorical:
-        texts = [f"{column.name} ({column.width})" for column in categorical]
-        count = counted(len(texts), "column")
-        notes.append(f"{count} of categories, one-hot: {_listed(texts)}.")
+    kinds = {
+        "numbers": [column.name for column in columns if not column.categories],
+        "categories, one-hot": [f"{column.name} ({column.width})" for column in categorical],
+    }
+    notes = [
+        f"{counted(len(names), 'column')} of {kind}: {_listed(names)}."
+        for kind, names in kinds.items()
+        if names
+    ]
     notes += [
         f"Column {shown(column.name)}: categories {shown(first)} and {shown(second)} are hard to "
         "tell apart."

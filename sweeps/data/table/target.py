@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bpengine.network.arrays import Array, BoolArray, IntArray
 from sweeps.data.splits import CLASSIFICATION, REGRESSION
-from sweeps.data.table.cells import Cells, Place, alike, as_written, number_of
+from sweeps.data.table.cells import Cells, Locate, alike, as_written, number_of
 from sweeps.errors import DataError, shown
 
 CLASS_NUMBERS = 20
@@ -38,11 +38,6 @@ class Target:
         """Outputs of a network for it."""
         return len(self.classes) or self.values.shape[1]
 
-    @property
-    def missing(self) -> int:
-        """How many examples have no target."""
-        return int((~self.present).sum())
-
 
 @dataclass(frozen=True)
 class _Column:
@@ -58,18 +53,16 @@ class _Column:
         """Whether each example has a value."""
         return np.array([bool(text.strip()) for text in self.texts])[self.codes]
 
-    @property
-    def strangers(self) -> list[int]:
-        """Which of the texts are there, but no numbers."""
-        return [
-            code
-            for code, text in enumerate(self.texts)
-            if text.strip() and np.isnan(self.numbers[code])
-        ]
+    def other_texts(self, locate: Locate) -> str:
+        """Return the first text that is no number, and where; nothing if all are numbers."""
+        for code, text in enumerate(self.texts):
+            if text.strip() and np.isnan(self.numbers[code]):
+                return f"{shown(text)} in {locate(int((self.codes == code).argmax()))}"
+        return ""
 
 
 def read_target(
-    name: str, columns: Mapping[str, npt.NDArray[Any] | Cells], task: str, place: Place
+    name: str, columns: Mapping[str, npt.NDArray[Any] | Cells], task: str, locate: Locate
 ) -> Target:
     """Read target columns.
 
@@ -80,12 +73,17 @@ def read_target(
     for column in read:
         if not column.present.any():
             raise DataError(f"{name}: the target {shown(column.name)} has no values.")
-    if len(read) > 1 and task == CLASSIFICATION:
-        raise DataError(f"{name}: a classification has one target column, not {len(read)}.")
-    told, notes = (task, ()) if task else _told(name, read, place)
-    if told == REGRESSION:
-        return _values(name, read, place, notes)
-    return _classes(read[0], notes)
+    if len(read) > 1:
+        if task == CLASSIFICATION:
+            raise DataError(f"{name}: a classification has one target column, not {len(read)}.")
+        return _values(name, read, locate)
+    (column,) = read
+    notes: tuple[str, ...] = ()
+    if not task:
+        task, holds = _inferred(name, column, locate)
+        note = f"Taken for a {task}, as the target {shown(column.name)} holds {holds}."
+        notes = (note,) if holds else ()
+    return _values(name, read, locate, notes) if task == REGRESSION else _classes(column, notes)
 
 
 def number_name(value: float) -> str:
@@ -117,46 +115,35 @@ def _text(value: float) -> str:
     return number_name(value) if np.isfinite(value) else str(value)
 
 
-def _told(name: str, columns: Sequence[_Column], place: Place) -> tuple[str, tuple[str, ...]]:
-    if len(columns) > 1:
-        return REGRESSION, ()
-    (column,) = columns
-    numbers, strangers = column.numbers[~np.isnan(column.numbers)], column.strangers
-    say = 'Say `task = "classification"` or `task = "regression"`.'
-    if strangers and numbers.size:
-        code = strangers[0]
-        raise DataError(
-            f"{name}: the target {shown(column.name)} holds numbers and text, such as "
-            f"{shown(column.texts[code])} in {place(int((column.codes == code).argmax()))}. {say}"
-        )
-    if strangers:
-        return CLASSIFICATION, ()
-    if (numbers % 1 != 0).any():
-        return REGRESSION, _note(column, REGRESSION, "numbers that are not whole")
-    if numbers.size <= CLASS_NUMBERS:
-        return CLASSIFICATION, _note(column, CLASSIFICATION, f"{numbers.size} whole numbers")
-    if numbers.size * REPETITIONS > column.codes.size:
-        return REGRESSION, _note(column, REGRESSION, f"{numbers.size} different whole numbers")
+def _inferred(name: str, column: _Column, locate: Locate) -> tuple[str, str]:
+    """Return a task, and what the column holds that doesn't speak for itself."""
+    numbers, text = column.numbers[~np.isnan(column.numbers)], column.other_texts(locate)
+    many = f"{numbers.size} different whole numbers"
+    if text and not numbers.size:
+        return CLASSIFICATION, ""
+    if text:
+        either = f"numbers and text, such as {text}"
+    elif (numbers % 1 != 0).any():
+        return REGRESSION, "numbers that are not whole"
+    elif numbers.size <= CLASS_NUMBERS:
+        return CLASSIFICATION, f"{numbers.size} whole numbers"
+    elif numbers.size * REPETITIONS > column.codes.size:
+        return REGRESSION, many
+    else:
+        either = f"{many}, which may be classes or values"
     raise DataError(
-        f"{name}: the target {shown(column.name)} holds {numbers.size} different whole numbers, "
-        f"which may be classes or values. {say}"
+        f"{name}: the target {shown(column.name)} holds {either}. "
+        'Say `task = "classification"` or `task = "regression"`.'
     )
 
 
-def _note(column: _Column, task: str, holds: str) -> tuple[str, ...]:
-    return (f"Taken for a {task}, as the target {shown(column.name)} holds {holds}.",)
-
-
-def _values(name: str, columns: Iterable[_Column], place: Place, notes: tuple[str, ...]) -> Target:
-    columns = list(columns)
+def _values(
+    name: str, columns: Sequence[_Column], locate: Locate, notes: tuple[str, ...] = ()
+) -> Target:
     for column in columns:
-        if column.strangers:
-            code = column.strangers[0]
-            raise DataError(
-                f"{name}, {place(int((column.codes == code).argmax()))}: the target "
-                f"{shown(column.name)} is {shown(column.texts[code])}, but values of a regression "
-                "must be numbers."
-            )
+        if text := column.other_texts(locate):
+            target = f"{name}: the target {shown(column.name)}"
+            raise DataError(f"{target} holds {text}, but values of a regression must be numbers.")
     values = np.column_stack([column.numbers[column.codes] for column in columns])
     present = np.logical_not(np.isnan(values).any(axis=1))
     names = tuple(column.name for column in columns)
@@ -173,12 +160,6 @@ def _classes(column: _Column, notes: tuple[str, ...]) -> Target:
         f"Classes {shown(first)} and {shown(second)} are hard to tell apart."
         for first, second in alike(classes)
     )
-    return Target(
-        (column.name,),
-        CLASSIFICATION,
-        column.present,
-        numbering[column.codes],
-        classes,
-        np.empty((len(column.codes), 0)),
-        (*notes, *hard),
-    )
+    labels, values = numbering[column.codes], np.empty((len(column.codes), 0))
+    names, notes = (column.name,), (*notes, *hard)
+    return Target(names, CLASSIFICATION, column.present, labels, classes, values, notes)

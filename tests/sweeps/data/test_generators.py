@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refused import refusal, tells
 from sklearn import datasets as sklearn_datasets
 
 from sweeps.data.generators import GENERATORS
@@ -167,61 +168,26 @@ def test_seeds_give_different_data() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "path", "text"),
+    ("name", "parameters", "path", "parts"),
     [
-        (
-            {"name": "classification", "features": 3},
-            ".features",
-            "informative + redundant + repeated = 4 must be at most 3.",
-        ),
-        (
-            {"name": "classification", "classes": 3},
-            ".informative",
-            (
-                "must be at least 3, as classes * clusters_per_class = 6 clusters need a corner "
-                "each, but is 2."
-            ),
-        ),
-        (
-            {"name": "classification", "weights": [0.2, 0.2, 0.6]},
-            ".weights",
-            "must be 2 shares, one a class, not 3.",
-        ),
-        (
-            {"name": "classification", "samples": 10},
-            ".samples",
-            "must be at least 12, 3 a cluster, but is 10.",
-        ),
-        (
-            {"name": "blobs", "samples": 10, "centers": 4},
-            ".samples",
-            "must be at least 12, 3 a cluster, but is 10.",
-        ),
-        (
-            {"name": "regression", "informative": 101},
-            ".informative",
-            "must be at most features = 100, but is 101.",
-        ),
-        (
-            {"name": "regression", "effective_rank": 101},
-            ".effective_rank",
-            "must be at most features = 100, but is 101.",
-        ),
-        (
-            {"name": "moons", "samples": 10**9},
-            ".samples",
-            (
-                "is too large: moons has 1000000000 examples of 2 features and 2 outputs, which "
-                "take 32 GB as dense arrays of float64 and 128 GB with what they are read from and "
-                "the copies that are made of them, more than the limit of 4 GB."
-            ),
-        ),
+        ("classification", {"features": 3}, ".features", ("repeated = 4", "at most 3")),
+        ("classification", {"classes": 3}, ".informative", ("at least 3", "= 6", "is 2")),
+        ("classification", {"weights": [0.2, 0.2, 0.6]}, ".weights", ("2 shares", "not 3")),
+        ("classification", {"samples": 10}, ".samples", ("at least 12", "is 10")),
+        ("blobs", {"samples": 10, "centers": 4}, ".samples", ("at least 12", "is 10")),
+        ("regression", {"informative": 101}, ".informative", ("features = 100", "is 101")),
+        ("regression", {"effective_rank": 101}, ".effective_rank", ("features = 100", "is 101")),
+        ("moons", {"samples": 10**9}, ".samples", ("32 GB", "128 GB", "limit of 4 GB")),
     ],
 )
-def test_contradictions_are_refused(parameters: dict[str, Any], path: str, text: str) -> None:
+def test_contradictions_are_refused(
+    name: str, parameters: dict[str, Any], path: str, parts: tuple[str, ...]
+) -> None:
     with pytest.raises(SourceError) as refused:
-        read_source(parameters, folder=Path())
-    assert [(problem.path, problem.text) for problem in refused.value.problems] == [(path, text)]
+        read_source({"name": name, **parameters}, folder=Path())
+    (problem,) = refused.value.problems
+    assert problem.path == path
+    tells(problem.text, *parts)
     assert refused.value.exit_code == 2
 
 
@@ -261,7 +227,7 @@ def test_any_parameters_give_data_or_a_message(data: st.DataObject, name: str) -
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({"name": "blobs", "box": 1e308}, "blobs can't be generated with these parameters: Range"),
+        ({"name": "blobs", "box": 1e308}, "blobs can't be generated"),
         ({"name": "blobs", "spread": 1e308}, "blobs: 'feature"),
         (
             {"name": "blobs", "box": 1e-200, "spread": 1e-200},
@@ -276,10 +242,7 @@ def test_any_parameters_give_data_or_a_message(data: st.DataObject, name: str) -
     ],
 )
 def test_extreme_parameters_are_refused_in_words(parameters: dict[str, Any], told: str) -> None:
-    with pytest.raises(DataError) as refused:
-        made(**parameters)
-    assert str(refused.value).startswith(told)
-    assert refused.value.exit_code == 3
+    assert refusal(made, **parameters).startswith(told)
 
 
 @pytest.mark.parametrize(
@@ -299,8 +262,7 @@ def test_all_that_is_made_counts_before_it_is_made(
         read_source(parameters, folder=Path())
     (problem,) = refused.value.problems
     assert problem.path == ".samples"
-    assert f" and {outputs} outputs" in problem.text.replace("1 output,", "1 outputs,")
-    assert "more than the limit of 4 GB" in problem.text
+    tells(problem.text, f" and {outputs} output", "limit of 4 GB")
 
 
 def test_numbers_beyond_64_bits_are_none() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import Field, create_model
+from refused import tells
 
 from sweeps.data.parameters import (
     Encoding,
@@ -23,7 +24,7 @@ from sweeps.data.parameters import (
 from sweeps.errors import Problem
 
 
-class Some(Strict):
+class Parameters(Strict):
     """Parameters of something."""
 
     noise: Number = Field(default=0.5, ge=0)
@@ -100,29 +101,23 @@ def test_a_value_that_is_not_allowed_is_refused_by_its_name(kind: str, written: 
 
 
 def test_defaults_are_filled_in_and_sorted() -> None:
-    parameters, problems = read_parameters({"noise": 1}, Some, "it")
+    parameters, problems = read_parameters({"noise": 1}, Parameters, "it")
     assert not problems
     assert pairs_of(parameters) == (("noise", 1.0), ("task", ""))
 
 
 def test_every_mistake_is_told_with_what_is_allowed() -> None:
     written = {"nois": 1, "zzz": 1, "noise": -1, "task": "regresion"}
-    parameters, problems = read_parameters(written, Some, "moons")
+    parameters, problems = read_parameters(written, Parameters, "moons")
     assert parameters is None
-    assert [(problem.path, problem.text) for problem in problems] == [
-        (".noise", "must be at least 0.0, but is -1."),
-        (
-            ".task",
-            (
-                "must be one of 'classification' or 'regression', but is 'regresion'. Did you mean "
-                "'regression'?"
-            ),
-        ),
-        (".nois", "is no parameter of moons. Did you mean 'noise'?"),
-        (".zzz", "is no parameter of moons. Known: noise, task."),
-    ]
+    told = {problem.path: problem.text for problem in problems}
+    assert [*told] == [".noise", ".task", ".nois", ".zzz"]
+    tells(told[".noise"], "at least 0.0", "is -1")
+    tells(told[".task"], "'classification' or 'regression'", "'regresion'", "mean 'regression'?")
+    tells(told[".nois"], "no parameter of moons", "mean 'noise'?")
+    tells(told[".zzz"], "Known: noise, task.")
 
 
 def test_what_has_no_parameters_says_so() -> None:
     (problem,) = read_parameters({"a": 1}, Strict, "iris")[1]
-    assert problem.text == "is no parameter of iris. Known: none."
+    tells(problem.text, "no parameter of iris", "Known: none")

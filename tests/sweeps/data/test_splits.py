@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refused import refusal, tells
 from sklearn.impute import SimpleImputer
 
 from bpengine import Examples
@@ -27,7 +28,6 @@ from sweeps.data.splits import (
     prepare,
     target_scaling,
 )
-from sweeps.errors import DataError
 
 FIFTHS = Preparation(0.2, 0.2, "none")
 
@@ -82,11 +82,11 @@ def test_parts_are_disjoint_exact_and_stratified(
 def test_a_split_is_the_one_it_was(name: str, scaling: str, digest: str) -> None:
     # Recorded with the first version that could split. Other parts would be other trials.
     split, test = prepare(load(Source(name)), Preparation(0.2, 0.2, scaling), 3)
-    found = hashlib.sha256()
+    content = hashlib.sha256()
     for part in (split.train, split.held_out, test):
-        found.update(part.inputs.tobytes())
-        found.update(part.targets.tobytes())
-    assert found.hexdigest()[:32] == digest
+        content.update(part.inputs.tobytes())
+        content.update(part.targets.tobytes())
+    assert content.hexdigest()[:32] == digest
 
 
 def test_targets_of_classes_are_one_hot() -> None:
@@ -109,10 +109,10 @@ def test_a_fixed_split_is_that_of_its_seed_for_all_trials() -> None:
     for seed in (1, 2):
         split, _ = prepare(dataset, fixed, seed)
         assert split.seed == seed
-        for found, expected in zip(
+        for numbers, expected in zip(
             numbers_in(dataset, fixed, seed), numbers_in(dataset, FIFTHS, 7), strict=True
         ):
-            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(numbers, expected)
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
@@ -193,9 +193,7 @@ def test_a_training_part_without_a_value_to_fill_with_is_refused() -> None:
     dataset = classification(
         "made", values[:, None], labels, "ab", feature_names=["age"], missing="mean"
     )
-    with pytest.raises(DataError) as refused:
-        prepare(dataset, FIFTHS, 1)
-    assert str(refused.value) == "made: a training part has no value of 'age' to fill with."
+    tells(refusal(prepare, dataset, FIFTHS, 1), "made", "no value of 'age'")
 
 
 def parts_of(dataset: Dataset, preparation: Preparation, seed: int) -> list[Examples]:
@@ -214,8 +212,8 @@ def test_targets_of_a_regression_are_standardised_and_their_scale_is_known() -> 
     np.testing.assert_allclose(parts[0].targets.mean(axis=0), 0, atol=1e-13)
     np.testing.assert_allclose(parts[0].targets.std(axis=0), 1, rtol=1e-12)
     for part in parts:
-        own = values[part.inputs[:, 0].astype(int)]
-        np.testing.assert_allclose(part.targets * scale + shift, own, rtol=1e-12)
+        unscaled = values[part.inputs[:, 0].astype(int)]
+        np.testing.assert_allclose(part.targets * scale + shift, unscaled, rtol=1e-12)
 
 
 def test_targets_of_classes_have_no_scale() -> None:
@@ -228,9 +226,7 @@ def test_a_target_that_does_not_change_in_the_training_part_is_refused() -> None
     values = np.zeros(21)
     values[numbers_in(regression("made", *_numbered(21), ["y"]), FIFTHS, 1)[2][0]] = 1
     dataset = regression("made", _numbered(21)[0], values[:, None], ["y"])
-    with pytest.raises(DataError) as refused:
-        prepare(dataset, FIFTHS, 1)
-    assert str(refused.value) == "made: 'y' is the same in all of a training part."
+    tells(refusal(prepare, dataset, FIFTHS, 1), "made: 'y' is the same", "training")
 
 
 def test_what_varies_in_another_part_only_is_constant_in_the_training_part() -> None:
@@ -243,21 +239,14 @@ def test_what_varies_in_another_part_only_is_constant_in_the_training_part() -> 
         assert not split.train.inputs.any()
         assert not held.inputs.any()
     values = regression("made", _numbered(21)[0], inputs, ["y"])
-    with pytest.raises(DataError) as refused:
-        prepare(values, FIFTHS, 1)
-    assert str(refused.value) == "made: 'y' is the same in all of a training part."
+    tells(refusal(prepare, values, FIFTHS, 1), "made: 'y' is the same", "training")
 
 
 def test_a_part_whose_r2_is_undefined_is_refused() -> None:
     values = np.zeros(20)
     values[numbers_in(regression("made", *_numbered(20), ["y"]), FIFTHS, 1)[0][0]] = 1
     dataset = regression("made", _numbered(20)[0], values[:, None], ["y"])
-    with pytest.raises(DataError) as refused:
-        prepare(dataset, FIFTHS, 1)
-    assert str(refused.value) == (
-        "made: with seed 1 the targets are the same in all of a part, whose R2 is undefined. Make "
-        "the parts larger."
-    )
+    tells(refusal(prepare, dataset, FIFTHS, 1), "seed 1", "targets are the same", "R2")
 
 
 def _numbered(items: int) -> tuple[Any, Any]:
@@ -279,35 +268,27 @@ def test_a_dataset_that_can_be_split_has_no_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preparation", "expected"),
+    ("validation", "test", "path", "told"),
     [
-        (
-            Preparation(0.01, 1, "none"),
-            [("validation", "leaves 0 examples of made; at least 1 must be there.")],
-        ),
-        (
-            Preparation(10, 15, "none"),
-            [("test", "leaves 0 of 20 examples of made for training.")],
-        ),
-        (
-            Preparation(1, 18, "none"),
-            [("test", "leaves no example of class '1' of made for training.")],
-        ),
+        (0.01, 1, "validation", ("0 examples of made", "at least 1")),
+        (10, 15, "test", ("0 of 20 examples of made", "training")),
+        (1, 18, "test", ("class '1' of made", "training")),
     ],
 )
 def test_parts_that_are_too_small_are_told(
-    preparation: Preparation, expected: list[tuple[str, str]]
+    validation: float, test: float, path: str, told: tuple[str, ...]
 ) -> None:
-    problems = preparation_problems(dataset_of([10, 10]), preparation)
-    assert [(problem.path, problem.text) for problem in problems] == expected
+    preparation = Preparation(validation, test, "none")
+    (problem,) = preparation_problems(dataset_of([10, 10]), preparation)
+    assert problem.path == path
+    tells(problem.text, *told)
 
 
 def test_a_regression_needs_two_examples_in_each_part() -> None:
     dataset = regression("made", *_numbered(10), ["y"])
     problems = preparation_problems(dataset, Preparation(1, 1, "none"))
-    assert [problem.text for problem in problems] == [
-        "leaves 1 example of made; at least 2 must be there."
-    ] * 2
+    assert [problem.path for problem in problems] == ["validation", "test"]
+    tells(problems[0].text, "1 example of made", "at least 2")
 
 
 TRAIN = np.arange(40)

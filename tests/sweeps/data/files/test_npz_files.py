@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refused import refusal, tells
 
 from sweeps.data.registry import load, read_source
 from sweeps.data.splits import Dataset, Preparation, prepare
@@ -39,13 +40,6 @@ def read(tmp_path: Path) -> Read:
         return load(read_source({"path": "my.npz", **parameters}, folder=tmp_path))
 
     return read_it
-
-
-def refusal(read: Read, content: dict[str, Any] | bytes, **parameters: Any) -> str:
-    with pytest.raises(DataError) as refused:
-        read(content, **parameters)
-    assert refused.value.exit_code == 3
-    return str(refused.value)
 
 
 def archive(packing: int = zipfile.ZIP_STORED, /, **members: bytes) -> bytes:
@@ -113,10 +107,7 @@ def test_several_columns_are_a_regression(read: Read) -> None:
 
 def test_one_hot_targets_are_refused_unless_they_are_values(read: Read) -> None:
     one_hot = {"X": X, "y": np.eye(2)[Y]}
-    assert refusal(read, one_hot) == (
-        "my.npz: the target 'y' is one-hot. Give the number of each example's class, as with "
-        'argmax(axis=1), or say `task = "regression"`.'
-    )
+    tells(refusal(read, one_hot), "my.npz", "'y' is one-hot", "argmax", '`task = "regression"`')
     assert read(one_hot, task="regression").task == "regression"
     texts = {"X": X, "y": np.array([["a", "b"]] * 12)}
     assert "values of a regression must be numbers" in refusal(read, texts)
@@ -164,16 +155,13 @@ def test_arrays_that_are_not_there_are_told_with_those_that_are(read: Read) -> N
     ],
 )
 def test_shapes_that_do_not_fit_are_told(read: Read, inputs: Any, target: Any) -> None:
-    assert refusal(read, {"X": inputs, "y": target}) == (
-        f"my.npz: X is {inputs.shape} and y is {target.shape}, but features must be example by "
-        "feature, and the target must have as many examples, in one or several columns."
-    )
+    text = refusal(read, {"X": inputs, "y": target})
+    tells(text, "my.npz", f"X is {inputs.shape} and y is {target.shape}", "example by feature")
 
 
 def test_nothing_is_refused(read: Read) -> None:
-    assert refusal(read, {"X": X[:0], "y": Y[:0]}) == (
-        "my.npz has no features or no examples: X is (0, 2) and y is (0,)."
-    )
+    text = refusal(read, {"X": X[:0], "y": Y[:0]})
+    tells(text, "no examples", "X is (0, 2) and y is (0,)")
 
 
 @pytest.mark.parametrize(
@@ -186,9 +174,8 @@ def test_nothing_is_refused(read: Read) -> None:
     ],
 )
 def test_arrays_of_something_else_are_refused(read: Read, inputs: Any, what: str) -> None:
-    assert refusal(read, {"X": inputs, "y": Y}) == (
-        f"my.npz: the array 'X' has {what}; only numbers and flags can be used."
-    )
+    text = refusal(read, {"X": inputs, "y": Y})
+    tells(text, f"'X' has {what}", "only numbers and flags")
 
 
 def test_python_objects_are_refused_and_never_made(read: Read, tmp_path: Path) -> None:
@@ -198,9 +185,7 @@ def test_python_objects_are_refused_and_never_made(read: Read, tmp_path: Path) -
 
     for array in (np.array([Canary()], dtype=object), np.array(["a", None], dtype=object)):
         content = archive(X=array_bytes(X), y=array_bytes(array, allow_pickle=True))
-        assert refusal(read, content) == (
-            "my.npz: the array 'y' has Python objects; only numbers, text and flags can be used."
-        )
+        tells(refusal(read, content), "'y' has Python objects", "numbers, text and flags")
     raw = pickle.dumps(Canary())
     assert refusal(read, raw).startswith("my.npz is damaged, or no NPZ file: ")
     assert refusal(read, archive(X=raw, y=raw)).startswith("my.npz is damaged: ")
@@ -209,22 +194,16 @@ def test_python_objects_are_refused_and_never_made(read: Read, tmp_path: Path) -
 
 def test_a_header_that_claims_too_much_is_refused_before_anything_is_allocated(read: Read) -> None:
     content = archive(X=header_bytes((10**6, 10**6)), y=array_bytes(Y))
-    assert refusal(read, content) == (
-        "my.npz: the array 'X' of shape (1000000, 1000000) takes 8e+03 GB, and 3.2e+04 GB with the "
-        "file and the copies that are made of it, more than the limit of 4 GB; raise `limit_gb` to "
-        "read it."
-    )
+    text = refusal(read, content)
+    tells(text, "1000000000000 cells of 'X'", "8e+03 GB", "3.2e+04 GB", "4 GB", "`limit_gb`")
     content = archive(X=header_bytes((10**4, 10**3)), y=array_bytes(Y))
-    assert refusal(read, content) == (
-        "my.npz is damaged: the array 'X' of shape (10000, 1000) would take 80000000 bytes, but "
-        "128 are there."
-    )
+    tells(refusal(read, content), "damaged", "'X'", "(10000, 1000)", "80000000 bytes", "128")
 
 
 @pytest.mark.parametrize("shape", ["(-3, 2)", "(-2, -6)", "(True, 2)", "(False, 2)"])
 def test_a_shape_that_is_none_is_refused(read: Read, shape: str) -> None:
     text = refusal(read, archive(X=header_text(shape), y=array_bytes(Y)))
-    assert text == f"my.npz is damaged: the array 'X' has the shape {shape}."
+    tells(text, "damaged", "'X'", shape)
 
 
 @pytest.mark.parametrize(
@@ -240,16 +219,14 @@ def test_a_header_of_python_2_is_read(read: Read) -> None:
 
 def test_small_numbers_that_grow_too_large_as_float64_are_refused(read: Read) -> None:
     text = refusal(read, {"X": np.zeros((1000, 100), np.uint8), "y": np.zeros(1000)}, limit_gb=2e-4)
-    assert text.startswith("my.npz: the array 'X' of shape (1000, 100) takes 0.0001 GB, and 0.0032")
+    tells(text, "'X'", "limit of 0.0002 GB")
 
 
 def test_headers_of_other_versions_are_read_or_refused(read: Read) -> None:
     second = archive(X=array_bytes(X, version=(2, 0)), y=array_bytes(Y))
     assert read(second).inputs.shape == (12, 2)
     third = archive(X=array_bytes(X, version=(3, 0)), y=array_bytes(Y))
-    assert refusal(read, third) == (
-        "my.npz is damaged: version (3, 0) of an array's header is not known."
-    )
+    tells(refusal(read, third), "my.npz is damaged", "version (3, 0)")
 
 
 def test_damaged_files_are_refused(read: Read) -> None:
@@ -264,10 +241,8 @@ def test_damaged_files_are_refused(read: Read) -> None:
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_packings_that_numpy_does_not_use_are_refused(read: Read, packing: int) -> None:
-    assert refusal(read, archive(packing, X=array_bytes(X), y=array_bytes(Y))) == (
-        "my.npz: the array 'X' is packed in a way that NumPy doesn't use; write the file with "
-        "numpy.savez or numpy.savez_compressed."
-    )
+    text = refusal(read, archive(packing, X=array_bytes(X), y=array_bytes(Y)))
+    tells(text, "my.npz", "'X' is packed", "numpy.savez")
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -289,7 +264,7 @@ def test_an_array_that_is_there_twice_is_refused(read: Read) -> None:
         warnings.simplefilter("ignore")
         for name in ("X.npy", "y.npy", "X.npy"):
             file.writestr(name, array_bytes(X))
-    assert refusal(read, stream.getvalue()) == "my.npz holds 'X.npy' more than once."
+    tells(refusal(read, stream.getvalue()), "my.npz", "'X.npy' more than once")
 
 
 @pytest.mark.parametrize("missing", ["refuse", "mean"])

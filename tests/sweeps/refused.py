@@ -1,0 +1,26 @@
+"""What a refusal tells: the path, the value, what is allowed, the remedy; not how it puts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sweeps.errors import DataError, UserError
+
+
+def refusal(
+    call: Callable[..., Any], *arguments: Any, error: type[UserError] = DataError, **options: Any
+) -> str:
+    """Return the message of the error that a call ends with."""
+    with pytest.raises(error) as refused:
+        call(*arguments, **options)
+    assert refused.value.exit_code == error.exit_code
+    return str(refused.value)
+
+
+def tells(text: str, *parts: object) -> None:
+    """Assert that a message holds each of these."""
+    missing = [part for part in map(str, parts) if part not in text]
+    assert not missing, f"{missing} are not in {text!r}"
