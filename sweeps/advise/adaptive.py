@@ -1,8 +1,4 @@
-"""A short adaptive study within a stated time: which batch size, for these data?
-
-It is a study like any other, in a store like any other: what is decided on the way is which
-specification it has. The rules are told in docs/recommend.md.
-"""
+"""A short study whose specification grows within a stated time, by docs/recommend.md."""
 
 from __future__ import annotations
 
@@ -38,21 +34,12 @@ from sweeps.worker.measure import ROUNDS, time_updates
 from sweeps.worker.train import one_blas_thread
 
 SPECIFICATION = "study.toml"
-"""The file in the folder that holds what was chosen."""
-SHARE = 0.6
-"""Share of the time for trials that the first grid may take, as predicted; the rest is for what
-shows to be worth more seeds."""
-EXTENSION = 1.25
-"""What rates that are added at the edges take, by what was planned."""
-REPORT_SECONDS, START_SECONDS = 7.0, 3.0
-"""What the report and the start of workers take on a machine of middling speed."""
-LEARNING = 1.0
-"""Predicted seconds of training from which the load at first is known; what came before the last so
-many counts half."""
-MOST_STEPS = 10
-"""Steps of fresh seeds for contenders, at most."""
-WIDENINGS = 2
-"""How often the batch sizes are extended, at most."""
+SHARE = 0.6  # of the time for trials, for the first grid; the rest is for what needs more seeds
+EXTENSION = 1.25  # with rates that are added at the edges, by what was planned
+REPORT_SECONDS, START_SECONDS = 7.0, 3.0  # of the report and of workers, at middling speed
+LEARNING = 1.0  # predicted seconds that tell the load; what was before them counts half
+MOST_STEPS = 10  # of fresh seeds for contenders
+WIDENINGS = 2  # of the batch sizes, at most
 
 
 @dataclass

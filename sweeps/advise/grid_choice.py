@@ -1,7 +1,4 @@
-"""What a study tries that must end within a time: rules for network, batch sizes, rates, epochs.
-
-The rules are told in docs/recommend.md.
-"""
+"""What a study tries that must end within a time, by the rules of docs/recommend.md."""
 
 from __future__ import annotations
 
@@ -14,18 +11,12 @@ from typing import Any
 from sweeps.data.facts import DataFacts
 from sweeps.data.splits import REGRESSION
 
-RATES = (0.03, 0.1, 0.3, 1.0)
-"""Learning rates at first; further ones are tried where the best lies at their edge."""
-SEEDS, FRESH = 3, 5
-"""Seeds that choose rates, and fresh ones that judge them, at first."""
-EPOCHS = 20
-"""Epochs for which the smallest batch size is chosen."""
-MORE_EPOCHS, FEWER_EPOCHS = (30, 50, 70, 100), (10, 5, 3, 2, 1)
-"""What is tried then, with time left and without."""
-SMALLEST = 16
-"""The smallest batch size is this or, if there is time, less."""
-PART = 4
-"""The largest batch size is at most this part of the training examples."""
+RATES = (0.03, 0.1, 0.3, 1.0)  # at first; more are tried where the best lies at their edge
+SEEDS, FRESH = 3, 5  # seeds that choose rates, and fresh ones that judge them, at first
+EPOCHS = 20  # for which the smallest batch size is chosen
+MORE_EPOCHS, FEWER_EPOCHS = (30, 50, 70, 100), (10, 5, 3, 2, 1)  # then, with time left, without
+SMALLEST = 16  # batch size or, if there is time, less
+PART = 4  # of the training examples that the largest batch size may be
 FEWEST_UNITS, MOST_UNITS = 8, 64
 NOISE_EXAMPLES = 64
 

@@ -15,18 +15,10 @@ from sweeps.data.splits import CLASSIFICATION, REGRESSION, SMALLEST_SPREAD, Data
 from sweeps.errors import DataError, counted, shown
 
 FINGERPRINT_CHARACTERS = 32
-
-LEAST_OF_A_CLASS = 3
-"""Examples of a class: one for each part."""
-
-LARGEST_VALUE = 1e100
-"""Beyond it sums of squares may overflow."""
-
-IMBALANCE = 3.0
-"""How many times the smallest class the largest may be before it is noted."""
-
-LISTED = 5
-"""How many names a message lists."""
+LEAST_OF_A_CLASS = 3  # examples: one for each set
+LARGEST_VALUE = 1e100  # beyond it sums of squares may overflow
+IMBALANCE = 3.0  # how many times the smallest class the largest may be before it is noted
+LISTED = 5  # names in a message
 
 
 def classification(
@@ -61,7 +53,11 @@ def regression(
 ) -> Dataset:
     """Return examples with their values; `about` is as for `classification`."""
     values, names = np.asarray(targets, np.float64), tuple(target_names)
-    _check_values(name, values, names)
+    spread = _check_numbers(name, "target", values, names)
+    constant = [shown(names[column]) for column in np.flatnonzero(spread == 0)]
+    if constant:
+        listed = ", ".join(constant[:LISTED])
+        raise DataError(f"{name}: the target {listed} is the same in every example.")
     return _dataset(name, inputs, values, REGRESSION, names, **about)
 
 
@@ -96,7 +92,9 @@ def _dataset(
     values, wanted = _read_only(inputs, np.float64), _read_only(targets, np.float64)
     count = values.shape[1]
     names = tuple(feature_names or (f"feature {number}" for number in range(1, count + 1)))
-    _check_inputs(name, values, names, missing)
+    if not values.size:
+        raise DataError(f"{name} has no features or no examples: its inputs are {values.shape}.")
+    _check_numbers(name, "feature", values, names, missing)
     of_columns = _read_only(np.full(count, -1) if groups is None else groups, np.int64)
     digest = fingerprint(values, wanted, of_columns, task, missing, *classes)
     if constant := int((np.ptp(values, axis=0) == 0).sum()):
@@ -127,27 +125,29 @@ def _read_only(values: npt.ArrayLike, dtype: type) -> npt.NDArray[Any]:
     return array
 
 
-def _check_inputs(name: str, values: Array, names: tuple[str, ...], missing: str) -> None:
-    if not values.size:
-        raise DataError(f"{name} has no features or no examples: its inputs are {values.shape}.")
+def _check_numbers(
+    name: str, what: str, values: Array, names: tuple[str, ...], missing: str = ""
+) -> Array:
+    """Return how far each column's numbers spread, all of which can be used."""
     low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
     if (np.maximum(-low, high) > LARGEST_VALUE).any() or (not missing and np.isnan(values).any()):
         bad = ~(np.abs(values) <= LARGEST_VALUE) & ~(np.isnan(values) & bool(missing))
         row, column = np.argwhere(bad)[0]
         raise DataError(
-            f"{name}: {shown(names[column])} is {values[row, column]:g} in example {row + 1}, not "
-            f"finite or beyond {LARGEST_VALUE:g}, as are {int(bad.sum())} values in all."
+            f"{name}: the {what} {shown(names[column])} is {values[row, column]:g} in example "
+            f"{row + 1}, not finite or beyond {LARGEST_VALUE:g}, as are {int(bad.sum())} in all."
         )
-    _refuse_tiny(name, "the feature", names, high - low)
+    _refuse_tiny(name, what, names, high - low)
+    return high - low
 
 
 def _refuse_tiny(name: str, what: str, names: tuple[str, ...], spread: Array) -> None:
     tiny = np.flatnonzero((spread > 0) & (spread < SMALLEST_SPREAD))
     if tiny.size:
-        column, more = int(tiny[0]), tiny.size - 1
-        others = f", as do {more} others" if more else ""
+        column = int(tiny[0])
+        others = f", as do {tiny.size - 1} others" if tiny.size > 1 else ""
         raise DataError(
-            f"{name}: {what} {shown(names[column])} varies by {spread[column]:g} only{others}: the "
+            f"{name}: the {what} {shown(names[column])} varies by {spread[column]:g} only{others}; "
             f"squares of differences below {SMALLEST_SPREAD:g} vanish. Give it in a smaller unit, "
             f"such as multiplied by 1e{math.ceil(-math.log10(spread[column]))}."
         )
@@ -166,22 +166,6 @@ def _check_classes(name: str, labels: IntArray, classes: tuple[str, ...]) -> Non
             f"{name} has {counted(rare.size, 'class', 'classes')} of fewer than {LEAST_OF_A_CLASS} "
             f"examples, so that not every set can have one: {listed}{more}."
         )
-
-
-def _check_values(name: str, values: Array, names: tuple[str, ...]) -> None:
-    bad = ~(np.abs(values) <= LARGEST_VALUE)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise DataError(
-            f"{name}: the target {shown(names[column])} is {values[row, column]:g} in example "
-            f"{row + 1}, which is not finite or beyond {LARGEST_VALUE:g}."
-        )
-    spread = np.ptp(values, axis=0)
-    _refuse_tiny(name, "the target", names, spread)
-    constant = [names[column] for column in np.flatnonzero(spread == 0)]
-    if constant:
-        listed = ", ".join(map(shown, constant[:LISTED]))
-        raise DataError(f"{name}: the target {listed} is the same in every example.")
 
 
 def _balance(labels: IntArray, classes: tuple[str, ...]) -> list[str]:

@@ -25,12 +25,8 @@ from sweeps.data.table.features import Room, dense
 from sweeps.data.table.target import number_name
 from sweeps.errors import DataError
 
-NETWORK_SECONDS = 30.0
-"""A server that is silent for so long is given up."""
-
+NETWORK_SECONDS = 30.0  # a server that is silent for so long is given up
 CACHE_VARIABLE = "SCIKIT_LEARN_DATA"
-"""The environment variable that says where scikit-learn's cache is."""
-
 NO_CACHE = (
     "can't be chosen by a specification, which may be somebody else's: scikit-learn loads pickles "
     f"from there. Set the environment variable {CACHE_VARIABLE} to a folder that you trust."
@@ -38,52 +34,46 @@ NO_CACHE = (
 """Why `data_home` is refused."""
 
 OPENML = re.compile(r"openml:(?P<name>[^@\s/\\]+)@(?P<version>[1-9][0-9]*)")
-"""How data of OpenML are named: a version may not change, so it must be said.
-
-The name becomes part of a path in scikit-learn's cache, so it leads to no other folder.
-"""
+"""How data of OpenML are named. The name becomes part of a path, so it leads to no folder."""
 
 
 class OpenMLParameters(TableParameters):
     """A table of OpenML."""
 
-    target: Texts = Field(default=(), description="column to learn; OpenML's own choice without it")
+    target: Texts = Field((), description="column to learn; OpenML's own choice without it")
 
 
 class Newsgroups(Limited):
     """`fetch_20newsgroups_vectorized`."""
 
     subset: Annotated[str, OneOf(("train", "test", "all"))] = Field(
-        default="all", description="documents by date"
+        "all", description="documents by date"
     )
-    terms: Whole = Field(default=0, ge=0, description="terms that most documents hold; 0 for all")
+    terms: Whole = Field(0, ge=0, description="terms that most documents hold; 0 for all")
 
 
 class KddCup99(Limited):
     """`fetch_kddcup99`."""
 
     subset: Annotated[str, OneOf(("all", "SA", "SF", "http", "smtp"))] = Field(
-        default="all", description="connections"
+        "all", description="connections"
     )
-    percent10: bool = Field(default=True, description="a tenth of the data only")
+    percent10: bool = Field(True, description="a tenth of the data only")
     rare: Rare = DROP
 
 
 class LabeledFaces(Limited):
     """`fetch_lfw_people`."""
 
-    min_faces: Whole = Field(
-        default=70, ge=3, description="only people with at least so many pictures"
-    )
+    min_faces: Whole = Field(70, ge=3, description="only people with at least so many pictures")
     resize: Annotated[Number, Field(ge=0, le=1)] = Field(
-        default=0.5, description="factor of the pictures' width and height"
+        0.5, description="factor of the pictures' width and height"
     )
-    colour: bool = Field(default=False, description="colour rather than grey")
+    colour: bool = Field(False, description="colour rather than grey")
 
 
 _NEWSGROUPS = {"train": 11314, "test": 7532, "all": 18846, "groups": 20}
 _NEWSGROUPS_TERMS = 130107
-
 _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
 
@@ -162,10 +152,8 @@ def _kddcup99(name: str, parameters: KddCup99) -> Dataset:
     bunch, _ = _fetched(name, f"fetch_{name}", subset=subset, percent10=percent10, random_state=0)
     columns = dict(zip(bunch.feature_names, bunch.data.T, strict=True)) | {"label": bunch.target}
     frame = pd.DataFrame({column: _plain(cells) for column, cells in columns.items()})
-    table = TableParameters(target=("label",), task=CLASSIFICATION).model_copy(
-        update={"rare": parameters.rare, "limit_gb": parameters.limit_gb}
-    )
-    return from_frame(name, frame, table, _locate)
+    chosen = dict(parameters) | {"target": ("label",), "task": CLASSIFICATION}
+    return from_frame(name, frame, TableParameters.model_construct(**chosen), _locate)
 
 
 def _openml(name: str, parameters: OpenMLParameters) -> Dataset:

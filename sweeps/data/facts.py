@@ -9,14 +9,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, Field
 
-from sweeps.data.splits import (
-    REGRESSION,
-    Dataset,
-    Preparation,
-    Source,
-    part_sizes,
-    target_scaling,
-)
+from sweeps.data.splits import REGRESSION, Dataset, Preparation, Source, part_sizes, target_scaling
 from sweeps.errors import counted
 
 
@@ -78,8 +71,8 @@ class Sessions(BaseModel):
     """What a store knows of the sessions that filled it."""
 
     # The last session's worker processes; 0 if unknown. Seconds are those of all sessions.
-    jobs: int = Field(default=0, ge=0, le=1_000_000)
-    sweep_seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    jobs: int = Field(0, ge=0, le=1_000_000)
+    sweep_seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
     provenance: dict[str, str] = {}
 
 

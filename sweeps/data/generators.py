@@ -17,9 +17,7 @@ from sweeps.data.table.features import COPIES, FLOAT_BYTES, Room, dense
 from sweeps.errors import DataError, Problem
 
 LARGEST_SEED = 2**32 - 1
-
-LARGEST_BYTES = 4_000_000_000
-"""Most memory for generated data, copies and what is computed on the way."""
+LARGEST_BYTES = 4_000_000_000  # of generated data, copies and what is computed on the way
 
 
 def _count(default: int, meaning: str, least: int = 1, alias: str | None = None) -> Any:  # noqa: ANN401
@@ -61,7 +59,7 @@ class Parameters(Strict):
 class Noisy(Parameters):
     """Also normal noise."""
 
-    noise: Number = Field(default=0.0, ge=0, description="standard deviation of the normal noise")
+    noise: Number = Field(0.0, ge=0, description="standard deviation of the normal noise")
 
 
 class Blobs(Parameters):
@@ -84,7 +82,7 @@ class Circles(Noisy):
     """Of `make_circles`."""
 
     factor: Number = Field(
-        default=0.8, ge=0, le=0.999, description="radius of the inner circle; outer is 1"
+        0.8, ge=0, le=0.999, description="radius of the inner circle; outer is 1"
     )
 
 
@@ -98,20 +96,18 @@ class Classification(Parameters):
     classes: Whole = _count(2, "classes", 2, "n_classes")
     clusters_per_class: Whole = _count(2, "clusters of a class", alias="n_clusters_per_class")
     weights: Annotated[Shares, PlainSerializer(lambda shares: [*shares] or None)] = Field(
-        default=(), description="list of each class's share, 1 in all; equal without it"
+        (), description="list of each class's share, 1 in all; equal without it"
     )
     flip: Number = Field(
-        default=0.01,
+        0.01,
         ge=0,
         le=1,
         serialization_alias="flip_y",
         description="share of examples whose class is random",
     )
     separation: Number = _positive(1.0, "half the side of the hypercube", "class_sep")
-    hypercube: bool = Field(
-        default=True, description="clusters at corners of a cube, not a polytope"
-    )
-    shift: Number = Field(default=0.0, description="added to the features")
+    hypercube: bool = Field(True, description="clusters at corners of a cube, not a polytope")
+    shift: Number = Field(0.0, description="added to the features")
     scale: Number = _positive(1.0, "what features are multiplied by")
 
     @property
@@ -172,13 +168,11 @@ class LinearFunction(Noisy):
     features: Whole = _features(100)
     informative: Whole = _count(10, "features the targets depend on", alias="n_informative")
     targets: Whole = _count(1, "targets", alias="n_targets")
-    bias: Number = Field(default=0.0, description="added to the targets")
+    bias: Number = Field(0.0, description="added to the targets")
     effective_rank: Annotated[Whole, PlainSerializer(lambda rank: rank or None)] = _count(
         0, "rank of the inputs, about; 0 for full rank", 0
     )
-    tail_strength: Number = Field(
-        default=0.5, ge=0, le=1, description="weight of the inputs' noisy tail"
-    )
+    tail_strength: Number = Field(0.5, ge=0, le=1, description="weight of the inputs' noisy tail")
 
     @property
     def intermediate_numbers(self) -> int:
@@ -205,7 +199,7 @@ class SparseUncorrelated(Parameters):
 class SwissRoll(Noisy):
     """Of `make_swiss_roll`."""
 
-    hole: bool = Field(default=False, description="whether it has a hole")
+    hole: bool = Field(False, description="whether it has a hole")
 
 
 @dataclass(frozen=True)
@@ -251,8 +245,7 @@ def generator_problems(name: str, parameters: Parameters) -> list[Problem]:
         problems.append(Problem(".samples", text))
     features = generator.features(parameters)
     room = Room(LARGEST_BYTES, COPIES * FLOAT_BYTES * parameters.intermediate_numbers)
-    too_large = room.problem(*dense(name, samples, features, parameters.outputs))
-    if too_large:
+    if too_large := room.problem(*dense(name, samples, features, parameters.outputs)):
         problems.append(Problem(".samples", f"is too large: {too_large}"))
     return problems
 

@@ -108,7 +108,7 @@ class Limited(Strict):
     """Data that are read: from a file, or from scikit-learn's cache."""
 
     limit_gb: Annotated[Number, Field(gt=0, lt=1_000_000)] = Field(
-        default=4.0,
+        4.0,
         description="most memory for the data and copies",
         json_schema_extra={"unit": "10^9 bytes"},
     )

@@ -115,14 +115,13 @@ def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
     if problem := _name_problem(name):
         return Source(""), [Problem(".name" if given else "", problem, about_data=True)]
     parameters, problems = read_parameters(given, parameters_of(name), name)
-    if name in FETCHED or OPENML.fullmatch(name):
-        problems = [
-            Problem(problem.path, NO_CACHE) if problem.path == ".data_home" else problem
-            for problem in problems
-        ]
     if parameters is not None:
-        problems = _contradictions(name, parameters)
-    return Source(name, pairs_of(parameters)), problems
+        return Source(name, pairs_of(parameters)), _contradictions(name, parameters)
+    downloaded = name not in BUNDLED and name not in GENERATORS
+    return Source(""), [
+        Problem(problem.path, NO_CACHE) if downloaded and problem.path == ".data_home" else problem
+        for problem in problems
+    ]
 
 
 def _name_problem(name: object) -> str:

@@ -101,7 +101,7 @@ def prepare(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Spli
     lacks becomes 0 everywhere. Targets of a regression are standardised.
     """
     train, validation, test = _parts(_strata(dataset), preparation, seed)
-    inputs = _complete(dataset, train)
+    inputs = filled(dataset, train)
     shift, factor = _scale(inputs[train], dataset.groups, preparation.scaling)
     target_shift, target_scale = _target_scaling(dataset, train)
 
@@ -168,41 +168,32 @@ def _evenly_spaced(items: int, chosen: int) -> BoolArray:
     return np.diff(np.arange(items + 1) * chosen // items) > 0
 
 
-def _complete(dataset: Dataset, train: IntArray) -> Array:
-    if not dataset.missing:
-        return dataset.inputs
-    inputs, empty = filled(dataset.inputs, train, dataset.groups, dataset.missing)
-    if empty.size:
-        names = ", ".join(shown(dataset.feature_names[feature]) for feature in empty[:5])
-        raise DataError(f"{dataset.name}: a training set has no value of {names} to fill with.")
-    return inputs
-
-
 def filled(
-    inputs: Annotated[Array, "item feature"],
-    train: Annotated[IntArray, "item"],
-    groups: Annotated[IntArray, "feature"],
-    how: str,
-) -> tuple[Annotated[Array, "item feature"], Annotated[IntArray, "feature"]]:
-    """Return inputs filled by what the training set has, and the features it has nothing of.
+    dataset: Dataset, train: Annotated[IntArray, "item"]
+) -> Annotated[Array, "item feature"]:
+    """Return inputs whose gaps are filled by what the training set has in their columns.
 
     Categories are always filled by the most frequent one.
     """
-    values = inputs.copy()
-    gaps = np.isnan(inputs)
+    inputs, groups = dataset.inputs, dataset.groups
+    if not dataset.missing:
+        return inputs
+    values, gaps = inputs.copy(), np.isnan(inputs)
     with_gaps = np.flatnonzero(gaps.any(axis=0))
     empty = with_gaps[gaps[train][:, with_gaps].all(axis=0)]
     if empty.size:
-        return values, empty
+        names = ", ".join(shown(dataset.feature_names[feature]) for feature in empty[:5])
+        raise DataError(f"{dataset.name}: a training set has no value of {names} to fill with.")
     for feature in with_gaps[groups[with_gaps] < 0]:
         present = inputs[train, feature]
-        values[gaps[:, feature], feature] = FILLINGS[how](present[~np.isnan(present)])
+        fill = FILLINGS[dataset.missing](present[~np.isnan(present)])
+        values[gaps[:, feature], feature] = fill
     for group in np.unique(groups[with_gaps][groups[with_gaps] >= 0]):
         features = np.flatnonzero(groups == group)
         counts = np.nansum(inputs[np.ix_(train, features)], axis=0)
         row = np.eye(len(features))[counts.argmax()]
         values[np.ix_(gaps[:, features[0]], features)] = row
-    return values, empty
+    return values
 
 
 def _most_frequent(values: Array) -> float:

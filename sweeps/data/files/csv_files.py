@@ -21,7 +21,6 @@ from sweeps.data.table.features import Room, dense, refuse
 from sweeps.errors import DataError, counted, shown
 
 MOST_COLUMNS = 100_000
-
 _STRANGE = {
     b"PAR1": "a Parquet file: its name should end in .parquet",
     b"PK\x03\x04": "a ZIP or NPZ file",
@@ -38,14 +37,9 @@ _STRANGE = {
     b"<html": "an HTML page",
 }
 
-_FLAGS = dict.fromkeys(("False", "FALSE", "false"), 0.0) | dict.fromkeys(
-    ("True", "TRUE", "true"), 1.0
-)
-
+_FLAGS = {"False": 0.0, "FALSE": 0.0, "false": 0.0, "True": 1.0, "TRUE": 1.0, "true": 1.0}
 _CELLS_AT_ONCE = 200_000
-
-_TEXT_BYTES = 200
-"""What a text that differs from all others of its column takes, about."""
+_TEXT_BYTES = 200  # of a text that differs from all others of its column, about
 
 
 def read(name: str, content: bytes, parameters: CsvParameters) -> Dataset:
@@ -219,9 +213,7 @@ def _check_header(name: str, header: list[str], separator: str) -> None:
     if len(header) > MOST_COLUMNS:
         raise DataError(f"{name} has {len(header)} columns, more than {MOST_COLUMNS}.")
     if len(header) == 1:
-        likely = [
-            other for other in (",", ";", "\t", "|") if other in header[0] and other != separator
-        ]
+        likely = [sign for sign in ",;\t|" if sign in header[0] and sign != separator]
         hint = f" Say `separator = {likely[0]!r}`." if likely else ""
         raise DataError(f"{name} has only one column: {shown(header[0])}.{hint}")
     if not any(math.isnan(number_of(field)) for field in header):

@@ -29,21 +29,19 @@ class CsvParameters(FileParameters):
     """A CSV file."""
 
     separator: Annotated[str, OneOf((",", ";", "\t", "|", " "))] = Field(
-        default=",", description="what parts columns"
+        ",", description="what parts columns"
     )
-    decimal: Annotated[str, OneOf((".", ","))] = Field(default=".", description="decimal sign")
+    decimal: Annotated[str, OneOf((".", ","))] = Field(".", description="decimal sign")
     encoding: Encoding = Field(
-        default="utf-8", description="character encoding, such as `latin-1` or `utf-16`"
+        "utf-8", description="character encoding, such as `latin-1` or `utf-16`"
     )
 
 
 class NpzParameters(DatasetParameters):
     """An archive of arrays."""
 
-    inputs: Text = Field(default="X", description="array of features, example by feature")
-    target: Text = Field(
-        default="y", description="array to learn; several columns are a regression"
-    )
+    inputs: Text = Field("X", description="array of features, example by feature")
+    target: Text = Field("y", description="array to learn; several columns are a regression")
 
 
 FORMATS: dict[str, type[Limited]] = {
@@ -53,9 +51,7 @@ FORMATS: dict[str, type[Limited]] = {
 }
 """What can be chosen for each format, by the end of the file's name."""
 
-
-_UNREAD = (".gz", ".zip", ".txt", ".tsv", ".xls", ".xlsx", ".json")
-"""Endings of files that people have, and that are refused as what they are."""
+_UNREAD = (".gz", ".zip", ".txt", ".tsv", ".xls", ".xlsx", ".json")  # refused as what they are
 
 
 def is_file(text: str) -> bool:

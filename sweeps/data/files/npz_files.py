@@ -6,7 +6,6 @@ import io
 import math
 import warnings
 import zipfile
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,12 @@ import numpy.typing as npt
 from sweeps.data.files.file_sources import NpzParameters
 from sweeps.data.splits import REGRESSION, Dataset
 from sweeps.data.table.assembly import assembled
-from sweeps.data.table.features import FLOAT_BYTES, Room, dense, of_numbers
+from sweeps.data.table.features import FLOAT_BYTES, Features, Room, dense
 from sweeps.data.table.target import read_target
 from sweeps.errors import DataError, UserError, did_you_mean, shown
 
-NUMBERS, LABELS = "biuf", "biufU"
-"""Kinds of NumPy's dtypes that features and targets may have."""
-
+NUMBERS, LABELS = "biuf", "biufU"  # kinds of NumPy's dtypes that features and targets may have
 _MATRIX = 2
-
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How NumPy packs arrays. Others would ask for memory before a header can be looked at."""
 
@@ -40,7 +36,7 @@ def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
         row, column = np.argwhere(np.isinf(values))[0]
         raise DataError(f"{name}: {parameters.inputs}[{row}, {column}] is not finite.")
     names = tuple(f"feature {number}" for number in range(1, values.shape[1] + 1))
-    features = replace(of_numbers(values, names), notes=(*notes, *more))
+    features = Features(names, names, np.full(len(names), -1), values, (*notes, *more))
     return assembled(name, features, target, parameters, _locate)
 
 
@@ -129,10 +125,7 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN4
 
 
 def _columns(
-    name: str,
-    inputs: npt.NDArray[Any],
-    wanted: npt.NDArray[Any],
-    parameters: NpzParameters,
+    name: str, inputs: npt.NDArray[Any], wanted: npt.NDArray[Any], parameters: NpzParameters
 ) -> tuple[dict[str, npt.NDArray[Any]], list[str]]:
     """Return the target's columns, and what to note about them."""
     of_inputs, of_target = parameters.inputs, parameters.target

@@ -72,15 +72,15 @@ def _pyarrow() -> tuple[Any, Any]:
 
 def _strange_types(name: str, fields: list[Any], types: Any) -> list[str]:  # noqa: ANN401
     kinds = ("integer", "floating", "boolean", "string", "large_string")
-    problems = []
-    for field in fields:
-        cell = field.type.value_type if types.is_dictionary(field.type) else field.type
-        if not any(getattr(types, f"is_{kind}")(cell) for kind in kinds):
-            problems.append(
-                f"{name}: column {shown(field.name)} is {field.type}; only numbers, text, flags "
-                "and categories of them can be used. Leave it out with `ignore`."
-            )
-    return problems
+    cells = [
+        field.type.value_type if types.is_dictionary(field.type) else field.type for field in fields
+    ]
+    return [
+        f"{name}: column {shown(field.name)} is {field.type}; only numbers, text, flags and "
+        "categories of them can be used. Leave it out with `ignore`."
+        for field, cell in zip(fields, cells, strict=True)
+        if not any(getattr(types, f"is_{kind}")(cell) for kind in kinds)
+    ]
 
 
 def _is_text(kind: Any, types: Any) -> bool:  # noqa: ANN401
@@ -126,7 +126,7 @@ def _beyond_float(name: str, table: Any, arrow: Any) -> list[str]:  # noqa: ANN4
     problems = []
     for column, values in zip(table.column_names, table.columns, strict=True):
         if arrow.types.is_integer(values.type):
-            ends = compute.min_max(values).as_py().values()
-            if any(end is not None and abs(end) >= LARGEST_WHOLE for end in ends):
+            bounds = compute.min_max(values).as_py().values()
+            if any(bound is not None and abs(bound) >= LARGEST_WHOLE for bound in bounds):
                 problems.append(f"{name}: column {shown(column)} has whole numbers {TOO_WHOLE}")
     return problems

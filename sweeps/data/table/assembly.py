@@ -23,31 +23,21 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 REFUSE, DROP = "refuse", "drop"
+SEARCHED_CELLS = 20_000_000  # larger tables are not searched for copies and leaks
+GLANCE = 500  # examples that a first look is taken at
 
-SEARCHED_CELLS = 20_000_000
-"""Larger tables are not searched for copies and leaks."""
-
-GLANCE = 500
-"""Examples that a first look is taken at."""
-
-Rare = Annotated[
-    str,
-    OneOf((REFUSE, DROP)),
-    Field(
-        description=f"classes of fewer than {LEAST_OF_A_CLASS} examples: refused, or their "
-        "examples dropped"
-    ),
-]
+_RARE = f"classes of fewer than {LEAST_OF_A_CLASS} examples: refused, or their examples dropped"
+Rare = Annotated[str, OneOf((REFUSE, DROP)), Field(description=_RARE)]
 
 
 class DatasetParameters(Limited):
     """How features and targets become a dataset."""
 
     task: Annotated[str, OneOf((CLASSIFICATION, REGRESSION))] = Field(
-        default="", description="what is learned; inferred from the target without it"
+        "", description="what is learned; inferred from the target without it"
     )
     missing: Annotated[str, OneOf((REFUSE, DROP, *FILLINGS))] = Field(
-        default=REFUSE,
+        REFUSE,
         description="missing values: refused, their examples dropped, or filled from the "
         "training set",
     )
@@ -57,12 +47,10 @@ class DatasetParameters(Limited):
 class TableParameters(DatasetParameters):
     """How a table is read."""
 
-    target: Texts = Field(
-        default=(), description="column to learn; a list of several is a regression"
-    )
-    ignore: Texts = Field(default=(), description="column to leave out, or a list of them")
+    target: Texts = Field((), description="column to learn; a list of several is a regression")
+    ignore: Texts = Field((), description="column to leave out, or a list of them")
     categorical: Texts = Field(
-        default=(), description="column that is categories even if numbers, or a list of them"
+        (), description="column that is categories even if numbers, or a list of them"
     )
 
 

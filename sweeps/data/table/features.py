@@ -17,28 +17,13 @@ from sweeps.errors import DataError, counted, gigabytes, shown
 if TYPE_CHECKING:
     from pandas import Series
 
-LARGEST_WHOLE = 2**53
-"""From here on float64 can't tell neighbouring whole numbers apart."""
-
-TOO_WHOLE = (
-    "not below 2^53, beyond which float64 can't tell neighbours apart; leave the column out with "
-    "`ignore`."
-)
-
-MOST_CATEGORIES = 256
-"""Categories of a column; more of them is text, not categories."""
-
-FEWEST_TEXTS = 2
-"""More texts that are all different identify examples rather than sort them."""
-
+LARGEST_WHOLE = 2**53  # from here on float64 can't tell neighbouring whole numbers apart
+TOO_WHOLE = "not below 2^53, where float64 stops being exact; leave it out with `ignore`."
+MOST_CATEGORIES = 256  # of a column; more texts are no categories
+FEWEST_TEXTS = 2  # more texts that are all different identify examples rather than sort them
 FLOAT_BYTES = 8
-
-COPIES = 4
-"""Times that features and targets are in memory at most: as read, filled, split and scaled."""
-
-MOST_PROBLEMS = 10
-"""How many problems of a file are told at once."""
-
+COPIES = 4  # of features and targets in memory at most: as read, filled, split and scaled
+MOST_PROBLEMS = 10  # of a file, told at once
 MARKS = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 """What stands for a missing value among numbers, in any case; elsewhere only an empty cell does."""
 
@@ -76,11 +61,6 @@ class Features:
             rows = np.flatnonzero(np.isnan(self.values[:, feature]))
             if rows.size:
                 yield name, rows
-
-
-def of_numbers(values: Annotated[Array, "item feature"], names: tuple[str, ...]) -> Features:
-    """Return features that are numbers already."""
-    return Features(names, names, np.full(len(names), -1), values, ())
 
 
 def read_features(

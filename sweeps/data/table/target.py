@@ -14,11 +14,8 @@ from sweeps.data.splits import CLASSIFICATION, REGRESSION
 from sweeps.data.table.cells import Cells, Locate, alike, as_written, number_of
 from sweeps.errors import DataError, shown
 
-CLASS_NUMBERS = 20
-"""At most so many different whole numbers are taken for classes without being asked."""
-
-REPETITIONS = 10
-"""More different whole numbers, each so often on average, may be either: the user must say."""
+CLASS_NUMBERS = 20  # at most so many different whole numbers are taken for classes
+REPETITIONS = 10  # more of them, each so often on average, may be either: the user must say
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def test_features_that_are_not_finite_or_too_large_are_refused(value: float, tol
     inputs = INPUTS.copy()
     inputs[4:6, 1] = value
     text = refusal(classification, inputs, LABELS, "ab", feature_names=["x", "y"])
-    tells(text, f"'y' is {told} in example 5", "1e+100", "2 values")
+    tells(text, f"'y' is {told} in example 5", "1e+100", "2 in all")
 
 
 def test_missing_values_pass_where_they_are_to_be_filled() -> None:

@@ -213,8 +213,7 @@ def test_any_parameters_give_data_or_a_message(data: st.DataObject, name: str) -
     properties = GENERATORS[name].parameters.model_json_schema()["properties"]
     chosen = data.draw(
         st.fixed_dictionaries(
-            {},
-            optional={key: values_of(schema) for key, schema in properties.items()},
+            {}, optional={key: values_of(schema) for key, schema in properties.items()}
         )
     )
     try:
@@ -228,15 +227,15 @@ def test_any_parameters_give_data_or_a_message(data: st.DataObject, name: str) -
     ("parameters", "told"),
     [
         ({"name": "blobs", "box": 1e308}, "blobs can't be generated"),
-        ({"name": "blobs", "spread": 1e308}, "blobs: 'feature"),
+        ({"name": "blobs", "spread": 1e308}, "blobs: the feature"),
         (
             {"name": "blobs", "box": 1e-200, "spread": 1e-200},
             "blobs: the feature 'feature 1' varies",
         ),
-        ({"name": "moons", "noise": 1e308}, "moons: 'feature"),
-        ({"name": "classification", "scale": 1e308}, "classification: 'feature"),
-        ({"name": "classification", "shift": -1e308}, "classification: 'feature"),
-        ({"name": "gaussian_quantiles", "variance": 1e308}, "gaussian_quantiles: 'feature"),
+        ({"name": "moons", "noise": 1e308}, "moons: the feature"),
+        ({"name": "classification", "scale": 1e308}, "classification: the feature"),
+        ({"name": "classification", "shift": -1e308}, "classification: the feature"),
+        ({"name": "gaussian_quantiles", "variance": 1e308}, "gaussian_quantiles: the feature"),
         ({"name": "regression", "bias": 1e308}, "regression: the target 'target' is 1e+308"),
         ({"name": "friedman1", "noise": 1e308}, "friedman1: the target"),
     ],

@@ -299,10 +299,9 @@ def test_numbers_are_filled_as_scikit_learn_would(how: str) -> None:
     rng = np.random.default_rng(0)
     inputs = rng.integers(0, 6, (60, 3)).astype(float)
     inputs[rng.random((60, 3)) < 0.2] = np.nan
-    values, empty = filled(inputs, TRAIN, np.full(3, -1), how)
     imputer = SimpleImputer(strategy=how).fit(inputs[TRAIN])
+    values = filled(two_classes(inputs, missing=how), TRAIN)
     np.testing.assert_allclose(values, imputer.transform(inputs), rtol=1e-12)
-    assert not empty.size
 
 
 @pytest.mark.parametrize("how", FILLINGS)
@@ -311,7 +310,7 @@ def test_categories_are_filled_by_the_most_frequent_one(how: str) -> None:
     codes = np.array([0, 0, 1, 2] * 10 + [2] * 20)
     inputs = np.eye(3)[codes]
     inputs[[5, 50]] = np.nan
-    values, _ = filled(inputs, TRAIN, np.zeros(3, np.int64), how)
+    values = filled(two_classes(inputs, missing=how, groups=[0, 0, 0]), TRAIN)
     np.testing.assert_array_equal(values[[5, 50]], [[1, 0, 0]] * 2)
     np.testing.assert_array_equal(values[6], inputs[6])
 
@@ -319,12 +318,13 @@ def test_categories_are_filled_by_the_most_frequent_one(how: str) -> None:
 def test_columns_are_filled_each_by_its_own() -> None:
     inputs = np.hstack([np.eye(2)[[0, 0, 1]], [[3.0], [5.0], [np.nan]], np.eye(2)[[1, 1, 0]]])
     inputs[2, :2] = inputs[0, 3:] = np.nan
-    values, _ = filled(inputs, np.arange(3), np.array([0, 0, -1, 1, 1]), "mean")
-    assert values.tolist() == [[1, 0, 3, 1, 0], [1, 0, 5, 0, 1], [1, 0, 4, 1, 0]]
+    dataset = two_classes(np.tile(inputs, (2, 1)), missing="mean", groups=[0, 0, -1, 1, 1])
+    values = filled(dataset, np.arange(3))
+    assert values[:3].tolist() == [[1, 0, 3, 1, 0], [1, 0, 5, 0, 1], [1, 0, 4, 1, 0]]
 
 
-def test_features_that_the_training_part_lacks_are_told() -> None:
-    inputs = np.ones((60, 3))
+def test_features_that_the_training_set_lacks_are_told() -> None:
+    inputs = np.arange(180.0).reshape(60, 3)
     inputs[:40, 1] = np.nan
-    _, empty = filled(inputs, TRAIN, np.full(3, -1), "mean")
-    assert empty.tolist() == [1]
+    dataset = two_classes(inputs, missing="mean", feature_names=["x", "age", "z"])
+    tells(refusal(filled, dataset, TRAIN), "made", "no value of 'age'")

@@ -10,15 +10,7 @@ import pytest
 from refused import refusal as refused_by
 from refused import tells
 
-from sweeps.data.table.features import (
-    Features,
-    Room,
-    cells_of,
-    dense,
-    of_numbers,
-    read_features,
-    refuse,
-)
+from sweeps.data.table.features import Features, Room, cells_of, dense, read_features, refuse
 
 
 def read(columns: dict[str, Any], *, categorical: tuple[str, ...] = ()) -> Features:
@@ -137,8 +129,3 @@ def test_the_size_after_one_hot_counts() -> None:
 
 def test_many_names_are_cut() -> None:
     assert read({f"c{n}": [1, 2] for n in range(25)}).notes[0].endswith("c18, c19, ....")
-
-
-def test_numbers_are_features_as_they_are() -> None:
-    features = of_numbers(np.array([[1, np.nan]]), ("a", "b"))
-    assert [name for name, _ in features.gaps()] == ["b"]
