@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports.schema.results import StudyResults
-from sweeps.advise import adaptive as advice
+from sweeps.advise import adaptive
 from sweeps.advise import grid_choice as sizing
 from sweeps.advise.adaptive import TimeBudget, advice_content, advice_lines, advise
 from sweeps.advise.request import Request
@@ -88,9 +88,9 @@ def test_a_machine_is_as_slow_as_its_updates(tmp_path: Path) -> None:
     least = {"name": "iris", "dataset": "iris", "batch_sizes": [4, 8], "seeds": [1, 2], "epochs": 1}
     experiment = request(tmp_path).experiment({**least, "learning_rates": [0.1, 1.0]})
     budget = TimeBudget(60, 0, Clock())
-    advice.calibrate(budget, experiment)
+    adaptive.calibrate(budget, experiment)
     assert budget.slowdown >= 1
-    assert budget.kept >= advice.REPORT_SECONDS
+    assert budget.kept >= adaptive.REPORT_SECONDS
 
 
 def test_too_little_time_is_told_before_anything_is_trained(tmp_path: Path) -> None:
@@ -101,26 +101,26 @@ def test_too_little_time_is_told_before_anything_is_trained(tmp_path: Path) -> N
 
 
 @pytest.fixture(scope="module")
-def advised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, advice.Advice]:
+def advised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, adaptive.Advice]:
     """Advice on iris, with all the time of the world."""
     folder = tmp_path_factory.mktemp("advice") / "iris"
     patch = pytest.MonkeyPatch()
     patch.setattr(timing, "LEAST_SECONDS", 1e-4)
     patch.setattr(timing, "ROUNDS", 2)
-    patch.setattr(advice, "MOST_STEPS", 1)
+    patch.setattr(adaptive, "MOST_STEPS", 1)
     patch.setattr(sizing, "EPOCHS", 2)
     patch.setattr(sizing, "MORE_EPOCHS", ())
-    found = advise(request(folder), TimeBudget(1e9, 0, Clock()))
+    advice = advise(request(folder), TimeBudget(1e9, 0, Clock()))
     patch.undo()
-    return folder, found
+    return folder, advice
 
 
-def test_it_is_a_study_like_any_other(advised: tuple[Path, advice.Advice]) -> None:
-    folder, found = advised
+def test_it_is_a_study_like_any_other(advised: tuple[Path, adaptive.Advice]) -> None:
+    folder, advice = advised
     kept = tomllib.loads((folder / "study.toml").read_text("utf-8"))
-    assert kept == given(found.experiment.specification)
+    assert kept == given(advice.experiment.specification)
     assert kept["name"] == "iris"
-    assert found.page == folder / "report.html"
+    assert advice.page == folder / "report.html"
     assert cli.main(["validate", str(folder / "study.toml")]) == 0
     stored = results(folder)
     assert set(stored.trials["stage"]) >= {"explore", "confirm"}
@@ -128,31 +128,31 @@ def test_it_is_a_study_like_any_other(advised: tuple[Path, advice.Advice]) -> No
 
 
 def test_batch_sizes_are_extended_where_the_best_may_lie(
-    advised: tuple[Path, advice.Advice],
+    advised: tuple[Path, adaptive.Advice],
 ) -> None:
-    _, found = advised
-    tried = [*found.experiment.groups[0].grid]
+    _, advice = advised
+    tried = [*advice.experiment.groups[0].grid]
     assert tried[0] == 1
     # The first grid ends at 16, a quarter of the examples.
-    comparison = found.analysis.comparison
+    comparison = advice.analysis.comparison
     assert comparison is not None
     assert tried[-1] in {16, 32, 64}
 
 
-def test_contenders_get_more_seeds(advised: tuple[Path, advice.Advice]) -> None:
-    _, found = advised
-    assert found.experiment.specification.refinement_seeds in {0, 5}
+def test_contenders_get_more_seeds(advised: tuple[Path, adaptive.Advice]) -> None:
+    _, advice = advised
+    assert advice.experiment.specification.refinement_seeds in {0, 5}
 
 
-def test_advice_is_told_in_words_and_as_json(advised: tuple[Path, advice.Advice]) -> None:
-    _, found = advised
-    lines = advice_lines(replace(found, seconds=31.4, budget=60))
+def test_advice_is_told_in_words_and_as_json(advised: tuple[Path, adaptive.Advice]) -> None:
+    _, advice = advised
+    lines = advice_lines(replace(advice, seconds=31.4, budget=60))
     assert lines[0].startswith("iris: network 4-8-3, tanh, sgd, ")
     assert lines[1].startswith("For the highest test accuracy for ")
     assert lines[-1].endswith("report.html: 31 s of 60 s")
-    content = json.loads(json.dumps(advice_content(found), allow_nan=False))
+    content = json.loads(json.dumps(advice_content(advice), allow_nan=False))
     assert content["budget_seconds"] == 1e9
-    assert [one["goal"] for one in content["recommendations"]] == [
+    assert [goal["goal"] for goal in content["recommendations"]] == [
         "accuracy",
         "time to target",
         "accuracy in a given time",
@@ -160,25 +160,25 @@ def test_advice_is_told_in_words_and_as_json(advised: tuple[Path, advice.Advice]
 
 
 def test_the_same_again_goes_on_with_the_same_study(
-    advised: tuple[Path, advice.Advice], monkeypatch: pytest.MonkeyPatch
+    advised: tuple[Path, adaptive.Advice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, found = advised
+    folder, advice = advised
     asked: list[object] = []
 
     def first(*_arguments: object) -> None:
         asked.append("a new study")
 
-    monkeypatch.setattr(advice, "first_study", first)
-    monkeypatch.setattr(advice, "wider", lambda *_: None)
-    monkeypatch.setattr(advice, "closer", lambda *_: None)
-    monkeypatch.setattr(advice, "build_report", lambda *_: folder / "report.html")
+    monkeypatch.setattr(adaptive, "first_study", first)
+    monkeypatch.setattr(adaptive, "wider", lambda *_: None)
+    monkeypatch.setattr(adaptive, "closer", lambda *_: None)
+    monkeypatch.setattr(adaptive, "build_report", lambda *_: folder / "report.html")
     again = advise(request(folder), TimeBudget(1e9, 0, Clock()))
     assert asked == []
-    assert again.experiment.specification == found.experiment.specification
-    assert again.analysis.counts == found.analysis.counts
+    assert again.experiment.specification == advice.experiment.specification
+    assert again.analysis.counts == advice.analysis.counts
 
 
-def test_another_study_is_refused(advised: tuple[Path, advice.Advice]) -> None:
+def test_another_study_is_refused(advised: tuple[Path, adaptive.Advice]) -> None:
     folder, _ = advised
     other = Request("wine", "wine", folder, 1)
     with pytest.raises(UsageError, match=r"holds another study. Choose another --out.$"):
@@ -196,15 +196,15 @@ def test_when_the_time_has_ended_no_trial_is_started(tmp_path: Path) -> None:
             "epochs": 1,
         }
     )
-    none = advice.carry_on(request(tmp_path / "late"), TimeBudget(-1e9, 0, Clock()), experiment)
+    none = adaptive.carry_on(request(tmp_path / "late"), TimeBudget(-1e9, 0, Clock()), experiment)
     assert none.trials.empty
     plenty = TimeBudget(1e9, 0, Clock())
-    assert advice.wider(request(tmp_path / "late"), plenty, experiment, none) is None
-    assert advice.closer(request(tmp_path / "late"), plenty, experiment, none) is None
+    assert adaptive.wider(request(tmp_path / "late"), plenty, experiment, none) is None
+    assert adaptive.closer(request(tmp_path / "late"), plenty, experiment, none) is None
     assert none.description.planned_trials == 8
 
 
-def small(folder: Path) -> tuple[Request, advice.Experiment, StudyResults]:
+def small(folder: Path) -> tuple[Request, adaptive.Experiment, StudyResults]:
     """Return a study that has run."""
     keys = {
         "name": "iris",
@@ -216,22 +216,22 @@ def small(folder: Path) -> tuple[Request, advice.Experiment, StudyResults]:
         "confirmation_seeds": [11, 12, 13, 14, 15],
         "epochs": 5,
     }
-    one = request(folder)
-    experiment = one.experiment(keys)
-    return one, experiment, advice.carry_on(one, TimeBudget(1e9, 0, Clock()), experiment)
+    asked = request(folder)
+    experiment = asked.experiment(keys)
+    return asked, experiment, adaptive.carry_on(asked, TimeBudget(1e9, 0, Clock()), experiment)
 
 
 def test_what_does_not_fit_is_not_tried(tmp_path: Path) -> None:
-    one, experiment, found = small(tmp_path / "study")
+    asked, experiment, advice = small(tmp_path / "study")
     plenty, nothing = TimeBudget(1e9, 0, Clock()), TimeBudget(0, 0, Clock())
-    wider = advice.wider(one, plenty, experiment, found)
+    wider = adaptive.wider(asked, plenty, experiment, advice)
     assert wider is not None
     assert set(wider.groups[0].grid) > {4, 5}
-    assert advice.wider(one, nothing, experiment, found) is None
-    closer = advice.closer(one, plenty, experiment, found)
+    assert adaptive.wider(asked, nothing, experiment, advice) is None
+    closer = adaptive.closer(asked, plenty, experiment, advice)
     assert closer is not None
-    assert closer.specification.refinement_seeds == 5 * advice.MOST_STEPS
-    assert advice.closer(one, nothing, experiment, found) is None
+    assert closer.specification.refinement_seeds == 5 * adaptive.MOST_STEPS
+    assert adaptive.closer(asked, nothing, experiment, advice) is None
 
 
 def test_the_command_tells_its_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -243,13 +243,13 @@ def test_the_command_tells_its_mistakes(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_the_command_prints_what_was_found(
-    advised: tuple[Path, advice.Advice],
+    advised: tuple[Path, adaptive.Advice],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _, found = advised
-    monkeypatch.setattr(advice, "advise", lambda *_: found)
+    _, advice = advised
+    monkeypatch.setattr(adaptive, "advise", lambda *_: advice)
     assert cli.main(["recommend", "iris"]) == 0
-    assert capsys.readouterr().out == "\n".join([*advice_lines(found), ""])
+    assert capsys.readouterr().out == "\n".join([*advice_lines(advice), ""])
     assert cli.main(["recommend", "iris", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["study"] == "iris"

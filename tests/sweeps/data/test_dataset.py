@@ -127,12 +127,14 @@ def test_no_features_are_refused() -> None:
     tells(refusal(classification, INPUTS[:, :0], LABELS, "ab"), "no features", "(12, 0)")
 
 
-@pytest.mark.parametrize(("value", "told"), [(np.nan, "nan"), (np.inf, "inf"), (-1e101, "-1e+101")])
-def test_features_that_are_not_finite_or_too_large_are_refused(value: float, told: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "expected"), [(np.nan, "nan"), (np.inf, "inf"), (-1e101, "-1e+101")]
+)
+def test_features_that_are_not_finite_or_too_large_are_refused(value: float, expected: str) -> None:
     inputs = INPUTS.copy()
     inputs[4:6, 1] = value
     text = refusal(classification, inputs, LABELS, "ab", feature_names=["x", "y"])
-    tells(text, f"'y' is {told} in example 5", "1e+100", "2 in all")
+    tells(text, f"'y' is {expected} in example 5", "1e+100", "2 in all")
 
 
 def test_missing_values_pass_where_they_are_to_be_filled() -> None:
@@ -143,11 +145,11 @@ def test_missing_values_pass_where_they_are_to_be_filled() -> None:
         assert classification("made", inputs, LABELS, "ab", missing="mean").missing == "mean"
 
 
-@pytest.mark.parametrize(("value", "told"), [(np.nan, "nan"), (1e200, "1e+200")])
-def test_targets_that_are_not_finite_or_too_large_are_refused(value: float, told: str) -> None:
+@pytest.mark.parametrize(("value", "expected"), [(np.nan, "nan"), (1e200, "1e+200")])
+def test_targets_that_are_not_finite_or_too_large_are_refused(value: float, expected: str) -> None:
     targets = INPUTS.copy()
     targets[2, 0] = value
-    tells(refusal(regression, INPUTS, targets, "ab"), f"'a' is {told} in example 3", "1e+100")
+    tells(refusal(regression, INPUTS, targets, "ab"), f"'a' is {expected} in example 3", "1e+100")
 
 
 def test_a_constant_target_is_refused() -> None:

@@ -273,7 +273,7 @@ def test_a_specification_does_not_say_where_the_cache_is(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (http.client.RemoteDisconnected("gone"), "can't be downloaded: gone"),
         (TimeoutError("timed out"), "can't be downloaded: timed out"),
@@ -283,13 +283,13 @@ def test_a_specification_does_not_say_where_the_cache_is(name: str, tmp_path: Pa
     ],
 )
 def test_whatever_a_loader_raises_is_told(
-    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(**_options: Any) -> Any:
         raise error
 
     monkeypatch.setattr(sklearn_datasets, "fetch_lfw_people", fail)
-    assert told in refusal("lfw", tmp_path)
+    assert expected in refusal("lfw", tmp_path)
 
 
 def test_a_cache_that_can_not_be_made_is_told(

@@ -224,7 +224,7 @@ def test_any_parameters_give_data_or_a_message(data: st.DataObject, name: str) -
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "expected"),
     [
         ({"name": "blobs", "box": 1e308}, "blobs can't be generated"),
         ({"name": "blobs", "spread": 1e308}, "blobs: the feature"),
@@ -240,8 +240,8 @@ def test_any_parameters_give_data_or_a_message(data: st.DataObject, name: str) -
         ({"name": "friedman1", "noise": 1e308}, "friedman1: the target"),
     ],
 )
-def test_extreme_parameters_are_refused_in_words(parameters: dict[str, Any], told: str) -> None:
-    assert refusal(made, **parameters).startswith(told)
+def test_extreme_parameters_are_refused_in_words(parameters: dict[str, Any], expected: str) -> None:
+    assert refusal(made, **parameters).startswith(expected)
 
 
 @pytest.mark.parametrize(

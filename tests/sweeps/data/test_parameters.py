@@ -110,12 +110,12 @@ def test_every_mistake_is_told_with_what_is_allowed() -> None:
     written = {"nois": 1, "zzz": 1, "noise": -1, "task": "regresion"}
     parameters, problems = read_parameters(written, Parameters, "moons")
     assert parameters is None
-    told = {problem.path: problem.text for problem in problems}
-    assert [*told] == [".noise", ".task", ".nois", ".zzz"]
-    tells(told[".noise"], "at least 0.0", "is -1")
-    tells(told[".task"], "'classification' or 'regression'", "'regresion'", "mean 'regression'?")
-    tells(told[".nois"], "no parameter of moons", "mean 'noise'?")
-    tells(told[".zzz"], "Known: noise, task.")
+    text = {problem.path: problem.text for problem in problems}
+    assert [*text] == [".noise", ".task", ".nois", ".zzz"]
+    tells(text[".noise"], "at least 0.0", "is -1")
+    tells(text[".task"], "'classification' or 'regression'", "'regresion'", "mean 'regression'?")
+    tells(text[".nois"], "no parameter of moons", "mean 'noise'?")
+    tells(text[".zzz"], "Known: noise, task.")
 
 
 def test_what_has_no_parameters_says_so() -> None:

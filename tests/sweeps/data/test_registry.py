@@ -84,7 +84,7 @@ def test_an_unknown_name_gets_the_list_and_a_suggestion() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (5, ("a name, a file or a table", "is 5")),
         ({}, ("either `name` or `path`",)),
@@ -97,11 +97,11 @@ def test_an_unknown_name_gets_the_list_and_a_suggestion() -> None:
     ],
 )
 def test_what_names_no_data_is_a_mistake_of_the_specification(
-    value: Any, told: tuple[str, ...]
+    value: Any, expected: tuple[str, ...]
 ) -> None:
     with pytest.raises(SourceError) as refused:
         read_source(value, folder=Path())
-    tells(str(refused.value), *told)
+    tells(str(refused.value), *expected)
     assert refused.value.exit_code == 2
 
 

@@ -268,7 +268,7 @@ def test_a_dataset_that_can_be_split_has_no_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("validation", "test", "path", "told"),
+    ("validation", "test", "path", "expected"),
     [
         (0.01, 1, "validation", ("0 examples of made", "at least 1")),
         (10, 15, "test", ("0 of 20 examples of made", "training")),
@@ -276,12 +276,12 @@ def test_a_dataset_that_can_be_split_has_no_problem() -> None:
     ],
 )
 def test_parts_that_are_too_small_are_told(
-    validation: float, test: float, path: str, told: tuple[str, ...]
+    validation: float, test: float, path: str, expected: tuple[str, ...]
 ) -> None:
     preparation = Preparation(validation, test, "none")
     (problem,) = preparation_problems(dataset_of([10, 10]), preparation)
     assert problem.path == path
-    tells(problem.text, *told)
+    tells(problem.text, *expected)
 
 
 def test_a_regression_needs_two_examples_in_each_part() -> None:

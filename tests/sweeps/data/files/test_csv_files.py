@@ -81,7 +81,7 @@ def test_a_gap_or_another_spelling_does_not_change_the_numbers_of_a_column(read:
 
 
 @pytest.mark.parametrize(
-    ("cell", "told"),
+    ("cell", "expected"),
     [
         ("\u0661", "looks like a number"),
         ("\uff11", "looks like a number"),
@@ -92,9 +92,9 @@ def test_a_gap_or_another_spelling_does_not_change_the_numbers_of_a_column(read:
         ("True", "is no number"),
     ],
 )
-def test_what_python_alone_takes_for_a_number_is_none(read: Read, cell: str, told: str) -> None:
+def test_what_python_alone_takes_for_a_number_is_none(read: Read, cell: str, expected: str) -> None:
     text = refusal(read, GOOD + f"{cell},a\n")
-    tells(text, "my.csv, column 'x'", f"{cell!r} in line 14 {told}")
+    tells(text, "my.csv, column 'x'", f"{cell!r} in line 14 {expected}")
     targets = GOOD.replace("x,y", "y,x") + f"{cell},a\n"
     assert repr(cell) in refusal(read, targets)
 
@@ -149,6 +149,7 @@ def test_a_gap_beside_decimal_commas_is_one(read: Read) -> None:
 def test_line_breaks_and_blank_lines_do_not_disturb_line_numbers(read: Read) -> None:
     text = 'c,x,y\r\n"two\r\nlines",1,a\r\n\r\nu,2,b\r\n' * 1 + "u,3,a\r\nu,inf,b\r\n"
     tells(refusal(read, text.replace("inf", "1e999")), "column 'x'", "inf in line 7")
+    tells(refusal(read, GOOD + '"1\n2",a\n'), "'1\\n2' in line 14")
 
 
 def test_columns_named_as_categories_keep_their_texts(read: Read) -> None:
@@ -157,7 +158,7 @@ def test_columns_named_as_categories_keep_their_texts(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         ("\n\n", ("empty",)),
         ("x,y\n", ("no examples",)),
@@ -186,9 +187,9 @@ def test_columns_named_as_categories_keep_their_texts(read: Read) -> None:
     ],
 )
 def test_what_is_no_table_is_refused(
-    read: Read, content: str | bytes, told: tuple[str, ...]
+    read: Read, content: str | bytes, expected: tuple[str, ...]
 ) -> None:
-    tells(refusal(read, content), "my.csv", *told)
+    tells(refusal(read, content), "my.csv", *expected)
 
 
 def test_too_many_columns_are_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:

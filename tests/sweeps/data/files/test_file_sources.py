@@ -68,12 +68,12 @@ def test_a_file_that_changes_between_plan_and_run_is_refused(tmp_path: Path) -> 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     given = {"path": "my.csv", "seperator": ";", "missing": "men"}
-    told = dict(problems(given, tmp_path))
-    assert told.keys() == {".target", ".missing", ".seperator", ""}
-    tells(told[".target"], "required")
-    tells(told[".missing"], "'drop', 'mean', 'median'", "is 'men'", "Did you mean 'mean'?")
-    tells(told[".seperator"], "a .csv file", "Did you mean 'separator'?")
-    tells(told[""], tmp_path / "my.csv", "does not exist")
+    messages = dict(problems(given, tmp_path))
+    assert messages.keys() == {".target", ".missing", ".seperator", ""}
+    tells(messages[".target"], "required")
+    tells(messages[".missing"], "'drop', 'mean', 'median'", "is 'men'", "Did you mean 'mean'?")
+    tells(messages[".seperator"], "a .csv file", "Did you mean 'separator'?")
+    tells(messages[""], tmp_path / "my.csv", "does not exist")
     assert [path for path, _ in problems({"path": "my.csv", "target": []}, tmp_path)] == [
         ".target",
         "",
@@ -111,7 +111,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "empty").touch()
-    told = {
+    messages = {
         tmp_path: "is a folder",
         tmp_path / "pipe": "is not a regular file",
         Path("/dev/zero"): "is not a regular file",
@@ -119,7 +119,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
         tmp_path / "empty": "is empty",
         tmp_path / "loop": os.strerror(40),
     }
-    for path, part in told.items():
+    for path, part in messages.items():
         tells(refusal(read_bytes, path, 100), path, part)
 
 

@@ -233,8 +233,8 @@ def test_damaged_files_are_refused(read: Read) -> None:
     good = io.BytesIO()
     np.savez(good, X=X, y=Y)
     content = good.getvalue()
-    place = content.index(X.tobytes())
-    flipped = content[:place] + b"\xff" + content[place + 1 :]
+    position = content.index(X.tobytes())
+    flipped = content[:position] + b"\xff" + content[position + 1 :]
     for damaged in (b"nonsense", content[:-30], flipped):
         assert refusal(read, damaged).startswith("my.npz is damaged, or no NPZ file: ")
 
@@ -249,9 +249,9 @@ def test_packings_that_numpy_does_not_use_are_refused(read: Read, packing: int) 
 def test_any_flipped_byte_gives_data_or_a_message(read: Read, packing: int) -> None:
     content = archive(packing, X=array_bytes(X), y=array_bytes(Y))
     assert read(content).inputs.shape == (12, 2)
-    for place in range(0, len(content), 5):
+    for position in range(0, len(content), 5):
         damaged = bytearray(content)
-        damaged[place] ^= 0xFF
+        damaged[position] ^= 0xFF
         try:
             read(bytes(damaged))
         except DataError:

@@ -62,6 +62,8 @@ def test_the_same_table_as_csv_is_the_same_data(read: Read, tmp_path: Path) -> N
 def test_categories_of_a_type_are_read(read: Read) -> None:
     column = pa.array(["1", "2", "1"] * 4).dictionary_encode()
     assert read(COLUMNS | {"c": column}).feature_names[3:] == ("c=1", "c=2")
+    classes = pa.array([7, 8] * 6).dictionary_encode()
+    assert read(COLUMNS | {"y": classes}).classes == ("7", "8")
 
 
 def test_gaps_are_found_in_any_type(read: Read) -> None:

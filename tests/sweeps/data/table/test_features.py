@@ -109,8 +109,8 @@ def test_all_columns_that_are_no_features_are_told() -> None:
 
 
 def test_no_more_than_ten_problems_are_told() -> None:
-    *told, rest = refused_by(refuse, [f"p{number}" for number in range(13)]).splitlines()
-    assert told == [f"p{number}" for number in range(10)]
+    *messages, rest = refused_by(refuse, [f"p{number}" for number in range(13)]).splitlines()
+    assert messages == [f"p{number}" for number in range(10)]
     tells(rest, "3 more")
 
 
