@@ -46,8 +46,7 @@ WIDENINGS = 2  # of the batch sizes, at most
 class TimeBudget(Limit):
     """The time there is, and what must be kept of it.
 
-    What training takes by what was predicted tells how loaded the machine is: where that rises, a
-    cohort that would fit by the prediction no more starts, and more is kept for the rest.
+    Where training takes ever longer than predicted, less of it starts and more is kept.
     """
 
     total: float  # seconds

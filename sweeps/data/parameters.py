@@ -170,10 +170,6 @@ def text_of(details: ErrorDetails) -> str:
     if kind not in _ALLOWED:
         return f"{details['msg']}."
     allowed = _ALLOWED[kind].format(**context)
-    hint = did_you_mean(value, _choices(context.get("expected", "")))
+    # pydantic quotes what it expects: 'mean' or 'sum'.
+    hint = did_you_mean(value, context.get("expected", "").split("'")[1::2])
     return f"{allowed}, but is {shown(value)}.{hint}"
-
-
-def _choices(expected: str) -> list[str]:
-    # pydantic quotes them: 'mean' or 'sum'.
-    return expected.split("'")[1::2]

@@ -109,7 +109,11 @@ def prepare(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Spli
         targets = dataset.targets[chosen]
         if dataset.task == REGRESSION:
             targets = (targets - target_shift) / target_scale
-            _refuse_equal_targets(targets, dataset.name, seed)
+            if not np.ptp(targets, axis=0).any():
+                problem = (
+                    f"with seed {seed} all targets of a set are the same, whose R2 is undefined"
+                )
+                raise DataError(f"{dataset.name}: {problem}. Make the sets larger.")
         return Examples((inputs[chosen] - shift) * factor, targets)
 
     return Split(examples(train), examples(validation), seed), examples(test)
@@ -135,14 +139,6 @@ def _target_scaling(dataset: Dataset, train: IntArray) -> tuple[Array, Array]:
         name = dataset.target_names[int(spread.argmin())]
         raise DataError(f"{dataset.name}: {shown(name)} is the same in all of a training set.")
     return targets.mean(axis=0), targets.std(axis=0)
-
-
-def _refuse_equal_targets(targets: Array, name: str, seed: int) -> None:
-    if not np.ptp(targets, axis=0).any():
-        raise DataError(
-            f"{name}: with seed {seed} the targets are the same in all of a set, whose R2 is "
-            "undefined. Make the sets larger."
-        )
 
 
 def _strata(dataset: Dataset) -> IntArray:

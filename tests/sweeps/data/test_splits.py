@@ -246,7 +246,7 @@ def test_a_part_whose_r2_is_undefined_is_refused() -> None:
     values = np.zeros(20)
     values[numbers_in(regression("made", *_numbered(20), ["y"]), FIFTHS, 1)[0][0]] = 1
     dataset = regression("made", _numbered(20)[0], values[:, None], ["y"])
-    tells(refusal(prepare, dataset, FIFTHS, 1), "seed 1", "targets are the same", "R2")
+    tells(refusal(prepare, dataset, FIFTHS, 1), "seed 1", "all targets of a set", "R2")
 
 
 def _numbered(items: int) -> tuple[Any, Any]:
