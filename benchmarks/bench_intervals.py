@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from reports.analysis.readings import best_on_others
+from reports.analysis.equal_budgets import best_on_others
 from reports.stats.bounds import Ends
 from reports.stats.intervals import (
     bootstrap_interval,

@@ -57,7 +57,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "average_noise",
         "compare_with_critical",
     ),
-    "reports.stats.models.cluster": ("simulate_time_to_target",),
+    "reports.stats.models.simulated_workers": ("simulate_time_to_target",),
     "reports.stats.intervals": (
         "t_interval",
         "bootstrap_interval",

@@ -12,10 +12,10 @@ import pandas as pd
 
 from reports.schema.results import Column, as_table
 from reports.stats.bounds import Ends
-from reports.stats.models.cluster import Simulation
 from reports.stats.models.first_passage import CROSSING_COLUMNS, Target
 from reports.stats.models.noise_scale import NOISE_COLUMNS, RESOLVED
 from reports.stats.models.optimal_batch import BestBatch
+from reports.stats.models.simulated_workers import Simulation
 from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.models.target_levels import SCALING_COLUMNS, scaling_row
 from reports.stats.models.update_cost import UpdateTimeFit

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from reports.analysis.budgets import by_rule
+from reports.analysis.equal_budgets import by_rule
 from reports.charts.base.chart import Chart, Row, in_words
 from reports.charts.base.style import BATCH_SIZE, LOOKS, METRICS, batch_size_axis, metric_axis
 from reports.charts.base.svg import draw_with, embedded, inline
@@ -41,7 +41,7 @@ def budget_panels(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure
     """Draw the metric against batch size under several budget rules, a panel for each.
 
     Filled markers can't be told from the best with that budget. `table`: columns
-    `reports.analysis.budgets.BUDGET_COLUMNS`; rows with a metric.
+    `reports.analysis.equal_budgets.BUDGET_COLUMNS`; rows with a metric.
     """
     ax.set_axis_off()
     panels = _panels(table)
@@ -75,7 +75,7 @@ def budget_frame(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
 def limits(table: pd.DataFrame) -> tuple[float, float]:
     """Return ends of an axis that holds all means and intervals, but for what has failed.
 
-    `table`: columns `reports.analysis.budgets.BUDGET_COLUMNS`.
+    `table`: columns `reports.analysis.equal_budgets.BUDGET_COLUMNS`.
     """
     ends = table[["metric", "metric_low", "metric_high"]].to_numpy(np.float64)
     usual = ends[(ends >= METRICS[0]) & (ends <= METRICS[1])]

@@ -12,7 +12,7 @@ from reports.charts.base.style import BLUE, INK, seconds_axis
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, percent, plural, seconds, significant, times
 from reports.schema.results import Cluster
-from reports.stats.models.cluster import SIMULATED
+from reports.stats.models.simulated_workers import SIMULATED
 from reports.text.scaling import level
 
 _TICKS = 13

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from reports.analysis.timeline import SLACK, TIMED, Timeline
+from reports.analysis.worker_timeline import SLACK, TIMED, Timeline
 from reports.charts.base.chart import Chart, in_words, sentences
 from reports.charts.base.style import GREY, INK, ink_on, ordered_colors
 from reports.recommend.groups import StudyAnalysis
@@ -44,7 +44,7 @@ TALLEST = 4.0
 def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
     """Draw when what ran: bars for cohorts by batch size, and for the timing pass.
 
-    `spans`: columns `reports.analysis.timeline.TIMELINE_COLUMNS`; one row or more. `pauses`:
+    `spans`: columns `reports.analysis.worker_timeline.TIMELINE_COLUMNS`; one row or more. `pauses`:
     columns at and seconds: what the clock of the spans leaves out, and where.
     """
     cohorts = spans[spans["stage"] != TIMED]

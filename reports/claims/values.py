@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from reports.analysis.readings import best_on_others, evaluations, guess_level, read
+from reports.analysis.equal_budgets import best_on_others, evaluations, guess_level, read
 from reports.recommend.record import Analysis
 from reports.schema.results import TUNING_STAGES, GroupDescription
 from reports.stats.differences import by_seed

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.batch_sizes import BATCH_SIZE_COLUMNS
-from reports.analysis.budgets import BUDGET_COLUMNS
+from reports.analysis.equal_budgets import BUDGET_COLUMNS
 from reports.analysis.expected_best import EXPECTED_BEST_COLUMNS
 from reports.analysis.scaling_record import (
     NOISE_RATIO_COLUMNS,
@@ -19,8 +19,8 @@ from reports.analysis.scaling_record import (
     update_time_table,
 )
 from reports.analysis.selection import CELL_COLUMNS
-from reports.analysis.timeline import TIMELINE_COLUMNS, WORK_COLUMNS
 from reports.analysis.update_times import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
+from reports.analysis.worker_timeline import TIMELINE_COLUMNS, WORK_COLUMNS
 from reports.claims.claims import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table
 from reports.claims.evidence import EVIDENCE_COLUMNS
 from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
@@ -35,9 +35,9 @@ from reports.schema.results import (
     as_table,
     empty_table,
 )
-from reports.stats.models.cluster import SIMULATION_COLUMNS
 from reports.stats.models.first_passage import CROSSING_COLUMNS
 from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
+from reports.stats.models.simulated_workers import SIMULATION_COLUMNS
 
 _GROUP = GROUP_COLUMNS[0]
 

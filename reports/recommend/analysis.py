@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.analysis.batch_sizes import GROUP, batch_size_table, shown_trials, tuned
-from reports.analysis.budgets import budget_table
+from reports.analysis.equal_budgets import budget_table
 from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.scaling_record import ScalingRecord
 from reports.analysis.selection import (
@@ -17,16 +17,16 @@ from reports.analysis.selection import (
     with_given_rates,
     without_noise,
 )
-from reports.analysis.timeline import timeline_of
 from reports.analysis.update_times import one_network, summarise_timing
+from reports.analysis.worker_timeline import timeline_of
 from reports.recommend.answers import UNLEARNED, highest_accuracy
 from reports.recommend.baseline import unlearned
 from reports.recommend.groups import StudyAnalysis, group_summary
 from reports.recommend.recommendation import Answer, Recommendation, reconcile
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis
 from reports.recommend.time_answers import target_time, timed_accuracy
+from reports.schema.measures import rmse_unit
 from reports.schema.outcomes import count_outcomes, measurements
-from reports.schema.regression import rmse_unit
 from reports.schema.results import TUNING_STAGES, StudyResults, as_table
 from reports.stats.differences import by_seed
 from reports.stats.intervals import Comparison, compare_with_best
@@ -46,7 +46,7 @@ class _Shared:
         batch_sizes: Columns `BATCH_SIZE_COLUMNS`; nothing is called tied yet.
         seeds: Columns `SEED_COLUMNS`.
         mean_curves: Columns `MEAN_CURVE_COLUMNS`.
-        budgets: Columns `reports.analysis.budgets.BUDGET_COLUMNS`.
+        budgets: Columns `reports.analysis.equal_budgets.BUDGET_COLUMNS`.
     """
 
     cells: pd.DataFrame

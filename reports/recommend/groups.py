@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.analysis.timeline import Timeline
+from reports.analysis.worker_timeline import Timeline
 from reports.recommend.recommendation import ACCURACY, TARGET_TIME
 from reports.recommend.record import Analysis
 from reports.schema.outcomes import Counts

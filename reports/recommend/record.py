@@ -46,7 +46,8 @@ class Analysis:
         seeds: Columns `SEED_COLUMNS`: the values behind `metric`.
         mean_curves: Columns `MEAN_CURVE_COLUMNS`.
         timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
-        budgets: Columns `reports.analysis.budgets.BUDGET_COLUMNS`: other budgets, other rules.
+        budgets: Columns `reports.analysis.equal_budgets.BUDGET_COLUMNS`: other budgets
+            and rules.
         scaling: The way to its targets: steps, examples, time, gradient noise.
         comparison: Who ties with the best, among the batch sizes that lost no seed; None if
             there is none. If the test part is shown, best is the one with the highest mean

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
-from reports.analysis.budgets import SECONDS
+from reports.analysis.equal_budgets import SECONDS
 from reports.analysis.scaling_record import TargetRecord
 from reports.recommend.answers import (
     NO_GRADIENTS,

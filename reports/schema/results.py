@@ -233,7 +233,7 @@ class Cluster:
     Attributes:
         latency: Seconds until a message of no bytes arrives, at least 0.
         bandwidth: Bytes a second, above 0.
-        combine: Name in `reports.stats.models.cluster.COMBINE`.
+        combine: Name in `reports.stats.models.simulated_workers.COMBINE`.
         workers: Numbers of workers, each at least 1.
     """
 

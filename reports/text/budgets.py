@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.analysis.budgets import EPOCHS, SECONDS, UPDATES, by_rule
+from reports.analysis.equal_budgets import EPOCHS, SECONDS, UPDATES, by_rule
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, plural, rate, seconds, sizes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
-from reports.analysis.tuning import coarse_grids
+from reports.analysis.tuning_checks import coarse_grids
 from reports.analysis.update_times import UNSTEADY_ABOVE
 from reports.recommend.baseline import constant_metric, unlearned
 from reports.recommend.record import Analysis

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.analysis.tuning import fixed_rate
+from reports.analysis.tuning_checks import fixed_rate
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, percent, plural, rate, visible
 from reports.schema.measures import Measure

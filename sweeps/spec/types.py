@@ -38,8 +38,8 @@ MOST_WORKERS = 2**20
 """Workers that may be simulated."""
 
 COMBINING = ("ring", "halving", "central")
-"""How workers may combine gradients: names of `reports.stats.models.cluster.COMBINE`, which worker
-processes don't load."""
+"""How workers may combine gradients: `COMBINE` of `reports.stats.models.simulated_workers`,
+which worker processes don't load."""
 
 T = TypeVar("T")
 

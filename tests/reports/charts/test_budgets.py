@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from reports.analysis.budgets import RULES
+from reports.analysis.equal_budgets import RULES
 from reports.charts.budgets import HEADERS, Slider, budget_slider
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.analysis.timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
+from reports.analysis.worker_timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 from reports.charts import timeline as timeline_figures
 from reports.charts.base.style import STYLE
 from reports.schema.results import StudyResults, as_table

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from reports.analysis.basins import basins
+from reports.analysis.batch_sizes import basins
 from reports.analysis.selection import select_rates, summarise_cells
 from reports.charts import tuning
 from reports.charts.base import svg

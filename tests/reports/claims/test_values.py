@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.analysis.readings import guess_level
+from reports.analysis.equal_budgets import guess_level
 from reports.claims.values import Grid, GroupValues, cross_fitted, trend
 from reports.recommend.analysis import analyse
 from reports.schema.results import REGRESSION

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.analysis.budgets import EPOCHS, SECONDS, UPDATES
+from reports.analysis.equal_budgets import EPOCHS, SECONDS, UPDATES
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from reports.text.budgets import amount, budget_sentence, rules_sentence, shared_sentence

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.analysis.timeline import SLACK
+from reports.analysis.worker_timeline import SLACK
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.timeline import timeline_charts

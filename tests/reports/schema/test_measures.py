@@ -17,8 +17,7 @@ from reports.output.build import build_report
 from reports.output.page.tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
-from reports.schema.measures import measure_of
-from reports.schema.regression import STANDARD_DEVIATIONS, rmse, rmse_unit
+from reports.schema.measures import STANDARD_DEVIATIONS, measure_of, rmse, rmse_unit
 from reports.schema.results import GroupDescription
 from reports.text.cautions import cautions
 from reports.text.method import limits, method

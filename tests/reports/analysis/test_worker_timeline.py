@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.analysis.timeline import LEAST_PAUSE, TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
+from reports.analysis.worker_timeline import (
+    LEAST_PAUSE,
+    TIMED,
+    TIMELINE_COLUMNS,
+    Timeline,
+    timeline_of,
+)
 from reports.schema.results import TIMING_COLUMNS, StudyResults, empty_table
 from tests.reports.conftest import BEGIN, Sketch, make_results, nothing_run, small
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.analysis.tuning import CoarseGrid, coarse_grids, fixed_rate, peak_above
+from reports.analysis.tuning_checks import CoarseGrid, coarse_grids, fixed_rate, peak_above
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small

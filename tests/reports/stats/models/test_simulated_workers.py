@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from reports.schema.results import Cluster, empty_table
-from reports.stats.models.cluster import (
+from reports.stats.models.optimal_batch import fit_steps_to_target
+from reports.stats.models.simulated_workers import (
     COMBINE,
     SIMULATION_COLUMNS,
     combining_seconds,
@@ -20,7 +21,6 @@ from reports.stats.models.cluster import (
     simulate_group,
     simulate_time_to_target,
 )
-from reports.stats.models.optimal_batch import fit_steps_to_target
 from reports.stats.models.update_cost import fit_update_time
 from sweeps.spec.types import COMBINING
 from tests.reports.conftest import DIGITS_GROUP
