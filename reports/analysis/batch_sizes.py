@@ -8,27 +8,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.core.groupby import SeriesGroupBy
 
-from reports.analysis.selection import CELL_COLUMNS
 from reports.analysis.update_times import one_network, speedups
 from reports.schema.measures import measure_of, rmse, rmse_unit
-from reports.schema.outcomes import count_seeds, has_value
+from reports.schema.outcomes import CELL, SIZE, count_seeds, has_value
 from reports.schema.results import (
+    BATCH_SIZE,
     FRESH_STAGES,
+    GROUP,
+    SEED,
     TUNING_STAGES,
     Column,
     GroupDescription,
     StudyResults,
     as_table,
 )
-from reports.stats.intervals import Interval, t_interval
+from reports.stats.intervals import t_interval
 
 SEEDS_FOR_INTERVAL = 5
 """Fewer values than this are shown one by one, without an interval."""
 
 BATCH_SIZE_COLUMNS = (
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     Column("learning_rate", "float64", "", "Rate selected on the validation part."),
     Column("at_edge", "bool", "", "Whether no smaller, or no larger, rate was tried."),
     Column("basin_low", "float64", "", "Smallest rate within a standard error of the best."),
@@ -58,8 +59,8 @@ BATCH_SIZE_COLUMNS = (
 )
 
 SEED_COLUMNS = (
-    Column("batch_size", "int64", "examples", "Examples of one update."),
-    Column("seed", "int64", "", "Seed of split, initial weights and order."),
+    BATCH_SIZE,
+    SEED,
     Column("metric", "float64", "", "Metric of the trial, on the part the report shows."),
     Column("loss", "float64", "per example", "Mean loss, likewise."),
     Column("rmse", "float64", "", "Root mean squared error, likewise."),
@@ -67,45 +68,23 @@ SEED_COLUMNS = (
     Column("updates", "int64", "updates", "Updates made."),
 )
 
-GROUP = CELL_COLUMNS[0]
-"""The column that tells the groups of a table apart."""
-
-_SIZE = ["group", "batch_size"]
-
 
 @dataclass(frozen=True)
 class Shown:
-    """The trials whose metric is shown.
+    """The trials whose metric is shown."""
 
-    Attributes:
-        parts: By group, the part of the data whose metric it is: "test" or "validation".
-        seeds: Columns group and `reports.recommend.record.SEED_COLUMNS`: the value of each seed.
-        counts: How many seeds have one, as from `reports.schema.outcomes.count_seeds`, by group and
-            batch size.
-    """
-
-    parts: Mapping[str, str]
-    seeds: pd.DataFrame
-    counts: pd.DataFrame
+    parts: Mapping[str, str]  # by group: "test" or "validation"
+    seeds: pd.DataFrame  # columns group and `SEED_COLUMNS`
+    counts: pd.DataFrame  # from `count_seeds`, by group and batch size
 
 
 def tuned(trials: pd.DataFrame, selection: pd.DataFrame, stages: tuple[str, ...]) -> pd.DataFrame:
-    """Return the trials of some stages at the selected rate of their batch size.
-
-    Args:
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-    """
-    cell = [*_SIZE, "learning_rate"]
-    return trials[trials["stage"].isin(stages)].merge(selection[cell], on=cell)
+    """Return the trials of some stages at the selected rate of their batch size."""
+    return trials[trials["stage"].isin(stages)].merge(selection[CELL], on=CELL)
 
 
 def shown_trials(results: StudyResults, selection: pd.DataFrame) -> Shown:
-    """Return what is shown of each group: the test part, or validation as long as no test has run.
-
-    Args:
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-    """
+    """Return what is shown of each group: the test part, or validation until a test has run."""
     fresh, tuning = (
         tuned(results.trials, selection, stages) for stages in (FRESH_STAGES, TUNING_STAGES)
     )
@@ -118,10 +97,10 @@ def shown_trials(results: StudyResults, selection: pd.DataFrame) -> Shown:
     seeds = pd.concat(
         rows[has_value(rows, part)].assign(metric=rows[f"{part}_metric"], loss=rows[f"{part}_loss"])
         for part, rows, _ in shown
-    ).sort_values([*_SIZE, "seed"], ignore_index=True)
+    ).sort_values([*SIZE, "seed"], ignore_index=True)
     counts = pd.concat(count_seeds(rows, part, planned) for part, rows, planned in shown)
     return Shown(
-        {one.group: "test" if one.group in confirmed else "validation" for one in study.groups},
+        {g.group: "test" if g.group in confirmed else "validation" for g in study.groups},
         as_table(seeds.assign(rmse=_errors(seeds, study.groups)), (GROUP, *SEED_COLUMNS)),
         counts.droplevel("learning_rate"),
     )
@@ -131,8 +110,8 @@ def _errors(seeds: pd.DataFrame, groups: tuple[GroupDescription, ...]) -> pd.Ser
     errors = pd.Series(np.nan, seeds.index, dtype="float64")
     for plan in groups:
         if rmse_unit(plan):
-            own = seeds["group"] == plan.group
-            errors[own] = rmse(seeds[own], plan)
+            rows = seeds["group"] == plan.group
+            errors[rows] = rmse(seeds[rows], plan)
     return errors
 
 
@@ -145,85 +124,75 @@ def batch_size_table(
 ) -> pd.DataFrame:
     """Return one row for each batch size of each group, planned or run.
 
-    Args:
-        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
-
-    Returns:
-        Columns group and `reports.recommend.record.BATCH_SIZE_COLUMNS`; nothing is called tied yet.
+    Columns group and `BATCH_SIZE_COLUMNS`; nothing is called tied yet.
     """
     whole = shown.counts.index[shown.counts["complete"]]
-    complete = pd.MultiIndex.from_frame(shown.seeds[_SIZE]).isin(whole)
-    table = _selected(results, selection).join(_statistics(shown.seeds[complete]), on=_SIZE)
+    complete = pd.MultiIndex.from_frame(shown.seeds[SIZE]).isin(whole)
+    table = _selected(results, selection).join(_statistics(shown.seeds[complete]), on=SIZE)
     table = _within_limits(table, results.description.groups)
-    table = table.merge(basins(results.trials, cells, selection), on=_SIZE, how="left")
-    table = table.join(shown.counts[["ok", "planned"]].rename(columns={"ok": "seeds"}), on=_SIZE)
+    table = table.merge(basins(results.trials, cells, selection), on=SIZE, how="left")
+    table = table.join(shown.counts[["ok", "planned"]].rename(columns={"ok": "seeds"}), on=SIZE)
     table = table.fillna({"planned": 0, "seeds": 0}).assign(tied=False)
     table["lost_seeds"] = table["planned"] - table["seeds"]
-    table = _with_times(table, timing).merge(speedups(results.timing), on=_SIZE, how="left")
+    table = _with_times(table, timing).merge(speedups(results.timing), on=SIZE, how="left")
     return as_table(table, (GROUP, *BATCH_SIZE_COLUMNS))
 
 
 def _selected(results: StudyResults, selection: pd.DataFrame) -> pd.DataFrame:
     """One row for each batch size, with what was selected there."""
     trials = results.trials
-    planned = [(one.group, size) for one in results.description.groups for size in one.batch_sizes]
-    everything = pd.concat([pd.DataFrame(planned, columns=_SIZE), trials[_SIZE]])
-    table = everything.drop_duplicates().sort_values(_SIZE, ignore_index=True)
-    table = table.merge(selection.drop(columns="seeds"), on=_SIZE, how="left")
+    planned = [(g.group, size) for g in results.description.groups for size in g.batch_sizes]
+    everything = pd.concat([pd.DataFrame(planned, columns=SIZE), trials[SIZE]])
+    table = everything.drop_duplicates().sort_values(SIZE, ignore_index=True)
+    table = table.merge(selection.drop(columns="seeds"), on=SIZE, how="left")
     table["at_edge"] = table["at_edge"].eq(other=True)
-    rates = trials[trials["stage"].isin(TUNING_STAGES)].groupby(_SIZE)["learning_rate"]
-    table = table.join(rates.nunique().rename("tried_rates"), on=_SIZE)
+    rates = trials[trials["stage"].isin(TUNING_STAGES)].groupby(SIZE)["learning_rate"]
+    table = table.join(rates.nunique().rename("tried_rates"), on=SIZE)
     table = table.fillna({"eligible_rates": 0, "tried_rates": 0})
-    return table.join(_updates(results).rename("updates"), on=_SIZE)
+    return table.join(_updates(results).rename("updates"), on=SIZE)
 
 
 def _updates(results: StudyResults) -> pd.Series[float]:
     """Updates of the budget or, where a time ends it, those of the trial that made most of them."""
     trials, groups = results.trials, results.description.groups
-    made = trials[trials["status"] == "ok"].groupby(_SIZE)["updates"].max()
+    made = trials[trials["status"] == "ok"].groupby(SIZE)["updates"].max()
     budget = {(g.group, size): n for g in groups for size, n in g.budget_updates.items()}
     known: dict[Any, int] = made.to_dict() | budget
-    index = pd.MultiIndex.from_tuples(known, names=_SIZE)
+    index = pd.MultiIndex.from_tuples(known, names=SIZE)
     return pd.Series([*known.values()], index, dtype="float64")
 
 
 def _statistics(seeds: pd.DataFrame) -> pd.DataFrame:
     """Mean, median and interval of the values, indexed by group and batch size."""
-    by_size = seeds.assign(gap=seeds["train_metric"] - seeds["metric"]).groupby(_SIZE)
+    by_size = seeds.assign(gap=seeds["train_metric"] - seeds["metric"]).groupby(SIZE)
     values = by_size[["metric", "loss", "rmse", "gap"]]
     table = values.mean().where(values.count().eq(by_size.size(), axis=0))
     table["metric_median"] = by_size["metric"].median()
     table["shown_updates"] = by_size["updates"].median()
     for name in ("metric", "gap"):
-        ends = _intervals(by_size[name])
-        index = pd.MultiIndex.from_tuples(ends, names=_SIZE)
-        table[f"{name}_low"] = pd.Series([one.low for one in ends.values()], index, "float64")
-        table[f"{name}_high"] = pd.Series([one.high for one in ends.values()], index, "float64")
+        bounds = {
+            size: (interval.low, interval.high)
+            for size, sample in by_size[name]
+            if len(sample) >= SEEDS_FOR_INTERVAL
+            for interval in [t_interval(sample.tolist())]
+        }
+        index = pd.MultiIndex.from_tuples(bounds, names=SIZE)
+        columns = [f"{name}_low", f"{name}_high"]
+        table = table.join(pd.DataFrame([*bounds.values()], index, columns, "float64"))
     return table
 
 
 def _within_limits(table: pd.DataFrame, groups: tuple[GroupDescription, ...]) -> pd.DataFrame:
     """End intervals of a metric where its values end."""
-    measures = {plan.group: measure_of(plan) for plan in groups}
-    least = table["group"].map({group: one.least for group, one in measures.items()})
-    most = table["group"].map({group: one.most for group, one in measures.items()})
-    ends = {name: table[name].clip(least, most) for name in ("metric_low", "metric_high")}
-    return table.assign(**ends)
-
-
-def _intervals(groups: SeriesGroupBy[Any, Any]) -> dict[Any, Interval]:
-    return {
-        place: t_interval(values.tolist())
-        for place, values in groups
-        if len(values) >= SEEDS_FOR_INTERVAL
-    }
+    least = table["group"].map({plan.group: measure_of(plan).least for plan in groups})
+    most = table["group"].map({plan.group: measure_of(plan).most for plan in groups})
+    bounds = {name: table[name].clip(least, most) for name in ("metric_low", "metric_high")}
+    return table.assign(**bounds)
 
 
 def _with_times(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    tensor = one_network(summary).set_index(_SIZE)["seconds_per_update"]
-    table = table.join(tensor, on=_SIZE)
+    tensor = one_network(summary).set_index(SIZE)["seconds_per_update"]
+    table = table.join(tensor, on=SIZE)
     table["updates"] = table["shown_updates"].fillna(table["updates"])
     table["seconds_to_train"] = table["updates"] * table["seconds_per_update"]
     by_time = table.dropna(subset=["seconds_to_train", "metric"])
@@ -240,31 +209,21 @@ def basins(trials: pd.DataFrame, cells: pd.DataFrame, selection: pd.DataFrame) -
     """Return the smallest and largest rate of each batch size that are as good as the best.
 
     From the selected rate outwards, as long as the mean validation metric is less than a standard
-    error of the best mean below it. Rates that lost a seed end the basin.
-
-    Args:
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
-        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-
-    Returns:
-        Columns group, batch_size, basin_low and basin_high; batch sizes with a single seed, whose
-        standard error isn't known, are absent.
+    error of the best mean below it, and no seed is lost. Columns group, batch_size, basin_low and
+    basin_high; batch sizes with a single seed are absent.
     """
-    cell = [*_SIZE, "learning_rate"]
-    tuned = trials[trials["stage"].isin(TUNING_STAGES)].merge(selection[cell], on=cell)
-    seeds = tuned.groupby(_SIZE)["validation_metric"]
+    seeds = tuned(trials, selection, TUNING_STAGES).groupby(SIZE)["validation_metric"]
     spread = pd.DataFrame({"error": seeds.std() / np.sqrt(seeds.size())})
     error = spread.dropna().reset_index()
-    best = selection[[*cell, "validation_metric"]].merge(error, on=_SIZE)
+    best = selection[[*CELL, "validation_metric"]].merge(error, on=SIZE)
     best = best.rename(columns={"learning_rate": "rate", "validation_metric": "most"})
-    grid = cells.merge(best, on=_SIZE).sort_values(cell)
+    grid = cells.merge(best, on=SIZE).sort_values(CELL)
     good = grid["eligible"] & (grid["validation_metric"] >= grid["most"] - grid["error"])
     # A rate belongs to the basin if no rate between it and the best fails.
-    stretch = (~good).groupby([grid[name] for name in _SIZE]).cumsum()
-    own = stretch[grid["learning_rate"] == grid["rate"]]
-    centre = grid.loc[own.index, _SIZE].assign(centre=own)
-    inside = grid.assign(stretch=stretch, good=good).merge(centre, on=_SIZE)
+    stretch = (~good).groupby([grid[name] for name in SIZE]).cumsum()
+    selected = stretch[grid["learning_rate"] == grid["rate"]]
+    centre = grid.loc[selected.index, SIZE].assign(centre=selected)
+    inside = grid.assign(stretch=stretch, good=good).merge(centre, on=SIZE)
     inside = inside[inside["good"] & (inside["stretch"] == inside["centre"])]
-    ends = inside.groupby(_SIZE)["learning_rate"].agg(["min", "max"]).reset_index()
-    return ends.rename(columns={"min": "basin_low", "max": "basin_high"})
+    rates = inside.groupby(SIZE)["learning_rate"]
+    return rates.agg(basin_low="min", basin_high="max").reset_index()

@@ -1,11 +1,10 @@
 """What each batch size attains with equal epochs, equal updates and equal time.
 
-Which batch size is best depends on what all of them may use equally much of, so every rule is
-applied to the same recorded curves, for several budgets each. Curves hold the validation part, and
-only the tuning seeds try every learning rate: each of their seeds is read at the rate that is best
-on the other seeds *with that budget*, so that no rate is tuned for another budget than it is judged
-by, and no seed chooses what it judges. Between evaluations a curve is read on a straight line; a
-trial that stopped before the end of its budget keeps the value it stopped with.
+Every rule is applied to the same recorded curves, for several budgets each. Curves hold the
+validation part, and only the tuning seeds try every learning rate: each seed is read at the rate
+that is best on the other seeds *with that budget*, so that no rate is tuned for another budget than
+it is judged by, and no seed chooses what it judges. A trial that stopped before the end of its
+budget keeps the value it stopped with.
 """
 
 from __future__ import annotations
@@ -17,12 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.analysis.selection import CELL_COLUMNS
 from reports.analysis.update_times import one_network
 from reports.schema.measures import measure_of
 from reports.schema.outcomes import CELL
 from reports.schema.results import (
+    BATCH_SIZE,
     CLASSIFICATION,
+    GROUP,
     TUNING_STAGES,
     Column,
     GroupDescription,
@@ -47,7 +47,7 @@ FEWEST_FOR_INTERVAL = 5
 BUDGET_COLUMNS = (
     Column("rule", "str", "", "What all batch sizes use equally much of: epochs, updates, time."),
     Column("budget", "float64", "", "How much: epochs, updates or seconds."),
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     Column("epochs", "float64", "epochs", "Passes over the training part within the budget."),
     Column("updates", "float64", "updates", "Updates within the budget."),
     Column("seconds", "float64", "s", "updates by the seconds of an update, timing pass.", True),
@@ -61,8 +61,6 @@ BUDGET_COLUMNS = (
     Column("common", "bool", "", "Whether it is the largest budget that all batch sizes reach."),
 )
 
-_GROUP = CELL_COLUMNS[0]
-
 
 @dataclass(frozen=True)
 class _Curves:
@@ -74,30 +72,19 @@ class _Curves:
 
 @dataclass(frozen=True)
 class _Training:
-    """The whole training of each batch size that has a rate with an end for every seed.
-
-    Attributes:
-        sizes: Batch sizes, ascending.
-        used: What each uses of it by rule; a rule that can't be applied is absent.
-    """
+    """The whole training of each batch size that has a rate with an end for every seed."""
 
     sizes: np.ndarray
-    used: Mapping[str, np.ndarray]
+    used: Mapping[str, np.ndarray]  # by rule; one that can't be applied is absent
 
 
 @dataclass(frozen=True)
 class _Budgets:
-    """Budgets of a group: one column for each, of all rules one after the other.
-
-    Attributes:
-        rules: Rule of each budget.
-        levels: How much of it each allows.
-        share: Of a batch size's whole training that each is, of shape (batch sizes, budgets).
-    """
+    """Budgets of a group: one column for each, of all rules one after the other."""
 
     rules: np.ndarray
-    levels: np.ndarray
-    share: np.ndarray
+    levels: np.ndarray  # how much each allows
+    share: np.ndarray  # of the whole training, of shape (batch sizes, budgets)
 
     @property
     def reached(self) -> np.ndarray:
@@ -114,13 +101,9 @@ class _Budgets:
 def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
     """Return what each batch size of each group attains under every rule and budget.
 
-    Args:
-        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`; without a time for
-            every batch size of a group, its rule of equal time is left out.
-
-    Returns:
-        Columns group and `BUDGET_COLUMNS`; by rule, then budget, then batch size. A group has no
-        rows with fewer than two tuning seeds or two batch sizes that have a rate with all of them.
+    Columns group and `BUDGET_COLUMNS`; by rule, then budget, then batch size. A group has no rows
+    with fewer than two tuning seeds or two batch sizes that have a rate with all of them, and none
+    of equal time unless all its batch sizes are timed.
     """
     trials = results.trials
     recorded = results.curves[
@@ -139,7 +122,7 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
         for plan in results.description.groups
         if plan.group in by_group
     ]
-    filled, columns = [part for part in found if part], (_GROUP, *BUDGET_COLUMNS)
+    filled, columns = [part for part in found if part], (GROUP, *BUDGET_COLUMNS)
     if not filled:
         return empty_table(columns)
     return as_table(
@@ -149,11 +132,7 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_rule(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of each rule that there are, in the order of `RULES`.
-
-    Args:
-        table: Columns `BUDGET_COLUMNS`.
-    """
+    """Return the rows of each rule that there are, in the order of `RULES`."""
     return {rule: table[table["rule"] == rule] for rule in RULES if rule in set(table["rule"])}
 
 
@@ -302,11 +281,7 @@ def guess_level(plan: GroupDescription) -> float:
 def evaluations(curves: pd.DataFrame, along: str = "updates") -> dict[str, np.ndarray]:
     """Return where the evaluations of each trial were made, and the validation metric there.
 
-    Args:
-        curves: Columns `reports.schema.results.CURVE_COLUMNS`.
-
-    Returns:
-        By trial, of shape (2, evaluations).
+    By trial, of shape (2, evaluations).
     """
     columns = curves[[along, "validation_metric"]].to_numpy(np.float64)
     places = curves.groupby("trial", sort=False).indices
@@ -318,15 +293,7 @@ def read(
 ) -> np.ndarray:
     """Return the metric of trials at points of their curves, linearly between evaluations.
 
-    Before the first evaluation and after the last one it is the one there.
-
-    Returns:
-        Of the same shape; NaN for a trial without a curve.
-
-    Example:
-        >>> read({"a": np.array([[0, 10], [0.1, 0.5]])}, ["a", "b"], np.array([[5.0], [5.0]]))
-        array([[0.3],
-               [nan]])
+    Before the first evaluation and after the last one it is the one there; NaN without a curve.
     """
     values = np.full(points.shape, np.nan)
     for place, trial in enumerate(trials):
@@ -336,16 +303,10 @@ def read(
 
 
 def best_on_others(values: np.ndarray) -> np.ndarray:
-    """Return for each seed the place of the rate that is best on all other seeds.
+    """Return for each seed the index of the rate that is best on all other seeds.
 
-    The best of several noisy values flatters itself; chosen on other seeds it doesn't.
-
-    Returns:
-        Of shape (seeds, ...). Of equal rates the smallest.
-
-    Example:
-        >>> best_on_others(np.array([[1.0, 0.0], [0.0, 1.0]]))
-        array([1, 0])
+    The best of several noisy values flatters itself; chosen on other seeds it doesn't. Values have
+    the shape (rates, seeds, ...); of equal rates the smallest counts.
     """
     others = (values.sum(axis=1, keepdims=True) - values) / (values.shape[1] - 1)
     # Means that differ by rounding only are equal, and one of some seeds is none.

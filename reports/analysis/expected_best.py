@@ -1,8 +1,7 @@
 """The best of few learning rates: what tuning with less effort would have found.
 
-The more rates are tried, the better the best of them looks. Optimizers are held against each other
-at equal effort: the validation metric expected of the best of k rates, each drawn from those tried.
-
+The more rates are tried, the better the best of them looks. Optimizers are compared at equal
+effort: by the validation metric expected of the best of k rates, each drawn from those tried.
 Source: Dodge et al. 2019, Show your work: improved reporting of experimental results, section 3.
 """
 
@@ -16,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.schema.results import Column, as_table
+from reports.schema.results import BATCH_SIZE, Column, as_table
 
 EXPECTED_BEST_COLUMNS = (
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     Column("tried_rates", "int64", "rates", "Rates tried."),
     Column("drawn_rates", "int64", "rates", "Rates drawn from them, one by one and put back."),
     Column("expected_best", "float64", "", "Expected validation metric of the best one drawn."),
@@ -31,27 +30,17 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Lead:
-    """Who is ahead at one effort.
-
-    Attributes:
-        drawn_rates: Learning rates drawn.
-        groups: Those with the highest expected best; several are alike.
-        margin: By how much the others are below at least; 0 if there are no others.
-    """
+    """Who is ahead at one effort."""
 
     drawn_rates: int
-    groups: tuple[str, ...]
-    margin: float
+    groups: tuple[str, ...]  # with the highest expected best
+    margin: float  # by how much the others are below at least; 0 if there are no others
 
 
 def expected_best(values: npt.ArrayLike, draws: int) -> float:
     """Return the expected largest of several values drawn with replacement.
 
     `sum of v (F(v)^k - F(v-)^k)` with the empirical distribution F of the values.
-
-    Example:
-        >>> expected_best([0.0, 1.0], 1), expected_best([0.0, 1.0], 3)
-        (0.5, 0.875)
     """
     ordered = np.sort(np.asarray(values, np.float64))
     below = np.linspace(0, 1, len(ordered) + 1) ** draws
@@ -59,17 +48,11 @@ def expected_best(values: npt.ArrayLike, draws: int) -> float:
 
 
 def expected_bests(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the expected best of 1, 2, 4, ... and of as many rates as were tried.
+    """Return the expected best of 1, 2, 4, ... and of as many rates as were tried, for one group.
 
     A rate with a diverged, failed or missing seed can't be selected, but somebody with few tries
-    meets it too: it counts as the worst of the others.
-
-    Args:
-        cells: Columns `reports.analysis.selection.CELL_COLUMNS`, of one group.
-
-    Returns:
-        Columns `EXPECTED_BEST_COLUMNS`, by batch size and rates drawn; batch sizes without an
-        eligible rate are absent.
+    meets it too: it counts as the worst of the others. Columns `EXPECTED_BEST_COLUMNS`; batch sizes
+    without an eligible rate are absent.
     """
     sizes, eligible = cells["batch_size"].to_numpy(), cells["eligible"].to_numpy(bool)
     metric = cells["validation_metric"].to_numpy(np.float64)
@@ -95,12 +78,8 @@ def _efforts(tried: int) -> list[int]:
 def leads(groups: Mapping[str, pd.DataFrame]) -> list[Lead]:
     """Return which groups are ahead at equal tuning effort, each at the batch size best for it.
 
-    Args:
-        groups: Columns `EXPECTED_BEST_COLUMNS` of each; of the same data and metric.
-
-    Returns:
-        By rates drawn, for each number that all batch sizes of all groups have; empty if a group
-        has no row.
+    By rates drawn, for each number that all batch sizes of all groups have; empty if a group has no
+    row. The tables have the columns `EXPECTED_BEST_COLUMNS`, of the same data and metric.
     """
     efforts = (
         set(rows["drawn_rates"])

@@ -1,4 +1,4 @@
-"""Every group's way to its targets, computed once: `scaling_records` makes the records."""
+"""The updates, examples and time of every group to its targets."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.analysis.batch_sizes import tuned
 from reports.analysis.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TO_TARGET_COLUMNS,
     ScalingRecord,
     TargetRecord,
 )
-from reports.analysis.selection import CELL_COLUMNS
 from reports.analysis.update_times import ONE_PIECE, one_network
-from reports.schema.outcomes import CELL, count_seeds
+from reports.schema.outcomes import CELL, SIZE, count_seeds
 from reports.schema.results import (
     FRESH_STAGES,
+    GROUP,
     TUNING_STAGES,
     GroupDescription,
     StudyResults,
@@ -67,51 +68,21 @@ Tables = Mapping[Key, pd.DataFrame]
 
 METRIC = "validation_metric"
 """The measure in which targets are set: the one that chooses rates and batch sizes."""
-_GROUP = CELL_COLUMNS[0]
-_SIZE = ["group", "batch_size"]
 _TARGET = ["group", *(column.name for column in CROSSING_COLUMNS[:3])]
 
 
 @dataclass(frozen=True)
-class _Study:
-    """What all groups' records are made from.
+class _Fits:
+    """What is known of all targets at once."""
 
-    Attributes:
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
-        items: Training items of each group.
-        targets: Targets of each group whose tuning runs have curves.
-    """
-
-    selection: pd.DataFrame
-    timing: pd.DataFrame
-    items: Mapping[str, int]
-    targets: Mapping[str, Sequence[Target]]
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What is found for all targets at once.
-
-    Attributes:
-        crossings: The runs measured, one by one.
-        tuning: The tuning runs, likewise.
-        tables: One row for each batch size.
-        fits: Updates to each target.
-        named: Curves of the tuning runs.
-        times: Seconds of an update, by group.
-        whole_times: The same with batches in one piece, where they are split into shards.
-        noise: Evaluations of the runs measured, of groups whose gradients were measured.
-    """
-
-    crossings: Tables
-    tuning: Tables
-    tables: Tables
-    fits: Mapping[Key, StepsToTargetFit]
-    named: Mapping[Key, Curve | None]
+    crossings: Tables  # the runs measured, one by one
+    tuning: Tables  # the tuning runs, likewise
+    tables: Tables  # one row for each batch size
+    steps: Mapping[Key, StepsToTargetFit]
+    tuning_curves: Mapping[Key, Curve | None]
     times: Mapping[str, UpdateTimeFit]
-    whole_times: Mapping[str, UpdateTimeFit]
-    noise: Mapping[str, pd.DataFrame]
+    whole_times: Mapping[str, UpdateTimeFit]  # of batches in one piece, where they have shards
+    noise: Mapping[str, pd.DataFrame]  # evaluations of the runs whose gradients were measured
 
 
 def scaling_records(
@@ -121,10 +92,6 @@ def scaling_records(
 
     Runs at the selected rates that ended or diverged count. Those of fresh seeds are measured by
     targets that the tuning runs set; where a group has none, the tuning runs are measured.
-
-    Args:
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
     """
     tuning, fresh = (
         tuned_points(results, selection, stages) for stages in (TUNING_STAGES, FRESH_STAGES)
@@ -134,9 +101,9 @@ def scaling_records(
     measured = pd.concat([rest, fresh[fresh["group"].isin(confirmed)]], ignore_index=True)
     targets = targets_by_group(tuning, METRIC, lower_is_better=False)
     items = {plan.group: plan.train_items for plan in results.description.groups}
-    found = _find(_Study(selection, timing, items, targets), measured, tuning)
+    fits = _fit(measured, tuning, targets, items=items, selection=selection, timing=timing)
     return {
-        plan.group: _record(results, plan, targets.get(plan.group), found, plan.group in confirmed)
+        plan.group: _record(results, plan, targets.get(plan.group), fits, plan.group in confirmed)
         for plan in results.description.groups
     }
 
@@ -145,51 +112,50 @@ def _record(
     results: StudyResults,
     plan: GroupDescription,
     targets: Sequence[Target] | None,
-    found: _Found,
+    fits: _Fits,
     fresh: bool,
 ) -> ScalingRecord:
-    group = plan.group
-    ways = tuple(_target(group, target, found) for target in targets or ())
-    fit, time = ways[-1].fit if ways else None, found.times[group]
+    group, cluster = plan.group, results.description.cluster
+    records = tuple(_target(group, target, fits) for target in targets or ())
+    steps, time = records[-1].fit if records else None, fits.times[group]
+    noise = fits.noise.get(group)
+    no_target = _NO_CURVES if targets is None else _NO_PROGRESS
     return ScalingRecord(
         fresh=fresh,
-        targets=ways,
-        reason=_reason(targets),
+        targets=records,
+        reason="" if targets else no_target,
         update_time=time,
-        noise=noise_along_training(found.noise[group])
-        if group in found.noise
-        else empty_table(NOISE_CURVE_COLUMNS),
-        simulation=simulate_group(
-            plan, results.description.cluster, fit, time, found.whole_times[group]
-        ),
+        noise=empty_table(NOISE_CURVE_COLUMNS) if noise is None else noise_along_training(noise),
+        simulation=simulate_group(plan, cluster, steps, time, fits.whole_times[group]),
     )
 
 
-def _reason(targets: Sequence[Target] | None) -> str:
-    if targets is None:
-        return _NO_CURVES
-    return "" if targets else _NO_PROGRESS
-
-
-def _find(study: _Study, measured: pd.DataFrame, tuning: pd.DataFrame) -> _Found:
-    selection, timing, items, targets = vars(study).values()
+def _fit(
+    measured: pd.DataFrame,
+    tuning: pd.DataFrame,
+    targets: Mapping[str, Sequence[Target]],
+    *,
+    items: Mapping[str, int],
+    selection: pd.DataFrame,
+    timing: pd.DataFrame,
+) -> _Fits:
     crossings, tuned = (
         crossings_by_group(points, METRIC, targets, lower_is_better=False)
         for points in (measured, tuning)
     )
     keys = [(group, target.share) for group in items for target in targets.get(group, ())]
     inner, tuned_inner = (rows[~at_edges(rows, selection)] for rows in (crossings, tuned))
-    fits = dict(zip(keys, fit_tasks(_tasks(keys, inner, items)), strict=True))
-    named = dict(zip(keys, curves_of(_tasks(keys, tuned_inner, items)), strict=True))
+    steps = dict(zip(keys, fit_tasks(_tasks(keys, inner, items)), strict=True))
+    curves = curves_of(_tasks(keys, tuned_inner, items))
     times = _update_times(one_network(timing), items)
     table = summarise_crossings(crossings, selection, timing, items)
     with_noise = measured[measured["group"].isin({*measured.loc[measured[TRACE].notna(), "group"]})]
-    return _Found(
+    return _Fits(
         crossings=_split(crossings),
         tuning=_split(tuned),
-        tables=_split(with_predictions(table, fits, times)),
-        fits=fits,
-        named=named,
+        tables=_split(with_predictions(table, steps, times)),
+        steps=steps,
+        tuning_curves=dict(zip(keys, curves, strict=True)),
         times=times,
         whole_times=_update_times(timing[timing["engine"] == ONE_PIECE], items),
         noise={str(group): rows for group, rows in with_noise.groupby("group")},
@@ -221,25 +187,26 @@ def _update_times(timed: pd.DataFrame, groups: Mapping[str, int]) -> dict[str, U
     return dict(zip(groups, fits, strict=True))
 
 
-def _target(group: str, target: Target, found: _Found) -> TargetRecord:
+def _target(group: str, target: Target, fits: _Fits) -> TargetRecord:
     key = (group, target.share)
-    table, fit, time = found.tables[key], found.fits[key], found.times[group]
+    table, steps, time = fits.tables[key], fits.steps[key], fits.times[group]
+    noise = fits.noise.get(group)
     return TargetRecord(
         target=target,
         batch_sizes=table,
-        crossings=found.crossings[key],
-        tuning=found.tuning[key],
+        crossings=fits.crossings[key],
+        tuning=fits.tuning[key],
         left_out=tuple(table.loc[~table["fitted"], "batch_size"].tolist()),
-        fit=fit,
-        best=best_batch_for_time(fit, time),
-        named=_named(found.named[key], time.curve),
-        noise=noise_on_the_way(found.noise[group], table, fit)
-        if group in found.noise
-        else empty_table(NOISE_RATIO_COLUMNS),
+        fit=steps,
+        best=best_batch_for_time(steps, time),
+        named=_best_of(fits.tuning_curves[key], time.curve),
+        noise=empty_table(NOISE_RATIO_COLUMNS)
+        if noise is None
+        else noise_on_the_way(noise, table, steps),
     )
 
 
-def _named(steps: Curve | None, time: Curve | None) -> float | None:
+def _best_of(steps: Curve | None, time: Curve | None) -> float | None:
     if steps is None or time is None:
         return None
     return math.sqrt(steps.slope / steps.intercept * time.intercept / time.slope)
@@ -251,39 +218,27 @@ def tuned_points(
     """Return the evaluations of some stages' runs at the selected rates.
 
     A median over some of the seeds is none either: the runs of a batch size are there if each of
-    its seeds has ended, or diverged, and has left a curve.
-
-    Args:
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-
-    Returns:
-        Columns group, batch_size, seed, examples, updates, `METRIC`, `TRACE` and `SQUARED_NORM`. Of
-        a diverged run, the last row is where it diverged, without values.
+    its seeds has ended, or diverged, and has left a curve. Of a diverged run, the last row is where
+    it diverged, without values.
     """
-    study, trials = results.description, results.trials[results.trials["stage"].isin(stages)]
-    tuned = trials.merge(selection[CELL], on=CELL)
-    recorded = tuned["trial"].isin(results.curves["trial"]) | (tuned["status"] == "diverged")
+    study, runs = results.description, tuned(results.trials, selection, stages)
+    recorded = runs["trial"].isin(results.curves["trial"]) | (runs["status"] == "diverged")
     planned = study.tuning_seeds if stages == TUNING_STAGES else study.fresh_seeds
-    known = tuned.assign(status=tuned["status"].where(recorded, "unrecorded"))
+    known = runs.assign(status=runs["status"].where(recorded, "unrecorded"))
     cells = count_seeds(known, "validation", planned)
     whole = cells.index[cells["ended"] == cells["planned"]]
-    tuned = tuned[pd.MultiIndex.from_frame(tuned[CELL]).isin(whole)]
-    run, place = [*_SIZE, "seed"], ["examples", "updates"]
-    points = results.curves[["trial", *place, METRIC, TRACE, SQUARED_NORM]]
-    table = points.merge(tuned[[*run, "trial"]], on="trial").drop(columns="trial")
-    ends = tuned.loc[tuned["status"] == "diverged", [*run, *place]]
+    runs = runs[pd.MultiIndex.from_frame(runs[CELL]).isin(whole)]
+    run, progress = [*SIZE, "seed"], ["examples", "updates"]
+    points = results.curves[["trial", *progress, METRIC, TRACE, SQUARED_NORM]]
+    table = points.merge(runs[[*run, "trial"]], on="trial").drop(columns="trial")
+    ends = runs.loc[runs["status"] == "diverged", [*run, *progress]]
     return pd.concat([table, ends], ignore_index=True) if len(ends) else table
 
 
 def at_edges(rows: pd.DataFrame, selection: pd.DataFrame) -> pd.Series[bool]:
-    """Return whether the selected rate of a row's batch size lies at the edge of those tried.
-
-    Args:
-        rows: Columns group and batch_size.
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-    """
-    edges = pd.MultiIndex.from_frame(selection.loc[selection["at_edge"], _SIZE])
-    return pd.Series(pd.MultiIndex.from_frame(rows[_SIZE]).isin(edges), rows.index)
+    """Return whether the selected rate of a row's batch size lies at the edge of those tried."""
+    edges = pd.MultiIndex.from_frame(selection.loc[selection["at_edge"], SIZE])
+    return pd.Series(pd.MultiIndex.from_frame(rows[SIZE]).isin(edges), rows.index)
 
 
 def summarise_crossings(
@@ -294,13 +249,7 @@ def summarise_crossings(
 ) -> pd.DataFrame:
     """Return one row for each batch size of each target of each group.
 
-    Args:
-        crossings: Columns group and `CROSSING_COLUMNS`.
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
-
-    Returns:
-        Columns group and `TO_TARGET_COLUMNS`, but for those predicted.
+    Columns group and `TO_TARGET_COLUMNS`, but for those predicted.
     """
     reached = crossings["outcome"] != NOT_REACHED
     runs = crossings.assign(
@@ -317,8 +266,8 @@ def summarise_crossings(
     table["runs"], table["reached"] = by.size(), by["reached"].sum()
     table["half_width"] = by["half_width"].median()
     table = table.reset_index()
-    cost = one_network(timing)[[*_SIZE, "seconds_per_update"]]
-    table = table.merge(cost, on=_SIZE, how="left")
+    cost = one_network(timing)[[*SIZE, "seconds_per_update"]]
+    table = table.merge(cost, on=SIZE, how="left")
     known = np.isfinite(table["updates"]) & (table["updates"] > 0)
     table["updates"] = table["updates"].where(known)
     table["examples"] = table["updates"] * table["batch_size"]
@@ -331,30 +280,26 @@ def summarise_crossings(
 def with_predictions(
     table: pd.DataFrame, fits: Mapping[Key, StepsToTargetFit], times: Mapping[str, UpdateTimeFit]
 ) -> pd.DataFrame:
-    """Return the table with what the fits say of each row, within their ranges.
-
-    Returns:
-        Columns group and `TO_TARGET_COLUMNS`.
-    """
+    """Return the table with what the fits predict for each row, within their ranges."""
     sizes = table["batch_size"].to_numpy(np.float64)
     groups = table["group"].tolist()
     keys = zip(groups, table["share"].tolist(), strict=True)
     updates = _values(1 / sizes, sizes, [fits[key] for key in keys])
     seconds = _values(sizes, sizes, [times[group] for group in groups])
-    told = table.assign(predicted_updates=updates, predicted_seconds=updates * seconds)
-    return as_table(told, (_GROUP, *TO_TARGET_COLUMNS))
+    table = table.assign(predicted_updates=updates, predicted_seconds=updates * seconds)
+    return as_table(table, (GROUP, *TO_TARGET_COLUMNS))
 
 
 def _values(
     z: np.ndarray, sizes: np.ndarray, fits: Sequence[StepsToTargetFit | UpdateTimeFit]
 ) -> np.ndarray:
-    found = [
+    values = [
         float(fit.curve.at(at))
         if fit.curve and fit.batch_sizes[0] <= size <= fit.batch_sizes[-1]
         else math.nan
         for at, size, fit in zip(z, sizes, fits, strict=True)
     ]
-    return np.array(found, np.float64)
+    return np.array(values, np.float64)
 
 
 def noise_on_the_way(
@@ -362,26 +307,14 @@ def noise_on_the_way(
 ) -> pd.DataFrame:
     """Return the noise scale of each batch size until its median run reaches the target.
 
-    The evaluation before the first update is no part of it: see `average_noise`.
-
-    Args:
-        table: Columns `TO_TARGET_COLUMNS`, of one target of it.
-
-    Returns:
-        Columns `NOISE_RATIO_COLUMNS`; batch sizes that don't reach the target are absent, and so
-        are those that reach it before the first evaluation after the start.
+    Columns `NOISE_RATIO_COLUMNS`; batch sizes that don't reach the target are absent, and so are
+    those that reach it before the first evaluation after the start.
     """
     until = points["batch_size"].map(table.set_index("batch_size")["examples"])
     scales = average_noise(points[points["examples"] <= until])
-    found = [
-        compare_with_critical(scale, Ends(low, high), fit)
-        for scale, low, high in zip(
-            scales["noise_scale"], scales["low"], scales["high"], strict=True
-        )
-    ]
-    ratios = scales.assign(
-        ratio=[math.nan if one.ratio is None else one.ratio for one in found],
-        ratio_low=[one.interval.low for one in found],
-        ratio_high=[one.interval.high for one in found],
-    )
-    return as_table(ratios, NOISE_RATIO_COLUMNS)
+    rows = zip(scales["noise_scale"], scales["low"], scales["high"], strict=True)
+    ratios = [compare_with_critical(scale, Ends(low, high), fit) for scale, low, high in rows]
+    values = [(math.nan if ratio is None else ratio, *ends) for ratio, ends in ratios]
+    names = ["ratio", "ratio_low", "ratio_high"]
+    compared = scales.join(pd.DataFrame(values, columns=names))
+    return as_table(compared, NOISE_RATIO_COLUMNS)

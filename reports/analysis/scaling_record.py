@@ -76,32 +76,17 @@ UPDATE_TIME_COLUMNS = (
 
 @dataclass(frozen=True)
 class TargetRecord:
-    """The way to one target.
-
-    Attributes:
-        target: The level of the validation metric, set by the runs that tuned the rates.
-        batch_sizes: Columns `TO_TARGET_COLUMNS`.
-        crossings: Columns `reports.stats.models.first_passage.CROSSING_COLUMNS`: the runs measured,
-            one by one.
-        tuning: The same of the runs that tuned the rates.
-        left_out: Batch sizes without a part in the fit: their rate lies at the edge of those tried.
-        fit: Updates to the target against batch size.
-        best: The batch size that reaches the target in the shortest time, by the closed form.
-        named: What the closed form gives from the tuning runs alone, `sqrt(B_crit alpha / beta)`;
-            None if they say nothing. It can be held against the runs measured.
-        noise: Columns `NOISE_RATIO_COLUMNS`: the noise scale on the way to the target, beside the
-            critical batch size; empty if it wasn't measured.
-    """
+    """The way to one target."""
 
     target: Target
-    batch_sizes: pd.DataFrame
-    crossings: pd.DataFrame
-    tuning: pd.DataFrame
-    left_out: tuple[int, ...]
+    batch_sizes: pd.DataFrame  # columns `TO_TARGET_COLUMNS`
+    crossings: pd.DataFrame  # columns `CROSSING_COLUMNS`: the runs measured, one by one
+    tuning: pd.DataFrame  # the same of the runs that tuned the rates
+    left_out: tuple[int, ...]  # batch sizes whose rate lies at the edge of those tried: not fitted
     fit: StepsToTargetFit
     best: BestBatch
-    named: float | None
-    noise: pd.DataFrame
+    named: float | None  # sqrt(B_crit alpha / beta) of the tuning runs alone
+    noise: pd.DataFrame  # columns `NOISE_RATIO_COLUMNS`; empty if it wasn't measured
 
     @cached_property
     def fastest(self) -> int | None:
@@ -114,25 +99,14 @@ class TargetRecord:
 
 @dataclass(frozen=True)
 class ScalingRecord:
-    """The way of a group to its targets.
+    """The way of a group to its targets."""
 
-    Attributes:
-        fresh: Whether the runs measured are those of fresh seeds; otherwise the tuning runs are,
-            which set the targets and chose the rates.
-        targets: Easiest first; empty if no target can be set.
-        reason: Why there is none; empty if there are some.
-        update_time: Seconds of an update against batch size: fixed cost and cost of an example.
-        noise: Columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of the runs measured;
-            empty if gradients weren't measured.
-        simulation: Time to the hardest target on many workers, where the study names a cluster.
-    """
-
-    fresh: bool
-    targets: tuple[TargetRecord, ...]
-    reason: str
+    fresh: bool  # whether fresh seeds are measured, or the tuning runs, which set the targets
+    targets: tuple[TargetRecord, ...]  # easiest first
+    reason: str  # why there is no target; empty if there are some
     update_time: UpdateTimeFit
-    noise: pd.DataFrame
-    simulation: Simulation
+    noise: pd.DataFrame  # columns `NOISE_CURVE_COLUMNS`; empty if it wasn't measured
+    simulation: Simulation  # of the hardest target
 
     @cached_property
     def noise_known(self) -> pd.DataFrame:

@@ -1,8 +1,7 @@
-"""The best learning rate for each batch size, chosen on the validation part.
+"""The best learning rate for each batch size, chosen on the validation part alone.
 
 The statistical unit is the seed: a cell is one configuration with all its seeds, and a cell's value
-is the mean over them. A cell without a value for every seed that was planned has none. Test metrics
-play no part here.
+is the mean over them. A cell without a value for every seed that was planned has none.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from reports.schema.outcomes import CELL, count_seeds
-from reports.schema.results import FRESH_STAGES, TUNING_STAGES, Column, as_table
+from reports.schema.outcomes import CELL, SIZE, count_seeds
+from reports.schema.results import BATCH_SIZE, FRESH_STAGES, GROUP, TUNING_STAGES, Column, as_table
 
 CELL_COLUMNS = (
-    Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    GROUP,
+    BATCH_SIZE,
     Column("learning_rate", "float64", "", "Factor of the gradient in an update."),
     Column("planned", "int64", "seeds", "Tuning seeds that were planned, a trial for each."),
     Column("trials", "int64", "trials", "Trials that have run, explore and extend; one a seed."),
@@ -39,18 +38,12 @@ SELECTION_COLUMNS = (
     Column("ineligible_rates", "int64", "rates", "Rates with a diverged, failed or missing seed."),
 )
 
-_GROUP = ["group", "batch_size"]
-
 
 def summarise_cells(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
-    """Return one row for each configuration whose rate was tried.
+    """Return one row for each configuration whose rate was tried: `CELL_COLUMNS`.
 
-    Args:
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`; other stages are ignored.
-
-    Returns:
-        Columns `CELL_COLUMNS`, sorted by group, batch size and learning rate. The means are over
-        all seeds, unweighted; a cell that isn't complete has none, and isn't eligible.
+    The means are over all seeds, unweighted; a cell that isn't complete has none, and isn't
+    eligible.
     """
     explore = trials[trials["stage"].isin(TUNING_STAGES)]
     cells = count_seeds(explore, "validation", planned)
@@ -64,27 +57,21 @@ def summarise_cells(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFra
 
 
 def select_rates(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the best learning rate for each batch size of each group.
+    """Return the best learning rate for each batch size of each group: `SELECTION_COLUMNS`.
 
     Best is the highest mean validation metric over the explore seeds; then the lower mean
     validation loss, then the smaller rate. A rate with a diverged, failed or missing seed is not
-    eligible: the mean over the survivors would flatter it.
-
-    Args:
-        cells: Columns `CELL_COLUMNS`.
-
-    Returns:
-        Columns `SELECTION_COLUMNS`, sorted by group and batch size. A batch size without an
-        eligible rate has no row: nothing can be selected there.
+    eligible: the mean over the survivors would flatter it. A batch size without an eligible rate
+    has no row.
     """
-    grid = cells.groupby(_GROUP, as_index=False).agg(
+    grid = cells.groupby(SIZE, as_index=False).agg(
         smallest=("learning_rate", "min"),
         largest=("learning_rate", "max"),
         rates=("eligible", "size"),
         eligible_rates=("eligible", "sum"),
     )
-    best = _best_first(cells[cells["eligible"]]).drop_duplicates(_GROUP)
-    chosen = best.drop(columns="eligible").merge(grid, on=_GROUP)
+    best = _best_first(cells[cells["eligible"]]).drop_duplicates(SIZE)
+    chosen = best.drop(columns="eligible").merge(grid, on=SIZE)
     rate = chosen["learning_rate"]
     chosen["at_edge"] = (rate == chosen["smallest"]) | (rate == chosen["largest"])
     chosen["ineligible_rates"] = chosen["rates"] - chosen["eligible_rates"]
@@ -92,35 +79,29 @@ def select_rates(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_given_rates(selection: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the selection with the batch sizes whose rate was given: nothing had to select it.
+    """Return the selection with the batch sizes whose rate was given, not selected.
 
-    Args:
-        selection: Columns `SELECTION_COLUMNS`.
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`. A batch size without tuning trials
-            whose fresh trials have one learning rate was given that rate.
-
-    Returns:
-        Columns `SELECTION_COLUMNS`; of a given rate there is no validation metric, as there are no
-        tuning seeds to measure it on.
+    A batch size without tuning trials whose fresh trials have one learning rate was given that
+    rate. It has no validation metric, as there are no tuning seeds to measure it on.
     """
     fresh = trials[trials["stage"].isin(FRESH_STAGES)]
-    rates = fresh.groupby(_GROUP)["learning_rate"].agg(["min", "max"]).reset_index()
+    rates = fresh.groupby(SIZE)["learning_rate"].agg(["min", "max"]).reset_index()
     given = rates[rates["min"] == rates["max"]].rename(columns={"min": "learning_rate"})
-    tuned = trials.loc[trials["stage"].isin(TUNING_STAGES), _GROUP].drop_duplicates()
-    new = given.merge(tuned, on=_GROUP, how="left", indicator=True).query("_merge == 'left_only'")
+    tuned = trials.loc[trials["stage"].isin(TUNING_STAGES), SIZE].drop_duplicates()
+    new = given.merge(tuned, on=SIZE, how="left", indicator=True).query("_merge == 'left_only'")
     if new.empty:
         return selection
     unknown = {"validation_metric": math.nan, "validation_loss": math.nan, "at_edge": False}
     none = dict.fromkeys(("seeds", "eligible_rates", "ineligible_rates"), 0)
     added = as_table(new.assign(**unknown, **none), SELECTION_COLUMNS)
     both = pd.concat([frame for frame in (selection, added) if not frame.empty])
-    return both.sort_values(_GROUP).reset_index(drop=True)
+    return both.sort_values(SIZE).reset_index(drop=True)
 
 
 def _best_first(cells: pd.DataFrame) -> pd.DataFrame:
     order = {"validation_metric": False, "validation_loss": True, "learning_rate": True}
-    ascending = [True] * len(_GROUP) + list(order.values())
-    return cells.sort_values([*_GROUP, *order], ascending=ascending, key=without_noise)
+    ascending = [True] * len(SIZE) + list(order.values())
+    return cells.sort_values([*SIZE, *order], ascending=ascending, key=without_noise)
 
 
 def without_noise(values: pd.Series[Any]) -> pd.Series[Any]:

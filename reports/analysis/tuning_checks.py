@@ -1,7 +1,4 @@
-"""How finely learning rates are tuned, and what a comparison without tuning would have said.
-
-Both are read from the trials that choose rates, on the validation part.
-"""
+"""How finely learning rates are tuned, and what a comparison without tuning would have shown."""
 
 from __future__ import annotations
 
@@ -19,47 +16,29 @@ _LOWER, _BEST, _UPPER = range(3)
 
 @dataclass(frozen=True)
 class FixedRate:
-    """What one learning rate for all batch sizes says, beside rates tuned for each.
+    """What one learning rate for all batch sizes shows, and rates tuned for each."""
 
-    Attributes:
-        rate: The one with the highest mean over batch sizes: the kindest choice.
-        best: Batch size with the highest mean validation metric at it.
-        gap: Highest minus lowest such mean.
-        tuned_best: The same of rates tuned for each batch size.
-        tuned_gap: Likewise.
-    """
-
-    rate: float
-    best: int
-    gap: float
+    rate: float  # the one with the highest mean over batch sizes: the kindest choice
+    best: int  # batch size with the highest mean validation metric at it
+    gap: float  # highest minus lowest such mean
     tuned_best: int
     tuned_gap: float
 
 
 @dataclass(frozen=True)
 class CoarseGrid:
-    """A batch size whose neighbouring rates lie too far apart.
-
-    Attributes:
-        batch_size: Where.
-        factor: Ratio of the best rate and the farther one of its neighbours.
-        gain: By how much a rate in between may be better than the best one tried.
-    """
+    """A batch size whose neighbouring rates lie too far apart."""
 
     batch_size: int
-    factor: float
-    gain: float
+    factor: float  # ratio of the best rate and the farther one of its neighbours
+    gain: float  # by how much a rate in between may be better than the best one tried
 
 
 def fixed_rate(cells: pd.DataFrame) -> FixedRate | None:
-    """Return what a single rate for all batch sizes would have said.
+    """Return what a single rate for all batch sizes would have shown, from the cells of a group.
 
-    Args:
-        cells: Columns `reports.analysis.selection.CELL_COLUMNS`, of one group.
-
-    Returns:
-        None if no rate has a result for every seed at every batch size, if fewer than two batch
-        sizes or two rates were tried, or if there is no metric.
+    None if no rate has a result for every seed at every batch size, if fewer than two batch sizes
+    or two rates were tried, or if there is no metric.
     """
     table = by_seed(cells[cells["eligible"]], "validation_metric", seed="learning_rate").T
     shared = table.dropna(axis="columns")
@@ -80,20 +59,12 @@ def fixed_rate(cells: pd.DataFrame) -> FixedRate | None:
 def coarse_grids(
     trials: pd.DataFrame, cells: pd.DataFrame, batch_sizes: pd.DataFrame
 ) -> list[CoarseGrid]:
-    """Return the batch sizes where a better rate probably lies between those tried.
+    """Return the batch sizes of a group where a better rate probably lies between those tried.
 
     A parabola through the mean metrics of the best rate and its two neighbours, over the logarithm
-    of the rate, peaks above the best. Where that is more than the standard error of the best over
-    its seeds, the grid is too coarse for what the seeds can tell.
-
-    Args:
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`, of one group.
-        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
-        batch_sizes: Columns `reports.analysis.batch_sizes.BATCH_SIZE_COLUMNS`.
-
-    Returns:
-        Batch sizes, ascending; those with a single seed, or without a result for every seed at
-        both neighbours, can't be judged.
+    of the rate, peaks above the best by more than the standard error of the best over its seeds.
+    Batch sizes with a single seed, or without a result for every seed at both neighbours, can't be
+    judged.
     """
     chosen = batch_sizes.dropna(subset="validation_metric")
     errors = _standard_errors(trials, chosen)
@@ -130,13 +101,7 @@ def _coarse(cells: pd.DataFrame, rate: float, error: float) -> CoarseGrid | None
 
 
 def peak_above(x: np.ndarray, y: np.ndarray) -> float:
-    """Return by how much the parabola through three points peaks above the middle one.
-
-    Example:
-        >>> x = np.array([-1.0, 0.0, 2.0])
-        >>> round(peak_above(x, 5 - (x - 0.5) ** 2), 6)
-        0.25
-    """
+    """Return by how much the parabola through three points peaks above the middle one."""
     left, right = np.diff(y) / np.diff(x)
     bend = float((right - left) / (x[_UPPER] - x[_LOWER]))
     slope = float(left + bend * (x[_BEST] - x[_LOWER]))

@@ -1,6 +1,6 @@
 """Seconds per update, from the timing pass alone, and what tensor operations gain.
 
-The sweep's own clock is no measure: its trials run beside each other. The timing pass runs by
+The sweep's own clock is no measure: its trials run at the same time. The timing pass runs by
 itself, in interleaved rounds; medians over rounds are robust against a disturbed one.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.schema.results import Column, as_table, empty_table
+from reports.schema.results import BATCH_SIZE, Column, as_table, empty_table
 
 TENSOR = "tensor"
 """Engine that processes a batch by tensor operations."""
@@ -25,7 +25,7 @@ TIMING_SUMMARY_COLUMNS = (
     Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
     Column("engine", "str", "", "tensor, per-item, or one-piece: tensor without the shards."),
     Column("lanes", "int64", "", "Networks updated at once."),
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     Column("rounds", "int64", "rounds", "Measurement rounds."),
     Column("seconds_per_update", "float64", "s", "One network's; median of rounds.", volatile=True),
     Column("lower_quartile", "float64", "s", "First quartile over rounds.", volatile=True),
@@ -37,7 +37,7 @@ TIMING_SUMMARY_COLUMNS = (
 
 SPEEDUP_COLUMNS = (
     Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     Column("speedup", "float64", "", "Median per-item seconds by median tensor seconds.", True),
     Column("speedup_low", "float64", "", "Smallest ratio within a round.", volatile=True),
     Column("speedup_high", "float64", "", "Largest ratio within a round.", volatile=True),
@@ -45,7 +45,7 @@ SPEEDUP_COLUMNS = (
 
 
 SHARD_COST_COLUMNS = (
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     Column("seconds_in_shards", "float64", "s", "Of an update, the batch in shards; median.", True),
     Column("seconds_whole", "float64", "s", "Of an update, the batch in one piece; median.", True),
     Column("cost", "float64", "", "The former by the latter.", volatile=True),
@@ -57,12 +57,8 @@ SHARD_COST_COLUMNS = (
 def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
     """Return seconds per update of one network for each engine, number of lanes and batch size.
 
-    Args:
-        timing: Columns `reports.schema.results.TIMING_COLUMNS`.
-
-    Returns:
-        Columns `TIMING_SUMMARY_COLUMNS`, group by group: tensor operations first, few lanes before
-        many, then by batch size. The time of a cohort's update is divided by its lanes.
+    Columns `TIMING_SUMMARY_COLUMNS`, group by group: tensor operations first, few lanes before
+    many, then by batch size. The time of a cohort's update is divided by its lanes.
     """
     seconds = timing.assign(seconds=timing["wall_seconds"] / timing["updates"] / timing["lanes"])
     groups = seconds.groupby(["group", "engine", "lanes", "batch_size"])
@@ -84,23 +80,14 @@ def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
 
 
 def one_network(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of tensor operations that train one network by itself.
-
-    Args:
-        summary: Columns `TIMING_SUMMARY_COLUMNS`.
-    """
+    """Return the rows of tensor operations that train one network by itself."""
     return summary[(summary["engine"] == TENSOR) & (summary["lanes"] == 1)]
 
 
 def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
-    """Return what a batch in shards costs beside the whole batch, both on this machine.
+    """Return what a batch in shards costs relative to the whole batch: `SHARD_COST_COLUMNS`.
 
-    Args:
-        timing: Columns `reports.schema.results.TIMING_COLUMNS`, of one group; rows with more than
-            one lane are ignored.
-
-    Returns:
-        Columns `SHARD_COST_COLUMNS`; empty if no batch was timed in one piece beside its shards.
+    Empty if no batch of the group was timed in one piece as well as in shards.
     """
     if not (timing["engine"] == ONE_PIECE).any():
         # Nearly all groups; to find nothing costs as much as to find something.
@@ -114,13 +101,7 @@ def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
 def speedups(timing: pd.DataFrame) -> pd.DataFrame:
     """Return how many times faster tensor operations are than iterating over the items.
 
-    Args:
-        timing: Columns `reports.schema.results.TIMING_COLUMNS`; rows with more than one lane are
-            ignored.
-
-    Returns:
-        Columns `SPEEDUP_COLUMNS`: the ratio of medians, and the range of the ratios within a round.
-        Batch sizes timed with one engine only are absent.
+    Columns `SPEEDUP_COLUMNS`; batch sizes timed with one engine only are absent.
     """
     found = _ratios(timing, PER_ITEM, TENSOR)
     names = {"median": "speedup", "least": "speedup_low", "most": "speedup_high"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.schema.results import Column, StudyResults, as_table
+from reports.schema.results import BATCH_SIZE, Column, StudyResults, as_table
 
 TIMED = "timing pass"
 """Stands for a stage in the rows of the timing pass."""
@@ -34,7 +34,7 @@ TIMELINE_COLUMNS = (
 )
 
 WORK_COLUMNS = (
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     Column("cohorts", "int64", "cohorts", "Cohorts that trained them.", volatile=True),
     Column("trials", "int64", "trials", "Trials of all groups and stages."),
     Column("work_seconds", "float64", "s", "Seconds of all cohorts together.", volatile=True),
@@ -46,23 +46,13 @@ _COHORT = ["started", "ended", "dataset", "architecture", "optimizer", "batch_si
 
 @dataclass(frozen=True)
 class Timeline:
-    """When what ran.
+    """When what ran."""
 
-    Attributes:
-        spans: Columns `TIMELINE_COLUMNS`, ordered by begin.
-        work: Columns `WORK_COLUMNS`, a row for each batch size.
-        pauses: Columns at (when, on the clock of `spans`) and seconds: what that clock leaves out.
-        busy: Share of the time from the first trial to the last, pauses apart, that the rows
-            spent on trials; NaN if none is known.
-        unknown: Trials that have run, but not known when: those that failed, and those of a store
-            of the first format.
-    """
-
-    spans: pd.DataFrame
-    work: pd.DataFrame
-    pauses: pd.DataFrame
-    busy: float
-    unknown: int
+    spans: pd.DataFrame  # columns `TIMELINE_COLUMNS`, ordered by begin
+    work: pd.DataFrame  # columns `WORK_COLUMNS`, a row for each batch size
+    pauses: pd.DataFrame  # at, on the clock of `spans`, and seconds: what that clock leaves out
+    busy: float  # share of the time, without pauses, that rows spent on trials; NaN if unknown
+    unknown: int  # trials that have run, but not known when, such as those that failed
 
     @property
     def rows(self) -> int:
@@ -76,10 +66,7 @@ class Timeline:
 
 
 def timeline_of(results: StudyResults) -> Timeline:
-    """Return when what of a study ran.
-
-    Times of parts that were merged are those of their machines' clocks.
-    """
+    """Return when what of a study ran, by the clocks of the machines it ran on."""
     trials = results.trials.drop_duplicates("trial")
     known = _on_clock(trials, trials["ended"])
     timing = results.timing.assign(ended=results.timing["started"] + results.timing["wall_seconds"])

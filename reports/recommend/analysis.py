@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from reports.analysis.batch_sizes import GROUP, batch_size_table, shown_trials, tuned
+from reports.analysis.batch_sizes import batch_size_table, shown_trials, tuned
 from reports.analysis.equal_budgets import budget_table
 from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.scaling_record import ScalingRecord
@@ -27,7 +27,7 @@ from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis
 from reports.recommend.time_answers import target_time, timed_accuracy
 from reports.schema.measures import rmse_unit
 from reports.schema.outcomes import count_outcomes, measurements
-from reports.schema.results import TUNING_STAGES, StudyResults, as_table
+from reports.schema.results import GROUP, TUNING_STAGES, StudyResults, as_table
 from reports.stats.differences import by_seed
 from reports.stats.intervals import Comparison, compare_with_best
 from reports.stats.power import separate

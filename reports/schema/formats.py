@@ -1,7 +1,6 @@
-"""How numbers and foreign text are written; the only place where they are rounded.
+"""How numbers and foreign text are written; the only place where numbers are rounded.
 
-Every function takes any float, of Python or NumPy: what is missing, infinite, or too large or small
-to be read as digits is written, too.
+Any float of Python or NumPy can be written: missing, infinite, too large or too small as well.
 """
 
 from __future__ import annotations
@@ -25,32 +24,17 @@ _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage.
-
-    Example:
-        >>> percent(0.97216), percent(math.nan)
-        ('97.22%', 'none')
-    """
+    """Return a share as a percentage, such as "97.22%"."""
     return fixed(100 * float(share), 2, unit="%")
 
 
 def decimal(value: float) -> str:
-    """Return a number with four digits after the point.
-
-    Example:
-        >>> decimal(0.87216), decimal(-1.5), decimal(math.nan), decimal(5239775605878207444680704.0)
-        ('0.8722', '-1.5000', 'none', '5.2e24')
-    """
+    """Return a number with four digits after the point."""
     return fixed(value, 4)
 
 
 def fixed(value: float, digits: int, *, sign: str = "", unit: str = "") -> str:
-    """Return a number with so many digits after the point, its unit behind it.
-
-    Example:
-        >>> fixed(-0.0, 1), fixed(0.25, 1, sign="+"), fixed(-math.inf, 1, unit="%")
-        ('0.0', '+0.2', '-\N{INFINITY}%')
-    """
+    """Return a number with so many digits after the point, its unit behind it."""
     number = float(value)
     if math.isnan(number):
         return MISSING
@@ -67,32 +51,17 @@ def _powers(number: float, digits: int, sign: str = "") -> str:
 
 
 def points(difference: float) -> str:
-    """Return a difference of shares in percentage points, without its sign.
-
-    Example:
-        >>> points(-0.0056), points(0.01)
-        ('0.56 points', '1.00 points')
-    """
+    """Return a difference of shares without its sign, such as "0.56 points"."""
     return fixed(abs(100 * float(difference)), 2, unit=" points")
 
 
 def signed(difference: float) -> str:
-    """Return a difference of shares in percentage points, with its sign and without a unit.
-
-    Example:
-        >>> signed(-0.0056), signed(0.01)
-        ('-0.56', '+1.00')
-    """
+    """Return a difference of shares in percentage points with its sign, such as "-0.56"."""
     return fixed(100 * float(difference), 2, sign="+")
 
 
 def seconds(duration: float, digits: int = 3) -> str:
-    r"""Return a duration with a unit that fits; a space that doesn't break stands between.
-
-    Example:
-        >>> [seconds(s).replace("\xa0", " ") for s in (0.0000214, 0.9996, 200, 0, math.nan)]
-        ['21.4 µs', '1.00 s', '3 min 20 s', '0 s', 'none']
-    """
+    """Return a duration with a unit that fits, such as "3 min 20 s"; its spaces don't break."""
     duration = float(duration)
     if math.isnan(duration):
         return MISSING
@@ -115,25 +84,13 @@ def seconds(duration: float, digits: int = 3) -> str:
 
 
 def off_by(log_residual: float) -> str:
-    """Return by how much a value lies off a curve that was fitted to logarithms.
-
-    Example:
-        >>> off_by(0.2616), off_by(math.nan)
-        ('29.90%', 'none')
-    """
+    """Return by how much a value lies off a curve that was fitted to logarithms."""
     log = float(log_residual)
     return percent(math.inf if log > _LARGEST_LOG else math.expm1(log))
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """Return a number with that many significant digits; in powers of ten if it has too many.
-
-    Example:
-        >>> significant(0.9), significant(12.34), significant(9.996), significant(1234.5)
-        ('0.900', '12.3', '10.0', '1,234')
-        >>> significant(0), significant(math.nan), significant(1e28)
-        ('0.00', 'none', '1.00e28')
-    """
+    """Return a number with that many significant digits; in powers of ten if it has too many."""
     number = float(value)
     if math.isnan(number):
         return MISSING
@@ -144,22 +101,12 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def times(ratio: float) -> str:
-    r"""Return a ratio.
-
-    Example:
-        >>> times(55.21) == "55.2\N{MULTIPLICATION SIGN}", times(math.nan)
-        (True, 'none')
-    """
+    """Return a ratio."""
     return MISSING if math.isnan(ratio) else f"{significant(ratio)}{TIMES}"
 
 
 def count(number: float) -> str:
-    """Return a whole number with thousands separated.
-
-    Example:
-        >>> count(28740), count(math.nan)
-        ('28,740', 'none')
-    """
+    """Return a whole number with thousands separated."""
     if math.isnan(number):
         return MISSING
     whole = float(number)
@@ -167,12 +114,7 @@ def count(number: float) -> str:
 
 
 def rate(value: float) -> str:
-    """Return a learning rate as short as it can be told.
-
-    Example:
-        >>> rate(0.3), rate(30.0), rate(math.nan)
-        ('0.3', '30', 'none')
-    """
+    """Return a learning rate as briefly as possible."""
     number = float(value) + 0.0
     if math.isinf(number):
         return _powers(number, 0)
@@ -180,32 +122,17 @@ def rate(value: float) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    Example:
-        >>> plural(1, "seed"), plural(1200, "trial")
-        ('1 seed', '1,200 trials')
-    """
+    """Return a number with its noun, such as "1,200 trials"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def sizes(batch_sizes: Sequence[int]) -> str:
-    """Return batch sizes to be read after the word "batch".
-
-    Example:
-        >>> sizes([8]), sizes([8, 1024])
-        ('size 8', 'sizes 8 and 1024')
-    """
+    """Return batch sizes to be read after "batch", such as "sizes 8 and 1024"."""
     return f"{'size' if len(batch_sizes) == 1 else 'sizes'} {listing(batch_sizes)}"
 
 
 def listing(items: Sequence[object], most: int = 12) -> str:
-    """Return items as an enumeration; long ones end with how many more there are.
-
-    Example:
-        >>> listing([8]), listing([8, 16, 32]), listing(range(9), most=3)
-        ('8', '8, 16 and 32', '0, 1, 2 and 6 more')
-    """
+    """Return items as an enumeration; long ones end with how many more there are."""
     if not items:
         return ""
     shown = [str(item) for item in items[:most]]
@@ -215,22 +142,12 @@ def listing(items: Sequence[object], most: int = 12) -> str:
 
 
 def capitalised(text: str) -> str:
-    """Return a text with its first letter in upper case, the rest as it is.
-
-    Example:
-        >>> capitalised("test R2"), capitalised("")
-        ('Test R2', '')
-    """
+    """Return a text with its first letter in upper case, the rest as it is."""
     return text[:1].upper() + text[1:]
 
 
 def visible(text: str, most: int = 200) -> str:
-    r"""Return foreign text on one line: control characters escaped, long text cut.
-
-    Example:
-        >>> visible("a\nb\x00"), visible("abc", most=2)
-        ('a\\x0ab\\x00', 'ab…')
-    """
+    """Return foreign text on one line: control characters escaped, long text cut."""
     cut = text if len(text) <= most else f"{text[:most]}…"
     if cut.isprintable():
         return cut
@@ -238,12 +155,7 @@ def visible(text: str, most: int = 200) -> str:
 
 
 def visible_lines(text: str) -> str:
-    r"""Return foreign text with its line breaks, other control characters escaped.
-
-    Example:
-        >>> visible_lines("a = 1\r\nb = 2")
-        'a = 1\nb = 2'
-    """
+    """Return foreign text with its line breaks, other control characters escaped."""
     return "\n".join(visible(line, most=10_000) for line in text.splitlines())
 
 

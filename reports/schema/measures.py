@@ -19,50 +19,31 @@ STANDARD_DEVIATIONS = "standard deviations of the target"
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric as a reader meets it.
+    """A metric as a reader meets it."""
 
-    Attributes:
-        name: In a sentence, such as "accuracy".
-        plural: The same of several.
-        better: Having more of it than another.
-        text: Writes a value.
-        signed: Writes a difference with its sign and without its unit.
-        points: The unit of differences, with a space in front; "" if they have none.
-        gap: Writes a difference without its sign.
-        short: Writes a value in a small space, without its unit.
-        tick: Writes a value at an axis.
-        unit: What `short` leaves out, after "in"; "" for nothing.
-        least: Smallest value there can be, where an interval ends at the latest.
-        most: Largest one.
-    """
-
-    name: str
+    name: str  # in a sentence, such as "accuracy"
     plural: str
-    better: str
+    better: str  # having more of it than another
     text: Callable[[float], str]
-    signed: Callable[[float], str]
-    points: str
-    gap: Callable[[float], str]
-    short: Callable[[float], str]
-    tick: Callable[[float], str]
-    unit: str
-    least: float
+    signed: Callable[[float], str]  # a difference with its sign, without its unit
+    points: str  # the unit of differences, with a space in front; "" if they have none
+    gap: Callable[[float], str]  # a difference without its sign
+    short: Callable[[float], str]  # in a small space, without its unit
+    tick: Callable[[float], str]  # at an axis
+    unit: str  # what `short` leaves out, after "in"; "" for nothing
+    least: float  # values there can be, where intervals end at the latest
     most: float
 
     def span(self, low: float, high: float) -> str:
-        """Return the ends of an interval; "none" if there is no interval."""
+        """Return the bounds of an interval; "none" if there is no interval."""
         return MISSING if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
 
 
 def measure_of(plan: GroupDescription) -> Measure:
     """Return how the metric of a group is written."""
-    name = _NAMES.get(plan.metric.lower(), visible(plan.metric, most=40))
-    if plan.task == REGRESSION:
-        return _number(name)
-    return _share(name)
-
-
-_NAMES = {"r2": "R\N{SUPERSCRIPT TWO}"}
+    r2 = plan.metric.lower() == "r2"
+    name = "R\N{SUPERSCRIPT TWO}" if r2 else visible(plan.metric, most=40)
+    return _number(name) if plan.task == REGRESSION else _share(name)
 
 
 def _share(name: str) -> Measure:
@@ -100,17 +81,11 @@ def _number(name: str) -> Measure:
 
 
 def rmse(values: pd.DataFrame, plan: GroupDescription) -> pd.Series[float]:
-    """Return the root mean squared error of trials of a regression, from their mean loss.
+    """Return the root mean squared error of each trial; NaN where it isn't known.
 
     The squared error of an example is half the sum over the outputs of (t - psi)^2, so that
     RMSE = sqrt(2 loss / outputs), in standard deviations of the target on the training part; times
-    that standard deviation, it is in the target's own unit.
-
-    Args:
-        values: Columns loss and seed.
-
-    Returns:
-        NaN where it can't be told: other tasks, other losses, targets of unknown scale.
+    that standard deviation, it is in the target's own unit. `values` has columns loss and seed.
     """
     unit = rmse_unit(plan)
     if not unit:

@@ -1,7 +1,6 @@
 """How trials ended: how many of each kind, why some have no result, and which means are whole.
 
-A mean over seeds is one of all seeds that were planned, or it isn't shown: `count_seeds` is where
-that is decided, for every table of the report and for the stages of a study.
+A mean over seeds is one of all seeds that were planned, or it isn't shown: see `count_seeds`.
 """
 
 from __future__ import annotations
@@ -18,26 +17,17 @@ LARGEST = 1e50
 largest number there is, or beyond."""
 LEAST = 1e-50
 """Magnitude below which a number is 0: what is divided by it would be as large."""
-CELL = ["group", "batch_size", "learning_rate"]
-"""What a cell is told by: a configuration, a batch size and a learning rate, with all seeds."""
+SIZE = ["group", "batch_size"]
+CELL = [*SIZE, "learning_rate"]
+"""Columns that name a cell: a configuration, a batch size and a learning rate, with all seeds."""
 
-STATUS_WORDS = {
-    "error": "ended in an error",
-    "crashed": "crashed",
-    "timeout": "ran out of time",
-}
+STATUS_WORDS = {"error": "ended in an error", "crashed": "crashed", "timeout": "ran out of time"}
 """What became of a trial without a result, by its status; other statuses are shown as they are."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Trials that have no result for the same reason.
-
-    Attributes:
-        status: Theirs.
-        reason: Last line of what went wrong; "" if nothing is known.
-        trials: How many.
-    """
+    """Trials that have no result for the same reason: the last line of what went wrong."""
 
     status: str
     reason: str
@@ -51,15 +41,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many trials there are of each kind.
-
-    Attributes:
-        run: With an outcome.
-        ok: With a result.
-        diverged: Diverged.
-        stopped: With a result, but stopped before the end of their budget.
-        causes: Why the others have no result, the commonest first.
-    """
+    """How many trials there are of each kind; causes are the commonest first."""
 
     run: int
     ok: int
@@ -82,13 +64,7 @@ class Counts:
 
 
 def measurements(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose floats measure something, or are missing: see `LARGEST` and `LEAST`.
-
-    Example:
-        >>> odd = pd.DataFrame({"loss": [0.5, 1e300, float("inf"), 1e-320]})
-        >>> measurements(odd)["loss"].tolist()
-        [0.5, nan, nan, 0.0]
-    """
+    """Return a table whose floats measure something, or are missing: see `LARGEST` and `LEAST`."""
     floats = table.select_dtypes("float64")
     sizes = floats.abs()
     # A missing size is not at most the largest one.
@@ -96,40 +72,28 @@ def measurements(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def has_value(trials: pd.DataFrame, part: str) -> pd.Series[bool]:
-    """Return which trials have a value on a part: they ended, with a metric and a loss.
-
-    Args:
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
-    """
+    """Return which trials have a value on a part: they ended, with a metric and a loss."""
     known = trials[[f"{part}_metric", f"{part}_loss"]].abs() <= LARGEST
     return (trials["status"] == "ok") & known.all(axis=1)
 
 
 def count_seeds(trials: pd.DataFrame, part: str, planned: pd.Series[int]) -> pd.DataFrame:
-    """Return how many seeds each cell has, and whether it is complete.
+    """Return how many seeds each cell has, of trials of one kind of stage; indexed by `CELL`.
 
-    Args:
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`; of one kind of stage.
-
-    Returns:
-        Indexed by `CELL`: planned; trials, those that have run; ok, those with a value; diverged;
-        ended, the last two together; and complete: a value for every seed, planned or run.
+    Columns planned; trials, those that have run; ok, those with a value; diverged; ended, the last
+    two together; and complete: a value for every seed, planned or run.
     """
     counted = trials.assign(ok=has_value(trials, part), diverged=trials["status"] == "diverged")
     cells = counted.groupby(CELL)[["ok", "diverged"]].sum()
     cells["trials"] = counted.groupby(CELL).size()
-    cells = cells.join(planned.rename("planned"), on=CELL[:2])
+    cells = cells.join(planned.rename("planned"), on=SIZE)
     needed = cells[["planned", "trials"]].max(axis=1)
     cells["ended"] = cells["ok"] + cells["diverged"]
     return cells.assign(planned=needed, complete=cells["ok"] == needed)
 
 
 def count_outcomes(trials: pd.DataFrame) -> Counts:
-    """Count how trials ended.
-
-    Args:
-        trials: Columns `reports.schema.results.TRIAL_COLUMNS`.
-    """
+    """Count how trials ended."""
     status = trials["status"]
     ok = status == "ok"
     return Counts(

@@ -1,7 +1,6 @@
 """The tables a report is made from: their columns, units and meanings, checked.
 
-Everything in this package starts from a `StudyResults`; nothing else crosses the border from the
-sweep to the report.
+Nothing but a `StudyResults` crosses the border from the sweep to the report.
 """
 
 from __future__ import annotations
@@ -36,26 +35,22 @@ CLASSIFICATION, REGRESSION = "classification", "regression"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table.
-
-    Attributes:
-        name: The column's name, in every table and file.
-        dtype: The pandas dtype it must have.
-        unit: What one unit of it is; empty for names and identifiers.
-        meaning: One sentence for the reader of the table.
-        volatile: Whether two runs of the same study may differ in it (times do).
-    """
+    """One column of a table."""
 
     name: str
-    dtype: str
-    unit: str
-    meaning: str
-    volatile: bool = False
+    dtype: str  # the one that pandas must give it
+    unit: str  # "" for names and identifiers
+    meaning: str  # one sentence for the reader of the table
+    volatile: bool = False  # whether two runs of the same study may differ in it: times do
 
+
+GROUP = Column("group", "str", "", "What it belongs to: all but batch size, rate and seed.")
+BATCH_SIZE = Column("batch_size", "int64", "examples", "Examples of one update.")
+SEED = Column("seed", "int64", "", "Seed of split, initial weights and order.")
 
 TRIAL_COLUMNS = (
     Column("trial", "str", "", "Content hash of everything that determines the trial's result."),
-    Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),
+    GROUP,
     Column(
         "stage",
         "str",
@@ -72,9 +67,9 @@ TRIAL_COLUMNS = (
     Column("schedule", "str", "", "How the learning rate changes during training."),
     Column("shards", "int64", "", "Parts of a batch whose gradients are computed apart."),
     Column("local_updates", "int64", "updates", "Updates of a shard between two averagings."),
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     Column("learning_rate", "float64", "", "Factor of the gradient in an update."),
-    Column("seed", "int64", "", "Seed of split, initial weights and order."),
+    SEED,
     Column("status", "str", "", "ok, diverged, or why there is no result."),
     Column(
         "diverged_at_update",
@@ -123,7 +118,7 @@ TIMING_COLUMNS = (
     Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
     Column("engine", "str", "", "tensor, per-item, or one-piece: tensor without the shards."),
     Column("lanes", "int64", "", "Networks updated at once: 1, or as many as a full cohort has."),
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     Column("round", "int64", "", "Number of the measurement round, from 0."),
     Column(
         "updates", "int64", "updates", "Updates timed; of a cohort, once for all its lanes.", True
@@ -367,17 +362,17 @@ def as_table(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
     dtypes: dict[str, Any] = {column.name: column.dtype for column in columns}
     table = frame[list(dtypes)].reset_index(drop=True)
     # To cast a frame costs all its columns, even those whose type is right.
-    found = zip(dtypes.items(), table.dtypes.tolist(), strict=True)
+    pairs = zip(dtypes.items(), table.dtypes.tolist(), strict=True)
     return table.assign(
-        **{name: table[name].astype(dtype) for (name, dtype), has in found if str(has) != dtype}
+        **{name: table[name].astype(dtype) for (name, dtype), has in pairs if str(has) != dtype}
     )
 
 
 def _check(table: str, frame: pd.DataFrame, columns: tuple[Column, ...]) -> None:
     expected = {column.name: column.dtype for column in columns}
-    found = {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
-    if found != expected:
-        raise ValueError(f"Table {table!r} must have the columns {expected}, but has {found}.")
+    present = {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
+    if present != expected:
+        raise ValueError(f"Table {table!r} must have the columns {expected}, but has {present}.")
 
 
 def _refuse_leaks(trials: pd.DataFrame) -> None:

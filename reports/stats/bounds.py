@@ -1,4 +1,4 @@
-"""Two ends of an interval, and the interval of a product."""
+"""Bounds of an interval, and the interval of a product."""
 
 from __future__ import annotations
 
@@ -23,17 +23,9 @@ class Ends(NamedTuple):
 def product_interval(factors: Sequence[float], intervals: Sequence[Ends]) -> Ends:
     """Return the interval of a product of independent factors above 0.
 
-    The distances of the factors' ends add in quadrature, in logarithms, lower and upper ones apart:
-    the method of variance estimates recovery (Zou & Donner 2008, Construction of confidence limits
-    about effect measures, Statist. Med. 27).
-
-    An interval has 0 or infinity where it has no end.
-
-    Example:
-        >>> intervals = [Ends(math.exp(-3), 1), Ends(math.exp(-4), 2)]
-        >>> low, high = product_interval([1.0, 1.0], intervals)
-        >>> round(math.log(low), 6), round(high, 6)
-        (-5.0, 2.0)
+    The distances of the factors' bounds add in quadrature, in logarithms, lower and upper ones
+    separately: the method of variance estimates recovery (Zou & Donner 2008, Construction of
+    confidence limits about effect measures). It has 0 or infinity where it has no bound.
     """
     pairs = list(zip([_log(factor) for factor in factors], intervals, strict=True))
     below = [max(log - _log(ends.low), 0) for log, ends in pairs]

@@ -1,4 +1,4 @@
-"""How far two means over seeds are apart: paired where seeds are common, otherwise not."""
+"""Differences of two means over seeds: paired where seeds are common, otherwise not."""
 
 from __future__ import annotations
 
@@ -18,34 +18,18 @@ PAIRED, UNPAIRED = "paired t", "Welch's t"
 
 @dataclass(frozen=True)
 class Difference:
-    """Second minus first.
-
-    Attributes:
-        interval: Of the difference; its `count` is the pairs or, unpaired, the seeds of both.
-        p_value: Of a difference of zero, two-sided, by the same t distribution.
-    """
+    """Second minus first; the interval's count is the pairs or, unpaired, the seeds of both."""
 
     interval: Interval
-    p_value: float
+    p_value: float  # of a difference of zero, two-sided, by the same t distribution
 
 
 def difference(first: pd.Series[float], second: pd.Series[float]) -> Difference | None:
-    """Return how far the second mean is above the first.
+    """Return how far the second mean is above the first; None if there are too few values.
 
-    Trials of one seed share split and initial weights in every study of the same data and network,
-    so values are paired over common seeds, if there are two or more. With none in common, samples
-    are independent: Welch's interval, whose two variances may differ. Source: Welch 1947, The
-    generalization of Student's problem.
-
-    None if neither is possible: fewer than two values, or a single common seed.
-
-    Example:
-        >>> one, other = pd.Series([1.0, 2.0, 3.0]), pd.Series([1.5, 2.0, 4.0])
-        >>> found = difference(one, other)
-        >>> found.interval.mean, found.interval.method, round(found.p_value, 3)
-        (0.5, 'paired t', 0.225)
-        >>> difference(one, other.set_axis([7, 8, 9])).interval.method
-        "Welch's t"
+    Paired over common seeds, which share split and initial weights, if there are two or more. With
+    none in common, samples are independent: Welch's interval, whose two variances may differ
+    (Welch 1947, The generalization of Student's problem). A single common seed allows neither.
     """
     common = first.index.intersection(second.index).size
     if common >= FEWEST:
@@ -82,8 +66,7 @@ def _p_value(mean: float, spread: float, degrees: float) -> float:
 def by_seed(rows: pd.DataFrame, name: str, seed: str = "seed") -> pd.DataFrame:
     """Return one row for each seed, one column for each batch size; NaN where there is none.
 
-    Much quicker than pandas' pivot tables, which take the mean of each cell: no seed may have two
-    rows at a batch size.
+    No seed may have two rows at a batch size: much quicker than pandas' pivot tables.
     """
     index, row = np.unique(rows[seed].to_numpy(), return_inverse=True)
     columns, column = np.unique(rows["batch_size"].to_numpy(), return_inverse=True)

@@ -1,7 +1,7 @@
-"""What a handful of seeds can say: intervals of means, paired differences, who ties with the best.
+"""Intervals of means over seeds, paired differences, and which batch sizes tie with the best.
 
-Every function takes one value for each seed. Seeds are shared by all batch sizes (same split, same
-initial weights), so differences are taken within a seed before anything is averaged.
+Seeds are shared by all batch sizes (same split, same initial weights), so differences are taken
+within a seed before anything is averaged.
 """
 
 from __future__ import annotations
@@ -88,12 +88,7 @@ class Comparison:
 
 
 def t_quantile(degrees: int, probability: float) -> float:
-    """Return the quantile of Student's t distribution.
-
-    Example:
-        >>> round(t_quantile(4, 0.975), 3)
-        2.776
-    """
+    """Return the quantile of Student's t distribution."""
     return float(special.stdtrit(degrees, probability))
 
 
@@ -229,21 +224,8 @@ def probability_of_improvement(
 ) -> Interval:
     """Return the probability that first is above second on a further seed, with its interval.
 
-    The share of common seeds on which it is, ties counting half, with Wilson's interval
-    (Wilson 1927, Probable inference). Pairing by seed makes it a share of independent trials.
-
-    Args:
-        first: Values, indexed by seed.
-        second: Values, indexed by seed.
-        confidence: Of the interval.
-
-    Raises:
-        ValueError: No seed is common to both.
-
-    Example:
-        >>> won = probability_of_improvement(pd.Series([3.0, 4.0, 5.0]), pd.Series([1.0, 2.0, 6.0]))
-        >>> round(won.mean, 3), round(won.low, 3), round(won.high, 3)
-        (0.667, 0.208, 0.939)
+    The share of common seeds, by which both are indexed, on which it is, ties counting half; with
+    Wilson's interval (Wilson 1927, Probable inference).
     """
     differences = (first - second).dropna().to_numpy(np.float64)
     count = differences.size
@@ -355,14 +337,8 @@ def detectable_difference(
 
     `d s / sqrt(n)` for a paired t test: its statistic has a noncentral t distribution with n - 1
     degrees of freedom and noncentrality d, and exceeds t_(n-1, 1 - tail) with probability `power`.
-    Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), chapter 2, without
-    his approximation.
-
-    Args:
-        differences: Paired differences, one for each seed, at least two; see
-            `reports.stats.paired_tests.spread_of` for equal ones.
-        tail: One-tailed level of the test; half the level of a two-sided one.
-        power: Probability of finding it.
+    The tail is one-tailed: half the level of a two-sided test. Source: Cohen, Statistical Power
+    Analysis for the Behavioral Sciences (1988), chapter 2, without his approximation.
     """
     return detectable(spread_of(differences), len(differences), tail, power)
 
@@ -381,10 +357,7 @@ def _measurements(
 
 
 def detectable(spread: float, count: int, tail: float, power: float) -> float:
-    """Return the smallest true mean difference that so many seeds would find, from the spread.
-
-    Tail and power are those of `detectable_difference`.
-    """
+    """Return what `detectable_difference` does, from the spread of the differences."""
     critical = t_quantile(count - 1, 1 - tail)
     standard_errors = float(special.nctdtrinc(count - 1, 1 - power, critical))
     return standard_errors * spread / math.sqrt(count)
@@ -393,15 +366,10 @@ def detectable(spread: float, count: int, tail: float, power: float) -> float:
 def medians(
     runs: pd.DataFrame, by: Sequence[str], value: str, confidence: float = CONFIDENCE
 ) -> pd.DataFrame:
-    """Return the median of each group of runs, with its interval.
+    """Return the median of each group of runs, with an interval that needs no distribution.
 
     A value is infinite where a run has none below any bound, and the median where half of them are;
-    the ends are missing where there are too few runs for an interval.
-
-    Example:
-        >>> runs = pd.DataFrame({"batch_size": 8, "updates": [6.0, 1, 2, 5, 4, np.inf]})
-        >>> medians(runs, ["batch_size"], "updates").iloc[0].tolist()
-        [4.5, 1.0, inf]
+    bounds are missing where there are too few runs for an interval.
     """
     keys = list(by)
     ordered = runs.sort_values([*keys, value], kind="stable")
@@ -421,9 +389,8 @@ def medians(
 def rank_of_end(count: int, confidence: float = CONFIDENCE) -> int:
     """Return which of the sorted values ends the interval of their median; 0 for none.
 
-    Example:
-        >>> [rank_of_end(count) for count in (5, 6, 10)]
-        [0, 1, 2]
+    The largest k with `2 P(X < k) <= 1 - confidence`, X being binomial with probability 1/2. Six
+    runs are the fewest at 95%. Source: Conover 1999, Practical nonparametric statistics, 3.2.
     """
     below = special.bdtr(np.arange(count), count, 0.5)
     return int(np.count_nonzero(2 * below <= 1 - confidence))

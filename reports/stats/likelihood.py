@@ -1,10 +1,9 @@
-"""How likely a curve `y = a + b z` is, and the search for the most likely one, many at a time.
+"""The most likely curves `y = a + b z`, with relative errors, of many sets of points at a time.
 
     log y = (1/p) log(a^p + (b z)^p) + noise,    noise ~ N(0, sigma^2 + spread^2)
 
-Of a lower bound only `P(y >= bound)` is known, and that is what it adds to the likelihood (Tobin
-1958). A bootstrap makes a thousand fits and a study hundreds of groups: one call for all costs
-little more than one fit.
+Of a lower bound only `P(y >= bound)` is known, and adds to the likelihood (Tobin 1958). A bootstrap
+makes a thousand fits, a study has hundreds: one call for all costs little more than one fit.
 """
 
 from __future__ import annotations
@@ -40,19 +39,12 @@ _CONVERGED = 1e-9
 
 @dataclass(frozen=True)
 class Observations:
-    """Points of a curve; with an axis in front, of one curve for each fit.
-
-    Attributes:
-        z: Above 0.
-        y: Above 0; a lower bound where censored.
-        censored: True where only a lower bound is known.
-        spread: Standard deviation of log y that is known beforehand, such as that of rounding.
-    """
+    """Points of a curve, z and y above 0; with an axis in front, of one curve for each fit."""
 
     z: Values
-    y: Values
+    y: Values  # a lower bound where censored
     censored: Values
-    spread: Values
+    spread: Values  # standard deviation of log y that is known beforehand, as of rounding
 
     def of(self, fits: np.ndarray) -> Observations:
         """Return the points of some fits; all fits may have the same."""

@@ -17,28 +17,18 @@ _ROUNDING = 1e-12
 def holm(p_values: Sequence[float] | np.ndarray) -> list[float]:
     """Return p values adjusted so that the family-wise error stays below the level.
 
-    Source: Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6
-    (1979).
-
-    Args:
-        p_values: One for each hypothesis of the family.
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
+    Source: Holm 1979, A simple sequentially rejective multiple test procedure.
     """
     raw = np.asarray(p_values, dtype=np.float64)[:, None]
     return [float(value) for value in _holm(raw, np.array([len(raw)]))[:, 0]]
 
 
 def best_and_tied(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return which batch size has the highest mean, and which can't be told from it, case by case.
+    """Return which batch size has the highest mean, and which are no worse, case by case.
 
-    By two-sided paired t tests, adjusted by Holm's method over all pairs of a case.
-
-    Values are of shape (seeds, batch sizes, cases), NaN where one is missing. Returns the place of
-    the best, of shape (cases,), and whether a batch size ties with it, of shape (batch sizes,
-    cases).
+    By two-sided paired t tests, adjusted by Holm's method over all pairs of a case. Values have the
+    shape (seeds, batch sizes, cases), NaN where one is missing; returned are indices of the best,
+    of shape (cases,), and whether a batch size ties with it, of shape (batch sizes, cases).
     """
     present = ~np.isnan(values).all(axis=0)
     means = np.nansum(values, axis=0) / np.maximum(counts(values), 1)
@@ -58,11 +48,7 @@ def spread_of(differences: Sequence[float] | np.ndarray) -> float:
     """Return the standard deviation of differences; of equal ones, that of rounding to their size.
 
     `h / sqrt(6)` of a difference h of two values in steps of h: see `p_values_of`. Where no seed
-    differs at all, nothing tells of a spread, and it is 0.
-
-    Example:
-        >>> spread_of([1.0, 3.0, 2.0]), round(spread_of([0.5, 0.5]), 3)
-        (1.0, 0.204)
+    differs at all it is 0.
     """
     values = np.asarray(differences, np.float64)
     spread, size = float(values.std(ddof=1)), abs(float(values.mean()))
@@ -72,25 +58,21 @@ def spread_of(differences: Sequence[float] | np.ndarray) -> float:
 
 
 def counts(differences: np.ndarray) -> np.ndarray:
-    """Return how many values there are along the first axis.
-
-    NaN stands for a seed that is missing.
-    """
+    """Return how many values there are along the first axis; NaN stands for a missing seed."""
     return np.count_nonzero(~np.isnan(differences), axis=0)
 
 
 def p_values_of(differences: np.ndarray, sides: int) -> np.ndarray:
     """Return the p values of t tests of differences; 1 where no test can be made.
 
-    Shares come in steps of one item, so that a few seeds often differ by exactly as much. That
-    tells of their spread only that it is below a step: such a test takes the spread that rounding
-    to steps h gives a difference of two values, `h / sqrt(6)`, with the smallest difference of the
-    case as h. (Without it, eleven equal batch sizes with two seeds and 36 items would have one of
-    them called worse in four of five studies.) Source: Sheppard 1898, On the calculation of the
-    most probable values of frequency-constants, Proc. London Math. Soc. 29.
+    Shares come in steps of one example, so a few seeds often differ by exactly as much. That shows
+    only that their spread is below a step: such a test takes the spread that rounding to steps h
+    gives a difference, `h / sqrt(6)` (Sheppard 1898), with the smallest difference of the case as
+    h. (Without it, eleven equal batch sizes with two seeds and 36 examples would have one of them
+    called worse in four of five studies.)
 
-    Differences are of shape (seeds, tests, cases), NaN where a seed is missing; p values of shape
-    (tests, cases). One side tests for a mean above zero.
+    Differences have the shape (seeds, tests, cases), NaN where a seed is missing; p values the
+    shape (tests, cases). One side tests for a mean above zero.
     """
     lengths = np.abs(np.nan_to_num(differences))
     differ = lengths > _ROUNDING

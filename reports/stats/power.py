@@ -1,4 +1,4 @@
-"""How far two batch sizes are apart, and how many seeds or test items it takes to see that."""
+"""How far two batch sizes are apart, and how many seeds or test examples it takes to see that."""
 
 from __future__ import annotations
 
@@ -28,15 +28,12 @@ MAX_SEEDS = 1_000
 
 @dataclass(frozen=True)
 class Separation:
-    """How far two batch sizes are apart, and what it would take to establish that.
+    """How far two batch sizes are apart, second minus first, and what would establish that.
 
-    Attributes:
-        difference: Second minus first, paired over common seeds, with its t interval.
-        more_seeds: Further seeds that would probably establish the difference if it is the true
-            one; None if it is zero or would take more than `MAX_SEEDS`.
-        detectable: Smallest true difference that as many seeds would probably establish; 0 where no
-            seed differs, which tells nothing of it.
-        improvement: Probability that the second is above the first on a further seed.
+    `more_seeds` is how many further seeds probably would, if it is the true difference; None if it
+    is zero or would take more than `MAX_SEEDS`. `detectable` is the smallest true difference that
+    as many seeds would probably establish; 0 where no seed differs. `improvement` is the
+    probability that the second is above the first on a further seed.
     """
 
     difference: Interval
@@ -46,10 +43,9 @@ class Separation:
 
 
 def separate(values: pd.DataFrame, first: int, second: int, tail: float) -> Separation | None:
-    """Say how far the second batch size is above the first.
+    """Return how far the second batch size is above the first; None with too few common seeds.
 
-    None if they have fewer than two seeds in common. The tail is the one-tailed level at which a
-    difference is to be established.
+    The tail is the one-tailed level at which a difference is to be established.
     """
     differences = _differences(values, second, first)
     if differences.size < FEWEST:
@@ -68,11 +64,8 @@ def seeds_to_detect(
 ) -> int | None:
     """Return how many seeds would find the observed mean difference, if it is the true one.
 
-    The inverse of `detectable_difference`, from the observed mean and spread, both uncertain
-    themselves: an order of magnitude, not a promise.
-
-    None if the mean is zero or more than `MAX_SEEDS` would be needed. The tail is half the level of
-    a two-sided test.
+    The inverse of `detectable_difference`, from a mean and a spread that are uncertain themselves:
+    an order of magnitude. None if the mean is zero or it would take more than `MAX_SEEDS`.
     """
     gap, spread = abs(float(np.mean(differences))), spread_of(differences)
     if gap == 0:
@@ -82,16 +75,10 @@ def seeds_to_detect(
 
 
 def power_to_detect(standard_errors: float, count: int, tail: float) -> float:
-    """Return the probability that a paired t test finds a true difference.
+    """Return the probability that a paired t test finds a difference of so many standard errors.
 
-    Source: Cohen 1988, chapter 2; the noncentral t distribution, exactly.
-
-    The true difference is in standard errors of its mean over the seeds. The tail is half the level
-    of a two-sided test, of whose power the part in the wrong direction is left out.
-
-    Example:
-        >>> round(power_to_detect(2.0, 5, 0.025), 3)
-        0.336
+    The noncentral t distribution, without the part in the wrong direction (Cohen 1988, chapter 2).
+    The tail is half the level of a two-sided test.
     """
     return float(1 - special.nctdtr(count - 1, standard_errors, t_quantile(count - 1, 1 - tail)))
 
@@ -104,10 +91,6 @@ def detectable_accuracy_difference(
     `(z_(1 - tail) + z_power) sqrt(2 p (1 - p) / n)`, for one network each. Two networks that err on
     the same items can be told apart a little better. Source: Cohen 1988, chapter 6, without its
     arcsine transformation.
-
-    Example:
-        >>> round(detectable_accuracy_difference(0.975, 360), 4)
-        0.0326
     """
     quantiles = float(special.ndtri(1 - tail) + special.ndtri(power))
     return quantiles * math.sqrt(2 * accuracy * (1 - accuracy) / items)

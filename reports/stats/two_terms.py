@@ -1,13 +1,9 @@
 """Fits of `y = a + b z` with relative errors: what stays, and what grows with z.
 
 Two curves of a study have this form: updates to a target against z = 1/B, and seconds per update
-against z = B. Both span decades, so their errors are those of log y:
-
-    log y = (1/p) log(a^p + (b z)^p) + noise,    noise ~ N(0, sigma^2 + spread^2)
-
-with p = 1 for the curve itself and p free for its alternative, the p-norm of the two terms. Of a
-lower bound only `P(y >= bound)` is known, and that is what it adds to the likelihood (Tobin 1958).
-Without bounds and spreads, the most likely curve is that of least squares of logarithms.
+against z = B. See `reports.stats.likelihood`: p is 1 for the curve itself, and free for its
+alternative, the p-norm of the two terms. Without bounds and spreads, the most likely curve is that
+of least squares of logarithms.
 """
 
 from __future__ import annotations
@@ -57,19 +53,12 @@ _PRECISION = 1e-9
 
 @dataclass(frozen=True)
 class Curve:
-    """The most likely curve.
+    """The most likely curve; both terms are above 0, and negligible where the data show none."""
 
-    Attributes:
-        intercept: a, above 0; negligible where the data show none.
-        slope: b, above 0; negligible where the data show none.
-        power: p; 1 unless it was fitted.
-        noise: sigma, the standard deviation of log y.
-    """
-
-    intercept: float
-    slope: float
-    power: float
-    noise: float
+    intercept: float  # a
+    slope: float  # b
+    power: float  # p
+    noise: float  # sigma, the standard deviation of log y
 
     def at(self, z: float | Values) -> Values:
         """Return y at z above 0."""
@@ -94,34 +83,11 @@ _RATIO = _Quantity(LOG_B - LOG_A, LOG_B, np.stack([LOG_A + LOG_B, LOG_SIGMA]))
 
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals of a curve's terms.
-
-    Attributes:
-        intercept: Of a.
-        slope: Of b.
-        ratio: Of b / a.
-    """
+    """Intervals of a curve's terms, and of the ratio b / a."""
 
     intercept: Ends
     slope: Ends
     ratio: Ends
-
-
-def fit_curve(data: Observations, *, free_power: bool = False) -> Curve:
-    """Return the most likely curve.
-
-    Args:
-        data: At least two different z, not censored.
-        free_power: Whether p is fitted too, between 0.1 and 10.
-
-    Example:
-        >>> z = np.array([1.0, 0.1, 0.01])
-        >>> exact = np.zeros(3)
-        >>> curve = fit_curve(Observations(z, 5 + 300 * z, exact > 0, exact))
-        >>> round(curve.intercept, 3), round(curve.slope, 3)
-        (5.0, 300.0)
-    """
-    return fit_curves([data], free_power=free_power)[0]
 
 
 def fit_curves(data: Sequence[Observations], *, free_power: bool = False) -> list[Curve]:
@@ -148,25 +114,13 @@ def max_log_residual(data: Observations, curve: Curve) -> float:
     return float(np.where(bounded, np.maximum(means, 0), np.abs(means)).max())
 
 
-def likelihood_intervals(data: Observations, confidence: float) -> Intervals:
+def likelihood_intervals(data: Sequence[Observations], confidence: float) -> list[Intervals]:
     """Return the intervals of all values that are not much less likely than the best.
 
-    With n observations: the values whose profile likelihood is at least
+    With n observations, three or more: the values whose profile likelihood is at least
     `(1 + t^2/(n - 2))^(-n/2)` of the greatest, t being the two-sided quantile of Student's
     distribution with n - 2 degrees of freedom. For least squares this is the usual region of one
     parameter, without its linearisation (Bates & Watts 1988, chapter 6).
-
-    Args:
-        data: At least three observations.
-        confidence: Probability of covering the true value.
-    """
-    return likelihood_intervals_of([data], confidence)[0]
-
-
-def likelihood_intervals_of(data: Sequence[Observations], confidence: float) -> list[Intervals]:
-    """Return what `likelihood_intervals` does for each of several curves.
-
-    Each has three observations or more.
     """
     if not data:
         return []
@@ -234,12 +188,10 @@ def bootstrap_intervals(
 ) -> Intervals:
     """Return percentile intervals over resampled groups, expanded for their small number.
 
-    Whole groups are drawn with replacement, up to `RESAMPLES` times. Of g groups the percentiles
-    are those of a normal distribution beyond `sqrt(g/(g - 1)) t`, t being the quantile of Student's
-    distribution with g - 1 degrees of freedom; plain percentiles of few groups are too narrow
-    (Hesterberg 2015, What teachers should know about the bootstrap, section 5.3).
-
-    There are two different z or more, not censored, and two groups or more, such as seeds.
+    Whole groups, such as seeds, are drawn with replacement, up to `RESAMPLES` times. Of g groups
+    the percentiles are those of a normal distribution beyond `sqrt(g/(g - 1)) t`, t being the
+    quantile of Student's distribution with g - 1 degrees of freedom (Hesterberg 2015, What teachers
+    should know about the bootstrap, section 5.3). Two different z or more are not censored.
     """
     labels, members = np.unique(groups, return_inverse=True)
     number = min(RESAMPLES, max(FEWEST_RESAMPLES, MOST_POINTS // data.y.size))

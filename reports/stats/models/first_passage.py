@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.schema.results import Column, as_table
+from reports.schema.results import BATCH_SIZE, GROUP, SEED, Column, as_table
 
 REACHED = "reached"
 """The run crossed the target between two evaluations."""
@@ -26,27 +26,21 @@ AT_START = "at start"
 CROSSING_COLUMNS = (
     Column("share", "float64", "", "Share of the tuning runs' progress that the target is."),
     Column("target", "float64", "", "The level to reach."),
-    Column("batch_size", "int64", "examples", "Examples of one update."),
-    Column("seed", "int64", "", "Seed of split, initial weights and order."),
+    BATCH_SIZE,
+    SEED,
     Column("outcome", "str", "", f"{REACHED}, {NOT_REACHED} or {AT_START}."),
     Column("updates", "float64", "updates", "Updates to the target; made, if not reached."),
     Column("half_width", "float64", "updates", "Half the updates between the two evaluations."),
 )
 
-_GROUP = Column("group", "str", "", "What it belongs to: all but batch size, rate and seed.")
 RUN = ["group", "batch_size", "seed"]
 """What a run is told by."""
-_CROSSINGS = [column.name for column in (_GROUP, *CROSSING_COLUMNS)]
+_CROSSINGS = [column.name for column in (GROUP, *CROSSING_COLUMNS)]
 
 
 @dataclass(frozen=True)
 class Target:
-    """A level to reach.
-
-    Attributes:
-        share: Share of the tuning runs' progress.
-        level: Value of the measure.
-    """
+    """A level of the measure to reach, and the share of the tuning runs' progress that it is."""
 
     share: float
     level: float
@@ -100,53 +94,19 @@ def crossings_by_group(
     table = pd.concat([runs.reindex(columns=_CROSSINGS)[:0], *parts])
     return as_table(
         table.sort_values(["group", "share", "batch_size", "seed"]),
-        (_GROUP, *CROSSING_COLUMNS),
+        (GROUP, *CROSSING_COLUMNS),
     )
 
 
 def _first_crossings(points: pd.DataFrame, runs: pd.DataFrame, sign: int) -> dict[str, np.ndarray]:
+    """Return outcome, updates and half width of each of the runs, which have a target each.
+
+    Points are by run, then by updates; if the sign is negative their gain is a loss times -1.
+    """
     run = points["run"].to_numpy()
+    gain, updates = points["gain"].to_numpy(np.float64), points["updates"].to_numpy(np.float64)
     levels = np.full(run[-1] + 1, np.inf)
     levels[runs["run"]] = sign * runs["target"]
-    gain, updates = points["gain"].to_numpy(np.float64), points["updates"].to_numpy(np.float64)
-    crossings = _cross(run, updates, gain, levels, exponential=sign < 0)
-    return {name: values[runs["run"]] for name, values in crossings.items()}
-
-
-def first_crossing(
-    updates: Sequence[float] | pd.Series[float],
-    values: Sequence[float] | pd.Series[float],
-    level: float,
-) -> tuple[str, float, float]:
-    """Return outcome, updates and half width of the first crossing from below.
-
-    Updates are interpolated linearly. A run that is above the level when it is first evaluated may
-    have got there at any time before: half of the updates, plus or minus half.
-
-    Example:
-        >>> first_crossing([0, 10, 20], [0.0, 0.5, 0.75], 0.6)
-        ('reached', 14.0, 5.0)
-        >>> first_crossing([0, 10, 20], [0.0, 0.5, 0.75], 0.8)
-        ('not reached', 20.0, 0.0)
-    """
-    at, value = np.asarray(updates, np.float64), np.asarray(values, np.float64)
-    first = _cross(np.zeros(at.size, np.int64), at, value, np.array([level], np.float64))
-    return str(first["outcome"][0]), float(first["updates"][0]), float(first["half_width"][0])
-
-
-def _cross(
-    run: np.ndarray,
-    updates: np.ndarray,
-    gain: np.ndarray,
-    levels: np.ndarray,
-    *,
-    exponential: bool = False,
-) -> dict[str, np.ndarray]:
-    """Return the columns of `CROSSING_COLUMNS` for each run, from the rows of all of them.
-
-    Rows are by run, then by updates; runs are numbered from 0, and have a level each. `exponential`
-    says that a gain is a loss times -1.
-    """
     made = updates[np.append(np.flatnonzero(np.diff(run)), run.size - 1)]
     known = ~np.isnan(gain)
     run, updates, gain = run[known], updates[known], gain[known]
@@ -159,13 +119,14 @@ def _cross(
     width = updates[after] - start
     share = np.full(reached.size, 0.5)
     ends = gain[before][bracketed], gain[after][bracketed], levels[reached][bracketed]
-    share[bracketed] = _shares(*ends, exponential=exponential)
+    share[bracketed] = _shares(*ends, exponential=sign < 0)
     outcome = np.full(levels.size, NOT_REACHED, object)
     half_width = np.zeros(levels.size)
     outcome[reached] = np.where(updates[after] == 0, AT_START, REACHED)
     made[reached] = start + share * width
     half_width[reached] = width / 2
-    return {"outcome": outcome, "updates": made, "half_width": half_width}
+    crossings = {"outcome": outcome, "updates": made, "half_width": half_width}
+    return {name: values[runs["run"]] for name, values in crossings.items()}
 
 
 def _shares(

@@ -1,27 +1,24 @@
-"""Gradient noise scale along training, and beside the critical batch size.
+"""Gradient noise scale along training, and relative to the critical batch size.
 
     B_simple = tr(Sigma) / |G|^2    (McCandlish et al. 2018, equation 2.9)
 
-Both parts are estimated without bias at evaluation points, so a single |G|^2 may be negative. The
-ratio is one of averages over seeds, never an average of ratios, and nothing is clipped before.
-Where the seeds together don't tell |G|^2 from zero the noise scale is `UNRESOLVED`: a lower end,
-and no number.
+Both parts are estimated without bias, so a single |G|^2 may be negative. The ratio is one of
+averages over seeds, never an average of ratios, and nothing is clipped before. Where the seeds
+together don't tell |G|^2 from zero the noise scale is `UNRESOLVED`: a lower bound, no number.
 
 It means something at a tuned learning rate only, and it rises in training. That it predicts the
-critical batch size is an approximation: published ratios of the two run from 0.05 to 8
-(McCandlish et al. 2018, table 1).
+critical batch size is an approximation: published ratios run from 0.05 to 8 (ibid., table 1).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from reports.schema.results import Column, as_table
+from reports.schema.results import BATCH_SIZE, Column, as_table
 from reports.stats.bounds import Ends, product_interval
 from reports.stats.intervals import CONFIDENCE, fieller_interval
 from reports.stats.models.steps_to_target import StepsToTargetFit
@@ -45,7 +42,7 @@ _VALUES = (
 )
 
 NOISE_COLUMNS = (
-    Column("batch_size", "int64", "examples", "Examples of one update."),
+    BATCH_SIZE,
     *_VALUES,
 )
 
@@ -56,41 +53,12 @@ NOISE_CURVE_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class NoiseComparison:
-    """Noise scale by critical batch size.
-
-    Attributes:
-        ratio: B_simple / B_crit; None if either isn't known.
-        interval: Ends of its interval, from those of both; open where one of them is.
-        status: `RESOLVED` if the ratio is known, otherwise `UNRESOLVED`.
-        reason: Why it isn't known; empty if it is.
-    """
-
-    ratio: float | None
-    interval: Ends
-    status: str
-    reason: str
-
-
 def noise_along_training(curves: pd.DataFrame, confidence: float = CONFIDENCE) -> pd.DataFrame:
     """Return the noise scale of each batch size at each evaluation point.
 
-    Args:
-        curves: Columns batch_size, seed, examples, `TRACE` and `SQUARED_NORM`, of the runs at the
-            tuned learning rates; NaN where nothing was measured.
-        confidence: Of Fieller's interval over seeds.
-
-    Returns:
-        Columns `NOISE_CURVE_COLUMNS`, by batch size and examples; points that weren't measured on
-        every seed are absent. A single seed tells nothing: it is unresolved from 0.
-
-    Example:
-        >>> curves = pd.DataFrame({"batch_size": 8, "seed": [0, 1, 2], "examples": 64})
-        >>> curves[TRACE], curves[SQUARED_NORM] = [9.0, 10.0, 11.0], [0.9, 1.1, 1.0]
-        >>> table = noise_along_training(curves)
-        >>> float(table["noise_scale"].iloc[0]), table["status"].iloc[0]
-        (10.0, 'resolved')
+    The curves have columns batch_size, seed, examples, `TRACE` and `SQUARED_NORM`, of runs at the
+    tuned learning rates; NaN where nothing was measured. Columns `NOISE_CURVE_COLUMNS`; points that
+    weren't measured on every seed are absent. A single seed is unresolved from 0.
     """
     return _scales(curves, ["batch_size", "examples"], NOISE_CURVE_COLUMNS, confidence)
 
@@ -98,19 +66,11 @@ def noise_along_training(curves: pd.DataFrame, confidence: float = CONFIDENCE) -
 def average_noise(
     curves: pd.DataFrame, *, until: float = math.inf, confidence: float = CONFIDENCE
 ) -> pd.DataFrame:
-    """Return the noise scale of each batch size, averaged over training.
+    """Return the noise scale of each batch size, averaged over training: `NOISE_COLUMNS`.
 
-    Of each seed both parts are averaged over its evaluation points, then over seeds. The evaluation
-    before the first update is left out: |G|^2 is largest there, and the average would tell little
-    but the noise scale of the initial weights.
-
-    Args:
-        curves: As for `noise_along_training`.
-        until: Examples up to which points after the start count, such as those to a target.
-        confidence: Of Fieller's interval over seeds.
-
-    Returns:
-        Columns `NOISE_COLUMNS`, by batch size.
+    Of each seed both parts are averaged over its evaluation points up to `until` examples, then
+    over seeds. The evaluation before the first update is left out: |G|^2 is largest there, and the
+    average would show little but the noise scale of the initial weights.
     """
     trained = curves[(curves["examples"] > 0) & (curves["examples"] <= until)]
     return _scales(trained, ["batch_size"], NOISE_COLUMNS, confidence)
@@ -118,32 +78,21 @@ def average_noise(
 
 def compare_with_critical(
     noise_scale: float, interval: Ends, fit: StepsToTargetFit
-) -> NoiseComparison:
-    """Return the noise scale by the critical batch size, with an interval.
+) -> tuple[float | None, Ends]:
+    """Return noise scale / critical batch size, None if either isn't known, with its interval.
 
-    Args:
-        noise_scale: In examples; NaN if unresolved.
-        interval: Its ends.
-        fit: Updates to a target.
-
-    Example:
-        >>> from reports.stats.models.optimal_batch import fit_steps_to_target
-        >>> fit = fit_steps_to_target([8, 32, 128, 512], [1350, 412.5, 178.125, 119.53125])
-        >>> round(compare_with_critical(450.0, Ends(300, 600), fit).ratio, 3)
-        4.5
+    The interval comes from those of both, and is open where one of them is. An unresolved noise
+    scale is NaN.
     """
     critical, ends = fit.critical_batch_size, fit.critical_batch_size_interval
     if ends is None:
-        return NoiseComparison(None, Ends(0.0, math.inf), UNRESOLVED, fit.reason)
+        return None, Ends(0.0, math.inf)
+    inverse = ends.inverse()
     if critical is not None and not math.isnan(noise_scale):
         factors = (noise_scale, 1 / critical)
-        span = product_interval(factors, (interval, ends.inverse()))
-        return NoiseComparison(noise_scale / critical, span, RESOLVED, "")
-    # Without a value in the middle nothing adds in quadrature: the ends of ends remain.
-    inverse = ends.inverse()
-    span = Ends(_times(interval.low, inverse.low), _times(interval.high, inverse.high))
-    reason = fit.reason or "The squared length of the gradient isn't told from zero."
-    return NoiseComparison(None, span, UNRESOLVED, reason)
+        return noise_scale / critical, product_interval(factors, (interval, inverse))
+    # Without a value in the middle nothing adds in quadrature: the bounds of bounds remain.
+    return None, Ends(_times(interval.low, inverse.low), _times(interval.high, inverse.high))
 
 
 def _times(first: float, second: float) -> float:
@@ -169,7 +118,7 @@ def _scales(
 
 
 def _scale(seeds: np.ndarray, confidence: float) -> dict[str, float | str]:
-    """Noise scale of seeds that lie in rows: trace and squared norm."""
+    """Return the noise scale of seeds that lie in rows: trace and squared norm."""
     nothing = {"seeds": len(seeds), "noise_scale": math.nan, "low": 0.0, "high": math.inf}
     if len(seeds) < FEWEST:
         return {**nothing, "status": UNRESOLVED}

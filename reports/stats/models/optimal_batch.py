@@ -1,8 +1,8 @@
 """Updates to a target at each batch size, the critical batch size, and the best one for wall time.
 
-Updates are a curve with two ends (see `reports.stats.models.steps_to_target`), and so are the
-seconds of an update (see `reports.stats.models.update_cost`). Their product is the time to the
-target.
+The time to the target is the product of two curves: updates
+(`reports.stats.models.steps_to_target`) and seconds of an update
+(`reports.stats.models.update_cost`).
 """
 
 from __future__ import annotations

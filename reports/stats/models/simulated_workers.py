@@ -48,23 +48,14 @@ SIMULATION_COLUMNS = (
 
 @dataclass(frozen=True)
 class Simulation:
-    """What is simulated of a group: columns `SIMULATION_COLUMNS`, or why nothing can be.
-
-    Where the study names no cluster, there is neither.
-    """
+    """What is simulated of a group: columns `SIMULATION_COLUMNS`, or why nothing can be."""
 
     table: pd.DataFrame
     reason: str = ""
 
 
 def combining_seconds(cluster: Cluster, gradient_bytes: float, workers: int) -> float:
-    """Return the simulated seconds in which workers combine their gradients.
-
-    Example:
-        >>> cluster = Cluster(latency=1e-5, bandwidth=1e9, combine="halving", workers=(4,))
-        >>> combining_seconds(cluster, 1e6, 1), round(combining_seconds(cluster, 1e6, 4), 5)
-        (0.0, 0.00154)
-    """
+    """Return the simulated seconds in which workers combine their gradients."""
     if workers == 1:
         return 0.0
     others = workers - 1
@@ -97,6 +88,7 @@ def simulate_time_to_target(
     """Return the simulated time to target for each number of workers, at its best batch size.
 
     The best of the batch sizes that reached the target: nothing is extrapolated beyond them.
+    Columns `SIMULATION_COLUMNS`, by workers; empty if the fit or the timings show nothing.
 
     Args:
         fit: Updates to the target.
@@ -104,9 +96,6 @@ def simulate_time_to_target(
         cluster: The workers, and what joins them.
         gradient_bytes: Bytes of one gradient.
         shards: Into how many a batch is split; None for one for each worker that gets examples.
-
-    Returns:
-        Columns `SIMULATION_COLUMNS`, by workers; empty if the fit or the timings say nothing.
 
     Raises:
         ValueError: A value is out of its range.
@@ -147,7 +136,7 @@ def simulate_group(
     """Return the simulated time of a group to its hardest target, or why there is none.
 
     A shard is a batch of its own: groups whose batches are split take the seconds of `whole`, which
-    were measured with batches in one piece.
+    were measured with batches in one piece. Without a cluster there is neither.
     """
     nothing = empty_table(SIMULATION_COLUMNS)
     if cluster is None or fit is None:

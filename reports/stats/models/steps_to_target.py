@@ -29,7 +29,7 @@ from reports.stats.two_terms import (
     Intervals,
     bootstrap_intervals,
     fit_curves,
-    likelihood_intervals_of,
+    likelihood_intervals,
     max_log_residual,
 )
 
@@ -46,17 +46,9 @@ NEAR_ALL = 0.25
 
 @dataclass(frozen=True)
 class PowerAlternative:
-    """The p-norm of the two ends, fitted to the same data; None where it shows none.
+    """The p-norm of the two ends, fitted to the same data; None where it shows none."""
 
-    Attributes:
-        power: p, from 0.1 to 10; 1 is the model's own curve, larger is a sharper bend.
-        min_updates: S_min.
-        min_examples: E_min.
-        critical_batch_size: E_min / S_min, if it is not above the largest batch size.
-        max_log_residual: As for the model.
-    """
-
-    power: float
+    power: float  # p, from 0.1 to 10; 1 is the model's own curve, larger is a sharper bend
     min_updates: float | None
     min_examples: float | None
     critical_batch_size: float | None
@@ -111,21 +103,16 @@ class StepsToTargetFit:
     curve: Curve | None = None
 
     def overhead_batch_size(self, overhead: float = 0.2, reference: float = 256) -> float | None:
-        """Return what others call the critical batch size: that of a given overhead.
+        """Return the batch size that takes 1 + overhead times the updates of perfect scaling.
 
-        The batch size that takes 1 + overhead times the updates of perfect scaling from the
-        reference: `a + b/B = (1 + overhead) (a + b/reference) reference/B` with a = S_min and
-        b = E_min, hence `B = (1 + overhead) reference + overhead b/a`.
+        What others call the critical batch size (Zhang et al. 2024, How does critical batch size
+        scale in pre-training?): `a + b/B = (1 + overhead) (a + b/reference) reference/B` with a =
+        S_min and b = E_min, hence `B = (1 + overhead) reference + overhead b/a`. None without a
+        critical one.
 
         Args:
             overhead: Share of updates above perfect scaling.
             reference: Batch size from which scaling would be perfect.
-
-        Returns:
-            None without a critical batch size.
-
-        Source:
-            Zhang et al. 2024, How does critical batch size scale in pre-training?
         """
         if self.critical_batch_size is None:
             return None
@@ -134,17 +121,11 @@ class StepsToTargetFit:
 
 @dataclass(frozen=True)
 class Task:
-    """Runs ready to be fitted.
+    """Runs ready to be fitted."""
 
-    Attributes:
-        known: What is known without a fit; with a reason, there is nothing to fit.
-        data: The runs.
-        groups: The seed of each.
-    """
-
-    known: StepsToTargetFit
+    known: StepsToTargetFit  # what is known without a fit; with a reason, there is nothing to fit
     data: Observations
-    groups: np.ndarray
+    groups: np.ndarray  # the seed of each run
 
 
 def task_of(
@@ -255,7 +236,7 @@ def _intervals(tasks: Sequence[Task], seed: int) -> list[tuple[Intervals, str]]:
     rest = [index for index in range(len(tasks)) if index not in intervals]
     if rest:
         confidence = tasks[rest[0]].known.confidence
-        likely = likelihood_intervals_of([tasks[index].data for index in rest], confidence)
+        likely = likelihood_intervals([tasks[index].data for index in rest], confidence)
         intervals |= {p: (ends, "profile likelihood") for p, ends in zip(rest, likely, strict=True)}
     return [intervals[index] for index in range(len(tasks))]
 

@@ -1,13 +1,9 @@
-"""Targets set by a rule from recorded curves, and what the updates to them say.
+"""Targets set by a rule from recorded curves, and the fits of the updates to them.
 
-Which target is chosen changes the answer, so there are several, and they are set by a rule from
-runs other than those they are applied to:
-
-    level = start + share (end - start)
-
-start is the median of the first recorded values. end is what the median batch size attains: of each
-run its best value, of each batch size the median over its seeds, then the median over batch sizes.
-The shares are `SHARES`.
+Which target is chosen changes the answer, so there are several, `SHARES`, and they are set from
+runs other than those they are applied to: level = start + share (end - start). start is the median
+of the first recorded values. end is what the median batch size attains: of each run its best value,
+of each batch size the median over its seeds, then the median over batch sizes.
 """
 
 from __future__ import annotations
@@ -52,22 +48,10 @@ def set_targets(
     lower_is_better: bool = True,
     shares: Sequence[float] = SHARES,
 ) -> tuple[Target, ...]:
-    """Return targets set from runs that are not to be measured by them.
+    """Return one target for each share, set from runs that are not to be measured by them.
 
-    Args:
-        curves: Columns batch_size, seed, updates and the measure; the runs of the tuning seeds at
-            the selected learning rates.
-        measure: Column to set targets for.
-        lower_is_better: True for losses, False for metrics such as accuracy.
-        shares: Above 0, up to 1.
-
-    Returns:
-        One target for each share; none if the runs make no progress.
-
-    Example:
-        >>> curve = pd.DataFrame({"batch_size": 8, "seed": 0, "updates": [0, 10, 20]})
-        >>> set_targets(curve.assign(loss=[2.0, 1.2, 1.0]), "loss", shares=[0.5])
-        (Target(share=0.5, level=1.5),)
+    Runs without progress set none. The curves have columns batch_size, seed, updates and the
+    measure; they are of the tuning seeds at the selected learning rates.
     """
     levels = targets_by_group(
         curves.assign(group=""), measure, lower_is_better=lower_is_better, shares=shares
@@ -82,10 +66,7 @@ def targets_by_group(
     lower_is_better: bool = True,
     shares: Sequence[float] = SHARES,
 ) -> dict[str, tuple[Target, ...]]:
-    """Return what `set_targets` does for each group.
-
-    The curves have a column group, too.
-    """
+    """Return what `set_targets` does for each group; the curves have a column group, too."""
     sign = -1 if lower_is_better else 1
     ordered = curves.sort_values("updates", kind="stable").assign(gain=sign * curves[measure])
     runs = ordered.groupby(RUN)["gain"].agg(["first", "max"])
@@ -108,11 +89,7 @@ def fit_targets(
 ) -> dict[Target, StepsToTargetFit]:
     """Return the fit of each target: how the answer depends on it.
 
-    Args:
-        crossings: Columns `CROSSING_COLUMNS`.
-        seed: Of the bootstrap.
-        items: Training items, to flag batch sizes near them.
-        confidence: Of the intervals.
+    The crossings have the columns `CROSSING_COLUMNS`; `items` flags batch sizes near all examples.
     """
     targets, tasks = [], []
     for _, runs in crossings.groupby(["share", "target"]):

@@ -22,7 +22,7 @@ from reports.stats.two_terms import (
     Curve,
     Intervals,
     fit_curves,
-    likelihood_intervals_of,
+    likelihood_intervals,
     max_log_residual,
 )
 
@@ -91,13 +91,10 @@ def fit_update_times(
     timings: Sequence[tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]],
     confidence: float = CONFIDENCE,
 ) -> list[UpdateTimeFit]:
-    """Return the fit of each of several timings; together they cost little more than one.
-
-    Each has batch sizes and seconds, as for `fit_update_time`.
-    """
+    """Return the fit of each timing: batch sizes and seconds, as for `fit_update_time`."""
     points = [_medians(sizes, seconds) for sizes, seconds in timings]
     enough = [timing for timing in points if timing.z.size >= FEWEST_POINTS]
-    curves, ends = fit_curves(enough), likelihood_intervals_of(enough, confidence)
+    curves, ends = fit_curves(enough), likelihood_intervals(enough, confidence)
     fitted = zip(curves, ends, strict=True)
     return [
         _fitted(timing, *next(fitted), confidence)

@@ -28,6 +28,40 @@ def test_a_duration_has_a_unit_that_fits(duration: float, text: str) -> None:
     assert formats.seconds(duration).replace("\xa0", " ") == text
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (formats.percent(0.97216), "97.22%"),
+        (formats.decimal(0.87216), "0.8722"),
+        (formats.decimal(5239775605878207444680704.0), "5.2e24"),
+        (formats.fixed(-0.0, 1), "0.0"),
+        (formats.fixed(0.25, 1, sign="+"), "+0.2"),
+        (formats.fixed(-math.inf, 1, unit="%"), "-\N{INFINITY}%"),
+        (formats.points(-0.0056), "0.56 points"),
+        (formats.signed(-0.0056), "-0.56"),
+        (formats.signed(0.01), "+1.00"),
+        (formats.off_by(0.2616), "29.90%"),
+        (formats.significant(0.9), "0.900"),
+        (formats.significant(9.996), "10.0"),
+        (formats.significant(1234.5), "1,234"),
+        (formats.significant(1e28), "1.00e28"),
+        (formats.times(55.21), "55.2\N{MULTIPLICATION SIGN}"),
+        (formats.count(28740), "28,740"),
+        (formats.rate(0.3), "0.3"),
+        (formats.rate(30.0), "30"),
+        (formats.plural(1, "seed"), "1 seed"),
+        (formats.plural(1200, "trial"), "1,200 trials"),
+        (formats.sizes([8]), "size 8"),
+        (formats.sizes([8, 1024]), "sizes 8 and 1024"),
+        (formats.listing([8, 16, 32]), "8, 16 and 32"),
+        (formats.listing(range(9), most=3), "0, 1, 2 and 6 more"),
+        (formats.capitalised("test R2"), "Test R2"),
+    ],
+)
+def test_numbers_and_lists_are_written_as_a_reader_expects(text: str, expected: str) -> None:
+    assert text == expected
+
+
 def test_a_value_never_breaks_from_its_unit() -> None:
     assert " " not in formats.seconds(0.5)
 
@@ -40,6 +74,8 @@ def test_a_missing_number_is_named() -> None:
         formats.count,
         formats.rate,
         formats.decimal,
+        formats.significant,
+        formats.off_by,
     )
     assert {write(math.nan) for write in written} == {"none"}
 

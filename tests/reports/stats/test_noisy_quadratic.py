@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from reports.stats.models.first_passage import REACHED, first_crossing
+from reports.stats.models.first_passage import REACHED, Target, updates_to_target
 from reports.stats.models.optimal_batch import fit_steps_to_target
 from reports.stats.models.steps_to_target import StepsToTargetFit
 from tests.reports.noisy_quadratic import (
@@ -23,6 +24,18 @@ CURVATURES = curvatures(100)
 LEVEL = 0.001 * float(CURVATURES.sum() / 2)
 
 
+def crossings(updates: np.ndarray, losses: np.ndarray, level: float) -> np.ndarray:
+    """Return the updates after which each column first falls to the level; infinite if never."""
+    columns = [
+        pd.DataFrame({"batch_size": 1, "seed": i, "updates": updates, "gain": -column})
+        for i, column in enumerate(losses.T)
+    ]
+    table = updates_to_target(
+        pd.concat(columns), "gain", [Target(1, -level)], lower_is_better=False
+    )
+    return table["updates"].where(table["outcome"] == REACHED, np.inf).to_numpy()
+
+
 @cache
 def tuned(batch: int) -> tuple[float, float]:
     """Return best rate and updates to target as a study finds them: by grid and recorded curves."""
@@ -32,8 +45,7 @@ def tuned(batch: int) -> tuple[float, float]:
     most = 1.1 * updates_needed(CURVATURES, exact, batch, LEVEL)
     cadence = np.unique(np.geomspace(1, most, round(100 * np.log(most))).astype(int))
     losses = recursion(CURVATURES, rates, batch, cadence)
-    found = [first_crossing(cadence, -losses[:, i], -LEVEL) for i in range(rates.size)]
-    reached = [updates if outcome == REACHED else np.inf for outcome, updates, _ in found]
+    reached = crossings(cadence, losses, LEVEL)
     best = int(np.argmin(reached))
     return float(rates[best]), float(reached[best])
 
@@ -76,14 +88,14 @@ def test_the_hyperbola_is_flagged_where_it_is_not_the_law() -> None:
 
 def test_perfect_scaling_has_no_plateau_in_range() -> None:
     # One curvature, the best rate at each step: 1/s grows by B with every update.
-    updates = []
+    updates: list[float] = []
     for batch in BATCH_SIZES[:11]:
         s, losses = 1.0, [1.0]
         while s > 1e-5:
             rate = s / (s + 1 / batch)
             s = (1 - rate) ** 2 * s + rate**2 / batch
             losses.append(s)
-        updates.append(first_crossing(range(len(losses)), -np.array(losses), -1e-5)[1])
+        updates += crossings(np.arange(len(losses)), np.array([losses]).T, 1e-5).tolist()
     fit = fit_steps_to_target(BATCH_SIZES[:11], updates)
     assert fit.plateau == "not in range"
     assert (fit.min_updates, fit.critical_batch_size) == (None, None)

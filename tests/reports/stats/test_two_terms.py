@@ -12,13 +12,22 @@ from reports.stats import likelihood
 from reports.stats.likelihood import LEAST_NOISE, Observations
 from reports.stats.two_terms import (
     Curve,
+    Intervals,
     bootstrap_intervals,
-    fit_curve,
+    fit_curves,
     likelihood_intervals,
     max_log_residual,
 )
 
 SIZES = 2.0 ** np.arange(2, 11)
+
+
+def fit_curve(data: Observations, *, free_power: bool = False) -> Curve:
+    return fit_curves([data], free_power=free_power)[0]
+
+
+def intervals(data: Observations, confidence: float = 0.95) -> Intervals:
+    return likelihood_intervals([data], confidence)[0]
 
 
 def points(
@@ -69,8 +78,7 @@ def test_with_bounds_and_spreads_the_curve_is_the_most_likely_one(
         options={"xatol": 1e-8, "fatol": 1e-10, "maxiter": 5_000},
     )
     curve = fit_curve(data)
-    found = (curve.intercept, curve.slope, curve.noise)
-    assert found == pytest.approx(np.exp(oracle.x), rel=1e-4)
+    assert (curve.intercept, curve.slope, curve.noise) == pytest.approx(np.exp(oracle.x), rel=1e-4)
 
 
 def test_lower_bounds_remove_the_bias_of_leaving_runs_out() -> None:
@@ -152,7 +160,7 @@ def least_squares_at(y: np.ndarray, z: np.ndarray, name: str, value: float) -> f
 def test_an_interval_ends_where_the_f_test_does(name: str, confidence: float) -> None:
     y, z = noisy(6)
     curve = fit_curve(points(y, z))
-    ends = getattr(likelihood_intervals(points(y, z), confidence), name)
+    ends = getattr(intervals(points(y, z), confidence), name)
     least = float(np.square(np.log(y) - np.log(curve.at(z))).sum())
     critical = stats.f.ppf(confidence, 1, y.size - 2)
     for end in ends:
@@ -162,7 +170,7 @@ def test_an_interval_ends_where_the_f_test_does(name: str, confidence: float) ->
 
 def test_without_a_plateau_the_ratio_has_no_upper_end() -> None:
     y, z = noisy(7)
-    ends = likelihood_intervals(points(y / (100 + 5_000 * z) * 5_000 * z, z), 0.95)
+    ends = intervals(points(y / (100 + 5_000 * z) * 5_000 * z, z))
     assert ends.intercept.low == 0
     assert ends.ratio.high == math.inf
     assert ends.slope.low > 0
@@ -171,14 +179,14 @@ def test_without_a_plateau_the_ratio_has_no_upper_end() -> None:
 
 def test_without_a_slope_the_ratio_has_no_lower_end() -> None:
     errors = np.random.default_rng(8).normal(0, 0.1, SIZES.size)
-    ends = likelihood_intervals(points(100 * np.exp(errors), 1 / SIZES), 0.95)
+    ends = intervals(points(100 * np.exp(errors), 1 / SIZES))
     assert (ends.slope.low, ends.ratio.low) == (0, 0)
     assert ends.intercept.low < 100 < ends.intercept.high
 
 
 def test_three_points_leave_ends_open_rather_than_guess() -> None:
     z = np.array([1.0, 0.1, 0.01])
-    ends = likelihood_intervals(points((1 + z) * np.array([1.1, 0.9, 1.1]), z), 0.95)
+    ends = intervals(points((1 + z) * np.array([1.1, 0.9, 1.1]), z))
     assert (ends.slope.low, ends.ratio.low) == (0, 0)
     assert ends.intercept.high > 20 * ends.intercept.low
 
@@ -190,13 +198,13 @@ def grouped(noise: float, seeds: int = 6) -> tuple[Observations, np.ndarray]:
 
 def test_the_bootstrap_is_that_of_resampled_seeds_fitted_one_by_one() -> None:
     data, seeds = grouped(0.1, seeds=5)
-    found = bootstrap_intervals(data, seeds, 0.95, np.random.default_rng(0))
+    bootstrap = bootstrap_intervals(data, seeds, 0.95, np.random.default_rng(0))
     rng, slopes = np.random.default_rng(1), []
     for _ in range(600):
         drawn = np.concatenate([np.flatnonzero(seeds == s) for s in rng.integers(0, 5, 5)])
         slopes.append(fit_curve(points(data.y[drawn], data.z[drawn])).slope)
     share = stats.norm.cdf(math.sqrt(5 / 4) * stats.t.ppf(0.025, 4))
-    assert found.slope == pytest.approx(np.quantile(slopes, [share, 1 - share]), rel=0.05)
+    assert bootstrap.slope == pytest.approx(np.quantile(slopes, [share, 1 - share]), rel=0.05)
 
 
 def test_the_bootstrap_repeats_with_its_generator_and_shrinks_with_the_noise() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,18 @@ from reports.stats.models.first_passage import (
     REACHED,
     Target,
     crossings_by_group,
-    first_crossing,
     updates_to_target,
 )
 from tests.reports.stats.models.test_target_levels import TUNING, curves_of
+
+
+def first_crossing(
+    updates: Sequence[float] | np.ndarray, values: Sequence[float] | np.ndarray, level: float
+) -> tuple[str, float, float]:
+    """Return outcome, updates and half width of one run whose measure rises."""
+    curve = pd.DataFrame({"batch_size": 8, "seed": 0, "updates": updates, "gain": values})
+    table = updates_to_target(curve, "gain", [Target(1, level)], lower_is_better=False)
+    return tuple(table[["outcome", "updates", "half_width"]].iloc[0])
 
 
 def test_a_crossing_is_interpolated_between_the_evaluations_around_it() -> None:
@@ -49,12 +58,12 @@ def test_the_bracket_holds_the_true_crossing() -> None:
     for _ in range(100):
         updates = np.concatenate([[0], np.sort(rng.choice(np.arange(1, 200), 8, replace=False))])
         decay = rng.uniform(0.01, 0.2)
-        outcome, found, half = first_crossing(updates, -np.exp(-decay * updates), -0.3)
+        outcome, middle, half = first_crossing(updates, -np.exp(-decay * updates), -0.3)
         true = -math.log(0.3) / decay
         if outcome == REACHED:
-            assert abs(found - true) <= 2 * half
+            assert abs(middle - true) <= 2 * half
         else:
-            assert true > found
+            assert true > middle
 
 
 def test_a_loss_that_falls_exponentially_is_read_exactly() -> None:
