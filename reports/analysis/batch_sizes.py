@@ -25,8 +25,7 @@ from reports.schema.results import (
 )
 from reports.stats.intervals import t_interval
 
-SEEDS_FOR_INTERVAL = 5
-"""Fewer values than this are shown one by one, without an interval."""
+SEEDS_FOR_INTERVAL = 5  # fewer values than this are shown one by one, without an interval
 
 BATCH_SIZE_COLUMNS = (
     BATCH_SIZE,

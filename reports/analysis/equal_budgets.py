@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from reports.analysis.update_times import one_network
 from reports.schema.measures import measure_of
-from reports.schema.outcomes import CELL
+from reports.schema.outcomes import CELL, SIZE
 from reports.schema.results import (
     BATCH_SIZE,
     CLASSIFICATION,
@@ -33,16 +34,11 @@ from reports.schema.results import (
 from reports.stats.intervals import CONFIDENCE, t_quantile
 from reports.stats.paired_tests import FEWEST, best_and_tied
 
-EPOCHS, UPDATES, SECONDS = "epochs", "updates", "seconds"
-"""What may be used equally much of."""
-RULES = (EPOCHS, UPDATES, SECONDS)
-"""In the order of the report."""
-HALVINGS = 4
-"""Budgets below the largest that all batch sizes reach: each half of the one above."""
-MOST_BUDGETS = 16
-"""Budgets of a rule; of more doublings, every second or third is taken."""
-FEWEST_FOR_INTERVAL = 5
-"""Seeds, as everywhere in the report."""
+EPOCHS, UPDATES, SECONDS = "epochs", "updates", "seconds"  # what may be used equally much of
+RULES = (EPOCHS, UPDATES, SECONDS)  # in the order of the report
+HALVINGS = 4  # budgets below the largest that all batch sizes reach: each half of the one above
+MOST_BUDGETS = 16  # budgets of a rule; of more doublings, every second or third is taken
+FEWEST_FOR_INTERVAL = 5  # seeds, as everywhere in the report
 
 BUDGET_COLUMNS = (
     Column("rule", "str", "", "What all batch sizes use equally much of: epochs, updates, time."),
@@ -105,41 +101,27 @@ def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
     with fewer than two tuning seeds or two batch sizes that have a rate with all of them, and none
     of equal time unless all its batch sizes are timed.
     """
-    trials = results.trials
-    recorded = results.curves[
-        results.curves["trial"].isin(trials.loc[trials["stage"].isin(TUNING_STAGES), "trial"])
-    ]
+    tuning = results.trials[results.trials["stage"].isin(TUNING_STAGES)]
+    recorded = results.curves[results.curves["trial"].isin(tuning["trial"])]
     curves = _Curves(evaluations(recorded, "examples"), evaluations(recorded, "updates"))
-    known = (trials["status"] == "diverged") | trials["trial"].isin(curves.updates.keys())
-    usable = trials[known & trials["stage"].isin(TUNING_STAGES)]
-    usable = usable[usable["status"].isin(["ok", "diverged"])]
-    complete = _complete(usable, len(results.description.seeds))
-    by_group, cost = dict(list(complete.groupby("group"))), one_network(timing)
-    places = zip(cost["group"].tolist(), cost["batch_size"].tolist(), strict=True)
-    seconds = dict(zip(places, cost["seconds_per_update"].tolist(), strict=True))
-    found = [
-        _of_group(plan, by_group[plan.group], curves, seconds)
+    ok = (tuning["status"] == "ok") & tuning["trial"].isin(curves.updates.keys())
+    ended = tuning[ok | (tuning["status"] == "diverged")]
+    seeds = ended.groupby(CELL)["seed"].transform("size")
+    complete = ended[seeds == len(results.description.seeds)].sort_values([*CELL, "seed"])
+    by_group = dict(list(complete.groupby("group")))
+    seconds: dict[Any, float] = one_network(timing).set_index(SIZE)["seconds_per_update"].to_dict()
+    parts = [
+        pd.DataFrame(_of_group(plan, by_group[plan.group], curves, seconds))
         for plan in results.description.groups
         if plan.group in by_group
     ]
-    filled, columns = [part for part in found if part], (GROUP, *BUDGET_COLUMNS)
-    if not filled:
-        return empty_table(columns)
-    return as_table(
-        pd.DataFrame({name: np.concatenate([part[name] for part in filled]) for name in filled[0]}),
-        columns,
-    )
+    filled, columns = [part for part in parts if len(part)], (GROUP, *BUDGET_COLUMNS)
+    return as_table(pd.concat(filled), columns) if filled else empty_table(columns)
 
 
 def by_rule(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the rows of each rule that there are, in the order of `RULES`."""
     return {rule: table[table["rule"] == rule] for rule in RULES if rule in set(table["rule"])}
-
-
-def _complete(trials: pd.DataFrame, planned: int) -> pd.DataFrame:
-    """The trials of rates that have an end for every seed, in order."""
-    seeds = trials.groupby(CELL)["seed"].transform("size")
-    return trials[seeds == planned].sort_values([*CELL, "seed"])
 
 
 def _of_group(
@@ -154,29 +136,30 @@ def _of_group(
     if min(number, training.sizes.size) < FEWEST:
         return {}
     budgets = _budgets(training)
+    by_epochs = budgets.rules == EPOCHS
     values, first = [], []
-    for place, size in enumerate(training.sizes):
-        rows, updates = batch_sizes == size, training.used[UPDATES][place]
+    for index, size in enumerate(training.sizes):
+        rows, updates = batch_sizes == size, training.used[UPDATES][index]
         points = np.where(
-            budgets.rules == EPOCHS,
-            budgets.levels * plan.train_items,
-            budgets.share[place] * updates,
+            by_epochs, budgets.levels * plan.train_items, budgets.share[index] * updates
         )
-        read_at = _read(names[rows].tolist(), points, budgets.rules == EPOCHS, curves)
-        read_at[~ended[rows]] = guess_level(plan)
-        cells = read_at.reshape(-1, number, points.size)
+        chosen, points = names[rows].tolist(), np.tile(points, (int(rows.sum()), 1))
+        along_both = (read(axis, chosen, points) for axis in (curves.examples, curves.updates))
+        metric = np.where(by_epochs, *along_both)
+        metric[~ended[rows]] = guess_level(plan)
+        cells = metric.reshape(-1, number, by_epochs.size)
         # Where a seed has no value, its rate has none.
         cells[np.isnan(cells).any(axis=1, keepdims=True).repeat(number, axis=1)] = np.nan
         values.append(np.take_along_axis(cells, best_on_others(cells)[None], axis=0)[0])
-        first.append(_first(names[rows].tolist(), curves) / updates)
+        first.append(_first(chosen, curves) / updates)
     known, shown = np.array(values), _comparable(budgets, np.array(values))
     if not shown.any():
         return {}
     budgets = _Budgets(budgets.rules[shown], budgets.levels[shown], budgets.share[:, shown])
-    found, measure = _rows(training, budgets, known[..., shown], np.array(first)), measure_of(plan)
-    for end in ("metric_low", "metric_high"):
-        found[end] = found[end].clip(measure.least, measure.most)
-    return found | {"group": np.full(found["budget"].size, plan.group, object)}
+    table, measure = _rows(training, budgets, known[..., shown], np.array(first)), measure_of(plan)
+    for bound in ("metric_low", "metric_high"):
+        table[bound] = table[bound].clip(measure.least, measure.most)
+    return table | {"group": np.full(table["budget"].size, plan.group, object)}
 
 
 def _comparable(budgets: _Budgets, values: np.ndarray) -> np.ndarray:
@@ -221,16 +204,6 @@ def _levels(rule: str, used: np.ndarray) -> list[float]:
     if rule != UPDATES:
         return levels
     return list(dict.fromkeys(float(round(level)) for level in levels if level >= 1))
-
-
-def _read(
-    trials: list[str], points: np.ndarray, by_examples: np.ndarray, curves: _Curves
-) -> np.ndarray:
-    """Metric of each trial at each point, of shape (trials, budgets)."""
-    found = np.empty((len(trials), points.size))
-    for chosen, recorded in ((by_examples, curves.examples), (~by_examples, curves.updates)):
-        found[:, chosen] = read(recorded, trials, np.tile(points[chosen], (len(trials), 1)))
-    return found
 
 
 def _first(trials: list[str], curves: _Curves) -> float:
@@ -284,8 +257,8 @@ def evaluations(curves: pd.DataFrame, along: str = "updates") -> dict[str, np.nd
     By trial, of shape (2, evaluations).
     """
     columns = curves[[along, "validation_metric"]].to_numpy(np.float64)
-    places = curves.groupby("trial", sort=False).indices
-    return {str(trial): columns[rows].T for trial, rows in places.items()}
+    rows_of = curves.groupby("trial", sort=False).indices
+    return {str(trial): columns[rows].T for trial, rows in rows_of.items()}
 
 
 def read(
@@ -296,9 +269,9 @@ def read(
     Before the first evaluation and after the last one it is the one there; NaN without a curve.
     """
     values = np.full(points.shape, np.nan)
-    for place, trial in enumerate(trials):
+    for row, trial in enumerate(trials):
         if trial in evaluated:
-            values[place] = np.interp(points[place], *evaluated[trial])
+            values[row] = np.interp(points[row], *evaluated[trial])
     return values
 
 

@@ -24,8 +24,7 @@ EXPECTED_BEST_COLUMNS = (
     Column("expected_best", "float64", "", "Expected validation metric of the best one drawn."),
 )
 
-_ROUNDING = 1e-12
-"""Expectations that differ by less differ by rounding errors."""
+_ROUNDING = 1e-12  # expectations that differ by less differ by rounding errors
 
 
 @dataclass(frozen=True)

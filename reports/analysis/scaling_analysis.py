@@ -61,10 +61,8 @@ _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can 
 _NO_PROGRESS = "The tuning seeds make no progress on the validation part, so no target can be set."
 _AT_EDGES = "At every batch size the selected learning rate lies at the edge of those tried."
 
-Key = tuple[str, float]
-"""A group's label and a target's share."""
-Tables = Mapping[Key, pd.DataFrame]
-"""Rows of each target of each group."""
+Key = tuple[str, float]  # a group's label and a target's share
+Tables = Mapping[Key, pd.DataFrame]  # rows of each target of each group
 
 METRIC = "validation_metric"
 """The measure in which targets are set: the one that chooses rates and batch sizes."""

@@ -11,17 +11,13 @@ import numpy as np
 import pandas as pd
 
 from reports.schema.results import Column, as_table
-from reports.stats.bounds import Ends
+from reports.stats.bounds import bound_columns
 from reports.stats.models.first_passage import CROSSING_COLUMNS, Target
 from reports.stats.models.noise_scale import NOISE_COLUMNS, RESOLVED
 from reports.stats.models.optimal_batch import BestBatch
 from reports.stats.models.simulated_workers import Simulation
 from reports.stats.models.steps_to_target import StepsToTargetFit
-from reports.stats.models.target_levels import SCALING_COLUMNS, scaling_row
 from reports.stats.models.update_cost import UpdateTimeFit
-
-NOWHERE = Ends(math.nan, math.nan)
-"""Ends of an interval that isn't known."""
 
 TO_TARGET_COLUMNS = (
     *CROSSING_COLUMNS[:3],
@@ -47,7 +43,19 @@ NOISE_RATIO_COLUMNS = (
 )
 
 TARGET_COLUMNS = (
-    *SCALING_COLUMNS,
+    *CROSSING_COLUMNS[:2],
+    Column("runs", "int64", "runs", "Runs with a number of updates."),
+    Column("censored", "int64", "runs", "Those of them that did not reach the target."),
+    Column("min_updates", "float64", "updates", "Updates that any batch size needs."),
+    Column("min_examples", "float64", "examples", "Examples that any batch size needs."),
+    Column("critical_batch_size", "float64", "examples", "min_examples / min_updates."),
+    Column("critical_low", "float64", "examples", "Lower end of its interval."),
+    Column("critical_high", "float64", "examples", "Upper end of its interval; may be infinite."),
+    Column("overhead_batch_size", "float64", "examples", "20% more than in proportion."),
+    Column("overhead_reference", "float64", "examples", "From which it is reckoned."),
+    Column("max_log_residual", "float64", "", "Largest absolute residual of log updates."),
+    Column("poor_fit", "bool", "", "Whether the curve misses a batch size by more than 10%."),
+    Column("reason", "str", "", "Why a number is missing."),
     Column("fastest", "Int64", "examples", "Batch size with the shortest median time.", True),
     Column("predicted_best", "float64", "examples", "By the two fits, within their range.", True),
     Column("predicted_low", "float64", "examples", "Lower end of its 95% interval.", volatile=True),
@@ -122,21 +130,26 @@ class ScalingRecord:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row for each target: columns `TARGET_COLUMNS`."""
-        rows = [scaling_row(one.target, one.fit) | _prediction(one) for one in self.targets]
+        rows = [_target_row(record) for record in self.targets]
         names = [column.name for column in TARGET_COLUMNS]
         return as_table(pd.DataFrame(rows, columns=names), TARGET_COLUMNS)
 
 
-def _prediction(record: TargetRecord) -> dict[str, object]:
-    best = record.best
-    interval, near = best.interval or NOWHERE, best.near or NOWHERE
+def _target_row(record: TargetRecord) -> dict[str, object]:
+    target, fit, best = record.target, record.fit, record.best
+    # No smaller one was tried, so scaling is closest to perfect there.
+    reference = min(fit.batch_sizes, default=math.nan)
     return {
+        **_values(fit, TARGET_COLUMNS),
+        "share": target.share,
+        "target": target.level,
+        **bound_columns("critical", fit.critical_batch_size_interval),
+        "overhead_batch_size": fit.overhead_batch_size(reference=reference),
+        "overhead_reference": reference if fit.critical_batch_size else None,
         "fastest": record.fastest,
         "predicted_best": best.batch_size,
-        "predicted_low": interval.low,
-        "predicted_high": interval.high,
-        "near_low": near.low,
-        "near_high": near.high,
+        **bound_columns("predicted", best.interval),
+        **bound_columns("near", best.near),
         "predicted_seconds": best.seconds,
         "why_no_prediction": best.reason,
     }
@@ -144,29 +157,18 @@ def _prediction(record: TargetRecord) -> dict[str, object]:
 
 def update_time_table(fits: Sequence[UpdateTimeFit]) -> pd.DataFrame:
     """Return what the timings say of the cost of an update: `UPDATE_TIME_COLUMNS`."""
-    return as_table(pd.DataFrame(map(_update_time, fits)), UPDATE_TIME_COLUMNS)
+    rows = [
+        {
+            **_values(fit, UPDATE_TIME_COLUMNS),
+            **bound_columns("fixed", fit.fixed_seconds_interval),
+            **bound_columns("each", fit.seconds_per_example_interval),
+            **bound_columns("doubling", fit.doubling_batch_size_interval),
+        }
+        for fit in fits
+    ]
+    return as_table(pd.DataFrame(rows), UPDATE_TIME_COLUMNS)
 
 
-def _update_time(fit: UpdateTimeFit) -> dict[str, object]:
-    fixed, each, doubling = (
-        ends or NOWHERE
-        for ends in (
-            fit.fixed_seconds_interval,
-            fit.seconds_per_example_interval,
-            fit.doubling_batch_size_interval,
-        )
-    )
-    return {
-        "fixed_seconds": fit.fixed_seconds,
-        "fixed_low": fixed.low,
-        "fixed_high": fixed.high,
-        "seconds_per_example": fit.seconds_per_example,
-        "each_low": each.low,
-        "each_high": each.high,
-        "doubling_batch_size": fit.doubling_batch_size,
-        "doubling_low": doubling.low,
-        "doubling_high": doubling.high,
-        "max_log_residual": fit.max_log_residual,
-        "poor_fit": fit.poor_fit,
-        "reason": fit.reason,
-    }
+def _values(fit: StepsToTargetFit | UpdateTimeFit, columns: Sequence[Column]) -> dict[str, object]:
+    """Return the fields of a fit that are columns, too."""
+    return {column.name: vars(fit)[column.name] for column in columns if column.name in vars(fit)}

@@ -45,10 +45,10 @@ def fixed_rate(cells: pd.DataFrame) -> FixedRate | None:
     if len(table) < 2 or len(table.columns) < 2 or shared.empty:  # noqa: PLR2004
         return None
     sizes, values = table.index.to_numpy(), shared.to_numpy()
-    place = int(values.mean(axis=0).argmax())
-    fixed, tuned = values[:, place], np.nanmax(table.to_numpy(), axis=1)
+    kindest = int(values.mean(axis=0).argmax())
+    fixed, tuned = values[:, kindest], np.nanmax(table.to_numpy(), axis=1)
     return FixedRate(
-        float(shared.columns[place]),
+        float(shared.columns[kindest]),
         int(sizes[fixed.argmax()]),
         float(np.ptp(fixed)),
         int(sizes[tuned.argmax()]),
@@ -68,13 +68,9 @@ def coarse_grids(
     """
     chosen = batch_sizes.dropna(subset="validation_metric")
     errors = _standard_errors(trials, chosen)
-    found = (
-        _coarse(cells[cells["batch_size"] == size], rate, errors[size])
-        for size, rate in zip(
-            chosen["batch_size"].tolist(), chosen["learning_rate"].tolist(), strict=True
-        )
-    )
-    return [one for one in found if one is not None]
+    pairs = zip(chosen["batch_size"].tolist(), chosen["learning_rate"].tolist(), strict=True)
+    grids = (_coarse(cells[cells["batch_size"] == n], rate, errors[n]) for n, rate in pairs)
+    return [grid for grid in grids if grid is not None]
 
 
 def _standard_errors(trials: pd.DataFrame, chosen: pd.DataFrame) -> dict[int, float]:
@@ -89,8 +85,8 @@ def _standard_errors(trials: pd.DataFrame, chosen: pd.DataFrame) -> dict[int, fl
 def _coarse(cells: pd.DataFrame, rate: float, error: float) -> CoarseGrid | None:
     """Judge one batch size by its cells."""
     rates = cells["learning_rate"].to_numpy()
-    place = int(np.flatnonzero(rates == rate)[0])
-    around = slice(max(place - 1, 0), place + 2)
+    index = int(np.flatnonzero(rates == rate)[0])
+    around = slice(max(index - 1, 0), index + 2)
     logs = np.log(rates[around])
     if logs.size <= _UPPER or not cells["eligible"].to_numpy()[around].all():
         return None

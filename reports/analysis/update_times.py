@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from reports.schema.outcomes import SIZE
 from reports.schema.results import BATCH_SIZE, Column, as_table, empty_table
 
-TENSOR = "tensor"
-"""Engine that processes a batch by tensor operations."""
-PER_ITEM = "per-item"
-"""Engine that iterates over the items of a batch."""
-ONE_PIECE = "one-piece"
-"""Tensor operations on the whole batch, beside those on its shards."""
+TENSOR = "tensor"  # engine that processes a batch by tensor operations
+PER_ITEM = "per-item"  # engine that iterates over the items of a batch
+ONE_PIECE = "one-piece"  # tensor operations on the whole batch, beside those on its shards
 CONTENDED_BELOW = 0.9
 """Share of the wall time on the processor below which a measurement had to share it."""
-UNSTEADY_ABOVE = 0.2
-"""Distance of the quartiles, by the median, above which the rounds disagree."""
+UNSTEADY_ABOVE = 0.2  # distance of the quartiles, by the median, above which the rounds disagree
 
 TIMING_SUMMARY_COLUMNS = (
     Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
@@ -92,10 +89,9 @@ def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
     if not (timing["engine"] == ONE_PIECE).any():
         # Nearly all groups; to find nothing costs as much as to find something.
         return empty_table(SHARD_COST_COLUMNS)
-    found = _ratios(timing, TENSOR, ONE_PIECE)
-    names = {TENSOR: "seconds_in_shards", ONE_PIECE: "seconds_whole", "median": "cost"}
-    low_high = {"least": "cost_low", "most": "cost_high"}
-    return as_table(found.rename(columns=names | low_high), SHARD_COST_COLUMNS)
+    names = {TENSOR: "seconds_in_shards", ONE_PIECE: "seconds_whole"}
+    ratios = _ratios(timing, TENSOR, ONE_PIECE, "cost")
+    return as_table(ratios.rename(columns=names), SHARD_COST_COLUMNS)
 
 
 def speedups(timing: pd.DataFrame) -> pd.DataFrame:
@@ -103,18 +99,16 @@ def speedups(timing: pd.DataFrame) -> pd.DataFrame:
 
     Columns `SPEEDUP_COLUMNS`; batch sizes timed with one engine only are absent.
     """
-    found = _ratios(timing, PER_ITEM, TENSOR)
-    names = {"median": "speedup", "least": "speedup_low", "most": "speedup_high"}
-    return as_table(found.rename(columns=names), SPEEDUP_COLUMNS)
+    return as_table(_ratios(timing, PER_ITEM, TENSOR, "speedup"), SPEEDUP_COLUMNS)
 
 
-def _ratios(timing: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
+def _ratios(timing: pd.DataFrame, first: str, second: str, name: str) -> pd.DataFrame:
     """Return one network's median seconds by two engines, their ratio, and its range of rounds."""
     alone = timing[timing["lanes"] == 1]
     seconds = alone.assign(seconds=alone["wall_seconds"] / alone["updates"])
-    cell = ["group", "batch_size"]
-    wide = seconds.pivot_table(index=[*cell, "round"], columns="engine", values="seconds")
-    wide = wide.reindex(columns=[one, other]).dropna()
-    table, ratio = wide.groupby(cell).median(), (wide[one] / wide[other]).groupby(cell)
-    found = table.assign(median=table[one] / table[other], least=ratio.min(), most=ratio.max())
-    return found.reset_index().rename_axis(columns=None)
+    wide = seconds.pivot_table(index=[*SIZE, "round"], columns="engine", values="seconds")
+    wide = wide.reindex(columns=[first, second]).dropna()
+    table, by_round = wide.groupby(SIZE).median(), (wide[first] / wide[second]).groupby(SIZE)
+    ratios = {name: table[first] / table[second]}
+    ratios |= {f"{name}_low": by_round.min(), f"{name}_high": by_round.max()}
+    return table.assign(**ratios).reset_index().rename_axis(columns=None)

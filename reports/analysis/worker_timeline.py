@@ -9,15 +9,12 @@ import pandas as pd
 
 from reports.schema.results import BATCH_SIZE, Column, StudyResults, as_table
 
-TIMED = "timing pass"
-"""Stands for a stage in the rows of the timing pass."""
+TIMED = "timing pass"  # stands for a stage in the rows of the timing pass
 
 LEAST_PAUSE = 10.0
 """Seconds without anything running that are a pause between two sessions, at least."""
-PAUSE_SHARE = 0.05
-"""Share of the time in which something ran that a pause takes, at least."""
-LATEST = 1e11
-"""Seconds since 1970 that a clock shows at most."""
+PAUSE_SHARE = 0.05  # share of the time in which something ran that a pause takes, at least
+LATEST = 1e11  # seconds since 1970 that a clock shows at most
 SLACK = 1e-3
 """Seconds by which one thing may begin before another ends and still follow it: clocks drift."""
 
@@ -75,8 +72,8 @@ def timeline_of(results: StudyResults) -> Timeline:
     spans = spans.sort_values(["started", "ended", "batch_size"], kind="stable", ignore_index=True)
     on_clock, pauses = _without_pauses(spans)
     # Seconds since 1970 are not known more exactly.
-    told = on_clock.assign(row=_rows(on_clock)).round({"started": 6, "ended": 6})
-    spans = as_table(told, TIMELINE_COLUMNS)
+    on_clock = on_clock.assign(row=_rows(on_clock)).round({"started": 6, "ended": 6})
+    spans = as_table(on_clock, TIMELINE_COLUMNS)
     return Timeline(spans, _work(spans), pauses, _busy(spans), len(trials) - len(known))
 
 
@@ -87,16 +84,16 @@ def _on_clock(table: pd.DataFrame, ended: pd.Series[float]) -> pd.DataFrame:
 
 
 def _cohorts(trials: pd.DataFrame) -> pd.DataFrame:
-    found = trials.groupby(_COHORT, sort=False)["stage"].agg(stage="first", trials="size")
-    return found.reset_index()
+    cohorts = trials.groupby(_COHORT, sort=False)["stage"]
+    return cohorts.agg(stage="first", trials="size").reset_index()
 
 
 def _passes(timing: pd.DataFrame) -> pd.DataFrame:
     """Rounds of the timing pass joined where one follows the other."""
     rounds = timing.drop_duplicates("started").sort_values("started")
-    apart = (rounds["started"] - rounds["ended"].shift() > LEAST_PAUSE).cumsum()
-    found = rounds.groupby(apart).agg({"started": "min", "ended": "max"})
-    return found.assign(stage=TIMED, trials=0, dataset="", architecture="", optimizer="")
+    number = (rounds["started"] - rounds["ended"].shift() > LEAST_PAUSE).cumsum()
+    passes = rounds.groupby(number).agg({"started": "min", "ended": "max"})
+    return passes.assign(stage=TIMED, trials=0, dataset="", architecture="", optimizer="")
 
 
 def _without_pauses(spans: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -130,9 +127,9 @@ def _rows(spans: pd.DataFrame) -> list[int]:
 def _work(spans: pd.DataFrame) -> pd.DataFrame:
     table = spans.assign(work_seconds=spans["ended"] - spans["started"], cohorts=1)
     groups = table[table["stage"] != TIMED].groupby("batch_size")
-    found = groups[["cohorts", "trials", "work_seconds"]].sum().reset_index()
-    share = found["work_seconds"] / found["work_seconds"].sum()
-    return as_table(found.assign(work_share=share), WORK_COLUMNS)
+    work = groups[["cohorts", "trials", "work_seconds"]].sum().reset_index()
+    work["work_share"] = work["work_seconds"] / work["work_seconds"].sum()
+    return as_table(work, WORK_COLUMNS)
 
 
 def _busy(spans: pd.DataFrame) -> float:

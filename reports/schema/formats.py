@@ -9,17 +9,13 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-MISSING = "none"
-"""Stands for a number that isn't there."""
-INFINITE = "\N{INFINITY}"
-"""Stands for a number without end; a minus sign may come before it."""
+MISSING = "none"  # stands for a number that isn't there
+INFINITE = "\N{INFINITY}"  # stands for a number without end; a minus sign may come before it
 PLAIN, COUNTABLE, SMALL = 1e7, 1e15, 1e-9
 """From here on numbers with decimals, and whole ones, are written in powers of ten; and below."""
-TIMES = "\N{MULTIPLICATION SIGN}"
-"""Between factors, and after a ratio."""
+TIMES = "\N{MULTIPLICATION SIGN}"  # between factors, and after a ratio
 
-_LARGEST_LOG = 700.0
-"""Numbers of larger logarithms are larger than any."""
+_LARGEST_LOG = 700.0  # numbers of larger logarithms are larger than any
 _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

@@ -15,8 +15,7 @@ from reports.schema.formats import listing, visible
 LARGEST = 1e50
 """Magnitude beyond which a number measures nothing, as an infinite one: its square is near the
 largest number there is, or beyond."""
-LEAST = 1e-50
-"""Magnitude below which a number is 0: what is divided by it would be as large."""
+LEAST = 1e-50  # magnitude below which a number is 0: what is divided by it would be as large
 SIZE = ["group", "batch_size"]
 CELL = [*SIZE, "learning_rate"]
 """Columns that name a cell: a configuration, a batch size and a learning rate, with all seeds."""

@@ -15,8 +15,7 @@ import pandas as pd
 from reports.schema.formats import plural, visible
 from reports.schema.outcomes import count_outcomes
 
-EXPLORE = "explore"
-"""Stage that tries every learning rate; its test metrics are never computed."""
+EXPLORE = "explore"  # stage that tries every learning rate; its test metrics are never computed
 EXTEND = "extend"
 """Stage that tries further rates where the best lay at the edge; to a report it is exploration."""
 CONFIRM = "confirm"
@@ -24,13 +23,11 @@ CONFIRM = "confirm"
 REFINE = "refine"
 """Stage that adds fresh seeds to the confirmed rates; to a report it is confirmation."""
 
-TUNING_STAGES = (EXPLORE, EXTEND)
-"""Stages whose validation metric selects a learning rate."""
+TUNING_STAGES = (EXPLORE, EXTEND)  # stages whose validation metric selects a learning rate
 FRESH_STAGES = (CONFIRM, REFINE)
 """Stages whose seeds selected nothing; only their test metrics are computed."""
 
-CLASSIFICATION, REGRESSION = "classification", "regression"
-"""The tasks."""
+CLASSIFICATION, REGRESSION = "classification", "regression"  # the tasks
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,12 @@ class Ends(NamedTuple):
         )
 
 
+def bound_columns(name: str, ends: Ends | None) -> dict[str, float]:
+    """Return bounds as the columns of a table, NaN if there is no interval."""
+    low, high = ends or (math.nan, math.nan)
+    return {f"{name}_low": low, f"{name}_high": high}
+
+
 def product_interval(factors: Sequence[float], intervals: Sequence[Ends]) -> Ends:
     """Return the interval of a product of independent factors above 0.
 

@@ -12,8 +12,7 @@ from scipy import special
 from reports.stats.intervals import CONFIDENCE, Interval, paired_difference
 from reports.stats.paired_tests import FEWEST, spread_of
 
-PAIRED, UNPAIRED = "paired t", "Welch's t"
-"""How the interval of a difference was computed."""
+PAIRED, UNPAIRED = "paired t", "Welch's t"  # how the interval of a difference was computed
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,10 @@ from scipy import special, stats
 
 from reports.stats.paired_tests import FEWEST, best_and_tied, counts, holm, p_values_of, spread_of
 
-CONFIDENCE = 0.95
-"""Probability with which an interval covers the true mean, over repeated studies."""
-POWER = 0.8
-"""Probability of finding a difference that is there, by convention (Cohen 1988)."""
-RESAMPLES = 9_999
-"""Resamples of a bootstrap."""
-TRIMMED = 0.25
-"""Share left out at either end by the interquartile mean."""
+CONFIDENCE = 0.95  # probability with which an interval covers the true mean, over repeated studies
+POWER = 0.8  # probability of finding a difference that is there, by convention (Cohen 1988)
+RESAMPLES = 9_999  # resamples of a bootstrap
+TRIMMED = 0.25  # share left out at either end by the interquartile mean
 
 
 @dataclass(frozen=True)

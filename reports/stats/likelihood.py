@@ -17,19 +17,15 @@ import numpy as np
 from scipy import special
 
 Values = Annotated[np.ndarray, "observation"]
-Counts = Annotated[np.ndarray, "fit observation"]
-"""How often each observation counts in each fit."""
-Parameters = Annotated[np.ndarray, "fit parameter"]
-"""log a, log b, log p and log sigma of each fit."""
+Counts = Annotated[np.ndarray, "fit observation"]  # how often each observation counts in each fit
+Parameters = Annotated[np.ndarray, "fit parameter"]  # log a, log b, log p and log sigma of each fit
 Directions = Annotated[np.ndarray, "direction parameter"]
 """In which a search may go; with an axis in front if fits differ in it."""
 
 LEAST_NOISE = 1e-3
 """Smallest relative noise assumed: of perfect data the likelihood would be infinite."""
-ITERATIONS = 200
-"""Steps after which the search for a curve ends; about ten are usual."""
-LOG_A, LOG_B, LOG_P, LOG_SIGMA = np.eye(4)
-"""The parameters, as directions."""
+ITERATIONS = 200  # steps after which the search for a curve ends; about ten are usual
+LOG_A, LOG_B, LOG_P, LOG_SIGMA = np.eye(4)  # the parameters, as directions
 
 _LOWEST = np.array([-np.inf, -np.inf, math.log(0.1), math.log(LEAST_NOISE)])
 _HIGHEST = np.array([np.inf, np.inf, math.log(10), math.log(10)])

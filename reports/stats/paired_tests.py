@@ -8,10 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-FEWEST = 2
-"""Values below this number have no spread."""
-_ROUNDING = 1e-12
-"""Differences up to this are rounding errors."""
+FEWEST = 2  # values below this number have no spread
+_ROUNDING = 1e-12  # differences up to this are rounding errors
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> list[float]:

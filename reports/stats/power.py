@@ -22,8 +22,7 @@ from reports.stats.intervals import (
 )
 from reports.stats.paired_tests import FEWEST, spread_of
 
-MAX_SEEDS = 1_000
-"""Numbers of seeds beyond this are not worth naming."""
+MAX_SEEDS = 1_000  # numbers of seeds beyond this are not worth naming
 
 
 @dataclass(frozen=True)

@@ -31,20 +31,13 @@ from reports.stats.likelihood import (
     start,
 )
 
-RESAMPLES = 1_999
-"""Resamples of a bootstrap, unless the data have many points."""
-FEWEST_RESAMPLES = 499
-"""Resamples however many points there are."""
-MOST_POINTS = 60_000
-"""Points of all resamples together, beyond the fewest."""
-TERMS = 2
-"""Parameters of a curve, power and noise apart."""
-POOR_FIT = 0.1
-"""Largest absolute residual of log y from which a curve is called a poor fit."""
-FEWEST_POINTS = 3
-"""Different z needed: with fewer, nothing is left to judge the curve by."""
-FAR = 20.0
-"""Logarithm of the factor below all data at which a term counts as zero."""
+RESAMPLES = 1_999  # resamples of a bootstrap, unless the data have many points
+FEWEST_RESAMPLES = 499  # resamples however many points there are
+MOST_POINTS = 60_000  # points of all resamples together, beyond the fewest
+TERMS = 2  # parameters of a curve, power and noise apart
+POOR_FIT = 0.1  # largest absolute residual of log y from which a curve is called a poor fit
+FEWEST_POINTS = 3  # different z needed: with fewer, nothing is left to judge the curve by
+FAR = 20.0  # logarithm of the factor below all data at which a term counts as zero
 
 _CURVE = np.stack([LOG_A, LOG_B, LOG_SIGMA])
 _WITH_POWER = np.stack([LOG_A, LOG_B, LOG_P, LOG_SIGMA])

@@ -16,12 +16,9 @@ import pandas as pd
 
 from reports.schema.results import BATCH_SIZE, GROUP, SEED, Column, as_table
 
-REACHED = "reached"
-"""The run crossed the target between two evaluations."""
-NOT_REACHED = "not reached"
-"""The run ended, or diverged, before it reached the target."""
-AT_START = "at start"
-"""The run met the target before its first update: the target says nothing."""
+REACHED = "reached"  # the run crossed the target between two evaluations
+NOT_REACHED = "not reached"  # the run ended, or diverged, before it reached the target
+AT_START = "at start"  # the run met the target before its first update: the target says nothing
 
 CROSSING_COLUMNS = (
     Column("share", "float64", "", "Share of the tuning runs' progress that the target is."),
@@ -33,8 +30,7 @@ CROSSING_COLUMNS = (
     Column("half_width", "float64", "updates", "Half the updates between the two evaluations."),
 )
 
-RUN = ["group", "batch_size", "seed"]
-"""What a run is told by."""
+RUN = ["group", "batch_size", "seed"]  # what a run is told by
 _CROSSINGS = [column.name for column in (GROUP, *CROSSING_COLUMNS)]
 
 

@@ -24,14 +24,11 @@ from reports.stats.intervals import CONFIDENCE, fieller_interval
 from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.paired_tests import FEWEST
 
-TRACE = "gradient_trace"
-"""Column with the estimate of tr(Sigma)."""
+TRACE = "gradient_trace"  # column with the estimate of tr(Sigma)
 SQUARED_NORM = "gradient_squared_norm"
 """Column with the estimate of |G|^2; single values may be negative."""
-RESOLVED = "resolved"
-"""|G|^2 is told from zero: the noise scale has an interval."""
-UNRESOLVED = "unresolved"
-"""|G|^2 is not told from zero: the noise scale is at least the lower end."""
+RESOLVED = "resolved"  # |G|^2 is told from zero: the noise scale has an interval
+UNRESOLVED = "unresolved"  # |G|^2 is not told from zero: the noise scale is at least the lower end
 
 _VALUES = (
     Column("seeds", "int64", "seeds", "Seeds with a measurement."),
@@ -108,10 +105,10 @@ def _scales(
     # Where some seeds have stopped, or weren't measured, the others are no mean of all.
     all_of = curves.groupby("batch_size")["seed"].nunique()
     seeds = seeds[seeds.groupby(by)["seed"].transform("size") >= seeds["batch_size"].map(all_of)]
-    places, values = seeds[by].to_numpy(), seeds[parts].to_numpy(np.float64)
-    starts = np.flatnonzero(np.diff(places, axis=0, prepend=-1).any(axis=1))
+    points, values = seeds[by].to_numpy(), seeds[parts].to_numpy(np.float64)
+    starts = np.flatnonzero(np.diff(points, axis=0, prepend=-1).any(axis=1))
     rows = [
-        dict(zip(by, places[start].tolist(), strict=True)) | _scale(values[start:stop], confidence)
+        dict(zip(by, points[start].tolist(), strict=True)) | _scale(values[start:stop], confidence)
         for start, stop in pairwise([*starts.tolist(), len(values)])
     ]
     return as_table(pd.DataFrame(rows, columns=[column.name for column in columns]), columns)

@@ -19,8 +19,7 @@ from reports.stats.models.steps_to_target import StepsToTargetFit, fit_tasks, ta
 from reports.stats.models.update_cost import UpdateTimeFit
 from reports.stats.two_terms import Curve
 
-NEAR_MINIMUM = 1.05
-"""Times up to this multiple of the shortest are as good as it."""
+NEAR_MINIMUM = 1.05  # times up to this multiple of the shortest are as good as it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,10 +29,8 @@ from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.models.update_cost import UpdateTimeFit
 from reports.stats.two_terms import Curve
 
-SIMULATED = "simulated"
-"""What every row says of its origin."""
-COMBINE = ("ring", "halving", "central")
-"""Ways to combine gradients."""
+SIMULATED = "simulated"  # what every row says of its origin
+COMBINE = ("ring", "halving", "central")  # ways to combine gradients
 
 SIMULATION_COLUMNS = (
     Column("source", "str", "", f"Always {SIMULATED}: predicted by a model, not measured."),

@@ -33,15 +33,13 @@ from reports.stats.two_terms import (
     max_log_residual,
 )
 
-IN_RANGE = "in range"
-"""The curve has flattened within the batch sizes that reached the target."""
+IN_RANGE = "in range"  # the curve has flattened within the batch sizes that reached the target
 NOT_IN_RANGE = "not in range"
 """The curve still falls at the largest batch size that reached the target."""
 FEWEST_GROUPS = 5
 """Intervals of fewer seeds come from the fit: resampled, they would cover 50 to 85%, not 95%.
 So do those of a curve without a plateau, or without a fall, in nearly all resamples."""
-NEAR_ALL = 0.25
-"""Share of the training items above which a batch is hardly a sample any more."""
+NEAR_ALL = 0.25  # share of the training items above which a batch is hardly a sample any more
 
 
 @dataclass(frozen=True)

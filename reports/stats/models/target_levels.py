@@ -8,37 +8,19 @@ of each batch size the median over its seeds, then the median over batch sizes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
 
-from reports.schema.results import Column
 from reports.stats.intervals import CONFIDENCE
-from reports.stats.models.first_passage import AT_START, CROSSING_COLUMNS, NOT_REACHED, RUN, Target
+from reports.stats.models.first_passage import AT_START, NOT_REACHED, RUN, Target
 from reports.stats.models.steps_to_target import StepsToTargetFit, Task, fit_tasks, task_of
 
-SHARES = (0.5, 0.75, 0.9)
-"""Shares of the progress of the tuning runs that are set as targets."""
+SHARES = (0.5, 0.75, 0.9)  # shares of the progress of the tuning runs that are set as targets
 MOST_GUESSED = 0.5
 """Share of runs that may reach a target when hardly evaluated yet. Interpolated from the start, all
 of them would seem to take as many examples, which looks like perfect scaling."""
-SCALING_COLUMNS = (
-    *CROSSING_COLUMNS[:2],
-    Column("runs", "int64", "runs", "Runs with a number of updates."),
-    Column("censored", "int64", "runs", "Those of them that did not reach the target."),
-    Column("min_updates", "float64", "updates", "Updates that any batch size needs."),
-    Column("min_examples", "float64", "examples", "Examples that any batch size needs."),
-    Column("critical_batch_size", "float64", "examples", "min_examples / min_updates."),
-    Column("critical_low", "float64", "examples", "Lower end of its interval."),
-    Column("critical_high", "float64", "examples", "Upper end of its interval; may be infinite."),
-    Column("overhead_batch_size", "float64", "examples", "20% more than in proportion."),
-    Column("overhead_reference", "float64", "examples", "From which it is reckoned."),
-    Column("max_log_residual", "float64", "", "Largest absolute residual of log updates."),
-    Column("poor_fit", "bool", "", "Whether the curve misses a batch size by more than 10%."),
-    Column("reason", "str", "", "Why a number is missing."),
-)
 
 
 def set_targets(
@@ -133,26 +115,3 @@ def _too_early(runs: pd.DataFrame) -> str:
             f"{guessed} of {count}."
         )
     return ""
-
-
-def scaling_row(target: Target, fit: StepsToTargetFit) -> dict[str, object]:
-    """Return the fit of a target as a row of `SCALING_COLUMNS`; None where it has no number."""
-    ends = fit.critical_batch_size_interval
-    # No smaller one was tried, so scaling is closest to perfect there.
-    reference = min(fit.batch_sizes, default=math.nan)
-    return {
-        "share": target.share,
-        "target": target.level,
-        "critical_low": ends.low if ends else None,
-        "critical_high": ends.high if ends else None,
-        "overhead_batch_size": fit.overhead_batch_size(reference=reference),
-        "overhead_reference": reference if fit.critical_batch_size else None,
-        **{name: getattr(fit, name) for name in _SHARED},
-    }
-
-
-_SHARED = [
-    column.name
-    for column in SCALING_COLUMNS
-    if column.name in StepsToTargetFit.__dataclass_fields__
-]

@@ -61,11 +61,11 @@ def main(record: ScalingRecord) -> TargetRecord:
 
 
 def test_there_are_several_targets_and_the_hardest_is_the_main_one(record: ScalingRecord) -> None:
-    shares = [one.target.share for one in record.targets]
-    assert shares == [0.5, 0.75, 0.9]
-    for one in record.targets:
-        level = GUESS + one.target.share * (END - GUESS)
-        assert one.target.level == pytest.approx(level, abs=1e-3)
+    targets = [row.target for row in record.targets]
+    assert [target.share for target in targets] == [0.5, 0.75, 0.9]
+    for target in targets:
+        level = GUESS + target.share * (END - GUESS)
+        assert target.level == pytest.approx(level, abs=1e-3)
     assert main(record).target.share == 0.9
 
 
@@ -112,24 +112,23 @@ def test_a_row_says_what_a_batch_size_takes(record: ScalingRecord) -> None:
 def test_tables_have_the_columns_they_document(
     record: ScalingRecord, attribute: str, columns: tuple[Column, ...]
 ) -> None:
-    found = getattr(main(record), attribute).dtypes.astype("str").to_dict()
-    assert found == {column.name: column.dtype for column in columns}
+    dtypes = getattr(main(record), attribute).dtypes.astype("str").to_dict()
+    assert dtypes == {column.name: column.dtype for column in columns}
 
 
 def test_a_batch_size_that_misses_the_target_is_kept_as_a_bound() -> None:
     def late(size: int, stage: str) -> float:
         return 1e3 if size == 1 else hyperbola(size, stage)
 
-    one = main(
-        numbers(study(replace(HYPERBOLIC, epochs_needed=late), {"batch_sizes": SIZES})).scaling
-    )
-    row = one.batch_sizes.iloc[0]
+    truth = replace(HYPERBOLIC, epochs_needed=late)
+    hardest = main(numbers(study(truth, {"batch_sizes": SIZES})).scaling)
+    row = hardest.batch_sizes.iloc[0]
     assert (row["batch_size"], row["reached"], row["runs"]) == (1, 0, len(FRESH))
     assert np.isnan(row["updates"])
     assert np.isnan(row["seconds"])
     assert np.isnan(row["predicted_updates"])
-    assert one.fit.censored == len(FRESH)
-    assert one.fit.batch_sizes[0] == 4
+    assert hardest.fit.censored == len(FRESH)
+    assert hardest.fit.batch_sizes[0] == 4
 
 
 def test_a_diverged_run_is_a_bound_of_the_updates_it_made(results: StudyResults) -> None:
@@ -137,10 +136,10 @@ def test_a_diverged_run_is_a_bound_of_the_updates_it_made(results: StudyResults)
     row = trials.index[(trials["stage"] != EXPLORE) & (trials["batch_size"] == 16)][0]
     trials.loc[row, ["status", "updates", "examples"]] = ["diverged", 7, 7 * 16]
     gone = curves[curves["trial"] != trials.loc[row, "trial"]].reset_index(drop=True)
-    one = main(numbers(replace(results, trials=trials, curves=gone)).scaling)
-    lost = one.crossings[one.crossings["outcome"] == "not reached"]
+    hardest = main(numbers(replace(results, trials=trials, curves=gone)).scaling)
+    lost = hardest.crossings[hardest.crossings["outcome"] == "not reached"]
     assert lost[["batch_size", "updates"]].to_numpy().tolist() == [[16, 7]]
-    assert one.fit.censored == 1
+    assert hardest.fit.censored == 1
 
 
 def test_a_rate_at_the_edge_is_left_out_of_the_fit() -> None:
@@ -148,35 +147,47 @@ def test_a_rate_at_the_edge_is_left_out_of_the_fit() -> None:
         HYPERBOLIC,
         accuracy=lambda _plan, size, rate: END if rate == (10 if size == 4 else 1) else 0.8,
     )
-    one = main(numbers(study(truth, {"batch_sizes": SIZES})).scaling)
-    assert one.left_out == (4,)
-    assert one.batch_sizes.set_index("batch_size")["fitted"].to_dict() == {
+    hardest = main(numbers(study(truth, {"batch_sizes": SIZES})).scaling)
+    assert hardest.left_out == (4,)
+    assert hardest.batch_sizes.set_index("batch_size")["fitted"].to_dict() == {
         size: size != 4 for size in SIZES
     }
-    assert one.fit.batch_sizes == (1, 16, 64, 256)
+    assert hardest.fit.batch_sizes == (1, 16, 64, 256)
 
 
 def test_rates_that_are_all_at_edges_are_the_reason_for_no_fit() -> None:
-    one = main(numbers(study(HYPERBOLIC, {"batch_sizes": SIZES, "learning_rates": (1.0,)})).scaling)
-    assert one.left_out == SIZES
-    assert one.fit.reason == (
-        "At every batch size the selected learning rate lies at the edge of those tried."
+    hardest = main(
+        numbers(study(HYPERBOLIC, {"batch_sizes": SIZES, "learning_rates": (1.0,)})).scaling
     )
+    assert hardest.left_out == SIZES
+    assert "at the edge" in hardest.fit.reason
 
 
 def test_batch_sizes_near_all_items_are_told() -> None:
-    one = main(numbers(study(HYPERBOLIC, {"batch_sizes": (1, 16, 512)})).scaling)
-    assert one.batch_sizes["near_all"].tolist() == [False, False, True]
+    hardest = main(numbers(study(HYPERBOLIC, {"batch_sizes": (1, 16, 512)})).scaling)
+    assert hardest.batch_sizes["near_all"].tolist() == [False, False, True]
 
 
 def test_without_times_updates_are_told_alone(results: StudyResults) -> None:
     record = numbers(without_timing(results)).scaling
-    assert record.update_time.reason == "Fewer than three batch sizes are timed: 0."
     assert main(record).best.reason == record.update_time.reason
     assert main(record).named is None
     assert main(record).fastest is None
     assert main(record).batch_sizes[["seconds", "predicted_seconds"]].isna().all(axis=None)
     assert main(record).fit.critical_batch_size is not None
+
+
+def test_the_table_of_targets_has_numbers_or_reasons(
+    record: ScalingRecord, results: StudyResults
+) -> None:
+    table = record.table
+    assert (table["critical_low"] < table["critical_batch_size"]).all()
+    assert (table["critical_batch_size"] < table["critical_high"]).all()
+    assert (table["overhead_reference"] == SIZES[0]).all()
+    assert table[["reason", "why_no_prediction"]].eq("").all(axis=None)
+    untimed = numbers(without_timing(results)).scaling.table
+    assert untimed[["predicted_best", "predicted_low", "near_high"]].isna().all(axis=None)
+    assert untimed["why_no_prediction"].ne("").all()
 
 
 def test_why_there_is_no_target(results: StudyResults) -> None:

@@ -11,10 +11,8 @@ import pytest
 from reports.schema.results import empty_table
 from reports.stats.models.first_passage import CROSSING_COLUMNS, Target, updates_to_target
 from reports.stats.models.target_levels import (
-    SCALING_COLUMNS,
     SHARES,
     fit_targets,
-    scaling_row,
     set_targets,
 )
 
@@ -140,17 +138,6 @@ def test_a_run_that_diverged_at_once_bounds_nothing() -> None:
     assert len(crossings) == 9
     (fit,) = fit_targets(crossings).values()
     assert fit.runs == 8
-
-
-def test_the_rows_of_targets_have_numbers_and_reasons() -> None:
-    targets = [Target(0.5, 0.3), Target(1, 1e-99)]
-    fits = fit_targets(updates_to_target(hyperbolic(), "loss", targets))
-    known, unknown = (scaling_row(target, fit) for target, fit in fits.items())
-    assert known.keys() == unknown.keys() == {column.name for column in SCALING_COLUMNS}
-    assert known["critical_low"] < known["critical_batch_size"] < known["critical_high"]
-    assert (known["reason"], known["censored"]) == ("", 0)
-    assert unknown["critical_batch_size"] is None
-    assert unknown["reason"] == "No run reached the target, of 40."
 
 
 def test_without_crossings_there_are_no_rows_but_all_columns() -> None:
