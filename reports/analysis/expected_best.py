@@ -53,21 +53,16 @@ def expected_bests(cells: pd.DataFrame) -> pd.DataFrame:
     meets it too: it counts as the worst of the others. Columns `EXPECTED_BEST_COLUMNS`; batch sizes
     without an eligible rate are absent.
     """
-    sizes, eligible = cells["batch_size"].to_numpy(), cells["eligible"].to_numpy(bool)
-    metric = cells["validation_metric"].to_numpy(np.float64)
+    tried = cells.assign(metric=cells["validation_metric"].where(cells["eligible"]))
+    worst = tried.groupby("batch_size")["metric"].transform("min")
+    tried["metric"] = tried["metric"].fillna(worst)
     rows = [
-        (size, number, draws, expected_best(_values(metric[here], eligible[here]), draws))
-        for size in np.unique(sizes[eligible]).tolist()
-        for here in [sizes == size]
-        for number in [int(here.sum())]
-        for draws in _efforts(number)
+        (size, values.size, draws, expected_best(values, draws))
+        for size, values in tried.dropna(subset="metric").groupby("batch_size")["metric"]
+        for draws in _efforts(values.size)
     ]
     names = [column.name for column in EXPECTED_BEST_COLUMNS]
     return as_table(pd.DataFrame(rows, columns=names), EXPECTED_BEST_COLUMNS)
-
-
-def _values(metric: np.ndarray, eligible: np.ndarray) -> np.ndarray:
-    return np.where(eligible, metric, metric[eligible].min())
 
 
 def _efforts(tried: int) -> list[int]:

@@ -50,10 +50,7 @@ def summarise_cells(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFra
     means = explore.groupby(CELL)[["validation_metric", "validation_loss"]].mean()
     cells = cells.join(means.where(cells["complete"]))
     cells["failed"] = cells["trials"] - cells["ended"]
-    return as_table(
-        cells.reset_index().rename(columns={"complete": "eligible"}),
-        CELL_COLUMNS,
-    )
+    return as_table(cells.reset_index().rename(columns={"complete": "eligible"}), CELL_COLUMNS)
 
 
 def select_rates(cells: pd.DataFrame) -> pd.DataFrame:

@@ -359,9 +359,7 @@ def detectable(spread: float, count: int, tail: float, power: float) -> float:
     return standard_errors * spread / math.sqrt(count)
 
 
-def medians(
-    runs: pd.DataFrame, by: Sequence[str], value: str, confidence: float = CONFIDENCE
-) -> pd.DataFrame:
+def medians(runs: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
     """Return the median of each group of runs, with an interval that needs no distribution.
 
     A value is infinite where a run has none below any bound, and the median where half of them are;
@@ -371,7 +369,7 @@ def medians(
     ordered = runs.sort_values([*keys, value], kind="stable")
     groups = ordered.groupby(keys)[value]
     position, number = groups.cumcount(), groups.transform("size")
-    rank = number.map({n: rank_of_end(n, confidence) for n in number.unique().tolist()})
+    rank = number.map({n: rank_of_end(n) for n in number.unique().tolist()})
     values = ordered.set_index(keys)[value]
     return pd.DataFrame(
         {
@@ -382,11 +380,11 @@ def medians(
     )
 
 
-def rank_of_end(count: int, confidence: float = CONFIDENCE) -> int:
-    """Return which of the sorted values ends the interval of their median; 0 for none.
+def rank_of_end(count: int) -> int:
+    """Return which of the sorted values ends the 95% interval of their median; 0 for none.
 
-    The largest k with `2 P(X < k) <= 1 - confidence`, X being binomial with probability 1/2. Six
+    The largest k with `2 P(X < k) <= 1 - CONFIDENCE`, X being binomial with probability 1/2. Six
     runs are the fewest at 95%. Source: Conover 1999, Practical nonparametric statistics, 3.2.
     """
     below = special.bdtr(np.arange(count), count, 0.5)
-    return int(np.count_nonzero(2 * below <= 1 - confidence))
+    return int(np.count_nonzero(2 * below <= 1 - CONFIDENCE))

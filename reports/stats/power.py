@@ -58,9 +58,7 @@ def separate(values: pd.DataFrame, first: int, second: int, tail: float) -> Sepa
     )
 
 
-def seeds_to_detect(
-    differences: Sequence[float] | np.ndarray, tail: float, power: float = POWER
-) -> int | None:
+def seeds_to_detect(differences: Sequence[float] | np.ndarray, tail: float) -> int | None:
     """Return how many seeds would find the observed mean difference, if it is the true one.
 
     The inverse of `detectable_difference`, from a mean and a spread that are uncertain themselves:
@@ -70,7 +68,7 @@ def seeds_to_detect(
     if gap == 0:
         return None
     counts = range(FEWEST, MAX_SEEDS + 1)
-    return next((n for n in counts if detectable(spread, n, tail, power) <= gap), None)
+    return next((n for n in counts if detectable(spread, n, tail, POWER) <= gap), None)
 
 
 def power_to_detect(standard_errors: float, count: int, tail: float) -> float:
@@ -82,16 +80,14 @@ def power_to_detect(standard_errors: float, count: int, tail: float) -> float:
     return float(1 - special.nctdtr(count - 1, standard_errors, t_quantile(count - 1, 1 - tail)))
 
 
-def detectable_accuracy_difference(
-    accuracy: float, items: int, tail: float = (1 - CONFIDENCE) / 2, power: float = POWER
-) -> float:
+def detectable_accuracy_difference(accuracy: float, items: int) -> float:
     """Return the smallest true difference of two accuracies that so many test items would show.
 
     `(z_(1 - tail) + z_power) sqrt(2 p (1 - p) / n)`, for one network each. Two networks that err on
     the same items can be told apart a little better. Source: Cohen 1988, chapter 6, without its
     arcsine transformation.
     """
-    quantiles = float(special.ndtri(1 - tail) + special.ndtri(power))
+    quantiles = float(special.ndtri((1 + CONFIDENCE) / 2) + special.ndtri(POWER))
     return quantiles * math.sqrt(2 * accuracy * (1 - accuracy) / items)
 
 

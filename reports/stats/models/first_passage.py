@@ -89,8 +89,7 @@ def crossings_by_group(
     ]
     table = pd.concat([runs.reindex(columns=_CROSSINGS)[:0], *parts])
     return as_table(
-        table.sort_values(["group", "share", "batch_size", "seed"]),
-        (GROUP, *CROSSING_COLUMNS),
+        table.sort_values(["group", "share", "batch_size", "seed"]), (GROUP, *CROSSING_COLUMNS)
     )
 
 

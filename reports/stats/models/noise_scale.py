@@ -20,7 +20,7 @@ import pandas as pd
 
 from reports.schema.results import BATCH_SIZE, Column, as_table
 from reports.stats.bounds import Ends, product_interval
-from reports.stats.intervals import CONFIDENCE, fieller_interval
+from reports.stats.intervals import fieller_interval
 from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.paired_tests import FEWEST
 
@@ -38,39 +38,33 @@ _VALUES = (
     Column("status", "str", "", f"{RESOLVED} or {UNRESOLVED}."),
 )
 
-NOISE_COLUMNS = (
-    BATCH_SIZE,
-    *_VALUES,
-)
+NOISE_COLUMNS = (BATCH_SIZE, *_VALUES)
 
 NOISE_CURVE_COLUMNS = (
-    *NOISE_COLUMNS[:1],
+    BATCH_SIZE,
     Column("examples", "int64", "examples", "Examples processed before the measurement."),
     *_VALUES,
 )
 
 
-def noise_along_training(curves: pd.DataFrame, confidence: float = CONFIDENCE) -> pd.DataFrame:
+def noise_along_training(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the noise scale of each batch size at each evaluation point.
 
     The curves have columns batch_size, seed, examples, `TRACE` and `SQUARED_NORM`, of runs at the
     tuned learning rates; NaN where nothing was measured. Columns `NOISE_CURVE_COLUMNS`; points that
     weren't measured on every seed are absent. A single seed is unresolved from 0.
     """
-    return _scales(curves, ["batch_size", "examples"], NOISE_CURVE_COLUMNS, confidence)
+    return _scales(curves, ["batch_size", "examples"], NOISE_CURVE_COLUMNS)
 
 
-def average_noise(
-    curves: pd.DataFrame, *, until: float = math.inf, confidence: float = CONFIDENCE
-) -> pd.DataFrame:
+def average_noise(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the noise scale of each batch size, averaged over training: `NOISE_COLUMNS`.
 
-    Of each seed both parts are averaged over its evaluation points up to `until` examples, then
-    over seeds. The evaluation before the first update is left out: |G|^2 is largest there, and the
-    average would show little but the noise scale of the initial weights.
+    Of each seed both parts are averaged over its evaluation points, then over seeds. The evaluation
+    before the first update is left out: |G|^2 is largest there, and the average would show little
+    but the noise scale of the initial weights.
     """
-    trained = curves[(curves["examples"] > 0) & (curves["examples"] <= until)]
-    return _scales(trained, ["batch_size"], NOISE_COLUMNS, confidence)
+    return _scales(curves[curves["examples"] > 0], ["batch_size"], NOISE_COLUMNS)
 
 
 def compare_with_critical(
@@ -96,9 +90,7 @@ def _times(first: float, second: float) -> float:
     return first * second if first and second else 0.0
 
 
-def _scales(
-    curves: pd.DataFrame, by: list[str], columns: tuple[Column, ...], confidence: float
-) -> pd.DataFrame:
+def _scales(curves: pd.DataFrame, by: list[str], columns: tuple[Column, ...]) -> pd.DataFrame:
     parts = [TRACE, SQUARED_NORM]
     measured = curves.dropna(subset=parts)
     seeds = measured.groupby([*by, "seed"], as_index=False)[parts].mean()
@@ -108,25 +100,20 @@ def _scales(
     points, values = seeds[by].to_numpy(), seeds[parts].to_numpy(np.float64)
     starts = np.flatnonzero(np.diff(points, axis=0, prepend=-1).any(axis=1))
     rows = [
-        dict(zip(by, points[start].tolist(), strict=True)) | _scale(values[start:stop], confidence)
+        dict(zip(by, points[start].tolist(), strict=True)) | _scale(values[start:stop])
         for start, stop in pairwise([*starts.tolist(), len(values)])
     ]
     return as_table(pd.DataFrame(rows, columns=[column.name for column in columns]), columns)
 
 
-def _scale(seeds: np.ndarray, confidence: float) -> dict[str, float | str]:
+def _scale(seeds: np.ndarray) -> dict[str, float | str]:
     """Return the noise scale of seeds that lie in rows: trace and squared norm."""
-    nothing = {"seeds": len(seeds), "noise_scale": math.nan, "low": 0.0, "high": math.inf}
+    row = {"seeds": len(seeds), "noise_scale": math.nan, "low": 0.0, "high": math.inf}
     if len(seeds) < FEWEST:
-        return {**nothing, "status": UNRESOLVED}
-    scale = fieller_interval(seeds[:, 0], seeds[:, 1], confidence)
+        return {**row, "status": UNRESOLVED}
+    scale = fieller_interval(seeds[:, 0], seeds[:, 1])
+    row["low"] = max(scale.low, 0.0)
     # A squared length that seems to be below zero is not told from zero either.
     if not scale.resolved or scale.ratio < 0:
-        return {**nothing, "low": max(scale.low, 0.0), "status": UNRESOLVED}
-    return {
-        **nothing,
-        "noise_scale": scale.ratio,
-        "low": max(scale.low, 0.0),
-        "high": scale.high,
-        "status": RESOLVED,
-    }
+        return {**row, "status": UNRESOLVED}
+    return {**row, "noise_scale": scale.ratio, "high": scale.high, "status": RESOLVED}

@@ -15,8 +15,14 @@ import numpy as np
 
 from reports.stats.bounds import Ends, product_interval
 from reports.stats.intervals import CONFIDENCE
-from reports.stats.models.steps_to_target import StepsToTargetFit, fit_tasks, task_of
-from reports.stats.models.update_cost import UpdateTimeFit
+from reports.stats.models.steps_to_target import (
+    StepsToTargetFit,
+    check_length,
+    fit_tasks,
+    observations,
+    task_of,
+)
+from reports.stats.models.update_cost import UpdateTimeFit, positive
 from reports.stats.two_terms import Curve
 
 NEAR_MINIMUM = 1.05  # times up to this multiple of the shortest are as good as it
@@ -90,16 +96,11 @@ def fit_steps_to_target(
         >>> fit_steps_to_target([8, 32], [1350, 413]).reason
         'Fewer than three batch sizes reached the target: 2.'
     """
-    task = task_of(
-        batch_sizes,
-        updates,
-        censored=censored,
-        groups=groups,
-        half_widths=half_widths,
-        items=items,
-        confidence=confidence,
-    )
-    return fit_tasks([task], seed)[0]
+    sizes = positive("batch_sizes", batch_sizes)
+    data = observations(sizes, updates, censored, half_widths)
+    labels = np.zeros(sizes.size) if groups is None else np.asarray(groups)
+    check_length("groups", labels, sizes.size)
+    return fit_tasks([task_of(sizes, data, labels, items=items, confidence=confidence)], seed)[0]
 
 
 def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:
@@ -136,10 +137,7 @@ def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBat
     )
     if measured.low > measured.high:
         return BestBatch(reason="No batch size has both its updates and its cost in range.")
-    factors = (
-        fit.curve.slope / fit.curve.intercept,
-        timing.curve.intercept / timing.curve.slope,
-    )
+    factors = (fit.curve.slope / fit.curve.intercept, timing.curve.intercept / timing.curve.slope)
     squared = product_interval(
         factors, (fit.critical_batch_size_interval, timing.doubling_batch_size_interval)
     )

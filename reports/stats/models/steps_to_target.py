@@ -127,23 +127,14 @@ class Task:
 
 
 def task_of(
-    batch_sizes: Sequence[float] | np.ndarray,
-    updates: Sequence[float] | np.ndarray,
+    sizes: np.ndarray,
+    data: Observations,
+    groups: np.ndarray,
     *,
-    censored: Sequence[bool] | np.ndarray | None = None,
-    groups: Sequence[object] | np.ndarray | None = None,
-    half_widths: Sequence[float] | np.ndarray | None = None,
     items: int | None = None,
     confidence: float = CONFIDENCE,
 ) -> Task:
-    """Return runs ready to be fitted together with others.
-
-    The arguments are those of `reports.stats.models.optimal_batch.fit_steps_to_target`.
-    """
-    sizes = positive("batch_sizes", batch_sizes)
-    data = _observations(sizes, updates, censored, half_widths)
-    labels = np.zeros(data.y.size) if groups is None else np.asarray(groups)
-    _same_length("groups", labels, data.y.size)
+    """Return runs ready to be fitted together with others, the batch size of each."""
     reached = np.unique(sizes[~data.censored])
     large = np.unique(sizes[sizes > NEAR_ALL * (items or math.inf)])
     known = StepsToTargetFit(
@@ -154,44 +145,41 @@ def task_of(
         confidence=confidence,
         reason=_cannot_say(data, reached),
     )
-    return Task(known, data, labels)
+    return Task(known, data, groups)
 
 
 def fit_tasks(tasks: Sequence[Task], seed: int = 0) -> list[StepsToTargetFit]:
     """Return the fit of each task; together they cost little more than one."""
-    indices = [index for index, task in enumerate(tasks) if not task.known.reason]
-    fittable = [tasks[index] for index in indices]
-    curves = fit_curves([task.data for task in fittable])
+    fittable = [task for task in tasks if not task.known.reason]
+    curves, intervals = fit_curves([task.data for task in fittable]), _intervals(fittable, seed)
     several = [task for task in fittable if len(task.known.batch_sizes) > FEWEST_POINTS]
     powers = fit_curves([task.data for task in several], free_power=True)
     power_of = dict(zip(map(id, several), powers, strict=True))
-    fits = [task.known for task in tasks]
-    intervals = _intervals(fittable, seed)
-    for index, task, curve, bounds in zip(indices, fittable, curves, intervals, strict=True):
-        fits[index] = _fitted(task, curve, power_of.get(id(task)), *bounds)
-    return fits
+    fits = (
+        _fitted(task, curve, power_of.get(id(task)), *bounds)
+        for task, curve, bounds in zip(fittable, curves, intervals, strict=True)
+    )
+    return [task.known if task.known.reason else next(fits) for task in tasks]
 
 
 def curves_of(tasks: Sequence[Task]) -> list[Curve | None]:
     """Return the curve of each task without its intervals; None where there is none."""
-    curves: list[Curve | None] = [None] * len(tasks)
-    indices = [index for index, task in enumerate(tasks) if not task.known.reason]
-    for index, curve in zip(indices, fit_curves([tasks[p].data for p in indices]), strict=True):
-        curves[index] = curve
-    return curves
+    curves = iter(fit_curves([task.data for task in tasks if not task.known.reason]))
+    return [None if task.known.reason else next(curves) for task in tasks]
 
 
-def _observations(
+def observations(
     sizes: np.ndarray,
     updates: Sequence[float] | np.ndarray,
     censored: Sequence[bool] | np.ndarray | None,
     half_widths: Sequence[float] | np.ndarray | None,
 ) -> Observations:
+    """Return runs as points of a curve, or refuse what they can't be."""
     made = positive("updates", updates)
     bounds = np.zeros(sizes.size, bool) if censored is None else np.asarray(censored, bool)
     half = np.zeros(sizes.size) if half_widths is None else np.asarray(half_widths, np.float64)
     for name, values in (("updates", made), ("censored", bounds), ("half_widths", half)):
-        _same_length(name, values, sizes.size)
+        check_length(name, values, sizes.size)
     wrong = ~(np.isfinite(half) & (half >= 0))
     if wrong.any():
         raise ValueError(
@@ -200,7 +188,8 @@ def _observations(
     return Observations(1 / sizes, made, bounds, half / made / math.sqrt(3))
 
 
-def _same_length(name: str, values: np.ndarray, length: int) -> None:
+def check_length(name: str, values: np.ndarray, length: int) -> None:
+    """Refuse values, by name, that aren't one for each batch size."""
     if values.size != length:
         raise ValueError(
             f"`{name}` must have one value for each of `batch_sizes`, "

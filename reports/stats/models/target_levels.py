@@ -11,11 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
-from reports.stats.intervals import CONFIDENCE
 from reports.stats.models.first_passage import AT_START, NOT_REACHED, RUN, Target
-from reports.stats.models.steps_to_target import StepsToTargetFit, Task, fit_tasks, task_of
+from reports.stats.models.steps_to_target import (
+    StepsToTargetFit,
+    Task,
+    fit_tasks,
+    observations,
+    task_of,
+)
 
 SHARES = (0.5, 0.75, 0.9)  # shares of the progress of the tuning runs that are set as targets
 MOST_GUESSED = 0.5
@@ -63,11 +69,7 @@ def targets_by_group(
 
 
 def fit_targets(
-    crossings: pd.DataFrame,
-    *,
-    seed: int = 0,
-    items: int | None = None,
-    confidence: float = CONFIDENCE,
+    crossings: pd.DataFrame, *, seed: int = 0, items: int | None = None
 ) -> dict[Target, StepsToTargetFit]:
     """Return the fit of each target: how the answer depends on it.
 
@@ -76,26 +78,20 @@ def fit_targets(
     targets, tasks = [], []
     for _, runs in crossings.groupby(["share", "target"]):
         targets.append(Target(float(runs["share"].iloc[0]), float(runs["target"].iloc[0])))
-        tasks.append(target_task(runs, items=items, confidence=confidence))
+        tasks.append(target_task(runs, items=items))
     return dict(zip(targets, fit_tasks(tasks, seed), strict=True))
 
 
-def target_task(
-    runs: pd.DataFrame, *, items: int | None = None, confidence: float = CONFIDENCE
-) -> Task:
+def target_task(runs: pd.DataFrame, *, items: int | None = None) -> Task:
     """Return the runs of one target, ready to be fitted."""
     # A bound of no updates bounds nothing.
-    useful = (runs["updates"] > 0).to_numpy(bool)
-    outcome = runs["outcome"].to_numpy()
-    task = task_of(
-        runs["batch_size"].to_numpy()[useful],
-        runs["updates"].to_numpy()[useful],
-        censored=outcome[useful] == NOT_REACHED,
-        groups=runs["seed"].to_numpy()[useful],
-        half_widths=runs["half_width"].to_numpy()[useful],
-        items=items,
-        confidence=confidence,
+    useful = runs[runs["updates"] > 0]
+    sizes, updates, half_widths, seeds = (
+        useful[name].to_numpy() for name in ("batch_size", "updates", "half_width", "seed")
     )
+    censored = (useful["outcome"] == NOT_REACHED).to_numpy(bool)
+    data = observations(sizes, updates, censored, half_widths)
+    task = task_of(sizes.astype(np.float64), data, seeds, items=items)
     reason = _too_early(runs)
     if not reason:
         return task

@@ -108,12 +108,6 @@ def test_the_average_over_training_weighs_every_seed_alike() -> None:
     assert table["noise_scale"].tolist() == pytest.approx([np.mean([19.5, 10, 11, 12]) / 1.05])
 
 
-def test_the_average_ends_at_the_target() -> None:
-    late = measurements(NORMS, traces=[1e9] * 4, examples=640)
-    table = average_noise(pd.concat([measurements(NORMS), late]), until=639)
-    assert table["noise_scale"].tolist() == pytest.approx([10])
-
-
 def test_the_average_leaves_out_the_evaluation_before_the_first_update() -> None:
     start = measurements([1e9] * 4, examples=0)
     table = average_noise(pd.concat([start, measurements(NORMS)]))
