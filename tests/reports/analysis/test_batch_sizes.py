@@ -35,8 +35,8 @@ def test_seeds_lost_in_one_group_are_not_lost_in_another() -> None:
     results = make_results(Sketch(plan))
     fresh = (results.trials["group"] == "adam") & (results.trials["stage"] == CONFIRM)
     trials = results.trials
-    place = trials.index[fresh & (trials["batch_size"] == 8)][0]
-    trials.loc[place, ["status", "test_metric", "test_loss"]] = ["diverged", None, None]
+    index = trials.index[fresh & (trials["batch_size"] == 8)][0]
+    trials.loc[index, ["status", "test_metric", "test_loss"]] = ["diverged", None, None]
     sgd, adam = analyse(results)
     assert sgd.batch_sizes["lost_seeds"].tolist() == [0, 0, 0]
     assert adam.batch_sizes["lost_seeds"].tolist() == [1, 0, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ SIZE = 64
 PLAN = small(seeds=(0, 1, 2, 3, 4), confirmation_seeds=(100, 101, 102, 103, 104))
 
 
+@cache
 def whole() -> StudyResults:
     return make_results(Sketch(description=PLAN, diverges=lambda *_: False))
 
@@ -102,8 +104,10 @@ def test_a_batch_size_that_lacks_a_fresh_seed_has_no_mean(
     assert analysis.comparison is not None
     assert SIZE not in {analysis.comparison.best, *analysis.comparison.tied}
     assert SIZE not in GroupValues(analysis).tuned.columns
-    said = {one.kind: one.text for one in [*verdict(analysis), *cautions(analysis)]}
-    assert said["lost-seeds"].startswith("At batch size 64 the selected rate has no value")
+    texts = {
+        statement.kind: statement.text for statement in [*verdict(analysis), *cautions(analysis)]
+    }
+    assert texts["lost-seeds"].startswith("At batch size 64 the selected rate has no value")
     drawn = {chart.name: chart for chart in charts(analysis)}
     assert "Left out: batch size 64," in drawn["accuracy"].caption
     assert "batch size 64:" not in drawn["accuracy"].description
@@ -179,8 +183,8 @@ def test_sentences_on_budgets_are_those_of_the_specification() -> None:
     trials = results.trials.assign(updates=50, stopped_at_update=50)
     trials["stopped_at_update"] = trials["stopped_at_update"].astype("Int64")
     texts = {
-        one.kind: one.text
-        for one in verdict(numbers(replace(results, description=plan, trials=trials)))
+        statement.kind: statement.text
+        for statement in verdict(numbers(replace(results, description=plan, trials=trials)))
     }
     assert "2,700 updates at batch size 8, 60 at batch size 512." in texts["budget"]
     assert texts["time"].startswith("Training for at most 20 epochs takes")
@@ -190,7 +194,9 @@ def test_a_run_without_an_end_leaves_its_batch_size_without_steps_to_a_target() 
     results = whole()
     failed = with_status("error")(results, of(results, CONFIRM, 103))
     sizes = {
-        size for one in numbers(failed).scaling.targets for size in one.batch_sizes["batch_size"]
+        size
+        for target in numbers(failed).scaling.targets
+        for size in target.batch_sizes["batch_size"]
     }
     assert sizes == {8, 512}
     diverged = with_status("diverged")(results, of(results, CONFIRM, 103))

@@ -197,18 +197,18 @@ CURVES = pd.concat([curve("a", {0: 0.1, 10: 0.5, 20: 0.6}), curve("b", {0: 0.2, 
 
 
 def test_a_curve_is_read_on_the_line_between_two_evaluations() -> None:
-    found = read(evaluations(CURVES), ["b", "a"], np.array([[2.5, 5.0], [5.0, 12.0]]))
-    np.testing.assert_allclose(found, [[0.3, 0.4], [0.3, 0.52]])
+    metric = read(evaluations(CURVES), ["b", "a"], np.array([[2.5, 5.0], [5.0, 12.0]]))
+    np.testing.assert_allclose(metric, [[0.3, 0.4], [0.3, 0.52]])
 
 
 def test_beyond_its_ends_a_curve_is_what_it_is_there() -> None:
-    found = read(evaluations(CURVES), ["b"], np.array([[-1.0, 99.0]]))
-    np.testing.assert_allclose(found, [[0.2, 0.4]])
+    metric = read(evaluations(CURVES), ["b"], np.array([[-1.0, 99.0]]))
+    np.testing.assert_allclose(metric, [[0.2, 0.4]])
 
 
 def test_examples_are_another_axis_of_the_same_curve() -> None:
-    found = read(evaluations(CURVES, "examples"), ["a"], np.array([[10.0, 24.0]]))
-    np.testing.assert_allclose(found, [[0.3, 0.52]])
+    metric = read(evaluations(CURVES, "examples"), ["a"], np.array([[10.0, 24.0]]))
+    np.testing.assert_allclose(metric, [[0.3, 0.52]])
 
 
 def test_a_trial_without_a_curve_has_no_metric() -> None:

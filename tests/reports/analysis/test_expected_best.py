@@ -35,10 +35,10 @@ def test_it_is_the_mean_of_the_best_over_all_draws(values: list[float], draws: i
 
 
 def test_it_grows_with_the_effort_up_to_the_best() -> None:
-    found = [expected_best(VALUES, draws) for draws in range(1, 200)]
-    assert (np.diff(found) > -1e-12).all()
-    assert found[0] == pytest.approx(np.mean(VALUES))
-    assert found[-1] == pytest.approx(max(VALUES))
+    result = [expected_best(VALUES, draws) for draws in range(1, 200)]
+    assert (np.diff(result) > -1e-12).all()
+    assert result[0] == pytest.approx(np.mean(VALUES))
+    assert result[-1] == pytest.approx(max(VALUES))
 
 
 def cells(values: list[float], eligible: list[bool], size: int = 8) -> pd.DataFrame:
@@ -46,21 +46,21 @@ def cells(values: list[float], eligible: list[bool], size: int = 8) -> pd.DataFr
 
 
 def test_efforts_are_doublings_and_all_that_was_tried() -> None:
-    found = expected_bests(cells(VALUES, [True] * 5))
-    assert found["drawn_rates"].tolist() == [1, 2, 4, 5]
-    assert set(found["tried_rates"]) == {5}
-    assert found["expected_best"].tolist() == [expected_best(VALUES, k) for k in (1, 2, 4, 5)]
+    result = expected_bests(cells(VALUES, [True] * 5))
+    assert result["drawn_rates"].tolist() == [1, 2, 4, 5]
+    assert set(result["tried_rates"]) == {5}
+    assert result["expected_best"].tolist() == [expected_best(VALUES, k) for k in (1, 2, 4, 5)]
 
 
 def test_a_rate_that_lost_a_seed_counts_as_the_worst_of_the_others() -> None:
-    found = expected_bests(cells([0.99, 0.5, 0.7, np.nan], [False, True, True, False]))
-    assert found["expected_best"].iloc[0] == pytest.approx(np.mean([0.5, 0.5, 0.7, 0.5]))
+    result = expected_bests(cells([0.99, 0.5, 0.7, np.nan], [False, True, True, False]))
+    assert result["expected_best"].iloc[0] == pytest.approx(np.mean([0.5, 0.5, 0.7, 0.5]))
 
 
 def test_batch_sizes_without_an_eligible_rate_are_absent() -> None:
     lost = cells([0.5, 0.6], [False, False])
-    found = expected_bests(pd.concat([lost, cells([0.5], [True], size=64)]))
-    assert found["batch_size"].tolist() == [64]
+    result = expected_bests(pd.concat([lost, cells([0.5], [True], size=64)]))
+    assert result["batch_size"].tolist() == [64]
     none = expected_bests(empty_table(CELL_COLUMNS))
     pd.testing.assert_frame_equal(none, empty_table(EXPECTED_BEST_COLUMNS))
 
@@ -87,8 +87,8 @@ def test_only_efforts_that_all_batch_sizes_have_are_compared() -> None:
 
 
 def said(results: StudyResults) -> str:
-    found = {one.kind: one.text for one in across(analyse_study(results))}
-    return found.get("equal-effort-0", "")
+    statements = {statement.kind: statement.text for statement in across(analyse_study(results))}
+    return statements.get("equal-effort-0", "")
 
 
 @pytest.fixture(scope="module")
@@ -138,13 +138,13 @@ def test_without_a_choice_of_rates_nothing_is_said() -> None:
 
 def test_the_page_has_a_row_for_each_batch_size_and_a_column_for_each_effort() -> None:
     analysis = numbers(make_results(Sketch(description=small())))
-    table = next(one for one in page_tables(analysis) if one.name == "expected-best")
+    table = next(table for table in page_tables(analysis) if table.name == "expected-best")
     assert table.headers == ("Batch size", "Tried", "Best of 1", "Best of 2", "Best of 3")
     shown = [[cell.key for cell in row[2:]] for row in table.rows]
-    found = analysis.expected_best["expected_best"].tolist()
-    assert [key for row in shown for key in row] == [repr(value) for value in found]
+    result = analysis.expected_best["expected_best"].tolist()
+    assert [key for row in shown for key in row] == [repr(value) for value in result]
 
 
 def test_the_page_has_no_such_table_of_single_rates() -> None:
     analysis = numbers(make_results(Sketch(description=small(learning_rates=(1.0,)))))
-    assert "expected-best" not in [one.name for one in page_tables(analysis)]
+    assert "expected-best" not in [table.name for table in page_tables(analysis)]

@@ -132,9 +132,9 @@ def test_the_confirm_stage_selects_nothing() -> None:
 
 
 def test_groups_are_selected_apart() -> None:
-    one = trials_of({(8, 0.1): [0.9], (8, 1.0): [0.5]})
-    other = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9]}).assign(group="adam")
-    chosen = selected(pd.concat([one, other]))
+    first = trials_of({(8, 0.1): [0.9], (8, 1.0): [0.5]})
+    second = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9]}).assign(group="adam")
+    chosen = selected(pd.concat([first, second]))
     assert dict(zip(chosen["group"], chosen["learning_rate"], strict=True)) == {
         "adam": 1.0,
         "g": 0.1,
@@ -183,11 +183,11 @@ def test_a_rate_that_was_given_needs_no_selection() -> None:
     tuned = {(8, 0.1): [0.9, 0.8], (8, 1.0): [0.5, 0.6]}
     given = trials_of({(4, 0.3): [0.7, 0.7], (8, 0.1): [0.9, 0.9]}, CONFIRM)
     trials = pd.concat([trials_of(tuned), given], ignore_index=True)
-    found = with_given_rates(selected(trials), trials)
-    assert found["batch_size"].tolist() == [4, 8]
-    assert found["learning_rate"].tolist() == [0.3, 0.1]
-    assert found["seeds"].tolist() == [0, 2]
-    assert found["validation_metric"].isna().tolist() == [True, False]
+    selection = with_given_rates(selected(trials), trials)
+    assert selection["batch_size"].tolist() == [4, 8]
+    assert selection["learning_rate"].tolist() == [0.3, 0.1]
+    assert selection["seeds"].tolist() == [0, 2]
+    assert selection["validation_metric"].isna().tolist() == [True, False]
 
 
 def test_of_two_fresh_rates_neither_was_given() -> None:

@@ -32,18 +32,18 @@ def grids(analysis: Analysis) -> list[CoarseGrid]:
 
 
 def test_one_rate_for_all_says_something_else_than_rates_of_their_own() -> None:
-    found = fixed_rate(numbers(make_results(MOVING)).cells)
-    assert found is not None
-    assert (found.rate, found.best, found.tuned_best) == (1.0, 64, 512)
-    assert found.gap == pytest.approx(0.05 * math.log(1 / 0.3), abs=0.005)
-    assert found.tuned_gap == pytest.approx(504 / 1e5, abs=0.005)
+    fixed = fixed_rate(numbers(make_results(MOVING)).cells)
+    assert fixed is not None
+    assert (fixed.rate, fixed.best, fixed.tuned_best) == (1.0, 64, 512)
+    assert fixed.gap == pytest.approx(0.05 * math.log(1 / 0.3), abs=0.005)
+    assert fixed.tuned_gap == pytest.approx(504 / 1e5, abs=0.005)
 
 
 def test_a_rate_that_fails_somewhere_is_no_rate_for_all() -> None:
     sketch = replace(MOVING, diverges=lambda batch, rate, _: batch == 8 and rate == 1.0)
-    found = fixed_rate(numbers(make_results(sketch)).cells)
-    assert found is not None
-    assert found.rate != 1.0
+    fixed = fixed_rate(numbers(make_results(sketch)).cells)
+    assert fixed is not None
+    assert fixed.rate != 1.0
 
 
 def one_batch_size(results: StudyResults) -> StudyResults:
@@ -55,8 +55,8 @@ def one_rate(results: StudyResults) -> StudyResults:
 
 
 def none_for_all(results: StudyResults) -> StudyResults:
-    own = results.trials["batch_size"] * 1.0
-    return replace(results, trials=results.trials.assign(learning_rate=own))
+    scaled = results.trials["batch_size"] * 1.0
+    return replace(results, trials=results.trials.assign(learning_rate=scaled))
 
 
 @pytest.mark.parametrize("change", [one_batch_size, one_rate, none_for_all, nothing_run])
@@ -77,11 +77,11 @@ def peaked(factor: float, noise: float) -> Sketch:
 
 
 def test_a_grid_is_coarse_where_a_rate_between_would_gain_more_than_the_noise() -> None:
-    found = grids(numbers(make_results(peaked(20, noise=1e-4))))
-    assert [one.batch_size for one in found] == [8, 64]
-    for one in found:
-        assert one.factor == pytest.approx(20)
-        assert one.gain == pytest.approx(0.01 * (0.4 * math.log(20)) ** 2, abs=0.002)
+    coarse = grids(numbers(make_results(peaked(20, noise=1e-4))))
+    assert [grid.batch_size for grid in coarse] == [8, 64]
+    for grid in coarse:
+        assert grid.factor == pytest.approx(20)
+        assert grid.gain == pytest.approx(0.01 * (0.4 * math.log(20)) ** 2, abs=0.002)
 
 
 @pytest.mark.parametrize(("factor", "noise"), [(2, 0.004), (20, 0.1)], ids=["fine", "noisy"])

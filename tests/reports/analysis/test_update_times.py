@@ -71,9 +71,9 @@ def test_the_speedup_is_a_ratio_of_medians_with_the_range_of_the_rounds() -> Non
 
 def test_the_cost_of_shards_is_a_ratio_of_medians_with_the_range_of_the_rounds() -> None:
     timing = timing_of({("tensor", 8): [2.0, 3.0, 4.0], ("one-piece", 8): [1.0, 2.0, 2.0]})
-    found = shard_costs(timing)
-    assert found.columns.tolist() == [column.name for column in SHARD_COST_COLUMNS]
-    assert found.iloc[0].tolist() == pytest.approx([8, 0.3, 0.2, 1.5, 1.5, 2.0])
+    costs = shard_costs(timing)
+    assert costs.columns.tolist() == [column.name for column in SHARD_COST_COLUMNS]
+    assert costs.iloc[0].tolist() == pytest.approx([8, 0.3, 0.2, 1.5, 1.5, 2.0])
     assert shard_costs(timing[timing["engine"] == "tensor"]).empty
     # Nothing else takes the whole batch for the study's own.
     assert one_network(summarise_timing(timing))["seconds_per_update"].tolist() == [0.3]

@@ -37,32 +37,32 @@ def ran(
     )
 
 
-def ends(found: Timeline) -> list[tuple[float, float]]:
-    spans = found.spans[["started", "ended"]].round(5)
+def ends(timeline: Timeline) -> list[tuple[float, float]]:
+    spans = timeline.spans[["started", "ended"]].round(5)
     return list(zip(spans["started"], spans["ended"], strict=True))
 
 
 def test_a_cohort_is_what_began_and_ended_together(digits: StudyResults) -> None:
-    found = timeline_of(digits)
-    cohorts = found.spans[found.spans["stage"] != TIMED]
+    timeline = timeline_of(digits)
+    cohorts = timeline.spans[timeline.spans["stage"] != TIMED]
     assert len(cohorts) == 22
     assert cohorts["trials"].sum() == digits.trials["trial"].nunique()
     assert set(cohorts["stage"]) == {"explore", "confirm"}
     assert cohorts["batch_size"].nunique() == 11
-    assert found.spans.columns.tolist() == [column.name for column in TIMELINE_COLUMNS]
-    assert found.unknown == 0
+    assert timeline.spans.columns.tolist() == [column.name for column in TIMELINE_COLUMNS]
+    assert timeline.unknown == 0
 
 
 def test_the_work_of_a_batch_size_is_that_of_its_cohorts(digits: StudyResults) -> None:
-    found = timeline_of(digits)
-    cohorts = found.spans[found.spans["stage"] != TIMED]
+    timeline = timeline_of(digits)
+    cohorts = timeline.spans[timeline.spans["stage"] != TIMED]
     lengths = cohorts["ended"] - cohorts["started"]
-    for row in found.work.to_dict("records"):
-        own = cohorts["batch_size"] == row["batch_size"]
-        assert (row["cohorts"], row["trials"]) == (own.sum(), cohorts["trials"][own].sum())
-        assert row["work_seconds"] == pytest.approx(lengths[own].sum())
-        assert row["work_share"] == pytest.approx(lengths[own].sum() / lengths.sum())
-    assert found.work["work_share"].sum() == pytest.approx(1)
+    for row in timeline.work.to_dict("records"):
+        chosen = cohorts["batch_size"] == row["batch_size"]
+        assert (row["cohorts"], row["trials"]) == (chosen.sum(), cohorts["trials"][chosen].sum())
+        assert row["work_seconds"] == pytest.approx(lengths[chosen].sum())
+        assert row["work_share"] == pytest.approx(lengths[chosen].sum() / lengths.sum())
+    assert timeline.work["work_share"].sum() == pytest.approx(1)
 
 
 def test_the_clock_begins_with_the_first_trial_in_any_order_of_rows() -> None:
@@ -71,14 +71,16 @@ def test_the_clock_begins_with_the_first_trial_in_any_order_of_rows() -> None:
 
 @pytest.mark.parametrize("gap", [LEAST_PAUSE - 0.1, LEAST_PAUSE + 0.1])
 def test_only_a_long_gap_is_a_pause(gap: float) -> None:
-    found = ran([(0, 1), (1 + gap, 3 + gap)])
+    timeline = ran([(0, 1), (1 + gap, 3 + gap)])
     if gap > LEAST_PAUSE:
-        assert ends(found) == [(0, 1), (1, 3)]
-        assert found.pauses.round(5).to_dict("records") == [{"at": 1.0, "seconds": round(gap, 5)}]
+        assert ends(timeline) == [(0, 1), (1, 3)]
+        assert timeline.pauses.round(5).to_dict("records") == [
+            {"at": 1.0, "seconds": round(gap, 5)}
+        ]
     else:
-        assert ends(found) == [(0, 1), (round(1 + gap, 5), round(3 + gap, 5))]
-        assert found.pauses.empty
-    assert found.seconds == pytest.approx(3 if gap > LEAST_PAUSE else 3 + gap)
+        assert ends(timeline) == [(0, 1), (round(1 + gap, 5), round(3 + gap, 5))]
+        assert timeline.pauses.empty
+    assert timeline.seconds == pytest.approx(3 if gap > LEAST_PAUSE else 3 + gap)
 
 
 def test_a_gap_is_no_pause_beside_a_long_sweep() -> None:
@@ -91,9 +93,9 @@ def test_a_gap_behind_a_longer_cohort_is_none() -> None:
 
 
 def test_a_cohort_takes_the_lowest_row_that_is_free() -> None:
-    found = ran([(0, 3), (1, 2), (2, 4), (2.5, 5), (3, 6)])
-    assert found.spans["row"].tolist() == [1, 2, 2, 3, 1]
-    assert found.rows == 3
+    timeline = ran([(0, 3), (1, 2), (2, 4), (2.5, 5), (3, 6)])
+    assert timeline.spans["row"].tolist() == [1, 2, 2, 3, 1]
+    assert timeline.rows == 3
 
 
 def test_clocks_that_differ_by_a_hair_do_not_need_another_row() -> None:
@@ -102,19 +104,21 @@ def test_clocks_that_differ_by_a_hair_do_not_need_another_row() -> None:
 
 
 def test_rounds_of_the_timing_pass_are_one_bar_where_they_follow_each_other() -> None:
-    found = ran([(0, 1)], rounds=[(2, 0.5), (2.6, 0.5), (90, 0.25)])
-    passes = found.spans[found.spans["stage"] == TIMED]
-    assert ends(found) == [(0, 1), (2, 3.1), (3.1, 3.35)]
+    timeline = ran([(0, 1)], rounds=[(2, 0.5), (2.6, 0.5), (90, 0.25)])
+    passes = timeline.spans[timeline.spans["stage"] == TIMED]
+    assert ends(timeline) == [(0, 1), (2, 3.1), (3.1, 3.35)]
     assert passes["row"].tolist() == [0, 0]
     assert passes["batch_size"].isna().all()
-    assert found.work["trials"].tolist() == [1]
+    assert timeline.work["trials"].tolist() == [1]
 
 
 def test_rounds_that_several_groups_share_count_once() -> None:
     results = make_results(Sketch(description=small()))
     twice = pd.concat([results.timing, results.timing], ignore_index=True)
-    one, two = (timeline_of(replace(results, timing=timing)) for timing in (results.timing, twice))
-    pd.testing.assert_frame_equal(one.spans, two.spans)
+    single, doubled = (
+        timeline_of(replace(results, timing=timing)) for timing in (results.timing, twice)
+    )
+    pd.testing.assert_frame_equal(single.spans, doubled.spans)
 
 
 def test_busy_is_the_share_of_all_rows_between_the_first_trial_and_the_last() -> None:
@@ -134,16 +138,16 @@ def test_trials_of_unknown_times_are_counted() -> None:
     columns = ["started", "ended"]
     trials = results.trials.copy()
     trials.loc[lost, columns] = math.nan
-    found = timeline_of(replace(results, trials=trials))
-    assert found.unknown == lost.sum()
-    assert 8 not in set(found.work["batch_size"])
+    timeline = timeline_of(replace(results, trials=trials))
+    assert timeline.unknown == lost.sum()
+    assert 8 not in set(timeline.work["batch_size"])
 
 
 def test_a_study_that_has_not_begun_has_no_clock(digits: StudyResults) -> None:
-    found = timeline_of(nothing_run(digits))
-    assert (len(found.spans), len(found.work), len(found.pauses)) == (0, 0, 0)
-    assert (found.rows, found.seconds, found.unknown) == (0, 0.0, 0)
-    assert math.isnan(found.busy)
+    timeline = timeline_of(nothing_run(digits))
+    assert (len(timeline.spans), len(timeline.work), len(timeline.pauses)) == (0, 0, 0)
+    assert (timeline.rows, timeline.seconds, timeline.unknown) == (0, 0.0, 0)
+    assert math.isnan(timeline.busy)
 
 
 def test_trials_that_took_no_time_leave_open_how_busy_workers_were() -> None:
@@ -152,8 +156,8 @@ def test_trials_that_took_no_time_leave_open_how_busy_workers_were() -> None:
 
 def test_a_timing_pass_alone_has_a_clock(digits: StudyResults) -> None:
     alone = replace(nothing_run(digits), timing=digits.timing)
-    found = timeline_of(alone)
-    assert found.spans["stage"].tolist() == [TIMED]
-    assert math.isnan(found.busy)
+    timeline = timeline_of(alone)
+    assert timeline.spans["stage"].tolist() == [TIMED]
+    assert math.isnan(timeline.busy)
     untimed = replace(alone, timing=empty_table(TIMING_COLUMNS))
     assert timeline_of(untimed).spans.empty

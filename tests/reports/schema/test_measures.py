@@ -39,8 +39,8 @@ SCALES = {seed: (70.0 + seed,) for seed in (*range(5), *range(100, 105))}
 
 
 def sketch(group: GroupDescription = TARGET) -> Sketch:
-    own = {"batch_sizes": (8, 64, 512), "learning_rates": (0.3, 1.0, 3.0)}
-    plan = replace(small(), groups=(replace(group, **own),))  # type: ignore[arg-type]
+    axes = {"batch_sizes": (8, 64, 512), "learning_rates": (0.3, 1.0, 3.0)}
+    plan = replace(small(), groups=(replace(group, **axes),))  # type: ignore[arg-type]
     return Sketch(description=plan, diverges=lambda *_: False)
 
 
@@ -57,7 +57,7 @@ def seeds_of(losses: dict[int, float]) -> pd.DataFrame:
 def test_a_regression_that_is_no_better_than_the_mean_is_warned_of() -> None:
     poor = replace(sketch(), accuracy=lambda *_: 0.0, noise=0.001)
     (text,) = [
-        found.text for found in cautions(numbers(make_results(poor))) if found.kind == NOTHING
+        caution.text for caution in cautions(numbers(make_results(poor))) if caution.kind == NOTHING
     ]
     assert text.startswith("Always answering the mean has an R² of 0.0000, and the best")
 
@@ -110,8 +110,8 @@ def test_the_table_has_the_mean_rmse_of_the_seeds(analysis: Analysis) -> None:
     expected = np.mean([math.sqrt(2 * s.loss) * SCALES[s.seed][0] for s in seeds.itertuples()])
     assert row["rmse"] == pytest.approx(expected)
     table = next(table for table in page_tables(analysis) if table.name == "batch-sizes")
-    place = table.headers.index("RMSE")
-    assert float(table.rows[0][place].key) == row["rmse"]
+    column = table.headers.index("RMSE")
+    assert float(table.rows[0][column].key) == row["rmse"]
     assert "RMSE in the unit of progression." in table.note
 
 

@@ -22,14 +22,14 @@ DIFFERENCES = np.array([0.2, 1.1, 0.4, -0.6, 1.4])
 
 def test_a_separation_is_second_minus_first() -> None:
     values = pd.DataFrame({8: np.zeros(5), 16: DIFFERENCES})
-    found = separate(values, 8, 16, tail=0.025)
-    assert found is not None
-    assert found.difference.mean == pytest.approx(0.5)
+    separation = separate(values, 8, 16, tail=0.025)
+    assert separation is not None
+    assert separation.difference.mean == pytest.approx(0.5)
     needed = seeds_to_detect(DIFFERENCES, tail=0.025)
     assert needed is not None
-    assert found.more_seeds == needed - 5
-    assert found.detectable == detectable_difference(DIFFERENCES, tail=0.025)
-    assert (found.improvement.mean, found.improvement.count) == (4 / 5, 5)
+    assert separation.more_seeds == needed - 5
+    assert separation.detectable == detectable_difference(DIFFERENCES, tail=0.025)
+    assert (separation.improvement.mean, separation.improvement.count) == (4 / 5, 5)
 
 
 @pytest.mark.parametrize("tail", [0.025, 0.05 / 10])
@@ -53,18 +53,18 @@ def test_the_detectable_difference_is_found_four_times_in_five(seeds: int, tail:
 
 def test_seeds_that_differ_by_as_much_need_more_of_them() -> None:
     values = pd.DataFrame({8: [0.5, 0.75], 16: [0.75, 1.0]})
-    found = separate(values, 8, 16, tail=0.025)
-    assert found is not None
-    assert found.more_seeds is not None
-    assert found.more_seeds > 1
-    assert found.detectable > 0.25
-    assert found.difference.low < 0 < found.difference.high
+    separation = separate(values, 8, 16, tail=0.025)
+    assert separation is not None
+    assert separation.more_seeds is not None
+    assert separation.more_seeds > 1
+    assert separation.detectable > 0.25
+    assert separation.difference.low < 0 < separation.difference.high
 
 
 def test_seeds_that_do_not_differ_tell_of_no_spread() -> None:
-    found = separate(pd.DataFrame({8: [0.5, 0.75], 16: [0.5, 0.75]}), 8, 16, tail=0.025)
-    assert found is not None
-    assert (found.more_seeds, found.detectable) == (None, 0.0)
+    separation = separate(pd.DataFrame({8: [0.5, 0.75], 16: [0.5, 0.75]}), 8, 16, tail=0.025)
+    assert separation is not None
+    assert (separation.more_seeds, separation.detectable) == (None, 0.0)
 
 
 def test_seeds_needed_and_the_detectable_difference_are_inverse() -> None:
@@ -88,9 +88,9 @@ def studies(rng: np.random.Generator, shift: float, seeds: int) -> list[pd.DataF
     """Return 200 studies of two batch sizes that differ by so many standard errors."""
     tables = []
     for _ in range(200):
-        shared, own = rng.normal(0, 3, seeds), rng.normal(0, 1, (seeds, 2))
-        own[:, 1] += shift * math.sqrt(2 / seeds)
-        tables.append(pd.DataFrame(shared[:, None] + own, columns=[8, 16]))
+        shared, noise = rng.normal(0, 3, seeds), rng.normal(0, 1, (seeds, 2))
+        noise[:, 1] += shift * math.sqrt(2 / seeds)
+        tables.append(pd.DataFrame(shared[:, None] + noise, columns=[8, 16]))
     return tables
 
 
@@ -102,16 +102,16 @@ def told_apart(tables: list[pd.DataFrame]) -> float:
 def test_one_cell_under_two_names_is_rarely_called_different(seeds: int) -> None:
     # The test's level is 5% exactly, so about half of all sets of 200 studies have more than 10 by
     # chance: 21 have one in a thousand sets. benchmarks/bench_intervals.py counts 10,000.
-    found = told_apart(studies(np.random.default_rng(13), 0.0, seeds))
-    assert 200 * found <= stats.binom.ppf(0.999, 200, 0.05) == 21
+    share = told_apart(studies(np.random.default_rng(13), 0.0, seeds))
+    assert 200 * share <= stats.binom.ppf(0.999, 200, 0.05) == 21
 
 
 @pytest.mark.parametrize("seeds", [5, 10])
 @pytest.mark.parametrize("shift", [2.0, 4.0])
 def test_a_planted_difference_is_found_as_often_as_theory_says(seeds: int, shift: float) -> None:
-    found = told_apart(studies(np.random.default_rng(14), shift, seeds))
+    share = told_apart(studies(np.random.default_rng(14), shift, seeds))
     power = power_to_detect(shift, seeds, 0.025)
-    assert stats.binomtest(round(200 * found), 200, power).pvalue > 0.01
+    assert stats.binomtest(round(200 * share), 200, power).pvalue > 0.01
 
 
 def test_the_power_is_that_of_the_noncentral_t_distribution() -> None:

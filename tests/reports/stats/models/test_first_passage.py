@@ -54,16 +54,20 @@ def test_a_target_met_before_the_first_evaluation_lies_anywhere_before_it() -> N
 
 
 def test_the_bracket_holds_the_true_crossing() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(100):
+    rng, curves, true = np.random.default_rng(0), [], []
+    for seed in range(100):
         updates = np.concatenate([[0], np.sort(rng.choice(np.arange(1, 200), 8, replace=False))])
         decay = rng.uniform(0.01, 0.2)
-        outcome, middle, half = first_crossing(updates, -np.exp(-decay * updates), -0.3)
-        true = -math.log(0.3) / decay
-        if outcome == REACHED:
-            assert abs(middle - true) <= 2 * half
-        else:
-            assert true > middle
+        gain = -np.exp(-decay * updates)
+        curves.append(
+            pd.DataFrame({"batch_size": 8, "seed": seed, "updates": updates, "gain": gain})
+        )
+        true.append(-math.log(0.3) / decay)
+    targets = [Target(1, -0.3)]
+    table = updates_to_target(pd.concat(curves), "gain", targets, lower_is_better=False)
+    missed, off = table["outcome"] != REACHED, true - table["updates"]
+    assert (off.abs() <= 2 * table["half_width"])[~missed].all()
+    assert (off > 0)[missed].all()
 
 
 def test_a_loss_that_falls_exponentially_is_read_exactly() -> None:

@@ -47,7 +47,7 @@ def send_ring(workers: int, latency: float, transfer: float) -> float:
         for worker in range(workers):
             held[(worker + 1) % workers] |= sent[worker]
         now += latency + transfer / workers
-    assert all(one == full for one in held)
+    assert all(each == full for each in held)
     return now
 
 
@@ -113,8 +113,8 @@ def test_without_a_network_the_best_batch_grows_with_the_square_root_of_the_work
     free = Cluster(latency=0, bandwidth=1, combine="ring", workers=(1, 16))
     table = simulate_time_to_target(FIT, TIMING, free, gradient_bytes=0)
     best = [math.sqrt(400 * 20 * workers) for workers in (1, 16)]
-    for found, expected in zip(table["batch_size"], best, strict=True):
-        assert expected / math.sqrt(2) <= found <= expected * math.sqrt(2)
+    for size, expected in zip(table["batch_size"], best, strict=True):
+        assert expected / math.sqrt(2) <= size <= expected * math.sqrt(2)
 
 
 def test_more_workers_gain_until_messages_take_the_time() -> None:
@@ -142,8 +142,8 @@ def test_time_is_updates_by_seconds_of_each() -> None:
     assert row["seconds_per_update"] == pytest.approx(seconds)
     updates = 50 * (1 + 400 / row["batch_size"])
     assert row["seconds_to_target"] == pytest.approx(updates * seconds, rel=1e-4)
-    one = simulate_time_to_target(FIT, TIMING, alone, BYTES, shards=4)["seconds_to_target"]
-    assert row["speedup"] == pytest.approx(one.iloc[0] / row["seconds_to_target"])
+    single = simulate_time_to_target(FIT, TIMING, alone, BYTES, shards=4)["seconds_to_target"]
+    assert row["speedup"] == pytest.approx(single.iloc[0] / row["seconds_to_target"])
 
 
 def test_without_a_curve_nothing_is_simulated() -> None:
@@ -153,19 +153,19 @@ def test_without_a_curve_nothing_is_simulated() -> None:
 
 
 def test_a_group_is_simulated_with_its_own_gradient() -> None:
-    found = simulate_group(DIGITS_GROUP, CLUSTER, FIT, TIMING, NO_TIMING)
+    simulation = simulate_group(DIGITS_GROUP, CLUSTER, FIT, TIMING, NO_TIMING)
     expected = simulate_time_to_target(FIT, TIMING, CLUSTER, 9_640)
-    assert found.reason == ""
-    pd.testing.assert_frame_equal(found.table, expected)
+    assert simulation.reason == ""
+    pd.testing.assert_frame_equal(simulation.table, expected)
 
 
 def test_a_group_with_shards_is_simulated_with_them_at_the_cost_of_whole_batches() -> None:
     slower = fit_update_time(SIZES, 80e-6 + 1e-6 * SIZES)
-    found = simulate_group(replace(DIGITS_GROUP, shards=4), CLUSTER, FIT, slower, TIMING)
+    simulation = simulate_group(replace(DIGITS_GROUP, shards=4), CLUSTER, FIT, slower, TIMING)
     expected = simulate_time_to_target(FIT, TIMING, CLUSTER, 9_640, shards=4)
-    pd.testing.assert_frame_equal(found.table, expected)
+    pd.testing.assert_frame_equal(simulation.table, expected)
     # Workers beyond the shards have nothing to do.
-    seconds = found.table["seconds_to_target"].tolist()
+    seconds = simulation.table["seconds_to_target"].tolist()
     assert seconds[0] > seconds[1]
     assert seconds[1] < seconds[2]
 
@@ -198,9 +198,9 @@ def test_a_group_with_shards_is_simulated_with_them_at_the_cost_of_whole_batches
 def test_a_group_that_cannot_be_simulated_has_a_reason(change: dict[str, Any], reason: str) -> None:
     given = {"plan": DIGITS_GROUP, "cluster": CLUSTER, "fit": FIT, "timing": TIMING}
     given["whole"] = TIMING
-    found = simulate_group(**given | change)
-    assert found.reason == reason
-    pd.testing.assert_frame_equal(found.table, empty_table(SIMULATION_COLUMNS))
+    simulation = simulate_group(**given | change)
+    assert simulation.reason == reason
+    pd.testing.assert_frame_equal(simulation.table, empty_table(SIMULATION_COLUMNS))
 
 
 def test_specifications_name_the_ways_to_combine_that_there_are() -> None:

@@ -55,8 +55,13 @@ def noisy_runs(seeds: int, noise: float = 0.05) -> dict[str, Any]:
 @pytest.mark.parametrize("model", PUBLISHED)
 def test_published_figures_come_out(model: str) -> None:
     fit = fit_steps_to_target(PUBLISHED_SIZES, PUBLISHED[model])
-    found = (fit.min_updates, fit.min_examples, fit.critical_batch_size, fit.overhead_batch_size())
-    assert found == pytest.approx(FIGURES[model], rel=1e-4)
+    figures = (
+        fit.min_updates,
+        fit.min_examples,
+        fit.critical_batch_size,
+        fit.overhead_batch_size(),
+    )
+    assert figures == pytest.approx(FIGURES[model], rel=1e-4)
     assert (fit.plateau, fit.poor_fit, fit.reason) == (IN_RANGE, False, "")
 
 
@@ -169,10 +174,7 @@ def test_a_curve_that_still_falls_has_no_critical_batch_size() -> None:
     assert fit.critical_batch_size_interval.high == math.inf
     assert fit.alternative is not None
     assert (fit.alternative.min_updates, fit.alternative.critical_batch_size) == (None, None)
-    assert fit.reason == (
-        "Updates still fall at batch size 2048, the largest that reached the target: there is no "
-        "plateau in range."
-    )
+    assert "batch size 2048" in fit.reason
 
 
 def test_an_extrapolated_plateau_is_none() -> None:
@@ -188,35 +190,23 @@ def test_a_curve_that_does_not_fall_has_no_critical_batch_size() -> None:
     assert (fit.min_examples, fit.critical_batch_size) == (None, None)
     assert fit.critical_batch_size_interval is not None
     assert fit.critical_batch_size_interval.low == 0
-    assert fit.reason == (
-        "Updates don't fall with batch size: all sizes may be beyond the critical one."
-    )
+    assert "don't fall" in fit.reason
 
 
 @pytest.mark.parametrize(
     ("sizes", "updates", "censored", "reason"),
     [
-        ([], [], None, "There are no runs."),
-        ([8, 16, 32], [9, 9, 9], [True] * 3, "No run reached the target, of 3."),
-        (
-            [8, 8, 16, 32],
-            [9, 8, 5, 9],
-            [False, False, False, True],
-            "Fewer than three batch sizes reached the target: 2.",
-        ),
-        (
-            [8, 16, 32, 64],
-            [9, 9, 9, 5],
-            [False, False, False, True],
-            "Updates to the target are equal at all batch sizes: they show no scaling.",
-        ),
+        ([], [], None, "no runs"),
+        ([8, 16, 32], [9, 9, 9], [True] * 3, "of 3"),
+        ([8, 8, 16, 32], [9, 8, 5, 9], [False, False, False, True], "Fewer than three"),
+        ([8, 16, 32, 64], [9, 9, 9, 5], [False, False, False, True], "equal at all batch sizes"),
     ],
 )
 def test_bad_data_give_a_reason_and_no_number(
     sizes: list[float], updates: list[float], censored: list[bool] | None, reason: str
 ) -> None:
     fit = fit_steps_to_target(sizes, updates, censored=censored)
-    assert fit.reason == reason
+    assert reason in fit.reason
     numbers = (
         fit.min_updates,
         fit.min_examples,

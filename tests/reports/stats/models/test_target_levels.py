@@ -107,7 +107,7 @@ def test_runs_that_miss_a_target_are_kept_in_its_fit() -> None:
 def test_a_target_met_at_the_start_is_refused_with_a_reason() -> None:
     curves = curves_of({(8, 0): [0.1, 0.0], (16, 0): [1.0, 0.0], (32, 0): [1.0, 0.9]})
     (fit,) = fit_targets(updates_to_target(curves, "loss", [Target(0.5, 0.2)])).values()
-    assert fit.reason == "Runs that meet the target before their first update: 1 of 3."
+    assert "before their first update: 1 of 3" in fit.reason
     assert (fit.runs, fit.censored, fit.critical_batch_size) == (3, 1, None)
 
 
@@ -124,9 +124,7 @@ def test_a_target_reached_before_the_first_evaluations_is_refused_with_a_reason(
     )
     early, late = (Target(share, 1 - share) for share in (0.5, 0.95))
     fits = fit_targets(updates_to_target(curves, "loss", [early, late]))
-    assert fits[early].reason == (
-        "Runs that reach the target so early that their evaluations hardly tell when: 20 of 20."
-    )
+    assert "20 of 20" in fits[early].reason
     assert fits[early].curve is None
     assert fits[late].min_examples == pytest.approx(2.2 * 1024, rel=0.05)
 
