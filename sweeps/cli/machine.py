@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sweeps.cli.manage import DONE, Add, add_json, document
-from sweeps.terminal import write
+from sweeps.errors import write
 
 NOT_USABLE = 7
 

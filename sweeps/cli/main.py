@@ -19,8 +19,16 @@ from sweeps.cli.machine import add_machine_commands
 from sweeps.cli.manage import DONE, SOME_FAILED, add_store_commands, document
 from sweeps.cli.recommend import add_answer_commands, add_data_options
 from sweeps.cli.report import add_report_commands, write_report
-from sweeps.errors import ResourceError, UsageError, UserError, counted, refusal
-from sweeps.terminal import open_streams, tell, write
+from sweeps.errors import (
+    ResourceError,
+    UsageError,
+    UserError,
+    counted,
+    open_streams,
+    refusal,
+    tell,
+    write,
+)
 from sweeps.worker.processes import ONE_THREAD, check_address_space
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from sweeps.terminal import tell, write
+from sweeps.errors import tell, write
 
 DONE, SOME_FAILED = 0, 1
 

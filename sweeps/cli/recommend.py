@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.cli.manage import DONE, Add, add_json, document
-from sweeps.terminal import write
+from sweeps.errors import write
 
 if TYPE_CHECKING:
     from sweeps.design.stages import Experiment

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.cli.manage import DONE, Add
-from sweeps.terminal import write
+from sweeps.errors import write
 
 if TYPE_CHECKING:
     from reports.schema.results import StudyResults

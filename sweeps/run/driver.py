@@ -16,6 +16,7 @@ from sweeps.data.registry import load
 from sweeps.design.cohorts import cohort_cost, plan
 from sweeps.design.stages import Experiment
 from sweeps.design.trials import Cohort, Trial
+from sweeps.errors import tell
 from sweeps.machine import combined, provenance
 from sweeps.run.backends import ISOLATING, opened
 from sweeps.run.live_report import reported
@@ -25,7 +26,6 @@ from sweeps.run.signals import Interruption, interruptible
 from sweeps.run.timing_pass import run_timing
 from sweeps.store.store import Store
 from sweeps.store.study_results import Plan, results_of, save_experiment
-from sweeps.terminal import tell
 from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.worker.dataset_cache import hand_over
 from sweeps.worker.train import Outcome

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sweeps.errors import tell
 from sweeps.run.signals import Interrupted
-from sweeps.terminal import tell
 from sweeps.worker.processes import ONE_THREAD, ending, unreachable_by_ctrl_c
 
 CODE = (

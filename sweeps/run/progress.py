@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from sweeps.terminal import write
+from sweeps.errors import write
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sweeps.data.parameters import OneOf, Strict, listed
-from sweeps.errors import MOST_PROBLEMS, Problem
+from sweeps.errors import MOST_PROBLEMS, Problem, escaped
 from sweeps.spec.axes import AXES, Axes, OptimizerChoice
 from sweeps.spec.messages import problem_of
 from sweeps.spec.types import (
@@ -33,7 +33,6 @@ from sweeps.spec.types import (
     SeedRange,
     Simulated,
 )
-from sweeps.terminal import escaped
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from reports.schema.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
 from sweeps.design.trials import Planned, Trial
-from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links
+from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links, tell
 from sweeps.store.connection import (
     SESSION_FACTS,
     Session,
@@ -38,7 +38,6 @@ from sweeps.store.rows import (
     same_result,
 )
 from sweeps.store.schema import TABLES, columns_of
-from sweeps.terminal import tell
 from sweeps.worker.measure import Round
 from sweeps.worker.train import CURVE_WIDTH, Outcome
 

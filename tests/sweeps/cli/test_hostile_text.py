@@ -24,12 +24,12 @@ from reports.recommend.analysis import analyse
 from sweeps.advise import adaptive as advice
 from sweeps.advise.adaptive import Advice
 from sweeps.cli import main as cli
+from sweeps.errors import write
 from sweeps.manage import watch as watching
 from sweeps.run.progress import progress
 from sweeps.spec.model import toml_value
 from sweeps.store.store import Store
 from sweeps.store.study_results import Plan, read_experiment, results
-from sweeps.terminal import write
 
 PAYLOADS = (
     "\x1b[31mred\x1b[0m",
@@ -320,7 +320,7 @@ def test_a_stream_that_fails_changes_nothing_else(
 
 def test_no_file_is_taken_for_a_stream_that_is_closed(tmp_path: Path) -> None:
     code = (
-        "import os; from sweeps.terminal import open_streams; open_streams(); "
+        "import os; from sweeps.errors import open_streams; open_streams(); "
         "file = open('kept', 'wb', 0); file.write(b'kept'); print('lost'); os.write(2, b'lost')"
     )
     assert shell('"$PYTHON" -c "$CODE" <&- >&- 2>&-', tmp_path, CODE=code).returncode == 0
