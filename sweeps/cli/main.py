@@ -11,12 +11,12 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sweeps.cli.machine import add_machine_commands
-from sweeps.cli.manage import DONE, SOME_FAILED, add_store_commands, document
+from sweeps.cli.manage import DONE, SOME_FAILED, add_json, add_store_commands, document
 from sweeps.cli.recommend import add_answer_commands, add_data_options
 from sweeps.cli.report import add_report_commands, write_report
 from sweeps.errors import (
@@ -34,7 +34,7 @@ from sweeps.worker.processes import ONE_THREAD, check_address_space
 if TYPE_CHECKING:
     from reports.schema.results import StudyResults
 
-BUG, INTERRUPTED = 70, 130
+NOT_USABLE, BUG, INTERRUPTED = 7, 70, 130
 
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
@@ -123,7 +123,14 @@ def parser() -> argparse.ArgumentParser:
     add_report_commands(partial(_command, commands))
     add_store_commands(partial(_command, commands))
     add_answer_commands(partial(_command, commands))
-    add_machine_commands(partial(_command, commands))
+    add_json(_command(commands, _datasets, "datasets", "list the datasets that a study can name"))
+    doctor = _command(
+        commands, _doctor, "doctor", "tell what this machine and a folder have for studies"
+    )
+    doctor.add_argument(
+        "folder", type=Path, nargs="?", help="where a study's folder is or will be (default: none)"
+    )
+    add_json(doctor)
     validate = _command(commands, _validate, "validate", "check a specification without running it")
     _target(validate)
     plan = _command(commands, _plan, "plan", "tell what a run will do, how long and how large")
@@ -132,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument(
         "--jobs", type=int, default=-1, metavar="N", help="worker processes (default: all cores)"
     )
-    plan.add_argument("--json", action="store_true", help="as one JSON document")
+    add_json(plan)
     new = _command(commands, _new, "new", "write a specification with every key explained")
     new.add_argument("dataset", nargs="?", default="digits", help="a dataset's name, or a file")
     add_data_options(new)
@@ -281,6 +288,23 @@ def _new(options: argparse.Namespace) -> int:
         write_new(options.out, text)
         write(str(options.out))
     return DONE
+
+
+def _datasets(options: argparse.Namespace) -> int:
+    from sweeps.data.registry import catalogue, catalogue_lines
+
+    found = catalogue()
+    content = {"datasets": [asdict(entry) for entry in found]}
+    write(*(document(content) if options.json else catalogue_lines(found)))
+    return DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from sweeps.cli.doctor import examination_lines, examine
+
+    found = examine(options.folder)
+    write(*(document(found.to_json()) if options.json else examination_lines(found)))
+    return NOT_USABLE if found.problems else DONE
 
 
 def _bug(trace: str) -> int:

@@ -154,7 +154,7 @@ def _told(folder: Path, again: str) -> Iterator[None]:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from sweeps.manage.watch import watch
+    from sweeps.run.live_report import watch
 
     with _told(options.folder, f"bpsweep report {options.folder}"):
         page = watch(options.folder)

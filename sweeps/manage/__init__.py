@@ -1,1 +1,1 @@
-"""What can be done with a study: forecast, status, export, merge, watch."""
+"""What can be done with a study: forecast, status, export, merge, times by themselves."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from stored import forbid_writing, unwritable_folder
 
 from sweeps.cli import doctor
+from sweeps.cli import main as cli
 from sweeps.cli.doctor import examination_lines, examine, file_system_of
 from sweeps.machine import provenance
 
@@ -109,3 +111,23 @@ def test_a_package_that_is_not_installed_is_told_with_its_extra(
 ) -> None:
     monkeypatch.setattr(doctor, "OPTIONAL", {"no-such-package": "dask"})
     assert examine().facts["no-such-package"] == "not installed: pip install 'bpsweep[dask]'"
+
+
+def test_datasets_are_text_or_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["datasets"]) == 0
+    assert capsys.readouterr().out.startswith("name ")
+    assert cli.main(["datasets", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["datasets"]
+    assert {"name": "iris", "network": False}.items() <= found[3].items()
+
+
+def test_the_doctor_exits_with_7_if_a_study_could_not_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["doctor"]) == 0
+    assert "free space" not in capsys.readouterr().out
+    assert cli.main(["doctor", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["problems"] == []
+    monkeypatch.setattr(doctor, "_folder_problems", lambda _folder: ["It is full."])
+    assert cli.main(["doctor", str(tmp_path)]) == 7
+    assert "problem: It is full.\n" in capsys.readouterr().out

@@ -25,7 +25,6 @@ from sweeps.advise import adaptive as advice
 from sweeps.advise.adaptive import Advice
 from sweeps.cli import main as cli
 from sweeps.errors import write
-from sweeps.manage import watch as watching
 from sweeps.run.progress import progress
 from sweeps.spec.model import toml_value
 from sweeps.store.store import Store
@@ -402,7 +401,7 @@ def test_a_report_that_cant_be_watched_is_told(
     def refuse(*_arguments: object, **_options: object) -> None:
         raise OSError(number, os.strerror(number), "out/report.html")
 
-    monkeypatch.setattr(watching, "build_report", refuse)
+    monkeypatch.setattr("reports.build_report", refuse)
     assert said("watch", "out", code=6) == (
         f"error: out/report.html can't be written: {os.strerror(number)}. The results are kept: "
         "`bpsweep report out` writes the report again.\n"

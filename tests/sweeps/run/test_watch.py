@@ -17,8 +17,8 @@ from reports.schema.results import StudyResults
 from sweeps import Study, results
 from sweeps.cli import main as cli
 from sweeps.errors import StoreError
-from sweeps.manage import watch as watching
-from sweeps.manage.watch import watch
+from sweeps.run import live_report as watching
+from sweeps.run.live_report import watch
 from sweeps.store.lock import locked
 
 pytestmark = pytest.mark.slow
@@ -72,7 +72,7 @@ class Pages:
 def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
     """Return what stands for `build_report`."""
     pages = Pages()
-    monkeypatch.setattr(watching, "build_report", pages)
+    monkeypatch.setattr("reports.build_report", pages)
     return pages
 
 
@@ -180,7 +180,7 @@ def test_writing_is_rare_and_takes_a_tenth_of_the_time(
     clock = Clock(60)
     monkeypatch.setattr(watching, "time", clock)
     monkeypatch.setattr(watching, "results", lambda _: None)
-    monkeypatch.setattr(watching, "build_report", lambda *_: clock.write(0))
+    monkeypatch.setattr("reports.build_report", lambda *_: clock.write(0))
     monkeypatch.setattr(watching, "owner_of", lambda _: clock.now < clock.until or None)
     monkeypatch.setattr(watching, "_write_if_new", lambda *_: clock.write(cost))
     watch(Path())
