@@ -1,9 +1,4 @@
-"""What a user is told: mistakes that can be mended, with an exit code, and lines of the terminal.
-
-Exit codes: 0 done (a diverged trial is a result), 1 some trials failed, 2 usage or specification,
-3 dataset, 4 store unusable, 5 owned by another run, 6 resources, 7 environment, 70 a bug,
-128 and the number of the signal that ended it.
-"""
+"""What a user is told: mistakes that can be mended, with exit codes, and lines of the terminal."""
 
 from __future__ import annotations
 
@@ -26,6 +21,7 @@ MOST_PROBLEMS = 100
 """How many mistakes of a specification are told at once."""
 
 _SHOWN_CHARACTERS = 80
+_LAST_OF_FOUR_DIGITS = 0xFFFF
 _NO_THREAD = "can't start new thread"
 _REFUSALS = {
     errno.EAGAIN: "Raise the limit of processes (`ulimit -u`, or pids.max of the container).",
@@ -49,17 +45,13 @@ _DENIALS = {
 
 
 class UserError(Exception):
-    """Something the user can mend. What it is made of are the lines that are told.
+    """Something the user can mend. What it is made of are the lines that are told."""
 
-    Attributes:
-        exit_code: What the command exits with.
-    """
-
-    exit_code: ClassVar[int] = 2
+    exit_code: ClassVar[int] = 2  # of the command
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What is told, each on a line of its own; there may be anything in them."""
+        """Each is told on a line of its own; there may be anything in them."""
         return tuple(map(str, self.args))
 
     def __str__(self) -> str:
@@ -102,26 +94,15 @@ class EnvironmentFailedError(UserError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake of a specification.
+    """One mistake of a specification, or of its data."""
 
-    Attributes:
-        path: Where it is, such as `batch_sizes[3]`.
-        text: The value, what is allowed, and a suggestion if there is one.
-        about_data: Whether the dataset is at fault rather than the specification.
-    """
-
-    path: str
-    text: str
+    path: str  # such as `batch_sizes[3]`
+    text: str  # the value, what is allowed, and a suggestion if there is one
     about_data: bool = False
 
 
 class SpecificationError(UserError):
-    """All mistakes of a specification.
-
-    Args:
-        source: The file or preset they are in.
-        problems: At least one.
-    """
+    """All mistakes of a specification."""
 
     def __init__(self, source: str, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -135,15 +116,7 @@ class SpecificationError(UserError):
 
 
 def refusal(error: BaseException) -> str:
-    """Return what the system refused, with a remedy; nothing if it is an error of another kind.
-
-    Args:
-        error: Anything that was raised.
-
-    Example:
-        >>> refusal(ValueError("wrong")), refusal(MemoryError())[:28]
-        ('', 'There is not enough memory. ')
-    """
+    """Return what the system refused, with a remedy; nothing if it is an error of another kind."""
     kept = "Every trial that had ended is kept: run the same command again."
     if _is_short_of_memory(error):
         return f"There is not enough memory. `bpsweep plan` says how much a study needs. {kept}"
@@ -160,17 +133,7 @@ def refusal(error: BaseException) -> str:
 
 
 def refuse_links(*paths: Path) -> None:
-    """Refuse what is no file or folder where a study keeps its own.
-
-    What is written, emptied or removed there would be somebody else's: a study may come from
-    anywhere.
-
-    Args:
-        paths: Places in a study's folder; there need not be anything.
-
-    Raises:
-        StoreError: There is a symbolic link, a pipe or a device.
-    """
+    """Refuse what is no file or folder where a study keeps its own: it may be somebody else's."""
     for path in paths:
         try:
             mode = path.lstat().st_mode
@@ -201,41 +164,17 @@ def shown(value: object) -> str:
 
 
 def gigabytes(size: int) -> str:
-    """Return a number of bytes in units of 10^9, however large it is.
-
-    Example:
-        >>> gigabytes(2_500_000), gigabytes(10**400)
-        ('0.0025 GB', '1e+291 GB')
-    """
+    """Return a number of bytes in units of 10^9, however large it is: "0.0025 GB"."""
     return f"{min(size, 10**300) / 1e9:.3g} GB"
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """Return a count with its noun.
-
-    Args:
-        count: How many.
-        noun: What one is called.
-        plural: What several are called, if not the noun with an s.
-
-    Example:
-        >>> counted(1, "class", "classes"), counted(2, "example")
-        ('1 class', '2 examples')
-    """
+    """Return a count with its noun."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
 def did_you_mean(word: object, known: Collection[str]) -> str:
-    """Return a suggestion ready to be appended to a message, or nothing.
-
-    Args:
-        word: What was written.
-        known: What could have been meant.
-
-    Example:
-        >>> did_you_mean("batch_size", ["batch_sizes", "seeds"])
-        " Did you mean 'batch_sizes'?"
-    """
+    """Return a suggestion ready to be appended to a message, or nothing."""
     close = difflib.get_close_matches(str(word), known, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 
@@ -249,10 +188,7 @@ def pairs_text(pairs: Mapping[str, object]) -> str:
 
 
 def open_streams() -> None:
-    """Give standard streams that are closed a place where what is written to them is lost.
-
-    Otherwise the next file that is opened would be taken for one, by whatever writes to its number.
-    """
+    """Open standard streams that are closed, or the next file would get the number of one."""
     for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
         try:
             os.fstat(number)
@@ -265,16 +201,7 @@ def open_streams() -> None:
 def write(*lines: str, stream: TextIO | None = None) -> None:
     """Write lines; a command's results, unless a stream is given.
 
-    Names, texts of files and messages of libraries may hold anything. Characters that end a line,
-    steer a terminal, change the direction of text or can't be encoded are written as escapes, so
-    that what is one line here is one line there.
-
-    Args:
-        *lines: Without their ends.
-        stream: Where to; standard output if not given.
-
-    Raises:
-        ResourceError: Standard output takes no more.
+    Whatever names and messages hold, what is one line here is one line there.
     """
     stream = stream or sys.stdout
     encoding = stream.encoding or "utf-8"
@@ -289,11 +216,7 @@ def write(*lines: str, stream: TextIO | None = None) -> None:
 
 
 def tell(*lines: str) -> None:
-    """Write lines to standard error: progress, notes, errors.
-
-    Args:
-        *lines: As for `write`.
-    """
+    """Write lines to standard error: progress, notes, errors."""
     write(*lines, stream=sys.stderr)
 
 
@@ -313,16 +236,7 @@ def _encodable(line: str, encoding: str) -> str:
 
 
 def escaped(character: str, encoding: str = "utf-8") -> str:
-    r"""Return a character as it can be shown: as it is, or as an escape.
-
-    Args:
-        character: Any one.
-        encoding: Of where it is shown.
-
-    Example:
-        >>> escaped("ä"), escaped("ä", "ascii"), escaped("\x1b"), escaped("\u202e")
-        ('ä', '\\u00e4', '\\u001b', '\\u202e')
-    """
+    """Return a character as it can be shown: as it is, or as an escape."""
     # Spaces of all kinds are harmless, although Python takes only one for printable.
     if character.isprintable() or unicodedata.category(character) == "Zs":
         with suppress(UnicodeEncodeError):
@@ -330,7 +244,4 @@ def escaped(character: str, encoding: str = "utf-8") -> str:
             return character
     number = ord(character)
     # TOML, JSON and Python read these alike.
-    return json.dumps(character)[1:-1] if number <= _PLANE else f"\\U{number:08x}"
-
-
-_PLANE = 0xFFFF
+    return json.dumps(character)[1:-1] if number <= _LAST_OF_FOUR_DIGITS else f"\\U{number:08x}"

@@ -18,16 +18,7 @@ from threadpoolctl import ThreadpoolController
 import bpengine
 from bpengine import NUMERICS_VERSION
 
-PACKAGES = (
-    "bpsweep",
-    "numpy",
-    "scipy",
-    "pandas",
-    "scikit-learn",
-    "joblib",
-    "seaborn",
-    "matplotlib",
-)
+_NEEDED = ("bpsweep", "numpy", "scipy", "pandas", "scikit-learn", "joblib", "seaborn", "matplotlib")
 
 _BETWEEN = "; "
 
@@ -42,7 +33,7 @@ def provenance() -> dict[str, str]:
     )
     return {
         "Python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        **{package: version(package) for package in _NEEDED},
         "BLAS": ", ".join(blas),
         "BLAS threads": "1 in every process",
         "NumPy's instructions": ", ".join(instructions()),
@@ -54,10 +45,7 @@ def provenance() -> dict[str, str]:
 
 @functools.cache
 def versions() -> str:
-    """Return what must be the same wherever trials of one study run.
-
-    The code is that of the files when this is asked first, soon after they were imported.
-    """
+    """Return what must be the same wherever trials of one study run, the code of files included."""
     code = hashlib.sha256()
     for file in (bpengine.__file__, __file__):
         folder = Path(file).parent
@@ -71,21 +59,12 @@ def versions() -> str:
 
 
 def combined(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return what results were computed with that come from several sessions or machines.
-
-    Args:
-        several: From `provenance`, in order.
-
-    Example:
-        >>> combined([{"numpy": "2.3", "cores": "2"}, {"numpy": "2.4", "cores": "2"}])
-        {'numpy': '2.3; 2.4', 'cores': '2'}
-    """
-    found: dict[str, list[str]] = {}
-    for one in several:
-        for name, value in one.items():
-            known = found.setdefault(name, [])
-            known += [part for part in value.split(_BETWEEN) if part not in known]
-    return {name: _BETWEEN.join(values) for name, values in found.items()}
+    """Return what results were computed with that come from several sessions or machines."""
+    values: dict[str, dict[str, None]] = {}
+    for provenance_of_one in several:
+        for name, value in provenance_of_one.items():
+            values.setdefault(name, {}).update(dict.fromkeys(value.split(_BETWEEN)))
+    return {name: _BETWEEN.join(known) for name, known in values.items()}
 
 
 def available_cores() -> int:
@@ -98,10 +77,7 @@ def available_cores() -> int:
 
 
 def core_limit() -> float | None:
-    """Return how many cores' time this process may use, as a container may limit it; None for all.
-
-    Read is the limit of the control group at the root, which is a container's own.
-    """
+    """Return how many cores' time a container lets this process use; None for all."""
     try:
         quota, period = _LIMIT.read_text("utf-8").split()
         return int(quota) / int(period)
@@ -115,8 +91,8 @@ _LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 def instructions() -> list[str]:
     """Return the sets of vector instructions that NumPy uses here; last bits depend on them."""
-    found: Any = np.show_config(mode="dicts")
-    extensions = found["SIMD Extensions"]
+    build: Any = np.show_config(mode="dicts")
+    extensions = build["SIMD Extensions"]
     return [*extensions["baseline"], *extensions.get("found", ())]
 
 

@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from reports.schema.results import StudyResults
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.labels import counted
 from sweeps.design.stages import Experiment
+from sweeps.errors import counted
 from sweeps.manage.forecast import Forecast, forecast
 from sweeps.run.backends import jobs_of
 from sweeps.run.driver import run_study
@@ -138,8 +138,8 @@ class Study:
             >>> Study.preset("digits").plan(n_jobs=2).trials
             440
         """
-        place = None if folder is None else Path(folder)
-        return forecast(self.experiment, jobs_of("loky", n_jobs, None), place)
+        jobs = jobs_of("loky", n_jobs, None)
+        return forecast(self.experiment, jobs, None if folder is None else Path(folder))
 
     def run(
         self,
@@ -179,7 +179,6 @@ class Study:
             jobs_of(backend, n_jobs, scheduler),
             backend=backend,
             scheduler=scheduler,
-            trial_seconds=self.specification.trial_seconds,
             timing=timing,
             watch=watch,
         )

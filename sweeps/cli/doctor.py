@@ -9,10 +9,9 @@ import sqlite3
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from sweeps.machine import available_cores, core_limit, load_average, provenance, threads
 
@@ -30,42 +29,29 @@ _MEMORY, _MOUNTS = Path("/proc/meminfo"), Path("/proc/self/mountinfo")
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found.
-
-    Attributes:
-        facts: What there is, by name.
-        problems: What a run would fail at, a sentence each.
-        notes: What else a user should know, a sentence each.
-    """
+    """What there is, by name; what a run would fail at, and what else to know, a sentence each."""
 
     facts: Mapping[str, str]
     problems: tuple[str, ...]
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON knows it."""
-        return asdict(self)
-
 
 def examine(folder: Path | None = None) -> Examination:
     """Return what this machine and a folder have; what is made in it to try it is removed."""
-    facts = provenance() | _optional() | _machine()
+    optional = {name: _version(name, extra) for name, extra in OPTIONAL.items()}
+    facts = provenance() | optional | _machine()
     problems: list[str] = []
     notes = _machine_notes()
     if folder is not None:
-        place = _existing(folder)
-        kind = file_system_of(place)
+        existing = _existing(folder)
+        kind = file_system_of(existing)
         facts |= {
             "file system": kind,
-            "free space": f"{shutil.disk_usage(place).free / 1e9:.1f} GB",
+            "free space": f"{shutil.disk_usage(existing).free / 1e9:.1f} GB",
         }
-        problems += _folder_problems(place)
-        notes += _folder_notes(place, kind)
+        problems += _folder_problems(existing)
+        notes += _folder_notes(existing, kind)
     return Examination(facts, tuple(problems), tuple(notes))
-
-
-def _optional() -> dict[str, str]:
-    return {name: _version(name, extra) for name, extra in OPTIONAL.items()}
 
 
 def _version(name: str, extra: str) -> str:
@@ -76,7 +62,7 @@ def _version(name: str, extra: str) -> str:
 
 
 def _machine() -> dict[str, str]:
-    blas = [one["num_threads"] for one in threads().info() if one["user_api"] == "blas"]
+    blas = [lib["num_threads"] for lib in threads().info() if lib["user_api"] == "blas"]
     limit = core_limit()
     return {
         "BLAS threads outside of studies": ", ".join(map(str, blas)),
@@ -99,17 +85,14 @@ def _machine_notes() -> list[str]:
     load, cores = load_average(), available_cores()
     if not load or float(load) < BUSY_SHARE * cores:
         return []
-    note = (
-        f"Other programs use the processor: its load is {load} on {cores} cores. Results don't "
-        "change, but times would be too long."
-    )
-    return [note]
+    note = f"Other programs use the processor: its load is {load} on {cores} cores."
+    return [f"{note} Results don't change, but times would be too long."]
 
 
 def _existing(folder: Path) -> Path:
     """Return the folder, or the first above it that is there."""
-    place = folder.absolute()
-    return next(path for path in (place, *place.parents) if path.is_dir())
+    path = folder.absolute()
+    return next(parent for parent in (path, *path.parents) if parent.is_dir())
 
 
 def file_system_of(folder: Path) -> str:
@@ -127,48 +110,46 @@ def file_system_of(folder: Path) -> str:
 def _folder_problems(folder: Path) -> list[str]:
     try:
         with tempfile.TemporaryDirectory(prefix=".bpsweep-", dir=folder) as name:
-            place = Path(name)
-            return [*_lock_problems(place), *_log_problems(place)]
+            return [*_lock_problems(Path(name)), *_log_problems(Path(name))]
     except OSError as error:
         return [f"{folder} can't be written to: {error.strerror}."]
 
 
-def _lock_problems(place: Path) -> list[str]:
-    with (place / "lock").open("wb") as one, (place / "lock").open("wb") as other:
+def _lock_problems(scratch: Path) -> list[str]:
+    with (scratch / "lock").open("wb") as first, (scratch / "lock").open("wb") as other:
         try:
-            fcntl.flock(one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            return [f"{place.parent} has no file locks: {error.strerror}."]
+            return [f"{scratch.parent} has no file locks: {error.strerror}."]
         try:
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return []
-    return [f"{place.parent} has file locks that keep nobody out: two runs could share a study."]
+    return [f"{scratch.parent} has file locks that keep nobody out: two runs could share a study."]
 
 
-def _log_problems(place: Path) -> list[str]:
-    with closing(sqlite3.connect(place / "try.db")) as connection:
+def _log_problems(scratch: Path) -> list[str]:
+    with closing(sqlite3.connect(scratch / "try.db")) as connection:
         try:
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             connection.execute("CREATE TABLE one (value INTEGER)")
         except sqlite3.Error as error:
-            return [f"{place.parent} can't hold a store: {error}."]
-    return [] if mode == "wal" else [f"{place.parent} knows no write-ahead log, as a store needs."]
+            return [f"{scratch.parent} can't hold a store: {error}."]
+    return (
+        [] if mode == "wal" else [f"{scratch.parent} knows no write-ahead log, as a store needs."]
+    )
 
 
 def _folder_notes(folder: Path, kind: str) -> list[str]:
     if kind not in NETWORK_FILE_SYSTEMS:
         return []
-    note = (
-        f"{folder} is on {kind}, a network file system: keep a study's folder on a disk of the "
-        "machine that runs it."
-    )
-    return [note]
+    where = f"{folder} is on {kind}, a network file system"
+    return [f"{where}: keep a study's folder on a disk of the machine that runs it."]
 
 
-def examination_lines(found: Examination) -> list[str]:
+def examination_lines(examination: Examination) -> list[str]:
     """Return an examination as lines for a terminal."""
-    lines = [f"{name}: {value}" for name, value in found.facts.items()]
-    lines += [f"problem: {problem}" for problem in found.problems]
-    lines += [f"note: {note}" for note in found.notes]
-    return [*lines, *([] if found.problems else ["Nothing stands in a study's way."])]
+    lines = [f"{name}: {value}" for name, value in examination.facts.items()]
+    lines += [f"problem: {problem}" for problem in examination.problems]
+    lines += [f"note: {note}" for note in examination.notes]
+    return [*lines, *([] if examination.problems else ["Nothing stands in a study's way."])]

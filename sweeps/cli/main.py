@@ -270,7 +270,7 @@ def _plan(options: argparse.Namespace) -> int:
 
     study = Study.from_target(options.study, options.set)
     forecast = study.plan(options.out, n_jobs=options.jobs)
-    write(*(document(forecast.to_json()) if options.json else forecast_lines(forecast)))
+    write(*(document(forecast) if options.json else forecast_lines(forecast)))
     return DONE
 
 
@@ -303,7 +303,7 @@ def _doctor(options: argparse.Namespace) -> int:
     from sweeps.cli.doctor import examination_lines, examine
 
     found = examine(options.folder)
-    write(*(document(found.to_json()) if options.json else examination_lines(found)))
+    write(*(document(found) if options.json else examination_lines(found)))
     return NOT_USABLE if found.problems else DONE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from sweeps.errors import tell, write
 
@@ -57,7 +57,7 @@ def _status(options: argparse.Namespace) -> int:
     from sweeps.manage.status import status_lines, status_of
 
     status = status_of(options.folder)
-    write(*(document(status.to_json()) if options.json else status_lines(status)))
+    write(*(document(status) if options.json else status_lines(status)))
     return DONE
 
 
@@ -83,10 +83,12 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from sweeps.manage.merge import merge, merged_text
+    from sweeps.errors import counted
+    from sweeps.manage.merge import merge
 
     merged = merge([options.folder, *options.folders], options.out)
-    write(merged_text(merged, options.out))
+    conflicts = counted(len(merged.conflicts), "conflict")
+    write(f"{options.out}: {counted(merged.trials, 'trial')}, {conflicts}")
     _note(merged.notes)
     _note(
         f"{trial} has different results: that of the first folder that has one is kept; "
@@ -96,11 +98,12 @@ def _merge(options: argparse.Namespace) -> int:
     return SOME_FAILED if merged.conflicts else DONE
 
 
-def document(content: dict[str, Any]) -> list[str]:
-    """Return what a command found as the lines of one JSON document."""
+def document(content: object) -> list[str]:
+    """Return what a command found, a dictionary or dataclass, as the lines of one JSON document."""
     import json
+    from dataclasses import asdict
 
-    return json.dumps(content, indent=2, allow_nan=False).split("\n")
+    return json.dumps(content, indent=2, allow_nan=False, default=asdict).split("\n")
 
 
 def _note(notes: Iterable[str]) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from bpengine import BatchGrowth
 from reports.text.clocks import MEMORIES, share_at
 from sweeps.data.facts import DataFacts
-from sweeps.design.labels import budget_text, counted, growth_text, schedule_text
+from sweeps.design.labels import budget_text, growth_text, schedule_text
 from sweeps.design.trials import Configuration, Trial, settings_of
-from sweeps.errors import pairs_text
+from sweeps.errors import counted, pairs_text
 
 DECIMALS = 12
 """Decimals of a share that is computed: no machine's last bit decides which trial it is."""

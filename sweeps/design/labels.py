@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bpengine import BatchGrowth, Budget, Schedule
+from sweeps.errors import counted
 
 
 def schedule_text(schedule: Schedule) -> str:
@@ -46,8 +47,3 @@ def budget_text(budget: Budget) -> str:
     if budget.seconds is not None:
         limits.append(f"{budget.seconds:g} s")
     return " or ".join(limits) + (", whichever comes first" if len(limits) > 1 else "")
-
-
-def counted(count: int, thing: str) -> str:
-    """Return a count with its unit, in the plural if need be."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from reports.schema.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
-from sweeps.design.labels import counted
-from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError
+from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError, counted
 from sweeps.store.rows import strict
 from sweeps.store.store import Store
 from sweeps.store.study_results import Plan, read_experiment
@@ -37,12 +36,7 @@ EXPORTED_COLUMNS = {
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
-
-    Attributes:
-        paths: The files.
-        notes: What a reader of them should know, a sentence each.
-    """
+    """The files that were written, and what a reader of them should know, a sentence each."""
 
     paths: tuple[Path, ...]
     notes: tuple[str, ...]
@@ -51,22 +45,20 @@ class Exported:
 def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
     """Write all that a store holds, a whole file for each of `EXPORTED_COLUMNS`.
 
-    Trials that are not part of the study as it is now come last, without group and stage; so do
-    measurements without group. A trial that several groups share has a row for each.
+    What is not part of the study as it is now comes last; a trial has a row for each of its groups.
     """
     write = WRITERS[kind]
     if kind == "parquet":
         _check_pyarrow()
     with Store.read(folder) as store:
-        frames, notes = tables(store)
+        frames, notes = _tables(store)
     paths = [out / f"{name}.{kind}" for name in frames]
     for path, frame in zip(paths, frames.values(), strict=True):
         _write_whole(path, partial(write, frame))
     return Exported(tuple(paths), tuple(notes))
 
 
-def tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Return the tables of `EXPORTED_COLUMNS`, and what a reader should know of them."""
+def _tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
     places, workloads, notes = _plan(store)
     stored = store.stored_trials()
     trials = places.merge(stored, on="trial")
@@ -107,18 +99,15 @@ def _plan(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> None:
-    harmless = {str(name): _safe(frame[name]) for name in frame if frame[name].dtype == "str"}
+    harmless = {str(name): _harmless(frame[name]) for name in frame if frame[name].dtype == "str"}
     # With these ends of lines, those within a cell are quoted.
     frame.assign(**harmless).to_csv(path, index=False, lineterminator="\r\n")
 
 
-def _safe(texts: pd.Series) -> pd.Series:
+def _harmless(texts: pd.Series) -> pd.Series:
     # Most texts stand in many rows.
-    return texts.map({text: _harmless(text) for text in texts.unique()})
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    starts = {True: "'", False: ""}
+    return texts.map({t: starts[t.startswith(FORMULA_STARTS)] + t for t in texts.unique()})
 
 
 def _jsonl(frame: pd.DataFrame, path: Path) -> None:

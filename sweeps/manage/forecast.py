@@ -11,9 +11,9 @@ from typing import Any
 from reports.schema.results import CONFIRM, EXPLORE
 from sweeps.design.cohorts import cohort_bytes, cohort_cost, plan
 from sweeps.design.families import Group
-from sweeps.design.labels import counted
 from sweeps.design.stages import Experiment, fresh_trials, refinement_seeds
 from sweeps.design.trials import Planned, Trial
+from sweeps.errors import counted
 from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import Plan
 

@@ -11,33 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.data.facts import sessions_of
-from sweeps.design.labels import counted
-from sweeps.errors import ResourceError, StoreError, UsageError
+from sweeps.errors import ResourceError, StoreError, UsageError, counted
 from sweeps.machine import combined
 from sweeps.store.store import Store
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What became of several stores.
-
-    Attributes:
-        trials: Trials of the new store.
-        conflicts: Trials with different results in different stores, of which the first was kept
-            alone.
-        notes: What else a user should know, a sentence each.
-    """
+    """What became of several stores."""
 
     trials: int
-    conflicts: tuple[str, ...]
-    notes: tuple[str, ...]
+    conflicts: tuple[str, ...]  # trials with different results, of which the first was kept
+    notes: tuple[str, ...]  # what else a user should know, a sentence each
 
 
 def merge(folders: Sequence[Path], out: Path) -> Merged:
-    """Make a store that holds what several hold.
+    """Make a store that holds what several hold: results win over failures.
 
-    A result wins over a failure. The timing pass is that of the first store that has one, because
-    times of several machines can't be compared.
+    Times of several machines can't be compared: those of the first store that has any are kept.
     """
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise UsageError(f"{out} is not empty. Choose another --out.")
@@ -102,9 +93,3 @@ def _notes(folders: Sequence[Path], stores: Sequence[Store], rounds: Sequence[in
         if store.damaged()
     ]
     return notes
-
-
-def merged_text(merged: Merged, out: Path) -> str:
-    """Return what became of a merge as one line."""
-    conflicts = counted(len(merged.conflicts), "conflict")
-    return f"{out}: {counted(merged.trials, 'trial')}, {conflicts}"

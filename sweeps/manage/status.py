@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from reports.schema.outcomes import Cause, count_outcomes
 from reports.schema.results import CONFIRM
 from sweeps.data.facts import sessions_of
 from sweeps.design.cohorts import cohort_cost, plan
-from sweeps.design.labels import counted
 from sweeps.design.stages import Experiment
 from sweeps.design.trials import Planned, Trial
-from sweeps.errors import StoreError
+from sweeps.errors import StoreError, counted
 from sweeps.machine import available_cores
 from sweeps.manage.forecast import provisional
 from sweeps.run.timing_pass import measurements_of
@@ -34,76 +32,52 @@ _MICROSECONDS = 1e-6
 
 @dataclass(frozen=True)
 class Count:
-    """Trials of one kind.
+    """How many trials are of one kind."""
 
-    Attributes:
-        group: Label of their group.
-        stage: Their stage.
-        status: Their status, or missing.
-        trials: How many.
-    """
-
-    group: str
+    group: str  # its label
     stage: str
-    status: str
+    status: str  # or MISSING
     trials: int
 
 
 @dataclass(frozen=True)
 class Remaining:
-    """What is left to run, as far as is known.
+    """What is left to run, as far as is known, and how long by what the finished trials cost."""
 
-    Attributes:
-        trials: How many: without a result, or certain to be confirmed.
-        core_seconds: Predicted seconds of one core, by what the finished trials cost.
-        seconds: The same on all jobs.
-        jobs: Worker processes of the last session; all cores if there was none.
-    """
-
-    trials: int
+    trials: int  # without a result, or certain to be confirmed
     core_seconds: float
-    seconds: float
-    jobs: int
+    seconds: float  # on all jobs
+    jobs: int  # of the last session; all cores if there was none
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Status:
-    """How far a study has come.
-
-    Attributes:
-        name: The study's name.
-        counts: Planned trials by group, stage and status.
-        unplanned: Trials of the store that are not part of the study as it is now.
-        failures: Why trials have no result, the commonest first.
-        remaining: What is left to run; None if what is planned can't be told.
-        timing: Of the timing pass: measured, missing or off; empty if that can't be told.
-        running: The process that runs the study now; None if there is none.
-        damaged: Damaged rows, which a run repeats.
-        sweep_seconds: Wall time spent on trials, over all sessions.
-        notes: What else a user should know, a sentence each.
-    """
+    """How far a study has come; without what is planned where that can't be told."""
 
     name: str
-    counts: tuple[Count, ...]
-    unplanned: int
-    failures: tuple[Cause, ...]
-    remaining: Remaining | None
-    timing: str
+    counts: tuple[Count, ...] = ()
+    unplanned: int  # trials of the store that are not part of the study as it is now
+    failures: tuple[Cause, ...] = ()  # the commonest first
+    remaining: Remaining | None = None
+    timing: str = ""  # measured, missing or off
     running: Owner | None
-    damaged: int
-    sweep_seconds: float
-    notes: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON knows it."""
-        return asdict(self)
+    damaged: int  # rows, which a run repeats
+    sweep_seconds: float  # wall time spent on trials, over all sessions
+    notes: tuple[str, ...] = ()  # what else a user should know, a sentence each
 
 
 def status_of(folder: Path) -> Status:
     """Return how far a study has come."""
     running = owner_of(folder)
     with Store.read(folder) as store:
-        known = _known(store, running)
+        facts, statuses = store.facts(), store.statuses()
+        known = Status(
+            name=facts.get("name", ""),
+            unplanned=len(statuses),
+            running=running,
+            damaged=store.damaged(),
+            sweep_seconds=sessions_of(facts).sweep_seconds,
+        )
         try:
             experiment = read_experiment(store)
         except StoreError as error:
@@ -114,29 +88,12 @@ def status_of(folder: Path) -> Status:
         is_planned = (stored := store.stored_trials())["trial"].isin(planned)
         return replace(
             known,
-            counts=_counts(stages, store.statuses()),
+            counts=_counts(stages, statuses),
             unplanned=int((~is_planned).sum()),
             failures=count_outcomes(stored[is_planned]).causes,
             remaining=_remaining(store, planned),
             timing=_timing(store, experiment),
         )
-
-
-def _known(store: Store, running: Owner | None) -> Status:
-    """Return what can be told without knowing what is planned."""
-    facts = store.facts()
-    return Status(
-        name=facts.get("name", ""),
-        counts=(),
-        unplanned=len(store.statuses()),
-        failures=(),
-        remaining=None,
-        timing="",
-        running=running,
-        damaged=store.damaged(),
-        sweep_seconds=sessions_of(facts).sweep_seconds,
-        notes=(),
-    )
 
 
 def _counts(

@@ -22,13 +22,7 @@ MOST_JOBS = 8
 
 
 def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
-    """Return how many jobs a user asked for, if what was asked for goes together.
-
-    Jobs are at least 1, or -1 for as many as there are cores; the backend sequential has one.
-
-    Raises:
-        UsageError: It does not.
-    """
+    """Return how many jobs a user asked for: -1 is for all cores; refuse what goes not together."""
     if backend not in BACKENDS:
         raise UsageError(
             f"`backend` must be one of {', '.join(BACKENDS)}, but is {shown(backend)}."
@@ -54,13 +48,7 @@ def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
 def opened(
     backend: str, jobs: int, workspace: Workspace, scheduler: str | None = None
 ) -> Iterator[Executor]:
-    """Open an executor, and end whatever runs in it at the end.
-
-    With a scheduler's address, Dask's workers are those that it has, whatever `jobs` says.
-
-    Raises:
-        EnvironmentFailedError: Dask is missing, or its cluster can't run trials.
-    """
+    """Open an executor, and end whatever runs in it at the end."""
     if backend == "dask":
         with _cluster()(scheduler, jobs) as cluster:
             yield cluster

@@ -44,8 +44,7 @@ _TOPIC = "bpsweep-began"
 class DaskExecutor:
     """Runs tasks on the workers of a Dask cluster, by direct futures.
 
-    `slots` are the workers' threads, whose number may change; 1 if there are none at the
-    moment.
+    `slots` are the workers' threads, whose number may change; 1 if there are none at the moment.
     """
 
     def __init__(self, client: Client) -> None:
@@ -62,11 +61,7 @@ class DaskExecutor:
         client.subscribe_topic(self._name, self._note)
 
     def submit(self, work: Work, task: Task) -> None:
-        """Send a task to the scheduler.
-
-        Raises:
-            EnvironmentFailedError: There is no scheduler any more.
-        """
+        """Send a task to the scheduler."""
         key = f"{self._name}-{task.number}"
         # Others may come before they are known, so none is shut out but by the check of results.
         chosen = list(self._usable) if self._refused or self._heard.left else None
@@ -90,11 +85,7 @@ class DaskExecutor:
         future.add_done_callback(self._ended.put)
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
-        """Return the tasks that have ended.
-
-        Raises:
-            EnvironmentFailedError: There is no scheduler, or no worker that can be used.
-        """
+        """Return the tasks that have ended."""
         ended = self._look() + self._kill_overdue()
         with suppress(queue.Empty):
             future = self._ended.get(timeout=0 if ended else seconds)
@@ -134,15 +125,16 @@ class DaskExecutor:
         if address not in self._refused:
             self._refused.add(address)
             _tell(f"{_differs(address, theirs.versions)} Its results are refused.")
-        self._usable = {name: one for name, one in self._workers().items() if self._is_usable(name)}
+        self._usable = self._usable_of(self._workers())
         if not self._usable:
             raise EnvironmentFailedError(
                 f"No worker is left that has {versions()}, as there is here: results would differ. "
                 "Install the same versions and run the same command again to go on."
             )
 
-    def _is_usable(self, address: str) -> bool:
-        return address not in self._refused and address not in self._heard.left
+    def _usable_of(self, workers: _Workers) -> _Workers:
+        shut_out = self._refused | self._heard.left
+        return {address: worker for address, worker in workers.items() if address not in shut_out}
 
     def _result(self, future: _Sent) -> tuple[str, bytes] | None:
         """Return what a task gave, or None if that was lost with the worker that held it."""
@@ -185,7 +177,7 @@ class DaskExecutor:
             for address in self._heard.note(workers, now)
             for report in self._hand_over(address)
         ]
-        self._usable = {name: one for name, one in workers.items() if self._is_usable(name)}
+        self._usable = self._usable_of(workers)
         threads = sum(worker["nthreads"] for worker in self._usable.values())
         if threads:
             self._seen, self.slots = now, threads
@@ -196,17 +188,15 @@ class DaskExecutor:
     def _hand_over(self, address: str) -> list[tuple[Task, Report]]:
         """Take back what a worker has that is silent."""
         keys = set(self._client.processing([address]).get(address, ()))
-        ended: list[tuple[Task, Report]] = []
-        for future, task in list(self._held.items()):
-            if future.key in keys:
-                del self._held[future]
-                future.cancel(force=True)
-                # Any may be to blame, begun or not, as a frozen worker may not have told; but not
-                # what runs apart.
-                ended.append((task, Death(began=not task.apart)))
-        return ended
+        taken_back = [future for future in self._held if future.key in keys]
+        for future in taken_back:
+            future.cancel(force=True)
+        # Any may be to blame, begun or not, as a frozen worker may not have told; but not what runs
+        # apart.
+        tasks = [self._held.pop(future) for future in taken_back]
+        return [(task, Death(began=not task.apart)) for task in tasks]
 
-    def _workers(self) -> dict[str, dict[str, Any]]:
+    def _workers(self) -> _Workers:
         """Return the workers by address; none if the scheduler doesn't answer."""
         with suppress(OSError, TimeoutError, ValueError):
             if self._client.status == "running":
@@ -215,17 +205,14 @@ class DaskExecutor:
 
 
 _Sent = Future[tuple[str, bytes]]
+_Workers = dict[str, dict[str, Any]]
 
 
 class _Heard:
-    """When workers were heard of last, by our own clock.
-
-    Attributes:
-        left: Those that have been silent for so long that their work was handed to others.
-    """
+    """When workers were heard of last, by our own clock."""
 
     def __init__(self) -> None:
-        self.left: set[str] = set()
+        self.left: set[str] = set()  # those whose work was handed to others
         self._named: set[str] = set()
         self._last: dict[str, tuple[float, float]] = {}
 
@@ -281,14 +268,7 @@ def _perform(work: Work, task: Task, topic: str) -> tuple[str, bytes]:
 
 @contextmanager
 def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
-    """Connect to a cluster, or make one on this machine, and check that it can run trials.
-
-    Without the address of a scheduler the cluster is one's own, of `jobs` processes.
-
-    Raises:
-        EnvironmentFailedError: Nobody answers, there is no worker, or the workers have other
-            versions.
-    """
+    """Connect to a cluster, or make one of `jobs` processes, and check that it can run trials."""
     with silence_logging_cmgr(logging.CRITICAL), _client(scheduler, jobs) as client:
         _check(client, without_user(scheduler, scheduler) if scheduler else "The local cluster")
         executor = DaskExecutor(client)
@@ -299,12 +279,7 @@ def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
 
 
 def without_user(text: str, address: str) -> str:
-    """Return a text about an address without the name and the password that may stand in it.
-
-    Example:
-        >>> without_user("user:password@10.0.0.1 is silent.", "tls://user:password@10.0.0.1")
-        '10.0.0.1 is silent.'
-    """
+    """Return a text about an address without the name and the password that may be in it."""
     user = re.search(r"//(.*@)", address)
     return text.replace(user[1], "") if user else text
 

@@ -59,7 +59,6 @@ class _Session:
     jobs: int
     backend: str
     scheduler: str | None
-    trial_seconds: float | None
     limit: Limit
 
     @property
@@ -75,7 +74,6 @@ def run_study(
     *,
     backend: str = "loky",
     scheduler: str | None = None,
-    trial_seconds: float | None = None,
     timing: bool = True,
     watch: bool = False,
     limit: Limit | None = None,
@@ -83,21 +81,6 @@ def run_study(
     """Run what is missing of a study, then measure times, and return everything.
 
     Nothing but the specification changes a result.
-
-    Args:
-        experiment: The study.
-        folder: Its folder, new or holding the same study.
-        jobs: Worker processes or threads, at least 1.
-        backend: Name in `sweeps.run.backends.BACKENDS`.
-        scheduler: Address of a Dask scheduler; None for a cluster of one's own.
-        trial_seconds: Limit of a trial's share of the time; None for no limit.
-        timing: Whether times are measured in the end, if the specification has them measured.
-        watch: Whether a process of its own writes the report now and then while trials run.
-        limit: When trials are no more started; those that run are finished. None for never.
-
-    Raises:
-        UserError: What the user can mend; every trial that had ended is kept.
-        Interrupted: An end was asked for; every trial that had ended is kept.
     """
     workspace = Workspace(folder / NAME)
     workspace.refuse_links()
@@ -105,17 +88,9 @@ def run_study(
         interruptible() as interruption,
         Store.write(folder, experiment.specification.name) as store,
     ):
-        session = _Session(
-            Plan(store, experiment),
-            store,
-            workspace,
-            interruption,
-            jobs,
-            backend,
-            scheduler,
-            trial_seconds,
-            limit or Limit(),
-        )
+        limit = limit or Limit()
+        trials = Plan(store, experiment)
+        session = _Session(trials, store, workspace, interruption, jobs, backend, scheduler, limit)
         save_experiment(store, experiment)
         with reported(folder) if watch else nullcontext():
             _run_missing(session)
@@ -151,11 +126,11 @@ def _dispatching(session: _Session) -> Iterator[Dispatch]:
     # Results of earlier sessions stay, and so does what they were computed with.
     before = sessions_of(session.store.facts()).provenance
     record = json.dumps(combined([before, provenance()]))
-    facts = {"jobs": str(session.jobs), "provenance": record}
-    session.store.set_facts(facts)
+    session.store.set_facts({"jobs": str(session.jobs), "provenance": record})
     session.workspace.open()
+    trial_seconds = session.plan.experiment.specification.trial_seconds
     with opened(session.backend, session.jobs, session.workspace, session.scheduler) as executor:
-        yield Dispatch(executor, session.workspace, session.trial_seconds)
+        yield Dispatch(executor, session.workspace, trial_seconds)
 
 
 def _tidy(session: _Session) -> None:
@@ -201,8 +176,7 @@ def _cohorts(session: _Session, missing: Sequence[Trial]) -> list[Cohort]:
 class _Keeping:
     """Stores what has ended, together with what ended just before, and only then tells of it.
 
-    A transaction waits for the disk: with one for each of many tiny cohorts the driver would do
-    little else.
+    A transaction waits for the disk, too long for each of many tiny cohorts.
     """
 
     def __init__(
@@ -232,12 +206,8 @@ class _Keeping:
         outcomes = [outcome for cohort in ended for outcome in cohort]
         if outcomes:
             trials = [self._missing[outcome.trial] for outcome in outcomes]
-            tell(
-                *(
-                    f"note: trial {trial} gave another result than the stored one, which is kept."
-                    for trial in self._store.add(trials, outcomes)
-                )
-            )
+            for trial in self._store.add(trials, outcomes):
+                tell(f"note: trial {trial} gave another result than the stored one, which is kept.")
         for cohort in ended:
             names = [outcome.trial for outcome in cohort]
             checkpoint_path(self._checkpoints, names).unlink(missing_ok=True)

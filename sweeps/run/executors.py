@@ -46,19 +46,10 @@ class Executor(Protocol):
         """How many tasks run at once; it is not given more."""
 
     def submit(self, work: Work, task: Task) -> None:
-        """Take a task.
-
-        One that is to run apart gets a process of its own.
-        """
+        """Take a task; one that is to run apart gets a process of its own."""
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
-        """Return the tasks that have ended since, as soon as there is one.
-
-        Each comes with its outcomes, or with the death of the process it was in.
-
-        Raises:
-            EnvironmentFailedError: There is nothing left that tasks could run on.
-        """
+        """Return the tasks that have ended since, with their outcomes or the death of a process."""
 
     def close(self) -> None:
         """End everything at once, whatever still runs."""
@@ -95,11 +86,7 @@ class ThreadingExecutor:
         self._held: dict[Future[bytes], Task] = {}
 
     def submit(self, work: Work, task: Task) -> None:
-        """Start a task.
-
-        Raises:
-            EnvironmentFailedError: Its thread can't be started.
-        """
+        """Start a task."""
         with _startable():
             self._held[self._pool.submit(perform, work, task)] = task
 
@@ -119,10 +106,8 @@ class ThreadingExecutor:
 class LokyExecutor:
     """Runs tasks in worker processes, through joblib's loky.
 
-    One process that dies takes its pool with it. Its siblings' tasks and its own are reported as
-    dead, and the next task starts a new pool.
-
-    `held` has the tasks that were not returned yet, by their future.
+    One process that dies takes its pool with it: all its tasks are reported as dead, and the next
+    one starts a new pool.
     """
 
     def __init__(self, jobs: int, workspace: Workspace) -> None:
@@ -135,11 +120,7 @@ class LokyExecutor:
         self.held: dict[Future[bytes], Task] = {}
 
     def submit(self, work: Work, task: Task) -> None:
-        """Start a task, in a new pool if there is none.
-
-        Raises:
-            EnvironmentFailedError: Workers can't be started.
-        """
+        """Start a task, in a new pool if there is none."""
         # Later on the pool starts no process.
         apart = nullcontext() if self._pool else diverted(self._output.fileno())
         with unreachable_by_ctrl_c(), _startable(), apart:
@@ -155,11 +136,7 @@ class LokyExecutor:
         self.held[future] = task
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
-        """Return the tasks that have ended, all of them if their pool has broken.
-
-        Raises:
-            EnvironmentFailedError: The pool can't go on.
-        """
+        """Return the tasks that have ended, all of them if their pool has broken."""
         self._kill_overdue()
         done, _ = wait(self.held, seconds, FIRST_COMPLETED)
         if not done:
@@ -182,8 +159,7 @@ class LokyExecutor:
         if pool is None:
             return
         if self._has_manager():
-            if self._has_dead() and wait(self.held, JAM_SECONDS).not_done:
-                self._unjam()
+            self._end_stuck_pool()
             pool.shutdown(kill_workers=True)
         else:
             # It is what would kill them, and be waited for.
@@ -232,10 +208,8 @@ class LokyExecutor:
         with suppress(OSError):
             size = os.fstat(self._output.fileno()).st_size
             text = os.pread(self._output.fileno(), _MOST_WORDS, max(0, size - _MOST_WORDS))
-            lines = [
-                line for line in text.decode(errors="replace").splitlines() if line.strip(" -")
-            ]
-            return lines[-1].strip() if lines else ""
+            lines = text.decode(errors="replace").splitlines()
+            return next((line.strip() for line in reversed(lines) if line.strip(" -")), "")
         return ""
 
     def _kill_overdue(self) -> None:
@@ -248,11 +222,9 @@ class LokyExecutor:
                     os.kill(pid, signal.SIGKILL)
 
     def _end_stuck_pool(self) -> None:
-        if self._has_dead() and wait(self.held, JAM_SECONDS).not_done:
+        has_dead = any(process.exitcode is not None for process in self._processes())
+        if has_dead and wait(self.held, JAM_SECONDS).not_done:
             self._unjam()
-
-    def _has_dead(self) -> bool:
-        return any(process.exitcode is not None for process in self._processes())
 
     def _processes(self) -> list[Any]:
         return list(self._pool._processes.values()) if self._pool else []  # noqa: SLF001
@@ -319,10 +291,7 @@ def _is_broken(future: Future[bytes]) -> bool:
 
 
 def is_overdue(task: Task, since: float) -> bool:
-    """Return whether a task has run for so long that it is to be killed.
-
-    When it began is told by the monotonic clock.
-    """
+    """Return whether a task that began then, on the monotonic clock, is to be killed."""
     return task.hard_seconds is not None and time.monotonic() - since > task.hard_seconds
 
 

@@ -37,11 +37,9 @@ RELOAD_SECONDS = 10
 
 @contextmanager
 def reported(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Have a report written meanwhile.
+    """Have a report written meanwhile, and told of if it can't be.
 
-    What stops a run at once doesn't stop the process: it sees that nobody runs the study any more,
-    writes the report of what was kept and ends. A report that can't be written is told of and
-    changes nothing else.
+    What stops a run at once doesn't stop the process: it writes the report of what was kept.
     """
     process = _start(folder)
     try:
@@ -72,10 +70,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def watch(folder: Path) -> Path:
-    """Write a study's report while the run that is under way goes on, and once more when it ended.
+    """Write a study's report while a run goes on and trials are missing, and when it ended.
 
-    Nothing is written while nothing is missing: then times are measured, which must not be
-    disturbed. Ctrl-C ends the watching, not the run.
+    Ctrl-C ends the watching, not the run.
     """
     owner = owner_of(folder)
     with suppress(KeyboardInterrupt):

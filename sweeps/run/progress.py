@@ -39,13 +39,9 @@ class Advance(Protocol):
 class Remaining:
     """Predicts when work will be done, from its predicted cost, and better the more of it is done.
 
-    The prediction is scaled by what the finished work cost indeed. What the unfinished work has
-    cost so far is the time of all workers less that of the finished work, but no more than the
-    costliest pieces that can be under way: long cohorts, which start first and end late, are
-    counted as far as they have got. What workers spent beside, on waiting and sending, comes with
-    what is left, too.
-
-    Costs are in seconds on one worker; `share` is the share of them that is done.
+    The prediction is scaled by what the finished work cost indeed. Long cohorts, which start first
+    and end late, are counted as far as they have got: by the time of all workers less that of the
+    finished work, but no more than the costliest pieces that can be under way.
     """
 
     def __init__(self, costs: Iterable[float], workers: int) -> None:
@@ -85,10 +81,7 @@ class Remaining:
 def progress(
     what: str, costs: Iterable[float], count: int, workers: int = 1, stream: TextIO | None = None
 ) -> Iterator[Advance]:
-    """Show the progress of one stage of work.
-
-    What is yielded takes finished work. Costs are in seconds on one worker.
-    """
+    """Show the progress of one stage of work; costs are in seconds on one worker."""
     stream = stream or sys.stderr
     show = _bar if stream.isatty() else _lines
     with show(what, Remaining(costs, workers), count, stream) as advance:

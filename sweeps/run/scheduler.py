@@ -28,9 +28,8 @@ Ended = list[tuple[Cohort, list[Outcome]]]
 class Dispatch:
     """Brings cohorts to their end, whatever they do to their processes.
 
-    A task whose process died is suspect, and so is every other that ran in the same pool. It is put
-    off until all others are done and then runs apart. A cohort that dies apart is split into its
-    trials; a trial that dies apart `MOST_DEATHS` times is `crashed`.
+    Tasks whose pool died are suspect: they run apart after all others. A cohort that dies apart is
+    split into its trials; a trial that dies apart `MOST_DEATHS` times is `crashed`.
     """
 
     def __init__(
@@ -51,14 +50,9 @@ class Dispatch:
         stopping: Callable[[], bool] = lambda: False,
         fits: Callable[[Cohort], bool] = lambda _: True,
     ) -> Iterator[Ended]:
-        """Run cohorts.
+        """Run cohorts in their order, and yield what has ended twice a second or more often.
 
-        Cohorts start in their order; `stopping` is asked all the time, `fits` when it is a
-        cohort's turn: one that may not start is left out. What has ended is yielded twice a
-        second or more often.
-
-        Raises:
-            EnvironmentFailedError: Workers die before they begin.
+        `stopping` is asked all the time; a cohort that doesn't fit when its turn comes is left out.
         """
         self._waiting.extend(self._task(cohort) for cohort in cohorts)
         while self._start(stopping(), fits):

@@ -20,13 +20,9 @@ _NOTE_AT_ONCE = b"\nStopping.\n"
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user asked for an end.
+    """The user asked for an end."""
 
-    Attributes:
-        exit_code: What the command exits with.
-    """
-
-    exit_code: int = 128 + signal.SIGINT
+    exit_code: int = 128 + signal.SIGINT  # of the command
 
 
 class Finished(Interrupted):
@@ -42,14 +38,10 @@ class Terminated(Interrupted):
 
 
 class Interruption:
-    """What has been asked for so far.
-
-    Attributes:
-        stopping: Whether nothing more is to be started.
-    """
+    """What has been asked for so far."""
 
     def __init__(self) -> None:
-        self.stopping = False
+        self.stopping = False  # whether nothing more is to be started
         self._at_once = False
 
     def check(self) -> None:
@@ -59,11 +51,7 @@ class Interruption:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Let the first Ctrl-C end what runs meanwhile: it would be of no use before it is whole.
-
-        Raises:
-            Finished: An end was asked for.
-        """
+        """Let the first Ctrl-C end what runs meanwhile: it is of no use before it is whole."""
         self._at_once = True
         try:
             self.check()

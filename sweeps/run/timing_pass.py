@@ -31,10 +31,7 @@ from sweeps.worker.train import one_blas_thread
 
 
 def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[Measurement]]]:
-    """Return everything a study's timing pass measures, by workload.
-
-    Groups with the same workload are measured once, on the data of the first.
-    """
+    """Return what a study's timing pass measures, by workload, on the data of its first group."""
     workloads: dict[Workload, tuple[Group, dict[object, Measurement]]] = {}
     for group in experiment.groups:
         workload = workload_of_group(group)
@@ -69,10 +66,8 @@ def _measurements(
 def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> None:
     """Measure what has not been measured yet and store it, if the specification wants it.
 
-    The batch sizes of a workload are to be compared, so they are measured together: if one is
-    missing, all are measured.
-
-    With `anew` everything is measured, whatever the specification says and has been.
+    The batch sizes of a workload are to be compared, so they are measured together. With `anew`
+    everything is measured, whatever the specification says.
     """
     if not (experiment.specification.timing or anew):
         return

@@ -1,7 +1,6 @@
 """Checkpoints of long cohorts: one file each, which any worker can go on from to the same bits.
 
-A checkpoint is named by the content of its cohort and holds the identities of its trials. One that
-is torn, foreign or damaged counts as none. Imports NumPy alone: workers write and read them.
+One that is torn, foreign or damaged counts as none.
 """
 
 from __future__ import annotations
@@ -25,10 +24,7 @@ State = Mapping[str, np.ndarray]
 
 
 def checkpoint_path(folder: Path, trials: Sequence[str]) -> Path:
-    """Return the file that a cohort's checkpoint is kept in.
-
-    Its name is made of the trials' identities in the cohort's order.
-    """
+    """Return the file of a cohort's checkpoint, named by the identities of its trials in order."""
     name = hashlib.sha256("\n".join(trials).encode()).hexdigest()[:32]
     return folder / f"{name}.npz"
 

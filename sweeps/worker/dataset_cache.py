@@ -1,7 +1,6 @@
 """Datasets handed to the workers of this machine as plain files.
 
-scikit-learn takes seconds to import; a worker that finds its dataset here needs NumPy alone, and
-workers share the memory that it is mapped to. Elsewhere they load the dataset themselves.
+They map them into memory they share; elsewhere they load datasets themselves, which takes seconds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """What an update costs, measured on a machine that does nothing else of ours.
 
-A sweep in parallel distorts the shape of time against batch size, so its clock is never used for
-that. Here everything runs in one process with one BLAS thread, warmed up, all batch sizes and
-engines taking turns in every round.
+Everything runs in one process with one BLAS thread, warmed up, batch sizes and engines in turns.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 
 from bpengine import Architecture, Budget, Recipe, Split
@@ -41,17 +39,7 @@ RATE = 1e-4
 class Workload:
     """What the time of an update depends on, beside batch size and lanes.
 
-    Attributes:
-        widths: Units of each layer, inputs first.
-        activation: Activation of the hidden layers.
-        output: Activation of the output layer.
-        loss: Loss of one example.
-        reduction: How a batch's losses become its error.
-        optimizer: Update rule.
-        extras: What else is done to a gradient or a step: l2, weight_decay, clip_norm.
-        shards: Segments of a batch.
-        local_updates: Updates that each shard's own copy makes before the copies are combined.
-        dtype: float32 or float64.
+    All but `extras` are named as in a configuration.
     """
 
     widths: tuple[int, ...]
@@ -60,7 +48,7 @@ class Workload:
     loss: str
     reduction: str
     optimizer: str
-    extras: tuple[str, ...]
+    extras: tuple[str, ...]  # what else is done to a step: l2, weight_decay, clip_norm
     shards: int
     local_updates: int
     dtype: str
@@ -92,18 +80,9 @@ class Workload:
 def workload_of(configuration: Configuration, hyperparameters: Mapping[str, float]) -> Workload:
     """Return the workload of a configuration."""
     idle = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": math.inf}
-    return Workload(
-        widths=configuration.widths,
-        activation=configuration.activation,
-        output=configuration.output,
-        loss=configuration.loss,
-        reduction=configuration.reduction,
-        optimizer=configuration.optimizer,
-        extras=tuple(name for name, value in idle.items() if hyperparameters[name] != value),
-        shards=configuration.shards,
-        local_updates=configuration.local_updates,
-        dtype=configuration.dtype,
-    )
+    extras = tuple(name for name, value in idle.items() if hyperparameters[name] != value)
+    names = {field.name for field in fields(Workload)} - {"extras"}
+    return Workload(**{name: getattr(configuration, name) for name in names}, extras=extras)
 
 
 def workload_of_group(group: Group) -> Workload:
@@ -113,43 +92,22 @@ def workload_of_group(group: Group) -> Workload:
 
 @dataclass(frozen=True)
 class Round:
-    """One measurement.
+    """One measurement of several updates."""
 
-    Attributes:
-        workload: Identity of the workload.
-        engine: The cohort engine, the per-item reference, or the cohort engine with the whole
-            batch in one piece.
-        lanes: Networks that are updated at once.
-        batch_size: Examples of an update.
-        number: Number of the round, from 0.
-        updates: Updates made while the clocks ran.
-        wall_seconds: Wall time of them.
-        cpu_seconds: Processor time of them.
-        started: When the clocks were started, in seconds since 1970 (UTC).
-    """
-
-    workload: str
-    engine: str
+    workload: str  # its identity
+    engine: str  # TENSOR, PER_ITEM or ONE_PIECE
     lanes: int
     batch_size: int
-    number: int
+    number: int  # from 0
     updates: int
     wall_seconds: float
     cpu_seconds: float
-    started: float
+    started: float  # seconds since 1970 (UTC)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Something to be timed.
-
-    Attributes:
-        workload: What is done.
-        engine: By which engine.
-        seeds: Seeds of the lanes.
-        settings: Hyperparameters of each setting of the lanes.
-        batch_size: Examples of an update.
-    """
+    """Something to be timed, with a lane for each seed and setting of hyperparameters."""
 
     workload: Workload
     engine: str
@@ -164,35 +122,24 @@ class Measurement:
 
     @property
     def key(self) -> tuple[str, str, int, int]:
-        """Workload, engine, lanes and batch size."""
+        """What names it in the store."""
         return self.workload.identity, self.engine, self.lanes, self.batch_size
 
 
 def time_updates(
     measurements: Sequence[Measurement], splits: Callable[[int], Split], rounds: int | None = None
 ) -> Iterator[Round]:
-    """Measure everything several times, in turn.
+    """Measure everything several times, in turn, on the examples that `splits` gives for a seed.
 
     Whole batches only: the ragged last one of an epoch is left out.
-
-    Args:
-        measurements: What to measure; no batch larger than the training part.
-        splits: Gives the examples of a seed, all of the same shapes.
-        rounds: How often; `ROUNDS` times if not given.
-
-    Yields:
-        A round as soon as it is measured.
     """
     makers = {TENSOR: _tensor, PER_ITEM: _per_item, ONE_PIECE: _one_piece}
-    works = [
-        (measurement, makers[measurement.engine](measurement, splits))
-        for measurement in measurements
-    ]
+    works = [(timed.key, makers[timed.engine](timed, splits)) for timed in measurements]
     for _, work in works:
         work()
-    for number in range(ROUNDS if rounds is None else rounds):
-        for measurement, work in works:
-            yield Round(*measurement.key, number, *_measure(work))
+    for number in range(rounds or ROUNDS):
+        for key, work in works:
+            yield Round(*key, number, *_measure(work))
 
 
 def _measure(work: Callable[[], int]) -> tuple[int, float, float, float]:
@@ -220,15 +167,8 @@ def _tensor(measurement: Measurement, splits: Callable[[int], Split]) -> Callabl
     settings = [dict(setting) | {"learning_rate": RATE} for setting in measurement.settings]
     network = Lockstep(workload.architecture, data, settings, recipe)
     whole = _whole(data[0], measurement.batch_size)
-    parts = list(
-        segments(
-            whole * measurement.batch_size,
-            recipe.batch_size_of,
-            budget,
-            (),
-            together=recipe.local_updates,
-        )
-    )
+    examples, together = whole * measurement.batch_size, recipe.local_updates
+    parts = list(segments(examples, recipe.batch_size_of, budget, (), together=together))
 
     def work() -> int:
         for part in parts:
@@ -254,8 +194,8 @@ def _per_item(measurement: Measurement, splits: Callable[[int], Split]) -> Calla
     architecture, dtype = workload.architecture, workload.dtype
     W = architecture.layers(initial_parameters(architecture, split.seed, dtype))
     inputs, targets = (part.astype(dtype) for part in (split.train.inputs, split.train.targets))
-    places = list(pairwise(range(0, _whole(split, size) * size + 1, size)))
-    batches = [(inputs[start:stop], targets[start:stop]) for start, stop in places]
+    bounds = pairwise(range(0, _whole(split, size) * size + 1, size))
+    batches = [(inputs[start:stop], targets[start:stop]) for start, stop in bounds]
 
     def work() -> int:
         sequential.train(W, batches, RATE, reduction=workload.reduction)

@@ -56,10 +56,7 @@ def _end_without(parent: int) -> None:
 
 @contextmanager
 def unreachable_by_ctrl_c() -> Iterator[None]:
-    """Let processes and threads that are started meanwhile never see SIGINT.
-
-    They inherit that it is blocked. One that is sent to this thread is delivered at the end.
-    """
+    """Let processes and threads that are started meanwhile never see SIGINT: they inherit that."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -69,10 +66,7 @@ def unreachable_by_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def diverted(file: int) -> Iterator[None]:
-    """Let processes that are started meanwhile write to a file what they would to the terminal.
-
-    Libraries print tracebacks there when a process can't start or dies.
-    """
+    """Let processes that are started meanwhile write to a file what they would to the terminal."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
     saved: dict[int, int] = {}
@@ -130,11 +124,7 @@ def _pids_max() -> int | None:
 
 
 def check_address_space() -> None:
-    """Check that there is room for what every command loads.
-
-    Raises:
-        EnvironmentFailedError: There is not.
-    """
+    """Check that there is room for what every command loads."""
     most = _limit(resource.RLIMIT_AS)
     if most is not None and most < LEAST_ADDRESS_SPACE:
         raise EnvironmentFailedError(
@@ -145,14 +135,7 @@ def check_address_space() -> None:
 
 
 def ending(returncode: int) -> str:
-    """Return what ended a process, in words.
-
-    A negative code is minus the number of a signal.
-
-    Example:
-        >>> ending(-9), ending(3)
-        ('SIGKILL', 'exit code 3')
-    """
+    """Return what ended a process; a negative code is minus the number of a signal."""
     if returncode >= 0:
         return f"exit code {returncode}"
     try:

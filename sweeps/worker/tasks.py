@@ -21,25 +21,15 @@ HARD_FACTOR, HARD_SECONDS = 2.0, 10.0
 
 @dataclass(frozen=True)
 class Task:
-    """One attempt at a cohort.
+    """One attempt at a cohort."""
 
-    Attributes:
-        number: Names the attempt within a session.
-        cohort: The trials.
-        workspace: Where driver and worker meet, if they are on one machine.
-        trial_seconds: Limit of a trial's share of the time; None for no limit.
-        apart: Whether it runs in a process of its own, because it may have ended another's.
-        deaths: How many processes of its own it has ended.
-        versions: What its results must be computed with.
-    """
-
-    number: int
+    number: int  # names the attempt within a session
     cohort: Cohort
     workspace: Workspace
-    trial_seconds: float | None = None
-    apart: bool = False
-    deaths: int = 0
-    versions: str = field(default_factory=versions)
+    trial_seconds: float | None = None  # limit of a trial's share of the time
+    apart: bool = False  # in a process of its own, because it may have ended another's
+    deaths: int = 0  # how many processes of its own it has ended
+    versions: str = field(default_factory=versions)  # that its results must be computed with
 
     @property
     def hard_seconds(self) -> float | None:
@@ -51,26 +41,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Death:
-    """A task's process ended before the task did.
+    """A task's process ended before the task did."""
 
-    Attributes:
-        how: What ended it, as far as is known.
-        began: Whether the task had begun; if not, it is not to blame.
-        overdue: Whether it was killed for passing its limit.
-    """
-
-    how: str = ""
-    began: bool = True
-    overdue: bool = False
+    how: str = ""  # what ended it, as far as is known
+    began: bool = True  # if the task had not, it is not to blame
+    overdue: bool = False  # whether it was killed for passing its limit
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A worker has other versions than the driver: it gave nothing that may be kept.
-
-    Attributes:
-        versions: Its own.
-    """
+    """A worker has other versions than the driver: it gave nothing that may be kept."""
 
     versions: str
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
@@ -35,14 +35,8 @@ CURVE_WIDTH = 8
 """Columns of a curve: examples, updates, train loss and metric, validation loss and metric,
 gradient trace, squared norm of the gradient."""
 
-FINAL_VALUES = (
-    "train_loss",
-    "train_metric",
-    "validation_loss",
-    "validation_metric",
-    "test_loss",
-    "test_metric",
-)
+_SETS = ("train", "validation", "test")
+FINAL_VALUES = tuple(f"{name}_{value}" for name in _SETS for value in ("loss", "metric"))
 """Fields of an outcome that only a trial whose status is ok has."""
 
 PREPARED_BYTES = 2**28
@@ -51,54 +45,31 @@ PREPARED_BYTES = 2**28
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial gave.
+    """What a trial gave: fields are told in `reports.schema.results.TRIAL_COLUMNS`.
 
-    Attributes:
-        trial: The trial's identity.
-        status: ok, diverged (both are results), error, crashed or timeout.
-        diverged_at_update: First update after which weights were not finite or the loss too large;
-            -1 if it did not diverge.
-        stopped_at_update: Update after which it reached its target or lost patience; -1 if it
-            did not.
-        updates: Updates made, to its own end.
-        examples: Examples processed, to its own end.
-        judged_at_update: Update at whose evaluation the losses and metrics are taken: the last or,
-            with patience, the one with the lowest validation loss; -1 if its status is not ok.
-        train_loss: Mean loss over the training part; NaN if its status is not ok, and so all losses
-            and metrics.
-        train_metric: Metric over the training part.
-        validation_loss: Mean loss over the validation part.
-        validation_metric: Metric over the validation part.
-        test_loss: Mean loss over the test part; NaN if it was not to be computed.
-        test_metric: Metric over the test part; NaN if it was not to be computed.
-        error: Traceback, or what ended its process, or which limit it passed; else empty.
-        train_seconds: The trial's share of the wall time that its cohort was in training before the
-            trial's own end, over all sessions.
-        started: When its cohort began, in the last session that had a part in it: seconds since
-            1970 in UTC; NaN if it gave nothing.
-        ended: When its cohort ended, likewise; never before `started`, whatever the clock did.
-        curve: Rows of examples, updates, train loss and metric, validation loss and metric,
-            gradient trace and squared norm (NaN unless asked for), to its own end.
+    Losses and metrics are NaN, updates of events -1 where there are none.
     """
 
-    trial: str
+    trial: str  # its identity
     status: str
-    diverged_at_update: int
-    stopped_at_update: int
-    updates: int
-    examples: int
-    judged_at_update: int
-    train_loss: float
-    train_metric: float
-    validation_loss: float
-    validation_metric: float
-    test_loss: float
-    test_metric: float
-    error: str
-    train_seconds: float
-    started: float
-    ended: float
-    curve: Annotated[Array, "point column"]
+    error: str = ""  # traceback, or what ended its process, or which limit it passed
+    diverged_at_update: int = -1
+    stopped_at_update: int = -1
+    updates: int = 0
+    examples: int = 0
+    judged_at_update: int = -1
+    train_loss: float = np.nan
+    train_metric: float = np.nan
+    validation_loss: float = np.nan
+    validation_metric: float = np.nan
+    test_loss: float = np.nan
+    test_metric: float = np.nan
+    train_seconds: float = 0.0  # its share of its cohort's time before its own end, in all sessions
+    started: float = np.nan  # its cohort's last session, in seconds since 1970 (UTC)
+    ended: float = np.nan
+    curve: Annotated[Array, "point column"] = field(
+        default_factory=lambda: np.empty((0, CURVE_WIDTH))  # to its own end
+    )
 
 
 class Abandoned(BaseException):
@@ -113,11 +84,7 @@ abandoned = threading.Event()
 def one_blas_thread() -> Iterator[None]:
     """Let BLAS use one thread meanwhile: bits may depend on their number.
 
-    The number is the whole process's, and only the thread that set it can set it back. Whoever
-    starts threads enters this before, not they.
-
-    Raises:
-        EnvironmentFailedError: Another thread has set it and not put it back.
+    The number is the whole process's: whoever starts threads enters this before, not they.
     """
     with threads().limit(limits=1, user_api="blas"):
         _check_one_thread()
@@ -126,11 +93,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @functools.cache
 def limit_blas() -> None:
-    """Let BLAS use one thread from now on, in a process that does nothing else.
-
-    Raises:
-        EnvironmentFailedError: Another thread has set their number and not put it back.
-    """
+    """Let BLAS use one thread from now on, in a process that does nothing else."""
     threads().limit(limits=1, user_api="blas")
     _check_one_thread()
 
@@ -152,9 +115,6 @@ def run_cohort(
     """Train a cohort and return what each of its trials gave, seed by seed.
 
     A trial whose share of the time exceeds `trial_seconds` is ended as `timeout`.
-
-    Raises:
-        DataError: The dataset can't be loaded, or is not the one that was planned with.
     """
     configuration = cohort.configuration
     checkpoint = _Checkpoint(cohort, workspace)
@@ -191,30 +151,7 @@ def run_cohort(
 
 def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:
     """Return the outcomes of trials that gave nothing."""
-    return [_without_result(trial.identity, status, error) for trial in cohort.trials]
-
-
-def _without_result(trial: str, status: str, error: str) -> Outcome:
-    return Outcome(
-        trial=trial,
-        status=status,
-        diverged_at_update=-1,
-        stopped_at_update=-1,
-        updates=0,
-        examples=0,
-        judged_at_update=-1,
-        train_loss=np.nan,
-        train_metric=np.nan,
-        validation_loss=np.nan,
-        validation_metric=np.nan,
-        test_loss=np.nan,
-        test_metric=np.nan,
-        error=error,
-        train_seconds=0.0,
-        started=np.nan,
-        ended=np.nan,
-        curve=np.empty((0, CURVE_WIDTH)),
-    )
+    return [Outcome(trial.identity, status, error) for trial in cohort.trials]
 
 
 CUT_SECONDS = 0.5
@@ -341,7 +278,7 @@ def _outcome(
     diverged_at, updates = int(trained.diverged_at_update[lane]), int(trained.updates[lane])
     curve = _curve(trained.curves, lane)
     outcome = replace(
-        _without_result(trial, TIMEOUT if late else DIVERGED, late),
+        Outcome(trial, TIMEOUT if late else DIVERGED, late),
         diverged_at_update=diverged_at,
         stopped_at_update=int(trained.stopped_at_update[lane]),
         updates=updates,

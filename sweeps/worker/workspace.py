@@ -15,17 +15,13 @@ NAME = ".work"
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder beside the store, of no value once a study is done.
-
-    Attributes:
-        folder: The folder. On a machine without it, workers do without.
-    """
+    """A folder beside the store, of no value once a study is done; elsewhere workers do without."""
 
     folder: Path
 
     @property
     def checkpoints(self) -> Path:
-        """Folder of checkpoints; what outlives a session."""
+        """What outlives a session."""
         return self.folder / "checkpoints"
 
     @property
@@ -39,21 +35,13 @@ class Workspace:
         return self.folder / "started"
 
     def refuse_links(self) -> None:
-        """Refuse a folder that leads elsewhere, or holds what does.
-
-        Raises:
-            StoreError: It does.
-        """
+        """Refuse a folder that leads elsewhere, or holds what does."""
         refuse_links(self.folder)
         for folder, folders, files in os.walk(self.folder):
             refuse_links(*(Path(folder, name) for name in (*folders, *files)))
 
     def open(self) -> None:
-        """Make the folder, without anything of an earlier session but checkpoints.
-
-        Raises:
-            ResourceError: It can't be written to.
-        """
+        """Make the folder, without anything of an earlier session but checkpoints."""
         try:
             self._clear()
             self.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -63,10 +51,7 @@ class Workspace:
             raise ResourceError(f"{self.folder} can't be written to: {error.strerror}.") from None
 
     def close(self) -> None:
-        """Remove the folder, but for checkpoints that a later session can go on from.
-
-        Files that are nobody's here stay, too.
-        """
+        """Remove the folder, but for checkpoints to go on from and for files of others."""
         self._clear()
         for folder in (self.checkpoints, self.folder):
             with suppress(OSError):

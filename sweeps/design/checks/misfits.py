@@ -13,8 +13,7 @@ from sweeps.data.splits import REGRESSION
 from sweeps.design.checks.contradictions import Contradiction
 from sweeps.design.combinations import Combination, blocks
 from sweeps.design.grid import Cell, cells_of, output_of, sizes_of
-from sweeps.design.labels import counted
-from sweeps.errors import shown
+from sweeps.errors import counted, shown
 from sweeps.spec.axes import Axes, GrowthChoice
 from sweeps.spec.model import StudySpecification
 from sweeps.spec.types import AUTO, FULL, LARGEST_RATE, MOST_EPOCHS, SMALLEST_RATE

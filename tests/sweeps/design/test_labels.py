@@ -9,8 +9,8 @@ import pytest
 
 from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.labels import budget_text, counted, growth_text, schedule_text
-from sweeps.errors import pairs_text
+from sweeps.design.labels import budget_text, growth_text, schedule_text
+from sweeps.errors import counted, pairs_text
 
 BASE: dict[str, Any] = {
     "name": "mine",

@@ -15,7 +15,7 @@ from stored import failure, fill, other, outcome, trials
 
 from reports.schema.results import TRIAL_COLUMNS
 from sweeps.errors import ResourceError, StoreError, UsageError
-from sweeps.manage.merge import merge, merged_text
+from sweeps.manage.merge import merge
 from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import results
 from sweeps.worker.measure import Round
@@ -57,7 +57,7 @@ def test_results_win_over_failures_whichever_part_has_them(tmp_path: Path) -> No
         rows = {row["trial"]: row["attempts"] for row in store.rows()}
     assert rows[SOME[0].identity] == 1
     assert rows[SOME[1].identity] == rows[SOME[2].identity] == 2
-    assert merged_text(merged, tmp_path / "c") == f"{tmp_path / 'c'}: 3 trials, 0 conflicts"
+    assert (merged.trials, merged.conflicts) == (3, ())
 
 
 def test_of_different_results_the_first_is_kept(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_of_different_results_the_first_is_kept(tmp_path: Path) -> None:
         store.add(SOME[:3], [outcome(SOME[0]), other(SOME[1]), outcome(SOME[2])])
     merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
     assert merged.conflicts == (SOME[1].identity,)
-    assert merged_text(merged, tmp_path / "c").endswith("3 trials, 1 conflict")
+    assert merged.trials == 3
     with Store.read(tmp_path / "c") as store:
         kept = store.curves_table([SOME[1].identity]).drop(columns="trial").to_numpy(float)
     np.testing.assert_array_equal(kept, outcome(SOME[1]).curve)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -172,7 +173,7 @@ def test_damaged_rows_are_counted(tmp_path: Path) -> None:
 def test_everything_is_strict_json(tmp_path: Path) -> None:
     for folder in (ran.copy(tmp_path / "study"), tmp_path / "begun"):
         begun(tmp_path / "begun")
-        content = status_of(folder).to_json()
+        content = asdict(status_of(folder))
         assert json.loads(json.dumps(content, allow_nan=False))["name"] == "ran"
 
 

@@ -225,7 +225,8 @@ def test_datasets_are_handed_to_processes(
 def test_the_limit_of_a_trial_is_passed_on(
     tmp_path: Path, experiment: Experiment, tried: list[Task]
 ) -> None:
-    run(experiment, tmp_path, trial_seconds=60.0)
+    limited = experiment.specification.model_copy(update={"trial_seconds": 60.0})
+    run(replace(experiment, specification=limited), tmp_path)
     assert {task.trial_seconds for task in tried} == {60.0}
 
 
