@@ -12,12 +12,22 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sweeps.cli.manage import DONE, SOME_FAILED, add_json, add_store_commands, document
-from sweeps.cli.recommend import add_answer_commands, add_data_options
+from sweeps.cli.manage import add_store_commands
+from sweeps.cli.options import (
+    DONE,
+    SOME_FAILED,
+    Commands,
+    add_data_options,
+    add_jobs,
+    add_json,
+    add_out,
+    add_repeatable,
+    document,
+)
+from sweeps.cli.recommend import add_answer_commands
 from sweeps.cli.report import add_report_commands, write_report
 from sweeps.errors import (
     ResourceError,
@@ -106,13 +116,10 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = command_line.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    run = _command(commands, _run, "run", "run what is missing of a study and write its report")
+    commands = Commands(command_line)
+    run = commands.add(_run, "run", "run what is missing of a study and write its report")
     _target(run)
-    run.add_argument(
-        "--out", type=Path, metavar="DIR", help="the study's folder (default: its name)"
-    )
+    add_out(run, "the study's folder (default: its name)")
     run.add_argument(
         "--retry-failed",
         action="store_true",
@@ -120,59 +127,36 @@ def parser() -> argparse.ArgumentParser:
     )
     _running(run)
 
-    add_report_commands(partial(_command, commands))
-    add_store_commands(partial(_command, commands))
-    add_answer_commands(partial(_command, commands))
-    add_json(_command(commands, _datasets, "datasets", "list the datasets that a study can name"))
-    doctor = _command(
-        commands, _doctor, "doctor", "tell what this machine and a folder have for studies"
-    )
+    add_report_commands(commands)
+    add_store_commands(commands)
+    add_answer_commands(commands)
+    add_json(commands.add(_datasets, "datasets", "list the datasets that a study can name"))
+    doctor = commands.add(_doctor, "doctor", "tell what this machine and a folder have for studies")
     doctor.add_argument(
         "folder", type=Path, nargs="?", help="where a study's folder is or will be (default: none)"
     )
     add_json(doctor)
-    validate = _command(commands, _validate, "validate", "check a specification without running it")
-    _target(validate)
-    plan = _command(commands, _plan, "plan", "tell what a run will do, how long and how large")
+    _target(commands.add(_validate, "validate", "check a specification without running it"))
+    plan = commands.add(_plan, "plan", "tell what a run will do, how long and how large")
     _target(plan)
-    plan.add_argument("--out", type=Path, metavar="DIR", help="count what this folder holds")
-    plan.add_argument(
-        "--jobs", type=int, default=-1, metavar="N", help="worker processes (default: all cores)"
-    )
+    add_out(plan, "count what this folder holds")
+    add_jobs(plan)
     add_json(plan)
-    new = _command(commands, _new, "new", "write a specification with every key explained")
+    new = commands.add(_new, "new", "write a specification with every key explained")
     new.add_argument("dataset", nargs="?", default="digits", help="a dataset's name, or a file")
     add_data_options(new)
     new.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
     return command_line
 
 
-def _command(
-    commands: argparse._SubParsersAction[_Parser],
-    function: Callable[[argparse.Namespace], int],
-    name: str,
-    text: str,
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    command.set_defaults(command=function)
-    return command
-
-
 def _target(command: argparse.ArgumentParser) -> None:
     command.add_argument("study", help="a study that ships, such as digits, or a TOML file")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace a key of the study, such as epochs=5; the value is TOML (repeatable)",
-    )
+    replaced = "replace a key of the study, such as epochs=5; the value is TOML"
+    add_repeatable(command, "--set", "KEY=VALUE", replaced)
 
 
 def _running(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--jobs", type=int, default=-1, metavar="N", help="worker processes (default: all cores)"
-    )
+    add_jobs(command)
     command.add_argument(
         "--backend",
         choices=("loky", "threading", "sequential", "dask"),
@@ -237,20 +221,16 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
         write_report(results_in(folder), folder)
         raise
     write_report(results, folder, anew=False)
-    _tell_what_is_left_aside(results.description.aside, folder)
+    if aside := results.description.aside:
+        # A study that was changed replaces the one before: its trials stay, its report doesn't.
+        what = counted(aside, "trial")
+        tell(
+            f"{folder} also keeps {what} of what this study was before; the report is without them."
+        )
     failed = int((~results.trials["status"].isin(["ok", "diverged"])).sum())
     if failed:
         tell(f"{failed} trials failed; run again to try them once more.")
     return SOME_FAILED if failed else DONE
-
-
-def _tell_what_is_left_aside(aside: int, folder: Path) -> None:
-    """A study that was changed replaces the one before: its trials stay, its report doesn't."""
-    if aside:
-        tell(
-            f"{folder} also keeps {counted(aside, 'trial')} of what this study was before; "
-            "the report is without them."
-        )
 
 
 def _validate(options: argparse.Namespace) -> int:
@@ -293,30 +273,23 @@ def _new(options: argparse.Namespace) -> int:
 def _datasets(options: argparse.Namespace) -> int:
     from sweeps.data.registry import catalogue, catalogue_lines
 
-    found = catalogue()
-    content = {"datasets": [asdict(entry) for entry in found]}
-    write(*(document(content) if options.json else catalogue_lines(found)))
+    entries = catalogue()
+    content = {"datasets": [asdict(entry) for entry in entries]}
+    write(*(document(content) if options.json else catalogue_lines(entries)))
     return DONE
 
 
 def _doctor(options: argparse.Namespace) -> int:
     from sweeps.cli.doctor import examination_lines, examine
 
-    found = examine(options.folder)
-    write(*(document(found) if options.json else examination_lines(found)))
-    return NOT_USABLE if found.problems else DONE
+    examination = examine(options.folder)
+    write(*(document(examination) if options.json else examination_lines(examination)))
+    return NOT_USABLE if examination.problems else DONE
 
 
 def _bug(trace: str) -> int:
-    with tempfile.NamedTemporaryFile(
-        "w",
-        prefix="bpsweep-",
-        suffix=".log",
-        delete=False,
-        encoding="utf-8",
-        errors="backslashreplace",
-    ) as log:
-        log.write(trace)
+    with tempfile.NamedTemporaryFile(prefix="bpsweep-", suffix=".log", delete=False) as log:
+        log.write(trace.encode(errors="backslashreplace"))
     last = trace.strip().splitlines()[-1]
     tell(f"internal error, a bug of bpsweep: {last} (details in {log.name})")
     return BUG

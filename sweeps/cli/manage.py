@@ -3,54 +3,32 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
-from sweeps.errors import tell, write
-
-DONE, SOME_FAILED = 0, 1
-
-Command = Callable[[argparse.Namespace], int]
+from sweeps.cli.options import DONE, SOME_FAILED, Commands, add_folder, add_json, add_out, document
+from sweeps.errors import counted, refuse_links, tell, write
 
 
-class Add(Protocol):
-    """Adds a command to `bpsweep`."""
-
-    def __call__(self, function: Command, name: str, text: str) -> argparse.ArgumentParser:
-        """Add a command."""
-
-
-def add_store_commands(add: Add) -> None:
+def add_store_commands(commands: Commands) -> None:
     """Add `status`, `show`, `export` and `merge`."""
-    status = add(_status, "status", "tell what has run, what failed and what is missing")
-    _folder(status)
+    status = commands.add(_status, "status", "tell what has run, what failed and what is missing")
+    add_folder(status)
     add_json(status)
-    show = add(_show, "show", "tell all that is known of a trial")
-    _folder(show)
+    show = commands.add(_show, "show", "tell all that is known of a trial")
+    add_folder(show)
     show.add_argument("trial", help="how the trial's identity starts")
     add_json(show)
-    export = add(_export, "export", "write a study's tables as files for other programs")
-    _folder(export)
+    export = commands.add(_export, "export", "write a study's tables as files for other programs")
+    add_folder(export)
     export.add_argument(
         "--format", choices=("csv", "jsonl", "parquet"), default="csv", help="(default: csv)"
     )
-    export.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to (default: `export` in the folder)"
-    )
-    merge = add(_merge, "merge", "make one study of parts that ran on several machines")
+    add_out(export, "where to (default: `export` in the folder)")
+    merge = commands.add(_merge, "merge", "make one study of parts that ran on several machines")
     merge.add_argument("folder", type=Path, help="the first part's folder")
     merge.add_argument("folders", type=Path, nargs="+", metavar="folder", help="the others'")
-    merge.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-
-
-def _folder(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=Path, help="the study's folder")
-
-
-def add_json(command: argparse.ArgumentParser) -> None:
-    """Add the option `--json`."""
-    command.add_argument("--json", action="store_true", help="as one JSON document")
+    add_out(merge, "a new folder", required=True)
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -70,7 +48,6 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from sweeps.errors import refuse_links
     from sweeps.manage.export import export
 
     out = options.out or options.folder / "export"
@@ -83,7 +60,6 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from sweeps.errors import counted
     from sweeps.manage.merge import merge
 
     merged = merge([options.folder, *options.folders], options.out)
@@ -96,14 +72,6 @@ def _merge(options: argparse.Namespace) -> int:
         for trial in merged.conflicts
     )
     return SOME_FAILED if merged.conflicts else DONE
-
-
-def document(content: object) -> list[str]:
-    """Return what a command found, a dictionary or dataclass, as the lines of one JSON document."""
-    import json
-    from dataclasses import asdict
-
-    return json.dumps(content, indent=2, allow_nan=False, default=asdict).split("\n")
 
 
 def _note(notes: Iterable[str]) -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeps.cli.manage import DONE, Add
-from sweeps.errors import write
+from sweeps.cli.options import DONE, Commands, add_folder, add_out
+from sweeps.errors import ResourceError, UsageError, refuse_links, shown, write
 
 if TYPE_CHECKING:
     from reports.schema.results import StudyResults
@@ -20,16 +20,16 @@ _PER_INCH = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}
 _NARROWEST, _WIDEST = 2.5, 20.0
 
 
-def add_report_commands(add: Add) -> None:
+def add_report_commands(commands: Commands) -> None:
     """Add `report` and `watch`."""
-    report = add(_report, "report", "write the report of a study again, or compare several studies")
-    report.add_argument("folder", type=Path, help="the study's folder")
+    report = commands.add(
+        _report, "report", "write the report of a study again, or compare several studies"
+    )
+    add_folder(report)
     report.add_argument(
         "others", type=Path, nargs="*", metavar="folder", help="of studies to compare it with"
     )
-    report.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to (default: the study's folder)"
-    )
+    add_out(report, "where to (default: the study's folder)")
     report.add_argument(
         "--format",
         choices=("html", "pdf", "svg", "png"),
@@ -40,12 +40,12 @@ def add_report_commands(add: Add) -> None:
         "--width", metavar="WIDTH", help="of the figures, such as 3.25in or 84mm (default: 3.25in)"
     )
     report.add_argument("--figures", nargs="+", metavar="NAME", help="these only (default: all)")
-    watch = add(_watch, "watch", "write the report of a study now and then while it runs")
-    watch.add_argument("folder", type=Path, help="the study's folder")
+    add_folder(
+        commands.add(_watch, "watch", "write the report of a study now and then while it runs")
+    )
 
 
 def _report(options: argparse.Namespace) -> int:
-    from sweeps.errors import UsageError
     from sweeps.store.study_results import results
 
     if options.format != "html":
@@ -60,14 +60,13 @@ def _report(options: argparse.Namespace) -> int:
 
 def _compare(folders: list[Path], out: Path | None) -> int:
     from reports import build_comparison
-    from sweeps.errors import UsageError
     from sweeps.store.store import FILE
     from sweeps.store.study_results import results
 
     if out is None or (out / FILE).exists():
         raise UsageError("A report of several studies needs a folder of its own: give it by --out.")
     again = f"bpsweep report {' '.join(map(str, folders))} --out {out}"
-    with _told(out, again):
+    with _writable(out, again):
         page = build_comparison({name: results(at) for name, at in _named(folders)}, out)
     write(str(page))
     return DONE
@@ -75,20 +74,19 @@ def _compare(folders: list[Path], out: Path | None) -> int:
 
 def _paper(options: argparse.Namespace) -> int:
     from reports.output.manuscript import build_paper
-    from sweeps.errors import UsageError, refuse_links
     from sweeps.store.study_results import results
 
     if options.others:
         raise UsageError("Figures for a manuscript are of one study: give one folder.")
     width = _inches(options.width or "3.25in")
-    found, out = results(options.folder), options.out or options.folder / "paper"
+    study, out = results(options.folder), options.out or options.folder / "paper"
     if not options.out:
         refuse_links(out)
     again = f"bpsweep report {options.folder} --format {options.format}"
-    with _told(out, again):
+    with _writable(out, again):
         try:
             paths = build_paper(
-                found, out, kind=options.format, width=width, names=options.figures or ()
+                study, out, kind=options.format, width=width, names=options.figures or ()
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
@@ -98,10 +96,8 @@ def _paper(options: argparse.Namespace) -> int:
 
 def _inches(text: str) -> float:
     """Return a length in inches."""
-    from sweeps.errors import UsageError, shown
-
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(in|cm|mm|pt)", text)
-    inches = float(found[1]) / _PER_INCH[found[2]] if found else 0.0
+    length = re.fullmatch(r"(\d+(?:\.\d+)?)(in|cm|mm|pt)", text)
+    inches = float(length[1]) / _PER_INCH[length[2]] if length else 0.0
     if not _NARROWEST <= inches <= _WIDEST:
         raise UsageError(
             f"--width must be {_NARROWEST:g}in to {_WIDEST:g}in, in in, cm, mm or pt, but is "
@@ -112,13 +108,12 @@ def _inches(text: str) -> float:
 
 def _named(folders: list[Path]) -> list[tuple[str, Path]]:
     """Return folders with names that tell them apart: their own, or else their paths."""
-    from sweeps.errors import UsageError
     from sweeps.store.rows import storable
 
-    places = [folder.resolve() for folder in folders]
-    if len(set(places)) < len(places):
+    paths = [folder.resolve() for folder in folders]
+    if len(set(paths)) < len(paths):
         raise UsageError("A study can't be compared with itself: name every folder once.")
-    names = [place.name for place in places]
+    names = [path.name for path in paths]
     return [
         (storable(name if names.count(name) == 1 else str(folder)), folder)
         for name, folder in zip(names, folders, strict=True)
@@ -129,7 +124,7 @@ def write_report(results: StudyResults, folder: Path, *, anew: bool = True) -> N
     """Write a report, even if the same is there already unless told otherwise; say where it is."""
     from reports.output.unchanged import seal, unchanged
 
-    with _told(folder, f"bpsweep report {folder}"):
+    with _writable(folder, f"bpsweep report {folder}"):
         page = None if anew else unchanged(results, folder)
         if page is None:
             from reports import build_report
@@ -140,10 +135,8 @@ def write_report(results: StudyResults, folder: Path, *, anew: bool = True) -> N
 
 
 @contextmanager
-def _told(folder: Path, again: str) -> Iterator[None]:
+def _writable(folder: Path, again: str) -> Iterator[None]:
     """Turn what the system refuses into an error that a user can mend."""
-    from sweeps.errors import ResourceError
-
     try:
         yield
     except OSError as error:
@@ -156,7 +149,7 @@ def _told(folder: Path, again: str) -> Iterator[None]:
 def _watch(options: argparse.Namespace) -> int:
     from sweeps.run.live_report import watch
 
-    with _told(options.folder, f"bpsweep report {options.folder}"):
+    with _writable(options.folder, f"bpsweep report {options.folder}"):
         page = watch(options.folder)
     write(str(page))
     return DONE

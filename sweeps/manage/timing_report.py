@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,9 @@ from reports.analysis.update_times import (
     summarise_timing,
 )
 from reports.schema.formats import percent, plural, seconds, significant
-from reports.stats.bounds import Ends
 from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
 from sweeps.design.stages import Experiment
-from sweeps.machine import available_cores
+from sweeps.machine import available_cores, load_average
 from sweeps.run.timing_pass import measurements_of, run_timing
 from sweeps.store.store import Store
 from sweeps.store.study_results import save_experiment
@@ -34,71 +32,77 @@ LOADED = 0.5
 """Load average by core before the pass from which on the machine was not quiet."""
 
 _FIELDS = [column.name for column in TIMING_SUMMARY_COLUMNS[1:]]
+_FITTED = {
+    "fixed_seconds": "fixed cost",
+    "seconds_per_example": "each example",
+    "doubling_batch_size": "doubled at batch size",
+}
+"""What is fitted, each with an interval."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """What an update of one network, optimizer and precision costs.
-
-    Attributes:
-        architecture: Layer widths, inputs first.
-        optimizer: Update rule.
-        dtype: float32 or float64.
-        shards: Segments of a batch.
-        table: Columns `TIMING_SUMMARY_COLUMNS` but for the group.
-        fits: Fixed cost and cost of an example by the number of networks updated at once.
-    """
+    """What an update of one network, optimizer and precision costs."""
 
     architecture: str
     optimizer: str
     dtype: str
     shards: int
-    table: pd.DataFrame
-    fits: dict[int, UpdateTimeFit]
+    table: pd.DataFrame  # columns `TIMING_SUMMARY_COLUMNS` but for the group
+    fits: dict[int, UpdateTimeFit]  # by the number of networks updated at once
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON knows it; bounds that are infinite are null."""
+        content = {name: getattr(self, name) for name in ("architecture", "optimizer", "dtype")}
+        return content | {
+            "shards": self.shards,
+            "measurements": self.table[_FIELDS].to_dict("records"),
+            "fits": [{"lanes": lanes} | _fit_json(fit) for lanes, fit in self.fits.items()],
+        }
 
 
 @dataclass(frozen=True)
 class UpdateTimes:
-    """A timing pass.
+    """A timing pass."""
 
-    Attributes:
-        name: The study's name.
-        timed: Everything that was timed.
-        load: Load average of the last minute before it; NaN if the system has none.
-        cores: Cores of the machine.
-    """
-
-    name: str
+    name: str  # of the study
     timed: tuple[Timed, ...]
-    load: float
+    load: float  # average of the last minute before it; NaN if the system has none
     cores: int
 
     @property
     def disturbances(self) -> tuple[str, ...]:
         """Why the machine was not quiet, a sentence each; empty if it was."""
-        tables = pd.concat([timed.table for timed in self.timed], ignore_index=True)
-        texts = (
-            _loaded(self.load, self.cores),
-            _contended(tables[tables["contended"]]),
-            _unsteady(tables[tables["unsteady"]]),
-        )
-        return tuple(text for text in texts if text)
+        table = pd.concat([timed.table for timed in self.timed], ignore_index=True)
+        contended, unsteady = (int(table[name].sum()) for name in ("contended", "unsteady"))
+        texts = []
+        if self.load > LOADED * self.cores:
+            load = f"The load average was {self.load:.2f} before"
+            texts.append(f"{load}, on a machine of {self.cores} cores.")
+        if contended:
+            count, least = plural(contended, "measurement"), percent(table["cpu_share"].min())
+            few = f"had less than {CONTENDED_BELOW:.0%} of a processor"
+            texts.append(f"{count} {few}, the least {least}.")
+        if unsteady:
+            count = plural(unsteady, "measurement")
+            texts.append(f"The quartiles of {count} are more than {UNSTEADY_ABOVE:.0%} apart.")
+        return tuple(texts)
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON knows it; ends that are infinite are null."""
+        """Return everything as JSON knows it."""
         return {
             "study": self.name,
             "quiet": not self.disturbances,
             "disturbances": list(self.disturbances),
             "load_before": None if math.isnan(self.load) else self.load,
             "cores": self.cores,
-            "timed": [_timed_json(timed) for timed in self.timed],
+            "timed": [timed.to_json() for timed in self.timed],
         }
 
 
 def time_study(experiment: Experiment, folder: Path) -> UpdateTimes:
     """Measure everything a study's timing pass measures, and keep it in place of what was there."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
+    load = float(load_average() or "nan")
     with Store.write(folder, experiment.specification.name) as store:
         save_experiment(store, experiment)
         run_timing(store, experiment, anew=True)
@@ -114,15 +118,12 @@ def _timed(workload: Workload, rounds: pd.DataFrame) -> Timed:
     table = summarise_timing(rounds.rename(columns={"workload": "group"})).drop(columns="group")
     tensor = rounds[rounds["engine"] == TENSOR]
     return Timed(
-        architecture="-".join(map(str, workload.widths)),
-        optimizer=workload.optimizer,
-        dtype=workload.dtype,
-        shards=workload.shards,
-        table=table,
-        fits={
-            lanes: _fit(tensor[tensor["lanes"] == lanes])
-            for lanes in tensor["lanes"].unique().tolist()
-        },
+        "-".join(map(str, workload.widths)),
+        workload.optimizer,
+        workload.dtype,
+        workload.shards,
+        table,
+        {n: _fit(tensor[tensor["lanes"] == n]) for n in tensor["lanes"].unique().tolist()},
     )
 
 
@@ -131,54 +132,14 @@ def _fit(rounds: pd.DataFrame) -> UpdateTimeFit:
     return fit_update_time(rounds["batch_size"].to_numpy(), each.to_numpy())
 
 
-def _loaded(load: float, cores: int) -> str:
-    if not load > LOADED * cores:
-        return ""
-    return f"The load average was {load:.2f} before, on a machine of {cores} cores."
-
-
-def _contended(rows: pd.DataFrame) -> str:
-    if rows.empty:
-        return ""
-    return (
-        f"{plural(len(rows), 'measurement')} had less than {CONTENDED_BELOW:.0%} of a processor, "
-        f"the least {percent(rows['cpu_share'].min())}."
-    )
-
-
-def _unsteady(rows: pd.DataFrame) -> str:
-    if rows.empty:
-        return ""
-    count = plural(len(rows), "measurement")
-    return f"The quartiles of {count} are more than {UNSTEADY_ABOVE:.0%} apart."
-
-
-def _timed_json(timed: Timed) -> dict[str, Any]:
-    return {
-        "architecture": timed.architecture,
-        "optimizer": timed.optimizer,
-        "dtype": timed.dtype,
-        "shards": timed.shards,
-        "measurements": timed.table[_FIELDS].to_dict("records"),
-        "fits": [{"lanes": lanes} | _fit_json(fit) for lanes, fit in timed.fits.items()],
-    }
-
-
 def _fit_json(fit: UpdateTimeFit) -> dict[str, Any]:
-    return {
-        "fixed_seconds": fit.fixed_seconds,
-        "fixed_seconds_interval": _ends(fit.fixed_seconds_interval),
-        "seconds_per_example": fit.seconds_per_example,
-        "seconds_per_example_interval": _ends(fit.seconds_per_example_interval),
-        "doubling_batch_size": fit.doubling_batch_size,
-        "doubling_batch_size_interval": _ends(fit.doubling_batch_size_interval),
-        "poor_fit": fit.poor_fit,
-        "reason": fit.reason,
-    }
-
-
-def _ends(ends: Ends | None) -> list[float | None] | None:
-    return None if ends is None else [end if math.isfinite(end) else None for end in ends]
+    content: dict[str, Any] = {}
+    for name in _FITTED:
+        content[name] = getattr(fit, name)
+        bounds = getattr(fit, f"{name}_interval")
+        finite = bounds and [bound if math.isfinite(bound) else None for bound in bounds]
+        content[f"{name}_interval"] = finite
+    return content | {"poor_fit": fit.poor_fit, "reason": fit.reason}
 
 
 def times_lines(times: UpdateTimes) -> list[str]:
@@ -233,25 +194,16 @@ def _fit_text(lanes: int, fit: UpdateTimeFit) -> str:
     who = "one network" if lanes == 1 else f"each of {lanes}"
     if fit.curve is None:
         return f"{who}: {fit.reason}"
-    parts = [
-        _part("fixed cost", fit.fixed_seconds, fit.fixed_seconds_interval, seconds),
-        _part("each example", fit.seconds_per_example, fit.seconds_per_example_interval, seconds),
-        _part(
-            "doubled at batch size",
-            fit.doubling_batch_size,
-            fit.doubling_batch_size_interval,
-            significant,
-        ),
-    ]
+    parts = [f"{words} {_estimate(fit, name)}" for name, words in _FITTED.items()]
     poor = " A poor fit: some times are more than 10% off." if fit.poor_fit else ""
     reason = f" {fit.reason}" if fit.reason else ""
     return f"{who}: {', '.join(parts)}.{reason}{poor}".replace("\xa0", " ")
 
 
-def _part(
-    name: str, value: float | None, ends: Ends | None, written: Callable[[float], str]
-) -> str:
-    if value is None or ends is None:
-        return f"{name} not told"
-    high = written(ends.high) if math.isfinite(ends.high) else "any"
-    return f"{name} {written(value)} ({written(ends.low)} to {high})"
+def _estimate(fit: UpdateTimeFit, name: str) -> str:
+    value, bounds = getattr(fit, name), getattr(fit, f"{name}_interval")
+    if value is None or bounds is None:
+        return "not told"
+    written = significant if name == "doubling_batch_size" else seconds
+    high = written(bounds.high) if math.isfinite(bounds.high) else "any"
+    return f"{written(value)} ({written(bounds.low)} to {high})"
