@@ -82,6 +82,9 @@ if __name__ == "__main__":
     what, *rest = sys.argv[1:]
     sys.addaudithook(watch)
     with contextlib.redirect_stdout(io.StringIO()):
-        said = [read(Path(one)) if what == "read" else str(main(one.split())) for one in rest]
+        said = [
+            read(Path(argument)) if what == "read" else str(main(argument.split()))
+            for argument in rest
+        ]
     kept = {"said": said, "calls": calls, "written": sorted(written), "cache": mpl.get_cachedir()}
     sys.stdout.write(f"{json.dumps(kept)}\n")

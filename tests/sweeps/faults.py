@@ -267,6 +267,8 @@ def hang_a_second(task: Task) -> list[Outcome]:
 
 def need_one_thread(task: Task) -> list[Outcome]:
     """Raise where BLAS has several threads."""
-    counts = {one["num_threads"] for one in threads().info() if one["user_api"] == "blas"}
+    counts = {
+        library["num_threads"] for library in threads().info() if library["user_api"] == "blas"
+    }
     assert counts == {1}
     return train(task)

@@ -48,10 +48,10 @@ def _ran() -> tempfile.TemporaryDirectory[str]:
     return folder
 
 
-def run(one: Study, folder: Path) -> None:
+def run(study: Study, folder: Path) -> None:
     """Run a study quickly."""
     with mock.patch.object(timing, "LEAST_SECONDS", 1e-6), mock.patch.object(timing, "ROUNDS", 2):
-        one.run(folder, n_jobs=1, backend="sequential")
+        study.run(folder, n_jobs=1, backend="sequential")
 
 
 def copy(folder: Path) -> Path:

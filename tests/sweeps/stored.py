@@ -20,8 +20,8 @@ from sweeps.worker.train import FINAL_VALUES, Outcome
 
 def trials(count: int) -> list[Trial]:
     """Return different trials."""
-    one = configuration()
-    return [Trial(one, settings_of("sgd", 0.5, {}), seed) for seed in range(count)]
+    shared = configuration()
+    return [Trial(shared, settings_of("sgd", 0.5, {}), seed) for seed in range(count)]
 
 
 def outcome(trial: Trial, **changes: Any) -> Outcome:
@@ -60,10 +60,10 @@ def other(trial: Trial, change: float = 1e-9) -> Outcome:
     return replace(first, curve=first.curve * np.array([1, 1, 1 + change, 1, 1, 1, 1, 1]))
 
 
-def fill(folder: Path, some: list[Trial], name: str = "made") -> None:
+def fill(folder: Path, members: list[Trial], name: str = "made") -> None:
     """Make a store that holds the outcomes of trials."""
     with Store.write(folder, name) as store:
-        store.add(some, [outcome(trial) for trial in some])
+        store.add(members, [outcome(trial) for trial in members])
 
 
 @contextlib.contextmanager

@@ -14,13 +14,13 @@ from sweeps import machine as provenance
 
 
 def test_versions_blas_and_processor_are_told() -> None:
-    found = provenance.provenance()
-    assert found["numpy"] == np.__version__
-    assert found["Python"] == platform.python_version()
-    assert found["BLAS"]
-    assert int(found["cores"]) >= 1
-    assert found["processor"]
-    assert found["NumPy's instructions"]
+    values = provenance.provenance()
+    assert values["numpy"] == np.__version__
+    assert values["Python"] == platform.python_version()
+    assert values["BLAS"]
+    assert int(values["cores"]) >= 1
+    assert values["processor"]
+    assert values["NumPy's instructions"]
 
 
 def test_blas_is_told_alike_in_whichever_order_it_was_loaded(
@@ -30,12 +30,12 @@ def test_blas_is_told_alike_in_whichever_order_it_was_loaded(
         {"user_api": "blas", "internal_api": "openblas", "version": version}
         for version in ("0.3.31", "0.3.30")
     ]
-    told = []
+    texts = []
     for loaded in (libraries, libraries[::-1]):
         control = types.SimpleNamespace(info=lambda loaded=loaded: loaded)
         monkeypatch.setattr(provenance, "threads", lambda control=control: control)
-        told.append(provenance.provenance()["BLAS"])
-    assert told == ["openblas 0.3.30 (?), openblas 0.3.31 (?)"] * 2
+        texts.append(provenance.provenance()["BLAS"])
+    assert texts == ["openblas 0.3.30 (?), openblas 0.3.31 (?)"] * 2
 
 
 def test_no_user_host_or_home_is_told() -> None:

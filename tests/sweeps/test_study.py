@@ -40,12 +40,12 @@ def count_trials(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return ran
 
 
-def stable(found: StudyResults) -> pd.DataFrame:
-    return found.trials.drop(columns=VOLATILE)
+def stable(outcome: StudyResults) -> pd.DataFrame:
+    return outcome.trials.drop(columns=VOLATILE)
 
 
-def bytes_of(found: StudyResults) -> str:
-    return str(stable(found).to_csv()) + str(found.curves.to_csv())
+def bytes_of(outcome: StudyResults) -> str:
+    return str(stable(outcome).to_csv()) + str(outcome.curves.to_csv())
 
 
 def run(folder: Path, keys: dict[str, Any], **change: Any) -> StudyResults:
@@ -53,16 +53,16 @@ def run(folder: Path, keys: dict[str, Any], **change: Any) -> StudyResults:
 
 
 def test_a_study_explores_confirms_and_times(tmp_path: Path, keys: dict[str, Any]) -> None:
-    found = run(tmp_path / "study", keys)
-    counts = found.trials.groupby("stage").size().to_dict()
+    outcome = run(tmp_path / "study", keys)
+    counts = outcome.trials.groupby("stage").size().to_dict()
     assert counts == {"explore": 8, "confirm": 4}
-    assert found.description.planned_trials == 12
-    confirm = found.trials[found.trials["stage"] == "confirm"]
+    assert outcome.description.planned_trials == 12
+    confirm = outcome.trials[outcome.trials["stage"] == "confirm"]
     assert confirm["seed"].tolist() == [11, 12] * 2
     assert confirm["test_metric"].notna().all()
-    assert found.trials[found.trials["stage"] == "explore"]["test_metric"].isna().all()
-    assert set(found.timing["batch_size"]) == {5, 40}
-    pd.testing.assert_frame_equal(results(tmp_path / "study").trials, found.trials)
+    assert outcome.trials[outcome.trials["stage"] == "explore"]["test_metric"].isna().all()
+    assert set(outcome.timing["batch_size"]) == {5, 40}
+    pd.testing.assert_frame_equal(results(tmp_path / "study").trials, outcome.trials)
 
 
 STAGES: dict[str, Any] = {
@@ -156,12 +156,12 @@ def test_trials_that_groups_share_run_once_and_count_in_each(
     tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
 ) -> None:
     rules = {"rate_rule": ["none", "linear"], "reference_batch_size": 5, "confirmation_seeds": []}
-    found = run(tmp_path / "study", keys, **rules)
+    outcome = run(tmp_path / "study", keys, **rules)
     # 5 examples have the same rates under both rules; 40 have none in common.
     assert sum(count_trials) == 4 + 8
-    assert len(found.trials) == found.description.planned_trials == 16
-    assert found.trials["trial"].nunique() == 12
-    assert found.trials.groupby("group").size().to_dict() == {
+    assert len(outcome.trials) == outcome.description.planned_trials == 16
+    assert outcome.trials["trial"].nunique() == 12
+    assert outcome.trials.groupby("group").size().to_dict() == {
         "linear rates": 8,
         "one grid of rates": 8,
     }
@@ -203,8 +203,8 @@ def test_every_stage_can_be_switched_off(tmp_path: Path, keys: dict[str, Any]) -
 
 
 def test_a_regression_tells_the_scale_of_its_targets(tmp_path: Path, keys: dict[str, Any]) -> None:
-    found = run(tmp_path / "study", keys, dataset="diabetes")
-    (group,) = found.description.groups
+    outcome = run(tmp_path / "study", keys, dataset="diabetes")
+    (group,) = outcome.description.groups
     assert (group.task, group.metric, group.output) == ("regression", "r2", "identity")
     assert {*group.target_scales} == {1, 2, 11, 12}
     assert all(70 < scale < 85 for (scale,) in group.target_scales.values())
@@ -217,9 +217,9 @@ def test_all_mistakes_are_one_error(keys: dict[str, Any]) -> None:
         [
             "the study: epochs: must be at least 1, but is 0.",
             *(
-                f"the study: batch_sizes[{place}]: must be at most 90, the training examples of "
+                f"the study: batch_sizes[{row}]: must be at most 90, the training examples of "
                 f"iris under this split, but is {size}."
-                for place, size in ((1, 91), (2, 5000))
+                for row, size in ((1, 91), (2, 5000))
             ),
         ]
     )
@@ -259,11 +259,9 @@ def test_data_of_the_users_own_have_to_be_told_again(tmp_path: Path) -> None:
     path = tmp_path / "my.csv"
     rows = [f"{number % 7},{number % 5},{'ab'[number % 2]}" for number in range(90)]
     path.write_text("\n".join(["x,y,kind", *rows]))
-    one = ran.study(dataset={"path": str(path), "target": "kind"}, optimizer="sgd", timing=False)
-    ran.run(one, tmp_path / "study")
+    study = ran.study(dataset={"path": str(path), "target": "kind"}, optimizer="sgd", timing=False)
+    ran.run(study, tmp_path / "study")
     with pytest.raises(UsageError) as refused:
         Study.from_folder(tmp_path / "study")
-    assert str(refused.value) == (
-        f"{tmp_path / 'study'} does not say where my.csv is: use `bpsweep run` with the study's "
-        f"file and `--out {tmp_path / 'study'}`, which runs failed trials again, too."
-    )
+    assert "does not say where my.csv is" in str(refused.value)
+    assert f"`--out {tmp_path / 'study'}`" in str(refused.value)

@@ -18,11 +18,13 @@ from sweeps.machine import provenance
 
 
 def test_a_usable_folder_has_no_problems_and_nothing_is_left_in_it(tmp_path: Path) -> None:
-    found = examine(tmp_path / "not" / "yet")
-    assert found.problems == ()
-    assert {"numpy", "cores", "BLAS", "limit of processor time", "free space"} <= {*found.facts}
+    examination = examine(tmp_path / "not" / "yet")
+    assert examination.problems == ()
+    assert {"numpy", "cores", "BLAS", "limit of processor time", "free space"} <= {
+        *examination.facts
+    }
     assert [*tmp_path.iterdir()] == []
-    assert examination_lines(found)[-1] == "Nothing stands in a study's way."
+    assert examination_lines(examination)[-1] == "Nothing stands in a study's way."
 
 
 def test_a_folder_that_cant_be_written_to_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,9 +32,9 @@ def test_a_folder_that_cant_be_written_to_is_a_problem(monkeypatch: pytest.Monke
     monkeypatch.setattr(doctor, "provenance", provenance().copy)
     with unwritable_folder() as folder:
         forbid_writing(folder)
-        found = examine(folder)
-    assert found.problems == (f"{folder} can't be written to: Permission denied.",)
-    assert examination_lines(found)[-1] != "Nothing stands in a study's way."
+        examination = examine(folder)
+    assert examination.problems == (f"{folder} can't be written to: Permission denied.",)
+    assert examination_lines(examination)[-1] != "Nothing stands in a study's way."
 
 
 def test_locks_that_are_missing_or_useless_are_problems(
@@ -117,8 +119,8 @@ def test_datasets_are_text_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["datasets"]) == 0
     assert capsys.readouterr().out.startswith("name ")
     assert cli.main(["datasets", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)["datasets"]
-    assert {"name": "iris", "network": False}.items() <= found[3].items()
+    datasets = json.loads(capsys.readouterr().out)["datasets"]
+    assert {"name": "iris", "network": False}.items() <= datasets[3].items()
 
 
 def test_the_doctor_exits_with_7_if_a_study_could_not_run(

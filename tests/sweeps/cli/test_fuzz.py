@@ -84,11 +84,11 @@ def refused_or_read(
 ) -> None:
     """Call the command, which must end with 0 or one of the codes, and only in its own words."""
     code = main(arguments)
-    told = capfd.readouterr().err
-    assert code in {0, *codes}, told
-    assert bool(told) == (code != 0)
-    assert all(line.startswith("error: ") for line in told.splitlines())
-    assert not re.search("Traceback|Warning", told)
+    message = capfd.readouterr().err
+    assert code in {0, *codes}, message
+    assert bool(message) == (code != 0)
+    assert all(line.startswith("error: ") for line in message.splitlines())
+    assert not re.search("Traceback|Warning", message)
 
 
 @st.composite
@@ -96,14 +96,14 @@ def specifications(draw: st.DrawFn) -> str:
     """Draw a specification with other values, or with lines and characters out of place."""
     lines = SPECIFICATION.splitlines()
     for _ in range(draw(st.integers(1, 3))):
-        place = draw(st.integers(0, len(lines) - 1))
-        numbers = [*re.finditer(r"(?<![\w.])[\d.]+(e-?\d+)?(?!\w)", lines[place])]
+        number = draw(st.integers(0, len(lines) - 1))
+        numbers = [*re.finditer(r"(?<![\w.])[\d.]+(e-?\d+)?(?!\w)", lines[number])]
         if numbers and draw(st.booleans()):
             chosen, value = draw(st.sampled_from(numbers)), draw(st.sampled_from(NUMBERS))
             start, end = chosen.span()
-            lines[place] = f"{lines[place][:start]}{value!r}{lines[place][end:]}"
+            lines[number] = f"{lines[number][:start]}{value!r}{lines[number][end:]}"
         else:
-            lines[place] = f"{lines[place].partition(' = ')[0]} = {toml(draw(VALUES))}"
+            lines[number] = f"{lines[number].partition(' = ')[0]} = {toml(draw(VALUES))}"
     return "\n".join(lines)
 
 

@@ -49,8 +49,8 @@ def audited(*arguments: str, **options: Any) -> dict[str, Any]:
     """Return what a process under the audit hook did."""
     command = [sys.executable, str(AUDITED), *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, **options)
-    found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return found
+    calls: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return calls
 
 
 class Canary:
@@ -110,13 +110,13 @@ def test_no_file_is_ever_unpickled(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     files = canaries(tmp_path / "files", Canary(owned))
     stores = [store_with(tmp_path / column, column, raw) for column in ("curve", "configuration")]
-    found = audited("read", *map(str, (*files, *stores)))
-    assert found["calls"] == []
+    calls = audited("read", *map(str, (*files, *stores)))
+    assert calls["calls"] == []
     assert not owned.exists()
     # All but what was handed over, which is made again, and the stores are refused in words.
-    refused = [text.startswith("SpecificationError: ") for text in found["said"]]
+    refused = [text.startswith("SpecificationError: ") for text in calls["said"]]
     assert refused == [True] * 9 + [False] * 3
-    assert found["said"][9:] == ["read"] * 3
+    assert calls["said"][9:] == ["read"] * 3
 
 
 PICKLED = {
@@ -197,7 +197,7 @@ def test_a_canary_would_fire(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def study_folder(tmp_path: Path) -> Path:
     """A folder with a study whose data are called as badly as a file system allows."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "data").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
@@ -214,19 +214,19 @@ def files_of(folder: Path) -> set[str]:
 
 
 @pytest.mark.slow
-def test_nothing_is_written_outside_the_studys_folder(place: Path) -> None:
-    before, out = files_of(place), place / "out"
+def test_nothing_is_written_outside_the_studys_folder(study_folder: Path) -> None:
+    before, out = files_of(study_folder), study_folder / "out"
     lines = (
         "run own.toml --out out --backend sequential --no-timing",
         "report out",
         "export out --out out/exported",
     )
-    found = audited("run", *lines, cwd=place)
-    assert found["said"] == ["0"] * len(lines)
-    elsewhere = (found["cache"], os.devnull)
-    outside = [path for path in found["written"] if not Path(path).is_relative_to(out)]
+    calls = audited("run", *lines, cwd=study_folder)
+    assert calls["said"] == ["0"] * len(lines)
+    elsewhere = (calls["cache"], os.devnull)
+    outside = [path for path in calls["written"] if not Path(path).is_relative_to(out)]
     assert [path for path in outside if not path.startswith(elsewhere)] == []
-    assert [path for path in files_of(place) - before if not path.startswith(str(out))] == []
+    assert [path for path in files_of(study_folder) - before if not path.startswith(str(out))] == []
     assert (out / "report.html").is_file()
 
 
@@ -244,7 +244,7 @@ LINKS = {
 
 @pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize(
-    ("command", "link"), [(command, link) for command, some in LINKS.items() for link in some]
+    ("command", "link"), [(command, link) for command, links in LINKS.items() for link in links]
 )
 def test_no_link_in_a_received_study_is_followed(
     tmp_path: Path, command: str, link: str, capsys: pytest.CaptureFixture[str]
@@ -259,12 +259,12 @@ def test_no_link_in_a_received_study_is_followed(
         (target / name).write_text("precious")
     if Path(link).name == "started" or any(part in link for part in ("db", "lock", "npz")):
         target = target / "trials.csv"
-    place = folder / link
-    if place.is_dir():
-        shutil.rmtree(place)
-    place.unlink(missing_ok=True)
-    place.parent.mkdir(exist_ok=True, parents=True)
-    place.symlink_to(target)
+    linked = folder / link
+    if linked.is_dir():
+        shutil.rmtree(linked)
+    linked.unlink(missing_ok=True)
+    linked.parent.mkdir(exist_ok=True, parents=True)
+    linked.symlink_to(target)
     before = {
         path: path.read_bytes() for path in tmp_path.rglob("elsewhere/**/*") if path.is_file()
     }
@@ -277,12 +277,12 @@ def test_no_link_in_a_received_study_is_followed(
         done = main([*line, "--backend", "sequential", "--set", "seeds=[1,2,3]", "--no-timing"])
     assert done in {4, 6}
     said = capsys.readouterr().err
-    assert f"{place}" in said
+    assert f"{linked}" in said
     assert "link" in said
-    assert f"rm {place}" in said
+    assert f"rm {linked}" in said
     after = {path: path.read_bytes() for path in tmp_path.rglob("elsewhere/**/*") if path.is_file()}
     assert after == before
-    assert place.is_symlink()
+    assert linked.is_symlink()
 
 
 @pytest.mark.parametrize(
@@ -299,13 +299,13 @@ def test_a_pipe_in_a_received_study_is_not_waited_for(tmp_path: Path, name: str)
 
 
 @pytest.mark.parametrize("name", ["../x", "/abs", "a/b", "nul\0", "", "x" * 300, "\u202ex", ".."])
-def test_a_studys_name_is_no_path(place: Path, name: str) -> None:
+def test_a_studys_name_is_no_path(study_folder: Path, name: str) -> None:
     text = STUDY.replace('"own"', json.dumps(name))
-    (place / "own.toml").write_text(text, "utf-8")
-    before = files_of(place)
+    (study_folder / "own.toml").write_text(text, "utf-8")
+    before = files_of(study_folder)
     with pytest.raises(SpecificationError, match=r"own\.toml: name: must be"):
-        Study.from_toml(place / "own.toml")
-    assert files_of(place) == before
+        Study.from_toml(study_folder / "own.toml")
+    assert files_of(study_folder) == before
 
 
 SECRETS = {
@@ -329,13 +329,13 @@ PLACES = {
 
 @pytest.mark.slow
 def test_no_secret_is_in_any_output(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    study_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    home = place / PLACES["home"]
+    home = study_folder / PLACES["home"]
     home.mkdir()
     (home / ".netrc").write_text(f"machine example.org password {PLACES['netrc']}\n", "utf-8")
-    shutil.copytree(place / "elsewhere", home / "data")
-    shutil.copy(place / "own.toml", home)
+    shutil.copytree(study_folder / "elsewhere", home / "data")
+    shutil.copy(study_folder / "own.toml", home)
     remote = f"[remote]\nurl = https://user:{PLACES['remote']}@example.org/x.git\n"
     (home / ".git").mkdir()
     (home / ".git" / "config").write_text(remote, "utf-8")
@@ -357,5 +357,5 @@ def test_no_secret_is_in_any_output(
     texts = [path.read_bytes() for path in files if path.is_file()]
     everything = "".join(capfd.readouterr()).encode() + b"".join(texts)
     assert len(texts) > 20
-    found = [name for name, secret in (SECRETS | PLACES).items() if secret.encode() in everything]
-    assert found == []
+    leaked = [name for name, secret in (SECRETS | PLACES).items() if secret.encode() in everything]
+    assert leaked == []

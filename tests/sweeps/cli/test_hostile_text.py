@@ -139,9 +139,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree("out", "failed")
         with Store.write(Path("failed"), "own") as store:
             stages = Plan(store, read_experiment(store)).stages().values()
-            some = [trial for planned in stages for _, trial in planned][:3]
-            store.forget(trial.identity for trial in some)
-            store.add(some, [failure(trial, error=f"Trace\n{EVIL}") for trial in some])
+            failing = [trial for planned in stages for _, trial in planned][:3]
+            store.forget(trial.identity for trial in failing)
+            store.add(failing, [failure(trial, error=f"Trace\n{EVIL}") for trial in failing])
     return folder
 
 
@@ -171,8 +171,8 @@ def test_no_command_writes_what_acts_on_a_terminal(
     said("report", "out", "failed", "--out", "both")
     said("doctor", f"{EVIL[:60]}".replace("/", "|"))
     (analysis, *_) = analyse(results("out"))
-    found = Advice(read_experiment_of("out"), analysis, Path(EVIL), 1.0, 2.0)
-    monkeypatch.setattr(advice, "advise", lambda *_: found)
+    answer = Advice(read_experiment_of("out"), analysis, Path(EVIL), 1.0, 2.0)
+    monkeypatch.setattr(advice, "advise", lambda *_: answer)
     said("recommend", DATA, "--target", TARGET, "--out", "new")
 
 
@@ -199,8 +199,8 @@ def test_json_is_json_and_holds_the_text(hostile: Path, said: Said) -> None:
     assert row["reason"] == [line.strip() for line in EVIL.splitlines() if line.strip()][-1]
     with Store.read(hostile / "failed") as store:
         trial = next(row["trial"] for row in store.rows() if row["error"])
-    found = json.loads(said("show", "failed", trial, "--json"))
-    assert (found["error"], found["dataset"]) == (f"Trace\n{EVIL}", DATA)
+    answer = json.loads(said("show", "failed", trial, "--json"))
+    assert (answer["error"], answer["dataset"]) == (f"Trace\n{EVIL}", DATA)
     assert json.loads(said("plan", "own.toml", "--json"))["trials"] == 24
     assert json.loads(said("doctor", "out", "--json"))["problems"] == []
 

@@ -48,15 +48,15 @@ def test_export_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_merge_exits_with_1_if_results_differ(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, two = trials(2)
-    fill(tmp_path / "a", [one])
+    first, second = trials(2)
+    fill(tmp_path / "a", [first])
     with Store.write(tmp_path / "b", "made") as store:
-        store.add([one, two], [other(one), outcome(two)])
+        store.add([first, second], [other(first), outcome(second)])
     parts = [str(tmp_path / "a"), str(tmp_path / "b")]
     assert cli.main(["merge", *parts, "--out", str(tmp_path / "c")]) == 1
     shown = capsys.readouterr()
     assert shown.out == f"{tmp_path / 'c'}: 2 trials, 1 conflict\n"
-    assert shown.err.startswith(f"note: {one.identity} has different results")
+    assert shown.err.startswith(f"note: {first.identity} has different results")
     assert cli.main(["merge", parts[0], parts[0], "--out", str(tmp_path / "d")]) == 0
 
 

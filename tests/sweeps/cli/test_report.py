@@ -26,14 +26,14 @@ def folders(
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> dict[str, StudyResults]:
     """Return what is compared; a page that says nothing is written."""
-    found: dict[str, StudyResults] = {}
+    given: dict[str, StudyResults] = {}
 
     def write(studies: dict[str, StudyResults], folder: Path) -> Path:
-        found.update(studies)
+        given.update(studies)
         return folder / "report.html"
 
     monkeypatch.setattr("reports.compare.page.build_comparison", write)
-    return found
+    return given
 
 
 def test_studies_are_compared_by_the_names_of_their_folders(
@@ -44,7 +44,7 @@ def test_studies_are_compared_by_the_names_of_their_folders(
     assert cli.main(["report", *folders, "--out", "both"]) == 0
     assert capsys.readouterr().out == "both/report.html\n"
     assert [*compared] == ["a", "b"]
-    assert [one.description.name for one in compared.values()] == ["a", "b"]
+    assert [study.description.name for study in compared.values()] == ["a", "b"]
 
 
 def test_folders_of_one_name_are_told_by_their_paths(

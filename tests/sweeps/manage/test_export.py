@@ -28,10 +28,10 @@ NASTY = ('=cmd|" /C calc"!A0', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", 'a,"b"\
 @pytest.fixture
 def nasty(tmp_path: Path) -> Path:
     """Return a folder with results that are hard to write."""
-    some = trials(len(NASTY))
+    planned = trials(len(NASTY))
     curve = np.array([[0, 0, -1.5, np.nan, np.inf, -np.inf, 0.1 + 0.2, 1e-300]])
     with Store.write(tmp_path / "study", "nasty") as store:
-        for trial, text in zip(some, NASTY, strict=True):
+        for trial, text in zip(planned, NASTY, strict=True):
             store.add([trial], [outcome(trial, status="error", error=text, curve=curve)])
         last = trials(9)[8]
         last = replace(last, configuration=replace(last.configuration, evaluate_test=True))
@@ -60,19 +60,19 @@ def test_every_table_has_a_file_with_its_columns(kind: str, tmp_path: Path) -> N
     assert {path.name for path in exported.paths} == {f"{name}.{kind}" for name in EXPORTED_COLUMNS}
     assert sorted((tmp_path / "out").iterdir()) == sorted(exported.paths)
     assert exported.notes == ()
-    found = results(folder)
+    table = results(folder)
     for path in exported.paths:
         frame = read(path)
         names = [column.name for column in EXPORTED_COLUMNS[path.stem]]
         assert [*frame] == names
         if path.stem == "trials":
-            assert frame["trial"].tolist() == found.trials["trial"].tolist()
-            assert frame[["group", "stage"]].equals(found.trials[["group", "stage"]])
-            assert frame["validation_loss"].tolist() == found.trials["validation_loss"].tolist()
+            assert frame["trial"].tolist() == table.trials["trial"].tolist()
+            assert frame[["group", "stage"]].equals(table.trials[["group", "stage"]])
+            assert frame["validation_loss"].tolist() == table.trials["validation_loss"].tolist()
         if path.stem == "curves":
-            assert frame["train_loss"].tolist() == found.curves["train_loss"].tolist()
+            assert frame["train_loss"].tolist() == table.curves["train_loss"].tolist()
         if path.stem == "timing":
-            assert sorted(frame["wall_seconds"]) == sorted(found.timing["wall_seconds"])
+            assert sorted(frame["wall_seconds"]) == sorted(table.timing["wall_seconds"])
             assert set(frame["group"]) == {"sgd", "adam"}
 
 
@@ -126,10 +126,10 @@ def test_jsonl_is_strict_and_exact(nasty: Path, tmp_path: Path) -> None:
 
 def test_parquet_is_exact(nasty: Path, tmp_path: Path) -> None:
     export(nasty, tmp_path / "out", "parquet")
-    found = pd.read_parquet(tmp_path / "out" / "curves.parquet")
+    table = pd.read_parquet(tmp_path / "out" / "curves.parquet")
     with Store.read(nasty) as store:
         stored = store.curves_table(store.stored_trials()["trial"])
-    np.testing.assert_array_equal(found.iloc[:, 1:], stored.iloc[:, 1:])
+    np.testing.assert_array_equal(table.iloc[:, 1:], stored.iloc[:, 1:])
     errors = pd.read_parquet(tmp_path / "out" / "trials.parquet")["error"]
     assert errors.tolist() == [*NASTY, ""]
 
@@ -137,27 +137,26 @@ def test_parquet_is_exact(nasty: Path, tmp_path: Path) -> None:
 def test_a_store_whose_plan_cannot_be_read_is_exported_all_the_same(tmp_path: Path) -> None:
     fill(tmp_path / "study", trials(12))
     exported = export(tmp_path / "study", tmp_path / "out")
-    found = read(tmp_path / "out" / "trials.csv")
-    assert len(found) == 12
-    assert set(found["group"]) == set(found["stage"]) == {""}
+    table = read(tmp_path / "out" / "trials.csv")
+    assert len(table) == 12
+    assert set(table["group"]) == set(table["stage"]) == {""}
     assert len(read(tmp_path / "out" / "curves.csv")) == sum(
         len(outcome(trial).curve) for trial in trials(12)
     )
-    told = [visible(note, most=80) for note in exported.notes]
-    assert told[0].startswith(str(tmp_path / "study" / FILE)[:60])
-    assert told[1].startswith("12 trials not part of the study as it is now")
+    notes = [visible(note, most=80) for note in exported.notes]
+    assert notes[0].startswith(str(tmp_path / "study" / FILE)[:60])
+    assert notes[1].startswith("12 trials not part of the study as it is now")
 
 
 def test_what_left_the_specification_comes_last_without_a_place(tmp_path: Path) -> None:
     folder = ran.copy(tmp_path / "study")
     ran.run(ran.study(batch_sizes=[10]), folder)
     exported = export(folder, tmp_path / "out")
-    found = read(tmp_path / "out" / "trials.csv")
-    assert found["batch_size"].tolist() == [10] * 10 + [45] * 10
-    assert (found["stage"] == "").tolist() == [False] * 10 + [True] * 10
-    assert exported.notes == (
-        "10 trials not part of the study as it is now: without group and stage.",
-    )
+    table = read(tmp_path / "out" / "trials.csv")
+    assert table["batch_size"].tolist() == [10] * 10 + [45] * 10
+    assert (table["stage"] == "").tolist() == [False] * 10 + [True] * 10
+    (note,) = exported.notes
+    assert note.startswith("10 trials not part of the study")
 
 
 def test_damaged_rows_are_left_out_and_told(tmp_path: Path) -> None:
@@ -167,7 +166,7 @@ def test_damaged_rows_are_left_out_and_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(content.encode(), content.upper().encode()))
     exported = export(tmp_path / "study", tmp_path / "out")
     assert len(read(tmp_path / "out" / "trials.csv")) == 1
-    assert exported.notes[-1] == "1 damaged row left out; a run repeats them."
+    assert exported.notes[-1].startswith("1 damaged row ")
 
 
 def test_a_file_is_replaced_as_a_whole_or_not_at_all(
@@ -181,9 +180,7 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ResourceError) as refused:
         export(nasty, tmp_path / "out")
-    assert str(refused.value) == (
-        f"{tmp_path / 'out' / 'trials.csv'} can't be written: No space left on device."
-    )
+    assert str(tmp_path / "out" / "trials.csv") in str(refused.value)
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
@@ -193,8 +190,6 @@ def test_without_pyarrow_parquet_is_refused_before_anything_is_written(
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(EnvironmentFailedError) as refused:
         export(nasty, tmp_path / "out", "parquet")
-    assert str(refused.value) == (
-        "Parquet files need pyarrow, which is not installed: pip install 'bpsweep[parquet]', or "
-        "choose --format csv or jsonl."
-    )
+    assert "pip install 'bpsweep[parquet]'" in str(refused.value)
+    assert "--format csv or jsonl" in str(refused.value)
     assert not (tmp_path / "out").exists()

@@ -18,29 +18,29 @@ def forecast(folder: Path | None = None, **keys: Any) -> Forecast:
 
 
 def test_a_forecast_counts_what_a_run_will_do(keys: dict[str, Any]) -> None:
-    found = forecast(**keys | {"extensions": 2, "refinement_seeds": 7})
-    assert found.groups == (
+    expected = forecast(**keys | {"extensions": 2, "refinement_seeds": 7})
+    assert expected.groups == (
         GroupForecast(group="small", explore=8, confirm=4, most_extend=16, most_refine=14),
     )
-    assert (found.trials, found.duplicates, found.done) == (12, 0, 0)
-    assert [*found.seconds_by_batch_size] == [5, 40]
-    assert found.seconds_by_batch_size[5] > found.seconds_by_batch_size[40] > 0
-    assert 0 < found.seconds < sum(found.seconds_by_batch_size.values())
-    assert found.largest_cohort_bytes > 0
+    assert (expected.trials, expected.duplicates, expected.done) == (12, 0, 0)
+    assert [*expected.seconds_by_batch_size] == [5, 40]
+    assert expected.seconds_by_batch_size[5] > expected.seconds_by_batch_size[40] > 0
+    assert 0 < expected.seconds < sum(expected.seconds_by_batch_size.values())
+    assert expected.largest_cohort_bytes > 0
 
 
 def test_stages_that_are_off_count_nothing(keys: dict[str, Any]) -> None:
-    found = forecast(**keys | {"explore": False, "learning_rates": 1.0, "extensions": 2})
-    assert found.groups == (
+    expected = forecast(**keys | {"explore": False, "learning_rates": 1.0, "extensions": 2})
+    assert expected.groups == (
         GroupForecast(group="small", explore=0, confirm=4, most_extend=0, most_refine=0),
     )
-    assert found.trials == 4
+    assert expected.trials == 4
 
 
 def test_trials_that_groups_share_are_counted_once(keys: dict[str, Any]) -> None:
     rules = {"rate_rule": ["none", "linear"], "reference_batch_size": 5, "confirmation_seeds": []}
-    found = forecast(**keys | rules)
-    assert (found.trials, found.duplicates) == (12, 4)
+    expected = forecast(**keys | rules)
+    assert (expected.trials, expected.duplicates) == (12, 4)
 
 
 def test_what_a_folder_holds_is_done(
@@ -48,9 +48,9 @@ def test_what_a_folder_holds_is_done(
 ) -> None:
     monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-6)
     Study(**keys).run(tmp_path / "study", n_jobs=1, backend="sequential")
-    found = forecast(tmp_path / "study", **keys)
-    assert (found.trials, found.done, found.cohorts, found.seconds) == (12, 12, 0, 0.0)
-    assert found.seconds_by_batch_size == {}
+    expected = forecast(tmp_path / "study", **keys)
+    assert (expected.trials, expected.done, expected.cohorts, expected.seconds) == (12, 12, 0, 0.0)
+    assert expected.seconds_by_batch_size == {}
     more = forecast(tmp_path / "study", **keys | {"batch_sizes": [5, 8, 40]})
     # Until the new rates are explored, the old ones stand for what will be confirmed.
     assert (more.trials, more.done) == (18, 12)
@@ -62,23 +62,25 @@ def test_an_empty_folder_holds_nothing(keys: dict[str, Any], tmp_path: Path) -> 
 
 
 def test_a_forecast_is_told_in_lines_and_as_json(keys: dict[str, Any]) -> None:
-    found = forecast(**keys)
-    lines = forecast_lines(found)
+    expected = forecast(**keys)
+    lines = forecast_lines(expected)
     assert lines[:6] == [
         "small: 12 trials in 1 group",
         "  small: explore 8, extend at most 0, confirm 4, refine at most 0",
         "shared by groups, run once: 0",
         "done already: 0",
-        f"to run: 12 in {found.cohorts} cohorts",
+        f"to run: 12 in {expected.cohorts} cohorts",
         "predicted seconds on one core, by batch size:",
     ]
     assert lines[-2].startswith("predicted seconds with 2 jobs: ")
-    assert lines[-1] == f"memory of the largest cohort: {found.largest_cohort_bytes / 1e6:.1f} MB"
-    document = json.loads(json.dumps(found.to_json()))
+    assert (
+        lines[-1] == f"memory of the largest cohort: {expected.largest_cohort_bytes / 1e6:.1f} MB"
+    )
+    document = json.loads(json.dumps(expected.to_json()))
     assert document["groups"][0]["explore"] == 8
-    assert document["seconds"] == found.seconds
+    assert document["seconds"] == expected.seconds
 
 
 def test_long_times_are_rounded(keys: dict[str, Any]) -> None:
-    found = forecast(**keys | {"epochs": 10**5})
-    assert "." not in forecast_lines(found)[-2]
+    expected = forecast(**keys | {"epochs": 10**5})
+    assert "." not in forecast_lines(expected)[-2]

@@ -27,20 +27,17 @@ VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 def test_parts_become_the_whole(tmp_path: Path) -> None:
     whole = results(ran.copy(tmp_path / "whole"))
     for seed in (1, 2):
-        one = ran.study(seeds=[seed], confirmation_seeds=[])
-        ran.run(one, tmp_path / str(seed))
+        part = ran.study(seeds=[seed], confirmation_seeds=[])
+        ran.run(part, tmp_path / str(seed))
     merged = merge([tmp_path / "1", tmp_path / "2"], tmp_path / "both")
     assert (merged.trials, merged.conflicts) == (16, ())
-    assert merged.notes[0] == (
-        f"Their specifications differ: that of {tmp_path / '1'} is kept. Run the whole study's "
-        "into the new folder to go on."
-    )
+    assert f"that of {tmp_path / '1'} is kept" in merged.notes[0]
     ran.run(ran.study(), tmp_path / "both")
-    found = results(tmp_path / "both")
+    whole_again = results(tmp_path / "both")
     pd.testing.assert_frame_equal(
-        found.trials.drop(columns=VOLATILE), whole.trials.drop(columns=VOLATILE)
+        whole_again.trials.drop(columns=VOLATILE), whole.trials.drop(columns=VOLATILE)
     )
-    pd.testing.assert_frame_equal(found.curves, whole.curves)
+    pd.testing.assert_frame_equal(whole_again.curves, whole.curves)
     with Store.read(tmp_path / "both") as store:
         assert len(store.statuses()) == 20
 
@@ -114,9 +111,8 @@ def test_times_of_several_machines_are_not_mixed(tmp_path: Path) -> None:
                 [Round("w", "tensor", 1, size, 0, 1, 1.0, 1.0, 9.0) for size in sizes]
             )
     merged = merge([tmp_path / name for name in "abc"], tmp_path / "all")
-    assert merged.notes == (
-        "Times of several machines can't be compared: only the first timing pass is kept.",
-    )
+    (note,) = merged.notes
+    assert "only the first timing pass is kept" in note
     with Store.read(tmp_path / "all") as store:
         assert {size for *_, size in store.timed()} == {1, 2}
 
@@ -126,9 +122,8 @@ def test_parts_of_different_studies_are_refused_and_nothing_is_left(tmp_path: Pa
     fill(tmp_path / "b", SOME, "two")
     with pytest.raises(StoreError) as refused:
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
-    assert str(refused.value) == (
-        f"{tmp_path / 'b'} holds the study 'two', but {tmp_path / 'a'} holds 'one': only parts of "
-        "the same study can be merged."
+    assert str(refused.value).startswith(
+        f"{tmp_path / 'b'} holds the study 'two', but {tmp_path / 'a'} holds 'one'"
     )
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
 
@@ -139,7 +134,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     for out in (tmp_path / "a", tmp_path / "file"):
         with pytest.raises(UsageError) as refused:
             merge([tmp_path / "a", tmp_path / "a"], out)
-        assert str(refused.value) == f"{out} is not empty. Choose another --out."
+        assert f"{out} is not empty" in str(refused.value)
     (tmp_path / "empty").mkdir()
     assert merge([tmp_path / "a", tmp_path / "a"], tmp_path / "empty").trials == 4
 
@@ -153,7 +148,7 @@ def test_a_merge_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(ResourceError) as refused:
         merge([tmp_path / "a", tmp_path / "a"], tmp_path / "c")
-    assert str(refused.value) == f"{tmp_path / 'c'} can't be written: No space left on device."
+    assert str(tmp_path / "c") in str(refused.value)
     assert {path.name for path in tmp_path.iterdir()} == {"a"}
 
 

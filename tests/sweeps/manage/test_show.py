@@ -18,10 +18,10 @@ from sweeps.store.store import Store
 
 
 def test_a_trial_is_found_by_how_its_identity_starts(tmp_path: Path) -> None:
-    one, two = trials(2)
-    fill(tmp_path, [one, two])
-    for start in (one.identity, one.identity[:9], one.identity[:9].upper()):
-        assert inspect(tmp_path, start)["trial"] == one.identity
+    first, second = trials(2)
+    fill(tmp_path, [first, second])
+    for start in (first.identity, first.identity[:9], first.identity[:9].upper()):
+        assert inspect(tmp_path, start)["trial"] == first.identity
 
 
 def test_everything_of_a_trial_is_told_as_strict_json(tmp_path: Path) -> None:
@@ -30,38 +30,38 @@ def test_everything_of_a_trial_is_told_as_strict_json(tmp_path: Path) -> None:
     curve = np.array([[0, 0, 0.1, np.nan, np.inf, 0, 0, 0], [36, 5, 0.5, 1, -np.inf, 0, 0, 0]])
     with Store.write(tmp_path, "made") as store:
         store.add([trial], [outcome(trial, test_loss=np.inf, curve=curve)])
-    found = inspect(tmp_path, trial.identity)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert found["configuration"]["seed"] == found["seed"] == 7
-    assert found["configuration"]["configuration"]["widths"] == [3, 4, 2]
-    assert found["configuration"]["settings"] == {
+    content = inspect(tmp_path, trial.identity)
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert content["configuration"]["seed"] == content["seed"] == 7
+    assert content["configuration"]["configuration"]["widths"] == [3, 4, 2]
+    assert content["configuration"]["settings"] == {
         "clip_norm": "inf",
         "l2": 0.0,
         "learning_rate": 0.1,
         "momentum": 0.9,
         "weight_decay": 0.0,
     }
-    assert found["test_loss"] == "inf"
-    assert [point["validation_loss"] for point in found["curve"]] == ["inf", "-inf"]
-    assert found["curve"][0]["train_metric"] is None
-    assert found["curve"][1]["examples"] == 36
-    assert isinstance(found["curve"][1]["examples"], int)
+    assert content["test_loss"] == "inf"
+    assert [point["validation_loss"] for point in content["curve"]] == ["inf", "-inf"]
+    assert content["curve"][0]["train_metric"] is None
+    assert content["curve"][1]["examples"] == 36
+    assert isinstance(content["curve"][1]["examples"], int)
 
 
 def test_the_text_has_all_sections(tmp_path: Path) -> None:
-    one, two = trials(2)
+    first, second = trials(2)
     with Store.write(tmp_path, "made") as store:
-        store.add([one], [outcome(one)])
-        store.add([two], [failure(two, "error", 'Traceback:\n  File "x"\nOops: \x1b[2J\n')])
-    lines = inspection_lines(inspect(tmp_path, one.identity))
-    assert lines[0] == f"trial: {one.identity}"
+        store.add([first], [outcome(first)])
+        store.add([second], [failure(second, "error", 'Traceback:\n  File "x"\nOops: \x1b[2J\n')])
+    lines = inspection_lines(inspect(tmp_path, first.identity))
+    assert lines[0] == f"trial: {first.identity}"
     assert "status: ok" in lines
     assert "schedule: none" in lines
     assert "  seed: 0" in lines
     assert "    learning_rate: 0.5" in lines
     assert lines[lines.index("curve:") + 1].split()[:2] == ["examples", "updates"]
     assert lines[-1].split()[:2] == ["72", "10"]
-    failed = inspection_lines(inspect(tmp_path, two.identity))
+    failed = inspection_lines(inspect(tmp_path, second.identity))
     assert failed[-4:] == ["error:", "  Traceback:", '    File "x"', "  Oops: \x1b[2J"]
     assert "curve:" not in failed
 

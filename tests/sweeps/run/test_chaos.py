@@ -43,19 +43,19 @@ STUDY: dict[str, Any] = {
 TRIALS = 8 * 2 * 3 + 8 * 2
 
 
-def tables(found: StudyResults) -> bytes:
+def tables(finished: StudyResults) -> bytes:
     """Return all that must not depend on what happened on the way."""
-    stable = found.trials.drop(columns=VOLATILE).to_csv() + found.curves.to_csv()
+    stable = finished.trials.drop(columns=VOLATILE).to_csv() + finished.curves.to_csv()
     return stable.encode()
 
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Return the tables of a run that nothing happened to."""
-    found = Study(**STUDY).run(tmp_path_factory.mktemp("calm"), backend="sequential")
-    assert len(found.trials) == TRIALS
-    assert set(found.trials["status"]) == {"ok"}
-    return tables(found)
+    finished = Study(**STUDY).run(tmp_path_factory.mktemp("calm"), backend="sequential")
+    assert len(finished.trials) == TRIALS
+    assert set(finished.trials["status"]) == {"ok"}
+    return tables(finished)
 
 
 @dataclass
@@ -117,10 +117,12 @@ def gone(processes: list[psutil.Process]) -> bool:
 
     A process that was still starting looks for its driver only once it has started.
     """
-    until = {one: time.monotonic() + 2.0 - _waited(one) for one in processes}
-    while alive := [one for one in processes if _is_alive(one)]:
-        late = [one for one in alive if time.monotonic() > until[one] + _waited(one)]
-        if any(_is_alive(one) for one in late):
+    until = {process: time.monotonic() + 2.0 - _waited(process) for process in processes}
+    while alive := [process for process in processes if _is_alive(process)]:
+        late = [
+            process for process in alive if time.monotonic() > until[process] + _waited(process)
+        ]
+        if any(_is_alive(process) for process in late):
             return False
         time.sleep(0.01)
     return True
@@ -141,10 +143,10 @@ def _waited(process: psutil.Process) -> float:
 
 def finish(folder: Path, before: dict[str, float], expected: bytes) -> None:
     """Run the study to its end and check that it is as if nothing had happened."""
-    found = Study(**STUDY).run(folder, backend="sequential")
+    finished = Study(**STUDY).run(folder, backend="sequential")
     after = kept(folder)
     assert before.items() <= after.items()
-    assert tables(found) == expected
+    assert tables(finished) == expected
     assert tables(results(folder)) == expected
     assert not (folder / ".work").exists()
 
@@ -152,13 +154,13 @@ def finish(folder: Path, before: dict[str, float], expected: bytes) -> None:
 @pytest.fixture(scope="module")
 def seconds(drivers: Drivers, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     """Return how long the study takes with each backend."""
-    found = {}
+    finished = {}
     for backend in ("loky", "sequential"):
         began = time.monotonic()
         drivers.start(tmp_path_factory.mktemp(backend), backend, checkpoints=True)
         assert drivers.exit_code() == 0
-        found[backend] = time.monotonic() - began
-    return found
+        finished[backend] = time.monotonic() - began
+    return finished
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -203,7 +205,9 @@ def test_a_worker_killed_at_any_instant_is_made_up_for(
 def _family(driver: psutil.Process) -> list[psutil.Process]:
     try:
         family = driver.children(recursive=True)
-        return [one for one in family if "resource_tracker" not in " ".join(one.cmdline())]
+        return [
+            process for process in family if "resource_tracker" not in " ".join(process.cmdline())
+        ]
     except psutil.NoSuchProcess:
         return []
 

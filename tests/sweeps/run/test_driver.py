@@ -76,22 +76,22 @@ def run(experiment: Experiment, folder: Path, **keys: Any) -> StudyResults:
     return run_study(experiment, folder, **{"backend": "sequential", **keys})
 
 
-def tables(found: StudyResults) -> str:
-    return found.trials.drop(columns=VOLATILE).to_csv() + found.curves.to_csv()
+def tables(finished: StudyResults) -> str:
+    return finished.trials.drop(columns=VOLATILE).to_csv() + finished.curves.to_csv()
 
 
 def test_every_trial_runs_once(tmp_path: Path, experiment: Experiment, tried: list[Task]) -> None:
-    found = run(experiment, tmp_path)
-    assert found.trials.groupby("stage").size().to_dict() == {"explore": 8, "confirm": 4}
+    finished = run(experiment, tmp_path)
+    assert finished.trials.groupby("stage").size().to_dict() == {"explore": 8, "confirm": 4}
     assert sum(len(task.cohort.trials) for task in tried) == 12
     assert len({task.number for task in tried}) == len(tried)
-    assert found.description.jobs == 1
-    assert found.description.sweep_seconds > 0
-    assert found.description.provenance["numpy"]
+    assert finished.description.jobs == 1
+    assert finished.description.sweep_seconds > 0
+    assert finished.description.provenance["numpy"]
     tried.clear()
     again = run(experiment, tmp_path)
     assert not tried
-    assert tables(again) == tables(found)
+    assert tables(again) == tables(finished)
 
 
 def test_what_a_killed_session_left_is_removed_even_if_nothing_is_left_to_run(
@@ -247,10 +247,10 @@ def test_times_are_measured_if_both_want_it(
 
 
 def test_the_timing_pass_begins_when_all_trials_have_ended(tmp_path: Path) -> None:
-    found = results(ran.copy(tmp_path / "ran"))
-    assert (found.trials["started"] <= found.trials["ended"]).all()
+    finished = results(ran.copy(tmp_path / "ran"))
+    assert (finished.trials["started"] <= finished.trials["ended"]).all()
     # Ends are counted by a clock that nobody sets.
-    assert found.timing["started"].min() > found.trials["ended"].max() - 0.01
+    assert finished.timing["started"].min() > finished.trials["ended"].max() - 0.01
 
 
 @pytest.mark.parametrize("jumps", [[0.0], [-86_400.0], [3e7], [3600.0, -3600.0, 0.0]])
@@ -267,10 +267,10 @@ def test_a_clock_that_jumps_harms_nothing(
         return now
 
     monkeypatch.setattr(time, "time", jumping)
-    found = run(experiment, tmp_path / "jumping")
-    assert tables(found) == tables(calm)
-    assert (found.trials["started"] <= found.trials["ended"]).all()
-    assert build_report(found, tmp_path / "report").stat().st_size > 0
+    finished = run(experiment, tmp_path / "jumping")
+    assert tables(finished) == tables(calm)
+    assert (finished.trials["started"] <= finished.trials["ended"]).all()
+    assert build_report(finished, tmp_path / "report").stat().st_size > 0
 
 
 def test_ctrl_c_finishes_what_runs_and_keeps_it(
@@ -367,9 +367,9 @@ def test_ctrl_c_ends_the_timing_pass_and_keeps_what_was_measured_together(
     with Store.read(tmp_path) as store:
         kept = store.stored_timing()
     assert len(kept) == 28
-    found = run(timed, tmp_path)
-    assert len(found.timing) == 28 + 14
-    assert set(kept["started"]) < set(found.timing["started"])
+    finished = run(timed, tmp_path)
+    assert len(finished.timing) == 28 + 14
+    assert set(kept["started"]) < set(finished.timing["started"])
 
 
 def test_ctrl_c_while_results_are_read_is_heard(
@@ -396,8 +396,8 @@ def test_a_removed_workspace_and_a_dead_worker_do_not_end_the_run(
         start(executor, work, task)
 
     monkeypatch.setattr(LokyExecutor, "submit", submit)
-    found = run(experiment, tmp_path / "study", jobs=2, backend="loky")
-    assert found.trials["status"].tolist() == ["ok"] * 12
+    finished = run(experiment, tmp_path / "study", jobs=2, backend="loky")
+    assert finished.trials["status"].tolist() == ["ok"] * 12
     assert not (tmp_path / "study" / ".work").exists()
 
 

@@ -47,7 +47,7 @@ def best_rate(batch_size: int) -> float:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     """The study, run."""
     folder = tmp_path_factory.mktemp("linear")
     rng = np.random.default_rng(1)
@@ -75,38 +75,38 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     return study.run(folder / "study", n_jobs=1, backend="sequential")
 
 
-def curves(found: StudyResults, stages: tuple[str, ...]) -> pd.DataFrame:
+def curves(finished: StudyResults, stages: tuple[str, ...]) -> pd.DataFrame:
     """Return the curves at the selected rates."""
-    trials = found.trials[found.trials["stage"].isin(stages)]
-    selection = select_rates(summarise_cells(found.trials, found.description.tuning_seeds))
+    trials = finished.trials[finished.trials["stage"].isin(stages)]
+    selection = select_rates(summarise_cells(finished.trials, finished.description.tuning_seeds))
     shown = trials.merge(selection[["batch_size", "learning_rate"]])
-    return found.curves.merge(shown[["trial", "batch_size", "seed"]], on="trial")
+    return finished.curves.merge(shown[["trial", "batch_size", "seed"]], on="trial")
 
 
 @pytest.fixture(scope="module")
-def target(found: StudyResults) -> Target:
+def target(finished: StudyResults) -> Target:
     """Half of the tuning seeds' progress."""
-    (half,) = set_targets(curves(found, TUNING_STAGES), "validation_loss", shares=[0.5])
+    (half,) = set_targets(curves(finished, TUNING_STAGES), "validation_loss", shares=[0.5])
     return half
 
 
 @pytest.fixture(scope="module")
-def crossings(found: StudyResults, target: Target) -> pd.DataFrame:
+def crossings(finished: StudyResults, target: Target) -> pd.DataFrame:
     """Updates of the fresh seeds to that target."""
-    return updates_to_target(curves(found, FRESH_STAGES), "validation_loss", [target])
+    return updates_to_target(curves(finished, FRESH_STAGES), "validation_loss", [target])
 
 
-def test_every_rate_of_every_batch_size_was_tried(found: StudyResults) -> None:
-    explored = found.trials[found.trials["stage"] == EXPLORE]
+def test_every_rate_of_every_batch_size_was_tried(finished: StudyResults) -> None:
+    explored = finished.trials[finished.trials["stage"] == EXPLORE]
     assert len(explored) == len(BATCH_SIZES) * len(RATES) * TUNING
-    assert (found.trials["status"] == "ok").all()
+    assert (finished.trials["status"] == "ok").all()
 
 
 @pytest.mark.parametrize("batch_size", BATCH_SIZES)
 def test_the_selected_rate_is_within_a_step_of_the_closed_form(
-    found: StudyResults, batch_size: int
+    finished: StudyResults, batch_size: int
 ) -> None:
-    selection = select_rates(summarise_cells(found.trials, found.description.tuning_seeds))
+    selection = select_rates(summarise_cells(finished.trials, finished.description.tuning_seeds))
     selected = selection.set_index("batch_size")["learning_rate"]
     assert abs(math.log(selected[batch_size] / best_rate(batch_size))) <= math.log(STEP)
 
@@ -118,9 +118,9 @@ def mean_updates(crossings: pd.DataFrame) -> list[float]:
 
 
 def test_updates_to_the_target_are_within_2_percent_of_the_closed_form(
-    found: StudyResults, target: Target, crossings: pd.DataFrame
+    finished: StudyResults, target: Target, crossings: pd.DataFrame
 ) -> None:
-    fresh = curves(found, FRESH_STAGES)
+    fresh = curves(finished, FRESH_STAGES)
     rho = target.level / fresh.loc[fresh["updates"] == 0, "validation_loss"].mean()
     expected = [math.log(1 / rho) / math.log1p(size / (FEATURES + 1)) for size in BATCH_SIZES]
     assert (crossings["outcome"] == REACHED).all()

@@ -29,7 +29,10 @@ def experiment(keys: dict[str, Any], **change: Any) -> Experiment:
 
 def measured(study: Experiment) -> list[list[tuple[str, int, int]]]:
     return [
-        [(one.engine, one.lanes, one.batch_size) for one in measurements]
+        [
+            (measurement.engine, measurement.lanes, measurement.batch_size)
+            for measurement in measurements
+        ]
         for _, measurements in measurements_of(study).values()
     ]
 
@@ -121,9 +124,9 @@ def test_batch_sizes_that_left_the_study_are_not_shown(
 ) -> None:
     with Store.write(tmp_path / "study", "small") as store:
         both = rows_of(store, experiment(keys))
-        one = rows_of(store, experiment(keys, batch_sizes=40))
+        measurement = rows_of(store, experiment(keys, batch_sizes=40))
     wanted = both[both["batch_size"] == 40].reset_index(drop=True)
-    pd.testing.assert_frame_equal(one, wanted)
+    pd.testing.assert_frame_equal(measurement, wanted)
 
 
 def test_no_more_examples_are_held_than_are_worked_on(

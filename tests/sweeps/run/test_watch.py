@@ -49,9 +49,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-def halved(found: StudyResults) -> StudyResults:
-    kept = found.trials[: len(found.trials) // 2].reset_index(drop=True)
-    return replace(found, trials=kept)
+def halved(study: StudyResults) -> StudyResults:
+    kept = study.trials[: len(study.trials) // 2].reset_index(drop=True)
+    return replace(study, trials=kept)
 
 
 class Pages:
@@ -60,11 +60,11 @@ class Pages:
     def __init__(self) -> None:
         self.reloads: list[int] = []
 
-    def __call__(self, found: StudyResults, folder: Path, *, reload_seconds: int = 0) -> Path:
+    def __call__(self, study: StudyResults, folder: Path, *, reload_seconds: int = 0) -> Path:
         """Write a page that says little."""
         self.reloads.append(reload_seconds)
         page = folder / "report.html"
-        page.write_text(str(found.description))
+        page.write_text(str(study.description))
         return page
 
 
@@ -79,13 +79,13 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
 def test_the_page_is_partial_while_the_run_goes_on_and_final_in_the_end(
     folder: Path, looks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = results(folder)
+    study = results(folder)
     seen: list[str] = []
 
     def partial(_folder: Path) -> StudyResults:
         if (folder / "report.html").exists():
             seen.append((folder / "report.html").read_text())
-        return halved(found) if len(looks) <= 4 else found
+        return halved(study) if len(looks) <= 4 else study
 
     monkeypatch.setattr(watching, "results", partial)
     final = watch(folder).read_bytes()
@@ -108,8 +108,8 @@ def test_nothing_is_written_while_times_are_measured(
 def test_a_run_that_has_hardly_begun_is_waited_for(
     folder: Path, looks: list[int], pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def not_yet(place: Path) -> StudyResults:
-        return results(folder if len(looks) > 4 else place / "nothing")
+    def not_yet(path: Path) -> StudyResults:
+        return results(folder if len(looks) > 4 else path / "nothing")
 
     monkeypatch.setattr(watching, "results", not_yet)
     watch(folder)
@@ -131,8 +131,8 @@ def test_ctrl_c_ends_the_watching_with_a_page_that_does_not_reload(
 def test_what_has_not_changed_is_not_written_again(
     folder: Path, looks: list[int], pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = halved(results(folder))
-    monkeypatch.setattr(watching, "results", lambda _: found)
+    study = halved(results(folder))
+    monkeypatch.setattr(watching, "results", lambda _: study)
     watch(folder)
     assert len(looks) == 5
     assert pages.reloads == [10, 0]
@@ -189,24 +189,24 @@ def test_writing_is_rare_and_takes_a_tenth_of_the_time(
 
 def test_reading_in_a_loop_never_disturbs_a_run(tmp_path: Path, keys: dict[str, Any]) -> None:
     """Every reading is of one instant, and the run is as if nobody had read."""
-    place, ended, read = tmp_path / "read", threading.Event(), [0]
+    path, ended, read = tmp_path / "read", threading.Event(), [0]
 
     def read_on() -> None:
         while not ended.is_set():
             with suppress(StoreError):  # before the run has begun
-                found = results(place)
-                assert set(found.curves["trial"]) == set(found.trials["trial"])
-                read.append(len(found.trials))
+                study = results(path)
+                assert set(study.curves["trial"]) == set(study.trials["trial"])
+                read.append(len(study.trials))
 
     many = keys | {"seeds": list(range(20, 40)), "timing": False}
     reader = threading.Thread(target=read_on, daemon=True)
     reader.start()
     try:
-        found = Study(**many).run(place, backend="sequential")
+        study = Study(**many).run(path, backend="sequential")
     finally:
         ended.set()
         reader.join()
     assert read == sorted(read)
     assert len(read) > 1
     calm = Study(**many).run(tmp_path / "calm", backend="sequential")
-    pd.testing.assert_frame_equal(found.curves, calm.curves)
+    pd.testing.assert_frame_equal(study.curves, calm.curves)

@@ -48,7 +48,7 @@ def test_every_cohort_has_a_file_of_its_own() -> None:
         cohort(0.2, 0.1),
         cohort(0.1, seeds=(2, 1)),
     ]
-    assert len({checkpoint_path(Path(), names(one)) for one in cohorts}) == len(cohorts)
+    assert len({checkpoint_path(Path(), names(members)) for members in cohorts}) == len(cohorts)
 
 
 @pytest.mark.parametrize("length", range(0, 900, 60))
@@ -64,13 +64,13 @@ def test_a_torn_checkpoint_is_none(tmp_path: Path, length: int) -> None:
 def test_a_damaged_checkpoint_is_none_or_whole(tmp_path: Path) -> None:
     path = keep(tmp_path, cohort(0.1))
     content = path.read_bytes()
-    for place in range(len(content)):
+    for position in range(len(content)):
         damaged = bytearray(content)
-        damaged[place] ^= 0x10
+        damaged[position] ^= 0x10
         path.write_bytes(damaged)
-        found = read_checkpoint(path, names(cohort(0.1)))
-        if found is not None:
-            np.testing.assert_array_equal(found["parameters"], STATE["parameters"])
+        state = read_checkpoint(path, names(cohort(0.1)))
+        if state is not None:
+            np.testing.assert_array_equal(state["parameters"], STATE["parameters"])
 
 
 def test_another_cohorts_checkpoint_is_none(tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_a_cut_cohort_is_planned_again_as_it_was(tmp_path: Path) -> None:
 
 
 def test_no_trial_is_planned_twice(tmp_path: Path) -> None:
-    for one in (cohort(0.1, 0.2), cohort(0.2, 0.3)):
-        keep(tmp_path, one)
+    for members in (cohort(0.1, 0.2), cohort(0.2, 0.3)):
+        keep(tmp_path, members)
     assert len(unfinished_cohorts(tmp_path, cohort(0.1, 0.2, 0.3).trials)) == 1
 
 

@@ -58,7 +58,7 @@ def test_rounds_take_turns_over_engines_and_batch_sizes(
     before = time.time()
     rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
     assert [(r.workload, r.engine, r.lanes, r.batch_size) for r in rounds] == (
-        [one.key for one in wanted] * timing.ROUNDS
+        [timed.key for timed in wanted] * timing.ROUNDS
     )
     assert [r.number for r in rounds[:: len(wanted)]] == [*range(timing.ROUNDS)]
     for measured in rounds:
@@ -124,8 +124,8 @@ OTHERS = {
 
 def test_every_field_of_a_workload_counts() -> None:
     assert [*OTHERS] == [field.name for field in fields(Workload)]
-    found = {replace(PLAIN, **{name: value}).identity for name, value in OTHERS.items()}
-    assert len(found | {PLAIN.identity}) == len(OTHERS) + 1
+    identities = {replace(PLAIN, **{name: value}).identity for name, value in OTHERS.items()}
+    assert len(identities | {PLAIN.identity}) == len(OTHERS) + 1
 
 
 def test_a_workload_is_what_its_group_does(experiment: Experiment) -> None:
@@ -139,8 +139,8 @@ def test_a_workload_is_what_its_group_does(experiment: Experiment) -> None:
 def test_extras_are_what_costs_time(optimizer: str, experiment: Experiment) -> None:
     shared = replace(experiment.groups[0].family.shared, optimizer=optimizer)
     defaults = OPTIMIZERS[optimizer].defaults
-    own = {"weight_decay"} if defaults["weight_decay"] else set()
-    assert {*workload_of(shared, defaults).extras} == own
+    extras = {"weight_decay"} if defaults["weight_decay"] else set()
+    assert {*workload_of(shared, defaults).extras} == extras
     every = {**defaults, "l2": 0.1, "weight_decay": 0.1, "clip_norm": 1.0}
     assert workload_of(shared, every).extras == ("l2", "weight_decay", "clip_norm")
 

@@ -112,8 +112,8 @@ def parts(cohort: Cohort, at: int, *, by_seed: bool) -> Iterator[Cohort]:
     members: tuple[Any, ...] = cohort.seeds if by_seed else cohort.settings
     for start, stop in pairwise((0, at % len(members), len(members))):
         if start < stop:
-            some = members[start:stop]
-            seeds, chosen = (some, cohort.settings) if by_seed else (cohort.seeds, some)
+            cut = members[start:stop]
+            seeds, chosen = (cut, cohort.settings) if by_seed else (cohort.seeds, cut)
             yield Cohort(cohort.configuration, seeds, chosen)
 
 

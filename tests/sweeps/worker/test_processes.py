@@ -106,8 +106,8 @@ def test_where_the_system_does_not_tell_the_worker_looks(
 def test_processes_started_meanwhile_never_see_ctrl_c() -> None:
     child = [sys.executable, "-c", "import signal; print(signal.pthread_sigmask(0, []))"]
     with unreachable_by_ctrl_c():
-        found = subprocess.run(child, capture_output=True, text=True, check=True).stdout
-    assert "SIGINT" in found
+        output = subprocess.run(child, capture_output=True, text=True, check=True).stdout
+    assert "SIGINT" in output
 
 
 def test_ctrl_c_is_not_lost_meanwhile() -> None:
@@ -177,10 +177,10 @@ def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     }
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (values[kind], -1))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    own = Path("/proc/self/cgroup").read_text().splitlines()
+    groups = Path("/proc/self/cgroup").read_text().splitlines()
     (path,) = [
         f"{controllers}/{group}"
-        for _, controllers, group in (line.split(":", 2) for line in own)
+        for _, controllers, group in (line.split(":", 2) for line in groups)
         if controllers in {"", "pids"}
     ][:1]
     group = tmp_path / path.replace("//", "/").lstrip("/")
