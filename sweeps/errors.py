@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TextIO
 
-MOST_PROBLEMS = 100
-"""How many mistakes of a specification are told at once."""
+MOST_PROBLEMS = 100  # how many mistakes of a specification are told at once
+KEPT = "Every trial that had ended is kept: run the same command again"
+"""What a user needs to know when a run ends early."""
 
 _SHOWN_CHARACTERS = 80
 _LAST_OF_FOUR_DIGITS = 0xFFFF
@@ -117,9 +118,8 @@ class SpecificationError(UserError):
 
 def refusal(error: BaseException) -> str:
     """Return what the system refused, with a remedy; nothing if it is an error of another kind."""
-    kept = "Every trial that had ended is kept: run the same command again."
     if _is_short_of_memory(error):
-        return f"There is not enough memory. `bpsweep plan` says how much a study needs. {kept}"
+        return f"There is not enough memory. `bpsweep plan` says how much a study needs. {KEPT}."
     if isinstance(error, RuntimeError) and str(error).startswith(_NO_THREAD):
         error = OSError(errno.EAGAIN, _NO_THREAD)
     if not isinstance(error, OSError):
@@ -129,7 +129,7 @@ def refusal(error: BaseException) -> str:
         return f"{where}{error.strerror}. {_DENIALS[error.errno]}"
     if error.errno not in _REFUSALS:
         return ""
-    return f"{where}{error.strerror}. {_REFUSALS[error.errno]} {kept}"
+    return f"{where}{error.strerror}. {_REFUSALS[error.errno]} {KEPT}."
 
 
 def refuse_links(*paths: Path) -> None:
@@ -190,12 +190,19 @@ def pairs_text(pairs: Mapping[str, object]) -> str:
 def open_streams() -> None:
     """Open standard streams that are closed, or the next file would get the number of one."""
     for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
-        try:
-            os.fstat(number)
-        except OSError:
+        if not is_open(number):
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
+def is_open(descriptor: int) -> bool:
+    """Return whether a number is that of an open file."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def write(*lines: str, stream: TextIO | None = None) -> None:

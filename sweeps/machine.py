@@ -8,6 +8,7 @@ import math
 import os
 import platform
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -103,12 +104,16 @@ def load_average() -> str:
 
 def processor() -> str:
     """Return the processor's name, as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    return value_in(Path("/proc/cpuinfo"), "model name") or platform.processor()
+
+
+def value_in(path: Path, name: str) -> str:
+    """Return the first value of a name in a file of the system, or nothing."""
+    with suppress(OSError):
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith(name):
+                return line.partition(":")[2].strip()
+    return ""
 
 
 @functools.cache

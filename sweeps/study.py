@@ -13,8 +13,8 @@ from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.errors import counted
 from sweeps.manage.forecast import Forecast, forecast
-from sweeps.run.backends import jobs_of
 from sweeps.run.driver import run_study
+from sweeps.run.executors import jobs_of
 from sweeps.spec.load import folder_of, read_target, with_settings
 from sweeps.spec.model import StudySpecification, given, toml_value
 from sweeps.store.study_results import stored_experiment

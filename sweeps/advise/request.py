@@ -14,7 +14,7 @@ from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.errors import Problem
 from sweeps.manage.forecast import forecast
-from sweeps.run.backends import jobs_of
+from sweeps.run.executors import jobs_of
 from sweeps.spec.named_data import named_data
 
 COMMAND = "recommend"

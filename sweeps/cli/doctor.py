@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from sweeps.machine import available_cores, core_limit, load_average, provenance, threads
+from sweeps.machine import available_cores, core_limit, load_average, provenance, threads, value_in
 
 OPTIONAL = {"distributed": "dask", "pyarrow": "parquet"}
 """Packages that not everybody needs, and the extra of bpsweep that brings them."""
 
-BUSY_SHARE = 0.25
-"""Load of a core, by other programs, from which on times mean little."""
-
+BUSY_SHARE = 0.25  # load of a core, by other programs, from which on times mean little
 NETWORK_FILE_SYSTEMS = ("9p", "afs", "ceph", "cifs", "lustre", "nfs", "nfs4", "smb3", "smbfs")
 """File systems whose locks and shared memory SQLite's log can't rely on."""
 
@@ -41,7 +39,11 @@ def examine(folder: Path | None = None) -> Examination:
     optional = {name: _version(name, extra) for name, extra in OPTIONAL.items()}
     facts = provenance() | optional | _machine()
     problems: list[str] = []
-    notes = _machine_notes()
+    notes: list[str] = []
+    load, cores = load_average(), available_cores()
+    if load and float(load) >= BUSY_SHARE * cores:
+        busy = f"Other programs use the processor: its load is {load} on {cores} cores."
+        notes.append(f"{busy} Results don't change, but times would be too long.")
     if folder is not None:
         existing = _existing(folder)
         kind = file_system_of(existing)
@@ -50,7 +52,9 @@ def examine(folder: Path | None = None) -> Examination:
             "free space": f"{shutil.disk_usage(existing).free / 1e9:.1f} GB",
         }
         problems += _folder_problems(existing)
-        notes += _folder_notes(existing, kind)
+        if kind in NETWORK_FILE_SYSTEMS:
+            where = f"{existing} is on {kind}, a network file system"
+            notes.append(f"{where}: keep a study's folder on a disk of the machine that runs it.")
     return Examination(facts, tuple(problems), tuple(notes))
 
 
@@ -63,30 +67,13 @@ def _version(name: str, extra: str) -> str:
 
 def _machine() -> dict[str, str]:
     blas = [lib["num_threads"] for lib in threads().info() if lib["user_api"] == "blas"]
-    limit = core_limit()
+    limit, kilobytes = core_limit(), value_in(_MEMORY, "MemAvailable")
     return {
         "BLAS threads outside of studies": ", ".join(map(str, blas)),
         "limit of processor time": "none" if limit is None else f"{limit:g} cores",
         "load average": load_average() or "unknown",
-        "memory available": _memory(),
+        "memory available": f"{int(kilobytes.split()[0]) / 1e6:.1f} GB" if kilobytes else "unknown",
     }
-
-
-def _memory() -> str:
-    try:
-        lines = _MEMORY.read_text("utf-8").splitlines()
-    except OSError:
-        return "unknown"
-    kilobytes = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
-    return f"{kilobytes[0] / 1e6:.1f} GB" if kilobytes else "unknown"
-
-
-def _machine_notes() -> list[str]:
-    load, cores = load_average(), available_cores()
-    if not load or float(load) < BUSY_SHARE * cores:
-        return []
-    note = f"Other programs use the processor: its load is {load} on {cores} cores."
-    return [f"{note} Results don't change, but times would be too long."]
 
 
 def _existing(folder: Path) -> Path:
@@ -138,13 +125,6 @@ def _log_problems(scratch: Path) -> list[str]:
     return (
         [] if mode == "wal" else [f"{scratch.parent} knows no write-ahead log, as a store needs."]
     )
-
-
-def _folder_notes(folder: Path, kind: str) -> list[str]:
-    if kind not in NETWORK_FILE_SYSTEMS:
-        return []
-    where = f"{folder} is on {kind}, a network file system"
-    return [f"{where}: keep a study's folder on a disk of the machine that runs it."]
 
 
 def examination_lines(examination: Examination) -> list[str]:

@@ -15,8 +15,7 @@ from sweeps.errors import ResourceError, UsageError, refuse_links, shown, write
 if TYPE_CHECKING:
     from reports.schema.results import StudyResults
 
-_PER_INCH = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}
-"""Of a unit; the point is TeX's."""
+_PER_INCH = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}  # of a unit; the point is TeX's
 _NARROWEST, _WIDEST = 2.5, 20.0
 
 

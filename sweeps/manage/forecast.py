@@ -134,7 +134,8 @@ def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
 
 def forecast_lines(expected: Forecast) -> list[str]:
     """Return a forecast as lines for a terminal."""
-    lines = [f"{expected.name}: {counted(expected.trials, 'trial')} in {_groups(expected)}"]
+    groups = counted(len(expected.groups), "group")
+    lines = [f"{expected.name}: {counted(expected.trials, 'trial')} in {groups}"]
     lines += [
         f"  {group.group}: explore {group.explore}, extend at most {group.most_extend}, "
         f"confirm {group.confirm}, refine at most {group.most_refine}"
@@ -150,10 +151,6 @@ def forecast_lines(expected: Forecast) -> list[str]:
         f"predicted seconds with {counted(expected.jobs, 'job')}: {_seconds(expected.seconds)}",
         f"memory of the largest cohort: {expected.largest_cohort_bytes / 1e6:.1f} MB",
     ]
-
-
-def _groups(expected: Forecast) -> str:
-    return counted(len(expected.groups), "group")
 
 
 def _seconds(value: float) -> str:

@@ -20,10 +20,7 @@ _MOST_NAMED = 5
 
 
 def inspect(folder: Path, start: str) -> dict[str, Any]:
-    """Return all that is known of the trial that starts so, as strict JSON knows it.
-
-    The configuration is an object, its numbers as decimals; the curve is a list of points.
-    """
+    """Return all that is known of the trial whose identity starts so, as strict JSON knows it."""
     with Store.read(folder) as store:
         rows = list(store.rows(start.lower()))
     if len(rows) != 1:

@@ -22,8 +22,7 @@ from sweeps.store.store import Store
 from sweeps.store.study_results import Plan, read_experiment
 from sweeps.worker.train import CRASHED, DIVERGED, ERROR, OK, TIMEOUT
 
-MISSING = "missing"
-"""Stands for the status of a trial that is planned and has not ended."""
+MISSING = "missing"  # stands for the status of a trial that is planned and has not ended
 
 _ORDER = (OK, DIVERGED, ERROR, CRASHED, TIMEOUT, MISSING)
 

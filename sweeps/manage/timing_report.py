@@ -28,8 +28,7 @@ from sweeps.store.store import Store
 from sweeps.store.study_results import save_experiment
 from sweeps.worker.measure import Workload
 
-LOADED = 0.5
-"""Load average by core before the pass from which on the machine was not quiet."""
+LOADED = 0.5  # load average by core before the pass from which on the machine was not quiet
 
 _FIELDS = [column.name for column in TIMING_SUMMARY_COLUMNS[1:]]
 _FITTED = {

@@ -5,47 +5,35 @@ from __future__ import annotations
 import logging
 import queue
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 from distributed.utils import silence_logging_cmgr
 
-from sweeps.errors import EnvironmentFailedError
+from sweeps.errors import KEPT, EnvironmentFailedError, tell
 from sweeps.machine import versions
-from sweeps.run.executors import file_or_nothing, is_overdue, not_startable
 from sweeps.worker.isolated import perform_apart
-from sweeps.worker.processes import diverted, unreachable_by_ctrl_c
+from sweeps.worker.processes import diverted, file_or_nothing, not_startable, unreachable_by_ctrl_c
 from sweeps.worker.tasks import Death, Mismatch, Report, Task, Work, perform, received
 from sweeps.worker.train import limit_blas
 
 PATIENCE_SECONDS = 30.0
 """How long a scheduler may be silent or without workers before it is given up."""
 
-LOOK_SECONDS = 1.0
-"""How often the cluster's workers are counted."""
-
-SILENT_SECONDS = 10.0
-"""A worker that has not been heard of for so long is named."""
-
-HAND_OVER_SECONDS = 60.0
-"""After so long its work is handed to others."""
-
-RESTART_SECONDS = 5.0
-"""How long a worker that is to be restarted may go on before it is killed."""
+LOOK_SECONDS = 1.0  # how often the cluster's workers are counted
+SILENT_SECONDS = 10.0  # a worker that has not been heard of for so long is named
+HAND_OVER_SECONDS = 60.0  # after so long its work is handed to others
+RESTART_SECONDS = 5.0  # how long a worker that is to be restarted may go on before it is killed
 
 _TOPIC = "bpsweep-began"
 
 
 class DaskExecutor:
-    """Runs tasks on the workers of a Dask cluster, by direct futures.
-
-    `slots` are the workers' threads, whose number may change; 1 if there are none at the moment.
-    """
+    """Runs tasks on the workers of a Dask cluster; has as many slots as they have threads."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -124,7 +112,7 @@ class DaskExecutor:
     def _refuse(self, address: str, theirs: Mismatch) -> None:
         if address not in self._refused:
             self._refused.add(address)
-            _tell(f"{_differs(address, theirs.versions)} Its results are refused.")
+            tell(f"note: {_differs(address, theirs.versions)} Its results are refused.")
         self._usable = self._usable_of(self._workers())
         if not self._usable:
             raise EnvironmentFailedError(
@@ -157,7 +145,7 @@ class DaskExecutor:
         ended: list[tuple[Task, Report]] = []
         for future, task in list(self._held.items()):
             address, since = self._begun.get(task.number, ("", time.monotonic()))
-            if is_overdue(task, since) and not task.apart:
+            if task.is_overdue(since) and not task.apart:
                 del self._held[future]
                 future.cancel(force=True)
                 self._client.restart_workers(
@@ -227,31 +215,21 @@ class _Heard:
                 self._named.discard(address)
                 continue
             silent = now - since
+            note = f"note: The worker at {address} has been silent for {silent:.0f} s"
             if silent >= SILENT_SECONDS and address not in self._named:
                 self._named.add(address)
-                _tell(
-                    f"The worker at {address} has been silent for {silent:.0f} s. If it still is "
-                    f"after {HAND_OVER_SECONDS:g} s, its work is handed to others."
-                )
+                after = f"after {HAND_OVER_SECONDS:g} s"
+                tell(f"{note}. If it still is {after}, its work is handed to others.")
             if silent >= HAND_OVER_SECONDS and address not in self.left:
                 self.left.add(address)
                 given_up.append(address)
-                _tell(
-                    f"The worker at {address} has been silent for {silent:.0f} s: its work is "
-                    "handed to others until it is heard of again."
-                )
+                tell(f"{note}: its work is handed to others until it is heard of again.")
         return given_up
 
 
-def _tell(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr, flush=True)  # noqa: T201 - while a run goes on
-
-
 def _gone() -> str:
-    return (
-        f"The Dask scheduler has had no worker for {PATIENCE_SECONDS:g} s, or does not answer. "
-        "Every trial that had ended is kept: run the same command again to go on."
-    )
+    silence = f"has had no worker for {PATIENCE_SECONDS:g} s, or does not answer"
+    return f"The Dask scheduler {silence}. {KEPT} to go on."
 
 
 def _differs(address: str, theirs: str) -> str:
@@ -269,13 +247,15 @@ def _perform(work: Work, task: Task, topic: str) -> tuple[str, bytes]:
 @contextmanager
 def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
     """Connect to a cluster, or make one of `jobs` processes, and check that it can run trials."""
-    with silence_logging_cmgr(logging.CRITICAL), _client(scheduler, jobs) as client:
+    with silence_logging_cmgr(logging.CRITICAL), ExitStack() as stack:
+        if scheduler is None:
+            client = Client(stack.enter_context(_local_cluster(jobs)))
+        else:
+            client = _client(scheduler)
+        stack.enter_context(client)
         _check(client, without_user(scheduler, scheduler) if scheduler else "The local cluster")
-        executor = DaskExecutor(client)
-        try:
+        with closing(DaskExecutor(client)) as executor:
             yield executor
-        finally:
-            executor.close()
 
 
 def without_user(text: str, address: str) -> str:
@@ -284,19 +264,12 @@ def without_user(text: str, address: str) -> str:
     return text.replace(user[1], "") if user else text
 
 
-@contextmanager
-def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
-    if scheduler is None:
-        with _local_cluster(jobs) as cluster, Client(cluster) as client:
-            yield client
-        return
+def _client(scheduler: str) -> Client:
     try:
-        client = Client(scheduler, timeout=PATIENCE_SECONDS)
+        return Client(scheduler, timeout=PATIENCE_SECONDS)
     except (OSError, ValueError) as error:
         text = f"No Dask scheduler answers at {scheduler}: {error}"
         raise EnvironmentFailedError(without_user(text, scheduler)) from None
-    with client:
-        yield client
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from sweeps.design.stages import Experiment
 from sweeps.design.trials import Cohort, Trial
 from sweeps.errors import tell
 from sweeps.machine import combined, provenance
-from sweeps.run.backends import ISOLATING, opened
+from sweeps.run.executors import ISOLATING, opened
 from sweeps.run.live_report import reported
 from sweeps.run.progress import Advance, progress
 from sweeps.run.scheduler import Dispatch, Ended
@@ -27,14 +27,12 @@ from sweeps.run.timing_pass import run_timing
 from sweeps.store.store import Store
 from sweeps.store.study_results import Plan, results_of, save_experiment
 from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
-from sweeps.worker.dataset_cache import hand_over
 from sweeps.worker.train import Outcome
-from sweeps.worker.workspace import NAME, Workspace
+from sweeps.worker.workspace import NAME, Workspace, hand_over
 
 MICROSECONDS = 1e-6
 
-KEEP_SECONDS = 0.1
-"""Results that end within this of each other may share a transaction."""
+KEEP_SECONDS = 0.1  # results that end within this of each other may share a transaction
 
 
 class Limit:
@@ -78,10 +76,7 @@ def run_study(
     watch: bool = False,
     limit: Limit | None = None,
 ) -> StudyResults:
-    """Run what is missing of a study, then measure times, and return everything.
-
-    Nothing but the specification changes a result.
-    """
+    """Run what is missing of a study, then measure times, and return everything."""
     workspace = Workspace(folder / NAME)
     workspace.refuse_links()
     with (

@@ -1,36 +1,41 @@
-"""Where tasks run: in worker processes, in threads, in this process, or on a Dask cluster.
-
-All give the same outcomes to the byte. loky and Dask survive what kills a worker.
-"""
+"""Where tasks run: in worker processes, in threads, in this process, or on a Dask cluster."""
 
 from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext, suppress
-from typing import IO, Any, Protocol
+from contextlib import closing, contextmanager, nullcontext, suppress
+from typing import Any, Protocol
 
 from joblib.externals.loky import process_executor as loky
 
-from sweeps.errors import EnvironmentFailedError, refusal
+from sweeps.errors import KEPT, EnvironmentFailedError, UsageError, did_you_mean, refusal, shown
+from sweeps.machine import available_cores
 from sweeps.worker.isolated import perform_apart
 from sweeps.worker.processes import (
     ONE_THREAD,
     diverted,
-    limits,
+    file_or_nothing,
+    not_startable,
     start_worker,
     unreachable_by_ctrl_c,
 )
 from sweeps.worker.tasks import Death, Mismatch, Report, Task, Work, perform, received
-from sweeps.worker.train import abandoned, limit_blas
+from sweeps.worker.train import abandoned, limit_blas, one_blas_thread
 from sweeps.worker.workspace import Workspace
+
+BACKENDS = ("loky", "threading", "sequential", "dask")  # names of all executors
+ISOLATING = ("loky", "dask")
+"""Those whose workers are processes: what kills one does not kill the driver."""
+
+MOST_JOBS = 8
+"""Worker processes for each core, at most: each takes memory, and more of them only wait."""
 
 _MOST_WORDS = 10_000
 
@@ -198,8 +203,7 @@ class LokyExecutor:
         if isinstance(report, Mismatch):
             raise EnvironmentFailedError(
                 "bpsweep or NumPy was changed while it ran: a new process has "
-                f"{report.versions}, but this one has {task.versions}. Every trial that had ended "
-                "is kept: run the same command again to go on."
+                f"{report.versions}, but this one has {task.versions}. {KEPT} to go on."
             )
         return report
 
@@ -217,7 +221,7 @@ class LokyExecutor:
         begun = self._begun.read() if limited else {}
         for task in limited:
             pid, since = begun.get(task.number, (0, time.monotonic()))
-            if is_overdue(task, since):
+            if task.is_overdue(since):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -246,14 +250,6 @@ class LokyExecutor:
                 os.kill(process.pid, signal.SIGKILL)
 
 
-def file_or_nothing() -> IO[bytes]:
-    """Return a file for what processes write, or the null device where there is no room for one."""
-    try:
-        return tempfile.TemporaryFile(buffering=0)
-    except OSError:
-        return open(os.devnull, "r+b", buffering=0)  # noqa: PTH123 - closed with the pool
-
-
 @contextmanager
 def _startable() -> Iterator[None]:
     """Say what workers need where the system refuses it."""
@@ -268,16 +264,6 @@ def _startable() -> Iterator[None]:
         raise EnvironmentFailedError(not_startable(said)) from None
 
 
-def not_startable(why: str) -> str:
-    """Return that workers can't be started, why, and what can be done about it."""
-    return (
-        f"Workers can't be started: {why.rstrip('.')}. Limits here: {limits()}; worker processes "
-        "also need room in /dev/shm. Raise what is short, use fewer --jobs, or --backend "
-        "sequential, which starts none. Every trial that had ended is kept: run the same command "
-        "again to go on."
-    )
-
-
 def _start_worker(parent: int) -> None:
     # loky ends a worker that grew by 300 MB, as leaking, with a warning. Ours keep data on purpose,
     # and no more than a limit.
@@ -288,11 +274,6 @@ def _start_worker(parent: int) -> None:
 
 def _is_broken(future: Future[bytes]) -> bool:
     return isinstance(future.exception(), BrokenProcessPool)
-
-
-def is_overdue(task: Task, since: float) -> bool:
-    """Return whether a task that began then, on the monotonic clock, is to be killed."""
-    return task.hard_seconds is not None and time.monotonic() - since > task.hard_seconds
 
 
 class _Begun:
@@ -318,3 +299,48 @@ class _Begun:
                 self._tasks[number] = (pid, time.monotonic())
                 self._read += len(line)
         return self._tasks
+
+
+def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
+    """Return how many jobs a user asked for: -1 is for all cores; refuse what goes not together."""
+    if backend not in BACKENDS:
+        raise UsageError(
+            f"`backend` must be one of {', '.join(BACKENDS)}, but is {shown(backend)}."
+            f"{did_you_mean(backend, BACKENDS)}"
+        )
+    if scheduler is not None and backend != "dask":
+        raise UsageError(f"A scheduler is for the backend dask, but `backend` is {backend}.")
+    if n_jobs < 1 and n_jobs != -1:
+        raise UsageError(f"`jobs` must be at least 1, or -1 for all cores, but is {n_jobs}.")
+    most = MOST_JOBS * available_cores()
+    if n_jobs > most:
+        raise UsageError(
+            f"`jobs` must be at most {most}, {MOST_JOBS} for each core, but is {n_jobs}."
+        )
+    if backend == "sequential":
+        if n_jobs > 1:
+            raise UsageError(f"The backend sequential has one job, but `jobs` is {n_jobs}.")
+        return 1
+    return available_cores() if n_jobs == -1 else n_jobs
+
+
+@contextmanager
+def opened(
+    backend: str, jobs: int, workspace: Workspace, scheduler: str | None = None
+) -> Iterator[Executor]:
+    """Open an executor, and end whatever runs in it at the end."""
+    if backend == "dask":
+        try:
+            from sweeps.run.dask import connected  # noqa: PLC0415 - needs an optional package
+        except ImportError:
+            text = "The backend dask needs the package distributed: pip install 'bpsweep[dask]'."
+            raise EnvironmentFailedError(text) from None
+        with connected(scheduler, jobs) as cluster:
+            yield cluster
+    elif backend == "loky":
+        with closing(LokyExecutor(jobs, workspace)) as processes:
+            yield processes
+    else:
+        here = ThreadingExecutor(jobs) if backend == "threading" else SequentialExecutor()
+        with one_blas_thread(), closing(here):
+            yield here

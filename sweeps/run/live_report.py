@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 import time
@@ -18,21 +16,14 @@ from sweeps.run.signals import Interrupted
 from sweeps.store.lock import owner_of
 from sweeps.store.rows import DONE
 from sweeps.store.study_results import results
-from sweeps.worker.processes import ONE_THREAD, ending, unreachable_by_ctrl_c
+from sweeps.worker.processes import ending, start_python
 
-CODE = (
-    "import json, pathlib, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from sweeps.run.live_report import watch; watch(pathlib.Path(sys.argv[2]))"
-)
+CODE = "import pathlib; from sweeps.run.live_report import watch; watch(pathlib.Path(sys.argv[2]))"
 
-LEAST_SECONDS = 10.0
-"""The report is written at most this often."""
-MOST_SHARE = 0.1
-"""After the first report, writing takes at most this share of the time of one core."""
-LOOK_SECONDS = 0.5
-"""How often is looked whether the run goes on."""
-RELOAD_SECONDS = 10
-"""How often an open page loads itself again."""
+LEAST_SECONDS = 10.0  # the report is written at most this often
+MOST_SHARE = 0.1  # after the first report, writing takes at most this share of the time of one core
+LOOK_SECONDS = 0.5  # how often is looked whether the run goes on
+RELOAD_SECONDS = 10  # how often an open page loads itself again
 
 
 @contextmanager
@@ -41,23 +32,13 @@ def reported(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
     What stops a run at once doesn't stop the process: it writes the report of what was kept.
     """
-    process = _start(folder)
+    # Its errors are told in the end: a bar may be shown meanwhile.
+    process = start_python(CODE, str(folder), streams=subprocess.DEVNULL)
     try:
         yield process
     finally:
         if not isinstance(sys.exception(), Interrupted):
             _end(process)
-
-
-def _start(folder: Path) -> subprocess.Popen[bytes]:
-    with unreachable_by_ctrl_c():
-        return subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
-            [sys.executable, "-c", CODE, json.dumps(sys.path), str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,  # to be told in the end: a bar may be shown meanwhile
-            env=os.environ | ONE_THREAD,
-        )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -70,10 +51,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def watch(folder: Path) -> Path:
-    """Write a study's report while a run goes on and trials are missing, and when it ended.
-
-    Ctrl-C ends the watching, not the run.
-    """
+    """Write a study's report while a run goes on and trials are missing, and when it ended."""
     owner = owner_of(folder)
     with suppress(KeyboardInterrupt):
         _write_while(lambda: owner is not None and owner_of(folder) == owner, folder)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bisect
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -29,11 +29,8 @@ LEAST_SECONDS = 2.0
 """A plain line comes this long after the last, or after so much more work, but never sooner."""
 
 
-class Advance(Protocol):
-    """Tells the progress display that work has been done."""
-
-    def __call__(self, costs: Sequence[float], count: int, seconds: float) -> None:
-        """Add finished work."""
+Advance = Callable[[Sequence[float], int, float], None]
+"""Takes the costs of work that has been done, the number of things and the seconds it took."""
 
 
 class Remaining:

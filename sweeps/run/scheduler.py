@@ -8,18 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from sweeps.design.trials import Cohort
-from sweeps.errors import EnvironmentFailedError
+from sweeps.errors import KEPT, EnvironmentFailedError
 from sweeps.run.executors import Executor
 from sweeps.worker.tasks import Death, Mismatch, Report, Task, one_by_one, train
 from sweeps.worker.train import CRASHED, TIMEOUT, Outcome, failed
 from sweeps.worker.workspace import Workspace
 
-MOST_DEATHS = 3
-"""A trial that ends so many processes of its own is at fault."""
-
-MOST_IN_VAIN = 3
-"""Workers that die so often in a row, before a trial began, don't run at all."""
-
+MOST_DEATHS = 3  # a trial that ends so many processes of its own is at fault
+MOST_IN_VAIN = 3  # workers that die so often in a row, before a trial began, don't run at all
 WAIT_SECONDS = 0.5
 
 Ended = list[tuple[Cohort, list[Outcome]]]
@@ -115,8 +111,8 @@ class Dispatch:
         elif deaths:
             self._in_vain += 1
         if self._in_vain == MOST_IN_VAIN:
+            how = f": {deaths[0].how}" if deaths[0].how else ""
             raise EnvironmentFailedError(
-                f"Workers died {MOST_IN_VAIN} times in a row before they could begin"
-                f"{': ' + deaths[0].how if deaths[0].how else ''}. Every trial that had ended is "
-                "kept: run the same command again to go on."
+                f"Workers died {MOST_IN_VAIN} times in a row before they could begin{how}. {KEPT} "
+                "to go on."
             )

@@ -15,8 +15,7 @@ import numpy as np
 
 from sweeps.design.trials import Cohort, Trial
 
-EVERY_SECONDS = 15.0
-"""A worker writes a checkpoint when so much time has passed since the last."""
+EVERY_SECONDS = 15.0  # a worker writes a checkpoint when so much time has passed since the last
 
 _TRIALS = "trials"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import json
 import os
 import pickle
 import subprocess
@@ -11,21 +10,18 @@ import sys
 
 import numpy as np
 
-from sweeps.worker.processes import ONE_THREAD, ending, start_worker, unreachable_by_ctrl_c
+from sweeps.worker.processes import ending, start_python, start_worker
 from sweeps.worker.tasks import Death, Task, Work, packed, perform
 from sweeps.worker.train import limit_blas
 
-CODE = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from sweeps.worker.isolated import main; main()"
-)
+CODE = "from sweeps.worker.isolated import main; main()"
 _READY = b"\n"
 
 
 def perform_apart(work: Work, task: Task) -> bytes:
     """Do a task in a new process and wait for it."""
     try:
-        process = _start()
+        process = start_python(CODE, streams=subprocess.PIPE)
     except OSError as error:
         return packed(Death(str(error), began=False))
     try:
@@ -43,17 +39,6 @@ def perform_apart(work: Work, task: Task) -> bytes:
         where = [line for line in errors.decode(errors="replace").splitlines() if line[:2] == "  "]
         return packed(Death("\n".join([ending(process.returncode), *where]), began))
     return result
-
-
-def _start() -> subprocess.Popen[bytes]:
-    with unreachable_by_ctrl_c():
-        return subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
-            [sys.executable, "-c", CODE, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=os.environ | ONE_THREAD,
-        )
 
 
 def main() -> None:

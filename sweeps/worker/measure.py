@@ -25,12 +25,8 @@ from sweeps.design.trials import Configuration
 ROUNDS = 7
 LEAST_SECONDS = 0.02
 
-MOST_UPDATES = 128
-"""Updates made between two looks at the clock, at most."""
-
-MOST_EXAMPLES = 4096
-"""Examples they are made on, at most, unless a single batch is larger."""
-
+MOST_UPDATES = 128  # updates made between two looks at the clock, at most
+MOST_EXAMPLES = 4096  # examples they are made on, at most, unless a single batch is larger
 RATE = 1e-4
 """The time of an update does not depend on the learning rate, as long as nothing diverges."""
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import json
 import os
 import resource
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
-from sweeps.errors import EnvironmentFailedError
+from sweeps.errors import KEPT, EnvironmentFailedError, is_open
 
 WATCH_SECONDS = 0.5
 """How often a process looks for its parent where the system does not tell of its death."""
@@ -30,6 +34,22 @@ waits for ever where there is less."""
 
 _PR_SET_PDEATHSIG = 1
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
+
+
+def start_python(code: str, *arguments: str, streams: int) -> subprocess.Popen[bytes]:
+    """Start this interpreter on code, with the same modules at hand and unreachable by Ctrl-C.
+
+    `streams` is its standard input and output; what it writes to standard error is piped.
+    """
+    modules = "import json, sys; sys.path[:] = json.loads(sys.argv[1])"
+    with unreachable_by_ctrl_c():
+        return subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
+            [sys.executable, "-c", f"{modules}; {code}", json.dumps(sys.path), *arguments],
+            stdin=streams,
+            stdout=streams,
+            stderr=subprocess.PIPE,
+            env=os.environ | ONE_THREAD,
+        )
 
 
 def start_worker(parent: int) -> None:
@@ -72,7 +92,7 @@ def diverted(file: int) -> Iterator[None]:
     saved: dict[int, int] = {}
     try:
         for number in (1, 2):
-            if _is_open(number):
+            if is_open(number):
                 saved[number] = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
                 os.dup2(file, number)
         yield
@@ -82,12 +102,21 @@ def diverted(file: int) -> Iterator[None]:
             os.close(copy)
 
 
-def _is_open(descriptor: int) -> bool:
+def file_or_nothing() -> IO[bytes]:
+    """Return a file for what processes write, or the null device where there is no room for one."""
     try:
-        os.fstat(descriptor)
+        return tempfile.TemporaryFile(buffering=0)
     except OSError:
-        return False
-    return True
+        return open(os.devnull, "r+b", buffering=0)  # noqa: PTH123 - closed by the caller
+
+
+def not_startable(why: str) -> str:
+    """Return that workers can't be started, why, and what can be done about it."""
+    return (
+        f"Workers can't be started: {why.rstrip('.')}. Limits here: {limits()}; worker processes "
+        "also need room in /dev/shm. Raise what is short, use fewer --jobs, or --backend "
+        f"sequential, which starts none. {KEPT} to go on."
+    )
 
 
 def limits() -> str:

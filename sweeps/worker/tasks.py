@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,6 +39,10 @@ class Task:
             return None
         return self.trial_seconds * len(self.cohort.trials) * HARD_FACTOR + HARD_SECONDS
 
+    def is_overdue(self, since: float) -> bool:
+        """Whether its process, in which it began then on the monotonic clock, is to be killed."""
+        return self.hard_seconds is not None and time.monotonic() - since > self.hard_seconds
+
 
 @dataclass(frozen=True)
 class Death:
@@ -65,15 +70,14 @@ def train(task: Task) -> list[Outcome]:
 
 
 def perform(work: Work, task: Task) -> bytes:
-    """Do a task in this process, whatever happens in it. BLAS is to have one thread.
-
-    What comes back is packed here: outcomes that can't be pickled are one cohort's failure, and
-    between processes would break the pool.
-    """
+    """Do a task in this process, whatever happens in it. BLAS is to have one thread."""
     if versions() != task.versions:
         return packed([])
-    announce(task)
+    # If this process dies, the driver knows whose task it was.
+    with suppress(OSError), task.workspace.started.open("ab", buffering=0) as file:
+        file.write(f"{task.number} {os.getpid()}\n".encode())
     try:
+        # What can't be pickled is one cohort's failure here; later it would break the pool.
         return packed(work(task))
     except UserError as error:
         text = str(error)
@@ -85,12 +89,6 @@ def perform(work: Work, task: Task) -> bytes:
 def packed(report: Report) -> bytes:
     """Return a report as bytes, together with what it was computed with."""
     return pickle.dumps((versions(), report))
-
-
-def announce(task: Task) -> None:
-    """Write down that a task begins here: if this process dies, the driver knows whose it was."""
-    with suppress(OSError), task.workspace.started.open("ab", buffering=0) as file:
-        file.write(f"{task.number} {os.getpid()}\n".encode())
 
 
 def received(content: bytes, task: Task) -> Report:

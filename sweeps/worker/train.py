@@ -26,8 +26,7 @@ from sweeps.worker.checkpoints import (
     read_checkpoint,
     write_checkpoint,
 )
-from sweeps.worker.dataset_cache import handed_over
-from sweeps.worker.workspace import Workspace
+from sweeps.worker.workspace import Workspace, handed_over
 
 OK, DIVERGED, ERROR, CRASHED, TIMEOUT = "ok", "diverged", "error", "crashed", "timeout"
 
@@ -39,8 +38,7 @@ _SETS = ("train", "validation", "test")
 FINAL_VALUES = tuple(f"{name}_{value}" for name in _SETS for value in ("loss", "metric"))
 """Fields of an outcome that only a trial whose status is ok has."""
 
-PREPARED_BYTES = 2**28
-"""How much prepared data a worker keeps for the cohorts that come."""
+PREPARED_BYTES = 2**28  # how much prepared data a worker keeps for the cohorts that come
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,7 @@ class Abandoned(BaseException):
     """Training was told to stop at once."""
 
 
-abandoned = threading.Event()
-"""Set to make every training of this process stop at its next cut."""
+abandoned = threading.Event()  # set to make every training of this process stop at its next cut
 
 
 @contextmanager
@@ -112,10 +109,7 @@ def _check_one_thread() -> None:
 def run_cohort(
     cohort: Cohort, workspace: Workspace | None = None, trial_seconds: float | None = None
 ) -> list[Outcome]:
-    """Train a cohort and return what each of its trials gave, seed by seed.
-
-    A trial whose share of the time exceeds `trial_seconds` is ended as `timeout`.
-    """
+    """Train a cohort and return what each of its trials gave, seed by seed."""
     configuration = cohort.configuration
     checkpoint = _Checkpoint(cohort, workspace)
     dataset = _dataset(configuration.source, configuration.fingerprint, workspace)
@@ -135,7 +129,13 @@ def run_cohort(
         ]
     tests = np.full((2, *seconds.shape), np.nan)
     if configuration.evaluate_test:
-        tests[:] = _tested(configuration, trained, [test for _, test in parts])
+        tests[:] = evaluate(
+            configuration.architecture,
+            trained.parameters,
+            [test for _, test in parts],
+            loss=configuration.loss,
+            metric=configuration.metric,
+        )
     started, ended = checkpoint.times()
     lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.settings)))
     return [
@@ -213,18 +213,6 @@ def _train(trainer: Trainer, checkpoint: _Checkpoint, limit: float | None, *, ti
         pause = pause if limit is None else min(pause, limit / 10)
         seen, until = until, until + max(1, int(rate * pause))
     return True
-
-
-def _tested(
-    configuration: Configuration, trained: Training, tests: list[Examples]
-) -> tuple[Array, Array]:
-    return evaluate(
-        configuration.architecture,
-        trained.parameters,
-        tests,
-        loss=configuration.loss,
-        metric=configuration.metric,
-    )
 
 
 @functools.lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.errors import Problem, SpecificationError, did_you_mean, refusal, shown
+from sweeps.errors import KEPT, Problem, SpecificationError, did_you_mean, refusal, shown
 
 
 def test_every_problem_has_its_line() -> None:
@@ -38,29 +38,19 @@ def refused(number: int, path: str | None = None) -> OSError:
     return OSError(number, os.strerror(number), path)
 
 
-KEPT = "Every trial that had ended is kept: run the same command again."
-
-
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (refused(errno.EMFILE), "Too many open files. Raise the limit (`ulimit -n`)."),
-        (refused(errno.ENOSPC, "a/b.csv"), "a/b.csv: No space left on device. Make room."),
-        (
-            MemoryError(),
-            "There is not enough memory. `bpsweep plan` says how much a study needs.",
-        ),
-        (
-            RuntimeError("can't start new thread"),
-            (
-                "can't start new thread. Raise the limit of processes (`ulimit -u`, or pids.max of "
-                "the container)."
-            ),
-        ),
+        (refused(errno.EMFILE), "`ulimit -n`"),
+        (refused(errno.ENOSPC, "a/b.csv"), "a/b.csv: No space left on device. "),
+        (MemoryError(), "`bpsweep plan`"),
+        (RuntimeError("can't start new thread"), "can't start new thread. "),
+        (RuntimeError("can't start new thread"), "`ulimit -u`"),
     ],
 )
 def test_what_the_system_refuses_is_told_with_a_remedy(error: Exception, text: str) -> None:
-    assert refusal(error) == f"{text} {KEPT}"
+    assert text in refusal(error)
+    assert KEPT in refusal(error)
 
 
 @pytest.mark.parametrize("error", [refused(errno.EISDIR), ValueError("x"), ImportError("x")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import errno
 import os
+import re
 import shutil
 import signal
 import threading
@@ -22,17 +23,23 @@ from faults import POISON, cohort, made
 
 from bpengine import Budget
 from sweeps.design.trials import Cohort
-from sweeps.errors import EnvironmentFailedError
+from sweeps.errors import KEPT, EnvironmentFailedError, UsageError
 from sweeps.machine import versions
 from sweeps.run import executors
 from sweeps.run import scheduler as dispatch
-from sweeps.run.backends import BACKENDS, opened
-from sweeps.run.executors import Executor, LokyExecutor, SequentialExecutor, ThreadingExecutor
+from sweeps.run.executors import (
+    BACKENDS,
+    Executor,
+    LokyExecutor,
+    SequentialExecutor,
+    ThreadingExecutor,
+    jobs_of,
+    opened,
+)
 from sweeps.run.scheduler import Dispatch
-from sweeps.worker.dataset_cache import hand_over
 from sweeps.worker.tasks import Death, Task, Work, train
 from sweeps.worker.train import Outcome
-from sweeps.worker.workspace import Workspace
+from sweeps.worker.workspace import Workspace, hand_over
 
 pytestmark = pytest.mark.slow
 
@@ -58,14 +65,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def executor_of(workspace: Workspace) -> Iterator[Any]:
     """Return a function that gives the executor of a backend, opened once."""
-    found: dict[str, Executor] = {}
+    executors_open: dict[str, Executor] = {}
     with ExitStack() as stack:
 
         def get(backend: str) -> Executor:
-            if backend not in found:
+            if backend not in executors_open:
                 jobs = 1 if backend == "sequential" else 2
-                found[backend] = stack.enter_context(opened(backend, jobs, workspace))
-            return found[backend]
+                executors_open[backend] = stack.enter_context(opened(backend, jobs, workspace))
+            return executors_open[backend]
 
         yield get
 
@@ -85,14 +92,14 @@ def run(
     sent = Dispatch(executor, workspace, trial_seconds)
     # A study has one dispatch for each stage and one workspace: numbers go on.
     monkeypatch.setattr(sent, "_numbers", iter(range(next(_numbers), 10**9)))
-    found: dict[str, Outcome] = {}
+    by_trial: dict[str, Outcome] = {}
     for ended in sent.run(cohorts):
         for _, outcomes in ended:
-            found |= {outcome.trial: outcome for outcome in outcomes}
-    return found
+            by_trial |= {outcome.trial: outcome for outcome in outcomes}
+    return by_trial
 
 
-def rows(found: dict[str, Outcome]) -> dict[str, tuple[Any, ...]]:
+def rows(by_trial: dict[str, Outcome]) -> dict[str, tuple[Any, ...]]:
     return {
         trial: (
             outcome.status,
@@ -103,7 +110,7 @@ def rows(found: dict[str, Outcome]) -> dict[str, tuple[Any, ...]]:
             repr(outcome.test_metric),
             outcome.curve.tobytes(),
         )
-        for trial, outcome in found.items()
+        for trial, outcome in by_trial.items()
     }
 
 
@@ -136,23 +143,23 @@ def test_what_goes_wrong_is_an_error_of_its_cohort_alone(
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = run(executor_of(backend), workspace, work, monkeypatch)
-    _check(found, "error", {trial.identity for trial in COHORTS[2].trials})
-    assert all(o.error.startswith("Traceback") for o in found.values() if o.status == "error")
+    by_trial = run(executor_of(backend), workspace, work, monkeypatch)
+    _check(by_trial, "error", {trial.identity for trial in COHORTS[2].trials})
+    assert all(o.error.startswith("Traceback") for o in by_trial.values() if o.status == "error")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_blas_has_one_thread_on_every_backend(
     backend: str, workspace: Workspace, executor_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = run(executor_of(backend), workspace, faults.need_one_thread, monkeypatch)
-    assert {outcome.status for outcome in found.values()} == {"ok", "diverged"}
+    by_trial = run(executor_of(backend), workspace, faults.need_one_thread, monkeypatch)
+    assert {outcome.status for outcome in by_trial.values()} == {"ok", "diverged"}
 
 
-def _check(found: dict[str, Outcome], status: str, guilty: set[str]) -> None:
-    assert found.keys() == {trial.identity for one in COHORTS for trial in one.trials}
-    assert {trial for trial, outcome in found.items() if outcome.status == status} == guilty
-    assert {o.status for t, o in found.items() if t not in guilty} == {"ok", "diverged"}
+def _check(by_trial: dict[str, Outcome], status: str, guilty: set[str]) -> None:
+    assert by_trial.keys() == {trial.identity for members in COHORTS for trial in members.trials}
+    assert {trial for trial, outcome in by_trial.items() if outcome.status == status} == guilty
+    assert {o.status for t, o in by_trial.items() if t not in guilty} == {"ok", "diverged"}
 
 
 @pytest.mark.parametrize("backend", ISOLATING)
@@ -168,11 +175,11 @@ def test_a_trial_that_ends_its_process_is_crashed_and_the_rest_finishes(
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = run(executor_of(backend), workspace, work, monkeypatch)
+    by_trial = run(executor_of(backend), workspace, work, monkeypatch)
     guilty = {t.identity for t in COHORTS[2].trials if t.learning_rate == POISON}
-    _check(found, "crashed", guilty)
+    _check(by_trial, "crashed", guilty)
     for trial in guilty:
-        first = found[trial].error.splitlines()[0]
+        first = by_trial[trial].error.splitlines()[0]
         assert first == f"It ended its process 3 times, the last time by {how}"
 
 
@@ -181,8 +188,8 @@ def test_who_died_of_a_neighbour_is_not_blamed(
     backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = rows(run(SequentialExecutor(), workspace, train, monkeypatch))
-    found = run(executor_of(backend), workspace, faults.kill_in_company, monkeypatch)
-    assert rows(found) == expected
+    by_trial = run(executor_of(backend), workspace, faults.kill_in_company, monkeypatch)
+    assert rows(by_trial) == expected
 
 
 @pytest.mark.parametrize("backend", ISOLATING)
@@ -194,8 +201,8 @@ def test_a_trial_that_never_ends_is_a_timeout_and_the_rest_finishes(
     monkeypatch.setattr("sweeps.worker.tasks.HARD_FACTOR", 1.0)
     cohorts = [cohort(POISON, seeds=(1,)), cohort(0.1)]
     executor = executor_of(backend)
-    found = run(executor, workspace, faults.hang_in_company, monkeypatch, 0.2, cohorts)
-    assert Counter(outcome.status for outcome in found.values()) == {"ok": 3}
+    by_trial = run(executor, workspace, faults.hang_in_company, monkeypatch, 0.2, cohorts)
+    assert Counter(outcome.status for outcome in by_trial.values()) == {"ok": 3}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -203,8 +210,8 @@ def test_a_trial_that_takes_too_long_is_a_timeout_on_every_backend(
     backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cohorts = [cohort(0.1, seeds=(1,), budget=Budget(epochs=3000)), cohort(0.1)]
-    found = run(executor_of(backend), workspace, train, monkeypatch, 0.1, cohorts)
-    assert Counter(outcome.status for outcome in found.values()) == {"ok": 2, "timeout": 1}
+    by_trial = run(executor_of(backend), workspace, train, monkeypatch, 0.1, cohorts)
+    assert Counter(outcome.status for outcome in by_trial.values()) == {"ok": 2, "timeout": 1}
 
 
 def pid_of(number: int, workspace: Workspace) -> int:
@@ -219,7 +226,7 @@ def pid_of(number: int, workspace: Workspace) -> int:
 def test_what_has_ended_is_not_lost_with_its_pool(workspace: Workspace) -> None:
     # joblib.Parallel would lose the first cohort: it had ended, but nobody had asked for it.
     executor = LokyExecutor(2, workspace)
-    tasks = [Task(next(_numbers), one, workspace) for one in (COHORTS[0], cohort(POISON))]
+    tasks = [Task(next(_numbers), members, workspace) for members in (COHORTS[0], cohort(POISON))]
     try:
         executor.submit(train, tasks[0])
         concurrent.futures.wait(executor.held)
@@ -237,10 +244,10 @@ def test_half_a_result_in_the_pipe_does_not_stop_everything(
 ) -> None:
     executor = LokyExecutor(2, workspace)
     try:
-        found = run(executor, workspace, faults.jam, monkeypatch)
+        by_trial = run(executor, workspace, faults.jam, monkeypatch)
     finally:
         executor.close()
-    assert {outcome.status for outcome in found.values()} == {"ok", "diverged"}
+    assert {outcome.status for outcome in by_trial.values()} == {"ok", "diverged"}
 
 
 def test_a_jammed_pool_can_be_closed(workspace: Workspace) -> None:
@@ -299,10 +306,10 @@ def test_workers_that_cannot_start_end_the_run(
 ) -> None:
     monkeypatch.setattr(executors, "_start_worker", faults.refuse_to_start)
     executor = LokyExecutor(1, workspace)
-    with pytest.raises(EnvironmentFailedError) as told:
+    with pytest.raises(EnvironmentFailedError) as refused:
         run(executor, workspace, train, monkeypatch)
     executor.close()
-    assert str(told.value).startswith("Workers died 3 times in a row before they could begin")
+    assert str(refused.value).startswith("Workers died 3 times in a row before they could begin")
 
 
 def _refuse_threads(name: str, patch: pytest.MonkeyPatch) -> None:
@@ -331,11 +338,13 @@ def test_a_pool_without_its_threads_ends_the_run_and_leaves_no_worker(
     hook, before = threading.excepthook, _workers()
     executor = LokyExecutor(2, workspace)
     _refuse_threads(name, monkeypatch)
-    with pytest.raises(EnvironmentFailedError) as told:
+    with pytest.raises(EnvironmentFailedError) as refused:
         run(executor, workspace, train, monkeypatch)
     executor.close()
-    assert str(told.value).startswith("Workers can't be started: can't start new thread. Limits ")
-    assert "`ulimit -n`" in str(told.value)
+    assert str(refused.value).startswith(
+        "Workers can't be started: can't start new thread. Limits "
+    )
+    assert "`ulimit -n`" in str(refused.value)
     assert capfd.readouterr() == ("", "")
     assert threading.excepthook is hook
     assert _workers() <= before
@@ -346,10 +355,12 @@ def test_threads_that_cannot_start_end_the_run(
 ) -> None:
     executor = ThreadingExecutor(1)
     _refuse_threads("ThreadPoolExecutor", monkeypatch)
-    with pytest.raises(EnvironmentFailedError) as told:
+    with pytest.raises(EnvironmentFailedError) as refused:
         executor.submit(train, Task(1, COHORTS[0], workspace))
     executor.close()
-    assert str(told.value).startswith("Workers can't be started: can't start new thread. Limits ")
+    assert str(refused.value).startswith(
+        "Workers can't be started: can't start new thread. Limits "
+    )
 
 
 def test_a_failure_of_another_thread_is_told_as_ever(
@@ -372,17 +383,13 @@ def test_a_system_that_refuses_workers_is_told_with_a_way_out(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(executors.loky, "ProcessPoolExecutor", refuse)
-    monkeypatch.setattr(executors, "limits", lambda: "7 pigeons")
+    monkeypatch.setattr("sweeps.worker.processes.limits", lambda: "7 pigeons")
     executor = LokyExecutor(1, workspace)
-    with pytest.raises(EnvironmentFailedError) as told:
+    with pytest.raises(EnvironmentFailedError) as refused:
         executor.submit(train, Task(next(_numbers), COHORTS[0], workspace))
     executor.close()
-    assert str(told.value) == (
-        "Workers can't be started: No space left on device. Limits here: 7 pigeons; worker "
-        "processes also need room in /dev/shm. Raise what is short, use fewer --jobs, or --backend "
-        "sequential, which starts none. Every trial that had ended is kept: run the same command "
-        "again to go on."
-    )
+    for part in ("No space left on device", "7 pigeons", "--backend sequential", KEPT):
+        assert part in str(refused.value)
 
 
 def test_a_bug_of_the_pool_is_no_refusal(
@@ -401,17 +408,17 @@ def test_what_dying_workers_write_is_the_reason_and_not_on_the_terminal(
     monkeypatch.setattr(executors, "_start_worker", faults.fail_to_start)
     # Where there is no place for a file, a worker's words are lost, and nothing else.
     executor = LokyExecutor(2, workspace)
-    with pytest.raises(EnvironmentFailedError) as told:
+    with pytest.raises(EnvironmentFailedError) as refused:
         run(executor, workspace, train, monkeypatch)
     executor.close()
-    assert "before they could begin: RuntimeError: no way to start. " in str(told.value)
+    assert "before they could begin: RuntimeError: no way to start. " in str(refused.value)
     assert capfd.readouterr() == ("", "")
-    monkeypatch.setattr(executors.tempfile, "TemporaryFile", faults.refuse_file)
+    monkeypatch.setattr("tempfile.TemporaryFile", faults.refuse_file)
     executor = LokyExecutor(1, workspace)
-    with pytest.raises(EnvironmentFailedError) as told:
+    with pytest.raises(EnvironmentFailedError) as refused:
         run(executor, workspace, train, monkeypatch)
     executor.close()
-    assert "before they could begin. Every trial" in str(told.value)
+    assert "before they could begin. Every trial" in str(refused.value)
 
 
 @pytest.mark.parametrize("apart", [False, True])
@@ -421,10 +428,10 @@ def test_code_that_changes_while_it_runs_ends_the_run(apart: bool, workspace: Wo
     task = Task(next(_numbers), COHORTS[0], workspace, apart=apart, versions="numpy 99")
     executor.submit(train, task)
     concurrent.futures.wait(executor.held)
-    with pytest.raises(EnvironmentFailedError) as told:
+    with pytest.raises(EnvironmentFailedError) as refused:
         executor.wait(1.0)
     executor.close()
-    assert f"a new process has {versions()}, but this one has numpy 99." in str(told.value)
+    assert f"a new process has {versions()}, but this one has numpy 99." in str(refused.value)
 
 
 def test_who_began_is_not_known_without_the_workspace(tmp_path: Path) -> None:
@@ -467,7 +474,7 @@ def test_closing_stops_threads_at_their_next_cut(workspace: Workspace) -> None:
 
 
 def _pool_threads() -> list[str]:
-    return [one.name for one in threading.enumerate() if "ThreadPoolExecutor" in one.name]
+    return [thread.name for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name]
 
 
 def test_ctrl_c_ends_a_task_in_this_process(workspace: Workspace) -> None:
@@ -505,3 +512,56 @@ def test_a_worker_starts_limited_and_watched(monkeypatch: pytest.MonkeyPatch) ->
     executors._start_worker(17)  # noqa: SLF001
     assert done == [17, "limited"]
     assert not executors.loky._USE_PSUTIL  # noqa: SLF001
+
+
+KINDS = {"loky": LokyExecutor, "threading": ThreadingExecutor, "sequential": SequentialExecutor}
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("backend", KINDS)
+def test_a_name_gives_its_executor(backend: str, tmp_path: Path) -> None:
+    with opened(backend, 3, Workspace(tmp_path)) as executor:
+        assert type(executor) is KINDS[backend]
+        assert executor.slots == (1 if backend == "sequential" else 3)
+
+
+@pytest.mark.quick
+def test_an_executor_is_closed_whatever_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr(SequentialExecutor, "close", lambda _self: closed.append("closed"))
+    with pytest.raises(ZeroDivisionError), opened("sequential", 1, Workspace(tmp_path)):
+        _ = 1 / 0
+    assert closed == ["closed"]
+
+
+@pytest.mark.quick
+def test_jobs_are_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "available_cores", lambda: 7)
+    for backend in ("loky", "threading", "dask"):
+        assert jobs_of(backend, -1, None) == 7
+        assert jobs_of(backend, 3, None) == 3
+    assert jobs_of("sequential", -1, None) == jobs_of("sequential", 1, None) == 1
+    assert jobs_of("dask", -1, "tcp://here:1") == 7
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        (("lokey", 1, None), ", ".join(BACKENDS)),
+        (("lokey", 1, None), "Did you mean 'loky'?"),
+        (("loky", 1, "tcp://here:1"), "`backend` is loky"),
+        (("loky", 0, None), "at least 1, or -1 for all cores, but is 0"),
+        (("loky", -2, None), "but is -2"),
+        (("loky", 10**4, None), "at most 56, 8 for each core, but is 10000"),
+        (("sequential", 2, None), "`jobs` is 2"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    asked: tuple[str, int, str | None], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "available_cores", lambda: 7)
+    with pytest.raises(UsageError, match=re.escape(text)):
+        jobs_of(*asked)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.design.trials import Cohort
-from sweeps.errors import EnvironmentFailedError
+from sweeps.errors import KEPT, EnvironmentFailedError
 from sweeps.run.scheduler import MOST_DEATHS, Dispatch
 from sweeps.worker.tasks import Death, Report, Task, Work
 from sweeps.worker.train import Outcome, failed
@@ -38,7 +38,7 @@ class Scripted:
         """Take a task."""
         assert work.__name__ == "train"
         assert len(self._held) < self.slots
-        assert task.number not in {one.number for one in self.given}
+        assert task.number not in {planned.number for planned in self.given}
         self.given.append(task)
         self._held.append(task)
 
@@ -71,13 +71,13 @@ def poisoned(death: Death) -> Behaviour:
 
 
 def run(executor: Scripted, cohorts: Sequence[Cohort], **keys: float) -> dict[str, Outcome]:
-    found: dict[str, Outcome] = {}
+    by_trial: dict[str, Outcome] = {}
     for ended in Dispatch(executor, Workspace(Path("nowhere")), **keys).run(cohorts):
         for of, outcomes in ended:
             assert [outcome.trial for outcome in outcomes] == [t.identity for t in of.trials]
-            assert found.keys().isdisjoint(outcome.trial for outcome in outcomes)
-            found |= {outcome.trial: outcome for outcome in outcomes}
-    return found
+            assert by_trial.keys().isdisjoint(outcome.trial for outcome in outcomes)
+            by_trial |= {outcome.trial: outcome for outcome in outcomes}
+    return by_trial
 
 
 COHORTS = [cohort(0.1 * number, 0.1 * number + 0.01) for number in range(1, 6)]
@@ -93,43 +93,43 @@ def test_cohorts_start_in_their_order() -> None:
 @given(
     order=st.lists(st.integers(0, 9)),
     slots=st.integers(1, 4),
-    place=st.integers(0, 5),
+    position=st.integers(0, 5),
     rates=st.lists(st.sampled_from([0.7, 0.8, 0.9]), unique=True),
 )
 def test_only_the_poison_is_blamed(
-    order: list[int], slots: int, place: int, rates: list[float]
+    order: list[int], slots: int, position: int, rates: list[float]
 ) -> None:
     guilty = cohort(*rates, POISON)
-    cohorts = [*COHORTS[:place], guilty, *COHORTS[place:]]
+    cohorts = [*COHORTS[:position], guilty, *COHORTS[position:]]
     executor = Scripted(poisoned(Death("SIGSEGV")), slots, order)
-    found = run(executor, cohorts)
-    assert found.keys() == {trial.identity for one in cohorts for trial in one.trials}
-    for one in cohorts:
-        for trial in one.trials:
+    by_trial = run(executor, cohorts)
+    assert by_trial.keys() == {trial.identity for planned in cohorts for trial in planned.trials}
+    for planned in cohorts:
+        for trial in planned.trials:
             expected = "crashed" if trial.learning_rate == POISON else "ok"
-            assert found[trial.identity].status == expected
+            assert by_trial[trial.identity].status == expected
     alone = Counter(task.cohort for task in executor.given if len(task.cohort.trials) == 1)
     assert all(count <= MOST_DEATHS for count in alone.values())
 
 
 def test_a_crashed_trial_tells_what_ended_it() -> None:
-    found = run(Scripted(poisoned(Death("SIGSEGV\n  File"))), [cohort(POISON, seeds=(1,))])
-    (outcome,) = found.values()
+    by_trial = run(Scripted(poisoned(Death("SIGSEGV\n  File"))), [cohort(POISON, seeds=(1,))])
+    (outcome,) = by_trial.values()
     assert outcome.error == "It ended its process 3 times, the last time by SIGSEGV\n  File"
 
 
 def test_suspects_wait_until_all_others_are_done() -> None:
     executor = Scripted(poisoned(Death()), slots=2)
     run(executor, [cohort(POISON), *COHORTS])
-    first_apart = next(place for place, task in enumerate(executor.given) if task.apart)
+    first_apart = next(position for position, task in enumerate(executor.given) if task.apart)
     assert not any(not task.apart for task in executor.given[first_apart:])
 
 
 def test_what_has_not_begun_begins_again_with_the_others() -> None:
     tries = iter([Death(began=False), Death(began=False)])
     executor = Scripted(lambda task: next(tries, None) or well(task), slots=1)
-    found = run(executor, COHORTS)
-    assert len(found) == 20
+    by_trial = run(executor, COHORTS)
+    assert len(by_trial) == 20
     assert not any(task.apart for task in executor.given)
 
 
@@ -143,12 +143,9 @@ def test_a_process_that_dies_apart_before_it_begins_is_tried_apart_again() -> No
 
 def test_workers_that_never_begin_end_the_run() -> None:
     executor = Scripted(lambda _task: Death("exit code 1", began=False), slots=2)
-    with pytest.raises(EnvironmentFailedError) as told:
+    with pytest.raises(EnvironmentFailedError) as refused:
         run(executor, COHORTS)
-    assert str(told.value) == (
-        "Workers died 3 times in a row before they could begin: exit code 1. Every trial that had "
-        "ended is kept: run the same command again to go on."
-    )
+    assert f"before they could begin: exit code 1. {KEPT}" in str(refused.value)
     assert executor.waits == 3
 
 
@@ -160,9 +157,9 @@ def test_workers_that_die_now_and_then_don_t_end_the_run() -> None:
 
 def test_a_trial_that_does_not_end_is_a_timeout_at_once() -> None:
     executor = Scripted(poisoned(Death("no end", overdue=True)))
-    found = run(executor, [cohort(POISON, 0.1, seeds=(1,))], trial_seconds=2.0)
-    assert Counter(outcome.status for outcome in found.values()) == {"ok": 1, "timeout": 1}
-    assert "It had not ended after 14 s and was killed." in {o.error for o in found.values()}
+    by_trial = run(executor, [cohort(POISON, 0.1, seeds=(1,))], trial_seconds=2.0)
+    assert Counter(outcome.status for outcome in by_trial.values()) == {"ok": 1, "timeout": 1}
+    assert "It had not ended after 14 s and was killed." in {o.error for o in by_trial.values()}
     assert [len(task.cohort.trials) for task in executor.given] == [2, 2, 1, 1]
 
 
@@ -192,6 +189,8 @@ def test_cohorts_that_do_not_fit_are_left_out() -> None:
     cohorts = [cohort(0.1), cohort(0.2), cohort(0.3)]
     dispatch = Dispatch(executor, Workspace(Path("nowhere")))
     ended = [
-        done for some in dispatch.run(cohorts, fits=lambda one: one != cohorts[1]) for done in some
+        done
+        for ended_together in dispatch.run(cohorts, fits=lambda planned: planned != cohorts[1])
+        for done in ended_together
     ]
-    assert [one for one, _ in ended] == [cohorts[0], cohorts[2]]
+    assert [planned for planned, _ in ended] == [cohorts[0], cohorts[2]]

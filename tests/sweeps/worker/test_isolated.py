@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import pickle
 import subprocess
@@ -17,11 +16,11 @@ import pytest
 from faults import POISON, cohort, made
 
 from sweeps.worker import isolated as apart
-from sweeps.worker.dataset_cache import hand_over
 from sweeps.worker.isolated import perform_apart
+from sweeps.worker.processes import start_python
 from sweeps.worker.tasks import Death, Report, Task, Work, perform, received, train
 from sweeps.worker.train import Outcome
-from sweeps.worker.workspace import Workspace
+from sweeps.worker.workspace import Workspace, hand_over
 
 UNCOMPARED = {"train_seconds", "started", "ended", "test_loss", "test_metric", "curve"}
 
@@ -54,9 +53,9 @@ def test_a_task_gives_the_same_bytes_apart(task: Task) -> None:
 
 
 def test_an_error_is_an_outcome(task: Task) -> None:
-    found = report(faults.divide, task)
-    assert isinstance(found, list)
-    assert {outcome.status for outcome in found} == {"error"}
+    death = report(faults.divide, task)
+    assert isinstance(death, list)
+    assert {outcome.status for outcome in death} == {"error"}
 
 
 def test_a_signal_is_named(task: Task) -> None:
@@ -64,10 +63,10 @@ def test_a_signal_is_named(task: Task) -> None:
 
 
 def test_a_crash_tells_where(task: Task) -> None:
-    found = report(faults.crash, task)
-    assert isinstance(found, Death)
-    assert found.how.startswith("SIGSEGV\n  File ")
-    assert " in crash\n" in found.how
+    death = report(faults.crash, task)
+    assert isinstance(death, Death)
+    assert death.how.startswith("SIGSEGV\n  File ")
+    assert " in crash\n" in death.how
 
 
 def test_leaving_without_a_word_is_a_death(task: Task) -> None:
@@ -76,8 +75,8 @@ def test_leaving_without_a_word_is_a_death(task: Task) -> None:
 
 def test_what_does_not_end_is_killed(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweeps.worker.tasks.HARD_SECONDS", 1.0)
-    found = report(faults.hang, replace(task, trial_seconds=0.01))
-    assert found == Death("no end", overdue=True)
+    death = report(faults.hang, replace(task, trial_seconds=0.01))
+    assert death == Death("no end", overdue=True)
 
 
 def test_a_process_that_cannot_begin_is_no_trials_fault(
@@ -116,10 +115,9 @@ def test_what_libraries_print_does_not_get_into_the_answer(
 
 
 def test_a_process_ends_when_nobody_asks_it_anything() -> None:
-    command = [sys.executable, "-c", apart.CODE, json.dumps(sys.path)]
-    found = subprocess.run(command, input=b"", capture_output=True, check=False)
-    assert found.returncode == 1
-    assert not found.stdout
+    process = start_python(apart.CODE, streams=subprocess.PIPE)
+    assert not process.communicate(b"")[0]
+    assert process.returncode == 1
 
 
 def test_a_process_that_cannot_be_started_has_not_begun(

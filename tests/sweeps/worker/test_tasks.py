@@ -10,10 +10,9 @@ import pytest
 from faults import POISON, cohort, made
 
 from sweeps.errors import DataError
-from sweeps.worker.dataset_cache import hand_over
 from sweeps.worker.tasks import Task, Work, one_by_one, perform, received, train
 from sweeps.worker.train import Outcome
-from sweeps.worker.workspace import Workspace
+from sweeps.worker.workspace import Workspace, hand_over
 
 
 @pytest.fixture
@@ -26,16 +25,16 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def outcomes(work: Work, task: Task) -> list[Outcome]:
-    found = received(perform(work, task), task)
-    assert isinstance(found, list)
-    return found
+    ended = received(perform(work, task), task)
+    assert isinstance(ended, list)
+    return ended
 
 
 def test_a_task_gives_the_outcomes_of_its_trials(workspace: Workspace) -> None:
     task = Task(7, cohort(0.1, 0.2), workspace)
-    found = outcomes(train, task)
-    assert [outcome.trial for outcome in found] == [trial.identity for trial in task.cohort.trials]
-    assert {outcome.status for outcome in found} == {"ok"}
+    ended = outcomes(train, task)
+    assert [outcome.trial for outcome in ended] == [trial.identity for trial in task.cohort.trials]
+    assert {outcome.status for outcome in ended} == {"ok"}
 
 
 def test_beginning_is_written_down(workspace: Workspace) -> None:
@@ -76,8 +75,8 @@ def test_what_the_user_can_mend_has_no_traceback(workspace: Workspace) -> None:
     def refuse(_task: Task) -> list[Outcome]:
         raise DataError("There is no such file.")
 
-    found = outcomes(refuse, Task(1, cohort(0.1), workspace))
-    assert {(outcome.status, outcome.error) for outcome in found} == {
+    ended = outcomes(refuse, Task(1, cohort(0.1), workspace))
+    assert {(outcome.status, outcome.error) for outcome in ended} == {
         ("error", "There is no such file.")
     }
 
