@@ -200,6 +200,7 @@ def _settings(analysis: Analysis) -> dict[str, str]:
         "local updates": str(plan.local_updates),
         "budget": plan.budget,
         "split": f"{plan.train_items}/{plan.validation_items}/{plan.test_items}",
+        "further settings": plan.further or MISSING,
     }
 
 

@@ -173,6 +173,7 @@ class GroupDescription:
             knows how many there will be.
         budget_examples: Examples of the whole budget, likewise.
         refinement_seeds: Fresh seeds of a batch size beyond those of the confirm stage, so far.
+        further: Other settings that are not at their default, such as "dropout=0.1"; "" for none.
     """
 
     group: str
@@ -211,6 +212,7 @@ class GroupDescription:
     budget_updates: Mapping[int, int] = field(default_factory=dict)
     budget_examples: Mapping[int, int] = field(default_factory=dict)
     refinement_seeds: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    further: str = ""
 
     @property
     def architecture(self) -> str:

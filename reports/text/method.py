@@ -220,6 +220,7 @@ def _training(plan: GroupDescription) -> str:
         if plan.shards > 1
         else "",
         memory(plan),
+        f"Further settings: {visible(plan.further)}." if plan.further else "",
         last_batch(plan),
     )
     return " ".join(text for text in texts if text)

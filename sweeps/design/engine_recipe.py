@@ -6,7 +6,7 @@ import functools
 
 from bpengine import Budget, Recipe, evaluation_points
 from bpengine.training.minibatches import batches, updates_per_epoch
-from sweeps.design.trials import Cohort, Configuration
+from sweeps.design.trials import Cohort, Configuration, fields_from
 
 EARLIEST = 64
 """Where a budget does not count epochs, evaluation begins at this fraction of one."""
@@ -17,31 +17,9 @@ many points lie between an epoch and its double, about 2% apart, for so many dou
 
 
 def recipe_of(configuration: Configuration) -> Recipe:
-    """Return the engine's recipe.
-
-    Raises:
-        ValueError: The configuration contradicts itself.
-    """
-    return Recipe(
-        batch_size=configuration.batch_size,
-        budget=configuration.budget,
-        loss=configuration.loss,
-        reduction=configuration.reduction,
-        metric=configuration.metric,
-        optimizer=configuration.optimizer,
-        schedule=configuration.schedule,
-        growth=configuration.growth,
-        initialiser=configuration.initialiser,
-        initial_scale=configuration.initial_scale,
-        shards=configuration.shards,
-        local_updates=configuration.local_updates,
-        evaluate_at=evaluation_cadence(configuration),
-        noise_examples=configuration.noise_examples,
-        target=configuration.target,
-        patience=configuration.patience,
-        divergence=configuration.divergence,
-        dtype=configuration.dtype,
-    )
+    """Return the engine's recipe; a value error if the configuration contradicts itself."""
+    cadence = evaluation_cadence(configuration)
+    return Recipe(**fields_from(Recipe, configuration), evaluate_at=cadence)
 
 
 def settings_of(cohort: Cohort) -> list[dict[str, float]]:

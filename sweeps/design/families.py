@@ -9,7 +9,7 @@ from bpengine import BatchGrowth
 from reports.text.clocks import MEMORIES, share_at
 from sweeps.data.facts import DataFacts
 from sweeps.design.labels import budget_text, growth_text, schedule_text
-from sweeps.design.trials import Configuration, Trial, settings_of
+from sweeps.design.trials import LATER, Configuration, Trial, settings_of
 from sweeps.errors import counted, pairs_text
 
 DECIMALS = 12
@@ -160,5 +160,6 @@ _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: counted(family.shared.local_updates, "local update")),
     _each(lambda family: budget_text(family.shared.budget)),
     _each(lambda family: family.shared.dtype),
+    _differing(lambda family: {name: getattr(family.shared, name) for name in LATER}),
 )
 """What may differ between families, in the order in which a label tells it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from bpengine import BatchGrowth, Budget, Schedule
@@ -14,8 +14,8 @@ from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.data.splits import REGRESSION
 from sweeps.design.combinations import Combination, agrees, combinations
 from sweeps.design.families import Family, Group, labels_of
-from sweeps.design.trials import Configuration
-from sweeps.spec.axes import BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
+from sweeps.design.trials import Configuration, fields_from
+from sweeps.spec.axes import AXES, BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
 from sweeps.spec.model import StudySpecification
 from sweeps.spec.types import AUTO, FULL, PowersOfTwo, rounded
 
@@ -102,34 +102,20 @@ def family_of(
     get = combination.get
     optimizer = get("optimizer").name
     hyperparameters = {**OPTIMIZERS[optimizer].defaults, **combination.hyperparameters}
-    shared = Configuration(
-        evaluate_test=False,
-        source=facts.source,
-        fingerprint=facts.fingerprint,
-        task=facts.task,
-        preparation=facts.preparation,
-        train_items=facts.train_items,
-        widths=(facts.features, *get("hidden_layers"), facts.outputs),
-        activation=get("activation"),
-        output=output_of(get("output"), get("loss"), facts.task),
-        initialiser=get("initialiser"),
-        initial_scale=get("initial_scale"),
-        loss=get("loss"),
-        reduction=get("reduction"),
-        metric=METRICS[facts.task],
-        optimizer=optimizer,
-        schedule=schedule_of(get("schedule")),
-        growth=_growth_of(get("growth"), facts.train_items),
-        batch_size=1,
-        shards=get("shards"),
-        local_updates=get("local_updates"),
-        budget=Budget(**{name: get(name) for name in BUDGETS}),
-        noise_examples=specification.noise_examples,
-        target=specification.target,
-        patience=specification.patience,
-        divergence=specification.divergence,
-        dtype=get("dtype"),
-    )
+    names = [field.name for field in fields(Configuration)]
+    values = fields_from(Configuration, facts, specification)
+    values |= {axis: get(axis) for axis in AXES if axis in names} | {
+        "evaluate_test": False,
+        "widths": (facts.features, *get("hidden_layers"), facts.outputs),
+        "output": output_of(get("output"), get("loss"), facts.task),
+        "metric": METRICS[facts.task],
+        "optimizer": optimizer,
+        "schedule": schedule_of(get("schedule")),
+        "growth": _growth_of(get("growth"), facts.train_items),
+        "batch_size": 1,
+        "budget": Budget(**{name: get(name) for name in BUDGETS}),
+    }
+    shared = Configuration(**values)
     # Where nothing is remembered, it makes no difference how.
     remembers = get("memory") == EXAMPLES and any(hyperparameters.get(name) for name in MEMORIES)
     return Family(

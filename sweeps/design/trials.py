@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bpengine import NUMERICS_VERSION, Architecture, BatchGrowth, Budget, Schedule
 from bpengine.optim.optimizers import COMMON, OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 IDENTITY_CHARACTERS = 32
 
@@ -41,44 +44,19 @@ def settings_of(optimizer: str, learning_rate: float, given: Mapping[str, float]
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the trials of a cohort share.
+    """What the trials of a cohort share: the data, and what `bpengine.Recipe` says of the rest.
 
-    Attributes:
-        evaluate_test: Whether the test metric is computed: for selected rates only.
-        source: What names the data; no part of a trial's identity, as the fingerprint is one.
-        fingerprint: Content hash of the data.
-        task: classification or regression.
-        preparation: How the data are split and scaled.
-        train_items: Examples of the training part under this preparation.
-        widths: Units of each layer, inputs first.
-        activation: Activation of the hidden layers.
-        output: Activation of the output layer.
-        initialiser: Distribution of the initial weights.
-        initial_scale: Factor of its standard deviation.
-        loss: Loss of one example.
-        reduction: How a batch's losses become its error.
-        metric: What is computed at evaluations.
-        optimizer: Update rule.
-        schedule: How the learning rate changes along training.
-        growth: How the batch size changes along training; None if it does not.
-        batch_size: Examples of an update.
-        shards: Segments of a batch.
-        local_updates: Updates that each shard's own copy makes before the copies are combined.
-        budget: When training ends.
-        noise_examples: Training examples that gradient statistics are taken over; 0 for none.
-        target: Validation metric at which a trial is stopped; None for none.
-        patience: Evaluations without a better validation loss after which it is; None for none.
-        divergence: A trial has diverged when its loss is so many times that of the beginning.
-        dtype: float32 or float64.
+    A field with a default came later: at its default it is no part of a trial's identity, so that
+    the trials of earlier studies keep theirs.
     """
 
-    evaluate_test: bool
+    evaluate_test: bool  # whether the test metric is computed: for selected rates only
     source: Source
-    fingerprint: str
+    fingerprint: str  # content hash of the data
     task: str
     preparation: Preparation
     train_items: int
-    widths: tuple[int, ...]
+    widths: tuple[int, ...]  # units of each layer, inputs first
     activation: str
     output: str
     initialiser: str
@@ -108,7 +86,26 @@ class Configuration:
     def content(self) -> str:
         """The fields that count, as canonical JSON; numbers that are not whole in hexadecimal."""
         names = [field.name for field in fields(self) if field.name not in _DERIVED]
-        return _json({name: _canonical(getattr(self, name)) for name in names})
+        values = {name: getattr(self, name) for name in names if name not in LATER}
+        return _json(_canonical(values | self.further))
+
+    @property
+    def further(self) -> dict[str, Any]:
+        """The settings that came later and are not at their default."""
+        values = {name: getattr(self, name) for name in LATER}
+        return {name: value for name, value in values.items() if value != LATER[name]}
+
+
+LATER = {field.name: field.default for field in fields(Configuration) if field.default != MISSING}
+"""Settings that earlier studies did not have, with their defaults."""
+
+
+def fields_from(kind: type[DataclassInstance], *records: object) -> dict[str, Any]:
+    """Return the values that records have for fields of a dataclass; the last record wins."""
+    names = [field.name for field in fields(kind)]
+    return {
+        name: getattr(record, name) for record in records for name in names if hasattr(record, name)
+    }
 
 
 @dataclass(frozen=True)

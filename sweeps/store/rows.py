@@ -7,6 +7,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import cache
 from typing import Annotated, Any
 
@@ -15,9 +16,9 @@ import numpy as np
 from bpengine.network.arrays import Array
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.design.labels import schedule_text
-from sweeps.design.trials import Trial, identity_of
+from sweeps.design.trials import Configuration, Trial, identity_of
 from sweeps.errors import pairs_text
-from sweeps.store.schema import TABLES, columns_of
+from sweeps.store.schema import COLUMNS, TABLES, columns_of
 from sweeps.worker.train import (
     CRASHED,
     CURVE_WIDTH,
@@ -78,21 +79,24 @@ def row_of(trial: Trial, outcome: Outcome) -> Row:
 def _description(trial: Trial) -> Row:
     configuration = trial.configuration
     return {
+        **{name: getattr(configuration, name) for name in _SETTINGS},
         "trial": trial.identity,
         "dataset": storable(configuration.source.name),
         "architecture": str(configuration.architecture),
-        "optimizer": configuration.optimizer,
-        "activation": configuration.activation,
-        "loss": configuration.loss,
-        "reduction": configuration.reduction,
         "hyperparameters": pairs_text(trial.hyperparameters),
         "schedule": schedule_text(configuration.schedule),
-        "shards": configuration.shards,
-        "local_updates": configuration.local_updates,
-        "batch_size": configuration.batch_size,
         "learning_rate": trial.learning_rate,
         "seed": trial.seed,
     }
+
+
+_PLAIN = ("str", "int", "float")
+_SETTINGS = tuple(
+    field.name
+    for field in fields(Configuration)
+    if field.type in _PLAIN and field.name in columns_of("trials")
+)
+"""Columns of a trial that its configuration holds as they are."""
 
 
 def _update(number: int) -> int | None:
@@ -137,7 +141,7 @@ def digest_of(values: Sequence[object]) -> str:
 
 def is_possible(table: str, row: Row) -> bool:
     """Return whether values are such as `docs/store.md` says, whoever made their digest."""
-    counts = ((row.get(name), least) for name, least in _LEAST.items())
+    counts = ((row.get(name), least) for name, least in _LEAST[table].items())
     try:
         return all(value is None or least <= value <= _LARGEST for value, least in counts) and bool(
             _RULES[table](row)
@@ -164,10 +168,17 @@ def _is_possible_trial(row: Row) -> bool:
 def _tells(content: str, row: Row) -> bool:
     """Return whether canonical JSON says of a trial what its columns repeat."""
     # To parse it would take longer than all else that is done to open a store.
-    texts = {name: row[name] for name in _TEXTS} | {"learning_rate": row["learning_rate"].hex()}
-    return all(f'"{name}":"{text}"' in content for name, text in texts.items()) and all(
-        f'"{name}":{row[name]},' in content for name in _COUNTS
-    )
+    return all(f'"{name}":{_written(row[name])}' in content for name in _REPEATED)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, str | float):
+        return f'"{value if isinstance(value, str) else value.hex()}"'
+    return f"{value},"
+
+
+_REPEATED = (*_SETTINGS, "learning_rate", "seed")
+"""Columns of a trial that repeat what its content says."""
 
 
 def _is_possible_curve(curve: bytes) -> bool:
@@ -209,23 +220,16 @@ _LARGEST = 2**53
 _LATEST = 253_402_300_800.0
 """The year 10000, in seconds since 1970."""
 _MOST_JOBS = 100_000
+_AT_LEAST_ONE = {"shards", "local_updates", "batch_size", "attempts", "lanes"}
 _LEAST = {
-    "shards": 1,
-    "local_updates": 1,
-    "batch_size": 1,
-    "diverged_at_update": 0,
-    "stopped_at_update": 0,
-    "judged_at_update": 0,
-    "updates": 0,
-    "examples": 0,
-    "attempts": 1,
-    "lanes": 1,
-    "round": 0,
+    table: {
+        column.name: int(column.name in _AT_LEAST_ONE)
+        for column in columns
+        if column.dtype in {"int64", "Int64"} and column.name != "seed"
+    }
+    for table, columns in COLUMNS.items()
 }
-"""The least that a count may be, by column."""
-_TEXTS = ("optimizer", "activation", "loss", "reduction")
-_COUNTS = ("shards", "local_updates", "batch_size", "seed")
-"""Columns of a trial that repeat what its configuration says."""
+"""The least that a count may be, by table and column."""
 _RULES: Mapping[str, Callable[[Row], bool]] = {
     "facts": _is_possible_fact,
     "trials": _is_possible_trial,

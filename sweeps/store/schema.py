@@ -1,86 +1,71 @@
-"""The tables of a store, and what a file must be to be one.
-
-Tables and columns are described in `docs/store.md`.
-"""
+"""The tables of a store, made of the columns of a report's tables, and what a store must be."""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
-from functools import cache
+from collections.abc import Mapping, Sequence
+
+from reports.schema.results import TIMING_COLUMNS, TRIAL_COLUMNS, Column
 
 APPLICATION_ID = 0x62707377  # "bpsw"
 FORMAT = 3
 
-TABLES = {
-    "facts": """\
-CREATE TABLE facts (
-    key TEXT NOT NULL PRIMARY KEY,
-    value TEXT NOT NULL,
-    digest TEXT NOT NULL
-) STRICT""",
-    "trials": """\
-CREATE TABLE trials (
-    trial TEXT NOT NULL PRIMARY KEY,
-    dataset TEXT NOT NULL,
-    architecture TEXT NOT NULL,
-    optimizer TEXT NOT NULL,
-    activation TEXT NOT NULL,
-    loss TEXT NOT NULL,
-    reduction TEXT NOT NULL,
-    hyperparameters TEXT NOT NULL,
-    schedule TEXT NOT NULL,
-    shards INTEGER NOT NULL,
-    local_updates INTEGER NOT NULL,
-    batch_size INTEGER NOT NULL,
-    learning_rate REAL NOT NULL,
-    seed INTEGER NOT NULL,
-    status TEXT NOT NULL,
-    diverged_at_update INTEGER,
-    stopped_at_update INTEGER,
-    updates INTEGER NOT NULL,
-    examples INTEGER NOT NULL,
-    judged_at_update INTEGER,
-    train_loss REAL,
-    train_metric REAL,
-    validation_loss REAL,
-    validation_metric REAL,
-    test_loss REAL,
-    test_metric REAL,
-    error TEXT NOT NULL,
-    train_seconds REAL NOT NULL,
-    started REAL,
-    ended REAL,
-    attempts INTEGER NOT NULL,
-    configuration TEXT NOT NULL,
-    curve BLOB NOT NULL,
-    digest TEXT NOT NULL
-) STRICT""",
-    "timing": """\
-CREATE TABLE timing (
-    workload TEXT NOT NULL,
-    engine TEXT NOT NULL,
-    lanes INTEGER NOT NULL,
-    batch_size INTEGER NOT NULL,
-    round INTEGER NOT NULL,
-    updates INTEGER NOT NULL,
-    wall_seconds REAL NOT NULL,
-    cpu_seconds REAL NOT NULL,
-    started REAL,
-    digest TEXT NOT NULL,
-    PRIMARY KEY (workload, engine, lanes, batch_size, round)
-) STRICT""",
+DIGEST = Column("digest", "str", "", "Of all other columns.")
+
+COLUMNS: Mapping[str, Sequence[Column]] = {
+    "facts": (
+        Column("key", "str", "", "Name of the fact."),
+        Column("value", "str", "", "The fact."),
+        DIGEST,
+    ),
+    "trials": (
+        *(column for column in TRIAL_COLUMNS if column.name not in {"group", "stage"}),
+        Column("attempts", "int64", "", "How often it has ended, failures included."),
+        Column("configuration", "str", "", "Canonical JSON of all that determines the result."),
+        Column("curve", "bytes", "", "A point for each evaluation, ordered by examples."),
+        DIGEST,
+    ),
+    "timing": (
+        Column("workload", "str", "", "Hash of what else the time of an update depends on."),
+        *TIMING_COLUMNS[1:],
+        DIGEST,
+    ),
 }
-"""The tables of this format, by name."""
+"""The columns of each table of this format, by its name."""
+
+_TYPES = {
+    "str": "TEXT NOT NULL",
+    "bytes": "BLOB NOT NULL",
+    "int64": "INTEGER NOT NULL",
+    "Int64": "INTEGER",
+    "float64": "REAL",
+}
+_NEVER_NULL = ("learning_rate", "train_seconds", "wall_seconds", "cpu_seconds")
+"""Numbers that are always known; others may be missing."""
 
 
-@cache
+def sql_type(column: Column) -> str:
+    """Return how SQLite keeps a column."""
+    return _TYPES[column.dtype] + " NOT NULL" * (column.name in _NEVER_NULL)
+
+
+def _statement(table: str, columns: Sequence[Column]) -> str:
+    lines = [f"{column.name} {sql_type(column)}" for column in columns]
+    if table == "timing":
+        lines.append("PRIMARY KEY (workload, engine, lanes, batch_size, round)")
+    else:
+        lines[0] += " PRIMARY KEY"
+    definitions = ",\n    ".join(lines)
+    return f"CREATE TABLE {table} (\n    {definitions}\n) STRICT"
+
+
+TABLES = {table: _statement(table, columns) for table, columns in COLUMNS.items()}
+"""The statement that makes each table."""
+
+
 def columns_of(table: str) -> tuple[str, ...]:
-    """Return the names of a table's columns in this format, the digest last."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.execute(TABLES[table])
-        rows = connection.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()
-    return tuple(name for (name,) in rows)
+    """Return the names of a table's columns, the digest last."""
+    return tuple(column.name for column in COLUMNS[table])
 
 
 def create_tables(connection: sqlite3.Connection) -> None:

@@ -26,8 +26,8 @@ from sweeps.design.engine_recipe import examples_of, updates_of
 from sweeps.design.families import Family, Group
 from sweeps.design.labels import budget_text, growth_text, schedule_text
 from sweeps.design.stages import Experiment, derived
-from sweeps.design.trials import Planned
-from sweeps.errors import StoreError, UsageError
+from sweeps.design.trials import Planned, fields_from
+from sweeps.errors import StoreError, UsageError, pairs_text
 from sweeps.spec.model import StudySpecification, from_toml, given, to_toml
 from sweeps.store.facts import from_json, to_json
 from sweeps.store.store import Store
@@ -203,44 +203,30 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
     # How much is done in a time, nobody knows.
     cells = {} if budget.seconds else {size: family.configuration(size) for size in group.grid}
     only_epochs = budget.epochs and not (budget.updates or budget.examples or budget.seconds)
-    return GroupDescription(
-        group=group.label,
-        dataset=facts.source.name,
-        fingerprint=facts.fingerprint,
-        task=facts.task,
-        train_items=facts.train_items,
-        validation_items=int(facts.preparation.validation),
-        test_items=int(facts.preparation.test),
-        features=facts.features,
-        outputs=facts.outputs,
-        target_names=facts.target_names,
-        notes=facts.notes,
-        hidden_layers=shared.widths[1:-1],
-        activation=shared.activation,
-        output=shared.output,
-        loss=shared.loss,
-        reduction=shared.reduction,
-        optimizer=shared.optimizer,
-        hyperparameters=_hyperparameters(family),
-        schedule=schedule_text(shared.schedule),
-        rate_rule=family.rate_rule,
-        shards=shared.shards,
-        local_updates=shared.local_updates,
-        metric=shared.metric,
-        budget=budget_text(budget),
-        epochs=float(budget.epochs) if budget.epochs and only_epochs else None,
-        batch_sizes=tuple(group.grid),
-        learning_rates=tuple(sorted({rate for rates in group.grid.values() for rate in rates})),
-        target_scales=dict(facts.target_scales),
-        split_seed=facts.preparation.split_seed,
-        gradient_bytes=shared.architecture.parameter_count * np.dtype(shared.dtype).itemsize,
-        memory_reference=family.memory_reference,
-        growth=growth_text(shared.growth),
-        most_frequent=facts.most_frequent,
-        budget_updates={size: updates_of(cell) for size, cell in cells.items()},
-        budget_examples={size: examples_of(cell) for size, cell in cells.items()},
-        refinement_seeds={size: tuple(seeds) for size, seeds in refined.items()},
-    )
+    values = fields_from(GroupDescription, shared, facts) | {
+        "group": group.label,
+        "dataset": facts.source.name,
+        "validation_items": int(facts.preparation.validation),
+        "test_items": int(facts.preparation.test),
+        "hidden_layers": shared.widths[1:-1],
+        "hyperparameters": _hyperparameters(family),
+        "schedule": schedule_text(shared.schedule),
+        "rate_rule": family.rate_rule,
+        "budget": budget_text(budget),
+        "epochs": float(budget.epochs) if budget.epochs and only_epochs else None,
+        "batch_sizes": tuple(group.grid),
+        "learning_rates": tuple(sorted({rate for rates in group.grid.values() for rate in rates})),
+        "target_scales": dict(facts.target_scales),
+        "split_seed": facts.preparation.split_seed,
+        "gradient_bytes": shared.architecture.parameter_count * np.dtype(shared.dtype).itemsize,
+        "memory_reference": family.memory_reference,
+        "growth": growth_text(shared.growth),
+        "budget_updates": {size: updates_of(cell) for size, cell in cells.items()},
+        "budget_examples": {size: examples_of(cell) for size, cell in cells.items()},
+        "refinement_seeds": {size: tuple(seeds) for size, seeds in refined.items()},
+        "further": pairs_text(shared.further),
+    }
+    return GroupDescription(**values)
 
 
 def _hyperparameters(family: Family) -> dict[str, float]:

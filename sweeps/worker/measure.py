@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 from bpengine import Architecture, Budget, Recipe, Split
@@ -20,7 +20,7 @@ from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import segments
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.design.families import Group
-from sweeps.design.trials import Configuration
+from sweeps.design.trials import Configuration, fields_from
 
 ROUNDS = 7
 LEAST_SECONDS = 0.02
@@ -77,8 +77,7 @@ def workload_of(configuration: Configuration, hyperparameters: Mapping[str, floa
     """Return the workload of a configuration."""
     idle = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": math.inf}
     extras = tuple(name for name, value in idle.items() if hyperparameters[name] != value)
-    names = {field.name for field in fields(Workload)} - {"extras"}
-    return Workload(**{name: getattr(configuration, name) for name in names}, extras=extras)
+    return Workload(**fields_from(Workload, configuration), extras=extras)
 
 
 def workload_of_group(group: Group) -> Workload:

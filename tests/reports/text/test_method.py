@@ -70,6 +70,7 @@ def test_what_changes_along_training_is_named() -> None:
         local_updates=2,
         loss="odd loss",
         output="softmax",
+        further="dropout=0.1",
     )
     text = " ".join(method(numbers(make_results(Sketch(description=plan)))))
     for part in (
@@ -80,6 +81,7 @@ def test_what_changes_along_training_is_named() -> None:
         "2 local updates between",
         "loss odd loss",
         "softmax at the output",
+        "dropout=0.1",
     ):
         assert part in text
 

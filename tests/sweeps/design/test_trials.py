@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.optim.optimizers import COMMON, OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
-from sweeps.design.trials import Cohort, Configuration, Trial, settings_of
+from sweeps.design.trials import LATER, Cohort, Configuration, Trial, settings_of
 
 CONFIGURATION = Configuration(
     evaluate_test=False,
@@ -96,6 +96,16 @@ def test_every_field_of_the_configuration_counts_but_those_that_others_determine
     assert len(changed | {TRIAL.identity}) == len(OTHERS) + 1
     for name, new in SAME.items():
         assert identity(replace(CONFIGURATION, **{name: new})) == TRIAL.identity
+
+
+def test_a_setting_that_came_later_leaves_trials_at_its_default_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(LATER, "divergence", CONFIGURATION.divergence)
+    usual, other = replace(CONFIGURATION), replace(CONFIGURATION, divergence=50.0)
+    assert (usual.further, other.further) == ({}, {"divergence": 50.0})
+    assert "divergence" not in usual.content
+    assert '"divergence":"0x1.9000000000000p+5"' in other.content
 
 
 NESTED = (

@@ -12,31 +12,16 @@ import pytest
 from reports.schema.results import CURVE_COLUMNS
 from sweeps.store.schema import (
     APPLICATION_ID,
+    COLUMNS,
     FORMAT,
     TABLES,
     columns_of,
     create_tables,
     kind_problem,
+    sql_type,
 )
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "store.md").read_text("utf-8")
-
-
-def described(text: str) -> dict[str, tuple[str, str]]:
-    """Return unit and meaning of every name that a table of the document describes."""
-    rows = re.findall(r"^\| `(\w+)` \| (.*?)\| (.+) \|$", text, re.MULTILINE)
-    assert len({name for name, _, _ in rows}) == len(rows)
-    return {name: (unit.strip(), meaning) for name, unit, meaning in rows}
-
-
-def section(table: str) -> str:
-    after = DOCUMENT.split(f"\n## Table `{table}`\n")[1]
-    return re.split(r"\n#|\n\| value of a curve", after)[0]
-
-
-@pytest.mark.parametrize("table", TABLES)
-def test_every_column_is_documented_in_order(table: str) -> None:
-    assert [*described(section(table))] == [*columns_of(table)]
 
 
 def test_no_table_is_documented_that_is_not_there() -> None:
@@ -44,21 +29,25 @@ def test_no_table_is_documented_that_is_not_there() -> None:
 
 
 def test_what_is_measured_has_a_unit() -> None:
-    for table in TABLES:
-        for name, (unit, _) in described(section(table)).items():
-            if name.endswith("_seconds"):
-                assert unit == "s"
-            elif name.endswith("_loss"):
-                assert unit == "per example"
-            elif name in {"examples", "batch_size"}:
-                assert unit == "examples"
-            elif "update" in name:
-                assert unit == "updates"
+    units = {"examples": "examples", "batch_size": "examples", "updates": "updates"}
+    units |= {"wall_seconds": "s", "train_seconds": "s", "train_loss": "per example"}
+    for column in (*COLUMNS["trials"], *COLUMNS["timing"]):
+        assert column.unit == units.get(column.name, column.unit), column.name
+
+
+def test_what_may_be_unknown_may_be_null() -> None:
+    types = {column.name: sql_type(column) for column in COLUMNS["trials"]}
+    assert types["test_metric"] == types["started"] == "REAL"
+    assert types["learning_rate"] == "REAL NOT NULL"
+    assert types["diverged_at_update"] == "INTEGER"
+    assert types["seed"] == "INTEGER NOT NULL"
+    assert types["curve"] == "BLOB NOT NULL"
 
 
 def test_the_values_of_curves_are_documented_in_order() -> None:
     text = DOCUMENT.split("| value of a curve's point |")[1].split("\n\n")[0]
-    assert [*described(text)] == [column.name for column in CURVE_COLUMNS[1:]]
+    names = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert names == [column.name for column in CURVE_COLUMNS[1:]]
 
 
 def test_the_format_is_documented() -> None:
