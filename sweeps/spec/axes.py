@@ -30,6 +30,7 @@ from sweeps.spec.types import (
     Share,
     SizeOrFull,
     architectures,
+    key,
 )
 
 
@@ -118,101 +119,97 @@ Growth = Annotated[
 class Axes(Strict):
     """Everything a study can vary. Each key takes one value or a list of them."""
 
-    dataset: Axis[Any] = Field(
-        default=(), description="the data: a name, or a table (docs/data.md)"
-    )
-    hidden_layers: Annotated[Axis[Hidden], BeforeValidator(architectures)] = Field(
-        default=((),),
-        description="units of each hidden layer, bias units not counted; `[]` for none; a list of "
+    dataset: Axis[Any] = key((), "the data: a name, or a table (docs/data.md)", section="Data")
+    hidden_layers: Annotated[Axis[Hidden], BeforeValidator(architectures)] = key(
+        ((),),
+        "units of each hidden layer, bias units not counted; `[]` for none; a list of "
         "lists to vary",
-        json_schema_extra={"unit": "units"},
+        unit="units",
+        section="Network",
     )
     activation: Axis[
         Annotated[str, OneOf(tuple(name for name in ACTIVATIONS if name != "softmax"))]
-    ] = Field(default=("sigmoid",), description="activation of the hidden layers")
-    output: Axis[Annotated[str, OneOf((AUTO, *ACTIVATIONS))]] = Field(
-        default=(AUTO,),
-        description="activation of the output layer; `auto`: softmax for cross_entropy, identity "
+    ] = key(("sigmoid",), "activation of the hidden layers")
+    output: Axis[Annotated[str, OneOf((AUTO, *ACTIVATIONS))]] = key(
+        (AUTO,),
+        "activation of the output layer; `auto`: softmax for cross_entropy, identity "
         "for regression, sigmoid otherwise",
     )
-    initialiser: Axis[Annotated[str, OneOf(tuple(INITIALISERS))]] = Field(
-        default=("glorot_uniform",), description="distribution of the initial weights"
+    initialiser: Axis[Annotated[str, OneOf(tuple(INITIALISERS))]] = key(
+        ("glorot_uniform",), "distribution of the initial weights"
     )
-    initial_scale: Axis[Positive] = Field(
-        default=(1.0,), description="factor of its standard deviation"
+    initial_scale: Axis[Positive] = key((1.0,), "factor of its standard deviation")
+    loss: Axis[Annotated[str, OneOf(tuple(LOSSES))]] = key(
+        ("squared_error",), "loss of one example", section="Error"
     )
-    loss: Axis[Annotated[str, OneOf(tuple(LOSSES))]] = Field(
-        default=("squared_error",), description="loss of one example"
+    reduction: Axis[Annotated[str, OneOf(tuple(sorted(REDUCTIONS)))]] = key(
+        ("mean",),
+        "how a batch's losses become its error; with the sum, a step grows with the batch",
     )
-    reduction: Axis[Annotated[str, OneOf(tuple(sorted(REDUCTIONS)))]] = Field(
-        default=("mean",),
-        description="how a batch's losses become its error; with the sum, a step grows with the "
-        "batch",
+    optimizer: Axis[OptimizerChoice] = key(
+        (OptimizerChoice(name="sgd"),),
+        "update rule: a name, or a table with rates and hyperparameters of its own",
+        section="Updates",
     )
-    optimizer: Axis[OptimizerChoice] = Field(
-        default=(OptimizerChoice(name="sgd"),),
-        description="update rule: a name, or a table with rates and hyperparameters of its own",
+    schedule: Axis[ScheduleChoice] = key(
+        (ScheduleChoice(kind="constant"),),
+        "how the learning rate changes along training: a name, or a table",
     )
-    schedule: Axis[ScheduleChoice] = Field(
-        default=(ScheduleChoice(kind="constant"),),
-        description="how the learning rate changes along training: a name, or a table",
+    growth: Axis[Growth] = key(
+        (NONE,), "how the batch size grows along training: `none`, or a table", section="Batches"
     )
-    growth: Axis[Growth] = Field(
-        default=(NONE,), description="how the batch size grows along training: `none`, or a table"
-    )
-    batch_sizes: Axis[BatchSize] = Field(
-        default=(),
-        description="examples of an update, at most those of the training part, never clipped; "
+    batch_sizes: Axis[BatchSize] = key(
+        (),
+        "examples of an update, at most those of the training part, never clipped; "
         "numbers, `full`, or a range such as `{powers_of_two = [1, 64]}`",
-        json_schema_extra={"unit": "examples"},
+        unit="examples",
     )
-    learning_rates: Rates = Field(
-        default=(),
-        description="factors of the gradient, each tried with each batch size; numbers, or a range "
+    learning_rates: Rates = key(
+        (),
+        "factors of the gradient, each tried with each batch size; numbers, or a range "
         "such as `{logspace = [0.01, 10.0], count = 7}`",
+        section="Updates",
     )
-    rate_rule: Axis[Annotated[str, OneOf((NONE, "linear", "sqrt"))]] = Field(
-        default=(NONE,),
-        description="by what learning rates are multiplied: 1, or the ratio of the batch size to "
+    rate_rule: Axis[Annotated[str, OneOf((NONE, "linear", "sqrt"))]] = key(
+        (NONE,),
+        "by what learning rates are multiplied: 1, or the ratio of the batch size to "
         "`reference_batch_size`, or its square root",
     )
-    memory: Axis[Annotated[str, OneOf((UPDATES, EXAMPLES))]] = Field(
-        default=(UPDATES,),
-        description="in what the half-life of `momentum`, `alpha`, `beta1` and `beta2` is the same "
+    memory: Axis[Annotated[str, OneOf((UPDATES, EXAMPLES))]] = key(
+        (UPDATES,),
+        "in what the half-life of `momentum`, `alpha`, `beta1` and `beta2` is the same "
         "for all batch sizes: `updates`, or `examples`, where each share is raised to the power of "
         "the ratio of the batch size to `reference_batch_size`",
     )
-    shards: Axis[Count] = Field(
-        default=(1,), description="segments of each batch, whose gradients are added up"
+    shards: Axis[Count] = key(
+        (1,), "segments of each batch, whose gradients are added up", section="Batches"
     )
-    local_updates: Axis[Count] = Field(
-        default=(1,),
-        description="updates that a copy of the network for each shard makes before the copies are "
+    local_updates: Axis[Count] = key(
+        (1,),
+        "updates that a copy of the network for each shard makes before the copies are "
         "averaged (local SGD); 1 for none",
-        json_schema_extra={"unit": "updates"},
+        unit="updates",
     )
-    epochs: Axis[Annotated[int, Field(ge=1, le=MOST_EPOCHS)]] = Field(
-        default=(),
-        description="budget of a trial: passes over the training part",
-        json_schema_extra={"unit": "epochs"},
+    epochs: Axis[Annotated[int, Field(ge=1, le=MOST_EPOCHS)]] = key(
+        (), "budget of a trial: passes over the training part", unit="epochs", section="Budget"
     )
-    updates: Axis[Count] = Field(
-        default=(),
-        description="budget of a trial: changes of the weights",
-        json_schema_extra={"unit": "updates"},
+    updates: Axis[Count] = key(
+        (), "budget of a trial: changes of the weights", unit="updates", example="2000"
     )
-    examples: Axis[Count] = Field(
-        default=(),
-        description="budget of a trial: examples processed, in whole batches",
-        json_schema_extra={"unit": "examples"},
+    examples: Axis[Count] = key(
+        (),
+        "budget of a trial: examples processed, in whole batches",
+        unit="examples",
+        example="100000",
     )
-    seconds: Axis[Positive] = Field(
-        default=(),
-        description="budget of a trial's cohort: wall time; results then depend on the machine",
-        json_schema_extra={"unit": "s"},
+    seconds: Axis[Positive] = key(
+        (),
+        "budget of a trial's cohort: wall time; results then depend on the machine",
+        unit="s",
+        example="60.0",
     )
-    dtype: Axis[Annotated[str, OneOf(("float32", "float64"))]] = Field(
-        default=("float32",), description="precision of weights and gradients"
+    dtype: Axis[Annotated[str, OneOf(("float32", "float64"))]] = key(
+        ("float32",), "precision of weights and gradients", section="Network"
     )
 
 

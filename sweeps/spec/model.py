@@ -32,6 +32,7 @@ from sweeps.spec.types import (
     Seed,
     SeedRange,
     Simulated,
+    key,
 )
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -101,123 +102,127 @@ class StudySpecification(Axes):
     The axes come from `Axes`. Every key is described in `docs/specification.md`.
     """
 
-    name: str = Field(
-        default="study",
-        pattern=NAME_PATTERN,
-        description="the study's name: a folder holds one study; the file's name if not given",
+    name: Annotated[str, Field(pattern=NAME_PATTERN)] = key(
+        "study",
+        "the study's name: a folder holds one study; the file's name if not given",
+        example='"my-study"',
+        section="The study",
     )
-    title: str = Field(default="", description="one line for the head of the report")
-    validation: Part = Field(
-        default=0.2,
-        description="examples on which learning rates are chosen: a share below 1, or how many",
-        json_schema_extra={"unit": "share or examples"},
+    title: str = key("", "one line for the head of the report")
+    validation: Part = key(
+        0.2,
+        "examples on which learning rates are chosen: a share below 1, or how many",
+        unit="share or examples",
+        section="Data",
     )
-    test: Part = Field(
-        default=0.2,
-        description="examples on which nothing is chosen: a share below 1, or how many",
-        json_schema_extra={"unit": "share or examples"},
+    test: Part = key(
+        0.2,
+        "examples on which nothing is chosen: a share below 1, or how many",
+        unit="share or examples",
     )
-    split_seed: Seed | None = Field(
-        default=None,
-        description="seed of one split for all trials; if not given, every seed has its own",
+    split_seed: Seed | None = key(
+        None, "seed of one split for all trials; if not given, every seed has its own", example="0"
     )
-    scaling: Annotated[str, OneOf(("standardise", "min-max", "none"))] = Field(
-        default="standardise",
-        description="how features are scaled, fitted on the training part: to mean 0 and standard "
+    scaling: Annotated[str, OneOf(("standardise", "min-max", "none"))] = key(
+        "standardise",
+        "how features are scaled, fitted on the training part: to mean 0 and standard "
         "deviation 1, to the range 0 to 1, or not at all",
     )
-    reference_batch_size: Count | None = Field(
-        default=None,
-        description="batch size at which a `rate_rule` leaves learning rates as they are, and "
+    reference_batch_size: Count | None = key(
+        None,
+        "batch size at which a `rate_rule` leaves learning rates as they are, and "
         "`memory` the shares that an optimizer keeps",
-        json_schema_extra={"unit": "examples"},
+        unit="examples",
+        example="32",
+        section="Updates",
     )
-    zip: Annotated[tuple[Bundle, ...], BeforeValidator(_bundles), _FEW] = Field(
-        default=(),
-        description="axes that go together, value by value, such as "
+    zip: Annotated[tuple[Bundle, ...], BeforeValidator(_bundles), _FEW] = key(
+        (),
+        "axes that go together, value by value, such as "
         '`["dataset", "hidden_layers"]`; all others are multiplied; a list of lists for '
         "several",
+        example='["dataset", "hidden_layers"]',
+        section="Combination",
     )
-    include: Annotated[tuple[Axes, ...], BeforeValidator(listed), _FEW] = Field(
-        default=(),
-        description="tables of axes: each adds the study's combinations with these values in place "
+    include: Annotated[tuple[Axes, ...], BeforeValidator(listed), _FEW] = key(
+        (),
+        "tables of axes: each adds the study's combinations with these values in place "
         "of those above; a budget in it replaces the whole budget",
+        example='[{optimizer = "adam", learning_rates = [0.001, 0.01]}]',
     )
-    exclude: Annotated[tuple[Axes, ...], BeforeValidator(listed), _FEW] = Field(
-        default=(),
-        description="tables of axes: combinations that agree with all values of one are left out",
+    exclude: Annotated[tuple[Axes, ...], BeforeValidator(listed), _FEW] = key(
+        (),
+        "tables of axes: combinations that agree with all values of one are left out",
+        example="[{batch_sizes = 1, learning_rates = 8.0}]",
     )
-    seeds: SomeSeeds = Field(
-        default=(),
-        description="seeds on which learning rates are compared; a seed determines split, initial "
+    seeds: SomeSeeds = key(
+        (),
+        "seeds on which learning rates are compared; a seed determines split, initial "
         "weights and order; a list, or a range such as `{first = 1, count = 5}`",
+        section="Stages",
     )
-    explore: bool = Field(
-        default=True,
-        description="whether the grid is tried on `seeds`; without it each batch size must have "
+    explore: bool = key(
+        True,
+        "whether the grid is tried on `seeds`; without it each batch size must have "
         "one learning rate, which goes straight to the confirmation seeds",
     )
-    extensions: int = Field(
-        default=2,
-        ge=0,
-        le=100,
-        description="how many rates are added, by the grid's own ratio, on each side of a batch "
+    extensions: Annotated[int, Field(ge=0, le=100)] = key(
+        2,
+        "how many rates are added, by the grid's own ratio, on each side of a batch "
         "size's learning rates while the best lies at their edge; 0 for none",
-        json_schema_extra={"unit": "rates"},
+        unit="rates",
     )
-    confirmation_seeds: SomeSeeds = Field(
-        default=(),
-        description="fresh seeds on which the selected rate of each batch size is trained again "
+    confirmation_seeds: SomeSeeds = key(
+        (),
+        "fresh seeds on which the selected rate of each batch size is trained again "
         "and its test metric computed; none switches the stage off",
     )
-    refinement_seeds: int = Field(
-        default=0,
-        ge=0,
-        le=1_000,
-        description="at most so many more fresh seeds, a few at a time, for batch sizes that can't "
+    refinement_seeds: Annotated[int, Field(ge=0, le=1_000)] = key(
+        0,
+        "at most so many more fresh seeds, a few at a time, for batch sizes that can't "
         "be told from the best yet; 0 for none",
-        json_schema_extra={"unit": "seeds"},
+        unit="seeds",
     )
-    timing: bool = Field(
-        default=True, description="whether seconds per update are measured when all trials are done"
+    timing: bool = key(True, "whether seconds per update are measured when all trials are done")
+    target: Annotated[float, Field(le=1, allow_inf_nan=False)] | None = key(
+        None, "validation metric at which a trial is stopped", example="0.95", section="Budget"
     )
-    target: Annotated[float, Field(le=1, allow_inf_nan=False)] | None = Field(
-        default=None, description="validation metric at which a trial is stopped"
-    )
-    patience: Count | None = Field(
-        default=None,
-        description="evaluations without a better validation loss after which a trial is stopped; "
+    patience: Count | None = key(
+        None,
+        "evaluations without a better validation loss after which a trial is stopped; "
         "its results are those of its best evaluation",
-        json_schema_extra={"unit": "evaluations"},
+        unit="evaluations",
+        example="5",
     )
-    divergence: float = Field(
-        default=1e3,
-        ge=1,
-        allow_inf_nan=True,
-        description="a trial whose loss is so many times the training loss before the first update "
+    divergence: Annotated[float, Field(ge=1, allow_inf_nan=True)] = key(
+        1e3,
+        "a trial whose loss is so many times the training loss before the first update "
         "has diverged, or so many times that of the best constant prediction if that is larger; "
         "`inf`: only one whose weights or loss are not finite",
     )
-    noise_examples: int = Field(
-        default=0,
-        ge=0,
-        description="training examples over which gradient statistics are taken at evaluations, at "
+    noise_examples: Annotated[int, Field(ge=0)] = key(
+        0,
+        "training examples over which gradient statistics are taken at evaluations, at "
         "least 2; 0 for none",
-        json_schema_extra={"unit": "examples"},
+        unit="examples",
+        section="Stages",
     )
-    trial_seconds: Positive | None = Field(
-        default=None,
-        description="a trial that takes longer is ended as `timeout`; no part of its identity",
-        json_schema_extra={"unit": "s"},
+    trial_seconds: Positive | None = key(
+        None,
+        "a trial that takes longer is ended as `timeout`; no part of its identity",
+        unit="s",
+        example="600.0",
+        section="Budget",
     )
-    simulated_cluster: Simulated = Field(
-        default=NONE,
-        description="table of workers and their network, `{}` for a common one, for which the "
+    simulated_cluster: Simulated = key(
+        NONE,
+        "table of workers and their network, `{}` for a common one, for which the "
         "report simulates the time to a target; no part of a trial's identity",
+        section="Report",
     )
-    claims: bool = Field(
-        default=False,
-        description="whether the report judges the claims of the paper that bpsweep began with; "
+    claims: bool = key(
+        False,
+        "whether the report judges the claims of the paper that bpsweep began with; "
         "no part of a trial's identity",
     )
 

@@ -28,51 +28,6 @@ from sweeps.spec.types import (
 Schema = dict[str, Any]
 """A JSON schema, of one key or of what it holds."""
 
-SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "The study": ("name", "title"),
-    "Data": ("dataset", "validation", "test", "split_seed", "scaling"),
-    "Network": (
-        "hidden_layers",
-        "activation",
-        "output",
-        "initialiser",
-        "initial_scale",
-        "dtype",
-    ),
-    "Error": ("loss", "reduction"),
-    "Updates": (
-        "optimizer",
-        "memory",
-        "learning_rates",
-        "rate_rule",
-        "reference_batch_size",
-        "schedule",
-    ),
-    "Batches": ("batch_sizes", "growth", "shards", "local_updates"),
-    "Budget": (
-        "epochs",
-        "updates",
-        "examples",
-        "seconds",
-        "target",
-        "patience",
-        "divergence",
-        "trial_seconds",
-    ),
-    "Combination": ("zip", "include", "exclude"),
-    "Stages": (
-        "seeds",
-        "explore",
-        "extensions",
-        "confirmation_seeds",
-        "refinement_seeds",
-        "timing",
-        "noise_examples",
-    ),
-    "Report": ("simulated_cluster", "claims"),
-}
-"""Every key, in the order in which it is told."""
-
 TABLES: Mapping[str, type[BaseModel]] = {
     "optimizer": OptimizerChoice,
     "schedule": ScheduleChoice,
@@ -85,22 +40,6 @@ TABLES: Mapping[str, type[BaseModel]] = {
 """What may stand for a value of a key in the form of a table."""
 
 START, END = "<!-- keys: generated -->", "<!-- keys: end -->"
-
-_EXAMPLES: Mapping[str, str] = {
-    "name": '"my-study"',
-    "split_seed": "0",
-    "reference_batch_size": "32",
-    "updates": "2000",
-    "examples": "100000",
-    "seconds": "60.0",
-    "target": "0.95",
-    "patience": "5",
-    "trial_seconds": "600.0",
-    "zip": '["dataset", "hidden_layers"]',
-    "include": '[{optimizer = "adam", learning_rates = [0.001, 0.01]}]',
-    "exclude": "[{batch_sizes = 1, learning_rates = 8.0}]",
-}
-"""Values of keys that stand for nothing by default."""
 
 _REQUIRED: Mapping[str, str] = {
     "learning_rates": "{logspace = [0.1, 10.0], count = 5}",
@@ -138,7 +77,7 @@ _SECTION = re.compile(
 def _tables() -> str:
     parts = [
         f"### {title}\n\n{_rows(StudySpecification, keys, 'key')}"
-        for title, keys in SECTIONS.items()
+        for title, keys in sections().items()
     ]
     parts.append(_hyperparameters())
     parts += [
@@ -146,6 +85,15 @@ def _tables() -> str:
         for key, model in TABLES.items()
     ]
     return "\n".join(parts)
+
+
+def sections() -> dict[str, list[str]]:
+    """Return the keys of a specification by section: each stands where the one before it does."""
+    title, keys = "The study", dict[str, list[str]]({"The study": []})
+    for key, schema in schemas_of(StudySpecification).items():
+        title = schema.get("section", title)
+        keys.setdefault(title, []).append(key)
+    return keys
 
 
 def _hyperparameters() -> str:
@@ -283,7 +231,7 @@ def new_file(dataset: object, largest_batch_size: int) -> str:
         "batch_sizes": f"{{powers_of_two = [1, {largest_batch_size}]}}",
     }
     parts = [_HEAD]
-    for title, keys in SECTIONS.items():
+    for title, keys in sections().items():
         parts.append(f"# ---- {title} ----\n")
         parts += [_entry(key, values.get(key)) for key in keys]
     return "\n".join(parts)
@@ -305,8 +253,8 @@ def _entry(key: str, value: str | None) -> str:
     told = "; ".join(filter(None, facts)).replace("`", "")
     text = f"{star}{meaning[0].upper()}{meaning[1:]}. {told}."
     lines = textwrap.wrap(text, 96, initial_indent="# ", subsequent_indent="# ")
-    if value is None and key in _EXAMPLES:
-        setting = f"# {key} = {_EXAMPLES[key]}"
+    if value is None and "example" in schema:
+        setting = f"# {key} = {schema['example']}"
     else:
         setting = f"{key} = {value or toml_value(plain(key, field.default))}"
     return "\n".join([*lines, setting, ""])
