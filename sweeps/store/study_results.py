@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
 from bpengine.optim.optimizers import COMMON
 from reports.schema.results import (
@@ -19,7 +22,11 @@ from reports.schema.results import (
     StudyDescription,
     StudyResults,
 )
-from sweeps.data.facts import Facts, sessions_of
+from sweeps.data.facts import DataFacts, Facts, sessions_of
+from sweeps.data.files.file_sources import FORMATS
+from sweeps.data.parameters import pairs_of, read_parameters
+from sweeps.data.registry import SourceError, read_source
+from sweeps.data.splits import CLASSIFICATION, REGRESSION, SCALINGS, Source
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.checks.contradictions import contradictions
 from sweeps.design.engine_recipe import examples_of, updates_of
@@ -29,7 +36,6 @@ from sweeps.design.stages import Experiment, derived
 from sweeps.design.trials import Planned, fields_from
 from sweeps.errors import StoreError, UsageError, pairs_text
 from sweeps.spec.model import StudySpecification, from_toml, given, to_toml
-from sweeps.store.facts import from_json, to_json
 from sweeps.store.store import Store
 from sweeps.worker.measure import workload_of_group
 
@@ -64,6 +70,67 @@ def _experiment(specification: StudySpecification, data: Facts) -> Experiment:
     if not experiment.groups:
         raise ValueError("There is nothing to try.")
     return experiment
+
+
+def to_json(data: Facts) -> str:
+    """Return facts as JSON; where a file lies is left out."""
+    shown = {
+        key: replace(facts, source=replace(facts.source, path="")) for key, facts in data.items()
+    }
+    return json.dumps({key: asdict(facts) for key, facts in shown.items()})
+
+
+def from_json(text: str) -> Facts:
+    """Return facts from what `to_json` wrote, or somebody else: a store may come from anywhere.
+
+    Args:
+        text: JSON.
+
+    Raises:
+        ValueError: It says something that no specification can say.
+        KeyError: It names a file of a format that bpsweep doesn't read.
+    """
+    data = TypeAdapter(Facts).validate_json(text, strict=True)
+    return {key: _checked(facts) for key, facts in data.items()}
+
+
+_MOST = 10**9
+
+
+def _checked(facts: DataFacts) -> DataFacts:
+    validation, test = int(facts.preparation.validation), int(facts.preparation.test)
+    counts = (validation, test, facts.train_items, facts.features, facts.outputs)
+    scales = [scale for _, of_seed in facts.target_scales for scale in of_seed]
+    if not (
+        facts.task in {CLASSIFICATION, REGRESSION}
+        and facts.preparation.scaling in SCALINGS
+        and all(0 < count <= _MOST for count in counts)
+        and all(0 < scale < math.inf for scale in scales)
+        and 0 <= (facts.most_frequent or 0.0) <= 1
+    ):
+        raise ValueError(f"{facts.source.name} can't be split so.")
+    return replace(
+        facts,
+        source=_checked_source(facts.source),
+        preparation=replace(facts.preparation, validation=validation, test=test),
+    )
+
+
+def _checked_source(source: Source) -> Source:
+    """Return what names data, read as a specification is: a store never says where data are."""
+    # What is empty was not written.
+    given = {name: value for name, value in source.parameters if value not in ("", [])}
+    if not source.content:
+        try:
+            return read_source(given | {"name": source.name}, folder=Path())
+        except SourceError as error:
+            raise ValueError(str(error)) from None
+    # A file's parameters alone: nothing is read because a store names it.
+    model = FORMATS[Path(source.name).suffix.lower()]
+    parameters, problems = read_parameters(given, model, source.name)
+    if problems:
+        raise ValueError(problems[0].text)
+    return Source(source.name, pairs_of(parameters), source.content)
 
 
 def stored_experiment(folder: Path, instead: str) -> Experiment:
