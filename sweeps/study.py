@@ -209,9 +209,9 @@ def _trials(experiment: Experiment) -> str:
     specification = experiment.specification
     seeds = len(specification.seeds) if specification.explore else 0
     fresh = len(specification.confirmation_seeds)
-    cells = sum(len(rates) for group in experiment.groups for rates in group.grid.values())
+    sizes, cells = len(experiment.grid), sum(map(len, experiment.grid.values()))
     explored = (
         f"{counted(cells, 'cell')} x {counted(seeds, 'seed')} = {counted(cells * seeds, 'trial')}"
     )
-    confirmed = f"{experiment.cells} x {fresh} = {experiment.cells * fresh} to confirm"
+    confirmed = f"{sizes} x {fresh} = {sizes * fresh} to confirm"
     return ", then ".join(text for text, count in ((explored, seeds), (confirmed, fresh)) if count)

@@ -35,13 +35,10 @@ are most of what an evaluation takes."""
 
 
 def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
-    """Group trials into cohorts, the costliest first.
-
-    A trial that comes twice is run once, and no cohort is larger than an equal share of the work.
-    """
+    """Group trials into cohorts, each once and none larger than an equal share of the work."""
     grouped: defaultdict[Configuration, defaultdict[int, set[Settings]]]
     grouped = defaultdict(lambda: defaultdict(set))
-    for trial in _once(trials):
+    for trial in {trial.identity: trial for trial in trials}.values():
         grouped[trial.configuration][trial.seed].add(trial.settings)
     products = [
         (configuration, seeds, settings)
@@ -55,10 +52,6 @@ def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
         for cohort in _pieces(configuration, tuple(seeds), settings, share)
     ]
     return sorted(cohorts, key=lambda cohort: -cohort_cost(cohort))
-
-
-def _once(trials: Iterable[Trial]) -> Iterable[Trial]:
-    return {trial.identity: trial for trial in trials}.values()
 
 
 def cohort_cost(cohort: Cohort) -> float:
@@ -103,12 +96,8 @@ def _itemsize(configuration: Configuration) -> int:
 
 def most_lanes(configuration: Configuration) -> int:
     """Return how many lanes a cohort may have."""
-    best = lanes_in_cache(
-        configuration.architecture,
-        configuration.optimizer,
-        configuration.batch_size,
-        configuration.dtype,
-    )
+    c = configuration
+    best = lanes_in_cache(c.architecture, c.optimizer, c.batch_size, c.dtype)
     return max(1, min(max(best, FEW_LANES), MOST_BYTES // lane_bytes(configuration)))
 
 
@@ -125,7 +114,7 @@ def _cost(configuration: Configuration, seeds: int, settings: int) -> float:
 
 
 def _elements_cost(configuration: Configuration, updates: int) -> float:
-    """Return what the numbers of a lane cost, be they parameters, state or outputs of units."""
+    """Return what the parameters, the state and the outputs of a lane cost."""
     parameters = configuration.architecture.parameter_count
     evaluations = evaluations_of(configuration)
     differentiated = examples_of(configuration) + evaluations * configuration.noise_examples

@@ -18,12 +18,7 @@ RATES = "learning_rates"
 
 @dataclass(frozen=True)
 class Value:
-    """A value of an axis.
-
-    Attributes:
-        value: The value.
-        place: Where it stands in the specification.
-    """
+    """A value of an axis, and where it stands in the specification."""
 
     value: Any
     place: Place
@@ -31,17 +26,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Combination:
-    """One value of every axis, and the learning rates that are tried with it.
+    """One value of every axis, and the learning rates that are tried with it."""
 
-    Attributes:
-        values: By axis, those without a value apart.
-        hyperparameters: Those of the optimizer that are given, by name.
-        learning_rates: Rates before any rule.
-    """
-
-    values: Mapping[str, Value]
-    hyperparameters: Mapping[str, float]
-    learning_rates: tuple[float, ...]
+    values: Mapping[str, Value]  # axes without a value left out
+    hyperparameters: Mapping[str, float]  # those that are given
+    learning_rates: tuple[float, ...]  # before any rule
 
     def get(self, axis: str) -> Any:  # noqa: ANN401 - axes have all types
         """Return the value of an axis, None if it has none."""

@@ -31,10 +31,8 @@ def settings_of(cohort: Cohort) -> list[dict[str, float]]:
 def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
     """Return where the trials of a configuration are evaluated, in examples.
 
-    The cadence is the same for every batch size and dense early. With a budget in epochs it is that
-    of `bpengine.evaluation_points`. Any other budget may end long before an epoch's end or last a
-    thousand of them: there the points are the start, the 64th, 32nd, ... part of an epoch, then
-    every epoch, and from the 32nd on ever farther apart. The end of training is always a point, but
+    It is the same for every batch size and dense early: with a budget in epochs that of
+    `bpengine.evaluation_points`, otherwise `_open_ended`. The end of training is a point, too, but
     under a budget in seconds alone, where nobody knows it.
     """
     items, budget = configuration.train_items, configuration.budget
@@ -46,26 +44,17 @@ def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
 
 
 def examples_of(configuration: Configuration) -> int:
-    """Return how many examples a trial processes, a limit in seconds and early stops apart.
-
-    The budget must count something but seconds.
-    """
+    """Return how many examples a trial processes under a countable budget."""
     return _totals(configuration)[1]
 
 
 def updates_of(configuration: Configuration) -> int:
-    """Return how many updates a trial makes, a limit in seconds and early stops apart.
-
-    The budget must count something but seconds.
-    """
+    """Return how many updates a trial makes under a countable budget."""
     return _totals(configuration)[0]
 
 
 def evaluations_of(configuration: Configuration) -> int:
-    """Return how many evaluations a trial has, early stops apart.
-
-    The budget must count something but seconds.
-    """
+    """Return how many evaluations a trial has under a countable budget."""
     return len(evaluation_cadence(configuration))
 
 
@@ -90,6 +79,7 @@ def _totals(configuration: Configuration) -> tuple[int, int]:
 
 
 def _open_ended(items: int) -> tuple[int, ...]:
+    """Return the start, parts of an epoch, every epoch, and from `DENSE` on ever farther points."""
     early = {0, *(items // 2**power for power in range(EARLIEST.bit_length()))}
     dense = {items * epoch for epoch in range(1, DENSE + 1)}
     late = {items * round(DENSE * 2 ** (place / DENSE)) for place in range(DENSE * DOUBLINGS + 1)}

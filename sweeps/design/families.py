@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,29 +13,18 @@ from sweeps.design.labels import budget_text, growth_text, schedule_text
 from sweeps.design.trials import LATER, Configuration, Trial, settings_of
 from sweeps.errors import counted, pairs_text
 
-DECIMALS = 12
-"""Decimals of a share that is computed: no machine's last bit decides which trial it is."""
+DECIMALS = 12  # of a computed share: no machine's last bit decides which trial it is
 
 
 @dataclass(frozen=True)
 class Family:
-    """What the cells of a group share: all but batch size, learning rate and seed.
-
-    Attributes:
-        facts: The data.
-        shared: What their configurations share. Its batch size is 1, and its growth is that of the
-            specification, whether or not it has an effect at a batch size.
-        hyperparameters: Of the optimizer, all with their values, by name, sorted.
-        rate_rule: How learning rates follow the batch size: none, linear or sqrt.
-        memory_reference: Batch size at which the optimizer keeps the shares that
-            `hyperparameters` say, in examples; None if it keeps them at every update.
-    """
+    """What the cells of a group share: all but batch size, learning rate and seed."""
 
     facts: DataFacts
-    shared: Configuration
-    hyperparameters: tuple[tuple[str, float], ...]
-    rate_rule: str
-    memory_reference: int | None = None
+    shared: Configuration  # with batch size 1, and growth whether or not it has an effect
+    hyperparameters: tuple[tuple[str, float], ...]  # all of them, sorted
+    rate_rule: str  # how learning rates follow the batch size: none, linear or sqrt
+    memory_reference: int | None = None  # where memory is in examples: see GroupDescription
 
     def configuration(self, batch_size: int, *, evaluate_test: bool = False) -> Configuration:
         """Return what the trials of a batch size share."""
@@ -74,28 +64,19 @@ class Family:
 
 @dataclass(frozen=True)
 class Group:
-    """A family with a name of its own and the cells that are tried.
-
-    Attributes:
-        label: Unique in the study.
-        family: What its cells share.
-        grid: Learning rates, ascending, by batch size, ascending.
-    """
+    """A family with a label, unique in the study, and the cells that are tried."""
 
     label: str
     family: Family
-    grid: Mapping[int, tuple[float, ...]]
+    grid: Mapping[int, tuple[float, ...]]  # learning rates by batch size, both ascending
 
 
 Texts = Callable[[Sequence[Family]], list[str]]
-"""What each family says of an aspect."""
+"""An aspect of each family, as text."""
 
 
 def labels_of(families: Sequence[Family], name: str) -> list[str]:
-    """Return a label for each family: unique, made of what differs.
-
-    The study's name is the label of a family that is alone.
-    """
+    """Return a label for each family: unique, made of what differs; `name` if it is alone."""
     parts: list[tuple[str, ...]] = [()] * len(families)
     for texts in _ASPECTS:
         longer = [(*part, text) for part, text in zip(parts, texts(families), strict=True)]
@@ -105,8 +86,8 @@ def labels_of(families: Sequence[Family], name: str) -> list[str]:
     # What a choice leaves as it is anyway is told only where a label needs it.
     short = [", ".join(text for text in part if text and text not in _PLAIN) for part in parts]
     return [
-        (some if some and short.count(some) == 1 else every) or name
-        for some, every in zip(short, full, strict=True)
+        (label if label and short.count(label) == 1 else long) or name
+        for label, long in zip(short, full, strict=True)
     ]
 
 
@@ -121,14 +102,12 @@ def _each(text: Callable[[Family], str]) -> Texts:
 
 def _differing(values: Callable[[Family], Mapping[str, object]]) -> Texts:
     def texts(families: Sequence[Family]) -> list[str]:
-        found = [values(family) for family in families]
-        names = {name for one in found for name in one}
-        same = {
-            name for name in names if len({repr(one[name]) for one in found if name in one}) == 1
-        }
+        tables = [values(family) for family in families]
+        pairs = {(name, repr(value)) for table in tables for name, value in table.items()}
+        counts = Counter(name for name, _ in pairs)
         return [
-            pairs_text({name: value for name, value in one.items() if name not in same})
-            for one in found
+            pairs_text({name: value for name, value in table.items() if counts[name] > 1})
+            for table in tables
         ]
 
     return texts

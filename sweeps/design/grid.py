@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -22,35 +22,22 @@ from sweeps.spec.types import AUTO, FULL, PowersOfTwo, rounded
 
 @dataclass(frozen=True)
 class Cell:
-    """One batch size and learning rate of a family.
-
-    Attributes:
-        family: What it shares with others.
-        batch_size: Examples of an update.
-        rate: The learning rate, as it is used.
-        excluded_by: Which exclusions agree with it.
-        combination: Where it comes from.
-    """
+    """One batch size and learning rate of a family."""
 
     family: Family
     batch_size: int
-    rate: float
-    excluded_by: tuple[int, ...]
-    combination: Combination
+    rate: float  # as it is used
+    excluded_by: tuple[int, ...]  # numbers of the exclusions that agree with it
+    combination: Combination  # where it comes from
 
 
 def groups_of(specification: StudySpecification, data: Facts) -> tuple[Group, ...]:
-    """Return the groups of a study, in the order of its combinations."""
-    return grouped(cells_of(specification, data), specification.name)
-
-
-def grouped(cells: Iterable[Cell], name: str) -> tuple[Group, ...]:
-    """Return groups of cells; those that are excluded are left out."""
+    """Return the groups of a study in the order of its combinations, without excluded cells."""
     grids: dict[Family, dict[int, set[float]]] = {}
-    for cell in cells:
+    for cell in cells_of(specification, data):
         if not cell.excluded_by:
             grids.setdefault(cell.family, {}).setdefault(cell.batch_size, set()).add(cell.rate)
-    labels = labels_of([*grids], name)
+    labels = labels_of([*grids], specification.name)
     return tuple(
         Group(label, family, {size: tuple(sorted(grid[size])) for size in sorted(grid)})
         for label, (family, grid) in zip(labels, grids.items(), strict=True)
@@ -128,7 +115,6 @@ def family_of(
 
 
 METRICS = {"classification": "accuracy", "regression": "r2"}
-"""What is computed at evaluations, by task."""
 
 
 def output_of(output: str, loss: str, task: str) -> str:

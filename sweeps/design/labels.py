@@ -1,4 +1,4 @@
-"""Choices as text: schedules, growth, budgets, counts."""
+"""Choices as text: schedules, growth, budgets."""
 
 from __future__ import annotations
 

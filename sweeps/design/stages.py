@@ -1,7 +1,6 @@
-"""What comes next: the grid is explored, extended, its best confirmed and compared more closely.
+"""Stages: explore the grid, extend it, confirm its best, refine what is undecided.
 
-Each stage is derived from the specification and the results so far, so that it can be interrupted
-anywhere.
+Each is derived from the specification and the results so far: a run can be interrupted anywhere.
 """
 
 from __future__ import annotations
@@ -40,12 +39,7 @@ Selected = list[tuple[Group, int, float]]
 
 @dataclass(frozen=True)
 class Experiment:
-    """A specification together with the facts of its data.
-
-    Attributes:
-        specification: What is tried, checked.
-        data: Facts of all its datasets.
-    """
+    """A checked specification together with the facts of its data."""
 
     specification: StudySpecification
     data: Facts
@@ -56,26 +50,20 @@ class Experiment:
         return groups_of(self.specification, self.data)
 
     @cached_property
+    def grid(self) -> Mapping[Cell, tuple[float, ...]]:
+        """The learning rates that are tried, by group and batch size."""
+        return {(g.label, size): rates for g in self.groups for size, rates in g.grid.items()}
+
+    @cached_property
     def explored(self) -> tuple[Planned, ...]:
         """The trials that compare learning rates: every cell on every seed."""
-        grid = {
-            (group.label, size): rates
-            for group in self.groups
-            for size, rates in group.grid.items()
-        }
-        return tuple(_trials(self, grid))
+        return tuple(_trials(self, self.grid))
 
     @cached_property
     def tuning_seeds(self) -> pd.Series[int]:
         """How many seeds explore a batch size, by group and batch size."""
-        cells = [(group.label, size) for group in self.groups for size in group.grid]
-        index = pd.MultiIndex.from_tuples(cells, names=CELL[:2])
+        index = pd.MultiIndex.from_tuples(self.grid, names=CELL[:2])
         return pd.Series(len(self.specification.seeds), index)
-
-    @cached_property
-    def cells(self) -> int:
-        """How many batch sizes there are, over all groups."""
-        return sum(len(group.grid) for group in self.groups)
 
 
 def derived(
@@ -87,11 +75,7 @@ def derived(
     must have ended before the next one is asked for.
     """
     specification = experiment.specification
-    tried = {
-        (group.label, size): list(rates)
-        for group in experiment.groups
-        for size, rates in group.grid.items()
-    }
+    tried = {cell: list(rates) for cell, rates in experiment.grid.items()}
     ranking = empty_table(SELECTION_COLUMNS)
     best = {cell: rates[0] for cell, rates in tried.items()}
     if specification.explore:
@@ -135,18 +119,11 @@ def _further_rates(
 ) -> dict[Cell, float]:
     """Return the next rate of each batch size whose best lies at the edge."""
     limit = experiment.specification.extensions
-    grids = {
-        (group.label, size): grid
-        for group in experiment.groups
-        for size, grid in group.grid.items()
-        if limit and len(grid) > 1
-    }
-    wild = _wild(cells)
+    best = {**best, **{cell: min(tried[cell]) for cell in _wild(cells)}}
     further = {
-        cell: _next_rate(
-            grid, tried[cell], min(tried[cell]) if cell in wild else best.get(cell), limit
-        )
-        for cell, grid in grids.items()
+        cell: _next_rate(grid, tried[cell], best.get(cell), limit)
+        for cell, grid in experiment.grid.items()
+        if limit and len(grid) > 1
     }
     return {cell: rate for cell, rate in further.items() if rate is not None}
 

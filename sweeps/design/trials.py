@@ -30,14 +30,7 @@ the data are to be found."""
 
 
 def settings_of(optimizer: str, learning_rate: float, given: Mapping[str, float]) -> Settings:
-    """Return the settings of a trial, every default written out.
-
-    Example:
-        >>> settings_of("momentum", 0.5, {"l2": 1}) == settings_of(
-        ...     "momentum", 0.5, {"l2": 1.0, "momentum": 0.9}
-        ... )
-        True
-    """
+    """Return the settings of a trial, every default written out."""
     full = {**OPTIMIZERS[optimizer].defaults, **given, "learning_rate": learning_rate}
     return tuple(sorted((name, float(value)) for name, value in full.items()))
 
@@ -110,17 +103,11 @@ def fields_from(kind: type[DataclassInstance], *records: object) -> dict[str, An
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration with one learning rate, one set of hyperparameters and one seed.
-
-    Attributes:
-        configuration: What it shares with the other trials of its cohort.
-        settings: Learning rate and hyperparameters, from `settings_of`.
-        seed: Seed of split, initial weights and order.
-    """
+    """One configuration with one learning rate, one set of hyperparameters and one seed."""
 
     configuration: Configuration
     settings: Settings
-    seed: int
+    seed: int  # of split, initial weights and order
 
     @property
     def learning_rate(self) -> float:
@@ -152,20 +139,12 @@ class Trial:
 
 
 def identity_of(content: str) -> str:
-    """Return the identity of a trial.
-
-    The content is canonical JSON of everything that determines its result.
-    """
+    """Return the identity of a trial, a hash of its content."""
     return hashlib.sha256(content.encode()).hexdigest()[:IDENTITY_CHARACTERS]
 
 
 class Planned(NamedTuple):
-    """A trial in its place in a study. A trial may have several: groups may share it.
-
-    Attributes:
-        group: Label of the group it belongs to.
-        trial: The trial.
-    """
+    """A trial with the label of a group that it belongs to; groups may share it."""
 
     group: str
     trial: Trial
@@ -192,13 +171,7 @@ def _canonical(value: object) -> object:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Trials trained in lockstep: every seed with every setting.
-
-    Attributes:
-        configuration: What they share.
-        seeds: Their seeds.
-        settings: Their learning rates and hyperparameters.
-    """
+    """Trials trained in lockstep: every seed with every setting."""
 
     configuration: Configuration
     seeds: tuple[int, ...]

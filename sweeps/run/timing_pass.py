@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from bpengine import Examples, Split
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
@@ -88,7 +88,7 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
             for measured in time_updates(measurements, splits_of(group, largest)):
                 rounds.append(measured)
                 advance([LEAST_SECONDS], 1, measured.wall_seconds)
-            store.replace_timing(rounds)
+            store.take_timing([asdict(measured) for measured in rounds])
             store.checkpoint()
     load = {"load average around timing": f"{load_before} before, {load_average()} after"}
     recorded = sessions_of(store.facts()).provenance | load

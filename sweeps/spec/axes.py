@@ -1,10 +1,8 @@
-"""The axes of a study: everything it can vary, with types, ranges, units and defaults.
-
-An axis takes one value or a list of values. `sweeps.spec.model` adds what a study has only one of.
-"""
+"""The axes of a study, one value or a list of values each; `sweeps.spec.model` adds the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -24,13 +22,18 @@ from sweeps.spec.types import (
     BatchSize,
     Count,
     Hidden,
+    LogSpace,
     NotNegative,
     Positive,
+    PowersOfTwo,
     Rates,
+    SeedRange,
     Share,
+    SimulatedCluster,
     SizeOrFull,
     architectures,
     key,
+    name_or_table,
 )
 
 
@@ -67,10 +70,8 @@ class OptimizerChoice(Strict):
 
 
 HYPERPARAMETERS = tuple(OptimizerChoice.model_fields)[2:]
-"""Names of all hyperparameters."""
 
-UPDATES, EXAMPLES = "updates", "examples"
-"""What an optimizer's memory may count."""
+UPDATES, EXAMPLES = "updates", "examples"  # what an optimizer's memory may count
 
 
 class ScheduleChoice(Strict):
@@ -105,14 +106,10 @@ class GrowthChoice(Strict):
     limit: SizeOrFull = Field(default=FULL, description="largest batch size")
 
 
-def _growth_kind(value: object) -> str:
-    return "<name>" if isinstance(value, str) else "<table>"
-
-
 Growth = Annotated[
     Annotated[Annotated[str, OneOf((NONE,))], Tag("<name>")]
     | Annotated[GrowthChoice, Tag("<table>")],
-    Discriminator(_growth_kind),
+    Discriminator(name_or_table),
 ]
 
 
@@ -214,7 +211,17 @@ class Axes(Strict):
 
 
 AXES = tuple(Axes.model_fields)
-"""Names of all axes."""
 
 BUDGETS = ("epochs", "updates", "examples", "seconds")
 """Axes that limit training; it ends at the first limit that is reached."""
+
+TABLES: Mapping[str, type[Strict]] = {
+    "optimizer": OptimizerChoice,
+    "schedule": ScheduleChoice,
+    "growth": GrowthChoice,
+    "batch_sizes": PowersOfTwo,
+    "learning_rates": LogSpace,
+    "seeds": SeedRange,
+    "simulated_cluster": SimulatedCluster,
+}
+"""What may stand for a value of a key in the form of a table."""

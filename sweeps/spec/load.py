@@ -20,11 +20,8 @@ from sweeps.errors import (
     shown,
 )
 
-LARGEST_BYTES = 1_000_000
-"""Size of a specification; a larger file is something else."""
-
-DEEPEST = 32
-"""How many tables and lists may lie within each other."""
+LARGEST_BYTES = 1_000_000  # of a specification; a larger file is something else
+DEEPEST = 32  # tables and lists within each other
 
 _TOO_DEEP = f"holds more than {DEEPEST} tables and lists within each other."
 
@@ -40,13 +37,9 @@ def preset_names() -> list[str]:
 
 
 def read_target(target: str) -> tuple[str, dict[str, Any]]:
-    """Read a specification without checking it.
+    """Return what to call a specification in messages, and its keys, unchecked.
 
-    The first result is what to call the source in messages. The default of `name` is the file's.
-
-    Raises:
-        UsageError: There is no such study or file, or it can't be read.
-        SpecificationError: The file is not TOML.
+    The default of `name` is the file's.
     """
     if target in preset_names():
         text = (resources.files("sweeps.spec") / "presets" / f"{target}.toml").read_text("utf-8")
@@ -99,17 +92,7 @@ def _loaded(text: str) -> dict[str, Any]:
 
 
 def with_settings(keys: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    """Return keys with some of them replaced.
-
-    A setting is a path and a value in TOML; they apply in their order.
-
-    Raises:
-        SpecificationError: With every setting that is not TOML or whose path leads nowhere.
-
-    Example:
-        >>> with_settings({"epochs": 20}, ["epochs=5", "schedule.kind='cosine'"])
-        {'epochs': 5, 'schedule': {'kind': 'cosine'}}
-    """
+    """Return keys with some of them replaced by settings such as `schedule.kind='cosine'`."""
     changed = copy.deepcopy(dict(keys))
     problems = [problem for setting in settings for problem in _set(changed, setting)]
     if problems:
@@ -120,7 +103,7 @@ def with_settings(keys: Mapping[str, Any], settings: Iterable[str]) -> dict[str,
 def _set(keys: dict[str, Any], setting: str) -> list[Problem]:
     if not is_utf8(setting):
         return [Problem(shown(setting), "must be UTF-8.")]
-    path, found, text = setting.partition("=")
+    path, equals, text = setting.partition("=")
     *above, last = (part.strip() for part in path.split("."))
     try:
         value = _loaded(f"value = {text}")
@@ -128,14 +111,14 @@ def _set(keys: dict[str, Any], setting: str) -> list[Problem]:
         value = {}
     if len(above) > DEEPEST:
         return [Problem(shown(path), f"must be a path of at most {DEEPEST} keys.")]
-    if not (found and last and [*value] == ["value"]):
+    if not (equals and last and [*value] == ["value"]):
         return [Problem(shown(setting), f"must be KEY=VALUE, VALUE in TOML.{_quotes(path, text)}")]
-    place: Any = keys
+    table: Any = keys
     for part in above:
-        place = place.setdefault(part, {}) if isinstance(place, dict) else place
-    if not isinstance(place, dict):
-        return [Problem(path, f"leads nowhere: it passes {shown(place)}, which is no table.")]
-    place[last] = value["value"]
+        table = table.setdefault(part, {}) if isinstance(table, dict) else table
+    if not isinstance(table, dict):
+        return [Problem(path, f"leads nowhere: it passes {shown(table)}, which is no table.")]
+    table[last] = value["value"]
     return []
 
 
@@ -147,20 +130,12 @@ def _quotes(path: str, text: str) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """Return whether a word of the command line, such as a file's name, is UTF-8.
-
-    What is not, Python reads as surrogates.
-    """
+    """Return whether a word of the command line is UTF-8; Python reads the rest as surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that does not exist yet.
-
-    Raises:
-        UsageError: The file exists.
-        ResourceError: It can't be written.
-    """
+    """Write a file that does not exist yet."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -10,49 +10,34 @@ from pydantic_core import ErrorDetails
 
 from sweeps.data.parameters import text_of
 from sweeps.errors import Problem, did_you_mean
-from sweeps.spec.types import LogSpace, SeedRange
-
-RANGES: Mapping[str, type[BaseModel]] = {
-    "learning_rates": LogSpace,
-    "seeds": SeedRange,
-    "confirmation_seeds": SeedRange,
-}
-"""Keys in whose lists a table stands for several values."""
+from sweeps.spec.axes import TABLES, Axes
 
 Place = tuple[int | str, ...]
 
 
 def problem_of(details: ErrorDetails, keys: Mapping[str, Any], model: type[BaseModel]) -> Problem:
-    """Return a mistake as it is told."""
+    """Return a mistake as the user reads it."""
     place = tuple(part for part in details["loc"] if not str(part).startswith("<"))
     path = path_of(place, keys) or details["type"]
     unknown = details["type"] == "extra_forbidden"
     return Problem(path, _unknown_key(place, model) if unknown else text_of(details))
 
 
-def _unknown_key(place: Place, model: type[BaseModel]) -> str:
+def _unknown_key(place: Place, study: type[BaseModel]) -> str:
     *outside, key = place
-    names = [part for part in outside if isinstance(part, str)]
-    known = _fields_at(names, model)
-    what = f"a key of {names[-1]!r}" if names else "a key of a study"
+    table = next((part for part in reversed(outside) if isinstance(part, str)), None)
+    known = [*(study if table is None else _MODELS[table]).model_fields]
+    what = "a key of a study" if table is None else f"a key of {table!r}"
     hint = did_you_mean(key, known) or f" Known keys: {', '.join(known)}."
     return f"is not {what}.{hint}"
 
 
-def _fields_at(names: list[str], model: type[BaseModel]) -> tuple[str, ...]:
-    for name in names:
-        field = model.model_fields.get(name)
-        inner = RANGES.get(name) or (field and _model_in(field.annotation))
-        model = inner or model
-    return tuple(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - types of types
-    """Return the first model that an annotation holds."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_model_in(part) for part in getattr(annotation, "__args__", ()))
-    return next((model for model in found if model is not None), None)
+_MODELS: Mapping[str, type[BaseModel]] = {
+    **TABLES,
+    "confirmation_seeds": TABLES["seeds"],
+    "include": Axes,
+    "exclude": Axes,
+}
 
 
 def path_of(place: Place, keys: Mapping[str, Any]) -> str:
@@ -79,7 +64,9 @@ def _is_expanded(key: str, values: Sequence[Any]) -> bool:
     if key in _NESTED:
         # One network, written as the list of its layers; one bundle, as the list of its axes.
         return not any(isinstance(value, list | tuple) for value in values)
-    return key in RANGES and any(isinstance(value, Mapping) for value in values)
+    return key in _RANGES and any(isinstance(value, Mapping) for value in values)
 
 
 _NESTED = ("hidden_layers", "zip")
+_RANGES = ("learning_rates", "seeds", "confirmation_seeds")
+"""Keys in whose lists a table stands for several values."""

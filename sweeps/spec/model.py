@@ -9,14 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-)
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError
 from pydantic_core import PydanticCustomError
 
 from sweeps.data.parameters import OneOf, Strict, listed
@@ -97,10 +90,7 @@ _FEW = Field(strict=False, max_length=MOST_VALUES)
 
 
 class StudySpecification(Axes):
-    """What a study tries, on which data, with which budget.
-
-    The axes come from `Axes`. Every key is described in `docs/specification.md`.
-    """
+    """What a study tries, on which data, with which budget: see `docs/specification.md`."""
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)] = key(
         "study",
@@ -235,11 +225,11 @@ def parse(keys: Mapping[str, Any]) -> tuple[StudySpecification, list[Problem], s
     try:
         return StudySpecification.model_validate(dict(keys)), [], set()
     except ValidationError as error:
-        found = error.errors()
-    wrong = {str(details["loc"][0]) for details in found}
+        faults = error.errors()
+    wrong = {str(fault["loc"][0]) for fault in faults}
     right = {key: value for key, value in keys.items() if key not in wrong}
     problems = [
-        problem_of(details, keys, StudySpecification) for details in found[: MOST_PROBLEMS + 1]
+        problem_of(fault, keys, StudySpecification) for fault in faults[: MOST_PROBLEMS + 1]
     ]
     return StudySpecification.model_validate(right), problems, wrong
 

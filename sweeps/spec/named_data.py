@@ -16,15 +16,10 @@ from sweeps.spec.load import is_utf8, with_settings
 
 @dataclass(frozen=True)
 class NamedData:
-    """Data that exist, as far as can be told before they are loaded.
+    """Data that exist, as far as is known before they are loaded."""
 
-    Attributes:
-        data: A dataset's name, or a file.
-        parameters: Of the dataset or the file.
-    """
-
-    data: str
-    parameters: Mapping[str, Any]
+    data: str  # a dataset's name, or a file
+    parameters: Mapping[str, Any]  # of the dataset or the file
 
     def written(self, folder: Path) -> object:
         """Return what a specification writes for the data."""
@@ -41,11 +36,7 @@ def named_data(
     settings: Sequence[str],
     also: Iterable[Problem] = (),
 ) -> NamedData:
-    """Return the data that a command names.
-
-    Raises:
-        SpecificationError: With every mistake there is.
-    """
+    """Return the data that a command names, or raise every mistake there is."""
     problems = [*also]
     texts = [("data", data), *(("--target", target) for target in targets)]
     unwritable = [
@@ -61,14 +52,14 @@ def named_data(
     elif targets:
         text = f"goes with a file, but {shown(data)} has a target of its own."
         problems.append(Problem("--target", text))
-    found = NamedData(data, parameters)
+    named = NamedData(data, parameters)
     try:
-        read_source(found.written(Path()), folder=Path())
+        read_source(named.written(Path()), folder=Path())
     except SourceError as error:
-        problems += [_named(one) for one in error.problems]
+        problems += map(_named, error.problems)
     if problems:
         raise SpecificationError(command, problems)
-    return found
+    return named
 
 
 def _named(problem: Problem) -> Problem:

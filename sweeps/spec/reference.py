@@ -1,4 +1,4 @@
-"""The keys of a specification, told from the model: tables for its page, and a new file."""
+"""The keys of a specification as tables for its page, and as a new file."""
 
 from __future__ import annotations
 
@@ -16,28 +16,11 @@ from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps.data.parameters import LARGEST_WHOLE
 from sweeps.data.registry import load, read_source
 from sweeps.errors import pairs_text
-from sweeps.spec.axes import AXES, GrowthChoice, OptimizerChoice, ScheduleChoice
+from sweeps.spec.axes import AXES, TABLES
 from sweeps.spec.model import StudySpecification, plain, toml_value
-from sweeps.spec.types import (
-    LogSpace,
-    PowersOfTwo,
-    SeedRange,
-    SimulatedCluster,
-)
 
 Schema = dict[str, Any]
 """A JSON schema, of one key or of what it holds."""
-
-TABLES: Mapping[str, type[BaseModel]] = {
-    "optimizer": OptimizerChoice,
-    "schedule": ScheduleChoice,
-    "growth": GrowthChoice,
-    "batch_sizes": PowersOfTwo,
-    "learning_rates": LogSpace,
-    "seeds": SeedRange,
-    "simulated_cluster": SimulatedCluster,
-}
-"""What may stand for a value of a key in the form of a table."""
 
 START, END = "<!-- keys: generated -->", "<!-- keys: end -->"
 
@@ -71,7 +54,6 @@ def with_parameters(page: str, models: Mapping[str, type[BaseModel]]) -> str:
 _SECTION = re.compile(
     r"(?P<head>^### `(?P<name>[^`]+)`\n(?:(?![#|]).*\n)*)(?P<table>(?:\|.*\n)+)", re.MULTILINE
 )
-"""A heading that is a name, what follows it, and a table."""
 
 
 def _tables() -> str:
@@ -97,16 +79,9 @@ def sections() -> dict[str, list[str]]:
 
 
 def _hyperparameters() -> str:
-    head = [
-        "### Optimizers",
-        "",
-        "| `optimizer` | hyperparameters with their defaults |",
-        "|---|---|",
-    ]
-    rows = [
-        f"| `{name}` | {pairs_text(optimizer.defaults)} |" for name, optimizer in OPTIMIZERS.items()
-    ]
-    return "\n".join([*head, *rows, ""])
+    head = "### Optimizers\n\n| `optimizer` | hyperparameters with their defaults |\n|---|---|\n"
+    rows = (f"| `{name}` | {pairs_text(o.defaults)} |\n" for name, o in OPTIMIZERS.items())
+    return head + "".join(rows)
 
 
 def _rows(model: type[BaseModel], keys: Iterable[str], what: str) -> str:
@@ -208,27 +183,14 @@ def new_specification(dataset: object, written: object = None) -> str:
     """Return a specification for a dataset, ready to run, with every key explained.
 
     `written` names the same data from where the specification will be.
-
-    Raises:
-        DataError: There is no such dataset, or it can't be used.
     """
     examples = len(load(read_source(dataset, folder=Path())).inputs)
     # Six tenths are for training unless the specification says otherwise.
-    return new_file(
-        written or dataset, 2 ** (min(LARGEST_BATCH, examples * 6 // 10).bit_length() - 1)
-    )
-
-
-LARGEST_BATCH = 1024
-"""Largest batch size that a new specification proposes."""
-
-
-def new_file(dataset: object, largest_batch_size: int) -> str:
-    """Return a specification with every key, explained."""
+    largest = 2 ** (min(LARGEST_BATCH, examples * 6 // 10).bit_length() - 1)
     values = {
         **_REQUIRED,
-        "dataset": toml_value(dataset),
-        "batch_sizes": f"{{powers_of_two = [1, {largest_batch_size}]}}",
+        "dataset": toml_value(written or dataset),
+        "batch_sizes": f"{{powers_of_two = [1, {largest}]}}",
     }
     parts = [_HEAD]
     for title, keys in sections().items():
@@ -236,6 +198,9 @@ def new_file(dataset: object, largest_batch_size: int) -> str:
         parts += [_entry(key, values.get(key)) for key in keys]
     return "\n".join(parts)
 
+
+LARGEST_BATCH = 1024
+"""Largest batch size that a new specification proposes."""
 
 _HEAD = """\
 # A study of bpsweep. Every key is here, with its default where it has one.
@@ -246,13 +211,13 @@ _HEAD = """\
 def _entry(key: str, value: str | None) -> str:
     field, schema = StudySpecification.model_fields[key], schemas_of(StudySpecification)[key]
     default, unit = default_of(key, field), schema.get("unit")
+    if default not in {"", "required"}:
+        default = f"default: {default}"
     facts = [f"Allowed: {allowed(schema)}", unit and f"unit: {unit}", default]
-    facts[2] = f"default: {default}" if default not in {"", "required"} else default
-    meaning = schema["description"].replace("`", "")
+    meaning = schema["description"].lstrip("`")
     star = "* " if key in AXES else ""
-    told = "; ".join(filter(None, facts)).replace("`", "")
-    text = f"{star}{meaning[0].upper()}{meaning[1:]}. {told}."
-    lines = textwrap.wrap(text, 96, initial_indent="# ", subsequent_indent="# ")
+    text = f"{star}{meaning[0].upper()}{meaning[1:]}. {'; '.join(filter(None, facts))}."
+    lines = textwrap.wrap(text.replace("`", ""), 96, initial_indent="# ", subsequent_indent="# ")
     if value is None and "example" in schema:
         setting = f"# {key} = {schema['example']}"
     else:

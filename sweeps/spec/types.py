@@ -5,37 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-)
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from sweeps.data.parameters import LARGEST_WHOLE, OneOf, Strict, listed, refuse_repeated
 
-FULL = "full"
-"""The batch size that is the whole training part."""
-NONE = "none"
-"""The absence of what a key is about."""
-AUTO = "auto"
-"""The output activation that goes with loss and task."""
+FULL = "full"  # the batch size that is the whole training set
+NONE = "none"  # the absence of what a key is about
+AUTO = "auto"  # the output activation that goes with loss and task
 
 DIGITS = 4
-"""Significant digits of learning rates that are computed: a rate in a table is the rate that was
-used, and no machine's last bit decides which trial it is."""
+"""Significant digits of computed rates: no machine's last bit decides which trial it is."""
 
 MOST_VALUES, MOST_SEEDS, MOST_EPOCHS, MOST_TRIALS = 1_000, 100_000, 1_000_000, 1_000_000
-"""Limits of an axis, a range of seeds, a trial and a study: beyond them is a slip of the pen, which
-would take all memory before it could be told."""
+"""Limits of an axis, a range of seeds, a trial and a study: beyond them is a slip of the pen."""
 
 SMALLEST_RATE, LARGEST_RATE = 1e-30, 1e30
 """Limits of a learning rate: float32 holds it, and nothing is learned beyond them."""
-
-MOST_WORKERS = 2**20
-"""Workers that may be simulated."""
 
 COMBINING = ("ring", "halving", "central")
 """How workers may combine gradients: `COMBINE` of `reports.stats.models.simulated_workers`,
@@ -185,21 +171,22 @@ class SimulatedCluster(Strict):
         description="how gradients are combined: around a ring, by exchange of halves (least "
         "messages), or by a central worker",
     )
-    workers: Axis[Annotated[int, Field(ge=1, le=MOST_WORKERS)]] = Field(
+    workers: Axis[Annotated[int, Field(ge=1, le=2**20)]] = Field(
         default=tuple(2**power for power in range(13)),
         description="numbers of workers that share an update",
         json_schema_extra={"unit": "workers"},
     )
 
 
-def _simulated_kind(value: object) -> str:
+def name_or_table(value: object) -> str:
+    """Return pydantic's tag for a value that is a name or a table."""
     return "<name>" if isinstance(value, str) else "<table>"
 
 
 Simulated = Annotated[
     Annotated[Annotated[str, OneOf((NONE,), otherwise="a table")], Tag("<name>")]
     | Annotated[SimulatedCluster, Tag("<table>")],
-    Discriminator(_simulated_kind),
+    Discriminator(name_or_table),
 ]
 
 

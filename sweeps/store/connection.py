@@ -1,4 +1,4 @@
-"""Opening the database of a store: for the one who writes, for those who read, for neither."""
+"""Opening the database of a store: for the one who writes, and for those who read."""
 
 from __future__ import annotations
 
@@ -42,26 +42,17 @@ _ROW_PROBLEM = re.compile(
 """What SQLite says of rows that are damaged while the structure of the file is sound."""
 
 _RESOURCES = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
+    getattr(sqlite3, f"SQLITE_{name}")
+    for name in ("BUSY", "CANTOPEN", "FULL", "IOERR", "LOCKED", "NOMEM", "PERM", "READONLY")
 }
 _UNUSABLE = {
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_FORMAT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_TOOBIG,
+    getattr(sqlite3, f"SQLITE_{name}") for name in ("CORRUPT", "FORMAT", "NOTADB", "TOOBIG")
 }
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Return a context whose changes all happen or none does."""
+    """Make changes that all happen, or none does."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -75,10 +66,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def create(path: Path, facts: Mapping[str, str]) -> None:
     """Make a store, whole or not at all."""
-    unfinished = unfinished_of(path)
-    for leftover in leftovers_of(path):
+    unfinished, *_ = leftovers = leftovers_of(path)
+    for leftover in leftovers:
         leftover.unlink(missing_ok=True)
-    with _told(path), closing(_connect(unfinished, "mode=rwc")) as connection:
+    with _mendable(path), closing(_connect(unfinished, "mode=rwc")) as connection:
         with transaction(connection):
             create_tables(connection)
             for key, value in facts.items():
@@ -87,14 +78,9 @@ def create(path: Path, facts: Mapping[str, str]) -> None:
     _put(unfinished, path)
 
 
-def unfinished_of(path: Path) -> Path:
-    """Return where a store is made before it takes its place."""
-    return path.with_name(f".{path.name}.new")
-
-
 def leftovers_of(path: Path) -> list[Path]:
-    """Return the files that making a store may leave behind if it is interrupted."""
-    return files_of(unfinished_of(path))
+    """Return where a store is made before it takes its place, and what may lie beside that."""
+    return files_of(path.with_name(f".{path.name}.new"))
 
 
 def files_of(path: Path) -> list[Path]:
@@ -105,7 +91,7 @@ def files_of(path: Path) -> list[Path]:
 @contextmanager
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a store for its one writer; damaged rows are removed, which is told."""
-    with _told(path), closing(_connect(path, "mode=rw")) as connection:
+    with _mendable(path), closing(_connect(path, "mode=rw")) as connection:
         _check(connection, path)
         problems = _row_problems(connection, path)
         damaged = damaged_rows(connection)
@@ -128,43 +114,30 @@ def _keep_sound(connection: sqlite3.Connection, damaged: Sequence[tuple[str, int
         for table, statement in TABLES.items():
             connection.execute(f"ALTER TABLE {table} RENAME TO old")
             connection.execute(statement)
-            sound = _sound("old", _numbers(table, damaged))
-            connection.execute(f"INSERT OR IGNORE INTO {table} {sound}")
+            connection.execute(f"INSERT OR IGNORE INTO {table} {_sound('old', table, damaged)}")
             connection.execute("DROP TABLE old")
 
 
 def _show_sound(connection: sqlite3.Connection, damaged: Sequence[tuple[str, int]]) -> None:
     """Make a view `sound_TABLE` of the rows of each table that are not damaged."""
     for table in TABLES:
-        sound = _sound(table, _numbers(table, damaged))
-        connection.execute(f"CREATE TEMP VIEW sound_{table} AS {sound}")
+        rows = _sound(table, table, damaged)
+        connection.execute(f"CREATE TEMP VIEW sound_{table} AS {rows}")
 
 
-def _numbers(table: str, damaged: Sequence[tuple[str, int]]) -> list[int]:
-    return [number for name, number in damaged if name == table]
-
-
-def _sound(table: str, damaged: Sequence[int]) -> str:
+def _sound(source: str, table: str, damaged: Sequence[tuple[str, int]]) -> str:
     # Through the table itself: an index may be damaged, too.
-    numbers = ", ".join(map(str, damaged))
-    return f"SELECT * FROM {table} NOT INDEXED WHERE rowid NOT IN ({numbers}) ORDER BY rowid"
+    numbers = ", ".join(str(number) for name, number in damaged if name == table)
+    return f"SELECT * FROM {source} NOT INDEXED WHERE rowid NOT IN ({numbers}) ORDER BY rowid"
 
 
 class Session:
     """What the one writer of a store does beside writing rows.
 
-    It sees that the store is still its own: a writer that opens the store later, because somebody
-    removed the folder's lock, replaces the token in it, and a folder may be deleted or replaced
-    while SQLite goes on with files that have no name any more.
-
-    And it sees that what is stored reaches the database itself. SQLite writes to a log first. At a
-    checkpoint, what the log holds is moved to the database, which then says how many trials it
-    holds and that a log follows; the first thing in that log is that it has been read. So a
-    database without its log says so.
-
-    Args:
-        connection: From `writing`.
-        path: The store.
+    It sees that the store is still its own: a later writer replaces the token in it, and a folder
+    may be replaced while SQLite goes on with files that have no name any more. And it moves what
+    SQLite's log holds to the database, which then says how many trials it holds and that a log
+    follows; the first thing in that log is that it has been read.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -179,7 +152,7 @@ class Session:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Return a context whose changes all happen or none does, if the store is still ours."""
+        """Make changes that all happen or none does, if the store is still ours."""
         with transaction(self._connection):
             self._check()
             self._is_changed = True
@@ -212,7 +185,6 @@ class Session:
             )
 
     def _stored_in(self) -> list[tuple[int, int]]:
-        """Return what the system knows the database and its log by."""
         try:
             files = [path.stat() for path in (self._path, _log_of(self._path))]
         except OSError:
@@ -261,7 +233,7 @@ def missing_trials(connection: sqlite3.Connection, path: Path) -> str:
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a store as it is at this moment; nothing is written to it."""
-    with _told(path), closing(_connect(path, _reading_mode(path))) as connection:
+    with _mendable(path), closing(_connect(path, _reading_mode(path))) as connection:
         connection.execute("BEGIN")
         _check(connection, path)
         _show_sound(connection, damaged_rows(connection))
@@ -270,7 +242,6 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _log_of(path: Path) -> Path:
-    """Return where SQLite keeps what has not reached a database yet."""
     return path.with_name(f"{path.name}-wal")
 
 
@@ -302,7 +273,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         # What SQLite says may quote what is damaged, which is no text.
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
             raise
-        raise StoreError(_damaged(path, "its tables can't be told")) from None
+        raise _damaged(path, "its tables can't be told") from None
     if problem:
         raise StoreError(f"{path} {problem}")
 
@@ -312,12 +283,12 @@ def _row_problems(connection: sqlite3.Connection, path: Path) -> list[str]:
     problems = [text for (text,) in connection.execute("PRAGMA integrity_check")]
     for problem in problems:
         if problem != "ok" and not _ROW_PROBLEM.match(problem):
-            raise StoreError(_damaged(path, " ".join(problem.split())))
+            raise _damaged(path, " ".join(problem.split()))
     return [] if problems == ["ok"] else problems
 
 
-def _damaged(path: Path, how: str) -> str:
-    return (
+def _damaged(path: Path, how: str) -> StoreError:
+    return StoreError(
         f"{path} is damaged and was left as it is: {how}. Put a copy of it in its place, or move "
         "it away and run the study again."
     )
@@ -337,15 +308,14 @@ def _put(unfinished: Path, path: Path) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _mendable(path: Path) -> Iterator[None]:
     """Turn what the user can mend into messages."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        explained = _explained(path, error)
-        if explained is None:
-            raise
-        raise explained from None
+        if explained := _explained(path, error):
+            raise explained from None
+        raise
 
 
 def _explained(path: Path, error: sqlite3.DatabaseError) -> UserError | None:
@@ -362,5 +332,5 @@ def _explained(path: Path, error: sqlite3.DatabaseError) -> UserError | None:
             "same command again when that is mended."
         )
     if code in _UNUSABLE:
-        return StoreError(_damaged(path, str(error)))
+        return _damaged(path, str(error))
     return None

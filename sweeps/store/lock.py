@@ -28,13 +28,7 @@ _SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that holds a folder, as it told itself.
-
-    Attributes:
-        pid: Its number.
-        host: The machine it runs on.
-        since: When it took the folder: date and time in UTC.
-    """
+    """The process that holds a folder, as it told itself."""
 
     pid: int
     host: str

@@ -15,6 +15,7 @@ import numpy as np
 
 from bpengine.network.arrays import Array
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
+from reports.schema.results import Column
 from sweeps.design.labels import schedule_text
 from sweeps.design.trials import Configuration, Trial, identity_of
 from sweeps.errors import pairs_text
@@ -58,18 +59,14 @@ def row_of(trial: Trial, outcome: Outcome) -> Row:
     """Return the row of a trial that has ended for the first time."""
     if outcome.trial != trial.identity:
         raise ValueError(f"The outcome of {outcome.trial} was taken for that of {trial.identity}.")
-    updates = ("diverged_at_update", "stopped_at_update", "judged_at_update")
     return {
         **_description(trial),
-        "status": outcome.status,
-        **{name: _update(getattr(outcome, name)) for name in updates},
-        "updates": int(outcome.updates),
-        "examples": int(outcome.examples),
-        **{name: real(getattr(outcome, name)) for name in FINAL_VALUES},
-        "error": storable(outcome.error),
+        **{
+            column.name: _STORED[column.dtype](getattr(outcome, column.name))
+            for column in COLUMNS["trials"]
+            if column.dtype in _STORED and hasattr(outcome, column.name)
+        },
         "train_seconds": real(outcome.train_seconds) or 0.0,
-        "started": real(outcome.started),
-        "ended": real(outcome.ended),
         "attempts": 1,
         "configuration": trial.content,
         "curve": curve_bytes(outcome.curve),
@@ -110,11 +107,19 @@ def real(value: float) -> float | None:
 
 
 def storable(text: str) -> str:
-    """Return text without what can't be UTF-8, and without the middle if it is very long."""
+    """Return text as UTF-8 can hold it, without the middle if it is very long."""
     if len(text) > MOST_ERROR:
         half, left_out = MOST_ERROR // 2, len(text) - MOST_ERROR // 2 * 2
         text = f"{text[:half]}\n[{left_out} characters left out]\n{text[-half:]}"
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+_STORED: Mapping[str, Callable[[Any], object]] = {
+    "str": storable,
+    "int64": int,
+    "Int64": _update,
+    "float64": real,
+}
 
 
 def curve_bytes(curve: Annotated[Array, "point column"]) -> bytes:
@@ -141,10 +146,10 @@ def digest_of(values: Sequence[object]) -> str:
 
 def is_possible(table: str, row: Row) -> bool:
     """Return whether values are such as `docs/store.md` says, whoever made their digest."""
-    counts = ((row.get(name), least) for name, least in _LEAST[table].items())
     try:
-        return all(value is None or least <= value <= _LARGEST for value, least in counts) and bool(
-            _RULES[table](row)
+        return bool(_RULES[table](row)) and all(
+            row[name] is None or low <= row[name] <= high
+            for name, (low, high) in _BOUNDS[table].items()
         )
     except (AttributeError, TypeError, ValueError, RecursionError):
         return False  # what should be JSON is none, or is of something else
@@ -158,8 +163,7 @@ def _is_possible_trial(row: Row) -> bool:
         and ('"evaluate_test":true' in content or row["test_loss"] is row["test_metric"] is None)
         and status in {OK, DIVERGED, ERROR, CRASHED, TIMEOUT}
         and (row["diverged_at_update"] is None or status == DIVERGED)
-        and 0 <= row["train_seconds"] < _LATEST
-        and 0 <= (row["started"] or 0.0) <= (row["ended"] or row["started"] or 0.0) < _LATEST
+        and (row["started"] or 0.0) <= (row["ended"] or row["started"] or 0.0)
         and (len(row["curve"]) > 0 or status != OK)
         and _is_possible_curve(row["curve"])
     )
@@ -194,19 +198,14 @@ def _is_possible_curve(curve: bytes) -> bool:
 
 
 def _is_possible_round(row: Row) -> bool:
-    return (
-        row["engine"] in (TENSOR, PER_ITEM, ONE_PIECE)
-        and row["updates"] > 0
-        and 0 < row["wall_seconds"] < _LATEST
-        and 0 <= row["cpu_seconds"] < _LATEST
-        and 0 <= (row["started"] or 0.0) < _LATEST
-    )
+    engines = (TENSOR, PER_ITEM, ONE_PIECE)
+    return row["engine"] in engines and row["updates"] > 0 and row["wall_seconds"] > 0
 
 
 def _is_possible_fact(row: Row) -> bool:
     key, value = row["key"], row["value"]
     if key == "sweep_seconds":
-        return 0 <= float(value) < _LATEST
+        return 0 <= float(value) <= _LATEST
     if key == "jobs":
         return 0 <= int(value) <= _MOST_JOBS
     if key == "provenance":
@@ -217,19 +216,23 @@ def _is_possible_fact(row: Row) -> bool:
 
 _LARGEST = 2**53
 """The largest count: up to here float64 holds every whole number."""
-_LATEST = 253_402_300_800.0
-"""The year 10000, in seconds since 1970."""
+_LATEST = 253_402_300_799.0
+"""The end of the year 9999, in seconds since 1970."""
 _MOST_JOBS = 100_000
 _AT_LEAST_ONE = {"shards", "local_updates", "batch_size", "attempts", "lanes"}
-_LEAST = {
-    table: {
-        column.name: int(column.name in _AT_LEAST_ONE)
-        for column in columns
-        if column.dtype in {"int64", "Int64"} and column.name != "seed"
-    }
+
+
+def _bounds(column: Column) -> tuple[float, float] | None:
+    if column.dtype in {"int64", "Int64"} and column.name != "seed":
+        return int(column.name in _AT_LEAST_ONE), _LARGEST
+    return (0, _LATEST) if column.unit in {"s", "s since 1970"} else None
+
+
+_BOUNDS = {
+    table: {column.name: bounds for column in columns if (bounds := _bounds(column))}
     for table, columns in COLUMNS.items()
 }
-"""The least that a count may be, by table and column."""
+"""The least and the largest that counts and times may be, by table and column."""
 _RULES: Mapping[str, Callable[[Row], bool]] = {
     "facts": _is_possible_fact,
     "trials": _is_possible_trial,

@@ -1,7 +1,4 @@
-"""The study's store: one SQLite file, one writer.
-
-The tables and their columns are described in `docs/store.md`.
-"""
+"""The study's store: one SQLite file, one writer; `docs/store.md` describes its tables."""
 
 from __future__ import annotations
 
@@ -29,16 +26,8 @@ from sweeps.store.connection import (
     writing,
 )
 from sweeps.store.lock import LOCK, locked
-from sweeps.store.rows import (
-    DONE,
-    Row,
-    insert,
-    points_of,
-    row_of,
-    same_result,
-)
+from sweeps.store.rows import DONE, Row, insert, points_of, row_of, same_result
 from sweeps.store.schema import TABLES, columns_of
-from sweeps.worker.measure import Round
 from sweeps.worker.train import CURVE_WIDTH, Outcome
 
 FILE = "study.db"
@@ -60,15 +49,7 @@ _DAMAGED = " + ".join(
 
 
 class Store:
-    """An open study.
-
-    Use `Store.write` for the one process that runs trials, `Store.read` for everyone else.
-
-    Args:
-        connection: From `sweeps.store.connection.reading` or `writing`.
-        path: The store's file.
-        session: That of the writer; None for readers.
-    """
+    """An open study: `Store.write` for the one process that runs trials, `Store.read` for all."""
 
     def __init__(
         self, connection: sqlite3.Connection, path: Path, session: Session | None = None
@@ -141,7 +122,6 @@ class Store:
             pass
 
     def _changing(self) -> AbstractContextManager[None]:
-        """Return a context whose changes all happen or none does."""
         return self._session.changing() if self._session else transaction(self._connection)
 
     def statuses(self) -> dict[str, str]:
@@ -149,7 +129,7 @@ class Store:
         return dict(self._connection.execute(_STATUSES))
 
     def done(self) -> set[str]:
-        """Return the identities of the trials that need not run again: those with a result."""
+        """Return the identities of the trials that have a result and need not run again."""
         return {trial for trial, status in self.statuses().items() if status in DONE}
 
     def damaged(self) -> int:
@@ -200,12 +180,8 @@ class Store:
         """Return what the timing pass has measured: workloads, engines, lanes and batch sizes."""
         return {key[:4] for key in self._connection.execute(_TIMING)}
 
-    def replace_timing(self, rounds: Iterable[Round]) -> None:
-        """Store measurements of workloads in place of all earlier ones of the same workloads."""
-        self.take_timing([_timing_row(measured) for measured in rounds])
-
     def take_timing(self, rows: Sequence[Row]) -> None:
-        """Store rows of the timing pass as `replace_timing` does."""
+        """Store measurements of workloads in place of all earlier ones of the same workloads."""
         with self._changing():
             self._connection.executemany(
                 "DELETE FROM timing WHERE workload = ?", {(row["workload"],) for row in rows}
@@ -267,20 +243,6 @@ def _note(text: str) -> None:
 
 def _row(table: str, values: Sequence[object]) -> Row:
     return dict(zip(columns_of(table)[:-1], values[:-1], strict=True))
-
-
-def _timing_row(measured: Round) -> Row:
-    return {
-        "workload": measured.workload,
-        "engine": measured.engine,
-        "lanes": int(measured.lanes),
-        "batch_size": int(measured.batch_size),
-        "round": int(measured.number),
-        "updates": int(measured.updates),
-        "wall_seconds": float(measured.wall_seconds),
-        "cpu_seconds": float(measured.cpu_seconds),
-        "started": float(measured.started),
-    }
 
 
 def _claim(folder: Path) -> None:

@@ -66,7 +66,6 @@ def _experiment(specification: StudySpecification, data: Facts) -> Experiment:
     for contradiction in contradictions(specification, set()):
         raise ValueError(contradiction.text)
     experiment = Experiment(specification, data)
-    # What the one says must fit what the other says.
     if not experiment.groups:
         raise ValueError("There is nothing to try.")
     return experiment
@@ -83,12 +82,7 @@ def to_json(data: Facts) -> str:
 def from_json(text: str) -> Facts:
     """Return facts from what `to_json` wrote, or somebody else: a store may come from anywhere.
 
-    Args:
-        text: JSON.
-
-    Raises:
-        ValueError: It says something that no specification can say.
-        KeyError: It names a file of a format that bpsweep doesn't read.
+    A value error if they say what no specification can say, a key error for an unknown format.
     """
     data = TypeAdapter(Facts).validate_json(text, strict=True)
     return {key: _checked(facts) for key, facts in data.items()}
@@ -134,9 +128,8 @@ def _checked_source(source: Source) -> Source:
 
 
 def stored_experiment(folder: Path, instead: str) -> Experiment:
-    """Return the study of a folder, with data that can be loaded.
+    """Return the study of a folder, with data described again by its specification.
 
-    The data are described again by the specification: what a store says of them chooses nothing.
     Where they are files, whose places no store tells, the error says what to do `instead`.
     """
     with Store.read(folder) as store:
@@ -148,14 +141,7 @@ def stored_experiment(folder: Path, instead: str) -> Experiment:
 
 
 class Plan:
-    """The trials of a study, as far as the results so far determine them.
-
-    Nothing is derived again: what is planned stays so while the results come in.
-
-    Args:
-        store: The study's store.
-        experiment: The study.
-    """
+    """The trials of a study as far as the results so far determine them; none is derived again."""
 
     def __init__(self, store: Store, experiment: Experiment) -> None:
         self.store = store
@@ -213,9 +199,8 @@ def results_of(plan: Plan) -> StudyResults:
 
 def _of_study(experiment: Experiment, timing: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of batch sizes that a study has now; others may have been measured before."""
-    cells = {(group.label, size) for group in experiment.groups for size in group.grid}
-    rows = zip(timing["group"], timing["batch_size"], strict=True)
-    return timing[np.array([row in cells for row in rows], np.bool_)].reset_index(drop=True)
+    cells = pd.MultiIndex.from_frame(timing[["group", "batch_size"]])
+    return timing[cells.isin([*experiment.grid])].reset_index(drop=True)
 
 
 def describe(
@@ -224,7 +209,7 @@ def describe(
     stored: dict[str, str],
     ended: Collection[str] = (),
 ) -> StudyDescription:
-    """Return the description of a study, some of whose trials have ended."""
+    """Return the description of a study, some of whose trials may have ended."""
     specification, sessions = experiment.specification, sessions_of(stored)
     refined: dict[str, dict[int, list[int]]] = {group.label: {} for group in experiment.groups}
     for label, trial in stages.get(REFINE, ()):
@@ -261,7 +246,7 @@ def _unplanned(experiment: Experiment, stages: dict[str, list[Planned]]) -> int:
     """Return how many trials of the confirm stage are certain to come, but not planned yet."""
     if CONFIRM in stages:
         return 0
-    return experiment.cells * len(experiment.specification.confirmation_seeds)
+    return len(experiment.grid) * len(experiment.specification.confirmation_seeds)
 
 
 def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescription:

@@ -87,17 +87,17 @@ def workload_of_group(group: Group) -> Workload:
 
 @dataclass(frozen=True)
 class Round:
-    """One measurement of several updates."""
+    """One measurement: a row of the store's table `timing`."""
 
-    workload: str  # its identity
-    engine: str  # TENSOR, PER_ITEM or ONE_PIECE
+    workload: str  # identity of the workload
+    engine: str
     lanes: int
     batch_size: int
-    number: int  # from 0
+    round: int
     updates: int
     wall_seconds: float
     cpu_seconds: float
-    started: float  # seconds since 1970 (UTC)
+    started: float  # seconds since 1970
 
 
 @dataclass(frozen=True)

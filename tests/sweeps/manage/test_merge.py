@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -107,9 +107,8 @@ def test_facts_are_those_of_the_first_and_effort_is_added(tmp_path: Path) -> Non
 def test_times_of_several_machines_are_not_mixed(tmp_path: Path) -> None:
     for name, sizes in (("a", []), ("b", [1, 2]), ("c", [4])):
         with Store.write(tmp_path / name, "made") as store:
-            store.replace_timing(
-                [Round("w", "tensor", 1, size, 0, 1, 1.0, 1.0, 9.0) for size in sizes]
-            )
+            rounds = [Round("w", "tensor", 1, size, 0, 1, 1.0, 1.0, 9.0) for size in sizes]
+            store.take_timing([*map(asdict, rounds)])
     merged = merge([tmp_path / name for name in "abc"], tmp_path / "all")
     (note,) = merged.notes
     assert "only the first timing pass is kept" in note

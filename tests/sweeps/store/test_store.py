@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from sweeps.design.trials import Planned, Trial, settings_of
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
 from sweeps.store import connection as database
 from sweeps.store.lock import LOCK
-from sweeps.store.rows import insert
+from sweeps.store.rows import Row, insert
 from sweeps.store.store import FILE, Store
 from sweeps.worker.measure import Round
 
@@ -180,9 +181,9 @@ def test_rows_are_found_by_how_their_trials_start(tmp_path: Path) -> None:
         assert list(store.rows("%")) == []
 
 
-def rounds(workload: str, sizes: list[int]) -> list[Round]:
+def rounds(workload: str, sizes: list[int]) -> list[Row]:
     return [
-        Round(workload, engine, lanes, size, 0, 5, 0.25, 0.2, 1_700_000_000.0)
+        asdict(Round(workload, engine, lanes, size, 0, 5, 0.25, 0.2, 1_700_000_000.0))
         for size in sizes
         for engine, lanes in (("per-item", 1), ("tensor", 4), ("tensor", 1))
     ]
@@ -190,8 +191,8 @@ def rounds(workload: str, sizes: list[int]) -> list[Round]:
 
 def test_timing_is_replaced_workload_by_workload(tmp_path: Path) -> None:
     with Store.write(tmp_path, "made") as store:
-        store.replace_timing([*rounds("w", [1, 2]), *rounds("v", [1])])
-        store.replace_timing(rounds("w", [4]))
+        store.take_timing([*rounds("w", [1, 2]), *rounds("v", [1])])
+        store.take_timing(rounds("w", [4]))
         assert store.timed() == {
             (workload, engine, lanes, size)
             for workload, size in (("v", 1), ("w", 4))

@@ -60,7 +60,7 @@ def test_rounds_take_turns_over_engines_and_batch_sizes(
     assert [(r.workload, r.engine, r.lanes, r.batch_size) for r in rounds] == (
         [timed.key for timed in wanted] * timing.ROUNDS
     )
-    assert [r.number for r in rounds[:: len(wanted)]] == [*range(timing.ROUNDS)]
+    assert [r.round for r in rounds[:: len(wanted)]] == [*range(timing.ROUNDS)]
     for measured in rounds:
         assert measured.wall_seconds > 0
         assert measured.cpu_seconds >= 0
