@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from bpengine.optim.optimizers import OPTIMIZERS
 from reports.output.csv import COLUMNS
 from reports.schema.results import Column
 from sweeps.cli.main import parser
 from sweeps.data.files.file_sources import FORMATS
 from sweeps.data.registry import NAMES, parameters_of
-from sweeps.spec.reference import with_parameters, with_tables
+from sweeps.errors import pairs_text
+from sweeps.spec.axes import TABLES
+from sweeps.spec.model import StudySpecification
+from sweeps.spec.reference import allowed, default_of, schemas_of, sections
 
 DOCS = Path(__file__).parent
 
@@ -90,6 +97,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
 }
 """What the Python page lists, by module."""
 
+START, END = "<!-- keys: generated -->", "<!-- keys: end -->"
 _START, _END = "<!-- names: generated -->", "<!-- names: end -->"
 
 
@@ -197,6 +205,61 @@ def _names(module: str, names: Iterable[str]) -> str:
 
 def _summary(what: object) -> str:
     return " ".join((what.__doc__ or "").split("\n\n", 1)[0].split())
+
+
+def with_tables(page: str) -> str:
+    """Return a page with fresh tables of all keys between its marks."""
+    before, _, rest = page.partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before}{START}\n\n{_keys()}\n{END}{after}"
+
+
+def with_parameters(page: str, models: Mapping[str, type[BaseModel]]) -> str:
+    """Return a page with a fresh table of parameters in the section of each of the names."""
+
+    def section(match: re.Match[str]) -> str:
+        model = models.get(match["name"])
+        table = _rows(model, model.model_fields, "parameter") if model else match["table"]
+        return f"{match['head']}{table}"
+
+    return _PARAMETERS.sub(section, page)
+
+
+_PARAMETERS = re.compile(
+    r"(?P<head>^### `(?P<name>[^`]+)`\n(?:(?![#|]).*\n)*)(?P<table>(?:\|.*\n)+)", re.MULTILINE
+)
+
+
+def _keys() -> str:
+    parts = [
+        f"### {title}\n\n{_rows(StudySpecification, keys, 'key')}"
+        for title, keys in sections().items()
+    ]
+    parts.append(_hyperparameters())
+    parts += [
+        f"### Table for a value of `{key}`\n\n{_rows(model, model.model_fields, 'field')}"
+        for key, model in TABLES.items()
+    ]
+    return "\n".join(parts)
+
+
+def _hyperparameters() -> str:
+    head = "### Optimizers\n\n| `optimizer` | hyperparameters with their defaults |\n|---|---|\n"
+    rows = (f"| `{name}` | {pairs_text(o.defaults)} |\n" for name, o in OPTIMIZERS.items())
+    return head + "".join(rows)
+
+
+def _rows(model: type[BaseModel], keys: Iterable[str], what: str) -> str:
+    """Return a table of keys of a model."""
+    schemas = schemas_of(model)
+    rows = [
+        f"| `{key}` | {_cell(allowed(schemas[key]))} | {schemas[key].get('unit', '')} "
+        f"| {_cell(default_of(key, model.model_fields[key]))} "
+        f"| {_cell(schemas[key].get('description', ''))} |\n"
+        for key in keys
+    ]
+    head = f"| {what} | allowed | unit | default | meaning |\n|---|---|---|---|---|\n"
+    return head + "".join(rows)
 
 
 def _cell(text: str) -> str:

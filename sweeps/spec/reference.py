@@ -1,28 +1,24 @@
-"""The keys of a specification as tables for its page, and as a new file."""
+"""The keys of a specification in words, for its page and for a new file."""
 
 from __future__ import annotations
 
 import functools
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bpengine.optim.optimizers import OPTIMIZERS
 from sweeps.data.parameters import LARGEST_WHOLE
 from sweeps.data.registry import load, read_source
-from sweeps.errors import pairs_text
-from sweeps.spec.axes import AXES, TABLES
+from sweeps.spec.axes import AXES
 from sweeps.spec.model import StudySpecification, plain, toml_value
 
 Schema = dict[str, Any]
 """A JSON schema, of one key or of what it holds."""
-
-START, END = "<!-- keys: generated -->", "<!-- keys: end -->"
 
 _REQUIRED: Mapping[str, str] = {
     "learning_rates": "{logspace = [0.1, 10.0], count = 5}",
@@ -33,42 +29,6 @@ _REQUIRED: Mapping[str, str] = {
 """Values of keys that a study must have, or better has."""
 
 
-def with_tables(page: str) -> str:
-    """Return a page with fresh tables of all keys between its marks."""
-    before, _, rest = page.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n\n{_tables()}\n{END}{after}"
-
-
-def with_parameters(page: str, models: Mapping[str, type[BaseModel]]) -> str:
-    """Return a page with a fresh table of parameters in the section of each of the names."""
-
-    def section(match: re.Match[str]) -> str:
-        model = models.get(match["name"])
-        table = _rows(model, model.model_fields, "parameter") if model else match["table"]
-        return f"{match['head']}{table}"
-
-    return _SECTION.sub(section, page)
-
-
-_SECTION = re.compile(
-    r"(?P<head>^### `(?P<name>[^`]+)`\n(?:(?![#|]).*\n)*)(?P<table>(?:\|.*\n)+)", re.MULTILINE
-)
-
-
-def _tables() -> str:
-    parts = [
-        f"### {title}\n\n{_rows(StudySpecification, keys, 'key')}"
-        for title, keys in sections().items()
-    ]
-    parts.append(_hyperparameters())
-    parts += [
-        f"### Table for a value of `{key}`\n\n{_rows(model, model.model_fields, 'field')}"
-        for key, model in TABLES.items()
-    ]
-    return "\n".join(parts)
-
-
 def sections() -> dict[str, list[str]]:
     """Return the keys of a specification by section: each stands where the one before it does."""
     title, keys = "The study", dict[str, list[str]]({"The study": []})
@@ -76,29 +36,6 @@ def sections() -> dict[str, list[str]]:
         title = schema.get("section", title)
         keys.setdefault(title, []).append(key)
     return keys
-
-
-def _hyperparameters() -> str:
-    head = "### Optimizers\n\n| `optimizer` | hyperparameters with their defaults |\n|---|---|\n"
-    rows = (f"| `{name}` | {pairs_text(o.defaults)} |\n" for name, o in OPTIMIZERS.items())
-    return head + "".join(rows)
-
-
-def _rows(model: type[BaseModel], keys: Iterable[str], what: str) -> str:
-    """Return a table of keys of a model."""
-    schemas = schemas_of(model)
-    rows = [
-        f"| `{key}` | {_cell(allowed(schemas[key]))} | {schemas[key].get('unit', '')} "
-        f"| {_cell(default_of(key, model.model_fields[key]))} "
-        f"| {_cell(schemas[key].get('description', ''))} |\n"
-        for key in keys
-    ]
-    head = f"| {what} | allowed | unit | default | meaning |\n|---|---|---|---|---|\n"
-    return head + "".join(rows)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 @functools.cache

@@ -10,17 +10,13 @@ from typing import Any
 import pytest
 
 from sweeps import Study
-from sweeps.spec.axes import AXES
+from sweeps.spec.axes import AXES, TABLES
 from sweeps.spec.model import KEYS, StudySpecification, parse
 from sweeps.spec.reference import (
-    END,
-    START,
-    TABLES,
     allowed,
     new_specification,
     schemas_of,
     sections,
-    with_tables,
 )
 
 PAGE = Path(__file__).parents[3] / "docs" / "specification.md"
@@ -34,11 +30,8 @@ def test_every_key_is_in_one_section() -> None:
     assert sorted(keys) == sorted(KEYS)
 
 
-def test_the_page_holds_the_tables_of_the_model() -> None:
-    # To write them again: python docs/generate.py
+def test_the_page_tells_every_key() -> None:
     page = PAGE.read_text("utf-8")
-    assert with_tables(page) == page
-    assert page.index(START) < page.index(END)
     for key in KEYS:
         assert len(re.findall(rf"^\| `{key}` \|", page, re.MULTILINE)) >= 1, key
 
