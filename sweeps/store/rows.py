@@ -16,7 +16,7 @@ import numpy as np
 from bpengine.network.arrays import Array
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from reports.schema.results import Column
-from sweeps.design.labels import schedule_text
+from sweeps.design.families import schedule_text
 from sweeps.design.trials import Configuration, Trial, identity_of
 from sweeps.errors import pairs_text
 from sweeps.store.schema import COLUMNS, TABLES, columns_of

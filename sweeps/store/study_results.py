@@ -30,8 +30,7 @@ from sweeps.data.splits import CLASSIFICATION, REGRESSION, SCALINGS, Source
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.checks.contradictions import contradictions
 from sweeps.design.engine_recipe import examples_of, updates_of
-from sweeps.design.families import Family, Group
-from sweeps.design.labels import budget_text, growth_text, schedule_text
+from sweeps.design.families import Family, Group, budget_text, growth_text, schedule_text
 from sweeps.design.stages import Experiment, derived
 from sweeps.design.trials import Planned, fields_from
 from sweeps.errors import StoreError, UsageError, pairs_text

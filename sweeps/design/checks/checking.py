@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeps.data.facts import Facts, facts_of, key_of
+from bpengine.network.activations import ACTIVATIONS
+from bpengine.network.losses import LOSSES
+from reports.text.clocks import MEMORIES
+from sweeps.data.facts import DataFacts, Facts, facts_of, key_of
 from sweeps.data.registry import SourceError, load, read_source
-from sweeps.data.splits import Preparation, preparation_problems
-from sweeps.design.checks.contradictions import contradictions
-from sweeps.design.checks.misfits import misfits
-from sweeps.design.combinations import Value, blocks, most_cells
+from sweeps.data.splits import REGRESSION, Preparation, preparation_problems
+from sweeps.design.checks.contradictions import Contradiction, contradictions
+from sweeps.design.combinations import Combination, Value, blocks, most_cells
+from sweeps.design.grid import Cell, cells_of, output_of, sizes_of
 from sweeps.design.stages import Experiment, refinement_seeds
-from sweeps.errors import DataError, Problem, SpecificationError
+from sweeps.errors import DataError, Problem, SpecificationError, counted, shown
+from sweeps.spec.axes import Axes, GrowthChoice
 from sweeps.spec.messages import path_of
 from sweeps.spec.model import StudySpecification, parse
-from sweeps.spec.types import MOST_TRIALS
+from sweeps.spec.types import AUTO, FULL, LARGEST_RATE, MOST_EPOCHS, MOST_TRIALS, SMALLEST_RATE
 
 _STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs": (1,)}
 """What a specification without them is checked with otherwise."""
@@ -118,3 +123,167 @@ def preparation_of(specification: StudySpecification) -> Preparation:
         specification.scaling,
         specification.split_seed,
     )
+
+
+UNBOUNDED = ("identity", "leaky_relu")
+"""Outputs that can be any number, as standardised targets are."""
+
+
+def misfits(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
+    """Yield what does not fit, each thing once."""
+    yield from dict.fromkeys(_all(specification, data))
+
+
+def _all(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
+    yield from _same_data(specification, data)
+    yield from _repeated_sizes(specification, data)
+    cells = [*cells_of(specification, data)]
+    kept = [cell for cell in cells if not cell.excluded_by]
+    for cell in kept:
+        yield from _of_combination(cell.combination, cell.family.facts)
+        yield from _of_cell(cell, specification)
+    yield from _useless_exclusions(specification, cells)
+    if cells and not kept:
+        yield Contradiction(("exclude",), "leaves nothing to try.")
+    if not specification.explore:
+        yield from _choices_left(kept)
+
+
+def _same_data(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
+    seen: dict[str, object] = {}
+    for values, given in blocks(specification):
+        for value in values.get("dataset", ()) if not given or "dataset" in given else ():
+            facts = data.get(key_of(value.value))
+            if facts is None:
+                continue
+            first = seen.setdefault(facts.fingerprint, value.value)
+            if first != value.value:
+                text = f"holds the same data as {shown(first)}, but is {shown(value.value)}."
+                yield Contradiction(value.place, text)
+
+
+def _repeated_sizes(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
+    for values, _ in blocks(specification):
+        for facts in data.values():
+            sizes = [
+                (size, value.place)
+                for value in values.get("batch_sizes", ())
+                for size in sizes_of(value.value, facts.train_items)
+            ]
+            counts = Counter(size for size, _ in sizes)
+            for size, place in sizes:
+                if counts[size] > 1:
+                    text = f"gives {size} more than once on {facts.source.name}."
+                    yield Contradiction(place[:-1], text)
+
+
+def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradiction]:
+    facts, combination, size = cell.family.facts, cell.combination, cell.batch_size
+    if size > facts.train_items:
+        text = (
+            f"must be at most {facts.train_items}, the training examples of {facts.source.name} "
+            f"under this split, but is {size}."
+        )
+        yield Contradiction(combination.values["batch_sizes"].place, text)
+    yield from _target(specification, facts)
+    yield from _length(cell)
+    shards = combination.get("shards")
+    if shards > size:
+        text = f"must be at most the batch size, but is {shards} with {counted(size, 'example')}."
+        yield Contradiction(combination.values["shards"].place, f"{text}{_EXCLUDE}")
+    if specification.noise_examples > facts.train_items:
+        text = (
+            f"must be at most {facts.train_items}, the training examples of {facts.source.name} "
+            f"under this split, but is {specification.noise_examples}."
+        )
+        yield Contradiction(("noise_examples",), text)
+
+
+def _length(cell: Cell) -> Iterator[Contradiction]:
+    budget, facts = cell.family.shared.budget, cell.family.facts
+    examples = {
+        "updates": cell.batch_size * (budget.updates or 0),
+        "examples": budget.examples or 0,
+    }
+    for axis, wanted in examples.items():
+        if wanted > MOST_EPOCHS * facts.train_items and budget.epochs is None:
+            text = (
+                f"must end within {MOST_EPOCHS:,} epochs of {facts.source.name}, but is "
+                f"{getattr(budget, axis):,}."
+            )
+            yield Contradiction(cell.combination.values[axis].place, text)
+    if not SMALLEST_RATE <= cell.rate <= LARGEST_RATE:
+        text = f"makes a learning rate that is not from {SMALLEST_RATE:g} to {LARGEST_RATE:g}."
+        yield Contradiction(("reference_batch_size",), text)
+    used = cell.family.hyperparameters_at(cell.batch_size)
+    if any(used.get(name) == 1 for name in MEMORIES):
+        yield Contradiction(("reference_batch_size",), "makes an optimizer that forgets nothing.")
+
+
+def _target(specification: StudySpecification, facts: DataFacts) -> Iterator[Contradiction]:
+    target = specification.target
+    if target is not None and target <= 0 and facts.task != REGRESSION:
+        text = f"must be above 0 for the accuracy on {facts.source.name}, but is {target}."
+        yield Contradiction(("target",), text)
+
+
+_EXCLUDE = " Leave the combination out with `exclude`."
+
+
+def _of_combination(combination: Combination, facts: DataFacts) -> Iterator[Contradiction]:
+    local_updates, growth = combination.get("local_updates"), combination.get("growth")
+    if local_updates > 1 and combination.get("shards") == 1:
+        text = f"is {local_updates}, but needs `shards` above 1: copies to average.{_EXCLUDE}"
+        yield Contradiction(combination.values["local_updates"].place, text)
+    limit = growth.limit if isinstance(growth, GrowthChoice) else FULL
+    if not isinstance(limit, str) and limit > facts.train_items:
+        text = (
+            f"must be at most {facts.train_items}, the training examples of {facts.source.name} "
+            f"under this split, but is {limit}."
+        )
+        yield Contradiction((*combination.values["growth"].place, "limit"), text)
+    yield from _loss(combination, facts)
+
+
+def _loss(combination: Combination, facts: DataFacts) -> Iterator[Contradiction]:
+    loss, written = combination.get("loss"), combination.get("output")
+    output = output_of(written, loss, facts.task)
+    needed = LOSSES[loss].output
+    axis = "loss" if written == AUTO else "output"
+    place = combination.values[axis].place
+    if facts.task == REGRESSION and needed:
+        text = f"is {loss!r}, but {facts.source.name} is a regression: it goes with squared_error."
+        yield Contradiction(combination.values["loss"].place, text)
+    elif facts.task == REGRESSION and output not in UNBOUNDED:
+        allowed = " or ".join(map(repr, UNBOUNDED))
+        text = f"must be {allowed} for the regression {facts.source.name}, but is {output!r}."
+        yield Contradiction(place, text)
+    elif needed is None and ACTIVATIONS[output].derivative is None:
+        text = f"is {output!r}, which goes with the loss cross_entropy, not with {loss}."
+        yield Contradiction(place, text)
+    elif needed not in {None, output}:
+        text = f"is {output!r}, but the loss {loss} goes with {needed!r}."
+        yield Contradiction(place, text)
+
+
+def _useless_exclusions(
+    specification: StudySpecification, cells: Sequence[Cell]
+) -> Iterator[Contradiction]:
+    used = {number for cell in cells for number in cell.excluded_by}
+    for number, pattern in enumerate(specification.exclude):
+        if cells and number not in used:
+            yield Contradiction(("exclude", number), f"agrees with no combination{_why(pattern)}.")
+
+
+def _why(pattern: Axes) -> str:
+    names = [name for name in type(pattern).model_fields if name in pattern.model_fields_set]
+    return f" of {' and '.join(names)}"
+
+
+def _choices_left(cells: Sequence[Cell]) -> Iterator[Contradiction]:
+    rates: dict[object, set[float]] = {}
+    for cell in cells:
+        rates.setdefault((cell.family, cell.batch_size), set()).add(cell.rate)
+    if any(len(tried) > 1 for tried in rates.values()):
+        text = "is false, but then no rate can be chosen: each batch size must have one."
+        yield Contradiction(("explore",), text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,3 +115,237 @@ def test_facts_hold_what_a_report_needs_of_the_data(keys: dict[str, Any]) -> Non
     assert len(linnerud.target_names) == 3
     assert [seed for seed, _ in linnerud.target_scales] == [1, 2, 11, 12]
     assert all(len(scales) == 3 and min(scales) > 0 for _, scales in linnerud.target_scales)
+
+
+def mistakes_of(keys: dict[str, Any]) -> list[tuple[str, str]]:
+    with pytest.raises(SpecificationError) as refused:
+        experiment_of(keys, "study.toml", Path())
+    return [(problem.path, problem.text) for problem in refused.value.problems]
+
+
+MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "batch larger than the training part": (
+        {"batch_sizes": [90, 91]},
+        "batch_sizes[1]",
+        "must be at most 90, the training examples of iris under this split, but is 91.",
+    ),
+    "range larger than the training part": (
+        {"batch_sizes": {"powers_of_two": [64, 128]}},
+        "batch_sizes",
+        "must be at most 90, the training examples of iris under this split, but is 128.",
+    ),
+    "batch larger than one of the training parts": (
+        {"dataset": ["iris", "wine"], "batch_sizes": [8, 100]},
+        "batch_sizes[1]",
+        "must be at most 90, the training examples of iris under this split, but is 100.",
+    ),
+    "the whole twice": (
+        {"batch_sizes": [90, "full"]},
+        "batch_sizes",
+        "gives 90 more than once on iris.",
+    ),
+    "a number in a range": (
+        {"batch_sizes": [8, {"powers_of_two": [4, 16]}]},
+        "batch_sizes",
+        "gives 8 more than once on iris.",
+    ),
+    "more shards than examples": (
+        {"shards": [1, 8]},
+        "shards[1]",
+        (
+            "must be at most the batch size, but is 8 with 5 examples. "
+            "Leave the combination out with `exclude`."
+        ),
+    ),
+    "local updates without shards": (
+        {"local_updates": [1, 4], "shards": [1, 2]},
+        "local_updates[1]",
+        (
+            "is 4, but needs `shards` above 1: copies to average. "
+            "Leave the combination out with `exclude`."
+        ),
+    ),
+    "growth beyond the training part": (
+        {"growth": {"factor": 2, "every": 1, "limit": 91}},
+        "growth.limit",
+        "must be at most 90, the training examples of iris under this split, but is 91.",
+    ),
+    "noise over more than there is": (
+        {"noise_examples": 91},
+        "noise_examples",
+        "must be at most 90, the training examples of iris under this split, but is 91.",
+    ),
+    "classes' loss for values": (
+        {"dataset": "diabetes", "loss": "cross_entropy"},
+        "loss",
+        "is 'cross_entropy', but diabetes is a regression: it goes with squared_error.",
+    ),
+    "bounded output for values": (
+        {"dataset": "diabetes", "output": ["auto", "sigmoid"]},
+        "output[1]",
+        "must be 'identity' or 'leaky_relu' for the regression diabetes, but is 'sigmoid'.",
+    ),
+    "softmax without its loss": (
+        {"output": "softmax"},
+        "output",
+        "is 'softmax', which goes with the loss cross_entropy, not with squared_error.",
+    ),
+    "loss without its output": (
+        {"output": "sigmoid", "loss": "cross_entropy"},
+        "output",
+        "is 'sigmoid', but the loss cross_entropy goes with 'softmax'.",
+    ),
+    "useless exclusion": (
+        {"exclude": [{"batch_sizes": 5}, {"batch_sizes": 5, "learning_rates": 3.0}]},
+        "exclude[1]",
+        "agrees with no combination of batch_sizes and learning_rates.",
+    ),
+    "nothing left": (
+        {"exclude": {"dataset": "iris"}},
+        "exclude",
+        "leaves nothing to try.",
+    ),
+    "a choice without exploring": (
+        {"explore": False},
+        "explore",
+        "is false, but then no rate can be chosen: each batch size must have one.",
+    ),
+    "the same data twice": (
+        {"dataset": ["iris", {"name": "iris"}]},
+        "dataset[1]",
+        "holds the same data as 'iris', but is {'name': 'iris'}.",
+    ),
+    "unknown data": (
+        {"dataset": ["iris", "wein"]},
+        "dataset[1]",
+        "",
+    ),
+    "updates without end": (
+        {"include": [{"updates": 10**12}]},
+        "include[0].updates",
+        "must end within 1,000,000 epochs of iris, but is 1,000,000,000,000.",
+    ),
+    "rates that vanish": (
+        {"rate_rule": "linear", "reference_batch_size": 10**400},
+        "reference_batch_size",
+        "makes a learning rate that is not from 1e-30 to 1e+30.",
+    ),
+    "memory without end": (
+        {"optimizer": "momentum", "memory": "examples", "reference_batch_size": 10**15},
+        "reference_batch_size",
+        "makes an optimizer that forgets nothing.",
+    ),
+    "target out of reach": (
+        {"target": 0.0},
+        "target",
+        "must be above 0 for the accuracy on iris, but is 0.0.",
+    ),
+    "no example for the test": (
+        {"test": 0.001},
+        "test",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "path", "text"), MISFITS.values(), ids=MISFITS)
+def test_a_misfit_is_told_with_place_value_and_remedy(
+    change: dict[str, Any], path: str, text: str, keys: dict[str, Any]
+) -> None:
+    ((found_path, found_text),) = mistakes_of(keys | change)
+    assert (found_path, found_text if text else "") == (path, text)
+
+
+FITTING: dict[str, dict[str, Any]] = {
+    "the whole": {"batch_sizes": [1, "full"]},
+    "an exclusion where the batch would be too large": {
+        "dataset": ["iris", "wine"],
+        "batch_sizes": [8, 100],
+        "exclude": [{"dataset": "iris", "batch_sizes": 100}],
+    },
+    "shards only where there are examples for them": {
+        "shards": [1, 8],
+        "exclude": {"shards": 8, "batch_sizes": 5},
+    },
+    "a loss for each kind of data": {
+        "dataset": ["iris", "diabetes"],
+        "loss": ["cross_entropy", "squared_error"],
+        "zip": ["dataset", "loss"],
+    },
+    "one rate without exploring": {"explore": False, "learning_rates": 0.5},
+    "one rate for each batch size without exploring": {
+        "explore": False,
+        "zip": ["batch_sizes", "learning_rates"],
+    },
+    "any target of a regression": {"dataset": "diabetes", "target": -1.0},
+    "data in an inclusion": {"include": {"dataset": "wine"}},
+}
+
+
+@pytest.mark.parametrize("change", FITTING.values(), ids=FITTING)
+def test_what_fits_is_let_through(change: dict[str, Any], keys: dict[str, Any]) -> None:
+    assert experiment_of(keys | change, "study.toml", Path()).groups
+
+
+def test_mistakes_of_all_kinds_are_told_together(keys: dict[str, Any]) -> None:
+    paths = [
+        path
+        for path, _ in mistakes_of(
+            keys
+            | {
+                "epochs": 0,
+                "dataset": ["iris", "irs"],
+                "batch_sizes": [5, 91],
+                "optimizer": {"name": "sgd", "momentum": 0.9},
+                "confirmation_seeds": [1],
+            }
+        )
+    ]
+    assert paths == [
+        "epochs",
+        "confirmation_seeds",
+        "optimizer.momentum",
+        "dataset[1]",
+        "batch_sizes[1]",
+    ]
+
+
+def test_wrong_exclusions_and_bundles_hide_what_depends_on_them(keys: dict[str, Any]) -> None:
+    for wrong in ({"exclude": [{}]}, {"zip": ["batch_sizes", "loss"]}):
+        paths = [path for path, _ in mistakes_of(keys | {"batch_sizes": [5, 91]} | wrong)]
+        assert paths in (["exclude[0]"], ["zip"])
+
+
+def test_a_wrong_axis_does_not_make_an_exclusion_useless(keys: dict[str, Any]) -> None:
+    change = {"activation": ["relu", "thanh"], "exclude": {"activation": "tanh"}}
+    assert [path for path, _ in mistakes_of(keys | change)] == ["activation[1]"]
+
+
+def test_a_wrong_part_leaves_sizes_alone(keys: dict[str, Any]) -> None:
+    change = {"validation": "x", "batch_sizes": [149]}
+    assert [path for path, _ in mistakes_of(keys | change)] == ["validation"]
+
+
+def test_data_that_cannot_be_loaded_are_told_with_their_place(
+    keys: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "bad.csv").write_text("x,y\n1,a\n2,b\n")
+    change = {"dataset": ["iris", {"path": "bad.csv", "target": "y"}], "batch_sizes": [5, 91]}
+    with pytest.raises(SpecificationError) as refused:
+        experiment_of(keys | change, "study.toml", tmp_path)
+    first, second = refused.value.problems
+    assert (first.path, first.about_data) == ("dataset[1]", True)
+    assert first.text.startswith("bad.csv has 2 classes of fewer than 3 examples")
+    assert second.path == "batch_sizes[1]"
+
+
+def test_mistakes_within_a_table_of_data_have_its_path(keys: dict[str, Any]) -> None:
+    paths = [path for path, _ in mistakes_of(keys | {"dataset": {"name": "moons", "noise": "x"}})]
+    assert paths == ["dataset.noise"]
+
+
+def test_only_mistakes_of_the_data_exit_as_such(keys: dict[str, Any]) -> None:
+    for change, code in (({"dataset": "irs"}, 3), ({"dataset": "irs", "epochs": 0}, 2)):
+        with pytest.raises(SpecificationError) as refused:
+            experiment_of(keys | change, "study.toml", Path())
+        assert refused.value.exit_code == code

@@ -9,7 +9,7 @@ import pytest
 
 from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.labels import budget_text, growth_text, schedule_text
+from sweeps.design.families import budget_text, growth_text, schedule_text
 from sweeps.errors import counted, pairs_text
 
 BASE: dict[str, Any] = {
