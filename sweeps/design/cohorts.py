@@ -23,15 +23,11 @@ FEW_LANES, MOST_BYTES = 4, 5_000_000
 
 CALL_COST, LANE_COST, SLOT_COST = 16.0, 0.9, 0.0007
 EXAMPLE_COST, UNIT_COST, EVALUATION_COST = 0.00013, 0.0021, 800.0
-"""Predicted microseconds: of an update's calls; of each lane of it; of each parameter and array of
-state of a lane; of each example and parameter of a lane; of each example and unit of a lane, in
-training and evaluation; of an evaluation as such. Fitted to measurements of three networks, two
-optimizers, four batch sizes and up to 30 lanes, within 20% in the mean. Only the order of cohorts
-and predicted times depend on them."""
+"""Predicted microseconds of an update's calls, of a lane of it, of a parameter and array of state,
+of an example and parameter, of an example and unit, and of an evaluation. Fitted to measurements,
+within 20% in the mean; only the order of cohorts and predicted times depend on them."""
 ROW_COST, SOFTMAX_COST = 0.03, 0.11
-"""Further microseconds of each example of a lane, in training and evaluation: for its loss and
-metric, and for a softmax. With wide layers they are nothing; with few units and many examples they
-are most of what an evaluation takes."""
+"""Further microseconds of an example for its loss and metric, and for a softmax."""
 
 
 def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:

@@ -81,8 +81,7 @@ def _most_cells(
     return math.prod(counts.values())
 
 
-_LARGEST = 2**63
-"""Stands for the number of training examples before it is known."""
+_LARGEST = 2**63  # stands for the number of training examples before it is known
 
 
 def blocks(specification: StudySpecification) -> Iterator[Block]:

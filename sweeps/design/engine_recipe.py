@@ -6,7 +6,7 @@ import functools
 
 from bpengine import Budget, Recipe, evaluation_points
 from bpengine.training.minibatches import batches, updates_per_epoch
-from sweeps.design.trials import Cohort, Configuration, fields_from
+from sweeps.design.trials import Configuration, fields_from
 
 EARLIEST = 64
 """Where a budget does not count epochs, evaluation begins at this fraction of one."""
@@ -22,18 +22,11 @@ def recipe_of(configuration: Configuration) -> Recipe:
     return Recipe(**fields_from(Recipe, configuration), evaluate_at=cadence)
 
 
-def settings_of(cohort: Cohort) -> list[dict[str, float]]:
-    """Return the settings of a cohort's lanes as the engine wants them."""
-    return [dict(settings) for settings in cohort.settings]
-
-
 @functools.lru_cache
 def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
-    """Return where the trials of a configuration are evaluated, in examples.
+    """Return where trials are evaluated, in examples: the same for every batch size, dense early.
 
-    It is the same for every batch size and dense early: with a budget in epochs that of
-    `bpengine.evaluation_points`, otherwise `_open_ended`. The end of training is a point, too, but
-    under a budget in seconds alone, where nobody knows it.
+    The end of training is a point, too, but under a budget in seconds alone.
     """
     items, budget = configuration.train_items, configuration.budget
     points = evaluation_points(items, budget.epochs) if budget.epochs else _open_ended(items)

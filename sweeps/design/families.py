@@ -144,12 +144,7 @@ _ASPECTS: tuple[Texts, ...] = (
 
 
 def schedule_text(schedule: Schedule) -> str:
-    """Return a schedule in words, nothing for a constant rate.
-
-    Example:
-        >>> schedule_text(Schedule("step", per="epoch", decay=0.5, every=10, warmup=5))
-        'times 0.5 every 10 epochs, after a warm-up of 5 epochs'
-    """
+    """Return a schedule in words, nothing for a constant rate."""
     text = {
         "constant": "",
         "step": f"times {schedule.decay:g} every {counted(schedule.every, schedule.per)}",
@@ -170,12 +165,7 @@ def growth_text(growth: BatchGrowth | None) -> str:
 
 
 def budget_text(budget: Budget) -> str:
-    """Return a budget in words, such as "20 epochs".
-
-    Example:
-        >>> budget_text(Budget(updates=1000, seconds=60.0))
-        '1000 updates or 60 s, whichever comes first'
-    """
+    """Return a budget in words, such as "20 epochs"."""
     limits = [
         counted(value, name.removesuffix("s"))
         for name, value in vars(budget).items()

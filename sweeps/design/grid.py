@@ -45,10 +45,7 @@ def groups_of(specification: StudySpecification, data: Facts) -> tuple[Group, ..
 
 
 def cells_of(specification: StudySpecification, data: Facts) -> Iterator[Cell]:
-    """Yield every cell as often as the specification names it, excluded ones too.
-
-    Combinations with data that have no facts are left out.
-    """
+    """Yield every cell as often as it is named, excluded ones too; none of data without facts."""
     for combination in combinations(specification):
         facts = data.get(key_of(combination.get("dataset")))
         if facts is None or not combination.learning_rates:

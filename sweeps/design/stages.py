@@ -90,18 +90,25 @@ def derived(
             yield EXTEND, _trials(experiment, {cell: [rate] for cell, rate in further.items()})
             for cell, rate in further.items():
                 tried[cell].append(rate)
-    selected = _selected(experiment, best)
+    selected = _choices(experiment, {cell: [rate] for cell, rate in best.items()})
     if specification.confirmation_seeds:
         yield CONFIRM, fresh_trials(selected, specification.confirmation_seeds)
         yield from _refined(selected, ranking, refinement_seeds(specification), table)
 
 
-def _trials(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> list[Planned]:
+def _choices(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> Selected:
     return [
-        Planned(group.label, trial)
+        (group, size, rate)
         for group in experiment.groups
         for size in group.grid
         for rate in rates.get((group.label, size), ())
+    ]
+
+
+def _trials(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> list[Planned]:
+    return [
+        Planned(group.label, trial)
+        for group, size, rate in _choices(experiment, rates)
         for trial in group.family.trials(size, rate, experiment.specification.seeds)
     ]
 
@@ -142,11 +149,7 @@ def _wild(cells: pd.DataFrame) -> set[Cell]:
 def _next_rate(
     grid: Sequence[float], tried: Sequence[float], best: float | None, limit: int
 ) -> float | None:
-    """Return the rate to be tried next, if there is one.
-
-    `grid` are the specification's rates, `tried` these and what was added, both ascending; at most
-    `limit` rates are added on each side.
-    """
+    """Return the rate to be tried next, if there is one; at most `limit` are added on a side."""
     below = sum(rate < grid[0] for rate in tried)
     above = sum(rate > grid[-1] for rate in tried)
     rate = 0.0
@@ -155,15 +158,6 @@ def _next_rate(
     elif best == max(tried) and above < limit:
         rate = rounded(grid[-1] * (grid[-1] / grid[-2]) ** (above + 1))
     return rate if SMALLEST_RATE <= rate <= LARGEST_RATE else None
-
-
-def _selected(experiment: Experiment, best: Mapping[Cell, float]) -> Selected:
-    return [
-        (group, size, best[group.label, size])
-        for group in experiment.groups
-        for size in group.grid
-        if (group.label, size) in best
-    ]
 
 
 def fresh_trials(selected: Selected, seeds: Iterable[int]) -> list[Planned]:
@@ -191,10 +185,7 @@ def _refined(
     steps: Iterable[Sequence[int]],
     table: Callable[[], pd.DataFrame],
 ) -> Iterator[tuple[str, list[Planned]]]:
-    """Yield more seeds for the best batch sizes of each group as long as they can't be told apart.
-
-    `ranking` is the selection on the validation set, with the columns `SELECTION_COLUMNS`.
-    """
+    """Yield more seeds for the best batch sizes of each group while they can't be told apart."""
     for seeds in steps:
         fresh = _complete(table())
         tied = {
@@ -209,11 +200,7 @@ def _refined(
 
 
 def _complete(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the fresh trials of batch sizes with a value for every seed that has run: all of them.
-
-    Some have more seeds than others; a batch size that lost one is compared with none, as in the
-    report.
-    """
+    """Return the fresh trials of batch sizes with a value for every seed that has run."""
     fresh = trials[trials["stage"].isin(FRESH_STAGES)]
     cells = [fresh[name] for name in CELL[:2]]
     return fresh[has_value(fresh, "test").groupby(cells).transform("all")]

@@ -25,8 +25,7 @@ Settings = tuple[tuple[str, float], ...]
 """Learning rate and every hyperparameter of the optimizer, by name, sorted."""
 
 _DERIVED = ("source", "train_items")
-"""Fields that the fingerprint of the data and their preparation determine, or that only say where
-the data are to be found."""
+"""Fields that only say where data are, or that fingerprint and preparation determine."""
 
 
 def settings_of(optimizer: str, learning_rate: float, given: Mapping[str, float]) -> Settings:

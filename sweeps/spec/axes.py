@@ -41,26 +41,22 @@ class OptimizerChoice(Strict):
     """An optimizer with its own learning rates and hyperparameters; a name alone is enough."""
 
     name: Annotated[str, OneOf(tuple(OPTIMIZERS))] = Field(description="update rule")
-    learning_rates: Rates = Field(
-        default=(), description="in place of the study's `learning_rates`"
-    )
-    momentum: Axis[Share] = Field(default=(), description="share of the last step that is kept")
-    alpha: Axis[Share] = Field(default=(), description="decay of the mean of squared gradients")
-    beta1: Axis[Share] = Field(default=(), description="decay of the mean of gradients")
-    beta2: Axis[Share] = Field(default=(), description="decay of the mean of squared gradients")
-    epsilon: Axis[Positive] = Field(default=(), description="added to the denominator")
-    trust: Axis[Positive] = Field(default=(), description="trust coefficient of a layer's rate")
-    l2: Axis[NotNegative] = Field(
-        default=(),
-        description="`l2 / 2 |W|^2` is added to the mean loss of a batch, biases included: the "
+    learning_rates: Rates = key((), "in place of the study's `learning_rates`")
+    momentum: Axis[Share] = key((), "share of the last step that is kept")
+    alpha: Axis[Share] = key((), "decay of the mean of squared gradients")
+    beta1: Axis[Share] = key((), "decay of the mean of gradients")
+    beta2: Axis[Share] = key((), "decay of the mean of squared gradients")
+    epsilon: Axis[Positive] = key((), "added to the denominator")
+    trust: Axis[Positive] = key((), "trust coefficient of a layer's rate")
+    l2: Axis[NotNegative] = key(
+        (),
+        "`l2 / 2 |W|^2` is added to the mean loss of a batch, biases included: the "
         "gradient gains `l2 W`, and with the reduction `sum` `n l2 W`, `n` being the batch's "
         "examples",
     )
-    weight_decay: Axis[NotNegative] = Field(
-        default=(), description="decoupled decay, once for each update"
-    )
-    clip_norm: Axis[Annotated[float, Field(gt=0, allow_inf_nan=True)]] = Field(
-        default=(), description="largest norm of a network's gradient; `inf` for none"
+    weight_decay: Axis[NotNegative] = key((), "decoupled decay, once for each update")
+    clip_norm: Axis[Annotated[float, Field(gt=0, allow_inf_nan=True)]] = key(
+        (), "largest norm of a network's gradient; `inf` for none"
     )
 
     @model_validator(mode="before")
@@ -77,11 +73,11 @@ UPDATES, EXAMPLES = "updates", "examples"  # what an optimizer's memory may coun
 class ScheduleChoice(Strict):
     """A schedule of the learning rate; a name alone is enough."""
 
-    kind: Annotated[str, OneOf(tuple(SCHEDULES))] = Field(
-        default="constant", description="how the rate changes along training"
+    kind: Annotated[str, OneOf(tuple(SCHEDULES))] = key(
+        "constant", "how the rate changes along training"
     )
-    per: Annotated[str, OneOf(("update", "epoch"))] | None = Field(
-        default=None, description="what its clock counts; `update` if not given"
+    per: Annotated[str, OneOf(("update", "epoch"))] | None = key(
+        None, "what its clock counts; `update` if not given"
     )
     warmup: int = Field(default=0, ge=0, description="so many of these the rate rises linearly")
     decay: float | None = Field(
@@ -90,7 +86,7 @@ class ScheduleChoice(Strict):
         allow_inf_nan=False,
         description="`step`, `exponential`: factor at each decay; `inverse`: coefficient",
     )
-    every: Count | None = Field(default=None, description="`step`: clock ticks between two decays")
+    every: Count | None = key(None, "`step`: clock ticks between two decays")
 
     @model_validator(mode="before")
     @classmethod
@@ -103,7 +99,7 @@ class GrowthChoice(Strict):
 
     factor: int = Field(ge=2, description="by what the batch size is multiplied")
     every: Count = Field(description="epochs between two multiplications")
-    limit: SizeOrFull = Field(default=FULL, description="largest batch size")
+    limit: SizeOrFull = key(FULL, "largest batch size")
 
 
 Growth = Annotated[

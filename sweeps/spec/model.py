@@ -25,6 +25,7 @@ from sweeps.spec.types import (
     Seed,
     SeedRange,
     Simulated,
+    expanded,
     key,
 )
 
@@ -32,18 +33,11 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 def _seeds(value: object) -> list[Any]:
-    seeds: list[Any] = []
-    for item in listed(value):
-        seeds += _consecutive(item)
-        if len(seeds) > MOST_SEEDS:
-            raise PydanticCustomError("many", f"must hold at most {MOST_SEEDS} seeds")
-    return seeds
+    return expanded(value, _consecutive, MOST_SEEDS, "seeds")
 
 
-def _consecutive(item: object) -> list[Any]:
-    if not isinstance(item, Mapping):
-        return [item]
-    seeds = SeedRange.model_validate(dict(item))
+def _consecutive(table: dict[str, Any]) -> list[Any]:
+    seeds = SeedRange.model_validate(table)
     return list(range(seeds.first, seeds.first + seeds.count))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
@@ -43,27 +43,32 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     if not values:
         raise PydanticCustomError("empty", "must hold at least one value")
     if len(values) > MOST_VALUES:
-        raise _too_many()
+        raise _too_many(MOST_VALUES, "values")
     return refuse_repeated(values)
 
 
-def _too_many() -> PydanticCustomError:
-    return PydanticCustomError("many", f"must hold at most {MOST_VALUES} values")
+def _too_many(most: int, noun: str) -> PydanticCustomError:
+    return PydanticCustomError("many", f"must hold at most {most} {noun}")
+
+
+def expanded(
+    value: object, spread: Callable[[dict[str, Any]], list[Any]], most: int, noun: str
+) -> list[Any]:
+    """Return a list in which tables that stand for several values are replaced by these."""
+    values: list[Any] = []
+    for item in listed(value):
+        values += spread(dict(item)) if isinstance(item, Mapping) else [item]
+        if len(values) > most:
+            raise _too_many(most, noun)
+    return values
 
 
 def _rates(value: object) -> list[Any]:
-    rates: list[Any] = []
-    for item in listed(value):
-        rates += _logspace(item)
-        if len(rates) > MOST_VALUES:
-            raise _too_many()
-    return rates
+    return expanded(value, _logspace, MOST_VALUES, "values")
 
 
-def _logspace(item: object) -> list[Any]:
-    if not isinstance(item, Mapping):
-        return [item]
-    spread = LogSpace.model_validate(dict(item))
+def _logspace(table: dict[str, Any]) -> list[Any]:
+    spread = LogSpace.model_validate(table)
     (low, high), steps = spread.logspace, spread.count - 1
     return [rounded(low * (high / low) ** (step / steps)) for step in range(spread.count)]
 
@@ -156,25 +161,23 @@ class PowersOfTwo(Strict):
 class SimulatedCluster(Strict):
     """Workers and what joins them, for predictions of time that are always called simulated."""
 
-    latency: NotNegative = Field(
-        default=5e-5,
-        description="time until a message of no bytes arrives; that of a common Ethernet",
-        json_schema_extra={"unit": "s"},
+    latency: NotNegative = key(
+        5e-5, "time until a message of no bytes arrives; that of a common Ethernet", unit="s"
     )
-    bandwidth: Positive = Field(
-        default=1.25e9,
-        description="bytes that a link carries in a second; those of a 10 Gbit/s Ethernet",
-        json_schema_extra={"unit": "bytes/s"},
+    bandwidth: Positive = key(
+        1.25e9,
+        "bytes that a link carries in a second; those of a 10 Gbit/s Ethernet",
+        unit="bytes/s",
     )
-    combine: Annotated[str, OneOf(COMBINING)] = Field(
-        default="halving",
-        description="how gradients are combined: around a ring, by exchange of halves (least "
+    combine: Annotated[str, OneOf(COMBINING)] = key(
+        "halving",
+        "how gradients are combined: around a ring, by exchange of halves (least "
         "messages), or by a central worker",
     )
-    workers: Axis[Annotated[int, Field(ge=1, le=2**20)]] = Field(
-        default=tuple(2**power for power in range(13)),
-        description="numbers of workers that share an update",
-        json_schema_extra={"unit": "workers"},
+    workers: Axis[Annotated[int, Field(ge=1, le=2**20)]] = key(
+        tuple(2**power for power in range(13)),
+        "numbers of workers that share an update",
+        unit="workers",
     )
 
 

@@ -134,10 +134,8 @@ def _sound(source: str, table: str, damaged: Sequence[tuple[str, int]]) -> str:
 class Session:
     """What the one writer of a store does beside writing rows.
 
-    It sees that the store is still its own: a later writer replaces the token in it, and a folder
-    may be replaced while SQLite goes on with files that have no name any more. And it moves what
-    SQLite's log holds to the database, which then says how many trials it holds and that a log
-    follows; the first thing in that log is that it has been read.
+    It sees that the store is still its own, and moves what SQLite's log holds to the database,
+    which then says that a log follows; the first thing in that log is that it has been read.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:

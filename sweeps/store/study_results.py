@@ -30,7 +30,7 @@ from sweeps.data.splits import CLASSIFICATION, REGRESSION, SCALINGS, Source
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.checks.contradictions import contradictions
 from sweeps.design.engine_recipe import examples_of, updates_of
-from sweeps.design.families import Family, Group, budget_text, growth_text, schedule_text
+from sweeps.design.families import Group, budget_text, growth_text, schedule_text
 from sweeps.design.stages import Experiment, derived
 from sweeps.design.trials import Planned, fields_from
 from sweeps.errors import StoreError, UsageError, pairs_text
@@ -260,7 +260,7 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
         "validation_items": int(facts.preparation.validation),
         "test_items": int(facts.preparation.test),
         "hidden_layers": shared.widths[1:-1],
-        "hyperparameters": _hyperparameters(family),
+        "hyperparameters": {k: v for k, v in family.hyperparameters if v != COMMON.get(k)},
         "schedule": schedule_text(shared.schedule),
         "rate_rule": family.rate_rule,
         "budget": budget_text(budget),
@@ -278,7 +278,3 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
         "further": pairs_text(shared.further),
     }
     return GroupDescription(**values)
-
-
-def _hyperparameters(family: Family) -> dict[str, float]:
-    return {name: value for name, value in family.hyperparameters if value != COMMON.get(name)}

@@ -16,7 +16,7 @@ import numpy as np
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.network.arrays import Array
 from sweeps.data.splits import Dataset, Preparation, Source, prepare
-from sweeps.design.engine_recipe import recipe_of, settings_of
+from sweeps.design.engine_recipe import recipe_of
 from sweeps.design.trials import Cohort, Configuration
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.machine import threads
@@ -116,7 +116,8 @@ def run_cohort(
     parts = [_prepared(dataset, configuration.preparation, seed) for seed in cohort.seeds]
     splits = [split for split, _ in parts]
     recipe = recipe_of(configuration)
-    trainer = Trainer(configuration.architecture, splits, settings_of(cohort), recipe)
+    settings = [dict(values) for values in cohort.settings]
+    trainer = Trainer(configuration.architecture, splits, settings, recipe)
     limit = None if trial_seconds is None else trial_seconds * len(checkpoint.trials)
     in_time = _train(trainer, checkpoint, limit, timed=recipe.budget.seconds is not None)
     trained = trainer.result()

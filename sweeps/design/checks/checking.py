@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ from sweeps.design.checks.contradictions import Contradiction, contradictions
 from sweeps.design.combinations import Combination, Value, blocks, most_cells
 from sweeps.design.grid import Cell, cells_of, output_of, sizes_of
 from sweeps.design.stages import Experiment, refinement_seeds
+from sweeps.design.trials import fields_from
 from sweeps.errors import DataError, Problem, SpecificationError, counted, shown
-from sweeps.spec.axes import Axes, GrowthChoice
+from sweeps.spec.axes import AXES, GrowthChoice
 from sweeps.spec.messages import path_of
 from sweeps.spec.model import StudySpecification, parse
 from sweeps.spec.types import AUTO, FULL, LARGEST_RATE, MOST_EPOCHS, MOST_TRIALS, SMALLEST_RATE
@@ -28,11 +31,7 @@ _STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs":
 
 
 def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experiment:
-    """Return a checked specification with the facts of its data.
-
-    Raises:
-        SpecificationError: With every mistake there is.
-    """
+    """Return a checked specification with the facts of its data, or raise every mistake."""
     specification, problems, wrong = parse(keys)
     faults = [*contradictions(specification, wrong)]
     problems += [fault.problem(keys) for fault in faults]
@@ -63,7 +62,7 @@ def _misfits(
         return []
     return [
         misfit.problem(keys)
-        for misfit in misfits(specification, data)
+        for misfit in dict.fromkeys(_all_misfits(specification, data))
         if not (wrong and misfit.place[0] == "exclude")
     ]
 
@@ -72,27 +71,22 @@ def _data(
     specification: StudySpecification, keys: Mapping[str, Any], folder: Path, wrong: set[str]
 ) -> tuple[Facts, list[Problem]]:
     """Return the facts of all datasets, and what is wrong with the others."""
-    values = [
-        value
-        for values, given in blocks(specification)
-        for value in values.get("dataset", ())
-        if not given or "dataset" in given
-    ]
     data: Facts = {}
     problems: list[Problem] = []
-    for value in values:
+    for value in _datasets(specification):
+        path = path_of(value.place, keys)
         try:
             problems += _describe(specification, value, folder, wrong, data)
         except SourceError as error:
-            path = path_of(value.place, keys)
-            problems += [
-                Problem(path + problem.path, problem.text, about_data=problem.about_data)
-                for problem in error.problems
-            ]
+            problems += [replace(problem, path=path + problem.path) for problem in error.problems]
         except DataError as error:
-            path = path_of(value.place, keys)
             problems += [Problem(path, line, about_data=True) for line in error.lines]
     return data, problems
+
+
+def _datasets(specification: StudySpecification) -> Iterator[Value]:
+    for values, given in blocks(specification):
+        yield from values.get("dataset", ()) if not given or "dataset" in given else ()
 
 
 def _describe(
@@ -103,38 +97,20 @@ def _describe(
     dataset = load(source)
     if wrong & {"validation", "test", "split_seed", "scaling"}:
         return []
-    preparation = preparation_of(specification)
+    preparation = Preparation(**fields_from(Preparation, specification))
     problems = preparation_problems(dataset, preparation)
     if not problems:
-        seeds = (
-            *specification.seeds,
-            *specification.confirmation_seeds,
-            *(seed for step in refinement_seeds(specification) for seed in step),
-        )
+        fresh = (specification.confirmation_seeds, *refinement_seeds(specification))
+        seeds = chain(specification.seeds, *fresh)
         data[key_of(value.value)] = facts_of(dataset, source, preparation, seeds)
     return problems
-
-
-def preparation_of(specification: StudySpecification) -> Preparation:
-    """Return how a specification wants its data prepared."""
-    return Preparation(
-        specification.validation,
-        specification.test,
-        specification.scaling,
-        specification.split_seed,
-    )
 
 
 UNBOUNDED = ("identity", "leaky_relu")
 """Outputs that can be any number, as standardised targets are."""
 
 
-def misfits(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
-    """Yield what does not fit, each thing once."""
-    yield from dict.fromkeys(_all(specification, data))
-
-
-def _all(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
+def _all_misfits(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
     yield from _same_data(specification, data)
     yield from _repeated_sizes(specification, data)
     cells = [*cells_of(specification, data)]
@@ -151,15 +127,12 @@ def _all(specification: StudySpecification, data: Facts) -> Iterator[Contradicti
 
 def _same_data(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
     seen: dict[str, object] = {}
-    for values, given in blocks(specification):
-        for value in values.get("dataset", ()) if not given or "dataset" in given else ():
-            facts = data.get(key_of(value.value))
-            if facts is None:
-                continue
-            first = seen.setdefault(facts.fingerprint, value.value)
-            if first != value.value:
-                text = f"holds the same data as {shown(first)}, but is {shown(value.value)}."
-                yield Contradiction(value.place, text)
+    for value in _datasets(specification):
+        facts = data.get(key_of(value.value))
+        first = seen.setdefault(facts.fingerprint, value.value) if facts else value.value
+        if first != value.value:
+            text = f"holds the same data as {shown(first)}, but is {shown(value.value)}."
+            yield Contradiction(value.place, text)
 
 
 def _repeated_sizes(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
@@ -180,11 +153,7 @@ def _repeated_sizes(specification: StudySpecification, data: Facts) -> Iterator[
 def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradiction]:
     facts, combination, size = cell.family.facts, cell.combination, cell.batch_size
     if size > facts.train_items:
-        text = (
-            f"must be at most {facts.train_items}, the training examples of {facts.source.name} "
-            f"under this split, but is {size}."
-        )
-        yield Contradiction(combination.values["batch_sizes"].place, text)
+        yield Contradiction(combination.values["batch_sizes"].place, _too_many(facts, size))
     yield from _target(specification, facts)
     yield from _length(cell)
     shards = combination.get("shards")
@@ -192,11 +161,15 @@ def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradi
         text = f"must be at most the batch size, but is {shards} with {counted(size, 'example')}."
         yield Contradiction(combination.values["shards"].place, f"{text}{_EXCLUDE}")
     if specification.noise_examples > facts.train_items:
-        text = (
-            f"must be at most {facts.train_items}, the training examples of {facts.source.name} "
-            f"under this split, but is {specification.noise_examples}."
-        )
+        text = _too_many(facts, specification.noise_examples)
         yield Contradiction(("noise_examples",), text)
+
+
+def _too_many(facts: DataFacts, examples: int) -> str:
+    return (
+        f"must be at most {facts.train_items}, the training examples of {facts.source.name} "
+        f"under this split, but is {examples}."
+    )
 
 
 def _length(cell: Cell) -> Iterator[Contradiction]:
@@ -237,11 +210,8 @@ def _of_combination(combination: Combination, facts: DataFacts) -> Iterator[Cont
         yield Contradiction(combination.values["local_updates"].place, text)
     limit = growth.limit if isinstance(growth, GrowthChoice) else FULL
     if not isinstance(limit, str) and limit > facts.train_items:
-        text = (
-            f"must be at most {facts.train_items}, the training examples of {facts.source.name} "
-            f"under this split, but is {limit}."
-        )
-        yield Contradiction((*combination.values["growth"].place, "limit"), text)
+        place = (*combination.values["growth"].place, "limit")
+        yield Contradiction(place, _too_many(facts, limit))
     yield from _loss(combination, facts)
 
 
@@ -272,12 +242,9 @@ def _useless_exclusions(
     used = {number for cell in cells for number in cell.excluded_by}
     for number, pattern in enumerate(specification.exclude):
         if cells and number not in used:
-            yield Contradiction(("exclude", number), f"agrees with no combination{_why(pattern)}.")
-
-
-def _why(pattern: Axes) -> str:
-    names = [name for name in type(pattern).model_fields if name in pattern.model_fields_set]
-    return f" of {' and '.join(names)}"
+            names = [name for name in AXES if name in pattern.model_fields_set]
+            text = f"agrees with no combination of {' and '.join(names)}."
+            yield Contradiction(("exclude", number), text)
 
 
 def _choices_left(cells: Sequence[Cell]) -> Iterator[Contradiction]:

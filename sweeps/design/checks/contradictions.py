@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,26 +24,18 @@ from sweeps.spec.types import LARGEST_SEED, MOST_TRIALS, NONE
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Keys that don't go together.
-
-    Attributes:
-        place: Where the specification is to be changed.
-        text: What is wrong, ready to follow the place's path.
-    """
+    """Keys that don't go together: where the specification is to be changed, and why."""
 
     place: Place
-    text: str
+    text: str  # follows the place's path
 
     def problem(self, keys: Mapping[str, Any]) -> Problem:
-        """Return it as it is told."""
+        """Return it as a mistake in what was written."""
         return Problem(path_of(self.place, keys), self.text)
 
 
 def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterator[Contradiction]:
-    """Yield what a specification asks for that can't be, whatever its data are.
-
-    `wrong` are keys that have a default in place of what was written: nothing is said about them.
-    """
+    """Yield what can't be, whatever the data are; nothing about keys already known to be wrong."""
     checks = (_missing, _seeds, _parts, _rules, _bundles, _patterns, _choices, _size)
     # What an `include` takes from the study is found with each of them.
     faults = dict.fromkeys(fault for check in checks for fault in check(specification))
@@ -56,20 +48,16 @@ def _missing(specification: StudySpecification) -> Iterator[Contradiction]:
         wanted["seeds"] = ""
     else:
         wanted["confirmation_seeds"] = " Without `explore` trials have no other seeds."
-    if any(not values.get(RATES) and _need_rates(values) for values, _ in blocks(specification)):
+    optimizers = [values["optimizer"] for values, _ in blocks(specification) if RATES not in values]
+    if not all(value.value.learning_rates for values in optimizers for value in values):
         wanted[RATES] = ""
     for key, why in wanted.items():
         if not getattr(specification, key):
             yield Contradiction((key,), f"is required, but missing.{why}")
     if not any(getattr(specification, name) for name in BUDGETS):
-        text = (
-            "is required, but missing; `updates`, `examples` or `seconds` may stand in its place."
-        )
+        others = "`updates`, `examples` or `seconds`"
+        text = f"is required, but missing; {others} may stand in its place."
         yield Contradiction(("epochs",), text)
-
-
-def _need_rates(values: Mapping[str, Sequence[Value]]) -> bool:
-    return any(not value.value.learning_rates for value in values["optimizer"])
 
 
 def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:
@@ -131,8 +119,7 @@ def _rules(specification: StudySpecification) -> Iterator[Contradiction]:
                 yield Contradiction(value.place, text)
 
 
-_RULES = {"rate_rule": NONE, "memory": UPDATES}
-"""Axes that may follow the batch size, and their value that doesn't."""
+_RULES = {"rate_rule": NONE, "memory": UPDATES}  # axes and their value that needs no reference
 
 
 def _bundles(specification: StudySpecification) -> Iterator[Contradiction]:
@@ -196,10 +183,7 @@ def _schedule(value: Value) -> Iterator[Contradiction]:
     if choice.kind == "constant" and choice.per and not choice.warmup:
         text = f"is {choice.per!r}, but has no meaning for a constant rate without warm-up."
         yield Contradiction((*value.place, "per"), text)
-    if choice.kind in {"step", "exponential"} and not _falls(choice.decay):
+    factor = 1.0 if choice.decay is None else choice.decay
+    if choice.kind in {"step", "exponential"} and not 0 < factor <= 1:
         text = f"must be above 0 and at most 1, but is {shown(choice.decay)}."
         yield Contradiction((*value.place, "decay"), text)
-
-
-def _falls(decay: float | None) -> bool:
-    return decay is None or 0 < decay <= 1

@@ -30,11 +30,9 @@ from sweeps.design.engine_recipe import (
     evaluations_of,
     examples_of,
     recipe_of,
-    settings_of,
     updates_of,
 )
-from sweeps.design.trials import Cohort, Configuration
-from sweeps.design.trials import settings_of as full_settings
+from sweeps.design.trials import Configuration, settings_of
 
 CONFIGURATION = Configuration(
     evaluate_test=False,
@@ -89,9 +87,8 @@ def test_every_choice_arrives_in_the_recipe() -> None:
 
 
 def test_settings_arrive_by_name() -> None:
-    cohort = Cohort(CONFIGURATION, (1,), (full_settings("momentum", 0.1, {"l2": 0.5}),))
-    (found,) = settings_of(cohort)
-    assert found == {**OPTIMIZERS["momentum"].defaults, "l2": 0.5, "learning_rate": 0.1}
+    settings = dict(settings_of("momentum", 0.1, {"l2": 0.5}))
+    assert settings == {**OPTIMIZERS["momentum"].defaults, "l2": 0.5, "learning_rate": 0.1}
 
 
 BUDGETS = st.one_of(

@@ -19,7 +19,7 @@ from faults import cohort, made
 from bpengine import Budget, Trainer, evaluate, train
 from sweeps.data import registry as datasets
 from sweeps.data.splits import prepare
-from sweeps.design.engine_recipe import recipe_of, settings_of
+from sweeps.design.engine_recipe import recipe_of
 from sweeps.design.trials import Cohort
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.worker import train as worker
@@ -73,7 +73,7 @@ def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
     trained = train(
         configuration.architecture,
         [split for split, _ in parts],
-        settings_of(confirm),
+        [*map(dict, confirm.settings)],
         recipe_of(configuration),
     )
     tests = [test for _, test in parts]
@@ -247,7 +247,9 @@ def test_a_cohort_in_which_no_lane_learns_any_more_is_not_trained_on(
     assert stable(run_cohort(dead, workspace)) == whole
     configuration = dead.configuration
     splits = [prepare(made(), configuration.preparation, seed)[0] for seed in dead.seeds]
-    uncut = train(configuration.architecture, splits, settings_of(dead), recipe_of(configuration))
+    uncut = train(
+        configuration.architecture, splits, [*map(dict, dead.settings)], recipe_of(configuration)
+    )
     assert [outcome.updates for outcome in run_cohort(dead)] == uncut.updates.ravel().tolist()
 
 
