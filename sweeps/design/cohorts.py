@@ -13,7 +13,7 @@ import numpy as np
 from bpengine.optim.optimizers import OPTIMIZERS
 from bpengine.passes.backprop import ROWS
 from bpengine.training.lockstep import lanes_in_cache
-from sweeps.design.engine_recipe import evaluations_of, examples_of, is_countable, updates_of
+from sweeps.design.engine_recipe import evaluation_cadence, examples_of, is_countable, updates_of
 from sweeps.design.trials import Cohort, Configuration, Settings, Trial
 
 T = TypeVar("T")
@@ -105,14 +105,14 @@ def _cost(configuration: Configuration, seeds: int, settings: int) -> float:
     width, updates = _itemsize(configuration) / 4, updates_of(configuration)
     calls = updates * max(configuration.shards, -(-configuration.batch_size // ROWS))
     per_lane = updates * LANE_COST + width * _elements_cost(configuration, updates)
-    fixed = calls * CALL_COST + evaluations_of(configuration) * EVALUATION_COST
+    fixed = calls * CALL_COST + len(evaluation_cadence(configuration)) * EVALUATION_COST
     return min(limit, fixed + seeds * settings * per_lane)
 
 
 def _elements_cost(configuration: Configuration, updates: int) -> float:
     """Return what the parameters, the state and the outputs of a lane cost."""
     parameters = configuration.architecture.parameter_count
-    evaluations = evaluations_of(configuration)
+    evaluations = len(evaluation_cadence(configuration))
     differentiated = examples_of(configuration) + evaluations * configuration.noise_examples
     passed = differentiated + evaluations * configuration.train_items
     return (

@@ -8,8 +8,7 @@ from bpengine import Budget, Recipe, evaluation_points
 from bpengine.training.minibatches import batches, updates_per_epoch
 from sweeps.design.trials import Configuration, fields_from
 
-EARLIEST = 64
-"""Where a budget does not count epochs, evaluation begins at this fraction of one."""
+EARLIEST = 64  # where a budget does not count epochs, evaluation begins at this fraction of one
 
 DENSE, DOUBLINGS = 32, 20
 """Where a budget does not count epochs, so many are evaluated each at its end; from there on as
@@ -44,11 +43,6 @@ def examples_of(configuration: Configuration) -> int:
 def updates_of(configuration: Configuration) -> int:
     """Return how many updates a trial makes under a countable budget."""
     return _totals(configuration)[0]
-
-
-def evaluations_of(configuration: Configuration) -> int:
-    """Return how many evaluations a trial has under a countable budget."""
-    return len(evaluation_cadence(configuration))
 
 
 def is_countable(budget: Budget) -> bool:

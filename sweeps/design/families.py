@@ -70,8 +70,7 @@ class Group:
     grid: Mapping[int, tuple[float, ...]]  # learning rates by batch size, both ascending
 
 
-Texts = Callable[[Sequence[Family]], list[str]]
-"""An aspect of each family, as text."""
+Texts = Callable[[Sequence[Family]], list[str]]  # an aspect of each family, as text
 
 
 def labels_of(families: Sequence[Family], name: str) -> list[str]:

@@ -27,14 +27,11 @@ from sweeps.design.trials import Planned
 from sweeps.spec.model import StudySpecification
 from sweeps.spec.types import LARGEST_RATE, SMALLEST_RATE, rounded
 
-REFINE_STEP = 5
-"""Seeds that are added before batch sizes are compared again."""
+REFINE_STEP = 5  # seeds that are added before batch sizes are compared again
 
-Cell = tuple[str, int]
-"""Label of a group and batch size."""
+Cell = tuple[str, int]  # label of a group and batch size
 
-Selected = list[tuple[Group, int, float]]
-"""Groups with a batch size and its selected learning rate."""
+Selected = list[tuple[Group, int, float]]  # groups with a batch size and its selected learning rate
 
 
 @dataclass(frozen=True)

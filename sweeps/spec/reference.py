@@ -17,8 +17,7 @@ from sweeps.data.registry import load, read_source
 from sweeps.spec.axes import AXES
 from sweeps.spec.model import StudySpecification, plain, toml_value
 
-Schema = dict[str, Any]
-"""A JSON schema, of one key or of what it holds."""
+Schema = dict[str, Any]  # a JSON schema, of one key or of what it holds
 
 _REQUIRED: Mapping[str, str] = {
     "learning_rates": "{logspace = [0.1, 10.0], count = 5}",
@@ -136,8 +135,7 @@ def new_specification(dataset: object, written: object = None) -> str:
     return "\n".join(parts)
 
 
-LARGEST_BATCH = 1024
-"""Largest batch size that a new specification proposes."""
+LARGEST_BATCH = 1024  # largest batch size that a new specification proposes
 
 _HEAD = """\
 # A study of bpsweep. Every key is here, with its default where it has one.

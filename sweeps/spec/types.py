@@ -14,8 +14,7 @@ FULL = "full"  # the batch size that is the whole training set
 NONE = "none"  # the absence of what a key is about
 AUTO = "auto"  # the output activation that goes with loss and task
 
-DIGITS = 4
-"""Significant digits of computed rates: no machine's last bit decides which trial it is."""
+DIGITS = 4  # significant digits of computed rates: no machine's last bit decides which trial it is
 
 MOST_VALUES, MOST_SEEDS, MOST_EPOCHS, MOST_TRIALS = 1_000, 100_000, 1_000_000, 1_000_000
 """Limits of an axis, a range of seeds, a trial and a study: beyond them is a slip of the pen."""

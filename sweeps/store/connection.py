@@ -24,8 +24,7 @@ LARGEST_VALUE = 2**27
 _BUSY_MILLISECONDS = 10_000
 
 _WRITER, _CHECKPOINT = "writer", "checkpoint"
-SESSION_FACTS = (_WRITER, _CHECKPOINT)
-"""Facts of whoever writes, rather than of the study."""
+SESSION_FACTS = (_WRITER, _CHECKPOINT)  # facts of whoever writes, rather than of the study
 
 _FACT = "SELECT value FROM facts WHERE key = ?"
 

@@ -31,16 +31,13 @@ from sweeps.worker.train import (
     Outcome,
 )
 
-DONE = (OK, DIVERGED)
-"""The statuses of trials that need not run again."""
+DONE = (OK, DIVERGED)  # the statuses of trials that need not run again
 
-MOST_ERROR = 50_000
-"""Characters of an error that are kept; of a longer one the middle is left out."""
+MOST_ERROR = 50_000  # characters of an error that are kept; of a longer one the middle is left out
 
 DIGEST_CHARACTERS = 32
 
-Row = dict[str, Any]
-"""The values of a row by column, but for its digest."""
+Row = dict[str, Any]  # the values of a row by column, but for its digest
 
 _RESULT = (
     "status",
@@ -214,10 +211,8 @@ def _is_possible_fact(row: Row) -> bool:
     return True  # specification and data are read where they are used
 
 
-_LARGEST = 2**53
-"""The largest count: up to here float64 holds every whole number."""
-_LATEST = 253_402_300_799.0
-"""The end of the year 9999, in seconds since 1970."""
+_LARGEST = 2**53  # the largest count: up to here float64 holds every whole number
+_LATEST = 253_402_300_799.0  # the end of the year 9999, in seconds since 1970
 _MOST_JOBS = 100_000
 _AT_LEAST_ONE = {"shards", "local_updates", "batch_size", "attempts", "lanes"}
 

@@ -215,37 +215,25 @@ def describe(
         # A refinement that time ran out for adds fewer seeds; it takes none that there were.
         if trial.identity in ended:
             refined[label].setdefault(trial.configuration.batch_size, []).append(trial.seed)
-    return StudyDescription(
-        name=specification.name,
-        title=specification.title or _title(experiment),
-        groups=tuple(_group(group, refined[group.label]) for group in experiment.groups),
-        seeds=specification.seeds if specification.explore else (),
-        confirmation_seeds=specification.confirmation_seeds,
-        planned_trials=sum(map(len, stages.values())) + _unplanned(experiment, stages),
-        sweep_seconds=sessions.sweep_seconds,
-        jobs=sessions.jobs,
-        specification=stored["specification"],
-        provenance=sessions.provenance,
-        cluster=_cluster(specification),
-        claims=specification.claims,
-    )
+    names = dict.fromkeys(facts.source.name for facts in experiment.data.values())
+    planned = sum(map(len, stages.values()))
+    if CONFIRM not in stages:
+        # So many are certain to come.
+        planned += len(experiment.grid) * len(specification.confirmation_seeds)
+    values = fields_from(StudyDescription, specification, sessions) | {
+        "title": specification.title or f"Batch sizes on {', '.join(names)}",
+        "groups": tuple(_group(group, refined[group.label]) for group in experiment.groups),
+        "seeds": specification.seeds if specification.explore else (),
+        "planned_trials": planned,
+        "specification": stored["specification"],
+        "cluster": _cluster(specification),
+    }
+    return StudyDescription(**values)
 
 
 def _cluster(specification: StudySpecification) -> Cluster | None:
     simulated = specification.simulated_cluster
     return None if isinstance(simulated, str) else Cluster(**simulated.model_dump())
-
-
-def _title(experiment: Experiment) -> str:
-    names = dict.fromkeys(facts.source.name for facts in experiment.data.values())
-    return f"Batch sizes on {', '.join(names)}"
-
-
-def _unplanned(experiment: Experiment, stages: dict[str, list[Planned]]) -> int:
-    """Return how many trials of the confirm stage are certain to come, but not planned yet."""
-    if CONFIRM in stages:
-        return 0
-    return len(experiment.grid) * len(experiment.specification.confirmation_seeds)
 
 
 def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescription:

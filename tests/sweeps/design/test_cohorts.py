@@ -25,7 +25,7 @@ from sweeps.design.cohorts import (
     plan,
     update_cost,
 )
-from sweeps.design.engine_recipe import evaluations_of
+from sweeps.design.engine_recipe import evaluation_cadence
 from sweeps.design.trials import Cohort, Configuration, Trial, settings_of
 
 CONFIGURATION = configuration(
@@ -183,5 +183,5 @@ def test_memory_grows_with_lanes_and_examples() -> None:
 def test_a_cohort_costs_its_updates_and_its_evaluations(batch_size: int) -> None:
     one = replace(CONFIGURATION, batch_size=batch_size, optimizer="adam")
     evaluation = EVALUATION_COST + 6 * 1000 * example_cost(one)
-    expected = 1000 // batch_size * update_cost(one, 6) + evaluations_of(one) * evaluation
+    expected = 1000 // batch_size * update_cost(one, 6) + len(evaluation_cadence(one)) * evaluation
     assert cohort_cost(cohort(one)) == pytest.approx(expected)

@@ -27,7 +27,6 @@ from sweeps.design.engine_recipe import (
     DENSE,
     DOUBLINGS,
     evaluation_cadence,
-    evaluations_of,
     examples_of,
     recipe_of,
     updates_of,
@@ -110,7 +109,6 @@ def test_training_is_evaluated_at_its_start_and_its_end(
     assert points[0] == 0
     assert points[-1] == examples_of(configuration)
     assert all(one < other for one, other in pairwise(points))
-    assert evaluations_of(configuration) == len(points)
 
 
 @given(st.sampled_from(["updates", "examples"]), st.integers(1, 5000), SIZES, SIZES)
