@@ -15,7 +15,7 @@ from sweeps.design.stages import Experiment
 from sweeps.errors import Problem
 from sweeps.manage.forecast import forecast
 from sweeps.run.executors import jobs_of
-from sweeps.spec.named_data import named_data
+from sweeps.spec.load import named_data
 
 COMMAND = "recommend"
 

@@ -255,8 +255,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from sweeps.spec.load import write_new
-    from sweeps.spec.named_data import named_data
+    from sweeps.spec.load import named_data, write_new
     from sweeps.spec.reference import new_specification
 
     folder = options.out.parent if options.out else Path()
