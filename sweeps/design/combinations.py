@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeps.spec.axes import AXES, BUDGETS, HYPERPARAMETERS, Axes, OptimizerChoice, ScheduleChoice
-from sweeps.spec.messages import Place
+from sweeps.spec.messages import Location
 from sweeps.spec.model import StudySpecification
 from sweeps.spec.types import PowersOfTwo
 
@@ -21,7 +21,7 @@ class Value:
     """A value of an axis, and where it stands in the specification."""
 
     value: Any
-    place: Place
+    location: Location
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ def blocks(specification: StudySpecification) -> Iterator[Block]:
         yield kept | given, frozenset(given)
 
 
-def _values(axes: Axes, place: Place, given: Collection[str]) -> dict[str, list[Value]]:
+def _values(axes: Axes, location: Location, given: Collection[str]) -> dict[str, list[Value]]:
     return {
-        axis: [Value(value, (*place, axis, at)) for at, value in enumerate(getattr(axes, axis))]
+        axis: [Value(value, (*location, axis, at)) for at, value in enumerate(getattr(axes, axis))]
         for axis in AXES
         if axis in given and getattr(axes, axis)
     }

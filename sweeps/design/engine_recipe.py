@@ -69,5 +69,5 @@ def _open_ended(items: int) -> tuple[int, ...]:
     """Return the start, parts of an epoch, every epoch, and from `DENSE` on ever farther points."""
     early = {0, *(items // 2**power for power in range(EARLIEST.bit_length()))}
     dense = {items * epoch for epoch in range(1, DENSE + 1)}
-    late = {items * round(DENSE * 2 ** (place / DENSE)) for place in range(DENSE * DOUBLINGS + 1)}
+    late = {items * round(DENSE * 2 ** (step / DENSE)) for step in range(DENSE * DOUBLINGS + 1)}
     return tuple(sorted(early | dense | late))

@@ -68,8 +68,7 @@ def derived(
 ) -> Iterator[tuple[str, Sequence[Planned]]]:
     """Yield stage after stage, piece by piece, each with the trials it consists of.
 
-    `table` gives the trials yielded so far, columns `reports.schema.results.TRIAL_COLUMNS`. A piece
-    must have ended before the next one is asked for.
+    `table` gives the trials yielded so far; a piece must have ended before the next is asked for.
     """
     specification = experiment.specification
     tried = {cell: list(rates) for cell, rates in experiment.grid.items()}
@@ -133,10 +132,7 @@ def _further_rates(
 
 
 def _wild(cells: pd.DataFrame) -> set[Cell]:
-    """Return the batch sizes where nothing failed but no rate has a result for every seed.
-
-    A result can only lie below the rates that were tried, if it lies anywhere.
-    """
+    """Return the batch sizes where seeds diverged at every rate: only lower rates may do better."""
     grouped = cells.groupby(["group", "batch_size"])
     lowest = grouped.first()
     wild = ~grouped["eligible"].any() & (lowest["diverged"] > 0) & (lowest["failed"] == 0)

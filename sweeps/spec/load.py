@@ -40,10 +40,7 @@ def preset_names() -> list[str]:
 
 
 def read_target(target: str) -> tuple[str, dict[str, Any]]:
-    """Return what to call a specification in messages, and its keys, unchecked.
-
-    The default of `name` is the file's.
-    """
+    """Return what to call a specification in messages, and its keys as written, with a name."""
     if target in preset_names():
         text = (resources.files("sweeps.spec") / "presets" / f"{target}.toml").read_text("utf-8")
         return f"preset {target}", {"name": target} | tomllib.loads(text)
@@ -198,6 +195,6 @@ def named_data(
 
 def _named(problem: Problem) -> Problem:
     """Return a mistake under the name it has on the command line."""
-    places = {"": "data", ".path": "data", ".name": "data", ".target": "--target"}
-    place = places.get(problem.path, f"--set {problem.path.removeprefix('.')}")
-    return Problem(place, problem.text, about_data=problem.about_data)
+    names = {"": "data", ".path": "data", ".name": "data", ".target": "--target"}
+    name = names.get(problem.path, f"--set {problem.path.removeprefix('.')}")
+    return Problem(name, problem.text, about_data=problem.about_data)

@@ -12,19 +12,19 @@ from sweeps.data.parameters import text_of
 from sweeps.errors import Problem, did_you_mean
 from sweeps.spec.axes import TABLES, Axes
 
-Place = tuple[int | str, ...]
+Location = tuple[int | str, ...]
 
 
 def problem_of(details: ErrorDetails, keys: Mapping[str, Any], model: type[BaseModel]) -> Problem:
     """Return a mistake as the user reads it."""
-    place = tuple(part for part in details["loc"] if not str(part).startswith("<"))
-    path = path_of(place, keys) or details["type"]
+    location = tuple(part for part in details["loc"] if not str(part).startswith("<"))
+    path = path_of(location, keys) or details["type"]
     unknown = details["type"] == "extra_forbidden"
-    return Problem(path, _unknown_key(place, model) if unknown else text_of(details))
+    return Problem(path, _unknown_key(location, model) if unknown else text_of(details))
 
 
-def _unknown_key(place: Place, study: type[BaseModel]) -> str:
-    *outside, key = place
+def _unknown_key(location: Location, study: type[BaseModel]) -> str:
+    *outside, key = location
     table = next((part for part in reversed(outside) if isinstance(part, str)), None)
     known = [*(study if table is None else _MODELS[table]).model_fields]
     what = "a key of a study" if table is None else f"a key of {table!r}"
@@ -40,14 +40,14 @@ _MODELS: Mapping[str, type[BaseModel]] = {
 }
 
 
-def path_of(place: Place, keys: Mapping[str, Any]) -> str:
+def path_of(location: Location, keys: Mapping[str, Any]) -> str:
     """Return a path in what was written, such as `optimizer[1].beta1`.
 
-    `place` is a path in the model, where one value may stand as a list of one, a name as a table.
+    `location` is in the model, where one value may stand as a list of one, a name as a table.
     """
     text, key = "", ""
     inside: Any = keys
-    for part in place:
+    for part in location:
         if isinstance(part, str) and isinstance(inside, Mapping):
             text += f".{part}" if text else part
             inside, key = inside.get(part, ()), part
@@ -60,7 +60,7 @@ def path_of(place: Place, keys: Mapping[str, Any]) -> str:
 
 
 def _is_expanded(key: str, values: Sequence[Any]) -> bool:
-    """Return whether places in the model are no places in what was written."""
+    """Return whether locations in the model are no locations in what was written."""
     if key in _NESTED:
         # One network, written as the list of its layers; one bundle, as the list of its axes.
         return not any(isinstance(value, list | tuple) for value in values)

@@ -116,10 +116,7 @@ _MUST = ("dataset", "batch_sizes", "learning_rates", "seeds")
 
 
 def new_specification(dataset: object, written: object = None) -> str:
-    """Return a specification for a dataset, ready to run, with every key explained.
-
-    `written` names the same data from where the specification will be.
-    """
+    """Return a specification of data, `written` as its folder sees them, with every key."""
     examples = len(load(read_source(dataset, folder=Path())).inputs)
     # Six tenths are for training unless the specification says otherwise.
     largest = 2 ** (min(LARGEST_BATCH, examples * 6 // 10).bit_length() - 1)

@@ -202,10 +202,7 @@ class Store:
         return as_table(places.merge(self.stored_trials(), on="trial"), TRIAL_COLUMNS)
 
     def stored_trials(self) -> pd.DataFrame:
-        """Return all trials that have ended, planned or not, oldest first.
-
-        `TRIAL_COLUMNS` but for `group` and `stage`; and `attempts`, `configuration`.
-        """
+        """Return all trials that have ended, oldest first: columns up to `configuration`."""
         columns = columns_of("trials")[:-2]
         return pd.DataFrame.from_records(self._connection.execute(_TRIALS), columns=columns)
 

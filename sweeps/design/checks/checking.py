@@ -35,7 +35,7 @@ def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experim
     specification, problems, wrong = parse(keys)
     faults = [*contradictions(specification, wrong)]
     problems += [fault.problem(keys) for fault in faults]
-    wrong |= {str(fault.place[0]) for fault in faults}
+    wrong |= {str(fault.location[0]) for fault in faults}
     usable = _with_stand_ins(specification, wrong)
     data, of_data = _data(usable, keys, folder, wrong)
     problems += [*of_data, *_misfits(usable, data, keys, wrong)]
@@ -63,7 +63,7 @@ def _misfits(
     return [
         misfit.problem(keys)
         for misfit in dict.fromkeys(_all_misfits(specification, data))
-        if not (wrong and misfit.place[0] == "exclude")
+        if not (wrong and misfit.location[0] == "exclude")
     ]
 
 
@@ -74,7 +74,7 @@ def _data(
     data: Facts = {}
     problems: list[Problem] = []
     for value in _datasets(specification):
-        path = path_of(value.place, keys)
+        path = path_of(value.location, keys)
         try:
             problems += _describe(specification, value, folder, wrong, data)
         except SourceError as error:
@@ -132,34 +132,34 @@ def _same_data(specification: StudySpecification, data: Facts) -> Iterator[Contr
         first = seen.setdefault(facts.fingerprint, value.value) if facts else value.value
         if first != value.value:
             text = f"holds the same data as {shown(first)}, but is {shown(value.value)}."
-            yield Contradiction(value.place, text)
+            yield Contradiction(value.location, text)
 
 
 def _repeated_sizes(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
     for values, _ in blocks(specification):
         for facts in data.values():
             sizes = [
-                (size, value.place)
+                (size, value.location)
                 for value in values.get("batch_sizes", ())
                 for size in sizes_of(value.value, facts.train_items)
             ]
             counts = Counter(size for size, _ in sizes)
-            for size, place in sizes:
+            for size, location in sizes:
                 if counts[size] > 1:
                     text = f"gives {size} more than once on {facts.source.name}."
-                    yield Contradiction(place[:-1], text)
+                    yield Contradiction(location[:-1], text)
 
 
 def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradiction]:
     facts, combination, size = cell.family.facts, cell.combination, cell.batch_size
     if size > facts.train_items:
-        yield Contradiction(combination.values["batch_sizes"].place, _too_many(facts, size))
+        yield Contradiction(combination.values["batch_sizes"].location, _too_many(facts, size))
     yield from _target(specification, facts)
     yield from _length(cell)
     shards = combination.get("shards")
     if shards > size:
         text = f"must be at most the batch size, but is {shards} with {counted(size, 'example')}."
-        yield Contradiction(combination.values["shards"].place, f"{text}{_EXCLUDE}")
+        yield Contradiction(combination.values["shards"].location, f"{text}{_EXCLUDE}")
     if specification.noise_examples > facts.train_items:
         text = _too_many(facts, specification.noise_examples)
         yield Contradiction(("noise_examples",), text)
@@ -184,7 +184,7 @@ def _length(cell: Cell) -> Iterator[Contradiction]:
                 f"must end within {MOST_EPOCHS:,} epochs of {facts.source.name}, but is "
                 f"{getattr(budget, axis):,}."
             )
-            yield Contradiction(cell.combination.values[axis].place, text)
+            yield Contradiction(cell.combination.values[axis].location, text)
     if not SMALLEST_RATE <= cell.rate <= LARGEST_RATE:
         text = f"makes a learning rate that is not from {SMALLEST_RATE:g} to {LARGEST_RATE:g}."
         yield Contradiction(("reference_batch_size",), text)
@@ -207,11 +207,11 @@ def _of_combination(combination: Combination, facts: DataFacts) -> Iterator[Cont
     local_updates, growth = combination.get("local_updates"), combination.get("growth")
     if local_updates > 1 and combination.get("shards") == 1:
         text = f"is {local_updates}, but needs `shards` above 1: copies to average.{_EXCLUDE}"
-        yield Contradiction(combination.values["local_updates"].place, text)
+        yield Contradiction(combination.values["local_updates"].location, text)
     limit = growth.limit if isinstance(growth, GrowthChoice) else FULL
     if not isinstance(limit, str) and limit > facts.train_items:
-        place = (*combination.values["growth"].place, "limit")
-        yield Contradiction(place, _too_many(facts, limit))
+        location = (*combination.values["growth"].location, "limit")
+        yield Contradiction(location, _too_many(facts, limit))
     yield from _loss(combination, facts)
 
 
@@ -220,20 +220,20 @@ def _loss(combination: Combination, facts: DataFacts) -> Iterator[Contradiction]
     output = output_of(written, loss, facts.task)
     needed = LOSSES[loss].output
     axis = "loss" if written == AUTO else "output"
-    place = combination.values[axis].place
+    location = combination.values[axis].location
     if facts.task == REGRESSION and needed:
         text = f"is {loss!r}, but {facts.source.name} is a regression: it goes with squared_error."
-        yield Contradiction(combination.values["loss"].place, text)
+        yield Contradiction(combination.values["loss"].location, text)
     elif facts.task == REGRESSION and output not in UNBOUNDED:
         allowed = " or ".join(map(repr, UNBOUNDED))
         text = f"must be {allowed} for the regression {facts.source.name}, but is {output!r}."
-        yield Contradiction(place, text)
+        yield Contradiction(location, text)
     elif needed is None and ACTIVATIONS[output].derivative is None:
         text = f"is {output!r}, which goes with the loss cross_entropy, not with {loss}."
-        yield Contradiction(place, text)
+        yield Contradiction(location, text)
     elif needed not in {None, output}:
         text = f"is {output!r}, but the loss {loss} goes with {needed!r}."
-        yield Contradiction(place, text)
+        yield Contradiction(location, text)
 
 
 def _useless_exclusions(

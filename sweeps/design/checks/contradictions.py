@@ -17,7 +17,7 @@ from sweeps.spec.axes import (
     OptimizerChoice,
     ScheduleChoice,
 )
-from sweeps.spec.messages import Place, path_of
+from sweeps.spec.messages import Location, path_of
 from sweeps.spec.model import StudySpecification
 from sweeps.spec.types import LARGEST_SEED, MOST_TRIALS, NONE
 
@@ -26,12 +26,12 @@ from sweeps.spec.types import LARGEST_SEED, MOST_TRIALS, NONE
 class Contradiction:
     """Keys that don't go together: where the specification is to be changed, and why."""
 
-    place: Place
-    text: str  # follows the place's path
+    location: Location
+    text: str  # follows the location's path
 
     def problem(self, keys: Mapping[str, Any]) -> Problem:
         """Return it as a mistake in what was written."""
-        return Problem(path_of(self.place, keys), self.text)
+        return Problem(path_of(self.location, keys), self.text)
 
 
 def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterator[Contradiction]:
@@ -39,7 +39,7 @@ def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterat
     checks = (_missing, _seeds, _parts, _rules, _bundles, _patterns, _choices, _size)
     # What an `include` takes from the study is found with each of them.
     faults = dict.fromkeys(fault for check in checks for fault in check(specification))
-    yield from (fault for fault in faults if str(fault.place[0]) not in wrong)
+    yield from (fault for fault in faults if str(fault.location[0]) not in wrong)
 
 
 def _missing(specification: StudySpecification) -> Iterator[Contradiction]:
@@ -116,7 +116,7 @@ def _rules(specification: StudySpecification) -> Iterator[Contradiction]:
         for value in values["memory"]:
             if value.value == EXAMPLES and grows:
                 text = "can't be 'examples' with `growth`: a trial keeps the same shares all along."
-                yield Contradiction(value.place, text)
+                yield Contradiction(value.location, text)
 
 
 _RULES = {"rate_rule": NONE, "memory": UPDATES}  # axes and their value that needs no reference
@@ -152,7 +152,7 @@ def _choices(specification: StudySpecification) -> Iterator[Contradiction]:
             yield from _schedule(value)
             if value.value.kind == "cosine" and "seconds" in values:
                 text = "can't be 'cosine' with a budget in `seconds`: it needs to know its end."
-                yield Contradiction(value.place, text)
+                yield Contradiction(value.location, text)
 
 
 def _hyperparameters(value: Value) -> Iterator[Contradiction]:
@@ -162,7 +162,7 @@ def _hyperparameters(value: Value) -> Iterator[Contradiction]:
         if getattr(choice, name) and name not in known:
             hint = did_you_mean(name, known) or f" It has {', '.join(known)}."
             text = f"is no hyperparameter of {choice.name!r}.{hint}"
-            yield Contradiction((*value.place, name), text)
+            yield Contradiction((*value.location, name), text)
 
 
 _NEEDED = {"step": ("decay", "every"), "exponential": ("decay",), "inverse": ("decay",)}
@@ -176,14 +176,14 @@ def _schedule(value: Value) -> Iterator[Contradiction]:
         given = getattr(choice, name)
         if given is None and name in needed:
             text = f"must have {name!r}, for it is {choice.kind!r}."
-            yield Contradiction(value.place, text)
+            yield Contradiction(value.location, text)
         if given is not None and name not in needed:
             text = f"is {shown(given)}, but has no meaning for the schedule {choice.kind!r}."
-            yield Contradiction((*value.place, name), text)
+            yield Contradiction((*value.location, name), text)
     if choice.kind == "constant" and choice.per and not choice.warmup:
         text = f"is {choice.per!r}, but has no meaning for a constant rate without warm-up."
-        yield Contradiction((*value.place, "per"), text)
+        yield Contradiction((*value.location, "per"), text)
     factor = 1.0 if choice.decay is None else choice.decay
     if choice.kind in {"step", "exponential"} and not 0 < factor <= 1:
         text = f"must be above 0 and at most 1, but is {shown(choice.decay)}."
-        yield Contradiction((*value.place, "decay"), text)
+        yield Contradiction((*value.location, "decay"), text)
