@@ -67,13 +67,13 @@ def test_every_trial_is_in_one_cohort(
         trial(replace(shared, batch_size=size), rate, seed, l2) for size, rate, l2, seed in trials
     ]
     cohorts = plan(wanted, jobs)
-    planned = [one.identity for cohort in cohorts for one in cohort.trials]
-    assert sorted(planned) == sorted(one.identity for one in wanted)
+    planned = [made.identity for cohort in cohorts for made in cohort.trials]
+    assert sorted(planned) == sorted(made.identity for made in wanted)
     costs = [cohort_cost(cohort) for cohort in cohorts]
     assert costs == sorted(costs, reverse=True)
-    for one in cohorts:
-        lanes, each = len(one.trials), lane_bytes(one.configuration)
-        assert lanes <= most_lanes(one.configuration)
+    for made in cohorts:
+        lanes, each = len(made.trials), lane_bytes(made.configuration)
+        assert lanes <= most_lanes(made.configuration)
         assert lanes * each <= max(MOST_BYTES, each)
 
 
@@ -114,14 +114,14 @@ def test_a_full_grid_is_one_cohort_for_each_batch_size() -> None:
 
 def test_hyperparameters_share_a_cohort() -> None:
     wanted = [trial(CONFIGURATION, 0.1, seed, l2) for l2 in (0.0, 0.1) for seed in (1, 2)]
-    (one,) = plan(wanted, jobs=1)
-    assert (len(one.seeds), len(one.settings)) == (2, 2)
+    (made,) = plan(wanted, jobs=1)
+    assert (len(made.seeds), len(made.settings)) == (2, 2)
 
 
 def test_a_trial_that_groups_share_is_run_once() -> None:
     wanted = [trial(CONFIGURATION, 0.1, seed) for seed in (1, 2, 1)]
-    (one,) = plan(wanted, jobs=1)
-    assert one.seeds == (1, 2)
+    (made,) = plan(wanted, jobs=1)
+    assert made.seeds == (1, 2)
 
 
 def test_a_cohort_is_shared_out_when_it_would_keep_the_others_waiting() -> None:
@@ -174,14 +174,16 @@ def test_a_budget_in_seconds_costs_that() -> None:
 
 
 def test_memory_grows_with_lanes_and_examples() -> None:
-    one = cohort_bytes(cohort(CONFIGURATION))
-    assert cohort_bytes(cohort(CONFIGURATION, rates=6)) > one
-    assert cohort_bytes(cohort(replace(CONFIGURATION, train_items=2000))) > one
+    made = cohort_bytes(cohort(CONFIGURATION))
+    assert cohort_bytes(cohort(CONFIGURATION, rates=6)) > made
+    assert cohort_bytes(cohort(replace(CONFIGURATION, train_items=2000))) > made
 
 
 @pytest.mark.parametrize("batch_size", [1, 100, 1000])
 def test_a_cohort_costs_its_updates_and_its_evaluations(batch_size: int) -> None:
-    one = replace(CONFIGURATION, batch_size=batch_size, optimizer="adam")
-    evaluation = EVALUATION_COST + 6 * 1000 * example_cost(one)
-    expected = 1000 // batch_size * update_cost(one, 6) + len(evaluation_cadence(one)) * evaluation
-    assert cohort_cost(cohort(one)) == pytest.approx(expected)
+    made = replace(CONFIGURATION, batch_size=batch_size, optimizer="adam")
+    evaluation = EVALUATION_COST + 6 * 1000 * example_cost(made)
+    expected = (
+        1000 // batch_size * update_cost(made, 6) + len(evaluation_cadence(made)) * evaluation
+    )
+    assert cohort_cost(cohort(made)) == pytest.approx(expected)

@@ -20,8 +20,8 @@ def combined(**keys: Any) -> list[Combination]:
     return [*combinations(StudySpecification.model_validate(full | keys))]
 
 
-def values_of(found: list[Combination], *axes: str) -> list[tuple[Any, ...]]:
-    return [tuple(one.get(axis) for axis in axes) for one in found]
+def values_of(made: list[Combination], *axes: str) -> list[tuple[Any, ...]]:
+    return [tuple(combination.get(axis) for axis in axes) for combination in made]
 
 
 SOME = {
@@ -34,24 +34,26 @@ SOME = {
 @given(st.fixed_dictionaries(SOME))
 def test_axes_are_multiplied(axes: dict[str, list[Any]]) -> None:
     wanted = {*itertools.product(*axes.values())}
-    found = values_of(combined(**axes), *axes)
-    assert {*found} == wanted
-    assert len(found) == len(wanted)
-    assert all(one.learning_rates == (0.1, 0.2) for one in combined(**axes))
+    made = values_of(combined(**axes), *axes)
+    assert {*made} == wanted
+    assert len(made) == len(wanted)
+    assert all(combination.learning_rates == (0.1, 0.2) for combination in combined(**axes))
 
 
 @given(st.permutations([1, 2, 3]), st.permutations([4, 5, 6]))
 def test_bundled_axes_go_together(first: list[int], second: list[int]) -> None:
-    found = combined(
+    made = combined(
         batch_sizes=first, shards=second, activation=["relu", "tanh"], zip=["shards", "batch_sizes"]
     )
     pairs = [(*pair, name) for pair in zip(first, second, strict=True) for name in ("relu", "tanh")]
-    assert sorted(values_of(found, "batch_sizes", "shards", "activation")) == sorted(pairs)
+    assert sorted(values_of(made, "batch_sizes", "shards", "activation")) == sorted(pairs)
 
 
 def test_bundled_rates_come_one_by_one() -> None:
-    found = combined(zip=["batch_sizes", "learning_rates"])
-    assert [(one.get("batch_sizes"), one.learning_rates) for one in found] == [
+    made = combined(zip=["batch_sizes", "learning_rates"])
+    assert [
+        (combination.get("batch_sizes"), combination.learning_rates) for combination in made
+    ] == [
         (1, (0.1,)),
         (2, (0.2,)),
     ]
@@ -59,17 +61,17 @@ def test_bundled_rates_come_one_by_one() -> None:
 
 def test_optimizers_bring_rates_and_hyperparameters_of_their_own() -> None:
     table = {"name": "adam", "learning_rates": 0.5, "beta1": [0.8, 0.9], "beta2": [0.98, 0.99]}
-    found = combined(optimizer=["sgd", table], batch_sizes=1)
-    assert [one.learning_rates for one in found] == [(0.1, 0.2)] + [(0.5,)] * 4
-    assert [one.hyperparameters for one in found] == [{}] + [
+    made = combined(optimizer=["sgd", table], batch_sizes=1)
+    assert [combination.learning_rates for combination in made] == [(0.1, 0.2)] + [(0.5,)] * 4
+    assert [combination.hyperparameters for combination in made] == [{}] + [
         {"beta1": beta1, "beta2": beta2} for beta1 in (0.8, 0.9) for beta2 in (0.98, 0.99)
     ]
 
 
 def test_an_inclusion_adds_the_study_with_other_values() -> None:
     include = [{"activation": ["relu", "tanh"], "batch_sizes": 8}, {"loss": "cross_entropy"}]
-    found = combined(include=include)
-    assert values_of(found, "activation", "loss", "batch_sizes") == [
+    made = combined(include=include)
+    assert values_of(made, "activation", "loss", "batch_sizes") == [
         ("sigmoid", "squared_error", 1),
         ("sigmoid", "squared_error", 2),
         ("relu", "squared_error", 8),
@@ -80,17 +82,17 @@ def test_an_inclusion_adds_the_study_with_other_values() -> None:
 
 
 def test_an_inclusions_budget_replaces_the_whole_budget() -> None:
-    found = combined(batch_sizes=1, seconds=5, include=[{"updates": 50}])
-    assert values_of(found, "epochs", "updates", "seconds") == [(1, None, 5.0), (None, 50, None)]
+    made = combined(batch_sizes=1, seconds=5, include=[{"updates": 50}])
+    assert values_of(made, "epochs", "updates", "seconds") == [(1, None, 5.0), (None, 50, None)]
 
 
 def test_an_inclusion_takes_its_axes_out_of_bundles() -> None:
-    found = combined(
+    made = combined(
         epochs=[1, 2],
         zip=["epochs", "batch_sizes"],
         include=[{"batch_sizes": [7, 8]}, {"updates": 5}],
     )
-    assert values_of(found, "epochs", "updates", "batch_sizes") == [
+    assert values_of(made, "epochs", "updates", "batch_sizes") == [
         (1, None, 1),
         (2, None, 2),
         *((epochs, None, size) for size in (7, 8) for epochs in (1, 2)),
@@ -129,8 +131,8 @@ def test_cells_are_counted_without_making_them(keys: dict[str, Any], wanted: int
     full = {"learning_rates": [0.1, 0.2], "batch_sizes": [1, 2], "dataset": "iris", "epochs": 1}
     specification = StudySpecification.model_validate(full | keys)
     made = sum(
-        len(sizes_of(one.get("batch_sizes"), 90)) * len(one.learning_rates)
-        for one in combinations(specification)
+        len(sizes_of(combination.get("batch_sizes"), 90)) * len(combination.learning_rates)
+        for combination in combinations(specification)
     )
     assert most_cells(specification) == wanted == made
 
@@ -168,7 +170,7 @@ PATTERNS: dict[str, tuple[dict[str, Any], bool]] = {
 def test_a_combination_agrees_with_all_values_of_an_exclusion(
     pattern: dict[str, Any], wanted: bool
 ) -> None:
-    (one,) = combined(
+    (combination,) = combined(
         dataset={"name": "moons", "noise": 0.2}, batch_sizes=8, optimizer=ADAM, schedule=STEP
     )
-    assert agrees(Axes.model_validate(pattern), one, (8, "full"), 0.1) is wanted
+    assert agrees(Axes.model_validate(pattern), combination, (8, "full"), 0.1) is wanted

@@ -108,19 +108,19 @@ def test_training_is_evaluated_at_its_start_and_its_end(
     points = evaluation_cadence(configuration)
     assert points[0] == 0
     assert points[-1] == examples_of(configuration)
-    assert all(one < other for one, other in pairwise(points))
+    assert all(point < other for point, other in pairwise(points))
 
 
 @given(st.sampled_from(["updates", "examples"]), st.integers(1, 5000), SIZES, SIZES)
 def test_the_cadence_is_the_same_for_every_batch_size(
     limit: str, count: int, first: int, second: int
 ) -> None:
-    found = [
+    cadences = [
         evaluation_cadence(replace(PLAIN, budget=Budget(**{limit: count}), batch_size=size))
         for size in (first, second)
     ]
-    shorter = min(points[-1] for points in found)
-    common = [[point for point in points if point < shorter] for points in found]
+    shorter = min(points[-1] for points in cadences)
+    common = [[point for point in points if point < shorter] for points in cadences]
     assert common[0] == common[1]
 
 
@@ -130,7 +130,7 @@ def test_the_cadence_is_dense_early_and_never_sparse() -> None:
     epochs = [point // 640 for point in points if point >= 640]
     assert epochs[:DENSE] == [*range(1, DENSE + 1)]
     late = epochs[DENSE - 1 :]
-    assert all(other / one <= 1.05 for one, other in pairwise(late))
+    assert all(other / point <= 1.05 for point, other in pairwise(late))
     assert epochs[-1] == DENSE * 2**DOUBLINGS
 
 

@@ -77,8 +77,8 @@ LABELS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize(("change", "labels"), LABELS.values(), ids=LABELS)
 def test_a_label_tells_what_differs(change: dict[str, Any], labels: list[str]) -> None:
-    found = experiment_of(BASE | change, "study.toml", Path())
-    assert [group.label for group in found.groups] == labels
+    study = experiment_of(BASE | change, "study.toml", Path())
+    assert [group.label for group in study.groups] == labels
 
 
 def test_choices_in_words() -> None:

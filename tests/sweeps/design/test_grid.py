@@ -28,12 +28,12 @@ def experiment(**keys: Any) -> Experiment:
     return experiment_of(KEYS | keys, "study.toml", Path())
 
 
-def identities(found: Experiment) -> set[str]:
-    return {trial.identity for _, trial in found.explored}
+def identities(study: Experiment) -> set[str]:
+    return {trial.identity for _, trial in study.explored}
 
 
-def grids(found: Experiment) -> dict[str, dict[int, tuple[float, ...]]]:
-    return {group.label: dict(group.grid) for group in found.groups}
+def grids(study: Experiment) -> dict[str, dict[int, tuple[float, ...]]]:
+    return {group.label: dict(group.grid) for group in study.groups}
 
 
 AXES: dict[str, list[Any]] = {
@@ -117,24 +117,24 @@ def test_other_spellings_are_the_same_trials(first: dict[str, Any], second: dict
 
 
 def test_a_cell_named_twice_is_tried_once() -> None:
-    found = experiment(include={"learning_rates": [2.0, 4.0]})
-    assert grids(found) == {"study": {5: (0.5, 2.0, 4.0), 40: (0.5, 2.0, 4.0)}}
+    study = experiment(include={"learning_rates": [2.0, 4.0]})
+    assert grids(study) == {"study": {5: (0.5, 2.0, 4.0), 40: (0.5, 2.0, 4.0)}}
 
 
 def test_each_group_has_its_own_grid() -> None:
-    found = experiment(
+    study = experiment(
         optimizer=["sgd", {"name": "adam", "learning_rates": 0.01}],
         exclude={"optimizer": "sgd", "batch_sizes": 40, "learning_rates": 2.0},
     )
-    assert grids(found) == {
+    assert grids(study) == {
         "sgd": {5: (0.5, 2.0), 40: (0.5,)},
         "adam": {5: (0.01,), 40: (0.01,)},
     }
 
 
 def test_rates_follow_the_batch_size_by_their_rule() -> None:
-    found = experiment(rate_rule=["none", "linear", "sqrt"], reference_batch_size=10)
-    assert grids(found) == {
+    study = experiment(rate_rule=["none", "linear", "sqrt"], reference_batch_size=10)
+    assert grids(study) == {
         "one grid of rates": {5: (0.5, 2.0), 40: (0.5, 2.0)},
         "linear rates": {5: (0.25, 1.0), 40: (2.0, 8.0)},
         "sqrt rates": {5: (0.3536, 1.414), 40: (1.0, 4.0)},
@@ -149,8 +149,8 @@ def test_groups_share_trials_where_a_choice_makes_no_difference() -> None:
 
 
 def test_a_memory_in_examples_has_the_same_half_life_at_every_batch_size() -> None:
-    found = experiment(optimizer=["sgd", "adam"], memory="examples", reference_batch_size=10)
-    plain, adam = found.groups
+    study = experiment(optimizer=["sgd", "adam"], memory="examples", reference_batch_size=10)
+    plain, adam = study.groups
     assert plain.family.memory_reference is None
     for name, share in (("beta1", 0.9), ("beta2", 0.999)):
         for size in (5, 40):
@@ -162,15 +162,15 @@ def test_a_memory_in_examples_has_the_same_half_life_at_every_batch_size() -> No
 
 
 def test_trials_hold_the_shares_that_were_used() -> None:
-    found = experiment(optimizer="momentum", memory=["updates", "examples"], reference_batch_size=5)
-    assert [*grids(found)] == ["memory in updates", "memory in examples"]
+    study = experiment(optimizer="momentum", memory=["updates", "examples"], reference_batch_size=5)
+    assert [*grids(study)] == ["memory in updates", "memory in examples"]
     used = {
         (trial.configuration.batch_size, trial.hyperparameters["momentum"])
-        for _, trial in found.explored
+        for _, trial in study.explored
     }
     assert used == {(5, 0.9), (40, 0.9), (40, round(0.9**8, 12))}
     # At the reference both are the same trials.
-    assert len(identities(found)) == 16 - 4
+    assert len(identities(study)) == 16 - 4
 
 
 def test_the_output_goes_with_loss_and_task() -> None:
@@ -185,7 +185,7 @@ def test_the_output_goes_with_loss_and_task() -> None:
 
 
 def test_a_configuration_holds_what_was_asked_for() -> None:
-    found = experiment(
+    study = experiment(
         dataset="diabetes",
         hidden_layers=[8],
         activation="tanh",
@@ -204,7 +204,7 @@ def test_a_configuration_holds_what_was_asked_for() -> None:
         split_seed=3,
         scaling="min-max",
     )
-    (group,) = found.groups
+    (group,) = study.groups
     configuration = group.family.configuration(40, evaluate_test=True)
     assert configuration.architecture.widths == (10, 8, 1)
     assert configuration.schedule == Schedule("step", "epoch", 2, 0.5, 3)

@@ -44,9 +44,9 @@ def played(study: Experiment, result: Result) -> dict[str, list[Planned]]:
 def table_of(stages: dict[str, list[Planned]], result: Result) -> pd.DataFrame:
     rows = [
         {column.name: _PLAIN[column.dtype] for column in TRIAL_COLUMNS}
-        | row_of(stage, one.group, one.trial, result)
+        | row_of(stage, entry.group, entry.trial, result)
         for stage, planned in stages.items()
-        for one in planned
+        for entry in planned
     ]
     return as_table(pd.DataFrame(rows), TRIAL_COLUMNS)
 
@@ -55,8 +55,8 @@ _PLAIN = {"str": "", "int64": 0, "Int64": None, "float64": float("nan")}
 
 
 def row_of(stage: str, group: str, trial: Trial, result: Result) -> dict[str, Any]:
-    found = result(group, trial)
-    metric = found if isinstance(found, float) else float("nan")
+    outcome = result(group, trial)
+    metric = outcome if isinstance(outcome, float) else float("nan")
     return {
         "trial": trial.identity,
         "group": group,
@@ -64,7 +64,7 @@ def row_of(stage: str, group: str, trial: Trial, result: Result) -> dict[str, An
         "batch_size": trial.configuration.batch_size,
         "learning_rate": trial.learning_rate,
         "seed": trial.seed,
-        "status": "ok" if isinstance(found, float) else found,
+        "status": "ok" if isinstance(outcome, float) else outcome,
         "validation_metric": metric,
         "validation_loss": -metric,
         "test_metric": metric if trial.configuration.evaluate_test else float("nan"),
@@ -73,12 +73,12 @@ def row_of(stage: str, group: str, trial: Trial, result: Result) -> dict[str, An
 
 
 def rates_of(planned: list[Planned]) -> dict[int, list[float]]:
-    found: dict[int, list[float]] = {}
+    outcome: dict[int, list[float]] = {}
     for _, trial in planned:
-        rates = found.setdefault(trial.configuration.batch_size, [])
+        rates = outcome.setdefault(trial.configuration.batch_size, [])
         if trial.learning_rate not in rates:
             rates.append(trial.learning_rate)
-    return found
+    return outcome
 
 
 def peak_at(best: float) -> Result:
@@ -111,8 +111,8 @@ def test_rates_are_added_by_the_grids_ratio_while_the_best_lies_at_the_edge(
     best: float, limit: int, wanted: list[float]
 ) -> None:
     stages = played(experiment(extensions=limit), peak_at(best))
-    found = rates_of(stages.get("extend", []))
-    assert found == ({5: wanted, 40: wanted} if wanted else {})
+    outcome = rates_of(stages.get("extend", []))
+    assert outcome == ({5: wanted, 40: wanted} if wanted else {})
     assert all(trial.seed in {1, 2} for _, trial in stages.get("extend", []))
 
 
@@ -178,7 +178,7 @@ def test_groups_are_extended_and_confirmed_apart() -> None:
     stages = played(study, result)
     for group, extended, selected in (("sgd", [4.0], [4.0]), ("adam", [0.25], [0.5])):
         for stage, wanted in (("extend", extended), ("confirm", selected)):
-            planned = [one for one in stages[stage] if one.group == group]
+            planned = [entry for entry in stages[stage] if entry.group == group]
             assert rates_of(planned) == {5: wanted, 40: wanted}
 
 
@@ -278,4 +278,4 @@ def test_no_rate_is_added_that_float32_could_not_hold(grid: list[float]) -> None
         return float(trial.learning_rate == edge(grid))
 
     stages = played(experiment(learning_rates=grid, extensions=100), best_at_the_edge)
-    assert {trial.learning_rate for one in stages.values() for _, trial in one} == {*grid}
+    assert {trial.learning_rate for entry in stages.values() for _, trial in entry} == {*grid}

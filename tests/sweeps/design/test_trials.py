@@ -141,7 +141,7 @@ HYPERPARAMETERS = st.dictionaries(
             st.integers(0, 2**63 - 1),
             st.sampled_from([1, 2, 90]),
         ),
-        unique_by=lambda one: (settings_of("adam", one[0], dict(one[1])), *one[2:]),
+        unique_by=lambda lane: (settings_of("adam", lane[0], dict(lane[1])), *lane[2:]),
         max_size=20,
     )
 )
@@ -178,24 +178,24 @@ def test_the_identity_is_the_same_in_every_process(hash_seed: str) -> None:
         "from sweeps.design.trials import Configuration, Trial\n"
         f"print(Trial({CONFIGURATION!r}, {SETTINGS!r}, 7).identity)"
     )
-    found = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code.replace("inf)", "float('inf'))")],
         env={"PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert found.stdout.strip() == TRIAL.identity
+    assert completed.stdout.strip() == TRIAL.identity
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_trial_tells_its_own_hyperparameters(optimizer: str) -> None:
     defaults = OPTIMIZERS[optimizer].defaults
     plain = Trial(CONFIGURATION, settings_of(optimizer, 0.1, {}), 7)
-    own = {name for name in defaults if name not in COMMON or defaults[name] != COMMON[name]}
-    assert {*plain.hyperparameters} == own
+    specific = {name for name in defaults if name not in COMMON or defaults[name] != COMMON[name]}
+    assert {*plain.hyperparameters} == specific
     penalised = Trial(CONFIGURATION, settings_of(optimizer, 0.1, {"l2": 0.5}), 7)
-    assert {*penalised.hyperparameters} == own | {"l2"}
+    assert {*penalised.hyperparameters} == specific | {"l2"}
     assert penalised.hyperparameters["l2"] == 0.5
     assert plain.learning_rate == 0.1
 

@@ -51,12 +51,12 @@ def test_rates_at_equal_ratios_have_four_digits() -> None:
 
 
 def test_powers_of_two_end_where_they_are_told_to_or_where_the_data_do() -> None:
-    (some,) = axis("batch_sizes", {"powers_of_two": [4, 32]})
-    assert some.sizes(10) == [4, 8, 16, 32]
+    (powers,) = axis("batch_sizes", {"powers_of_two": [4, 32]})
+    assert powers.sizes(10) == [4, 8, 16, 32]
     (all_of_them,) = axis("batch_sizes", {"powers_of_two": [1, "full"]})
     assert all_of_them.sizes(100) == [1, 2, 4, 8, 16, 32, 64]
     assert all_of_them.sizes(64) == [1, 2, 4, 8, 16, 32, 64]
-    assert isinstance(some, PowersOfTwo)
+    assert isinstance(powers, PowersOfTwo)
 
 
 def test_names_stand_for_tables() -> None:

@@ -178,9 +178,9 @@ def test_settings_that_are_none_are_told_at_once() -> None:
             ],
         )
     allowed = "must be KEY=VALUE, VALUE in TOML."
-    *told, number = refused.value.problems
+    *faults, number = refused.value.problems
     assert number.text.startswith(allowed)
-    assert [(problem.path, problem.text) for problem in told] == [
+    assert [(problem.path, problem.text) for problem in faults] == [
         ("'epochs'", allowed),
         ("'loss=cross_entropy'", f"{allowed} Text needs quotes: 'loss=\"cross_entropy\"'."),
         ("'=3'", allowed),
@@ -215,16 +215,16 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_file_is_written_from_the_folder_with_what_is_told_of_it(table: Path) -> None:
-    found = named_data("new", table.name, ["y"], ['ignore=["x"]', 'missing="mean"'])
-    told = {"ignore": ["x"], "missing": "mean", "target": "y"}
-    assert found.written(Path()) == {**told, "path": "my data.csv"}
-    assert found.written(Path("deep/out")) == {**told, "path": "../../my data.csv"}
+    named = named_data("new", table.name, ["y"], ['ignore=["x"]', 'missing="mean"'])
+    faults = {"ignore": ["x"], "missing": "mean", "target": "y"}
+    assert named.written(Path()) == {**faults, "path": "my data.csv"}
+    assert named.written(Path("deep/out")) == {**faults, "path": "../../my data.csv"}
 
 
 def test_a_dataset_is_written_with_its_parameters_if_it_has_any() -> None:
     assert named_data("new", "iris", [], []).written(Path("out")) == "iris"
-    some = named_data("new", "moons", [], ["samples=50"])
-    assert some.written(Path("out")) == {"name": "moons", "samples": 50}
+    moons = named_data("new", "moons", [], ["samples=50"])
+    assert moons.written(Path("out")) == {"name": "moons", "samples": 50}
 
 
 def test_every_mistake_is_told_by_its_name_on_the_command_line(table: Path) -> None:

@@ -193,9 +193,9 @@ def test_a_mistake_is_told_with_place_value_and_remedy(
     value: object, path: str, text: str, keys: dict[str, Any]
 ) -> None:
     key = path.partition("[")[0].partition(".")[0]
-    found = problems_of(keys | {key: value})
-    assert found[path] == text
-    assert {other for other in found if not other.startswith(key)} == set()
+    mistakes = problems_of(keys | {key: value})
+    assert mistakes[path] == text
+    assert {other for other in mistakes if not other.startswith(key)} == set()
 
 
 def test_a_misspelt_key_gets_a_suggestion(keys: dict[str, Any]) -> None:
@@ -206,16 +206,16 @@ def test_a_misspelt_key_gets_a_suggestion(keys: dict[str, Any]) -> None:
 
 
 def test_a_strange_key_gets_the_list_of_keys(keys: dict[str, Any]) -> None:
-    found = problems_of(keys | {"zzz": 1})
-    assert found == {"zzz": f"is not a key of a study. Known keys: {', '.join(KEYS)}."}
+    mistakes = problems_of(keys | {"zzz": 1})
+    assert mistakes == {"zzz": f"is not a key of a study. Known keys: {', '.join(KEYS)}."}
 
 
 def test_all_mistakes_are_told_at_once_and_the_rest_is_read(keys: dict[str, Any]) -> None:
-    found, problems, wrong = parse(keys | {"epochs": 0, "reduction": "x", "seeds": [-1, -2]})
+    mistakes, problems, wrong = parse(keys | {"epochs": 0, "reduction": "x", "seeds": [-1, -2]})
     assert [problem.path for problem in problems] == ["reduction", "epochs", "seeds[0]", "seeds[1]"]
     assert wrong == {"epochs", "reduction", "seeds"}
-    assert found.batch_sizes == (5, 40)
-    assert found.epochs == ()
+    assert mistakes.batch_sizes == (5, 40)
+    assert mistakes.epochs == ()
 
 
 def test_seeds_are_sorted_so_that_their_order_does_not_matter(keys: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def nothing_special(_results: StudyResults, page: str) -> bool:
 
 def every_claim(results: StudyResults, page: str) -> bool:
     judged = judge_claims(results)
-    shown = [f"<h3>{one.claim.name}, {one.verdict}." in page for one in judged]
+    shown = [f"<h3>{judgement.claim.name}, {judgement.verdict}." in page for judgement in judged]
     return len(judged) == 7 and all(shown) and NOT_STUDIED not in {o.verdict for o in judged}
 
 

@@ -58,12 +58,12 @@ def test_a_new_specification_is_right_and_at_its_defaults(dataset: str, tmp_path
     keys = tomllib.loads(text)
     path = tmp_path / "new.toml"
     path.write_text(text)
-    found = Study.from_toml(path)
-    assert found.specification.name == "new"
-    assert found.specification.dataset == (dataset,)
+    loaded = Study.from_toml(path)
+    assert loaded.specification.name == "new"
+    assert loaded.specification.dataset == (dataset,)
     for key in {*KEYS} - GIVEN - {"name"}:
         default = StudySpecification.model_fields[key].default
-        assert getattr(found.specification, key) == default, key
+        assert getattr(loaded.specification, key) == default, key
     assert keys.keys() >= GIVEN
 
 

@@ -155,18 +155,18 @@ def test_wherever_writing_fails_it_is_told_and_can_go_on(tmp_path: Path, limit: 
     folder = tmp_path / "out"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    found = subprocess.run(
+    stored = subprocess.run(
         [sys.executable, "-c", FILL, str(folder), str(limit)],
         capture_output=True,
         text=True,
         check=True,
         env=environment,
     )
-    assert found.stdout.startswith(f"ResourceError {folder / FILE} can't be written to or read: ")
-    some = trials(40)
-    fill(folder, some)
+    assert stored.stdout.startswith(f"ResourceError {folder / FILE} can't be written to or read: ")
+    wanted = trials(40)
+    fill(folder, wanted)
     with Store.read(folder) as store:
-        assert store.done() == {trial.identity for trial in some}
+        assert store.done() == {trial.identity for trial in wanted}
 
 
 def test_a_killed_writers_results_are_there(
@@ -274,8 +274,8 @@ FIVE = trials(5)
 
 def contents(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     with Store.read(folder) as store:
-        found = store.stored_trials().set_index("trial")
-        return found, store.curves_table(found.index), store.facts()
+        stored = store.stored_trials().set_index("trial")
+        return stored, store.curves_table(stored.index), store.facts()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -302,7 +302,7 @@ def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path, seed: int) -> Non
         assert found_facts.items() <= facts.items()
 
 
-def flip(folder: Path, text: bytes, change: bytes, place: int = -1) -> None:
+def flip(folder: Path, text: bytes, change: bytes, index: int = -1) -> None:
     """Change one of the places of a text in a store's file behind SQLite's back.
 
     An identity has two places: the index, which comes first, and its row.
@@ -310,7 +310,7 @@ def flip(folder: Path, text: bytes, change: bytes, place: int = -1) -> None:
     path = folder / FILE
     parts = path.read_bytes().split(text)
     changed = [text] * (len(parts) - 1)
-    changed[place] = change
+    changed[index] = change
     path.write_bytes(b"".join(a + b for a, b in zip(parts, [*changed, b""], strict=True)))
 
 
@@ -351,7 +351,7 @@ def test_a_damaged_identity_damages_the_row_and_the_index(tmp_path: Path) -> Non
 def test_a_damaged_index_costs_no_row(tmp_path: Path) -> None:
     fill(tmp_path, FIVE)
     name = FIVE[0].identity.encode()
-    flip(tmp_path, name, b"g" + name[1:], place=0)
+    flip(tmp_path, name, b"g" + name[1:], index=0)
     with Store.read(tmp_path) as store:
         assert len(store.done()) == 5
     with Store.write(tmp_path, "made") as store:

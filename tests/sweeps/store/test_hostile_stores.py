@@ -80,8 +80,8 @@ def other_json(value: Any, chance: random.Random) -> Any:
             return {name: item for name, item in value.items() if name != key}
         return value | {key: other_json(value[key], chance)}
     if isinstance(value, list) and value and chance.random() < 0.9:
-        place = chance.randrange(len(value))
-        return [*value[:place], other_json(value[place], chance), *value[place + 1 :]]
+        index = chance.randrange(len(value))
+        return [*value[:index], other_json(value[index], chance), *value[index + 1 :]]
     plain = [None, True, -1, 0, 1, 3, 10**6, 10**400, 0.5, -1.5, 1e300, math.inf, "", "x", [], {}]
     return chance.choice([*plain, [value], {"x": value}, [[1]]])
 
@@ -89,10 +89,10 @@ def other_json(value: Any, chance: random.Random) -> Any:
 def other_toml(text: str, chance: random.Random) -> str:
     """Return a specification of which a key has another value, or is missing."""
     lines = text.splitlines()
-    place = chance.randrange(len(lines))
-    key = lines[place].partition(" = ")[0]
+    index = chance.randrange(len(lines))
+    key = lines[index].partition(" = ")[0]
     values = ("-1", "0", "1", "7", "1e300", "nan", '""', '"x"', "[]", "[1, 2]", "{}", "true", "0.5")
-    lines[place] = chance.choice(["", *(f"{key} = {value}" for value in values)])
+    lines[index] = chance.choice(["", *(f"{key} = {value}" for value in values)])
     return "\n".join(lines)
 
 
@@ -139,8 +139,8 @@ def put(folder: Path, table: str, number: int, **values: object) -> None:
     """Put values into a row of a store, digested rightly."""
     with closing(sqlite3.connect(folder / FILE)) as connection, connection:
         order = "key" if table == "facts" else "rowid"
-        found = connection.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()  # noqa: S608
-        row = dict(zip(columns_of(table), found[number], strict=True)) | values
+        rows = connection.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()  # noqa: S608
+        row = dict(zip(columns_of(table), rows[number], strict=True)) | values
         connection.execute(f"DELETE FROM {table} WHERE digest = ?", (row.pop("digest"),))  # noqa: S608
         insert(connection, table, row)
 
@@ -240,7 +240,7 @@ FACTS = {
 }
 
 
-@pytest.mark.parametrize(("key", "value"), [(key, v) for key, some in FACTS.items() for v in some])
+@pytest.mark.parametrize(("key", "value"), [(key, v) for key, all_ in FACTS.items() for v in all_])
 def test_facts_that_cant_be_used_are_told(
     key: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,9 +33,9 @@ def test_a_row_has_every_column_but_its_digest() -> None:
 
 @given(st.lists(values, min_size=1), st.data())
 def test_a_digest_tells_every_change(row: list[object], data: st.DataObject) -> None:
-    place = data.draw(st.integers(0, len(row) - 1))
+    index = data.draw(st.integers(0, len(row) - 1))
     changed = [*row]
-    changed[place] = data.draw(values.filter(lambda value: repr(value) != repr(row[place])))
+    changed[index] = data.draw(values.filter(lambda value: repr(value) != repr(row[index])))
     assert digest_of(row) == digest_of([*row])
     assert digest_of(changed) != digest_of(row)
 

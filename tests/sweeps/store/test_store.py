@@ -29,27 +29,27 @@ from sweeps.store.store import FILE, Store
 from sweeps.worker.measure import Round
 
 
-def planned(some: list[Trial], group: str = "all") -> list[Planned]:
-    return [Planned(group, trial) for trial in some]
+def planned(several: list[Trial], group: str = "all") -> list[Planned]:
+    return [Planned(group, trial) for trial in several]
 
 
 def test_outcomes_come_back_as_they_were(tmp_path: Path) -> None:
-    some = trials(4)
-    outcomes = [outcome(trial) for trial in some]
+    several = trials(4)
+    outcomes = [outcome(trial) for trial in several]
     with Store.write(tmp_path, "made") as store:
-        store.add(some[::-1], outcomes[::-1])
+        store.add(several[::-1], outcomes[::-1])
     with Store.read(tmp_path) as store:
-        found = store.trials_table({"explore": planned(some)})
-        curves = store.curves_table(found["trial"])
-        assert store.statuses() == {trial.identity: "ok" for trial in some}
-        assert store.done() == {trial.identity for trial in some}
-    assert found.dtypes.astype(str).to_dict() == {c.name: c.dtype for c in TRIAL_COLUMNS}
+        table = store.trials_table({"explore": planned(several)})
+        curves = store.curves_table(table["trial"])
+        assert store.statuses() == {trial.identity: "ok" for trial in several}
+        assert store.done() == {trial.identity for trial in several}
+    assert table.dtypes.astype(str).to_dict() == {c.name: c.dtype for c in TRIAL_COLUMNS}
     assert curves.dtypes.astype(str).to_dict() == {c.name: c.dtype for c in CURVE_COLUMNS}
-    assert found["trial"].tolist() == [trial.identity for trial in some]
-    assert found["validation_metric"].tolist() == [o.curve[-1, 5] for o in outcomes]
-    assert found["train_loss"].tolist() == [o.curve[-1, 2] for o in outcomes]
-    assert found[["diverged_at_update", "stopped_at_update", "test_loss"]].isna().all(axis=None)
-    assert curves["trial"].tolist() == [trial.identity for trial in some for _ in range(3)]
+    assert table["trial"].tolist() == [trial.identity for trial in several]
+    assert table["validation_metric"].tolist() == [o.curve[-1, 5] for o in outcomes]
+    assert table["train_loss"].tolist() == [o.curve[-1, 2] for o in outcomes]
+    assert table[["diverged_at_update", "stopped_at_update", "test_loss"]].isna().all(axis=None)
+    assert curves["trial"].tolist() == [trial.identity for trial in several for _ in range(3)]
     stored = curves.drop(columns="trial").to_numpy(float)
     np.testing.assert_array_equal(stored, np.concatenate([o.curve for o in outcomes]))
 
@@ -82,13 +82,13 @@ def test_a_trial_is_described_by_its_configuration(tmp_path: Path) -> None:
 
 
 def test_a_trial_has_a_row_for_each_of_its_places(tmp_path: Path) -> None:
-    some = trials(2)
-    stages = {"explore": planned(some, "b"), "confirm": planned(some[:1], "a")}
-    fill(tmp_path, some[:1])
+    several = trials(2)
+    stages = {"explore": planned(several, "b"), "confirm": planned(several[:1], "a")}
+    fill(tmp_path, several[:1])
     with Store.read(tmp_path) as store:
-        found = store.trials_table(stages)
-        assert len(store.curves_table(found["trial"])) == 3
-    assert found[["group", "stage"]].to_numpy().tolist() == [["b", "explore"], ["a", "confirm"]]
+        table = store.trials_table(stages)
+        assert len(store.curves_table(table["trial"])) == 3
+    assert table[["group", "stage"]].to_numpy().tolist() == [["b", "explore"], ["a", "confirm"]]
 
 
 def test_without_trials_tables_have_their_columns(tmp_path: Path) -> None:
@@ -116,11 +116,11 @@ def test_what_is_not_finite_survives(tmp_path: Path) -> None:
     with Store.write(tmp_path, "made") as store:
         store.add([trial], [given])
         row = store.trials_table({"explore": planned([trial])}).iloc[0]
-        found = store.curves_table([trial.identity]).drop(columns="trial").to_numpy(float)
+        table = store.curves_table([trial.identity]).drop(columns="trial").to_numpy(float)
     assert (row["diverged_at_update"], row["stopped_at_update"]) == (3, 0)
     assert (row["test_loss"], row["test_metric"]) == (np.inf, -np.inf)
     assert np.isnan(row["validation_loss"])
-    assert found.tobytes() == curve.tobytes()
+    assert table.tobytes() == curve.tobytes()
 
 
 def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
@@ -152,32 +152,32 @@ def test_a_result_is_never_replaced(tmp_path: Path) -> None:
         again = [outcome(trial, train_seconds=9.0), failure(trial)]
         assert store.add([trial, trial], again) == []
         assert store.add([trial], [other(trial)]) == [trial.identity]
-        found = store.curves_table([trial.identity]).drop(columns="trial").to_numpy(float)
-        np.testing.assert_array_equal(found, outcome(trial).curve)
+        table = store.curves_table([trial.identity]).drop(columns="trial").to_numpy(float)
+        np.testing.assert_array_equal(table, outcome(trial).curve)
 
 
 def test_an_outcome_of_another_trial_is_refused(tmp_path: Path) -> None:
-    one, two = trials(2)
+    first, two = trials(2)
     with Store.write(tmp_path, "made") as store:
         with pytest.raises(ValueError, match="was taken for that of"):
-            store.add([one, two], [outcome(one), outcome(one)])
+            store.add([first, two], [outcome(first), outcome(first)])
         assert store.statuses() == {}
 
 
 def test_forgotten_trials_are_missing(tmp_path: Path) -> None:
-    some = trials(3)
-    fill(tmp_path, some)
+    several = trials(3)
+    fill(tmp_path, several)
     with Store.write(tmp_path, "made") as store:
-        store.forget([some[0].identity, some[2].identity, "no such trial"])
-        assert set(store.statuses()) == {some[1].identity}
+        store.forget([several[0].identity, several[2].identity, "no such trial"])
+        assert set(store.statuses()) == {several[1].identity}
 
 
 def test_rows_are_found_by_how_their_trials_start(tmp_path: Path) -> None:
-    some = trials(3)
-    fill(tmp_path, some)
+    several = trials(3)
+    fill(tmp_path, several)
     with Store.read(tmp_path) as store:
-        assert [row["trial"] for row in store.rows()] == [trial.identity for trial in some]
-        assert [row["seed"] for row in store.rows(some[1].identity[:12])] == [1]
+        assert [row["trial"] for row in store.rows()] == [trial.identity for trial in several]
+        assert [row["seed"] for row in store.rows(several[1].identity[:12])] == [1]
         assert list(store.rows("%")) == []
 
 
@@ -198,11 +198,11 @@ def test_timing_is_replaced_workload_by_workload(tmp_path: Path) -> None:
             for workload, size in (("v", 1), ("w", 4))
             for engine, lanes in (("per-item", 1), ("tensor", 4), ("tensor", 1))
         }
-        found = store.timing_table({"second": "w", "first": "v", "same": "w", "none": "x"})
-    assert found["group"].tolist() == ["second"] * 3 + ["first"] * 3 + ["same"] * 3
-    assert found["engine"].tolist()[:3] == ["tensor", "tensor", "per-item"]
-    assert found["lanes"].tolist()[:3] == [1, 4, 1]
-    assert found["wall_seconds"].tolist() == [0.25] * 9
+        table = store.timing_table({"second": "w", "first": "v", "same": "w", "none": "x"})
+    assert table["group"].tolist() == ["second"] * 3 + ["first"] * 3 + ["same"] * 3
+    assert table["engine"].tolist()[:3] == ["tensor", "tensor", "per-item"]
+    assert table["lanes"].tolist()[:3] == [1, 4, 1]
+    assert table["wall_seconds"].tolist() == [0.25] * 9
 
 
 def test_facts_are_kept_and_replaced(tmp_path: Path) -> None:
@@ -257,28 +257,28 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    some = trials(1)
+    several = trials(1)
     with Store.write(tmp_path, "made") as first:
         with (
             pytest.raises(OwnedError, match=f"in use by another run: process {os.getpid()} on "),
             Store.write(tmp_path, "made"),
         ):
             pass
-        first.add(some, [outcome(some[0])])
+        first.add(several, [outcome(several[0])])
         assert len(first.statuses()) == 1
 
 
 def test_a_driver_whose_lock_was_removed_gives_way_to_the_next(tmp_path: Path) -> None:
-    some = trials(3)
+    several = trials(3)
     writing = ExitStack()
     first = writing.enter_context(Store.write(tmp_path, "made"))
-    first.add(some[:1], [outcome(some[0])])
+    first.add(several[:1], [outcome(several[0])])
     (tmp_path / LOCK).unlink()
     with Store.write(tmp_path, "made") as second:
-        second.add(some[1:2], [outcome(some[1])])
+        second.add(several[1:2], [outcome(several[1])])
         for _ in range(2):
             with pytest.raises(OwnedError):
-                first.add(some[2:], [outcome(some[2])])
+                first.add(several[2:], [outcome(several[2])])
         with pytest.raises(OwnedError):
             first.checkpoint()
     with pytest.raises(OwnedError):
@@ -291,7 +291,7 @@ def test_a_driver_whose_lock_was_removed_gives_way_to_the_next(tmp_path: Path) -
         "had been stored is kept. Let the other run end, then run the same command again."
     )
     with Store.read(tmp_path) as store:
-        assert store.done() == {trial.identity for trial in some[:2]}
+        assert store.done() == {trial.identity for trial in several[:2]}
         assert store.facts() == {"name": "made"}
 
 
@@ -325,14 +325,14 @@ def delete_the_log(folder: Path) -> None:
 def test_a_store_that_is_not_where_it_was_is_told(
     tmp_path: Path, change: Callable[[Path], None], *, late: bool
 ) -> None:
-    folder, some = tmp_path / "out", trials(2)
+    folder, several = tmp_path / "out", trials(2)
     writing = ExitStack()
     store = writing.enter_context(Store.write(folder, "made"))
-    store.add(some[:1], [outcome(some[0])])
+    store.add(several[:1], [outcome(several[0])])
     change(folder)
     if not late:
         with pytest.raises(ResourceError):
-            store.add(some[1:], [outcome(some[1])])
+            store.add(several[1:], [outcome(several[1])])
     with pytest.raises(ResourceError) as refused:
         writing.close()
     assert str(refused.value) == (
@@ -353,12 +353,12 @@ def copied(folder: Path, *files: str) -> Path:
 def test_a_store_without_its_log_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    some = trials(4)
+    several = trials(4)
     with Store.write(tmp_path / "out", "made") as store:
         begun = copied(tmp_path / "out", FILE)
-        store.add(some[:2], [outcome(trial) for trial in some[:2]])
+        store.add(several[:2], [outcome(trial) for trial in several[:2]])
         store.checkpoint()
-        store.add(some[2:3], [outcome(some[2])])
+        store.add(several[2:3], [outcome(several[2])])
         half = copied(tmp_path / "out", FILE)
         whole = copied(tmp_path / "out", FILE, f"{FILE}-wal")
     for folder, count in ((begun, 0), (half, 2)):
@@ -371,7 +371,7 @@ def test_a_store_without_its_log_says_so(
         )
         with Store.read(folder):
             assert capsys.readouterr().err == ""  # once is enough
-        fill(folder, some)
+        fill(folder, several)
     for folder, count in ((whole, 3), (begun, 4), (half, 4), (tmp_path / "out", 3)):
         with Store.read(copied(folder, *(path.name for path in folder.iterdir()))) as store:
             assert len(store.done()) == count
@@ -381,20 +381,20 @@ def test_a_store_without_its_log_says_so(
 def test_a_writer_says_what_the_store_lacks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    some = trials(3)
+    several = trials(3)
     with Store.write(tmp_path / "out", "made") as store:
-        store.add(some, [outcome(trial) for trial in some])
+        store.add(several, [outcome(trial) for trial in several])
         copy = copied(tmp_path / "out", FILE)
-    fill(copy, some)
+    fill(copy, several)
     assert "without its log" in capsys.readouterr().err
     with closing(sqlite3.connect(copy / FILE)) as connection, connection:
         connection.execute("DELETE FROM trials WHERE seed = 1")
-    fill(copy, some)
+    fill(copy, several)
     assert capsys.readouterr().err == (
         f"note: {copy / FILE} holds 2 trials, but held 3 when its last run ended. `bpsweep run` "
         "runs the others again.\n"
     )
-    fill(copy, some)
+    fill(copy, several)
     assert capsys.readouterr().err == ""
 
 
@@ -403,10 +403,10 @@ def test_a_reader_does_not_keep_rows_out_of_the_file_for_good(
 ) -> None:
     monkeypatch.setattr(database, "_AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(database, "_CHECKPOINT_MILLISECONDS", 1)
-    some = trials(2)
+    several = trials(2)
     with Store.write(tmp_path / "out", "made") as store:
         with Store.read(tmp_path / "out"):
-            store.add(some, [outcome(trial) for trial in some])
+            store.add(several, [outcome(trial) for trial in several])
             store.checkpoint()
         store.checkpoint(if_due=True)
         with Store.read(copied(tmp_path / "out", FILE)) as copy:
@@ -416,9 +416,9 @@ def test_a_reader_does_not_keep_rows_out_of_the_file_for_good(
 def test_a_checkpoint_is_made_when_it_is_due(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    some = trials(2)
+    several = trials(2)
     with Store.write(tmp_path / "out", "made") as store:
-        store.add(some, [outcome(trial) for trial in some])
+        store.add(several, [outcome(trial) for trial in several])
         store.checkpoint(if_due=True)
         early = (tmp_path / "out" / FILE).read_bytes()
         now = time.monotonic()
@@ -453,14 +453,14 @@ def test_a_reader_writes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_reader_sees_one_moment_of_a_run(tmp_path: Path) -> None:
-    some = trials(3)
+    several = trials(3)
     with Store.write(tmp_path, "made") as writer:
-        writer.add(some[:1], [outcome(some[0])])
+        writer.add(several[:1], [outcome(several[0])])
         with Store.read(tmp_path) as reader:
-            writer.add(some[1:2], [outcome(some[1])])
+            writer.add(several[1:2], [outcome(several[1])])
             assert len(reader.statuses()) == len(reader.stored_trials()) == 1
-            writer.add(some[2:], [outcome(some[2])])
-            assert len(reader.curves_table(trial.identity for trial in some)) == 3
+            writer.add(several[2:], [outcome(several[2])])
+            assert len(reader.curves_table(trial.identity for trial in several)) == 3
         with Store.read(tmp_path) as reader:
             assert len(reader.statuses()) == 3
 
@@ -494,23 +494,23 @@ def test_a_folder_without_a_study_cannot_be_read(tmp_path: Path) -> None:
     assert str(refused.value) == f"{tmp_path} holds no study: there is no {FILE} in it."
 
 
-def fill_the_disk(folder: Path, some: list[Trial]) -> None:
+def fill_the_disk(folder: Path, several: list[Trial]) -> None:
     with Store.write(folder, "made") as store:
         pages = store._connection.execute("PRAGMA page_count").fetchone()[0]  # noqa: SLF001
         store._connection.execute(f"PRAGMA max_page_count = {pages + 3}")  # noqa: SLF001
-        for trial in some:
+        for trial in several:
             store.add([trial], [outcome(trial)])
 
 
 def test_a_full_disk_is_told_and_what_was_stored_is_kept(tmp_path: Path) -> None:
-    some = trials(50)
-    fill(tmp_path, some[:2])
+    several = trials(50)
+    fill(tmp_path, several[:2])
     with pytest.raises(ResourceError) as refused:
-        fill_the_disk(tmp_path, some[2:])
+        fill_the_disk(tmp_path, several[2:])
     assert str(refused.value).startswith(f"{tmp_path / FILE} can't be written: its disk is full (")
-    fill(tmp_path, some)
+    fill(tmp_path, several)
     with Store.read(tmp_path) as store:
-        assert store.done() == {trial.identity for trial in some}
+        assert store.done() == {trial.identity for trial in several}
 
 
 def test_a_mistake_of_ours_is_no_mistake_of_the_users(tmp_path: Path) -> None:
@@ -520,13 +520,13 @@ def test_a_mistake_of_ours_is_no_mistake_of_the_users(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_change_did_not_happen(tmp_path: Path) -> None:
-    some = trials(3)
+    several = trials(3)
 
     def interrupted() -> object:
         yield from ({**row} for row in rows[:2])
         raise KeyboardInterrupt
 
-    fill(tmp_path / "a", some)
+    fill(tmp_path / "a", several)
     with Store.read(tmp_path / "a") as store:
         rows = list(store.rows())
     with Store.write(tmp_path / "b", "made") as store:
@@ -535,5 +535,5 @@ def test_an_interrupted_change_did_not_happen(tmp_path: Path) -> None:
         assert store.statuses() == {}
         store.take(rows)
         pd.testing.assert_series_equal(
-            store.stored_trials()["trial"], pd.Series([t.identity for t in some], name="trial")
+            store.stored_trials()["trial"], pd.Series([t.identity for t in several], name="trial")
         )

@@ -49,7 +49,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def open(self, folder: Path) -> None:
         """Open a store for writing."""
-        self.place = folder
+        self.home = folder
         self.writing = ExitStack()
         self.store = self.writing.enter_context(Store.write(folder, "model"))
 
@@ -58,19 +58,19 @@ class StoreMachine(RuleBasedStateMachine):
         self.number += 1
         return self.folder / str(self.number)
 
-    @rule(some=some_trials, kind=what)
-    def add(self, some: list[Trial], kind: str) -> None:
+    @rule(chosen=some_trials, kind=what)
+    def add(self, chosen: list[Trial], kind: str) -> None:
         """Add outcomes: new, the same again, or others."""
-        made = [self.made(trial, kind) for trial in some]
+        made = [self.made(trial, kind) for trial in chosen]
         differ = []
-        for one in made:
-            before = self.results.get(one.trial)
+        for result in made:
+            before = self.results.get(result.trial)
             if before is None or before.status not in DONE:
-                self.results[one.trial] = one
-            elif one.status in DONE:
-                same = curve_bytes(before.curve) == curve_bytes(one.curve)
-                differ += [one.trial] * (not (same and before.status == one.status))
-        assert self.store.add(some, made) == differ
+                self.results[result.trial] = result
+            elif result.status in DONE:
+                same = curve_bytes(before.curve) == curve_bytes(result.curve)
+                differ += [result.trial] * (not (same and before.status == result.status))
+        assert self.store.add(chosen, made) == differ
 
     def made(self, trial: Trial, kind: str) -> Outcome:
         """Return an outcome of a kind."""
@@ -79,10 +79,10 @@ class StoreMachine(RuleBasedStateMachine):
         make = outcome if kind in DONE else failure
         return make(trial, status=kind)
 
-    @rule(some=some_trials)
-    def forget(self, some: list[Trial]) -> None:
+    @rule(chosen=some_trials)
+    def forget(self, chosen: list[Trial]) -> None:
         """Forget trials."""
-        names = [trial.identity for trial in some]
+        names = [trial.identity for trial in chosen]
         self.store.forget(names)
         for name in names:
             self.results.pop(name, None)
@@ -97,20 +97,20 @@ class StoreMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         """Close the store and open it again."""
         self.writing.close()
-        self.open(self.place)
+        self.open(self.home)
 
     @rule()
     def crash(self) -> None:
         """Go on with the files as a kill would have left them."""
-        place = self.moved()
-        shutil.copytree(self.place, place)
+        home = self.moved()
+        shutil.copytree(self.home, home)
         self.writing.close()
-        self.open(place)
+        self.open(home)
 
     @rule()
     def own_twice(self) -> None:
         """Try to write from elsewhere."""
-        with pytest.raises(OwnedError), Store.write(self.place, "model"):
+        with pytest.raises(OwnedError), Store.write(self.home, "model"):
             pass
 
     @precondition(lambda self: self.results)
@@ -119,32 +119,32 @@ class StoreMachine(RuleBasedStateMachine):
         """Change a row behind the store's back."""
         name = data.draw(st.sampled_from(sorted(self.results)))
         self.writing.close()
-        with closing(sqlite3.connect(self.place / FILE)) as connection, connection:
+        with closing(sqlite3.connect(self.home / FILE)) as connection, connection:
             connection.execute("UPDATE trials SET updates = updates + 1 WHERE trial = ?", (name,))
-        with Store.read(self.place) as reader:
+        with Store.read(self.home) as reader:
             assert reader.damaged() == 1
             assert name not in reader.statuses()
         del self.results[name]
-        self.open(self.place)
+        self.open(self.home)
 
     @rule()
     def merge(self) -> None:
         """Go on with what this store and itself make."""
-        place = self.moved()
-        assert not merge([self.place, self.place], place).conflicts
+        home = self.moved()
+        assert not merge([self.home, self.home], home).conflicts
         self.writing.close()
-        self.open(place)
+        self.open(home)
 
     @invariant()
     def the_store_is_what_the_model_says(self) -> None:
         """Compare what a reader sees with the model."""
-        expected = {name: one.status for name, one in self.results.items()}
-        with Store.read(self.place) as reader:
+        expected = {name: result.status for name, result in self.results.items()}
+        with Store.read(self.home) as reader:
             assert reader.statuses() == expected
             assert reader.facts().items() >= self.facts.items()
             assert reader.damaged() == 0
             curves = {row["trial"]: row["curve"] for row in reader.rows()}
-        assert curves == {name: curve_bytes(one.curve) for name, one in self.results.items()}
+        assert curves == {name: curve_bytes(result.curve) for name, result in self.results.items()}
 
     def teardown(self) -> None:
         """Remove the files."""

@@ -64,13 +64,13 @@ def test_before_anything_has_run_only_the_first_stage_is_planned(
     with Store.write(tmp_path / "study", "small") as store:
         save_experiment(store, experiment)
         stages = Plan(store, experiment).stages()
-        found = results_of(Plan(store, experiment))
+        stored = results_of(Plan(store, experiment))
     assert {stage: len(planned) for stage, planned in stages.items()} == {"explore": 8}
     # What is certain to be confirmed is counted, though its rates are not known.
-    assert found.description.planned_trials == 8 + 4
-    assert found.trials.empty
-    assert found.curves.empty
-    assert found.timing.empty
+    assert stored.description.planned_trials == 8 + 4
+    assert stored.trials.empty
+    assert stored.curves.empty
+    assert stored.timing.empty
 
 
 def test_a_description_tells_what_groups_are(keys: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ def test_what_the_report_is_asked_for_is_described_and_changes_no_trial(
         experiment_of(keys | {"dtype": "float64"} | change, "study.toml", Path())
         for change in ({}, {"simulated_cluster": cluster, "claims": True})
     )
-    identities = [[trial.identity for _, trial in one.explored] for one in (plain, other)]
+    identities = [[trial.identity for _, trial in study.explored] for study in (plain, other)]
     assert identities[0] == identities[1]
     assert not describe(plain, {}, {"specification": ""}).claims
     description = describe(other, {}, {"specification": ""})
@@ -155,10 +155,10 @@ def test_results_can_be_looked_at_while_the_study_is_incomplete(
     more = Study(**keys | {"timing": False}).experiment
     with Store.write(tmp_path / "study", "small") as store:
         save_experiment(store, more)
-    found = results(tmp_path / "study")
-    assert set(found.trials["batch_size"]) == {5}
-    assert set(found.trials["stage"]) == {"explore"}
-    assert found.description.planned_trials == 8 + 4
+    stored = results(tmp_path / "study")
+    assert set(stored.trials["batch_size"]) == {5}
+    assert set(stored.trials["stage"]) == {"explore"}
+    assert stored.description.planned_trials == 8 + 4
 
 
 PARAMETERS = {"target": ["a", "b"], "ignore": "c", "limit_gb": 1}
@@ -189,7 +189,7 @@ def test_where_a_file_lies_is_not_kept(facts: DataFacts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("field", "value"),
     [
         ("train_items", "90"),
         ("train_items", 0),
@@ -211,9 +211,9 @@ def test_where_a_file_lies_is_not_kept(facts: DataFacts) -> None:
     ],
 )
 def test_what_no_specification_can_say_is_refused(
-    facts: DataFacts, place: str, value: object
+    facts: DataFacts, field: str, value: object
 ) -> None:
     content = json.loads(to_json({"x": facts}))
-    content["x"][place] = value
+    content["x"][field] = value
     with pytest.raises((ValueError, KeyError)):
         from_json(json.dumps(content))

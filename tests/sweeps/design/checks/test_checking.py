@@ -79,12 +79,12 @@ def problems_of(keys: dict[str, Any]) -> Experiment | tuple[Problem, ...]:
 @settings(deadline=None, max_examples=80)
 @given(st.sampled_from(["iris", "linnerud"]), SOME)
 def test_the_engine_takes_what_is_let_through(dataset: str, keys: dict[str, Any]) -> None:
-    found = problems_of(KEYS | {"dataset": dataset} | keys)
-    if isinstance(found, Experiment):
-        assert count_trainable(found) > 0
+    checked = problems_of(KEYS | {"dataset": dataset} | keys)
+    if isinstance(checked, Experiment):
+        assert count_trainable(checked) > 0
     else:
-        assert found
-        assert len({*found}) == len(found)
+        assert checked
+        assert len({*checked}) == len(checked)
 
 
 def count_trainable(experiment: Experiment) -> int:

@@ -14,11 +14,11 @@ from sweeps.spec.axes import ScheduleChoice
 from sweeps.spec.model import parse
 
 
-def found(keys: dict[str, Any]) -> list[tuple[str, str]]:
+def mistakes_of(keys: dict[str, Any]) -> list[tuple[str, str]]:
     specification, problems, wrong = parse(keys)
     assert not problems
-    told = [one.problem(keys) for one in contradictions(specification, wrong)]
-    return [(problem.path, problem.text) for problem in told]
+    faults = [fault.problem(keys) for fault in contradictions(specification, wrong)]
+    return [(problem.path, problem.text) for problem in faults]
 
 
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -153,17 +153,17 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_a_contradiction_is_told_with_place_and_remedy(
     change: dict[str, Any], path: str, text: str, keys: dict[str, Any]
 ) -> None:
-    assert found(keys | change) == [(path, text)]
+    assert mistakes_of(keys | change) == [(path, text)]
 
 
 def test_a_study_without_contradictions_has_none(keys: dict[str, Any]) -> None:
-    assert found(keys) == []
-    assert found(keys | {"rate_rule": "sqrt", "reference_batch_size": 8}) == []
-    assert found(keys | {"schedule": {"warmup": 3, "per": "epoch"}}) == []
+    assert mistakes_of(keys) == []
+    assert mistakes_of(keys | {"rate_rule": "sqrt", "reference_batch_size": 8}) == []
+    assert mistakes_of(keys | {"schedule": {"warmup": 3, "per": "epoch"}}) == []
 
 
 def test_what_is_missing_is_told_at_once() -> None:
-    assert found({}) == [
+    assert mistakes_of({}) == [
         ("dataset", "is required, but missing."),
         ("batch_sizes", "is required, but missing."),
         ("seeds", "is required, but missing."),
@@ -177,20 +177,20 @@ def test_what_is_missing_is_told_at_once() -> None:
 
 def test_optimizers_with_rates_of_their_own_need_no_others(keys: dict[str, Any]) -> None:
     del keys["learning_rates"]
-    own = {"name": "sgd", "learning_rates": [0.1, 1.0]}
-    assert found(keys | {"optimizer": own}) == []
-    assert found(keys | {"optimizer": [own, "adam"]}) == [
+    rated = {"name": "sgd", "learning_rates": [0.1, 1.0]}
+    assert mistakes_of(keys | {"optimizer": rated}) == []
+    assert mistakes_of(keys | {"optimizer": [rated, "adam"]}) == [
         ("learning_rates", "is required, but missing.")
     ]
-    assert found(keys | {"optimizer": own, "include": [{"optimizer": "adam"}]}) == [
+    assert mistakes_of(keys | {"optimizer": rated, "include": [{"optimizer": "adam"}]}) == [
         ("learning_rates", "is required, but missing.")
     ]
 
 
 def test_without_exploring_the_confirmation_seeds_are_all_there_are(keys: dict[str, Any]) -> None:
     del keys["seeds"]
-    assert found(keys | {"explore": False}) == []
-    assert found(keys | {"explore": False, "confirmation_seeds": []}) == [
+    assert mistakes_of(keys | {"explore": False}) == []
+    assert mistakes_of(keys | {"explore": False, "confirmation_seeds": []}) == [
         (
             "confirmation_seeds",
             "is required, but missing. Without `explore` trials have no other seeds.",
@@ -211,6 +211,6 @@ def test_the_engine_takes_every_schedule_that_is_let_through(
 ) -> None:
     table = {"kind": kind, "decay": decay, "every": every}
     choice = {name: value for name, value in table.items() if value is not None}
-    if not found(keys | {"schedule": choice}):
+    if not mistakes_of(keys | {"schedule": choice}):
         schedule = schedule_of(ScheduleChoice.model_validate(choice))
         assert schedule == Schedule(**choice)
