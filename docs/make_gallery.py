@@ -23,10 +23,10 @@ import reports
 from reports import StudyResults
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
-from reports.charts.charts import charts
+from reports.charts.catalogue import charts
 from reports.charts.groups import group_charts
 from reports.charts.timeline import timeline_charts
-from reports.compare.charts import match_charts
+from reports.compare.figures import match_charts
 from reports.compare.matches import match_studies
 from reports.recommend.analysis import analyse_study
 from sweeps import Study
@@ -53,10 +53,10 @@ report hands it the table together with title and caption, as a `Chart`. This ge
 ```python
 from matplotlib import pyplot as plt
 
-from reports.charts.charts import charts
+from reports.charts.catalogue import charts
 from reports.charts.groups import group_charts
 from reports.recommend.analysis import analyse_study
-from reports.compare.charts import match_charts
+from reports.compare.figures import match_charts
 from reports.compare.matches import match_studies
 from reports.charts.timeline import timeline_charts
 from sweeps import results

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reports.schema.results import GroupDescription, StudyDescription, StudyResults
 
 if TYPE_CHECKING:
-    from reports.compare.page import build_comparison
+    from reports.compare.comparison import build_comparison
     from reports.output.build import build_report
     from reports.output.manuscript import build_paper
     from reports.stats.intervals import (
@@ -53,7 +53,7 @@ def __getattr__(name: str) -> object:
 
     home: ModuleType = intervals
     if name == "build_comparison":
-        from reports.compare import page as home
+        from reports.compare import comparison as home
     elif name == "build_paper":
         from reports.output import manuscript as home
     elif name == "build_report":

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.charts import charts
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
+from reports.charts.catalogue import NAMES, charts
 from reports.charts.groups import NAMES as GROUP_CHARTS
 from reports.charts.groups import group_charts
 from reports.charts.timeline import TIMELINE, timeline_charts
@@ -79,7 +79,7 @@ def _drawn(made: Sequence[Chart]) -> dict[str, tuple[Chart, str]]:
 
 
 def _parts(study: StudyAnalysis) -> list[Part]:
-    made = [charts.charts(analysis) for analysis in study.groups]
+    made = [charts(analysis) for analysis in study.groups]
     most = figures_for_each(len(made), [len(group) for group in made])
     return [
         Part(
@@ -115,7 +115,7 @@ def _remove_tables(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
 def _remove_others(folder: Path, placed: Sequence[tuple[str, Drawn]]) -> None:
     """Remove figures of an earlier report that this one doesn't have; nobody else's files."""
     kept = {folder.parent / where / f"{name}.svg" for where, names in placed for name in names}
-    ours = {f"{name}.svg" for name in (*charts.NAMES, *GROUP_CHARTS, TIMELINE)}
+    ours = {f"{name}.svg" for name in (*NAMES, *GROUP_CHARTS, TIMELINE)}
     for pattern in ("*.svg", "[0-9][0-9]*-*/*.svg"):
         for path in folder.glob(pattern):
             if path.name in ours and path not in kept:

@@ -16,14 +16,13 @@ from matplotlib.text import Text
 from reports.charts.base.chart import Chart
 from reports.charts.base.style import STYLE
 from reports.charts.base.svg import WIDTH
-from reports.charts.charts import charts
+from reports.charts.catalogue import charts
 from reports.charts.groups import group_charts
 from reports.charts.timeline import timeline_charts
 from reports.output.files import chart_folder, refuse_links, write
 from reports.output.manuscript_tables import latex, latex_table, markdown, markdown_table
-from reports.output.page.scaling import scaling_tables
-from reports.output.page.tables import Table, group_table, page_tables
-from reports.output.page.timeline import work_tables
+from reports.output.page.cells import Table
+from reports.output.page.tables import group_table, page_tables, scaling_tables, work_tables
 from reports.recommend.analysis import analyse_study
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from pandas.io.formats.style import Styler
 
-from reports.output.page.tables import Table
+from reports.output.page.cells import Table
 
 LONG = 20
 """Letters of a text from which on it is broken into lines."""

@@ -9,10 +9,11 @@ from markupsafe import Markup, escape
 
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
-from reports.charts.charts import charts
+from reports.charts.catalogue import charts
 from reports.charts.groups import group_charts
+from reports.output.page.cells import Cell, Table
 from reports.output.page.page import summary
-from reports.output.page.tables import Cell, Table, group_table, page_tables
+from reports.output.page.tables import group_table, page_tables
 from reports.recommend.analysis import analyse_study
 from reports.recommend.groups import StudyAnalysis
 from reports.schema.results import StudyResults

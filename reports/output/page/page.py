@@ -10,11 +10,17 @@ from urllib.parse import quote
 
 from reports.charts.base import svg
 from reports.claims.claims import ClaimVerdict
-from reports.output.page.claims import claim_section
 from reports.output.page.html import Drawn, fill, fit
-from reports.output.page.sections import Part, absent, expendable, sections, without
+from reports.output.page.sections import (
+    Part,
+    absent,
+    claim_section,
+    expendable,
+    history_section,
+    sections,
+    without,
+)
 from reports.output.page.tables import group_table
-from reports.output.page.timeline import history_section
 from reports.recommend.groups import StudyAnalysis
 from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.text.across import across

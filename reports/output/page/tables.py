@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from reports.output.page.cells import (
+    Cell,
+    Maker,
+    Row,
+    Table,
+    flagged,
+    interval,
+    number,
+    number_cell,
+    share,
+    table_of,
+    text,
+)
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import (
-    MISSING,
     count,
+    off_by,
     percent,
     plural,
     rate,
@@ -24,67 +34,10 @@ from reports.schema.formats import (
 )
 from reports.stats.bounds import Ends
 from reports.stats.differences import by_seed
+from reports.stats.models.noise_scale import RESOLVED
 from reports.text.budgets import RULE_WORDS, amount
 from reports.text.recommendation import CELL_HEADERS, cell_texts, span
-
-LINE = 30
-"""Characters of a cell from which on it is broken into lines."""
-
-Row = Mapping[Any, Any]
-"""One row of a frame."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a table.
-
-    Attributes:
-        text: What is read.
-        key: What rows are sorted by: a number, or text; empty for what isn't there.
-        strong: Whether it stands out.
-    """
-
-    text: str
-    key: str
-    strong: bool = False
-
-
-Maker = Callable[[Row], Cell]
-"""Makes the cell of one column."""
-
-Written = Callable[[Any], str]
-"""Writes a number."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A sortable table; the first cell of each row is its header.
-
-    Attributes:
-        name: Its identifier in the page.
-        heading: What it lists.
-        note: How to read it.
-        headers: Of the columns.
-        rows: As many cells each as there are headers.
-    """
-
-    name: str
-    heading: str
-    note: str
-    headers: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-
-    @cached_property
-    def prose(self) -> tuple[bool, ...]:
-        """Whether a column has texts that take several lines."""
-        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.headers)
-        return tuple(any(len(cell.text) > LINE for cell in column) for column in columns)
-
-    @property
-    def texts(self) -> pd.DataFrame:
-        """What is read, by the number of row and column."""
-        texts = [[cell.text for cell in row] for row in self.rows]
-        return pd.DataFrame(texts, columns=range(len(self.headers)))
+from reports.text.scaling import level, range_text
 
 
 def page_tables(analysis: Analysis) -> list[Table]:
@@ -282,60 +235,120 @@ def _between(low: float, high: float) -> str:
     return f"{times(low)} to {times(high)}"
 
 
-def text_cell(foreign: str) -> Cell:
-    """Return the cell of anybody's text; "none" sorts last."""
-    shown = visible(foreign, most=200)
-    return Cell(shown, "" if shown == MISSING else shown)
+def scaling_tables(analysis: Analysis) -> list[Table]:
+    """Return the tables of the way to the targets that have rows."""
+    made = (_to_target(analysis), _targets(analysis), _noise(analysis))
+    return [table for table in made if table is not None and table.rows]
 
 
-def text(column: str) -> Maker:
-    """Return what makes cells of a column of texts."""
-    return lambda row: text_cell(row[column])
+def _to_target(analysis: Analysis) -> Table | None:
+    record = analysis.scaling.main
+    if record is None:
+        return None
+    columns: dict[str, Maker] = {
+        "Batch size": number("batch_size", str),
+        "Reached": share("reached", "runs"),
+        "Updates": number("updates", count),
+        "95% interval": interval("updates_low", "updates_high", _span_of(count)),
+        "Half width": number("half_width", count),
+        "By the fit": number("predicted_updates", count),
+        "Examples": number("examples", count),
+        "Time": number("seconds", seconds),
+        "Time by the fits": number("predicted_seconds", seconds),
+        "In the fit": _in_fit,
+    }
+    note = (
+        f"Target: {level(analysis, record)}. Medians over runs; missing where half of them or more "
+        "did not reach it. Half width: half the updates between the two evaluations around the "
+        "crossing. Other targets: to-target.csv; single runs: crossings.csv."
+    )
+    return table_of("to-target", "The way to the target", note, columns, record.batch_sizes)
 
 
-def number(column: Hashable, written: Written, *, strong: str | bool = False) -> Maker:
-    """Return what makes cells of a column of numbers.
-
-    `strong` says whether they stand out, or is the column that does.
-    """
-
-    def make(row: Row) -> Cell:
-        stands_out = row[strong] if isinstance(strong, str) else strong
-        return number_cell(row[column], written, strong=bool(stands_out))
-
-    return make
-
-
-def interval(low: str, high: str, written: Callable[[float, float], str]) -> Maker:
-    """Return what makes cells of the two columns of bounds."""
-    return lambda row: number_cell(row[low], lambda bound: written(bound, row[high]))
-
-
-def share(column: str, total: str) -> Maker:
-    """Return what makes cells of a count and its column of totals."""
-    return lambda row: Cell(f"{row[column]} of {row[total]}", str(row[column]))
-
-
-def flagged(column: str, written: Written, flag: str, mark: str = "") -> Maker:
-    """Return what makes cells of numbers with a mark, or its name, where a flag is set."""
-
-    def make(row: Row) -> Cell:
-        cell = number_cell(row[column], written)
-        return Cell(f"{cell.text} ({mark or flag})", cell.key) if row[flag] else cell
-
-    return make
+def _targets(analysis: Analysis) -> Table:
+    columns: dict[str, Maker] = {
+        "Target": number("target", analysis.measure.text),
+        "Share of the way": number("share", "{:.0%}".format),
+        "Runs": number("runs", count),
+        "Missed": number("censored", count),
+        "Fewest updates": number("min_updates", count),
+        "Fewest examples": number("min_examples", count),
+        "Critical batch size": number("critical_batch_size", significant),
+        "95% interval": interval("critical_low", "critical_high", _span_of(significant)),
+        "20% overhead": _overhead,
+        "Off by up to": number("max_log_residual", off_by),
+        "Fastest": number("fastest", count),
+        "Predicted": number("predicted_best", significant),
+        "Its interval": interval("predicted_low", "predicted_high", _span_of(significant)),
+        "Why not": lambda row: Cell(row["reason"] or row["why_no_prediction"] or "", ""),
+    }
+    note = (
+        "A target is a share of the way from the start to what the median batch size attains on "
+        "the tuning seeds. Critical batch size: fewest examples by fewest updates. 20% overhead: "
+        "what others call critical (Zhang et al. 2024), the batch size that takes 20% more updates "
+        "than in proportion from the one behind it; not to be mixed with the former. Predicted: "
+        "the fastest batch size by updates and seconds, fitted apart."
+    )
+    table = analysis.scaling.table
+    return table_of("targets", "Targets", note, columns, table)
 
 
-def number_cell(value: float, written: Written, *, strong: bool = False) -> Cell:
-    """Return the cell of a number; of a missing one "none", which sorts last."""
-    if pd.isna(value):
-        return Cell(MISSING, "")
-    return Cell(written(value), repr(float(value)), strong)
+def _overhead(row: Row) -> Cell:
+    cell = number_cell(row["overhead_batch_size"], significant)
+    if pd.isna(row["overhead_batch_size"]):
+        return cell
+    return Cell(f"{cell.text} from {row['overhead_reference']:g}", cell.key)
 
 
-def table_of(
-    name: str, heading: str, note: str, columns: Mapping[str, Maker], frame: pd.DataFrame
-) -> Table:
-    """Return a table of the page with a row for each of a frame's."""
-    rows = tuple(tuple(make(row) for make in columns.values()) for row in frame.to_dict("records"))
-    return Table(name, heading, note, tuple(columns), rows)
+def _noise(analysis: Analysis) -> Table | None:
+    record = analysis.scaling.main
+    if record is None:
+        return None
+    columns: dict[str, Maker] = {
+        "Batch size": number("batch_size", str),
+        "Seeds": number("seeds", count),
+        "Noise scale": _noise_scale,
+        "95% interval": interval("low", "high", _span_of(significant)),
+        "By the critical batch size": number("ratio", times),
+        "Its interval": interval("ratio_low", "ratio_high", _span_of(significant)),
+    }
+    note = (
+        "Gradient noise scale in examples, averaged over the evaluations on the way to the target "
+        "without the one before the first update: a ratio of means over seeds with Fieller's "
+        "interval, beside the critical batch size. "
+        "Published ratios of the two run from 0.05 to 8."
+    )
+    return table_of("noise", "Gradient noise scale", note, columns, record.noise)
+
+
+def _noise_scale(row: Row) -> Cell:
+    if row["status"] == RESOLVED:
+        return number_cell(row["noise_scale"], significant)
+    return Cell("unresolved", "")
+
+
+def _in_fit(row: Row) -> Cell:
+    if not row["fitted"]:
+        return Cell("no: rate at the edge", "0")
+    return Cell("yes, but near all items" if row["near_all"] else "yes", "1")
+
+
+def _span_of(written: Callable[[float], str]) -> Callable[[float, float], str]:
+    return lambda low, high: range_text(low, high, written)
+
+
+def work_tables(study: StudyAnalysis) -> list[Table]:
+    """Return the table of what each batch size took; none where nothing is known."""
+    columns: Mapping[str, Maker] = {
+        "Batch size": lambda row: number_cell(row["batch_size"], str),
+        "Cohorts": lambda row: number_cell(row["cohorts"], count),
+        "Trials": lambda row: number_cell(row["trials"], count),
+        "Time of all": lambda row: number_cell(row["work_seconds"], seconds),
+        "Share": lambda row: number_cell(row["work_share"], percent),
+    }
+    note = (
+        "Cohorts of all groups and stages; begin and end of each are in timeline.csv. Time of all: "
+        "their seconds added up, although some ran beside each other."
+    )
+    made = table_of("work", "What each batch size took", note, columns, study.timeline.work)
+    return [made] if made.rows else []

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.charts.charts import charts
+from reports.charts.catalogue import charts
 from reports.claims.values import GroupValues
 from reports.compare.matches import match_studies
 from reports.recommend.analysis import analyse_study

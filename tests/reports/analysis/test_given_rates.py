@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.charts.charts import charts
+from reports.charts.catalogue import charts
 from reports.output.build import build_report
 from reports.recommend.record import Analysis
 from reports.schema.results import CONFIRM, StudyResults

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.compare.charts import MOST_DRAWN, is_ours, match_charts
+from reports.compare.comparison import COLUMNS, match_frames, match_tables
+from reports.compare.figures import MOST_DRAWN, is_ours, match_charts
+from reports.compare.findings import cautions_of, findings, method_of
 from reports.compare.matches import Matches, match_studies
-from reports.compare.tables import COLUMNS, match_frames, match_tables
-from reports.compare.text import cautions_of, findings, method_of
 from reports.recommend.analysis import analyse_study
 from reports.recommend.groups import StudyAnalysis
 from reports.schema.results import EXPLORE, StudyDescription, StudyResults

@@ -17,9 +17,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from reports.charts import charts
 from reports.charts.base import svg
-from reports.compare.page import build_comparison
+from reports.charts.catalogue import charts
+from reports.compare.comparison import build_comparison
 from reports.output.build import DOCUMENT, build_report
 from reports.output.manuscript import build_paper
 from reports.recommend.analysis import analyse_study
@@ -134,12 +134,12 @@ def test_networks_that_blew_up_leave_the_others_to_be_seen() -> None:
     trials.loc[blown, "validation_metric"] = -1e28
     trials.loc[blown & (trials["stage"] == CONFIRM), "test_metric"] = -5.2e24
     (group,) = analyse_study(replace(results, trials=trials)).groups
-    drawn = {chart.name: Figure().add_subplot() for chart in charts.charts(group)}
-    for chart in charts.charts(group):
+    drawn = {chart.name: Figure().add_subplot() for chart in charts(group)}
+    for chart in charts(group):
         if chart.name in {"accuracy", "seeds", "generalization-gap"}:
             low, high = chart.draw(drawn[chart.name]).get_ylim()
             assert -2 <= low < high <= 2, chart.name
-    assert "-3.1e24" in {c.name: c for c in charts.charts(group)}["accuracy"].description
+    assert "-3.1e24" in {c.name: c for c in charts(group)}["accuracy"].description
 
 
 NUMBERS: dict[str, Callable[[float], str]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
-from reports.charts.charts import NAMES
+from reports.charts.catalogue import NAMES
 from reports.output.build import build_report
 from tests.reports.browsing import Log, opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small

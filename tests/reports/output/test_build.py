@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from reports.charts.charts import NAMES
+from reports.charts.catalogue import NAMES
 from reports.charts.timeline import TIMELINE
 from reports.output.build import build_report
 from reports.output.csv import COLUMNS

@@ -15,7 +15,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from reports.charts.base.chart import Chart
-from reports.charts.charts import charts
+from reports.charts.catalogue import charts
 from reports.output.manuscript import COLUMN, DOTS, LEAST_POINTS, build_paper, draw
 from reports.output.manuscript_tables import (
     BROKEN,
@@ -27,8 +27,8 @@ from reports.output.manuscript_tables import (
     latex_table,
     markdown_table,
 )
-from reports.output.page.scaling import scaling_tables
-from reports.output.page.tables import Cell, Table, page_tables
+from reports.output.page.cells import Cell, Table
+from reports.output.page.tables import page_tables, scaling_tables
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, numbers, several, small
 from tests.reports.output.test_build import contents

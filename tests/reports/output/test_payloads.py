@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports.charts.base import svg
-from reports.charts.charts import charts
+from reports.charts.catalogue import charts
 from reports.output import build
 from reports.output.build import build_report
 from reports.output.page.html import fill

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.charts.charts import charts
+from reports.charts.catalogue import charts
 from reports.output.build import build_report
 from reports.output.page.tables import page_tables
 from reports.recommend.analysis import analyse

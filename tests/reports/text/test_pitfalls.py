@@ -19,7 +19,7 @@ import pytest
 import ran
 
 from reports.claims.claims import claims_of
-from reports.output.page.scaling import scaling_tables
+from reports.output.page.tables import scaling_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.results import EXPLORE, StudyResults
 from reports.text.cautions import cautions

@@ -32,7 +32,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> dict[str, StudyResults]:
         given.update(studies)
         return folder / "report.html"
 
-    monkeypatch.setattr("reports.compare.page.build_comparison", write)
+    monkeypatch.setattr("reports.compare.comparison.build_comparison", write)
     return given
 
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 
-from reports.output.page.tables import LINE, Cell, Table, page_tables
-from reports.schema.formats import percent, times
+from reports.output.csv import COLUMNS
+from reports.output.page.cells import LINE, Cell, Table
+from reports.output.page.tables import page_tables, scaling_tables
+from reports.recommend.analysis import analyse_study
+from reports.recommend.record import Analysis
+from reports.schema.formats import off_by, percent, significant, times
 from reports.schema.results import StudyResults
+from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
+from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers
+from tests.reports.judged import all_tables
 
 
 def made(results: StudyResults) -> dict[str, Table]:
@@ -93,3 +101,96 @@ def test_a_column_with_a_long_text_is_prose() -> None:
     table = Table("t", "", "", ("a", "b", "c"), tuple(map(tuple, cells)))
     assert table.prose == (False, True, False)
     assert replace(table, rows=()).prose == (False, False, False)
+
+
+@pytest.fixture(scope="module")
+def results() -> StudyResults:
+    """A study whose updates to any target follow 1 + 25/B, with gradient noise."""
+    return noisy(study(HYPERBOLIC, {"batch_sizes": SIZES}), 1.0)
+
+
+@pytest.fixture(scope="module")
+def analysis(results: StudyResults) -> Analysis:
+    """Its only group's numbers."""
+    return numbers(results)
+
+
+def by_name(analysis: Analysis) -> dict[str, Table]:
+    """Return the tables by their names."""
+    return {table.name: table for table in scaling_tables(analysis)}
+
+
+def cells(table: Table, row: int) -> dict[str, str]:
+    """Return the texts of a row by their headers."""
+    return dict(zip(table.headers, (cell.text for cell in table.rows[row]), strict=True))
+
+
+def test_every_batch_size_and_every_target_has_a_row(analysis: Analysis) -> None:
+    found = by_name(analysis)
+    assert [*found] == ["to-target", "targets", "noise"]
+    assert [len(table.rows) for table in found.values()] == [len(SIZES), 3, len(SIZES)]
+
+
+def test_cells_are_the_numbers_of_the_record(analysis: Analysis) -> None:
+    record = main(analysis.scaling)
+    row = cells(by_name(analysis)["to-target"], 0)
+    assert row["Updates"] == f"{record.batch_sizes['updates'].iloc[0]:,.0f}"
+    assert (row["Reached"], row["In the fit"]) == ("8 of 8", "yes")
+    target = cells(by_name(analysis)["targets"], 2)
+    assert target["Critical batch size"] == f"{record.fit.critical_batch_size:.1f}"
+    assert record.fit.max_log_residual is not None
+    assert target["Off by up to"] == off_by(record.fit.max_log_residual)
+    smallest = min(record.fit.batch_sizes)
+    overhead = record.fit.overhead_batch_size(reference=smallest)
+    assert overhead is not None
+    assert target["20% overhead"] == f"{significant(overhead)} from {smallest:g}"
+    assert (target["Share of the way"], target["Why not"]) == ("90%", "")
+    assert cells(by_name(analysis)["noise"], 0)["By the critical batch size"].startswith("2")
+
+
+def test_what_is_not_known_is_said(results: StudyResults, analysis: Analysis) -> None:
+    unresolved = by_name(numbers(noisy(results, -1.0)))["noise"]
+    assert cells(unresolved, 0)["Noise scale"] == "unresolved"
+    record = main(analysis.scaling)
+    table = record.batch_sizes.assign(
+        updates=float("nan"), updates_low=float("nan"), fitted=False, near_all=True
+    )
+    other = replace(
+        analysis,
+        scaling=replace(analysis.scaling, targets=(replace(record, batch_sizes=table),)),
+    )
+    row = cells(by_name(other)["to-target"], 0)
+    assert (row["Updates"], row["95% interval"]) == ("none", "none")
+    assert row["In the fit"] == "no: rate at the edge"
+    near = replace(record, batch_sizes=record.batch_sizes.assign(near_all=True))
+    flagged = replace(analysis, scaling=replace(analysis.scaling, targets=(near,)))
+    assert cells(by_name(flagged)["to-target"], 0)["In the fit"] == "yes, but near all items"
+
+
+def test_a_study_that_has_not_begun_has_no_table(results: StudyResults) -> None:
+    assert scaling_tables(numbers(nothing_run(results))) == []
+
+
+@pytest.mark.parametrize("rows", [3 * len(SIZES), 0])
+def test_files_have_the_columns_they_document(results: StudyResults, rows: int) -> None:
+    made = all_tables(analyse_study(results if rows else nothing_run(results)))
+    for name in (
+        "targets",
+        "to-target",
+        "crossings",
+        "workers",
+        "noise",
+        "noise-ratio",
+        "update-time",
+    ):
+        expected = {column.name: column.dtype for column in COLUMNS[name]}
+        assert made[name].dtypes.astype("str").to_dict() == expected, name
+    assert len(made["to-target"]) == rows
+    assert len(made["workers"]) == (13 if rows else 0)
+
+
+def test_without_a_cluster_there_is_no_table_of_workers(results: StudyResults) -> None:
+    alone = replace(results, description=replace(results.description, cluster=None))
+    made = all_tables(analyse_study(alone))
+    assert "workers" not in made
+    assert "workers" not in made["columns"]["table"].tolist()

@@ -12,7 +12,8 @@ from reports.analysis.worker_timeline import SLACK
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.timeline import timeline_charts
-from reports.output.page.timeline import history_section, work_tables
+from reports.output.page.sections import history_section
+from reports.output.page.tables import work_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.formats import percent, seconds
 from reports.schema.results import StudyResults

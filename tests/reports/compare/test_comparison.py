@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser
 
 import reports
-from reports.compare import page as comparison
-from reports.compare.charts import match_charts
-from reports.compare.page import build_comparison
+from reports.compare import comparison
+from reports.compare.comparison import build_comparison
+from reports.compare.figures import match_charts
 from reports.output.page import html
 from reports.output.page.page import EMBED_BELOW
 from reports.schema.results import StudyResults

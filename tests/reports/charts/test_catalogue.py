@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from reports.charts.base.chart import Chart
-from reports.charts.charts import NAMES, charts
+from reports.charts.catalogue import NAMES, charts
 from reports.schema.formats import percent
 from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (

@@ -1,0 +1,130 @@
+"""Cells of the tables of a page, and what makes them of the columns of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from reports.schema.formats import MISSING, visible
+
+LINE = 30
+"""Characters of a cell from which on it is broken into lines."""
+
+Row = Mapping[Any, Any]
+"""One row of a frame."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes:
+        text: What is read.
+        key: What rows are sorted by: a number, or text; empty for what isn't there.
+        strong: Whether it stands out.
+    """
+
+    text: str
+    key: str
+    strong: bool = False
+
+
+Maker = Callable[[Row], Cell]
+"""Makes the cell of one column."""
+
+Written = Callable[[Any], str]
+"""Writes a number."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sortable table; the first cell of each row is its header.
+
+    Attributes:
+        name: Its identifier in the page.
+        heading: What it lists.
+        note: How to read it.
+        headers: Of the columns.
+        rows: As many cells each as there are headers.
+    """
+
+    name: str
+    heading: str
+    note: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @cached_property
+    def prose(self) -> tuple[bool, ...]:
+        """Whether a column has texts that take several lines."""
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.headers)
+        return tuple(any(len(cell.text) > LINE for cell in column) for column in columns)
+
+    @property
+    def texts(self) -> pd.DataFrame:
+        """What is read, by the number of row and column."""
+        texts = [[cell.text for cell in row] for row in self.rows]
+        return pd.DataFrame(texts, columns=range(len(self.headers)))
+
+
+def text_cell(foreign: str) -> Cell:
+    """Return the cell of anybody's text; "none" sorts last."""
+    shown = visible(foreign, most=200)
+    return Cell(shown, "" if shown == MISSING else shown)
+
+
+def text(column: str) -> Maker:
+    """Return what makes cells of a column of texts."""
+    return lambda row: text_cell(row[column])
+
+
+def number(column: Hashable, written: Written, *, strong: str | bool = False) -> Maker:
+    """Return what makes cells of a column of numbers.
+
+    `strong` says whether they stand out, or is the column that does.
+    """
+
+    def make(row: Row) -> Cell:
+        stands_out = row[strong] if isinstance(strong, str) else strong
+        return number_cell(row[column], written, strong=bool(stands_out))
+
+    return make
+
+
+def interval(low: str, high: str, written: Callable[[float, float], str]) -> Maker:
+    """Return what makes cells of the two columns of bounds."""
+    return lambda row: number_cell(row[low], lambda bound: written(bound, row[high]))
+
+
+def share(column: str, total: str) -> Maker:
+    """Return what makes cells of a count and its column of totals."""
+    return lambda row: Cell(f"{row[column]} of {row[total]}", str(row[column]))
+
+
+def flagged(column: str, written: Written, flag: str, mark: str = "") -> Maker:
+    """Return what makes cells of numbers with a mark, or its name, where a flag is set."""
+
+    def make(row: Row) -> Cell:
+        cell = number_cell(row[column], written)
+        return Cell(f"{cell.text} ({mark or flag})", cell.key) if row[flag] else cell
+
+    return make
+
+
+def number_cell(value: float, written: Written, *, strong: bool = False) -> Cell:
+    """Return the cell of a number; of a missing one "none", which sorts last."""
+    if pd.isna(value):
+        return Cell(MISSING, "")
+    return Cell(written(value), repr(float(value)), strong)
+
+
+def table_of(
+    name: str, heading: str, note: str, columns: Mapping[str, Maker], frame: pd.DataFrame
+) -> Table:
+    """Return a table of the page with a row for each of a frame's."""
+    rows = tuple(tuple(make(row) for make in columns.values()) for row in frame.to_dict("records"))
+    return Table(name, heading, note, tuple(columns), rows)
