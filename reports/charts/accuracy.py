@@ -10,21 +10,14 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from reports.charts.base import style
 from reports.charts.base.chart import Chart, in_words, sentences, validation, values
-from reports.charts.base.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    batch_size_axis,
-    metric_axis,
-    ordered_colors,
-    seconds_ticks,
-    split_points,
-)
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import capitalised, plural, seconds, sizes
 from reports.schema.measures import Measure
 from reports.stats.intervals import Comparison
+
+_FEW = 3  # batch sizes that a title names
 
 
 def accuracy(
@@ -32,28 +25,25 @@ def accuracy(
 ) -> Axes:
     """Draw accuracy against batch size.
 
-    With an interval for every batch size: means with their intervals. Otherwise every seed a dot,
-    and the median. Filled markers can't be told from the best.
-
-    `table`: columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with a metric. `seeds`:
-    columns `reports.recommend.record.SEED_COLUMNS`.
+    Means if every batch size has an interval, else medians and the seeds; filled: may be the best.
     """
     intervals = bool(table["metric_low"].notna().all())
     shown = "metric" if intervals else "metric_median"
-    ax.plot(table["batch_size"], table[shown], color=BLUE, lw=1.6, zorder=2)
+    ax.plot(table["batch_size"], table[shown], color=style.BLUE, lw=1.6, zorder=2)
     if intervals:
-        below, above = table["metric"] - table["metric_low"], table["metric_high"] - table["metric"]
-        ax.errorbar(
-            table["batch_size"], table["metric"], [below, above],
-            fmt="none", ecolor=BLUE, elinewidth=1.4, capsize=3, label="95% t interval",
+        style.interval_bars(
+            ax, table, "metric_low", "metric", "metric_high",
+            ecolor=style.BLUE, elinewidth=1.4, capsize=3, label="95% t interval",
         )  # fmt: skip
     else:
-        ax.plot(seeds["batch_size"], seeds["metric"], "o", color=GREY, ms=3.5, label="one seed")
+        ax.plot(
+            seeds["batch_size"], seeds["metric"], "o", color=style.GREY, ms=3.5, label="one seed"
+        )
     statistic = "mean" if intervals else "median"
     labels = {True: f"{statistic}, not told from the best", False: f"{statistic}, worse"}
-    split_points(ax, table, shown, "tied", labels, ms=7, zorder=3)
+    style.split_points(ax, table, shown, "tied", labels, ms=7, zorder=3)
     ax.legend(loc="best")
-    return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
+    return style.metric_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
 def accuracy_chart(analysis: Analysis) -> Chart | None:
@@ -66,7 +56,12 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
         heading=f"{capitalised(analysis.measure.name)} against batch size",
         finding=_best_finding(analysis, comparison),
         caption=sentences(
-            _statistic(analysis), _left_out(analysis), _tuning(analysis), _tie_rule(analysis)
+            _statistic(analysis),
+            f"Left out: batch {sizes(analysis.lost)}, where a seed has no value."
+            if analysis.lost
+            else "",
+            _tuning(analysis),
+            _tie_rule(analysis) if comparison.tested else "",
         ),
         description=values(table, "metric", analysis.measure.text),
         table=table,
@@ -77,13 +72,6 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
             measure=analysis.measure,
         ),
     )
-
-
-def _left_out(analysis: Analysis) -> str:
-    """Which batch sizes have values, but none for every seed."""
-    if not analysis.lost:
-        return ""
-    return f"Left out: batch {sizes(analysis.lost)}, where a seed has no value."
 
 
 def _best_finding(analysis: Analysis, comparison: Comparison) -> str:
@@ -98,15 +86,9 @@ def _best_finding(analysis: Analysis, comparison: Comparison) -> str:
     )
     others = [size for size in comparison.tied if size != comparison.best]
     if comparison.tested and others:
-        return f"{finding}; {_others(others)} can't be told from it"
+        names = f"batch {sizes(others)}" if len(others) <= _FEW else f"{len(others)} others"
+        return f"{finding}; {names} can't be told from it"
     return finding
-
-
-def _others(batch_sizes: list[int]) -> str:
-    few = 3
-    return (
-        f"batch {sizes(batch_sizes)}" if len(batch_sizes) <= few else f"{len(batch_sizes)} others"
-    )
 
 
 def _statistic(analysis: Analysis) -> str:
@@ -129,26 +111,21 @@ def _tuning(analysis: Analysis) -> str:
 
 
 def _tie_rule(analysis: Analysis) -> str:
-    if analysis.comparison is None or not analysis.comparison.tested:
-        return ""
     pairs = "the pairs with it" if analysis.judged_apart else "all pairs"
     return f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%)."
 
 
 def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
-    """Draw accuracy against the time to train; the Pareto set is ringed.
-
-    `table`: columns `reports.recommend.record.BATCH_SIZE_COLUMNS`; rows with metric and time.
-    """
-    colors = dict(zip(table["batch_size"], ordered_colors(len(table)), strict=True))
+    """Draw accuracy against the time to train; the Pareto set is ringed."""
+    colors = dict(zip(table["batch_size"], style.ordered_colors(len(table)), strict=True))
     sns.scatterplot(
         table, x="seconds_to_train", y="metric", hue="batch_size", palette=colors, ax=ax, s=45,
         legend=False, edgecolor="none", zorder=3,
     )  # fmt: skip
     ringed = table[table["pareto"]]
     ax.plot(
-        ringed["seconds_to_train"], ringed["metric"], "o", ms=12, mfc="none", mec=ORANGE, mew=1.6,
-        label=f"none both faster and {measure.better}",
+        ringed["seconds_to_train"], ringed["metric"], "o", ms=12, mfc="none", mec=style.ORANGE,
+        mew=1.6, label=f"none both faster and {measure.better}",
     )  # fmt: skip
     for size, point, away in _labels(table):
         ax.annotate(
@@ -157,10 +134,10 @@ def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Mea
         )  # fmt: skip
     ax.set_xscale("log", base=10)
     ax.margins(y=0.15)
-    seconds_ticks(ax.xaxis)
+    style.seconds_ticks(ax.xaxis)
     ax.set_xlabel("Time to train the budget")
     ax.legend(loc="best")
-    return metric_axis(ax, label, measure)
+    return style.metric_axis(ax, label, measure)
 
 
 def _labels(table: pd.DataFrame) -> Iterator[tuple[str, tuple[float, float], np.ndarray]]:
@@ -169,10 +146,10 @@ def _labels(table: pd.DataFrame) -> Iterator[tuple[str, tuple[float, float], np.
     seen = np.column_stack([np.log(points[:, 0]), points[:, 1]])
     seen /= np.maximum(np.ptp(seen, axis=0), 1e-12) * [1, 2]  # twice as wide as high
     for row, (size, point) in enumerate(zip(table["batch_size"], points, strict=True)):
-        apart = np.delete(seen[row] - seen, row, axis=0)
-        distances = np.hypot(*apart.T)
+        steps = np.delete(seen[row] - seen, row, axis=0)
+        distances = np.hypot(*steps.T)
         nearest = distances.argmin()
-        away = apart[nearest] / distances[nearest] if distances[nearest] > 0 else np.array([0, 1])
+        away = steps[nearest] / distances[nearest] if distances[nearest] > 0 else np.array([0, 1])
         yield str(size), tuple(point), away
 
 
@@ -193,10 +170,9 @@ def accuracy_time_chart(analysis: Analysis) -> Chart | None:
         ),
         description=in_words(
             table,
-            lambda row: (
-                f"batch size {row['batch_size']}: {analysis.measure.text(row['metric'])} in "
-                f"{seconds(row['seconds_to_train'])}"
-            ),
+            "batch size {batch_size}: {metric} in {seconds_to_train}",
+            metric=analysis.measure.text,
+            seconds_to_train=seconds,
         ),
         table=table,
         figure=partial(
@@ -206,16 +182,15 @@ def accuracy_time_chart(analysis: Analysis) -> Chart | None:
 
 
 def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
-    """Draw every trial at the tuned rates as a dot; a line joins the trials of one seed.
-
-    `seeds`: columns `reports.recommend.record.SEED_COLUMNS`.
-    """
+    """Draw every trial at the tuned rates as a dot; a line joins the trials of one seed."""
     sns.lineplot(
         seeds, x="batch_size", y="metric", units="seed", estimator=None, errorbar=None, ax=ax,
-        color=GREY, linewidth=0.8, zorder=2,
+        color=style.GREY, linewidth=0.8, zorder=2,
     )  # fmt: skip
-    ax.plot(seeds["batch_size"], seeds["metric"], "o", color=BLUE, ms=4.5, alpha=0.8, zorder=3)
-    return metric_axis(batch_size_axis(ax, seeds["batch_size"]), label, measure)
+    ax.plot(
+        seeds["batch_size"], seeds["metric"], "o", color=style.BLUE, ms=4.5, alpha=0.8, zorder=3
+    )
+    return style.metric_axis(style.batch_size_axis(ax, seeds["batch_size"]), label, measure)
 
 
 def seeds_chart(analysis: Analysis) -> Chart | None:
@@ -240,10 +215,7 @@ def seeds_chart(analysis: Analysis) -> Chart | None:
             lost,
         ),
         description=in_words(
-            spread,
-            lambda row: (
-                f"batch size {row['batch_size']}: {written(row['low'])} to {written(row['high'])}"
-            ),
+            spread, "batch size {batch_size}: {low} to {high}", low=written, high=written
         ),
         table=seeds,
         figure=partial(seed_spread, label=capitalised(analysis.metric), measure=analysis.measure),

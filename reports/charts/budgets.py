@@ -14,20 +14,17 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from reports.analysis.equal_budgets import by_rule
+from reports.charts.base import style
 from reports.charts.base.chart import Chart, Row, in_words
-from reports.charts.base.style import BATCH_SIZE, LOOKS, METRICS, batch_size_axis, metric_axis
 from reports.charts.base.svg import draw_with, embedded, inline
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, plural, rate, seconds
 from reports.schema.measures import Measure
 from reports.text.budgets import RULE_WORDS, amount, budget_sentence, stopped_note
 
-_GAP = 0.05
-"""Between two panels, as a share of the whole."""
-_TALL = 0.92
-"""Height of a panel, likewise; its heading stands above."""
-_MOST_TICKS = 6
-"""Batch sizes named in a panel."""
+_GAP = 0.05  # between two panels, as a share of the whole
+_TALL = 0.92  # height of a panel, likewise; its heading stands above
+_MOST_TICKS = 6  # batch sizes named in a panel
 HEADERS = ("Batch size", "Epochs", "Updates", "Time", "Validation", "95% interval", "Best or tied")
 """Columns of the table of one budget."""
 _CAPTION = (
@@ -38,19 +35,15 @@ _CAPTION = (
 
 
 def budget_panels(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
-    """Draw the metric against batch size under several budget rules, a panel for each.
-
-    Filled markers can't be told from the best with that budget. `table`: columns
-    `reports.analysis.equal_budgets.BUDGET_COLUMNS`; rows with a metric.
-    """
+    """Draw the metric against batch size under several budget rules, a panel for each."""
     ax.set_axis_off()
     panels = _panels(table)
     width = (1 + _GAP) / len(panels) - _GAP
     low, high = limits(table)
     for number, (heading, rows) in enumerate(panels.items()):
         panel = ax.inset_axes((number * (width + _GAP), 0, width, _TALL))
-        _budget(panel, rows, *LOOKS[number][:2])
-        metric_axis(batch_size_axis(panel, rows["batch_size"]), label, measure)
+        _budget(panel, rows, *style.LOOKS[number][:2])
+        style.metric_axis(style.batch_size_axis(panel, rows["batch_size"]), label, measure)
         ticks = sorted(set(rows["batch_size"]))
         panel.xaxis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // _MOST_TICKS)]))
         panel.set(ylim=(low, high), xlabel="")
@@ -58,7 +51,7 @@ def budget_panels(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure
         if number:
             panel.tick_params(labelleft=False)
             panel.set_ylabel("")
-    ax.text(0.5, -0.13, BATCH_SIZE, ha="center", va="top", size=9.5, transform=ax.transAxes)
+    ax.text(0.5, -0.13, style.BATCH_SIZE, ha="center", va="top", size=9.5, transform=ax.transAxes)
     return ax
 
 
@@ -67,32 +60,25 @@ def budget_frame(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
     batch_sizes = sorted(set(table["batch_size"]))
     ax.set(ylim=(0, 1), yticks=[], ylabel=label)
     ax.yaxis.labelpad = 44
-    batch_size_axis(ax, batch_sizes)
+    style.batch_size_axis(ax, batch_sizes)
     ax.set_xlim(batch_sizes[0] / 2**0.5, batch_sizes[-1] * 2**0.5)
     return ax
 
 
 def limits(table: pd.DataFrame) -> tuple[float, float]:
-    """Return ends of an axis that holds all means and intervals, but for what has failed.
-
-    `table`: columns `reports.analysis.equal_budgets.BUDGET_COLUMNS`.
-    """
-    ends = table[["metric", "metric_low", "metric_high"]].to_numpy(np.float64)
-    usual = ends[(ends >= METRICS[0]) & (ends <= METRICS[1])]
-    shown = usual if usual.size else ends
+    """Return bounds of an axis that holds all means and intervals, but for what has failed."""
+    metrics = table[["metric", "metric_low", "metric_high"]].to_numpy(np.float64)
+    usual = metrics[(metrics >= style.METRICS[0]) & (metrics <= style.METRICS[1])]
+    shown = usual if usual.size else metrics
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
-    room = 0.05 * max(high - low, 1e-3, 1e-3 * abs(high))
-    return low - room, high + room
+    margin = 0.05 * max(high - low, 1e-3, 1e-3 * abs(high))
+    return low - margin, high + margin
 
 
 def _budget(ax: Axes, rows: pd.DataFrame, color: str, marker: str) -> None:
     ax.plot(rows["batch_size"], rows["metric"], color=color, lw=1.6, zorder=2)
-    known = rows.dropna(subset="metric_low")
-    ax.errorbar(
-        known["batch_size"], known["metric"],
-        [known["metric"] - known["metric_low"], known["metric_high"] - known["metric"]],
-        fmt="none", ecolor=color, elinewidth=1.2, capsize=2,
-    )  # fmt: skip
+    bars = {"ecolor": color, "elinewidth": 1.2, "capsize": 2}
+    style.interval_bars(ax, rows, "metric_low", "metric", "metric_high", **bars)
     for tied, fill in ((True, color), (False, "none")):
         shown = rows[rows["tied"] == tied]
         ax.plot(
@@ -119,10 +105,8 @@ def budget_chart(analysis: Analysis) -> Chart | None:
         ),
         description=in_words(
             pd.concat([rows.assign(panel=panel) for panel, rows in panels.items()]),
-            lambda row: (
-                f"{row['panel']}: batch size {row['batch_size']}: "
-                f"{analysis.measure.text(row['metric'])}"
-            ),
+            "{panel}: batch size {batch_size}: {metric}",
+            metric=analysis.measure.text,
         ),
         table=table,
         figure=partial(
@@ -155,21 +139,14 @@ def _finding(analysis: Analysis, panels: dict[str, pd.DataFrame]) -> str:
 class Slider:
     """A budget to choose, and what is found with it: all of it computed, ready to be shown.
 
-    Attributes:
-        rules: What batch sizes get equally much of, as words.
-        headers: Of the table.
-        caption: How to read it.
-        frame: Axes as an `<svg>` element, without marks.
-        data: JSON for an attribute between single quotes: ends of the frame, and for each rule the
-            place of its first budget and all of its budgets: amount, sentence, ticks, marks and
-            rows of the table. A mark has its place in the frame, the ends of its interval or null,
-            whether it ties with the best, and its value in words.
+    `data` is JSON for an attribute between single quotes: bounds of the frame, and for each rule
+    the number of its first budget and all of its budgets, as `_step` has them.
     """
 
-    rules: tuple[str, ...]
+    rules: tuple[str, ...]  # what batch sizes get equally much of, as words
     headers: tuple[str, ...]
     caption: str
-    frame: Markup
+    frame: Markup  # axes as an `<svg>` element, without marks
     data: Markup
 
 
@@ -179,7 +156,16 @@ def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
     if table.empty:
         return None
     batch_sizes = sorted({int(size) for size in table["batch_size"]})
-    chart = _frame(analysis)
+    label = f"Validation {analysis.measure.name}"
+    chart = Chart(
+        name="budget",
+        heading="",
+        finding=f"{label} against batch size with the budget chosen",
+        caption="",
+        description="The values stand in the table below.",
+        table=table,
+        figure=partial(budget_frame, label=label),
+    )
     corners = [(batch_sizes[0] / 2**0.5, 0), (batch_sizes[-1] * 2**0.5, 1)]
     points = np.array([*corners, *((size, 0) for size in batch_sizes)])
     frame, places = draw_with(chart, points.astype(np.float64))
@@ -193,19 +179,6 @@ def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
         caption=f"{_CAPTION}{stopped_note(analysis)}",
         frame=inline(frame, chart, prefix),
         data=Markup(embedded({"left": left, "right": right, "rules": choices})),  # noqa: S704
-    )
-
-
-def _frame(analysis: Analysis) -> Chart:
-    label = f"Validation {analysis.measure.name}"
-    return Chart(
-        name="budget",
-        heading="",
-        finding=f"{label} against batch size with the budget chosen",
-        caption="",
-        description="The values stand in the table below.",
-        table=analysis.budgets,
-        figure=partial(budget_frame, label=label),
     )
 
 
@@ -237,6 +210,7 @@ def _step(analysis: Analysis, rows: pd.DataFrame, bottom: float, top: float) -> 
 
 
 def _mark(analysis: Analysis, row: Row, height: Callable[[float], float | None]) -> list[object]:
+    """Return its place, the bounds of its interval or null, whether it ties, its value in words."""
     span = analysis.measure.span(row["metric_low"], row["metric_high"])
     interval = "" if math.isnan(row["metric_low"]) else f" ({span})"
     value = f"batch size {row['batch_size']}: {analysis.measure.text(row['metric'])}{interval}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from reports.charts.accuracy import accuracy_chart, accuracy_time_chart, seeds_chart
 from reports.charts.base.chart import Chart
@@ -11,13 +10,8 @@ from reports.charts.budgets import budget_chart
 from reports.charts.cluster import workers_chart
 from reports.charts.curves import curves_chart
 from reports.charts.noise import noise_chart
-from reports.charts.scaling import examples_chart, steps_chart, time_chart, tradeoff_chart
-from reports.charts.timing import (
-    seconds_per_update_chart,
-    seconds_to_train_chart,
-    speedup_chart,
-    throughput_chart,
-)
+from reports.charts.scaling import steps_chart, time_chart
+from reports.charts.timing import seconds_per_update_chart
 from reports.charts.tuning import best_rates_chart, gap_chart, rates_chart
 from reports.recommend.record import Analysis
 
@@ -26,25 +20,17 @@ _MAKERS: dict[str, Callable[[Analysis], Chart | None]] = {
     "accuracy-time": accuracy_time_chart,
     "rates": rates_chart,
     "best-rates": best_rates_chart,
-    "curves": partial(curves_chart, along="epochs"),
-    "curves-updates": partial(curves_chart, along="updates"),
-    "curves-seconds": partial(curves_chart, along="seconds"),
+    "curves": curves_chart,
     "budgets": budget_chart,
     "seeds": seeds_chart,
     "generalization-gap": gap_chart,
     "steps-to-target": steps_chart,
-    "examples-to-target": examples_chart,
-    "steps-examples": tradeoff_chart,
     "time-to-target": time_chart,
     "workers": workers_chart,
     "noise-scale": noise_chart,
     "seconds-per-update": seconds_per_update_chart,
-    "seconds-to-train": seconds_to_train_chart,
-    "throughput": throughput_chart,
-    "speedup": speedup_chart,
 }
-NAMES = tuple(_MAKERS)
-"""Names of all charts there can be, in the order of the page."""
+NAMES = tuple(_MAKERS)  # names of all charts there can be, in the order of the page
 
 
 def charts(analysis: Analysis) -> list[Chart]:

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.analysis.scaling_record import TargetRecord
 from reports.charts.base.chart import Chart, in_words
-from reports.charts.base.style import BLUE, INK, seconds_axis
+from reports.charts.base.style import BLUE, INK, labels_above, seconds_axis
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, percent, plural, seconds, significant, times
 from reports.schema.results import Cluster
@@ -31,10 +31,9 @@ def workers_chart(analysis: Analysis) -> Chart | None:
         caption=_caption(analysis, cluster, target),
         description=in_words(
             table,
-            lambda row: (
-                f"{plural(row['workers'], 'worker')}: {SIMULATED} "
-                f"{seconds(row['seconds_to_target'])} at batch size {row['batch_size']:g}"
-            ),
+            f"{{workers}}: {SIMULATED} {{seconds_to_target}} at batch size {{batch_size:g}}",
+            workers=lambda number: plural(number, "worker"),
+            seconds_to_target=seconds,
         ),
         table=table,
         figure=time_on_workers,
@@ -88,11 +87,8 @@ def time_on_workers(ax: Axes, table: pd.DataFrame) -> Axes:
         label=f"{SIMULATED}, labelled with its best batch size",
     )  # fmt: skip
     changes = table[table["batch_size"] != table["batch_size"].shift()]
-    for row in changes.to_dict("records"):
-        ax.annotate(
-            f"{row['batch_size']:g}", (row["workers"], row["seconds_to_target"]), (0, 7),
-            textcoords="offset points", ha="center", size=8,
-        )  # fmt: skip
+    sizes = [f"{size:g}" for size in changes["batch_size"]]
+    labels_above(ax, sizes, changes["workers"], changes["seconds_to_target"])
     low, high = table["seconds_to_target"].min(), table["seconds_to_target"].max()
     ax.set_ylim(low / 3, 4 * high)
     ax.set_xscale("log", base=2)

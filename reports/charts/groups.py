@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base.chart import Chart, in_words
+from reports.charts.base.chart import Chart, values
 from reports.charts.base.style import LOOKS, Look, batch_size_axis, lines_by, metric_axis
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, listing, plural, visible
 from reports.schema.measures import Measure
 
-MOST_CHARTS = 8
-"""Sets of comparable groups that are drawn; a page must stay small."""
+MOST_CHARTS = 8  # sets of comparable groups that are drawn; a page must stay small
 NAMES = ("groups", *(f"groups-{number}" for number in range(2, MOST_CHARTS + 1)))
 """Names of all figures there can be."""
 
@@ -26,22 +24,13 @@ NAMES = ("groups", *(f"groups-{number}" for number in range(2, MOST_CHARTS + 1))
 def groups(
     ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, looks: Sequence[Look] = LOOKS
 ) -> Axes:
-    """Draw the metric of several groups against batch size, each with its own look.
-
-    `table`: columns group, batch_size and metric; at most as many groups as looks.
-    """
+    """Draw the metric of several groups against batch size, each with its own look."""
     lines_by(ax, table, "metric", "group", looks)
-    ax.legend(loc="best", handlelength=3.2)
     return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
 def group_charts(study: StudyAnalysis) -> list[Chart]:
-    """Return a figure for each data and metric that several groups share, at most `MOST_CHARTS`.
-
-    Groups share an axis only if they share data and metric. Where there are more of them than looks
-    to tell them apart, the best of each optimizer is drawn, and of these the best; captions say who
-    is left out. An optimizer has the same look in all figures.
-    """
+    """Return a figure for each data and metric that several groups share, at most `MOST_CHARTS`."""
     kinds: dict[tuple[str, ...], list[Analysis]] = {}
     for group in study.groups:
         if not group.measured.empty:
@@ -63,22 +52,19 @@ def _drawn(alike: list[Analysis]) -> list[Analysis]:
     if len(alike) <= len(LOOKS):
         return alike
     best: dict[str, Analysis] = {}
-    for group in sorted(alike, key=_validation, reverse=True):
-        best.setdefault(group.plan.optimizer, group)
-    kept = [*islice(best.values(), len(LOOKS))]
+    validation = [float(group.measured["validation_metric"].max()) for group in alike]
+    for number in sorted(range(len(alike)), key=validation.__getitem__, reverse=True):
+        best.setdefault(alike[number].plan.optimizer, alike[number])
+    kept = [*best.values()][: len(LOOKS)]
     return [group for group in alike if any(group is other for other in kept)]
-
-
-def _validation(group: Analysis) -> float:
-    return float(group.measured["validation_metric"].max())
 
 
 def _looks(drawn: Sequence[Sequence[Analysis]]) -> list[list[Look]]:
     """Looks by optimizer if that tells all groups of a figure apart, otherwise by place."""
     optimizers = [[group.plan.optimizer for group in shown] for shown in drawn]
     order = [*dict.fromkeys(name for names in optimizers for name in names)]
-    apart = all(len({*names}) == len(names) for names in optimizers)
-    if apart and len(order) <= len(LOOKS):
+    distinct = all(len({*names}) == len(names) for names in optimizers)
+    if distinct and len(order) <= len(LOOKS):
         return [[LOOKS[order.index(name)] for name in names] for names in optimizers]
     return [[*LOOKS[: len(names)]] for names in optimizers]
 
@@ -101,13 +87,7 @@ def _chart(
             "size and group; their 95% t intervals are in the sections."
             f"{_left_out([group for group in alike if all(group is not other for other in shown)])}"
         ),
-        description=in_words(
-            table,
-            lambda row: (
-                f"{row['group']}, batch size {row['batch_size']}: "
-                f"{first.measure.text(row['metric'])}"
-            ),
-        ),
+        description=values(table, "metric", first.measure.text, by="group"),
         table=table,
         figure=partial(groups, label=label, measure=first.measure, looks=looks),
     )

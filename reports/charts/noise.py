@@ -19,11 +19,7 @@ from reports.stats.models.noise_scale import RESOLVED
 def noise_along_training(
     ax: Axes, noise: pd.DataFrame, critical: float | None, interval: Ends | None
 ) -> Axes:
-    """Draw the gradient noise scale of a few batch sizes along training.
-
-    `noise`: columns `reports.stats.models.noise_scale.NOISE_CURVE_COLUMNS`, of as many batch sizes
-    as there are looks; points after the start of training.
-    """
+    """Draw the gradient noise scale of a few batch sizes along training."""
     if critical is not None:
         ax.axhline(critical, color=INK, lw=1.2, ls=":", label="critical batch size")
         if interval is not None and math.isfinite(interval.high):

@@ -1,9 +1,9 @@
-"""Charts of the way to a target: updates, examples and time against batch size."""
+"""Charts of the way to a target: updates and time against batch size."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,60 +11,53 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from reports.analysis.scaling_record import TargetRecord
-from reports.charts.base.chart import Chart, in_words, values
-from reports.charts.base.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    batch_size_axis,
-    counts_axis,
-    counts_ticks,
-    seconds_axis,
-    split_points,
-)
+from reports.charts.base import style
+from reports.charts.base.chart import Chart, values
 from reports.recommend.record import Analysis
-from reports.schema.formats import count, listing, off_by, plural, seconds, significant, times
+from reports.schema.formats import count, off_by, plural, seconds, significant, times
 from reports.stats.bounds import Ends
 from reports.stats.models.first_passage import NOT_REACHED
 from reports.text.scaling import critical_span, level, range_span
 
-_SMOOTH = 80
-"""Points of a computed curve."""
+_SMOOTH = 80  # points of a computed curve
 Curve = Callable[[np.ndarray], np.ndarray]
 
 
 def steps_to_target(
-    ax: Axes, table: pd.DataFrame, bounds: pd.DataFrame, curve: Curve | None
+    ax: Axes,
+    table: pd.DataFrame,
+    bounds: pd.DataFrame,
+    curve: Curve | None,
+    *,
+    critical: float | None = None,
+    interval: Ends | None = None,
 ) -> Axes:
     """Draw updates to the target against batch size, with perfect scaling and the fitted curve.
 
-    `table`: columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`. `bounds`: columns
-    batch_size, updates and text: where runs missed the target, the updates they made and how many
-    they are.
+    `bounds` has, where runs missed the target, the updates they made and a text of how many missed.
     """
     known = table.dropna(subset="updates")
     if not known.empty:
         first = known.iloc[0]
         ideal = first["updates"] * first["batch_size"] / known["batch_size"]
-        ax.plot(known["batch_size"], ideal, color=GREY, ls=":", lw=1.4, label="perfect: ∝ 1/B")
+        ax.plot(
+            known["batch_size"], ideal, color=style.GREY, ls=":", lw=1.4, label="perfect: ∝ 1/B"
+        )
         shown = pd.concat([known["updates"], bounds["updates"]])
         ax.set_ylim(shown.min() / 4, 3 * shown.max())
     _fitted(ax, table, curve)
     _medians(ax, known, "updates")
+    _mark(ax, critical, interval, "critical batch size")
     if not bounds.empty:
         ax.plot(
-            bounds["batch_size"], bounds["updates"], "^", color=INK, ms=7, mfc="none", mew=1.3,
-            label="not reached by so many runs: more than",
+            bounds["batch_size"], bounds["updates"], "^", color=style.INK, ms=7, mfc="none",
+            mew=1.3, label="not reached by so many runs: more than",
         )  # fmt: skip
-        for row in bounds.to_dict("records"):
-            ax.annotate(
-                row["text"], (row["batch_size"], row["updates"]), (0, 7),
-                textcoords="offset points", ha="center", size=8,
-            )  # fmt: skip
+        style.labels_above(ax, bounds["text"], bounds["batch_size"], bounds["updates"])
     ax.legend(loc="upper right")
-    return counts_axis(batch_size_axis(ax, table["batch_size"]), "Updates to the target", "updates")
+    return style.counts_axis(
+        style.batch_size_axis(ax, table["batch_size"]), "Updates to the target", "updates"
+    )
 
 
 def steps_chart(analysis: Analysis) -> Chart | None:
@@ -82,7 +75,13 @@ def steps_chart(analysis: Analysis) -> Chart | None:
         caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
         description=_described(table, "updates", count),
         table=table,
-        figure=partial(steps_to_target, bounds=_bounds(record), curve=_updates(record)),
+        figure=partial(
+            steps_to_target,
+            bounds=_bounds(record),
+            curve=_updates(record),
+            critical=record.fit.critical_batch_size,
+            interval=record.fit.critical_batch_size_interval,
+        ),
         height=3.6,
     )
 
@@ -112,139 +111,21 @@ def _bounds(record: TargetRecord) -> pd.DataFrame:
     return table.assign(text=texts)
 
 
-def examples_to_target(
-    ax: Axes,
-    table: pd.DataFrame,
-    curve: Curve | None,
-    critical: float | None,
-    interval: Ends | None,
-) -> Axes:
-    """Draw examples to the target against batch size, with the critical batch size.
-
-    `table`: columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`.
-    """
-    known = table.dropna(subset="updates")
-    _fitted(ax, table, None if curve is None else lambda sizes: curve(sizes) * sizes)
-    _medians(ax, known, "examples")
-    batch_size_axis(ax, table["batch_size"])
-    if critical is not None:
-        _mark(ax, critical, interval, f"critical batch size {significant(critical)}")
-    ax.legend(loc="upper left")
-    return counts_axis(ax, "Examples to the target", "examples")
-
-
-def examples_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of examples to the target."""
-    record = analysis.scaling.main
-    if record is None or record.batch_sizes["updates"].isna().all():
-        return None
-    fit = record.fit
-    return Chart(
-        name="examples-to-target",
-        heading="Examples to the target",
-        finding=(
-            f"Examples grow with the batch beyond a {critical_span(fit)}"
-            if critical_span(fit)
-            else f"The critical batch size can't be told: {_lower(fit.reason)}"
-        ),
-        caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
-        description=_described(record.batch_sizes, "examples", count),
-        table=record.batch_sizes,
-        figure=partial(
-            examples_to_target,
-            curve=_updates(record),
-            critical=fit.critical_batch_size,
-            interval=fit.critical_batch_size_interval,
-        ),
-    )
-
-
-def steps_against_examples(
-    ax: Axes, table: pd.DataFrame, curve: Curve, ends: tuple[float | None, float | None]
-) -> Axes:
-    """Draw updates against examples to the target, batch size by batch size.
-
-    `table`: columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`; rows with updates.
-    """
-    sizes = _between(table["batch_size"])
-    updates = curve(sizes)
-    ax.plot(updates * sizes, updates, color=ORANGE, ls="--", lw=1.6, label="fitted hyperbola")
-    ax.plot(table["examples"], table["updates"], "o", color=BLUE, ms=6, label="median, measured")
-    for row in table.to_dict("records"):
-        ax.annotate(
-            str(row["batch_size"]), (row["examples"], row["updates"]), (6, 4),
-            textcoords="offset points", size=8,
-        )  # fmt: skip
-    for draw, end in zip((ax.axhline, ax.axvline), ends, strict=True):
-        if end is not None:
-            draw(end, color=GREY, ls=":", lw=1.2)
-    ax.set_xscale("log", base=10)
-    counts_ticks(ax.xaxis)
-    ax.set_xlabel("Examples to the target")
-    ax.fmt_xdata = lambda number: f"{count(number)} examples"
-    ax.legend(loc="upper right")
-    return counts_axis(ax, "Updates to the target", "updates")
-
-
-def tradeoff_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of updates against examples."""
-    record = analysis.scaling.main
-    curve = record and _updates(record)
-    if record is None or not curve:
-        return None
-    table, fit = record.batch_sizes.dropna(subset="updates"), record.fit
-    return Chart(
-        name="steps-examples",
-        heading="Updates against examples",
-        finding=_tradeoff_finding(record),
-        caption=(
-            f"{_target(analysis, record)} Each point is a batch size; dashed the fitted "
-            "hyperbola (S/S_min - 1)(E/E_min - 1) = 1, dotted its ends: updates and examples "
-            "that any batch size needs (McCandlish et al. 2018)."
-        ),
-        description=in_words(
-            table,
-            lambda row: (
-                f"batch size {row['batch_size']}: {count(row['updates'])} updates, "
-                f"{count(row['examples'])} examples"
-            ),
-        ),
-        table=table,
-        figure=partial(
-            steps_against_examples, curve=curve, ends=(fit.min_updates, fit.min_examples)
-        ),
-    )
-
-
-def _tradeoff_finding(record: TargetRecord) -> str:
-    fit = record.fit
-    fewest = None if fit.min_updates is None else plural(round(fit.min_updates), "update")
-    least = None if fit.min_examples is None else plural(round(fit.min_examples), "example")
-    known = [text for text in (fewest, least) if text]
-    if not known:
-        return "The data show neither the fewest updates nor the fewest examples"
-    return f"The target needs at least about {listing(known)}, whatever the batch size"
-
-
 def time_to_target(
     ax: Axes, table: pd.DataFrame, curve: Curve | None, best: float | None, interval: Ends | None
 ) -> Axes:
-    """Draw time to the target against batch size, measured and predicted.
-
-    `table`: columns `reports.analysis.scaling_record.TO_TARGET_COLUMNS`; rows with seconds.
-    """
+    """Draw time to the target against batch size, measured and predicted."""
     _fitted(ax, table, curve, "predicted: updates by seconds, both fitted")
     _medians(ax, table, "seconds")
-    batch_size_axis(ax, table["batch_size"])
-    if best is not None:
-        _mark(ax, best, interval, f"predicted best {significant(best)}")
+    style.batch_size_axis(ax, table["batch_size"])
+    _mark(ax, best, interval, "predicted best")
     fastest = table.sort_values(["seconds", "batch_size"]).iloc[[0]]
     ax.plot(
-        fastest["batch_size"], fastest["seconds"], "o", ms=13, mfc="none", mec=GREEN, mew=1.6,
+        fastest["batch_size"], fastest["seconds"], "o", ms=13, mfc="none", mec=style.GREEN, mew=1.6,
         label="measured best",
     )  # fmt: skip
     ax.legend(loc="upper center", ncols=2)
-    seconds_axis(ax, "Time to the target")
+    style.seconds_axis(ax, "Time to the target")
     # Only a logarithmic axis has its lower end where the values are, however far apart they lie.
     ax.set_ylim(top=3 * table["seconds"].max())
     return ax
@@ -316,37 +197,31 @@ def _seconds(analysis: Analysis, record: TargetRecord) -> Curve | None:
 
 
 def _medians(ax: Axes, table: pd.DataFrame, column: str) -> None:
-    """Medians with their intervals; hollow where the fit leaves them out."""
+    """Draw medians with their intervals; hollow where the fit leaves them out."""
     scale = table[column] / table["updates"]
-    low = (table["updates"] - table["updates_low"]) * scale
-    high = (table["updates_high"] - table["updates"]) * scale
-    ends = table[low.notna() & np.isfinite(high)]
-    if not ends.empty:
-        ax.errorbar(
-            ends["batch_size"], ends[column], [low[ends.index], high[ends.index]], fmt="none",
-            ecolor=BLUE, elinewidth=1.4, label="95% interval",
-        )  # fmt: skip
+    high = table["updates_high"].where(np.isfinite(table["updates_high"]))
+    known = table.assign(low=table["updates_low"] * scale, high=high * scale)
+    bars = {"ecolor": style.BLUE, "elinewidth": 1.4, "label": "95% interval"}
+    style.interval_bars(ax, known, "low", column, "high", **bars)
     labels = {True: "median", False: "left out of the fit"}
-    split_points(ax, table, column, "fitted", labels, ms=6, zorder=3)
+    style.split_points(ax, table, column, "fitted", labels, ms=6, zorder=3)
 
 
 def _fitted(ax: Axes, table: pd.DataFrame, curve: Curve | None, name: str = "fitted") -> None:
     fitted = table[table["predicted_updates"].notna()]
     if curve is None or fitted.empty:
         return
-    sizes = _between(fitted["batch_size"])
-    ax.plot(sizes, curve(sizes), color=ORANGE, ls="--", lw=1.6, label=name)
+    sizes = np.geomspace(fitted["batch_size"].min(), fitted["batch_size"].max(), _SMOOTH)
+    ax.plot(sizes, curve(sizes), color=style.ORANGE, ls="--", lw=1.6, label=name)
 
 
-def _between(sizes: Sequence[int] | pd.Series[int]) -> np.ndarray:
-    return np.geomspace(min(sizes), max(sizes), _SMOOTH)
-
-
-def _mark(ax: Axes, size: float, interval: Ends | None, name: str) -> None:
-    """A batch size that isn't one of those tried, with its interval."""
+def _mark(ax: Axes, size: float | None, interval: Ends | None, name: str) -> None:
+    """Mark a batch size that isn't one of those tried, with its interval."""
+    if size is None:
+        return
     if interval is not None and interval.low > 0 and math.isfinite(interval.high):
-        ax.axvspan(interval.low, interval.high, color=GREY, alpha=0.18, lw=0)
-    ax.axvline(size, color=INK, lw=1.2, ls="-.", label=name)
+        ax.axvspan(interval.low, interval.high, color=style.GREY, alpha=0.18, lw=0)
+    ax.axvline(size, color=style.INK, lw=1.2, ls="-.", label=f"{name} {significant(size)}")
 
 
 def _target(analysis: Analysis, record: TargetRecord) -> str:
@@ -368,13 +243,15 @@ def _median(record: TargetRecord) -> str:
 def _fit(record: TargetRecord) -> str:
     fit = record.fit
     if fit.curve is None:
-        return f"Nothing is fitted: {_lower(fit.reason)}"
+        return f"Nothing is fitted: {fit.reason[:1].lower()}{fit.reason[1:]}"
     poor = " That is a poor fit." if fit.poor_fit else ""
     missed = plural(fit.censored, "run")
     bounds = f" {missed} that missed it: counted as lower bounds." if fit.censored else ""
+    span = critical_span(fit)
+    critical = f" Dash-dotted: the {span}." if span else ""
     return (
         f"Dashed: S = S_min + E_min/B, fitted to the logarithms of {plural(fit.runs, 'run')}, "
-        f"off by up to {off_by(fit.max_log_residual or 0)} at a batch size.{poor}{bounds}"
+        f"off by up to {off_by(fit.max_log_residual or 0)} at a batch size.{poor}{bounds}{critical}"
     )
 
 
@@ -386,7 +263,3 @@ def _updates(record: TargetRecord) -> Curve | None:
 def _described(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
     missing = "not reached by most runs"
     return values(table, column, lambda value: missing if pd.isna(value) else written(value))
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

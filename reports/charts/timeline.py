@@ -19,34 +19,21 @@ from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import extreme
 from reports.schema.formats import percent, plural, seconds
 
-MOST_MARKED = 200
-"""Bars up to which the begins of cohorts are marked."""
-MOST_SHAPES = 1_000
-"""Cohorts that are drawn as shapes; more of them become a picture."""
+MOST_MARKED = 200  # bars up to which the begins of cohorts are marked
+MOST_SHAPES = 1_000  # cohorts that are drawn as shapes; more of them become a picture
 _UNITS = ((10_800.0, 3_600.0, "h"), (180.0, 60.0, "min"), (0.0, 1.0, "s"))
 """Units of the axis, with the seconds from which on they are used and those they have."""
-_CHARACTER = 0.013
-"""Share of the axis that a character takes."""
-_THICKEST = 26
-"""Points of a bar's height, at most."""
-_THICK = 0.7
-"""Share of a row's height that its bars take."""
-TIMELINE = "timeline"
-"""Name of the figure."""
-ROW = 0.35
-"""Inches of a row of the timeline."""
-LEGEND_LINE = 0.19
-"""Inches of a line of its legend."""
-TALLEST = 4.0
-"""Inches that the rows of the timeline may take together."""
+_CHARACTER = 0.013  # share of the axis that a character takes
+_THICKEST = 26  # points of a bar's height, at most
+_THICK = 0.7  # share of a row's height that its bars take
+TIMELINE = "timeline"  # name of the figure
+ROW = 0.35  # inches of a row of the timeline
+LEGEND_LINE = 0.19  # inches of a line of its legend
+TALLEST = 4.0  # inches that the rows of the timeline may take together
 
 
 def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
-    """Draw when what ran: bars for cohorts by batch size, and for the timing pass.
-
-    `spans`: columns `reports.analysis.worker_timeline.TIMELINE_COLUMNS`; one row or more. `pauses`:
-    columns at and seconds: what the clock of the spans leaves out, and where.
-    """
+    """Draw when what ran: bars for cohorts by batch size, and for the timing pass."""
     cohorts = spans[spans["stage"] != TIMED]
     passes = spans[spans["stage"] == TIMED]
     lowest, highest = int(spans["row"].min()), int(spans["row"].max())
@@ -66,7 +53,7 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
     ax.grid(visible=False)
     ax.set_ylim(lowest - 0.5, highest + 0.5)
     ticks = range(lowest, highest + 1, max(1, (highest - lowest) // 8))
-    ax.set_yticks(ticks, [_short(row) for row in ticks])
+    ax.set_yticks(ticks, [str(row or "timing") for row in ticks])
     ax.tick_params(axis="y", length=0)
     _time_axis(ax, length)
     ax.set_ylabel("Cohorts at once")
@@ -101,10 +88,6 @@ def _bars(ax: Axes, spans: pd.DataFrame, thick: float, **look: Any) -> None:  # 
     ax.plot(ends, rows, lw=thick, solid_capstyle="butt", **look)
 
 
-def _short(row: float) -> str:
-    return "timing" if row == 0 else f"{row:g}"
-
-
 def _named(row: float) -> str:
     return TIMED if row == 0 else f"row {row:g}"
 
@@ -121,10 +104,9 @@ def timeline_charts(study: StudyAnalysis) -> list[Chart]:
         caption=_caption(history),
         description=in_words(
             history.work,
-            lambda row: (
-                f"batch size {row['batch_size']}: {plural(row['cohorts'], 'cohort')}, "
-                f"{seconds(row['work_seconds'])}"
-            ),
+            "batch size {batch_size}: {cohorts}, {work_seconds}",
+            cohorts=lambda number: plural(number, "cohort"),
+            work_seconds=seconds,
         ),
         table=history.spans,
         figure=partial(timeline, pauses=history.pauses),
@@ -144,11 +126,8 @@ def _finding(history: Timeline) -> str:
     )
     if math.isnan(history.busy):
         return took
-    return f"{took}; {_workers(history)} busy {percent(history.busy)} of the sweep"
-
-
-def _workers(history: Timeline) -> str:
-    return f"{plural(history.rows, 'worker')} {'was' if history.rows == 1 else 'were'}"
+    workers = f"{plural(history.rows, 'worker')} {'was' if history.rows == 1 else 'were'}"
+    return f"{took}; {workers} busy {percent(history.busy)} of the sweep"
 
 
 def _caption(history: Timeline) -> str:
@@ -183,10 +162,7 @@ def _passes(history: Timeline) -> str:
 def _pauses(history: Timeline) -> str:
     if history.pauses.empty:
         return ""
-    total = seconds(history.pauses["seconds"].sum())
-    single = len(history.pauses) == 1
-    return (
-        f"Dotted: a pause of {total} is left out."
-        if single
-        else f"Dotted: {len(history.pauses)} pauses of {total} together are left out."
-    )
+    total, number = seconds(history.pauses["seconds"].sum()), len(history.pauses)
+    if number == 1:
+        return f"Dotted: a pause of {total} is left out."
+    return f"Dotted: {number} pauses of {total} together are left out."

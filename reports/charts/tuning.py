@@ -14,31 +14,15 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
+from reports.charts.base import style
 from reports.charts.base.chart import Chart, validation, values
-from reports.charts.base.style import (
-    BATCH_SIZE,
-    BLUE,
-    DIFFERENCES,
-    GREY,
-    INK,
-    LOOKS,
-    METRICS,
-    batch_size_axis,
-    ink_on,
-    keep_within,
-    log_ticks,
-    ordered_colors,
-    split_points,
-)
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import capitalised, plural, rate
 from reports.schema.measures import Measure
 
-TALLEST = 6.8
-"""Inches that the rows of the grid of rates may take together."""
+TALLEST = 6.8  # inches that the rows of the grid of rates may take together
 _LINES = {False: "-", True: (0, (3, 1.5))}
-_FEWEST = 3
-"""Batch sizes needed to tell how the best rate grows."""
+_FEWEST = 3  # batch sizes needed to tell how the best rate grows
 
 
 def rate_grid(
@@ -46,11 +30,7 @@ def rate_grid(
 ) -> Axes:
     """Draw mean validation accuracy on the real cells of learning rate and batch size.
 
-    A cell where a seed has no value is hatched, without a mean. The rate selected for a batch size
-    is boxed, with dashes if it is the smallest or largest one tried.
-
-    `cells`: columns `reports.analysis.selection.CELL_COLUMNS`. `selected`: columns batch_size,
-    learning_rate and at_edge.
+    Cells without a mean are hatched, selected rates boxed, with dashes at the edge of those tried.
     """
     wide = cells.pivot_table(
         index="learning_rate", columns="batch_size", values="validation_metric", dropna=False
@@ -59,10 +39,10 @@ def rate_grid(
     scale = FuncFormatter(lambda value, _: measure.tick(value))
     # One that blew up would leave the others one colour; and where there is none, any scale does.
     means = cells["validation_metric"].dropna()
-    usual = means[means >= METRICS[0]]
+    usual = means[means >= style.METRICS[0]]
     low = usual.min() if len(usual) else means.min()
     sns.heatmap(
-        wide, ax=ax, cmap=ListedColormap(ordered_colors(64, margin=0.1)), annot=text, fmt="",
+        wide, ax=ax, cmap=ListedColormap(style.ordered_colors(64, margin=0.1)), annot=text, fmt="",
         annot_kws={"size": 7.5}, cbar_kws={"label": label, "format": scale, "pad": 0.02},
         vmin=low if len(means) else 0, vmax=means.max() if len(means) else 1, linewidths=0,
     )  # fmt: skip
@@ -70,12 +50,12 @@ def rate_grid(
     # seaborn's own choice of ink falls to a contrast of 2.3; this one keeps 4.5.
     shades = np.asarray(ax.collections[0].get_facecolor())[wide.notna().to_numpy().ravel()]
     for value, shade in zip(ax.texts, shades, strict=True):
-        value.set_color(ink_on(shade))
+        value.set_color(style.ink_on(shade))
     columns: list[int] = list(map(int, wide.columns))
     rows: list[float] = list(map(float, wide.index))
     for size, tried in _pairs(cells[~cells["eligible"]]):
         corner = (columns.index(size), rows.index(tried))
-        ax.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", ec=GREY, lw=0))
+        ax.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", ec=style.GREY, lw=0))
     for (size, tried), at_edge in zip(_pairs(selected), selected["at_edge"], strict=True):
         inner = (columns.index(size) + 0.04, rows.index(tried) + 0.04)
         for color, width, line in (("#ffffff", 3.2, "-"), ("#000000", 1.6, _LINES[at_edge])):
@@ -83,7 +63,7 @@ def rate_grid(
     ax.set_yticks(np.arange(len(rows)) + 0.5, [rate(value) for value in rows], rotation=0)
     ax.set_xticks(np.arange(len(columns)) + 0.5, [str(size) for size in columns], rotation=0)
     ax.tick_params(length=0)
-    ax.set(xlabel=BATCH_SIZE, ylabel="Learning rate")
+    ax.set(xlabel=style.BATCH_SIZE, ylabel="Learning rate")
     return ax
 
 
@@ -135,29 +115,25 @@ def _rate_finding(selected: pd.DataFrame) -> str:
 
 
 def best_rates(ax: Axes, table: pd.DataFrame, rules: pd.DataFrame) -> Axes:
-    """Draw the best learning rate against batch size, with two rules and the basin of good ones.
-
-    `table`: columns batch_size, learning_rate, at_edge, basin_low and basin_high. `rules`: columns
-    batch_size, linear and sqrt: learning rates by the rules.
-    """
+    """Draw the best learning rate against batch size, with two rules and the basin of good ones."""
     ax.vlines(
-        table["batch_size"], table["basin_low"], table["basin_high"], color=BLUE, alpha=0.3, lw=7,
-        label="within a standard error of the best",
+        table["batch_size"], table["basin_low"], table["basin_high"], color=style.BLUE, alpha=0.3,
+        lw=7, label="within a standard error of the best",
     )  # fmt: skip
     for column, name, (color, _, dashes) in zip(
-        ("linear", "sqrt"), ("∝ B", "∝ √B"), LOOKS[1:], strict=False
+        ("linear", "sqrt"), ("∝ B", "∝ √B"), style.LOOKS[1:], strict=False
     ):
         ax.plot(rules["batch_size"], rules[column], color=color, dashes=dashes, lw=1.4, label=name)
     labels = {False: "best rate tried", True: "at the grid's edge"}
-    split_points(ax, table, "learning_rate", "at_edge", labels, ms=7)
+    style.split_points(ax, table, "learning_rate", "at_edge", labels, ms=7)
     ax.set_yscale("log", base=10)
     shown = table[["learning_rate", "basin_low", "basin_high"]]
     ax.set_ylim(shown.min().min() / 2, shown.max().max() * 2)
-    log_ticks(ax.yaxis, rate)
+    style.log_ticks(ax.yaxis, rate)
     ax.set_ylabel("Learning rate")
     ax.fmt_ydata = lambda value: f"rate {rate(value)}"
     ax.legend(loc="upper left")
-    return batch_size_axis(ax, table["batch_size"])
+    return style.batch_size_axis(ax, table["batch_size"])
 
 
 def best_rates_chart(analysis: Analysis) -> Chart | None:
@@ -207,24 +183,12 @@ def _rules(table: pd.DataFrame, anchors: pd.DataFrame) -> pd.DataFrame:
 
 
 def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
-    """Draw by how much the training part is ahead, against batch size.
-
-    `table`: columns batch_size, gap, gap_low and gap_high.
-    """
-    known = table.dropna(subset="gap_low")
-    if not known.empty:
-        ax.vlines(
-            known["batch_size"], known["gap_low"], known["gap_high"], color=BLUE, lw=1.4,
-            label="95% t interval",
-        )  # fmt: skip
-    ax.plot(table["batch_size"], table["gap"], color=BLUE, marker="o", lw=1.6, label="mean")
-    ax.axhline(0, color=INK, lw=1, ls=":")
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
-    ax.set_ylabel(label)
-    ax.fmt_ydata = lambda value: f"{measure.signed(value)}{measure.points}"
-    keep_within(ax, *DIFFERENCES)
+    """Draw by how much the training part is ahead, against batch size."""
+    bars = {"ecolor": style.BLUE, "elinewidth": 1.4, "label": "95% t interval"}
+    style.interval_bars(ax, table, "gap_low", "gap", "gap_high", **bars)
+    ax.plot(table["batch_size"], table["gap"], color=style.BLUE, marker="o", lw=1.6, label="mean")
     ax.legend(loc="best")
-    return batch_size_axis(ax, table["batch_size"])
+    return style.difference_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
 def gap_chart(analysis: Analysis) -> Chart | None:

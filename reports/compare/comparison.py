@@ -21,11 +21,10 @@ from reports.compare.matches import (
 from reports.output.csv import column_meanings, to_csv
 from reports.output.files import PAGE, remove_leftovers, write
 from reports.output.page.cells import (
-    Cell,
     Maker,
-    Row,
     Table,
     interval,
+    mean_and_interval,
     number,
     share,
     table_of,
@@ -34,6 +33,7 @@ from reports.output.page.cells import (
 )
 from reports.output.page.html import Drawn, fill, fit
 from reports.output.page.page import DOWNLOADS, FIGURES, downloads
+from reports.output.page.sections import inlined
 from reports.recommend.analysis import analyse_study
 from reports.schema.formats import (
     MISSING,
@@ -48,6 +48,7 @@ from reports.schema.formats import (
 from reports.schema.measures import Measure
 from reports.schema.results import Column, StudyResults
 
+MOST_DRAWN = 24  # figures; groups beyond them are in the tables alone
 _WORDS = 60
 
 
@@ -70,9 +71,10 @@ def build_comparison(studies: Mapping[str, StudyResults], folder: Path) -> Path:
     folder = Path(folder)
     remove_leftovers(folder)
     matches = match_studies({name: analyse_study(study) for name, study in studies.items()})
-    drawn = {chart.name: (chart, svg.draw(chart)) for chart in match_charts(matches)}
+    charts = match_charts(matches)
+    drawn = {chart.name: (chart, svg.draw(chart)) for chart in charts[:MOST_DRAWN]}
     csv = {name: to_csv(frame) for name, frame in match_frames(matches).items()}
-    html = _page(matches, drawn, csv)
+    html = _page(matches, drawn, csv, len(charts) - len(drawn))
     for name, content in csv.items():
         write(folder / "tables" / f"{name}.csv", content)
     for name, (chart, element) in drawn.items():
@@ -84,10 +86,8 @@ def build_comparison(studies: Mapping[str, StudyResults], folder: Path) -> Path:
     return folder / PAGE
 
 
-def _page(matches: Matches, drawn: Drawn, csv: Mapping[str, str]) -> str:
-    tables = match_tables(matches)
-    figures = [(chart, svg.inline(text, chart)) for chart, text in drawn.values()]
-    undrawn = len(match_charts(matches, most=None)) - len(figures)
+def _page(matches: Matches, drawn: Drawn, csv: Mapping[str, str], undrawn: int) -> str:
+    tables, figures = match_tables(matches), inlined(drawn)
 
     def page(omitted: Collection[str]) -> str:
         return fill(
@@ -139,25 +139,21 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:
     """Return every table beside the page, by the names of `COLUMNS`, and what columns mean."""
-    return {
-        "studies": matches.groups,
-        "matched": matches.cells,
-        "unmatched": matches.unmatched,
-        "specification": matches.specification,
-        "provenance": matches.provenance,
-        "columns": column_meanings(COLUMNS),
-    }
+    cells, unmatched = matches.cells, matches.unmatched
+    frames = (matches.groups, cells, unmatched, matches.specification, matches.provenance)
+    return dict(zip(COLUMNS, frames, strict=True)) | {"columns": column_meanings(COLUMNS)}
 
 
 def match_tables(matches: Matches) -> list[Table]:
     """Return the tables of the page that have rows."""
+    texts, versions = "the specifications", "machines and versions"
     made = (
         _studies(matches),
         _cells(matches),
         _times(matches),
         _unmatched(matches),
-        _values(matches, "specification", "What differs between the specifications"),
-        _values(matches, "provenance", "What differs between machines and versions"),
+        _values(matches, "specification", matches.specification, texts),
+        _values(matches, "provenance", matches.provenance, versions),
     )
     return [table for table in made if table.rows]
 
@@ -168,14 +164,6 @@ def _studies(matches: Matches) -> Table:
         for name, study in matches.studies.items()
         for group in study.groups
     }
-
-    def mean(row: Row) -> Cell:
-        written = measures[row["study"], row["group"]].text
-        return number("metric", lambda value: f"{written(value)} ({row['part']})")(row)
-
-    def bounds(row: Row) -> Cell:
-        return interval("metric_low", "metric_high", measures[row["study"], row["group"]].span)(row)
-
     columns: dict[str, Maker] = {
         "Study": text("study"),
         "Group": text("group"),
@@ -183,8 +171,7 @@ def _studies(matches: Matches) -> Table:
         "Batch size to use": number("recommended", "{:.0f}".format, strong=True),
         "Time to train": number("seconds_to_train", seconds),
         "Best batch size": number("best", "{:.0f}".format),
-        "Mean": mean,
-        "95% interval": bounds,
+        **mean_and_interval(lambda row: measures[row["study"], row["group"]]),
         "Trials ok": share("ok", "trials"),
         "Machine": text("machine"),
     }
@@ -196,20 +183,12 @@ def _studies(matches: Matches) -> Table:
 
 
 def _cells(matches: Matches) -> Table:
-    note = (
-        f"“First” is {visible(matches.first, _WORDS)}; the difference is the other study minus it. "
-        "In bold: established by Holm's method over all matched cells. none: can't be compared."
-    )
-    return table_of("matched", "Matched cells", note, _cell_columns(matches), matches.cells)
-
-
-def _cell_columns(matches: Matches) -> dict[str, Maker]:
     measures = {(pair.study, pair.first.plan.group): pair.other.measure for pair in matches.pairs}
 
     def measured(make: Callable[[Measure], Maker]) -> Maker:
         return lambda row: make(measures[row["study"], row["group"]])(row)
 
-    return {
+    columns: dict[str, Maker] = {
         "Batch size": number("batch_size", str),
         "Group": text("group"),
         "Other study": text("study"),
@@ -219,26 +198,28 @@ def _cell_columns(matches: Matches) -> dict[str, Maker]:
         "Its mean": measured(lambda measure: number("metric", measure.text)),
         "Difference": measured(_difference),
         "95% interval": measured(_bounds),
-        "Interval": _method,
+        "Interval": lambda row: text_cell(
+            f"{row['method']}, {count(row['seeds'])} seeds" if row["method"] else MISSING
+        ),
     }
+    note = (
+        f"“First” is {visible(matches.first, _WORDS)}; the difference is the other study minus it. "
+        "In bold: established by Holm's method over all matched cells. none: can't be compared."
+    )
+    return table_of("matched", "Matched cells", note, columns, matches.cells)
 
 
 def _difference(measure: Measure) -> Maker:
-    def written(value: float) -> str:
-        return f"{measure.signed(value)}{measure.points}"
-
-    return number("difference", written, strong="established")
+    return number(
+        "difference", lambda v: f"{measure.signed(v)}{measure.points}", strong="established"
+    )
 
 
 def _bounds(measure: Measure) -> Maker:
-    def written(low: float, high: float) -> str:
-        return f"{measure.signed(low)} to {measure.signed(high)}"
-
-    return interval("difference_low", "difference_high", written)
-
-
-def _method(row: Row) -> Cell:
-    return text_cell(f"{row['method']}, {count(row['seeds'])} seeds" if row["method"] else MISSING)
+    signed = measure.signed
+    return interval(
+        "difference_low", "difference_high", lambda low, high: f"{signed(low)} to {signed(high)}"
+    )
 
 
 def _times(matches: Matches) -> Table:
@@ -270,15 +251,11 @@ def _unmatched(matches: Matches) -> Table:
     return table_of("unmatched", "Without a counterpart", note, columns, matches.unmatched)
 
 
-def _values(matches: Matches, name: str, heading: str) -> Table:
-    frame: pd.DataFrame = getattr(matches, name)
-    wide = {
-        key: dict(zip(rows["study"], rows["value"], strict=True))
-        for key, rows in frame.groupby("key", sort=False)
-    }
+def _values(matches: Matches, name: str, frame: pd.DataFrame, where: str) -> Table:
     rows = tuple(
-        tuple(map(text_cell, (str(key), *(values[study] for study in matches.studies))))
-        for key, values in wide.items()
+        tuple(map(text_cell, (str(key), *values["value"])))
+        for key, values in frame.groupby("key", sort=False)
     )
     note = "Only what isn't the same everywhere; none: not given there."
-    return Table(name, heading, note, ("Key", *(visible(s, _WORDS) for s in matches.studies)), rows)
+    headers = ("Key", *(visible(study, _WORDS) for study in matches.studies))
+    return Table(name, f"What differs between {where}", note, headers, rows)

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
-from reports.charts.base.chart import Chart, in_words
-from reports.charts.base.style import (
-    DIFFERENCES,
-    INK,
-    LOOKS,
-    batch_size_axis,
-    keep_within,
-    lines_by,
-    seconds_axis,
-)
+from reports.charts.base import style
+from reports.charts.base.chart import Chart, in_words, values
 from reports.charts.groups import groups
 from reports.compare.matches import Matches, Pair
 from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, seconds, visible
 from reports.schema.measures import Measure
 
-MOST_DRAWN = 24
-"""Figures of a comparison; groups beyond them are in its tables alone."""
 NAMES = ("metric", "difference", "update")
 """How the names of all figures there can be begin; the number of their group follows."""
 _WORDS = 40
 
 
-def match_charts(matches: Matches, most: int | None = MOST_DRAWN) -> list[Chart]:
+def match_charts(matches: Matches) -> list[Chart]:
     """Return the figures that the data allow, for one matched group after the other."""
     made: list[Chart] = []
     firsts = {id(pair.first): pair.first for pair in matches.pairs}
@@ -41,7 +29,7 @@ def match_charts(matches: Matches, most: int | None = MOST_DRAWN) -> list[Chart]
         pairs = [pair for pair in matches.pairs if pair.first is first]
         makers = (_metric, _difference, _update)
         made += [chart for make in makers if (chart := make(matches, first, pairs, number))]
-    return made[:most]
+    return made
 
 
 def is_ours(name: str) -> bool:
@@ -53,7 +41,7 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -
     alike = [pair for pair in pairs if pair.comparable]
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in alike)]
     table = _stacked(shown, "metric")
-    if not alike or table["group"].nunique() < 2 or len(shown) > len(LOOKS):  # noqa: PLR2004
+    if not alike or table["group"].nunique() < 2 or len(shown) > len(style.LOOKS):  # noqa: PLR2004
         return None
     label = capitalised(first.metric)
     best = table.sort_values("metric", ascending=False, kind="stable").iloc[0]
@@ -68,7 +56,7 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -
             f"Mean {first.metric} over each study's own seeds, at the learning rate it "
             "selected for the batch size."
         ),
-        description=_words(table, "metric", first.measure.text),
+        description=values(table, "metric", first.measure.text, by="group"),
         table=table,
         figure=partial(groups, label=label, measure=first.measure),
     )
@@ -78,35 +66,30 @@ def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
     """Draw how far other studies are above the first one, with intervals, against batch size.
 
     Filled markers are established.
-
-    `table`: columns group, batch_size, difference, difference_low, difference_high and established;
-    at most as many groups as `LOOKS`.
     """
-    ax.axhline(0, color=INK, lw=1, ls=":")
     shown = list(table.groupby("group", sort=False))
-    for number, ((name, rows), (color, marker, _)) in enumerate(zip(shown, LOOKS, strict=False)):
+    for number, ((name, rows), (color, marker, _)) in enumerate(
+        zip(shown, style.LOOKS, strict=False)
+    ):
         # Side by side: intervals of one batch size would cover each other.
         beside = rows["batch_size"] * 2 ** (0.12 * (number - (len(shown) - 1) / 2))
-        middle = rows["difference"]
-        ax.errorbar(
-            beside, middle, [middle - rows["difference_low"], rows["difference_high"] - middle],
-            fmt="none", ecolor=color, elinewidth=1.4, capsize=3,
+        style.interval_bars(
+            ax, rows.assign(batch_size=beside), "difference_low", "difference", "difference_high",
+            ecolor=color, elinewidth=1.4, capsize=3,
         )  # fmt: skip
+        middle, established = rows["difference"], rows["established"]
         ax.plot(beside, middle, marker, ms=6, mfc="none", mec=color, mew=1.5, label=str(name))
-        established = rows["established"]
         ax.plot(beside[established], middle[established], marker, ms=6, color=color)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
-    ax.set_ylabel(f"Difference{measure.points and ' in points'}")
-    keep_within(ax, *DIFFERENCES)
     if len(shown) > 1:
         ax.legend(loc="best")
-    return batch_size_axis(ax, table["batch_size"])
+    label = f"Difference{measure.points and ' in points'}"
+    return style.difference_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
 def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
     cells = matches.cells[matches.cells["group"] == first.plan.group]
     table = cells.assign(group=cells["study"].map(_short)).dropna(subset="difference")
-    if table.empty or len(pairs) > len(LOOKS):
+    if table.empty or len(pairs) > len(style.LOOKS):
         return None
     signed, unit = first.measure.signed, first.measure.points
     most = table.sort_values("difference", key=abs, kind="stable").iloc[-1]
@@ -126,11 +109,10 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: in
         ),
         description=in_words(
             table,
-            lambda row: (
-                f"{row['group']}, batch size {row['batch_size']}: "
-                f"{signed(row['difference'])}{unit}, {signed(row['difference_low'])} to "
-                f"{signed(row['difference_high'])}"
-            ),
+            "{group}, batch size {batch_size}: {difference}, {difference_low} to {difference_high}",
+            difference=lambda value: f"{signed(value)}{unit}",
+            difference_low=signed,
+            difference_high=signed,
         ),
         table=table,
         figure=partial(differences, measure=first.measure),
@@ -138,19 +120,15 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: in
 
 
 def update_times(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Draw seconds per update of several studies against batch size, each with its own look.
-
-    `table`: columns group, batch_size and seconds_per_update; at most as many groups as `LOOKS`.
-    """
-    lines_by(ax, table, "seconds_per_update", "group")
-    ax.legend(loc="best", handlelength=3.2)
-    return seconds_axis(batch_size_axis(ax, table["batch_size"]), "Time per update")
+    """Draw seconds per update of several studies against batch size, each with its own look."""
+    style.lines_by(ax, table, "seconds_per_update", "group")
+    return style.seconds_axis(style.batch_size_axis(ax, table["batch_size"]), "Time per update")
 
 
 def _update(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in pairs)]
     table = _stacked(shown, "seconds_per_update")
-    if table["group"].nunique() < 2 or len(shown) > len(LOOKS):  # noqa: PLR2004
+    if table["group"].nunique() < 2 or len(shown) > len(style.LOOKS):  # noqa: PLR2004
         return None
     fastest = table.sort_values("seconds_per_update", kind="stable").iloc[0]
     return Chart(
@@ -161,7 +139,7 @@ def _update(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -
             f"{fastest['group']} at batch size {fastest['batch_size']}"
         ),
         caption="Median over the rounds of each study's own timing pass, on its own machine.",
-        description=_words(table, "seconds_per_update", seconds),
+        description=values(table, "seconds_per_update", seconds, by="group"),
         table=table,
         figure=update_times,
     )
@@ -179,9 +157,3 @@ def _of(matches: Matches, first: Analysis) -> str:
 
 def _short(name: str) -> str:
     return visible(name, most=_WORDS)
-
-
-def _words(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
-    return in_words(
-        table, lambda row: f"{row['group']}, batch size {row['batch_size']}: {written(row[column])}"
-    )

@@ -9,8 +9,7 @@ from reports.schema.formats import listing, plural, times, visible
 from reports.stats.intervals import CONFIDENCE
 from reports.text.verdicts import Statement
 
-_WORDS = 60
-"""Characters of a foreign name in a sentence."""
+_WORDS = 60  # characters of a foreign name in a sentence
 
 
 def findings(matches: Matches) -> list[Statement]:

@@ -20,8 +20,7 @@ from reports.stats.differences import difference
 from reports.stats.intervals import CONFIDENCE
 from reports.stats.paired_tests import holm
 
-MACHINE = "processor"
-"""What of a study's provenance tells the machine."""
+MACHINE = "processor"  # what of a study's provenance tells the machine
 
 _STUDY = Column("study", "str", "", "What the study is called here: its folder.")
 STUDY_COLUMNS = (
@@ -62,19 +61,12 @@ UNMATCHED_COLUMNS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """A group of the first study and its counterpart in another one.
-
-    Attributes:
-        first: Of the first study.
-        study: Name of the other study.
-        other: Of the other study.
-        changed: What of their settings differs, such as "activation: relu, not sigmoid".
-    """
+    """A group of the first study and its counterpart in another one."""
 
     first: Analysis
-    study: str
+    study: str  # name of the other study
     other: Analysis
-    changed: tuple[str, ...]
+    changed: tuple[str, ...]  # settings that differ, such as "activation: relu, not sigmoid"
 
     @property
     def comparable(self) -> bool:
@@ -84,44 +76,26 @@ class Pair:
 
 @dataclass(frozen=True)
 class Rerun:
-    """Trials that the first study and another one have in common, by their content.
+    """Trials that the first study and another one have in common, by their content."""
 
-    Attributes:
-        study: Name of the other study.
-        trials: With a result in both.
-        equal: Of them, those with the same metrics to the last bit.
-        largest: Largest difference of a metric among them.
-    """
-
-    study: str
-    trials: int
-    equal: int
-    largest: float
+    study: str  # name of the other study
+    trials: int  # with a result in both
+    equal: int  # of them, those with the same metrics to the last bit
+    largest: float  # difference of a metric among them
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Several studies, held against the first.
+    """Several studies, held against the first."""
 
-    Attributes:
-        studies: By name, in order; the first is what the others are held against.
-        pairs: Groups that match, in the order of the other studies.
-        reruns: What each of the others has in common with the first.
-        groups: Columns `STUDY_COLUMNS`.
-        cells: Columns `MATCH_COLUMNS`.
-        unmatched: Columns `UNMATCHED_COLUMNS`.
-        specification: Columns `VALUE_COLUMNS`: keys in which specifications differ.
-        provenance: Columns `VALUE_COLUMNS`: versions and machines, likewise.
-    """
-
-    studies: Mapping[str, StudyAnalysis]
-    pairs: tuple[Pair, ...]
-    reruns: tuple[Rerun, ...]
-    groups: pd.DataFrame
-    cells: pd.DataFrame
-    unmatched: pd.DataFrame
-    specification: pd.DataFrame
-    provenance: pd.DataFrame
+    studies: Mapping[str, StudyAnalysis]  # by name, in order
+    pairs: tuple[Pair, ...]  # groups that match, in the order of the other studies
+    reruns: tuple[Rerun, ...]  # what each of the others has in common with the first
+    groups: pd.DataFrame  # columns `STUDY_COLUMNS`
+    cells: pd.DataFrame  # columns `MATCH_COLUMNS`
+    unmatched: pd.DataFrame  # columns `UNMATCHED_COLUMNS`
+    specification: pd.DataFrame  # columns `VALUE_COLUMNS`: keys in which specifications differ
+    provenance: pd.DataFrame  # columns `VALUE_COLUMNS`: versions and machines, likewise
 
     @property
     def first(self) -> str:
@@ -137,9 +111,8 @@ class Matches:
 def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
     """Hold studies against the first of them.
 
-    Cells match if they have the same data (by fingerprint), architecture, optimizer, metric and
-    batch size. Of several groups that have, those with the same settings match first, then those
-    that are the only ones left.
+    Of several groups with the same data and optimizer, those with the same settings match first,
+    then those that are the only ones left.
     """
     first, *others = studies
     pairs = tuple(
@@ -148,32 +121,24 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
         for pair in _pairs(studies[first].groups, name, studies[name].groups)
     )
     texts = {name: flat(study.description.specification) for name, study in studies.items()}
-    provenance = {name: dict(study.description.provenance) for name, study in studies.items()}
-    cells = [_cells([pair for pair in pairs if pair.study == name]) for name in others]
-    rows = [row for name in others for row in _unmatched(studies, first, name, pairs)]
+    provenance = {name: study.description.provenance for name, study in studies.items()}
+    groups = [s.summary.assign(study=name, machine=machine(s)) for name, s in studies.items()]
+    cells = [row for name in others for row in _cells([p for p in pairs if p.study == name])]
+    unmatched = [row for name in others for row in _unmatched(studies, first, name, pairs)]
     return Matches(
         studies=studies,
         pairs=pairs,
         reruns=tuple(_rerun(studies[first], name, studies[name]) for name in others),
-        groups=_groups(studies),
-        cells=as_table(
-            _frame([row for pair_rows in cells for row in pair_rows], MATCH_COLUMNS), MATCH_COLUMNS
-        ),
-        unmatched=as_table(_frame(rows, UNMATCHED_COLUMNS), UNMATCHED_COLUMNS),
+        groups=as_table(pd.concat(groups, ignore_index=True), STUDY_COLUMNS),
+        cells=_frame(cells, MATCH_COLUMNS),
+        unmatched=_frame(unmatched, UNMATCHED_COLUMNS),
         specification=differing(texts),
         provenance=differing(provenance),
     )
 
 
-def _frame(rows: Sequence[Mapping[str, object]], columns: Sequence[Column]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=[column.name for column in columns])
-
-
-def _groups(studies: Mapping[str, StudyAnalysis]) -> pd.DataFrame:
-    frames = [
-        study.summary.assign(study=name, machine=machine(study)) for name, study in studies.items()
-    ]
-    return as_table(pd.concat(frames, ignore_index=True), STUDY_COLUMNS)
+def _frame(rows: Sequence[Mapping[str, object]], columns: tuple[Column, ...]) -> pd.DataFrame:
+    return as_table(pd.DataFrame(rows, columns=[column.name for column in columns]), columns)
 
 
 def machine(study: StudyAnalysis) -> str:
@@ -255,7 +220,7 @@ def _rows(pair: Pair) -> Iterator[dict[str, object]]:
         # Of a batch size that lost a seed there is no mean, and no difference of one.
         if pair.comparable and pd.notna([first["metric"], other["metric"]]).all():
             gap = difference(*(seeds[size].set_index("seed")["metric"] for seeds in values))
-        apart = gap.interval if gap else None
+        between = gap.interval if gap else None
         copied = ("learning_rate", "metric", "seconds_per_update", "seconds_to_train")
         yield {
             "group": pair.first.plan.group,
@@ -265,11 +230,11 @@ def _rows(pair: Pair) -> Iterator[dict[str, object]]:
             "part": pair.other.part,
             **{f"first_{name}": first[name] for name in copied},
             **{name: other[name] for name in copied},
-            "difference": apart.mean if apart else math.nan,
-            "difference_low": apart.low if apart else math.nan,
-            "difference_high": apart.high if apart else math.nan,
-            "method": apart.method if apart else "",
-            "seeds": apart.count if apart else 0,
+            "difference": between.mean if between else math.nan,
+            "difference_low": between.low if between else math.nan,
+            "difference_high": between.high if between else math.nan,
+            "method": between.method if between else "",
+            "seeds": between.count if between else 0,
             "p_value": gap.p_value if gap else math.nan,
             "established": False,
             "time_ratio": other["seconds_per_update"] / first["seconds_per_update"],
@@ -319,12 +284,7 @@ _NAMES = {"name", "title"}
 
 
 def flat(text: str) -> dict[str, str]:
-    r"""Return the keys of a specification with their values as text, without what names it.
-
-    Example:
-        >>> flat('name = "a"\nepochs = 5\n[schedule]\nkind = "step"')
-        {'epochs': '5', 'schedule.kind': '"step"'}
-    """
+    """Return the keys of a specification with their values as text, without what names it."""
     try:
         keys = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -341,10 +301,7 @@ def _leaves(keys: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
 
 
 def differing(several: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Return the keys whose values are not the same for all studies.
-
-    Columns `VALUE_COLUMNS`; a row for each such key and study.
-    """
+    """Return a row for each study and each key whose values are not the same for all of them."""
     keys = dict.fromkeys(key for values in several.values() for key in values)
     rows = [
         {"key": key, "study": name, "value": values.get(key, MISSING)}
@@ -352,5 +309,4 @@ def differing(several: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
         if len({values.get(key) for values in several.values()}) > 1
         for name, values in several.items()
     ]
-    frame = pd.DataFrame(rows, columns=[column.name for column in VALUE_COLUMNS])
-    return as_table(frame, VALUE_COLUMNS)
+    return _frame(rows, VALUE_COLUMNS)

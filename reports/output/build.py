@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
@@ -20,15 +18,12 @@ from reports.output.json import document
 from reports.output.page import page
 from reports.output.page.html import Drawn
 from reports.output.page.page import FIGURES
-from reports.output.page.sections import Part
+from reports.output.page.sections import Section, section
 from reports.recommend.analysis import analyse_study
 from reports.recommend.groups import StudyAnalysis
 from reports.schema.results import StudyResults
-from reports.text.cautions import cautions
-from reports.text.verdicts import verdict
 
-DOCUMENT = "report.json"
-"""Name of the file with what it says, for programs."""
+DOCUMENT = "report.json"  # name of the file with what it says, for programs
 MOST_DRAWN = 80
 """Figures drawn for a report; a study of many groups has fewer of them for each."""
 
@@ -49,27 +44,25 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
     folder = Path(folder)
     remove_leftovers(folder)
     study = analyse_study(results)
-    overall = _drawn(group_charts(study))
-    history = _drawn(timeline_charts(study))
-    parts = _parts(study)
+    overall, history = _drawn(group_charts(study)), _drawn(timeline_charts(study))
+    sections = _sections(study)
     claims = claims_of(study.groups) if results.description.claims else ()
     frames = tables.tables(study, claims)
     csv = {name: tables.to_csv(frame) for name, frame in frames.items()}
     html = page.render(
-        study, overall, parts, history, claims=claims, csv=csv, reload_seconds=reload_seconds
+        study, sections, overall, history, claims=claims, csv=csv, reload_seconds=reload_seconds
     )
     for name, text in csv.items():
         write(folder / "tables" / f"{name}.csv", text)
-    _write_figures(folder, FIGURES, overall | history)
-    for part in parts:
-        _write_figures(folder, part.folder, part.drawn)
-    placed = [(FIGURES, overall | history), *((part.folder, part.drawn) for part in parts)]
+    placed = [(FIGURES, overall | history), *((part.folder, part.drawn) for part in sections)]
+    for where, drawn in placed:
+        for name, (chart, element) in drawn.items():
+            write(folder / where / f"{name}.svg", svg.alone(element, chart))
     _remove_others(folder / FIGURES, placed)
-    _remove_tables(folder / "tables", frames)
-    write(
-        folder / DOCUMENT,
-        document(study, [(part.verdict, part.cautions) for part in parts], frames),
-    )
+    for name in tables.COLUMNS.keys() - frames.keys():
+        (folder / "tables" / f"{name}.csv").unlink(missing_ok=True)
+    statements = [(part.verdict, part.cautions) for part in sections]
+    write(folder / DOCUMENT, document(study, statements, frames))
     write(folder / PAGE, html)
     return folder / PAGE
 
@@ -78,17 +71,16 @@ def _drawn(made: Sequence[Chart]) -> dict[str, tuple[Chart, str]]:
     return {chart.name: (chart, svg.draw(chart)) for chart in made}
 
 
-def _parts(study: StudyAnalysis) -> list[Part]:
+def _sections(study: StudyAnalysis) -> list[Section]:
     made = [charts(analysis) for analysis in study.groups]
     most = figures_for_each(len(made), [len(group) for group in made])
     return [
-        Part(
+        section(
             analysis,
             _drawn(group[:most]),
             [chart.heading for chart in group[most:]],
             f"{FIGURES}/{chart_folder(number, analysis.plan.group)}" if study.several else FIGURES,
-            verdict(analysis),
-            cautions(analysis),
+            f"g{number}-" if study.several else "",
         )
         for number, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
     ]
@@ -99,17 +91,6 @@ def figures_for_each(groups: int, available: Sequence[int]) -> int:
     if sum(available) <= MOST_DRAWN:
         return max(available, default=0)
     return MOST_DRAWN // groups
-
-
-def _write_figures(folder: Path, where: str, drawn: Drawn) -> None:
-    for name, (chart, element) in drawn.items():
-        write(folder / where / f"{name}.svg", svg.alone(element, chart))
-
-
-def _remove_tables(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
-    """Remove tables of an earlier report that this one doesn't have."""
-    for name in tables.COLUMNS.keys() - frames.keys():
-        (folder / f"{name}.csv").unlink(missing_ok=True)
 
 
 def _remove_others(folder: Path, placed: Sequence[tuple[str, Drawn]]) -> None:

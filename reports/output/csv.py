@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from reports.analysis.scaling_record import (
     TARGET_COLUMNS,
     TO_TARGET_COLUMNS,
     UPDATE_TIME_COLUMNS,
-    ScalingRecord,
+    TargetRecord,
     update_time_table,
 )
 from reports.analysis.selection import CELL_COLUMNS
@@ -25,7 +27,7 @@ from reports.claims.claims import CLAIM_COLUMNS, ClaimVerdict, claims_table, evi
 from reports.claims.evidence import EVIDENCE_COLUMNS
 from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
 from reports.recommend.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
-from reports.recommend.record import MEAN_CURVE_COLUMNS
+from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis
 from reports.schema.formats import visible
 from reports.schema.results import (
     CURVE_COLUMNS,
@@ -39,39 +41,89 @@ from reports.stats.models.first_passage import CROSSING_COLUMNS
 from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
 from reports.stats.models.simulated_workers import SIMULATION_COLUMNS
 
+MOST_TEXT = 2_000  # characters of a text cell; longer ones are cut
+_FORMULA_STARTS = ("=", "+", "-", "@")
 _GROUP = GROUP_COLUMNS[0]
 
+
+class _Table(NamedTuple):
+    columns: tuple[Column, ...]
+    frame: Callable[[StudyAnalysis], pd.DataFrame]
+
+
+def _stacked(columns: tuple[Column, ...], frame: Callable[[Analysis], pd.DataFrame]) -> _Table:
+    """A table of every group, one below the other."""
+
+    def stacked(study: StudyAnalysis) -> pd.DataFrame:
+        labels = [group.plan.group for group in study.groups]
+        return _under(labels, [frame(group) for group in study.groups])
+
+    return _Table((_GROUP, *columns), stacked)
+
+
+def _of_targets(
+    columns: tuple[Column, ...], frame: Callable[[TargetRecord], pd.DataFrame]
+) -> _Table:
+    """A table of every target of every group, likewise."""
+    labelled = (_GROUP, *columns)
+
+    def stacked(study: StudyAnalysis) -> pd.DataFrame:
+        records = [(g.plan.group, record) for g in study.groups for record in g.scaling.targets]
+        if not records:
+            return empty_table(labelled)
+        frames = [frame(record) for _, record in records]
+        return as_table(_under([label for label, _ in records], frames), labelled)
+
+    return _Table(labelled, stacked)
+
+
+def _under(labels: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Stack frames; every row has the label of its frame in front."""
+    groups = np.repeat(np.array(labels, object), [len(frame) for frame in frames])
+    table = pd.concat(frames, ignore_index=True)
+    table.insert(0, "group", pd.Series(groups, dtype="str"))
+    return table
+
+
+_joined = partial(pd.concat, ignore_index=True)
+_TABLES = {
+    "groups": _Table(GROUP_COLUMNS, lambda study: study.summary),
+    "trials": _Table(TRIAL_COLUMNS, lambda study: study.results.trials),
+    "cells": _Table(CELL_COLUMNS, lambda study: _joined([g.cells for g in study.groups])),
+    "expected-best": _stacked(EXPECTED_BEST_COLUMNS, lambda group: group.expected_best),
+    "recommendations": _stacked(
+        RECOMMENDATION_COLUMNS, lambda group: recommendation_table(group.recommendations)
+    ),
+    "batch-sizes": _stacked(BATCH_SIZE_COLUMNS, lambda group: group.batch_sizes),
+    "curves": _Table(CURVE_COLUMNS, lambda study: study.results.curves),
+    "mean-curves": _stacked(MEAN_CURVE_COLUMNS, lambda group: group.mean_curves),
+    "budgets": _stacked(BUDGET_COLUMNS, lambda group: group.budgets),
+    "targets": _stacked(TARGET_COLUMNS, lambda group: group.scaling.table),
+    "to-target": _of_targets(TO_TARGET_COLUMNS, lambda record: record.batch_sizes),
+    "crossings": _of_targets(CROSSING_COLUMNS, lambda record: record.crossings),
+    "workers": _stacked(SIMULATION_COLUMNS, lambda group: group.scaling.simulation.table),
+    "noise": _stacked(NOISE_CURVE_COLUMNS, lambda group: group.scaling.noise),
+    "noise-ratio": _of_targets(
+        (*CROSSING_COLUMNS[:2], *NOISE_RATIO_COLUMNS),
+        lambda record: record.noise.assign(share=record.target.share, target=record.target.level),
+    ),
+    "timing": _Table(TIMING_COLUMNS, lambda study: study.results.timing),
+    "timing-summary": _Table(
+        TIMING_SUMMARY_COLUMNS, lambda study: _joined([g.timing for g in study.groups])
+    ),
+    "shard-costs": _stacked(SHARD_COST_COLUMNS, lambda group: group.shard_costs),
+    "update-time": _stacked(
+        UPDATE_TIME_COLUMNS, lambda group: update_time_table([group.scaling.update_time])
+    ),
+    "timeline": _Table(TIMELINE_COLUMNS, lambda study: study.timeline.spans),
+    "work": _Table(WORK_COLUMNS, lambda study: study.timeline.work),
+}
 COLUMNS: dict[str, tuple[Column, ...]] = {
-    "groups": GROUP_COLUMNS,
-    "trials": TRIAL_COLUMNS,
-    "cells": CELL_COLUMNS,
-    "expected-best": (_GROUP, *EXPECTED_BEST_COLUMNS),
-    "recommendations": (_GROUP, *RECOMMENDATION_COLUMNS),
-    "batch-sizes": (_GROUP, *BATCH_SIZE_COLUMNS),
-    "curves": CURVE_COLUMNS,
-    "mean-curves": (_GROUP, *MEAN_CURVE_COLUMNS),
-    "budgets": (_GROUP, *BUDGET_COLUMNS),
-    "targets": (_GROUP, *TARGET_COLUMNS),
-    "to-target": (_GROUP, *TO_TARGET_COLUMNS),
-    "crossings": (_GROUP, *CROSSING_COLUMNS),
-    "workers": (_GROUP, *SIMULATION_COLUMNS),
-    "noise": (_GROUP, *NOISE_CURVE_COLUMNS),
-    "noise-ratio": (_GROUP, *CROSSING_COLUMNS[:2], *NOISE_RATIO_COLUMNS),
-    "timing": TIMING_COLUMNS,
-    "timing-summary": TIMING_SUMMARY_COLUMNS,
-    "shard-costs": (_GROUP, *SHARD_COST_COLUMNS),
-    "update-time": (_GROUP, *UPDATE_TIME_COLUMNS),
-    "timeline": TIMELINE_COLUMNS,
-    "work": WORK_COLUMNS,
+    **{name: table.columns for name, table in _TABLES.items()},
     "claims": CLAIM_COLUMNS,
     "claim-evidence": EVIDENCE_COLUMNS,
 }
 """The tables by the name of their file, without the ending; and their columns."""
-
-MOST_TEXT = 2_000
-"""Characters of a text cell; longer ones are cut."""
-
-_FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd.DataFrame]:
@@ -79,70 +131,15 @@ def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd
 
     Those of simulated workers and of claims are left out where a study asks for neither.
     """
-    results, groups = study.results, study.groups
+    simulated = study.results.description.cluster is not None
     frames = {
-        "groups": study.summary,
-        "trials": results.trials,
-        "cells": pd.concat([group.cells for group in groups], ignore_index=True),
-        "expected-best": _stacked({g.plan.group: g.expected_best for g in groups}),
-        "recommendations": _stacked(
-            {g.plan.group: recommendation_table(g.recommendations) for g in groups}
-        ),
-        "batch-sizes": _stacked({g.plan.group: g.batch_sizes for g in groups}),
-        "curves": results.curves,
-        "mean-curves": _stacked({g.plan.group: g.mean_curves for g in groups}),
-        "budgets": _stacked({g.plan.group: g.budgets for g in groups}),
-        **_scaling_tables({group.plan.group: group.scaling for group in groups}),
-        "timing": results.timing,
-        "timing-summary": pd.concat([group.timing for group in groups], ignore_index=True),
-        "shard-costs": _stacked({g.plan.group: g.shard_costs for g in groups}),
-        "update-time": _labelled(
-            update_time_table([group.scaling.update_time for group in groups]),
-            [group.plan.group for group in groups],
-        ),
-        "timeline": study.timeline.spans,
-        "work": study.timeline.work,
+        name: table.frame(study)
+        for name, table in _TABLES.items()
+        if simulated or name != "workers"
     }
-    if results.description.cluster is not None:
-        frames["workers"] = _stacked({g.plan.group: g.scaling.simulation.table for g in groups})
     if claims:
         frames |= {"claims": claims_table(claims), "claim-evidence": evidence_table(claims)}
-    frames = {name: frames[name] for name in COLUMNS if name in frames}
     return frames | {"columns": column_meanings({name: COLUMNS[name] for name in frames})}
-
-
-def _scaling_tables(records: dict[str, ScalingRecord]) -> dict[str, pd.DataFrame]:
-    ways = [(label, way) for label, record in records.items() for way in record.targets]
-    ratios = [way.noise.assign(share=way.target.share, target=way.target.level) for _, way in ways]
-    labels = [label for label, _ in ways]
-    return {
-        "targets": _stacked({label: record.table for label, record in records.items()}),
-        "to-target": _of_targets("to-target", labels, [way.batch_sizes for _, way in ways]),
-        "crossings": _of_targets("crossings", labels, [way.crossings for _, way in ways]),
-        "noise": _stacked({label: record.noise for label, record in records.items()}),
-        "noise-ratio": _of_targets("noise-ratio", labels, ratios),
-    }
-
-
-def _of_targets(name: str, labels: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
-    if not frames:
-        return empty_table(COLUMNS[name])
-    return as_table(_under(labels, frames), COLUMNS[name])
-
-
-def _stacked(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    return _under([*frames], [*frames.values()])
-
-
-def _under(labels: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Stack frames; every row has the label of its frame in front."""
-    groups = np.repeat(np.array(labels, object), [len(frame) for frame in frames])
-    return _labelled(pd.concat(frames, ignore_index=True), groups)
-
-
-def _labelled(table: pd.DataFrame, groups: Sequence[str] | np.ndarray) -> pd.DataFrame:
-    table.insert(0, "group", pd.Series(groups, dtype="str"))
-    return table
 
 
 def column_meanings(tables: Mapping[str, Sequence[Column]] = COLUMNS) -> pd.DataFrame:
@@ -156,14 +153,10 @@ def column_meanings(tables: Mapping[str, Sequence[Column]] = COLUMNS) -> pd.Data
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    r"""Return a table as CSV: floats read back exactly, text that can't act as a formula.
+    """Return a table as CSV: floats read back exactly, text that can't act as a formula.
 
-    A text cell that a spreadsheet would take for a formula gets an apostrophe in front; control
-    characters are escaped, so that every row is one line. A missing value is an empty cell.
-
-    Example:
-        >>> to_csv(pd.DataFrame({"error": ["=1+1", "a\nb"], "rate": [0.1, -3.0]}))
-        "error,rate\n'=1+1,0.1\na\\x0ab,-3.0\n"
+    Text that a spreadsheet would take for a formula gets an apostrophe in front, and control
+    characters are escaped, so that every row is one line.
     """
     text = frame.select_dtypes(["str", "object"])
     # Most texts stand in many rows.

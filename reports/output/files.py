@@ -8,8 +8,7 @@ import re
 import shlex
 from pathlib import Path
 
-PAGE = "report.html"
-"""Name of the page's file."""
+PAGE = "report.html"  # name of the page's file
 
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
@@ -31,11 +30,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes left behind that were killed while they wrote a report.
-
-    Raises:
-        OSError: The folder of tables or figures is a symbolic link.
-    """
+    """Remove what processes left behind that were killed while they wrote a report."""
     refuse_links(folder, "tables", "figures", "figures/*")
     for pattern in (".*.tmp", "tables/.*.tmp", "figures/.*.tmp", "figures/*/.*.tmp"):
         for path in folder.glob(pattern):
@@ -45,11 +40,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def refuse_links(folder: Path, *patterns: str) -> None:
-    """Refuse folders that lead elsewhere: what is written and removed there is not a report's.
-
-    Raises:
-        OSError: There is a symbolic link to a folder.
-    """
+    """Refuse folders that lead elsewhere: what is written and removed there is not a report's."""
     for path in (path for pattern in patterns for path in folder.glob(pattern)):
         if path.is_symlink() and path.is_dir():
             text = f"it is a symbolic link, remove it (`rm {shlex.quote(str(path))}`)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -16,8 +17,7 @@ from reports.stats.bounds import Ends
 from reports.text.across import across
 from reports.text.verdicts import Statement
 
-FORMAT = 1
-"""Number of the format; another one when a key changes its meaning or leaves."""
+FORMAT = 1  # number of the format; another one when a key changes its meaning or leaves
 
 
 def document(
@@ -27,16 +27,12 @@ def document(
 ) -> str:
     """Return the report as JSON."""
     plan, counts = study.description, study.counts
+    trials = {"planned": study.planned}
     content = {
         "format": FORMAT,
         "study": plan.name,
         "title": plan.title,
-        "trials": {
-            "planned": study.planned,
-            "ok": counts.ok,
-            "diverged": counts.diverged,
-            "failed": counts.failed,
-        },
+        "trials": trials | {name: getattr(counts, name) for name in ("ok", "diverged", "failed")},
         "across": _statements(across(study)),
         "groups": [
             _group(analysis, *said) for analysis, said in zip(study.groups, statements, strict=True)
@@ -80,22 +76,18 @@ def _group(
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
-    return {
-        "source": answer.source,
-        **_ends(answer.interval),
-        "best": answer.best,
-        "only_limits": answer.only_limits,
-        "weakness": answer.weakness,
-        "reason": answer.reason,
-    }
+    names = ("best", "only_limits", "weakness", "reason")
+    fields = {name: getattr(answer, name) for name in names}
+    return {"source": answer.source, **_ends(answer.interval), **fields}
 
 
 def _ends(ends: Ends | None) -> dict[str, float | None]:
     low, high = ends or (math.inf, math.inf)
     return {
-        name: end if math.isfinite(end) else None for name, end in (("low", low), ("high", high))
+        "low": low if math.isfinite(low) else None,
+        "high": high if math.isfinite(high) else None,
     }
 
 
 def _statements(statements: Iterable[Statement]) -> list[dict[str, str]]:
-    return [{"kind": statement.kind, "text": statement.text} for statement in statements]
+    return [asdict(statement) for statement in statements]

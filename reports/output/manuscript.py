@@ -22,37 +22,28 @@ from reports.charts.timeline import timeline_charts
 from reports.output.files import chart_folder, refuse_links, write
 from reports.output.manuscript_tables import latex, latex_table, markdown, markdown_table
 from reports.output.page.cells import Table
-from reports.output.page.tables import group_table, page_tables, scaling_tables, work_tables
+from reports.output.page.tables import group_table, page_tables, work_tables
 from reports.recommend.analysis import analyse_study
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults
 
-FORMATS = ("pdf", "svg", "png")
-"""Kinds of files."""
-COLUMN = 3.25
-"""Inches of a column of a two-column page."""
-DOTS = 600
-"""Dots of an inch of PNG."""
-ROOMY = 5.0
-"""Inches from which on a legend has room within the axes."""
-LEGEND_LINE = 0.14
-"""Inches that a line of a legend takes."""
+FORMATS = ("pdf", "svg", "png")  # kinds of files
+COLUMN = 3.25  # inches of a column of a two-column page
+DOTS = 600  # dots of an inch of PNG
+ROOMY = 5.0  # inches from which on a legend has room within the axes
+LEGEND_LINE = 0.14  # inches that a line of a legend takes
 LEAST_POINTS = 5.0
 """Values in the cells of a grid that would have to be smaller are left out."""
 PAPER_STYLE = STYLE | {
-    "axes.facecolor": "white",
     "axes.labelsize": 8,
-    "axes.titlesize": 7,
-    "figure.facecolor": "white",
+    **dict.fromkeys(("axes.facecolor", "figure.facecolor"), "white"),
     "font.size": 8,
-    "legend.fontsize": 7,
     "lines.markersize": 4,
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
+    **dict.fromkeys(("axes.titlesize", "legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 7),
 }
 """matplotlib settings at any width: text is as large as a caption's, and travels with the file."""
 
@@ -107,7 +98,7 @@ def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
     ran, took = timeline_charts(study), work_tables(study)
     if not study.several:
         group = study.groups[0]
-        return {"": ([*charts(group), *ran], [*_tables(group), *took])}
+        return {"": ([*charts(group), *ran], [*page_tables(group), *took])}
     overall = {"": ([*group_charts(study), *ran], [group_table(study), *took])}
     return overall | {
         chart_folder(number, group.plan.group): _named(group)
@@ -115,16 +106,12 @@ def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
     }
 
 
-def _tables(group: Analysis) -> list[Table]:
-    return [*page_tables(group), *scaling_tables(group)]
-
-
 def _named(group: Analysis) -> tuple[list[Chart], list[Table]]:
     """Figures and tables of one of several groups, whose captions say which."""
     of = f", {visible(group.plan.group, most=60)}"
     return (
         [replace(chart, heading=chart.heading + of) for chart in charts(group)],
-        [replace(table, heading=table.heading + of) for table in _tables(group)],
+        [replace(table, heading=table.heading + of) for table in page_tables(group)],
     )
 
 
@@ -136,7 +123,9 @@ def _write_part(
     files: dict[str, str | bytes] = {f"{c.name}.{kind}": draw(c, kind, width) for c in drawn}
     if drawn:
         files["figures.tex"] = "\n".join(_latex_figure(chart, subfolder, width) for chart in drawn)
-        files["figures.md"] = "\n".join(_markdown_figure(chart, kind) for chart in drawn)
+        files["figures.md"] = "\n".join(
+            f"![{markdown(c.heading)}]({c.name}.{kind})\n\n{markdown(_caption(c))}\n" for c in drawn
+        )
     for table in tables:
         files[f"{table.name}.tex"] = latex_table(table, label + table.name)
         files[f"{table.name}.md"] = markdown_table(table)
@@ -146,11 +135,7 @@ def _write_part(
 
 
 def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
-    """Return a figure as a file of exactly that width, all of its text of a readable size.
-
-    Fonts are embedded in PDF (TrueType), and outlines in SVG. Labels of an axis that would touch
-    are thinned out; values in cells shrink down to `LEAST_POINTS`, and are left out below.
-    """
+    """Return a figure as a file of exactly that width, all of its text of a readable size."""
     with mpl.rc_context(PAPER_STYLE):
         # Narrow figures are higher for their width: text doesn't shrink with it.
         figure = Figure((width, chart.height * (width / WIDTH) ** 0.5), layout="constrained")
@@ -176,7 +161,7 @@ def _fit_values(ax: Axes) -> None:
         return
     cell = abs(ax.transData.transform((1, 0))[0] - ax.transData.transform((0, 0))[0])
     widest = max(ax.texts, key=_width)
-    size = float(widest.get_fontsize()) * min(1.0, 0.85 * cell / max(_width(widest), 1e-9))
+    size = _shrunk(widest, _width(widest), cell)
     for text in [*ax.texts]:
         text.set_fontsize(size)
         text.set_visible(size >= LEAST_POINTS)
@@ -205,12 +190,16 @@ def _fit_labels(ax: Axes, figure: Figure) -> None:
     box = figure.bbox
     for label, room in ((ax.xaxis.label, box.width), (ax.yaxis.label, box.height)):
         extent = label.get_window_extent()
-        longest = max(extent.width, extent.height)
-        label.set_fontsize(float(label.get_fontsize()) * min(1.0, 0.85 * room / max(longest, 1e-9)))
+        label.set_fontsize(_shrunk(label, max(extent.width, extent.height), room))
 
 
 def _width(text: Text) -> float:
     return float(text.get_window_extent().width)
+
+
+def _shrunk(text: Text, length: float, room: float) -> float:
+    """Return the size at which a text of that length fits, at most its own."""
+    return float(text.get_fontsize()) * min(1.0, 0.85 * room / max(length, 1e-9))
 
 
 def _thin_out(ax: Axes) -> None:
@@ -235,10 +224,6 @@ def _latex_figure(chart: Chart, subfolder: str, width: float) -> str:
         f"\\label{{fig:{path.replace('/', '-')}}}\n"
         "\\end{figure}\n"
     )
-
-
-def _markdown_figure(chart: Chart, kind: str) -> str:
-    return f"![{markdown(chart.heading)}]({chart.name}.{kind})\n\n{markdown(_caption(chart))}\n"
 
 
 def _caption(chart: Chart) -> str:

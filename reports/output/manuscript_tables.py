@@ -9,26 +9,16 @@ from pandas.io.formats.style import Styler
 
 from reports.output.page.cells import Table
 
-LONG = 20
-"""Letters of a text from which on it is broken into lines."""
-MOST_ROWS = 40
-"""Rows of a float: more are higher than a page."""
-BROKEN = 75.0
-"""Points of a column whose texts are broken into lines."""
+LONG = 20  # letters of a text from which on it is broken into lines
+MOST_ROWS = 40  # rows of a float: more are higher than a page
+BROKEN = 75.0  # points of a column whose texts are broken into lines
 LETTER, GAP = 5.0, 12.0
 """Points that a letter takes, about, and that lie between two columns, at 10 points."""
-COLUMN = 240.0
-"""Points of a column of a two-column page."""
+COLUMN = 240.0  # points of a column of a two-column page
 
 _LATEX = {
     "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "_": r"\_",
-    "%": r"\%",
+    **{character: f"\\{character}" for character in "{}$&#_%"},
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
@@ -46,31 +36,19 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$])")
 
 
 def latex(text: str) -> str:
-    r"""Return text as LaTeX prints it; letters beyond ASCII are left to its UTF-8.
-
-    Example:
-        >>> print(latex("50% of $x_1$ & more"))
-        50\% of \$x\_1\$ \& more
-    """
+    """Return text as LaTeX prints it; letters beyond ASCII are left to its UTF-8."""
     return "".join(_LATEX.get(character, character) for character in text)
 
 
 def markdown(text: str) -> str:
-    r"""Return text as Markdown shows it, in a cell too.
-
-    Example:
-        >>> print(markdown("a_b | <b>"))
-        a\_b \| \<b\>
-    """
+    """Return text as Markdown shows it, in a cell too."""
     return _MARKDOWN.sub(r"\\\1", text)
 
 
 def latex_table(table: Table, label: str) -> str:
     """Return a table as LaTeX floats; it needs the packages array, booktabs and graphicx.
 
-    A table that is wider than a column goes over the whole width of a two-column page, and is
-    shrunk to it if it is wider still; long texts are broken into lines. A table with more than
-    `MOST_ROWS` rows is several floats.
+    Over both columns of a page if it is wide, and shrunk to them if it is wider still.
     """
     texts = zip(table.headers, *table.texts.to_numpy(), strict=True)
     longest = [max(map(len, column)) for column in texts]

@@ -11,55 +11,47 @@ from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.catalogue import charts
 from reports.charts.groups import group_charts
-from reports.output.page.cells import Cell, Table
+from reports.output.page.cells import Table
 from reports.output.page.page import summary
 from reports.output.page.tables import group_table, page_tables
 from reports.recommend.analysis import analyse_study
-from reports.recommend.groups import StudyAnalysis
 from reports.schema.results import StudyResults
 
-MOST_ROWS = 30
-"""Rows of the table."""
+MOST_ROWS = 30  # rows of the table
 SHOWN = ("Batch size", "Learning rate", "Validation", "Test", "95% interval", "Seeds", "To train")
 """Columns of the table of batch sizes that are shown."""
 
 
 def as_html(results: StudyResults) -> str:
-    """Return a piece of HTML that needs and touches nothing else of its page.
-
-    The figure is an image, so that its style and names stay its own.
-    """
+    """Return a piece of HTML that needs and touches nothing else of its page."""
     study = analyse_study(results)
-    tables, drawn = _shown(study)
-    parts = [Markup("<p>{}</p>").format(summary(study))]
-    parts += [_table(table) for table in tables]
-    parts += [_image(chart) for chart in drawn]
-    return str(Markup("").join(parts))
-
-
-def _shown(study: StudyAnalysis) -> tuple[list[Table], list[Chart]]:
     if study.several:
-        return [group_table(study)], group_charts(study)[:1]
-    (analysis,) = study.groups
-    return page_tables(analysis)[:1] if study.counts.run else [], charts(analysis)[:1]
+        tables, drawn = [group_table(study)], group_charts(study)
+    else:
+        (analysis,) = study.groups
+        tables, drawn = page_tables(analysis) if study.counts.run else [], charts(analysis)
+    parts = [Markup("<p>{}</p>").format(summary(study))]
+    parts += [_table(table) for table in tables[:1]]
+    parts += [_image(chart) for chart in drawn[:1]]
+    return str(Markup("").join(parts))
 
 
 def _table(table: Table) -> Markup:
     headers = dict(enumerate(table.headers))
     kept = [n for n, name in headers.items() if name in SHOWN or table.name != "batch-sizes"]
-    rows = [[_marked(row[n]) for n in kept] for row in table.rows[:MOST_ROWS]]
+    bold = {True: Markup("<b>{}</b>"), False: Markup("{}")}
+    rows = [
+        [bold[row[n].strong].format(row[n].text) for n in kept] for row in table.rows[:MOST_ROWS]
+    ]
     frame = pd.DataFrame(rows, columns=[escape(headers[n]) for n in kept])
     with pd.option_context("display.max_colwidth", None):
-        shown = Markup(frame.to_html(index=False, border=0, escape=False))  # noqa: S704 - escaped
+        html = Markup(frame.to_html(index=False, border=0, escape=False))  # noqa: S704 - escaped
     left = len(table.rows) - MOST_ROWS
-    return shown + Markup("<p>{} more rows.</p>").format(left) if left > 0 else shown
-
-
-def _marked(cell: Cell) -> Markup:
-    return Markup("<b>{}</b>").format(cell.text) if cell.strong else escape(cell.text)
+    return html + Markup("<p>{} more rows.</p>").format(left) if left > 0 else html
 
 
 def _image(chart: Chart) -> Markup:
+    """Return the figure as an image, so that its style and names stay its own."""
     drawing = svg.alone(svg.draw(chart), chart).encode()
     address = f"data:image/svg+xml;base64,{base64.b64encode(drawing).decode()}"
     return Markup('<img src="{}" alt="{}" style="max-width: 100%">').format(

@@ -28,9 +28,8 @@ def seal(results: StudyResults, folder: Path) -> None:
 def unchanged(results: StudyResults, folder: Path) -> Path | None:
     """Return the page of a folder's report if it would be written again as it is, or else None.
 
-    A report counts as changed where its results differ, the code or the libraries that write it, or
-    any of its files. A copy counts as changed, too: whoever made it could have sealed anything, but
-    not with the inodes and times of change that its files get here.
+    A copy counts as changed, as whoever made it could have sealed anything, but not with the inodes
+    and times of change that its files get here.
     """
     seals = [path.read_bytes() for path in _files(folder, SEAL)]
     return folder / PAGE if seals == [_digest(results, folder).encode()] else None

@@ -11,53 +11,39 @@ from matplotlib.axes import Axes
 
 from reports.recommend.record import Analysis
 
-Row = Mapping[Any, Any]
-"""One row of a table."""
+Row = Mapping[Any, Any]  # one row of a table
 
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """A chart of the report; drawing it is left to those who show it.
+    """A chart of the report; drawing it is left to those who show it."""
 
-    Attributes:
-        name: Its file's name, without the ending.
-        heading: What is drawn.
-        finding: What it shows, computed; its title.
-        caption: Statistic, number of seeds, method and rules.
-        description: The values in words, for those who can't see it.
-        table: The values that are drawn.
-        figure: Draws the table on axes.
-        height: Inches, at a width of `reports.charts.base.svg.WIDTH`.
-        right: Inches kept free right of the axes.
-        switch: Name shared by charts of which a page may show one at a time; "" for none.
-        option: What tells it from those: to be read after "Against".
-    """
-
-    name: str
-    heading: str
-    finding: str
-    caption: str
-    description: str
+    name: str  # of its file, without the ending
+    heading: str  # what is drawn
+    finding: str  # what it shows, computed; its title
+    caption: str  # statistic, number of seeds, method and rules
+    description: str  # the values in words, for those who can't see it
     table: pd.DataFrame
-    figure: Callable[[Axes, pd.DataFrame], Axes]
-    height: float = 3.2
-    right: float = 0.12
-    switch: str = ""
-    option: str = ""
+    figure: Callable[[Axes, pd.DataFrame], Axes]  # draws the table
+    height: float = 3.2  # inches
+    right: float = 0.12  # inches kept free right of the axes
 
     def draw(self, ax: Axes) -> Axes:
-        """Draw it on axes, and return these."""
+        """Draw it on axes, and return them."""
         return self.figure(ax, self.table)
 
 
-def in_words(table: pd.DataFrame, written: Callable[[Row], str]) -> str:
-    """Return what is written of each row, one after the other."""
-    return "; ".join(written(row) for row in table.to_dict("records"))
+def in_words(table: pd.DataFrame, text: str, /, **written: Callable[[Any], str]) -> str:
+    """Return a text with columns in braces, filled in for each row; `written` by column."""
+    rows = table.to_dict("records")
+    values = [row | {name: write(row[name]) for name, write in written.items()} for row in rows]
+    return "; ".join(text.format_map(row) for row in values)
 
 
-def values(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
-    """Return a value for each batch size, in words."""
-    return in_words(table, lambda row: f"batch size {row['batch_size']}: {written(row[column])}")
+def values(table: pd.DataFrame, column: str, written: Callable[[Any], str], by: str = "") -> str:
+    """Return a value for each batch size, or each of those of the groups in `by`, in words."""
+    where = f"{{{by}}}, " if by else ""
+    return in_words(table, f"{where}batch size {{batch_size}}: {{{column}}}", **{column: written})
 
 
 def sentences(*texts: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,31 +23,24 @@ BLUE, ORANGE, GREEN, PINK, GREY = "#0173b2", "#d55e00", "#029e73", "#cc78bc", "#
 """Of seaborn's colorblind palette: at least 3:1 against white and against #121212."""
 STYLE = {
     **sns.axes_style("ticks"),
-    "axes.edgecolor": INK,
     "axes.grid": True,
     "axes.grid.axis": "y",
-    "axes.labelcolor": INK,
     "axes.labelsize": 9.5,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
+    **dict.fromkeys(("axes.spines.right", "axes.spines.top"), False),
+    **dict.fromkeys(("axes.facecolor", "figure.facecolor"), "none"),
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
     "grid.color": RULE,
     "grid.linewidth": 0.6,
     "hatch.linewidth": 0.6,
-    "legend.fontsize": 8.5,
     "legend.frameon": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "bpsweep",
-    "text.color": INK,
     "text.parse_math": False,
-    "xtick.color": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.color": INK,
-    "ytick.labelsize": 8.5,
+    **dict.fromkeys(("legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 8.5),
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), INK),
+    **dict.fromkeys(("xtick.color", "ytick.color"), INK),
 }
 """matplotlib settings the figures are made for."""
 BATCH_SIZE = "Batch size (examples per update)"
@@ -55,11 +48,9 @@ BATCH_SIZE = "Batch size (examples per update)"
 METRICS, DIFFERENCES = (-1.0, 2.0), (-2.0, 2.0)
 """Ends of an axis of metrics, and of their differences, at the latest: what lies beyond has failed,
 and by how much says nothing."""
-LIGHT = 0.18
-"""Luminance above which black ink is easier to read than white."""
+LIGHT = 0.18  # luminance above which black ink is easier to read than white
 
-Look = tuple[str, str, tuple[float | None, ...]]
-"""Colour, marker and dashes."""
+Look = tuple[str, str, tuple[float | None, ...]]  # colour, marker and dashes
 LOOKS: tuple[Look, ...] = (
     (BLUE, "o", (None, None)),
     (ORANGE, "s", (4, 1.5)),
@@ -102,11 +93,18 @@ def metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
     return ax
 
 
-def keep_within(ax: Axes, low: float, high: float) -> None:
-    """End the y axis where values cease to mean something, if some lie before.
+def difference_axis(ax: Axes, label: str, measure: Measure) -> Axes:
+    """Make y the difference of two metrics, with a line at none."""
+    ax.axhline(0, color=INK, lw=1, ls=":")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
+    ax.set_ylabel(label)
+    ax.fmt_ydata = lambda value: f"{measure.signed(value)}{measure.points}"
+    keep_within(ax, *DIFFERENCES)
+    return ax
 
-    A single network that blew up would leave nothing to be seen of the others.
-    """
+
+def keep_within(ax: Axes, low: float, high: float) -> None:
+    """End the y axis where values cease to mean something: one that blew up would hide others."""
     bottom, top = ax.get_ylim()
     if (bottom < low < top or bottom < high < top) and bottom < high and low < top:
         ax.set_ylim(max(bottom, low), min(top, high))
@@ -124,6 +122,21 @@ def seconds_axis(ax: Axes, label: str) -> Axes:
 def seconds_ticks(axis: Axis) -> None:
     """Write durations at an axis with a logarithmic scale."""
     log_ticks(axis, lambda duration: seconds(duration, digits=1))
+
+
+def interval_bars(
+    ax: Axes,
+    table: pd.DataFrame,
+    low: str,
+    middle: str,
+    high: str,
+    **look: Any,  # noqa: ANN401
+) -> None:
+    """Draw a bar from one column to another at each batch size that has both."""
+    known = table.dropna(subset=[low, high])
+    if not known.empty:
+        ends = [known[middle] - known[low], known[high] - known[middle]]
+        ax.errorbar(known["batch_size"], known[middle], ends, fmt="none", **look)
 
 
 def counts_axis(ax: Axes, label: str, unit: str) -> Axes:
@@ -147,6 +160,14 @@ def log_ticks(axis: Axis, written: Callable[[float], str]) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
 
 
+def labels_above(
+    ax: Axes, texts: Iterable[str], across: pd.Series[Any], up: pd.Series[Any]
+) -> None:
+    """Write texts above points."""
+    for text, x, y in zip(texts, across, up, strict=True):
+        ax.annotate(text, (x, y), (0, 7), textcoords="offset points", ha="center", size=8)
+
+
 def split_points(
     ax: Axes,
     table: pd.DataFrame,
@@ -155,10 +176,7 @@ def split_points(
     labels: Mapping[bool, str],
     **look: Any,  # noqa: ANN401
 ) -> None:
-    """Draw points against batch size: filled where the first label applies, hollow for the second.
-
-    `labels`: names in the legend, by the value in the column `by`.
-    """
+    """Draw points against batch size, filled for the first value of `by`, hollow for the second."""
     for (value, label), fill in zip(labels.items(), (BLUE, "none"), strict=True):
         rows = table[table[by] == value]
         if not rows.empty:
@@ -179,3 +197,4 @@ def lines_by(
             rows["batch_size"], rows[column], color=color, marker=marker, dashes=dashes, lw=1.6,
             ms=5, label=str(name),
         )  # fmt: skip
+    ax.legend(loc="best", handlelength=3.2)

@@ -20,8 +20,7 @@ from matplotlib.lines import Line2D
 from reports.charts.base.chart import Chart
 from reports.charts.base.style import INK, RULE, STYLE
 
-WIDTH = 6.6
-"""Inches of every figure."""
+WIDTH = 6.6  # inches of every figure
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 """Replaces matplotlib's own font, which readers rarely have and which is wider."""
 
@@ -50,10 +49,7 @@ def draw(chart: Chart) -> str:
 
 
 def draw_with(chart: Chart, points: np.ndarray) -> tuple[str, np.ndarray]:
-    """Return a chart as an `<svg>` element, and where points in units of its axes lie in it.
-
-    Points, and the places returned, are rows of an array with two columns.
-    """
+    """Return a chart as an `<svg>` element, and where points (x, y) of its axes lie in it."""
     with mpl.rc_context(STYLE):
         figure, ax = _drawn(chart)
         read = marks(ax)
@@ -113,12 +109,7 @@ def _ungrouped(text: str) -> str:
 
 
 def embedded(data: object) -> str:
-    r"""Return data as JSON that may stand in an attribute between single quotes.
-
-    Example:
-        >>> embedded(["it's <b>"])
-        '["it\\u0027s \\u003cb\\u003e"]'
-    """
+    r"""Return data as JSON that may stand in an attribute between single quotes."""
     escapes = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False).translate(escapes)
 
@@ -141,11 +132,7 @@ def alone(svg: str, chart: Chart) -> str:
 
 
 def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
-    """Return the element for a page that has other figures.
-
-    Identifiers get the prefix and the chart's name in front, ink and rules take the page's colours,
-    and the element gets a role, a title and a description.
-    """
+    """Return the element for a page that has other figures: named, described, in its colours."""
     name = f"{prefix}{chart.name}"
     text = _NAME.sub(f"{name}-", _BOX.sub(r'viewBox="0 0 \1 \2"', svg, count=1))
     text = text.replace(INK, f"var(--ink, {INK})").replace(RULE, f"var(--rule, {RULE})")
@@ -157,17 +144,15 @@ def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
     return Markup(f'<svg role="img" {named} {head}>{said}{rest}')  # noqa: S704
 
 
-MOST_POINTS = 60
-"""Points of a line that are values; lines with more are computed curves."""
+MOST_POINTS = 60  # points of a line that are values; lines with more are computed curves
 _CAPS = ("_", "|")
 
 
 def marks(ax: Axes) -> dict[str, list[object]]:
-    """Return the series of Axes and their points, and name the series in the drawing.
+    """Return the labels of the series and the points that can be read, and name the series.
 
-    What is returned has `series`: their labels, and `points`: place in points of 1/72 inch from
-    the upper left corner, text, and place of the series or -1. Empty if there are no points:
-    without `fmt_xdata` and `fmt_ydata` of the axes, which say how values are written.
+    A point is its place in 1/72 inch from the upper left corner, its text, and the number of its
+    series or -1. There are none without `fmt_xdata` and `fmt_ydata`, which write values.
     """
     handles, labels = ax.get_legend_handles_labels()
     ax.autoscale_view()
@@ -184,15 +169,13 @@ def marks(ax: Axes) -> dict[str, list[object]]:
     for line in lines:
         if _holds_values(ax, line):
             number = series.get(line, -1)
-            for point in _points(
-                ax, line, labels[number] if number >= 0 and len(labels) > 1 else ""
-            ):
+            label = labels[number] if number >= 0 and len(labels) > 1 else ""
+            for point in _points(ax, line, label):
                 points.setdefault((point[0], point[1]), [*point, number])
     return {"series": [*labels], "points": [*points.values()]} if points else {}
 
 
 def _artists(handle: Artist | Container) -> list[Artist]:
-    """Return the artists behind an entry of a legend."""
     if not isinstance(handle, Container):
         return [handle]
     parts = [part if isinstance(part, tuple) else (part,) for part in handle if part is not None]

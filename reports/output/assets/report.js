@@ -1,5 +1,5 @@
 "use strict";
-// Everything that can be seen is in the page already; this sorts, filters, switches and reads it.
+// Everything that can be seen is in the page already; this sorts, filters and reads it.
 const make = (name, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(name), properties);
   element.append(...children);
@@ -153,24 +153,6 @@ function save(figure, svg, kind) {
 function download(address, name) {
   make("a", { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
-}
-
-// Figures that differ in their x axis only: one at a time.
-const switches = new Map();
-for (const figure of document.querySelectorAll("figure[data-switch]")) {
-  const name = figure.dataset.switch;
-  switches.set(name, [...(switches.get(name) ?? []), figure]);
-}
-for (const [name, figures] of switches) {
-  if (figures.length < 2) continue;
-  const field = make("fieldset", { className: "controls" }, make("legend", { textContent: "Against" }));
-  figures.forEach((figure, place) => {
-    const choice = make("input", { type: "radio", name, checked: place === 0 });
-    choice.addEventListener("change", () => figures.forEach((one) => (one.hidden = one !== figure)));
-    field.append(make("label", {}, choice, ` ${figure.dataset.option}`), " ");
-    figure.hidden = place > 0;
-  });
-  figures[0].before(field);
 }
 
 // The budget: a rule and a place on its slider choose what was computed before.

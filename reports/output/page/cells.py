@@ -10,51 +10,34 @@ from typing import Any
 import pandas as pd
 
 from reports.schema.formats import MISSING, visible
+from reports.schema.measures import Measure
 
-LINE = 30
-"""Characters of a cell from which on it is broken into lines."""
+LINE = 30  # characters of a cell from which on it is broken into lines
 
-Row = Mapping[Any, Any]
-"""One row of a frame."""
+Row = Mapping[Any, Any]  # one row of a frame
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table.
-
-    Attributes:
-        text: What is read.
-        key: What rows are sorted by: a number, or text; empty for what isn't there.
-        strong: Whether it stands out.
-    """
+    """A cell of a table."""
 
     text: str
-    key: str
+    key: str  # rows are sorted by it: a number, or text; empty for what isn't there
     strong: bool = False
 
 
-Maker = Callable[[Row], Cell]
-"""Makes the cell of one column."""
+Maker = Callable[[Row], Cell]  # makes the cell of one column
 
-Written = Callable[[Any], str]
-"""Writes a number."""
+Written = Callable[[Any], str]  # writes a number
 
 
 @dataclass(frozen=True)
 class Table:
-    """A sortable table; the first cell of each row is its header.
+    """A sortable table; the first cell of each row is its header."""
 
-    Attributes:
-        name: Its identifier in the page.
-        heading: What it lists.
-        note: How to read it.
-        headers: Of the columns.
-        rows: As many cells each as there are headers.
-    """
-
-    name: str
+    name: str  # its identifier in the page
     heading: str
-    note: str
+    note: str  # how to read it
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
@@ -83,10 +66,7 @@ def text(column: str) -> Maker:
 
 
 def number(column: Hashable, written: Written, *, strong: str | bool = False) -> Maker:
-    """Return what makes cells of a column of numbers.
-
-    `strong` says whether they stand out, or is the column that does.
-    """
+    """Return what makes cells of a column of numbers; `strong` may be a column that says which."""
 
     def make(row: Row) -> Cell:
         stands_out = row[strong] if isinstance(strong, str) else strong
@@ -98,6 +78,21 @@ def number(column: Hashable, written: Written, *, strong: str | bool = False) ->
 def interval(low: str, high: str, written: Callable[[float, float], str]) -> Maker:
     """Return what makes cells of the two columns of bounds."""
     return lambda row: number_cell(row[low], lambda bound: written(bound, row[high]))
+
+
+def mean_and_interval(measure_of: Callable[[Row], Measure]) -> dict[str, Maker]:
+    """Return the columns of rows whose metrics needn't be of one kind."""
+
+    def mean(row: Row) -> Cell:
+        written = measure_of(row).text
+        return number_cell(row["metric"], lambda value: f"{written(value)} ({row['part']})")
+
+    return {
+        "Mean": mean,
+        "95% interval": lambda row: interval("metric_low", "metric_high", measure_of(row).span)(
+            row
+        ),
+    }
 
 
 def share(column: str, total: str) -> Maker:

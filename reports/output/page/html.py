@@ -16,20 +16,15 @@ from markupsafe import Markup, escape
 from reports.charts.base.chart import Chart
 from reports.schema.formats import visible
 
-PAGE_LIMIT = 1_500_000
-"""Bytes that a page may have."""
+PAGE_LIMIT = 1_500_000  # bytes that a page may have
 
-Drawn = Mapping[str, tuple[Chart, str]]
-"""Charts with their SVG elements, by name."""
+Drawn = Mapping[str, tuple[Chart, str]]  # charts with their SVG elements, by name
 
 _HERE = Path(__file__).parents[1]
 
 
 def fit(page: Callable[[Collection[str]], str], expendable: Sequence[str]) -> str:
-    """Return the page without as many of its expendable parts, first ones first, as are too much.
-
-    `page` gives it without those that it is called with.
-    """
+    """Return the page without as many of its expendable parts, first ones first, as it must."""
     whole = page(())
     if _fits(whole):
         return whole
@@ -45,7 +40,8 @@ def _fits(page: str) -> bool:
 
 def fill(template: str, *, title: str, reload_seconds: int = 0, **values: object) -> str:
     """Return a page."""
-    style, script = _shared(reload_seconds)
+    style = _asset("report.css")
+    script = _asset("report.js") + (_asset("live.js") if reload_seconds else "")
     return (
         _environment()
         .get_template(template)
@@ -58,12 +54,6 @@ def fill(template: str, *, title: str, reload_seconds: int = 0, **values: object
             **values,
         )
     )
-
-
-def _shared(reload_seconds: int) -> tuple[str, str]:
-    """Style sheet and script of a page."""
-    scripts = ("report.js", "live.js") if reload_seconds else ("report.js",)
-    return _asset("report.css"), "".join(map(_asset, scripts))
 
 
 @cache
@@ -81,12 +71,7 @@ def _environment() -> Environment:
 
 
 def with_code(text: str) -> Markup:
-    """Return a text in which what stands between backticks is set as code.
-
-    Example:
-        >>> with_code("`a < b` holds")
-        Markup('<code>a &lt; b</code> holds')
-    """
+    """Return a text in which what stands between backticks is set as code."""
     return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from reports.charts.base import svg
 from reports.claims.claims import ClaimVerdict
 from reports.output.page.html import Drawn, fill, fit
 from reports.output.page.sections import (
-    Part,
+    Section,
     absent,
     claim_section,
     expendable,
-    history_section,
-    sections,
+    inlined,
+    unknown_history,
     without,
 )
-from reports.output.page.tables import group_table
+from reports.output.page.tables import group_table, work_tables
 from reports.recommend.groups import StudyAnalysis
 from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.text.across import across
+from reports.text.method import limits, method
+from reports.text.scaling import unsaid
+from reports.text.verdicts import ANSWER, cards
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
@@ -33,54 +34,34 @@ DOWNLOADS, EVIDENCE = "downloads", "evidence"
 """What goes first where the page is too large: tables inside it as CSV, comparisons of claims."""
 
 
-@dataclass(frozen=True)
-class Download:
-    """A file beside the page.
-
-    Attributes:
-        path: Where it lies, from the page.
-        data: Its content as an address; empty if it is too large for that.
-    """
-
-    path: str
-    data: str
-
-
 def render(
     study: StudyAnalysis,
+    sections: Sequence[Section],
     overall: Drawn,
-    parts: Sequence[Part],
     history: Drawn,
     *,
     claims: Sequence[ClaimVerdict],
     csv: Mapping[str, str],
     reload_seconds: int = 0,
 ) -> str:
-    """Return the page.
-
-    Args:
-        study: The numbers.
-        overall: Charts over all groups, with their SVG elements, by name.
-        parts: The groups with their charts, in order.
-        history: Charts of how the sweep ran.
-        claims: What the study says of the paper's claims; empty where nobody asked for them.
-        csv: Tables as CSV, by name.
-        reload_seconds: How often the page loads itself again while a run is under way; 0 for never.
-    """
+    """Return the page, with charts over all groups and of how the sweep ran."""
     plan = study.description
-    whole = sections(parts)
     fixed: dict[str, Any] = {
         "study": study,
         "summary": summary(study),
         "across": across(study),
-        "compared": [(chart, svg.inline(text, chart)) for chart, text in overall.values()],
+        "compared": inlined(overall),
         "groups": group_table(study) if study.several else None,
-        "history": history_section(study, history),
-        "pictures": [f"{FIGURES}/{name}.svg" for name in (*(overall or parts[0].drawn), *history)],
-        "folders": [part.folder for part in parts] if study.several else [],
+        "history": inlined(history),
+        "work": work_tables(study),
+        "unknown_history": unknown_history(study),
+        "pictures": [f"{FIGURES}/{n}.svg" for n in (*(overall or sections[0].drawn), *history)],
+        "folders": [section.folder for section in sections] if study.several else [],
         "specification": visible_lines(plan.specification),
         "file": shlex.quote(f"{visible(plan.name)}.toml"),
         "provenance": {visible(k): visible(v) for k, v in sorted(plan.provenance.items())},
+        "ANSWER": ANSWER,
+        **{function.__name__: function for function in (cards, limits, method, unsaid)},
     }
 
     def page(omitted: Collection[str]) -> str:
@@ -89,23 +70,17 @@ def render(
             title=plan.title,
             reload_seconds=reload_seconds,
             claims=claim_section(claims, evidence=EVIDENCE not in omitted) if claims else None,
-            sections=[
-                without(section, omitted) for section in whole if section.prefix not in omitted
-            ],
-            absent=absent([section.label for section in whole if section.prefix in omitted]),
+            sections=[without(part, omitted) for part in sections if part.prefix not in omitted],
+            absent=absent([part.label for part in sections if part.prefix in omitted]),
             downloads=downloads(csv, embed=DOWNLOADS not in omitted),
             **fixed,
         )
 
-    return fit(page, [DOWNLOADS, EVIDENCE, *expendable(whole)])
+    return fit(page, [DOWNLOADS, EVIDENCE, *expendable(sections)])
 
 
 def summary(study: StudyAnalysis) -> str:
-    """Return the study in one line of counts.
-
-    Args:
-        study: The numbers.
-    """
+    """Return the study in one line of counts."""
     plan, counts = study.description, study.counts
     fresh = len(plan.confirmation_seeds)
     more = f", {fresh} more for the selected rates" if plan.seeds and fresh else ""
@@ -131,15 +106,14 @@ def _grid(study: StudyAnalysis) -> str:
     return f"{product} on {listing(datasets, most=4)}"
 
 
-def downloads(csv: Mapping[str, str], *, embed: bool) -> list[Download]:
-    """Return tables as downloads, small ones with their content if that is to be in the page."""
-    return [
-        Download(f"tables/{name}.csv", _address(text) if embed else "")
+def downloads(csv: Mapping[str, str], *, embed: bool) -> dict[str, str]:
+    """Return the paths of tables from the page; small ones with their content, if it is to be in.
+
+    The content is an address, and empty where it isn't in the page.
+    """
+    return {
+        f"tables/{name}.csv": f"data:text/csv;charset=utf-8,{quote(text, safe=',:;/()=*@')}"
+        if embed and len(text) <= EMBED_BELOW
+        else ""
         for name, text in csv.items()
-    ]
-
-
-def _address(text: str) -> str:
-    if len(text) > EMBED_BELOW:
-        return ""
-    return f"data:text/csv;charset=utf-8,{quote(text, safe=',:;/()=*@')}"
+    }

@@ -1,4 +1,4 @@
-"""What the page says of one group, ready for the template, and what of it may be left out."""
+"""Parts of the page: of each group, of the claims, of how the sweep ran; what may be left out."""
 
 from __future__ import annotations
 
@@ -23,78 +23,57 @@ from reports.claims.evidence import (
 )
 from reports.output.page.cells import Cell, Table
 from reports.output.page.html import Drawn
-from reports.output.page.tables import page_tables, scaling_tables, work_tables
+from reports.output.page.tables import page_tables
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis
 from reports.schema.formats import MISSING, listing, plural, visible
-from reports.text.method import limits, method
-from reports.text.scaling import unsaid
-from reports.text.verdicts import ANSWER, Card, Statement, cards
+from reports.text.cautions import cautions
+from reports.text.verdicts import Statement, verdict
 
 
 @dataclass(frozen=True)
 class Section:
-    """A group's part of the page.
-
-    Attributes:
-        prefix: Stands in front of its identifiers.
-        label: Its heading.
-        folder: Where its figures lie, from the page.
-        verdict: The answer, most important first.
-        findings: What else was found.
-        cards: Numbers to see at a glance.
-        cautions: Warnings.
-        figures: Charts with their elements.
-        tables: Sortable tables.
-        method: What was done.
-        limits: How to read it.
-        unsaid: Why there are no figures of some kind, a sentence each.
-        undrawn: Headings of charts that its data allow but that weren't drawn.
-        slider: What its budget slider shows; None without one.
-        left_out: What of it is beside the page only, as a sentence; "" for nothing.
-    """
-
-    prefix: str
-    label: str
-    folder: str
-    verdict: Sequence[Statement]
-    findings: Sequence[Statement]
-    cards: Sequence[Card]
-    cautions: Sequence[Statement]
-    figures: Sequence[tuple[Chart, Markup]]
-    tables: Sequence[Table]
-    method: Sequence[str]
-    limits: Sequence[str]
-    unsaid: Sequence[str] = ()
-    undrawn: Sequence[str] = ()
-    slider: Slider | None = None
-    left_out: str = ""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A group with its drawings.
-
-    Attributes:
-        analysis: Its numbers.
-        drawn: Its charts.
-        headings: Headings of charts that its data allow but that weren't drawn.
-        folder: Where its figures lie, from the page.
-        verdict: What was found, most important first.
-        cautions: Warnings.
-    """
+    """A group's part of the page."""
 
     analysis: Analysis
-    drawn: Drawn
-    headings: Sequence[str]
-    folder: str
-    verdict: Sequence[Statement]
+    prefix: str  # stands in front of its identifiers
+    folder: str  # where its figures lie, from the page
+    verdict: Sequence[Statement]  # most important first
     cautions: Sequence[Statement]
+    drawn: Drawn
+    figures: Sequence[tuple[Chart, Markup]]  # what of it stands in the page
+    undrawn: Sequence[str]  # headings of charts that the data allow but that weren't drawn
+    tables: Sequence[Table]
+    slider: Slider | None
+    left_out: str = ""  # what of it is beside the page only, as a sentence
+
+    @property
+    def label(self) -> str:
+        """Its heading."""
+        return visible(self.analysis.plan.group, most=100)
 
 
-def sections(parts: Sequence[Part]) -> list[Section]:
-    """Return all that the page says of the groups, in order."""
-    return [_section(part, index, len(parts)) for index, part in enumerate(parts)]
+def section(
+    analysis: Analysis, drawn: Drawn, undrawn: Sequence[str], folder: str, prefix: str
+) -> Section:
+    """Return all that the page says of a group."""
+    return Section(
+        analysis,
+        prefix,
+        folder,
+        verdict(analysis),
+        cautions(analysis),
+        drawn,
+        inlined(drawn, prefix),
+        undrawn,
+        page_tables(analysis),
+        budget_slider(analysis, prefix) if "budgets" in drawn else None,
+    )
+
+
+def inlined(drawn: Drawn, prefix: str = "") -> list[tuple[Chart, Markup]]:
+    """Return charts with their elements as they stand in a page."""
+    return [(chart, svg.inline(element, chart, prefix)) for chart, element in drawn.values()]
 
 
 def expendable(whole: Sequence[Section]) -> list[str]:
@@ -103,38 +82,28 @@ def expendable(whole: Sequence[Section]) -> list[str]:
     Tables go before figures, each kind in all groups at once, then sections, from the last on;
     the first section, and in each the table of batch sizes, stay.
     """
-    tables = {_table_key(table): None for section in whole for table in section.tables[1:]}
-    figures = {_figure_key(chart): None for section in whole for chart, _ in section.figures}
-    others = [section.prefix for section in whole[1:]]
+    tables = {f"table {table.name}": None for part in whole for table in part.tables[1:]}
+    figures = {f"figure {name}": None for part in whole for name in part.drawn}
+    others = [part.prefix for part in whole[1:]]
     return [*reversed(tables), *reversed(figures), *reversed(others)]
 
 
-def without(section: Section, omitted: Collection[str]) -> Section:
+def without(whole: Section, omitted: Collection[str]) -> Section:
     """Return a section without what is omitted, which it names."""
-    figures = [pair for pair in section.figures if _figure_key(pair[0]) not in omitted]
-    tables = [table for table in section.tables if _table_key(table) not in omitted]
-    left_out = _left_out(section, omitted)
-    return replace(section, figures=figures, tables=tables, left_out=left_out)
-
-
-def _figure_key(chart: Chart) -> str:
-    return f"figure {chart.name}"
-
-
-def _table_key(table: Table) -> str:
-    return f"table {table.name}"
-
-
-def _left_out(section: Section, omitted: Collection[str]) -> str:
-    beside = [chart.heading for chart, _ in section.figures if _figure_key(chart) in omitted]
-    tables = [table.heading for table in section.tables if _table_key(table) in omitted]
-    kinds = (
-        (f"drawn, but beside the page only, in {section.folder}", beside),
-        ("not drawn", section.undrawn),
-        ("tables beside the page only, in tables", tables),
+    figures = [chart for chart, _ in whole.figures if f"figure {chart.name}" in omitted]
+    tables = [table for table in whole.tables if f"table {table.name}" in omitted]
+    kinds = {
+        f"drawn, but beside the page only, in {whole.folder}": [c.heading for c in figures],
+        "not drawn": whole.undrawn,
+        "tables beside the page only, in tables": [table.heading for table in tables],
+    }
+    texts = [f"{kind}: {listing(names)}" for kind, names in kinds.items() if names]
+    return replace(
+        whole,
+        figures=[pair for pair in whole.figures if pair[0] not in figures],
+        tables=[table for table in whole.tables if table not in tables],
+        left_out=f"To keep this page small: {'; '.join(texts)}." if texts else "",
     )
-    texts = [f"{kind}: {listing(names)}" for kind, names in kinds if names]
-    return f"To keep this page small: {'; '.join(texts)}." if texts else ""
 
 
 def absent(labels: Sequence[str]) -> str:
@@ -148,49 +117,8 @@ def absent(labels: Sequence[str]) -> str:
     )
 
 
-def _section(part: Part, index: int, number: int) -> Section:
-    analysis = part.analysis
-    prefix = f"g{index + 1}-" if number > 1 else ""
-    return Section(
-        prefix=prefix,
-        label=visible(analysis.plan.group, most=100),
-        folder=part.folder,
-        verdict=[statement for statement in part.verdict if statement.kind in ANSWER],
-        findings=[statement for statement in part.verdict if statement.kind not in ANSWER],
-        cards=cards(analysis),
-        cautions=part.cautions,
-        figures=[(c, svg.inline(text, c, prefix)) for c, text in part.drawn.values()],
-        tables=[*page_tables(analysis), *scaling_tables(analysis)],
-        method=method(analysis),
-        limits=limits(analysis),
-        unsaid=unsaid(analysis),
-        undrawn=part.headings,
-        slider=budget_slider(analysis, prefix) if "budgets" in part.drawn else None,
-    )
-
-
-@dataclass(frozen=True)
-class History:
-    """How the sweep ran, as the page shows it.
-
-    Attributes:
-        figures: The chart of what ran when, with its element; none where nothing is known.
-        tables: What each batch size took, likewise.
-        why: Why there is neither; "" where there is something.
-    """
-
-    figures: Sequence[tuple[Chart, Markup]]
-    tables: Sequence[Table]
-    why: str
-
-
-def history_section(study: StudyAnalysis, drawn: Drawn) -> History:
-    """Return what the page tells of how the sweep ran."""
-    figures = [(chart, svg.inline(text, chart)) for chart, text in drawn.values()]
-    return History(figures, work_tables(study), _unknown(study))
-
-
-def _unknown(study: StudyAnalysis) -> str:
+def unknown_history(study: StudyAnalysis) -> str:
+    """Return why nothing is shown of how the sweep ran; "" where something is."""
     if not study.timeline.spans.empty:
         return ""
     if not study.counts.run:
@@ -211,21 +139,13 @@ _SAYS = {
 
 @dataclass(frozen=True)
 class ClaimSection:
-    """What the page says of the claims.
-
-    Attributes:
-        summary: How many have which verdict, and which can't be judged.
-        verdicts: Those that the study bears on.
-        table: One row for each of them; None if there is none.
-        evidence: One row for each comparison; None if there is none, or they are omitted.
-        note: Where the comparisons are if they aren't here; "" if they are, or there are none.
-    """
+    """What the page says of the claims: how many have which verdict, and those it bears on."""
 
     summary: str
     verdicts: tuple[ClaimVerdict, ...]
     table: Table | None = None
     evidence: Table | None = None
-    note: str = ""
+    note: str = ""  # where the comparisons are if they aren't here
 
 
 def claim_section(verdicts: Sequence[ClaimVerdict], *, evidence: bool = True) -> ClaimSection:
@@ -268,16 +188,15 @@ def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
         "metric best against the logarithm of the batch size: those between speak, too. Each "
         "comparison by itself is listed at the end.",
         ("Claim", "Verdict", "Effect", "95% interval", "Judged under"),
-        tuple(_verdict_row(judged) for judged in studied),
-    )
-
-
-def _verdict_row(judged: ClaimVerdict) -> tuple[Cell, ...]:
-    return (
-        Cell(f"{judged.claim.name}. {judged.claim.text}", judged.claim.name),
-        Cell(judged.verdict, judged.verdict, strong=True),
-        *_effect(judged.finding, judged.evidence[0]),
-        Cell(judged.budget, judged.budget),
+        tuple(
+            (
+                Cell(f"{judged.claim.name}. {judged.claim.text}", judged.claim.name),
+                Cell(judged.verdict, judged.verdict, strong=True),
+                *_effect(judged.finding, judged.evidence[0]),
+                Cell(judged.budget, judged.budget),
+            )
+            for judged in studied
+        ),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pandas as pd
 
+from reports.analysis.scaling_record import TargetRecord
 from reports.output.page.cells import (
     Cell,
     Maker,
@@ -13,6 +14,7 @@ from reports.output.page.cells import (
     Table,
     flagged,
     interval,
+    mean_and_interval,
     number,
     number_cell,
     share,
@@ -41,8 +43,8 @@ from reports.text.scaling import level, range_text
 
 
 def page_tables(analysis: Analysis) -> list[Table]:
-    """Return the tables of the page that have rows."""
-    made = (
+    """Return the tables of a group that have rows."""
+    made = [
         _batch_sizes(analysis),
         _recommendations(analysis),
         _budgets(analysis),
@@ -50,33 +52,27 @@ def page_tables(analysis: Analysis) -> list[Table]:
         _expected_best(analysis),
         _timing(analysis),
         _shards(analysis),
-    )
+    ]
+    record = analysis.scaling.main
+    if record is not None:
+        made += [_to_target(analysis, record), _targets(analysis), _noise(record)]
     return [table for table in made if table.rows]
 
 
 def group_table(study: StudyAnalysis) -> Table:
     """Return the table over the groups of a study."""
     measures = {group.plan.group: group.measure for group in study.groups}
-
-    def metric(row: Row) -> Cell:
-        written = measures[row["group"]].text
-        return number_cell(row["metric"], lambda value: f"{written(value)} ({row['part']})")
-
-    def span_of_metric(row: Row) -> Cell:
-        return interval("metric_low", "metric_high", measures[row["group"]].span)(row)
-
     columns: dict[str, Maker] = {
         "Group": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
-        "Batch size to use": number("recommended", _whole, strong=True),
+        "Batch size to use": number("recommended", "{:.0f}".format, strong=True),
         "Its range": interval("low", "high", _range),
         "Time to train": number("seconds_to_train", seconds),
-        "Fastest to a target": number("to_target", _whole),
+        "Fastest to a target": number("to_target", "{:.0f}".format),
         "That range": interval("to_target_low", "to_target_high", _range),
-        "Best batch size": number("best", _whole),
+        "Best batch size": number("best", "{:.0f}".format),
         "Its learning rate": number("learning_rate", rate),
         "Metric": text("metric_name"),
-        "Mean": metric,
-        "95% interval": span_of_metric,
+        **mean_and_interval(lambda row: measures[row["group"]]),
         "Trials ok": share("ok", "trials"),
         "Diverged": number("diverged", count),
         "Failed": number("failed", count),
@@ -90,10 +86,6 @@ def group_table(study: StudyAnalysis) -> Table:
 
 def _range(low: float, high: float) -> str:
     return span(Ends(low, high))
-
-
-def _whole(number: float) -> str:
-    return f"{number:.0f}"
 
 
 def _batch_sizes(analysis: Analysis) -> Table:
@@ -204,6 +196,7 @@ def _timing(analysis: Analysis) -> Table:
         "Per update": number("seconds_per_update", seconds),
         "First quartile": number("lower_quartile", seconds),
         "Third quartile": flagged("upper_quartile", seconds, "unsteady"),
+        "Examples per second": number("throughput", count),
         "Rounds": number("rounds", count),
         "Processor share": flagged("cpu_share", percent, "contended"),
     }
@@ -211,40 +204,29 @@ def _timing(analysis: Analysis) -> Table:
         "The timing pass: median and quartiles over its rounds, serial, one BLAS thread; the time "
         "of one network where several are updated at once."
     )
-    return table_of("timing", "Timing", note, columns, analysis.timing)
+    timing = analysis.timing
+    timing = timing.assign(throughput=timing["batch_size"] / timing["seconds_per_update"])
+    return table_of("timing", "Timing", note, columns, timing)
 
 
 def _shards(analysis: Analysis) -> Table:
+    shards = plural(analysis.plan.shards, "shard")
     columns: dict[str, Maker] = {
         "Batch size": number("batch_size", str),
         "In shards": number("seconds_in_shards", seconds),
         "Whole": number("seconds_whole", seconds),
         "Cost": number("cost", times),
-        "Range of rounds": interval("cost_low", "cost_high", _between),
+        "Range of rounds": interval("cost_low", "cost_high", _span_of(times)),
     }
     note = (
-        f"Seconds of an update with the batch in {plural(analysis.plan.shards, 'shard')}, one "
-        "after the other on this machine, and with the whole batch in one piece: medians of the "
-        "same rounds of the timing pass, and the ratio of the two."
+        f"Seconds of an update with the batch in {shards}, one after the other on this machine, "
+        "and with the whole batch in one piece: medians of the same rounds of the timing pass, and "
+        "the ratio of the two."
     )
-    heading = f"The cost of {plural(analysis.plan.shards, 'shard')}"
-    return table_of("shards", heading, note, columns, analysis.shard_costs)
+    return table_of("shards", f"The cost of {shards}", note, columns, analysis.shard_costs)
 
 
-def _between(low: float, high: float) -> str:
-    return f"{times(low)} to {times(high)}"
-
-
-def scaling_tables(analysis: Analysis) -> list[Table]:
-    """Return the tables of the way to the targets that have rows."""
-    made = (_to_target(analysis), _targets(analysis), _noise(analysis))
-    return [table for table in made if table is not None and table.rows]
-
-
-def _to_target(analysis: Analysis) -> Table | None:
-    record = analysis.scaling.main
-    if record is None:
-        return None
+def _to_target(analysis: Analysis, record: TargetRecord) -> Table:
     columns: dict[str, Maker] = {
         "Batch size": number("batch_size", str),
         "Reached": share("reached", "runs"),
@@ -289,8 +271,7 @@ def _targets(analysis: Analysis) -> Table:
         "than in proportion from the one behind it; not to be mixed with the former. Predicted: "
         "the fastest batch size by updates and seconds, fitted apart."
     )
-    table = analysis.scaling.table
-    return table_of("targets", "Targets", note, columns, table)
+    return table_of("targets", "Targets", note, columns, analysis.scaling.table)
 
 
 def _overhead(row: Row) -> Cell:
@@ -300,14 +281,15 @@ def _overhead(row: Row) -> Cell:
     return Cell(f"{cell.text} from {row['overhead_reference']:g}", cell.key)
 
 
-def _noise(analysis: Analysis) -> Table | None:
-    record = analysis.scaling.main
-    if record is None:
-        return None
+def _noise(record: TargetRecord) -> Table:
     columns: dict[str, Maker] = {
         "Batch size": number("batch_size", str),
         "Seeds": number("seeds", count),
-        "Noise scale": _noise_scale,
+        "Noise scale": lambda row: (
+            number_cell(row["noise_scale"], significant)
+            if row["status"] == RESOLVED
+            else Cell("unresolved", "")
+        ),
         "95% interval": interval("low", "high", _span_of(significant)),
         "By the critical batch size": number("ratio", times),
         "Its interval": interval("ratio_low", "ratio_high", _span_of(significant)),
@@ -319,12 +301,6 @@ def _noise(analysis: Analysis) -> Table | None:
         "Published ratios of the two run from 0.05 to 8."
     )
     return table_of("noise", "Gradient noise scale", note, columns, record.noise)
-
-
-def _noise_scale(row: Row) -> Cell:
-    if row["status"] == RESOLVED:
-        return number_cell(row["noise_scale"], significant)
-    return Cell("unresolved", "")
 
 
 def _in_fit(row: Row) -> Cell:
@@ -339,16 +315,16 @@ def _span_of(written: Callable[[float], str]) -> Callable[[float, float], str]:
 
 def work_tables(study: StudyAnalysis) -> list[Table]:
     """Return the table of what each batch size took; none where nothing is known."""
-    columns: Mapping[str, Maker] = {
-        "Batch size": lambda row: number_cell(row["batch_size"], str),
-        "Cohorts": lambda row: number_cell(row["cohorts"], count),
-        "Trials": lambda row: number_cell(row["trials"], count),
-        "Time of all": lambda row: number_cell(row["work_seconds"], seconds),
-        "Share": lambda row: number_cell(row["work_share"], percent),
+    columns: dict[str, Maker] = {
+        "Batch size": number("batch_size", str),
+        "Cohorts": number("cohorts", count),
+        "Trials": number("trials", count),
+        "Time of all": number("work_seconds", seconds),
+        "Share": number("work_share", percent),
     }
     note = (
         "Cohorts of all groups and stages; begin and end of each are in timeline.csv. Time of all: "
         "their seconds added up, although some ran beside each other."
     )
-    made = table_of("work", "What each batch size took", note, columns, study.timeline.work)
-    return [made] if made.rows else []
+    table = table_of("work", "What each batch size took", note, columns, study.timeline.work)
+    return [table] if table.rows else []

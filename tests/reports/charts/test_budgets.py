@@ -26,9 +26,9 @@ def analysis(digits: StudyResults) -> Analysis:
 @pytest.fixture(scope="module")
 def slider(analysis: Analysis) -> Slider:
     """Its slider."""
-    found = budget_slider(analysis)
-    assert found is not None
-    return found
+    few = budget_slider(analysis)
+    assert few is not None
+    return few
 
 
 def steps(slider: Slider) -> list[dict[str, list[list[object]]]]:
@@ -83,9 +83,9 @@ def test_marks_lie_on_the_scale_of_their_ticks(analysis: Analysis, slider: Slide
 
 
 def test_with_few_seeds_there_is_no_interval(digits: StudyResults) -> None:
-    found = budget_slider(numbers(of_seeds(digits, 0, 1, 2)))
-    assert found is not None
-    assert all(mark[2] is mark[3] is None for step in steps(found) for mark in step["marks"])
+    few = budget_slider(numbers(of_seeds(digits, 0, 1, 2)))
+    assert few is not None
+    assert all(mark[2] is mark[3] is None for step in steps(few) for mark in step["marks"])
 
 
 def test_without_budgets_there_is_no_slider(digits: StudyResults) -> None:

@@ -43,14 +43,11 @@ def test_without_times_the_figures_about_time_are_left_out(digits: StudyResults)
         "accuracy",
         "rates",
         "curves",
-        "curves-updates",
         "budgets",
         "seeds",
         "best-rates",
         "generalization-gap",
         "steps-to-target",
-        "examples-to-target",
-        "steps-examples",
         "noise-scale",
     }
 
@@ -61,7 +58,7 @@ def test_a_study_that_has_not_begun_has_no_figure(digits: StudyResults) -> None:
 
 def test_all_diverged_leaves_the_timing() -> None:
     results = make_results(Sketch(description=small(), diverges=lambda *_: True))
-    assert set(made(results)) == {"seconds-per-update", "throughput", "speedup"}
+    assert set(made(results)) == {"seconds-per-update"}
 
 
 def test_one_batch_size_has_nothing_to_compare() -> None:
@@ -70,16 +67,12 @@ def test_one_batch_size_has_nothing_to_compare() -> None:
         "accuracy",
         "rates",
         "curves",
-        "curves-updates",
-        "curves-seconds",
         "seeds",
         "generalization-gap",
         "steps-to-target",
-        "examples-to-target",
         "time-to-target",
         "noise-scale",
         "seconds-per-update",
-        "speedup",
     }
 
 
@@ -88,14 +81,13 @@ def test_one_seed_has_no_spread(digits: StudyResults) -> None:
 
 
 def test_titles_state_the_finding(digits: StudyResults, whole: dict[str, Chart]) -> None:
-    analysis, found = numbers(digits), whole
+    analysis, drawn = numbers(digits), whole
     assert analysis.comparison is not None
     best = analysis.row(analysis.comparison.best)
-    assert found["accuracy"].finding.startswith(
+    assert drawn["accuracy"].finding.startswith(
         f"Test accuracy {percent(best['metric'])} at batch size {best['batch_size']}, the best on "
         "validation; "
     )
-    assert found["speedup"].finding.startswith("Tensor operations are up to ")
 
 
 def test_a_best_that_was_not_confirmed_is_only_the_highest(digits: StudyResults) -> None:
@@ -138,18 +130,18 @@ def _not_all(results: StudyResults) -> pd.Series[bool]:
 
 def test_rates_that_all_lost_a_seed_are_said_to() -> None:
     sketch = Sketch(description=small(), diverges=lambda _batch, _rate, seed: seed == 0)
-    found = made(make_results(sketch))
-    assert found["rates"].finding == "No learning rate has a result for every seed"
-    assert "accuracy" not in found
+    drawn = made(make_results(sketch))
+    assert drawn["rates"].finding == "No learning rate has a result for every seed"
+    assert "accuracy" not in drawn
 
 
 def test_a_study_that_lost_a_seed_everywhere_shows_its_seeds_alone() -> None:
     results = make_results(Sketch(description=small()))
     confirmed = results.trials["stage"] != EXPLORE
     results.trials.loc[confirmed & (results.trials["seed"] == 100), "status"] = "diverged"
-    found = made(results)
-    assert {"accuracy", "accuracy-time"}.isdisjoint(found)
-    assert "At batch sizes 8, 64 and 512 a seed has no value." in found["seeds"].caption
+    drawn = made(results)
+    assert {"accuracy", "accuracy-time"}.isdisjoint(drawn)
+    assert "At batch sizes 8, 64 and 512 a seed has no value." in drawn["seeds"].caption
 
 
 def test_a_curve_leads_only_where_all_batch_sizes_were_evaluated() -> None:
@@ -177,28 +169,14 @@ def test_every_description_has_the_values_of_the_table(whole: dict[str, Chart], 
     assert any(character.isdigit() for character in description)
 
 
-def test_curves_differ_in_their_axis_only_and_are_switched(whole: dict[str, Chart]) -> None:
-    found = whole
-    names = {"curves": "epochs", "curves-updates": "updates", "curves-seconds": "seconds"}
-    assert {name: found[name].option for name in names} == names
-    assert {found[name].switch for name in names} == {"curves"}
-    assert found["accuracy"].switch == ""
-
-
-def test_against_updates_the_leader_is_the_one_when_the_first_ends() -> None:
-    sketch = Sketch(description=small(), diverges=lambda *_: False)
-    found = made(make_results(sketch))["curves-updates"]
-    assert found.finding.startswith("When 43 updates are used, batch size 512 leads ")
-
-
 def test_the_budget_chart_says_which_batch_size_is_best_under_each_rule(
     whole: dict[str, Chart],
 ) -> None:
-    found = whole["budgets"].finding
+    drawn = whole["budgets"].finding
     assert re.fullmatch(
         r"Highest validation accuracy at batch size \d+ with equal epochs, \d+ with equal updates "
         r"and \d+ with equal time",
-        found,
+        drawn,
     )
     same = Sketch(description=small(), accuracy=lambda b, *_: 1 / b, diverges=lambda *_: False)
     assert made(make_results(same))["budgets"].finding == (

@@ -12,9 +12,8 @@ from tests.reports.charts.conftest import pairs_of, points_of
 
 
 def test_learning_curves_are_one_line_for_each_batch_size(ax: Axes, analysis: Analysis) -> None:
-    curves = analysis.mean_curves
-    learning_curves(ax, curves, label="Validation accuracy", measure=analysis.measure)
-    seen = curves[curves["epochs"] > 0]
+    seen = analysis.mean_curves[analysis.mean_curves["epochs"] > 0]
+    learning_curves(ax, seen, label="Validation accuracy", measure=analysis.measure)
     drawn = [line for line in ax.lines if len(line.get_xdata())]
     for line, (_, rows) in zip(drawn, seen.groupby("batch_size"), strict=True):
         assert points_of([line]) == pairs_of(rows, "epochs", "validation_metric")

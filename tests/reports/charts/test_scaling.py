@@ -18,16 +18,11 @@ from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.noise import noise_along_training, noise_chart
 from reports.charts.scaling import (
-    examples_chart,
-    examples_to_target,
-    steps_against_examples,
     steps_chart,
     steps_to_target,
     time_chart,
     time_to_target,
-    tradeoff_chart,
 )
-from reports.charts.timing import throughput_chart
 from reports.recommend.record import Analysis
 from reports.schema.formats import off_by
 from reports.schema.results import EXPLORE, StudyResults
@@ -42,11 +37,8 @@ NO_BOUNDS = pd.DataFrame({"batch_size": [], "updates": [], "text": []})
 Maker = Callable[[Analysis], Chart | None]
 MAKERS: list[Maker] = [
     steps_chart,
-    examples_chart,
-    tradeoff_chart,
     time_chart,
     noise_chart,
-    throughput_chart,
 ]
 
 THREE = [1, 4, 16]
@@ -96,10 +88,11 @@ def test_runs_that_missed_are_triangles_with_their_number(ax: Axes) -> None:
 
 
 def test_what_the_fit_leaves_out_is_hollow(ax: Axes) -> None:
-    examples_to_target(ax, way(fitted=[True, True, False]), curve, 5.0, Ends(4, 6))
+    table = way(fitted=[True, True, False])
+    steps_to_target(ax, table, NO_BOUNDS, curve, critical=5.0, interval=Ends(4, 6))
     hollow = {line.get_label(): line.get_markerfacecolor() for line in ax.lines}
     assert hollow["left out of the fit"] == "none"
-    assert lines(ax)["left out of the fit"] == [(16, 192)]
+    assert lines(ax)["left out of the fit"] == [(16, 12)]
     assert lines(ax)["critical batch size 5.00"][0][0] == 5
 
 
@@ -107,16 +100,8 @@ def test_open_intervals_are_not_drawn(ax: Axes) -> None:
     steps_to_target(ax, way(updates_high=[110.0, math.inf, math.nan]), NO_BOUNDS, None)
     (bars,) = ax.containers
     assert len(bars[2][0].get_segments()) == 1
-    examples_to_target(ax, way(), None, None, None)
-    examples_to_target(ax, way(), None, 5.0, Ends(4, math.inf))
+    steps_to_target(ax, way(), NO_BOUNDS, None, critical=5.0, interval=Ends(4, math.inf))
     assert not ax.patches
-
-
-def test_each_batch_size_is_a_point_between_the_two_ends(ax: Axes) -> None:
-    steps_against_examples(ax, way(), curve, (7.0, None))
-    assert lines(ax)["median, measured"] == [(100, 100), (120, 30), (192, 12)]
-    assert [text.get_text() for text in ax.texts] == ["1", "4", "16"]
-    assert [line for line in ax.lines if set(line.get_ydata()) == {7.0}]
 
 
 def test_the_fastest_is_ringed_and_the_predicted_marked(ax: Axes) -> None:
@@ -220,9 +205,8 @@ def test_titles_state_what_was_found(analysis: Analysis) -> None:
     assert finding.startswith("From batch size 1 to 256, 256\N{MULTIPLICATION SIGN} as large")
     assert f"{fewer:.1f}\N{MULTIPLICATION SIGN} fewer updates" in finding
     critical = record.fit.critical_batch_size
-    finding = made(examples_chart, analysis).finding
-    assert f"critical batch size of {critical:.1f} (95% interval" in finding
-    assert "at least about" in made(tradeoff_chart, analysis).finding
+    caption = made(steps_chart, analysis).caption
+    assert f"critical batch size of {critical:.1f} (95% interval" in caption
     finding = made(time_chart, analysis).finding
     assert finding.startswith(f"Batch size {record.fastest} reaches the target first")
     assert f"predicted: {record.best.batch_size:.1f} (95% interval" in finding
@@ -273,9 +257,9 @@ def test_a_first_of_which_a_run_misses_names_who_arrives_with_all(analysis: Anal
         part = replace(record, batch_sizes=table.assign(reached=reached))
         return made(time_chart, with_record(analysis, part)).finding
 
-    others = table[~first].sort_values("seconds")["batch_size"].iloc[0]
-    one = finding(table["reached"].where(~first, 7))
-    assert f" with 7 of 8 runs; with all runs {others}, in " in one
+    rivals = table[~first].sort_values("seconds")["batch_size"].iloc[0]
+    missed_one = finding(table["reached"].where(~first, 7))
+    assert f" with 7 of 8 runs; with all runs {rivals}, in " in missed_one
     assert "with all runs" not in finding(table["reached"].clip(upper=7))
 
 
@@ -303,7 +287,6 @@ def test_a_target_that_is_met_at_the_start_has_no_figure(analysis: Analysis) -> 
     table = record.batch_sizes.assign(updates=math.nan, seconds=math.nan)
     other = with_record(analysis, replace(record, batch_sizes=table))
     assert steps_chart(other) is None
-    assert examples_chart(other) is None
     assert time_chart(other) is None
 
 
@@ -315,13 +298,8 @@ def unfitted(analysis: Analysis, **changes: Any) -> Analysis:
 
 def test_what_was_not_fitted_is_said(analysis: Analysis) -> None:
     nothing = unfitted(analysis, curve=None, critical_batch_size=None, reason="There are no runs.")
-    chart = made(examples_chart, nothing)
-    assert chart.finding == "The critical batch size can't be told: there are no runs."
-    assert "Nothing is fitted: there are no runs." in chart.caption
-    assert tradeoff_chart(nothing) is None
+    assert "Nothing is fitted: there are no runs." in made(steps_chart, nothing).caption
     assert len(svg.draw(made(time_chart, nothing))) > 1_000
-    neither = unfitted(analysis, min_updates=None, min_examples=None)
-    assert made(tradeoff_chart, neither).finding.startswith("The data show neither")
     poor = unfitted(analysis, poor_fit=True)
     assert "That is a poor fit." in made(steps_chart, poor).caption
 
@@ -340,7 +318,6 @@ def test_without_a_prediction_the_measured_best_is_told(analysis: Analysis) -> N
 def test_without_times_there_is_no_chart_of_time(results: StudyResults) -> None:
     untimed = numbers(without_timing(results))
     assert time_chart(untimed) is None
-    assert throughput_chart(untimed) is None
     assert made(steps_chart, untimed)
 
 

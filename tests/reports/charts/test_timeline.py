@@ -27,7 +27,7 @@ def ax() -> Axes:
 
 
 @pytest.fixture(scope="module")
-def found(digits: StudyResults) -> Timeline:
+def history(digits: StudyResults) -> Timeline:
     """The timeline of the study as shipped."""
     return timeline_of(digits)
 
@@ -39,8 +39,8 @@ def made(spans: list[tuple[int, str, int | None, float, float]]) -> pd.DataFrame
     return as_table(pd.DataFrame(spans, columns=columns).assign(**rest), TIMELINE_COLUMNS)
 
 
-def test_bars_are_the_spans_of_the_table(ax: Axes, found: Timeline) -> None:
-    assert timeline_figures.timeline(ax, found.spans, found.pauses) is ax
+def test_bars_are_the_spans_of_the_table(ax: Axes, history: Timeline) -> None:
+    assert timeline_figures.timeline(ax, history.spans, history.pauses) is ax
     drawn: list[tuple[str, float, float, float]] = []
     for line in ax.lines:
         places = np.asarray(line.get_xydata())
@@ -51,27 +51,27 @@ def test_bars_are_the_spans_of_the_table(ax: Axes, found: Timeline) -> None:
             assert np.isnan(places[2::3, 0]).all()
     wanted = [
         (TIMED if row["stage"] == TIMED else str(row["batch_size"]), row["row"], *ends)
-        for row in found.spans.to_dict("records")
+        for row in history.spans.to_dict("records")
         for ends in [(row["started"], row["ended"])]
     ]
     assert sorted(drawn) == sorted(wanted)
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
-        str(size) for size in found.work["batch_size"]
+        str(size) for size in history.work["batch_size"]
     ]
 
 
 def test_begins_are_marked_unless_they_are_too_many(
-    ax: Axes, found: Timeline, monkeypatch: pytest.MonkeyPatch
+    ax: Axes, history: Timeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    timeline_figures.timeline(ax, found.spans, found.pauses)
+    timeline_figures.timeline(ax, history.spans, history.pauses)
     (marks,) = (line for line in ax.lines if line.get_marker() == "|")
-    cohorts = found.spans[found.spans["stage"] != TIMED]
+    cohorts = history.spans[history.spans["stage"] != TIMED]
     assert np.asarray(marks.get_xdata()).tolist() == cohorts["started"].tolist()
     monkeypatch.setattr(timeline_figures, "MOST_MARKED", 21)
     bare = Figure().add_subplot()
-    timeline_figures.timeline(bare, found.spans, found.pauses)
+    timeline_figures.timeline(bare, history.spans, history.pauses)
     assert all(line.get_marker() != "|" for line in bare.lines)
 
 

@@ -35,31 +35,31 @@ def results(noise: float = 0.002, **changes: object) -> StudyResults:
     return study(truth, {"learning_rates": RATES, **changes})
 
 
-def basins_of(found: StudyResults) -> pd.DataFrame:
-    cells = summarise_cells(found.trials, found.description.tuning_seeds)
-    return basins(found.trials, cells, select_rates(cells))
+def basins_of(ranges: StudyResults) -> pd.DataFrame:
+    cells = summarise_cells(ranges.trials, ranges.description.tuning_seeds)
+    return basins(ranges.trials, cells, select_rates(cells))
 
 
 def test_the_basin_ends_where_a_rate_is_worse() -> None:
-    found = basins_of(results(noise=0.02))
-    assert found["batch_size"].tolist() == [1, 32, 1024]
-    assert (found["basin_low"] >= 0.1).all()
-    assert (found["basin_high"] <= 3).all()
+    ranges = basins_of(results(noise=0.02))
+    assert ranges["batch_size"].tolist() == [1, 32, 1024]
+    assert (ranges["basin_low"] >= 0.1).all()
+    assert (ranges["basin_high"] <= 3).all()
     quiet = basins_of(results(noise=1e-6))
     assert quiet[["basin_low", "basin_high"]].to_numpy().tolist() == [[1.0, 1.0]] * 3
 
 
 def test_by_hand() -> None:
-    found = results()
-    analysis = numbers(found)
+    ranges = results()
+    analysis = numbers(ranges)
     for row in analysis.batch_sizes.to_dict("records"):
         best = row["learning_rate"]
-        explored = found.trials.query("batch_size == @row['batch_size'] and stage == 'explore'")
+        explored = ranges.trials.query("batch_size == @row['batch_size'] and stage == 'explore'")
         values = explored[explored["learning_rate"] == best]["validation_metric"]
         limit = values.mean() - values.std() / math.sqrt(len(values))
         means = explored.groupby("learning_rate")["validation_metric"].mean()
-        place = [*means.index].index(best)
-        low = high = place
+        best_index = [*means.index].index(best)
+        low = high = best_index
         while low > 0 and means.iloc[low - 1] >= limit:
             low -= 1
         while high + 1 < len(means) and means.iloc[high + 1] >= limit:
@@ -68,9 +68,9 @@ def test_by_hand() -> None:
 
 
 def test_a_single_seed_has_no_basin() -> None:
-    found = results()
-    one = found.trials[found.trials["seed"].isin([1, 101])].reset_index(drop=True)
-    assert basins_of(replace(found, trials=one)).empty
+    ranges = results()
+    single = ranges.trials[ranges.trials["seed"].isin([1, 101])].reset_index(drop=True)
+    assert basins_of(replace(ranges, trials=single)).empty
 
 
 def made(chart: Chart | None) -> Chart:
@@ -99,8 +99,8 @@ def test_how_the_best_rate_grows_is_told() -> None:
 
 
 def test_one_batch_size_has_no_chart_of_rates() -> None:
-    one = numbers(make_results(Sketch(description=small(batch_sizes=(8,)))))
-    assert best_rates_chart(one) is None
+    single = numbers(make_results(Sketch(description=small(batch_sizes=(8,)))))
+    assert best_rates_chart(single) is None
 
 
 def test_rules_go_through_the_middle() -> None:
@@ -136,10 +136,10 @@ def test_without_values_of_the_training_part_there_is_no_gap(digits: StudyResult
     trials = digits.trials.assign(train_metric=float("nan"))
     assert gap_chart(numbers(replace(digits, trials=trials))) is None
     assert gap_chart(numbers(nothing_run(digits))) is None
-    some = digits.trials.assign(
+    partial = digits.trials.assign(
         train_metric=digits.trials["train_metric"].mask(digits.trials["seed"] == 100)
     )
-    assert gap_chart(numbers(replace(digits, trials=some))) is None
+    assert gap_chart(numbers(replace(digits, trials=partial))) is None
 
 
 def test_few_seeds_have_a_gap_without_an_interval(digits: StudyResults) -> None:
@@ -162,7 +162,7 @@ def test_the_rate_grid_prints_every_cell_and_boxes_the_selected(
     rates = sorted(cells["learning_rate"].unique(), reverse=True)
     corners = {(round(b.get_x() - 0.04), round(b.get_y() - 0.04)) for b in boxes}
     assert corners == {
-        (place, rates.index(rate)) for place, rate in enumerate(selected["learning_rate"])
+        (best_index, rates.index(rate)) for best_index, rate in enumerate(selected["learning_rate"])
     }
 
 

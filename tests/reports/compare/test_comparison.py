@@ -10,7 +10,6 @@ from playwright.sync_api import Browser
 import reports
 from reports.compare import comparison
 from reports.compare.comparison import build_comparison
-from reports.compare.figures import match_charts
 from reports.output.page import html
 from reports.output.page.page import EMBED_BELOW
 from reports.schema.results import StudyResults
@@ -60,7 +59,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         provenance={HOSTILE: HOSTILE, "processor": HOSTILE},
     )
     other = small(group=HOSTILE, dataset=HOSTILE, metric=HOSTILE, optimizer=HOSTILE)
-    results = [make_results(Sketch(one)) for one in (plan, other)]
+    results = [make_results(Sketch(each)) for each in (plan, other)]
     folder = tmp_path_factory.mktemp("hostile")
     return build_comparison(dict(zip((HOSTILE, f"b {HOSTILE}"), results, strict=True)), folder)
 
@@ -95,17 +94,17 @@ def test_a_figure_that_is_no_longer_possible_is_removed(
     for name in ("metric-1", "metric-9", "mine"):
         (tmp_path / "figures").mkdir(exist_ok=True)
         (tmp_path / "figures" / f"{name}.svg").touch()
-    empty = {name: nothing_run(one) for name, one in studies.items()}
+    empty = {name: nothing_run(each) for name, each in studies.items()}
     page = build_comparison(empty, tmp_path).read_text(encoding="utf-8")
-    assert [one.name for one in (tmp_path / "figures").iterdir()] == ["mine.svg"]
+    assert [each.name for each in (tmp_path / "figures").iterdir()] == ["mine.svg"]
     assert "so there is nothing to draw" in page
 
 
 def test_small_tables_are_in_the_page(page: str, path: Path) -> None:
     links = {a["download"] for a in Outline(page).named("a") if "download" in a}
-    files = {one.name for one in (path.parent / "tables").iterdir()}
+    files = {each.name for each in (path.parent / "tables").iterdir()}
     small_ones = {
-        one for one in files if (path.parent / "tables" / one).stat().st_size < EMBED_BELOW
+        each for each in files if (path.parent / "tables" / each).stat().st_size < EMBED_BELOW
     }
     assert links == small_ones
 
@@ -122,7 +121,7 @@ def test_what_has_no_room_is_named(
 def test_what_is_not_drawn_is_counted(
     studies: dict[str, StudyResults], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparison, "match_charts", lambda found, most=1: match_charts(found, most))
+    monkeypatch.setattr(comparison, "MOST_DRAWN", 1)
     page = build_comparison(studies, tmp_path).read_text(encoding="utf-8")
     assert "To keep this page small: not drawn: 2 figures of further groups." in page
 
@@ -145,8 +144,8 @@ def test_axe_finds_nothing(browser: Browser, path: Path, scheme: str) -> None:
 
 
 def test_a_phone_does_not_scroll_sideways(browser: Browser, path: Path, hostile: Path) -> None:
-    for one in (path, hostile):
-        page, _ = opened(browser, one, viewport={"width": 360, "height": 740})
+    for each in (path, hostile):
+        page, _ = opened(browser, each, viewport={"width": 360, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 

@@ -52,8 +52,8 @@ def test_axe_would_find_something(browser: Browser, digits_report: Path, tmp_pat
     flaws = '<main><h1>Two</h1><img src="data:,"><p style="color: #bbbbbb">pale</p>'
     path.write_text(text.replace("<main>", flaws), encoding="utf-8")
     page, _ = opened(browser, path, color_scheme="light")
-    found = {violation["id"] for violation in violations(page)}
-    assert {"image-alt", "color-contrast"} <= found
+    violated = {violation["id"] for violation in violations(page)}
+    assert {"image-alt", "color-contrast"} <= violated
 
 
 def test_the_page_is_all_there_is(browser: Browser, digits_report: Path) -> None:
@@ -86,9 +86,9 @@ def test_a_phone_does_not_scroll_sideways(
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def column(page: Page, place: int) -> list[str]:
+def column(page: Page, index: int) -> list[str]:
     """Return what is read in a column of the table of batch sizes."""
-    cells = page.locator(f"#batch-sizes tbody tr > :nth-child({place})")
+    cells = page.locator(f"#batch-sizes tbody tr > :nth-child({index})")
     return [text.replace(",", "") for text in cells.all_inner_texts()]
 
 
@@ -302,7 +302,7 @@ def choices(slider: Locator) -> list[tuple[str, str, list[list[str]]]]:
 
 def moved(slider: Locator) -> list[tuple[str, str, list[list[str]]]]:
     """Move the slider from end to end under every rule, and return what it shows."""
-    found = slider.evaluate(
+    violated = slider.evaluate(
         """part => [...part.querySelectorAll("[type=radio]")].flatMap((rule) => {
           const range = part.querySelector("[type=range]");
           rule.click();
@@ -318,15 +318,15 @@ def moved(slider: Locator) -> list[tuple[str, str, list[list[str]]]]:
           });
         })"""
     )
-    return [(amount, said, rows) for amount, said, rows in found]
+    return [(amount, said, rows) for amount, said, rows in violated]
 
 
 def test_the_slider_shows_hostile_names_as_text(browser: Browser, hostile_report: Path) -> None:
     page, log = opened(browser, hostile_report)
     slider = page.locator(".budget")
-    found = moved(slider)
-    assert found == choices(slider)
-    assert len(found) > 3
+    violated = moved(slider)
+    assert violated == choices(slider)
+    assert len(violated) > 3
     assert "<script>" in (slider.text_content() or "")
     assert slider.locator("script, img").count() == 0
     assert page.title().startswith("<script>document.title=")

@@ -62,8 +62,8 @@ def test_every_rule_and_budget_shows_what_was_computed(
     page: Page, choices: list[dict[str, Any]]
 ) -> None:
     slider = page.locator(".budget [type=range]")
-    for place, rule in enumerate(choices):
-        page.locator(".budget [type=radio]").nth(place).check()
+    for number, rule in enumerate(choices):
+        page.locator(".budget [type=radio]").nth(number).check()
         assert slider.input_value() == str(rule["first"])
         slider.focus()
         page.keyboard.press("Home")
@@ -163,15 +163,6 @@ def test_a_series_can_be_hidden_and_is_then_not_read(page: Page) -> None:
     page.keyboard.press("Escape")
 
 
-def test_learning_curves_are_shown_against_one_thing_at_a_time(page: Page) -> None:
-    figures = page.locator("figure[data-switch=curves]")
-    options = ["epochs", "updates", "seconds"]
-    for option in (*options, options[0]):
-        page.get_by_role("radio", name=option, exact=True).check()
-        visible = [figure for figure in figures.all() if figure.is_visible()]
-        assert [figure.get_attribute("data-option") for figure in visible] == [option]
-
-
 def test_tables_are_filtered_by_words(page: Page) -> None:
     table = page.locator("#cells")
     field = page.locator("#tables .controls", has=page.get_by_label("Rows with")).nth(2)
@@ -236,7 +227,7 @@ def test_paper_has_everything_open_and_no_controls(page: Page) -> None:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     assert page.locator("details:not([open])").count() == 0
-    assert not any(one.is_visible() for one in page.locator(".controls").all())
+    assert not any(control.is_visible() for control in page.locator(".controls").all())
     assert page.locator("#figure-accuracy svg").is_visible()
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
@@ -251,7 +242,6 @@ def test_without_scripts_the_rules_are_a_figure_and_a_table(
     assert not page.locator(".budget").is_visible()
     assert page.locator("#figure-budgets svg").is_visible()
     assert page.locator("#budgets tbody tr").count() == 33
-    assert all(one.is_visible() for one in page.locator("figure[data-switch]").all())
     assert page.locator("figure button, fieldset:visible").count() == 0
     assert log.messages == []
 

@@ -31,8 +31,8 @@ def test_every_table_has_the_columns_it_documents(
     whole: dict[str, pd.DataFrame], empty: dict[str, pd.DataFrame], name: str
 ) -> None:
     for frames in (whole, empty):
-        found = frames[name].dtypes.astype("str").to_dict()
-        assert found == {column.name: column.dtype for column in COLUMNS[name]}
+        read_back = frames[name].dtypes.astype("str").to_dict()
+        assert read_back == {column.name: column.dtype for column in COLUMNS[name]}
 
 
 @pytest.mark.parametrize("name", [*COLUMNS])

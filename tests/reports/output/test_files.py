@@ -81,15 +81,15 @@ def test_a_link_in_a_files_place_is_replaced_and_not_followed(tmp_path: Path) ->
 
 @pytest.mark.parametrize("folder", [".", "tables", "figures", "figures/01-sgd"])
 def test_what_the_dead_left_is_removed_and_nothing_else(tmp_path: Path, folder: str) -> None:
-    place = tmp_path / folder
-    place.mkdir(parents=True, exist_ok=True)
+    target = tmp_path / folder
+    target.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass
     left = [f".a.csv.{pid}.tmp" for pid in (process.pid, os.getpid(), 1, 10**30)]
     for name in (*left, ".mine.tmp", "a.csv"):
-        (place / name).touch()
+        (target / name).touch()
     remove_leftovers(tmp_path)
-    assert {path.name for path in place.iterdir() if path.is_file()} == {
+    assert {path.name for path in target.iterdir() if path.is_file()} == {
         *left[1:],
         ".mine.tmp",
         "a.csv",

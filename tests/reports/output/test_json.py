@@ -34,21 +34,21 @@ def test_it_says_what_the_page_says(digits: StudyResults) -> None:
     analysis, content = numbers(digits), read(digits)
     (group,) = content["groups"]
     assert content["format"] == FORMAT
-    assert [one["text"] for one in group["verdict"]] == [s.text for s in verdict(analysis)]
-    assert [one["kind"] for one in group["warnings"]] == [s.kind for s in cautions(analysis)]
+    assert [entry["text"] for entry in group["verdict"]] == [s.text for s in verdict(analysis)]
+    assert [entry["kind"] for entry in group["warnings"]] == [s.kind for s in cautions(analysis)]
     assert content["trials"]["ok"] == analysis.counts.ok
-    assert [one["goal"] for one in group["recommendations"]] == [
-        one.goal for one in analysis.recommendations
+    assert [entry["goal"] for entry in group["recommendations"]] == [
+        entry.goal for entry in analysis.recommendations
     ]
     assert group["recommendations"][0]["batch_size"] == analysis.recommended
 
 
 def test_it_lists_the_tables_beside_it(digits: StudyResults, digits_report: Path) -> None:
     content = json.loads((digits_report.parent / "report.json").read_text("utf-8"))
-    for one in content["tables"]:
-        lines = (digits_report.parent / one["path"]).read_text("utf-8").splitlines()
-        assert len(lines) == one["rows"] + 1
-    assert {one["name"] for one in content["tables"]} >= {"recommendations", "columns"}
+    for entry in content["tables"]:
+        lines = (digits_report.parent / entry["path"]).read_text("utf-8").splitlines()
+        assert len(lines) == entry["rows"] + 1
+    assert {entry["name"] for entry in content["tables"]} >= {"recommendations", "columns"}
     assert content == read(digits)
 
 
@@ -59,6 +59,6 @@ def test_a_study_that_has_not_run_is_a_document_too(digits: StudyResults) -> Non
 
 
 def test_an_end_that_is_infinite_is_null(digits: StudyResults) -> None:
-    one = replace(numbers(digits).recommendations[0], interval=Ends(8, float("inf")))
-    content = recommendation_content(one)
+    entry = replace(numbers(digits).recommendations[0], interval=Ends(8, float("inf")))
+    content = recommendation_content(entry)
     assert (content["low"], content["high"]) == (8, None)

@@ -95,11 +95,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_page_has_no_element_or_attribute_of_a_payload(hostile: Path, harmless: Path) -> None:
-    found, usual = (Nodes(path.read_text("utf-8")) for path in (hostile, harmless))
-    assert found.kinds <= usual.kinds
-    assert found.active == usual.active == ["script"]
+    attacked, usual = (Nodes(path.read_text("utf-8")) for path in (hostile, harmless))
+    assert attacked.kinds <= usual.kinds
+    assert attacked.active == usual.active == ["script"]
     inside = re.compile(r"#|data:text/csv;|tables/[a-z-]+\.csv$|figures/[a-z0-9/-]*(\.svg)?$")
-    assert [address for address in found.addresses if not inside.match(address)] == []
+    assert [address for address in attacked.addresses if not inside.match(address)] == []
 
 
 def test_every_payload_is_there_as_text(hostile: Path) -> None:
@@ -110,14 +110,14 @@ def test_every_payload_is_there_as_text(hostile: Path) -> None:
 
 @pytest.mark.parametrize("title", PAYLOADS)
 def test_a_title_is_text(title: str) -> None:
-    usual, found = (Nodes(fill("base.html.jinja", title=text)) for text in ("harmless", title))
-    assert found.found == usual.found
-    assert visible(title) in found.text
+    usual, attacked = (Nodes(fill("base.html.jinja", title=text)) for text in ("harmless", title))
+    assert attacked.found == usual.found
+    assert visible(title) in attacked.text
 
 
-@pytest.mark.parametrize("place", [0, 20, 33, 38], ids=["element", "handler", "link", "control"])
-def test_figures_have_no_element_or_attribute_of_a_payload(place: int) -> None:
-    (analysis,) = analyse(named(PAYLOADS[place : place + 1]))
+@pytest.mark.parametrize("first", [0, 20, 33, 38], ids=["element", "handler", "link", "control"])
+def test_figures_have_no_element_or_attribute_of_a_payload(first: int) -> None:
+    (analysis,) = analyse(named(PAYLOADS[first : first + 1]))
     for chart in charts(analysis):
         root = ET.fromstring(svg.alone(svg.draw(chart), chart))  # noqa: S314
         for element in root.iter():

@@ -19,7 +19,7 @@ import pytest
 import ran
 
 from reports.claims.claims import claims_of
-from reports.output.page.tables import scaling_tables
+from reports.output.page.tables import page_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.results import EXPLORE, StudyResults
 from reports.text.cautions import cautions
@@ -66,7 +66,7 @@ def told(make: Callable[[], StudyResults]) -> str:
         texts += [*method(group), *limits(group)]
         texts += [
             ", ".join(f"{h} {c.text}" for h, c in zip(table.headers, row, strict=True))
-            for table in scaling_tables(group)
+            for table in page_tables(group)
             for row in table.rows
         ]
     texts += [statement.text for statement in statements]

@@ -188,9 +188,9 @@ def test_a_point_has_its_place_from_the_upper_left_and_its_text(ax: Axes) -> Non
 def test_series_are_named_where_there_are_several(ax: Axes) -> None:
     ax.plot([1], [0.5], label="one")
     ax.errorbar([2], [0.5], [0.1], label="two", capsize=3)
-    found = marks(ax)
-    assert found["series"] == ["one", "two"]
-    assert [point[2:] for point in found["points"]] == [  # type: ignore[index]
+    read = marks(ax)
+    assert read["series"] == ["one", "two"]
+    assert [point[2:] for point in read["points"]] == [  # type: ignore[index]
         ["x 1: 50.0% (one)", 0],
         ["x 2: 50.0% (two)", 1],
     ]

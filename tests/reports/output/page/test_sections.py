@@ -19,12 +19,17 @@ from reports.output import build
 from reports.output.build import MOST_DRAWN, build_report, figures_for_each
 from reports.output.page import html as page_html
 from reports.output.page.html import fit
-from reports.output.page.sections import Part, absent, claim_section, expendable, sections, without
-from reports.output.page.tables import page_tables, scaling_tables
+from reports.output.page.sections import (
+    Section,
+    absent,
+    claim_section,
+    expendable,
+    section,
+    without,
+)
+from reports.output.page.tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
-from reports.text.cautions import cautions
-from reports.text.verdicts import verdict
 from tests.reports.claim_studies import FAST, Truth, study
 from tests.reports.conftest import Sketch, make_results, nothing_run, several, small
 
@@ -47,26 +52,25 @@ def three_report(three: StudyResults, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def parts(three: StudyResults) -> list[Part]:
-    """What their report is made of."""
-    return parts_of(three)
+def whole(three: StudyResults) -> list[Section]:
+    """The sections of their report."""
+    return sections_of(three)
 
 
-def parts_of(results: StudyResults, most: int = 99) -> list[Part]:
+def sections_of(results: StudyResults, most: int = 99) -> list[Section]:
     def drawn(group: list[Chart]) -> dict[str, tuple[Chart, str]]:
         return {c.name: (c, "<svg width='1' height='1'>x</svg>") for c in group[:most]}
 
     made = [(a, charts(a)) for a in analyse(results)]
     return [
-        Part(
+        section(
             a,
             drawn(group),
             [c.heading for c in group[most:]],
-            f"figures/{place:02d}",
-            verdict(a),
-            cautions(a),
+            f"figures/{number:02d}",
+            f"g{number}-",
         )
-        for place, (a, group) in enumerate(made)
+        for number, (a, group) in enumerate(made, start=1)
     ]
 
 
@@ -84,22 +88,21 @@ def test_a_page_leaves_out_no_more_than_it_must(
     assert len(fit(padded, ["a", "b", "c"])) == length
 
 
-def test_everything_is_in_the_page_that_has_room(parts: list[Part]) -> None:
-    for section, part in zip(sections(parts), parts, strict=True):
-        assert without(section, ()).left_out == ""
-        every = (*page_tables(part.analysis), *scaling_tables(part.analysis))
-        assert [table.name for table in section.tables] == [table.name for table in every]
+def test_everything_is_in_the_page_that_has_room(whole: list[Section]) -> None:
+    for part in whole:
+        assert without(part, ()).left_out == ""
+        every = [table.name for table in page_tables(part.analysis)]
+        assert [table.name for table in part.tables] == every
 
 
-def test_tables_give_way_before_figures_and_figures_before_sections(parts: list[Part]) -> None:
-    whole = sections(parts)
+def test_tables_give_way_before_figures_and_figures_before_sections(whole: list[Section]) -> None:
     order = expendable(whole)
     assert order[-2:] == ["g3-", "g2-"]
     kinds = [name.split()[0] for name in order[:-2]]
     assert kinds == sorted(kinds, reverse=True)
     assert len(order) == len({*order})
-    for section in whole:
-        least = without(section, order)
+    for part in whole:
+        least = without(part, order)
         assert [table.name for table in least.tables] == ["batch-sizes"]
         assert least.figures == []
         assert "beside the page only, in figures/0" in least.left_out
@@ -113,8 +116,8 @@ def test_groups_without_a_section_are_named() -> None:
 
 
 def test_what_was_not_drawn_is_named(three: StudyResults) -> None:
-    section = without(sections(parts_of(three, most=1))[0], ())
-    assert "not drawn: Accuracy against training time, " in section.left_out
+    part = without(sections_of(three, most=1)[0], ())
+    assert "not drawn: Accuracy against training time, " in part.left_out
 
 
 @pytest.mark.parametrize(
@@ -130,8 +133,8 @@ def test_a_page_of_several_groups_has_a_section_for_each(three_report: Path) -> 
     headings = re.findall(r'<h2 id="g\d-section-heading">(.*?)</h2>', text)
     assert headings == ["one", "two &lt;b&gt;", "three"]
     assert text.index('id="groups"') < text.index('id="g1-section"')
-    for place, label in enumerate(headings, start=1):
-        assert f'<a href="#g{place}-section">{label}</a>' in text
+    for number, label in enumerate(headings, start=1):
+        assert f'<a href="#g{number}-section">{label}</a>' in text
     numbers = [int(number) for number in re.findall(r'<p class="kind">Figure (\d+)\.', text)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert "3 groups × 5 seeds on digits" in text  # noqa: RUF001
@@ -169,7 +172,7 @@ def test_the_figures_of_a_group_that_is_gone_are_removed(
 def test_a_page_of_too_many_groups_stays_below_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plans = [{"group": f"group {place}"} for place in range(12)]
+    plans = [{"group": f"group {number}"} for number in range(12)]
     results = make_results(Sketch(description=several(*plans, **FEW)))
     limit = 140_000
     monkeypatch.setattr(page_html, "PAGE_LIMIT", limit)
@@ -204,38 +207,40 @@ def judged(results: StudyResults) -> tuple[ClaimVerdict, ...]:
 def test_every_claim_that_is_studied_has_a_row_with_its_numbers(
     judged: tuple[ClaimVerdict, ...],
 ) -> None:
-    section = claim_section(judged)
-    assert section.table is not None
+    shown = claim_section(judged)
+    assert shown.table is not None
     table = claims_table(judged)
     studied = table[table["verdict"] != NOT_STUDIED]
-    assert [row[0].key for row in section.table.rows] == studied["claim"].tolist()
-    assert [row[1].text for row in section.table.rows] == studied["verdict"].tolist()
-    for place, column in ((2, "effect"), (3, "low")):
-        keys = [float(row[place].key) for row in section.table.rows]
+    assert [row[0].key for row in shown.table.rows] == studied["claim"].tolist()
+    assert [row[1].text for row in shown.table.rows] == studied["verdict"].tolist()
+    for number, column in ((2, "effect"), (3, "low")):
+        keys = [float(row[number].key) for row in shown.table.rows]
         assert keys == studied[column].tolist()
 
 
 def test_every_comparison_has_a_row_and_those_that_judge_stand_out(
     judged: tuple[ClaimVerdict, ...],
 ) -> None:
-    section = claim_section(judged)
-    assert section.evidence is not None
+    shown = claim_section(judged)
+    assert shown.evidence is not None
     table = evidence_table(judged)
-    assert [row[1].text for row in section.evidence.rows] == table["comparison"].tolist()
-    assert [row[1].strong for row in section.evidence.rows] == table["judges"].tolist()
-    assert section.note == ""
+    assert [row[1].text for row in shown.evidence.rows] == table["comparison"].tolist()
+    assert [row[1].strong for row in shown.evidence.rows] == table["judges"].tolist()
+    assert shown.note == ""
 
 
 def test_comparisons_without_room_are_beside_the_page(judged: tuple[ClaimVerdict, ...]) -> None:
-    section = claim_section(judged, evidence=False)
-    assert section.evidence is None
+    shown = claim_section(judged, evidence=False)
+    assert shown.evidence is None
     number = len(evidence_table(judged))
-    assert section.note == f"The {number} comparisons are in tables/claim-evidence.csv."
+    assert shown.note == f"The {number} comparisons are in tables/claim-evidence.csv."
 
 
 def test_the_summary_names_the_claims_by_verdict(judged: tuple[ClaimVerdict, ...]) -> None:
     given = (SUPPORTED, SUPPORTED, CONTRADICTED, NOT_STUDIED, MIXED, UNDECIDED, UNDECIDED)
-    changed = [replace(one, verdict=verdict) for one, verdict in zip(judged, given, strict=True)]
+    changed = [
+        replace(claim, verdict=verdict) for claim, verdict in zip(judged, given, strict=True)
+    ]
     needs = judged[3].claim.needs
     assert claim_section(changed).summary == (
         "Of these claims, this study supports C1 and C2, contradicts C3, finds that C5 "
@@ -247,9 +252,9 @@ def test_a_study_that_bears_on_no_claim_says_what_each_would_need(
     digits: StudyResults, tmp_path: Path
 ) -> None:
     results = nothing_run(digits)
-    section = claim_section(judge_claims(results))
-    assert (section.table, section.evidence, section.verdicts) == (None, None, ())
-    assert section.summary.startswith(
+    shown = claim_section(judge_claims(results))
+    assert (shown.table, shown.evidence, shown.verdicts) == (None, None, ())
+    assert shown.summary.startswith(
         "This study bears on none of its claims. Not studied: C1 needs the timing pass, "
     )
     page = build_report(results, tmp_path).read_text(encoding="utf-8")
@@ -272,8 +277,8 @@ def test_a_study_that_asks_for_no_claims_has_none(results: StudyResults, tmp_pat
 def test_page_and_files_have_the_same_verdicts(results: StudyResults, tmp_path: Path) -> None:
     page = build_report(results, tmp_path).read_text(encoding="utf-8")
     rows = (tmp_path / "tables" / "claims.csv").read_text(encoding="utf-8").splitlines()[1:]
-    for one, row in zip(judge_claims(results), rows, strict=True):
-        assert row.startswith(f"{one.claim.name},")
-        assert f",{one.verdict}," in row
-        shown = f"<h3>{one.claim.name}, {one.verdict}. {one.claim.text}</h3>"
-        assert (shown in page) is (one.verdict != NOT_STUDIED)
+    for claim, row in zip(judge_claims(results), rows, strict=True):
+        assert row.startswith(f"{claim.claim.name},")
+        assert f",{claim.verdict}," in row
+        shown = f"<h3>{claim.claim.name}, {claim.verdict}. {claim.claim.text}</h3>"
+        assert (shown in page) is (claim.verdict != NOT_STUDIED)

@@ -12,7 +12,7 @@ from reports.analysis.worker_timeline import SLACK
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.timeline import timeline_charts
-from reports.output.page.sections import history_section
+from reports.output.page.sections import inlined, unknown_history
 from reports.output.page.tables import work_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.formats import percent, seconds
@@ -50,8 +50,10 @@ def test_the_finding_names_what_took_longest_and_how_busy_workers_were(
 
 def test_one_worker_was_busy() -> None:
     results = make_results(Sketch(description=small()))
-    one = results.trials["batch_size"] == 8
-    alone = results.trials[one & (results.trials["stage"] == "explore")].reset_index(drop=True)
+    small_batch = results.trials["batch_size"] == 8
+    alone = results.trials[small_batch & (results.trials["stage"] == "explore")].reset_index(
+        drop=True
+    )
     ended = chart_of(replace(results, trials=alone)).finding
     assert ended.endswith("1 worker was busy 100.00% of the sweep")
 
@@ -77,14 +79,14 @@ def test_trials_beside_the_timing_pass_are_told(digits: StudyResults) -> None:
     assert "By these clocks, trials ran during the timing pass" in caption
 
 
-@pytest.mark.parametrize(("late", "told"), [(SLACK / 2, False), (2 * SLACK, True)])
+@pytest.mark.parametrize(("late", "warned"), [(SLACK / 2, False), (2 * SLACK, True)])
 def test_clocks_that_differ_by_a_hair_make_no_trial_run_beside_the_timing_pass(
-    digits: StudyResults, late: float, told: bool
+    digits: StudyResults, late: float, warned: bool
 ) -> None:
     begin = float(digits.timing["started"].min()) + late
     last = digits.trials["ended"] == digits.trials["ended"].max()
     trials = digits.trials.assign(ended=digits.trials["ended"].where(~last, begin))
-    assert ("By these clocks" in chart_of(replace(digits, trials=trials)).caption) is told
+    assert ("By these clocks" in chart_of(replace(digits, trials=trials)).caption) is warned
 
 
 def test_pauses_are_told_with_their_length(digits: StudyResults) -> None:
@@ -122,16 +124,16 @@ def test_the_table_is_the_work_of_the_batch_sizes(digits: StudyResults) -> None:
 def test_the_section_has_figure_and_table_or_says_why_not(digits: StudyResults) -> None:
     study = analyse_study(digits)
     (chart,) = timeline_charts(study)
-    full = history_section(study, {chart.name: (chart, svg.draw(chart))})
-    assert (len(full.figures), len(full.tables), full.why) == (1, 1, "")
-    assert 'role="img"' in str(full.figures[0][1])
-    none = history_section(analyse_study(nothing_run(digits)), {})
-    assert (none.figures, none.tables, none.why) == ([], [], "No trial has run yet.")
+    ((_, drawing),) = inlined({chart.name: (chart, svg.draw(chart))})
+    assert 'role="img"' in str(drawing)
+    assert (len(work_tables(study)), unknown_history(study)) == (1, "")
+    none = analyse_study(nothing_run(digits))
+    assert (work_tables(none), unknown_history(none)) == ([], "No trial has run yet.")
     unknown = replace(
         without_timing(digits), trials=digits.trials.assign(started=math.nan, ended=math.nan)
     )
     assert timeline_charts(analyse_study(unknown)) == []
-    assert history_section(analyse_study(unknown), {}).why.startswith("There is no timeline: ")
+    assert unknown_history(analyse_study(unknown)).startswith("There is no timeline: ")
 
 
 def test_a_timing_pass_alone_has_a_chart_and_no_table(digits: StudyResults) -> None:
