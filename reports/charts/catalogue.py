@@ -9,8 +9,7 @@ from reports.charts.base.chart import Chart
 from reports.charts.budgets import budget_chart
 from reports.charts.cluster import workers_chart
 from reports.charts.curves import curves_chart
-from reports.charts.noise import noise_chart
-from reports.charts.scaling import steps_chart, time_chart
+from reports.charts.scaling import noise_chart, steps_chart, time_chart
 from reports.charts.timing import seconds_per_update_chart
 from reports.charts.tuning import best_rates_chart, gap_chart, rates_chart
 from reports.recommend.record import Analysis

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.charts.base import svg
+from reports.charts.base.svg import Drawn
 from reports.compare.figures import is_ours, match_charts
 from reports.compare.findings import cautions_of, findings, method_of
 from reports.compare.matches import (
@@ -31,8 +32,7 @@ from reports.output.page.cells import (
     text,
     text_cell,
 )
-from reports.output.page.html import Drawn, fill, fit
-from reports.output.page.page import DOWNLOADS, FIGURES, downloads
+from reports.output.page.page import DOWNLOADS, FIGURES, downloads, fill, fit
 from reports.output.page.sections import inlined
 from reports.recommend.analysis import analyse_study
 from reports.schema.formats import (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
+from reports.charts.base.svg import Drawn
 from reports.charts.catalogue import NAMES, charts
 from reports.charts.groups import NAMES as GROUP_CHARTS
 from reports.charts.groups import group_charts
@@ -16,7 +17,6 @@ from reports.output import csv as tables
 from reports.output.files import PAGE, chart_folder, remove_leftovers, write
 from reports.output.json import document
 from reports.output.page import page
-from reports.output.page.html import Drawn
 from reports.output.page.page import FIGURES
 from reports.output.page.sections import Section, section
 from reports.recommend.analysis import analyse_study

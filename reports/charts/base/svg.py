@@ -7,6 +7,7 @@ import json
 import math
 import re
 import textwrap
+from collections.abc import Mapping
 
 import matplotlib as mpl
 import numpy as np
@@ -145,6 +146,7 @@ def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
 
 
 MOST_POINTS = 60  # points of a line that are values; lines with more are computed curves
+Drawn = Mapping[str, tuple[Chart, str]]  # charts with their SVG elements, by name
 _CAPS = ("_", "|")
 
 

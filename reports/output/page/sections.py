@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
+from reports.charts.base.svg import Drawn
 from reports.charts.budgets import Slider, budget_slider
 from reports.claims.claims import ClaimVerdict
 from reports.claims.evidence import (
@@ -22,7 +23,6 @@ from reports.claims.evidence import (
     Finding,
 )
 from reports.output.page.cells import Cell, Table
-from reports.output.page.html import Drawn
 from reports.output.page.tables import page_tables
 from reports.recommend.groups import StudyAnalysis
 from reports.recommend.record import Analysis

@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from reports.analysis.scaling_record import TO_TARGET_COLUMNS, TargetRecord
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
-from reports.charts.noise import noise_along_training, noise_chart
 from reports.charts.scaling import (
+    noise_along_training,
+    noise_chart,
     steps_chart,
     steps_to_target,
     time_chart,

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 import reports
 from reports.compare import comparison
 from reports.compare.comparison import build_comparison
-from reports.output.page import html
+from reports.output.page import page as page_module
 from reports.output.page.page import EMBED_BELOW
 from reports.schema.results import StudyResults
 from tests.reports.browsing import opened, violations
@@ -112,7 +112,7 @@ def test_small_tables_are_in_the_page(page: str, path: Path) -> None:
 def test_what_has_no_room_is_named(
     studies: dict[str, StudyResults], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(html, "PAGE_LIMIT", 30_000)
+    monkeypatch.setattr(page_module, "PAGE_LIMIT", 30_000)
     page = build_comparison(studies, tmp_path).read_text(encoding="utf-8")
     assert "To keep this page small: beside the page only: " in page
     assert "Test accuracy in each study" in page

@@ -16,13 +16,17 @@ from matplotlib.axes import Axes
 
 from reports.charts.base.chart import Chart
 from reports.charts.catalogue import charts
-from reports.output.manuscript import COLUMN, DOTS, LEAST_POINTS, build_paper, draw
-from reports.output.manuscript_tables import (
+from reports.output.manuscript import (
     BROKEN,
+    COLUMN,
+    DOTS,
     GAP,
+    LEAST_POINTS,
     LETTER,
     LONG,
     MOST_ROWS,
+    build_paper,
+    draw,
     latex,
     latex_table,
     markdown_table,

@@ -14,7 +14,7 @@ from reports.charts.base import svg
 from reports.charts.catalogue import charts
 from reports.output import build
 from reports.output.build import build_report
-from reports.output.page.html import fill
+from reports.output.page.page import fill
 from reports.recommend.analysis import analyse
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults

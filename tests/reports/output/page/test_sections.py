@@ -17,8 +17,8 @@ from reports.claims.claims import ClaimVerdict, claims_table, evidence_table, ju
 from reports.claims.evidence import CONTRADICTED, MIXED, NOT_STUDIED, SUPPORTED, UNDECIDED
 from reports.output import build
 from reports.output.build import MOST_DRAWN, build_report, figures_for_each
-from reports.output.page import html as page_html
-from reports.output.page.html import fit
+from reports.output.page import page as page_module
+from reports.output.page.page import fit
 from reports.output.page.sections import (
     Section,
     absent,
@@ -84,7 +84,7 @@ def padded(omitted: Collection[str], parts: Sequence[str] = ("a", "b", "c")) -> 
 def test_a_page_leaves_out_no_more_than_it_must(
     limit: int, length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_html, "PAGE_LIMIT", limit)
+    monkeypatch.setattr(page_module, "PAGE_LIMIT", limit)
     assert len(fit(padded, ["a", "b", "c"])) == length
 
 
@@ -175,7 +175,7 @@ def test_a_page_of_too_many_groups_stays_below_the_limit(
     plans = [{"group": f"group {number}"} for number in range(12)]
     results = make_results(Sketch(description=several(*plans, **FEW)))
     limit = 140_000
-    monkeypatch.setattr(page_html, "PAGE_LIMIT", limit)
+    monkeypatch.setattr(page_module, "PAGE_LIMIT", limit)
     monkeypatch.setattr(build, "MOST_DRAWN", 12)
     monkeypatch.setattr(svg, "draw", lambda _chart: f"<svg width='1'>{'x' * 4_000}</svg>")
     path = build_report(results, tmp_path)
