@@ -51,6 +51,7 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
     table, comparison = analysis.measured, analysis.comparison
     if comparison is None:
         return None
+    pairs = "the pairs with it" if analysis.judged_apart else "all pairs"
     return Chart(
         name="accuracy",
         heading=f"{capitalised(analysis.measure.name)} against batch size",
@@ -61,7 +62,9 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
             if analysis.lost
             else "",
             _tuning(analysis),
-            _tie_rule(analysis) if comparison.tested else "",
+            f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%)."
+            if comparison.tested
+            else "",
         ),
         description=values(table, "metric", analysis.measure.text),
         table=table,
@@ -108,11 +111,6 @@ def _tuning(analysis: Analysis) -> str:
         else "The learning rate of each batch size was given"
     )
     return f"{chosen}; the budget of every trial is {analysis.budget}."
-
-
-def _tie_rule(analysis: Analysis) -> str:
-    pairs = "the pairs with it" if analysis.judged_apart else "all pairs"
-    return f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%)."
 
 
 def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:

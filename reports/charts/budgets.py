@@ -25,8 +25,6 @@ from reports.text.budgets import RULE_WORDS, amount, budget_sentence, stopped_no
 _GAP = 0.05  # between two panels, as a share of the whole
 _TALL = 0.92  # height of a panel, likewise; its heading stands above
 _MOST_TICKS = 6  # batch sizes named in a panel
-HEADERS = ("Batch size", "Epochs", "Updates", "Time", "Validation", "95% interval", "Best or tied")
-"""Columns of the table of one budget."""
 _CAPTION = (
     "Every choice was computed with the report, from the same curves and by the same rules as the "
     "figure above. The scale follows the values. tied: not told from the best, as few seeds "
@@ -144,7 +142,6 @@ class Slider:
     """
 
     rules: tuple[str, ...]  # what batch sizes get equally much of, as words
-    headers: tuple[str, ...]
     caption: str
     frame: Markup  # axes as an `<svg>` element, without marks
     data: Markup
@@ -175,7 +172,6 @@ def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
     choices = [_choice(analysis, rows, bottom, top) for rows in placed.values()]
     return Slider(
         rules=tuple(RULE_WORDS[rule] for rule in placed),
-        headers=HEADERS,
         caption=f"{_CAPTION}{stopped_note(analysis)}",
         frame=inline(frame, chart, prefix),
         data=Markup(embedded({"left": left, "right": right, "rules": choices})),  # noqa: S704

@@ -1,4 +1,4 @@
-"""Charts of the way to a target: updates and time against batch size."""
+"""Charts of the way to a target: updates, time, and the gradient noise scale along training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from reports.analysis.scaling_record import TargetRecord
 from reports.charts.base import style
 from reports.charts.base.chart import Chart, values
-from reports.charts.base.style import GREY, INK, LOOKS, counts_axis, counts_ticks
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, off_by, plural, seconds, significant, sizes, times
 from reports.stats.bounds import Ends
@@ -272,11 +271,11 @@ def noise_along_training(
 ) -> Axes:
     """Draw the gradient noise scale of a few batch sizes along training."""
     if critical is not None:
-        ax.axhline(critical, color=INK, lw=1.2, ls=":", label="critical batch size")
+        ax.axhline(critical, color=style.INK, lw=1.2, ls=":", label="critical batch size")
         if interval is not None and math.isfinite(interval.high):
-            ax.axhspan(interval.low, interval.high, color=GREY, alpha=0.18, lw=0)
+            ax.axhspan(interval.low, interval.high, color=style.GREY, alpha=0.18, lw=0)
     for (size, rows), (color, marker, dashes) in zip(
-        noise.groupby("batch_size"), LOOKS, strict=False
+        noise.groupby("batch_size"), style.LOOKS, strict=False
     ):
         resolved = rows[rows["status"] == RESOLVED]
         ax.plot(
@@ -288,21 +287,23 @@ def noise_along_training(
         rest = rows[(rows["status"] != RESOLVED) & (rows["low"] > 0)]
         ax.plot(rest["examples"], rest["low"], "^", color=color, ms=7, mfc="none", mew=1.3)
     if (noise["status"] != RESOLVED).any():
-        ax.plot([], [], "^", color=INK, ms=7, mfc="none", mew=1.3, label="unresolved: at least")
+        ax.plot(
+            [], [], "^", color=style.INK, ms=7, mfc="none", mew=1.3, label="unresolved: at least"
+        )
     ax.set_xscale("log", base=10)
-    counts_ticks(ax.xaxis)
+    style.counts_ticks(ax.xaxis)
     ax.set_xlabel("Examples processed")
     ax.fmt_xdata = lambda number: f"{count(number)} examples"
     ax.legend(loc="upper left")
-    return counts_axis(ax, "Gradient noise scale (examples)", "examples")
+    return style.counts_axis(ax, "Gradient noise scale (examples)", "examples")
 
 
 def noise_chart(analysis: Analysis) -> Chart | None:
     """Return the chart of the gradient noise scale along training."""
     scaling = analysis.scaling
-    noise = scaling.noise[scaling.noise["examples"] > 0]
     if scaling.noise_known.empty:
         return None
+    noise = scaling.noise[scaling.noise["examples"] > 0]
     measured = sorted(set(noise["batch_size"]))
     shown = sorted({measured[0], measured[len(measured) // 2], measured[-1]})
     rows = noise[noise["batch_size"].isin(shown)]

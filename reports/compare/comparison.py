@@ -21,17 +21,7 @@ from reports.compare.matches import (
 )
 from reports.output.csv import column_meanings, to_csv
 from reports.output.files import PAGE, remove_leftovers, write
-from reports.output.page.cells import (
-    Maker,
-    Table,
-    interval,
-    mean_and_interval,
-    number,
-    share,
-    table_of,
-    text,
-    text_cell,
-)
+from reports.output.page import cells
 from reports.output.page.page import DOWNLOADS, FIGURES, downloads, fill, fit
 from reports.output.page.sections import inlined
 from reports.recommend.analysis import analyse_study
@@ -114,8 +104,7 @@ def _summary(matches: Matches) -> str:
         f"{plural(study.counts.run, 'trial')}"
         for name, study in matches.studies.items()
     ]
-    cells = plural(len(matches.cells), "matched cell")
-    return f"{'; '.join(counted)}; {cells}"
+    return f"{'; '.join(counted)}; {plural(len(matches.cells), 'matched cell')}"
 
 
 def _left_out(omitted: Sequence[str], undrawn: int) -> str:
@@ -139,12 +128,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:
     """Return every table beside the page, by the names of `COLUMNS`, and what columns mean."""
-    cells, unmatched = matches.cells, matches.unmatched
-    frames = (matches.groups, cells, unmatched, matches.specification, matches.provenance)
+    texts = (matches.specification, matches.provenance)
+    frames = (matches.groups, matches.cells, matches.unmatched, *texts)
     return dict(zip(COLUMNS, frames, strict=True)) | {"columns": column_meanings(COLUMNS)}
 
 
-def match_tables(matches: Matches) -> list[Table]:
+def match_tables(matches: Matches) -> list[cells.Table]:
     """Return the tables of the page that have rows."""
     texts, versions = "the specifications", "machines and versions"
     made = (
@@ -158,47 +147,47 @@ def match_tables(matches: Matches) -> list[Table]:
     return [table for table in made if table.rows]
 
 
-def _studies(matches: Matches) -> Table:
+def _studies(matches: Matches) -> cells.Table:
     measures = {
         (name, group.plan.group): group.measure
         for name, study in matches.studies.items()
         for group in study.groups
     }
-    columns: dict[str, Maker] = {
-        "Study": text("study"),
-        "Group": text("group"),
-        "Dataset": text("dataset"),
-        "Batch size to use": number("recommended", "{:.0f}".format, strong=True),
-        "Time to train": number("seconds_to_train", seconds),
-        "Best batch size": number("best", "{:.0f}".format),
-        **mean_and_interval(lambda row: measures[row["study"], row["group"]]),
-        "Trials ok": share("ok", "trials"),
-        "Machine": text("machine"),
+    columns: dict[str, cells.Maker] = {
+        "Study": cells.text("study"),
+        "Group": cells.text("group"),
+        "Dataset": cells.text("dataset"),
+        "Batch size to use": cells.number("recommended", "{:.0f}".format, strong=True),
+        "Time to train": cells.number("seconds_to_train", seconds),
+        "Best batch size": cells.number("best", "{:.0f}".format),
+        **cells.mean_and_interval(lambda row: measures[row["study"], row["group"]]),
+        "Trials ok": cells.share("ok", "trials"),
+        "Machine": cells.text("machine"),
     }
     note = (
         "Batch size to use: the one that trains fastest among those whose metric can't be told "
         "from the best, in that study. Mean and interval are those of its best batch size."
     )
-    return table_of("studies", "Studies", note, columns, matches.groups)
+    return cells.table_of("studies", "Studies", note, columns, matches.groups)
 
 
-def _cells(matches: Matches) -> Table:
+def _cells(matches: Matches) -> cells.Table:
     measures = {(pair.study, pair.first.plan.group): pair.other.measure for pair in matches.pairs}
 
-    def measured(make: Callable[[Measure], Maker]) -> Maker:
+    def measured(make: Callable[[Measure], cells.Maker]) -> cells.Maker:
         return lambda row: make(measures[row["study"], row["group"]])(row)
 
-    columns: dict[str, Maker] = {
-        "Batch size": number("batch_size", str),
-        "Group": text("group"),
-        "Other study": text("study"),
-        "First rate": number("first_learning_rate", rate),
-        "Its rate": number("learning_rate", rate),
-        "First mean": measured(lambda measure: number("first_metric", measure.text)),
-        "Its mean": measured(lambda measure: number("metric", measure.text)),
+    columns: dict[str, cells.Maker] = {
+        "Batch size": cells.number("batch_size", str),
+        "Group": cells.text("group"),
+        "Other study": cells.text("study"),
+        "First rate": cells.number("first_learning_rate", rate),
+        "Its rate": cells.number("learning_rate", rate),
+        "First mean": measured(lambda measure: cells.number("first_metric", measure.text)),
+        "Its mean": measured(lambda measure: cells.number("metric", measure.text)),
         "Difference": measured(_difference),
         "95% interval": measured(_bounds),
-        "Interval": lambda row: text_cell(
+        "Interval": lambda row: cells.text_cell(
             f"{row['method']}, {count(row['seeds'])} seeds" if row["method"] else MISSING
         ),
     }
@@ -206,56 +195,56 @@ def _cells(matches: Matches) -> Table:
         f"“First” is {visible(matches.first, _WORDS)}; the difference is the other study minus it. "
         "In bold: established by Holm's method over all matched cells. none: can't be compared."
     )
-    return table_of("matched", "Matched cells", note, columns, matches.cells)
+    return cells.table_of("matched", "Matched cells", note, columns, matches.cells)
 
 
-def _difference(measure: Measure) -> Maker:
-    return number(
+def _difference(measure: Measure) -> cells.Maker:
+    return cells.number(
         "difference", lambda v: f"{measure.signed(v)}{measure.points}", strong="established"
     )
 
 
-def _bounds(measure: Measure) -> Maker:
+def _bounds(measure: Measure) -> cells.Maker:
     signed = measure.signed
-    return interval(
+    return cells.interval(
         "difference_low", "difference_high", lambda low, high: f"{signed(low)} to {signed(high)}"
     )
 
 
-def _times(matches: Matches) -> Table:
-    columns: dict[str, Maker] = {
-        "Batch size": number("batch_size", str),
-        "Group": text("group"),
-        "Other study": text("study"),
-        "First, an update": number("first_seconds_per_update", seconds),
-        "Its update": number("seconds_per_update", seconds),
-        "Ratio": number("time_ratio", significant),
-        "First, training": number("first_seconds_to_train", seconds),
-        "Its training": number("seconds_to_train", seconds),
+def _times(matches: Matches) -> cells.Table:
+    columns: dict[str, cells.Maker] = {
+        "Batch size": cells.number("batch_size", str),
+        "Group": cells.text("group"),
+        "Other study": cells.text("study"),
+        "First, an update": cells.number("first_seconds_per_update", seconds),
+        "Its update": cells.number("seconds_per_update", seconds),
+        "Ratio": cells.number("time_ratio", significant),
+        "First, training": cells.number("first_seconds_to_train", seconds),
+        "Its training": cells.number("seconds_to_train", seconds),
     }
     note = (
         "Medians of each study's timing pass, on its own machine. Ratio: of the time of an update, "
         "other over first."
     )
-    return table_of("times", "Times of matched cells", note, columns, matches.cells)
+    return cells.table_of("times", "Times of matched cells", note, columns, matches.cells)
 
 
-def _unmatched(matches: Matches) -> Table:
-    columns: dict[str, Maker] = {
-        "Study": text("study"),
-        "Group": text("group"),
-        "Batch sizes": text("batch_sizes"),
-        "Missing in": text("against"),
+def _unmatched(matches: Matches) -> cells.Table:
+    columns: dict[str, cells.Maker] = {
+        "Study": cells.text("study"),
+        "Group": cells.text("group"),
+        "Batch sizes": cells.text("batch_sizes"),
+        "Missing in": cells.text("against"),
     }
     note = "Batch sizes of groups that have no match in the other study, or not at this batch size."
-    return table_of("unmatched", "Without a counterpart", note, columns, matches.unmatched)
+    return cells.table_of("unmatched", "Without a counterpart", note, columns, matches.unmatched)
 
 
-def _values(matches: Matches, name: str, frame: pd.DataFrame, where: str) -> Table:
+def _values(matches: Matches, name: str, frame: pd.DataFrame, where: str) -> cells.Table:
     rows = tuple(
-        tuple(map(text_cell, (str(key), *values["value"])))
+        tuple(map(cells.text_cell, (str(key), *values["value"])))
         for key, values in frame.groupby("key", sort=False)
     )
     note = "Only what isn't the same everywhere; none: not given there."
     headers = ("Key", *(visible(study, _WORDS) for study in matches.studies))
-    return Table(name, f"What differs between {where}", note, headers, rows)
+    return cells.Table(name, f"What differs between {where}", note, headers, rows)

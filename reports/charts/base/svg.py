@@ -22,6 +22,7 @@ from reports.charts.base.chart import Chart
 from reports.charts.base.style import INK, RULE, STYLE
 
 WIDTH = 6.6  # inches of every figure
+Drawn = Mapping[str, tuple[Chart, str]]  # charts with their SVG elements, by name
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 """Replaces matplotlib's own font, which readers rarely have and which is wider."""
 
@@ -80,7 +81,7 @@ def _compact(written: str) -> str:
     """Return the element alone, without what says nothing: less than half of what was written."""
     text = _NOISE.sub("", _HEAD.sub("", written))
     text = _UNTURNED.sub("", _FONT.sub("", text))
-    text = _PLACES.sub(lambda match: _DECIMAL.sub(_rounded, match[0].replace("\n", "")), text)
+    text = _PLACES.sub(lambda match: _rounded(match[0].replace("\n", "")), text)
     text = re.sub(r">\s*\n\s*<", "><", text)
     wanted = set(_TARGET.findall(text))
     text = _SERIES.sub(r' data-series="\1"', text)
@@ -88,9 +89,9 @@ def _compact(written: str) -> str:
     return _UNSEEN.sub("", _ungrouped(text)).replace("<svg ", f'<svg font-family="{FONTS}" ', 1)
 
 
-def _rounded(number: re.Match[str]) -> str:
-    """Return a length in points as exactly as a screen can show it."""
-    return f"{round(float(number[0]), 1):g}"
+def _rounded(text: str) -> str:
+    """Return lengths in points as exactly as a screen can show them."""
+    return _DECIMAL.sub(lambda number: f"{round(float(number[0]), 1):g}", text)
 
 
 def _ungrouped(text: str) -> str:
@@ -146,7 +147,6 @@ def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
 
 
 MOST_POINTS = 60  # points of a line that are values; lines with more are computed curves
-Drawn = Mapping[str, tuple[Chart, str]]  # charts with their SVG elements, by name
 _CAPS = ("_", "|")
 
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from reports.charts.base.chart import Row
 from reports.schema.formats import MISSING, visible
 from reports.schema.measures import Measure
 
 LINE = 30  # characters of a cell from which on it is broken into lines
-
-Row = Mapping[Any, Any]  # one row of a frame
 
 
 @dataclass(frozen=True)

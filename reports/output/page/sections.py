@@ -154,8 +154,10 @@ def claim_section(verdicts: Sequence[ClaimVerdict], *, evidence: bool = True) ->
     if not studied:
         return ClaimSection(f"This study bears on none of its claims. {_unstudied(verdicts)}", ())
     comparisons = _evidence(studied)
+    names = {v: [judged.claim.name for judged in studied if judged.verdict == v] for v in _SAYS}
+    answers = listing([text.format(listing(names[v])) for v, text in _SAYS.items() if names[v]])
     return ClaimSection(
-        f"{_tally(studied)} {_unstudied(verdicts)}".strip(),
+        f"Of these claims, this study {answers}. {_unstudied(verdicts)}".strip(),
         studied,
         _verdicts(studied),
         comparisons if evidence else None,
@@ -163,12 +165,6 @@ def claim_section(verdicts: Sequence[ClaimVerdict], *, evidence: bool = True) ->
         if evidence
         else f"The {len(comparisons.rows):,} comparisons are in tables/claim-evidence.csv.",
     )
-
-
-def _tally(studied: Sequence[ClaimVerdict]) -> str:
-    names = {v: [judged.claim.name for judged in studied if judged.verdict == v] for v in _SAYS}
-    answers = [text.format(listing(names[v])) for v, text in _SAYS.items() if names[v]]
-    return f"Of these claims, this study {listing(answers)}."
 
 
 def _unstudied(verdicts: Sequence[ClaimVerdict]) -> str:

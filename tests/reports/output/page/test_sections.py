@@ -112,7 +112,7 @@ def test_tables_give_way_before_figures_and_figures_before_sections(whole: list[
 
 def test_groups_without_a_section_are_named() -> None:
     assert absent([]) == ""
-    assert absent(["one", "two"]).startswith("2 groups of this study have no section here, ")
+    assert absent(["one", "two"]).startswith("2 groups of this study have no section")
 
 
 def test_what_was_not_drawn_is_named(three: StudyResults) -> None:
@@ -233,7 +233,7 @@ def test_comparisons_without_room_are_beside_the_page(judged: tuple[ClaimVerdict
     shown = claim_section(judged, evidence=False)
     assert shown.evidence is None
     number = len(evidence_table(judged))
-    assert shown.note == f"The {number} comparisons are in tables/claim-evidence.csv."
+    assert f"{number} comparisons are in tables/claim-evidence.csv" in shown.note
 
 
 def test_the_summary_names_the_claims_by_verdict(judged: tuple[ClaimVerdict, ...]) -> None:
@@ -242,10 +242,9 @@ def test_the_summary_names_the_claims_by_verdict(judged: tuple[ClaimVerdict, ...
         replace(claim, verdict=verdict) for claim, verdict in zip(judged, given, strict=True)
     ]
     needs = judged[3].claim.needs
-    assert claim_section(changed).summary == (
-        "Of these claims, this study supports C1 and C2, contradicts C3, finds that C5 "
-        f"depends on the data and can't tell about C6 and C7. Not studied: C4 needs {needs}."
-    )
+    summary = claim_section(changed).summary
+    for words in ("supports C1 and C2", "contradicts C3", "C5 depends", "C6 and C7", needs):
+        assert words in summary
 
 
 def test_a_study_that_bears_on_no_claim_says_what_each_would_need(
@@ -254,9 +253,8 @@ def test_a_study_that_bears_on_no_claim_says_what_each_would_need(
     results = nothing_run(digits)
     shown = claim_section(judge_claims(results))
     assert (shown.table, shown.evidence, shown.verdicts) == (None, None, ())
-    assert shown.summary.startswith(
-        "This study bears on none of its claims. Not studied: C1 needs the timing pass, "
-    )
+    assert "none of its claims" in shown.summary
+    assert "C1 needs the timing pass" in shown.summary
     page = build_report(results, tmp_path).read_text(encoding="utf-8")
     assert 'id="claims-heading"' in page
     assert 'id="claims-verdicts"' not in page
