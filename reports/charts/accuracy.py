@@ -58,13 +58,11 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
         finding=_best_finding(analysis, comparison),
         caption=sentences(
             _statistic(analysis),
-            f"Left out: batch {sizes(analysis.lost)}, where a seed has no value."
-            if analysis.lost
-            else "",
+            bool(analysis.lost)
+            and f"Left out: batch {sizes(analysis.lost)}, where a seed has no value.",
             _tuning(analysis),
-            f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%)."
-            if comparison.tested
-            else "",
+            comparison.tested
+            and f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%).",
         ),
         description=values(table, "metric", analysis.measure.text),
         table=table,
@@ -199,7 +197,6 @@ def seeds_chart(analysis: Analysis) -> Chart | None:
     groups, written = seeds.groupby("batch_size")["metric"], analysis.measure.text
     spread = pd.DataFrame({"low": groups.min(), "high": groups.max()}).reset_index()
     widest = extreme(spread.assign(width=spread["high"] - spread["low"]), "width", largest=True)
-    lost = f"At batch {sizes(analysis.lost)} a seed has no value." if analysis.lost else ""
     return Chart(
         name="seeds",
         heading="The seeds, one by one",
@@ -210,7 +207,7 @@ def seeds_chart(analysis: Analysis) -> Chart | None:
         caption=sentences(
             f"Every dot is one trial at the selected rate ({analysis.metric}); a line joins the "
             "trials that share a seed, and with it split and initial weights.",
-            lost,
+            bool(analysis.lost) and f"At batch {sizes(analysis.lost)} a seed has no value.",
         ),
         description=in_words(
             spread, "batch size {batch_size}: {low} to {high}", low=written, high=written

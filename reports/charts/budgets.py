@@ -77,12 +77,8 @@ def _budget(ax: Axes, rows: pd.DataFrame, color: str, marker: str) -> None:
     ax.plot(rows["batch_size"], rows["metric"], color=color, lw=1.6, zorder=2)
     bars = {"ecolor": color, "elinewidth": 1.2, "capsize": 2}
     style.interval_bars(ax, rows, "metric_low", "metric", "metric_high", **bars)
-    for tied, fill in ((True, color), (False, "none")):
-        shown = rows[rows["tied"] == tied]
-        ax.plot(
-            shown["batch_size"], shown["metric"], marker, ms=5, mfc=fill, mec=color, mew=1.4,
-            zorder=3,
-        )  # fmt: skip
+    points = {"color": color, "marker": marker, "ms": 5, "mew": 1.4, "zorder": 3}
+    style.split_points(ax, rows, "metric", "tied", {True: "", False: ""}, **points)
 
 
 def budget_chart(analysis: Analysis) -> Chart | None:
@@ -135,16 +131,12 @@ def _finding(analysis: Analysis, panels: dict[str, pd.DataFrame]) -> str:
 
 @dataclass(frozen=True)
 class Slider:
-    """A budget to choose, and what is found with it: all of it computed, ready to be shown.
-
-    `data` is JSON for an attribute between single quotes: bounds of the frame, and for each rule
-    the number of its first budget and all of its budgets, as `_step` has them.
-    """
+    """A budget to choose, and what is found with it: all of it computed, ready to be shown."""
 
     rules: tuple[str, ...]  # what batch sizes get equally much of, as words
     caption: str
     frame: Markup  # axes as an `<svg>` element, without marks
-    data: Markup
+    data: Markup  # JSON for an attribute: bounds of the frame, first budget and steps by rule
 
 
 def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:

@@ -52,9 +52,8 @@ def _drawn(alike: list[Analysis]) -> list[Analysis]:
     if len(alike) <= len(LOOKS):
         return alike
     best: dict[str, Analysis] = {}
-    validation = [float(group.measured["validation_metric"].max()) for group in alike]
-    for number in sorted(range(len(alike)), key=validation.__getitem__, reverse=True):
-        best.setdefault(alike[number].plan.optimizer, alike[number])
+    for group in sorted(alike, key=lambda g: -g.measured["validation_metric"].max()):
+        best.setdefault(group.plan.optimizer, group)
     kept = [*best.values()][: len(LOOKS)]
     return [group for group in alike if any(group is other for other in kept)]
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from reports.analysis.scaling_record import TargetRecord
 from reports.charts.base import style
-from reports.charts.base.chart import Chart, values
+from reports.charts.base.chart import Chart, sentences, values
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, off_by, plural, seconds, significant, sizes, times
 from reports.stats.bounds import Ends
@@ -66,8 +66,8 @@ def steps_chart(analysis: Analysis) -> Chart | None:
     record = analysis.scaling.main
     if record is None:
         return None
-    table = record.batch_sizes
-    if table["updates"].isna().all() and _bounds(record).empty:
+    table, bounds = record.batch_sizes, _bounds(record)
+    if table["updates"].isna().all() and bounds.empty:
         return None
     return Chart(
         name="steps-to-target",
@@ -78,7 +78,7 @@ def steps_chart(analysis: Analysis) -> Chart | None:
         table=table,
         figure=partial(
             steps_to_target,
-            bounds=_bounds(record),
+            bounds=bounds,
             curve=_updates(record),
             critical=record.fit.critical_batch_size,
             interval=record.fit.critical_batch_size_interval,
@@ -138,21 +138,16 @@ def time_chart(analysis: Analysis) -> Chart | None:
     if record is None or record.fastest is None:
         return None
     table, best = record.batch_sizes.dropna(subset="seconds"), record.best
-    predicted = (
-        ""
-        if best.batch_size is None
-        else (
-            " Dash-dotted: where S_min (1 + B_crit/B)(alpha + beta B) is shortest, "
-            f"shaded its interval; within 5% of that time are {range_span(best.near)}."
-        )
-    )
     return Chart(
         name="time-to-target",
         heading="Time to the target",
         finding=_time_finding(record),
-        caption=(
+        caption=sentences(
             f"{_target(analysis, record)} Updates by the median seconds of an update from the "
-            f"timing pass. {_median(record)}{predicted}"
+            f"timing pass. {_median(record)}",
+            best.batch_size is not None
+            and "Dash-dotted: where S_min (1 + B_crit/B)(alpha + beta B) is shortest, "
+            f"shaded its interval; within 5% of that time are {range_span(best.near)}.",
         ),
         description=_described(table, "seconds", seconds),
         table=table,
@@ -245,14 +240,13 @@ def _fit(record: TargetRecord) -> str:
     fit = record.fit
     if fit.curve is None:
         return f"Nothing is fitted: {fit.reason[:1].lower()}{fit.reason[1:]}"
-    poor = " That is a poor fit." if fit.poor_fit else ""
-    missed = plural(fit.censored, "run")
-    bounds = f" {missed} that missed it: counted as lower bounds." if fit.censored else ""
-    span = critical_span(fit)
-    critical = f" Dash-dotted: the {span}." if span else ""
-    return (
+    missed, span = plural(fit.censored, "run"), critical_span(fit)
+    return sentences(
         f"Dashed: S = S_min + E_min/B, fitted to the logarithms of {plural(fit.runs, 'run')}, "
-        f"off by up to {off_by(fit.max_log_residual or 0)} at a batch size.{poor}{bounds}{critical}"
+        f"off by up to {off_by(fit.max_log_residual or 0)} at a batch size.",
+        fit.poor_fit and "That is a poor fit.",
+        fit.censored > 0 and f"{missed} that missed it: counted as lower bounds.",
+        bool(span) and f"Dash-dotted: the {span}.",
     )
 
 

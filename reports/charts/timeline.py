@@ -133,14 +133,13 @@ def _finding(history: Timeline) -> str:
 def _caption(history: Timeline) -> str:
     return sentences(
         "Every bar is a cohort: trials of one batch size, trained in lockstep; wide bars bear it.",
-        "A thin mark is its begin." if len(history.spans) <= MOST_MARKED else "",
+        len(history.spans) <= MOST_MARKED and "A thin mark is its begin.",
         "It stands in the lowest row that was free: as many rows, or workers, as ran at once.",
         "Busy: of the time from the first begin to the last end of a trial.",
         _passes(history),
         _pauses(history),
-        f"Not drawn, as it isn't known when they ran: {plural(history.unknown, 'trial')}."
-        if history.unknown
-        else "",
+        history.unknown > 0
+        and f"Not drawn, as it isn't known when they ran: {plural(history.unknown, 'trial')}.",
     )
 
 

@@ -129,11 +129,8 @@ def _times(matches: Matches, name: str) -> str:
     if ratios.empty:
         return ""
     machines = [machine(matches.studies[study]) for study in (matches.first, name)]
-    where = (
-        f"both on {machines[0]}"
-        if machines[0] == machines[1]
-        else f"on {machines[1]}, against {machines[0]}"
-    )
+    same = machines[0] == machines[1]
+    where = f"both on {machines[0]}" if same else f"on {machines[1]}, against {machines[0]}"
     span = times(ratios.min())
     if len(ratios) > 1:
         span = f"{span} to {times(ratios.max())}"

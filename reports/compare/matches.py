@@ -20,8 +20,6 @@ from reports.stats.differences import difference
 from reports.stats.intervals import CONFIDENCE
 from reports.stats.paired_tests import holm
 
-MACHINE = "processor"  # what of a study's provenance tells the machine
-
 _STUDY = Column("study", "str", "", "What the study is called here: its folder.")
 STUDY_COLUMNS = (
     _STUDY,
@@ -109,11 +107,7 @@ class Matches:
 
 
 def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
-    """Hold studies against the first of them.
-
-    Of several groups with the same data and optimizer, those with the same settings match first,
-    then those that are the only ones left.
-    """
+    """Hold studies against the first of them."""
     first, *others = studies
     pairs = tuple(
         pair
@@ -143,7 +137,7 @@ def _frame(rows: Sequence[Mapping[str, object]], columns: tuple[Column, ...]) ->
 
 def machine(study: StudyAnalysis) -> str:
     """Return the processor that a study ran on, as it was stored."""
-    return visible(study.description.provenance.get(MACHINE, MISSING))
+    return visible(study.description.provenance.get("processor", MISSING))
 
 
 def _key(analysis: Analysis) -> tuple[str, ...]:
@@ -172,6 +166,7 @@ def _settings(analysis: Analysis) -> dict[str, str]:
 
 
 def _pairs(firsts: Sequence[Analysis], name: str, others: Sequence[Analysis]) -> list[Pair]:
+    """Match groups with the same settings first, then those that are the only ones left."""
     left, matched = list(others), dict[int, Analysis]()
     for exact in (True, False):
         for number, first in enumerate(firsts):

@@ -65,10 +65,7 @@ def _group(
 ) -> dict[str, Any]:
     plan = analysis.plan
     return {
-        "group": plan.group,
-        "dataset": plan.dataset,
-        "architecture": plan.architecture,
-        "optimizer": plan.optimizer,
+        **{name: getattr(plan, name) for name in ("group", "dataset", "architecture", "optimizer")},
         "recommendations": [recommendation_content(advice) for advice in analysis.recommendations],
         "verdict": _statements(verdict),
         "warnings": _statements(cautions),

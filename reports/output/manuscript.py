@@ -277,13 +277,15 @@ def latex_table(table: Table, label: str) -> str:
     longest = [max(map(len, column)) for column in texts]
     width = sum(GAP + (BROKEN if length > LONG else length * LETTER) for length in longest)
     styled, starts = _styled(table), range(0, max(len(table.rows), 1), MOST_ROWS)
+    prose = rf">{{\raggedright\arraybackslash}}p{{{BROKEN:g}pt}}"
+    columns = [prose if n > LONG else "r" if at else "l" for at, n in enumerate(longest)]
     floats = []
     for part, start in enumerate(starts, start=1):
         of_several = f" Part {part} of {len(starts)}." if len(starts) > 1 else ""
         others = [row for row in styled.index if row // MOST_ROWS != start // MOST_ROWS]
         floats.append(
             styled.hide(others).to_latex(
-                column_format="".join(_alignment(n, first=not at) for at, n in enumerate(longest)),
+                column_format="".join(columns),
                 environment="table*" if width > COLUMN_POINTS else "table",
                 position_float="centering",
                 hrules=True,
@@ -301,12 +303,6 @@ def _styled(table: Table) -> Styler:
     headers = [latex(header) for header in table.headers]
     styled = table.texts.map(latex).style.hide(axis="index").relabel_index(headers, axis="columns")
     return styled.apply(lambda _: np.array(strong, object), axis=None)
-
-
-def _alignment(longest: int, *, first: bool) -> str:
-    if longest > LONG:
-        return rf">{{\raggedright\arraybackslash}}p{{{BROKEN:g}pt}}"
-    return "l" if first else "r"
 
 
 def markdown_table(table: Table) -> str:

@@ -28,8 +28,7 @@ def seal(results: StudyResults, folder: Path) -> None:
 def unchanged(results: StudyResults, folder: Path) -> Path | None:
     """Return the page of a folder's report if it would be written again as it is, or else None.
 
-    A copy counts as changed, as whoever made it could have sealed anything, but not with the inodes
-    and times of change that its files get here.
+    A copy counts as changed: whoever made it could have sealed anything, but not with its inodes.
     """
     seals = [path.read_bytes() for path in _files(folder, SEAL)]
     return folder / PAGE if seals == [_digest(results, folder).encode()] else None

@@ -46,9 +46,9 @@ def values(table: pd.DataFrame, column: str, written: Callable[[Any], str], by: 
     return in_words(table, f"{where}batch size {{batch_size}}: {{{column}}}", **{column: written})
 
 
-def sentences(*texts: str) -> str:
-    """Return the texts that say something, one after the other."""
-    return " ".join(text for text in texts if text)
+def sentences(*texts: str | bool) -> str:
+    """Return the texts that say something, one after the other; False is none."""
+    return " ".join(text for text in texts if isinstance(text, str) and text)
 
 
 def validation(analysis: Analysis) -> str:

@@ -177,13 +177,11 @@ def split_points(
     **look: Any,  # noqa: ANN401
 ) -> None:
     """Draw points against batch size, filled for the first value of `by`, hollow for the second."""
-    for (value, label), fill in zip(labels.items(), (BLUE, "none"), strict=True):
+    marks: dict[str, Any] = {"color": BLUE, "marker": "o", "ls": "", "mew": 1.5} | look
+    for (value, label), fill in zip(labels.items(), (marks["color"], "none"), strict=True):
         rows = table[table[by] == value]
         if not rows.empty:
-            ax.plot(
-                rows["batch_size"], rows[column], "o", mfc=fill, mec=BLUE, mew=1.5, label=label,
-                **look,
-            )  # fmt: skip
+            ax.plot(rows["batch_size"], rows[column], mfc=fill, label=label, **marks)
 
 
 def lines_by(

@@ -116,10 +116,7 @@ def _grid(study: StudyAnalysis) -> str:
 
 
 def downloads(csv: Mapping[str, str], *, embed: bool) -> dict[str, str]:
-    """Return the paths of tables from the page; small ones with their content, if it is to be in.
-
-    The content is an address, and empty where it isn't in the page.
-    """
+    """Return the paths of tables, with the content of small ones as an address or ""."""
     return {
         f"tables/{name}.csv": f"data:text/csv;charset=utf-8,{quote(text, safe=',:;/()=*@')}"
         if embed and len(text) <= EMBED_BELOW

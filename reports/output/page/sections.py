@@ -154,6 +154,7 @@ def claim_section(verdicts: Sequence[ClaimVerdict], *, evidence: bool = True) ->
     if not studied:
         return ClaimSection(f"This study bears on none of its claims. {_unstudied(verdicts)}", ())
     comparisons = _evidence(studied)
+    note = f"The {len(comparisons.rows):,} comparisons are in tables/claim-evidence.csv."
     names = {v: [judged.claim.name for judged in studied if judged.verdict == v] for v in _SAYS}
     answers = listing([text.format(listing(names[v])) for v, text in _SAYS.items() if names[v]])
     return ClaimSection(
@@ -161,9 +162,7 @@ def claim_section(verdicts: Sequence[ClaimVerdict], *, evidence: bool = True) ->
         studied,
         _verdicts(studied),
         comparisons if evidence else None,
-        ""
-        if evidence
-        else f"The {len(comparisons.rows):,} comparisons are in tables/claim-evidence.csv.",
+        "" if evidence else note,
     )
 
 
