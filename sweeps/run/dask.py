@@ -286,7 +286,8 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
                     n_workers=jobs,
                     threads_per_worker=1,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # or a second cluster warns of port 8787
+                    scheduler_kwargs={"dashboard": False},
                     memory_limit=0,
                     silence_logs=logging.CRITICAL,
                 )

@@ -121,6 +121,11 @@ def test_trials_run_on_workers_elsewhere(address: str, workspace: Workspace) -> 
         assert statuses(executor, workspace, train) == {"ok": 9}
 
 
+def test_two_clusters_of_ones_own_do_not_get_in_each_others_way(workspace: Workspace) -> None:
+    with opened("dask", 1, workspace) as one, opened("dask", 1, workspace) as other:
+        assert statuses(one, workspace, train) == statuses(other, workspace, train) == {"ok": 9}
+
+
 def test_a_machine_without_the_study_s_folder_loads_data_itself(
     address: str, tmp_path: Path
 ) -> None:
