@@ -70,9 +70,15 @@ LOSSES = {
     "absurd metric": with_number("metric", -1e300),
 }
 """Ways for a seed to have no value."""
+QUICK = ("failed", "diverged", "still missing")
 
 
-@pytest.fixture(params=LOSSES.values(), ids=LOSSES)
+@pytest.fixture(
+    params=[
+        pytest.param(loss, id=name, marks=() if name in QUICK else pytest.mark.slow)
+        for name, loss in LOSSES.items()
+    ]
+)
 def lose(request: pytest.FixtureRequest) -> Lose:
     made: Lose = request.param
     return made
