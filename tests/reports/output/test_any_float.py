@@ -93,6 +93,7 @@ def said(results: StudyResults) -> str:
         return page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(places=cells, whole=st.booleans())
 def test_whatever_floats_a_store_holds_a_report_says_something(
@@ -103,7 +104,10 @@ def test_whatever_floats_a_store_holds_a_report_says_something(
     assert not re.search(r">\s*[+-]?(nan|inf)%?\s*<", page)
 
 
-@pytest.mark.parametrize("value", [math.inf, 1e300, 1e28, 5e-324])
+@pytest.mark.parametrize(
+    "value",
+    [math.inf, *(pytest.param(value, marks=pytest.mark.slow) for value in (1e300, 1e28, 5e-324))],
+)
 def test_a_report_is_drawn_of_every_kind_of_float(
     base: StudyResults, tmp_path: Path, value: float
 ) -> None:
@@ -152,7 +156,7 @@ NUMBERS: dict[str, Callable[[float], str]] = {
 MEASURES = [measure_of(DIGITS_GROUP), measure_of(replace(DIGITS_GROUP, task=REGRESSION))]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(value=st.sampled_from(ODD) | st.floats(), kind=st.sampled_from([float, np.float64]))
 def test_every_float_is_written(value: float, kind: Callable[[float], float]) -> None:
     for name, written in NUMBERS.items():

@@ -76,8 +76,9 @@ def test_the_page_follows_the_colour_scheme(
     }[scheme]
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("report", ["digits_report", "hostile_report"])
+@pytest.mark.parametrize(
+    "report", [pytest.param("digits_report", marks=pytest.mark.quick), "hostile_report"]
+)
 def test_a_phone_does_not_scroll_sideways(
     browser: Browser, report: str, request: pytest.FixtureRequest
 ) -> None:

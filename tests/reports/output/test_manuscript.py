@@ -95,7 +95,9 @@ def laid_out(chart: Chart, width: float) -> list[Axes]:
     return [latex_text[0], *latex_text[0].child_axes]
 
 
-@pytest.mark.parametrize("width", [2.5, COLUMN, 6.6])
+@pytest.mark.parametrize(
+    "width", [2.5, *(pytest.param(width, marks=pytest.mark.slow) for width in (COLUMN, 6.6))]
+)
 def test_labels_do_not_touch_and_can_be_read(drawn: dict[str, Chart], width: float) -> None:
     for chart in drawn.values():
         for ax in laid_out(chart, width):

@@ -153,6 +153,7 @@ def hostile(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return folder
 
 
+@pytest.mark.slow
 def test_no_command_writes_what_acts_on_a_terminal(
     hostile: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,9 +302,16 @@ STREAMS = {
     "no room for errors": ("bpsweep show none a 2>/dev/full", 4, b""),
 }
 """Lines of a shell, how the command ends, and what it writes."""
+QUICK = ("all closed", "a reader of results leaves", "no room for results")
 
 
-@pytest.mark.parametrize(("line", "code", "out"), STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize(
+    ("line", "code", "out"),
+    [
+        pytest.param(*ended, id=name, marks=() if name in QUICK else pytest.mark.slow)
+        for name, ended in STREAMS.items()
+    ],
+)
 def test_a_stream_that_fails_changes_nothing_else(
     hostile: Path, line: str, code: int, out: bytes
 ) -> None:

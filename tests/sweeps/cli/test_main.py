@@ -344,6 +344,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert not heavy & set(modules.stdout.split())
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_had_ended_and_the_next_run_goes_on(small: Path) -> None:
     small.write_text(SMALL.replace("epochs = 2", "epochs = 60").replace("[1, 2]", "[1, 2, 3, 4]"))
     command = [sys.executable, "-m", "sweeps", "run", "small.toml", "--out", "out"]
@@ -400,6 +401,7 @@ def test_an_asked_for_end_still_gives_a_report(
     assert shown.err.endswith("run again to go on.\n")
 
 
+@pytest.mark.slow
 def test_a_run_can_be_watched(
     small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

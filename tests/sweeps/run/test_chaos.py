@@ -257,8 +257,7 @@ def begun(process: subprocess.Popen[str], folder: Path, least: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("least", [1, 30])
+@pytest.mark.parametrize("least", [1, pytest.param(30, marks=pytest.mark.quick)])
 def test_the_command_itself_can_be_killed_and_run_again(
     least: int, tmp_path: Path, command: Callable[[], subprocess.Popen[str]], expected: bytes
 ) -> None:

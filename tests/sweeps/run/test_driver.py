@@ -253,7 +253,13 @@ def test_the_timing_pass_begins_when_all_trials_have_ended(tmp_path: Path) -> No
     assert finished.timing["started"].min() > finished.trials["ended"].max() - 0.01
 
 
-@pytest.mark.parametrize("jumps", [[0.0], [-86_400.0], [3e7], [3600.0, -3600.0, 0.0]])
+@pytest.mark.parametrize(
+    "jumps",
+    [
+        [3600.0, -3600.0, 0.0],
+        *(pytest.param([jump], marks=pytest.mark.slow) for jump in (0.0, -86_400.0, 3e7)),
+    ],
+)
 def test_a_clock_that_jumps_harms_nothing(
     jumps: list[float], tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -384,6 +390,7 @@ def test_ctrl_c_while_results_are_read_is_heard(
         run(experiment, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_removed_workspace_and_a_dead_worker_do_not_end_the_run(
     tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

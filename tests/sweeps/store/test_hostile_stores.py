@@ -252,7 +252,15 @@ def test_facts_that_cant_be_used_are_told(
     assert cli.main(["export", "study"]) == 0
 
 
-@pytest.mark.parametrize("seed", range(200))
+def seeds(first: int, after: int, quick: int) -> list[pytest.ParameterSet]:
+    """Return seeds, of which all but the first few are slow."""
+    return [
+        pytest.param(seed, marks=() if seed < first + quick else pytest.mark.slow)
+        for seed in range(first, after)
+    ]
+
+
+@pytest.mark.parametrize("seed", seeds(0, 200, quick=40))
 def test_what_tells_of_a_store_tells_of_any(
     seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -264,7 +272,7 @@ def test_what_tells_of_a_store_tells_of_any(
     check([command, "study", *arguments.get(command, [])], what, capsys)
 
 
-@pytest.mark.parametrize("seed", range(1000, 1024))
+@pytest.mark.parametrize("seed", seeds(1000, 1024, quick=4))
 def test_a_report_comes_out_of_any_store(
     seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -272,7 +280,7 @@ def test_a_report_comes_out_of_any_store(
     check(["report", "study"], what, capsys)
 
 
-@pytest.mark.parametrize("seed", range(2000, 2016))
+@pytest.mark.parametrize("seed", seeds(2000, 2016, quick=4))
 def test_what_goes_on_with_a_store_goes_on_with_any(
     seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -139,6 +139,7 @@ def test_commands_in_sentences_of_a_table_are_set_as_code(
     assert "`" not in re.sub(r'data-key="[^"]*"', "", table.group())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_interrupted_sweep_has_a_banner(digits: StudyResults, tmp_path: Path) -> None:
     page = page_of(keep(digits, digits.trials["stage"] == EXPLORE), tmp_path)
     assert "<strong>Partial report.</strong> 55 of 385 planned trials" in page
@@ -163,14 +164,20 @@ def test_only_a_live_page_reloads(page: str, digits: StudyResults, tmp_path: Pat
             make_results(Sketch(description=small(), diverges=lambda *_: True)),
             "None of the 45 trials has a result",
         ),
-        (make_results(Sketch(description=small(batch_sizes=(8,)))), "Only batch size 8"),
-        (
+        pytest.param(
+            make_results(Sketch(description=small(batch_sizes=(8,)))),
+            "Only batch size 8",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             make_results(Sketch(description=small(seeds=(0,), confirmation_seeds=(9,)))),
             "With one seed",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             without_timing(make_results(Sketch(description=small(confirmation_seeds=())))),
             "the timing pass has not run",
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["nothing", "diverged", "one batch size", "one seed", "no times, no confirm stage"],
@@ -206,6 +213,7 @@ def test_foreign_text_is_shown_and_nothing_else(tmp_path: Path) -> None:
     assert not set("\x00\x1b\u202e") & set(page)
 
 
+@pytest.mark.slow
 def test_an_endless_name_does_not_fill_the_page(tmp_path: Path) -> None:
     plan = small(title="t" * 50_000, dataset="d" * 50_000, metric="m" * 50_000)
     page = page_of(make_results(Sketch(description=plan)), tmp_path)
