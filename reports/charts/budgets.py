@@ -20,7 +20,7 @@ from reports.charts.base.svg import draw_with, embedded, inline
 from reports.recommend.record import Analysis
 from reports.schema.formats import count, listing, plural, rate, seconds
 from reports.schema.measures import Measure
-from reports.text.budgets import RULE_WORDS, amount, budget_sentence, stopped_note
+from reports.text.budget_rules import RULE_WORDS, amount, budget_sentence, stopped_note
 
 _GAP = 0.05  # between two panels, as a share of the whole
 _TALL = 0.92  # height of a panel, likewise; its heading stands above

@@ -13,7 +13,7 @@ from reports.recommend.record import Analysis
 from reports.schema.formats import count, percent, plural, seconds, significant, times
 from reports.schema.results import Cluster
 from reports.stats.models.simulated_workers import SIMULATED
-from reports.text.scaling import level
+from reports.text.reaching_target import level
 
 _TICKS = 13
 

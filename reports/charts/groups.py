@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 
 from reports.charts.base.chart import Chart, values
 from reports.charts.base.style import LOOKS, Look, batch_size_axis, lines_by, metric_axis
-from reports.recommend.groups import StudyAnalysis
-from reports.recommend.record import Analysis
+from reports.recommend.record import Analysis, StudyAnalysis
 from reports.schema.formats import capitalised, listing, plural, visible
 from reports.schema.measures import Measure
 

@@ -18,7 +18,7 @@ from reports.schema.formats import count, off_by, plural, seconds, significant, 
 from reports.stats.bounds import Ends
 from reports.stats.models.first_passage import NOT_REACHED
 from reports.stats.models.noise_scale import RESOLVED
-from reports.text.scaling import critical_span, level, range_span
+from reports.text.reaching_target import critical_span, level, range_span
 
 _SMOOTH = 80  # points of a computed curve
 Curve = Callable[[np.ndarray], np.ndarray]

@@ -15,8 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from reports.analysis.worker_timeline import SLACK, TIMED, Timeline
 from reports.charts.base.chart import Chart, in_words, sentences
 from reports.charts.base.style import GREY, INK, ink_on, ordered_colors
-from reports.recommend.groups import StudyAnalysis
-from reports.recommend.record import extreme
+from reports.recommend.record import StudyAnalysis, extreme
 from reports.schema.formats import percent, plural, seconds
 
 MOST_MARKED = 200  # bars up to which the begins of cohorts are marked

@@ -15,7 +15,7 @@ from reports.recommend.record import Analysis
 from reports.schema.formats import seconds, significant
 from reports.stats.models.update_cost import UpdateTimeFit
 from reports.stats.two_terms import Curve
-from reports.text.scaling import cost_caption
+from reports.text.reaching_target import cost_caption
 
 
 def seconds_per_update(

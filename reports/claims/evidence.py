@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,14 +20,14 @@ from reports.stats.paired_tests import FEWEST, holm
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "can't be told"
 MIXED = "depends on the data"
 NOT_STUDIED = "not studied here"
+VERDICTS = (SUPPORTED, CONTRADICTED, MIXED, UNDECIDED, NOT_STUDIED)
 
 LEVEL = (1 - CONFIDENCE) / 2
 """How often, at most, a claim's comparisons support it, or contradict it, by chance."""
 
 DIFFERENCE, RATIO, SHARE = "difference", "ratio", "share"
 """Units of an effect: of the metric, how many times, or a share of the loss."""
-LEAST_SHARE = 1e-6
-"""Shares below this are not told apart in texts."""
+LEAST_SHARE = 1e-6  # shares below this are all written alike
 
 EVIDENCE_COLUMNS = (
     Column("claim", "str", "", "The claim, C1 to C7."),
@@ -51,81 +51,53 @@ EVIDENCE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """An effect with its interval.
-
-    Attributes:
-        unit: `DIFFERENCE`, `RATIO` or `SHARE`.
-        effect: Mean over seeds or timing rounds, geometric but of differences; NaN if unknown.
-        low: Lower end of its 95% t interval; NaN with fewer than two seeds.
-        high: Upper end.
-        count: Seeds or timing rounds behind it.
-    """
+    """An effect with its interval."""
 
     unit: str
-    effect: float
-    low: float
+    effect: float  # mean over seeds or timing rounds, geometric but of differences; may be NaN
+    low: float  # of its 95% t interval; NaN with fewer than two seeds
     high: float
-    count: int
+    count: int  # seeds or timing rounds behind it
 
 
 UNKNOWN = Finding(DIFFERENCE, math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
-class Decision:
-    """When values support a claim, and when they contradict it.
-
-    Attributes:
-        supports: From values to the p value of the claim's opposite.
-        contradicts: From values to the p value of the claim.
-    """
-
-    supports: Callable[[pd.Series[float]], float]
-    contradicts: Callable[[pd.Series[float]], float]
-
-
-@dataclass(frozen=True)
 class Kind:
-    """A kind of comparison.
+    """A kind of comparison, and the test of a claim that its mean lies beyond a bound.
 
-    Attributes:
-        unit: `DIFFERENCE`, `RATIO` or `SHARE`.
-        decision: When its values support a claim, and when they contradict it.
-        timed: Whether its values are by round of the timing pass, or else by seed.
-        shown: Whether it compares the metric that the report shows, or else validation curves.
+    Effects from the bound to `negligible` are too small to count: where the mean is established to
+    be on this side of that, the claim is contradicted.
     """
 
     unit: str
-    decision: Decision
-    timed: bool = False
-    shown: bool = False
+    bound: float
+    negligible: float | None = None  # the bound itself, if not given
+    below: bool = False  # whether the claim is a mean below the bound, or else above
+    timed: bool = False  # whether values are by round of the timing pass, or else by seed
+    shown: bool = False  # whether the metric is the one the report shows, or else validation's
+
+    def p_values(self, values: pd.Series[float]) -> tuple[float, float]:
+        """Return the p values of the claim's opposite and of the claim."""
+        sign = -1 if self.below else 1
+        limit = self.bound if self.negligible is None else self.negligible
+        return p_above(sign * values, sign * self.bound), p_above(-sign * values, -sign * limit)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One comparison before it is judged.
+    """One comparison before it is judged."""
 
-    Attributes:
-        comparison: Name of its kind: those of one kind are adjusted and averaged together.
-        group: Label of the group, or of both groups.
-        dataset: The dataset's name.
-        budget: The budget rule.
-        metric: What a difference is of, such as "test accuracy"; only alike ones are averaged.
-        measure: How it is written.
-        values: By seed or timing round; logarithms of ratios and shares.
-        kind: Its kind.
-        ends: Smallest and largest batch size, of a change along all of those between.
-    """
-
-    comparison: str
-    group: str
+    comparison: str  # name of its kind: those of one kind are adjusted and averaged together
+    group: str  # label of the group, or of both groups
     dataset: str
-    budget: str
-    metric: str
-    measure: Measure
-    values: pd.Series[float]
+    budget: str  # the budget rule
+    metric: str  # what a difference is of, such as "test accuracy"; only alike ones are averaged
+    measure: Measure  # how it is written
+    values: pd.Series[float]  # by seed or timing round; logarithms of ratios and shares
     kind: Kind
-    ends: tuple[int, int] | None = None
+    ends: tuple[int, int] | None = None  # batch sizes, of a change along all of those between
 
     def text(self, value: float) -> str:
         """Return an effect in its unit."""
@@ -134,7 +106,8 @@ class Sample:
         if self.kind.unit == RATIO:
             return times(value)
         if self.kind.unit == SHARE:
-            return _percentage(value)
+            least = f"under {100 * LEAST_SHARE:.4f}%"
+            return least if value < LEAST_SHARE else f"{significant(100 * value)}%"
         return f"{self.measure.signed(value)}{self.measure.points}"
 
     def span(self, low: float, high: float) -> str:
@@ -146,50 +119,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One comparison, judged.
-
-    Attributes:
-        sample: What was compared.
-        verdict: `SUPPORTED`, `CONTRADICTED` or `UNDECIDED`.
-        finding: The effect.
-    """
+    """One comparison, judged."""
 
     sample: Sample
     verdict: str
     finding: Finding
 
 
-def _percentage(share: float) -> str:
-    if share < LEAST_SHARE:
-        return f"under {100 * LEAST_SHARE:.4f}%"
-    return f"{significant(100 * share)}%"
-
-
-def more_than(bound: float, otherwise: float | None = None) -> Decision:
-    """Return the test of a claim that the mean exceeds a bound.
-
-    Effects from the bound to `otherwise`, if that is larger and given, are too small to count:
-    where the mean is established to be below `otherwise`, the claim is contradicted.
-    """
-    limit = bound if otherwise is None else otherwise
-    return Decision(lambda values: p_above(values, bound), lambda values: p_above(-values, -limit))
-
-
-def less_than(bound: float, otherwise: float | None = None) -> Decision:
-    """Return the test of a claim that the mean is below a bound; see `more_than`."""
-    limit = bound if otherwise is None else otherwise
-    return Decision(lambda values: p_above(-values, -bound), lambda values: p_above(values, limit))
-
-
 def p_above(values: pd.Series[float], bound: float) -> float:
-    """Return the p value of a t test that the mean exceeds a bound; 1 if it can't be made.
-
-    Example:
-        >>> round(p_above(pd.Series([1.0, 2.0, 3.0]), 0.0), 4)
-        0.0371
-        >>> p_above(pd.Series([1.0]), 0.0)
-        1.0
-    """
+    """Return the p value of a t test that the mean exceeds a bound; 1 if it can't be made."""
     if len(values) < FEWEST or not np.isfinite(values).all():
         return 1.0
     gap, error = values.mean() - bound, values.std() / math.sqrt(len(values))
@@ -219,8 +157,8 @@ def judged(samples: Sequence[Sample]) -> tuple[Evidence, ...]:
     evidence: list[Evidence] = []
     for kind in dict.fromkeys(sample.comparison for sample in samples):
         alike = [sample for sample in samples if sample.comparison == kind]
-        supports = holm([sample.kind.decision.supports(sample.values) for sample in alike])
-        contradicts = holm([sample.kind.decision.contradicts(sample.values) for sample in alike])
+        p_values = [sample.kind.p_values(sample.values) for sample in alike]
+        supports, contradicts = map(holm, zip(*p_values, strict=True))
         evidence += [
             Evidence(sample, _answer(p, q), finding_of(sample.values, sample.kind.unit))
             for sample, p, q in zip(alike, supports, contradicts, strict=True)
@@ -235,11 +173,7 @@ def _answer(supports: float, contradicts: float) -> str:
 
 
 def pooled(evidence: Sequence[Evidence]) -> Finding:
-    """Return the effect over several comparisons: their mean within each common seed or round.
-
-    Comparisons without a finite value are left out. Unknown if there is no other, if they are of
-    different metrics, or have no seed in common.
-    """
+    """Return the effect over several comparisons: their mean within each common seed or round."""
     return finding_of(_together(finite(evidence)), evidence[0].sample.kind.unit)
 
 
@@ -258,14 +192,13 @@ def _together(evidence: Sequence[Evidence]) -> pd.Series[float]:
 def overall(evidence: Sequence[Evidence]) -> str:
     """Return the verdict of several comparisons of one kind.
 
-    `MIXED` if some support the claim and others contradict it; otherwise the verdict of their mean;
-    where that can't be taken, the one that more than half of them have in common.
+    That of their mean; where it can't be taken, the one that more than half have in common.
     """
     verdicts = [each.verdict for each in evidence]
     if {SUPPORTED, CONTRADICTED} <= {*verdicts}:
         return MIXED
-    together, decision = _together(evidence), evidence[0].sample.kind.decision
+    together = _together(evidence)
     if len(together) >= FEWEST and len(finite(evidence)) == len(evidence):
-        return _answer(decision.supports(together), decision.contradicts(together))
+        return _answer(*evidence[0].sample.kind.p_values(together))
     (common, times), *_ = Counter(verdicts).most_common()
     return common if times > len(verdicts) / 2 else UNDECIDED

@@ -1,8 +1,4 @@
-"""What a study holds that bears on the paper's claims, comparison by comparison.
-
-Every function turns groups into samples; `KINDS` says how each kind of comparison is tested, by the
-bounds at the top.
-"""
+"""What a study holds that bears on the paper's claims: groups become samples, claim by claim."""
 
 from __future__ import annotations
 
@@ -15,52 +11,51 @@ import pandas as pd
 
 from reports.analysis.selection import without_noise
 from reports.analysis.update_times import PER_ITEM, TENSOR
-from reports.claims.evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample, less_than, more_than
+from reports.claims.evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample
 from reports.claims.values import GroupValues, cross_fitted, trend
 from reports.schema.outcomes import has_value
 from reports.schema.results import TUNING_STAGES, GroupDescription
 from reports.stats.differences import by_seed, sizes_of
 from reports.stats.models.first_passage import NOT_REACHED
 
-MARGIN = 0.01
-"""Differences of a metric below this are too small to count: a point of accuracy."""
+MARGIN = 0.01  # differences of a metric below this are too small to count: a point of accuracy
 SAME_LOSS = 1e-4
 """Relative difference of the loss up to which two trainings have the same result: float32 carries
 seven digits, and thousands of updates multiply what another order of sums makes of the last one."""
-VASTLY = 10.0
-"""How many times as fast is vastly more efficient."""
-NEAR_BEST = 1.15
-"""Times to target up to this multiple of the shortest are as good as it."""
-USUAL = (16, 64)
-"""Batch sizes that the paper calls the most common."""
+VASTLY = 10.0  # how many times as fast is vastly more efficient
+NEAR_BEST = 1.15  # times to target up to this multiple of the shortest are as good as it
+USUAL = (16, 64)  # batch sizes that the paper calls the most common
 
-PLAIN = ("sgd", "momentum", "nesterov")
-"""Optimizers whose step is proportional to the gradient."""
-ADAPTIVE = ("adagrad", "adam")
-"""Optimizers that the paper names as a remedy."""
+PLAIN = ("sgd", "momentum", "nesterov")  # whose step is proportional to the gradient
+ADAPTIVE = ("adagrad", "adam")  # that the paper names as a remedy
 
-_FALLS = less_than(0.0, -MARGIN)
-_HIGHER = more_than(0.0, MARGIN)
+_FALLS = Kind(DIFFERENCE, 0.0, -MARGIN, below=True)
+_SHOWN_FALLS = replace(_FALLS, shown=True)
+_HIGHER = Kind(DIFFERENCE, 0.0, MARGIN)
+_SHOWN_HIGHER = replace(_HIGHER, shown=True)
+_FASTER = Kind(RATIO, 0.0, timed=True)
+_SAME_LOSS = Kind(SHARE, math.log(SAME_LOSS), below=True)
+_SLOWER = Kind(RATIO, math.log(NEAR_BEST))
 
 KINDS = {
-    "tensor": Kind(RATIO, more_than(0.0), timed=True),
-    "one item": Kind(RATIO, more_than(0.0), timed=True),
-    "added gradients": Kind(SHARE, less_than(math.log(SAME_LOSS))),
-    "local updates": Kind(SHARE, less_than(math.log(SAME_LOSS))),
-    "tuned rate": Kind(DIFFERENCE, _FALLS, shown=True),
-    "kept rate, sum": Kind(DIFFERENCE, _FALLS),
-    "kept rate, mean": Kind(DIFFERENCE, _FALLS),
-    "equal updates": Kind(DIFFERENCE, _FALLS),
-    "equal time": Kind(DIFFERENCE, _FALLS),
-    "mitigation": Kind(DIFFERENCE, _HIGHER, shown=True),
-    "own fall": Kind(DIFFERENCE, _FALLS, shown=True),
-    "mitigation, kept rate, sum": Kind(DIFFERENCE, _HIGHER),
-    "mitigation, kept rate, mean": Kind(DIFFERENCE, _HIGHER),
-    "16 to 64": Kind(DIFFERENCE, _HIGHER, shown=True),
-    "speed": Kind(RATIO, more_than(math.log(VASTLY)), timed=True),
-    "accuracy": Kind(DIFFERENCE, more_than(-MARGIN), shown=True),
-    "measured": Kind(RATIO, more_than(math.log(NEAR_BEST))),
-    "closed form": Kind(RATIO, more_than(math.log(NEAR_BEST))),
+    "tensor": _FASTER,
+    "one item": _FASTER,
+    "added gradients": _SAME_LOSS,
+    "local updates": _SAME_LOSS,
+    "tuned rate": _SHOWN_FALLS,
+    "kept rate, sum": _FALLS,
+    "kept rate, mean": _FALLS,
+    "equal updates": _FALLS,
+    "equal time": _FALLS,
+    "mitigation": _SHOWN_HIGHER,
+    "own fall": _SHOWN_FALLS,
+    "mitigation, kept rate, sum": _HIGHER,
+    "mitigation, kept rate, mean": _HIGHER,
+    "16 to 64": _SHOWN_HIGHER,
+    "speed": replace(_FASTER, bound=math.log(VASTLY)),
+    "accuracy": Kind(DIFFERENCE, -MARGIN, shown=True),
+    "measured": _SLOWER,
+    "closed form": _SLOWER,
 }
 """Every kind of comparison, by name."""
 
@@ -81,28 +76,26 @@ def tensor(groups: Groups) -> Iterator[Sample]:
         seen.add(measured)
         gain = (times[PER_ITEM] / times[TENSOR]).dropna(axis="columns").map(math.log)
         several = [size for size in sizes_of(gain) if size > 1]
-        for kind, sizes in (("tensor", gain[several]), ("one item", gain.drop(columns=several))):
-            values = sizes.mean(axis="columns").dropna()
+        for kind, gains in (("tensor", gain[several]), ("one item", gain.drop(columns=several))):
+            values = gains.mean(axis="columns").dropna()
             yield from sample_of(kind, [group], values, "equal batches")
 
 
 def shards(groups: Groups) -> Iterator[Sample]:
     """C2: how far the loss of networks trained on shards is from that of whole batches.
 
-    Relative to the latter, every trial held against its twin; the median of a seed's trials,
-    because at rates that are too large rounding decides where a network ends.
+    Of a seed's trials the median: at rates that are too large rounding decides where one ends.
     """
     whole = {_twin(group.plan): group for group in groups if group.plan.shards == 1}
     for group in groups:
         other = whole.get(_twin(group.plan))
         if group.plan.shards == 1 or other is None:
             continue
-        apart = _losses(group).sub(_losses(other)).abs().div(_losses(other)).dropna()
-        # A seed is held against others at the rates that all of them can be trained with.
-        cell = ["batch_size", "learning_rate"]
-        seeds = apart.groupby(cell).transform("size")
-        apart = apart[seeds == len(group.analysis.study.seeds)]
-        median = apart.groupby("seed").median().clip(lower=np.finfo(np.float64).eps)
+        gap = _losses(group).sub(_losses(other)).abs().div(_losses(other)).dropna()
+        # Seeds are compared at the rates that all of them can be trained with.
+        seeds = gap.groupby(["batch_size", "learning_rate"]).transform("size")
+        gap = gap[seeds == len(group.analysis.study.seeds)]
+        median = gap.groupby("seed").median().clip(lower=np.finfo(np.float64).eps)
         kind = "added gradients" if group.plan.local_updates == 1 else "local updates"
         yield from sample_of(kind, [group, other], median.map(math.log))
 
@@ -136,13 +129,12 @@ def falls(groups: Groups) -> Iterator[Sample]:
         yield from _change("tuned rate", group, group.tuned)
         yield from _change(f"kept rate, {group.plan.reduction}", group, group.kept)
         if len({*made.values()}) > 1:
-            fewest = dict.fromkeys(made, min(made.values()))
-            budget = f"equal updates: {min(made.values()):,}"
-            yield from _change("equal updates", group, _tuned_at(group, fewest), budget)
-        equal = group.updates_in_equal_time
-        if equal:
-            budget = "equal time: the shortest training"
-            yield from _change("equal time", group, _tuned_at(group, equal), budget)
+            fewest = min(made.values())
+            values = cross_fitted(group.explored_at(dict.fromkeys(made, fewest)))
+            yield from _change("equal updates", group, values, f"equal updates: {fewest:,}")
+        if group.updates_in_equal_time:
+            values = cross_fitted(group.explored_at(group.updates_in_equal_time))
+            yield from _change("equal time", group, values, "equal time: the shortest training")
 
 
 def _change(
@@ -152,10 +144,6 @@ def _change(
     ends = sizes_of(values)
     for sample in sample_of(kind, [group], trend(values), budget):
         yield replace(sample, ends=(ends[0], ends[-1]))
-
-
-def _tuned_at(group: GroupValues, updates: Mapping[int, float]) -> pd.DataFrame:
-    return cross_fitted(group.explored_at(updates))
 
 
 def remedies(groups: Groups) -> Iterator[Sample]:
@@ -180,10 +168,8 @@ def _less(adaptive: pd.DataFrame, plain: pd.DataFrame) -> pd.Series[float]:
 
 def _effort(groups: Groups) -> str:
     """How many learning rates each was tuned with, at the batch size with the most of them."""
-    rates = [int(group.analysis.batch_sizes["tried_rates"].max()) for group in groups]
-    return (
-        f"{rates[0]} rates each" if len({*rates}) == 1 else f"{rates[0]} rates against {rates[1]}"
-    )
+    rates, other = (int(group.analysis.batch_sizes["tried_rates"].max()) for group in groups)
+    return f"{rates} rates each" if rates == other else f"{rates} rates against {other}"
 
 
 def usual_sizes(groups: Groups) -> Iterator[Sample]:
@@ -225,8 +211,7 @@ def _fastest_as_good(group: GroupValues, sizes: list[int], times: pd.DataFrame) 
     good = [size for size in others if metric[size] >= metric[smallest] - MARGIN]
     if not good:
         return _best(group, others)
-    median = {size: float(times.loc[:, size].median()) for size in good}
-    return min(good, key=median.__getitem__)
+    return good[int(times[good].median().argmin())]
 
 
 def _training_seconds(group: GroupValues) -> pd.DataFrame:
@@ -274,9 +259,9 @@ def _slower(times: pd.DataFrame, wanted: float) -> pd.Series[float]:
 
 
 def _quickest(times: pd.DataFrame) -> int | None:
-    means = dict(zip(sizes_of(times), times.mean().tolist(), strict=True))
-    reached = [size for size, mean in means.items() if math.isfinite(mean)]
-    return min(reached, key=means.__getitem__, default=None)
+    means = times.mean()
+    reached = means[np.isfinite(means)]
+    return None if reached.empty else int(reached.idxmin())
 
 
 def confirmed(groups: Groups) -> Iterator[GroupValues]:
@@ -293,10 +278,7 @@ def _usual(plan: GroupDescription, optimizers: Sequence[str] = ()) -> bool:
 def sample_of(
     kind: str, groups: Groups, values: pd.Series[float], budget: str = ""
 ) -> Iterator[Sample]:
-    """Yield the sample of one comparison, or nothing if there are no values.
-
-    The budget rule is that of the trials if none is given.
-    """
+    """Yield the sample of one comparison, under the budget of its trials if no other is given."""
     if values.empty:
         return
     first = groups[0]

@@ -1,8 +1,4 @@
-"""What the judging of claims compares: a metric by seed and batch size, under a rule.
-
-Every table has one row for each seed and one column for each batch size, so that differences are
-taken within a seed. Where no fresh seeds judge, a seed's own value never chooses its rate.
-"""
+"""What claims compare: a metric by seed (row) and batch size (column), under a budget rule."""
 
 from __future__ import annotations
 
@@ -22,14 +18,7 @@ from reports.stats.differences import by_seed
 
 @dataclass(frozen=True)
 class Grid:
-    """A metric for every batch size, learning rate and seed; NaN where there is none.
-
-    Attributes:
-        sizes: Batch sizes, ascending.
-        rates: Learning rates, ascending.
-        seeds: Seeds, ascending.
-        metric: The values.
-    """
+    """A metric for every batch size, learning rate and seed, ascending; NaN where there is none."""
 
     sizes: Annotated[np.ndarray, "size"]
     rates: Annotated[np.ndarray, "rate"]
@@ -39,11 +28,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class GroupValues:
-    """A group's values that claims compare, each computed once.
-
-    Attributes:
-        analysis: The numbers of the group.
-    """
+    """A group's values that claims compare, each computed once."""
 
     analysis: Analysis
 
@@ -76,10 +61,7 @@ class GroupValues:
         return self._grid(self._explorers["validation_metric"].to_numpy(np.float64))
 
     def explored_at(self, updates: Mapping[int, float]) -> Grid:
-        """Return the same before the end, read from curves, linearly between evaluations.
-
-        The updates are those of each batch size.
-        """
+        """Return the same after so many updates of each batch size, read from curves."""
         trials = self._explorers
         points = np.array([updates[size] for size in trials["batch_size"].tolist()], np.float64)
         return self._grid(read(self._curves, trials["trial"].tolist(), points[:, None])[:, 0])
@@ -117,8 +99,7 @@ class GroupValues:
     def seconds_per_update(self) -> dict[int, float]:
         """Median seconds of an update of one network, by batch size."""
         table = self.analysis.alone
-        sizes, seconds = table["batch_size"].tolist(), table["seconds_per_update"].tolist()
-        return dict(zip(sizes, seconds, strict=True))
+        return dict(zip(table["batch_size"], table["seconds_per_update"], strict=True))
 
     @cached_property
     def round_seconds(self) -> dict[str, pd.DataFrame]:
@@ -126,10 +107,9 @@ class GroupValues:
         timing = self.analysis.results.timing
         alone = timing[timing["lanes"] == 1]
         seconds = alone.assign(seconds=alone["wall_seconds"] / alone["updates"])
-        engines = dict.fromkeys(sorted(seconds["engine"].tolist()))
         return {
-            engine: by_seed(seconds[seconds["engine"] == engine], "seconds", seed="round")
-            for engine in engines
+            str(engine): by_seed(rows, "seconds", seed="round")
+            for engine, rows in seconds.groupby("engine")
         }
 
     @cached_property
@@ -145,9 +125,7 @@ class GroupValues:
 def cross_fitted(grid: Grid, *, kept: bool = False) -> pd.DataFrame:
     """Return each seed's metric at the learning rate that is best on all other seeds.
 
-    With `kept`, every batch size has the rate that is best at the smallest one, among those tried
-    with all of them. No column for a batch size without a rate that has a value for every seed;
-    nothing with fewer than two seeds.
+    With `kept`, every batch size has the rate that is best at the smallest one, of those all tried.
     """
     complete = ~np.isnan(grid.metric).any(axis=2)
     sizes = complete.any(axis=1)
@@ -167,15 +145,7 @@ def cross_fitted(grid: Grid, *, kept: bool = False) -> pd.DataFrame:
 def trend(values: pd.DataFrame) -> pd.Series[float]:
     """Return the change of a metric from the smallest to the largest batch size, by seed.
 
-    Along the straight line that fits a seed's values against the logarithm of the batch size best:
-    all batch sizes speak, not the two ends alone.
-
-    Only seeds with a value for every batch size; empty with fewer than two batch sizes.
-
-    Example:
-        >>> values = pd.DataFrame({1: [0.9, 0.8], 4: [0.85, 0.8], 16: [0.8, 0.8]}, index=[7, 8])
-        >>> trend(values).round(6).to_dict()
-        {7: -0.1, 8: 0.0}
+    Along the straight line that fits a seed's values against the logarithm of the batch size best.
     """
     complete = values.dropna()
     if complete.empty or len(complete.columns) == 1:

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
-from reports.recommend.record import Analysis
+from reports.recommend.record import GROUP_COLUMNS, Analysis, StudyAnalysis
 from reports.schema.formats import MISSING, visible
 from reports.schema.results import Column, as_table
 from reports.stats.differences import difference

@@ -12,7 +12,7 @@ from reports.charts.catalogue import NAMES, charts
 from reports.charts.groups import NAMES as GROUP_CHARTS
 from reports.charts.groups import group_charts
 from reports.charts.timeline import TIMELINE, timeline_charts
-from reports.claims.claims import claims_of
+from reports.claims.judgement import claims_of
 from reports.output import csv as tables
 from reports.output.files import PAGE, chart_folder, remove_leftovers, write
 from reports.output.json import document
@@ -20,7 +20,7 @@ from reports.output.page import page
 from reports.output.page.page import FIGURES
 from reports.output.page.sections import Section, section
 from reports.recommend.analysis import analyse_study
-from reports.recommend.groups import StudyAnalysis
+from reports.recommend.record import StudyAnalysis
 from reports.schema.results import StudyResults
 
 DOCUMENT = "report.json"  # name of the file with what it says, for programs

@@ -23,11 +23,10 @@ from reports.analysis.scaling_record import (
 from reports.analysis.selection import CELL_COLUMNS
 from reports.analysis.update_times import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
 from reports.analysis.worker_timeline import TIMELINE_COLUMNS, WORK_COLUMNS
-from reports.claims.claims import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table
 from reports.claims.evidence import EVIDENCE_COLUMNS
-from reports.recommend.groups import GROUP_COLUMNS, StudyAnalysis
+from reports.claims.judgement import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table
 from reports.recommend.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
-from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis
+from reports.recommend.record import GROUP_COLUMNS, MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis
 from reports.schema.formats import visible
 from reports.schema.results import (
     CURVE_COLUMNS,

@@ -10,9 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.recommend.groups import StudyAnalysis
 from reports.recommend.recommendation import Answer, Recommendation
-from reports.recommend.record import Analysis
+from reports.recommend.record import Analysis, StudyAnalysis
 from reports.stats.bounds import Ends
 from reports.text.across import across
 from reports.text.verdicts import Statement

@@ -26,8 +26,7 @@ from reports.output.files import chart_folder, refuse_links, write
 from reports.output.page.cells import Table
 from reports.output.page.tables import group_table, page_tables, work_tables
 from reports.recommend.analysis import analyse_study
-from reports.recommend.groups import StudyAnalysis
-from reports.recommend.record import Analysis
+from reports.recommend.record import Analysis, StudyAnalysis
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults
 

@@ -1,9 +1,9 @@
-"""Everything a report says of a group, computed once: `analyse` makes the records others read."""
+"""Everything a report says of a study, computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -19,13 +19,8 @@ from reports.analysis.selection import (
 )
 from reports.analysis.update_times import one_network, summarise_timing
 from reports.analysis.worker_timeline import timeline_of
-from reports.recommend.answers import UNLEARNED, highest_accuracy
-from reports.recommend.baseline import unlearned
-from reports.recommend.groups import StudyAnalysis, group_summary
-from reports.recommend.recommendation import Answer, Recommendation, reconcile
-from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis
-from reports.recommend.time_answers import target_time, timed_accuracy
-from reports.schema.measures import rmse_unit
+from reports.recommend.answers import recommendations
+from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis, group_summary
 from reports.schema.outcomes import count_outcomes, measurements
 from reports.schema.results import GROUP, TUNING_STAGES, StudyResults, as_table
 from reports.stats.differences import by_seed
@@ -33,41 +28,8 @@ from reports.stats.intervals import Comparison, compare_with_best
 from reports.stats.power import separate
 
 _SIZE = ["group", "batch_size"]
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What is computed for all groups at once, which costs as much as for a single one.
-
-    Attributes:
-        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
-        selection: Columns `reports.analysis.selection.SELECTION_COLUMNS`.
-        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
-        batch_sizes: Columns `BATCH_SIZE_COLUMNS`; nothing is called tied yet.
-        seeds: Columns `SEED_COLUMNS`.
-        mean_curves: Columns `MEAN_CURVE_COLUMNS`.
-        budgets: Columns `reports.analysis.equal_budgets.BUDGET_COLUMNS`.
-    """
-
-    cells: pd.DataFrame
-    selection: pd.DataFrame
-    timing: pd.DataFrame
-    batch_sizes: pd.DataFrame
-    seeds: pd.DataFrame
-    mean_curves: pd.DataFrame
-    budgets: pd.DataFrame
-
-    def split(self, groups: Sequence[str]) -> Iterator[_Shared]:
-        """Yield the rows of each group, in this order."""
-        named = ("cells", "selection", "timing")
-        frames = [
-            (frame if name in named else frame.drop(columns="group"), frame["group"])
-            for name, frame in vars(self).items()
-        ]
-        parts = [(dict(list(frame.groupby(labels))), frame[:0]) for frame, labels in frames]
-        for group in groups:
-            rows = (rows_of.get(group, none) for rows_of, none in parts)
-            yield _Shared(*(frame.reset_index(drop=True) for frame in rows))
+_LABELLED = ("cells", "selection", "timing")
+"""Tables of one group that keep the column of groups."""
 
 
 def analyse(results: StudyResults) -> tuple[Analysis, ...]:
@@ -77,33 +39,32 @@ def analyse(results: StudyResults) -> tuple[Analysis, ...]:
     selection = with_given_rates(select_rates(cells), results.trials)
     timing = summarise_timing(results.timing)
     shown = shown_trials(results, selection)
-    shared = _Shared(
-        cells,
-        selection,
-        timing,
-        batch_size_table(results, cells, selection, timing, shown),
-        shown.seeds,
-        _mean_curves(results, selection, timing),
-        budget_table(results, timing),
-    )
+    # What is computed for all groups at once costs as much as for a single one.
+    whole = {
+        "cells": cells,
+        "selection": selection,
+        "timing": timing,
+        "batch_sizes": batch_size_table(results, cells, selection, timing, shown),
+        "seeds": shown.seeds,
+        "mean_curves": _mean_curves(results, selection, timing),
+        "budgets": budget_table(results, timing),
+    }
     scaling = scaling_records(results, selection, timing)
     labels = [plan.group for plan in results.description.groups]
+    tables = {name: _split(frame, labels, keep=name in _LABELLED) for name, frame in whole.items()}
     return tuple(
-        _analyse_group(part, tables, shown.parts[label], scaling[label])
-        for label, part, tables in zip(labels, by_group(results), shared.split(labels), strict=True)
+        _analyse_group(
+            part, shown.parts[label], scaling[label], {n: t[label] for n, t in tables.items()}
+        )
+        for label, part in zip(labels, by_group(results), strict=True)
     )
 
 
 def analyse_study(results: StudyResults) -> StudyAnalysis:
     """Compute everything the report says."""
     groups = analyse(results)
-    return StudyAnalysis(
-        results,
-        groups,
-        count_outcomes(results.trials),
-        group_summary(groups),
-        timeline_of(results),
-    )
+    counts, summary = count_outcomes(results.trials), group_summary(groups)
+    return StudyAnalysis(results, groups, counts, summary, timeline_of(results))
 
 
 def readable(results: StudyResults) -> StudyResults:
@@ -125,74 +86,59 @@ def by_group(results: StudyResults) -> list[StudyResults]:
     groups = results.description.groups
     if len(groups) == 1:
         return [results]
-    trials = dict(list(results.trials.groupby("group")))
+    labels = [plan.group for plan in groups]
+    trials = _split(results.trials, labels)
     # A trial may belong to several groups; its curve is there once.
     owned = results.curves.merge(results.trials[["trial", "group"]], on="trial")
-    curves = {group: rows.drop(columns="group") for group, rows in owned.groupby("group")}
-    timing = dict(list(results.timing.groupby("group")))
+    curves = _split(owned, labels, keep=False)
+    timing = _split(results.timing, labels)
     return [
         StudyResults(
             replace(results.description, groups=(plan,)),
-            trials.get(plan.group, results.trials[:0]).reset_index(drop=True),
-            curves.get(plan.group, results.curves[:0]).reset_index(drop=True),
-            timing.get(plan.group, results.timing[:0]).reset_index(drop=True),
+            trials[plan.group],
+            curves[plan.group],
+            timing[plan.group],
         )
         for plan in groups
     ]
 
 
+def _split(
+    frame: pd.DataFrame, labels: Sequence[str], *, keep: bool = True
+) -> dict[str, pd.DataFrame]:
+    """Return the rows of each group, with or without the column that names it."""
+    rows = dict(list(frame.groupby("group")))
+    parts = {label: rows.get(label, frame[:0]).reset_index(drop=True) for label in labels}
+    return parts if keep else {label: part.drop(columns="group") for label, part in parts.items()}
+
+
 def _analyse_group(
-    results: StudyResults, shared: _Shared, part: str, scaling: ScalingRecord
+    results: StudyResults, part: str, scaling: ScalingRecord, tables: Mapping[str, pd.DataFrame]
 ) -> Analysis:
-    table, seeds = shared.batch_sizes, shared.seeds
+    table, seeds = tables["batch_sizes"], tables["seeds"]
     complete = table.loc[table["metric"].notna(), "batch_size"]
     values = by_seed(seeds[seeds["batch_size"].isin(complete)], "metric")
-    comparison = _compare(values, shared.selection, part)
-    table["tied"] = table["batch_size"].isin(comparison.tied if comparison else ())
+    comparison = _compare(values, tables["selection"], part)
     analysis = Analysis(
         results=results,
-        counts=count_outcomes(results.trials),
         part=part,
-        rmse_unit=rmse_unit(results.description.groups[0]),
-        batch_sizes=table,
-        cells=shared.cells,
+        batch_sizes=table.assign(
+            tied=table["batch_size"].isin(comparison.tied if comparison else ())
+        ),
+        cells=tables["cells"],
         seeds=seeds,
-        mean_curves=shared.mean_curves,
-        timing=shared.timing,
-        budgets=shared.budgets,
+        mean_curves=tables["mean_curves"],
+        timing=tables["timing"],
+        budgets=tables["budgets"],
         scaling=scaling,
         comparison=comparison,
-        recommended=None,
-        rival=None,
-        separation=None,
     )
     if comparison is not None:
-        analysis = _held_against(analysis, values, comparison)
-    return replace(analysis, recommendations=_recommendations(analysis))
-
-
-def _held_against(analysis: Analysis, values: pd.DataFrame, comparison: Comparison) -> Analysis:
-    """Add which batch size to use, and how far it is from the best."""
-    use = None if unlearned(analysis) else _fastest_tied(analysis.batch_sizes, comparison)
-    rival = _rival(values, comparison, use)
-    apart = separate(values, comparison.best, rival, comparison.tail) if rival else None
-    return replace(analysis, recommended=use, rival=rival, separation=apart)
-
-
-def _recommendations(analysis: Analysis) -> tuple[Recommendation, ...]:
-    """The batch sizes to use, goal by goal."""
-    goals = (highest_accuracy(analysis), target_time(analysis), timed_accuracy(analysis))
-    if analysis.comparison is None or not unlearned(analysis):
-        return goals
-    return tuple(_silent(goal) for goal in goals)
-
-
-def _silent(recommendation: Recommendation) -> Recommendation:
-    """What can be said to a goal where networks have learned nothing."""
-    answers = [Answer(source=answer.source, reason=UNLEARNED) for answer in recommendation.answers]
-    return reconcile(
-        recommendation.goal, recommendation.sought, (), answers, ["networks that learn something"]
-    )
+        use = None if analysis.unlearned else _fastest_tied(analysis.batch_sizes, comparison)
+        rival = _rival(values, comparison, use)
+        gap = separate(values, comparison.best, rival, comparison.tail) if rival else None
+        analysis = replace(analysis, recommended=use, rival=rival, separation=gap)
+    return replace(analysis, recommendations=recommendations(analysis))
 
 
 def _compare(values: pd.DataFrame, selection: pd.DataFrame, part: str) -> Comparison | None:
@@ -226,16 +172,14 @@ def _fastest_tied(table: pd.DataFrame, comparison: Comparison) -> int | None:
 def _mean_curves(
     results: StudyResults, selection: pd.DataFrame, timing: pd.DataFrame
 ) -> pd.DataFrame:
-    """Mean validation curve of the explore seeds at the selected rate of each batch size.
-
-    It ends where the first of its seeds does: from there on, it would be the mean of the others.
-    """
+    """Mean validation curve of the explore seeds at the selected rate of each batch size."""
     chosen = tuned(results.trials, selection, TUNING_STAGES)[["trial", "group", "batch_size"]]
     columns = ["trial", "examples", "updates", "validation_metric"]
     points = results.curves[columns].merge(chosen, on="trial")
     groups = points.groupby(["group", "batch_size", "examples"])
     means = groups.agg({"validation_metric": "mean", "updates": "median"})
     planned = means.join(results.description.tuning_seeds.rename("planned"), on=_SIZE)["planned"]
+    # A curve ends where the first of its seeds does: from there on it would be that of the others.
     means = means[groups["validation_metric"].count() >= planned].reset_index()
     items = {plan.group: plan.train_items for plan in results.description.groups}
     means["epochs"] = means["examples"] / means["group"].map(items).astype("float64")

@@ -1,55 +1,30 @@
-"""One interval of batch sizes for a goal: what three sources say, and which of them is trusted.
-
-Three sources answer, each with an interval of batch sizes or with the reason why it can't:
-
-* **measurement**: the batch sizes that were tried and can't be told from the best;
-* **closed form**: what the fitted curves of updates and of seconds per update give;
-* **gradient noise scale**: what one number of the gradients predicts.
-
-They agree if their intervals have a point in common. A measured interval ends at batch sizes that
-were tried, and what is best among these has its true best anywhere between the next ones on either
-side: for this comparison it reaches up to them.
-
-Trusted is the measurement, which assumes no curve, unless it has a weakness that the closed form
-hasn't. Where both are sound and agree, the narrower is: a fit pools what all batch sizes show. The
-noise scale is never trusted: published ratios of it to the critical batch size run from 0.05 to 8
-(McCandlish et al. 2018, table 1).
-"""
+"""One interval of batch sizes for a goal: what three sources say, and which of them is trusted."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import pandas as pd
 
 from reports.schema.results import Column, as_table
-from reports.stats.bounds import Ends
+from reports.stats.bounds import NOWHERE, Ends
 
-ACCURACY = "accuracy"
-"""Goal: the best metric that the study's budget allows."""
-TARGET_TIME = "time to target"
-"""Goal: a target in the shortest time."""
-TIMED_ACCURACY = "accuracy in a given time"
-"""Goal: the best metric within a time that all batch sizes train for."""
+ACCURACY = "accuracy"  # the best metric that the study's budget allows
+TARGET_TIME = "time to target"  # a target in the shortest time
+TIMED_ACCURACY = "accuracy in a given time"  # the best metric within a time that all train for
 
 MEASUREMENT, CLOSED_FORM, NOISE_SCALE = "measurement", "closed form", "gradient noise scale"
 SOURCES = (MEASUREMENT, CLOSED_FORM, NOISE_SCALE)
-"""What answers, in the order of the report."""
+"""What answers: batch sizes not told from the best, fitted curves, one number of the gradients."""
 
-AGREE = "agree"
-"""All that answer have a batch size in common."""
-DISAGREE = "disagree"
-"""Two that answer have none in common."""
-ALONE = "alone"
-"""Only one answers."""
-SILENT = "can't say"
-"""None answers that may be trusted."""
+AGREE, DISAGREE = "agree", "disagree"  # whether all that answer have a batch size in common
+ALONE = "alone"  # only one answers
+SILENT = "can't say"  # none answers that may be trusted
 
-_SIDES = ("low", "high", "best")
 _SLUGS = {MEASUREMENT: "measured", CLOSED_FORM: "closed_form", NOISE_SCALE: "noise_scale"}
-_OF = {
+_SIDES = {
     "low": "smallest batch size as good as the best",
     "high": "largest one",
     "best": "the best one",
@@ -65,71 +40,49 @@ RECOMMENDATION_COLUMNS = (
     Column("trusted", "str", "", "Whose interval it is.", volatile=True),
     Column("reason", "str", "", "Why it is trusted, or why nothing can be said.", volatile=True),
     *(
-        Column(
-            f"{_SLUGS[source]}_{side}",
-            "float64",
-            "examples",
-            f"By {source}: {_OF[side]}.",
-            volatile=True,
-        )
-        for source in SOURCES
-        for side in _SIDES
+        Column(f"{slug}_{side}", "float64", "examples", f"By {source}: {meaning}.", volatile=True)
+        for source, slug in _SLUGS.items()
+        for side, meaning in _SIDES.items()
     ),
     Column("more", "str", "", "What more data would settle it.", volatile=True),
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Answer:
-    """What one source says.
-
-    Attributes:
-        source: One of `SOURCES`.
-        interval: Ends of the batch sizes that are as good as the best, as far as it can tell; None
-            if it can't say.
-        best: The best of them, not rounded; None if it names none.
-        reason: Why it can't say; empty if it does.
-        weakness: Why it is not to be trusted; empty if it is.
-        only_limits: Whether it says no more than which batch sizes are too large.
-    """
+    """What one source says: an interval of batch sizes, or the reason why it can't."""
 
     source: str
-    interval: Ends | None = None
-    best: float | None = None
-    reason: str = ""
-    weakness: str = ""
-    only_limits: bool = False
+    _: KW_ONLY
+    interval: Ends | None = None  # of the batch sizes that are as good as the best
+    best: float | None = None  # not rounded
+    reason: str = ""  # why it can't say
+    weakness: str = ""  # why it is not to be trusted
+    only_limits: bool = False  # whether it says no more than which batch sizes are too large
+
+    @property
+    def several(self) -> bool:
+        """Whether its interval is more than one batch size."""
+        return self.interval is not None and self.interval.low < self.interval.high
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """The batch sizes for one goal.
-
-    Attributes:
-        goal: `ACCURACY`, `TARGET_TIME` or `TIMED_ACCURACY`.
-        sought: The goal in full, to be read after "for".
-        answers: What each source says, in the order of `SOURCES`.
-        interval: Ends of the batch sizes recommended; None if nothing can be said.
-        batch_size: The one to use, among those tried; None if none is named.
-        agreement: `AGREE`, `DISAGREE`, `ALONE` or `SILENT`.
-        trusted: The source whose interval it is; empty if there is none.
-        reason: Why it is trusted, or why nothing can be said.
-        more: What more data would settle it, each to be read after "It would take".
-    """
+    """The batch sizes for one goal."""
 
     goal: str
-    sought: str
-    answers: tuple[Answer, ...]
-    interval: Ends | None
-    batch_size: int | None
+    sought: str  # the goal in full, to be read after "for"
+    answers: tuple[Answer, ...]  # in the order of `SOURCES`
+    interval: Ends | None  # recommended
+    batch_size: int | None  # to use, among those tried
     agreement: str
-    trusted: str
-    reason: str
-    more: tuple[str, ...]
+    trusted: str  # the source whose interval it is; "" if there is none
+    reason: str  # why it is trusted, or why nothing can be said
+    more: tuple[str, ...]  # data that would settle it, each to be read after "It would take"
 
     def answer(self, source: str) -> Answer:
         """Return what a source says."""
-        return next(answer for answer in self.answers if answer.source == source)
+        return self.answers[SOURCES.index(source)]
 
 
 def reconcile(
@@ -139,15 +92,11 @@ def reconcile(
     answers: Sequence[Answer],
     more: Iterable[str] = (),
 ) -> Recommendation:
-    """Return the recommendation that answers add up to.
+    """Return the recommendation that answers, in the order of `SOURCES`, add up to.
 
-    Example:
-        >>> measured = Answer(source=MEASUREMENT, interval=Ends(16, 64), best=32)
-        >>> closed = Answer(source=CLOSED_FORM, interval=Ends(20, 45), best=30.0)
-        >>> noise = Answer(source=NOISE_SCALE, reason="Gradients were not measured.")
-        >>> found = reconcile(TARGET_TIME, "a target", [8, 16, 32, 64], [measured, closed, noise])
-        >>> found.interval, found.batch_size, found.agreement, found.trusted
-        (Ends(low=20, high=45), 32, 'agree', 'closed form')
+    Trusted is the measurement, which assumes no curve, unless it has a weakness that the closed
+    form hasn't; where both are sound and agree, the narrower. Never the noise scale: published
+    ratios of it to the critical batch size run from 0.05 to 8 (McCandlish et al. 2018, table 1).
     """
     given = [answer for answer in answers if answer.interval is not None]
     trusted, reason = _trusted(given, batch_sizes)
@@ -166,29 +115,20 @@ def reconcile(
 
 
 def recommendation_table(recommendations: Iterable[Recommendation]) -> pd.DataFrame:
-    """Return recommendations as a table.
-
-    Columns `RECOMMENDATION_COLUMNS`.
-    """
-    rows = [
-        {
-            **{name: getattr(advice, name) for name in _COPIED},
-            "low": advice.interval.low if advice.interval else None,
-            "high": advice.interval.high if advice.interval else None,
-            **{f"{_SLUGS[a.source]}_{s}": _side(a, s) for a in advice.answers for s in _SIDES},
-            "more": "; ".join(advice.more),
-        }
-        for advice in recommendations
-    ]
+    """Return recommendations as a table: columns `RECOMMENDATION_COLUMNS`."""
     names = [column.name for column in RECOMMENDATION_COLUMNS]
+    rows = [_row(advice) for advice in recommendations]
     return as_table(pd.DataFrame(rows, columns=names), RECOMMENDATION_COLUMNS)
 
 
-_COPIED = ("goal", "sought", "batch_size", "agreement", "trusted", "reason")
-
-
-def _side(answer: Answer, side: str) -> float | None:
-    return answer.best if side == "best" else getattr(answer.interval, side, None)
+def _row(advice: Recommendation) -> dict[str, object]:
+    low, high = advice.interval or NOWHERE
+    sides = {
+        f"{_SLUGS[answer.source]}_{side}": value
+        for answer in advice.answers
+        for side, value in zip(_SIDES, (*(answer.interval or NOWHERE), answer.best), strict=True)
+    }
+    return {**vars(advice), "low": low, "high": high, **sides, "more": "; ".join(advice.more)}
 
 
 def _trusted(given: Sequence[Answer], batch_sizes: Sequence[int]) -> tuple[Answer | None, str]:

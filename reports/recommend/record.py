@@ -1,7 +1,8 @@
-"""The record of a group's numbers: what the other modules read, and what its tables mean."""
+"""The numbers of a group and of a study: what the other modules read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,13 +14,25 @@ from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
 from reports.analysis.expected_best import expected_bests
 from reports.analysis.scaling_record import ScalingRecord
 from reports.analysis.update_times import one_network, shard_costs
+from reports.analysis.worker_timeline import Timeline
 from reports.recommend.recommendation import Recommendation
 from reports.schema.formats import plural, visible
-from reports.schema.measures import Measure, measure_of
-from reports.schema.outcomes import Counts
-from reports.schema.results import Column, GroupDescription, StudyDescription, StudyResults
+from reports.schema.measures import Measure, measure_of, rmse_unit
+from reports.schema.outcomes import Counts, count_outcomes
+from reports.schema.results import (
+    CLASSIFICATION,
+    Column,
+    GroupDescription,
+    StudyDescription,
+    StudyResults,
+    as_table,
+)
+from reports.stats.bounds import NOWHERE
 from reports.stats.intervals import Comparison
 from reports.stats.power import Separation
+
+LEARNED_SHARE = 0.05
+"""Share of the way from a constant answer to a perfect one below which nothing was learned."""
 
 MEAN_CURVE_COLUMNS = (
     Column("batch_size", "int64", "examples", "Examples of one update."),
@@ -30,53 +43,55 @@ MEAN_CURVE_COLUMNS = (
     Column("validation_metric", "float64", "", "Mean over all explore seeds, at the tuned rate."),
 )
 
+GROUP_COLUMNS = (
+    Column("group", "str", "", "What it belongs to: all but batch size, rate and seed."),
+    Column("dataset", "str", "", "Name of the dataset."),
+    Column("architecture", "str", "", "Layer widths, inputs first, without the bias units."),
+    Column("optimizer", "str", "", "Update rule."),
+    Column("trials", "int64", "trials", "Trials that have run, of all stages."),
+    Column("ok", "int64", "trials", "Trials with a result."),
+    Column("diverged", "int64", "trials", "Trials that diverged."),
+    Column("failed", "int64", "trials", "Trials without a result for another reason."),
+    Column("tried_rates", "int64", "rates", "Rates tried at the batch size with the most of them."),
+    Column("recommended", "Int64", "examples", "Fastest batch size not told from the best.", True),
+    Column("low", "float64", "examples", "Smallest batch size recommended for accuracy.", True),
+    Column("high", "float64", "examples", "Largest one.", volatile=True),
+    Column("to_target", "Int64", "examples", "Batch size to reach a target soonest.", True),
+    Column("to_target_low", "float64", "examples", "Smallest batch size for that.", True),
+    Column("to_target_high", "float64", "examples", "Largest one.", volatile=True),
+    Column("best", "Int64", "examples", "Best batch size; on validation, where a test judges it."),
+    Column("learning_rate", "float64", "", "Rate selected there."),
+    Column("part", "str", "", "Part of the data that metric is measured on."),
+    Column("metric_name", "str", "", "What metric is."),
+    Column("metric", "float64", "", "Mean metric of the best batch size, over its seeds."),
+    Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
+    Column("metric_high", "float64", "", "Upper end, likewise."),
+    Column("seconds_to_train", "float64", "s", "Of the recommended batch size.", volatile=True),
+)
+
 
 @dataclass(frozen=True)
 class Analysis:
     """The numbers of one group.
 
-    Attributes:
-        results: What they are computed from: the study, with this group alone.
-        counts: Trials of each kind.
-        part: Part of the data whose metric is shown: "test" (of the confirm stage) or
-            "validation" (of the explore stage, before any confirm trial has a result).
-        rmse_unit: What `rmse` is measured in; "" if it isn't known at all.
-        batch_sizes: Columns `BATCH_SIZE_COLUMNS`; one row for each batch size planned or run.
-        cells: Columns `reports.analysis.selection.CELL_COLUMNS`.
-        seeds: Columns `SEED_COLUMNS`: the values behind `metric`.
-        mean_curves: Columns `MEAN_CURVE_COLUMNS`.
-        timing: Columns `reports.analysis.update_times.TIMING_SUMMARY_COLUMNS`.
-        budgets: Columns `reports.analysis.equal_budgets.BUDGET_COLUMNS`: other budgets
-            and rules.
-        scaling: The way to its targets: steps, examples, time, gradient noise.
-        comparison: Who ties with the best, among the batch sizes that lost no seed; None if
-            there is none. If the test part is shown, best is the one with the highest mean
-            validation metric, so that one part chooses and the other judges.
-        recommended: The batch size that trains fastest among those tied with the best; None if
-            nothing was tested, nothing learned or the timing pass has timed none of them.
-        rival: The batch size to hold against the best: the recommended one or, if that is the
-            best itself or unknown, the other one with the highest mean; None if there is none.
-        separation: Rival minus best; None if that can't be said.
-        recommendations: The batch sizes to use, goal by goal; that for accuracy around
-            `recommended`.
+    If the test part is shown, the best batch size is the one with the highest mean validation
+    metric, so that one part chooses and the other judges.
     """
 
-    results: StudyResults
-    counts: Counts
-    part: str
-    rmse_unit: str
-    batch_sizes: pd.DataFrame
-    cells: pd.DataFrame
-    seeds: pd.DataFrame
-    mean_curves: pd.DataFrame
-    timing: pd.DataFrame
-    budgets: pd.DataFrame
+    results: StudyResults  # of this group alone
+    part: str  # whose metric is shown: "test" or, before any confirm trial has one, "validation"
+    batch_sizes: pd.DataFrame  # BATCH_SIZE_COLUMNS, of each batch size planned or run
+    cells: pd.DataFrame  # CELL_COLUMNS
+    seeds: pd.DataFrame  # SEED_COLUMNS: the values behind `metric`
+    mean_curves: pd.DataFrame  # MEAN_CURVE_COLUMNS
+    timing: pd.DataFrame  # TIMING_SUMMARY_COLUMNS
+    budgets: pd.DataFrame  # BUDGET_COLUMNS: other budgets, other rules
     scaling: ScalingRecord
-    comparison: Comparison | None
-    recommended: int | None
-    rival: int | None
-    separation: Separation | None
-    recommendations: tuple[Recommendation, ...] = ()
+    comparison: Comparison | None  # of the batch sizes that lost no seed
+    recommended: int | None = None  # the fastest of those tied with the best
+    rival: int | None = None  # compared with the best: `recommended`, or the next best
+    separation: Separation | None = None  # rival minus best
+    recommendations: tuple[Recommendation, ...] = ()  # by goal, in the order of `GOALS`
 
     @property
     def study(self) -> StudyDescription:
@@ -89,18 +104,28 @@ class Analysis:
         return self.results.description.groups[0]
 
     @cached_property
+    def counts(self) -> Counts:
+        """Trials of each kind."""
+        return count_outcomes(self.results.trials)
+
+    @cached_property
     def measure(self) -> Measure:
         """How the metric is written."""
         return measure_of(self.plan)
 
+    @property
+    def rmse_unit(self) -> str:
+        """What `rmse` is measured in; "" if it isn't known at all."""
+        return rmse_unit(self.plan)
+
     @cached_property
     def expected_best(self) -> pd.DataFrame:
-        """Columns `reports.analysis.expected_best.EXPECTED_BEST_COLUMNS`."""
+        """Columns `EXPECTED_BEST_COLUMNS`."""
         return expected_bests(self.cells)
 
     @cached_property
     def shard_costs(self) -> pd.DataFrame:
-        """Columns `reports.analysis.update_times.SHARD_COST_COLUMNS`."""
+        """Columns `SHARD_COST_COLUMNS`."""
         return shard_costs(self.results.timing)
 
     @property
@@ -118,7 +143,7 @@ class Analysis:
 
     @property
     def training(self) -> str:
-        """What trials used of it, likewise: less than the budget where some stopped early."""
+        """What trials used of the budget: less of it where some stopped early."""
         return f"at most {self.budget}" if self.counts.stopped else self.budget
 
     @property
@@ -129,8 +154,17 @@ class Analysis:
     @property
     def judged_apart(self) -> bool:
         """Whether one part of the data chose the best batch size and another judges it."""
-        known = self.batch_sizes["validation_metric"].notna().any()
-        return self.part == "test" and bool(known)
+        return self.part == "test" and bool(self.batch_sizes["validation_metric"].notna().any())
+
+    @cached_property
+    def tried(self) -> list[int]:
+        """Batch sizes, ascending."""
+        return [int(size) for size in self.batch_sizes["batch_size"]]
+
+    @property
+    def best(self) -> int:
+        """The best batch size; 0 if there is none."""
+        return self.comparison.best if self.comparison else 0
 
     @cached_property
     def measured(self) -> pd.DataFrame:
@@ -158,17 +192,38 @@ class Analysis:
         """Whether every batch size shown has seeds enough for an interval."""
         return bool((self.measured["seeds"] >= SEEDS_FOR_INTERVAL).all())
 
+    @cached_property
+    def unlearned(self) -> str:
+        """Why the best batch size can't be said to have learned anything; "" if it can."""
+        constant = constant_metric(self.plan)
+        if constant is None:
+            return ""
+        row = extreme(self.measured, "metric", largest=True)
+        if row["metric"] < constant + LEARNED_SHARE * (1 - constant):
+            return "the networks have learned little or nothing by this measure"
+        if row["metric_low"] <= constant:
+            span = self.measure.span(row["metric_low"], row["metric_high"])
+            return f"its 95% t interval, {span}, doesn't show that anything was learned"
+        return ""
+
+    @property
+    def learned(self) -> bool:
+        """Whether the metric says something of batch sizes."""
+        return not self.measured.empty and not self.unlearned
+
     def row(self, batch_size: int) -> pd.Series[Any]:
         """Return the row of `batch_sizes` for one batch size."""
-        if batch_size not in self._rows:
-            position = self.batch_sizes["batch_size"].tolist().index(batch_size)
-            self._rows[batch_size] = self.batch_sizes.iloc[position]
         return self._rows[batch_size]
 
     @cached_property
     def _rows(self) -> dict[int, pd.Series[Any]]:
-        """Those that were asked for: a few of them are asked for again and again."""
-        return {}
+        return {size: self.batch_sizes.iloc[position] for position, size in enumerate(self.tried)}
+
+
+def constant_metric(plan: GroupDescription) -> float | None:
+    """Return the metric of always giving the same answer; None if it isn't known."""
+    # Always answering the mean has an R2 of 0.
+    return plan.most_frequent if plan.task == CLASSIFICATION else 0.0
 
 
 def extreme(table: pd.DataFrame, column: str, *, largest: bool) -> pd.Series[Any]:
@@ -176,3 +231,68 @@ def extreme(table: pd.DataFrame, column: str, *, largest: bool) -> pd.Series[Any
     values = table[column].to_numpy(np.float64)
     known = np.where(np.isnan(values), -np.inf, values if largest else -values)
     return table.iloc[int(known.argmax())]
+
+
+@dataclass(frozen=True)
+class StudyAnalysis:
+    """The numbers of a whole study."""
+
+    results: StudyResults
+    groups: tuple[Analysis, ...]  # in the order of the description
+    counts: Counts  # trials of each kind, over all groups
+    summary: pd.DataFrame  # GROUP_COLUMNS
+    timeline: Timeline
+
+    @property
+    def description(self) -> StudyDescription:
+        """What was planned, and where it ran."""
+        return self.results.description
+
+    @property
+    def planned(self) -> int:
+        """Trials of all stages, as far as is known."""
+        return max(self.description.planned_trials, self.counts.run)
+
+    @property
+    def missing(self) -> int:
+        """Trials planned that have no outcome yet."""
+        return self.planned - self.counts.run
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one group."""
+        return len(self.groups) > 1
+
+
+def group_summary(groups: Iterable[Analysis]) -> pd.DataFrame:
+    """Return one row for each group: columns `GROUP_COLUMNS`."""
+    return as_table(pd.DataFrame([_group_row(group) for group in groups]), GROUP_COLUMNS)
+
+
+_PLANNED = ("group", "dataset", "architecture", "optimizer")
+_COUNTED = ("ok", "diverged", "failed")
+_MEASURED = ("learning_rate", "metric", "metric_low", "metric_high")
+
+
+def _group_row(analysis: Analysis) -> dict[str, object]:
+    best, use = analysis.best or None, analysis.recommended
+    accuracy, to_target, _ = analysis.recommendations
+    low, high = accuracy.interval or NOWHERE
+    target_low, target_high = to_target.interval or NOWHERE
+    return {
+        **{name: getattr(analysis.plan, name) for name in _PLANNED},
+        "trials": analysis.counts.run,
+        **{name: getattr(analysis.counts, name) for name in _COUNTED},
+        "tried_rates": int(analysis.batch_sizes["tried_rates"].max()),
+        "recommended": use,
+        "low": low,
+        "high": high,
+        "to_target": to_target.batch_size,
+        "to_target_low": target_low,
+        "to_target_high": target_high,
+        "best": best,
+        "part": analysis.part,
+        "metric_name": analysis.measure.name,
+        **{name: None if best is None else analysis.row(best)[name] for name in _MEASURED},
+        "seconds_to_train": None if use is None else analysis.row(use)["seconds_to_train"],
+    }

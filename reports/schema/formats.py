@@ -142,6 +142,11 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def lowered(sentence: str) -> str:
+    """Return a sentence with its first letter in lower case, to be read within another."""
+    return sentence[:1].lower() + sentence[1:]
+
+
 def visible(text: str, most: int = 200) -> str:
     """Return foreign text on one line: control characters escaped, long text cut."""
     cut = text if len(text) <= most else f"{text[:most]}…"

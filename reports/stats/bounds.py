@@ -20,9 +20,13 @@ class Ends(NamedTuple):
         )
 
 
+NOWHERE = Ends(math.nan, math.nan)
+"""Bounds of an interval that isn't known."""
+
+
 def bound_columns(name: str, ends: Ends | None) -> dict[str, float]:
     """Return bounds as the columns of a table, NaN if there is no interval."""
-    low, high = ends or (math.nan, math.nan)
+    low, high = ends or NOWHERE
     return {f"{name}_low": low, f"{name}_high": high}
 
 

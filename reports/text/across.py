@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reports.analysis.expected_best import Lead, leads
-from reports.recommend.groups import StudyAnalysis
-from reports.recommend.record import Analysis
+from reports.recommend.record import Analysis, StudyAnalysis
 from reports.schema.formats import listing, plural, visible
 from reports.schema.measures import Measure
 from reports.stats.differences import difference
@@ -20,11 +19,14 @@ def across(study: StudyAnalysis) -> list[Statement]:
     """Return the answer over all groups; empty if there is one group."""
     if not study.several:
         return []
-    texts = {"recommendations": _recommendations(study), "effort": _effort(study)}
-    texts |= {f"best-{name}": _best_of(group) for name, group in _comparable(study).items()}
-    texts |= {f"equal-effort-{name}": _ahead(group) for name, group in _comparable(study).items()}
-    order = sorted(texts, key=lambda kind: kind == "effort")
-    return [Statement(kind, texts[kind]) for kind in order if texts[kind]]
+    sets = _comparable(study)
+    texts = {
+        "recommendations": _recommendations(study),
+        **{f"best-{name}": _best_of(groups) for name, groups in sets.items()},
+        **{f"equal-effort-{name}": _ahead(groups) for name, groups in sets.items()},
+        "effort": _effort(study),
+    }
+    return [Statement(kind, text) for kind, text in texts.items() if text]
 
 
 def _recommendations(study: StudyAnalysis) -> str:
@@ -50,13 +52,13 @@ def _labels(labels: Sequence[str]) -> str:
 
 
 def _comparable(study: StudyAnalysis) -> dict[str, list[Analysis]]:
-    """Groups with the same data, metric and part: only these can be held against each other."""
+    """Groups with the same data, metric and part: only these can be compared."""
     sets: dict[tuple[str, ...], list[Analysis]] = {}
     for analysis in study.groups:
         if analysis.comparison is not None and not math.isnan(_validation(analysis)):
             plan = analysis.plan
             sets.setdefault((plan.dataset, plan.fingerprint, analysis.metric), []).append(analysis)
-    return {str(place): group for place, group in enumerate(sets.values()) if len(group) > 1}
+    return {str(number): groups for number, groups in enumerate(sets.values()) if len(groups) > 1}
 
 
 def _best_of(groups: list[Analysis]) -> str:
@@ -64,57 +66,54 @@ def _best_of(groups: list[Analysis]) -> str:
     ordered = sorted(groups, key=_validation, reverse=True)
     texts = []
     for analysis in (ordered[0], ordered[-1]):
-        best = analysis.comparison.best if analysis.comparison else 0
-        row, measure = analysis.row(best), analysis.measure
+        row, measure = analysis.row(analysis.best), analysis.measure
         interval = measure.span(row["metric_low"], row["metric_high"])
         known = f" (95% t interval {interval})" if row.notna()["metric_low"] else ""
         texts.append(
             f"“{visible(analysis.plan.group, most=60)}” with {measure.text(row['metric'])}{known} "
-            f"at batch size {best}"
+            f"at batch size {analysis.best}"
         )
     first = groups[0]
     return (
         f"On {visible(first.plan.dataset, most=60)}, best on validation is {texts[0]}, and last of "
-        f"the {len(groups)} groups {texts[1]} ({first.metric}).{_apart(ordered)}"
+        f"the {len(groups)} groups {texts[1]} ({first.metric}).{_difference(ordered)}"
     )
 
 
-def _apart(ordered: Sequence[Analysis]) -> str:
+def _difference(ordered: Sequence[Analysis]) -> str:
     """What fresh seeds say of two groups; of more, first and last are chosen for being apart."""
     if len(ordered) > 2:  # noqa: PLR2004
         return " Whether they differ by more than chance isn't tested."
     if not all(analysis.judged_apart for analysis in ordered):
         return ""
     first, last = (_fresh(analysis) for analysis in ordered)
-    found, measure = difference(last, first), ordered[0].measure
-    if found is None:
+    between, measure = difference(last, first), ordered[0].measure
+    if between is None:
         return ""
-    gap = found.interval
-    told = "may be chance" if gap.low <= 0 <= gap.high else "is more than chance explains"
+    gap = between.interval
+    cause = "may be chance" if gap.low <= 0 <= gap.high else "is more than chance explains"
     return (
         f" The former differs by {measure.signed(gap.mean)}{measure.points} (95% {gap.method} "
-        f"interval {measure.signed(gap.low)} to {measure.signed(gap.high)}), which {told}."
+        f"interval {measure.signed(gap.low)} to {measure.signed(gap.high)}), which {cause}."
     )
 
 
 def _fresh(analysis: Analysis) -> pd.Series[float]:
     """The metric of the best batch size by seed."""
-    best = analysis.comparison.best if analysis.comparison else 0
-    rows = analysis.seeds[analysis.seeds["batch_size"] == best]
+    rows = analysis.seeds[analysis.seeds["batch_size"] == analysis.best]
     return rows.set_index("seed")["metric"].dropna()
 
 
 def _validation(analysis: Analysis) -> float:
-    best = analysis.comparison.best if analysis.comparison else 0
-    return float(analysis.row(best)["validation_metric"])
+    return float(analysis.row(analysis.best)["validation_metric"])
 
 
 def _ahead(groups: list[Analysis]) -> str:
     """Who is ahead at equal tuning effort; empty if a group had no rates to choose from."""
-    found = leads({analysis.plan.group: analysis.expected_best for analysis in groups})
-    if len(found) < 2:  # noqa: PLR2004
+    ahead = leads({analysis.plan.group: analysis.expected_best for analysis in groups})
+    if len(ahead) < 2:  # noqa: PLR2004
         return ""
-    efforts = [str(lead.drawn_rates) for lead in found]
+    efforts = [str(lead.drawn_rates) for lead in ahead]
     first = groups[0]
     start = (
         f"At equal tuning effort on {visible(first.plan.dataset, most=60)} (expected best "
@@ -122,14 +121,14 @@ def _ahead(groups: list[Analysis]) -> str:
         "rates drawn from those tried, each group at its best batch size), "
     )
     chance = "Leads have no interval: small ones may be chance."
-    return f"{start}{_leaders(found, first.measure)}. {chance}"
+    return f"{start}{_leaders(ahead, first.measure)}. {chance}"
 
 
-def _leaders(found: Sequence[Lead], measure: Measure) -> str:
+def _leaders(ahead: Sequence[Lead], measure: Measure) -> str:
     by_leader: dict[tuple[str, ...], list[int]] = {}
-    for lead in found:
+    for lead in ahead:
         by_leader.setdefault(lead.groups, []).append(lead.drawn_rates)
-    least, most = found[0], found[-1]
+    least, most = ahead[0], ahead[-1]
     if len(by_leader) > 1:
         parts = [f"{_labels(who)} with {listing(efforts)}" for who, efforts in by_leader.items()]
         return f"who is ahead depends on the effort: {', '.join(parts)}"

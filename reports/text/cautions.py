@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import pandas as pd
+
 from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
 from reports.analysis.tuning_checks import coarse_grids
 from reports.analysis.update_times import UNSTEADY_ABOVE
-from reports.recommend.baseline import constant_metric, unlearned
-from reports.recommend.record import Analysis
+from reports.recommend.record import Analysis, constant_metric
 from reports.schema.formats import capitalised, count, percent, plural, rate, sizes, visible
 from reports.schema.results import CLASSIFICATION
-from reports.text.scaling import target_cautions
+from reports.text.reaching_target import target_cautions
 from reports.text.verdicts import Statement
 
-DIVERGED_SHARE = 0.1
-"""Share of diverged trials from which on it is worth a warning."""
-CAUSES_SHOWN = 3
-"""Causes of failures named one by one."""
-LARGE_BATCH_SHARE = 0.25
-"""Share of the training part beyond which a batch is no small sample of it any more."""
+DIVERGED_SHARE = 0.1  # of trials from which on it is worth a warning
+CAUSES_SHOWN = 3  # causes of failures named one by one
+LARGE_BATCH_SHARE = 0.25  # of the training part from which on a batch is no small sample of it
 
 
 def cautions(analysis: Analysis) -> list[Statement]:
@@ -27,17 +27,10 @@ def cautions(analysis: Analysis) -> list[Statement]:
         "optimistic": _optimistic(analysis),
         "few-seeds": _few_seeds(analysis),
         "one-split": _one_split(analysis),
-        "edge": _edge(analysis),
-        "untuned": _untuned(analysis),
-        "coarse": _coarse(analysis),
-        "no-rate": _no_rate(analysis),
-        "unconfirmed": _unconfirmed(analysis),
-        "lost-seeds": _lost_seeds(analysis),
+        **_of_rates(analysis),
         "diverged": _diverged(analysis),
         "failed": _failed(analysis),
-        "untimed": _untimed(analysis),
-        "contended": _contended(analysis),
-        "unsteady": _unsteady(analysis),
+        **_of_timing(analysis),
         "saturated": _saturated(analysis),
         "large-batch": _large_batch(analysis),
         **target_cautions(analysis),
@@ -48,7 +41,7 @@ def cautions(analysis: Analysis) -> list[Statement]:
 def _nothing_learned(analysis: Analysis) -> str:
     """Batch sizes can't be compared by networks that all give the same answer to everything."""
     constant = constant_metric(analysis.plan)
-    if constant is None or analysis.measured.empty or not unlearned(analysis):
+    if constant is None or analysis.measured.empty or not analysis.unlearned:
         return ""
     text, best = analysis.measure.text, float(analysis.measured["metric"].max())
     always = (
@@ -58,7 +51,7 @@ def _nothing_learned(analysis: Analysis) -> str:
     )
     return (
         f"{always}, and the best batch size has a {analysis.metric} of {text(best)}: "
-        f"{unlearned(analysis)}, so it can't tell which batch size to use. Other features, layers, "
+        f"{analysis.unlearned}, so it can't tell which batch size to use. Other features, layers, "
         "learning rates or more epochs may help; the losses may tell more."
     )
 
@@ -93,70 +86,56 @@ def _one_split(analysis: Analysis) -> str:
     )
 
 
-def _edge(analysis: Analysis) -> str:
-    edge = analysis.batch_sizes.loc[analysis.batch_sizes["at_edge"], "batch_size"].tolist()
-    if not edge:
-        return ""
-    return (
-        f"At batch {sizes(edge)} the best learning rate is the smallest or largest one "
-        "tried: a better one may lie beyond, and these batch sizes may be judged too harshly."
-        f"{' The fits of updates to a target leave them out.' if analysis.scaling.targets else ''}"
-    )
-
-
-def _untuned(analysis: Analysis) -> str:
+def _of_rates(analysis: Analysis) -> dict[str, str]:
+    """Batch sizes to which the learning rates tried, or their seeds, may not do justice."""
     table = analysis.batch_sizes
-    single = table.loc[table["tried_rates"] == 1, "batch_size"].tolist()
-    if not single or len(table) == 1:
-        return ""
-    return (
-        f"At batch {sizes(single)} a single learning rate was tried. Another may suit that batch "
-        "size better: what looks like a difference between batch sizes may be one between rates."
-    )
+    tried, selected = table["tried_rates"], table["learning_rate"].notna()
+    fits = " The fits of updates to a target leave them out." if analysis.scaling.targets else ""
+    return {
+        "edge": _at(
+            table.loc[table["at_edge"], "batch_size"],
+            "the best learning rate is the smallest or largest one tried: a better one may lie "
+            f"beyond, and these batch sizes may be judged too harshly.{fits}",
+        ),
+        "untuned": _at(
+            table.loc[(tried == 1) & (len(table) > 1), "batch_size"],
+            "a single learning rate was tried. Another may suit that batch size better: what looks "
+            "like a difference between batch sizes may be one between rates.",
+        ),
+        "coarse": _coarse(analysis),
+        "no-rate": _at(
+            table.loc[(tried > 0) & (table["eligible_rates"] == 0), "batch_size"],
+            "no learning rate has a result for every seed: nothing is selected there.",
+        ),
+        "unconfirmed": _at(
+            table.loc[selected & (table["seeds"] == 0), "batch_size"],
+            "the selected rate has no result of the confirm stage: nothing is shown or ranked "
+            "there.",
+        ),
+        "lost-seeds": _at(
+            analysis.lost,
+            "the selected rate has no value for every seed: one diverged, failed or has not run. "
+            "The mean of the others would flatter it, so none is shown, and nothing is ranked "
+            "there.",
+        ),
+    }
+
+
+def _at(batch_sizes: Iterable[int], text: str) -> str:
+    where = [*batch_sizes]
+    return f"At batch {sizes(where)} {text}" if where else ""
 
 
 def _coarse(analysis: Analysis) -> str:
-    found = coarse_grids(analysis.results.trials, analysis.cells, analysis.batch_sizes)
-    if not found:
+    grids = coarse_grids(analysis.results.trials, analysis.cells, analysis.batch_sizes)
+    if not grids:
         return ""
-    most = max(found, key=lambda one: one.gain)
+    most = max(grids, key=lambda grid: grid.gain)
     return (
-        f"At batch {sizes([one.batch_size for one in found])} the learning rates tried lie far "
+        f"At batch {sizes([grid.batch_size for grid in grids])} the learning rates tried lie far "
         f"apart, by up to a factor of {rate(round(most.factor, 2))}. A better one may lie between: "
         "a parabola through the best and its neighbours rises above it by up to "
         f"{analysis.measure.gap(most.gain)}, more than the standard error over seeds."
-    )
-
-
-def _no_rate(analysis: Analysis) -> str:
-    table = analysis.batch_sizes
-    none = table.loc[(table["tried_rates"] > 0) & (table["eligible_rates"] == 0), "batch_size"]
-    if none.empty:
-        return ""
-    return (
-        f"At batch {sizes(none.tolist())} no learning rate has a result for every seed: "
-        "nothing is selected there."
-    )
-
-
-def _unconfirmed(analysis: Analysis) -> str:
-    table = analysis.batch_sizes
-    absent = table.loc[table["learning_rate"].notna() & (table["seeds"] == 0), "batch_size"]
-    if absent.empty:
-        return ""
-    return (
-        f"At batch {sizes(absent.tolist())} the selected rate has no result of the confirm stage: "
-        "nothing is shown or ranked there."
-    )
-
-
-def _lost_seeds(analysis: Analysis) -> str:
-    if not analysis.lost:
-        return ""
-    return (
-        f"At batch {sizes(analysis.lost)} the selected rate has no value for every seed: one "
-        "diverged, failed or has not run. The mean of the others would flatter it, so none is "
-        "shown, and nothing is ranked there."
     )
 
 
@@ -174,7 +153,7 @@ def _failed(analysis: Analysis) -> str:
     if analysis.counts.failed == 0:
         return ""
     causes = [
-        f"{cause.trials:,} {cause.words}{_quoted(cause.reason)}"
+        f"{cause.trials:,} {cause.words}{f' (“{visible(cause.reason)}”)' if cause.reason else ''}"
         for cause in analysis.counts.causes[:CAUSES_SHOWN]
     ]
     more = len(analysis.counts.causes) - CAUSES_SHOWN
@@ -182,41 +161,28 @@ def _failed(analysis: Analysis) -> str:
     return f"{plural(analysis.counts.failed, 'trial')} failed: {'; '.join(causes)}{rest}."
 
 
-def _quoted(reason: str) -> str:
-    return f" (“{visible(reason)}”)" if reason else ""
-
-
-def _untimed(analysis: Analysis) -> str:
-    timed = set(analysis.alone["batch_size"])
-    absent = [b for b in analysis.batch_sizes["batch_size"] if b not in timed]
-    if not timed:
-        return "The timing pass has not run: nothing is said about time."
-    if absent:
-        return f"Batch {sizes(absent)}: not timed, so times are missing there."
-    return ""
-
-
-def _contended(analysis: Analysis) -> str:
-    contended = analysis.timing[analysis.timing["contended"]]
-    if contended.empty:
-        return ""
+def _of_timing(analysis: Analysis) -> dict[str, str]:
+    """Times that are missing, or that another machine load may have made."""
+    timed, table = {*analysis.alone["batch_size"]}, analysis.timing
+    absent = [size for size in analysis.tried if size not in timed]
+    untimed = f"Batch {sizes(absent)}: not timed, so times are missing there." if absent else ""
+    contended, unsteady = table[table["contended"]], table[table["unsteady"]]
     worst = percent(float(contended["cpu_share"].min()))
-    where = sizes(sorted(set(contended["batch_size"].tolist())))
-    return (
-        f"The timing pass had to share its processor at batch {where}: it had as "
-        f"little as {worst} of the wall time. Times may be too long. {_AGAIN}"
-    )
+    return {
+        "untimed": untimed if timed else "The timing pass has not run: nothing is said about time.",
+        "contended": f"The timing pass had to share its processor at batch {_where(contended)}: it "
+        f"had as little as {worst} of the wall time. Times may be too long. {_AGAIN}"
+        if not contended.empty
+        else "",
+        "unsteady": f"The rounds of the timing pass disagree at batch {_where(unsteady)}: their "
+        f"quartiles are more than {UNSTEADY_ABOVE:.0%} apart. The machine was not quiet. {_AGAIN}"
+        if not unsteady.empty
+        else "",
+    }
 
 
-def _unsteady(analysis: Analysis) -> str:
-    unsteady = analysis.timing[analysis.timing["unsteady"]]
-    if unsteady.empty:
-        return ""
-    where = sizes(sorted(set(unsteady["batch_size"].tolist())))
-    return (
-        f"The rounds of the timing pass disagree at batch {where}: their quartiles are more than "
-        f"{UNSTEADY_ABOVE:.0%} apart. The machine was not quiet. {_AGAIN}"
-    )
+def _where(timing: pd.DataFrame) -> str:
+    return sizes(sorted({*timing["batch_size"].tolist()}))
 
 
 _AGAIN = "On a quiet machine, `bpsweep time` measures them again."
@@ -236,17 +202,13 @@ def _saturated(analysis: Analysis) -> str:
 def _large_batch(analysis: Analysis) -> str:
     plan = analysis.plan
     limit = LARGE_BATCH_SHARE * plan.train_items
-    large = [b for b in analysis.batch_sizes["batch_size"] if b > limit]
+    large = [size for size in analysis.tried if size > limit]
     if not large:
         return ""
+    main = analysis.scaling.main
+    fits = " The fit of updates to the target takes no account of that."
     return (
         f"Batch {sizes(large)}: more than a quarter of the {count(plan.train_items)} items to "
         "train on. The gradient of such a batch is nearly that of the whole set; its noise is "
-        f"smaller than batch size alone would make it.{_fits_unaware(analysis)}"
+        f"smaller than batch size alone would make it.{fits if main and main.fit.near_all else ''}"
     )
-
-
-def _fits_unaware(analysis: Analysis) -> str:
-    main = analysis.scaling.main
-    near = main is not None and main.fit.near_all
-    return " The fit of updates to the target takes no account of that." if near else ""

@@ -15,26 +15,13 @@ MEMORIES = ("momentum", "alpha", "beta1", "beta2")
 def share_at(batch_size: int, share: float, reference: int) -> float:
     """Return the share kept at an update where the half-life is the same in examples.
 
-    With a memory in examples a gradient's weight halves after as many examples at every batch size:
-    `m^(1/B) = m_ref^(1/B_ref)`, hence `m(B) = m_ref^(B/B_ref)`.
-
-    Source:
-        Busbridge et al. 2023, How to scale your EMA (arXiv 2307.13813), definition 1.2.
-
-    Example:
-        >>> share_at(64, 0.5, 32)
-        0.25
+    Source: Busbridge et al. 2023, How to scale your EMA (arXiv 2307.13813), definition 1.2.
     """
     return share ** (batch_size / reference)
 
 
 def memory(plan: GroupDescription) -> str:
-    """Return how long the optimizer remembers, in updates and examples; "" if it doesn't.
-
-    A gradient's weight is multiplied by the share kept at each update, so it halves in
-    `log(1/2) / log(share)` updates: of a large batch, these are more examples. Where the half-life
-    is the same in examples, a batch of B keeps `share^(B/reference)`.
-    """
+    """Return how long the optimizer remembers, in updates and examples; "" if it doesn't."""
     kept = {
         name: plan.hyperparameters[name]
         for name in MEMORIES
@@ -44,10 +31,20 @@ def memory(plan: GroupDescription) -> str:
         return ""
     if plan.memory_reference is not None:
         return _in_examples(plan, kept, plan.memory_reference)
-    texts = [
-        f"with {visible(name)} {rate(share)} {_half_life(plan, share)}"
-        for name, share in kept.items()
-    ]
+    return _in_updates(plan, kept)
+
+
+def _in_updates(plan: GroupDescription, kept: Mapping[str, float]) -> str:
+    texts = []
+    for name, share in kept.items():
+        updates = _updates(share)
+        examples = [
+            f"{significant(updates * size)} examples at batch size {size}" for size in _ends(plan)
+        ]
+        texts.append(
+            f"with {visible(name)} {rate(share)} a gradient's weight halves in "
+            f"{significant(updates)} updates, {listing(examples)}"
+        )
     return (
         f"What the optimizer remembers counts updates, not examples: {listing(texts)}. Batch sizes "
         "differ in that too."
@@ -55,21 +52,20 @@ def memory(plan: GroupDescription) -> str:
 
 
 def _in_examples(plan: GroupDescription, kept: Mapping[str, float], reference: int) -> str:
-    texts = [
-        f"with {visible(name)} {rate(share)} at batch size {reference} a gradient's weight halves "
-        f"in {significant(_updates(share) * reference)} examples, so that "
-        f"{listing([_used(size, share, reference) for size in _ends(plan)])}"
-        for name, share in kept.items()
-    ]
+    texts = []
+    for name, share in kept.items():
+        shares = {size: significant(share_at(size, share, reference)) for size in _ends(plan)}
+        used = [f"{text} is kept at batch size {size}" for size, text in shares.items()]
+        texts.append(
+            f"with {visible(name)} {rate(share)} at batch size {reference} a gradient's weight "
+            f"halves in {significant(_updates(share) * reference)} examples, so that "
+            f"{listing(used)}"
+        )
     return (
         f"What the optimizer remembers counts examples, the same at all batch sizes: "
         f"{listing(texts)}. A share is raised to the power of the batch size by {reference} "
         "(Busbridge et al. 2023)."
     )
-
-
-def _used(size: int, share: float, reference: int) -> str:
-    return f"{significant(share_at(size, share, reference))} is kept at batch size {size}"
 
 
 def _updates(share: float) -> float:
@@ -78,14 +74,6 @@ def _updates(share: float) -> float:
 
 def _ends(plan: GroupDescription) -> list[int]:
     return [*dict.fromkeys((min(plan.batch_sizes), max(plan.batch_sizes)))]
-
-
-def _half_life(plan: GroupDescription, share: float) -> str:
-    updates = _updates(share)
-    examples = [
-        f"{significant(updates * size)} examples at batch size {size}" for size in _ends(plan)
-    ]
-    return f"a gradient's weight halves in {significant(updates)} updates, {listing(examples)}"
 
 
 def last_batch(plan: GroupDescription) -> str:

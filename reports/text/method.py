@@ -8,7 +8,7 @@ from reports.schema.formats import count, listing, percent, plural, rate, visibl
 from reports.schema.measures import Measure
 from reports.schema.results import REGRESSION, GroupDescription, StudyDescription
 from reports.stats.power import detectable_accuracy_difference
-from reports.text.budgets import stopped_note
+from reports.text.budget_rules import stopped_note
 from reports.text.clocks import last_batch, memory
 
 LOSS_WORDS = {
@@ -36,91 +36,102 @@ def method(analysis: Analysis) -> list[str]:
         _selection(analysis.study, plan, analysis.measure),
         _statistics(judged_apart=analysis.judged_apart),
         _budgets(analysis),
-        _times(),
+        _TIMES,
     )
     return [text for text in texts if text]
+
+
+_TIMES = (
+    "Time to train is the number of updates multiplied by the median seconds of an update from a "
+    "timing pass of its own: serial, one BLAS thread, interleaved rounds. Speed-up is the ratio of "
+    "two such medians."
+)
 
 
 def limits(analysis: Analysis) -> list[str]:
     """Return the paragraphs on how to read the report and where its limits are."""
+    answered = any(advice.interval for advice in analysis.recommendations)
     texts = (
-        _sources(analysis),
+        _SOURCES if answered else "",
         _ties(analysis),
         _rule(analysis),
-        _choice(analysis),
+        _choice(analysis.measure),
         _untuned(analysis),
         _items(analysis),
-        _machine(),
+        _MACHINE,
     )
     return [text for text in texts if text]
 
 
-def _sources(analysis: Analysis) -> str:
-    if not any(found.interval for found in analysis.recommendations):
-        return ""
-    return (
-        "Three sources say which batch size to use. Measurement: what the trials attained, and in "
-        "which time. The closed form: a formula that joins two fitted curves, updates to a target "
-        "and seconds of an update, each against batch size. In the first, well below the critical "
-        "batch size twice the batch halves the updates, and well above it a larger batch saves "
-        "hardly any. The gradient noise scale: the batch size at which the gradient of a batch is "
-        "chance and direction in equal parts; well above it, more examples hardly make a gradient "
-        "better. They agree if a batch size lies in the ranges of all that have an answer."
-    )
+_MACHINE = (
+    "Times are those of this machine and this network. Tensor operations gain more where layers "
+    "are wide."
+)
+_SOURCES = (
+    "Three sources say which batch size to use. Measurement: what the trials attained, and in "
+    "which time. The closed form: a formula that joins two fitted curves, updates to a target and "
+    "seconds of an update, each against batch size. In the first, well below the critical batch "
+    "size twice the batch halves the updates, and well above it a larger batch saves hardly any. "
+    "The gradient noise scale: the batch size at which the gradient of a batch is chance and "
+    "direction in equal parts; well above it, more examples hardly make a gradient better. They "
+    "agree if a batch size lies in the ranges of all that have an answer."
+)
 
 
 def _ties(analysis: Analysis) -> str:
-    comparison, apart = analysis.comparison, analysis.separation
-    if comparison is None or apart is None:
+    comparison, separation = analysis.comparison, analysis.separation
+    if comparison is None or separation is None:
         return ""
     text = (
         "That a batch size can't be told from the best is no proof that it is as good: few seeds "
         "establish only large differences. More seeds make the list shorter."
     )
-    if apart.detectable == 0:
+    if separation.detectable == 0:
         return (
             f"{text} Batch sizes {analysis.rival} and {comparison.best} have the same "
             f"{analysis.measure.name} on every seed, so nothing tells which difference would be "
-            "found."
+            "fixed."
         )
     return (
         f"{text} With as many as here, batch size {analysis.rival} would have to differ from "
-        f"{comparison.best} by about {analysis.measure.gap(apart.detectable)} for the tests to "
-        "find it four times in five."
+        f"{comparison.best} by about {analysis.measure.gap(separation.detectable)} for the tests "
+        "to find it four times in five."
+    )
+
+
+def _choice(measure: Measure) -> str:
+    return (
+        "A learning rate is the best of those tried, and so is a batch size. Learning rates are "
+        f"chosen on the validation part: {measure.plural} there are optimistic, those of fresh "
+        "seeds on the test part are not."
     )
 
 
 def _rule(analysis: Analysis) -> str:
     if analysis.plan.epochs is None:
-        return (
+        text = (
             f"The budget is {analysis.budget} for every trial. Batch sizes differ in how many "
-            "updates and how many examples they make of it. Another rule can change the order."
+            "updates and how many examples they make of it."
         )
-    return (
-        "The budget is equal epochs. A large batch makes fewer updates from the same examples, so "
-        "it has trained less by the measure of updates. Another rule can change the order."
-    )
-
-
-def _choice(analysis: Analysis) -> str:
-    return (
-        "A learning rate is the best of those tried, and so is a batch size. Learning rates are "
-        f"chosen on the validation part: {analysis.measure.plural} there are optimistic, those of "
-        "fresh seeds on the test part are not."
-    )
+    else:
+        text = (
+            "The budget is equal epochs. A large batch makes fewer updates from the same examples, "
+            "so it has trained less by the measure of updates."
+        )
+    return f"{text} Another rule can change the order."
 
 
 def _untuned(analysis: Analysis) -> str:
     """The contrast to rates tuned for each batch size."""
-    found = fixed_rate(analysis.cells)
-    if found is None:
+    fixed = fixed_rate(analysis.cells)
+    if fixed is None:
         return ""
-    measure, same = analysis.measure, found.best == found.tuned_best
+    measure, same = analysis.measure, fixed.best == fixed.tuned_best
     return (
-        f"Learning rates are tuned for each batch size. With one for all, {rate(found.rate)} (the "
-        f"best on average), validation {measure.plural} would lie {measure.gap(found.gap)} apart "
-        f"instead of {measure.gap(found.tuned_gap)}, and batch size {found.best} would look best "
-        f"{'too' if same else f'instead of {found.tuned_best}'}."
+        f"Learning rates are tuned for each batch size. With one for all, {rate(fixed.rate)} (the "
+        f"best on average), validation {measure.plural} would lie {measure.gap(fixed.gap)} apart "
+        f"instead of {measure.gap(fixed.tuned_gap)}, and batch size {fixed.best} would look best "
+        f"{'too' if same else f'instead of {fixed.tuned_best}'}."
     )
 
 
@@ -150,13 +161,6 @@ def _two_networks(analysis: Analysis) -> str:
     )
 
 
-def _machine() -> str:
-    return (
-        "Times are those of this machine and this network. Tensor operations gain more where "
-        "layers are wide."
-    )
-
-
 def _data(plan: GroupDescription) -> str:
     return (
         f"{visible(plan.dataset)}: {plural(plan.features, 'feature')}, "
@@ -167,14 +171,9 @@ def _data(plan: GroupDescription) -> str:
 
 
 def _notes(plan: GroupDescription) -> str:
-    if not plan.notes:
-        return ""
-    return f"About the data: {' '.join(_sentence(note) for note in plan.notes)}"
-
-
-def _sentence(note: str) -> str:
-    text = visible(note.strip(), most=300)
-    return text if text.endswith((".", "…")) else f"{text}."
+    notes = (visible(note.strip(), most=300) for note in plan.notes)
+    texts = [note if note.endswith((".", "…")) else f"{note}." for note in notes]
+    return f"About the data: {' '.join(texts)}" if texts else ""
 
 
 def _network(analysis: Analysis) -> str:
@@ -184,10 +183,12 @@ def _network(analysis: Analysis) -> str:
     )
     other = "" if plan.output == plan.activation else f", {visible(plan.output)} at the output"
     loss = LOSS_WORDS.get(plan.loss, visible(plan.loss))
+    named = [f"{visible(name)} {rate(value)}" for name, value in plan.hyperparameters.items()]
+    hyperparameters = f" ({listing(named)})" if named else ""
     return (
         f"Network with {hidden}, activation {visible(plan.activation)}{other}; loss {loss}, "
         f"the error of a batch being the {visible(plan.reduction)} over its items; optimizer "
-        f"{visible(plan.optimizer)}{_hyperparameters(plan)}; {analysis.budget} for every trial. "
+        f"{visible(plan.optimizer)}{hyperparameters}; {analysis.budget} for every trial. "
         f"{_seeds(plan)}"
     )
 
@@ -199,13 +200,6 @@ def _seeds(plan: GroupDescription) -> str:
         f"A seed fixes initial weights and order, the same for all batch sizes; all share one "
         f"split of the data, that of seed {plan.split_seed}."
     )
-
-
-def _hyperparameters(plan: GroupDescription) -> str:
-    if not plan.hyperparameters:
-        return ""
-    named = [f"{visible(name)} {rate(value)}" for name, value in plan.hyperparameters.items()]
-    return f" ({listing(named)})"
 
 
 def _training(plan: GroupDescription) -> str:
@@ -293,12 +287,4 @@ def _budgets(analysis: Analysis) -> str:
         "batch sizes are compared by two-sided paired t tests, adjusted by Holm's method, for each "
         f"budget alone. Fresh seeds trained at one rate only and are not used here."
         f"{stopped_note(analysis)}"
-    )
-
-
-def _times() -> str:
-    return (
-        "Time to train is the number of updates multiplied by the median seconds of an update from "
-        "a timing pass of its own: serial, one BLAS thread, interleaved rounds. Speed-up is the "
-        "ratio of two such medians."
     )

@@ -1,14 +1,9 @@
-"""Sentences computed from the numbers: what the study says, and what it can't say."""
+"""What the study says, and what it can't say, in sentences and numbers at a glance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
-
-from reports.recommend.baseline import unlearned
-from reports.recommend.recommendation import Recommendation
 from reports.recommend.record import Analysis, extreme
 from reports.schema.formats import (
     capitalised,
@@ -23,42 +18,32 @@ from reports.schema.formats import (
 )
 from reports.stats.intervals import Comparison, Interval
 from reports.stats.power import MAX_SEEDS
-from reports.text.budgets import rules_sentence, shared_sentence
-from reports.text.recommendation import (
+from reports.text.budget_rules import rules_sentence, shared_sentence
+from reports.text.goals import (
+    as_good,
     goal_sentence,
     more_sentence,
     sources_sentence,
     span,
 )
-from reports.text.scaling import scaling_sentence
+from reports.text.reaching_target import scaling_sentence
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One thing the report says.
+    """One thing the report says."""
 
-    Attributes:
-        kind: What it is about: a word for programs, never shown.
-        text: The sentences.
-    """
-
-    kind: str
+    kind: str  # what it is about: a word for programs, never shown
     text: str
 
 
 @dataclass(frozen=True)
 class Card:
-    """One number to see at a glance.
-
-    Attributes:
-        label: What the number is.
-        value: The number, with its unit.
-        note: What to know about it.
-    """
+    """One number to see at a glance."""
 
     label: str
-    value: str
-    note: str
+    value: str  # with its unit
+    note: str  # what to know about it
 
 
 ANSWER = ("recommendation", "accuracy", "scaling", "rules")
@@ -84,43 +69,38 @@ def verdict(analysis: Analysis) -> list[Statement]:
 
 def cards(analysis: Analysis) -> list[Card]:
     """Return the numbers to see at a glance; those that aren't known are left out."""
-    found = []
+    best = analysis.best
+    texts = []
     if analysis.recommended is not None:
         row = analysis.row(analysis.recommended)
         note = f"fastest of those not told from the best: {seconds(row['seconds_to_train'])}"
-        found.append(Card("Batch size to use", str(row["batch_size"]), note))
-    found += [_goal_card(one) for one in analysis.recommendations[1:2] if one.interval]
-    if analysis.comparison is not None:
-        row = analysis.row(analysis.comparison.best)
-        where = f"batch size {row['batch_size']}, learning rate {rate(row['learning_rate'])}"
-        value = analysis.measure.text(row["metric"])
+        texts.append(Card("Batch size to use", str(row["batch_size"]), note))
+    target = analysis.recommendations[1]
+    if target.interval:
+        size = span(target.interval) if target.batch_size is None else str(target.batch_size)
+        texts.append(Card("Fastest to a target", size, f"{target.sought}{as_good(target)}"))
+    if best:
+        row = analysis.row(best)
+        note = f"{analysis.metric}; batch size {best}, learning rate {rate(row['learning_rate'])}"
         label = "Best on validation" if analysis.judged_apart else "Highest mean"
-        found.append(Card(label, value, f"{analysis.metric}; {where}"))
+        texts.append(Card(label, analysis.measure.text(row["metric"]), note))
     if not analysis.timed.empty:
         row = extreme(analysis.timed, "seconds_to_train", largest=False)
         note = f"batch size {row['batch_size']}, {analysis.training}"
-        found.append(Card("Shortest training", seconds(row["seconds_to_train"]), note))
+        texts.append(Card("Shortest training", seconds(row["seconds_to_train"]), note))
     faster = analysis.batch_sizes.dropna(subset="speedup")
     if not faster.empty:
         row = extreme(faster, "speedup", largest=True)
         note = f"over single items, at batch size {row['batch_size']}"
-        found.append(Card("Tensor speed-up", times(row["speedup"]), note))
-    return found
+        texts.append(Card("Tensor speed-up", times(row["speedup"]), note))
+    return texts
 
 
 def _goal(analysis: Analysis) -> str:
     if analysis.comparison is None:
         return ""
     accuracy, to_target, _ = analysis.recommendations
-    texts = (goal_sentence(to_target), more_sentence((accuracy, to_target)))
-    return " ".join(text for text in texts if text)
-
-
-def _goal_card(found: Recommendation) -> Card:
-    ends = span(found.interval) if found.interval else ""
-    value = ends if found.batch_size is None else str(found.batch_size)
-    others = "" if ends == value else f"; as far as can be told, {ends} are as good"
-    return Card("Fastest to a target", value, f"{found.sought}{others}")
+    return f"{goal_sentence(to_target)} {more_sentence((accuracy, to_target))}".strip()
 
 
 def _recommendation(analysis: Analysis) -> str:
@@ -138,13 +118,13 @@ def _recommendation(analysis: Analysis) -> str:
         )
     row = analysis.row(analysis.recommended)
     time = f"{seconds(row['seconds_to_train'])} for {analysis.training}"
-    said = sources_sentence(analysis.recommendations[0])
+    sources = sources_sentence(analysis.recommendations[0])
     if len(tied) == 1:
         all_ranked = len(analysis.measured) == len(analysis.batch_sizes)
         others = "tried" if all_ranked else "with a result for every seed"
         return (
             f"Batch size {best} is {analysis.measure.better} than every other one {others}; it "
-            f"trains in {time}. {said}"
+            f"trains in {time}. {sources}"
         )
     written = analysis.measure.text
     highest = written(analysis.row(best)["metric"])
@@ -152,13 +132,13 @@ def _recommendation(analysis: Analysis) -> str:
     return (
         f"Among the {len(tied)} batch sizes whose {analysis.metric} can't be told from the best "
         f"({listing(tied)}), {analysis.recommended} trains fastest: {time}, at "
-        f"{written(row['metric'])}{against}. {said}"
+        f"{written(row['metric'])}{against}. {sources}"
     )
 
 
 def _untold(analysis: Analysis, comparison: Comparison) -> str:
     """Return why the ranking says nothing; "" if it does."""
-    if unlearned(analysis):
+    if analysis.unlearned:
         metric = capitalised(analysis.metric)
         return f"{metric} can't tell here which batch size to use: the first warning says why."
     if analysis.rival is None:
@@ -182,14 +162,16 @@ def _accuracy(analysis: Analysis) -> str:
     comparison = analysis.comparison
     if comparison is None:
         return ""
-    row = analysis.row(comparison.best)
-    interval = f"; 95% t interval {analysis.measure.span(row['metric_low'], row['metric_high'])}"
-    statistic = (
-        f"mean of {plural(int(row['seeds']), 'seed')}"
-        f"{interval if row.notna()['metric_low'] else ''}"
-    )
+    row, measure = analysis.row(comparison.best), analysis.measure
+    statistic = f"mean of {plural(int(row['seeds']), 'seed')}"
+    if row.notna()["metric_low"]:
+        interval = measure.span(row["metric_low"], row["metric_high"])
+        statistic = f"{statistic}; 95% t interval {interval}"
+    value = f"{measure.text(row['metric'])} ({statistic})"
+    if analysis.rmse_unit:
+        error = significant(row["rmse"])
+        value = f"{value}, a root mean squared error of {error} in {analysis.rmse_unit}"
     where = f"batch size {comparison.best} at learning rate {rate(row['learning_rate'])}"
-    value = f"{analysis.measure.text(row['metric'])} ({statistic}){_error(analysis, row)}"
     if analysis.rival is None:
         return f"The {analysis.metric} of {where} is {value}."
     if analysis.judged_apart:
@@ -198,28 +180,27 @@ def _accuracy(analysis: Analysis) -> str:
 
 
 def _separation(analysis: Analysis) -> str:
-    comparison, apart = analysis.comparison, analysis.separation
-    if comparison is None or apart is None:
+    comparison, separation = analysis.comparison, analysis.separation
+    if comparison is None or separation is None:
         return ""
-    gap, signed = apart.difference, analysis.measure.signed
-    found = (
+    gap, signed = separation.difference, analysis.measure.signed
+    text = (
         f"Batch size {analysis.rival} differs from batch size {comparison.best} by "
         f"{signed(gap.mean)}{analysis.measure.points} (paired over seeds; 95% t interval "
         f"{signed(gap.low)} to {signed(gap.high)}; "
-        f"{_wins(apart.improvement, analysis.measure.better)})"
+        f"{_wins(separation.improvement, analysis.measure.better)})"
     )
     if analysis.rival not in comparison.tied:
-        return f"{found}, which the tests establish."
+        return f"{text}, which the tests establish."
     if gap.mean >= 0:
-        return f"{found}: no sign of a lower {analysis.measure.name}."
-    if apart.more_seeds is None:
-        return f"{found}; even {MAX_SEEDS:,} seeds might not establish that."
-    more = plural(apart.more_seeds, "more seed")
+        return f"{text}: no sign of a lower {analysis.measure.name}."
+    if separation.more_seeds is None:
+        return f"{text}; even {MAX_SEEDS:,} seeds might not establish that."
+    more = plural(separation.more_seeds, "more seed")
     # The interval is that of one pair, the tests are of all pairs with the best.
     alone = " As the only pair it would be told apart; of so many, one may be by chance."
-    return (
-        f"{found}; about {more} would establish that, if it is real.{alone if gap.high < 0 else ''}"
-    )
+    real = f"{text}; about {more} would establish that, if it is real."
+    return f"{real}{alone}" if gap.high < 0 else real
 
 
 def _wins(improvement: Interval, better: str) -> str:
@@ -234,8 +215,7 @@ def _time(analysis: Analysis) -> str:
     timed = analysis.timed
     if len(timed) < 2:  # noqa: PLR2004
         return ""
-    fast = extreme(timed, "seconds_to_train", largest=False)
-    slow = extreme(timed, "seconds_to_train", largest=True)
+    fast, slow = (extreme(timed, "seconds_to_train", largest=largest) for largest in (False, True))
     return (
         f"Training for {analysis.training} takes from {seconds(fast['seconds_to_train'])} at batch "
         f"size {fast['batch_size']} to {seconds(slow['seconds_to_train'])} at batch size "
@@ -248,8 +228,7 @@ def _tensor(analysis: Analysis) -> str:
     table = analysis.batch_sizes.dropna(subset="speedup")
     if table.empty:
         return ""
-    low = extreme(table, "speedup", largest=False)
-    high = extreme(table, "speedup", largest=True)
+    low, high = (extreme(table, "speedup", largest=largest) for largest in (False, True))
     undecided = table.loc[~(table["speedup_low"] > 1), "batch_size"].tolist()
     where = (
         f"not faster in every timing round at batch {sizes(undecided)}"
@@ -269,27 +248,20 @@ def _budget(analysis: Analysis) -> str:
     # Trials that stopped early made less of it.
     budget = analysis.plan.budget_updates
     few, many = (budget.get(e["batch_size"], e["updates"]) for e in (large, small))
-    fewer = many > few
-    others = shared_sentence(analysis) or _favours(analysis, fewer_when_large=fewer)
+    if analysis.plan.epochs is not None:
+        favours = "Equal epochs favour small batch sizes; equal updates would favour large ones."
+    elif many > few:
+        favours = (
+            "Small batch sizes made more updates of it; equal updates would favour large ones."
+        )
+    else:
+        favours = "Large batch sizes saw more examples; equal epochs would favour small ones."
+    others = shared_sentence(analysis) or favours
     return (
         f"Every trial has the same budget, {analysis.budget}: {count(many)} updates "
         f"at batch size {small['batch_size']}, {count(few)} at batch size "
         f"{large['batch_size']}. {others}"
     )
-
-
-def _favours(analysis: Analysis, *, fewer_when_large: bool) -> str:
-    if analysis.plan.epochs is not None:
-        return "Equal epochs favour small batch sizes; equal updates would favour large ones."
-    if fewer_when_large:
-        return "Small batch sizes made more updates of it; equal updates would favour large ones."
-    return "Large batch sizes saw more examples; equal epochs would favour small ones."
-
-
-def _error(analysis: Analysis, row: pd.Series[Any]) -> str:
-    if not analysis.rmse_unit:
-        return ""
-    return f", a root mean squared error of {significant(row['rmse'])} in {analysis.rmse_unit}"
 
 
 def _outcomes(analysis: Analysis) -> str:

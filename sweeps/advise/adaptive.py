@@ -18,7 +18,7 @@ from reports.recommend.record import Analysis
 from reports.schema.formats import plural, sizes
 from reports.schema.results import StudyResults
 from reports.text.cautions import cautions
-from reports.text.recommendation import goal_sentence, more_sentence
+from reports.text.goals import goal_sentence, more_sentence
 from sweeps.advise.grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.advise.request import Request
 from sweeps.design.cohorts import cohort_cost, plan, update_cost

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from reports.claims.claims import ClaimVerdict, claims_of, judge_claims
+from reports.claims.judgement import ClaimVerdict, claims_of
 from reports.output.csv import tables
-from reports.recommend.groups import StudyAnalysis
+from reports.recommend.analysis import analyse
+from reports.recommend.record import StudyAnalysis
 from reports.schema.results import StudyResults
 from tests.reports.claim_studies import FAST, Truth
 
@@ -16,8 +17,13 @@ SUM, MEAN = {"group": "summed", "reduction": "sum"}, {"group": "averaged", "redu
 PAIR = ({"group": "plain"}, {"group": "adam", "optimizer": "adam"})
 
 
+def judge(results: StudyResults) -> tuple[ClaimVerdict, ...]:
+    """Return the verdict on every claim by a study."""
+    return claims_of(analyse(results))
+
+
 def verdicts(results: StudyResults) -> dict[str, ClaimVerdict]:
-    return {one.claim.name: one for one in judge_claims(results)}
+    return {judged.claim.name: judged for judged in judge(results)}
 
 
 def by_size(values: Mapping[int, float]) -> Truth:

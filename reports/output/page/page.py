@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from reports.charts.base.svg import Drawn
-from reports.claims.claims import ClaimVerdict
+from reports.claims.judgement import ClaimVerdict
 from reports.output.page.sections import (
     Section,
     absent,
@@ -28,11 +28,11 @@ from reports.output.page.sections import (
     without,
 )
 from reports.output.page.tables import group_table, work_tables
-from reports.recommend.groups import StudyAnalysis
+from reports.recommend.record import StudyAnalysis
 from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
 from reports.text.across import across
 from reports.text.method import limits, method
-from reports.text.scaling import unsaid
+from reports.text.reaching_target import unsaid
 from reports.text.verdicts import ANSWER, cards
 
 FIGURES = "figures"

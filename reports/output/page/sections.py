@@ -12,7 +12,6 @@ from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.base.svg import Drawn
 from reports.charts.budgets import Slider, budget_slider
-from reports.claims.claims import ClaimVerdict
 from reports.claims.evidence import (
     CONTRADICTED,
     MIXED,
@@ -22,10 +21,10 @@ from reports.claims.evidence import (
     Evidence,
     Finding,
 )
+from reports.claims.judgement import ClaimVerdict
 from reports.output.page.cells import Cell, Table
 from reports.output.page.tables import page_tables
-from reports.recommend.groups import StudyAnalysis
-from reports.recommend.record import Analysis
+from reports.recommend.record import Analysis, StudyAnalysis
 from reports.schema.formats import MISSING, listing, plural, visible
 from reports.text.cautions import cautions
 from reports.text.verdicts import Statement, verdict

@@ -21,8 +21,7 @@ from reports.output.page.cells import (
     table_of,
     text,
 )
-from reports.recommend.groups import StudyAnalysis
-from reports.recommend.record import Analysis
+from reports.recommend.record import Analysis, StudyAnalysis
 from reports.schema.formats import (
     count,
     off_by,
@@ -37,9 +36,9 @@ from reports.schema.formats import (
 from reports.stats.bounds import Ends
 from reports.stats.differences import by_seed
 from reports.stats.models.noise_scale import RESOLVED
-from reports.text.budgets import RULE_WORDS, amount
-from reports.text.recommendation import CELL_HEADERS, cell_texts, span
-from reports.text.scaling import level, range_text
+from reports.text.budget_rules import RULE_WORDS, amount
+from reports.text.goals import CELL_HEADERS, cell_texts, span
+from reports.text.reaching_target import level, range_text
 
 
 def page_tables(analysis: Analysis) -> list[Table]:

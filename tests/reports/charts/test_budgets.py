@@ -11,7 +11,7 @@ from reports.analysis.equal_budgets import RULES
 from reports.charts.budgets import Slider, budget_slider
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
-from reports.text.budgets import amount, budget_sentence
+from reports.text.budget_rules import amount, budget_sentence
 from tests.reports.conftest import nothing_run, numbers, of_seeds
 
 pytestmark = pytest.mark.slow

@@ -22,8 +22,6 @@ from reports.claims.evidence import (
     Sample,
     finding_of,
     judged,
-    less_than,
-    more_than,
     overall,
     p_above,
     pooled,
@@ -41,7 +39,7 @@ def sample(
     comparison: str = "higher",
     metric: str = "test accuracy",
 ) -> Sample:
-    used = kind or Kind(DIFFERENCE, more_than(0.0, 0.01))
+    used = kind or Kind(DIFFERENCE, 0.0, 0.01)
     return Sample(comparison, "a group", "digits", "equal epochs", metric, MEASURE, values, used)
 
 
@@ -51,6 +49,7 @@ def around(mean: float, spread: float = 0.001, seeds: int = 10) -> pd.Series[flo
 
 
 def test_p_values_are_those_of_a_t_test() -> None:
+    assert p_above(pd.Series([1.0]), 0.0) == 1.0
     values = pd.Series([0.3, 0.1, 0.4, 0.15])
     expected = stats.ttest_1samp(values, 0.05, alternative="greater").pvalue
     assert p_above(values, 0.05) == pytest.approx(expected)
@@ -78,9 +77,9 @@ def test_nothing_is_decided_by_infinite_values() -> None:
     ids=["more", "too little to count", "nothing", "less", "noise", "one seed"],
 )
 def test_an_effect_is_there_or_too_small_or_open(values: pd.Series[float], verdict: str) -> None:
-    (found,) = judged([sample(values)])
-    assert found.verdict == verdict
-    (mirrored,) = judged([sample(-values, Kind(DIFFERENCE, less_than(0.0, -0.01)))])
+    (evidence,) = judged([sample(values)])
+    assert evidence.verdict == verdict
+    (mirrored,) = judged([sample(-values, Kind(DIFFERENCE, 0.0, -0.01, below=True))])
     assert mirrored.verdict == verdict
 
 
@@ -103,7 +102,7 @@ def test_no_effect_is_called_one_as_rarely_as_promised() -> None:
     studies = [
         judged([sample(pd.Series(rng.normal(size=8))) for _ in range(3)]) for _ in range(400)
     ]
-    wrong = sum(any(one.verdict == SUPPORTED for one in study) for study in studies)
+    wrong = sum(any(evidence.verdict == SUPPORTED for evidence in study) for study in studies)
     # 400 times 2.5% is 10, with a standard deviation of 3.
     assert 1 <= wrong <= 19
 
@@ -111,25 +110,25 @@ def test_no_effect_is_called_one_as_rarely_as_promised() -> None:
 def test_ratios_and_shares_are_averaged_as_logarithms() -> None:
     values = pd.Series(np.log([1.0, 4.0]))
     for unit in (RATIO, SHARE):
-        found = finding_of(values, unit)
-        assert found.effect == pytest.approx(2)
-        assert found.low * found.high == pytest.approx(4)
-        assert (found.unit, found.count) == (unit, 2)
+        finding = finding_of(values, unit)
+        assert finding.effect == pytest.approx(2)
+        assert finding.low * finding.high == pytest.approx(4)
+        assert (finding.unit, finding.count) == (unit, 2)
 
 
 def test_one_value_has_no_interval() -> None:
-    found = finding_of(pd.Series([0.1]), DIFFERENCE)
-    assert (found.effect, found.count) == (0.1, 1)
-    assert math.isnan(found.low)
-    assert math.isnan(found.high)
+    finding = finding_of(pd.Series([0.1]), DIFFERENCE)
+    assert (finding.effect, finding.count) == (0.1, 1)
+    assert math.isnan(finding.low)
+    assert math.isnan(finding.high)
 
 
 def test_several_comparisons_are_averaged_within_a_seed() -> None:
     first = pd.Series([0.1, 0.3, 0.2], index=[1, 2, 3])
     second = pd.Series([0.3, 0.1, 0.9], index=[1, 2, 4])
-    found = pooled(judged([sample(first), sample(second)]))
-    assert (found.effect, found.low, found.high) == pytest.approx((0.2, 0.2, 0.2))
-    assert found.count == 2
+    finding = pooled(judged([sample(first), sample(second)]))
+    assert (finding.effect, finding.low, finding.high) == pytest.approx((0.2, 0.2, 0.2))
+    assert finding.count == 2
 
 
 @pytest.mark.parametrize(
@@ -147,17 +146,17 @@ def test_comparisons_that_differ_depend_on_the_data(means: tuple[float, ...], ve
 def test_the_mean_may_tell_what_no_comparison_tells_alone() -> None:
     noise = pd.Series(np.random.default_rng(2).normal(0, 0.05, 10))
     opposed = [sample(0.02 + noise), sample(0.02 - noise)]
-    found = judged(opposed)
-    assert [one.verdict for one in found] == [UNDECIDED, UNDECIDED]
-    assert overall(found) == SUPPORTED
+    evidence = judged(opposed)
+    assert [judgement.verdict for judgement in evidence] == [UNDECIDED, UNDECIDED]
+    assert overall(evidence) == SUPPORTED
 
 
 def test_what_can_not_be_averaged_is_decided_by_most() -> None:
     def of(*means: float) -> str:
         spread = [0.2 if mean == 0 else 0.001 for mean in means]
         samples = [
-            sample(around(mean, s), metric=f"metric {place}")
-            for place, (mean, s) in enumerate(zip(means, spread, strict=True))
+            sample(around(mean, s), metric=f"metric {number}")
+            for number, (mean, s) in enumerate(zip(means, spread, strict=True))
         ]
         return overall(judged(samples))
 
@@ -179,10 +178,10 @@ def test_what_can_not_be_averaged_is_decided_by_most() -> None:
     ],
 )
 def test_an_effect_is_written_in_its_unit(unit: str, value: float, text: str) -> None:
-    assert sample(around(0.0), Kind(unit, more_than(0.0))).text(value) == text
+    assert sample(around(0.0), Kind(unit, 0.0)).text(value) == text
 
 
 def test_an_interval_names_its_unit_once() -> None:
-    one = sample(around(0.0))
-    assert one.span(-0.01, 0.02) == "-1.00 to +2.00 points"
-    assert one.span(math.nan, math.nan) == "none"
+    differences = sample(around(0.0))
+    assert differences.span(-0.01, 0.02) == "-1.00 to +2.00 points"
+    assert differences.span(math.nan, math.nan) == "none"

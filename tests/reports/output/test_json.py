@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reports.claims.claims import claims_of
+from reports.claims.judgement import claims_of
 from reports.output.csv import tables
 from reports.output.json import FORMAT, document, recommendation_content
 from reports.recommend.analysis import analyse_study

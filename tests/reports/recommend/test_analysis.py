@@ -45,8 +45,8 @@ def test_every_table_has_the_columns_it_documents(
     digits: StudyResults, attribute: str, columns: tuple[Column, ...]
 ) -> None:
     for results in (digits, nothing_run(digits), without_timing(digits)):
-        found = getattr(numbers(results), attribute).dtypes.astype("str").to_dict()
-        assert found == {column.name: column.dtype for column in columns}
+        dtypes = getattr(numbers(results), attribute).dtypes.astype("str").to_dict()
+        assert dtypes == {column.name: column.dtype for column in columns}
 
 
 def test_the_metric_shown_is_the_test_metric_of_the_confirm_stage(digits: StudyResults) -> None:
@@ -83,8 +83,8 @@ def test_a_batch_size_that_lost_a_seed_has_no_mean_and_is_not_ranked(digits: Stu
     best = numbers(digits).comparison
     assert best is not None
     rows = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == best.best)
-    one = rows & (digits.trials["seed"] == 100)
-    analysis = numbers(with_trials(digits, one, status="diverged", test_metric=np.nan))
+    lost = rows & (digits.trials["seed"] == 100)
+    analysis = numbers(with_trials(digits, lost, status="diverged", test_metric=np.nan))
     assert analysis.comparison is not None
     assert analysis.comparison.best != best.best
     assert best.best not in analysis.comparison.tied

@@ -45,8 +45,8 @@ def silent(source: str) -> Answer:
     return Answer(source=source, reason="It isn't known.")
 
 
-def found(*answers: Answer) -> Recommendation:
-    given = {one.source: one for one in answers}
+def reconciled(*answers: Answer) -> Recommendation:
+    given = {advice.source: advice for advice in answers}
     sources = (MEASUREMENT, CLOSED_FORM, NOISE_SCALE)
     return reconcile(TARGET_TIME, "a target", SIZES, [given.get(s, silent(s)) for s in sources])
 
@@ -98,45 +98,45 @@ CASES = {
 def test_the_one_that_is_trusted_is(
     answers: tuple[Answer, ...], expected: tuple[str, str, Ends | None, int | None]
 ) -> None:
-    one = found(*answers)
+    advice = reconciled(*answers)
     trusted, agreement, interval, size = expected
     # The closed form's best is 30: of the tried ones 16 is nearest by ratio.
-    assert (one.trusted, one.agreement, one.interval) == (trusted, agreement, interval)
-    assert one.batch_size == size
-    assert one.reason
+    assert (advice.trusted, advice.agreement, advice.interval) == (trusted, agreement, interval)
+    assert advice.batch_size == size
+    assert advice.reason
 
 
 def test_the_measured_best_is_used_if_the_trusted_range_holds_it() -> None:
-    assert found(measured(16, 64, best=64), closed(20, 70)).batch_size == 16 + 48
-    assert found(measured(16, 64, best=64), closed(20, 45)).batch_size == 16
+    assert reconciled(measured(16, 64, best=64), closed(20, 70)).batch_size == 16 + 48
+    assert reconciled(measured(16, 64, best=64), closed(20, 45)).batch_size == 16
 
 
 def test_a_batch_size_beyond_a_limit_has_no_agreement() -> None:
     limit = Answer(source=NOISE_SCALE, interval=Ends(0, 2), only_limits=True)
-    assert found(measured(2, 64, best=64), limit).agreement == DISAGREE
-    assert found(measured(2, 64, best=4), limit).agreement == AGREE
+    assert reconciled(measured(2, 64, best=64), limit).agreement == DISAGREE
+    assert reconciled(measured(2, 64, best=4), limit).agreement == AGREE
 
 
 def test_a_measured_range_counts_up_to_the_next_sizes_tried() -> None:
-    assert found(measured(16, 16), closed(2, 3.9)).agreement == DISAGREE
-    assert found(measured(16, 16), closed(2, 4.1)).agreement == AGREE
-    assert found(measured(16, 16), closed(63, 80)).agreement == AGREE
-    assert found(measured(16, 16), closed(65, 80)).agreement == DISAGREE
+    assert reconciled(measured(16, 16), closed(2, 3.9)).agreement == DISAGREE
+    assert reconciled(measured(16, 16), closed(2, 4.1)).agreement == AGREE
+    assert reconciled(measured(16, 16), closed(63, 80)).agreement == AGREE
+    assert reconciled(measured(16, 16), closed(65, 80)).agreement == DISAGREE
     # Beyond the last one nothing was tried.
-    assert found(measured(256, 256), closed(257, 300)).agreement == DISAGREE
+    assert reconciled(measured(256, 256), closed(257, 300)).agreement == DISAGREE
 
 
 def test_an_answer_can_be_asked_for_by_its_source() -> None:
-    assert found(noise()).answer(NOISE_SCALE) == noise()
-    assert found(noise()).answer(MEASUREMENT).reason == "It isn't known."
+    assert reconciled(noise()).answer(NOISE_SCALE) == noise()
+    assert reconciled(noise()).answer(MEASUREMENT).reason == "It isn't known."
 
 
 def test_a_range_from_nothing_is_wider_than_any_other() -> None:
-    assert found(measured(), closed(0, 45)).trusted == MEASUREMENT
+    assert reconciled(measured(), closed(0, 45)).trusted == MEASUREMENT
 
 
 def test_the_table_has_what_each_source_says() -> None:
-    table = recommendation_table([found(measured(), closed()), found()])
+    table = recommendation_table([reconciled(measured(), closed()), reconciled()])
     dtypes = table.dtypes.astype("str").to_dict()
     assert dtypes == {column.name: column.dtype for column in RECOMMENDATION_COLUMNS}
     first, second = table.to_dict("records")

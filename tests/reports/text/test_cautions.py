@@ -102,14 +102,14 @@ def test_many_diverged_trials_are_named(seeds: tuple[int, ...], present: bool) -
 
 def test_a_failed_trial_is_quoted() -> None:
     text = warned(make_results(replace(FLAWLESS, error="boom\n<script>")))["failed"]
-    assert text == "1 trial failed: 1 ended in an error (“<script>”)."
+    assert "1 ended in an error (“<script>”)" in text
 
 
 def test_a_missing_timing_pass_is_named() -> None:
     results = make_results(FLAWLESS)
     assert "has not run" in warned(without_timing(results))["untimed"]
-    some = replace(results, timing=results.timing[results.timing["batch_size"] > 8])
-    assert warned(some)["untimed"].startswith("Batch size 8: not timed")
+    partly = replace(results, timing=results.timing[results.timing["batch_size"] > 8])
+    assert warned(partly)["untimed"].startswith("Batch size 8: not timed")
 
 
 def test_a_shared_processor_is_named() -> None:
@@ -124,7 +124,7 @@ def test_rounds_that_disagree_are_named() -> None:
     rows = (results.timing["batch_size"] == 64) & (results.timing["round"] < 2)
     results.timing.loc[rows, ["wall_seconds", "cpu_seconds"]] *= 2
     text = warned(results)["unsteady"]
-    assert text.startswith("The rounds of the timing pass disagree at batch size 64: their")
+    assert "rounds of the timing pass disagree at batch size 64:" in text
     assert text.endswith("`bpsweep time` measures them again.")
 
 
@@ -140,7 +140,7 @@ def test_data_too_easy_are_named() -> None:
 def test_a_batch_of_more_than_a_quarter_of_the_data_is_named() -> None:
     sketch = replace(FLAWLESS, description=small())
     assert warned(make_results(sketch))["large-batch"].startswith(
-        "Batch size 512: more than a quarter of the 1,077 items to train on."
+        "Batch size 512: more than a quarter of the 1,077 items"
     )
 
 
@@ -149,7 +149,7 @@ def test_failures_are_grouped_by_cause_and_many_causes_are_counted() -> None:
     ends = [("crashed", "signal 9")] * 2 + [("timeout", "")] + [("error", e) for e in "abc"]
     for row, (status, error) in enumerate(ends):
         results.trials.loc[row, ["status", "error"]] = [status, error]
-    assert warned(results)["failed"] == (
-        "6 trials failed: 2 crashed (“signal 9”); 1 ended in an error (“a”); 1 ended in an error "
-        "(“b”); 2 other causes in the table of trials."
-    )
+    text = warned(results)["failed"]
+    for part in ("6 trials", "2 crashed (“signal 9”)", "error (“a”)", "error (“b”)", "2 other"):
+        assert part in text
+    assert "“c”" not in text

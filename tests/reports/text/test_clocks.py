@@ -24,19 +24,16 @@ def test_every_memory_is_told_in_updates_and_examples() -> None:
         ("beta1 0.9", "6.58", "52.6", "3,368"),
         ("beta2 0.999", "693", "5,542", "354,714"),
     ):
-        assert (
-            f"with {share} a gradient's weight halves in {updates} updates, {small_batch} examples "
-            f"at batch size 8 and {large} examples at batch size 512"
-        ) in text
+        for part in (share, f"{updates} updates", f"{small_batch} examples", f"{large} examples"):
+            assert part in text
 
 
 def test_a_memory_in_examples_is_told_with_what_is_kept_at_both_ends() -> None:
     text, _ = said(hyperparameters={"momentum": 0.9}, memory_reference=64)
-    assert "counts examples, the same at all batch sizes" in text
-    assert (
-        "with momentum 0.9 at batch size 64 a gradient's weight halves in 421 examples, so that "
-        "0.987 is kept at batch size 8 and 0.430 is kept at batch size 512"
-    ) in text
+    for part in ("counts examples", "momentum 0.9 at batch size 64", "421 examples"):
+        assert part in text
+    for part in ("0.987 is kept at batch size 8", "0.430 is kept at batch size 512"):
+        assert part in text
 
 
 def test_one_batch_size_is_named_once() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import sweeps
-from reports.claims.claims import judge_claims
 from reports.claims.evidence import NOT_STUDIED
+from reports.claims.judgement import claims_of
 from reports.output.build import build_report
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
@@ -61,7 +61,7 @@ def nothing_special(_results: StudyResults, page: str) -> bool:
 
 
 def every_claim(results: StudyResults, page: str) -> bool:
-    judged = judge_claims(results)
+    judged = claims_of(analyse(results))
     shown = [f"<h3>{judgement.claim.name}, {judgement.verdict}." in page for judgement in judged]
     return len(judged) == 7 and all(shown) and NOT_STUDIED not in {o.verdict for o in judged}
 

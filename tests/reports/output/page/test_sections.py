@@ -13,8 +13,8 @@ import pytest
 from reports.charts.base import svg
 from reports.charts.base.chart import Chart
 from reports.charts.catalogue import charts
-from reports.claims.claims import ClaimVerdict, claims_table, evidence_table, judge_claims
 from reports.claims.evidence import CONTRADICTED, MIXED, NOT_STUDIED, SUPPORTED, UNDECIDED
+from reports.claims.judgement import ClaimVerdict, claims_table, evidence_table
 from reports.output import build
 from reports.output.build import MOST_DRAWN, build_report, figures_for_each
 from reports.output.page import page as page_module
@@ -32,6 +32,7 @@ from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
 from tests.reports.claim_studies import FAST, Truth, study
 from tests.reports.conftest import Sketch, make_results, nothing_run, several, small
+from tests.reports.judged import judge
 
 pytestmark = pytest.mark.slow
 
@@ -201,7 +202,7 @@ def results() -> StudyResults:
 @pytest.fixture(scope="module")
 def judged(results: StudyResults) -> tuple[ClaimVerdict, ...]:
     """Its verdicts."""
-    return judge_claims(results)
+    return judge(results)
 
 
 def test_every_claim_that_is_studied_has_a_row_with_its_numbers(
@@ -251,7 +252,7 @@ def test_a_study_that_bears_on_no_claim_says_what_each_would_need(
     digits: StudyResults, tmp_path: Path
 ) -> None:
     results = nothing_run(digits)
-    shown = claim_section(judge_claims(results))
+    shown = claim_section(judge(results))
     assert (shown.table, shown.evidence, shown.verdicts) == (None, None, ())
     assert "none of its claims" in shown.summary
     assert "C1 needs the timing pass" in shown.summary
@@ -275,7 +276,7 @@ def test_a_study_that_asks_for_no_claims_has_none(results: StudyResults, tmp_pat
 def test_page_and_files_have_the_same_verdicts(results: StudyResults, tmp_path: Path) -> None:
     page = build_report(results, tmp_path).read_text(encoding="utf-8")
     rows = (tmp_path / "tables" / "claims.csv").read_text(encoding="utf-8").splitlines()[1:]
-    for claim, row in zip(judge_claims(results), rows, strict=True):
+    for claim, row in zip(judge(results), rows, strict=True):
         assert row.startswith(f"{claim.claim.name},")
         assert f",{claim.verdict}," in row
         shown = f"<h3>{claim.claim.name}, {claim.verdict}. {claim.claim.text}</h3>"

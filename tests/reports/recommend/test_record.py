@@ -6,18 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from reports.claims.claims import judge_claims
 from reports.claims.evidence import NOT_STUDIED, SUPPORTED
 from reports.recommend.answers import UNLEARNED
-from reports.recommend.baseline import constant_metric, has_learned, unlearned
 from reports.recommend.recommendation import SILENT
-from reports.recommend.record import Analysis
+from reports.recommend.record import Analysis, constant_metric
 from reports.schema.results import REGRESSION, StudyResults
 from reports.text.cautions import cautions
 from reports.text.verdicts import cards, verdict
 from tests.reports.claim_studies import study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
-from tests.reports.judged import FALLING
+from tests.reports.judged import FALLING, verdicts
 
 pytestmark = pytest.mark.slow
 
@@ -40,9 +38,9 @@ def test_the_constant_answer_is_the_most_frequent_class_or_the_mean() -> None:
     [
         (0.9, None, 0.002, ""),
         (0.9, 0.6, 0.002, ""),
-        (0.6, 0.6, 0.002, "the networks have learned little or nothing by this measure"),
-        (0.5, 0.6, 0.002, "the networks have learned little or nothing by this measure"),
-        (0.7, 0.6, 0.5, "doesn't show that anything was learned"),
+        (0.6, 0.6, 0.002, "little or nothing"),
+        (0.5, 0.6, 0.002, "little or nothing"),
+        (0.7, 0.6, 0.5, "95% t interval"),
     ],
     ids=["unknown", "learned", "as good", "worse", "noise"],
 )
@@ -50,14 +48,12 @@ def test_networks_have_learned_if_they_surely_do_better(
     level: float, share: float | None, noise: float, why: str
 ) -> None:
     analysis = at(level, share, noise)
-    assert unlearned(analysis).endswith(why)
-    assert bool(unlearned(analysis)) == bool(why)
-    assert has_learned(analysis) == (not why)
+    assert why in analysis.unlearned
+    assert analysis.learned == (not why) == (not analysis.unlearned)
 
 
 def test_the_verdict_begins_with_the_doubt_that_the_first_warning_explains() -> None:
-    doubt = "Test accuracy can't tell here which batch size to use: the first warning says why."
-    assert verdict(at(0.6, 0.6))[0].text == doubt
+    assert "can't tell here" in verdict(at(0.6, 0.6))[0].text
     assert cautions(at(0.6, 0.6))[0].kind == "nothing-learned"
     assert "can't tell here" not in verdict(at(0.9, 0.6))[0].text
 
@@ -65,10 +61,10 @@ def test_the_verdict_begins_with_the_doubt_that_the_first_warning_explains() -> 
 def test_no_batch_size_is_named_by_networks_that_learned_nothing() -> None:
     analysis = at(0.6, 0.6)
     assert analysis.recommended is None
-    for one in analysis.recommendations:
-        assert (one.batch_size, one.interval, one.agreement) == (None, None, SILENT)
-        assert {answer.reason for answer in one.answers} == {UNLEARNED}
-        assert one.more == ("networks that learn something",)
+    for advice in analysis.recommendations:
+        assert (advice.batch_size, advice.interval, advice.agreement) == (None, None, SILENT)
+        assert {answer.reason for answer in advice.answers} == {UNLEARNED}
+        assert advice.more == ("networks that learn something",)
     assert {card.label for card in cards(analysis)}.isdisjoint(
         {"Batch size to use", "Fastest to a target"}
     )
@@ -76,19 +72,19 @@ def test_no_batch_size_is_named_by_networks_that_learned_nothing() -> None:
 
 
 def test_a_group_without_a_metric_has_not_learned(digits: StudyResults) -> None:
-    assert not has_learned(numbers(nothing_run(digits)))
+    assert not numbers(nothing_run(digits)).learned
 
 
 def test_claims_on_accuracy_are_not_judged_by_networks_that_learned_nothing() -> None:
     shared = {"batch_sizes": (1, 32, 1024)}
-    learned = {one.claim.name: one for one in judge_claims(study(FALLING, shared))}
+    learned = verdicts(study(FALLING, shared))
     assert learned["C3"].verdict == SUPPORTED
     alike = study(FALLING, shared | {"most_frequent": 0.99})
-    found = {one.claim.name: one for one in judge_claims(alike)}
+    judged = verdicts(alike)
     for name in ("C3", "C4", "C5", "C6", "C7"):
-        assert found[name].verdict == NOT_STUDIED
-        assert found[name].claim.needs.startswith("networks that have learned something, ")
-    assert not found["C2"].claim.needs.startswith("networks")
+        assert judged[name].verdict == NOT_STUDIED
+        assert judged[name].claim.needs.startswith("networks that have learned something, ")
+    assert not judged["C2"].claim.needs.startswith("networks")
 
 
 def test_trials_that_all_diverged_judge_no_claim_on_accuracy(digits: StudyResults) -> None:
@@ -96,5 +92,5 @@ def test_trials_that_all_diverged_judge_no_claim_on_accuracy(digits: StudyResult
         status="diverged",
         **{f"{part}_metric": float("nan") for part in ("train", "validation", "test")},
     )
-    found = {one.claim.name: one for one in judge_claims(replace(digits, trials=trials))}
-    assert found["C3"].verdict == NOT_STUDIED
+    judged = verdicts(replace(digits, trials=trials))
+    assert judged["C3"].verdict == NOT_STUDIED

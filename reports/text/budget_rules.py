@@ -13,12 +13,7 @@ RULE_WORDS = {EPOCHS: "equal epochs", UPDATES: "equal updates", SECONDS: "equal 
 
 
 def amount(rule: str, budget: float) -> str:
-    r"""Return how much a budget allows.
-
-    Example:
-        >>> amount("epochs", 1.25), amount("updates", 1.0), amount("seconds", 2.0)
-        ('1.25 epochs', '1 update', '2.00\xa0s')
-    """
+    """Return how much a budget allows."""
     if rule == SECONDS:
         return seconds(budget)
     number = rate(round(budget, 3)) if rule == EPOCHS else count(budget)
@@ -41,7 +36,7 @@ def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
         f"Training ended before that at batch {sizes(ended)}." if ended else "",
         f"Read before the first evaluation: batch {sizes(early)}." if early else "",
     )
-    return " ".join(text for text in texts if text)
+    return " ".join(filter(None, texts))
 
 
 def stopped_note(analysis: Analysis) -> str:
@@ -52,10 +47,7 @@ def stopped_note(analysis: Analysis) -> str:
 
 
 def rules_sentence(analysis: Analysis) -> str:
-    """Return whether the order of batch sizes changes with the budget rule; "" if it isn't known.
-
-    Every rule is looked at with the largest budget that all batch sizes reach.
-    """
+    """Return whether the best batch size changes with the budget rule; "" if it isn't known."""
     parts = _common(analysis)
     if len(parts) < 2:  # noqa: PLR2004
         return ""
@@ -69,11 +61,15 @@ def rules_sentence(analysis: Analysis) -> str:
         f"{best[rule]} with {RULE_WORDS[rule]} ({amount(rule, rows['budget'].iloc[0])})"
         for rule, rows in parts.items()
     ]
-    told = any(best[one] not in tied[other] for one in parts for other in parts)
+    established = any(best[rule] not in tied[other] for rule in parts for other in parts)
+    changes, tests = (
+        ("changes", ", which the tests establish")
+        if established
+        else ("may change", "; the tests do not establish that")
+    )
     return (
-        f"Another budget rule {'changes' if told else 'may change'} the order of batch sizes: "
-        f"highest on the validation part is {listing(named)}"
-        f"{', which the tests establish' if told else '; the tests do not establish that'}."
+        f"Another budget rule {changes} the order of batch sizes: highest on the validation part "
+        f"is {listing(named)}{tests}."
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from reports.analysis.scaling_record import TargetRecord
 from reports.recommend.record import Analysis
-from reports.schema.formats import listing, off_by, seconds, significant
+from reports.schema.formats import listing, lowered, off_by, seconds, significant
 from reports.stats.bounds import Ends
 from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.models.update_cost import UpdateTimeFit
@@ -15,11 +15,10 @@ from reports.stats.models.update_cost import UpdateTimeFit
 
 def level(analysis: Analysis, record: TargetRecord) -> str:
     """Return a target in words, to be read after "Target:"."""
-    share = f"{record.target.share:.0%}"
     return (
         f"a validation {analysis.measure.name} of {analysis.measure.text(record.target.level)}, "
-        f"{share} of the way from the start to what the median batch size attains on the tuning "
-        "seeds"
+        f"{record.target.share:.0%} of the way from the start to what the median batch size "
+        "attains on the tuning seeds"
     )
 
 
@@ -32,22 +31,12 @@ def critical_span(fit: StepsToTargetFit) -> str:
 
 
 def range_span(ends: Ends | None) -> str:
-    """Return the ends of an interval of batch sizes.
-
-    Example:
-        >>> range_span(Ends(9.87, 21.3)), range_span(None)
-        ('9.87 to 21.3', 'unknown')
-    """
+    """Return the ends of an interval of batch sizes."""
     return "unknown" if ends is None else range_text(ends.low, ends.high, significant)
 
 
 def range_text(low: float, high: float, written: Callable[[float], str]) -> str:
-    """Return the ends of an interval of something above 0.
-
-    Example:
-        >>> [range_text(low, high, significant) for low, high in ((4, math.inf), (0, 8))]
-        ['at least 4.00', 'at most 8.00']
-    """
+    """Return the ends of an interval of something above 0."""
     if math.isinf(high):
         return f"at least {written(low)}"
     return f"{written(low)} to {written(high)}" if low > 0 else f"at most {written(high)}"
@@ -75,7 +64,7 @@ def scaling_sentence(analysis: Analysis) -> str:
     goal = f"To reach {analysis.measure.text(record.target.level)} on the validation part"
     span = critical_span(record.fit)
     if not span:
-        reason = f"{record.fit.reason[:1].lower()}{record.fit.reason[1:]}".removesuffix(".")
+        reason = lowered(record.fit.reason).removesuffix(".")
         return f"{goal}, no critical batch size can be told ({reason})."
     return (
         f"{goal}, updates fall in proportion to the batch well below a {span}, and hardly at all "
@@ -108,7 +97,7 @@ def target_cautions(analysis: Analysis) -> dict[str, str]:
         return {}
     return {
         "poor-fit": _poor_fit(record.fit),
-        "poor-time-fit": _poor_time_fit(analysis),
+        "poor-time-fit": _poor_time_fit(analysis.scaling.update_time),
         "no-plateau": _no_plateau(record.fit),
         "not-reached": _not_reached(record),
     }
@@ -124,22 +113,20 @@ def _poor_fit(fit: StepsToTargetFit) -> str:
     other = fit.alternative
     if other is None or other.max_log_residual > fit.max_log_residual:
         return f"{text}."
-    found = other.critical_batch_size
-    value = "has none in range" if found is None else f"says {significant(found)}"
+    critical = other.critical_batch_size
+    value = "has none in range" if critical is None else f"says {significant(critical)}"
     return (
         f"{text}; a curve with a free bend (power {significant(other.power)}) {value}, off by "
         f"{off_by(other.max_log_residual)}."
     )
 
 
-def _poor_time_fit(analysis: Analysis) -> str:
-    fit = analysis.scaling.update_time
+def _poor_time_fit(fit: UpdateTimeFit) -> str:
     if not fit.poor_fit or fit.max_log_residual is None:
         return ""
     return (
         "Seconds of an update don't follow a fixed cost and a cost of each example well: a batch "
-        f"size is off by {off_by(fit.max_log_residual)}. What is predicted of time is "
-        "rough."
+        f"size is off by {off_by(fit.max_log_residual)}. What is predicted of time is rough."
     )
 
 

@@ -1,19 +1,15 @@
-"""The claims of the paper as verdicts: what the data at hand say of each, how much and how sure.
-
-A claim is judged by comparisons of `reports.claims.samples`, each with an interval over seeds or
-timing rounds. Others stand beside them: the same under another budget rule, or as the paper had it.
-"""
+"""The claims of the paper as verdicts: what the data at hand say of each, how much and how sure."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from reports.claims import samples as claim_samples
+from reports.claims import samples
 from reports.claims.evidence import (
     CONTRADICTED,
     EVIDENCE_COLUMNS,
@@ -22,6 +18,7 @@ from reports.claims.evidence import (
     SUPPORTED,
     UNDECIDED,
     UNKNOWN,
+    VERDICTS,
     Evidence,
     Finding,
     finite,
@@ -29,29 +26,19 @@ from reports.claims.evidence import (
     overall,
     pooled,
 )
-from reports.claims.text import CLAIMS, Claim
+from reports.claims.paper_claims import CLAIMS, Claim
 from reports.claims.values import GroupValues
-from reports.recommend.analysis import analyse
-from reports.recommend.baseline import has_learned
 from reports.recommend.record import Analysis
 from reports.schema.formats import capitalised, listing, plural, visible
-from reports.schema.results import Column, StudyResults, as_table, empty_table
+from reports.schema.results import Column, as_table, empty_table
 
 CLAIM_COLUMNS = (
     Column("claim", "str", "", "The claim, C1 to C7."),
     Column("text", "str", "", "What the paper claims, in other words."),
     Column("place", "str", "", "Where it does."),
-    Column(
-        "verdict",
-        "str",
-        "",
-        "supported, contradicted, depends on the data, can't be told, not studied here.",
-        True,
-    ),
+    Column("verdict", "str", "", f"{', '.join(VERDICTS)}.", volatile=True),
     Column("unit", "str", "", "difference: of the metric; ratio: how many times."),
-    Column(
-        "effect", "float64", "", "Mean over the comparisons that judge the claim.", volatile=True
-    ),
+    Column("effect", "float64", "", "Mean over the comparisons that judge the claim.", True),
     Column("low", "float64", "", "Lower end of its 95% t interval.", volatile=True),
     Column("high", "float64", "", "Upper end, likewise.", volatile=True),
     Column("budget", "str", "", "Budget rule under which it is judged.", volatile=True),
@@ -62,58 +49,44 @@ CLAIM_COLUMNS = (
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """What a study says of a claim.
-
-    Attributes:
-        claim: The claim.
-        verdict: `SUPPORTED`, `CONTRADICTED`, `MIXED`, `UNDECIDED` or `NOT_STUDIED`.
-        finding: Effect of the first comparison that judges it, over all groups; unknown if the
-            groups have different metrics.
-        budget: Budget rule under which it was judged; "" if it was not studied.
-        sentence: What was found, with the effects of all comparisons.
-        why: Why it isn't as the paper says, why it can't be told, or what a study would need; "" if
-            it is as the paper says.
-        evidence: All comparisons, those that judge first.
-    """
+    """What a study says of a claim."""
 
     claim: Claim
     verdict: str
-    finding: Finding = UNKNOWN
-    budget: str = ""
-    sentence: str = ""
-    why: str = ""
-    evidence: tuple[Evidence, ...] = field(default=())
-
-
-def judge_claims(results: StudyResults) -> tuple[ClaimVerdict, ...]:
-    """Judge every claim by a study."""
-    return claims_of(analyse(results))
+    finding: Finding = UNKNOWN  # of the first comparison that judges it, over all groups
+    budget: str = ""  # rule under which it was judged; "" if it was not studied
+    sentence: str = ""  # the effects of all comparisons
+    why: str = ""  # it isn't as the paper says, or isn't known; "" if it is as the paper says
+    evidence: tuple[Evidence, ...] = ()  # all comparisons, those that judge first
 
 
 def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
     """Judge every claim by the numbers of a study's groups."""
     values = [GroupValues(group) for group in groups]
-    learned = [group for group in values if has_learned(group.analysis)]
-    of_all = {"C1": claim_samples.tensor(values), "C2": claim_samples.shards(values)}
-    # Networks that all give one answer to everything lose nothing with any batch size.
-    of_learned = {
-        "C3": claim_samples.falls(learned),
-        "C4": claim_samples.remedies(learned),
-        "C5": claim_samples.usual_sizes(learned),
-        "C6": claim_samples.splitting(learned),
-        "C7": claim_samples.predictions(learned),
-    }
-    samples = of_all | of_learned
-    claims = [
-        replace(claim, needs=f"networks that have learned something, {claim.needs}")
-        if claim.name in of_learned and len(learned) < len(values)
-        else claim
+    learned = [group for group in values if group.analysis.learned]
+    return tuple(
+        _verdict(claim, values)
+        if claim.name in {"C1", "C2"} or len(learned) == len(values)
+        # Networks that all give one answer to everything lose nothing with any batch size.
+        else _verdict(replace(claim, needs=f"{_LEARNED}, {claim.needs}"), learned)
         for claim in CLAIMS
-    ]
-    return tuple(_verdict(claim, judged([*samples[claim.name]])) for claim in claims)
+    )
 
 
-def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> ClaimVerdict:
+_LEARNED = "networks that have learned something"
+_SAMPLES = {
+    "C1": samples.tensor,
+    "C2": samples.shards,
+    "C3": samples.falls,
+    "C4": samples.remedies,
+    "C5": samples.usual_sizes,
+    "C6": samples.splitting,
+    "C7": samples.predictions,
+}
+
+
+def _verdict(claim: Claim, groups: Sequence[GroupValues]) -> ClaimVerdict:
+    evidence = judged([*_SAMPLES[claim.name](groups)])
     kinds = {
         kind: [each for each in evidence if each.sample.comparison == kind]
         for kind in (*claim.judges, *claim.beside)
@@ -122,7 +95,8 @@ def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> ClaimVerdict:
     if not all(judging.values()):
         return ClaimVerdict(claim, NOT_STUDIED, why=f"It would need {claim.needs}.")
     verdicts = {kind: overall(comparisons) for kind, comparisons in judging.items()}
-    verdict = _all_of([*verdicts.values()])
+    # All parts of a claim must hold.
+    verdict = min(verdicts.values(), key=(CONTRADICTED, MIXED, UNDECIDED, SUPPORTED).index)
     first = next(iter(judging.values()))
     return ClaimVerdict(
         claim,
@@ -133,12 +107,6 @@ def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> ClaimVerdict:
         _why(claim, verdict, verdicts, judging),
         tuple(each for comparisons in kinds.values() for each in comparisons),
     )
-
-
-def _all_of(verdicts: Sequence[str]) -> str:
-    """The verdict of a claim all of whose parts must hold."""
-    order = (CONTRADICTED, MIXED, UNDECIDED, SUPPORTED)
-    return min(verdicts, key=order.index)
 
 
 def _sentence(texts: Mapping[str, str], kinds: Mapping[str, list[Evidence]]) -> str:
@@ -193,8 +161,10 @@ def _why(
 
 
 def _mixed(evidence: Sequence[Evidence]) -> str:
-    places = (f"{answer} on {_datasets(evidence, answer)}" for answer in (SUPPORTED, CONTRADICTED))
-    return f"It depends: {', '.join(places)}."
+    sides = (
+        f"{verdict} on {_datasets(evidence, verdict)}" for verdict in (SUPPORTED, CONTRADICTED)
+    )
+    return f"It depends: {', '.join(sides)}."
 
 
 def _datasets(evidence: Sequence[Evidence], answer: str) -> str:
@@ -206,25 +176,15 @@ def _datasets(evidence: Sequence[Evidence], answer: str) -> str:
 
 def _open(evidence: Sequence[Evidence]) -> str:
     undecided = sum(each.verdict == UNDECIDED for each in evidence)
-    where = "" if len(evidence) == 1 else f"In {undecided} of {len(evidence)} comparisons "
-    text = f"{where}the interval is too wide for either answer; more seeds would narrow it."
-    return capitalised(text)
+    where = "The" if len(evidence) == 1 else f"In {undecided} of {len(evidence)} comparisons the"
+    return f"{where} interval is too wide for either answer; more seeds would narrow it."
 
 
 def claims_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
     """Return one row for each claim: columns `CLAIM_COLUMNS`."""
     rows = [
-        {
-            "claim": answer.claim.name,
-            "text": answer.claim.text,
-            "place": answer.claim.place,
-            "verdict": answer.verdict,
-            **vars(answer.finding),
-            "budget": answer.budget,
-            "sentence": answer.sentence,
-            "why": answer.why,
-        }
-        for answer in verdicts
+        {**vars(judged.claim), **vars(judged), **vars(judged.finding), "claim": judged.claim.name}
+        for judged in verdicts
     ]
     return as_table(pd.DataFrame(rows), CLAIM_COLUMNS)
 
@@ -233,16 +193,13 @@ def evidence_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
     """Return one row for each comparison studied: columns `EVIDENCE_COLUMNS`."""
     rows = [
         {
-            "claim": answer.claim.name,
-            "comparison": evidence.sample.comparison,
-            "group": evidence.sample.group,
-            "dataset": evidence.sample.dataset,
-            "judges": evidence.sample.comparison in answer.claim.judges,
-            "budget": evidence.sample.budget,
-            "verdict": evidence.verdict,
+            **vars(evidence.sample),
             **vars(evidence.finding),
+            "claim": judged.claim.name,
+            "judges": evidence.sample.comparison in judged.claim.judges,
+            "verdict": evidence.verdict,
         }
-        for answer in verdicts
-        for evidence in answer.evidence
+        for judged in verdicts
+        for evidence in judged.evidence
     ]
     return as_table(pd.DataFrame(rows), EVIDENCE_COLUMNS) if rows else empty_table(EVIDENCE_COLUMNS)

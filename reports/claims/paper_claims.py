@@ -10,26 +10,15 @@ from reports.claims.samples import MARGIN, NEAR_BEST, VASTLY
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper.
+    """A claim of the paper; judging and supplementary comparisons have a sentence each."""
 
-    Attributes:
-        name: C1 to C7.
-        text: What is claimed.
-        place: Where in the paper.
-        judges: Comparisons that judge it, each with the sentence that tells its effect. All of them
-            must support it.
-        beside: Comparisons that are shown beside, likewise.
-        against: What a contradiction means, by the comparison that contradicts.
-        needs: What a study needs for it to be judged.
-    """
-
-    name: str
+    name: str  # C1 to C7
     text: str
-    place: str
-    judges: Mapping[str, str]
-    beside: Mapping[str, str]
-    against: Mapping[str, str]
-    needs: str
+    place: str  # where in the paper
+    judges: Mapping[str, str]  # comparisons that judge it: all must support it
+    beside: Mapping[str, str]  # comparisons that are only shown
+    against: Mapping[str, str]  # what a contradiction means, by the comparison that contradicts
+    needs: str  # what a study needs for it to be judged
 
 
 _FALL = "along the fitted line, {metric} changes by {effect} from {ends}"

