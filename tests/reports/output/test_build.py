@@ -51,11 +51,11 @@ def few() -> StudyResults:
 @pytest.mark.usefixtures("undrawn")
 def test_a_figure_that_is_no_longer_possible_is_removed(few: StudyResults, tmp_path: Path) -> None:
     build_report(few, tmp_path)
-    assert (tmp_path / "figures" / "speedup.svg").exists()
+    assert (tmp_path / "figures" / "seconds-per-update.svg").exists()
     other = tmp_path / "figures" / "mine.svg"
     other.write_text("mine")
     build_report(without_timing(few), tmp_path)
-    assert not (tmp_path / "figures" / "speedup.svg").exists()
+    assert not (tmp_path / "figures" / "seconds-per-update.svg").exists()
     assert other.read_text() == "mine"
 
 
