@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from reports.schema.results import StudyResults
+from reports.schema import StudyResults
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.errors import counted
 from sweeps.manage.forecast import Forecast, forecast
-from sweeps.run.driver import run_study
-from sweeps.run.executors import jobs_of
+from sweeps.run import jobs_of, run_study
+from sweeps.spec import StudySpecification, given, toml_value
 from sweeps.spec.load import folder_of, read_target, with_settings
-from sweeps.spec.model import StudySpecification, given, toml_value
-from sweeps.store.study_results import stored_experiment
+from sweeps.store import stored_experiment
 
 
 class Study:

@@ -21,10 +21,8 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.network.architecture import Architecture
-from bpengine.network.arrays import Array, Parameters, PerLane
-from bpengine.network.examples import Examples, Stack, stack
-from bpengine.passes.backprop import Backprop, Inputs, Weights, cache_slices, shard_slices
+from bpengine.network import Architecture, Array, Examples, Parameters, PerLane, Stack, stack
+from bpengine.passes import Backprop, Inputs, Weights, cache_slices, shard_slices
 
 
 @dataclass(frozen=True)

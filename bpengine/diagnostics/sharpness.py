@@ -12,13 +12,19 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.network.architecture import Architecture
-from bpengine.network.arrays import Array, Parameters, PerLane
-from bpengine.network.examples import Examples, stack
-from bpengine.network.losses import LOSSES
+from bpengine.network import (
+    LOSSES,
+    Architecture,
+    Array,
+    Examples,
+    Parameters,
+    PerLane,
+    at_once,
+    stack,
+)
 from bpengine.network.streams import standard_normal
-from bpengine.network.tape import at_once
-from bpengine.passes.backprop import Backprop, Inputs, Targets, Weights, cache_slices
+from bpengine.passes import Backprop, Inputs, Weights, cache_slices
+from bpengine.passes.backprop import Targets
 
 
 @dataclass(frozen=True)

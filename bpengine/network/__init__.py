@@ -1,1 +1,39 @@
 """The network: its shape, activations, losses, metrics, random streams, arrays and examples."""
+
+from __future__ import annotations
+
+from bpengine.network.activations import ACTIVATIONS
+from bpengine.network.architecture import INITIALISERS, Architecture, check_name, initial_parameters
+from bpengine.network.arrays import Array, BoolArray, IntArray, Parameters, PerLane
+from bpengine.network.examples import Examples, Split, Stack, stack
+from bpengine.network.losses import LOSSES, REDUCTIONS
+from bpengine.network.metrics import METRICS
+from bpengine.network.streams import permutation
+from bpengine.network.tape import Call, at_once
+
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALISERS",
+    "LOSSES",
+    "METRICS",
+    "REDUCTIONS",
+    "Architecture",
+    "Array",
+    "BoolArray",
+    "Call",
+    "Examples",
+    "IntArray",
+    "Parameters",
+    "PerLane",
+    "Split",
+    "Stack",
+    "at_once",
+    "check_name",
+    "initial_parameters",
+    "permutation",
+    "stack",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,9 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.network.architecture import check_name
-from bpengine.network.arrays import Array, Parameters
-from bpengine.network.tape import Call
+from bpengine.network import Array, Call, Parameters, check_name
 
 COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": float("inf")}
 """Hyperparameters of every optimizer, in addition to `learning_rate`, with their defaults.

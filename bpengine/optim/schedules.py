@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bpengine.network.architecture import check_name
+from bpengine.network import check_name
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.network.architecture import Architecture
-from bpengine.network.arrays import Array, BoolArray, Parameters
-from bpengine.network.tape import Call, at_once
+from bpengine.network import Architecture, Array, BoolArray, Call, Parameters, at_once
 from bpengine.optim.optimizers import DECAYS_BY_ITSELF, OPTIMIZERS, Step, check_settings
 
 BLOCK = 32

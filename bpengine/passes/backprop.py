@@ -13,11 +13,17 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network.activations import ACTIVATIONS, Activation
-from bpengine.network.architecture import Architecture, check_name
-from bpengine.network.arrays import Array, Parameters
-from bpengine.network.losses import LOSSES
-from bpengine.network.tape import Call, at_once
+from bpengine.network import (
+    ACTIVATIONS,
+    LOSSES,
+    Architecture,
+    Array,
+    Call,
+    Parameters,
+    at_once,
+    check_name,
+)
+from bpengine.network.activations import Activation
 
 ROWS = 64
 """Rows of a batch processed at once: larger batches go through the cache in slices of this many.

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.network.arrays import Array
+from bpengine.network import Array
 
 Matrix = Annotated[Array, "fan_in fan_out"]
 Vector = Annotated[Array, "fan_out"]

@@ -16,17 +16,22 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bpengine.network.activations import ACTIVATIONS
-from bpengine.network.architecture import Architecture
-from bpengine.network.arrays import Array, IntArray
-from bpengine.network.examples import Examples, Split, Stack, stack
-from bpengine.network.streams import permutation
-from bpengine.optim.optimizers import OPTIMIZERS
-from bpengine.passes.backprop import Backprop, Weights, cache_slices
+from bpengine.network import (
+    ACTIVATIONS,
+    Architecture,
+    Array,
+    Examples,
+    IntArray,
+    Split,
+    Stack,
+    permutation,
+    stack,
+)
+from bpengine.optim import OPTIMIZERS
+from bpengine.passes import Backprop, Weights, cache_slices
 from bpengine.sklearn.archive import read, write
-from bpengine.training.lockstep import Lockstep
-from bpengine.training.minibatches import Budget, Segment
-from bpengine.training.recipe import Recipe
+from bpengine.training import Budget, Lockstep, Recipe
+from bpengine.training.minibatches import Segment
 
 AUTO_BATCH_SIZE = 32
 """Examples of a batch that `batch_size="auto"` asks for, where there are as many."""

@@ -17,8 +17,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from bpengine.network.arrays import Array, IntArray
-from bpengine.network.examples import Examples
+from bpengine.network import Array, Examples, IntArray
 from bpengine.sklearn.base import Estimator, State
 
 

@@ -10,11 +10,13 @@ from typing import Annotated
 
 import numpy as np
 
+from bpengine.network import Array, BoolArray, IntArray
 from bpengine.network.architecture import layer_views
-from bpengine.network.arrays import Array, BoolArray, IntArray
 from bpengine.network.tape import Tape
-from bpengine.optim.stepper import BLOCK, Stepper
-from bpengine.passes.backprop import Backprop, Layer, Weights
+from bpengine.optim import Stepper
+from bpengine.optim.stepper import BLOCK
+from bpengine.passes import Backprop, Weights
+from bpengine.passes.backprop import Layer
 
 LEAST_DELAYED = 4
 """Updates of a block from which delaying the first layer pays: at fewer its products cost more."""

@@ -9,13 +9,18 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network.architecture import Architecture, initial_parameters
-from bpengine.network.arrays import Array, BoolArray, IntArray
-from bpengine.network.examples import Split, stack
-from bpengine.network.losses import REDUCTIONS
-from bpengine.optim.optimizers import OPTIMIZERS
-from bpengine.optim.stepper import Stepper
-from bpengine.passes.backprop import ROWS, Backprop, shard_slices
+from bpengine.network import (
+    REDUCTIONS,
+    Architecture,
+    Array,
+    BoolArray,
+    IntArray,
+    Split,
+    initial_parameters,
+    stack,
+)
+from bpengine.optim import OPTIMIZERS, Stepper
+from bpengine.passes import ROWS, Backprop, shard_slices
 from bpengine.training.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
 from bpengine.training.minibatches import Segment, batches, epoch_order, updates_per_epoch
 from bpengine.training.recipe import Recipe

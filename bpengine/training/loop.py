@@ -10,13 +10,21 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.diagnostics.gradient_noise import gradient_statistics
-from bpengine.network.architecture import Architecture
-from bpengine.network.arrays import Array, IntArray, Parameters, PerLane
-from bpengine.network.examples import Examples, Split, Stack, stack
-from bpengine.network.losses import LOSSES
-from bpengine.network.metrics import METRICS
-from bpengine.network.streams import permutation
-from bpengine.passes.backprop import Backprop, Weights, cache_slices
+from bpengine.network import (
+    LOSSES,
+    METRICS,
+    Architecture,
+    Array,
+    Examples,
+    IntArray,
+    Parameters,
+    PerLane,
+    Split,
+    Stack,
+    permutation,
+    stack,
+)
+from bpengine.passes import Backprop, Weights, cache_slices
 from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Segment, segments
 from bpengine.training.recipe import Recipe

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from bpengine.network.arrays import IntArray
-from bpengine.network.streams import permutation
+from bpengine.network import IntArray, permutation
 
 BLOCK = 1024
 """Examples copied into order at once, so that batches are slices: at least one batch."""

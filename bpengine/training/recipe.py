@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network.architecture import INITIALISERS, check_name
-from bpengine.network.losses import LOSSES, REDUCTIONS
-from bpengine.network.metrics import METRICS
-from bpengine.optim.optimizers import OPTIMIZERS
-from bpengine.optim.schedules import BatchGrowth, Schedule
+from bpengine.network import INITIALISERS, LOSSES, METRICS, REDUCTIONS, check_name
+from bpengine.optim import OPTIMIZERS, BatchGrowth, Schedule
 from bpengine.training.minibatches import Budget
 
 

@@ -10,20 +10,25 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.update_times import one_network, speedups
-from reports.schema.measures import measure_of, rmse, rmse_unit
-from reports.schema.outcomes import CELL, SIZE, count_seeds, has_value
-from reports.schema.results import (
+from reports.schema import (
     BATCH_SIZE,
+    CELL,
     FRESH_STAGES,
     GROUP,
     SEED,
+    SIZE,
     TUNING_STAGES,
     Column,
     GroupDescription,
     StudyResults,
     as_table,
+    count_seeds,
+    has_value,
+    measure_of,
+    rmse_unit,
 )
-from reports.stats.intervals import t_interval
+from reports.schema.measures import rmse
+from reports.stats import t_interval
 
 SEEDS_FOR_INTERVAL = 5  # fewer values than this are shown one by one, without an interval
 

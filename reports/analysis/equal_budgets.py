@@ -18,21 +18,23 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.update_times import one_network
-from reports.schema.measures import measure_of
-from reports.schema.outcomes import CELL, SIZE
-from reports.schema.results import (
+from reports.schema import (
     BATCH_SIZE,
+    CELL,
     CLASSIFICATION,
     GROUP,
+    SIZE,
     TUNING_STAGES,
     Column,
     GroupDescription,
     StudyResults,
     as_table,
     empty_table,
+    measure_of,
 )
-from reports.stats.intervals import CONFIDENCE, t_quantile
-from reports.stats.paired_tests import FEWEST, best_and_tied
+from reports.stats import CONFIDENCE, FEWEST
+from reports.stats.intervals import t_quantile
+from reports.stats.paired_tests import best_and_tied
 
 EPOCHS, UPDATES, SECONDS = "epochs", "updates", "seconds"  # what may be used equally much of
 RULES = (EPOCHS, UPDATES, SECONDS)  # in the order of the report

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.schema.results import BATCH_SIZE, Column, as_table
+from reports.schema import BATCH_SIZE, Column, as_table
 
 EXPECTED_BEST_COLUMNS = (
     BATCH_SIZE,

@@ -18,44 +18,41 @@ from reports.analysis.scaling_record import (
     TargetRecord,
 )
 from reports.analysis.update_times import ONE_PIECE, one_network
-from reports.schema.outcomes import CELL, SIZE, count_seeds
-from reports.schema.results import (
+from reports.schema import (
+    CELL,
     FRESH_STAGES,
     GROUP,
+    SIZE,
     TUNING_STAGES,
     GroupDescription,
     StudyResults,
     as_table,
+    count_seeds,
     empty_table,
 )
-from reports.stats.bounds import Ends
+from reports.stats import Curve, Ends
 from reports.stats.intervals import medians
-from reports.stats.models.first_passage import (
+from reports.stats.models import (
     CROSSING_COLUMNS,
-    NOT_REACHED,
-    Target,
-    crossings_by_group,
-)
-from reports.stats.models.noise_scale import (
     NOISE_CURVE_COLUMNS,
+    NOT_REACHED,
+    StepsToTargetFit,
+    Target,
+    UpdateTimeFit,
+    best_batch_for_time,
+)
+from reports.stats.models.first_passage import crossings_by_group
+from reports.stats.models.noise_scale import (
     SQUARED_NORM,
     TRACE,
     average_noise,
     compare_with_critical,
     noise_along_training,
 )
-from reports.stats.models.optimal_batch import best_batch_for_time
 from reports.stats.models.simulated_workers import simulate_group
-from reports.stats.models.steps_to_target import (
-    NEAR_ALL,
-    StepsToTargetFit,
-    Task,
-    curves_of,
-    fit_tasks,
-)
+from reports.stats.models.steps_to_target import NEAR_ALL, Task, curves_of, fit_tasks
 from reports.stats.models.target_levels import target_task, targets_by_group
-from reports.stats.models.update_cost import UpdateTimeFit, fit_update_times
-from reports.stats.two_terms import Curve
+from reports.stats.models.update_cost import fit_update_times
 
 _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can be set."
 _NO_PROGRESS = "The tuning seeds make no progress on the validation part, so no target can be set."

@@ -10,14 +10,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from reports.schema.results import Column, as_table
+from reports.schema import Column, as_table
 from reports.stats.bounds import bound_columns
-from reports.stats.models.first_passage import CROSSING_COLUMNS, Target
-from reports.stats.models.noise_scale import NOISE_COLUMNS, RESOLVED
+from reports.stats.models import CROSSING_COLUMNS, RESOLVED, StepsToTargetFit, Target, UpdateTimeFit
+from reports.stats.models.noise_scale import NOISE_COLUMNS
 from reports.stats.models.optimal_batch import BestBatch
 from reports.stats.models.simulated_workers import Simulation
-from reports.stats.models.steps_to_target import StepsToTargetFit
-from reports.stats.models.update_cost import UpdateTimeFit
 
 TO_TARGET_COLUMNS = (
     *CROSSING_COLUMNS[:3],

@@ -11,8 +11,17 @@ from typing import Any
 
 import pandas as pd
 
-from reports.schema.outcomes import CELL, SIZE, count_seeds
-from reports.schema.results import BATCH_SIZE, FRESH_STAGES, GROUP, TUNING_STAGES, Column, as_table
+from reports.schema import (
+    BATCH_SIZE,
+    CELL,
+    FRESH_STAGES,
+    GROUP,
+    SIZE,
+    TUNING_STAGES,
+    Column,
+    as_table,
+    count_seeds,
+)
 
 CELL_COLUMNS = (
     GROUP,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.schema.results import TUNING_STAGES
-from reports.stats.differences import by_seed
+from reports.schema import TUNING_STAGES
+from reports.stats import by_seed
 
 _LOWER, _BEST, _UPPER = range(3)
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.schema.outcomes import SIZE
-from reports.schema.results import BATCH_SIZE, Column, as_table, empty_table
+from reports.schema import BATCH_SIZE, SIZE, Column, as_table, empty_table
 
 TENSOR = "tensor"  # engine that processes a batch by tensor operations
 PER_ITEM = "per-item"  # engine that iterates over the items of a batch

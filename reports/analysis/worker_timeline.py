@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.schema.results import BATCH_SIZE, Column, StudyResults, as_table
+from reports.schema import BATCH_SIZE, Column, StudyResults, as_table
 
 TIMED = "timing pass"  # stands for a stage in the rows of the timing pass
 

@@ -10,12 +10,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from reports.charts.base import style
-from reports.charts.base.chart import Chart, in_words, sentences, validation, values
-from reports.recommend.record import Analysis, extreme
-from reports.schema.formats import capitalised, plural, seconds, sizes
-from reports.schema.measures import Measure
-from reports.stats.intervals import Comparison
+from reports.charts.base import Chart, in_words, sentences, style, validation, values
+from reports.recommend import Analysis, extreme
+from reports.schema import Measure, capitalised, plural, seconds, sizes
+from reports.stats import Comparison
 
 _FEW = 3  # batch sizes that a title names
 

@@ -13,14 +13,13 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from reports.analysis.equal_budgets import by_rule
-from reports.charts.base import style
-from reports.charts.base.chart import Chart, Row, in_words
+from reports.analysis import by_rule
+from reports.charts.base import Chart, Row, in_words, style
 from reports.charts.base.svg import draw_with, embedded, inline
-from reports.recommend.record import Analysis
-from reports.schema.formats import count, listing, plural, rate, seconds
-from reports.schema.measures import Measure
-from reports.text.budget_rules import RULE_WORDS, amount, budget_sentence, stopped_note
+from reports.recommend import Analysis
+from reports.schema import Measure, count, listing, plural, rate, seconds
+from reports.text import RULE_WORDS, amount
+from reports.text.budget_rules import budget_sentence, stopped_note
 
 _GAP = 0.05  # between two panels, as a share of the whole
 _TALL = 0.92  # height of a panel, likewise; its heading stands above

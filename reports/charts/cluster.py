@@ -6,14 +6,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.analysis.scaling_record import TargetRecord
-from reports.charts.base.chart import Chart, in_words
-from reports.charts.base.style import BLUE, INK, labels_above, seconds_axis
-from reports.recommend.record import Analysis
-from reports.schema.formats import count, percent, plural, seconds, significant, times
-from reports.schema.results import Cluster
+from reports.analysis import TargetRecord
+from reports.charts.base import INK, Chart, in_words
+from reports.charts.base.style import BLUE, labels_above, seconds_axis
+from reports.recommend import Analysis
+from reports.schema import Cluster, count, percent, plural, seconds, significant, times
 from reports.stats.models.simulated_workers import SIMULATED
-from reports.text.reaching_target import level
+from reports.text import level
 
 _TICKS = 13
 

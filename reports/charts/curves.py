@@ -8,12 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from reports.charts.base.chart import Chart, sentences, validation, values
-from reports.charts.base.style import metric_axis, ordered_colors
-from reports.recommend.record import Analysis
-from reports.schema.formats import capitalised, rate
-from reports.schema.measures import Measure
-from reports.stats.differences import by_seed
+from reports.charts.base import Chart, metric_axis, ordered_colors, sentences, validation, values
+from reports.recommend import Analysis
+from reports.schema import Measure, capitalised, rate
+from reports.stats import by_seed
 
 _DASHES = ("", (4, 1.5), (1, 1), (5, 1, 1, 1))
 

@@ -9,11 +9,10 @@ from functools import partial
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base.chart import Chart, values
-from reports.charts.base.style import LOOKS, Look, batch_size_axis, lines_by, metric_axis
-from reports.recommend.record import Analysis, StudyAnalysis
-from reports.schema.formats import capitalised, listing, plural, visible
-from reports.schema.measures import Measure
+from reports.charts.base import Chart, metric_axis, values
+from reports.charts.base.style import LOOKS, Look, batch_size_axis, lines_by
+from reports.recommend import Analysis, StudyAnalysis
+from reports.schema import Measure, capitalised, listing, plural, visible
 
 MOST_CHARTS = 8  # sets of comparable groups that are drawn; a page must stay small
 NAMES = ("groups", *(f"groups-{number}" for number in range(2, MOST_CHARTS + 1)))

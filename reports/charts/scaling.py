@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.analysis.scaling_record import TargetRecord
-from reports.charts.base import style
-from reports.charts.base.chart import Chart, sentences, values
-from reports.recommend.record import Analysis
-from reports.schema.formats import count, off_by, plural, seconds, significant, sizes, times
-from reports.stats.bounds import Ends
-from reports.stats.models.first_passage import NOT_REACHED
-from reports.stats.models.noise_scale import RESOLVED
-from reports.text.reaching_target import critical_span, level, range_span
+from reports.analysis import TargetRecord
+from reports.charts.base import Chart, sentences, style, values
+from reports.recommend import Analysis
+from reports.schema import count, off_by, plural, seconds, significant, sizes, times
+from reports.stats import Ends
+from reports.stats.models import NOT_REACHED, RESOLVED
+from reports.text import level
+from reports.text.reaching_target import critical_span, range_span
 
 _SMOOTH = 80  # points of a computed curve
 Curve = Callable[[np.ndarray], np.ndarray]

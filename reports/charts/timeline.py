@@ -12,11 +12,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from reports.analysis.worker_timeline import SLACK, TIMED, Timeline
-from reports.charts.base.chart import Chart, in_words, sentences
-from reports.charts.base.style import GREY, INK, ink_on, ordered_colors
-from reports.recommend.record import StudyAnalysis, extreme
-from reports.schema.formats import percent, plural, seconds
+from reports.analysis import Timeline
+from reports.analysis.worker_timeline import SLACK, TIMED
+from reports.charts.base import INK, Chart, in_words, ordered_colors, sentences
+from reports.charts.base.style import GREY, ink_on
+from reports.recommend import StudyAnalysis, extreme
+from reports.schema import percent, plural, seconds
 
 MOST_MARKED = 200  # bars up to which the begins of cohorts are marked
 MOST_SHAPES = 1_000  # cohorts that are drawn as shapes; more of them become a picture

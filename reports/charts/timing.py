@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.analysis.update_times import CONTENDED_BELOW, ONE_PIECE, PER_ITEM
-from reports.charts.base import style
-from reports.charts.base.chart import Chart, values
-from reports.recommend.record import Analysis
-from reports.schema.formats import seconds, significant
-from reports.stats.models.update_cost import UpdateTimeFit
-from reports.stats.two_terms import Curve
+from reports.analysis import CONTENDED_BELOW, ONE_PIECE, PER_ITEM
+from reports.charts.base import Chart, style, values
+from reports.recommend import Analysis
+from reports.schema import seconds, significant
+from reports.stats import Curve
+from reports.stats.models import UpdateTimeFit
 from reports.text.reaching_target import cost_caption
 
 

@@ -14,11 +14,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
-from reports.charts.base import style
-from reports.charts.base.chart import Chart, validation, values
-from reports.recommend.record import Analysis, extreme
-from reports.schema.formats import capitalised, plural, rate
-from reports.schema.measures import Measure
+from reports.charts.base import Chart, style, validation, values
+from reports.recommend import Analysis, extreme
+from reports.schema import Measure, capitalised, plural, rate
 
 TALLEST = 6.8  # inches that the rows of the grid of rates may take together
 _LINES = {False: "-", True: (0, (3, 1.5))}

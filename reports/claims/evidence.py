@@ -11,11 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from reports.schema.formats import MISSING, significant, times
-from reports.schema.measures import Measure
-from reports.schema.results import Column
-from reports.stats.intervals import CONFIDENCE, t_interval
-from reports.stats.paired_tests import FEWEST, holm
+from reports.schema import MISSING, Column, Measure, significant, times
+from reports.stats import CONFIDENCE, FEWEST, holm, t_interval
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "can't be told"
 MIXED = "depends on the data"

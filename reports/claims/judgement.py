@@ -28,9 +28,8 @@ from reports.claims.evidence import (
 )
 from reports.claims.paper_claims import CLAIMS, Claim
 from reports.claims.values import GroupValues
-from reports.recommend.record import Analysis
-from reports.schema.formats import capitalised, listing, plural, visible
-from reports.schema.results import Column, as_table, empty_table
+from reports.recommend import Analysis
+from reports.schema import Column, as_table, capitalised, empty_table, listing, plural, visible
 
 CLAIM_COLUMNS = (
     Column("claim", "str", "", "The claim, C1 to C7."),

@@ -9,14 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from reports.analysis.selection import without_noise
-from reports.analysis.update_times import PER_ITEM, TENSOR
+from reports.analysis import PER_ITEM, TENSOR, without_noise
 from reports.claims.evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample
 from reports.claims.values import GroupValues, cross_fitted, trend
-from reports.schema.outcomes import has_value
-from reports.schema.results import TUNING_STAGES, GroupDescription
-from reports.stats.differences import by_seed, sizes_of
-from reports.stats.models.first_passage import NOT_REACHED
+from reports.schema import TUNING_STAGES, GroupDescription, has_value
+from reports.stats import by_seed, sizes_of
+from reports.stats.models import NOT_REACHED
 
 MARGIN = 0.01  # differences of a metric below this are too small to count: a point of accuracy
 SAME_LOSS = 1e-4

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.equal_budgets import best_on_others, evaluations, guess_level, read
-from reports.recommend.record import Analysis
-from reports.schema.results import TUNING_STAGES, GroupDescription
-from reports.stats.differences import by_seed
+from reports.recommend import Analysis
+from reports.schema import TUNING_STAGES, GroupDescription
+from reports.stats import by_seed
 
 
 @dataclass(frozen=True)

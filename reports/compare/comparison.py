@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.charts.base import svg
-from reports.charts.base.svg import Drawn
+from reports.charts.base import Drawn, svg
 from reports.compare.figures import is_ours, match_charts
 from reports.compare.findings import cautions_of, findings, method_of
 from reports.compare.matches import (
@@ -21,12 +20,15 @@ from reports.compare.matches import (
 )
 from reports.output.csv import column_meanings, to_csv
 from reports.output.files import PAGE, remove_leftovers, write
-from reports.output.page import cells
-from reports.output.page.page import DOWNLOADS, FIGURES, downloads, fill, fit
+from reports.output.page import FIGURES, cells
+from reports.output.page.page import DOWNLOADS, downloads, fill, fit
 from reports.output.page.sections import inlined
-from reports.recommend.analysis import analyse_study
-from reports.schema.formats import (
+from reports.recommend import analyse_study
+from reports.schema import (
     MISSING,
+    Column,
+    Measure,
+    StudyResults,
     count,
     listing,
     plural,
@@ -35,8 +37,6 @@ from reports.schema.formats import (
     significant,
     visible,
 )
-from reports.schema.measures import Measure
-from reports.schema.results import Column, StudyResults
 
 MOST_DRAWN = 24  # figures; groups beyond them are in the tables alone
 _WORDS = 60

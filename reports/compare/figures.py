@@ -8,13 +8,11 @@ from functools import partial
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base import style
-from reports.charts.base.chart import Chart, in_words, values
+from reports.charts.base import Chart, in_words, style, values
 from reports.charts.groups import groups
 from reports.compare.matches import Matches, Pair
-from reports.recommend.record import Analysis
-from reports.schema.formats import capitalised, seconds, visible
-from reports.schema.measures import Measure
+from reports.recommend import Analysis
+from reports.schema import Measure, capitalised, seconds, visible
 
 NAMES = ("metric", "difference", "update")
 """How the names of all figures there can be begin; the number of their group follows."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.compare.matches import Matches, Pair, Rerun, machine
-from reports.schema.formats import listing, plural, times, visible
-from reports.stats.intervals import CONFIDENCE
-from reports.text.verdicts import Statement
+from reports.schema import listing, plural, times, visible
+from reports.stats import CONFIDENCE
+from reports.text import Statement
 
 _WORDS = 60  # characters of a foreign name in a sentence
 

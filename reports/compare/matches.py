@@ -12,12 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.recommend.record import GROUP_COLUMNS, Analysis, StudyAnalysis
-from reports.schema.formats import MISSING, visible
-from reports.schema.results import Column, as_table
-from reports.stats.differences import difference
-from reports.stats.intervals import CONFIDENCE
-from reports.stats.paired_tests import holm
+from reports.recommend import GROUP_COLUMNS, Analysis, StudyAnalysis
+from reports.schema import MISSING, Column, as_table, visible
+from reports.stats import CONFIDENCE, difference, holm
 
 _STUDY = Column("study", "str", "", "What the study is called here: its folder.")
 STUDY_COLUMNS = (

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.charts.base import svg
-from reports.charts.base.chart import Chart
-from reports.charts.base.svg import Drawn
-from reports.charts.catalogue import NAMES, charts
+from reports.charts import charts, group_charts, timeline_charts
+from reports.charts.base import Chart, Drawn, svg
+from reports.charts.catalogue import NAMES
 from reports.charts.groups import NAMES as GROUP_CHARTS
-from reports.charts.groups import group_charts
-from reports.charts.timeline import TIMELINE, timeline_charts
+from reports.charts.timeline import TIMELINE
 from reports.claims.judgement import claims_of
 from reports.output import csv as tables
 from reports.output.files import PAGE, chart_folder, remove_leftovers, write
 from reports.output.json import document
-from reports.output.page import page
-from reports.output.page.page import FIGURES
+from reports.output.page import FIGURES, page
 from reports.output.page.sections import Section, section
-from reports.recommend.analysis import analyse_study
-from reports.recommend.record import StudyAnalysis
-from reports.schema.results import StudyResults
+from reports.recommend import StudyAnalysis, analyse_study
+from reports.schema import StudyResults
 
 DOCUMENT = "report.json"  # name of the file with what it says, for programs
 MOST_DRAWN = 80

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from reports.analysis import TIMING_SUMMARY_COLUMNS, TargetRecord
 from reports.analysis.batch_sizes import BATCH_SIZE_COLUMNS
 from reports.analysis.equal_budgets import BUDGET_COLUMNS
 from reports.analysis.expected_best import EXPECTED_BEST_COLUMNS
@@ -17,27 +18,27 @@ from reports.analysis.scaling_record import (
     TARGET_COLUMNS,
     TO_TARGET_COLUMNS,
     UPDATE_TIME_COLUMNS,
-    TargetRecord,
     update_time_table,
 )
 from reports.analysis.selection import CELL_COLUMNS
-from reports.analysis.update_times import SHARD_COST_COLUMNS, TIMING_SUMMARY_COLUMNS
+from reports.analysis.update_times import SHARD_COST_COLUMNS
 from reports.analysis.worker_timeline import TIMELINE_COLUMNS, WORK_COLUMNS
+from reports.claims import ClaimVerdict
 from reports.claims.evidence import EVIDENCE_COLUMNS
-from reports.claims.judgement import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table
+from reports.claims.judgement import CLAIM_COLUMNS, claims_table, evidence_table
+from reports.recommend import GROUP_COLUMNS, Analysis, StudyAnalysis
 from reports.recommend.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
-from reports.recommend.record import GROUP_COLUMNS, MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis
-from reports.schema.formats import visible
-from reports.schema.results import (
+from reports.recommend.record import MEAN_CURVE_COLUMNS
+from reports.schema import (
     CURVE_COLUMNS,
     TIMING_COLUMNS,
     TRIAL_COLUMNS,
     Column,
     as_table,
     empty_table,
+    visible,
 )
-from reports.stats.models.first_passage import CROSSING_COLUMNS
-from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
+from reports.stats.models import CROSSING_COLUMNS, NOISE_CURVE_COLUMNS
 from reports.stats.models.simulated_workers import SIMULATION_COLUMNS
 
 MOST_TEXT = 2_000  # characters of a text cell; longer ones are cut

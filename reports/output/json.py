@@ -10,11 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from reports.recommend.recommendation import Answer, Recommendation
-from reports.recommend.record import Analysis, StudyAnalysis
-from reports.stats.bounds import Ends
-from reports.text.across import across
-from reports.text.verdicts import Statement
+from reports.recommend import Analysis, Answer, Recommendation, StudyAnalysis
+from reports.stats import Ends
+from reports.text import Statement, across
 
 FORMAT = 1  # number of the format; another one when a key changes its meaning or leaves
 

@@ -16,19 +16,15 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from pandas.io.formats.style import Styler
 
-from reports.charts.base.chart import Chart
+from reports.charts import charts, group_charts, timeline_charts
+from reports.charts.base import Chart
 from reports.charts.base.style import STYLE
 from reports.charts.base.svg import WIDTH
-from reports.charts.catalogue import charts
-from reports.charts.groups import group_charts
-from reports.charts.timeline import timeline_charts
 from reports.output.files import chart_folder, refuse_links, write
-from reports.output.page.cells import Table
-from reports.output.page.tables import group_table, page_tables, work_tables
-from reports.recommend.analysis import analyse_study
-from reports.recommend.record import Analysis, StudyAnalysis
-from reports.schema.formats import visible
-from reports.schema.results import StudyResults
+from reports.output.page import Table, group_table, page_tables
+from reports.output.page.tables import work_tables
+from reports.recommend import Analysis, StudyAnalysis, analyse_study
+from reports.schema import StudyResults, visible
 
 FORMATS = ("pdf", "svg", "png")  # kinds of files
 COLUMN = 3.25  # inches of a column of a two-column page

@@ -7,15 +7,12 @@ import base64
 import pandas as pd
 from markupsafe import Markup, escape
 
-from reports.charts.base import svg
-from reports.charts.base.chart import Chart
-from reports.charts.catalogue import charts
-from reports.charts.groups import group_charts
-from reports.output.page.cells import Table
+from reports.charts import charts, group_charts
+from reports.charts.base import Chart, svg
+from reports.output.page import Table, group_table, page_tables
 from reports.output.page.page import summary
-from reports.output.page.tables import group_table, page_tables
-from reports.recommend.analysis import analyse_study
-from reports.schema.results import StudyResults
+from reports.recommend import analyse_study
+from reports.schema import StudyResults
 
 MOST_ROWS = 30  # rows of the table
 SHOWN = ("Batch size", "Learning rate", "Validation", "Test", "95% interval", "Seeds", "To train")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.output.files import PAGE, write
-from reports.schema.results import StudyResults
+from reports.schema import StudyResults
 
 SEAL = ".report.seal"
 """Name of the file with the digest of what a report was made of, and of its files."""

@@ -7,25 +7,24 @@ from dataclasses import replace
 
 import pandas as pd
 
+from reports.analysis import (
+    ScalingRecord,
+    one_network,
+    select_rates,
+    summarise_cells,
+    summarise_timing,
+    without_noise,
+)
 from reports.analysis.batch_sizes import batch_size_table, shown_trials, tuned
 from reports.analysis.equal_budgets import budget_table
 from reports.analysis.scaling_analysis import scaling_records
-from reports.analysis.scaling_record import ScalingRecord
-from reports.analysis.selection import (
-    select_rates,
-    summarise_cells,
-    with_given_rates,
-    without_noise,
-)
-from reports.analysis.update_times import one_network, summarise_timing
+from reports.analysis.selection import with_given_rates
 from reports.analysis.worker_timeline import timeline_of
 from reports.recommend.answers import recommendations
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis, group_summary
-from reports.schema.outcomes import count_outcomes, measurements
-from reports.schema.results import GROUP, TUNING_STAGES, StudyResults, as_table
-from reports.stats.differences import by_seed
-from reports.stats.intervals import Comparison, compare_with_best
-from reports.stats.power import separate
+from reports.schema import GROUP, TUNING_STAGES, StudyResults, as_table, count_outcomes
+from reports.schema.outcomes import measurements
+from reports.stats import Comparison, by_seed, compare_with_best, separate
 
 _SIZE = ["group", "batch_size"]
 _LABELLED = ("cells", "selection", "timing")

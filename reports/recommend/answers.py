@@ -8,9 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
-from reports.analysis.equal_budgets import SECONDS
-from reports.analysis.scaling_record import TargetRecord
+from reports.analysis import SECONDS, SEEDS_FOR_INTERVAL, TargetRecord
 from reports.recommend.recommendation import (
     ACCURACY,
     CLOSED_FORM,
@@ -24,14 +22,21 @@ from reports.recommend.recommendation import (
     reconcile,
 )
 from reports.recommend.record import Analysis
-from reports.schema.formats import plural, seconds, sizes
-from reports.stats.bounds import Ends, product_interval
-from reports.stats.differences import by_seed, sizes_of
-from reports.stats.intervals import Comparison, compare_with_best
+from reports.schema import plural, seconds, sizes
+from reports.stats import (
+    MAX_SEEDS,
+    Comparison,
+    Ends,
+    Separation,
+    by_seed,
+    compare_with_best,
+    separate,
+    sizes_of,
+)
+from reports.stats.bounds import product_interval
+from reports.stats.models import RESOLVED
 from reports.stats.models.first_passage import REACHED
-from reports.stats.models.noise_scale import RESOLVED
 from reports.stats.models.optimal_batch import NEAR_MINIMUM
-from reports.stats.power import MAX_SEEDS, Separation, separate
 
 NO_GRADIENTS = "Gradients were not measured (`noise_examples`)."
 NO_TIMES = "The timing pass has not run."

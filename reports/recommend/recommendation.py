@@ -8,8 +8,8 @@ from dataclasses import KW_ONLY, dataclass
 
 import pandas as pd
 
-from reports.schema.results import Column, as_table
-from reports.stats.bounds import NOWHERE, Ends
+from reports.schema import Column, as_table
+from reports.stats import NOWHERE, Ends
 
 ACCURACY = "accuracy"  # the best metric that the study's budget allows
 TARGET_TIME = "time to target"  # a target in the shortest time

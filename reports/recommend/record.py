@@ -10,26 +10,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
+from reports.analysis import SEEDS_FOR_INTERVAL, ScalingRecord, Timeline, one_network
 from reports.analysis.expected_best import expected_bests
-from reports.analysis.scaling_record import ScalingRecord
-from reports.analysis.update_times import one_network, shard_costs
-from reports.analysis.worker_timeline import Timeline
+from reports.analysis.update_times import shard_costs
 from reports.recommend.recommendation import Recommendation
-from reports.schema.formats import plural, visible
-from reports.schema.measures import Measure, measure_of, rmse_unit
-from reports.schema.outcomes import Counts, count_outcomes
-from reports.schema.results import (
+from reports.schema import (
     CLASSIFICATION,
     Column,
     GroupDescription,
+    Measure,
     StudyDescription,
     StudyResults,
     as_table,
+    count_outcomes,
+    measure_of,
+    plural,
+    rmse_unit,
+    visible,
 )
-from reports.stats.bounds import NOWHERE
-from reports.stats.intervals import Comparison
-from reports.stats.power import Separation
+from reports.schema.outcomes import Counts
+from reports.stats import NOWHERE, Comparison, Separation
 
 LEARNED_SHARE = 0.05
 """Share of the way from a constant answer to a perfect one below which nothing was learned."""

@@ -1,1 +1,91 @@
 """What goes in: tables, columns, units, and how numbers are written."""
+
+from __future__ import annotations
+
+from reports.schema.formats import (
+    MISSING,
+    capitalised,
+    count,
+    listing,
+    lowered,
+    off_by,
+    percent,
+    plural,
+    rate,
+    seconds,
+    significant,
+    sizes,
+    times,
+    visible,
+)
+from reports.schema.measures import Measure, measure_of, rmse_unit
+from reports.schema.outcomes import CELL, SIZE, count_outcomes, count_seeds, has_value
+from reports.schema.results import (
+    BATCH_SIZE,
+    CLASSIFICATION,
+    CONFIRM,
+    CURVE_COLUMNS,
+    EXPLORE,
+    FRESH_STAGES,
+    GROUP,
+    REFINE,
+    SEED,
+    TIMING_COLUMNS,
+    TRIAL_COLUMNS,
+    TUNING_STAGES,
+    Cluster,
+    Column,
+    GroupDescription,
+    StudyDescription,
+    StudyResults,
+    as_table,
+    empty_table,
+)
+
+__all__ = [
+    "BATCH_SIZE",
+    "CELL",
+    "CLASSIFICATION",
+    "CONFIRM",
+    "CURVE_COLUMNS",
+    "EXPLORE",
+    "FRESH_STAGES",
+    "GROUP",
+    "MISSING",
+    "REFINE",
+    "SEED",
+    "SIZE",
+    "TIMING_COLUMNS",
+    "TRIAL_COLUMNS",
+    "TUNING_STAGES",
+    "Cluster",
+    "Column",
+    "GroupDescription",
+    "Measure",
+    "StudyDescription",
+    "StudyResults",
+    "as_table",
+    "capitalised",
+    "count",
+    "count_outcomes",
+    "count_seeds",
+    "empty_table",
+    "has_value",
+    "listing",
+    "lowered",
+    "measure_of",
+    "off_by",
+    "percent",
+    "plural",
+    "rate",
+    "rmse_unit",
+    "seconds",
+    "significant",
+    "sizes",
+    "times",
+    "visible",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

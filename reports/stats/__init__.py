@@ -1,1 +1,45 @@
 """Statistics on tidy tables: intervals, tests, fits."""
+
+from __future__ import annotations
+
+from reports.stats.bounds import NOWHERE, Ends
+from reports.stats.differences import by_seed, difference, sizes_of
+from reports.stats.intervals import (
+    CONFIDENCE,
+    Comparison,
+    bootstrap_interval,
+    compare_with_best,
+    fieller_interval,
+    interquartile_mean,
+    paired_difference,
+    t_interval,
+)
+from reports.stats.paired_tests import FEWEST, holm
+from reports.stats.power import MAX_SEEDS, Separation, separate
+from reports.stats.two_terms import Curve
+
+__all__ = [
+    "CONFIDENCE",
+    "FEWEST",
+    "MAX_SEEDS",
+    "NOWHERE",
+    "Comparison",
+    "Curve",
+    "Ends",
+    "Separation",
+    "bootstrap_interval",
+    "by_seed",
+    "compare_with_best",
+    "difference",
+    "fieller_interval",
+    "holm",
+    "interquartile_mean",
+    "paired_difference",
+    "separate",
+    "sizes_of",
+    "t_interval",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

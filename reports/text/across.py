@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reports.analysis.expected_best import Lead, leads
-from reports.recommend.record import Analysis, StudyAnalysis
-from reports.schema.formats import listing, plural, visible
-from reports.schema.measures import Measure
-from reports.stats.differences import difference
+from reports.recommend import Analysis, StudyAnalysis
+from reports.schema import Measure, listing, plural, visible
+from reports.stats import difference
 from reports.text.verdicts import Statement
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.analysis.equal_budgets import EPOCHS, SECONDS, UPDATES, by_rule
-from reports.recommend.record import Analysis
-from reports.schema.formats import count, listing, plural, rate, seconds, sizes
+from reports.analysis import SECONDS, by_rule
+from reports.analysis.equal_budgets import EPOCHS, UPDATES
+from reports.recommend import Analysis
+from reports.schema import count, listing, plural, rate, seconds, sizes
 
 RULE_WORDS = {EPOCHS: "equal epochs", UPDATES: "equal updates", SECONDS: "equal time"}
 """The rules, to be read after "with"."""

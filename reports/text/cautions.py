@@ -6,12 +6,11 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
+from reports.analysis import SEEDS_FOR_INTERVAL, UNSTEADY_ABOVE
 from reports.analysis.tuning_checks import coarse_grids
-from reports.analysis.update_times import UNSTEADY_ABOVE
-from reports.recommend.record import Analysis, constant_metric
-from reports.schema.formats import capitalised, count, percent, plural, rate, sizes, visible
-from reports.schema.results import CLASSIFICATION
+from reports.recommend import Analysis
+from reports.recommend.record import constant_metric
+from reports.schema import CLASSIFICATION, capitalised, count, percent, plural, rate, sizes, visible
 from reports.text.reaching_target import target_cautions
 from reports.text.verdicts import Statement
 

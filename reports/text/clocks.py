@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from reports.schema.formats import listing, rate, significant, sizes, visible
-from reports.schema.results import GroupDescription
+from reports.schema import GroupDescription, listing, rate, significant, sizes, visible
 
 MEMORIES = ("momentum", "alpha", "beta1", "beta2")
 """Hyperparameters that are the share of the past kept at an update."""

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reports.recommend.recommendation import (
-    AGREE,
-    CLOSED_FORM,
-    DISAGREE,
-    MEASUREMENT,
-    NOISE_SCALE,
-    Answer,
-    Recommendation,
-)
-from reports.schema.formats import MISSING, capitalised, listing, lowered
-from reports.stats.bounds import NOWHERE, Ends
+from reports.recommend import Answer, Recommendation
+from reports.recommend.recommendation import AGREE, CLOSED_FORM, DISAGREE, MEASUREMENT, NOISE_SCALE
+from reports.schema import MISSING, capitalised, listing, lowered
+from reports.stats import NOWHERE, Ends
 
 _WHO = {
     MEASUREMENT: "measurement",

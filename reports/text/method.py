@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from reports.analysis.tuning_checks import fixed_rate
-from reports.recommend.record import Analysis
-from reports.schema.formats import count, listing, percent, plural, rate, visible
-from reports.schema.measures import Measure
-from reports.schema.results import REGRESSION, GroupDescription, StudyDescription
+from reports.recommend import Analysis
+from reports.schema import (
+    GroupDescription,
+    Measure,
+    StudyDescription,
+    count,
+    listing,
+    percent,
+    plural,
+    rate,
+    visible,
+)
+from reports.schema.results import REGRESSION
 from reports.stats.power import detectable_accuracy_difference
 from reports.text.budget_rules import stopped_note
 from reports.text.clocks import last_batch, memory

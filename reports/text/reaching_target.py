@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from reports.analysis.scaling_record import TargetRecord
-from reports.recommend.record import Analysis
-from reports.schema.formats import listing, lowered, off_by, seconds, significant
-from reports.stats.bounds import Ends
-from reports.stats.models.steps_to_target import StepsToTargetFit
-from reports.stats.models.update_cost import UpdateTimeFit
+from reports.analysis import TargetRecord
+from reports.recommend import Analysis
+from reports.schema import listing, lowered, off_by, seconds, significant
+from reports.stats import Ends
+from reports.stats.models import StepsToTargetFit, UpdateTimeFit
 
 
 def level(analysis: Analysis, record: TargetRecord) -> str:

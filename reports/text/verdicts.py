@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.recommend.record import Analysis, extreme
-from reports.schema.formats import (
+from reports.recommend import Analysis, extreme
+from reports.schema import (
     capitalised,
     count,
     listing,
@@ -16,8 +16,8 @@ from reports.schema.formats import (
     sizes,
     times,
 )
-from reports.stats.intervals import Comparison, Interval
-from reports.stats.power import MAX_SEEDS
+from reports.stats import MAX_SEEDS, Comparison
+from reports.stats.intervals import Interval
 from reports.text.budget_rules import rules_sentence, shared_sentence
 from reports.text.goals import (
     as_good,

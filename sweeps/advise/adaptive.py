@@ -11,25 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from reports import build_report
-from reports.analysis.update_times import TENSOR
+from reports.analysis import TENSOR
 from reports.output.json import recommendation_content
+from reports.recommend import Analysis
 from reports.recommend.analysis import analyse
-from reports.recommend.record import Analysis
-from reports.schema.formats import plural, sizes
-from reports.schema.results import StudyResults
-from reports.text.cautions import cautions
+from reports.schema import StudyResults, plural, sizes
+from reports.text import cautions
 from reports.text.goals import goal_sentence, more_sentence
 from sweeps.advise.grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.advise.request import Request
-from sweeps.design.cohorts import cohort_cost, plan, update_cost
+from sweeps.design import cohort_cost, plan
+from sweeps.design.cohorts import update_cost
 from sweeps.design.stages import REFINE_STEP, Experiment, fresh_trials
 from sweeps.errors import UsageError, UserError, refuse_links
 from sweeps.manage.forecast import forecast
-from sweeps.run.driver import Limit, run_study
-from sweeps.run.timing_pass import measurements_of, splits_of
-from sweeps.spec.model import given, toml_value
-from sweeps.store.store import FILE, Store
-from sweeps.store.study_results import read_experiment
+from sweeps.run import measurements_of, run_study
+from sweeps.run.driver import Limit
+from sweeps.run.timing_pass import splits_of
+from sweeps.spec import given, toml_value
+from sweeps.store import FILE, Store, read_experiment
 from sweeps.worker.measure import ROUNDS, time_updates
 from sweeps.worker.train import one_blas_thread
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from sweeps.data import REGRESSION
 from sweeps.data.facts import DataFacts
-from sweeps.data.splits import REGRESSION
 
 RATES = (0.03, 0.1, 0.3, 1.0)  # at first; more are tried where the best lies at their edge
 SEEDS, FRESH = 3, 5  # seeds that choose rates, and fresh ones that judge them, at first

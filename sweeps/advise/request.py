@@ -14,8 +14,8 @@ from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.errors import Problem
 from sweeps.manage.forecast import forecast
-from sweeps.run.executors import jobs_of
-from sweeps.spec.load import named_data
+from sweeps.run import jobs_of
+from sweeps.spec import named_data
 
 COMMAND = "recommend"
 

@@ -42,7 +42,7 @@ from sweeps.errors import (
 from sweeps.worker.processes import ONE_THREAD, check_address_space
 
 if TYPE_CHECKING:
-    from reports.schema.results import StudyResults
+    from reports.schema import StudyResults
 
 NOT_USABLE, BUG, INTERRUPTED = 7, 70, 130
 
@@ -185,7 +185,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _retry(options: argparse.Namespace) -> int:
     """Run failed trials again, then what they held up, as the folder's store has the study."""
-    from sweeps.store.store import Store
+    from sweeps.store import Store
     from sweeps.study import Study
 
     if options.out or options.set:
@@ -206,7 +206,7 @@ def _retry(options: argparse.Namespace) -> int:
 def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse.Namespace) -> int:
     """Run a study, write its report and tell what failed."""
     from sweeps.run.signals import Finished
-    from sweeps.store.study_results import results as results_in
+    from sweeps.store import results as results_in
 
     try:
         results = run(
@@ -255,7 +255,8 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from sweeps.spec.load import named_data, write_new
+    from sweeps.spec import named_data
+    from sweeps.spec.load import write_new
     from sweeps.spec.reference import new_specification
 
     folder = options.out.parent if options.out else Path()

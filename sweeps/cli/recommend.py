@@ -66,8 +66,7 @@ def _time(options: argparse.Namespace) -> int:
 
 def _to_time(options: argparse.Namespace) -> tuple[Experiment, Path]:
     """Return what is timed, and the folder that keeps it."""
-    from sweeps.store.store import FILE
-    from sweeps.store.study_results import stored_experiment
+    from sweeps.store import FILE, stored_experiment
     from sweeps.study import Study
 
     folder = Path(options.study)

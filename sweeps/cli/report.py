@@ -13,7 +13,7 @@ from sweeps.cli.options import DONE, Commands, add_folder, add_out
 from sweeps.errors import ResourceError, UsageError, refuse_links, shown, write
 
 if TYPE_CHECKING:
-    from reports.schema.results import StudyResults
+    from reports.schema import StudyResults
 
 _PER_INCH = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}  # of a unit; the point is TeX's
 _NARROWEST, _WIDEST = 2.5, 20.0
@@ -45,7 +45,7 @@ def add_report_commands(commands: Commands) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from sweeps.store.study_results import results
+    from sweeps.store import results
 
     if options.format != "html":
         return _paper(options)
@@ -59,8 +59,7 @@ def _report(options: argparse.Namespace) -> int:
 
 def _compare(folders: list[Path], out: Path | None) -> int:
     from reports import build_comparison
-    from sweeps.store.store import FILE
-    from sweeps.store.study_results import results
+    from sweeps.store import FILE, results
 
     if out is None or (out / FILE).exists():
         raise UsageError("A report of several studies needs a folder of its own: give it by --out.")
@@ -72,8 +71,8 @@ def _compare(folders: list[Path], out: Path | None) -> int:
 
 
 def _paper(options: argparse.Namespace) -> int:
-    from reports.output.manuscript import build_paper
-    from sweeps.store.study_results import results
+    from reports.output import build_paper
+    from sweeps.store import results
 
     if options.others:
         raise UsageError("Figures for a manuscript are of one study: give one folder.")

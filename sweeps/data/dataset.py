@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network.arrays import Array, IntArray
+from bpengine.network import Array, IntArray
 from sweeps.data.splits import CLASSIFICATION, REGRESSION, SMALLEST_SPREAD, Dataset
 from sweeps.errors import DataError, counted, shown
 

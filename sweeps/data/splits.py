@@ -9,8 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from bpengine import Examples, Split
-from bpengine.network.arrays import Array, BoolArray, IntArray
-from bpengine.network.streams import permutation
+from bpengine.network import Array, BoolArray, IntArray, permutation
 from sweeps.errors import DataError, Problem, counted, shown
 
 CLASSIFICATION, REGRESSION = "classification", "regression"

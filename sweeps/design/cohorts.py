@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from bpengine.optim.optimizers import OPTIMIZERS
-from bpengine.passes.backprop import ROWS
+from bpengine.optim import OPTIMIZERS
+from bpengine.passes import ROWS
 from bpengine.training.lockstep import lanes_in_cache
 from sweeps.design.engine_recipe import evaluation_cadence, examples_of, is_countable, updates_of
 from sweeps.design.trials import Cohort, Configuration, Settings, Trial

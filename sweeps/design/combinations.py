@@ -8,10 +8,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.spec.axes import AXES, BUDGETS, HYPERPARAMETERS, Axes, OptimizerChoice, ScheduleChoice
-from sweeps.spec.messages import Location
-from sweeps.spec.model import StudySpecification
-from sweeps.spec.types import PowersOfTwo
+from sweeps.spec import (
+    AXES,
+    BUDGETS,
+    HYPERPARAMETERS,
+    Location,
+    OptimizerChoice,
+    PowersOfTwo,
+    ScheduleChoice,
+    StudySpecification,
+)
+from sweeps.spec.axes import Axes
 
 RATES = "learning_rates"
 

@@ -7,17 +7,26 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from bpengine import BatchGrowth, Budget, Schedule
-from bpengine.network.losses import LOSSES
-from bpengine.optim.optimizers import OPTIMIZERS
-from reports.text.clocks import MEMORIES
+from bpengine.network import LOSSES
+from bpengine.optim import OPTIMIZERS
+from reports.text import MEMORIES
+from sweeps.data import REGRESSION
 from sweeps.data.facts import DataFacts, Facts, key_of
-from sweeps.data.splits import REGRESSION
 from sweeps.design.combinations import Combination, agrees, combinations
 from sweeps.design.families import Family, Group, labels_of
 from sweeps.design.trials import Configuration, fields_from
-from sweeps.spec.axes import AXES, BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
-from sweeps.spec.model import StudySpecification
-from sweeps.spec.types import AUTO, FULL, PowersOfTwo, rounded
+from sweeps.spec import (
+    AUTO,
+    AXES,
+    BUDGETS,
+    EXAMPLES,
+    FULL,
+    GrowthChoice,
+    PowersOfTwo,
+    ScheduleChoice,
+    StudySpecification,
+    rounded,
+)
 
 
 @dataclass(frozen=True)

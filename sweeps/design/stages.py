@@ -11,21 +11,16 @@ from functools import cached_property
 
 import pandas as pd
 
-from reports.analysis.selection import (
-    SELECTION_COLUMNS,
-    select_rates,
-    summarise_cells,
-    without_noise,
-)
-from reports.schema.outcomes import CELL, has_value
-from reports.schema.results import CONFIRM, EXPLORE, EXTEND, FRESH_STAGES, REFINE, empty_table
-from reports.stats.intervals import compare_with_best
+from reports.analysis import select_rates, summarise_cells, without_noise
+from reports.analysis.selection import SELECTION_COLUMNS
+from reports.schema import CELL, CONFIRM, EXPLORE, FRESH_STAGES, REFINE, empty_table, has_value
+from reports.schema.results import EXTEND
+from reports.stats import compare_with_best
 from sweeps.data.facts import Facts
 from sweeps.design.families import Group
 from sweeps.design.grid import groups_of
 from sweeps.design.trials import Planned
-from sweeps.spec.model import StudySpecification
-from sweeps.spec.types import LARGEST_RATE, SMALLEST_RATE, rounded
+from sweeps.spec import LARGEST_RATE, SMALLEST_RATE, StudySpecification, rounded
 
 REFINE_STEP = 5  # seeds that are added before batch sizes are compared again
 

@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bpengine import NUMERICS_VERSION, Architecture, BatchGrowth, Budget, Schedule
-from bpengine.optim.optimizers import COMMON, OPTIMIZERS
-from sweeps.data.splits import Preparation, Source
+from bpengine.optim import COMMON, OPTIMIZERS
+from sweeps.data import Preparation, Source
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -12,11 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.schema.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
+from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError, counted
-from sweeps.store.rows import strict
-from sweeps.store.store import Store
-from sweeps.store.study_results import Plan, read_experiment
+from sweeps.store import Plan, Store, read_experiment, strict
 from sweeps.worker.measure import workload_of_group
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reports.schema.results import CONFIRM, EXPLORE
-from sweeps.design.cohorts import cohort_bytes, cohort_cost, plan
+from reports.schema import CONFIRM, EXPLORE
+from sweeps.design import Planned, Trial, cohort_cost, plan
+from sweeps.design.cohorts import cohort_bytes
 from sweeps.design.families import Group
 from sweeps.design.stages import Experiment, fresh_trials, refinement_seeds
-from sweeps.design.trials import Planned, Trial
 from sweeps.errors import counted
-from sweeps.store.store import FILE, Store
-from sweeps.store.study_results import Plan
+from sweeps.store import FILE, Plan, Store
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from sweeps.data.facts import sessions_of
 from sweeps.errors import ResourceError, StoreError, UsageError, counted
 from sweeps.machine import combined
-from sweeps.store.store import Store
+from sweeps.store import Store
 
 
 @dataclass(frozen=True)

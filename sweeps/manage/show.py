@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from reports.schema.results import CURVE_COLUMNS
+from reports.schema import CURVE_COLUMNS
 from sweeps.errors import UsageError, shown
-from sweeps.store.rows import Row, points_of, strict
-from sweeps.store.store import Store
+from sweeps.store import Store, strict
+from sweeps.store.rows import Row, points_of
 
 _HEXADECIMAL = re.compile(r"-?0x[01]\.[0-9a-f]+p[+-]\d+|-?inf")
 

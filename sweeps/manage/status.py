@@ -7,19 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reports.schema.outcomes import Cause, count_outcomes
-from reports.schema.results import CONFIRM
+from reports.schema import CONFIRM, count_outcomes
+from reports.schema.outcomes import Cause
 from sweeps.data.facts import sessions_of
-from sweeps.design.cohorts import cohort_cost, plan
+from sweeps.design import Planned, Trial, cohort_cost, plan
 from sweeps.design.stages import Experiment
-from sweeps.design.trials import Planned, Trial
 from sweeps.errors import StoreError, counted
 from sweeps.machine import available_cores
 from sweeps.manage.forecast import provisional
-from sweeps.run.timing_pass import measurements_of
-from sweeps.store.lock import Owner, owner_of
-from sweeps.store.store import Store
-from sweeps.store.study_results import Plan, read_experiment
+from sweeps.run import measurements_of
+from sweeps.store import Plan, Store, owner_of, read_experiment
+from sweeps.store.lock import Owner
 from sweeps.worker.train import CRASHED, DIVERGED, ERROR, OK, TIMEOUT
 
 MISSING = "missing"  # stands for the status of a trial that is planned and has not ended

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.analysis.update_times import (
+from reports.analysis import (
     CONTENDED_BELOW,
     ONE_PIECE,
     PER_ITEM,
@@ -19,13 +19,13 @@ from reports.analysis.update_times import (
     UNSTEADY_ABOVE,
     summarise_timing,
 )
-from reports.schema.formats import percent, plural, seconds, significant
-from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
+from reports.schema import percent, plural, seconds, significant
+from reports.stats.models import UpdateTimeFit, fit_update_time
 from sweeps.design.stages import Experiment
 from sweeps.machine import available_cores, load_average
-from sweeps.run.timing_pass import measurements_of, run_timing
-from sweeps.store.store import Store
-from sweeps.store.study_results import save_experiment
+from sweeps.run import measurements_of
+from sweeps.run.timing_pass import run_timing
+from sweeps.store import Store, save_experiment
 from sweeps.worker.measure import Workload
 
 LOADED = 0.5  # load average by core before the pass from which on the machine was not quiet

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from reports.schema.results import StudyResults
+from reports.schema import StudyResults
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
-from sweeps.design.cohorts import cohort_cost, plan
+from sweeps.design import Cohort, Trial, cohort_cost, plan
 from sweeps.design.stages import Experiment
-from sweeps.design.trials import Cohort, Trial
 from sweeps.errors import tell
 from sweeps.machine import combined, provenance
 from sweeps.run.executors import ISOLATING, opened
@@ -24,8 +23,8 @@ from sweeps.run.progress import Advance, progress
 from sweeps.run.scheduler import Dispatch, Ended
 from sweeps.run.signals import Interruption, interruptible
 from sweeps.run.timing_pass import run_timing
-from sweeps.store.store import Store
-from sweeps.store.study_results import Plan, results_of, save_experiment
+from sweeps.store import Plan, Store, save_experiment
+from sweeps.store.study_results import results_of
 from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.worker.train import Outcome
 from sweeps.worker.workspace import NAME, Workspace, hand_over

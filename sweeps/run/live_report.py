@@ -10,12 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import reports
-from reports.schema.results import StudyResults
+from reports.schema import StudyResults
 from sweeps.errors import StoreError, tell
 from sweeps.run.signals import Interrupted
-from sweeps.store.lock import owner_of
+from sweeps.store import owner_of, results
 from sweeps.store.rows import DONE
-from sweeps.store.study_results import results
 from sweeps.worker.processes import ending, start_python
 
 CODE = "import pathlib; from sweeps.run.live_report import watch; watch(pathlib.Path(sys.argv[2]))"

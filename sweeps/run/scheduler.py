@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from sweeps.design.trials import Cohort
+from sweeps.design import Cohort
 from sweeps.errors import KEPT, EnvironmentFailedError
 from sweeps.run.executors import Executor
 from sweeps.worker.tasks import Death, Mismatch, Report, Task, one_by_one, train

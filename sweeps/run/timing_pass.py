@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 
 from bpengine import Examples, Split
-from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
+from reports.analysis import ONE_PIECE, PER_ITEM, TENSOR
+from sweeps.data import prepare
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
-from sweeps.data.splits import prepare
-from sweeps.design.cohorts import plan
+from sweeps.design import plan
 from sweeps.design.families import Group
 from sweeps.design.stages import Experiment
 from sweeps.machine import load_average
 from sweeps.run.progress import progress
-from sweeps.store.store import Store
+from sweeps.store import Store
 from sweeps.worker.measure import (
     LEAST_SECONDS,
     MOST_EXAMPLES,

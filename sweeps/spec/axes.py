@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from bpengine.network.activations import ACTIVATIONS
-from bpengine.network.architecture import INITIALISERS
-from bpengine.network.losses import LOSSES, REDUCTIONS
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.network import ACTIVATIONS, INITIALISERS, LOSSES, REDUCTIONS
+from bpengine.optim import OPTIMIZERS
 from bpengine.optim.schedules import SCHEDULES
 from sweeps.data.parameters import OneOf, Strict
 from sweeps.spec.types import (

@@ -13,11 +13,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from bpengine.network.arrays import Array
-from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
-from reports.schema.results import Column
+from bpengine.network import Array
+from reports.analysis import ONE_PIECE, PER_ITEM, TENSOR
+from reports.schema import Column
+from sweeps.design import Configuration, Trial
 from sweeps.design.families import schedule_text
-from sweeps.design.trials import Configuration, Trial, identity_of
+from sweeps.design.trials import identity_of
 from sweeps.errors import pairs_text
 from sweeps.store.schema import COLUMNS, TABLES, columns_of
 from sweeps.worker.train import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from reports.schema.results import TIMING_COLUMNS, TRIAL_COLUMNS, Column
+from reports.schema import TIMING_COLUMNS, TRIAL_COLUMNS, Column
 
 APPLICATION_ID = 0x62707377  # "bpsw"
 FORMAT = 3

@@ -11,8 +11,8 @@ from typing import Self
 
 import pandas as pd
 
-from reports.schema.results import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
-from sweeps.design.trials import Planned, Trial
+from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
+from sweeps.design import Planned, Trial
 from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links, tell
 from sweeps.store.connection import (
     SESSION_FACTS,

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
-from bpengine.optim.optimizers import COMMON
-from reports.schema.results import (
+from bpengine.optim import COMMON
+from reports.schema import (
     CONFIRM,
     REFINE,
     Cluster,
@@ -22,19 +22,21 @@ from reports.schema.results import (
     StudyDescription,
     StudyResults,
 )
+from sweeps.data import REGRESSION, Source
 from sweeps.data.facts import DataFacts, Facts, sessions_of
 from sweeps.data.files.file_sources import FORMATS
 from sweeps.data.parameters import pairs_of, read_parameters
 from sweeps.data.registry import SourceError, read_source
-from sweeps.data.splits import CLASSIFICATION, REGRESSION, SCALINGS, Source
+from sweeps.data.splits import CLASSIFICATION, SCALINGS
+from sweeps.design import Planned, fields_from
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.checks.contradictions import contradictions
 from sweeps.design.engine_recipe import examples_of, updates_of
 from sweeps.design.families import Group, budget_text, growth_text, schedule_text
 from sweeps.design.stages import Experiment, derived
-from sweeps.design.trials import Planned, fields_from
 from sweeps.errors import StoreError, UsageError, pairs_text
-from sweeps.spec.model import StudySpecification, from_toml, given, to_toml
+from sweeps.spec import StudySpecification, given
+from sweeps.spec.model import from_toml, to_toml
 from sweeps.store.store import Store
 from sweeps.worker.measure import workload_of_group
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sweeps.design.trials import Cohort, Trial
+from sweeps.design import Cohort, Trial
 
 EVERY_SECONDS = 15.0  # a worker writes a checkpoint when so much time has passed since the last
 

@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 from bpengine import Architecture, Budget, Recipe, Split
-from bpengine.network.architecture import initial_parameters
+from bpengine.network import initial_parameters
 from bpengine.passes import sequential
-from bpengine.training.lockstep import Lockstep
+from bpengine.training import Lockstep
 from bpengine.training.minibatches import segments
-from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
+from reports.analysis import ONE_PIECE, PER_ITEM, TENSOR
+from sweeps.design import Configuration, fields_from
 from sweeps.design.families import Group
-from sweeps.design.trials import Configuration, fields_from
 
 ROUNDS = 7
 LEAST_SECONDS = 0.02

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from sweeps.design.trials import Cohort
+from sweeps.design import Cohort
 from sweeps.errors import UserError
 from sweeps.machine import versions
 from sweeps.worker.train import ERROR, Outcome, failed, run_cohort

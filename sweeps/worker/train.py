@@ -14,10 +14,10 @@ from typing import Annotated
 import numpy as np
 
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
-from bpengine.network.arrays import Array
-from sweeps.data.splits import Dataset, Preparation, Source, prepare
+from bpengine.network import Array
+from sweeps.data import Dataset, Preparation, Source, prepare
+from sweeps.design import Cohort, Configuration
 from sweeps.design.engine_recipe import recipe_of
-from sweeps.design.trials import Cohort, Configuration
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.machine import threads
 from sweeps.worker.checkpoints import (

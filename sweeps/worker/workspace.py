@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.data.splits import Dataset
+from sweeps.data import Dataset
 from sweeps.errors import ResourceError, refuse_links
 
 NAME = ".work"

@@ -1,1 +1,24 @@
 """What every chart is made with: style, marks, SVG."""
+
+from __future__ import annotations
+
+from reports.charts.base.chart import Chart, Row, in_words, sentences, validation, values
+from reports.charts.base.style import INK, metric_axis, ordered_colors
+from reports.charts.base.svg import Drawn
+
+__all__ = [
+    "INK",
+    "Chart",
+    "Drawn",
+    "Row",
+    "in_words",
+    "metric_axis",
+    "ordered_colors",
+    "sentences",
+    "validation",
+    "values",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.recommend.record import Analysis
+from reports.recommend import Analysis
 
 Row = Mapping[Any, Any]  # one row of a table
 

@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from reports.schema.formats import count, rate, seconds
-from reports.schema.measures import Measure
+from reports.schema import Measure, count, rate, seconds
 
 INK = "#1a1a1a"
 """Colour of text and axes; a page may replace it."""

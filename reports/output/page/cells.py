@@ -9,9 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.charts.base.chart import Row
-from reports.schema.formats import MISSING, visible
-from reports.schema.measures import Measure
+from reports.charts.base import Row
+from reports.schema import MISSING, Measure, visible
 
 LINE = 30  # characters of a cell from which on it is broken into lines
 

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports.charts.base.svg import Drawn
-from reports.claims.judgement import ClaimVerdict
+from reports.charts.base import Drawn
+from reports.claims import ClaimVerdict
 from reports.output.page.sections import (
     Section,
     absent,
@@ -28,9 +28,10 @@ from reports.output.page.sections import (
     without,
 )
 from reports.output.page.tables import group_table, work_tables
-from reports.recommend.record import StudyAnalysis
-from reports.schema.formats import TIMES, listing, plural, seconds, visible, visible_lines
-from reports.text.across import across
+from reports.recommend import StudyAnalysis
+from reports.schema import listing, plural, seconds, visible
+from reports.schema.formats import TIMES, visible_lines
+from reports.text import across
 from reports.text.method import limits, method
 from reports.text.reaching_target import unsaid
 from reports.text.verdicts import ANSWER, cards

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from markupsafe import Markup
 
-from reports.charts.base import svg
-from reports.charts.base.chart import Chart
-from reports.charts.base.svg import Drawn
+from reports.charts.base import Chart, Drawn, svg
 from reports.charts.budgets import Slider, budget_slider
+from reports.claims import ClaimVerdict
 from reports.claims.evidence import (
     CONTRADICTED,
     MIXED,
@@ -21,13 +20,12 @@ from reports.claims.evidence import (
     Evidence,
     Finding,
 )
-from reports.claims.judgement import ClaimVerdict
 from reports.output.page.cells import Cell, Table
 from reports.output.page.tables import page_tables
-from reports.recommend.record import Analysis, StudyAnalysis
-from reports.schema.formats import MISSING, listing, plural, visible
-from reports.text.cautions import cautions
-from reports.text.verdicts import Statement, verdict
+from reports.recommend import Analysis, StudyAnalysis
+from reports.schema import MISSING, listing, plural, visible
+from reports.text import Statement, cautions
+from reports.text.verdicts import verdict
 
 
 @dataclass(frozen=True)

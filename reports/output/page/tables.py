@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from reports.analysis.scaling_record import TargetRecord
-from reports.charts.base.chart import Row
+from reports.analysis import TargetRecord
+from reports.charts.base import Row
 from reports.output.page.cells import (
     Cell,
     Maker,
@@ -21,8 +21,8 @@ from reports.output.page.cells import (
     table_of,
     text,
 )
-from reports.recommend.record import Analysis, StudyAnalysis
-from reports.schema.formats import (
+from reports.recommend import Analysis, StudyAnalysis
+from reports.schema import (
     count,
     off_by,
     percent,
@@ -33,12 +33,11 @@ from reports.schema.formats import (
     times,
     visible,
 )
-from reports.stats.bounds import Ends
-from reports.stats.differences import by_seed
-from reports.stats.models.noise_scale import RESOLVED
-from reports.text.budget_rules import RULE_WORDS, amount
+from reports.stats import Ends, by_seed
+from reports.stats.models import RESOLVED
+from reports.text import RULE_WORDS, amount, level
 from reports.text.goals import CELL_HEADERS, cell_texts, span
-from reports.text.reaching_target import level, range_text
+from reports.text.reaching_target import range_text
 
 
 def page_tables(analysis: Analysis) -> list[Table]:

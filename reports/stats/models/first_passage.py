@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.schema.results import BATCH_SIZE, GROUP, SEED, Column, as_table
+from reports.schema import BATCH_SIZE, GROUP, SEED, Column, as_table
 
 REACHED = "reached"  # the run crossed the target between two evaluations
 NOT_REACHED = "not reached"  # the run ended, or diverged, before it reached the target

@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from reports.schema.results import BATCH_SIZE, Column, as_table
+from reports.schema import BATCH_SIZE, Column, as_table
 from reports.stats.bounds import Ends, product_interval
 from reports.stats.intervals import fieller_interval
 from reports.stats.models.steps_to_target import StepsToTargetFit

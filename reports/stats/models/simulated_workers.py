@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.schema.results import Cluster, Column, GroupDescription, as_table, empty_table
+from reports.schema import Cluster, Column, GroupDescription, as_table, empty_table
 from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.models.update_cost import UpdateTimeFit
 from reports.stats.two_terms import Curve

@@ -1,1 +1,11 @@
 """From a table to a dataset."""
+
+from __future__ import annotations
+
+from sweeps.data.table.cells import Cells
+
+__all__ = ["Cells"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from bpengine.network.arrays import Array, BoolArray, IntArray
+from bpengine.network import Array, BoolArray, IntArray
 from sweeps.data.dataset import LEAST_OF_A_CLASS, LISTED, classification, regression
 from sweeps.data.parameters import Limited, OneOf, Texts
 from sweeps.data.splits import CLASSIFICATION, FILLINGS, REGRESSION, Dataset

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.network.arrays import Array, IntArray
+from bpengine.network import Array, IntArray
 
 Locate = Callable[[int], str]
 """Where an example stands in its file, by its number from 0, such as "line 7"."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 
-from bpengine.network.arrays import Array, IntArray
+from bpengine.network import Array, IntArray
 from sweeps.data.parameters import Limited
 from sweeps.data.table.cells import Cells, Locate, alike, as_written, told_apart
 from sweeps.errors import DataError, counted, gigabytes, shown

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network.arrays import Array, BoolArray, IntArray
+from bpengine.network import Array, BoolArray, IntArray
 from sweeps.data.splits import CLASSIFICATION, REGRESSION
 from sweeps.data.table.cells import Cells, Locate, alike, as_written, number_of
 from sweeps.errors import DataError, shown

@@ -9,22 +9,31 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bpengine.network.activations import ACTIVATIONS
-from bpengine.network.losses import LOSSES
-from reports.text.clocks import MEMORIES
+from bpengine.network import ACTIVATIONS, LOSSES
+from reports.text import MEMORIES
+from sweeps.data import REGRESSION, Preparation
 from sweeps.data.facts import DataFacts, Facts, facts_of, key_of
 from sweeps.data.registry import SourceError, load, read_source
-from sweeps.data.splits import REGRESSION, Preparation, preparation_problems
+from sweeps.data.splits import preparation_problems
 from sweeps.design.checks.contradictions import Contradiction, contradictions
 from sweeps.design.combinations import Combination, Value, blocks, most_cells
 from sweeps.design.grid import Cell, cells_of, output_of, sizes_of
 from sweeps.design.stages import Experiment, refinement_seeds
 from sweeps.design.trials import fields_from
 from sweeps.errors import DataError, Problem, SpecificationError, counted, shown
-from sweeps.spec.axes import AXES, GrowthChoice
-from sweeps.spec.messages import path_of
-from sweeps.spec.model import StudySpecification, parse
-from sweeps.spec.types import AUTO, FULL, LARGEST_RATE, MOST_EPOCHS, MOST_TRIALS, SMALLEST_RATE
+from sweeps.spec import (
+    AUTO,
+    AXES,
+    FULL,
+    LARGEST_RATE,
+    MOST_TRIALS,
+    SMALLEST_RATE,
+    GrowthChoice,
+    StudySpecification,
+    path_of,
+)
+from sweeps.spec.model import parse
+from sweeps.spec.types import MOST_EPOCHS
 
 _STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs": (1,)}
 """What a specification without them is checked with otherwise."""

@@ -6,20 +6,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim import OPTIMIZERS
 from sweeps.design.combinations import RATES, Value, blocks, most_cells
 from sweeps.errors import Problem, did_you_mean, shown
-from sweeps.spec.axes import (
+from sweeps.spec import (
     BUDGETS,
     EXAMPLES,
     HYPERPARAMETERS,
-    UPDATES,
+    MOST_TRIALS,
+    Location,
     OptimizerChoice,
     ScheduleChoice,
+    StudySpecification,
+    path_of,
 )
-from sweeps.spec.messages import Location, path_of
-from sweeps.spec.model import StudySpecification
-from sweeps.spec.types import LARGEST_SEED, MOST_TRIALS, NONE
+from sweeps.spec.axes import UPDATES
+from sweeps.spec.types import LARGEST_SEED, NONE
 
 
 @dataclass(frozen=True)
