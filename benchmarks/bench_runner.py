@@ -33,7 +33,7 @@ from sweeps import Study
 from sweeps.design.cohorts import plan
 from sweeps.design.trials import Cohort, Trial
 from sweeps.run import driver as runner
-from sweeps.run.scheduler import Dispatch, Ended
+from sweeps.run._scheduler import Dispatch, Ended
 from sweeps.worker.tasks import one_by_one
 
 TINY: dict[str, Any] = {

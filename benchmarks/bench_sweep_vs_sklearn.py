@@ -29,7 +29,7 @@ from sklearn.neural_network import MLPClassifier
 from bpengine import Examples, Split
 from sweeps.data.registry import load
 from sweeps.data.splits import prepare
-from sweeps.run.executors import jobs_of
+from sweeps.run._executors import jobs_of
 from sweeps.study import Study
 from sweeps.worker.train import one_blas_thread
 

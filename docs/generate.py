@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim._optimizers import OPTIMIZERS
 from reports.output.csv import COLUMNS
 from reports.schema.results import Column
 from sweeps.cli.main import parser

@@ -22,12 +22,12 @@ from matplotlib.figure import Figure
 import reports
 from reports import StudyResults
 from reports.charts.base import svg
-from reports.charts.base.chart import Chart
+from reports.charts.base._chart import Chart
 from reports.charts.catalogue import charts
 from reports.charts.groups import group_charts
 from reports.charts.timeline import timeline_charts
-from reports.compare.figures import match_charts
-from reports.compare.matches import match_studies
+from reports.compare._figures import match_charts
+from reports.compare._matches import match_studies
 from reports.recommend.analysis import analyse_study
 from sweeps import Study
 
@@ -56,8 +56,8 @@ from matplotlib import pyplot as plt
 from reports.charts.catalogue import charts
 from reports.charts.groups import group_charts
 from reports.recommend.analysis import analyse_study
-from reports.compare.figures import match_charts
-from reports.compare.matches import match_studies
+from reports.compare._figures import match_charts
+from reports.compare._matches import match_studies
 from reports.charts.timeline import timeline_charts
 from sweeps import results
 

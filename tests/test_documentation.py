@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.cli import main as cli
-from sweeps.store.schema import TABLES, columns_of
+from sweeps.store._schema import TABLES, columns_of
 from sweeps.worker import measure as timing
 
 pytestmark = pytest.mark.no_cover  # that lines run in a whole study proves little of them

@@ -17,7 +17,7 @@ import pytest
 
 from reports.schema.results import TRIAL_COLUMNS
 from sweeps.cli import main as cli
-from sweeps.run.scheduler import MOST_DEATHS, MOST_IN_VAIN
+from sweeps.run._scheduler import MOST_DEATHS, MOST_IN_VAIN
 from sweeps.worker import measure as timing
 from sweeps.worker.tasks import HARD_FACTOR, HARD_SECONDS
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bpengine.network._arrays import Array, BoolArray, IntArray, Parameters, PerLane
+from bpengine.network._losses import LOSSES, REDUCTIONS
+from bpengine.network._metrics import METRICS
 from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.architecture import INITIALISERS, Architecture, check_name, initial_parameters
-from bpengine.network.arrays import Array, BoolArray, IntArray, Parameters, PerLane
 from bpengine.network.examples import Examples, Split, Stack, stack
-from bpengine.network.losses import LOSSES, REDUCTIONS
-from bpengine.network.metrics import METRICS
 from bpengine.network.streams import permutation
 from bpengine.network.tape import Call, at_once
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpengine.network.arrays import Array
+from bpengine.network._arrays import Array
 from bpengine.network.tape import Call
 
 LEAK = 0.01

@@ -13,8 +13,8 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from bpengine.network._arrays import Array
 from bpengine.network.activations import ACTIVATIONS
-from bpengine.network.arrays import Array
 from bpengine.network.streams import standard_normal, standard_uniform
 
 MINIMUM_WIDTHS = 2

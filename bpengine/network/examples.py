@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network.arrays import Array
+from bpengine.network._arrays import Array
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network.arrays import Array, IntArray
+from bpengine.network._arrays import Array, IntArray
 
 _DOUBLE_BITS = 53
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bpengine.optim.optimizers import COMMON, OPTIMIZERS
+from bpengine.optim._optimizers import COMMON, OPTIMIZERS
 from bpengine.optim.schedules import BatchGrowth, Schedule
 from bpengine.optim.stepper import Stepper
 

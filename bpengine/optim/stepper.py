@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from bpengine.network import Architecture, Array, BoolArray, Call, Parameters, at_once
-from bpengine.optim.optimizers import DECAYS_BY_ITSELF, OPTIMIZERS, Step, check_settings
+from bpengine.optim._optimizers import DECAYS_BY_ITSELF, OPTIMIZERS, Step, check_settings
 
 BLOCK = 32
 """Updates at most that are prepared at once."""

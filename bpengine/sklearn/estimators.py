@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from bpengine.network import Array, Examples, IntArray
-from bpengine.sklearn.base import Estimator, State
+from bpengine.sklearn._base import Estimator, State
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -38,7 +38,7 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
         activation: Of the hidden layers: sigmoid, tanh, relu, leaky_relu, gelu or identity.
         loss: "cross_entropy" with softmax outputs, or the paper's "squared_error", one half of the
             sum over the outputs, with sigmoid outputs. An update follows the mean over its batch.
-        optimizer: Name in `bpengine.optim.optimizers.OPTIMIZERS`, with its default hyperparameters.
+        optimizer: Name in `bpengine.optim.OPTIMIZERS`, with its default hyperparameters.
         learning_rate: Finite and above 0; constant.
         batch_size: Examples of an update; the last batch of an epoch holds what is left. "auto"
             asks for min(32, examples to train on). Of a number larger than these `fit` makes an

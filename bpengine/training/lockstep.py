@@ -21,7 +21,7 @@ from bpengine.network import (
 )
 from bpengine.optim import OPTIMIZERS, Stepper
 from bpengine.passes import ROWS, Backprop, shard_slices
-from bpengine.training.blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
+from bpengine.training._blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
 from bpengine.training.minibatches import Segment, batches, epoch_order, updates_per_epoch
 from bpengine.training.recipe import Recipe
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reports.charts.accuracy import accuracy_chart, accuracy_time_chart, seeds_chart
+from reports.charts._accuracy import accuracy_chart, accuracy_time_chart, seeds_chart
+from reports.charts._cluster import workers_chart
+from reports.charts._curves import curves_chart
+from reports.charts._scaling import noise_chart, steps_chart, time_chart
+from reports.charts._timing import seconds_per_update_chart
+from reports.charts._tuning import best_rates_chart, gap_chart, rates_chart
 from reports.charts.base import Chart
 from reports.charts.budgets import budget_chart
-from reports.charts.cluster import workers_chart
-from reports.charts.curves import curves_chart
-from reports.charts.scaling import noise_chart, steps_chart, time_chart
-from reports.charts.timing import seconds_per_update_chart
-from reports.charts.tuning import best_rates_chart, gap_chart, rates_chart
 from reports.recommend import Analysis
 
 _MAKERS: dict[str, Callable[[Analysis], Chart | None]] = {

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from reports.claims import samples
+from reports.claims import _samples as samples
+from reports.claims._paper_claims import CLAIMS, Claim
+from reports.claims._values import GroupValues
 from reports.claims.evidence import (
     CONTRADICTED,
     EVIDENCE_COLUMNS,
@@ -26,8 +28,6 @@ from reports.claims.evidence import (
     overall,
     pooled,
 )
-from reports.claims.paper_claims import CLAIMS, Claim
-from reports.claims.values import GroupValues
 from reports.recommend import Analysis
 from reports.schema import Column, as_table, capitalised, empty_table, listing, plural, visible
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from reports.charts.base import Drawn, svg
-from reports.compare.figures import is_ours, match_charts
-from reports.compare.findings import cautions_of, findings, method_of
-from reports.compare.matches import (
+from reports.compare._figures import is_ours, match_charts
+from reports.compare._findings import cautions_of, findings, method_of
+from reports.compare._matches import (
     MATCH_COLUMNS,
     STUDY_COLUMNS,
     UNMATCHED_COLUMNS,

@@ -22,7 +22,7 @@ from reports.charts.base.style import STYLE
 from reports.charts.base.svg import WIDTH
 from reports.output.files import chart_folder, refuse_links, write
 from reports.output.page import Table, group_table, page_tables
-from reports.output.page.tables import work_tables
+from reports.output.page._tables import work_tables
 from reports.recommend import Analysis, StudyAnalysis, analyse_study
 from reports.schema import StudyResults, visible
 

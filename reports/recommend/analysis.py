@@ -20,7 +20,7 @@ from reports.analysis.equal_budgets import budget_table
 from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.selection import with_given_rates
 from reports.analysis.worker_timeline import timeline_of
-from reports.recommend.answers import recommendations
+from reports.recommend._answers import recommendations
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis, group_summary
 from reports.schema import GROUP, TUNING_STAGES, StudyResults, as_table, count_outcomes
 from reports.schema.outcomes import measurements

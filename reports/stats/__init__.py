@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from reports.stats._differences import by_seed, difference, sizes_of
+from reports.stats._two_terms import Curve
 from reports.stats.bounds import NOWHERE, Ends
-from reports.stats.differences import by_seed, difference, sizes_of
 from reports.stats.intervals import (
     CONFIDENCE,
     Comparison,
@@ -16,7 +17,6 @@ from reports.stats.intervals import (
 )
 from reports.stats.paired_tests import FEWEST, holm
 from reports.stats.power import MAX_SEEDS, Separation, separate
-from reports.stats.two_terms import Curve
 
 __all__ = [
     "CONFIDENCE",

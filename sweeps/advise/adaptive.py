@@ -18,7 +18,7 @@ from reports.recommend.analysis import analyse
 from reports.schema import StudyResults, plural, sizes
 from reports.text import cautions
 from reports.text.goals import goal_sentence, more_sentence
-from sweeps.advise.grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
+from sweeps.advise._grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.advise.request import Request
 from sweeps.design import cohort_cost, plan
 from sweeps.design.cohorts import update_cost

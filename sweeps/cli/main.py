@@ -15,8 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sweeps.cli.manage import add_store_commands
-from sweeps.cli.options import (
+from sweeps.cli._manage import add_store_commands
+from sweeps.cli._options import (
     DONE,
     SOME_FAILED,
     Commands,
@@ -27,8 +27,8 @@ from sweeps.cli.options import (
     add_repeatable,
     document,
 )
-from sweeps.cli.recommend import add_answer_commands
-from sweeps.cli.report import add_report_commands, write_report
+from sweeps.cli._recommend import add_answer_commands
+from sweeps.cli._report import add_report_commands, write_report
 from sweeps.errors import (
     ResourceError,
     UsageError,
@@ -280,7 +280,7 @@ def _datasets(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from sweeps.cli.doctor import examination_lines, examine
+    from sweeps.cli._doctor import examination_lines, examine
 
     examination = examine(options.folder)
     write(*(document(examination) if options.json else examination_lines(examination)))

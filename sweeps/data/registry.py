@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sweeps.data.dataset import classification, regression
-from sweeps.data.downloads import (
+from sweeps.data._dataset import classification, regression
+from sweeps.data._downloads import (
     FETCHED,
     NO_CACHE,
     OPENML,
@@ -19,9 +19,11 @@ from sweeps.data.downloads import (
     fetch,
     newsgroups_refusal,
 )
-from sweeps.data.files import csv_files, npz_files, parquet_files
+from sweeps.data._generators import GENERATORS, Parameters, generate, generator_problems
+from sweeps.data.files import _csv_files as csv_files
+from sweeps.data.files import _npz_files as npz_files
+from sweeps.data.files import _parquet_files as parquet_files
 from sweeps.data.files.file_sources import FORMATS, content_of, is_file, read_file_source
-from sweeps.data.generators import GENERATORS, Parameters, generate, generator_problems
 from sweeps.data.parameters import Strict, pairs_of, read_parameters
 from sweeps.data.splits import Dataset, Source
 from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown

@@ -17,8 +17,8 @@ from reports.schema import CELL, CONFIRM, EXPLORE, FRESH_STAGES, REFINE, empty_t
 from reports.schema.results import EXTEND
 from reports.stats import compare_with_best
 from sweeps.data.facts import Facts
+from sweeps.design._grid import groups_of
 from sweeps.design.families import Group
-from sweeps.design.grid import groups_of
 from sweeps.design.trials import Planned
 from sweeps.spec import LARGEST_RATE, SMALLEST_RATE, StudySpecification, rounded
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sweeps.run._executors import jobs_of
 from sweeps.run.driver import run_study
-from sweeps.run.executors import jobs_of
 from sweeps.run.timing_pass import measurements_of
 
 __all__ = ["jobs_of", "measurements_of", "run_study"]

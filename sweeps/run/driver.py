@@ -17,10 +17,10 @@ from sweeps.design import Cohort, Trial, cohort_cost, plan
 from sweeps.design.stages import Experiment
 from sweeps.errors import tell
 from sweeps.machine import combined, provenance
-from sweeps.run.executors import ISOLATING, opened
+from sweeps.run._executors import ISOLATING, opened
+from sweeps.run._progress import Advance, progress
+from sweeps.run._scheduler import Dispatch, Ended
 from sweeps.run.live_report import reported
-from sweeps.run.progress import Advance, progress
-from sweeps.run.scheduler import Dispatch, Ended
 from sweeps.run.signals import Interruption, interruptible
 from sweeps.run.timing_pass import run_timing
 from sweeps.store import Plan, Store, save_experiment

@@ -16,7 +16,7 @@ from sweeps.design import plan
 from sweeps.design.families import Group
 from sweeps.design.stages import Experiment
 from sweeps.machine import load_average
-from sweeps.run.progress import progress
+from sweeps.run._progress import progress
 from sweeps.store import Store
 from sweeps.worker.measure import (
     LEAST_SECONDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sweeps.spec._messages import Location, path_of
 from sweeps.spec.axes import (
     AXES,
     BUDGETS,
@@ -12,7 +13,6 @@ from sweeps.spec.axes import (
     ScheduleChoice,
 )
 from sweeps.spec.load import named_data
-from sweeps.spec.messages import Location, path_of
 from sweeps.spec.model import StudySpecification, given, toml_value
 from sweeps.spec.types import (
     AUTO,

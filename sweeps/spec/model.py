@@ -14,8 +14,8 @@ from pydantic_core import PydanticCustomError
 
 from sweeps.data.parameters import OneOf, Strict, listed
 from sweeps.errors import MOST_PROBLEMS, Problem, escaped
+from sweeps.spec._messages import problem_of
 from sweeps.spec.axes import AXES, Axes, OptimizerChoice
-from sweeps.spec.messages import problem_of
 from sweeps.spec.types import (
     MOST_SEEDS,
     MOST_VALUES,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from sweeps.store._store import FILE, Store
 from sweeps.store.lock import owner_of
 from sweeps.store.rows import strict
-from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import (
     Plan,
     read_experiment,

@@ -20,7 +20,7 @@ from sweeps.design import Configuration, Trial
 from sweeps.design.families import schedule_text
 from sweeps.design.trials import identity_of
 from sweeps.errors import pairs_text
-from sweeps.store.schema import COLUMNS, TABLES, columns_of
+from sweeps.store._schema import COLUMNS, TABLES, columns_of
 from sweeps.worker.train import (
     CRASHED,
     CURVE_WIDTH,

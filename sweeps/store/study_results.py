@@ -37,7 +37,7 @@ from sweeps.design.stages import Experiment, derived
 from sweeps.errors import StoreError, UsageError, pairs_text
 from sweeps.spec import StudySpecification, given
 from sweeps.spec.model import from_toml, to_toml
-from sweeps.store.store import Store
+from sweeps.store._store import Store
 from sweeps.worker.measure import workload_of_group
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bpengine import Architecture, Examples, Split
-from bpengine.network.arrays import Array
+from bpengine.network._arrays import Array
 
 
 def make_examples(architecture: Architecture, items: int, seed: int = 0) -> Examples:

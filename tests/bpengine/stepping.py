@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture
-from bpengine.network.arrays import Array
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.network._arrays import Array
+from bpengine.optim._optimizers import OPTIMIZERS
 from bpengine.optim.stepper import Stepper
 
 Settings = Mapping[str, float]

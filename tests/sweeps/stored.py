@@ -14,7 +14,7 @@ import numpy as np
 from faults import configuration
 
 from sweeps.design.trials import Trial, settings_of
-from sweeps.store.store import Store
+from sweeps.store._store import Store
 from sweeps.worker.train import FINAL_VALUES, Outcome
 
 

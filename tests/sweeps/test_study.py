@@ -14,7 +14,7 @@ from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study, results
 from sweeps.errors import SpecificationError, UsageError
 from sweeps.run import driver as runner
-from sweeps.store.store import Store
+from sweeps.store._store import Store
 from sweeps.worker import measure as timing
 from sweeps.worker import train as worker
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.charts.base.chart import Chart, Row, in_words, sentences, validation, values
+from reports.charts.base._chart import Chart, Row, in_words, sentences, validation, values
 from reports.charts.base.style import INK, metric_axis, ordered_colors
 from reports.charts.base.svg import Drawn
 

@@ -18,7 +18,7 @@ from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.charts.base.chart import Chart
+from reports.charts.base._chart import Chart
 from reports.charts.base.style import INK, RULE, STYLE
 
 WIDTH = 6.6  # inches of every figure

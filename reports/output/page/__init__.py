@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reports.output.page._tables import group_table, page_tables
 from reports.output.page.cells import Table
 from reports.output.page.page import FIGURES
-from reports.output.page.tables import group_table, page_tables
 
 __all__ = ["FIGURES", "Table", "group_table", "page_tables"]
 

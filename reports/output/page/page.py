@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from reports.charts.base import Drawn
 from reports.claims import ClaimVerdict
+from reports.output.page._tables import group_table, work_tables
 from reports.output.page.sections import (
     Section,
     absent,
@@ -27,7 +28,6 @@ from reports.output.page.sections import (
     unknown_history,
     without,
 )
-from reports.output.page.tables import group_table, work_tables
 from reports.recommend import StudyAnalysis
 from reports.schema import listing, plural, seconds, visible
 from reports.schema.formats import TIMES, visible_lines

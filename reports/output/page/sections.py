@@ -20,8 +20,8 @@ from reports.claims.evidence import (
     Evidence,
     Finding,
 )
+from reports.output.page._tables import page_tables
 from reports.output.page.cells import Cell, Table
-from reports.output.page.tables import page_tables
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import MISSING, listing, plural, visible
 from reports.text import Statement, cautions

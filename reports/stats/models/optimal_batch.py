@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reports.stats._two_terms import Curve
 from reports.stats.bounds import Ends, product_interval
 from reports.stats.intervals import CONFIDENCE
 from reports.stats.models.steps_to_target import (
@@ -23,7 +24,6 @@ from reports.stats.models.steps_to_target import (
     task_of,
 )
 from reports.stats.models.update_cost import UpdateTimeFit, positive
-from reports.stats.two_terms import Curve
 
 NEAR_MINIMUM = 1.05  # times up to this multiple of the shortest are as good as it
 

@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 
 from reports.schema import Cluster, Column, GroupDescription, as_table, empty_table
+from reports.stats._two_terms import Curve
 from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.models.update_cost import UpdateTimeFit
-from reports.stats.two_terms import Curve
 
 SIMULATED = "simulated"  # what every row says of its origin
 COMBINE = ("ring", "halving", "central")  # ways to combine gradients

@@ -18,11 +18,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reports.stats.bounds import Ends
-from reports.stats.intervals import CONFIDENCE
-from reports.stats.likelihood import Observations
-from reports.stats.models.update_cost import positive
-from reports.stats.two_terms import (
+from reports.stats._likelihood import Observations
+from reports.stats._two_terms import (
     FEWEST_POINTS,
     POOR_FIT,
     Curve,
@@ -32,6 +29,9 @@ from reports.stats.two_terms import (
     likelihood_intervals,
     max_log_residual,
 )
+from reports.stats.bounds import Ends
+from reports.stats.intervals import CONFIDENCE
+from reports.stats.models.update_cost import positive
 
 IN_RANGE = "in range"  # the curve has flattened within the batch sizes that reached the target
 NOT_IN_RANGE = "not in range"

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.stats.bounds import Ends
-from reports.stats.intervals import CONFIDENCE
-from reports.stats.likelihood import Observations
-from reports.stats.two_terms import (
+from reports.stats._likelihood import Observations
+from reports.stats._two_terms import (
     FEWEST_POINTS,
     POOR_FIT,
     Curve,
@@ -25,6 +23,8 @@ from reports.stats.two_terms import (
     likelihood_intervals,
     max_log_residual,
 )
+from reports.stats.bounds import Ends
+from reports.stats.intervals import CONFIDENCE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from sweeps.data.parameters import Encoding, Limited, OneOf, Text, Texts, pairs_of, read_parameters
 from sweeps.data.splits import Source
-from sweeps.data.table.assembly import DatasetParameters, TableParameters
-from sweeps.data.table.features import Room
+from sweeps.data.table._assembly import DatasetParameters, TableParameters
+from sweeps.data.table._features import Room
 from sweeps.errors import DataError, Problem, UserError, shown
 
 

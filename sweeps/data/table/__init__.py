@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweeps.data.table.cells import Cells
+from sweeps.data.table._cells import Cells
 
 __all__ = ["Cells"]
 

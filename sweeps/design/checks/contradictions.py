@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpengine.optim import OPTIMIZERS
-from sweeps.design.combinations import RATES, Value, blocks, most_cells
+from sweeps.design._combinations import RATES, Value, blocks, most_cells
 from sweeps.errors import Problem, did_you_mean, shown
 from sweeps.spec import (
     BUDGETS,

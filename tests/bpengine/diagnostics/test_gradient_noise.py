@@ -16,7 +16,7 @@ from bpengine.diagnostics.gradient_noise import (
     noise_scale,
     two_batch_statistics,
 )
-from bpengine.network.arrays import Array
+from bpengine.network._arrays import Array
 from bpengine.network.examples import stack
 from bpengine.passes.backprop import ROWS, Backprop
 from tests.bpengine.problems import make_examples, make_parameters

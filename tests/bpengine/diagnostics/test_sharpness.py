@@ -9,7 +9,7 @@ import pytest
 
 from bpengine import Architecture, Examples
 from bpengine.diagnostics.sharpness import hessian_vector_product, sharpness, top_eigenvalue
-from bpengine.network.arrays import Array
+from bpengine.network._arrays import Array
 from bpengine.network.examples import stack
 from bpengine.passes.backprop import ROWS, Backprop
 from tests.bpengine.problems import make_examples, make_parameters

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from bpengine.network._arrays import Array
 from bpengine.network.activations import ACTIVATIONS, LEAK, Activation
-from bpengine.network.arrays import Array
 from bpengine.network.tape import Tape, at_once
 
 ELEMENTWISE = {name: a for name, a in ACTIVATIONS.items() if name != "softmax"}

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from bpengine.network._arrays import Array
+from bpengine.network._losses import LOSSES, REDUCTIONS, Loss
 from bpengine.network.activations import ACTIVATIONS
-from bpengine.network.arrays import Array
-from bpengine.network.losses import LOSSES, REDUCTIONS, Loss
 from bpengine.network.tape import at_once
 
 NAMES = {loss: name for name, loss in LOSSES.items()}

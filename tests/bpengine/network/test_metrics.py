@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import accuracy_score, r2_score
 
 from bpengine import Architecture, Examples, evaluate
-from bpengine.network.arrays import Array
-from bpengine.network.metrics import METRICS
+from bpengine.network._arrays import Array
+from bpengine.network._metrics import METRICS
 
 RNG = np.random.default_rng(5)
 LANES = (2, 3)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bpengine.network.arrays import Array
+from bpengine.network._arrays import Array
 from bpengine.network.streams import permutation, standard_normal, standard_uniform, uniform
 
 Draw = Callable[[int, str, int], Array]

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Budget, Recipe, train
-from bpengine.network.arrays import Array
-from bpengine.optim.optimizers import OPTIMIZERS, check_settings
+from bpengine.network._arrays import Array
+from bpengine.optim._optimizers import OPTIMIZERS, check_settings
 from bpengine.optim.stepper import Stepper
 from tests.bpengine.problems import make_splits
 from tests.bpengine.refusals import refused

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Budget, Examples, Recipe, Split, Trainer, train
-from bpengine.network.arrays import Array
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.network._arrays import Array
+from bpengine.optim._optimizers import OPTIMIZERS
 from bpengine.optim.stepper import BLOCK, Stepper
 from tests.bpengine.problems import make_splits
 from tests.bpengine.stepping import (

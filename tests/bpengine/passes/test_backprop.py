@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture, Examples
-from bpengine.network.arrays import Array
-from bpengine.network.losses import LOSSES, REDUCTIONS
+from bpengine.network._arrays import Array
+from bpengine.network._losses import LOSSES, REDUCTIONS
 from bpengine.network.tape import at_once
 from bpengine.passes import sequential
 from bpengine.passes.backprop import ROWS, Backprop, cache_slices

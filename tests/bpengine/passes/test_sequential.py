@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bpengine import Architecture
-from bpengine.network.arrays import Array
+from bpengine.network._arrays import Array
 from bpengine.passes import sequential
 from tests.bpengine.problems import flatten, make_parameters
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim._optimizers import OPTIMIZERS
 from tests.bpengine.fitted import IRIS_X, IRIS_Y, classifier, fitted
 from tests.bpengine.refusals import refused
 

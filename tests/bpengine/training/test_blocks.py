@@ -7,7 +7,7 @@ import pytest
 
 from bpengine import Architecture, Budget, Recipe, train
 from bpengine.optim.stepper import BLOCK
-from bpengine.training.blocks import delayed_updates, ordinary_updates
+from bpengine.training._blocks import delayed_updates, ordinary_updates
 from tests.bpengine.problems import make_splits
 
 NETWORKS = {

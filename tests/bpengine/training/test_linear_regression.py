@@ -47,8 +47,8 @@ import pytest
 
 from bpengine import Architecture, Budget, Examples, Recipe, Split, train
 from bpengine.diagnostics.gradient_noise import gradient_statistics
+from bpengine.network._arrays import Array
 from bpengine.network.architecture import initial_parameters
-from bpengine.network.arrays import Array
 
 D = 20
 K = (D + 1 + math.sqrt((D + 1) ** 2 + 4 * D)) / 2

@@ -21,7 +21,7 @@ from bpengine import (
     train,
 )
 from bpengine.diagnostics.gradient_noise import gradient_statistics
-from bpengine.network.losses import LOSSES
+from bpengine.network._losses import LOSSES
 from bpengine.network.streams import permutation
 from bpengine.passes import sequential
 from tests.bpengine.cohorts import (

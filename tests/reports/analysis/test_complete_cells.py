@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from reports.charts.catalogue import charts
-from reports.claims.values import GroupValues
-from reports.compare.matches import match_studies
+from reports.claims._values import GroupValues
+from reports.compare._matches import match_studies
 from reports.recommend.analysis import analyse_study
 from reports.schema.outcomes import count_seeds, has_value
 from reports.schema.results import CONFIRM, EXPLORE, REFINE, StudyResults

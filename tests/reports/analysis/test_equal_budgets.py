@@ -19,7 +19,7 @@ from reports.analysis.equal_budgets import (
     evaluations,
     read,
 )
-from reports.claims.values import GroupValues, cross_fitted
+from reports.claims._values import GroupValues, cross_fitted
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import CURVE_COLUMNS, StudyResults, empty_table

@@ -17,7 +17,7 @@ from reports.analysis.expected_best import (
     leads,
 )
 from reports.analysis.selection import CELL_COLUMNS
-from reports.output.page.tables import page_tables
+from reports.output.page._tables import page_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.results import StudyResults, empty_table
 from reports.text.across import across

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from reports.charts import accuracy
+from reports.charts import _accuracy as accuracy
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.charts.conftest import pairs_of, points_of, tick_labels

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.charts.base.chart import Chart
+from reports.charts.base._chart import Chart
 from reports.charts.catalogue import NAMES, charts
 from reports.schema.formats import percent
 from reports.schema.results import EXPLORE, StudyResults

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from reports.charts._cluster import time_on_workers, workers_chart
 from reports.charts.base import svg
-from reports.charts.base.chart import Chart
-from reports.charts.cluster import time_on_workers, workers_chart
+from reports.charts.base._chart import Chart
 from reports.recommend.record import Analysis
 from reports.schema.results import Cluster, StudyResults
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES

@@ -6,7 +6,7 @@ import itertools
 
 from matplotlib.axes import Axes
 
-from reports.charts.curves import learning_curves
+from reports.charts._curves import learning_curves
 from reports.recommend.record import Analysis
 from tests.reports.charts.conftest import pairs_of, points_of
 

@@ -14,9 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.analysis.scaling_record import TO_TARGET_COLUMNS, TargetRecord
-from reports.charts.base import svg
-from reports.charts.base.chart import Chart
-from reports.charts.scaling import (
+from reports.charts._scaling import (
     noise_along_training,
     noise_chart,
     steps_chart,
@@ -24,6 +22,8 @@ from reports.charts.scaling import (
     time_chart,
     time_to_target,
 )
+from reports.charts.base import svg
+from reports.charts.base._chart import Chart
 from reports.recommend.record import Analysis
 from reports.schema.formats import off_by
 from reports.schema.results import EXPLORE, StudyResults

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.timing import seconds_per_update
+from reports.charts._timing import seconds_per_update
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.charts.conftest import pairs_of, points_of

@@ -14,10 +14,10 @@ from matplotlib.patches import Rectangle
 
 from reports.analysis.batch_sizes import basins
 from reports.analysis.selection import select_rates, summarise_cells
-from reports.charts import tuning
+from reports.charts import _tuning as tuning
+from reports.charts._tuning import best_rates_chart, gap_chart
 from reports.charts.base import svg
-from reports.charts.base.chart import Chart
-from reports.charts.tuning import best_rates_chart, gap_chart
+from reports.charts.base._chart import Chart
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.charts.base.test_style import contrast

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.equal_budgets import guess_level
-from reports.claims.values import Grid, GroupValues, cross_fitted, trend
+from reports.claims._values import Grid, GroupValues, cross_fitted, trend
 from reports.recommend.analysis import analyse
 from reports.schema.results import REGRESSION
 from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study

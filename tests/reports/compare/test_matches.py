@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from reports.compare._figures import is_ours, match_charts
+from reports.compare._findings import cautions_of, findings, method_of
+from reports.compare._matches import Matches, match_studies
 from reports.compare.comparison import COLUMNS, MOST_DRAWN, match_frames, match_tables
-from reports.compare.figures import is_ours, match_charts
-from reports.compare.findings import cautions_of, findings, method_of
-from reports.compare.matches import Matches, match_studies
 from reports.recommend.analysis import analyse_study
 from reports.recommend.record import StudyAnalysis
 from reports.schema.results import EXPLORE, StudyDescription, StudyResults
-from reports.stats.differences import PAIRED, UNPAIRED
+from reports.stats._differences import PAIRED, UNPAIRED
 from reports.stats.paired_tests import holm
 from tests.reports.conftest import (
     Sketch,

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from reports.charts.base.chart import Chart
+from reports.charts.base._chart import Chart
 from reports.charts.catalogue import charts
 from reports.output.manuscript import (
     BROKEN,
@@ -31,8 +31,8 @@ from reports.output.manuscript import (
     latex_table,
     markdown_table,
 )
+from reports.output.page._tables import page_tables
 from reports.output.page.cells import Cell, Table
-from reports.output.page.tables import page_tables
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, numbers, several, small
 from tests.reports.output.test_build import contents

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.recommend.answers import NO_TIMES, UNTESTED, run_around, seeds_needed
+from reports.recommend._answers import NO_TIMES, UNTESTED, run_around, seeds_needed
 from reports.recommend.recommendation import (
     ACCURACY,
     AGREE,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports.charts import groups as module
-from reports.charts.base.chart import Chart
+from reports.charts.base._chart import Chart
 from reports.charts.base.style import LOOKS
 from reports.charts.groups import group_charts
 from reports.recommend.analysis import analyse, analyse_study, by_group

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reports.claims.evidence import NOT_STUDIED, SUPPORTED
-from reports.recommend.answers import UNLEARNED
+from reports.recommend._answers import UNLEARNED
 from reports.recommend.recommendation import SILENT
 from reports.recommend.record import Analysis, constant_metric
 from reports.schema.results import REGRESSION, StudyResults

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from reports.charts.catalogue import charts
 from reports.output.build import build_report
-from reports.output.page.tables import page_tables
+from reports.output.page._tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.measures import STANDARD_DEVIATIONS, measure_of, rmse, rmse_unit

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports.stats.differences import PAIRED, UNPAIRED, difference
+from reports.stats._differences import PAIRED, UNPAIRED, difference
 
 
 def values(seeds: range, shift: float = 0.0) -> pd.Series[float]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from reports.stats import likelihood
-from reports.stats.likelihood import LEAST_NOISE, Observations
-from reports.stats.two_terms import (
+from reports.stats import _likelihood as likelihood
+from reports.stats._likelihood import LEAST_NOISE, Observations
+from reports.stats._two_terms import (
     Curve,
     Intervals,
     bootstrap_intervals,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.advise.grid_choice import Grid, choose, hidden_units, keys_of, largest_size
+from sweeps.advise._grid_choice import Grid, choose, hidden_units, keys_of, largest_size
 from sweeps.design.checks.checking import experiment_of
 
 

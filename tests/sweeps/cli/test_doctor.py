@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from stored import forbid_writing, unwritable_folder
 
-from sweeps.cli import doctor
+from sweeps.cli import _doctor as doctor
 from sweeps.cli import main as cli
-from sweeps.cli.doctor import examination_lines, examine, file_system_of
+from sweeps.cli._doctor import examination_lines, examine, file_system_of
 from sweeps.machine import provenance
 
 

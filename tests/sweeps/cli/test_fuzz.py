@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sweeps.cli.main import main
-from sweeps.data.generators import GENERATORS
+from sweeps.data._generators import GENERATORS
 
 USAGE, DATA, RESOURCES = 2, 3, 6
 QUICK = settings(

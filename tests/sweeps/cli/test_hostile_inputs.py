@@ -26,8 +26,8 @@ from sweeps.data.facts import key_of
 from sweeps.errors import SpecificationError, StoreError
 from sweeps.run import dask as cluster
 from sweeps.spec.model import to_toml
+from sweeps.store._store import FILE, Store
 from sweeps.store.rows import digest_of
-from sweeps.store.store import FILE, Store
 
 AUDITED = Path(__file__).parents[1] / "audited.py"
 STUDY = """\

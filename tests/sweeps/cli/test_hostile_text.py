@@ -25,9 +25,9 @@ from sweeps.advise import adaptive as advice
 from sweeps.advise.adaptive import Advice
 from sweeps.cli import main as cli
 from sweeps.errors import write
-from sweeps.run.progress import progress
+from sweeps.run._progress import progress
 from sweeps.spec.model import toml_value
-from sweeps.store.store import Store
+from sweeps.store._store import Store
 from sweeps.store.study_results import Plan, read_experiment, results
 
 PAYLOADS = (

@@ -21,8 +21,8 @@ from reports.schema.results import TRIAL_COLUMNS
 from sweeps import results
 from sweeps.cli import main as cli
 from sweeps.data.registry import NAMES
-from sweeps.run.executors import BACKENDS
-from sweeps.store.store import Store
+from sweeps.run._executors import BACKENDS
+from sweeps.store._store import Store
 from sweeps.worker.tasks import Task, train
 from sweeps.worker.train import Outcome
 
@@ -394,7 +394,7 @@ def test_an_asked_for_end_still_gives_a_report(
         os.kill(os.getpid(), signal.SIGINT)
         return train(task)
 
-    monkeypatch.setattr("sweeps.run.scheduler.train", interrupted)
+    monkeypatch.setattr("sweeps.run._scheduler.train", interrupted)
     assert cli.main(["run", str(small), "--out", "out", "--backend", "sequential"]) == 130
     shown = capsys.readouterr()
     assert shown.out == "out/report.html\n"
@@ -413,7 +413,7 @@ def test_a_run_can_be_watched(
         seen.append(page.read_text())
         return train(task)
 
-    monkeypatch.setattr("sweeps.run.scheduler.train", watched)
+    monkeypatch.setattr("sweeps.run._scheduler.train", watched)
     arguments = ["run", str(small), "--out", "out", "--backend", "sequential", "--no-timing"]
     assert cli.main([*arguments, "--watch"]) == 0
     assert capsys.readouterr().out == "out/report.html\n"

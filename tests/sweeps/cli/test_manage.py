@@ -10,7 +10,7 @@ import ran
 from stored import fill, other, outcome, trials
 
 from sweeps.cli import main as cli
-from sweeps.store.store import Store
+from sweeps.store._store import Store
 
 
 def test_status_is_text_or_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from refused import refusal as refused
 from refused import tells
 
-from sweeps.data.dataset import classification, fingerprint, regression
+from sweeps.data._dataset import classification, fingerprint, regression
 
 INPUTS = np.arange(24.0).reshape(12, 2)
 LABELS = np.arange(12) % 2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from refused import refusal, tells
 from sklearn import datasets as sklearn_datasets
 
-from sweeps.data.generators import GENERATORS
+from sweeps.data._generators import GENERATORS
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import Dataset
 from sweeps.errors import DataError

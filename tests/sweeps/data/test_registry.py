@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from refused import tells
 
-from sweeps.data.downloads import FETCHED
+from sweeps.data._downloads import FETCHED
 from sweeps.data.files.file_sources import FORMATS
 from sweeps.data.registry import (
     NAMES,

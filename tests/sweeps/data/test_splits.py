@@ -14,7 +14,7 @@ from refused import refusal, tells
 from sklearn.impute import SimpleImputer
 
 from bpengine import Examples
-from sweeps.data.dataset import classification, regression
+from sweeps.data._dataset import classification, regression
 from sweeps.data.registry import load
 from sweeps.data.splits import (
     FILLINGS,

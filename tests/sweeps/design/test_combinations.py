@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.design.combinations import Combination, agrees, combinations, most_cells
-from sweeps.design.grid import sizes_of
+from sweeps.design._combinations import Combination, agrees, combinations, most_cells
+from sweeps.design._grid import sizes_of
 from sweeps.spec.axes import Axes
 from sweeps.spec.model import StudySpecification
 

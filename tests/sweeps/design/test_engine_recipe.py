@@ -21,7 +21,7 @@ from bpengine import (
     evaluation_points,
     train,
 )
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim._optimizers import OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
 from sweeps.design.engine_recipe import (
     DENSE,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule
-from bpengine.optim.optimizers import COMMON, OPTIMIZERS
+from bpengine.optim._optimizers import COMMON, OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
 from sweeps.design.trials import LATER, Cohort, Configuration, Trial, settings_of
 

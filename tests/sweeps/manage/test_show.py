@@ -14,7 +14,7 @@ from stored import failure, fill, outcome, trials
 from sweeps.design.trials import Trial, settings_of
 from sweeps.errors import UsageError
 from sweeps.manage.show import inspect, inspection_lines
-from sweeps.store.store import Store
+from sweeps.store._store import Store
 
 
 def test_a_trial_is_found_by_how_its_identity_starts(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sweeps.design.trials import Trial
 from sweeps.errors import StoreError
 from sweeps.machine import available_cores
 from sweeps.manage.status import Count, status_lines, status_of
-from sweeps.store.store import FILE, Store
+from sweeps.store._store import FILE, Store
 from sweeps.store.study_results import Plan, save_experiment
 from sweeps.worker.train import run_cohort
 

@@ -27,9 +27,9 @@ from sweeps.design.trials import Cohort
 from sweeps.errors import EnvironmentFailedError
 from sweeps.run import dask as cluster
 from sweeps.run import scheduler as dispatch
-from sweeps.run.dask import connected
-from sweeps.run.executors import Executor, opened
-from sweeps.run.scheduler import Dispatch
+from sweeps.run._dask import connected
+from sweeps.run._executors import Executor, opened
+from sweeps.run._scheduler import Dispatch
 from sweeps.worker.tasks import Death, Mismatch, Task, Work, packed, train
 from sweeps.worker.workspace import Workspace, hand_over
 
@@ -391,7 +391,7 @@ def test_a_client_that_has_been_closed_is_told_as_a_lost_scheduler(
 def test_without_dask_the_remedy_is_told(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "sweeps.run.dask", None)
+    monkeypatch.setitem(sys.modules, "sweeps.run._dask", None)
     with pytest.raises(EnvironmentFailedError) as refused, opened("dask", 1, workspace):
         pass
     assert "pip install 'bpsweep[dask]'" in str(refused.value)

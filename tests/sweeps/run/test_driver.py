@@ -27,12 +27,12 @@ from sweeps.design.stages import Experiment
 from sweeps.errors import OwnedError, ResourceError
 from sweeps.run import driver as runner
 from sweeps.run import scheduler as dispatch
+from sweeps.run._executors import LokyExecutor, SequentialExecutor
 from sweeps.run.driver import run_study
-from sweeps.run.executors import LokyExecutor, SequentialExecutor
 from sweeps.run.signals import Finished, Interrupted
+from sweeps.store._store import FILE, Store
 from sweeps.store.lock import LOCK
 from sweeps.store.rows import curve_bytes
-from sweeps.store.store import FILE, Store
 from sweeps.store.study_results import Plan, results, results_of
 from sweeps.worker import measure as timing
 from sweeps.worker import train as worker

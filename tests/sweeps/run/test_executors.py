@@ -25,9 +25,9 @@ from bpengine import Budget
 from sweeps.design.trials import Cohort
 from sweeps.errors import KEPT, EnvironmentFailedError, UsageError
 from sweeps.machine import versions
-from sweeps.run import executors
+from sweeps.run import _executors as executors
 from sweeps.run import scheduler as dispatch
-from sweeps.run.executors import (
+from sweeps.run._executors import (
     BACKENDS,
     Executor,
     LokyExecutor,
@@ -36,7 +36,7 @@ from sweeps.run.executors import (
     jobs_of,
     opened,
 )
-from sweeps.run.scheduler import Dispatch
+from sweeps.run._scheduler import Dispatch
 from sweeps.worker.tasks import Death, Task, Work, train
 from sweeps.worker.train import Outcome
 from sweeps.worker.workspace import Workspace, hand_over

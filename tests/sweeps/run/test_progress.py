@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from sweeps.run.progress import Remaining, progress
+from sweeps.run._progress import Remaining, progress
 
 
 def test_plain_lines_come_when_enough_is_new(monkeypatch: pytest.MonkeyPatch) -> None:

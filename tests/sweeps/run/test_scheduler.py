@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sweeps.design.trials import Cohort
 from sweeps.errors import KEPT, EnvironmentFailedError
-from sweeps.run.scheduler import MOST_DEATHS, Dispatch
+from sweeps.run._scheduler import MOST_DEATHS, Dispatch
 from sweeps.worker.tasks import Death, Report, Task, Work
 from sweeps.worker.train import Outcome, failed
 from sweeps.worker.workspace import Workspace

@@ -12,7 +12,7 @@ from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.run import timing_pass
 from sweeps.run.timing_pass import measurements_of, run_timing
-from sweeps.store.store import Store
+from sweeps.store._store import Store
 from sweeps.store.study_results import Plan, results_of, save_experiment
 from sweeps.worker import measure as timing
 from sweeps.worker.measure import ROUNDS

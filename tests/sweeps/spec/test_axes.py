@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bpengine import Schedule
-from bpengine.optim.optimizers import COMMON, OPTIMIZERS, check_settings
+from bpengine.optim._optimizers import COMMON, OPTIMIZERS, check_settings
 from sweeps.spec.axes import AXES, HYPERPARAMETERS, Axes, OptimizerChoice
 from sweeps.spec.types import PowersOfTwo, rounded
 

@@ -18,8 +18,8 @@ from stored import fill, forbid_writing, outcome, trials, unwritable_folder
 
 from sweeps.errors import ResourceError, StoreError
 from sweeps.store import connection as database
-from sweeps.store.connection import create, leftovers_of, reading, transaction, writing
-from sweeps.store.store import FILE, Store
+from sweeps.store._connection import create, leftovers_of, reading, transaction, writing
+from sweeps.store._store import FILE, Store
 
 SOME = trials(3)
 

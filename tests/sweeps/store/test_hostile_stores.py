@@ -20,9 +20,9 @@ from stored import failure, outcome, trials
 
 from sweeps.cli import main as cli
 from sweeps.spec.model import to_toml
+from sweeps.store._schema import columns_of
+from sweeps.store._store import FILE, Store
 from sweeps.store.rows import digest_of, insert
-from sweeps.store.schema import columns_of
-from sweeps.store.store import FILE, Store
 from sweeps.worker import measure as timing
 
 CODES = {0, 1, 2, 3, 4, 5, 6, 7}

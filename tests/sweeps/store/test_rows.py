@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stored import failure, other, outcome, trials
 
+from sweeps.store._schema import columns_of
 from sweeps.store.rows import (
     MOST_ERROR,
     curve_bytes,
@@ -19,7 +20,6 @@ from sweeps.store.rows import (
     storable,
     strict,
 )
-from sweeps.store.schema import columns_of
 
 TRIAL = trials(1)[0]
 ROW = row_of(TRIAL, outcome(TRIAL))

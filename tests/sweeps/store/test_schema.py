@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports.schema.results import CURVE_COLUMNS
-from sweeps.store.schema import (
+from sweeps.store._schema import (
     APPLICATION_ID,
     COLUMNS,
     FORMAT,

@@ -23,9 +23,9 @@ from sweeps.data.splits import Source
 from sweeps.design.trials import Planned, Trial, settings_of
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
 from sweeps.store import connection as database
+from sweeps.store._store import FILE, Store
 from sweeps.store.lock import LOCK
 from sweeps.store.rows import Row, insert
-from sweeps.store.store import FILE, Store
 from sweeps.worker.measure import Round
 
 

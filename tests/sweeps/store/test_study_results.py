@@ -20,7 +20,7 @@ from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment, fresh_trials
 from sweeps.errors import StoreError
 from sweeps.spec.model import to_toml
-from sweeps.store.store import Store
+from sweeps.store._store import Store
 from sweeps.store.study_results import (
     Plan,
     describe,

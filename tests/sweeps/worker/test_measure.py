@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bpengine import Architecture, Recipe, Split
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim._optimizers import OPTIMIZERS
 from bpengine.training.lockstep import Lockstep
 from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.data.splits import Dataset, prepare

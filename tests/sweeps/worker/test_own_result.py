@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule, Trainer
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim._optimizers import OPTIMIZERS
 from sweeps.data import registry as datasets
 from sweeps.design.trials import Cohort, Trial, settings_of
 from sweeps.manage.merge import merge
+from sweeps.store._store import Store
 from sweeps.store.rows import Row, row_of
-from sweeps.store.store import Store
 from sweeps.study import Study
 from sweeps.worker import train as worker
 from sweeps.worker.train import run_cohort

@@ -16,7 +16,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 from reports.charts.base import svg
-from reports.charts.base.chart import Chart
+from reports.charts.base._chart import Chart
 from reports.charts.base.style import STYLE
 from reports.charts.base.svg import MOST_POINTS, marks
 from reports.charts.catalogue import charts

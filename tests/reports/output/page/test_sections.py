@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from reports.charts.base import svg
-from reports.charts.base.chart import Chart
+from reports.charts.base._chart import Chart
 from reports.charts.catalogue import charts
 from reports.claims.evidence import CONTRADICTED, MIXED, NOT_STUDIED, SUPPORTED, UNDECIDED
 from reports.claims.judgement import ClaimVerdict, claims_table, evidence_table
 from reports.output import build
 from reports.output.build import MOST_DRAWN, build_report, figures_for_each
 from reports.output.page import page as page_module
+from reports.output.page._tables import page_tables
 from reports.output.page.page import fit
 from reports.output.page.sections import (
     Section,
@@ -27,7 +28,6 @@ from reports.output.page.sections import (
     section,
     without,
 )
-from reports.output.page.tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
 from tests.reports.claim_studies import FAST, Truth, study

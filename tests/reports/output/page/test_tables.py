@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from reports.output.csv import COLUMNS
+from reports.output.page._tables import page_tables
 from reports.output.page.cells import LINE, Cell, Table
-from reports.output.page.tables import page_tables
 from reports.recommend.analysis import analyse_study
 from reports.recommend.record import Analysis
 from reports.schema.formats import off_by, percent, significant, times

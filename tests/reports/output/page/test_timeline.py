@@ -10,10 +10,10 @@ import pytest
 
 from reports.analysis.worker_timeline import SLACK
 from reports.charts.base import svg
-from reports.charts.base.chart import Chart
+from reports.charts.base._chart import Chart
 from reports.charts.timeline import timeline_charts
+from reports.output.page._tables import work_tables
 from reports.output.page.sections import inlined, unknown_history
-from reports.output.page.tables import work_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.formats import percent, seconds
 from reports.schema.results import StudyResults

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from refused import refusal, tells
 
-from sweeps.data.files import csv_files
+from sweeps.data.files import _csv_files as csv_files
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import Dataset
 from sweeps.errors import DataError

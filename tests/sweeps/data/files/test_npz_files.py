@@ -18,7 +18,7 @@ from refused import refusal, tells
 
 from sweeps.data.registry import load, read_source
 from sweeps.data.splits import Dataset, Preparation, prepare
-from sweeps.data.table.features import COPIES
+from sweeps.data.table._features import COPIES
 from sweeps.errors import DataError
 
 X = np.arange(24, dtype=np.uint8).reshape(12, 2)

@@ -12,7 +12,7 @@ from refused import tells
 
 from sweeps.data.splits import Dataset
 from sweeps.data.table import assembly as tables
-from sweeps.data.table.assembly import TableParameters, from_frame
+from sweeps.data.table._assembly import TableParameters, from_frame
 
 COLUMNS: dict[str, Any] = {
     "x": [float(number) for number in range(12)],

@@ -10,7 +10,7 @@ import pytest
 from refused import refusal as refused_by
 from refused import tells
 
-from sweeps.data.table.features import Features, Room, cells_of, dense, read_features, refuse
+from sweeps.data.table._features import Features, Room, cells_of, dense, read_features, refuse
 
 
 def read(columns: dict[str, Any], *, categorical: tuple[str, ...] = ()) -> Features:

@@ -8,8 +8,8 @@ import numpy as np
 from refused import refusal as refused_by
 from refused import tells
 
-from sweeps.data.table.cells import alike
-from sweeps.data.table.target import Target, number_name, read_target
+from sweeps.data.table._cells import alike
+from sweeps.data.table._target import Target, number_name, read_target
 
 
 def read(*columns: Any, task: str = "") -> Target:

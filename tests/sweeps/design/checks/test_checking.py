@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpengine import Trainer
+from bpengine.network._losses import LOSSES
 from bpengine.network.activations import ACTIVATIONS
-from bpengine.network.losses import LOSSES
-from bpengine.optim.optimizers import OPTIMIZERS
+from bpengine.optim._optimizers import OPTIMIZERS
 from bpengine.optim.schedules import SCHEDULES
 from sweeps.data.registry import load
 from sweeps.data.splits import prepare

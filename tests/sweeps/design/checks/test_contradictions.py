@@ -8,8 +8,8 @@ import pytest
 
 from bpengine import Schedule
 from bpengine.optim.schedules import SCHEDULES
+from sweeps.design._grid import schedule_of
 from sweeps.design.checks.contradictions import contradictions
-from sweeps.design.grid import schedule_of
 from sweeps.spec.axes import ScheduleChoice
 from sweeps.spec.model import parse
 

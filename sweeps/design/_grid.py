@@ -12,7 +12,7 @@ from bpengine.optim import OPTIMIZERS
 from reports.text import MEMORIES
 from sweeps.data import REGRESSION
 from sweeps.data.facts import DataFacts, Facts, key_of
-from sweeps.design.combinations import Combination, agrees, combinations
+from sweeps.design._combinations import Combination, agrees, combinations
 from sweeps.design.families import Family, Group, labels_of
 from sweeps.design.trials import Configuration, fields_from
 from sweeps.spec import (

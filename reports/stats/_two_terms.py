@@ -1,7 +1,7 @@
 """Fits of `y = a + b z` with relative errors: what stays, and what grows with z.
 
 Two curves of a study have this form: updates to a target against z = 1/B, and seconds per update
-against z = B. See `reports.stats.likelihood`: p is 1 for the curve itself, and free for its
+against z = B. See `reports.stats._likelihood`: p is 1 for the curve itself, and free for its
 alternative, the p-norm of the two terms. Without bounds and spreads, the most likely curve is that
 of least squares of logarithms.
 """
@@ -17,8 +17,7 @@ import numpy as np
 from scipy import special
 from scipy.optimize import elementwise
 
-from reports.stats.bounds import Ends
-from reports.stats.likelihood import (
+from reports.stats._likelihood import (
     LOG_A,
     LOG_B,
     LOG_P,
@@ -30,6 +29,7 @@ from reports.stats.likelihood import (
     stacked,
     start,
 )
+from reports.stats.bounds import Ends
 
 RESAMPLES = 1_999  # resamples of a bootstrap, unless the data have many points
 FEWEST_RESAMPLES = 499  # resamples however many points there are

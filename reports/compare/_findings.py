@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.compare.matches import Matches, Pair, Rerun, machine
+from reports.compare._matches import Matches, Pair, Rerun, machine
 from reports.schema import listing, plural, times, visible
 from reports.stats import CONFIDENCE
 from reports.text import Statement

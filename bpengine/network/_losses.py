@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpengine.network.arrays import Array
+from bpengine.network._arrays import Array
 from bpengine.network.tape import Call
 
 

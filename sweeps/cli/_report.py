@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeps.cli.options import DONE, Commands, add_folder, add_out
+from sweeps.cli._options import DONE, Commands, add_folder, add_out
 from sweeps.errors import ResourceError, UsageError, refuse_links, shown, write
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sweeps.design import Cohort
 from sweeps.errors import KEPT, EnvironmentFailedError
-from sweeps.run.executors import Executor
+from sweeps.run._executors import Executor
 from sweeps.worker.tasks import Death, Mismatch, Report, Task, one_by_one, train
 from sweeps.worker.train import CRASHED, TIMEOUT, Outcome, failed
 from sweeps.worker.workspace import Workspace

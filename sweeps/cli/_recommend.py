@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeps.cli.options import (
+from sweeps.cli._options import (
     DONE,
     Commands,
     add_data_options,

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from reports.charts.base import Chart, in_words, style, values
 from reports.charts.groups import groups
-from reports.compare.matches import Matches, Pair
+from reports.compare._matches import Matches, Pair
 from reports.recommend import Analysis
 from reports.schema import Measure, capitalised, seconds, visible
 

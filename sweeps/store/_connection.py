@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from sweeps.errors import OwnedError, ResourceError, StoreError, UserError, counted, tell
+from sweeps.store._schema import TABLES, create_tables, kind_problem
 from sweeps.store.rows import damaged_rows, insert
-from sweeps.store.schema import TABLES, create_tables, kind_problem
 
 LARGEST_VALUE = 2**27
 """Bytes of the largest text or curve that is read: a file from elsewhere may hold anything."""

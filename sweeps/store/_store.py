@@ -14,7 +14,7 @@ import pandas as pd
 from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
 from sweeps.design import Planned, Trial
 from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links, tell
-from sweeps.store.connection import (
+from sweeps.store._connection import (
     SESSION_FACTS,
     Session,
     create,
@@ -25,9 +25,9 @@ from sweeps.store.connection import (
     transaction,
     writing,
 )
+from sweeps.store._schema import TABLES, columns_of
 from sweeps.store.lock import LOCK, locked
 from sweeps.store.rows import DONE, Row, insert, points_of, row_of, same_result
-from sweeps.store.schema import TABLES, columns_of
 from sweeps.worker.train import CURVE_WIDTH, Outcome
 
 FILE = "study.db"

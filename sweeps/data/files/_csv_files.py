@@ -16,9 +16,9 @@ import numpy as np
 from sweeps.data.files.file_sources import CsvParameters
 from sweeps.data.splits import Dataset
 from sweeps.data.table import Cells
-from sweeps.data.table.assembly import check_columns, from_columns
-from sweeps.data.table.cells import number_of
-from sweeps.data.table.features import Room, dense, refuse
+from sweeps.data.table._assembly import check_columns, from_columns
+from sweeps.data.table._cells import number_of
+from sweeps.data.table._features import Room, dense, refuse
 from sweeps.errors import DataError, counted, shown
 
 MOST_COLUMNS = 100_000

@@ -331,7 +331,7 @@ def opened(
     """Open an executor, and end whatever runs in it at the end."""
     if backend == "dask":
         try:
-            from sweeps.run.dask import connected  # noqa: PLC0415 - needs an optional package
+            from sweeps.run._dask import connected  # noqa: PLC0415 - needs an optional package
         except ImportError:
             text = "The backend dask needs the package distributed: pip install 'bpsweep[dask]'."
             raise EnvironmentFailedError(text) from None

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bpengine.network import Array, BoolArray, IntArray
 from sweeps.data.splits import CLASSIFICATION, REGRESSION
-from sweeps.data.table.cells import Cells, Locate, alike, as_written, number_of
+from sweeps.data.table._cells import Cells, Locate, alike, as_written, number_of
 from sweeps.errors import DataError, shown
 
 CLASS_NUMBERS = 20  # at most so many different whole numbers are taken for classes

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, PlainSerializer
 
-from sweeps.data.dataset import LEAST_OF_A_CLASS, classification, regression
+from sweeps.data._dataset import LEAST_OF_A_CLASS, classification, regression
 from sweeps.data.parameters import Number, Shares, Strict, Whole
 from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source
-from sweeps.data.table.features import COPIES, FLOAT_BYTES, Room, dense
+from sweeps.data.table._features import COPIES, FLOAT_BYTES, Room, dense
 from sweeps.errors import DataError, Problem
 
 LARGEST_SEED = 2**32 - 1

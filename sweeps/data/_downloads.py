@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from sweeps.data.dataset import classification, regression
+from sweeps.data._dataset import classification, regression
 from sweeps.data.parameters import Limited, Number, OneOf, Texts, Whole
 from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source
-from sweeps.data.table.assembly import DROP, Rare, TableParameters, from_frame
-from sweeps.data.table.features import Room, dense
-from sweeps.data.table.target import number_name
+from sweeps.data.table._assembly import DROP, Rare, TableParameters, from_frame
+from sweeps.data.table._features import Room, dense
+from sweeps.data.table._target import number_name
 from sweeps.errors import DataError
 
 NETWORK_SECONDS = 30.0  # a server that is silent for so long is given up

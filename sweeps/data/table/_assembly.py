@@ -11,12 +11,12 @@ import numpy.typing as npt
 from pydantic import Field
 
 from bpengine.network import Array, BoolArray, IntArray
-from sweeps.data.dataset import LEAST_OF_A_CLASS, LISTED, classification, regression
+from sweeps.data._dataset import LEAST_OF_A_CLASS, LISTED, classification, regression
 from sweeps.data.parameters import Limited, OneOf, Texts
 from sweeps.data.splits import CLASSIFICATION, FILLINGS, REGRESSION, Dataset
-from sweeps.data.table.cells import Cells, Locate
-from sweeps.data.table.features import Features, Room, cells_of, read_features
-from sweeps.data.table.target import Target, read_target
+from sweeps.data.table._cells import Cells, Locate
+from sweeps.data.table._features import Features, Room, cells_of, read_features
+from sweeps.data.table._target import Target, read_target
 from sweeps.errors import DataError, counted, did_you_mean, shown
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis import PER_ITEM, TENSOR, without_noise
+from reports.claims._values import GroupValues, cross_fitted, trend
 from reports.claims.evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample
-from reports.claims.values import GroupValues, cross_fitted, trend
 from reports.schema import TUNING_STAGES, GroupDescription, has_value
 from reports.stats import by_seed, sizes_of
 from reports.stats.models import NOT_REACHED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports.claims.samples import MARGIN, NEAR_BEST, VASTLY
+from reports.claims._samples import MARGIN, NEAR_BEST, VASTLY
 
 
 @dataclass(frozen=True)

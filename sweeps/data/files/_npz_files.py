@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from sweeps.data.files.file_sources import NpzParameters
 from sweeps.data.splits import REGRESSION, Dataset
-from sweeps.data.table.assembly import assembled
-from sweeps.data.table.features import FLOAT_BYTES, Features, Room, dense
-from sweeps.data.table.target import read_target
+from sweeps.data.table._assembly import assembled
+from sweeps.data.table._features import FLOAT_BYTES, Features, Room, dense
+from sweeps.data.table._target import read_target
 from sweeps.errors import DataError, UserError, did_you_mean, shown
 
 NUMBERS, LABELS = "biuf", "biufU"  # kinds of NumPy's dtypes that features and targets may have

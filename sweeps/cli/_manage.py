@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from sweeps.cli.options import DONE, SOME_FAILED, Commands, add_folder, add_json, add_out, document
+from sweeps.cli._options import DONE, SOME_FAILED, Commands, add_folder, add_json, add_out, document
 from sweeps.errors import counted, refuse_links, tell, write
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.network.arrays import Array
+from bpengine.network._arrays import Array
 
 Score = Callable[[Array, Array], Array]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bpengine.network import Array, IntArray
 from sweeps.data.parameters import Limited
-from sweeps.data.table.cells import Cells, Locate, alike, as_written, told_apart
+from sweeps.data.table._cells import Cells, Locate, alike, as_written, told_apart
 from sweeps.errors import DataError, counted, gigabytes, shown
 
 if TYPE_CHECKING:

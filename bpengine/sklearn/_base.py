@@ -29,7 +29,7 @@ from bpengine.network import (
 )
 from bpengine.optim import OPTIMIZERS
 from bpengine.passes import Backprop, Weights, cache_slices
-from bpengine.sklearn.archive import read, write
+from bpengine.sklearn._archive import read, write
 from bpengine.training import Budget, Lockstep, Recipe
 from bpengine.training.minibatches import Segment
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from sweeps.data.splits import Dataset
 from sweeps.data.table import Cells
-from sweeps.data.table.assembly import TableParameters, check_columns, from_columns
-from sweeps.data.table.cells import told_apart
-from sweeps.data.table.features import LARGEST_WHOLE, TOO_WHOLE, Room, cells_of, dense, refuse
+from sweeps.data.table._assembly import TableParameters, check_columns, from_columns
+from sweeps.data.table._cells import told_apart
+from sweeps.data.table._features import LARGEST_WHOLE, TOO_WHOLE, Room, cells_of, dense, refuse
 from sweeps.errors import DataError, UserError, shown
 
 _INDEX = re.compile(r"__index_level_\d+__")
