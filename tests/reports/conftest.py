@@ -31,7 +31,7 @@ from reports.schema.results import (
     StudyResults,
     empty_table,
 )
-from tests.reports.browsing import chromium
+from tests.helpers.browsing import chromium
 
 BEGIN = 1_700_000_000.0
 """When the first trials began, in seconds since 1970."""

@@ -18,7 +18,7 @@ from reports.analysis.scaling_record import (
 from reports.recommend.analysis import analyse
 from reports.schema.results import EXPLORE, Column, StudyResults
 from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
-from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
+from tests.helpers.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.recommend.record import Analysis
 from reports.schema.results import Cluster, StudyResults
+from tests.helpers.claim_studies import study
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES
-from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing
 
 FAST = Cluster(1e-6, 1e10, "ring", (1, 4, 16, 4_096))

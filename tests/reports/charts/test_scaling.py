@@ -29,9 +29,9 @@ from reports.schema.formats import off_by
 from reports.schema.results import EXPLORE, StudyResults
 from reports.stats.bounds import Ends
 from reports.stats.models.first_passage import NOT_REACHED
+from tests.helpers.claim_studies import study
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola, main, noisy
 from tests.reports.charts.conftest import lines
-from tests.reports.claim_studies import study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
 
 NO_BOUNDS = pd.DataFrame({"batch_size": [], "updates": [], "text": []})

@@ -20,8 +20,8 @@ from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
+from tests.helpers.claim_studies import Truth, study
 from tests.reports.charts.base.test_style import contrast
-from tests.reports.claim_studies import Truth, study
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, of_seeds, small
 
 pytestmark = pytest.mark.slow

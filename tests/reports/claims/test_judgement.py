@@ -23,9 +23,9 @@ from reports.claims.judgement import (
     evidence_table,
 )
 from reports.schema.results import CONFIRM, REGRESSION, StudyResults
-from tests.reports.claim_studies import FAST, Truth, study
+from tests.helpers.claim_studies import FAST, Truth, study
+from tests.helpers.judged import FALLING, FLAT, PAIR, SUM, by_size, judge, verdicts
 from tests.reports.conftest import keep, nothing_run
-from tests.reports.judged import FALLING, FLAT, PAIR, SUM, by_size, judge, verdicts
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from reports.claims.evidence import (
     Evidence,
 )
 from reports.schema.results import CONFIRM, GroupDescription, StudyResults
-from tests.reports.claim_studies import Truth, study
-from tests.reports.judged import FALLING, FLAT, MEAN, PAIR, SUM, by_size, verdicts
+from tests.helpers.claim_studies import Truth, study
+from tests.helpers.judged import FALLING, FLAT, MEAN, PAIR, SUM, by_size, verdicts
 
 pytestmark = pytest.mark.slow
 

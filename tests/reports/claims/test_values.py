@@ -10,7 +10,7 @@ from reports.analysis.equal_budgets import guess_level
 from reports.claims._values import Grid, GroupValues, cross_fitted, trend
 from reports.recommend.analysis import analyse
 from reports.schema.results import REGRESSION
-from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
+from tests.helpers.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import DIGITS_GROUP, small
 
 pytestmark = pytest.mark.slow

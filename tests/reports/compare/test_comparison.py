@@ -13,8 +13,9 @@ from reports.compare.comparison import build_comparison
 from reports.output.page import page as page_module
 from reports.output.page.page import EMBED_BELOW
 from reports.schema.results import StudyResults
-from tests.reports.browsing import opened, violations
+from tests.helpers.browsing import opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
+from tests.reports.output.page.test_browser import HOSTILE
 from tests.reports.output.page.test_page import (
     Outline,
     test_identifiers_are_unique_and_links_lead_somewhere,
@@ -22,7 +23,6 @@ from tests.reports.output.page.test_page import (
     test_the_policy_names_the_style_sheet_and_the_script_by_their_hashes,
     test_there_is_one_heading_and_every_landmark,
 )
-from tests.reports.output.test_browser import HOSTILE
 from tests.reports.output.test_build import contents
 
 pytestmark = pytest.mark.slow

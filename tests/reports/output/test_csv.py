@@ -10,8 +10,8 @@ import pytest
 from reports.output.csv import COLUMNS, column_meanings, to_csv
 from reports.recommend.analysis import analyse_study
 from reports.schema.results import StudyResults
+from tests.helpers.judged import all_tables
 from tests.reports.conftest import nothing_run
-from tests.reports.judged import all_tables
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from reports.output.page.page import fill
 from reports.recommend.analysis import analyse
 from reports.schema.formats import visible
 from reports.schema.results import StudyResults
+from tests.helpers.payloads import ACTIVE, PAYLOADS, Nodes
 from tests.reports.conftest import Sketch, make_results, several
-from tests.reports.payloads import ACTIVE, PAYLOADS, Nodes
 
 pytestmark = pytest.mark.slow
 

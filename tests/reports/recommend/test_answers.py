@@ -26,8 +26,8 @@ from reports.recommend.record import Analysis
 from reports.schema.results import EXPLORE, StudyResults
 from reports.stats.bounds import Ends
 from reports.stats.power import separate
+from tests.helpers.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola, noisy
-from tests.reports.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, of_seeds, without_timing
 
 pytestmark = pytest.mark.slow

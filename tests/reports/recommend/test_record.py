@@ -13,9 +13,9 @@ from reports.recommend.record import Analysis, constant_metric
 from reports.schema.results import REGRESSION, StudyResults
 from reports.text.cautions import cautions
 from reports.text.verdicts import cards, verdict
-from tests.reports.claim_studies import study
+from tests.helpers.claim_studies import study
+from tests.helpers.judged import FALLING, verdicts
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, small
-from tests.reports.judged import FALLING, verdicts
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import pytest
 from reports.stats.models.first_passage import REACHED, Target, updates_to_target
 from reports.stats.models.optimal_batch import fit_steps_to_target
 from reports.stats.models.steps_to_target import StepsToTargetFit
-from tests.reports.noisy_quadratic import (
+from tests.helpers.noisy_quadratic import (
     best_rate,
     curvatures,
     loss_at,

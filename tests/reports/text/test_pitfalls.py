@@ -19,7 +19,7 @@ import pytest
 import ran
 
 from reports.claims.judgement import claims_of
-from reports.output.page.scaling import scaling_tables
+from reports.output.page import page_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.results import EXPLORE, StudyResults
 from reports.text.cautions import cautions
@@ -27,7 +27,7 @@ from reports.text.method import limits, method
 from reports.text.verdicts import verdict
 from sweeps import results as results_of
 from sweeps.store._store import FILE
-from tests.reports import claim_studies
+from tests.helpers import claim_studies
 from tests.reports.conftest import Sketch, keep, make_results, numbers, of_seeds, small
 
 pytestmark = [
@@ -66,7 +66,7 @@ def said(make: Callable[[], StudyResults]) -> str:
         texts += [*method(group), *limits(group)]
         texts += [
             ", ".join(f"{h} {c.text}" for h, c in zip(table.headers, row, strict=True))
-            for table in scaling_tables(group)
+            for table in page_tables(group)
             for row in table.rows
         ]
     texts += [statement.text for statement in statements]

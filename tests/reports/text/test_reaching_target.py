@@ -21,8 +21,8 @@ from reports.text.reaching_target import (
     target_cautions,
     unsaid,
 )
+from tests.helpers.claim_studies import study
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
-from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers, without_timing
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from reports.schema.results import StudyResults
+from sweeps.advise import _grid_choice as grid_choice
 from sweeps.advise import adaptive
-from sweeps.advise import grid_choice as sizing
 from sweeps.advise.adaptive import TimeBudget, advice_content, advice_lines, advise
 from sweeps.advise.request import Request
 from sweeps.cli import main as cli
@@ -108,8 +108,8 @@ def advised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, adaptive.Ad
     patch.setattr(timing, "LEAST_SECONDS", 1e-4)
     patch.setattr(timing, "ROUNDS", 2)
     patch.setattr(adaptive, "MOST_STEPS", 1)
-    patch.setattr(sizing, "EPOCHS", 2)
-    patch.setattr(sizing, "MORE_EPOCHS", ())
+    patch.setattr(grid_choice, "EPOCHS", 2)
+    patch.setattr(grid_choice, "MORE_EPOCHS", ())
     advice = advise(request(folder), TimeBudget(1e9, 0, Clock()))
     patch.undo()
     return folder, advice

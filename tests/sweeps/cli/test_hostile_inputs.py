@@ -24,12 +24,12 @@ from sweeps import Study
 from sweeps.cli.main import main
 from sweeps.data.facts import key_of
 from sweeps.errors import SpecificationError, StoreError
-from sweeps.run import dask as cluster
+from sweeps.run import _dask as dask_backend
 from sweeps.spec.model import to_toml
 from sweeps.store._store import FILE, Store
 from sweeps.store.rows import digest_of
 
-AUDITED = Path(__file__).parents[1] / "audited.py"
+AUDITED = Path(__file__).parents[2] / "helpers" / "audited.py"
 STUDY = """\
 name = "own"
 title = "../../<script>alert(1)</script>"
@@ -342,7 +342,7 @@ def test_no_secret_is_in_any_output(
     for name, secret in (SECRETS | {"HOME": str(home)}).items():
         monkeypatch.setenv(name, secret)
     monkeypatch.chdir(home)
-    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(dask_backend, "PATIENCE_SECONDS", 0.1)
     address = f"tcp://user:{PLACES['argument']}@127.0.0.1:1"
     lines = {
         f"run own.toml --out dask --backend dask --scheduler {address}": 7,

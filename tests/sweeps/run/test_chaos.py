@@ -84,7 +84,7 @@ class Drivers:
 @pytest.fixture(scope="module")
 def drivers() -> Iterator[Drivers]:
     """Return the source of drivers."""
-    command = [sys.executable, Path(__file__).parents[1] / "warm_driver.py"]
+    command = [sys.executable, Path(__file__).parents[2] / "helpers" / "warm_driver.py"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

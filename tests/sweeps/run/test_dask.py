@@ -25,8 +25,8 @@ import sweeps
 from sweeps import machine as provenance
 from sweeps.design.trials import Cohort
 from sweeps.errors import EnvironmentFailedError
-from sweeps.run import dask as cluster
-from sweeps.run import scheduler as dispatch
+from sweeps.run import _dask as dask_backend
+from sweeps.run import _scheduler as run_scheduler
 from sweeps.run._dask import connected
 from sweeps.run._executors import Executor, opened
 from sweeps.run._scheduler import Dispatch
@@ -42,7 +42,7 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a part of a cluster from Dask's own command."""
     command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
-    paths = [str(folder) for folder in (path, Path(__file__).parents[1]) if folder]
+    paths = [str(folder) for folder in (path, Path(__file__).parents[2] / "helpers") if folder]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     with (folder / f"{arguments[0]}.log").open("ab") as log:
         process = subprocess.Popen(
@@ -94,8 +94,8 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nobody for long."""
-    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1.0)
-    monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(dask_backend, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(dask_backend, "LOOK_SECONDS", 0.1)
 
 
 COHORTS = [cohort(0.1, 0.2), cohort(POISON, seeds=(1,)), cohort(0.3, batch_size=4), cohort(0.4)]
@@ -105,7 +105,7 @@ def statuses(
     executor: Executor, workspace: Workspace, work: Work, cohorts: list[Cohort] = COHORTS
 ) -> Counter[str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatch, "train", work)
+        patch.setattr(run_scheduler, "train", work)
         return Counter(
             outcome.status
             for ended in Dispatch(executor, workspace).run(cohorts)
@@ -175,7 +175,7 @@ def other_numerics(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_other_versions_are_refused(address: str, other_numerics: str) -> None:
-    theirs, ours = other_numerics, cluster.versions()
+    theirs, ours = other_numerics, dask_backend.versions()
     assert theirs != ours
     with pytest.raises(EnvironmentFailedError) as refused, connected(address, 1):
         pass
@@ -188,7 +188,7 @@ def test_other_versions_are_refused(address: str, other_numerics: str) -> None:
 def test_workers_without_the_product_are_refused(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "versions", faults.miss_a_module)
+    monkeypatch.setattr(dask_backend, "versions", faults.miss_a_module)
     with pytest.raises(EnvironmentFailedError) as refused, connected(address, 1):
         pass
     assert str(refused.value).startswith(f"{address} has workers that can't run trials: ")
@@ -223,7 +223,7 @@ def test_a_worker_with_changed_code_that_comes_later_gives_nothing(
         assert executor.slots == 2 or executor.wait(2.0) == []
     note = capsys.readouterr().err
     assert note.startswith("note: The worker at tcp://127.0.0.1:")
-    assert note.endswith(f" but here is {cluster.versions()}. Its results are refused.\n")
+    assert note.endswith(f" but here is {dask_backend.versions()}. Its results are refused.\n")
     assert note.count("note") == 1
 
 
@@ -233,7 +233,7 @@ def test_without_a_worker_of_these_versions_the_run_ends(
     task = Task(1, cohort(0.1), workspace, versions="numpy 99")
     with connected(address, 1) as executor, pytest.raises(EnvironmentFailedError) as refused:
         _run_refused(executor, task)
-    assert str(refused.value).startswith(f"No worker is left that has {cluster.versions()}, ")
+    assert str(refused.value).startswith(f"No worker is left that has {dask_backend.versions()}, ")
 
 
 def test_a_frozen_worker_is_named_and_its_work_is_handed_to_others(
@@ -242,9 +242,9 @@ def test_a_frozen_worker_is_named_and_its_work_is_handed_to_others(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(cluster, "SILENT_SECONDS", 2.0)
-    monkeypatch.setattr(cluster, "HAND_OVER_SECONDS", 4.0)
+    monkeypatch.setattr(dask_backend, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(dask_backend, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(dask_backend, "HAND_OVER_SECONDS", 4.0)
     cohorts = [cohort(POISON, seeds=(1,)), *(cohort(0.1 + n / 100) for n in range(4))]
     with (
         scheduler(tmp_path) as (address, _),
@@ -262,8 +262,8 @@ def test_a_frozen_worker_is_named_and_its_work_is_handed_to_others(
 
 def test_a_worker_that_is_heard_of_again_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
-    monkeypatch.setattr(cluster, "tell", notes.append)
-    heard = cluster._Heard()  # noqa: SLF001
+    monkeypatch.setattr(dask_backend, "tell", notes.append)
+    heard = dask_backend._Heard()  # noqa: SLF001
     for now in (0.0, 20.0, 70.0, 80.0):
         given_up = heard.note({"a": {"last_seen": 1.0}, "b": {"last_seen": now}}, now)
         assert given_up == (["a"] if now == 70 else [])
@@ -351,9 +351,9 @@ def test_workers_that_all_go_away_end_the_run(
 ) -> None:
     assert impatient is None
     with scheduler(tmp_path) as (address, _):
-        cluster.PATIENCE_SECONDS, patience = 20.0, cluster.PATIENCE_SECONDS
+        dask_backend.PATIENCE_SECONDS, patience = 20.0, dask_backend.PATIENCE_SECONDS
         with worker(tmp_path, address, "--no-nanny") as only, connected(address, 1) as executor:
-            cluster.PATIENCE_SECONDS = patience
+            dask_backend.PATIENCE_SECONDS = patience
             executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
             os.killpg(only.pid, signal.SIGKILL)
             with pytest.raises(EnvironmentFailedError) as refused:
@@ -366,9 +366,9 @@ def test_a_scheduler_that_goes_away_ends_the_run(
 ) -> None:
     assert impatient is None
     with scheduler(tmp_path) as (address, process), worker(tmp_path, address):
-        cluster.PATIENCE_SECONDS, patience = 20.0, cluster.PATIENCE_SECONDS
+        dask_backend.PATIENCE_SECONDS, patience = 20.0, dask_backend.PATIENCE_SECONDS
         with connected(address, 1) as executor:
-            cluster.PATIENCE_SECONDS = patience
+            dask_backend.PATIENCE_SECONDS = patience
             executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
             os.killpg(process.pid, signal.SIGKILL)
             with pytest.raises(EnvironmentFailedError) as refused:
@@ -410,11 +410,11 @@ def test_a_worker_tells_what_it_begins(
             """Note it."""
             events.append(event)
 
-    monkeypatch.setattr(cluster, "get_worker", Worker)
-    monkeypatch.setattr(cluster, "limit_blas", lambda: events.append("limited"))
-    monkeypatch.setattr(cluster, "perform", lambda _work, task: (task.number, "here"))
-    monkeypatch.setattr(cluster, "perform_apart", lambda _work, task: (task.number, "apart"))
+    monkeypatch.setattr(dask_backend, "get_worker", Worker)
+    monkeypatch.setattr(dask_backend, "limit_blas", lambda: events.append("limited"))
+    monkeypatch.setattr(dask_backend, "perform", lambda _work, task: (task.number, "here"))
+    monkeypatch.setattr(dask_backend, "perform_apart", lambda _work, task: (task.number, "apart"))
     task = Task(7, cohort(0.1), workspace, apart=apart)
-    answer = cluster._perform(train, task, "topic")  # noqa: SLF001
+    answer = dask_backend._perform(train, task, "topic")  # noqa: SLF001
     assert answer == ("tcp://there:1", (7, "apart" if apart else "here"))
     assert events == ["limited", ("topic", (7, "tcp://there:1"))]

@@ -25,8 +25,8 @@ from sweeps import Study
 from sweeps.cli.main import main
 from sweeps.design.stages import Experiment
 from sweeps.errors import OwnedError, ResourceError
+from sweeps.run import _scheduler as scheduler
 from sweeps.run import driver as runner
-from sweeps.run import scheduler as dispatch
 from sweeps.run._executors import LokyExecutor, SequentialExecutor
 from sweeps.run.driver import run_study
 from sweeps.run.signals import Finished, Interrupted
@@ -68,7 +68,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
         tasks.append(task)
         return train(task)
 
-    monkeypatch.setattr(dispatch, "train", noted)
+    monkeypatch.setattr(scheduler, "train", noted)
     return tasks
 
 
@@ -119,7 +119,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
                 event()
             return train(task)
 
-        monkeypatch.setattr(dispatch, "train", disturbed)
+        monkeypatch.setattr(scheduler, "train", disturbed)
 
     return happens
 
@@ -168,7 +168,7 @@ def test_what_fails_is_tried_again_by_the_next_run_not_by_this_one(
 ) -> None:
     whole = run(experiment, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(dispatch, "train", lambda _task: 1 / 0)
+        patch.setattr(scheduler, "train", lambda _task: 1 / 0)
         failed = run(experiment, tmp_path / "failed")
     assert set(failed.trials["status"]) == {"error"}
     assert tables(run(experiment, tmp_path / "failed")) == tables(whole)
@@ -216,7 +216,7 @@ def test_datasets_are_handed_to_processes(
         seen.append(any(task.workspace.data.iterdir()))
         return train(task)
 
-    monkeypatch.setattr(dispatch, "train", look)
+    monkeypatch.setattr(scheduler, "train", look)
     run(experiment, tmp_path, backend=backend)
     assert set(seen) == {handed}
     assert opened
@@ -290,7 +290,7 @@ def test_ctrl_c_finishes_what_runs_and_keeps_it(
         return train(task)
 
     with monkeypatch.context() as patch:
-        patch.setattr(dispatch, "train", interrupted)
+        patch.setattr(scheduler, "train", interrupted)
         with pytest.raises(Finished):
             run(experiment, tmp_path / "cut")
     with Store.read(tmp_path / "cut") as store:

@@ -26,7 +26,7 @@ from sweeps.design.trials import Cohort
 from sweeps.errors import KEPT, EnvironmentFailedError, UsageError
 from sweeps.machine import versions
 from sweeps.run import _executors as executors
-from sweeps.run import scheduler as dispatch
+from sweeps.run import _scheduler as scheduler
 from sweeps.run._executors import (
     BACKENDS,
     Executor,
@@ -88,7 +88,7 @@ def run(
     trial_seconds: float | None = None,
     cohorts: list[Cohort] = COHORTS,
 ) -> dict[str, Outcome]:
-    monkeypatch.setattr(dispatch, "train", work)
+    monkeypatch.setattr(scheduler, "train", work)
     sent = Dispatch(executor, workspace, trial_seconds)
     # A study has one dispatch for each stage and one workspace: numbers go on.
     monkeypatch.setattr(sent, "_numbers", iter(range(next(_numbers), 10**9)))
@@ -501,7 +501,7 @@ def test_workers_don_t_hear_ctrl_c(workspace: Workspace) -> None:
 
 
 def test_tasks_find_the_work_of_tests() -> None:
-    assert Path(faults.__file__).parent == Path(__file__).parents[1]
+    assert Path(faults.__file__).parent == Path(__file__).parents[2] / "helpers"
 
 
 def test_a_worker_starts_limited_and_watched(monkeypatch: pytest.MonkeyPatch) -> None:

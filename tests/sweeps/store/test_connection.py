@@ -17,7 +17,7 @@ import pytest
 from stored import fill, forbid_writing, outcome, trials, unwritable_folder
 
 from sweeps.errors import ResourceError, StoreError
-from sweeps.store import connection as database
+from sweeps.store import _connection as connection
 from sweeps.store._connection import create, leftovers_of, reading, transaction, writing
 from sweeps.store._store import FILE, Store
 
@@ -118,7 +118,7 @@ def test_a_store_is_made_whole_or_not_at_all(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(database, "_put", killed)
+        patch.setattr(connection, "_put", killed)
         with pytest.raises(KeyboardInterrupt), Store.write(tmp_path, "made"):
             pass
     assert not (tmp_path / FILE).exists()
@@ -218,13 +218,13 @@ def test_a_huge_value_is_refused_before_it_is_read(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change(path, "UPDATE trials SET error = hex(zeroblob(60000))")
-    monkeypatch.setattr(database, "LARGEST_VALUE", 100_000)
+    monkeypatch.setattr(connection, "LARGEST_VALUE", 100_000)
     with pytest.raises(StoreError, match="string or blob too big"), reading(path):
         pass
 
 
 def test_a_store_that_is_busy_for_long_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_BUSY_MILLISECONDS", 1)
+    monkeypatch.setattr(connection, "_BUSY_MILLISECONDS", 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
         with pytest.raises(ResourceError) as refused:
@@ -237,7 +237,7 @@ def test_a_store_that_is_busy_for_long_is_told(path: Path, monkeypatch: pytest.M
 def test_a_store_that_another_program_keeps_to_itself_is_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_BUSY_MILLISECONDS", 1)
+    monkeypatch.setattr(connection, "_BUSY_MILLISECONDS", 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
         stranger.execute("PRAGMA locking_mode = EXCLUSIVE")
         stranger.execute("CREATE TABLE theirs (a)")

@@ -22,7 +22,7 @@ from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS
 from sweeps.data.splits import Source
 from sweeps.design.trials import Planned, Trial, settings_of
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
-from sweeps.store import connection as database
+from sweeps.store import _connection as connection
 from sweeps.store._store import FILE, Store
 from sweeps.store.lock import LOCK
 from sweeps.store.rows import Row, insert
@@ -401,8 +401,8 @@ def test_a_writer_says_what_the_store_lacks(
 def test_a_reader_does_not_keep_rows_out_of_the_file_for_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_AGAIN_SECONDS", 0.0)
-    monkeypatch.setattr(database, "_CHECKPOINT_MILLISECONDS", 1)
+    monkeypatch.setattr(connection, "_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(connection, "_CHECKPOINT_MILLISECONDS", 1)
     several = trials(2)
     with Store.write(tmp_path / "out", "made") as store:
         with Store.read(tmp_path / "out"):

@@ -30,9 +30,9 @@ from reports.output.page.sections import (
 )
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
-from tests.reports.claim_studies import FAST, Truth, study
+from tests.helpers.claim_studies import FAST, Truth, study
+from tests.helpers.judged import judge
 from tests.reports.conftest import Sketch, make_results, nothing_run, several, small
-from tests.reports.judged import judge
 
 pytestmark = pytest.mark.slow
 

@@ -14,10 +14,10 @@ from reports.recommend.analysis import analyse_study
 from reports.recommend.record import Analysis
 from reports.schema.formats import off_by, percent, significant, times
 from reports.schema.results import StudyResults
+from tests.helpers.claim_studies import study
+from tests.helpers.judged import all_tables
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, main, noisy
-from tests.reports.claim_studies import study
 from tests.reports.conftest import nothing_run, numbers
-from tests.reports.judged import all_tables
 
 
 def made(results: StudyResults) -> dict[str, Table]:

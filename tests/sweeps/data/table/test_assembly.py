@@ -11,7 +11,7 @@ from refused import refusal as refused_by
 from refused import tells
 
 from sweeps.data.splits import Dataset
-from sweeps.data.table import assembly as tables
+from sweeps.data.table import _assembly as assembly
 from sweeps.data.table._assembly import TableParameters, from_frame
 
 COLUMNS: dict[str, Any] = {
@@ -144,7 +144,7 @@ def test_a_column_that_is_the_target_is_noted() -> None:
 
 
 def test_large_tables_are_not_searched_for_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "SEARCHED_CELLS", 10)
+    monkeypatch.setattr(assembly, "SEARCHED_CELLS", 10)
     assert not any("determines" in note for note in read({"leak": [7, 7, 3, 3] * 3}).notes)
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from reports.output.build import build_report
 from reports.schema.results import EXPLORE, REGRESSION, StudyResults
-from tests.reports.browsing import Log, opened, violations
+from tests.helpers.browsing import Log, opened, violations
 from tests.reports.conftest import Sketch, keep, make_results, small
 
 pytestmark = pytest.mark.slow
@@ -253,7 +253,7 @@ def test_readers_who_want_no_motion_see_none(browser: Browser, digits_report: Pa
 
 
 def test_the_script_keeps_nothing_and_goes_nowhere() -> None:
-    script = Path(__file__).parents[3] / "reports" / "output" / "assets" / "report.js"
+    script = Path(__file__).parents[4] / "reports" / "output" / "assets" / "report.js"
     text = script.read_text(encoding="utf-8")
     for word in ("Storage", "history", "fetch", "XMLHttp", "innerHTML", "eval", "import", "cookie"):
         assert word not in text

@@ -21,8 +21,7 @@ from bpengine.sklearn.estimators import BackpropClassifier
 from sweeps import Study, results
 from sweeps.cli.main import main
 from sweeps.errors import UserError
-from sweeps.worker import checkpoints
-from sweeps.worker import dataset_cache as handover
+from sweeps.worker import checkpoints, workspace
 
 CALLS = {"pickle.find_class", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"}
 """What would make something out of a file, or start something."""
@@ -57,7 +56,7 @@ def remember(path: object) -> None:
 def read(path: Path) -> str:
     """Try a file as whatever it may be, and return how that ended."""
     if path.parent.name == "data":
-        return attempt(lambda: handover.handed_over(path.name, path.parent))
+        return attempt(lambda: workspace.handed_over(path.name, path.parent))
     if path.is_dir():
         return attempt(lambda: results(path))
     attempt(lambda: checkpoints._read(path))  # noqa: SLF001 - what every reader of one calls

@@ -11,7 +11,7 @@ from reports.output.csv import tables
 from reports.recommend.analysis import analyse
 from reports.recommend.record import StudyAnalysis
 from reports.schema.results import StudyResults
-from tests.reports.claim_studies import FAST, Truth
+from tests.helpers.claim_studies import FAST, Truth
 
 SUM, MEAN = {"group": "summed", "reduction": "sum"}, {"group": "averaged", "reduction": "mean"}
 PAIR = ({"group": "plain"}, {"group": "adam", "optimizer": "adam"})

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
 from reports.charts.catalogue import NAMES
 from reports.output.build import build_report
-from tests.reports.browsing import Log, opened, violations
+from tests.helpers.browsing import Log, opened, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
 
 pytestmark = pytest.mark.slow
