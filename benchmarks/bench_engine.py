@@ -102,10 +102,10 @@ def cell(task: peers.Task, rounds: int) -> dict[str, float]:
     theirs = peers.jax_vmap(task, variant=best)
     ours = lockstep(task)
     ours()
-    found: dict[str, list[float]] = {}
+    rates: dict[str, list[float]] = {}
 
     def add(name: str, value: float) -> None:
-        found.setdefault(name, []).append(value)
+        rates.setdefault(name, []).append(value)
 
     for _ in range(rounds):
         add("bpengine", 1e6 * ours() / lanes)
@@ -117,7 +117,7 @@ def cell(task: peers.Task, rounds: int) -> dict[str, float]:
         few = replace(task, updates=max(3, (task.updates or 0) // 20))
         add("eager", peers.torch_eager(few).microseconds)
         add("sklearn", peers.sklearn_mlp(few).microseconds)
-    return {name: statistics.median(values) for name, values in found.items()}
+    return {name: statistics.median(values) for name, values in rates.items()}
 
 
 def updates_for(widths: Sequence[int], b: int) -> int:

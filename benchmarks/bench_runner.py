@@ -86,7 +86,7 @@ def ran(study: Study, jobs: int, backend: str) -> Ran:
         def run(self, *arguments: Any) -> Iterator[Ended]:
             """Run cohorts."""
             for ended in super().run(*arguments):
-                memory.append((sum(len(some) for _, some in ended), resident()))
+                memory.append((sum(len(trials) for _, trials in ended), resident()))
                 yield ended
 
     with (
@@ -95,19 +95,19 @@ def ran(study: Study, jobs: int, backend: str) -> Ran:
         redirect_stderr(io.StringIO()),
     ):
         wall, cpu = time.perf_counter(), time.process_time()
-        found = study.run(Path(folder) / "study", n_jobs=jobs, backend=backend, timing=False)
+        results = study.run(Path(folder) / "study", n_jobs=jobs, backend=backend, timing=False)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    if not found.trials["status"].isin(["ok", "diverged"]).all():
+    if not results.trials["status"].isin(["ok", "diverged"]).all():
         raise RuntimeError("A trial failed.")
     ended = list(itertools.accumulate(count for count, _ in memory))
-    tenth = next(place for place, count in enumerate(ended) if count >= ended[-1] / 10)
-    trained = float(found.trials["train_seconds"].sum())
-    return Ran(wall, cpu, trained, len(found.trials), memory[tenth][1], memory[-1][1])
+    tenth = next(index for index, count in enumerate(ended) if count >= ended[-1] / 10)
+    trained = float(results.trials["train_seconds"].sum())
+    return Ran(wall, cpu, trained, len(results.trials), memory[tenth][1], memory[-1][1])
 
 
 def alone(trials: Sequence[Trial], jobs: int) -> list[Cohort]:
     """Return a cohort for each trial."""
-    return [one for cohort in plan(trials, jobs) for one in one_by_one(cohort)]
+    return [trial for cohort in plan(trials, jobs) for trial in one_by_one(cohort)]
 
 
 def overhead() -> None:
@@ -129,17 +129,19 @@ def overhead() -> None:
 def efficiency(rounds: int) -> None:
     """Print how well two workers share the digits study, round by round, and the medians."""
     study = Study.preset("digits")
-    found: dict[int, list[Ran]] = {1: [], 2: []}
+    took: dict[int, list[Ran]] = {1: [], 2: []}
     for number in range(rounds):
-        for jobs, runs in found.items():
+        for jobs, runs in took.items():
             runs.append(ran(study, jobs, "loky"))
-        one, two = (runs[-1].wall for runs in found.values())
-        print(f"digits, round {number + 1}: {one:.2f} s, {two:.2f} s with two: {one / two / 2:.0%}")
-    for jobs, runs in found.items():
+        single, double = (runs[-1].wall for runs in took.values())
+        shared = f"{single:.2f} s, {double:.2f} s with two: {single / double / 2:.0%}"
+        print(f"digits, round {number + 1}: {shared}")
+    for jobs, runs in took.items():
         share = statistics.median(took.trained / took.wall / jobs for took in runs)
         print(f"  share of the time in which {jobs} worker(s) trained: {share:.0%}")
-    one, two = (statistics.median(took.wall for took in runs) for runs in found.values())
-    print(f"digits, medians: {one:.2f} s, {two:.2f} s with two: efficiency {one / two / 2:.0%}")
+    single, double = (statistics.median(run.wall for run in runs) for runs in took.values())
+    shared = f"{single:.2f} s, {double:.2f} s with two: efficiency {single / double / 2:.0%}"
+    print(f"digits, medians: {shared}")
 
 
 def main() -> None:

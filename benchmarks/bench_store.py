@@ -111,8 +111,8 @@ def main() -> None:
     rng = np.random.default_rng(0)
     results = [(trial, outcome(trial, rng)) for _, trial in planned]
     with tempfile.TemporaryDirectory() as name:
-        place, folder = Path(name), Path(name) / "study"
-        print(f"{len(results)} trials; a wait for the disk: {1000 * fsync_seconds(place):.2f} ms")
+        scratch, folder = Path(name), Path(name) / "study"
+        print(f"{len(results)} trials; a wait for the disk: {1000 * fsync_seconds(scratch):.2f} ms")
         with Store.write(folder, "bench") as store, measured("adding", len(results)):
             add(store, results)
         with measured("opening, looking for what is done"), Store.write(folder, "bench") as store:
@@ -121,12 +121,12 @@ def main() -> None:
             pass
         with Store.read(folder) as store:
             with measured("table of trials"):
-                found = store.trials_table({"explore": planned})
+                stored = store.trials_table({"explore": planned})
             with measured("table of curves"):
-                store.curves_table(found["trial"])
+                store.curves_table(stored["trial"])
         for kind in () if options.no_export else ("csv", "jsonl", "parquet"):
             with measured(f"export as {kind}"):
-                export(folder, place / kind, kind)
+                export(folder, scratch / kind, kind)
         print(f"file: {(folder / FILE).stat().st_size / 1e6:.1f} MB")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     print(f"largest memory of this process: {most:.0f} MB")

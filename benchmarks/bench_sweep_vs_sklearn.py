@@ -83,14 +83,14 @@ def sklearn_seconds(study: Study, seeds: int, jobs: int) -> tuple[float, dict[Ce
     splits = [prepare(dataset, facts.preparation, seed)[0] for seed in specification.seeds[:seeds]]
     cells = [(size, rate) for size, rates in group.grid.items() for rate in rates]
     started = time.perf_counter()
-    found = joblib.Parallel(n_jobs=jobs, batch_size=1)(
+    scores = joblib.Parallel(n_jobs=jobs, batch_size=1)(
         joblib.delayed(train_with_sklearn)(split, epochs, cell)
         for cell in cells
         for split in splits
     )
     seconds = time.perf_counter() - started
     return seconds, {
-        cell: statistics.mean(value for other, value in found if other == cell) for cell in cells
+        cell: statistics.mean(value for other, value in scores if other == cell) for cell in cells
     }
 
 

@@ -170,16 +170,16 @@ def jax_vmap(task: Task, *, variant: tuple[str, int] = ("flat", 1)) -> Callable[
     """
     layout, unroll = variant
     rows, rates, weights = task.rows.astype(np.int32), task.lane_rates, task.initial
-    one = functools.partial(_jax_train, task.optimizer, unroll)
-    train: Any = jax.vmap(one, in_axes=(0, 0, 0, None, None))
+    network = functools.partial(_jax_train, task.optimizer, unroll)
+    train: Any = jax.vmap(network, in_axes=(0, 0, 0, None, None))
     if layout == "nested":
         shape = (len(rows), len(task.rates))
         rates, weights = rates.reshape(shape), [w.reshape(*shape, *w.shape[1:]) for w in weights]
-        inner = jax.vmap(one, in_axes=(0, 0, None, None, None))
+        inner = jax.vmap(network, in_axes=(0, 0, None, None, None))
         train = jax.vmap(inner, in_axes=(0, 0, 0, None, None))
     else:
         rows = rows.repeat(len(task.rates), axis=0)
-        turns: Any = lambda *a: jax.lax.map(lambda lane: one(*lane, *a[3:]), a[:3])  # noqa: E731
+        turns: Any = lambda *a: jax.lax.map(lambda lane: network(*lane, *a[3:]), a[:3])  # noqa: E731
         train = turns if layout == "map" else train
     compiling, compiled = _jax_compiled(train, (weights, rates, rows, task.X, task.T))
 

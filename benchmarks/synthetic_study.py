@@ -36,10 +36,10 @@ def synthetic_study(
         train_items: Examples of the training part.
     """
     plans = tuple(
-        _group(f"optimizer {place}", batch_sizes, rates, train_items) for place in range(groups)
+        _group(f"optimizer {number}", batch_sizes, rates, train_items) for number in range(groups)
     )
     trials = pd.concat([_trials(plan, seeds) for plan in plans], ignore_index=True)
-    trials["trial"] = [f"{place:064x}" for place in range(len(trials))]
+    trials["trial"] = [f"{number:064x}" for number in range(len(trials))]
     # Every trial was a cohort of its own, one after the other: the most there can be.
     trials["ended"] = trials["train_seconds"].cumsum()
     trials["started"] = trials["ended"] - trials["train_seconds"]

@@ -197,9 +197,9 @@ def with_names(page: str, modules: Mapping[str, Iterable[str]]) -> str:
 
 
 def _names(module: str, names: Iterable[str]) -> str:
-    found = importlib.import_module(module)
-    rows = [f"| `{name}` | {_cell(_summary(getattr(found, name)))} |" for name in names]
-    head = [f"## `{module}`", "", _summary(found), "", "| name | what it is |", "|---|---|"]
+    loaded = importlib.import_module(module)
+    rows = [f"| `{name}` | {_cell(_summary(getattr(loaded, name)))} |" for name in names]
+    head = [f"## `{module}`", "", _summary(loaded), "", "| name | what it is |", "|---|---|"]
     return "\n".join([*head, *rows, ""])
 
 

@@ -60,9 +60,9 @@ def service(command: str, folder: Path) -> Iterator[None]:
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
 
 
 def test_every_command_does_what_the_page_says(
@@ -74,7 +74,7 @@ def test_every_command_does_what_the_page_says(
     commands = re.findall(r"^\$ (.*)$", "\n".join(blocks("console")), re.MULTILINE)
     tables: set[str] = set()
     with ExitStack() as services:
-        for command in (one.replace("8786", port) for one in commands):
+        for command in (line.replace("8786", port) for line in commands):
             if command.startswith(SERVICES):
                 services.enter_context(service(command, folder))
                 continue
@@ -88,8 +88,8 @@ def test_every_command_does_what_the_page_says(
 
 def _stable(table: Path) -> str:
     header, *rows = (line.split(",") for line in table.read_text().splitlines())
-    stable = [place for place, name in enumerate(header) if name not in VOLATILE]
-    return "\n".join(",".join(row[place] for place in stable) for row in rows)
+    stable = [column for column, name in enumerate(header) if name not in VOLATILE]
+    return "\n".join(",".join(row[column] for column in stable) for row in rows)
 
 
 def test_the_script_runs(folder: Path) -> None:

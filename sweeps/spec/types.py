@@ -29,13 +29,13 @@ which worker processes don't load."""
 T = TypeVar("T")
 
 
-def key(default: object, meaning: str, **told: str) -> Any:  # noqa: ANN401
+def key(default: object, meaning: str, **details: str) -> Any:  # noqa: ANN401
     """Return pydantic's declaration of a key.
 
-    `told` are its `unit`, an `example` where its default stands for nothing, and the `section` of
-    the reference that it opens; the keys after it are in the same.
+    `details` are its `unit`, an `example` where its default stands for nothing, and the `section`
+    of the reference that it opens; the keys after it are in the same.
     """
-    return Field(default=default, description=meaning, json_schema_extra={**told})
+    return Field(default=default, description=meaning, json_schema_extra={**details})
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:

@@ -42,13 +42,13 @@ class Log:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Chromium; without it the tests are skipped, but not where they must run."""
-    found = shutil.which("chromium")
-    if found is None:
+    browser = shutil.which("chromium")
+    if browser is None:
         if os.environ.get("CI"):
             pytest.fail("Chromium is missing, and CI must look at the page.")
         pytest.skip("Chromium is missing (Debian: apt install chromium).")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        started = playwright.chromium.launch(executable_path=browser, args=ARGUMENTS)
         yield started
         started.close()
 

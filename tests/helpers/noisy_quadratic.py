@@ -60,9 +60,9 @@ def best_rate(h: np.ndarray, batch: float, level: float) -> float:
     rates = np.geomspace(1e-6, 2, 200)
     updates = [updates_needed(h, rate, batch, level) for rate in rates]
     best = int(np.argmin(updates))
-    found = optimize.minimize_scalar(
+    minimum = optimize.minimize_scalar(
         lambda log: updates_needed(h, math.exp(log), batch, level),
         bounds=(math.log(rates[best - 1]), math.log(rates[min(best + 1, 199)])),
         method="bounded",
     )
-    return math.exp(found.x)
+    return math.exp(minimum.x)

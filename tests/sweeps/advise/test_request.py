@@ -64,8 +64,8 @@ def test_every_mistake_is_told_at_once(table: Path) -> None:
     assert sheet.startswith("recommend: data: ")
     assert ".csv, .parquet, .npz" in sheet
     assert mistakes("iris", [], math.nan, None, 1)[0].startswith("recommend: --minutes")
-    (one,) = mistakes(table.name, [], 1, None, 1)
-    assert one.startswith("recommend: --target: ")
+    (mistake,) = mistakes(table.name, [], 1, None, 1)
+    assert mistake.startswith("recommend: --target: ")
     (missing,) = mistakes("none.csv", ["y"], 1, None, 1)
     assert missing.startswith("recommend: data: ")
     assert "none.csv" in missing
