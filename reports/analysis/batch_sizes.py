@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,11 @@ BATCH_SIZE_COLUMNS = (
     Column("gap_high", "float64", "", "Upper end, likewise."),
     Column("seeds", "int64", "seeds", "Seeds with a value there."),
     Column("lost_seeds", "int64", "seeds", "Others: diverged, failed or still to run."),
-    Column("tied", "bool", "", "Whether it can't be told from the best batch size."),
+    Column("shortfall", "float64", "", "Mean loss of metric against the reference, over seeds."),
+    Column("shortfall_low", "float64", "", "One-sided 95% limit of it from below."),
+    Column("shortfall_high", "float64", "", "The same from above."),
+    Column("verdict", "str", "", "reference, near-optimal, undecided, worse or slower.", True),
+    Column("may_be_best", "bool", "", "Whether it may be the true best, with 95% confidence."),
     Column("updates", "float64", "updates", "Median of the trials shown; else of the budget."),
     Column("seconds_per_update", "float64", "s", "Median of the timing pass, tensor.", True),
     Column("seconds_to_train", "float64", "s", "updates by seconds_per_update.", volatile=True),
@@ -110,6 +115,14 @@ def shown_trials(results: StudyResults, selection: pd.DataFrame) -> Shown:
     )
 
 
+def later_half(seeds: pd.DataFrame) -> pd.Series[bool]:
+    """Return whether rows are of the later half of the seeds.
+
+    Where no tuning seeds did, the earlier half chooses what the later half judges.
+    """
+    return seeds["seed"] > seeds["seed"].median()
+
+
 def _errors(seeds: pd.DataFrame, groups: tuple[GroupDescription, ...]) -> pd.Series[float]:
     errors = pd.Series(np.nan, seeds.index, dtype="float64")
     for plan in groups:
@@ -128,7 +141,7 @@ def batch_size_table(
 ) -> pd.DataFrame:
     """Return one row for each batch size of each group, planned or run.
 
-    Columns group and `BATCH_SIZE_COLUMNS`; nothing is called tied yet.
+    Columns group and `BATCH_SIZE_COLUMNS`; without verdicts.
     """
     whole = shown.counts.index[shown.counts["complete"]]
     complete = pd.MultiIndex.from_frame(shown.seeds[SIZE]).isin(whole)
@@ -136,7 +149,9 @@ def batch_size_table(
     table = _within_limits(table, results.description.groups)
     table = table.merge(basins(results.trials, cells, selection), on=SIZE, how="left")
     table = table.join(shown.counts[["ok", "planned"]].rename(columns={"ok": "seeds"}), on=SIZE)
-    table = table.fillna({"planned": 0, "seeds": 0}).assign(tied=False)
+    table = table.fillna({"planned": 0, "seeds": 0})
+    unknown = dict.fromkeys(("shortfall", "shortfall_low", "shortfall_high"), math.nan)
+    table = table.assign(**unknown, verdict="", may_be_best=False)
     table["lost_seeds"] = table["planned"] - table["seeds"]
     table = _with_times(table, timing).merge(speedups(results.timing), on=SIZE, how="left")
     return as_table(table, (GROUP, *BATCH_SIZE_COLUMNS))

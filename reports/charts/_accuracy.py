@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from reports.charts.base import Chart, in_words, sentences, style, validation, values
 from reports.recommend import Analysis, extreme
 from reports.schema import Measure, capitalised, plural, seconds, sizes
-from reports.stats import Comparison
+from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE
+from reports.text.instruction import with_rate
 
 _FEW = 3  # batch sizes that a title names
 
@@ -38,29 +39,30 @@ def accuracy(
             seeds["batch_size"], seeds["metric"], "o", color=style.GREY, ms=3.5, label="one seed"
         )
     statistic = "mean" if intervals else "median"
-    labels = {True: f"{statistic}, not told from the best", False: f"{statistic}, worse"}
-    style.split_points(ax, table, shown, "tied", labels, ms=7, zorder=3)
+    near = table["verdict"].isin([REFERENCE, NEAR_OPTIMAL])
+    labels = {True: f"{statistic}, shown near-optimal", False: f"{statistic}, not shown"}
+    style.split_points(ax, table.assign(near=near), shown, "near", labels, ms=7, zorder=3)
     ax.legend(loc="best")
     return style.metric_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
 
 
 def accuracy_chart(analysis: Analysis) -> Chart | None:
     """Return the chart of the metric against batch size; None with nothing to compare."""
-    table, comparison = analysis.measured, analysis.comparison
-    if comparison is None:
+    table = analysis.measured
+    if analysis.reference is None:
         return None
-    pairs = "the pairs with it" if analysis.judged_apart else "all pairs"
     return Chart(
         name="accuracy",
         heading=f"{capitalised(analysis.measure.name)} against batch size",
-        finding=_best_finding(analysis, comparison),
+        finding=_best_finding(analysis),
         caption=sentences(
             _statistic(analysis),
             bool(analysis.lost)
             and f"Left out: batch {sizes(analysis.lost)}, where a seed has no value.",
             _tuning(analysis),
-            comparison.tested
-            and f"Filled: not told from the best (paired t tests, Holm over {pairs}, 5%).",
+            analysis.recommended is not None
+            and f"Filled: shown to lose at most {analysis.measure.gap(analysis.margin)} against "
+            f"batch size {analysis.best}.",
         ),
         description=values(table, "metric", analysis.measure.text),
         table=table,
@@ -73,21 +75,12 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
     )
 
 
-def _best_finding(analysis: Analysis, comparison: Comparison) -> str:
-    best = analysis.measure.text(analysis.row(comparison.best)["metric"])
-    where = f"at batch size {comparison.best}"
-    if analysis.rival is None:
-        return f"{capitalised(analysis.metric)} {best} {where}"
-    finding = (
-        f"{capitalised(analysis.metric)} {best} {where}, the best on validation"
-        if analysis.judged_apart
-        else f"Highest mean {analysis.metric}: {best} {where}"
-    )
-    others = [size for size in comparison.tied if size != comparison.best]
-    if comparison.tested and others:
-        names = f"batch {sizes(others)}" if len(others) <= _FEW else f"{len(others)} others"
-        return f"{finding}; {names} can't be told from it"
-    return finding
+def _best_finding(analysis: Analysis) -> str:
+    if analysis.recommended is None:
+        best = analysis.measure.text(analysis.row(analysis.best)["metric"])
+        return f"{capitalised(analysis.metric)} {best} at batch size {analysis.best}"
+    value = analysis.measure.text(analysis.row(analysis.recommended)["metric"])
+    return f"{capitalised(with_rate(analysis.answer))} attains {analysis.metric} {value}"
 
 
 def _statistic(analysis: Analysis) -> str:

@@ -26,8 +26,7 @@ from reports.analysis.worker_timeline import TIMELINE_COLUMNS, WORK_COLUMNS
 from reports.claims import ClaimVerdict
 from reports.claims.evidence import EVIDENCE_COLUMNS
 from reports.claims.judgement import CLAIM_COLUMNS, claims_table, evidence_table
-from reports.recommend import GROUP_COLUMNS, Analysis, StudyAnalysis
-from reports.recommend.recommendation import RECOMMENDATION_COLUMNS, recommendation_table
+from reports.recommend import ANSWER_COLUMNS, GROUP_COLUMNS, Analysis, StudyAnalysis, answer_table
 from reports.recommend.record import MEAN_CURVE_COLUMNS
 from reports.schema import (
     CURVE_COLUMNS,
@@ -91,9 +90,7 @@ _TABLES = {
     "trials": _Table(TRIAL_COLUMNS, lambda study: study.results.trials),
     "cells": _Table(CELL_COLUMNS, lambda study: _joined([g.cells for g in study.groups])),
     "expected-best": _stacked(EXPECTED_BEST_COLUMNS, lambda group: group.expected_best),
-    "recommendations": _stacked(
-        RECOMMENDATION_COLUMNS, lambda group: recommendation_table(group.recommendations)
-    ),
+    "answers": _stacked(ANSWER_COLUMNS, lambda group: answer_table(group.answers)),
     "batch-sizes": _stacked(BATCH_SIZE_COLUMNS, lambda group: group.batch_sizes),
     "curves": _Table(CURVE_COLUMNS, lambda study: study.results.curves),
     "mean-curves": _stacked(MEAN_CURVE_COLUMNS, lambda group: group.mean_curves),

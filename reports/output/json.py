@@ -10,8 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.recommend import Analysis, Answer, Recommendation, StudyAnalysis
-from reports.stats import Ends
+from reports.recommend import Analysis, Answer, StudyAnalysis, answer_table
 from reports.text import Statement, across
 
 FORMAT = 1  # number of the format; another one when a key changes its meaning or leaves
@@ -42,18 +41,18 @@ def document(
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def recommendation_content(recommendation: Recommendation) -> dict[str, Any]:
-    """Return a recommendation as JSON knows it; an end that is infinite is null."""
+def answer_content(answer: Answer) -> dict[str, Any]:
+    """Return an answer as JSON knows it."""
+    row = answer_table([answer]).iloc[0].to_dict()
+    known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+    compared = [_finite(vars(each)) for each in answer.compared]
+    return known | {"near_optimal": answer.near_optimal, "compared": compared}
+
+
+def _finite(record: dict[str, Any]) -> dict[str, Any]:
     return {
-        "goal": recommendation.goal,
-        "sought": recommendation.sought,
-        "batch_size": recommendation.batch_size,
-        **_ends(recommendation.interval),
-        "agreement": recommendation.agreement,
-        "trusted": recommendation.trusted,
-        "reason": recommendation.reason,
-        "answers": [_answer(answer) for answer in recommendation.answers],
-        "more": list(recommendation.more),
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in record.items()
     }
 
 
@@ -63,23 +62,9 @@ def _group(
     plan = analysis.plan
     return {
         **{name: getattr(plan, name) for name in ("group", "dataset", "architecture", "optimizer")},
-        "recommendations": [recommendation_content(advice) for advice in analysis.recommendations],
+        "answers": [answer_content(answer) for answer in analysis.answers],
         "verdict": _statements(verdict),
         "warnings": _statements(cautions),
-    }
-
-
-def _answer(answer: Answer) -> dict[str, Any]:
-    names = ("best", "only_limits", "weakness", "reason")
-    fields = {name: getattr(answer, name) for name in names}
-    return {"source": answer.source, **_ends(answer.interval), **fields}
-
-
-def _ends(ends: Ends | None) -> dict[str, float | None]:
-    low, high = ends or (math.inf, math.inf)
-    return {
-        "low": low if math.isfinite(low) else None,
-        "high": high if math.isfinite(high) else None,
     }
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from reports.recommend.analysis import analyse_study
-from reports.recommend.recommendation import Answer, Recommendation
+from reports.recommend.answer import ANSWER_COLUMNS, Answer, answer_table
 from reports.recommend.record import GROUP_COLUMNS, Analysis, StudyAnalysis, extreme
 
 __all__ = [
+    "ANSWER_COLUMNS",
     "GROUP_COLUMNS",
     "Analysis",
     "Answer",
-    "Recommendation",
     "StudyAnalysis",
     "analyse_study",
+    "answer_table",
     "extreme",
 ]
 

@@ -15,16 +15,23 @@ from reports.analysis import (
     summarise_timing,
     without_noise,
 )
-from reports.analysis.batch_sizes import batch_size_table, shown_trials, tuned
+from reports.analysis.batch_sizes import (
+    BATCH_SIZE_COLUMNS,
+    batch_size_table,
+    later_half,
+    shown_trials,
+    tuned,
+)
 from reports.analysis.equal_budgets import budget_table
 from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.selection import with_given_rates
 from reports.analysis.worker_timeline import timeline_of
-from reports.recommend._answers import recommendations
+from reports.recommend.choice import metric_answer, step_of, target_answer
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis, group_summary
 from reports.schema import GROUP, TUNING_STAGES, StudyResults, as_table, count_outcomes
 from reports.schema.outcomes import measurements
-from reports.stats import Comparison, by_seed, compare_with_best, separate
+from reports.stats import by_seed, sizes_of
+from reports.stats.non_inferiority import SLOWER, WORSE, possible_best, shortfall
 
 _SIZE = ["group", "batch_size"]
 _LABELLED = ("cells", "selection", "timing")
@@ -114,58 +121,59 @@ def _split(
 def _analyse_group(
     results: StudyResults, part: str, scaling: ScalingRecord, tables: Mapping[str, pd.DataFrame]
 ) -> Analysis:
-    table, seeds = tables["batch_sizes"], tables["seeds"]
-    complete = table.loc[table["metric"].notna(), "batch_size"]
-    values = by_seed(seeds[seeds["batch_size"].isin(complete)], "metric")
-    comparison = _compare(values, tables["selection"], part)
+    table = tables["batch_sizes"]
     analysis = Analysis(
         results=results,
         part=part,
-        batch_sizes=table.assign(
-            tied=table["batch_size"].isin(comparison.tied if comparison else ())
-        ),
+        batch_sizes=table,
         cells=tables["cells"],
-        seeds=seeds,
+        seeds=tables["seeds"],
         mean_curves=tables["mean_curves"],
         timing=tables["timing"],
         budgets=tables["budgets"],
         scaling=scaling,
-        comparison=comparison,
+        reference=_reference(table, tables["selection"], tables["seeds"]),
     )
-    if comparison is not None:
-        use = None if analysis.unlearned else _fastest_tied(analysis.batch_sizes, comparison)
-        rival = _rival(values, comparison, use)
-        gap = separate(values, comparison.best, rival, comparison.tail) if rival else None
-        analysis = replace(analysis, recommended=use, rival=rival, separation=gap)
-    return replace(analysis, recommendations=recommendations(analysis))
+    analysis = replace(analysis, answers=(metric_answer(analysis), target_answer(analysis)))
+    return replace(analysis, batch_sizes=_with_verdicts(analysis))
 
 
-def _compare(values: pd.DataFrame, selection: pd.DataFrame, part: str) -> Comparison | None:
-    if values.empty:
-        return None
-    ranked = selection[selection["batch_size"].isin(values.columns)]
-    if part == "validation" or ranked["validation_metric"].isna().any():
-        return compare_with_best(values)
+def _reference(table: pd.DataFrame, selection: pd.DataFrame, seeds: pd.DataFrame) -> int | None:
+    """The best batch size of those that lost no seed, by other seeds than those that judge it."""
+    complete = table.loc[table["metric"].notna(), "batch_size"]
+    ranked = selection[selection["batch_size"].isin(complete)]
     order = ["validation_metric", "validation_loss", "batch_size"]
-    ordered = ranked.sort_values(order, ascending=[False, True, True], key=without_noise)
-    return compare_with_best(values, int(ordered["batch_size"].iloc[0]))
-
-
-def _rival(values: pd.DataFrame, comparison: Comparison, recommended: int | None) -> int | None:
-    if len(values.columns) == 1:
+    if ranked["validation_metric"].isna().any():
+        chosen = seeds[seeds["batch_size"].isin(complete) & ~later_half(seeds)]
+        ranked = chosen.groupby("batch_size", as_index=False)[["metric", "loss"]].mean()
+        order = ["metric", "loss", "batch_size"]
+    if ranked.empty:
         return None
-    if recommended not in {None, comparison.best}:
-        return recommended
-    means = values.drop(columns=comparison.best).mean()
-    return int(means.index[int(means.argmax())])
+    best = ranked.sort_values(order, ascending=[False, True, True], key=without_noise)
+    return int(best["batch_size"].iloc[0])
 
 
-def _fastest_tied(table: pd.DataFrame, comparison: Comparison) -> int | None:
-    if not comparison.tested:
-        return None
-    tied = table[table["tied"]].dropna(subset="seconds_to_train")
-    fastest = tied.sort_values(["seconds_to_train", "batch_size"])["batch_size"]
-    return None if fastest.empty else int(fastest.iloc[0])
+def _with_verdicts(analysis: Analysis) -> pd.DataFrame:
+    """The table of batch sizes, with what each loses against the reference."""
+    table, answer, judged = analysis.batch_sizes, analysis.answer, analysis.judged
+    if analysis.reference is None or judged.empty:
+        return table
+    values, step = by_seed(judged, "metric"), step_of(analysis)
+    compared = {each.batch_size: each for each in answer.compared}
+    for size in sizes_of(values):
+        if size not in compared:
+            each = shortfall(values, analysis.reference, size, answer.margin, step)
+            slower = answer.compared and each.verdict != WORSE
+            compared[size] = replace(each, verdict=SLOWER) if slower else each
+    places = table["batch_size"].map(compared).dropna()
+    known = pd.DataFrame([vars(each) for each in places], places.index)
+    names = {"mean": "shortfall", "lower": "shortfall_low", "upper": "shortfall_high"}
+    columns = known.rename(columns=names)[[*names.values(), "verdict"]]
+    table = table.drop(columns=columns.columns).join(columns).fillna({"verdict": ""})
+    return as_table(
+        table.assign(may_be_best=table["batch_size"].isin(possible_best(values, step))),
+        BATCH_SIZE_COLUMNS,
+    )
 
 
 def _mean_curves(

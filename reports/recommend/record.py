@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis import SEEDS_FOR_INTERVAL, ScalingRecord, Timeline, one_network
+from reports.analysis.batch_sizes import later_half
 from reports.analysis.expected_best import expected_bests
 from reports.analysis.update_times import shard_costs
-from reports.recommend.recommendation import Recommendation
+from reports.recommend.answer import Answer
 from reports.schema import (
     CLASSIFICATION,
     Column,
@@ -29,7 +30,6 @@ from reports.schema import (
     visible,
 )
 from reports.schema.outcomes import Counts
-from reports.stats import NOWHERE, Comparison, Separation
 
 LEARNED_SHARE = 0.05
 """Share of the way from a constant answer to a perfect one below which nothing was learned."""
@@ -53,12 +53,12 @@ GROUP_COLUMNS = (
     Column("diverged", "int64", "trials", "Trials that diverged."),
     Column("failed", "int64", "trials", "Trials without a result for another reason."),
     Column("tried_rates", "int64", "rates", "Rates tried at the batch size with the most of them."),
-    Column("recommended", "Int64", "examples", "Fastest batch size not told from the best.", True),
-    Column("low", "float64", "examples", "Smallest batch size recommended for accuracy.", True),
+    Column("recommended", "Int64", "examples", "Batch size to use; missing if none is.", True),
+    Column("recommended_rate", "float64", "", "Its learning rate.", volatile=True),
+    Column("low", "float64", "examples", "Smallest batch size shown near-optimal.", volatile=True),
     Column("high", "float64", "examples", "Largest one.", volatile=True),
-    Column("to_target", "Int64", "examples", "Batch size to reach a target soonest.", True),
-    Column("to_target_low", "float64", "examples", "Smallest batch size for that.", True),
-    Column("to_target_high", "float64", "examples", "Largest one.", volatile=True),
+    Column("to_target", "Int64", "examples", "Batch size that reaches a target soonest.", True),
+    Column("to_target_rate", "float64", "", "Its learning rate.", volatile=True),
     Column("best", "Int64", "examples", "Best batch size; on validation, where a test judges it."),
     Column("learning_rate", "float64", "", "Rate selected there."),
     Column("part", "str", "", "Part of the data that metric is measured on."),
@@ -87,11 +87,8 @@ class Analysis:
     timing: pd.DataFrame  # TIMING_SUMMARY_COLUMNS
     budgets: pd.DataFrame  # BUDGET_COLUMNS: other budgets, other rules
     scaling: ScalingRecord
-    comparison: Comparison | None  # of the batch sizes that lost no seed
-    recommended: int | None = None  # the fastest of those tied with the best
-    rival: int | None = None  # compared with the best: `recommended`, or the next best
-    separation: Separation | None = None  # rival minus best
-    recommendations: tuple[Recommendation, ...] = ()  # by goal, in the order of `GOALS`
+    reference: int | None  # what the others are compared with: the best on other seeds
+    answers: tuple[Answer, ...] = ()  # for the metric, and for the time to a target
 
     @property
     def study(self) -> StudyDescription:
@@ -163,8 +160,34 @@ class Analysis:
 
     @property
     def best(self) -> int:
-        """The best batch size; 0 if there is none."""
-        return self.comparison.best if self.comparison else 0
+        """The batch size that the others are compared with; 0 if there is none."""
+        return self.reference or 0
+
+    @property
+    def answer(self) -> Answer:
+        """Which batch size to use for the metric."""
+        return self.answers[0]
+
+    @property
+    def target(self) -> Answer:
+        """Which batch size reaches a target soonest."""
+        return self.answers[1]
+
+    @property
+    def recommended(self) -> int | None:
+        """The batch size to use; None if none is named."""
+        return self.answer.batch_size
+
+    @property
+    def margin(self) -> float:
+        """Loss of the metric that is accepted."""
+        return self.measure.margin if self.study.margin is None else self.study.margin
+
+    @cached_property
+    def judged(self) -> pd.DataFrame:
+        """The rows of `seeds` that judge the batch sizes that lost none."""
+        rows = self.seeds[self.seeds["batch_size"].isin(self.measured["batch_size"])]
+        return rows if self.judged_apart or self.part != "test" else rows[later_half(rows)]
 
     @cached_property
     def measured(self) -> pd.DataFrame:
@@ -275,21 +298,19 @@ _MEASURED = ("learning_rate", "metric", "metric_low", "metric_high")
 
 
 def _group_row(analysis: Analysis) -> dict[str, object]:
-    best, use = analysis.best or None, analysis.recommended
-    accuracy, to_target, _ = analysis.recommendations
-    low, high = accuracy.interval or NOWHERE
-    target_low, target_high = to_target.interval or NOWHERE
+    best, answer, target = analysis.reference, analysis.answer, analysis.target
+    use = answer.batch_size
     return {
         **{name: getattr(analysis.plan, name) for name in _PLANNED},
         "trials": analysis.counts.run,
         **{name: getattr(analysis.counts, name) for name in _COUNTED},
         "tried_rates": int(analysis.batch_sizes["tried_rates"].max()),
         "recommended": use,
-        "low": low,
-        "high": high,
-        "to_target": to_target.batch_size,
-        "to_target_low": target_low,
-        "to_target_high": target_high,
+        "recommended_rate": answer.learning_rate,
+        "low": None if use is None else answer.near_optimal[0],
+        "high": None if use is None else answer.near_optimal[-1],
+        "to_target": target.batch_size,
+        "to_target_rate": target.learning_rate,
         "best": best,
         "part": analysis.part,
         "metric_name": analysis.measure.name,

@@ -33,6 +33,7 @@ class Measure:
     unit: str  # what `short` leaves out, after "in"; "" for nothing
     least: float  # values there can be, where intervals end at the latest
     most: float
+    margin: float = 0.01
 
     def span(self, low: float, high: float) -> str:
         """Return the bounds of an interval; "none" if there is no interval."""

@@ -255,6 +255,7 @@ class StudyDescription:
         cluster: Workers for which the time to a target is simulated; None for none.
         claims: Whether the report judges the claims of the source paper.
         aside: Trials that its folder keeps of what the study was before; volatile.
+        margin: Loss of the metric that is accepted; None for that of the metric.
 
     Raises:
         ValueError: There is no group, or two have the same label.
@@ -273,6 +274,7 @@ class StudyDescription:
     cluster: Cluster | None = None
     claims: bool = False
     aside: int = 0
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         """Check that groups can be told apart."""

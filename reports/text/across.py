@@ -54,7 +54,7 @@ def _comparable(study: StudyAnalysis) -> dict[str, list[Analysis]]:
     """Groups with the same data, metric and part: only these can be compared."""
     sets: dict[tuple[str, ...], list[Analysis]] = {}
     for analysis in study.groups:
-        if analysis.comparison is not None and not math.isnan(_validation(analysis)):
+        if analysis.reference is not None and not math.isnan(_validation(analysis)):
             plan = analysis.plan
             sets.setdefault((plan.dataset, plan.fingerprint, analysis.metric), []).append(analysis)
     return {str(number): groups for number, groups in enumerate(sets.values()) if len(groups) > 1}

@@ -59,10 +59,8 @@ _TIMES = (
 
 def limits(analysis: Analysis) -> list[str]:
     """Return the paragraphs on how to read the report and where its limits are."""
-    answered = any(advice.interval for advice in analysis.recommendations)
     texts = (
-        _SOURCES if answered else "",
-        _ties(analysis),
+        _NEAR_OPTIMAL,
         _rule(analysis),
         _choice(analysis.measure),
         _untuned(analysis),
@@ -76,36 +74,13 @@ _MACHINE = (
     "Times are those of this machine and this network. Tensor operations gain more where layers "
     "are wide."
 )
-_SOURCES = (
-    "Three sources say which batch size to use. Measurement: what the trials attained, and in "
-    "which time. The closed form: a formula that joins two fitted curves, updates to a target and "
-    "seconds of an update, each against batch size. In the first, well below the critical batch "
-    "size twice the batch halves the updates, and well above it a larger batch saves hardly any. "
-    "The gradient noise scale: the batch size at which the gradient of a batch is chance and "
-    "direction in equal parts; well above it, more examples hardly make a gradient better. They "
-    "agree if a batch size lies in the ranges of all that have an answer."
+_NEAR_OPTIMAL = (
+    "A batch size is shown to be near-optimal if the one-sided 95% limit of its loss against the "
+    "reference, paired over fresh seeds, is within the margin. The reference is the size that did "
+    "best on the tuning seeds. From it on, faster sizes are tested one after the other until one "
+    "fails: that one and those beyond are undecided or shown to be worse. The batch size to use is "
+    "the last that passed."
 )
-
-
-def _ties(analysis: Analysis) -> str:
-    comparison, separation = analysis.comparison, analysis.separation
-    if comparison is None or separation is None:
-        return ""
-    text = (
-        "That a batch size can't be told from the best is no proof that it is as good: few seeds "
-        "establish only large differences. More seeds make the list shorter."
-    )
-    if separation.detectable == 0:
-        return (
-            f"{text} Batch sizes {analysis.rival} and {comparison.best} have the same "
-            f"{analysis.measure.name} on every seed, so nothing tells which difference would be "
-            "fixed."
-        )
-    return (
-        f"{text} With as many as here, batch size {analysis.rival} would have to differ from "
-        f"{comparison.best} by about {analysis.measure.gap(separation.detectable)} for the tests "
-        "to find it four times in five."
-    )
 
 
 def _choice(measure: Measure) -> str:

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from reports.recommend import Analysis, extreme
 from reports.schema import (
-    capitalised,
     count,
-    listing,
     plural,
     rate,
     seconds,
@@ -16,15 +14,13 @@ from reports.schema import (
     sizes,
     times,
 )
-from reports.stats import MAX_SEEDS, Comparison
-from reports.stats.intervals import Interval
 from reports.text.budget_rules import rules_sentence, shared_sentence
-from reports.text.goals import (
-    as_good,
-    goal_sentence,
-    more_sentence,
-    sources_sentence,
-    span,
+from reports.text.instruction import (
+    evidence,
+    headline,
+    near_optimal_sentence,
+    price_sentence,
+    target_sentence,
 )
 from reports.text.reaching_target import scaling_sentence
 
@@ -58,7 +54,7 @@ def verdict(analysis: Analysis) -> list[Statement]:
         "scaling": scaling_sentence(analysis),
         "rules": rules_sentence(analysis),
         "goal": _goal(analysis),
-        "separation": _separation(analysis),
+        "range": _range(analysis),
         "budget": _budget(analysis),
         "time": _time(analysis),
         "tensor": _tensor(analysis),
@@ -69,16 +65,15 @@ def verdict(analysis: Analysis) -> list[Statement]:
 
 def cards(analysis: Analysis) -> list[Card]:
     """Return the numbers to see at a glance; those that aren't known are left out."""
-    best = analysis.best
+    best, answer, target = analysis.best, analysis.answer, analysis.target
     texts = []
-    if analysis.recommended is not None:
-        row = analysis.row(analysis.recommended)
-        note = f"fastest of those not told from the best: {seconds(row['seconds_to_train'])}"
-        texts.append(Card("Batch size to use", str(row["batch_size"]), note))
-    target = analysis.recommendations[1]
-    if target.interval:
-        size = span(target.interval) if target.batch_size is None else str(target.batch_size)
-        texts.append(Card("Fastest to a target", size, f"{target.sought}{as_good(target)}"))
+    if answer.batch_size is not None:
+        row = analysis.row(answer.batch_size)
+        note = f"learning rate {rate(row['learning_rate'])}; {seconds(row['seconds_to_train'])}"
+        texts.append(Card("Batch size to use", str(answer.batch_size), note))
+    if target.batch_size is not None:
+        note = f"learning rate {rate(target.learning_rate or 0)}; {target.sought}"
+        texts.append(Card("Fastest to a target", str(target.batch_size), note))
     if best:
         row = analysis.row(best)
         note = f"{analysis.metric}; batch size {best}, learning rate {rate(row['learning_rate'])}"
@@ -96,57 +91,19 @@ def cards(analysis: Analysis) -> list[Card]:
     return texts
 
 
-def _goal(analysis: Analysis) -> str:
-    if analysis.comparison is None:
-        return ""
-    accuracy, to_target, _ = analysis.recommendations
-    return f"{goal_sentence(to_target)} {more_sentence((accuracy, to_target))}".strip()
-
-
 def _recommendation(analysis: Analysis) -> str:
-    comparison = analysis.comparison
-    if comparison is None:
+    if analysis.reference is None:
         return _nothing_to_rank(analysis)
-    why = _untold(analysis, comparison)
-    if why:
-        return why
-    best, tied = comparison.best, comparison.tied
-    if analysis.recommended is None:
-        return (
-            f"The {analysis.metric} of batch {sizes(tied)} can't be told from the best. Which of "
-            "them trains fastest isn't known: the timing pass has not run."
-        )
-    row = analysis.row(analysis.recommended)
-    time = f"{seconds(row['seconds_to_train'])} for {analysis.training}"
-    sources = sources_sentence(analysis.recommendations[0])
-    if len(tied) == 1:
-        all_ranked = len(analysis.measured) == len(analysis.batch_sizes)
-        others = "tried" if all_ranked else "with a result for every seed"
-        return (
-            f"Batch size {best} is {analysis.measure.better} than every other one {others}; it "
-            f"trains in {time}. {sources}"
-        )
-    written = analysis.measure.text
-    highest = written(analysis.row(best)["metric"])
-    against = "" if analysis.recommended == best else f" against {highest} of batch size {best}"
-    return (
-        f"Among the {len(tied)} batch sizes whose {analysis.metric} can't be told from the best "
-        f"({listing(tied)}), {analysis.recommended} trains fastest: {time}, at "
-        f"{written(row['metric'])}{against}. {sources}"
-    )
+    return f"{headline(analysis)} {evidence(analysis)}"
 
 
-def _untold(analysis: Analysis, comparison: Comparison) -> str:
-    """Return why the ranking says nothing; "" if it does."""
-    if analysis.unlearned:
-        metric = capitalised(analysis.metric)
-        return f"{metric} can't tell here which batch size to use: the first warning says why."
-    if analysis.rival is None:
-        best = comparison.best
-        return f"Only batch size {best} has results; there is nothing to compare it with."
-    if not comparison.tested:
-        return "With one seed nothing can be told apart: every difference below may be chance."
-    return ""
+def _range(analysis: Analysis) -> str:
+    texts = (near_optimal_sentence(analysis), price_sentence(analysis))
+    return " ".join(filter(None, texts))
+
+
+def _goal(analysis: Analysis) -> str:
+    return "" if analysis.reference is None else target_sentence(analysis)
 
 
 def _nothing_to_rank(analysis: Analysis) -> str:
@@ -159,10 +116,9 @@ def _nothing_to_rank(analysis: Analysis) -> str:
 
 
 def _accuracy(analysis: Analysis) -> str:
-    comparison = analysis.comparison
-    if comparison is None:
+    if analysis.reference is None:
         return ""
-    row, measure = analysis.row(comparison.best), analysis.measure
+    row, measure = analysis.row(analysis.reference), analysis.measure
     statistic = f"mean of {plural(int(row['seeds']), 'seed')}"
     if row.notna()["metric_low"]:
         interval = measure.span(row["metric_low"], row["metric_high"])
@@ -171,44 +127,10 @@ def _accuracy(analysis: Analysis) -> str:
     if analysis.rmse_unit:
         error = significant(row["rmse"])
         value = f"{value}, a root mean squared error of {error} in {analysis.rmse_unit}"
-    where = f"batch size {comparison.best} at learning rate {rate(row['learning_rate'])}"
-    if analysis.rival is None:
+    where = f"batch size {analysis.reference} with learning rate {rate(row['learning_rate'])}"
+    if len(analysis.measured) == 1:
         return f"The {analysis.metric} of {where} is {value}."
-    if analysis.judged_apart:
-        return f"Best on the validation part is {where}; its {analysis.metric} is {value}."
-    return f"The highest mean {analysis.metric} has {where}: {value}."
-
-
-def _separation(analysis: Analysis) -> str:
-    comparison, separation = analysis.comparison, analysis.separation
-    if comparison is None or separation is None:
-        return ""
-    gap, signed = separation.difference, analysis.measure.signed
-    text = (
-        f"Batch size {analysis.rival} differs from batch size {comparison.best} by "
-        f"{signed(gap.mean)}{analysis.measure.points} (paired over seeds; 95% t interval "
-        f"{signed(gap.low)} to {signed(gap.high)}; "
-        f"{_wins(separation.improvement, analysis.measure.better)})"
-    )
-    if analysis.rival not in comparison.tied:
-        return f"{text}, which the tests establish."
-    if gap.mean >= 0:
-        return f"{text}: no sign of a lower {analysis.measure.name}."
-    if separation.more_seeds is None:
-        return f"{text}; even {MAX_SEEDS:,} seeds might not establish that."
-    more = plural(separation.more_seeds, "more seed")
-    # The interval is that of one pair, the tests are of all pairs with the best.
-    alone = " As the only pair it would be told apart; of so many, one may be by chance."
-    real = f"{text}; about {more} would establish that, if it is real."
-    return f"{real}{alone}" if gap.high < 0 else real
-
-
-def _wins(improvement: Interval, better: str) -> str:
-    won = improvement.mean * improvement.count
-    return (
-        f"{better} on {rate(won)} of {plural(improvement.count, 'seed')}, so with a probability of "
-        f"{max(improvement.low, 0):.2f} to {improvement.high:.2f} by Wilson's interval"
-    )
+    return f"Best on the tuning seeds is {where}; its {analysis.metric} is {value}."
 
 
 def _time(analysis: Analysis) -> str:

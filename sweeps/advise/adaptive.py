@@ -12,12 +12,13 @@ from typing import Any
 
 from reports import build_report
 from reports.analysis import TENSOR
-from reports.output.json import recommendation_content
+from reports.output.json import answer_content
 from reports.recommend import Analysis
 from reports.recommend.analysis import analyse
 from reports.schema import StudyResults, plural, sizes
+from reports.stats.non_inferiority import UNDECIDED, WORSE
 from reports.text import cautions
-from reports.text.goals import goal_sentence, more_sentence
+from reports.text.instruction import answer_lines
 from sweeps.advise._grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.advise.request import Request
 from sweeps.design import cohort_cost, plan
@@ -209,13 +210,15 @@ def wider(
 ) -> Experiment | None:
     """Return the study with a batch size more at an end where the best may lie; None if not."""
     (analysis,), (facts,) = analyse(results), experiment.data.values()
-    comparison, tried = analysis.comparison, [*experiment.groups[0].grid]
-    if comparison is None:
+    tried, answer = [*experiment.groups[0].grid], analysis.answer
+    if analysis.reference is None:
         return None
     extended = [*tried]
-    if tried[-1] in comparison.tied and 2 * tried[-1] <= largest_size(facts.train_items, 1):
+    if tried[-1] == (answer.batch_size or answer.reference) and 2 * tried[-1] <= largest_size(
+        facts.train_items, 1
+    ):
         extended.append(2 * tried[-1])
-    if tried[0] == comparison.best and tried[0] > 1:
+    if tried[0] == answer.reference and tried[0] > 1:
         extended.insert(0, tried[0] // 2)
     if extended == tried:
         return None
@@ -229,13 +232,14 @@ def closer(
 ) -> Experiment | None:
     """Return the study with as many fresh seeds for the contenders as fit; None for none."""
     (analysis,), (group,) = analyse(results), experiment.groups
-    comparison = analysis.comparison
-    if comparison is None or len(comparison.tied) == 1:
+    following = analysis.answer.next
+    if following is None or following.verdict != UNDECIDED:
         return None
     rates = dict(
         zip(analysis.batch_sizes["batch_size"], analysis.batch_sizes["learning_rate"], strict=True)
     )
-    contenders = [(group, size, float(rates[size])) for size in comparison.tied]
+    sizes_left = [each.batch_size for each in analysis.answer.compared if each.verdict != WORSE]
+    contenders = [(group, size, float(rates[size])) for size in sizes_left]
     # Any seeds cost the same.
     step = plan([trial for _, trial in fresh_trials(contenders, range(REFINE_STEP))], request.jobs)
     cost = 1e-6 * sum(map(cohort_cost, step)) * budget.slowdown / request.jobs
@@ -260,8 +264,7 @@ def write_specification(folder: Path, experiment: Experiment) -> None:
 def advice_lines(advice: Advice) -> list[str]:
     """Return advice as lines for a terminal."""
     analysis = advice.analysis
-    lines = [_tried(advice), *map(goal_sentence, analysis.recommendations)]
-    lines.append(more_sentence(analysis.recommendations))
+    lines = [_tried(advice), *answer_lines(analysis)]
     lines += [f"Beware: {caution.text}" for caution in cautions(analysis)]
     lines.append(f"{advice.page}: {advice.seconds:.0f} s of {advice.budget:.0f} s")
     return [line.replace("\xa0", " ") for line in lines if line]
@@ -279,7 +282,7 @@ def advice_content(advice: Advice) -> dict[str, Any]:
         "optimizer": plan.optimizer,
         "budget": plan.budget,
         "batch_sizes": list(plan.batch_sizes),
-        "recommendations": [recommendation_content(goal) for goal in analysis.recommendations],
+        "answers": [answer_content(answer) for answer in analysis.answers],
         "warnings": [caution.text for caution in cautions(analysis)],
     }
 

@@ -33,10 +33,10 @@ from reports.schema import (
     times,
     visible,
 )
-from reports.stats import Ends, by_seed
+from reports.stats import by_seed
 from reports.stats.models import RESOLVED
 from reports.text import RULE_WORDS, amount, level
-from reports.text.goals import CELL_HEADERS, cell_texts, span
+from reports.text.instruction import CELL_HEADERS, cell_texts, span
 from reports.text.reaching_target import range_text
 
 
@@ -44,7 +44,7 @@ def page_tables(analysis: Analysis) -> list[Table]:
     """Return the tables of a group that have rows."""
     made = [
         _batch_sizes(analysis),
-        _recommendations(analysis),
+        _answers(analysis),
         _budgets(analysis),
         _cells(analysis),
         _expected_best(analysis),
@@ -63,10 +63,11 @@ def group_table(study: StudyAnalysis) -> Table:
     columns: dict[str, Maker] = {
         "Group": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
         "Batch size to use": number("recommended", "{:.0f}".format, strong=True),
-        "Its range": interval("low", "high", _range),
+        "With learning rate": number("recommended_rate", rate),
+        "Shown near-optimal": interval("low", "high", span),
         "Time to train": number("seconds_to_train", seconds),
         "Fastest to a target": number("to_target", "{:.0f}".format),
-        "That range": interval("to_target_low", "to_target_high", _range),
+        "At rate": number("to_target_rate", rate),
         "Best batch size": number("best", "{:.0f}".format),
         "Its learning rate": number("learning_rate", rate),
         "Metric": text("metric_name"),
@@ -76,26 +77,24 @@ def group_table(study: StudyAnalysis) -> Table:
         "Failed": number("failed", count),
     }
     note = (
-        "Batch size to use: the one that trains fastest among those whose metric can't be told "
-        "from the best. Mean and interval are those of the best batch size, over its seeds."
+        "Batch size to use: the fastest that is shown to be near-optimal. Mean and interval are "
+        "those of the best batch size, over its seeds."
     )
     return table_of("groups", "Groups", note, columns, study.summary)
-
-
-def _range(low: float, high: float) -> str:
-    return span(Ends(low, high))
 
 
 def _batch_sizes(analysis: Analysis) -> Table:
     written = analysis.measure.text
     columns: dict[str, Maker] = {
-        "Batch size": number("batch_size", str, strong="tied"),
+        "Batch size": number("batch_size", str),
         "Learning rate": flagged("learning_rate", rate, "at_edge", "edge"),
         "Validation": number("validation_metric", written),
         analysis.part.capitalize(): number("metric", written),
         "95% interval": interval("metric_low", "metric_high", analysis.measure.span),
         "Loss": number("loss", significant),
         "RMSE": number("rmse", significant),
+        "Loss against reference": interval("shortfall", "shortfall_high", _at_most(analysis)),
+        "Verdict": text("verdict"),
         "Seeds": number("seeds", count),
         "Updates": number("updates", count),
         "Per update": number("seconds_per_update", seconds),
@@ -107,24 +106,33 @@ def _batch_sizes(analysis: Analysis) -> Table:
     error = f" RMSE in {analysis.rmse_unit}." if analysis.rmse_unit else ""
     note = (
         f"Every batch size at its tuned learning rate; {analysis.metric} and loss of its seeds."
-        f"{error} In bold: not told from the best. (edge): no smaller, or no larger, rate was "
-        "tried."
+        f"{error} Loss against the reference: mean, and at most (95%). (edge): no smaller, or no "
+        "larger, rate was tried."
     )
     return table_of("batch-sizes", "Batch sizes", note, columns, analysis.batch_sizes)
 
 
-def _recommendations(analysis: Analysis) -> Table:
+def _at_most(analysis: Analysis) -> Callable[[float, float], str]:
+    def written(mean: float, high: float) -> str:
+        return f"{analysis.measure.signed(mean)}, at most {analysis.measure.signed(high)}"
+
+    return written
+
+
+def _answers(analysis: Analysis) -> Table:
     rows = tuple(
-        tuple(Cell(words, words, strong=n == 1) for n, words in enumerate(cell_texts(advice)))
-        for advice in analysis.recommendations
-        if analysis.comparison is not None
+        tuple(
+            Cell(words, words, strong=n == 1)
+            for n, words in enumerate(cell_texts(analysis, answer))
+        )
+        for answer in analysis.answers
+        if analysis.reference is not None
     )
     note = (
-        "For each goal the batch sizes that measurement, the fitted curves and the gradient noise "
-        "scale name, and the range of the one that is trusted. They agree if a batch size is in "
-        "all their ranges; a measured range counts up to the next sizes tried."
+        "For each goal the batch size to use and its learning rate, and what the fitted curves and "
+        "the gradient noise scale expect of the time to the target."
     )
-    return Table("recommendations", "Batch sizes to use", note, CELL_HEADERS, rows)
+    return Table("answers", "Batch sizes to use", note, CELL_HEADERS, rows)
 
 
 def _budgets(analysis: Analysis) -> Table:

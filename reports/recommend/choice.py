@@ -1,0 +1,229 @@
+"""How the batch size to use is chosen: for the best metric, and for the time to a target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from reports.analysis.scaling_record import TargetRecord
+from reports.recommend.answer import ACCURACY, FITTED, NOISE_SCALE, TARGET_TIME, Answer, Estimate
+from reports.recommend.record import Analysis
+from reports.schema.results import CLASSIFICATION
+from reports.stats import by_seed
+from reports.stats.bounds import Ends, product_interval
+from reports.stats.models.first_passage import REACHED
+from reports.stats.models.noise_scale import RESOLVED
+from reports.stats.non_inferiority import (
+    FEWEST_TO_SHOW,
+    NEAR_OPTIMAL,
+    REFERENCE,
+    UNDECIDED,
+    Shortfall,
+    compare_in_order,
+    seeds_to_show,
+)
+
+TIME_MARGIN = 0.1
+"""Share of a time by which a near-optimal batch size may be slower to a target."""
+MOST_SEEDS = 1_000
+"""Numbers of seeds beyond this are not worth naming."""
+
+
+def metric_answer(analysis: Analysis) -> Answer:
+    """Return the fastest batch size that is shown to have nearly the best metric.
+
+    From the reference on, faster sizes are tested one after the other, until one fails.
+    """
+    answer = Answer(
+        goal=ACCURACY,
+        sought=f"the highest {analysis.metric} for {analysis.budget}",
+        margin=analysis.margin,
+        reference=analysis.reference,
+    )
+    reason = _unanswerable(analysis)
+    if reason or answer.reference is None:
+        return replace(answer, reason=reason)
+    values = by_seed(analysis.judged, "metric")
+    compared = compare_in_order(values, _faster(analysis), answer.margin, step_of(analysis))
+    return _with_rate(_decided(answer, compared), analysis)
+
+
+def _unanswerable(analysis: Analysis) -> str:
+    """Why no batch size can be shown to have nearly the best metric; "" if one may."""
+    if analysis.reference is None:
+        return "No batch size has a result for every seed."
+    if analysis.unlearned:
+        return "No batch size is shown to do better than one answer for everything."
+    seeds = analysis.judged["seed"].nunique()
+    if analysis.part != "test" or seeds < FEWEST_TO_SHOW:
+        fresh = seeds if analysis.part == "test" else 0
+        return (
+            f"It takes {FEWEST_TO_SHOW} fresh seeds to show that a size is near-optimal; {fresh} "
+            "have run."
+        )
+    return ""
+
+
+def step_of(analysis: Analysis) -> float:
+    """Return the smallest difference that two values of the metric can have."""
+    return 1 / analysis.items if analysis.plan.task == CLASSIFICATION else 0.0
+
+
+def _faster(analysis: Analysis) -> list[int]:
+    """The reference, then faster batch sizes in the order in which they are tested.
+
+    Nearest in batch size first: how well networks do changes with it gradually. A size that is no
+    faster than a nearer one is left out, as nobody would use it.
+    """
+    reference, table = analysis.best, analysis.measured.set_index("batch_size")
+    costs = table["seconds_to_train"]
+    if costs.isna().any():
+        # Larger batches take fewer updates.
+        return [reference, *sorted(int(size) for size in table.index if size > reference)]
+    order, fastest = [reference], float(costs[reference])
+    for size in sorted(map(int, table.index), key=lambda size: abs(math.log(size / reference))):
+        if costs[size] < fastest:
+            order.append(size)
+            fastest = float(costs[size])
+    return order
+
+
+def _decided(answer: Answer, compared: Sequence[Shortfall]) -> Answer:
+    """Name the last of the sequence, and what would decide on the next."""
+    known = [each for each in compared if each.verdict in {REFERENCE, NEAR_OPTIMAL}]
+    decided = replace(answer, compared=tuple(compared), batch_size=known[-1].batch_size)
+    following = decided.next
+    if following is None or following.verdict != UNDECIDED or math.isnan(following.spread):
+        return decided
+    distance = abs(answer.margin - following.mean)
+    needed = seeds_to_show(following.spread, distance, MOST_SEEDS) - following.seeds
+    return replace(
+        decided, more_seeds=needed if 0 < needed < MOST_SEEDS - following.seeds else None
+    )
+
+
+def _with_rate(answer: Answer, analysis: Analysis) -> Answer:
+    rate = analysis.row(answer.batch_size or 0)["learning_rate"]
+    return replace(answer, learning_rate=float(rate))
+
+
+def target_answer(analysis: Analysis) -> Answer:
+    """Return the batch size that reaches the hardest target soonest.
+
+    It is the fastest on the tuning seeds; the others are compared with it in the order of their
+    times there.
+    """
+    record = target_of(analysis)
+    answer = Answer(
+        goal=TARGET_TIME,
+        sought="the shortest time to a target",
+        margin=math.log1p(TIME_MARGIN),
+    )
+    if record is None:
+        return replace(answer, reason=analysis.scaling.reason)
+    level = analysis.measure.text(record.target.level)
+    name = analysis.measure.name
+    answer = replace(
+        answer,
+        sought=f"the shortest time to a validation {name} of {level}",
+        estimates=(_fitted_time(analysis, record), _noise_time(analysis, record)),
+    )
+    if analysis.timed.empty:
+        return replace(answer, reason="Update times have not been measured.")
+    times, before = (log_seconds(analysis, rows) for rows in (record.crossings, record.tuning))
+    order = [size for size in before.mean().sort_values(kind="stable").index if size in times]
+    if not order:
+        return replace(answer, reason="No batch size reaches the target with every seed.")
+    answer = replace(answer, reference=int(order[0]))
+    if not analysis.scaling.fresh or len(times) < FEWEST_TO_SHOW:
+        fresh = len(times) if analysis.scaling.fresh else 0
+        return replace(
+            answer,
+            reason=f"It takes {FEWEST_TO_SHOW} fresh seeds to show that a size is fastest; {fresh} "
+            "have run.",
+        )
+    compared = compare_in_order(-times, [int(size) for size in order], answer.margin)
+    decided = _decided(answer, compared)
+    return _with_rate(replace(decided, batch_size=answer.reference), analysis)
+
+
+def target_of(analysis: Analysis) -> TargetRecord | None:
+    """Return the hardest target that half of the sizes reach with every seed, or the easiest."""
+    targets = analysis.scaling.targets
+    reached = [
+        record
+        for record in targets
+        if 2 * len(_whole(record.tuning)) >= record.tuning["batch_size"].nunique() > 1
+    ]
+    return (reached[-1] if reached else targets[0]) if targets else None
+
+
+def _whole(crossings: pd.DataFrame) -> list[int]:
+    """Batch sizes all of whose runs reach the target."""
+    sizes = crossings["batch_size"].to_numpy()
+    missed = (crossings["outcome"] != REACHED).to_numpy(bool)
+    return sorted({*sizes.tolist()} - {*sizes[missed].tolist()})
+
+
+def log_seconds(analysis: Analysis, crossings: pd.DataFrame) -> pd.DataFrame:
+    """Return the logarithm of the seconds to a target: rows are seeds, columns timed sizes.
+
+    Only sizes whose seeds all reach it have a column.
+    """
+    timed = analysis.alone.set_index("batch_size")["seconds_per_update"]
+    kept = crossings[crossings["batch_size"].isin([s for s in _whole(crossings) if s in timed])]
+    return by_seed(
+        kept.assign(log_seconds=np.log(kept["updates"] * kept["batch_size"].map(timed))),
+        "log_seconds",
+    )
+
+
+def _fitted_time(analysis: Analysis, record: TargetRecord) -> Estimate:
+    best = record.best
+    if best.interval is None or best.near is None:
+        return Estimate(FITTED, reason=best.reason)
+    low, high = min(best.interval.low, best.near.low), max(best.interval.high, best.near.high)
+    weaknesses = (
+        "its curve misses a batch size by more than 10%" if record.fit.poor_fit else "",
+        "its line misses the time of an update by more than 10%"
+        if analysis.scaling.update_time.poor_fit
+        else "",
+    )
+    weakness = " and ".join(filter(None, weaknesses))
+    return Estimate(FITTED, Ends(low, high), best.batch_size, weakness=weakness)
+
+
+def _noise_time(analysis: Analysis, record: TargetRecord) -> Estimate:
+    """`sqrt(B_noise alpha / beta)`: the noise scale in place of the critical batch size."""
+    time, tried = analysis.scaling.update_time, analysis.tried
+    if record.noise.empty:
+        return Estimate(NOISE_SCALE, reason="Gradients were not measured (`noise_examples`).")
+    if time.doubling_batch_size is None or time.doubling_batch_size_interval is None:
+        return Estimate(NOISE_SCALE, reason=time.reason)
+    noise = _noise_near(record, record.fastest or tried[0])
+    if noise is None:
+        least = record.noise["low"].max()
+        reason = f"Unresolved at every batch size: at least {least:.0f} by these seeds."
+        return Estimate(NOISE_SCALE, reason=reason)
+    scale, ends = noise
+    factors = (scale, time.doubling_batch_size)
+    squared = product_interval(factors, (ends, time.doubling_batch_size_interval))
+    low, high, best = (
+        min(max(math.sqrt(square), tried[0]), tried[-1])
+        for square in (*squared, math.prod(factors))
+    )
+    return Estimate(NOISE_SCALE, Ends(low, high), best)
+
+
+def _noise_near(record: TargetRecord, size: int) -> tuple[float, Ends] | None:
+    """The noise scale with its interval, of the batch size nearest to one that resolves it."""
+    known = record.noise[record.noise["status"] == RESOLVED]
+    if known.empty:
+        return None
+    nearest = int(np.abs(np.log(known["batch_size"].to_numpy() / size)).argmin())
+    row = known.iloc[nearest]
+    return float(row["noise_scale"]), Ends(float(row["low"]), float(row["high"]))
