@@ -1,16 +1,14 @@
-"""Does the closed form name the batch size that is fastest on seeds it has not seen?
+"""Do the fits name the batch size that is fastest on seeds that they have not seen?
 
-On each dataset and optimizer, every batch size with every learning rate on 30 seeds. Ten of them
-set two targets (90 and 95% of their progress in validation loss), choose for each batch size the
-rate that reaches a target in the fewest updates, and give `B* = sqrt(B_crit alpha / beta)`. The
-other twenty then tell how long the tested batch size nearest to B* takes to the target, at its
-rate, by the time of the batch size that is quickest on them: a ratio of 1.15 or less passes. The
-time of a batch size is the mean over seeds of its updates by the median seconds of an update, and
-infinite if a seed misses the target. Lower targets are reached before the first evaluation, so that
-their updates are hardly more than guessed. The times need a machine on which nothing else runs.
+On each dataset and optimizer a study as users run it: ten seeds set the targets, tune the learning
+rates for each of them and give the fitted best batch size. On the next twenty, at the rates that
+were confirmed, the tested batch size nearest to it is compared with the one that is quickest: a
+ratio of their times of 1.15 or less passes. All numbers are those of the report. A batch size that
+misses the target on a fresh seed has no time. The times need a machine on which nothing else runs.
 Exits with 1 if a row fails.
 
     python benchmarks/bench_prediction.py
+    python benchmarks/bench_prediction.py digits
     python benchmarks/bench_prediction.py --data mnist10k.npz --target y
 """
 
@@ -24,28 +22,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from reports.analysis.update_times import one_network, summarise_timing
-from reports.schema.results import StudyResults
-from reports.stats.models.first_passage import NOT_REACHED, REACHED, updates_to_target
-from reports.stats.models.optimal_batch import BestBatch, best_batch_for_time
-from reports.stats.models.steps_to_target import StepsToTargetFit
-from reports.stats.models.target_levels import fit_targets, set_targets
-from reports.stats.models.update_cost import fit_update_time
+from reports.analysis.scaling_record import TargetRecord
+from reports.recommend.analysis import analyse
 from sweeps.study import Study
 
 TUNING, FRESH = tuple(range(1, 11)), tuple(range(101, 121))
-SHARES = (0.9, 0.95)
-"""Targets, as shares of the progress of the tuning seeds."""
 WITHIN = 1.15
 """A time of up to this multiple of the shortest passes."""
-MEASURE = "validation_loss"
 OPTIMIZERS: Mapping[str, tuple[float, float]] = {"sgd": (0.1, 30.0), "adam": (0.0003, 0.1)}
 """Smallest and largest learning rate."""
 RATES = 19
-CELL = ["batch_size", "learning_rate"]
 
 
 @dataclass(frozen=True)
@@ -68,89 +56,33 @@ class Case:
 CASES = {name: Case(name) for name in ("digits", "breast_cancer", "wine")}
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What was predicted for a target, and what was measured.
-
-    Attributes:
-        level: The target.
-        fit: Updates to it, from the tuning seeds.
-        best: What follows for wall time.
-        named: The tested batch size that is nearest to it; None if nothing follows.
-        seconds: Time to target on fresh seeds, by batch size; infinite where one missed it.
-    """
-
-    level: float
-    fit: StepsToTargetFit
-    best: BestBatch
-    named: int | None
-    seconds: pd.Series[float]
-
-    @property
-    def quickest(self) -> int:
-        """The batch size with the shortest time."""
-        return int(self.seconds.index[int(self.seconds.argmin())])
-
-    @property
-    def ratio(self) -> float:
-        """Time of the batch size that was named by the shortest; infinite if there is neither."""
-        if self.named is None or math.isinf(self.seconds.min()):
-            return math.inf
-        return float(self.seconds[self.named] / self.seconds.min())
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", help="a file of examples, in place of the three datasets")
+    parser.add_argument("datasets", nargs="*", default=[*CASES], help=", ".join(CASES))
+    parser.add_argument("--data", help="a file of examples, in place of the datasets")
     parser.add_argument("--target", default="y", help="its column or array of targets")
-    parser.add_argument("--keep", type=Path, help="where studies are kept, to be gone on with")
+    parser.add_argument("--keep", type=Path, help="where studies are kept, to be continued")
     options = parser.parse_args(arguments)
-    cases = CASES
+    cases = {name: CASES[name] for name in options.datasets}
     if options.data:
         data = {"path": str(Path(options.data).resolve()), "target": options.target}
         cases = {Path(options.data).stem: Case(data, epochs=5, smallest=8)}
-    print("| dataset | optimizer | target | predicted B* | tested | measured best | ratio |  |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| dataset | optimizer | target | B_crit | fitted best | tested | quickest | ratio |  |")
+    print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
-        failed = [
-            _rows(name, optimizer, _run(case, optimizer, folder / f"{name}-{optimizer}"))
+        failed = sum(
+            _row(name, optimizer, record)
             for name, case in cases.items()
             for optimizer in OPTIMIZERS
-        ]
-    return int(sum(failed) > 0)
-
-
-def _rows(name: str, optimizer: str, results: StudyResults) -> int:
-    """Print the rows of one dataset and optimizer, and return how many failed."""
-    failed = 0
-    for prediction in predictions(results):
-        passed = prediction.ratio <= WITHIN
-        failed += not passed
-        print(
-            f"| {name} | {optimizer} | {prediction.level:.4f} | {_size(prediction.best)} | "
-            f"{prediction.named} | {prediction.quickest} | {prediction.ratio:.2f} | "
-            f"{'pass' if passed else _why(prediction)} |",
-            flush=True,
+            for record in _targets(case, optimizer, folder / f"{name}-{optimizer}")
         )
-    return failed
+    return int(failed > 0)
 
 
-def _size(best: BestBatch) -> str:
-    return "none" if best.batch_size is None else f"{best.batch_size:.1f}"
-
-
-def _why(prediction: Prediction) -> str:
-    if prediction.named is None:
-        return f"fail: {prediction.best.reason}"
-    if math.isinf(prediction.seconds.min()):
-        return "fail: every batch size misses the target on a seed"
-    residual = prediction.fit.max_log_residual or 0.0
-    return f"fail: the fit misses a batch size by {math.exp(residual) - 1:.0%}"
-
-
-def _run(case: Case, optimizer: str, folder: Path) -> StudyResults:
+def _targets(case: Case, optimizer: str, folder: Path) -> Sequence[TargetRecord]:
+    """Run a study, and return what its report says of each target."""
     low, high = OPTIMIZERS[optimizer]
     study = Study(
         "prediction",
@@ -160,70 +92,47 @@ def _run(case: Case, optimizer: str, folder: Path) -> StudyResults:
         batch_sizes={"powers_of_two": [case.smallest, "full"]},
         learning_rates={"logspace": [low, high], "count": RATES},
         epochs=case.epochs,
-        seeds=[*TUNING, *FRESH],
-        extensions=0,
+        seeds=[*TUNING],
+        confirmation_seeds=[*FRESH],
     )
-    return study.run(folder)
+    (group,) = analyse(study.run(folder))
+    return group.scaling.targets
 
 
-def predictions(results: StudyResults) -> list[Prediction]:
-    """Return what the tuning seeds predict, held against the fresh ones.
-
-    Args:
-        results: A study of one group whose explore stage has both kinds of seeds.
-    """
-    curves = results.curves.merge(results.trials[["trial", *CELL, "seed"]], on="trial")
-    tuning = curves[curves["seed"].isin(TUNING)]
-    final = _at_rates(tuning, _best_at_the_end(results))
-    levels = set_targets(final, MEASURE, shares=SHARES)
-    seconds = one_network(summarise_timing(results.timing)).set_index("batch_size")
-    cost = seconds["seconds_per_update"]
-    timing = fit_update_time(cost.index.to_numpy(), cost.to_numpy())
-    found = []
-    for level in levels:
-        crossings = pd.concat(
-            updates_to_target(of_rate, MEASURE, [level]).assign(learning_rate=rate)
-            for rate, of_rate in curves.groupby("learning_rate")
-        )
-        rates = _quickest_rates(crossings[crossings["seed"].isin(TUNING)])
-        chosen = crossings.merge(rates, on=CELL)
-        first = chosen["seed"].isin(TUNING)
-        (fit,) = fit_targets(chosen[first]).values()
-        best = best_batch_for_time(fit, timing)
-        fresh = _seconds(chosen[~first], cost)
-        found.append(Prediction(level.level, fit, best, _nearest(best, fresh), fresh))
-    return found
+def _row(name: str, optimizer: str, record: TargetRecord) -> bool:
+    """Print the row of one target, and return whether it fails."""
+    table = record.batch_sizes.set_index("batch_size")
+    seconds = table["seconds"].where(table["reached"] == table["runs"]).dropna()
+    tested = _nearest(record.named, table.index)
+    ratio = math.inf
+    if tested is not None and tested in seconds.index:
+        ratio = float(seconds[tested] / seconds.min())
+    failed = ratio > WITHIN
+    quickest = int(seconds.index[int(seconds.argmin())]) if len(seconds) else None
+    print(
+        f"| {name} | {optimizer} | {record.target.share:.0%}: {record.target.level:.4f} "
+        f"| {_number(record.fit.critical_batch_size)} | {_number(record.named)} | {tested} "
+        f"| {quickest} | {ratio:.2f} | {_why(record) if failed else 'pass'} |",
+        flush=True,
+    )
+    return failed
 
 
-def _best_at_the_end(results: StudyResults) -> pd.DataFrame:
-    """The rate of each batch size with the lowest mean loss at the end, of the tuning seeds."""
-    ok = results.trials[results.trials["seed"].isin(TUNING) & (results.trials["status"] == "ok")]
-    means = ok.groupby(CELL)[MEASURE].mean()
-    return pd.DataFrame(means.groupby("batch_size").idxmin().tolist(), columns=CELL)
+def _number(size: float | None) -> str:
+    return "none" if size is None else f"{size:.1f}"
 
 
-def _at_rates(rows: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-    return rows.merge(rates, on=CELL)
-
-
-def _quickest_rates(crossings: pd.DataFrame) -> pd.DataFrame:
-    """The rate of each batch size that takes the fewest updates, missing none if possible."""
-    missed = crossings["outcome"] == NOT_REACHED
-    table = crossings.assign(missed=missed).groupby(CELL)[["missed", "updates"]].mean()
-    ordered = table.reset_index().sort_values(["batch_size", "missed", "updates"], kind="stable")
-    return ordered.drop_duplicates("batch_size")[CELL]
-
-
-def _seconds(crossings: pd.DataFrame, cost: pd.Series[float]) -> pd.Series[float]:
-    updates = crossings["updates"].where(crossings["outcome"] == REACHED, np.inf)
-    return updates.groupby(crossings["batch_size"]).mean() * cost
-
-
-def _nearest(best: BestBatch, seconds: pd.Series[float]) -> int | None:
-    wanted = best.batch_size
+def _nearest(wanted: float | None, sizes: pd.Index[int]) -> int | None:
     if wanted is None:
         return None
-    return min(map(int, seconds.index), key=lambda size: abs(math.log(size / wanted)))
+    return min(map(int, sizes), key=lambda size: abs(math.log(size / wanted)))
+
+
+def _why(record: TargetRecord) -> str:
+    if record.named is None:
+        return f"fail: {record.best.reason or 'nothing follows from the tuning seeds'}"
+    others = len(record.other_rates)
+    return f"fail: {others} of {len(record.batch_sizes)} batch sizes have another rate confirmed"
 
 
 if __name__ == "__main__":

@@ -55,10 +55,11 @@ has an apostrophe in front.
 PUBLIC: Mapping[str, tuple[str, ...]] = {
     "sweeps": ("Study", "results"),
     "reports": ("build_report", "StudyResults", "StudyDescription", "GroupDescription"),
-    "reports.stats.models.optimal_batch": ("fit_steps_to_target", "best_batch_for_time"),
+    "reports.stats.models.steps_to_target": ("fit_steps_to_target",),
+    "reports.stats.models.optimal_batch": ("best_batch_for_time",),
     "reports.stats.models.update_cost": ("fit_update_time",),
     "reports.stats.models.first_passage": ("updates_to_target",),
-    "reports.stats.models.target_levels": ("set_targets", "fit_targets"),
+    "reports.stats.models.target_levels": ("set_targets", "fit_target"),
     "reports.stats.models.noise_scale": (
         "noise_along_training",
         "average_noise",

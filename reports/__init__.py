@@ -23,7 +23,8 @@ if TYPE_CHECKING:
         t_interval,
     )
     from reports.stats.models.first_passage import updates_to_target
-    from reports.stats.models.optimal_batch import best_batch_for_time, fit_steps_to_target
+    from reports.stats.models.optimal_batch import best_batch_for_time
+    from reports.stats.models.steps_to_target import fit_steps_to_target
     from reports.stats.models.update_cost import fit_update_time
 
 __all__ = [
@@ -62,8 +63,10 @@ def __getattr__(name: str) -> object:
         from reports.stats.models import first_passage as home
     elif name == "fit_update_time":
         from reports.stats.models import update_cost as home
-    elif name in {"best_batch_for_time", "fit_steps_to_target"}:
+    elif name == "best_batch_for_time":
         from reports.stats.models import optimal_batch as home
+    elif name == "fit_steps_to_target":
+        from reports.stats.models import steps_to_target as home
     return getattr(home, name)
 
 

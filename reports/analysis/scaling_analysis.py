@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.analysis.batch_sizes import tuned
 from reports.analysis.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TO_TARGET_COLUMNS,
     ScalingRecord,
     TargetRecord,
+    main_target,
+    other_rates,
 )
 from reports.analysis.update_times import ONE_PIECE, one_network
 from reports.schema import (
@@ -25,12 +26,13 @@ from reports.schema import (
     SIZE,
     TUNING_STAGES,
     GroupDescription,
+    StudyDescription,
     StudyResults,
     as_table,
     count_seeds,
     empty_table,
 )
-from reports.stats import Curve, Ends
+from reports.stats import Ends
 from reports.stats.intervals import medians
 from reports.stats.models import (
     CROSSING_COLUMNS,
@@ -40,8 +42,9 @@ from reports.stats.models import (
     Target,
     UpdateTimeFit,
     best_batch_for_time,
+    fit_update_time,
 )
-from reports.stats.models.first_passage import crossings_by_group
+from reports.stats.models.first_passage import RATE, crossings_by_group
 from reports.stats.models.noise_scale import (
     SQUARED_NORM,
     TRACE,
@@ -50,20 +53,18 @@ from reports.stats.models.noise_scale import (
     noise_along_training,
 )
 from reports.stats.models.simulated_workers import simulate_group
-from reports.stats.models.steps_to_target import NEAR_ALL, Task, curves_of, fit_tasks
-from reports.stats.models.target_levels import target_task, targets_by_group
-from reports.stats.models.update_cost import fit_update_times
+from reports.stats.models.steps_to_target import NEAR_ALL
+from reports.stats.models.target_levels import fit_target, targets_by_group
 
 _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can be set."
 _NO_PROGRESS = "The tuning seeds make no progress on the validation part, so no target can be set."
 _AT_EDGES = "At every batch size the selected learning rate lies at the edge of those tried."
 
-Key = tuple[str, float]  # a group's label and a target's share
+Key = tuple[str, float]  # a group's label and a target's level
 Tables = Mapping[Key, pd.DataFrame]  # rows of each target of each group
 
-METRIC = "validation_metric"
-"""The measure in which targets are set: the one that chooses rates and batch sizes."""
-_TARGET = ["group", *(column.name for column in CROSSING_COLUMNS[:3])]
+METRIC, LOSS = "validation_metric", "validation_loss"
+_TARGET = ["group", "target", "batch_size"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class _Fits:
     tuning: Tables  # the tuning runs, likewise
     tables: Tables  # one row for each batch size
     steps: Mapping[Key, StepsToTargetFit]
-    tuning_curves: Mapping[Key, Curve | None]
+    tuning_steps: Mapping[Key, StepsToTargetFit]  # of the tuning runs
     times: Mapping[str, UpdateTimeFit]
     whole_times: Mapping[str, UpdateTimeFit]  # of batches in one piece, where they have shards
     noise: Mapping[str, pd.DataFrame]  # evaluations of the runs whose gradients were measured
@@ -85,22 +86,39 @@ def scaling_records(
 ) -> dict[str, ScalingRecord]:
     """Return the way of each group to its targets.
 
-    Runs at the selected rates that ended or diverged count. Those of fresh seeds are measured by
-    targets that the tuning runs set; where a group has none, the tuning runs are measured.
+    Runs that ended or diverged count. Those of fresh seeds are measured by targets that the tuning
+    runs set; where a group has none, the tuning runs are measured. Each batch size has the rate
+    that reaches the target soonest on the tuning seeds or, where fresh seeds don't have it, the
+    selected one.
     """
-    tuning, fresh = (
-        tuned_points(results, selection, stages) for stages in (TUNING_STAGES, FRESH_STAGES)
+    study = results.description
+    trials = results.trials.merge(selection[SIZE], on=SIZE)
+    fresh, tuning = (
+        points_of(results, trials[trials["stage"].isin(stages)], planned)
+        for stages, planned in (
+            (FRESH_STAGES, study.fresh_seeds),
+            (TUNING_STAGES, study.tuning_seeds),
+        )
     )
-    confirmed = {*fresh.loc[fresh[METRIC].notna(), "group"]}
-    rest = tuning[~tuning["group"].isin(confirmed)]
-    measured = pd.concat([rest, fresh[fresh["group"].isin(confirmed)]], ignore_index=True)
-    targets = targets_by_group(tuning, METRIC, lower_is_better=False)
-    items = {plan.group: plan.train_items for plan in results.description.groups}
-    fits = _fit(measured, tuning, targets, items=items, selection=selection, timing=timing)
+    measure = METRIC if study.target_loss is None else LOSS
+    confirmed = {*fresh.loc[fresh[measure].notna(), "group"]}
+    fresh = fresh[fresh["group"].isin(confirmed)]
+    targets = _targets(study, tuning.merge(selection[CELL], on=CELL), fresh)
+    fits = _fit(fresh, tuning, targets, study=study, selection=selection, timing=timing)
     return {
         plan.group: _record(results, plan, targets.get(plan.group), fits, plan.group in confirmed)
-        for plan in results.description.groups
+        for plan in study.groups
     }
+
+
+def _targets(
+    study: StudyDescription, tuning: pd.DataFrame, fresh: pd.DataFrame
+) -> dict[str, tuple[Target, ...]]:
+    """The study's own target or else shares of what the tuning runs at selected rates attain."""
+    level = study.target_metric if study.target_loss is None else study.target_loss
+    if level is None:
+        return targets_by_group(tuning, METRIC, lower_is_better=False)
+    return {group: (Target(math.nan, level),) for group in {*tuning["group"], *fresh["group"]}}
 
 
 def _record(
@@ -112,7 +130,8 @@ def _record(
 ) -> ScalingRecord:
     group, cluster = plan.group, results.description.cluster
     records = tuple(_target(group, target, fits) for target in targets or ())
-    steps, time = records[-1].fit if records else None, fits.times[group]
+    main = main_target(records)
+    steps, time = None if main is None else main.fit, fits.times[group]
     noise = fits.noise.get(group)
     no_target = _NO_CURVES if targets is None else _NO_PROGRESS
     return ScalingRecord(
@@ -126,125 +145,186 @@ def _record(
 
 
 def _fit(
-    measured: pd.DataFrame,
+    fresh: pd.DataFrame,
     tuning: pd.DataFrame,
     targets: Mapping[str, Sequence[Target]],
     *,
-    items: Mapping[str, int],
+    study: StudyDescription,
     selection: pd.DataFrame,
     timing: pd.DataFrame,
 ) -> _Fits:
-    crossings, tuned = (
-        crossings_by_group(points, METRIC, targets, lower_is_better=False)
-        for points in (measured, tuning)
+    items = {plan.group: plan.train_items for plan in study.groups}
+    lower = study.target_loss is not None
+    repeated, tried = (
+        crossings_by_group(points, LOSS if lower else METRIC, targets, lower_is_better=lower)
+        for points in (fresh, tuning)
     )
-    keys = [(group, target.share) for group in items for target in targets.get(group, ())]
-    inner, tuned_inner = (rows[~at_edges(rows, selection)] for rows in (crossings, tuned))
-    steps = dict(zip(keys, fit_tasks(_tasks(keys, inner, items)), strict=True))
-    curves = curves_of(_tasks(keys, tuned_inner, items))
+    rates = quickest_rates(tried, selection)
+    tuned = tried.merge(rates.rename(columns={"target_rate": RATE.name}))
+    crossings = _fresh_or_else(tuned, at_confirmed_rates(repeated, rates, selection))
+    keys = [(group, target.level) for group in items for target in targets.get(group, ())]
     times = _update_times(one_network(timing), items)
-    table = summarise_crossings(crossings, selection, timing, items)
-    with_noise = measured[measured["group"].isin({*measured.loc[measured[TRACE].notna(), "group"]})]
+    table = summarise_crossings(crossings, rates, timing, items)
+    fitted = _at_target_rates(table, crossings, tuned)
+    steps, tuning_steps = (
+        _steps(keys, rows[~at_edges(rows, tuning)], items) for rows in (fitted, tuned)
+    )
+    # All runs of a batch size have one rate.
+    sizes = fitted.drop_duplicates(_TARGET)
+    inside = sizes.set_index(_TARGET).index[~at_edges(sizes, tuning)]
+    table["fitted"] = pd.MultiIndex.from_frame(table[_TARGET]).isin(inside)
     return _Fits(
         crossings=_split(crossings),
         tuning=_split(tuned),
         tables=_split(with_predictions(table, steps, times)),
         steps=steps,
-        tuning_curves=dict(zip(keys, curves, strict=True)),
+        tuning_steps=tuning_steps,
         times=times,
         whole_times=_update_times(timing[timing["engine"] == ONE_PIECE], items),
-        noise={str(group): rows for group, rows in with_noise.groupby("group")},
+        noise=_with_noise(_fresh_or_else(tuning, fresh).merge(selection[CELL], on=CELL)),
     )
 
 
+def _at_target_rates(
+    table: pd.DataFrame, crossings: pd.DataFrame, tuned: pd.DataFrame
+) -> pd.DataFrame:
+    """The runs to fit: of the tuning seeds, where a batch size is measured at another rate.
+
+    A curve has one kind of seeds, so that of a target is fitted to these at all batch sizes.
+    """
+    key = ["group", "target"]
+    other = pd.MultiIndex.from_frame(other_rates(table)[key])
+    first, second = (pd.MultiIndex.from_frame(rows[key]) for rows in (crossings, tuned))
+    kept = crossings[~first.isin(other)], tuned[second.isin(other)]
+    return pd.concat(kept, ignore_index=True)
+
+
+def _fresh_or_else(tuning: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
+    """Rows of fresh seeds, and those of tuning seeds of groups without any."""
+    rest = tuning[~tuning["group"].isin(fresh["group"])]
+    return pd.concat([rest, fresh], ignore_index=True)
+
+
+def _with_noise(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Evaluations of the groups whose gradients were measured."""
+    return {
+        str(group): rows for group, rows in points.groupby("group") if rows[TRACE].notna().any()
+    }
+
+
+def quickest_rates(tried: pd.DataFrame, selection: pd.DataFrame) -> pd.DataFrame:
+    """Return the rate that reaches each target soonest: columns `_TARGET` and target_rate.
+
+    Soonest is the lowest mean logarithm of updates over the tuning seeds, of the rates that miss
+    the target with the fewest. A parabola through the three rates about an inner minimum has its
+    lowest point nearest to the middle one. Where none reaches the target, it is the selected rate.
+    """
+    reached = tried["outcome"] != NOT_REACHED
+    runs = tried.assign(
+        missed=~reached, updates=np.log(tried["updates"].clip(lower=1)).where(reached)
+    )
+    cells = runs.groupby([*_TARGET, RATE.name])[["missed", "updates"]].mean().reset_index()
+    cells = cells.merge(selection[CELL].rename(columns={RATE.name: "selected"}), on=SIZE)
+    none = cells["updates"].isna()
+    cells = cells[~none | (cells[RATE.name] == cells["selected"])]
+    best = cells.sort_values([*_TARGET, "missed", "updates", RATE.name]).drop_duplicates(_TARGET)
+    return best.rename(columns={RATE.name: "target_rate"})[[*_TARGET, "target_rate"]]
+
+
+def at_confirmed_rates(
+    repeated: pd.DataFrame, rates: pd.DataFrame, selection: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the runs of fresh seeds at the target's rate or, without any, the selected one."""
+    runs = repeated.merge(rates, on=_TARGET, how="left")
+    runs = runs.merge(selection[CELL].rename(columns={RATE.name: "selected"}), on=SIZE)
+    quickest = runs[RATE.name] == runs["target_rate"]
+    known = quickest.groupby([runs[name] for name in _TARGET]).transform("any")
+    kept = quickest.where(known, runs[RATE.name] == runs["selected"])
+    return runs.loc[kept.astype(bool), repeated.columns].reset_index(drop=True)
+
+
 def _split(rows: pd.DataFrame) -> dict[Any, pd.DataFrame]:
-    groups, shares = rows["group"], rows["share"]
-    parts = rows.drop(columns="group").groupby([groups, shares])
+    groups, levels = rows["group"], rows["target"]
+    parts = rows.drop(columns="group").groupby([groups, levels])
     return {key: part.reset_index(drop=True) for key, part in parts}
 
 
-def _tasks(keys: Sequence[Key], crossings: pd.DataFrame, items: Mapping[str, int]) -> list[Task]:
-    rows = dict(list(crossings.groupby(["group", "share"])))
-    tasks = [target_task(rows.get(key, crossings[:0]), items=items[key[0]]) for key in keys]
+def _steps(
+    keys: Sequence[Key], crossings: pd.DataFrame, items: Mapping[str, int]
+) -> dict[Key, StepsToTargetFit]:
+    rows = dict(list(crossings.groupby(["group", "target"])))
+    fits = {key: fit_target(rows.get(key, crossings[:0]), items=items[key[0]]) for key in keys}
     # Whoever has a target has runs; if none is left here, all were at edges.
-    return [
-        task if key in rows else replace(task, known=replace(task.known, reason=_AT_EDGES))
-        for key, task in zip(keys, tasks, strict=True)
-    ]
+    return {
+        key: fit if key in rows else replace(fit, reason=_AT_EDGES) for key, fit in fits.items()
+    }
 
 
 def _update_times(timed: pd.DataFrame, groups: Mapping[str, int]) -> dict[str, UpdateTimeFit]:
-    measured = {
-        str(group): (rows["batch_size"].to_numpy(), rows["seconds_per_update"].to_numpy())
-        for group, rows in timed.groupby("group")
+    rows = dict(list(timed.groupby("group")))
+    measured = {group: rows.get(group, timed[:0]) for group in groups}
+    return {
+        group: fit_update_time(
+            each["batch_size"].to_numpy(np.float64), each["seconds_per_update"].to_numpy()
+        )
+        for group, each in measured.items()
     }
-    fits = fit_update_times([measured.get(group, ((), ())) for group in groups])
-    return dict(zip(groups, fits, strict=True))
 
 
 def _target(group: str, target: Target, fits: _Fits) -> TargetRecord:
-    key = (group, target.share)
+    key = (group, target.level)
     table, steps, time = fits.tables[key], fits.steps[key], fits.times[group]
     noise = fits.noise.get(group)
     return TargetRecord(
         target=target,
         batch_sizes=table,
         crossings=fits.crossings[key],
-        tuning=fits.tuning[key],
+        tuning=fits.tuning.get(key, empty_table((*CROSSING_COLUMNS, RATE))),
         left_out=tuple(table.loc[~table["fitted"], "batch_size"].tolist()),
         fit=steps,
         best=best_batch_for_time(steps, time),
-        named=_best_of(fits.tuning_curves[key], time.curve),
+        named=best_batch_for_time(fits.tuning_steps[key], time).batch_size,
         noise=empty_table(NOISE_RATIO_COLUMNS)
         if noise is None
         else noise_on_the_way(noise, table, steps),
     )
 
 
-def _best_of(steps: Curve | None, time: Curve | None) -> float | None:
-    if steps is None or time is None:
-        return None
-    return math.sqrt(steps.slope / steps.intercept * time.intercept / time.slope)
+def points_of(results: StudyResults, runs: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
+    """Return the evaluations of runs of one kind of stage.
 
-
-def tuned_points(
-    results: StudyResults, selection: pd.DataFrame, stages: tuple[str, ...]
-) -> pd.DataFrame:
-    """Return the evaluations of some stages' runs at the selected rates.
-
-    A median over some of the seeds is none either: the runs of a batch size are there if each of
-    its seeds has ended, or diverged, and has left a curve. Of a diverged run, the last row is where
-    it diverged, without values.
+    A median over some of the seeds is none either: the runs of a cell are there if each of its
+    seeds has ended, or diverged, and has left a curve. Of a diverged run, the last row is where it
+    diverged, without values.
     """
-    study, runs = results.description, tuned(results.trials, selection, stages)
-    recorded = runs["trial"].isin(results.curves["trial"]) | (runs["status"] == "diverged")
-    planned = study.tuning_seeds if stages == TUNING_STAGES else study.fresh_seeds
+    recorded = runs["trial"].isin(results.curves["trial"].unique()) | (runs["status"] == "diverged")
     known = runs.assign(status=runs["status"].where(recorded, "unrecorded"))
     cells = count_seeds(known, "validation", planned)
     whole = cells.index[cells["ended"] == cells["planned"]]
     runs = runs[pd.MultiIndex.from_frame(runs[CELL]).isin(whole)]
-    run, progress = [*SIZE, "seed"], ["examples", "updates"]
-    points = results.curves[["trial", *progress, METRIC, TRACE, SQUARED_NORM]]
+    run, progress = [*CELL, "seed"], ["examples", "updates"]
+    points = results.curves[["trial", *progress, METRIC, LOSS, TRACE, SQUARED_NORM]]
     table = points.merge(runs[[*run, "trial"]], on="trial").drop(columns="trial")
     ends = runs.loc[runs["status"] == "diverged", [*run, *progress]]
     return pd.concat([table, ends], ignore_index=True) if len(ends) else table
 
 
-def at_edges(rows: pd.DataFrame, selection: pd.DataFrame) -> pd.Series[bool]:
-    """Return whether the selected rate of a row's batch size lies at the edge of those tried."""
-    edges = pd.MultiIndex.from_frame(selection.loc[selection["at_edge"], SIZE])
-    return pd.Series(pd.MultiIndex.from_frame(rows[SIZE]).isin(edges), rows.index)
+def at_edges(rows: pd.DataFrame, tuning: pd.DataFrame) -> pd.Series[bool]:
+    """Return whether the rate of a row is the smallest or largest of its batch size's."""
+    rates = tuning.groupby(SIZE)[RATE.name].agg(["min", "max"])
+    grid = rates.reindex(pd.MultiIndex.from_frame(rows[SIZE])).set_axis(rows.index)
+    return (rows[RATE.name] == grid["min"]) | (rows[RATE.name] == grid["max"])
 
 
 def summarise_crossings(
     crossings: pd.DataFrame,
-    selection: pd.DataFrame,
+    rates: pd.DataFrame,
     timing: pd.DataFrame,
     items: Mapping[str, int],
 ) -> pd.DataFrame:
     """Return one row for each batch size of each target of each group.
 
-    Columns group and `TO_TARGET_COLUMNS`, but for those predicted.
+    Columns group and `TO_TARGET_COLUMNS`, but for `fitted` and those predicted.
     """
     reached = crossings["outcome"] != NOT_REACHED
     runs = crossings.assign(
@@ -260,14 +340,15 @@ def summarise_crossings(
     table["updates_low"] = table["updates_low"].mask(np.isinf(table["updates_low"]), made)
     table["runs"], table["reached"] = by.size(), by["reached"].sum()
     table["half_width"] = by["half_width"].median()
-    table = table.reset_index()
+    # All runs of a row share both.
+    table[["share", RATE.name]] = by[["share", RATE.name]].max()
+    table = table.reset_index().merge(rates, on=_TARGET, how="left")
     cost = one_network(timing)[[*SIZE, "seconds_per_update"]]
     table = table.merge(cost, on=SIZE, how="left")
     known = np.isfinite(table["updates"]) & (table["updates"] > 0)
     table["updates"] = table["updates"].where(known)
     table["examples"] = table["updates"] * table["batch_size"]
     table["seconds"] = table["updates"] * table["seconds_per_update"]
-    table["fitted"] = ~at_edges(table, selection)
     table["near_all"] = table["batch_size"] > NEAR_ALL * table["group"].map(items).astype("int64")
     return table
 
@@ -278,7 +359,7 @@ def with_predictions(
     """Return the table with what the fits predict for each row, within their ranges."""
     sizes = table["batch_size"].to_numpy(np.float64)
     groups = table["group"].tolist()
-    keys = zip(groups, table["share"].tolist(), strict=True)
+    keys = zip(groups, table["target"].tolist(), strict=True)
     updates = _values(1 / sizes, sizes, [fits[key] for key in keys])
     seconds = _values(sizes, sizes, [times[group] for group in groups])
     table = table.assign(predicted_updates=updates, predicted_seconds=updates * seconds)

@@ -12,14 +12,24 @@ import pandas as pd
 
 from reports.schema import Column, as_table
 from reports.stats.bounds import bound_columns
-from reports.stats.models import CROSSING_COLUMNS, RESOLVED, StepsToTargetFit, Target, UpdateTimeFit
+from reports.stats.models import (
+    CROSSING_COLUMNS,
+    NOT_REACHED,
+    RESOLVED,
+    StepsToTargetFit,
+    Target,
+    UpdateTimeFit,
+)
+from reports.stats.models.first_passage import RATE
 from reports.stats.models.noise_scale import NOISE_COLUMNS
 from reports.stats.models.optimal_batch import BestBatch
 from reports.stats.models.simulated_workers import Simulation
 
 TO_TARGET_COLUMNS = (
     *CROSSING_COLUMNS[:3],
-    Column("runs", "int64", "runs", "Runs at the tuned rate, one for each seed."),
+    RATE,
+    Column("target_rate", "float64", "", "Reaches it soonest on the tuning seeds; if any does."),
+    Column("runs", "int64", "runs", "Runs at learning_rate, one for each seed."),
     Column("reached", "int64", "runs", "Those that reached the target."),
     Column("updates", "float64", "updates", "Median; missing if half of the runs missed it."),
     Column("updates_low", "float64", "updates", "Lower end of its 95% interval; 6 runs or more."),
@@ -46,13 +56,13 @@ TARGET_COLUMNS = (
     Column("censored", "int64", "runs", "Those of them that did not reach the target."),
     Column("min_updates", "float64", "updates", "Updates that any batch size needs."),
     Column("min_examples", "float64", "examples", "Examples that any batch size needs."),
-    Column("critical_batch_size", "float64", "examples", "min_examples / min_updates."),
+    Column("critical_batch_size", "float64", "examples", "Batch size with twice min_updates."),
     Column("critical_low", "float64", "examples", "Lower end of its interval."),
     Column("critical_high", "float64", "examples", "Upper end of its interval; may be infinite."),
     Column("overhead_batch_size", "float64", "examples", "20% more than in proportion."),
     Column("overhead_reference", "float64", "examples", "From which it is reckoned."),
     Column("max_log_residual", "float64", "", "Largest absolute residual of log updates."),
-    Column("poor_fit", "bool", "", "Whether the curve misses a batch size by more than 10%."),
+    Column("poor_fit", "bool", "", "Off by over 10% at a batch size, more than runs scatter."),
     Column("reason", "str", "", "Why a number is missing."),
     Column("fastest", "Int64", "examples", "Batch size with the shortest median time.", True),
     Column("predicted_best", "float64", "examples", "By the two fits, within their range.", True),
@@ -80,18 +90,22 @@ UPDATE_TIME_COLUMNS = (
 )
 
 
+ENOUGH_SIZES = 0.5
+"""Share of the batch sizes that must reach the target that the headline uses."""
+
+
 @dataclass(frozen=True)
 class TargetRecord:
     """The way to one target."""
 
     target: Target
     batch_sizes: pd.DataFrame  # columns `TO_TARGET_COLUMNS`
-    crossings: pd.DataFrame  # columns `CROSSING_COLUMNS`: the runs measured, one by one
-    tuning: pd.DataFrame  # the same of the runs that tuned the rates
-    left_out: tuple[int, ...]  # batch sizes whose rate lies at the edge of those tried: not fitted
-    fit: StepsToTargetFit
+    crossings: pd.DataFrame  # columns `CROSSING_COLUMNS` and RATE: the runs measured, one by one
+    tuning: pd.DataFrame  # the same of the tuning seeds, at the rates that reach it soonest
+    left_out: tuple[int, ...]  # batch sizes at the smallest or largest rate tried: not fitted
+    fit: StepsToTargetFit  # of the tuning seeds if there are `other_rates`
     best: BestBatch
-    named: float | None  # sqrt(B_crit alpha / beta) of the tuning runs alone
+    named: float | None  # what `best` would be by the tuning runs alone
     noise: pd.DataFrame  # columns `NOISE_RATIO_COLUMNS`; empty if it wasn't measured
 
     @cached_property
@@ -101,6 +115,18 @@ class TargetRecord:
         if np.isnan(seconds).all():
             return None
         return int(self.batch_sizes["batch_size"].to_numpy()[np.nanargmin(seconds)])
+
+    @cached_property
+    def reached_by_half(self) -> bool:
+        """Whether at least half of the batch sizes reach it with every tuning seed."""
+        runs = self.crossings if self.tuning.empty else self.tuning
+        whole = runs["outcome"].ne(NOT_REACHED).groupby(runs["batch_size"]).all()
+        return bool(whole.mean() >= ENOUGH_SIZES)
+
+    @cached_property
+    def other_rates(self) -> pd.DataFrame:
+        """The rows of `batch_sizes` measured at another rate than the one tuned for the target."""
+        return other_rates(self.batch_sizes)
 
 
 @dataclass(frozen=True)
@@ -112,7 +138,7 @@ class ScalingRecord:
     reason: str  # why there is no target; empty if there are some
     update_time: UpdateTimeFit
     noise: pd.DataFrame  # columns `NOISE_CURVE_COLUMNS`; empty if it wasn't measured
-    simulation: Simulation  # of the hardest target
+    simulation: Simulation  # of the main target
 
     @cached_property
     def noise_known(self) -> pd.DataFrame:
@@ -122,8 +148,8 @@ class ScalingRecord:
 
     @property
     def main(self) -> TargetRecord | None:
-        """The hardest target, which the figures show; None if there is none."""
-        return self.targets[-1] if self.targets else None
+        """The target that headline and figures use; None if there is none."""
+        return main_target(self.targets)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -131,6 +157,18 @@ class ScalingRecord:
         rows = [_target_row(record) for record in self.targets]
         names = [column.name for column in TARGET_COLUMNS]
         return as_table(pd.DataFrame(rows, columns=names), TARGET_COLUMNS)
+
+
+def other_rates(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with another rate than the one tuned for the target: `TO_TARGET_COLUMNS`."""
+    known = table.dropna(subset="target_rate")
+    return known[known["learning_rate"] != known["target_rate"]]
+
+
+def main_target(targets: Sequence[TargetRecord]) -> TargetRecord | None:
+    """Return the strictest target that half of the batch sizes reach, or else the easiest."""
+    reached = [record for record in targets if record.reached_by_half]
+    return next(iter([*reversed(reached), *targets]), None)
 
 
 def _target_row(record: TargetRecord) -> dict[str, object]:

@@ -220,8 +220,12 @@ def _mark(ax: Axes, size: float | None, interval: Ends | None, name: str) -> Non
 
 
 def _target(analysis: Analysis, record: TargetRecord) -> str:
-    kind = "fresh seeds" if analysis.scaling.fresh else "the tuning seeds, which also set it"
-    return f"Target: {level(analysis, record)}. Measured on {kind}, at the tuned rates."
+    kind = (
+        "fresh seeds, at the confirmed learning rates"
+        if analysis.scaling.fresh
+        else "the tuning seeds, which also tuned the learning rates for it"
+    )
+    return f"Target: {level(analysis, record)}. Measured on {kind}."
 
 
 def _median(record: TargetRecord) -> str:
@@ -241,9 +245,10 @@ def _fit(record: TargetRecord) -> str:
         return f"Nothing is fitted: {fit.reason[:1].lower()}{fit.reason[1:]}"
     missed, span = plural(fit.censored, "run"), critical_span(fit)
     return sentences(
-        f"Dashed: S = S_min + E_min/B, fitted to the logarithms of {plural(fit.runs, 'run')}, "
+        f"Dashed: S^p = S_min^p + (E_min/B)^p, p = {significant(fit.curve.power)}, fitted to the "
+        f"logarithms of the batch sizes' means over {plural(fit.runs, 'run')}, "
         f"off by up to {off_by(fit.max_log_residual or 0)} at a batch size.",
-        fit.poor_fit and "That is a poor fit.",
+        fit.poor_fit and "That is a rough estimate.",
         fit.censored > 0 and f"{missed} that missed it: counted as lower bounds.",
         bool(span) and f"Dash-dotted: the {span}.",
     )

@@ -235,7 +235,9 @@ def predictions(groups: Groups) -> Iterator[Sample]:
         }
         for kind, size in named.items():
             if size is not None and len(fresh.columns) > 1:
-                budget = f"time to a target: {record.target.share:.0%} of the tuning seeds' way"
+                share = record.target.share
+                rule = "" if math.isnan(share) else f": {share:.0%} of the tuning seeds' way"
+                budget = f"time to a target{rule}"
                 yield from sample_of(kind, [group], _slower(fresh, size), budget)
 
 

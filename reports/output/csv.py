@@ -38,6 +38,7 @@ from reports.schema import (
     visible,
 )
 from reports.stats.models import CROSSING_COLUMNS, NOISE_CURVE_COLUMNS
+from reports.stats.models.first_passage import RATE
 from reports.stats.models.simulated_workers import SIMULATION_COLUMNS
 
 MOST_TEXT = 2_000  # characters of a text cell; longer ones are cut
@@ -97,7 +98,7 @@ _TABLES = {
     "budgets": _stacked(BUDGET_COLUMNS, lambda group: group.budgets),
     "targets": _stacked(TARGET_COLUMNS, lambda group: group.scaling.table),
     "to-target": _of_targets(TO_TARGET_COLUMNS, lambda record: record.batch_sizes),
-    "crossings": _of_targets(CROSSING_COLUMNS, lambda record: record.crossings),
+    "crossings": _of_targets((*CROSSING_COLUMNS, RATE), lambda record: record.crossings),
     "workers": _stacked(SIMULATION_COLUMNS, lambda group: group.scaling.simulation.table),
     "noise": _stacked(NOISE_CURVE_COLUMNS, lambda group: group.scaling.noise),
     "noise-ratio": _of_targets(

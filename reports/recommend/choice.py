@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from reports.analysis.scaling_record import TargetRecord
+from reports.analysis import TargetRecord
 from reports.recommend.answer import ACCURACY, FITTED, NOISE_SCALE, TARGET_TIME, Answer, Estimate
 from reports.recommend.record import Analysis
-from reports.schema.results import CLASSIFICATION
-from reports.stats import by_seed
-from reports.stats.bounds import Ends, product_interval
+from reports.schema import CLASSIFICATION
+from reports.stats import Ends, by_seed
+from reports.stats.bounds import product_interval
+from reports.stats.models import RESOLVED
 from reports.stats.models.first_passage import REACHED
-from reports.stats.models.noise_scale import RESOLVED
 from reports.stats.non_inferiority import (
     FEWEST_TO_SHOW,
     NEAR_OPTIMAL,
@@ -125,11 +125,11 @@ def target_answer(analysis: Analysis) -> Answer:
     )
     if record is None:
         return replace(answer, reason=analysis.scaling.reason)
-    level = analysis.measure.text(record.target.level)
-    name = analysis.measure.name
+    measure = analysis.target_measure
     answer = replace(
         answer,
-        sought=f"the shortest time to a validation {name} of {level}",
+        sought=f"the shortest time to a validation {measure.name} of "
+        f"{measure.text(record.target.level)}",
         estimates=(_fitted_time(analysis, record), _noise_time(analysis, record)),
     )
     if analysis.timed.empty:

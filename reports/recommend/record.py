@@ -29,6 +29,7 @@ from reports.schema import (
     rmse_unit,
     visible,
 )
+from reports.schema.measures import loss_measure
 from reports.schema.outcomes import Counts
 
 LEARNED_SHARE = 0.05
@@ -109,6 +110,11 @@ class Analysis:
     def measure(self) -> Measure:
         """How the metric is written."""
         return measure_of(self.plan)
+
+    @cached_property
+    def target_measure(self) -> Measure:
+        """How targets are written: levels of the metric, or of the loss if the study sets one."""
+        return self.measure if self.study.target_loss is None else loss_measure()
 
     @property
     def rmse_unit(self) -> str:

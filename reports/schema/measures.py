@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,11 @@ def measure_of(plan: GroupDescription) -> Measure:
     r2 = plan.metric.lower() == "r2"
     name = "R\N{SUPERSCRIPT TWO}" if r2 else visible(plan.metric, most=40)
     return _number(name) if plan.task == REGRESSION else _share(name)
+
+
+def loss_measure() -> Measure:
+    """Return how a loss is written."""
+    return replace(_number("loss"), text=formats.significant, most=math.inf)
 
 
 def _share(name: str) -> Measure:

@@ -254,6 +254,9 @@ class StudyDescription:
         provenance: Versions, processor, BLAS and threads, by name; volatile.
         cluster: Workers for which the time to a target is simulated; None for none.
         claims: Whether the report judges the claims of the source paper.
+        target_metric: Validation metric to which updates and time are measured; None for levels
+            that the report sets from the tuning seeds.
+        target_loss: Validation loss to which they are, in place of a metric.
         aside: Trials that its folder keeps of what the study was before; volatile.
         margin: Loss of the metric that is accepted; None for that of the metric.
 
@@ -273,6 +276,8 @@ class StudyDescription:
     provenance: Mapping[str, str]
     cluster: Cluster | None = None
     claims: bool = False
+    target_metric: float | None = None
+    target_loss: float | None = None
     aside: int = 0
     margin: float | None = None
 

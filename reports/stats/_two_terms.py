@@ -1,208 +1,271 @@
-"""Fits of `y = a + b z` with relative errors: what stays, and what grows with z.
+"""Fits of `y = (a^p + (b z)^p)^(1/p)` to one mean for each z: what stays, and what grows with z.
 
 Two curves of a study have this form: updates to a target against z = 1/B, and seconds per update
-against z = B. See `reports.stats._likelihood`: p is 1 for the curve itself, and free for its
-alternative, the p-norm of the two terms. Without bounds and spreads, the most likely curve is that
-of least squares of logarithms.
+against z = B. Both span decades, so their errors are those of log y. The unit of error is the mean
+at one z, whatever it deviates from the curve by: noise of seeds, a learning rate that was not tuned
+well, or a curve that isn't quite the true one. Its variance is that of the residuals.
+
+With p = 1 the curve is that of McCandlish et al. 2018. From `FREE_BEND` different z on the data
+choose p: an interval that takes p = 1 for granted misses the truth where the bend is another.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from scipy import special
-from scipy.optimize import elementwise
 
-from reports.stats._likelihood import (
-    LOG_A,
-    LOG_B,
-    LOG_P,
-    LOG_SIGMA,
-    Directions,
-    Observations,
-    Values,
-    minimise,
-    stacked,
-    start,
-)
 from reports.stats.bounds import Ends
 
-RESAMPLES = 1_999  # resamples of a bootstrap, unless the data have many points
-FEWEST_RESAMPLES = 499  # resamples however many points there are
-MOST_POINTS = 60_000  # points of all resamples together, beyond the fewest
-TERMS = 2  # parameters of a curve, power and noise apart
-POOR_FIT = 0.1  # largest absolute residual of log y from which a curve is called a poor fit
-FEWEST_POINTS = 3  # different z needed: with fewer, nothing is left to judge the curve by
-FAR = 20.0  # logarithm of the factor below all data at which a term counts as zero
+Values = Annotated[np.ndarray, "point"]
+Shapes = Annotated[np.ndarray, "power ratio"]
 
-_CURVE = np.stack([LOG_A, LOG_B, LOG_SIGMA])
-_WITH_POWER = np.stack([LOG_A, LOG_B, LOG_P, LOG_SIGMA])
-_PRECISION = 1e-9
+FEWEST_POINTS = 3
+"""Different z needed: with fewer, nothing is left to judge the curve by."""
+FREE_BEND = 6
+"""Different z from which p is fitted, too."""
+SHARPEST = 3.0
+"""p lies between the inverse of this and this."""
+POOR_FIT = 0.1
+"""Largest absolute residual of log y above which a curve may be called rough."""
+LACK_OF_FIT = 0.05
+"""Probability of such residuals by the scatter of runs alone below which it is."""
+FAR = 12.0
+"""Logarithm of the factor beyond all data at which a term counts as zero."""
+
+_POWERS, _RATIOS, _ZOOMS, _HALVINGS = 21, 41, 4, 40
+_LEAST_SQUARES = 1e-10
+"""Sum of squares of data without any error, which have no interval otherwise."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The most likely curve; both terms are above 0, and negligible where the data show none."""
+    """`y = (a^p + (b z)^p)^(1/p)`.
 
-    intercept: float  # a
-    slope: float  # b
-    power: float  # p
-    noise: float  # sigma, the standard deviation of log y
+    Attributes:
+        intercept: a, above 0.
+        slope: b, above 0.
+        power: p; larger is a sharper bend.
+    """
+
+    intercept: float
+    slope: float
+    power: float = 1.0
 
     def at(self, z: float | Values) -> Values:
         """Return y at z above 0."""
-        logs = np.log([self.intercept, self.slope])
-        return np.exp(
-            np.logaddexp(self.power * logs[0], self.power * (logs[1] + np.log(z))) / self.power
-        )
+        log_a, log_b = math.log(self.intercept), math.log(self.slope)
+        return np.exp(log_a + _log_shape(log_b - log_a + np.log(z), np.asarray(self.power)))
 
-
-class _Quantity(NamedTuple):
-    """What an interval is of: its logarithm, how to change it, and what is then free to follow."""
-
-    contrast: Annotated[np.ndarray, "parameter"]
-    direction: Annotated[np.ndarray, "parameter"]
-    free: Directions
-
-
-_INTERCEPT = _Quantity(LOG_A, LOG_A, np.stack([LOG_B, LOG_SIGMA]))
-_SLOPE = _Quantity(LOG_B, LOG_B, np.stack([LOG_A, LOG_SIGMA]))
-_RATIO = _Quantity(LOG_B - LOG_A, LOG_B, np.stack([LOG_A + LOG_B, LOG_SIGMA]))
+    @property
+    def ratio(self) -> float:
+        """The 1/z at which y is twice the intercept; b/a if p is 1."""
+        return self.slope / self.intercept * float(np.exp(_log_doubling(np.asarray(self.power))))
 
 
 @dataclass(frozen=True)
-class Intervals:
-    """Intervals of a curve's terms, and of the ratio b / a."""
+class Points:
+    """Means of log y at different z.
 
+    Attributes:
+        log_z: Ascending.
+        log_y: One for each.
+        bounded: True where the mean is only a lower bound.
+        error: Standard error of a mean by the scatter of its runs; None if none is repeated.
+        degrees: Of freedom of `error`.
+    """
+
+    log_z: Values
+    log_y: Values
+    bounded: Values
+    error: float | None
+    degrees: int
+
+    @property
+    def known(self) -> int:
+        """Means that are more than bounds."""
+        return int((~self.bounded).sum())
+
+
+@dataclass(frozen=True)
+class TwoTerms:
+    """The curve that fits best, and what else fits nearly as well.
+
+    Attributes:
+        curve: The best.
+        intercept: Interval of a; from 0 where the data show none.
+        slope: Interval of b; from 0 where the data show none.
+        ratio: Interval of `curve.ratio`; to infinity where the data show no plateau.
+        noise: Standard deviation of the residuals of log y.
+        largest_residual: Absolute; where the mean is a bound, only above the curve.
+        lack_of_fit: Probability of residuals so large if runs scattered about the curve alone;
+            None if none is repeated.
+        shapes: log(b/a) and p of curves within the interval, one a row.
+    """
+
+    curve: Curve
     intercept: Ends
     slope: Ends
     ratio: Ends
+    noise: float
+    largest_residual: float
+    lack_of_fit: float | None
+    shapes: Annotated[np.ndarray, "curve ratio-and-power"] = field(compare=False, repr=False)
+
+    @property
+    def poor_fit(self) -> bool:
+        """Whether the curve misses a mean by more than runs scatter, and by enough to matter."""
+        explained = self.lack_of_fit is not None and self.lack_of_fit > LACK_OF_FIT
+        return self.largest_residual > POOR_FIT and not explained
 
 
-def fit_curves(data: Sequence[Observations], *, free_power: bool = False) -> list[Curve]:
-    """Return the most likely curve of each.
+def means_of(z: Values, y: Values, censored: Values | None = None) -> Points:
+    """Return the geometric mean at each z; of runs that are bounds it is one, too."""
+    places, members = np.unique(z, return_inverse=True)
+    counts = np.bincount(members)
+    means = np.bincount(members, np.log(y)) / counts
+    bounds = np.zeros(z.size, bool) if censored is None else np.asarray(censored, bool)
+    bounded = np.bincount(members, bounds) > 0
+    exact = ~bounded[members]
+    degrees = int(exact.sum() - (~bounded).sum())
+    squares = float(((np.log(y) - means[members])[exact] ** 2).sum())
+    error = None
+    if degrees > 0:
+        error = math.sqrt(squares / degrees * float(np.mean(1 / counts[~bounded])))
+    return Points(np.log(places), means, bounded, error, degrees)
 
-    Each has two different z or more, not censored. A free power lies between 0.1 and 10.
+
+def fit_two_terms(points: Points, confidence: float, *, bend: bool = True) -> TwoTerms:
+    """Return the fit of least squares with profile intervals.
+
+    Values within an interval fit with a sum of squares of at most `1 + t^2 / d` times the least,
+    t being the quantile of Student's distribution with d degrees of freedom (Bates & Watts 1988,
+    Nonlinear regression analysis and its applications, chapter 6). At given p and b/a the best a
+    is a mean, so the search is in two dimensions.
+
+    There are `FEWEST_POINTS` points or more that are no bounds. Without a bend p is 1 however many
+    there are.
     """
-    if not data:
-        return []
-    begin = np.stack([start(each) for each in data])
-    fitted, _ = minimise(*stacked(data), begin, _WITH_POWER if free_power else _CURVE)
-    return [Curve(*np.exp(logs).tolist()) for logs in fitted]
-
-
-def max_log_residual(data: Observations, curve: Curve) -> float:
-    """Return the largest absolute residual of log y, of the mean over the points of one z.
-
-    Where some points are lower bounds, only a mean above the curve counts.
-    """
-    residuals = np.log(data.y) - np.log(curve.at(data.z))
-    _, members = np.unique(data.z, return_inverse=True)
-    means = np.bincount(members, residuals) / np.bincount(members)
-    bounded = np.bincount(members, data.censored) > 0
-    return float(np.where(bounded, np.maximum(means, 0), np.abs(means)).max())
-
-
-def likelihood_intervals(data: Sequence[Observations], confidence: float) -> list[Intervals]:
-    """Return the intervals of all values that are not much less likely than the best.
-
-    With n observations, three or more: the values whose profile likelihood is at least
-    `(1 + t^2/(n - 2))^(-n/2)` of the greatest, t being the two-sided quantile of Student's
-    distribution with n - 2 degrees of freedom. For least squares this is the usual region of one
-    parameter, without its linearisation (Bates & Watts 1988, chapter 6).
-    """
-    if not data:
-        return []
-    number, quantities = len(data), (_INTERCEPT, _SLOPE, _RATIO)
-    points, counts = stacked(data)
-    fitted, least = minimise(points, counts, np.stack([start(each) for each in data]), _CURVE)
-    allowed = np.array([_allowed(each.y.size, confidence) for each in data])
-    lowest, highest = np.array([_reach(each) for each in data]).transpose(2, 1, 0).reshape(2, -1)
-    # A row for each quantity and curve: 0, 1, ... of the first quantity, then of the second.
-    rows = np.tile(np.arange(number), len(quantities))
-    contrast, direction, free = (
-        np.repeat(np.stack(parts), number, axis=0) for parts in zip(*quantities, strict=True)
+    free = bend and points.known >= FREE_BEND
+    degrees = points.known - 2 - free
+    factor = 1 + special.stdtrit(degrees, (1 + confidence) / 2) ** 2 / degrees
+    powers = SHARPEST ** np.linspace(-1, 1, _POWERS) if free else np.ones(1)
+    for _ in range(_ZOOMS if free else 1):
+        ratios, squares = _best_ratios(points, powers)
+        best = int(squares.argmin())
+        least = max(float(squares[best]), _LEAST_SQUARES)
+        inside = np.flatnonzero(squares <= factor * least)
+        # Next, only those powers that fit nearly as well, and their neighbours.
+        ends = powers[max(inside[0] - 1, 0)], powers[min(inside[-1] + 1, powers.size - 1)]
+        chosen, powers = powers, np.geomspace(*ends, _POWERS)
+    power, ratio = chosen[best], ratios[best]
+    log_a = float(_squares(points, ratio[None], power[None])[1][0])
+    curve = Curve(math.exp(log_a), math.exp(log_a + ratio), float(power))
+    residuals = points.log_y - np.log(curve.at(np.exp(points.log_z)))
+    largest = np.where(points.bounded, residuals, np.abs(residuals)).max()
+    intervals, shapes = _intervals(points, chosen[inside], ratios[inside], factor * least)
+    return TwoTerms(
+        curve,
+        *intervals,
+        math.sqrt(least / degrees),
+        float(max(largest, 0.0)),
+        _lack_of_fit(points, least / degrees, degrees),
+        shapes,
     )
-    best = np.clip((contrast * fitted[rows]).sum(axis=1), lowest, highest)
-
-    def excess(values: Values, row: Values) -> Values:
-        index = row.astype(np.int64)
-        curve, along = rows[index], direction[index]
-        away = values - (contrast[index] * fitted[curve]).sum(axis=1)
-        moved = fitted[curve] + away[:, None] * along
-        cost = minimise(points.of(curve), counts[curve], moved, free[index])[1]
-        return cost - least[curve] - allowed[curve]
-
-    lows = np.exp(_roots(excess, lowest, best, -np.inf)).reshape(-1, number)
-    highs = np.exp(_roots(excess, highest, best, np.inf)).reshape(-1, number)
-    return [
-        Intervals(*(Ends(float(low), float(high)) for low, high in zip(*ends, strict=True)))
-        for ends in zip(lows.T, highs.T, strict=True)
-    ]
 
 
-def _allowed(count: int, confidence: float) -> float:
-    """By how much the negative log-likelihood may exceed the least."""
-    degrees = count - TERMS
-    quantile = special.stdtrit(degrees, (1 + confidence) / 2)
-    return float(count / 2 * math.log1p(quantile**2 / degrees))
+def _lack_of_fit(points: Points, variance: float, degrees: int) -> float | None:
+    """Source: Draper & Smith 1998, Applied regression analysis, section 2.2."""
+    if not points.error:
+        return None
+    return float(special.fdtrc(degrees, points.degrees, variance / points.error**2))
 
 
-def _reach(data: Observations) -> list[tuple[float, float]]:
-    """Logarithms between which each quantity is looked for."""
-    log_y, log_z = np.log(data.y), np.log(data.z)
-    logs = (log_y, log_y - log_z, -log_z)
-    return [(float(values.min()) - FAR, float(values.max()) + FAR) for values in logs]
+def _best_ratios(points: Points, powers: Values) -> tuple[Values, Values]:
+    """For each p the log(b/a) that fits best, and its sum of squares."""
+    low, high = (np.full(powers.size, end) for end in _reach(points))
+    steps = np.linspace(0, 1, _RATIOS)
+    rows = np.arange(powers.size)
+    for _ in range(_ZOOMS + 1):
+        ratios = low[:, None] + (high - low)[:, None] * steps
+        squares, _ = _squares(points, ratios, powers[:, None])
+        best = squares.argmin(axis=1)
+        low, high = (ratios[rows, np.clip(best + side, 0, _RATIOS - 1)] for side in (-2, 2))
+    return ratios[rows, best], squares[rows, best]
 
 
-def _roots(
-    excess: Callable[[Values, Values], Values], far: Values, best: Values, none: float
-) -> Values:
-    """Return where the excess is zero between far and best; none where it never is."""
-    rows = np.arange(far.size)
-    beyond = np.flatnonzero(excess(far, rows) > 0)
-    ends = np.full(far.size, none)
-    if beyond.size:
-        bracket = (far[beyond], best[beyond])
-        tolerances = {"xatol": _PRECISION, "xrtol": _PRECISION}
-        result = elementwise.find_root(
-            excess, bracket, args=(beyond.astype(np.float64),), tolerances=tolerances
-        )
-        ends[beyond] = result.x
-    return ends
+def _reach(points: Points) -> tuple[float, float]:
+    return -float(points.log_z[-1]) - FAR, -float(points.log_z[0]) + FAR
 
 
-def bootstrap_intervals(
-    data: Observations, groups: Values, confidence: float, rng: np.random.Generator
-) -> Intervals:
-    """Return percentile intervals over resampled groups, expanded for their small number.
+def _squares(points: Points, ratios: Shapes, powers: Shapes) -> tuple[Shapes, Shapes]:
+    """Sums of squares with the best a at each log(b/a) and p, and log a."""
+    gaps = points.log_y - _log_shape(ratios[..., None] + points.log_z, powers[..., None])
+    log_a = gaps[..., ~points.bounded].mean(axis=-1)
+    for _ in range(10 if points.bounded.any() else 0):
+        # A bound that the curve respects says nothing.
+        counted = ~points.bounded | (gaps > log_a[..., None])
+        log_a = (gaps * counted).sum(axis=-1) / counted.sum(axis=-1)
+    residuals = gaps - log_a[..., None]
+    residuals = np.where(points.bounded, np.maximum(residuals, 0), residuals)
+    return (residuals**2).sum(axis=-1), log_a
 
-    Whole groups, such as seeds, are drawn with replacement, up to `RESAMPLES` times. Of g groups
-    the percentiles are those of a normal distribution beyond `sqrt(g/(g - 1)) t`, t being the
-    quantile of Student's distribution with g - 1 degrees of freedom (Hesterberg 2015, What teachers
-    should know about the bootstrap, section 5.3). Two different z or more are not censored.
-    """
-    labels, members = np.unique(groups, return_inverse=True)
-    number = min(RESAMPLES, max(FEWEST_RESAMPLES, MOST_POINTS // data.y.size))
-    drawn = rng.multinomial(labels.size, np.full(labels.size, 1 / labels.size), number)
-    different, again = np.unique(drawn, axis=0, return_inverse=True)
-    counts = different[:, members].astype(np.float64)
-    whole, _ = minimise(data, np.ones((1, data.y.size)), start(data)[None], _CURVE)
-    fitted, _ = minimise(data, counts, np.repeat(whole, len(counts), axis=0), _CURVE)
-    log_y, log_z = np.log(data.y), np.log(data.z)
-    none = -np.inf
-    log_a = np.where(fitted[:, 0] < log_y.min() - FAR / 2, none, fitted[:, 0])
-    log_b = np.where(fitted[:, 1] < (log_y - log_z).min() - FAR / 2, none, fitted[:, 1])
-    tail = special.stdtrit(labels.size - 1, (1 - confidence) / 2)
-    share = float(special.ndtr(tail * math.sqrt(labels.size / (labels.size - 1))))
 
-    def ends(logs: Values) -> Ends:
-        # Infinite logarithms can't be interpolated.
-        levels = [share, 1 - share]
-        return Ends(*np.exp(np.quantile(logs[again], levels, method="inverted_cdf")).tolist())
+def _intervals(
+    points: Points, powers: Values, ratios: Values, limit: float
+) -> tuple[tuple[Ends, Ends, Ends], np.ndarray]:
+    """Intervals of a, b and the ratio over all curves whose sum of squares is within a limit."""
+    (low, endless_low), (high, endless_high) = (
+        _edge(points, powers, ratios, end, limit) for end in _reach(points)
+    )
+    inside = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _RATIOS)
+    squares, log_a = _squares(points, inside, powers[:, None])
+    slack = np.sqrt(np.maximum(limit - squares, 0) / points.known)
+    doubling = _log_doubling(powers)
+    logs = (
+        (-math.inf if endless_high else (log_a - slack).min(), (log_a + slack).max()),
+        (
+            -math.inf if endless_low else (log_a + inside - slack).min(),
+            (log_a + inside + slack).max(),
+        ),
+        (
+            -math.inf if endless_low else (low + doubling).min(),
+            math.inf if endless_high else (high + doubling).max(),
+        ),
+    )
+    intervals = tuple(Ends(math.exp(lower), math.exp(upper)) for lower, upper in logs)
+    shapes = np.stack([inside, np.broadcast_to(powers[:, None], inside.shape)], axis=-1)
+    return intervals, shapes.reshape(-1, 2)  # type: ignore[return-value]
 
-    return Intervals(ends(log_a), ends(log_b), ends(log_b - log_a))
+
+def _edge(
+    points: Points, powers: Values, ratios: Values, end: float, limit: float
+) -> tuple[Values, bool]:
+    """The last log(b/a) towards an end that is within the limit, for each p; and if any is it."""
+    outside = np.full(powers.size, end)
+    reached = _squares(points, outside, powers)[0] <= limit
+    inside = ratios
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        within = _squares(points, middle, powers)[0] <= limit
+        inside, outside = np.where(within, middle, inside), np.where(within, outside, middle)
+    return np.where(reached, end, inside), bool(reached.any())
+
+
+def _log_shape(log_rz: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Log y over a."""
+    return np.logaddexp(0, powers * log_rz) / powers
+
+
+def _log_doubling(powers: np.ndarray) -> np.ndarray:
+    """Logarithm of what b/a is to be multiplied by for the 1/z at which y is twice a."""
+    return -np.log(2**powers - 1) / powers
+
+
+def shapes_at(z: Values, shapes: np.ndarray) -> np.ndarray:
+    """Return y over a at each z for each of `TwoTerms.shapes`."""
+    ratios, powers = shapes.T[..., None]
+    return np.exp(_log_shape(ratios + np.log(z), powers))

@@ -7,18 +7,21 @@ from collections.abc import Callable
 
 from reports.analysis import TargetRecord
 from reports.recommend import Analysis
-from reports.schema import listing, lowered, off_by, seconds, significant
+from reports.schema import listing, lowered, off_by, rate, seconds, significant
 from reports.stats import Ends
 from reports.stats.models import StepsToTargetFit, UpdateTimeFit
 
 
 def level(analysis: Analysis, record: TargetRecord) -> str:
     """Return a target in words, to be read after "Target:"."""
-    return (
-        f"a validation {analysis.measure.name} of {analysis.measure.text(record.target.level)}, "
-        f"{record.target.share:.0%} of the way from the start to what the median batch size "
-        "attains on the tuning seeds"
+    measure, share = analysis.target_measure, record.target.share
+    rule = (
+        "which the study sets"
+        if math.isnan(share)
+        else f"{share:.0%} of the way from the start to what the best batch size attains on the "
+        "tuning seeds"
     )
+    return f"a validation {measure.name} of {measure.text(record.target.level)}, {rule}"
 
 
 def critical_span(fit: StepsToTargetFit) -> str:
@@ -60,7 +63,8 @@ def scaling_sentence(analysis: Analysis) -> str:
     record = analysis.scaling.main
     if record is None:
         return ""
-    goal = f"To reach {analysis.measure.text(record.target.level)} on the validation part"
+    measure = analysis.target_measure
+    goal = f"To reach a validation {measure.name} of {measure.text(record.target.level)}"
     span = critical_span(record.fit)
     if not span:
         reason = lowered(record.fit.reason).removesuffix(".")
@@ -99,24 +103,32 @@ def target_cautions(analysis: Analysis) -> dict[str, str]:
         "poor-time-fit": _poor_time_fit(analysis.scaling.update_time),
         "no-plateau": _no_plateau(record.fit),
         "not-reached": _not_reached(record),
+        "target-rate": _other_rates(record),
     }
+
+
+def _other_rates(record: TargetRecord) -> str:
+    other = record.other_rates
+    if other.empty:
+        return ""
+    columns = ("batch_size", "target_rate", "learning_rate")
+    changes = [
+        f"batch size {size} with learning rate {rate(target)} instead of {rate(used)}"
+        for size, target, used in zip(*(other[name] for name in columns), strict=True)
+    ]
+    return (
+        "Other learning rates reach the target sooner on the tuning seeds than those measured on "
+        f"fresh seeds: {listing(changes)}. Times to the target are too long there. The curve is "
+        "fitted to the tuning seeds, at the rates tuned for the target."
+    )
 
 
 def _poor_fit(fit: StepsToTargetFit) -> str:
     if not fit.poor_fit or fit.max_log_residual is None:
         return ""
-    text = (
-        "Updates to the target don't follow the hyperbola well: a batch size is off by "
-        f"{off_by(fit.max_log_residual)}. Its critical batch size is rough"
-    )
-    other = fit.alternative
-    if other is None or other.max_log_residual > fit.max_log_residual:
-        return f"{text}."
-    critical = other.critical_batch_size
-    value = "has none in range" if critical is None else f"says {significant(critical)}"
     return (
-        f"{text}; a curve with a free bend (power {significant(other.power)}) {value}, off by "
-        f"{off_by(other.max_log_residual)}."
+        f"The critical batch size is a rough estimate: the curve misses a batch size by "
+        f"{off_by(fit.max_log_residual)}, which is more than seeds scatter."
     )
 
 

@@ -169,7 +169,10 @@ class StudySpecification(Axes):
     )
     timing: bool = key(True, "whether seconds per update are measured when all trials are done")
     target: Annotated[float, Field(le=1, allow_inf_nan=False)] | None = key(
-        None, "validation metric at which a trial is stopped", example="0.95", section="Budget"
+        None,
+        "validation metric at which a trial is stopped; `target_metric` stops none",
+        example="0.95",
+        section="Budget",
     )
     patience: Count | None = key(
         None,
@@ -203,6 +206,19 @@ class StudySpecification(Axes):
         "table of workers and their network, `{}` for a common one, for which the "
         "report simulates the time to a target; no part of a trial's identity",
         section="Report",
+    )
+    target_metric: Annotated[float, Field(le=1, allow_inf_nan=False)] | None = key(
+        None,
+        "validation metric to which the report measures updates and time, in place of levels set "
+        "from the tuning seeds; it stops no trial and is no part of its identity",
+        example="0.95",
+    )
+    target_loss: Positive | None = key(
+        None,
+        "validation loss to which the report measures updates and time, in place of "
+        "`target_metric`; it stops no trial and is no part of its identity",
+        unit="per example",
+        example="0.1",
     )
     claims: bool = key(
         False,

@@ -9,8 +9,8 @@ from reports.stats.models.first_passage import (
     updates_to_target,
 )
 from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS, RESOLVED
-from reports.stats.models.optimal_batch import best_batch_for_time, fit_steps_to_target
-from reports.stats.models.steps_to_target import StepsToTargetFit
+from reports.stats.models.optimal_batch import best_batch_for_time
+from reports.stats.models.steps_to_target import StepsToTargetFit, fit_steps_to_target
 from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
 
 __all__ = [

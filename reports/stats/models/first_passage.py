@@ -21,7 +21,9 @@ NOT_REACHED = "not reached"  # the run ended, or diverged, before it reached the
 AT_START = "at start"  # the run met the target before its first update: the target says nothing
 
 CROSSING_COLUMNS = (
-    Column("share", "float64", "", "Share of the tuning runs' progress that the target is."),
+    Column(
+        "share", "float64", "", "Share of the tuning runs' progress; missing for the study's own."
+    ),
     Column("target", "float64", "", "The level to reach."),
     BATCH_SIZE,
     SEED,
@@ -30,15 +32,15 @@ CROSSING_COLUMNS = (
     Column("half_width", "float64", "updates", "Half the updates between the two evaluations."),
 )
 
-RUN = ["group", "batch_size", "seed"]  # what a run is told by
-_CROSSINGS = [column.name for column in (GROUP, *CROSSING_COLUMNS)]
+RUN = ["group", "batch_size", "seed"]  # what identifies a run
+RATE = Column("learning_rate", "float64", "", "The runs' learning rate.")
 
 
 @dataclass(frozen=True)
 class Target:
     """A level of the measure to reach, and the share of the tuning runs' progress that it is."""
 
-    share: float
+    share: float  # not a number if the study sets the level
     level: float
 
 
@@ -75,22 +77,27 @@ def crossings_by_group(
 ) -> pd.DataFrame:
     """Return what `updates_to_target` does for each group, in a column group.
 
-    The curves have a column group, too.
+    The curves have a column group, too. Where they have a column learning_rate, runs of one seed
+    may differ in it, and the table has that column.
     """
+    rates = [RATE] if RATE.name in curves else []
+    identity = [*RUN, *(column.name for column in rates)]
+    columns = (GROUP, *CROSSING_COLUMNS, *rates)
     sign = -1 if lower_is_better else 1
     wanted = [(g, t.share, t.level) for g, levels in targets.items() for t in levels]
     levels = pd.DataFrame(wanted, columns=["group", "share", "target"])
-    points = curves.assign(run=curves.groupby(RUN).ngroup(), gain=sign * curves[measure])
+    points = curves.assign(run=curves.groupby(identity).ngroup(), gain=sign * curves[measure])
     points = points.sort_values(["run", "updates"], kind="stable")
-    runs = points.drop_duplicates("run")[[*RUN, "run"]].merge(levels, on="group")
+    runs = points.drop_duplicates("run")[[*identity, "run"]].merge(levels, on="group")
     parts = [
         rows.assign(**_first_crossings(points, rows, sign))
         for _, rows in runs.groupby(runs.groupby("run").cumcount())
     ]
-    table = pd.concat([runs.reindex(columns=_CROSSINGS)[:0], *parts])
-    return as_table(
-        table.sort_values(["group", "share", "batch_size", "seed"]), (GROUP, *CROSSING_COLUMNS)
-    )
+    names = [column.name for column in columns]
+    table = pd.concat([runs.reindex(columns=names)[:0], *parts])
+    order = sign * table["target"]
+    table = table.assign(order=order).sort_values(["group", "order", "batch_size", "seed"])
+    return as_table(table, columns)
 
 
 def _first_crossings(points: pd.DataFrame, runs: pd.DataFrame, sign: int) -> dict[str, np.ndarray]:

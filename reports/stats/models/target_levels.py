@@ -2,28 +2,22 @@
 
 Which target is chosen changes the answer, so there are several, `SHARES`, and they are set from
 runs other than those they are applied to: level = start + share (end - start). start is the median
-of the first recorded values. end is what the median batch size attains: of each run its best value,
-of each batch size the median over its seeds, then the median over batch sizes.
+of the first recorded values. end is what the best batch size attains: of each run its best value,
+of each batch size the median over its seeds, then the best batch size's. A batch size that learns
+badly doesn't lower the target.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from reports.stats.models.first_passage import AT_START, NOT_REACHED, RUN, Target
-from reports.stats.models.steps_to_target import (
-    StepsToTargetFit,
-    Task,
-    fit_tasks,
-    observations,
-    task_of,
-)
+from reports.stats.models.steps_to_target import StepsToTargetFit, fit_steps_to_target
 
-SHARES = (0.5, 0.75, 0.9)  # shares of the progress of the tuning runs that are set as targets
+SHARES = (0.8, 0.9, 0.95)  # shares of the progress of the tuning runs that are set as targets
 MOST_GUESSED = 0.5
 """Share of runs that may reach a target when hardly evaluated yet. Interpolated from the start, all
 of them would seem to take as many examples, which looks like perfect scaling."""
@@ -59,7 +53,7 @@ def targets_by_group(
     ordered = curves.sort_values("updates", kind="stable").assign(gain=sign * curves[measure])
     runs = ordered.groupby(RUN)["gain"].agg(["first", "max"])
     start = runs["first"].groupby("group").median()
-    end = runs["max"].groupby(["group", "batch_size"]).median().groupby("group").median()
+    end = runs["max"].groupby(["group", "batch_size"]).median().groupby("group").max()
     return {
         str(group): tuple(Target(s, float(sign * (low + s * (high - low)))) for s in shares)
         if high > low
@@ -68,34 +62,30 @@ def targets_by_group(
     }
 
 
-def fit_targets(
-    crossings: pd.DataFrame, *, seed: int = 0, items: int | None = None
-) -> dict[Target, StepsToTargetFit]:
-    """Return the fit of each target: how the answer depends on it.
+def fit_target(runs: pd.DataFrame, *, items: int | None = None) -> StepsToTargetFit:
+    """Return the fit of the runs of one target.
 
-    The crossings have the columns `CROSSING_COLUMNS`; `items` flags batch sizes near all examples.
+    They have the columns `CROSSING_COLUMNS`; `items` flags batch sizes near all examples.
     """
-    targets, tasks = [], []
-    for _, runs in crossings.groupby(["share", "target"]):
-        targets.append(Target(float(runs["share"].iloc[0]), float(runs["target"].iloc[0])))
-        tasks.append(target_task(runs, items=items))
-    return dict(zip(targets, fit_tasks(tasks, seed), strict=True))
-
-
-def target_task(runs: pd.DataFrame, *, items: int | None = None) -> Task:
-    """Return the runs of one target, ready to be fitted."""
     # A bound of no updates bounds nothing.
     useful = runs[runs["updates"] > 0]
-    sizes, updates, half_widths, seeds = (
-        useful[name].to_numpy() for name in ("batch_size", "updates", "half_width", "seed")
+    fit = fit_steps_to_target(
+        useful["batch_size"].to_numpy(np.float64),
+        useful["updates"].to_numpy(np.float64),
+        censored=(useful["outcome"] == NOT_REACHED).to_numpy(bool),
+        items=items,
     )
-    censored = (useful["outcome"] == NOT_REACHED).to_numpy(bool)
-    data = observations(sizes, updates, censored, half_widths)
-    task = task_of(sizes.astype(np.float64), data, seeds, items=items)
     reason = _too_early(runs)
     if not reason:
-        return task
-    return replace(task, known=replace(task.known, batch_sizes=(), runs=len(runs), reason=reason))
+        return fit
+    return StepsToTargetFit(
+        batch_sizes=(),
+        runs=len(runs),
+        censored=fit.censored,
+        near_all=fit.near_all,
+        confidence=fit.confidence,
+        reason=reason,
+    )
 
 
 def _too_early(runs: pd.DataFrame) -> str:

@@ -13,16 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.stats._likelihood import Observations
-from reports.stats._two_terms import (
-    FEWEST_POINTS,
-    POOR_FIT,
-    Curve,
-    Intervals,
-    fit_curves,
-    likelihood_intervals,
-    max_log_residual,
-)
+from reports.stats._two_terms import FEWEST_POINTS, Curve, TwoTerms, fit_two_terms, means_of
 from reports.stats.bounds import Ends
 from reports.stats.intervals import CONFIDENCE
 
@@ -42,8 +33,9 @@ class UpdateTimeFit:
         seconds_per_example_interval: Ends of its interval.
         doubling_batch_size_interval: Ends of its interval.
         max_log_residual: Largest absolute residual of log t.
-        poor_fit: Whether that is above `POOR_FIT`.
+        poor_fit: Whether the line misses a batch size by more than 10%.
         curve: The fitted curve against B, to interpolate with; None if there is none.
+        model: The fit in full; None if there is none.
     """
 
     batch_sizes: tuple[float, ...]
@@ -58,6 +50,7 @@ class UpdateTimeFit:
     max_log_residual: float | None = None
     poor_fit: bool = False
     curve: Curve | None = None
+    model: TwoTerms | None = None
 
 
 def fit_update_time(
@@ -84,62 +77,42 @@ def fit_update_time(
         >>> round(fit.doubling_batch_size, 3)
         10.0
     """
-    return fit_update_times([(batch_sizes, seconds)], confidence)[0]
-
-
-def fit_update_times(
-    timings: Sequence[tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]],
-    confidence: float = CONFIDENCE,
-) -> list[UpdateTimeFit]:
-    """Return the fit of each timing: batch sizes and seconds, as for `fit_update_time`."""
-    points = [_medians(sizes, seconds) for sizes, seconds in timings]
-    enough = [timing for timing in points if timing.z.size >= FEWEST_POINTS]
-    curves, ends = fit_curves(enough), likelihood_intervals(enough, confidence)
-    fitted = zip(curves, ends, strict=True)
-    return [
-        _fitted(timing, *next(fitted), confidence)
-        if timing.z.size >= FEWEST_POINTS
-        else UpdateTimeFit(
-            batch_sizes=tuple(timing.z.tolist()),
-            confidence=confidence,
-            reason=f"Fewer than three batch sizes are timed: {timing.z.size}.",
-        )
-        for timing in points
-    ]
-
-
-def _medians(
-    batch_sizes: Sequence[float] | np.ndarray, seconds: Sequence[float] | np.ndarray
-) -> Observations:
-    timed, taken = positive("batch_sizes", batch_sizes), positive("seconds", seconds)
-    if timed.size != taken.size:
+    sizes, taken = positive("batch_sizes", batch_sizes), positive("seconds", seconds)
+    if sizes.size != taken.size:
         raise ValueError(
             "`batch_sizes` and `seconds` must be of equal length, "
-            f"but have {timed.size} and {taken.size} values."
+            f"but have {sizes.size} and {taken.size} values."
         )
-    sizes = np.unique(timed)
-    medians = np.array([np.median(taken[timed == size]) for size in sizes])
-    exact = np.zeros(sizes.size)
-    return Observations(sizes, medians, exact > 0, exact)
+    timed = np.unique(sizes)
+    if timed.size < FEWEST_POINTS:
+        return UpdateTimeFit(
+            batch_sizes=tuple(timed.tolist()),
+            confidence=confidence,
+            reason=f"Fewer than three batch sizes are timed: {timed.size}.",
+        )
+    medians = np.array([np.median(taken[sizes == size]) for size in timed])
+    return _fitted(
+        timed, fit_two_terms(means_of(timed, medians), confidence, bend=False), confidence
+    )
 
 
-def _fitted(data: Observations, curve: Curve, ends: Intervals, confidence: float) -> UpdateTimeFit:
-    residual = max_log_residual(data, curve)
-    fixed = curve.intercept if ends.intercept.low > 0 else None
-    each = curve.slope if ends.slope.low > 0 else None
+def _fitted(sizes: np.ndarray, model: TwoTerms, confidence: float) -> UpdateTimeFit:
+    fixed = model.curve.intercept if model.intercept.low > 0 else None
+    each = model.curve.slope if model.slope.low > 0 else None
     return UpdateTimeFit(
-        batch_sizes=tuple(data.z.tolist()),
+        batch_sizes=tuple(sizes.tolist()),
         confidence=confidence,
         reason=_reason(fixed, each),
         fixed_seconds=fixed,
         seconds_per_example=each,
         doubling_batch_size=None if fixed is None or each is None else fixed / each,
-        fixed_seconds_interval=ends.intercept,
-        seconds_per_example_interval=ends.slope,
-        doubling_batch_size_interval=ends.ratio.inverse(),
-        max_log_residual=residual,
-        poor_fit=residual > POOR_FIT,
-        curve=curve,
+        fixed_seconds_interval=model.intercept,
+        seconds_per_example_interval=model.slope,
+        doubling_batch_size_interval=model.ratio.inverse(),
+        max_log_residual=model.largest_residual,
+        poor_fit=model.poor_fit,
+        curve=model.curve,
+        model=model,
     )
 
 

@@ -38,7 +38,7 @@ class Contradiction:
 
 def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterator[Contradiction]:
     """Yield what can't be, whatever the data are; nothing about keys already known to be wrong."""
-    checks = (_missing, _seeds, _parts, _rules, _bundles, _patterns, _choices, _size)
+    checks = (_missing, _seeds, _parts, _targets, _rules, _bundles, _patterns, _choices, _size)
     # What an `include` takes from the study is found with each of them.
     faults = dict.fromkeys(fault for check in checks for fault in check(specification))
     yield from (fault for fault in faults if str(fault.location[0]) not in wrong)
@@ -95,6 +95,12 @@ def _parts(specification: StudySpecification) -> Iterator[Contradiction]:
     if isinstance(validation, float) and isinstance(test, float) and validation + test >= 1:
         text = f"`validation + test < 1` must hold, but they add up to {validation + test:g}."
         yield Contradiction(("test",), text)
+
+
+def _targets(specification: StudySpecification) -> Iterator[Contradiction]:
+    if specification.target_metric is not None and specification.target_loss is not None:
+        text = "can't be given with `target_metric`: the report measures the way to one of them."
+        yield Contradiction(("target_loss",), text)
 
 
 def _rules(specification: StudySpecification) -> Iterator[Contradiction]:

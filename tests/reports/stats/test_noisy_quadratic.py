@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reports.stats._two_terms import fit_two_terms, means_of
 from reports.stats.models.first_passage import REACHED, Target, updates_to_target
-from reports.stats.models.optimal_batch import fit_steps_to_target
-from reports.stats.models.steps_to_target import StepsToTargetFit
+from reports.stats.models.steps_to_target import StepsToTargetFit, fit_steps_to_target
 from tests.helpers.noisy_quadratic import (
     best_rate,
     curvatures,
@@ -77,13 +77,18 @@ def test_updates_to_target_are_within_half_a_percent_of_the_exact_ones() -> None
     np.testing.assert_allclose(fitted()[1], exact, rtol=0.005)
 
 
-def test_the_hyperbola_is_flagged_where_it_is_not_the_law() -> None:
-    fit, _ = fitted()
-    assert fit.poor_fit
-    assert fit.max_log_residual == pytest.approx(0.119, abs=0.005)
+def test_the_curve_bends_where_a_hyperbola_is_not_the_law() -> None:
+    fit, updates = fitted()
+    sizes = np.array(BATCH_SIZES)
+    hyperbola = fit_two_terms(means_of(1 / sizes, np.array(updates)), 0.95, bend=False)
+    assert hyperbola.poor_fit
+    assert hyperbola.largest_residual == pytest.approx(0.119, abs=0.005)
     assert fit.plateau == "in range"
-    assert fit.alternative is not None
-    assert fit.alternative.max_log_residual < 0.05
+    assert fit.max_log_residual is not None
+    assert fit.max_log_residual < 0.05
+    # Where the exact updates are twice those of the largest batch size.
+    exact = np.exp(np.interp(-np.log(2 * updates[-1]), -np.log(updates), np.log(sizes)))
+    assert fit.critical_batch_size == pytest.approx(exact, rel=0.1)
 
 
 def test_perfect_scaling_has_no_plateau_in_range() -> None:

@@ -1,4 +1,4 @@
-"""Curves are the most likely ones, and their intervals hold what is nearly as likely."""
+"""Curves are those of least squares, and their intervals hold what fits nearly as well."""
 
 from __future__ import annotations
 
@@ -8,139 +8,70 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from reports.stats import _likelihood as likelihood
-from reports.stats._likelihood import LEAST_NOISE, Observations
-from reports.stats._two_terms import (
-    Curve,
-    Intervals,
-    bootstrap_intervals,
-    fit_curves,
-    likelihood_intervals,
-    max_log_residual,
-)
+from reports.stats._two_terms import Curve, Points, TwoTerms, fit_two_terms, means_of, shapes_at
 
 SIZES = 2.0 ** np.arange(2, 11)
+Z = 1 / SIZES
 
 
-def fit_curve(data: Observations, *, free_power: bool = False) -> Curve:
-    return fit_curves([data], free_power=free_power)[0]
+def curve_at(z: np.ndarray, power: float = 1.0) -> np.ndarray:
+    return (100**power + (5_000 * z) ** power) ** (1 / power)
 
 
-def intervals(data: Observations, confidence: float = 0.95) -> Intervals:
-    return likelihood_intervals([data], confidence)[0]
+def fitted(z: np.ndarray, y: np.ndarray, confidence: float = 0.95, bend: bool = False) -> TwoTerms:
+    return fit_two_terms(means_of(z, y), confidence, bend=bend)
 
 
-def points(
-    y: np.ndarray, z: np.ndarray, most: float = math.inf, spread: float = 0.0
-) -> Observations:
-    """Return points of which those above `most` are known to be above it only."""
-    return Observations(z, np.minimum(y, most), y > most, np.full(y.size, spread))
+def noisy(seed: int, noise: float = 0.1) -> np.ndarray:
+    return curve_at(Z) * np.exp(np.random.default_rng(seed).normal(0, noise, Z.size))
 
 
-def noisy(seed: int, noise: float = 0.1, repeats: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    z = np.tile(1 / SIZES, repeats)
-    errors = np.random.default_rng(seed).normal(0, noise, z.size)
-    return (100 + 5_000 * z) * np.exp(errors), z
-
-
-def negative_log_likelihood(logs: np.ndarray, data: Observations) -> float:
-    """Return it from the definition, by scipy's normal distribution."""
-    a, b, sigma = np.exp(logs)
-    expected = np.log(a + b * data.z)
-    sd = np.sqrt(sigma**2 + data.spread**2)
-    exact = stats.norm.logpdf(np.log(data.y), expected, sd)
-    bound = stats.norm.logsf(np.log(data.y), expected, sd)
-    return -float(np.where(data.censored, bound, exact).sum())
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_without_bounds_the_curve_is_that_of_least_squares_of_logarithms(seed: int) -> None:
-    y, z = noisy(seed)
-    curve = fit_curve(points(y, z))
-    oracle = optimize.least_squares(
-        lambda logs: np.log(y) - np.logaddexp(logs[0], logs[1] + np.log(z)), [1.0, 1.0]
-    )
-    assert (curve.intercept, curve.slope) == pytest.approx(np.exp(oracle.x), rel=1e-5)
-    assert curve.noise == pytest.approx(np.sqrt(np.mean(oracle.fun**2)), rel=1e-5)
-
-
-@pytest.mark.parametrize(("most", "spread"), [(900, 0.0), (math.inf, 0.1), (600, 0.05)])
-def test_with_bounds_and_spreads_the_curve_is_the_most_likely_one(
-    most: float, spread: float
-) -> None:
-    y, z = noisy(4, noise=0.2, repeats=3)
-    data = points(y, z, most, spread)
-    oracle = optimize.minimize(
-        negative_log_likelihood,
-        np.log([90.0, 4_000.0, 0.3]),
-        data,
-        method="Nelder-Mead",
-        options={"xatol": 1e-8, "fatol": 1e-10, "maxiter": 5_000},
-    )
-    curve = fit_curve(data)
-    assert (curve.intercept, curve.slope, curve.noise) == pytest.approx(np.exp(oracle.x), rel=1e-4)
-
-
-def test_lower_bounds_remove_the_bias_of_leaving_runs_out() -> None:
-    y, z = noisy(5, noise=0.3, repeats=200)
-    data = points(y, z, most=800)
-    kept = ~data.censored
-    left_out = fit_curve(points(y[kept], z[kept]))
-    assert fit_curve(data).slope == pytest.approx(5_000, rel=0.05)
-    assert left_out.slope < 4_700
-
-
-def test_an_uncertain_point_counts_less() -> None:
-    y, z = 100 + 5_000 / SIZES, 1 / SIZES
-    y[0] *= 2
-    spread = np.where(SIZES[0] == SIZES, 1.0, 0.0)
-    curve = fit_curve(Observations(z, y, y < 0, spread))
-    assert curve.slope == pytest.approx(5_000, rel=1e-3)
-    assert fit_curve(points(y, z)).slope > 6_000
+@pytest.mark.parametrize("power", [0.5, 0.7, 1.0, 1.4, 2.5])
+def test_exact_curves_are_found_with_their_bend(power: float) -> None:
+    curve = fitted(Z, curve_at(Z, power), bend=True).curve
+    assert (curve.intercept, curve.slope) == pytest.approx((100, 5_000), rel=1e-3)
+    assert curve.power == pytest.approx(power, rel=1e-3)
+    np.testing.assert_allclose(curve.at(Z), curve_at(Z, power), rtol=1e-4)
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 3.0])
-def test_the_power_is_found(power: float) -> None:
-    z = 1 / SIZES
-    y = (100**power + (5_000 * z) ** power) ** (1 / power)
-    curve = fit_curve(points(y, z), free_power=True)
-    assert (curve.power, curve.intercept) == pytest.approx((power, 100), rel=1e-3)
-    np.testing.assert_allclose(curve.at(z), y, rtol=1e-4)
+def test_the_ratio_is_where_y_is_twice_the_intercept(power: float) -> None:
+    curve = Curve(intercept=100.0, slope=5_000.0, power=power)
+    assert curve.at(1 / curve.ratio) == pytest.approx(200)
 
 
-def test_every_step_of_the_search_is_an_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
-    data, costs = points(*noisy(4, noise=0.3)), []
-    for steps in range(8):
-        monkeypatch.setattr(likelihood, "ITERATIONS", steps)
-        curve = fit_curve(data)
-        logs = np.log([curve.intercept, curve.slope, curve.noise])
-        costs.append(negative_log_likelihood(logs, data))
-    assert costs == sorted(costs, reverse=True)
-    assert costs[7] < costs[0] - 10
+def test_below_six_points_the_bend_is_that_of_a_hyperbola() -> None:
+    assert fitted(Z[:5], curve_at(Z[:5], 2.0), bend=True).curve.power == 1
+    assert fitted(Z[:6], curve_at(Z[:6], 2.0), bend=True).curve.power == pytest.approx(2, rel=0.01)
 
 
-def test_perfect_data_have_the_least_noise() -> None:
-    z = 1 / SIZES
-    assert fit_curve(points(100 + 5_000 * z, z)).noise == pytest.approx(LEAST_NOISE)
-
-
-def test_the_residual_is_that_of_the_mean_of_a_place() -> None:
-    z = np.array([1.0, 1.0, 2.0, 2.0])
-    y = np.exp([0.3, -0.1, 0.0, 0.05])
-    curve = Curve(intercept=1.0, slope=1e-12, power=1.0, noise=0.1)
-    assert max_log_residual(points(y, z), curve) == pytest.approx(0.1)
-
-
-@pytest.mark.parametrize(("bound", "residual"), [(2.0, math.log(2)), (0.5, 0.0)])
-def test_a_lower_bound_disagrees_with_a_curve_below_it_only(bound: float, residual: float) -> None:
-    data = Observations(
-        np.array([1.0, 2.0]), np.array([bound, 1.0]), np.array([True, False]), np.zeros(2)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_curve_is_that_of_least_squares_of_logarithms(seed: int) -> None:
+    y = noisy(seed)
+    fit = fitted(Z, y)
+    oracle = optimize.least_squares(
+        lambda logs: np.log(y) - np.logaddexp(logs[0], logs[1] + np.log(Z)), [1.0, 1.0]
     )
-    curve = Curve(intercept=1.0, slope=1e-12, power=1.0, noise=0.1)
-    assert max_log_residual(data, curve) == pytest.approx(residual, abs=1e-9)
+    assert (fit.curve.intercept, fit.curve.slope) == pytest.approx(np.exp(oracle.x), rel=1e-4)
+    assert fit.noise == pytest.approx(math.sqrt(2 * oracle.cost / (Z.size - 2)), rel=1e-5)
+    assert fit.largest_residual == pytest.approx(np.abs(oracle.fun).max(), rel=1e-4)
 
 
-def least_squares_at(y: np.ndarray, z: np.ndarray, name: str, value: float) -> float:
+@pytest.mark.parametrize("seed", range(3))
+def test_with_a_bend_the_curve_is_that_of_least_squares_too(seed: int) -> None:
+    y = noisy(seed)
+
+    def residuals(logs: np.ndarray) -> np.ndarray:
+        power = math.exp(logs[2])
+        return np.log(y) - np.logaddexp(power * logs[0], power * (logs[1] + np.log(Z))) / power
+
+    oracle = optimize.least_squares(residuals, [5.0, 8.0, 0.0])
+    fit = fitted(Z, y, bend=True)
+    squares = np.square(np.log(y) - np.log(fit.curve.at(Z))).sum()
+    assert squares == pytest.approx(2 * oracle.cost, rel=0.01)
+
+
+def least_squares_at(y: np.ndarray, name: str, value: float) -> float:
     """Return the smallest sum of squares with one quantity held at a value."""
 
     def squares(log_free: float) -> float:
@@ -150,7 +81,7 @@ def least_squares_at(y: np.ndarray, z: np.ndarray, name: str, value: float) -> f
             "slope": (free, value),
             "ratio": (free, value * free),
         }[name]
-        return float(np.square(np.log(y) - np.log(a + b * z)).sum())
+        return float(np.square(np.log(y) - np.log(a + b * Z)).sum())
 
     return float(optimize.minimize_scalar(squares, bounds=(-5, 15), method="bounded").fun)
 
@@ -158,73 +89,139 @@ def least_squares_at(y: np.ndarray, z: np.ndarray, name: str, value: float) -> f
 @pytest.mark.parametrize("name", ["intercept", "slope", "ratio"])
 @pytest.mark.parametrize("confidence", [0.95, 0.5])
 def test_an_interval_ends_where_the_f_test_does(name: str, confidence: float) -> None:
-    y, z = noisy(6)
-    curve = fit_curve(points(y, z))
-    ends = getattr(intervals(points(y, z), confidence), name)
-    least = float(np.square(np.log(y) - np.log(curve.at(z))).sum())
-    critical = stats.f.ppf(confidence, 1, y.size - 2)
-    for end in ends:
-        excess = least_squares_at(y, z, name, end) / least - 1
-        assert excess * (y.size - 2) == pytest.approx(critical, rel=1e-3)
+    y = noisy(6)
+    fit = fitted(Z, y, confidence)
+    least = float(np.square(np.log(y) - np.log(fit.curve.at(Z))).sum())
+    critical = stats.f.ppf(confidence, 1, Z.size - 2)
+    for bound in getattr(fit, name):
+        excess = least_squares_at(y, name, bound) / least - 1
+        assert excess * (Z.size - 2) == pytest.approx(critical, rel=0.02)
 
 
-def test_without_a_plateau_the_ratio_has_no_upper_end() -> None:
-    y, z = noisy(7)
-    ends = intervals(points(y / (100 + 5_000 * z) * 5_000 * z, z))
-    assert ends.intercept.low == 0
-    assert ends.ratio.high == math.inf
-    assert ends.slope.low > 0
-    assert ends.ratio.low > 0
+def test_without_a_plateau_the_ratio_has_no_upper_bound() -> None:
+    fit = fitted(Z, noisy(7) / curve_at(Z) * 5_000 * Z)
+    assert (fit.intercept.low, fit.ratio.high) == (0, math.inf)
+    assert min(fit.slope.low, fit.ratio.low) > 0
 
 
-def test_without_a_slope_the_ratio_has_no_lower_end() -> None:
-    errors = np.random.default_rng(8).normal(0, 0.1, SIZES.size)
-    ends = intervals(points(100 * np.exp(errors), 1 / SIZES))
-    assert (ends.slope.low, ends.ratio.low) == (0, 0)
-    assert ends.intercept.low < 100 < ends.intercept.high
+def test_without_a_slope_the_ratio_has_no_lower_bound() -> None:
+    fit = fitted(Z, noisy(8) / curve_at(Z) * 100)
+    assert (fit.slope.low, fit.ratio.low) == (0, 0)
+    assert fit.intercept.low < 100 < fit.intercept.high
 
 
-def test_three_points_leave_ends_open_rather_than_guess() -> None:
-    z = np.array([1.0, 0.1, 0.01])
-    ends = intervals(points((1 + z) * np.array([1.1, 0.9, 1.1]), z))
-    assert (ends.slope.low, ends.ratio.low) == (0, 0)
-    assert ends.intercept.high > 20 * ends.intercept.low
+def test_three_points_leave_bounds_open_rather_than_guess() -> None:
+    z = np.array([0.01, 0.1, 1.0])
+    fit = fitted(z, (1 + z) * np.array([1.1, 0.9, 1.1]))
+    assert (fit.slope.low, fit.ratio.low) == (0, 0)
+    assert fit.intercept.high > 20 * fit.intercept.low
 
 
-def grouped(noise: float, seeds: int = 6) -> tuple[Observations, np.ndarray]:
-    y, z = noisy(9, noise, repeats=seeds)
-    return points(y, z), np.repeat(np.arange(seeds), SIZES.size)
+def test_runs_of_one_point_count_as_their_geometric_mean() -> None:
+    z, y = np.array([2.0, 1.0, 1.0, 2.0]), np.array([9.0, 1.0, 4.0, 1.0])
+    points = means_of(z, y)
+    np.testing.assert_allclose(np.exp(points.log_y), [2.0, 3.0])
+    # Squares about the means over 2 degrees of freedom; each mean is of two runs.
+    squares = 2 * math.log(2) ** 2 + 2 * math.log(3) ** 2
+    assert points.error == pytest.approx(math.sqrt(squares / 2 / 2))
+    assert (points.degrees, points.known) == (2, 2)
+    assert means_of(z[:2], y[:2]).error is None
 
 
-def test_the_bootstrap_is_that_of_resampled_seeds_fitted_one_by_one() -> None:
-    data, seeds = grouped(0.1, seeds=5)
-    bootstrap = bootstrap_intervals(data, seeds, 0.95, np.random.default_rng(0))
-    rng, slopes = np.random.default_rng(1), []
-    for _ in range(600):
-        drawn = np.concatenate([np.flatnonzero(seeds == s) for s in rng.integers(0, 5, 5)])
-        slopes.append(fit_curve(points(data.y[drawn], data.z[drawn])).slope)
-    share = stats.norm.cdf(math.sqrt(5 / 4) * stats.t.ppf(0.025, 4))
-    assert bootstrap.slope == pytest.approx(np.quantile(slopes, [share, 1 - share]), rel=0.05)
-
-
-def test_the_bootstrap_repeats_with_its_generator_and_shrinks_with_the_noise() -> None:
-    data, seeds = grouped(0.1)
-    first, again = (
-        bootstrap_intervals(data, seeds, 0.95, np.random.default_rng(0)) for _ in range(2)
+def test_a_point_with_a_bound_is_a_bound_and_tells_nothing_of_scatter() -> None:
+    points = means_of(
+        np.array([1.0, 1.0, 2.0, 2.0]),
+        np.array([1.0, 9.0, 4.0, 4.0]),
+        np.array([True, False, False, False]),
     )
-    assert first == again
-    quiet, _ = grouped(0.01)
-    narrow = bootstrap_intervals(quiet, seeds, 0.95, np.random.default_rng(0))
-    width = math.log(first.ratio.high / first.ratio.low)
-    assert math.log(narrow.ratio.high / narrow.ratio.low) == pytest.approx(width / 10, rel=0.1)
+    assert points.bounded.tolist() == [True, False]
+    assert (points.known, points.degrees, points.error) == (1, 1, 0)
 
 
-def test_the_bootstrap_leaves_ends_open_too() -> None:
-    data, seeds = grouped(0.3)
-    errors = data.y / (100 + 5_000 * data.z)
-    falling = points(5_000 * data.z * errors, data.z)
-    ends = bootstrap_intervals(falling, seeds, 0.95, np.random.default_rng(0))
-    assert (ends.intercept.low, ends.ratio.high) == (0, math.inf)
-    level = points(100 * errors, data.z)
-    ends = bootstrap_intervals(level, seeds, 0.95, np.random.default_rng(0))
-    assert (ends.slope.low, ends.ratio.low) == (0, 0)
+def with_bound(value: float) -> TwoTerms:
+    """An exact hyperbola, with a bound at the smallest batch size."""
+    y = curve_at(Z)
+    return fit_two_terms(
+        means_of(Z, np.append(value, y[1:]), np.arange(Z.size) == 0), 0.95, bend=False
+    )
+
+
+def test_a_bound_that_the_curve_respects_changes_nothing() -> None:
+    fit, without = with_bound(800.0), fitted(Z[1:], curve_at(Z[1:]))
+    assert fit.curve.slope == pytest.approx(without.curve.slope, rel=1e-4)
+    assert fit.largest_residual == pytest.approx(0, abs=1e-4)
+
+
+def test_a_bound_above_the_curve_pulls_it_up() -> None:
+    fit = with_bound(4_000.0)
+    assert fit.curve.slope > 5_500
+    assert fit.poor_fit
+
+
+def repeated(bend: float, seeds: int = 5, noise: float = 0.05) -> Points:
+    """Runs about a curve which is off by a factor at one point."""
+    z = np.tile(Z, seeds)
+    errors = np.random.default_rng(3).normal(0, noise, z.size)
+    return means_of(z, curve_at(z) * np.exp(errors) * np.where(z == Z[4], bend, 1))
+
+
+@pytest.mark.parametrize(("bend", "noise", "poor"), [(1.0, 0.05, False), (1.4, 0.05, True)])
+def test_a_curve_that_misses_a_point_by_more_than_runs_scatter_lacks_fit(
+    bend: float, noise: float, poor: bool
+) -> None:
+    fit = fit_two_terms(repeated(bend, noise=noise), 0.95)
+    assert fit.lack_of_fit is not None
+    assert (fit.lack_of_fit < 0.05, fit.poor_fit) == (poor, poor)
+
+
+def test_wide_scatter_explains_a_large_residual() -> None:
+    fit = fit_two_terms(repeated(1.0, seeds=3, noise=0.4), 0.95)
+    assert fit.largest_residual > 0.1
+    assert not fit.poor_fit
+
+
+def test_a_small_residual_is_no_poor_fit_however_small_the_scatter() -> None:
+    fit = fit_two_terms(repeated(1.05, noise=0.002), 0.95)
+    assert fit.lack_of_fit is not None
+    assert fit.lack_of_fit < 0.05
+    assert not fit.poor_fit
+
+
+def test_the_lack_of_fit_is_the_f_test_of_a_regression() -> None:
+    points = repeated(1.2)
+    fit = fit_two_terms(points, 0.95, bend=False)
+    assert points.error is not None
+    ratio = fit.noise**2 / points.error**2
+    assert fit.lack_of_fit == pytest.approx(stats.f.sf(ratio, Z.size - 2, 4 * Z.size))
+
+
+def test_shapes_hold_the_best_curve() -> None:
+    fit = fitted(Z, noisy(1), bend=True)
+    shapes = shapes_at(Z, fit.shapes)
+    best = fit.curve.at(Z) / fit.curve.intercept
+    assert (shapes.min(axis=0) <= best).all()
+    assert (best <= shapes.max(axis=0)).all()
+
+
+STUDIES = 150
+
+
+@pytest.mark.parametrize(
+    ("power", "sizes", "seeds", "shared"),
+    [(1.0, SIZES[::2], 3, 0.0), (1.0, SIZES, 5, 0.15), (1.4, SIZES, 5, 0.05)],
+)
+def test_intervals_cover_the_truth_as_often_as_they_say(
+    power: float, sizes: np.ndarray, seeds: int, shared: float
+) -> None:
+    """Also where the seeds of a size share an error, and where the true curve is no hyperbola."""
+    rng, z = np.random.default_rng(0), np.tile(1 / sizes, seeds)
+    truth = Curve(100.0, 5_000.0, power)
+    covered = np.zeros(3)
+    for _ in range(STUDIES):
+        errors = np.tile(rng.normal(0, shared, sizes.size), seeds) + rng.normal(0, 0.1, z.size)
+        fit = fit_two_terms(means_of(z, truth.at(z) * np.exp(errors)), 0.95)
+        pairs = ((fit.intercept, 100), (fit.slope, 5_000), (fit.ratio, truth.ratio))
+        covered += [bounds.low <= value <= bounds.high for bounds, value in pairs]
+    # Of 150 at 95%, fewer than 135 or all have a probability of 0.5% each at most.
+    assert (covered >= stats.binom.ppf(0.005, STUDIES, 0.95)).all()
+    assert covered.mean() < STUDIES

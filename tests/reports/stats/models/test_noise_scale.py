@@ -22,8 +22,7 @@ from reports.stats.models.noise_scale import (
     compare_with_critical,
     noise_along_training,
 )
-from reports.stats.models.optimal_batch import fit_steps_to_target
-from reports.stats.models.steps_to_target import StepsToTargetFit
+from reports.stats.models.steps_to_target import StepsToTargetFit, fit_steps_to_target
 
 TRACES = [9.0, 10.0, 11.0, 12.0]
 NORMS = [0.9, 1.1, 1.0, 1.2]

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from reports.schema.results import Cluster, empty_table
-from reports.stats.models.optimal_batch import fit_steps_to_target
 from reports.stats.models.simulated_workers import (
     COMBINE,
     SIMULATION_COLUMNS,
@@ -21,6 +20,7 @@ from reports.stats.models.simulated_workers import (
     simulate_group,
     simulate_time_to_target,
 )
+from reports.stats.models.steps_to_target import fit_steps_to_target
 from reports.stats.models.update_cost import fit_update_time
 from sweeps.spec.types import COMBINING
 from tests.reports.conftest import DIGITS_GROUP

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from reports.stats.models.optimal_batch import fit_steps_to_target
-from reports.stats.models.steps_to_target import IN_RANGE, NOT_IN_RANGE
+from reports.stats._two_terms import fit_two_terms, means_of
+from reports.stats.models.steps_to_target import IN_RANGE, NOT_IN_RANGE, fit_steps_to_target
 
 # Steps to the goal loss of language models of 85 million to 1.2 billion parameters, at batch sizes
 # 64 to 16384. Source: Zhang et al. 2024, How does critical batch size scale in pre-training?; the
@@ -30,13 +31,44 @@ UNEDITED = {
     "604M": PUBLISHED["604M"],
     "1.2B": [643000, *PUBLISHED["1.2B"][1:]],
 }
-# S_min, E_min, B_crit = E_min / S_min, and the batch size of 20% overhead.
+# S_min and E_min of the hyperbola.
 FIGURES = {
-    "85M": (1293.827, 2834258, 2190.6, 745.320),
-    "151M": (1752.422, 5677478, 3239.8, 955.158),
-    "302M": (2095.350, 11383270, 5432.6, 1393.727),
-    "604M": (2459.928, 19449688, 7906.6, 1888.522),
-    "1.2B": (3897.306, 43381130, 11131, 2533.411),
+    "85M": (1293.827, 2834258),
+    "151M": (1752.422, 5677478),
+    "302M": (2095.350, 11383270),
+    "604M": (2459.928, 19449688),
+    "1.2B": (3897.306, 43381130),
+}
+
+# What a target quality takes, as the geometric mean of 10 to 28 runs: epochs of ResNet-50, millions
+# of examples of BERT. Source: MLPerf Training's reference convergence points, releases 4.0 and 5.1,
+# https://github.com/mlcommons/logging, commit 7bbf792686936919201796120b970dd820331099.
+RESNET = {
+    1632: 34.98,
+    3264: 35.19,
+    4096: 39.99,
+    8192: 41.99,
+    13056: 45.4,
+    32768: 56,
+    49152: 68,
+    58880: 79.9,
+    65536: 84.49,
+    67840: 85.85,
+}
+BERT = {
+    256: 2.543,
+    448: 2.402,
+    1536: 2.776,
+    3072: 2.763,
+    4096: 2.841,
+    4608: 2.792,
+    6144: 3.318,
+    6912: 3.594,
+    8192: 4.191,
+    8704: 4.276,
+    12288: 4.469,
+    13056: 4.629,
+    16384: 5.502,
 }
 
 SIZES = 2.0 ** np.arange(2, 12)
@@ -47,38 +79,42 @@ def updates_at(sizes: np.ndarray, critical: float = 100) -> np.ndarray:
 
 
 def noisy_runs(seeds: int, noise: float = 0.05) -> dict[str, Any]:
-    sizes, labels = np.tile(SIZES, seeds), np.repeat(np.arange(seeds), SIZES.size)
+    sizes = np.tile(SIZES, seeds)
     errors = np.exp(np.random.default_rng(seeds).normal(0, noise, sizes.size))
-    return {"batch_sizes": sizes, "updates": updates_at(sizes) * errors, "groups": labels}
+    return {"batch_sizes": sizes, "updates": updates_at(sizes) * errors}
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
-def test_published_figures_come_out(model: str) -> None:
+def test_published_figures_are_those_of_the_hyperbola(model: str) -> None:
+    points = means_of(1 / np.array(PUBLISHED_SIZES), np.array(PUBLISHED[model], float))
+    curve = fit_two_terms(points, 0.95, bend=False).curve
+    assert (curve.intercept, curve.slope) == pytest.approx(FIGURES[model], rel=1e-4)
+
+
+@pytest.mark.parametrize("model", ["85M", "151M", "302M", "604M"])
+def test_published_steps_are_fitted_better_with_a_bend(model: str) -> None:
     fit = fit_steps_to_target(PUBLISHED_SIZES, PUBLISHED[model])
-    figures = (
-        fit.min_updates,
-        fit.min_examples,
-        fit.critical_batch_size,
-        fit.overhead_batch_size(),
-    )
-    assert figures == pytest.approx(FIGURES[model], rel=1e-4)
+    points = means_of(1 / np.array(PUBLISHED_SIZES), np.array(PUBLISHED[model], float))
+    hyperbola = fit_two_terms(points, 0.95, bend=False)
     assert (fit.plateau, fit.poor_fit, fit.reason) == (IN_RANGE, False, "")
+    assert fit.model is not None
+    assert fit.model.noise < hyperbola.noise
 
 
-@pytest.mark.parametrize(
-    ("model", "change", "poor"),
-    [("85M", 0.0204, True), ("151M", 0.0196, True), ("302M", 0, False), ("1.2B", 0.00078, False)],
-)
-def test_the_published_data_before_editing_say_something_else(
-    model: str, change: float, poor: bool
-) -> None:
+def test_a_published_plateau_beyond_the_largest_size_is_not_extrapolated() -> None:
+    fit = fit_steps_to_target(PUBLISHED_SIZES, PUBLISHED["1.2B"])
+    assert (fit.plateau, fit.critical_batch_size) == (NOT_IN_RANGE, None)
+    assert fit.critical_batch_size_interval is not None
+    assert fit.critical_batch_size_interval.low == pytest.approx(7_797, rel=0.01)
+
+
+@pytest.mark.parametrize("model", ["85M", "151M"])
+def test_the_published_data_before_editing_say_something_else(model: str) -> None:
     edited = fit_steps_to_target(PUBLISHED_SIZES, PUBLISHED[model])
     unedited = fit_steps_to_target(PUBLISHED_SIZES, UNEDITED[model])
     assert edited.critical_batch_size is not None
     assert unedited.critical_batch_size is not None
-    ratio = unedited.critical_batch_size / edited.critical_batch_size
-    assert ratio - 1 == pytest.approx(change, abs=1e-4)
-    assert (edited.poor_fit, unedited.poor_fit) == (False, poor)
+    assert 0.9 < unedited.critical_batch_size / edited.critical_batch_size < 0.98
 
 
 def test_the_overhead_is_the_one_asked_for() -> None:
@@ -89,22 +125,48 @@ def test_the_overhead_is_the_one_asked_for() -> None:
     assert updates_at(np.array([size]))[0] == pytest.approx(1.5 * perfect, rel=1e-6)
 
 
-def test_the_critical_batch_size_lies_in_its_interval_which_five_seeds_resample() -> None:
-    fit = fit_steps_to_target(**noisy_runs(5))
-    ends = fit.critical_batch_size_interval
-    assert ends is not None
-    assert ends.low < 100 < ends.high
-    assert fit.interval_method == "bootstrap over 5 seeds"
-    assert fit == fit_steps_to_target(**noisy_runs(5))
-    assert ends != fit_steps_to_target(**noisy_runs(5), seed=1).critical_batch_size_interval
+def test_a_poor_fit_reads_the_overhead_between_the_sizes_measured() -> None:
+    # Perfect scaling to 64, then no gain at all; a size that is off by chance changes nothing.
+    updates = np.maximum(6_400 / SIZES, 100.0) * np.where(SIZES == 16, 0.8, 1)
+    fit = replace(fit_steps_to_target(SIZES, updates), poor_fit=True, critical_batch_size=64.0)
+    assert fit.overhead_batch_size(overhead=0.5, reference=4) == pytest.approx(64 * 1.5)
+    assert fit.overhead_batch_size(overhead=3.0, reference=64) == pytest.approx(256)
+    assert fit.overhead_batch_size(overhead=99, reference=4) is None
+    assert fit.overhead_batch_size(reference=2) is None
 
 
-def test_fewer_seeds_have_the_intervals_of_the_fit() -> None:
-    runs = noisy_runs(4)
-    fit = fit_steps_to_target(**runs)
-    assert fit.interval_method == "profile likelihood"
-    ungrouped = fit_steps_to_target(runs["batch_sizes"], runs["updates"])
-    assert fit.critical_batch_size_interval == ungrouped.critical_batch_size_interval
+def test_the_critical_batch_size_lies_in_its_interval() -> None:
+    bounds = fit_steps_to_target(**noisy_runs(5)).critical_batch_size_interval
+    assert bounds is not None
+    assert bounds.low < 100 < bounds.high
+
+
+def test_the_unit_of_error_is_the_mean_of_a_batch_size() -> None:
+    """Runs repeated exactly are no further evidence."""
+    runs = noisy_runs(1)
+    twice = {name: np.tile(values, 2) for name, values in runs.items()}
+    once = fit_steps_to_target(**runs)
+    assert once.critical_batch_size_interval == pytest.approx(
+        fit_steps_to_target(**twice).critical_batch_size_interval, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("points", "examples", "low", "high"),
+    [(RESNET, 1.281, 20_000, 68_000), (BERT, 1.0, 4_000, 17_000)],
+)
+def test_published_convergence_points_have_a_critical_batch_size(
+    points: dict[int, float], examples: float, low: float, high: float
+) -> None:
+    """Tuned by many submitters on other machines, they follow the curve within 17%."""
+    updates = [examples * 1e6 * amount / size for size, amount in points.items()]
+    fit = fit_steps_to_target(list(points), updates)
+    bounds = fit.critical_batch_size_interval
+    assert fit.critical_batch_size is not None
+    assert bounds is not None
+    assert low < bounds.low < fit.critical_batch_size < high
+    assert fit.max_log_residual is not None
+    assert fit.max_log_residual < 0.15
 
 
 def test_a_higher_confidence_has_wider_intervals() -> None:
@@ -121,46 +183,38 @@ def test_a_higher_confidence_has_wider_intervals() -> None:
 def test_runs_that_did_not_arrive_count_as_lower_bounds() -> None:
     updates, most = updates_at(SIZES), 600
     fit = fit_steps_to_target(SIZES, np.minimum(updates, most), censored=updates > most)
-    assert fit.critical_batch_size == pytest.approx(100, rel=1e-3)
+    assert fit.critical_batch_size == pytest.approx(100, rel=0.01)
     assert (fit.runs, fit.censored, fit.batch_sizes[0]) == (10, 2, 16)
     naive = fit_steps_to_target(SIZES, np.minimum(updates, most))
     assert naive.critical_batch_size != pytest.approx(100, rel=0.1)
 
 
-def test_a_bound_above_the_curve_makes_a_poor_fit() -> None:
+def test_a_size_that_misses_the_target_with_one_seed_is_a_bound() -> None:
     fit = fit_steps_to_target(
-        [4, *SIZES], [9_000, *updates_at(SIZES)], censored=[True] + [False] * 10
+        [4, *SIZES], [900, *updates_at(SIZES)], censored=[True, *[False] * 10]
     )
-    assert fit.poor_fit
-    assert (
-        fit_steps_to_target(
-            [4, *SIZES], [9, *updates_at(SIZES)], censored=[True] + [False] * 10
-        ).poor_fit
-        is False
-    )
+    assert (fit.batch_sizes[0], fit.censored, fit.runs) == (8, 1, 11)
+    assert len(fit.means) == len(fit.batch_sizes)
 
 
-def test_a_wide_bracket_counts_less_than_a_narrow_one() -> None:
-    updates = updates_at(SIZES)
-    updates[-1] *= 1.5
-    half = np.where(SIZES[-1] == SIZES, updates / 2, 0.0)
-    fit = fit_steps_to_target(SIZES, updates, half_widths=half)
-    assert fit.min_updates == pytest.approx(50, rel=0.01)
-    assert fit_steps_to_target(SIZES, updates).min_updates != pytest.approx(50, rel=0.05)
-
-
-def test_a_curve_that_is_no_hyperbola_is_flagged_and_has_a_power() -> None:
-    updates = 50 * (1 + (100 / SIZES) ** 3) ** (1 / 3)
+@pytest.mark.parametrize("power", [0.7, 1.4, 3.0])
+def test_a_curve_that_is_no_hyperbola_has_its_own_bend(power: float) -> None:
+    updates = 50 * (1 + (100 / SIZES) ** power) ** (1 / power)
     fit = fit_steps_to_target(SIZES, updates)
-    assert fit.poor_fit
-    assert fit.alternative is not None
-    assert fit.alternative.power == pytest.approx(3, rel=1e-3)
-    assert fit.alternative.critical_batch_size == pytest.approx(100, rel=1e-3)
-    assert fit.alternative.max_log_residual < 1e-3
+    assert fit.curve is not None
+    assert fit.curve.power == pytest.approx(power, rel=0.01)
+    # Updates are twice S_min there.
+    truth = 100 / (2**power - 1) ** (1 / power)
+    assert fit.critical_batch_size == pytest.approx(truth, rel=0.01)
 
 
-def test_three_batch_sizes_have_no_power() -> None:
-    assert fit_steps_to_target(SIZES[3:6], updates_at(SIZES[3:6])).alternative is None
+def test_three_batch_sizes_have_wide_intervals_and_no_bend() -> None:
+    errors = np.array([1.1, 0.85, 1.1])
+    fit = fit_steps_to_target(SIZES[3:6], updates_at(SIZES[3:6]) * errors)
+    assert fit.curve is not None
+    assert fit.curve.power == 1
+    assert fit.critical_batch_size_interval is not None
+    assert fit.critical_batch_size_interval.low == 0
 
 
 def test_a_curve_that_still_falls_has_no_critical_batch_size() -> None:
@@ -172,9 +226,7 @@ def test_a_curve_that_still_falls_has_no_critical_batch_size() -> None:
     assert fit.critical_batch_size_interval is not None
     assert fit.critical_batch_size_interval.low > 1_000
     assert fit.critical_batch_size_interval.high == math.inf
-    assert fit.alternative is not None
-    assert (fit.alternative.min_updates, fit.alternative.critical_batch_size) == (None, None)
-    assert "batch size 2048" in fit.reason
+    assert "2048" in fit.reason
 
 
 def test_an_extrapolated_plateau_is_none() -> None:
@@ -196,17 +248,32 @@ def test_a_curve_that_does_not_fall_has_no_critical_batch_size() -> None:
 @pytest.mark.parametrize(
     ("sizes", "updates", "censored", "reason"),
     [
-        ([], [], None, "no runs"),
-        ([8, 16, 32], [9, 9, 9], [True] * 3, "of 3"),
-        ([8, 8, 16, 32], [9, 8, 5, 9], [False, False, False, True], "Fewer than three"),
-        ([8, 16, 32, 64], [9, 9, 9, 5], [False, False, False, True], "equal at all batch sizes"),
+        ([], [], None, "There are no runs."),
+        (
+            [8, 16, 32],
+            [9, 9, 9],
+            [True] * 3,
+            "No batch size reached the target with every run, of 3 runs.",
+        ),
+        (
+            [8, 8, 16, 32],
+            [9, 8, 5, 9],
+            [False, False, False, True],
+            "Fewer than three batch sizes reached the target with every run: 2.",
+        ),
+        (
+            [8, 16, 32],
+            [9, 9, 9],
+            None,
+            "Updates to the target are equal at all batch sizes: they show no scaling.",
+        ),
     ],
 )
 def test_bad_data_give_a_reason_and_no_number(
     sizes: list[float], updates: list[float], censored: list[bool] | None, reason: str
 ) -> None:
     fit = fit_steps_to_target(sizes, updates, censored=censored)
-    assert reason in fit.reason
+    assert fit.reason == reason
     numbers = (
         fit.min_updates,
         fit.min_examples,
@@ -243,31 +310,9 @@ def test_batch_sizes_near_all_items_are_named() -> None:
             {"censored": [True]},
             "`censored` must have one value for each of `batch_sizes`, but has 1 for 3.",
         ),
-        (
-            {"groups": [1]},
-            "`groups` must have one value for each of `batch_sizes`, but has 1 for 3.",
-        ),
-        (
-            {"half_widths": [0, 0, -1]},
-            "`half_widths` must be finite and at least 0, but holds -1.0.",
-        ),
     ],
 )
 def test_impossible_values_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as refusal:
         fit_steps_to_target(**{"batch_sizes": [1, 2, 3], "updates": [3, 2, 1], **options})
     assert str(refusal.value) == message
-
-
-@pytest.mark.parametrize(("power", "plateau"), [(-1.3, NOT_IN_RANGE), (0.3, IN_RANGE)])
-def test_an_end_that_no_resample_shows_is_bounded_by_the_likelihood(
-    power: float, plateau: str
-) -> None:
-    sizes, groups = np.repeat(2.0 ** np.arange(8), 5), np.tile(np.arange(5), 8)
-    noise = np.random.default_rng(8).normal(0, 0.05, sizes.size)
-    fit = fit_steps_to_target(sizes, 1e4 * sizes**power * np.exp(noise), groups=groups)
-    assert (fit.plateau, fit.interval_method) == (plateau, "profile likelihood")
-    ends = fit.critical_batch_size_interval
-    assert ends is not None
-    assert ends.low < math.inf
-    assert ends.high > 0

@@ -7,16 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from reports.stats.models.update_cost import fit_update_time, fit_update_times
+from reports.stats.models.update_cost import fit_update_time
 
 SIZES = 2.0 ** np.arange(11)
 
 
 def test_an_exact_line_is_found_with_its_doubling_batch_size() -> None:
     fit = fit_update_time(SIZES, 20e-6 + 0.5e-6 * SIZES)
-    assert fit.fixed_seconds == pytest.approx(20e-6, rel=1e-6)
-    assert fit.seconds_per_example == pytest.approx(0.5e-6, rel=1e-6)
-    assert fit.doubling_batch_size == pytest.approx(40, rel=1e-6)
+    assert fit.fixed_seconds == pytest.approx(20e-6, rel=1e-4)
+    assert fit.seconds_per_example == pytest.approx(0.5e-6, rel=1e-4)
+    assert fit.doubling_batch_size == pytest.approx(40, rel=1e-4)
     assert fit.batch_sizes == tuple(SIZES)
     assert (fit.reason, fit.poor_fit) == ("", False)
 
@@ -29,11 +29,14 @@ def test_rounds_of_a_batch_size_count_as_their_median() -> None:
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    errors = np.exp(np.random.default_rng(0).normal(0, 0.05, (60, SIZES.size)))
-    fits = fit_update_times([(SIZES, (20e-6 + 0.5e-6 * SIZES) * error) for error in errors])
-    bounds = np.array([fit.doubling_batch_size_interval for fit in fits])
+    rng, covered = np.random.default_rng(0), []
+    for _ in range(60):
+        seconds = (20e-6 + 0.5e-6 * SIZES) * np.exp(rng.normal(0, 0.05, SIZES.size))
+        ends = fit_update_time(SIZES, seconds).doubling_batch_size_interval
+        assert ends is not None
+        covered.append(ends.low <= 40 <= ends.high)
     # 57 are expected; 51 or fewer have a probability of 1%.
-    assert ((bounds[:, 0] <= 40) & (bounds[:, 1] >= 40)).sum() > 51
+    assert sum(covered) > 51
 
 
 def test_times_in_proportion_to_the_batch_show_no_fixed_cost() -> None:
@@ -43,7 +46,7 @@ def test_times_in_proportion_to_the_batch_show_no_fixed_cost() -> None:
     assert fit.seconds_per_example == pytest.approx(1e-6, rel=0.1)
     assert fit.doubling_batch_size_interval is not None
     assert fit.doubling_batch_size_interval.low == 0
-    assert "no fixed cost" in fit.reason
+    assert fit.reason == "Times grow in proportion to the batch: they show no fixed cost."
 
 
 def test_times_that_do_not_grow_show_no_cost_of_an_example() -> None:
@@ -53,7 +56,7 @@ def test_times_that_do_not_grow_show_no_cost_of_an_example() -> None:
     assert fit.fixed_seconds == pytest.approx(1e-6, rel=0.1)
     assert fit.doubling_batch_size_interval is not None
     assert fit.doubling_batch_size_interval.high == math.inf
-    assert "no cost of an example" in fit.reason
+    assert fit.reason == "Times don't grow with the batch size: they show no cost of an example."
 
 
 def test_a_bent_line_is_called_a_poor_fit() -> None:
@@ -65,7 +68,7 @@ def test_a_bent_line_is_called_a_poor_fit() -> None:
 
 def test_two_batch_sizes_are_too_few() -> None:
     fit = fit_update_time([8, 8, 16], [1e-6, 1e-6, 2e-6])
-    assert fit.reason.endswith(": 2.")
+    assert fit.reason == "Fewer than three batch sizes are timed: 2."
     assert (fit.fixed_seconds, fit.doubling_batch_size, fit.curve) == (None, None, None)
 
 

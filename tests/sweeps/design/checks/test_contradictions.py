@@ -32,6 +32,11 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
         "test",
         "`validation + test < 1` must hold, but they add up to 1.25.",
     ),
+    "two targets": (
+        {"target_metric": 0.9, "target_loss": 0.1},
+        "target_loss",
+        "can't be given with `target_metric`: the report measures the way to one of them.",
+    ),
     "refining nothing": (
         {"refinement_seeds": 5, "confirmation_seeds": []},
         "refinement_seeds",
