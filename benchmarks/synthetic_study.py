@@ -167,6 +167,8 @@ def _curves(trials: pd.DataFrame, points: int) -> pd.DataFrame:
             "validation_metric": metric,
             "gradient_trace": np.nan,
             "gradient_squared_norm": np.nan,
+            "curvature_trace": np.nan,
+            "gradient_curvature": np.nan,
         }
     )
     return as_table(curves, CURVE_COLUMNS)

@@ -11,16 +11,20 @@ N). The mean gradient of B examples has `E|mean|^2 = |G|^2 + tr(Sigma)/B (N - B)
 `|G|^2`. Batches of 1 and B examples give the U-statistic; shards and the whole batch the two-batch
 form of McCandlish et al. 2018, appendix A.1. Both are unbiased, which is why `|G|^2` may come out
 negative: it is never clipped.
+
+With the Hessian `H` of the mean loss in between, `E[mean' H mean]` follows the same line, of value
+`G' H G` and slope `tr(H Sigma) N/(N - 1)`: the parts of `B_noise`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
+from bpengine.diagnostics.sharpness import hessian_vector_product
 from bpengine.network import Architecture, Array, Examples, Parameters, PerLane, Stack, stack
 from bpengine.passes import Backprop, Inputs, Weights, cache_slices, shard_slices
 
@@ -35,7 +39,7 @@ class GradientStatistics:
 
 
 def noise_scale(measurements: Sequence[GradientStatistics]) -> PerLane:
-    """Return `B_simple = tr(Sigma) / |G|^2`, in examples: a ratio of averages.
+    """Return `B_simple = tr(Sigma) / |G|^2`, or `B_noise`, in examples: a ratio of averages.
 
     The averages are over measurements of the same lanes, each weighted by its examples (McCandlish
     et al. 2018, equation 2.9). The ratio is negative or huge when the measurements together don't
@@ -102,15 +106,44 @@ def gradient_statistics(
     with np.errstate(over="ignore", invalid="ignore"):
         if shards is None:
             norms, mean = _norms_and_mean(passes, W, data)
-            small, small_examples = norms.mean(axis=-1), 1.0
+            small, big, small_examples = norms.mean(axis=-1), _inner(mean, mean), 1.0
         else:
-            small, mean, small_examples = _of_shards(passes, W, data, shards)
+            small, big, small_examples = _of_shards(passes, W, data, shards, lambda dW: dW)
         return two_batch_statistics(
             small,
-            _squared_norm(mean),
+            big,
             small_examples=small_examples,
             big_examples=data.items,
             population=population,
+        )
+
+
+def curvature_statistics(
+    architecture: Architecture,
+    parameters: Parameters,
+    examples: Sequence[Examples],
+    hessian_examples: Sequence[Examples],
+    *,
+    loss: str = "squared_error",
+    shards: int = 16,
+    population: int | None = None,
+) -> GradientStatistics:
+    """Return tr(H Sigma) and G'HG of every lane, in place of tr(Sigma) and |G|^2.
+
+    Their ratio is `B_noise` (McCandlish et al. 2018, equation 2.8). The Hessian is that of
+    `hessian_examples`; drawn independently of `examples` they leave both parts unbiased. Other
+    arguments as for `gradient_statistics`; each shard costs a Hessian product.
+    """
+    passes = Backprop(architecture, loss, parameters.shape[:2], np.float64)
+    W, data = architecture.layers(parameters.astype(np.float64)), stack(examples, np.float64)
+
+    def product(dW: Parameters) -> Parameters:
+        return hessian_vector_product(architecture, parameters, dW, hessian_examples, loss=loss)
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        small, big, size = _of_shards(passes, W, data, shards, product)
+        return two_batch_statistics(
+            small, big, small_examples=size, big_examples=data.items, population=population
         )
 
 
@@ -128,31 +161,39 @@ def _norms_and_mean(
 
 
 def _of_shards(
-    passes: Backprop, W: Weights, data: Stack, shards: int
-) -> tuple[PerLane, Parameters, float]:
-    """Return the shards' mean squared norm, the whole mean gradient, and a shard's examples.
+    passes: Backprop,
+    W: Weights,
+    data: Stack,
+    shards: int,
+    product: Callable[[Parameters], Parameters],
+) -> tuple[PerLane, PerLane, float]:
+    """Return `G' product(G)`: the mean of the shards', the whole batch's, and a shard's examples.
 
     The segmented batch of the paper's section 3, used twice: each shard alone, and combined.
     """
     slices = shard_slices(data.items, shards)
-    norms, total, inverse = np.zeros(()), np.zeros(()), 0.0
+    small, whole, whole_product, inverse = np.zeros(()), np.zeros(()), np.zeros(()), 0.0
     for rows in slices:
         size = rows.stop - rows.start
         weight = np.full((*passes.total.shape[:2], 1, 1), 1 / size)
         dW = passes.gradient(W, data.inputs[:, :, rows], data.targets[:, :, rows], weight=weight)
-        norms = norms + _squared_norm(dW)
-        total = total + size * dW
+        of_shard = product(dW)
+        small = small + _inner(dW, of_shard)
+        whole, whole_product = whole + size * dW, whole_product + size * of_shard
         inverse += 1 / size
-    return norms / len(slices), total / data.items, len(slices) / inverse
+    big = _inner(whole / data.items, whole_product / data.items)
+    return small / len(slices), big, len(slices) / inverse
 
 
 def _row_norms(passes: Backprop, phi: Inputs) -> Annotated[Array, "seed setting batch"]:
     norms = np.zeros(())
     for layer in passes.layers(phi.shape[-2]):
-        norms = norms + _squared_norm(phi) * _squared_norm(layer.fed_delta)
+        norms = norms + _inner(phi, phi) * _inner(layer.fed_delta, layer.fed_delta)
         phi = layer.psi
     return norms
 
 
-def _squared_norm(values: Annotated[Array, "*axes parameter"]) -> Annotated[Array, "*axes"]:
-    return np.add.reduce(np.square(values), axis=-1)
+def _inner(
+    first: Annotated[Array, "*axes parameter"], second: Annotated[Array, "*axes parameter"]
+) -> Annotated[Array, "*axes"]:
+    return np.add.reduce(first * second, axis=-1)

@@ -36,7 +36,7 @@ CACHE = 3 * 2**19
 """Bytes that lanes trained together best work on in an update: between the second-level caches of
 1 and 2 MiB of today's cores. A constant, so that cohorts don't depend on the machine."""
 
-NUMERICS_VERSION = 4
+NUMERICS_VERSION = 5
 """Raised whenever the same call may give other numbers than before."""
 
 

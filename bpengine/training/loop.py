@@ -9,7 +9,11 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.diagnostics.gradient_noise import gradient_statistics
+from bpengine.diagnostics.gradient_noise import (
+    GradientStatistics,
+    curvature_statistics,
+    gradient_statistics,
+)
 from bpengine.network import (
     LOSSES,
     METRICS,
@@ -29,7 +33,7 @@ from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Segment, segments
 from bpengine.training.recipe import Recipe
 
-_COLUMNS = 6
+_COLUMNS = 8
 """Numbers of an evaluation: the fields of `Curves` that have lanes."""
 
 _PROGRESS = ("seconds", "_seen", "_kept", "_largest_loss", "_best", "_since_best")
@@ -51,6 +55,9 @@ class Curves:
             for gradient statistics.
         gradient_squared_norm: Estimate of |G|^2, or NaN as well. The noise scale is a ratio of
             averages over seeds or points, never an average of ratios.
+        curvature_trace: Estimate of tr(H Sigma), H being the Hessian of the mean training loss; NaN
+            unless the recipe asks for it.
+        gradient_curvature: Estimate of G'HG, or NaN as well.
     """
 
     examples: Annotated[IntArray, "point"]
@@ -61,6 +68,8 @@ class Curves:
     held_out_metric: Annotated[Array, "point seed setting"]
     gradient_trace: Annotated[Array, "point seed setting"]
     gradient_squared_norm: Annotated[Array, "point seed setting"]
+    curvature_trace: Annotated[Array, "point seed setting"]
+    gradient_curvature: Annotated[Array, "point seed setting"]
 
 
 @dataclass(frozen=True)
@@ -119,11 +128,7 @@ class Trainer:
         self.networks = Lockstep(architecture, splits, settings, recipe)
         self._architecture = architecture
         self._held_out = stack([split.held_out for split in splits], recipe.dtype)
-        self._noise_examples = [
-            _noise_examples(split, recipe.noise_examples)
-            for split in splits
-            if recipe.noise_examples
-        ]
+        self._splits = splits
         self._examples = 0
         self._counts: list[tuple[int, int]] = []
         self._values: list[Array] = []
@@ -256,18 +261,34 @@ class Trainer:
         self._stop_early(held_out_loss=values[2], held_out_metric=values[3])
 
     def _gradient_statistics(self) -> list[Array]:
-        networks = self.networks
-        if not self._recipe.noise_examples:
-            return [np.full(networks.diverged_at_update.shape, np.nan)] * 2
-        statistics = gradient_statistics(
-            self._architecture,
-            networks.parameters,
-            self._noise_examples,
-            loss=self._recipe.loss,
-            shards=self._recipe.noise_shards,
-            population=networks.train.items,
+        recipe, unknown = self._recipe, np.full(self.networks.diverged_at_update.shape, np.nan)
+        if not recipe.noise_examples:
+            return [unknown] * 4
+        network = (self._architecture, self.networks.parameters)
+        examples, population = self._drawn("gradient noise"), self.networks.train.items
+        gradient = gradient_statistics(
+            *network,
+            examples,
+            loss=recipe.loss,
+            shards=recipe.noise_shards,
+            population=population,
         )
-        return [statistics.trace, statistics.squared_norm]
+        curvature = GradientStatistics(unknown, unknown, 0)
+        if recipe.noise_curvature:
+            others = self._drawn("noise curvature")
+            curvature = curvature_statistics(
+                *network, examples, others, loss=recipe.loss, population=population
+            )
+        return [each for pair in (gradient, curvature) for each in (pair.trace, pair.squared_norm)]
+
+    def _drawn(self, purpose: str) -> list[Examples]:
+        """Return noise examples of each seed, drawn anew at each evaluation."""
+        drawn, part = [], len(self._counts)
+        for split in self._splits:
+            rows = permutation(split.seed, purpose, len(split.train.inputs), part=part)
+            chosen = rows[: self._recipe.noise_examples]
+            drawn.append(Examples(split.train.inputs[chosen], split.train.targets[chosen]))
+        return drawn
 
     def _stop_early(self, *, held_out_loss: Array, held_out_metric: Array) -> None:
         target, patience, stops = self._recipe.target, self._recipe.patience, np.array(False)
@@ -281,11 +302,6 @@ class Trainer:
         keeps = better if patience is not None else stops & self.networks.active
         self._kept[keeps] = self.networks.parameters[keeps]
         self.networks.stop(stops)
-
-
-def _noise_examples(split: Split, count: int) -> Examples:
-    chosen = permutation(split.seed, "gradient noise", len(split.train.inputs))[:count]
-    return Examples(split.train.inputs[chosen], split.train.targets[chosen])
 
 
 def train(

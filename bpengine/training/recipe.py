@@ -33,11 +33,14 @@ class Recipe:
         local_updates: Updates that each shard's own copy of the network makes before the copies are
             combined into one (local SGD); 1 for none.
         evaluate_at: Evaluation points in examples, ascending; 0 is before the first update.
-        noise_examples: How many training examples of each seed, drawn once without replacement, the
-            gradient statistics at evaluation points are taken over: 0 for none, otherwise at least
-            2. They cost two to three passes over these examples at each point.
+        noise_examples: How many training examples of each seed, drawn without replacement and anew
+            at each evaluation point, the gradient statistics are taken over: 0 for none, otherwise
+            at least 2. They cost two to three passes over these examples at each point.
         noise_shards: None to take them from per-example norms, which is more precise; otherwise
             from the mean gradients of so many shards of these examples, 2 to as many as these.
+        noise_curvature: Whether tr(H Sigma) and G'HG are estimated as well, the Hessian H being
+            that of as many examples drawn separately; wants `noise_examples`, and costs about 50
+            passes over these at each point.
         target: Value of the held-out metric at which a lane is stopped; None for none.
         patience: Evaluations without a better held-out loss after which a lane is stopped, its
             weights being those of its best evaluation; None for none.
@@ -65,6 +68,7 @@ class Recipe:
     evaluate_at: tuple[int, ...] = ()
     noise_examples: int = 0
     noise_shards: int | None = None
+    noise_curvature: bool = False
     target: float | None = None
     patience: int | None = None
     divergence: float = 1e3
@@ -89,15 +93,7 @@ class Recipe:
             raise ValueError(
                 f"`evaluate_at` must be ascending and at least 0, but got {self.evaluate_at}."
             )
-        if self.noise_examples < 0 or self.noise_examples == 1:
-            raise ValueError(
-                f"`noise_examples` must be 0 or at least 2, but got {self.noise_examples}."
-            )
-        if self.noise_shards is not None and not 1 < self.noise_shards <= self.noise_examples:
-            raise ValueError(
-                "`2 <= noise_shards <= noise_examples` must hold, "
-                f"but got {self.noise_shards} and {self.noise_examples}."
-            )
+        self._check_noise()
         if not (0 < self.initial_scale < float("inf") and self.divergence >= 1):
             raise ValueError(
                 "`initial_scale` must be above 0 and `divergence` at least 1, "
@@ -107,6 +103,19 @@ class Recipe:
             raise ValueError("`local_updates > 1` needs `shards > 1`: copies to combine.")
         if self.needs_total and self.budget.seconds is not None:
             raise ValueError("A cosine schedule needs to know its end: not a budget in seconds.")
+
+    def _check_noise(self) -> None:
+        if self.noise_examples < 0 or self.noise_examples == 1:
+            raise ValueError(
+                f"`noise_examples` must be 0 or at least 2, but got {self.noise_examples}."
+            )
+        if self.noise_shards is not None and not 1 < self.noise_shards <= self.noise_examples:
+            raise ValueError(
+                "`2 <= noise_shards <= noise_examples` must hold, "
+                f"but got {self.noise_shards} and {self.noise_examples}."
+            )
+        if self.noise_curvature and not self.noise_examples:
+            raise ValueError("`noise_curvature` needs `noise_examples`.")
 
     @property
     def needs_total(self) -> bool:

@@ -109,6 +109,8 @@ CURVE_COLUMNS = (
     Column("validation_metric", "float64", "", "Metric over the validation part."),
     Column("gradient_trace", "float64", "", "Trace of the covariance of the items' gradients."),
     Column("gradient_squared_norm", "float64", "", "Squared norm of the true gradient, unbiased."),
+    Column("curvature_trace", "float64", "", "tr(H Sigma): the Hessian times that covariance."),
+    Column("gradient_curvature", "float64", "", "G'HG: curvature along the true gradient G."),
 )
 
 TIMING_COLUMNS = (

@@ -29,6 +29,9 @@ within 20% in the mean; only the order of cohorts and predicted times depend on 
 ROW_COST, SOFTMAX_COST = 0.03, 0.11
 """Further microseconds of an example for its loss and metric, and for a softmax."""
 
+CURVATURE_PASSES = 50
+"""Passes over the noise examples that an evaluation with curvature takes: 3 a Hessian product."""
+
 
 def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
     """Group trials into cohorts, each once and none larger than an equal share of the work."""
@@ -113,7 +116,9 @@ def _elements_cost(configuration: Configuration, updates: int) -> float:
     """Return what the parameters, the state and the outputs of a lane cost."""
     parameters = configuration.architecture.parameter_count
     evaluations = len(evaluation_cadence(configuration))
-    differentiated = examples_of(configuration) + evaluations * configuration.noise_examples
+    noise_passes = CURVATURE_PASSES if configuration.noise_curvature else 1
+    noise_examples = evaluations * configuration.noise_examples * noise_passes
+    differentiated = examples_of(configuration) + noise_examples
     passed = differentiated + evaluations * configuration.train_items
     return (
         updates * OPTIMIZERS[configuration.optimizer].slots * parameters * SLOT_COST

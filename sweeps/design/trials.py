@@ -68,6 +68,7 @@ class Configuration:
     patience: int | None
     divergence: float
     dtype: str
+    noise_curvature: bool = False
 
     @property
     def architecture(self) -> Architecture:

@@ -194,6 +194,11 @@ class StudySpecification(Axes):
         unit="examples",
         section="Stages",
     )
+    noise_curvature: bool = key(
+        False,
+        "whether evaluations also measure how the loss curves along these gradients, "
+        "for the noise scale B_noise; costs about 50 passes over the `noise_examples`",
+    )
     trial_seconds: Positive | None = key(
         None,
         "a trial that takes longer is ended as `timeout`; no part of its identity",

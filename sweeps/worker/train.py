@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated
 
 import numpy as np
@@ -30,9 +30,9 @@ from sweeps.worker.workspace import Workspace, handed_over
 
 OK, DIVERGED, ERROR, CRASHED, TIMEOUT = "ok", "diverged", "error", "crashed", "timeout"
 
-CURVE_WIDTH = 8
+CURVE_WIDTH = len(fields(Curves))
 """Columns of a curve: examples, updates, train loss and metric, validation loss and metric,
-gradient trace, squared norm of the gradient."""
+gradient trace, squared norm of the gradient, curvature trace, curvature along the gradient."""
 
 _SETS = ("train", "validation", "test")
 FINAL_VALUES = tuple(f"{name}_{value}" for name in _SETS for value in ("loss", "metric"))
@@ -289,15 +289,8 @@ def _outcome(
 
 
 def _curve(curves: Curves, lane: tuple[int, int]) -> Array:
-    values = (
-        curves.train_loss,
-        curves.train_metric,
-        curves.held_out_loss,
-        curves.held_out_metric,
-        curves.gradient_trace,
-        curves.gradient_squared_norm,
-    )
-    at_lane = [value[:, lane[0], lane[1]] for value in values]
-    curve = np.stack([curves.examples, curves.updates, *at_lane], axis=1)
+    values = [getattr(curves, column.name) for column in fields(curves)]
+    at_lane = [value if value.ndim == 1 else value[(slice(None), *lane)] for value in values]
+    curve = np.stack(at_lane, axis=1)
     # At the evaluations after its end a lane has no loss.
     return curve[np.isfinite(curve[:, 2])]

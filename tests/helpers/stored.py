@@ -15,7 +15,7 @@ from faults import configuration
 
 from sweeps.design.trials import Trial, settings_of
 from sweeps.store._store import Store
-from sweeps.worker.train import FINAL_VALUES, Outcome
+from sweeps.worker.train import CURVE_WIDTH, FINAL_VALUES, Outcome
 
 
 def trials(count: int) -> list[Trial]:
@@ -27,7 +27,9 @@ def trials(count: int) -> list[Trial]:
 def outcome(trial: Trial, **changes: Any) -> Outcome:
     """Return what a trial could have given, the same for the same trial."""
     points = np.arange(3.0)[:, np.newaxis]
-    curve = np.hstack([points * 36, points * 5, (trial.seed + points) / (1 + np.arange(6.0))])
+    curve = np.hstack(
+        [points * 36, points * 5, (trial.seed + points) / (1 + np.arange(CURVE_WIDTH - 2.0))]
+    )
     curve[:, 6:] = np.nan
     values: dict[str, Any] = {
         "trial": trial.identity,
@@ -51,13 +53,15 @@ def outcome(trial: Trial, **changes: Any) -> Outcome:
 
 def failure(trial: Trial, status: str = "error", error: str = "no reason") -> Outcome:
     """Return a failure of a trial."""
-    return outcome(trial, status=status, error=error, curve=np.empty((0, 8)))
+    return outcome(trial, status=status, error=error, curve=np.empty((0, CURVE_WIDTH)))
 
 
 def other(trial: Trial, change: float = 1e-9) -> Outcome:
     """Return what a trial can't have given if it gave its `outcome`."""
     first = outcome(trial)
-    return replace(first, curve=first.curve * np.array([1, 1, 1 + change, 1, 1, 1, 1, 1]))
+    factors = np.ones(CURVE_WIDTH)
+    factors[2] += change
+    return replace(first, curve=first.curve * factors)
 
 
 def fill(folder: Path, members: list[Trial], name: str = "made") -> None:

@@ -70,6 +70,7 @@ STAGES: dict[str, Any] = {
     "extensions": 2,
     "refinement_seeds": 7,
     "noise_examples": 8,
+    "noise_curvature": True,
     "updates": 40,
 }
 """Keys that make every stage run."""

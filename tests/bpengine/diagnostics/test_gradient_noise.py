@@ -12,6 +12,7 @@ import pytest
 from bpengine import Architecture, Examples
 from bpengine.diagnostics.gradient_noise import (
     GradientStatistics,
+    curvature_statistics,
     gradient_statistics,
     noise_scale,
     two_batch_statistics,
@@ -19,6 +20,7 @@ from bpengine.diagnostics.gradient_noise import (
 from bpengine.network._arrays import Array
 from bpengine.network.examples import stack
 from bpengine.passes.backprop import ROWS, Backprop
+from tests.bpengine.diagnostics.test_sharpness import dense_hessian
 from tests.bpengine.problems import make_examples, make_parameters
 from tests.bpengine.refusals import refused
 
@@ -183,6 +185,81 @@ def test_a_diverged_lane_is_nan_and_harms_no_neighbour(shards: int | None) -> No
     actual = gradient_statistics(ARCHITECTURE, parameters, examples, loss=LOSS, shards=shards)
     np.testing.assert_array_equal(actual.trace[0], [alone.trace.item(), np.nan])
     np.testing.assert_array_equal(actual.squared_norm[0], [alone.squared_norm.item(), np.nan])
+
+
+def test_curvature_statistics_are_those_of_the_dense_hessian_and_covariance(
+    every_network: tuple[Architecture, str],
+) -> None:
+    architecture, loss = every_network
+    parameters, examples = make_parameters(architecture), make_examples(architecture, 11)
+    H = dense_hessian(architecture, parameters, examples, loss)
+    gradients = one_by_one(architecture, parameters, examples, loss)
+    G, Sigma = gradients.mean(axis=0), np.cov(gradients.T, bias=True)
+    actual = curvature_statistics(
+        architecture, parameters, [examples], [examples], loss=loss, population=11
+    )
+    assert actual.trace.item() == pytest.approx(np.trace(H @ Sigma), rel=1e-6)
+    assert actual.squared_norm.item() == pytest.approx(G @ H @ G, rel=1e-6)
+
+
+@pytest.mark.parametrize("shards", [2, 3])
+def test_the_average_of_curvature_over_all_pairs_of_draws_is_the_populations_value(
+    shards: int,
+) -> None:
+    """Each draw of gradients meets each draw of the examples of the Hessian."""
+    parameters = make_parameters(ARCHITECTURE)
+    examples = make_examples(ARCHITECTURE, POPULATION)
+    subsets = [list(rows) for rows in itertools.combinations(range(POPULATION), 4)]
+    draws = [list(rows) for rows in every_draw(size=3, replacement=False)]
+    pairs = [
+        [Examples(examples.inputs[rows], examples.targets[rows]) for rows in pair]
+        for pair in itertools.product(draws, subsets)
+    ]
+    actual = curvature_statistics(
+        ARCHITECTURE,
+        np.repeat(parameters, len(pairs), axis=0),
+        [first for first, _ in pairs],
+        [second for _, second in pairs],
+        loss=LOSS,
+        shards=shards,
+        population=POPULATION,
+    )
+    exact = curvature_statistics(
+        ARCHITECTURE, parameters, [examples], [examples], loss=LOSS, population=POPULATION
+    )
+    assert actual.trace.mean() == pytest.approx(exact.trace.item(), rel=1e-11)
+    assert actual.squared_norm.mean() == pytest.approx(exact.squared_norm.item(), rel=1e-11)
+
+
+def test_b_noise_of_a_quadratic_is_that_of_the_closed_form() -> None:
+    """Inputs of all signs, scaled by `s`: `H = diag(s^2)`, and `G = H delta` for an error delta."""
+    s, delta = np.array([1.0, 0.5, 2.0, 3.0]), np.array([1.0, 2.0, -0.5, 0.25])
+    inputs = s[1:] * np.array(list(itertools.product((-1, 1), repeat=3)))
+    examples = [Examples(inputs, np.zeros((8, 1)))]
+    actual = curvature_statistics(
+        Architecture((3, 1), "identity"), delta[None, None], examples, examples, population=8
+    )
+    variances = s**2 * np.sum(s**2 * delta**2) - s**4 * delta**2
+    assert actual.trace.item() == pytest.approx(np.sum(s**2 * variances), rel=1e-12)
+    assert actual.squared_norm.item() == pytest.approx(np.sum(s**6 * delta**2), rel=1e-12)
+
+
+def test_curvature_has_the_same_bits_alone_and_beside_a_diverged_lane() -> None:
+    architecture = Architecture((13, 8, 5))
+    parameters = make_parameters(architecture, (3, 4)).astype(np.float32)
+    parameters[0, 1] = np.nan
+    sets = [
+        [make_examples(architecture, 40, seed + start) for seed in range(3)] for start in (0, 9)
+    ]
+    together = curvature_statistics(architecture, parameters, *sets)
+    assert np.isnan(together.trace[0, 1])
+    for seed, setting in np.ndindex(3, 4):
+        lane = parameters[seed : seed + 1, setting : setting + 1]
+        alone = curvature_statistics(architecture, lane, *([each[seed]] for each in sets))
+        np.testing.assert_array_equal(together.trace[seed, setting], alone.trace.item())
+        np.testing.assert_array_equal(
+            together.squared_norm[seed, setting], alone.squared_norm.item()
+        )
 
 
 ONE = np.ones((1, 1))

@@ -15,12 +15,13 @@ from bpengine import (
     Curves,
     Examples,
     Schedule,
+    Split,
     Trainer,
     Training,
     evaluate,
     train,
 )
-from bpengine.diagnostics.gradient_noise import gradient_statistics
+from bpengine.diagnostics.gradient_noise import curvature_statistics, gradient_statistics
 from bpengine.network._losses import LOSSES
 from bpengine.network.streams import permutation
 from bpengine.passes import sequential
@@ -204,7 +205,7 @@ def cohort_options() -> dict[str, tuple[Options, list[dict[str, float]]]]:
             rates,
         ),
         "patience": ({"patience": 1}, [{"learning_rate": 40.0}, {"learning_rate": 0.5}]),
-        "gradient noise": ({"noise_examples": 12}, rates),
+        "gradient noise": ({"noise_examples": 12, "noise_curvature": True}, rates),
         "updates": ({"budget": Budget(updates=13)}, rates),
         "examples": ({"budget": Budget(examples=31)}, rates),
     }
@@ -378,18 +379,22 @@ def test_a_budget_in_seconds_ends_with_an_evaluation() -> None:
     assert trained.curves.examples.tolist() == [0, 23]
 
 
+def drawn(splits: list[Split], purpose: str, count: int, part: int) -> list[Examples]:
+    """Return the training examples of each split that an evaluation draws."""
+    chosen = [permutation(split.seed, purpose, 23, part=part)[:count] for split in splits]
+    return [
+        Examples(split.train.inputs[rows], split.train.targets[rows])
+        for split, rows in zip(splits, chosen, strict=True)
+    ]
+
+
 @pytest.mark.parametrize("shards", [None, 4])
 def test_gradient_statistics_along_training_are_those_of_the_networks_then(
     shards: int | None,
 ) -> None:
     splits = make_splits(ARCHITECTURE, [1, 2])
-    chosen = [permutation(split.seed, "gradient noise", 23)[:20] for split in splits]
-    drawn = [
-        Examples(split.train.inputs[rows], split.train.targets[rows])
-        for split, rows in zip(splits, chosen, strict=True)
-    ]
-    options = {"noise_examples": 20, "noise_shards": shards, "dtype": np.float64}
-    curves = train_small(splits, **options).curves
+    options = {"noise_examples": 20, "noise_shards": shards, "noise_curvature": True}
+    curves = train_small(splits, **options, dtype=np.float64).curves
     for point, examples in enumerate(curves.examples):
         trainer = Trainer(
             ARCHITECTURE,
@@ -399,15 +404,33 @@ def test_gradient_statistics_along_training_are_those_of_the_networks_then(
         )
         if examples:
             trainer.run(until_examples=int(examples))
-        expected = gradient_statistics(
-            ARCHITECTURE,
-            trainer.networks.parameters,
-            drawn,
-            shards=shards,
-            population=23,
+        first, second = (
+            drawn(splits, name, 20, point) for name in ("gradient noise", "noise curvature")
         )
-        np.testing.assert_allclose(curves.gradient_trace[point], expected.trace, rtol=1e-10)
-        np.testing.assert_allclose(
-            curves.gradient_squared_norm[point], expected.squared_norm, rtol=1e-10
-        )
+        network = (ARCHITECTURE, trainer.networks.parameters)
+        gradient = gradient_statistics(*network, first, shards=shards, population=23)
+        curvature = curvature_statistics(*network, first, second, population=23)
+        for actual, expected in (
+            (curves.gradient_trace, gradient.trace),
+            (curves.gradient_squared_norm, gradient.squared_norm),
+            (curves.curvature_trace, curvature.trace),
+            (curves.gradient_curvature, curvature.squared_norm),
+        ):
+            np.testing.assert_allclose(actual[point], expected, rtol=1e-9)
     assert np.isnan(train_small(splits).curves.gradient_trace).all()
+    assert np.isnan(train_small(splits, noise_examples=20).curves.curvature_trace).all()
+
+
+def test_averages_over_evaluations_gain_from_fresh_examples() -> None:
+    """A network at rest, with the exact value known: 8 fresh draws err by 1/sqrt(8) of one."""
+    splits = make_splits(ARCHITECTURE, [*range(40)])
+    options: Options = {"evaluate_at": tuple(range(0, 185, 23)), "budget": Budget(epochs=8)}
+    still = [{"learning_rate": 1e-30}]
+    exact, measured = (
+        train(ARCHITECTURE, splits, still, recipe(**options, noise_examples=count)).curves
+        for count in (23, 6)
+    )
+    for name in ("gradient_trace", "gradient_squared_norm"):
+        errors = (getattr(measured, name) - getattr(exact, name))[1:, :, 0]
+        alone, averaged = (np.sqrt(np.mean(np.square(e))) for e in (errors, errors.mean(axis=0)))
+        assert averaged / alone == pytest.approx(8**-0.5, rel=0.3)

@@ -103,6 +103,10 @@ def test_shards_of_gradient_statistics_share_their_examples(examples: int, shard
     refused(lambda: recipe(noise_examples=examples, noise_shards=shards), *parts)
 
 
+def test_the_curvature_of_noise_needs_examples() -> None:
+    refused(lambda: recipe(noise_curvature=True), "`noise_curvature` needs `noise_examples`")
+
+
 @pytest.mark.parametrize("points", [(8, 3), (3, 3), (-1, 3)])
 def test_evaluation_points_must_ascend_from_zero(points: tuple[int, ...]) -> None:
     refused(lambda: recipe(evaluate_at=points), "`evaluate_at` must be ascending", points)

@@ -49,6 +49,7 @@ exclude = [{batch_sizes = 5, shards = 2}]
 target = 0.9
 patience = 3
 noise_examples = 16
+noise_curvature = true
 trial_seconds = 60
 extensions = 1
 refinement_seeds = 2

@@ -143,6 +143,7 @@ COSTLIER = {
     "more calls": {"shards": 4},
     "a softmax": {"output": "softmax"},
     "gradient statistics": {"noise_examples": 500},
+    "curvature": {"noise_examples": 500, "noise_curvature": True},
     "wider numbers": {"dtype": "float64", "widths": (4, 300, 2), "batch_size": 1000},
 }
 

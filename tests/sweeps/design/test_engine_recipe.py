@@ -60,6 +60,7 @@ CONFIGURATION = Configuration(
     patience=4,
     divergence=50.0,
     dtype="float64",
+    noise_curvature=True,
 )
 PLAIN = replace(
     CONFIGURATION,
@@ -72,6 +73,7 @@ PLAIN = replace(
     patience=None,
     divergence=1e3,
     noise_examples=0,
+    noise_curvature=False,
 )
 
 

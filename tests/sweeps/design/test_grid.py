@@ -195,6 +195,7 @@ def test_a_configuration_holds_what_was_asked_for() -> None:
         local_updates=4,
         updates=50,
         noise_examples=20,
+        noise_curvature=True,
         target=0.5,
         patience=3,
         dtype="float64",
@@ -212,9 +213,8 @@ def test_a_configuration_holds_what_was_asked_for() -> None:
     assert group.family.configuration(5).growth == BatchGrowth(3, 1, 100)
     assert configuration.budget == Budget(epochs=2, updates=50)
     assert (configuration.shards, configuration.local_updates) == (2, 4)
-    assert (configuration.noise_examples, configuration.target, configuration.patience) == (
-        (20, 0.5, 3)
-    )
+    assert (configuration.noise_examples, configuration.noise_curvature) == (20, True)
+    assert (configuration.target, configuration.patience) == (0.5, 3)
     assert (configuration.dtype, configuration.metric, configuration.reduction) == (
         ("float64", "r2", "sum")
     )

@@ -29,7 +29,7 @@ NASTY = ('=cmd|" /C calc"!A0', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", 'a,"b"\
 def nasty(tmp_path: Path) -> Path:
     """Return a folder with results that are hard to write."""
     planned = trials(len(NASTY))
-    curve = np.array([[0, 0, -1.5, np.nan, np.inf, -np.inf, 0.1 + 0.2, 1e-300]])
+    curve = np.array([[0, 0, -1.5, np.nan, np.inf, -np.inf, 0.1 + 0.2, 1e-300, 0, 0]])
     with Store.write(tmp_path / "study", "nasty") as store:
         for trial, text in zip(planned, NASTY, strict=True):
             store.add([trial], [outcome(trial, status="error", error=text, curve=curve)])
@@ -94,6 +94,8 @@ def test_no_cell_of_csv_is_a_formula_and_no_number_is_touched(nasty: Path, tmp_p
         "-inf",
         "0.30000000000000004",
         "1e-300",
+        "0.0",
+        "0.0",
     ]
 
 
@@ -121,6 +123,8 @@ def test_jsonl_is_strict_and_exact(nasty: Path, tmp_path: Path) -> None:
         "-inf",
         0.1 + 0.2,
         1e-300,
+        0.0,
+        0.0,
     ]
 
 

@@ -27,7 +27,7 @@ def test_a_trial_is_found_by_how_its_identity_starts(tmp_path: Path) -> None:
 def test_everything_of_a_trial_is_told_as_strict_json(tmp_path: Path) -> None:
     tested = replace(configuration(), evaluate_test=True)
     trial = Trial(tested, settings_of("momentum", 0.1, {}), 7)
-    curve = np.array([[0, 0, 0.1, np.nan, np.inf, 0, 0, 0], [36, 5, 0.5, 1, -np.inf, 0, 0, 0]])
+    curve = np.array([[0, 0, 0.1, np.nan, np.inf, *[0] * 5], [36, 5, 0.5, 1, -np.inf, *[0] * 5]])
     with Store.write(tmp_path, "made") as store:
         store.add([trial], [outcome(trial, test_loss=np.inf, curve=curve)])
     content = inspect(tmp_path, trial.identity)

@@ -72,13 +72,13 @@ def test_another_programs_database_is_refused(
 
 
 @pytest.mark.parametrize("open_store", [reading, writing])
-@pytest.mark.parametrize("number", [2, 4])
+@pytest.mark.parametrize("number", [3, 5])
 def test_another_format_is_refused(
     path: Path, number: int, open_store: Callable[[Path], object]
 ) -> None:
     change(path, f"PRAGMA user_version = {number}")
     assert refusal(open_store, path) == (
-        f"has the format {number}, but this bpsweep reads format 3 only. Use the bpsweep that "
+        f"has the format {number}, but this bpsweep reads format 4 only. Use the bpsweep that "
         "wrote it, or run its study anew in another folder."
     )
 

@@ -40,15 +40,15 @@ def test_a_digest_tells_every_change(row: list[object], data: st.DataObject) -> 
     assert digest_of(changed) != digest_of(row)
 
 
-@given(st.lists(st.lists(st.floats(width=64), min_size=8, max_size=8)))
+@given(st.lists(st.lists(st.floats(width=64), min_size=10, max_size=10)))
 def test_curves_keep_every_bit(rows: list[list[float]]) -> None:
-    curve = np.array(rows, dtype=float).reshape(-1, 8)
+    curve = np.array(rows, dtype=float).reshape(-1, 10)
     assert points_of(curve_bytes(curve)).tobytes() == curve.tobytes()
 
 
 @pytest.mark.parametrize("dtype", ["float32", ">f8", "int64"])
 def test_curves_are_stored_alike_from_every_type(dtype: str) -> None:
-    curve = np.arange(16).reshape(2, 8)
+    curve = np.arange(20).reshape(2, 10)
     assert curve_bytes(curve.astype(dtype)) == curve_bytes(curve.astype(float))
     assert curve_bytes(np.asfortranarray(curve)) == curve_bytes(curve)
 

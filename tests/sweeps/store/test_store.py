@@ -102,7 +102,7 @@ def test_without_trials_tables_have_their_columns(tmp_path: Path) -> None:
 
 def test_what_is_not_finite_survives(tmp_path: Path) -> None:
     trial = trials(1)[0]
-    curve = np.array([[0, 0, np.inf, -np.inf, np.nan, -0.0, 5e-324, 1e308]])
+    curve = np.array([[0, 0, np.inf, -np.inf, np.nan, -0.0, 5e-324, 1e308, 0, 0]])
     given = outcome(
         trial,
         status="diverged",

@@ -22,7 +22,7 @@ from sweeps.store._store import Store
 from sweeps.store.rows import Row, row_of
 from sweeps.study import Study
 from sweeps.worker import train as worker
-from sweeps.worker.train import run_cohort
+from sweeps.worker.train import CURVE_WIDTH, run_cohort
 from sweeps.worker.workspace import Workspace
 
 VOLATILE = {"train_seconds", "started", "ended", "attempts"}
@@ -68,6 +68,7 @@ RATES = st.sampled_from([0.001, 0.05, 1.0, 30.0, 1e12, 1e30])
 def cohorts(draw: st.DrawFn) -> Cohort:
     """Draw a cohort of up to three seeds and three settings, some of which stop or diverge."""
     keys = draw(CONFIGURATIONS) | draw(CLASSIFICATION)
+    keys["noise_curvature"] = keys["noise_examples"] > 0
     if keys["shards"] == 1:
         keys["local_updates"] = 1
     optimizer = draw(st.sampled_from(sorted(OPTIMIZERS)))
@@ -180,7 +181,7 @@ def test_a_trial_gives_the_same_bytes_alone_in_any_cohort_and_resumed(
 
 def check_is_whole(row: Row) -> None:
     """Check that a row agrees with itself: its curve ends where the trial did."""
-    curve = np.frombuffer(row["curve"], "<f8").reshape(-1, 8)
+    curve = np.frombuffer(row["curve"], "<f8").reshape(-1, CURVE_WIDTH)
     assert np.isfinite(curve[:, :6]).all()
     assert (curve[:, 1] <= row["updates"]).all()
     values = [row[name] for name in worker.FINAL_VALUES]

@@ -11,7 +11,7 @@ from faults import POISON, cohort, made
 
 from sweeps.errors import DataError
 from sweeps.worker.tasks import Task, Work, one_by_one, perform, received, train
-from sweeps.worker.train import Outcome
+from sweeps.worker.train import CURVE_WIDTH, Outcome
 from sweeps.worker.workspace import Workspace, hand_over
 
 
@@ -68,7 +68,7 @@ def test_what_goes_wrong_is_an_error_with_its_traceback(
         assert outcome.status == "error"
         assert outcome.error.startswith("Traceback")
         assert outcome.error.splitlines()[-1].startswith(last_line)
-        assert outcome.curve.shape == (0, 8)
+        assert outcome.curve.shape == (0, CURVE_WIDTH)
 
 
 def test_what_the_user_can_mend_has_no_traceback(workspace: Workspace) -> None:

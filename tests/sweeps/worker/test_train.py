@@ -67,7 +67,7 @@ VOLATILE = {"train_seconds", "started", "ended"}
 
 
 def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
-    confirm = cohort(0.5, seeds=(3, 4), evaluate_test=True, noise_examples=20)
+    confirm = cohort(0.5, seeds=(3, 4), evaluate_test=True, noise_examples=20, noise_curvature=True)
     configuration = confirm.configuration
     parts = [prepare(made(), configuration.preparation, seed) for seed in (3, 4)]
     trained = train(
@@ -89,7 +89,8 @@ def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
         curves = trained.curves
         columns = (curves.examples, curves.updates, curves.train_loss, curves.train_metric)
         columns += (curves.held_out_loss, curves.held_out_metric, curves.gradient_trace)
-        for number, column in enumerate((*columns, curves.gradient_squared_norm)):
+        columns += (curves.gradient_squared_norm, curves.curvature_trace, curves.gradient_curvature)
+        for number, column in enumerate(columns):
             ours = column if column.ndim == 1 else column[:, index, 0]
             np.testing.assert_array_equal(outcome.curve[:, number], ours)
         assert np.isfinite(outcome.curve).all()

@@ -52,6 +52,11 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
         "noise_examples",
         "must be 0 or at least 2, but is 1: a single gradient has no spread.",
     ),
+    "curvature of no gradients": (
+        {"noise_curvature": True},
+        "noise_curvature",
+        "is true, but without `noise_examples` no gradients are measured.",
+    ),
     "rule without reference": (
         {"rate_rule": ["none", "linear"]},
         "reference_batch_size",
