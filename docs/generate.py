@@ -63,6 +63,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "reports.stats.models.noise_scale": (
         "noise_along_training",
         "average_noise",
+        "of_distribution",
         "compare_with_critical",
     ),
     "reports.stats.models.simulated_workers": ("simulate_time_to_target",),
@@ -91,6 +92,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "bpengine.sklearn.estimators": ("BackpropClassifier", "BackpropRegressor"),
     "bpengine.diagnostics.gradient_noise": (
         "gradient_statistics",
+        "curvature_statistics",
         "two_batch_statistics",
         "noise_scale",
     ),

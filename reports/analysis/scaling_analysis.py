@@ -46,7 +46,7 @@ from reports.stats.models import (
 )
 from reports.stats.models.first_passage import RATE, crossings_by_group
 from reports.stats.models.noise_scale import (
-    SQUARED_NORM,
+    GRADIENTS,
     TRACE,
     average_noise,
     compare_with_critical,
@@ -303,7 +303,7 @@ def points_of(results: StudyResults, runs: pd.DataFrame, planned: pd.Series[int]
     whole = cells.index[cells["ended"] == cells["planned"]]
     runs = runs[pd.MultiIndex.from_frame(runs[CELL]).isin(whole)]
     run, progress = [*CELL, "seed"], ["examples", "updates"]
-    points = results.curves[["trial", *progress, METRIC, LOSS, TRACE, SQUARED_NORM]]
+    points = results.curves[["trial", *progress, METRIC, LOSS, *GRADIENTS]]
     table = points.merge(runs[[*run, "trial"]], on="trial").drop(columns="trial")
     ends = runs.loc[runs["status"] == "diverged", [*run, *progress]]
     return pd.concat([table, ends], ignore_index=True) if len(ends) else table

@@ -284,6 +284,10 @@ def noise_along_training(
         ax.fill_between(resolved["examples"], low, resolved["high"], color=color, alpha=0.15, lw=0)
         rest = rows[(rows["status"] != RESOLVED) & (rows["low"] > 0)]
         ax.plot(rest["examples"], rest["low"], "^", color=color, ms=7, mfc="none", mew=1.3)
+        if rows["b_noise"].notna().any():
+            _b_noise(ax, rows, color, marker)
+    if noise["b_noise"].notna().any():
+        ax.plot([], [], "o-", color=style.INK, ms=5, lw=0.8, mfc="none", label="hollow: B_noise")
     if (noise["status"] != RESOLVED).any():
         ax.plot(
             [], [], "^", color=style.INK, ms=7, mfc="none", mew=1.3, label="unresolved: at least"
@@ -294,6 +298,23 @@ def noise_along_training(
     ax.fmt_xdata = lambda number: f"{count(number)} examples"
     ax.legend(loc="upper left")
     return style.counts_axis(ax, "Gradient noise scale (examples)", "examples")
+
+
+def _b_noise(ax: Axes, rows: pd.DataFrame, color: str, marker: str) -> None:
+    """Draw B_noise, where it is resolved, as hollow points with intervals."""
+    known = rows.dropna(subset="b_noise")
+    value, low = known["b_noise"], known["b_noise_low"]
+    lengths = [value - low.where(low > 0, value / 10), known["b_noise_high"] - value]
+    ax.errorbar(
+        known["examples"], value, yerr=lengths, fmt=f"{marker}-", color=color, mfc="none", ms=5,
+        lw=0.8,
+    )  # fmt: skip
+
+
+_CURVATURE = (
+    " Hollow: B_noise, which weighs both parts by the curvature of the loss (McCandlish et al. "
+    "2018, equation 2.8), where it is resolved."
+)
 
 
 def noise_chart(analysis: Analysis) -> Chart | None:
@@ -317,6 +338,7 @@ def noise_chart(analysis: Analysis) -> Chart | None:
             f"ratio of means over the {kind} seeds, at the tuned rates, with Fieller's 95% "
             f"interval (1954). Shown: batch {sizes(shown)}. Triangles: the squared length "
             "isn't told from zero, so the noise scale is at least that."
+            + (_CURVATURE if noise["b_noise"].notna().any() else "")
         ),
         description="; ".join(
             _noise_described(points) for _, points in noise.groupby("batch_size")

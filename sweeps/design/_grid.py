@@ -107,6 +107,7 @@ def family_of(
         "growth": _growth_of(get("growth"), facts.train_items),
         "batch_size": 1,
         "budget": Budget(**{name: get(name) for name in BUDGETS}),
+        "noise_curvature": False,
     }
     shared = Configuration(**values)
     # Where nothing is remembered, it makes no difference how.
@@ -117,6 +118,7 @@ def family_of(
         tuple(sorted(hyperparameters.items())),
         get("rate_rule"),
         specification.reference_batch_size if remembers else None,
+        specification.noise_curvature,
     )
 
 

@@ -25,14 +25,16 @@ class Family:
     hyperparameters: tuple[tuple[str, float], ...]  # all of them, sorted
     rate_rule: str  # how learning rates follow the batch size: none, linear or sqrt
     memory_reference: int | None = None  # where memory is in examples: see GroupDescription
+    noise_curvature: bool = False  # whether runs on fresh seeds measure it
 
     def configuration(self, batch_size: int, *, evaluate_test: bool = False) -> Configuration:
-        """Return what the trials of a batch size share."""
+        """Return what the trials of a batch size share; curvature is for fresh seeds alone."""
         return replace(
             self.shared,
             evaluate_test=evaluate_test,
             batch_size=batch_size,
             growth=self._growth(batch_size),
+            noise_curvature=evaluate_test and self.noise_curvature,
         )
 
     def _growth(self, batch_size: int) -> BatchGrowth | None:

@@ -196,8 +196,8 @@ class StudySpecification(Axes):
     )
     noise_curvature: bool = key(
         False,
-        "whether evaluations also measure how the loss curves along these gradients, "
-        "for the noise scale B_noise; costs about 50 passes over the `noise_examples`",
+        "whether runs on fresh seeds also measure the noise scale B_noise, which takes "
+        "account of curvature; an evaluation costs about 50 passes over the `noise_examples`",
     )
     trial_seconds: Positive | None = key(
         None,

@@ -1,9 +1,10 @@
 """Gradient noise scale along training, and relative to the critical batch size.
 
-    B_simple = tr(Sigma) / |G|^2    (McCandlish et al. 2018, equation 2.9)
+    B_simple = tr(Sigma) / |G|^2        (McCandlish et al. 2018, equation 2.9)
+    B_noise = tr(H Sigma) / (G' H G)    (equation 2.8), where curvature was measured
 
-Both parts are estimated without bias, so a single |G|^2 may be negative. The ratio is one of
-averages over seeds, never an average of ratios, and nothing is clipped before. Where the seeds
+Both parts of each are estimated without bias, so a single |G|^2 may be negative. The ratio is one
+of averages over seeds, never an average of ratios, and nothing is clipped before. Where the seeds
 together don't tell |G|^2 from zero the noise scale is `UNRESOLVED`: a lower bound, no number.
 
 It means something at a tuned learning rate only, and it rises in training. That it predicts the
@@ -27,6 +28,9 @@ from reports.stats.paired_tests import FEWEST
 TRACE = "gradient_trace"  # column with the estimate of tr(Sigma)
 SQUARED_NORM = "gradient_squared_norm"
 """Column with the estimate of |G|^2; single values may be negative."""
+CURVATURE_TRACE = "curvature_trace"  # column with the estimate of tr(H Sigma), H the Hessian
+GRADIENT_CURVATURE = "gradient_curvature"  # column with the estimate of G'HG
+GRADIENTS = (TRACE, SQUARED_NORM, CURVATURE_TRACE, GRADIENT_CURVATURE)
 RESOLVED = "resolved"  # |G|^2 is told from zero: the noise scale has an interval
 UNRESOLVED = "unresolved"  # |G|^2 is not told from zero: the noise scale is at least the lower end
 
@@ -36,6 +40,9 @@ _VALUES = (
     Column("low", "float64", "examples", "Lower end of Fieller's interval, at least 0."),
     Column("high", "float64", "examples", "Upper end; infinite if unresolved."),
     Column("status", "str", "", f"{RESOLVED} or {UNRESOLVED}."),
+    Column("b_noise", "float64", "examples", "tr(H Sigma) / G'HG; missing if unresolved."),
+    Column("b_noise_low", "float64", "examples", "Lower bound; missing if not measured."),
+    Column("b_noise_high", "float64", "examples", "Upper bound; infinite if unresolved."),
 )
 
 NOISE_COLUMNS = (BATCH_SIZE, *_VALUES)
@@ -51,8 +58,9 @@ def noise_along_training(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the noise scale of each batch size at each evaluation point.
 
     The curves have columns batch_size, seed, examples, `TRACE` and `SQUARED_NORM`, of runs at the
-    tuned learning rates; NaN where nothing was measured. Columns `NOISE_CURVE_COLUMNS`; points that
-    weren't measured on every seed are absent. A single seed is unresolved from 0.
+    tuned learning rates, and for B_noise `CURVATURE_TRACE` and `GRADIENT_CURVATURE`; NaN where
+    nothing was measured. Columns `NOISE_CURVE_COLUMNS`; points that weren't measured on every seed
+    are absent. A single seed is unresolved from 0.
     """
     return _scales(curves, ["batch_size", "examples"], NOISE_CURVE_COLUMNS)
 
@@ -90,8 +98,28 @@ def _times(first: float, second: float) -> float:
     return first * second if first and second else 0.0
 
 
+def of_distribution(curves: pd.DataFrame, items: int) -> pd.DataFrame:
+    """Return curves whose gradient statistics are those of the distribution of examples.
+
+    Stored ones are those of the training set, which holds `items` examples. With these seen as
+    independent draws, the error of their own mean gradient is taken out of its squared norm.
+    """
+    trace, squared_norm = curves[TRACE], curves[SQUARED_NORM]
+    return curves.assign(
+        **{TRACE: trace * items / (items - 1), SQUARED_NORM: squared_norm - trace / (items - 1)}
+    )
+
+
 def _scales(curves: pd.DataFrame, by: list[str], columns: tuple[Column, ...]) -> pd.DataFrame:
-    parts = [TRACE, SQUARED_NORM]
+    table = _ratios(curves, by, [TRACE, SQUARED_NORM])
+    if CURVATURE_TRACE in curves:
+        curved = _ratios(curves, by, [CURVATURE_TRACE, GRADIENT_CURVATURE])
+        names = {"noise_scale": "b_noise", "low": "b_noise_low", "high": "b_noise_high"}
+        table = table.merge(curved[[*by, *names]].rename(columns=names), on=by, how="left")
+    return as_table(table.reindex(columns=[column.name for column in columns]), columns)
+
+
+def _ratios(curves: pd.DataFrame, by: list[str], parts: list[str]) -> pd.DataFrame:
     measured = curves.dropna(subset=parts)
     seeds = measured.groupby([*by, "seed"], as_index=False)[parts].mean()
     # Where some seeds have stopped, or weren't measured, the others are no mean of all.
@@ -103,17 +131,19 @@ def _scales(curves: pd.DataFrame, by: list[str], columns: tuple[Column, ...]) ->
         dict(zip(by, points[start].tolist(), strict=True)) | _scale(values[start:stop])
         for start, stop in pairwise([*starts.tolist(), len(values)])
     ]
-    return as_table(pd.DataFrame(rows, columns=[column.name for column in columns]), columns)
+    return pd.DataFrame(rows, columns=[*by, *(column.name for column in _VALUES[:5])])
 
 
 def _scale(seeds: np.ndarray) -> dict[str, float | str]:
-    """Return the noise scale of seeds that lie in rows: trace and squared norm."""
+    """Return the noise scale of seeds that lie in rows: its numerator and its denominator."""
     row = {"seeds": len(seeds), "noise_scale": math.nan, "low": 0.0, "high": math.inf}
     if len(seeds) < FEWEST:
         return {**row, "status": UNRESOLVED}
     scale = fieller_interval(seeds[:, 0], seeds[:, 1])
+    # A squared length or curvature below zero gives no noise scale, nor bounds of one.
+    if scale.resolved and seeds[:, 1].mean() < 0:
+        return {**row, "status": UNRESOLVED}
     row["low"] = max(scale.low, 0.0)
-    # A squared length that seems to be below zero is not told from zero either.
     if not scale.resolved or scale.ratio < 0:
         return {**row, "status": UNRESOLVED}
     return {**row, "noise_scale": scale.ratio, "high": scale.high, "status": RESOLVED}

@@ -77,8 +77,8 @@ def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:
     if specification.noise_examples == 1:
         text = "must be 0 or at least 2, but is 1: a single gradient has no spread."
         yield Contradiction(("noise_examples",), text)
-    if specification.noise_curvature and not specification.noise_examples:
-        text = "is true, but without `noise_examples` no gradients are measured."
+    if specification.noise_curvature and not (specification.noise_examples and fresh):
+        text = "needs `noise_examples` and `confirmation_seeds`: only fresh seeds measure it."
         yield Contradiction(("noise_curvature",), text)
 
 

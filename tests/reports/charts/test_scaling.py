@@ -132,10 +132,11 @@ def noise(status: str = "resolved") -> pd.DataFrame:
             "batch_size": [1, 1, 16, 16],
             "examples": [10, 100, 10, 100],
             "seeds": 5,
-            "noise_scale": [5.0, 9.0, 4.0, 8.0],
+            "noise_scale": [5.0, 9.0, 4.0, 8.0 if status == "resolved" else math.nan],
             "low": [4.0, 0.0, 3.0, 6.0],
             "high": [7.0, 20.0, 5.0, 11.0],
             "status": ["resolved"] * 3 + [status],
+            **dict.fromkeys(("b_noise", "b_noise_low", "b_noise_high"), math.nan),
         }
     )
 
@@ -144,7 +145,8 @@ def test_the_noise_scale_has_bands_and_the_critical_batch_size_a_line(ax: Axes) 
     noise_along_training(ax, noise(), 12.0, Ends(10, 14))
     assert lines(ax)["batch size 1"] == [(10, 5), (100, 9)]
     assert lines(ax)["critical batch size"][0][1] == 12
-    assert len(ax.collections) == 2
+    assert sum(len(band.get_paths()) > 0 for band in ax.collections) == 2
+    assert "hollow: B_noise" not in lines(ax)
     assert "unresolved: at least" not in lines(ax)
 
 
@@ -154,6 +156,22 @@ def test_unresolved_noise_is_a_triangle_at_its_lower_end(ax: Axes) -> None:
     triangles = [line for line in ax.lines if line.get_marker() == "^" and len(line.get_xydata())]
     assert [np.asarray(line.get_xydata()).tolist() for line in triangles] == [[[100, 6]]]
     assert "unresolved: at least" in lines(ax)
+
+
+def test_b_noise_is_a_hollow_curve_of_the_same_batch_size(ax: Axes) -> None:
+    values = {"b_noise": [6.0, 12.0, 5.0, math.nan], "b_noise_low": [4.0, 9.0, 3.0, 7.0]}
+    noise_along_training(ax, noise().assign(**values, b_noise_high=20.0), None, None)
+    assert lines(ax)["batch size 1"] == [(10, 5), (100, 9)]
+    hollow = [
+        np.asarray(line.get_xydata()).tolist() for line in ax.lines if line.get_mfc() == "none"
+    ]
+    assert [[10, 6], [100, 12]] in hollow
+    assert [[10, 5]] in hollow
+    segments = [
+        bar.tolist() for bars in ax.containers for end in bars[2] for bar in end.get_segments()
+    ]
+    assert [[10, 4], [10, 20]] in segments
+    assert "hollow: B_noise" in lines(ax)
 
 
 def test_an_open_interval_of_the_critical_batch_size_is_a_line_alone(ax: Axes) -> None:

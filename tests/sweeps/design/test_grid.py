@@ -196,6 +196,7 @@ def test_a_configuration_holds_what_was_asked_for() -> None:
         updates=50,
         noise_examples=20,
         noise_curvature=True,
+        confirmation_seeds=[11],
         target=0.5,
         patience=3,
         dtype="float64",
@@ -214,6 +215,7 @@ def test_a_configuration_holds_what_was_asked_for() -> None:
     assert configuration.budget == Budget(epochs=2, updates=50)
     assert (configuration.shards, configuration.local_updates) == (2, 4)
     assert (configuration.noise_examples, configuration.noise_curvature) == (20, True)
+    assert not group.family.configuration(40).noise_curvature
     assert (configuration.target, configuration.patience) == (0.5, 3)
     assert (configuration.dtype, configuration.metric, configuration.reduction) == (
         ("float64", "r2", "sum")

@@ -87,7 +87,8 @@ def several_targets(results: StudyResults, _page: str) -> bool:
 
 def noise_beside_the_critical_size(results: StudyResults, _page: str) -> bool:
     (group,) = analyse(results)
-    return not group.scaling.noise.empty and group.scaling.main is not None
+    curved = group.scaling.noise["b_noise_low"].notna().any()
+    return bool(curved) and group.scaling.main is not None
 
 
 WANTED: dict[str, Callable[[StudyResults, str], bool]] = {

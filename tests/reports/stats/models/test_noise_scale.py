@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bpengine import Architecture
+from bpengine.diagnostics.gradient_noise import gradient_statistics
 from reports.schema.results import empty_table
 from reports.stats.bounds import Ends
 from reports.stats.intervals import fieller_interval
 from reports.stats.models.noise_scale import (
+    CURVATURE_TRACE,
+    GRADIENT_CURVATURE,
     NOISE_COLUMNS,
     NOISE_CURVE_COLUMNS,
     RESOLVED,
@@ -21,8 +25,10 @@ from reports.stats.models.noise_scale import (
     average_noise,
     compare_with_critical,
     noise_along_training,
+    of_distribution,
 )
 from reports.stats.models.steps_to_target import StepsToTargetFit, fit_steps_to_target
+from tests.bpengine.problems import make_examples, make_parameters
 
 TRACES = [9.0, 10.0, 11.0, 12.0]
 NORMS = [0.9, 1.1, 1.0, 1.2]
@@ -80,6 +86,40 @@ def test_where_neither_part_is_resolved_nothing_is_known() -> None:
 def test_the_lower_end_is_not_below_zero() -> None:
     row = noise_along_training(measurements(NORMS, traces=[-5.0, 10.0, 8.0, 1.0])).iloc[0]
     assert (row["low"], row["status"]) == (0, RESOLVED)
+
+
+def test_b_noise_is_the_ratio_of_the_parts_with_curvature() -> None:
+    curved = {CURVATURE_TRACE: [40.0, 44.0, 38.0, 42.0], GRADIENT_CURVATURE: NORMS}
+    row = noise_along_training(measurements(NORMS).assign(**curved)).iloc[0]
+    expected = fieller_interval(curved[CURVATURE_TRACE], NORMS)
+    assert row["noise_scale"] == pytest.approx(10)
+    actual = (row["b_noise"], row["b_noise_low"], row["b_noise_high"])
+    assert actual == pytest.approx((expected.ratio, expected.low, expected.high))
+    average = average_noise(measurements(NORMS).assign(**curved)).iloc[0]
+    assert average["b_noise"] == pytest.approx(expected.ratio)
+
+
+def test_without_curvature_there_is_no_b_noise() -> None:
+    row = noise_along_training(measurements(NORMS)).iloc[0]
+    assert row[["b_noise", "b_noise_low", "b_noise_high"]].isna().all()
+
+
+def test_where_the_loss_curves_downwards_along_the_gradient_there_is_no_b_noise() -> None:
+    curved = {CURVATURE_TRACE: [-40.0, -44.0, -38.0, -42.0], GRADIENT_CURVATURE: -np.array(NORMS)}
+    row = noise_along_training(measurements(NORMS).assign(**curved)).iloc[0]
+    assert math.isnan(row["b_noise"])
+    assert (row["b_noise_low"], row["b_noise_high"]) == (0, math.inf)
+
+
+@pytest.mark.parametrize("drawn", [2, 7, 20])
+def test_statistics_of_the_distribution_are_those_without_a_population(drawn: int) -> None:
+    architecture = Architecture((3, 2))
+    args = (architecture, make_parameters(architecture), [make_examples(architecture, drawn)])
+    finite, expected = (gradient_statistics(*args, population=number) for number in (20, None))
+    stored = {TRACE: [finite.trace.item()], SQUARED_NORM: [finite.squared_norm.item()]}
+    actual = of_distribution(pd.DataFrame(stored), 20)
+    assert actual[TRACE].item() == pytest.approx(expected.trace.item(), rel=1e-12)
+    assert actual[SQUARED_NORM].item() == pytest.approx(expected.squared_norm.item(), rel=1e-12)
 
 
 def test_one_seed_is_unresolved() -> None:

@@ -55,7 +55,12 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
     "curvature of no gradients": (
         {"noise_curvature": True},
         "noise_curvature",
-        "is true, but without `noise_examples` no gradients are measured.",
+        "needs `noise_examples` and `confirmation_seeds`: only fresh seeds measure it.",
+    ),
+    "curvature without fresh seeds": (
+        {"noise_curvature": True, "noise_examples": 8, "confirmation_seeds": []},
+        "noise_curvature",
+        "needs `noise_examples` and `confirmation_seeds`: only fresh seeds measure it.",
     ),
     "rule without reference": (
         {"rate_rule": ["none", "linear"]},
