@@ -27,187 +27,72 @@ def problems_of(keys: dict[str, Any]) -> dict[str, str]:
     return {problem.path: problem.text for problem in parse(keys)[1]}
 
 
-MISTAKES: dict[str, tuple[Any, str, str]] = {
-    "batch size of 0": ([4, 0], "batch_sizes[1]", "must be at least 1, but is 0."),
-    "half a batch": ([1.5], "batch_sizes[0]", "must be a whole number, but is 1.5."),
-    "batch size as text": (
-        ["8"],
-        "batch_sizes[0]",
-        "must be 'full' or a whole number, but is '8'.",
-    ),
-    "batch size as flag": ([True], "batch_sizes[0]", "must be a whole number, but is True."),
-    "scalar batch size of 0": (0, "batch_sizes", "must be at least 1, but is 0."),
-    "empty axis": ([], "batch_sizes", "must hold at least one value."),
-    "repetition": ([8, 4, 8], "batch_sizes", "holds [8] more than once."),
-    "no power of two": (
-        [2, {"powers_of_two": [1, 5]}],
-        "batch_sizes[1].powers_of_two[1]",
-        "must be a power of two, but is 5.",
-    ),
-    "powers that fall": (
-        {"powers_of_two": [8, 4]},
-        "batch_sizes.powers_of_two",
-        "must be the smallest and a larger value, but is [8, 4].",
-    ),
-    "unknown range": (
-        {"powers_of_ten": [1, 10]},
-        "batch_sizes.powers_of_ten",
-        "is not a key of 'batch_sizes'. Did you mean 'powers_of_two'?",
-    ),
-    "negative rate": ([-1.0], "learning_rates[0]", "must be at least 1e-30, but is -1.0."),
-    "infinite rate": ([float("inf")], "learning_rates[0]", "must be at most 1e+30, but is inf."),
-    "vanishing rate": ([1e-310], "learning_rates[0]", "must be at least 1e-30, but is 1e-310."),
-    "bad rate beside a range": (
-        [{"logspace": [1.0, 2.0], "count": 2}, -1.0],
-        "learning_rates",
-        "must be at least 1e-30, but is -1.0.",
-    ),
-    "bad range of rates": (
-        {"logspace": [0.0, 2.0], "count": 2},
-        "learning_rates.logspace[0]",
-        "must be at least 1e-30, but is 0.0.",
-    ),
-    "misspelt range of rates": (
-        {"logspac": [0.1, 2.0], "count": 2},
-        "learning_rates.logspac",
-        "is not a key of 'learning_rates'. Did you mean 'logspace'?",
-    ),
-    "misspelt range of seeds": (
-        {"first": 1, "counts": 2},
-        "seeds.counts",
-        "is not a key of 'seeds'. Did you mean 'count'?",
-    ),
-    "negative seed": ([-1], "seeds[0]", "must be at least 0, but is -1."),
-    "huge seed": ([2**63], "seeds[0]", f"must be at most {2**63 - 1}, but is {2**63}."),
-    "repeated seed": ([1, {"first": 0, "count": 3}], "seeds", "holds [1] more than once."),
-    "seeds without end": (
-        {"first": 0, "count": 10**9},
-        "seeds.count",
-        "must be at most 100000, but is 1000000000.",
-    ),
-    "rates without end": (
-        {"logspace": [0.1, 1.0], "count": 10**9},
-        "learning_rates.count",
-        "must be at most 1000, but is 1000000000.",
-    ),
-    "too many sizes": (
-        [*range(1, 1002)],
-        "batch_sizes",
-        "must hold at most 1000 values.",
-    ),
-    "no epoch": (0, "epochs", "must be at least 1, but is 0."),
-    "none for the test": (0, "test", "must be at least 1, but is 0."),
-    "all for the test": (1.0, "test", "must be below 1.0, but is 1.0."),
-    "number as text": ("a", "validation", "must be a number, but is 'a'."),
-    "unit of 0": ([8, 0], "hidden_layers[1]", "must be at least 1, but is 0."),
-    "unit of 0 in the second": ([[8], [0]], "hidden_layers[1][0]", "must be at least 1, but is 0."),
-    "name of a folder": (
-        "a/b",
-        "name",
-        (
-            "must be a letter or digit, then letters, digits, '.', '_' and '-', 64 at most, but is "
-            "'a/b'."
-        ),
-    ),
-    "unknown choice": (
-        "means",
-        "reduction",
-        "must be one of 'mean' or 'sum', but is 'means'. Did you mean 'mean'?",
-    ),
-    "unknown optimizer": (
-        ["sgd", "adan"],
-        "optimizer[1]",
-        (
-            "must be one of 'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw', "
-            "'lars' or 'lamb', but is 'adan'. Did you mean 'adam'?"
-        ),
-    ),
-    "number as optimizer": (7, "optimizer", "must be a table, but is 7."),
-    "hyperparameter out of range": (
-        [{"name": "adam", "beta1": [0.9, 1.0]}],
-        "optimizer[0].beta1[1]",
-        "must be below 1.0, but is 1.0.",
-    ),
-    "misspelt hyperparameter": (
-        {"name": "adam", "beta": 0.9},
-        "optimizer.beta",
-        "is not a key of 'optimizer'. Did you mean 'beta2'?",
-    ),
-    "growth that stays": (
-        {"factor": 1, "every": 2},
-        "growth.factor",
-        "must be at least 2, but is 1.",
-    ),
-    "growth by a name": ("some", "growth", "must be one of 'none', but is 'some'."),
-    "axis of no study in a bundle": (
-        ["dataset", "seeds"],
-        "zip[1]",
-        (
-            f"must be one of {', '.join(map(repr, AXES[:-1]))} or {AXES[-1]!r}, but is 'seeds'. "
-            "Did you mean 'seconds'?"
-        ),
-    ),
-    "a bundle of one": (["loss"], "zip", "must be two or more axes, each once."),
-    "unknown axis in an exclusion": (
-        [{"batch_size": 1}],
-        "exclude[0].batch_size",
-        "is not a key of 'exclude'. Did you mean 'batch_sizes'?",
-    ),
-    "latency below 0": (
-        {"latency": -1.0},
-        "simulated_cluster.latency",
-        "must be at least 0.0, but is -1.0.",
-    ),
-    "no bandwidth": (
-        {"bandwidth": 0.0},
-        "simulated_cluster.bandwidth",
-        "must be above 0.0, but is 0.0.",
-    ),
-    "no worker": (
-        {"workers": [4, 0]},
-        "simulated_cluster.workers[1]",
-        "must be at least 1, but is 0.",
-    ),
-    "workers without end": (
-        {"workers": 2**20 + 1},
-        "simulated_cluster.workers",
-        "must be at most 1048576, but is 1048577.",
-    ),
-    "unknown way to combine": (
-        {"combine": "rings"},
-        "simulated_cluster.combine",
-        ("must be one of 'ring', 'halving' or 'central', but is 'rings'. Did you mean 'ring'?"),
-    ),
-    "misspelt field of the cluster": (
-        {"latencies": 1.0},
-        "simulated_cluster.latencies",
-        "is not a key of 'simulated_cluster'. Did you mean 'latency'?",
-    ),
-    "text expected": (7, "title", "must be text, but is 7."),
-    "flag expected": (1, "timing", "must be true or false, but is 1."),
-}
+MISTAKES: list[tuple[str, Any, str]] = [
+    ("batch_sizes[1]", [4, 0], "at least 1, but is 0."),
+    ("batch_sizes[0]", [1.5], "a whole number, but is 1.5."),
+    ("batch_sizes[0]", ["8"], "'full' or a whole number, but is '8'."),
+    ("batch_sizes[0]", [True], "a whole number, but is True."),
+    ("batch_sizes", 0, "at least 1, but is 0."),
+    ("batch_sizes", [], "at least one value."),
+    ("batch_sizes", [8, 4, 8], "holds [8] more than once."),
+    ("batch_sizes[1].powers_of_two[1]", [2, {"powers_of_two": [1, 5]}], "power of two, but is 5."),
+    ("batch_sizes.powers_of_two", {"powers_of_two": [8, 4]}, "larger value, but is [8, 4]."),
+    ("batch_sizes.powers_of_ten", {"powers_of_ten": [1, 10]}, "Did you mean 'powers_of_two'?"),
+    ("learning_rates[0]", [-1.0], "at least 1e-30, but is -1.0."),
+    ("learning_rates[0]", [float("inf")], "at most 1e+30, but is inf."),
+    ("learning_rates[0]", [1e-310], "at least 1e-30, but is 1e-310."),
+    ("learning_rates", [{"logspace": [1.0, 2.0], "count": 2}, -1.0], "at least 1e-30, but is -1.0"),
+    ("learning_rates.logspace[0]", {"logspace": [0.0, 2.0], "count": 2}, "1e-30, but is 0.0."),
+    ("learning_rates.logspac", {"logspac": [0.1, 2.0], "count": 2}, "Did you mean 'logspace'?"),
+    ("seeds.counts", {"first": 1, "counts": 2}, "Did you mean 'count'?"),
+    ("seeds[0]", [-1], "at least 0, but is -1."),
+    ("seeds[0]", [2**63], f"at most {2**63 - 1}, but is {2**63}."),
+    ("seeds", [1, {"first": 0, "count": 3}], "holds [1] more than once."),
+    ("seeds.count", {"first": 0, "count": 10**9}, "at most 100000, but is 1000000000."),
+    ("learning_rates.count", {"logspace": [0.1, 1.0], "count": 10**9}, "at most 1000, but is "),
+    ("batch_sizes", [*range(1, 1002)], "at most 1000 values."),
+    ("epochs", 0, "at least 1, but is 0."),
+    ("test", 0, "at least 1, but is 0."),
+    ("test", 1.0, "below 1.0, but is 1.0."),
+    ("validation", "a", "a number, but is 'a'."),
+    ("hidden_layers[1]", [8, 0], "at least 1, but is 0."),
+    ("hidden_layers[1][0]", [[8], [0]], "at least 1, but is 0."),
+    ("name", "a/b", "'.', '_' and '-', 64 at most, but is 'a/b'."),
+    ("reduction", "means", "'mean' or 'sum', but is 'means'. Did you mean 'mean'?"),
+    ("optimizer[1]", ["sgd", "adan"], "'lars' or 'lamb', but is 'adan'. Did you mean 'adam'?"),
+    ("optimizer", 7, "a table, but is 7."),
+    ("optimizer[0].beta1[1]", [{"name": "adam", "beta1": [0.9, 1.0]}], "below 1.0, but is 1.0."),
+    ("optimizer.beta", {"name": "adam", "beta": 0.9}, "Did you mean 'beta2'?"),
+    ("growth.factor", {"factor": 1, "every": 2}, "at least 2, but is 1."),
+    ("growth", "some", "'none', but is 'some'."),
+    ("zip[1]", ["dataset", "seeds"], f"{AXES[-1]!r}, but is 'seeds'. Did you mean 'seconds'?"),
+    ("zip", ["loss"], "two or more axes, each once."),
+    ("exclude[0].batch_size", [{"batch_size": 1}], "Did you mean 'batch_sizes'?"),
+    ("simulated_cluster.latency", {"latency": -1.0}, "at least 0.0, but is -1.0."),
+    ("simulated_cluster.bandwidth", {"bandwidth": 0.0}, "above 0.0, but is 0.0."),
+    ("simulated_cluster.workers[1]", {"workers": [4, 0]}, "at least 1, but is 0."),
+    ("simulated_cluster.workers", {"workers": 2**20 + 1}, "at most 1048576, but is 1048577."),
+    ("simulated_cluster.combine", {"combine": "rings"}, "'central', but is 'rings'. Did you mean"),
+    ("simulated_cluster.latencies", {"latencies": 1.0}, "Did you mean 'latency'?"),
+    ("simulated_cluster", "nome", "'none' or a table, but is 'nome'."),
+    ("zip", [["dataset", "epochs"]] * 1001, "at most 1000 values, but is ["),
+    ("include", [{"epochs": 2}] * 1001, "at most 1000 values, but is ["),
+    ("exclude", [{"epochs": 2}] * 1001, "at most 1000 values, but is ["),
+    ("title", 7, "text, but is 7."),
+    ("timing", 1, "true or false, but is 1."),
+    ("batchsizes", 5, "Did you mean 'batch_sizes'?"),
+    ("zzz", 1, f"Known keys: {', '.join(KEYS)}."),
+]
 
 
-@pytest.mark.parametrize(("value", "path", "text"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize(("path", "value", "text"), MISTAKES)
 def test_a_mistake_is_told_with_place_value_and_remedy(
-    value: object, path: str, text: str, keys: dict[str, Any]
+    path: str, value: object, text: str, keys: dict[str, Any]
 ) -> None:
     key = path.partition("[")[0].partition(".")[0]
     mistakes = problems_of(keys | {key: value})
-    assert mistakes[path] == text
+    assert text in mistakes[path]
     assert {other for other in mistakes if not other.startswith(key)} == set()
-
-
-def test_a_misspelt_key_gets_a_suggestion(keys: dict[str, Any]) -> None:
-    keys["batchsizes"] = keys.pop("batch_sizes")
-    assert problems_of(keys) == {
-        "batchsizes": "is not a key of a study. Did you mean 'batch_sizes'?",
-    }
-
-
-def test_a_strange_key_gets_the_list_of_keys(keys: dict[str, Any]) -> None:
-    mistakes = problems_of(keys | {"zzz": 1})
-    assert mistakes == {"zzz": f"is not a key of a study. Known keys: {', '.join(KEYS)}."}
 
 
 def test_all_mistakes_are_told_at_once_and_the_rest_is_read(keys: dict[str, Any]) -> None:
@@ -282,26 +167,11 @@ def test_the_keys_are_the_axes_and_more() -> None:
     assert issubclass(StudySpecification, Axes)
 
 
-def test_a_simulation_is_a_table_or_none() -> None:
-    _, (problem,), _ = parse({"simulated_cluster": "nome"})
-    assert problem.path == "simulated_cluster"
-    assert problem.text.startswith("must be 'none' or a table, but is 'nome'.")
-
-
 def test_nothing_is_simulated_unless_a_cluster_is_named() -> None:
     assert StudySpecification().simulated_cluster == "none"
     common = from_toml(to_toml(StudySpecification(simulated_cluster={}))).simulated_cluster
     assert isinstance(common, SimulatedCluster)
     assert common.workers == tuple(2**power for power in range(13))
-
-
-@pytest.mark.parametrize("key", ["zip", "include", "exclude"])
-def test_lists_of_tables_are_no_longer_than_any_other(key: str) -> None:
-    axes = ["dataset", "epochs"] if key == "zip" else {"epochs": 2}
-    _, problems, _ = parse({key: [axes] * 1001})
-    text = problems[0].text
-    assert problems[0].path == key
-    assert text.startswith("must hold at most 1000 values, but is [")
 
 
 def test_ranges_that_are_too_many_are_not_written_out() -> None:
