@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -18,6 +19,12 @@ def refusal(
         call(*arguments, **options)
     assert refused.value.exit_code == error.exit_code
     return str(refused.value)
+
+
+def entered(manager: AbstractContextManager[object]) -> None:
+    """Enter a context and leave it."""
+    with manager:
+        pass
 
 
 def tells(text: str, *parts: object) -> None:

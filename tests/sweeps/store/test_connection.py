@@ -8,12 +8,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from refused import entered, refusal, tells
 from stored import fill, forbid_writing, outcome, trials, unwritable_folder
 
 from sweeps.errors import ResourceError, StoreError
@@ -21,13 +22,14 @@ from sweeps.store import _connection as connection
 from sweeps.store._connection import create, leftovers_of, reading, transaction, writing
 from sweeps.store._store import FILE, Store
 
-SOME = trials(3)
+THREE, FIVE = trials(3), trials(5)
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Return the path of a store with three trials."""
-    fill(tmp_path, SOME)
+    fill(tmp_path, THREE)
     return tmp_path / FILE
 
 
@@ -37,78 +39,51 @@ def change(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
-def refusal(open_store: Callable[[Path], object], path: Path) -> str:
+Opening = Callable[[Path], AbstractContextManager[object]]
+both_ways = pytest.mark.parametrize("open_store", [reading, writing])
+
+
+def reason(open_store: Opening, path: Path) -> str:
     """Return why a store is refused, and check that it is left as it was."""
     before = path.read_bytes()
-    with pytest.raises(StoreError) as refused, open_store(path):  # type: ignore[attr-defined]
-        pass
+    text = refusal(entered, open_store(path), error=StoreError)
     assert path.read_bytes() == before
     assert not path.with_name(f"{FILE}-wal").exists()
-    return str(refused.value).removeprefix(f"{path} ")
+    return text
 
 
-@pytest.mark.parametrize("open_store", [reading, writing])
-@pytest.mark.parametrize("content", [b"", b"no database, but long enough to be one" * 40])
-def test_what_is_no_database_is_refused(
-    path: Path, content: bytes, open_store: Callable[[Path], object]
-) -> None:
-    path.write_bytes(content)
-    expected = (
-        "is damaged and was left as it is: file is not a database. Put a copy of it in its place, "
-        "or move it away and run the study again."
-        if content
-        else "is not a study of bpsweep. Choose another folder."
-    )
-    assert refusal(open_store, path) == expected
+@both_ways
+def test_what_is_no_database_is_refused(path: Path, open_store: Opening) -> None:
+    path.write_bytes(b"no database, but long enough to be one" * 40)
+    tells(reason(open_store, path), path, "file is not a database")
 
 
-@pytest.mark.parametrize("open_store", [reading, writing])
-def test_another_programs_database_is_refused(
-    tmp_path: Path, open_store: Callable[[Path], object]
-) -> None:
-    path = tmp_path / FILE
-    change(path, "CREATE TABLE t (a)")
-    assert refusal(open_store, path) == "is not a study of bpsweep. Choose another folder."
-
-
-@pytest.mark.parametrize("open_store", [reading, writing])
-@pytest.mark.parametrize("number", [3, 5])
-def test_another_format_is_refused(
-    path: Path, number: int, open_store: Callable[[Path], object]
-) -> None:
-    change(path, f"PRAGMA user_version = {number}")
-    assert refusal(open_store, path) == (
-        f"has the format {number}, but this bpsweep reads format 4 only. Use the bpsweep that "
-        "wrote it, or run its study anew in another folder."
-    )
-
-
-@pytest.mark.parametrize("open_store", [reading, writing])
+@both_ways
 @pytest.mark.parametrize(
-    ("statement", "name"),
+    ("statement", "part"),
     [
-        ("CREATE VIEW evil AS SELECT 1", "evil"),
-        ("CREATE TRIGGER evil AFTER INSERT ON trials BEGIN DELETE FROM facts; END", "evil"),
-        ("DROP TABLE timing", "timing"),
-        ("ALTER TABLE facts ADD COLUMN more TEXT", "facts"),
+        ("PRAGMA application_id = 0", "not a study of bpsweep"),
+        ("PRAGMA user_version = 3", "format 3, but this bpsweep reads format 4"),
+        ("PRAGMA user_version = 5", "format 5, but this bpsweep reads format 4"),
+        ("CREATE VIEW evil AS SELECT 1", "'evil'"),
+        ("CREATE TRIGGER evil AFTER INSERT ON trials BEGIN DELETE FROM facts; END", "'evil'"),
+        ("DROP TABLE timing", "'timing'"),
+        ("ALTER TABLE facts ADD COLUMN more TEXT", "'facts'"),
     ],
 )
-def test_tables_that_are_not_ours_are_refused(
-    path: Path, statement: str, name: str, open_store: Callable[[Path], object]
+def test_another_programs_formats_or_tables_are_refused(
+    path: Path, statement: str, part: str, open_store: Opening
 ) -> None:
     change(path, statement)
-    assert refusal(open_store, path) == (
-        f"does not have the tables of a study: {name!r} is not as it should be."
-    )
+    tells(reason(open_store, path), path, part)
 
 
-@pytest.mark.parametrize("open_store", [reading, writing])
-@pytest.mark.parametrize("kept", [512, 4096, 10_000, -4096])
-def test_a_truncated_store_is_refused(
-    path: Path, kept: int, open_store: Callable[[Path], object]
-) -> None:
+@both_ways
+@pytest.mark.parametrize("kept", [0, 512, 4096, 10_000, -4096])
+def test_a_truncated_store_is_refused(path: Path, kept: int, open_store: Opening) -> None:
     path.write_bytes(path.read_bytes()[:kept])
-    assert refusal(open_store, path).startswith("is damaged and was left as it is: ")
+    part = "is damaged and was left as it is" if kept else "not a study of bpsweep"
+    tells(reason(open_store, path), path, part)
 
 
 def test_a_store_is_made_whole_or_not_at_all(
@@ -124,15 +99,12 @@ def test_a_store_is_made_whole_or_not_at_all(
     assert not (tmp_path / FILE).exists()
     for leftover in leftovers_of(tmp_path / FILE):
         leftover.write_bytes(b"half of something")
-    fill(tmp_path, SOME)
+    fill(tmp_path, THREE)
     assert not any(leftover.exists() for leftover in leftovers_of(tmp_path / FILE))
 
 
-def test_a_place_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(ResourceError) as refused:
-        create(tmp_path / "folder", {})
-    assert str(refused.value) == f"{tmp_path / 'folder'} can't be written: Is a directory."
+def test_a_path_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
+    tells(refusal(create, tmp_path, {}, error=ResourceError), tmp_path, "Is a directory.")
 
 
 FILL = """
@@ -153,14 +125,13 @@ except UserError as error:
 @pytest.mark.parametrize("limit", [1, 5_000, 30_000, 60_000])
 def test_wherever_writing_fails_it_is_told_and_can_go_on(tmp_path: Path, limit: int) -> None:
     folder = tmp_path / "out"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     stored = subprocess.run(
         [sys.executable, "-c", FILL, str(folder), str(limit)],
         capture_output=True,
         text=True,
         check=True,
-        env=environment,
+        env=ENVIRONMENT,
     )
     assert stored.stdout.startswith(f"ResourceError {folder / FILE} can't be written to or read: ")
     wanted = trials(40)
@@ -172,7 +143,7 @@ def test_wherever_writing_fails_it_is_told_and_can_go_on(tmp_path: Path, limit: 
 def test_a_killed_writers_results_are_there(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    fill(tmp_path, SOME[:1])
+    fill(tmp_path, THREE[:1])
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom stored import *\n"
         "with Store.write(Path(sys.argv[1]), 'made') as store:\n"
@@ -181,22 +152,21 @@ def test_a_killed_writers_results_are_there(
         "    store._connection.execute('DELETE FROM trials')\n"
         "    os.kill(os.getpid(), 9)\n"
     )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", code, str(tmp_path)]
-    assert subprocess.run(command, env=environment, check=False).returncode == -9
+    assert subprocess.run(command, env=ENVIRONMENT, check=False).returncode == -9
     assert (tmp_path / f"{FILE}-wal").exists()
     # A reader that is alone tidies up: nothing is missing then.
     for _ in range(2):
         with Store.read(tmp_path) as store:
-            assert store.done() == {trial.identity for trial in SOME}
+            assert store.done() == {trial.identity for trial in THREE}
     assert not (tmp_path / f"{FILE}-wal").exists()
-    fill(tmp_path, SOME)
+    fill(tmp_path, THREE)
     assert capfd.readouterr().err == ""
 
 
 def test_a_copy_without_its_journal_is_made_ready_for_readers_again(path: Path) -> None:
     change(path, "PRAGMA journal_mode = DELETE")
-    fill(path.parent, SOME)
+    fill(path.parent, THREE)
     with Store.write(path.parent, "made") as writer, Store.read(path.parent) as reader:
         writer.set_facts({"a": "1"})
         assert reader.facts() == {"name": "made"}
@@ -219,57 +189,43 @@ def test_a_huge_value_is_refused_before_it_is_read(
 ) -> None:
     change(path, "UPDATE trials SET error = hex(zeroblob(60000))")
     monkeypatch.setattr(connection, "LARGEST_VALUE", 100_000)
-    with pytest.raises(StoreError, match="string or blob too big"), reading(path):
-        pass
+    tells(refusal(entered, reading(path), error=StoreError), path, "string or blob too big")
 
 
-def test_a_store_that_is_busy_for_long_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_BUSY_MILLISECONDS", 1)
-    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
-        stranger.execute("BEGIN IMMEDIATE")
-        with pytest.raises(ResourceError) as refused:
-            fill(path.parent, [*SOME, *trials(4)[3:]])
-    assert str(refused.value).startswith(
-        f"{path} can't be written to or read: database is locked. What had been stored is kept"
-    )
-
-
-def test_a_store_that_another_program_keeps_to_itself_is_told(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("statements", "use"),
+    [
+        (["BEGIN IMMEDIATE"], lambda path: fill(path.parent, trials(4))),
+        (
+            ["PRAGMA locking_mode = EXCLUSIVE", "CREATE TABLE theirs (a)"],
+            lambda path: entered(reading(path)),
+        ),
+    ],
+)
+def test_a_store_that_another_program_keeps_busy_is_told(
+    path: Path,
+    statements: list[str],
+    use: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection, "_BUSY_MILLISECONDS", 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
-        stranger.execute("PRAGMA locking_mode = EXCLUSIVE")
-        stranger.execute("CREATE TABLE theirs (a)")
-        with pytest.raises(ResourceError) as refused, reading(path):
-            pass
-    assert str(refused.value).startswith(
-        f"{path} can't be written to or read: database is locked. What had been stored is kept"
-    )
-
-
-def test_outcomes_do_not_depend_on_when_the_store_was_opened(path: Path) -> None:
-    with Store.write(path.parent, "made") as store:
-        assert store.add(SOME[:1], [outcome(SOME[0])]) == []
+        for statement in statements:
+            stranger.execute(statement)
+        tells(refusal(use, path, error=ResourceError), path, "database is locked", "is kept")
 
 
 def test_a_store_that_may_not_be_read_is_told() -> None:
     with unwritable_folder() as folder:
-        fill(folder, SOME)
+        fill(folder, THREE)
         forbid_writing(folder)
         path = folder / FILE
         user = os.geteuid()
         os.seteuid(os.getuid())
         path.chmod(0)
         os.seteuid(user)
-        with pytest.raises(ResourceError) as refused, reading(path):
-            pass
-    assert str(refused.value).startswith(
-        f"{path} can't be written to or read: unable to open database file. What had been stored"
-    )
-
-
-FIVE = trials(5)
+        text = refusal(entered, reading(path), error=ResourceError)
+    tells(text, path, "unable to open database file", "is kept")
 
 
 def contents(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
@@ -292,14 +248,14 @@ def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path, seed: int) -> Non
         flipped[rng.integers(100 if number < 5 else len(flipped))] ^= 1 << int(rng.integers(8))
         (folder / FILE).write_bytes(flipped)
         try:
-            found_rows, found_curves, found_facts = contents(folder)
+            read_rows, read_curves, read_facts = contents(folder)
         except StoreError:
             assert (folder / FILE).read_bytes() == flipped
             continue
-        pd.testing.assert_frame_equal(found_rows, rows.loc[found_rows.index])
-        kept = curves[curves["trial"].isin(found_rows.index)].reset_index(drop=True)
-        pd.testing.assert_frame_equal(found_curves, kept)
-        assert found_facts.items() <= facts.items()
+        pd.testing.assert_frame_equal(read_rows, rows.loc[read_rows.index])
+        kept = curves[curves["trial"].isin(read_rows.index)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(read_curves, kept)
+        assert read_facts.items() <= facts.items()
 
 
 def flip(folder: Path, text: bytes, change: bytes, index: int = -1) -> None:
@@ -380,6 +336,5 @@ def test_a_damaged_structure_is_refused_and_left_alone(tmp_path: Path) -> None:
     # The number of cells of the table's root.
     content[4096 * (page - 1) + 4] ^= 1
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(StoreError, match="is damaged and was left as it is: "):
-        fill(tmp_path, trials(40))
+    tells(refusal(fill, tmp_path, trials(40), error=StoreError), tmp_path, "is damaged")
     assert (tmp_path / FILE).read_bytes() == content

@@ -123,24 +123,12 @@ def change(folder: Path, chance: random.Random) -> str:
     return f"{table} {row.get('key', '')} {name} = {row[name]!r:.300}"
 
 
-FACT_KEYS = (
-    "checkpoint",
-    "data",
-    "jobs",
-    "name",
-    "provenance",
-    "specification",
-    "sweep_seconds",
-    "writer",
-)
-
-
-def put(folder: Path, table: str, number: int, **values: object) -> None:
-    """Put values into a row of a store, digested rightly."""
+def put(folder: Path, table: str, **values: object) -> None:
+    """Put values into a row of a store, of facts the one with that key, digested rightly."""
     with closing(sqlite3.connect(folder / FILE)) as connection, connection:
-        order = "key" if table == "facts" else "rowid"
-        rows = connection.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()  # noqa: S608
-        row = dict(zip(columns_of(table), rows[number], strict=True)) | values
+        wanted = f"key = '{values['key']}'" if table == "facts" else "true"
+        rows = connection.execute(f"SELECT * FROM {table} WHERE {wanted} ORDER BY rowid")  # noqa: S608
+        row = dict(zip(columns_of(table), rows.fetchone(), strict=True)) | values
         connection.execute(f"DELETE FROM {table} WHERE digest = ?", (row.pop("digest"),))  # noqa: S608
         insert(connection, table, row)
 
@@ -216,7 +204,7 @@ def test_an_impossible_row_counts_as_not_there(
     table: str, values: dict[str, Any], tmp_path: Path
 ) -> None:
     folder = ran.copy(tmp_path / "study")
-    put(folder, table, FACT_KEYS.index(values["key"]) if table == "facts" else 0, **values)
+    put(folder, table, **values)
     with Store.read(folder) as store:
         assert store.damaged() == 1
         assert len(store.done()) == 20 - (table == "trials")
@@ -245,7 +233,7 @@ def test_facts_that_cant_be_used_are_told(
     key: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran.copy(tmp_path / "study")
-    put(tmp_path / "study", "facts", FACT_KEYS.index(key), value=value)
+    put(tmp_path / "study", "facts", key=key, value=value)
     assert cli.main(["report", "study"]) == 4
     assert "don't make a study for this bpsweep" in capsys.readouterr().err
     assert cli.main(["status", "study"]) == 0

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from refused import entered, refusal, tells
 
 from sweeps.errors import OwnedError, ResourceError, StoreError
 from sweeps.store import lock
@@ -48,13 +49,9 @@ def test_another_process_is_refused_with_number_machine_and_time(tmp_path: Path)
         assert owner
         assert (owner.pid, owner.host) == (process.pid, platform.node())
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", owner.since)
-        with pytest.raises(OwnedError) as refused, locked(tmp_path):
-            pass
+        text = refusal(entered, locked(tmp_path), error=OwnedError)
         process.kill()
-    assert str(refused.value) == (
-        f"{tmp_path} is in use by another run: process {process.pid} on {platform.node()} since "
-        f"{owner.since}."
-    )
+    tells(text, tmp_path, f"process {process.pid} on {platform.node()} since {owner.since}")
 
 
 def test_what_a_killed_process_leaves_is_harmless(tmp_path: Path) -> None:
@@ -107,27 +104,20 @@ def test_a_folder_that_cannot_be_locked_is_told(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(ResourceError) as refused, locked(tmp_path):
-        pass
-    assert str(refused.value) == f"{tmp_path} can't be locked: No locks available."
+    text = refusal(entered, locked(tmp_path), error=ResourceError)
+    tells(text, tmp_path, "No locks available.")
 
 
 def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text('{"pid": 1, "host": "a", "since": "now"}')
     (tmp_path / LOCK).symlink_to(tmp_path / "precious")
-    with pytest.raises(StoreError) as refused, locked(tmp_path):
-        pass
-    assert str(refused.value) == (
-        f"{tmp_path / LOCK} is a symbolic link, which is not used in a study's folder: what is "
-        "behind it may not be the study's. Put the file or folder itself there, or remove it "
-        f"(`rm {tmp_path / LOCK}`), and run the same command again."
-    )
+    text = refusal(entered, locked(tmp_path), error=StoreError)
+    tells(text, f"{tmp_path / LOCK} is a symbolic link", f"`rm {tmp_path / LOCK}`")
     assert (tmp_path / "precious").read_text()
     assert owner_of(tmp_path) is None
 
 
 def test_a_folder_without_room_for_a_lock_is_told(tmp_path: Path) -> None:
     (tmp_path / LOCK).mkdir()
-    with pytest.raises(ResourceError) as refused, locked(tmp_path):
-        pass
-    assert str(refused.value) == f"{tmp_path} can't be written to: Is a directory."
+    text = refusal(entered, locked(tmp_path), error=ResourceError)
+    tells(text, tmp_path, "Is a directory.")

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from faults import configuration
+from refused import entered, refusal, tells
 from stored import failure, fill, forbid_writing, other, outcome, trials, unwritable_folder
 
 from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS
@@ -212,58 +213,42 @@ def test_facts_are_kept_and_replaced(tmp_path: Path) -> None:
     with Store.read(tmp_path) as store:
         assert store.facts() == {"name": "made", "a": "2", "b": "\x00 ü"}
         assert store.fact("a") == "2"
-        with pytest.raises(StoreError) as refused:
-            store.fact("specification")
-    assert str(refused.value) == (
-        f"{tmp_path / FILE} has no 'specification' that this bpsweep can read: run the study "
-        "again to go on. `bpsweep export` and `bpsweep show` work as it is."
-    )
+        text = refusal(store.fact, "specification", error=StoreError)
+    tells(text, tmp_path / FILE, "'specification'", "`bpsweep export`", "`bpsweep show`")
 
 
 def test_another_studys_folder_is_refused(tmp_path: Path) -> None:
     fill(tmp_path, [], "first")
-    with pytest.raises(StoreError) as refused, Store.write(tmp_path, "second"):
-        pass
-    assert str(refused.value) == (
-        f"{tmp_path} holds the study 'first', not 'second'. Choose another --out."
-    )
+    text = refusal(entered, Store.write(tmp_path, "second"), error=StoreError)
+    tells(text, tmp_path, "'first', not 'second'", "--out")
     fill(tmp_path, [], "first")
 
 
 def test_a_folder_with_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(UsageError) as refused, Store.write(tmp_path, "made"):
-        pass
-    assert str(refused.value) == (
-        f"{tmp_path} is not empty and holds no study. Choose another --out."
-    )
+    text = refusal(entered, Store.write(tmp_path, "made"), error=UsageError)
+    tells(text, tmp_path, "is not empty", "--out")
     assert [entry.name for entry in tmp_path.iterdir()] == ["letter.txt"]
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("")
-    with pytest.raises(UsageError) as refused, Store.write(path, "made"):
-        pass
-    assert str(refused.value) == f"{path} is a file, not a folder. Choose another --out."
+    text = refusal(entered, Store.write(path, "made"), error=UsageError)
+    tells(text, path, "is a file", "--out")
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    with (
-        pytest.raises(ResourceError, match=r"can't be used: File name too long\.$"),
-        Store.write(tmp_path / ("x" * 300), "made"),
-    ):
-        pass
+    path = tmp_path / ("x" * 300)
+    text = refusal(entered, Store.write(path, "made"), error=ResourceError)
+    tells(text, path, "File name too long.")
 
 
 def test_a_second_writer_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     several = trials(1)
     with Store.write(tmp_path, "made") as first:
-        with (
-            pytest.raises(OwnedError, match=f"in use by another run: process {os.getpid()} on "),
-            Store.write(tmp_path, "made"),
-        ):
-            pass
+        text = refusal(entered, Store.write(tmp_path, "made"), error=OwnedError)
+        tells(text, f"process {os.getpid()} on ")
         first.add(several, [outcome(several[0])])
         assert len(first.statuses()) == 1
 
@@ -277,53 +262,36 @@ def test_a_driver_whose_lock_was_removed_gives_way_to_the_next(tmp_path: Path) -
     with Store.write(tmp_path, "made") as second:
         second.add(several[1:2], [outcome(several[1])])
         for _ in range(2):
-            with pytest.raises(OwnedError):
-                first.add(several[2:], [outcome(several[2])])
-        with pytest.raises(OwnedError):
-            first.checkpoint()
-    with pytest.raises(OwnedError):
-        first.set_facts({"a": "1"})
-    with pytest.raises(OwnedError) as refused:
-        writing.close()
-    assert refused.value.exit_code == 5
-    assert str(refused.value) == (
-        f"{tmp_path / FILE} was taken over by another run, as its folder's lock was removed. What "
-        "had been stored is kept. Let the other run end, then run the same command again."
-    )
+            refusal(first.add, several[2:], [outcome(several[2])], error=OwnedError)
+        refusal(first.checkpoint, error=OwnedError)
+    refusal(first.set_facts, {"a": "1"}, error=OwnedError)
+    tells(refusal(writing.close, error=OwnedError), tmp_path / FILE, "taken over by another run")
     with Store.read(tmp_path) as store:
         assert store.done() == {trial.identity for trial in several[:2]}
         assert store.facts() == {"name": "made"}
 
 
-def delete(folder: Path) -> None:
-    shutil.rmtree(folder)
-
-
-def move(folder: Path) -> None:
-    folder.rename(folder.with_name("moved"))
-
-
 def replace_by_a_copy(folder: Path) -> None:
     shutil.copytree(folder, folder.with_name("copy"))
-    delete(folder)
+    shutil.rmtree(folder)
     folder.with_name("copy").rename(folder)
 
 
-def replace_the_file(folder: Path) -> None:
-    shutil.copy(folder / FILE, folder / "copy")
-    (folder / "copy").replace(folder / FILE)
-
-
-def delete_the_log(folder: Path) -> None:
-    (folder / f"{FILE}-wal").unlink()
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "deleted": shutil.rmtree,
+    "moved": lambda folder: folder.rename(folder.with_name("moved")),
+    "replaced by a copy": replace_by_a_copy,
+    "file replaced": lambda folder: shutil.copy(folder / FILE, folder / "copy").replace(
+        folder / FILE
+    ),
+    "log deleted": lambda folder: (folder / f"{FILE}-wal").unlink(),
+}
 
 
 @pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize(
-    "change", [delete, move, replace_by_a_copy, replace_the_file, delete_the_log]
-)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_store_that_is_not_where_it_was_is_told(
-    tmp_path: Path, change: Callable[[Path], None], *, late: bool
+    tmp_path: Path, change: Callable[[Path], object], *, late: bool
 ) -> None:
     folder, several = tmp_path / "out", trials(2)
     writing = ExitStack()
@@ -331,15 +299,9 @@ def test_a_store_that_is_not_where_it_was_is_told(
     store.add(several[:1], [outcome(several[0])])
     change(folder)
     if not late:
-        with pytest.raises(ResourceError):
-            store.add(several[1:], [outcome(several[1])])
-    with pytest.raises(ResourceError) as refused:
-        writing.close()
-    assert str(refused.value) == (
-        f"{folder / FILE} was moved, deleted or replaced while the run went on, so that nothing "
-        "more can be kept there. Put it back, or choose another --out, and run the same command "
-        "again."
-    )
+        refusal(store.add, several[1:], [outcome(several[1])], error=ResourceError)
+    text = refusal(writing.close, error=ResourceError)
+    tells(text, folder / FILE, "moved, deleted or replaced", "--out")
 
 
 def copied(folder: Path, *files: str) -> Path:
@@ -364,11 +326,8 @@ def test_a_store_without_its_log_says_so(
     for folder, count in ((begun, 0), (half, 2)):
         with Store.read(folder) as store:
             assert len(store.done()) == count
-        assert capsys.readouterr().err == (
-            f"note: {folder / FILE} was copied or kept without its log, {FILE}-wal: it holds "
-            f"{count} trials, and lacks those that ended after its last checkpoint. `bpsweep run` "
-            "runs them again.\n"
-        )
+        note = capsys.readouterr().err
+        tells(note, folder / FILE, f"without its log, {FILE}-wal", f"{count} trials", "bpsweep run")
         with Store.read(folder):
             assert capsys.readouterr().err == ""  # once is enough
         fill(folder, several)
@@ -390,10 +349,7 @@ def test_a_writer_says_what_the_store_lacks(
     with closing(sqlite3.connect(copy / FILE)) as connection, connection:
         connection.execute("DELETE FROM trials WHERE seed = 1")
     fill(copy, several)
-    assert capsys.readouterr().err == (
-        f"note: {copy / FILE} holds 2 trials, but held 3 when its last run ended. `bpsweep run` "
-        "runs the others again.\n"
-    )
+    tells(capsys.readouterr().err, copy / FILE, "2 trials, but held 3", "`bpsweep run`")
     fill(copy, several)
     assert capsys.readouterr().err == ""
 
@@ -471,12 +427,8 @@ def test_a_study_in_a_folder_that_cannot_be_written_to_can_be_read() -> None:
         forbid_writing(folder)
         with Store.read(folder) as store:
             assert len(store.statuses()) == 2
-        with (
-            pytest.raises(ResourceError) as refused,
-            Store.write(folder, "made"),
-        ):
-            pass
-        assert str(refused.value) == f"{folder} can't be written to: Permission denied."
+        text = refusal(entered, Store.write(folder, "made"), error=ResourceError)
+        tells(text, folder, "Permission denied.")
         assert {entry.name for entry in folder.iterdir()} == {LOCK, FILE}
 
 
@@ -489,9 +441,7 @@ def test_a_run_elsewhere_can_be_read_where_nothing_may_be_written() -> None:
 
 
 def test_a_folder_without_a_study_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(StoreError) as refused, Store.read(tmp_path):
-        pass
-    assert str(refused.value) == f"{tmp_path} holds no study: there is no {FILE} in it."
+    tells(refusal(entered, Store.read(tmp_path), error=StoreError), f"{tmp_path} holds no study")
 
 
 def fill_the_disk(folder: Path, several: list[Trial]) -> None:
@@ -505,9 +455,8 @@ def fill_the_disk(folder: Path, several: list[Trial]) -> None:
 def test_a_full_disk_is_told_and_what_was_stored_is_kept(tmp_path: Path) -> None:
     several = trials(50)
     fill(tmp_path, several[:2])
-    with pytest.raises(ResourceError) as refused:
-        fill_the_disk(tmp_path, several[2:])
-    assert str(refused.value).startswith(f"{tmp_path / FILE} can't be written: its disk is full (")
+    text = refusal(fill_the_disk, tmp_path, several[2:], error=ResourceError)
+    tells(text, tmp_path / FILE, "disk is full")
     fill(tmp_path, several)
     with Store.read(tmp_path) as store:
         assert store.done() == {trial.identity for trial in several}

@@ -32,9 +32,12 @@ from sweeps.store.study_results import (
 )
 
 
+def checked(keys: dict[str, Any], **changes: object) -> Experiment:
+    return experiment_of(keys | changes, "study.toml", Path())
+
+
 def test_a_store_gives_the_same_study_back(keys: dict[str, Any], tmp_path: Path) -> None:
-    change = {"dataset": ["iris", {"name": "diabetes"}], "optimizer": ["sgd", "adam"]}
-    study = experiment_of(keys | change, "study.toml", Path())
+    study = checked(keys, dataset=["iris", {"name": "diabetes"}], optimizer=["sgd", "adam"])
     with Store.write(tmp_path / "study", "small") as store:
         save_experiment(store, study)
         assert read_experiment(store) == study
@@ -81,8 +84,7 @@ def test_a_description_tells_what_groups_are(keys: dict[str, Any]) -> None:
         "reference_batch_size": 5,
         "schedule": "cosine",
     }
-    study = experiment_of(keys | change, "study.toml", Path())
-    description = describe(study, {}, {"specification": "as written"})
+    description = describe(checked(keys, **change), {}, {"specification": "as written"})
     first, second = description.groups
     assert description.title == "Batch sizes on iris"
     assert (first.budget, first.epochs, first.hyperparameters) == ("2 epochs", 2.0, {})
@@ -103,7 +105,7 @@ def test_what_the_report_is_asked_for_is_described_and_changes_no_trial(
 ) -> None:
     cluster = {"latency": 1e-6, "bandwidth": 1e10, "combine": "ring", "workers": [1, 1000]}
     plain, other = (
-        experiment_of(keys | {"dtype": "float64"} | change, "study.toml", Path())
+        checked(keys, dtype="float64", **change)
         for change in ({}, {"simulated_cluster": cluster, "claims": True, "target_loss": 0.25})
     )
     identities = [[trial.identity for _, trial in study.explored] for study in (plain, other)]
@@ -118,15 +120,13 @@ def test_what_the_report_is_asked_for_is_described_and_changes_no_trial(
 
 def test_what_no_simulation_is_made_of_is_described(keys: dict[str, Any]) -> None:
     change = {"simulated_cluster": "none", "growth": {"factor": 2, "every": 1}}
-    study = experiment_of(keys | change, "study.toml", Path())
-    description = describe(study, {}, {"specification": ""})
+    description = describe(checked(keys, **change), {}, {"specification": ""})
     assert description.cluster is None
     assert description.groups[0].growth.startswith("batches times 2 every 1 epoch")
 
 
 def test_a_group_that_two_limits_end_has_no_fixed_epochs(keys: dict[str, Any]) -> None:
-    study = experiment_of(keys | {"updates": 30}, "study.toml", Path())
-    (group,) = describe(study, {}, {"specification": ""}).groups
+    (group,) = describe(checked(keys, updates=30), {}, {"specification": ""}).groups
     assert group.epochs is None
     assert group.budget == "2 epochs or 30 updates, whichever comes first"
 
@@ -134,7 +134,7 @@ def test_a_group_that_two_limits_end_has_no_fixed_epochs(keys: dict[str, Any]) -
 def test_a_description_says_what_the_budget_and_the_seeds_of_each_batch_size_are(
     keys: dict[str, Any],
 ) -> None:
-    study = experiment_of(keys | {"refinement_seeds": 2}, "study.toml", Path())
+    study = checked(keys, refinement_seeds=2)
     stages = {REFINE: fresh_trials([(study.groups[0], 40, 0.5)], (13, 14, 15))}
     ended = {planned.trial.identity for planned in stages[REFINE][:2]}
     description = describe(study, stages, {"specification": ""}, ended)
@@ -144,8 +144,9 @@ def test_a_description_says_what_the_budget_and_the_seeds_of_each_batch_size_are
     assert described.refinement_seeds == {40: (13, 14)}
     assert description.tuning_seeds.tolist() == [2, 2]
     assert description.fresh_seeds.tolist() == [2, 4]
-    timed = experiment_of(keys | {"seconds": 1.0}, "study.toml", Path())
-    assert not describe(timed, {}, {"specification": ""}).groups[0].budget_updates
+    assert (
+        not describe(checked(keys, seconds=1.0), {}, {"specification": ""}).groups[0].budget_updates
+    )
 
 
 def test_results_can_be_looked_at_while_the_study_is_incomplete(
