@@ -34,26 +34,17 @@ SCALAR = {
 }
 """The textbook definition of each activation, one number at a time."""
 
-SLOPES_AT_LIMITS = {
-    "sigmoid": (0.0, 0.0),
-    "tanh": (0.0, 0.0),
-    "relu": (0.0, 1.0),
-    "leaky_relu": (LEAK, 1.0),
-    "gelu": (0.0, 1.0),
-    "identity": (1.0, 1.0),
+SLOPES = {
+    "sigmoid": (0.0, 0.25, 0.0),
+    "tanh": (0.0, 1.0, 0.0),
+    "relu": (0.0, 0.0, 1.0),
+    "leaky_relu": (LEAK, LEAK, 1.0),
+    "gelu": (0.0, 0.5, 1.0),
+    "identity": (1.0, 1.0, 1.0),
 }
+"""Far left of 0, at 0, where the rectifiers take that of the left side, and far right of it."""
 LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 """What the bounded ones end at; the others' limit is their slope there, times the net input."""
-
-SLOPES_AT_ZERO = {
-    "sigmoid": 0.25,
-    "tanh": 1.0,
-    "relu": 0.0,
-    "leaky_relu": LEAK,
-    "gelu": 0.5,
-    "identity": 1.0,
-}
-"""The derivative at 0. At their kink the rectifiers take the slope of the left side."""
 
 
 def apply(activation: Activation, net: Array) -> Array:
@@ -108,7 +99,7 @@ def test_the_derivative_at_zero_is_the_documented_one(
     activation: Activation, dtype: type[np.floating]
 ) -> None:
     actual = derivative(activation, np.zeros(3, dtype))
-    np.testing.assert_array_equal(actual, np.full(3, SLOPES_AT_ZERO[NAMES[activation]], dtype))
+    np.testing.assert_array_equal(actual, np.full(3, SLOPES[NAMES[activation]][1], dtype))
 
 
 @elementwise
@@ -182,12 +173,8 @@ def test_huge_net_inputs_give_finite_outputs_and_slopes(
 ) -> None:
     net = np.array([-size, size], dtype)
     with np.errstate(over="ignore"):
-        psi, slope, second = (
-            apply(activation, net),
-            derivative(activation, net),
-            bend(activation, net),
-        )
-    slopes = np.array(SLOPES_AT_LIMITS[NAMES[activation]], dtype)
+        psi, slope, second = (function(activation, net) for function in (apply, derivative, bend))
+    slopes = np.array(SLOPES[NAMES[activation]][::2], dtype)
     np.testing.assert_array_equal(psi, LIMITS.get(NAMES[activation], slopes * net))
     np.testing.assert_allclose(slope, slopes, rtol=1e-6)
     np.testing.assert_array_equal(second, [0, 0])
@@ -207,23 +194,13 @@ def test_an_element_does_not_depend_on_its_neighbours(
 SOFTMAX = ACTIVATIONS["softmax"]
 
 
-def test_softmax_is_the_textbook_definition() -> None:
-    psi = apply(SOFTMAX, LANES)
-    for index in np.ndindex(2, 3, 7):
-        powers = [math.exp(net) for net in LANES[index]]
-        expected = [power / math.fsum(powers) for power in powers]
-        np.testing.assert_allclose(psi[index], expected, rtol=1e-14)
-
-
-def test_softmax_has_no_derivatives_of_its_own() -> None:
-    assert SOFTMAX.derivative is None
-    assert SOFTMAX.bend is None
-
-
 @dtypes
-def test_the_outputs_of_softmax_sum_to_one(dtype: type[np.floating]) -> None:
-    totals = apply(SOFTMAX, LANES.astype(dtype)).sum(axis=-1)
-    np.testing.assert_allclose(totals, 1, rtol=4 * np.finfo(dtype).eps)
+def test_softmax_is_the_textbook_definition(dtype: type[np.floating]) -> None:
+    psi = apply(SOFTMAX, LANES.astype(dtype))
+    for index in np.ndindex(2, 3, 7):
+        powers = [math.exp(net) for net in LANES[index].astype(dtype)]
+        expected = [power / math.fsum(powers) for power in powers]
+        np.testing.assert_allclose(psi[index], expected, rtol=40 * np.finfo(dtype).eps)
 
 
 @dtypes
@@ -232,14 +209,6 @@ def test_softmax_is_stable_for_huge_net_inputs(dtype: type[np.floating]) -> None
     third, half = dtype(1) / dtype(3), 0.5
     expected = np.array([[1, 0, 0], [third, third, third], [half, half, 0]], dtype)
     np.testing.assert_array_equal(apply(SOFTMAX, net), expected)
-
-
-@dtypes
-def test_adding_a_number_to_all_net_inputs_leaves_softmax_as_it_is(
-    dtype: type[np.floating],
-) -> None:
-    net = np.round(LANES).astype(dtype)
-    np.testing.assert_array_equal(apply(SOFTMAX, net + dtype(1000)), apply(SOFTMAX, net))
 
 
 @dtypes

@@ -69,10 +69,6 @@ def test_a_factor_is_at_least_0_and_at_most_1(
     assert 0 <= with_warmup(schedule, warmup).factor(t, total) <= 1
 
 
-def test_the_cosine_stays_at_0_past_its_end() -> None:
-    assert Schedule("cosine").factor(9, 4) == 0
-
-
 def test_unknown_names_are_refused() -> None:
     refused(lambda: Schedule("cosinus"), "`kind`", sorted(SCHEDULES), "'cosinus'")
     refused(lambda: Schedule(per="iteration"), "`per`", ["epoch", "update"], "'iteration'")
@@ -100,6 +96,7 @@ def test_a_decay_out_of_range_is_refused(kind: str, decay: float) -> None:
 
 
 def test_the_ends_of_the_ranges_are_accepted() -> None:
+    assert Schedule("cosine").factor(9, 4) == 0
     assert Schedule("step", decay=1.0).factor(7, 9) == 1
     assert Schedule("inverse", decay=0.0).factor(7, 9) == 1
     assert Schedule("inverse", decay=3.0).factor(1, 9) == 0.25
@@ -108,18 +105,17 @@ def test_the_ends_of_the_ranges_are_accepted() -> None:
 # Growing batches
 
 
-def test_batches_grow_up_to_the_limit_and_never_past_it() -> None:
-    sizes = [BatchGrowth(factor=2, every=3, limit=50).batch_size(10, epoch) for epoch in range(13)]
-    assert sizes == [10] * 3 + [20] * 3 + [40] * 7
-
-
-def test_growth_may_reach_its_limit() -> None:
-    growth = BatchGrowth(factor=3, every=1, limit=90)
-    assert [growth.batch_size(10, epoch) for epoch in range(4)] == [10, 30, 90, 90]
-
-
-def test_batches_that_start_above_the_limit_do_not_grow() -> None:
-    assert BatchGrowth(factor=2, every=1, limit=5).batch_size(10, 7) == 10
+@pytest.mark.parametrize(
+    ("growth", "sizes"),
+    [
+        (BatchGrowth(factor=2, every=3, limit=50), [10] * 3 + [20] * 3 + [40] * 7),
+        (BatchGrowth(factor=3, every=1, limit=90), [10, 30, 90, 90]),
+        (BatchGrowth(factor=2, every=1, limit=5), [10] * 8),
+    ],
+    ids=["never past the limit", "up to it", "above it from the start"],
+)
+def test_batches_grow_up_to_the_limit(growth: BatchGrowth, sizes: list[int]) -> None:
+    assert [growth.batch_size(10, epoch) for epoch in range(len(sizes))] == sizes
 
 
 @pytest.mark.parametrize(("factor", "every", "limit"), [(1, 1, 8), (2, 0, 8), (2, 1, 0)])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpengine import Architecture, BatchGrowth, Budget, Examples, Recipe, Split
+from bpengine import Architecture, Budget, Examples, Recipe, Split
 from bpengine.network.architecture import initial_parameters
 from bpengine.passes import sequential
 from bpengine.passes.backprop import shard_slices
@@ -128,14 +128,6 @@ def test_local_training_is_that_of_copies_that_are_averaged() -> None:
         ]
     flat = flatten(ARCHITECTURE, W)
     np.testing.assert_allclose(actual.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
-
-
-def test_growing_batches_are_those_of_the_schedule() -> None:
-    trained = train_small(
-        make_splits(ARCHITECTURE, [1]), batch_size=5, growth=BatchGrowth(2, 1, 20)
-    )
-    # 23 examples: 5 batches of 5, then 3 of 10, then 2 of 20.
-    assert trained.curves.updates.tolist() == [0, 1, 5, 8, 10]
 
 
 def test_the_update_loop_allocates_no_array() -> None:

@@ -150,27 +150,6 @@ def test_batches_count_the_examples_of_each_epoch(
     assert list(batches(items, batch_size, budget)) == expected
 
 
-@pytest.mark.parametrize(
-    ("budget", "expected"),
-    [
-        (Budget(epochs=2), [(0, 4, 10), (1, 4, 10)]),
-        (Budget(updates=4), [(0, 4, 10), (1, 4, 4)]),
-        (Budget(updates=6), [(0, 4, 10), (1, 4, 10)]),
-        (Budget(examples=9), [(0, 4, 10)]),
-        (Budget(examples=11), [(0, 4, 10), (1, 4, 4)]),
-        (Budget(examples=8), [(0, 4, 8)]),
-        (Budget(epochs=1, updates=5), [(0, 4, 10)]),
-        (Budget(epochs=3, updates=5, examples=1), [(0, 4, 4)]),
-        (Budget(epochs=1, seconds=1e-9), [(0, 4, 10)]),
-    ],
-    ids=str,
-)
-def test_training_ends_with_the_update_that_reaches_the_first_limit(
-    budget: Budget, expected: list[tuple[int, int, int]]
-) -> None:
-    assert list(batches(10, always(4), budget)) == expected
-
-
 def test_a_budget_in_seconds_alone_never_runs_out_of_batches() -> None:
     endless = batches(10, always(4), Budget(seconds=1e-9))
     assert [epoch for epoch, _, _ in itertools.islice(endless, 1000)] == list(range(1000))
