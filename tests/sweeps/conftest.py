@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults import made
 from ran import SMALL
 
 from reports.output import build
+from sweeps.data import registry as datasets
 from sweeps.data.registry import load
 from sweeps.data.splits import Dataset, Source
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.worker import measure as timing
+from sweeps.worker.workspace import Workspace, hand_over
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -61,6 +64,21 @@ def experiment(keys: dict[str, Any]) -> Experiment:
 def dataset() -> Dataset:
     """Return iris."""
     return load(Source("iris"))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Return a workspace with the small dataset of made-up trials."""
+    workspace = Workspace(tmp_path)
+    workspace.open()
+    hand_over(made(), workspace.data)
+    return workspace
+
+
+@pytest.fixture
+def loadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let that dataset be loaded by its name too."""
+    monkeypatch.setattr(datasets, "load", lambda _source: made())
 
 
 @pytest.fixture

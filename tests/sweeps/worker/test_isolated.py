@@ -8,19 +8,18 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import faults
 import pytest
-from faults import POISON, cohort, made
+from faults import POISON, cohort
 
 from sweeps.worker import isolated as apart
 from sweeps.worker.isolated import perform_apart
 from sweeps.worker.processes import start_python
 from sweeps.worker.tasks import Death, Report, Task, Work, perform, received, train
 from sweeps.worker.train import Outcome
-from sweeps.worker.workspace import Workspace, hand_over
+from sweeps.worker.workspace import Workspace
 
 UNCOMPARED = {"train_seconds", "started", "ended", "test_loss", "test_metric", "curve"}
 
@@ -31,11 +30,8 @@ def compared(outcome: Outcome) -> dict[str, Any]:
 
 
 @pytest.fixture
-def task(tmp_path: Path) -> Task:
+def task(workspace: Workspace) -> Task:
     """Return a poisoned task apart."""
-    workspace = Workspace(tmp_path)
-    workspace.open()
-    hand_over(made(), workspace.data)
     return Task(1, cohort(POISON), workspace, apart=True)
 
 
@@ -58,8 +54,9 @@ def test_an_error_is_an_outcome(task: Task) -> None:
     assert {outcome.status for outcome in death} == {"error"}
 
 
-def test_a_signal_is_named(task: Task) -> None:
-    assert report(faults.kill, task) == Death("SIGKILL")
+@pytest.mark.parametrize(("work", "how"), [(faults.kill, "SIGKILL"), (faults.leave, "exit code 0")])
+def test_an_end_without_a_word_is_a_death_with_a_name(work: Work, how: str, task: Task) -> None:
+    assert report(work, task) == Death(how)
 
 
 def test_a_crash_tells_where(task: Task) -> None:
@@ -67,10 +64,6 @@ def test_a_crash_tells_where(task: Task) -> None:
     assert isinstance(death, Death)
     assert death.how.startswith("SIGSEGV\n  File ")
     assert " in crash\n" in death.how
-
-
-def test_leaving_without_a_word_is_a_death(task: Task) -> None:
-    assert report(faults.leave, task) == Death("exit code 0")
 
 
 def test_what_does_not_end_is_killed(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,18 +89,14 @@ def test_the_whole_batch_is_made_in_one_piece(
     ]
 
 
-def test_no_look_at_the_clock_is_long_delayed(
+def test_no_look_at_the_clock_is_long_delayed_and_no_more_worked_on_than_need_be(
     experiment: Experiment, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timing, "MOST_UPDATES", 7)
-    wanted = [measurement(PLAIN, engine, 1) for engine in (TENSOR, PER_ITEM)]
-    rounds = timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)
-    assert {r.updates % 7 for r in rounds} == {0}
-
-
-def test_no_more_examples_are_worked_on_than_need_be(
-    experiment: Experiment, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(timing, "MOST_UPDATES", 7)
+        wanted = [measurement(PLAIN, engine, 1) for engine in (TENSOR, PER_ITEM)]
+        rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
+        assert {r.updates % 7 for r in rounds} == {0}
     monkeypatch.setattr(timing, "MOST_EXAMPLES", 12)
     wanted = [measurement(PLAIN, TENSOR, size) for size in (4, 40)]
     rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faults import configuration, made
+from faults import configuration
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule, Trainer
 from bpengine.optim._optimizers import OPTIMIZERS
-from sweeps.data import registry as datasets
 from sweeps.design.trials import Cohort, Trial, settings_of
 from sweeps.manage.merge import merge
 from sweeps.store._store import Store
@@ -83,12 +82,6 @@ def cohorts(draw: st.DrawFn) -> Cohort:
             for rate, penalty in zip(rates, penalties, strict=True)
         ),
     )
-
-
-@pytest.fixture
-def loadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the small dataset be loaded by its name."""
-    monkeypatch.setattr(datasets, "load", lambda _source: made())
 
 
 def rows(cohort: Cohort, workspace: Workspace | None = None) -> dict[str, Row]:
@@ -164,13 +157,7 @@ def test_a_trial_gives_the_same_bytes_alone_in_any_cohort_and_resumed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     together = rows(cohort)
-    alone = {
-        identity: row
-        for trial in cohort.trials
-        for identity, row in rows(
-            Cohort(trial.configuration, (trial.seed,), (trial.settings,))
-        ).items()
-    }
+    alone = {name: row for t in cohort.trials for name, row in rows(lane_of(t)).items()}
     assert together == alone
     divided = [rows(part) for part in parts(cohort, at, by_seed=by_seed)]
     assert {identity: row for part in divided for identity, row in part.items()} == alone

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from refused import refusal, tells
 
 from sweeps.errors import EnvironmentFailedError
 from sweeps.worker import processes
@@ -163,18 +164,12 @@ def test_too_small_an_address_space_is_told_with_its_limit() -> None:
         [sys.executable, "-c", LIMITED, str(600_000 * 2**10)], capture_output=True, check=False
     )
     assert done.returncode == 7
-    assert done.stderr.decode() == (
-        "error: The address space of this process is limited to 600000 KiB (RLIMIT_AS), but "
-        "bpsweep needs 1048576: raise it (`ulimit -v unlimited`) and run the same command again.\n"
-    )
+    tells(done.stderr.decode(), "600000 KiB (RLIMIT_AS)", "1048576", "`ulimit -v unlimited`")
 
 
 def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    values = {
-        resource.RLIMIT_NOFILE: 1024,
-        resource.RLIMIT_AS: 2**31,
-        resource.RLIMIT_NPROC: 7,
-    }
+    kinds = (resource.RLIMIT_NOFILE, resource.RLIMIT_AS, resource.RLIMIT_NPROC)
+    values = dict(zip(kinds, (1024, 2**31, 7), strict=True))
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (values[kind], -1))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     groups = Path("/proc/self/cgroup").read_text().splitlines()
@@ -189,15 +184,11 @@ def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (group / "pids.max").write_text("max\n")
     assert "pids.max" not in limits()
     (group / "pids.max").write_text("9\n")
-    assert limits() == (
-        "1024 open files (`ulimit -n`), 2147483648 bytes of address space (RLIMIT_AS, `ulimit -v`),"
-        " 7 processes and threads of this user (RLIMIT_NPROC, `ulimit -u`), 9 processes and "
-        "threads of the container (pids.max of the control group)"
-    )
+    tells(limits(), "1024 open files (`ulimit -n`)", "2147483648 bytes", "`ulimit -v`")
+    tells(limits(), "7 processes", "`ulimit -u`", "9 processes", "pids.max")
     check_address_space()
     values[resource.RLIMIT_AS] = 2**29
-    with pytest.raises(EnvironmentFailedError):
-        check_address_space()
+    refusal(check_address_space, error=EnvironmentFailedError)
     values.update(dict.fromkeys(values, resource.RLIM_INFINITY))
     check_address_space()
     assert limits().startswith("9 processes")

@@ -7,21 +7,12 @@ from pathlib import Path
 
 import faults
 import pytest
-from faults import POISON, cohort, made
+from faults import POISON, cohort
 
 from sweeps.errors import DataError
 from sweeps.worker.tasks import Task, Work, one_by_one, perform, received, train
 from sweeps.worker.train import CURVE_WIDTH, Outcome
-from sweeps.worker.workspace import Workspace, hand_over
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    """Return a workspace with the small dataset."""
-    workspace = Workspace(tmp_path)
-    workspace.open()
-    hand_over(made(), workspace.data)
-    return workspace
+from sweeps.worker.workspace import Workspace
 
 
 def outcomes(work: Work, task: Task) -> list[Outcome]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults import made
+from refused import refusal, tells
 
 from sweeps.data.splits import Dataset
 from sweeps.errors import ResourceError
@@ -40,10 +41,10 @@ def test_only_what_a_session_made_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
-    (tmp_path / ".work").touch()
-    with pytest.raises(ResourceError) as refused:
-        Workspace(tmp_path / ".work").open()
-    assert str(refused.value) == f"{tmp_path / '.work'} can't be written to: Not a directory."
+    path = tmp_path / ".work"
+    path.touch()
+    text = refusal(Workspace(path).open, error=ResourceError)
+    tells(text, path, "Not a directory.")
 
 
 @pytest.mark.parametrize("labels", [True, False])
@@ -63,12 +64,9 @@ def test_what_is_found_is_what_was_given(tmp_path: Path, labels: bool) -> None:
             assert type(theirs) is type(ours)
 
 
-def test_what_was_not_given_is_not_found(tmp_path: Path) -> None:
+def test_what_was_not_given_or_is_broken_is_not_found(tmp_path: Path) -> None:
     assert handed_over("made-fingerprint", tmp_path) is None
     assert handed_over("made-fingerprint", tmp_path / "missing") is None
-
-
-def test_what_is_broken_is_not_found(tmp_path: Path) -> None:
     hand_over(made(), tmp_path)
     inputs = tmp_path / "made-fingerprint" / "inputs.npy"
     inputs.write_bytes(b"")
