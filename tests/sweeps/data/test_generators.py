@@ -22,6 +22,13 @@ def made(name: str, **parameters: Any) -> Dataset:
     return load(read_source({"name": name, **parameters}, folder=Path()))
 
 
+def problems(value: dict[str, Any]) -> list[tuple[str, str]]:
+    with pytest.raises(SourceError) as refused:
+        read_source(value, folder=Path())
+    assert refused.value.exit_code == 2
+    return [(problem.path, problem.text) for problem in refused.value.problems]
+
+
 @pytest.mark.parametrize("name", GENERATORS)
 def test_a_generator_gives_what_it_says(name: str) -> None:
     generator = GENERATORS[name]
@@ -31,113 +38,57 @@ def test_a_generator_gives_what_it_says(name: str) -> None:
     assert (dataset.labels is None) == (generator.task == "regression")
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters", "function", "arguments"),
-    [
-        (
-            "moons",
-            {"samples": 60, "noise": 0.2, "seed": 3},
-            "make_moons",
-            {"n_samples": 60, "noise": 0.2, "random_state": 3},
-        ),
-        (
-            "circles",
-            {"samples": 60, "noise": 0.2, "factor": 0.3},
-            "make_circles",
-            {"n_samples": 60, "noise": 0.2, "factor": 0.3, "random_state": 0},
-        ),
-        (
-            "blobs",
-            {"samples": 60, "features": 3, "centers": 4, "spread": 2, "box": 5},
-            "make_blobs",
-            {
-                "n_samples": 60,
-                "n_features": 3,
-                "centers": 4,
-                "cluster_std": 2.0,
-                "center_box": (-5.0, 5.0),
-                "random_state": 0,
-            },
-        ),
-        (
-            "classification",
-            {
-                "samples": 90,
-                "features": 9,
-                "informative": 4,
-                "redundant": 1,
-                "repeated": 1,
-                "classes": 3,
-                "clusters_per_class": 1,
-                "weights": [0.5, 0.25, 0.25],
-                "flip": 0.1,
-                "separation": 2.0,
-                "hypercube": False,
-                "shift": 1.0,
-                "scale": 2.0,
-            },
-            "make_classification",
-            {
-                "n_samples": 90,
-                "n_features": 9,
-                "n_informative": 4,
-                "n_redundant": 1,
-                "n_repeated": 1,
-                "n_classes": 3,
-                "n_clusters_per_class": 1,
-                "weights": [0.5, 0.25, 0.25],
-                "flip_y": 0.1,
-                "class_sep": 2.0,
-                "hypercube": False,
-                "shift": 1.0,
-                "scale": 2.0,
-                "random_state": 0,
-            },
-        ),
-        (
-            "gaussian_quantiles",
-            {"samples": 60, "features": 3, "classes": 4, "variance": 2.0},
-            "make_gaussian_quantiles",
-            {"n_samples": 60, "n_features": 3, "n_classes": 4, "cov": 2.0, "random_state": 0},
-        ),
-        (
-            "regression",
-            {
-                "samples": 60,
-                "features": 9,
-                "informative": 3,
-                "targets": 2,
-                "bias": 4.0,
-                "effective_rank": 2,
-                "tail_strength": 0.1,
-                "noise": 1.0,
-            },
-            "make_regression",
-            {
-                "n_samples": 60,
-                "n_features": 9,
-                "n_informative": 3,
-                "n_targets": 2,
-                "bias": 4.0,
-                "effective_rank": 2,
-                "tail_strength": 0.1,
-                "noise": 1.0,
-                "random_state": 0,
-            },
-        ),
-        (
-            "swiss_roll",
-            {"samples": 60, "noise": 0.1, "hole": True},
-            "make_swiss_roll",
-            {"n_samples": 60, "noise": 0.1, "hole": True, "random_state": 0},
-        ),
-    ],
-)
-def test_data_are_those_of_scikit_learn(
-    name: str, parameters: dict[str, Any], function: str, arguments: dict[str, Any]
-) -> None:
-    inputs, targets = getattr(sklearn_datasets, function)(**arguments)
-    dataset = made(name, **parameters)
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "moons": {"samples": 60, "noise": 0.2, "seed": 3},
+    "circles": {"samples": 60, "noise": 0.2, "factor": 0.3},
+    "blobs": {"samples": 60, "features": 3, "centers": 4, "spread": 2, "box": (-5, 5)},
+    "classification": {
+        "samples": 90,
+        "features": 9,
+        "informative": 4,
+        "redundant": 1,
+        "repeated": 1,
+        "classes": 3,
+        "clusters_per_class": 1,
+        "weights": [0.5, 0.25, 0.25],
+        "flip": 0.1,
+        "separation": 2.0,
+        "hypercube": False,
+        "shift": 1.0,
+        "scale": 2.0,
+    },
+    "gaussian_quantiles": {"samples": 60, "features": 3, "classes": 4, "variance": 2.0},
+    "regression": {
+        "samples": 60,
+        "features": 9,
+        "informative": 3,
+        "targets": 2,
+        "bias": 4.0,
+        "effective_rank": 2,
+        "tail_strength": 0.1,
+        "noise": 1.0,
+    },
+    "swiss_roll": {"samples": 60, "noise": 0.1, "hole": True},
+}
+COUNTS = "samples features informative redundant repeated targets classes clusters_per_class"
+THEIRS = {name: f"n_{name}" for name in COUNTS.split()} | {
+    "seed": "random_state",
+    "spread": "cluster_std",
+    "box": "center_box",
+    "flip": "flip_y",
+    "separation": "class_sep",
+    "variance": "cov",
+}
+"""scikit-learn's words for ours."""
+
+
+@pytest.mark.parametrize(("name", "given"), PARAMETERS.items(), ids=PARAMETERS)
+def test_data_are_those_of_scikit_learn(name: str, given: dict[str, Any]) -> None:
+    theirs = {THEIRS.get(key, key): value for key, value in given.items()}
+    make = getattr(sklearn_datasets, f"make_{name}")
+    inputs, targets = make(**{"random_state": 0} | theirs)
+    ours = given | ({"box": given["box"][1]} if "box" in given else {})
+    dataset = made(name, **ours)
     np.testing.assert_array_equal(dataset.inputs, inputs)
     if dataset.labels is None:
         np.testing.assert_array_equal(dataset.targets, targets.reshape(len(inputs), -1))
@@ -183,12 +134,9 @@ def test_seeds_give_different_data() -> None:
 def test_contradictions_are_refused(
     name: str, parameters: dict[str, Any], path: str, parts: tuple[str, ...]
 ) -> None:
-    with pytest.raises(SourceError) as refused:
-        read_source({"name": name, **parameters}, folder=Path())
-    (problem,) = refused.value.problems
-    assert problem.path == path
-    tells(problem.text, *parts)
-    assert refused.value.exit_code == 2
+    ((where, text),) = problems({"name": name, **parameters})
+    assert where == path
+    tells(text, *parts)
 
 
 def values_of(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -257,15 +205,11 @@ def test_extreme_parameters_are_refused_in_words(parameters: dict[str, Any], exp
 def test_all_that_is_made_counts_before_it_is_made(
     parameters: dict[str, Any], outputs: int
 ) -> None:
-    with pytest.raises(SourceError) as refused:
-        read_source(parameters, folder=Path())
-    (problem,) = refused.value.problems
-    assert problem.path == ".samples"
-    tells(problem.text, f" and {outputs} output", "limit of 4 GB")
+    ((path, text),) = problems(parameters)
+    assert path == ".samples"
+    tells(text, f" and {outputs} output", "limit of 4 GB")
 
 
 def test_numbers_beyond_64_bits_are_none() -> None:
     given = {"name": "moons", "samples": 10**400, "noise": 10**400}
-    with pytest.raises(SourceError) as refused:
-        read_source(given, folder=Path())
-    assert [problem.path for problem in refused.value.problems] == [".samples", ".noise"]
+    assert [path for path, _ in problems(given)] == [".samples", ".noise"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import encodings.aliases
-import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from peaks import peak_of
 from refused import refusal, tells
 
 from sweeps.data.files import _csv_files as csv_files
@@ -116,11 +116,8 @@ def test_columns_of_many_chunks_are_whole(read: Read, monkeypatch: pytest.Monkey
 
 
 def test_labels_are_read_as_they_are_written(read: Read) -> None:
-    assert read("x,y\n" + "1,007\n2,NA\n3,7\n" * 3, task="classification").classes == (
-        "007",
-        "7",
-        "NA",
-    )
+    dataset = read("x,y\n" + "1,007\n2,NA\n3,7\n" * 3, task="classification")
+    assert dataset.classes == ("007", "7", "NA")
 
 
 @pytest.mark.parametrize(
@@ -212,12 +209,7 @@ def test_a_file_too_large_as_an_array_is_refused(read: Read) -> None:
 
 def test_classes_that_are_too_many_are_refused_before_they_are_one_hot(read: Read) -> None:
     content = "x,y\n" + "".join(f"{n},c{n % 2000}\n" for n in range(6000))
-    tracemalloc.start()
-    try:
-        text = refusal(read, content, limit_gb=0.05)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    text, peak = peak_of(refusal, read, content, limit_gb=0.05)
     tells(text, "6000 examples of 1 feature and 2000 outputs", "0.096 GB")
     # One-hot they would take 96 MB.
     assert peak < 10e6
@@ -225,12 +217,7 @@ def test_classes_that_are_too_many_are_refused_before_they_are_one_hot(read: Rea
 
 def test_a_file_that_grows_too_large_is_refused_while_it_is_read(read: Read) -> None:
     content = "x,z,y\n" + ",,a\n" * 100_000
-    tracemalloc.start()
-    try:
-        text = refusal(read, content, limit_gb=0.004)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    text, peak = peak_of(refusal, read, content, limit_gb=0.004)
     assert "more than the limit of 0.004 GB" in text
     assert peak < 40e6
 

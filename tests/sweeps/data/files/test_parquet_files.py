@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from peaks import peak_of
 from refused import refusal, tells
 
 from sweeps.data.registry import load, read_source
@@ -129,12 +129,7 @@ def test_a_long_text_takes_its_room_once(read: Read, *, typed: bool) -> None:
     pq.write_table(table, stream, store_schema=typed, dictionary_pagesize_limit=10**6)
     pool = pa.default_memory_pool()
     before = pool.bytes_allocated()
-    tracemalloc.start()
-    try:
-        dataset = read(stream.getvalue())
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    dataset, peak = peak_of(read, stream.getvalue())
     assert dataset.inputs.shape == (20_000, 4)
     assert dataset.feature_names[1][:3] == "c=u"
     # Written out, the texts would take 2 GB.
