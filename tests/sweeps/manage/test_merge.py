@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import ran
+from refused import refusal, tells
 from stored import failure, fill, other, outcome, trials
 
 from reports.schema.results import TRIAL_COLUMNS
@@ -20,7 +21,7 @@ from sweeps.store._store import FILE, Store
 from sweeps.store.study_results import results
 from sweeps.worker.measure import Round
 
-SOME = trials(4)
+FOUR = trials(4)
 VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 
 
@@ -44,34 +45,35 @@ def test_parts_become_the_whole(tmp_path: Path) -> None:
 
 def test_results_win_over_failures_whichever_part_has_them(tmp_path: Path) -> None:
     with Store.write(tmp_path / "a", "made") as store:
-        store.add(SOME[:3], [outcome(SOME[0]), failure(SOME[1]), failure(SOME[2])])
+        store.add(FOUR[:3], [outcome(FOUR[0]), failure(FOUR[1]), failure(FOUR[2])])
     with Store.write(tmp_path / "b", "made") as store:
-        store.add(SOME[:3], [failure(SOME[0]), outcome(SOME[1]), failure(SOME[2], "crashed")])
+        store.add(FOUR[:3], [failure(FOUR[0]), outcome(FOUR[1]), failure(FOUR[2], "crashed")])
     merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
     with Store.read(tmp_path / "c") as store:
         assert [*store.statuses().values()].count("ok") == 2
-        assert store.done() == {SOME[0].identity, SOME[1].identity}
+        assert store.done() == {FOUR[0].identity, FOUR[1].identity}
         rows = {row["trial"]: row["attempts"] for row in store.rows()}
-    assert rows[SOME[0].identity] == 1
-    assert rows[SOME[1].identity] == rows[SOME[2].identity] == 2
+    assert rows[FOUR[0].identity] == 1
+    assert rows[FOUR[1].identity] == rows[FOUR[2].identity] == 2
     assert (merged.trials, merged.conflicts) == (3, ())
 
 
 def test_of_different_results_the_first_is_kept(tmp_path: Path) -> None:
-    fill(tmp_path / "a", SOME[:2])
+    diverged = replace(outcome(FOUR[2]), status="diverged", diverged_at_update=2)
+    fill(tmp_path / "a", FOUR[:3])
     with Store.write(tmp_path / "b", "made") as store:
-        store.add(SOME[:3], [outcome(SOME[0]), other(SOME[1]), outcome(SOME[2])])
+        store.add(FOUR, [outcome(FOUR[0]), other(FOUR[1]), diverged, outcome(FOUR[3])])
     merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
-    assert merged.conflicts == (SOME[1].identity,)
-    assert merged.trials == 3
+    assert set(merged.conflicts) == {FOUR[1].identity, FOUR[2].identity}
+    assert merged.trials == 4
     with Store.read(tmp_path / "c") as store:
-        kept = store.curves_table([SOME[1].identity]).drop(columns="trial").to_numpy(float)
-    np.testing.assert_array_equal(kept, outcome(SOME[1]).curve)
+        kept = store.curves_table([FOUR[1].identity]).drop(columns="trial").to_numpy(float)
+    np.testing.assert_array_equal(kept, outcome(FOUR[1]).curve)
 
 
 def test_parts_are_only_read(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        fill(tmp_path / name, SOME)
+        fill(tmp_path / name, FOUR)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     merge([tmp_path / "a", tmp_path / "b", tmp_path / "a"], tmp_path / "c")
     assert {path: path.read_bytes() for path in before} == before
@@ -82,26 +84,14 @@ def test_facts_are_those_of_the_first_and_effort_is_added(tmp_path: Path) -> Non
     for name, processor, seconds in (("a", "slow", "1.5"), ("b", "fast", "2"), ("c", "slow", "4")):
         provenance = json.dumps({"processor": processor, "numpy": "2"})
         with Store.write(tmp_path / name, "made") as store:
-            store.set_facts(
-                {
-                    "jobs": str(len(name)),
-                    "sweep_seconds": seconds,
-                    "provenance": provenance,
-                    name: "own",
-                }
-            )
+            store.set_facts({"jobs": "1", "sweep_seconds": seconds})
+            store.set_facts({"provenance": provenance, name: "of a part"})
     merge([tmp_path / name for name in "abc"], tmp_path / "all")
     with Store.read(tmp_path / "all") as store:
         facts = store.facts()
     assert json.loads(facts.pop("provenance")) == {"processor": "slow; fast", "numpy": "2"}
-    assert facts == {
-        "name": "made",
-        "jobs": "1",
-        "sweep_seconds": "7.5",
-        "a": "own",
-        "b": "own",
-        "c": "own",
-    }
+    kept = dict.fromkeys("abc", "of a part")
+    assert facts == {"name": "made", "jobs": "1", "sweep_seconds": "7.5", **kept}
 
 
 def test_times_of_several_machines_are_not_mixed(tmp_path: Path) -> None:
@@ -117,23 +107,19 @@ def test_times_of_several_machines_are_not_mixed(tmp_path: Path) -> None:
 
 
 def test_parts_of_different_studies_are_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    fill(tmp_path / "a", SOME, "one")
-    fill(tmp_path / "b", SOME, "two")
-    with pytest.raises(StoreError) as refused:
-        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
-    assert str(refused.value).startswith(
-        f"{tmp_path / 'b'} holds the study 'two', but {tmp_path / 'a'} holds 'one'"
-    )
+    fill(tmp_path / "a", FOUR, "one")
+    fill(tmp_path / "b", FOUR, "two")
+    text = refusal(merge, [tmp_path / "a", tmp_path / "b"], tmp_path / "c", error=StoreError)
+    tells(text, f"{tmp_path / 'b'} holds the study 'two'", f"{tmp_path / 'a'} holds 'one'")
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
 
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
-    fill(tmp_path / "a", SOME)
+    fill(tmp_path / "a", FOUR)
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "a", tmp_path / "file"):
-        with pytest.raises(UsageError) as refused:
-            merge([tmp_path / "a", tmp_path / "a"], out)
-        assert f"{out} is not empty" in str(refused.value)
+        text = refusal(merge, [tmp_path / "a", tmp_path / "a"], out, error=UsageError)
+        tells(text, f"{out} is not empty")
     (tmp_path / "empty").mkdir()
     assert merge([tmp_path / "a", tmp_path / "a"], tmp_path / "empty").trials == 4
 
@@ -142,30 +128,20 @@ def test_a_merge_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     def refuse(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    fill(tmp_path / "a", SOME)
+    fill(tmp_path / "a", FOUR)
     monkeypatch.setattr(os, "rename", refuse)
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(ResourceError) as refused:
-        merge([tmp_path / "a", tmp_path / "a"], tmp_path / "c")
-    assert str(tmp_path / "c") in str(refused.value)
+    text = refusal(merge, [tmp_path / "a", tmp_path / "a"], tmp_path / "c", error=ResourceError)
+    tells(text, tmp_path / "c")
     assert {path.name for path in tmp_path.iterdir()} == {"a"}
 
 
 def test_damaged_rows_of_parts_are_told(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        fill(tmp_path / name, SOME)
+        fill(tmp_path / name, FOUR)
     path = tmp_path / "b" / FILE
-    text = SOME[0].content.encode()
+    text = FOUR[0].content.encode()
     path.write_bytes(path.read_bytes().replace(text, text.replace(b"sgd", b"SGD")))
     merged = merge([tmp_path / "b", tmp_path / "a"], tmp_path / "c")
-    assert (merged.trials, merged.conflicts) == (len(SOME), ())
+    assert (merged.trials, merged.conflicts) == (len(FOUR), ())
     assert f"1 damaged row of {tmp_path / 'b'} left out: a run repeats them." in merged.notes
-
-
-def test_a_diverged_trial_is_a_result_too(tmp_path: Path) -> None:
-    diverged = replace(outcome(SOME[0]), status="diverged", diverged_at_update=2)
-    fill(tmp_path / "a", SOME[:1])
-    with Store.write(tmp_path / "b", "made") as store:
-        store.add(SOME[:1], [diverged])
-    merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
-    assert merged.conflicts == (SOME[0].identity,)

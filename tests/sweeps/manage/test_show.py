@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults import configuration
+from refused import refusal, tells
 from stored import failure, fill, outcome, trials
 
 from sweeps.design.trials import Trial, settings_of
@@ -34,13 +35,8 @@ def test_everything_of_a_trial_is_told_as_strict_json(tmp_path: Path) -> None:
     assert json.loads(json.dumps(content, allow_nan=False)) == content
     assert content["configuration"]["seed"] == content["seed"] == 7
     assert content["configuration"]["configuration"]["widths"] == [3, 4, 2]
-    assert content["configuration"]["settings"] == {
-        "clip_norm": "inf",
-        "l2": 0.0,
-        "learning_rate": 0.1,
-        "momentum": 0.9,
-        "weight_decay": 0.0,
-    }
+    settings = {"learning_rate": 0.1, "momentum": 0.9, "l2": 0.0, "weight_decay": 0.0}
+    assert content["configuration"]["settings"] == {"clip_norm": "inf", **settings}
     assert content["test_loss"] == "inf"
     assert [point["validation_loss"] for point in content["curve"]] == ["inf", "-inf"]
     assert content["curve"][0]["train_metric"] is None
@@ -59,6 +55,7 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
     assert "schedule: none" in lines
     assert "  seed: 0" in lines
     assert "    learning_rate: 0.5" in lines
+    assert lines[lines.index("    preparation:") + 1] == "      scaling: standardise"
     assert lines[lines.index("curve:") + 1].split()[:2] == ["examples", "updates"]
     assert lines[-1].split()[:2] == ["72", "10"]
     failed = inspection_lines(inspect(tmp_path, second.identity))
@@ -69,21 +66,11 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
 @pytest.mark.parametrize("start", ["xyz", "0x", "%"])
 def test_an_unknown_trial_is_told(tmp_path: Path, start: str) -> None:
     fill(tmp_path, trials(1))
-    with pytest.raises(UsageError) as refused:
-        inspect(tmp_path, start)
-    assert str(refused.value) == f"{tmp_path} holds no trial that starts with {start!r}."
+    tells(refusal(inspect, tmp_path, start, error=UsageError), tmp_path, "no trial", repr(start))
 
 
 def test_several_trials_are_named_up_to_five(tmp_path: Path) -> None:
     fill(tmp_path, trials(6))
-    with pytest.raises(UsageError) as refused:
-        inspect(tmp_path, "")
     names = ", ".join(trial.identity for trial in trials(5))
-    assert str(refused.value) == f"6 trials of {tmp_path} start with '': {names}, ..."
-
-
-def test_a_configuration_is_nested_as_deep_as_it_is(tmp_path: Path) -> None:
-    trial = Trial(replace(configuration(), batch_size=9), settings_of("sgd", 0.5, {}), 1)
-    fill(tmp_path, [trial])
-    text = "\n".join(inspection_lines(inspect(tmp_path, trial.identity)))
-    assert "\n    preparation:\n      scaling: standardise\n" in text
+    text = refusal(inspect, tmp_path, "", error=UsageError)
+    tells(text, f"6 trials of {tmp_path}", f"{names}, ...")
