@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import concurrent.futures
 import errno
+import itertools
 import os
-import re
 import shutil
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import faults
 import psutil
 import pytest
 from faults import POISON, cohort, made
+from refused import refusal, tells
 
 from bpengine import Budget
 from sweeps.design.trials import Cohort
@@ -80,23 +81,27 @@ def executor_of(workspace: Workspace) -> Iterator[Any]:
 _numbers = iter(range(1000, 10**6, 1000))
 
 
-def run(
-    executor: Executor,
-    workspace: Workspace,
-    work: Work,
-    monkeypatch: pytest.MonkeyPatch,
-    trial_seconds: float | None = None,
-    cohorts: list[Cohort] = COHORTS,
-) -> dict[str, Outcome]:
-    monkeypatch.setattr(scheduler, "train", work)
-    sent = Dispatch(executor, workspace, trial_seconds)
-    # A study has one dispatch for each stage and one workspace: numbers go on.
-    monkeypatch.setattr(sent, "_numbers", iter(range(next(_numbers), 10**9)))
-    by_trial: dict[str, Outcome] = {}
-    for ended in sent.run(cohorts):
-        for _, outcomes in ended:
-            by_trial |= {outcome.trial: outcome for outcome in outcomes}
-    return by_trial
+Run = Callable[..., dict[str, Outcome]]
+
+
+@pytest.fixture
+def run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return what runs cohorts by an executor and gives the outcome of each trial."""
+
+    def run_cohorts(
+        executor: Executor,
+        work: Work,
+        trial_seconds: float | None = None,
+        cohorts: list[Cohort] = COHORTS,
+    ) -> dict[str, Outcome]:
+        monkeypatch.setattr(scheduler, "train", work)
+        sent = Dispatch(executor, workspace, trial_seconds)
+        # A study has one dispatch for each stage and one workspace: numbers go on.
+        monkeypatch.setattr(sent, "_numbers", iter(range(next(_numbers), 10**9)))
+        ended = itertools.chain.from_iterable(sent.run(cohorts))
+        return {outcome.trial: outcome for _, outcomes in ended for outcome in outcomes}
+
+    return run_cohorts
 
 
 def rows(by_trial: dict[str, Outcome]) -> dict[str, tuple[Any, ...]]:
@@ -116,11 +121,11 @@ def rows(by_trial: dict[str, Outcome]) -> dict[str, tuple[Any, ...]]:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_all_backends_give_the_same_rows_to_the_byte(
-    backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    backend: str, executor_of: Any, run: Run
 ) -> None:
-    expected = rows(run(SequentialExecutor(), workspace, train, monkeypatch))
+    expected = rows(run(SequentialExecutor(), train))
     assert Counter(row[0] for row in expected.values()) == {"ok": 12, "diverged": 2}
-    assert rows(run(executor_of(backend), workspace, train, monkeypatch)) == expected
+    assert rows(run(executor_of(backend), train)) == expected
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -137,22 +142,16 @@ def test_all_backends_give_the_same_rows_to_the_byte(
     ids=lambda work: work.__name__,
 )
 def test_what_goes_wrong_is_an_error_of_its_cohort_alone(
-    work: Work,
-    backend: str,
-    executor_of: Any,
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
+    work: Work, backend: str, executor_of: Any, run: Run
 ) -> None:
-    by_trial = run(executor_of(backend), workspace, work, monkeypatch)
+    by_trial = run(executor_of(backend), work)
     _check(by_trial, "error", {trial.identity for trial in COHORTS[2].trials})
     assert all(o.error.startswith("Traceback") for o in by_trial.values() if o.status == "error")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_blas_has_one_thread_on_every_backend(
-    backend: str, workspace: Workspace, executor_of: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    by_trial = run(executor_of(backend), workspace, faults.need_one_thread, monkeypatch)
+def test_blas_has_one_thread_on_every_backend(backend: str, executor_of: Any, run: Run) -> None:
+    by_trial = run(executor_of(backend), faults.need_one_thread)
     assert {outcome.status for outcome in by_trial.values()} == {"ok", "diverged"}
 
 
@@ -168,14 +167,9 @@ def _check(by_trial: dict[str, Outcome], status: str, guilty: set[str]) -> None:
     [(faults.kill, "SIGKILL"), (faults.crash, "SIGSEGV"), (faults.leave, "exit code 0")],
 )
 def test_a_trial_that_ends_its_process_is_crashed_and_the_rest_finishes(
-    work: Work,
-    how: str,
-    backend: str,
-    executor_of: Any,
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
+    work: Work, how: str, backend: str, executor_of: Any, run: Run
 ) -> None:
-    by_trial = run(executor_of(backend), workspace, work, monkeypatch)
+    by_trial = run(executor_of(backend), work)
     guilty = {t.identity for t in COHORTS[2].trials if t.learning_rate == POISON}
     _check(by_trial, "crashed", guilty)
     for trial in guilty:
@@ -184,33 +178,29 @@ def test_a_trial_that_ends_its_process_is_crashed_and_the_rest_finishes(
 
 
 @pytest.mark.parametrize("backend", ISOLATING)
-def test_who_died_of_a_neighbour_is_not_blamed(
-    backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = rows(run(SequentialExecutor(), workspace, train, monkeypatch))
-    by_trial = run(executor_of(backend), workspace, faults.kill_in_company, monkeypatch)
-    assert rows(by_trial) == expected
+def test_who_died_of_a_neighbour_is_not_blamed(backend: str, executor_of: Any, run: Run) -> None:
+    expected = rows(run(SequentialExecutor(), train))
+    assert rows(run(executor_of(backend), faults.kill_in_company)) == expected
 
 
 @pytest.mark.parametrize("backend", ISOLATING)
 def test_a_trial_that_never_ends_is_a_timeout_and_the_rest_finishes(
-    backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    backend: str, executor_of: Any, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Workers have their own copy: the limit travels with the task, this part of it does not.
     monkeypatch.setattr("sweeps.worker.tasks.HARD_SECONDS", 0.5)
     monkeypatch.setattr("sweeps.worker.tasks.HARD_FACTOR", 1.0)
     cohorts = [cohort(POISON, seeds=(1,)), cohort(0.1)]
-    executor = executor_of(backend)
-    by_trial = run(executor, workspace, faults.hang_in_company, monkeypatch, 0.2, cohorts)
+    by_trial = run(executor_of(backend), faults.hang_in_company, 0.2, cohorts)
     assert Counter(outcome.status for outcome in by_trial.values()) == {"ok": 3}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_trial_that_takes_too_long_is_a_timeout_on_every_backend(
-    backend: str, executor_of: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    backend: str, executor_of: Any, run: Run
 ) -> None:
     cohorts = [cohort(0.1, seeds=(1,), budget=Budget(epochs=3000)), cohort(0.1)]
-    by_trial = run(executor_of(backend), workspace, train, monkeypatch, 0.1, cohorts)
+    by_trial = run(executor_of(backend), train, 0.1, cohorts)
     assert Counter(outcome.status for outcome in by_trial.values()) == {"ok": 2, "timeout": 1}
 
 
@@ -225,28 +215,19 @@ def pid_of(number: int, workspace: Workspace) -> int:
 
 def test_what_has_ended_is_not_lost_with_its_pool(workspace: Workspace) -> None:
     # joblib.Parallel would lose the first cohort: it had ended, but nobody had asked for it.
-    executor = LokyExecutor(2, workspace)
     tasks = [Task(next(_numbers), members, workspace) for members in (COHORTS[0], cohort(POISON))]
-    try:
-        executor.submit(train, tasks[0])
-        concurrent.futures.wait(executor.held)
-        executor.submit(faults.kill, tasks[1])
-        concurrent.futures.wait(executor.held)
+    with closing(LokyExecutor(2, workspace)) as executor:
+        for work, task in zip((train, faults.kill), tasks, strict=True):
+            executor.submit(work, task)
+            concurrent.futures.wait(executor.held)
         reports = {task.number: report for task, report in executor.wait(5.0)}
-    finally:
-        executor.close()
     assert isinstance(reports[tasks[0].number], list)
     assert reports[tasks[1].number] == Death()
 
 
-def test_half_a_result_in_the_pipe_does_not_stop_everything(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    executor = LokyExecutor(2, workspace)
-    try:
-        by_trial = run(executor, workspace, faults.jam, monkeypatch)
-    finally:
-        executor.close()
+def test_half_a_result_in_the_pipe_does_not_stop_everything(workspace: Workspace, run: Run) -> None:
+    with closing(LokyExecutor(2, workspace)) as executor:
+        by_trial = run(executor, faults.jam)
     assert {outcome.status for outcome in by_trial.values()} == {"ok", "diverged"}
 
 
@@ -263,15 +244,11 @@ def test_a_jammed_pool_can_be_closed(workspace: Workspace) -> None:
 
 def test_a_frozen_worker_is_killed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweeps.worker.tasks.HARD_SECONDS", 1.0)
-    executor = LokyExecutor(1, workspace)
     task = Task(next(_numbers), cohort(POISON), workspace, trial_seconds=0.01)
-    try:
+    with closing(LokyExecutor(1, workspace)) as executor:
         executor.submit(faults.freeze, task)
-        reports = []
-        while not reports:
-            reports = executor.wait(0.2)
-    finally:
-        executor.close()
+        while not (reports := executor.wait(0.2)):
+            pass
     assert reports[0][1] == Death()
 
 
@@ -289,27 +266,22 @@ def test_a_worker_that_ends_before_it_is_killed_is_no_matter(
 
 
 def test_a_pool_that_has_broken_unnoticed_is_a_death(workspace: Workspace) -> None:
-    executor = LokyExecutor(1, workspace)
     number = next(_numbers)
-    try:
+    with closing(LokyExecutor(1, workspace)) as executor:
         executor.submit(faults.kill, Task(number, cohort(POISON), workspace))
         concurrent.futures.wait(executor.held)
         executor.submit(train, Task(number + 1, cohort(0.1), workspace))
         reports = {task.number: report for task, report in executor.wait(5.0)}
-    finally:
-        executor.close()
     assert reports == {number: Death(), number + 1: Death(began=False)}
 
 
 def test_workers_that_cannot_start_end_the_run(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executors, "_start_worker", faults.refuse_to_start)
-    executor = LokyExecutor(1, workspace)
-    with pytest.raises(EnvironmentFailedError) as refused:
-        run(executor, workspace, train, monkeypatch)
-    executor.close()
-    assert str(refused.value).startswith("Workers died 3 times in a row before they could begin")
+    with closing(LokyExecutor(1, workspace)) as executor:
+        text = refusal(run, executor, train, error=EnvironmentFailedError)
+    tells(text, "died 3 times in a row before they could begin")
 
 
 def _refuse_threads(name: str, patch: pytest.MonkeyPatch) -> None:
@@ -332,19 +304,15 @@ def _workers() -> set[psutil.Process]:
 def test_a_pool_without_its_threads_ends_the_run_and_leaves_no_worker(
     name: str,
     workspace: Workspace,
+    run: Run,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     hook, before = threading.excepthook, _workers()
-    executor = LokyExecutor(2, workspace)
-    _refuse_threads(name, monkeypatch)
-    with pytest.raises(EnvironmentFailedError) as refused:
-        run(executor, workspace, train, monkeypatch)
-    executor.close()
-    assert str(refused.value).startswith(
-        "Workers can't be started: can't start new thread. Limits "
-    )
-    assert "`ulimit -n`" in str(refused.value)
+    with closing(LokyExecutor(2, workspace)) as executor:
+        _refuse_threads(name, monkeypatch)
+        text = refusal(run, executor, train, error=EnvironmentFailedError)
+    tells(text, "can't start new thread", "`ulimit -n`")
     assert capfd.readouterr() == ("", "")
     assert threading.excepthook is hook
     assert _workers() <= before
@@ -353,14 +321,11 @@ def test_a_pool_without_its_threads_ends_the_run_and_leaves_no_worker(
 def test_threads_that_cannot_start_end_the_run(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    executor = ThreadingExecutor(1)
     _refuse_threads("ThreadPoolExecutor", monkeypatch)
-    with pytest.raises(EnvironmentFailedError) as refused:
-        executor.submit(train, Task(1, COHORTS[0], workspace))
-    executor.close()
-    assert str(refused.value).startswith(
-        "Workers can't be started: can't start new thread. Limits "
-    )
+    with closing(ThreadingExecutor(1)) as executor:
+        task = Task(1, COHORTS[0], workspace)
+        text = refusal(executor.submit, train, task, error=EnvironmentFailedError)
+    tells(text, "can't start new thread")
 
 
 def test_a_failure_of_another_thread_is_told_as_ever(
@@ -368,11 +333,10 @@ def test_a_failure_of_another_thread_is_told_as_ever(
 ) -> None:
     failures: list[str] = []
     monkeypatch.setattr(threading, "excepthook", lambda args: failures.append(str(args.exc_value)))
-    executor = LokyExecutor(1, workspace)
-    thread = threading.Thread(target=lambda: 1 / 0)
-    thread.start()
-    thread.join()
-    executor.close()
+    with closing(LokyExecutor(1, workspace)):
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
     assert failures == ["division by zero"]
 
 
@@ -384,69 +348,59 @@ def test_a_system_that_refuses_workers_is_told_with_a_way_out(
 
     monkeypatch.setattr(executors.loky, "ProcessPoolExecutor", refuse)
     monkeypatch.setattr("sweeps.worker.processes.limits", lambda: "7 pigeons")
-    executor = LokyExecutor(1, workspace)
-    with pytest.raises(EnvironmentFailedError) as refused:
-        executor.submit(train, Task(next(_numbers), COHORTS[0], workspace))
-    executor.close()
-    for part in ("No space left on device", "7 pigeons", "--backend sequential", KEPT):
-        assert part in str(refused.value)
+    task = Task(next(_numbers), COHORTS[0], workspace)
+    with closing(LokyExecutor(1, workspace)) as executor:
+        text = refusal(executor.submit, train, task, error=EnvironmentFailedError)
+    tells(text, "No space left on device", "7 pigeons", "--backend sequential", KEPT)
 
 
 def test_a_bug_of_the_pool_is_no_refusal(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executors.loky, "ProcessPoolExecutor", faults.divide)
-    executor = LokyExecutor(1, workspace)
-    with pytest.raises(TypeError):
+    with closing(LokyExecutor(1, workspace)) as executor, pytest.raises(TypeError):
         executor.submit(train, Task(next(_numbers), COHORTS[0], workspace))
-    executor.close()
 
 
 def test_what_dying_workers_write_is_the_reason_and_not_on_the_terminal(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    workspace: Workspace,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(executors, "_start_worker", faults.fail_to_start)
-    # Where there is no place for a file, a worker's words are lost, and nothing else.
-    executor = LokyExecutor(2, workspace)
-    with pytest.raises(EnvironmentFailedError) as refused:
-        run(executor, workspace, train, monkeypatch)
-    executor.close()
-    assert "before they could begin: RuntimeError: no way to start. " in str(refused.value)
+    with closing(LokyExecutor(2, workspace)) as executor:
+        text = refusal(run, executor, train, error=EnvironmentFailedError)
+    tells(text, "before they could begin: RuntimeError: no way to start. ")
     assert capfd.readouterr() == ("", "")
+    # Where there is no room for a file, a worker's words are lost, and nothing else.
     monkeypatch.setattr("tempfile.TemporaryFile", faults.refuse_file)
-    executor = LokyExecutor(1, workspace)
-    with pytest.raises(EnvironmentFailedError) as refused:
-        run(executor, workspace, train, monkeypatch)
-    executor.close()
-    assert "before they could begin. Every trial" in str(refused.value)
+    with closing(LokyExecutor(1, workspace)) as executor:
+        text = refusal(run, executor, train, error=EnvironmentFailedError)
+    tells(text, "before they could begin. Every trial")
 
 
 @pytest.mark.parametrize("apart", [False, True])
 def test_code_that_changes_while_it_runs_ends_the_run(apart: bool, workspace: Workspace) -> None:
     # A process that starts later has the new code.
-    executor = LokyExecutor(1, workspace)
     task = Task(next(_numbers), COHORTS[0], workspace, apart=apart, versions="numpy 99")
-    executor.submit(train, task)
-    concurrent.futures.wait(executor.held)
-    with pytest.raises(EnvironmentFailedError) as refused:
-        executor.wait(1.0)
-    executor.close()
-    assert f"a new process has {versions()}, but this one has numpy 99." in str(refused.value)
+    with closing(LokyExecutor(1, workspace)) as executor:
+        executor.submit(train, task)
+        concurrent.futures.wait(executor.held)
+        text = refusal(executor.wait, 1.0, error=EnvironmentFailedError)
+    tells(text, versions(), "numpy 99")
 
 
 def test_who_began_is_not_known_without_the_workspace(tmp_path: Path) -> None:
     # Whoever may have begun is to run apart: a trial that kills would else run again for ever.
     workspace = Workspace(tmp_path / "work")
     workspace.open()
-    executor = LokyExecutor(1, workspace)
     task = Task(next(_numbers), cohort(POISON), workspace, trial_seconds=60.0)
-    shutil.rmtree(workspace.folder)
-    try:
+    with closing(LokyExecutor(1, workspace)) as executor:
+        shutil.rmtree(workspace.folder)
         executor.submit(faults.kill, task)
         while not (reports := executor.wait(0.2)):
             pass
-    finally:
-        executor.close()
     assert reports == [(task, Death())]
 
 
@@ -478,12 +432,11 @@ def _pool_threads() -> list[str]:
 
 
 def test_ctrl_c_ends_a_task_in_this_process(workspace: Workspace) -> None:
-    executor = SequentialExecutor()
-    executor.submit(_interrupt, Task(1, cohort(0.1), workspace))
-    executor.submit(_interrupt, Task(2, cohort(0.1), workspace))
-    with pytest.raises(KeyboardInterrupt):
-        executor.wait(1.0)
-    executor.close()
+    with closing(SequentialExecutor()) as executor:
+        for number in (1, 2):
+            executor.submit(_interrupt, Task(number, cohort(0.1), workspace))
+        with pytest.raises(KeyboardInterrupt):
+            executor.wait(1.0)
 
 
 def _interrupt(_task: Task) -> list[Outcome]:
@@ -492,16 +445,9 @@ def _interrupt(_task: Task) -> list[Outcome]:
 
 
 def test_workers_don_t_hear_ctrl_c(workspace: Workspace) -> None:
-    executor = LokyExecutor(1, workspace)
-    try:
+    with closing(LokyExecutor(1, workspace)) as executor:
         executor.submit(_interrupt, Task(1, cohort(0.1), workspace))
-        assert executor.wait(10.0)[0][1] == []
-    finally:
-        executor.close()
-
-
-def test_tasks_find_the_work_of_tests() -> None:
-    assert Path(faults.__file__).parent == Path(__file__).parents[2] / "helpers"
+        assert executor.wait(60.0)[0][1] == []
 
 
 def test_a_worker_starts_limited_and_watched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -563,5 +509,4 @@ def test_what_does_not_go_together_is_refused(
     asked: tuple[str, int, str | None], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executors, "available_cores", lambda: 7)
-    with pytest.raises(UsageError, match=re.escape(text)):
-        jobs_of(*asked)
+    tells(refusal(jobs_of, *asked, error=UsageError), text)
