@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.analysis.selection import without_noise
 from reports.analysis.update_times import one_network, speedups
 from reports.schema import (
     BATCH_SIZE,
@@ -121,6 +122,23 @@ def later_half(seeds: pd.DataFrame) -> pd.Series[bool]:
     Where no tuning seeds did, the earlier half chooses what the later half judges.
     """
     return seeds["seed"] > seeds["seed"].median()
+
+
+def reference_size(selection: pd.DataFrame, seeds: pd.DataFrame) -> int | None:
+    """Return the best batch size, by other seeds than those that judge it; None if there is none.
+
+    `seeds` holds the values of those to choose from: columns batch_size, seed, metric and loss.
+    """
+    order = ["validation_metric", "validation_loss", "batch_size"]
+    ranked = selection[selection["batch_size"].isin(seeds["batch_size"])]
+    if ranked.empty or ranked["validation_metric"].isna().any():
+        order = ["metric", "loss", "batch_size"]
+        earlier = seeds[~later_half(seeds)]
+        ranked = earlier.groupby("batch_size", as_index=False)[["metric", "loss"]].mean()
+    if ranked.empty:
+        return None
+    best = ranked.sort_values(order, ascending=[False, True, True], key=without_noise)
+    return int(best["batch_size"].iloc[0])
 
 
 def _errors(seeds: pd.DataFrame, groups: tuple[GroupDescription, ...]) -> pd.Series[float]:

@@ -13,12 +13,11 @@ from reports.analysis import (
     select_rates,
     summarise_cells,
     summarise_timing,
-    without_noise,
 )
 from reports.analysis.batch_sizes import (
     BATCH_SIZE_COLUMNS,
     batch_size_table,
-    later_half,
+    reference_size,
     shown_trials,
     tuned,
 )
@@ -132,25 +131,15 @@ def _analyse_group(
         timing=tables["timing"],
         budgets=tables["budgets"],
         scaling=scaling,
-        reference=_reference(table, tables["selection"], tables["seeds"]),
+        reference=reference_size(tables["selection"], _complete(tables["seeds"], table)),
     )
     analysis = replace(analysis, answers=(metric_answer(analysis), target_answer(analysis)))
     return replace(analysis, batch_sizes=_with_verdicts(analysis))
 
 
-def _reference(table: pd.DataFrame, selection: pd.DataFrame, seeds: pd.DataFrame) -> int | None:
-    """The best batch size of those that lost no seed, by other seeds than those that judge it."""
-    complete = table.loc[table["metric"].notna(), "batch_size"]
-    ranked = selection[selection["batch_size"].isin(complete)]
-    order = ["validation_metric", "validation_loss", "batch_size"]
-    if ranked["validation_metric"].isna().any():
-        chosen = seeds[seeds["batch_size"].isin(complete) & ~later_half(seeds)]
-        ranked = chosen.groupby("batch_size", as_index=False)[["metric", "loss"]].mean()
-        order = ["metric", "loss", "batch_size"]
-    if ranked.empty:
-        return None
-    best = ranked.sort_values(order, ascending=[False, True, True], key=without_noise)
-    return int(best["batch_size"].iloc[0])
+def _complete(seeds: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of batch sizes that lost no seed."""
+    return seeds[seeds["batch_size"].isin(table.loc[table["metric"].notna(), "batch_size"])]
 
 
 def _with_verdicts(analysis: Analysis) -> pd.DataFrame:

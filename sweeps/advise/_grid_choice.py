@@ -12,7 +12,8 @@ from sweeps.data import REGRESSION
 from sweeps.data.facts import DataFacts
 
 RATES = (0.03, 0.1, 0.3, 1.0)  # at first; more are tried where the best lies at their edge
-SEEDS, FRESH = 3, 5  # seeds that choose rates, and fresh ones that judge them, at first
+SEEDS = 3  # that choose rates
+FRESH, MORE_FRESH = 5, 10  # fresh seeds that judge them: the fewest that show a size near-optimal
 EPOCHS = 20  # for which the smallest batch size is chosen
 MORE_EPOCHS, FEWER_EPOCHS = (30, 50, 70, 100), (10, 5, 3, 2, 1)  # then, with time left, without
 SMALLEST = 16  # batch size or, if there is time, less
@@ -23,11 +24,12 @@ NOISE_EXAMPLES = 64
 
 @dataclass(frozen=True)
 class Grid:
-    """Batch sizes and epochs."""
+    """Batch sizes, epochs and fresh seeds."""
 
     smallest: int  # a power of two, as is the largest
     largest: int
     epochs: int
+    fresh: int = FRESH
 
     @property
     def batch_sizes(self) -> list[int]:
@@ -53,7 +55,9 @@ def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
     sizes = (2**power for power in range(SMALLEST.bit_length()) if 2**power < largest)
     for smallest in sizes:
         if fits(Grid(smallest, largest, EPOCHS)):
-            longer = (Grid(smallest, largest, epochs) for epochs in MORE_EPOCHS)
+            longer = (
+                Grid(smallest, largest, epochs, MORE_FRESH) for epochs in (EPOCHS, *MORE_EPOCHS)
+            )
             return [Grid(smallest, largest, EPOCHS), *takewhile(fits, longer)][-1]
     smallest = min(SMALLEST, largest // 2)
     shorter = (Grid(smallest, largest, epochs) for epochs in FEWER_EPOCHS)
@@ -75,6 +79,6 @@ def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[st
         "learning_rates": list(RATES),
         "epochs": grid.epochs,
         "seeds": {"first": 1, "count": SEEDS},
-        "confirmation_seeds": {"first": 101, "count": FRESH},
+        "confirmation_seeds": {"first": 101, "count": grid.fresh},
         "noise_examples": min(NOISE_EXAMPLES, facts.train_items),
     }

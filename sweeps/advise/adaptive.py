@@ -15,21 +15,20 @@ from reports.analysis import TENSOR
 from reports.output.json import answer_content
 from reports.recommend import Analysis
 from reports.recommend.analysis import analyse
-from reports.schema import StudyResults, plural, sizes
-from reports.stats.non_inferiority import UNDECIDED, WORSE
+from reports.schema import CONFIRM, StudyResults, plural, sizes
+from reports.stats.non_inferiority import UNDECIDED
 from reports.text import cautions
 from reports.text.instruction import answer_lines
 from sweeps.advise._grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.advise.request import Request
-from sweeps.design import cohort_cost, plan
 from sweeps.design.cohorts import update_cost
-from sweeps.design.stages import REFINE_STEP, Experiment, fresh_trials
+from sweeps.design.stages import Experiment
 from sweeps.errors import UsageError, UserError, refuse_links
 from sweeps.manage.forecast import forecast
 from sweeps.run import measurements_of, run_study
 from sweeps.run.driver import Limit
 from sweeps.run.timing_pass import splits_of
-from sweeps.spec import given, toml_value
+from sweeps.spec import StudySpecification, given, toml_value
 from sweeps.store import FILE, Store, read_experiment
 from sweeps.worker.measure import ROUNDS, time_updates
 from sweeps.worker.train import one_blas_thread
@@ -39,8 +38,9 @@ SHARE = 0.6  # of the time for trials, for the first grid; the rest is for what 
 EXTENSION = 1.25  # with rates that are added at the edges, by what was planned
 REPORT_SECONDS, START_SECONDS = 7.0, 3.0  # of the report and of workers, at middling speed
 LEARNING = 1.0  # predicted seconds that tell the load; what was before them counts half
-MOST_STEPS = 10  # of fresh seeds for contenders
 WIDENINGS = 2  # of the batch sizes, at most
+FURTHER_SEEDS = (40, 20, 10, 5)  # for a size that is undecided: the most that fit
+CLOSER_LOOKS = 2
 
 
 @dataclass
@@ -114,10 +114,16 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
             break
         experiment = larger
         results = carry_on(request, budget, experiment)
-    further = closer(request, budget, experiment, results)
-    if further is not None:
+    for _ in range(CLOSER_LOOKS):
+        further = closer(request, budget, experiment, results)
+        if further is None:
+            break
+        results = carry_on(request, budget, further)
+        if _lacks_confirmation(results):
+            # Time ran out: without them there is an answer.
+            write_specification(request.folder, experiment)
+            break
         experiment = further
-        carry_on(request, budget, experiment)
     results = run_study(experiment, request.folder, request.jobs, limit=budget)
     page = build_report(results, request.folder)
     (analysis,) = analyse(results)
@@ -230,24 +236,36 @@ def wider(
 def closer(
     request: Request, budget: TimeBudget, experiment: Experiment, results: StudyResults
 ) -> Experiment | None:
-    """Return the study with as many fresh seeds for the contenders as fit; None for none."""
-    (analysis,), (group,) = analyse(results), experiment.groups
+    """Return the study with as many fresh seeds for an undecided size as fit; None for none."""
+    (analysis,) = analyse(results)
     following = analysis.answer.next
     if following is None or following.verdict != UNDECIDED:
         return None
-    rates = dict(
-        zip(analysis.batch_sizes["batch_size"], analysis.batch_sizes["learning_rate"], strict=True)
-    )
-    sizes_left = [each.batch_size for each in analysis.answer.compared if each.verdict != WORSE]
-    contenders = [(group, size, float(rates[size])) for size in sizes_left]
-    # Any seeds cost the same.
-    step = plan([trial for _, trial in fresh_trials(contenders, range(REFINE_STEP))], request.jobs)
-    cost = 1e-6 * sum(map(cohort_cost, step)) * budget.slowdown / request.jobs
-    steps = min(MOST_STEPS, int(budget.spare / cost))
-    if not steps:
-        return None
-    seeds = experiment.specification.refinement_seeds + steps * REFINE_STEP
-    return request.experiment(given(experiment.specification) | {"refinement_seeds": seeds})
+    for count in FURTHER_SEEDS:
+        further = _further_seeds(experiment.specification, analysis, count)
+        larger = request.experiment(given(experiment.specification) | further)
+        if request.seconds(larger) * budget.slowdown < budget.spare:
+            return larger if further else None
+    return None
+
+
+def _further_seeds(
+    specification: StudySpecification, analysis: Analysis, most: int
+) -> dict[str, Any]:
+    """Return what adds fresh seeds: by their spread at first, then as many as decide."""
+    if not specification.refinement_seeds:
+        return {"refinement_seeds": most}
+    fresh = sorted({*specification.confirmation_seeds, *analysis.judged["seed"].tolist()})
+    more = min(most, analysis.answer.more_seeds or 0)
+    added = range(fresh[-1] + 1, fresh[-1] + 1 + more)
+    return {"confirmation_seeds": [*fresh, *added]} if more else {}
+
+
+def _lacks_confirmation(results: StudyResults) -> bool:
+    """Whether a batch size has not run all the seeds of the confirm stage."""
+    run = results.trials["stage"].eq(CONFIRM).sum()
+    (plan,) = results.description.groups
+    return bool(run < len(plan.batch_sizes) * len(results.description.confirmation_seeds))
 
 
 def write_specification(folder: Path, experiment: Experiment) -> None:

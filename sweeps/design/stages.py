@@ -1,28 +1,31 @@
-"""Stages: explore the grid, extend it, confirm its best, refine what is undecided.
+"""Stages: explore the grid, extend it, confirm its best, refine what may be near-optimal.
 
 Each is derived from the specification and the results so far: a run can be interrupted anywhere.
 """
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
-from reports.analysis import select_rates, summarise_cells, without_noise
+from reports.analysis import select_rates, summarise_cells
+from reports.analysis.batch_sizes import later_half, reference_size
 from reports.analysis.selection import SELECTION_COLUMNS
 from reports.schema import CELL, CONFIRM, EXPLORE, FRESH_STAGES, REFINE, empty_table, has_value
-from reports.schema.results import EXTEND
-from reports.stats import compare_with_best
+from reports.schema.measures import Measure
+from reports.schema.results import CLASSIFICATION, EXTEND
+from reports.stats import by_seed, sizes_of
+from reports.stats.non_inferiority import WORSE, seeds_to_show, shortfall
 from sweeps.data.facts import Facts
 from sweeps.design._grid import groups_of
 from sweeps.design.families import Group
 from sweeps.design.trials import Planned
 from sweeps.spec import LARGEST_RATE, SMALLEST_RATE, StudySpecification, rounded
-
-REFINE_STEP = 5  # seeds that are added before batch sizes are compared again
 
 Cell = tuple[str, int]  # label of a group and batch size
 
@@ -75,16 +78,18 @@ def derived(
             cells = summarise_cells(table(), experiment.tuning_seeds)
             ranking = select_rates(cells)
             best = _best_rates(ranking)
-            further = _further_rates(experiment, tried, best, cells)
-            if not further:
+            added = _further_rates(experiment, tried, best, cells)
+            if not added:
                 break
-            yield EXTEND, _trials(experiment, {cell: [rate] for cell, rate in further.items()})
-            for cell, rate in further.items():
+            yield EXTEND, _trials(experiment, {cell: [rate] for cell, rate in added.items()})
+            for cell, rate in added.items():
                 tried[cell].append(rate)
     selected = _choices(experiment, {cell: [rate] for cell, rate in best.items()})
     if specification.confirmation_seeds:
         yield CONFIRM, fresh_trials(selected, specification.confirmation_seeds)
-        yield from _refined(selected, ranking, refinement_seeds(specification), table)
+        further = _refined(experiment, selected, ranking, table)
+        if further:
+            yield REFINE, further
 
 
 def _choices(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> Selected:
@@ -157,52 +162,71 @@ def fresh_trials(selected: Selected, seeds: Iterable[int]) -> list[Planned]:
     ]
 
 
-def refinement_seeds(specification: StudySpecification) -> list[tuple[int, ...]]:
-    """Return the seeds of the refine stage, step by step: those after the study's largest."""
+def refinement_seeds(specification: StudySpecification) -> tuple[int, ...]:
+    """Return the seeds that the refine stage may use: those after the study's largest."""
     first = 1 + max((*specification.seeds, *specification.confirmation_seeds), default=0)
-    last = first + specification.refinement_seeds
-    return [
-        tuple(range(start, min(start + REFINE_STEP, last)))
-        for start in range(first, last, REFINE_STEP)
-    ]
+    return tuple(range(first, first + specification.refinement_seeds))
 
 
 def _refined(
+    experiment: Experiment,
     selected: Selected,
     ranking: pd.DataFrame,
-    steps: Iterable[Sequence[int]],
     table: Callable[[], pd.DataFrame],
-) -> Iterator[tuple[str, list[Planned]]]:
-    """Yield more seeds for the best batch sizes of each group while they can't be told apart."""
-    for seeds in steps:
-        fresh = _complete(table())
-        tied = {
-            (group, size)
-            for group, trials in fresh.groupby("group")
-            for size in _tied(trials, ranking[ranking["group"] == group])
-        }
-        undecided = [choice for choice in selected if (choice[0].label, choice[1]) in tied]
-        if not undecided:
-            return
-        yield REFINE, fresh_trials(undecided, seeds)
+) -> list[Planned]:
+    """Return more fresh seeds, all at once, for the batch sizes that may yet be near-optimal."""
+    seeds, planned = refinement_seeds(experiment.specification), list[Planned]()
+    if not seeds:
+        return []
+    fresh = _complete(table())
+    for group in experiment.groups:
+        ranked = ranking[ranking["group"] == group.label]
+        sizes, count = _contenders(
+            experiment.specification, group, ranked, fresh[fresh["group"] == group.label]
+        )
+        choices = [choice for choice in selected if choice[0] is group and choice[1] in sizes]
+        planned += fresh_trials(choices, seeds[:count])
+    return planned
 
 
 def _complete(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the fresh trials of batch sizes with a value for every seed that has run."""
+    """Return the values of batch sizes that have one for every fresh seed that has run."""
     fresh = trials[trials["stage"].isin(FRESH_STAGES)]
     cells = [fresh[name] for name in CELL[:2]]
-    return fresh[has_value(fresh, "test").groupby(cells).transform("all")]
+    complete = fresh[has_value(fresh, "test").groupby(cells).transform("all")]
+    values = {"metric": complete["test_metric"], "loss": complete["test_loss"]}
+    return complete[["group", "batch_size", "seed"]].assign(**values)
 
 
-def _tied(fresh: pd.DataFrame, ranking: pd.DataFrame) -> tuple[int, ...]:
-    """Return the best batch size and those that can't be told from it; nothing if it is alone."""
-    values = fresh.pivot_table(index="seed", columns="batch_size", values="test_metric")
-    # The question is the report's: the best was chosen on the validation part.
-    ranking = ranking[ranking["batch_size"].isin(values.columns)].sort_values(
-        ["validation_metric", "validation_loss", "batch_size"],
-        ascending=[False, True, True],
-        key=without_noise,
-    )
-    best = None if ranking.empty else int(ranking["batch_size"].iloc[0])
-    comparison = compare_with_best(values, best)
-    return comparison.tied if comparison.tested and len(comparison.tied) > 1 else ()
+def _contenders(
+    specification: StudySpecification, group: Group, ranking: pd.DataFrame, fresh: pd.DataFrame
+) -> tuple[list[int], int]:
+    """Return the reference with what may be shown near-optimal, and how many seeds that takes.
+
+    Enough to show it with 80% power of a size that loses nothing, by the spread of the differences
+    so far and by nothing else: Stein's two stages, after which the report tests once.
+    """
+    reference = reference_size(ranking, fresh)
+    if reference is None:
+        return [], 0
+    # Where no tuning seeds choose the reference, half of the seeds do, and may choose another yet.
+    parts = 2 if ranking.empty else 1
+    values = by_seed(fresh if parts == 1 else fresh[later_half(fresh)], "metric")
+    margin = specification.margin or Measure.margin
+    compared = [
+        shortfall(values, reference, size, margin, _step(group))
+        for size in sizes_of(values)
+        if size > reference or (parts > 1 and size != reference)
+    ]
+    tested = [each for each in compared if each.verdict != WORSE]
+    spreads = [each.spread for each in tested if not math.isnan(each.spread)]
+    most = len(values) + specification.refinement_seeds // parts
+    needed = seeds_to_show(statistics.median(spreads or [0.0]), margin, most) - len(values)
+    sizes = [reference, *(each.batch_size for each in tested)]
+    return (sizes, parts * needed) if tested and needed > 0 else ([], 0)
+
+
+def _step(group: Group) -> float:
+    """Return the smallest difference that two values of the test metric can have."""
+    facts = group.family.facts
+    return 1 / int(facts.preparation.test) if facts.task == CLASSIFICATION else 0.0

@@ -12,7 +12,7 @@ from reports.schema import CONFIRM, EXPLORE
 from sweeps.design import Planned, Trial, cohort_cost, plan
 from sweeps.design.cohorts import cohort_bytes
 from sweeps.design.families import Group
-from sweeps.design.stages import Experiment, fresh_trials, refinement_seeds
+from sweeps.design.stages import Experiment, fresh_trials
 from sweeps.errors import counted
 from sweeps.store import FILE, Plan, Store
 
@@ -121,13 +121,12 @@ def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
     sizes, seeds = len(group.grid), len(specification.seeds)
     explored = specification.explore * seeds
     extendable = sum(len(rates) > 1 for rates in group.grid.values())
-    refined = sum(map(len, refinement_seeds(specification)))
     return GroupForecast(
         group=group.label,
         explore=explored * sum(map(len, group.grid.values())),
         confirm=sizes * len(specification.confirmation_seeds),
         most_extend=2 * specification.extensions * explored * extendable,
-        most_refine=sizes * refined,
+        most_refine=sizes * specification.refinement_seeds,
     )
 
 

@@ -163,8 +163,8 @@ class StudySpecification(Axes):
     )
     refinement_seeds: Annotated[int, Field(ge=0, le=1_000)] = key(
         0,
-        "at most so many more fresh seeds, a few at a time, for batch sizes that can't "
-        "be told from the best yet; 0 for none",
+        "at most so many more fresh seeds, where the spread over `confirmation_seeds` shows that "
+        "these are too few to tell whether a size is near-optimal; 0 for none",
         unit="seeds",
     )
     timing: bool = key(True, "whether seconds per update are measured when all trials are done")
@@ -224,6 +224,12 @@ class StudySpecification(Axes):
         "`target_metric`; it stops no trial and is no part of its identity",
         unit="per example",
         example="0.1",
+    )
+    margin: Positive | None = key(
+        None,
+        "loss of the metric that is accepted of a batch size to use: 0.01, which is 1 point of "
+        "accuracy, if not given; no part of a trial's identity",
+        example="0.005",
     )
     claims: bool = key(
         False,

@@ -24,6 +24,7 @@ _REQUIRED: Mapping[str, str] = {
     "epochs": "20",
     "seeds": "{first = 1, count = 5}",
     "confirmation_seeds": "{first = 101, count = 10}",
+    "refinement_seeds": "40",
 }
 """Values of keys that a study must have, or better has."""
 

@@ -109,7 +109,7 @@ def _describe(
     preparation = Preparation(**fields_from(Preparation, specification))
     problems = preparation_problems(dataset, preparation)
     if not problems:
-        fresh = (specification.confirmation_seeds, *refinement_seeds(specification))
+        fresh = (specification.confirmation_seeds, refinement_seeds(specification))
         seeds = chain(specification.seeds, *fresh)
         data[key_of(value.value)] = facts_of(dataset, source, preparation, seeds)
     return problems

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
+from reports.stats.non_inferiority import UNDECIDED
 from sweeps.advise import _grid_choice as grid_choice
 from sweeps.advise import adaptive
 from sweeps.advise.adaptive import TimeBudget, advice_content, advice_lines, advise
@@ -107,7 +109,7 @@ def advised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, adaptive.Ad
     patch = pytest.MonkeyPatch()
     patch.setattr(timing, "LEAST_SECONDS", 1e-4)
     patch.setattr(timing, "ROUNDS", 2)
-    patch.setattr(adaptive, "MOST_STEPS", 1)
+    patch.setattr(adaptive, "FURTHER_SEEDS", (5,))
     patch.setattr(grid_choice, "EPOCHS", 2)
     patch.setattr(grid_choice, "MORE_EPOCHS", ())
     advice = advise(request(folder), TimeBudget(1e9, 0, Clock()))
@@ -134,29 +136,29 @@ def test_batch_sizes_are_extended_where_the_best_may_lie(
     tried = [*advice.experiment.groups[0].grid]
     assert tried[0] == 1
     # The first grid ends at 16, a quarter of the examples.
-    comparison = advice.analysis.comparison
-    assert comparison is not None
     assert tried[-1] in {16, 32, 64}
 
 
-def test_contenders_get_more_seeds(advised: tuple[Path, adaptive.Advice]) -> None:
+def test_with_all_the_time_a_size_is_named_or_every_seed_has_run(
+    advised: tuple[Path, adaptive.Advice],
+) -> None:
     _, advice = advised
-    assert advice.experiment.specification.refinement_seeds in {0, 5}
+    specification, answer = advice.experiment.specification, advice.analysis.answer
+    assert len(specification.confirmation_seeds) >= grid_choice.MORE_FRESH
+    assert answer.batch_size is not None
+    assert answer.learning_rate is not None
+    if answer.next is not None and answer.next.verdict == UNDECIDED:
+        assert specification.refinement_seeds == 5
 
 
 def test_advice_is_told_in_words_and_as_json(advised: tuple[Path, adaptive.Advice]) -> None:
     _, advice = advised
     lines = advice_lines(replace(advice, seconds=31.4, budget=60))
     assert lines[0].startswith("iris: network 4-8-3, tanh, sgd, ")
-    assert lines[1].startswith("For the highest test accuracy for ")
     assert lines[-1].endswith("report.html: 31 s of 60 s")
     content = json.loads(json.dumps(advice_content(advice), allow_nan=False))
     assert content["budget_seconds"] == 1e9
-    assert [goal["goal"] for goal in content["recommendations"]] == [
-        "accuracy",
-        "time to target",
-        "accuracy in a given time",
-    ]
+    assert [answer["goal"] for answer in content["answers"]] == ["accuracy", "time to target"]
 
 
 def test_the_same_again_goes_on_with_the_same_study(
@@ -230,8 +232,39 @@ def test_what_does_not_fit_is_not_tried(tmp_path: Path) -> None:
     assert adaptive.wider(asked, nothing, experiment, advice) is None
     closer = adaptive.closer(asked, plenty, experiment, advice)
     assert closer is not None
-    assert closer.specification.refinement_seeds == 5 * adaptive.MOST_STEPS
+    assert closer.specification.refinement_seeds == max(adaptive.FURTHER_SEEDS)
     assert adaptive.closer(asked, nothing, experiment, advice) is None
+
+
+def test_what_stays_undecided_gets_as_many_seeds_as_decide(tmp_path: Path) -> None:
+    asked, experiment, _ = small(tmp_path / "study")
+    plenty, few = TimeBudget(1e9, 0, Clock()), experiment.specification.confirmation_seeds
+    refined = asked.experiment(given(experiment.specification) | {"refinement_seeds": 5})
+    (analysis,) = analyse(adaptive.carry_on(asked, plenty, refined))
+    missing = analysis.answer.more_seeds
+    closer = adaptive.closer(asked, plenty, refined, analysis.results)
+    if missing is None:
+        assert closer is None
+        return
+    assert closer is not None
+    seeds = closer.specification.confirmation_seeds
+    assert seeds[: len(few)] == few
+    assert len(seeds) == analysis.judged["seed"].nunique() + min(missing, 40)
+
+
+def test_an_answer_is_not_given_up_for_seeds_that_time_runs_out_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, experiment, _ = small(tmp_path / "study")
+    more = given(experiment.specification) | {"confirmation_seeds": [*range(11, 31)]}
+    monkeypatch.setattr(adaptive, "wider", lambda *_: None)
+    monkeypatch.setattr(adaptive, "closer", lambda *_: asked.experiment(more))
+    monkeypatch.setattr(adaptive, "_beginning", lambda *_: experiment)
+    advice = advise(asked, TimeBudget(0, 0, Clock()))
+    assert advice.experiment.specification == experiment.specification
+    assert advice.analysis.answer.batch_size is not None
+    kept = tomllib.loads((asked.folder / "study.toml").read_text("utf-8"))
+    assert len(kept["confirmation_seeds"]) == 5
 
 
 def test_the_command_tells_its_mistakes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,9 +22,10 @@ def test_the_hidden_layer_follows_inputs_and_outputs(
 
 
 LIMITS = {
-    "everything": (lambda _grid: True, Grid(1, 256, 100)),
-    "no small batches": (lambda grid: grid.smallest >= 4, Grid(4, 256, 100)),
-    "few epochs": (lambda grid: grid.epochs <= 30, Grid(1, 256, 30)),
+    "everything": (lambda _grid: True, Grid(1, 256, 100, 10)),
+    "no small batches": (lambda grid: grid.smallest >= 4, Grid(4, 256, 100, 10)),
+    "few epochs": (lambda grid: grid.epochs <= 30, Grid(1, 256, 30, 10)),
+    "few seeds": (lambda grid: grid.fresh <= 5, Grid(1, 256, 20, 5)),
     "fewer epochs": (lambda grid: grid.epochs <= 7, Grid(16, 256, 5)),
     "nothing": (lambda _grid: False, None),
 }
@@ -37,7 +38,7 @@ def test_small_batches_come_before_more_epochs(fits: object, expected: Grid | No
 
 def test_tiny_data_have_two_batch_sizes_at_least() -> None:
     assert choose(5, lambda grid: grid.epochs < 20) == Grid(1, 2, 10)
-    assert choose(5, lambda _grid: True) == Grid(1, 2, 100)
+    assert choose(5, lambda _grid: True) == Grid(1, 2, 100, 10)
 
 
 @pytest.mark.parametrize(

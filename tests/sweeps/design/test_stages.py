@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pandas as pd
 import pytest
 
 from reports.schema.results import TRIAL_COLUMNS, as_table
+from reports.stats.non_inferiority import seeds_to_show
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.stages import REFINE_STEP, Experiment, derived, refinement_seeds
+from sweeps.design.stages import Experiment, derived, refinement_seeds
 from sweeps.design.trials import Planned, Trial
 
 Result = Callable[[str, Trial], float | str]
@@ -194,41 +196,82 @@ def test_without_exploring_the_only_rates_are_confirmed() -> None:
     assert rates_of(stages["confirm"]) == {5: [0.5], 40: [2.0]}
 
 
-FRESH = {"batch_sizes": [5, 10, 40], "learning_rates": 1.0, "confirmation_seeds": [11, 12, 13]}
+FRESH = {"batch_sizes": [5, 10, 40], "learning_rates": 1.0, "confirmation_seeds": [*range(11, 16)]}
+STEP = 1 / 30  # of the test accuracy on iris
 
 
-def noisy(worst: float, middle: float) -> Result:
-    """Batch size 5 is best, 10 is nearly as good, 40 is worse: with the noise of the seeds."""
+def noisy(spread: float, **metrics: float) -> Result:
+    """Metrics by batch size, 0.9 if not given, with the noise of the seeds; 5 is best at tuning."""
 
     def result(_group: str, trial: Trial) -> float:
         size = trial.configuration.batch_size
-        noise = random.Random(f"{size} {trial.seed}").gauss(0, 0.01)  # noqa: S311
-        return {5: 0.9, 10: middle, 40: worst}[size] + noise
+        noise = random.Random(f"{size} {trial.seed}").gauss(0, spread)  # noqa: S311
+        tuning = 0.05 * (size == 5) if not trial.configuration.evaluate_test else 0.0
+        return metrics.get(f"b{size}", 0.9) + noise + tuning
 
     return result
 
 
-def test_refining_stops_when_the_best_stands_apart() -> None:
-    study = experiment(**FRESH, refinement_seeds=100)
-    refine = played(study, noisy(worst=0.5, middle=0.885))["refine"]
-    seeds = sorted({trial.seed for _, trial in refine})
-    assert seeds[0] == 14
-    assert len(seeds) % REFINE_STEP == 0
-    assert REFINE_STEP <= len(seeds) < 100
-    # The batch size that is clearly worse needs no more seeds.
-    assert {*rates_of(refine)} == {5, 10}
-    assert all(trial.configuration.evaluate_test for _, trial in refine)
+def refined(result: Result, **keys: Any) -> list[Planned]:
+    return played(experiment(**FRESH | {"refinement_seeds": 200} | keys), result).get("refine", [])
+
+
+def test_as_many_seeds_are_added_at_once_as_show_a_size_to_be_near_optimal() -> None:
+    planned = refined(noisy(0.06), margin=0.05)
+    seeds = sorted({trial.seed for _, trial in planned})
+    assert seeds[0] == 16
+    assert {*rates_of(planned)} == {5, 10, 40}
+    assert all(trial.configuration.evaluate_test for _, trial in planned)
+    # The spread of 5 less 10 and of 5 less 40, of which with two sizes the median is the mean.
+    drawn = {
+        size: [random.Random(f"{size} {seed}").gauss(0, 0.06) for seed in range(11, 16)]  # noqa: S311
+        for size in (5, 10, 40)
+    }
+    spreads = [
+        statistics.stdev(a - b for a, b in zip(drawn[5], drawn[size], strict=True))
+        for size in (10, 40)
+    ]
+    assert len(seeds) == seeds_to_show(statistics.mean(spreads), 0.05, 205) - 5 > 0
+
+
+def test_no_seeds_are_added_where_the_confirmation_seeds_suffice() -> None:
+    assert refined(noisy(0.0), margin=0.1) == []
+    # Equal on every seed, but no spread is below half a test example.
+    floor = seeds_to_show(STEP / 2, 0.01, 1000) - 5
+    planned = refined(noisy(0.0), margin=0.01)
+    assert {trial.seed for _, trial in planned} == {*range(16, 16 + floor)}
+
+
+def test_sizes_shown_to_be_worse_or_slower_than_the_reference_get_no_more() -> None:
+    planned = refined(noisy(0.06, b40=0.2), margin=0.05)
+    assert {*rates_of(planned)} == {5, 10}
+    result = noisy(0.06)
+
+    def largest_best(group: str, trial: Trial) -> float:
+        best = trial.configuration.batch_size == 10 and not trial.configuration.evaluate_test
+        return float(result(group, trial)) + best  # type: ignore[arg-type]
+
+    assert {*rates_of(refined(largest_best, margin=0.05))} == {10, 40}
 
 
 def test_refining_stops_at_its_limit() -> None:
-    study = experiment(**FRESH, refinement_seeds=7)
-    refine = played(study, noisy(worst=0.9, middle=0.9))["refine"]
-    assert sorted({trial.seed for _, trial in refine}) == [*range(14, 21)]
+    planned = refined(noisy(0.06), margin=0.001, refinement_seeds=7)
+    assert sorted({trial.seed for _, trial in planned}) == [*range(16, 23)]
 
 
-def test_what_stands_apart_is_not_refined() -> None:
-    study = experiment(**FRESH, refinement_seeds=20)
-    assert {*played(study, noisy(worst=0.1, middle=0.2))} == {"explore", "confirm"}
+def test_too_few_confirmation_seeds_are_filled_up() -> None:
+    planned = refined(noisy(0.0), margin=0.5, confirmation_seeds=[11])
+    assert {trial.seed for _, trial in planned} == {12, 13, 14, 15}
+
+
+def test_groups_get_what_each_of_them_needs() -> None:
+    calm, wild = noisy(0.0), noisy(0.06)
+
+    def result(group: str, trial: Trial) -> float | str:
+        return (calm if group == "sgd" else wild)(group, trial)
+
+    planned = refined(result, margin=0.05, optimizer=["sgd", "adam"])
+    assert {group for group, _ in planned} == {"adam"}
 
 
 def test_nothing_is_refined_where_nothing_was_confirmed() -> None:
@@ -249,7 +292,7 @@ def test_a_mean_over_some_of_the_seeds_neither_selects_nor_compares(lost: float 
             return peak_at(1.0)(group, trial)
         if (trial.configuration.batch_size, trial.seed) == (40, 12):
             return lost
-        return noisy(worst=0.9, middle=0.9)(group, trial)
+        return noisy(0.06)(group, trial)
 
     rates = {"learning_rates": [0.4, 1.0, 2.0, 4.0], "extensions": 0}
     stages = played(experiment(**FRESH | rates, refinement_seeds=5), result)
@@ -257,17 +300,17 @@ def test_a_mean_over_some_of_the_seeds_neither_selects_nor_compares(lost: float 
     assert {*rates_of(stages["refine"])} == {5, 10}
 
 
-def test_refining_without_exploring_compares_the_means() -> None:
-    study = experiment(**FRESH, explore=False, refinement_seeds=100)
-    assert {*rates_of(played(study, noisy(worst=0.5, middle=0.885))["refine"])} == {5, 10}
+def test_given_rates_refine_whatever_may_become_the_reference() -> None:
+    given = {"explore": False, "confirmation_seeds": [*range(11, 21)], "margin": 0.05}
+    planned = refined(noisy(0.06, b40=0.2), **given)
+    assert {*rates_of(planned)} == {5, 10}
+    assert len(planned) % 4 == 0  # half of the seeds choose, half judge
 
 
 def test_refinement_seeds_follow_the_largest() -> None:
     study = experiment(seeds=[500, 1], confirmation_seeds=[7], refinement_seeds=12)
-    steps = refinement_seeds(study.specification)
-    assert [len(step) for step in steps] == [5, 5, 2]
-    assert [seed for step in steps for seed in step] == [*range(501, 513)]
-    assert refinement_seeds(experiment().specification) == []
+    assert refinement_seeds(study.specification) == (*range(501, 513),)
+    assert refinement_seeds(experiment().specification) == ()
 
 
 @pytest.mark.parametrize("grid", [[1e-30, 1e-15, 1.0], [1.0, 1e20, 1e30]])

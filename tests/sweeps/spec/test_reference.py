@@ -21,7 +21,10 @@ from sweeps.spec.reference import (
 
 PAGE = Path(__file__).parents[3] / "docs" / "specification.md"
 
-GIVEN = {"dataset", "batch_sizes", "learning_rates", "seeds", "confirmation_seeds", "epochs"}
+GIVEN = {
+    *("dataset", "batch_sizes", "learning_rates", "epochs"),
+    *("seeds", "confirmation_seeds", "refinement_seeds"),
+}
 """Keys of a new specification that are not at their default."""
 
 

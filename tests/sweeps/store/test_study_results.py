@@ -106,14 +106,19 @@ def test_what_the_report_is_asked_for_is_described_and_changes_no_trial(
     cluster = {"latency": 1e-6, "bandwidth": 1e10, "combine": "ring", "workers": [1, 1000]}
     plain, other = (
         checked(keys, dtype="float64", **change)
-        for change in ({}, {"simulated_cluster": cluster, "claims": True, "target_loss": 0.25})
+        for change in (
+            {},
+            {"simulated_cluster": cluster, "claims": True, "margin": 0.005, "target_loss": 0.25},
+        )
     )
     identities = [[trial.identity for _, trial in study.explored] for study in (plain, other)]
     assert identities[0] == identities[1]
-    assert not describe(plain, {}, {"specification": ""}).claims
+    unasked = describe(plain, {}, {"specification": ""})
+    assert (unasked.claims, unasked.margin) == (False, None)
     description = describe(other, {}, {"specification": ""})
     assert description.claims
     assert (description.target_metric, description.target_loss) == (None, 0.25)
+    assert description.margin == 0.005
     assert description.cluster == Cluster(1e-6, 1e10, "ring", (1, 1000))
     assert description.groups[0].gradient_bytes == (5 * 4 + 5 * 3) * 8
 
