@@ -12,6 +12,7 @@ import pandas as pd
 
 from reports.recommend import Analysis, Answer, StudyAnalysis, answer_table
 from reports.text import Statement, across
+from reports.text.instruction import answer_lines, surer
 
 FORMAT = 1  # number of the format; another one when a key changes its meaning or leaves
 
@@ -62,6 +63,8 @@ def _group(
     plan = analysis.plan
     return {
         **{name: getattr(plan, name) for name in ("group", "dataset", "architecture", "optimizer")},
+        "answer": answer_lines(analysis),
+        "surer": [asdict(remedy) for remedy in surer(analysis)],
         "answers": [answer_content(answer) for answer in analysis.answers],
         "verdict": _statements(verdict),
         "warnings": _statements(cautions),

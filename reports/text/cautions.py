@@ -14,6 +14,11 @@ from reports.schema import CLASSIFICATION, capitalised, count, percent, plural, 
 from reports.text.reaching_target import target_cautions
 from reports.text.verdicts import Statement
 
+SEVEREST = (
+    *("nothing-learned", "failed", "lost-seeds", "no-rate", "unconfirmed", "optimistic", "edge"),
+    *("untuned", "few-seeds", "contended", "unsteady", "untimed", "coarse", "one-split"),
+)
+"""Kinds of warnings in the order of what they may do to the answer; all others follow."""
 DIVERGED_SHARE = 0.1  # of trials from which on it is worth a warning
 CAUSES_SHOWN = 3  # causes of failures named one by one
 LARGE_BATCH_SHARE = 0.25  # of the training part from which on a batch is no small sample of it
@@ -35,6 +40,12 @@ def cautions(analysis: Analysis) -> list[Statement]:
         **target_cautions(analysis),
     }
     return [Statement(kind, text) for kind, text in texts.items() if text]
+
+
+def severest_first(warnings: Iterable[str]) -> list[str]:
+    """Return kinds of warnings, those first that may change the answer most."""
+    rank = {kind: number for number, kind in enumerate(SEVEREST)}
+    return sorted(warnings, key=lambda kind: rank.get(kind, len(rank)))
 
 
 def _nothing_learned(analysis: Analysis) -> str:

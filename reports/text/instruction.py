@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from reports.recommend import Analysis, Answer
 from reports.schema import plural
 from reports.schema.formats import MISSING, capitalised, listing, rate, seconds, significant
-from reports.stats.non_inferiority import UNDECIDED, WORSE, Shortfall
+from reports.stats.non_inferiority import FEWEST_TO_SHOW, UNDECIDED, WORSE, Shortfall
 
 CELL_HEADERS = (
     *("Goal", "Batch size", "Learning rate", "Shown near-optimal", "Loss against the reference"),
@@ -155,28 +156,50 @@ def span(low: float, high: float) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def surer(analysis: Analysis) -> list[str]:
-    """Return what would make the answer surer or better, each an instruction."""
+@dataclass(frozen=True)
+class Remedy:
+    """What would make the answer surer or better."""
+
+    kind: str  # "time", "seeds" or "larger"
+    text: str
+    amount: int = 0  # seeds to add, or the batch size to try
+
+
+def surer(analysis: Analysis) -> list[Remedy]:
+    """Return what would make the answer surer or better, the most important first."""
     answer, largest = analysis.answer, analysis.tried[-1]
-    texts = []
+    remedies, missing = [], _missing_seeds(analysis)
+    if missing:
+        text = f"Add {plural(missing, 'fresh seed')} (`confirmation_seeds`)."
+        remedies.append(Remedy("seeds", text, missing))
     if analysis.timed.empty:
-        texts.append("Measure update times with `bpsweep time`: the fastest size is not known yet.")
+        text = "Measure update times: the fastest size is not known yet."
+        remedies.append(Remedy("time", text))
     if answer.next is not None and answer.next.verdict == UNDECIDED and answer.more_seeds:
-        size = answer.next.batch_size
-        texts.append(f"Add {plural(answer.more_seeds, 'seed')} to decide on batch size {size}.")
+        more = plural(answer.more_seeds, "fresh seed")
+        text = f"Add {more} to decide on batch size {answer.next.batch_size}."
+        remedies.append(Remedy("seeds", text, answer.more_seeds))
     if answer.batch_size == largest < analysis.plan.train_items:
-        texts.append(f"Try batch sizes beyond {largest}, the largest tried: they may be faster.")
-    return texts
+        text = f"{largest} is the largest batch size tried; larger ones may be faster."
+        remedies.append(Remedy("larger", text, min(2 * largest, analysis.plan.train_items)))
+    return remedies
+
+
+def _missing_seeds(analysis: Analysis) -> int:
+    """Fresh seeds without which no size can be named."""
+    if analysis.recommended is not None or analysis.reference is None or analysis.unlearned:
+        return 0
+    fresh = analysis.judged["seed"].nunique() if analysis.part == "test" else 0
+    return max(FEWEST_TO_SHOW - fresh, 0) * (1 if analysis.judged_apart or not fresh else 2)
 
 
 def answer_lines(analysis: Analysis) -> list[str]:
-    """Return the answer as lines for a terminal, most important first."""
+    """Return the answer as at most four lines, the most important first."""
     lines = (
         f"{headline(analysis)} {evidence(analysis)}",
         near_optimal_sentence(analysis),
         price_sentence(analysis),
         target_sentence(analysis),
-        *surer(analysis),
     )
     return [line for line in lines if line]
 

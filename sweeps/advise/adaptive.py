@@ -15,15 +15,15 @@ from reports.analysis import TENSOR
 from reports.output.json import answer_content
 from reports.recommend import Analysis
 from reports.recommend.analysis import analyse
-from reports.schema import CONFIRM, StudyResults, plural, sizes
+from reports.schema import CONFIRM, StudyResults, sizes
 from reports.stats.non_inferiority import UNDECIDED
 from reports.text import cautions
-from reports.text.instruction import answer_lines
 from sweeps.advise._grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.advise.request import Request
+from sweeps.data.facts import summary_lines
 from sweeps.design.cohorts import update_cost
 from sweeps.design.stages import Experiment
-from sweeps.errors import UsageError, UserError, refuse_links
+from sweeps.errors import UsageError, UserError, refuse_links, tell
 from sweeps.manage.forecast import forecast
 from sweeps.run import measurements_of, run_study
 from sweeps.run.driver import Limit
@@ -34,7 +34,7 @@ from sweeps.worker.measure import ROUNDS, time_updates
 from sweeps.worker.train import one_blas_thread
 
 SPECIFICATION = "study.toml"
-SHARE = 0.6  # of the time for trials, for the first grid; the rest is for what needs more seeds
+SHARE = 0.5  # of the time for trials, for the first grid; the rest is for what needs more seeds
 EXTENSION = 1.25  # with rates that are added at the edges, by what was planned
 REPORT_SECONDS, START_SECONDS = 7.0, 3.0  # of the report and of workers, at middling speed
 LEARNING = 1.0  # predicted seconds that tell the load; what was before them counts half
@@ -107,6 +107,7 @@ class Advice:
 def advise(request: Request, budget: TimeBudget) -> Advice:
     """Run a short study and return what it found; whatever ends it, trials that ended are kept."""
     experiment = _beginning(request, budget)
+    tell(*summary_lines(experiment.data.values()), _planned(experiment))
     results = carry_on(request, budget, experiment)
     for _ in range(WIDENINGS):
         larger = wider(request, budget, experiment, results)
@@ -128,6 +129,12 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
     page = build_report(results, request.folder)
     (analysis,) = analyse(results)
     return Advice(experiment, analysis, page, budget.spent, budget.total)
+
+
+def _planned(experiment: Experiment) -> str:
+    (group,) = experiment.groups
+    widths, budget = "-".join(map(str, group.family.shared.widths)), group.family.shared.budget
+    return f"network {widths}, {budget.epochs} epochs, batch {sizes([*group.grid])}"
 
 
 def _beginning(request: Request, budget: TimeBudget) -> Experiment:
@@ -279,15 +286,6 @@ def write_specification(folder: Path, experiment: Experiment) -> None:
     (folder / SPECIFICATION).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def advice_lines(advice: Advice) -> list[str]:
-    """Return advice as lines for a terminal."""
-    analysis = advice.analysis
-    lines = [_tried(advice), *answer_lines(analysis)]
-    lines += [f"Beware: {caution.text}" for caution in cautions(analysis)]
-    lines.append(f"{advice.page}: {advice.seconds:.0f} s of {advice.budget:.0f} s")
-    return [line.replace("\xa0", " ") for line in lines if line]
-
-
 def advice_content(advice: Advice) -> dict[str, Any]:
     """Return advice as JSON knows it."""
     analysis, plan = advice.analysis, advice.analysis.plan
@@ -303,11 +301,3 @@ def advice_content(advice: Advice) -> dict[str, Any]:
         "answers": [answer_content(answer) for answer in analysis.answers],
         "warnings": [caution.text for caution in cautions(analysis)],
     }
-
-
-def _tried(advice: Advice) -> str:
-    plan, trials = advice.analysis.plan, advice.analysis.counts.run
-    return (
-        f"{plan.dataset}: network {plan.architecture}, {plan.activation}, {plan.optimizer}, "
-        f"{plan.budget}; batch {sizes(list(plan.batch_sizes))}; {plural(trials, 'trial')}"
-    )

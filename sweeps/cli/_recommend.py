@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,14 +47,26 @@ def add_answer_commands(commands: Commands) -> None:
 
 def _recommend(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    from sweeps.advise.adaptive import TimeBudget, advice_content, advice_lines, advise
+    from sweeps.advise.adaptive import TimeBudget, advice_content, advise
     from sweeps.advise.request import request_of
+    from sweeps.cli._ending import ending
 
     asked = (options.data, options.target, options.minutes, options.out, options.jobs)
     request = request_of(*asked, settings=options.set)
     advice = advise(request, TimeBudget(60 * options.minutes, started))
-    write(*(document(advice_content(advice)) if options.json else advice_lines(advice)))
+    lines = ending(advice.page, _more_minutes(options))
+    write(*(document(advice_content(advice)) if options.json else lines))
     return DONE
+
+
+def _more_minutes(options: argparse.Namespace) -> dict[str, Callable[[int], list[str]]]:
+    """What to type to have a better answer: the same command goes on where it ended."""
+    pairs = [("--target", column) for column in options.target]
+    pairs += [("--set", setting) for setting in options.set]
+    pairs += [("--out", str(options.out))] if options.out else []
+    command = ["bpsweep", "recommend", options.data, *(word for pair in pairs for word in pair)]
+    again = [*command, "--minutes", f"{options.minutes:g}"]
+    return dict.fromkeys(("seeds", "larger", "time"), lambda _amount: again)
 
 
 def _time(options: argparse.Namespace) -> int:

@@ -53,7 +53,7 @@ def _report(options: argparse.Namespace) -> int:
         raise UsageError("--width and --figures are for --format pdf, svg or png.")
     if options.others:
         return _compare([options.folder, *options.others], options.out)
-    write_report(results(options.folder), options.out or options.folder)
+    write(str(write_report(results(options.folder), options.out or options.folder)))
     return DONE
 
 
@@ -118,8 +118,8 @@ def _named(folders: list[Path]) -> list[tuple[str, Path]]:
     ]
 
 
-def write_report(results: StudyResults, folder: Path, *, anew: bool = True) -> None:
-    """Write a report, even if the same is there already unless told otherwise; say where it is."""
+def write_report(results: StudyResults, folder: Path, *, anew: bool = True) -> Path:
+    """Write a report, even if the same is there already unless told otherwise; return its page."""
     from reports.output.unchanged import seal, unchanged
 
     with _writable(folder, f"bpsweep report {folder}"):
@@ -129,7 +129,7 @@ def write_report(results: StudyResults, folder: Path, *, anew: bool = True) -> N
 
             page = build_report(results, folder)
             seal(results, folder)
-    write(str(page))
+    return page
 
 
 @contextmanager

@@ -42,7 +42,7 @@ from sweeps.errors import (
 from sweeps.worker.processes import ONE_THREAD, check_address_space
 
 if TYPE_CHECKING:
-    from reports.schema import StudyResults
+    from sweeps.study import Study
 
 NOT_USABLE, BUG, INTERRUPTED = 7, 70, 130
 
@@ -175,12 +175,15 @@ def _running(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from sweeps.data.facts import summary_lines
     from sweeps.study import Study
 
     if options.retry_failed:
         return _retry(options)
     study = Study.from_target(options.study, options.set)
-    return _carry_out(study.run, options.out or Path(study.specification.name), options)
+    tell(*summary_lines(study.experiment.data.values()))
+    words = [options.study, *(word for setting in options.set for word in ("--set", setting))]
+    return _carry_out(study, options.out or Path(study.specification.name), options, words)
 
 
 def _retry(options: argparse.Namespace) -> int:
@@ -200,16 +203,19 @@ def _retry(options: argparse.Namespace) -> int:
     if not failed:
         write(f"{folder}: no trial failed, there is nothing to run again")
         return DONE
-    return _carry_out(Study.from_folder(folder).run, folder, options)
+    return _carry_out(Study.from_folder(folder), folder, options)
 
 
-def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse.Namespace) -> int:
-    """Run a study, write its report and tell what failed."""
+def _carry_out(
+    study: Study, folder: Path, options: argparse.Namespace, words: Sequence[str] = ()
+) -> int:
+    """Run a study, write its report, and show its answer and what failed."""
+    from sweeps.cli._ending import commands_of_run, ending
     from sweeps.run.signals import Finished
     from sweeps.store import results as results_in
 
     try:
-        results = run(
+        results = study.run(
             folder,
             n_jobs=options.jobs,
             backend=options.backend,
@@ -218,9 +224,9 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
             watch=options.watch,
         )
     except Finished:
-        write_report(results_in(folder), folder)
+        write(str(write_report(results_in(folder), folder)))
         raise
-    write_report(results, folder, anew=False)
+    page = write_report(results, folder, anew=False)
     if aside := results.description.aside:
         # A study that was changed replaces the one before: its trials stay, its report doesn't.
         what = counted(aside, "trial")
@@ -230,6 +236,8 @@ def _carry_out(run: Callable[..., StudyResults], folder: Path, options: argparse
     failed = int((~results.trials["status"].isin(["ok", "diverged"])).sum())
     if failed:
         tell(f"{failed} trials failed; run again to try them once more.")
+    commands = commands_of_run(words, study.specification, folder, results) if words else {}
+    write(*ending(page, commands))
     return SOME_FAILED if failed else DONE
 
 

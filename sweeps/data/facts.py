@@ -40,6 +40,18 @@ class DataFacts:
         )
 
 
+MOST_LINES = 6
+
+
+def summary_lines(data: Iterable[DataFacts]) -> list[str]:
+    """Return what was read of the data, in as few lines as one reads before a study runs."""
+    lines = [line for facts in data for line in (facts.summary(), *facts.notes)]
+    if len(lines) <= MOST_LINES:
+        return lines
+    more = counted(len(lines) - MOST_LINES + 1, "more note")
+    return [*lines[: MOST_LINES - 1], f"{more}: `bpsweep validate` lists all"]
+
+
 def facts_of(
     dataset: Dataset, source: Source, preparation: Preparation, seeds: Iterable[int] = ()
 ) -> DataFacts:

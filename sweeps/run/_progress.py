@@ -21,12 +21,31 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from reports.schema import CONFIRM, EXPLORE, REFINE
+from reports.schema.results import EXTEND
 from sweeps.errors import write
+from sweeps.spec import StudySpecification
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05
 LEAST_SECONDS = 2.0
 """A plain line comes this long after the last, or after so much more work, but never sooner."""
+
+
+TUNING, CONFIRMING = "Tuning learning rates", "Confirming on fresh seeds"
+MEASURING = "Measuring update times"
+_STEPS = {EXPLORE: TUNING, EXTEND: TUNING, CONFIRM: CONFIRMING, REFINE: CONFIRMING}
+
+
+def step_title(specification: StudySpecification, stage: str = "") -> str:
+    """Return what a stage, or else the benchmark, is for a reader, and which step of how many."""
+    wanted = {
+        TUNING: specification.explore,
+        CONFIRMING: bool(specification.confirmation_seeds),
+        MEASURING: specification.timing,
+    }
+    steps, title = [step for step in wanted if wanted[step]], _STEPS.get(stage, MEASURING)
+    return f"{steps.index(title) + 1}/{len(steps)} {title}" if title in steps else title
 
 
 Advance = Callable[[Sequence[float], int, float], None]
@@ -51,6 +70,11 @@ class Remaining:
     def share(self) -> float:
         """Share of the predicted cost that is done."""
         return min(1.0, self._done / self._cost) if self._cost else 1.0
+
+    @property
+    def known(self) -> bool:
+        """Whether anything has ended that a prediction can be made from."""
+        return self._done > 0
 
     def add(self, costs: Iterable[float], seconds: float) -> None:
         """Add finished work."""
@@ -93,7 +117,11 @@ class _Left(ProgressColumn):
         self._remaining = remaining
 
     def render(self, task: Task) -> Text:
-        return Text(f"about {self._remaining.seconds(task.elapsed or 0.0):.0f} s left")
+        return Text(_left(self._remaining, task.elapsed or 0.0))
+
+
+def _left(remaining: Remaining, elapsed: float) -> str:
+    return f"about {remaining.seconds(elapsed):.0f} s left" if remaining.known else ""
 
 
 @contextmanager
@@ -132,9 +160,8 @@ def _lines(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iter
         waited, gained = now - last_time, share - last_share
         if waited >= LINE_SECONDS or (gained >= LINE_SHARE and waited >= LEAST_SECONDS):
             last_time, last_share = now, share
-            left = remaining.seconds(now - started)
-            line = f"{what}: {ended}/{things} ({share:.0%}), about {left:.0f} s left"
-            write(line, stream=stream)
+            left = filter(None, (f"({share:.0%})", _left(remaining, now - started)))
+            write(f"{what}: {ended}/{things} {', '.join(left)}", stream=stream)
 
     yield advance
     write(f"{what}: {ended}/{things} in {time.monotonic() - started:.1f} s", stream=stream)

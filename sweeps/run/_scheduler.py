@@ -37,7 +37,7 @@ class Dispatch:
         self._numbers = itertools.count()
         self._waiting: deque[Task] = deque()
         self._suspects: deque[Task] = deque()
-        self._running = 0
+        self._running: dict[int, int] = {}  # trials of the tasks that workers have
         self._in_vain = 0
 
     def run(
@@ -53,26 +53,32 @@ class Dispatch:
         self._waiting.extend(self._task(cohort) for cohort in cohorts)
         while self._start(stopping(), fits):
             reports = self._executor.wait(WAIT_SECONDS)
-            self._running -= len(reports)
+            for task, _ in reports:
+                del self._running[task.number]
             ended = [done for task, report in reports for done in self._ended(task, report)]
             self._check(reports)
             self._start(stopping(), fits)
             yield ended
+
+    @property
+    def running(self) -> int:
+        """How many trials workers have now."""
+        return sum(self._running.values())
 
     def _task(self, cohort: Cohort, *, apart: bool = False) -> Task:
         return Task(next(self._numbers), cohort, self._workspace, self._trial_seconds, apart=apart)
 
     def _start(self, stopping: bool, fits: Callable[[Cohort], bool]) -> bool:
         """Fill the executor and return whether there is anything to wait for."""
-        while not stopping and self._running < self._executor.slots:
+        while not stopping and len(self._running) < self._executor.slots:
             queue = self._waiting or self._suspects
             if not queue:
                 break
             task = queue.popleft()
             if fits(task.cohort):
                 self._executor.submit(train, task)
-                self._running += 1
-        return self._running > 0
+                self._running[task.number] = len(task.cohort.trials)
+        return bool(self._running)
 
     def _ended(self, task: Task, report: Report) -> Ended:
         if isinstance(report, list):

@@ -15,10 +15,10 @@ from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
 from sweeps.design import Cohort, Trial, cohort_cost, plan
 from sweeps.design.stages import Experiment
-from sweeps.errors import tell
+from sweeps.errors import counted, tell
 from sweeps.machine import combined, provenance
 from sweeps.run._executors import ISOLATING, opened
-from sweeps.run._progress import Advance, progress
+from sweeps.run._progress import Advance, progress, step_title
 from sweeps.run._scheduler import Dispatch, Ended
 from sweeps.run.live_report import reported
 from sweeps.run.signals import Interruption, interruptible
@@ -143,9 +143,10 @@ def _run_stage(
             hand_over(load(source), session.workspace.data)
     cohorts = _cohorts(session, list(missing.values()))
     costs = [MICROSECONDS * cohort_cost(cohort) for cohort in cohorts]
+    title, waiting = step_title(session.plan.experiment.specification, stage), False
     with (
         _clocked(store),
-        progress(f"{stage} trials", costs, len(missing), session.jobs) as advance,
+        progress(title, costs, len(missing), session.jobs) as advance,
         _Keeping(store, session.workspace.checkpoints, missing, advance) as keeping,
     ):
         for ended in dispatch.run(
@@ -155,6 +156,9 @@ def _run_stage(
         ):
             for cohort, outcomes in ended:
                 session.limit.took(MICROSECONDS * cohort_cost(cohort), _seconds(outcomes))
+            if session.interruption.stopping and dispatch.running and not waiting:
+                waiting = True
+                tell(f"waiting for {counted(dispatch.running, 'trial')} under way")
             keeping.take(ended)
             store.checkpoint(if_due=True)
     store.checkpoint()

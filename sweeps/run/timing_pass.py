@@ -16,7 +16,7 @@ from sweeps.design import plan
 from sweeps.design.families import Group
 from sweeps.design.stages import Experiment
 from sweeps.machine import load_average
-from sweeps.run._progress import progress
+from sweeps.run._progress import MEASURING, progress, step_title
 from sweeps.store import Store
 from sweeps.worker.measure import (
     LEAST_SECONDS,
@@ -81,7 +81,8 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
     if not count:
         return
     load_before = load_average()
-    with one_blas_thread(), progress("timing rounds", [LEAST_SECONDS] * count, count) as advance:
+    title = step_title(experiment.specification) if not anew else MEASURING
+    with one_blas_thread(), progress(title, [LEAST_SECONDS] * count, count) as advance:
         for group, measurements in missing:
             rounds = []
             largest = max(measurement.batch_size for measurement in measurements)

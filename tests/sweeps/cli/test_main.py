@@ -35,9 +35,13 @@ def test_run_writes_the_report_where_it_says(
 ) -> None:
     assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 0
     shown = capsys.readouterr()
-    assert shown.out == "out/report.html\n"
-    assert "explore trials: 8/8" in shown.err
-    assert "timing rounds: 42/42" in shown.err
+    *_, last = shown.out.splitlines()
+    assert last == "out/report.html"
+    assert len(shown.out.splitlines()) <= 6 + 4  # three warnings and how many more there are
+    first, *progress = shown.err.splitlines()
+    assert first.startswith("iris: 90 examples")
+    for step, count in (("1/3", "8/8"), ("2/3", "4/4"), ("3/3", "42/42")):
+        assert any(line.startswith(step) and f": {count} in" in line for line in progress)
     assert (small.parent / "out" / "report.html").read_text().endswith("</html>\n")
     assert (small.parent / "out" / "tables" / "trials.csv").is_file()
     assert (small.parent / "out" / "figures" / "accuracy.svg").is_file()
@@ -63,7 +67,7 @@ def test_a_second_run_leaves_the_report_alone(
     states = []
     for _ in range(2):
         assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 0
-        assert capsys.readouterr().out == "out/report.html\n"
+        assert capsys.readouterr().out.splitlines()[-1] == "out/report.html"
         states.append(page.stat().st_ino)
     assert states[0] == states[1]
     page.write_text("mine")
@@ -86,7 +90,7 @@ def test_retry_failed_runs_what_failed_and_nothing_else(
         store.forget(trial.identity for trial in failed)
         store.add(failed, [failure(trial, "crashed") for trial in failed])
     assert cli.main(command) == 0
-    assert capsys.readouterr().out == f"{folder / 'report.html'}\n"
+    assert capsys.readouterr().out.splitlines()[-1] == str(folder / "report.html")
     pd.testing.assert_frame_equal(results(folder).trials.drop(columns=VOLATILE), whole)
     with Store.read(folder) as store:
         attempts = store.stored_trials().set_index("trial")["attempts"]
@@ -215,9 +219,8 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
 
 def test_no_worker_is_wrong_usage(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", str(small), "--jobs", "0"]) == 2
-    assert capsys.readouterr().err == (
-        "error: `jobs` must be at least 1, or -1 for all cores, but is 0.\n"
-    )
+    message = "error: `jobs` must be at least 1, or -1 for all cores, but is 0.\n"
+    assert capsys.readouterr().err.endswith(message)
 
 
 def test_failed_trials_exit_with_1(
@@ -375,15 +378,14 @@ def test_every_backend_can_be_chosen_and_gives_the_same_tables(
 
 def test_a_scheduler_is_for_dask(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", str(small), "--scheduler", "tcp://here:1"]) == 2
-    assert capsys.readouterr().err == (
-        "error: A scheduler is for the backend dask, but `backend` is loky.\n"
-    )
+    message = "error: A scheduler is for the backend dask, but `backend` is loky.\n"
+    assert capsys.readouterr().err.endswith(message)
 
 
 def test_without_timing_there_is_none(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["run", str(small), "--out", "out", "--backend", "sequential", "--no-timing"]
     assert cli.main(arguments) == 0
-    assert "timing rounds" not in capsys.readouterr().err
+    assert "Measuring" not in capsys.readouterr().err
     assert (small.parent / "out" / "report.html").is_file()
 
 

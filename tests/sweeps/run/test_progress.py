@@ -7,7 +7,9 @@ import itertools
 
 import pytest
 
-from sweeps.run._progress import Remaining, progress
+from reports.schema.results import CONFIRM, EXPLORE, EXTEND, REFINE
+from sweeps.run._progress import Remaining, progress, step_title
+from sweeps.spec import StudySpecification
 
 
 def test_plain_lines_come_when_enough_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +32,7 @@ def test_a_long_wait_gets_a_line_without_progress(monkeypatch: pytest.MonkeyPatc
     stream = io.StringIO()
     with progress("trials", [100.0], 2, stream=stream) as advance:
         advance([], 0, 0.0)
-    assert stream.getvalue().splitlines()[0] == "trials: 0/2 (0%), about 60 s left"
+    assert stream.getvalue().splitlines()[0] == "trials: 0/2 (0%)"
 
 
 class Terminal(io.StringIO):
@@ -50,7 +52,20 @@ def test_a_terminal_gets_a_bar() -> None:
     assert "about 0 s left" in stream.getvalue()
 
 
+def test_each_stage_is_a_step_of_those_there_are() -> None:
+    keys = {"dataset": "iris", "batch_sizes": 5, "learning_rates": 1.0, "seeds": 1, "epochs": 1}
+    alone, fresh = (
+        StudySpecification.model_validate(keys | more) for more in ({}, {"confirmation_seeds": 9})
+    )
+    assert [step_title(fresh, stage)[:3] for stage in (EXPLORE, EXTEND, CONFIRM, REFINE, "")] == [
+        *("1/3", "1/3", "2/3", "2/3", "3/3")
+    ]
+    assert [step_title(alone, stage)[:3] for stage in (EXPLORE, "")] == ["1/2", "2/2"]
+    assert step_title(fresh, CONFIRM) != step_title(fresh, EXPLORE)
+
+
 def test_before_anything_has_ended_the_prediction_is_the_plans() -> None:
+    assert not Remaining([60.0], workers=2).known
     assert Remaining([60.0], workers=2).seconds(0.0) == 30
     assert Remaining([60.0], workers=2).seconds(10.0) == 20
     assert Remaining([60.0], workers=2).seconds(1000.0) == 0
