@@ -133,6 +133,7 @@ def _outcomes(cells: pd.DataFrame, plan: GroupDescription) -> pd.DataFrame:
         shards=1,
         local_updates=1,
         status=np.where(diverged, "diverged", "ok"),
+        judged_at_update=updates.astype("Int64"),
         diverged_at_update=pd.array(np.where(diverged, 7, -1), dtype="Int64"),
         stopped_at_update=pd.array([None] * len(cells), dtype="Int64"),
         updates=updates,

@@ -83,6 +83,7 @@ def _page(matches: Matches, drawn: Drawn, csv: Mapping[str, str], undrawn: int) 
         return fill(
             "comparison.html.jinja",
             title=f"{listing([visible(name, _WORDS) for name in matches.studies])} compared",
+            drawings=[drawing for _, drawing in figures],
             summary=_summary(matches),
             findings=findings(matches),
             cautions=cautions_of(matches),

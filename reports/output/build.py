@@ -46,8 +46,9 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
     frames = tables.tables(study, claims)
     csv = {name: tables.to_csv(frame) for name, frame in frames.items()}
     html = page.render(
-        study, sections, overall, history, claims=claims, csv=csv, reload_seconds=reload_seconds
-    )
+        study, sections, overall, history, claims=claims, csv=csv, document=DOCUMENT,
+        reload_seconds=reload_seconds,
+    )  # fmt: skip
     for name, text in csv.items():
         write(folder / "tables" / f"{name}.csv", text)
     placed = [(FIGURES, overall | history), *((part.folder, part.drawn) for part in sections)]

@@ -15,8 +15,6 @@ from reports.recommend import analyse_study
 from reports.schema import StudyResults
 
 MOST_ROWS = 30  # rows of the table
-SHOWN = ("Batch size", "Learning rate", "Validation", "Test", "95% interval", "Seeds", "To train")
-"""Columns of the table of batch sizes that are shown."""
 
 
 def as_html(results: StudyResults) -> str:
@@ -34,13 +32,9 @@ def as_html(results: StudyResults) -> str:
 
 
 def _table(table: Table) -> Markup:
-    headers = dict(enumerate(table.headers))
-    kept = [n for n, name in headers.items() if name in SHOWN or table.name != "batch-sizes"]
     bold = {True: Markup("<b>{}</b>"), False: Markup("{}")}
-    rows = [
-        [bold[row[n].strong].format(row[n].text) for n in kept] for row in table.rows[:MOST_ROWS]
-    ]
-    frame = pd.DataFrame(rows, columns=[escape(headers[n]) for n in kept])
+    rows = [[bold[cell.strong].format(cell.text) for cell in row] for row in table.rows[:MOST_ROWS]]
+    frame = pd.DataFrame(rows, columns=[escape(header) for header in table.headers])
     with pd.option_context("display.max_colwidth", None):
         html = Markup(frame.to_html(index=False, border=0, escape=False))  # noqa: S704 - escaped
     left = len(table.rows) - MOST_ROWS

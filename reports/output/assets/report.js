@@ -54,85 +54,149 @@ function addFilter(table) {
   table.parentElement.before(make("p", { className: "controls" }, label, " ", found));
 }
 
-// Figures: exact values under the pointer or by the arrow keys, series on and off, files.
+// One batch size is highlighted everywhere: by a click on it, or by the list of all of them.
+const sizeOf = (text) => (/batch size (\d+)|\((\d+)\)$/.exec(text) || []).slice(1).find(Boolean);
+const rows = new Map();
+for (const table of document.querySelectorAll("table:not(.plain)")) {
+  const column = [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent.startsWith("Batch size"));
+  if (column < 0) continue;
+  for (const row of table.tBodies[0].rows) {
+    const size = row.cells[column].textContent.trim();
+    if (!/^\d+$/.test(size)) continue;
+    row.dataset.size = size;
+    rows.set(size, [...(rows.get(size) || []), row]);
+  }
+}
+const picker = make("select", {}, make("option", { value: "", textContent: "none" }));
+picker.append(...[...rows.keys()].sort((a, b) => a - b).map((size) => make("option", { value: size, textContent: size })));
+picker.addEventListener("change", () => choose(picker.value));
+if (rows.size > 1) document.querySelector("nav").append(make("label", {}, "Highlight batch size ", picker));
+
+document.addEventListener("click", (event) => {
+  const row = event.target.closest("tr[data-size]");
+  if (row && !event.target.closest("a")) toggle(row.dataset.size);
+});
+const toggle = (size) => rows.has(size) && choose(size === picker.value ? "" : size);
+
+function choose(size) {
+  picker.value = size;
+  for (const row of document.querySelectorAll("tr[data-size]")) row.classList.toggle("chosen", row.dataset.size === size);
+  for (const svg of document.querySelectorAll(".plot svg")) highlight(svg, size);
+}
+
+// The ticks of x axes, each [text, x, y], and whether the batch size is on that axis.
+function ticksOf(svg) {
+  const texts = [...svg.querySelectorAll('text[style*="middle"]:not([transform])')].map((text) =>
+    [text.textContent, +text.getAttribute("x"), +text.getAttribute("y")]);
+  const low = Math.max(...texts.map((text) => text[2]));
+  const sized = texts.some((text) => text[2] === low && text[0].startsWith("Batch size"));
+  return [texts.filter(([, , y]) => y < low && y > low - 20), sized];
+}
+
+function highlight(svg, size) {
+  svg.querySelectorAll(".band").forEach((band) => band.remove());
+  const [ticks, sized] = ticksOf(svg);
+  for (const [text, x, y] of sized ? ticks : []) {
+    if (text === size) svg.append(draw("rect", { x: x - 11, y: 4, width: 22, height: y, rx: 3, class: "band" }));
+  }
+  const numbers = (marksOf(svg).series || []).map((name) => (/^(?:batch size )?(\d+)$/.exec(name) || [])[1]);
+  numbers.forEach((number, place) => svg.querySelectorAll(`[data-series="${place}"]`).forEach((part) =>
+    part.classList.toggle("faded", Boolean(number) && number !== size && numbers.includes(size))));
+  for (const text of svg.querySelectorAll('text:not([style*="end"])')) {
+    const beside = !sized && ticks.some((tick) => tick[2] === +text.getAttribute("y"));
+    text.classList.toggle("named", text.textContent === size && !beside);
+  }
+}
+
+const marksOf = (svg) => JSON.parse(svg.dataset.marks || "{}");
+
+// Figures: exact values at the pointer or by the arrow keys, and files.
 for (const figure of document.querySelectorAll("figure[id]")) {
-  const box = figure.querySelector(".scroll");
+  const box = figure.querySelector(".plot");
   const svg = box.querySelector("svg");
   const controls = make("p", { className: "controls" });
-  box.after(controls);
-  const marks = svg.dataset.marks && JSON.parse(svg.dataset.marks);
-  if (marks) addReader(box, svg, controls, () => marks.points);
-  if (marks && marks.series.length > 1) addSeries(svg, controls, marks);
+  (figure.querySelector("figcaption") || box).after(controls);
+  const { points = [] } = marksOf(svg);
+  addReader(box, svg, () => points, figure.id.slice(0, figure.id.indexOf("figure-")));
   for (const kind of ["SVG", "PNG"]) {
     const button = make("button", { type: "button", textContent: kind });
-    button.setAttribute("aria-label", `Download this figure as ${kind}`);
+    button.setAttribute("aria-label", `Save this figure as ${kind}`);
     button.addEventListener("click", () => save(figure, svg, kind));
     controls.append(button, " ");
   }
 }
 
-function addReader(box, svg, controls, points) {
+// What the main table says of a batch size: rate, value, interval, time and seeds.
+function summaryOf(size, prefix) {
+  const row = (rows.get(size) || []).find((each) => each.closest("table").id === `${prefix}batch-sizes`);
+  if (!row) return "";
+  const parts = [...row.closest("table").tHead.rows[0].cells].flatMap((header, column) =>
+    "read" in header.dataset ? `${header.textContent.toLowerCase()} ${row.cells[column].textContent}` : []);
+  return `\n${parts.join("; ")}`;
+}
+
+function addReader(box, svg, points, prefix) {
   const ring = draw("circle", { r: 8, class: "ring", visibility: "hidden" });
   const value = make("output", { className: "value" });
   let at = -1, pointed = false;
   svg.append(ring);
-  controls.before(make("p", { className: "reading" }, value));
+  box.append(value);
   const show = (place) => {
-    const point = points().filter((one) => !isOff(svg, one[3]))[place];
+    const point = points()[place];
     at = point ? place : -1;
     ring.setAttribute("visibility", point ? "visible" : "hidden");
-    value.textContent = point ? point[2] : "";
-    if (point) {
-      ring.setAttribute("cx", point[0]);
-      ring.setAttribute("cy", point[1]);
-    }
+    value.textContent = point ? point[2] + summaryOf(sizeOf(point[2]), prefix) : "";
+    if (!point) return;
+    ring.setAttribute("cx", point[0]);
+    ring.setAttribute("cy", point[1]);
+    const scale = svg.clientWidth / svg.viewBox.baseVal.width;
+    const x = point[0] * scale, y = point[1] * scale;
+    value.style.left = `${Math.max(0, Math.min(x + 14, box.clientWidth - value.offsetWidth))}px`;
+    value.style.top = `${y > value.offsetHeight + 14 ? y - value.offsetHeight - 14 : y + 14}px`;
   };
-  // A page that scrolls below a resting pointer must not take away what the keys have found.
+  const placeOf = (event) => {
+    const frame = svg.getBoundingClientRect();
+    const scale = svg.viewBox.baseVal.width / frame.width;
+    return [(event.clientX - frame.left) * scale, (event.clientY - frame.top) * scale];
+  };
+  const nearest = (event) => {
+    const [x, y] = placeOf(event);
+    const away = points().map((point) => Math.hypot(point[0] - x, point[1] - y));
+    const least = Math.min(...away);
+    return least < 40 ? away.indexOf(least) : -1;
+  };
+  // A page that scrolls below a resting pointer must not take away what the keys have shown.
   box.addEventListener("pointermove", (event) => {
     if (!event.movementX && !event.movementY) return;
     pointed = true;
-    const frame = svg.getBoundingClientRect();
-    const scale = svg.viewBox.baseVal.width / frame.width;
-    const x = (event.clientX - frame.left) * scale, y = (event.clientY - frame.top) * scale;
-    const away = points().filter((one) => !isOff(svg, one[3])).map((p) => Math.hypot(p[0] - x, p[1] - y));
-    const nearest = away.indexOf(Math.min(...away));
-    show(away[nearest] < 40 ? nearest : -1);
+    show(nearest(event));
   });
   box.addEventListener("pointerleave", () => pointed && show(-1));
+  box.addEventListener("click", (event) => {
+    const point = points()[nearest(event)];
+    const [x] = placeOf(event);
+    const [ticks, sized] = ticksOf(svg);
+    const tick = sized && ticks.find((each) => Math.abs(each[1] - x) < 15);
+    toggle((point && sizeOf(point[2])) || (tick && tick[0]));
+  });
   box.addEventListener("keydown", (event) => {
-    const shown = points().filter((one) => !isOff(svg, one[3])).length;
-    const places = { ArrowRight: at + 1, ArrowLeft: at < 0 ? shown - 1 : at - 1, Home: 0, End: shown - 1, Escape: -1 };
+    const last = points().length - 1;
+    const places = { ArrowRight: at + 1, ArrowLeft: at < 0 ? last : at - 1, Home: 0, End: last, Escape: -1 };
+    if (event.key === "Enter" && at >= 0) toggle(sizeOf(points()[at][2]));
     if (!(event.key in places) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     pointed = false;
-    show(Math.max(-1, Math.min(places[event.key], shown - 1)));
-    if (at >= 0) ring.scrollIntoView({ block: "nearest", inline: "nearest" });
+    show(Math.max(-1, Math.min(places[event.key], last)));
   });
   return () => show(-1);
-}
-
-const isOff = (svg, series) => svg.querySelector(`[data-series="${series}"].off`) !== null;
-
-function addSeries(svg, controls, marks) {
-  const names = make("legend", { textContent: "Shown" });
-  const field = make("fieldset", { className: "controls" }, names);
-  marks.series.forEach((name, place) => {
-    const box = make("input", { type: "checkbox", checked: true });
-    box.addEventListener("change", () => {
-      for (const part of svg.querySelectorAll(`[data-series="${place}"]`)) {
-        part.classList.toggle("off", !box.checked);
-      }
-    });
-    field.append(make("label", {}, box, ` ${name}`), " ");
-  });
-  controls.before(field);
 }
 
 function save(figure, svg, kind) {
   const copy = svg.cloneNode(true);
   const { width, height } = svg.viewBox.baseVal;
   delete copy.dataset.marks;
-  copy.querySelectorAll(".ring, .off").forEach((part) => part.remove());
+  copy.querySelectorAll(".ring, .band").forEach((part) => part.remove());
+  copy.querySelectorAll("[class]").forEach((part) => part.removeAttribute("class"));
   copy.setAttribute("width", `${width}pt`);
   copy.setAttribute("height", `${height}pt`);
   copy.prepend(draw("rect", { width: "100%", height: "100%", fill: "#ffffff" }));
@@ -158,7 +222,7 @@ function download(address, name) {
 // The budget: a rule and a place on its slider choose what was computed before.
 for (const section of document.querySelectorAll(".budget")) {
   const data = JSON.parse(section.dataset.choices);
-  const box = section.querySelector(".scroll");
+  const box = section.querySelector(".plot");
   const svg = box.querySelector("svg");
   const range = section.querySelector("input[type=range]");
   const amount = section.querySelector(".amount");
@@ -168,7 +232,7 @@ for (const section of document.querySelectorAll(".budget")) {
   let points = [];
   svg.append(drawing);
   section.hidden = false;
-  const forget = addReader(box, svg, said, () => points);
+  const forget = addReader(box, svg, () => points, section.id.replace("budget-slider", ""));
   const show = () => {
     const step = data.rules[section.querySelector("input[type=radio]:checked").value].steps[range.value];
     amount.textContent = step.amount;
@@ -176,6 +240,8 @@ for (const section of document.querySelectorAll(".budget")) {
     said.textContent = step.said;
     body.replaceChildren(...step.rows.map((cells) => make("tr", {}, ...cells.map((text, place) =>
       place ? make("td", { textContent: text }) : make("th", { scope: "row", textContent: text })))));
+    for (const row of body.rows) row.dataset.size = row.cells[0].textContent;
+    choose(picker.value);
     points = step.marks.map(([x, y, , , , text]) => [x, y, text]);
     drawing.replaceChildren(
       ...step.ticks.map(([y]) => draw("path", { d: `M${data.left} ${y}H${data.right}`, class: "grid" })),
@@ -192,21 +258,21 @@ for (const section of document.querySelectorAll(".budget")) {
     );
     forget();
   };
-  const choose = () => {
+  const start = () => {
     const rule = data.rules[section.querySelector("input[type=radio]:checked").value];
     range.max = rule.steps.length - 1;
     range.value = rule.first;
     show();
   };
-  section.querySelectorAll("input[type=radio]").forEach((one) => one.addEventListener("change", choose));
+  section.querySelectorAll("input[type=radio]").forEach((each) => each.addEventListener("change", start));
   range.addEventListener("input", show);
-  choose();
+  start();
 }
 
-// On paper everything that was folded is open.
-const folded = () => document.querySelectorAll("details:not([open])");
-addEventListener("beforeprint", () => folded().forEach((one) => { one.open = true; one.dataset.folded = ""; }));
-addEventListener("afterprint", () => document.querySelectorAll("details[data-folded]").forEach((one) => {
-  one.open = false;
-  delete one.dataset.folded;
+// On paper the method is open, and what else is folded is left out.
+const folded = () => document.querySelectorAll("details.method:not([open])");
+addEventListener("beforeprint", () => folded().forEach((each) => { each.open = true; each.dataset.folded = ""; }));
+addEventListener("afterprint", () => document.querySelectorAll("details[data-folded]").forEach((each) => {
+  each.open = false;
+  delete each.dataset.folded;
 }));

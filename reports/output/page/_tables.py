@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 
@@ -12,6 +14,7 @@ from reports.output.page.cells import (
     Cell,
     Maker,
     Table,
+    Written,
     flagged,
     interval,
     mean_and_interval,
@@ -23,6 +26,7 @@ from reports.output.page.cells import (
 )
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import (
+    MISSING,
     count,
     off_by,
     percent,
@@ -39,11 +43,15 @@ from reports.text import RULE_WORDS, amount, level
 from reports.text.instruction import CELL_HEADERS, cell_texts, span
 from reports.text.reaching_target import range_text
 
+MOST_RATES = 20
+"""Learning rates up to which the page has a table of them: a column for each."""
+
 
 def page_tables(analysis: Analysis) -> list[Table]:
     """Return the tables of a group that have rows."""
     made = [
         _batch_sizes(analysis),
+        _details(analysis),
         _answers(analysis),
         _budgets(analysis),
         _cells(analysis),
@@ -61,9 +69,9 @@ def group_table(study: StudyAnalysis) -> Table:
     """Return the table over the groups of a study."""
     measures = {group.plan.group: group.measure for group in study.groups}
     columns: dict[str, Maker] = {
-        "Group": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
+        "Configuration": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
         "Batch size to use": number("recommended", "{:.0f}".format, strong=True),
-        "With learning rate": number("recommended_rate", rate),
+        "Learning rate": number("recommended_rate", rate),
         "Shown near-optimal": interval("low", "high", span),
         "Time to train": number("seconds_to_train", seconds),
         "Fastest to a target": number("to_target", "{:.0f}".format),
@@ -80,40 +88,59 @@ def group_table(study: StudyAnalysis) -> Table:
         "Batch size to use: the fastest that is shown to be near-optimal. Mean and interval are "
         "those of the best batch size, over its seeds."
     )
-    return table_of("groups", "Groups", note, columns, study.summary)
+    return table_of("groups", "Configurations", note, columns, study.summary)
 
 
 def _batch_sizes(analysis: Analysis) -> Table:
-    written = analysis.measure.text
+    record, table = analysis.scaling.main, analysis.batch_sizes
+    sizes = None if record is None else record.batch_sizes.set_index("batch_size")
+    reached = math.nan if sizes is None else table["batch_size"].map(sizes["updates"])
+    mean, span = f"{analysis.part.capitalize()} {analysis.measure.name}", "95% interval"
     columns: dict[str, Maker] = {
         "Batch size": number("batch_size", str),
         "Learning rate": flagged("learning_rate", rate, "at_edge", "edge"),
-        "Validation": number("validation_metric", written),
-        analysis.part.capitalize(): number("metric", written),
-        "95% interval": interval("metric_low", "metric_high", analysis.measure.span),
-        "Loss": number("loss", significant),
-        "RMSE": number("rmse", significant),
+        mean: number("metric", analysis.measure.text),
+        span: interval("metric_low", "metric_high", analysis.measure.span),
         "Loss against reference": interval("shortfall", "shortfall_high", _at_most(analysis)),
         "Verdict": text("verdict"),
+        "Time to train": number("seconds_to_train", seconds),
+        "Updates to target": number("reached", count),
         "Seeds": number("seeds", count),
+    }
+    note = (
+        f"Each batch size at its tuned learning rate, with mean {analysis.metric} of its seeds. "
+        "Loss: mean, and its one-sided 95% limit. (edge): the rate is the smallest or largest "
+        "tried."
+    )
+    made = table_of(
+        *("batch-sizes", "Batch sizes", note, columns),
+        table.assign(reached=reached),
+    )
+    return replace(made, read=("Learning rate", mean, span, "Time to train", "Seeds"))
+
+
+def _details(analysis: Analysis) -> Table:
+    columns: dict[str, Maker] = {
+        "Batch size": number("batch_size", str),
+        "Validation": number("validation_metric", analysis.measure.text),
+        "Loss": number("loss", significant),
+        "RMSE": number("rmse", significant),
         "Updates": number("updates", count),
         "Per update": number("seconds_per_update", seconds),
-        "To train": number("seconds_to_train", seconds),
-        "Tensor speed-up": number("speedup", times),
+        "Vectorized speed-up": number("speedup", times),
     }
     if not analysis.rmse_unit:
         del columns["RMSE"]
     error = f" RMSE in {analysis.rmse_unit}." if analysis.rmse_unit else ""
-    note = (
-        f"Every batch size at its tuned learning rate; {analysis.metric} and loss of its seeds."
-        f"{error} Loss against the reference: mean, and at most (95%). (edge): no smaller, or no "
-        "larger, rate was tried."
-    )
-    return table_of("batch-sizes", "Batch sizes", note, columns, analysis.batch_sizes)
+    note = f"Loss: of the {analysis.part} set.{error} Speed-up: against one example at a time."
+    measured = analysis.batch_sizes.dropna(subset="updates")
+    return table_of("batch-size-details", "More about each batch size", note, columns, measured)
 
 
 def _at_most(analysis: Analysis) -> Callable[[float, float], str]:
     def written(mean: float, high: float) -> str:
+        if mean == high == 0:
+            return MISSING
         return f"{analysis.measure.signed(mean)}, at most {analysis.measure.signed(high)}"
 
     return written
@@ -137,41 +164,46 @@ def _answers(analysis: Analysis) -> Table:
 
 def _budgets(analysis: Analysis) -> Table:
     table = analysis.budgets[analysis.budgets["common"]]
-    columns: dict[str, Maker] = {
-        "Rule": lambda row: Cell(RULE_WORDS[row["rule"]], RULE_WORDS[row["rule"]]),
-        "Budget": lambda row: Cell(amount(row["rule"], row["budget"]), repr(row["budget"])),
-        "Batch size": number("batch_size", str, strong="tied"),
-        "Updates": number("updates", count),
-        "Validation": number("metric", analysis.measure.text),
-        "95% interval": interval("metric_low", "metric_high", analysis.measure.span),
-        "Seeds": number("seeds", count),
-    }
+    columns: dict[str, Maker] = {"Batch size": number("batch_size", str)}
+    for rule, rows in table.groupby("rule", sort=False):
+        header = (
+            f"{RULE_WORDS[str(rule)].capitalize()}: {amount(str(rule), rows['budget'].iloc[0])}"
+        )
+        columns[header] = _listed(rows, "metric", "tied", analysis.measure.text)
     note = (
-        "Each rule with the largest budget that all batch sizes reach; all others are in "
-        "budgets.csv. In bold: not told from the best with that budget."
+        f"Validation {analysis.measure.name} with the largest budget that all batch sizes reach. "
+        "In bold: not significantly different from the best. All budgets: budgets.csv."
     )
-    return table_of("budgets", "Budget rules", note, columns, table)
+    return table_of("budgets", "Budget rules", note, columns, _sizes_of(table))
 
 
 def _cells(analysis: Analysis) -> Table:
     tuned = analysis.batch_sizes.set_index("batch_size")["learning_rate"]
-    cells = analysis.cells.assign(
-        tuned=analysis.cells["learning_rate"] == analysis.cells["batch_size"].map(tuned)
-    )
-    columns: dict[str, Maker] = {
-        "Batch size": number("batch_size", str),
-        "Learning rate": number("learning_rate", rate, strong="tuned"),
-        "Validation": number("validation_metric", analysis.measure.text),
-        "Validation loss": number("validation_loss", significant),
-        "Seeds ok": share("ok", "planned"),
-        "Diverged": number("diverged", count),
-        "Failed": number("failed", count),
-    }
+    cells = analysis.cells[: 0 if analysis.cells["learning_rate"].nunique() > MOST_RATES else None]
+    cells = cells.assign(tuned=cells["learning_rate"] == cells["batch_size"].map(tuned))
+    columns: dict[str, Maker] = {"Batch size": number("batch_size", str)}
+    for value, rows in cells.groupby("learning_rate"):
+        columns[f"Rate {rate(float(str(value)))}"] = _listed(
+            rows, "validation_metric", "tuned", analysis.measure.text
+        )
     note = (
-        "Every learning rate at every batch size, explore stage: means over all seeds that were "
-        "planned, none where one has no value. In bold: the rate selected."
+        f"Mean validation {analysis.measure.name} of the tuning seeds at each learning rate; "
+        f"{MISSING} where a seed has no value. In bold: the tuned rate. Losses and failed trials: "
+        "cells.csv."
     )
-    return table_of("cells", "Learning rates and batch sizes", note, columns, cells)
+    return table_of("cells", "Learning rates and batch sizes", note, columns, _sizes_of(cells))
+
+
+def _listed(rows: pd.DataFrame, column: str, strong: str, written: Written) -> Maker:
+    """Return what makes cells of a column of another frame, by the batch size of its rows."""
+    known = rows.set_index("batch_size")[[column, strong]].to_dict("index")
+    missing = {column: math.nan, strong: False}
+    make = number(column, written, strong=strong)
+    return lambda row: make(known.get(row["batch_size"], missing))
+
+
+def _sizes_of(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["batch_size"]].drop_duplicates().sort_values("batch_size")
 
 
 def _expected_best(analysis: Analysis) -> Table:
@@ -202,17 +234,13 @@ def _timing(analysis: Analysis) -> Table:
         "Per update": number("seconds_per_update", seconds),
         "First quartile": number("lower_quartile", seconds),
         "Third quartile": flagged("upper_quartile", seconds, "unsteady"),
-        "Examples per second": number("throughput", count),
-        "Rounds": number("rounds", count),
         "Processor share": flagged("cpu_share", percent, "contended"),
     }
     note = (
         "The timing pass: median and quartiles over its rounds, serial, one BLAS thread; the time "
         "of one network where several are updated at once."
     )
-    timing = analysis.timing
-    timing = timing.assign(throughput=timing["batch_size"] / timing["seconds_per_update"])
-    return table_of("timing", "Timing", note, columns, timing)
+    return table_of("timing", "Timing", note, columns, analysis.timing)
 
 
 def _shards(analysis: Analysis) -> Table:
@@ -332,8 +360,8 @@ def work_tables(study: StudyAnalysis) -> list[Table]:
         "Share": number("work_share", percent),
     }
     note = (
-        "Cohorts of all groups and stages; begin and end of each are in timeline.csv. Time of all: "
-        "their seconds added up, although some ran beside each other."
+        "Cohorts of all configurations and stages; timeline.csv has the begin and end of each. "
+        "Time of all: their seconds added up, although cohorts ran at the same time."
     )
     table = table_of("work", "What each batch size took", note, columns, study.timeline.work)
     return [table] if table.rows else []

@@ -38,6 +38,7 @@ class Table:
     note: str  # how to read it
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    read: tuple[str, ...] = ()  # headers of what figures say of a row's batch size, if any
 
     @cached_property
     def prose(self) -> tuple[bool, ...]:

@@ -7,7 +7,7 @@ import hashlib
 import re
 import shlex
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from reports.charts.base import Drawn
 from reports.claims import ClaimVerdict
+from reports.output.page._dark import dark_rules
 from reports.output.page._tables import group_table, work_tables
 from reports.output.page.sections import (
     Section,
@@ -34,14 +35,13 @@ from reports.schema.formats import TIMES, visible_lines
 from reports.text import across
 from reports.text.method import limits, method
 from reports.text.reaching_target import unsaid
-from reports.text.verdicts import ANSWER, cards
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
 EMBED_BELOW = 12_000
 """Characters of CSV up to which a table is also a download inside the page."""
-DOWNLOADS, EVIDENCE = "downloads", "evidence"
-"""What goes first where the page is too large: tables inside it as CSV, comparisons of claims."""
+DOWNLOADS = "downloads"
+"""What goes first where the page is too large: tables inside it as CSV."""
 
 
 def render(
@@ -52,41 +52,56 @@ def render(
     *,
     claims: Sequence[ClaimVerdict],
     csv: Mapping[str, str],
+    document: str,
     reload_seconds: int = 0,
 ) -> str:
     """Return the page, with charts over all groups and of how the sweep ran."""
     plan = study.description
+    compared, timeline = inlined(overall), inlined(history)
+    figures = [*compared, *timeline, *(pair for part in sections for pair in part.figures)]
     fixed: dict[str, Any] = {
         "study": study,
         "summary": summary(study),
         "across": across(study),
-        "compared": inlined(overall),
+        "compared": compared,
         "groups": group_table(study) if study.several else None,
-        "history": inlined(history),
+        "timeline": timeline,
+        "drawings": [drawing for _, drawing in figures],
         "work": work_tables(study),
         "unknown_history": unknown_history(study),
-        "pictures": [f"{FIGURES}/{n}.svg" for n in (*(overall or sections[0].drawn), *history)],
-        "folders": [section.folder for section in sections] if study.several else [],
+        "pictures": _pictures(sections, overall, history),
+        "document": document,
         "specification": visible_lines(plan.specification),
         "file": shlex.quote(f"{visible(plan.name)}.toml"),
         "provenance": {visible(k): visible(v) for k, v in sorted(plan.provenance.items())},
-        "ANSWER": ANSWER,
-        **{function.__name__: function for function in (cards, limits, method, unsaid)},
+        **{function.__name__: function for function in (limits, method, unsaid)},
     }
 
     def page(omitted: Collection[str]) -> str:
         return fill(
             "report.html.jinja",
-            title=plan.title,
+            title=f"Batch size for {_data(study)}",
             reload_seconds=reload_seconds,
-            claims=claim_section(claims, evidence=EVIDENCE not in omitted) if claims else None,
+            claims=claim_section(claims) if claims else None,
             sections=[without(part, omitted) for part in sections if part.prefix not in omitted],
             absent=absent([part.label for part in sections if part.prefix in omitted]),
             downloads=downloads(csv, embed=DOWNLOADS not in omitted),
             **fixed,
         )
 
-    return fit(page, [DOWNLOADS, EVIDENCE, *expendable(sections)])
+    return fit(page, [DOWNLOADS, *expendable(sections)])
+
+
+def _pictures(sections: Sequence[Section], overall: Drawn, history: Drawn) -> list[str]:
+    placed = [(FIGURES, overall), *((part.folder, part.drawn) for part in sections)]
+    drawn = [f"{folder}/{name}.svg" for folder, names in placed for name in names]
+    return [*drawn, *(f"{FIGURES}/{name}.svg" for name in history)]
+
+
+def _data(study: StudyAnalysis) -> str:
+    """Names of the datasets."""
+    names = dict.fromkeys(visible(plan.dataset, most=60) for plan in study.description.groups)
+    return listing([*names], most=4)
 
 
 def summary(study: StudyAnalysis) -> str:
@@ -105,7 +120,6 @@ def _grid(study: StudyAnalysis) -> str:
     """Product of the axes; with several groups, whose axes may differ, their number."""
     plan = study.description
     first = plan.groups[0]
-    datasets = list(dict.fromkeys(visible(g.dataset, most=60) for g in plan.groups))
     axes: list[tuple[int, str]] = [(len(plan.seeds or plan.confirmation_seeds), "seed")]
     if study.several:
         axes.insert(0, (len(plan.groups), "group"))
@@ -113,7 +127,7 @@ def _grid(study: StudyAnalysis) -> str:
         axes.insert(0, (len(first.learning_rates), "learning rate"))
         axes.insert(0, (len(first.batch_sizes), "batch size"))
     product = f" {TIMES} ".join(plural(number, noun) for number, noun in axes)
-    return f"{product} on {listing(datasets, most=4)}"
+    return f"{product} on {_data(study)}"
 
 
 def downloads(csv: Mapping[str, str], *, embed: bool) -> dict[str, str]:
@@ -147,9 +161,16 @@ def _fits(page: str) -> bool:
     return len(page.encode()) <= PAGE_LIMIT
 
 
-def fill(template: str, *, title: str, reload_seconds: int = 0, **values: object) -> str:
-    """Return a page."""
-    style = _asset("report.css")
+def fill(
+    template: str,
+    *,
+    title: str,
+    drawings: Iterable[Markup] = (),
+    reload_seconds: int = 0,
+    **values: object,
+) -> str:
+    """Return a page; `drawings` are the figures in it."""
+    style = _asset("report.css") + dark_rules(drawings)
     script = _asset("report.js") + (_asset("live.js") if reload_seconds else "")
     return (
         _environment()
@@ -176,6 +197,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["code"] = with_code
+    environment.filters["shown"] = visible
     return environment
 
 
@@ -184,8 +206,11 @@ def with_code(text: str) -> Markup:
     return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
+@cache
 def _asset(name: str) -> str:
-    return (_HERE / "assets" / name).read_text(encoding="utf-8")
+    """A file of the page's, without what is there for its authors: comments and indents."""
+    text = (_HERE / "assets" / name).read_text(encoding="utf-8")
+    return re.sub(r"^ *(//.*\n)?", "", text, flags=re.MULTILINE)
 
 
 def _policy(style: str, script: str) -> str:

@@ -20,12 +20,27 @@ from reports.claims.evidence import (
     Evidence,
     Finding,
 )
+from reports.output.page._dark import recolorable
 from reports.output.page._tables import page_tables
 from reports.output.page.cells import Cell, Table
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import MISSING, listing, plural, visible
 from reports.text import Statement, cautions
-from reports.text.verdicts import verdict
+from reports.text.instruction import evidence, headline, near_optimal_sentence, surer
+from reports.text.verdicts import Card, cards, verdict
+
+UNFOLDED = (
+    "accuracy",
+    "accuracy-time",
+    "rates",
+    "curves",
+    "steps-to-target",
+    "seconds-per-update",
+)
+"""Charts that are seen at once, the first of them next to the answer; the others are folded."""
+MOST_CARDS = 3
+
+Figures = Sequence[tuple[Chart, Markup]]
 
 
 @dataclass(frozen=True)
@@ -36,9 +51,9 @@ class Section:
     prefix: str  # stands in front of its identifiers
     folder: str  # where its figures lie, from the page
     verdict: Sequence[Statement]  # most important first
-    cautions: Sequence[Statement]
+    cautions: Sequence[Statement]  # worst first
     drawn: Drawn
-    figures: Sequence[tuple[Chart, Markup]]  # what of it stands in the page
+    figures: Figures  # what of it stands in the page
     undrawn: Sequence[str]  # headings of charts that the data allow but that weren't drawn
     tables: Sequence[Table]
     slider: Slider | None
@@ -48,6 +63,51 @@ class Section:
     def label(self) -> str:
         """Its heading."""
         return visible(self.analysis.plan.group, most=100)
+
+    @property
+    def headline(self) -> str:
+        """The answer, as a heading."""
+        return headline(self.analysis).removesuffix(".")
+
+    @property
+    def evidence(self) -> str:
+        """What shows it."""
+        return evidence(self.analysis)
+
+    @property
+    def confidence(self) -> str:
+        """How sure it is."""
+        return near_optimal_sentence(self.analysis)
+
+    @property
+    def surer(self) -> list[str]:
+        """What would make it surer."""
+        return surer(self.analysis)
+
+    @property
+    def cards(self) -> Sequence[Card]:
+        """Numbers to see at a glance."""
+        return cards(self.analysis)[:MOST_CARDS]
+
+    @property
+    def findings(self) -> list[Statement]:
+        """What was found besides the answer."""
+        return [each for each in self.verdict if each.kind != "recommendation"]
+
+    @property
+    def first(self) -> Figures:
+        """The figure that proves the answer, next to it."""
+        return [pair for pair in self.figures if pair[0].name == UNFOLDED[0]]
+
+    @property
+    def main(self) -> Figures:
+        """The other figures that are unfolded."""
+        return [pair for pair in self.figures if pair[0].name in UNFOLDED[1:]]
+
+    @property
+    def more(self) -> Figures:
+        """The figures that are folded."""
+        return [pair for pair in self.figures if pair[0].name not in UNFOLDED]
 
 
 def section(
@@ -70,7 +130,10 @@ def section(
 
 def inlined(drawn: Drawn, prefix: str = "") -> list[tuple[Chart, Markup]]:
     """Return charts with their elements as they stand in a page."""
-    return [(chart, svg.inline(element, chart, prefix)) for chart, element in drawn.values()]
+    return [
+        (chart, recolorable(svg.inline(element, chart, prefix)))
+        for chart, element in drawn.values()
+    ]
 
 
 def expendable(whole: Sequence[Section]) -> list[str]:
@@ -108,9 +171,8 @@ def absent(labels: Sequence[str]) -> str:
     if not labels:
         return ""
     return (
-        f"{plural(len(labels), 'group')} of this study have no section here, to keep this page "
-        f"small: {listing(labels)}. Their numbers are in the table above, and all of them in the "
-        "tables beside this page."
+        f"{plural(len(labels), 'configuration')} of this study have no section here, to keep this "
+        f"page small: {listing(labels)}. The table above and the files have their numbers."
     )
 
 
@@ -141,25 +203,22 @@ class ClaimSection:
     summary: str
     verdicts: tuple[ClaimVerdict, ...]
     table: Table | None = None
-    evidence: Table | None = None
-    note: str = ""  # where the comparisons are if they aren't here
+    note: str = ""  # where the comparisons are
 
 
-def claim_section(verdicts: Sequence[ClaimVerdict], *, evidence: bool = True) -> ClaimSection:
-    """Return what the page says of the claims, with or without each comparison behind them."""
+def claim_section(verdicts: Sequence[ClaimVerdict]) -> ClaimSection:
+    """Return what the page says of the claims."""
     studied = tuple(judged for judged in verdicts if judged.verdict != NOT_STUDIED)
     if not studied:
         return ClaimSection(f"This study bears on none of its claims. {_unstudied(verdicts)}", ())
-    comparisons = _evidence(studied)
-    note = f"The {len(comparisons.rows):,} comparisons are in tables/claim-evidence.csv."
+    comparisons = plural(sum(len(judged.evidence) for judged in studied), "comparison")
     names = {v: [judged.claim.name for judged in studied if judged.verdict == v] for v in _SAYS}
     answers = listing([text.format(listing(names[v])) for v, text in _SAYS.items() if names[v]])
     return ClaimSection(
         f"Of these claims, this study {answers}. {_unstudied(verdicts)}".strip(),
         studied,
         _verdicts(studied),
-        comparisons if evidence else None,
-        "" if evidence else note,
+        f"All {comparisons} are in `tables/claim-evidence.csv`.",
     )
 
 
@@ -177,8 +236,7 @@ def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
         "Verdicts",
         "Effect and interval: of the first comparison that the text below names, the mean over all "
         "groups. A change from one batch size to another is taken along the line that fits the "
-        "metric best against the logarithm of the batch size: those between speak, too. Each "
-        "comparison by itself is listed at the end.",
+        "metric best against the logarithm of the batch size: those between speak, too.",
         ("Claim", "Verdict", "Effect", "95% interval", "Judged under"),
         tuple(
             (
@@ -189,33 +247,6 @@ def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
             )
             for judged in studied
         ),
-    )
-
-
-def _evidence(studied: Sequence[ClaimVerdict]) -> Table:
-    return Table(
-        "claims-evidence",
-        "Comparisons",
-        "In bold: those that judge the claim; the others stand beside. The verdicts of one kind of "
-        "comparison are adjusted for their number by Holm's method. Count: seeds, or rounds of the "
-        "timing pass.",
-        ("Claim", "Comparison", "Groups", "Verdict", "Effect", "95% interval", "Count", "Under"),
-        tuple(_evidence_row(judged, each) for judged in studied for each in judged.evidence),
-    )
-
-
-def _evidence_row(judged: ClaimVerdict, evidence: Evidence) -> tuple[Cell, ...]:
-    sample, finding = evidence.sample, evidence.finding
-    group = visible(sample.group, most=200)
-    judges = sample.comparison in judged.claim.judges
-    return (
-        Cell(judged.claim.name, judged.claim.name),
-        Cell(sample.comparison, sample.comparison, strong=judges),
-        Cell(group, group),
-        Cell(evidence.verdict, evidence.verdict),
-        *_effect(finding, evidence),
-        Cell(str(finding.count), str(finding.count)),
-        Cell(sample.budget, sample.budget),
     )
 
 

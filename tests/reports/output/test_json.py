@@ -9,10 +9,9 @@ from typing import Any
 
 from reports.claims.judgement import claims_of
 from reports.output.csv import tables
-from reports.output.json import FORMAT, document, recommendation_content
+from reports.output.json import FORMAT, answer_content, document
 from reports.recommend.analysis import analyse_study
 from reports.schema.results import StudyResults
-from reports.stats.bounds import Ends
 from reports.text.cautions import cautions
 from reports.text.verdicts import verdict
 from tests.reports.conftest import nothing_run, numbers
@@ -37,10 +36,12 @@ def test_it_says_what_the_page_says(digits: StudyResults) -> None:
     assert [entry["text"] for entry in group["verdict"]] == [s.text for s in verdict(analysis)]
     assert [entry["kind"] for entry in group["warnings"]] == [s.kind for s in cautions(analysis)]
     assert content["trials"]["ok"] == analysis.counts.ok
-    assert [entry["goal"] for entry in group["recommendations"]] == [
-        entry.goal for entry in analysis.recommendations
+    assert [entry["goal"] for entry in group["answers"]] == [
+        answer.goal for answer in analysis.answers
     ]
-    assert group["recommendations"][0]["batch_size"] == analysis.recommended
+    assert group["answers"][0]["batch_size"] == analysis.recommended
+    assert group["answers"][0]["learning_rate"] == analysis.answer.learning_rate
+    assert group["answers"][0]["near_optimal"] == analysis.answer.near_optimal
 
 
 def test_it_lists_the_tables_beside_it(digits: StudyResults, digits_report: Path) -> None:
@@ -48,17 +49,19 @@ def test_it_lists_the_tables_beside_it(digits: StudyResults, digits_report: Path
     for entry in content["tables"]:
         lines = (digits_report.parent / entry["path"]).read_text("utf-8").splitlines()
         assert len(lines) == entry["rows"] + 1
-    assert {entry["name"] for entry in content["tables"]} >= {"recommendations", "columns"}
+    assert {entry["name"] for entry in content["tables"]} >= {"answers", "columns"}
     assert content == read(digits)
 
 
 def test_a_study_that_has_not_run_is_a_document_too(digits: StudyResults) -> None:
     (group,) = read(nothing_run(digits))["groups"]
-    assert group["recommendations"][0]["low"] is None
-    assert group["recommendations"][0]["agreement"] == "can't say"
+    assert group["answers"][0]["batch_size"] is None
+    assert group["answers"][0]["compared"] == []
 
 
-def test_an_end_that_is_infinite_is_null(digits: StudyResults) -> None:
-    entry = replace(numbers(digits).recommendations[0], interval=Ends(8, float("inf")))
-    content = recommendation_content(entry)
-    assert (content["low"], content["high"]) == (8, None)
+def test_a_limit_that_is_infinite_is_null(digits: StudyResults) -> None:
+    answer = numbers(digits).answer
+    endless = replace(answer.compared[-1], upper=float("inf"))
+    content = answer_content(replace(answer, compared=(*answer.compared[:-1], endless)))
+    assert content["compared"][-1]["upper"] is None
+    assert content["compared"][0]["upper"] is not None

@@ -15,7 +15,8 @@ import pytest
 
 from reports.output.build import build_report
 from reports.output.page.page import EMBED_BELOW
-from reports.schema.formats import percent
+from reports.output.page.sections import UNFOLDED
+from reports.schema.formats import percent, rate
 from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (
     Sketch,
@@ -92,7 +93,10 @@ def test_nothing_is_loaded_from_anywhere(page: str) -> None:
     assert not [a for _, a in outline.tags if "src" in a]
     assert not outline.named("link")
     links = [a["href"] or "" for a in outline.named("a")]
-    assert all(link.startswith(("#", "data:text/csv;")) for link in links)
+    beside = re.compile(
+        r"#|data:text/csv;|report\.json$|tables/[a-z-]+\.csv$|figures/[a-z-]+\.svg$"
+    )
+    assert all(beside.match(link) for link in links)
     assert "url(http" not in page
 
 
@@ -107,11 +111,20 @@ def test_the_same_number_stands_in_verdict_table_and_csv(page: str, digits_repor
     rows = (digits_report.parent / "tables/batch-sizes.csv").read_text().splitlines()
     names = rows[0].split(",")
     records = [dict(zip(names, row.split(","), strict=True)) for row in rows[1:]]
-    said = re.findall(r"batch size (\d+) at learning rate .*; its test accuracy is (\S+)", page)
-    best = next(record for record in records if record["batch_size"] == said[0][0])
-    shown = percent(float(best["metric"]))
-    assert shown == said[0][1]
-    assert f'data-key="{best["metric"]}">{shown}</td>' in page
+    heading = re.search(r"<h1[^>]*>Use batch size (\d+) with learning rate (\S+)</h1>", page)
+    assert heading is not None
+    used = next(record for record in records if record["batch_size"] == heading[1])
+    assert heading[2] == rate(float(used["learning_rate"]))
+    shown = percent(float(used["metric"]))
+    assert shown in page[heading.end() : page.index("</p>", heading.end())]
+    assert f'data-key="{used["metric"]}">{shown}</td>' in page
+
+
+def test_every_file_beside_the_page_is_linked(page: str, digits_report: Path) -> None:
+    folder = digits_report.parent
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.is_file()}
+    links = {a["href"] for a in Outline(page).named("a")}
+    assert files - links == {digits_report.name}
 
 
 def test_small_tables_are_in_the_page_and_large_ones_beside_it(
@@ -119,7 +132,7 @@ def test_small_tables_are_in_the_page_and_large_ones_beside_it(
 ) -> None:
     links = {a["download"]: a["href"] or "" for a in Outline(page).named("a") if "download" in a}
     for path in sorted((digits_report.parent / "tables").glob("*.csv")):
-        assert f"<code>tables/{path.name}</code>" in page
+        assert f'<a href="tables/{path.name}">' in page
         text = path.read_text(encoding="utf-8")
         assert (path.name in links) == (len(text) <= EMBED_BELOW)
         if path.name in links:
@@ -128,15 +141,34 @@ def test_small_tables_are_in_the_page_and_large_ones_beside_it(
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_commands_in_sentences_of_a_table_are_set_as_code(
-    digits: StudyResults, tmp_path: Path
-) -> None:
+def test_commands_are_set_as_code(digits: StudyResults, tmp_path: Path) -> None:
     timing = digits.timing.assign(cpu_seconds=digits.timing["wall_seconds"] / 2)
     page = build_report(replace(digits, timing=timing), tmp_path).read_text("utf-8")
-    table = re.search(r'<table id="recommendations".*?</table>', page, re.DOTALL)
-    assert table is not None
-    assert "(<code>bpsweep time</code>)" in table.group()
-    assert "`" not in re.sub(r'data-key="[^"]*"', "", table.group())
+    assert "<code>bpsweep time</code>" in page
+    seen = re.sub(r"<(script|style|pre).*?</\1>|<[^>]*>", "", page, flags=re.DOTALL)
+    assert "`" not in seen
+
+
+def test_at_most_six_figures_are_unfolded(page: str) -> None:
+    unfolded = re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)
+    names = re.findall(r'<figure id="figure-([^"]*)"', unfolded)
+    assert names == [*UNFOLDED]
+    assert page.count("<figure id=") > len(names)
+
+
+def test_at_most_three_warnings_are_unfolded(digits: StudyResults, tmp_path: Path) -> None:
+    timing = digits.timing.assign(cpu_seconds=digits.timing["wall_seconds"] / 2)
+    few = replace(
+        digits,
+        timing=timing,
+        trials=digits.trials[digits.trials["learning_rate"] < 4].reset_index(drop=True),
+    )
+    page = build_report(few, tmp_path).read_text("utf-8")
+    warnings = re.search(r'<section id="warnings".*?</section>', page, re.DOTALL)
+    assert warnings is not None
+    shown, _, folded = warnings[0].partition("<details>")
+    assert shown.count("<li>") == 3
+    assert folded.count("<li>") > 0
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -159,10 +191,13 @@ def test_only_a_live_page_reloads(page: str, digits: StudyResults, tmp_path: Pat
 @pytest.mark.parametrize(
     ("results", "said"),
     [
-        (nothing_run(make_results(Sketch(description=small()))), "No trial has run yet"),
+        (
+            nothing_run(make_results(Sketch(description=small()))),
+            "No batch size has a result for every seed",
+        ),
         (
             make_results(Sketch(description=small(), diverges=lambda *_: True)),
-            "None of the 45 trials has a result",
+            "No batch size can be recommended yet",
         ),
         pytest.param(
             make_results(Sketch(description=small(batch_sizes=(8,)))),
@@ -171,12 +206,12 @@ def test_only_a_live_page_reloads(page: str, digits: StudyResults, tmp_path: Pat
         ),
         pytest.param(
             make_results(Sketch(description=small(seeds=(0,), confirmation_seeds=(9,)))),
-            "With one seed",
+            "No batch size can be recommended yet",
             marks=pytest.mark.slow,
         ),
         pytest.param(
             without_timing(make_results(Sketch(description=small(confirmation_seeds=())))),
-            "the timing pass has not run",
+            "<code>bpsweep time</code>",
             marks=pytest.mark.slow,
         ),
     ],

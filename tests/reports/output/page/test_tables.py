@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from reports.output.csv import COLUMNS
-from reports.output.page._tables import page_tables
+from reports.output.page._tables import MOST_RATES, page_tables
 from reports.output.page.cells import LINE, Cell, Table
 from reports.recommend.analysis import analyse_study
 from reports.recommend.record import Analysis
-from reports.schema.formats import off_by, percent, significant, times
+from reports.schema.formats import MISSING, off_by, percent, rate, significant, times
 from reports.schema.results import StudyResults
 from tests.helpers.claim_studies import study
 from tests.helpers.judged import all_tables
@@ -37,10 +37,20 @@ def test_every_row_has_a_cell_for_each_header(digits: StudyResults) -> None:
 def test_batch_sizes_show_the_numbers_of_the_analysis(digits: StudyResults) -> None:
     table, analysis = made(digits)["batch-sizes"], numbers(digits)
     metrics = analysis.batch_sizes["metric"]
-    assert [cell.text for cell in column(table, "Test")] == [percent(m) for m in metrics]
-    assert [cell.key for cell in column(table, "Test")] == [repr(m) for m in metrics.tolist()]
-    strong = [cell.strong for cell in column(table, "Batch size")]
-    assert strong == analysis.batch_sizes["tied"].tolist()
+    cells = column(table, "Test accuracy")
+    assert [cell.text for cell in cells] == [percent(m) for m in metrics]
+    assert [cell.key for cell in cells] == [repr(m) for m in metrics.tolist()]
+    verdicts = [cell.text for cell in column(table, "Verdict")]
+    assert verdicts == analysis.batch_sizes["verdict"].tolist()
+    assert {*table.read} < {*table.headers}
+
+
+def test_the_main_table_has_the_updates_to_the_target(digits: StudyResults) -> None:
+    record = numbers(digits).scaling.main
+    assert record is not None
+    known = record.batch_sizes.dropna(subset="updates")
+    keys = [cell.key for cell in column(made(digits)["batch-sizes"], "Updates to target")]
+    assert [float(key) for key in keys if key] == known["updates"].tolist()
 
 
 def test_a_rate_at_the_edge_is_marked(digits: StudyResults) -> None:
@@ -50,13 +60,35 @@ def test_a_rate_at_the_edge_is_marked(digits: StudyResults) -> None:
 
 
 def test_cells_without_a_value_sort_last(digits: StudyResults) -> None:
-    cells = column(made(digits)["cells"], "Validation")
-    assert Cell("none", "") in cells
+    assert column(made(digits)["cells"], "Rate 30")[0] == Cell(MISSING, "")
 
 
 def test_the_selected_rate_of_each_batch_size_stands_out(digits: StudyResults) -> None:
-    cells = column(made(digits)["cells"], "Learning rate")
-    assert sum(cell.strong for cell in cells) == 11
+    analysis, cells = numbers(digits), made(digits)["cells"]
+    for row, tuned in zip(cells.rows, analysis.batch_sizes["learning_rate"], strict=True):
+        strong = [header for header, cell in zip(cells.headers, row, strict=True) if cell.strong]
+        assert strong == [f"Rate {rate(tuned)}"]
+
+
+def test_too_many_learning_rates_are_beside_the_page_only(digits: StudyResults) -> None:
+    analysis = numbers(digits)
+    many = pd.concat([analysis.cells.assign(learning_rate=0.1 + n) for n in range(MOST_RATES + 1)])
+    shown = page_tables(replace(analysis, cells=many))
+    assert "cells" not in [table.name for table in shown]
+
+
+def test_a_budget_rule_has_a_column_with_what_each_batch_size_attains(
+    digits: StudyResults,
+) -> None:
+    table, budgets = made(digits)["budgets"], numbers(digits).budgets
+    common = budgets[budgets["common"]]
+    assert len(table.headers) == 1 + common["rule"].nunique()
+    for (_, rows), cells in zip(
+        common.groupby("rule", sort=False), [*zip(*table.rows, strict=True)][1:], strict=True
+    ):
+        expected = rows.sort_values("batch_size")
+        assert [float(cell.key) for cell in cells] == expected["metric"].tolist()
+        assert [cell.strong for cell in cells] == expected["tied"].tolist()
 
 
 def test_a_contended_measurement_is_marked(digits: StudyResults) -> None:
@@ -160,7 +192,7 @@ def test_what_is_not_known_is_said(results: StudyResults, analysis: Analysis) ->
         scaling=replace(analysis.scaling, targets=(replace(record, batch_sizes=table),)),
     )
     row = cells(by_name(other)["to-target"], 0)
-    assert (row["Updates"], row["95% interval"]) == ("none", "none")
+    assert (row["Updates"], row["95% interval"]) == (MISSING, MISSING)
     assert row["In the fit"] == "no: rate at the edge"
     near = replace(record, batch_sizes=record.batch_sizes.assign(near_all=True))
     flagged = replace(analysis, scaling=replace(analysis.scaling, targets=(near,)))
