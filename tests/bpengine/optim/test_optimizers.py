@@ -206,12 +206,6 @@ def test_float32_steps_are_those_of_float64_to_rounding(name: str) -> None:
 # What is refused
 
 
-def test_settings_in_range_are_accepted() -> None:
-    for name in OPTIMIZERS:
-        check_settings(name, [{"learning_rate": 0.1}])
-        check_settings(name, varied(name))
-
-
 RATE = {"learning_rate": 0.1}
 KNOWN = ["clip_norm", "l2", "momentum", "weight_decay"]
 

@@ -19,7 +19,6 @@ from tests.bpengine.stepping import (
     GRADIENTS,
     LANES,
     START,
-    UPDATES,
     dtypes,
     norm,
     optimizers,
@@ -27,14 +26,6 @@ from tests.bpengine.stepping import (
     steps,
     varied,
 )
-
-
-@optimizers
-def test_updates_are_counted(name: str) -> None:
-    stepper, step = stepper_of(name, varied(name, ["l2"]), START.copy())
-    for gradient in GRADIENTS:
-        step(gradient)
-    assert stepper.update == UPDATES
 
 
 @optimizers

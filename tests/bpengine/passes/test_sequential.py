@@ -56,17 +56,6 @@ def test_its_gradient_is_that_of_central_differences(widths: tuple[int, ...]) ->
         assert value == pytest.approx((higher - lower) / (2 * step), rel=1e-7, abs=1e-10)
 
 
-def test_the_reductions_differ_by_the_batch_size() -> None:
-    architecture = Architecture((3, 4, 2))
-    W = architecture.layers(make_parameters(architecture, ()))
-    rng = np.random.default_rng(0)
-    inputs, targets = rng.normal(size=(5, 3)), np.eye(2)[[0, 1, 1, 0, 1]]
-    summed = sequential.batch_gradient(W, inputs, targets, reduction="sum")
-    mean = sequential.batch_gradient(W, inputs, targets, reduction="mean")
-    for layer_sum, layer_mean in zip(summed, mean, strict=True):
-        np.testing.assert_allclose(layer_sum, 5 * layer_mean, rtol=1e-14)
-
-
 def test_training_leaves_the_initial_weights_alone() -> None:
     architecture = Architecture((3, 2))
     parameters = make_parameters(architecture, ())

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import functools
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_diabetes, load_digits, make_regression
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.datasets import load_digits, make_regression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -67,11 +64,6 @@ def test_both_have_the_same_parameters_and_differ_in_the_loss_alone() -> None:
     assert repr(BackpropClassifier(epochs=3)) == "BackpropClassifier(epochs=3)"
 
 
-def test_importing_the_engine_does_not_import_scikit_learn() -> None:
-    program = "import sys, bpengine, bpengine.training.loop; sys.exit('sklearn' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
 def test_it_learns_digits_in_a_pipeline() -> None:
     X, y = load_digits(return_X_y=True)
     pipeline = make_pipeline(StandardScaler(), classifier(epochs=30))
@@ -86,27 +78,12 @@ def test_the_papers_squared_error_learns_iris() -> None:
     assert estimator.classes_.tolist() == NAMES.tolist()
 
 
-def test_it_explains_a_fair_share_of_diabetes() -> None:
-    X, y = load_diabetes(return_X_y=True)
-    scaled = TransformedTargetRegressor(regressor(epochs=20), transformer=StandardScaler())
-    pipeline = make_pipeline(StandardScaler(), scaled)
-    assert cross_val_score(pipeline, X, y, cv=3).min() > 0.35
-
-
 def test_it_fits_several_targets_at_once() -> None:
     X, Y = make_regression(200, 5, n_targets=3, random_state=0)
     Y /= Y.std(axis=0)
     estimator = regressor(epochs=60, learning_rate=0.01).fit(X, Y)
     assert estimator.predict(X).shape == (200, 3)
     assert estimator.score(X, Y) > 0.95
-
-
-def test_it_is_searched_over_a_grid() -> None:
-    pipeline = Pipeline([("scale", StandardScaler()), ("net", classifier(epochs=20))])
-    grid = {"net__learning_rate": np.array([1e-6, 1e-2]), "net__batch_size": [8, "auto"]}
-    search = GridSearchCV(pipeline, grid, cv=3).fit(IRIS_X, IRIS_Y)
-    assert search.best_params_["net__learning_rate"] == 1e-2
-    assert search.best_score_ > 0.9
 
 
 @pytest.mark.parametrize("kind", ["classifier", "regressor"])

@@ -89,14 +89,6 @@ def test_a_split_is_the_one_it_was(name: str, scaling: str, digest: str) -> None
     assert content.hexdigest()[:32] == digest
 
 
-def test_targets_of_classes_are_one_hot() -> None:
-    dataset = dataset_of([10, 20])
-    assert dataset.labels is not None
-    split, _ = prepare(dataset, FIFTHS, 1)
-    labels = dataset.labels[split.train.inputs[:, 0].astype(int)]
-    np.testing.assert_array_equal(split.train.targets, np.eye(2)[labels])
-
-
 def test_seeds_give_different_splits_and_the_same_seed_the_same() -> None:
     dataset = dataset_of([30, 30])
     train = [tuple(numbers_in(dataset, FIFTHS, seed)[0]) for seed in (1, 2, 1)]
@@ -253,13 +245,10 @@ def _numbered(items: int) -> tuple[Any, Any]:
     return np.arange(float(items))[:, None], np.arange(float(items))[:, None]
 
 
-def test_half_an_example_is_rounded_upwards() -> None:
+def test_half_an_example_is_rounded_upwards_and_counts_are_taken_as_they_are() -> None:
+    assert part_sizes(100, Preparation(7, 0.2, "none")) == (73, 7, 20)
     assert part_sizes(1797, FIFTHS) == (1079, 359, 359)
     assert part_sizes(5, Preparation(0.1, 0.1, "none")) == (3, 1, 1)
-
-
-def test_counts_are_taken_as_they_are() -> None:
-    assert part_sizes(100, Preparation(7, 0.2, "none")) == (73, 7, 20)
 
 
 def test_a_dataset_that_can_be_split_has_no_problem() -> None:

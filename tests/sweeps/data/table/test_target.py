@@ -8,8 +8,7 @@ import numpy as np
 from refused import refusal as refused_by
 from refused import tells
 
-from sweeps.data.table._cells import alike
-from sweeps.data.table._target import Target, number_name, read_target
+from sweeps.data.table._target import Target, read_target
 
 
 def read(*columns: Any, task: str = "") -> Target:
@@ -116,11 +115,3 @@ def test_spellings_of_a_number_are_classes_apart_and_noted() -> None:
 
 def test_infinite_numbers_stay_for_the_dataset_to_refuse() -> None:
     assert read([1.0, np.inf], task="classification").classes == ("1", "inf")
-
-
-def test_names_that_differ_in_form_only_are_found() -> None:
-    assert alike(["a", "A ", "b", "1", "1.0"]) == [("a", "A "), ("1", "1.0")]
-
-
-def test_a_whole_number_is_named_without_a_point() -> None:
-    assert [number_name(value) for value in (3.0, -1, 0.5)] == ["3", "-1", "0.5"]
