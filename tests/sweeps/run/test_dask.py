@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import shutil
@@ -19,7 +20,8 @@ from typing import Any
 import faults
 import pytest
 from distributed import Client
-from faults import POISON, cohort, made
+from faults import POISON, cohort
+from refused import entered, refusal, tells
 
 import sweeps
 from sweeps import machine as provenance
@@ -31,7 +33,7 @@ from sweeps.run._dask import connected
 from sweeps.run._executors import Executor, opened
 from sweeps.run._scheduler import Dispatch
 from sweeps.worker.tasks import Death, Mismatch, Task, Work, packed, train
-from sweeps.worker.workspace import Workspace, hand_over
+from sweeps.worker.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -83,21 +85,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    """Return a workspace with the small dataset."""
-    workspace = Workspace(tmp_path)
-    workspace.open()
-    hand_over(made(), workspace.data)
-    return workspace
-
-
-@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nobody for long."""
     monkeypatch.setattr(dask_backend, "PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr(dask_backend, "LOOK_SECONDS", 0.1)
 
 
+unfit = functools.partial(refusal, error=EnvironmentFailedError)
 COHORTS = [cohort(0.1, 0.2), cohort(POISON, seeds=(1,)), cohort(0.3, batch_size=4), cohort(0.4)]
 
 
@@ -114,11 +108,20 @@ def statuses(
         )
 
 
-@pytest.mark.quick
-def test_trials_run_on_workers_elsewhere(address: str, workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        pytest.param(train, {"ok": 9}, marks=pytest.mark.quick, id="as they are"),
+        pytest.param(faults.kill, {"ok": 8, "crashed": 1}, id="that one kills"),
+        pytest.param(faults.kill_in_company, {"ok": 9}, id="that are killed from outside"),
+    ],
+)
+def test_trials_run_on_workers_elsewhere(
+    work: Work, expected: dict[str, int], address: str, workspace: Workspace
+) -> None:
     with opened("dask", 1, workspace, address) as executor:
         assert executor.slots == 2
-        assert statuses(executor, workspace, train) == {"ok": 9}
+        assert statuses(executor, workspace, work) == expected
 
 
 def test_two_clusters_of_ones_own_do_not_get_in_each_others_way(workspace: Workspace) -> None:
@@ -134,32 +137,16 @@ def test_a_machine_without_the_study_s_folder_loads_data_itself(
         assert statuses(executor, elsewhere, faults.load_made) == {"ok": 9}
 
 
-def test_a_poison_trial_ends(address: str, workspace: Workspace) -> None:
-    with opened("dask", 1, workspace, address) as executor:
-        assert statuses(executor, workspace, faults.kill) == {"ok": 8, "crashed": 1}
-
-
-def test_a_worker_that_is_killed_from_outside_costs_nothing_but_time(
-    address: str, workspace: Workspace
-) -> None:
-    with opened("dask", 1, workspace, address) as executor:
-        assert statuses(executor, workspace, faults.kill_in_company) == {"ok": 9}
-
-
 def test_nobody_at_the_address_is_told(impatient: None) -> None:
     assert impatient is None
     for wrong in ("tcp://127.0.0.1:9", "nonsense://x"):
-        with pytest.raises(EnvironmentFailedError) as refused, connected(wrong, 1):
-            pass
-        assert str(refused.value).startswith(f"No Dask scheduler answers at {wrong}: ")
+        tells(unfit(entered, connected(wrong, 1)), f"No Dask scheduler answers at {wrong}: ")
 
 
 def test_a_scheduler_without_workers_is_told(impatient: None, tmp_path: Path) -> None:
     assert impatient is None
     with scheduler(tmp_path) as (address, _):
-        with pytest.raises(EnvironmentFailedError) as refused, connected(address, 1):
-            pass
-        assert f"`dask worker {address} --nthreads 1`" in str(refused.value)
+        tells(unfit(entered, connected(address, 1)), f"`dask worker {address} --nthreads 1`")
 
 
 @pytest.fixture
@@ -177,22 +164,15 @@ def other_numerics(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_other_versions_are_refused(address: str, other_numerics: str) -> None:
     theirs, ours = other_numerics, dask_backend.versions()
     assert theirs != ours
-    with pytest.raises(EnvironmentFailedError) as refused, connected(address, 1):
-        pass
-    assert str(refused.value).startswith("The worker at tcp://127.0.0.1:")
-    assert str(refused.value).endswith(
-        f" has {theirs}, but here is {ours}. Install the same versions: results would differ."
-    )
+    text = unfit(entered, connected(address, 1))
+    tells(text, "The worker at tcp://127.0.0.1:", f" has {theirs}, but here is {ours}")
 
 
 def test_workers_without_the_product_are_refused(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_backend, "versions", faults.miss_a_module)
-    with pytest.raises(EnvironmentFailedError) as refused, connected(address, 1):
-        pass
-    assert str(refused.value).startswith(f"{address} has workers that can't run trials: ")
-    assert "No module named 'sweeps'" in str(refused.value)
+    tells(unfit(entered, connected(address, 1)), address, "No module named 'sweeps'")
 
 
 @pytest.fixture
@@ -231,9 +211,9 @@ def test_without_a_worker_of_these_versions_the_run_ends(
     address: str, workspace: Workspace
 ) -> None:
     task = Task(1, cohort(0.1), workspace, versions="numpy 99")
-    with connected(address, 1) as executor, pytest.raises(EnvironmentFailedError) as refused:
-        _run_refused(executor, task)
-    assert str(refused.value).startswith(f"No worker is left that has {dask_backend.versions()}, ")
+    with connected(address, 1) as executor:
+        text = unfit(_run_refused, executor, task)
+    tells(text, f"No worker is left that has {dask_backend.versions()}, ")
 
 
 def test_a_frozen_worker_is_named_and_its_work_is_handed_to_others(
@@ -278,9 +258,7 @@ def test_a_worker_that_is_heard_of_again_is_used_again(monkeypatch: pytest.Monke
 def test_work_that_cannot_be_found_there_ends_the_run(address: str, workspace: Workspace) -> None:
     with opened("dask", 1, workspace, address) as executor:
         executor.submit(faults.Unreadable(), Task(1, cohort(0.1), workspace))  # type: ignore[arg-type]
-        with pytest.raises(EnvironmentFailedError) as refused:
-            _wait(executor)
-    assert str(refused.value).startswith("A worker of the cluster can't run trials: ")
+        tells(unfit(_wait, executor), "can't run trials: ")
 
 
 def _wait(executor: Executor) -> list[Any]:
@@ -341,9 +319,8 @@ def test_a_result_that_was_lost_with_its_worker_is_made_again(
         slow: Any = Late("finished", ("there", packed([])))
         assert executor._report(slow, task) == []  # noqa: SLF001
         never: Any = Late("finished")
-        with pytest.raises(EnvironmentFailedError) as refused:
-            executor._report(never, task)  # noqa: SLF001
-    assert str(refused.value).endswith("can't run trials: TimeoutError: timed out")
+        text = unfit(executor._report, never, task)  # noqa: SLF001
+    tells(text, "can't run trials: TimeoutError: timed out")
 
 
 def test_workers_that_all_go_away_end_the_run(
@@ -356,9 +333,7 @@ def test_workers_that_all_go_away_end_the_run(
             dask_backend.PATIENCE_SECONDS = patience
             executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
             os.killpg(only.pid, signal.SIGKILL)
-            with pytest.raises(EnvironmentFailedError) as refused:
-                _wait(executor)
-    assert "has had no worker for 1 s" in str(refused.value)
+            tells(unfit(_wait, executor), "has had no worker for 1 s")
 
 
 def test_a_scheduler_that_goes_away_ends_the_run(
@@ -371,9 +346,7 @@ def test_a_scheduler_that_goes_away_ends_the_run(
             dask_backend.PATIENCE_SECONDS = patience
             executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
             os.killpg(process.pid, signal.SIGKILL)
-            with pytest.raises(EnvironmentFailedError) as refused:
-                _wait_for_ever(executor, workspace)
-    assert "does not answer" in str(refused.value)
+            tells(unfit(_wait_for_ever, executor, workspace), "does not answer")
 
 
 def test_a_client_that_has_been_closed_is_told_as_a_lost_scheduler(
@@ -383,18 +356,15 @@ def test_a_client_that_has_been_closed_is_told_as_a_lost_scheduler(
     with connected(address, 1) as executor:
         executor.submit(train, Task(1, cohort(0.1), workspace))
         executor._client.close()  # noqa: SLF001
-        with pytest.raises(EnvironmentFailedError) as refused:
-            executor.submit(train, Task(2, cohort(0.1), workspace))
-    assert "does not answer" in str(refused.value)
+        text = unfit(executor.submit, train, Task(2, cohort(0.1), workspace))
+    tells(text, "does not answer")
 
 
 def test_without_dask_the_remedy_is_told(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sweeps.run._dask", None)
-    with pytest.raises(EnvironmentFailedError) as refused, opened("dask", 1, workspace):
-        pass
-    assert "pip install 'bpsweep[dask]'" in str(refused.value)
+    tells(unfit(entered, opened("dask", 1, workspace)), "pip install 'bpsweep[dask]'")
 
 
 @pytest.mark.parametrize("apart", [True, False])

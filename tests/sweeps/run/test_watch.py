@@ -54,26 +54,19 @@ def halved(study: StudyResults) -> StudyResults:
     return replace(study, trials=kept)
 
 
-class Pages:
-    """Stands for `build_report`, and remembers how it was called."""
+@pytest.fixture
+def reloads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have pages written that say little; return a list that gets when each is to reload."""
+    seconds: list[int] = []
 
-    def __init__(self) -> None:
-        self.reloads: list[int] = []
-
-    def __call__(self, study: StudyResults, folder: Path, *, reload_seconds: int = 0) -> Path:
-        """Write a page that says little."""
-        self.reloads.append(reload_seconds)
+    def write(study: StudyResults, folder: Path, *, reload_seconds: int = 0) -> Path:
+        seconds.append(reload_seconds)
         page = folder / "report.html"
         page.write_text(str(study.description))
         return page
 
-
-@pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
-    """Return what stands for `build_report`."""
-    pages = Pages()
-    monkeypatch.setattr("reports.build_report", pages)
-    return pages
+    monkeypatch.setattr("reports.build_report", write)
+    return seconds
 
 
 def test_the_page_is_partial_while_the_run_goes_on_and_final_in_the_end(
@@ -98,26 +91,26 @@ def test_the_page_is_partial_while_the_run_goes_on_and_final_in_the_end(
 
 
 def test_nothing_is_written_while_times_are_measured(
-    folder: Path, looks: list[int], pages: Pages
+    folder: Path, looks: list[int], reloads: list[int]
 ) -> None:
     watch(folder)
     assert len(looks) == 5
-    assert pages.reloads == [0]
+    assert reloads == [0]
 
 
 def test_a_run_that_has_hardly_begun_is_waited_for(
-    folder: Path, looks: list[int], pages: Pages, monkeypatch: pytest.MonkeyPatch
+    folder: Path, looks: list[int], reloads: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def not_yet(path: Path) -> StudyResults:
         return results(folder if len(looks) > 4 else path / "nothing")
 
     monkeypatch.setattr(watching, "results", not_yet)
     watch(folder)
-    assert pages.reloads == [0]
+    assert reloads == [0]
 
 
 def test_ctrl_c_ends_the_watching_with_a_page_that_does_not_reload(
-    folder: Path, pages: Pages, capsys: pytest.CaptureFixture[str]
+    folder: Path, reloads: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with locked(folder):
         timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
@@ -125,22 +118,22 @@ def test_ctrl_c_ends_the_watching_with_a_page_that_does_not_reload(
         assert cli.main(["watch", str(folder)]) == 0
         timer.join()
     assert capsys.readouterr().out == f"{folder}/report.html\n"
-    assert pages.reloads == [0]
+    assert reloads == [0]
 
 
 def test_what_has_not_changed_is_not_written_again(
-    folder: Path, looks: list[int], pages: Pages, monkeypatch: pytest.MonkeyPatch
+    folder: Path, looks: list[int], reloads: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = halved(results(folder))
     monkeypatch.setattr(watching, "results", lambda _: study)
     watch(folder)
     assert len(looks) == 5
-    assert pages.reloads == [10, 0]
+    assert reloads == [10, 0]
 
 
-def test_a_study_that_does_not_run_is_reported_once(folder: Path, pages: Pages) -> None:
+def test_a_study_that_does_not_run_is_reported_once(folder: Path, reloads: list[int]) -> None:
     watch(folder)
-    assert pages.reloads == [0]
+    assert reloads == [0]
 
 
 class Clock:

@@ -144,22 +144,6 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
     return after
 
 
-@pytest.mark.parametrize("cuts", [1, 2, 7, 40])
-@pytest.mark.usefixtures("loadable")
-def test_a_cohort_goes_on_from_its_checkpoint_to_the_same_bits(
-    cuts: int, workspace: Workspace, cut: Any
-) -> None:
-    long = cohort(0.01, 1e30, evaluate_test=True, **LONG, **LINEAR)
-    cut(10**9)
-    whole = stable(run_cohort(long))
-    cut(cuts)
-    with pytest.raises(CutError):
-        run_cohort(long, workspace)
-    assert checkpoint_path(workspace.checkpoints, [t.identity for t in long.trials]).exists()
-    cut(10**9)
-    assert stable(run_cohort(long, workspace)) == whole
-
-
 def test_trials_of_a_cohort_began_and_ended_together(workspace: Workspace) -> None:
     before = time.time()
     outcomes = run_cohort(cohort(0.1, 0.2), workspace)
