@@ -212,9 +212,7 @@ def test_softmax_is_stable_for_huge_net_inputs(dtype: type[np.floating]) -> None
 
 
 @dtypes
-def test_an_example_of_softmax_does_not_depend_on_its_neighbours(
-    dtype: type[np.floating],
-) -> None:
+def test_an_example_of_softmax_does_not_depend_on_its_neighbours(dtype: type[np.floating]) -> None:
     net = LANES.astype(dtype)
     together = apply(SOFTMAX, net)
     for seed, setting, row in np.ndindex(2, 3, 7):

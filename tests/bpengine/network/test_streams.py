@@ -58,8 +58,7 @@ def test_every_place_is_as_likely_at_every_position() -> None:
 
 
 @pytest.mark.parametrize(
-    ("draw", "low", "high"),
-    [(uniform, 0, 1), (standard_uniform, -math.sqrt(3), math.sqrt(3))],
+    ("draw", "low", "high"), [(uniform, 0, 1), (standard_uniform, -math.sqrt(3), math.sqrt(3))]
 )
 def test_uniform_numbers_fill_their_interval(draw: Draw, low: float, high: float) -> None:
     actual = draw(1, "a", 20_000)

@@ -14,12 +14,7 @@ from bpengine.passes import sequential
 from bpengine.passes.backprop import shard_slices
 from bpengine.training.lockstep import Lockstep, lanes_in_cache
 from bpengine.training.minibatches import Segment, epoch_order
-from tests.bpengine.cohorts import (
-    ARCHITECTURE,
-    Options,
-    recipe,
-    train_small,
-)
+from tests.bpengine.cohorts import ARCHITECTURE, Options, recipe, train_small
 from tests.bpengine.problems import flatten, make_splits
 
 

@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 
 from sweeps.errors import SpecificationError
 from sweeps.spec.axes import AXES, Axes
-from sweeps.spec.model import (
-    KEYS,
-    StudySpecification,
-    from_toml,
-    parse,
-    to_toml,
-    toml_value,
-)
+from sweeps.spec.model import KEYS, StudySpecification, from_toml, parse, to_toml, toml_value
 from sweeps.spec.model import given as given_keys
 from sweeps.spec.types import SimulatedCluster
 

@@ -12,12 +12,7 @@ import pytest
 from sweeps import Study
 from sweeps.spec.axes import AXES, TABLES
 from sweeps.spec.model import KEYS, StudySpecification, parse
-from sweeps.spec.reference import (
-    allowed,
-    new_specification,
-    schemas_of,
-    sections,
-)
+from sweeps.spec.reference import allowed, new_specification, schemas_of, sections
 
 PAGE = Path(__file__).parents[3] / "docs" / "specification.md"
 

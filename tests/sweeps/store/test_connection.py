@@ -203,10 +203,7 @@ def test_a_huge_value_is_refused_before_it_is_read(
     ],
 )
 def test_a_store_that_another_program_keeps_busy_is_told(
-    path: Path,
-    statements: list[str],
-    use: Callable[[Path], None],
-    monkeypatch: pytest.MonkeyPatch,
+    path: Path, statements: list[str], use: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_BUSY_MILLISECONDS", 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as stranger:

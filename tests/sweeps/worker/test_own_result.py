@@ -142,19 +142,10 @@ def cut_and_resumed(cohort: Cohort, folder: Path, cuts: int) -> dict[str, Row]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(
-    cohort=cohorts(),
-    at=st.integers(1, 2),
-    by_seed=st.booleans(),
-    cuts=st.integers(1, 6),
-)
+@given(cohort=cohorts(), at=st.integers(1, 2), by_seed=st.booleans(), cuts=st.integers(1, 6))
 @pytest.mark.usefixtures("loadable")
 def test_a_trial_gives_the_same_bytes_alone_in_any_cohort_and_resumed(
-    cohort: Cohort,
-    at: int,
-    by_seed: bool,
-    cuts: int,
-    tmp_path_factory: pytest.TempPathFactory,
+    cohort: Cohort, at: int, by_seed: bool, cuts: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     together = rows(cohort)
     alone = {name: row for t in cohort.trials for name, row in rows(lane_of(t)).items()}
