@@ -163,27 +163,24 @@ def seconds(drivers: Drivers, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return finished
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    ("backend", "seed"),
+    [("loky", seed) for seed in range(20)] + [("sequential", seed) for seed in range(100, 115)],
+)
 def test_a_driver_killed_at_any_instant_loses_nothing(
-    seed: int, tmp_path: Path, drivers: Drivers, seconds: dict[str, float], expected: bytes
+    backend: str,
+    seed: int,
+    tmp_path: Path,
+    drivers: Drivers,
+    seconds: dict[str, float],
+    expected: bytes,
 ) -> None:
-    driver = drivers.start(tmp_path, "loky")
-    time.sleep(np.random.default_rng(seed).uniform(0, seconds["loky"]))
+    driver = drivers.start(tmp_path, backend, checkpoints=backend == "sequential")
+    time.sleep(np.random.default_rng(seed).uniform(0, seconds[backend]))
     family = _family(driver)
     _kill(driver)
     assert drivers.exit_code() in {0, -signal.SIGKILL}
     assert gone(family)
-    finish(tmp_path, kept(tmp_path), expected)
-
-
-@pytest.mark.parametrize("seed", range(100, 115))
-def test_a_driver_killed_at_any_instant_goes_on_from_checkpoints(
-    seed: int, tmp_path: Path, drivers: Drivers, seconds: dict[str, float], expected: bytes
-) -> None:
-    driver = drivers.start(tmp_path, "sequential", checkpoints=True)
-    time.sleep(np.random.default_rng(seed).uniform(0, seconds["sequential"]))
-    _kill(driver)
-    assert drivers.exit_code() in {0, -signal.SIGKILL}
     finish(tmp_path, kept(tmp_path), expected)
 
 
