@@ -69,30 +69,26 @@ def test_a_factor_is_at_least_0_and_at_most_1(
     assert 0 <= with_warmup(schedule, warmup).factor(t, total) <= 1
 
 
-def test_unknown_names_are_refused() -> None:
-    refused(lambda: Schedule("cosinus"), "`kind`", sorted(SCHEDULES), "'cosinus'")
-    refused(lambda: Schedule(per="iteration"), "`per`", ["epoch", "update"], "'iteration'")
-
-
-@pytest.mark.parametrize(("warmup", "every"), [(-1, 1), (0, 0)])
-def test_counts_out_of_range_are_refused(warmup: int, every: int) -> None:
-    parts = ("`0 <= warmup`", "`1 <= every`", f"{warmup=}, {every=}")
-    refused(lambda: Schedule(warmup=warmup, every=every), *parts)
+COUNTS = "`0 <= warmup`", "`1 <= every`"
+DECAYS = "above 0 and at most 1", "'inverse' finite and at least 0"
 
 
 @pytest.mark.parametrize(
-    ("kind", "decay"),
+    ("options", "parts"),
     [
-        ("step", 0.0),
-        ("step", 1.1),
-        ("exponential", math.nan),
-        ("inverse", -0.1),
-        ("inverse", math.inf),
+        ({"kind": "cosinus"}, ("`kind`", sorted(SCHEDULES), "'cosinus'")),
+        ({"per": "iteration"}, ("`per`", ["epoch", "update"], "'iteration'")),
+        ({"warmup": -1}, (*COUNTS, "warmup=-1, every=1")),
+        ({"every": 0}, (*COUNTS, "warmup=0, every=0")),
+        ({"kind": "step", "decay": 0.0}, (*DECAYS, "but got 0.0")),
+        ({"kind": "step", "decay": 1.1}, (*DECAYS, "but got 1.1")),
+        ({"kind": "exponential", "decay": math.nan}, (*DECAYS, "but got nan")),
+        ({"kind": "inverse", "decay": -0.1}, (*DECAYS, "but got -0.1")),
+        ({"kind": "inverse", "decay": math.inf}, (*DECAYS, "but got inf")),
     ],
 )
-def test_a_decay_out_of_range_is_refused(kind: str, decay: float) -> None:
-    parts = ("above 0 and at most 1", "'inverse' finite and at least 0", f"but got {decay}")
-    refused(lambda: Schedule(kind, decay=decay), *parts)
+def test_what_is_no_schedule_is_refused(options: dict[str, Any], parts: tuple[object, ...]) -> None:
+    refused(lambda: Schedule(**options), *parts)
 
 
 def test_the_ends_of_the_ranges_are_accepted() -> None:

@@ -48,12 +48,6 @@ def test_a_bundled_dataset_is_complete_and_read_only(name: str) -> None:
         dataset.inputs[0, 0] = 1
 
 
-def test_linnerud_has_several_targets() -> None:
-    dataset = load(Source("linnerud"))
-    assert dataset.target_names == ("Weight", "Waist", "Pulse")
-    assert dataset.task == "regression"
-
-
 def test_digits_is_the_dataset_it_was() -> None:
     # Recorded with scikit-learn 1.9.1. Other data would be another study.
     assert load(Source("digits")).fingerprint == "75b38cad5030a3012f068d64561883ea"

@@ -28,13 +28,8 @@ def experiment(keys: dict[str, Any], **change: Any) -> Experiment:
 
 
 def measured(study: Experiment) -> list[list[tuple[str, int, int]]]:
-    return [
-        [
-            (measurement.engine, measurement.lanes, measurement.batch_size)
-            for measurement in measurements
-        ]
-        for _, measurements in measurements_of(study).values()
-    ]
+    timed = measurements_of(study).values()
+    return [[(work.engine, work.lanes, work.batch_size) for work in works] for _, works in timed]
 
 
 def test_one_lane_and_a_full_cohort_and_the_reference_are_measured(keys: dict[str, Any]) -> None:
@@ -57,22 +52,19 @@ def test_whole_batches_are_measured_beside_their_shards(keys: dict[str, Any]) ->
     assert measured(split) == [
         [(engine, 1, size) for size in (5, 40) for engine in ("tensor", "one-piece")]
     ]
-    local = experiment(
-        keys, shards=2, local_updates=2, learning_rates=1.0, seeds=1, optimizer="adam"
-    )
-    assert measured(local) == [[("tensor", 1, 5), ("tensor", 1, 40)]]
+    local = {"shards": 2, "local_updates": 2, "learning_rates": 1.0, "seeds": 1}
+    assert measured(experiment(keys, optimizer="adam", **local)) == [
+        [("tensor", 1, 5), ("tensor", 1, 40)]
+    ]
 
 
 def test_groups_that_do_the_same_are_measured_once(keys: dict[str, Any]) -> None:
     same = experiment(keys, epochs=[1, 2], schedule=["constant", "cosine"], batch_sizes=5)
     assert len(same.groups) == 4
     assert len(measured(same)) == 1
-    apart = experiment(
-        keys,
-        dataset=["iris", "wine"],
-        optimizer=["sgd", "adam", {"name": "sgd", "l2": 0.1}],
-        dtype=["float32", "float64"],
-    )
+    optimizers = ["sgd", "adam", {"name": "sgd", "l2": 0.1}]
+    data = {"dataset": ["iris", "wine"], "dtype": ["float32", "float64"]}
+    apart = experiment(keys, optimizer=optimizers, **data)
     assert len(measured(apart)) == len(apart.groups) == 12
 
 
@@ -91,10 +83,8 @@ def test_every_group_gets_the_rows_of_what_it_does(keys: dict[str, Any], tmp_pat
     study = experiment(keys, epochs=[1, 2], optimizer=["sgd", "adam"])
     with Store.write(tmp_path / "study", "small") as store:
         rows = rows_of(store, study)
-        assert (
-            "before"
-            in results_of(Plan(store, study)).description.provenance["load average around timing"]
-        )
+        provenance = results_of(Plan(store, study)).description.provenance
+    assert "before" in provenance["load average around timing"]
     # Two batch sizes; sgd has the reference beside one lane and a full cohort.
     assert rows.groupby("group", sort=False).size().to_dict() == {
         "sgd, 1 epoch": 6 * ROUNDS,

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from refused import refusal, tells
@@ -81,27 +80,6 @@ def test_a_worker_whose_parent_died_before_it_was_watched_ends(
     assert not killed
     start_worker(-1)
     assert killed == [(os.getpid(), signal.SIGKILL)]
-
-
-def test_where_the_system_does_not_tell_the_worker_looks(
-    killed: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Thread:
-        def __init__(self, **keys: Any) -> None:
-            self.keys = keys
-
-        def start(self) -> None:
-            with pytest.raises(InterruptedError):
-                self.keys["target"](*self.keys["args"])
-
-    def pause(_seconds: float) -> None:
-        raise InterruptedError
-
-    monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(processes.threading, "Thread", Thread)
-    monkeypatch.setattr(processes.time, "sleep", pause)
-    start_worker(-1)
-    assert killed == [(os.getpid(), signal.SIGKILL)] * 2
 
 
 def test_processes_started_meanwhile_never_see_ctrl_c() -> None:
