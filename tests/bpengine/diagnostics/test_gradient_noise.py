@@ -96,15 +96,6 @@ def test_the_average_over_all_draws_is_the_populations_value(
     assert actual.squared_norm.mean() == pytest.approx(squared_norm, rel=1e-11)
 
 
-def test_without_its_population_a_draw_without_replacement_is_biased() -> None:
-    parameters = make_parameters(ARCHITECTURE)
-    examples = make_examples(ARCHITECTURE, POPULATION)
-    draws = every_draw(size=3, replacement=False)
-    actual = statistics_of_draws(parameters, examples, draws)
-    trace, _ = population_of(one_by_one(ARCHITECTURE, parameters, examples, LOSS))
-    assert actual.trace.mean() == pytest.approx(trace * POPULATION / (POPULATION - 1), rel=1e-11)
-
-
 def test_shards_of_one_example_are_the_u_statistic() -> None:
     parameters = make_parameters(ARCHITECTURE, (2, 3))
     examples = [make_examples(ARCHITECTURE, 9, seed) for seed in range(2)]

@@ -13,13 +13,6 @@ from bpengine.network.streams import permutation, standard_normal, standard_unif
 
 Draw = Callable[[int, str, int], Array]
 
-draws = pytest.mark.parametrize("draw", [uniform, standard_uniform, standard_normal])
-
-
-@draws
-def test_a_stream_is_the_same_every_time(draw: Draw) -> None:
-    np.testing.assert_array_equal(draw(7, "a", 5), draw(7, "a", 5))
-
 
 def test_streams_are_pinned_by_recorded_numbers() -> None:
     # Recorded with NumPy 2.4.6. A change here changes every result of every study.
@@ -44,10 +37,6 @@ def test_seed_purpose_and_part_each_give_another_stream() -> None:
         for part in (0, 1)
     }
     assert len(actual) == 8
-
-
-def test_a_permutation_holds_every_place_once() -> None:
-    assert sorted(permutation(1, "order", 100)) == list(range(100))
 
 
 def test_every_place_is_as_likely_at_every_position() -> None:

@@ -162,21 +162,6 @@ def test_without_points_a_segment_is_a_block() -> None:
     ]
 
 
-def test_updates_that_belong_together_stay_in_one_segment() -> None:
-    # Three batches of 4 make a unit of 12, counted from the start of each epoch.
-    actual = list(segments(30, always(4), Budget(epochs=1), [1, 13], together=3))
-    assert actual == [
-        Segment(0, 0, 12, 4, evaluate=True),
-        Segment(0, 12, 24, 4, evaluate=True),
-        Segment(0, 24, 30, 4, evaluate=False),
-    ]
-
-
-@pytest.mark.parametrize(("batch_size", "updates"), [(1, 10), (3, 4), (5, 2), (10, 1)])
-def test_the_ragged_batch_counts_as_an_update(batch_size: int, updates: int) -> None:
-    assert updates_per_epoch(10, batch_size) == updates
-
-
 @given(rows=st.integers(1, 500), shards=st.integers(1, 600))
 def test_shards_cover_the_rows_and_differ_by_at_most_one(rows: int, shards: int) -> None:
     slices = shard_slices(rows, shards)

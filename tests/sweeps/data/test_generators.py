@@ -114,10 +114,6 @@ def test_the_default_rank_is_full() -> None:
     np.testing.assert_array_equal(made("regression", samples=20).inputs, inputs)
 
 
-def test_seeds_give_different_data() -> None:
-    assert made("moons", noise=0.1).fingerprint != made("moons", noise=0.1, seed=1).fingerprint
-
-
 @pytest.mark.parametrize(
     ("name", "parameters", "path", "parts"),
     [

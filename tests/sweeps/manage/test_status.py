@@ -150,15 +150,6 @@ def test_a_store_whose_plan_cannot_be_read_has_a_status(tmp_path: Path) -> None:
     assert note.startswith(f"{tmp_path / FILE} has no 'specification'")
 
 
-def test_a_specification_of_another_version_is_told(tmp_path: Path) -> None:
-    folder = ran.copy(tmp_path / "study")
-    with Store.write(folder, "ran") as store:
-        store.set_facts({"specification": "colour = 'red'"})
-    status = status_of(folder)
-    assert status.unplanned == 20
-    assert status.notes[0].startswith("The store's facts `specification` and `data` don't")
-
-
 def test_damaged_rows_are_counted(tmp_path: Path) -> None:
     fill(tmp_path, trials(2))
     text = trials(2)[1].content.encode()

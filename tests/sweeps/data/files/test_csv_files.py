@@ -194,10 +194,6 @@ def test_too_many_columns_are_refused(read: Read, monkeypatch: pytest.MonkeyPatc
     tells(refusal(read, "x,z,y\n1,2,a\n"), "3 columns, more than 2")
 
 
-def test_columns_that_are_not_there_are_refused(read: Read) -> None:
-    tells(refusal(read, GOOD, target="yy"), "`target`", "'yy'", "Did you mean 'y'?")
-
-
 def test_missing_cells_are_told_with_their_lines(read: Read) -> None:
     tells(refusal(read, GOOD + ",b\n"), "1 value in 1 column", "'x' (1, first in line 14)")
 
