@@ -130,6 +130,17 @@ def seeds_to_show(spread: float, distance: float, most: int, power: float = POWE
     return int(counts[enough[0]]) if enough.size else most
 
 
+def seeds_by_spread(compared: Sequence[Shortfall], margin: float, most: int) -> int:
+    """Return how many seeds show that a size which loses nothing is within the margin.
+
+    By the median spread of those that aren't shown to be worse; `most` if fewer don't, 0 if there
+    are none to show it of.
+    """
+    tested = [each for each in compared if each.verdict not in {REFERENCE, WORSE}]
+    spreads = [each.spread for each in tested if not math.isnan(each.spread)]
+    return seeds_to_show(float(np.median(spreads or [0.0])), margin, most) if tested else 0
+
+
 def possible_best(values: pd.DataFrame, step: float = 0.0) -> tuple[int, ...]:
     """Return the batch sizes among which the true best is, with 95% confidence.
 

@@ -5,8 +5,6 @@ Each is derived from the specification and the results so far: a run can be inte
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +18,7 @@ from reports.schema import CELL, CONFIRM, EXPLORE, FRESH_STAGES, REFINE, empty_t
 from reports.schema.measures import Measure
 from reports.schema.results import CLASSIFICATION, EXTEND
 from reports.stats import by_seed, sizes_of
-from reports.stats.non_inferiority import WORSE, seeds_to_show, shortfall
+from reports.stats.non_inferiority import WORSE, seeds_by_spread, shortfall
 from sweeps.data.facts import Facts
 from sweeps.design._grid import groups_of
 from sweeps.design.families import Group
@@ -181,7 +179,7 @@ def _refined(
     fresh = _complete(table())
     for group in experiment.groups:
         ranked = ranking[ranking["group"] == group.label]
-        sizes, count = _contenders(
+        sizes, count = contenders(
             experiment.specification, group, ranked, fresh[fresh["group"] == group.label]
         )
         choices = [choice for choice in selected if choice[0] is group and choice[1] in sizes]
@@ -198,7 +196,7 @@ def _complete(trials: pd.DataFrame) -> pd.DataFrame:
     return complete[["group", "batch_size", "seed"]].assign(**values)
 
 
-def _contenders(
+def contenders(
     specification: StudySpecification, group: Group, ranking: pd.DataFrame, fresh: pd.DataFrame
 ) -> tuple[list[int], int]:
     """Return the reference with what may be shown near-optimal, and how many seeds that takes.
@@ -218,12 +216,10 @@ def _contenders(
         for size in sizes_of(values)
         if size > reference or (parts > 1 and size != reference)
     ]
-    tested = [each for each in compared if each.verdict != WORSE]
-    spreads = [each.spread for each in tested if not math.isnan(each.spread)]
     most = len(values) + specification.refinement_seeds // parts
-    needed = seeds_to_show(statistics.median(spreads or [0.0]), margin, most) - len(values)
-    sizes = [reference, *(each.batch_size for each in tested)]
-    return (sizes, parts * needed) if tested and needed > 0 else ([], 0)
+    needed = seeds_by_spread(compared, margin, most) - len(values)
+    sizes = [reference, *(each.batch_size for each in compared if each.verdict != WORSE)]
+    return (sizes, parts * needed) if needed > 0 else ([], 0)
 
 
 def _step(group: Group) -> float:
