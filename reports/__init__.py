@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from reports.schema.formats import visible
 from reports.schema.results import GroupDescription, StudyDescription, StudyResults
 
 if TYPE_CHECKING:
@@ -80,4 +81,17 @@ def _notebook_view(results: StudyResults) -> str:
     return as_html(results)
 
 
+def _with_answer(results: StudyResults) -> str:
+    from reports.recommend import analyse_study
+    from reports.text.instruction import headline
+
+    groups = analyse_study(results).groups[:MOST_ANSWERS] if len(results.trials) else ()
+    labels = [f"{visible(each.plan.group)}: " if len(groups) > 1 else "" for each in groups]
+    answers = [label + headline(each) for label, each in zip(labels, groups, strict=True)]
+    return "\n".join([_counts(results), *answers])
+
+
+MOST_ANSWERS = 5
+_counts = StudyResults.__repr__
 StudyResults._repr_html_ = _notebook_view
+StudyResults.__repr__ = _with_answer  # type: ignore[method-assign]

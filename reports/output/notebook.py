@@ -13,6 +13,7 @@ from reports.output.page import Table, group_table, page_tables
 from reports.output.page.page import summary
 from reports.recommend import analyse_study
 from reports.schema import StudyResults
+from reports.text.instruction import headline
 
 MOST_ROWS = 30  # rows of the table
 
@@ -21,11 +22,12 @@ def as_html(results: StudyResults) -> str:
     """Return a piece of HTML that needs and touches nothing else of its page."""
     study = analyse_study(results)
     if study.several:
-        tables, drawn = [group_table(study)], group_charts(study)
+        answer, tables, drawn = "", [group_table(study)], group_charts(study)
     else:
         (analysis,) = study.groups
+        answer = headline(analysis) if study.counts.run else ""
         tables, drawn = page_tables(analysis) if study.counts.run else [], charts(analysis)
-    parts = [Markup("<p>{}</p>").format(summary(study))]
+    parts = [Markup("<p>{}</p>").format(text) for text in (answer, summary(study)) if text]
     parts += [_table(table) for table in tables[:1]]
     parts += [_image(chart) for chart in drawn[:1]]
     return str(Markup("").join(parts))

@@ -14,11 +14,16 @@ from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, s
 from tests.reports.output.page.test_page import HOSTILE, Outline
 
 
-def test_a_study_says_what_it_holds_in_one_line(digits: StudyResults) -> None:
-    assert repr(digits) == (
+def test_a_study_says_what_it_holds_and_what_to_use(digits: StudyResults) -> None:
+    counts, answer = repr(digits).splitlines()
+    assert counts == (
         "<StudyResults digits: 1 group, 385 trials (340 ok, 45 diverged, 0 failed), 7,820 "
         "evaluations, 110 timing rounds>"
     )
+    analysis = numbers(digits)
+    assert f"batch size {analysis.recommended} with learning rate" in answer
+    assert answer in digits._repr_html_()
+    assert len(repr(nothing_run(digits)).splitlines()) == 1
 
 
 def test_a_notebook_shows_counts_a_table_and_a_figure(digits: StudyResults) -> None:
@@ -30,7 +35,7 @@ def test_a_notebook_shows_counts_a_table_and_a_figure(digits: StudyResults) -> N
     best = analysis.row(analysis.recommended or 0)
     assert f"<td>{analysis.measure.text(best['metric'])}</td>" in text
     (image,) = outline.named("img")
-    assert (image["alt"] or "").startswith("Test accuracy ")
+    assert (image["alt"] or "").startswith("Batch size ")
     drawing = base64.b64decode((image["src"] or "").split(",")[1])
     assert ET.fromstring(drawing).tag.endswith("svg")  # noqa: S314
     assert len(text) < 60_000
