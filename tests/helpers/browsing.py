@@ -68,3 +68,8 @@ def opened(browser: Browser, path: Path, **options: object) -> tuple[Page, Log]:
 def violations(page: Page) -> list[dict[str, Any]]:
     """Return what axe finds."""
     return list(Axe().run(page, options=RULES).response["violations"])
+
+
+def unfold(page: Page) -> None:
+    """Open everything that is folded."""
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")

@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
 from reports.charts.catalogue import NAMES
 from reports.output.build import build_report
-from tests.helpers.browsing import Log, opened, violations
+from reports.output.page.sections import UNFOLDED
+from reports.schema.formats import MISSING
+from tests.helpers.browsing import Log, opened, unfold, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
 
 pytestmark = pytest.mark.slow
@@ -37,6 +39,8 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, digits_report: Path, scheme: str) -> None:
     page, _ = opened(browser, digits_report, color_scheme=scheme)
+    assert violations(page) == []
+    unfold(page)
     assert violations(page) == []
 
 
@@ -87,6 +91,82 @@ def test_a_phone_does_not_scroll_sideways(
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+def test_on_a_phone_every_figure_is_seen_whole(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report, viewport={"width": 360, "height": 740})
+    unfold(page)
+    for figure in page.locator("figure svg").all():
+        box = figure.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+
+
+def test_the_answer_its_evidence_and_its_figure_are_above_the_fold(
+    browser: Browser, digits_report: Path
+) -> None:
+    page, _ = opened(browser, digits_report, viewport={"width": 1280, "height": 800})
+    heading = page.locator("h1")
+    assert heading.inner_text().startswith("Use batch size ")
+    for part in ("h1", "#verdict .first", "#verdict .confidence", "#verdict .cards"):
+        box = page.locator(part).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 800, part
+    assert page.locator("#verdict .cards > div").count() == 3
+    figure = page.locator("#figure-accuracy svg").bounding_box()
+    assert figure is not None
+    assert figure["y"] + figure["height"] < 800
+    assert page.evaluate("document.documentElement.scrollWidth") == 1280
+
+
+def test_what_is_unfolded_can_be_read(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report)
+    assert page.evaluate("document.body.innerText.split(/\\s+/).length") < 2_500
+    assert sum(figure.is_visible() for figure in page.locator("figure").all()) == len(UNFOLDED)
+    tables = [table.get_attribute("id") for table in page.locator("table").all()]
+    shown = [name for name in tables if page.locator(f"#{name}").is_visible()]
+    assert shown == ["batch-sizes"]
+
+
+@pytest.mark.parametrize("width", [1100, 1600])
+def test_the_contents_stay_in_sight_of_a_wide_page(
+    browser: Browser, digits_report: Path, width: int
+) -> None:
+    page, _ = opened(browser, digits_report, viewport={"width": width, "height": 700})
+    page.evaluate("scrollTo(0, 2500)")
+    box = page.locator("nav").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 100
+
+
+CONTRASTS = """() => {
+  const part = (value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = (color) => {
+    const [r, g, b] = color.match(/[\\d.]+/g).map((each) => part(each / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const rule = getComputedStyle(document.querySelector("footer")).borderTopColor;
+  const worst = {};
+  for (const figure of document.querySelectorAll("figure")) {
+    const seen = [...figure.querySelectorAll("svg text, svg use, svg path")].flatMap((each) => {
+      const style = getComputedStyle(each);
+      if (each.closest("defs, clipPath")) return [];
+      return each.tagName === "text" ? [style.fill] : [style.stroke];
+    }).filter((color) => color.startsWith("rgb(") && color !== rule && color !== "rgb(0, 0, 0)");
+    const paper = light("18 18 18") + 0.05;
+    worst[figure.id] = Math.min(...seen.map((color) => (light(color) + 0.05) / paper));
+  }
+  return worst;
+}"""
+"""Lowest contrast of lines and letters in each figure; black stands on light cells."""
+
+
+def test_figures_on_a_dark_page_have_contrast(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report, color_scheme="dark")
+    unfold(page)
+    low = {name: ratio for name, ratio in page.evaluate(CONTRASTS).items() if ratio < 4.5}
+    assert low == {}
+
+
 def column(page: Page, index: int) -> list[str]:
     """Return what is read in a column of the table of batch sizes."""
     cells = page.locator(f"#batch-sizes tbody tr > :nth-child({index})")
@@ -95,14 +175,16 @@ def column(page: Page, index: int) -> list[str]:
 
 def test_a_click_sorts_a_table_by_number_and_says_so(browser: Browser, digits_report: Path) -> None:
     page, _ = opened(browser, digits_report)
-    header = page.locator("#batch-sizes thead th").nth(7)
+    header = page.locator("#batch-sizes thead th").nth(6)
+    cells = page.locator("#batch-sizes tbody tr > :nth-child(7)")
+    keys = "cells => cells.map((cell) => Number(cell.dataset.key))"
     header.get_by_role("button").click()
     assert header.get_attribute("aria-sort") == "ascending"
-    updates = [int(text) for text in column(page, 8)]
-    assert updates == sorted(updates)
+    times = cells.evaluate_all(keys)
+    assert times == sorted(times)
     header.get_by_role("button").click()
     assert header.get_attribute("aria-sort") == "descending"
-    assert [int(text) for text in column(page, 8)] == sorted(updates, reverse=True)
+    assert cells.evaluate_all(keys) == sorted(times, reverse=True)
     assert page.locator("#batch-sizes [aria-sort]").count() == 1
 
 
@@ -120,16 +202,18 @@ def test_the_keyboard_sorts_a_table_too(browser: Browser, digits_report: Path) -
 @pytest.mark.parametrize("clicks", [1, 2])
 def test_rows_without_a_value_stay_last(browser: Browser, digits_report: Path, clicks: int) -> None:
     page, _ = opened(browser, digits_report)
+    unfold(page)
     for _ in range(clicks):
-        page.locator("#cells thead button").nth(2).click()
-    texts = page.locator("#cells tbody tr > :nth-child(3)").all_inner_texts()
-    missing = texts.count("none")
+        page.locator("#cells thead button").last.click()
+    texts = page.locator("#cells tbody tr > :last-child").all_inner_texts()
+    missing = texts.count(MISSING)
     assert missing > 0
-    assert texts[-missing:] == ["none"] * missing
+    assert texts[-missing:] == [MISSING] * missing
 
 
 def test_text_is_sorted_as_text(browser: Browser, digits_report: Path) -> None:
     page, _ = opened(browser, digits_report)
+    unfold(page)
     page.locator("#timing thead button").first.click()
     assert page.locator("#timing tbody th").first.inner_text() == "per-item"
 
@@ -142,12 +226,12 @@ def test_without_scripts_everything_is_there(browser: Browser, digits_report: Pa
     assert page.locator("#verdict p").first.is_visible()
 
 
-def test_the_skip_link_is_first_and_leads_to_the_verdict(
+def test_the_skip_link_is_first_and_leads_to_the_answer(
     browser: Browser, digits_report: Path
 ) -> None:
     page, _ = opened(browser, digits_report)
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the answer"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "verdict"
 
@@ -163,6 +247,7 @@ def test_every_figure_has_a_name_and_a_description(browser: Browser, digits_repo
 
 def test_a_table_can_be_downloaded_from_the_page(browser: Browser, digits_report: Path) -> None:
     page, _ = opened(browser, digits_report)
+    unfold(page)
     with page.expect_download() as started:
         page.locator('a[download="batch-sizes.csv"]').click()
     expected = digits_report.parent / "tables" / "batch-sizes.csv"
@@ -180,24 +265,23 @@ def test_print_shows_tables_in_full(browser: Browser, digits_report: Path) -> No
     ]
     assert wide == []
     assert not page.locator("nav").is_visible()
-    box = page.locator("#tables .scroll").nth(1)
+    box = page.locator("#tables .scroll").first
     assert box.evaluate("node => node.scrollHeight <= node.clientHeight")
     paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert paper == "rgb(255, 255, 255)"
 
 
-def test_the_evidence_of_the_claims_is_folded_and_printed_all_the_same(
+def test_print_opens_the_method_and_leaves_out_what_else_is_folded(
     browser: Browser, digits_report: Path
 ) -> None:
     page, _ = opened(browser, digits_report)
-    row = page.locator("#claims-evidence tbody tr").first
-    folded = page.locator("#claims summary", has_text="comparisons behind it")
-    assert not row.is_visible()
-    folded.press("Enter")
-    assert row.is_visible()
-    folded.press("Enter")
     page.emulate_media(media="print")
-    assert row.is_visible()
+    assert page.locator("#method .method p").first.is_visible()
+    assert page.locator("#batch-sizes tbody tr").first.is_visible()
+    assert not page.locator("#cells tbody tr").first.is_visible()
+    assert not page.locator("#figure-seeds").is_visible()
+    pages = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))
+    assert 2 <= len(pages) <= 10
 
 
 def test_hostile_text_does_nothing(browser: Browser, hostile_report: Path) -> None:
@@ -205,7 +289,7 @@ def test_hostile_text_does_nothing(browser: Browser, hostile_report: Path) -> No
     page.wait_for_timeout(200)
     assert log.messages == []
     assert len(log.requests) == 1
-    assert page.title().startswith("<script>")
+    assert "<script>" in page.title()
     assert page.locator("img").count() == 0
 
 
@@ -330,5 +414,5 @@ def test_the_slider_shows_hostile_names_as_text(browser: Browser, hostile_report
     assert len(violated) > 3
     assert "<script>" in (slider.text_content() or "")
     assert slider.locator("script, img").count() == 0
-    assert page.title().startswith("<script>document.title=")
+    assert page.title().startswith("Batch size for <script>document.title=")
     assert log.messages == []

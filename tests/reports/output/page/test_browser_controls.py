@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from reports.output.build import build_report
 from reports.schema.results import EXPLORE, REGRESSION, StudyResults
-from tests.helpers.browsing import Log, opened, violations
+from tests.helpers.browsing import Log, opened, unfold, violations
 from tests.reports.conftest import Sketch, keep, make_results, small
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 @pytest.fixture(scope="module")
 def shown(browser: Browser, digits_report: Path) -> tuple[Page, Log]:
     """The page of the study as shipped; tests leave its controls as they find them."""
-    return opened(browser, digits_report)
+    page, log = opened(browser, digits_report)
+    unfold(page)
+    return page, log
 
 
 @pytest.fixture
@@ -81,9 +84,8 @@ def test_every_rule_and_budget_shows_what_was_computed(
 
 
 def test_the_slider_begins_with_what_the_table_of_the_page_says(page: Page) -> None:
-    rows = page.locator("#budgets tbody tr", has_text="equal epochs")
-    cells = [text.split("\t") for text in rows.all_inner_texts()]
-    assert [[row[2], row[4]] for row in cells] == [[row[0], row[4]] for row in budget(page)["rows"]]
+    cells = [text.split("\t") for text in page.locator("#budgets tbody tr").all_inner_texts()]
+    assert [row[:2] for row in cells] == [[row[0], row[4]] for row in budget(page)["rows"]]
 
 
 def marks(figure: Locator) -> list[list[Any]]:
@@ -94,7 +96,7 @@ def marks(figure: Locator) -> list[list[Any]]:
 def test_the_arrow_keys_read_exact_values(page: Page) -> None:
     figure = page.locator("#figure-accuracy")
     texts, value = [point[2] for point in marks(figure)], figure.locator(".value")
-    figure.locator(".scroll").focus()
+    figure.locator(".plot").focus()
     for key, text in (
         ("ArrowRight", texts[0]),
         ("ArrowRight", texts[1]),
@@ -105,7 +107,7 @@ def test_the_arrow_keys_read_exact_values(page: Page) -> None:
         ("Escape", ""),
     ):
         page.keyboard.press(key)
-        assert value.inner_text() == text
+        assert value.inner_text().split("\n")[0] == text
     assert texts[0].startswith("batch size 1: ")
 
 
@@ -117,57 +119,101 @@ def test_the_pointer_reads_the_mark_below_it(page: Page) -> None:
     assert box is not None
     scale = box["width"] / (72 * 6.6)
     page.mouse.move(box["x"] + across * scale, box["y"] + down * scale)
-    assert figure.locator(".value").inner_text() == text
+    value = figure.locator(".value")
+    assert value.inner_text().split("\n")[0] == text
+    cells = page.locator("#batch-sizes tbody tr").nth(2).locator("td").all_inner_texts()
+    for number in (1, 2, 3, 6, 8):  # rate, value, interval, time, seeds
+        assert cells[number - 1] in value.inner_text().split("\n")[1]
+    near = value.bounding_box()
+    assert near is not None
+    assert abs(near["x"] - box["x"] - across * scale) < 30
     ring = figure.locator(".ring").bounding_box()
     assert ring is not None
     assert ring["x"] + ring["width"] / 2 == pytest.approx(box["x"] + across * scale, abs=1)
     page.mouse.move(box["x"] + 1, box["y"] + 1)
-    assert figure.locator(".value").inner_text() == ""
+    assert value.inner_text() == ""
 
 
 def test_a_resting_pointer_does_not_disturb_the_keys(page: Page) -> None:
     figure = page.locator("#figure-accuracy")
     figure.locator("svg").hover()
-    figure.locator(".scroll").focus()
+    figure.locator(".plot").focus()
     page.keyboard.press("Home")
     page.evaluate("scrollBy(0, 2000)")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200)))")
-    assert figure.locator(".value").inner_text() == marks(figure)[0][2]
+    assert figure.locator(".value").inner_text().split("\n")[0] == marks(figure)[0][2]
     page.keyboard.press("Escape")
 
 
 def test_the_budget_chosen_can_be_read_too(page: Page, choices: list[dict[str, Any]]) -> None:
-    page.locator(".budget .scroll").first.focus()
+    page.locator(".budget .plot").focus()
     page.keyboard.press("ArrowRight")
     rule = choices[0]
     assert (
-        page.locator(".budget .value").inner_text() == rule["steps"][rule["first"]]["marks"][0][5]
+        page.locator(".budget .value").inner_text().split("\n")[0]
+        == rule["steps"][rule["first"]]["marks"][0][5]
     )
     page.locator(".budget [type=range]").press("ArrowLeft")
     assert page.locator(".budget .value").inner_text() == ""
     page.locator(".budget [type=range]").press("ArrowRight")
 
 
-def test_a_series_can_be_hidden_and_is_then_not_read(page: Page) -> None:
-    figure = page.locator("#figure-curves")
-    box = figure.get_by_role("checkbox").first
-    line = figure.locator("[data-series='0']")
-    assert figure.get_by_role("checkbox").count() == 11
-    box.uncheck()
-    assert not line.is_visible()
-    figure.locator(".scroll").focus()
-    page.keyboard.press("Home")
-    assert figure.locator(".value").inner_text().endswith("(2)")
-    box.check()
-    assert line.is_visible()
+def highlighted(page: Page) -> set[str]:
+    """Return the batch sizes of the rows that stand out."""
+    rows = page.locator("tr.chosen")
+    return {*rows.evaluate_all("rows => rows.map((row) => row.dataset.size)")}
+
+
+def test_a_batch_size_that_is_chosen_stands_out_everywhere(page: Page) -> None:
+    picker = page.get_by_label("Highlight batch size")
+    picker.select_option("64")
+    assert highlighted(page) == {"64"}
+    for table in ("batch-sizes", "cells", "timing", "to-target"):
+        assert page.locator(f"#{table} tr.chosen").count() > 0
+    for figure in ("accuracy", "rates", "steps-to-target", "seconds-per-update", "seeds"):
+        assert page.locator(f"#figure-{figure} .band").count() == 1, figure
+    assert page.locator("#figure-budgets .band").count() == 3
+    assert page.locator(".budget tr.chosen").count() == 1
+    assert page.locator("#figure-accuracy-time text.named").all_text_contents() == ["64"]
+    picker.select_option("")
+    assert highlighted(page) == set()
+    assert page.locator(".band, .named, .faded").count() == 0
+
+
+def test_a_click_on_a_mark_or_a_row_chooses_its_batch_size(page: Page) -> None:
+    figure = page.locator("#figure-accuracy")
+    svg, (across, down, _, _) = figure.locator("svg"), marks(figure)[2]
+    svg.scroll_into_view_if_needed()
+    box = svg.bounding_box()
+    assert box is not None
+    scale = box["width"] / (72 * 6.6)
+    at = (box["x"] + across * scale, box["y"] + down * scale)
+    page.mouse.click(*at)
+    assert highlighted(page) == {"4"}
+    page.mouse.click(*at)
+    assert highlighted(page) == set()
+    page.locator("#timing tbody tr", has_text="128").first.click()
+    assert highlighted(page) == {"128"}
+    assert page.get_by_label("Highlight batch size").input_value() == "128"
+    page.locator("#batch-sizes tbody tr", has_text="128").first.click()
+    assert highlighted(page) == set()
+
+
+def test_the_keyboard_chooses_the_batch_size_it_reads(page: Page) -> None:
+    page.locator("#figure-accuracy .plot").focus()
+    for key in ("Home", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    assert highlighted(page) == {"2"}
+    page.keyboard.press("Enter")
     page.keyboard.press("Escape")
+    assert highlighted(page) == set()
 
 
 def test_tables_are_filtered_by_words(page: Page) -> None:
-    table = page.locator("#cells")
-    field = page.locator("#tables .controls", has=page.get_by_label("Rows with")).nth(2)
+    table = page.locator("#timing")
+    field = page.locator("xpath=//table[@id='timing']/../preceding-sibling::p[1]")
     every = table.locator("tbody tr").count()
-    field.get_by_role("searchbox").fill("1024 30")
+    field.get_by_role("searchbox").fill("1024 per")
     rows = table.locator("tbody tr:visible")
     assert 0 < rows.count() < every
     assert all("1024" in text for text in rows.all_inner_texts())
@@ -206,11 +252,12 @@ def test_after_all_that_the_page_has_said_and_loaded_nothing(
 
 def test_everything_is_reached_by_the_keyboard(browser: Browser, digits_report: Path) -> None:
     page, _ = opened(browser, digits_report)
+    unfold(page)
     reached = set()
-    for _ in range(page.locator("a, button, input, [tabindex='0']").count()):
+    for _ in range(page.locator("a, button, input, select, summary, [tabindex='0']").count()):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.type || document.activeElement.tagName"))
-    assert reached >= {"A", "DIV", "button", "checkbox", "radio", "range", "search"}
+    assert reached >= {"A", "DIV", "SUMMARY", "button", "radio", "range", "search", "select-one"}
 
 
 def test_identifiers_are_unique_and_images_named(page: Page) -> None:
@@ -222,39 +269,39 @@ def test_identifiers_are_unique_and_images_named(page: Page) -> None:
             assert page.locator(f"[id='{target}']").text_content()
 
 
-def test_paper_has_everything_open_and_no_controls(page: Page) -> None:
-    page.evaluate("document.querySelector('main').append(document.createElement('details'))")
+def test_paper_has_the_method_open_and_no_controls(browser: Browser, digits_report: Path) -> None:
+    page, _ = opened(browser, digits_report)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
-    assert page.locator("details:not([open])").count() == 0
+    assert page.locator("details[open]").count() == page.locator("details.method").count() == 1
     assert not any(control.is_visible() for control in page.locator(".controls").all())
     assert page.locator("#figure-accuracy svg").is_visible()
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert page.locator("main > details").get_attribute("open") is None
-    page.evaluate("document.querySelector('main > details').remove()")
+    assert page.locator("details[open]").count() == 0
 
 
 def test_without_scripts_the_rules_are_a_figure_and_a_table(
     browser: Browser, digits_report: Path
 ) -> None:
     page, log = opened(browser, digits_report, java_script_enabled=False)
+    page.locator("#more summary", has_text="Budget rules").click()
     assert not page.locator(".budget").is_visible()
     assert page.locator("#figure-budgets svg").is_visible()
-    assert page.locator("#budgets tbody tr").count() == 33
-    assert page.locator("figure button, fieldset:visible").count() == 0
+    assert page.locator("#budgets tbody tr").count() == 11
+    assert page.locator("figure button, fieldset:visible, nav select").count() == 0
     assert log.messages == []
 
 
 def test_readers_who_want_no_motion_see_none(browser: Browser, digits_report: Path) -> None:
     page, _ = opened(browser, digits_report, reduced_motion="reduce")
+    unfold(page)
     page.locator(".budget [type=radio]").nth(1).check()
     assert page.evaluate("document.getAnimations().length") == 0
 
 
-def test_the_script_keeps_nothing_and_goes_nowhere() -> None:
-    script = Path(__file__).parents[4] / "reports" / "output" / "assets" / "report.js"
-    text = script.read_text(encoding="utf-8")
+def test_the_script_keeps_nothing_and_goes_nowhere(digits_report: Path) -> None:
+    (text,) = re.findall(r"<script>(.*?)</script>", digits_report.read_text("utf-8"), re.DOTALL)
     for word in ("Storage", "history", "fetch", "XMLHttp", "innerHTML", "eval", "import", "cookie"):
         assert word not in text
     assert len(text) < 12_000
