@@ -4,79 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from reports.analysis import PER_ITEM, TENSOR, without_noise
-from reports.claims._values import GroupValues, cross_fitted, trend
-from reports.claims.evidence import DIFFERENCE, RATIO, SHARE, Kind, Sample
+from reports.analysis import PER_ITEM, TENSOR, TargetRecord, without_noise
+from reports.analysis.equal_budgets import best_on_others
+from reports.claims._paper_claims import KINDS, USUAL
+from reports.claims._values import GroupValues, fall
+from reports.claims.evidence import DIFFERENCE, Sample
+from reports.recommend.choice import target_of
 from reports.schema import TUNING_STAGES, GroupDescription, has_value
-from reports.stats import by_seed, sizes_of
+from reports.stats import FEWEST, by_seed, sizes_of
 from reports.stats.models import NOT_REACHED
 
-MARGIN = 0.01  # differences of a metric below this are too small to count: a point of accuracy
-SAME_LOSS = 1e-4
-"""Relative difference of the loss up to which two trainings have the same result: float32 carries
-seven digits, and thousands of updates multiply what another order of sums makes of the last one."""
-VASTLY = 10.0  # how many times as fast is vastly more efficient
-NEAR_BEST = 1.15  # times to target up to this multiple of the shortest are as good as it
-USUAL = (16, 64)  # batch sizes that the paper calls the most common
-
 PLAIN = ("sgd", "momentum", "nesterov")  # whose step is proportional to the gradient
-ADAPTIVE = ("adagrad", "adam")  # that the paper names as a remedy
-
-_FALLS = Kind(DIFFERENCE, 0.0, -MARGIN, below=True)
-_SHOWN_FALLS = replace(_FALLS, shown=True)
-_HIGHER = Kind(DIFFERENCE, 0.0, MARGIN)
-_SHOWN_HIGHER = replace(_HIGHER, shown=True)
-_FASTER = Kind(RATIO, 0.0, timed=True)
-_SAME_LOSS = Kind(SHARE, math.log(SAME_LOSS), below=True)
-_SLOWER = Kind(RATIO, math.log(NEAR_BEST))
-
-KINDS = {
-    "tensor": _FASTER,
-    "one item": _FASTER,
-    "added gradients": _SAME_LOSS,
-    "local updates": _SAME_LOSS,
-    "tuned rate": _SHOWN_FALLS,
-    "kept rate, sum": _FALLS,
-    "kept rate, mean": _FALLS,
-    "equal updates": _FALLS,
-    "equal time": _FALLS,
-    "mitigation": _SHOWN_HIGHER,
-    "own fall": _SHOWN_FALLS,
-    "mitigation, kept rate, sum": _HIGHER,
-    "mitigation, kept rate, mean": _HIGHER,
-    "16 to 64": _SHOWN_HIGHER,
-    "speed": replace(_FASTER, bound=math.log(VASTLY)),
-    "accuracy": Kind(DIFFERENCE, -MARGIN, shown=True),
-    "measured": _SLOWER,
-    "closed form": _SLOWER,
-}
-"""Every kind of comparison, by name."""
+ADAPTIVE = ("adagrad", "adam")  # that the paper calls a remedy
 
 Groups = Sequence[GroupValues]
 
 
-def tensor(groups: Groups) -> Iterator[Sample]:
-    """C1: seconds of an update one item at a time, by those of tensor operations."""
+def vectorized(groups: Groups) -> Iterator[Sample]:
+    """C1: seconds of an update one example at a time, divided by those of a vectorized one."""
     seen: set[tuple[float, ...]] = set()
     for group in groups:
         times = group.round_seconds
         if not {TENSOR, PER_ITEM} <= times.keys() or not _usual(group.plan):
             continue
-        # Groups that differ in nothing that costs time share their measurements.
+        # Configurations that differ in nothing that costs time share their measurements.
         measured = tuple(times[TENSOR].to_numpy().ravel())
-        if measured in seen:
-            continue
-        seen.add(measured)
-        gain = (times[PER_ITEM] / times[TENSOR]).dropna(axis="columns").map(math.log)
-        several = [size for size in sizes_of(gain) if size > 1]
-        for kind, gains in (("tensor", gain[several]), ("one item", gain.drop(columns=several))):
-            values = gains.mean(axis="columns").dropna()
-            yield from sample_of(kind, [group], values, "equal batches")
+        if measured not in seen:
+            seen.add(measured)
+            gain = (times[PER_ITEM] / times[TENSOR]).dropna(axis="columns").map(math.log)
+            several = gain[[size for size in sizes_of(gain) if size > 1]]
+            values = several.mean(axis="columns").dropna()
+            yield from sample_of("vectorized", [group], values, "equal batches")
 
 
 def shards(groups: Groups) -> Iterator[Sample]:
@@ -119,49 +81,46 @@ def _setting(plan: GroupDescription) -> tuple[object, ...]:
 
 
 def falls(groups: Groups) -> Iterator[Sample]:
-    """C3: how the metric of plain optimizers changes from the smallest to the largest batch."""
+    """C3: how the metric of plain optimizers changes from the best smaller batch to the largest."""
     for group in groups:
-        if not _usual(group.plan, PLAIN):
-            continue
-        made = group.updates_made
-        yield from _change("tuned rate", group, group.tuned)
-        yield from _change(f"kept rate, {group.plan.reduction}", group, group.kept)
-        if len({*made.values()}) > 1:
-            fewest = min(made.values())
-            values = cross_fitted(group.explored_at(dict.fromkeys(made, fewest)))
-            yield from _change("equal updates", group, values, f"equal updates: {fewest:,}")
-        if group.updates_in_equal_time:
-            values = cross_fitted(group.explored_at(group.updates_in_equal_time))
-            yield from _change("equal time", group, values, "equal time: the shortest training")
+        if _usual(group.plan, PLAIN):
+            yield from _tuned_fall("tuned rate", group)
+            kind = f"fixed rate, {group.plan.reduction}"
+            yield from sample_of(kind, [group], fall(group.fixed))
 
 
-def _change(
-    kind: str, group: GroupValues, values: pd.DataFrame, budget: str = ""
-) -> Iterator[Sample]:
-    """Batch sizes without a value for every seed are in no table: say between which it is."""
-    ends = sizes_of(values)
-    for sample in sample_of(kind, [group], trend(values), budget):
-        yield replace(sample, ends=(ends[0], ends[-1]))
+def _tuned_fall(kind: str, group: GroupValues) -> Iterator[Sample]:
+    """Where fresh seeds judge, from the batch size that is best on the tuning seeds."""
+    values = group.tuned
+    best = _best_smaller(group, values)
+    ends = None if best is None else (best, sizes_of(values)[-1])
+    yield from sample_of(kind, [group], fall(values, best), ends=ends)
+
+
+def _best_smaller(group: GroupValues, values: pd.DataFrame) -> int | None:
+    smaller = sizes_of(values)[:-1]
+    return _best(group, smaller) if smaller and group.analysis.judged_apart else None
 
 
 def remedies(groups: Groups) -> Iterator[Sample]:
-    """C4: how much less adaptive optimizers fall than plain descent, and how much they fall."""
+    """C4: how much less adaptive optimizers fall than SGD, and how much they fall."""
     plain = {_setting(a.plan): a for a in groups if _usual(a.plan, ("sgd",))}
     for group in groups:
         base = plain.get(_setting(group.plan))
-        if not _usual(group.plan, ADAPTIVE) or base is None:
-            continue
-        both = [group, base]
-        budget = f"{_equal_budget(group)}; {_effort(both)}"
-        yield from sample_of("mitigation", both, _less(group.tuned, base.tuned), budget)
-        yield from _change("own fall", group, group.tuned)
-        kind = f"mitigation, kept rate, {group.plan.reduction}"
-        yield from sample_of(kind, both, _less(group.kept, base.kept))
+        if _usual(group.plan, ADAPTIVE) and base is not None:
+            budget = f"{_equal_budget(group)}; {_effort([group, base])}"
+            yield from sample_of("mitigation", [group, base], _less(group, base), budget)
+            yield from _tuned_fall("adaptive fall", group)
 
 
-def _less(adaptive: pd.DataFrame, plain: pd.DataFrame) -> pd.Series[float]:
-    common = adaptive.columns.intersection(plain.columns)
-    return (trend(adaptive[common]) - trend(plain[common])).dropna()
+def _less(adaptive: GroupValues, plain: GroupValues) -> pd.Series[float]:
+    """How much less one falls than the other, up to the largest batch size that both have."""
+    common = adaptive.tuned.columns.intersection(plain.tuned.columns)
+    first, second = (
+        fall(values, _best_smaller(group, values))
+        for group, values in ((each, each.tuned[common]) for each in (adaptive, plain))
+    )
+    return (first - second).dropna()
 
 
 def _effort(groups: Groups) -> str:
@@ -171,18 +130,23 @@ def _effort(groups: Groups) -> str:
 
 
 def usual_sizes(groups: Groups) -> Iterator[Sample]:
-    """C5: the best batch size from 16 to 64 against the best of all others, on fresh seeds."""
+    """C5: the batch size from 16 to 64 that is worst on the tuning seeds against the best other."""
     for group in confirmed(groups):
         values = group.tuned
-        inside = [size for size in sizes_of(values) if USUAL[0] <= size <= USUAL[1]]
-        outside = [size for size in sizes_of(values) if size not in inside]
-        if inside and outside:
-            better = values[_best(group, inside)] - values[_best(group, outside)]
-            yield from sample_of("16 to 64", [group], better.dropna())
+        sizes = sizes_of(values)
+        inside = [size for size in sizes if USUAL[0] <= size <= USUAL[1]]
+        if 0 < len(inside) < len(sizes):
+            worst = inside[int(_validation(group, inside).argmin())]
+            best = _best(group, [size for size in sizes if size != worst])
+            change = (values[worst] - values[best]).dropna()
+            yield from sample_of("16 to 64", [group], change, ends=(best, worst))
 
 
 def _best(group: GroupValues, sizes: list[int]) -> int:
-    """Best of some batch sizes on the validation part; the smallest of equal ones."""
+    """The best of some batch sizes on the tuning seeds: the reference, if it is one of them."""
+    reference = group.analysis.reference
+    if reference in sizes:
+        return reference
     return sizes[int(_validation(group, sizes).argmax())]
 
 
@@ -198,18 +162,20 @@ def splitting(groups: Groups) -> Iterator[Sample]:
         sizes = [size for size in sizes_of(values) if size in sizes_of(times)]
         if len(sizes) > 1:
             small, use = sizes[0], _fastest_as_good(group, sizes, times)
+            baseline = "batch size 1" if small == 1 else "the smallest"
             gain = (times[small] / times[use]).dropna().map(math.log)
-            yield from sample_of("speed", [group], gain)
-            yield from sample_of("accuracy", [group], (values[use] - values[small]).dropna())
+            loss = (values[use] - values[small]).dropna()
+            for kind, change in (("speed", gain), ("accuracy", loss)):
+                yield from sample_of(
+                    f"{kind} against {baseline}", [group], change, ends=(small, use)
+                )
 
 
 def _fastest_as_good(group: GroupValues, sizes: list[int], times: pd.DataFrame) -> int:
     smallest, *others = sizes
     metric = _validation(group, sizes)
-    good = [size for size in others if metric[size] >= metric[smallest] - MARGIN]
-    if not good:
-        return _best(group, others)
-    return good[int(times[good].median().argmin())]
+    good = [size for size in others if metric[size] >= metric[smallest] - group.analysis.margin]
+    return good[int(times[good].median().argmin())] if good else _best(group, others)
 
 
 def _training_seconds(group: GroupValues) -> pd.DataFrame:
@@ -222,23 +188,34 @@ def _training_seconds(group: GroupValues) -> pd.DataFrame:
 
 
 def predictions(groups: Groups) -> Iterator[Sample]:
-    """C7: time to target of the batch size that a rule names, by that of the best measured."""
+    """C7: time to target of the batch size that a rule names, by that of the fastest other.
+
+    Rules see the tuning seeds only, times are those of fresh seeds.
+    """
     for group in confirmed(groups):
-        record = group.analysis.scaling.main
+        record = target_of(group.analysis)
         if record is None:
             continue
-        cost = group.seconds_per_update
-        fresh = _seconds(record.crossings, cost)
-        named = {
-            "measured": _quickest(_seconds(record.tuning, cost)),
-            "closed form": record.named,
-        }
+        fresh, measure = (
+            _seconds(record.crossings, group.seconds_per_update),
+            group.analysis.target_measure,
+        )
+        named = {"fitted model": record.named, "noise scale": _by_noise(group, record)}
         for kind, size in named.items():
             if size is not None and len(fresh.columns) > 1:
-                share = record.target.share
-                rule = "" if math.isnan(share) else f": {share:.0%} of the tuning seeds' way"
-                budget = f"time to a target{rule}"
+                level = measure.text(record.target.level)
+                budget = f"time to a validation {measure.name} of {level}"
                 yield from sample_of(kind, [group], _slower(fresh, size), budget)
+
+
+def _by_noise(group: GroupValues, record: TargetRecord) -> float | None:
+    """`sqrt(B_noise alpha / beta)`: the noise scale where the tuning seeds are fastest."""
+    doubling = group.analysis.scaling.update_time.doubling_batch_size
+    fastest = _fastest(_seconds(record.tuning, group.seconds_per_update))
+    if doubling is None or fastest is None:
+        return None
+    scale = group.noise_scales(record).get(fastest)
+    return None if scale is None else math.sqrt(scale * doubling)
 
 
 def _seconds(crossings: pd.DataFrame, cost: Mapping[int, float]) -> pd.DataFrame:
@@ -251,14 +228,21 @@ def _seconds(crossings: pd.DataFrame, cost: Mapping[int, float]) -> pd.DataFrame
 
 
 def _slower(times: pd.DataFrame, wanted: float) -> pd.Series[float]:
-    """Logarithm of the time at the size nearest to a wanted one, by that at the quickest."""
+    """Logarithm of the time at the size nearest to a wanted one, by that at the fastest other.
+
+    The fastest on the other seeds, of those that all seeds reach the target with. Infinite where
+    the size that was named misses it.
+    """
     use = min(sizes_of(times), key=lambda size: abs(math.log(size / wanted)))
-    quickest = _quickest(times)
-    # Infinite where the size that was named misses the target; unknown where every size does.
-    return (times[use] / times[use if quickest is None else quickest]).map(math.log)
+    others = times.drop(columns=use).to_numpy(np.float64).T
+    others = others[np.isfinite(others).all(axis=1)]
+    if min(others.shape) == 0 or len(times) < FEWEST:
+        return pd.Series(dtype="float64")
+    fastest = others[best_on_others(-np.log(others)), np.arange(len(times))]
+    return (times[use] / fastest).map(math.log)
 
 
-def _quickest(times: pd.DataFrame) -> int | None:
+def _fastest(times: pd.DataFrame) -> int | None:
     means = times.mean()
     reached = means[np.isfinite(means)]
     return None if reached.empty else int(reached.idxmin())
@@ -276,23 +260,30 @@ def _usual(plan: GroupDescription, optimizers: Sequence[str] = ()) -> bool:
 
 
 def sample_of(
-    kind: str, groups: Groups, values: pd.Series[float], budget: str = ""
+    kind: str,
+    groups: Groups,
+    values: pd.Series[float],
+    budget: str = "",
+    ends: tuple[int, int] | None = None,
 ) -> Iterator[Sample]:
     """Yield the sample of one comparison, under the budget of its trials if no other is given."""
     if values.empty:
         return
-    first = groups[0]
-    measure = first.analysis.measure
-    part = first.analysis.part if KINDS[kind].shown else "validation"
+    tested, first = KINDS[kind], groups[0]
+    analysis, difference = first.analysis, tested.unit == DIFFERENCE
+    part = analysis.part if tested.shown else "validation"
     yield Sample(
         comparison=kind,
         group=" against ".join(group.plan.group for group in groups),
         dataset=first.plan.dataset,
         budget=budget or _equal_budget(first),
-        metric=f"{part} {measure.name}",
-        measure=measure,
+        metric=f"{part} {analysis.measure.name}",
+        measure=analysis.measure,
         values=values,
-        kind=KINDS[kind],
+        kind=tested,
+        margin=analysis.margin if difference else analysis.target.margin,
+        step=first.step(part) if difference else 0.0,
+        ends=ends,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -10,10 +9,14 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from reports.analysis.equal_budgets import best_on_others, evaluations, guess_level, read
+from reports.analysis import TargetRecord, select_rates
+from reports.analysis.equal_budgets import best_on_others, guess_level
+from reports.analysis.scaling_analysis import tuned_points
 from reports.recommend import Analysis
-from reports.schema import TUNING_STAGES, GroupDescription
-from reports.stats import by_seed
+from reports.schema import CLASSIFICATION, TUNING_STAGES, GroupDescription
+from reports.stats import FEWEST, by_seed, sizes_of
+from reports.stats.models import RESOLVED
+from reports.stats.models.noise_scale import average_noise
 
 
 @dataclass(frozen=True)
@@ -47,45 +50,29 @@ class GroupValues:
         if self.analysis.part != "test":
             return cross_fitted(self.explored)
         seeds = self.analysis.seeds
-        kept = seeds[seeds["batch_size"].isin(self.analysis.measured["batch_size"])]
-        return by_seed(kept, "metric")
+        complete = seeds[seeds["batch_size"].isin(self.analysis.measured["batch_size"])]
+        return by_seed(complete, "metric")
 
     @cached_property
-    def kept(self) -> pd.DataFrame:
+    def fixed(self) -> pd.DataFrame:
         """The validation metric where all batch sizes have the rate that suits the smallest."""
-        return cross_fitted(self.explored, kept=True)
+        return cross_fitted(self.explored, fixed=True)
 
     @cached_property
     def explored(self) -> Grid:
-        """The validation metric at the end of training of every trial that tuned the rates."""
-        return self._grid(self._explorers["validation_metric"].to_numpy(np.float64))
-
-    def explored_at(self, updates: Mapping[int, float]) -> Grid:
-        """Return the same after so many updates of each batch size, read from curves."""
-        trials = self._explorers
-        points = np.array([updates[size] for size in trials["batch_size"].tolist()], np.float64)
-        return self._grid(read(self._curves, trials["trial"].tolist(), points[:, None])[:, 0])
-
-    def _grid(self, metric: Annotated[np.ndarray, "trial"]) -> Grid:
-        """A diverged trial counts as a guess; a seed without a trial has no value."""
-        trials, seeds = self._explorers, np.unique(self.analysis.study.seeds)
-        lost = (trials["status"] == "diverged").to_numpy(bool)
-        values = np.where(lost, guess_level(self.plan), metric)
+        """The validation metric of every trial that tuned the rates; a diverged one is a guess."""
+        trials = self.analysis.results.trials
+        tuning = trials["stage"].isin(TUNING_STAGES)
+        trials = trials[tuning & trials["status"].isin(["ok", "diverged"])]
+        seeds = np.unique(self.analysis.study.seeds)
+        diverged = (trials["status"] == "diverged").to_numpy(bool)
+        metric = trials["validation_metric"].to_numpy(np.float64)
         sizes, size = np.unique(trials["batch_size"].to_numpy(), return_inverse=True)
         rates, rate = np.unique(trials["learning_rate"].to_numpy(), return_inverse=True)
         table = np.full((sizes.size, rates.size, seeds.size), np.nan)
-        table[size, rate, np.searchsorted(seeds, trials["seed"])] = values
+        seed = np.searchsorted(seeds, trials["seed"])
+        table[size, rate, seed] = np.where(diverged, guess_level(self.plan), metric)
         return Grid(sizes, rates, seeds, table)
-
-    @cached_property
-    def _explorers(self) -> pd.DataFrame:
-        trials = self.analysis.results.trials
-        tuning = trials["stage"].isin(TUNING_STAGES)
-        return trials[tuning & trials["status"].isin(["ok", "diverged"])]
-
-    @cached_property
-    def _curves(self) -> dict[str, np.ndarray]:
-        return evaluations(self.analysis.results.curves)
 
     @cached_property
     def updates_made(self) -> dict[int, int]:
@@ -101,6 +88,23 @@ class GroupValues:
         table = self.analysis.alone
         return dict(zip(table["batch_size"], table["seconds_per_update"], strict=True))
 
+    def step(self, part: str) -> float:
+        """Return the smallest difference of two values of the metric on one part of the data."""
+        items = self.plan.test_items if part == "test" else self.plan.validation_items
+        return 1 / items if self.plan.task == CLASSIFICATION else 0.0
+
+    def noise_scales(self, record: TargetRecord) -> dict[int, float]:
+        """Return the noise scale of batch sizes that resolve it, by the tuning seeds' gradients.
+
+        Averaged over training up to the target.
+        """
+        rates = select_rates(self.analysis.cells)
+        points = tuned_points(self.analysis.results, rates, TUNING_STAGES)
+        updates = record.tuning.groupby("batch_size")["updates"].median()
+        scales = average_noise(points[points["updates"] <= points["batch_size"].map(updates)])
+        known = scales[scales["status"] == RESOLVED]
+        return dict(zip(known["batch_size"], known["noise_scale"], strict=True))
+
     @cached_property
     def round_seconds(self) -> dict[str, pd.DataFrame]:
         """Seconds of an update of one network: by engine, then by timing round and batch size."""
@@ -112,45 +116,39 @@ class GroupValues:
             for engine, rows in seconds.groupby("engine")
         }
 
-    @cached_property
-    def updates_in_equal_time(self) -> dict[int, float]:
-        """Updates of each batch size in the shortest time that any one trains; {} if untimed."""
-        made, seconds = self.updates_made, self.seconds_per_update
-        if not made or not made.keys() <= seconds.keys():
-            return {}
-        shortest = min(made[size] * seconds[size] for size in made)
-        return {size: shortest / seconds[size] for size in made}
 
-
-def cross_fitted(grid: Grid, *, kept: bool = False) -> pd.DataFrame:
+def cross_fitted(grid: Grid, *, fixed: bool = False) -> pd.DataFrame:
     """Return each seed's metric at the learning rate that is best on all other seeds.
 
-    With `kept`, every batch size has the rate that is best at the smallest one, of those all tried.
+    With `fixed`, all batch sizes have the best rate of the smallest one, of those that all tried.
     """
     complete = ~np.isnan(grid.metric).any(axis=2)
     sizes = complete.any(axis=1)
-    if kept:
+    if fixed:
         complete = complete & complete[sizes].all(axis=0)
     sizes = complete.any(axis=1)
     if not sizes.any() or grid.seeds.size == 1:
         return pd.DataFrame()
     tables = [grid.metric[index, complete[index]] for index in np.flatnonzero(sizes)]
-    best = [best_on_others(table) for table in (tables[:1] if kept else tables)]
+    best = [best_on_others(table) for table in (tables[:1] if fixed else tables)]
     seeds = np.arange(grid.seeds.size)
     chosen = [table[best[index % len(best)], seeds] for index, table in enumerate(tables)]
     columns = pd.Index(grid.sizes[sizes], name="batch_size")
     return pd.DataFrame(np.transpose(chosen), pd.Index(grid.seeds, name="seed"), columns)
 
 
-def trend(values: pd.DataFrame) -> pd.Series[float]:
-    """Return the change of a metric from the smallest to the largest batch size, by seed.
+def fall(values: pd.DataFrame, best: int | None = None) -> pd.Series[float]:
+    """Return the change of a metric from the best smaller batch size to the largest, by seed.
 
-    Along the straight line that fits a seed's values against the logarithm of the batch size best.
+    The best is the one that is best on all other seeds, if it isn't given.
     """
     complete = values.dropna()
-    if complete.empty or len(complete.columns) == 1:
+    if len(complete.columns) < FEWEST:
         return pd.Series(dtype="float64")
-    doublings = np.log2(complete.columns.to_numpy(np.float64))
-    around = doublings - doublings.mean()
-    slopes = complete.to_numpy(np.float64) @ around / (around @ around)
-    return pd.Series(slopes * np.ptp(doublings), index=complete.index)
+    *smaller, largest = sizes_of(complete)
+    if best is not None:
+        return complete[largest] - complete[best]
+    if len(complete) < FEWEST:
+        return pd.Series(dtype="float64")
+    table = complete[smaller].to_numpy(np.float64).T
+    return complete[largest] - table[best_on_others(table), np.arange(len(complete))]

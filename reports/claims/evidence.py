@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from reports.schema import MISSING, Column, Measure, significant, times
-from reports.stats import CONFIDENCE, FEWEST, holm, t_interval
+from reports.stats import CONFIDENCE, FEWEST, holm
+from reports.stats.intervals import t_quantile
+from reports.stats.random_effects import pool
 
-SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "can't be told"
+SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 MIXED = "depends on the data"
 NOT_STUDIED = "not studied here"
-VERDICTS = (SUPPORTED, CONTRADICTED, MIXED, UNDECIDED, NOT_STUDIED)
+VERDICTS = (SUPPORTED, NOT_SUPPORTED, MIXED, UNDECIDED, NOT_STUDIED)
 
 LEVEL = (1 - CONFIDENCE) / 2
-"""How often, at most, a claim's comparisons support it, or contradict it, by chance."""
+"""How often, at most, a claim's comparisons support it, or speak against it, by chance."""
 
 DIFFERENCE, RATIO, SHARE = "difference", "ratio", "share"
 """Units of an effect: of the metric, how many times, or a share of the loss."""
@@ -29,9 +30,9 @@ LEAST_SHARE = 1e-6  # shares below this are all written alike
 EVIDENCE_COLUMNS = (
     Column("claim", "str", "", "The claim, C1 to C7."),
     Column("comparison", "str", "", "What is compared: see the claim's sentence."),
-    Column("group", "str", "", "Where: the group, or the two groups that are compared."),
+    Column("group", "str", "", "Where: the configuration, or the two that are compared."),
     Column("dataset", "str", "", "Name of the dataset."),
-    Column("judges", "bool", "", "Whether it judges the claim, or is shown beside it."),
+    Column("judges", "bool", "", "Whether it judges the claim, or is only shown."),
     Column("budget", "str", "", "Budget rule under which it is compared.", volatile=True),
     Column("verdict", "str", "", "Of this comparison, Holm's method over its kind.", volatile=True),
     Column(
@@ -40,10 +41,28 @@ EVIDENCE_COLUMNS = (
     Column(
         "effect", "float64", "", "Mean over seeds or rounds, geometric but of differences.", True
     ),
-    Column("low", "float64", "", "Lower end of its 95% t interval.", volatile=True),
-    Column("high", "float64", "", "Upper end, likewise.", volatile=True),
-    Column("count", "int64", "", "Seeds, or rounds of the timing pass.", volatile=True),
+    Column("low", "float64", "", "Lower bound of its 95% t interval.", volatile=True),
+    Column("high", "float64", "", "Upper bound.", volatile=True),
+    Column("count", "int64", "", "Seeds, or rounds of the benchmark.", volatile=True),
 )
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its standard error; NaN where there is none."""
+
+    value: float
+    error: float
+    degrees: int
+
+    def p_above(self, bound: float) -> float:
+        """Return the p value of a t test that the true mean exceeds a bound; 1 without an error."""
+        if math.isnan(self.error):
+            return 1.0
+        gap = self.value - bound
+        if self.error == 0:
+            return float(gap <= 0)
+        return float(special.stdtr(self.degrees, -gap / self.error))
 
 
 @dataclass(frozen=True)
@@ -64,22 +83,17 @@ UNKNOWN = Finding(DIFFERENCE, math.nan, math.nan, math.nan, 0)
 class Kind:
     """A kind of comparison, and the test of a claim that its mean lies beyond a bound.
 
-    Effects from the bound to `negligible` are too small to count: where the mean is established to
-    be on this side of that, the claim is contradicted.
+    Effects from the bound to `negligible` are too small to count: where the mean is shown to be on
+    this side of that, the claim is not supported.
     """
 
     unit: str
     bound: float
     negligible: float | None = None  # the bound itself, if not given
     below: bool = False  # whether the claim is a mean below the bound, or else above
-    timed: bool = False  # whether values are by round of the timing pass, or else by seed
+    in_margins: bool = False  # whether both are multiples of the accepted loss
+    timed: bool = False  # whether values are by round of the benchmark, or else by seed
     shown: bool = False  # whether the metric is the one the report shows, or else validation's
-
-    def p_values(self, values: pd.Series[float]) -> tuple[float, float]:
-        """Return the p values of the claim's opposite and of the claim."""
-        sign = -1 if self.below else 1
-        limit = self.bound if self.negligible is None else self.negligible
-        return p_above(sign * values, sign * self.bound), p_above(-sign * values, -sign * limit)
 
 
 @dataclass(frozen=True)
@@ -87,14 +101,31 @@ class Sample:
     """One comparison before it is judged."""
 
     comparison: str  # name of its kind: those of one kind are adjusted and averaged together
-    group: str  # label of the group, or of both groups
+    group: str  # label of the configuration, or of both
     dataset: str
     budget: str  # the budget rule
     metric: str  # what a difference is of, such as "test accuracy"; only alike ones are averaged
     measure: Measure  # how it is written
     values: pd.Series[float]  # by seed or timing round; logarithms of ratios and shares
     kind: Kind
-    ends: tuple[int, int] | None = None  # batch sizes, of a change along all of those between
+    margin: float = 1.0  # loss that is accepted, in the unit of the values
+    step: float = 0.0  # smallest difference of two values: no spread is below half of it
+    ends: tuple[int, int] | None = None  # batch sizes compared, if seeds don't differ in them
+
+    @property
+    def mean(self) -> Mean:
+        """The mean over seeds or rounds; NaN where a value is infinite."""
+        return mean_of(self.values, self.step)
+
+    def p_values(self, mean: Mean) -> tuple[float, float]:
+        """Return the p values, by a mean of such values, of the claim and of its opposite."""
+        kind, sign = self.kind, -1 if self.kind.below else 1
+        unit = self.margin if kind.in_margins else 1.0
+        limit = kind.bound if kind.negligible is None else kind.negligible
+        claimed, opposite = (
+            Mean(side * mean.value, mean.error, mean.degrees) for side in (sign, -sign)
+        )
+        return claimed.p_above(sign * kind.bound * unit), opposite.p_above(-sign * limit * unit)
 
     def text(self, value: float) -> str:
         """Return an effect in its unit."""
@@ -123,55 +154,68 @@ class Evidence:
     finding: Finding
 
 
-def p_above(values: pd.Series[float], bound: float) -> float:
-    """Return the p value of a t test that the mean exceeds a bound; 1 if it can't be made."""
-    if len(values) < FEWEST or not np.isfinite(values).all():
-        return 1.0
-    gap, error = values.mean() - bound, values.std() / math.sqrt(len(values))
-    if error == 0:
-        return float(gap <= 0)
-    return float(special.stdtr(len(values) - 1, -gap / error))
+def mean_of(values: pd.Series[float], step: float = 0.0) -> Mean:
+    """Return the mean of values, whose spread is at least half a step; NaN if one is infinite."""
+    count = len(values)
+    if not count or not np.isfinite(values).all():
+        return Mean(math.nan, math.nan, 0)
+    if count < FEWEST:
+        return Mean(float(values.mean()), math.nan, 0)
+    spread = max(float(values.std()), step / 2)
+    return Mean(float(values.mean()), spread / math.sqrt(count), count - 1)
 
 
-def finding_of(values: pd.Series[float], unit: str) -> Finding:
-    """Return mean and interval of values, logarithms undone."""
-    if values.empty or not np.isfinite(values).all():
-        return replace(UNKNOWN, unit=unit, count=len(values))
-    mean, low, high = float(values.mean()), math.nan, math.nan
-    if len(values) >= FEWEST:
-        interval = t_interval(values.tolist())
-        low, high = interval.low, interval.high
+def finding_of(mean: Mean, unit: str, count: int) -> Finding:
+    """Return a mean with its interval, logarithms undone."""
+    half = math.nan
+    if not math.isnan(mean.error):
+        half = t_quantile(mean.degrees, 1 - LEVEL) * mean.error
+    effect, low, high = mean.value, mean.value - half, mean.value + half
     if unit != DIFFERENCE:
-        mean, low, high = math.exp(mean), math.exp(low), math.exp(high)
-    return Finding(unit, mean, low, high, len(values))
+        effect, low, high = (float(np.exp(value)) for value in (effect, low, high))
+    return Finding(unit, effect, low, high, count)
 
 
 def judged(samples: Sequence[Sample]) -> tuple[Evidence, ...]:
     """Judge comparisons kind by kind, adjusted by Holm's method over those of one kind.
 
-    Support comes first: an effect that is established is there, even if it is too small to count.
+    Support comes first: an effect that is shown is there, even if it is too small to count.
     """
     evidence: list[Evidence] = []
     for kind in dict.fromkeys(sample.comparison for sample in samples):
         alike = [sample for sample in samples if sample.comparison == kind]
-        p_values = [sample.kind.p_values(sample.values) for sample in alike]
-        supports, contradicts = map(holm, zip(*p_values, strict=True))
+        p_values = [_p_values(sample) for sample in alike]
+        adjusted = zip(*map(holm, zip(*p_values, strict=True)), strict=True)
         evidence += [
-            Evidence(sample, _answer(p, q), finding_of(sample.values, sample.kind.unit))
-            for sample, p, q in zip(alike, supports, contradicts, strict=True)
+            Evidence(
+                sample,
+                _answer(*both),
+                finding_of(sample.mean, sample.kind.unit, len(sample.values)),
+            )
+            for sample, both in zip(alike, adjusted, strict=True)
         ]
     return tuple(evidence)
 
 
-def _answer(supports: float, contradicts: float) -> str:
+def _p_values(sample: Sample) -> tuple[float, float]:
+    """By a t test; where values are infinite, by a sign test, which can only support."""
+    if not np.isinf(sample.values).any():
+        return sample.p_values(sample.mean)
+    bound = sample.kind.bound * (sample.margin if sample.kind.in_margins else 1.0)
+    count, above = len(sample.values), int((sample.values > bound).sum())
+    return float(special.bdtrc(above - 1, count, 0.5)), 1.0
+
+
+def _answer(supports: float, opposes: float) -> str:
     if supports <= LEVEL:
         return SUPPORTED
-    return CONTRADICTED if contradicts <= LEVEL else UNDECIDED
+    return NOT_SUPPORTED if opposes <= LEVEL else UNDECIDED
 
 
 def pooled(evidence: Sequence[Evidence]) -> Finding:
-    """Return the effect over several comparisons: their mean within each common seed or round."""
-    return finding_of(_together(finite(evidence)), evidence[0].sample.kind.unit)
+    """Return the effect over several comparisons: see `_together`."""
+    mean, count = _together(finite(evidence))
+    return finding_of(mean, evidence[0].sample.kind.unit, count)
 
 
 def finite(evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -179,23 +223,45 @@ def finite(evidence: Sequence[Evidence]) -> list[Evidence]:
     return [each for each in evidence if np.isfinite(each.sample.values).all()]
 
 
-def _together(evidence: Sequence[Evidence]) -> pd.Series[float]:
+def datasets_of(evidence: Sequence[Evidence]) -> list[str]:
+    """Return the names of the datasets compared, each once."""
+    return [*dict.fromkeys(each.sample.dataset for each in evidence)]
+
+
+def _together(evidence: Sequence[Evidence]) -> tuple[Mean, int]:
+    """Return the mean over datasets, and how many seeds or rounds the smallest of them has.
+
+    Comparisons of a dataset are averaged within each common seed or round. Several datasets are
+    pooled with the variance between them, as effects differ from one to the other.
+    """
     if len({each.sample.metric for each in evidence}) != 1:
-        return pd.Series(dtype="float64")
-    columns = [each.sample.values for each in evidence]
-    return pd.concat(columns, axis="columns").dropna().mean(axis="columns")
+        return Mean(math.nan, math.nan, 0), 0
+    step = max(each.sample.step for each in evidence)
+    values = [
+        pd.concat([each.sample.values for each in evidence if each.sample.dataset == name], axis=1)
+        .dropna()
+        .mean(axis="columns")
+        for name in datasets_of(evidence)
+    ]
+    means, count = [mean_of(each, step) for each in values], min(map(len, values))
+    if len(means) == 1:
+        return means[0], count
+    if any(math.isnan(mean.error) for mean in means):
+        return Mean(float(np.mean([mean.value for mean in means])), math.nan, 0), count
+    pair = pool([mean.value for mean in means], [mean.error for mean in means])
+    return Mean(*pair, len(means) - 1), count
 
 
 def overall(evidence: Sequence[Evidence]) -> str:
     """Return the verdict of several comparisons of one kind.
 
-    That of their mean; where it can't be taken, the one that more than half have in common.
+    The one that they share; or else, if none contradicts another, that of their mean.
     """
-    verdicts = [each.verdict for each in evidence]
-    if {SUPPORTED, CONTRADICTED} <= {*verdicts}:
+    verdicts = {each.verdict for each in evidence}
+    if {SUPPORTED, NOT_SUPPORTED} <= verdicts:
         return MIXED
-    together = _together(evidence)
-    if len(together) >= FEWEST and len(finite(evidence)) == len(evidence):
-        return _answer(*evidence[0].sample.kind.p_values(together))
-    (common, times), *_ = Counter(verdicts).most_common()
-    return common if times > len(verdicts) / 2 else UNDECIDED
+    if len(verdicts) == 1 and UNDECIDED not in verdicts:
+        return verdicts.pop()
+    if len(finite(evidence)) < len(evidence):
+        return UNDECIDED
+    return _answer(*evidence[0].sample.p_values(_together(evidence)[0]))

@@ -7,22 +7,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from reports.claims import _samples as samples
-from reports.claims._paper_claims import CLAIMS, Claim
+from reports.claims._paper_claims import CLAIMS, Claim, Comparison
 from reports.claims._values import GroupValues
 from reports.claims.evidence import (
-    CONTRADICTED,
     EVIDENCE_COLUMNS,
     MIXED,
     NOT_STUDIED,
+    NOT_SUPPORTED,
     SUPPORTED,
     UNDECIDED,
     UNKNOWN,
     VERDICTS,
     Evidence,
     Finding,
+    datasets_of,
     finite,
     judged,
     overall,
@@ -33,16 +35,17 @@ from reports.schema import Column, as_table, capitalised, empty_table, listing, 
 
 CLAIM_COLUMNS = (
     Column("claim", "str", "", "The claim, C1 to C7."),
-    Column("text", "str", "", "What the paper claims, in other words."),
-    Column("place", "str", "", "Where it does."),
+    Column("quote", "str", "", "What the paper claims, verbatim."),
+    Column("section", "str", "", "Where it does."),
+    Column("tested", "str", "", "What is tested of it."),
     Column("verdict", "str", "", f"{', '.join(VERDICTS)}.", volatile=True),
     Column("unit", "str", "", "difference: of the metric; ratio: how many times."),
     Column("effect", "float64", "", "Mean over the comparisons that judge the claim.", True),
-    Column("low", "float64", "", "Lower end of its 95% t interval.", volatile=True),
-    Column("high", "float64", "", "Upper end, likewise.", volatile=True),
+    Column("low", "float64", "", "Lower bound of its 95% t interval.", volatile=True),
+    Column("high", "float64", "", "Upper bound.", volatile=True),
     Column("budget", "str", "", "Budget rule under which it is judged.", volatile=True),
     Column("sentence", "str", "", "What was found.", volatile=True),
-    Column("why", "str", "", "Why it isn't as the paper says, or can't be told.", volatile=True),
+    Column("why", "str", "", "What the verdict means, or why there is none.", volatile=True),
 )
 
 
@@ -74,7 +77,7 @@ def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
 
 _LEARNED = "networks that have learned something"
 _SAMPLES = {
-    "C1": samples.tensor,
+    "C1": samples.vectorized,
     "C2": samples.shards,
     "C3": samples.falls,
     "C4": samples.remedies,
@@ -87,81 +90,82 @@ _SAMPLES = {
 def _verdict(claim: Claim, groups: Sequence[GroupValues]) -> ClaimVerdict:
     evidence = judged([*_SAMPLES[claim.name](groups)])
     kinds = {
-        kind: [each for each in evidence if each.sample.comparison == kind]
-        for kind in (*claim.judges, *claim.beside)
+        kind: alike
+        for kind in claim.comparisons
+        if (alike := [each for each in evidence if each.sample.comparison == kind])
     }
-    judging = {kind: kinds[kind] for kind in claim.judges}
-    if not all(judging.values()):
+    judging = {kind: alike for kind, alike in kinds.items() if claim.comparisons[kind].judges}
+    if not judging:
         return ClaimVerdict(claim, NOT_STUDIED, why=f"It would need {claim.needs}.")
-    verdicts = {kind: overall(comparisons) for kind, comparisons in judging.items()}
+    verdicts = {kind: overall(alike) for kind, alike in judging.items()}
     # All parts of a claim must hold.
-    verdict = min(verdicts.values(), key=(CONTRADICTED, MIXED, UNDECIDED, SUPPORTED).index)
+    verdict = min(verdicts.values(), key=(NOT_SUPPORTED, MIXED, UNDECIDED, SUPPORTED).index)
     first = next(iter(judging.values()))
     return ClaimVerdict(
         claim,
         verdict,
         pooled(first),
         first[0].sample.budget,
-        _sentence({**claim.judges, **claim.beside}, kinds),
+        " ".join(
+            f"{capitalised(_effect(claim.comparisons[kind], alike))}."
+            for kind, alike in kinds.items()
+        ),
         _why(claim, verdict, verdicts, judging),
-        tuple(each for comparisons in kinds.values() for each in comparisons),
+        tuple(each for alike in kinds.values() for each in alike),
     )
 
 
-def _sentence(texts: Mapping[str, str], kinds: Mapping[str, list[Evidence]]) -> str:
-    sentences = (_effect(texts[kind], evidence) for kind, evidence in kinds.items() if evidence)
-    return " ".join(f"{capitalised(text)}." for text in sentences)
-
-
-def _effect(text: str, evidence: Sequence[Evidence]) -> str:
+def _effect(comparison: Comparison, evidence: Sequence[Evidence]) -> str:
     finding, metrics = pooled(evidence), dict.fromkeys(each.sample.metric for each in evidence)
     known = math.isfinite(finding.effect)
     effect = evidence[0].sample.text(finding.effect) if known else "an unknown amount"
-    sentence = text.format(metric=listing([*metrics]), effect=effect, ends=_ends(evidence))
+    ends = {each.sample.ends for each in evidence}
+    sizes = ends.pop() if len(ends) == 1 else None
+    between = f"batch size {sizes[0]} to {sizes[1]}" if sizes else comparison.ends
+    sentence = comparison.text.format(metric=listing([*metrics]), effect=effect, ends=between)
     return f"{sentence} ({_interval(finding, evidence)}{_tally(evidence)})"
 
 
-def _ends(evidence: Sequence[Evidence]) -> str:
-    """Between which batch sizes there is a change; groups may differ in them."""
-    ends = {each.sample.ends for each in evidence}
-    if len(ends) > 1:
-        return "the smallest batch size to the largest"
-    (both,) = ends
-    return f"batch size {both[0]} to {both[1]}" if both else ""
-
-
 def _interval(finding: Finding, evidence: Sequence[Evidence]) -> str:
+    missed = sum(int(np.isinf(each.sample.values).sum()) for each in evidence)
     if math.isnan(finding.low):
-        return "no interval"
+        runs = sum(len(each.sample.values) for each in evidence)
+        return f"{missed} of {runs} runs miss the target" if missed else "no interval"
     sample = evidence[0].sample
     kind = "round" if sample.kind.timed else "seed"
-    return f"95% t interval {sample.span(finding.low, finding.high)}, {plural(finding.count, kind)}"
+    return f"95% CI {sample.span(finding.low, finding.high)}, {plural(finding.count, kind)}"
 
 
 def _tally(evidence: Sequence[Evidence]) -> str:
     if len(evidence) == 1:
         return ""
     verdicts = [each.verdict for each in evidence]
-    lost = len(evidence) - len(finite(evidence))
+    lost, datasets = len(evidence) - len(finite(evidence)), len(datasets_of(evidence))
     left_out = f", {lost} of them without a value" if lost else ""
+    between = (
+        f" over {datasets} datasets with the variance between them," if datasets > 1 else " of"
+    )
     return (
-        f"; mean of {len(evidence)} comparisons{left_out}: {verdicts.count(SUPPORTED)} for the "
-        f"claim, {verdicts.count(CONTRADICTED)} against it"
+        f"; mean{between} {len(evidence)} comparisons{left_out}: {verdicts.count(SUPPORTED)} for "
+        f"the claim, {verdicts.count(NOT_SUPPORTED)} against it"
     )
 
 
 def _why(
     claim: Claim, verdict: str, verdicts: Mapping[str, str], judging: Mapping[str, list[Evidence]]
 ) -> str:
-    if verdict == CONTRADICTED:
-        return " ".join(claim.against[kind] for kind, v in verdicts.items() if v == CONTRADICTED)
+    if verdict == SUPPORTED:
+        return claim.upheld
+    if verdict == NOT_SUPPORTED:
+        names = [kind for kind, v in verdicts.items() if v == NOT_SUPPORTED]
+        return f"What speaks against it: {listing(names)}." if len(verdicts) > 1 else ""
     texts = {MIXED: _mixed, UNDECIDED: _open}
     return " ".join(texts[v](judging[kind]) for kind, v in verdicts.items() if v in texts)
 
 
 def _mixed(evidence: Sequence[Evidence]) -> str:
     sides = (
-        f"{verdict} on {_datasets(evidence, verdict)}" for verdict in (SUPPORTED, CONTRADICTED)
+        f"{verdict} on {_datasets(evidence, verdict)}" for verdict in (SUPPORTED, NOT_SUPPORTED)
     )
     return f"It depends: {', '.join(sides)}."
 
@@ -195,7 +199,7 @@ def evidence_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
             **vars(evidence.sample),
             **vars(evidence.finding),
             "claim": judged.claim.name,
-            "judges": evidence.sample.comparison in judged.claim.judges,
+            "judges": judged.claim.comparisons[evidence.sample.comparison].judges,
             "verdict": evidence.verdict,
         }
         for judged in verdicts

@@ -12,9 +12,9 @@ from reports.charts.base import Chart, Drawn, svg
 from reports.charts.budgets import Slider, budget_slider
 from reports.claims import ClaimVerdict
 from reports.claims.evidence import (
-    CONTRADICTED,
     MIXED,
     NOT_STUDIED,
+    NOT_SUPPORTED,
     SUPPORTED,
     UNDECIDED,
     Evidence,
@@ -190,9 +190,9 @@ def unknown_history(study: StudyAnalysis) -> str:
 
 _SAYS = {
     SUPPORTED: "supports {}",
-    CONTRADICTED: "contradicts {}",
+    NOT_SUPPORTED: "doesn't support {}",
     MIXED: "finds that {} depends on the data",
-    UNDECIDED: "can't tell about {}",
+    UNDECIDED: "leaves {} undecided",
 }
 
 
@@ -234,19 +234,45 @@ def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
     return Table(
         "claims-verdicts",
         "Verdicts",
-        "Effect and interval: of the first comparison that the text below names, the mean over all "
-        "groups. A change from one batch size to another is taken along the line that fits the "
-        "metric best against the logarithm of the batch size: those between speak, too.",
+        "Effect and interval: of the first comparison that is stated below, the mean over all "
+        "configurations. With several datasets the interval includes that effects differ between "
+        "them. Each comparison by itself is listed at the end.",
         ("Claim", "Verdict", "Effect", "95% interval", "Judged under"),
         tuple(
             (
-                Cell(f"{judged.claim.name}. {judged.claim.text}", judged.claim.name),
+                Cell(f"{judged.claim.name}. {judged.claim.quoted}", judged.claim.name),
                 Cell(judged.verdict, judged.verdict, strong=True),
                 *_effect(judged.finding, judged.evidence[0]),
                 Cell(judged.budget, judged.budget),
             )
             for judged in studied
         ),
+    )
+
+
+def _evidence(studied: Sequence[ClaimVerdict]) -> Table:
+    return Table(
+        "claims-evidence",
+        "Comparisons",
+        "In bold: those that judge the claim. The verdicts of one kind of comparison are adjusted "
+        "for their number by Holm's method. Count: seeds, or rounds of the benchmark.",
+        ("Claim", "Comparison", "Groups", "Verdict", "Effect", "95% interval", "Count", "Under"),
+        tuple(_evidence_row(judged, each) for judged in studied for each in judged.evidence),
+    )
+
+
+def _evidence_row(judged: ClaimVerdict, evidence: Evidence) -> tuple[Cell, ...]:
+    sample, finding = evidence.sample, evidence.finding
+    group = visible(sample.group, most=200)
+    judges = judged.claim.comparisons[sample.comparison].judges
+    return (
+        Cell(judged.claim.name, judged.claim.name),
+        Cell(sample.comparison, sample.comparison, strong=judges),
+        Cell(group, group),
+        Cell(evidence.verdict, evidence.verdict),
+        *_effect(finding, evidence),
+        Cell(str(finding.count), str(finding.count)),
+        Cell(sample.budget, sample.budget),
     )
 
 

@@ -6,39 +6,35 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from reports.claims.evidence import (
-    CONTRADICTED,
     NOT_STUDIED,
+    NOT_SUPPORTED,
     SUPPORTED,
     UNDECIDED,
-    Evidence,
 )
-from reports.schema.results import CONFIRM, GroupDescription, StudyResults
+from reports.schema.results import CONFIRM, EXPLORE, GroupDescription, StudyResults
 from tests.helpers.claim_studies import Truth, study
 from tests.helpers.judged import FALLING, FLAT, MEAN, PAIR, SUM, by_size, verdicts
 
 pytestmark = pytest.mark.slow
 
 
-def test_tensor_operations_that_are_faster_support_c1() -> None:
+def test_vectorized_updates_that_are_faster_support_c1() -> None:
     judged = verdicts(study(FALLING))["C1"]
-    at = {size: 4e-5 * size / (4e-5 + 1e-6 * size) for size in (1, 32, 1024)}
+    at = {size: 4e-5 * size / (4e-5 + 1e-6 * size) for size in (32, 1024)}
     assert judged.verdict == SUPPORTED
     assert judged.finding.effect == pytest.approx(math.sqrt(at[32] * at[1024]), rel=0.02)
     assert judged.finding.low < math.sqrt(at[32] * at[1024]) < judged.finding.high
-    beside = judged.evidence[1]
-    assert beside.sample.comparison == "one item"
-    assert beside.finding.effect == pytest.approx(at[1], rel=0.02)
 
 
-def test_tensor_operations_that_are_slower_contradict_c1() -> None:
+def test_vectorized_updates_that_are_slower_do_not_support_c1() -> None:
     slow = {"tensor": lambda size: 8e-5 * size, "per-item": lambda size: 4e-5 * size}
     judged = verdicts(study(replace(FALLING, seconds=slow)))["C1"]
-    assert judged.verdict == CONTRADICTED
+    assert judged.verdict == NOT_SUPPORTED
     assert judged.finding.effect == pytest.approx(0.5, rel=0.02)
-    assert judged.why == judged.claim.against["tensor"]
 
 
 def test_timing_rounds_that_disagree_leave_c1_open() -> None:
@@ -55,7 +51,7 @@ def test_measurements_that_groups_share_are_counted_once() -> None:
     shared = timing["group"] == "averaged"
     timing.loc[shared, "wall_seconds"] = first["wall_seconds"].to_numpy()
     judged = verdicts(replace(results, timing=timing))["C1"]
-    assert [evidence.sample.group for evidence in judged.evidence] == ["summed", "summed"]
+    assert [evidence.sample.group for evidence in judged.evidence] == ["summed"]
 
 
 SHARDED = {"group": "sharded", "shards": 4}
@@ -72,7 +68,7 @@ def shards_apart(by: float, *, spread: float = 0.0) -> Truth:
     ("truth", "verdict"),
     [
         (shards_apart(1e-7), SUPPORTED),
-        (shards_apart(0.1), CONTRADICTED),
+        (shards_apart(0.1), NOT_SUPPORTED),
         (shards_apart(1e-4, spread=4), UNDECIDED),
     ],
     ids=["rounding", "apart", "wild"],
@@ -89,12 +85,12 @@ def test_shards_that_differ_by_nothing_have_the_smallest_difference_there_is() -
     assert judged.finding.effect == pytest.approx(2**-52)
 
 
-def test_local_updates_stand_beside_c2_and_do_not_judge_it() -> None:
+def test_local_updates_are_shown_and_do_not_judge_c2() -> None:
     local = {"group": "local", "shards": 4, "local_updates": 2}
     truth = replace(FALLING, loss=lambda plan, _seed: 0.3 * (plan.local_updates > 1))
     judged = verdicts(study(truth, {}, SHARDED, local))["C2"]
     assert judged.verdict == SUPPORTED
-    assert [e.verdict for e in judged.evidence] == [SUPPORTED, CONTRADICTED]
+    assert [e.verdict for e in judged.evidence] == [SUPPORTED, NOT_SUPPORTED]
     assert "30.0%" in judged.sentence
 
 
@@ -114,8 +110,8 @@ def against(plain: float, adam: float, noise: float = 0.001) -> Truth:
     ("truth", "verdict", "why"),
     [
         (against(0.3, 0.1), SUPPORTED, ""),
-        (against(0.1, 0.1), CONTRADICTED, "mitigation"),
-        (against(0.3, 0.0), CONTRADICTED, "own fall"),
+        (against(0.1, 0.1), NOT_SUPPORTED, "mitigation"),
+        (against(0.3, 0.0), NOT_SUPPORTED, "adaptive fall"),
         (against(0.1, 0.1, noise=0.2), UNDECIDED, ""),
     ],
     ids=["both", "no remedy", "no fall", "noise"],
@@ -123,7 +119,7 @@ def against(plain: float, adam: float, noise: float = 0.001) -> Truth:
 def test_c4_needs_both_a_smaller_fall_and_a_fall(truth: Truth, verdict: str, why: str) -> None:
     judged = verdicts(study(truth, *PAIR))["C4"]
     assert judged.verdict == verdict
-    assert judged.claim.against.get(why, "") in judged.why
+    assert why in judged.why
 
 
 def test_c4_tells_the_effort_of_tuning() -> None:
@@ -140,20 +136,35 @@ def test_adam_without_plain_descent_under_the_same_settings_says_nothing_of_c4()
     assert verdicts(study(against(0.3, 0.1), other, PAIR[1]))["C4"].verdict == NOT_STUDIED
 
 
+def test_c4_measures_each_fall_from_the_best_size_of_its_optimizer() -> None:
+    peak = {"sgd": {1: 0.8, 32: 0.9, 1024: 0.7}, "adam": {1: 0.9, 32: 0.6, 1024: 0.85}}
+    truth = Truth(accuracy=lambda plan, size, _rate: peak[plan.optimizer][size])
+    judged = verdicts(study(truth, *PAIR))["C4"]
+    assert judged.verdict == SUPPORTED
+    effects = {e.sample.comparison: e.finding.effect for e in judged.evidence}
+    assert effects == pytest.approx({"mitigation": 0.15, "adaptive fall": -0.05}, abs=0.003)
+
+
 @pytest.mark.parametrize(
     ("truth", "verdict"),
     [
         (by_size({1: 0.8, 32: 0.9, 1024: 0.8}), SUPPORTED),
-        (by_size({1: 0.9, 32: 0.9, 1024: 0.8}), CONTRADICTED),
-        (by_size({1: 0.95, 32: 0.9, 1024: 0.8}), CONTRADICTED),
+        (by_size({1: 0.9, 32: 0.898, 1024: 0.8}), SUPPORTED),
+        (by_size({1: 0.95, 32: 0.9, 1024: 0.8}), NOT_SUPPORTED),
         (replace(FLAT, noise=0.1), UNDECIDED),
     ],
-    ids=["inside", "as good outside", "better outside", "noise"],
+    ids=["the best", "near-optimal", "worse", "noise"],
 )
-def test_c5_holds_if_no_batch_size_outside_is_as_good(truth: Truth, verdict: str) -> None:
-    answers = verdicts(study(truth))["C5"]
-    assert answers.verdict == verdict
-    assert bool(answers.why) == (verdict != SUPPORTED)
+def test_c5_holds_if_the_common_batch_sizes_are_near_optimal(truth: Truth, verdict: str) -> None:
+    assert verdicts(study(truth))["C5"].verdict == verdict
+
+
+def test_c5_is_judged_by_the_worst_of_the_common_batch_sizes() -> None:
+    truth = by_size({1: 0.9, 16: 0.92, 32: 0.9, 64: 0.87})
+    judged = verdicts(study(truth, {"batch_sizes": (1, 16, 32, 64)}))["C5"]
+    assert judged.verdict == NOT_SUPPORTED
+    assert judged.finding.effect == pytest.approx(-0.05, abs=0.003)
+    assert "batch size 16 to 64" in judged.sentence
 
 
 def test_c5_and_c6_are_judged_on_seeds_that_chose_nothing() -> None:
@@ -174,8 +185,8 @@ SLIGHTLY = {"tensor": lambda size: 4e-5 * size**0.8}
     ("truth", "verdict", "why"),
     [
         (FLAT, SUPPORTED, ""),
-        (replace(FLAT, seconds=SLIGHTLY), CONTRADICTED, "speed"),
-        (by_size({1: 0.95, 32: 0.9, 1024: 0.8}), CONTRADICTED, "accuracy"),
+        (replace(FLAT, seconds=SLIGHTLY), NOT_SUPPORTED, "speed"),
+        (by_size({1: 0.95, 32: 0.9, 1024: 0.8}), NOT_SUPPORTED, "accuracy"),
         (replace(FLAT, noise=0.1), UNDECIDED, ""),
     ],
     ids=["fast and good", "hardly faster", "fast and bad", "noise"],
@@ -183,7 +194,7 @@ SLIGHTLY = {"tensor": lambda size: 4e-5 * size**0.8}
 def test_c6_needs_a_large_gain_at_a_small_loss(truth: Truth, verdict: str, why: str) -> None:
     judged = verdicts(study(truth))["C6"]
     assert judged.verdict == verdict
-    assert judged.claim.against.get(why, "") in judged.why
+    assert why in judged.why
 
 
 def test_the_baseline_of_c6_is_the_faster_engine() -> None:
@@ -191,6 +202,17 @@ def test_the_baseline_of_c6_is_the_faster_engine() -> None:
     judged = verdicts(study(replace(FLAT, seconds=seconds)))["C6"]
     per_item, tensor = 1077 * 1e-5, 2 * 4.1e-5
     assert judged.finding.effect == pytest.approx(per_item / tensor, rel=0.05)
+
+
+def test_c6_names_batch_size_1_or_the_smallest_run() -> None:
+    first = verdicts(study(FLAT))["C6"]
+    other = verdicts(study(by_size({8: 0.9, 32: 0.9, 1024: 0.9}), {"batch_sizes": (8, 32, 1024)}))
+    for judged, smallest in ((first, "batch size 1"), (other["C6"], "the smallest")):
+        names = [e.sample.comparison for e in judged.evidence]
+        assert names == [f"speed against {smallest}", f"accuracy against {smallest}"]
+    assert "batch size 1 to 1024" in first.sentence
+    assert "batch size 8 to 1024" in other["C6"].sentence
+    assert "1 was not run" in other["C6"].sentence
 
 
 def needed(critical: float, slow: Mapping[tuple[int, str], float] | None = None) -> Truth:
@@ -204,60 +226,61 @@ def needed(critical: float, slow: Mapping[tuple[int, str], float] | None = None)
     return replace(best, epochs_needed=epochs)
 
 
-def by_kind(results: StudyResults) -> dict[str, Evidence]:
-    return {e.sample.comparison: e for e in verdicts(results)["C7"].evidence}
-
-
-def test_a_number_that_names_the_best_batch_size_contradicts_c7() -> None:
+def test_c7_is_not_supported_if_a_rule_names_a_batch_size_that_is_as_fast() -> None:
     # sqrt(25 * 4e-5 / 1e-6) = 31.6
-    results = study(needed(25))
-    judged = verdicts(results)["C7"]
-    assert judged.verdict == CONTRADICTED
-    assert judged.finding.effect == pytest.approx(1)
-    assert "15%" in judged.why
-    assert judged.budget.startswith("time to a target: 90% of the tuning seeds' way")
-    closed = by_kind(results)["closed form"]
-    assert (closed.verdict, closed.finding.effect) == (CONTRADICTED, pytest.approx(1))
+    judged = verdicts(study(needed(25)))["C7"]
+    assert [e.sample.comparison for e in judged.evidence] == ["fitted model"]
+    assert judged.verdict == NOT_SUPPORTED
+    assert judged.finding.effect == pytest.approx(_slowness(1), rel=0.05)
+    assert judged.budget.startswith("time to a validation accuracy of ")
+    assert judged.why == ""
 
 
-def test_the_closed_form_is_held_against_what_is_measured() -> None:
-    # On fresh seeds batch size 32 takes ten times the updates that the tuning seeds tell.
-    slow = {(32, CONFIRM): 10.0}
-    answers = by_kind(study(needed(25, slow)))
+@pytest.mark.parametrize(("slowness", "verdict"), [(10.0, SUPPORTED), (1e6, SUPPORTED)])
+def test_c7_is_supported_if_the_rule_misses_on_fresh_seeds(slowness: float, verdict: str) -> None:
+    # On fresh seeds batch size 32 takes that many times the updates of the tuning seeds.
+    judged = verdicts(study(needed(25, {(32, CONFIRM): slowness})))["C7"]
+    assert judged.verdict == verdict
+    assert judged.why == judged.claim.upheld
+    if slowness > 100:
+        assert "8 of 8 runs miss the target" in judged.sentence
+        return
+    assert judged.finding.effect == pytest.approx(_slowness(slowness), rel=0.2)
+
+
+def _slowness(factor: float) -> float:
+    """How many times as long batch size 32 takes as the fastest other."""
     times = {size: 4 * (1 + 25 / size) * (4e-5 + 1e-6 * size) for size in (1, 32, 1024)}
-    expected = 10 * times[32] / min(times[1], times[1024])
-    assert answers["closed form"].finding.effect == pytest.approx(expected, rel=0.2)
-    assert answers["closed form"].verdict == SUPPORTED
-    assert answers["measured"].finding.effect == answers["closed form"].finding.effect
+    return factor * times[32] / min(times[1], times[1024])
 
 
-def test_a_batch_size_that_is_slow_on_fresh_seeds_supports_c7() -> None:
-    judged = verdicts(study(needed(25, {(32, CONFIRM): 10.0})))["C7"]
-    assert judged.verdict == SUPPORTED
-    assert judged.finding.low > 1.15
+def test_two_batch_sizes_are_too_few_for_a_fitted_model() -> None:
+    judged = verdicts(study(needed(25), {"batch_sizes": (1, 32)}))["C7"]
+    assert judged.verdict == NOT_STUDIED
 
 
-def test_two_batch_sizes_are_too_few_for_a_closed_form() -> None:
-    assert [*by_kind(study(needed(25), {"batch_sizes": (1, 32)}))] == ["measured"]
-
-
-def test_a_named_batch_size_that_misses_the_target_has_no_time() -> None:
-    judged = verdicts(study(needed(25, {(32, CONFIRM): 1e6})))["C7"]
-    assert judged.verdict == UNDECIDED
-    assert "an unknown amount" in judged.sentence
-    assert "(no interval)" in judged.sentence
+def test_the_noise_scale_is_a_rule_of_its_own_made_on_the_tuning_seeds() -> None:
+    results = study(needed(25))
+    # At the tuning seeds' fastest size: sqrt(25 * 4e-5 / 1e-6) = 31.6; fresh seeds measure else.
+    tuning = results.curves["trial"].str.contains(EXPLORE)
+    trace = np.where(tuning, 25.0, 25e6)
+    curves = results.curves.assign(gradient_trace=trace, gradient_squared_norm=1.0)
+    judged = verdicts(replace(results, curves=curves))["C7"]
+    effects = {e.sample.comparison: e.finding.effect for e in judged.evidence}
+    expected = pytest.approx(_slowness(1), rel=0.05)
+    assert effects == {"fitted model": expected, "noise scale": expected}
 
 
 def test_a_target_that_every_batch_size_misses_on_fresh_seeds_says_nothing() -> None:
     never = {(size, CONFIRM): 1e6 for size in (1, 32, 1024)}
-    assert verdicts(study(needed(25, never)))["C7"].verdict == UNDECIDED
+    assert verdicts(study(needed(25, never)))["C7"].verdict == NOT_STUDIED
 
 
 def test_comparisons_without_a_value_are_counted_but_not_averaged() -> None:
     results = study(needed(25), {"group": "a"}, {"group": "b"})
     judged = verdicts(_late(results, "b"))["C7"]
     assert "mean of 2 comparisons, 1 of them without a value: 0 for" in judged.sentence
-    assert judged.finding.effect == pytest.approx(1)
+    assert judged.finding.effect == pytest.approx(_slowness(1), rel=0.05)
     assert judged.verdict == UNDECIDED
 
 

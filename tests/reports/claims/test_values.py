@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.equal_budgets import guess_level
-from reports.claims._values import Grid, GroupValues, cross_fitted, trend
+from reports.claims._values import Grid, GroupValues, cross_fitted, fall
 from reports.recommend.analysis import analyse
 from reports.schema.results import REGRESSION
 from tests.helpers.claim_studies import FAST, FRESH, SEEDS, Truth, study
@@ -62,15 +62,15 @@ def test_each_batch_size_has_its_own_rate_unless_one_is_kept() -> None:
         }
     )
     assert cross_fitted(table).loc[0].to_dict() == {1: 0.9, 8: 0.8}
-    assert cross_fitted(table, kept=True).loc[0].to_dict() == {1: 0.9, 8: 0.2}
+    assert cross_fitted(table, fixed=True).loc[0].to_dict() == {1: 0.9, 8: 0.2}
 
 
 def test_a_kept_rate_is_one_that_every_batch_size_tried() -> None:
     table = values({(1, 0.1): [0.9, 0.9], (1, 1.0): [0.5, 0.5], (8, 1.0): [0.8, 0.8]})
-    assert cross_fitted(table, kept=True).loc[1].to_dict() == {1: 0.5, 8: 0.8}
-    assert cross_fitted(values({(1, 0.1): [0.9, 0.9]}), kept=True).columns.tolist() == [1]
+    assert cross_fitted(table, fixed=True).loc[1].to_dict() == {1: 0.5, 8: 0.8}
+    assert cross_fitted(values({(1, 0.1): [0.9, 0.9]}), fixed=True).columns.tolist() == [1]
     apart = values({(1, 0.1): [0.9, 0.9], (8, 1.0): [0.8, 0.8]})
-    assert cross_fitted(apart, kept=True).empty
+    assert cross_fitted(apart, fixed=True).empty
 
 
 def test_a_rate_with_a_missing_seed_is_not_chosen() -> None:
@@ -92,8 +92,6 @@ def test_a_diverged_trial_counts_as_a_guess() -> None:
     group = numbers(Truth(diverges=lambda _, size, rate: (size, rate) == (1024, 10.0)))
     assert at(group.explored, 1024, 10.0) == [0.1] * len(SEEDS)
     assert min(at(group.explored, 1024, 1.0)) > 0.8
-    early = group.explored_at(dict.fromkeys((1, 32, 1024), 1))
-    assert at(early, 1024, 10.0) == [0.1] * len(SEEDS)
 
 
 def test_guessing_is_one_class_of_several_and_explains_no_variance() -> None:
@@ -104,33 +102,10 @@ def test_guessing_is_one_class_of_several_and_explains_no_variance() -> None:
     assert guess_level(single) == 0.5
 
 
-def test_curves_are_read_between_their_points() -> None:
-    group = numbers(Truth(noise=0, epochs_needed=lambda *_: 4.0))
-    # 34 updates an epoch: 51 updates are one and a half.
-    grid = group.explored_at({1: 0, 32: 51, 1024: 4})
-    assert grid.metric[1] == pytest.approx(np.full((3, 6), 0.1 + 0.8 * 1.5 / 4))
-
-
-def test_trials_without_a_curve_are_absent() -> None:
-    results = study(Truth())
-    results = type(results)(results.description, results.trials, results.curves[:0], results.timing)
-    (analysis,) = analyse(results)
-    grid = GroupValues(analysis).explored_at({1: 1, 32: 1, 1024: 1})
-    assert np.isnan(grid.metric).all()
-    assert cross_fitted(grid).empty
-
-
 def test_the_tuned_values_are_those_of_fresh_seeds() -> None:
     fitted = numbers(Truth()).tuned
     assert fitted.index.tolist() == [*FRESH]
     assert fitted.columns.tolist() == [1, 32, 1024]
-
-
-def test_equal_time_is_that_of_the_fastest_training() -> None:
-    fitted = numbers(Truth(seconds=FAST, jitter=0)).updates_in_equal_time
-    # Batch size 1024 needs 8 updates of 1.064 ms, 32 needs 136 of 72 us.
-    assert fitted == pytest.approx({1: 0.008512 / 4.1e-5, 32: 0.008512 / 7.2e-5, 1024: 8})
-    assert numbers(Truth()).updates_in_equal_time == {}
 
 
 def test_rounds_are_kept_apart_by_engine() -> None:
@@ -140,15 +115,22 @@ def test_rounds_are_kept_apart_by_engine() -> None:
     assert numbers(Truth()).round_seconds == {}
 
 
-def test_a_straight_line_is_found_whatever_its_level() -> None:
-    sizes = [1, 2, 8, 512]
-    lines = {seed: [seed - 0.02 * np.log2(size) for size in sizes] for seed in (1, 2)}
-    table = pd.DataFrame.from_dict(lines, orient="index", columns=sizes)
-    assert trend(table).to_dict() == pytest.approx({1: -0.18, 2: -0.18})
+def test_a_fall_is_from_the_best_smaller_batch_size_to_the_largest() -> None:
+    table = pd.DataFrame({1: [0.8, 0.8], 8: [0.9, 0.95], 64: [0.7, 0.7]}, index=[1, 2])
+    assert fall(table).to_dict() == pytest.approx({1: -0.2, 2: -0.25})
+    assert fall(table, 1).to_dict() == pytest.approx({1: -0.1, 2: -0.1})
+    # The largest may be the best.
+    assert fall(table[[1, 8]]).to_dict() == pytest.approx({1: 0.1, 2: 0.15})
 
 
-def test_seeds_that_lack_a_batch_size_and_single_batch_sizes_have_no_trend() -> None:
-    table = pd.DataFrame({1: [0.9, 0.9], 8: [0.8, np.nan]}, index=[1, 2])
-    assert trend(table).index.tolist() == [1]
-    assert trend(table[[1]]).empty
-    assert trend(table[:0]).empty
+def test_no_seed_chooses_the_best_size_that_it_judges() -> None:
+    table = pd.DataFrame({1: [0.9, 0.5], 8: [0.5, 0.9], 64: [0.7, 0.7]}, index=[1, 2])
+    assert fall(table).to_dict() == pytest.approx({1: 0.2, 2: 0.2})
+
+
+def test_seeds_that_lack_a_batch_size_and_single_batch_sizes_have_no_fall() -> None:
+    table = pd.DataFrame({1: [0.9, 0.9, 0.9], 8: [0.8, np.nan, 0.8]}, index=[1, 2, 3])
+    assert fall(table).index.tolist() == [1, 3]
+    assert fall(table[:1]).empty
+    assert fall(table[[1]]).empty
+    assert fall(table[:0]).empty

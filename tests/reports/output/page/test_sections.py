@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.charts.catalogue import charts
-from reports.claims.evidence import CONTRADICTED, MIXED, NOT_STUDIED, SUPPORTED, UNDECIDED
+from reports.claims.evidence import MIXED, NOT_STUDIED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from reports.claims.judgement import ClaimVerdict, claims_table, evidence_table
 from reports.output import build
 from reports.output.build import MOST_DRAWN, build_report, figures_for_each
@@ -238,13 +239,19 @@ def test_comparisons_without_room_are_beside_the_page(judged: tuple[ClaimVerdict
 
 
 def test_the_summary_names_the_claims_by_verdict(judged: tuple[ClaimVerdict, ...]) -> None:
-    given = (SUPPORTED, SUPPORTED, CONTRADICTED, NOT_STUDIED, MIXED, UNDECIDED, UNDECIDED)
+    given = (SUPPORTED, SUPPORTED, NOT_SUPPORTED, NOT_STUDIED, MIXED, UNDECIDED, NOT_STUDIED)
     changed = [
         replace(claim, verdict=verdict) for claim, verdict in zip(judged, given, strict=True)
     ]
     needs = judged[3].claim.needs
     summary = claim_section(changed).summary
-    for words in ("supports C1 and C2", "contradicts C3", "C5 depends", "C6 and C7", needs):
+    for words in (
+        "supports C1 and C2",
+        "doesn't support C3",
+        "C5 depends",
+        "leaves C6 undecided",
+        needs,
+    ):
         assert words in summary
 
 
@@ -255,7 +262,7 @@ def test_a_study_that_bears_on_no_claim_says_what_each_would_need(
     shown = claim_section(judge(results))
     assert (shown.table, shown.evidence, shown.verdicts) == (None, None, ())
     assert "none of its claims" in shown.summary
-    assert "C1 needs the timing pass" in shown.summary
+    assert "C1 needs measured update times" in shown.summary
     page = build_report(results, tmp_path).read_text(encoding="utf-8")
     assert 'id="claims-heading"' in page
     assert 'id="claims-verdicts"' not in page
@@ -279,5 +286,5 @@ def test_page_and_files_have_the_same_verdicts(results: StudyResults, tmp_path: 
     for claim, row in zip(judge(results), rows, strict=True):
         assert row.startswith(f"{claim.claim.name},")
         assert f",{claim.verdict}," in row
-        shown = f"<h3>{claim.claim.name}, {claim.verdict}. {claim.claim.text}</h3>"
+        shown = f"<h3>{claim.claim.name}, {claim.verdict}. {escape(claim.claim.quoted)}</h3>"
         assert (shown in page) is (claim.verdict != NOT_STUDIED)
