@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis import TargetRecord, select_rates
+from reports.analysis.batch_sizes import tuned
 from reports.analysis.equal_budgets import best_on_others, guess_level
-from reports.analysis.scaling_analysis import tuned_points
+from reports.analysis.scaling_analysis import points_of
 from reports.recommend import Analysis
 from reports.schema import CLASSIFICATION, TUNING_STAGES, GroupDescription
 from reports.stats import FEWEST, by_seed, sizes_of
@@ -99,7 +100,9 @@ class GroupValues:
         Averaged over training up to the target.
         """
         rates = select_rates(self.analysis.cells)
-        points = tuned_points(self.analysis.results, rates, TUNING_STAGES)
+        results = self.analysis.results
+        runs = tuned(results.trials, rates, TUNING_STAGES)
+        points = points_of(results, runs, results.description.tuning_seeds)
         updates = record.tuning.groupby("batch_size")["updates"].median()
         scales = average_noise(points[points["updates"] <= points["batch_size"].map(updates)])
         known = scales[scales["status"] == RESOLVED]

@@ -82,7 +82,7 @@ class Section:
     @property
     def surer(self) -> list[str]:
         """What would make it surer."""
-        return surer(self.analysis)
+        return [remedy.text for remedy in surer(self.analysis)]
 
     @property
     def cards(self) -> Sequence[Card]:
