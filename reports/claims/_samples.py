@@ -13,7 +13,6 @@ from reports.analysis.equal_budgets import best_on_others
 from reports.claims._paper_claims import KINDS, USUAL
 from reports.claims._values import GroupValues, fall
 from reports.claims.evidence import DIFFERENCE, Sample
-from reports.recommend.choice import target_of
 from reports.schema import TUNING_STAGES, GroupDescription, has_value
 from reports.stats import FEWEST, by_seed, sizes_of
 from reports.stats.models import NOT_REACHED
@@ -193,7 +192,7 @@ def predictions(groups: Groups) -> Iterator[Sample]:
     Rules see the tuning seeds only, times are those of fresh seeds.
     """
     for group in confirmed(groups):
-        record = target_of(group.analysis)
+        record = group.analysis.scaling.main
         if record is None:
             continue
         fresh, measure = (

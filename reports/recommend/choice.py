@@ -117,7 +117,7 @@ def target_answer(analysis: Analysis) -> Answer:
     It is the fastest on the tuning seeds; the others are compared with it in the order of their
     times there.
     """
-    record = target_of(analysis)
+    record = analysis.scaling.main
     answer = Answer(
         goal=TARGET_TIME,
         sought="the shortest time to a target",
@@ -149,17 +149,6 @@ def target_answer(analysis: Analysis) -> Answer:
     compared = compare_in_order(-times, [int(size) for size in order], answer.margin)
     decided = _decided(answer, compared)
     return _with_rate(replace(decided, batch_size=answer.reference), analysis)
-
-
-def target_of(analysis: Analysis) -> TargetRecord | None:
-    """Return the hardest target that half of the sizes reach with every seed, or the easiest."""
-    targets = analysis.scaling.targets
-    reached = [
-        record
-        for record in targets
-        if 2 * len(_whole(record.tuning)) >= record.tuning["batch_size"].nunique() > 1
-    ]
-    return (reached[-1] if reached else targets[0]) if targets else None
 
 
 def _whole(crossings: pd.DataFrame) -> list[int]:

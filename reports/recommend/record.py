@@ -38,9 +38,9 @@ LEARNED_SHARE = 0.05
 MEAN_CURVE_COLUMNS = (
     Column("batch_size", "int64", "examples", "Examples of one update."),
     Column("examples", "int64", "examples", "Examples processed before the evaluation."),
-    Column("epochs", "float64", "epochs", "The same, as passes over the training part."),
+    Column("epochs", "float64", "epochs", "The same, as passes over the training set."),
     Column("updates", "float64", "updates", "Updates made before the evaluation."),
-    Column("seconds", "float64", "s", "updates by the seconds of an update, timing pass.", True),
+    Column("seconds", "float64", "s", "updates by the seconds of an update, benchmark.", True),
     Column("validation_metric", "float64", "", "Mean over all explore seeds, at the tuned rate."),
 )
 
@@ -66,7 +66,7 @@ GROUP_COLUMNS = (
     Column("metric_name", "str", "", "What metric is."),
     Column("metric", "float64", "", "Mean metric of the best batch size, over its seeds."),
     Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
-    Column("metric_high", "float64", "", "Upper end, likewise."),
+    Column("metric_high", "float64", "", "Upper end, too."),
     Column("seconds_to_train", "float64", "s", "Of the recommended batch size.", volatile=True),
 )
 
@@ -75,7 +75,7 @@ GROUP_COLUMNS = (
 class Analysis:
     """The numbers of one group.
 
-    If the test part is shown, the best batch size is the one with the highest mean validation
+    If the test set is shown, the best batch size is the one with the highest mean validation
     metric, so that one part chooses and the other judges.
     """
 

@@ -9,28 +9,34 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-MISSING = "none"  # stands for a number that isn't there
-INFINITE = "\N{INFINITY}"  # stands for a number without end; a minus sign may come before it
+MISSING = "\N{EN DASH}"  # for a number that is missing
+INFINITE = "\N{INFINITY}"  # for an infinite number; a minus sign may come before it
 PLAIN, COUNTABLE, SMALL = 1e7, 1e15, 1e-9
 """From here on numbers with decimals, and whole ones, are written in powers of ten; and below."""
-TIMES = "\N{MULTIPLICATION SIGN}"  # between factors, and after a ratio
+TIMES = "\N{MULTIPLICATION SIGN}"  # between factors
+MILLION, BILLION = 1e6, 1e9
 
 _LARGEST_LOG = 700.0  # numbers of larger logarithms are larger than any
 _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage, such as "97.22%"."""
-    return fixed(100 * float(share), 2, unit="%")
+    """Return a share as a percentage of two significant digits, such as "97%" or "0.28%"."""
+    return f"{text}%" if (text := significant(100 * float(share))) != MISSING else MISSING
+
+
+def accuracy(share: float, digits: int = 1) -> str:
+    """Return a share as a percentage with that many digits after the point, such as "97.2%"."""
+    return fixed(100 * float(share), digits, unit="%")
 
 
 def decimal(value: float) -> str:
-    """Return a number with four digits after the point."""
-    return fixed(value, 4)
+    """Return a number with three digits after the point."""
+    return fixed(value, 3)
 
 
 def fixed(value: float, digits: int, *, sign: str = "", unit: str = "") -> str:
-    """Return a number with so many digits after the point, its unit behind it."""
+    """Return a number with that many digits after the point, its unit behind it."""
     number = float(value)
     if math.isnan(number):
         return MISSING
@@ -46,17 +52,17 @@ def _powers(number: float, digits: int, sign: str = "") -> str:
     return f"{number:{sign}.{digits}e}".replace("e+", "e")
 
 
-def points(difference: float) -> str:
-    """Return a difference of shares without its sign, such as "0.56 points"."""
-    return fixed(abs(100 * float(difference)), 2, unit=" points")
+def points(difference: float, digits: int = 1) -> str:
+    """Return a difference of shares without its sign, such as "0.6 points"."""
+    return fixed(abs(100 * float(difference)), digits, unit=" points")
 
 
-def signed(difference: float) -> str:
-    """Return a difference of shares in percentage points with its sign, such as "-0.56"."""
-    return fixed(100 * float(difference), 2, sign="+")
+def signed(difference: float, digits: int = 1) -> str:
+    """Return a difference of shares in percentage points with its sign, such as "-0.6"."""
+    return fixed(100 * float(difference), digits, sign="+")
 
 
-def seconds(duration: float, digits: int = 3) -> str:
+def seconds(duration: float, digits: int = 2) -> str:
     """Return a duration with a unit that fits, such as "3 min 20 s"; its spaces don't break."""
     duration = float(duration)
     if math.isnan(duration):
@@ -85,7 +91,7 @@ def off_by(log_residual: float) -> str:
     return percent(math.inf if log > _LARGEST_LOG else math.expm1(log))
 
 
-def significant(value: float, digits: int = 3) -> str:
+def significant(value: float, digits: int = 2) -> str:
     """Return a number with that many significant digits; in powers of ten if it has too many."""
     number = float(value)
     if math.isnan(number):
@@ -97,16 +103,26 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def times(ratio: float) -> str:
-    """Return a ratio."""
-    return MISSING if math.isnan(ratio) else f"{significant(ratio)}{TIMES}"
+    """Return a ratio, such as "21x"."""
+    return MISSING if math.isnan(ratio) else f"{significant(ratio)}x"
+
+
+def faster(ratio: float) -> str:
+    """Return how the speeds of two compare, such as "21x faster" or "5.2x slower"."""
+    return f"{times(ratio)} faster" if not ratio < 1 else f"{times(1 / ratio)} slower"
 
 
 def count(number: float) -> str:
-    """Return a whole number with thousands separated."""
+    """Return a whole number with thousands separated; of millions two significant digits."""
     if math.isnan(number):
         return MISSING
     whole = float(number)
-    return _powers(whole, 1) if abs(whole) >= COUNTABLE else f"{whole:z,.0f}"
+    if abs(whole) >= COUNTABLE:
+        return _powers(whole, 1)
+    for unit, word in ((BILLION, "billion"), (MILLION, "million")):
+        if abs(whole) >= unit:
+            return f"{significant(whole / unit)} {word}"
+    return f"{whole:z,.0f}"
 
 
 def rate(value: float) -> str:
@@ -122,18 +138,25 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def sizes(batch_sizes: Sequence[int]) -> str:
-    """Return batch sizes to be read after "batch", such as "sizes 8 and 1024"."""
+def sizes(batch_sizes: Sequence[int], tried: Sequence[int] = ()) -> str:
+    """Return batch sizes to be read after "batch", such as "sizes 8 and 1024".
+
+    More than three neighbours among those tried are a range, such as "sizes 8 to 1024".
+    """
+    few, first = 3, batch_sizes[0] if batch_sizes else 0
+    start = tried.index(first) if first in tried else 0
+    if len(batch_sizes) > few and [*tried[start : start + len(batch_sizes)]] == [*batch_sizes]:
+        return f"sizes {first} to {batch_sizes[-1]}"
     return f"{'size' if len(batch_sizes) == 1 else 'sizes'} {listing(batch_sizes)}"
 
 
-def listing(items: Sequence[object], most: int = 12) -> str:
-    """Return items as an enumeration; long ones end with how many more there are."""
-    if not items:
+def listing(things: Sequence[object], most: int = 12) -> str:
+    """Return an enumeration; long ones end with how many more there are."""
+    if not things:
         return ""
-    shown = [str(item) for item in items[:most]]
-    if len(items) > most:
-        shown.append(f"{len(items) - most} more")
+    shown = [str(each) for each in things[:most]]
+    if len(things) > most:
+        shown.append(f"{len(things) - most} more")
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 

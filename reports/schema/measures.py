@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,9 @@ from reports.schema.formats import MISSING, visible
 from reports.schema.results import REGRESSION, GroupDescription
 
 STANDARD_DEVIATIONS = "standard deviations of the target"
-"""Unit of errors of targets that were standardised on the training part."""
+"""Unit of errors of targets that were standardised on the training set."""
+FINE = 1_000
+"""Examples of a test set from which on an accuracy has two digits after the point."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Measure:
     margin: float = 0.01
 
     def span(self, low: float, high: float) -> str:
-        """Return the bounds of an interval; "none" if there is no interval."""
+        """Return the bounds of an interval; a dash if there is none."""
         return MISSING if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
 
 
@@ -44,7 +47,9 @@ def measure_of(plan: GroupDescription) -> Measure:
     """Return how the metric of a group is written."""
     r2 = plan.metric.lower() == "r2"
     name = "R\N{SUPERSCRIPT TWO}" if r2 else visible(plan.metric, most=40)
-    return _number(name) if plan.task == REGRESSION else _share(name)
+    if plan.task == REGRESSION:
+        return _number(name)
+    return _share(name, 1 if plan.test_items < FINE else 2)
 
 
 def loss_measure() -> Measure:
@@ -52,15 +57,15 @@ def loss_measure() -> Measure:
     return replace(_number("loss"), text=formats.significant, most=math.inf)
 
 
-def _share(name: str) -> Measure:
+def _share(name: str, digits: int) -> Measure:
     return Measure(
         name=name,
         plural="accuracies",
         better="more accurate",
-        text=formats.percent,
-        signed=formats.signed,
+        text=partial(formats.accuracy, digits=digits),
+        signed=partial(formats.signed, digits=digits),
         points=" points",
-        gap=formats.points,
+        gap=partial(formats.points, digits=digits),
         short=lambda share: formats.fixed(100 * float(share), 1),
         tick=lambda share: f"{formats.rate(100 * float(share))}%",
         unit="percent",
@@ -75,7 +80,7 @@ def _number(name: str) -> Measure:
         plural=f"values of {name}",
         better="better",
         text=formats.decimal,
-        signed=lambda difference: formats.fixed(difference, 4, sign="+"),
+        signed=lambda difference: formats.fixed(difference, 3, sign="+"),
         points="",
         gap=lambda difference: formats.decimal(abs(difference)),
         short=lambda value: formats.fixed(value, 3),
@@ -90,7 +95,7 @@ def rmse(values: pd.DataFrame, plan: GroupDescription) -> pd.Series[float]:
     """Return the root mean squared error of each trial; NaN where it isn't known.
 
     The squared error of an example is half the sum over the outputs of (t - psi)^2, so that
-    RMSE = sqrt(2 loss / outputs), in standard deviations of the target on the training part; times
+    RMSE = sqrt(2 loss / outputs), in standard deviations of the target on the training set; times
     that standard deviation, it is in the target's own unit. `values` has columns loss and seed.
     """
     unit = rmse_unit(plan)

@@ -85,29 +85,27 @@ TRIAL_COLUMNS = (
         "updates",
         "Update at which losses and metrics are taken: the last; with patience, the best.",
     ),
-    Column("train_loss", "float64", "per example", "Mean loss over the training part."),
-    Column("train_metric", "float64", "", "Metric over the training part."),
-    Column("validation_loss", "float64", "per example", "Mean loss over the validation part."),
-    Column("validation_metric", "float64", "", "Metric over the validation part."),
-    Column(
-        "test_loss", "float64", "per example", "Mean loss over the test part; fresh seeds only."
-    ),
-    Column("test_metric", "float64", "", "Metric over the test part; fresh seeds only."),
+    Column("train_loss", "float64", "per example", "Mean loss over the training set."),
+    Column("train_metric", "float64", "", "Metric over the training set."),
+    Column("validation_loss", "float64", "per example", "Mean loss over the validation set."),
+    Column("validation_metric", "float64", "", "Metric over the validation set."),
+    Column("test_loss", "float64", "per example", "Mean loss over the test set; fresh seeds only."),
+    Column("test_metric", "float64", "", "Metric over the test set; fresh seeds only."),
     Column("error", "str", "", "What went wrong, for trials without a result."),
     Column("train_seconds", "float64", "s", "The trial's share of its cohort's time.", True),
     Column("started", "float64", "s since 1970", "When its cohort began (UTC), if known.", True),
-    Column("ended", "float64", "s since 1970", "When its cohort ended, likewise.", True),
+    Column("ended", "float64", "s since 1970", "When its cohort ended, too.", True),
 )
 
 CURVE_COLUMNS = (
     Column("trial", "str", "", "The trial's content hash."),
     Column("examples", "int64", "examples", "Examples processed before the evaluation."),
     Column("updates", "int64", "updates", "Updates made before the evaluation."),
-    Column("train_loss", "float64", "per example", "Mean loss over the training part."),
-    Column("train_metric", "float64", "", "Metric over the training part."),
-    Column("validation_loss", "float64", "per example", "Mean loss over the validation part."),
-    Column("validation_metric", "float64", "", "Metric over the validation part."),
-    Column("gradient_trace", "float64", "", "Trace of the covariance of the items' gradients."),
+    Column("train_loss", "float64", "per example", "Mean loss over the training set."),
+    Column("train_metric", "float64", "", "Metric over the training set."),
+    Column("validation_loss", "float64", "per example", "Mean loss over the validation set."),
+    Column("validation_metric", "float64", "", "Metric over the validation set."),
+    Column("gradient_trace", "float64", "", "Trace of the covariance of the examples' gradients."),
     Column("gradient_squared_norm", "float64", "", "Squared norm of the true gradient, unbiased."),
     Column("curvature_trace", "float64", "", "tr(H Sigma): the Hessian times that covariance."),
     Column("gradient_curvature", "float64", "", "G'HG: curvature along the true gradient G."),
@@ -138,9 +136,9 @@ class GroupDescription:
         dataset: The dataset's name.
         fingerprint: Content hash of the data.
         task: "classification" or "regression".
-        train_items: Examples of the training part.
-        validation_items: Examples of the validation part.
-        test_items: Examples of the test part.
+        train_items: Examples of the training set.
+        validation_items: Examples of the validation set.
+        test_items: Examples of the test set.
         features: Inputs of the network, without the bias.
         outputs: Outputs of the network.
         target_names: Names of the targets of a regression; of a classification, its classes.
@@ -151,17 +149,17 @@ class GroupDescription:
         loss: Loss of one example.
         reduction: How a batch's losses become its error: "sum" or "mean".
         optimizer: Update rule.
-        hyperparameters: The optimizer's settings beside the learning rate, by name.
+        hyperparameters: The optimizer's settings besides the learning rate, by name.
         schedule: How the learning rate changes during training; "" if it doesn't.
         rate_rule: How learning rates follow the batch size: "none", "linear" or "sqrt".
         shards: Parts of a batch whose gradients are computed apart.
         local_updates: Updates that a shard makes between two averagings.
         metric: What the columns ending in `_metric` hold, such as "accuracy" or "R2".
         budget: What every trial may use, to be read after "for": "20 epochs", "5,000 updates".
-        epochs: Passes over the training part, where the budget fixes them for all batch sizes.
+        epochs: Passes over the training set, where the budget fixes them for all batch sizes.
         batch_sizes: Batch sizes tried.
         learning_rates: Learning rates tried in the explore stage.
-        target_scales: By seed, the standard deviation over the training part of each target in its
+        target_scales: By seed, the standard deviation over the training set of each target in its
             own unit, by which a regression's targets were divided; empty if they weren't or it
             isn't known.
         split_seed: Seed of the one split that all trials share; None if each seed has its own.
@@ -173,7 +171,7 @@ class GroupDescription:
         most_frequent: Of a classification, the share of its most frequent class; None if not known.
         budget_updates: Updates of the whole budget by batch size; empty if time ends it, and nobody
             knows how many there will be.
-        budget_examples: Examples of the whole budget, likewise.
+        budget_examples: Examples of the whole budget, too.
         refinement_seeds: Fresh seeds of a batch size beyond those of the confirm stage, so far.
         further: Other settings that are not at their default, such as "dropout=0.1"; "" for none.
     """
@@ -284,7 +282,7 @@ class StudyDescription:
     margin: float | None = None
 
     def __post_init__(self) -> None:
-        """Check that groups can be told apart."""
+        """Check that groups can be distinguished."""
         labels = [group.group for group in self.groups]
         if not labels or len(set(labels)) < len(labels):
             raise ValueError(f"Groups must be one or more, with labels of their own; got {labels}.")
@@ -317,11 +315,11 @@ class StudyResults:
         description: What was planned, on which data, and where it ran.
         trials: Columns `TRIAL_COLUMNS`. Trials that have not run yet are absent.
         curves: Columns `CURVE_COLUMNS`, ordered by examples within a trial.
-        timing: Columns `TIMING_COLUMNS`; empty if the timing pass has not run.
+        timing: Columns `TIMING_COLUMNS`; empty if update times have not been measured.
 
     Raises:
         ValueError: A table lacks a column, has one too many or one of another dtype; a group of a
-            table isn't described; or a trial that chooses a learning rate has seen the test part.
+            table isn't described; or a trial that chooses a learning rate has seen the test set.
     """
 
     description: StudyDescription
@@ -388,6 +386,6 @@ def _refuse_leaks(trials: pd.DataFrame) -> None:
     leaks = trials.loc[seen & trials["stage"].isin(TUNING_STAGES), "trial"].tolist()
     if leaks:
         raise ValueError(
-            "A trial that chooses a learning rate must have no result on the test part, but "
+            "A trial that chooses a learning rate must have no result on the test set, but "
             f"{len(leaks)} have one, the first being {leaks[0]!r}."
         )

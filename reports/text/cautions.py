@@ -1,4 +1,4 @@
-"""What a reader must know before believing the verdict; empty for a study without flaws."""
+"""What a reader must know before believing the answer; empty for a study without flaws."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from reports.analysis.tuning_checks import coarse_grids
 from reports.recommend import Analysis
 from reports.recommend.record import constant_metric
 from reports.schema import CLASSIFICATION, capitalised, count, percent, plural, rate, sizes, visible
-from reports.text.reaching_target import target_cautions
+from reports.text.instruction import edge_sentence, surer, undecided_sentence
+from reports.text.reaching_target import (
+    no_plateau,
+    not_reached,
+    other_rates,
+    poor_fit,
+    poor_time_fit,
+)
 from reports.text.verdicts import Statement
 
 SEVEREST = (
@@ -21,25 +28,56 @@ SEVEREST = (
 """Kinds of warnings in the order of what they may do to the answer; all others follow."""
 DIVERGED_SHARE = 0.1  # of trials from which on it is worth a warning
 CAUSES_SHOWN = 3  # causes of failures named one by one
-LARGE_BATCH_SHARE = 0.25  # of the training part from which on a batch is no small sample of it
+LARGE_BATCH_SHARE = 0.25  # of the training set from which on a batch is no small sample of it
 
 
 def cautions(analysis: Analysis) -> list[Statement]:
-    """Return the warnings that apply."""
-    texts = {
+    """Return the warnings that apply, most severe first."""
+    undecided = undecided_sentence(analysis)
+    more = [each.text for each in surer(analysis) if each.kind == "seeds"]
+    answer = {
         "nothing-learned": _nothing_learned(analysis),
+        "answer-edge": edge_sentence(analysis),
+        "undecided": " ".join(filter(None, (undecided, *more))) if undecided else "",
         "optimistic": _optimistic(analysis),
-        "few-seeds": _few_seeds(analysis),
-        "one-split": _one_split(analysis),
-        **_of_rates(analysis),
+    }
+    doubts = {
+        "not-reached": _of_target(analysis, "not-reached"),
         "diverged": _diverged(analysis),
-        "failed": _failed(analysis),
+        "few-seeds": _few_seeds(analysis),
         **_of_timing(analysis),
+        **_of_missing(analysis),
+        "failed": _failed(analysis),
+        "no-plateau": _of_target(analysis, "no-plateau"),
+        "poor-fit": _of_target(analysis, "poor-fit"),
+        "target-rate": _of_target(analysis, "target-rate"),
+        "poor-time-fit": poor_time_fit(analysis.scaling.update_time)
+        if analysis.scaling.targets
+        else "",
+    }
+    rest = {
+        **_of_rates(analysis),
+        "one-split": _one_split(analysis),
         "saturated": _saturated(analysis),
         "large-batch": _large_batch(analysis),
-        **target_cautions(analysis),
     }
-    return [Statement(kind, text) for kind, text in texts.items() if text]
+    ordered = ((3, answer), (2, doubts), (1, rest))
+    return [
+        Statement(kind, text, severity)
+        for severity, texts in ordered
+        for kind, text in texts.items()
+        if text
+    ]
+
+
+def _of_target(analysis: Analysis, kind: str) -> str:
+    """A warning about training to the hardest target."""
+    record = analysis.scaling.main
+    if record is None:
+        return ""
+    if kind in {"not-reached", "target-rate"}:
+        return not_reached(record) if kind == "not-reached" else other_rates(record)
+    return no_plateau(record.fit) if kind == "no-plateau" else poor_fit(record.fit)
 
 
 def severest_first(warnings: Iterable[str]) -> list[str]:
@@ -55,14 +93,13 @@ def _nothing_learned(analysis: Analysis) -> str:
         return ""
     text, best = analysis.measure.text, float(analysis.measured["metric"].max())
     always = (
-        f"Always naming the most frequent class is right in {percent(constant)}"
+        f"Always naming the most frequent class has an {analysis.measure.name} of {text(constant)}"
         if analysis.plan.task == CLASSIFICATION
         else f"Always answering the mean has an {analysis.measure.name} of {text(constant)}"
     )
     return (
-        f"{always}, and the best batch size has a {analysis.metric} of {text(best)}: "
-        f"{analysis.unlearned}, so it can't tell which batch size to use. Other features, layers, "
-        "learning rates or more epochs may help; the losses may tell more."
+        f"{always}; the best batch size has a {analysis.metric} of {text(best)}: "
+        f"{analysis.unlearned}. Other features, layers, learning rates or more epochs may help."
     )
 
 
@@ -70,9 +107,8 @@ def _optimistic(analysis: Analysis) -> str:
     if analysis.part == "test" or analysis.measured.empty:
         return ""
     return (
-        f"No trial of the confirm stage has a result. {capitalised(analysis.measure.plural)} are "
-        "those of the validation part, on the seeds that chose the learning rates: they are "
-        "optimistic."
+        f"No fresh seed has run. {capitalised(analysis.measure.plural)} are those of the "
+        "validation set on the tuning seeds, and hence optimistic."
     )
 
 
@@ -82,8 +118,8 @@ def _few_seeds(analysis: Analysis) -> str:
         return ""
     least = plural(int(few["seeds"].min()), "seed")
     return (
-        f"There are results of as few as {least} (at batch {sizes(few['batch_size'].tolist())}): "
-        f"single values and medians are shown; an interval needs {SEEDS_FOR_INTERVAL} seeds."
+        f"Batch {_where(analysis, few)}: results of as few as {least}. Single values and medians "
+        f"are shown; an interval needs {SEEDS_FOR_INTERVAL} seeds."
     )
 
 
@@ -91,49 +127,59 @@ def _one_split(analysis: Analysis) -> str:
     if analysis.plan.split_seed is None or analysis.measured.empty:
         return ""
     return (
-        "All seeds share one split of the data. Intervals hold the chance of training, but not "
-        f"that of which {count(analysis.items)} items are in the {analysis.part} part."
+        "All seeds share one split of the data. Intervals cover the randomness of training, not "
+        f"which {count(analysis.items)} examples are in the {analysis.part} set."
     )
 
 
-def _of_rates(analysis: Analysis) -> dict[str, str]:
-    """Batch sizes to which the learning rates tried, or their seeds, may not do justice."""
+def _of_missing(analysis: Analysis) -> dict[str, str]:
+    """Batch sizes without a result that could be ranked."""
     table = analysis.batch_sizes
     tried, selected = table["tried_rates"], table["learning_rate"].notna()
-    fits = " The fits of updates to a target leave them out." if analysis.scaling.targets else ""
     return {
-        "edge": _at(
-            table.loc[table["at_edge"], "batch_size"],
-            "the best learning rate is the smallest or largest one tried: a better one may lie "
-            f"beyond, and these batch sizes may be judged too harshly.{fits}",
-        ),
-        "untuned": _at(
-            table.loc[(tried == 1) & (len(table) > 1), "batch_size"],
-            "a single learning rate was tried. Another may suit that batch size better: what looks "
-            "like a difference between batch sizes may be one between rates.",
-        ),
-        "coarse": _coarse(analysis),
         "no-rate": _at(
+            analysis,
             table.loc[(tried > 0) & (table["eligible_rates"] == 0), "batch_size"],
-            "no learning rate has a result for every seed: nothing is selected there.",
+            "no learning rate has a result for every seed, so none is selected.",
         ),
         "unconfirmed": _at(
+            analysis,
             table.loc[selected & (table["seeds"] == 0), "batch_size"],
-            "the selected rate has no result of the confirm stage: nothing is shown or ranked "
-            "there.",
+            "the selected rate has not run on fresh seeds, so it is not ranked.",
         ),
-        "lost-seeds": _at(
+        "failed-seeds": _at(
+            analysis,
             analysis.lost,
-            "the selected rate has no value for every seed: one diverged, failed or has not run. "
-            "The mean of the others would flatter it, so none is shown, and nothing is ranked "
-            "there.",
+            "a seed of the selected rate diverged, failed or has not run. The mean of the others "
+            "would be too good, so it is not ranked.",
         ),
     }
 
 
-def _at(batch_sizes: Iterable[int], text: str) -> str:
+def _of_rates(analysis: Analysis) -> dict[str, str]:
+    """Batch sizes for which better learning rates may exist."""
+    table = analysis.batch_sizes
+    edge = table["at_edge"] & (table["batch_size"] != analysis.recommended)
+    fits = " Fits of updates to a target leave them out." if analysis.scaling.targets else ""
+    return {
+        "edge": _at(
+            analysis,
+            table.loc[edge, "batch_size"],
+            f"the best learning rate is the smallest or largest tried; a better one may be beyond."
+            f"{fits}",
+        ),
+        "untuned": _at(
+            analysis,
+            table.loc[(table["tried_rates"] == 1) & (len(table) > 1), "batch_size"],
+            "only one learning rate was tried; another may be better.",
+        ),
+        "coarse": _coarse(analysis),
+    }
+
+
+def _at(analysis: Analysis, batch_sizes: Iterable[int], text: str) -> str:
     where = [*batch_sizes]
-    return f"At batch {sizes(where)} {text}" if where else ""
+    return f"At batch {sizes(where, analysis.tried)}, {text}" if where else ""
 
 
 def _coarse(analysis: Analysis) -> str:
@@ -141,11 +187,12 @@ def _coarse(analysis: Analysis) -> str:
     if not grids:
         return ""
     most = max(grids, key=lambda grid: grid.gain)
-    return (
-        f"At batch {sizes([grid.batch_size for grid in grids])} the learning rates tried lie far "
-        f"apart, by up to a factor of {rate(round(most.factor, 2))}. A better one may lie between: "
-        "a parabola through the best and its neighbours rises above it by up to "
-        f"{analysis.measure.gap(most.gain)}, more than the standard error over seeds."
+    return _at(
+        analysis,
+        [grid.batch_size for grid in grids],
+        "a learning rate between those tried may be better by up to "
+        f"{analysis.measure.gap(most.gain)}: neighbours differ by up to a factor of "
+        f"{rate(round(most.factor, 2))}.",
     )
 
 
@@ -154,8 +201,8 @@ def _diverged(analysis: Analysis) -> str:
     if counts.run == 0 or counts.diverged / counts.run < DIVERGED_SHARE:
         return ""
     return (
-        f"{percent(counts.diverged / counts.run)} of the trials diverged: that part of the grid of "
-        "learning rates lies beyond the usable ones."
+        f"{percent(counts.diverged / counts.run)} of the trials diverged: their learning rates are "
+        "too large."
     )
 
 
@@ -175,50 +222,57 @@ def _of_timing(analysis: Analysis) -> dict[str, str]:
     """Times that are missing, or that another machine load may have made."""
     timed, table = {*analysis.alone["batch_size"]}, analysis.timing
     absent = [size for size in analysis.tried if size not in timed]
-    untimed = f"Batch {sizes(absent)}: not timed, so times are missing there." if absent else ""
-    contended, unsteady = table[table["contended"]], table[table["unsteady"]]
-    worst = percent(float(contended["cpu_share"].min()))
+    untimed = _at(analysis, absent, "update times were not measured.")
+    busy = table[table["contended"] | table["unsteady"]]
     return {
-        "untimed": untimed if timed else "The timing pass has not run: nothing is said about time.",
-        "contended": f"The timing pass had to share its processor at batch {_where(contended)}: it "
-        f"had as little as {worst} of the wall time. Times may be too long. {_AGAIN}"
-        if not contended.empty
-        else "",
-        "unsteady": f"The rounds of the timing pass disagree at batch {_where(unsteady)}: their "
-        f"quartiles are more than {UNSTEADY_ABOVE:.0%} apart. The machine was not quiet. {_AGAIN}"
-        if not unsteady.empty
-        else "",
+        "untimed": untimed
+        if timed
+        else "Update times have not been measured: nothing is known about time.",
+        "busy": "" if busy.empty else _busy(analysis, busy),
     }
 
 
-def _where(timing: pd.DataFrame) -> str:
-    return sizes(sorted({*timing["batch_size"].tolist()}))
+def _busy(analysis: Analysis, busy: pd.DataFrame) -> str:
+    """What disturbed the benchmark."""
+    contended, unsteady = busy[busy["contended"]], busy[busy["unsteady"]]
+    lowest = percent(float(contended["cpu_share"].min()))
+    signs = (
+        f"it had as little as {lowest} of a processor (batch {_where(analysis, contended)})"
+        if not contended.empty
+        else "",
+        f"its rounds differ by more than {UNSTEADY_ABOVE:.0%} (batch {_where(analysis, unsteady)})"
+        if not unsteady.empty
+        else "",
+    )
+    return (
+        f"Other programs disturbed the benchmark: {' and '.join(filter(None, signs))}. Times may "
+        "be too long; on a quiet machine, `bpsweep time` measures them again."
+    )
 
 
-_AGAIN = "On a quiet machine, `bpsweep time` measures them again."
+def _where(analysis: Analysis, timing: pd.DataFrame) -> str:
+    return sizes(sorted({*timing["batch_size"].tolist()}), analysis.tried)
 
 
 def _saturated(analysis: Analysis) -> str:
-    items = analysis.items
-    accurate = analysis.batch_sizes["metric"].max() > 1 - 1 / items
+    accurate = analysis.batch_sizes["metric"].max() > 1 - 1 / analysis.items
     if analysis.plan.task != CLASSIFICATION or not accurate:
         return ""
     return (
-        f"At the best batch size less than one of {count(items)} items is misjudged on average: "
-        "the data are too easy to tell good settings apart."
+        f"At the best batch size fewer than one of {count(analysis.items)} examples is "
+        "misclassified on average: the data are too easy to separate good settings."
     )
 
 
 def _large_batch(analysis: Analysis) -> str:
     plan = analysis.plan
-    limit = LARGE_BATCH_SHARE * plan.train_items
-    large = [size for size in analysis.tried if size > limit]
+    large = [size for size in analysis.tried if size > LARGE_BATCH_SHARE * plan.train_items]
     if not large:
         return ""
     main = analysis.scaling.main
-    fits = " The fit of updates to the target takes no account of that."
+    fits = " The fit of updates to the target ignores that." if main and main.fit.near_all else ""
     return (
-        f"Batch {sizes(large)}: more than a quarter of the {count(plan.train_items)} items to "
-        "train on. The gradient of such a batch is nearly that of the whole set; its noise is "
-        f"smaller than batch size alone would make it.{fits if main and main.fit.near_all else ''}"
+        f"Batch {sizes(large, analysis.tried)}: more than a quarter of the "
+        f"{count(plan.train_items)} training examples. Such a batch's gradient has less noise than "
+        f"its size implies.{fits}"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from reports.schema import GroupDescription, listing, rate, significant, sizes, visible
 
@@ -28,42 +27,37 @@ def memory(plan: GroupDescription) -> str:
     }
     if not kept:
         return ""
-    if plan.memory_reference is not None:
-        return _in_examples(plan, kept, plan.memory_reference)
-    return _in_updates(plan, kept)
-
-
-def _in_updates(plan: GroupDescription, kept: Mapping[str, float]) -> str:
-    texts = []
-    for name, share in kept.items():
-        updates = _updates(share)
-        examples = [
-            f"{significant(updates * size)} examples at batch size {size}" for size in _ends(plan)
-        ]
-        texts.append(
-            f"with {visible(name)} {rate(share)} a gradient's weight halves in "
-            f"{significant(updates)} updates, {listing(examples)}"
-        )
+    if plan.memory_reference is None:
+        texts = [_in_updates(plan, name, share) for name, share in kept.items()]
+        return f"The optimizer's memory is fixed in updates: {listing(texts)}."
+    texts = [_in_examples(plan, name, share) for name, share in kept.items()]
     return (
-        f"What the optimizer remembers counts updates, not examples: {listing(texts)}. Batch sizes "
-        "differ in that too."
+        f"The optimizer's memory is fixed in examples, the same at all batch sizes (Busbridge et "
+        f"al. 2023): {listing(texts)}."
     )
 
 
-def _in_examples(plan: GroupDescription, kept: Mapping[str, float], reference: int) -> str:
-    texts = []
-    for name, share in kept.items():
-        shares = {size: significant(share_at(size, share, reference)) for size in _ends(plan)}
-        used = [f"{text} is kept at batch size {size}" for size, text in shares.items()]
-        texts.append(
-            f"with {visible(name)} {rate(share)} at batch size {reference} a gradient's weight "
-            f"halves in {significant(_updates(share) * reference)} examples, so that "
-            f"{listing(used)}"
-        )
+def _in_updates(plan: GroupDescription, name: str, share: float) -> str:
+    updates = _updates(share)
+    examples = [
+        f"{significant(updates * size)} examples at batch size {size}" for size in _ends(plan)
+    ]
     return (
-        f"What the optimizer remembers counts examples, the same at all batch sizes: "
-        f"{listing(texts)}. A share is raised to the power of the batch size by {reference} "
-        "(Busbridge et al. 2023)."
+        f"with {visible(name)} {rate(share)}, a gradient's weight halves in "
+        f"{significant(updates)} updates, {listing(examples)}"
+    )
+
+
+def _in_examples(plan: GroupDescription, name: str, share: float) -> str:
+    reference = plan.memory_reference or 1
+    used = [
+        f"{significant(share_at(size, share, reference), 3)} at batch size {size}"
+        for size in _ends(plan)
+    ]
+    return (
+        f"with {visible(name)} {rate(share)} at batch size {reference}, a gradient's weight halves "
+        f"in {significant(_updates(share) * reference)} examples ({visible(name)} is "
+        f"{listing(used)})"
     )
 
 
@@ -76,12 +70,11 @@ def _ends(plan: GroupDescription) -> list[int]:
 
 
 def last_batch(plan: GroupDescription) -> str:
-    """Return where the last batch of an epoch is smaller, and what it counts; "" if nowhere."""
+    """Return where the last batch of an epoch is smaller; "" if nowhere."""
     ragged = [size for size in plan.batch_sizes if plan.train_items % size]
     if not ragged:
         return ""
     return (
-        f"At batch {sizes(ragged)} the last batch of an epoch is smaller: it makes one update like "
-        f"the others, its error being the {visible(plan.reduction)} over its own items. Losses and "
-        "metrics weigh every item alike."
+        f"At batch {sizes(ragged, plan.batch_sizes)} the last batch of an epoch is smaller, and "
+        f"its error is the {visible(plan.reduction)} over its own examples."
     )

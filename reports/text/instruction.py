@@ -6,15 +6,17 @@ import math
 from dataclasses import dataclass
 
 from reports.recommend import Analysis, Answer
-from reports.schema import plural
-from reports.schema.formats import MISSING, capitalised, listing, rate, seconds, significant
+from reports.schema import capitalised, listing, plural, rate, seconds, sizes
+from reports.schema.formats import MISSING, faster
 from reports.stats.non_inferiority import FEWEST_TO_SHOW, UNDECIDED, WORSE, Shortfall
 
 CELL_HEADERS = (
     *("Goal", "Batch size", "Learning rate", "Shown near-optimal", "Loss against the reference"),
     *("Reference", "Fitted model", "Noise scale"),
 )
-"""What stands in `cell_texts`."""
+"""Headers of `cell_texts`."""
+HIGH, MODERATE, LOW = "high", "moderate", "low"
+"""How sure an answer is."""
 
 
 def headline(analysis: Analysis) -> str:
@@ -27,118 +29,187 @@ def headline(analysis: Analysis) -> str:
 
 def with_rate(answer: Answer) -> str:
     """Return the batch size to use with its learning rate; it has one."""
-    if answer.learning_rate is None:
-        return f"batch size {answer.batch_size}"
-    return f"batch size {answer.batch_size} with learning rate {rate(answer.learning_rate)}"
+    return size_and_rate(answer.batch_size or 0, answer.learning_rate)
+
+
+def size_and_rate(batch_size: int, learning_rate: float | None) -> str:
+    """Return a batch size with its learning rate."""
+    size = f"batch size {batch_size}"
+    return size if learning_rate is None else f"{size} with learning rate {rate(learning_rate)}"
+
+
+def tuned(analysis: Analysis, batch_size: int) -> str:
+    """Return a batch size with the learning rate that was selected there."""
+    return size_and_rate(batch_size, float(analysis.row(batch_size)["learning_rate"]))
 
 
 def evidence(analysis: Analysis) -> str:
     """Return what the batch size to use attains and costs, or why none is named."""
     answer = analysis.answer
+    if answer.reference is None:
+        return _nothing_to_rank(analysis)
     if answer.batch_size is None:
         return f"{answer.reason}{_so_far(analysis)}"
-    row, used = analysis.row(answer.batch_size), answer.shortfall(answer.batch_size)
-    value = f"{analysis.metric} {analysis.measure.text(row['metric'])}"
+    used = answer.shortfall(answer.batch_size)
     if used.batch_size == answer.reference:
-        seeds = f"{value}, {plural(used.seeds, 'seed')}"
-        return f"It did best on the tuning seeds{_in_time(analysis)} ({seeds})."
-    gap = f"difference {_difference(analysis, used)}, {plural(used.seeds, 'seed')}"
-    return f"It trains{_in_time(analysis)} {_loss(analysis, used)} ({value}; {gap})."
+        return f"It did best on the tuning seeds{_and_time(analysis)} ({attained(analysis)})."
+    value = analysis.measure.text(analysis.row(answer.batch_size)["metric"])
+    gap = f"{_difference(analysis, used)}, {plural(used.seeds, 'seed')}"
+    return f"It {_trains(analysis)}with {_loss(analysis, used)} ({value}; difference {gap})."
+
+
+def _nothing_to_rank(analysis: Analysis) -> str:
+    counts = analysis.counts
+    if counts.run == 0:
+        return "No trial has run yet."
+    if counts.ok == 0:
+        return f"None of the {plural(counts.run, 'trial')} has a result."
+    return "No batch size has a learning rate with a result for every seed."
 
 
 def _so_far(analysis: Analysis) -> str:
-    if analysis.reference is None or analysis.unlearned:
+    if analysis.unlearned:
         return ""
-    row = analysis.row(analysis.reference)
-    where = f"batch size {analysis.reference} with learning rate {rate(row['learning_rate'])}"
-    return f" So far {where} did best on the tuning seeds."
+    so_far = f"{tuned(analysis, analysis.best)} did best on the tuning seeds"
+    return f" So far, {so_far} ({attained(analysis)})."
 
 
-def _in_time(analysis: Analysis) -> str:
-    """How long it takes and how much faster that is, to follow a verb."""
-    answer = analysis.answer
-    own = analysis.row(answer.batch_size or 0)["seconds_to_train"]
-    if math.isnan(own):
+def attained(analysis: Analysis) -> str:
+    """Return what the reference attains, with its interval and number of seeds."""
+    row, measure = analysis.row(analysis.best), analysis.measure
+    low, high = row["metric_low"], row["metric_high"]
+    parts = [
+        f"{analysis.metric} {measure.text(row['metric'])}",
+        "" if math.isnan(low) or low == high else f"95% CI {measure.span(low, high)}",
+        plural(int(row["seeds"]), "seed"),
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _and_time(analysis: Analysis) -> str:
+    duration = analysis.row(analysis.best)["seconds_to_train"]
+    if math.isnan(duration):
         return ""
-    text = f" in {seconds(own, 2)}"
-    if answer.batch_size == answer.reference:
-        return f" and trains{text}"
-    ratio = analysis.row(analysis.best)["seconds_to_train"] / own
-    return f"{text}, {significant(ratio, 2)}x faster than batch size {answer.reference},"
+    if len(analysis.timed) == len(analysis.measured) > 1 and len(analysis.answer.compared) == 1:
+        return f" and trains fastest, in {seconds(duration)}"
+    return f" and trains in {seconds(duration)}"
+
+
+def _trains(analysis: Analysis) -> str:
+    """How long it takes and how much faster than the reference that is, to follow "it"."""
+    used, reference = (
+        analysis.row(size or 0)["seconds_to_train"]
+        for size in (analysis.answer.batch_size, analysis.answer.reference)
+    )
+    if math.isnan(used):
+        return "trains "
+    compared = f", {faster(reference / used)} than batch size {analysis.answer.reference},"
+    return f"trains in {seconds(used)}{'' if math.isnan(reference) else compared} "
 
 
 def _loss(analysis: Analysis, used: Shortfall) -> str:
     low, high = used.interval
     if low <= 0 <= high:
-        return f"with no measurable loss of {analysis.measure.name}"
-    side = "at a loss" if used.mean > 0 else "with a gain"
-    return f"{side} of {analysis.measure.gap(used.mean)} of {analysis.measure.name}"
+        return f"no measurable loss of {analysis.metric}"
+    gap = f"{analysis.measure.gap(used.mean)} of {analysis.metric}"
+    return f"a loss of {gap}" if used.mean > 0 else f"a gain of {gap}"
 
 
 def _difference(analysis: Analysis, used: Shortfall) -> str:
-    """Size less reference, with its 95% interval."""
+    """Size less reference, with its 95% interval unless that has no width."""
     signed, unit = analysis.measure.signed, analysis.measure.points
-    if not used.spread:
-        return f"{signed(-used.mean)}{unit}, the same on every seed"
-    low, high = used.interval
-    return f"{signed(-used.mean)}{unit}, 95% CI {signed(-high)} to {signed(-low)}"
+    mean = f"{signed(-used.mean)}{unit}"
+    low, high = (signed(-bound) for bound in reversed(used.interval))
+    return mean if low == high else f"{mean}, 95% CI {low} to {high}"
+
+
+def margin_text(analysis: Analysis) -> str:
+    """Return the loss that is accepted, such as "1 point"."""
+    margin = analysis.margin
+    if not analysis.measure.points:
+        return rate(margin)
+    return f"{rate(round(100 * margin, 6))} point{'' if margin == 0.01 else 's'}"  # noqa: PLR2004
 
 
 def near_optimal_sentence(analysis: Analysis) -> str:
-    """Return which batch sizes are shown to be near-optimal; "" if none is."""
+    """Return which batch sizes are shown to be near-optimal; "" if the reference alone is."""
     answer = analysis.answer
-    if answer.batch_size is None:
-        return ""
-    margin = analysis.measure.gap(answer.margin)
     near = [size for size in answer.near_optimal if size != answer.reference]
-    if not near:
-        return f"No faster batch size is shown to lose at most {margin}."
+    if answer.batch_size is None or not near:
+        return ""
+    are = "are" if len(near) > 1 else "is"
     return (
-        f"Batch {'size' if len(near) == 1 else 'sizes'} {listing(near)} "
-        f"{'is' if len(near) == 1 else 'are'} shown to lose at most {margin} against "
-        f"batch size {answer.reference}, the best on the tuning seeds."
+        f"Batch {sizes(near, analysis.tried)} {are} shown to lose at most {margin_text(analysis)} "
+        f"compared with batch size {answer.reference}, the best on the tuning seeds "
+        f"({attained(analysis)})."
     )
 
 
 def price_sentence(analysis: Analysis) -> str:
     """Return what going faster than the batch size to use costs; "" if nothing is faster."""
-    answer, following = analysis.answer, analysis.answer.next
-    if answer.batch_size is None or following is None:
+    following = analysis.answer.next
+    if analysis.answer.batch_size is None or following is None:
         return ""
-    own, other = (
-        analysis.row(size)["seconds_to_train"] for size in (answer.batch_size, following.batch_size)
+    measure = analysis.measure
+    loses = f"{'loses' if following.mean > 0 else 'gains'} {measure.gap(following.mean)}"
+    most = (
+        "" if math.isinf(following.upper) else f" (loss of at most {measure.gap(following.upper)})"
     )
-    faster = "" if math.isnan(other) else f"trains {significant(own / other, 2)}x faster; it "
-    gap = analysis.measure.gap
-    loses = f"{'loses' if following.mean > 0 else 'gains'} {gap(following.mean)}"
-    most = "" if math.isinf(following.upper) else f" (loss of at most {gap(following.upper)})"
-    verdict = _verdict(answer, following)
-    return f"Batch size {following.batch_size} {faster}{loses}{most}: {verdict}."
+    size = capitalised(tuned(analysis, following.batch_size))
+    return f"{size} {_speed(analysis, following)}{loses}{most}: {_verdict(analysis, following)}."
 
 
-def _verdict(answer: Answer, each: Shortfall) -> str:
+def _speed(analysis: Analysis, following: Shortfall) -> str:
+    ratio = speed_ratio(analysis, following)
+    return "" if math.isnan(ratio) else f"trains {faster(ratio)} and "
+
+
+def speed_ratio(analysis: Analysis, following: Shortfall) -> float:
+    """Return how many times as fast as the batch size to use another trains; NaN if unknown."""
+    used, other = (
+        analysis.row(size)["seconds_to_train"]
+        for size in (analysis.answer.batch_size or 0, following.batch_size)
+    )
+    return float(used / other)
+
+
+def _verdict(analysis: Analysis, each: Shortfall) -> str:
     if each.verdict == WORSE:
-        return "that is shown to be worse"
-    if answer.more_seeds is None:
-        return "undecided"
-    return f"undecided; about {plural(answer.more_seeds, 'more seed')} would decide"
+        return f"shown to lose more than {margin_text(analysis)}"
+    more = analysis.answer.more_seeds
+    return (
+        "undecided"
+        if more is None
+        else f"undecided; about {plural(more, 'more seed')} would decide"
+    )
 
 
 def target_sentence(analysis: Analysis) -> str:
     """Return which batch size reaches a target soonest, or why none can be named."""
     target = analysis.target
     if target.batch_size is None:
-        return f"For {target.sought} no batch size can be named. {target.reason}"
+        return f"For {target.sought}, no batch size can be named: {target.reason}"
     others = [size for size in target.near_optimal if size != target.batch_size]
-    also = f" Batch {listing(others)} take at most 10% longer." if others else ""
-    return f"For {target.sought}, use {with_rate(target)}.{also}{_estimates(target)}"
+    also = f" Batch {sizes(others, analysis.tried)} need at most 10% longer." if others else ""
+    time = seconds_to_target(analysis)
+    needs = "" if math.isnan(time) else f" It needs {seconds(time)}."
+    return f"For {target.sought}, use {with_rate(target)}.{needs}{also}{_estimates(target)}"
+
+
+def seconds_to_target(analysis: Analysis) -> float:
+    """Return the median time to the target at the batch size named for it; NaN if unknown."""
+    record = analysis.scaling.main
+    if record is None or analysis.target.batch_size is None:
+        return math.nan
+    rows = record.batch_sizes
+    return float(rows.loc[rows["batch_size"] == analysis.target.batch_size, "seconds"].iloc[0])
 
 
 def _estimates(target: Answer) -> str:
-    """What the models expect, and whether that is what was measured."""
+    """What the models predict."""
     texts = [
-        f"the {each.source} expects {span(each.interval.low, each.interval.high)}"
-        f"{' (rough)' if each.weakness else ''}"
+        f"the {each.source} predicts {span(each.interval.low, each.interval.high)}"
+        f"{' (rough estimate)' if each.weakness else ''}"
         for each in target.estimates
         if each.interval is not None
     ]
@@ -156,18 +227,87 @@ def span(low: float, high: float) -> str:
     return first if first == last else f"{first} to {last}"
 
 
+def confidence(analysis: Analysis) -> tuple[str, str]:
+    """Return how sure the answer is, `HIGH`, `MODERATE` or `LOW`, and the reason as a sentence."""
+    answer = analysis.answer
+    if answer.batch_size is None:
+        return LOW, evidence(analysis)
+    doubts = [*_doubts(analysis)]
+    if doubts:
+        return (MODERATE if len(doubts) == 1 else LOW), " ".join(doubts)
+    used = answer.shortfall(answer.batch_size)
+    seeds = plural(analysis.judged["seed"].nunique(), "fresh seed")
+    if used.batch_size != answer.reference:
+        most = analysis.measure.gap(max(used.upper, 0.0))
+        return HIGH, f"It loses at most {most}, with 95% confidence by {seeds}."
+    if answer.next is None:
+        return HIGH, "It did best on the tuning seeds, and none tried trains faster."
+    return HIGH, f"The next faster batch size is shown to be worse by {seeds}."
+
+
+def _doubts(analysis: Analysis) -> list[str]:
+    """What makes the answer less sure."""
+    following, timing = analysis.answer.next, analysis.timing
+    texts = {
+        "The study is not complete.": analysis.counts.run < analysis.study.planned_trials
+        and len(analysis.study.groups) == 1,
+        f"{edge_sentence(analysis)}": bool(edge_sentence(analysis)),
+        "Update times have not been measured.": analysis.timed.empty,
+        "Other programs disturbed the benchmark.": bool(
+            timing["contended"].any() or timing["unsteady"].any()
+        ),
+        f"{undecided_sentence(analysis)}": following is not None and following.verdict == UNDECIDED,
+    }
+    return [text for text, applies in texts.items() if applies]
+
+
+def edge_sentence(analysis: Analysis) -> str:
+    """Return in what the answer is at the edge of what was tried; "" if in nothing."""
+    size = analysis.recommended
+    if size is None:
+        return ""
+    row = analysis.row(size)
+    if row["at_edge"]:
+        end = "largest" if row["learning_rate"] == _rates(analysis, size)[-1] else "smallest"
+        return (
+            f"Learning rate {rate(row['learning_rate'])} is the {end} tried at batch size {size}; "
+            "one beyond may be better."
+        )
+    if size == analysis.tried[-1] < analysis.plan.train_items and len(analysis.tried) > 1:
+        return f"Batch size {size} is the largest tried; larger ones may be faster."
+    return ""
+
+
+def _rates(analysis: Analysis, size: int) -> list[float]:
+    cells = analysis.cells
+    return sorted(cells.loc[cells["batch_size"] == size, "learning_rate"].tolist())
+
+
+def undecided_sentence(analysis: Analysis) -> str:
+    """Return which faster batch size may be near-optimal, too; "" if none may."""
+    following = analysis.answer.next
+    if analysis.recommended is None or following is None or following.verdict != UNDECIDED:
+        return ""
+    ratio = speed_ratio(analysis, following)
+    gain = "" if math.isnan(ratio) else f", {faster(ratio)},"
+    return (
+        f"Whether batch size {following.batch_size}{gain} is near-optimal too is undecided after "
+        f"{plural(following.seeds, 'seed')}."
+    )
+
+
 @dataclass(frozen=True)
 class Remedy:
     """What would make the answer surer or better."""
 
-    kind: str  # "time", "seeds" or "larger"
+    kind: str  # "time", "seeds", "larger" or "rates"
     text: str
     amount: int = 0  # seeds to add, or the batch size to try
 
 
 def surer(analysis: Analysis) -> list[Remedy]:
     """Return what would make the answer surer or better, the most important first."""
-    answer, largest = analysis.answer, analysis.tried[-1]
+    answer, largest, edge = analysis.answer, analysis.tried[-1], edge_sentence(analysis)
     remedies, missing = [], _missing_seeds(analysis)
     if missing:
         text = f"Add {plural(missing, 'fresh seed')} (`confirmation_seeds`)."
@@ -175,13 +315,14 @@ def surer(analysis: Analysis) -> list[Remedy]:
     if analysis.timed.empty:
         text = "Measure update times: the fastest size is not known yet."
         remedies.append(Remedy("time", text))
-    if answer.next is not None and answer.next.verdict == UNDECIDED and answer.more_seeds:
+    if undecided_sentence(analysis) and answer.next is not None and answer.more_seeds:
         more = plural(answer.more_seeds, "fresh seed")
         text = f"Add {more} to decide on batch size {answer.next.batch_size}."
         remedies.append(Remedy("seeds", text, answer.more_seeds))
-    if answer.batch_size == largest < analysis.plan.train_items:
-        text = f"{largest} is the largest batch size tried; larger ones may be faster."
-        remedies.append(Remedy("larger", text, min(2 * largest, analysis.plan.train_items)))
+    if edge and analysis.row(analysis.recommended or 0)["at_edge"]:
+        remedies.append(Remedy("rates", edge))
+    elif edge:
+        remedies.append(Remedy("larger", edge, min(2 * largest, analysis.plan.train_items)))
     return remedies
 
 
@@ -194,12 +335,13 @@ def _missing_seeds(analysis: Analysis) -> int:
 
 
 def answer_lines(analysis: Analysis) -> list[str]:
-    """Return the answer as at most four lines, the most important first."""
+    """Return the answer in at most four lines, most important first."""
+    level, reason = confidence(analysis)
     lines = (
         f"{headline(analysis)} {evidence(analysis)}",
-        near_optimal_sentence(analysis),
-        price_sentence(analysis),
-        target_sentence(analysis),
+        f"{near_optimal_sentence(analysis)} {price_sentence(analysis)}".strip(),
+        "" if analysis.reference is None else target_sentence(analysis),
+        "" if analysis.recommended is None else f"Confidence: {level}. {reason}",
     )
     return [line for line in lines if line]
 

@@ -10,7 +10,6 @@ from reports.schema import (
     StudyDescription,
     count,
     listing,
-    percent,
     plural,
     rate,
     visible,
@@ -19,6 +18,7 @@ from reports.schema.results import REGRESSION
 from reports.stats.power import detectable_accuracy_difference
 from reports.text.budget_rules import stopped_note
 from reports.text.clocks import last_batch, memory
+from reports.text.instruction import margin_text
 
 LOSS_WORDS = {
     "squared_error": "half the squared error, summed over the outputs",
@@ -43,7 +43,7 @@ def method(analysis: Analysis) -> list[str]:
         _training(plan),
         _metric(analysis),
         _selection(analysis.study, plan, analysis.measure),
-        _statistics(judged_apart=analysis.judged_apart),
+        _statistics(analysis),
         _budgets(analysis),
         _TIMES,
     )
@@ -51,58 +51,51 @@ def method(analysis: Analysis) -> list[str]:
 
 
 _TIMES = (
-    "Time to train is the number of updates multiplied by the median seconds of an update from a "
-    "timing pass of its own: serial, one BLAS thread, interleaved rounds. Speed-up is the ratio of "
-    "two such medians."
+    "The time to train is the number of updates times the median seconds of an update. These come "
+    "from a benchmark after training: one network, one BLAS thread, in interleaved rounds."
 )
 
 
 def limits(analysis: Analysis) -> list[str]:
     """Return the paragraphs on how to read the report and where its limits are."""
     texts = (
-        _NEAR_OPTIMAL,
+        _near_optimal(analysis),
         _rule(analysis),
-        _choice(analysis.measure),
+        _choice(analysis),
         _untuned(analysis),
-        _items(analysis),
-        _MACHINE,
+        _examples(analysis),
+        "Times are those of this machine and this network.",
     )
     return [text for text in texts if text]
 
 
-_MACHINE = (
-    "Times are those of this machine and this network. Tensor operations gain more where layers "
-    "are wide."
-)
-_NEAR_OPTIMAL = (
-    "A batch size is shown to be near-optimal if the one-sided 95% limit of its loss against the "
-    "reference, paired over fresh seeds, is within the margin. The reference is the size that did "
-    "best on the tuning seeds. From it on, faster sizes are tested one after the other until one "
-    "fails: that one and those beyond are undecided or shown to be worse. The batch size to use is "
-    "the last that passed."
-)
-
-
-def _choice(measure: Measure) -> str:
+def _near_optimal(analysis: Analysis) -> str:
     return (
-        "A learning rate is the best of those tried, and so is a batch size. Learning rates are "
-        f"chosen on the validation part: {measure.plural} there are optimistic, those of fresh "
-        "seeds on the test part are not."
+        "The reference is the batch size that did best on the tuning seeds. Faster sizes are "
+        "compared with it one after the other, paired by fresh seed. A size is near-optimal if its "
+        f"loss is at most {margin_text(analysis)}, the margin, by a one-sided 95% limit. The first "
+        "size that fails ends the sequence. Use the last that passed. A size is shown to be worse "
+        "if it loses more than the margin by such a limit; else it is undecided."
+    )
+
+
+def _choice(analysis: Analysis) -> str:
+    return (
+        f"Validation {analysis.measure.plural} are optimistic: they chose among the learning rates "
+        "and batch sizes tried. Those of fresh seeds on the test set are not."
     )
 
 
 def _rule(analysis: Analysis) -> str:
     if analysis.plan.epochs is None:
-        text = (
-            f"The budget is {analysis.budget} for every trial. Batch sizes differ in how many "
-            "updates and how many examples they make of it."
+        return (
+            f"The budget of every trial is {analysis.budget}. Batch sizes differ in the updates "
+            "and the examples they get from it. Another rule can change the winner."
         )
-    else:
-        text = (
-            "The budget is equal epochs. A large batch makes fewer updates from the same examples, "
-            "so it has trained less by the measure of updates."
-        )
-    return f"{text} Another rule can change the order."
+    return (
+        "The budget is equal epochs: a large batch makes fewer updates from the same examples. "
+        "Another rule can change the winner."
+    )
 
 
 def _untuned(analysis: Analysis) -> str:
@@ -111,24 +104,23 @@ def _untuned(analysis: Analysis) -> str:
     if fixed is None:
         return ""
     measure, same = analysis.measure, fixed.best == fixed.tuned_best
+    looks = "the same batch size" if same else f"batch size {fixed.best}, not {fixed.tuned_best},"
     return (
-        f"Learning rates are tuned for each batch size. With one for all, {rate(fixed.rate)} (the "
-        f"best on average), validation {measure.plural} would lie {measure.gap(fixed.gap)} apart "
-        f"instead of {measure.gap(fixed.tuned_gap)}, and batch size {fixed.best} would look best "
-        f"{'too' if same else f'instead of {fixed.tuned_best}'}."
+        f"Learning rates are tuned for each batch size. With {rate(fixed.rate)} for all, the best "
+        f"on average, validation {measure.plural} would differ by up to {measure.gap(fixed.gap)} "
+        f"instead of {measure.gap(fixed.tuned_gap)}, and {looks} would look best."
     )
 
 
-def _items(analysis: Analysis) -> str:
+def _examples(analysis: Analysis) -> str:
     if analysis.plan.task == REGRESSION:
         return (
-            f"The {analysis.part} part has {plural(analysis.items, 'item')}; with few of them, a "
-            f"single item far off moves {analysis.measure.name} by much."
+            f"The {analysis.part} set has {plural(analysis.items, 'example')}; with few, a single "
+            f"outlier changes {analysis.measure.name} by much."
         )
     return (
-        f"One item of the {analysis.part} part is worth "
-        f"{analysis.measure.gap(1 / analysis.items)}: with a single seed, smaller differences are "
-        f"none.{_two_networks(analysis)}"
+        f"One example of the {analysis.part} set is worth "
+        f"{analysis.measure.gap(1 / analysis.items)}.{_two_networks(analysis)}"
     )
 
 
@@ -136,19 +128,17 @@ def _two_networks(analysis: Analysis) -> str:
     best = float(analysis.batch_sizes["metric"].max())
     if not 0 < best < 1:
         return ""
-    gap = detectable_accuracy_difference(best, analysis.items)
+    gap = analysis.measure.gap(detectable_accuracy_difference(best, analysis.items))
     return (
-        f" Two networks of which one gets {percent(best)} of {count(analysis.items)} items right "
-        f"must differ by {analysis.measure.gap(gap)} for that part to tell them apart four times "
-        "in five. Seeds, each with a split of its own, tell smaller differences between batch "
-        "sizes, and the loss is finer than the share of right answers."
+        f" Between two single networks, differences of {gap} or more are detected with 80% power; "
+        "several seeds detect smaller ones between batch sizes."
     )
 
 
 def _data(plan: GroupDescription) -> str:
     return (
         f"{visible(plan.dataset)}: {plural(plan.features, 'feature')}, "
-        f"{plural(plan.outputs, 'output')}; {count(plan.train_items)} items to train on, "
+        f"{plural(plan.outputs, 'output')}; {count(plan.train_items)} training examples, "
         f"{count(plan.validation_items)} for validation, {count(plan.test_items)} for the test. "
         f"Fingerprint of the data: {visible(plan.fingerprint)}."
     )
@@ -169,20 +159,16 @@ def _network(analysis: Analysis) -> str:
     loss = LOSS_WORDS.get(plan.loss, visible(plan.loss))
     named = [f"{visible(name)} {rate(value)}" for name, value in plan.hyperparameters.items()]
     hyperparameters = f" ({listing(named)})" if named else ""
-    return (
-        f"Network with {hidden}, activation {visible(plan.activation)}{other}; loss {loss}, "
-        f"the error of a batch being the {visible(plan.reduction)} over its items; optimizer "
-        f"{visible(plan.optimizer)}{hyperparameters}; {analysis.budget} for every trial. "
-        f"{_seeds(plan)}"
+    split = (
+        "split, initial weights and order"
+        if plan.split_seed is None
+        else f"initial weights and order; all share the split of seed {plan.split_seed}"
     )
-
-
-def _seeds(plan: GroupDescription) -> str:
-    if plan.split_seed is None:
-        return "A seed fixes split, initial weights and order, the same for all batch sizes."
     return (
-        f"A seed fixes initial weights and order, the same for all batch sizes; all share one "
-        f"split of the data, that of seed {plan.split_seed}."
+        f"Network with {hidden}, activation {visible(plan.activation)}{other}. Loss: {loss}; the "
+        f"error of a batch is the {visible(plan.reduction)} over its examples. Optimizer: "
+        f"{visible(plan.optimizer)}{hyperparameters}, for {analysis.budget} in every trial. A seed "
+        f"fixes {split}, the same for all batch sizes."
     )
 
 
@@ -193,7 +179,7 @@ def _training(plan: GroupDescription) -> str:
         else "",
         RATE_RULES.get(plan.rate_rule, ""),
         f"Batches grow along training: {visible(plan.growth)}." if plan.growth else "",
-        f"The gradients of {plan.shards} shards of each batch are computed apart, with "
+        f"The gradients of {plan.shards} shards of each batch are computed separately, with "
         f"{plural(plan.local_updates, 'local update')} between two averagings."
         if plan.shards > 1
         else "",
@@ -208,9 +194,8 @@ def _metric(analysis: Analysis) -> str:
     if analysis.plan.task != REGRESSION:
         return ""
     explained = (
-        f"{analysis.measure.name} is the share of the target's variance that is explained: 1 less "
-        "the residual sum of squares by the total one, over all outputs; 0 is as good as always "
-        "answering the mean, and below 0 is worse. Targets are standardised on the training part."
+        f"{analysis.measure.name} is the share of the targets' variance that is explained; 0 is as "
+        "good as always answering the mean. Targets are standardised on the training set."
     )
     if not analysis.rmse_unit:
         return explained
@@ -219,42 +204,39 @@ def _metric(analysis: Analysis) -> str:
 
 def _selection(study: StudyDescription, plan: GroupDescription, measure: Measure) -> str:
     rates = listing([rate(value) for value in plan.learning_rates])
-    fresh = plural(len(study.confirmation_seeds), "seed")
+    fresh = plural(len(study.confirmation_seeds), "fresh seed")
     if not study.seeds:
         return (
             f"Every batch size was given its learning rate ({rates}) and trained with {fresh}, "
-            "measured on the test part. No rate was selected."
+            "measured on the test set. No rate was selected."
         )
     confirm = (
-        f"The selected rates are trained again with {fresh} not used before; only these trials are "
-        "measured on the test part."
+        f"The selected rates are trained again with {fresh}; only these trials are measured on the "
+        "test set."
         if study.confirmation_seeds
-        else f"There is no confirm stage: {measure.plural} are those of the validation part."
+        else f"There are no fresh seeds: {measure.plural} are those of the validation set."
     )
     return (
         f"Every learning rate ({rates}) is tried at every batch size with "
-        f"{plural(len(study.seeds), 'seed')}. For each batch size the one with the highest mean "
-        f"validation {measure.name} is selected; among equal ones that of lower loss, then "
-        "the smaller one. A rate with a seed that diverged, failed or has not run is not eligible, "
-        f"and has no mean. {confirm}"
+        f"{plural(len(study.seeds), 'tuning seed')}. The rate with the highest mean validation "
+        f"{measure.name} is selected; of equal ones that of lower loss, then the smaller. A rate "
+        "of which a seed diverged, failed or has not run has no mean and is not selected. "
+        f"{confirm}"
     )
 
 
-def _statistics(*, judged_apart: bool) -> str:
-    compared = (
-        "The best batch size is the one with the highest mean on the validation part; on the test "
-        "part, with fresh seeds, each other one is compared with it by a one-sided paired t test "
-        "over common seeds, adjusted by Holm's method (1979) over these comparisons."
-        if judged_apart
-        else "The best batch size is the one with the highest mean. As the same data choose and "
-        "judge it, all pairs of batch sizes are compared by two-sided paired t tests over common "
-        "seeds, adjusted by Holm's method (1979) over all pairs."
+def _statistics(analysis: Analysis) -> str:
+    halves = (
+        " No tuning seeds chose the reference here: the earlier half of the seeds does, and the "
+        "later half judges."
+        if analysis.part == "test" and not analysis.judged_apart
+        else ""
     )
     return (
-        "Intervals are 95% t intervals of the mean over seeds (Student 1908), cut where values of "
-        f"the metric end. {compared} The family-wise level is 5%. Seeds needed and differences "
-        "that would be found are for a power of 80% at the level at which Holm's method begins "
-        "(Cohen 1988)."
+        "Intervals are 95% t intervals of the mean over seeds (Student 1908), cut at the bounds of "
+        f"the metric. Near-optimal sizes are tested in a fixed order, so that no correction is "
+        f"needed (Maurer et al. 1995).{halves} Seeds that would decide are for 80% power (Stein "
+        "1945). The sizes that may be the best include it with 95% confidence (Hsu 1984)."
     )
 
 
@@ -263,12 +245,9 @@ def _budgets(analysis: Analysis) -> str:
         return ""
     seeds = plural(int(analysis.budgets["seeds"].max()), "tuning seed")
     return (
-        "Equal epochs, equal updates and equal time are read from the same recorded curves, which "
-        f"hold the validation part only, of the {seeds}. With every budget, each seed is read at "
-        "the learning rate that is best with it on the other seeds; a diverged trial counts as a "
-        "guess. Between two evaluations a curve is read on the straight line that joins them, "
-        "before the first one of training on the line from the untrained network. All pairs of "
-        "batch sizes are compared by two-sided paired t tests, adjusted by Holm's method, for each "
-        f"budget alone. Fresh seeds trained at one rate only and are not used here."
-        f"{stopped_note(analysis)}"
+        "Equal epochs, equal updates and equal time are read from the validation curves of the "
+        f"{seeds}, linearly between evaluations. For every budget, each seed is read at the "
+        "learning rate that is best on the other seeds; a diverged trial counts as a guess. All "
+        "pairs of batch sizes are compared by two-sided paired t tests, adjusted by Holm's method "
+        f"for each budget.{stopped_note(analysis)}"
     )

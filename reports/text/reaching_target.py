@@ -1,4 +1,4 @@
-"""Sentences about the way to a target: what was found, and what can't be said."""
+"""Sentences about training to a target: what was measured, and what is missing."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def critical_span(fit: StepsToTargetFit) -> str:
     if fit.critical_batch_size is None:
         return ""
     span = range_span(fit.critical_batch_size_interval)
-    return f"critical batch size of {significant(fit.critical_batch_size)} (95% interval {span})"
+    return f"critical batch size of {significant(fit.critical_batch_size)} (95% CI {span})"
 
 
 def range_span(ends: Ends | None) -> str:
-    """Return the ends of an interval of batch sizes."""
+    """Return the bounds of an interval of batch sizes."""
     return "unknown" if ends is None else range_text(ends.low, ends.high, significant)
 
 
 def range_text(low: float, high: float, written: Callable[[float], str]) -> str:
-    """Return the ends of an interval of something above 0."""
+    """Return the bounds of an interval of something above 0."""
     if math.isinf(high):
         return f"at least {written(low)}"
     return f"{written(low)} to {written(high)}" if low > 0 else f"at most {written(high)}"
@@ -53,30 +53,31 @@ def cost_caption(fit: UpdateTimeFit) -> str:
     doubling = range_span(fit.doubling_batch_size_interval)
     return (
         f" Dotted: alpha + beta B, fitted to one network: alpha {seconds(fit.fixed_seconds)}, beta "
-        f"{seconds(fit.seconds_per_example)}, twice the fixed cost at alpha/beta (95% interval "
+        f"{seconds(fit.seconds_per_example)}, twice the fixed cost at alpha/beta (95% CI "
         f"{doubling})."
     )
 
 
 def scaling_sentence(analysis: Analysis) -> str:
-    """Return up to where updates fall in proportion to the batch; "" if no target can be set."""
+    """Return up to where a larger batch saves updates; "" if no target can be set."""
     record = analysis.scaling.main
     if record is None:
         return ""
-    measure = analysis.target_measure
-    goal = f"To reach a validation {measure.name} of {measure.text(record.target.level)}"
-    span = critical_span(record.fit)
-    if not span:
-        reason = lowered(record.fit.reason).removesuffix(".")
-        return f"{goal}, no critical batch size can be told ({reason})."
+    fit, measure = record.fit, analysis.target_measure
+    goal = f"a validation {measure.name} of {measure.text(record.target.level)}"
+    if fit.critical_batch_size is None:
+        reason = lowered(fit.reason).removesuffix(".")
+        return f"The critical batch size for {goal} is not known: {reason}."
+    rough = ", a rough estimate" if fit.poor_fit else ""
     return (
-        f"{goal}, updates fall in proportion to the batch well below a {span}, and hardly at all "
-        "well above it."
+        f"Up to a batch size of about {significant(fit.critical_batch_size)}, doubling it nearly "
+        f"halves the updates to {goal} (critical batch size, 95% CI "
+        f"{range_span(fit.critical_batch_size_interval)}{rough}); beyond that it saves little."
     )
 
 
 def unsaid(analysis: Analysis) -> list[str]:
-    """Return why figures of the way to a target are missing, a sentence each."""
+    """Return why figures of training to a target are missing, a sentence each."""
     record = analysis.scaling
     texts = [record.reason]
     if record.main is not None and record.main.fastest is None:
@@ -85,29 +86,16 @@ def unsaid(analysis: Analysis) -> list[str]:
         texts.append(f"Time on many workers is not simulated. {record.simulation.reason}")
     if record.targets and record.noise.empty:
         texts.append(
-            "The gradient noise scale was not measured: the study would need `noise_examples`, a "
-            "number of training examples, in its specification."
+            "The gradient noise scale was not measured: set `noise_examples`, a number of training "
+            "examples, in the specification."
         )
     elif record.targets and record.noise_known.empty:
         texts.append("The seeds don't resolve the gradient noise scale at any point of training.")
     return [text for text in texts if text]
 
 
-def target_cautions(analysis: Analysis) -> dict[str, str]:
-    """Return warnings about the way to the hardest target, by kind; "" where one doesn't apply."""
-    record = analysis.scaling.main
-    if record is None:
-        return {}
-    return {
-        "poor-fit": _poor_fit(record.fit),
-        "poor-time-fit": _poor_time_fit(analysis.scaling.update_time),
-        "no-plateau": _no_plateau(record.fit),
-        "not-reached": _not_reached(record),
-        "target-rate": _other_rates(record),
-    }
-
-
-def _other_rates(record: TargetRecord) -> str:
+def other_rates(record: TargetRecord) -> str:
+    """Return where other rates reach the target sooner than those measured; "" for nowhere."""
     other = record.other_rates
     if other.empty:
         return ""
@@ -123,36 +111,40 @@ def _other_rates(record: TargetRecord) -> str:
     )
 
 
-def _poor_fit(fit: StepsToTargetFit) -> str:
+def poor_fit(fit: StepsToTargetFit) -> str:
+    """Return by how much updates to the target depart from the curve; "" if they follow it."""
     if not fit.poor_fit or fit.max_log_residual is None:
         return ""
     return (
-        f"The critical batch size is a rough estimate: the curve misses a batch size by "
-        f"{off_by(fit.max_log_residual)}, which is more than seeds scatter."
+        "The critical batch size is a rough estimate: the curve misses one batch size by "
+        f"{off_by(fit.max_log_residual)}."
     )
 
 
-def _poor_time_fit(fit: UpdateTimeFit) -> str:
+def poor_time_fit(fit: UpdateTimeFit) -> str:
+    """Return by how much update times depart from the line; "" if they follow it."""
     if not fit.poor_fit or fit.max_log_residual is None:
         return ""
     return (
-        "Seconds of an update don't follow a fixed cost and a cost of each example well: a batch "
-        f"size is off by {off_by(fit.max_log_residual)}. What is predicted of time is rough."
+        "Predicted times are rough estimates: fixed cost plus cost per example misses one batch "
+        f"size by {off_by(fit.max_log_residual)}."
     )
 
 
-def _no_plateau(fit: StepsToTargetFit) -> str:
+def no_plateau(fit: StepsToTargetFit) -> str:
+    """Return that updates to the target fall up to the largest batch size; "" if they level off."""
     if fit.plateau != "not in range":
         return ""
     ends, largest = fit.critical_batch_size_interval, fit.batch_sizes[-1]
     least = 0.0 if ends is None else ends.low
     if least > largest:
         return f"{fit.reason} The critical batch size lies beyond it."
-    bound = f"is at least {significant(least)} (95% interval), and " if least > 0 else ""
+    bound = f"is at least {significant(least)} (95% CI), and " if least > 0 else ""
     return f"{fit.reason} The critical batch size {bound}may lie beyond it."
 
 
-def _not_reached(record: TargetRecord) -> str:
+def not_reached(record: TargetRecord) -> str:
+    """Return how many runs missed the target; "" if none did."""
     table = record.batch_sizes
     missed = table[table["reached"] < table["runs"]]
     if missed.empty:
@@ -162,6 +154,6 @@ def _not_reached(record: TargetRecord) -> str:
         for row in missed.to_dict("records")
     ]
     return (
-        f"Runs did not reach the target within their budget: {listing(parts)}. They count as lower "
-        "bounds."
+        f"Some runs never reached the target: {listing(parts)}. They count as lower bounds of "
+        "their updates."
     )

@@ -12,13 +12,13 @@ from reports.schema import formats
 @pytest.mark.parametrize(
     ("duration", "text"),
     [
-        (3.21e-6, "3.21 µs"),
-        (9.994e-4, "999 µs"),
-        (9.996e-4, "1.00 ms"),
-        (0.99996, "1.00 s"),
-        (0.0421, "42.1 ms"),
-        (12.34, "12.3 s"),
-        (59.9, "59.9 s"),
+        (3.21e-6, "3.2 µs"),
+        (9.94e-4, "994 µs"),
+        (9.96e-4, "1.0 ms"),
+        (0.99996, "1.0 s"),
+        (0.0421, "42 ms"),
+        (12.34, "12 s"),
+        (59.4, "59 s"),
         (60.0, "1 min 0 s"),
         (3725.0, "62 min 5 s"),
         (0.0, "0 s"),
@@ -31,28 +31,39 @@ def test_a_duration_has_a_unit_that_fits(duration: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (formats.percent(0.97216), "97.22%"),
-        (formats.decimal(0.87216), "0.8722"),
+        (formats.percent(0.97216), "97%"),
+        (formats.percent(0.0028), "0.28%"),
+        (formats.accuracy(0.97216), "97.2%"),
+        (formats.accuracy(0.97216, 2), "97.22%"),
+        (formats.decimal(0.87216), "0.872"),
         (formats.decimal(5239775605878207444680704.0), "5.2e24"),
         (formats.fixed(-0.0, 1), "0.0"),
         (formats.fixed(0.25, 1, sign="+"), "+0.2"),
         (formats.fixed(-math.inf, 1, unit="%"), "-\N{INFINITY}%"),
-        (formats.points(-0.0056), "0.56 points"),
-        (formats.signed(-0.0056), "-0.56"),
-        (formats.signed(0.01), "+1.00"),
-        (formats.off_by(0.2616), "29.90%"),
-        (formats.significant(0.9), "0.900"),
-        (formats.significant(9.996), "10.0"),
+        (formats.points(-0.0056), "0.6 points"),
+        (formats.signed(-0.0056), "-0.6"),
+        (formats.signed(0.01, 2), "+1.00"),
+        (formats.off_by(0.2616), "30%"),
+        (formats.significant(0.9), "0.90"),
+        (formats.significant(9.96), "10"),
         (formats.significant(1234.5), "1,234"),
-        (formats.significant(1e28), "1.00e28"),
-        (formats.times(55.21), "55.2\N{MULTIPLICATION SIGN}"),
+        (formats.significant(1e28), "1.0e28"),
+        (formats.times(55.21), "55x"),
+        (formats.faster(21.3), "21x faster"),
+        (formats.faster(1.0), "1.0x faster"),
+        (formats.faster(1 / 5.2), "5.2x slower"),
         (formats.count(28740), "28,740"),
+        (formats.count(2_812_345), "2.8 million"),
+        (formats.count(12_400_000_000), "12 billion"),
         (formats.rate(0.3), "0.3"),
         (formats.rate(30.0), "30"),
         (formats.plural(1, "seed"), "1 seed"),
         (formats.plural(1200, "trial"), "1,200 trials"),
         (formats.sizes([8]), "size 8"),
         (formats.sizes([8, 1024]), "sizes 8 and 1024"),
+        (formats.sizes([2, 4, 8, 16], [1, 2, 4, 8, 16, 32]), "sizes 2 to 16"),
+        (formats.sizes([2, 4, 8, 32], [1, 2, 4, 8, 16, 32]), "sizes 2, 4, 8 and 32"),
+        (formats.sizes([2, 4, 8], [2, 4, 8]), "sizes 2, 4 and 8"),
         (formats.listing([8, 16, 32]), "8, 16 and 32"),
         (formats.listing(range(9), most=3), "0, 1, 2 and 6 more"),
         (formats.capitalised("test R2"), "Test R2"),
@@ -66,9 +77,10 @@ def test_a_value_never_breaks_from_its_unit() -> None:
     assert " " not in formats.seconds(0.5)
 
 
-def test_a_missing_number_is_named() -> None:
+def test_a_missing_number_is_a_dash() -> None:
     written = (
         formats.percent,
+        formats.accuracy,
         formats.seconds,
         formats.times,
         formats.count,
@@ -77,7 +89,7 @@ def test_a_missing_number_is_named() -> None:
         formats.significant,
         formats.off_by,
     )
-    assert {write(math.nan) for write in written} == {"none"}
+    assert {write(math.nan) for write in written} == {"\N{EN DASH}"}
 
 
 def test_text_that_could_mislead_is_made_visible() -> None:

@@ -37,6 +37,12 @@ def warned(results: StudyResults) -> dict[str, str]:
     return {caution.kind: caution.text for caution in cautions(numbers(results))}
 
 
+def test_the_most_severe_warnings_come_first(digits: StudyResults) -> None:
+    severities = [caution.severity for caution in cautions(numbers(digits))]
+    assert severities == sorted(severities, reverse=True)
+    assert {*severities} <= {1, 2, 3}
+
+
 def test_a_study_without_flaws_has_no_warnings() -> None:
     assert warned(make_results(FLAWLESS)) == {}
 
@@ -51,8 +57,8 @@ def test_networks_that_know_no_more_than_the_most_frequent_class_are_named() -> 
     assert "nothing-learned" not in warned(results)
     assert "nothing-learned" not in warned(with_share(best - 0.05))
     text = warned(with_share(best + 0.001))["nothing-learned"]
-    assert text.startswith(f"Always naming the most frequent class is right in {best + 0.001:.2%},")
-    assert f"the best batch size has a test accuracy of {best:.2%}: the networks have" in text
+    for part in (f"{best + 0.001:.1%}", f"test accuracy of {best:.1%}", "the networks have"):
+        assert part in text
 
 
 def test_the_validation_part_is_called_optimistic() -> None:
@@ -63,24 +69,28 @@ def test_the_validation_part_is_called_optimistic() -> None:
 def test_few_seeds_are_named() -> None:
     results = make_results(FLAWLESS)
     few = warned(of_seeds(results, 0, 1, 100, 101))
-    assert "as few as 2 seeds (at batch sizes 8, 64 and 256)" in few["few-seeds"]
+    assert "as few as 2 seeds" in few["few-seeds"]
+    assert "sizes 8, 64 and 256" in few["few-seeds"]
 
 
 def test_a_best_rate_at_the_edge_is_named() -> None:
     sketch = replace(FLAWLESS, accuracy=lambda _batch, rate, _epochs: 0.2 + 0.1 * rate)
-    assert "At batch sizes 8, 64 and 256" in warned(make_results(sketch))["edge"]
+    texts = warned(make_results(sketch))
+    named = [size for size in ("8", "64", "256") if size in texts["edge"].split(",")[0]]
+    assert "Learning rate 3" in texts["answer-edge"]
+    assert len(named) == 2
 
 
 def test_a_batch_size_without_a_rate_is_named() -> None:
     sketch = replace(FLAWLESS, diverges=lambda batch, _rate, seed: batch == 8 and seed == 0)
-    assert warned(make_results(sketch))["no-rate"].startswith("At batch size 8 no learning rate")
+    assert warned(make_results(sketch))["no-rate"].startswith("At batch size 8, no learning rate")
 
 
 def test_a_batch_size_that_is_not_confirmed_is_named() -> None:
     results = make_results(FLAWLESS)
     waiting = (results.trials["stage"] == CONFIRM) & (results.trials["batch_size"] == 64)
     assert warned(keep(results, ~waiting))["unconfirmed"].startswith(
-        "At batch size 64 the selected rate has no result of the confirm stage"
+        "At batch size 64, the selected rate"
     )
 
 
@@ -88,9 +98,7 @@ def test_a_seed_lost_at_the_selected_rate_is_named() -> None:
     results = make_results(FLAWLESS)
     lost = (results.trials["stage"] == CONFIRM) & (results.trials["batch_size"] == 64)
     results.trials.loc[lost & (results.trials["seed"] == 100), "status"] = "diverged"
-    assert warned(results)["lost-seeds"].startswith(
-        "At batch size 64 the selected rate has no value"
-    )
+    assert warned(results)["failed-seeds"].startswith("At batch size 64, a seed")
 
 
 @pytest.mark.parametrize(("seeds", "present"), [((0, 1), True), ((), False)])
@@ -105,27 +113,27 @@ def test_a_failed_trial_is_quoted() -> None:
     assert "1 ended in an error (“<script>”)" in text
 
 
-def test_a_missing_timing_pass_is_named() -> None:
+def test_a_missing_benchmark_is_named() -> None:
     results = make_results(FLAWLESS)
-    assert "has not run" in warned(without_timing(results))["untimed"]
+    assert "not been measured" in warned(without_timing(results))["untimed"]
     partly = replace(results, timing=results.timing[results.timing["batch_size"] > 8])
-    assert warned(partly)["untimed"].startswith("Batch size 8: not timed")
+    assert warned(partly)["untimed"].startswith("At batch size 8,")
 
 
 def test_a_shared_processor_is_named() -> None:
     results = make_results(FLAWLESS)
     results.timing.loc[results.timing["batch_size"] == 64, "cpu_seconds"] *= 0.5
-    text = warned(results)["contended"]
-    assert "at batch size 64: it had as little as 49.50% of the wall time" in text
+    text = warned(results)["busy"]
+    for part in ("50% of a processor", "(batch size 64)", "`bpsweep time`"):
+        assert part in text
 
 
 def test_rounds_that_disagree_are_named() -> None:
     results = make_results(FLAWLESS)
     rows = (results.timing["batch_size"] == 64) & (results.timing["round"] < 2)
     results.timing.loc[rows, ["wall_seconds", "cpu_seconds"]] *= 2
-    text = warned(results)["unsteady"]
-    assert "rounds of the timing pass disagree at batch size 64:" in text
-    assert text.endswith("`bpsweep time` measures them again.")
+    text = warned(results)["busy"]
+    assert "rounds differ by more than 20% (batch size 64)" in text
 
 
 def test_data_too_easy_are_named() -> None:
@@ -134,13 +142,13 @@ def test_data_too_easy_are_named() -> None:
     results.trials["test_metric"] = results.trials["test_metric"].where(
         results.trials["test_metric"].isna(), 1.0
     )
-    assert "less than one of 360 items" in warned(results)["saturated"]
+    assert "fewer than one of 360 examples" in warned(results)["saturated"]
 
 
 def test_a_batch_of_more_than_a_quarter_of_the_data_is_named() -> None:
     sketch = replace(FLAWLESS, description=small())
     assert warned(make_results(sketch))["large-batch"].startswith(
-        "Batch size 512: more than a quarter of the 1,077 items"
+        "Batch size 512: more than a quarter of the 1,077 training examples"
     )
 
 

@@ -1,17 +1,28 @@
-"""Sentences follow from the numbers, and say so when the data can't say it."""
+"""Sentences follow from the numbers, and an answer has its learning rate, price and confidence."""
 
 from __future__ import annotations
 
-import re
+import math
 from dataclasses import replace
 
 import pytest
 
-from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
-from reports.schema.formats import percent, seconds, times
-from reports.schema.results import CURVE_COLUMNS, EXPLORE, StudyResults, empty_table
-from reports.text.budget_rules import shared_sentence
+from reports.schema.formats import MISSING, faster, rate, seconds, times
+from reports.schema.results import EXPLORE, StudyResults
+from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE, UNDECIDED, WORSE
+from reports.text.instruction import (
+    HIGH,
+    LOW,
+    MODERATE,
+    answer_lines,
+    confidence,
+    evidence,
+    headline,
+    near_optimal_sentence,
+    price_sentence,
+    surer,
+)
 from reports.text.verdicts import ANSWER, cards, verdict
 from tests.reports.conftest import (
     Sketch,
@@ -31,132 +42,153 @@ def said(analysis: Analysis) -> dict[str, str]:
     return {s.kind: s.text.replace("\xa0", " ") for s in verdict(analysis)}
 
 
-def apart(batch: int, _rate: float, epochs: float) -> float:
-    """Batch sizes that differ far beyond the noise."""
-    return (0.1 + {8: 0.8, 64: 0.6, 512: 0.4}[batch]) * min(1, epochs)
+def study(
+    losses: dict[int, list[float]] | None = None, sketch: Sketch | None = None
+) -> StudyResults:
+    """Return a study of batch sizes 8, 64 and 512 with these losses on five fresh seeds.
 
-
-def test_the_answer_comes_first_and_is_short(digits: StudyResults) -> None:
-    statements = verdict(numbers(digits))
-    answer = [statement.text for statement in statements[: len(ANSWER)]]
-    assert tuple(statement.kind for statement in statements[: len(ANSWER)]) == ANSWER
-    assert 3 <= len(re.findall(r"\.(?=\s|$)", " ".join(answer))) <= 5
-    assert not {statement.kind for statement in statements[len(ANSWER) :]} & {*ANSWER}
-
-
-def test_the_sentences_have_the_numbers_of_the_table(digits: StudyResults) -> None:
-    analysis = numbers(digits)
-    texts = said(analysis)
-    assert analysis.comparison is not None
-    assert analysis.recommended is not None
-    best, use = analysis.row(analysis.comparison.best), analysis.row(analysis.recommended)
-    assert percent(best["metric"]) in texts["accuracy"]
-    assert percent(best["metric_low"]) in texts["accuracy"]
-    assert percent(use["metric"]) in texts["recommendation"]
-    assert seconds(use["seconds_to_train"]).replace("\xa0", " ") in texts["recommendation"]
-    assert f"{analysis.recommended} trains fastest" in texts["recommendation"]
-    assert times(analysis.batch_sizes["speedup"].max()) in texts["tensor"]
-    assert "21,540 updates at batch size 1, 40 at batch size 1024" in texts["budget"]
-
-
-def test_words_that_promise_too_much_are_not_used(digits: StudyResults) -> None:
-    for results in (digits, without_timing(digits), nothing_run(digits)):
-        text = " ".join(said(numbers(results)).values()).lower()
-        assert not re.search(r"optimal|significant|converge|prove", text)
-
-
-def test_one_batch_size_that_stands_out_is_called_more_accurate() -> None:
-    sketch = Sketch(description=small(), accuracy=apart, diverges=lambda *_: False)
-    texts = said(numbers(make_results(sketch)))
-    assert texts["recommendation"].startswith(
-        "Batch size 8 is more accurate than every other one tried"
+    Batch size 8 does best on the tuning seeds, and its best learning rate is inside those tried.
+    """
+    made = make_results(
+        sketch
+        or Sketch(
+            description=small(),
+            accuracy=lambda batch, rate, _: (
+                0.9 - batch / 10_000 - 0.1 * abs(math.log10(rate)) if batch else 0
+            ),
+            diverges=lambda *_: False,
+            noise=0.001,
+        )
     )
-    assert "which the tests establish" in texts["separation"]
+    trials = made.trials
+    for size, values in ({8: [0.0] * 5} | (losses or {})).items():
+        for seed, loss in zip(range(100, 105), values, strict=True):
+            rows = (trials["seed"] == seed) & (trials["batch_size"] == size)
+            trials.loc[rows, "test_metric"] = 0.875 - loss
+    return made
 
 
-def test_a_batch_size_that_lost_a_seed_is_not_said_to_be_worse() -> None:
-    plan = small()
-    last = plan.confirmation_seeds[-1]
-    sketch = Sketch(plan, lambda batch, _rate, seed: (batch, seed) == (512, last), apart)
-    text = said(numbers(make_results(sketch)))["recommendation"]
-    assert text.startswith("Batch size 8 is more accurate than every other one with a result for")
+EQUAL = [0.0, 0.001, 0.0, -0.001, 0.0]
+WORSE_BY_10 = [0.1, 0.11, 0.1, 0.09, 0.1]
+NOISY = [0.02, -0.02, 0.03, -0.01, 0.01]
 
 
-def test_equal_batch_sizes_are_said_to_be_inseparable() -> None:
-    sketch = Sketch(
-        description=small(),
-        accuracy=lambda *_: 0.9,
-        diverges=lambda *_: False,
-    )
-    texts = said(numbers(make_results(sketch)))
-    assert "Among the 3 batch sizes" in texts["recommendation"]
-    assert re.search(r"more seeds? would establish|no sign of a lower", texts["separation"])
+def test_the_answer_comes_first(digits: StudyResults) -> None:
+    kinds = [statement.kind for statement in verdict(numbers(digits))]
+    assert tuple(kinds[: len(ANSWER)]) == ANSWER
+    assert not {*kinds[len(ANSWER) :]} & {*ANSWER}
+
+
+def test_the_answer_has_rate_time_factor_and_difference() -> None:
+    analysis = numbers(study({64: EQUAL, 512: WORSE_BY_10}))
+    use, reference = analysis.row(64), analysis.row(8)
+    assert headline(analysis) == f"Use batch size 64 with learning rate {rate(1.0)}."
+    text = evidence(analysis)
+    for part in (
+        seconds(use["seconds_to_train"]),
+        f"{faster(reference['seconds_to_train'] / use['seconds_to_train'])} than batch size 8",
+        "no measurable loss of test accuracy",
+        f"{use['metric']:.1%}; difference +0.0 points",
+        "95% CI",
+        "5 seeds",
+    ):
+        assert part in text
 
 
 @pytest.mark.parametrize(
-    ("offsets", "said_of_it"),
-    [
-        (
-            [0.0, 0.0, 0.0, 0.0, 0.0],
-            "by +0.00 points (paired over seeds; 95% t interval +0.00 to ",
-        ),
-        ([0.01, 0.02, 0.01, 0.02, 0.01], "no sign of a lower accuracy"),
-        ([0.1, -0.1, 0.1, -0.1, -0.001], "even 1,000 seeds might not establish that"),
-        ([-0.03, 0.0, -0.02, 0.0, 0.01], "more seeds would establish that, if it is real"),
-        ([-0.51, -0.5, -0.49, -0.5, -0.5], "which the tests establish"),
-    ],
-    ids=["equal", "better", "hopeless", "open", "worse"],
+    ("loss", "words"), [(0.006, "a loss of 0.6 points"), (-0.03, "a gain of 3.0 points")]
 )
-def test_the_rival_is_held_against_the_best(offsets: list[float], said_of_it: str) -> None:
-    sketch = Sketch(
-        description=small(batch_sizes=(8, 64)),
-        accuracy=lambda batch, _rate, _epochs: 0.9 - batch / 1000,
-        diverges=lambda *_: False,
-    )
-    results = make_results(sketch)
-    trials = results.trials
-    for seed, offset in zip(range(100, 105), offsets, strict=True):
-        for batch, value in ((8, 0.875), (64, 0.875 + offset)):
-            rows = (trials["seed"] == seed) & (trials["batch_size"] == batch)
-            trials.loc[rows, "test_metric"] = value
-    assert said_of_it in said(numbers(results))["separation"]
+def test_a_difference_beyond_its_interval_is_named(loss: float, words: str) -> None:
+    shifted = [loss + each for each in EQUAL]
+    assert words in evidence(numbers(study({64: shifted, 512: WORSE_BY_10})))
 
 
-def test_a_pair_apart_by_its_own_interval_but_not_among_all_is_explained() -> None:
-    sketch = Sketch(
-        description=small(batch_sizes=(8, 64, 128, 256, 512)),
-        accuracy=lambda batch, _rate, _epochs: 0.9 - batch / 10_000,
-        diverges=lambda *_: False,
-    )
-    results = make_results(sketch)
-    trials = results.trials
-    for seed, offset in zip(range(100, 105), (-0.004, -0.02, -0.006, -0.02, -0.005), strict=True):
-        for batch in (8, 64, 128, 256, 512):
-            rows = (trials["seed"] == seed) & (trials["batch_size"] == batch)
-            trials.loc[rows, "test_metric"] = 0.875 + (0 if batch == 8 else offset)
-    text = said(numbers(results))["separation"]
-    assert text.endswith("of so many, one may be by chance.")
+def test_an_interval_without_width_is_left_out() -> None:
+    analysis = numbers(study({64: [0.005] * 5, 512: WORSE_BY_10}))
+    narrow = replace(analysis.answer, compared=tuple(
+        replace(each, spread=0.0, upper=each.mean) for each in analysis.answer.compared
+    ))  # fmt: skip
+    text = evidence(replace(analysis, answers=(narrow, analysis.target)))
+    assert "-0.5 points, 5 seeds" in text
+    assert "CI" not in text
 
 
-def test_without_times_nothing_is_called_fastest(digits: StudyResults) -> None:
-    texts = said(numbers(without_timing(digits)))
-    assert "the timing pass has not run" in texts["recommendation"]
-    assert "time" not in texts
-    assert "tensor" not in texts
+def test_a_larger_batch_that_is_undecided_has_its_price_and_is_not_recommended() -> None:
+    analysis = numbers(study({64: EQUAL, 512: NOISY}))
+    following = analysis.answer.next
+    assert following is not None
+    assert (analysis.recommended, following.verdict) == (64, UNDECIDED)
+    text = price_sentence(analysis)
+    for part in ("Batch size 512 with learning rate", "faster", "at most", "undecided", "more"):
+        assert part in text
+    assert confidence(analysis)[0] in {MODERATE, LOW}
+    (remedy,) = surer(analysis)
+    assert (remedy.kind, remedy.amount) == ("seeds", analysis.answer.more_seeds)
 
 
-def test_one_seed_tells_nothing_apart(digits: StudyResults) -> None:
-    texts = said(numbers(of_seeds(digits, 0, 100)))
-    assert texts["recommendation"].startswith("With one seed nothing can be told apart")
-    assert "separation" not in texts
+def test_a_larger_batch_that_is_worse_is_shown_to_be() -> None:
+    analysis = numbers(study({64: EQUAL, 512: WORSE_BY_10}))
+    text = price_sentence(analysis)
+    for part in ("loses 10.0 points", "shown to lose more than 1 point"):
+        assert part in text
+    assert confidence(analysis)[0] == HIGH
+    assert surer(analysis) == []
+
+
+def test_the_reference_itself_may_be_the_answer() -> None:
+    analysis = numbers(study({64: WORSE_BY_10, 512: WORSE_BY_10}))
+    assert analysis.recommended == analysis.reference == 8
+    assert "did best on the tuning seeds" in evidence(analysis)
+    assert near_optimal_sentence(analysis) == ""
+    assert confidence(analysis)[0] == HIGH
+
+
+def test_the_largest_batch_has_nothing_faster() -> None:
+    analysis = numbers(study({64: EQUAL, 512: EQUAL}))
+    assert analysis.recommended == 512
+    assert price_sentence(analysis) == ""
+    level, reason = confidence(analysis)
+    assert level == MODERATE
+    assert "largest tried" in reason
+    assert [(each.kind, each.amount) for each in surer(analysis)] == [("larger", 1024)]
+
+
+def test_near_optimal_sizes_are_those_that_passed() -> None:
+    analysis = numbers(study({64: EQUAL, 512: EQUAL}))
+    passed = [e.batch_size for e in analysis.answer.compared if e.verdict == NEAR_OPTIMAL]
+    assert passed == [64, 512]
+    assert "sizes 64 and 512 are shown to lose at most 1 point" in near_optimal_sentence(analysis)
+
+
+def test_without_times_no_factor_is_stated() -> None:
+    analysis = numbers(without_timing(study({64: EQUAL, 512: NOISY})))
+    text = " ".join(said(analysis).values())
+    assert "faster" not in text
+    assert analysis.recommended == 64
+    assert surer(analysis)[0].kind == "time"
+    assert not {"time", "vectorized"} & {*said(analysis)}
+
+
+def test_too_few_fresh_seeds_name_nothing(digits: StudyResults) -> None:
+    for results in (
+        of_seeds(digits, 0, 100),
+        of_seeds(digits, 0, 1, 100, 101, 102, 103),
+        keep(digits, digits.trials["stage"] == EXPLORE),
+    ):
+        analysis = numbers(results)
+        assert analysis.recommended is None
+        assert "No batch size" in headline(analysis)
+        assert "5 fresh seeds" in evidence(analysis)
+        assert "learning rate" in evidence(analysis)
+        assert confidence(analysis)[0] == LOW
+        assert [(e.kind, e.amount > 0) for e in surer(analysis)] == [("seeds", True)]
 
 
 def test_one_batch_size_is_compared_with_nothing() -> None:
     texts = said(numbers(make_results(Sketch(description=small(batch_sizes=(8,))))))
-    assert "Only batch size 8" in texts["recommendation"]
-    assert "batch size 8 at learning rate 1" in texts["accuracy"]
-    assert " to " not in texts["tensor"]
-    assert "budget" not in texts
+    assert "batch size 8 with learning rate 1" in texts["recommendation"]
+    assert " to " not in texts["vectorized"]
+    assert not {"range", "budget", "rules", "time"} & {*texts}
 
 
 def test_a_study_that_has_not_begun_says_nothing(digits: StudyResults) -> None:
@@ -173,67 +205,65 @@ def test_all_diverged_says_nothing() -> None:
     assert "45 diverged and 0 failed" in texts["outcomes"]
 
 
-def test_rates_that_all_lost_a_seed_rank_nothing() -> None:
+def test_rates_of_which_a_seed_failed_rank_nothing() -> None:
     sketch = Sketch(description=small(), diverges=lambda _batch, _rate, seed: seed == 0)
     text = said(numbers(make_results(sketch)))["recommendation"]
-    assert "none can be ranked" in text
+    assert "No batch size has a learning rate with a result for every seed" in text
 
 
-def test_a_tensor_engine_that_does_not_win_everywhere_is_said_not_to() -> None:
+def test_an_engine_that_is_not_faster_everywhere_is_named() -> None:
     results = make_results(Sketch(description=small()))
     slow = (results.timing["engine"] == "tensor") & (results.timing["batch_size"] == 8)
     results.timing.loc[slow, "wall_seconds"] *= 50
-    assert "not faster in every timing round at batch size 8" in said(numbers(results))["tensor"]
+    analysis = numbers(results)
+    text = said(analysis)["vectorized"]
+    assert "not in every round at batch size 8" in text
+    assert times(analysis.batch_sizes["speedup"].max()) in text
 
 
-def test_the_validation_part_is_named_where_it_is_shown(digits: StudyResults) -> None:
-    explored = keep(digits, digits.trials["stage"] == EXPLORE)
-    assert "validation accuracy" in said(numbers(explored))["recommendation"]
+def test_there_are_three_cards_whatever_is_known(digits: StudyResults) -> None:
+    labels = ["Use", "Price of going faster", "Time to target"]
+    for results in (digits, without_timing(digits), nothing_run(digits), study({64: EQUAL})):
+        assert [card.label for card in cards(numbers(results))] == labels
+    assert {card.value for card in cards(numbers(nothing_run(digits)))} == {MISSING}
 
 
-def test_cards_show_what_is_known(digits: StudyResults) -> None:
+def test_the_cards_have_the_numbers_of_the_answer() -> None:
+    analysis = numbers(study({64: EQUAL, 512: WORSE_BY_10}))
+    use, price, _ = cards(analysis)
+    assert use.value == "Batch size 64 with learning rate 1"
+    assert seconds(analysis.row(64)["seconds_to_train"]) in use.note
+    assert price.value == "-10.0 points"
+    assert "batch size 512 with learning rate" in price.note
+    assert "worse" in price.note
+
+
+def test_a_card_names_the_time_to_the_target_with_size_and_rate(digits: StudyResults) -> None:
     analysis = numbers(digits)
-    shown = {card.label: card.value for card in cards(analysis)}
-    assert shown["Batch size to use"] == str(analysis.recommended)
-    assert list(shown) == [
-        "Batch size to use",
-        "Fastest to a target",
-        "Best on validation",
-        "Shortest training",
-        "Tensor speed-up",
-    ]
-    assert [card.label for card in cards(numbers(without_timing(digits)))] == ["Best on validation"]
-    assert cards(numbers(nothing_run(digits))) == []
+    target = analysis.target
+    *_, card = cards(analysis)
+    assert (target.batch_size is None) == (card.value == MISSING)
+    if target.batch_size is not None and target.learning_rate is not None:
+        named = f"batch size {target.batch_size} with learning rate {rate(target.learning_rate)}"
+        assert named in card.note
+
+
+def test_a_terminal_gets_at_most_four_lines(digits: StudyResults) -> None:
+    for results in (digits, study({64: EQUAL, 512: NOISY}), nothing_run(digits)):
+        lines = answer_lines(numbers(results))
+        assert 1 <= len(lines) <= 4
+        assert lines[0].startswith(headline(numbers(results)))
+
+
+def test_every_verdict_of_the_sequence_is_known() -> None:
+    compared = numbers(study({64: EQUAL, 512: WORSE_BY_10})).answer.compared
+    assert [each.verdict for each in compared] == [REFERENCE, NEAR_OPTIMAL, WORSE]
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "<b>", "x" * 300])
 def test_the_metric_has_the_name_of_the_description(metric: str) -> None:
     analysis = numbers(make_results(Sketch(description=small(metric=metric))))
-    assert f"test {metric[:40]}" in said(analysis)["accuracy"]
-
-
-def test_the_budget_rules_are_compared_where_there_are_curves(digits: StudyResults) -> None:
-    analysis = numbers(digits)
-    assert said(analysis)["rules"].startswith("Another budget rule changes the order")
-    assert said(analysis)["budget"].endswith(shared_sentence(analysis))
-
-
-@pytest.mark.parametrize(
-    ("updates", "end"),
-    [
-        ("same", "equal epochs would favour small"),
-        ("fewer", "equal updates would favour large"),
-    ],
-)
-def test_the_budget_rule_says_whom_it_favours(updates: str, end: str) -> None:
-    plan = small(epochs=None, budget="some budget")
-    made = make_results(Sketch(description=plan, diverges=lambda *_: False))
-    results = replace(made, curves=empty_table(CURVE_COLUMNS))
-    if updates == "same":
-        results.trials["updates"] = 500
-    text = said(analyse(results)[0])["budget"]
-    assert text.startswith("Every trial has the same budget, some budget: ")
-    assert end in text
+    assert f"test {metric[:40]}" in said(analysis)["recommendation"]
 
 
 def test_trials_that_stopped_early_are_counted() -> None:
@@ -242,7 +272,7 @@ def test_trials_that_stopped_early_are_counted() -> None:
     assert "3 trials stopped" in said(numbers(results))["outcomes"]
 
 
-def test_failures_are_told_apart_in_the_verdict() -> None:
+def test_failures_are_counted_by_cause() -> None:
     results = make_results(Sketch(description=small(), diverges=lambda *_: False))
     results.trials.loc[0, "status"] = "crashed"
     results.trials.loc[1, "status"] = "timeout"

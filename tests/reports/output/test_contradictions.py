@@ -1,0 +1,257 @@
+"""No two places of a report disagree: every sentence and row of five reports is read.
+
+Winners are compared by rule: the answer, the reference, the target, and each budget rule have one
+each. No size is near-optimal in one place and worse in another, none is recommended without its
+learning rate, and a value that a sentence gives is that of the table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from reports.output.build import build_report
+from reports.recommend.analysis import analyse_study
+from reports.recommend.record import Analysis
+from reports.schema.formats import rate
+from reports.schema.results import StudyResults
+from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE, WORSE
+from reports.text.budget_rules import RULE_WORDS
+from reports.text.instruction import answer_lines
+from tests.reports.conftest import Sketch, make_results, small
+from tests.reports.output.test_approved import REPORTS, VisibleText
+
+STUDIES = {
+    "digits": Sketch(),
+    "two configurations": Sketch(description=REPORTS["configurations"]),
+    "small and noisy": Sketch(description=small(), noise=0.03, diverges=lambda *_: False),
+    "all tied": Sketch(
+        description=small(), accuracy=lambda *_: 0.9, diverges=lambda *_: False, noise=0.002
+    ),
+    "a time for training": Sketch(
+        description=small(epochs=None, budget="2 s of training"), diverges=lambda *_: False
+    ),
+}
+SIZES = r"batch sizes? (\d[\d, ]*(?:(?:to|and) \d+)?)"
+USE = re.compile(
+    r"\b(?:use|recommend(?:ed|s)?(?: is)?):? batch size (\d+)( with learning rate (\S+))?",
+    re.IGNORECASE,
+)
+RATE = r"batch size (\d+) with learning rate ([\d.e-]+\d)"
+BEST_ON_TUNING = (
+    r"batch size (\d+)(?: with learning rate \S+)?,? (?:the best|did best|best) on the tuning seeds"
+)
+RULES = [*RULE_WORDS.values()]
+ANSWER, TARGET, TUNING = "answer", "time to target", "best on the tuning seeds"
+NEAR = r"near-optimal|lose at most|(?<!not )statistically indistinguishable|not significantly"
+INFERIOR = r"\bworse\b|lose more than|significantly lower"
+
+Reports = dict[str, tuple[list[str], tuple[Analysis, ...]]]
+"""The lines of reports, and their numbers."""
+
+
+def sentences(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the sentences of lines, and rows of tables as they are."""
+    for line in lines:
+        text = line.replace("\xa0", " ")
+        yield from [text] if " | " in text else re.split(r"(?<=[.;])\s+(?=[A-Z“])", text)
+
+
+def rule_of(sentence: str) -> str:
+    """Return the rule under which a sentence names a winner."""
+    for words in RULES:
+        if words in sentence:
+            return words
+    return TARGET if re.search(r"shortest time|target", sentence) else ANSWER
+
+
+def winners(lines: Sequence[str]) -> dict[str, set[str]]:
+    """Return the sizes that are named as the one to use or the best, by rule."""
+    named: dict[str, set[str]] = {}
+
+    def add(rule: str, size: str) -> None:
+        named.setdefault(rule, set()).add(size)
+
+    for sentence in sentences(lines):
+        for size, _, _ in USE.findall(sentence):
+            add(rule_of(sentence), size)
+        for words in RULES:
+            for size in re.findall(rf"\b(\d+) for {words}", sentence):
+                add(words, size)
+            if words in sentence:
+                for size in re.findall(r"highest mean is \S+ at batch size (\d+)", sentence):
+                    add(f"one budget of {words}", size)
+        for size in re.findall(BEST_ON_TUNING, sentence, re.IGNORECASE):
+            add(TUNING, size)
+    return named
+
+
+def without_rate(lines: Sequence[str]) -> list[str]:
+    """Return the places that recommend a batch size without its learning rate."""
+    flat = [sentence for sentence in sentences(lines) if " | " not in sentence]
+    bare = [s for s in flat if any(not known for _, known, _ in USE.findall(s))]
+    cards = [
+        value
+        for label, value in pairwise(lines)
+        if re.fullmatch(r"use|batch size to use|recommended", label, re.IGNORECASE)
+        and re.search(r"\d", value)
+        and "learning rate" not in value
+    ]
+    headers = [
+        line
+        for line in lines
+        if " | " in line and "Batch size to use" in line and "earning rate" not in line
+    ]
+    return bare + cards + headers
+
+
+def expand(text: str, tried: Sequence[int]) -> set[int]:
+    """Return the batch sizes that a text such as "2, 4 and 8" or "2 to 64" names."""
+    numbers = [int(number) for number in re.findall(r"\d+", text)]
+    if " to " in text:
+        return {size for size in tried if numbers[0] <= size <= numbers[-1]}
+    return {*numbers}
+
+
+def judged(lines: Sequence[str], pattern: str, tried: Sequence[int]) -> set[tuple[str, int]]:
+    """Return the sizes of which a sentence says something, each with its rule."""
+    said = set()
+    for sentence in sentences(lines):
+        if " | " in sentence or not re.search(pattern, sentence, re.IGNORECASE):
+            continue
+        if re.search(r"whether|undecided|no batch size|not shown", sentence, re.IGNORECASE):
+            continue
+        subject = re.search(SIZES, sentence, re.IGNORECASE)
+        after = re.search(rf"(?:{pattern})[^.]*?: {SIZES}", sentence, re.IGNORECASE)
+        if found := after or subject:
+            said |= {
+                (rule_of(sentence), size) for size in expand(found[found.lastindex or 1], tried)
+            }
+    return said
+
+
+def values(lines: Sequence[str], metric: str) -> set[tuple[int, str]]:
+    """Return what sentences with a single batch size say that it attains."""
+    stated = set()
+    for sentence in sentences(lines):
+        sizes = {*re.findall(r"batch size (\d+)", sentence, re.IGNORECASE)}
+        shown = re.findall(rf"{metric} (?:of )?(\d+\.\d+%)", sentence)
+        if len(sizes) == len(shown) == 1:
+            stated.add((int(sizes.pop()), shown[0]))
+    return stated
+
+
+def contradictions(lines: Sequence[str], groups: Sequence[Analysis]) -> list[str]:
+    """Return every disagreement of a report's lines, between themselves and with its numbers."""
+    problems = [f"without its learning rate: {line}" for line in without_rate(lines)]
+    for rule, named in winners(lines).items():
+        expected = known(rule, groups)
+        if expected is None and len(named) > len(groups) and not rule.startswith("one budget"):
+            problems.append(f"{rule}: {sorted(named)}")
+        if expected is not None and not named <= expected:
+            problems.append(f"{rule}: {sorted(named)}, computed {sorted(expected)}")
+    for size, stated in re.findall(RATE, "\n".join(lines), re.IGNORECASE):
+        if not any(stated == rate_text(group, int(size)) for group in groups):
+            problems.append(f"learning rate {stated} of batch size {size}")
+    tried = groups[0].tried
+    near, worse = judged(lines, NEAR, tried), judged(lines, INFERIOR, tried)
+    problems += [f"near-optimal and worse: {both}" for both in sorted(near & worse)]
+    problems += [f"near-optimal: {size}" for size in wrong(near, groups, {NEAR_OPTIMAL, REFERENCE})]
+    problems += [f"worse: {size}" for size in wrong(worse, groups, {WORSE})]
+    for size, value in values(lines, groups[0].metric):
+        if all(group.measure.text(group.row(size)["metric"]) != value for group in groups):
+            problems.append(f"batch size {size} attains {value}")
+    return problems
+
+
+def known(rule: str, groups: Sequence[Analysis]) -> set[str] | None:
+    """Return the winners that were computed; None if a rule is not that of the answer."""
+    computed = {
+        ANSWER: lambda group: group.answer.batch_size,
+        TARGET: lambda group: group.target.batch_size,
+        TUNING: lambda group: group.reference,
+    }
+    return {str(computed[rule](group)) for group in groups} if rule in computed else None
+
+
+def rate_text(group: Analysis, size: int) -> str:
+    return rate(group.row(size)["learning_rate"]) if size in group.tried else ""
+
+
+def wrong(
+    said: set[tuple[str, int]], groups: Sequence[Analysis], verdicts: set[str]
+) -> list[tuple[str, int]]:
+    """Return the sizes of which the answer's rule says something else."""
+    return [
+        (rule, size)
+        for rule, size in sorted(said)
+        if rule == ANSWER and not any(group.row(size)["verdict"] in verdicts for group in groups)
+    ]
+
+
+def read(results: StudyResults, folder: Path) -> tuple[list[str], tuple[Analysis, ...]]:
+    """Return all lines of a report, page and terminal, and its numbers."""
+    groups = analyse_study(results).groups
+    page = build_report(results, folder).read_text("utf-8")
+    return [
+        *VisibleText(page).lines(),
+        *(x for group in groups for x in answer_lines(group)),
+    ], groups
+
+
+@pytest.fixture(scope="module")
+def reports(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Reports:
+    """The lines and numbers of every report, without its drawings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reports.charts.base.svg.draw", lambda _: "<svg width='1' height='1'>x</svg>")
+        return {
+            name: read(make_results(sketch), tmp_path_factory.mktemp("report"))
+            for name, sketch in STUDIES.items()
+        }
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_no_two_places_disagree(reports: Reports, name: str) -> None:
+    lines, groups = reports[name]
+    assert contradictions(lines, groups) == []
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_walk_meets_the_answer(reports: Reports, name: str) -> None:
+    lines, groups = reports[name]
+    named = winners(lines)
+    uses = {str(group.recommended) for group in groups if group.recommended}
+    assert named.get(ANSWER, set()) == uses
+    assert named.get(TUNING, set()) <= {str(group.reference) for group in groups}
+
+
+DOCTORED = {
+    "another winner": "Use batch size 512 with learning rate 30.",
+    "another reference": "Batch size 1024 did best on the tuning seeds.",
+    "another winner of a budget rule": "It is 1024 for equal epochs and 2 for equal epochs.",
+    "no learning rate": "We recommend batch size 8.",
+    "another learning rate": "Batch size 8 with learning rate 0.123 is good.",
+    "near-optimal although worse": "Batch size 1024 is near-optimal.",
+    "as good although worse": "Batch sizes 512 and 1024 are statistically indistinguishable.",
+    "worse although near-optimal": "Batch size {reference} is worse.",
+    "another value": "Batch size 8 attains test accuracy 12.3%.",
+}
+
+
+@pytest.mark.parametrize("name", DOCTORED)
+def test_a_doctored_report_is_caught(reports: Reports, name: str) -> None:
+    lines, groups = reports["digits"]
+    doctored = DOCTORED[name].format(reference=groups[0].reference)
+    assert contradictions([*lines, doctored], groups)
+
+
+def test_a_card_without_its_learning_rate_is_caught(reports: Reports) -> None:
+    lines, groups = reports["digits"]
+    assert contradictions([*lines, "Use", "Batch size 64"], groups)
+    assert contradictions([*lines, "Batch size to use | Time to train", "64 | 12 ms"], groups)
