@@ -164,7 +164,7 @@ def batch_size_table(
     whole = shown.counts.index[shown.counts["complete"]]
     complete = pd.MultiIndex.from_frame(shown.seeds[SIZE]).isin(whole)
     table = _selected(results, selection).join(_statistics(shown.seeds[complete]), on=SIZE)
-    table = _within_limits(table, results.description.groups)
+    table = within_limits(table, "metric", results.description.groups)
     table = table.merge(basins(results.trials, cells, selection), on=SIZE, how="left")
     table = table.join(shown.counts[["ok", "planned"]].rename(columns={"ok": "seeds"}), on=SIZE)
     table = table.fillna({"planned": 0, "seeds": 0})
@@ -219,11 +219,13 @@ def _statistics(seeds: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _within_limits(table: pd.DataFrame, groups: tuple[GroupDescription, ...]) -> pd.DataFrame:
+def within_limits(
+    table: pd.DataFrame, name: str, groups: tuple[GroupDescription, ...]
+) -> pd.DataFrame:
     """End intervals of a metric where its values end."""
     least = table["group"].map({plan.group: measure_of(plan).least for plan in groups})
     most = table["group"].map({plan.group: measure_of(plan).most for plan in groups})
-    bounds = {name: table[name].clip(least, most) for name in ("metric_low", "metric_high")}
+    bounds = {column: table[column].clip(least, most) for column in (f"{name}_low", f"{name}_high")}
     return table.assign(**bounds)
 
 

@@ -1,86 +1,138 @@
-"""Charts of the metric at the tuned rates: against batch size, against time, seed by seed."""
+"""Charts of the metric at the tuned rates: against batch size, and against training time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
-from reports.charts.base import Chart, in_words, sentences, style, validation, values
-from reports.recommend import Analysis, extreme
-from reports.schema import Measure, capitalised, plural, seconds, sizes
+from reports.charts.base import (
+    Chart,
+    Row,
+    in_words,
+    interval_text,
+    sentences,
+    style,
+    validation,
+    values,
+    with_readings,
+)
+from reports.recommend import Analysis
+from reports.schema import Measure, capitalised, listing, plural, seconds, sizes, times
 from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE
 from reports.text.instruction import with_rate
 
-_FEW = 3  # batch sizes that a title names
-
 
 def accuracy(
-    ax: Axes, table: pd.DataFrame, seeds: pd.DataFrame, *, label: str, measure: Measure
+    ax: Axes,
+    table: pd.DataFrame,
+    seeds: pd.DataFrame,
+    *,
+    label: str,
+    measure: Measure,
+    reference: int | None = None,
+    recommended: int | None = None,
 ) -> Axes:
     """Draw accuracy against batch size.
 
-    Means if every batch size has an interval, else medians and the seeds; filled: may be the best.
+    Means if every batch size has an interval, else medians; the seeds as dots; shaded: shown to be
+    near-optimal.
     """
-    intervals = bool(table["metric_low"].notna().all())
-    shown = "metric" if intervals else "metric_median"
-    ax.plot(table["batch_size"], table[shown], color=style.BLUE, lw=1.6, zorder=2)
-    if intervals:
-        style.interval_bars(
-            ax, table, "metric_low", "metric", "metric_high",
-            ecolor=style.BLUE, elinewidth=1.4, capsize=3, label="95% t interval",
+    style.metric_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
+    shown = "metric" if table["metric_low"].notna().all() else "metric_median"
+    ax.plot(seeds["batch_size"], seeds["metric"], "o", color=style.GREY, ms=3, alpha=0.6, mew=0)
+    ax.plot(table["batch_size"], table[shown], color=style.BLUE, lw=1.6)
+    style.interval_bars(ax, table, "metric_low", "metric_high")
+    style.points(ax, table, shown, "near")
+    style.keep_within(ax, *style.METRICS)
+    _shade(ax, table)
+    for row in table[table["batch_size"] == reference].to_dict("records"):
+        ax.annotate(
+            "reference", (reference, row[shown]), (0, -11), textcoords="offset points",
+            ha="center", va="top", size=8, gid=f"{style.SIZE_ID}{reference}",
         )  # fmt: skip
-    else:
-        ax.plot(
-            seeds["batch_size"], seeds["metric"], "o", color=style.GREY, ms=3.5, label="one seed"
-        )
-    statistic = "mean" if intervals else "median"
-    near = table["verdict"].isin([REFERENCE, NEAR_OPTIMAL])
-    labels = {True: f"{statistic}, shown near-optimal", False: f"{statistic}, not shown"}
-    style.split_points(ax, table.assign(near=near), shown, "near", labels, ms=7, zorder=3)
-    ax.legend(loc="best")
-    return style.metric_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
+    style.recommend(ax, recommended)
+    return ax
+
+
+def _shade(ax: Axes, table: pd.DataFrame) -> None:
+    """Shade the near-optimal sizes, each up to the middle between it and its neighbours."""
+    tried = np.log2(table["batch_size"].to_numpy(np.float64))
+    middles = (tried[1:] + tried[:-1]) / 2 if len(tried) > 1 else tried
+    edges = 2 ** np.concatenate(
+        [2 * tried[:1] - middles[:1], middles, 2 * tried[-1:] - middles[-1:]]
+    )
+    near = np.flatnonzero(table["near"] & (len(tried) > 1))
+    for place in near:
+        ax.axvspan(edges[place], edges[place + 1], color=style.GREEN, alpha=0.13, lw=0)
+    ax.set_xlim(edges[0] / 1.05, edges[-1] * 1.05)
+    if len(near):
+        ax.annotate(
+            "near-optimal", (edges[near[0]], 0), (5, 5), xycoords=ax.get_xaxis_transform(),
+            textcoords="offset points", size=8.5,
+        )  # fmt: skip
 
 
 def accuracy_chart(analysis: Analysis) -> Chart | None:
     """Return the chart of the metric against batch size; None with nothing to compare."""
-    table = analysis.measured
     if analysis.reference is None:
         return None
+    table, seeds = _readable(analysis), analysis.seeds
+    shown = table["near"] & (analysis.recommended is not None)
     return Chart(
         name="accuracy",
         heading=f"{capitalised(analysis.measure.name)} against batch size",
-        finding=_best_finding(analysis),
+        finding=_finding(analysis),
         caption=sentences(
             _statistic(analysis),
             bool(analysis.lost)
             and f"Left out: batch {sizes(analysis.lost)}, where a seed has no value.",
             _tuning(analysis),
             analysis.recommended is not None
-            and f"Filled: shown to lose at most {analysis.measure.gap(analysis.margin)} against "
-            f"batch size {analysis.best}.",
+            and f"Shaded and filled: shown to lose at most {analysis.measure.gap(analysis.margin)} "
+            f"against batch size {analysis.best}, the reference (one-sided 95% tests over the "
+            "paired seeds).",
         ),
         description=values(table, "metric", analysis.measure.text),
-        table=table,
+        table=table.assign(near=shown),
         figure=partial(
             accuracy,
-            seeds=analysis.seeds[analysis.seeds["batch_size"].isin(table["batch_size"])],
+            seeds=seeds[seeds["batch_size"].isin(table["batch_size"])],
             label=capitalised(analysis.metric),
             measure=analysis.measure,
+            reference=analysis.reference,
+            recommended=analysis.recommended,
         ),
+        height=3.4,
     )
 
 
-def _best_finding(analysis: Analysis) -> str:
-    if analysis.recommended is None:
-        best = analysis.measure.text(analysis.row(analysis.best)["metric"])
-        return f"{capitalised(analysis.metric)} {best} at batch size {analysis.best}"
-    value = analysis.measure.text(analysis.row(analysis.recommended)["metric"])
-    return f"{capitalised(with_rate(analysis.answer))} attains {analysis.metric} {value}"
+def _readable(analysis: Analysis) -> pd.DataFrame:
+    """The batch sizes with a metric: their texts, and whether they are shown near-optimal."""
+
+    def value(row: Row) -> str:
+        span = interval_text(row, "metric", analysis.measure.text)
+        text = f"{analysis.metric} {analysis.measure.text(row['metric'])}{span}"
+        return f"{text}, {plural(row['seeds'], 'seed')}"
+
+    table = analysis.measured
+    near = table["verdict"].isin([REFERENCE, NEAR_OPTIMAL])
+    return with_readings(analysis, table.assign(near=near), value)
+
+
+def _finding(analysis: Analysis) -> str:
+    """What the batch size to use attains; without one, how the metric changes."""
+    text = analysis.measure.text
+    if analysis.recommended is not None:
+        value = text(analysis.row(analysis.recommended)["metric"])
+        return f"{capitalised(with_rate(analysis.answer))} attains {analysis.metric} {value}"
+    ends = analysis.measured.iloc[[0, -1] if len(analysis.measured) > 1 else [0]]
+    parts = [
+        f"{text(row['metric'])} at batch size {row['batch_size']}" for _, row in ends.iterrows()
+    ]
+    return f"{capitalised(analysis.metric)} is {listing(parts)}"
 
 
 def _statistic(analysis: Analysis) -> str:
@@ -88,72 +140,67 @@ def _statistic(analysis: Analysis) -> str:
     low, high = int(seeds.min()), int(seeds.max())
     number = plural(high, "seed") if low == high else f"{low} to {high} seeds"
     if analysis.shows_intervals:
-        return f"Mean {analysis.metric} of {number} with 95% t interval."
-    return f"Median {analysis.metric} of {number}, and every seed."
+        return f"Mean {analysis.metric} of {number} with 95% t interval; grey dots are the seeds."
+    return f"Median {analysis.metric} of {number}; grey dots are the seeds."
 
 
 def _tuning(analysis: Analysis) -> str:
     chosen = (
-        f"The learning rate is the one with the highest mean {validation(analysis)} at that "
-        "batch size"
+        f"The learning rate of each batch size has its highest mean {validation(analysis)}"
         if analysis.batch_sizes["validation_metric"].notna().any()
         else "The learning rate of each batch size was given"
     )
-    return f"{chosen}; the budget of every trial is {analysis.budget}."
+    return f"{chosen}; every trial trains for {analysis.budget}."
 
 
-def accuracy_and_time(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
-    """Draw accuracy against the time to train; the Pareto set is ringed."""
-    colors = dict(zip(table["batch_size"], style.ordered_colors(len(table)), strict=True))
-    sns.scatterplot(
-        table, x="seconds_to_train", y="metric", hue="batch_size", palette=colors, ax=ax, s=45,
-        legend=False, edgecolor="none", zorder=3,
-    )  # fmt: skip
-    ringed = table[table["pareto"]]
-    ax.plot(
-        ringed["seconds_to_train"], ringed["metric"], "o", ms=12, mfc="none", mec=style.ORANGE,
-        mew=1.6, label=f"none both faster and {measure.better}",
-    )  # fmt: skip
-    for size, point, away in _labels(table):
-        ax.annotate(
-            size, point, tuple(13 * away),
-            textcoords="offset points", ha="center", va="center", size=8,
-        )  # fmt: skip
+def accuracy_and_time(
+    ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, recommended: int | None = None
+) -> Axes:
+    """Draw accuracy against the time to train; the Pareto set is filled and joined."""
     ax.set_xscale("log", base=10)
-    ax.margins(y=0.15)
+    best = table[table["pareto"]].sort_values("seconds_to_train")
+    ax.plot(best["seconds_to_train"], best["metric"], color=style.BLUE, lw=1.2, alpha=0.6)
+    style.interval_bars(ax, table, "metric_low", "metric_high", x="seconds_to_train")
+    known = table.dropna(subset=["seconds_low", "seconds_high"])
+    ax.hlines(
+        known["metric"], known["seconds_low"], known["seconds_high"], color=style.BLUE, lw=1.4
+    )
+    style.points(ax, table, "metric", "pareto", x="seconds_to_train")
+    for number, row in enumerate(table.sort_values("seconds_to_train").to_dict("records")):
+        above = number % 2 == 0  # in turns, as those that take about as long are close together
+        ax.annotate(
+            str(row["batch_size"]), (row["seconds_to_train"], row["metric"]),
+            (4, 4 if above else -5), textcoords="offset points", size=8.5,
+            va="bottom" if above else "top", gid=f"{style.SIZE_ID}{row['batch_size']}",
+        )  # fmt: skip
+    ax.margins(0.06, 0.12)
     style.seconds_ticks(ax.xaxis)
-    ax.set_xlabel("Time to train the budget")
-    ax.legend(loc="best")
-    return style.metric_axis(ax, label, measure)
-
-
-def _labels(table: pd.DataFrame) -> Iterator[tuple[str, tuple[float, float], np.ndarray]]:
-    """Batch sizes, their points, and the direction away from the nearest other point."""
-    points = table[["seconds_to_train", "metric"]].to_numpy()
-    seen = np.column_stack([np.log(points[:, 0]), points[:, 1]])
-    seen /= np.maximum(np.ptp(seen, axis=0), 1e-12) * [1, 2]  # twice as wide as high
-    for row, (size, point) in enumerate(zip(table["batch_size"], points, strict=True)):
-        steps = np.delete(seen[row] - seen, row, axis=0)
-        distances = np.hypot(*steps.T)
-        nearest = distances.argmin()
-        away = steps[nearest] / distances[nearest] if distances[nearest] > 0 else np.array([0, 1])
-        yield str(size), tuple(point), away
+    ax.set_xlabel("Time to train the budget (labels: batch size)")
+    style.metric_axis(ax, label, measure)
+    for at in table.loc[table["batch_size"] == recommended, "seconds_to_train"]:
+        style.recommend(ax, recommended, at)
+    return ax
 
 
 def accuracy_time_chart(analysis: Analysis) -> Chart | None:
     """Return the chart of the metric against training time; None below two batch sizes."""
-    table = analysis.measured.dropna(subset="seconds_to_train")
-    ringed = table.loc[table["pareto"], "batch_size"].tolist()
-    if len(table) < 2 or not ringed:  # noqa: PLR2004
+    table = _readable(analysis).dropna(subset="seconds_to_train")
+    if len(table) < 2 or not table["pareto"].any():  # noqa: PLR2004
         return None
+    quartiles = analysis.alone.set_index("batch_size")
+    ends = {
+        f"seconds_{side}": table["updates"] * table["batch_size"].map(quartiles[f"{name}_quartile"])
+        for side, name in (("low", "lower"), ("high", "upper"))
+    }
     return Chart(
         name="accuracy-time",
         heading=f"{capitalised(analysis.measure.name)} against training time",
-        finding=f"None is both faster and {analysis.measure.better} than batch {sizes(ringed)}",
+        finding=_trade(analysis, table),
         caption=(
-            f"Mean {analysis.metric} against the time to train {analysis.training}, labelled "
-            "with the batch size. Ringed: the Pareto set of the means, whose differences may "
-            "be chance."
+            f"Mean {analysis.metric} against the time to train {analysis.training}. Upright bars: "
+            "95% t interval over the seeds, with 5 seeds or more. Level bars: quartiles of the "
+            f"measured update times. Filled and joined: no other size is both faster and "
+            f"{analysis.measure.better} by its mean."
         ),
         description=in_words(
             table,
@@ -161,48 +208,24 @@ def accuracy_time_chart(analysis: Analysis) -> Chart | None:
             metric=analysis.measure.text,
             seconds_to_train=seconds,
         ),
-        table=table,
+        table=table.assign(**ends),
         figure=partial(
-            accuracy_and_time, label=capitalised(analysis.metric), measure=analysis.measure
+            accuracy_and_time,
+            label=capitalised(analysis.metric),
+            measure=analysis.measure,
+            recommended=analysis.recommended,
         ),
+        height=3.4,
     )
 
 
-def seed_spread(ax: Axes, seeds: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
-    """Draw every trial at the tuned rates as a dot; a line joins the trials of one seed."""
-    sns.lineplot(
-        seeds, x="batch_size", y="metric", units="seed", estimator=None, errorbar=None, ax=ax,
-        color=style.GREY, linewidth=0.8, zorder=2,
-    )  # fmt: skip
-    ax.plot(
-        seeds["batch_size"], seeds["metric"], "o", color=style.BLUE, ms=4.5, alpha=0.8, zorder=3
-    )
-    return style.metric_axis(style.batch_size_axis(ax, seeds["batch_size"]), label, measure)
-
-
-def seeds_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of the single seeds; None below two of them."""
-    seeds = analysis.seeds
-    if seeds["seed"].nunique() < 2:  # noqa: PLR2004
-        return None
-    groups, written = seeds.groupby("batch_size")["metric"], analysis.measure.text
-    spread = pd.DataFrame({"low": groups.min(), "high": groups.max()}).reset_index()
-    widest = extreme(spread.assign(width=spread["high"] - spread["low"]), "width", largest=True)
-    return Chart(
-        name="seeds",
-        heading="The seeds, one by one",
-        finding=(
-            f"Seeds differ most at batch size {widest['batch_size']:.0f}: "
-            f"{written(widest['low'])} to {written(widest['high'])}"
-        ),
-        caption=sentences(
-            f"Every dot is one trial at the selected rate ({analysis.metric}); a line joins the "
-            "trials that share a seed, and with it split and initial weights.",
-            bool(analysis.lost) and f"At batch {sizes(analysis.lost)} a seed has no value.",
-        ),
-        description=in_words(
-            spread, "batch size {batch_size}: {low} to {high}", low=written, high=written
-        ),
-        table=seeds,
-        figure=partial(seed_spread, label=capitalised(analysis.metric), measure=analysis.measure),
+def _trade(analysis: Analysis, table: pd.DataFrame) -> str:
+    """What changes from the smallest batch size to the largest."""
+    first, last = table.iloc[0], table.iloc[-1]
+    ratio = first["seconds_to_train"] / last["seconds_to_train"]
+    change = last["metric"] - first["metric"]
+    pace = f"{times(ratio)} faster" if ratio >= 1 else f"{times(1 / ratio)} slower"
+    return (
+        f"Batch size {last['batch_size']} trains {pace} than batch size {first['batch_size']} and "
+        f"{'loses' if change < 0 else 'gains'} {analysis.measure.gap(change)} of {analysis.metric}"
     )

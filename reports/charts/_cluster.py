@@ -7,8 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.analysis import TargetRecord
-from reports.charts.base import INK, Chart, in_words
-from reports.charts.base.style import BLUE, labels_above, seconds_axis
+from reports.charts.base import Chart, in_words
+from reports.charts.base.style import (
+    GREY,
+    NAMED,
+    ORANGE,
+    labels_above,
+    name_ends,
+    points,
+    seconds_axis,
+)
 from reports.recommend import Analysis
 from reports.schema import Cluster, count, percent, plural, seconds, significant, times
 from reports.stats.models.simulated_workers import SIMULATED
@@ -34,10 +42,21 @@ def workers_chart(analysis: Analysis) -> Chart | None:
             workers=lambda number: plural(number, "worker"),
             seconds_to_target=seconds,
         ),
-        table=table,
+        table=_readable(table),
         figure=time_on_workers,
         height=3.6,
+        right=NAMED,
     )
+
+
+def _readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with what is read at its marks, and whole batch sizes."""
+    texts = [
+        f"{plural(row['workers'], 'worker')}, batch size {row['batch_size']:g}: {SIMULATED} "
+        f"{seconds(row['seconds_to_target'])}"
+        for row in table.to_dict("records")
+    ]
+    return table.assign(reading=texts, batch_size=table["batch_size"].astype("int64"))
 
 
 def _fastest(table: pd.DataFrame) -> pd.Series:
@@ -76,27 +95,28 @@ def _caption(analysis: Analysis, cluster: Cluster, target: TargetRecord) -> str:
 
 def time_on_workers(ax: Axes, table: pd.DataFrame) -> Axes:
     """Draw simulated time to the target against workers, and perfect scaling."""
-    alone = table["seconds_to_target"].iloc[0] * table["speedup"].iloc[0]
-    ax.plot(
-        table["workers"], alone / table["workers"], color=INK, ls=":", lw=1.2,
-        label="perfect: one worker's time by workers",
-    )  # fmt: skip
-    ax.plot(
-        table["workers"], table["seconds_to_target"], color=BLUE, marker="o", ms=5, lw=1.6,
-        label=f"{SIMULATED}, labelled with its best batch size",
-    )  # fmt: skip
-    changes = table[table["batch_size"] != table["batch_size"].shift()]
-    sizes = [f"{size:g}" for size in changes["batch_size"]]
-    labels_above(ax, sizes, changes["workers"], changes["seconds_to_target"])
-    low, high = table["seconds_to_target"].min(), table["seconds_to_target"].max()
-    ax.set_ylim(low / 3, 4 * high)
+    seconds_axis(ax, f"Time to the target ({SIMULATED})")
     ax.set_xscale("log", base=2)
     # A margin by itself would reach down to half a worker.
     ax.set_xlim(table["workers"].min() / 1.3, table["workers"].max() * 1.3)
     ax.xaxis.set_major_locator(LogLocator(base=2, numticks=_TICKS))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
-    ax.set_xlabel("Workers that share an update")
-    ax.fmt_xdata = lambda number: f"{number:,.0f} workers"
-    ax.legend(loc="upper right")
-    return seconds_axis(ax, f"Time to the target ({SIMULATED})")
+    ax.set_xlabel("Workers that share an update (labels: batch size)")
+    low, high = table["seconds_to_target"].min(), table["seconds_to_target"].max()
+    ax.set_ylim(low / 3, 4 * high)
+    alone = table["seconds_to_target"].iloc[0] * table["speedup"].iloc[0]
+    ideal = table[alone / table["workers"] >= low / 3]
+    ax.plot(ideal["workers"], alone / ideal["workers"], color=GREY, ls=":", lw=1.4)
+    ax.plot(table["workers"], table["seconds_to_target"], color=ORANGE, lw=1.6)
+    points(ax, table, "seconds_to_target", x="workers", color=ORANGE, ms=5)
+    changes = table[table["batch_size"] != table["batch_size"].shift()]
+    sizes = [f"{size:g}" for size in changes["batch_size"]]
+    labels_above(ax, sizes, changes["workers"], changes["seconds_to_target"])
+    last = ideal["workers"].iloc[-1]
+    names = [
+        (SIMULATED, *table[["workers", "seconds_to_target"]].iloc[-1]),
+        ("perfect scaling", last, alone / last),
+    ]
+    name_ends(ax, names)
+    return ax

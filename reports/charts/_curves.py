@@ -2,35 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from reports.charts.base import Chart, metric_axis, ordered_colors, sentences, validation, values
+from reports.charts.base import Chart, sentences, style, validation, values
+from reports.charts.base.style import metric_axis
 from reports.recommend import Analysis
 from reports.schema import Measure, capitalised, rate
 from reports.stats import by_seed
 
-_DASHES = ("", (4, 1.5), (1, 1), (5, 1, 1, 1))
+HIGHLIGHTED = 5  # curves with a name; the others are there to compare with
 
 
-def learning_curves(ax: Axes, curves: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
-    """Draw the mean validation curve of each batch size at its tuned rate."""
-    colors = ordered_colors(curves["batch_size"].nunique())
-    for number, (size, rows) in enumerate(curves.groupby("batch_size")):
-        ax.plot(
-            rows["epochs"], rows["validation_metric"], color=colors[number], lw=1.6,
-            dashes=_DASHES[number % len(_DASHES)] or (None, None), label=str(size),
-        )  # fmt: skip
+def learning_curves(
+    ax: Axes, curves: pd.DataFrame, *, label: str, measure: Measure, recommended: int | None = None
+) -> Axes:
+    """Draw the mean validation curve of each batch size at its tuned rate.
+
+    A few are named and have their interval as a band; the recommended one has its colour.
+    """
     ax.set_xscale("log", base=2)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda epochs, _: rate(round(epochs, 3))))
-    ax.set_xlabel("Epochs (passes over the training part)")
+    ax.set_xlabel("Epochs (passes over the training set)")
     ax.fmt_xdata = lambda epochs: f"{rate(round(epochs, 3))} epochs"
-    ax.legend(title="Batch size", loc="upper left", bbox_to_anchor=(1, 1.03), handlelength=2.4)
-    return metric_axis(ax, label, measure)
+    metric_axis(ax, label, measure)
+    by_size = {int(str(size)): rows for size, rows in curves.groupby("batch_size")}
+    shown = highlighted([*by_size], recommended)
+    dashes = dict(zip((size for size in shown if size != recommended), style.DASHES, strict=False))
+    names: list[tuple[str, float, float]] = []
+    for size, rows in by_size.items():
+        color = style.GREEN if size == recommended else style.BLUE if size in shown else style.GREY
+        _curve(
+            ax, size, rows, named=size in shown, color=color, dashes=dashes.get(size, (None, None))
+        )
+        if size in shown:
+            text = f"{size}, recommended" if size == recommended else str(size)
+            text = text if names else f"batch size {text}"
+            names.append((text, *rows[["epochs", "validation_metric"]].iloc[-1]))
+    style.keep_within(ax, *style.METRICS)
+    style.name_ends(ax, names, [f"{style.SIZE_ID}{size}" for size in by_size if size in shown])
+    return ax
+
+
+def _curve(
+    ax: Axes, size: int, rows: pd.DataFrame, *, named: bool, color: str, dashes: style.Dashes
+) -> None:
+    """Draw one curve: those with a name are wide and have a band, where there is an interval."""
+    gid = f"{style.SIZE_ID}{size}"
+    width, alpha, order = (1.8, 1, 2.5) if named else (0.9, 0.6, 1.5)
+    ax.plot(
+        rows["epochs"], rows["validation_metric"], color=color, dashes=dashes, lw=width,
+        alpha=alpha, zorder=order, label=f"batch size {size}", gid=gid,
+    )  # fmt: skip
+    if named and rows["validation_low"].notna().any():
+        ends = rows["validation_low"], rows["validation_high"]
+        ax.fill_between(rows["epochs"], *ends, color=color, alpha=0.15, lw=0, gid=gid)
+
+
+def highlighted(sizes: Sequence[int], recommended: int | None) -> list[int]:
+    """Return the sizes with a name: evenly spaced ones, the recommended in place of a near one."""
+    places = np.linspace(0, len(sizes) - 1, min(len(sizes), HIGHLIGHTED)).round().astype(int)
+    shown = [sizes[place] for place in places]
+    if recommended in sizes and recommended not in shown:
+        away = np.abs(places - sizes.index(recommended))
+        shown[int(away.argmin())] = recommended
+    return shown
 
 
 def curves_chart(analysis: Analysis) -> Chart | None:
@@ -38,14 +80,18 @@ def curves_chart(analysis: Analysis) -> Chart | None:
     seen = analysis.mean_curves[analysis.mean_curves["epochs"] > 0]
     if seen.empty:
         return None
+    named = highlighted(seen["batch_size"].unique().tolist(), analysis.recommended)
     return Chart(
         name="curves",
         heading="Learning curves",
         finding=_finding(analysis, seen),
         caption=sentences(
-            f"Mean {validation(analysis)} over the explore seeds at the rate selected for "
-            "each batch size. Equal epochs are equal numbers of examples, not of updates.",
-            "A curve ends where the first of its seeds stopped." if analysis.counts.stopped else "",
+            f"Mean {validation(analysis)} over the tuning seeds, at the tuned learning rate of "
+            "each batch size.",
+            bool(seen["validation_low"].notna().any()) and "Bands: 95% t interval.",
+            len(named) < seen["batch_size"].nunique() and "Grey: the other batch sizes.",
+            "Equal epochs are equal numbers of examples, not of updates.",
+            analysis.counts.stopped > 0 and "A curve ends where the first of its seeds stopped.",
         ),
         description=values(
             seen.drop_duplicates("batch_size", keep="last"),
@@ -54,21 +100,25 @@ def curves_chart(analysis: Analysis) -> Chart | None:
         ),
         table=seen,
         figure=partial(
-            learning_curves, label=capitalised(validation(analysis)), measure=analysis.measure
+            learning_curves,
+            label=capitalised(validation(analysis)),
+            measure=analysis.measure,
+            recommended=analysis.recommended,
         ),
-        right=1.05,
+        height=3.4,
+        right=style.NAMED,
     )
 
 
 def _finding(analysis: Analysis, seen: pd.DataFrame) -> str:
-    """Who leads at the first point that all batch sizes were evaluated at."""
+    """Where the curves are at the first point that all batch sizes were evaluated at."""
     shared = by_seed(seen, "validation_metric", seed="epochs").dropna()
     if shared.empty:
         return f"{capitalised(validation(analysis))} along training"
     first, passed = shared.iloc[0], rate(round(shared.index[0], 2))
     fixed = analysis.plan.epochs is not None
     when = f"{passed} of {analysis.budget}" if fixed else f"{passed} epochs"
-    return (
-        f"After {when} batch size {first.index[int(first.argmax())]} leads with "
-        f"{analysis.measure.text(first.max())} on the validation part"
-    )
+    text = analysis.measure.text
+    least = f"{text(first.iloc[0])} at batch size {first.index[0]}"
+    most = f" and {text(first.iloc[-1])} at batch size {first.index[-1]}" if len(first) > 1 else ""
+    return f"After {when}, {validation(analysis)} is {least}{most}"

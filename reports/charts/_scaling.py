@@ -1,23 +1,24 @@
-"""Charts of the way to a target: updates, time, and the gradient noise scale along training."""
+"""Charts of training to a target: updates, time, and the gradient noise scale along training."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from reports.analysis import TargetRecord
-from reports.charts.base import Chart, sentences, style, values
+from reports.charts.base import Chart, Row, sentences, style, values, with_readings
 from reports.recommend import Analysis
-from reports.schema import count, off_by, plural, seconds, significant, sizes, times
+from reports.schema import count, listing, off_by, plural, seconds, significant, sizes, times
 from reports.stats import Ends
 from reports.stats.models import NOT_REACHED, RESOLVED
 from reports.text import level
-from reports.text.reaching_target import critical_span, range_span
+from reports.text.reaching_target import critical_span, range_span, range_text
 
 _SMOOTH = 80  # points of a computed curve
 Curve = Callable[[np.ndarray], np.ndarray]
@@ -31,33 +32,51 @@ def steps_to_target(
     *,
     critical: float | None = None,
     interval: Ends | None = None,
+    recommended: int | None = None,
 ) -> Axes:
     """Draw updates to the target against batch size, with perfect scaling and the fitted curve.
 
     `bounds` has, where runs missed the target, the updates they made and a text of how many missed.
     """
+    style.batch_size_axis(ax, table["batch_size"])
+    style.counts_axis(ax, "Updates to the target", "updates")
     known = table.dropna(subset="updates")
     if not known.empty:
-        first = known.iloc[0]
-        ideal = first["updates"] * first["batch_size"] / known["batch_size"]
-        ax.plot(
-            known["batch_size"], ideal, color=style.GREY, ls=":", lw=1.4, label="perfect: ∝ 1/B"
-        )
         shown = pd.concat([known["updates"], bounds["updates"]])
         ax.set_ylim(shown.min() / 4, 3 * shown.max())
-    _fitted(ax, table, curve)
+        _ideal(ax, known)
+    names = _fitted(ax, table, curve)
+    if critical is not None:
+        style.band(ax, critical, interval, f"critical: {_with_interval(critical, interval)}")
     _medians(ax, known, "updates")
-    _mark(ax, critical, interval, "critical batch size")
     if not bounds.empty:
-        ax.plot(
-            bounds["batch_size"], bounds["updates"], "^", color=style.INK, ms=7, mfc="none",
-            mew=1.3, label="not reached by so many runs: more than",
+        ax.plot(bounds["batch_size"], bounds["updates"], "^", color=style.INK, ms=7, mfc="none")
+    for row in bounds.to_dict("records"):
+        ax.annotate(
+            row["text"], (row["batch_size"], row["updates"]), (5, -7), va="top", ha="right",
+            textcoords="offset points", size=8, gid=f"{style.SIZE_ID}{row['batch_size']}",
         )  # fmt: skip
-        style.labels_above(ax, bounds["text"], bounds["batch_size"], bounds["updates"])
-    ax.legend(loc="upper right")
-    return style.counts_axis(
-        style.batch_size_axis(ax, table["batch_size"]), "Updates to the target", "updates"
-    )
+    style.name_ends(ax, names)
+    style.recommend(ax, recommended)
+    return ax
+
+
+def _ideal(ax: Axes, known: pd.DataFrame) -> None:
+    """Draw updates in proportion to 1/B, as far as they lie within the axes."""
+    first = known.iloc[0]
+    sizes = np.geomspace(first["batch_size"], known["batch_size"].max(), _SMOOTH)
+    ideal = first["updates"] * first["batch_size"] / sizes
+    shown = ideal >= ax.get_ylim()[0]
+    ax.plot(sizes[shown], ideal[shown], color=style.GREY, ls=":", lw=1.4)
+    place = 2 * shown.sum() // 3
+    ax.annotate(
+        "ideal: 1/B", (sizes[place], ideal[place]), (-6, -3), textcoords="offset points",
+        ha="right", va="top", size=8.5,
+    )  # fmt: skip
+
+
+def _with_interval(size: float, interval: Ends | None) -> str:
+    return f"{significant(size, 2)} ({range_span(interval)})" if interval else significant(size, 2)
 
 
 def steps_chart(analysis: Analysis) -> Chart | None:
@@ -74,16 +93,33 @@ def steps_chart(analysis: Analysis) -> Chart | None:
         finding=_steps_finding(record),
         caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
         description=_described(table, "updates", count),
-        table=table,
+        table=_readable(analysis, table, "updates"),
         figure=partial(
             steps_to_target,
             bounds=bounds,
             curve=_updates(record),
             critical=record.fit.critical_batch_size,
             interval=record.fit.critical_batch_size_interval,
+            recommended=analysis.recommended,
         ),
         height=3.6,
+        right=style.NAMED,
     )
+
+
+def _readable(analysis: Analysis, table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The table with what is read at its marks: updates with their interval, and time."""
+
+    def value(row: Row) -> str:
+        span = ""
+        if not pd.isna(row["updates_low"]):
+            bounds = Ends(row["updates_low"], row["updates_high"])
+            span = f" (95% CI {range_text(*bounds, count)})"
+        time = f" in {seconds(row['seconds'])}" if column == "seconds" else ""
+        reached = f"{row['reached']} of {plural(row['runs'], 'run')} reached it"
+        return f"target after {count(row['updates'])} updates{span}{time}, {reached}"
+
+    return with_readings(analysis, table, value)
 
 
 def _steps_finding(record: TargetRecord) -> str:
@@ -92,7 +128,12 @@ def _steps_finding(record: TargetRecord) -> str:
         return "No batch size reaches the target in most of its runs"
     if len(known) == 1:
         return f"Only batch size {known['batch_size'].iloc[0]} reaches the target in most runs"
-    first, last = known.iloc[0], known.iloc[-1]
+    fit, first, last = record.fit, known.iloc[0], known.iloc[-1]
+    if fit.critical_batch_size is not None and not fit.poor_fit:
+        return (
+            "Doubling the batch size nearly halves the updates well below the critical batch size "
+            f"of {significant(fit.critical_batch_size, 2)}, and saves little beyond it"
+        )
     fewer, larger = first["updates"] / last["updates"], last["batch_size"] / first["batch_size"]
     return (
         f"From batch size {first['batch_size']} to {last['batch_size']}, {times(larger)} as large, "
@@ -107,27 +148,31 @@ def _bounds(record: TargetRecord) -> pd.DataFrame:
     table = missed.groupby("batch_size", as_index=False)["updates"].median()
     rows = record.batch_sizes.set_index("batch_size").loc[table["batch_size"]]
     missing = rows["runs"] - rows["reached"]
-    texts = [f"{n} of {runs}" for n, runs in zip(missing, rows["runs"], strict=True)]
+    texts = [
+        f"{n} of {runs} never\nreached it" for n, runs in zip(missing, rows["runs"], strict=True)
+    ]
     return table.assign(text=texts)
 
 
 def time_to_target(
-    ax: Axes, table: pd.DataFrame, curve: Curve | None, best: float | None, interval: Ends | None
+    ax: Axes,
+    table: pd.DataFrame,
+    curve: Curve | None,
+    best: float | None = None,
+    interval: Ends | None = None,
+    *,
+    recommended: int | None = None,
 ) -> Axes:
     """Draw time to the target against batch size, measured and predicted."""
-    _fitted(ax, table, curve, "predicted: updates by seconds, both fitted")
+    style.seconds_axis(style.batch_size_axis(ax, table["batch_size"]), "Time to the target")
+    names = _fitted(ax, table, curve)
+    if best is not None:
+        style.band(ax, best, interval, f"predicted best: {_with_interval(best, interval)}")
     _medians(ax, table, "seconds")
-    style.batch_size_axis(ax, table["batch_size"])
-    _mark(ax, best, interval, "predicted best")
-    fastest = table.sort_values(["seconds", "batch_size"]).iloc[[0]]
-    ax.plot(
-        fastest["batch_size"], fastest["seconds"], "o", ms=13, mfc="none", mec=style.GREEN, mew=1.6,
-        label="measured best",
-    )  # fmt: skip
-    ax.legend(loc="upper center", ncols=2)
-    style.seconds_axis(ax, "Time to the target")
-    # Only a logarithmic axis has its lower end where the values are, however far apart they lie.
-    ax.set_ylim(top=3 * table["seconds"].max())
+    # Only a logarithmic axis has its lower bound where the values are, however far apart they lie.
+    ax.set_ylim(table["seconds"].min() / 3, 3 * table["seconds"].max())
+    style.name_ends(ax, names)
+    style.recommend(ax, recommended)
     return ax
 
 
@@ -142,46 +187,37 @@ def time_chart(analysis: Analysis) -> Chart | None:
         heading="Time to the target",
         finding=_time_finding(record),
         caption=sentences(
-            f"{_target(analysis, record)} Updates by the median seconds of an update from the "
-            f"timing pass. {_median(record)}",
+            f"{_target(analysis, record)} Updates times the median seconds of an update from the "
+            f"benchmark. {_median(record)}",
             best.batch_size is not None
-            and "Dash-dotted: where S_min (1 + B_crit/B)(alpha + beta B) is shortest, "
-            f"shaded its interval; within 5% of that time are {range_span(best.near)}.",
+            and "Orange: fitted updates times fitted seconds; the line and the band are where that "
+            f"is shortest, with its 95% interval. Within 5% of it are {range_span(best.near)}.",
         ),
         description=_described(table, "seconds", seconds),
-        table=table,
+        table=_readable(analysis, table, "seconds"),
         figure=partial(
             time_to_target,
             curve=_seconds(analysis, record),
             best=best.batch_size,
             interval=best.interval,
+            recommended=analysis.recommended,
         ),
         height=3.6,
+        right=style.NAMED,
     )
 
 
 def _time_finding(record: TargetRecord) -> str:
-    best, fastest = record.best, _first(record)
-    if best.batch_size is None:
-        return f"{fastest}; no batch size can be predicted"
-    edge = ", the end of the range," if best.at_edge else ""
-    span = range_span(best.interval)
-    return f"{fastest}; predicted: {significant(best.batch_size)}{edge} (95% interval {span})"
-
-
-def _first(record: TargetRecord) -> str:
-    """Who reaches the target first; where a run of it misses, also who does so with all runs."""
-    table = record.batch_sizes
-    first = table[table["batch_size"] == record.fastest].iloc[0]
-    text = f"Batch size {record.fastest} reaches the target first, in {seconds(first['seconds'])}"
-    if first["reached"] == first["runs"]:
-        return text
-    text += f" with {first['reached']} of {first['runs']} runs"
-    whole = table[(table["reached"] == table["runs"]) & table["seconds"].notna()]
-    if whole.empty:
-        return text
-    sure = whole.sort_values("seconds", kind="stable").iloc[0]
-    return f"{text}; with all runs {sure['batch_size']}, in {seconds(sure['seconds'])}"
+    """How the measured time changes up to where it is shortest, and beyond."""
+    table = record.batch_sizes.dropna(subset="seconds")
+    first, last = table.iloc[0], table.iloc[-1]
+    middle = table[table["batch_size"] == record.fastest].iloc[0]
+    shown = [middle] if middle["batch_size"] in {first["batch_size"], last["batch_size"]} else []
+    texts = [
+        f"{seconds(row['seconds'], 2)} at batch size {row['batch_size']}"
+        for row in ([first, last] if shown else [first, middle, last])[: len(table)]
+    ]
+    return f"Time to the target: {listing(texts)}"
 
 
 def _seconds(analysis: Analysis, record: TargetRecord) -> Curve | None:
@@ -196,27 +232,18 @@ def _medians(ax: Axes, table: pd.DataFrame, column: str) -> None:
     scale = table[column] / table["updates"]
     high = table["updates_high"].where(np.isfinite(table["updates_high"]))
     known = table.assign(low=table["updates_low"] * scale, high=high * scale)
-    bars = {"ecolor": style.BLUE, "elinewidth": 1.4, "label": "95% interval"}
-    style.interval_bars(ax, known, "low", column, "high", **bars)
-    labels = {True: "median", False: "left out of the fit"}
-    style.split_points(ax, table, column, "fitted", labels, ms=6, zorder=3)
+    style.interval_bars(ax, known, "low", "high")
+    style.points(ax, table, column, "fitted")
 
 
-def _fitted(ax: Axes, table: pd.DataFrame, curve: Curve | None, name: str = "fitted") -> None:
+def _fitted(ax: Axes, table: pd.DataFrame, curve: Curve | None) -> list[tuple[str, float, float]]:
+    """Draw the fitted curve within its range; return its name."""
     fitted = table[table["predicted_updates"].notna()]
     if curve is None or fitted.empty:
-        return
+        return []
     sizes = np.geomspace(fitted["batch_size"].min(), fitted["batch_size"].max(), _SMOOTH)
-    ax.plot(sizes, curve(sizes), color=style.ORANGE, ls="--", lw=1.6, label=name)
-
-
-def _mark(ax: Axes, size: float | None, interval: Ends | None, name: str) -> None:
-    """Mark a batch size that isn't one of those tried, with its interval."""
-    if size is None:
-        return
-    if interval is not None and interval.low > 0 and math.isfinite(interval.high):
-        ax.axvspan(interval.low, interval.high, color=style.GREY, alpha=0.18, lw=0)
-    ax.axvline(size, color=style.INK, lw=1.2, ls="-.", label=f"{name} {significant(size)}")
+    ax.plot(sizes, curve(sizes), color=style.ORANGE, ls="--", lw=1.6)
+    return [("fitted", sizes[-1], float(curve(sizes[-1:])[0]))]
 
 
 def _target(analysis: Analysis, record: TargetRecord) -> str:
@@ -245,12 +272,14 @@ def _fit(record: TargetRecord) -> str:
         return f"Nothing is fitted: {fit.reason[:1].lower()}{fit.reason[1:]}"
     missed, span = plural(fit.censored, "run"), critical_span(fit)
     return sentences(
-        f"Dashed: S^p = S_min^p + (E_min/B)^p, p = {significant(fit.curve.power)}, fitted to the "
-        f"logarithms of the batch sizes' means over {plural(fit.runs, 'run')}, "
-        f"off by up to {off_by(fit.max_log_residual or 0)} at a batch size.",
+        f"Dashed: S^p = S_min^p + (E_min/B)^p with p = {significant(fit.curve.power)}, fitted to the "
+        f"logarithms of the batch sizes' means over {plural(fit.runs, 'run')}; the curve misses a "
+        f"batch size by up to {off_by(fit.max_log_residual or 0)}.",
         fit.poor_fit and "That is a rough estimate.",
-        fit.censored > 0 and f"{missed} that missed it: counted as lower bounds.",
-        bool(span) and f"Dash-dotted: the {span}.",
+        fit.censored > 0 and f"{missed} that missed the target count as lower bounds (triangles).",
+        bool(span) and f"Dash-dotted, with its band: the {span}.",
+        not bool(record.batch_sizes["fitted"].all())
+        and "Hollow: left out of the fit, as the rate lies at the edge of those tried.",
     )
 
 
@@ -260,7 +289,7 @@ def _updates(record: TargetRecord) -> Curve | None:
 
 
 def _described(table: pd.DataFrame, column: str, written: Callable[[float], str]) -> str:
-    missing = "not reached by most runs"
+    missing = "most runs did not reach it"
     return values(table, column, lambda value: missing if pd.isna(value) else written(value))
 
 
@@ -268,46 +297,47 @@ def noise_along_training(
     ax: Axes, noise: pd.DataFrame, critical: float | None, interval: Ends | None
 ) -> Axes:
     """Draw the gradient noise scale of a few batch sizes along training."""
-    if critical is not None:
-        ax.axhline(critical, color=style.INK, lw=1.2, ls=":", label="critical batch size")
-        if interval is not None and math.isfinite(interval.high):
-            ax.axhspan(interval.low, interval.high, color=style.GREY, alpha=0.18, lw=0)
-    for (size, rows), (color, marker, dashes) in zip(
-        noise.groupby("batch_size"), style.LOOKS, strict=False
-    ):
-        resolved = rows[rows["status"] == RESOLVED]
-        ax.plot(
-            resolved["examples"], resolved["noise_scale"], color=color, marker=marker,
-            dashes=dashes, ms=4, lw=1.4, label=f"batch size {size}",
-        )  # fmt: skip
-        low = resolved["low"].where(resolved["low"] > 0, resolved["noise_scale"] / 10)
-        ax.fill_between(resolved["examples"], low, resolved["high"], color=color, alpha=0.15, lw=0)
-        rest = rows[(rows["status"] != RESOLVED) & (rows["low"] > 0)]
-        ax.plot(rest["examples"], rest["low"], "^", color=color, ms=7, mfc="none", mew=1.3)
-        if rows["b_noise"].notna().any():
-            _b_noise(ax, rows, color, marker)
-    if noise["b_noise"].notna().any():
-        ax.plot([], [], "o-", color=style.INK, ms=5, lw=0.8, mfc="none", label="hollow: B_noise")
-    if (noise["status"] != RESOLVED).any():
-        ax.plot(
-            [], [], "^", color=style.INK, ms=7, mfc="none", mew=1.3, label="unresolved: at least"
-        )
     ax.set_xscale("log", base=10)
     style.counts_ticks(ax.xaxis)
+    style.counts_axis(ax, "Gradient noise scale (examples)", "examples")
     ax.set_xlabel("Examples processed")
     ax.fmt_xdata = lambda number: f"{count(number)} examples"
-    ax.legend(loc="upper left")
-    return style.counts_axis(ax, "Gradient noise scale (examples)", "examples")
+    names = []
+    for dashes, (size, rows) in zip(style.DASHES, noise.groupby("batch_size"), strict=False):
+        own, name = f"{style.SIZE_ID}{size}", f"batch size {size}"
+        resolved = rows[rows["status"] == RESOLVED]
+        ax.plot(
+            resolved["examples"], resolved["noise_scale"], color=style.BLUE, marker="o",
+            dashes=dashes, ms=4, lw=1.4, label=name, gid=own,
+        )  # fmt: skip
+        low = resolved["low"].where(resolved["low"] > 0, resolved["noise_scale"] / 10)
+        band: dict[str, Any] = {"color": style.BLUE, "alpha": 0.12, "lw": 0, "gid": own}
+        ax.fill_between(resolved["examples"], low, resolved["high"], **band)
+        rest = rows[(rows["status"] != RESOLVED) & (rows["low"] > 0)]
+        look: dict[str, Any] = {"color": style.BLUE, "ms": 7, "mfc": "none", "gid": own}
+        ax.plot(rest["examples"], rest["low"], "^", label=f"{name} (at least)", **look)
+        _b_noise(ax, rows, own)
+        ends = pd.concat([resolved["noise_scale"], rest["low"]]).sort_index()
+        names += [(name, rows.loc[i, "examples"], end) for i, end in [*ends.items()][-1:]]
+    if critical is not None:
+        ax.axhline(critical, color=style.ORANGE, lw=1.2, ls="-.")
+        names.append(("critical batch size", noise["examples"].max(), critical))
+        if interval is not None and math.isfinite(interval.high):
+            ax.axhspan(interval.low, interval.high, color=style.ORANGE, alpha=0.15, lw=0)
+    style.name_ends(ax, names)
+    return ax
 
 
-def _b_noise(ax: Axes, rows: pd.DataFrame, color: str, marker: str) -> None:
+def _b_noise(ax: Axes, rows: pd.DataFrame, own: str) -> None:
     """Draw B_noise, where it is resolved, as hollow points with intervals."""
     known = rows.dropna(subset="b_noise")
+    if known.empty:
+        return
     value, low = known["b_noise"], known["b_noise_low"]
     lengths = [value - low.where(low > 0, value / 10), known["b_noise_high"] - value]
     ax.errorbar(
-        known["examples"], value, yerr=lengths, fmt=f"{marker}-", color=color, mfc="none", ms=5,
-        lw=0.8,
+        known["examples"], value, yerr=lengths, fmt="o-", color=style.BLUE, mfc="none", ms=5,
+        lw=0.8, gid=own,
     )  # fmt: skip
 
 
@@ -334,10 +364,10 @@ def noise_chart(analysis: Analysis) -> Chart | None:
         heading="Gradient noise scale along training",
         finding=_noise_finding(analysis),
         caption=(
-            "Trace of the gradients' covariance by the squared length of the gradient: a "
-            f"ratio of means over the {kind} seeds, at the tuned rates, with Fieller's 95% "
-            f"interval (1954). Shown: batch {sizes(shown)}. Triangles: the squared length "
-            "isn't told from zero, so the noise scale is at least that."
+            "Trace of the gradients' covariance divided by the squared length of the gradient: a "
+            f"ratio of means over the {kind} seeds, at the tuned learning rates, with Fieller's "
+            f"95% interval (1954). Shown: batch {sizes(shown)}. Triangles: the squared length is "
+            "not significantly different from zero, so the noise scale is at least that."
             + (_CURVATURE if noise["b_noise"].notna().any() else "")
         ),
         description="; ".join(
@@ -350,6 +380,7 @@ def noise_chart(analysis: Analysis) -> Chart | None:
             interval=fit.critical_batch_size_interval if fit else None,
         ),
         height=3.6,
+        right=style.NAMED,
     )
 
 
@@ -369,7 +400,7 @@ def _noise_finding(analysis: Analysis) -> str:
     known = record.noise.dropna(subset="ratio") if record else pd.DataFrame()
     if not known.empty and record is not None:
         ratios = f"{significant(known['ratio'].min())} to {times(known['ratio'].max())}"
-        return f"On the way to the target, the noise scale is {ratios} the critical batch size"
+        return f"In training to the target, the noise scale is {ratios} the critical batch size"
     noise = analysis.scaling.noise
     resolved = noise[(noise["status"] == RESOLVED) & (noise["examples"] > 0)]
     if resolved.empty:

@@ -1,192 +1,248 @@
-"""Charts of what was tuned and what generalises: rates, best rates, gap to the training part."""
+"""Charts of what was tuned and what generalises: learning rates, gap to the training set."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter
 
-from reports.charts.base import Chart, style, validation, values
+from reports.charts.base import (
+    Chart,
+    Row,
+    interval_text,
+    sentences,
+    style,
+    validation,
+    values,
+    with_readings,
+)
 from reports.recommend import Analysis, extreme
-from reports.schema import Measure, capitalised, plural, rate
+from reports.schema import Measure, plural, rate, significant
 
 TALLEST = 6.8  # inches that the rows of the grid of rates may take together
+MOST_ERROR = 1 - style.METRICS[0]  # what is worse has failed, and by how much says nothing
 _LINES = {False: "-", True: (0, (3, 1.5))}
+_RULES = {"linear": 1.0, "root": 0.5}  # powers of the batch size that a rate may follow
 _FEWEST = 3  # batch sizes needed to tell how the best rate grows
+_HALO = ("#ffffff", 3.2), ("#000000", 1.4)  # colours and widths of lines on cells
+_PLATE: dict[str, Any] = {"fc": "#ffffff", "lw": 0, "pad": 0.8}  # below text on a line
+_CLOSE = 1e-9  # logarithms of rates that differ by less are the same
 
 
 def rate_grid(
-    ax: Axes, cells: pd.DataFrame, selected: pd.DataFrame, *, label: str, measure: Measure
+    ax: Axes,
+    cells: pd.DataFrame,
+    selected: pd.DataFrame,
+    rules: pd.DataFrame,
+    *,
+    scale: float = 1,
+    recommended: int | None = None,
 ) -> Axes:
-    """Draw mean validation accuracy on the real cells of learning rate and batch size.
+    """Draw the validation error of the cells of learning rate and batch size, on a log scale.
 
-    Cells without a mean are hatched, selected rates boxed, with dashes at the edge of those tried.
+    The error is written in each cell, times `scale`. Cells without a mean are hatched; selected
+    rates are boxed, with dashes at the edge of those tried, and joined.
     """
-    wide = cells.pivot_table(
-        index="learning_rate", columns="batch_size", values="validation_metric", dropna=False
-    ).sort_index(ascending=False)
-    text = wide.map(lambda value: "" if math.isnan(value) else measure.short(value))
-    scale = FuncFormatter(lambda value, _: measure.tick(value))
-    # One that blew up would leave the others one colour; and where there is none, any scale does.
-    means = cells["validation_metric"].dropna()
-    usual = means[means >= style.METRICS[0]]
-    low = usual.min() if len(usual) else means.min()
-    sns.heatmap(
-        wide, ax=ax, cmap=ListedColormap(style.ordered_colors(64, margin=0.1)), annot=text, fmt="",
-        annot_kws={"size": 7.5}, cbar_kws={"label": label, "format": scale, "pad": 0.02},
-        vmin=low if len(means) else 0, vmax=means.max() if len(means) else 1, linewidths=0,
-    )  # fmt: skip
+    grid = Grid(
+        sorted(map(int, cells["batch_size"].unique())),
+        sorted(map(float, cells["learning_rate"].unique())),
+    )
     ax.grid(visible=False)
-    # seaborn's own choice of ink falls to a contrast of 2.3; this one keeps 4.5.
-    shades = np.asarray(ax.collections[0].get_facecolor())[wide.notna().to_numpy().ravel()]
-    for value, shade in zip(ax.texts, shades, strict=True):
-        value.set_color(style.ink_on(shade))
-    columns: list[int] = list(map(int, wide.columns))
-    rows: list[float] = list(map(float, wide.index))
-    for size, tried in _pairs(cells[~cells["eligible"]]):
-        corner = (columns.index(size), rows.index(tried))
-        ax.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", ec=style.GREY, lw=0))
-    for (size, tried), at_edge in zip(_pairs(selected), selected["at_edge"], strict=True):
-        inner = (columns.index(size) + 0.04, rows.index(tried) + 0.04)
-        for color, width, line in (("#ffffff", 3.2, "-"), ("#000000", 1.6, _LINES[at_edge])):
-            ax.add_patch(Rectangle(inner, 0.92, 0.92, fill=False, ec=color, lw=width, ls=line))
-    ax.set_yticks(np.arange(len(rows)) + 0.5, [rate(value) for value in rows], rotation=0)
-    ax.set_xticks(np.arange(len(columns)) + 0.5, [str(size) for size in columns], rotation=0)
+    crossed = _join(ax, grid, selected, rules)
+    _shade(ax, grid, cells, crossed, scale)
+    _box(ax, grid, selected)
+    ax.set_yticks(np.arange(len(grid.rates)) + 0.5, [rate(value) for value in grid.rates])
+    ax.set_xticks(np.arange(len(grid.sizes)) + 0.5, [str(size) for size in grid.sizes])
     ax.tick_params(length=0)
     ax.set(xlabel=style.BATCH_SIZE, ylabel="Learning rate")
+    if recommended in grid.sizes:
+        place = grid.sizes.index(recommended)
+        style.recommend(ax, recommended, place + 0.5, width=0)
+        frame: dict[str, Any] = {"fill": False, "ec": style.GREEN, "lw": 2.4, "clip_on": False}
+        ax.add_patch(Rectangle((place, 0), 1, len(grid.rates), zorder=6, **frame))
     return ax
 
 
-def _pairs(table: pd.DataFrame) -> Iterator[tuple[int, float]]:
-    return zip(table["batch_size"], table["learning_rate"], strict=True)
+class Grid(NamedTuple):
+    """Columns and rows of the grid of rates."""
+
+    sizes: list[int]
+    rates: list[float]
+
+    def cell(self, row: Row) -> tuple[int, int]:
+        """Return column and row of a batch size and learning rate."""
+        return self.sizes.index(row["batch_size"]), self.rates.index(row["learning_rate"])
+
+
+def _shade(
+    ax: Axes, grid: Grid, cells: pd.DataFrame, crossed: set[tuple[int, int]], scale: float
+) -> None:
+    """Draw the cells with their errors; below those that a line crosses is a plate."""
+    wide = cells.pivot_table(
+        index="learning_rate", columns="batch_size", values="error", dropna=False
+    )
+    shades, norm = ListedColormap(style.ordered_colors(64, margin=0.08)[::-1]), _norm(cells)
+    ax.pcolormesh(np.ma.filled(norm(wide), np.nan), cmap=shades, vmin=0, vmax=1, zorder=2)
+    for row in cells.to_dict("records"):
+        x, y = grid.cell(row)
+        if not row["eligible"]:
+            look: dict[str, Any] = {"fill": False, "hatch": "////", "ec": style.GREY, "lw": 0}
+            ax.add_patch(Rectangle((x, y), 1, 1, zorder=2.5, **look))
+        if not math.isnan(row["error"]):
+            shade = shades(float(norm(row["error"])))[:3]
+            ax.text(
+                x + 0.5, y + 0.5, significant(scale * row["error"], 2), color=style.ink_on(shade),
+                size=7.5, ha="center", va="center", zorder=5, label=row["reading"],
+                bbox=_PLATE | {"fc": shade} if (x, y) in crossed else None,
+                gid=f"{style.SIZE_ID}{row['batch_size']}",
+            )  # fmt: skip
+
+
+def _box(ax: Axes, grid: Grid, selected: pd.DataFrame) -> None:
+    """Draw a box around the selected rate of each batch size, dashed at the edge of the rates."""
+    for row in selected.to_dict("records"):
+        x, y = grid.cell(row)
+        for (color, width), line in zip(_HALO, ("-", _LINES[row["at_edge"]]), strict=True):
+            look: dict[str, Any] = {"fill": False, "ec": color, "lw": width, "ls": line}
+            look["gid"] = f"{style.SIZE_ID}{row['batch_size']}"
+            ax.add_patch(Rectangle((x + 0.04, y + 0.04), 0.92, 0.92, zorder=4, **look))
+
+
+def _norm(cells: pd.DataFrame) -> LogNorm:
+    """The scale of colours: from the smallest error above 0 to the largest that isn't failure."""
+    errors = cells["error"].dropna()
+    errors = errors[errors > 0].clip(upper=MOST_ERROR)
+    least, most = (errors.min(), errors.max()) if len(errors) else (1.0, 1.0)
+    return LogNorm(least, max(most, 1.01 * least), clip=True)
+
+
+def _join(
+    ax: Axes, grid: Grid, selected: pd.DataFrame, rules: pd.DataFrame
+) -> set[tuple[int, int]]:
+    """Draw the line of the selected rates, and the rules as far as they lie within the grid.
+
+    Returns:
+        The cells whose values are on a line.
+    """
+    edges, columns = np.log(grid.rates), np.arange(len(grid.sizes)) + 0.5
+    crossed: set[tuple[int, int]] = set()
+    known = selected.set_index("batch_size")[["learning_rate"]].join(rules.set_index("batch_size"))
+    # Of the rules, one is named where it ends and the other where it begins: they may meet.
+    looks = (
+        ("learning_rate", "", "-", 0),
+        ("linear", "linear", "--", -1),
+        ("sqrt", "root", ":", 0),
+    )
+    for column, name, dashes, end in looks:
+        logs = np.log(known[column].reindex(grid.sizes).to_numpy(np.float64))
+        inside = (logs >= edges[0] - _CLOSE) & (logs <= edges[-1] + _CLOSE)
+        up = np.where(inside, np.interp(logs, edges, np.arange(len(edges)) + 0.5), np.nan)
+        for (color, width), line in zip(_HALO, ("-", dashes), strict=True):
+            ax.plot(columns, up, color=color, lw=width, ls=line, zorder=3)
+        crossed |= {(int(place), int(up[place])) for place in np.flatnonzero(inside)}
+        pairs = np.flatnonzero(inside[1:] & inside[:-1])
+        if column in _RULES and pairs.size:
+            # Between two columns, where no value stands.
+            x, y = pairs[end] + 1, up[pairs[end] : pairs[end] + 2].mean()
+            look: dict[str, Any] = {"ha": "center", "va": "center", "bbox": _PLATE, "size": 7}
+            ax.text(x, y, column, color="#000000", zorder=6, **look)
+    return crossed
 
 
 def rates_chart(analysis: Analysis) -> Chart | None:
     """Return the chart of the grid of rates; None where nothing was tried."""
-    cells = analysis.cells
+    cells, measure = analysis.cells, analysis.measure
     if cells["ok"].sum() == 0:
         return None
+    shares = bool(measure.unit)
+    cells = cells.assign(error=1 - cells["validation_metric"])
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
-    edge = "; dashed: at the edge of those tried" if selected["at_edge"].any() else ""
-    unit = f" in {analysis.measure.unit}" if analysis.measure.unit else ""
+    scored = selected.dropna(subset="validation_metric")
+    error = f"1 - {validation(analysis)}{f' in {measure.unit}' if shares else ''}"
+
+    def value(row: Row) -> str:
+        text = f"{validation(analysis)} {measure.text(row['validation_metric'])}"
+        return f"{text}, {plural(row['ok'], 'tuning seed')}"
+
     return Chart(
         name="rates",
-        heading=f"{capitalised(validation(analysis))} for each learning rate and batch size",
+        heading="Validation error for each learning rate and batch size",
         finding=_rate_finding(selected),
-        caption=(
-            f"Mean {validation(analysis)}{unit} over the explore seeds, after "
-            f"{analysis.budget}. Boxed: the rate selected for the batch size{edge}. Hatched: a "
-            "seed diverged, failed or has not run, so that there is no mean and the rate can't "
-            "be selected."
+        caption=sentences(
+            f"Error ({error}): mean over the tuning seeds after {analysis.budget}, coloured on a "
+            "log scale. Boxed and joined: the tuned learning rate of each batch size",
+            bool(selected["at_edge"].any()) and "(dashed box: the smallest or largest tried)",
+        )
+        + ". "
+        + sentences(
+            not scored.empty
+            and "Lines: learning rates in proportion to the batch size (linear, Goyal et al. 2017) "
+            "and to its square root (root), through the middle of the tuned ones.",
+            not bool(cells["eligible"].all())
+            and "Hatched: a seed diverged, failed or has not run, so that there is no mean.",
         ),
         description=values(selected, "learning_rate", rate),
-        table=cells,
+        table=with_readings(analysis, cells, value),
         figure=partial(
             rate_grid,
             selected=selected,
-            label=capitalised(validation(analysis)),
-            measure=analysis.measure,
+            rules=_rules(scored),
+            scale=100 if shares else 1,
+            recommended=analysis.recommended,
         ),
         height=0.9 + min(0.34 * cells["learning_rate"].nunique(), TALLEST),
     )
 
 
 def _rate_finding(selected: pd.DataFrame) -> str:
+    """How the best rate tried changes with the batch size."""
     if selected.empty:
         return "No learning rate has a result for every seed"
-    if len(selected) == 1:
-        return f"The best learning rate tried is {rate(selected['learning_rate'].iloc[0])}"
     first, last = selected.iloc[0], selected.iloc[-1]
-    return (
-        f"The best learning rate tried is {rate(first['learning_rate'])} at batch size "
-        f"{first['batch_size']} and {rate(last['learning_rate'])} at batch size "
-        f"{last['batch_size']}"
-    )
-
-
-def best_rates(ax: Axes, table: pd.DataFrame, rules: pd.DataFrame) -> Axes:
-    """Draw the best learning rate against batch size, with two rules and the basin of good ones."""
-    ax.vlines(
-        table["batch_size"], table["basin_low"], table["basin_high"], color=style.BLUE, alpha=0.3,
-        lw=7, label="within a standard error of the best",
-    )  # fmt: skip
-    for column, name, (color, _, dashes) in zip(
-        ("linear", "sqrt"), ("∝ B", "∝ √B"), style.LOOKS[1:], strict=False
-    ):
-        ax.plot(rules["batch_size"], rules[column], color=color, dashes=dashes, lw=1.4, label=name)
-    labels = {False: "best rate tried", True: "at the grid's edge"}
-    style.split_points(ax, table, "learning_rate", "at_edge", labels, ms=7)
-    ax.set_yscale("log", base=10)
-    shown = table[["learning_rate", "basin_low", "basin_high"]]
-    ax.set_ylim(shown.min().min() / 2, shown.max().max() * 2)
-    style.log_ticks(ax.yaxis, rate)
-    ax.set_ylabel("Learning rate")
-    ax.fmt_ydata = lambda value: f"rate {rate(value)}"
-    ax.legend(loc="upper left")
-    return style.batch_size_axis(ax, table["batch_size"])
-
-
-def best_rates_chart(analysis: Analysis) -> Chart | None:
-    """Return the chart of the best learning rate against batch size."""
-    table = analysis.batch_sizes.dropna(subset="validation_metric")
-    if len(table) < 2:  # noqa: PLR2004
-        return None
-    inner = table[~table["at_edge"]]
-    anchors = table if inner.empty else inner
-    return Chart(
-        name="best-rates",
-        heading="Best learning rate",
-        finding=_rates_finding(inner, table),
-        caption=(
-            "The rate selected for each batch size on the validation part; hollow where it is "
-            "the smallest or largest one tried. Bars: rates around it whose mean is within a "
-            "standard error of the best. Lines: rates in proportion to the batch size (Goyal "
-            "et al. 2017) and to its square root, drawn through the middle of those within "
-            "the grid; nothing follows them."
-        ),
-        description=values(table, "learning_rate", rate),
-        table=table,
-        figure=partial(best_rates, rules=_rules(table, anchors)),
-    )
-
-
-def _rates_finding(inner: pd.DataFrame, table: pd.DataFrame) -> str:
-    first, last = table.iloc[0], table.iloc[-1]
+    if len(selected) == 1:
+        return f"The best learning rate tried is {rate(first['learning_rate'])}"
     ends = (
-        f"from {rate(first['learning_rate'])} at batch size {first['batch_size']} to "
-        f"{rate(last['learning_rate'])} at {last['batch_size']}"
+        f"The best learning rate tried is {rate(first['learning_rate'])} at batch size "
+        f"{first['batch_size']} and {rate(last['learning_rate'])} at {last['batch_size']}"
     )
+    inner = selected[~selected["at_edge"]]
     if len(inner) < _FEWEST:
-        return f"The best rate tried goes {ends}"
+        return ends
     logs = np.log(inner[["batch_size", "learning_rate"]].to_numpy(np.float64))
     power = np.polyfit(logs[:, 0], logs[:, 1], 1)[0]
-    return f"The best rate tried goes {ends}, about as the batch size to the power {power:.2f}"
+    return f"{ends}: about the batch size to the power {power:.1f}"
 
 
-def _rules(table: pd.DataFrame, anchors: pd.DataFrame) -> pd.DataFrame:
-    """Rates in proportion to B and to its root, through the geometric middle of the anchors."""
-    rates = {"batch_size": table["batch_size"]}
-    for name, power in (("linear", 1.0), ("sqrt", 0.5)):
+def _rules(table: pd.DataFrame) -> pd.DataFrame:
+    """Rates in proportion to B and to its root, through the geometric middle of the tuned ones.
+
+    Those at the edge of the rates tried don't count, unless all are.
+    """
+    inner = table[~table["at_edge"]]
+    anchors, rates = table if inner.empty else inner, {"batch_size": table["batch_size"]}
+    for name, power in _RULES.items():
         away = np.log(anchors["learning_rate"]) - power * np.log(anchors["batch_size"])
-        rates[name] = math.exp(away.mean()) * table["batch_size"] ** power
+        rates[name] = np.exp(away.mean()) * table["batch_size"] ** power
     return pd.DataFrame(rates)
 
 
-def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
-    """Draw by how much the training part is ahead, against batch size."""
-    bars = {"ecolor": style.BLUE, "elinewidth": 1.4, "label": "95% t interval"}
-    style.interval_bars(ax, table, "gap_low", "gap", "gap_high", **bars)
-    ax.plot(table["batch_size"], table["gap"], color=style.BLUE, marker="o", lw=1.6, label="mean")
-    ax.legend(loc="best")
-    return style.difference_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
+def generalization_gap(
+    ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, recommended: int | None = None
+) -> Axes:
+    """Draw by how much the training set is ahead, against batch size."""
+    style.difference_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
+    style.interval_bars(ax, table, "gap_low", "gap_high")
+    ax.plot(table["batch_size"], table["gap"], color=style.BLUE, lw=1.6)
+    style.points(ax, table, "gap")
+    style.keep_within(ax, *style.DIFFERENCES)
+    style.recommend(ax, recommended)
+    return ax
 
 
 def gap_chart(analysis: Analysis) -> Chart | None:
@@ -195,6 +251,14 @@ def gap_chart(analysis: Analysis) -> Chart | None:
     if table.empty:
         return None
     measure, part = analysis.measure, analysis.part
+
+    def written(gap: float) -> str:
+        return f"{measure.signed(gap)}{measure.points}"
+
+    def value(row: Row) -> str:
+        span = interval_text(row, "gap", measure.signed)
+        return f"gap {written(row['gap'])}{span}, {plural(row['seeds'], 'seed')}"
+
     largest = extreme(table, "gap", largest=True)
     seeds = plural(int(table["seeds"].max()), "seed")
     interval = " with 95% t interval" if table["gap_low"].notna().any() else ""
@@ -202,17 +266,19 @@ def gap_chart(analysis: Analysis) -> Chart | None:
         name="generalization-gap",
         heading="Generalization gap",
         finding=(
-            f"The training part is ahead of the {part} part by at most "
-            f"{measure.signed(largest['gap'])}{measure.points}, at batch size "
-            f"{largest['batch_size']}"
+            f"The training set is ahead of the {part} set by at most {written(largest['gap'])}, at "
+            f"batch size {largest['batch_size']}"
         ),
         caption=(
-            f"{measure.name.capitalize()} on the training part less that on the {part} part, at "
-            f"the end of training, at the tuned rates; mean of {seeds}{interval}."
+            f"{measure.name.capitalize()} on the training set less that on the {part} set, at the "
+            f"end of training, at the tuned learning rates; mean of {seeds}{interval}."
         ),
-        description=values(table, "gap", lambda gap: f"{measure.signed(gap)}{measure.points}"),
-        table=table,
+        description=values(table, "gap", written),
+        table=with_readings(analysis, table, value),
         figure=partial(
-            generalization_gap, label="Training less " + analysis.metric, measure=measure
+            generalization_gap,
+            label=f"Training less {analysis.metric}",
+            measure=measure,
+            recommended=analysis.recommended,
         ),
     )

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from reports.analysis import by_rule
-from reports.charts.base import Chart, Row, in_words, style
+from reports.charts.base import Chart, Row, in_words, interval_text, style, with_readings
 from reports.charts.base.svg import draw_with, embedded, inline
 from reports.recommend import Analysis
 from reports.schema import Measure, count, listing, plural, rate, seconds
@@ -26,12 +26,14 @@ _TALL = 0.92  # height of a panel, likewise; its heading stands above
 _MOST_TICKS = 6  # batch sizes named in a panel
 _CAPTION = (
     "Every choice was computed with the report, from the same curves and by the same rules as the "
-    "figure above. The scale follows the values. tied: not told from the best, as few seeds "
-    "establish only large differences. (early): read before the first evaluation."
+    "figure above. The scale follows the values. tied: not significantly different from the best; "
+    "few seeds show only large differences. (early): read before the first evaluation."
 )
 
 
-def budget_panels(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
+def budget_panels(
+    ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, recommended: int | None = None
+) -> Axes:
     """Draw the metric against batch size under several budget rules, a panel for each."""
     ax.set_axis_off()
     panels = _panels(table)
@@ -39,12 +41,15 @@ def budget_panels(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure
     low, high = limits(table)
     for number, (heading, rows) in enumerate(panels.items()):
         panel = ax.inset_axes((number * (width + _GAP), 0, width, _TALL))
-        _budget(panel, rows, *style.LOOKS[number][:2])
         style.metric_axis(style.batch_size_axis(panel, rows["batch_size"]), label, measure)
+        panel.plot(rows["batch_size"], rows["metric"], color=style.BLUE, lw=1.6)
+        style.interval_bars(panel, rows, "metric_low", "metric_high", lw=1.2)
+        style.points(panel, rows, "metric", "tied", ms=5)
         ticks = sorted(set(rows["batch_size"]))
         panel.xaxis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // _MOST_TICKS)]))
         panel.set(ylim=(low, high), xlabel="")
-        panel.set_title(heading, fontsize=9.5, loc="left")
+        panel.set_title(heading, fontsize=9.5, loc="left", pad=16)
+        style.recommend(panel, recommended)
         if number:
             panel.tick_params(labelleft=False)
             panel.set_ylabel("")
@@ -72,14 +77,6 @@ def limits(table: pd.DataFrame) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _budget(ax: Axes, rows: pd.DataFrame, color: str, marker: str) -> None:
-    ax.plot(rows["batch_size"], rows["metric"], color=color, lw=1.6, zorder=2)
-    bars = {"ecolor": color, "elinewidth": 1.2, "capsize": 2}
-    style.interval_bars(ax, rows, "metric_low", "metric", "metric_high", **bars)
-    points = {"color": color, "marker": marker, "ms": 5, "mew": 1.4, "zorder": 3}
-    style.split_points(ax, rows, "metric", "tied", {True: "", False: ""}, **points)
-
-
 def budget_chart(analysis: Analysis) -> Chart | None:
     """Return the chart of all rules, each with the largest budget that all batch sizes reach."""
     table = analysis.budgets[analysis.budgets["common"]]
@@ -92,21 +89,37 @@ def budget_chart(analysis: Analysis) -> Chart | None:
         finding=_finding(analysis, panels),
         caption=(
             f"Mean validation {analysis.measure.name} of {seeds} with 95% t interval (5 seeds or "
-            "more), each seed at the rate that is best with this budget on the other seeds. Each "
-            "panel has the largest budget that all batch sizes reach. Filled: not told from the "
-            f"best (paired t tests, Holm over all pairs, 5%).{stopped_note(analysis)}"
+            "more), each seed at the learning rate that is best with this budget on the other "
+            "seeds. Each panel has the largest budget that all batch sizes reach. Filled: not "
+            "significantly different from the best (paired t tests, Holm over all pairs, 5%)."
+            f"{stopped_note(analysis)}"
         ),
         description=in_words(
             pd.concat([rows.assign(panel=panel) for panel, rows in panels.items()]),
             "{panel}: batch size {batch_size}: {metric}",
             metric=analysis.measure.text,
         ),
-        table=table,
+        table=_readable(analysis, table),
         figure=partial(
-            budget_panels, label=f"Validation {analysis.measure.name}", measure=analysis.measure
+            budget_panels,
+            label=f"Validation {analysis.measure.name}",
+            measure=analysis.measure,
+            recommended=analysis.recommended,
         ),
         height=2.9,
     )
+
+
+def _readable(analysis: Analysis, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with what is read at its marks; the rate depends on the seed."""
+
+    def value(row: Row) -> str:
+        span = interval_text(row, "metric", analysis.measure.text)
+        metric = f"{analysis.measure.text(row['metric'])}{span}"
+        budget = amount(row["rule"], row["budget"])
+        return f"{metric} with {budget}, {plural(row['seeds'], 'tuning seed')}"
+
+    return with_readings(analysis, table.assign(learning_rate=math.nan), value)
 
 
 def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -119,13 +132,14 @@ def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _finding(analysis: Analysis, panels: dict[str, pd.DataFrame]) -> str:
     best = [int(rows.loc[rows["best"], "batch_size"].iloc[0]) for rows in panels.values()]
+    where = f"the highest mean validation {analysis.measure.name} is at batch size"
     if len({*best}) == 1:
-        return f"Batch size {best[0]} has the highest mean under each budget rule"
+        return f"Whatever is held fixed, {where} {best[0]}"
     parts = [
         f"{size} with {RULE_WORDS[rows['rule'].iloc[0]]}"
         for size, rows in zip(best, panels.values(), strict=True)
     ]
-    return f"Highest validation {analysis.measure.name} at batch size {listing(parts)}"
+    return f"It depends on what is held fixed: {where} {listing(parts)}"
 
 
 @dataclass(frozen=True)

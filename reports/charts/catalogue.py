@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reports.charts._accuracy import accuracy_chart, accuracy_time_chart, seeds_chart
+from reports.charts._accuracy import accuracy_chart, accuracy_time_chart
 from reports.charts._cluster import workers_chart
 from reports.charts._curves import curves_chart
 from reports.charts._scaling import noise_chart, steps_chart, time_chart
 from reports.charts._timing import seconds_per_update_chart
-from reports.charts._tuning import best_rates_chart, gap_chart, rates_chart
+from reports.charts._tuning import gap_chart, rates_chart
 from reports.charts.base import Chart
 from reports.charts.budgets import budget_chart
 from reports.recommend import Analysis
@@ -18,16 +18,14 @@ _MAKERS: dict[str, Callable[[Analysis], Chart | None]] = {
     "accuracy": accuracy_chart,
     "accuracy-time": accuracy_time_chart,
     "rates": rates_chart,
-    "best-rates": best_rates_chart,
     "curves": curves_chart,
-    "budgets": budget_chart,
-    "seeds": seeds_chart,
-    "generalization-gap": gap_chart,
     "steps-to-target": steps_chart,
-    "time-to-target": time_chart,
-    "workers": workers_chart,
-    "noise-scale": noise_chart,
     "seconds-per-update": seconds_per_update_chart,
+    "budgets": budget_chart,
+    "noise-scale": noise_chart,
+    "time-to-target": time_chart,
+    "generalization-gap": gap_chart,
+    "workers": workers_chart,
 }
 NAMES = tuple(_MAKERS)  # names of all charts there can be, in the order of the page
 

@@ -1,4 +1,4 @@
-"""Charts that hold the groups of a study against each other."""
+"""Charts that compare the configurations of a study."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import partial
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base import Chart, metric_axis, values
-from reports.charts.base.style import LOOKS, Look, batch_size_axis, lines_by
+from reports.charts.base import Chart, Row, interval_text, metric_axis, values, with_readings
+from reports.charts.base.style import LOOKS, NAMED, Look, batch_size_axis, lines_by
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import Measure, capitalised, listing, plural, visible
 
@@ -22,9 +22,10 @@ NAMES = ("groups", *(f"groups-{number}" for number in range(2, MOST_CHARTS + 1))
 def groups(
     ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, looks: Sequence[Look] = LOOKS
 ) -> Axes:
-    """Draw the metric of several groups against batch size, each with its own look."""
+    """Draw the metric of several configurations against batch size, each with its own look."""
+    metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
     lines_by(ax, table, "metric", "group", looks)
-    return metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
+    return ax
 
 
 def group_charts(study: StudyAnalysis) -> list[Chart]:
@@ -70,24 +71,34 @@ def _chart(
     name: str, shown: list[Analysis], alike: list[Analysis], looks: Sequence[Look], *, several: bool
 ) -> Chart:
     first = shown[0]
-    table = pd.concat(
-        [group.measured.assign(group=_label(group)) for group in shown], ignore_index=True
-    )
+    table = pd.concat([metrics(group, _label(group)) for group in shown], ignore_index=True)
     label = capitalised(first.metric)
     where = f" on {visible(first.plan.dataset, most=40)}" if several else ""
     return Chart(
         name=name,
-        heading=f"{first.measure.name.capitalize()} of the groups against batch size{where}",
-        finding=_finding(first, table, where, "drawn" if len(shown) < len(alike) else ""),
+        heading=f"{capitalised(first.measure.name)} of each configuration{where}",
+        finding=_finding(first, table, where),
         caption=(
             f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
-            "size and group; their 95% t intervals are in the sections."
+            "size and configuration; their 95% t intervals are in the tables."
             f"{_left_out([group for group in alike if all(group is not other for other in shown)])}"
         ),
         description=values(table, "metric", first.measure.text, by="group"),
         table=table,
         figure=partial(groups, label=label, measure=first.measure, looks=looks),
+        right=NAMED,
     )
+
+
+def metrics(analysis: Analysis, name: str) -> pd.DataFrame:
+    """Return the batch sizes with a metric under a name, with what is read at their marks."""
+
+    def value(row: Row) -> str:
+        span = interval_text(row, "metric", analysis.measure.text)
+        text = f"{analysis.metric} {analysis.measure.text(row['metric'])}{span}"
+        return f"{text}, {plural(row['seeds'], 'seed')} ({name})"
+
+    return with_readings(analysis, analysis.measured, value).assign(group=name)
 
 
 def _label(group: Analysis) -> str:
@@ -98,15 +109,14 @@ def _left_out(rest: list[Analysis]) -> str:
     if not rest:
         return ""
     return (
-        " Drawn is the best group of each optimizer on the validation part, of at most "
-        f"{len(LOOKS)} optimizers; left out: {plural(len(rest), 'group')}, "
+        " Drawn: the best configuration of each optimizer on the validation set, of at most "
+        f"{len(LOOKS)} optimizers; left out: {plural(len(rest), 'configuration')}, "
         f"{listing([f'“{_label(group)}”' for group in rest], most=6)}."
     )
 
 
-def _finding(first: Analysis, table: pd.DataFrame, where: str, which: str) -> str:
-    row = table.sort_values("metric", ascending=False, kind="stable").iloc[0]
-    return (
-        f"Highest mean {first.metric} of all groups{f' {which}' if which else ''}{where}: "
-        f"{first.measure.text(row['metric'])}, {row['group']} at batch size {row['batch_size']}"
-    )
+def _finding(first: Analysis, table: pd.DataFrame, where: str) -> str:
+    """From where to where the best mean of each configuration goes."""
+    best = table.groupby("group", sort=False)["metric"].max()
+    low, high = first.measure.text(best.min()), first.measure.text(best.max())
+    return f"The {plural(len(best), 'configuration')} attain at most {low} to {high}{where}"

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from reports.analysis import Timeline
 from reports.analysis.worker_timeline import SLACK, TIMED
 from reports.charts.base import INK, Chart, in_words, ordered_colors, sentences
-from reports.charts.base.style import GREY, ink_on
+from reports.charts.base.style import GREY, SIZE_ID, ink_on
 from reports.recommend import StudyAnalysis, extreme
 from reports.schema import percent, plural, seconds
 
@@ -28,12 +28,11 @@ _THICKEST = 26  # points of a bar's height, at most
 _THICK = 0.7  # share of a row's height that its bars take
 TIMELINE = "timeline"  # name of the figure
 ROW = 0.35  # inches of a row of the timeline
-LEGEND_LINE = 0.19  # inches of a line of its legend
 TALLEST = 4.0  # inches that the rows of the timeline may take together
 
 
 def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
-    """Draw when what ran: bars for cohorts by batch size, and for the timing pass."""
+    """Draw when what ran: bars for cohorts by batch size, and for the benchmark."""
     cohorts = spans[spans["stage"] != TIMED]
     passes = spans[spans["stage"] == TIMED]
     lowest, highest = int(spans["row"].min()), int(spans["row"].max())
@@ -42,7 +41,8 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
     length = float(spans["ended"].max())
     by_size = cohorts.groupby("batch_size")
     for color, (size, bars) in zip(ordered_colors(len(by_size)), by_size, strict=True):
-        _bars(ax, bars, thick, color=color, label=str(size), rasterized=len(spans) > MOST_SHAPES)
+        own = {"gid": f"{SIZE_ID}{size}", "rasterized": len(spans) > MOST_SHAPES}
+        _bars(ax, bars, thick, color=color, **own)
         _name(ax, bars, length, color)
     if len(passes):
         _bars(ax, passes, thick, color=GREY)
@@ -53,15 +53,10 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
     ax.grid(visible=False)
     ax.set_ylim(lowest - 0.5, highest + 0.5)
     ticks = range(lowest, highest + 1, max(1, (highest - lowest) // 8))
-    ax.set_yticks(ticks, [str(row or "timing") for row in ticks])
+    ax.set_yticks(ticks, [str(row or "benchmark") for row in ticks])
     ax.tick_params(axis="y", length=0)
     _time_axis(ax, length)
-    ax.set_ylabel("Cohorts at once")
-    ax.fmt_xdata, ax.fmt_ydata = seconds, _named
-    if len(cohorts):
-        legend = ax.legend(title="Batch size", loc="upper left", bbox_to_anchor=(1, 1.03))
-        for line in legend.get_lines():
-            line.set_linewidth(6)
+    ax.set_ylabel("Row")
     return ax
 
 
@@ -69,8 +64,13 @@ def _name(ax: Axes, bars: pd.DataFrame, length: float, color: Sequence[float]) -
     size = str(bars["batch_size"].iloc[0])
     room = bars[bars["ended"] - bars["started"] > length * _CHARACTER * (len(size) + 1)]
     middles = (room["started"] + room["ended"]) / 2
-    for middle, row in zip(middles, room["row"], strict=True):
-        ax.text(middle, row, size, color=ink_on(color), size=7.5, ha="center", va="center")
+    for bar, middle in zip(room.to_dict("records"), middles, strict=True):
+        takes = seconds(bar["ended"] - bar["started"])
+        ax.text(
+            middle, bar["row"], size, color=ink_on(color), size=7.5, ha="center", va="center",
+            gid=f"{SIZE_ID}{size}", label=f"batch size {size}: {plural(bar['trials'], 'trial')} "
+            f"trained together in {takes} ({bar['stage']})",
+        )  # fmt: skip
 
 
 def _time_axis(ax: Axes, length: float) -> None:
@@ -86,10 +86,6 @@ def _bars(ax: Axes, spans: pd.DataFrame, thick: float, **look: Any) -> None:  # 
     ends = spans.assign(cut=float("nan"))[["started", "ended", "cut"]].to_numpy().ravel()
     rows = spans["row"].repeat(3).to_numpy()
     ax.plot(ends, rows, lw=thick, solid_capstyle="butt", **look)
-
-
-def _named(row: float) -> str:
-    return TIMED if row == 0 else f"row {row:g}"
 
 
 def timeline_charts(study: StudyAnalysis) -> list[Chart]:
@@ -110,15 +106,14 @@ def timeline_charts(study: StudyAnalysis) -> list[Chart]:
         ),
         table=history.spans,
         figure=partial(timeline, pauses=history.pauses),
-        height=0.8 + max(min(ROW * (history.rows + 1), TALLEST), LEGEND_LINE * len(history.work)),
-        right=1.05,
+        height=0.9 + min(ROW * (history.rows + 1), TALLEST),
     )
     return [chart]
 
 
 def _finding(history: Timeline) -> str:
     if history.work.empty:
-        return f"The timing pass took {seconds(history.seconds)}"
+        return f"The benchmark took {seconds(history.seconds)}"
     most = extreme(history.work, "work_share", largest=True)
     took = (
         f"Batch size {most['batch_size']:.0f} took {percent(most['work_share'])} of the training "
@@ -132,14 +127,15 @@ def _finding(history: Timeline) -> str:
 
 def _caption(history: Timeline) -> str:
     return sentences(
-        "Every bar is a cohort: trials of one batch size, trained in lockstep; wide bars bear it.",
-        len(history.spans) <= MOST_MARKED and "A thin mark is its begin.",
-        "It stands in the lowest row that was free: as many rows, or workers, as ran at once.",
-        "Busy: of the time from the first begin to the last end of a trial.",
+        "Each bar is a group of networks trained together, labelled with its batch size where that "
+        "fits; darker bars have smaller batches.",
+        len(history.spans) <= MOST_MARKED and "A thin mark is its start.",
+        "There are as many rows as groups, or workers, ran at once.",
+        "Busy: share of the time from the first start to the last end of a trial.",
         _passes(history),
         _pauses(history),
         history.unknown > 0
-        and f"Not drawn, as it isn't known when they ran: {plural(history.unknown, 'trial')}.",
+        and f"Not drawn: {plural(history.unknown, 'trial')} whose time is not known.",
     )
 
 
@@ -153,9 +149,9 @@ def _passes(history: Timeline) -> str:
         for started, ended in zip(passes["started"], passes["ended"], strict=True)
     )
     if beside:
-        return "By these clocks, trials ran during the timing pass: parts may have been merged."
+        return "By these clocks, trials ran during the benchmark: stores may have been merged."
     length = (passes["ended"] - passes["started"]).sum()
-    return f"The timing pass took {seconds(length)}; no trial ran meanwhile."
+    return f"The benchmark took {seconds(length)}; no trial ran during it."
 
 
 def _pauses(history: Timeline) -> str:
@@ -163,5 +159,5 @@ def _pauses(history: Timeline) -> str:
         return ""
     total, number = seconds(history.pauses["seconds"].sum()), len(history.pauses)
     if number == 1:
-        return f"Dotted: a pause of {total} is left out."
-    return f"Dotted: {number} pauses of {total} together are left out."
+        return f"Dotted line: a pause of {total} is left out."
+    return f"Dotted lines: {number} pauses of {total} in total are left out."

@@ -1,4 +1,4 @@
-"""Charts that hold studies side by side."""
+"""Charts that compare studies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import partial
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base import Chart, in_words, style, values
-from reports.charts.groups import groups
+from reports.charts.base import Chart, Row, in_words, interval_text, style, values, with_readings
+from reports.charts.groups import groups, metrics
 from reports.compare._matches import Matches, Pair
 from reports.recommend import Analysis
 from reports.schema import Measure, capitalised, seconds, visible
@@ -38,25 +38,26 @@ def is_ours(name: str) -> bool:
 def _metric(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
     alike = [pair for pair in pairs if pair.comparable]
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in alike)]
-    table = _stacked(shown, "metric")
+    table = pd.concat([metrics(each, _short(name)) for name, each in shown], ignore_index=True)
     if not alike or table["group"].nunique() < 2 or len(shown) > len(style.LOOKS):  # noqa: PLR2004
         return None
     label = capitalised(first.metric)
-    best = table.sort_values("metric", ascending=False, kind="stable").iloc[0]
+    best, text = table.groupby("group", sort=False)["metric"].max(), first.measure.text
     return Chart(
         name=f"{NAMES[0]}-{number}",
         heading=f"{label} in each study{_of(matches, first)}",
         finding=(
-            f"Highest mean {first.metric}: {first.measure.text(best['metric'])}, in "
-            f"{best['group']} at batch size {best['batch_size']}"
+            f"The {len(best)} studies attain at most {text(best.min())} to {text(best.max())} "
+            f"{first.metric}"
         ),
         caption=(
-            f"Mean {first.metric} over each study's own seeds, at the learning rate it "
-            "selected for the batch size."
+            f"Mean {first.metric} over each study's own seeds, at the learning rate that it tuned "
+            "for the batch size."
         ),
         description=values(table, "metric", first.measure.text, by="group"),
         table=table,
         figure=partial(groups, label=label, measure=first.measure),
+        right=style.NAMED,
     )
 
 
@@ -65,23 +66,20 @@ def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
 
     Filled markers are established.
     """
-    shown = list(table.groupby("group", sort=False))
+    label = f"Difference{measure.points and ' in points'}"
+    style.difference_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
+    shown, names = list(table.groupby("group", sort=False)), []
     for number, ((name, rows), (color, marker, _)) in enumerate(
         zip(shown, style.LOOKS, strict=False)
     ):
         # Side by side: intervals of one batch size would cover each other.
-        beside = rows["batch_size"] * 2 ** (0.12 * (number - (len(shown) - 1) / 2))
-        style.interval_bars(
-            ax, rows.assign(batch_size=beside), "difference_low", "difference", "difference_high",
-            ecolor=color, elinewidth=1.4, capsize=3,
-        )  # fmt: skip
-        middle, established = rows["difference"], rows["established"]
-        ax.plot(beside, middle, marker, ms=6, mfc="none", mec=color, mew=1.5, label=str(name))
-        ax.plot(beside[established], middle[established], marker, ms=6, color=color)
-    if len(shown) > 1:
-        ax.legend(loc="best")
-    label = f"Difference{measure.points and ' in points'}"
-    return style.difference_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
+        moved = rows.assign(x=rows["batch_size"] * 2 ** (0.12 * (number - (len(shown) - 1) / 2)))
+        style.interval_bars(ax, moved, "difference_low", "difference_high", x="x", color=color)
+        style.points(ax, moved, "difference", "established", x="x", color=color, marker=marker)
+        names.append((str(name), *moved[["x", "difference"]].iloc[-1]))
+    style.keep_within(ax, *style.DIFFERENCES)
+    style.name_ends(ax, names if len(shown) > 1 else [])
+    return ax
 
 
 def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
@@ -97,13 +95,13 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: in
         heading=f"Difference from {_short(matches.first)}{_of(matches, first)}",
         finding=(
             f"Largest difference: {signed(most['difference'])}{unit}, {most['group']} at batch "
-            f"size {most['batch_size']}; {established or 'none'} of {len(table)} established"
+            f"size {most['batch_size']}; {established or 'none'} of {len(table)} are significant"
         ),
         caption=(
             f"{capitalised(first.metric)} of the other study minus that of "
-            f"{_short(matches.first)}, with the 95% interval of each cell by itself: "
-            f"{' and '.join(sorted(set(table['method'])))}. Filled: established, by Holm's "
-            "method over all matched cells."
+            f"{_short(matches.first)}, with the 95% interval of each: "
+            f"{' and '.join(sorted(set(table['method'])))}. Filled: significantly different, by "
+            "Holm's method over all matched batch sizes."
         ),
         description=in_words(
             table,
@@ -112,20 +110,22 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: in
             difference_low=signed,
             difference_high=signed,
         ),
-        table=table,
+        table=table.assign(reading=_readings(table, first.measure)),
         figure=partial(differences, measure=first.measure),
+        right=style.NAMED if len({*table["group"]}) > 1 else Chart.right,
     )
 
 
 def update_times(ax: Axes, table: pd.DataFrame) -> Axes:
     """Draw seconds per update of several studies against batch size, each with its own look."""
+    style.seconds_axis(style.batch_size_axis(ax, table["batch_size"]), "Time per update")
     style.lines_by(ax, table, "seconds_per_update", "group")
-    return style.seconds_axis(style.batch_size_axis(ax, table["batch_size"]), "Time per update")
+    return ax
 
 
 def _update(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in pairs)]
-    table = _stacked(shown, "seconds_per_update")
+    table = _stacked(shown)
     if table["group"].nunique() < 2 or len(shown) > len(style.LOOKS):  # noqa: PLR2004
         return None
     fastest = table.sort_values("seconds_per_update", kind="stable").iloc[0]
@@ -136,16 +136,32 @@ def _update(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -
             f"Shortest time of an update: {seconds(fastest['seconds_per_update'])}, "
             f"{fastest['group']} at batch size {fastest['batch_size']}"
         ),
-        caption="Median over the rounds of each study's own timing pass, on its own machine.",
+        caption="Median over the rounds of each study's own benchmark, on its own machine.",
         description=values(table, "seconds_per_update", seconds, by="group"),
         table=table,
         figure=update_times,
+        right=style.NAMED,
     )
 
 
-def _stacked(shown: list[tuple[str, Analysis]], column: str) -> pd.DataFrame:
-    frames = [group.batch_sizes.assign(group=_short(name)) for name, group in shown]
-    return pd.concat(frames, ignore_index=True).dropna(subset=column)
+def _stacked(shown: list[tuple[str, Analysis]]) -> pd.DataFrame:
+    def value(row: Row) -> str:
+        return f"{seconds(row['seconds_per_update'])} per update"
+
+    frames = [
+        with_readings(group, group.batch_sizes, value).assign(group=_short(name))
+        for name, group in shown
+    ]
+    return pd.concat(frames, ignore_index=True).dropna(subset="seconds_per_update")
+
+
+def _readings(table: pd.DataFrame, measure: Measure) -> list[str]:
+    """What is read at the marks of differences."""
+    return [
+        f"batch size {row['batch_size']}: {row['group']} {measure.signed(row['difference'])}"
+        f"{measure.points}{interval_text(row, 'difference', measure.signed)}"
+        for row in table.to_dict("records")
+    ]
 
 
 def _of(matches: Matches, first: Analysis) -> str:

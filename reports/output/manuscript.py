@@ -29,8 +29,6 @@ from reports.schema import StudyResults, visible
 FORMATS = ("pdf", "svg", "png")  # kinds of files
 COLUMN = 3.25  # inches of a column of a two-column page
 DOTS = 600  # dots of an inch of PNG
-ROOMY = 5.0  # inches from which on a legend has room within the axes
-LEGEND_LINE = 0.14  # inches that a line of a legend takes
 LEAST_POINTS = 5.0
 """Values in the cells of a grid that would have to be smaller are left out."""
 PAPER_STYLE = STYLE | {
@@ -40,7 +38,7 @@ PAPER_STYLE = STYLE | {
     "lines.markersize": 4,
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
-    **dict.fromkeys(("axes.titlesize", "legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 7),
+    **dict.fromkeys(("axes.titlesize", "xtick.labelsize", "ytick.labelsize"), 7),
 }
 """matplotlib settings at any width: text is as large as a caption's, and travels with the file."""
 
@@ -140,8 +138,6 @@ def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
         panels = [drawn, *(child for child in drawn.child_axes if isinstance(child, Axes))]
         for panel in panels:
             _wrap_title(panel)
-            if width < ROOMY:
-                _put_legend_below(panel, figure)
         figure.draw_without_rendering()
         for panel in panels:
             _fit_values(panel)
@@ -154,12 +150,13 @@ def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
 
 def _fit_values(ax: Axes) -> None:
     """Shrink what stands in the cells of a grid to their width."""
-    if not ax.texts or not ax.collections or ax.get_xscale() != "linear":
+    values = [text for text in ax.texts if text.get_label()]
+    if not values or not ax.collections or ax.get_xscale() != "linear":
         return
     cell = abs(ax.transData.transform((1, 0))[0] - ax.transData.transform((0, 0))[0])
-    widest = max(ax.texts, key=_width)
+    widest = max(values, key=_width)
     size = _shrunk(widest, _width(widest), cell)
-    for text in [*ax.texts]:
+    for text in values:
         text.set_fontsize(size)
         text.set_visible(size >= LEAST_POINTS)
 
@@ -168,18 +165,6 @@ def _wrap_title(ax: Axes) -> None:
     """Give a panel's title a second line for what it says in particular."""
     title = ax.get_title(loc="left").replace(": ", ":\n")
     ax.set_title(title, loc="left", fontsize=mpl.rcParams["axes.titlesize"])
-
-
-def _put_legend_below(ax: Axes, figure: Figure) -> None:
-    """Move a legend out of axes that are too narrow for it, and make room for it."""
-    legend = ax.get_legend()
-    if legend is None or legend.get_bbox_to_anchor().bounds != ax.bbox.bounds:
-        return
-    texts = [text.get_text() for text in legend.get_texts()]
-    handles = [handle for handle in legend.legend_handles if handle is not None]
-    legend.remove()
-    figure.legend(handles, texts, loc="outside lower left")
-    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * len(texts))
 
 
 def _fit_labels(ax: Axes, figure: Figure) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
+from scipy import special
 
 from reports.analysis import (
+    SEEDS_FOR_INTERVAL,
     ScalingRecord,
     one_network,
     select_rates,
@@ -20,6 +22,7 @@ from reports.analysis.batch_sizes import (
     reference_size,
     shown_trials,
     tuned,
+    within_limits,
 )
 from reports.analysis.equal_budgets import budget_table
 from reports.analysis.scaling_analysis import scaling_records
@@ -30,6 +33,7 @@ from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis
 from reports.schema import GROUP, TUNING_STAGES, StudyResults, as_table, count_outcomes
 from reports.schema.outcomes import measurements
 from reports.stats import by_seed, sizes_of
+from reports.stats.intervals import CONFIDENCE
 from reports.stats.non_inferiority import SLOWER, WORSE, possible_best, shortfall
 
 _SIZE = ["group", "batch_size"]
@@ -173,10 +177,17 @@ def _mean_curves(
     columns = ["trial", "examples", "updates", "validation_metric"]
     points = results.curves[columns].merge(chosen, on="trial")
     groups = points.groupby(["group", "batch_size", "examples"])
+    values = groups["validation_metric"]
+    counts = values.count()
+    quantile = special.stdtrit(counts.clip(lower=2) - 1, (1 + CONFIDENCE) / 2)
+    half = (quantile * values.std() / counts**0.5).where(counts >= SEEDS_FOR_INTERVAL)
     means = groups.agg({"validation_metric": "mean", "updates": "median"})
+    middle = means["validation_metric"]
+    means = means.assign(validation_low=middle - half, validation_high=middle + half)
     planned = means.join(results.description.tuning_seeds.rename("planned"), on=_SIZE)["planned"]
     # A curve ends where the first of its seeds does: from there on it would be that of the others.
-    means = means[groups["validation_metric"].count() >= planned].reset_index()
+    means = means[counts >= planned].reset_index()
+    means = within_limits(means, "validation", results.description.groups)
     items = {plan.group: plan.train_items for plan in results.description.groups}
     means["epochs"] = means["examples"] / means["group"].map(items).astype("float64")
     cost = one_network(timing)[["group", "batch_size", "seconds_per_update"]]

@@ -41,7 +41,9 @@ MEAN_CURVE_COLUMNS = (
     Column("epochs", "float64", "epochs", "The same, as passes over the training set."),
     Column("updates", "float64", "updates", "Updates made before the evaluation."),
     Column("seconds", "float64", "s", "updates by the seconds of an update, benchmark.", True),
-    Column("validation_metric", "float64", "", "Mean over all explore seeds, at the tuned rate."),
+    Column("validation_metric", "float64", "", "Mean over all tuning seeds, at the tuned rate."),
+    Column("validation_low", "float64", "", "Lower bound of the 95% t interval; 5 seeds or more."),
+    Column("validation_high", "float64", "", "Upper bound of it."),
 )
 
 GROUP_COLUMNS = (

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from reports.charts.base._chart import Chart, Row, in_words, sentences, validation, values
+from reports.charts.base._chart import (
+    Chart,
+    Row,
+    in_words,
+    interval_text,
+    sentences,
+    validation,
+    values,
+    with_readings,
+)
 from reports.charts.base.style import INK, metric_axis, ordered_colors
 from reports.charts.base.svg import Drawn
 
@@ -12,11 +21,13 @@ __all__ = [
     "Drawn",
     "Row",
     "in_words",
+    "interval_text",
     "metric_axis",
     "ordered_colors",
     "sentences",
     "validation",
     "values",
+    "with_readings",
 ]
 
 

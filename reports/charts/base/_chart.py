@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from reports.recommend import Analysis
+from reports.schema import rate, seconds
 
 Row = Mapping[Any, Any]  # one row of a table
 
@@ -46,11 +47,35 @@ def values(table: pd.DataFrame, column: str, written: Callable[[Any], str], by: 
     return in_words(table, f"{where}batch size {{batch_size}}: {{{column}}}", **{column: written})
 
 
+def with_readings(
+    analysis: Analysis, table: pd.DataFrame, value: Callable[[Row], str]
+) -> pd.DataFrame:
+    """Return a table with a column `reading`: what is read at the marks of its batch sizes.
+
+    Each has the learning rate (the tuned one, unless the row has its own), the value and, where it
+    is known, the time to train.
+    """
+    texts = []
+    for row in table.to_dict("records"):
+        own = analysis.row(row["batch_size"])
+        step, takes = row.get("learning_rate", own["learning_rate"]), own["seconds_to_train"]
+        tuned = "" if pd.isna(step) else f", learning rate {rate(step)}"
+        time = "" if pd.isna(takes) else f", trains in {seconds(takes)}"
+        texts.append(f"batch size {row['batch_size']}{tuned}: {value(row)}{time}")
+    return table.assign(reading=texts)
+
+
+def interval_text(row: Row, name: str, written: Callable[[float], str]) -> str:
+    """Return the 95% interval of a column in brackets; "" if there is none."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return "" if pd.isna(low) or pd.isna(high) else f" (95% CI {written(low)} to {written(high)})"
+
+
 def sentences(*texts: str | bool) -> str:
     """Return the texts that say something, one after the other; False is none."""
     return " ".join(text for text in texts if isinstance(text, str) and text)
 
 
 def validation(analysis: Analysis) -> str:
-    """Return what the metric is called on the validation part."""
+    """Return what the metric is called on the validation set."""
     return f"validation {analysis.measure.name}"

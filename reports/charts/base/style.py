@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,20 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from reports.schema import Measure, count, rate, seconds
+from reports.stats import Ends
 
 INK = "#1a1a1a"
 """Colour of text and axes; a page may replace it."""
 RULE = "#d8d8d8"
 """Colour of grid lines; a page may replace it."""
 BLUE, ORANGE, GREEN, PINK, GREY = "#0173b2", "#d55e00", "#029e73", "#cc78bc", "#949494"
-"""Of seaborn's colorblind palette: at least 3:1 against white and against #121212."""
+"""Of seaborn's colorblind palette: at least 3:1 against white and against #121212.
+
+Each has one meaning: blue is measured, orange fitted, green the recommended batch size, pink one
+example at a time, and grey what is there to compare with.
+"""
+SIZE_ID = "batch-size-"
+"""How the identifier of a mark of a batch size begins; the size follows."""
 STYLE = {
     **sns.axes_style("ticks"),
     "axes.grid": True,
@@ -33,11 +42,10 @@ STYLE = {
     "grid.color": RULE,
     "grid.linewidth": 0.6,
     "hatch.linewidth": 0.6,
-    "legend.frameon": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "bpsweep",
     "text.parse_math": False,
-    **dict.fromkeys(("legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 8.5),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8.5),
     **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), INK),
     **dict.fromkeys(("xtick.color", "ytick.color"), INK),
 }
@@ -48,8 +56,14 @@ METRICS, DIFFERENCES = (-1.0, 2.0), (-2.0, 2.0)
 """Ends of an axis of metrics, and of their differences, at the latest: what lies beyond has failed,
 and by how much says nothing."""
 LIGHT = 0.18  # luminance above which black ink is easier to read than white
+DASHES: tuple[Dashes, ...] = ((None, None), (4, 1.5), (1, 1), (5, 1, 1, 1), (8, 2))
+"""Of lines to tell apart."""
+SIDE = 0.12  # share of the axes at either side where a name would reach out of the figure
+NAME_WIDTH, LINE = 22, 11.0  # characters of a line of a name, and points of its height
+NAMED = 1.4  # inches right of axes whose lines are named
 
-Look = tuple[str, str, tuple[float | None, ...]]  # colour, marker and dashes
+Dashes = tuple[float | None, ...]
+Look = tuple[str, str, Dashes]  # colour, marker and dashes
 LOOKS: tuple[Look, ...] = (
     (BLUE, "o", (None, None)),
     (ORANGE, "s", (4, 1.5)),
@@ -127,15 +141,16 @@ def interval_bars(
     ax: Axes,
     table: pd.DataFrame,
     low: str,
-    middle: str,
     high: str,
+    *,
+    x: str = "batch_size",
     **look: Any,  # noqa: ANN401
 ) -> None:
     """Draw a bar from one column to another at each batch size that has both."""
-    known = table.dropna(subset=[low, high])
-    if not known.empty:
-        ends = [known[middle] - known[low], known[high] - known[middle]]
-        ax.errorbar(known["batch_size"], known[middle], ends, fmt="none", **look)
+    looks: dict[str, Any] = {"color": BLUE, "lw": 1.4} | look
+    for row in table.dropna(subset=[low, high]).to_dict("records"):
+        bar = [row[x]] * 2, [row[low], row[high]]
+        ax.plot(*bar, gid=f"{SIZE_ID}{row['batch_size']}", **looks)
 
 
 def counts_axis(ax: Axes, label: str, unit: str) -> Axes:
@@ -167,31 +182,90 @@ def labels_above(
         ax.annotate(text, (x, y), (0, 7), textcoords="offset points", ha="center", size=8)
 
 
-def split_points(
+def points(
     ax: Axes,
     table: pd.DataFrame,
-    column: str,
-    by: str,
-    labels: Mapping[bool, str],
+    y: str,
+    filled: str = "",
+    *,
+    x: str = "batch_size",
     **look: Any,  # noqa: ANN401
 ) -> None:
-    """Draw points against batch size, filled for the first value of `by`, hollow for the second."""
-    marks: dict[str, Any] = {"color": BLUE, "marker": "o", "ls": "", "mew": 1.5} | look
-    for (value, label), fill in zip(labels.items(), (marks["color"], "none"), strict=True):
-        rows = table[table[by] == value]
-        if not rows.empty:
-            ax.plot(rows["batch_size"], rows[column], mfc=fill, label=label, **marks)
+    """Draw a mark for each row, with its column `reading`; hollow where `filled` is false."""
+    marks: dict[str, Any] = {"color": BLUE, "marker": "o", "ls": "", "ms": 6.5, "mew": 1.5}
+    for row in table.dropna(subset=[x, y]).to_dict("records"):
+        fill = {} if not filled or row[filled] else {"mfc": "none"}
+        names = {"gid": f"{SIZE_ID}{row['batch_size']}", "label": row["reading"], "zorder": 3}
+        ax.plot([row[x]], [row[y]], **marks | names | fill | look)
+
+
+def recommend(ax: Axes, size: int | None, at: float | None = None, *, width: float = 1.2) -> None:
+    """Mark the batch size to use by a thin line where it is on x, named above the axes."""
+    if size is None:
+        return
+    where = size if at is None else at
+    if width:
+        ax.axvline(where, color=GREEN, lw=width, zorder=1.5, gid=f"{SIZE_ID}{size}")
+    share = ax.transAxes.inverted().transform(ax.transData.transform((where, 1)))[0]
+    side = "left" if share < SIDE else "right" if share > 1 - SIDE else "center"
+    ax.text(
+        where, 1.015, f"recommended: {size}", ha=side, size=8.5,
+        transform=ax.get_xaxis_transform(), gid=f"{SIZE_ID}{size}",
+    )  # fmt: skip
+
+
+def band(ax: Axes, at: float, interval: Ends | None, text: str) -> None:
+    """Mark a fitted batch size with its interval, named within the axes."""
+    if interval is not None and interval.low > 0 and math.isfinite(interval.high):
+        ax.axvspan(interval.low, interval.high, color=ORANGE, alpha=0.15, lw=0)
+    ax.axvline(at, color=ORANGE, lw=1.2, ls="-.", zorder=1.5)
+    ax.annotate(
+        text, (at, 1), (4, -3), xycoords=ax.get_xaxis_transform(), textcoords="offset points",
+        size=8, va="top",
+    )  # fmt: skip
+
+
+def name_ends(ax: Axes, names: Sequence[tuple[str, float, float]], ids: Sequence[str] = ()) -> None:
+    """Write the name of each line right of its last point (x, y), none over another.
+
+    Scales and limits must be set: where the names stand depends on them.
+    """
+    if not names:
+        return
+    ax.autoscale_view()
+    texts = [textwrap.fill(text, NAME_WIDTH) for text, _, _ in names]
+    scale = 72 / ax.figure.dpi
+    places = ax.transData.transform([(x, y) for _, x, y in names])[:, 1] * scale
+    lines = np.array([text.count("\n") + 1 for text in texts])
+    moved = spread(places, LINE * lines)
+    for number, (text, (_, x, y)) in enumerate(zip(texts, names, strict=True)):
+        ax.annotate(
+            text, (x, y), (6, moved[number] - places[number]), textcoords="offset points",
+            va="center", size=8.5, gid=ids[number] if ids else None,
+        )  # fmt: skip
+
+
+def spread(places: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Return the places moved apart as little as needed, each with a height of its own."""
+    order = np.argsort(places, kind="stable")
+    below = np.cumsum(heights[order]) - heights[order] / 2
+    free = places[order] - below
+    # The middle of the least sequence that rises above it and the greatest that stays below it.
+    rising = np.maximum.accumulate(free), np.minimum.accumulate(free[::-1])[::-1]
+    moved = np.empty(len(places))
+    moved[order] = np.mean(rising, axis=0) + below
+    return moved
 
 
 def lines_by(
     ax: Axes, table: pd.DataFrame, column: str, by: str, looks: Sequence[Look] = LOOKS
 ) -> None:
     """Draw a line against batch size for each value of the column `by`, with a look of its own."""
+    names = []
     for (name, rows), (color, marker, dashes) in zip(
         table.groupby(by, sort=False), looks, strict=False
     ):
-        ax.plot(
-            rows["batch_size"], rows[column], color=color, marker=marker, dashes=dashes, lw=1.6,
-            ms=5, label=str(name),
-        )  # fmt: skip
-    ax.legend(loc="best", handlelength=3.2)
+        ax.plot(rows["batch_size"], rows[column], color=color, dashes=dashes, lw=1.6)
+        points(ax, rows, column, color=color, marker=marker, ms=5)
+        names.append((str(name), *rows[["batch_size", column]].iloc[-1]))
+    name_ends(ax, names)

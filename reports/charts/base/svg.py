@@ -12,14 +12,13 @@ from collections.abc import Mapping
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup, escape
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from reports.charts.base._chart import Chart
-from reports.charts.base.style import INK, RULE, STYLE
+from reports.charts.base.style import INK, RULE, SIZE_ID, STYLE
 
 WIDTH = 6.6  # inches of every figure
 Drawn = Mapping[str, tuple[Chart, str]]  # charts with their SVG elements, by name
@@ -27,7 +26,7 @@ FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 
 """Replaces matplotlib's own font, which readers rarely have and which is wider."""
 
 _POINTS = 72
-_LEFT, _BOTTOM, _TOP = 0.9, 0.52, 0.12
+_LEFT, _BOTTOM, _TOP = 0.9, 0.52, 0.27
 _TITLE_CHARACTERS, _LINE = 70, 16
 _HEAD = re.compile(r"^.*?(?=<svg )", re.DOTALL)
 _NOISE = re.compile(r"<(!--.*?--|style.*?</style)>|<defs>\s*</defs>", re.DOTALL)
@@ -37,7 +36,7 @@ _UNTURNED = re.compile(r' transform="rotate\(-0 [^"]*\)"')
 _PLACES = re.compile(r' (?:d|x|y|transform|width|height)="[^"]*"')
 _DECIMAL = re.compile(r"\d+\.\d+")
 _ID = re.compile(r' id="([^"]*)"')
-_SERIES = re.compile(r' id="series-(\d+)"')
+_SIZE = re.compile(rf' id="{SIZE_ID}(\d+)"')
 _MARKS = re.compile(r" data-marks='[^']*'")
 _TARGET = re.compile(r'(?:url\(#|href="#)([^")]*)')
 _GROUPS = re.compile(r"(</?g\b[^>]*>)")
@@ -84,7 +83,7 @@ def _compact(written: str) -> str:
     text = _PLACES.sub(lambda match: _rounded(match[0].replace("\n", "")), text)
     text = re.sub(r">\s*\n\s*<", "><", text)
     wanted = set(_TARGET.findall(text))
-    text = _SERIES.sub(r' data-series="\1"', text)
+    text = _SIZE.sub(r' data-batch-size="\1"', text)
     text = _ID.sub(lambda match: match[0] if match[1] in wanted else "", text)
     return _UNSEEN.sub("", _ungrouped(text)).replace("<svg ", f'<svg font-family="{FONTS}" ', 1)
 
@@ -146,62 +145,31 @@ def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
     return Markup(f'<svg role="img" {named} {head}>{said}{rest}')  # noqa: S704
 
 
-MOST_POINTS = 60  # points of a line that are values; lines with more are computed curves
-_CAPS = ("_", "|")
+def marks(ax: Axes) -> dict[str, list[list[object]]]:
+    """Return the points that can be read: of lines and texts of a batch size that have a label.
 
-
-def marks(ax: Axes) -> dict[str, list[object]]:
-    """Return the labels of the series and the points that can be read, and name the series.
-
-    A point is its place in 1/72 inch from the upper left corner, its text, and the number of its
-    series or -1. There are none without `fmt_xdata` and `fmt_ydata`, which write values.
+    A point is its place in 1/72 inch from the upper left corner, its text and its batch size.
     """
-    handles, labels = ax.get_legend_handles_labels()
-    ax.autoscale_view()
-    series: dict[Artist, int] = {}
-    for number, handle in enumerate(handles):
-        for artist in _artists(handle):
-            artist.set_gid(f"series-{number}")
-            series[artist] = number
-    if ax.fmt_xdata is None or ax.fmt_ydata is None:
-        return {}
-    # What has a label comes first: lines through the same points say no more.
-    lines = sorted(ax.lines, key=lambda line: line not in series)
     points: dict[tuple[float, float], list[object]] = {}
-    for line in lines:
-        if _holds_values(ax, line):
-            number = series.get(line, -1)
-            label = labels[number] if number >= 0 and len(labels) > 1 else ""
-            for point in _points(ax, line, label):
-                points.setdefault((point[0], point[1]), [*point, number])
-    return {"series": [*labels], "points": [*points.values()]} if points else {}
+    for axes in (ax, *(each for each in ax.child_axes if isinstance(each, Axes))):
+        artists: list[Line2D | Text] = [*axes.lines, *axes.texts]
+        for artist in artists:
+            size, label = str(artist.get_gid()), str(artist.get_label())
+            if size.startswith(SIZE_ID) and label and not label.startswith("_"):
+                for across, down, text in _points(axes, artist):
+                    size = size.removeprefix(SIZE_ID)
+                    points.setdefault((across, down), [across, down, text, int(size)])
+    return {"points": [*points.values()]} if points else {}
 
 
-def _artists(handle: Artist | Container) -> list[Artist]:
-    if not isinstance(handle, Container):
-        return [handle]
-    parts = [part if isinstance(part, tuple) else (part,) for part in handle if part is not None]
-    return [artist for group in parts for artist in group]
-
-
-def _holds_values(ax: Axes, line: Line2D) -> bool:
-    return (
-        line.get_transform() == ax.transData
-        and line.get_marker() not in _CAPS
-        and 0 < len(_values(line)) <= MOST_POINTS
-    )
-
-
-def _points(ax: Axes, line: Line2D, label: str) -> list[tuple[float, float, str]]:
-    points = _values(line)
-    height, note = ax.figure.bbox.height, f" ({label})" if label else ""
-    places = (ax.transData.transform(points) - [0, height]) * [1, -1] * 72 / ax.figure.dpi
+def _points(ax: Axes, artist: Line2D | Text) -> list[tuple[float, float, str]]:
+    """Place and text of each point: the label, and where there are several, their values."""
+    places = artist.get_xydata() if isinstance(artist, Line2D) else [artist.get_position()]
+    values, label = np.asarray(places, np.float64), str(artist.get_label())
+    height, several = ax.figure.bbox.height, len(values) > 1
+    places = (ax.transData.transform(values) - [0, height]) * [1, -1] * _POINTS / ax.figure.dpi
     return [
-        (across, down, f"{ax.format_xdata(x)}: {ax.format_ydata(y)}{note}")
-        for (x, y), (across, down) in zip(points.tolist(), places.round(1).tolist(), strict=True)
-        if math.isfinite(across) and 0 <= down <= height * 72 / ax.figure.dpi
+        (across, down, f"{label}, {ax.format_xdata(x)}: {ax.format_ydata(y)}" if several else label)
+        for (x, y), (across, down) in zip(values.tolist(), places.round(1).tolist(), strict=True)
+        if math.isfinite(across) and 0 <= down <= height * _POINTS / ax.figure.dpi
     ]
-
-
-def _values(line: Line2D) -> np.ndarray:
-    return np.asarray(line.get_xydata(), np.float64)

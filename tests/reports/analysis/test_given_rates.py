@@ -39,7 +39,6 @@ def test_the_earlier_half_of_the_seeds_chooses_what_the_later_judges(analysis: A
 
 def test_nobody_is_said_to_have_selected(analysis: Analysis) -> None:
     drawn = {chart.name: chart for chart in charts(analysis)}
-    assert "best-rates" not in drawn
     assert "rates" not in drawn
     assert "The learning rate of each batch size was given" in drawn["accuracy"].caption
 

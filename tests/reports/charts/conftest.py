@@ -46,6 +46,16 @@ def tick_labels(ax: Axes) -> list[str]:
     return [label.get_text() for label in ax.get_xticklabels()]
 
 
+def readable(ax: Axes) -> list[Line2D]:
+    """Return the marks of batch sizes: those with a text that is read at them."""
+    return [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+
+
+def notes(ax: Axes) -> list[str]:
+    """Return the texts in axes, lines joined."""
+    return [text.get_text().replace("\n", " ") for text in ax.texts]
+
+
 def lines(ax: Axes) -> dict[str, list[tuple[float, float]]]:
     """Points of the lines with a label."""
     return {

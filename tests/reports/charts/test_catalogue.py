@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.charts.catalogue import NAMES, charts
 from reports.schema.formats import percent
@@ -44,8 +46,6 @@ def test_without_times_the_figures_about_time_are_left_out(digits: StudyResults)
         "rates",
         "curves",
         "budgets",
-        "seeds",
-        "best-rates",
         "generalization-gap",
         "steps-to-target",
         "noise-scale",
@@ -67,7 +67,6 @@ def test_one_batch_size_has_nothing_to_compare() -> None:
         "accuracy",
         "rates",
         "curves",
-        "seeds",
         "generalization-gap",
         "steps-to-target",
         "time-to-target",
@@ -76,41 +75,45 @@ def test_one_batch_size_has_nothing_to_compare() -> None:
     }
 
 
-def test_one_seed_has_no_spread(digits: StudyResults) -> None:
-    assert "seeds" not in made(of_seeds(digits, 0, 100))
-
-
 def test_titles_state_the_finding(digits: StudyResults, whole: dict[str, Chart]) -> None:
-    analysis, drawn = numbers(digits), whole
-    assert analysis.comparison is not None
-    best = analysis.row(analysis.comparison.best)
-    where = f"{percent(best['metric'])} at batch size {best['batch_size']}, "
-    assert where in drawn["accuracy"].finding
+    analysis = numbers(digits)
+    row = analysis.row(analysis.recommended or 0)
+    finding = whole["accuracy"].finding
+    for part in (
+        f"atch size {row['batch_size']} with learning rate {row['learning_rate']:g} ",
+        percent(row["metric"]),
+    ):
+        assert part in finding
 
 
-def test_a_best_that_was_not_confirmed_is_only_the_highest(digits: StudyResults) -> None:
-    explored = made(keep(digits, digits.trials["stage"] == EXPLORE))["accuracy"]
-    assert "mean validation accuracy" in explored.finding
-    assert "Holm over all pairs" in explored.caption
+def test_no_other_title_recommends(whole: dict[str, Chart]) -> None:
+    for name, chart in whole.items():
+        for word in ("best batch", "fastest", "recommend", "Use "):
+            assert word not in chart.finding, name
 
 
-def test_few_tied_batch_sizes_are_named() -> None:
-    sketch = Sketch(
-        description=small(), accuracy=lambda *_: 0.9, diverges=lambda *_: False, noise=0.01
-    )
-    finding = made(make_results(sketch))["accuracy"].finding
-    assert "can't be told from it" in finding
-    assert "others" not in finding
-
-
-def test_a_batch_size_without_rival_has_no_list_of_rivals() -> None:
-    results = make_results(Sketch(description=small(batch_sizes=(8,))))
-    assert made(results)["accuracy"].finding.endswith("at batch size 8")
+def test_every_mark_of_a_batch_size_names_it(whole: dict[str, Chart], digits: StudyResults) -> None:
+    sizes = {str(size) for size in numbers(digits).plan.batch_sizes}
+    for name, chart in whole.items():
+        drawn = svg.draw(chart)
+        assert "legend" not in drawn
+        assert {*re.findall(r'data-batch-size="(\d+)"', drawn)} <= sizes, name
+        points = json.loads(re.findall(r"data-marks='([^']*)'", drawn)[0])["points"]
+        assert all("batch size" in text and str(size) in text for *_, text, size in points), name
+        if name not in {"workers", "noise-scale", "steps-to-target", "time-to-target"}:
+            assert {str(point[3]) for point in points} == sizes, name
 
 
 def test_captions_name_statistic_seeds_interval_tuning_and_budget(whole: dict[str, Chart]) -> None:
     caption = whole["accuracy"].caption
-    for part in ("Mean test accuracy", "5 seeds", "95% t interval", "learning rate", "20 epochs"):
+    for part in (
+        "Mean test accuracy",
+        "5 seeds",
+        "95% t interval",
+        "learning rate",
+        "20 epochs",
+        "reference",
+    ):
         assert part in caption
 
 
@@ -119,7 +122,6 @@ def test_few_seeds_are_captioned_as_medians(digits: StudyResults) -> None:
     caption = made(few)["accuracy"].caption
     assert caption.startswith("Median test accuracy of 2 seeds")
     assert "Left out: batch size 8" in caption
-    assert "batch size 8 a seed has no value" in made(few)["seeds"].caption
 
 
 def _not_all(results: StudyResults) -> pd.Series[bool]:
@@ -133,22 +135,24 @@ def test_rates_that_all_lost_a_seed_are_said_to() -> None:
     assert "accuracy" not in drawn
 
 
-def test_a_study_that_lost_a_seed_everywhere_shows_its_seeds_alone() -> None:
+def test_a_study_that_lost_a_seed_everywhere_has_no_chart_of_accuracy() -> None:
     results = make_results(Sketch(description=small()))
     confirmed = results.trials["stage"] != EXPLORE
     results.trials.loc[confirmed & (results.trials["seed"] == 100), "status"] = "diverged"
     drawn = made(results)
     assert {"accuracy", "accuracy-time"}.isdisjoint(drawn)
-    assert "At batch sizes 8, 64 and 512 a seed has no value." in drawn["seeds"].caption
 
 
-def test_a_curve_leads_only_where_all_batch_sizes_were_evaluated() -> None:
+def test_curves_are_compared_only_where_all_batch_sizes_were_evaluated() -> None:
     results = make_results(Sketch(description=small(), diverges=lambda *_: False))
     large = results.trials.loc[results.trials["batch_size"] == 512, "trial"]
     early = results.curves["trial"].isin(large) & (results.curves["examples"] < 1077)
     later = replace(results, curves=results.curves[~early].reset_index(drop=True))
-    assert made(results)["curves"].finding.startswith("After 0.25 of 20 epochs batch size 8 ")
-    assert made(later)["curves"].finding.startswith("After 1 of 20 epochs batch size 8 ")
+    assert made(results)["curves"].finding.startswith("After 0.25 of 20 epochs, ")
+    finding = made(later)["curves"].finding
+    assert finding.startswith("After 1 of 20 epochs, ")
+    assert " at batch size 8 and " in finding
+    assert finding.endswith(" at batch size 512")
 
 
 def test_curves_without_a_common_point_have_no_leader() -> None:
@@ -175,4 +179,4 @@ def test_the_budget_chart_says_which_batch_size_is_best_under_each_rule(
         r"\d+ with equal epochs, \d+ with equal updates and \d+ with equal time", drawn
     )
     same = Sketch(description=small(), accuracy=lambda b, *_: 1 / b, diverges=lambda *_: False)
-    assert "Batch size 8 " in made(make_results(same))["budgets"].finding
+    assert made(make_results(same))["budgets"].finding.endswith("is at batch size 8")

@@ -2,28 +2,81 @@
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import replace
 
+import numpy as np
+import pytest
 from matplotlib.axes import Axes
 
-from reports.charts._curves import learning_curves
+from reports.charts._curves import curves_chart, highlighted
+from reports.charts.base.style import GREEN, GREY, SIZE_ID
 from reports.recommend.record import Analysis
-from tests.reports.charts.conftest import pairs_of, points_of
+from reports.schema.results import StudyResults
+from tests.reports.charts.conftest import notes, pairs_of, points_of
+from tests.reports.conftest import numbers, of_seeds
+
+
+def drawn(ax: Axes, analysis: Analysis) -> Axes:
+    chart = curves_chart(analysis)
+    assert chart is not None
+    return chart.draw(ax)
 
 
 def test_learning_curves_are_one_line_for_each_batch_size(ax: Axes, analysis: Analysis) -> None:
+    drawn(ax, analysis)
     seen = analysis.mean_curves[analysis.mean_curves["epochs"] > 0]
-    learning_curves(ax, seen, label="Validation accuracy", measure=analysis.measure)
-    drawn = [line for line in ax.lines if len(line.get_xdata())]
-    for line, (_, rows) in zip(drawn, seen.groupby("batch_size"), strict=True):
+    for line, (size, rows) in zip(ax.lines, seen.groupby("batch_size"), strict=True):
         assert points_of([line]) == pairs_of(rows, "epochs", "validation_metric")
-    names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert names == [str(size) for size in analysis.plan.batch_sizes]
+        assert line.get_gid() == f"{SIZE_ID}{size}"
 
 
-def test_neighbouring_curves_differ_in_colour_and_dash(ax: Axes, analysis: Analysis) -> None:
-    learning_curves(ax, analysis.mean_curves, label="", measure=analysis.measure)
-    drawn = [line for line in ax.lines if len(line.get_xdata())]
-    looks = [(line.get_color(), line.get_linestyle(), line._dash_pattern) for line in drawn]  # noqa: SLF001
-    assert len({str(color) for color, _, _ in looks}) == len(drawn)
-    assert all(a[2] != b[2] for a, b in itertools.pairwise(looks))
+def test_five_are_named_and_the_recommended_one_has_its_colour(
+    ax: Axes, analysis: Analysis
+) -> None:
+    drawn(ax, analysis)
+    named = [line for line in ax.lines if line.get_color() != GREY]
+    looks = {(line.get_color(), str(line._dash_pattern)) for line in named}  # noqa: SLF001
+    assert len(named) == len(looks) == len(ax.texts) == 5
+    (used,) = [line for line in named if line.get_color() == GREEN]
+    assert used.get_gid() == f"{SIZE_ID}{analysis.recommended}"
+    assert f"{analysis.recommended}, recommended" in " ".join(notes(ax))
+    assert ax.get_legend() is None
+
+
+def test_bands_are_the_intervals_over_five_seeds(ax: Axes, analysis: Analysis) -> None:
+    drawn(ax, analysis)
+    assert len(ax.collections) == 5
+    rows = analysis.mean_curves.query("batch_size == 1 and epochs > 0")
+    (band,) = [each for each in ax.collections if each.get_gid() == f"{SIZE_ID}1"]
+    ends = {float(y) for y in band.get_paths()[0].vertices[:, 1]}
+    assert {*rows["validation_low"], *rows["validation_high"]} <= ends
+    middle = (rows["validation_low"] + rows["validation_high"]) / 2
+    free = rows["validation_high"] < 1
+    np.testing.assert_allclose(middle[free], rows["validation_metric"][free])
+
+
+def test_few_seeds_have_no_bands(ax: Axes, digits: StudyResults) -> None:
+    drawn(ax, numbers(of_seeds(digits, 0, 1, 100, 101)))
+    assert not ax.collections
+
+
+@pytest.mark.parametrize(
+    ("recommended", "shown"),
+    [
+        (None, [0, 2, 5, 8, 10]),
+        (3, [0, 3, 5, 8, 10]),
+        (10, [0, 2, 5, 8, 10]),
+        (99, [0, 2, 5, 8, 10]),
+    ],
+)
+def test_the_recommended_size_takes_the_place_of_a_near_one(
+    recommended: int | None, shown: list[int]
+) -> None:
+    assert highlighted(range(11), recommended) == shown
+    assert highlighted([4, 8], 8) == [4, 8]
+
+
+def test_an_answer_is_not_needed(ax: Axes, analysis: Analysis) -> None:
+    answer = replace(analysis.answer, batch_size=None)
+    drawn(ax, replace(analysis, answers=(answer, analysis.target)))
+    assert GREEN not in {line.get_color() for line in ax.lines}

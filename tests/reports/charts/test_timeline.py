@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from reports.analysis.worker_timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 from reports.charts import timeline as timeline_figures
-from reports.charts.base.style import STYLE
+from reports.charts.base.style import SIZE_ID, STYLE
 from reports.schema.results import StudyResults, as_table
 
 NO_PAUSES = pd.DataFrame({"at": [], "seconds": []})
@@ -45,7 +45,7 @@ def test_bars_are_the_spans_of_the_table(ax: Axes, history: Timeline) -> None:
     for line in ax.lines:
         places = np.asarray(line.get_xydata())
         if line.get_marker() != "|":
-            size = TIMED if places[0, 1] == 0 else str(line.get_label())
+            size = str(line.get_gid()).removeprefix(SIZE_ID) if places[0, 1] else TIMED
             pairs = zip(places[::3], places[1::3], strict=True)
             drawn += [(size, begin[1], begin[0], end[0]) for begin, end in pairs]
             assert np.isnan(places[2::3, 0]).all()
@@ -55,11 +55,7 @@ def test_bars_are_the_spans_of_the_table(ax: Axes, history: Timeline) -> None:
         for ends in [(row["started"], row["ended"])]
     ]
     assert sorted(drawn) == sorted(wanted)
-    legend = ax.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == [
-        str(size) for size in history.work["batch_size"]
-    ]
+    assert ax.get_legend() is None
 
 
 def test_begins_are_marked_unless_they_are_too_many(
@@ -106,17 +102,13 @@ def test_the_axis_has_a_unit_that_fits(ax: Axes, length: float, labels: list[str
     assert (low, high) == (0, pytest.approx(1.01 * length))
 
 
-def test_values_read_off_have_their_row(ax: Axes) -> None:
+def test_a_bar_is_read_with_its_trials_and_time(ax: Axes) -> None:
     spans = made([(1, "explore", 2, 0, 5), (0, TIMED, None, 6, 8)])
     timeline_figures.timeline(ax, spans, NO_PAUSES)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["timing", "1"]
-    assert (ax.format_ydata(0), ax.format_ydata(1)) == (TIMED, "row 1")
-    assert ax.format_xdata(0) == "0\xa0s"
-
-
-def test_a_timing_pass_alone_has_no_legend(ax: Axes) -> None:
-    timeline_figures.timeline(ax, made([(0, TIMED, None, 0, 2)]), NO_PAUSES)
-    assert ax.get_legend() is None
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["benchmark", "1"]
+    (bar,) = ax.texts
+    assert str(bar.get_label()).startswith("batch size 2: 1 trial ")
+    assert "5.00\xa0s" in str(bar.get_label())
 
 
 def test_very_many_bars_become_a_picture(tmp_path: Path) -> None:

@@ -6,22 +6,23 @@ import math
 from dataclasses import replace
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from reports.analysis.batch_sizes import basins
 from reports.analysis.selection import select_rates, summarise_cells
-from reports.charts import _tuning as tuning
-from reports.charts._tuning import best_rates_chart, gap_chart
+from reports.charts._tuning import gap_chart, rates_chart
 from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.recommend.record import Analysis
+from reports.schema.formats import significant
 from reports.schema.results import StudyResults
 from tests.helpers.claim_studies import Truth, study
 from tests.reports.charts.base.test_style import contrast
+from tests.reports.charts.conftest import notes
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, of_seeds, small
 
 pytestmark = pytest.mark.slow
@@ -89,37 +90,35 @@ def growing(power: float, rates: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0, 100.
 
 
 def test_how_the_best_rate_grows_is_told() -> None:
-    chart = made(best_rates_chart(growing(0.5)))
-    assert "0.1 at batch size 1 to 1 at 100, " in chart.finding
+    chart = made(rates_chart(growing(0.5)))
+    assert "0.1 at batch size 1 and 1 at 100: " in chart.finding
+    assert chart.finding.endswith("power 0.5")
     assert "batch size 10: " in chart.description
-    assert len(svg.draw(chart)) < 20_000
-    edges = made(best_rates_chart(growing(0.5, (0.1, 1.0))))
-    assert edges.finding.endswith("0.1 at batch size 1 to 1 at 100")
-    assert len(svg.draw(edges)) < 20_000
+    edges = made(rates_chart(growing(0.5, (0.1, 1.0))))
+    assert edges.finding.endswith("0.1 at batch size 1 and 1 at 100")
 
 
-def test_one_batch_size_has_no_chart_of_rates() -> None:
+def test_one_batch_size_has_a_grid_without_lines(ax: Axes) -> None:
     single = numbers(make_results(Sketch(description=small(batch_sizes=(8,)))))
-    assert best_rates_chart(single) is None
+    chart = made(rates_chart(single))
+    chart.draw(ax)
+    assert "batch size" not in chart.finding
+    assert {"linear", "root"}.isdisjoint(notes(ax))
 
 
-def test_rules_go_through_the_middle() -> None:
-    ax = Figure().add_subplot()
-    table = pd.DataFrame(
-        {
-            "batch_size": [1, 100],
-            "learning_rate": [0.1, 10.0],
-            "at_edge": [False, True],
-            "basin_low": [0.1, 3.0],
-            "basin_high": [0.3, 10.0],
-        }
-    )
-    rules = pd.DataFrame({"batch_size": [1, 100], "linear": [0.1, 10.0], "sqrt": [0.3, 3.0]})
-    tuning.best_rates(ax, table, rules)
-    lines = {str(line.get_label()): line for line in ax.lines}
-    assert lines["∝ B"].get_ydata().tolist() == [0.1, 10.0]
-    assert lines["at the grid's edge"].get_markerfacecolor() == "none"
-    assert ax.get_xticks().tolist() == [1, 100]
+def test_rules_go_through_the_middle(ax: Axes) -> None:
+    analysis = growing(0.5)
+    made(rates_chart(analysis)).draw(ax)
+    rates = analysis.batch_sizes["learning_rate"].tolist()
+    dark = [line for line in ax.lines if line.get_color() == "#000000"]
+    assert [line.get_linestyle() for line in dark] == ["-", "--", ":"]
+    selected = np.asarray(dark[0].get_ydata(), np.float64)
+    tried = sorted(analysis.cells["learning_rate"].unique())
+    assert selected.tolist() == [tried.index(rate) + 0.5 for rate in rates]
+    assert {"linear", "root"} < {*notes(ax)}
+    for line in dark[1:]:
+        inner = np.asarray(line.get_ydata(), np.float64)
+        assert np.diff(inner[np.isfinite(inner)]).min() > 0
 
 
 def test_the_gap_is_that_of_every_seed(digits: StudyResults) -> None:
@@ -127,7 +126,7 @@ def test_the_gap_is_that_of_every_seed(digits: StudyResults) -> None:
     rows = analysis.seeds.query("batch_size == 8")
     assert analysis.row(8)["gap"] == pytest.approx((rows["train_metric"] - rows["metric"]).mean())
     chart = made(gap_chart(analysis))
-    assert "ahead of the test part" in chart.finding
+    assert "ahead of the test set" in chart.finding
     assert "with 95% t interval" in chart.caption
     assert len(svg.draw(chart)) < 20_000
 
@@ -148,54 +147,83 @@ def test_few_seeds_have_a_gap_without_an_interval(digits: StudyResults) -> None:
     assert len(svg.draw(chart)) < 20_000
 
 
-def test_the_rate_grid_prints_every_cell_and_boxes_the_selected(
+def boxes(ax: Axes) -> list[Rectangle]:
+    """Return the boxes of selected rates: a light and a dark one for each."""
+    return [p for p in ax.patches if isinstance(p, Rectangle) and p.get_width() == 0.92]
+
+
+def test_the_rate_grid_prints_every_error_and_boxes_the_selected(
     ax: Axes, analysis: Analysis
 ) -> None:
-    cells = analysis.cells
+    chart = made(rates_chart(analysis))
+    chart.draw(ax)
+    cells = chart.table.dropna(subset="error")
+    np.testing.assert_allclose(cells["error"], 1 - cells["validation_metric"])
+    printed = sorted(text.get_text() for text in ax.texts if text.get_label())
+    assert printed == sorted(significant(100 * error, 2) for error in cells["error"])
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
-    tuning.rate_grid(ax, cells, selected, label="Validation accuracy", measure=analysis.measure)
-    printed = sorted(text.get_text() for text in ax.texts)
-    values = cells["validation_metric"].dropna()
-    assert printed == sorted(f"{100 * value:.1f}" for value in values)
-    boxes = [p for p in ax.patches if isinstance(p, Rectangle) and not p.get_hatch()]
-    assert len(boxes) == 2 * len(selected)
-    rates = sorted(cells["learning_rate"].unique(), reverse=True)
-    corners = {(round(b.get_x() - 0.04), round(b.get_y() - 0.04)) for b in boxes}
-    assert corners == {
-        (best_index, rates.index(rate)) for best_index, rate in enumerate(selected["learning_rate"])
-    }
+    rates = sorted(analysis.cells["learning_rate"].unique())
+    corners = {(round(b.get_x() - 0.04), round(b.get_y() - 0.04)) for b in boxes(ax)}
+    assert len(boxes(ax)) == 2 * len(selected)
+    assert corners == {(n, rates.index(rate)) for n, rate in enumerate(selected["learning_rate"])}
+    assert f"recommended: {analysis.recommended}" in notes(ax)
+
+
+def test_colours_follow_the_logarithm_of_the_error(ax: Axes, analysis: Analysis) -> None:
+    chart = made(rates_chart(analysis))
+    chart.draw(ax)
+    wide = chart.table.pivot_table(
+        index="learning_rate", columns="batch_size", values="error", dropna=False
+    ).to_numpy()
+    drawn = np.asarray(ax.collections[0].get_array(), np.float64).reshape(wide.shape)
+    known = np.isfinite(wide)
+    logs = np.log(wide[known])
+    shares = (logs - logs.min()) / (logs.max() - logs.min())
+    np.testing.assert_allclose(drawn[known], shares, atol=1e-9)
+
+
+def test_errors_of_nothing_and_of_failures_have_a_colour(ax: Axes) -> None:
+    metric = {0.1: 1.0, 1.0: 0.99, 10.0: -1e9}
+    truth = Truth(accuracy=lambda _plan, _size, rate: metric[rate], noise=0)
+    chart = made(rates_chart(numbers(study(truth, {"learning_rates": tuple(metric)}))))
+    chart.draw(ax)
+    drawn = np.asarray(ax.collections[0].get_array(), np.float64)
+    assert np.nanmin(drawn) >= 0
+    assert np.nanmax(drawn) <= 1
+
+
+def test_a_cell_is_read_with_its_own_rate(ax: Axes, analysis: Analysis) -> None:
+    made(rates_chart(analysis)).draw(ax)
+    texts = {text.get_label() for text in ax.texts if text.get_label()}
+    row = analysis.cells.dropna(subset="validation_metric").iloc[0]
+    value = analysis.measure.text(row["validation_metric"])
+    where = f"batch size {row['batch_size']}, learning rate {row['learning_rate']:g}: "
+    assert any(text.startswith(where) and value in text for text in texts)
 
 
 def test_cells_with_a_lost_seed_are_hatched(ax: Axes, analysis: Analysis) -> None:
-    cells = analysis.cells
-    tuning.rate_grid(
-        ax,
-        cells,
-        analysis.batch_sizes.dropna(subset="learning_rate"),
-        label="",
-        measure=analysis.measure,
-    )
+    made(rates_chart(analysis)).draw(ax)
     hatched = [patch for patch in ax.patches if patch.get_hatch()]
+    cells = analysis.cells
     assert len(hatched) == (cells["ok"] < cells["trials"]).sum() > 0
 
 
 def test_values_in_the_grid_stand_out_from_their_cell(ax: Axes, analysis: Analysis) -> None:
-    tuning.rate_grid(ax, analysis.cells, analysis.measured, label="", measure=analysis.measure)
-    colors = ax.collections[0].get_facecolors()
-    shown = colors[colors[:, 3] > 0]
-    inks = [text.get_color() for text in ax.texts]
-    ratios = [
-        contrast(mpl.colors.to_hex(c), mpl.colors.to_hex(i))
-        for c, i in zip(shown, inks, strict=True)
-    ]
-    assert min(ratios) >= 4.5
+    made(rates_chart(analysis)).draw(ax)
+    mesh = ax.collections[0]
+    mesh.update_scalarmappable()
+    colors = np.asarray(mesh.get_facecolor()).reshape(*np.shape(mesh.get_array()), 4)
+    values = [text for text in ax.texts if text.get_label()]
+    for text in values:
+        x, y = text.get_position()
+        cell, ink = colors[int(y), int(x)], mpl.colors.to_hex(text.get_color())
+        assert contrast(mpl.colors.to_hex(cell), ink) >= 4.5
 
 
 def test_a_selected_rate_at_the_edge_is_boxed_with_dashes(ax: Axes, analysis: Analysis) -> None:
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
     assert selected["at_edge"].nunique() == 2
-    tuning.rate_grid(ax, analysis.cells, selected, label="", measure=analysis.measure)
-    boxes = [p for p in ax.patches if isinstance(p, Rectangle) and not p.get_hatch()]
-    dashed = [box.get_linestyle() != "-" for box in boxes[1::2]]
+    made(rates_chart(analysis)).draw(ax)
+    dashed = [box.get_linestyle() != "-" for box in boxes(ax)[1::2]]
     assert dashed == selected["at_edge"].tolist()
-    assert all(box.get_linestyle() == "-" for box in boxes[::2])
+    assert all(box.get_linestyle() == "-" for box in boxes(ax)[::2])

@@ -178,6 +178,14 @@ def test_mean_curves_are_means_over_the_seeds_of_the_tuned_rate(digits: StudyRes
     last = curves[curves["batch_size"] == 32].iloc[-1]
     assert last["epochs"] == 20
     assert last["validation_metric"] == pytest.approx(numbers(digits).row(32)["validation_metric"])
+    rate = numbers(digits).row(32)["learning_rate"]
+    tuning = digits.trials.query("stage == 'explore' and batch_size == 32")
+    seeds = tuning[tuning["learning_rate"] == rate]["validation_metric"]
+    interval = t_interval(seeds.tolist())
+    bounds = (interval.low, min(interval.high, 1))
+    assert (last["validation_low"], last["validation_high"]) == pytest.approx(bounds)
+    few = numbers(of_seeds(digits, 0, 1, 100, 101)).mean_curves
+    assert few["validation_low"].isna().all()
 
 
 def test_refined_seeds_count_as_fresh_ones(digits: StudyResults) -> None:

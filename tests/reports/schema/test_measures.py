@@ -138,7 +138,7 @@ def test_titles_and_captions_speak_of_the_metric(analysis: Analysis) -> None:
 
 def test_axes_are_numbers(analysis: Analysis) -> None:
     for chart in charts(analysis):
-        if chart.name in {"accuracy", "accuracy-time", "curves", "seeds"}:
+        if chart.name in {"accuracy", "accuracy-time", "curves"}:
             figure = Figure()
             ax = chart.draw(figure.add_subplot())
             figure.draw_without_rendering()

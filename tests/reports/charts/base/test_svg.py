@@ -17,8 +17,8 @@ from matplotlib.textpath import TextPath
 
 from reports.charts.base import svg
 from reports.charts.base._chart import Chart
-from reports.charts.base.style import STYLE
-from reports.charts.base.svg import MOST_POINTS, marks
+from reports.charts.base.style import SIZE_ID, STYLE
+from reports.charts.base.svg import marks
 from reports.charts.catalogue import charts
 from reports.schema.results import StudyResults
 from tests.reports.conftest import numbers
@@ -187,39 +187,31 @@ def ax() -> Axes:
     return made
 
 
-def test_a_point_has_its_place_from_the_upper_left_and_its_text(ax: Axes) -> None:
-    ax.plot([5], [0.25], "o")
-    assert marks(ax) == {"series": [], "points": [[72.0, 54.0, "x 5: 25.0%", -1]]}
+def test_a_point_has_its_place_from_the_upper_left_its_text_and_its_size(ax: Axes) -> None:
+    ax.plot([5], [0.25], "o", gid=f"{SIZE_ID}64", label="64: 25%")
+    ax.text(10, 1, "here", gid=f"{SIZE_ID}8", label="8: 100%")
+    assert marks(ax) == {"points": [[72.0, 54.0, "64: 25%", 64], [144.0, 0.0, "8: 100%", 8]]}
 
 
-def test_series_are_named_where_there_are_several(ax: Axes) -> None:
-    ax.plot([1], [0.5], label="one")
-    ax.errorbar([2], [0.5], [0.1], label="two", capsize=3)
-    read = marks(ax)
-    assert read["series"] == ["one", "two"]
-    assert [point[2:] for point in read["points"]] == [  # type: ignore[index]
-        ["x 1: 50.0% (one)", 0],
-        ["x 2: 50.0% (two)", 1],
-    ]
-    names = [artist.get_gid() for artist in (*ax.lines, *ax.collections)]
-    assert names == ["series-0", "series-1", "series-1", "series-1", "series-1"]
+def test_a_line_is_read_at_each_of_its_points(ax: Axes) -> None:
+    ax.plot([1, 2], [0.5, np.nan], gid=f"{SIZE_ID}64", label="batch size 64")
+    (point,) = marks(ax)["points"]
+    assert point[2:] == ["batch size 64, x 1: 50.0%", 64]
 
 
-def test_a_line_through_named_points_adds_none(ax: Axes) -> None:
-    ax.plot([1, 2], [0.5, 0.6])
-    ax.plot([1, 2], [0.5, 0.6], "o", label="mean")
-    assert [point[3] for point in marks(ax)["points"]] == [0, 0]  # type: ignore[index]
+def test_panels_are_read_too(ax: Axes) -> None:
+    panel = ax.inset_axes((0, 0, 0.5, 1))
+    panel.plot([0], [0], "o", gid=f"{SIZE_ID}1", label="in a panel")
+    assert [point[2] for point in marks(ax)["points"]] == ["in a panel"]
 
 
-def test_what_is_no_value_is_no_point(ax: Axes) -> None:
-    ax.axhline(0.5)
-    ax.plot(np.linspace(0, 1, MOST_POINTS + 1), np.zeros(MOST_POINTS + 1))
-    ax.plot([1.0], [np.nan], "o")
+def test_what_belongs_to_no_batch_size_or_has_no_text_is_no_point(ax: Axes) -> None:
+    ax.axhline(0.5, label="a line")
+    ax.plot([1], [0.5], "o", gid=f"{SIZE_ID}64")
+    ax.text(1, 1, "a note", gid=f"{SIZE_ID}64")
     assert marks(ax) == {}
 
 
-def test_without_a_way_to_write_values_there_are_no_points(ax: Axes) -> None:
-    ax.fmt_ydata = None
-    ax.plot([1], [0.5], label="named all the same")
-    assert marks(ax) == {}
-    assert ax.lines[0].get_gid() == "series-0"
+def test_marks_of_a_batch_size_can_be_found_in_the_drawing(element: str) -> None:
+    assert 'data-batch-size="64"' in element
+    assert SIZE_ID not in element.replace("data-batch-size", "")

@@ -108,7 +108,7 @@ def test_the_arrow_keys_read_exact_values(page: Page) -> None:
     ):
         page.keyboard.press(key)
         assert value.inner_text().split("\n")[0] == text
-    assert texts[0].startswith("batch size 1: ")
+    assert texts[0].startswith("batch size 1, learning rate ")
 
 
 def test_the_pointer_reads_the_mark_below_it(page: Page) -> None:
