@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from sweeps.data.facts import DataFacts, Sessions, facts_of, key_of, sessions_of
+from sweeps.data.facts import DataFacts, Sessions, facts_of, key_of, sessions_of, summary_lines
 from sweeps.data.registry import load
 from sweeps.data.splits import Preparation, Source
 
@@ -41,6 +43,14 @@ def test_a_fact_of_sessions_that_cannot_be_is_unknown(key: str, value: str) -> N
     known = sessions_of(stored | {key: value})
     assert getattr(known, key) == getattr(Sessions(), key)
     assert known.model_copy(update={key: getattr(right, key)}) == right
+
+
+def test_what_was_read_takes_six_lines_at_most(facts: DataFacts) -> None:
+    few, many = replace(facts, notes=("a", "b")), replace(facts, notes=(*"abcdefgh",))
+    assert summary_lines([few]) == [facts.summary(), "a", "b"]
+    lines = summary_lines([few, many])
+    assert len(lines) == 6
+    assert lines[-1].startswith("7 more notes")
 
 
 def test_shares_become_counts(facts: DataFacts) -> None:

@@ -90,6 +90,15 @@ def test_cohorts_start_in_their_order() -> None:
     assert not any(task.apart for task in executor.given)
 
 
+def test_what_is_waited_for_after_a_stop_is_counted() -> None:
+    dispatch, trials = Dispatch(Scripted(well), Workspace(Path("nowhere"))), len(COHORTS[0].trials)
+    waited: list[int] = []
+    for _ in dispatch.run(COHORTS, lambda: bool(waited)):
+        waited.append(dispatch.running)
+    # The first cohort had ended, and another had begun, when the stop was asked for.
+    assert waited == [2 * trials, trials, 0]
+
+
 @given(
     order=st.lists(st.integers(0, 9)),
     slots=st.integers(1, 4),
