@@ -272,7 +272,7 @@ def _fit(record: TargetRecord) -> str:
         return f"Nothing is fitted: {fit.reason[:1].lower()}{fit.reason[1:]}"
     missed, span = plural(fit.censored, "run"), critical_span(fit)
     return sentences(
-        f"Dashed: S^p = S_min^p + (E_min/B)^p with p = {significant(fit.curve.power)}, fitted to the "
+        f"Dashed: S^p = S_min^p + (E_min/B)^p, p = {significant(fit.curve.power)}, fitted to the "
         f"logarithms of the batch sizes' means over {plural(fit.runs, 'run')}; the curve misses a "
         f"batch size by up to {off_by(fit.max_log_residual or 0)}.",
         fit.poor_fit and "That is a rough estimate.",
