@@ -137,7 +137,7 @@ def _join(
     looks = (
         ("learning_rate", "", "-", 0),
         ("linear", "linear", "--", -1),
-        ("sqrt", "root", ":", 0),
+        ("root", "root", ":", 0),
     )
     for column, name, dashes, end in looks:
         logs = np.log(known[column].reindex(grid.sizes).to_numpy(np.float64))
