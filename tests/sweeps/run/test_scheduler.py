@@ -92,9 +92,8 @@ def test_cohorts_start_in_their_order() -> None:
 
 def test_what_is_waited_for_after_a_stop_is_counted() -> None:
     dispatch, trials = Dispatch(Scripted(well), Workspace(Path("nowhere"))), len(COHORTS[0].trials)
-    waited: list[int] = []
-    for _ in dispatch.run(COHORTS, lambda: bool(waited)):
-        waited.append(dispatch.running)
+    stops = iter([False, False])  # it is asked before and after one ends
+    waited = [dispatch.running for _ in dispatch.run(COHORTS, lambda: next(stops, True))]
     # The first cohort had ended, and another had begun, when the stop was asked for.
     assert waited == [2 * trials, trials, 0]
 
