@@ -94,7 +94,7 @@ def test_nothing_is_loaded_from_anywhere(page: str) -> None:
     assert not outline.named("link")
     links = [a["href"] or "" for a in outline.named("a")]
     beside = re.compile(
-        r"#|data:text/csv;|report\.json$|tables/[a-z-]+\.csv$|figures/[a-z-]+\.svg$"
+        r"#|data:text/csv;|report\.json$|tables/[a-z-]+\.csv$|figures/[a-z0-9-]+\.svg$"
     )
     assert all(beside.match(link) for link in links)
     assert "url(http" not in page
