@@ -88,4 +88,7 @@ def test_a_figure_that_does_not_return_its_axes_is_refused(
 
 def test_a_function_that_no_figure_uses_is_named(gallery: ModuleType, shown: list[Any]) -> None:
     _, others = gallery.page(shown[1:2]).split("## Parts of the page")
-    assert "`reports.charts._accuracy.accuracy(ax, table, seeds, label, measure)`: Draw" in others
+    assert (
+        "`reports.charts._accuracy.accuracy(ax, table, seeds, label, measure, reference)`: Draw"
+        in others
+    )

@@ -33,7 +33,6 @@ def accuracy(
     label: str,
     measure: Measure,
     reference: int | None = None,
-    recommended: int | None = None,
 ) -> Axes:
     """Draw accuracy against batch size.
 
@@ -53,7 +52,6 @@ def accuracy(
             "reference", (reference, row[shown]), (0, -11), textcoords="offset points",
             ha="center", va="top", size=8, gid=f"{style.SIZE_ID}{reference}",
         )  # fmt: skip
-    style.recommend(ax, recommended)
     return ax
 
 
@@ -103,9 +101,8 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
             label=capitalised(analysis.metric),
             measure=analysis.measure,
             reference=analysis.reference,
-            recommended=analysis.recommended,
         ),
-        height=3.4,
+        recommended=analysis.recommended,
     )
 
 
@@ -215,7 +212,6 @@ def accuracy_time_chart(analysis: Analysis) -> Chart | None:
             measure=analysis.measure,
             recommended=analysis.recommended,
         ),
-        height=3.4,
     )
 
 

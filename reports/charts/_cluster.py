@@ -44,7 +44,6 @@ def workers_chart(analysis: Analysis) -> Chart | None:
         ),
         table=_readable(table),
         figure=time_on_workers,
-        height=3.6,
         right=NAMED,
     )
 

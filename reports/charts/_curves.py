@@ -105,7 +105,6 @@ def curves_chart(analysis: Analysis) -> Chart | None:
             measure=analysis.measure,
             recommended=analysis.recommended,
         ),
-        height=3.4,
         right=style.NAMED,
     )
 

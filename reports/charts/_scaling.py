@@ -32,7 +32,6 @@ def steps_to_target(
     *,
     critical: float | None = None,
     interval: Ends | None = None,
-    recommended: int | None = None,
 ) -> Axes:
     """Draw updates to the target against batch size, with perfect scaling and the fitted curve.
 
@@ -46,9 +45,9 @@ def steps_to_target(
         ax.set_ylim(shown.min() / 4, 3 * shown.max())
         _ideal(ax, known)
     names = _fitted(ax, table, curve)
+    _medians(ax, known, "updates")
     if critical is not None:
         style.band(ax, critical, interval, f"critical: {_with_interval(critical, interval)}")
-    _medians(ax, known, "updates")
     if not bounds.empty:
         ax.plot(bounds["batch_size"], bounds["updates"], "^", color=style.INK, ms=7, mfc="none")
     for row in bounds.to_dict("records"):
@@ -57,7 +56,6 @@ def steps_to_target(
             textcoords="offset points", size=8, gid=f"{style.SIZE_ID}{row['batch_size']}",
         )  # fmt: skip
     style.name_ends(ax, names)
-    style.recommend(ax, recommended)
     return ax
 
 
@@ -100,9 +98,8 @@ def steps_chart(analysis: Analysis) -> Chart | None:
             curve=_updates(record),
             critical=record.fit.critical_batch_size,
             interval=record.fit.critical_batch_size_interval,
-            recommended=analysis.recommended,
         ),
-        height=3.6,
+        recommended=analysis.recommended,
         right=style.NAMED,
     )
 
@@ -160,19 +157,16 @@ def time_to_target(
     curve: Curve | None,
     best: float | None = None,
     interval: Ends | None = None,
-    *,
-    recommended: int | None = None,
 ) -> Axes:
     """Draw time to the target against batch size, measured and predicted."""
     style.seconds_axis(style.batch_size_axis(ax, table["batch_size"]), "Time to the target")
     names = _fitted(ax, table, curve)
+    _medians(ax, table, "seconds")
     if best is not None:
         style.band(ax, best, interval, f"predicted best: {_with_interval(best, interval)}")
-    _medians(ax, table, "seconds")
     # Only a logarithmic axis has its lower bound where the values are, however far apart they lie.
     ax.set_ylim(table["seconds"].min() / 3, 3 * table["seconds"].max())
     style.name_ends(ax, names)
-    style.recommend(ax, recommended)
     return ax
 
 
@@ -200,9 +194,8 @@ def time_chart(analysis: Analysis) -> Chart | None:
             curve=_seconds(analysis, record),
             best=best.batch_size,
             interval=best.interval,
-            recommended=analysis.recommended,
         ),
-        height=3.6,
+        recommended=analysis.recommended,
         right=style.NAMED,
     )
 
@@ -211,11 +204,10 @@ def _time_finding(record: TargetRecord) -> str:
     """How the measured time changes up to where it is shortest, and beyond."""
     table = record.batch_sizes.dropna(subset="seconds")
     first, last = table.iloc[0], table.iloc[-1]
-    middle = table[table["batch_size"] == record.fastest].iloc[0]
-    shown = [middle] if middle["batch_size"] in {first["batch_size"], last["batch_size"]} else []
+    shown = [first["batch_size"], record.fastest, last["batch_size"]]
     texts = [
         f"{seconds(row['seconds'], 2)} at batch size {row['batch_size']}"
-        for row in ([first, last] if shown else [first, middle, last])[: len(table)]
+        for row in table[table["batch_size"].isin(shown)].to_dict("records")
     ]
     return f"Time to the target: {listing(texts)}"
 
@@ -379,7 +371,6 @@ def noise_chart(analysis: Analysis) -> Chart | None:
             critical=fit.critical_batch_size if fit else None,
             interval=fit.critical_batch_size_interval if fit else None,
         ),
-        height=3.6,
         right=style.NAMED,
     )
 

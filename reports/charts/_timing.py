@@ -19,13 +19,7 @@ from reports.text.reaching_target import cost_caption
 _PARTS = 80  # points of a computed curve
 
 
-def seconds_per_update(
-    ax: Axes,
-    timing: pd.DataFrame,
-    fit: UpdateTimeFit | None = None,
-    *,
-    recommended: int | None = None,
-) -> Axes:
+def seconds_per_update(ax: Axes, timing: pd.DataFrame, fit: UpdateTimeFit | None = None) -> Axes:
     """Draw seconds per update against batch size for each engine: median and quartiles."""
     style.seconds_axis(style.batch_size_axis(ax, timing["batch_size"]), "Time per update")
     names: dict[str, tuple[float, float]] = {}
@@ -38,7 +32,6 @@ def seconds_per_update(
         names[name] = max(names.get(name, end), end)
     names |= _costs(ax, timing, fit)
     style.name_ends(ax, [(name, *end) for name, end in names.items()])
-    style.recommend(ax, recommended)
     return ax
 
 
@@ -100,8 +93,8 @@ def seconds_per_update_chart(analysis: Analysis) -> Chart | None:
         ),
         description=values(alone, "seconds_per_update", seconds),
         table=with_readings(analysis, analysis.timing, value),
-        figure=partial(seconds_per_update, fit=fit, recommended=analysis.recommended),
-        height=3.4,
+        figure=partial(seconds_per_update, fit=fit),
+        recommended=analysis.recommended,
         right=style.NAMED,
     )
 

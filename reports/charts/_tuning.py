@@ -134,12 +134,8 @@ def _join(
     crossed: set[tuple[int, int]] = set()
     known = selected.set_index("batch_size")[["learning_rate"]].join(rules.set_index("batch_size"))
     # Of the rules, one is named where it ends and the other where it begins: they may meet.
-    looks = (
-        ("learning_rate", "", "-", 0),
-        ("linear", "linear", "--", -1),
-        ("root", "root", ":", 0),
-    )
-    for column, name, dashes, end in looks:
+    looks = (("learning_rate", "-", 0), ("linear", "--", -1), ("root", ":", 0))
+    for column, dashes, end in looks:
         logs = np.log(known[column].reindex(grid.sizes).to_numpy(np.float64))
         inside = (logs >= edges[0] - _CLOSE) & (logs <= edges[-1] + _CLOSE)
         up = np.where(inside, np.interp(logs, edges, np.arange(len(edges)) + 0.5), np.nan)
@@ -232,16 +228,13 @@ def _rules(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rates)
 
 
-def generalization_gap(
-    ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, recommended: int | None = None
-) -> Axes:
+def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
     """Draw by how much the training set is ahead, against batch size."""
     style.difference_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
     style.interval_bars(ax, table, "gap_low", "gap_high")
     ax.plot(table["batch_size"], table["gap"], color=style.BLUE, lw=1.6)
     style.points(ax, table, "gap")
     style.keep_within(ax, *style.DIFFERENCES)
-    style.recommend(ax, recommended)
     return ax
 
 
@@ -276,9 +269,7 @@ def gap_chart(analysis: Analysis) -> Chart | None:
         description=values(table, "gap", written),
         table=with_readings(analysis, table, value),
         figure=partial(
-            generalization_gap,
-            label=f"Training less {analysis.metric}",
-            measure=measure,
-            recommended=analysis.recommended,
+            generalization_gap, label=f"Training less {analysis.metric}", measure=measure
         ),
+        recommended=analysis.recommended,
     )

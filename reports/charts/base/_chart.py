@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from reports.charts.base.style import recommend
 from reports.recommend import Analysis
 from reports.schema import rate, seconds
 
@@ -26,12 +27,15 @@ class Chart:
     description: str  # the values in words, for those who can't see it
     table: pd.DataFrame
     figure: Callable[[Axes, pd.DataFrame], Axes]  # draws the table
-    height: float = 3.2  # inches
+    recommended: int | None = None  # batch size to mark on an axis of batch sizes
+    height: float = 3.4  # inches
     right: float = 0.12  # inches kept free right of the axes
 
     def draw(self, ax: Axes) -> Axes:
         """Draw it on axes, and return them."""
-        return self.figure(ax, self.table)
+        drawn = self.figure(ax, self.table)
+        recommend(ax, self.recommended)
+        return drawn
 
 
 def in_words(table: pd.DataFrame, text: str, /, **written: Callable[[Any], str]) -> str:

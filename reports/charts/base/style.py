@@ -93,7 +93,6 @@ def batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> Ax
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
     ax.set_xlabel(BATCH_SIZE)
-    ax.fmt_xdata = lambda size: f"batch size {size:.0f}"
     return ax
 
 
@@ -111,7 +110,6 @@ def difference_axis(ax: Axes, label: str, measure: Measure) -> Axes:
     ax.axhline(0, color=INK, lw=1, ls=":")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
     ax.set_ylabel(label)
-    ax.fmt_ydata = lambda value: f"{measure.signed(value)}{measure.points}"
     keep_within(ax, *DIFFERENCES)
     return ax
 
@@ -128,7 +126,6 @@ def seconds_axis(ax: Axes, label: str) -> Axes:
     ax.set_yscale("log", base=10)
     seconds_ticks(ax.yaxis)
     ax.set_ylabel(label)
-    ax.fmt_ydata = seconds
     return ax
 
 
@@ -206,7 +203,7 @@ def recommend(ax: Axes, size: int | None, at: float | None = None, *, width: flo
     where = size if at is None else at
     if width:
         ax.axvline(where, color=GREEN, lw=width, zorder=1.5, gid=f"{SIZE_ID}{size}")
-    share = ax.transAxes.inverted().transform(ax.transData.transform((where, 1)))[0]
+    share = _share(ax, where)
     side = "left" if share < SIDE else "right" if share > 1 - SIDE else "center"
     ax.text(
         where, 1.015, f"recommended: {size}", ha=side, size=8.5,
@@ -219,10 +216,18 @@ def band(ax: Axes, at: float, interval: Ends | None, text: str) -> None:
     if interval is not None and interval.low > 0 and math.isfinite(interval.high):
         ax.axvspan(interval.low, interval.high, color=ORANGE, alpha=0.15, lw=0)
     ax.axvline(at, color=ORANGE, lw=1.2, ls="-.", zorder=1.5)
-    ax.annotate(
-        text, (at, 1), (4, -3), xycoords=ax.get_xaxis_transform(), textcoords="offset points",
-        size=8, va="top",
+    right = _share(ax, at) > 0.5  # noqa: PLR2004
+    note = ax.annotate(
+        text, (at, 1), (-4 if right else 4, -3), xycoords=ax.get_xaxis_transform(),
+        textcoords="offset points", size=8, va="top", ha="right" if right else "left",
     )  # fmt: skip
+    note.set_in_layout(False)  # it has its place within the axes
+
+
+def _share(ax: Axes, x: float) -> float:
+    """Where a value is on the x axis, from 0 to 1."""
+    ax.autoscale_view()
+    return float(ax.transAxes.inverted().transform(ax.transData.transform((x, 1)))[0])
 
 
 def name_ends(ax: Axes, names: Sequence[tuple[str, float, float]], ids: Sequence[str] = ()) -> None:

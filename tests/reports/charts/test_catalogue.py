@@ -92,6 +92,13 @@ def test_no_other_title_recommends(whole: dict[str, Chart]) -> None:
             assert word not in chart.finding, name
 
 
+def test_figures_mark_the_recommended_size(whole: dict[str, Chart], digits: StudyResults) -> None:
+    size = numbers(digits).recommended
+    for name, chart in whole.items():
+        if name not in {"noise-scale", "workers"}:
+            assert f"{size}" in re.findall(r">[^<]*recommended[^<]*<", svg.draw(chart))[0], name
+
+
 def test_every_mark_of_a_batch_size_names_it(whole: dict[str, Chart], digits: StudyResults) -> None:
     sizes = {str(size) for size in numbers(digits).plan.batch_sizes}
     for name, chart in whole.items():

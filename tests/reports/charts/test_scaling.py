@@ -94,10 +94,10 @@ def test_perfect_scaling_begins_at_the_smallest_batch_that_arrives(ax: Axes) -> 
 
 def test_runs_that_missed_are_triangles_with_their_number(ax: Axes) -> None:
     bounds = pd.DataFrame({"batch_size": [16], "updates": [40.0], "text": ["7 of 8 never"]})
-    steps_to_target(ax, read(way()), bounds, None, recommended=4)
+    steps_to_target(ax, read(way()), bounds, None)
     (line,) = [line for line in ax.lines if line.get_marker() == "^"]
     assert np.asarray(line.get_xydata()).tolist() == [[16, 40]]
-    assert {*notes(ax)} == {"ideal: 1/B", "7 of 8 never", "recommended: 4"}
+    assert {*notes(ax)} == {"ideal: 1/B", "7 of 8 never"}
 
 
 def test_what_the_fit_leaves_out_is_hollow(ax: Axes) -> None:
@@ -119,10 +119,10 @@ def test_open_intervals_are_not_drawn(ax: Axes) -> None:
 
 def test_times_are_medians_and_the_predicted_best_is_marked(ax: Axes) -> None:
     table = read(way(seconds=[0.3, 0.1, 0.2]))
-    time_to_target(ax, table, lambda sizes: 0.1 * sizes, 5.0, Ends(3, 7), recommended=16)
+    time_to_target(ax, table, lambda sizes: 0.1 * sizes, 5.0, Ends(3, 7))
     assert medians(ax) == {(1, 0.3), (4, 0.1), (16, 0.2)}
     assert any(text.startswith("predicted best: 5") for text in notes(ax))
-    assert {"fitted", "recommended: 16"} < {*notes(ax)}
+    assert "fitted" in notes(ax)
     assert len(ax.patches) == 1
     other = Figure().add_subplot()
     time_to_target(other, table, None)

@@ -109,7 +109,7 @@ def test_labels_do_not_touch_and_can_be_read(drawn: dict[str, Chart], width: flo
 
 
 def test_values_shrink_with_their_cells_and_vanish_at_last(drawn: dict[str, Chart]) -> None:
-    (wide, *_), (narrow, *_) = (laid_out(drawn["rates"], width) for width in (6.6, 2.0))
+    (wide, *_), (narrow, *_) = (laid_out(drawn["rates"], width) for width in (6.6, 1.5))
     assert all(text.get_visible() for text in wide.texts)
     assert not any(text.get_visible() for text in narrow.texts if text.get_label())
 

@@ -17,6 +17,7 @@ from reports.output.build import build_report
 from reports.output.page._tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
+from reports.schema.formats import significant
 from reports.schema.measures import STANDARD_DEVIATIONS, measure_of, rmse, rmse_unit
 from reports.schema.results import GroupDescription
 from reports.text.cautions import cautions
@@ -146,11 +147,12 @@ def test_axes_are_numbers(analysis: Analysis) -> None:
             assert not any("%" in label.get_text() for label in ax.get_yticklabels())
 
 
-def test_the_grid_prints_three_digits(analysis: Analysis) -> None:
+def test_the_grid_prints_errors(analysis: Analysis) -> None:
     chart = next(chart for chart in charts(analysis) if chart.name == "rates")
     ax = chart.draw(Figure().add_subplot())
-    values = analysis.cells["validation_metric"].dropna()
-    assert sorted(t.get_text() for t in ax.texts) == sorted(f"{value:.3f}" for value in values)
+    errors = 1 - analysis.cells["validation_metric"].dropna()
+    printed = sorted(text.get_text() for text in ax.texts if text.get_label())
+    assert printed == sorted(significant(error, 2) for error in errors)
 
 
 def test_the_method_says_what_the_metric_is(analysis: Analysis) -> None:
