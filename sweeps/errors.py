@@ -1,4 +1,4 @@
-"""What a user is told: mistakes that can be mended, with exit codes, and lines of the terminal."""
+"""What a user reads: mistakes that can be mended, with exit codes, and lines of the terminal."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _DENIALS = {
 
 
 class UserError(Exception):
-    """Something the user can mend. What it is made of are the lines that are told."""
+    """Something the user can mend. What it is made of are the lines that are shown."""
 
     exit_code: ClassVar[int] = 2  # of the command
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Each is told on a line of its own; there may be anything in them."""
+        """Each is shown on a line of its own; there may be anything in them."""
         return tuple(map(str, self.args))
 
     def __str__(self) -> str:
@@ -133,7 +133,7 @@ def refusal(error: BaseException) -> str:
 
 
 def refuse_links(*paths: Path) -> None:
-    """Refuse what is no file or folder where a study keeps its own: it may be somebody else's."""
+    """Refuse what is not a file or folder where a study keeps its own: others' files, maybe."""
     for path in paths:
         try:
             mode = path.lstat().st_mode

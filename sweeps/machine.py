@@ -103,7 +103,7 @@ def load_average() -> str:
 
 
 def processor() -> str:
-    """Return the processor's name, as the system tells it."""
+    """Return the processor's name, as the system names it."""
     return value_in(Path("/proc/cpuinfo"), "model name") or platform.processor()
 
 

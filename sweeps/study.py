@@ -107,7 +107,7 @@ class Study:
 
         Raises:
             StoreError: There is no study, or its store can't be used.
-            UsageError: Its data are files, which a store does not tell the places of.
+            UsageError: Its data are files, whose places a store does not hold.
             SpecificationError: It can't be carried out here.
         """
         study = cls.__new__(cls)
@@ -158,7 +158,7 @@ class Study:
             backend: Where they run; see `docs/running.md`. Results don't depend on it.
             scheduler: Address of a Dask scheduler, for the backend "dask".
             timing: Whether times are measured in the end, if the specification wants them.
-            watch: Whether the report is written now and then while trials run.
+            watch: Whether the report is written from time to time while trials run.
 
         Raises:
             UserError: What the user can mend; every trial that had ended is kept.

@@ -67,7 +67,7 @@ def top_eigenvalue(
     Lanczos without reorthogonalisation: four vectors whatever the number of products. Rounding then
     repeats eigenvalues, which leaves the largest one right (Paige 1980). Every lane starts from the
     same random vector and ends when `residual <= tolerance |value|`, the error of the value being
-    of the tolerance's square, or after so many products.
+    of the tolerance's square, or after that many products.
     """
     surface = _Surface(architecture, parameters, examples, loss)
     start = standard_normal(0, "top eigenvalue", parameters.shape[-1])

@@ -1,7 +1,7 @@
 """Losses of one example, their gradients, and how a batch's losses become its error.
 
 Paper, sections 1.1 and 1.3. Its section 2.3 gives `dE/dpsi = psi - E_hat`; the gradient of the
-error it defines is `psi - t`, and that is what stands here.
+error it defines is `psi - t`, and that is what is here.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ REDUCTIONS: dict[str, Callable[[int], float]] = {
     "sum": lambda _items: 1.0,
     "mean": lambda items: 1.0 / items,
 }
-"""Factor by which a batch of so many examples weighs each example's loss in its error `E`.
+"""Factor by which a batch of that many examples weighs each example's loss in its error `E`.
 
 `sum` is the paper's section 1.1 applied to a batch: the step grows with the batch. `mean` is its
 section 1.3, where `n` is the number of examples in the batch, a ragged last one included.

@@ -21,7 +21,7 @@ Bend = Callable[[Array, Array, Array], Array]
 
 @dataclass(frozen=True)
 class Activation:
-    """A function of a layer's net input and its derivatives, each beside its function.
+    """A function of a layer's net input and its derivatives, each next to its function.
 
     `apply` and `derivative` are NumPy calls that `call` makes or records; none allocates an array:
     `out` and `scratch` have the shape of `net`.

@@ -45,7 +45,7 @@ class Split:
 
     Attributes:
         train: Examples to train on.
-        held_out: Examples the network is evaluated on beside them.
+        held_out: Examples the network is evaluated on besides them.
         seed: Seed of initial weights and order.
     """
 

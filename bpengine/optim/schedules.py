@@ -20,7 +20,7 @@ class Schedule:
     Attributes:
         kind: Name in `SCHEDULES`.
         per: What the clock `t` counts, from 0: "update" or "epoch".
-        warmup: For so many of these the factor rises linearly, `(t + 1) / warmup`, and multiplies
+        warmup: For that many of these the factor rises linearly, `(t + 1) / warmup`, and multiplies
             what the schedule gives; 0 for none (Goyal et al. 2017).
         decay: Of `step` and `exponential`: the factor at each decay, above 0 and at most 1. Of
             `inverse`: the coefficient of t, finite and at least 0.

@@ -14,7 +14,7 @@ BLOCK = 32
 """Updates at most that are prepared at once."""
 
 GUARD = 64.0
-"""State below about so many times the smallest normal number becomes 0; see `Stepper.advance`."""
+"""State below about that many times the smallest normal number becomes 0; see `Stepper.advance`."""
 
 TABLE = 1024
 """Updates whose corrections are computed at once, for optimizers that correct their averages."""

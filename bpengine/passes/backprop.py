@@ -67,7 +67,7 @@ class Backprop:
         self._pair = np.zeros((lanes[0], 1, PAIR, self._widths[0] + 1), dtype)
 
     def layers(self, rows: int) -> list[Layer]:
-        """Return each layer's buffers for so many rows: a whole batch, last slice or ragged end."""
+        """Return each layer's buffers for these rows: a whole batch, last slice or ragged end."""
         if rows not in self._by_rows:
             hidden = len(self._activations) - 1
             feeds = [True] * hidden + [False]
@@ -113,7 +113,7 @@ class Backprop:
     ) -> Parameters:
         """Return `dE/dW` of a whole batch, `E` being the weighted sum of the examples' losses.
 
-        The batch goes through in segments whose `dW` are added up (paper, section 3): so many
+        The batch goes through in segments whose `dW` are added up (paper, section 3): that many
         shards, and within them slices of at most `ROWS` rows, which stay in the cache. The result
         is that of the whole batch but for rounding. A learning rate may be folded into `weight`.
         """

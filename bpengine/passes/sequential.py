@@ -1,6 +1,6 @@
 """The same mathematics one example at a time: oracle of the tests, baseline of the timing.
 
-The paper's abstract calls iterating over the items of a batch common. No code is shared with the
+The paper's abstract calls iterating over the examples of a batch common. No code is shared with the
 cohort engine, so that the two can check each other.
 """
 

@@ -313,7 +313,7 @@ def train(
     """Train every seed with every setting, in lockstep.
 
     `W := W - eta dE/dW` (paper, section 2.4), or what another optimizer makes of the gradient. A
-    lane's result has the same bits whatever seeds and settings are trained beside it, given one
+    lane's result has the same bits whatever seeds and settings are trained next to it, given one
     BLAS thread.
 
     Args:

@@ -44,9 +44,9 @@ class Recipe:
         target: Value of the held-out metric at which a lane is stopped; None for none.
         patience: Evaluations without a better held-out loss after which a lane is stopped, its
             weights being those of its best evaluation; None for none.
-        divergence: A lane has diverged when its mean training or held-out loss is so many times the
-            training loss before the first update, or that of the best constant prediction if that
-            is larger; at least 1, infinity for a loss that is not finite alone.
+        divergence: A lane has diverged when its mean training or held-out loss is that many times
+            the training loss before the first update, or that of the best constant prediction if
+            that is larger; at least 1, infinity for a loss that is not finite alone.
         dtype: float32 or float64.
 
     Raises:

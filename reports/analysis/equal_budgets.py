@@ -1,7 +1,7 @@
 """What each batch size attains with equal epochs, equal updates and equal time.
 
 Every rule is applied to the same recorded curves, for several budgets each. Curves hold the
-validation part, and only the tuning seeds try every learning rate: each seed is read at the rate
+validation set, and only the tuning seeds try every learning rate: each seed is read at the rate
 that is best on the other seeds *with that budget*, so that no rate is tuned for another budget than
 it is judged by, and no seed chooses what it judges. A trial that stopped before the end of its
 budget keeps the value it stopped with.
@@ -46,15 +46,20 @@ BUDGET_COLUMNS = (
     Column("rule", "str", "", "What all batch sizes use equally much of: epochs, updates, time."),
     Column("budget", "float64", "", "How much: epochs, updates or seconds."),
     BATCH_SIZE,
-    Column("epochs", "float64", "epochs", "Passes over the training part within the budget."),
+    Column("epochs", "float64", "epochs", "Passes over the training set within the budget."),
     Column("updates", "float64", "updates", "Updates within the budget."),
-    Column("seconds", "float64", "s", "updates by the seconds of an update, timing pass.", True),
+    Column("seconds", "float64", "s", "updates by the seconds of an update, benchmark.", True),
     Column("metric", "float64", "", "Mean validation metric; missing if training ended before."),
     Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
-    Column("metric_high", "float64", "", "Upper end, likewise."),
+    Column("metric_high", "float64", "", "Upper end, too."),
     Column("seeds", "int64", "seeds", "Tuning seeds behind metric, each at others' best rate."),
     Column("best", "bool", "", "Whether it has the highest mean with this budget."),
-    Column("tied", "bool", "", "Whether it can't be told from the best; paired t tests, Holm."),
+    Column(
+        "tied",
+        "bool",
+        "",
+        "Whether it is not significantly different from the best; paired t tests, Holm.",
+    ),
     Column("early", "bool", "", "Whether it is read before the first evaluation of training."),
     Column("common", "bool", "", "Whether it is the largest budget that all batch sizes reach."),
 )

@@ -57,7 +57,7 @@ from reports.stats.models.steps_to_target import NEAR_ALL
 from reports.stats.models.target_levels import fit_target, targets_by_group
 
 _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can be set."
-_NO_PROGRESS = "The tuning seeds make no progress on the validation part, so no target can be set."
+_NO_PROGRESS = "The tuning seeds make no progress on the validation set, so no target can be set."
 _AT_EDGES = "At every batch size the selected learning rate lies at the edge of those tried."
 
 Key = tuple[str, float]  # a group's label and a target's level

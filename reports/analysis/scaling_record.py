@@ -38,7 +38,7 @@ TO_TARGET_COLUMNS = (
     Column("examples", "float64", "examples", "updates by batch_size."),
     Column("seconds", "float64", "s", "updates by the median seconds of an update.", True),
     Column("fitted", "bool", "", "Whether it counts in the fit: its rate lies within those tried."),
-    Column("near_all", "bool", "", "Whether it is more than a quarter of the training items."),
+    Column("near_all", "bool", "", "Whether it is more than a quarter of the training examples."),
     Column("predicted_updates", "float64", "updates", "By the fit, within its range."),
     Column("predicted_seconds", "float64", "s", "By both fits, within their range.", True),
 )
@@ -47,7 +47,7 @@ NOISE_RATIO_COLUMNS = (
     *NOISE_COLUMNS,
     Column("ratio", "float64", "", "noise_scale by the critical batch size; missing if unknown."),
     Column("ratio_low", "float64", "", "Lower end of its interval, from those of both."),
-    Column("ratio_high", "float64", "", "Upper end, likewise; may be infinite."),
+    Column("ratio_high", "float64", "", "Upper end, too; may be infinite."),
 )
 
 TARGET_COLUMNS = (
@@ -67,9 +67,9 @@ TARGET_COLUMNS = (
     Column("fastest", "Int64", "examples", "Batch size with the shortest median time.", True),
     Column("predicted_best", "float64", "examples", "By the two fits, within their range.", True),
     Column("predicted_low", "float64", "examples", "Lower end of its 95% interval.", volatile=True),
-    Column("predicted_high", "float64", "examples", "Upper end, likewise.", volatile=True),
+    Column("predicted_high", "float64", "examples", "Upper end, too.", volatile=True),
     Column("near_low", "float64", "examples", "From here on within 5% of that time.", True),
-    Column("near_high", "float64", "examples", "Up to here, likewise.", volatile=True),
+    Column("near_high", "float64", "examples", "Up to here, too.", volatile=True),
     Column("predicted_seconds", "float64", "s", "Time to the target there.", volatile=True),
     Column("why_no_prediction", "str", "", "Why nothing is predicted.", volatile=True),
 )
@@ -77,13 +77,13 @@ TARGET_COLUMNS = (
 UPDATE_TIME_COLUMNS = (
     Column("fixed_seconds", "float64", "s", "alpha of alpha + beta B; missing if not shown.", True),
     Column("fixed_low", "float64", "s", "Lower end of its 95% interval.", volatile=True),
-    Column("fixed_high", "float64", "s", "Upper end, likewise.", volatile=True),
+    Column("fixed_high", "float64", "s", "Upper end, too.", volatile=True),
     Column("seconds_per_example", "float64", "s", "beta; missing if not shown.", volatile=True),
     Column("each_low", "float64", "s", "Lower end of its 95% interval.", volatile=True),
-    Column("each_high", "float64", "s", "Upper end, likewise.", volatile=True),
+    Column("each_high", "float64", "s", "Upper end, too.", volatile=True),
     Column("doubling_batch_size", "float64", "examples", "alpha / beta.", True),
     Column("doubling_low", "float64", "examples", "Lower end of its 95% interval.", volatile=True),
-    Column("doubling_high", "float64", "examples", "Upper end, likewise.", volatile=True),
+    Column("doubling_high", "float64", "examples", "Upper end, too.", volatile=True),
     Column("max_log_residual", "float64", "", "Largest absolute residual of log seconds.", True),
     Column("poor_fit", "bool", "", "Whether the line misses a batch size by more than 10%.", True),
     Column("reason", "str", "", "Why a number is missing.", volatile=True),

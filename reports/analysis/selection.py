@@ -1,4 +1,4 @@
-"""The best learning rate for each batch size, chosen on the validation part alone.
+"""The best learning rate for each batch size, chosen on the validation set alone.
 
 The statistical unit is the seed: a cell is one configuration with all its seeds, and a cell's value
 is the mean over them. A cell without a value for every seed that was planned has none.
@@ -33,14 +33,14 @@ CELL_COLUMNS = (
     Column("diverged", "int64", "trials", "Trials that diverged."),
     Column("failed", "int64", "trials", "Trials without a result for another reason."),
     Column("validation_metric", "float64", "", "Mean validation metric, if no seed lacks one."),
-    Column("validation_loss", "float64", "per example", "Mean validation loss, likewise."),
+    Column("validation_loss", "float64", "per example", "Mean validation loss, too."),
     Column("eligible", "bool", "", "Whether the rate may be selected: a value for every seed."),
 )
 
 SELECTION_COLUMNS = (
     *CELL_COLUMNS[:3],
     Column("validation_metric", "float64", "", "Mean validation metric at the selected rate."),
-    Column("validation_loss", "float64", "per example", "Mean validation loss, likewise."),
+    Column("validation_loss", "float64", "per example", "Mean validation loss, too."),
     Column("seeds", "int64", "seeds", "Explore seeds behind the means."),
     Column("at_edge", "bool", "", "Whether no smaller, or no larger, rate was tried."),
     Column("eligible_rates", "int64", "rates", "Rates with a result for every seed."),

@@ -1,6 +1,6 @@
-"""Seconds per update, from the timing pass alone, and what tensor operations gain.
+"""Seconds per update, from the benchmark alone, and what tensor operations gain.
 
-The sweep's own clock is no measure: its trials run at the same time. The timing pass runs by
+The sweep's own clock is no measure: its trials run at the same time. The benchmark runs by
 itself, in interleaved rounds; medians over rounds are robust against a disturbed one.
 """
 
@@ -43,7 +43,7 @@ SPEEDUP_COLUMNS = (
 SHARD_COST_COLUMNS = (
     BATCH_SIZE,
     Column("seconds_in_shards", "float64", "s", "Of an update, the batch in shards; median.", True),
-    Column("seconds_whole", "float64", "s", "Of an update, the batch in one piece; median.", True),
+    Column("seconds_whole", "float64", "s", "Of an update, the batch unsharded; median.", True),
     Column("cost", "float64", "", "The former by the latter.", volatile=True),
     Column("cost_low", "float64", "", "Smallest ratio within a round.", volatile=True),
     Column("cost_high", "float64", "", "Largest ratio within a round.", volatile=True),
@@ -83,7 +83,7 @@ def one_network(summary: pd.DataFrame) -> pd.DataFrame:
 def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
     """Return what a batch in shards costs relative to the whole batch: `SHARD_COST_COLUMNS`.
 
-    Empty if no batch of the group was timed in one piece as well as in shards.
+    Empty if no batch of the group was timed unsharded as well as in shards.
     """
     if not (timing["engine"] == ONE_PIECE).any():
         # Nearly all groups; to find nothing costs as much as to find something.
@@ -94,7 +94,7 @@ def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
 
 
 def speedups(timing: pd.DataFrame) -> pd.DataFrame:
-    """Return how many times faster tensor operations are than iterating over the items.
+    """Return how many times faster tensor operations are than iterating over the examples.
 
     Columns `SPEEDUP_COLUMNS`; batch sizes timed with one engine only are absent.
     """

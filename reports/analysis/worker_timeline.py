@@ -1,4 +1,4 @@
-"""When what ran: cohorts of trials and the timing pass on one clock, long pauses left out."""
+"""When what ran: cohorts of trials and the benchmark on one clock, long pauses left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from reports.schema import BATCH_SIZE, Column, StudyResults, as_table
 
-TIMED = "timing pass"  # stands for a stage in the rows of the timing pass
+TIMED = "benchmark"  # stands for a stage in the rows of the timing pass
 
 LEAST_PAUSE = 10.0
 """Seconds without anything running that are a pause between two sessions, at least."""
@@ -20,14 +20,14 @@ SLACK = 1e-3
 
 TIMELINE_COLUMNS = (
     Column("row", "int64", "", "Cohorts that ran at once are in different rows, from 1.", True),
-    Column("stage", "str", "", "Stage of the trials; or timing pass, which has row 0."),
+    Column("stage", "str", "", "Stage of the trials; or benchmark, which has row 0."),
     Column("dataset", "str", "", "Name of the dataset; of trials only, like all that follow."),
     Column("architecture", "str", "", "Layer widths, inputs first, without the bias units."),
     Column("optimizer", "str", "", "Update rule."),
     Column("batch_size", "Int64", "examples", "Examples of one update."),
     Column("trials", "int64", "trials", "Trials trained in lockstep.", volatile=True),
     Column("started", "float64", "s", "Begin, since the sweep's; without pauses.", volatile=True),
-    Column("ended", "float64", "s", "End, likewise.", volatile=True),
+    Column("ended", "float64", "s", "End, too.", volatile=True),
 )
 
 WORK_COLUMNS = (
@@ -89,7 +89,7 @@ def _cohorts(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _passes(timing: pd.DataFrame) -> pd.DataFrame:
-    """Rounds of the timing pass joined where one follows the other."""
+    """Rounds of the benchmark joined where one follows the other."""
     rounds = timing.drop_duplicates("started").sort_values("started")
     number = (rounds["started"] - rounds["ended"].shift() > LEAST_PAUSE).cumsum()
     passes = rounds.groupby(number).agg({"started": "min", "ended": "max"})

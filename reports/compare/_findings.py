@@ -26,7 +26,7 @@ def findings(matches: Matches) -> list[Statement]:
 
 
 def cautions_of(matches: Matches) -> list[Statement]:
-    """Return what to beware of."""
+    """Return the warnings."""
     texts = [("settings", _changed(pair)) for pair in matches.pairs if pair.changed]
     texts += [("parts", _other_part(pair)) for pair in matches.pairs if not pair.comparable]
     for name, study in matches.studies.items():
@@ -37,9 +37,9 @@ def cautions_of(matches: Matches) -> list[Statement]:
 
 
 def method_of(matches: Matches) -> list[str]:
-    """Return how studies are held against each other."""
+    """Return how studies are compared with each other."""
     matching = (
-        "Every study is analysed by itself, as in its own report; then each is held against the "
+        "Every study is analysed by itself, as in its own report; then each is compared with the "
         f"first one, {_called(matches.first)}. Groups match if they have the same data (by "
         "fingerprint), architecture, optimizer and metric; of several that do, those whose other "
         "settings are the same, too. Cells are the batch sizes of matching groups, each at the "
@@ -52,11 +52,11 @@ def method_of(matches: Matches) -> list[str]:
         "independent samples (Welch's t interval). An interval is that of one cell by itself; a "
         "difference counts as established if its p value, adjusted by Holm's method over all "
         "matched cells of the two studies, is at most 5%. That none is established doesn't show "
-        "that there is none: the intervals tell how large it may be."
+        "that there is none: the intervals show how large it may be."
     )
     times_of = (
-        "Times are medians of each study's own timing pass, on its own machine. They have no "
-        "interval: rounds of one pass tell nothing about another machine."
+        "Times are medians of each study's own benchmark, on its own machine. They have no "
+        "interval: rounds of one benchmark show nothing about another machine."
     )
     return [matching, tests, times_of]
 
@@ -111,7 +111,7 @@ def _apart_by(matches: Matches, pairs: Sequence[Pair]) -> str:
     if established.empty:
         reach = max(-tested["difference_low"].min(), tested["difference_high"].max(), 0)
         return (
-            f"{start} in none as far as the tests can tell; no 95% interval reaches beyond a "
+            f"{start} in none by these tests; no 95% interval reaches beyond a "
             f"difference of {measure.gap(reach)}."
         )
     row = established.iloc[-1]

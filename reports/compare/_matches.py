@@ -1,4 +1,4 @@
-"""Studies held against the first of them: what matches, how far apart, what has no counterpart."""
+"""Studies compared with the first of them: what matches, how far apart, what has no counterpart."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ MATCH_COLUMNS = (
     Column("metric", "float64", "", "Mean metric over the seeds of the other one."),
     Column("difference", "float64", "", "Other minus first; paired: over common seeds alone."),
     Column("difference_low", "float64", "", "Lower end of its 95% interval."),
-    Column("difference_high", "float64", "", "Upper end, likewise."),
+    Column("difference_high", "float64", "", "Upper end, too."),
     Column("method", "str", "", "Of the interval: paired t over common seeds, or Welch's t."),
     Column("seeds", "int64", "seeds", "Pairs behind it or, unpaired, seeds of both together."),
     Column("p_value", "float64", "", "Of no difference; Holm over all matched cells of the study."),
     Column("established", "bool", "", "Whether the adjusted p value is at most 5%."),
-    Column("first_seconds_per_update", "float64", "s", "Timing pass of the first study.", True),
-    Column("seconds_per_update", "float64", "s", "Timing pass of the other one.", volatile=True),
-    Column("first_seconds_to_train", "float64", "s", "Likewise, for the whole budget.", True),
-    Column("seconds_to_train", "float64", "s", "Likewise, for the whole budget.", volatile=True),
+    Column("first_seconds_per_update", "float64", "s", "Benchmark of the first study.", True),
+    Column("seconds_per_update", "float64", "s", "Benchmark of the other one.", volatile=True),
+    Column("first_seconds_to_train", "float64", "s", "The same, for the whole budget.", True),
+    Column("seconds_to_train", "float64", "s", "The same, for the whole budget.", volatile=True),
     Column("time_ratio", "float64", "", "Seconds per update, other over first.", volatile=True),
 )
 UNMATCHED_COLUMNS = (
@@ -80,7 +80,7 @@ class Rerun:
 
 @dataclass(frozen=True)
 class Matches:
-    """Several studies, held against the first."""
+    """Several studies, compared with the first."""
 
     studies: Mapping[str, StudyAnalysis]  # by name, in order
     pairs: tuple[Pair, ...]  # groups that match, in the order of the other studies
@@ -93,7 +93,7 @@ class Matches:
 
     @property
     def first(self) -> str:
-        """Name of the study that the others are held against."""
+        """Name of the study that the others are compared with."""
         return next(iter(self.studies))
 
     @property

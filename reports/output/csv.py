@@ -1,4 +1,4 @@
-"""The tables beside the page, as CSV that spreadsheets can't be tricked with."""
+"""The tables next to the page, as CSV that spreadsheets can't be tricked with."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _stacked(columns: tuple[Column, ...], frame: Callable[[Analysis], pd.DataFra
 def _of_targets(
     columns: tuple[Column, ...], frame: Callable[[TargetRecord], pd.DataFrame]
 ) -> _Table:
-    """A table of every target of every group, likewise."""
+    """A table of every target of every group, too."""
     labelled = (_GROUP, *columns)
 
     def stacked(study: StudyAnalysis) -> pd.DataFrame:

@@ -345,7 +345,7 @@ class StudyResults:
             f"<StudyResults {visible(self.description.name)}: {plural(len(groups), 'group')}, "
             f"{plural(counts.run, 'trial')} ({counts.ok:,} ok, {counts.diverged:,} diverged, "
             f"{counts.failed:,} failed), {plural(len(self.curves), 'evaluation')}, "
-            f"{plural(len(self.timing), 'timing round')}>"
+            f"{plural(len(self.timing), 'benchmark round')}>"
         )
 
     _repr_html_: ClassVar[Callable[[StudyResults], str] | None] = None

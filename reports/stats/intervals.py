@@ -50,10 +50,10 @@ class RatioInterval:
     Attributes:
         ratio: Mean numerator by mean denominator; NaN if that is 0 by 0.
         low: Lower end.
-        high: Upper end; infinite if the denominator isn't told from zero.
-        resolved: Whether the denominator is told from zero. If not, the data say "at least `low`"
-            of a ratio whose numerator is above zero, and nothing at all where both ends are
-            infinite.
+        high: Upper end; infinite if the denominator isn't significantly different from zero.
+        resolved: Whether the denominator is significantly different from zero. If not, the data say
+            "at least `low`" of a ratio whose numerator is above zero, and nothing at all where both
+            ends are infinite.
         count: Measurements behind it.
         confidence: Probability of covering the true ratio.
     """
@@ -68,7 +68,7 @@ class RatioInterval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which batch sizes can't be told from the best one.
+    """Which batch sizes are not significantly different from the best one.
 
     Attributes:
         best: The batch size that the others are compared with.
@@ -247,11 +247,11 @@ def fieller_interval(
         (m_n - R m_d)^2 <= t^2 (V_nn - 2 R V_nd + R^2 V_dd)
 
     t being the quantile of Student's distribution with one degree of freedom less than there are
-    measurements. These R are bounded only if m_d is told from zero, `m_d^2 > t^2 V_dd`. If it is
-    not, they are all numbers beyond two ends of opposite sign; as the true denominator is above
-    zero, only the side of the numerator's sign is possible: "at least `low`". If neither mean is
-    told from zero, every ratio is possible. Source: Fieller 1954, Some problems in interval
-    estimation, J. R. Statist. Soc. B 16.
+    measurements. These R are bounded only if m_d is significantly different from zero, `m_d^2 > t^2
+    V_dd`. If it is not, they are all numbers beyond two ends of opposite sign; as the true
+    denominator is above zero, only the side of the numerator's sign is possible: "at least `low`".
+    If neither mean is significantly different from zero, every ratio is possible. Source: Fieller
+    1954, Some problems in interval estimation, J. R. Statist. Soc. B 16.
 
     Args:
         numerators: One measurement for each seed, at least two.
@@ -291,7 +291,7 @@ def fieller_interval(
 def compare_with_best(
     values: pd.DataFrame, best: int | None = None, level: float = 1 - CONFIDENCE
 ) -> Comparison:
-    """Say which batch sizes can't be told from the best one, by paired t tests.
+    """Say which batch sizes are not significantly different from the best one, by paired t tests.
 
     A best that was chosen on other data is compared with each other batch size: one-sided tests of
     being worse, adjusted by Holm's method over these pairs. Without it the best is the one with the

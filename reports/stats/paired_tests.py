@@ -56,7 +56,7 @@ def spread_of(differences: Sequence[float] | np.ndarray) -> float:
 
 
 def counts(differences: np.ndarray) -> np.ndarray:
-    """Return how many values there are along the first axis; NaN stands for a missing seed."""
+    """Return how many values there are along the first axis; NaN represents a missing seed."""
     return np.count_nonzero(~np.isnan(differences), axis=0)
 
 
@@ -91,7 +91,7 @@ def p_values_of(differences: np.ndarray, sides: int) -> np.ndarray:
 
 
 def _holm(p_values: np.ndarray, family: np.ndarray) -> np.ndarray:
-    """Adjust each column by Holm's method: p values of so many hypotheses, and beyond them ones."""
+    """Adjust each column by Holm's method: p values of these hypotheses, and beyond them ones."""
     order = np.argsort(p_values, axis=0, kind="stable")
     raw = np.take_along_axis(p_values, order, axis=0)
     factors = np.maximum(family - np.arange(len(raw))[:, None], 1)

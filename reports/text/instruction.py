@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from reports.recommend import Analysis, Answer
-from reports.schema import capitalised, listing, plural, rate, seconds, sizes
+from reports.schema import capitalised, listing, lowered, plural, rate, seconds, sizes
 from reports.schema.formats import MISSING, faster
 from reports.stats.non_inferiority import FEWEST_TO_SHOW, UNDECIDED, WORSE, Shortfall
 
@@ -188,7 +188,7 @@ def target_sentence(analysis: Analysis) -> str:
     """Return which batch size reaches a target soonest, or why none can be named."""
     target = analysis.target
     if target.batch_size is None:
-        return f"For {target.sought}, no batch size can be named: {target.reason}"
+        return f"For {target.sought}, no batch size can be named: {lowered(target.reason)}"
     others = [size for size in target.near_optimal if size != target.batch_size]
     also = f" Batch {sizes(others, analysis.tried)} need at most 10% longer." if others else ""
     time = seconds_to_target(analysis)
@@ -247,18 +247,17 @@ def confidence(analysis: Analysis) -> tuple[str, str]:
 
 def _doubts(analysis: Analysis) -> list[str]:
     """What makes the answer less sure."""
-    following, timing = analysis.answer.next, analysis.timing
+    timing = analysis.timing
     texts = {
-        "The study is not complete.": analysis.counts.run < analysis.study.planned_trials
-        and len(analysis.study.groups) == 1,
-        f"{edge_sentence(analysis)}": bool(edge_sentence(analysis)),
+        "It is the only batch size with results.": len(analysis.measured) == 1,
+        edge_sentence(analysis): True,
         "Update times have not been measured.": analysis.timed.empty,
         "Other programs disturbed the benchmark.": bool(
             timing["contended"].any() or timing["unsteady"].any()
         ),
-        f"{undecided_sentence(analysis)}": following is not None and following.verdict == UNDECIDED,
+        undecided_sentence(analysis): True,
     }
-    return [text for text, applies in texts.items() if applies]
+    return [text for text, applies in texts.items() if text and applies]
 
 
 def edge_sentence(analysis: Analysis) -> str:

@@ -125,8 +125,8 @@ def _error(analysis: Analysis) -> str:
     size = analysis.recommended or analysis.reference
     error = significant(analysis.row(size)["rmse"], 3)
     return (
-        f"With {tuned(analysis, size)}, the root mean squared error is {error} in "
-        f"{analysis.rmse_unit}."
+        f"The root mean squared error is {error} in {analysis.rmse_unit}, for "
+        f"{tuned(analysis, size)}."
     )
 
 

@@ -83,7 +83,7 @@ def _existing(folder: Path) -> Path:
 
 
 def file_system_of(folder: Path) -> str:
-    """Return the kind of file system that a folder is on, as the system tells it."""
+    """Return the kind of file system that a folder is on, as the system names it."""
     try:
         lines = _MOUNTS.read_text("utf-8").splitlines()
     except OSError:
@@ -132,4 +132,4 @@ def examination_lines(examination: Examination) -> list[str]:
     lines = [f"{name}: {value}" for name, value in examination.facts.items()]
     lines += [f"problem: {problem}" for problem in examination.problems]
     lines += [f"note: {note}" for note in examination.notes]
-    return [*lines, *([] if examination.problems else ["Nothing stands in a study's way."])]
+    return [*lines, *([] if examination.problems else ["Nothing is in a study's way."])]

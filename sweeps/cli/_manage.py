@@ -12,10 +12,10 @@ from sweeps.errors import counted, refuse_links, tell, write
 
 def add_store_commands(commands: Commands) -> None:
     """Add `status`, `show`, `export` and `merge`."""
-    status = commands.add(_status, "status", "tell what has run, what failed and what is missing")
+    status = commands.add(_status, "status", "show what has run, what failed and what is missing")
     add_folder(status)
     add_json(status)
-    show = commands.add(_show, "show", "tell all that is known of a trial")
+    show = commands.add(_show, "show", "show all that is known of a trial")
     add_folder(show)
     show.add_argument("trial", help="how the trial's identity starts")
     add_json(show)
@@ -68,7 +68,7 @@ def _merge(options: argparse.Namespace) -> int:
     _note(merged.notes)
     _note(
         f"{trial} has different results: that of the first folder that has one is kept; "
-        "`bpsweep show` tells those of the others."
+        "`bpsweep show` has those of the others."
         for trial in merged.conflicts
     )
     return SOME_FAILED if merged.conflicts else DONE

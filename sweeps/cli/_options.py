@@ -54,7 +54,7 @@ def add_repeatable(command: argparse.ArgumentParser, name: str, metavar: str, te
 
 
 def add_data_options(command: argparse.ArgumentParser) -> None:
-    """Add what tells of data that a command names."""
+    """Add what describes data that a command names."""
     target = "column of the file to learn; several are a regression"
     add_repeatable(command, "--target", "COLUMN", target)
     parameter = "a parameter of the data, such as 'missing=\"mean\"'; the value is TOML"

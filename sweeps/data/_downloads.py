@@ -65,7 +65,7 @@ class KddCup99(Limited):
 class LabeledFaces(Limited):
     """`fetch_lfw_people`."""
 
-    min_faces: Whole = Field(70, ge=3, description="only people with at least so many pictures")
+    min_faces: Whole = Field(70, ge=3, description="only people with at least that many pictures")
     resize: Annotated[Number, Field(ge=0, le=1)] = Field(
         0.5, description="factor of the pictures' width and height"
     )

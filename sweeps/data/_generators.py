@@ -48,7 +48,7 @@ class Parameters(Strict):
 
     @property
     def intermediate_numbers(self) -> int:
-        """How many numbers are drawn or computed beside the data."""
+        """How many numbers are drawn or computed besides the data."""
         return 0
 
     def contradictions(self) -> list[Problem]:

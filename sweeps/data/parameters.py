@@ -50,7 +50,7 @@ class OneOf:
 
 
 def listed(value: object) -> list[Any]:
-    """Return a list: one value stands for a list of one."""
+    """Return a list: one value represents a list of one."""
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
         return [value]
     return list(value)
@@ -88,7 +88,7 @@ def _shares(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 LARGEST_WHOLE = 2**63 - 1
-"""The largest whole number that any system, and TOML, promises to tell from its neighbours."""
+"""The largest whole number that any system, and TOML, distinguishes from its neighbours."""
 
 Whole = Annotated[int, Field(le=LARGEST_WHOLE)]
 Number = Annotated[float, Field(allow_inf_nan=False)]

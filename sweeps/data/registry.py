@@ -131,7 +131,7 @@ def _name_problem(name: object) -> str:
         return ""
     if isinstance(name, str) and name.startswith(_OPENML_START):
         return f"{shown(name)} must be 'openml:NAME@VERSION', such as 'openml:mnist_784@1'."
-    return f"{shown(name)} is no dataset. Known: {', '.join(NAMES)}.{did_you_mean(name, NAMES)}"
+    return f"{shown(name)} is not a dataset. Known: {', '.join(NAMES)}.{did_you_mean(name, NAMES)}"
 
 
 def _contradictions(name: str, parameters: Strict) -> list[Problem]:

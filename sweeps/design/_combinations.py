@@ -25,7 +25,7 @@ RATES = "learning_rates"
 
 @dataclass(frozen=True)
 class Value:
-    """A value of an axis, and where it stands in the specification."""
+    """A value of an axis, and where it is in the specification."""
 
     value: Any
     location: Location

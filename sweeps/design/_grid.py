@@ -73,7 +73,7 @@ def cells_of(specification: StudySpecification, data: Facts) -> Iterator[Cell]:
 
 
 def sizes_of(value: int | str | PowersOfTwo | None, train_items: int) -> list[int]:
-    """Return the batch sizes that a value of the axis stands for."""
+    """Return the batch sizes that a value of the axis represents."""
     if isinstance(value, PowersOfTwo):
         return value.sizes(train_items)
     if value is None:

@@ -19,7 +19,7 @@ from sweeps.design.trials import Cohort, Configuration, Settings, Trial
 T = TypeVar("T")
 
 FEW_LANES, MOST_BYTES = 4, 5_000_000
-"""So many lanes share a cohort even if the cache can't hold them; all of it up to these bytes."""
+"""This many lanes share a cohort even if the cache can't hold them; all of it up to these bytes."""
 
 CALL_COST, LANE_COST, SLOT_COST = 16.0, 0.9, 0.0007
 EXAMPLE_COST, UNIT_COST, EVALUATION_COST = 0.00013, 0.0021, 800.0

@@ -11,8 +11,8 @@ from sweeps.design.trials import Configuration, fields_from
 EARLIEST = 64  # where a budget does not count epochs, evaluation begins at this fraction of one
 
 DENSE, DOUBLINGS = 32, 20
-"""Where a budget does not count epochs, so many are evaluated each at its end; from there on as
-many points lie between an epoch and its double, about 2% apart, for so many doublings."""
+"""Where a budget does not count epochs, that many are evaluated each at its end; from there on as
+many points lie between an epoch and its double, about 2% apart, for that many doublings."""
 
 
 def recipe_of(configuration: Configuration) -> Recipe:

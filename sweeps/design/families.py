@@ -142,7 +142,7 @@ _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: family.shared.dtype),
     _differing(lambda family: {name: getattr(family.shared, name) for name in LATER}),
 )
-"""What may differ between families, in the order in which a label tells it."""
+"""What may differ between families, in the order in which a label lists it."""
 
 
 def schedule_text(schedule: Schedule) -> str:

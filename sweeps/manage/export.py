@@ -77,7 +77,7 @@ def _tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
 
 
 def _plan(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Return the places of trials and the workloads of groups, as far as they can be told."""
+    """Return the places of trials and the workloads of groups, as far as they are known."""
     places: list[tuple[str, str, str]] = []
     workloads: dict[str, str] = {}
     notes: list[str] = []

@@ -85,7 +85,7 @@ def _notes(folders: Sequence[Path], stores: Sequence[Store], rounds: Sequence[in
         )
     if sum(map(bool, rounds)) > 1:
         notes.append(
-            "Times of several machines can't be compared: only the first timing pass is kept."
+            "Times of several machines can't be compared: only the first benchmark is kept."
         )
     notes += [
         f"{counted(store.damaged(), 'damaged row')} of {folder} left out: a run repeats them."

@@ -49,7 +49,7 @@ class Remaining:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """How far a study has come; without what is planned where that can't be told."""
+    """How far a study has come; without what is planned where that isn't known."""
 
     name: str
     counts: tuple[Count, ...] = ()

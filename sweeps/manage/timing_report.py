@@ -1,4 +1,4 @@
-"""What an update costs: the timing pass by itself, told as tables."""
+"""What an update costs: the benchmark by itself, as tables."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Timed:
 
 @dataclass(frozen=True)
 class UpdateTimes:
-    """A timing pass."""
+    """A benchmark."""
 
     name: str  # of the study
     timed: tuple[Timed, ...]
@@ -100,7 +100,7 @@ class UpdateTimes:
 
 
 def time_study(experiment: Experiment, folder: Path) -> UpdateTimes:
-    """Measure everything a study's timing pass measures, and keep it in place of what was there."""
+    """Measure everything a study's benchmark measures, and keep it in place of what was there."""
     load = float(load_average() or "nan")
     with Store.write(folder, experiment.specification.name) as store:
         save_experiment(store, experiment)
@@ -142,7 +142,7 @@ def _fit_json(fit: UpdateTimeFit) -> dict[str, Any]:
 
 
 def times_lines(times: UpdateTimes) -> list[str]:
-    """Return a timing pass as lines for a terminal."""
+    """Return a benchmark as lines for a terminal."""
     lines = [f"{times.name}: seconds per update, one BLAS thread; median (quartiles) of rounds"]
     for timed in times.timed:
         lines += ["", _title(timed), *_table_lines(timed.table)]
@@ -175,9 +175,9 @@ def _table_lines(table: pd.DataFrame) -> list[str]:
 
 def _heading(engine: str, lanes: int) -> str:
     if engine == PER_ITEM:
-        return "item by item"
+        return "example by example"
     if engine == ONE_PIECE:
-        return "in one piece"
+        return "unsharded"
     return "one network" if lanes == 1 else f"each of {lanes} at once"
 
 
@@ -202,7 +202,7 @@ def _fit_text(lanes: int, fit: UpdateTimeFit) -> str:
 def _estimate(fit: UpdateTimeFit, name: str) -> str:
     value, bounds = getattr(fit, name), getattr(fit, f"{name}_interval")
     if value is None or bounds is None:
-        return "not told"
+        return "unknown"
     written = significant if name == "doubling_batch_size" else seconds
     high = written(bounds.high) if math.isfinite(bounds.high) else "any"
     return f"{written(value)} ({written(bounds.low)} to {high})"

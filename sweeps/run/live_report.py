@@ -27,7 +27,7 @@ RELOAD_SECONDS = 10  # how often an open page loads itself again
 
 @contextmanager
 def reported(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Have a report written meanwhile, and told of if it can't be.
+    """Have a report written meanwhile, and a note if it can't be.
 
     What stops a run at once doesn't stop the process: it writes the report of what was kept.
     """

@@ -69,4 +69,4 @@ def _is_expanded(key: str, values: Sequence[Any]) -> bool:
 
 _NESTED = ("hidden_layers", "zip")
 _RANGES = ("learning_rates", "seeds", "confirmation_seeds")
-"""Keys in whose lists a table stands for several values."""
+"""Keys in whose lists a table represents several values."""

@@ -77,7 +77,9 @@ class ScheduleChoice(Strict):
     per: Annotated[str, OneOf(("update", "epoch"))] | None = key(
         None, "what its clock counts; `update` if not given"
     )
-    warmup: int = Field(default=0, ge=0, description="so many of these the rate rises linearly")
+    warmup: int = Field(
+        default=0, ge=0, description="for that many of these the rate rises linearly"
+    )
     decay: float | None = Field(
         default=None,
         ge=0,
@@ -151,7 +153,7 @@ class Axes(Strict):
     )
     batch_sizes: Axis[BatchSize] = key(
         (),
-        "examples of an update, at most those of the training part, never clipped; "
+        "examples of an update, at most those of the training set, never clipped; "
         "numbers, `full`, or a range such as `{powers_of_two = [1, 64]}`",
         unit="examples",
     )
@@ -182,7 +184,7 @@ class Axes(Strict):
         unit="updates",
     )
     epochs: Axis[Annotated[int, Field(ge=1, le=MOST_EPOCHS)]] = key(
-        (), "budget of a trial: passes over the training part", unit="epochs", section="Budget"
+        (), "budget of a trial: passes over the training set", unit="epochs", section="Budget"
     )
     updates: Axis[Count] = key(
         (), "budget of a trial: changes of the weights", unit="updates", example="2000"
@@ -218,4 +220,4 @@ TABLES: Mapping[str, type[Strict]] = {
     "seeds": SeedRange,
     "simulated_cluster": SimulatedCluster,
 }
-"""What may stand for a value of a key in the form of a table."""
+"""What may represent a value of a key in the form of a table."""

@@ -1,4 +1,4 @@
-"""Types of values: what one value of a key may be, and ranges that stand for several."""
+"""Types of values: what one value of a key may be, and ranges that represent several."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _too_many(most: int, noun: str) -> PydanticCustomError:
 def expanded(
     value: object, spread: Callable[[dict[str, Any]], list[Any]], most: int, noun: str
 ) -> list[Any]:
-    """Return a list in which tables that stand for several values are replaced by these."""
+    """Return a list in which tables that represent several values are replaced by these."""
     values: list[Any] = []
     for item in listed(value):
         values += spread(dict(item)) if isinstance(item, Mapping) else [item]
@@ -147,7 +147,7 @@ class PowersOfTwo(Strict):
     powers_of_two: Annotated[
         tuple[Power, Power], Field(strict=False), AfterValidator(_ascending)
     ] = Field(
-        description=f"smallest and largest; '{FULL}' for the largest that the training part allows"
+        description=f"smallest and largest; '{FULL}' for the largest that the training set allows"
     )
 
     def sizes(self, train_items: int) -> list[int]:

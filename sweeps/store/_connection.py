@@ -32,7 +32,7 @@ CHECKPOINT_SECONDS, _AGAIN_SECONDS, _CHECKPOINT_MILLISECONDS = 30.0, 1.0, 100
 """How often there is a checkpoint, how soon again if readers are in its way, how long it waits."""
 
 _NO_LOG, _LOG_FOLLOWS, _LOG_READ = "none", "follows", "read"
-"""What there is beside the database: nothing, a log that has not been read, or one that has."""
+"""What there is next to the database: nothing, a log that has not been read, or one that has."""
 
 _ROW_PROBLEM = re.compile(
     r"row \d+ (missing from|values differ from) index |wrong # of entries in index |"
@@ -78,18 +78,18 @@ def create(path: Path, facts: Mapping[str, str]) -> None:
 
 
 def leftovers_of(path: Path) -> list[Path]:
-    """Return where a store is made before it takes its place, and what may lie beside that."""
+    """Return where a store is made before it takes its place, and what may lie next to that."""
     return files_of(path.with_name(f".{path.name}.new"))
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return a database and what SQLite keeps beside it, whether or not they are there."""
+    """Return a database and what SQLite keeps next to it, whether or not they are there."""
     return [path.with_name(path.name + end) for end in ("", "-journal", "-wal", "-shm")]
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store for its one writer; damaged rows are removed, which is told."""
+    """Open a store for its one writer; damaged rows are removed, with a note."""
     with _mendable(path), closing(_connect(path, "mode=rw")) as connection:
         _check(connection, path)
         problems = _row_problems(connection, path)
@@ -131,7 +131,7 @@ def _sound(source: str, table: str, damaged: Sequence[tuple[str, int]]) -> str:
 
 
 class Session:
-    """What the one writer of a store does beside writing rows.
+    """What the one writer of a store does besides writing rows.
 
     It sees that the store is still its own, and moves what SQLite's log holds to the database,
     which then says that a log follows; the first thing in that log is that it has been read.
@@ -270,7 +270,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         # What SQLite says may quote what is damaged, which is no text.
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
             raise
-        raise _damaged(path, "its tables can't be told") from None
+        raise _damaged(path, "its tables can't be listed") from None
     if problem:
         raise StoreError(f"{path} {problem}")
 

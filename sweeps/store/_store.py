@@ -112,7 +112,7 @@ class Store:
                 insert(self._connection, "facts", {"key": key, "value": value})
 
     def checkpoint(self, *, if_due: bool = False) -> None:
-        """See to it that the file alone holds everything, without what SQLite keeps beside it."""
+        """See to it that the file alone holds everything, without what SQLite keeps next to it."""
         if self._session:
             self._session.checkpoint(if_due=if_due)
 
@@ -177,7 +177,7 @@ class Store:
             )
 
     def timed(self) -> set[tuple[str, str, int, int]]:
-        """Return what the timing pass has measured: workloads, engines, lanes and batch sizes."""
+        """Return what the benchmark has measured: workloads, engines, lanes and batch sizes."""
         return {key[:4] for key in self._connection.execute(_TIMING)}
 
     def take_timing(self, rows: Sequence[Row]) -> None:
@@ -223,11 +223,11 @@ class Store:
         return as_table(groups.merge(self.stored_timing(), on="workload"), TIMING_COLUMNS)
 
     def stored_timing(self) -> pd.DataFrame:
-        """Return all rounds of the timing pass: columns of `timing`."""
+        """Return all rounds of the benchmark: columns of `timing`."""
         return pd.DataFrame(self.timing_rows(), columns=columns_of("timing")[:-1])
 
     def timing_rows(self) -> list[Row]:
-        """Return all rounds of the timing pass: rows of `timing`."""
+        """Return all rounds of the benchmark: rows of `timing`."""
         return [_row("timing", values) for values in self._connection.execute(_TIMING)]
 
 

@@ -28,7 +28,7 @@ _SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that holds a folder, as it told itself."""
+    """The process that holds a folder, as it names itself."""
 
     pid: int
     host: str

@@ -1,4 +1,4 @@
-"""From a trial and its outcome to a row of the store, and back; digests that tell damage."""
+"""From a trial and its outcome to a row of the store, and back; digests that show damage."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ RATE = 1e-4
 
 @dataclass(frozen=True)
 class Workload:
-    """What the time of an update depends on, beside batch size and lanes.
+    """What the time of an update depends on, besides batch size and lanes.
 
     All but `extras` are named as in a configuration.
     """

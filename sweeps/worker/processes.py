@@ -21,7 +21,7 @@ from typing import IO
 from sweeps.errors import KEPT, EnvironmentFailedError, is_open
 
 WATCH_SECONDS = 0.5
-"""How often a process looks for its parent where the system does not tell of its death."""
+"""How often a process looks for its parent where the system does not report its death."""
 
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"

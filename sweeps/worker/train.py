@@ -43,7 +43,7 @@ PREPARED_BYTES = 2**28  # how much prepared data a worker keeps for the cohorts 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial gave: fields are told in `reports.schema.results.TRIAL_COLUMNS`.
+    """What a trial gave: fields are described in `reports.schema.results.TRIAL_COLUMNS`.
 
     Losses and metrics are NaN, updates of events -1 where there are none.
     """
@@ -71,7 +71,7 @@ class Outcome:
 
 
 class Abandoned(BaseException):
-    """Training was told to stop at once."""
+    """Training was asked to stop at once."""
 
 
 abandoned = threading.Event()  # set to make every training of this process stop at its next cut
@@ -101,7 +101,7 @@ def _check_one_thread() -> None:
     }
     if counts - {1}:
         raise EnvironmentFailedError(
-            f"BLAS uses {max(counts)} threads and can't be told to use one: another thread of this "
+            f"BLAS uses {max(counts)} threads and can't be set to use one: another thread of this "
             "process controls it."
         )
 

@@ -22,7 +22,7 @@ _ABOUT = "about.json"
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder beside the store, of no value once a study is done; elsewhere workers do without."""
+    """A folder next to the store, of no value once a study is done; workers elsewhere have none."""
 
     folder: Path
 

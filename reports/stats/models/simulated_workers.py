@@ -134,7 +134,7 @@ def simulate_group(
     """Return the simulated time of a group to its hardest target, or why there is none.
 
     A shard is a batch of its own: groups whose batches are split take the seconds of `whole`, which
-    were measured with batches in one piece. Without a cluster there is neither.
+    were measured with batches unsharded. Without a cluster there is neither.
     """
     nothing = empty_table(SIMULATION_COLUMNS)
     if cluster is None or fit is None:

@@ -89,7 +89,7 @@ def fit_target(runs: pd.DataFrame, *, items: int | None = None) -> StepsToTarget
 
 
 def _too_early(runs: pd.DataFrame) -> str:
-    """Return why the target is too easy to tell anything; empty if it is not."""
+    """Return why the target is too easy to show anything; empty if it is not."""
     count = len(runs)
     early = int((runs["outcome"] == AT_START).sum())
     if early:
@@ -97,7 +97,7 @@ def _too_early(runs: pd.DataFrame) -> str:
     guessed = int((2 * runs["half_width"] > runs["updates"]).sum())
     if guessed > MOST_GUESSED * count:
         return (
-            "Runs that reach the target so early that their evaluations hardly tell when: "
+            "Runs that reach the target so early that their evaluations hardly show when: "
             f"{guessed} of {count}."
         )
     return ""

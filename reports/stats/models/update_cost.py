@@ -60,7 +60,7 @@ def fit_update_time(
 ) -> UpdateTimeFit:
     """Fit seconds per update against batch size, by least squares of logarithms.
 
-    Several times of one batch size, such as those of the rounds of a timing pass, count as their
+    Several times of one batch size, such as those of the rounds of a benchmark, count as their
     median. Intervals come from what the medians deviate from the line: caches and kernels bend it
     by more than the noise of a median.
 

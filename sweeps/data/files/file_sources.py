@@ -68,7 +68,7 @@ def read_file_source(given: Mapping[str, object], folder: Path) -> tuple[Source,
     known_format = FORMATS.get(written.suffix.lower())
     if known_format is None:
         known = ", ".join(FORMATS)
-        text = f"{shown(path)} is no file of a known format: its name must end in {known}."
+        text = f"{shown(path)} is not a file of a known format: its name must end in {known}."
         return Source(""), [Problem(".path", text, about_data=True)]
     rest = {name: value for name, value in given.items() if name != "path"}
     parameters, problems = read_parameters(rest, known_format, f"a {written.suffix} file")

@@ -75,7 +75,7 @@ def from_columns(
     *,
     read: int = 0,
 ) -> Dataset:
-    """Return the dataset that columns are, which are read from so many bytes in memory."""
+    """Return the dataset that columns are, which are read from that many bytes in memory."""
     target = read_target(name, targets, parameters.task, locate)
     room = Room.of(parameters, read)
     features = read_features(name, table, locate, room, target.outputs)
@@ -85,7 +85,7 @@ def from_columns(
 def check_columns(name: str, known: list[str], parameters: TableParameters) -> None:
     """Refuse choices of columns that are not there, or that contradict each other."""
     problems = [
-        f"{name}: `{parameter}` names {shown(column)}, which is no column."
+        f"{name}: `{parameter}` names {shown(column)}, which is not a column."
         f"{did_you_mean(column, known) or ' Columns: ' + ', '.join(known[:20]) + '.'}"
         for parameter in ("target", "ignore", "categorical")
         for column in getattr(parameters, parameter)
@@ -157,7 +157,7 @@ def _filled(gaps: Mapping[str, Any], missing: str) -> str:
     listed = ", ".join(f"{column} ({len(rows)})" for column, rows in gaps.items())
     how = missing.replace("_", " ")
     return (
-        f"Missing values are filled from each training part, numbers by the {how} and categories "
+        f"Missing values are filled from each training set, numbers by the {how} and categories "
         f"by the most frequent one: {listed}."
     )
 
@@ -197,7 +197,7 @@ def _suspicions(features: Features, target: Target) -> list[str]:
     if copies:
         notes.append(
             f"{copies} of {items} examples repeat the features of an earlier one: copies of one "
-            "example may be in the training and the test part."
+            "example may be in the training and the test set."
         )
     wanted = target.labels if target.task == CLASSIFICATION else target.values[:, 0]
     notes += [

@@ -1,4 +1,4 @@
-"""Cells of a table: which texts are numbers is told by one rule, whatever read the file."""
+"""Cells of a table: which texts are numbers follows from one rule, whatever read the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from bpengine.network import Array, IntArray
 
 Locate = Callable[[int], str]
-"""Where an example stands in its file, by its number from 0, such as "line 7"."""
+"""Where an example is in its file, by its number from 0, such as "line 7"."""
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
@@ -51,7 +51,7 @@ def as_written(cells: Iterable[object]) -> Cells:
 
 
 def told_apart(column: Cells) -> Cells:
-    """Return a column as it is written with the numbers told from the other texts."""
+    """Return a column as it is written with the numbers distinguished from other texts."""
     numbers = np.array([*map(number_of, column.texts), math.nan])
     numbering = np.where(np.isnan(numbers), np.arange(numbers.size), -1)
     numbering[-1] = -1
@@ -59,7 +59,7 @@ def told_apart(column: Cells) -> Cells:
 
 
 def alike(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of names that only spaces, case or a number's form tell apart."""
+    """Return pairs of names that only spaces, case or a number's form distinguish."""
     seen: dict[object, str] = {}
     pairs = []
     for name in names:

@@ -1,4 +1,4 @@
-"""The features of a table: kinds of its columns told from what they hold, categories one-hot."""
+"""The features of a table: kinds of its columns by what they hold, categories one-hot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLOAT_BYTES = 8
 COPIES = 4  # of features and targets in memory at most: as read, filled, split and scaled
 MOST_PROBLEMS = 10  # of a file, told at once
 MARKS = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
-"""What stands for a missing value among numbers, in any case; elsewhere only an empty cell does."""
+"""What represents a missing value among numbers, in any case; elsewhere only an empty cell does."""
 
 _ALMOST_NUMBER = re.compile(r"\s*[-+]?\d[\d.,_' ]*\s*")
 
@@ -81,7 +81,7 @@ def read_features(
 
 
 def refuse(problems: list[str]) -> None:
-    """Raise a data error that tells the first of the problems, if there are any."""
+    """Raise a data error that lists the first of the problems, if there are any."""
     if problems:
         more = len(problems) - MOST_PROBLEMS
         rest = [f"... and {more} more."] if more > 0 else []
@@ -106,7 +106,7 @@ class Room:
             raise DataError(f"{problem} Take fewer, or raise `limit_gb`.")
 
     def problem(self, what: str, size: int) -> str:
-        """Return why so many bytes of data would not fit; nothing if they would."""
+        """Return why that many bytes of data would not fit; nothing if they would."""
         needed = self.read + COPIES * size
         if needed <= self.limit:
             return ""
@@ -149,7 +149,7 @@ def _read(cells: Cells, name: str, locate: Locate) -> Column:
     elif np.isnan(cells.numbers).all():
         return _categories(cells, name)
     else:
-        problem = f"{_first(cells, strangers, locate)} is no number, but others are."
+        problem = f"{_first(cells, strangers, locate)} is not a number, but others are."
     raise ValueError(f"{problem} If the column holds categories, name it in `categorical`.")
 
 
@@ -225,7 +225,7 @@ def _notes(columns: list[Column]) -> tuple[str, ...]:
     ]
     notes += [
         f"Column {shown(column.name)}: categories {shown(first)} and {shown(second)} are hard to "
-        "tell apart."
+        "distinguish."
         for column in categorical
         for first, second in alike(column.categories)
     ]

@@ -1,4 +1,4 @@
-"""The target of a table: classes or values, told from what its column holds."""
+"""The target of a table: classes or values, by what its column holds."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _Column:
         return np.array([bool(text.strip()) for text in self.texts])[self.codes]
 
     def other_texts(self, locate: Locate) -> str:
-        """Return the first text that is no number, and where; nothing if all are numbers."""
+        """Return the first text that is not a number, and where; nothing if all are numbers."""
         for code, text in enumerate(self.texts):
             if text.strip() and np.isnan(self.numbers[code]):
                 return f"{shown(text)} in {locate(int((self.codes == code).argmax()))}"
@@ -154,7 +154,7 @@ def _classes(column: _Column, notes: tuple[str, ...]) -> Target:
     numbering[used] = np.arange(len(used))
     classes = tuple(column.texts[code] for code in used)
     hard = tuple(
-        f"Classes {shown(first)} and {shown(second)} are hard to tell apart."
+        f"Classes {shown(first)} and {shown(second)} are hard to distinguish."
         for first, second in alike(classes)
     )
     labels, values = numbering[column.codes], np.empty((len(column.codes), 0))

@@ -58,7 +58,7 @@ def _missing(specification: StudySpecification) -> Iterator[Contradiction]:
             yield Contradiction((key,), f"is required, but missing.{why}")
     if not any(getattr(specification, name) for name in BUDGETS):
         others = "`updates`, `examples` or `seconds`"
-        text = f"is required, but missing; {others} may stand in its place."
+        text = f"is required, but missing; {others} may take its place."
         yield Contradiction(("epochs",), text)
 
 

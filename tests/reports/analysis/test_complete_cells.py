@@ -113,7 +113,7 @@ def test_a_batch_size_that_lacks_a_fresh_seed_has_no_mean(
     texts = {
         statement.kind: statement.text for statement in [*verdict(analysis), *cautions(analysis)]
     }
-    assert texts["lost-seeds"].startswith("At batch size 64 the selected rate has no value")
+    assert texts["failed-seeds"].startswith("At batch size 64, a seed")
     drawn = {chart.name: chart for chart in charts(analysis)}
     assert "Left out: batch size 64," in drawn["accuracy"].caption
     assert "batch size 64:" not in drawn["accuracy"].description
@@ -176,7 +176,7 @@ def test_a_mean_curve_ends_where_its_first_seed_stops() -> None:
     assert ends.to_dict() == {8: 20, SIZE: 10, 512: 20}
     drawn = {chart.name: chart for chart in charts(analysis)}
     assert drawn["curves"].caption.endswith("A curve ends where the first of its seeds stopped.")
-    assert "counts with the value it stopped with" in drawn["budgets"].caption
+    assert "keeps the value at which it stopped" in drawn["budgets"].caption
     # No less was planned for it.
     assert set(analysis.budgets["batch_size"]) == {8, SIZE, 512}
 
@@ -192,7 +192,7 @@ def test_sentences_on_budgets_are_those_of_the_specification() -> None:
         statement.kind: statement.text
         for statement in verdict(numbers(replace(results, description=plan, trials=trials)))
     }
-    assert "2,700 updates at batch size 8, 60 at batch size 512." in texts["budget"]
+    assert "2,700 updates at batch size 8, 60 updates at batch size 512." in texts["budget"]
     assert texts["time"].startswith("Training for at most 20 epochs takes")
 
 

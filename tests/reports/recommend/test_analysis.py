@@ -13,6 +13,7 @@ from reports.analysis.selection import select_rates, summarise_cells
 from reports.recommend.record import MEAN_CURVE_COLUMNS
 from reports.schema.results import CONFIRM, EXPLORE, EXTEND, REFINE, Column, StudyResults
 from reports.stats.intervals import t_interval
+from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE
 from tests.reports.conftest import (
     Sketch,
     keep,
@@ -80,18 +81,16 @@ def test_a_confirmed_rate_that_is_no_longer_selected_is_not_shown(digits: StudyR
 
 
 def test_a_batch_size_that_lost_a_seed_has_no_mean_and_is_not_ranked(digits: StudyResults) -> None:
-    best = numbers(digits).comparison
-    assert best is not None
-    rows = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == best.best)
+    best = numbers(digits).best
+    rows = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == best)
     lost = rows & (digits.trials["seed"] == 100)
     analysis = numbers(with_trials(digits, lost, status="diverged", test_metric=np.nan))
-    assert analysis.comparison is not None
-    assert analysis.comparison.best != best.best
-    assert best.best not in analysis.comparison.tied
-    row = analysis.row(best.best)
+    assert analysis.reference not in {None, best}
+    assert best not in {each.batch_size for each in analysis.answer.compared}
+    row = analysis.row(best)
     assert (row["seeds"], row["lost_seeds"], row["pareto"]) == (4, 1, False)
     assert row[["metric", "metric_low", "loss", "gap"]].isna().all()
-    assert best.best not in analysis.measured["batch_size"].tolist()
+    assert best not in analysis.measured["batch_size"].tolist()
 
 
 def test_time_to_train_is_updates_by_seconds_of_the_timing_pass(digits: StudyResults) -> None:
@@ -102,45 +101,21 @@ def test_time_to_train_is_updates_by_seconds_of_the_timing_pass(digits: StudyRes
     assert row["seconds_to_train"] == pytest.approx(340 * seconds)
 
 
-def test_the_recommended_batch_size_is_the_fastest_of_the_tied(digits: StudyResults) -> None:
+def test_the_recommended_batch_size_is_the_fastest_near_optimal(digits: StudyResults) -> None:
     analysis = numbers(digits)
-    tied = analysis.batch_sizes[analysis.batch_sizes["tied"]]
-    fastest = tied.loc[tied["seconds_to_train"].idxmin(), "batch_size"]
+    near = analysis.batch_sizes[analysis.batch_sizes["verdict"].isin([REFERENCE, NEAR_OPTIMAL])]
+    fastest = near.loc[near["seconds_to_train"].idxmin(), "batch_size"]
     assert analysis.recommended == fastest
 
 
-def test_validation_chooses_the_best_and_the_test_part_judges_it(digits: StudyResults) -> None:
+def test_the_reference_is_the_best_on_the_tuning_seeds(digits: StudyResults) -> None:
     analysis = numbers(digits)
-    assert analysis.comparison is not None
-    best = analysis.row(analysis.comparison.best)
+    best = analysis.row(analysis.best)
     assert best["validation_metric"] == analysis.batch_sizes["validation_metric"].max()
-    assert analysis.comparison.tail == pytest.approx(0.05 / 10)
 
 
-def test_without_a_confirm_stage_all_pairs_are_judged(digits: StudyResults) -> None:
-    analysis = numbers(keep(digits, digits.trials["stage"] == EXPLORE))
-    assert analysis.comparison is not None
-    assert analysis.comparison.tail == pytest.approx(0.05 / 2 / 55)
-
-
-def test_the_rival_is_the_recommended_batch_size(digits: StudyResults) -> None:
-    analysis = numbers(digits)
-    assert analysis.comparison is not None
-    assert analysis.separation is not None
-    assert analysis.rival == analysis.recommended != analysis.comparison.best
-    gap = analysis.row(analysis.rival)["metric"] - analysis.row(analysis.comparison.best)["metric"]
-    assert analysis.separation.difference.mean == pytest.approx(gap)
-
-
-def test_without_a_recommendation_the_rival_is_the_next_best(digits: StudyResults) -> None:
-    analysis = numbers(without_timing(digits))
-    assert analysis.comparison is not None
-    others = analysis.measured[analysis.measured["batch_size"] != analysis.comparison.best]
-    assert analysis.rival == others.loc[others["metric"].idxmax(), "batch_size"]
-
-
-def test_nothing_is_recommended_without_times_or_tests(digits: StudyResults) -> None:
-    assert numbers(without_timing(digits)).recommended is None
+def test_nothing_is_recommended_without_fresh_seeds(digits: StudyResults) -> None:
+    assert numbers(keep(digits, digits.trials["stage"] == EXPLORE)).recommended is None
     assert numbers(of_seeds(digits, 0, 100)).recommended is None
 
 
@@ -159,9 +134,9 @@ def test_planned_batch_sizes_without_trials_have_a_row(digits: StudyResults) -> 
     assert numbers(partial).batch_sizes["batch_size"].tolist() == planned
 
 
-def test_a_study_that_has_not_begun_has_no_comparison(digits: StudyResults) -> None:
+def test_a_study_that_has_not_begun_has_no_reference(digits: StudyResults) -> None:
     analysis = numbers(nothing_run(digits))
-    assert analysis.comparison is None
+    assert analysis.reference is None
     assert analysis.counts.run == 0
 
 
@@ -169,7 +144,7 @@ def test_all_diverged_leaves_nothing_to_rank() -> None:
     analysis = numbers(
         make_results(Sketch(description=small(), diverges=lambda *_: True)),
     )
-    assert analysis.comparison is None
+    assert analysis.reference is None
     assert (analysis.counts.ok, analysis.counts.diverged) == (0, 45)
 
 

@@ -16,7 +16,7 @@ from reports.charts.base._chart import Chart
 from reports.charts.base.style import LOOKS
 from reports.charts.groups import group_charts
 from reports.recommend.analysis import analyse, analyse_study, by_group
-from reports.recommend.record import GROUP_COLUMNS
+from reports.recommend.record import GROUP_COLUMNS, StudyAnalysis
 from reports.schema.results import CONFIRM, StudyDescription, StudyResults
 from reports.text.across import across
 from tests.reports.conftest import (
@@ -28,7 +28,6 @@ from tests.reports.conftest import (
     of_seeds,
     several,
     small,
-    without_timing,
 )
 
 pytestmark = pytest.mark.slow
@@ -48,6 +47,12 @@ def results() -> StudyResults:
     return make_results(Sketch(description=two()))
 
 
+def named(study: StudyAnalysis, *sizes: int) -> pd.DataFrame:
+    """Return the summary with these batch sizes to use, each with learning rate 0.5."""
+    recommended = pd.array(sizes, dtype="Int64")
+    return study.summary.assign(recommended=recommended, recommended_rate=0.5)
+
+
 def said(results: StudyResults) -> dict[str, str]:
     return {s.kind: s.text for s in across(analyse_study(results))}
 
@@ -57,7 +62,7 @@ def test_a_group_is_analysed_as_if_it_were_alone(results: StudyResults) -> None:
         expected = numbers(alone)
         pd.testing.assert_frame_equal(analysis.batch_sizes, expected.batch_sizes)
         pd.testing.assert_frame_equal(analysis.mean_curves, expected.mean_curves)
-        assert analysis.comparison == expected.comparison
+        assert analysis.answer == expected.answer
 
 
 def test_groups_share_out_all_rows(results: StudyResults) -> None:
@@ -82,8 +87,7 @@ def test_the_summary_has_the_numbers_of_the_groups(results: StudyResults) -> Non
     types = study.summary.dtypes.astype("str").to_dict()
     assert types == {column.name: column.dtype for column in GROUP_COLUMNS}
     for row, analysis in zip(study.summary.to_dict("records"), study.groups, strict=True):
-        assert analysis.comparison is not None
-        best = analysis.row(analysis.comparison.best)
+        best = analysis.row(analysis.best)
         assert (row["best"], row["metric"]) == (best["batch_size"], best["metric"])
         assert row["recommended"] == analysis.recommended
         assert row["trials"] == len(analysis.results.trials)
@@ -91,71 +95,63 @@ def test_the_summary_has_the_numbers_of_the_groups(results: StudyResults) -> Non
 
 def test_groups_that_need_different_batch_sizes_are_named(results: StudyResults) -> None:
     study = analyse_study(results)
-    changed = replace(study.groups[0], recommended=8), replace(study.groups[1], recommended=512)
-    summary = study.summary.assign(recommended=pd.array([8, 512], dtype="Int64"))
-    text = across(replace(study, groups=changed, summary=summary))[0].text
-    assert "8 in “sgd”; 512 in “adam”" in text
+    text = across(replace(study, summary=named(study, 8, 512)))[0].text
+    assert "batch size 8 with learning rate 0.5 for “sgd”" in text
+    assert "batch size 512 with learning rate 0.5 for “adam”" in text
 
 
 def test_groups_that_agree_are_said_to(results: StudyResults) -> None:
     study = analyse_study(results)
-    summary = study.summary.assign(recommended=pd.array([64, 64], dtype="Int64"))
-    text = across(replace(study, summary=summary))[0].text
-    assert "both groups" in text
-    assert "64" in text
+    text = across(replace(study, summary=named(study, 64, 64)))[0].text
+    assert text == "Use batch size 64 with learning rate 0.5 for both configurations."
 
 
-def test_without_times_nothing_is_recommended_anywhere(results: StudyResults) -> None:
-    text = said(without_timing(results))["recommendations"]
-    assert "none of the 2 groups" in text
+def test_without_fresh_seeds_nothing_is_recommended_anywhere(results: StudyResults) -> None:
+    text = said(keep(results, results.trials["stage"] != CONFIRM))["recommendations"]
+    assert "none of the 2 configurations" in text
 
 
 def test_a_group_that_has_not_run_is_counted(results: StudyResults) -> None:
     text = said(keep(results, results.trials["group"] == "sgd"))["recommendations"]
-    assert text.endswith("In 1 group none can be recommended yet.")
+    assert text.endswith("For 1 configuration none can be recommended yet.")
 
 
 def test_many_groups_are_counted_and_not_listed() -> None:
     plans = [{"group": f"group {index}"} for index in range(5)]
     study = analyse_study(make_results(Sketch(description=several(*plans, **AXES))))
-    summary = study.summary.assign(recommended=pd.array([8, 8, 8, 8, 64], dtype="Int64"))
-    text = across(replace(study, summary=summary))[0].text
-    assert text.endswith("8 in 4 groups; 64 in “group 4”.")
+    text = across(replace(study, summary=named(study, 8, 8, 8, 8, 64)))[0].text
+    for part in ("for 4 configurations", "for “group 4”"):
+        assert part in text
 
 
 def test_groups_on_the_same_data_are_ranked_by_validation(results: StudyResults) -> None:
     study = analyse_study(results)
-    means = [
-        analysis.row(analysis.comparison.best)["validation_metric"]
-        for analysis in study.groups
-        if analysis.comparison
-    ]
+    means = [analysis.row(analysis.best)["validation_metric"] for analysis in study.groups]
     first = ("sgd", "adam")[int(np.argmax(means))]
-    assert said(results)["best-0"].startswith(f"On digits, best on validation is “{first}” with ")
+    assert f"on digits, “{first}” at batch size" in said(results)["best-0"]
 
 
 def test_two_groups_are_compared_on_fresh_seeds(results: StudyResults) -> None:
-    assert said(results)["best-0"].endswith("), which may be chance.")
+    assert said(results)["best-0"].endswith("is not significant.")
     fresh = results.trials["stage"] == CONFIRM
-    ahead = said(results)["best-0"].startswith("On digits, best on validation is “sgd”")
+    ahead = "on digits, “sgd” at" in said(results)["best-0"]
     last = results.trials["group"] == ("adam" if ahead else "sgd")
     lower = results.trials["test_metric"].mask(fresh & last, lambda values: values - 0.2)
     changed = replace(results, trials=results.trials.assign(test_metric=lower))
     text = said(changed)["best-0"]
-    assert " The former differs by +2" in text
-    assert "points (95% paired t interval +" in text
-    assert "more than chance" in text
+    for part in ("The difference, +2", "points (95% paired t interval +", "is significant."):
+        assert part in text
 
 
 def test_groups_without_fresh_seeds_and_many_groups_are_not_compared(results: StudyResults) -> None:
     explored = keep(results, results.trials["stage"] != CONFIRM)
-    assert "differs by" not in said(explored)["best-0"]
+    assert "The difference" not in said(explored)["best-0"]
     first = results.trials.loc[results.trials["stage"] == CONFIRM, "seed"].min()
     single = of_seeds(results, *range(first + 1))
-    assert "differs by" not in said(single)["best-0"]
+    assert "The difference" not in said(single)["best-0"]
     plans = [{"group": f"group {index}"} for index in range(3)]
     many = said(make_results(Sketch(description=several(*plans, **AXES))))["best-0"]
-    assert "isn't tested" in many
+    assert "not tested" in many
 
 
 def test_groups_on_different_data_are_not_ranked() -> None:
@@ -198,7 +194,7 @@ def test_the_groups_are_lines_with_looks_of_their_own(ax: Axes, results: StudyRe
     marks = [line for line in ax.lines if len(line.get_xdata()) == 1]
     assert len({(line.get_color(), line.get_marker()) for line in marks}) == 2
     best = max(study.summary["metric"].max(), *(a.measured["metric"].max() for a in study.groups))
-    assert f"{100 * best:.2f}%" in chart.finding
+    assert study.groups[0].measure.text(best) in chart.finding
 
 
 def drawn(ax: Axes, *plans: dict[str, object]) -> tuple[list[Chart], list[list[Line2D]]]:

@@ -248,7 +248,7 @@ PITFALLS = {
     "7 the test part chooses": Pitfall(
         leaking,
         careful,
-        "no result on the test part, but 75 have",
+        "no result on the test set, but 75 have",
     ),
     "8 a small test part": Pitfall(
         planned(test_items=90),

@@ -191,6 +191,11 @@ def test_one_batch_size_is_compared_with_nothing() -> None:
     assert not {"range", "budget", "rules", "time"} & {*texts}
 
 
+def test_one_batch_size_alone_gives_no_high_confidence() -> None:
+    analysis = numbers(make_results(Sketch(description=small(batch_sizes=(8,)))))
+    assert confidence(analysis)[0] == MODERATE
+
+
 def test_a_study_that_has_not_begun_says_nothing(digits: StudyResults) -> None:
     texts = said(numbers(nothing_run(digits)))
     assert [*texts] == ["recommendation"]

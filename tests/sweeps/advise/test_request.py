@@ -59,7 +59,7 @@ def test_every_mistake_is_told_at_once(table: Path) -> None:
     assert first == "recommend: --minutes: must be above 0, but is -1."
     assert second == "recommend: --target: goes with a file, but 'iris' has a target of its own."
     (unknown,) = mistakes("irsi", ["y"], 1, None, 1)
-    assert unknown.startswith("recommend: data: 'irsi' is no dataset.")
+    assert unknown.startswith("recommend: data: 'irsi' is not a dataset.")
     (sheet,) = mistakes("my.xlsx", ["y"], 1, None, 1)
     assert sheet.startswith("recommend: data: ")
     assert ".csv, .parquet, .npz" in sheet

@@ -166,7 +166,7 @@ MISTAKES = {
         3,
         [
             (
-                f"small.toml: dataset: 'irsi' is no dataset. Known: {', '.join(NAMES)}. "
+                f"small.toml: dataset: 'irsi' is not a dataset. Known: {', '.join(NAMES)}. "
                 "Did you mean 'iris'?"
             )
         ],

@@ -101,7 +101,7 @@ def test_times_of_several_machines_are_not_mixed(tmp_path: Path) -> None:
             store.take_timing([*map(asdict, rounds)])
     merged = merge([tmp_path / name for name in "abc"], tmp_path / "all")
     (note,) = merged.notes
-    assert "only the first timing pass is kept" in note
+    assert "only the first benchmark is kept" in note
     with Store.read(tmp_path / "all") as store:
         assert {size for *_, size in store.timed()} == {1, 2}
 

@@ -72,28 +72,30 @@ def test_the_table_has_a_row_for_each_batch_size_and_a_column_for_each_engine() 
     lines = times_lines(made())
     assert lines[2] == "4-3-2, sgd, float32"
     assert lines[3].split("  ")[0] == "batch size"
-    assert [word in lines[3] for word in ("one network", "each of 30 at once", "item by item")]
-    shown = "10 20.0 µs (18.0 µs to 22.0 µs) 4.00 µs (3.60 µs to 4.40 µs) 180 µs (162 µs to 198 µs)"
+    assert [
+        word in lines[3] for word in ("one network", "each of 30 at once", "example by example")
+    ]
+    shown = "10 20 µs (18 µs to 22 µs) 4.0 µs (3.6 µs to 4.4 µs) 180 µs (162 µs to 198 µs)"
     assert " ".join(lines[5].split()) == shown
     assert len(set(map(len, lines[4:6]))) == 1
 
 
-def test_fixed_cost_and_cost_of_an_example_are_told_with_intervals() -> None:
+def test_fixed_cost_and_cost_of_an_example_have_intervals() -> None:
     lines = times_lines(made())
-    assert lines[7].startswith("one network: fixed cost 10.0 µs (")
-    assert "each example 1.00 µs (" in lines[7]
-    assert "doubled at batch size 10.0 (" in lines[7]
-    assert lines[8].startswith("each of 30: fixed cost 2.00 µs (")
+    assert lines[7].startswith("one network: fixed cost 10 µs (")
+    assert "each example 1.0 µs (" in lines[7]
+    assert "doubled at batch size 10 (" in lines[7]
+    assert lines[8].startswith("each of 30: fixed cost 2.0 µs (")
 
 
-def test_a_cost_that_the_times_do_not_show_is_not_told() -> None:
+def test_a_cost_that_the_times_do_not_show_is_unknown() -> None:
     (block,) = made().timed
     flat = fit_update_time([1, 10, 100], [1e-5, 1e-5, 1e-5])
     few = fit_update_time([1, 10], [1e-5, 1e-5])
     bent = fit_update_time([1, 4, 16, 64], [1e-5, 4e-5, 2e-5, 9e-5])
     times = replace(made(), timed=(replace(block, fits={1: flat, 2: few, 3: bent}),))
     lines = times_lines(times)
-    assert "each example not told" in lines[7]
+    assert "each example unknown" in lines[7]
     assert lines[7].endswith("they show no cost of an example.")
     assert lines[8] == "each of 2: Fewer than three batch sizes are timed: 2."
     assert lines[9].endswith("A poor fit: some times are more than 10% off.")
@@ -104,11 +106,11 @@ def test_a_quiet_machine_is_called_so() -> None:
     assert times_lines(made(load=math.nan))[-1] == "The machine was quiet."
 
 
-def test_every_disturbance_is_told() -> None:
+def test_every_disturbance_is_named() -> None:
     loud = made(load=1.5, contended=True, unsteady=True)
     load, contended, unsteady = loud.disturbances
     tells(load, "1.50", "2 cores")
-    tells(contended, "1 measurement", "90%", "50.00%")
+    tells(contended, "1 measurement", "90%", "50%")
     tells(unsteady, "quartiles of 1 measurement", "20%")
     lines = times_lines(loud)
     assert lines[-1].startswith("Not quiet: The load average was 1.50 before")

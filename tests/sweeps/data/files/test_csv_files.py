@@ -86,10 +86,10 @@ def test_a_gap_or_another_spelling_does_not_change_the_numbers_of_a_column(read:
         ("\u0661", "looks like a number"),
         ("\uff11", "looks like a number"),
         ("1_000", "looks like a number"),
-        ("0x10", "is no number"),
-        ("inf", "is no number"),
-        ("-Infinity", "is no number"),
-        ("True", "is no number"),
+        ("0x10", "is not a number"),
+        ("inf", "is not a number"),
+        ("-Infinity", "is not a number"),
+        ("True", "is not a number"),
     ],
 )
 def test_what_python_alone_takes_for_a_number_is_none(read: Read, cell: str, expected: str) -> None:

@@ -69,7 +69,7 @@ def test_categories_that_are_hard_to_tell_apart_are_noted() -> None:
 
 def test_text_among_numbers_is_refused_with_its_line() -> None:
     text = refusal(["1", "2", "three"])
-    tells(text, "my.csv, column 'x'", "'three' in line 4 is no number", "`categorical`")
+    tells(text, "my.csv, column 'x'", "'three' in line 4 is not a number", "`categorical`")
 
 
 @pytest.mark.parametrize("cell", ["1,5", "1.234.567", "1_000", "1 000", "\u0661"])
