@@ -101,7 +101,7 @@ def other_rates(record: TargetRecord) -> str:
         return ""
     columns = ("batch_size", "target_rate", "learning_rate")
     changes = [
-        f"batch size {size} with learning rate {rate(target)} instead of {rate(used)}"
+        f"{rate(target)} instead of {rate(used)} at batch size {size}"
         for size, target, used in zip(*(other[name] for name in columns), strict=True)
     ]
     return (

@@ -55,7 +55,7 @@ function addFilter(table) {
 }
 
 // One batch size is highlighted everywhere: by a click on it, or by the list of all of them.
-const sizeOf = (text) => (/batch size (\d+)|\((\d+)\)$/.exec(text) || []).slice(1).find(Boolean);
+const sizeOf = (point) => String(point[3] ?? (/batch size (\d+)/.exec(point[2]) || [])[1] ?? "");
 const rows = new Map();
 for (const table of document.querySelectorAll("table:not(.plain)")) {
   const column = [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent.startsWith("Batch size"));
@@ -99,9 +99,9 @@ function highlight(svg, size) {
   for (const [text, x, y] of sized ? ticks : []) {
     if (text === size) svg.append(draw("rect", { x: x - 11, y: 4, width: 22, height: y, rx: 3, class: "band" }));
   }
-  const numbers = (marksOf(svg).series || []).map((name) => (/^(?:batch size )?(\d+)$/.exec(name) || [])[1]);
-  numbers.forEach((number, place) => svg.querySelectorAll(`[data-series="${place}"]`).forEach((part) =>
-    part.classList.toggle("faded", Boolean(number) && number !== size && numbers.includes(size))));
+  const marks = [...svg.querySelectorAll("[data-batch-size]")];
+  const shown = !sized && marks.some((mark) => mark.dataset.batchSize === size);
+  for (const mark of marks) mark.classList.toggle("faded", shown && mark.dataset.batchSize !== size);
   for (const text of svg.querySelectorAll('text:not([style*="end"])')) {
     const beside = !sized && ticks.some((tick) => tick[2] === +text.getAttribute("y"));
     text.classList.toggle("named", text.textContent === size && !beside);
@@ -145,7 +145,7 @@ function addReader(box, svg, points, prefix) {
     const point = points()[place];
     at = point ? place : -1;
     ring.setAttribute("visibility", point ? "visible" : "hidden");
-    value.textContent = point ? point[2] + summaryOf(sizeOf(point[2]), prefix) : "";
+    value.textContent = point ? point[2] + (point[2].includes("learning rate") ? "" : summaryOf(sizeOf(point), prefix)) : "";
     if (!point) return;
     ring.setAttribute("cx", point[0]);
     ring.setAttribute("cy", point[1]);
@@ -177,12 +177,12 @@ function addReader(box, svg, points, prefix) {
     const [x] = placeOf(event);
     const [ticks, sized] = ticksOf(svg);
     const tick = sized && ticks.find((each) => Math.abs(each[1] - x) < 15);
-    toggle((point && sizeOf(point[2])) || (tick && tick[0]));
+    toggle((point && sizeOf(point)) || (tick && tick[0]));
   });
   box.addEventListener("keydown", (event) => {
     const last = points().length - 1;
     const places = { ArrowRight: at + 1, ArrowLeft: at < 0 ? last : at - 1, Home: 0, End: last, Escape: -1 };
-    if (event.key === "Enter" && at >= 0) toggle(sizeOf(points()[at][2]));
+    if (event.key === "Enter" && at >= 0) toggle(sizeOf(points()[at]));
     if (!(event.key in places) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     pointed = false;
