@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 
@@ -123,8 +124,8 @@ def _details(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
         "Batch size": number("batch_size", str),
         "Validation": number("validation_metric", analysis.measure.text),
-        "Loss": number("loss", significant),
-        "RMSE": number("rmse", significant),
+        "Loss": number("loss", partial(significant, digits=3)),
+        "RMSE": number("rmse", partial(significant, digits=3)),
         "Updates": number("updates", count),
         "Per update": number("seconds_per_update", seconds),
         "Vectorized speed-up": number("speedup", times),
@@ -287,7 +288,7 @@ def _to_target(analysis: Analysis, record: TargetRecord) -> Table:
 def _targets(analysis: Analysis) -> Table:
     columns: dict[str, Maker] = {
         "Target": number("target", analysis.target_measure.text),
-        "Share of the way": number("share", "{:.0%}".format),
+        "Share": number("share", "{:.0%}".format),
         "Runs": number("runs", count),
         "Missed": number("censored", count),
         "Fewest updates": number("min_updates", count),

@@ -12,7 +12,6 @@ import pytest
 from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.charts.catalogue import NAMES, charts
-from reports.schema.formats import percent
 from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (
     Sketch,
@@ -81,7 +80,7 @@ def test_titles_state_the_finding(digits: StudyResults, whole: dict[str, Chart])
     finding = whole["accuracy"].finding
     for part in (
         f"atch size {row['batch_size']} with learning rate {row['learning_rate']:g} ",
-        percent(row["metric"]),
+        analysis.measure.text(row["metric"]),
     ):
         assert part in finding
 

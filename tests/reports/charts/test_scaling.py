@@ -26,7 +26,7 @@ from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.charts.base.style import GREY, ORANGE
 from reports.recommend.record import Analysis
-from reports.schema.formats import off_by
+from reports.schema.formats import off_by, significant, times
 from reports.schema.results import EXPLORE, StudyResults
 from reports.stats.bounds import Ends
 from reports.stats.models.first_passage import NOT_REACHED
@@ -50,6 +50,8 @@ def way(**columns: list[object]) -> pd.DataFrame:
     """Return a table of the way to a target, with some columns changed."""
     table = pd.DataFrame({"batch_size": THREE, "updates": [100.0, 30.0, 12.0], "runs": 8})
     table = table.assign(
+        learning_rate=1.0,
+        target_rate=1.0,
         reached=8,
         updates_low=table["updates"] * 0.9,
         updates_high=table["updates"] * 1.1,
@@ -234,10 +236,10 @@ def test_titles_state_what_was_found(analysis: Analysis) -> None:
     critical = record.fit.critical_batch_size
     assert f"critical batch size of {critical:.0f}" in made(steps_chart, analysis).finding
     finding = made(steps_chart, unfitted(analysis, poor_fit=True)).finding
-    assert finding.startswith("From batch size 1 to 256, 256\N{MULTIPLICATION SIGN} as large")
-    assert f"{fewer:.1f}\N{MULTIPLICATION SIGN} fewer updates" in finding
+    assert finding.startswith("From batch size 1 to 256")
+    assert f"{times(fewer)} fewer updates" in finding
     caption = made(steps_chart, analysis).caption
-    assert f"critical batch size of {critical:.1f} (95% interval" in caption
+    assert f"critical batch size of {significant(critical)} (95% CI" in caption
     finding = made(time_chart, analysis).finding
     assert finding.startswith("Time to the target: ")
     assert f" at batch size {record.fastest}" in finding
@@ -249,7 +251,7 @@ def test_captions_name_target_seeds_statistic_and_fit(
     results: StudyResults, analysis: Analysis
 ) -> None:
     caption = made(steps_chart, analysis).caption
-    assert "90% of the way" in caption
+    assert f"{main(analysis.scaling).share:.0%} of the way" in caption
     assert "Measured on fresh seeds" in caption
     assert "Median of 8 runs with its distribution-free 95% interval" in caption
     fit = main(analysis.scaling).fit
@@ -348,7 +350,7 @@ def test_unresolved_noise_is_said(results: StudyResults, analysis: Analysis) -> 
     other = replace(analysis, scaling=replace(scaling, noise=unresolved, targets=(record,)))
     chart = made(noise_chart, other)
     assert "don't resolve" in chart.finding
-    assert "unresolved, at least 5.00" in chart.description
+    assert f"unresolved, at least {significant(5.0)}" in chart.description
     finding = made(noise_chart, with_record(analysis, record)).finding
     assert "from 4" in finding
     assert noise_chart(numbers(noisy(results, -1.0))) is None

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from reports.analysis.worker_timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 from reports.charts import timeline as timeline_figures
 from reports.charts.base.style import SIZE_ID, STYLE
+from reports.schema.formats import seconds
 from reports.schema.results import StudyResults, as_table
 
 NO_PAUSES = pd.DataFrame({"at": [], "seconds": []})
@@ -108,7 +109,7 @@ def test_a_bar_is_read_with_its_trials_and_time(ax: Axes) -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["benchmark", "1"]
     (bar,) = ax.texts
     assert str(bar.get_label()).startswith("batch size 2: 1 trial ")
-    assert "5.00\xa0s" in str(bar.get_label())
+    assert seconds(5) in str(bar.get_label())
 
 
 def test_very_many_bars_become_a_picture(tmp_path: Path) -> None:

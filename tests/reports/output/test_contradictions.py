@@ -41,7 +41,9 @@ USE = re.compile(
     r"\b(?:use|recommend(?:ed|s)?(?: is)?):? batch size (\d+)( with learning rate (\S+))?",
     re.IGNORECASE,
 )
-RATE = r"batch size (\d+) with learning rate ([\d.e-]+\d)"
+RATE = r"batch size (\d+) with learning rate ([\d.e-]+\d)(?![.e-]*\d| instead of)"
+INSTEAD = r"batch size (\d+) with learning rate (\S+) instead of ([\d.e-]*\d)"
+"""The rate tuned for the target, and the one that was selected."""
 BEST_ON_TUNING = (
     r"batch size (\d+)(?: with learning rate \S+)?,? (?:the best|did best|best) on the tuning seeds"
 )
@@ -157,6 +159,10 @@ def contradictions(lines: Sequence[str], groups: Sequence[Analysis]) -> list[str
     for size, stated in re.findall(RATE, "\n".join(lines), re.IGNORECASE):
         if not any(stated == rate_text(group, int(size)) for group in groups):
             problems.append(f"learning rate {stated} of batch size {size}")
+    for size, other, stated in re.findall(INSTEAD, "\n".join(lines), re.IGNORECASE):
+        pairs = [(target_rate(group, int(size)), rate_text(group, int(size))) for group in groups]
+        if (other, stated) not in pairs:
+            problems.append(f"learning rate {other} instead of {stated} of batch size {size}")
     tried = groups[0].tried
     near, worse = judged(lines, NEAR, tried), judged(lines, INFERIOR, tried)
     problems += [f"near-optimal and worse: {both}" for both in sorted(near & worse)]
@@ -180,6 +186,13 @@ def known(rule: str, groups: Sequence[Analysis]) -> set[str] | None:
 
 def rate_text(group: Analysis, size: int) -> str:
     return rate(group.row(size)["learning_rate"]) if size in group.tried else ""
+
+
+def target_rate(group: Analysis, size: int) -> str:
+    record = group.scaling.main
+    if record is None or size not in group.tried:
+        return ""
+    return rate(record.batch_sizes.set_index("batch_size").loc[size, "target_rate"])
 
 
 def wrong(
@@ -237,6 +250,7 @@ DOCTORED = {
     "another winner of a budget rule": "It is 1024 for equal epochs and 2 for equal epochs.",
     "no learning rate": "We recommend batch size 8.",
     "another learning rate": "Batch size 8 with learning rate 0.123 is good.",
+    "another rate for the target": "Batch size 8 with learning rate 0.123 instead of 1.",
     "near-optimal although worse": "Batch size 1024 is near-optimal.",
     "as good although worse": "Batch sizes 512 and 1024 are statistically indistinguishable.",
     "worse although near-optimal": "Batch size {reference} is worse.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,10 +17,8 @@ from tests.reports.output.page.test_page import HOSTILE, Outline
 
 def test_a_study_says_what_it_holds_and_what_to_use(digits: StudyResults) -> None:
     counts, answer = repr(digits).splitlines()
-    assert counts == (
-        "<StudyResults digits: 1 group, 385 trials (340 ok, 45 diverged, 0 failed), 7,820 "
-        "evaluations, 110 timing rounds>"
-    )
+    assert counts.startswith("<StudyResults digits: ")
+    assert re.findall(r"[\d,]*\d", counts) == ["1", "385", "340", "45", "0", "7,820", "110"]
     analysis = numbers(digits)
     assert f"batch size {analysis.recommended} with learning rate" in answer
     assert answer in digits._repr_html_()

@@ -16,9 +16,11 @@ import pytest
 from reports.output.build import build_report
 from reports.output.page.page import EMBED_BELOW
 from reports.output.page.sections import UNFOLDED
-from reports.schema.formats import percent, rate
+from reports.schema.formats import rate
+from reports.schema.measures import measure_of
 from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (
+    DIGITS_GROUP,
     Sketch,
     keep,
     make_results,
@@ -115,7 +117,7 @@ def test_the_same_number_stands_in_verdict_table_and_csv(page: str, digits_repor
     assert heading is not None
     used = next(record for record in records if record["batch_size"] == heading[1])
     assert heading[2] == rate(float(used["learning_rate"]))
-    shown = percent(float(used["metric"]))
+    shown = measure_of(DIGITS_GROUP).text(float(used["metric"]))
     assert shown in page[heading.end() : page.index("</p>", heading.end())]
     assert f'data-key="{used["metric"]}">{shown}</td>' in page
 
@@ -266,7 +268,7 @@ def test_provenance_and_specification_are_complete(page: str, digits: StudyResul
 def test_the_worth_of_an_item_needs_items(digits: StudyResults, tmp_path: Path) -> None:
     group = replace(digits.description.groups[0], test_items=90)
     results = replace(digits, description=replace(digits.description, groups=(group,)))
-    assert "worth 1.11 points" in page_of(results, tmp_path)
+    assert "worth 1.1 points" in page_of(results, tmp_path)
 
 
 @pytest.mark.usefixtures("undrawn")
