@@ -303,7 +303,7 @@ def _targets(analysis: Analysis) -> Table:
         "Why not": lambda row: Cell(row["reason"] or row["why_no_prediction"] or "", ""),
     }
     note = (
-        "A target is a share of the way from the start to what the median batch size attains on "
+        "A target is a share of the way from the start to what the best batch size attains on "
         "the tuning seeds. Critical batch size: fewest examples by fewest updates. 20% overhead: "
         "what others call critical (Zhang et al. 2024), the batch size that takes 20% more updates "
         "than in proportion from the one behind it; not to be mixed with the former. Predicted: "

@@ -268,7 +268,7 @@ PITFALLS = {
     "10 another target, another critical batch size": Pitfall(
         with_accuracy(slower),
         careful,
-        "Share of the way 50%, Runs 15, Missed 0, Fewest updates 16, Fewest examples 1,906, "
+        "Share 50%, Runs 15, Missed 0, Fewest updates 16, Fewest examples 1,906, "
         "Critical batch size 116, 95% interval 57 to 513,",
     ),
     "11 momentum counts updates": Pitfall(

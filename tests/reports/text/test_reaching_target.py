@@ -51,8 +51,8 @@ def changed(analysis: Analysis, **fit: Any) -> Analysis:
 def test_the_target_has_its_rule(analysis: Analysis) -> None:
     text = level(analysis, main(analysis.scaling))
     record = main(analysis.scaling)
-    assert analysis.target_measure.text(record.target) in text
-    assert f"{record.share:.0%} of the way" in text
+    assert analysis.target_measure.text(record.target.level) in text
+    assert f"{record.target.share:.0%} of the way" in text
 
 
 def test_the_critical_batch_size_has_its_interval(analysis: Analysis) -> None:

@@ -178,7 +178,7 @@ def test_cells_are_the_numbers_of_the_record(analysis: Analysis) -> None:
     overhead = record.fit.overhead_batch_size(reference=smallest)
     assert overhead is not None
     assert target["20% overhead"] == f"{significant(overhead)} from {smallest:g}"
-    assert (target["Share"], target["Why not"]) == (f"{record.share:.0%}", "")
+    assert (target["Share"], target["Why not"]) == (f"{record.target.share:.0%}", "")
     assert cells(by_name(analysis)["noise"], 0)["By the critical batch size"].startswith("2")
 
 
