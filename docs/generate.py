@@ -1,6 +1,6 @@
 """Write the generated pages and parts of pages again: `python docs/generate.py`.
 
-`tests/test_documentation.py` fails when one of them no longer tells what the code does.
+`tests/test_documentation.py` fails when one of them no longer says what the code does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DOCS = Path(__file__).parent
 _CLI = """\
 # Commands
 
-`bpsweep COMMAND --help` tells the same in a terminal. Results go to standard output, progress and
+`bpsweep COMMAND --help` shows the same in a terminal. Results go to standard output, progress and
 errors to standard error. Names and messages from files, stores and libraries can't act on a
 terminal: characters that would end a line, steer it, turn text around or can't be encoded are
 written as escapes such as `\\u001b`. `--json` is ASCII. A stream that is closed, or whose reader
@@ -123,7 +123,7 @@ def commands_page(command_line: argparse.ArgumentParser) -> str:
     Args:
         command_line: What understands them.
     """
-    (group,) = (a for a in command_line._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001 - argparse tells it nowhere else
+    (group,) = (a for a in command_line._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001 - argparse shows it nowhere else
     exit_codes = " ".join((command_line.epilog or "").split("\n", 1)[1].split())
     parts = [_CLI.format(exit_codes=exit_codes)]
     parts += [_command(name, command) for name, command in group.choices.items()]
@@ -131,7 +131,7 @@ def commands_page(command_line: argparse.ArgumentParser) -> str:
 
 
 def _command(name: str, command: argparse.ArgumentParser) -> str:
-    actions = [a for a in command._actions if a.dest != "help"]  # noqa: SLF001 - likewise
+    actions = [a for a in command._actions if a.dest != "help"]  # noqa: SLF001 - the same
     usage = " ".join(["bpsweep", name, *map(_usage, actions)])
     rows = [f"| {_argument(a)} | {_cell(_help(a))} |" for a in actions]
     head = [f"## `{name}`", "", command.description or "", "", "```text", usage, "```", ""]
@@ -169,7 +169,7 @@ def _help(action: argparse.Action) -> str:
 
 
 def tables_page(tables: Mapping[str, Iterable[Column]]) -> str:
-    """Return the page about every table beside a report, column by column.
+    """Return the page about every table of a report, column by column.
 
     Args:
         tables: The columns of each, by name.

@@ -4,8 +4,8 @@ Every quantity is that of the examples' own losses, summed over the outputs and 
 batch; it holds no weight penalty. All is computed in float64; NaN where weights are not finite.
 
 `G` is the mean and `Sigma` the covariance of the gradients of independent examples or, with a
-population of N items from which the examples are drawn without replacement, of these N (divided by
-N). The mean gradient of B examples has `E|mean|^2 = |G|^2 + tr(Sigma)/B (N - B)/(N - 1)` (Cochran
+population of N examples from which they are drawn without replacement, of these N (divided by N).
+The mean gradient of B examples has `E|mean|^2 = |G|^2 + tr(Sigma)/B (N - B)/(N - 1)` (Cochran
 1977, theorem 2.2), which is `|G|^2 + c (1/B - 1/N)` with `c = tr(Sigma) N/(N - 1)`: linear in 1/B,
 1/N being 0 without a population. Two batch sizes give the line, its slope `c` and its value at 1/N,
 `|G|^2`. Batches of 1 and B examples give the U-statistic; shards and the whole batch the two-batch

@@ -37,7 +37,7 @@ class Recipe:
             at each evaluation point, the gradient statistics are taken over: 0 for none, otherwise
             at least 2. They cost two to three passes over these examples at each point.
         noise_shards: None to take them from per-example norms, which is more precise; otherwise
-            from the mean gradients of so many shards of these examples, 2 to as many as these.
+            from the mean gradients of this many shards of these examples, 2 to their number.
         noise_curvature: Whether tr(H Sigma) and G'HG are estimated as well, the Hessian H being
             that of as many examples drawn separately; wants `noise_examples`, and costs about 50
             passes over these at each point.

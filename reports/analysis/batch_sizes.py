@@ -36,22 +36,22 @@ SEEDS_FOR_INTERVAL = 5  # fewer values than this are shown one by one, without a
 
 BATCH_SIZE_COLUMNS = (
     BATCH_SIZE,
-    Column("learning_rate", "float64", "", "Rate selected on the validation part."),
+    Column("learning_rate", "float64", "", "Learning rate selected on the validation set."),
     Column("at_edge", "bool", "", "Whether no smaller, or no larger, rate was tried."),
     Column("basin_low", "float64", "", "Smallest rate within a standard error of the best."),
     Column("basin_high", "float64", "", "Largest such rate, with no worse one in between."),
     Column("eligible_rates", "int64", "rates", "Rates with a value for every seed."),
     Column("tried_rates", "int64", "rates", "Rates tried."),
     Column("validation_metric", "float64", "", "Mean validation metric over the explore seeds."),
-    Column("metric", "float64", "", "Mean metric on the part shown; missing if seeds are lost."),
-    Column("metric_median", "float64", "", "Median, likewise."),
-    Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
-    Column("metric_high", "float64", "", "Upper end, likewise."),
-    Column("loss", "float64", "per example", "Mean loss, likewise."),
-    Column("rmse", "float64", "", "Mean root mean squared error, likewise; see the method text."),
-    Column("gap", "float64", "", "Mean metric on the training part less metric, likewise."),
-    Column("gap_low", "float64", "", "Lower end of its 95% t interval; 5 seeds or more."),
-    Column("gap_high", "float64", "", "Upper end, likewise."),
+    Column("metric", "float64", "", "Mean metric on the set shown; missing if seeds failed."),
+    Column("metric_median", "float64", "", "Median of the metric on the set shown."),
+    Column("metric_low", "float64", "", "Lower bound of the 95% t interval; 5 seeds or more."),
+    Column("metric_high", "float64", "", "Upper bound of that interval."),
+    Column("loss", "float64", "per example", "Mean loss on the set shown."),
+    Column("rmse", "float64", "", "Mean root mean squared error there; see the method text."),
+    Column("gap", "float64", "", "Mean metric on the training set minus metric."),
+    Column("gap_low", "float64", "", "Lower bound of its 95% t interval; 5 seeds or more."),
+    Column("gap_high", "float64", "", "Upper bound of that interval."),
     Column("seeds", "int64", "seeds", "Seeds with a value there."),
     Column("lost_seeds", "int64", "seeds", "Others: diverged, failed or still to run."),
     Column("shortfall", "float64", "", "Mean loss of metric against the reference, over seeds."),
@@ -60,10 +60,12 @@ BATCH_SIZE_COLUMNS = (
     Column("verdict", "str", "", "reference, near-optimal, undecided, worse or slower.", True),
     Column("may_be_best", "bool", "", "Whether it may be the true best, with 95% confidence."),
     Column("updates", "float64", "updates", "Median of the trials shown; else of the budget."),
-    Column("seconds_per_update", "float64", "s", "Median of the timing pass, tensor.", True),
+    Column(
+        "seconds_per_update", "float64", "s", "Median of the benchmark, vectorized engine.", True
+    ),
     Column("seconds_to_train", "float64", "s", "updates by seconds_per_update.", volatile=True),
     Column("pareto", "bool", "", "Whether nothing is both faster and more accurate.", True),
-    Column("speedup", "float64", "", "Tensor operations over single items; medians.", True),
+    Column("speedup", "float64", "", "Vectorized against one example at a time; medians.", True),
     Column("speedup_low", "float64", "", "Smallest ratio within a round.", volatile=True),
     Column("speedup_high", "float64", "", "Largest ratio within a round.", volatile=True),
 )
@@ -71,10 +73,10 @@ BATCH_SIZE_COLUMNS = (
 SEED_COLUMNS = (
     BATCH_SIZE,
     SEED,
-    Column("metric", "float64", "", "Metric of the trial, on the part the report shows."),
-    Column("loss", "float64", "per example", "Mean loss, likewise."),
-    Column("rmse", "float64", "", "Root mean squared error, likewise."),
-    Column("train_metric", "float64", "", "Metric on the training part, at the end."),
+    Column("metric", "float64", "", "Metric of the trial, on the set the report shows."),
+    Column("loss", "float64", "per example", "Mean loss on that set."),
+    Column("rmse", "float64", "", "Root mean squared error on that set."),
+    Column("train_metric", "float64", "", "Metric on the training set, at the end."),
     Column("updates", "int64", "updates", "Updates made."),
 )
 
@@ -94,7 +96,7 @@ def tuned(trials: pd.DataFrame, selection: pd.DataFrame, stages: tuple[str, ...]
 
 
 def shown_trials(results: StudyResults, selection: pd.DataFrame) -> Shown:
-    """Return what is shown of each group: the test part, or validation until a test has run."""
+    """Return what is shown of each group: the test set, or validation until a test has run."""
     fresh, tuning = (
         tuned(results.trials, selection, stages) for stages in (FRESH_STAGES, TUNING_STAGES)
     )

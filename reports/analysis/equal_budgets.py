@@ -50,8 +50,8 @@ BUDGET_COLUMNS = (
     Column("updates", "float64", "updates", "Updates within the budget."),
     Column("seconds", "float64", "s", "updates by the seconds of an update, benchmark.", True),
     Column("metric", "float64", "", "Mean validation metric; missing if training ended before."),
-    Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
-    Column("metric_high", "float64", "", "Upper end, too."),
+    Column("metric_low", "float64", "", "Lower bound of the 95% t interval; 5 seeds or more."),
+    Column("metric_high", "float64", "", "Upper bound, too."),
     Column("seeds", "int64", "seeds", "Tuning seeds behind metric, each at others' best rate."),
     Column("best", "bool", "", "Whether it has the highest mean with this budget."),
     Column(

@@ -32,8 +32,10 @@ TO_TARGET_COLUMNS = (
     Column("runs", "int64", "runs", "Runs at learning_rate, one for each seed."),
     Column("reached", "int64", "runs", "Those that reached the target."),
     Column("updates", "float64", "updates", "Median; missing if half of the runs missed it."),
-    Column("updates_low", "float64", "updates", "Lower end of its 95% interval; 6 runs or more."),
-    Column("updates_high", "float64", "updates", "Upper end; infinite if too many runs missed it."),
+    Column("updates_low", "float64", "updates", "Lower bound of its 95% interval; 6 runs or more."),
+    Column(
+        "updates_high", "float64", "updates", "Upper bound; infinite if too many runs missed it."
+    ),
     Column("half_width", "float64", "updates", "Half the updates between evaluations; median."),
     Column("examples", "float64", "examples", "updates by batch_size."),
     Column("seconds", "float64", "s", "updates by the median seconds of an update.", True),
@@ -46,8 +48,8 @@ TO_TARGET_COLUMNS = (
 NOISE_RATIO_COLUMNS = (
     *NOISE_COLUMNS,
     Column("ratio", "float64", "", "noise_scale by the critical batch size; missing if unknown."),
-    Column("ratio_low", "float64", "", "Lower end of its interval, from those of both."),
-    Column("ratio_high", "float64", "", "Upper end, too; may be infinite."),
+    Column("ratio_low", "float64", "", "Lower bound of its interval, from those of both."),
+    Column("ratio_high", "float64", "", "Upper bound, too; may be infinite."),
 )
 
 TARGET_COLUMNS = (
@@ -57,8 +59,8 @@ TARGET_COLUMNS = (
     Column("min_updates", "float64", "updates", "Updates that any batch size needs."),
     Column("min_examples", "float64", "examples", "Examples that any batch size needs."),
     Column("critical_batch_size", "float64", "examples", "Batch size with twice min_updates."),
-    Column("critical_low", "float64", "examples", "Lower end of its interval."),
-    Column("critical_high", "float64", "examples", "Upper end of its interval; may be infinite."),
+    Column("critical_low", "float64", "examples", "Lower bound of its interval."),
+    Column("critical_high", "float64", "examples", "Upper bound of its interval; may be infinite."),
     Column("overhead_batch_size", "float64", "examples", "20% more than in proportion."),
     Column("overhead_reference", "float64", "examples", "From which it is reckoned."),
     Column("max_log_residual", "float64", "", "Largest absolute residual of log updates."),
@@ -66,8 +68,10 @@ TARGET_COLUMNS = (
     Column("reason", "str", "", "Why a number is missing."),
     Column("fastest", "Int64", "examples", "Batch size with the shortest median time.", True),
     Column("predicted_best", "float64", "examples", "By the two fits, within their range.", True),
-    Column("predicted_low", "float64", "examples", "Lower end of its 95% interval.", volatile=True),
-    Column("predicted_high", "float64", "examples", "Upper end, too.", volatile=True),
+    Column(
+        "predicted_low", "float64", "examples", "Lower bound of its 95% interval.", volatile=True
+    ),
+    Column("predicted_high", "float64", "examples", "Upper bound, too.", volatile=True),
     Column("near_low", "float64", "examples", "From here on within 5% of that time.", True),
     Column("near_high", "float64", "examples", "Up to here, too.", volatile=True),
     Column("predicted_seconds", "float64", "s", "Time to the target there.", volatile=True),
@@ -76,14 +80,16 @@ TARGET_COLUMNS = (
 
 UPDATE_TIME_COLUMNS = (
     Column("fixed_seconds", "float64", "s", "alpha of alpha + beta B; missing if not shown.", True),
-    Column("fixed_low", "float64", "s", "Lower end of its 95% interval.", volatile=True),
-    Column("fixed_high", "float64", "s", "Upper end, too.", volatile=True),
+    Column("fixed_low", "float64", "s", "Lower bound of its 95% interval.", volatile=True),
+    Column("fixed_high", "float64", "s", "Upper bound, too.", volatile=True),
     Column("seconds_per_example", "float64", "s", "beta; missing if not shown.", volatile=True),
-    Column("each_low", "float64", "s", "Lower end of its 95% interval.", volatile=True),
-    Column("each_high", "float64", "s", "Upper end, too.", volatile=True),
+    Column("each_low", "float64", "s", "Lower bound of its 95% interval.", volatile=True),
+    Column("each_high", "float64", "s", "Upper bound, too.", volatile=True),
     Column("doubling_batch_size", "float64", "examples", "alpha / beta.", True),
-    Column("doubling_low", "float64", "examples", "Lower end of its 95% interval.", volatile=True),
-    Column("doubling_high", "float64", "examples", "Upper end, too.", volatile=True),
+    Column(
+        "doubling_low", "float64", "examples", "Lower bound of its 95% interval.", volatile=True
+    ),
+    Column("doubling_high", "float64", "examples", "Upper bound, too.", volatile=True),
     Column("max_log_residual", "float64", "", "Largest absolute residual of log seconds.", True),
     Column("poor_fit", "bool", "", "Whether the line misses a batch size by more than 10%.", True),
     Column("reason", "str", "", "Why a number is missing.", volatile=True),
@@ -142,7 +148,7 @@ class ScalingRecord:
 
     @cached_property
     def noise_known(self) -> pd.DataFrame:
-        """The rows of `noise` after the start with a noise scale, or a lower end of one."""
+        """The rows of `noise` after the start with a noise scale, or a lower bound of one."""
         known = (self.noise["status"] == RESOLVED) | (self.noise["low"] > 0)
         return self.noise[known & (self.noise["examples"] > 0)]
 

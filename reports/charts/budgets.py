@@ -22,7 +22,7 @@ from reports.text import RULE_WORDS, amount
 from reports.text.budget_rules import budget_sentence, stopped_note
 
 _GAP = 0.05  # between two panels, as a share of the whole
-_TALL = 0.92  # height of a panel, likewise; its heading stands above
+_TALL = 0.92  # height of a panel, too; its heading is above it
 _MOST_TICKS = 6  # batch sizes named in a panel
 _CAPTION = (
     "Every choice was computed with the report, from the same curves and by the same rules as the "
@@ -123,7 +123,7 @@ def _readable(analysis: Analysis, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Rows of each rule, by what stands above them."""
+    """Rows of each rule, by the heading above them."""
     return {
         f"{RULE_WORDS[rule].capitalize()}: {amount(rule, rows['budget'].iloc[0])}": rows
         for rule, rows in by_rule(table).items()
@@ -164,7 +164,7 @@ def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
         heading="",
         finding=f"{label} against batch size with the budget chosen",
         caption="",
-        description="The values stand in the table below.",
+        description="The table below lists the values.",
         table=table,
         figure=partial(budget_frame, label=label),
     )

@@ -58,7 +58,7 @@ def _drawn(alike: list[Analysis]) -> list[Analysis]:
 
 
 def _looks(drawn: Sequence[Sequence[Analysis]]) -> list[list[Look]]:
-    """Looks by optimizer if that tells all groups of a figure apart, otherwise by place."""
+    """Styles by optimizer if that distinguishes all groups of a figure, otherwise by place."""
     optimizers = [[group.plan.optimizer for group in shown] for shown in drawn]
     order = [*dict.fromkeys(name for names in optimizers for name in names)]
     distinct = all(len({*names}) == len(names) for names in optimizers)

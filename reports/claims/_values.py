@@ -46,7 +46,7 @@ class GroupValues:
         """The metric that the report shows, at the tuned rate of each batch size.
 
         The test metric on fresh seeds; where there are none, the validation metric, each seed at
-        the rate that is best on the others. Batch sizes that lost a seed have no column.
+        the rate that is best on the others. Batch sizes with a failed seed have no column.
         """
         if self.analysis.part != "test":
             return cross_fitted(self.explored)
@@ -110,7 +110,7 @@ class GroupValues:
 
     @cached_property
     def round_seconds(self) -> dict[str, pd.DataFrame]:
-        """Seconds of an update of one network: by engine, then by timing round and batch size."""
+        """Seconds of an update of one network, by engine, then benchmark round and batch size."""
         timing = self.analysis.results.timing
         alone = timing[timing["lanes"] == 1]
         seconds = alone.assign(seconds=alone["wall_seconds"] / alone["updates"])

@@ -33,8 +33,8 @@ MATCH_COLUMNS = (
     Column("first_metric", "float64", "", "Mean metric over the seeds of the first study."),
     Column("metric", "float64", "", "Mean metric over the seeds of the other one."),
     Column("difference", "float64", "", "Other minus first; paired: over common seeds alone."),
-    Column("difference_low", "float64", "", "Lower end of its 95% interval."),
-    Column("difference_high", "float64", "", "Upper end, too."),
+    Column("difference_low", "float64", "", "Lower bound of its 95% interval."),
+    Column("difference_high", "float64", "", "Upper bound, too."),
     Column("method", "str", "", "Of the interval: paired t over common seeds, or Welch's t."),
     Column("seeds", "int64", "seeds", "Pairs behind it or, unpaired, seeds of both together."),
     Column("p_value", "float64", "", "Of no difference; Holm over all matched cells of the study."),
@@ -208,7 +208,7 @@ def _rows(pair: Pair) -> Iterator[dict[str, object]]:
     for size in tables[0].index.intersection(tables[1].index):
         first, other = (table.loc[size] for table in tables)
         gap = None
-        # Of a batch size that lost a seed there is no mean, and no difference of one.
+        # Of a batch size with a failed seed there is no mean, and no difference of one.
         if pair.comparable and pd.notna([first["metric"], other["metric"]]).all():
             gap = difference(*(seeds[size].set_index("seed")["metric"] for seeds in values))
         between = gap.interval if gap else None

@@ -111,7 +111,7 @@ def _summary(matches: Matches) -> str:
 def _left_out(omitted: Sequence[str], undrawn: int) -> str:
     texts = []
     if omitted:
-        texts.append(f"beside the page only: {listing(omitted)}")
+        texts.append(f"only in the page's folder: {listing(omitted)}")
     if undrawn > 0:
         texts.append(f"not drawn: {plural(undrawn, 'figure')} of further groups")
     return f"To keep this page small: {'; '.join(texts)}." if texts else ""
@@ -124,11 +124,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "specification": VALUE_COLUMNS,
     "provenance": VALUE_COLUMNS,
 }
-"""The tables beside the page by the name of their file, without the ending; and their columns."""
+"""The tables in the page's folder, by the name of their file without ending; and their columns."""
 
 
 def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:
-    """Return every table beside the page, by the names of `COLUMNS`, and what columns mean."""
+    """Return every table in the page's folder, by the names of `COLUMNS`, and what columns mean."""
     texts = (matches.specification, matches.provenance)
     frames = (matches.groups, matches.cells, matches.unmatched, *texts)
     return dict(zip(COLUMNS, frames, strict=True)) | {"columns": column_meanings(COLUMNS)}
@@ -166,8 +166,9 @@ def _studies(matches: Matches) -> cells.Table:
         "Machine": cells.text("machine"),
     }
     note = (
-        "Batch size to use: the one that trains fastest among those whose metric can't be told "
-        "from the best, in that study. Mean and interval are those of its best batch size."
+        "Batch size to use: the one that trains fastest among those whose metric is not "
+        "significantly different from the best, in that study. Mean and interval are those of "
+        "its best batch size."
     )
     return cells.table_of("studies", "Studies", note, columns, matches.groups)
 
@@ -224,7 +225,7 @@ def _times(matches: Matches) -> cells.Table:
         "Its training": cells.number("seconds_to_train", seconds),
     }
     note = (
-        "Medians of each study's timing pass, on its own machine. Ratio: of the time of an update, "
+        "Medians of each study's benchmark, on its own machine. Ratio: of the time of an update, "
         "other over first."
     )
     return cells.table_of("times", "Times of matched cells", note, columns, matches.cells)

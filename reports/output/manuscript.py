@@ -1,4 +1,4 @@
-"""Figures and tables for a manuscript: sized for a column, with their fonts, captions beside."""
+"""Figures and tables for a manuscript: sized for a column, with their fonts, and their captions."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
 
 
 def _fit_values(ax: Axes) -> None:
-    """Shrink what stands in the cells of a grid to their width."""
+    """Shrink the contents of the cells of a grid to their width."""
     values = [text for text in ax.texts if text.get_label()]
     if not values or not ax.collections or ax.get_xscale() != "linear":
         return

@@ -82,8 +82,8 @@ ANSWER_COLUMNS = (
         for slug, source in (("fitted", FITTED), ("noise_scale", NOISE_SCALE))
         for side, what in (
             ("best", "the fastest to the target"),
-            ("low", "lower end of its interval"),
-            ("high", "upper end of its interval"),
+            ("low", "lower bound of its interval"),
+            ("high", "upper bound of its interval"),
         )
     ),
     Column("reason", "str", "", "Why no batch size is named.", True),

@@ -67,8 +67,8 @@ GROUP_COLUMNS = (
     Column("part", "str", "", "Part of the data that metric is measured on."),
     Column("metric_name", "str", "", "What metric is."),
     Column("metric", "float64", "", "Mean metric of the best batch size, over its seeds."),
-    Column("metric_low", "float64", "", "Lower end of the 95% t interval; 5 seeds or more."),
-    Column("metric_high", "float64", "", "Upper end, too."),
+    Column("metric_low", "float64", "", "Lower bound of the 95% t interval; 5 seeds or more."),
+    Column("metric_high", "float64", "", "Upper bound, too."),
     Column("seconds_to_train", "float64", "s", "Of the recommended batch size.", volatile=True),
 )
 

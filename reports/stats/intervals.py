@@ -28,8 +28,8 @@ class Interval:
 
     Attributes:
         mean: Unweighted mean; of a bootstrap, whatever statistic was asked for.
-        low: Lower end.
-        high: Upper end.
+        low: Lower bound.
+        high: Upper bound.
         count: Seeds behind it.
         confidence: Probability of covering the true mean.
         method: How the ends were computed.
@@ -49,8 +49,8 @@ class RatioInterval:
 
     Attributes:
         ratio: Mean numerator by mean denominator; NaN if that is 0 by 0.
-        low: Lower end.
-        high: Upper end; infinite if the denominator isn't significantly different from zero.
+        low: Lower bound.
+        high: Upper bound; infinite if the denominator isn't significantly different from zero.
         resolved: Whether the denominator is significantly different from zero. If not, the data say
             "at least `low`" of a ratio whose numerator is above zero, and nothing at all where both
             ends are infinite.

@@ -37,7 +37,7 @@ SPECIFICATION = "study.toml"
 SHARE = 0.5  # of the time for trials, for the first grid; the rest is for what needs more seeds
 EXTENSION = 1.25  # with rates that are added at the edges, by what was planned
 REPORT_SECONDS, START_SECONDS = 7.0, 3.0  # of the report and of workers, at middling speed
-LEARNING = 1.0  # predicted seconds that tell the load; what was before them counts half
+LEARNING = 1.0  # predicted seconds that show the load; what was before them counts half
 WIDENINGS = 2  # of the batch sizes, at most
 FURTHER_SEEDS = (40, 20, 10, 5)  # for a size that is undecided: the most that fit
 CLOSER_LOOKS = 2
@@ -54,7 +54,7 @@ class TimeBudget(Limit):
     started: float  # by the clock
     now: Callable[[], float] = time.monotonic
     slowdown: float = 1.0  # measured seconds by predicted ones
-    reserve: float = 0.0  # seconds for the timing pass and the report, with the load at first
+    reserve: float = 0.0  # seconds for the benchmark and the report, with the load at first
     first: tuple[float, float] = (0.0, 0.0)  # seconds of training, predicted and taken
     recent: tuple[float, float] = (0.0, 0.0)
 
@@ -65,7 +65,7 @@ class TimeBudget(Limit):
 
     @property
     def kept(self) -> float:
-        """Seconds to keep for the timing pass and the report, with the load there is now."""
+        """Seconds to keep for the benchmark and the report, with the load there is now."""
         if not self.first[1]:
             return self.reserve
         return self.reserve * max(1.0, _ratio(self.recent) / _ratio(self.first))
@@ -189,7 +189,7 @@ def first_study(request: Request, budget: TimeBudget) -> Experiment:
 
 
 def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
-    """Measure a few updates at each batch size: how fast is this machine, and its timing pass?"""
+    """Measure a few updates at each batch size: how fast is this machine, and its benchmark?"""
     ((group, measurements),) = measurements_of(experiment).values()
     largest = max(planned.batch_size for planned in measurements)
     with one_blas_thread():

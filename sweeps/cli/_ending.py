@@ -22,7 +22,7 @@ Commands = Mapping[str, Callable[[int], Sequence[str]]]
 
 
 def ending(page: Path, commands: Commands) -> list[str]:
-    """Return the warnings and then the answer of the report beside a page."""
+    """Return the warnings and then the answer of the report next to a page."""
     document = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
     groups = document["groups"]
     if len(groups) > 1:

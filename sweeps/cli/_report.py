@@ -40,7 +40,7 @@ def add_report_commands(commands: Commands) -> None:
     )
     report.add_argument("--figures", nargs="+", metavar="NAME", help="these only (default: all)")
     add_folder(
-        commands.add(_watch, "watch", "write the report of a study now and then while it runs")
+        commands.add(_watch, "watch", "write the report of a study from time to time while it runs")
     )
 
 
@@ -105,7 +105,7 @@ def _inches(text: str) -> float:
 
 
 def _named(folders: list[Path]) -> list[tuple[str, Path]]:
-    """Return folders with names that tell them apart: their own, or else their paths."""
+    """Return folders with names that distinguish them: their own, or else their paths."""
     from sweeps.store.rows import storable
 
     paths = [folder.resolve() for folder in folders]
@@ -119,7 +119,7 @@ def _named(folders: list[Path]) -> list[tuple[str, Path]]:
 
 
 def write_report(results: StudyResults, folder: Path, *, anew: bool = True) -> Path:
-    """Write a report, even if the same is there already unless told otherwise; return its page."""
+    """Write a report, or unless `anew` keep the same one that is there already; return its page."""
     from reports.output.unchanged import seal, unchanged
 
     with _writable(folder, f"bpsweep report {folder}"):

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells what was misspelt, which may be anything, as everything else is told."""
+    """Reports a misspelt command line, which may hold anything, as other errors are reported."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -131,13 +131,13 @@ def parser() -> argparse.ArgumentParser:
     add_store_commands(commands)
     add_answer_commands(commands)
     add_json(commands.add(_datasets, "datasets", "list the datasets that a study can name"))
-    doctor = commands.add(_doctor, "doctor", "tell what this machine and a folder have for studies")
+    doctor = commands.add(_doctor, "doctor", "show what this machine and a folder have for studies")
     doctor.add_argument(
         "folder", type=Path, nargs="?", help="where a study's folder is or will be (default: none)"
     )
     add_json(doctor)
     _target(commands.add(_validate, "validate", "check a specification without running it"))
-    plan = commands.add(_plan, "plan", "tell what a run will do, how long and how large")
+    plan = commands.add(_plan, "plan", "show what a run will do, how long and how large")
     _target(plan)
     add_out(plan, "count what this folder holds")
     add_jobs(plan)
@@ -170,7 +170,7 @@ def _running(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--no-timing", action="store_true", help="don't measure times in the end")
     command.add_argument(
-        "--watch", action="store_true", help="write the report now and then while trials run"
+        "--watch", action="store_true", help="write the report from time to time while trials run"
     )
 
 

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress on standard error: a bar on a terminal, a plain line from time to time elsewhere."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def _cohorts(session: _Session, missing: Sequence[Trial]) -> list[Cohort]:
 
 
 class _Keeping:
-    """Stores what has ended, together with what ended just before, and only then tells of it.
+    """Stores what has ended, together with what ended just before, and only then reports it.
 
     A transaction waits for the disk, too long for each of many tiny cohorts.
     """

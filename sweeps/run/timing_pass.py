@@ -1,4 +1,4 @@
-"""The timing pass of a study: what is measured, and on which data."""
+"""The benchmark of a study: what is measured, and on which data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sweeps.worker.train import one_blas_thread
 
 
 def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[Measurement]]]:
-    """Return what a study's timing pass measures, by workload, on the data of its first group."""
+    """Return what a study's benchmark measures, by workload, on the data of its first group."""
     workloads: dict[Workload, tuple[Group, dict[object, Measurement]]] = {}
     for group in experiment.groups:
         workload = workload_of_group(group)

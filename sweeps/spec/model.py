@@ -109,7 +109,7 @@ class StudySpecification(Axes):
     )
     scaling: Annotated[str, OneOf(("standardise", "min-max", "none"))] = key(
         "standardise",
-        "how features are scaled, fitted on the training part: to mean 0 and standard "
+        "how features are scaled, fitted on the training set: to mean 0 and standard "
         "deviation 1, to the range 0 to 1, or not at all",
     )
     reference_batch_size: Count | None = key(
@@ -163,8 +163,8 @@ class StudySpecification(Axes):
     )
     refinement_seeds: Annotated[int, Field(ge=0, le=1_000)] = key(
         0,
-        "at most so many more fresh seeds, where the spread over `confirmation_seeds` shows that "
-        "these are too few to tell whether a size is near-optimal; 0 for none",
+        "at most this many more fresh seeds, where the spread over `confirmation_seeds` shows that "
+        "these are too few to decide whether a size is near-optimal; 0 for none",
         unit="seeds",
     )
     timing: bool = key(True, "whether seconds per update are measured when all trials are done")
@@ -183,8 +183,8 @@ class StudySpecification(Axes):
     )
     divergence: Annotated[float, Field(ge=1, allow_inf_nan=True)] = key(
         1e3,
-        "a trial whose loss is so many times the training loss before the first update "
-        "has diverged, or so many times that of the best constant prediction if that is larger; "
+        "a trial whose loss is this many times the training loss before the first update "
+        "has diverged, or this many times that of the best constant prediction if that is larger; "
         "`inf`: only one whose weights or loss are not finite",
     )
     noise_examples: Annotated[int, Field(ge=0)] = key(
@@ -283,7 +283,7 @@ _NOTHING: tuple[object, ...] = (None, [])
 def plain(key: str, value: Any) -> Any:  # noqa: ANN401 - every type there is in TOML
     """Return the value of a key as a user would write it.
 
-    One value stands for a list of one, a name for a table that holds nothing else.
+    One value means a list of one, a name for a table that holds nothing else.
     """
     if isinstance(value, Strict):
         given = [name for name in type(value).model_fields if name in value.model_fields_set]

@@ -40,7 +40,7 @@ def sections() -> dict[str, list[str]]:
 
 @functools.cache
 def schemas_of(model: type[BaseModel]) -> dict[str, Schema]:
-    """Return the JSON schema of each key; what a reference stands for is told as a table."""
+    """Return the JSON schema of each key; a reference is replaced by its table."""
     schema = model.model_json_schema()
     return {
         key: _resolved(value, schema.get("$defs", {}))
@@ -90,7 +90,7 @@ _KINDS = {
 
 
 def _bounds(schema: Schema) -> str:
-    # All whole numbers end there: nobody needs to be told.
+    # All whole numbers end there: nobody needs to read that.
     bounds = {key: schema[key] for key in _BOUNDS if schema.get(key) not in {None, LARGEST_WHOLE}}
     texts = [f"{_BOUNDS[key]} {bound:,}" for key, bound in bounds.items()]
     return f", {' and '.join(texts)}" if texts else ""

@@ -131,7 +131,7 @@ def _checked_source(source: Source) -> Source:
 def stored_experiment(folder: Path, instead: str) -> Experiment:
     """Return the study of a folder, with data described again by its specification.
 
-    Where they are files, whose places no store tells, the error says what to do `instead`.
+    Where they are files, whose places no store holds, the error says what to do `instead`.
     """
     with Store.read(folder) as store:
         experiment = read_experiment(store)
@@ -163,7 +163,7 @@ class Plan:
         return piece
 
     def stages(self) -> dict[str, list[Planned]]:
-        """Return the trials of each stage that can be told now."""
+        """Return the trials of each stage that are known now."""
         while self.next_piece():
             pass
         return self._stages

@@ -57,7 +57,7 @@ METRICS, DIFFERENCES = (-1.0, 2.0), (-2.0, 2.0)
 and by how much says nothing."""
 LIGHT = 0.18  # luminance above which black ink is easier to read than white
 DASHES: tuple[Dashes, ...] = ((None, None), (4, 1.5), (1, 1), (5, 1, 1, 1), (8, 2))
-"""Of lines to tell apart."""
+"""Of lines to distinguish."""
 SIDE = 0.12  # share of the axes at either side where a name would reach out of the figure
 NAME_WIDTH, LINE = 22, 11.0  # characters of a line of a name, and points of its height
 NAMED = 1.4  # inches right of axes whose lines are named
@@ -71,7 +71,7 @@ LOOKS: tuple[Look, ...] = (
     (PINK, "^", (5, 1, 1, 1)),
     (GREY, "v", (8, 2)),
 )
-"""Of things to tell apart, none by its colour alone."""
+"""Of things to distinguish, none by its colour alone."""
 
 
 def ordered_colors(number: int, margin: float = 0.2) -> list[tuple[float, ...]]:

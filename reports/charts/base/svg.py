@@ -110,7 +110,7 @@ def _ungrouped(text: str) -> str:
 
 
 def embedded(data: object) -> str:
-    r"""Return data as JSON that may stand in an attribute between single quotes."""
+    r"""Return data as JSON that can be written in an attribute between single quotes."""
     escapes = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False).translate(escapes)
 

@@ -1,4 +1,4 @@
-"""The tables of the page: what stands in each cell, and what it is sorted by."""
+"""The tables of the page: what each cell shows, and what it is sorted by."""
 
 from __future__ import annotations
 
@@ -220,9 +220,9 @@ def _expected_best(analysis: Analysis) -> Table:
     efforts = sorted({*table["drawn_rates"].tolist()})
     columns |= {f"Best of {draws}": number(draws, analysis.measure.text) for draws in efforts}
     note = (
-        "Expected validation metric of the best of so many learning rates drawn from those tried "
-        "(Dodge et al. 2019): what less tuning would have found. A rate that lost a seed counts as "
-        "the worst of the others; another range of rates gives other numbers."
+        "Expected validation metric of the best of a few learning rates drawn from those tried "
+        "(Dodge et al. 2019): what less tuning would have found. A rate with a failed seed counts "
+        "as the worst of the others; another range of rates gives other numbers."
     )
     return table_of("expected-best", "Best of few learning rates", note, columns, wide)
 
@@ -238,7 +238,7 @@ def _timing(analysis: Analysis) -> Table:
         "Processor share": flagged("cpu_share", percent, "contended"),
     }
     note = (
-        "The timing pass: median and quartiles over its rounds, serial, one BLAS thread; the time "
+        "The benchmark: median and quartiles over its rounds, serial, one BLAS thread; the time "
         "of one network where several are updated at once."
     )
     return table_of("timing", "Timing", note, columns, analysis.timing)
@@ -255,7 +255,7 @@ def _shards(analysis: Analysis) -> Table:
     }
     note = (
         f"Seconds of an update with the batch in {shards}, one after the other on this machine, "
-        "and with the whole batch in one piece: medians of the same rounds of the timing pass, and "
+        "and unsharded: medians of the same rounds of the benchmark, and "
         "the ratio of the two."
     )
     return table_of("shards", f"The cost of {shards}", note, columns, analysis.shard_costs)
@@ -282,7 +282,7 @@ def _to_target(analysis: Analysis, record: TargetRecord) -> Table:
         "crossing. Tuned for the target: the rate that reaches it soonest on the tuning seeds. "
         "Other targets: to-target.csv; single runs: crossings.csv."
     )
-    return table_of("to-target", "The way to the target", note, columns, record.batch_sizes)
+    return table_of("to-target", "Training to the target", note, columns, record.batch_sizes)
 
 
 def _targets(analysis: Analysis) -> Table:
@@ -296,7 +296,7 @@ def _targets(analysis: Analysis) -> Table:
         "Critical batch size": number("critical_batch_size", significant),
         "95% interval": interval("critical_low", "critical_high", _span_of(significant)),
         "20% overhead": _overhead,
-        "Off by up to": number("max_log_residual", off_by),
+        "Largest miss": number("max_log_residual", off_by),
         "Fastest": number("fastest", count),
         "Predicted": number("predicted_best", significant),
         "Its interval": interval("predicted_low", "predicted_high", _span_of(significant)),
@@ -304,10 +304,10 @@ def _targets(analysis: Analysis) -> Table:
     }
     note = (
         "A target is a share of the way from the start to what the best batch size attains on "
-        "the tuning seeds. Critical batch size: fewest examples by fewest updates. 20% overhead: "
-        "what others call critical (Zhang et al. 2024), the batch size that takes 20% more updates "
-        "than in proportion from the one behind it; not to be mixed with the former. Predicted: "
-        "the fastest batch size by updates and seconds, fitted apart."
+        "the tuning seeds, or set by the study. Critical batch size: the one with twice the fewest "
+        "updates. 20% overhead: what others call critical (Zhang et al. 2024), the batch size that takes 20% "
+        "more updates than in proportion from the one behind it; not to be mixed with the former. "
+        "Predicted: the fastest batch size by updates and seconds, fitted separately."
     )
     return table_of("targets", "Targets", note, columns, analysis.scaling.table)
 
@@ -333,9 +333,9 @@ def _noise(record: TargetRecord) -> Table:
         "Its interval": interval("ratio_low", "ratio_high", _span_of(significant)),
     }
     note = (
-        "Gradient noise scale in examples, averaged over the evaluations on the way to the target "
+        "Gradient noise scale in examples, averaged over the evaluations up to the target "
         "without the one before the first update: a ratio of means over seeds with Fieller's "
-        "interval, beside the critical batch size. "
+        "interval, compared with the critical batch size. "
         "Published ratios of the two run from 0.05 to 8."
     )
     return table_of("noise", "Gradient noise scale", note, columns, record.noise)
@@ -344,7 +344,7 @@ def _noise(record: TargetRecord) -> Table:
 def _in_fit(row: Row) -> Cell:
     if not row["fitted"]:
         return Cell("no: rate at the edge", "0")
-    return Cell("yes, but near all items" if row["near_all"] else "yes", "1")
+    return Cell("yes, but near all examples" if row["near_all"] else "yes", "1")
 
 
 def _span_of(written: Callable[[float], str]) -> Callable[[float, float], str]:

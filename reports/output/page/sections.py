@@ -48,16 +48,16 @@ class Section:
     """A group's part of the page."""
 
     analysis: Analysis
-    prefix: str  # stands in front of its identifiers
+    prefix: str  # in front of its identifiers
     folder: str  # where its figures lie, from the page
     verdict: Sequence[Statement]  # most important first
     cautions: Sequence[Statement]  # worst first
     drawn: Drawn
-    figures: Figures  # what of it stands in the page
+    figures: Figures  # what of it the page shows
     undrawn: Sequence[str]  # headings of charts that the data allow but that weren't drawn
     tables: Sequence[Table]
     slider: Slider | None
-    left_out: str = ""  # what of it is beside the page only, as a sentence
+    left_out: str = ""  # what of it only the page's folder has, as a sentence
 
     @property
     def label(self) -> str:
@@ -129,7 +129,7 @@ def section(
 
 
 def inlined(drawn: Drawn, prefix: str = "") -> list[tuple[Chart, Markup]]:
-    """Return charts with their elements as they stand in a page."""
+    """Return charts with their elements as a page shows them."""
     return [
         (chart, recolorable(svg.inline(element, chart, prefix)))
         for chart, element in drawn.values()
@@ -153,9 +153,9 @@ def without(whole: Section, omitted: Collection[str]) -> Section:
     figures = [chart for chart, _ in whole.figures if f"figure {chart.name}" in omitted]
     tables = [table for table in whole.tables if f"table {table.name}" in omitted]
     kinds = {
-        f"drawn, but beside the page only, in {whole.folder}": [c.heading for c in figures],
+        f"drawn, but only in {whole.folder}": [c.heading for c in figures],
         "not drawn": whole.undrawn,
-        "tables beside the page only, in tables": [table.heading for table in tables],
+        "tables only in the folder tables": [table.heading for table in tables],
     }
     texts = [f"{kind}: {listing(names)}" for kind, names in kinds.items() if names]
     return replace(

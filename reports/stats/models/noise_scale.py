@@ -5,7 +5,7 @@
 
 Both parts of each are estimated without bias, so a single |G|^2 may be negative. The ratio is one
 of averages over seeds, never an average of ratios, and nothing is clipped before. Where the seeds
-together don't tell |G|^2 from zero the noise scale is `UNRESOLVED`: a lower bound, no number.
+together don't show |G|^2 to be above zero the noise scale is `UNRESOLVED`: a lower bound only.
 
 It means something at a tuned learning rate only, and it rises in training. That it predicts the
 critical batch size is an approximation: published ratios run from 0.05 to 8 (ibid., table 1).
@@ -31,14 +31,14 @@ SQUARED_NORM = "gradient_squared_norm"
 CURVATURE_TRACE = "curvature_trace"  # column with the estimate of tr(H Sigma), H the Hessian
 GRADIENT_CURVATURE = "gradient_curvature"  # column with the estimate of G'HG
 GRADIENTS = (TRACE, SQUARED_NORM, CURVATURE_TRACE, GRADIENT_CURVATURE)
-RESOLVED = "resolved"  # |G|^2 is told from zero: the noise scale has an interval
-UNRESOLVED = "unresolved"  # |G|^2 is not told from zero: the noise scale is at least the lower end
+RESOLVED = "resolved"  # |G|^2 differs from zero: the noise scale has an interval
+UNRESOLVED = "unresolved"  # |G|^2 may be zero: the noise scale is at least the lower bound
 
 _VALUES = (
     Column("seeds", "int64", "seeds", "Seeds with a measurement."),
     Column("noise_scale", "float64", "examples", "tr(Sigma) / |G|^2; missing if unresolved."),
-    Column("low", "float64", "examples", "Lower end of Fieller's interval, at least 0."),
-    Column("high", "float64", "examples", "Upper end; infinite if unresolved."),
+    Column("low", "float64", "examples", "Lower bound of Fieller's interval, at least 0."),
+    Column("high", "float64", "examples", "Upper bound; infinite if unresolved."),
     Column("status", "str", "", f"{RESOLVED} or {UNRESOLVED}."),
     Column("b_noise", "float64", "examples", "tr(H Sigma) / G'HG; missing if unresolved."),
     Column("b_noise_low", "float64", "examples", "Lower bound; missing if not measured."),

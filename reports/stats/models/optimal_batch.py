@@ -29,7 +29,7 @@ class BestBatch:
         reason: Why the values below are None; empty if they aren't.
         batch_size: The best within the measured range, not rounded.
         interval: Its interval, within the measured range.
-        near: Batch sizes within 5% of the shortest time, likewise.
+        near: Batch sizes within 5% of the shortest time, also within that range.
         seconds: Time to target at `batch_size`.
         measured: The range in which both updates and their cost were measured.
     """

@@ -24,7 +24,7 @@ def test_a_usable_folder_has_no_problems_and_nothing_is_left_in_it(tmp_path: Pat
         *examination.facts
     }
     assert [*tmp_path.iterdir()] == []
-    assert examination_lines(examination)[-1] == "Nothing stands in a study's way."
+    assert examination_lines(examination)[-1] == "Nothing is in a study's way."
 
 
 def test_a_folder_that_cant_be_written_to_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ def test_a_folder_that_cant_be_written_to_is_a_problem(monkeypatch: pytest.Monke
         forbid_writing(folder)
         examination = examine(folder)
     assert examination.problems == (f"{folder} can't be written to: Permission denied.",)
-    assert examination_lines(examination)[-1] != "Nothing stands in a study's way."
+    assert examination_lines(examination)[-1] != "Nothing is in a study's way."
 
 
 def test_locks_that_are_missing_or_useless_are_problems(

@@ -369,7 +369,7 @@ BYTES = os.fsdecode(b"o\xff")
 
 def test_a_folder_whose_name_is_not_utf_8_works(hostile: Path, said: Said) -> None:
     run = ("run", "own.toml", "--no-timing", "--out", BYTES)
-    assert said(*run, "--jobs", "1").startswith("o\\udcff/report.html\n")
+    assert "\no\\udcff/report.html\n" in said(*run, "--jobs", "1")
     for command in ("status", "export", "watch", "doctor"):
         said(command, BYTES)
     said("merge", BYTES, "out", "--out", f"m{BYTES}")

@@ -185,7 +185,7 @@ def test_what_is_missing_is_told_at_once() -> None:
         ("learning_rates", "is required, but missing."),
         (
             "epochs",
-            "is required, but missing; `updates`, `examples` or `seconds` may stand in its place.",
+            "is required, but missing; `updates`, `examples` or `seconds` may take its place.",
         ),
     ]
 
