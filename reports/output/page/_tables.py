@@ -306,8 +306,8 @@ def _targets(analysis: Analysis) -> Table:
         "A target is a share of the way from the start to what the best batch size attains on "
         "the tuning seeds, or set by the study. Critical batch size: the one with twice the fewest "
         "updates. 20% overhead: what others call critical (Zhang et al. 2024), the batch size that "
-        "takes 20% more updates than in proportion from the one behind it; not to be mixed with the "
-        "former. Predicted: the fastest batch size by updates and seconds, fitted separately."
+        "takes 20% more updates than in proportion from the one behind it; not to be mixed with "
+        "the former. Predicted: the fastest batch size by updates and seconds, fitted separately."
     )
     return table_of("targets", "Targets", note, columns, analysis.scaling.table)
 

@@ -107,8 +107,8 @@ def test_tables_give_way_before_figures_and_figures_before_sections(whole: list[
         least = without(part, order)
         assert [table.name for table in least.tables] == ["batch-sizes"]
         assert least.figures == []
-        assert "beside the page only, in figures/0" in least.left_out
-        beside = least.left_out.partition("tables beside the page only, in tables: ")[2]
+        assert "drawn, but only in figures/0" in least.left_out
+        beside = least.left_out.partition("tables only in the folder tables: ")[2]
         assert "Learning rates and batch sizes" in beside
 
 

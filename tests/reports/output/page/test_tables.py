@@ -173,7 +173,7 @@ def test_cells_are_the_numbers_of_the_record(analysis: Analysis) -> None:
         record.fit.critical_batch_size, rel=0.05
     )
     assert record.fit.max_log_residual is not None
-    assert target["Off by up to"] == off_by(record.fit.max_log_residual)
+    assert target["Largest miss"] == off_by(record.fit.max_log_residual)
     smallest = min(record.fit.batch_sizes)
     overhead = record.fit.overhead_batch_size(reference=smallest)
     assert overhead is not None
@@ -198,7 +198,7 @@ def test_what_is_not_known_is_said(results: StudyResults, analysis: Analysis) ->
     assert row["In the fit"] == "no: rate at the edge"
     near = replace(record, batch_sizes=record.batch_sizes.assign(near_all=True))
     flagged = replace(analysis, scaling=replace(analysis.scaling, targets=(near,)))
-    assert cells(by_name(flagged)["to-target"], 0)["In the fit"] == "yes, but near all items"
+    assert cells(by_name(flagged)["to-target"], 0)["In the fit"] == "yes, but near all examples"
 
 
 def test_a_study_that_has_not_begun_has_no_table(results: StudyResults) -> None:
