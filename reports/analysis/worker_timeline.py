@@ -9,7 +9,7 @@ import pandas as pd
 
 from reports.schema import BATCH_SIZE, Column, StudyResults, as_table
 
-TIMED = "benchmark"  # stands for a stage in the rows of the timing pass
+TIMED = "benchmark"  # stands for a stage in the rows of the benchmark
 
 LEAST_PAUSE = 10.0
 """Seconds without anything running that are a pause between two sessions, at least."""

@@ -190,7 +190,8 @@ def target_sentence(analysis: Analysis) -> str:
     if target.batch_size is None:
         return f"For {target.sought}, no batch size can be named: {lowered(target.reason)}"
     others = [size for size in target.near_optimal if size != target.batch_size]
-    also = f" Batch {sizes(others, analysis.tried)} need at most 10% longer." if others else ""
+    verb = "needs" if len(others) == 1 else "need"
+    also = f" Batch {sizes(others, analysis.tried)} {verb} at most 10% longer." if others else ""
     time = seconds_to_target(analysis)
     needs = "" if math.isnan(time) else f" It needs {seconds(time)}."
     return f"For {target.sought}, use {with_rate(target)}.{needs}{also}{_estimates(target)}"
