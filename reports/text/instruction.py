@@ -313,7 +313,7 @@ def surer(analysis: Analysis) -> list[Remedy]:
         text = f"Add {plural(missing, 'fresh seed')} (`confirmation_seeds`)."
         remedies.append(Remedy("seeds", text, missing))
     if analysis.timed.empty:
-        text = "Measure update times: the fastest size is not known yet."
+        text = "Measure update times (`bpsweep time`): the fastest size is not known yet."
         remedies.append(Remedy("time", text))
     if undecided_sentence(analysis) and answer.next is not None and answer.more_seeds:
         more = plural(answer.more_seeds, "fresh seed")

@@ -79,8 +79,6 @@ def test_values_are_those_of_seeds_that_did_not_choose_their_rate(analysis: Anal
     values = GroupValues(analysis)
     whole = cross_fitted(values.explored)
     np.testing.assert_allclose(common(analysis, EPOCHS)["metric"], whole.mean())
-    equal = cross_fitted(values.explored_at(values.updates_in_equal_time))
-    np.testing.assert_allclose(common(analysis, SECONDS)["metric"], equal.mean())
 
 
 def test_a_batch_size_that_trained_for_less_is_absent(analysis: Analysis) -> None:

@@ -91,7 +91,7 @@ def test_local_updates_are_shown_and_do_not_judge_c2() -> None:
     judged = verdicts(study(truth, {}, SHARDED, local))["C2"]
     assert judged.verdict == SUPPORTED
     assert [e.verdict for e in judged.evidence] == [SUPPORTED, NOT_SUPPORTED]
-    assert "30.0%" in judged.sentence
+    assert "30%" in judged.sentence
 
 
 def test_shards_without_whole_batches_under_the_same_settings_say_nothing_of_c2() -> None:

@@ -172,7 +172,9 @@ def test_no_command_writes_what_acts_on_a_terminal(
     said("report", "out", "failed", "--out", "both")
     said("doctor", f"{EVIL[:60]}".replace("/", "|"))
     (analysis, *_) = analyse(results("out"))
-    answer = Advice(read_experiment_of("out"), analysis, Path(EVIL), 1.0, 2.0)
+    page = Path(f"p{EVIL[:60]}".replace("/", "|")) / "report.html"
+    shutil.copytree(hostile / "out", page.parent)
+    answer = Advice(read_experiment_of("out"), analysis, page, 1.0, 2.0)
     monkeypatch.setattr(advice, "advise", lambda *_: answer)
     said("recommend", DATA, "--target", TARGET, "--out", "new")
 

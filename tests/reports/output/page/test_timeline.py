@@ -54,7 +54,7 @@ def test_one_worker_was_busy() -> None:
         drop=True
     )
     ended = chart_of(replace(results, trials=alone)).finding
-    assert "1 worker was busy 100.00%" in ended
+    assert "1 worker was busy 100%" in ended
 
 
 def test_trials_that_took_no_time_leave_out_how_busy_workers_were(digits: StudyResults) -> None:
@@ -75,7 +75,7 @@ def test_the_caption_says_that_no_trial_ran_during_the_timing_pass(digits: Study
 def test_trials_beside_the_timing_pass_are_told(digits: StudyResults) -> None:
     begin = float(digits.timing["started"].min()) - float(digits.trials["started"].min())
     caption = chart_of(moved(digits, "explore", begin)).caption
-    assert "trials ran during the timing pass" in caption
+    assert "trials ran during the benchmark" in caption
 
 
 @pytest.mark.parametrize(("late", "warned"), [(SLACK / 2, False), (2 * SLACK, True)])
@@ -102,7 +102,7 @@ def test_trials_that_are_not_drawn_are_told(digits: StudyResults) -> None:
     trials = digits.trials.copy()
     trials.loc[:2, ["started", "ended"]] = math.nan
     caption = chart_of(replace(digits, trials=trials)).caption
-    assert "when they ran: 3 trials" in caption
+    assert "Not drawn: 3 trials" in caption
 
 
 def test_begins_are_told_where_they_are_marked(digits: StudyResults) -> None:
@@ -137,6 +137,6 @@ def test_the_section_has_figure_and_table_or_says_why_not(digits: StudyResults) 
 
 def test_a_timing_pass_alone_has_a_chart_and_no_table(digits: StudyResults) -> None:
     alone = replace(nothing_run(digits), timing=digits.timing)
-    assert chart_of(alone).finding.startswith("The timing pass took ")
+    assert chart_of(alone).finding.startswith("The benchmark took ")
     assert work_tables(analyse_study(alone)) == []
     pd.testing.assert_frame_equal(alone.timing, digits.timing)
