@@ -155,7 +155,7 @@ def test_a_study_held_against_itself_is_the_same_to_the_bit(first: StudyAnalysis
     assert same.reruns[0].trials == same.reruns[0].equal == number
     assert "All of them have the same metrics" in texts["reruns"]
     assert "in none by these tests" in texts["differences"]
-    assert "an update takes 1.0x to 1.0x as long" in texts["times"].lower()  # noqa: RUF001
+    assert "an update takes 1.0x to 1.0x as long" in texts["times"].lower()
     assert "both on a processor" in texts["times"]
     assert same.unmatched.empty
     assert same.specification.empty

@@ -68,7 +68,7 @@ def test_the_caption_says_that_no_trial_ran_during_the_timing_pass(digits: Study
     caption = chart_of(digits).caption
     passes = analyse_study(digits).timeline.spans.iloc[-1]
     took = seconds(passes["ended"] - passes["started"])
-    assert f"The timing pass took {took}; no trial" in caption
+    assert f"The benchmark took {took}; no trial" in caption
     assert "timing pass" not in chart_of(without_timing(digits)).caption
 
 
