@@ -16,6 +16,7 @@ from reports.compare._matches import Matches, match_studies
 from reports.compare.comparison import COLUMNS, MOST_DRAWN, match_frames, match_tables
 from reports.recommend.analysis import analyse_study
 from reports.recommend.record import StudyAnalysis
+from reports.schema.formats import MISSING
 from reports.schema.results import EXPLORE, StudyDescription, StudyResults
 from reports.stats._differences import PAIRED, UNPAIRED
 from reports.stats.paired_tests import holm
@@ -119,11 +120,11 @@ def test_what_differs_between_specifications_and_machines_is_listed(worse: Match
     )
     assert wide["first"].to_dict() == {
         "batch_sizes": "[1, 2, 4]",
-        "epochs": "–",
-        "schedule.kind": "–",
+        "epochs": MISSING,
+        "schedule.kind": MISSING,
     }
     assert wide["second"].to_dict() == {
-        "batch_sizes": "–",
+        "batch_sizes": MISSING,
         "epochs": "20",
         "schedule.kind": '"step"',
     }
