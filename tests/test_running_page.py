@@ -79,9 +79,9 @@ def test_every_command_does_what_the_page_says(
                 services.enter_context(service(command, folder))
                 continue
             assert cli.main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
-            out = capsys.readouterr().out.strip()
-            assert out.endswith("report.html")
-            tables.add(_stable(folder / Path(out).parent / "tables" / "trials.csv"))
+            page = Path(capsys.readouterr().out.splitlines()[-1])
+            assert page.name == "report.html"
+            tables.add(_stable(folder / page.parent / "tables" / "trials.csv"))
     assert len(commands) == 7
     assert len(tables) == 1
 

@@ -85,7 +85,7 @@ def test_the_page_is_partial_while_the_run_goes_on_and_final_in_the_end(
     assert len(looks) == 5
     assert len(set(seen)) == 1
     assert RELOADING in seen[0]
-    assert "6 of 12 planned trials have not run. This page was written while a run was" in seen[0]
+    assert "6 of 12 planned trials have not run. A run is under way" in seen[0]
     assert cli.main(["report", str(folder)]) == 0
     assert (folder / "report.html").read_bytes() == final
 
