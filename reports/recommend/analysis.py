@@ -28,9 +28,10 @@ from reports.analysis.equal_budgets import budget_table
 from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.selection import with_given_rates
 from reports.analysis.worker_timeline import timeline_of
-from reports.recommend.choice import metric_answer, step_of, target_answer
+from reports.recommend.choice import metric_answer, target_answer
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis, group_summary
 from reports.schema import GROUP, TUNING_STAGES, StudyResults, as_table, count_outcomes
+from reports.schema.measures import step_of
 from reports.schema.outcomes import measurements
 from reports.stats import by_seed, sizes_of
 from reports.stats.intervals import CONFIDENCE
@@ -151,7 +152,8 @@ def _with_verdicts(analysis: Analysis) -> pd.DataFrame:
     table, answer, judged = analysis.batch_sizes, analysis.answer, analysis.judged
     if analysis.reference is None or judged.empty:
         return table
-    values, step = by_seed(judged, "metric"), step_of(analysis)
+    values = by_seed(judged, "metric")
+    step = step_of(analysis.plan.task, analysis.items)
     compared = {each.batch_size: each for each in answer.compared}
     for size in sizes_of(values):
         if size not in compared:

@@ -10,7 +10,7 @@ import pandas as pd
 from reports.schema.results import Column, as_table
 from reports.stats import NOWHERE
 from reports.stats.bounds import Ends
-from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE, Shortfall
+from reports.stats.non_inferiority import Shortfall
 
 ACCURACY, TARGET_TIME = "accuracy", "time to target"
 """Goals: the best metric that the budget allows, and a target in the shortest time."""
@@ -49,14 +49,12 @@ class Answer:
     @property
     def near_optimal(self) -> list[int]:
         """The batch sizes shown to be near-optimal, ascending; the reference is one of them."""
-        known = {REFERENCE, NEAR_OPTIMAL}
-        return sorted(each.batch_size for each in self.compared if each.verdict in known)
+        return sorted(each.batch_size for each in self.compared if each.shown)
 
     @property
     def next(self) -> Shortfall | None:
         """The first size in the order that isn't shown to be near-optimal."""
-        known = {REFERENCE, NEAR_OPTIMAL}
-        return next((each for each in self.compared if each.verdict not in known), None)
+        return next((each for each in self.compared if not each.shown), None)
 
     def shortfall(self, batch_size: int) -> Shortfall:
         """Return what one of the compared batch sizes loses against the reference."""

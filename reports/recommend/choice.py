@@ -12,15 +12,13 @@ import pandas as pd
 from reports.analysis import TargetRecord
 from reports.recommend.answer import ACCURACY, FITTED, NOISE_SCALE, TARGET_TIME, Answer, Estimate
 from reports.recommend.record import Analysis
-from reports.schema import CLASSIFICATION
+from reports.schema.measures import step_of
 from reports.stats import Ends, by_seed
 from reports.stats.bounds import product_interval
 from reports.stats.models import RESOLVED
 from reports.stats.models.first_passage import REACHED
 from reports.stats.non_inferiority import (
     FEWEST_TO_SHOW,
-    NEAR_OPTIMAL,
-    REFERENCE,
     UNDECIDED,
     Shortfall,
     compare_in_order,
@@ -48,7 +46,9 @@ def metric_answer(analysis: Analysis) -> Answer:
     if reason or answer.reference is None:
         return replace(answer, reason=reason)
     values = by_seed(analysis.judged, "metric")
-    compared = compare_in_order(values, _faster(analysis), answer.margin, step_of(analysis))
+    compared = compare_in_order(
+        values, _faster(analysis), answer.margin, step_of(analysis.plan.task, analysis.items)
+    )
     return _with_rate(_decided(answer, compared), analysis)
 
 
@@ -66,11 +66,6 @@ def _unanswerable(analysis: Analysis) -> str:
             "have run."
         )
     return ""
-
-
-def step_of(analysis: Analysis) -> float:
-    """Return the smallest difference that two values of the metric can have."""
-    return 1 / analysis.items if analysis.plan.task == CLASSIFICATION else 0.0
 
 
 def _faster(analysis: Analysis) -> list[int]:
@@ -94,8 +89,8 @@ def _faster(analysis: Analysis) -> list[int]:
 
 def _decided(answer: Answer, compared: Sequence[Shortfall]) -> Answer:
     """Name the last of the sequence, and what would decide on the next."""
-    known = [each for each in compared if each.verdict in {REFERENCE, NEAR_OPTIMAL}]
-    decided = replace(answer, compared=tuple(compared), batch_size=known[-1].batch_size)
+    last = [each.batch_size for each in compared if each.shown][-1]
+    decided = replace(answer, compared=tuple(compared), batch_size=last)
     following = decided.next
     if following is None or following.verdict != UNDECIDED or math.isnan(following.spread):
         return decided

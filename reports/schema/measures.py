@@ -43,6 +43,11 @@ class Measure:
         return MISSING if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
 
 
+def step_of(task: str, items: int) -> float:
+    """Return the smallest difference that two values of a metric can have."""
+    return 0.0 if task == REGRESSION else 1 / items
+
+
 def measure_of(plan: GroupDescription) -> Measure:
     """Return how the metric of a group is written."""
     r2 = plan.metric.lower() == "r2"

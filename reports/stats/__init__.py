@@ -16,17 +16,14 @@ from reports.stats.intervals import (
     t_interval,
 )
 from reports.stats.paired_tests import FEWEST, holm
-from reports.stats.power import MAX_SEEDS, Separation, separate
 
 __all__ = [
     "CONFIDENCE",
     "FEWEST",
-    "MAX_SEEDS",
     "NOWHERE",
     "Comparison",
     "Curve",
     "Ends",
-    "Separation",
     "bootstrap_interval",
     "by_seed",
     "compare_with_best",
@@ -35,7 +32,6 @@ __all__ = [
     "holm",
     "interquartile_mean",
     "paired_difference",
-    "separate",
     "sizes_of",
     "t_interval",
 ]

@@ -44,6 +44,11 @@ class Shortfall:
     verdict: str
 
     @property
+    def shown(self) -> bool:
+        """Whether it is near-optimal: the reference, or shown to be."""
+        return self.verdict in {REFERENCE, NEAR_OPTIMAL}
+
+    @property
     def interval(self) -> Ends:
         """The two-sided 95% interval of the mean, infinite with fewer than two common seeds."""
         if math.isnan(self.spread):

@@ -21,11 +21,6 @@ from reports.text.reaching_target import (
 )
 from reports.text.verdicts import Statement
 
-SEVEREST = (
-    *("nothing-learned", "failed", "lost-seeds", "no-rate", "unconfirmed", "optimistic", "edge"),
-    *("untuned", "few-seeds", "contended", "unsteady", "untimed", "coarse", "one-split"),
-)
-"""Kinds of warnings in the order of what they may do to the answer; all others follow."""
 DIVERGED_SHARE = 0.1  # of trials from which on it is worth a warning
 CAUSES_SHOWN = 3  # causes of failures named one by one
 LARGE_BATCH_SHARE = 0.25  # of the training set from which on a batch is no small sample of it
@@ -78,12 +73,6 @@ def _of_target(analysis: Analysis, kind: str) -> str:
     if kind in {"not-reached", "target-rate"}:
         return not_reached(record) if kind == "not-reached" else other_rates(record)
     return no_plateau(record.fit) if kind == "no-plateau" else poor_fit(record.fit)
-
-
-def severest_first(warnings: Iterable[str]) -> list[str]:
-    """Return kinds of warnings, those first that may change the answer most."""
-    rank = {kind: number for number, kind in enumerate(SEVEREST)}
-    return sorted(warnings, key=lambda kind: rank.get(kind, len(rank)))
 
 
 def _nothing_learned(analysis: Analysis) -> str:

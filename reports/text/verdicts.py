@@ -51,10 +51,6 @@ class Card:
     note: str  # what to know about it
 
 
-ANSWER = ("recommendation", "range", "goal", "rules")
-"""Kinds of statements that are the answer; other findings follow it."""
-
-
 def verdict(analysis: Analysis) -> list[Statement]:
     """Return what the study shows, most important first: the answer, then the rest."""
     texts = {

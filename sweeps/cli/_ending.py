@@ -39,11 +39,9 @@ def _of_groups(groups: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*lines, f"{counted(left, 'more configuration')} on the page"] if left else lines
 
 
-def _warnings(warnings: Sequence[Mapping[str, str]]) -> list[str]:
-    from reports.text.cautions import severest_first
-
-    texts = {warning["kind"]: warning["text"] for warning in warnings}
-    lines = [f"warning: {texts[kind]}" for kind in severest_first(texts)]
+def _warnings(warnings: Sequence[Mapping[str, Any]]) -> list[str]:
+    severest = sorted(warnings, key=lambda warning: -warning["severity"])
+    lines = [f"warning: {warning['text']}" for warning in severest]
     left = len(lines) - MOST_WARNINGS
     shown = lines[:MOST_WARNINGS]
     return [*shown, f"{counted(left, 'more warning')} on the page"] if left > 0 else shown

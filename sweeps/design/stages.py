@@ -15,8 +15,8 @@ from reports.analysis import select_rates, summarise_cells
 from reports.analysis.batch_sizes import later_half, reference_size
 from reports.analysis.selection import SELECTION_COLUMNS
 from reports.schema import CELL, CONFIRM, EXPLORE, FRESH_STAGES, REFINE, empty_table, has_value
-from reports.schema.measures import Measure
-from reports.schema.results import CLASSIFICATION, EXTEND
+from reports.schema.measures import Measure, step_of
+from reports.schema.results import EXTEND
 from reports.stats import by_seed, sizes_of
 from reports.stats.non_inferiority import WORSE, seeds_by_spread, shortfall
 from sweeps.data.facts import Facts
@@ -210,9 +210,10 @@ def contenders(
     # Where no tuning seeds choose the reference, half of the seeds do, and may choose another yet.
     parts = 2 if ranking.empty else 1
     values = by_seed(fresh if parts == 1 else fresh[later_half(fresh)], "metric")
-    margin = specification.margin or Measure.margin
+    margin, facts = specification.margin or Measure.margin, group.family.facts
+    step = step_of(facts.task, int(facts.preparation.test))
     compared = [
-        shortfall(values, reference, size, margin, _step(group))
+        shortfall(values, reference, size, margin, step)
         for size in sizes_of(values)
         if size > reference or (parts > 1 and size != reference)
     ]
@@ -220,9 +221,3 @@ def contenders(
     needed = seeds_by_spread(compared, margin, most) - len(values)
     sizes = [reference, *(each.batch_size for each in compared if each.verdict != WORSE)]
     return (sizes, parts * needed) if needed > 0 else ([], 0)
-
-
-def _step(group: Group) -> float:
-    """Return the smallest difference that two values of the test metric can have."""
-    facts = group.family.facts
-    return 1 / int(facts.preparation.test) if facts.task == CLASSIFICATION else 0.0

@@ -38,7 +38,7 @@ UNFOLDED = (
     "seconds-per-update",
 )
 """Charts that are seen at once, the first of them next to the answer; the others are folded."""
-MOST_CARDS = 3
+
 
 Figures = Sequence[tuple[Chart, Markup]]
 
@@ -87,7 +87,7 @@ class Section:
     @property
     def cards(self) -> Sequence[Card]:
         """Numbers to see at a glance."""
-        return cards(self.analysis)[:MOST_CARDS]
+        return cards(self.analysis)
 
     @property
     def findings(self) -> list[Statement]:
@@ -247,32 +247,6 @@ def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
             )
             for judged in studied
         ),
-    )
-
-
-def _evidence(studied: Sequence[ClaimVerdict]) -> Table:
-    return Table(
-        "claims-evidence",
-        "Comparisons",
-        "In bold: those that judge the claim. The verdicts of one kind of comparison are adjusted "
-        "for their number by Holm's method. Count: seeds, or rounds of the benchmark.",
-        ("Claim", "Comparison", "Groups", "Verdict", "Effect", "95% interval", "Count", "Under"),
-        tuple(_evidence_row(judged, each) for judged in studied for each in judged.evidence),
-    )
-
-
-def _evidence_row(judged: ClaimVerdict, evidence: Evidence) -> tuple[Cell, ...]:
-    sample, finding = evidence.sample, evidence.finding
-    group = visible(sample.group, most=200)
-    judges = judged.claim.comparisons[sample.comparison].judges
-    return (
-        Cell(judged.claim.name, judged.claim.name),
-        Cell(sample.comparison, sample.comparison, strong=judges),
-        Cell(group, group),
-        Cell(evidence.verdict, evidence.verdict),
-        *_effect(finding, evidence),
-        Cell(str(finding.count), str(finding.count)),
-        Cell(sample.budget, sample.budget),
     )
 
 

@@ -21,7 +21,6 @@ from reports.stats.intervals import (
     t_interval,
 )
 from reports.stats.paired_tests import holm
-from reports.stats.power import separate
 
 
 def test_the_t_interval_of_a_worked_example() -> None:
@@ -172,7 +171,6 @@ def test_without_common_seeds_nothing_is_told_apart() -> None:
     values = pd.DataFrame({8: [0.9, np.nan], 16: [np.nan, 0.1]})
     compared = compare_with_best(values)
     assert (compared.tied, compared.tested) == ((8, 16), False)
-    assert separate(values, 8, 16, compared.tail) is None
 
 
 @pytest.mark.parametrize(("reference", "tail"), [(1, 0.05 / 2), (None, 0.05 / 2 / 3)])

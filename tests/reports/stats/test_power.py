@@ -13,33 +13,7 @@ from reports.stats.intervals import compare_with_best, detectable_difference
 from reports.stats.power import (
     detectable_accuracy_difference,
     power_to_detect,
-    seeds_to_detect,
-    separate,
 )
-
-DIFFERENCES = np.array([0.2, 1.1, 0.4, -0.6, 1.4])
-
-
-def test_a_separation_is_second_minus_first() -> None:
-    values = pd.DataFrame({8: np.zeros(5), 16: DIFFERENCES})
-    separation = separate(values, 8, 16, tail=0.025)
-    assert separation is not None
-    assert separation.difference.mean == pytest.approx(0.5)
-    needed = seeds_to_detect(DIFFERENCES, tail=0.025)
-    assert needed is not None
-    assert separation.more_seeds == needed - 5
-    assert separation.detectable == detectable_difference(DIFFERENCES, tail=0.025)
-    assert (separation.improvement.mean, separation.improvement.count) == (4 / 5, 5)
-
-
-@pytest.mark.parametrize("tail", [0.025, 0.05 / 10])
-def test_seeds_needed_agree_with_the_power_of_the_t_test(tail: float) -> None:
-    needed = seeds_to_detect(DIFFERENCES, tail)
-    assert needed is not None
-    effect = DIFFERENCES.mean() / DIFFERENCES.std(ddof=1)
-    critical = stats.t.ppf(1 - tail, needed - 1)
-    power = stats.nct.sf(critical, needed - 1, effect * math.sqrt(needed))
-    assert 0.8 <= power < 0.9
 
 
 @pytest.mark.parametrize("tail", [0.05, 0.05 / 110])
@@ -49,39 +23,6 @@ def test_the_detectable_difference_is_found_four_times_in_five(seeds: int, tail:
     standard_error = sample.std(ddof=1) / math.sqrt(seeds)
     gap = detectable_difference(sample, tail)
     assert power_to_detect(gap / standard_error, seeds, tail) == pytest.approx(0.8, abs=1e-3)
-
-
-def test_seeds_that_differ_by_as_much_need_more_of_them() -> None:
-    values = pd.DataFrame({8: [0.5, 0.75], 16: [0.75, 1.0]})
-    separation = separate(values, 8, 16, tail=0.025)
-    assert separation is not None
-    assert separation.more_seeds is not None
-    assert separation.more_seeds > 1
-    assert separation.detectable > 0.25
-    assert separation.difference.low < 0 < separation.difference.high
-
-
-def test_seeds_that_do_not_differ_tell_of_no_spread() -> None:
-    separation = separate(pd.DataFrame({8: [0.5, 0.75], 16: [0.5, 0.75]}), 8, 16, tail=0.025)
-    assert separation is not None
-    assert (separation.more_seeds, separation.detectable) == (None, 0.0)
-
-
-def test_seeds_needed_and_the_detectable_difference_are_inverse() -> None:
-    needed = seeds_to_detect(DIFFERENCES, 0.025)
-    assert needed is not None
-    spread = DIFFERENCES.std(ddof=1)
-
-    def detectable(count: int) -> float:
-        sample = np.resize([1.0, -1.0], count)
-        return detectable_difference(sample / sample.std(ddof=1) * spread, 0.025)
-
-    assert detectable(needed) <= DIFFERENCES.mean() < detectable(needed - 1)
-
-
-@pytest.mark.parametrize("differences", [[0.5, -0.5], [1.001, -1.0]], ids=["zero", "hopeless"])
-def test_how_many_seeds_would_do_is_sometimes_unknown(differences: list[float]) -> None:
-    assert seeds_to_detect(differences, 0.025) is None
 
 
 def studies(rng: np.random.Generator, shift: float, seeds: int) -> list[pd.DataFrame]:

@@ -23,7 +23,7 @@ from reports.text.instruction import (
     price_sentence,
     surer,
 )
-from reports.text.verdicts import ANSWER, cards, verdict
+from reports.text.verdicts import cards, verdict
 from tests.reports.conftest import (
     Sketch,
     keep,
@@ -68,6 +68,8 @@ def study(
     return made
 
 
+ANSWER = ("recommendation", "range", "goal", "rules")
+"""Kinds of statements that are the answer."""
 EQUAL = [0.0, 0.001, 0.0, -0.001, 0.0]
 WORSE_BY_10 = [0.1, 0.11, 0.1, 0.09, 0.1]
 NOISY = [0.02, -0.02, 0.03, -0.01, 0.01]

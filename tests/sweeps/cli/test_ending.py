@@ -12,7 +12,8 @@ import ran
 from sweeps import results
 from sweeps.cli._ending import commands_of_run, ending
 
-KINDS = ("large-batch", "untuned", "nothing-learned", "edge", "saturated")
+KINDS = {"large-batch": 1, "untuned": 2, "nothing-learned": 4, "edge": 3, "saturated": 1}
+"""Kinds of warnings with their severity."""
 
 
 def report(folder: Path, *groups: dict[str, Any]) -> Path:
@@ -23,7 +24,10 @@ def report(folder: Path, *groups: dict[str, Any]) -> Path:
 
 
 def test_three_warnings_come_first_by_severity(tmp_path: Path) -> None:
-    warnings = [{"kind": kind, "text": f"This is {kind}."} for kind in KINDS]
+    warnings = [
+        {"kind": kind, "text": f"This is {kind}.", "severity": severity}
+        for kind, severity in KINDS.items()
+    ]
     page = report(tmp_path, {"warnings": warnings})
     *shown, more, answer, last = ending(page, {})
     assert [line.split()[-1] for line in shown] == ["nothing-learned.", "edge.", "untuned."]
