@@ -179,6 +179,15 @@ def did_you_mean(word: object, known: Collection[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def did_you_mean_path(path: Path, holding: str = "") -> str:
+    """Suggest a neighbour of a missing path, or of a folder that isn't `holding` its file."""
+    with suppress(OSError):
+        beside = [entry.name for entry in path.parent.iterdir() if (entry / holding).exists()]
+        if close := difflib.get_close_matches(path.name, beside, n=1):
+            return f" Did you mean {close[0]!r}?"
+    return ""
+
+
 def pairs_text(pairs: Mapping[str, object]) -> str:
     """Return names with their values, such as "momentum=0.9, l2=0.001"."""
     return ", ".join(

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from reports.schema import StudyResults
+from sweeps.advise.request import name_of
+from sweeps.advise.starting_point import keys_for
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.errors import counted
 from sweeps.manage.forecast import Forecast, forecast
 from sweeps.run import jobs_of, run_study
-from sweeps.spec import StudySpecification, given, toml_value
+from sweeps.spec import StudySpecification, given, named_data, toml_value
 from sweeps.spec.load import folder_of, read_target, with_settings
 from sweeps.store import stored_experiment
 
@@ -96,6 +98,35 @@ class Study:
         source, keys = read_target(target)
         study = cls.__new__(cls)
         study.experiment = experiment_of(with_settings(keys, settings), source, folder_of(target))
+        return study
+
+    @classmethod
+    def from_data(
+        cls,
+        data: str,
+        targets: Sequence[str] = (),
+        parameters: Sequence[str] = (),
+        settings: Sequence[str] = (),
+    ) -> Self:
+        """Return a study of data: batch sizes, learning rates and a network that suit most.
+
+        Args:
+            data: A dataset's name, or a file.
+            targets: Columns of the file to learn.
+            parameters: Other parameters of the data, such as `missing="mean"`.
+            settings: Keys of the study to be replaced, such as `epochs=5`.
+
+        Raises:
+            SpecificationError: With every mistake there is.
+
+        Example:
+            >>> Study.from_data("iris", settings=["epochs=5", "confirmation_seeds=[]"])
+            <Study iris on iris: 1 group, 35 cells x 5 seeds = 175 trials>
+        """
+        named = named_data("run", data, targets, parameters).written(Path())
+        keys = with_settings({"name": name_of(data)} | keys_for(named), settings)
+        study = cls.__new__(cls)
+        study.experiment = experiment_of(keys, "--set" if settings else data, Path())
         return study
 
     @classmethod

@@ -49,6 +49,15 @@ def hidden_units(features: int, outputs: int) -> int:
     return min(max(units, FEWEST_UNITS), MOST_UNITS)
 
 
+def network_for(task: str, features: int, outputs: int) -> dict[str, Any]:
+    """Return the keys of a network that learns such data well without being tuned."""
+    return {
+        "hidden_layers": [hidden_units(features, outputs)],
+        "activation": "tanh",
+        "loss": "squared_error" if task == REGRESSION else "cross_entropy",
+    }
+
+
 def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
     """Return the grid that a time allows; None if not even one epoch fits."""
     largest = largest_size(train_items)
@@ -66,14 +75,11 @@ def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
 
 def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[str, Any]:
     """Return the specification of a study."""
-    regression = facts.task == REGRESSION
     return {
         "name": name,
         "title": f"Which batch size for {name}?",
         "dataset": dataset,
-        "hidden_layers": [hidden_units(facts.features, facts.outputs)],
-        "activation": "tanh",
-        "loss": "squared_error" if regression else "cross_entropy",
+        **network_for(facts.task, facts.features, facts.outputs),
         "optimizer": "sgd",
         "batch_sizes": grid.batch_sizes,
         "learning_rates": list(RATES),

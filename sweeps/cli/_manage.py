@@ -12,20 +12,29 @@ from sweeps.errors import counted, refuse_links, tell, write
 
 def add_store_commands(commands: Commands) -> None:
     """Add `status`, `show`, `export` and `merge`."""
-    status = commands.add(_status, "status", "show what has run, what failed and what is missing")
+    status = commands.add(
+        _status, "Look", "status", "show what has run, what failed and what is missing"
+    )
     add_folder(status)
     add_json(status)
-    show = commands.add(_show, "show", "show all that is known of a trial")
+    show = commands.add(_show, "Look", "show", "list trials, or show all that is known of one")
     add_folder(show)
-    show.add_argument("trial", help="how the trial's identity starts")
+    show.add_argument("trial", nargs="?", default="", help="how the trial's identity starts")
+    show.add_argument("--batch-size", type=int, metavar="N", help="trials of this batch size")
+    show.add_argument("--learning-rate", type=float, metavar="RATE", help="of this learning rate")
+    show.add_argument("--seed", type=int, metavar="SEED", help="of this seed")
     add_json(show)
-    export = commands.add(_export, "export", "write a study's tables as files for other programs")
+    export = commands.add(
+        _export, "More", "export", "write a study's tables as files for other programs"
+    )
     add_folder(export)
     export.add_argument(
         "--format", choices=("csv", "jsonl", "parquet"), default="csv", help="(default: csv)"
     )
     add_out(export, "where to (default: `export` in the folder)")
-    merge = commands.add(_merge, "merge", "make one study of parts that ran on several machines")
+    merge = commands.add(
+        _merge, "More", "merge", "make one study of parts that ran on several machines"
+    )
     merge.add_argument("folder", type=Path, help="the first part's folder")
     merge.add_argument("folders", type=Path, nargs="+", metavar="folder", help="the others'")
     add_out(merge, "a new folder", required=True)
@@ -40,10 +49,17 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from sweeps.manage.show import inspect, inspection_lines
+    from sweeps.cli._catalogues import table_lines
+    from sweeps.manage.show import inspection, inspection_lines, listed, trials_like
 
-    trial = inspect(options.folder, options.trial)
-    write(*(document(trial) if options.json else inspection_lines(trial)))
+    wanted = {name: getattr(options, name) for name in ("batch_size", "learning_rate", "seed")}
+    rows = trials_like(options.folder, options.trial, **wanted)
+    if len(rows) == 1:
+        trial = inspection(rows[0])
+        write(*(document(trial) if options.json else inspection_lines(trial)))
+        return DONE
+    trials = listed(rows)
+    write(*(document({"trials": trials}) if options.json else table_lines(trials)))
     return DONE
 
 

@@ -12,10 +12,13 @@ from sweeps.cli._options import (
     DONE,
     Commands,
     add_data_options,
+    add_data_settings,
     add_jobs,
     add_json,
     add_out,
     add_repeatable,
+    data_settings,
+    data_words,
     document,
 )
 from sweeps.errors import UsageError, write
@@ -26,18 +29,18 @@ if TYPE_CHECKING:
 
 def add_answer_commands(commands: Commands) -> None:
     """Add `recommend` and `time`."""
-    recommend = commands.add(
-        _recommend, "recommend", "name the batch sizes to use, by a short study"
-    )
-    recommend.add_argument("data", help="a dataset's name, or a CSV, Parquet or NPZ file")
+    text = "name the batch size to use with its learning rate, by a short study"
+    recommend = commands.add(_recommend, "Start", "recommend", text)
+    recommend.add_argument("data", help="a dataset's name, or a file of data")
     add_data_options(recommend)
+    add_data_settings(recommend)
     recommend.add_argument(
         "--minutes", type=float, default=1.0, metavar="N", help="the time there is (default: 1)"
     )
     add_out(recommend, "the study's folder (default: named after the data)")
     add_jobs(recommend)
     add_json(recommend)
-    timed = commands.add(_time, "time", "measure what an update costs, and nothing else")
+    timed = commands.add(_time, "More", "time", "measure what an update costs, and nothing else")
     timed.add_argument("study", help="a study's folder, a study that ships, or a TOML file")
     replaced = "replace a key of the study, not of a folder's; the value is TOML"
     add_repeatable(timed, "--set", "KEY=VALUE", replaced)
@@ -52,7 +55,7 @@ def _recommend(options: argparse.Namespace) -> int:
     from sweeps.cli._ending import ending
 
     asked = (options.data, options.target, options.minutes, options.out, options.jobs)
-    request = request_of(*asked, settings=options.set)
+    request = request_of(*asked, settings=[*data_settings(options), *options.set])
     advice = advise(request, TimeBudget(60 * options.minutes, started))
     lines = ending(advice.page, _more_minutes(options))
     write(*(document(advice_content(advice)) if options.json else lines))
@@ -61,10 +64,10 @@ def _recommend(options: argparse.Namespace) -> int:
 
 def _more_minutes(options: argparse.Namespace) -> dict[str, Callable[[int], list[str]]]:
     """What to type to have a better answer: the same command goes on where it ended."""
-    pairs = [("--target", column) for column in options.target]
-    pairs += [("--set", setting) for setting in options.set]
+    pairs = [("--set", setting) for setting in options.set]
     pairs += [("--out", str(options.out))] if options.out else []
-    command = ["bpsweep", "recommend", options.data, *(word for pair in pairs for word in pair)]
+    words = [*data_words(options), *(word for pair in pairs for word in pair)]
+    command = ["bpsweep", "recommend", options.data, *words]
     again = [*command, "--minutes", f"{options.minutes:g}"]
     return dict.fromkeys(("seeds", "larger", "time"), lambda _amount: again)
 

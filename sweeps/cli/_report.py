@@ -22,7 +22,7 @@ _NARROWEST, _WIDEST = 2.5, 20.0
 def add_report_commands(commands: Commands) -> None:
     """Add `report` and `watch`."""
     report = commands.add(
-        _report, "report", "write the report of a study again, or compare several studies"
+        _report, "Start", "report", "write the report of a study again, or compare several studies"
     )
     add_folder(report)
     report.add_argument(
@@ -39,9 +39,7 @@ def add_report_commands(commands: Commands) -> None:
         "--width", metavar="WIDTH", help="of the figures, such as 3.25in or 84mm (default: 3.25in)"
     )
     report.add_argument("--figures", nargs="+", metavar="NAME", help="these only (default: all)")
-    add_folder(
-        commands.add(_watch, "watch", "write the report of a study from time to time while it runs")
-    )
+    add_folder(commands.add(_watch, "Look", "watch", "write the report of a study while it runs"))
 
 
 def _report(options: argparse.Namespace) -> int:

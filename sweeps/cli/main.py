@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import re
 import shlex
 import sys
 import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,10 +22,13 @@ from sweeps.cli._options import (
     SOME_FAILED,
     Commands,
     add_data_options,
+    add_data_settings,
     add_jobs,
     add_json,
     add_out,
     add_repeatable,
+    data_settings,
+    data_words,
     document,
 )
 from sweeps.cli._recommend import add_answer_commands
@@ -34,6 +38,7 @@ from sweeps.errors import (
     UsageError,
     UserError,
     counted,
+    did_you_mean,
     open_streams,
     refusal,
     tell,
@@ -49,7 +54,7 @@ NOT_USABLE, BUG, INTERRUPTED = 7, 70, 130
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 _EPILOG = """\
-Start with `bpsweep run digits --out digits-study`, then open digits-study/report.html.
+Start with `bpsweep recommend digits`, or `bpsweep recommend FILE --target COLUMN`.
 Exit codes: 0 done, 1 some trials failed, 2 usage or specification, 3 dataset, 4 store,
 5 owned by another run, 6 resources, 7 environment, 70 a bug; 128 and the signal's number if one
 ended it: 129 hang-up, 130 Ctrl-C, 143 SIGTERM.
@@ -88,13 +93,20 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        tell(f"{self.prog}: error: {message}")
+        wrong = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+        hint = did_you_mean(wrong[1], re.findall(r"[\w-]+", wrong[2])) if wrong else ""
+        tell(f"{self.prog}: error: {message}{hint}")
         self.exit(UserError.exit_code)
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     try:
-        return parser().parse_args(arguments)
+        command_line = parser()
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks
+            from argcomplete import autocomplete
+
+            autocomplete(command_line)
+        return command_line.parse_args(arguments)
     finally:
         write()  # help, if there was any, arrives
 
@@ -112,13 +124,56 @@ def parser() -> argparse.ArgumentParser:
     """Return what understands the command line."""
     command_line = _Parser(
         prog="bpsweep",
+        usage="bpsweep [--version] [--completion SHELL] COMMAND ...",
         description="Which batch size, for my data? Sweeps of vectorized backpropagation.",
-        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command_line.add_argument("--version", action=_Version, help="show the version")
+    command_line.add_argument(
+        "--completion",
+        choices=("bash", "zsh", "fish"),
+        help="print what makes a shell complete commands, such as for `eval` in ~/.bashrc",
+    )
     commands = Commands(command_line)
-    run = commands.add(_run, "run", "run what is missing of a study and write its report")
-    _target(run)
+    command_line.set_defaults(command=partial(_without_command, command_line))
+    add_answer_commands(commands)
+    _add_run(commands)
+    add_report_commands(commands)
+    add_store_commands(commands)
+    _add_preparing_commands(commands)
+    command_line.epilog = f"{commands.overview()}\n\n{_EPILOG}"
+    return command_line
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        write(f"{parser.prog} {version(parser.prog)}")
+        parser.exit()
+
+
+def _without_command(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Print help, or what a shell needs to complete commands."""
+    if options.completion:
+        from argcomplete.shell_integration import shellcode
+
+        write(*shellcode([command_line.prog], shell=options.completion).splitlines())
+    else:
+        command_line.print_help()
+    return DONE
+
+
+def _add_run(commands: Commands) -> None:
+    text = "run what is missing of a study, or of one on data of yours, and write its report"
+    run = commands.add(_run, "Start", "run", text)
+    _target(run, "a study that ships, such as digits, a TOML file, a dataset's name or a data file")
+    add_data_options(run)
     add_out(run, "the study's folder (default: its name)")
     run.add_argument(
         "--retry-failed",
@@ -127,30 +182,40 @@ def parser() -> argparse.ArgumentParser:
     )
     _running(run)
 
-    add_report_commands(commands)
-    add_store_commands(commands)
-    add_answer_commands(commands)
-    add_json(commands.add(_datasets, "datasets", "list the datasets that a study can name"))
-    doctor = commands.add(_doctor, "doctor", "show what this machine and a folder have for studies")
+
+def _add_preparing_commands(commands: Commands) -> None:
+    listed = commands.add(_list, "Look", "list", "list what can be named: studies, data, figures")
+    listed.add_argument("what", choices=("studies", "datasets", "figures"))
+    add_json(listed)
+    doctor = commands.add(
+        _doctor, "Look", "doctor", "show what this machine and a folder have for studies"
+    )
     doctor.add_argument(
         "folder", type=Path, nargs="?", help="where a study's folder is or will be (default: none)"
     )
     add_json(doctor)
-    _target(commands.add(_validate, "validate", "check a specification without running it"))
-    plan = commands.add(_plan, "plan", "show what a run will do, how long and how large")
+    new = commands.add(_new, "Prepare", "new", "write the specification of a study of your data")
+    new.add_argument("dataset", nargs="?", default="digits", help="a dataset's name, or a file")
+    add_data_options(new)
+    add_data_settings(new)
+    new.add_argument("--all", action="store_true", help="write every key, with what it means")
+    new.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
+    validate = commands.add(
+        _validate, "Prepare", "validate", "check a specification without running it"
+    )
+    _target(validate)
+    plan = commands.add(_plan, "Prepare", "plan", "show what a run will do, how long and how large")
     _target(plan)
     add_out(plan, "count what this folder holds")
     add_jobs(plan)
     add_json(plan)
-    new = commands.add(_new, "new", "write a specification with every key explained")
-    new.add_argument("dataset", nargs="?", default="digits", help="a dataset's name, or a file")
-    add_data_options(new)
-    new.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
-    return command_line
 
 
-def _target(command: argparse.ArgumentParser) -> None:
-    command.add_argument("study", help="a study that ships, such as digits, or a TOML file")
+def _target(
+    command: argparse.ArgumentParser,
+    text: str = "a study that ships, such as digits, or a TOML file",
+) -> None:
+    command.add_argument("study", help=text)
     replaced = "replace a key of the study, such as epochs=5; the value is TOML"
     add_repeatable(command, "--set", "KEY=VALUE", replaced)
 
@@ -176,14 +241,48 @@ def _running(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from sweeps.data.facts import summary_lines
-    from sweeps.study import Study
 
     if options.retry_failed:
         return _retry(options)
-    study = Study.from_target(options.study, options.set)
+    study = _study_of(options)
+    folder = options.out or Path(study.specification.name)
+    _tell_of_other_study(study, folder)
     tell(*summary_lines(study.experiment.data.values()))
-    words = [options.study, *(word for setting in options.set for word in ("--set", setting))]
-    return _carry_out(study, options.out or Path(study.specification.name), options, words)
+    words = [options.study, *data_words(options)]
+    words += [word for setting in options.set for word in ("--set", setting)]
+    return _carry_out(study, folder, options, words)
+
+
+def _tell_of_other_study(study: Study, folder: Path) -> None:
+    """Say before anything runs that a folder holds a study that shares no trial with this one."""
+    from sweeps.store import FILE, Store
+
+    if not (folder / FILE).is_file():
+        return
+    with Store.read(folder) as store:
+        kept = store.statuses().keys()
+    planned = {trial.identity for _, trial in study.experiment.explored}
+    if kept and planned and not kept & planned:
+        what = counted(len(kept), "trial")
+        tell(
+            f"{folder} holds {what} of this study with other settings. They stay, but the report "
+            f"will be without them. To keep both reports, stop this and add `--out {folder}-2`."
+        )
+
+
+def _study_of(options: argparse.Namespace) -> Study:
+    """Return the study that is named, or that of the data that are."""
+    from sweeps.spec.load import is_study
+    from sweeps.study import Study
+
+    if is_study(options.study):
+        if words := data_words(options):
+            raise UsageError(
+                f"{' '.join(words)}: goes with data, but {options.study} is a study, which names "
+                "its own. Use --set 'dataset={...}'."
+            )
+        return Study.from_target(options.study, options.set)
+    return Study.from_data(options.study, options.target, data_settings(options), options.set)
 
 
 def _retry(options: argparse.Namespace) -> int:
@@ -263,13 +362,16 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
+    from sweeps.advise.starting_point import keys_for
     from sweeps.spec import named_data
     from sweeps.spec.load import write_new
     from sweeps.spec.reference import new_specification
 
     folder = options.out.parent if options.out else Path()
-    named = named_data("new", options.dataset, options.target, options.set)
-    text = new_specification(named.written(Path()), named.written(folder))
+    settings = [*data_settings(options), *options.set]
+    named = named_data("new", options.dataset, options.target, settings)
+    keys = keys_for(named.written(Path())) | {"dataset": named.written(folder)}
+    text = new_specification(keys, every_key=options.all)
     if options.out is None:
         write(*text.splitlines())
     else:
@@ -278,12 +380,11 @@ def _new(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _datasets(options: argparse.Namespace) -> int:
-    from sweeps.data.registry import catalogue, catalogue_lines
+def _list(options: argparse.Namespace) -> int:
+    from sweeps.cli._catalogues import CATALOGUES
 
-    entries = catalogue()
-    content = {"datasets": [asdict(entry) for entry in entries]}
-    write(*(document(content) if options.json else catalogue_lines(entries)))
+    entries, lines = CATALOGUES[options.what]()
+    write(*(document({options.what: entries}) if options.json else lines))
     return DONE
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ BUNDLED = {
 NAMES = (*BUNDLED, *GENERATORS, *FETCHED)
 """Names of all datasets; those of OpenML, `openml:NAME@VERSION`, and files come on top."""
 
-_OPENML_START = "openml:"
+OPENML_START = "openml:"
 
 
 class SourceError(DataError):
@@ -101,7 +100,7 @@ def load(source: Source) -> Dataset:
 
 def _table(value: object) -> dict[str, Any]:
     if isinstance(value, str):
-        is_path = value not in NAMES and not value.startswith(_OPENML_START) and is_file(value)
+        is_path = value not in NAMES and not value.startswith(OPENML_START) and is_file(value)
         return {"path" if is_path else "name": value}
     if not isinstance(value, Mapping):
         text = f"must be a name, a file or a table with one of them, but is {shown(value)}."
@@ -129,7 +128,7 @@ def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
 def _name_problem(name: object) -> str:
     if isinstance(name, str) and (name in NAMES or OPENML.fullmatch(name)):
         return ""
-    if isinstance(name, str) and name.startswith(_OPENML_START):
+    if isinstance(name, str) and name.startswith(OPENML_START):
         return f"{shown(name)} must be 'openml:NAME@VERSION', such as 'openml:mnist_784@1'."
     return f"{shown(name)} is not a dataset. Known: {', '.join(NAMES)}.{did_you_mean(name, NAMES)}"
 
@@ -187,24 +186,4 @@ def catalogue() -> list[Entry]:
             Entry(name, "downloaded", data.task, data.examples, data.features, network=True)
             for name, data in FETCHED.items()
         ),
-    ]
-
-
-def catalogue_lines(entries: Sequence[Entry]) -> list[str]:
-    """Return datasets as lines for a terminal."""
-    rows = [tuple(field.name for field in fields(Entry))]
-    rows += [
-        (e.name, e.kind, e.task, f"{e.examples:,}", f"{e.features:,}", "yes" if e.network else "no")
-        for e in entries
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    layout = "{:<{}}  {:<{}}  {:<{}}  {:>{}}  {:>{}}  {:<{}}"
-    lines = [
-        layout.format(*chain.from_iterable(zip(row, widths, strict=True))).rstrip() for row in rows
-    ]
-    return [
-        *lines,
-        "",
-        "And: openml:NAME@VERSION, such as openml:mnist_784@1, downloaded once;",
-        "files whose names end in .csv, .parquet or .npz. Parameters of all of them: docs/data.md.",
     ]

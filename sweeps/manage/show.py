@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,40 @@ from sweeps.store.rows import Row, points_of
 
 _HEXADECIMAL = re.compile(r"-?0x[01]\.[0-9a-f]+p[+-]\d+|-?inf")
 
-_MOST_NAMED = 5
+_LISTED = ("trial", "batch_size", "learning_rate", "seed", "status")
 
 
-def inspect(folder: Path, start: str) -> dict[str, Any]:
-    """Return all that is known of the trial whose identity starts so, as strict JSON knows it."""
+def trials_like(folder: Path, start: str = "", **wanted: float | None) -> list[Row]:
+    """Return the trials whose identity starts so and that have these settings, if not None.
+
+    Raises:
+        UsageError: There is no such trial.
+    """
+    given = {name: value for name, value in wanted.items() if value is not None}
     with Store.read(folder) as store:
-        rows = list(store.rows(start.lower()))
-    if len(rows) != 1:
-        raise UsageError(_which(folder, start, rows))
-    return _decoded(rows[0])
-
-
-def _which(folder: Path, start: str, rows: list[Row]) -> str:
+        rows = [
+            row
+            for row in store.rows(start.lower())
+            if all(row[name] == value for name, value in given.items())
+        ]
     if not rows:
-        return f"{folder} holds no trial that starts with {shown(start)}."
-    named = ", ".join(row["trial"] for row in rows[:_MOST_NAMED])
-    more = ", ..." if len(rows) > _MOST_NAMED else "."
-    return f"{len(rows)} trials of {folder} start with {shown(start)}: {named}{more}"
+        what = [f"starts with {shown(start)}"] if start else []
+        what += [f"has {name.replace('_', ' ')} {value:g}" for name, value in given.items()]
+        raise UsageError(
+            f"{folder} holds no trial that {' and '.join(what) or 'has ended'}. "
+            f"`bpsweep show {folder}` lists all."
+        )
+    return rows
 
 
-def _decoded(row: Row) -> dict[str, Any]:
+def listed(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return what distinguishes trials, by batch size, learning rate and seed."""
+    entries = [{name: row[name] for name in _LISTED} for row in rows]
+    return sorted(entries, key=lambda entry: [entry[name] for name in _LISTED[1:4]])
+
+
+def inspection(row: Row) -> dict[str, Any]:
+    """Return all that is known of a trial, as strict JSON knows it."""
     names = [column.name for column in CURVE_COLUMNS[1:]]
     points = [dict(zip(names, point, strict=True)) for point in points_of(row["curve"]).tolist()]
     plain = {name: strict(value) for name, value in row.items()}
@@ -71,7 +85,7 @@ def _decimal(value: Any) -> Any:  # noqa: ANN401 - every type there is in JSON
 
 
 def inspection_lines(trial: dict[str, Any]) -> list[str]:
-    """Return what `inspect` found as lines for a terminal."""
+    """Return an inspection as lines for a terminal."""
     apart = ("configuration", "curve", "error")
     lines = [f"{name}: {_text(value)}" for name, value in trial.items() if name not in apart]
     lines += ["determined by:", *_nested(trial["configuration"], 1)]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.data.files.file_sources import is_file, read_bytes
-from sweeps.data.registry import NAMES, SourceError, read_source
+from sweeps.data.registry import NAMES, OPENML_START, SourceError, read_source
 from sweeps.errors import (
     Problem,
     ResourceError,
@@ -37,6 +37,12 @@ def preset_names() -> list[str]:
     """Return the names of the studies that ship."""
     folder = resources.files("sweeps.spec") / "presets"
     return sorted(Path(entry.name).stem for entry in folder.iterdir())
+
+
+def is_study(target: str) -> bool:
+    """Return whether a word of the command line is meant as a study, not as data."""
+    named = target in NAMES or target.startswith(OPENML_START) or is_file(target)
+    return target in preset_names() or target.endswith(".toml") or not named
 
 
 def read_target(target: str) -> tuple[str, dict[str, Any]]:
@@ -195,6 +201,8 @@ def named_data(
 
 def _named(problem: Problem) -> Problem:
     """Return a mistake under the name it has on the command line."""
-    names = {"": "data", ".path": "data", ".name": "data", ".target": "--target"}
+    options = ("target", "ignore", "task", "missing", "sample")
+    names = {"": "data", ".path": "data", ".name": "data"}
+    names |= {f".{option}": f"--{option}" for option in options}
     name = names.get(problem.path, f"--set {problem.path.removeprefix('.')}")
     return Problem(name, problem.text, about_data=problem.about_data)

@@ -6,27 +6,16 @@ import functools
 import re
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from sweeps.data.parameters import LARGEST_WHOLE
-from sweeps.data.registry import load, read_source
 from sweeps.spec.axes import AXES
 from sweeps.spec.model import StudySpecification, plain, toml_value
 
 Schema = dict[str, Any]  # a JSON schema, of one key or of what it holds
-
-_REQUIRED: Mapping[str, str] = {
-    "learning_rates": "{logspace = [0.1, 10.0], count = 5}",
-    "epochs": "20",
-    "seeds": "{first = 1, count = 5}",
-    "confirmation_seeds": "{first = 101, count = 10}",
-    "refinement_seeds": "40",
-}
-"""Values of keys that a study must have, or better has."""
 
 
 def sections() -> dict[str, list[str]]:
@@ -116,26 +105,23 @@ def default_of(key: str, field: FieldInfo) -> str:
 _MUST = ("dataset", "batch_sizes", "learning_rates", "seeds")
 
 
-def new_specification(dataset: object, written: object = None) -> str:
-    """Return a specification of data, `written` as its folder sees them, with every key."""
-    examples = len(load(read_source(dataset, folder=Path())).inputs)
-    # Six tenths are for training unless the specification says otherwise.
-    largest = 2 ** (min(LARGEST_BATCH, examples * 6 // 10).bit_length() - 1)
-    values = {
-        **_REQUIRED,
-        "dataset": toml_value(written or dataset),
-        "batch_sizes": f"{{powers_of_two = [1, {largest}]}}",
-    }
-    parts = [_HEAD]
-    for title, keys in sections().items():
+def new_specification(keys: Mapping[str, Any], *, every_key: bool = False) -> str:
+    """Return a specification with these keys, or with every key, each with what it means."""
+    values = {key: toml_value(value) for key, value in keys.items()}
+    if not every_key:
+        return "\n".join([_HEAD, *(_entry(key, value) for key, value in values.items())])
+    parts = [_HEAD_OF_ALL]
+    for title, names in sections().items():
         parts.append(f"# ---- {title} ----\n")
-        parts += [_entry(key, values.get(key)) for key in keys]
+        parts += [_entry(key, values.get(key)) for key in names]
     return "\n".join(parts)
 
 
-LARGEST_BATCH = 1024  # largest batch size that a new specification proposes
-
 _HEAD = """\
+# A study of bpsweep: `bpsweep run THIS_FILE` runs it. `bpsweep new --all` shows every other key.
+# Axes, marked with *, take one value or a list of values; all their combinations are tried.
+"""
+_HEAD_OF_ALL = """\
 # A study of bpsweep. Every key is here, with its default where it has one.
 # Axes, marked with *, take one value or a list of values; all their combinations are tried.
 """

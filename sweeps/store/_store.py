@@ -13,7 +13,14 @@ import pandas as pd
 
 from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
 from sweeps.design import Planned, Trial
-from sweeps.errors import ResourceError, StoreError, UsageError, refuse_links, tell
+from sweeps.errors import (
+    ResourceError,
+    StoreError,
+    UsageError,
+    did_you_mean_path,
+    refuse_links,
+    tell,
+)
 from sweeps.store._connection import (
     SESSION_FACTS,
     Session,
@@ -86,7 +93,8 @@ class Store:
         """Open the study in a folder as it is now; a run may be writing to it meanwhile."""
         refuse_links(*files_of(folder / FILE))
         if not (folder / FILE).is_file():
-            raise StoreError(f"{folder} holds no study: there is no {FILE} in it.")
+            hint = did_you_mean_path(folder, FILE)
+            raise StoreError(f"{folder} holds no study: there is no {FILE} in it.{hint}")
         with reading(folder / FILE) as connection:
             _note(missing_trials(connection, folder / FILE))
             yield cls(connection, folder / FILE)

@@ -14,7 +14,7 @@ from sweeps.data.parameters import Encoding, Limited, OneOf, Text, Texts, pairs_
 from sweeps.data.splits import Source
 from sweeps.data.table._assembly import DatasetParameters, TableParameters
 from sweeps.data.table._features import Room
-from sweeps.errors import DataError, Problem, UserError, shown
+from sweeps.errors import DataError, Problem, UserError, did_you_mean_path, shown
 
 
 class FileParameters(TableParameters):
@@ -112,7 +112,7 @@ def read_bytes(
         with path.open("rb") as file:
             content = file.read(about.st_size)
     except FileNotFoundError:
-        raise error(f"{path} does not exist.") from None
+        raise error(f"{path} does not exist.{did_you_mean_path(path)}") from None
     except OSError as refused:
         raise error(f"{path} can't be read: {refused.strerror}.") from None
     if not content:

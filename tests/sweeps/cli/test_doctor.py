@@ -115,14 +115,6 @@ def test_a_package_that_is_not_installed_is_told_with_its_extra(
     assert examine().facts["no-such-package"] == "not installed: pip install 'bpsweep[dask]'"
 
 
-def test_datasets_are_text_or_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["datasets"]) == 0
-    assert capsys.readouterr().out.startswith("name ")
-    assert cli.main(["datasets", "--json"]) == 0
-    datasets = json.loads(capsys.readouterr().out)["datasets"]
-    assert {"name": "iris", "network": False}.items() <= datasets[3].items()
-
-
 def test_the_doctor_exits_with_7_if_a_study_could_not_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

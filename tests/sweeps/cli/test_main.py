@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -210,7 +211,7 @@ def test_another_studys_folder_is_refused(small: Path, capsys: pytest.CaptureFix
     assert "out holds the study 'small', not 'other'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["run"], ["run", "digits", "--jobs", "many"]])
+@pytest.mark.parametrize("arguments", [["fly"], ["run"], ["run", "digits", "--jobs", "many"]])
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)
@@ -299,9 +300,15 @@ def test_a_run_tells_of_trials_that_a_change_leaves_aside(
 ) -> None:
     command = ["run", str(small), "--out", "out", "--jobs", "1", "--no-timing"]
     assert cli.main(command) == 0
-    assert "also keeps" not in capsys.readouterr().err
+    capsys.readouterr()
+    assert cli.main([*command, "--set", "seeds=[1, 2, 3]"]) == 0
+    assert "12 trials" not in capsys.readouterr().err
     assert cli.main([*command, "--set", "epochs=3"]) == 0
-    assert "out also keeps 12 trials of what this study was before" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    first, *_ = told.splitlines()
+    assert "out holds 1" in first
+    assert "--out out-2" in first
+    assert "out also keeps 1" in told
 
 
 def test_a_new_specification_is_one_that_runs(
@@ -332,6 +339,82 @@ def test_a_new_specification_names_a_file_from_where_it_is(
     assert cli.main(["validate", "deep/mine.toml"]) == 0
     assert cli.main([*command, "--out", "none/mine.toml"]) == 6
     assert "none/mine.toml can't be written" in capsys.readouterr().err
+
+
+def test_data_are_run_as_the_study_that_new_writes(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{i % 7},{i % 3},{'ab'[i % 2]}\n" for i in range(60))
+    (small.parent / "mine.csv").write_text(f"x,noise,y\n{rows}")
+    options = ["--target", "y", "--ignore", "noise"]
+    fewer = ["batch_sizes=[8, 16]", "epochs=2", "seeds=2", "confirmation_seeds=3"]
+    settings = [word for setting in fewer for word in ("--set", setting)]
+    run = ["run", "mine.csv", *options, *settings, "--no-timing", "--jobs", "1"]
+    assert cli.main(run) in {0, 1}
+    assert "1 feature" in capsys.readouterr().err
+    assert set(results("mine").trials["batch_size"]) == {8, 16}
+    assert cli.main(["run", "small.toml", *options]) == 2
+    assert "--target y --ignore noise" in capsys.readouterr().err
+
+
+def test_no_command_shows_help_and_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    shown = capsys.readouterr().out
+    groups = ["Start:", "Look:", "Prepare:", "More:"]
+    assert sorted(groups, key=shown.index) == groups
+    assert shown.index("recommend") < shown.index("doctor")
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"bpsweep {version('bpsweep')}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["recomend", "iris"], "recommend"),
+        (["run", "smal.toml"], "small.toml"),
+        (["run", "digit"], "digits"),
+        (["recommend", "mime.csv", "--target", "y"], "mine.csv"),
+        (["status", "studi"], "study"),
+        (["report", "study", "--format", "svg", "--figures", "acuracy"], "accuracy"),
+    ],
+)
+def test_what_was_meant_is_proposed(
+    small: Path, words: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (small.parent / "mine.csv").write_text("x,y\n1,2\n")
+    ran.copy(small.parent / "study")
+    try:
+        code = cli.main(words)
+    except SystemExit as left:
+        code = int(left.code or 0)
+    assert code
+    assert f"Did you mean {meant!r}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["studies", "datasets", "figures"])
+def test_what_can_be_named_is_listed(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", what]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[0] == "name"
+    assert cli.main(["list", what, "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)[what]
+    for entry, line in zip(entries, lines, strict=False):
+        assert line.split()[0] == entry["name"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands_and_options(
+    shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--completion", shell]) == 0
+    assert "bpsweep" in capsys.readouterr().out
+    out = tmp_path / "completions"
+    for line, expected in (("bpsweep rec", "recommend"), ("bpsweep run --ret", "--retry-failed")):
+        asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line))}
+        asked |= {"_ARGCOMPLETE_STDOUT_FILENAME": str(out), "_ARGCOMPLETE_SHELL": shell}
+        subprocess.run([sys.executable, "-m", "sweeps"], env=os.environ | asked, check=False)
+        assert expected in out.read_text()
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -28,8 +28,22 @@ def test_show_is_text_or_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.startswith(f"trial: {trial.identity}\n")
     assert cli.main(["show", str(tmp_path), trial.identity[:6], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["trial"] == trial.identity
+    assert cli.main(["show", str(tmp_path), "--seed", str(trial.seed)]) == 0
+    assert capsys.readouterr().out.startswith(f"trial: {trial.identity}\n")
     assert cli.main(["show", str(tmp_path), "nothing"]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_show_lists_the_trials_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path, trials(3))
+    assert cli.main(["show", str(tmp_path)]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["trial", "batch", "size", "learning", "rate", "seed", "status"]
+    assert {row.split()[0] for row in rows} == {trial.identity for trial in trials(3)}
+    assert cli.main(["show", str(tmp_path), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["trials"]) == 3
 
 
 def test_export_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,15 +15,20 @@ from stored import failure, fill, outcome, trials
 
 from sweeps.design.trials import Trial, settings_of
 from sweeps.errors import UsageError
-from sweeps.manage.show import inspect, inspection_lines
+from sweeps.manage.show import inspection, inspection_lines, listed, trials_like
 from sweeps.store._store import Store
+
+
+def inspected(folder: Path, trial: Trial) -> dict[str, Any]:
+    (row,) = trials_like(folder, trial.identity)
+    return inspection(row)
 
 
 def test_a_trial_is_found_by_how_its_identity_starts(tmp_path: Path) -> None:
     first, second = trials(2)
     fill(tmp_path, [first, second])
     for start in (first.identity, first.identity[:9], first.identity[:9].upper()):
-        assert inspect(tmp_path, start)["trial"] == first.identity
+        assert trials_like(tmp_path, start)[0]["trial"] == first.identity
 
 
 def test_everything_of_a_trial_is_told_as_strict_json(tmp_path: Path) -> None:
@@ -31,7 +37,7 @@ def test_everything_of_a_trial_is_told_as_strict_json(tmp_path: Path) -> None:
     curve = np.array([[0, 0, 0.1, np.nan, np.inf, *[0] * 5], [36, 5, 0.5, 1, -np.inf, *[0] * 5]])
     with Store.write(tmp_path, "made") as store:
         store.add([trial], [outcome(trial, test_loss=np.inf, curve=curve)])
-    content = inspect(tmp_path, trial.identity)
+    content = inspected(tmp_path, trial)
     assert json.loads(json.dumps(content, allow_nan=False)) == content
     assert content["configuration"]["seed"] == content["seed"] == 7
     assert content["configuration"]["configuration"]["widths"] == [3, 4, 2]
@@ -49,7 +55,7 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
     with Store.write(tmp_path, "made") as store:
         store.add([first], [outcome(first)])
         store.add([second], [failure(second, "error", 'Traceback:\n  File "x"\nOops: \x1b[2J\n')])
-    lines = inspection_lines(inspect(tmp_path, first.identity))
+    lines = inspection_lines(inspected(tmp_path, first))
     assert lines[0] == f"trial: {first.identity}"
     assert "status: ok" in lines
     assert "schedule: none" in lines
@@ -58,7 +64,7 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
     assert lines[lines.index("    preparation:") + 1] == "      scaling: standardise"
     assert lines[lines.index("curve:") + 1].split()[:2] == ["examples", "updates"]
     assert lines[-1].split()[:2] == ["72", "10"]
-    failed = inspection_lines(inspect(tmp_path, second.identity))
+    failed = inspection_lines(inspected(tmp_path, second))
     assert failed[-4:] == ["error:", "  Traceback:", '    File "x"', "  Oops: \x1b[2J"]
     assert "curve:" not in failed
 
@@ -66,11 +72,17 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
 @pytest.mark.parametrize("start", ["xyz", "0x", "%"])
 def test_an_unknown_trial_is_told(tmp_path: Path, start: str) -> None:
     fill(tmp_path, trials(1))
-    tells(refusal(inspect, tmp_path, start, error=UsageError), tmp_path, "no trial", repr(start))
+    text = refusal(trials_like, tmp_path, start, error=UsageError)
+    tells(text, tmp_path, "no trial", repr(start), f"bpsweep show {tmp_path}")
 
 
-def test_several_trials_are_named_up_to_five(tmp_path: Path) -> None:
-    fill(tmp_path, trials(6))
-    names = ", ".join(trial.identity for trial in trials(5))
-    text = refusal(inspect, tmp_path, "", error=UsageError)
-    tells(text, f"6 trials of {tmp_path}", f"{names}, ...")
+def test_trials_are_chosen_by_their_settings_and_listed_in_their_order(tmp_path: Path) -> None:
+    made = trials(6)
+    fill(tmp_path, made[::-1])
+    entries = listed(trials_like(tmp_path))
+    assert [entry["seed"] for entry in entries] == [trial.seed for trial in made]
+    (row,) = trials_like(tmp_path, batch_size=entries[0]["batch_size"], seed=made[3].seed)
+    assert row["trial"] == made[3].identity
+    refused = refusal(trials_like, tmp_path, "", seed=99, batch_size=None, error=UsageError)
+    tells(refused, "seed 99")
+    assert "batch size" not in refused

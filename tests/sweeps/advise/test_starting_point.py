@@ -1,0 +1,22 @@
+"""The study that data alone describe."""
+
+from __future__ import annotations
+
+import pytest
+
+from sweeps import Study
+from sweeps.advise.starting_point import LARGEST, keys_for
+
+
+@pytest.mark.parametrize(("dataset", "largest"), [("digits", LARGEST), ("iris", 64)])
+def test_the_largest_batch_size_proposed_fits_the_training_set(dataset: str, largest: int) -> None:
+    assert keys_for(dataset)["batch_sizes"] == {"powers_of_two": [1, largest]}
+    assert max(size for _, size in Study.from_data(dataset).experiment.grid) == largest
+
+
+@pytest.mark.parametrize(
+    ("dataset", "loss"), [("wine", "cross_entropy"), ("diabetes", "squared_error")]
+)
+def test_the_loss_is_that_of_the_task(dataset: str, loss: str) -> None:
+    assert keys_for(dataset)["loss"] == loss
+    assert keys_for(dataset)["activation"] == "tanh"
