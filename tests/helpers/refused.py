@@ -1,4 +1,4 @@
-"""What a refusal tells: the path, the value, what is allowed, the remedy; not how it puts them."""
+"""What a refusal states: the path, the value, what is allowed, the remedy; not how it puts them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def entered(manager: AbstractContextManager[object]) -> None:
         pass
 
 
-def tells(text: str, *parts: object) -> None:
-    """Assert that a message holds each of these."""
+def states(text: str, *parts: object) -> None:
+    """Assert that a message states each of these."""
     missing = [part for part in map(str, parts) if part not in text]
     assert not missing, f"{missing} are not in {text!r}"

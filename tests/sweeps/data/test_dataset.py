@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from peaks import peak_of
 from refused import refusal as refused
-from refused import tells
+from refused import states
 
 from sweeps.data._dataset import classification, fingerprint, regression
 
@@ -96,31 +96,31 @@ def test_unbalanced_classes_are_noted() -> None:
     labels = [0] * 9 + [1] * 3
     dataset = classification("made", INPUTS, labels, ["no", "yes"])
     (note,) = dataset.notes
-    tells(note, "unbalanced", "9 examples of 'no'", "3 of 'yes'", "75.0%")
+    states(note, "unbalanced", "9 examples of 'no'", "3 of 'yes'", "75.0%")
     assert classification("made", INPUTS, [0] * 8 + [1] * 4, "ab").notes == ()
 
 
 def test_constant_features_are_noted() -> None:
     inputs = np.column_stack([INPUTS, np.full(12, 3)])
     (note,) = classification("made", inputs, LABELS, "ab").notes
-    tells(note, "the same in every example", "1 of 3")
+    states(note, "the same in every example", "1 of 3")
 
 
 def test_a_single_class_is_refused() -> None:
-    tells(refusal(classification, INPUTS, LABELS * 0, ["no"]), "made", "'no'", "at least two")
-    tells(refusal(classification, INPUTS[:0], [], []), "no class")
+    states(refusal(classification, INPUTS, LABELS * 0, ["no"]), "made", "'no'", "at least two")
+    states(refusal(classification, INPUTS[:0], [], []), "no class")
 
 
 def test_classes_of_fewer_than_three_examples_are_refused() -> None:
     labels = [0] * 8 + [1] * 2 + [2, 2]
     text = refusal(classification, INPUTS, labels, "abc")
-    tells(text, "made", "2 classes of fewer than 3 examples", "'b' (2), 'c' (2)")
+    states(text, "made", "2 classes of fewer than 3 examples", "'b' (2), 'c' (2)")
     many = refusal(classification, INPUTS, np.arange(12) // 2, "abcdef")
     assert many.endswith("'d' (2), 'e' (2), ....")
 
 
 def test_no_features_are_refused() -> None:
-    tells(refusal(classification, INPUTS[:, :0], LABELS, "ab"), "no features", "(12, 0)")
+    states(refusal(classification, INPUTS[:, :0], LABELS, "ab"), "no features", "(12, 0)")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_features_that_are_not_finite_or_too_large_are_refused(value: float, exp
     inputs = INPUTS.copy()
     inputs[4:6, 1] = value
     text = refusal(classification, inputs, LABELS, "ab", feature_names=["x", "y"])
-    tells(text, f"'y' is {expected} in example 5", "1e+100", "2 in all")
+    states(text, f"'y' is {expected} in example 5", "1e+100", "2 in all")
 
 
 def test_missing_values_pass_where_they_are_to_be_filled() -> None:
@@ -145,11 +145,11 @@ def test_missing_values_pass_where_they_are_to_be_filled() -> None:
 def test_targets_that_are_not_finite_or_too_large_are_refused(value: float, expected: str) -> None:
     targets = INPUTS.copy()
     targets[2, 0] = value
-    tells(refusal(regression, INPUTS, targets, "ab"), f"'a' is {expected} in example 3", "1e+100")
+    states(refusal(regression, INPUTS, targets, "ab"), f"'a' is {expected} in example 3", "1e+100")
 
 
 def test_a_constant_target_is_refused() -> None:
-    tells(refusal(regression, INPUTS, INPUTS * [1, 0], "ab"), "target 'b'", "the same in every")
+    states(refusal(regression, INPUTS, INPUTS * [1, 0], "ab"), "target 'b'", "the same in every")
 
 
 @pytest.mark.parametrize("size", [1e-101, 1e-200, 1e-300, 1e-310, 5e-324])
@@ -157,8 +157,8 @@ def test_what_varies_too_little_to_be_scaled_is_refused_with_the_remedy(size: fl
     tiny = INPUTS * [1, 0] + [0, 1] * (LABELS * size)[:, None]
     power = "1e324" if size == 5e-324 else f"1e{round(-np.log10(size))}"
     text = refusal(classification, tiny, LABELS, ["a", "b"])
-    tells(text, f"'feature 2' varies by {size:g}", "1e-100", f"multiplied by {power}.")
-    tells(refusal(regression, INPUTS, tiny, ["a", "b"]), f"target 'b' varies by {size:g}", power)
+    states(text, f"'feature 2' varies by {size:g}", "1e-100", f"multiplied by {power}.")
+    states(refusal(regression, INPUTS, tiny, ["a", "b"]), f"target 'b' varies by {size:g}", power)
 
 
 def test_tiny_numbers_among_others_are_no_harm() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from refused import refusal as refused_by
-from refused import tells
+from refused import states
 from scipy import sparse
 from sklearn import datasets as sklearn_datasets
 from sklearn.utils import Bunch
@@ -136,7 +136,7 @@ def test_newsgroups_take_the_terms_that_most_documents_hold(stub: Stub, tmp_path
 def test_newsgroups_are_refused_before_they_are_fetched_if_too_large(tmp_path: Path) -> None:
     size = "18846 examples of 130107 features and 20 outputs"
     text = refusal("20newsgroups_vectorized", tmp_path)
-    tells(text, size, "19.6 GB", "78.5 GB", "limit of 4 GB", "`terms`", "`limit_gb`")
+    states(text, size, "19.6 GB", "78.5 GB", "limit of 4 GB", "`terms`", "`limit_gb`")
 
 
 def test_kddcup99_has_numbers_and_categories(stub: Stub, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_openml_in_sparse_form_is_made_dense_if_it_fits(stub: Stub, tmp_path: Pa
     )
     np.testing.assert_array_equal(loaded("openml:sparse@1", tmp_path).inputs, rows)
     text = refusal({"name": "openml:sparse@1", "limit_gb": 1e-7}, tmp_path)
-    tells(text, "openml:sparse@1", "12 examples of 3 features and 1 output")
+    states(text, "openml:sparse@1", "12 examples of 3 features and 1 output")
 
 
 def test_missing_values_of_openml_are_a_choice(stub: Stub, tmp_path: Path) -> None:
@@ -220,13 +220,13 @@ def test_missing_values_of_openml_are_a_choice(stub: Stub, tmp_path: Path) -> No
 
 def test_openml_without_a_target_asks_for_one(stub: Stub, tmp_path: Path) -> None:
     stub("openml", data=pd.DataFrame(), target=None, target_names=[], feature_names=[])
-    tells(refusal("openml:no@1", tmp_path), "openml:no@1 has no target", "`target`")
+    states(refusal("openml:no@1", tmp_path), "openml:no@1 has no target", "`target`")
 
 
 def test_data_that_turn_out_too_large_are_refused(stub: Stub, tmp_path: Path) -> None:
     stub("covtype", data=np.zeros((12, 2)), target=np.arange(12) % 2)
     text = refusal({"name": "covtype", "limit_gb": 1e-7}, tmp_path)
-    tells(text, "2 features and 2 outputs", "3.84e-07 GB")
+    states(text, "2 features and 2 outputs", "3.84e-07 GB")
 
 
 @pytest.mark.usefixtures("_no_network")
@@ -245,14 +245,14 @@ def test_data_that_turn_out_too_large_are_refused(stub: Stub, tmp_path: Path) ->
 def test_without_a_network_it_says_what_failed_and_what_to_do(name: str, tmp_path: Path) -> None:
     text = refusal({"name": name, "limit_gb": 80}, Path())
     assert text.startswith(name)
-    tells(text, tmp_path / "home", "Name or service not known", "network", "SCIKIT_LEARN_DATA")
+    states(text, tmp_path / "home", "Name or service not known", "network", "SCIKIT_LEARN_DATA")
 
 
 @pytest.mark.parametrize("name", ["lfw", "openml:mnist_784@1"])
 def test_a_specification_does_not_say_where_the_cache_is(name: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as refused:
         read_source({"name": name, "data_home": str(tmp_path)}, folder=tmp_path)
-    tells(str(refused.value), "data_home can't be chosen", "SCIKIT_LEARN_DATA")
+    states(str(refused.value), "data_home can't be chosen", "SCIKIT_LEARN_DATA")
     assert refused.value.exit_code == 2
 
 
@@ -283,7 +283,7 @@ def test_a_cache_that_can_not_be_made_is_told(
     cache = tmp_path / "file" / "cache"
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(cache))
     text = refusal("covtype", tmp_path)
-    tells(text, "covtype can't be loaded", f"({cache})")
+    states(text, "covtype can't be loaded", f"({cache})")
 
 
 def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -302,4 +302,4 @@ def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 @pytest.mark.parametrize("name", ["mnist_784", "@1", "a@0", "a b@1", "../a@1", "a@\u0661"])
 def test_a_name_of_openml_has_a_version(name: str, tmp_path: Path) -> None:
     name = f"openml:{name}"
-    tells(refused_by(read_source, name, folder=tmp_path), repr(name), "'openml:NAME@VERSION'")
+    states(refused_by(read_source, name, folder=tmp_path), repr(name), "'openml:NAME@VERSION'")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refused import refusal, tells
+from refused import refusal, states
 from sklearn import datasets as sklearn_datasets
 
 from sweeps.data._generators import GENERATORS
@@ -132,7 +132,7 @@ def test_contradictions_are_refused(
 ) -> None:
     ((where, text),) = problems({"name": name, **parameters})
     assert where == path
-    tells(text, *parts)
+    states(text, *parts)
 
 
 def values_of(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -203,7 +203,7 @@ def test_all_that_is_made_counts_before_it_is_made(
 ) -> None:
     ((path, text),) = problems(parameters)
     assert path == ".samples"
-    tells(text, f" and {outputs} output", "limit of 4 GB")
+    states(text, f" and {outputs} output", "limit of 4 GB")
 
 
 def test_numbers_beyond_64_bits_are_none() -> None:

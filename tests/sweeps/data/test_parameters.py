@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import Field, create_model
-from refused import tells
+from refused import states
 
 from sweeps.data.parameters import (
     Encoding,
@@ -112,12 +112,12 @@ def test_every_mistake_is_told_with_what_is_allowed() -> None:
     assert parameters is None
     text = {problem.path: problem.text for problem in problems}
     assert [*text] == [".noise", ".task", ".nois", ".zzz"]
-    tells(text[".noise"], "at least 0.0", "is -1")
-    tells(text[".task"], "'classification' or 'regression'", "'regresion'", "mean 'regression'?")
-    tells(text[".nois"], "no parameter of moons", "mean 'noise'?")
-    tells(text[".zzz"], "Known: noise, task.")
+    states(text[".noise"], "at least 0.0", "is -1")
+    states(text[".task"], "'classification' or 'regression'", "'regresion'", "mean 'regression'?")
+    states(text[".nois"], "no parameter of moons", "mean 'noise'?")
+    states(text[".zzz"], "Known: noise, task.")
 
 
 def test_what_has_no_parameters_says_so() -> None:
     (problem,) = read_parameters({"a": 1}, Strict, "iris")[1]
-    tells(problem.text, "no parameter of iris", "Known: none")
+    states(problem.text, "no parameter of iris", "Known: none")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from refused import tells
+from refused import states
 
 from sweeps.data._downloads import FETCHED
 from sweeps.data.files.file_sources import FORMATS
@@ -74,7 +74,7 @@ def test_an_unknown_name_gets_the_list_and_a_suggestion() -> None:
     with pytest.raises(SourceError) as refused:
         read_source("irs", folder=Path())
     assert refused.value.exit_code == 3
-    tells(str(refused.value), "'irs'", ", ".join(NAMES), "Did you mean 'iris'?")
+    states(str(refused.value), "'irs'", ", ".join(NAMES), "Did you mean 'iris'?")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_names_no_data_is_a_mistake_of_the_specification(
 ) -> None:
     with pytest.raises(SourceError) as refused:
         read_source(value, folder=Path())
-    tells(str(refused.value), *expected)
+    states(str(refused.value), *expected)
     assert refused.value.exit_code == 2
 
 

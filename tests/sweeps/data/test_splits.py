@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from refused import refusal, tells
+from refused import refusal, states
 from sklearn.impute import SimpleImputer
 
 from bpengine import Examples
@@ -185,7 +185,7 @@ def test_a_training_part_without_a_value_to_fill_with_is_refused() -> None:
     dataset = classification(
         "made", values[:, None], labels, "ab", feature_names=["age"], missing="mean"
     )
-    tells(refusal(prepare, dataset, FIFTHS, 1), "made", "no value of 'age'")
+    states(refusal(prepare, dataset, FIFTHS, 1), "made", "no value of 'age'")
 
 
 def parts_of(dataset: Dataset, preparation: Preparation, seed: int) -> list[Examples]:
@@ -218,7 +218,7 @@ def test_a_target_that_does_not_change_in_the_training_part_is_refused() -> None
     values = np.zeros(21)
     values[numbers_in(regression("made", *_numbered(21), ["y"]), FIFTHS, 1)[2][0]] = 1
     dataset = regression("made", _numbered(21)[0], values[:, None], ["y"])
-    tells(refusal(prepare, dataset, FIFTHS, 1), "made: 'y' is the same", "training")
+    states(refusal(prepare, dataset, FIFTHS, 1), "made: 'y' is the same", "training")
 
 
 def test_what_varies_in_another_part_only_is_constant_in_the_training_part() -> None:
@@ -231,14 +231,14 @@ def test_what_varies_in_another_part_only_is_constant_in_the_training_part() -> 
         assert not split.train.inputs.any()
         assert not held.inputs.any()
     values = regression("made", _numbered(21)[0], inputs, ["y"])
-    tells(refusal(prepare, values, FIFTHS, 1), "made: 'y' is the same", "training")
+    states(refusal(prepare, values, FIFTHS, 1), "made: 'y' is the same", "training")
 
 
 def test_a_part_whose_r2_is_undefined_is_refused() -> None:
     values = np.zeros(20)
     values[numbers_in(regression("made", *_numbered(20), ["y"]), FIFTHS, 1)[0][0]] = 1
     dataset = regression("made", _numbered(20)[0], values[:, None], ["y"])
-    tells(refusal(prepare, dataset, FIFTHS, 1), "seed 1", "all targets of a set", "R2")
+    states(refusal(prepare, dataset, FIFTHS, 1), "seed 1", "all targets of a set", "R2")
 
 
 def _numbered(items: int) -> tuple[Any, Any]:
@@ -270,14 +270,14 @@ def test_parts_that_are_too_small_are_told(
     preparation = Preparation(validation, test, "none")
     (problem,) = preparation_problems(dataset_of([10, 10]), preparation)
     assert problem.path == path
-    tells(problem.text, *expected)
+    states(problem.text, *expected)
 
 
 def test_a_regression_needs_two_examples_in_each_part() -> None:
     dataset = regression("made", *_numbered(10), ["y"])
     problems = preparation_problems(dataset, Preparation(1, 1, "none"))
     assert [problem.path for problem in problems] == ["validation", "test"]
-    tells(problems[0].text, "1 example of made", "at least 2")
+    states(problems[0].text, "1 example of made", "at least 2")
 
 
 TRAIN = np.arange(40)
@@ -316,4 +316,4 @@ def test_features_that_the_training_set_lacks_are_told() -> None:
     inputs = np.arange(180.0).reshape(60, 3)
     inputs[:40, 1] = np.nan
     dataset = two_classes(inputs, missing="mean", feature_names=["x", "age", "z"])
-    tells(refusal(filled, dataset, TRAIN), "made", "no value of 'age'")
+    states(refusal(filled, dataset, TRAIN), "made", "no value of 'age'")

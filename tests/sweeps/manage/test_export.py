@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import ran
-from refused import refusal, tells
+from refused import refusal, states
 from stored import fill, outcome, trials
 
 from reports.schema.formats import visible
@@ -165,7 +165,7 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(
     before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     monkeypatch.setattr(os, "fsync", full)
     text = refusal(export, nasty, tmp_path / "out", error=ResourceError)
-    tells(text, tmp_path / "out" / "trials.csv")
+    states(text, tmp_path / "out" / "trials.csv")
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
@@ -174,5 +174,5 @@ def test_without_pyarrow_parquet_is_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     text = refusal(export, nasty, tmp_path / "out", "parquet", error=EnvironmentFailedError)
-    tells(text, "pip install 'bpsweep[parquet]'", "--format csv or jsonl")
+    states(text, "pip install 'bpsweep[parquet]'", "--format csv or jsonl")
     assert not (tmp_path / "out").exists()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import ran
-from refused import refusal, tells
+from refused import refusal, states
 from stored import failure, fill, other, outcome, trials
 
 from reports.schema.results import TRIAL_COLUMNS
@@ -110,7 +110,7 @@ def test_parts_of_different_studies_are_refused_and_nothing_is_left(tmp_path: Pa
     fill(tmp_path / "a", FOUR, "one")
     fill(tmp_path / "b", FOUR, "two")
     text = refusal(merge, [tmp_path / "a", tmp_path / "b"], tmp_path / "c", error=StoreError)
-    tells(text, f"{tmp_path / 'b'} holds the study 'two'", f"{tmp_path / 'a'} holds 'one'")
+    states(text, f"{tmp_path / 'b'} holds the study 'two'", f"{tmp_path / 'a'} holds 'one'")
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
 
 
@@ -119,7 +119,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "a", tmp_path / "file"):
         text = refusal(merge, [tmp_path / "a", tmp_path / "a"], out, error=UsageError)
-        tells(text, f"{out} is not empty")
+        states(text, f"{out} is not empty")
     (tmp_path / "empty").mkdir()
     assert merge([tmp_path / "a", tmp_path / "a"], tmp_path / "empty").trials == 4
 
@@ -132,7 +132,7 @@ def test_a_merge_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "rename", refuse)
     monkeypatch.setattr(Path, "rename", refuse)
     text = refusal(merge, [tmp_path / "a", tmp_path / "a"], tmp_path / "c", error=ResourceError)
-    tells(text, tmp_path / "c")
+    states(text, tmp_path / "c")
     assert {path.name for path in tmp_path.iterdir()} == {"a"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from faults import configuration
-from refused import refusal, tells
+from refused import refusal, states
 from stored import failure, fill, outcome, trials
 
 from sweeps.design.trials import Trial, settings_of
@@ -73,7 +73,7 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
 def test_an_unknown_trial_is_told(tmp_path: Path, start: str) -> None:
     fill(tmp_path, trials(1))
     text = refusal(trials_like, tmp_path, start, error=UsageError)
-    tells(text, tmp_path, "no trial", repr(start), f"bpsweep show {tmp_path}")
+    states(text, tmp_path, "no trial", repr(start), f"bpsweep show {tmp_path}")
 
 
 def test_trials_are_chosen_by_their_settings_and_listed_in_their_order(tmp_path: Path) -> None:
@@ -84,5 +84,5 @@ def test_trials_are_chosen_by_their_settings_and_listed_in_their_order(tmp_path:
     (row,) = trials_like(tmp_path, batch_size=entries[0]["batch_size"], seed=made[3].seed)
     assert row["trial"] == made[3].identity
     refused = refusal(trials_like, tmp_path, "", seed=99, batch_size=None, error=UsageError)
-    tells(refused, "seed 99")
+    states(refused, "seed 99")
     assert "batch size" not in refused

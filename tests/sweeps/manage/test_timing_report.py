@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import ran
-from refused import tells
+from refused import states
 
 from reports.stats.models.update_cost import fit_update_time
 from sweeps.cli import main as cli
@@ -109,9 +109,9 @@ def test_a_quiet_machine_is_called_so() -> None:
 def test_every_disturbance_is_named() -> None:
     loud = made(load=1.5, contended=True, unsteady=True)
     load, contended, unsteady = loud.disturbances
-    tells(load, "1.50", "2 cores")
-    tells(contended, "1 measurement", "90%", "50%")
-    tells(unsteady, "quartiles of 1 measurement", "20%")
+    states(load, "1.50", "2 cores")
+    states(contended, "1 measurement", "90%", "50%")
+    states(unsteady, "quartiles of 1 measurement", "20%")
     lines = times_lines(loud)
     assert lines[-1].startswith("Not quiet: The load average was 1.50 before")
     assert "".join(lines).count("*") == 2

@@ -21,7 +21,7 @@ import faults
 import pytest
 from distributed import Client
 from faults import POISON, cohort
-from refused import entered, refusal, tells
+from refused import entered, refusal, states
 
 import sweeps
 from sweeps import machine as provenance
@@ -140,13 +140,13 @@ def test_a_machine_without_the_study_s_folder_loads_data_itself(
 def test_nobody_at_the_address_is_told(impatient: None) -> None:
     assert impatient is None
     for wrong in ("tcp://127.0.0.1:9", "nonsense://x"):
-        tells(unfit(entered, connected(wrong, 1)), f"No Dask scheduler answers at {wrong}: ")
+        states(unfit(entered, connected(wrong, 1)), f"No Dask scheduler answers at {wrong}: ")
 
 
 def test_a_scheduler_without_workers_is_told(impatient: None, tmp_path: Path) -> None:
     assert impatient is None
     with scheduler(tmp_path) as (address, _):
-        tells(unfit(entered, connected(address, 1)), f"`dask worker {address} --nthreads 1`")
+        states(unfit(entered, connected(address, 1)), f"`dask worker {address} --nthreads 1`")
 
 
 @pytest.fixture
@@ -165,14 +165,14 @@ def test_other_versions_are_refused(address: str, other_numerics: str) -> None:
     theirs, ours = other_numerics, dask_backend.versions()
     assert theirs != ours
     text = unfit(entered, connected(address, 1))
-    tells(text, "The worker at tcp://127.0.0.1:", f" has {theirs}, but here is {ours}")
+    states(text, "The worker at tcp://127.0.0.1:", f" has {theirs}, but here is {ours}")
 
 
 def test_workers_without_the_product_are_refused(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_backend, "versions", faults.miss_a_module)
-    tells(unfit(entered, connected(address, 1)), address, "No module named 'sweeps'")
+    states(unfit(entered, connected(address, 1)), address, "No module named 'sweeps'")
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_without_a_worker_of_these_versions_the_run_ends(
     task = Task(1, cohort(0.1), workspace, versions="numpy 99")
     with connected(address, 1) as executor:
         text = unfit(_run_refused, executor, task)
-    tells(text, f"No worker is left that has {dask_backend.versions()}, ")
+    states(text, f"No worker is left that has {dask_backend.versions()}, ")
 
 
 def test_a_frozen_worker_is_named_and_its_work_is_handed_to_others(
@@ -258,7 +258,7 @@ def test_a_worker_that_is_heard_of_again_is_used_again(monkeypatch: pytest.Monke
 def test_work_that_cannot_be_found_there_ends_the_run(address: str, workspace: Workspace) -> None:
     with opened("dask", 1, workspace, address) as executor:
         executor.submit(faults.Unreadable(), Task(1, cohort(0.1), workspace))  # type: ignore[arg-type]
-        tells(unfit(_wait, executor), "can't run trials: ")
+        states(unfit(_wait, executor), "can't run trials: ")
 
 
 def _wait(executor: Executor) -> list[Any]:
@@ -320,7 +320,7 @@ def test_a_result_that_was_lost_with_its_worker_is_made_again(
         assert executor._report(slow, task) == []  # noqa: SLF001
         never: Any = Late("finished")
         text = unfit(executor._report, never, task)  # noqa: SLF001
-    tells(text, "can't run trials: TimeoutError: timed out")
+    states(text, "can't run trials: TimeoutError: timed out")
 
 
 def test_workers_that_all_go_away_end_the_run(
@@ -333,7 +333,7 @@ def test_workers_that_all_go_away_end_the_run(
             dask_backend.PATIENCE_SECONDS = patience
             executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
             os.killpg(only.pid, signal.SIGKILL)
-            tells(unfit(_wait, executor), "has had no worker for 1 s")
+            states(unfit(_wait, executor), "has had no worker for 1 s")
 
 
 def test_a_scheduler_that_goes_away_ends_the_run(
@@ -346,7 +346,7 @@ def test_a_scheduler_that_goes_away_ends_the_run(
             dask_backend.PATIENCE_SECONDS = patience
             executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
             os.killpg(process.pid, signal.SIGKILL)
-            tells(unfit(_wait_for_ever, executor, workspace), "does not answer")
+            states(unfit(_wait_for_ever, executor, workspace), "does not answer")
 
 
 def test_a_client_that_has_been_closed_is_told_as_a_lost_scheduler(
@@ -357,14 +357,14 @@ def test_a_client_that_has_been_closed_is_told_as_a_lost_scheduler(
         executor.submit(train, Task(1, cohort(0.1), workspace))
         executor._client.close()  # noqa: SLF001
         text = unfit(executor.submit, train, Task(2, cohort(0.1), workspace))
-    tells(text, "does not answer")
+    states(text, "does not answer")
 
 
 def test_without_dask_the_remedy_is_told(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sweeps.run._dask", None)
-    tells(unfit(entered, opened("dask", 1, workspace)), "pip install 'bpsweep[dask]'")
+    states(unfit(entered, opened("dask", 1, workspace)), "pip install 'bpsweep[dask]'")
 
 
 @pytest.mark.parametrize("apart", [True, False])

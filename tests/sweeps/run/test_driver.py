@@ -16,7 +16,7 @@ from typing import Any
 import faults
 import pytest
 import ran
-from refused import refusal, tells
+from refused import refusal, states
 from stored import other
 
 from bpengine import Trainer
@@ -133,7 +133,7 @@ def test_a_folder_that_is_deleted_while_running_is_told(
     out = small.with_name("out")
     meanwhile(number, lambda: shutil.rmtree(out))
     assert main(["run", str(small), "--out", str(out), "--backend", "sequential"]) == 6
-    tells(capsys.readouterr().err, out / FILE, "moved, deleted or replaced")
+    states(capsys.readouterr().err, out / FILE, "moved, deleted or replaced")
 
 
 def test_a_run_that_was_taken_over_leaves_the_other_ones_files(

@@ -20,7 +20,7 @@ import faults
 import psutil
 import pytest
 from faults import POISON, cohort, made
-from refused import refusal, tells
+from refused import refusal, states
 
 from bpengine import Budget
 from sweeps.design.trials import Cohort
@@ -281,7 +281,7 @@ def test_workers_that_cannot_start_end_the_run(
     monkeypatch.setattr(executors, "_start_worker", faults.refuse_to_start)
     with closing(LokyExecutor(1, workspace)) as executor:
         text = refusal(run, executor, train, error=EnvironmentFailedError)
-    tells(text, "died 3 times in a row before they could begin")
+    states(text, "died 3 times in a row before they could begin")
 
 
 def _refuse_threads(name: str, patch: pytest.MonkeyPatch) -> None:
@@ -312,7 +312,7 @@ def test_a_pool_without_its_threads_ends_the_run_and_leaves_no_worker(
     with closing(LokyExecutor(2, workspace)) as executor:
         _refuse_threads(name, monkeypatch)
         text = refusal(run, executor, train, error=EnvironmentFailedError)
-    tells(text, "can't start new thread", "`ulimit -n`")
+    states(text, "can't start new thread", "`ulimit -n`")
     assert capfd.readouterr() == ("", "")
     assert threading.excepthook is hook
     assert _workers() <= before
@@ -325,7 +325,7 @@ def test_threads_that_cannot_start_end_the_run(
     with closing(ThreadingExecutor(1)) as executor:
         task = Task(1, COHORTS[0], workspace)
         text = refusal(executor.submit, train, task, error=EnvironmentFailedError)
-    tells(text, "can't start new thread")
+    states(text, "can't start new thread")
 
 
 def test_a_failure_of_another_thread_is_told_as_ever(
@@ -351,7 +351,7 @@ def test_a_system_that_refuses_workers_is_told_with_a_way_out(
     task = Task(next(_numbers), COHORTS[0], workspace)
     with closing(LokyExecutor(1, workspace)) as executor:
         text = refusal(executor.submit, train, task, error=EnvironmentFailedError)
-    tells(text, "No space left on device", "7 pigeons", "--backend sequential", KEPT)
+    states(text, "No space left on device", "7 pigeons", "--backend sequential", KEPT)
 
 
 def test_a_bug_of_the_pool_is_no_refusal(
@@ -371,13 +371,13 @@ def test_what_dying_workers_write_is_the_reason_and_not_on_the_terminal(
     monkeypatch.setattr(executors, "_start_worker", faults.fail_to_start)
     with closing(LokyExecutor(2, workspace)) as executor:
         text = refusal(run, executor, train, error=EnvironmentFailedError)
-    tells(text, "before they could begin: RuntimeError: no way to start. ")
+    states(text, "before they could begin: RuntimeError: no way to start. ")
     assert capfd.readouterr() == ("", "")
     # Where there is no room for a file, a worker's words are lost, and nothing else.
     monkeypatch.setattr("tempfile.TemporaryFile", faults.refuse_file)
     with closing(LokyExecutor(1, workspace)) as executor:
         text = refusal(run, executor, train, error=EnvironmentFailedError)
-    tells(text, "before they could begin. Every trial")
+    states(text, "before they could begin. Every trial")
 
 
 @pytest.mark.parametrize("apart", [False, True])
@@ -388,7 +388,7 @@ def test_code_that_changes_while_it_runs_ends_the_run(apart: bool, workspace: Wo
         executor.submit(train, task)
         concurrent.futures.wait(executor.held)
         text = refusal(executor.wait, 1.0, error=EnvironmentFailedError)
-    tells(text, versions(), "numpy 99")
+    states(text, versions(), "numpy 99")
 
 
 def test_who_began_is_not_known_without_the_workspace(tmp_path: Path) -> None:
@@ -509,4 +509,4 @@ def test_what_does_not_go_together_is_refused(
     asked: tuple[str, int, str | None], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executors, "available_cores", lambda: 7)
-    tells(refusal(jobs_of, *asked, error=UsageError), text)
+    states(refusal(jobs_of, *asked, error=UsageError), text)

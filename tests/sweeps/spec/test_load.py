@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from refused import refusal, tells
+from refused import refusal, states
 
 from sweeps.errors import Problem, ResourceError, SpecificationError, UsageError
 from sweeps.spec.load import (
@@ -58,14 +58,14 @@ FILES: dict[str, tuple[bytes, str]] = {
 def test_unreadable_content_is_told(content: bytes, text: str, tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
     path.write_bytes(content)
-    tells(refusal(read_target, str(path), error=SpecificationError), f"{path}: file: ", text)
+    states(refusal(read_target, str(path), error=SpecificationError), f"{path}: file: ", text)
 
 
 def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
     missing, folder = tmp_path / "missing.toml", tmp_path / "folder.toml"
     folder.mkdir()
     for path, text in ((missing, "does not exist."), (folder, "is a folder")):
-        tells(refusal(read_target, str(path), error=UsageError), path, text)
+        states(refusal(read_target, str(path), error=UsageError), path, text)
 
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     device.symlink_to("/dev/zero")
     for path in (pipe, device):
-        tells(refusal(read_target, str(path), error=UsageError), path, "not a regular file")
+        states(refusal(read_target, str(path), error=UsageError), path, "not a regular file")
 
 
 def test_a_file_too_large_for_a_specification_is_not_read(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_file_too_large_for_a_specification_is_not_read(tmp_path: Path) -> Non
     path.touch()
     os.truncate(path, 10**9)
     text = refusal(read_target, str(path), error=UsageError)
-    tells(text, path, "1,000,000,000 bytes", "limit of 1,000,000;")
+    states(text, path, "1,000,000,000 bytes", "limit of 1,000,000;")
 
 
 def test_a_setting_may_not_lead_too_deep() -> None:
@@ -94,12 +94,12 @@ def test_a_setting_may_not_lead_too_deep() -> None:
 
 def test_a_file_name_too_long_to_read_is_told(tmp_path: Path) -> None:
     path = str(tmp_path / f"{'x' * 300}.toml")
-    tells(refusal(read_target, path, error=UsageError), "File name too long.")
+    states(refusal(read_target, path, error=UsageError), "File name too long.")
 
 
 def test_an_unknown_study_gets_a_suggestion() -> None:
     text = refusal(read_target, "digts", error=UsageError)
-    tells(text, "'digts'", ", ".join(preset_names()), "Did you mean 'digits'?")
+    states(text, "'digts'", ", ".join(preset_names()), "Did you mean 'digits'?")
 
 
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -143,13 +143,13 @@ def test_a_new_file_does_not_replace_another(tmp_path: Path) -> None:
     write_new(path, "a = 1\n")
     assert path.read_text() == "a = 1\n"
     text = refusal(write_new, path, "b = 2\n", error=UsageError)
-    tells(text, path, "exists already", "--out")
+    states(text, path, "exists already", "--out")
     assert path.read_text() == "a = 1\n"
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "new.toml"
-    tells(refusal(write_new, path, "", error=ResourceError), path, "No such file or directory.")
+    states(refusal(write_new, path, "", error=ResourceError), path, "No such file or directory.")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from refused import entered, refusal, tells
+from refused import entered, refusal, states
 from stored import fill, forbid_writing, outcome, trials, unwritable_folder
 
 from sweeps.errors import ResourceError, StoreError
@@ -55,7 +55,7 @@ def reason(open_store: Opening, path: Path) -> str:
 @both_ways
 def test_what_is_no_database_is_refused(path: Path, open_store: Opening) -> None:
     path.write_bytes(b"no database, but long enough to be one" * 40)
-    tells(reason(open_store, path), path, "file is not a database")
+    states(reason(open_store, path), path, "file is not a database")
 
 
 @both_ways
@@ -75,7 +75,7 @@ def test_another_programs_formats_or_tables_are_refused(
     path: Path, statement: str, part: str, open_store: Opening
 ) -> None:
     change(path, statement)
-    tells(reason(open_store, path), path, part)
+    states(reason(open_store, path), path, part)
 
 
 @both_ways
@@ -83,7 +83,7 @@ def test_another_programs_formats_or_tables_are_refused(
 def test_a_truncated_store_is_refused(path: Path, kept: int, open_store: Opening) -> None:
     path.write_bytes(path.read_bytes()[:kept])
     part = "is damaged and was left as it is" if kept else "not a study of bpsweep"
-    tells(reason(open_store, path), path, part)
+    states(reason(open_store, path), path, part)
 
 
 def test_a_store_is_made_whole_or_not_at_all(
@@ -104,7 +104,7 @@ def test_a_store_is_made_whole_or_not_at_all(
 
 
 def test_a_path_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
-    tells(refusal(create, tmp_path, {}, error=ResourceError), tmp_path, "Is a directory.")
+    states(refusal(create, tmp_path, {}, error=ResourceError), tmp_path, "Is a directory.")
 
 
 FILL = """
@@ -189,7 +189,7 @@ def test_a_huge_value_is_refused_before_it_is_read(
 ) -> None:
     change(path, "UPDATE trials SET error = hex(zeroblob(60000))")
     monkeypatch.setattr(connection, "LARGEST_VALUE", 100_000)
-    tells(refusal(entered, reading(path), error=StoreError), path, "string or blob too big")
+    states(refusal(entered, reading(path), error=StoreError), path, "string or blob too big")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_store_that_another_program_keeps_busy_is_told(
     with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
         for statement in statements:
             stranger.execute(statement)
-        tells(refusal(use, path, error=ResourceError), path, "database is locked", "is kept")
+        states(refusal(use, path, error=ResourceError), path, "database is locked", "is kept")
 
 
 def test_a_store_that_may_not_be_read_is_told() -> None:
@@ -222,7 +222,7 @@ def test_a_store_that_may_not_be_read_is_told() -> None:
         path.chmod(0)
         os.seteuid(user)
         text = refusal(entered, reading(path), error=ResourceError)
-    tells(text, path, "unable to open database file", "is kept")
+    states(text, path, "unable to open database file", "is kept")
 
 
 def contents(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
@@ -333,5 +333,5 @@ def test_a_damaged_structure_is_refused_and_left_alone(tmp_path: Path) -> None:
     # The number of cells of the table's root.
     content[4096 * (page - 1) + 4] ^= 1
     (tmp_path / FILE).write_bytes(content)
-    tells(refusal(fill, tmp_path, trials(40), error=StoreError), tmp_path, "is damaged")
+    states(refusal(fill, tmp_path, trials(40), error=StoreError), tmp_path, "is damaged")
     assert (tmp_path / FILE).read_bytes() == content

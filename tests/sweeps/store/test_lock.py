@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from refused import entered, refusal, tells
+from refused import entered, refusal, states
 
 from sweeps.errors import OwnedError, ResourceError, StoreError
 from sweeps.store import lock
@@ -51,7 +51,7 @@ def test_another_process_is_refused_with_number_machine_and_time(tmp_path: Path)
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", owner.since)
         text = refusal(entered, locked(tmp_path), error=OwnedError)
         process.kill()
-    tells(text, tmp_path, f"process {process.pid} on {platform.node()} since {owner.since}")
+    states(text, tmp_path, f"process {process.pid} on {platform.node()} since {owner.since}")
 
 
 def test_what_a_killed_process_leaves_is_harmless(tmp_path: Path) -> None:
@@ -105,14 +105,14 @@ def test_a_folder_that_cannot_be_locked_is_told(
 
     monkeypatch.setattr("fcntl.flock", refuse)
     text = refusal(entered, locked(tmp_path), error=ResourceError)
-    tells(text, tmp_path, "No locks available.")
+    states(text, tmp_path, "No locks available.")
 
 
 def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text('{"pid": 1, "host": "a", "since": "now"}')
     (tmp_path / LOCK).symlink_to(tmp_path / "precious")
     text = refusal(entered, locked(tmp_path), error=StoreError)
-    tells(text, f"{tmp_path / LOCK} is a symbolic link", f"`rm {tmp_path / LOCK}`")
+    states(text, f"{tmp_path / LOCK} is a symbolic link", f"`rm {tmp_path / LOCK}`")
     assert (tmp_path / "precious").read_text()
     assert owner_of(tmp_path) is None
 
@@ -120,4 +120,4 @@ def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
 def test_a_folder_without_room_for_a_lock_is_told(tmp_path: Path) -> None:
     (tmp_path / LOCK).mkdir()
     text = refusal(entered, locked(tmp_path), error=ResourceError)
-    tells(text, tmp_path, "Is a directory.")
+    states(text, tmp_path, "Is a directory.")

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from faults import configuration
-from refused import entered, refusal, tells
+from refused import entered, refusal, states
 from stored import failure, fill, forbid_writing, other, outcome, trials, unwritable_folder
 
 from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS
@@ -214,20 +214,20 @@ def test_facts_are_kept_and_replaced(tmp_path: Path) -> None:
         assert store.facts() == {"name": "made", "a": "2", "b": "\x00 ü"}
         assert store.fact("a") == "2"
         text = refusal(store.fact, "specification", error=StoreError)
-    tells(text, tmp_path / FILE, "'specification'", "`bpsweep export`", "`bpsweep show`")
+    states(text, tmp_path / FILE, "'specification'", "`bpsweep export`", "`bpsweep show`")
 
 
 def test_another_studys_folder_is_refused(tmp_path: Path) -> None:
     fill(tmp_path, [], "first")
     text = refusal(entered, Store.write(tmp_path, "second"), error=StoreError)
-    tells(text, tmp_path, "'first', not 'second'", "--out")
+    states(text, tmp_path, "'first', not 'second'", "--out")
     fill(tmp_path, [], "first")
 
 
 def test_a_folder_with_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     text = refusal(entered, Store.write(tmp_path, "made"), error=UsageError)
-    tells(text, tmp_path, "is not empty", "--out")
+    states(text, tmp_path, "is not empty", "--out")
     assert [entry.name for entry in tmp_path.iterdir()] == ["letter.txt"]
 
 
@@ -235,20 +235,20 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("")
     text = refusal(entered, Store.write(path, "made"), error=UsageError)
-    tells(text, path, "is a file", "--out")
+    states(text, path, "is a file", "--out")
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 300)
     text = refusal(entered, Store.write(path, "made"), error=ResourceError)
-    tells(text, path, "File name too long.")
+    states(text, path, "File name too long.")
 
 
 def test_a_second_writer_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     several = trials(1)
     with Store.write(tmp_path, "made") as first:
         text = refusal(entered, Store.write(tmp_path, "made"), error=OwnedError)
-        tells(text, f"process {os.getpid()} on ")
+        states(text, f"process {os.getpid()} on ")
         first.add(several, [outcome(several[0])])
         assert len(first.statuses()) == 1
 
@@ -265,7 +265,7 @@ def test_a_driver_whose_lock_was_removed_gives_way_to_the_next(tmp_path: Path) -
             refusal(first.add, several[2:], [outcome(several[2])], error=OwnedError)
         refusal(first.checkpoint, error=OwnedError)
     refusal(first.set_facts, {"a": "1"}, error=OwnedError)
-    tells(refusal(writing.close, error=OwnedError), tmp_path / FILE, "taken over by another run")
+    states(refusal(writing.close, error=OwnedError), tmp_path / FILE, "taken over by another run")
     with Store.read(tmp_path) as store:
         assert store.done() == {trial.identity for trial in several[:2]}
         assert store.facts() == {"name": "made"}
@@ -301,7 +301,7 @@ def test_a_store_that_is_not_where_it_was_is_told(
     if not late:
         refusal(store.add, several[1:], [outcome(several[1])], error=ResourceError)
     text = refusal(writing.close, error=ResourceError)
-    tells(text, folder / FILE, "moved, deleted or replaced", "--out")
+    states(text, folder / FILE, "moved, deleted or replaced", "--out")
 
 
 def copied(folder: Path, *files: str) -> Path:
@@ -327,7 +327,9 @@ def test_a_store_without_its_log_says_so(
         with Store.read(folder) as store:
             assert len(store.done()) == count
         note = capsys.readouterr().err
-        tells(note, folder / FILE, f"without its log, {FILE}-wal", f"{count} trials", "bpsweep run")
+        states(
+            note, folder / FILE, f"without its log, {FILE}-wal", f"{count} trials", "bpsweep run"
+        )
         with Store.read(folder):
             assert capsys.readouterr().err == ""  # once is enough
         fill(folder, several)
@@ -349,7 +351,7 @@ def test_a_writer_says_what_the_store_lacks(
     with closing(sqlite3.connect(copy / FILE)) as connection, connection:
         connection.execute("DELETE FROM trials WHERE seed = 1")
     fill(copy, several)
-    tells(capsys.readouterr().err, copy / FILE, "2 trials, but held 3", "`bpsweep run`")
+    states(capsys.readouterr().err, copy / FILE, "2 trials, but held 3", "`bpsweep run`")
     fill(copy, several)
     assert capsys.readouterr().err == ""
 
@@ -428,7 +430,7 @@ def test_a_study_in_a_folder_that_cannot_be_written_to_can_be_read() -> None:
         with Store.read(folder) as store:
             assert len(store.statuses()) == 2
         text = refusal(entered, Store.write(folder, "made"), error=ResourceError)
-        tells(text, folder, "Permission denied.")
+        states(text, folder, "Permission denied.")
         assert {entry.name for entry in folder.iterdir()} == {LOCK, FILE}
 
 
@@ -441,7 +443,7 @@ def test_a_run_elsewhere_can_be_read_where_nothing_may_be_written() -> None:
 
 
 def test_a_folder_without_a_study_cannot_be_read(tmp_path: Path) -> None:
-    tells(refusal(entered, Store.read(tmp_path), error=StoreError), f"{tmp_path} holds no study")
+    states(refusal(entered, Store.read(tmp_path), error=StoreError), f"{tmp_path} holds no study")
 
 
 def fill_the_disk(folder: Path, several: list[Trial]) -> None:
@@ -456,7 +458,7 @@ def test_a_full_disk_is_told_and_what_was_stored_is_kept(tmp_path: Path) -> None
     several = trials(50)
     fill(tmp_path, several[:2])
     text = refusal(fill_the_disk, tmp_path, several[2:], error=ResourceError)
-    tells(text, tmp_path / FILE, "disk is full")
+    states(text, tmp_path / FILE, "disk is full")
     fill(tmp_path, several)
     with Store.read(tmp_path) as store:
         assert store.done() == {trial.identity for trial in several}

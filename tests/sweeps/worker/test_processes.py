@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from refused import refusal, tells
+from refused import refusal, states
 
 from sweeps.errors import EnvironmentFailedError
 from sweeps.worker import processes
@@ -142,7 +142,7 @@ def test_too_small_an_address_space_is_told_with_its_limit() -> None:
         [sys.executable, "-c", LIMITED, str(600_000 * 2**10)], capture_output=True, check=False
     )
     assert done.returncode == 7
-    tells(done.stderr.decode(), "600000 KiB (RLIMIT_AS)", "1048576", "`ulimit -v unlimited`")
+    states(done.stderr.decode(), "600000 KiB (RLIMIT_AS)", "1048576", "`ulimit -v unlimited`")
 
 
 def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,8 +162,8 @@ def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (group / "pids.max").write_text("max\n")
     assert "pids.max" not in limits()
     (group / "pids.max").write_text("9\n")
-    tells(limits(), "1024 open files (`ulimit -n`)", "2147483648 bytes", "`ulimit -v`")
-    tells(limits(), "7 processes", "`ulimit -u`", "9 processes", "pids.max")
+    states(limits(), "1024 open files (`ulimit -n`)", "2147483648 bytes", "`ulimit -v`")
+    states(limits(), "7 processes", "`ulimit -u`", "9 processes", "pids.max")
     check_address_space()
     values[resource.RLIMIT_AS] = 2**29
     refusal(check_address_space, error=EnvironmentFailedError)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from faults import cohort, made
-from refused import entered, refusal, tells
+from refused import entered, refusal, states
 
 from bpengine import Budget, Trainer, evaluate, train
 from sweeps.data import registry as datasets
@@ -107,7 +107,7 @@ def test_early_stops_are_told(workspace: Workspace) -> None:
 @pytest.mark.usefixtures("loadable")
 def test_data_that_are_not_what_was_planned_are_refused(workspace: Workspace) -> None:
     text = refusal(run_cohort, cohort(0.1, fingerprint="old"), workspace)
-    tells(text, "made-fingerprint", "not old")
+    states(text, "made-fingerprint", "not old")
 
 
 def test_without_a_workspace_the_dataset_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_a_trial_that_takes_too_long_is_ended(workspace: Workspace) -> None:
     for outcome in run_cohort(long, workspace, trial_seconds=0.01):
         assert outcome.status == "timeout"
         assert 0.01 < outcome.train_seconds < 1
-        tells(outcome.error, f"{outcome.train_seconds:.3g} s", "0.01 s")
+        states(outcome.error, f"{outcome.train_seconds:.3g} s", "0.01 s")
         assert outcome.updates > 0
         assert len(outcome.curve) > 1
         assert np.isnan(outcome.test_loss)
@@ -283,7 +283,7 @@ def test_one_blas_thread_meanwhile_and_for_good() -> None:
 def test_a_number_of_threads_that_another_thread_controls_is_told() -> None:
     with ThreadPoolExecutor(1) as other:
         enter = other.submit(refusal, entered, one_blas_thread(), error=EnvironmentFailedError)
-    tells(enter.result(), "BLAS uses 2 threads")
+    states(enter.result(), "BLAS uses 2 threads")
 
 
 def test_what_gave_nothing_has_no_numbers() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults import made
-from refused import refusal, tells
+from refused import refusal, states
 
 from sweeps.data.splits import Dataset
 from sweeps.errors import ResourceError
@@ -44,7 +44,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     path = tmp_path / ".work"
     path.touch()
     text = refusal(Workspace(path).open, error=ResourceError)
-    tells(text, path, "Not a directory.")
+    states(text, path, "Not a directory.")
 
 
 @pytest.mark.parametrize("labels", [True, False])

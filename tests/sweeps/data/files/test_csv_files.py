@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from peaks import peak_of
-from refused import refusal, tells
+from refused import refusal, states
 
 from sweeps.data.files import _csv_files as csv_files
 from sweeps.data.registry import SourceError, load, read_source
@@ -94,7 +94,7 @@ def test_a_gap_or_another_spelling_does_not_change_the_numbers_of_a_column(read:
 )
 def test_what_python_alone_takes_for_a_number_is_none(read: Read, cell: str, expected: str) -> None:
     text = refusal(read, GOOD + f"{cell},a\n")
-    tells(text, "my.csv, column 'x'", f"{cell!r} in line 14 {expected}")
+    states(text, "my.csv, column 'x'", f"{cell!r} in line 14 {expected}")
     targets = GOOD.replace("x,y", "y,x") + f"{cell},a\n"
     assert repr(cell) in refusal(read, targets)
 
@@ -140,13 +140,13 @@ def test_a_gap_beside_decimal_commas_is_one(read: Read) -> None:
     dataset = read(rows, separator=";", decimal=",", missing="mean")
     np.testing.assert_array_equal(dataset.inputs[:4, 0], [1.5, np.nan, np.nan, 2.5])
     points = refusal(read, rows.replace("2,5", "2.5"), separator=";", decimal=",", missing="mean")
-    tells(points, "column 'x'", "'2.5' in line 5")
+    states(points, "column 'x'", "'2.5' in line 5")
 
 
 def test_line_breaks_and_blank_lines_do_not_disturb_line_numbers(read: Read) -> None:
     text = 'c,x,y\r\n"two\r\nlines",1,a\r\n\r\nu,2,b\r\n' * 1 + "u,3,a\r\nu,inf,b\r\n"
-    tells(refusal(read, text.replace("inf", "1e999")), "column 'x'", "inf in line 7")
-    tells(refusal(read, GOOD + '"1\n2",a\n'), "'1\\n2' in line 14")
+    states(refusal(read, text.replace("inf", "1e999")), "column 'x'", "inf in line 7")
+    states(refusal(read, GOOD + '"1\n2",a\n'), "'1\\n2' in line 14")
 
 
 def test_columns_named_as_categories_keep_their_texts(read: Read) -> None:
@@ -186,16 +186,16 @@ def test_columns_named_as_categories_keep_their_texts(read: Read) -> None:
 def test_what_is_no_table_is_refused(
     read: Read, content: str | bytes, expected: tuple[str, ...]
 ) -> None:
-    tells(refusal(read, content), "my.csv", *expected)
+    states(refusal(read, content), "my.csv", *expected)
 
 
 def test_too_many_columns_are_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_files, "MOST_COLUMNS", 2)
-    tells(refusal(read, "x,z,y\n1,2,a\n"), "3 columns, more than 2")
+    states(refusal(read, "x,z,y\n1,2,a\n"), "3 columns, more than 2")
 
 
 def test_missing_cells_are_told_with_their_lines(read: Read) -> None:
-    tells(refusal(read, GOOD + ",b\n"), "1 value in 1 column", "'x' (1, first in line 14)")
+    states(refusal(read, GOOD + ",b\n"), "1 value in 1 column", "'x' (1, first in line 14)")
 
 
 def test_a_file_too_large_as_an_array_is_refused(read: Read) -> None:
@@ -206,7 +206,7 @@ def test_a_file_too_large_as_an_array_is_refused(read: Read) -> None:
 def test_classes_that_are_too_many_are_refused_before_they_are_one_hot(read: Read) -> None:
     content = "x,y\n" + "".join(f"{n},c{n % 2000}\n" for n in range(6000))
     text, peak = peak_of(refusal, read, content, limit_gb=0.05)
-    tells(text, "6000 examples of 1 feature and 2000 outputs", "0.096 GB")
+    states(text, "6000 examples of 1 feature and 2000 outputs", "0.096 GB")
     # One-hot they would take 96 MB.
     assert peak < 10e6
 

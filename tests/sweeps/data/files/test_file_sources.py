@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from refused import refusal, tells
+from refused import refusal, states
 
 from sweeps.data.files.file_sources import is_file, read_bytes
 from sweeps.data.registry import SourceError, load, read_source
@@ -63,17 +63,17 @@ def test_a_file_that_changes_between_plan_and_run_is_refused(tmp_path: Path) -> 
     path.write_text(GOOD)
     source = read_source({"path": "my.csv", "target": "y"}, folder=tmp_path)
     path.write_text(GOOD + "9,a\n")
-    tells(refusal(load, source), path, "has changed")
+    states(refusal(load, source), path, "has changed")
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     given = {"path": "my.csv", "seperator": ";", "missing": "men"}
     messages = dict(problems(given, tmp_path))
     assert messages.keys() == {".target", ".missing", ".seperator", ""}
-    tells(messages[".target"], "required")
-    tells(messages[".missing"], "'drop', 'mean', 'median'", "is 'men'", "Did you mean 'mean'?")
-    tells(messages[".seperator"], "a .csv file", "Did you mean 'separator'?")
-    tells(messages[""], tmp_path / "my.csv", "does not exist")
+    states(messages[".target"], "required")
+    states(messages[".missing"], "'drop', 'mean', 'median'", "is 'men'", "Did you mean 'mean'?")
+    states(messages[".seperator"], "a .csv file", "Did you mean 'separator'?")
+    states(messages[""], tmp_path / "my.csv", "does not exist")
     assert [path for path, _ in problems({"path": "my.csv", "target": []}, tmp_path)] == [
         ".target",
         "",
@@ -84,20 +84,20 @@ def test_a_wrong_limit_is_told_without_reading(tmp_path: Path) -> None:
     given = {"path": "my.npz", "limit_gb": 0}
     ((path, text),) = problems(given, tmp_path)
     assert path == ".limit_gb"
-    tells(text, "above 0.0", "is 0.")
+    states(text, "above 0.0", "is 0.")
 
 
 @pytest.mark.parametrize("path", ["", 3, "a\0.csv"])
 def test_a_path_is_text(path: Any, tmp_path: Path) -> None:
     ((name, text),) = problems({"path": path}, tmp_path)
     assert name == ".path"
-    tells(text, "must be text", repr(path))
+    states(text, "must be text", repr(path))
 
 
 def test_unknown_formats_are_refused(tmp_path: Path) -> None:
     ((path, text),) = problems("my.csv.gz", tmp_path)
     assert path == ".path"
-    tells(text, "'my.csv.gz'", ".csv, .parquet, .npz")
+    states(text, "'my.csv.gz'", ".csv, .parquet, .npz")
 
 
 def test_what_has_a_folder_or_an_end_is_a_file() -> None:
@@ -120,7 +120,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
         tmp_path / "loop": os.strerror(40),
     }
     for path, part in messages.items():
-        tells(refusal(read_bytes, path, 100), path, part)
+        states(refusal(read_bytes, path, 100), path, part)
 
 
 def test_a_file_above_the_limit_is_not_read(tmp_path: Path) -> None:
@@ -128,4 +128,4 @@ def test_a_file_above_the_limit_is_not_read(tmp_path: Path) -> None:
     path.write_bytes(b"")
     os.truncate(path, 3 * 10**9)
     text = refusal(read_bytes, path, 2 * 10**9)
-    tells(text, path, "3,000,000,000 bytes", "2,000,000,000", "`limit_gb`")
+    states(text, path, "3,000,000,000 bytes", "2,000,000,000", "`limit_gb`")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from peaks import peak_of
-from refused import refusal, tells
+from refused import refusal, states
 
 from sweeps.data.registry import load, read_source
 from sweeps.data.splits import Dataset, Preparation, prepare
@@ -97,7 +97,7 @@ def test_any_numbers_in_any_order_are_the_same_data(read: Read, dtype: str) -> N
 def test_one_column_is_a_list_and_several_are_a_regression(read: Read) -> None:
     dataset = read({"X": X, "y": Y[:, None]})
     np.testing.assert_array_equal(dataset.labels, Y)
-    tells(dataset.notes[0], "y has one column")
+    states(dataset.notes[0], "y has one column")
     dataset = read({"X": X, "y": X / 7})
     assert dataset.target_names == ("y 1", "y 2")
     np.testing.assert_array_equal(dataset.targets, X / 7)
@@ -105,7 +105,7 @@ def test_one_column_is_a_list_and_several_are_a_regression(read: Read) -> None:
 
 def test_one_hot_targets_are_refused_unless_they_are_values(read: Read) -> None:
     one_hot = {"X": X, "y": np.eye(2)[Y]}
-    tells(refusal(read, one_hot), "my.npz", "'y' is one-hot", "argmax", '`task = "regression"`')
+    states(refusal(read, one_hot), "my.npz", "'y' is one-hot", "argmax", '`task = "regression"`')
     assert read(one_hot, task="regression").task == "regression"
     texts = {"X": X, "y": np.array([["a", "b"]] * 12)}
     assert "values of a regression must be numbers" in refusal(read, texts)
@@ -115,7 +115,7 @@ def test_missing_values_are_refused_or_filled(read: Read) -> None:
     inputs = X.astype(float)
     inputs[3, 1] = np.nan
     text = refusal(read, {"X": inputs, "y": Y})
-    tells(text, "my.npz", "1 value in 1 column: 'feature 2' (1, first in row 3, counted from 0)")
+    states(text, "my.npz", "1 value in 1 column: 'feature 2' (1, first in row 3, counted from 0)")
     assert read({"X": inputs, "y": Y}, missing="mean").missing == "mean"
 
 
@@ -126,15 +126,15 @@ def test_infinite_values_are_refused(read: Read) -> None:
 
 
 def test_arrays_that_are_not_there_are_told_with_those_that_are(read: Read) -> None:
-    tells(refusal(read, {"x": X, "y": Y}), "no array 'X'", "'x', 'y'", "`inputs`")
+    states(refusal(read, {"x": X, "y": Y}), "no array 'X'", "'x', 'y'", "`inputs`")
     text = refusal(read, {"X": X, "labels": Y}, target="label")
-    tells(text, "no array 'label'", "'X', 'labels'", "`target`", "Did you mean 'labels'?")
+    states(text, "no array 'label'", "'X', 'labels'", "`target`", "Did you mean 'labels'?")
     assert "Its arrays: none" in refusal(read, archive())
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as file:
         file.writestr("X", array_bytes(X))
         file.writestr("y.npy", array_bytes(Y))
-    tells(refusal(read, stream.getvalue()), "no array 'X'", "Its arrays: 'y';")
+    states(refusal(read, stream.getvalue()), "no array 'X'", "Its arrays: 'y';")
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,12 @@ def test_arrays_that_are_not_there_are_told_with_those_that_are(read: Read) -> N
 )
 def test_shapes_that_do_not_fit_are_told(read: Read, inputs: Any, target: Any) -> None:
     text = refusal(read, {"X": inputs, "y": target})
-    tells(text, "my.npz", f"X is {inputs.shape} and y is {target.shape}", "example by feature")
+    states(text, "my.npz", f"X is {inputs.shape} and y is {target.shape}", "example by feature")
 
 
 def test_nothing_is_refused(read: Read) -> None:
     text = refusal(read, {"X": X[:0], "y": Y[:0]})
-    tells(text, "no examples", "X is (0, 2) and y is (0,)")
+    states(text, "no examples", "X is (0, 2) and y is (0,)")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_nothing_is_refused(read: Read) -> None:
 )
 def test_arrays_of_something_else_are_refused(read: Read, inputs: Any, what: str) -> None:
     text = refusal(read, {"X": inputs, "y": Y})
-    tells(text, f"'X' has {what}", "only numbers and flags")
+    states(text, f"'X' has {what}", "only numbers and flags")
 
 
 def test_python_objects_are_refused_and_never_made(read: Read, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_python_objects_are_refused_and_never_made(read: Read, tmp_path: Path) -
 
     for array in (np.array([Canary()], dtype=object), np.array(["a", None], dtype=object)):
         content = archive(X=array_bytes(X), y=array_bytes(array, allow_pickle=True))
-        tells(refusal(read, content), "'y' has Python objects", "numbers, text and flags")
+        states(refusal(read, content), "'y' has Python objects", "numbers, text and flags")
     raw = pickle.dumps(Canary())
     assert refusal(read, raw).startswith("my.npz is damaged, or no NPZ file: ")
     assert refusal(read, archive(X=raw, y=raw)).startswith("my.npz is damaged: ")
@@ -188,15 +188,15 @@ def test_python_objects_are_refused_and_never_made(read: Read, tmp_path: Path) -
 def test_a_header_that_claims_too_much_is_refused_before_anything_is_allocated(read: Read) -> None:
     content = archive(X=header_bytes((10**6, 10**6)), y=array_bytes(Y))
     text = refusal(read, content)
-    tells(text, "1000000000000 cells of 'X'", "8e+03 GB", "3.2e+04 GB", "4 GB", "`limit_gb`")
+    states(text, "1000000000000 cells of 'X'", "8e+03 GB", "3.2e+04 GB", "4 GB", "`limit_gb`")
     content = archive(X=header_bytes((10**4, 10**3)), y=array_bytes(Y))
-    tells(refusal(read, content), "damaged", "'X'", "(10000, 1000)", "80000000 bytes", "128")
+    states(refusal(read, content), "damaged", "'X'", "(10000, 1000)", "80000000 bytes", "128")
 
 
 @pytest.mark.parametrize("shape", ["(-3, 2)", "(-2, -6)", "(True, 2)", "(False, 2)"])
 def test_a_shape_that_is_none_is_refused(read: Read, shape: str) -> None:
     text = refusal(read, archive(X=header_text(shape), y=array_bytes(Y)))
-    tells(text, "damaged", "'X'", shape)
+    states(text, "damaged", "'X'", shape)
 
 
 @pytest.mark.parametrize(
@@ -212,14 +212,14 @@ def test_a_header_of_python_2_is_read(read: Read) -> None:
 
 def test_small_numbers_that_grow_too_large_as_float64_are_refused(read: Read) -> None:
     text = refusal(read, {"X": np.zeros((1000, 100), np.uint8), "y": np.zeros(1000)}, limit_gb=2e-4)
-    tells(text, "'X'", "limit of 0.0002 GB")
+    states(text, "'X'", "limit of 0.0002 GB")
 
 
 def test_headers_of_other_versions_are_read_or_refused(read: Read) -> None:
     second = archive(X=array_bytes(X, version=(2, 0)), y=array_bytes(Y))
     assert read(second).inputs.shape == (12, 2)
     third = archive(X=array_bytes(X, version=(3, 0)), y=array_bytes(Y))
-    tells(refusal(read, third), "my.npz is damaged", "version (3, 0)")
+    states(refusal(read, third), "my.npz is damaged", "version (3, 0)")
 
 
 def test_damaged_files_are_refused(read: Read) -> None:
@@ -235,7 +235,7 @@ def test_damaged_files_are_refused(read: Read) -> None:
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_packings_that_numpy_does_not_use_are_refused(read: Read, packing: int) -> None:
     text = refusal(read, archive(packing, X=array_bytes(X), y=array_bytes(Y)))
-    tells(text, "my.npz", "'X' is packed", "numpy.savez")
+    states(text, "my.npz", "'X' is packed", "numpy.savez")
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -255,7 +255,7 @@ def test_an_array_that_is_there_twice_is_refused(read: Read) -> None:
         warnings.simplefilter("ignore")
         for name in ("X.npy", "y.npy", "X.npy"):
             file.writestr(name, array_bytes(X))
-    tells(refusal(read, stream.getvalue()), "my.npz", "'X.npy' more than once")
+    states(refusal(read, stream.getvalue()), "my.npz", "'X.npy' more than once")
 
 
 @pytest.mark.parametrize("missing", ["refuse", "mean"])
@@ -270,7 +270,7 @@ def test_reading_and_splitting_take_no_more_than_what_is_counted(read: Read, mis
     content = stream.getvalue()
     counted = len(content) + COPIES * items * (features + classes) * 8
     text = refusal(read, content, missing=missing, limit_gb=(counted - 1) / 1e9)
-    tells(text, "more than the limit")
+    states(text, "more than the limit")
     # The first reading imports what it needs.
     read({"X": X, "y": Y})
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from peaks import peak_of
-from refused import refusal, tells
+from refused import refusal, states
 
 from sweeps.data.registry import load, read_source
 from sweeps.data.splits import Dataset
@@ -69,7 +69,7 @@ def test_categories_of_a_type_are_read(read: Read) -> None:
 def test_gaps_are_found_in_any_type(read: Read) -> None:
     gaps = {"n": pa.array([None, *range(11)]), "c": pa.array(["u", None, "v", "w"] * 3)}
     text = refusal(read, COLUMNS | gaps)
-    tells(text, "4 values in 2 columns", "'n' (1, first in row 1), 'c' (3, first in row 2)")
+    states(text, "4 values in 2 columns", "'n' (1, first in row 1), 'c' (3, first in row 2)")
     assert read(COLUMNS | gaps, missing="mean").missing == "mean"
 
 
@@ -88,18 +88,18 @@ def test_an_index_of_pandas_is_no_column(read: Read) -> None:
     ],
 )
 def test_other_types_are_refused_unless_ignored(read: Read, column: Any, kind: str) -> None:
-    tells(refusal(read, COLUMNS | {"z": column}), f"column 'z' is {kind}", "`ignore`")
+    states(refusal(read, COLUMNS | {"z": column}), f"column 'z' is {kind}", "`ignore`")
     assert read(COLUMNS | {"z": column}, ignore="z").fingerprint == read(COLUMNS).fingerprint
 
 
 def test_whole_numbers_that_float64_would_change_are_refused(read: Read) -> None:
     text = refusal(read, COLUMNS | {"n": pa.array([None, *[2**53 + 1] * 11])})
-    tells(text, "column 'n'", "2^53", "`ignore`")
+    states(text, "column 'n'", "2^53", "`ignore`")
 
 
 def test_columns_of_one_name_are_refused(read: Read) -> None:
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
-    tells(refusal(read, table), "my.parquet: more than one column", "'x'")
+    states(refusal(read, table), "my.parquet: more than one column", "'x'")
 
 
 def test_columns_that_are_not_there_are_told(read: Read) -> None:
@@ -108,7 +108,7 @@ def test_columns_that_are_not_there_are_told(read: Read) -> None:
 
 def test_a_table_without_examples_is_refused(read: Read) -> None:
     empty = pa.table(COLUMNS).slice(0, 0)
-    tells(refusal(read, empty), "my.parquet", "no examples")
+    states(refusal(read, empty), "my.parquet", "no examples")
 
 
 def test_a_table_that_is_too_large_is_refused_by_its_footer(read: Read) -> None:
@@ -116,7 +116,7 @@ def test_a_table_that_is_too_large_is_refused_by_its_footer(read: Read) -> None:
     # Repeated values take no room in the file.
     pq.write_table(pa.table({"x": np.zeros(100_000), "y": np.zeros(100_000)}), stream)
     text = refusal(read, stream.getvalue(), limit_gb=1e-4)
-    tells(text, "my.parquet: 100000 examples of 1 feature and 1 output", "0.0016 GB")
+    states(text, "my.parquet: 100000 examples of 1 feature and 1 output", "0.0016 GB")
 
 
 @pytest.mark.parametrize("typed", [True, False])
@@ -171,4 +171,4 @@ def test_without_pyarrow_it_says_what_to_install(
     read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    tells(refusal(read, b"PAR1"), "pyarrow", "pip install 'bpsweep[parquet]'")
+    states(refusal(read, b"PAR1"), "pyarrow", "pip install 'bpsweep[parquet]'")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from refused import refusal as refused_by
-from refused import tells
+from refused import states
 
 from sweeps.data.splits import Dataset
 from sweeps.data.table import _assembly as assembly
@@ -58,14 +58,14 @@ def test_ignored_columns_are_left_out() -> None:
 
 def test_columns_that_are_not_there_are_told_all_at_once() -> None:
     target, ignore, rest = refusal(target=("yy",), ignore=("q",), categorical=("C",)).split("\n")
-    tells(target, "my.csv: `target` names 'yy'", "Did you mean 'y'?")
-    tells(ignore, "`ignore` names 'q'", "Columns: x, c, y")
-    tells(rest, "`categorical` names 'C'")
+    states(target, "my.csv: `target` names 'yy'", "Did you mean 'y'?")
+    states(ignore, "`ignore` names 'q'", "Columns: x, c, y")
+    states(rest, "`categorical` names 'C'")
 
 
 def test_a_target_is_neither_ignored_nor_a_feature() -> None:
     text = refusal(ignore=("y",), categorical=("y",))
-    tells(text, "`ignore` names the target 'y'", "`categorical` names the target 'y'")
+    states(text, "`ignore` names the target 'y'", "`categorical` names the target 'y'")
 
 
 def test_a_table_without_features_is_refused() -> None:
@@ -74,8 +74,8 @@ def test_a_table_without_features_is_refused() -> None:
 
 def test_missing_values_are_refused_unless_chosen() -> None:
     text = refusal(with_gaps("x", 3, 5) | with_gaps("c", 4))
-    tells(text, "3 values in 2 columns", "'x' (2, first in line 5), 'c' (1, first in line 6)")
-    tells(text, "`missing`", "'drop', 'mean', 'median', 'most_frequent'")
+    states(text, "3 values in 2 columns", "'x' (2, first in line 5), 'c' (1, first in line 6)")
+    states(text, "`missing`", "'drop', 'mean', 'median', 'most_frequent'")
 
 
 def test_long_lists_of_gaps_are_cut() -> None:
@@ -100,7 +100,7 @@ def test_values_of_a_regression_are_dropped_with_their_examples() -> None:
 
 def test_no_example_left_is_refused() -> None:
     gaps = with_gaps("x", *range(0, 12, 2)) | with_gaps("c", *range(1, 12, 2))
-    tells(refusal(gaps, missing="drop"), "my.csv", "no example", "12")
+    states(refusal(gaps, missing="drop"), "my.csv", "no example", "12")
 
 
 @pytest.mark.parametrize("how", ["mean", "median", "most_frequent"])
@@ -108,7 +108,7 @@ def test_gaps_stay_to_be_filled_from_the_training_part(how: str) -> None:
     dataset = read(with_gaps("x", 3) | with_gaps("c", 4), missing=how)
     assert dataset.missing == how
     assert np.isnan(dataset.inputs).sum() == 4
-    tells(dataset.notes[2], f"numbers by the {how.replace('_', ' ')}", "x (1), c (1)")
+    states(dataset.notes[2], f"numbers by the {how.replace('_', ' ')}", "x (1), c (1)")
 
 
 def test_a_choice_for_gaps_changes_nothing_where_there_are_none() -> None:
@@ -117,7 +117,7 @@ def test_a_choice_for_gaps_changes_nothing_where_there_are_none() -> None:
 
 def test_a_missing_target_is_never_filled() -> None:
     text = refusal(with_gaps("y", 2), missing="mean")
-    tells(text, "my.csv", "'y' is missing in 1 example", "line 4", '`missing = "drop"`')
+    states(text, "my.csv", "'y' is missing in 1 example", "line 4", '`missing = "drop"`')
 
 
 def test_rare_classes_are_refused_or_dropped_by_choice() -> None:
@@ -126,21 +126,21 @@ def test_rare_classes_are_refused_or_dropped_by_choice() -> None:
     dataset = read(rare, rare="drop")
     assert dataset.classes == ("a", "b")
     assert len(dataset.inputs) == 10
-    tells(dataset.notes[2], "Dropped 2 of 12 examples", "too rare")
+    states(dataset.notes[2], "Dropped 2 of 12 examples", "too rare")
     assert read(rare="drop").fingerprint == read().fingerprint
 
 
 def test_copies_are_noted() -> None:
     copies = {"x": [1.0, 2.0, 3.0] * 4}
-    tells(read(copies).notes[-1], "9 of 12 examples repeat", "earlier one")
+    states(read(copies).notes[-1], "9 of 12 examples repeat", "earlier one")
 
 
 def test_a_column_that_is_the_target_is_noted() -> None:
-    tells(read({"leak": [7, 7, 3, 3] * 3}).notes[-1], "'leak' determines the target")
+    states(read({"leak": [7, 7, 3, 3] * 3}).notes[-1], "'leak' determines the target")
     values = np.arange(12) / 7
     dataset = read({"leak": values, "y": values})
     (note,) = (note for note in dataset.notes if "determines" in note)
-    tells(note, "'leak'")
+    states(note, "'leak'")
 
 
 def test_large_tables_are_not_searched_for_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,4 +149,4 @@ def test_large_tables_are_not_searched_for_leaks(monkeypatch: pytest.MonkeyPatch
 
 
 def test_features_of_several_kinds_are_too_large_before_they_are_made() -> None:
-    tells(refusal(limit_gb=1e-7), "limit of 1e-07 GB")
+    states(refusal(limit_gb=1e-7), "limit of 1e-07 GB")

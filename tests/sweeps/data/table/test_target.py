@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from refused import refusal as refused_by
-from refused import tells
+from refused import states
 
 from sweeps.data.table._target import Target, read_target
 
@@ -42,7 +42,7 @@ def test_few_whole_numbers_are_classes_in_their_order() -> None:
     target = read(texts("10", "9", "10"))
     assert target.classes == ("9", "10")
     assert target.labels.tolist() == [1, 0, 1]
-    tells(*target.notes, "classification", "'y1' holds 2 whole numbers")
+    states(*target.notes, "classification", "'y1' holds 2 whole numbers")
     assert read([10.0, 9.0]).classes == ("9", "10")
 
 
@@ -50,32 +50,32 @@ def test_numbers_that_are_not_whole_are_values() -> None:
     target = read(texts("1.5", "2", "1e1"))
     assert target.task == "regression"
     assert target.values.tolist() == [[1.5], [2], [10]]
-    tells(*target.notes, "regression", "'y1' holds numbers that are not whole")
+    states(*target.notes, "regression", "'y1' holds numbers that are not whole")
 
 
 def test_many_whole_numbers_are_values() -> None:
     target = read(np.arange(30))
     assert target.task == "regression"
-    tells(*target.notes, "regression", "'y1' holds 30 different whole numbers")
+    states(*target.notes, "regression", "'y1' holds 30 different whole numbers")
 
 
 def test_many_whole_numbers_each_repeated_may_be_either() -> None:
     column = np.arange(300) % 25
     text = refusal(column)
-    tells(text, "my.csv", "'y1' holds 25 different whole numbers", '`task = "classification"`')
+    states(text, "my.csv", "'y1' holds 25 different whole numbers", '`task = "classification"`')
     assert len(read(column, task="classification").classes) == 25
     assert read(column, task="regression").values[24].tolist() == [24]
 
 
 def test_numbers_among_text_may_be_either() -> None:
     column = texts("1", "2", "three")
-    tells(refusal(column), "'y1' holds numbers and text", "'three' in line 4", "`task = ")
+    states(refusal(column), "'y1' holds numbers and text", "'three' in line 4", "`task = ")
     assert read(column, task="classification").classes == ("1", "2", "three")
 
 
 def test_text_is_no_value() -> None:
     text = refusal(texts("1", "n/a"), task="regression")
-    tells(text, "my.csv", "'y1' holds 'n/a' in line 3", "must be numbers")
+    states(text, "my.csv", "'y1' holds 'n/a' in line 3", "must be numbers")
 
 
 def test_several_columns_are_a_regression() -> None:
@@ -87,7 +87,7 @@ def test_several_columns_are_a_regression() -> None:
 
 
 def test_a_classification_has_one_column() -> None:
-    tells(refusal([1], [2], task="classification"), "my.csv", "one target column, not 2")
+    states(refusal([1], [2], task="classification"), "my.csv", "one target column, not 2")
 
 
 def test_missing_targets_are_counted() -> None:
@@ -104,13 +104,13 @@ def test_words_for_nothing_are_classes() -> None:
 
 
 def test_a_target_without_values_is_refused() -> None:
-    tells(refusal(texts("", None)), "'y1' has no values")
+    states(refusal(texts("", None)), "'y1' has no values")
 
 
 def test_spellings_of_a_number_are_classes_apart_and_noted() -> None:
     target = read(texts("007", "7", "8"))
     assert target.classes == ("007", "7", "8")
-    tells(target.notes[1], "'007' and '7'")
+    states(target.notes[1], "'007' and '7'")
 
 
 def test_infinite_numbers_stay_for_the_dataset_to_refuse() -> None:
