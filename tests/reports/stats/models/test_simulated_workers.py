@@ -177,29 +177,30 @@ def test_a_group_with_shards_is_simulated_with_them_at_the_cost_of_whole_batches
         ({"fit": None}, ""),
         (
             {"plan": replace(DIGITS_GROUP, gradient_bytes=None)},
-            "The size of a gradient isn't known.",
+            "size of a gradient",
         ),
         (
             {"plan": replace(DIGITS_GROUP, local_updates=4)},
-            "Workers that make updates of their own before they combine are not in the model.",
+            "updates of their own",
         ),
         (
             {"plan": replace(DIGITS_GROUP, growth="batches times 2 every 5 epochs up to 64")},
-            "Batches that grow along training are not in the model.",
+            "Batches that grow",
         ),
         (
             {"plan": replace(DIGITS_GROUP, shards=4), "whole": NO_TIMING},
-            "Fewer than three batch sizes are timed: 1.",
+            "three batch sizes are timed: 1",
         ),
         ({"fit": NO_FIT}, NO_FIT.reason),
-        ({"timing": NO_TIMING}, "Fewer than three batch sizes are timed: 1."),
+        ({"timing": NO_TIMING}, "three batch sizes are timed: 1"),
     ],
 )
 def test_a_group_that_cannot_be_simulated_has_a_reason(change: dict[str, Any], reason: str) -> None:
     given = {"plan": DIGITS_GROUP, "cluster": CLUSTER, "fit": FIT, "timing": TIMING}
     given["whole"] = TIMING
     simulation = simulate_group(**given | change)
-    assert simulation.reason == reason
+    assert reason in simulation.reason
+    assert bool(reason) == bool(simulation.reason)
     pd.testing.assert_frame_equal(simulation.table, empty_table(SIMULATION_COLUMNS))
 
 
@@ -210,11 +211,11 @@ def test_specifications_name_the_ways_to_combine_that_there_are() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"workers": (4, 0)}, "one or more numbers of at least 1, but got (4, 0)."),
-        ({"workers": ()}, "one or more numbers of at least 1, but got ()."),
-        ({"shards": 8}, "at most the smallest batch size, but got 8 for 4."),
-        ({"latency": -1.0}, "must hold, but got -1.0, 1000000000.0 and 10000.0."),
-        ({"combine": "star"}, "one of ['ring', 'halving', 'central'], but got 'star'."),
+        ({"workers": (4, 0)}, "at least 1, but got (4, 0)"),
+        ({"workers": ()}, "at least 1, but got ()"),
+        ({"shards": 8}, "but got 8 for 4"),
+        ({"latency": -1.0}, "but got -1.0, 1000000000.0"),
+        ({"combine": "star"}, "['ring', 'halving', 'central'], but got 'star'"),
     ],
 )
 def test_impossible_simulations_are_refused(options: dict[str, Any], message: str) -> None:

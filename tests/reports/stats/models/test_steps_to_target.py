@@ -248,24 +248,24 @@ def test_a_curve_that_does_not_fall_has_no_critical_batch_size() -> None:
 @pytest.mark.parametrize(
     ("sizes", "updates", "censored", "reason"),
     [
-        ([], [], None, "There are no runs."),
+        ([], [], None, "no runs"),
         (
             [8, 16, 32],
             [9, 9, 9],
             [True] * 3,
-            "No batch size reached the target with every run, of 3 runs.",
+            "No batch size",
         ),
         (
             [8, 8, 16, 32],
             [9, 8, 5, 9],
             [False, False, False, True],
-            "Fewer than three batch sizes reached the target with every run: 2.",
+            "every run: 2",
         ),
         (
             [8, 16, 32],
             [9, 9, 9],
             None,
-            "Updates to the target are equal at all batch sizes: they show no scaling.",
+            "equal at all batch sizes",
         ),
     ],
 )
@@ -273,7 +273,7 @@ def test_bad_data_give_a_reason_and_no_number(
     sizes: list[float], updates: list[float], censored: list[bool] | None, reason: str
 ) -> None:
     fit = fit_steps_to_target(sizes, updates, censored=censored)
-    assert fit.reason == reason
+    assert reason in fit.reason
     numbers = (
         fit.min_updates,
         fit.min_examples,
@@ -300,19 +300,12 @@ def test_batch_sizes_near_all_items_are_named() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_sizes": [1, 2, -1]}, "`batch_sizes` must be finite and above 0, but holds -1.0."),
-        ({"updates": [3, 2, math.nan]}, "`updates` must be finite and above 0, but holds nan."),
-        (
-            {"updates": [3, 2]},
-            "`updates` must have one value for each of `batch_sizes`, but has 2 for 3.",
-        ),
-        (
-            {"censored": [True]},
-            "`censored` must have one value for each of `batch_sizes`, but has 1 for 3.",
-        ),
+        ({"batch_sizes": [1, 2, -1]}, "`batch_sizes` .* above 0, but holds -1.0"),
+        ({"updates": [3, 2, math.nan]}, "`updates` .* above 0, but holds nan"),
+        ({"updates": [3, 2]}, "`updates` .* has 2 for 3"),
+        ({"censored": [True]}, "`censored` .* has 1 for 3"),
     ],
 )
 def test_impossible_values_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match=message):
         fit_steps_to_target(**{"batch_sizes": [1, 2, 3], "updates": [3, 2, 1], **options})
-    assert str(refusal.value) == message

@@ -106,7 +106,7 @@ def test_runs_that_miss_a_target_are_kept_in_its_fit() -> None:
 def test_a_target_met_at_the_start_is_refused_with_a_reason() -> None:
     curves = curves_of({(8, 0): [0.1, 0.0], (16, 0): [1.0, 0.0], (32, 0): [1.0, 0.9]})
     fit = fit_target(updates_to_target(curves, "loss", [Target(0.5, 0.2)]))
-    assert fit.reason == "Runs that meet the target before their first update: 1 of 3."
+    assert "before their first update: 1 of 3" in fit.reason
     assert (fit.runs, fit.censored, fit.critical_batch_size) == (3, 1, None)
 
 

@@ -46,7 +46,7 @@ def test_times_in_proportion_to_the_batch_show_no_fixed_cost() -> None:
     assert fit.seconds_per_example == pytest.approx(1e-6, rel=0.1)
     assert fit.doubling_batch_size_interval is not None
     assert fit.doubling_batch_size_interval.low == 0
-    assert fit.reason == "Times grow in proportion to the batch: they show no fixed cost."
+    assert "no fixed cost" in fit.reason
 
 
 def test_times_that_do_not_grow_show_no_cost_of_an_example() -> None:
@@ -56,7 +56,7 @@ def test_times_that_do_not_grow_show_no_cost_of_an_example() -> None:
     assert fit.fixed_seconds == pytest.approx(1e-6, rel=0.1)
     assert fit.doubling_batch_size_interval is not None
     assert fit.doubling_batch_size_interval.high == math.inf
-    assert fit.reason == "Times don't grow with the batch size: they show no cost of an example."
+    assert "no cost of an example" in fit.reason
 
 
 def test_a_bent_line_is_called_a_poor_fit() -> None:
@@ -75,17 +75,13 @@ def test_two_batch_sizes_are_too_few() -> None:
 @pytest.mark.parametrize(
     ("sizes", "seconds", "message"),
     [
-        ([1, 2, 0], [1, 1, 1], r"`batch_sizes` must be finite and above 0, but holds 0\.0\."),
-        ([1, 2, 3], [1, 1, math.nan], r"`seconds` must be finite and above 0, but holds nan\."),
-        (
-            [1, 2, 3],
-            [1, 1],
-            r"`batch_sizes` and `seconds` must be of equal length, but have 3 and 2 values\.",
-        ),
+        ([1, 2, 0], [1, 1, 1], "`batch_sizes` .* above 0, but holds 0.0"),
+        ([1, 2, 3], [1, 1, math.nan], "`seconds` .* above 0, but holds nan"),
+        ([1, 2, 3], [1, 1], "`batch_sizes` and `seconds` .* 3 and 2 values"),
     ],
 )
 def test_impossible_values_are_refused(
     sizes: list[float], seconds: list[float], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{message}$"):
+    with pytest.raises(ValueError, match=message):
         fit_update_time(sizes, seconds)
