@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
+from refused import states
 
 from sweeps.advise.request import name_of, request_of
 from sweeps.errors import SpecificationError
@@ -56,8 +57,8 @@ def test_what_else_is_told_of_the_data_is_written(table: Path) -> None:
 
 def test_every_mistake_is_told_at_once(table: Path) -> None:
     first, second = mistakes("iris", ["y"], -1, None, 1)
-    assert first == "recommend: --minutes: must be above 0, but is -1."
-    assert second == "recommend: --target: goes with a file, but 'iris' has a target of its own."
+    states(first, "recommend: --minutes: ", "above 0", "is -1")
+    states(second, "recommend: --target: ", "'iris'")
     (unknown,) = mistakes("irsi", ["y"], 1, None, 1)
     assert unknown.startswith("recommend: data: 'irsi' is not a dataset.")
     (sheet,) = mistakes("my.xlsx", ["y"], 1, None, 1)

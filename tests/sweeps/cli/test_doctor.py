@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from refused import states
 from stored import forbid_writing, unwritable_folder
 
 from sweeps.cli import _doctor as doctor
@@ -33,7 +34,8 @@ def test_a_folder_that_cant_be_written_to_is_a_problem(monkeypatch: pytest.Monke
     with unwritable_folder() as folder:
         forbid_writing(folder)
         examination = examine(folder)
-    assert examination.problems == (f"{folder} can't be written to: Permission denied.",)
+    (problem,) = examination.problems
+    states(problem, folder, "Permission denied")
     assert examination_lines(examination)[-1] != "Nothing is in a study's way."
 
 
@@ -42,16 +44,14 @@ def test_locks_that_are_missing_or_useless_are_problems(
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     (problem,) = examine(tmp_path).problems
-    assert problem == (
-        f"{tmp_path} has file locks that keep nobody out: two runs could share a study."
-    )
+    states(problem, tmp_path, "locks that keep nobody out")
 
     def refused(*_arguments: object) -> None:
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(fcntl, "flock", refused)
     (problem,) = examine(tmp_path).problems
-    assert problem == f"{tmp_path} has no file locks: Operation not supported."
+    states(problem, tmp_path, "no file locks", "Operation not supported")
 
 
 class WithoutLog(sqlite3.Connection):
@@ -73,15 +73,16 @@ class Broken(sqlite3.Connection):
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        (WithoutLog, "knows no write-ahead log, as a store needs."),
-        (Broken, "can't hold a store: disk I/O error."),
+        (WithoutLog, "no write-ahead log"),
+        (Broken, "disk I/O error"),
     ],
 )
 def test_a_disk_without_what_a_store_needs_is_a_problem(
     kind: type[sqlite3.Connection], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite3, "connect", kind)
-    assert examine(tmp_path).problems == (f"{tmp_path} {text}",)
+    (problem,) = examine(tmp_path).problems
+    states(problem, tmp_path, text)
 
 
 def test_network_file_systems_and_other_programs_are_noted(

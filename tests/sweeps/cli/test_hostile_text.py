@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from ran import SMALL
+from refused import states
 from stored import failure
 
 from reports.recommend.analysis import analyse
@@ -412,10 +413,8 @@ def test_a_report_that_cant_be_watched_is_told(
         raise OSError(number, os.strerror(number), "out/report.html")
 
     monkeypatch.setattr("reports.build_report", refuse)
-    assert said("watch", "out", code=6) == (
-        f"error: out/report.html can't be written: {os.strerror(number)}. The results are kept: "
-        "`bpsweep report out` writes the report again.\n"
-    )
+    message = said("watch", "out", code=6)
+    states(message, "error: out/report.html", os.strerror(number), "`bpsweep report out`")
 
 
 LONG = "x" * 300

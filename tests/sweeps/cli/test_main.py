@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import ran
 from ran import SMALL
+from refused import states
 from stored import failure
 
 from reports.schema.results import TRIAL_COLUMNS
@@ -115,8 +116,7 @@ def test_a_report_that_cant_be_written_is_told(
     capsys.readouterr()
     assert cli.main(["report", str(folder)]) == 6
     message = capsys.readouterr().err
-    assert message.startswith(f"error: {folder / 'tables'} can't be written: File exists.")
-    assert f"`bpsweep report {folder}`" in message
+    states(message, f"error: {folder / 'tables'} ", "File exists", f"`bpsweep report {folder}`")
 
 
 def test_status_counts(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,11 +146,10 @@ def test_validate_tells_what_was_found_in_the_data(
     (small.parent / "my.csv").write_text("\n".join(["a,town,price", *rows]))
     data = 'dataset={path="my.csv", target="price"}'
     assert cli.main(["validate", str(small), "--set", data, "--set", "batch_sizes=[2]"]) == 0
-    assert capsys.readouterr().out.splitlines()[1:4] == [
-        "  my.csv: 18 examples to train on, 6 for validation, 6 for the test; 4 features, 1 target",
-        "    1 column of numbers: a.",
-        "    1 column of categories, one-hot: town (3).",
-    ]
+    counts, numbers, categories = capsys.readouterr().out.splitlines()[1:4]
+    states(counts, "my.csv: 18 examples", "6 for validation", "6 for the test", "4 features")
+    states(numbers, "1 column of numbers: a")
+    states(categories, "1 column of categories", "town (3)")
 
 
 MISTAKES = {
@@ -220,8 +219,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
 
 def test_no_worker_is_wrong_usage(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", str(small), "--jobs", "0"]) == 2
-    message = "error: `jobs` must be at least 1, or -1 for all cores, but is 0.\n"
-    assert capsys.readouterr().err.endswith(message)
+    states(capsys.readouterr().err, "error: `jobs` ", "at least 1", "-1 for all cores", "is 0")
 
 
 def test_failed_trials_exit_with_1(
@@ -229,7 +227,7 @@ def test_failed_trials_exit_with_1(
 ) -> None:
     monkeypatch.setattr("sweeps.worker.train.Trainer", lambda *_a, **_k: 1 / 0)
     assert cli.main(["run", str(small), "--out", "out", "--backend", "sequential"]) == 1
-    assert "8 trials failed; run again to try them once more.\n" in capsys.readouterr().err
+    assert "8 trials failed; run again" in capsys.readouterr().err
 
 
 def test_an_interruption_exits_with_130(
@@ -240,9 +238,7 @@ def test_an_interruption_exits_with_130(
 
     monkeypatch.setattr("sweeps.run.driver.plan", interrupt)
     assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 130
-    assert capsys.readouterr().err.endswith(
-        "interrupted: every trial that had ended is kept; run again to go on.\n"
-    )
+    states(capsys.readouterr().err, "interrupted: ", "run again")
 
 
 def test_a_bug_is_one_line_and_a_log(
@@ -277,10 +273,9 @@ def test_keys_are_set_on_the_command_line(small: Path, capsys: pytest.CaptureFix
         "other on iris: 1 group, 2 cells x 2 seeds = 4 trials, then 2 x 2 = 4 to confirm\n"
     )
     assert cli.main(["validate", str(small), "--set", "epochs=0", "--set", "epoch=1"]) == 2
-    assert capsys.readouterr().err.splitlines() == [
-        f"error: {small}: epochs: must be at least 1, but is 0.",
-        f"error: {small}: epoch: is not a key of a study. Did you mean 'epochs'?",
-    ]
+    low, unknown = capsys.readouterr().err.splitlines()
+    states(low, f"error: {small}: epochs: ", "at least 1", "is 0")
+    states(unknown, f"error: {small}: epoch: ", "Did you mean 'epochs'?")
 
 
 def test_a_plan_tells_what_a_run_will_do(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -322,7 +317,7 @@ def test_a_new_specification_is_one_that_runs(
     assert cli.main(["validate", "mine.toml"]) == 0
     assert capsys.readouterr().out.startswith("mine on wine: 1 group, ")
     assert cli.main(["new", "--out", "mine.toml"]) == 2
-    assert capsys.readouterr().err == "error: mine.toml exists already. Choose another --out.\n"
+    states(capsys.readouterr().err, "error: mine.toml exists already", "--out")
     assert cli.main(["new", "wein"]) == 3
 
 
@@ -461,8 +456,7 @@ def test_every_backend_can_be_chosen_and_gives_the_same_tables(
 
 def test_a_scheduler_is_for_dask(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", str(small), "--scheduler", "tcp://here:1"]) == 2
-    message = "error: A scheduler is for the backend dask, but `backend` is loky.\n"
-    assert capsys.readouterr().err.endswith(message)
+    states(capsys.readouterr().err, "error: ", "dask", "`backend` is loky")
 
 
 def test_without_timing_there_is_none(small: Path, capsys: pytest.CaptureFixture[str]) -> None:

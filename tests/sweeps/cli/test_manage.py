@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import ran
+from refused import states
 from stored import fill, other, outcome, trials
 
 from sweeps.cli import main as cli
@@ -93,6 +94,4 @@ def test_without_a_study_commands_exit_with_4(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main([command, str(tmp_path)]) == 4
-    assert capsys.readouterr().err == (
-        f"error: {tmp_path} holds no study: there is no study.db in it.\n"
-    )
+    states(capsys.readouterr().err, f"error: {tmp_path} holds no study", "study.db")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from refused import states
 
 from reports import StudyResults
 from sweeps import Study
@@ -61,18 +63,14 @@ def test_a_comparison_needs_a_folder_of_its_own(
     out: list[str], folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["report", *folders, *out]) == 2
-    assert capsys.readouterr().err == (
-        "error: A report of several studies needs a folder of its own: give it by --out.\n"
-    )
+    states(capsys.readouterr().err, "error: ", "--out")
 
 
 def test_a_study_is_not_compared_with_itself(
     folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["report", folders[0], f"./{folders[0]}", "--out", "both"]) == 2
-    assert capsys.readouterr().err == (
-        "error: A study can't be compared with itself: name every folder once.\n"
-    )
+    states(capsys.readouterr().err, "error: ", "compared with itself")
 
 
 def test_a_folder_that_can_t_be_written_is_told(
@@ -80,10 +78,7 @@ def test_a_folder_that_can_t_be_written_is_told(
 ) -> None:
     Path("file").touch()
     assert cli.main(["report", *folders, "--out", "file"]) == 6
-    assert capsys.readouterr().err == (
-        "error: file/tables can't be written: Not a directory. The results are kept: `bpsweep "
-        "report a b --out file` writes the report again.\n"
-    )
+    states(capsys.readouterr().err, "error: file/tables", "`bpsweep report a b --out file`")
 
 
 def test_a_report_may_lie_elsewhere(
@@ -107,20 +102,12 @@ def test_figures_for_a_manuscript_are_written_beside_the_report(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--width", "3in"], "--width and --figures are for --format pdf, svg or png."),
-        (["--figures", "seeds"], "--width and --figures are for --format pdf, svg or png."),
-        (
-            ["--format", "pdf", "--width", "3 inches"],
-            "--width must be 2.5in to 20in, in in, cm, mm or pt, but is '3 inches'.",
-        ),
-        (
-            ["--format", "pdf", "--width", "1000in"],
-            "--width must be 2.5in to 20in, in in, cm, mm or pt, but is '1000in'.",
-        ),
-        (
-            ["b", "--format", "pdf"],
-            "Figures for a manuscript are of one study: give one folder.",
-        ),
+        (["--width", "3in"], "--format pdf, svg or png"),
+        (["--figures", "seeds"], "--format pdf, svg or png"),
+        (["--format", "pdf", "--width", "3 inches"], "2.5in to 20in.*'3 inches'"),
+        (["--format", "pdf", "--width", "1000in"], "2.5in to 20in.*'1000in'"),
+        (["b", "--format", "pdf"], "one folder"),
+        (["--format", "pdf", "--figures", "nothing"], r"'nothing' .* \['accuracy'"),
     ],
 )
 def test_what_is_no_figure_for_a_manuscript_is_refused(
@@ -130,13 +117,4 @@ def test_what_is_no_figure_for_a_manuscript_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert cli.main(["report", folders[0], *options]) == 2
-    assert capsys.readouterr().err == f"error: {message}\n"
-
-
-def test_a_figure_that_is_not_there_is_named(
-    folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["report", folders[0], "--format", "pdf", "--figures", "nothing"]) == 2
-    assert capsys.readouterr().err.startswith(
-        "error: There is no figure 'nothing' of this study; there are ['accuracy'"
-    )
+    assert re.match(f"error: .*{message}", capsys.readouterr().err)

@@ -371,7 +371,7 @@ def test_what_dying_workers_write_is_the_reason_and_not_on_the_terminal(
     monkeypatch.setattr(executors, "_start_worker", faults.fail_to_start)
     with closing(LokyExecutor(2, workspace)) as executor:
         text = refusal(run, executor, train, error=EnvironmentFailedError)
-    states(text, "before they could begin: RuntimeError: no way to start. ")
+    states(text, "before they could begin: RuntimeError: no way to start")
     assert capfd.readouterr() == ("", "")
     # Where there is no room for a file, a worker's words are lost, and nothing else.
     monkeypatch.setattr("tempfile.TemporaryFile", faults.refuse_file)

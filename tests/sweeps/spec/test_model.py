@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refused import states
 
 from sweeps.errors import SpecificationError
 from sweeps.spec.axes import AXES, Axes
@@ -170,14 +171,14 @@ def test_nothing_is_simulated_unless_a_cluster_is_named() -> None:
 def test_ranges_that_are_too_many_are_not_written_out() -> None:
     seeds, rates = {"first": 1, "count": 100_000}, {"logspace": [0.1, 1.0], "count": 1000}
     _, problems, _ = parse({"seeds": [seeds] * 20_000, "learning_rates": [rates] * 20_000})
-    assert {(problem.path, problem.text) for problem in problems} == {
-        ("seeds", "must hold at most 100000 seeds."),
-        ("learning_rates", "must hold at most 1000 values."),
-    }
+    texts = {problem.path: problem.text for problem in problems}
+    assert texts.keys() == {"seeds", "learning_rates"}
+    states(texts["seeds"], "at most 100000 seeds")
+    states(texts["learning_rates"], "at most 1000 values")
 
 
 def test_no_more_than_a_hundred_mistakes_are_told() -> None:
     _, problems, _ = parse({f"k{number}": 1 for number in range(50_000)})
     lines = str(SpecificationError("s.toml", problems)).splitlines()
     assert len(lines) == 101
-    assert lines[-1] == "s.toml: There may be more mistakes than these 100."
+    states(lines[-1], "s.toml: ", "more mistakes than these 100")

@@ -69,7 +69,7 @@ def test_a_target_is_neither_ignored_nor_a_feature() -> None:
 
 
 def test_a_table_without_features_is_refused() -> None:
-    assert refusal(ignore=("x", "c")) == ("my.csv has no columns but the target and ignored ones.")
+    states(refusal(ignore=("x", "c")), "my.csv", "no columns but the target")
 
 
 def test_missing_values_are_refused_unless_chosen() -> None:
@@ -87,10 +87,9 @@ def test_examples_with_gaps_are_dropped_by_choice() -> None:
     dataset = read(with_gaps("x", 3) | with_gaps("y", 0, 1), missing="drop")
     assert dataset.inputs[:, 0].tolist() == [2, *range(4, 12)]
     assert dataset.missing == ""
-    assert dataset.notes[2:4] == (
-        "Dropped 2 of 12 examples without a target.",
-        "Dropped 1 of 12 examples that miss a value.",
-    )
+    without_target, without_value = dataset.notes[2:4]
+    states(without_target, "2 of 12 examples", "target")
+    states(without_value, "1 of 12 examples", "value")
 
 
 def test_values_of_a_regression_are_dropped_with_their_examples() -> None:
