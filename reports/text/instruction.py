@@ -336,14 +336,19 @@ def _missing_seeds(analysis: Analysis) -> int:
 
 def answer_lines(analysis: Analysis) -> list[str]:
     """Return the answer in at most four lines, most important first."""
-    level, reason = confidence(analysis)
     lines = (
         f"{headline(analysis)} {evidence(analysis)}",
         f"{near_optimal_sentence(analysis)} {price_sentence(analysis)}".strip(),
         "" if analysis.reference is None else target_sentence(analysis),
-        "" if analysis.recommended is None else f"Confidence: {level}. {reason}",
+        confidence_line(analysis),
     )
     return [line for line in lines if line]
+
+
+def confidence_line(analysis: Analysis) -> str:
+    """Return how sure the answer is and why, for page and terminal; "" without an answer."""
+    level, reason = confidence(analysis)
+    return "" if analysis.recommended is None else f"Confidence: {level}. {reason}"
 
 
 def cell_texts(analysis: Analysis, answer: Answer) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from reports.output.page.cells import Cell, Table
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import MISSING, listing, plural, visible
 from reports.text import Statement, cautions
-from reports.text.instruction import evidence, headline, near_optimal_sentence, surer
+from reports.text.instruction import confidence_line, evidence, headline, surer
 from reports.text.verdicts import Card, cards, verdict
 
 UNFOLDED = (
@@ -76,8 +76,8 @@ class Section:
 
     @property
     def confidence(self) -> str:
-        """How sure it is."""
-        return near_optimal_sentence(self.analysis)
+        """How sure it is, and why."""
+        return confidence_line(self.analysis)
 
     @property
     def surer(self) -> list[str]:

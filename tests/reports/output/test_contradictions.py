@@ -2,7 +2,8 @@
 
 Winners are compared by rule: the answer, the reference, the target, and each budget rule have one
 each. No size is near-optimal in one place and worse in another, none is recommended without its
-learning rate, and a value that a sentence gives is that of the table.
+learning rate, and a value that a sentence gives is that of the table. Page and terminal are equally
+confident, for the same reason.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from reports.schema.formats import rate
 from reports.schema.results import StudyResults
 from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE, WORSE
 from reports.text.budget_rules import RULE_WORDS
-from reports.text.instruction import answer_lines
+from reports.text.instruction import answer_lines, confidence, confidence_line
 from tests.reports.conftest import Sketch, make_results, small
 from tests.reports.output.test_approved import REPORTS, VisibleText
 
@@ -163,6 +164,8 @@ def contradictions(lines: Sequence[str], groups: Sequence[Analysis]) -> list[str
         pairs = [(target_rate(group, int(size)), rate_text(group, int(size))) for group in groups]
         if (other, stated) not in pairs:
             problems.append(f"learning rate {other} instead of {stated} of batch size {size}")
+    sure = {line for line in lines if line.startswith("Confidence: ")}
+    problems += sure - {confidence_line(group) for group in groups}
     tried = groups[0].tried
     near, worse = judged(lines, NEAR, tried), judged(lines, INFERIOR, tried)
     problems += [f"near-optimal and worse: {both}" for both in sorted(near & worse)]
@@ -244,6 +247,16 @@ def test_the_walk_meets_the_answer(reports: Reports, name: str) -> None:
     assert named.get(TUNING, set()) <= {str(group.reference) for group in groups}
 
 
+@pytest.mark.parametrize("name", STUDIES)
+def test_page_and_terminal_are_equally_confident(reports: Reports, name: str) -> None:
+    lines, groups = reports[name]
+    for group in groups:
+        level, reason = confidence(group)
+        expected = 2 * sum(confidence_line(other) == confidence_line(group) for other in groups)
+        stated = [x for x in lines if x.startswith(f"Confidence: {level}") and reason in x]
+        assert len(stated) == expected * (group.recommended is not None)
+
+
 DOCTORED = {
     "another winner": "Use batch size 512 with learning rate 30.",
     "another reference": "Batch size 1024 did best on the tuning seeds.",
@@ -254,6 +267,7 @@ DOCTORED = {
     "near-optimal although worse": "Batch size 1024 is near-optimal.",
     "as good although worse": "Batch sizes 512 and 1024 are statistically indistinguishable.",
     "worse although near-optimal": "Batch size {reference} is worse.",
+    "another confidence": "Confidence: low. Nobody knows why.",
     "another value": "Batch size 8 attains test accuracy 12.3%.",
 }
 
