@@ -18,6 +18,14 @@ from reports.analysis.scaling_record import (
     main_target,
     other_rates,
 )
+from reports.analysis.target_rates import (
+    LOSS,
+    METRIC,
+    TARGET_CELL,
+    at_confirmed_rates,
+    points_of,
+    quickest_rates,
+)
 from reports.analysis.update_times import ONE_PIECE, one_network
 from reports.schema import (
     CELL,
@@ -29,7 +37,6 @@ from reports.schema import (
     StudyDescription,
     StudyResults,
     as_table,
-    count_seeds,
     empty_table,
 )
 from reports.stats import Ends
@@ -46,7 +53,6 @@ from reports.stats.models import (
 )
 from reports.stats.models.first_passage import RATE, crossings_by_group
 from reports.stats.models.noise_scale import (
-    GRADIENTS,
     TRACE,
     average_noise,
     compare_with_critical,
@@ -62,9 +68,6 @@ _AT_EDGES = "At every batch size the selected learning rate lies at the edge of 
 
 Key = tuple[str, float]  # a group's label and a target's level
 Tables = Mapping[Key, pd.DataFrame]  # rows of each target of each group
-
-METRIC, LOSS = "validation_metric", "validation_loss"
-_TARGET = ["group", "target", "batch_size"]
 
 
 @dataclass(frozen=True)
@@ -170,9 +173,9 @@ def _fit(
         _steps(keys, rows[~at_edges(rows, tuning)], items) for rows in (fitted, tuned)
     )
     # All runs of a batch size have one rate.
-    sizes = fitted.drop_duplicates(_TARGET)
-    inside = sizes.set_index(_TARGET).index[~at_edges(sizes, tuning)]
-    table["fitted"] = pd.MultiIndex.from_frame(table[_TARGET]).isin(inside)
+    sizes = fitted.drop_duplicates(TARGET_CELL)
+    inside = sizes.set_index(TARGET_CELL).index[~at_edges(sizes, tuning)]
+    table["fitted"] = pd.MultiIndex.from_frame(table[TARGET_CELL]).isin(inside)
     return _Fits(
         crossings=_split(crossings),
         tuning=_split(tuned),
@@ -210,37 +213,6 @@ def _with_noise(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {
         str(group): rows for group, rows in points.groupby("group") if rows[TRACE].notna().any()
     }
-
-
-def quickest_rates(tried: pd.DataFrame, selection: pd.DataFrame) -> pd.DataFrame:
-    """Return the rate that reaches each target soonest: columns `_TARGET` and target_rate.
-
-    Soonest is the lowest mean logarithm of updates over the tuning seeds, of the rates that miss
-    the target with the fewest. A parabola through the three rates about an inner minimum has its
-    lowest point nearest to the middle one. Where none reaches the target, it is the selected rate.
-    """
-    reached = tried["outcome"] != NOT_REACHED
-    runs = tried.assign(
-        missed=~reached, updates=np.log(tried["updates"].clip(lower=1)).where(reached)
-    )
-    cells = runs.groupby([*_TARGET, RATE.name])[["missed", "updates"]].mean().reset_index()
-    cells = cells.merge(selection[CELL].rename(columns={RATE.name: "selected"}), on=SIZE)
-    none = cells["updates"].isna()
-    cells = cells[~none | (cells[RATE.name] == cells["selected"])]
-    best = cells.sort_values([*_TARGET, "missed", "updates", RATE.name]).drop_duplicates(_TARGET)
-    return best.rename(columns={RATE.name: "target_rate"})[[*_TARGET, "target_rate"]]
-
-
-def at_confirmed_rates(
-    repeated: pd.DataFrame, rates: pd.DataFrame, selection: pd.DataFrame
-) -> pd.DataFrame:
-    """Return the runs of fresh seeds at the target's rate or, without any, the selected one."""
-    runs = repeated.merge(rates, on=_TARGET, how="left")
-    runs = runs.merge(selection[CELL].rename(columns={RATE.name: "selected"}), on=SIZE)
-    quickest = runs[RATE.name] == runs["target_rate"]
-    known = quickest.groupby([runs[name] for name in _TARGET]).transform("any")
-    kept = quickest.where(known, runs[RATE.name] == runs["selected"])
-    return runs.loc[kept.astype(bool), repeated.columns].reset_index(drop=True)
 
 
 def _split(rows: pd.DataFrame) -> dict[Any, pd.DataFrame]:
@@ -290,25 +262,6 @@ def _target(group: str, target: Target, fits: _Fits) -> TargetRecord:
     )
 
 
-def points_of(results: StudyResults, runs: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
-    """Return the evaluations of runs of one kind of stage.
-
-    A median over some of the seeds is none either: the runs of a cell are there if each of its
-    seeds has ended, or diverged, and has left a curve. Of a diverged run, the last row is where it
-    diverged, without values.
-    """
-    recorded = runs["trial"].isin(results.curves["trial"].unique()) | (runs["status"] == "diverged")
-    known = runs.assign(status=runs["status"].where(recorded, "unrecorded"))
-    cells = count_seeds(known, "validation", planned)
-    whole = cells.index[cells["ended"] == cells["planned"]]
-    runs = runs[pd.MultiIndex.from_frame(runs[CELL]).isin(whole)]
-    run, progress = [*CELL, "seed"], ["examples", "updates"]
-    points = results.curves[["trial", *progress, METRIC, LOSS, *GRADIENTS]]
-    table = points.merge(runs[[*run, "trial"]], on="trial").drop(columns="trial")
-    ends = runs.loc[runs["status"] == "diverged", [*run, *progress]]
-    return pd.concat([table, ends], ignore_index=True) if len(ends) else table
-
-
 def at_edges(rows: pd.DataFrame, tuning: pd.DataFrame) -> pd.Series[bool]:
     """Return whether the rate of a row is the smallest or largest of its batch size's."""
     rates = tuning.groupby(SIZE)[RATE.name].agg(["min", "max"])
@@ -333,16 +286,16 @@ def summarise_crossings(
         half_width=crossings["half_width"].where(reached),
     )
     ends = {"median": "updates", "low": "updates_low", "high": "updates_high"}
-    table = medians(runs, _TARGET, "arrived").rename(columns=ends)
-    by = runs.groupby(_TARGET)
+    table = medians(runs, TARGET_CELL, "arrived").rename(columns=ends)
+    by = runs.groupby(TARGET_CELL)
     # A run that missed the target is known to need more updates than it made.
-    made = runs.loc[~reached].groupby(_TARGET)["updates"].min()
+    made = runs.loc[~reached].groupby(TARGET_CELL)["updates"].min()
     table["updates_low"] = table["updates_low"].mask(np.isinf(table["updates_low"]), made)
     table["runs"], table["reached"] = by.size(), by["reached"].sum()
     table["half_width"] = by["half_width"].median()
     # All runs of a row share both.
     table[["share", RATE.name]] = by[["share", RATE.name]].max()
-    table = table.reset_index().merge(rates, on=_TARGET, how="left")
+    table = table.reset_index().merge(rates, on=TARGET_CELL, how="left")
     cost = one_network(timing)[[*SIZE, "seconds_per_update"]]
     table = table.merge(cost, on=SIZE, how="left")
     known = np.isfinite(table["updates"]) & (table["updates"] > 0)

@@ -12,7 +12,7 @@ import pandas as pd
 from reports.analysis import TargetRecord, select_rates
 from reports.analysis.batch_sizes import tuned
 from reports.analysis.equal_budgets import best_on_others, guess_level
-from reports.analysis.scaling_analysis import points_of
+from reports.analysis.target_rates import points_of
 from reports.recommend import Analysis
 from reports.schema import CLASSIFICATION, TUNING_STAGES, GroupDescription
 from reports.stats import FEWEST, by_seed, sizes_of
