@@ -57,8 +57,8 @@ def rate_grid(
     crossed = _join(ax, grid, selected, rules)
     _shade(ax, grid, cells, crossed, scale)
     _box(ax, grid, selected)
-    ax.set_yticks(np.arange(len(grid.rates)) + 0.5, [rate(value) for value in grid.rates])
-    ax.set_xticks(np.arange(len(grid.sizes)) + 0.5, [str(size) for size in grid.sizes])
+    style.fixed_ticks(ax.yaxis, np.arange(len(grid.rates)) + 0.5, map(rate, grid.rates))
+    style.fixed_ticks(ax.xaxis, np.arange(len(grid.sizes)) + 0.5, map(str, grid.sizes))
     ax.tick_params(length=0)
     ax.set(xlabel=style.BATCH_SIZE, ylabel="Learning rate")
     if recommended in grid.sizes:

@@ -47,13 +47,12 @@ def budget_panels(
         style.points(panel, rows, "metric", "tied", ms=5)
         ticks = sorted(set(rows["batch_size"]))
         panel.xaxis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // _MOST_TICKS)]))
-        panel.set(ylim=(low, high), xlabel="")
+        panel.set(ylim=(low, high), xlabel=style.SIZES)
         panel.set_title(heading, fontsize=9.5, loc="left", pad=16)
         style.recommend(panel, recommended)
         if number:
             panel.tick_params(labelleft=False)
             panel.set_ylabel("")
-    ax.text(0.5, -0.13, style.BATCH_SIZE, ha="center", va="top", size=9.5, transform=ax.transAxes)
     return ax
 
 
@@ -61,7 +60,6 @@ def budget_frame(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
     """Draw axes for any budget, with nothing in them: their y goes from 0 to 1, without ticks."""
     batch_sizes = sorted(set(table["batch_size"]))
     ax.set(ylim=(0, 1), yticks=[], ylabel=label)
-    ax.yaxis.labelpad = 44
     style.batch_size_axis(ax, batch_sizes)
     ax.set_xlim(batch_sizes[0] / 2**0.5, batch_sizes[-1] * 2**0.5)
     return ax

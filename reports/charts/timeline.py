@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from reports.analysis import Timeline
 from reports.analysis.worker_timeline import SLACK, TIMED
 from reports.charts.base import INK, Chart, in_words, ordered_colors, sentences
-from reports.charts.base.style import GREY, SIZE_ID, ink_on
+from reports.charts.base.style import GREY, SIZE_ID, fixed_ticks, ink_on
 from reports.recommend import StudyAnalysis, extreme
 from reports.schema import percent, plural, seconds
 
@@ -53,7 +53,7 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
     ax.grid(visible=False)
     ax.set_ylim(lowest - 0.5, highest + 0.5)
     ticks = range(lowest, highest + 1, max(1, (highest - lowest) // 8))
-    ax.set_yticks(ticks, [str(row or "benchmark") for row in ticks])
+    fixed_ticks(ax.yaxis, ticks, (str(row or "benchmark") for row in ticks))
     ax.tick_params(axis="y", length=0)
     _time_axis(ax, length)
     ax.set_ylabel("Row")
@@ -76,7 +76,7 @@ def _name(ax: Axes, bars: pd.DataFrame, length: float, color: Sequence[float]) -
 def _time_axis(ax: Axes, length: float) -> None:
     factor, unit = next((factor, unit) for least, factor, unit in _UNITS if length >= least)
     ticks = np.asarray(MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(0, length / factor))
-    ax.set_xticks(factor * ticks, [f"{tick:g} {unit}" for tick in ticks])
+    fixed_ticks(ax.xaxis, factor * ticks, (f"{tick:g} {unit}" for tick in ticks))
     ax.set_xlim(0, 1.01 * length)
     ax.set_xlabel("Time since the sweep began, without pauses")
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from reports.schema import Measure, count, rate, seconds
 from reports.stats import Ends
@@ -22,18 +22,20 @@ INK = "#1a1a1a"
 RULE = "#d8d8d8"
 """Colour of grid lines; a page may replace it."""
 BLUE, ORANGE, GREEN, PINK, GREY = "#0173b2", "#d55e00", "#029e73", "#cc78bc", "#949494"
-"""Of seaborn's colorblind palette: at least 3:1 against white and against #121212.
+"""Five of `seaborn.color_palette("colorblind")`: at least 3:1 against white and against #121212.
 
 Each has one meaning: blue is measured, orange fitted, green the recommended batch size, pink one
 example at a time, and grey what is there to compare with.
 """
 SIZE_ID = "batch-size-"
 """How the identifier of a mark of a batch size begins; the size follows."""
-STYLE = {
-    **sns.axes_style("ticks"),
+TICK_SIZE, LABEL_SIZE = 8.5, 9.5
+"""Points of the texts of axes."""
+STYLE: dict[Any, Any] = {
+    "axes.axisbelow": True,
     "axes.grid": True,
     "axes.grid.axis": "y",
-    "axes.labelsize": 9.5,
+    "axes.labelsize": LABEL_SIZE,
     **dict.fromkeys(("axes.spines.right", "axes.spines.top"), False),
     **dict.fromkeys(("axes.facecolor", "figure.facecolor"), "none"),
     "font.family": "sans-serif",
@@ -42,15 +44,18 @@ STYLE = {
     "grid.color": RULE,
     "grid.linewidth": 0.6,
     "hatch.linewidth": 0.6,
+    "lines.solid_capstyle": "round",
     "svg.fonttype": "none",
     "svg.hashsalt": "bpsweep",
     "text.parse_math": False,
-    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8.5),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), TICK_SIZE),
     **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), INK),
     **dict.fromkeys(("xtick.color", "ytick.color"), INK),
 }
 """matplotlib settings the figures are made for."""
-BATCH_SIZE = "Batch size (examples per update)"
+SIZES = "Batch size"
+"""How the label of an axis of batch sizes begins."""
+BATCH_SIZE = f"{SIZES} (examples per update)"
 """Label of the axis nearly all figures share."""
 METRICS, DIFFERENCES = (-1.0, 2.0), (-2.0, 2.0)
 """Ends of an axis of metrics, and of their differences, at the latest: what lies beyond has failed,
@@ -76,13 +81,22 @@ LOOKS: tuple[Look, ...] = (
 
 def ordered_colors(number: int, margin: float = 0.2) -> list[tuple[float, ...]]:
     """Return that many colours of an ordered scale, for small to large batch sizes."""
-    scale = sns.color_palette("viridis", as_cmap=True)
+    scale = colormaps["viridis"]
     return [tuple(scale(share)[:3]) for share in np.linspace(margin, 1 - margin, number)]
 
 
 def ink_on(color: Sequence[float]) -> str:
     """Return the ink for text on a colour: black or white, with a contrast of 4.5 or more."""
-    return "#000000" if sns.utils.relative_luminance(color) > LIGHT else "#ffffff"
+    return "#000000" if luminance(color) > LIGHT else "#ffffff"
+
+
+def luminance(color: Sequence[float]) -> float:
+    """Return the relative luminance of red, green and blue, each from 0 to 1 (WCAG 2)."""
+    red, green, blue = (
+        x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4  # noqa: PLR2004
+        for x in color[:3]
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> Axes:
@@ -162,6 +176,12 @@ def counts_axis(ax: Axes, label: str, unit: str) -> Axes:
 def counts_ticks(axis: Axis) -> None:
     """Write counts at an axis with a logarithmic scale."""
     log_ticks(axis, lambda number: count(number) if number >= 1 else rate(number))
+
+
+def fixed_ticks(axis: Axis, places: Sequence[float] | np.ndarray, texts: Iterable[str]) -> None:
+    """Put ticks with these texts at these places of an axis."""
+    axis.set_major_locator(FixedLocator([*places]))
+    axis.set_major_formatter(FixedFormatter([*texts]))
 
 
 def log_ticks(axis: Axis, written: Callable[[float], str]) -> None:
@@ -266,11 +286,20 @@ def lines_by(
     ax: Axes, table: pd.DataFrame, column: str, by: str, looks: Sequence[Look] = LOOKS
 ) -> None:
     """Draw a line against batch size for each value of the column `by`, with a look of its own."""
-    names = []
-    for (name, rows), (color, marker, dashes) in zip(
+    import seaborn as sns  # noqa: PLC0415 - it takes half a second, and most pages do without
+
+    names: list[tuple[str, float, float]] = []
+    colors: dict[str, str] = {}
+    strokes: dict[str, Any] = {}
+    for (key, rows), (color, marker, dashes) in zip(
         table.groupby(by, sort=False), looks, strict=False
     ):
-        ax.plot(rows["batch_size"], rows[column], color=color, dashes=dashes, lw=1.6)
+        name = str(key)
+        colors[name], strokes[name] = color, dashes if dashes[0] else ""
+        names.append((name, *rows[["batch_size", column]].iloc[-1]))
         points(ax, rows, column, color=color, marker=marker, ms=5)
-        names.append((str(name), *rows[["batch_size", column]].iloc[-1]))
+    sns.lineplot(
+        table, x="batch_size", y=column, hue=by, style=by, palette=colors, dashes=strokes,
+        estimator=None, legend=False, lw=1.6, ax=ax,
+    )  # fmt: skip
     name_ends(ax, names)

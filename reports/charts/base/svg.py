@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from reports.charts.base._axes import POINTS, panels, write_axes
 from reports.charts.base._chart import Chart
 from reports.charts.base.style import INK, RULE, SIZE_ID, STYLE
 
@@ -25,7 +26,6 @@ Drawn = Mapping[str, tuple[Chart, str]]  # charts with their SVG elements, by na
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 """Replaces matplotlib's own font, which readers rarely have and which is wider."""
 
-_POINTS = 72
 _LEFT, _BOTTOM, _TOP = 0.9, 0.52, 0.27
 _TITLE_CHARACTERS, _LINE = 70, 16
 _HEAD = re.compile(r"^.*?(?=<svg )", re.DOTALL)
@@ -54,26 +54,25 @@ def draw_with(chart: Chart, points: np.ndarray) -> tuple[str, np.ndarray]:
     with mpl.rc_context(STYLE):
         figure, ax = _drawn(chart)
         read = marks(ax)
+        axes = "".join(write_axes(each) for each in panels(ax))
         written = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(written, format="svg", metadata=nothing)
-        places = ax.transData.transform(points) * _POINTS / figure.dpi
-    element = _compact(written.getvalue())
+        places = ax.transData.transform(points) * POINTS / figure.dpi
+    head, rest = _compact(written.getvalue()).split(">", 1)
+    element = f"{head}>{axes}{rest}"
     if read:
         element = element.replace("<svg ", f"<svg data-marks='{embedded(read)}' ", 1)
-    return element, places * [1, -1] + [0, _POINTS * chart.height]
+    return element, places * [1, -1] + [0, POINTS * chart.height]
 
 
 def _drawn(chart: Chart) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, chart.height))
     # Fixed margins: measuring the texts to fit them costs as much as drawing.
-    figure.subplots_adjust(
-        left=_LEFT / WIDTH,
-        right=1 - chart.right / WIDTH,
-        bottom=_BOTTOM / chart.height,
-        top=1 - _TOP / chart.height,
-    )
-    return figure, chart.draw(figure.add_subplot())
+    width, height = WIDTH - _LEFT - chart.right, chart.height - _BOTTOM - _TOP
+    inches = np.array([_LEFT, _BOTTOM, width, height])
+    left, bottom, across, up = inches / [WIDTH, chart.height, WIDTH, chart.height]
+    return figure, chart.draw(figure.add_axes((left, bottom, across, up)))
 
 
 def _compact(written: str) -> str:
@@ -124,7 +123,7 @@ def alone(svg: str, chart: Chart) -> str:
         for number, line in enumerate(lines)
     ]
     title = f'<g font-size="11" font-weight="bold" fill="{INK}">{"".join(texts)}</g>'
-    width, height = _POINTS * WIDTH, _POINTS * chart.height
+    width, height = POINTS * WIDTH, POINTS * chart.height
     box = f'0 {-band} {width:g} {height + band:g}"'
     paper = f'<rect x="0" y="{-band}" width="100%" height="100%" fill="#ffffff"/>'
     sized = f'width="{width:g}pt" height="{height + band:g}pt" viewBox="{box}'
@@ -151,7 +150,7 @@ def marks(ax: Axes) -> dict[str, list[list[object]]]:
     A point is its place in 1/72 inch from the upper left corner, its text and its batch size.
     """
     points: dict[tuple[float, float], list[object]] = {}
-    for axes in (ax, *(each for each in ax.child_axes if isinstance(each, Axes))):
+    for axes in panels(ax):
         artists: list[Line2D | Text] = [*axes.lines, *axes.texts]
         for artist in artists:
             size, label = str(artist.get_gid()), str(artist.get_label())
@@ -167,9 +166,9 @@ def _points(ax: Axes, artist: Line2D | Text) -> list[tuple[float, float, str]]:
     places = artist.get_xydata() if isinstance(artist, Line2D) else [artist.get_position()]
     values, label = np.asarray(places, np.float64), str(artist.get_label())
     height, several = ax.figure.bbox.height, len(values) > 1
-    places = (ax.transData.transform(values) - [0, height]) * [1, -1] * _POINTS / ax.figure.dpi
+    places = (ax.transData.transform(values) - [0, height]) * [1, -1] * POINTS / ax.figure.dpi
     return [
         (across, down, f"{label}, {ax.format_xdata(x)}: {ax.format_ydata(y)}" if several else label)
         for (x, y), (across, down) in zip(values.tolist(), places.round(1).tolist(), strict=True)
-        if math.isfinite(across) and 0 <= down <= height * _POINTS / ax.figure.dpi
+        if math.isfinite(across) and 0 <= down <= height * POINTS / ax.figure.dpi
     ]

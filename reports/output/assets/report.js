@@ -84,13 +84,11 @@ function choose(size) {
   for (const svg of document.querySelectorAll(".plot svg")) highlight(svg, size);
 }
 
-// The ticks of x axes, each [text, x, y], and whether the batch size is on that axis.
+// The ticks of x axes, each [text, x, y], and whether they are batch sizes.
 function ticksOf(svg) {
-  const texts = [...svg.querySelectorAll('text[style*="middle"]:not([transform])')].map((text) =>
-    [text.textContent, +text.getAttribute("x"), +text.getAttribute("y")]);
-  const low = Math.max(...texts.map((text) => text[2]));
-  const sized = texts.some((text) => text[2] === low && text[0].startsWith("Batch size"));
-  return [texts.filter(([, , y]) => y < low && y > low - 20), sized];
+  const sized = svg.querySelector('[data-axis="size"]') !== null;
+  const texts = svg.querySelectorAll(`[data-axis="${sized ? "size" : "x"}"] text`);
+  return [[...texts].map((text) => [text.textContent, +text.getAttribute("x"), +text.getAttribute("y")]), sized];
 }
 
 function highlight(svg, size) {
@@ -102,9 +100,9 @@ function highlight(svg, size) {
   const marks = [...svg.querySelectorAll("[data-batch-size]")];
   const shown = !sized && marks.some((mark) => mark.dataset.batchSize === size);
   for (const mark of marks) mark.classList.toggle("faded", shown && mark.dataset.batchSize !== size);
-  for (const text of svg.querySelectorAll('text:not([style*="end"])')) {
-    const beside = !sized && ticks.some((tick) => tick[2] === +text.getAttribute("y"));
-    text.classList.toggle("named", text.textContent === size && !beside);
+  for (const text of svg.querySelectorAll("text")) {
+    const other = text.closest('[data-axis="x"], [data-axis="y"]');
+    text.classList.toggle("named", text.textContent === size && !other);
   }
 }
 
