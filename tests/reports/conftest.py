@@ -97,7 +97,7 @@ class Sketch:
         diverges: Whether a trial of (batch size, learning rate, seed) diverges.
         accuracy: Expected accuracy of (batch size, learning rate) after an epoch count.
         noise: Standard deviation of a trial's accuracy.
-        rounds: Rounds of the timing pass; 0 leaves it out.
+        rounds: Rounds of the benchmark; 0 leaves it out.
         error: Status and error text of the last explore trial; empty for none.
     """
 
@@ -127,13 +127,13 @@ def several(*groups: dict[str, object], **changes: object) -> StudyDescription:
         groups: What differs in each group.
         changes: Fields of the study, or of all its groups.
     """
-    own = {field.name for field in fields(StudyDescription)}
-    shared = {name: value for name, value in changes.items() if name not in own}
+    described = {field.name for field in fields(StudyDescription)}
+    shared = {name: value for name, value in changes.items() if name not in described}
     plans = tuple(
         replace(DIGITS_GROUP, **shared | group)  # type: ignore[arg-type]
         for group in groups
     )
-    rest = {name: value for name, value in changes.items() if name in own}
+    rest = {name: value for name, value in changes.items() if name in described}
     return replace(DIGITS, **{"groups": plans} | rest)  # type: ignore[arg-type]
 
 
@@ -203,7 +203,7 @@ def of_seeds(results: StudyResults, *seeds: int) -> StudyResults:
 
 
 def without_timing(results: StudyResults) -> StudyResults:
-    """Return the results of a study whose timing pass has not run."""
+    """Return the results of a study whose benchmark has not run."""
     return replace(results, timing=empty_table(TIMING_COLUMNS))
 
 

@@ -51,7 +51,7 @@ def test_efforts_are_doublings_and_all_that_was_tried() -> None:
     assert result["expected_best"].tolist() == [expected_best(VALUES, k) for k in (1, 2, 4, 5)]
 
 
-def test_a_rate_that_lost_a_seed_counts_as_the_worst_of_the_others() -> None:
+def test_a_rate_with_a_failed_seed_counts_as_the_worst_of_the_others() -> None:
     result = expected_bests(cells([0.99, 0.5, 0.7, np.nan], [False, True, True, False]))
     assert result["expected_best"].iloc[0] == pytest.approx(np.mean([0.5, 0.5, 0.7, 0.5]))
 
@@ -107,14 +107,14 @@ def with_validation(results: StudyResults, values: dict[str, list[float]]) -> St
     return replace(results, trials=trials)
 
 
-def test_the_report_says_who_is_ahead_at_equal_effort(results: StudyResults) -> None:
+def test_the_report_shows_who_is_ahead_at_equal_effort(results: StudyResults) -> None:
     ahead = with_validation(results, {"sgd": [0.9] * 3, "adam": [0.8] * 3})
     text = said(ahead)
     for part in ("1, 2 or 3 learning rates", "“sgd” leads by 10.0 points with 1 rate", "with 3"):
         assert part in text
 
 
-def test_the_report_says_that_the_order_depends_on_the_effort(results: StudyResults) -> None:
+def test_the_report_shows_that_the_order_depends_on_the_effort(results: StudyResults) -> None:
     changed = with_validation(results, {"sgd": [0.7] * 3, "adam": [0.2, 0.2, 0.99]})
     assert "depends on the effort: “sgd” with 1 and 2, “adam” with 3" in said(changed)
 
@@ -124,7 +124,7 @@ def test_groups_that_are_alike_are_named_together(results: StudyResults) -> None
     assert "“sgd” and “adam” are equal" in said(alike)
 
 
-def test_without_a_choice_of_rates_nothing_is_said() -> None:
+def test_without_a_choice_of_rates_nothing_is_stated() -> None:
     plans = ({"group": "sgd"}, {"group": "adam"})
     plan = several(*plans, batch_sizes=(8, 64), learning_rates=(1.0,), epochs=2)
     assert said(make_results(Sketch(description=plan))) == ""

@@ -37,7 +37,7 @@ def test_the_earlier_half_of_the_seeds_chooses_what_the_later_judges(analysis: A
     assert analysis.recommended is None
 
 
-def test_nobody_is_said_to_have_selected(analysis: Analysis) -> None:
+def test_nobody_is_claimed_to_have_selected(analysis: Analysis) -> None:
     drawn = {chart.name: chart for chart in charts(analysis)}
     assert "rates" not in drawn
     assert "The learning rate of each batch size was given" in drawn["accuracy"].caption
@@ -49,5 +49,5 @@ def test_the_page_is_written(given: StudyResults, tmp_path_factory: pytest.TempP
     assert "Best on validation" not in page
 
 
-def test_the_method_says_that_none_was_selected(analysis: Analysis) -> None:
+def test_the_method_states_that_none_was_selected(analysis: Analysis) -> None:
     assert any("No rate was selected." in text for text in method(analysis))

@@ -1,4 +1,4 @@
-"""The way to the targets: who sets them, who is measured, what is fitted and what is left out."""
+"""Training to the targets: who sets them, who is measured, what is fitted and what is left out."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_fits_find_what_is_true(record: ScalingRecord) -> None:
     assert main(record).fastest in {16, 64}
 
 
-def test_a_row_says_what_a_batch_size_takes(record: ScalingRecord) -> None:
+def test_a_row_shows_what_a_batch_size_takes(record: ScalingRecord) -> None:
     row = main(record).batch_sizes.set_index("batch_size").loc[16]
     runs = main(record).crossings.query("batch_size == 16")["updates"]
     assert (row["runs"], row["reached"]) == (len(FRESH), len(FRESH))
@@ -163,12 +163,12 @@ def test_rates_that_are_all_at_edges_are_the_reason_for_no_fit() -> None:
     assert "at the edge" in hardest.fit.reason
 
 
-def test_batch_sizes_near_all_items_are_told() -> None:
+def test_batch_sizes_near_all_examples_are_reported() -> None:
     hardest = main(numbers(study(HYPERBOLIC, {"batch_sizes": (1, 16, 512)})).scaling)
     assert hardest.batch_sizes["near_all"].tolist() == [False, False, True]
 
 
-def test_without_times_updates_are_told_alone(results: StudyResults) -> None:
+def test_without_times_updates_are_reported_alone(results: StudyResults) -> None:
     record = numbers(without_timing(results)).scaling
     assert main(record).best.reason == record.update_time.reason
     assert main(record).named is None
@@ -363,7 +363,7 @@ def noisy(results: StudyResults, squared_norm: float) -> StudyResults:
     return replace(results, curves=curves)
 
 
-def test_the_noise_scale_is_told_along_training_and_beside_the_critical_batch_size(
+def test_the_noise_scale_is_reported_along_training_and_next_to_the_critical_batch_size(
     results: StudyResults,
 ) -> None:
     record = numbers(noisy(results, 1.0)).scaling
@@ -375,7 +375,7 @@ def test_the_noise_scale_is_told_along_training_and_beside_the_critical_batch_si
     assert (table["ratio"] < table["ratio_high"]).all()
 
 
-def test_noise_that_is_not_told_has_no_ratio(results: StudyResults) -> None:
+def test_noise_that_is_unknown_has_no_ratio(results: StudyResults) -> None:
     table = main(numbers(noisy(results, -1.0)).scaling).noise
     assert (table["status"] == "unresolved").all()
     assert table["ratio"].isna().all()

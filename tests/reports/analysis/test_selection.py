@@ -131,7 +131,7 @@ def test_the_confirm_stage_selects_nothing() -> None:
     assert selected(pd.concat([explore, confirm]))["learning_rate"].item() == 1.0
 
 
-def test_groups_are_selected_apart() -> None:
+def test_groups_are_selected_separately() -> None:
     first = trials_of({(8, 0.1): [0.9], (8, 1.0): [0.5]})
     second = trials_of({(8, 0.1): [0.5], (8, 1.0): [0.9]}).assign(group="adam")
     chosen = selected(pd.concat([first, second]))

@@ -84,7 +84,7 @@ def test_a_batch_size_timed_with_one_engine_has_no_speedup() -> None:
     assert speedups(timing)["batch_size"].tolist() == [8]
 
 
-def test_without_a_timing_pass_there_are_no_rows_but_all_columns() -> None:
+def test_without_a_benchmark_there_are_no_rows_but_all_columns() -> None:
     empty = empty_table(TIMING_COLUMNS)
     assert speedups(empty).columns.tolist() == [c.name for c in SPEEDUP_COLUMNS]
     assert summarise_timing(empty).columns.tolist() == [c.name for c in TIMING_SUMMARY_COLUMNS]

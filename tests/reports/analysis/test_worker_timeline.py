@@ -83,7 +83,7 @@ def test_only_a_long_gap_is_a_pause(gap: float) -> None:
     assert timeline.seconds == pytest.approx(3 if gap > LEAST_PAUSE else 3 + gap)
 
 
-def test_a_gap_is_no_pause_beside_a_long_sweep() -> None:
+def test_a_gap_is_no_pause_next_to_a_long_sweep() -> None:
     assert ran([(0, 1000), (1050, 1100)]).pauses.empty
     assert len(ran([(0, 1000), (1060, 1100)]).pauses) == 1
 
@@ -103,7 +103,7 @@ def test_clocks_that_differ_by_a_hair_do_not_need_another_row() -> None:
     assert ran([(0, 1), (0.99, 2)]).spans["row"].tolist() == [1, 2]
 
 
-def test_rounds_of_the_timing_pass_are_one_bar_where_they_follow_each_other() -> None:
+def test_rounds_of_the_benchmark_are_one_bar_where_they_follow_each_other() -> None:
     timeline = ran([(0, 1)], rounds=[(2, 0.5), (2.6, 0.5), (90, 0.25)])
     passes = timeline.spans[timeline.spans["stage"] == TIMED]
     assert ends(timeline) == [(0, 1), (2, 3.1), (3.1, 3.35)]
@@ -126,7 +126,7 @@ def test_busy_is_the_share_of_all_rows_between_the_first_trial_and_the_last() ->
     assert ran([(0, 1), (1, 2)]).busy == pytest.approx(1)
 
 
-def test_the_timing_pass_between_trials_is_no_idleness() -> None:
+def test_the_benchmark_between_trials_is_no_idleness() -> None:
     between = ran([(0, 1), (3, 4)], rounds=[(1.5, 1.0)])
     assert between.busy == pytest.approx(2 / 3)
     assert ran([(0, 1), (3, 4)], rounds=[(5, 1.0)]).busy == pytest.approx(1 / 2)
@@ -154,7 +154,7 @@ def test_trials_that_took_no_time_leave_open_how_busy_workers_were() -> None:
     assert math.isnan(ran([(0, 0)]).busy)
 
 
-def test_a_timing_pass_alone_has_a_clock(digits: StudyResults) -> None:
+def test_a_benchmark_alone_has_a_clock(digits: StudyResults) -> None:
     alone = replace(nothing_run(digits), timing=digits.timing)
     timeline = timeline_of(alone)
     assert timeline.spans["stage"].tolist() == [TIMED]

@@ -57,7 +57,7 @@ def test_it_begins_with_the_budget_that_all_batch_sizes_reach(slider: Slider) ->
         assert len(first["rows"]) == 11, words
 
 
-def test_marks_and_rows_are_the_batch_sizes_that_reach_the_budget(
+def test_points_and_rows_are_the_batch_sizes_that_reach_the_budget(
     analysis: Analysis, slider: Slider
 ) -> None:
     for step, rows in zip(steps(slider), budgets(analysis), strict=True):
@@ -71,7 +71,7 @@ def test_marks_and_rows_are_the_batch_sizes_that_reach_the_budget(
         assert all(len(row) == 7 for row in step["rows"])
 
 
-def test_marks_lie_on_the_scale_of_their_ticks(analysis: Analysis, slider: Slider) -> None:
+def test_points_lie_on_the_scale_of_their_ticks(analysis: Analysis, slider: Slider) -> None:
     for step, rows in zip(steps(slider), budgets(analysis), strict=True):
         ticks = [(float(str(text).rstrip("%")) / 100, float(str(y))) for y, text in step["ticks"]]
         (low, low_y), (high, high_y) = ticks[0], ticks[-1]

@@ -134,14 +134,14 @@ def _not_all(results: StudyResults) -> pd.Series[bool]:
     return ~((results.trials["batch_size"] == 8) & (results.trials["seed"] == 101))
 
 
-def test_rates_that_all_lost_a_seed_are_said_to() -> None:
+def test_rates_that_all_have_a_failed_seed_are_reported() -> None:
     sketch = Sketch(description=small(), diverges=lambda _batch, _rate, seed: seed == 0)
     drawn = made(make_results(sketch))
     assert "every seed" in drawn["rates"].finding
     assert "accuracy" not in drawn
 
 
-def test_a_study_that_lost_a_seed_everywhere_has_no_chart_of_accuracy() -> None:
+def test_a_study_with_failed_seeds_everywhere_has_no_chart_of_accuracy() -> None:
     results = make_results(Sketch(description=small()))
     confirmed = results.trials["stage"] != EXPLORE
     results.trials.loc[confirmed & (results.trials["seed"] == 100), "status"] = "diverged"
@@ -177,7 +177,7 @@ def test_every_description_has_the_values_of_the_table(whole: dict[str, Chart], 
     assert any(character.isdigit() for character in description)
 
 
-def test_the_budget_chart_says_which_batch_size_is_best_under_each_rule(
+def test_the_budget_chart_shows_which_batch_size_is_best_under_each_rule(
     whole: dict[str, Chart],
 ) -> None:
     drawn = whole["budgets"].finding

@@ -50,7 +50,7 @@ def test_everything_is_called_simulated(results: StudyResults) -> None:
     assert len(drawn) < 15_000
 
 
-def test_the_fastest_number_of_workers_is_told_with_its_share_of_combining(
+def test_the_fastest_number_of_workers_is_reported_with_its_share_of_combining(
     results: StudyResults,
 ) -> None:
     analysis = on(results, FAST)
@@ -65,7 +65,7 @@ def test_the_fastest_number_of_workers_is_told_with_its_share_of_combining(
     assert "one beyond may be faster" in chart.caption
 
 
-def test_messages_that_cost_more_than_they_save_are_told(results: StudyResults) -> None:
+def test_messages_that_cost_more_than_they_save_are_reported(results: StudyResults) -> None:
     chart = made(on(results, replace(FAST, latency=1.0)))
     assert chart.finding.startswith("Simulated: no number of workers is faster than one")
     assert chart.description.startswith("1 worker: simulated ")

@@ -1,4 +1,4 @@
-"""Learning curves are the means of the table, told apart by more than colour."""
+"""Learning curves are the means of the table, distinguished by more than colour."""
 
 from __future__ import annotations
 

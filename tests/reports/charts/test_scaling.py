@@ -218,7 +218,7 @@ def with_record(analysis: Analysis, record: TargetRecord) -> Analysis:
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-def test_every_chart_is_drawn_lean_and_says_what_it_shows(analysis: Analysis, maker: Maker) -> None:
+def test_every_chart_is_drawn_lean_and_describes_itself(analysis: Analysis, maker: Maker) -> None:
     chart = made(maker, analysis)
     assert len(svg.draw(chart)) < 25_000
     assert "batch size" in chart.description
@@ -287,7 +287,7 @@ def test_runs_that_missed_are_in_caption_and_description() -> None:
         ([16], "Only batch size 16"),
     ],
 )
-def test_few_that_arrive_are_said(analysis: Analysis, reached: list[int], finding: str) -> None:
+def test_few_that_arrive_are_stated(analysis: Analysis, reached: list[int], finding: str) -> None:
     record = main(analysis.scaling)
     arrived = record.batch_sizes["batch_size"].isin(reached)
     table = record.batch_sizes.assign(updates=record.batch_sizes["updates"].where(arrived))
@@ -313,7 +313,7 @@ def unfitted(analysis: Analysis, **changes: Any) -> Analysis:
     return with_record(analysis, replace(record, fit=replace(record.fit, **changes)))
 
 
-def test_what_was_not_fitted_is_said(analysis: Analysis) -> None:
+def test_what_was_not_fitted_is_stated(analysis: Analysis) -> None:
     nothing = unfitted(analysis, curve=None, critical_batch_size=None, reason="There are no runs.")
     assert "there are no runs" in made(steps_chart, nothing).caption
     assert len(svg.draw(made(time_chart, nothing))) > 1_000
@@ -321,7 +321,7 @@ def test_what_was_not_fitted_is_said(analysis: Analysis) -> None:
     assert "rough estimate" in made(steps_chart, poor).caption
 
 
-def test_without_a_prediction_nothing_is_said_of_it(analysis: Analysis) -> None:
+def test_without_a_prediction_nothing_is_stated_of_it(analysis: Analysis) -> None:
     record = main(analysis.scaling)
     unknown = replace(record.best, reason="?", batch_size=None)
     chart = made(time_chart, with_record(analysis, replace(record, best=unknown)))
@@ -342,7 +342,7 @@ def test_few_runs_have_no_interval(analysis: Analysis) -> None:
     assert "without an interval" in made(steps_chart, other).caption
 
 
-def test_unresolved_noise_is_said(results: StudyResults, analysis: Analysis) -> None:
+def test_unresolved_noise_is_stated(results: StudyResults, analysis: Analysis) -> None:
     scaling = analysis.scaling
     unresolved = scaling.noise.assign(status="unresolved", noise_scale=math.nan, low=5.0)
     record = replace(main(scaling), noise=main(scaling).noise.assign(ratio=math.nan))

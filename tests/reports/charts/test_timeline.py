@@ -72,7 +72,7 @@ def test_begins_are_marked_unless_they_are_too_many(
     assert all(line.get_marker() != "|" for line in bare.lines)
 
 
-def test_a_bar_bears_its_batch_size_where_there_is_room(ax: Axes) -> None:
+def test_a_bar_shows_its_batch_size_where_there_is_room(ax: Axes) -> None:
     spans = made([(1, "explore", 2, 0, 5), (1, "explore", 512, 5, 5.2), (1, "explore", 512, 6, 9)])
     timeline_figures.timeline(ax, spans, NO_PAUSES)
     assert [(text.get_text(), text.get_position()) for text in ax.texts] == [

@@ -41,7 +41,7 @@ def basins_of(ranges: StudyResults) -> pd.DataFrame:
     return basins(ranges.trials, cells, select_rates(cells))
 
 
-def test_the_basin_ends_where_a_rate_is_worse() -> None:
+def test_the_near_optimal_range_ends_where_a_rate_is_worse() -> None:
     ranges = basins_of(results(noise=0.02))
     assert ranges["batch_size"].tolist() == [1, 32, 1024]
     assert (ranges["basin_low"] >= 0.1).all()
@@ -68,7 +68,7 @@ def test_by_hand() -> None:
         assert (row["basin_low"], row["basin_high"]) == (means.index[low], means.index[high])
 
 
-def test_a_single_seed_has_no_basin() -> None:
+def test_a_single_seed_has_no_near_optimal_range() -> None:
     ranges = results()
     single = ranges.trials[ranges.trials["seed"].isin([1, 101])].reset_index(drop=True)
     assert basins_of(replace(ranges, trials=single)).empty
@@ -89,7 +89,7 @@ def growing(power: float, rates: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0, 100.
     return numbers(study(Truth(accuracy=accuracy, noise=1e-4), sizes))
 
 
-def test_how_the_best_rate_grows_is_told() -> None:
+def test_how_the_best_rate_grows_is_reported() -> None:
     chart = made(rates_chart(growing(0.5)))
     assert "0.1 at batch size 1 and 1 at 100: " in chart.finding
     assert chart.finding.endswith("power 0.5")
@@ -131,7 +131,7 @@ def test_the_gap_is_that_of_every_seed(digits: StudyResults) -> None:
     assert len(svg.draw(chart)) < 20_000
 
 
-def test_without_values_of_the_training_part_there_is_no_gap(digits: StudyResults) -> None:
+def test_without_values_of_the_training_set_there_is_no_gap(digits: StudyResults) -> None:
     trials = digits.trials.assign(train_metric=float("nan"))
     assert gap_chart(numbers(replace(digits, trials=trials))) is None
     assert gap_chart(numbers(nothing_run(digits))) is None
@@ -201,7 +201,7 @@ def test_a_cell_is_read_with_its_own_rate(ax: Axes, analysis: Analysis) -> None:
     assert any(text.startswith(where) and value in text for text in texts)
 
 
-def test_cells_with_a_lost_seed_are_hatched(ax: Axes, analysis: Analysis) -> None:
+def test_cells_with_a_failed_seed_are_hatched(ax: Axes, analysis: Analysis) -> None:
     made(rates_chart(analysis)).draw(ax)
     hatched = [patch for patch in ax.patches if patch.get_hatch()]
     cells = analysis.cells

@@ -152,7 +152,7 @@ def test_comparisons_that_differ_depend_on_the_data(means: tuple[float, ...], ve
     assert overall(judged([sample(around(mean)) for mean in means])) == verdict
 
 
-def test_the_mean_may_tell_what_no_comparison_tells_alone() -> None:
+def test_the_mean_may_show_what_no_comparison_shows_alone() -> None:
     noise = pd.Series(np.random.default_rng(2).normal(0, 0.05, 10))
     opposed = [sample(0.02 + noise), sample(0.02 - noise)]
     evidence = judged(opposed)

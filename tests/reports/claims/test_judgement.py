@@ -1,4 +1,4 @@
-"""Claims are judged by the data: either way, or not at all where the data can't tell."""
+"""Claims are judged by the data: either way, or not at all where the data can't show it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_claim_of_the_paper_gets_a_verdict_in_its_order(
     assert places == {"abstract", "section 3"}
 
 
-def test_without_trials_nothing_is_judged_and_every_claim_says_what_it_needs(
+def test_without_trials_nothing_is_judged_and_every_claim_shows_what_it_needs(
     digits: StudyResults,
 ) -> None:
     for judged in judge(nothing_run(digits)):
@@ -148,7 +148,7 @@ def test_without_fresh_seeds_a_seed_never_judges_the_rate_it_chose() -> None:
     assert judged.finding.count == 6
 
 
-def test_a_batch_size_that_lost_a_seed_is_not_compared() -> None:
+def test_a_batch_size_with_a_failed_seed_is_not_compared() -> None:
     results = study(FALLING)
     trials = results.trials
     lost = (trials["stage"] == CONFIRM) & (trials["batch_size"] == 1024) & (trials["seed"] == 101)

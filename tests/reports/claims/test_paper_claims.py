@@ -1,4 +1,4 @@
-"""Claims are quoted as they stand in the paper."""
+"""Claims are quoted as the paper words them."""
 
 from __future__ import annotations
 

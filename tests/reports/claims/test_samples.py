@@ -37,7 +37,7 @@ def test_vectorized_updates_that_are_slower_do_not_support_c1() -> None:
     assert judged.finding.effect == pytest.approx(0.5, rel=0.02)
 
 
-def test_timing_rounds_that_disagree_leave_c1_open() -> None:
+def test_benchmark_rounds_that_disagree_leave_c1_open() -> None:
     same = {"tensor": lambda size: 4e-5 * size, "per-item": lambda size: 4e-5 * size}
     judged = verdicts(study(replace(FALLING, seconds=same, jitter=0.3)))["C1"]
     assert judged.verdict == UNDECIDED
@@ -122,7 +122,7 @@ def test_c4_needs_both_a_smaller_fall_and_a_fall(truth: Truth, verdict: str, why
     assert why in judged.why
 
 
-def test_c4_tells_the_effort_of_tuning() -> None:
+def test_c4_shows_the_effort_of_tuning() -> None:
     judged = verdicts(study(against(0.3, 0.1), *PAIR))["C4"]
     assert judged.budget == "equal epochs: 4 epochs; 3 rates each"
     assert judged.finding.effect == pytest.approx(0.2, abs=0.005)
@@ -131,7 +131,7 @@ def test_c4_tells_the_effort_of_tuning() -> None:
     assert unequal.budget == "equal epochs: 4 epochs; 4 rates against 3"
 
 
-def test_adam_without_plain_descent_under_the_same_settings_says_nothing_of_c4() -> None:
+def test_adam_without_sgd_under_the_same_settings_says_nothing_of_c4() -> None:
     other = {"group": "plain", "reduction": "sum"}
     assert verdicts(study(against(0.3, 0.1), other, PAIR[1]))["C4"].verdict == NOT_STUDIED
 

@@ -65,7 +65,7 @@ def test_each_batch_size_has_its_own_rate_unless_one_is_kept() -> None:
     assert cross_fitted(table, fixed=True).loc[0].to_dict() == {1: 0.9, 8: 0.2}
 
 
-def test_a_kept_rate_is_one_that_every_batch_size_tried() -> None:
+def test_a_fixed_rate_is_one_that_every_batch_size_tried() -> None:
     table = values({(1, 0.1): [0.9, 0.9], (1, 1.0): [0.5, 0.5], (8, 1.0): [0.8, 0.8]})
     assert cross_fitted(table, fixed=True).loc[1].to_dict() == {1: 0.5, 8: 0.8}
     assert cross_fitted(values({(1, 0.1): [0.9, 0.9]}), fixed=True).columns.tolist() == [1]
@@ -108,7 +108,7 @@ def test_the_tuned_values_are_those_of_fresh_seeds() -> None:
     assert fitted.columns.tolist() == [1, 32, 1024]
 
 
-def test_rounds_are_kept_apart_by_engine() -> None:
+def test_rounds_are_kept_separate_by_engine() -> None:
     fitted = numbers(Truth(seconds=FAST, jitter=0)).round_seconds
     assert fitted["per-item"][32].tolist() == pytest.approx([32 * 4e-5] * 7)
     assert fitted["tensor"][32].tolist() == pytest.approx([7.2e-5] * 7)

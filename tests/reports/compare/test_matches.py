@@ -149,7 +149,7 @@ def test_established_differences_are_named(worse: Matches) -> None:
     assert f"at batch size {row['batch_size']}: by {100 * row['difference']:+.1f} points" in text
 
 
-def test_a_study_held_against_itself_is_the_same_to_the_bit(first: StudyAnalysis) -> None:
+def test_a_study_compared_with_itself_is_the_same_to_the_bit(first: StudyAnalysis) -> None:
     same = matched(first, first)
     texts = said(same)
     number = int((first.results.trials["status"] == "ok").sum())
@@ -203,7 +203,7 @@ def test_groups_match_by_all_settings_before_they_match_by_fewer() -> None:
     assert "for “b2”" in text
 
 
-def test_parts_that_differ_are_not_compared(first: StudyAnalysis) -> None:
+def test_sets_that_differ_are_not_compared(first: StudyAnalysis) -> None:
     explored = keep(first.results, first.results.trials["stage"] == EXPLORE)
     partial = matched(first, analyse_study(explored))
     texts = said(partial)
@@ -231,7 +231,7 @@ def test_the_method_names_the_first_study_and_the_tests(worse: Matches) -> None:
         assert word in text
 
 
-def test_frames_have_the_columns_that_are_told(worse: Matches) -> None:
+def test_frames_have_the_columns_that_are_documented(worse: Matches) -> None:
     frames = match_frames(worse)
     for name, columns in COLUMNS.items():
         types = {column.name: column.dtype for column in columns}
@@ -263,7 +263,7 @@ def test_figures_draw_the_tables(worse: Matches) -> None:
     assert not ax.texts
 
 
-def test_more_studies_than_looks_are_not_drawn_together(first: StudyAnalysis) -> None:
+def test_more_studies_than_styles_are_not_drawn_together(first: StudyAnalysis) -> None:
     many = matched(*[first] * 6)
     assert match_charts(many)[0].name == "difference-1"
     assert len(match_charts(many)) == 1
@@ -286,7 +286,7 @@ def test_many_groups_are_not_all_drawn() -> None:
     ("name", "ours"),
     [("metric-1", True), ("update-12", True), ("metric", False), ("mine-1", False)],
 )
-def test_figures_of_ours_are_told_by_their_names(name: str, ours: bool) -> None:
+def test_figures_of_ours_are_recognised_by_their_names(name: str, ours: bool) -> None:
     assert is_ours(name) == ours
 
 

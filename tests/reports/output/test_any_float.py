@@ -96,7 +96,7 @@ def said(results: StudyResults) -> str:
 @pytest.mark.slow
 @settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(places=cells, whole=st.booleans())
-def test_whatever_floats_a_store_holds_a_report_says_something(
+def test_whatever_floats_a_store_holds_a_report_shows_something(
     base: StudyResults, places: list[tuple[int, int, float]], whole: bool
 ) -> None:
     page = re.sub(r"base64,[^'\"]*", "", said(spoilt(base, places, whole)))

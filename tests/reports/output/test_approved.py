@@ -72,7 +72,7 @@ class VisibleText(HTMLParser):
 
 @pytest.mark.parametrize("name", REPORTS)
 @pytest.mark.usefixtures("undrawn")
-def test_the_page_says_what_was_approved(name: str, tmp_path: Path) -> None:
+def test_the_page_shows_what_was_approved(name: str, tmp_path: Path) -> None:
     description: StudyDescription = REPORTS[name]
     page = build_report(make_results(Sketch(description=description)), tmp_path)
     lines = VisibleText(page.read_text()).lines()

@@ -130,9 +130,9 @@ def judged(lines: Sequence[str], pattern: str, tried: Sequence[int]) -> set[tupl
             continue
         subject = re.search(SIZES, sentence, re.IGNORECASE)
         after = re.search(rf"(?:{pattern})[^.]*?: {SIZES}", sentence, re.IGNORECASE)
-        if found := after or subject:
+        if match := after or subject:
             said |= {
-                (rule_of(sentence), size) for size in expand(found[found.lastindex or 1], tried)
+                (rule_of(sentence), size) for size in expand(match[match.lastindex or 1], tried)
             }
     return said
 

@@ -29,7 +29,7 @@ def read(results: StudyResults) -> dict[str, Any]:
     return content
 
 
-def test_it_says_what_the_page_says(digits: StudyResults) -> None:
+def test_it_holds_what_the_page_shows(digits: StudyResults) -> None:
     analysis, content = numbers(digits), read(digits)
     (group,) = content["groups"]
     assert content["format"] == FORMAT
@@ -44,7 +44,7 @@ def test_it_says_what_the_page_says(digits: StudyResults) -> None:
     assert group["answers"][0]["near_optimal"] == analysis.answer.near_optimal
 
 
-def test_it_lists_the_tables_beside_it(digits: StudyResults, digits_report: Path) -> None:
+def test_it_lists_the_tables_next_to_it(digits: StudyResults, digits_report: Path) -> None:
     content = json.loads((digits_report.parent / "report.json").read_text("utf-8"))
     for entry in content["tables"]:
         lines = (digits_report.parent / entry["path"]).read_text("utf-8").splitlines()

@@ -15,7 +15,7 @@ from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, s
 from tests.reports.output.page.test_page import HOSTILE, Outline
 
 
-def test_a_study_says_what_it_holds_and_what_to_use(digits: StudyResults) -> None:
+def test_a_study_shows_what_it_holds_and_what_to_use(digits: StudyResults) -> None:
     counts, answer = repr(digits).splitlines()
     assert counts.startswith("<StudyResults digits: ")
     assert re.findall(r"[\d,]*\d", counts) == ["1", "385", "340", "45", "0", "7,820", "110"]

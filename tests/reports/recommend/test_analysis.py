@@ -66,7 +66,7 @@ def test_the_metric_shown_is_the_test_metric_of_the_confirm_stage(digits: StudyR
     assert row["metric_high"] == pytest.approx(interval.high)
 
 
-def test_without_a_confirm_stage_the_validation_part_is_shown(digits: StudyResults) -> None:
+def test_without_a_confirm_stage_the_validation_set_is_shown(digits: StudyResults) -> None:
     analysis = numbers(keep(digits, digits.trials["stage"] == EXPLORE))
     assert analysis.part == "validation"
     pd.testing.assert_series_equal(
@@ -80,7 +80,9 @@ def test_a_confirmed_rate_that_is_no_longer_selected_is_not_shown(digits: StudyR
     assert numbers(changed).row(8)["seeds"] == 0
 
 
-def test_a_batch_size_that_lost_a_seed_has_no_mean_and_is_not_ranked(digits: StudyResults) -> None:
+def test_a_batch_size_with_a_failed_seed_has_no_mean_and_is_not_ranked(
+    digits: StudyResults,
+) -> None:
     best = numbers(digits).best
     rows = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == best)
     lost = rows & (digits.trials["seed"] == 100)
@@ -93,7 +95,7 @@ def test_a_batch_size_that_lost_a_seed_has_no_mean_and_is_not_ranked(digits: Stu
     assert best not in analysis.measured["batch_size"].tolist()
 
 
-def test_time_to_train_is_updates_by_seconds_of_the_timing_pass(digits: StudyResults) -> None:
+def test_time_to_train_is_updates_by_seconds_of_the_benchmark(digits: StudyResults) -> None:
     row = numbers(digits).row(64)
     rounds = digits.timing.query("engine == 'tensor' and batch_size == 64")
     seconds = (rounds["wall_seconds"] / rounds["updates"]).median()

@@ -161,7 +161,7 @@ def test_a_study_that_has_not_begun_has_no_reference(plain: StudyResults) -> Non
     assert analysis.answer.reason
 
 
-def test_a_size_that_lost_a_seed_is_neither_reference_nor_named(plain: StudyResults) -> None:
+def test_a_size_with_a_failed_seed_is_neither_reference_nor_named(plain: StudyResults) -> None:
     rows = (plain.trials["stage"] == CONFIRM) & plain.trials["batch_size"].isin([8, 32])
     lost = rows & (plain.trials["seed"] == 100)
     trials = plain.trials.assign(status=plain.trials["status"].mask(lost, "error"))

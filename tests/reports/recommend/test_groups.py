@@ -100,7 +100,7 @@ def test_groups_that_need_different_batch_sizes_are_named(results: StudyResults)
     assert "batch size 512 with learning rate 0.5 for “adam”" in text
 
 
-def test_groups_that_agree_are_said_to(results: StudyResults) -> None:
+def test_groups_that_agree_are_reported(results: StudyResults) -> None:
     study = analyse_study(results)
     text = across(replace(study, summary=named(study, 64, 64)))[0].text
     assert "batch size 64 with learning rate 0.5" in text
@@ -184,7 +184,7 @@ def ax() -> Axes:
     return Figure().add_subplot()
 
 
-def test_the_groups_are_lines_with_looks_of_their_own(ax: Axes, results: StudyResults) -> None:
+def test_the_groups_are_lines_with_styles_of_their_own(ax: Axes, results: StudyResults) -> None:
     study = analyse_study(results)
     (chart,) = group_charts(study)
     assert chart.draw(ax) is ax
@@ -213,7 +213,7 @@ def look(line: Line2D) -> tuple[object, ...]:
     return line.get_color(), str(line._dash_pattern)  # noqa: SLF001
 
 
-def test_of_more_groups_than_looks_the_best_of_each_optimizer_is_drawn(ax: Axes) -> None:
+def test_of_more_groups_than_styles_the_best_of_each_optimizer_is_drawn(ax: Axes) -> None:
     names = [f"optimizer {index}" for index in range(len(LOOKS) - 1)]
     plans = [{"group": f"{name} {way}", "optimizer": name} for name in names for way in "ab"]
     (chart,), (lines,) = drawn(ax, *plans)
@@ -223,7 +223,7 @@ def test_of_more_groups_than_looks_the_best_of_each_optimizer_is_drawn(ax: Axes)
     assert chart.finding.startswith("The 4 configurations")
 
 
-def test_of_more_optimizers_than_looks_the_best_are_drawn(ax: Axes) -> None:
+def test_of_more_optimizers_than_styles_the_best_are_drawn(ax: Axes) -> None:
     number = len(LOOKS) + 1
     plans = [{"group": f"g{index}", "optimizer": f"o{index}"} for index in range(number)]
     (chart,), (lines,) = drawn(ax, *plans)
@@ -231,7 +231,7 @@ def test_of_more_optimizers_than_looks_the_best_are_drawn(ax: Axes) -> None:
     assert "left out: 1 configuration, “g" in chart.caption
 
 
-def test_each_dataset_has_a_figure_with_the_same_looks_of_optimizers(ax: Axes) -> None:
+def test_each_dataset_has_a_figure_with_the_same_styles_of_optimizers(ax: Axes) -> None:
     optimizers = ["sgd", "momentum", "adam", "adagrad"]
     plans = [
         {"group": f"{data} {name}", "dataset": data, "fingerprint": data, "optimizer": name}
@@ -245,7 +245,7 @@ def test_each_dataset_has_a_figure_with_the_same_looks_of_optimizers(ax: Axes) -
     assert not any("left out" in chart.caption for chart in made)
 
 
-def test_figures_beyond_the_most_are_told(ax: Axes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_beyond_the_most_are_reported(ax: Axes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_CHARTS", 1)
     plans = [
         {"group": f"{data} {name}", "dataset": data, "fingerprint": data}

@@ -97,7 +97,7 @@ def test_a_seed_without_a_scale_has_no_rmse() -> None:
 @pytest.mark.parametrize(
     "plan", [DIGITS_GROUP, replace(TARGET, loss="binary_cross_entropy")], ids=["task", "loss"]
 )
-def test_where_it_can_not_be_told_there_is_no_rmse(plan: GroupDescription) -> None:
+def test_where_it_is_unknown_there_is_no_rmse(plan: GroupDescription) -> None:
     assert rmse_unit(plan) == ""
     assert rmse(seeds_of({0: 0.5}), plan).isna().all()
 
@@ -158,7 +158,7 @@ def test_the_grid_prints_errors(analysis: Analysis) -> None:
     assert printed == sorted(significant(error, 2) for error in errors)
 
 
-def test_the_method_says_what_the_metric_is(analysis: Analysis) -> None:
+def test_the_method_states_what_the_metric_is(analysis: Analysis) -> None:
     text = " ".join(method(analysis))
     assert "share of the targets' variance" in text
     assert "identity at the output" in text

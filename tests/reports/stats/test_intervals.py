@@ -136,7 +136,7 @@ def test_a_batch_size_that_is_always_worse_by_the_same_is_not_tied(
 
 @pytest.mark.parametrize("seeds", [2, 3])
 @pytest.mark.parametrize("reference", [1, None], ids=["chosen before", "chosen here"])
-def test_shares_of_few_items_are_called_worse_in_at_most_5_percent(
+def test_shares_of_few_examples_are_called_worse_in_at_most_5_percent(
     seeds: int, reference: int | None
 ) -> None:
     rng, sizes = np.random.default_rng(6), [2**power for power in range(11)]
@@ -146,7 +146,7 @@ def test_shares_of_few_items_are_called_worse_in_at_most_5_percent(
     assert np.mean(wrong) <= 0.05
 
 
-def test_seeds_that_differ_by_one_and_the_same_item_tell_less_than_by_four() -> None:
+def test_seeds_that_differ_by_one_and_the_same_example_show_less_than_by_four() -> None:
     best = pd.Series([0.75, 0.5, 0.625])
     values = pd.DataFrame({8: best, 16: best - 0.125, 32: best - 0.5})
     assert compare_with_best(values).tied == (8, 16)
@@ -157,7 +157,7 @@ def test_values_that_differ_by_rounding_errors_alone_are_equal() -> None:
     assert compare_with_best(values).tied == compare_with_best(values, 2).tied == (1, 2)
 
 
-def test_one_seed_tells_nothing_apart() -> None:
+def test_one_seed_shows_no_difference() -> None:
     compared = compare_with_best(pd.DataFrame({8: [0.9], 16: [0.1]}))
     assert (compared.tied, compared.tested) == ((8, 16), False)
 
@@ -167,7 +167,7 @@ def test_one_batch_size_is_compared_with_nothing() -> None:
     assert (compared.best, compared.tied, compared.tested) == (8, (8,), False)
 
 
-def test_without_common_seeds_nothing_is_told_apart() -> None:
+def test_without_common_seeds_nothing_differs() -> None:
     values = pd.DataFrame({8: [0.9, np.nan], 16: [np.nan, 0.1]})
     compared = compare_with_best(values)
     assert (compared.tied, compared.tested) == ((8, 16), False)
@@ -288,7 +288,7 @@ def test_an_unresolved_ratio_is_at_least_where_the_t_test_turns(sign: int) -> No
     assert test.pvalue == pytest.approx(0.05, rel=1e-6)
 
 
-def test_if_neither_mean_is_told_from_zero_every_ratio_is_possible() -> None:
+def test_if_both_means_may_be_zero_every_ratio_is_possible() -> None:
     result = fieller_interval([-50.0, 40.0, 30.0], [-1.0, 1.0, 0.5])
     assert (result.low, result.high, result.resolved) == (-math.inf, math.inf, False)
 

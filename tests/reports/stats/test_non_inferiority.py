@@ -117,7 +117,7 @@ def test_the_true_best_is_possible_with_the_confidence_stated() -> None:
     truth = {8: 0.005, 16: 0.0, 32: 0.001, 64: 0.03}
     sets = [possible_best(drawn(truth, seeds=8, seed=seed)) for seed in range(500)]
     kept = sum(16 in sizes for sizes in sets)
-    # At least 95%: by the binomial law no more than so many of 500 are missed.
+    # At least 95%: by the binomial law this bounds the misses of 500.
     assert 500 - kept <= stats.binom.ppf(0.999, 500, 0.05)
     assert np.mean([64 in sizes for sizes in sets]) < 0.2
     assert all(sizes == tuple(sorted(sizes)) for sizes in sets)

@@ -26,7 +26,7 @@ def test_the_detectable_difference_is_found_four_times_in_five(seeds: int, tail:
 
 
 def studies(rng: np.random.Generator, shift: float, seeds: int) -> list[pd.DataFrame]:
-    """Return 200 studies of two batch sizes that differ by so many standard errors."""
+    """Return 200 studies of two batch sizes that differ by this many standard errors."""
     tables = []
     for _ in range(200):
         shared, noise = rng.normal(0, 3, seeds), rng.normal(0, 1, (seeds, 2))

@@ -128,7 +128,7 @@ def test_runs_of_one_point_count_as_their_geometric_mean() -> None:
     assert means_of(z[:2], y[:2]).error is None
 
 
-def test_a_point_with_a_bound_is_a_bound_and_tells_nothing_of_scatter() -> None:
+def test_a_point_with_a_bound_is_a_bound_and_shows_nothing_of_scatter() -> None:
     points = means_of(
         np.array([1.0, 1.0, 2.0, 2.0]),
         np.array([1.0, 9.0, 4.0, 4.0]),

@@ -62,7 +62,7 @@ def test_networks_that_know_no_more_than_the_most_frequent_class_are_named() -> 
         assert part in text
 
 
-def test_the_validation_part_is_called_optimistic() -> None:
+def test_the_validation_set_is_called_optimistic() -> None:
     results = make_results(FLAWLESS)
     assert "optimistic" in warned(keep(results, results.trials["stage"] == EXPLORE))["optimistic"]
 

@@ -81,7 +81,7 @@ def bent(
     best: Callable[[int], float] = lambda _: 1.0,
     epochs_needed: Callable[[int], float] | None = None,
 ) -> Callable[[int, float, float], float]:
-    """Return accuracies with this best rate at each batch size, reached in so many epochs."""
+    """Return accuracies with this best rate at each batch size, reached in this many epochs."""
     needed = epochs_needed or (lambda batch: 2 * (1 + batch / 64))
     return lambda batch, rate, epochs: (
         0.5
@@ -159,7 +159,7 @@ def slower(batch: int, rate: float, epochs: float) -> float:
 
 
 def leaking() -> StudyResults:
-    """The test part is looked at while rates are chosen."""
+    """The test set is looked at while rates are chosen."""
     whole = careful()
     metric = whole.trials["test_metric"].fillna(whole.trials["validation_metric"])
     return replace(whole, trials=whole.trials.assign(test_metric=metric))
@@ -245,12 +245,12 @@ PITFALLS = {
         careful,
         "results of as few as 2 seeds",
     ),
-    "7 the test part chooses": Pitfall(
+    "7 the test set chooses": Pitfall(
         leaking,
         careful,
         "no result on the test set, but 75 have",
     ),
-    "8 a small test part": Pitfall(
+    "8 a small test set": Pitfall(
         planned(test_items=90),
         planned(test_items=9_000),
         "One example of the test set is worth 1.1 points",

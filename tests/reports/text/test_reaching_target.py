@@ -79,7 +79,7 @@ def test_a_study_that_has_not_begun_says_why(results: StudyResults) -> None:
     assert unsaid(empty) == [empty.scaling.reason]
 
 
-def test_what_is_missing_is_said(results: StudyResults, analysis: Analysis) -> None:
+def test_what_is_missing_is_stated(results: StudyResults, analysis: Analysis) -> None:
     (noise,) = unsaid(analysis)
     assert "`noise_examples`" in noise
     untimed = numbers(without_timing(noisy(results, 1.0)))
@@ -87,7 +87,7 @@ def test_what_is_missing_is_said(results: StudyResults, analysis: Analysis) -> N
     assert [len(reasons), *("many workers" in reason for reason in reasons)] == [2, False, True]
 
 
-def test_noise_that_nothing_resolves_is_said(results: StudyResults) -> None:
+def test_noise_that_nothing_resolves_is_stated(results: StudyResults) -> None:
     (text,) = unsaid(numbers(noisy(results, -1.0)))
     assert "don't resolve the gradient noise scale" in text
 

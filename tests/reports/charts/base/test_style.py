@@ -36,7 +36,7 @@ def contrast(first: str, second: str) -> float:
 
 @pytest.mark.parametrize("color", [color for color, _, _ in LOOKS])
 @pytest.mark.parametrize("paper", ["#ffffff", "#121212"])
-def test_marks_stand_out_on_light_and_on_dark_pages(color: str, paper: str) -> None:
+def test_points_stand_out_on_light_and_on_dark_pages(color: str, paper: str) -> None:
     assert contrast(color, paper) >= 3
 
 
@@ -46,7 +46,7 @@ def test_ink_can_be_read_on_every_colour_of_the_scale(margin: float) -> None:
         assert contrast(mpl.colors.to_hex(color), ink_on(color)) >= 4.5
 
 
-def test_looks_differ_in_more_than_colour() -> None:
+def test_styles_differ_in_more_than_colour() -> None:
     assert len({marker for _, marker, _ in LOOKS}) == len(LOOKS)
     assert len({dashes for _, _, dashes in LOOKS}) == len(LOOKS)
 

@@ -133,7 +133,7 @@ def test_hostile_labels_stay_text(chart: Chart) -> None:
     ET.fromstring(svg.inline(element, hostile))  # noqa: S314
 
 
-def test_points_lie_where_their_marks_are(chart: Chart) -> None:
+def test_hit_areas_lie_where_their_points_are(chart: Chart) -> None:
     def dot(ax: Axes, _: object) -> Axes:
         ax.set(xlim=(0, 10), ylim=(0, 1))
         ax.plot([5], [0.25], "o")
@@ -195,6 +195,6 @@ def test_what_belongs_to_no_batch_size_or_has_no_text_is_no_point(ax: Axes) -> N
     assert marks(ax) == {}
 
 
-def test_marks_of_a_batch_size_can_be_found_in_the_drawing(element: str) -> None:
+def test_points_of_a_batch_size_can_be_found_in_the_drawing(element: str) -> None:
     assert 'data-batch-size="64"' in element
     assert SIZE_ID not in element.replace("data-batch-size", "")

@@ -83,7 +83,7 @@ def test_every_rule_and_budget_shows_what_was_computed(
     page.locator(".budget [type=radio]").first.check()
 
 
-def test_the_slider_begins_with_what_the_table_of_the_page_says(page: Page) -> None:
+def test_the_slider_begins_with_what_the_table_of_the_page_shows(page: Page) -> None:
     cells = [text.split("\t") for text in page.locator("#budgets tbody tr").all_inner_texts()]
     assert [row[:2] for row in cells] == [[row[0], row[4]] for row in budget(page)["rows"]]
 

@@ -30,7 +30,7 @@ def test_colours_are_lightened_as_far_as_needed() -> None:
         assert contrast(lighter(color), PAPER) >= CONTRAST
 
 
-def test_lines_and_marks_change_and_cells_and_inks_stay() -> None:
+def test_lines_and_points_change_and_cells_and_inks_stay() -> None:
     drawing = colored(CELL + LINE + MARK + INKED)
     assert drawing.count("var(--c31678e, #31678e)") == 2
     assert CELL in drawing

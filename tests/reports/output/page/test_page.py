@@ -95,10 +95,10 @@ def test_nothing_is_loaded_from_anywhere(page: str) -> None:
     assert not [a for _, a in outline.tags if "src" in a]
     assert not outline.named("link")
     links = [a["href"] or "" for a in outline.named("a")]
-    beside = re.compile(
+    relative = re.compile(
         r"#|data:text/csv;|report\.json$|tables/[a-z-]+\.csv$|figures/[a-z0-9-]+\.svg$"
     )
-    assert all(beside.match(link) for link in links)
+    assert all(relative.match(link) for link in links)
     assert "url(http" not in page
 
 
@@ -122,14 +122,14 @@ def test_the_same_number_stands_in_verdict_table_and_csv(page: str, digits_repor
     assert f'data-key="{used["metric"]}">{shown}</td>' in page
 
 
-def test_every_file_beside_the_page_is_linked(page: str, digits_report: Path) -> None:
+def test_every_file_next_to_the_page_is_linked(page: str, digits_report: Path) -> None:
     folder = digits_report.parent
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.is_file()}
     links = {a["href"] for a in Outline(page).named("a")}
     assert files - links == {digits_report.name}
 
 
-def test_small_tables_are_in_the_page_and_large_ones_beside_it(
+def test_small_tables_are_in_the_page_and_large_ones_next_to_it(
     page: str, digits_report: Path
 ) -> None:
     links = {a["download"]: a["href"] or "" for a in Outline(page).named("a") if "download" in a}
@@ -265,7 +265,7 @@ def test_provenance_and_specification_are_complete(page: str, digits: StudyResul
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_worth_of_an_item_needs_items(digits: StudyResults, tmp_path: Path) -> None:
+def test_the_worth_of_an_example_needs_examples(digits: StudyResults, tmp_path: Path) -> None:
     group = replace(digits.description.groups[0], test_items=90)
     results = replace(digits, description=replace(digits.description, groups=(group,)))
     assert "worth 1.1 points" in page_of(results, tmp_path)

@@ -108,8 +108,8 @@ def test_tables_give_way_before_figures_and_figures_before_sections(whole: list[
         assert [table.name for table in least.tables] == ["batch-sizes"]
         assert least.figures == []
         assert "drawn, but only in figures/0" in least.left_out
-        beside = least.left_out.partition("tables only in the folder tables: ")[2]
-        assert "Learning rates and batch sizes" in beside
+        in_folder = least.left_out.partition("tables only in the folder tables: ")[2]
+        assert "Learning rates and batch sizes" in in_folder
 
 
 def test_groups_without_a_section_are_named() -> None:
@@ -196,7 +196,7 @@ def test_the_banner_counts_over_all_groups(three: StudyResults, tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def results() -> StudyResults:
-    """A study of plain descent on whole batches and on shards."""
+    """A study of SGD on whole batches and on shards."""
     return study(Truth(seconds=FAST), {}, {"group": "sharded", "shards": 4})
 
 
@@ -220,7 +220,7 @@ def test_every_claim_that_is_studied_has_a_row_with_its_numbers(
         assert keys == studied[column].tolist()
 
 
-def test_comparisons_are_counted_and_beside_the_page(judged: tuple[ClaimVerdict, ...]) -> None:
+def test_comparisons_are_counted_and_next_to_the_page(judged: tuple[ClaimVerdict, ...]) -> None:
     number = len(evidence_table(judged))
     assert f"{number} comparisons are in `tables/claim-evidence.csv`" in claim_section(judged).note
 
@@ -242,7 +242,7 @@ def test_the_summary_names_the_claims_by_verdict(judged: tuple[ClaimVerdict, ...
         assert words in summary
 
 
-def test_a_study_that_bears_on_no_claim_says_what_each_would_need(
+def test_a_study_that_concerns_no_claim_shows_what_each_would_need(
     digits: StudyResults, tmp_path: Path
 ) -> None:
     results = nothing_run(digits)

@@ -70,7 +70,7 @@ def test_the_selected_rate_of_each_batch_size_stands_out(digits: StudyResults) -
         assert strong == [f"Rate {rate(tuned)}"]
 
 
-def test_too_many_learning_rates_are_beside_the_page_only(digits: StudyResults) -> None:
+def test_too_many_learning_rates_are_next_to_the_page_only(digits: StudyResults) -> None:
     analysis = numbers(digits)
     many = pd.concat([analysis.cells.assign(learning_rate=0.1 + n) for n in range(MOST_RATES + 1)])
     shown = page_tables(replace(analysis, cells=many))
@@ -182,7 +182,7 @@ def test_cells_are_the_numbers_of_the_record(analysis: Analysis) -> None:
     assert cells(by_name(analysis)["noise"], 0)["By the critical batch size"].startswith("2")
 
 
-def test_what_is_not_known_is_said(results: StudyResults, analysis: Analysis) -> None:
+def test_what_is_not_known_is_stated(results: StudyResults, analysis: Analysis) -> None:
     unresolved = by_name(numbers(noisy(results, -1.0)))["noise"]
     assert cells(unresolved, 0)["Noise scale"] == "unresolved"
     record = main(analysis.scaling)

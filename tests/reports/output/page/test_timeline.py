@@ -64,7 +64,7 @@ def test_trials_that_took_no_time_leave_out_how_busy_workers_were(digits: StudyR
     assert "busy" not in finding
 
 
-def test_the_caption_says_that_no_trial_ran_during_the_timing_pass(digits: StudyResults) -> None:
+def test_the_caption_states_that_no_trial_ran_during_the_benchmark(digits: StudyResults) -> None:
     caption = chart_of(digits).caption
     passes = analyse_study(digits).timeline.spans.iloc[-1]
     took = seconds(passes["ended"] - passes["started"])
@@ -72,14 +72,14 @@ def test_the_caption_says_that_no_trial_ran_during_the_timing_pass(digits: Study
     assert "timing pass" not in chart_of(without_timing(digits)).caption
 
 
-def test_trials_beside_the_timing_pass_are_told(digits: StudyResults) -> None:
+def test_trials_next_to_the_benchmark_are_reported(digits: StudyResults) -> None:
     begin = float(digits.timing["started"].min()) - float(digits.trials["started"].min())
     caption = chart_of(moved(digits, "explore", begin)).caption
     assert "trials ran during the benchmark" in caption
 
 
 @pytest.mark.parametrize(("late", "warned"), [(SLACK / 2, False), (2 * SLACK, True)])
-def test_clocks_that_differ_by_a_hair_make_no_trial_run_beside_the_timing_pass(
+def test_clocks_that_differ_by_a_hair_make_no_trial_run_next_to_the_benchmark(
     digits: StudyResults, late: float, warned: bool
 ) -> None:
     begin = float(digits.timing["started"].min()) + late
@@ -88,7 +88,7 @@ def test_clocks_that_differ_by_a_hair_make_no_trial_run_beside_the_timing_pass(
     assert ("By these clocks" in chart_of(replace(digits, trials=trials)).caption) is warned
 
 
-def test_pauses_are_told_with_their_length(digits: StudyResults) -> None:
+def test_pauses_are_reported_with_their_length(digits: StudyResults) -> None:
     untimed = without_timing(digits)
     once = chart_of(moved(untimed, "confirm", 3600.0)).caption
     assert "a pause of 60\xa0min 0\xa0s" in once
@@ -98,14 +98,14 @@ def test_pauses_are_told_with_their_length(digits: StudyResults) -> None:
     assert "Dotted" not in chart_of(untimed).caption
 
 
-def test_trials_that_are_not_drawn_are_told(digits: StudyResults) -> None:
+def test_trials_that_are_not_drawn_are_reported(digits: StudyResults) -> None:
     trials = digits.trials.copy()
     trials.loc[:2, ["started", "ended"]] = math.nan
     caption = chart_of(replace(digits, trials=trials)).caption
     assert "Not drawn: 3 trials" in caption
 
 
-def test_begins_are_told_where_they_are_marked(digits: StudyResults) -> None:
+def test_begins_are_reported_where_they_are_marked(digits: StudyResults) -> None:
     assert "A thin mark" in chart_of(digits).caption
     apart = digits.trials["seed"].rank(method="first") * 1e-4
     many = replace(digits, trials=digits.trials.assign(ended=digits.trials["ended"] + apart))
@@ -135,7 +135,7 @@ def test_the_section_has_figure_and_table_or_says_why_not(digits: StudyResults) 
     assert unknown_history(analyse_study(unknown)).startswith("There is no timeline: ")
 
 
-def test_a_timing_pass_alone_has_a_chart_and_no_table(digits: StudyResults) -> None:
+def test_a_benchmark_alone_has_a_chart_and_no_table(digits: StudyResults) -> None:
     alone = replace(nothing_run(digits), timing=digits.timing)
     assert chart_of(alone).finding.startswith("The benchmark took ")
     assert work_tables(analyse_study(alone)) == []

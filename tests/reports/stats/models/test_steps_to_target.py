@@ -291,7 +291,7 @@ def test_equal_updates_with_a_higher_bound_are_fitted() -> None:
     assert fit.curve is not None
 
 
-def test_batch_sizes_near_all_items_are_named() -> None:
+def test_batch_sizes_near_all_examples_are_named() -> None:
     fit = fit_steps_to_target(SIZES, updates_at(SIZES), items=2_048)
     assert fit.near_all == (1024, 2048)
     assert fit_steps_to_target(SIZES, updates_at(SIZES)).near_all == ()

@@ -18,7 +18,7 @@ from reports.stats.models.target_levels import (
 
 
 def curves_of(runs: dict[tuple[int, int], list[float]], every: int = 10) -> pd.DataFrame:
-    """Return runs, by batch size and seed, evaluated every so many updates."""
+    """Return runs, by batch size and seed, evaluated at a fixed number of updates."""
     rows = [
         {"batch_size": size, "seed": seed, "updates": every * number, "loss": loss}
         for (size, seed), losses in runs.items()

@@ -1,4 +1,4 @@
-"""The cost of an update: what is fixed, what each example adds, and when the data can't tell."""
+"""The cost of an update: what is fixed, what each example adds, and when the data can't show it."""
 
 from __future__ import annotations
 
