@@ -40,7 +40,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def keys() -> dict[str, Any]:
-    """Return the keys of a small study on iris, whose training part has 90 examples."""
+    """Return the keys of a small study on iris, whose training set has 90 examples."""
     return {
         "name": "small",
         "dataset": "iris",

@@ -13,7 +13,7 @@ import pytest
 from sweeps import machine as provenance
 
 
-def test_versions_blas_and_processor_are_told() -> None:
+def test_versions_blas_and_processor_are_reported() -> None:
     values = provenance.provenance()
     assert values["numpy"] == np.__version__
     assert values["Python"] == platform.python_version()
@@ -23,7 +23,7 @@ def test_versions_blas_and_processor_are_told() -> None:
     assert values["NumPy's instructions"]
 
 
-def test_blas_is_told_alike_in_whichever_order_it_was_loaded(
+def test_blas_is_reported_alike_in_whichever_order_it_was_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     libraries = [
@@ -38,7 +38,7 @@ def test_blas_is_told_alike_in_whichever_order_it_was_loaded(
     assert texts == ["openblas 0.3.30 (?), openblas 0.3.31 (?)"] * 2
 
 
-def test_no_user_host_or_home_is_told() -> None:
+def test_no_user_host_or_home_is_reported() -> None:
     values = provenance.provenance().values()
     for secret in (platform.node(), str(Path.home()), str(Path.cwd())):
         assert not any(secret in value for value in values)
@@ -70,7 +70,7 @@ def test_the_limit_of_a_container_is_the_number_of_cores(
     assert provenance.available_cores() == (2 if limit else 64)
 
 
-def test_what_differs_between_sessions_is_told_once_each() -> None:
+def test_what_differs_between_sessions_is_reported_once_each() -> None:
     first, second = {"numpy": "1", "cores": "2"}, {"numpy": "2", "BLAS": "x"}
     both = provenance.combined([first, second])
     assert both == {"numpy": "1; 2", "cores": "2", "BLAS": "x"}

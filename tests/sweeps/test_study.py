@@ -1,4 +1,4 @@
-"""A study from specification to results: exact, resumable, told when it can't be."""
+"""A study from specification to results: exact, resumable, with a message when it can't be."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_what_left_the_specification_is_kept_but_not_shown(
     assert not count_trials
 
 
-def test_failed_trials_are_kept_told_and_tried_again(
+def test_failed_trials_are_kept_reported_and_tried_again(
     tmp_path: Path, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(tmp_path / "whole", keys)
@@ -204,7 +204,7 @@ def test_every_stage_can_be_switched_off(tmp_path: Path, keys: dict[str, Any]) -
     assert confirmed.trials["test_metric"].notna().all()
 
 
-def test_a_regression_tells_the_scale_of_its_targets(tmp_path: Path, keys: dict[str, Any]) -> None:
+def test_a_regression_shows_the_scale_of_its_targets(tmp_path: Path, keys: dict[str, Any]) -> None:
     outcome = run(tmp_path / "study", keys, dataset="diabetes")
     (group,) = outcome.description.groups
     assert (group.task, group.metric, group.output) == ("regression", "r2", "identity")
@@ -251,7 +251,7 @@ def test_a_notebook_shows_what_is_not_at_its_default(keys: dict[str, Any]) -> No
     assert "shards" not in shown
 
 
-def test_data_of_the_users_own_have_to_be_told_again(tmp_path: Path) -> None:
+def test_data_of_the_users_own_have_to_be_given_again(tmp_path: Path) -> None:
     path = tmp_path / "my.csv"
     rows = [f"{number % 7},{number % 5},{'ab'[number % 2]}" for number in range(90)]
     path.write_text("\n".join(["x,y,kind", *rows]))

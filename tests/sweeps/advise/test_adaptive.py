@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 class Clock:
-    """A clock that runs when it is told to."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -79,7 +79,7 @@ def test_more_is_kept_and_less_fits_as_the_load_rises() -> None:
     assert budget.kept == 10
 
 
-def test_training_that_failed_at_once_tells_nothing() -> None:
+def test_training_that_failed_at_once_shows_nothing() -> None:
     budget = TimeBudget(100, 0, Clock(), reserve=10)
     budget.took(0.5, 0.0)
     assert budget.kept == 10
@@ -94,7 +94,7 @@ def test_a_machine_is_as_slow_as_its_updates(tmp_path: Path) -> None:
     assert budget.kept >= adaptive.REPORT_SECONDS
 
 
-def test_too_little_time_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+def test_too_little_time_is_reported_before_anything_is_trained(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     with pytest.raises(UsageError, match=r"^iris: 0.1 minutes are too few for 90 training exam"):
         advise(request(folder), TimeBudget(6, 0, Clock()))
@@ -263,7 +263,7 @@ def test_an_answer_is_not_given_up_for_seeds_that_time_runs_out_for(
     assert len(kept["confirmation_seeds"]) == 5
 
 
-def test_the_command_tells_its_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_shows_its_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["recommend", "irsi", "--minutes", "0"]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -49,13 +49,13 @@ def test_several_targets_are_a_list(table: Path) -> None:
     assert request.dataset["target"] == ["x", "y"]
 
 
-def test_what_else_is_told_of_the_data_is_written(table: Path) -> None:
+def test_what_else_is_reported_of_the_data_is_written(table: Path) -> None:
     request = request_of(table.name, ["y"], 1, Path("out"), 1, settings=['missing="mean"'])
     path = "../my data.csv"
     assert request.dataset == {"missing": "mean", "target": "y", "path": path}
 
 
-def test_every_mistake_is_told_at_once(table: Path) -> None:
+def test_every_mistake_is_reported_at_once(table: Path) -> None:
     first, second = mistakes("iris", ["y"], -1, None, 1)
     states(first, "recommend: --minutes: ", "above 0", "is -1")
     states(second, "recommend: --target: ", "'iris'")

@@ -98,7 +98,7 @@ def test_network_file_systems_and_other_programs_are_noted(
     assert examine(tmp_path).notes == ()
 
 
-def test_what_the_system_does_not_tell_is_unknown(
+def test_what_the_system_does_not_show_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("nothing", "empty"):
@@ -109,7 +109,7 @@ def test_what_the_system_does_not_tell_is_unknown(
         (tmp_path / "empty").touch()
 
 
-def test_a_package_that_is_not_installed_is_told_with_its_extra(
+def test_a_package_that_is_not_installed_is_reported_with_its_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(doctor, "OPTIONAL", {"no-such-package": "dask"})

@@ -48,7 +48,7 @@ def refused(number: int, path: str | None = None) -> OSError:
         (RuntimeError("can't start new thread"), "`ulimit -u`"),
     ],
 )
-def test_what_the_system_refuses_is_told_with_a_remedy(error: Exception, text: str) -> None:
+def test_what_the_system_refuses_is_reported_with_a_remedy(error: Exception, text: str) -> None:
     assert text in refusal(error)
     assert KEPT in refusal(error)
 
@@ -77,7 +77,7 @@ sys.exit(main(sys.argv[2:]))
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("files", "codes"), [(40, {0}), (20, {6, 7}), (14, {6, 7})])
-def test_a_low_limit_of_open_files_is_told(files: int, codes: set[int], small: Path) -> None:
+def test_a_low_limit_of_open_files_is_reported(files: int, codes: set[int], small: Path) -> None:
     command = [sys.executable, "-c", LIMITED, str(files), "run", str(small), "--jobs", "2"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=small.parent)
     assert ended.returncode in codes, ended.stderr

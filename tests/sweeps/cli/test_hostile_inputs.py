@@ -130,7 +130,7 @@ PICKLED = {
 
 
 def received(folder: Path, name: str, **source: object) -> Path:
-    """Return a study of downloaded data that has a cache of its own, with pickles, beside it."""
+    """Return a study of downloaded data that has a cache of its own, with pickles, next to it."""
     ran.copy(folder)
     for file in PICKLED[name]:
         (folder / file).parent.mkdir(exist_ok=True)

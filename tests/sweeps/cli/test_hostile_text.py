@@ -255,7 +255,7 @@ def test_no_mistake_acts_on_a_terminal(
     assert said(*arguments, code=code)
 
 
-def test_a_bug_is_told_harmlessly(
+def test_a_bug_is_reported_harmlessly(
     said: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(_target: str) -> None:
@@ -406,7 +406,7 @@ def test_what_no_specification_can_hold_is_refused_before_anything_runs(
 
 @pytest.mark.usefixtures("hostile")
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
-def test_a_report_that_cant_be_watched_is_told(
+def test_a_report_that_cant_be_watched_is_reported(
     said: Said, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def refuse(*_arguments: object, **_options: object) -> None:

@@ -32,7 +32,7 @@ VOLATILE = [column.name for column in TRIAL_COLUMNS if column.volatile]
 
 
 @pytest.mark.usefixtures("drawn")
-def test_run_writes_the_report_where_it_says(
+def test_run_writes_the_report_where_it_prints(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 0
@@ -108,7 +108,7 @@ def test_retry_failed_takes_the_folder_of_a_study(
     assert cli.main(["run", str(tmp_path), "--retry-failed", *more]) == code
 
 
-def test_a_report_that_cant_be_written_is_told(
+def test_a_report_that_cant_be_written_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = ran.copy(tmp_path / "study")
@@ -139,7 +139,7 @@ def test_validate_counts_without_running(small: Path, capsys: pytest.CaptureFixt
     assert [path.name for path in small.parent.iterdir()] == ["small.toml"]
 
 
-def test_validate_tells_what_was_found_in_the_data(
+def test_validate_shows_what_was_found_in_the_data(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [f"{number},{'xyz'[number % 3]},{number / 2 + 0.25}" for number in range(30)]
@@ -186,7 +186,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("text", "code", "lines"), MISTAKES.values(), ids=MISTAKES)
 @pytest.mark.parametrize("command", ["validate", "run"])
-def test_a_users_mistake_is_told_and_nothing_is_written(
+def test_a_users_mistake_is_reported_and_nothing_is_written(
     command: str,
     text: str,
     code: int,
@@ -278,7 +278,7 @@ def test_keys_are_set_on_the_command_line(small: Path, capsys: pytest.CaptureFix
     states(unknown, f"error: {small}: epoch: ", "Did you mean 'epochs'?")
 
 
-def test_a_plan_tells_what_a_run_will_do(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_shows_what_a_run_will_do(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", str(small), "--jobs", "2"]) == 0
     assert capsys.readouterr().out.startswith("small: 12 trials in 1 group\n")
     cli.main(["run", str(small), "--out", "out", "--jobs", "1", "--no-timing"])
@@ -290,7 +290,7 @@ def test_a_plan_tells_what_a_run_will_do(small: Path, capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out)["done"] == 12
 
 
-def test_a_run_tells_of_trials_that_a_change_leaves_aside(
+def test_a_run_reports_trials_that_a_change_leaves_aside(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["run", str(small), "--out", "out", "--jobs", "1", "--no-timing"]

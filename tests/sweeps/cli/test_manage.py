@@ -1,4 +1,4 @@
-"""The commands about stores: exit codes, results on standard output, notes beside them."""
+"""The commands about stores: exit codes, results on standard output, notes on standard error."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_studies_are_compared_by_the_names_of_their_folders(
     assert [study.description.name for study in compared.values()] == ["a", "b"]
 
 
-def test_folders_of_one_name_are_told_by_their_paths(
+def test_folders_of_one_name_are_labelled_by_their_paths(
     folders: tuple[str, str], compared: dict[str, StudyResults]
 ) -> None:
     Path("other").mkdir()
@@ -73,7 +73,7 @@ def test_a_study_is_not_compared_with_itself(
     states(capsys.readouterr().err, "error: ", "compared with itself")
 
 
-def test_a_folder_that_can_t_be_written_is_told(
+def test_a_folder_that_can_t_be_written_is_reported(
     folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("file").touch()
@@ -90,7 +90,7 @@ def test_a_report_may_lie_elsewhere(
     assert not Path("a/report.html").exists()
 
 
-def test_figures_for_a_manuscript_are_written_beside_the_report(
+def test_figures_for_a_manuscript_are_written_next_to_the_report(
     folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--format", "svg", "--width", "84mm", "--figures", "accuracy"]

@@ -1,4 +1,4 @@
-"""From arrays to a dataset: complete, read-only, refused where unusable, told apart by content."""
+"""From arrays to a dataset: complete, read-only, refused where unusable, identified by content."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_fingerprint_follows_content_not_memory_layout() -> None:
     assert fingerprint(inputs, labels[::-1]) != known
 
 
-def test_the_fingerprint_tells_where_texts_end() -> None:
+def test_the_fingerprint_marks_where_texts_end() -> None:
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
 
 

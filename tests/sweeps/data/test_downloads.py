@@ -171,7 +171,7 @@ def test_openml_gives_a_table(stub: Stub, tmp_path: Path) -> None:
     reading = arguments.pop("read_csv_kwargs")
     asked = {"name": "credit-g", "version": 1, "target_column": "default-target"}
     assert arguments == {"data_home": None, **asked}
-    # What pandas is told to read numbers by makes of a decimal the float64 that is nearest to it.
+    # How pandas reads numbers makes of a decimal the float64 that is nearest to it.
     decimals = np.random.default_rng(0).normal(size=1000).astype(str)
     read = pd.read_csv(io.StringIO("\n".join(("x", *decimals))), **reading)
     assert read["x"].tolist() == [float(decimal) for decimal in decimals]
@@ -242,7 +242,7 @@ def test_data_that_turn_out_too_large_are_refused(stub: Stub, tmp_path: Path) ->
         "openml:mnist_784@1",
     ],
 )
-def test_without_a_network_it_says_what_failed_and_what_to_do(name: str, tmp_path: Path) -> None:
+def test_without_a_network_it_shows_what_failed_and_what_to_do(name: str, tmp_path: Path) -> None:
     text = refusal({"name": name, "limit_gb": 80}, Path())
     assert text.startswith(name)
     states(text, tmp_path / "home", "Name or service not known", "network", "SCIKIT_LEARN_DATA")
@@ -266,7 +266,7 @@ def test_a_specification_does_not_say_where_the_cache_is(name: str, tmp_path: Pa
         (OSError("checksum differs"), "OSError: checksum differs"),
     ],
 )
-def test_whatever_a_loader_raises_is_told(
+def test_whatever_a_loader_raises_is_reported(
     error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(**_options: Any) -> Any:
@@ -276,7 +276,7 @@ def test_whatever_a_loader_raises_is_told(
     assert expected in refusal("lfw", tmp_path)
 
 
-def test_a_cache_that_can_not_be_made_is_told(
+def test_a_cache_that_can_not_be_made_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()

@@ -1,4 +1,4 @@
-"""Parameters: read in one form, every mistake told with what is allowed."""
+"""Parameters: read in one form, every mistake reported with what is allowed."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_defaults_are_filled_in_and_sorted() -> None:
     assert pairs_of(parameters) == (("noise", 1.0), ("task", ""))
 
 
-def test_every_mistake_is_told_with_what_is_allowed() -> None:
+def test_every_mistake_is_reported_with_what_is_allowed() -> None:
     written = {"nois": 1, "zzz": 1, "noise": -1, "task": "regresion"}
     parameters, problems = read_parameters(written, Parameters, "moons")
     assert parameters is None

@@ -140,7 +140,7 @@ def test_every_name_is_listed_once() -> None:
 
 
 @pytest.mark.parametrize("entry", [entry for entry in catalogue() if not entry.network])
-def test_what_is_told_of_a_dataset_is_so(entry: Entry) -> None:
+def test_what_is_listed_of_a_dataset_is_so(entry: Entry) -> None:
     dataset = load(read_source(entry.name, folder=Path()))
     assert (entry.task, entry.examples, entry.features) == (dataset.task, *dataset.inputs.shape)
 

@@ -1,4 +1,4 @@
-"""Splits: exact sizes, stratified, disjoint, fitted on the training part alone."""
+"""Splits: exact sizes, stratified, disjoint, fitted on the training set alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FIFTHS = Preparation(0.2, 0.2, "none")
 
 
 def dataset_of(counts: list[int]) -> Dataset:
-    """Return examples of so many per class, each with its own number as its only feature."""
+    """Return examples, this many a class, each with its own number as its only feature."""
     labels = np.repeat(np.arange(len(counts)), counts)
     inputs = np.arange(len(labels), dtype=float)[:, None]
     return classification("made", inputs, labels, map(str, range(len(counts))))
@@ -56,7 +56,7 @@ def numbers_in(dataset: Dataset, preparation: Preparation, seed: int) -> list[An
     test=st.floats(0.05, 0.45) | st.integers(1, 9),
     seed=st.integers(0, 2**63 - 1),
 )
-def test_parts_are_disjoint_exact_and_stratified(
+def test_sets_are_disjoint_exact_and_stratified(
     counts: list[int], validation: float, test: float, seed: int
 ) -> None:
     dataset = dataset_of([count + 10 for count in counts])
@@ -108,7 +108,7 @@ def test_a_fixed_split_is_that_of_its_seed_for_all_trials() -> None:
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_scaling_is_fitted_on_the_training_part_alone(scaling: str) -> None:
+def test_scaling_is_fitted_on_the_training_set_alone(scaling: str) -> None:
     rng = np.random.default_rng(0)
     dataset = two_classes(np.column_stack([rng.normal(5, 3, 200), np.full(200, 7.0)]))
     split, test = prepare(dataset, Preparation(0.2, 0.2, scaling), 1)
@@ -142,7 +142,7 @@ def test_features_of_a_category_stay_0_and_1(scaling: str) -> None:
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile([0, 0, 1], (36, 1)))
 
 
-def test_a_category_that_the_training_part_lacks_is_zero_everywhere() -> None:
+def test_a_category_that_the_training_set_lacks_is_zero_everywhere() -> None:
     apart = numbers_in(dataset_of([30, 30]), FIFTHS, 1)[2]
     rare = np.zeros(60)
     rare[apart[0]] = 1
@@ -157,7 +157,7 @@ def test_a_category_that_the_training_part_lacks_is_zero_everywhere() -> None:
 
 
 @pytest.mark.parametrize("missing", ["mean", "median", "most_frequent"])
-def test_what_is_missing_is_filled_from_the_training_part(missing: str) -> None:
+def test_what_is_missing_is_filled_from_the_training_set(missing: str) -> None:
     rng = np.random.default_rng(1)
     values = rng.integers(0, 5, 60).astype(float)
     number = np.arange(60.0)
@@ -177,7 +177,7 @@ def test_what_is_missing_is_filled_from_the_training_part(missing: str) -> None:
     assert np.isnan(dataset.inputs[0, 1])
 
 
-def test_a_training_part_without_a_value_to_fill_with_is_refused() -> None:
+def test_a_training_set_without_a_value_to_fill_with_is_refused() -> None:
     apart = numbers_in(dataset_of([30, 30]), FIFTHS, 1)[2]
     values = np.full(60, np.nan)
     values[apart[0]] = 1
@@ -214,14 +214,14 @@ def test_targets_of_classes_have_no_scale() -> None:
     assert scale.tolist() == [1, 1, 1]
 
 
-def test_a_target_that_does_not_change_in_the_training_part_is_refused() -> None:
+def test_a_target_that_does_not_change_in_the_training_set_is_refused() -> None:
     values = np.zeros(21)
     values[numbers_in(regression("made", *_numbered(21), ["y"]), FIFTHS, 1)[2][0]] = 1
     dataset = regression("made", _numbered(21)[0], values[:, None], ["y"])
     states(refusal(prepare, dataset, FIFTHS, 1), "made: 'y' is the same", "training")
 
 
-def test_what_varies_in_another_part_only_is_constant_in_the_training_part() -> None:
+def test_what_varies_in_another_set_only_is_constant_in_the_training_set() -> None:
     inputs = 1e-200 * np.arange(21.0)[:, None]
     test = numbers_in(regression("made", *_numbered(21), ["y"]), FIFTHS, 1)[2]
     inputs[test[0]] = 1
@@ -234,7 +234,7 @@ def test_what_varies_in_another_part_only_is_constant_in_the_training_part() -> 
     states(refusal(prepare, values, FIFTHS, 1), "made: 'y' is the same", "training")
 
 
-def test_a_part_whose_r2_is_undefined_is_refused() -> None:
+def test_a_set_whose_r2_is_undefined_is_refused() -> None:
     values = np.zeros(20)
     values[numbers_in(regression("made", *_numbered(20), ["y"]), FIFTHS, 1)[0][0]] = 1
     dataset = regression("made", _numbered(20)[0], values[:, None], ["y"])
@@ -264,7 +264,7 @@ def test_a_dataset_that_can_be_split_has_no_problem() -> None:
         (1, 18, "test", ("class '1' of made", "training")),
     ],
 )
-def test_parts_that_are_too_small_are_told(
+def test_sets_that_are_too_small_are_reported(
     validation: float, test: float, path: str, expected: tuple[str, ...]
 ) -> None:
     preparation = Preparation(validation, test, "none")
@@ -273,7 +273,7 @@ def test_parts_that_are_too_small_are_told(
     states(problem.text, *expected)
 
 
-def test_a_regression_needs_two_examples_in_each_part() -> None:
+def test_a_regression_needs_two_examples_in_each_set() -> None:
     dataset = regression("made", *_numbered(10), ["y"])
     problems = preparation_problems(dataset, Preparation(1, 1, "none"))
     assert [problem.path for problem in problems] == ["validation", "test"]
@@ -312,7 +312,7 @@ def test_columns_are_filled_each_by_its_own() -> None:
     assert values[:3].tolist() == [[1, 0, 3, 1, 0], [1, 0, 5, 0, 1], [1, 0, 4, 1, 0]]
 
 
-def test_features_that_the_training_set_lacks_are_told() -> None:
+def test_features_that_the_training_set_lacks_are_reported() -> None:
     inputs = np.arange(180.0).reshape(60, 3)
     inputs[:40, 1] = np.nan
     dataset = two_classes(inputs, missing="mean", feature_names=["x", "age", "z"])

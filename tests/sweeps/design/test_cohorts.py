@@ -91,7 +91,7 @@ def test_small_networks_share_a_cohort_as_long_as_the_cache_holds_them() -> None
     assert lanes == lanes_in_cache(digits.architecture, "adam", 8, np.float32) > FEW_LANES
 
 
-def test_state_and_precision_take_room() -> None:
+def test_state_and_precision_take_memory() -> None:
     plain = lane_bytes(CONFIGURATION)
     assert lane_bytes(replace(CONFIGURATION, dtype="float64")) == 2 * plain
     assert lane_bytes(replace(CONFIGURATION, optimizer="momentum")) == plain * 5 // 3

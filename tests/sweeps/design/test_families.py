@@ -64,7 +64,7 @@ LABELS: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         ["sgd", "adam", "sgd, cosine by updates", "sgd, 2 shards", "adam, 2 shards"],
     ),
-    "what goes together is told once": (
+    "what goes together is named once": (
         {
             "dataset": ["iris", "wine"],
             "hidden_layers": [[4], [8]],
@@ -76,7 +76,7 @@ LABELS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize(("change", "labels"), LABELS.values(), ids=LABELS)
-def test_a_label_tells_what_differs(change: dict[str, Any], labels: list[str]) -> None:
+def test_a_label_shows_what_differs(change: dict[str, Any], labels: list[str]) -> None:
     study = experiment_of(BASE | change, "study.toml", Path())
     assert [group.label for group in study.groups] == labels
 

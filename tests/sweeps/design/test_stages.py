@@ -161,7 +161,7 @@ def test_a_single_rate_has_no_ratio_to_go_on_by() -> None:
     assert {*played(experiment(learning_rates=1.0), peak_at(9.0))} == {"explore"}
 
 
-def test_selected_rates_are_confirmed_on_fresh_seeds_with_the_test_part() -> None:
+def test_selected_rates_are_confirmed_on_fresh_seeds_with_the_test_set() -> None:
     def result(_group: str, trial: Trial) -> float:
         best = 1.0 if trial.configuration.batch_size == 5 else 4.0
         return -abs(trial.learning_rate - best)
@@ -172,7 +172,7 @@ def test_selected_rates_are_confirmed_on_fresh_seeds_with_the_test_part() -> Non
     assert all(trial.configuration.evaluate_test for _, trial in confirm)
 
 
-def test_groups_are_extended_and_confirmed_apart() -> None:
+def test_groups_are_extended_and_confirmed_separately() -> None:
     def result(group: str, trial: Trial) -> float:
         return -abs(trial.learning_rate - {"sgd": 4.0, "adam": 0.5}[group])
 

@@ -187,7 +187,7 @@ def test_the_identity_is_the_same_in_every_process(hash_seed: str) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_trial_tells_its_own_hyperparameters(optimizer: str) -> None:
+def test_a_trial_shows_its_own_hyperparameters(optimizer: str) -> None:
     defaults = OPTIMIZERS[optimizer].defaults
     plain = Trial(CONFIGURATION, settings_of(optimizer, 0.1, {}), 7)
     specific = {name for name in defaults if name not in COMMON or defaults[name] != COMMON[name]}

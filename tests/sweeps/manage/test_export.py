@@ -145,7 +145,7 @@ def test_what_left_the_specification_comes_last_without_a_place(tmp_path: Path) 
     assert note.startswith("10 trials not part of the study")
 
 
-def test_damaged_rows_are_left_out_and_told(tmp_path: Path) -> None:
+def test_damaged_rows_are_left_out_and_reported(tmp_path: Path) -> None:
     fill(tmp_path / "study", trials(2))
     path = tmp_path / "study" / FILE
     content = trials(2)[1].content

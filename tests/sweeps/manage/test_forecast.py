@@ -61,7 +61,7 @@ def test_an_empty_folder_holds_nothing(keys: dict[str, Any], tmp_path: Path) -> 
     assert forecast(tmp_path / "nowhere", **keys) == forecast(**keys)
 
 
-def test_a_forecast_is_told_in_lines_and_as_json(keys: dict[str, Any]) -> None:
+def test_a_forecast_is_reported_in_lines_and_as_json(keys: dict[str, Any]) -> None:
     expected = forecast(**keys)
     lines = forecast_lines(expected)
     assert lines[:6] == [

@@ -136,7 +136,7 @@ def test_a_merge_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert {path.name for path in tmp_path.iterdir()} == {"a"}
 
 
-def test_damaged_rows_of_parts_are_told(tmp_path: Path) -> None:
+def test_damaged_rows_of_parts_are_reported(tmp_path: Path) -> None:
     for name in ("a", "b"):
         fill(tmp_path / name, FOUR)
     path = tmp_path / "b" / FILE

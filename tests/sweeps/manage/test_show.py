@@ -31,7 +31,7 @@ def test_a_trial_is_found_by_how_its_identity_starts(tmp_path: Path) -> None:
         assert trials_like(tmp_path, start)[0]["trial"] == first.identity
 
 
-def test_everything_of_a_trial_is_told_as_strict_json(tmp_path: Path) -> None:
+def test_everything_of_a_trial_is_reported_as_strict_json(tmp_path: Path) -> None:
     tested = replace(configuration(), evaluate_test=True)
     trial = Trial(tested, settings_of("momentum", 0.1, {}), 7)
     curve = np.array([[0, 0, 0.1, np.nan, np.inf, *[0] * 5], [36, 5, 0.5, 1, -np.inf, *[0] * 5]])
@@ -70,7 +70,7 @@ def test_the_text_has_all_sections(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", ["xyz", "0x", "%"])
-def test_an_unknown_trial_is_told(tmp_path: Path, start: str) -> None:
+def test_an_unknown_trial_is_reported(tmp_path: Path, start: str) -> None:
     fill(tmp_path, trials(1))
     text = refusal(trials_like, tmp_path, start, error=UsageError)
     states(text, tmp_path, "no trial", repr(start), f"bpsweep show {tmp_path}")

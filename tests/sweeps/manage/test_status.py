@@ -118,7 +118,7 @@ def test_what_is_left_is_predicted_from_what_the_finished_trials_took(tmp_path: 
     assert status.seconds == pytest.approx(status.core_seconds)
 
 
-def test_who_runs_the_study_is_told(tmp_path: Path) -> None:
+def test_who_runs_the_study_is_reported(tmp_path: Path) -> None:
     folder = ran.copy(tmp_path / "study")
     with Store.write(folder, "ran"):
         status = status_of(folder)
@@ -127,7 +127,7 @@ def test_who_runs_the_study_is_told(tmp_path: Path) -> None:
         assert status_lines(status)[-1] == f"  running: {status.running}"
 
 
-def test_what_is_not_part_of_the_study_any_more_is_counted_apart(tmp_path: Path) -> None:
+def test_what_is_not_part_of_the_study_any_more_is_counted_separately(tmp_path: Path) -> None:
     folder = ran.copy(tmp_path / "study")
     with Store.write(folder, "ran") as store:
         save_experiment(store, ran.study(batch_sizes=[10]).experiment)

@@ -1,4 +1,4 @@
-"""The timing pass by itself: what it keeps, what it tells, and whether the machine was quiet."""
+"""The benchmark by itself: what it keeps, what it shows, and whether the machine was quiet."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_what_groups_do_is_timed_once_and_kept(tmp_path: Path) -> None:
     times = time_study(ran.study().experiment, tmp_path / "new")
     assert [block.optimizer for block in times.timed] == ["sgd", "adam"]
     assert {(block.architecture, block.dtype) for block in times.timed} == {("4-3-3", "float32")}
-    # Batch sizes, engines and lanes; the per-item reference is of plain descent only.
+    # Batch sizes, engines and lanes; the sequential reference is of SGD only.
     assert [len(block.table) for block in times.timed] == [6, 4]
     assert [*times.timed[1].fits] == [1, 4]
     kept = results(tmp_path / "new")

@@ -95,7 +95,7 @@ def drivers() -> Iterator[Drivers]:
 
 
 def kept(folder: Path) -> dict[str, float]:
-    """Return the trials with a result, and their time, which tells one run of a trial from another.
+    """Return the trials with a result, and their time, which distinguishes runs of a trial.
 
     A store that is there at all must be whole.
     """
@@ -336,7 +336,7 @@ def test_a_second_driver_is_refused(
 
 @pytest.mark.parametrize("largest_file", [30_000, 60_000, 90_000])
 @pytest.mark.parametrize("backend", ["sequential", "loky"])
-def test_a_full_disk_is_told_and_loses_nothing(
+def test_a_full_disk_is_reported_and_loses_nothing(
     backend: str, largest_file: int, tmp_path: Path, drivers: Drivers, expected: bytes
 ) -> None:
     drivers.start(tmp_path / "out", backend, largest_file=largest_file)

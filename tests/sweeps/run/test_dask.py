@@ -125,8 +125,8 @@ def test_trials_run_on_workers_elsewhere(
 
 
 def test_two_clusters_of_ones_own_do_not_get_in_each_others_way(workspace: Workspace) -> None:
-    with opened("dask", 1, workspace) as one, opened("dask", 1, workspace) as other:
-        assert statuses(one, workspace, train) == statuses(other, workspace, train) == {"ok": 9}
+    with opened("dask", 1, workspace) as first, opened("dask", 1, workspace) as second:
+        assert statuses(first, workspace, train) == statuses(second, workspace, train) == {"ok": 9}
 
 
 def test_a_machine_without_the_study_s_folder_loads_data_itself(
@@ -137,13 +137,13 @@ def test_a_machine_without_the_study_s_folder_loads_data_itself(
         assert statuses(executor, elsewhere, faults.load_made) == {"ok": 9}
 
 
-def test_nobody_at_the_address_is_told(impatient: None) -> None:
+def test_nobody_at_the_address_is_reported(impatient: None) -> None:
     assert impatient is None
     for wrong in ("tcp://127.0.0.1:9", "nonsense://x"):
         states(unfit(entered, connected(wrong, 1)), f"No Dask scheduler answers at {wrong}: ")
 
 
-def test_a_scheduler_without_workers_is_told(impatient: None, tmp_path: Path) -> None:
+def test_a_scheduler_without_workers_is_reported(impatient: None, tmp_path: Path) -> None:
     assert impatient is None
     with scheduler(tmp_path) as (address, _):
         states(unfit(entered, connected(address, 1)), f"`dask worker {address} --nthreads 1`")
@@ -347,7 +347,7 @@ def test_a_scheduler_that_goes_away_ends_the_run(
             states(unfit(_wait_for_ever, executor, workspace), "does not answer")
 
 
-def test_a_client_that_has_been_closed_is_told_as_a_lost_scheduler(
+def test_a_client_that_has_been_closed_is_reported_as_a_lost_scheduler(
     address: str, workspace: Workspace
 ) -> None:
     # As Dask does when it can't connect again.
@@ -358,7 +358,7 @@ def test_a_client_that_has_been_closed_is_told_as_a_lost_scheduler(
     states(text, "does not answer")
 
 
-def test_without_dask_the_remedy_is_told(
+def test_without_dask_the_remedy_is_reported(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sweeps.run._dask", None)
@@ -366,7 +366,7 @@ def test_without_dask_the_remedy_is_told(
 
 
 @pytest.mark.parametrize("apart", [True, False])
-def test_a_worker_tells_what_it_begins(
+def test_a_worker_shows_what_it_begins(
     apart: bool, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[Any] = []

@@ -127,7 +127,7 @@ def test_the_file_alone_holds_every_stage_that_has_ended(
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])
-def test_a_folder_that_is_deleted_while_running_is_told(
+def test_a_folder_that_is_deleted_while_running_is_reported(
     small: Path, meanwhile: Meanwhile, number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = small.with_name("out")
@@ -234,7 +234,7 @@ def test_times_are_measured_if_both_want_it(
     assert bool(measured) == (asked and specified)
 
 
-def test_the_timing_pass_begins_when_all_trials_have_ended(tmp_path: Path) -> None:
+def test_the_benchmark_begins_when_all_trials_have_ended(tmp_path: Path) -> None:
     finished = results(ran.copy(tmp_path / "ran"))
     assert (finished.trials["started"] <= finished.trials["ended"]).all()
     # Ends are counted by a clock that nobody sets.
@@ -340,7 +340,7 @@ def test_what_is_too_large_for_the_precision_diverges_without_a_warning(
     assert set(run(study.experiment, tmp_path).trials["status"]) == {"diverged"}
 
 
-def test_ctrl_c_ends_the_timing_pass_and_keeps_what_was_measured_together(
+def test_ctrl_c_ends_the_benchmark_and_keeps_what_was_measured_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     timed = Study("timed", **{**ran.KEYS, "learning_rates": 1.0, "seeds": 1}).experiment
@@ -410,7 +410,7 @@ def test_a_store_that_cannot_be_written_to_ends_everything(
     assert len(opened) == 1
 
 
-def test_another_result_is_told_and_the_stored_one_kept(
+def test_another_result_is_reported_and_the_stored_one_kept(
     tmp_path: Path,
     experiment: Experiment,
     monkeypatch: pytest.MonkeyPatch,

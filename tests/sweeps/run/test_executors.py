@@ -328,7 +328,7 @@ def test_threads_that_cannot_start_end_the_run(
     states(text, "can't start new thread")
 
 
-def test_a_failure_of_another_thread_is_told_as_ever(
+def test_a_failure_of_another_thread_is_reported_as_ever(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures: list[str] = []
@@ -340,7 +340,7 @@ def test_a_failure_of_another_thread_is_told_as_ever(
     assert failures == ["division by zero"]
 
 
-def test_a_system_that_refuses_workers_is_told_with_a_way_out(
+def test_a_system_that_refuses_workers_is_reported_with_a_way_out(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object, **_keys: object) -> None:

@@ -11,8 +11,8 @@ Setup:
 
 What a study adds:
     Its examples are finitely many. They are whitened, so that their second moment is that of the
-    normal distribution exactly, and a quarter of the training part is seen, each example once, so
-    that batches are as good as fresh. Rates are selected on the validation part, the target is set
+    normal distribution exactly, and a quarter of the training set is seen, each example once, so
+    that batches are as good as fresh. Rates are selected on the validation set, the target is set
     from the tuning seeds, and updates are read from the curves of fresh seeds. Evaluations lie a
     factor of two apart; between them the logarithm of the loss is a straight line, as in the closed
     form.

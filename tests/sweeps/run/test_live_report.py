@@ -1,4 +1,4 @@
-"""The process that writes the report beside a run: it starts with it, ends with it, harms nothing.
+"""The process that writes the report during a run: it starts with it, ends with it, harms nothing.
 
 That it writes is tested where a whole run is watched; here it does something else.
 """
@@ -39,10 +39,10 @@ def test_it_ends_with_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_it_ends_with_a_run_that_ends_early(tmp_path: Path) -> None:
-    beside = reported(tmp_path)
-    process = beside.__enter__()
+    writer = reported(tmp_path)
+    process = writer.__enter__()
     with suppress(UsageError):
-        beside.__exit__(UsageError, UsageError(), None)
+        writer.__exit__(UsageError, UsageError(), None)
     assert process.returncode == -signal.SIGTERM
 
 
@@ -50,10 +50,10 @@ def test_it_ends_with_a_run_that_ends_early(tmp_path: Path) -> None:
 def test_what_stops_a_run_at_once_leaves_it_to_write_what_was_kept(
     tmp_path: Path, end: type[Interrupted]
 ) -> None:
-    beside = reported(tmp_path)
-    process = beside.__enter__()
+    writer = reported(tmp_path)
+    process = writer.__enter__()
     with suppress(Interrupted):
-        beside.__exit__(end, end(), None)
+        writer.__exit__(end, end(), None)
     assert process.poll() is None
     process.kill()
     process.communicate()
@@ -66,7 +66,7 @@ def test_what_stops_a_run_at_once_leaves_it_to_write_what_was_kept(
         ("import os; os._exit(3)", "exit code 3"),
     ],
 )
-def test_what_it_can_t_do_is_told_and_changes_nothing(
+def test_what_it_can_t_do_is_reported_and_changes_nothing(
     code: str,
     why: str,
     tmp_path: Path,

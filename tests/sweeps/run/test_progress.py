@@ -1,4 +1,4 @@
-"""Progress: plain lines now and then, a bar on a terminal, a prediction that learns."""
+"""Progress: a plain line every few seconds, a bar on a terminal, a prediction that learns."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_work_under_way_counts_as_far_as_it_has_got() -> None:
     assert remaining.seconds(10.0) == 5
 
 
-def test_what_workers_do_beside_their_work_is_predicted_too() -> None:
+def test_what_workers_do_next_to_their_work_is_predicted_too() -> None:
     # Each second of work takes nine more of sending and waiting; one piece at most is under way.
     remaining = Remaining([1.0] * 4, workers=1)
     remaining.add([1.0, 1.0], 2.0)

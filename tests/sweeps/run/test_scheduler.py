@@ -120,7 +120,7 @@ def test_only_the_poison_is_blamed(
     assert all(count <= MOST_DEATHS for count in alone.values())
 
 
-def test_a_crashed_trial_tells_what_ended_it() -> None:
+def test_a_crashed_trial_shows_what_ended_it() -> None:
     by_trial = run(Scripted(poisoned(Death("SIGSEGV\n  File"))), [cohort(POISON, seeds=(1,))])
     (outcome,) = by_trial.values()
     assert outcome.error == "It ended its process 3 times, the last time by SIGSEGV\n  File"
@@ -141,7 +141,7 @@ def test_what_has_not_begun_begins_again_with_the_others() -> None:
     assert not any(task.apart for task in executor.given)
 
 
-def test_a_process_that_dies_apart_before_it_begins_is_tried_apart_again() -> None:
+def test_a_process_that_dies_isolated_before_it_begins_is_tried_isolated_again() -> None:
     tries = iter([Death(), Death(began=False), Death(began=False)])
     executor = Scripted(lambda task: next(tries, None) or well(task), slots=1)
     run(executor, COHORTS[:1])
@@ -171,13 +171,13 @@ def test_a_trial_that_does_not_end_is_a_timeout_at_once() -> None:
     assert [len(task.cohort.trials) for task in executor.given] == [2, 2, 1, 1]
 
 
-def test_nothing_starts_any_more_when_told_to_stop() -> None:
+def test_nothing_starts_any_more_when_asked_to_stop() -> None:
     executor = Scripted(well)
     ended = Dispatch(executor, Workspace(Path("nowhere"))).run(COHORTS, lambda: executor.waits > 0)
     assert sum(map(len, ended)) == len(executor.given) == 2
 
 
-def test_a_suspect_is_not_started_when_told_to_stop() -> None:
+def test_a_suspect_is_not_started_when_asked_to_stop() -> None:
     executor = Scripted(poisoned(Death()), slots=1)
     stopping = iter([False, True, True, True])
     ended = Dispatch(executor, Workspace(Path("nowhere"))).run(

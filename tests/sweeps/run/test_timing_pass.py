@@ -1,4 +1,4 @@
-"""The timing pass: what is measured, once for all groups that do the same."""
+"""The benchmark: what is measured, once for all groups that do the same."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_cohort_of_one_is_measured_once(keys: dict[str, Any]) -> None:
     assert measured(alone) == [[("tensor", 1, 5), ("tensor", 1, 40)]]
 
 
-def test_whole_batches_are_measured_beside_their_shards(keys: dict[str, Any]) -> None:
+def test_whole_batches_are_measured_next_to_their_shards(keys: dict[str, Any]) -> None:
     split = experiment(keys, shards=2, learning_rates=1.0, seeds=1, optimizer="adam")
     assert measured(split) == [
         [(engine, 1, size) for size in (5, 40) for engine in ("tensor", "one-piece")]
@@ -85,7 +85,7 @@ def test_every_group_gets_the_rows_of_what_it_does(keys: dict[str, Any], tmp_pat
         rows = rows_of(store, study)
         provenance = results_of(Plan(store, study)).description.provenance
     assert "before" in provenance["load average around timing"]
-    # Two batch sizes; sgd has the reference beside one lane and a full cohort.
+    # Two batch sizes; sgd has the reference next to one lane and a full cohort.
     assert rows.groupby("group", sort=False).size().to_dict() == {
         "sgd, 1 epoch": 6 * ROUNDS,
         "sgd, 2 epochs": 6 * ROUNDS,

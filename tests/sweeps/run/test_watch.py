@@ -137,7 +137,7 @@ def test_a_study_that_does_not_run_is_reported_once(folder: Path, reloads: list[
 
 
 class Clock:
-    """Stands for the module `time`: sleeping takes no time, and every write takes some."""
+    """Replaces the module `time`: sleeping takes no time, and every write takes some."""
 
     def __init__(self, until: float) -> None:
         self.now = self.spent = 0.0

@@ -50,7 +50,7 @@ def test_rates_at_equal_ratios_have_four_digits() -> None:
     assert rounded(1 / 3) == 0.3333
 
 
-def test_powers_of_two_end_where_they_are_told_to_or_where_the_data_do() -> None:
+def test_powers_of_two_end_where_their_limit_is_or_where_the_data_do() -> None:
     (powers,) = axis("batch_sizes", {"powers_of_two": [4, 32]})
     assert powers.sizes(10) == [4, 8, 16, 32]
     (all_of_them,) = axis("batch_sizes", {"powers_of_two": [1, "full"]})

@@ -1,4 +1,4 @@
-"""Reading specifications: every file that can't be read is told, keys are set one by one."""
+"""Reading specifications: every file that can't be read is reported, keys are set singly."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ FILES: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("content", "text"), FILES.values(), ids=FILES)
-def test_unreadable_content_is_told(content: bytes, text: str, tmp_path: Path) -> None:
+def test_unreadable_content_is_reported(content: bytes, text: str, tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
     path.write_bytes(content)
     states(refusal(read_target, str(path), error=SpecificationError), f"{path}: file: ", text)
 
 
-def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
+def test_missing_files_and_folders_are_reported(tmp_path: Path) -> None:
     missing, folder = tmp_path / "missing.toml", tmp_path / "folder.toml"
     folder.mkdir()
     for path, text in ((missing, "does not exist."), (folder, "is a folder")):
@@ -92,7 +92,7 @@ def test_a_setting_may_not_lead_too_deep() -> None:
         with_settings({}, ["a=" + "[" * 3_000 + "]" * 3_000])
 
 
-def test_a_file_name_too_long_to_read_is_told(tmp_path: Path) -> None:
+def test_a_file_name_too_long_to_read_is_reported(tmp_path: Path) -> None:
     path = str(tmp_path / f"{'x' * 300}.toml")
     states(refusal(read_target, path, error=UsageError), "File name too long.")
 
@@ -126,7 +126,7 @@ def test_the_last_setting_of_a_key_counts() -> None:
     assert with_settings({}, ["a.b=1", "a.b=2", "a.c=3"]) == {"a": {"b": 2, "c": 3}}
 
 
-def test_settings_that_are_none_are_told_at_once() -> None:
+def test_settings_that_are_none_are_reported_at_once() -> None:
     wrong = ["epochs", "loss=cross_entropy", "=3", "a=", "a=1\nb=2", f"a={'1' * 5_000}"]
     with pytest.raises(SpecificationError) as refused:
         with_settings({"optimizer": "adam"}, [*wrong, "optimizer.beta1=0.5"])
@@ -147,7 +147,7 @@ def test_a_new_file_does_not_replace_another(tmp_path: Path) -> None:
     assert path.read_text() == "a = 1\n"
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "new.toml"
     states(refusal(write_new, path, "", error=ResourceError), path, "No such file or directory.")
 
@@ -160,7 +160,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_file_is_written_from_the_folder_with_what_is_told_of_it(table: Path) -> None:
+def test_a_file_is_written_from_the_folder_with_what_is_known_of_it(table: Path) -> None:
     named = named_data("new", table.name, ["y"], ['ignore=["x"]', 'missing="mean"'])
     faults = {"ignore": ["x"], "missing": "mean", "target": "y"}
     assert named.written(Path()) == {**faults, "path": "my data.csv"}
@@ -173,7 +173,7 @@ def test_a_dataset_is_written_with_its_parameters_if_it_has_any() -> None:
     assert moons.written(Path("out")) == {"name": "moons", "samples": 50}
 
 
-def test_every_mistake_is_told_by_its_name_on_the_command_line(table: Path) -> None:
+def test_every_mistake_is_reported_by_its_name_on_the_command_line(table: Path) -> None:
     data = ("new", table.name, [], ['missing="men"'], [Problem("--minutes", "is odd.")])
     first, *others = refusal(named_data, *data, error=SpecificationError).splitlines()
     assert first == "new: --minutes: is odd."

@@ -80,7 +80,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("path", "value", "text"), MISTAKES)
-def test_a_mistake_is_told_with_place_value_and_remedy(
+def test_a_mistake_is_reported_with_path_value_and_remedy(
     path: str, value: object, text: str, keys: dict[str, Any]
 ) -> None:
     key = path.partition("[")[0].partition(".")[0]
@@ -89,7 +89,7 @@ def test_a_mistake_is_told_with_place_value_and_remedy(
     assert {other for other in mistakes if not other.startswith(key)} == set()
 
 
-def test_all_mistakes_are_told_at_once_and_the_rest_is_read(keys: dict[str, Any]) -> None:
+def test_all_mistakes_are_reported_at_once_and_the_rest_is_read(keys: dict[str, Any]) -> None:
     mistakes, problems, wrong = parse(keys | {"epochs": 0, "reduction": "x", "seeds": [-1, -2]})
     assert [problem.path for problem in problems] == ["reduction", "epochs", "seeds[0]", "seeds[1]"]
     assert wrong == {"epochs", "reduction", "seeds"}
@@ -177,7 +177,7 @@ def test_ranges_that_are_too_many_are_not_written_out() -> None:
     states(texts["learning_rates"], "at most 1000 values")
 
 
-def test_no_more_than_a_hundred_mistakes_are_told() -> None:
+def test_no_more_than_a_hundred_mistakes_are_reported() -> None:
     _, problems, _ = parse({f"k{number}": 1 for number in range(50_000)})
     lines = str(SpecificationError("s.toml", problems)).splitlines()
     assert len(lines) == 101

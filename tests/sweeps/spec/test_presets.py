@@ -47,7 +47,7 @@ def test_every_study_that_ships_is_run_here() -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*SETTINGS} - {"mnist"}))
-def test_a_header_asks_a_question_and_tells_the_time(name: str) -> None:
+def test_a_header_asks_a_question_and_shows_the_time(name: str) -> None:
     text = (Path(sweeps.__file__).parent / "spec" / "presets" / f"{name}.toml").read_text(
         encoding="utf-8"
     )

@@ -23,7 +23,7 @@ def test_every_key_is_in_one_section() -> None:
     assert sorted(keys) == sorted(KEYS)
 
 
-def test_the_page_tells_every_key() -> None:
+def test_the_page_shows_every_key() -> None:
     page = PAGE.read_text("utf-8")
     for key in KEYS:
         assert len(re.findall(rf"^\| `{key}` \|", page, re.MULTILINE)) >= 1, key
@@ -104,5 +104,5 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("key", "text"), ALLOWED.items())
-def test_what_is_allowed_is_told_in_words(key: str, text: str) -> None:
+def test_what_is_allowed_is_reported_in_words(key: str, text: str) -> None:
     assert allowed(schemas_of(StudySpecification)[key]) == text

@@ -103,7 +103,7 @@ def test_a_store_is_made_whole_or_not_at_all(
     assert not any(leftover.exists() for leftover in leftovers_of(tmp_path / FILE))
 
 
-def test_a_path_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_taken_is_reported(tmp_path: Path) -> None:
     states(refusal(create, tmp_path, {}, error=ResourceError), tmp_path, "Is a directory.")
 
 
@@ -123,7 +123,7 @@ except UserError as error:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 5_000, 30_000, 60_000])
-def test_wherever_writing_fails_it_is_told_and_can_go_on(tmp_path: Path, limit: int) -> None:
+def test_wherever_writing_fails_it_is_reported_and_can_go_on(tmp_path: Path, limit: int) -> None:
     folder = tmp_path / "out"
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     stored = subprocess.run(
@@ -202,7 +202,7 @@ def test_a_huge_value_is_refused_before_it_is_read(
         ),
     ],
 )
-def test_a_store_that_another_program_keeps_busy_is_told(
+def test_a_store_that_another_program_keeps_busy_is_reported(
     path: Path, statements: list[str], use: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_BUSY_MILLISECONDS", 1)
@@ -212,7 +212,7 @@ def test_a_store_that_another_program_keeps_busy_is_told(
         states(refusal(use, path, error=ResourceError), path, "database is locked", "is kept")
 
 
-def test_a_store_that_may_not_be_read_is_told() -> None:
+def test_a_store_that_may_not_be_read_is_reported() -> None:
     with unwritable_folder() as folder:
         fill(folder, THREE)
         forbid_writing(folder)
@@ -267,7 +267,7 @@ def flip(folder: Path, text: bytes, change: bytes, index: int = -1) -> None:
     path.write_bytes(b"".join(a + b for a, b in zip(parts, [*changed, b""], strict=True)))
 
 
-def test_damaged_rows_are_left_out_told_and_run_again(
+def test_damaged_rows_are_left_out_reported_and_run_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path, FIVE)

@@ -229,7 +229,7 @@ FACTS = {
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, v) for key, all_ in FACTS.items() for v in all_])
-def test_facts_that_cant_be_used_are_told(
+def test_facts_that_cant_be_used_are_reported(
     key: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran.copy(tmp_path / "study")
@@ -249,7 +249,7 @@ def seeds(first: int, after: int, quick: int) -> list[pytest.ParameterSet]:
 
 
 @pytest.mark.parametrize("seed", seeds(0, 200, quick=40))
-def test_what_tells_of_a_store_tells_of_any(
+def test_what_describes_a_store_describes_any(
     seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     what, chance = changed(tmp_path / "study", seed)

@@ -97,7 +97,7 @@ def test_a_run_waits_for_those_who_only_look(
             pass
 
 
-def test_a_folder_that_cannot_be_locked_is_told(
+def test_a_folder_that_cannot_be_locked_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object) -> None:
@@ -117,7 +117,7 @@ def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
     assert owner_of(tmp_path) is None
 
 
-def test_a_folder_without_room_for_a_lock_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_room_for_a_lock_is_reported(tmp_path: Path) -> None:
     (tmp_path / LOCK).mkdir()
     text = refusal(entered, locked(tmp_path), error=ResourceError)
     states(text, tmp_path, "Is a directory.")

@@ -1,4 +1,4 @@
-"""Rows of the store: what they are made of, and digests that tell every change."""
+"""Rows of the store: what they are made of, and digests that show every change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_row_has_every_column_but_its_digest() -> None:
 
 
 @given(st.lists(values, min_size=1), st.data())
-def test_a_digest_tells_every_change(row: list[object], data: st.DataObject) -> None:
+def test_a_digest_shows_every_change(row: list[object], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(row) - 1))
     changed = [*row]
     changed[index] = data.draw(values.filter(lambda value: repr(value) != repr(row[index])))

@@ -238,7 +238,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     states(text, path, "is a file", "--out")
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 300)
     text = refusal(entered, Store.write(path, "made"), error=ResourceError)
     states(text, path, "File name too long.")
@@ -290,7 +290,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_store_that_is_not_where_it_was_is_told(
+def test_a_store_that_is_not_where_it_was_is_reported(
     tmp_path: Path, change: Callable[[Path], object], *, late: bool
 ) -> None:
     folder, several = tmp_path / "out", trials(2)
@@ -339,7 +339,7 @@ def test_a_store_without_its_log_says_so(
     assert capsys.readouterr().err == ""
 
 
-def test_a_writer_says_what_the_store_lacks(
+def test_a_writer_shows_what_the_store_lacks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     several = trials(3)
@@ -454,7 +454,7 @@ def fill_the_disk(folder: Path, several: list[Trial]) -> None:
             store.add([trial], [outcome(trial)])
 
 
-def test_a_full_disk_is_told_and_what_was_stored_is_kept(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_what_was_stored_is_kept(tmp_path: Path) -> None:
     several = trials(50)
     fill(tmp_path, several[:2])
     text = refusal(fill_the_disk, tmp_path, several[2:], error=ResourceError)

@@ -29,7 +29,7 @@ what = st.sampled_from(["ok", "other", "diverged", "error", "crashed", "timeout"
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """A store beside a dictionary that does the same."""
+    """A store next to a dictionary that does the same."""
 
     @initialize()
     def begin(self) -> None:

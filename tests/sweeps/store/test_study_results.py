@@ -1,4 +1,4 @@
-"""Assembly: a study as its store tells it, complete or not."""
+"""Assembly: a study as its store holds it, complete or not."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_store_gives_the_same_study_back(keys: dict[str, Any], tmp_path: Path)
         assert read_experiment(store).groups == study.groups
 
 
-def test_a_study_of_another_version_is_told(experiment: Experiment, tmp_path: Path) -> None:
+def test_a_study_of_another_version_is_reported(experiment: Experiment, tmp_path: Path) -> None:
     with Store.write(tmp_path / "study", "small") as store:
         save_experiment(store, experiment)
         right = to_toml(experiment.specification)
@@ -76,7 +76,7 @@ def test_before_anything_has_run_only_the_first_stage_is_planned(
     assert stored.timing.empty
 
 
-def test_a_description_tells_what_groups_are(keys: dict[str, Any]) -> None:
+def test_a_description_shows_what_groups_are(keys: dict[str, Any]) -> None:
     change = {
         "epochs": [2],
         "include": [{"updates": 30, "optimizer": {"name": "momentum", "l2": 0.1}, "shards": 2}],
@@ -136,7 +136,7 @@ def test_a_group_that_two_limits_end_has_no_fixed_epochs(keys: dict[str, Any]) -
     assert group.budget == "2 epochs or 30 updates, whichever comes first"
 
 
-def test_a_description_says_what_the_budget_and_the_seeds_of_each_batch_size_are(
+def test_a_description_shows_what_the_budget_and_the_seeds_of_each_batch_size_are(
     keys: dict[str, Any],
 ) -> None:
     study = checked(keys, refinement_seeds=2)

@@ -25,7 +25,7 @@ UNCOMPARED = {"train_seconds", "started", "ended", "test_loss", "test_metric", "
 
 
 def compared(outcome: Outcome) -> dict[str, Any]:
-    """Return what must be equal, beside the curve."""
+    """Return what must be equal besides the curve."""
     return {name: value for name, value in vars(outcome).items() if name not in UNCOMPARED}
 
 
@@ -39,7 +39,7 @@ def report(work: Work, task: Task) -> Report:
     return received(perform_apart(work, task), task)
 
 
-def test_a_task_gives_the_same_bytes_apart(task: Task) -> None:
+def test_an_isolated_task_gives_the_same_bytes(task: Task) -> None:
     here, there = received(perform(train, task), task), report(train, task)
     assert isinstance(here, list)
     assert isinstance(there, list)
@@ -59,7 +59,7 @@ def test_an_end_without_a_word_is_a_death_with_a_name(work: Work, how: str, task
     assert report(work, task) == Death(how)
 
 
-def test_a_crash_tells_where(task: Task) -> None:
+def test_a_crash_shows_where(task: Task) -> None:
     death = report(faults.crash, task)
     assert isinstance(death, Death)
     assert death.how.startswith("SIGSEGV\n  File ")

@@ -69,7 +69,7 @@ def test_rounds_take_turns_over_engines_and_batch_sizes(
         assert measured.updates % {1: 90, 40: 2}[measured.batch_size] == 0
 
 
-def test_the_whole_batch_is_made_in_one_piece(
+def test_the_whole_batch_is_made_unsharded(
     experiment: Experiment, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
@@ -152,7 +152,7 @@ WITHOUT_REFERENCE = {
 
 
 @pytest.mark.parametrize("change", WITHOUT_REFERENCE.values(), ids=WITHOUT_REFERENCE)
-def test_the_reference_is_for_plain_descent_on_sigmoids(change: dict[str, object]) -> None:
+def test_the_reference_is_for_sgd_on_sigmoids(change: dict[str, object]) -> None:
     assert PLAIN.has_reference
     assert replace(PLAIN, widths=(4, 3), activation="relu").has_reference
     assert not replace(PLAIN, **change).has_reference

@@ -1,4 +1,4 @@
-"""A trial's result is its own: the same bytes whatever was trained beside it, before it, since."""
+"""A trial's result is its own: the same bytes whatever was trained next to it, before it, since."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class CutError(Exception):
 
 
 def cut_and_resumed(cohort: Cohort, folder: Path, cuts: int) -> dict[str, Row]:
-    """Return what a cohort gives whose worker ends after so many cuts."""
+    """Return what a cohort gives whose worker ends after this many cuts."""
     workspace = Workspace(folder)
     workspace.open()
     run, left = Trainer.run, iter(range(cuts))

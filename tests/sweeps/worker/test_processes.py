@@ -111,8 +111,8 @@ def test_processes_that_are_started_meanwhile_write_to_the_file(
         subprocess.run(command, check=False)
     assert (tmp_path / "file").read_text().startswith("out\nTraceback")
     assert capfd.readouterr() == ("", "")
-    sys.stderr.write("told")
-    assert capfd.readouterr().err == "told"
+    sys.stderr.write("words")
+    assert capfd.readouterr().err == "words"
 
 
 def test_nothing_is_diverted_from_a_stream_that_is_closed() -> None:
@@ -137,7 +137,7 @@ sys.exit(main())
 """
 
 
-def test_too_small_an_address_space_is_told_with_its_limit() -> None:
+def test_too_small_an_address_space_is_reported_with_its_limit() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(600_000 * 2**10)], capture_output=True, check=False
     )

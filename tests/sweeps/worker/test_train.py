@@ -99,7 +99,7 @@ def test_divergence_is_a_result(workspace: Workspace) -> None:
             assert np.isnan([getattr(outcome, name) for name in FINAL_VALUES]).all()
 
 
-def test_early_stops_are_told(workspace: Workspace) -> None:
+def test_early_stops_are_reported(workspace: Workspace) -> None:
     (outcome,) = run_cohort(cohort(0.5, seeds=(1,), target=0.0), workspace)
     assert (outcome.status, outcome.stopped_at_update) == ("ok", 0)
 
@@ -121,12 +121,12 @@ LONG = {"budget": Budget(epochs=200), "batch_size": 5, "optimizer": "sgd"}
 
 
 class CutError(Exception):
-    """The worker's end, as far as a test can tell."""
+    """The worker's end, as far as a test can see it."""
 
 
 @pytest.fixture
 def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that makes the next training end after so many cuts, without a word."""
+    """Return a function that makes the next training end after this many cuts, silently."""
     monkeypatch.setattr(worker, "CUT_SECONDS", 0.0)
     monkeypatch.setattr(worker, "EVERY_SECONDS", 0.0)
     run = Trainer.run
@@ -236,7 +236,7 @@ def test_training_can_be_abandoned(workspace: Workspace) -> None:
         worker.abandoned.clear()
 
 
-def test_prepared_data_are_kept_as_long_as_there_is_room(
+def test_prepared_data_are_kept_as_long_as_there_is_memory(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared: list[int] = []
@@ -280,7 +280,7 @@ def test_one_blas_thread_meanwhile_and_for_good() -> None:
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_a_number_of_threads_that_another_thread_controls_is_told() -> None:
+def test_a_number_of_threads_that_another_thread_controls_is_reported() -> None:
     with ThreadPoolExecutor(1) as other:
         enter = other.submit(refusal, entered, one_blas_thread(), error=EnvironmentFailedError)
     states(enter.result(), "BLAS uses 2 threads")

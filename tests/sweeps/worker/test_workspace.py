@@ -40,7 +40,7 @@ def test_only_what_a_session_made_is_removed(tmp_path: Path) -> None:
     assert (workspace.checkpoints / "letter.txt").read_text() == "dear"
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
     path = tmp_path / ".work"
     path.touch()
     text = refusal(Workspace(path).open, error=ResourceError)

@@ -135,7 +135,7 @@ def test_separators_and_decimal_commas_are_read(read: Read) -> None:
     assert dataset.targets[:2, 0].tolist() == [2.25, 3]
 
 
-def test_a_gap_beside_decimal_commas_is_one(read: Read) -> None:
+def test_a_gap_next_to_decimal_commas_is_one(read: Read) -> None:
     rows = "x;y\n" + "1,5;a\n;b\nNA;a\n2,5;b\n" * 3
     dataset = read(rows, separator=";", decimal=",", missing="mean")
     np.testing.assert_array_equal(dataset.inputs[:4, 0], [1.5, np.nan, np.nan, 2.5])
@@ -194,7 +194,7 @@ def test_too_many_columns_are_refused(read: Read, monkeypatch: pytest.MonkeyPatc
     states(refusal(read, "x,z,y\n1,2,a\n"), "3 columns, more than 2")
 
 
-def test_missing_cells_are_told_with_their_lines(read: Read) -> None:
+def test_missing_cells_are_reported_with_their_lines(read: Read) -> None:
     states(refusal(read, GOOD + ",b\n"), "1 value in 1 column", "'x' (1, first in line 14)")
 
 

@@ -1,4 +1,4 @@
-"""Files: regular ones within the limit, known by content, told what is wrong before reading on."""
+"""Files: regular ones within the limit, known by content, refused before reading on."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_file_that_changes_between_plan_and_run_is_refused(tmp_path: Path) -> 
     states(refusal(load, source), path, "has changed")
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     given = {"path": "my.csv", "seperator": ";", "missing": "men"}
     messages = dict(problems(given, tmp_path))
     assert messages.keys() == {".target", ".missing", ".seperator", ""}
@@ -80,7 +80,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_wrong_limit_is_told_without_reading(tmp_path: Path) -> None:
+def test_a_wrong_limit_is_reported_without_reading(tmp_path: Path) -> None:
     given = {"path": "my.npz", "limit_gb": 0}
     ((path, text),) = problems(given, tmp_path)
     assert path == ".limit_gb"

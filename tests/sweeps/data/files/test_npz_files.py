@@ -124,7 +124,7 @@ def test_infinite_values_are_refused(read: Read) -> None:
     assert refusal(read, {"X": inputs, "y": Y}) == "my.npz: X[3, 1] is not finite."
 
 
-def test_arrays_that_are_not_there_are_told_with_those_that_are(read: Read) -> None:
+def test_arrays_that_are_not_there_are_reported_with_those_that_are(read: Read) -> None:
     states(refusal(read, {"x": X, "y": Y}), "no array 'X'", "'x', 'y'", "`inputs`")
     text = refusal(read, {"X": X, "labels": Y}, target="label")
     states(text, "no array 'label'", "'X', 'labels'", "`target`", "Did you mean 'labels'?")
@@ -146,7 +146,7 @@ def test_arrays_that_are_not_there_are_told_with_those_that_are(read: Read) -> N
         (X, np.float64(3)),
     ],
 )
-def test_shapes_that_do_not_fit_are_told(read: Read, inputs: Any, target: Any) -> None:
+def test_shapes_that_do_not_fit_are_reported(read: Read, inputs: Any, target: Any) -> None:
     text = refusal(read, {"X": inputs, "y": target})
     states(text, "my.npz", f"X is {inputs.shape} and y is {target.shape}", "example by feature")
 

@@ -102,7 +102,7 @@ def test_columns_of_one_name_are_refused(read: Read) -> None:
     states(refusal(read, table), "my.parquet: more than one column", "'x'")
 
 
-def test_columns_that_are_not_there_are_told(read: Read) -> None:
+def test_columns_that_are_not_there_are_reported(read: Read) -> None:
     assert refusal(read, COLUMNS, target="yy").endswith("Did you mean 'y'?")
 
 
@@ -120,12 +120,12 @@ def test_a_table_that_is_too_large_is_refused_by_its_footer(read: Read) -> None:
 
 
 @pytest.mark.parametrize("typed", [True, False])
-def test_a_long_text_takes_its_room_once(read: Read, *, typed: bool) -> None:
+def test_a_long_text_takes_its_memory_once(read: Read, *, typed: bool) -> None:
     texts = pa.array([letter * 100_000 for letter in "uvw"])
     column = pa.DictionaryArray.from_arrays(np.arange(20_000) % 3, texts)
     table = pa.table({"x": np.arange(20_000.0), "c": column, "y": np.arange(20_000) % 2})
     stream = io.BytesIO()
-    # Without Arrow's own schema beside it the column is one of text.
+    # Without Arrow's own schema next to it the column is one of text.
     pq.write_table(table, stream, store_schema=typed, dictionary_pagesize_limit=10**6)
     pool = pa.default_memory_pool()
     before = pool.bytes_allocated()
@@ -167,7 +167,7 @@ def test_damaged_files_are_refused(read: Read) -> None:
         assert refusal(read, damaged).startswith("my.parquet is damaged, or no Parquet file: ")
 
 
-def test_without_pyarrow_it_says_what_to_install(
+def test_without_pyarrow_it_shows_what_to_install(
     read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)

@@ -56,7 +56,7 @@ def test_ignored_columns_are_left_out() -> None:
     assert read(ignore=("c",)).feature_names == ("x",)
 
 
-def test_columns_that_are_not_there_are_told_all_at_once() -> None:
+def test_columns_that_are_not_there_are_reported_all_at_once() -> None:
     target, ignore, rest = refusal(target=("yy",), ignore=("q",), categorical=("C",)).split("\n")
     states(target, "my.csv: `target` names 'yy'", "Did you mean 'y'?")
     states(ignore, "`ignore` names 'q'", "Columns: x, c, y")
@@ -103,7 +103,7 @@ def test_no_example_left_is_refused() -> None:
 
 
 @pytest.mark.parametrize("how", ["mean", "median", "most_frequent"])
-def test_gaps_stay_to_be_filled_from_the_training_part(how: str) -> None:
+def test_gaps_stay_to_be_filled_from_the_training_set(how: str) -> None:
     dataset = read(with_gaps("x", 3) | with_gaps("c", 4), missing=how)
     assert dataset.missing == how
     assert np.isnan(dataset.inputs).sum() == 4

@@ -1,4 +1,4 @@
-"""Features: kinds told from what columns hold, categories one-hot, strangers refused with place."""
+"""Features: kinds inferred from columns, categories one-hot, strangers refused with their line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_text_is_one_hot_with_nan_where_missing() -> None:
     states(features.notes[1], "2 columns of categories", "c (2), d (2)")
 
 
-def test_columns_with_gaps_are_told_with_their_examples() -> None:
+def test_columns_with_gaps_are_reported_with_their_examples() -> None:
     features = read(
         {"c": ["u", "v", None], "n": [1, np.nan, np.nan], "d": ["x", "x", "y"], "m": [1, 2, 3]}
     )
@@ -63,7 +63,7 @@ def test_marks_for_nothing_are_missing_among_numbers_only() -> None:
     assert features.names[1:] == ("c=NA", "c=None", "c=u")
 
 
-def test_categories_that_are_hard_to_tell_apart_are_noted() -> None:
+def test_categories_that_are_hard_to_distinguish_are_noted() -> None:
     states(read({"c": ["a", "A", "a", "A"]}).notes[1], "Column 'c'", "'A' and 'a'")
 
 
@@ -104,11 +104,11 @@ def test_too_many_categories_are_refused() -> None:
     states(text, "column 'x'", "300 different texts", "256", "`ignore`")
 
 
-def test_all_columns_that_are_no_features_are_told() -> None:
+def test_all_columns_that_are_no_features_are_reported() -> None:
     assert refused_by(read, {"x": [np.nan, 1, np.inf], "y": ["a", "b", "c"]}).count("\n") == 1
 
 
-def test_no_more_than_ten_problems_are_told() -> None:
+def test_no_more_than_ten_problems_are_reported() -> None:
     *messages, rest = refused_by(refuse, [f"p{number}" for number in range(13)]).splitlines()
     assert messages == [f"p{number}" for number in range(10)]
     states(rest, "3 more")

@@ -1,4 +1,4 @@
-"""Targets: classes or values, told from the column, or refused where it could be either."""
+"""Targets: classes or values, inferred from the column, or refused where it could be either."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_target_without_values_is_refused() -> None:
     states(refusal(texts("", None)), "'y1' has no values")
 
 
-def test_spellings_of_a_number_are_classes_apart_and_noted() -> None:
+def test_spellings_of_a_number_are_separate_classes_and_noted() -> None:
     target = read(texts("007", "7", "8"))
     assert target.classes == ("007", "7", "8")
     states(target.notes[1], "'007' and '7'")
