@@ -1,7 +1,7 @@
 """Draw the gallery again: `python docs/make_gallery.py`.
 
 It shows every figure that studies of data at hand allow, and names the functions that draw
-something else. `tests/test_gallery.py` fails when its page no longer tells what the code does.
+something else. `tests/test_gallery.py` fails when its page no longer shows what the code does.
 """
 
 from __future__ import annotations
@@ -101,18 +101,18 @@ def studies(folder: Path) -> dict[str, StudyResults]:
     several = Study("gallery", **STUDY | {"optimizer": ["sgd", "momentum"]})
     other = Study("other", **STUDY | {"optimizer": ["sgd"], "activation": "relu"})
     return {
-        one.specification.name: one.run(folder / one.specification.name, n_jobs=1)
-        for one in (several, other)
+        study.specification.name: study.run(folder / study.specification.name, n_jobs=1)
+        for study in (several, other)
     }
 
 
-def entries(found: Mapping[str, StudyResults]) -> list[Entry]:
+def entries(results: Mapping[str, StudyResults]) -> list[Entry]:
     """Return all figures of studies.
 
     Args:
-        found: Their results, by name.
+        results: Their results, by name.
     """
-    analysed = {name: analyse_study(one) for name, one in found.items()}
+    analysed = {name: analyse_study(result) for name, result in results.items()}
     study = next(iter(analysed.values()))
     by_source = {
         "charts(study.groups[0])": charts(study.groups[0]),
@@ -120,7 +120,7 @@ def entries(found: Mapping[str, StudyResults]) -> list[Entry]:
         "match_charts(matches)": match_charts(match_studies(analysed)),
         "timeline_charts(study)": timeline_charts(study),
     }
-    return [Entry(chart, source) for source, some in by_source.items() for chart in some]
+    return [Entry(chart, source) for source, drawn in by_source.items() for chart in drawn]
 
 
 def drawing_functions() -> dict[CodeType, str]:
@@ -129,19 +129,19 @@ def drawing_functions() -> dict[CodeType, str]:
         function.__code__: f"{module}.{name}"
         for module, name, function in _functions()
         if [*inspect.signature(function).parameters][:1] == ["ax"] and name.islower()
-        if inspect.signature(function).return_annotation == "Axes" and "Draw" in _told(function)
+        if inspect.signature(function).return_annotation == "Axes" and "Draw" in _summary(function)
     }
 
 
 def _functions() -> Iterator[tuple[str, str, Any]]:
-    for found in pkgutil.walk_packages(reports.__path__, "reports."):
-        module = importlib.import_module(found.name)
+    for module_info in pkgutil.walk_packages(reports.__path__, "reports."):
+        module = importlib.import_module(module_info.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
-            if function.__module__ == found.name and not name.startswith("_"):
-                yield found.name, name, function
+            if function.__module__ == module_info.name and not name.startswith("_"):
+                yield module_info.name, name, function
 
 
-def _told(function: Any) -> str:  # noqa: ANN401
+def _summary(function: Any) -> str:  # noqa: ANN401
     return (inspect.getdoc(function) or "").split("\n\n", 1)[0].replace("\n", " ")
 
 
@@ -194,10 +194,10 @@ def page(shown: list[Entry]) -> str:
 
 
 def _function(name: str) -> str:
-    module, _, own = name.rpartition(".")
-    function = getattr(importlib.import_module(module), own)
+    module, _, attribute = name.rpartition(".")
+    function = getattr(importlib.import_module(module), attribute)
     parameters = ", ".join(inspect.signature(function).parameters)
-    return f"`{name}({parameters})`: {_told(function)}"
+    return f"`{name}({parameters})`: {_summary(function)}"
 
 
 def main() -> None:

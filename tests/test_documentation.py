@@ -88,7 +88,7 @@ def test_every_room_is_in_the_architecture_and_every_file_it_names_is_there() ->
         assert (ROOT / name).exists(), name
 
 
-def test_generated_pages_tell_what_the_code_does() -> None:
+def test_generated_pages_show_what_the_code_does() -> None:
     path = ROOT / "docs" / "generate.py"
     specification = importlib.util.spec_from_file_location("generate", path)
     assert specification is not None

@@ -24,22 +24,22 @@ DOCS = Path(__file__).parent.parent / "docs"
 @pytest.fixture(scope="module")
 def gallery() -> ModuleType:
     """The script that draws it."""
-    found = importlib.util.spec_from_file_location("make_gallery", DOCS / "make_gallery.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+    spec = importlib.util.spec_from_file_location("make_gallery", DOCS / "make_gallery.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 
 @pytest.fixture(scope="module")
 def folder(gallery: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of its studies."""
-    place = tmp_path_factory.mktemp("gallery")
+    folder = tmp_path_factory.mktemp("gallery")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(timing, "LEAST_SECONDS", 1e-4)
-        gallery.studies(place)
-    return place
+        gallery.studies(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +47,13 @@ def shown(gallery: ModuleType, folder: Path) -> list[Any]:
     """Its figures."""
     from sweeps import results  # noqa: PLC0415 - after the script has been loaded
 
-    found: list[Any] = gallery.entries(
+    made: list[Any] = gallery.entries(
         {name: results(folder / name) for name in ("gallery", "other")}
     )
-    return found
+    return made
 
 
-def test_the_page_tells_what_the_code_does(gallery: ModuleType, shown: list[Any]) -> None:
+def test_the_page_shows_what_the_code_does(gallery: ModuleType, shown: list[Any]) -> None:
     """Some figures depend on times: those that the page has beyond these need not be drawn here."""
     written = (DOCS / "gallery" / "index.md").read_text("utf-8")
     now = gallery.page(shown).split("## Parts of the page")[0]

@@ -1,4 +1,4 @@
-"""A page in Chromium, offline, and everything it does beside being shown."""
+"""A page in Chromium, offline, and everything it does besides being shown."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def study(truth: Truth, *groups: dict[str, object], fresh: Sequence[int] = FRESH
 
     Args:
         truth: What is true.
-        groups: How each group differs from plain descent on digits with three batch sizes and
+        groups: How each group differs from SGD on digits with three batch sizes and
             rates.
         fresh: Confirmation seeds.
     """

@@ -229,7 +229,7 @@ def test_b_noise_of_a_quadratic_is_that_of_the_closed_form() -> None:
     assert actual.squared_norm.item() == pytest.approx(np.sum(s**6 * delta**2), rel=1e-12)
 
 
-def test_curvature_has_the_same_bits_alone_and_beside_a_diverged_lane() -> None:
+def test_curvature_has_the_same_bits_alone_and_next_to_a_diverged_lane() -> None:
     architecture = Architecture((13, 8, 5))
     parameters = make_parameters(architecture, (3, 4)).astype(np.float32)
     parameters[0, 1] = np.nan
@@ -269,5 +269,5 @@ def statistics_of_ones(items: int, **options: Any) -> GradientStatistics:
     ],
     ids=["a single example", "a single shard", "more than the population", "no measurement"],
 )
-def test_what_tells_nothing_of_the_noise_is_refused(call: Callable[[], Any], message: str) -> None:
+def test_what_has_no_noise_is_refused(call: Callable[[], Any], message: str) -> None:
     refused(call, message)

@@ -192,7 +192,7 @@ def test_a_float32_value_is_right_to_rounding(loss: Loss, scale: float) -> None:
 
 
 def test_binary_cross_entropy_is_right_however_small_it_is() -> None:
-    # The loss of classes told apart clearly is far below the rounding of their net inputs.
+    # The loss of clearly separated classes is far below the rounding of their net inputs.
     net = np.array([[[[-30.0, 30.0, -60.0], [80.0, -80.0, 5.0]]]], np.float32)
     t = (net > 0).astype(np.float32)
     exact = scalar_values(LOSSES["binary_cross_entropy"], net.astype(np.float64), t)

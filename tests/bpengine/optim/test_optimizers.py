@@ -179,7 +179,7 @@ def test_a_lane_steps_exactly_as_it_would_alone(
 @optimizers
 @dtypes
 @pytest.mark.parametrize("penalty", ["l2", "weight_decay", "clip_norm"])
-def test_a_lane_trains_exactly_as_it_would_beside_no_other_setting(
+def test_a_lane_trains_exactly_as_it_would_next_to_no_other_setting(
     name: str, dtype: type[np.floating], penalty: str
 ) -> None:
     settings = varied(name, [penalty])

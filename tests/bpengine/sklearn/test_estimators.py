@@ -49,7 +49,7 @@ def test_scikit_learns_own_checks_pass(estimator: Estimator) -> None:
         for result in results
         if result["status"] != "passed"
     }
-    # scikit-learn 1.7 lets this one pass; later ones skip it where SciPy was not told to experiment
+    # scikit-learn 1.7 lets this pass; later ones skip it where SciPy was not asked to experiment
     # with other array libraries.
     reason = "SkipTest('SCIPY_ARRAY_API is not set: not checking array_api input')"
     assert others.items() <= {"check_array_api_input": ("skipped", reason)}.items()
@@ -208,7 +208,7 @@ def test_validation_must_leave_examples_to_train_on() -> None:
 def test_every_class_gives_its_share_to_validation_but_not_its_last_example(
     sizes: tuple[int, ...], fraction: float, held_out: tuple[int, ...], seed: int
 ) -> None:
-    # Where all examples of a class are the same, so is their loss, and the mean tells how many of
+    # Where all examples of a class are the same, so is their loss, and the mean shows how many of
     # each were held out.
     X = np.repeat(np.eye(3), sizes, axis=0)
     estimator = classifier(

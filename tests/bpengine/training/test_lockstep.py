@@ -20,7 +20,7 @@ from tests.bpengine.problems import flatten, make_splits
 
 @pytest.mark.parametrize("batch_size", [1, 5, 23])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_training_is_that_of_the_per_item_reference(batch_size: int, reduction: str) -> None:
+def test_training_is_that_of_the_sequential_reference(batch_size: int, reduction: str) -> None:
     split = make_splits(ARCHITECTURE, [4])[0]
     actual = train_small(
         [split], [0.3], batch_size=batch_size, reduction=reduction, dtype=np.float64

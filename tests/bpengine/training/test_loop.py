@@ -265,7 +265,7 @@ def test_a_lane_stops_at_its_target_and_stands_still() -> None:
     assert (stopped.stopped_at_update > 0).any()
 
 
-def test_a_lane_ends_with_its_own_counts_and_weights_whatever_goes_on_beside_it() -> None:
+def test_a_lane_ends_with_its_own_counts_and_weights_whatever_goes_on_next_to_it() -> None:
     """One lane reaches its target, one diverges, one goes on: local updates round every average."""
     splits = make_splits(LINEAR, [1, 2, 3])
     options: Options = {
