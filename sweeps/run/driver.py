@@ -146,7 +146,7 @@ def _run_stage(
     title, waiting = step_title(session.plan.experiment.specification, stage), False
     with (
         _clocked(store),
-        progress(title, costs, len(missing), session.jobs) as advance,
+        progress(title, costs, len(missing)) as advance,
         _Keeping(store, session.workspace.checkpoints, missing, advance) as keeping,
     ):
         for ended in dispatch.run(
@@ -210,9 +210,8 @@ class _Keeping:
             names = [outcome.trial for outcome in cohort]
             checkpoint_path(self._checkpoints, names).unlink(missing_ok=True)
         costs = [MICROSECONDS * cohort_cost(cohort) for cohort, _ in self._ended]
-        took = sum(map(_seconds, ended))
         self._ended = []
-        self._advance(costs, len(outcomes), took)
+        self._advance(costs, len(outcomes))
         self._kept = time.monotonic()
 
 

@@ -88,7 +88,7 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
             largest = max(measurement.batch_size for measurement in measurements)
             for measured in time_updates(measurements, splits_of(group, largest)):
                 rounds.append(measured)
-                advance([LEAST_SECONDS], 1, measured.wall_seconds)
+                advance([LEAST_SECONDS], 1)
             store.take_timing([asdict(measured) for measured in rounds])
             store.checkpoint()
     load = {"load average around timing": f"{load_before} before, {load_average()} after"}

@@ -270,7 +270,7 @@ def test_progress_takes_no_text_for_markup() -> None:
     stream = io.StringIO()
     stream.isatty = lambda: True  # type: ignore[method-assign]
     with progress("[red]trials[/red]", [1.0], 1, stream=stream) as advance:
-        advance([1.0], 1, 1.0)
+        advance([1.0], 1)
     assert "[red]trials[/red]" in stream.getvalue()
 
 
