@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
 
 import bpengine
@@ -39,7 +39,7 @@ def provenance() -> dict[str, str]:
         "BLAS threads": "1 in every process",
         "NumPy's instructions": ", ".join(instructions()),
         "processor": processor(),
-        "cores": str(available_cores()),
+        "cores": str(cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
     }
 
@@ -66,28 +66,6 @@ def combined(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
         for name, value in provenance_of_one.items():
             values.setdefault(name, {}).update(dict.fromkeys(value.split(_BETWEEN)))
     return {name: _BETWEEN.join(known) for name, known in values.items()}
-
-
-def available_cores() -> int:
-    """Return the cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return min(cores, math.ceil(core_limit() or cores))
-
-
-def core_limit() -> float | None:
-    """Return how many cores' time a container lets this process use; None for all."""
-    try:
-        quota, period = _LIMIT.read_text("utf-8").split()
-        return int(quota) / int(period)
-    except (OSError, ValueError):
-        # There are no control groups, or the quota is "max".
-        return None
-
-
-_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def instructions() -> list[str]:

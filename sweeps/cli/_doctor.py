@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from sweeps.machine import available_cores, core_limit, load_average, provenance, threads, value_in
+from joblib import cpu_count
+
+from sweeps.machine import load_average, provenance, threads, value_in
 
 OPTIONAL = {"distributed": "dask", "pyarrow": "parquet"}
 """Packages that not everybody needs, and the extra of bpsweep that brings them."""
@@ -40,7 +42,7 @@ def examine(folder: Path | None = None) -> Examination:
     facts = provenance() | optional | _machine()
     problems: list[str] = []
     notes: list[str] = []
-    load, cores = load_average(), available_cores()
+    load, cores = load_average(), cpu_count()
     if load and float(load) >= BUSY_SHARE * cores:
         busy = f"Other programs use the processor: its load is {load} on {cores} cores."
         notes.append(f"{busy} Results don't change, but times would be too long.")
@@ -67,10 +69,9 @@ def _version(name: str, extra: str) -> str:
 
 def _machine() -> dict[str, str]:
     blas = [lib["num_threads"] for lib in threads().info() if lib["user_api"] == "blas"]
-    limit, kilobytes = core_limit(), value_in(_MEMORY, "MemAvailable")
+    kilobytes = value_in(_MEMORY, "MemAvailable")
     return {
         "BLAS threads outside of studies": ", ".join(map(str, blas)),
-        "limit of processor time": "none" if limit is None else f"{limit:g} cores",
         "load average": load_average() or "unknown",
         "memory available": f"{int(kilobytes.split()[0]) / 1e6:.1f} GB" if kilobytes else "unknown",
     }

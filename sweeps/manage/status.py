@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from joblib import cpu_count
+
 from reports.schema import CONFIRM, count_outcomes
 from reports.schema.outcomes import Cause
 from sweeps.data.facts import sessions_of
 from sweeps.design import Planned, Trial, cohort_cost, plan
 from sweeps.design.stages import Experiment
 from sweeps.errors import StoreError, counted
-from sweeps.machine import available_cores
 from sweeps.manage.forecast import provisional
 from sweeps.run import measurements_of
 from sweeps.store import Plan, Store, owner_of, read_experiment
@@ -107,7 +108,7 @@ def _counts(
 
 
 def _remaining(store: Store, planned: Mapping[str, Trial]) -> Remaining:
-    done, jobs = store.done(), sessions_of(store.facts()).jobs or available_cores()
+    done, jobs = store.done(), sessions_of(store.facts()).jobs or cpu_count()
     missing = [trial for identity, trial in planned.items() if identity not in done]
     finished = [trial for identity, trial in planned.items() if identity in done]
     costs = [_MICROSECONDS * cohort_cost(cohort) for cohort in plan(missing, jobs)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from joblib import cpu_count
 
 from reports.analysis import (
     CONTENDED_BELOW,
@@ -22,7 +23,7 @@ from reports.analysis import (
 from reports.schema import percent, plural, seconds, significant
 from reports.stats.models import UpdateTimeFit, fit_update_time
 from sweeps.design.stages import Experiment
-from sweeps.machine import available_cores, load_average
+from sweeps.machine import load_average
 from sweeps.run import measurements_of
 from sweeps.run.timing_pass import run_timing
 from sweeps.store import Store, save_experiment
@@ -110,7 +111,7 @@ def time_study(experiment: Experiment, folder: Path) -> UpdateTimes:
         _timed(workload, rounds[rounds["workload"] == workload.identity])
         for workload in measurements_of(experiment)
     )
-    return UpdateTimes(experiment.specification.name, timed, load, available_cores())
+    return UpdateTimes(experiment.specification.name, timed, load, cpu_count())
 
 
 def _timed(workload: Workload, rounds: pd.DataFrame) -> Timed:

@@ -13,10 +13,10 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import Any, Protocol
 
+from joblib import cpu_count
 from joblib.externals.loky import process_executor as loky
 
 from sweeps.errors import KEPT, EnvironmentFailedError, UsageError, did_you_mean, refusal, shown
-from sweeps.machine import available_cores
 from sweeps.worker.isolated import perform_apart
 from sweeps.worker.processes import (
     ONE_THREAD,
@@ -312,7 +312,7 @@ def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
         raise UsageError(f"A scheduler is for the backend dask, but `backend` is {backend}.")
     if n_jobs < 1 and n_jobs != -1:
         raise UsageError(f"`jobs` must be at least 1, or -1 for all cores, but is {n_jobs}.")
-    most = MOST_JOBS * available_cores()
+    most = MOST_JOBS * cpu_count()
     if n_jobs > most:
         raise UsageError(
             f"`jobs` must be at most {most}, {MOST_JOBS} for each core, but is {n_jobs}."
@@ -321,7 +321,7 @@ def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
         if n_jobs > 1:
             raise UsageError(f"The backend sequential has one job, but `jobs` is {n_jobs}.")
         return 1
-    return available_cores() if n_jobs == -1 else n_jobs
+    return cpu_count() if n_jobs == -1 else n_jobs
 
 
 @contextmanager

@@ -50,24 +50,9 @@ def test_systems_without_the_files_still_have_a_provenance(monkeypatch: pytest.M
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", unreadable)
-    monkeypatch.delattr("os.sched_getaffinity", raising=False)
     monkeypatch.delattr("os.getloadavg", raising=False)
     assert provenance.processor() == platform.processor()
-    assert provenance.available_cores() >= 1
     assert provenance.load_average() == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "limit"), [("150000 100000\n", 1.5), ("max 100000\n", None), ("", None)]
-)
-def test_the_limit_of_a_container_is_the_number_of_cores(
-    text: str, limit: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "cpu.max").write_text(text)
-    monkeypatch.setattr(provenance, "_LIMIT", tmp_path / "cpu.max")
-    monkeypatch.setattr("os.sched_getaffinity", lambda _process: {*range(64)}, raising=False)
-    assert provenance.core_limit() == limit
-    assert provenance.available_cores() == (2 if limit else 64)
 
 
 def test_what_differs_between_sessions_is_reported_once_each() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import ran
+from joblib import cpu_count
 from refused import refusal
 from stored import failure, fill, trials
 
 from sweeps.design.cohorts import cohort_cost, plan
 from sweeps.design.trials import Trial
 from sweeps.errors import StoreError
-from sweeps.machine import available_cores
 from sweeps.manage.status import Count, status_lines, status_of
 from sweeps.store._store import FILE, Store
 from sweeps.store.study_results import save_experiment
@@ -69,7 +69,7 @@ def test_what_is_certain_to_come_is_missing(tmp_path: Path) -> None:
         Count("ran", "confirm", "missing", 2),
     )
     assert status.remaining
-    assert (status.remaining.trials, status.remaining.jobs) == (10, available_cores())
+    assert (status.remaining.trials, status.remaining.jobs) == (10, cpu_count())
     assert status.timing == "missing"
     begun(tmp_path, optimizer="sgd", confirmation_seeds=[], timing=False)
     status = status_of(tmp_path)

@@ -484,7 +484,7 @@ def test_an_executor_is_closed_whatever_happens(
 
 @pytest.mark.quick
 def test_jobs_are_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "available_cores", lambda: 7)
+    monkeypatch.setattr(executors, "cpu_count", lambda: 7)
     for backend in ("loky", "threading", "dask"):
         assert jobs_of(backend, -1, None) == 7
         assert jobs_of(backend, 3, None) == 3
@@ -508,5 +508,5 @@ def test_jobs_are_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_does_not_go_together_is_refused(
     asked: tuple[str, int, str | None], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executors, "available_cores", lambda: 7)
+    monkeypatch.setattr(executors, "cpu_count", lambda: 7)
     states(refusal(jobs_of, *asked, error=UsageError), text)
