@@ -266,13 +266,7 @@ class Trainer:
             return [unknown] * 4
         network = (self._architecture, self.networks.parameters)
         examples, population = self._drawn("gradient noise"), self.networks.train.items
-        gradient = gradient_statistics(
-            *network,
-            examples,
-            loss=recipe.loss,
-            shards=recipe.noise_shards,
-            population=population,
-        )
+        gradient = gradient_statistics(*network, examples, loss=recipe.loss, population=population)
         curvature = GradientStatistics(unknown, unknown, 0)
         if recipe.noise_curvature:
             others = self._drawn("noise curvature")

@@ -36,8 +36,6 @@ class Recipe:
         noise_examples: How many training examples of each seed, drawn without replacement and anew
             at each evaluation point, the gradient statistics are taken over: 0 for none, otherwise
             at least 2. They cost two to three passes over these examples at each point.
-        noise_shards: None to take them from per-example norms, which is more precise; otherwise
-            from the mean gradients of this many shards of these examples, 2 to their number.
         noise_curvature: Whether tr(H Sigma) and G'HG are estimated as well, the Hessian H being
             that of as many examples drawn separately; wants `noise_examples`, and costs about 50
             passes over these at each point.
@@ -67,7 +65,6 @@ class Recipe:
     local_updates: int = 1
     evaluate_at: tuple[int, ...] = ()
     noise_examples: int = 0
-    noise_shards: int | None = None
     noise_curvature: bool = False
     target: float | None = None
     patience: int | None = None
@@ -108,11 +105,6 @@ class Recipe:
         if self.noise_examples < 0 or self.noise_examples == 1:
             raise ValueError(
                 f"`noise_examples` must be 0 or at least 2, but got {self.noise_examples}."
-            )
-        if self.noise_shards is not None and not 1 < self.noise_shards <= self.noise_examples:
-            raise ValueError(
-                "`2 <= noise_shards <= noise_examples` must hold, "
-                f"but got {self.noise_shards} and {self.noise_examples}."
             )
         if self.noise_curvature and not self.noise_examples:
             raise ValueError("`noise_curvature` needs `noise_examples`.")

@@ -357,12 +357,9 @@ def drawn(splits: list[Split], purpose: str, count: int, part: int) -> list[Exam
     ]
 
 
-@pytest.mark.parametrize("shards", [None, 4])
-def test_gradient_statistics_along_training_are_those_of_the_networks_then(
-    shards: int | None,
-) -> None:
+def test_gradient_statistics_along_training_are_those_of_the_networks_then() -> None:
     splits = make_splits(ARCHITECTURE, [1, 2])
-    options = {"noise_examples": 20, "noise_shards": shards, "noise_curvature": True}
+    options: Options = {"noise_examples": 20, "noise_curvature": True}
     curves = train_small(splits, **options, dtype=np.float64).curves
     for point, examples in enumerate(curves.examples):
         until = recipe(dtype=np.float64, evaluate_at=tuple(curves.examples))
@@ -374,7 +371,7 @@ def test_gradient_statistics_along_training_are_those_of_the_networks_then(
             drawn(splits, name, 20, point) for name in ("gradient noise", "noise curvature")
         )
         network = (ARCHITECTURE, trainer.networks.parameters)
-        gradient = gradient_statistics(*network, first, shards=shards, population=23)
+        gradient = gradient_statistics(*network, first, population=23)
         curvature = curvature_statistics(*network, first, second, population=23)
         for actual, expected in (
             (curves.gradient_trace, gradient.trace),

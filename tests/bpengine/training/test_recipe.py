@@ -70,12 +70,5 @@ def test_with_growth_alone_the_batch_size_depends_on_the_epoch() -> None:
     assert [growing.batch_size_of(epoch) for epoch in range(5)] == [8, 8, 16, 16, 16]
 
 
-@pytest.mark.parametrize(("examples", "shards"), [(0, 2), (8, 1), (8, 9)])
-def test_shards_of_gradient_statistics_share_their_examples(examples: int, shards: int) -> None:
-    assert recipe(noise_examples=8, noise_shards=8).noise_shards == 8
-    parts = ("`2 <= noise_shards <= noise_examples`", f"but got {shards} and {examples}")
-    refused(lambda: recipe(noise_examples=examples, noise_shards=shards), *parts)
-
-
 def test_the_curvature_of_noise_needs_examples() -> None:
     refused(lambda: recipe(noise_curvature=True), "`noise_curvature` needs `noise_examples`")

@@ -80,8 +80,7 @@ PLAIN = replace(
 def test_every_choice_arrives_in_the_recipe() -> None:
     recipe = recipe_of(CONFIGURATION)
     shared = {field.name for field in fields(Recipe)} & {f.name for f in fields(Configuration)}
-    # Gradient noise of a study is that of examples; from shards it is for callers of the engine.
-    assert {field.name for field in fields(Recipe)} - shared == {"evaluate_at", "noise_shards"}
+    assert {field.name for field in fields(Recipe)} - shared == {"evaluate_at"}
     for name in shared:
         assert getattr(recipe, name) == getattr(CONFIGURATION, name), name
     assert recipe.evaluate_at == evaluation_points(100, 2)
