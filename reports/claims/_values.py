@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -18,16 +17,6 @@ from reports.schema import CLASSIFICATION, TUNING_STAGES, GroupDescription
 from reports.stats import FEWEST, by_seed, sizes_of
 from reports.stats.models import RESOLVED
 from reports.stats.models.noise_scale import average_noise
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A metric for every batch size, learning rate and seed, ascending; NaN where there is none."""
-
-    sizes: Annotated[np.ndarray, "size"]
-    rates: Annotated[np.ndarray, "rate"]
-    seeds: Annotated[np.ndarray, "seed"]
-    metric: Annotated[np.ndarray, "size rate seed"]
 
 
 @dataclass(frozen=True)
@@ -60,20 +49,17 @@ class GroupValues:
         return cross_fitted(self.explored, fixed=True)
 
     @cached_property
-    def explored(self) -> Grid:
-        """The validation metric of every trial that tuned the rates; a diverged one is a guess."""
+    def explored(self) -> pd.DataFrame:
+        """The validation metric by seed and tuning cell; where a trial diverged, a guess."""
         trials = self.analysis.results.trials
-        tuning = trials["stage"].isin(TUNING_STAGES)
-        trials = trials[tuning & trials["status"].isin(["ok", "diverged"])]
-        seeds = np.unique(self.analysis.study.seeds)
-        diverged = (trials["status"] == "diverged").to_numpy(bool)
-        metric = trials["validation_metric"].to_numpy(np.float64)
-        sizes, size = np.unique(trials["batch_size"].to_numpy(), return_inverse=True)
-        rates, rate = np.unique(trials["learning_rate"].to_numpy(), return_inverse=True)
-        table = np.full((sizes.size, rates.size, seeds.size), np.nan)
-        seed = np.searchsorted(seeds, trials["seed"])
-        table[size, rate, seed] = np.where(diverged, guess_level(self.plan), metric)
-        return Grid(sizes, rates, seeds, table)
+        ended = trials["status"].isin(["ok", "diverged"])
+        trials = trials[ended & trials["stage"].isin(TUNING_STAGES)]
+        guess = guess_level(self.plan)
+        metric = trials["validation_metric"].mask(trials["status"] == "diverged", guess)
+        table = trials.assign(metric=metric).pivot_table(
+            "metric", "seed", ["batch_size", "learning_rate"]
+        )
+        return table.reindex([*self.analysis.study.seeds])
 
     @cached_property
     def updates_made(self) -> dict[int, int]:
@@ -120,24 +106,21 @@ class GroupValues:
         }
 
 
-def cross_fitted(grid: Grid, *, fixed: bool = False) -> pd.DataFrame:
-    """Return each seed's metric at the learning rate that is best on all other seeds.
-
-    With `fixed`, all batch sizes have the best rate of the smallest one, of those that all tried.
-    """
-    complete = ~np.isnan(grid.metric).any(axis=2)
-    sizes = complete.any(axis=1)
+def cross_fitted(explored: pd.DataFrame, *, fixed: bool = False) -> pd.DataFrame:
+    """Return each seed's metric at the learning rate that is best on all other seeds."""
+    # With `fixed`, all batch sizes have the best rate of the smallest one, of those that all tried.
+    complete = explored.dropna(axis="columns").sort_index(axis="columns")
     if fixed:
-        complete = complete & complete[sizes].all(axis=0)
-    sizes = complete.any(axis=1)
-    if not sizes.any() or grid.seeds.size == 1:
+        tried = complete.columns.to_frame(index=False).groupby("learning_rate").size()
+        common = tried.index[tried == complete.columns.unique("batch_size").size]
+        complete = complete.loc[:, complete.columns.isin(common, level="learning_rate")]
+    if complete.empty or len(complete) == 1:
         return pd.DataFrame()
-    tables = [grid.metric[index, complete[index]] for index in np.flatnonzero(sizes)]
-    best = [best_on_others(table) for table in (tables[:1] if fixed else tables)]
-    seeds = np.arange(grid.seeds.size)
-    chosen = [table[best[index % len(best)], seeds] for index, table in enumerate(tables)]
-    columns = pd.Index(grid.sizes[sizes], name="batch_size")
-    return pd.DataFrame(np.transpose(chosen), pd.Index(grid.seeds, name="seed"), columns)
+    tables = {size: complete[size].to_numpy().T for size in complete.columns.unique("batch_size")}
+    best = {size: best_on_others(table) for size, table in tables.items()}
+    smallest, seeds = next(iter(best.values())), np.arange(len(complete))
+    chosen = {size: tables[size][smallest if fixed else best[size], seeds] for size in tables}
+    return pd.DataFrame(chosen, complete.index).rename_axis(columns="batch_size")
 
 
 def fall(values: pd.DataFrame, best: int | None = None) -> pd.Series[float]:

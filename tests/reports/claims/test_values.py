@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.equal_budgets import guess_level
-from reports.claims._values import Grid, GroupValues, cross_fitted, fall
+from reports.claims._values import GroupValues, cross_fitted, fall
 from reports.recommend.analysis import analyse
 from reports.schema.results import REGRESSION
 from tests.helpers.claim_studies import FAST, FRESH, SEEDS, Truth, study
@@ -21,17 +21,9 @@ def numbers(truth: Truth, **group: object) -> GroupValues:
     return GroupValues(analysis)
 
 
-def values(table: dict[tuple[int, float], list[float]]) -> Grid:
-    sizes, rates = (sorted({cell[position] for cell in table}) for position in (0, 1))
-    seeds = range(max(map(len, table.values())))
-    nothing = [np.nan] * len(seeds)
-    metric = [[table.get((size, rate), nothing) for rate in rates] for size in sizes]
-    return Grid(np.array(sizes), np.array(rates), np.array(seeds), np.array(metric))
-
-
-def at(grid: Grid, size: int, rate: float) -> list[float]:
-    position = np.flatnonzero(grid.sizes == size)[0], np.flatnonzero(grid.rates == rate)[0]
-    return [float(value) for value in grid.metric[position]]
+def values(table: dict[tuple[int, float], list[float]]) -> pd.DataFrame:
+    cells = pd.MultiIndex.from_tuples(table, names=["batch_size", "learning_rate"])
+    return pd.DataFrame([*table.values()], cells).T.rename_axis("seed")
 
 
 def test_a_seed_never_chooses_the_rate_it_judges() -> None:
@@ -90,8 +82,8 @@ def test_equal_rates_are_the_smaller_one_whatever_rounding_does() -> None:
 
 def test_a_diverged_trial_counts_as_a_guess() -> None:
     group = numbers(Truth(diverges=lambda _, size, rate: (size, rate) == (1024, 10.0)))
-    assert at(group.explored, 1024, 10.0) == [0.1] * len(SEEDS)
-    assert min(at(group.explored, 1024, 1.0)) > 0.8
+    assert group.explored[1024, 10.0].tolist() == [0.1] * len(SEEDS)
+    assert group.explored[1024, 1.0].min() > 0.8
 
 
 def test_guessing_is_one_class_of_several_and_explains_no_variance() -> None:
