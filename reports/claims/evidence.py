@@ -35,12 +35,8 @@ EVIDENCE_COLUMNS = (
     Column("judges", "bool", "", "Whether it judges the claim, or is only shown."),
     Column("budget", "str", "", "Budget rule under which it is compared.", volatile=True),
     Column("verdict", "str", "", "Of this comparison, Holm's method over its kind.", volatile=True),
-    Column(
-        "unit", "str", "", "difference: of the metric; ratio: how many times; share: of the loss."
-    ),
-    Column(
-        "effect", "float64", "", "Mean over seeds or rounds, geometric but of differences.", True
-    ),
+    Column("unit", "str", "", "difference: of the metric; ratio: times; share: of the loss."),
+    Column("effect", "float64", "", "Mean over seeds or rounds; of ratios, geometric.", True),
     Column("low", "float64", "", "Lower bound of its 95% t interval.", volatile=True),
     Column("high", "float64", "", "Upper bound.", volatile=True),
     Column("count", "int64", "", "Seeds, or rounds of the benchmark.", volatile=True),

@@ -44,16 +44,17 @@ class Column:
 GROUP = Column("group", "str", "", "What it belongs to: all but batch size, rate and seed.")
 BATCH_SIZE = Column("batch_size", "int64", "examples", "Examples of one update.")
 SEED = Column("seed", "int64", "", "Seed of split, initial weights and order.")
+_VALUES = (
+    Column("train_loss", "float64", "per example", "Mean loss over the training set."),
+    Column("train_metric", "float64", "", "Metric over the training set."),
+    Column("validation_loss", "float64", "per example", "Mean loss over the validation set."),
+    Column("validation_metric", "float64", "", "Metric over the validation set."),
+)
 
 TRIAL_COLUMNS = (
     Column("trial", "str", "", "Content hash of everything that determines the trial's result."),
     GROUP,
-    Column(
-        "stage",
-        "str",
-        "",
-        "explore: all rates; extend: further ones; confirm, refine: selected ones, fresh seeds.",
-    ),
+    Column("stage", "str", "", "explore, extend: rates are tuned; confirm, refine: fresh seeds."),
     Column("dataset", "str", "", "Name of the dataset."),
     Column("architecture", "str", "", "Layer widths, inputs first, without the bias units."),
     Column("optimizer", "str", "", "Update rule."),
@@ -68,27 +69,12 @@ TRIAL_COLUMNS = (
     Column("learning_rate", "float64", "", "Factor of the gradient in an update."),
     SEED,
     Column("status", "str", "", "ok, diverged, or why there is no result."),
-    Column(
-        "diverged_at_update",
-        "Int64",
-        "updates",
-        "First update after which weights were not finite or the loss too large.",
-    ),
-    Column(
-        "stopped_at_update", "Int64", "updates", "Update after which it stopped before its budget."
-    ),
+    Column("diverged_at_update", "Int64", "updates", "Update at which it diverged."),
+    Column("stopped_at_update", "Int64", "updates", "Update after which it was stopped early."),
     Column("updates", "int64", "updates", "Updates made, to the trial's own end."),
     Column("examples", "int64", "examples", "Examples processed, to the trial's own end."),
-    Column(
-        "judged_at_update",
-        "Int64",
-        "updates",
-        "Update at which losses and metrics are taken: the last; with patience, the best.",
-    ),
-    Column("train_loss", "float64", "per example", "Mean loss over the training set."),
-    Column("train_metric", "float64", "", "Metric over the training set."),
-    Column("validation_loss", "float64", "per example", "Mean loss over the validation set."),
-    Column("validation_metric", "float64", "", "Metric over the validation set."),
+    Column("judged_at_update", "Int64", "updates", "Update of the values: the last, or the best."),
+    *_VALUES,
     Column("test_loss", "float64", "per example", "Mean loss over the test set; fresh seeds only."),
     Column("test_metric", "float64", "", "Metric over the test set; fresh seeds only."),
     Column("error", "str", "", "What went wrong, for trials without a result."),
@@ -101,10 +87,7 @@ CURVE_COLUMNS = (
     Column("trial", "str", "", "The trial's content hash."),
     Column("examples", "int64", "examples", "Examples processed before the evaluation."),
     Column("updates", "int64", "updates", "Updates made before the evaluation."),
-    Column("train_loss", "float64", "per example", "Mean loss over the training set."),
-    Column("train_metric", "float64", "", "Metric over the training set."),
-    Column("validation_loss", "float64", "per example", "Mean loss over the validation set."),
-    Column("validation_metric", "float64", "", "Metric over the validation set."),
+    *_VALUES,
     Column("gradient_trace", "float64", "", "Trace of the covariance of the examples' gradients."),
     Column("gradient_squared_norm", "float64", "", "Squared norm of the true gradient, unbiased."),
     Column("curvature_trace", "float64", "", "tr(H Sigma): the Hessian times that covariance."),
@@ -117,9 +100,7 @@ TIMING_COLUMNS = (
     Column("lanes", "int64", "", "Networks updated at once: 1, or as many as a full cohort has."),
     BATCH_SIZE,
     Column("round", "int64", "", "Number of the measurement round, from 0."),
-    Column(
-        "updates", "int64", "updates", "Updates timed; of a cohort, once for all its lanes.", True
-    ),
+    Column("updates", "int64", "updates", "Updates timed, once for all lanes of a cohort.", True),
     Column("wall_seconds", "float64", "s", "Wall time of the round.", volatile=True),
     Column("cpu_seconds", "float64", "s", "Processor time of the round.", volatile=True),
     Column("started", "float64", "s since 1970", "When it began (UTC), if known.", True),
