@@ -167,10 +167,8 @@ def _of_shards(
     shards: int,
     product: Callable[[Parameters], Parameters],
 ) -> tuple[PerLane, PerLane, float]:
-    """Return `G' product(G)`: the mean of the shards', the whole batch's, and a shard's examples.
-
-    The segmented batch of the paper's section 3, used twice: each shard alone, and combined.
-    """
+    """Return `G' product(G)`, the shards' mean and the whole batch's, and a shard's examples."""
+    # The segmented batch of the paper's section 3, used twice: each shard alone, and combined.
     slices = shard_slices(data.items, shards)
     small, whole, whole_product, inverse = np.zeros(()), np.zeros(()), np.zeros(()), 0.0
     for rows in slices:

@@ -30,10 +30,8 @@ def _mean(scores: Array, _targets: Array) -> Annotated[Array, "*lane"]:
 
 
 def _r2(scores: Array, targets: Array) -> Annotated[Array, "*lane"]:
-    """Return 1 - residual / total sum of squares over all outputs together.
-
-    For targets that don't vary: 1 if they are met exactly, 0 otherwise.
-    """
+    """Return 1 - residual / total sum of squares over all outputs together."""
+    # For targets that don't vary: 1 if they are met exactly, 0 otherwise.
     centred = targets - targets.mean(axis=-2, keepdims=True)
     total = np.square(centred, dtype=np.float64).sum(axis=(-2, -1))
     residual = scores.sum(axis=-1)

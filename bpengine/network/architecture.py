@@ -76,11 +76,9 @@ class Architecture:
     def layers(
         self, parameters: Annotated[Array, "*lane parameter"]
     ) -> list[Annotated[Array, "*lane fan_in fan_out"]]:
-        """Return each layer's `W` as a view of the parameters, which hold layer after layer.
-
-        A layer with fewer than `NARROW` outputs is stored column by column, because products need
-        long rows; the others row by row.
-        """
+        """Return each layer's `W` as a view of the parameters, which hold layer after layer."""
+        # A layer with fewer than `NARROW` outputs is stored column by column, because products need
+        # long rows; the others row by row.
         return layer_views(parameters, self.weight_shapes)
 
 
@@ -134,11 +132,9 @@ def initial_parameters(
     initialiser: str = "glorot_uniform",
     scale: float = 1.0,
 ) -> Annotated[Array, "parameter"]:
-    """Return random weights and zero biases for one network.
-
-    The draw is made in float64, so that both precisions hold the same network; `scale` multiplies
-    the initialiser's standard deviation.
-    """
+    """Return random weights and zero biases for one network."""
+    # The draw is made in float64, so that both precisions hold the same network; `scale` multiplies
+    # the initialiser's standard deviation.
     kind = INITIALISERS[initialiser]
     parameters = np.zeros(architecture.parameter_count)
     draw = (standard_normal if kind.normal else standard_uniform)(

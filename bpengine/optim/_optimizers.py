@@ -101,10 +101,8 @@ def _divide_by_root(call: Call, step: Step, squares: Parameters) -> None:
 
 
 def _adam(call: Call, step: Step) -> None:
-    """`m := b1 m + (1 - b1) g; v := b2 v + (1 - b2) g^2; step = eta m^ / (sqrt v^ + eps)`.
-
-    `m^ = m / (1 - b1^t)` and `v^ = v / (1 - b2^t)` (Kingma and Ba 2015, algorithm 1).
-    """
+    """`m := b1 m + (1 - b1) g; v := b2 v + (1 - b2) g^2; step = eta m^ / (sqrt v^ + eps)`."""
+    # `m^ = m / (1 - b1^t)` and `v^ = v / (1 - b2^t)` (Kingma and Ba 2015, algorithm 1).
     _adam_direction(call, step)
     call(np.multiply, step.gradient, step.move, step.gradient)
 
@@ -124,11 +122,9 @@ def _adam_direction(call: Call, step: Step) -> None:
 
 
 def _lars(call: Call, step: Step) -> None:
-    """`v := mu v + eta l (g + w_d W); step = v`, with `l = c |W| / (|g| + w_d |W|)` for each layer.
-
-    A layer with |W| = 0 or |g| = 0 has l = 1 (You, Gitman and Ginsburg 2017, algorithm 1). The
-    weight decay is part of the direction here, not added afterwards.
-    """
+    """`v := mu v + eta l (g + w_d W); step = v`, `l = c |W| / (|g| + w_d |W|)` for each layer."""
+    # A layer with |W| = 0 or |g| = 0 has l = 1 (You, Gitman and Ginsburg 2017, algorithm 1). The
+    # weight decay is part of the direction here, not added afterwards.
     settings, (v,) = step.settings, step.slots
     decay, trust = settings["weight_decay"][..., None], settings["trust"][..., None]
     for g, W, scratch in _layers(step):
@@ -145,11 +141,9 @@ def _lars(call: Call, step: Step) -> None:
 
 
 def _lamb(call: Call, step: Step) -> None:
-    """`step = eta |W| / |u| u` for each layer, with `u = m^ / (sqrt v^ + eps) + w_d W`.
-
-    A layer with |W| = 0 or |u| = 0 has the factor 1 (You et al. 2020, algorithm 2, with phi the
-    identity). The weight decay is part of the direction here, not added afterwards.
-    """
+    """`step = eta |W| / |u| u` for each layer, with `u = m^ / (sqrt v^ + eps) + w_d W`."""
+    # A layer with |W| = 0 or |u| = 0 has the factor 1 (You et al. 2020, algorithm 2, with phi the
+    # identity). The weight decay is part of the direction here, not added afterwards.
     _adam_direction(call, step)
     call(np.multiply, step.gradient, step.length, step.gradient)
     decay, unit, none = step.settings["weight_decay"][..., None], np.ones(()), np.zeros(())

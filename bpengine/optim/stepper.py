@@ -93,11 +93,9 @@ class Stepper:
         total_weight: float,
         call: Call = at_once,
     ) -> None:
-        """Change the parameters by step `number` of those that `advance` has prepared.
-
-        `gradient` is `dE/dW` times `in_gradient[number]`, and is written over; `total_weight` is
-        the sum of the examples' weights in `E`: 1 for their mean, n for their sum.
-        """
+        """Change the parameters by step `number` of those that `advance` has prepared."""
+        # `gradient` is `dE/dW` times `in_gradient[number]`, and is written over; `total_weight` is
+        # the sum of the examples' weights in `E`: 1 for their mean, n for their sum.
         parameters, scratch = self.parameters, self._scratch
         scale, small = self.in_gradient[number], np.empty_like(self.rate)
         if self._clips:
@@ -156,11 +154,9 @@ class Stepper:
 def _corrections(
     columns: Mapping[str, Annotated[Array, "setting 1"]], updates: Annotated[Array, "update"]
 ) -> Annotated[Array, "2 update setting 1"]:
-    """Return `length` and `floor` of Adam's direction at some updates.
-
-    With `b = sqrt((1 - b2^t) / (1 - b2))` and slots m' = m / (1 - b1) and v' = v / (1 - b2),
-    `m^ / (sqrt v^ + eps) = b (1 - b1) / (1 - b1^t) m' / (sqrt v' + eps b)`.
-    """
+    """Return `length` and `floor` of Adam's direction at some updates."""
+    # With `b = sqrt((1 - b2^t) / (1 - b2))` and slots m' = m / (1 - b1) and v' = v / (1 - b2),
+    # `m^ / (sqrt v^ + eps) = b (1 - b1) / (1 - b1^t) m' / (sqrt v' + eps b)`.
     b1, b2 = columns["beta1"], columns["beta2"]
     b = np.sqrt((1 - _powers(b2, updates)) / (1 - b2))
     return np.stack([b * (1 - b1) / (1 - _powers(b1, updates)), columns["epsilon"] * b])
@@ -176,10 +172,8 @@ def _powers(
 
 
 def shared(column: Annotated[Array, "setting 1"]) -> Array:
-    """Return a column of one value for each setting, or the single value that they share.
-
-    NumPy multiplies an array by a single number twice as fast as by a column.
-    """
+    """Return a column of one value for each setting, or the single value that they share."""
+    # NumPy multiplies an array by a single number twice as fast as by a column.
     return column[0, 0, ...] if (column == column[0]).all() else column
 
 

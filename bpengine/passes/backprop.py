@@ -111,12 +111,10 @@ class Backprop:
         shards: int = 1,
         call: Call = at_once,
     ) -> Parameters:
-        """Return `dE/dW` of a whole batch, `E` being the weighted sum of the examples' losses.
-
-        The batch goes through in segments whose `dW` are added up (paper, section 3): that many
-        shards, and within them slices of at most `ROWS` rows, which stay in the cache. The result
-        is that of the whole batch but for rounding. A learning rate may be folded into `weight`.
-        """
+        """Return `dE/dW` of a whole batch, `E` being the weighted sum of the examples' losses."""
+        # The batch goes through in segments whose `dW` are added up (paper, section 3): that many
+        # shards, and within them slices of at most `ROWS` rows, which stay in the cache. The result
+        # is that of the whole batch but for rounding. A learning rate may be folded into `weight`.
         for rows in cache_slices(phi.shape[-2], shards):
             layers = self.deltas(W, phi[..., rows, :], t[..., rows, :], weight, call)
             dW = self._partial_dW if rows.start else self.dW
@@ -129,10 +127,8 @@ class Backprop:
     def deltas(
         self, W: Weights, phi: Inputs, t: Targets, weight: Weight, call: Call = at_once
     ) -> list[Layer]:
-        """Return the layers' buffers with `delta = dE/dpsi o dpsi/dNet`, of at most `ROWS` rows.
-
-        Paper, sections 2.2 and 2.5.
-        """
+        """Return the layers' buffers with `delta = dE/dpsi o dpsi/dNet`, of at most `ROWS` rows."""
+        # Paper, sections 2.2 and 2.5.
         layers = self.layers(phi.shape[-2])
         self.forward(W, phi, call)
         self.differentiate(W, layers, t, weight, lowest=layers[0].delta, call=call)

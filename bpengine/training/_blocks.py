@@ -71,11 +71,9 @@ class Block:
         self._record()
 
     def run(self, factors: Annotated[Array, "update"], *, dating: bool) -> IntArray:
-        """Make the updates, each by its schedule's factor of the learning rates.
-
-        Returns the first update, from 1, after which a lane's weights were not finite, if `dating`
-        looks for it; 0 for the others.
-        """
+        """Make the updates, each by its schedule's factor of the learning rates."""
+        # Returns the first update, from 1, after which a lane's weights were not finite, if
+        # `dating` looks for it; 0 for the others.
         self._stepper.advance(factors)
         if self._stepper.folds:
             scale = self._stepper.in_gradient[: self.updates, ..., None]

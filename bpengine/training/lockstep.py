@@ -43,11 +43,9 @@ NUMERICS_VERSION = 5
 def lanes_in_cache(
     architecture: Architecture, optimizer: str, batch_size: int, dtype: npt.DTypeLike
 ) -> int:
-    """Return how many lanes fit into `CACHE` with all that an update touches, at least 1.
-
-    With more, weights and state come from memory at every pass; with fewer, the cost of calls is
-    shared by less work. Results don't depend on it.
-    """
+    """Return how many lanes fit into `CACHE` with all that an update touches, at least 1."""
+    # With more, weights and state come from memory at every pass; with fewer, the cost of calls is
+    # shared by less work. Results don't depend on it.
     parameters, rows = architecture.parameter_count, BUFFERS * min(batch_size, ROWS)
     if optimizer == "sgd" and (block := delayed_updates(batch_size, architecture.widths[0] + 1)):
         # The first layer's weights rest until the block ends; its deltas are gathered instead.
@@ -241,10 +239,8 @@ class Lockstep:
                 self._freeze(diverged, self.updates)
 
     def _train_shards(self, start: int, stop: int, batch_size: int) -> None:
-        """Let every worker train on its shard of each batch, then average the weights by examples.
-
-        Local SGD (Stich 2019): the other reading of the paper's section 3.
-        """
+        """Train every worker on its shard of each batch, then average the weights by examples."""
+        # Local SGD (Stich 2019): the other reading of the paper's section 3.
         before = self.parameters.copy()
         combined = np.zeros_like(before)
         first = self.updates

@@ -81,10 +81,8 @@ def evaluation_points(items: int, epochs: int) -> tuple[int, ...]:
 def batches(
     items: int, batch_size: Callable[[int], int], budget: Budget
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield for each epoch its number, its batch size and how many of its examples are visited.
-
-    A limit in seconds is not looked at.
-    """
+    """Yield for each epoch its number, its batch size and how many of its examples are visited."""
+    # A limit in seconds is not looked at.
     epoch = updates = examples = 0
     while True:
         size = batch_size(epoch)
@@ -109,11 +107,9 @@ def segments(
     *,
     together: int = 1,
 ) -> Iterator[Segment]:
-    """Cut a training run into segments, leaving `together` batches of an epoch in one.
-
-    A network is evaluated after the first update at or past each point (in examples, ascending,
-    above 0): no batch is cut.
-    """
+    """Cut a training run into segments, leaving `together` batches of an epoch in one."""
+    # A network is evaluated after the first update at or past each point (in examples, ascending,
+    # above 0): no batch is cut.
     remaining = list(reversed(points))
     for epoch, size, visited in batches(items, batch_size, budget):
         unit = size * together

@@ -41,10 +41,8 @@ def vectorized(groups: Groups) -> Iterator[Sample]:
 
 
 def shards(groups: Groups) -> Iterator[Sample]:
-    """C2: how far the loss of networks trained on shards is from that of whole batches.
-
-    Of a seed's trials the median: at rates that are too large rounding decides where one ends.
-    """
+    """C2: how far the loss of networks trained on shards is from that of whole batches."""
+    # Of a seed's trials the median: at rates that are too large rounding decides where one ends.
     whole = {_twin(group.plan): group for group in groups if group.plan.shards == 1}
     for group in groups:
         other = whole.get(_twin(group.plan))
@@ -187,10 +185,8 @@ def _training_seconds(group: GroupValues) -> pd.DataFrame:
 
 
 def predictions(groups: Groups) -> Iterator[Sample]:
-    """C7: time to target of the batch size that a rule names, by that of the fastest other.
-
-    Rules see the tuning seeds only, times are those of fresh seeds.
-    """
+    """C7: time to target of the batch size that a rule names, by that of the fastest other."""
+    # Rules see the tuning seeds only, times are those of fresh seeds.
     for group in confirmed(groups):
         record = group.analysis.scaling.main
         if record is None:
@@ -227,11 +223,9 @@ def _seconds(crossings: pd.DataFrame, cost: Mapping[int, float]) -> pd.DataFrame
 
 
 def _slower(times: pd.DataFrame, wanted: float) -> pd.Series[float]:
-    """Logarithm of the time at the size nearest to a wanted one, by that at the fastest other.
-
-    The fastest on the other seeds, of those that all seeds reach the target with. Infinite where
-    the size that was named misses it.
-    """
+    """Logarithm of the time at the size nearest to a wanted one, by that at the fastest other."""
+    # The fastest on the other seeds, of those that all seeds reach the target with. Infinite where
+    # the size that was named misses it.
     use = min(sizes_of(times), key=lambda size: abs(math.log(size / wanted)))
     others = times.drop(columns=use).to_numpy(np.float64).T
     others = others[np.isfinite(others).all(axis=1)]

@@ -32,11 +32,9 @@ class GroupValues:
 
     @cached_property
     def tuned(self) -> pd.DataFrame:
-        """The metric that the report shows, at the tuned rate of each batch size.
-
-        The test metric on fresh seeds; where there are none, the validation metric, each seed at
-        the rate that is best on the others. Batch sizes with a failed seed have no column.
-        """
+        """The metric that the report shows, at the tuned rate of each batch size."""
+        # The test metric on fresh seeds; where there are none, the validation metric, each seed at
+        # the rate that is best on the others. Batch sizes with a failed seed have no column.
         if self.analysis.part != "test":
             return cross_fitted(self.explored)
         seeds = self.analysis.seeds
@@ -81,10 +79,8 @@ class GroupValues:
         return 1 / items if self.plan.task == CLASSIFICATION else 0.0
 
     def noise_scales(self, record: TargetRecord) -> dict[int, float]:
-        """Return the noise scale of batch sizes that resolve it, by the tuning seeds' gradients.
-
-        Averaged over training up to the target.
-        """
+        """Return the noise scale of batch sizes that resolve it, by the tuning seeds' gradients."""
+        # Averaged over training up to the target.
         rates = select_rates(self.analysis.cells)
         results = self.analysis.results
         runs = tuned(results.trials, rates, TUNING_STAGES)
@@ -124,10 +120,8 @@ def cross_fitted(explored: pd.DataFrame, *, fixed: bool = False) -> pd.DataFrame
 
 
 def fall(values: pd.DataFrame, best: int | None = None) -> pd.Series[float]:
-    """Return the change of a metric from the best smaller batch size to the largest, by seed.
-
-    The best is the one that is best on all other seeds, if it isn't given.
-    """
+    """Return the change of a metric from the best smaller batch size to the largest, by seed."""
+    # The best is the one that is best on all other seeds, if it isn't given.
     complete = values.dropna()
     if len(complete.columns) < FEWEST:
         return pd.Series(dtype="float64")

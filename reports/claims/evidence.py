@@ -173,10 +173,8 @@ def finding_of(mean: Mean, unit: str, count: int) -> Finding:
 
 
 def judged(samples: Sequence[Sample]) -> tuple[Evidence, ...]:
-    """Judge comparisons kind by kind, adjusted by Holm's method over those of one kind.
-
-    Support comes first: an effect that is shown is there, even if it is too small to count.
-    """
+    """Judge comparisons kind by kind, adjusted by Holm's method over those of one kind."""
+    # Support comes first: an effect that is shown is there, even if it is too small to count.
     evidence: list[Evidence] = []
     for kind in dict.fromkeys(sample.comparison for sample in samples):
         alike = [sample for sample in samples if sample.comparison == kind]
@@ -225,11 +223,9 @@ def datasets_of(evidence: Sequence[Evidence]) -> list[str]:
 
 
 def _together(evidence: Sequence[Evidence]) -> tuple[Mean, int]:
-    """Return the mean over datasets, and how many seeds or rounds the smallest of them has.
-
-    Comparisons of a dataset are averaged within each common seed or round. Several datasets are
-    pooled with the variance between them, as effects differ from one to the other.
-    """
+    """Return the mean over datasets, and how many seeds or rounds the smallest of them has."""
+    # Comparisons of a dataset are averaged within each common seed or round. Several datasets are
+    # pooled with the variance between them, as effects differ from one to the other.
     if len({each.sample.metric for each in evidence}) != 1:
         return Mean(math.nan, math.nan, 0), 0
     step = max(each.sample.step for each in evidence)
@@ -249,10 +245,8 @@ def _together(evidence: Sequence[Evidence]) -> tuple[Mean, int]:
 
 
 def overall(evidence: Sequence[Evidence]) -> str:
-    """Return the verdict of several comparisons of one kind.
-
-    The one that they share; or else, if none contradicts another, that of their mean.
-    """
+    """Return the verdict of several comparisons of one kind."""
+    # The one that they share; or else, if none contradicts another, that of their mean.
     verdicts = {each.verdict for each in evidence}
     if {SUPPORTED, NOT_SUPPORTED} <= verdicts:
         return MIXED

@@ -62,10 +62,8 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -
 
 
 def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
-    """Draw how far other studies are above the first one, with intervals, against batch size.
-
-    Filled markers are established.
-    """
+    """Draw how far other studies are above the first one, with intervals, against batch size."""
+    # Filled markers are established.
     label = f"Difference{measure.points and ' in points'}"
     style.difference_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
     shown, names = list(table.groupby("group", sort=False)), []

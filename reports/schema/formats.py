@@ -139,10 +139,8 @@ def plural(number: int, noun: str) -> str:
 
 
 def sizes(batch_sizes: Sequence[int], tried: Sequence[int] = ()) -> str:
-    """Return batch sizes to be read after "batch", such as "sizes 8 and 1024".
-
-    More than three neighbours among those tried are a range, such as "sizes 8 to 1024".
-    """
+    """Return batch sizes to be read after "batch", such as "sizes 8 and 1024"."""
+    # More than three neighbours among those tried are a range, such as "sizes 8 to 1024".
     few, first = 3, batch_sizes[0] if batch_sizes else 0
     start = tried.index(first) if first in tried else 0
     if len(batch_sizes) > few and [*tried[start : start + len(batch_sizes)]] == [*batch_sizes]:

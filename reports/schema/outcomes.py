@@ -77,11 +77,9 @@ def has_value(trials: pd.DataFrame, part: str) -> pd.Series[bool]:
 
 
 def count_seeds(trials: pd.DataFrame, part: str, planned: pd.Series[int]) -> pd.DataFrame:
-    """Return how many seeds each cell has, of trials of one kind of stage; indexed by `CELL`.
-
-    Columns planned; trials, those that have run; ok, those with a value; diverged; ended, the last
-    two together; and complete: a value for every seed, planned or run.
-    """
+    """Return how many seeds each cell has, of trials of one kind of stage; indexed by `CELL`."""
+    # Columns planned; trials, those that have run; ok, those with a value; diverged; ended, the
+    # last two together; and complete: a value for every seed, planned or run.
     counted = trials.assign(ok=has_value(trials, part), diverged=trials["status"] == "diverged")
     cells = counted.groupby(CELL)[["ok", "diverged"]].sum()
     cells["trials"] = counted.groupby(CELL).size()

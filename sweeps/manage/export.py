@@ -41,10 +41,8 @@ class Exported:
 
 
 def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
-    """Write all that a store holds, a whole file for each of `EXPORTED_COLUMNS`.
-
-    What is not part of the study as it is now comes last; a trial has a row for each of its groups.
-    """
+    """Write all that a store holds, a whole file for each of `EXPORTED_COLUMNS`."""
+    # What is not part of the study as it is now comes last; a trial has a row in each group.
     write = WRITERS[kind]
     if kind == "parquet":
         _check_pyarrow()

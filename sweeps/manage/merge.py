@@ -26,10 +26,8 @@ class Merged:
 
 
 def merge(folders: Sequence[Path], out: Path) -> Merged:
-    """Make a store that holds what several hold: results win over failures.
-
-    Times of several machines can't be compared: those of the first store that has any are kept.
-    """
+    """Make a store that holds what several hold: results win over failures."""
+    # Times of several machines can't be compared: those of the first store that has any are kept.
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise UsageError(f"{out} is not empty. Choose another --out.")
     unfinished = out.absolute().with_name(f".{out.name}.{os.getpid()}.tmp")

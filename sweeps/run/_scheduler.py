@@ -46,10 +46,8 @@ class Dispatch:
         stopping: Callable[[], bool] = lambda: False,
         fits: Callable[[Cohort], bool] = lambda _: True,
     ) -> Iterator[Ended]:
-        """Run cohorts in their order, and yield what has ended twice a second or more often.
-
-        `stopping` is asked all the time; a cohort that doesn't fit when its turn comes is left out.
-        """
+        """Run cohorts in their order, and yield what has ended twice a second or more often."""
+        # `stopping` is asked all the time; a cohort that doesn't fit at its turn is left out.
         self._waiting.extend(self._task(cohort) for cohort in cohorts)
         while self._start(stopping(), fits):
             reports = self._executor.wait(WAIT_SECONDS)

@@ -27,10 +27,8 @@ RELOAD_SECONDS = 10  # how often an open page loads itself again
 
 @contextmanager
 def reported(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Have a report written meanwhile, and a note if it can't be.
-
-    What stops a run at once doesn't stop the process: it writes the report of what was kept.
-    """
+    """Have a report written meanwhile, and a note if it can't be."""
+    # What stops a run at once doesn't stop the process: it writes the report of what was kept.
     # Its errors are told in the end: a bar may be shown meanwhile.
     process = start_python(CODE, str(folder), streams=subprocess.DEVNULL)
     try:

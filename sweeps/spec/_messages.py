@@ -41,10 +41,8 @@ _MODELS: Mapping[str, type[BaseModel]] = {
 
 
 def path_of(location: Location, keys: Mapping[str, Any]) -> str:
-    """Return a path in what was written, such as `optimizer[1].beta1`.
-
-    `location` is in the model, where one value may stand as a list of one, a name as a table.
-    """
+    """Return a path in what was written, such as `optimizer[1].beta1`."""
+    # `location` is in the model, where one value may stand as a list of one, a name as a table.
     text, key = "", ""
     inside: Any = keys
     for part in location:

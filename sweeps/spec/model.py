@@ -281,10 +281,8 @@ _NOTHING: tuple[object, ...] = (None, [])
 
 
 def plain(key: str, value: Any) -> Any:  # noqa: ANN401 - every type there is in TOML
-    """Return the value of a key as a user would write it.
-
-    One value means a list of one, a name for a table that holds nothing else.
-    """
+    """Return the value of a key as a user would write it."""
+    # One value means a list of one, a name for a table that holds nothing else.
     if isinstance(value, Strict):
         given = [name for name in type(value).model_fields if name in value.model_fields_set]
         keys = {name: plain(name, getattr(value, name)) for name in given}

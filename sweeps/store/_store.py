@@ -145,11 +145,9 @@ class Store:
         return int(self._connection.execute(f"SELECT {_DAMAGED}").fetchone()[0])
 
     def add(self, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> list[str]:
-        """Store what trials gave, in one transaction; return the trials with another result.
-
-        An earlier failure of a trial is replaced. A result is not: the same one again changes
-        nothing, nor does a failure, and another result is not stored.
-        """
+        """Store what trials gave, in one transaction; return the trials with another result."""
+        # An earlier failure of a trial is replaced. A result is not: the same one again changes
+        # nothing, nor does a failure, and another result is not stored.
         rows = (row_of(trial, outcome) for trial, outcome in zip(trials, outcomes, strict=True))
         return self.take(rows)
 

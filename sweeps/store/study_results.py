@@ -81,10 +81,8 @@ def to_json(data: Facts) -> str:
 
 
 def from_json(text: str) -> Facts:
-    """Return facts from what `to_json` wrote, or somebody else: a store may come from anywhere.
-
-    A value error if they say what no specification can say, a key error for an unknown format.
-    """
+    """Return facts from what `to_json` wrote, or somebody else: a store may come from anywhere."""
+    # A value error if they say what no specification can say, a key error for an unknown format.
     data = TypeAdapter(Facts).validate_json(text, strict=True)
     return {key: _checked(facts) for key, facts in data.items()}
 
@@ -129,10 +127,8 @@ def _checked_source(source: Source) -> Source:
 
 
 def stored_experiment(folder: Path, instead: str) -> Experiment:
-    """Return the study of a folder, with data described again by its specification.
-
-    Where they are files, whose places no store holds, the error says what to do `instead`.
-    """
+    """Return the study of a folder, with data described again by its specification."""
+    # Where they are files, whose places no store holds, the error says what to do `instead`.
     with Store.read(folder) as store:
         experiment = read_experiment(store)
     files = sorted(facts.source.name for facts in experiment.data.values() if facts.source.content)

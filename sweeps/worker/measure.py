@@ -124,10 +124,8 @@ class Measurement:
 def time_updates(
     measurements: Sequence[Measurement], splits: Callable[[int], Split], rounds: int | None = None
 ) -> Iterator[Round]:
-    """Measure everything several times, in turn, on the examples that `splits` gives for a seed.
-
-    Whole batches only: the ragged last one of an epoch is left out.
-    """
+    """Measure everything several times, in turn, on the examples that `splits` gives for a seed."""
+    # Whole batches only: the ragged last one of an epoch is left out.
     makers = {TENSOR: _tensor, PER_ITEM: _per_item, ONE_PIECE: _one_piece}
     works = [(timed.key, makers[timed.engine](timed, splits)) for timed in measurements]
     for _, work in works:

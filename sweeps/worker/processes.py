@@ -37,10 +37,8 @@ _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 def start_python(code: str, *arguments: str, streams: int) -> subprocess.Popen[bytes]:
-    """Start this interpreter on code, with the same modules at hand and unreachable by Ctrl-C.
-
-    `streams` is its standard input and output; what it writes to standard error is piped.
-    """
+    """Start this interpreter on code, with the same modules at hand and unreachable by Ctrl-C."""
+    # `streams` is its standard input and output; what it writes to standard error is piped.
     modules = "import json, sys; sys.path[:] = json.loads(sys.argv[1])"
     with unreachable_by_ctrl_c():
         return subprocess.Popen(  # noqa: S603 - this interpreter, with our own code

@@ -79,10 +79,8 @@ abandoned = threading.Event()  # set to make every training of this process stop
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let BLAS use one thread meanwhile: bits may depend on their number.
-
-    The number is the whole process's: whoever starts threads enters this before, not they.
-    """
+    """Let BLAS use one thread meanwhile: bits may depend on their number."""
+    # The number is the whole process's: whoever starts threads enters this before, not they.
     with threads().limit(limits=1, user_api="blas"):
         _check_one_thread()
         yield
