@@ -11,11 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from bpengine.network import Array, IntArray
-from sweeps.data.splits import CLASSIFICATION, REGRESSION, SMALLEST_SPREAD, Dataset
+from sweeps.data.splits import (
+    CLASSIFICATION,
+    LEAST_OF_A_CLASS,
+    REGRESSION,
+    SMALLEST_SPREAD,
+    Dataset,
+)
 from sweeps.errors import DataError, counted, shown
 
 FINGERPRINT_CHARACTERS = 32
-LEAST_OF_A_CLASS = 3  # examples: one for each set
 LARGEST_VALUE = 1e100  # beyond it sums of squares may overflow
 IMBALANCE = 3.0  # how many times the smallest class the largest may be before it is noted
 LISTED = 5  # names in a message

@@ -18,11 +18,12 @@ import numpy.typing as npt
 from pydantic import Field
 
 from sweeps.data._dataset import classification, regression
-from sweeps.data.parameters import Limited, Number, OneOf, Texts, Whole
+from sweeps.data.parameters import Limited, Number, OneOf, Whole
 from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source
-from sweeps.data.table._assembly import DROP, Rare, TableParameters, from_frame
+from sweeps.data.table._assembly import from_frame
+from sweeps.data.table._cells import number_name
+from sweeps.data.table._choices import DROP, Columns, Rare, TableParameters
 from sweeps.data.table._features import Room, dense
-from sweeps.data.table._target import number_name
 from sweeps.errors import DataError
 
 NETWORK_SECONDS = 30.0  # a server that is silent for so long is given up
@@ -40,7 +41,7 @@ OPENML = re.compile(r"openml:(?P<name>[^@\s/\\]+)@(?P<version>[1-9][0-9]*)")
 class OpenMLParameters(TableParameters):
     """A table of OpenML."""
 
-    target: Texts = Field((), description="column to learn; OpenML's own choice without it")
+    target: Columns = Field((), description="column to learn; OpenML's own choice without it")
 
 
 class Newsgroups(Limited):

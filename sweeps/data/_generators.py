@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, PlainSerializer
 
-from sweeps.data._dataset import LEAST_OF_A_CLASS, classification, regression
+from sweeps.data._dataset import classification, regression
 from sweeps.data.parameters import Number, Shares, Strict, Whole
-from sweeps.data.splits import CLASSIFICATION, REGRESSION, Dataset, Source
+from sweeps.data.splits import CLASSIFICATION, LEAST_OF_A_CLASS, REGRESSION, Dataset, Source
 from sweeps.data.table._features import COPIES, FLOAT_BYTES, Room, dense
 from sweeps.errors import DataError, Problem
 

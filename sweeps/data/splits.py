@@ -13,6 +13,7 @@ from bpengine.network import Array, BoolArray, IntArray, permutation
 from sweeps.errors import DataError, Problem, counted, shown
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
+LEAST_OF_A_CLASS = 3  # examples: one for each set
 
 SMALLEST_SPREAD = 1e-100
 """Differences below it are none: their squares, of which standard deviations are made, vanish."""
@@ -175,13 +176,10 @@ def filled(
         return inputs
     values, gaps = inputs.copy(), np.isnan(inputs)
     with_gaps = np.flatnonzero(gaps.any(axis=0))
-    empty = with_gaps[gaps[train][:, with_gaps].all(axis=0)]
-    if empty.size:
-        names = ", ".join(shown(dataset.feature_names[feature]) for feature in empty[:5])
-        raise DataError(f"{dataset.name}: a training set has no value of {names} to fill with.")
     for feature in with_gaps[groups[with_gaps] < 0]:
-        present = inputs[train, feature]
-        fill = FILLINGS[dataset.missing](present[~np.isnan(present)])
+        present = inputs[train, feature][~gaps[train, feature]]
+        # A column that the training set lacks is constant in it, and teaches nothing.
+        fill = FILLINGS[dataset.missing](present) if present.size else 0.0
         values[gaps[:, feature], feature] = fill
     for group in np.unique(groups[with_gaps][groups[with_gaps] >= 0]):
         features = np.flatnonzero(groups == group)

@@ -16,8 +16,9 @@ import numpy as np
 from sweeps.data.files.file_sources import CsvParameters
 from sweeps.data.splits import Dataset
 from sweeps.data.table import Cells
-from sweeps.data.table._assembly import check_columns, from_columns
+from sweeps.data.table._assembly import from_columns
 from sweeps.data.table._cells import number_of
+from sweeps.data.table._choices import check_columns
 from sweeps.data.table._features import Room, dense, refuse
 from sweeps.errors import DataError, counted, shown
 
@@ -52,7 +53,7 @@ def read(name: str, content: bytes, parameters: CsvParameters) -> Dataset:
     rows = _rows(name, _lines(name, content, parameters.encoding), parameters.separator)
     header, _ = next(rows, ([], 0))
     _check_header(name, header, parameters.separator)
-    check_columns(name, header, parameters)
+    parameters = check_columns(name, header, parameters)
     read = len(content)
     columns, lines = _columns(name, header, rows, parameters, Room.of(parameters, read))
     targets = {column: columns.pop(column) for column in parameters.target}

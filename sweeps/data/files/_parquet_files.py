@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from sweeps.data.splits import Dataset
 from sweeps.data.table import Cells
-from sweeps.data.table._assembly import TableParameters, check_columns, from_columns
+from sweeps.data.table._assembly import from_columns
 from sweeps.data.table._cells import told_apart
+from sweeps.data.table._choices import TableParameters, check_columns
 from sweeps.data.table._features import LARGEST_WHOLE, TOO_WHOLE, Room, cells_of, dense, refuse
 from sweeps.errors import DataError, UserError, shown
 
@@ -23,7 +24,9 @@ def read(name: str, content: bytes, parameters: TableParameters) -> Dataset:
     arrow, parquet = _pyarrow()
     try:
         file = parquet.ParquetFile(arrow.BufferReader(content))
-        fields = _fields(name, file.schema_arrow, parameters, arrow.types)
+        schema = file.schema_arrow
+        parameters = check_columns(name, _known(name, schema), parameters)
+        fields = _fields(name, schema, parameters, arrow.types)
         wanted = [field.name for field in fields]
         outputs, rows = len(parameters.target), file.metadata.num_rows
         room = Room.of(parameters, len(content) + _unpacked_bytes(file.metadata))
@@ -50,14 +53,18 @@ def read(name: str, content: bytes, parameters: TableParameters) -> Dataset:
 
 
 def _fields(name: str, schema: Any, parameters: TableParameters, types: Any) -> list[Any]:  # noqa: ANN401
-    """Return the columns that are not ignored, after a look at their names and types."""
-    known = [field.name for field in schema if not _INDEX.fullmatch(field.name)]
-    twice = sorted({column for column in known if known.count(column) > 1})
-    refuse([f"{name}: more than one column is called {shown(column)}." for column in twice])
-    check_columns(name, known, parameters)
+    """Return the columns that are not ignored, after a look at their types."""
+    known = _known(name, schema)
     fields = [schema.field(column) for column in known if column not in parameters.ignore]
     refuse(_strange_types(name, fields, types))
     return fields
+
+
+def _known(name: str, schema: Any) -> list[str]:  # noqa: ANN401
+    known = [field.name for field in schema if not _INDEX.fullmatch(field.name)]
+    twice = sorted({column for column in known if known.count(column) > 1})
+    refuse([f"{name}: more than one column is called {shown(column)}." for column in twice])
+    return known
 
 
 def _pyarrow() -> tuple[Any, Any]:

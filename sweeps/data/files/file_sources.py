@@ -10,22 +10,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sweeps.data.parameters import Encoding, Limited, OneOf, Text, Texts, pairs_of, read_parameters
+from sweeps.data.parameters import Encoding, Limited, OneOf, Text, pairs_of, read_parameters
 from sweeps.data.splits import Source
-from sweeps.data.table._assembly import DatasetParameters, TableParameters
+from sweeps.data.table._choices import DatasetParameters, TableParameters
 from sweeps.data.table._features import Room
 from sweeps.errors import DataError, Problem, UserError, did_you_mean_path, shown
 
 
-class FileParameters(TableParameters):
-    """A table in a file: it must be said what to learn."""
-
-    target: Annotated[Texts, Field(min_length=1)] = Field(
-        description="column to learn; a list of several is a regression"
-    )
-
-
-class CsvParameters(FileParameters):
+class CsvParameters(TableParameters):
     """A CSV file."""
 
     separator: Annotated[str, OneOf((",", ";", "\t", "|", " "))] = Field(
@@ -46,7 +38,7 @@ class NpzParameters(DatasetParameters):
 
 FORMATS: dict[str, type[Limited]] = {
     ".csv": CsvParameters,
-    ".parquet": FileParameters,
+    ".parquet": TableParameters,
     ".npz": NpzParameters,
 }
 """What can be chosen for each format, by the end of the file's name."""

@@ -1,69 +1,60 @@
-"""From tables to datasets: what is missing, which classes are too rare, what is suspicious."""
+"""From tables to datasets: which examples are used, what becomes of gaps, what is suspicious."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
-from bpengine.network import Array, BoolArray, IntArray
-from sweeps.data._dataset import LEAST_OF_A_CLASS, LISTED, classification, regression
-from sweeps.data.parameters import Limited, OneOf, Texts
-from sweeps.data.splits import CLASSIFICATION, FILLINGS, REGRESSION, Dataset
-from sweeps.data.table._cells import Cells, Locate
-from sweeps.data.table._features import Features, Room, cells_of, read_features
+from bpengine.network import BoolArray, IntArray
+from sweeps.data._dataset import LISTED, classification, regression
+from sweeps.data.splits import LEAST_OF_A_CLASS, REGRESSION, Dataset
+from sweeps.data.table._cells import Cells, Locate, Markers, TableError
+from sweeps.data.table._choices import (
+    CATEGORY,
+    DROP,
+    MERGE,
+    REFUSE,
+    DatasetParameters,
+    TableParameters,
+    check_columns,
+    refusal,
+)
+from sweeps.data.table._features import (
+    OFTEN_MISSING,
+    Features,
+    Reading,
+    Room,
+    cells_of,
+    dense,
+    read_features,
+    sentinel_note,
+    with_indicators,
+)
+from sweeps.data.table._suspicions import suspicions
 from sweeps.data.table._target import Target, read_target
-from sweeps.errors import DataError, counted, did_you_mean, shown
+from sweeps.errors import counted, shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-REFUSE, DROP = "refuse", "drop"
-SEARCHED_CELLS = 20_000_000  # larger tables are not searched for copies and leaks
-GLANCE = 500  # examples that a first look is taken at
-
-_RARE = f"classes of fewer than {LEAST_OF_A_CLASS} examples: refused, or their examples dropped"
-Rare = Annotated[str, OneOf((REFUSE, DROP)), Field(description=_RARE)]
-
-
-class DatasetParameters(Limited):
-    """How features and targets become a dataset."""
-
-    task: Annotated[str, OneOf((CLASSIFICATION, REGRESSION))] = Field(
-        "", description="what is learned; inferred from the target without it"
-    )
-    missing: Annotated[str, OneOf((REFUSE, DROP, *FILLINGS))] = Field(
-        REFUSE,
-        description="missing values: refused, their examples dropped, or filled from the "
-        "training set",
-    )
-    rare: Rare = REFUSE
-
-
-class TableParameters(DatasetParameters):
-    """How a table is read."""
-
-    target: Texts = Field((), description="column to learn; a list of several is a regression")
-    ignore: Texts = Field((), description="column to leave out, or a list of them")
-    categorical: Texts = Field(
-        (), description="column that is categories even if numbers, or a list of them"
-    )
+_NUMBERS_BY = "median"  # numbers are imputed by it where categories are missing as one
+_OTHER = "other"  # what rare classes are merged to
 
 
 def from_frame(name: str, frame: DataFrame, parameters: TableParameters, locate: Locate) -> Dataset:
     """Return the dataset that a table's columns are."""
-    target, categorical = parameters.target, parameters.categorical
-    check_columns(name, [*map(str, frame.columns)], parameters)
-    targets = {column: frame[column].to_numpy() for column in target}
-    rest = frame.drop(columns=[*target, *parameters.ignore])
+    chosen = check_columns(name, [*map(str, frame.columns)], parameters)
+    targets = {column: frame[column].to_numpy() for column in chosen.target}
+    rest = frame.drop(columns=[*chosen.target, *chosen.ignore])
     table = {
-        str(column): cells_of(rest[column], categorical=column in categorical) for column in rest
+        str(column): cells_of(rest[column], categorical=column in chosen.categorical)
+        for column in rest
     }
-    return from_columns(name, table, targets, parameters, locate)
+    return from_columns(name, table, targets, chosen, locate)
 
 
 def from_columns(
@@ -74,91 +65,176 @@ def from_columns(
     locate: Locate,
     *,
     read: int = 0,
+    decimal: str = ".",
 ) -> Dataset:
-    """Return the dataset that columns are, which are read from that many bytes in memory."""
-    target = read_target(name, targets, parameters.task, locate)
-    room = Room.of(parameters, read)
-    features = read_features(name, table, locate, room, target.outputs)
-    return assembled(name, features, target, parameters, locate)
+    """Return the dataset that columns are, which are read from that many bytes in memory.
+
+    The parameters are those of `check_columns`. All that is wrong is reported at once.
+    """
+    markers = Markers.of(parameters.missing_markers)
+    notes, obstacles = parameters.understood
+    target, rows, outputs = None, None, 1
+    try:
+        target = read_target(
+            name, targets, parameters.task, locate, markers=markers, decimal=decimal
+        )
+        target, rows = _usable(name, target, parameters, notes, obstacles)
+        outputs = target.outputs
+    except TableError as obstacle:
+        obstacles.append(obstacle)
+    columns = {column: cells.without(markers) for column, cells in table.items()}
+    if rows is not None:
+        columns = {column: cells.rows(rows) for column, cells in columns.items()}
+    never = parameters.missing in {DROP, REFUSE}
+    often = 1.0 if never else 0.0 if parameters.missing == CATEGORY else OFTEN_MISSING
+    declared = frozenset((*parameters.keep, *parameters.categorical))
+    where = _among(locate, rows)
+    reading = Reading(where, declared, often, decimal)
+    features = read_features(name, columns, reading, Room.of(parameters, read), outputs)
+    features = replace(features, notes=(*notes, *features.notes))
+    obstacles += features.obstacles
+    return _finished(name, features, target, parameters, locate=where, obstacles=obstacles)
 
 
-def check_columns(name: str, known: list[str], parameters: TableParameters) -> None:
-    """Refuse choices of columns that are not there, or that contradict each other."""
-    problems = [
-        f"{name}: `{parameter}` names {shown(column)}, which is not a column."
-        f"{did_you_mean(column, known) or ' Columns: ' + ', '.join(known[:20]) + '.'}"
-        for parameter in ("target", "ignore", "categorical")
-        for column in getattr(parameters, parameter)
-        if column not in known
-    ]
-    for parameter in ("ignore", "categorical"):
-        both = sorted({*parameters.target} & {*getattr(parameters, parameter)})
-        problems += [f"{name}: `{parameter}` names the target {shown(column)}." for column in both]
-    if not problems and len({*parameters.target} | {*parameters.ignore}) == len(known):
-        problems = [f"{name} has no columns but the target and ignored ones."]
-    if problems:
-        raise DataError(*problems)
+def _among(locate: Locate, rows: IntArray | None) -> Locate:
+    """Return where examples are of which only these rows are left."""
+    return locate if rows is None else lambda row: locate(int(rows[row]))
 
 
 def assembled(
     name: str, features: Features, target: Target, parameters: DatasetParameters, locate: Locate
 ) -> Dataset:
     """Return a dataset of features and target."""
-    notes = [*features.notes, *target.notes]
-    kept = _with_target(name, target, parameters, locate, notes)
-    gaps = dict(features.gaps())
+    notes: list[str] = []
+    obstacles: list[TableError] = []
+    target, rows = _usable(name, target, parameters, notes, obstacles)
+    if rows is not None:
+        features = features.rows(rows)
+    features = replace(features, notes=(*features.notes, *notes))
+    return _finished(
+        name, features, target, parameters, locate=_among(locate, rows), obstacles=obstacles
+    )
+
+
+def _usable(
+    name: str,
+    target: Target,
+    parameters: DatasetParameters,
+    notes: list[str],
+    obstacles: list[TableError],
+) -> tuple[Target, IntArray | None]:
+    """Return the target of the examples that can be used, and their rows unless all can be."""
+    notes += target.notes
+    missing, names = ~target.present, ", ".join(map(shown, target.names))
+    if missing.any() and parameters.missing_target == REFUSE:
+        text = f"{name}: the target {names} is missing in {counted(int(missing.sum()), 'example')}."
+        obstacles.append(TableError(text, missing_target=DROP))
+    elif missing.any():
+        notes.append(_dropped(missing, "without a target"))
+    kept = target.present
+    if target.task == REGRESSION:
+        notes += [
+            f"The target {names}: {note}" for note in map(sentinel_note, target.values.T) if note
+        ]
+    else:
+        target, common = _common(name, target, parameters.rare, notes, obstacles)
+        kept = kept & common
+    if kept.all():
+        return target, None
+    rows = np.flatnonzero(kept)
+    return target.rows(rows), rows
+
+
+def _common(
+    name: str, target: Target, rare: str, notes: list[str], obstacles: list[TableError]
+) -> tuple[Target, BoolArray]:
+    """Return the target with its rare classes merged, and whether each example is of another."""
+    counts = np.bincount(target.labels[target.present], minlength=len(target.classes))
+    is_rare = counts < LEAST_OF_A_CLASS
+    total, everything = int(counts[is_rare].sum()), np.ones(len(target.labels), bool)
+    listed = [f"{shown(target.classes[k])} ({counts[k]})" for k in np.flatnonzero(is_rare)]
+    which = ", ".join(listed[:LISTED]) + (", ..." if len(listed) > LISTED else "")
+    if not listed:
+        return target, everything
+    if rare == REFUSE:
+        # Where all classes are rare, no choice helps: the dataset itself is refused.
+        if (~is_rare).sum() > 1 or ((~is_rare).any() and total >= LEAST_OF_A_CLASS):
+            obstacles.append(_rare_obstacle(name, len(listed), which, (~is_rare).sum() > 1))
+        return target, everything
+    if rare == MERGE and total >= LEAST_OF_A_CLASS:
+        other = next(o for o in (_OTHER, f"({_OTHER})", f"({_OTHER}s)") if o not in target.classes)
+        notes.append(f"Merged to the class {shown(other)}: {which}.")
+        numbering = np.where(is_rare, len(target.classes), np.arange(len(target.classes)))
+        merged = replace(target, labels=numbering[target.labels], classes=(*target.classes, other))
+        rows = np.arange(len(target.labels))
+        return replace(merged.rows(rows), notes=target.notes), everything
+    kept: BoolArray = ~is_rare[target.labels]
+    notes.append(_dropped(target.present & ~kept, f"of classes that are too rare: {which}"))
+    return target, kept
+
+
+def _rare_obstacle(name: str, count: int, which: str, droppable: bool) -> TableError:
+    classes = counted(count, "class", "classes")
+    choice = DROP if droppable else MERGE
+    both = '`rare = "drop"` drops them, `rare = "merge"` makes one class of them'
+    only = '`rare = "merge"` makes one class of them'
+    text = f"{name} has {classes} of fewer than {LEAST_OF_A_CLASS} examples: {which}; "
+    return TableError(f"{text}{both if droppable else only}.", rare=choice)
+
+
+def _finished(
+    name: str,
+    features: Features,
+    target: Target | None,
+    parameters: DatasetParameters,
+    *,
+    locate: Locate,
+    obstacles: list[TableError],
+) -> Dataset:
+    """Return the dataset, or raise all that keeps the table from being one."""
+    gaps = dict(features.gaps()) if len(features.values) else {}
     if gaps and parameters.missing == REFUSE:
-        raise DataError(_gaps_text(name, gaps, locate))
+        obstacles.append(_gaps_obstacle(name, gaps, locate))
+    if obstacles or target is None:
+        raise refusal(obstacles, parameters)
+    notes = [*features.notes]
     if gaps and parameters.missing == DROP:
         whole = ~np.isnan(features.values).any(axis=1)
-        notes.append(_dropped(kept & ~whole, "that miss a value"))
-        kept &= whole
-    kept &= _common_enough(target, kept, parameters, notes)
-    if not kept.all():
-        features, target = _rows(features, target, kept)
-    if not kept.any():
-        raise DataError(f"{name}: no example is left of {kept.size}.")
-    missing = parameters.missing if np.isnan(features.values).any() else ""
-    if missing:
+        notes.append(_dropped(np.logical_not(whole), "that miss a value"))
+        if not whole.any():
+            text = f"{name}: no example is left of {whole.size}."
+            raise refusal([TableError(text, missing=_NUMBERS_BY)], parameters)
+        rows = np.flatnonzero(whole)
+        features, target, gaps = features.rows(rows), target.rows(rows), {}
+    missing = ""
+    if gaps:
+        missing = _NUMBERS_BY if parameters.missing == CATEGORY else parameters.missing
         notes.append(_filled(gaps, missing))
-    notes += _suspicions(features, target)
-    return _finished(name, features, target, missing, notes)
+    complete = with_indicators(replace(features, notes=()))
+    items, width = complete.values.shape
+    Room.of(parameters).check(*dense(name, items, width, target.outputs))
+    wanted = target.values[:, 0] if target.task == REGRESSION else target.labels
+    notes += [*complete.notes, *suspicions(features.values, features.spans(), wanted)]
+    return _dataset(name, complete, target, missing, notes)
 
 
-def _with_target(
-    name: str, target: Target, parameters: DatasetParameters, locate: Locate, notes: list[str]
-) -> BoolArray:
-    missing = ~target.present
-    if missing.any() and parameters.missing != DROP:
-        raise DataError(
-            f"{name}: the target {', '.join(map(shown, target.names))} is missing in "
-            f"{counted(int(missing.sum()), 'example')}, first in {locate(int(missing.argmax()))}. "
-            'A target is never filled; `missing = "drop"` drops such examples.'
-        )
-    if missing.any():
-        notes.append(_dropped(missing, "without a target"))
-    return ~missing
-
-
-def _gaps_text(name: str, gaps: Mapping[str, Any], locate: Locate) -> str:
+def _gaps_obstacle(name: str, gaps: Mapping[str, Any], locate: Locate) -> TableError:
     total = counted(sum(map(len, gaps.values())), "value")
     listed = ", ".join(
         f"{shown(column)} ({len(rows)}, first in {locate(int(rows[0]))})"
         for column, rows in [*gaps.items()][:LISTED]
     )
     rest = ", ..." if len(gaps) > LISTED else ""
-    return (
-        f"{name} misses {total} in {counted(len(gaps), 'column')}: {listed}{rest}. Choose what "
-        f"becomes of them: `missing` is one of {', '.join(map(repr, (DROP, *FILLINGS)))}."
-    )
+    text = f"{name} misses {total} in {counted(len(gaps), 'column')}: {listed}{rest}."
+    return TableError(text, missing=_NUMBERS_BY)
 
 
 def _filled(gaps: Mapping[str, Any], missing: str) -> str:
-    listed = ", ".join(f"{column} ({len(rows)})" for column, rows in gaps.items())
-    how = missing.replace("_", " ")
+    listed = ", ".join(f"{column} ({len(rows)})" for column, rows in [*gaps.items()][:LISTED])
+    rest = ", ..." if len(gaps) > LISTED else ""
     return (
-        f"Missing values are filled from each training set, numbers by the {how} and categories "
-        f"by the most frequent one: {listed}."
+        f"Missing values are imputed from each training set, numbers by the "
+        f"{missing.replace('_', ' ')} and categories by the most frequent one: {listed}{rest}."
     )
 
 
@@ -166,64 +242,7 @@ def _dropped(rows: BoolArray, which: str) -> str:
     return f"Dropped {int(rows.sum())} of {rows.size} examples {which}."
 
 
-def _common_enough(
-    target: Target, kept: BoolArray, parameters: DatasetParameters, notes: list[str]
-) -> BoolArray:
-    if target.task == REGRESSION or parameters.rare == REFUSE:
-        return np.ones_like(kept)
-    counts = np.bincount(target.labels[kept], minlength=len(target.classes))
-    common = counts[target.labels] >= LEAST_OF_A_CLASS
-    if not common[kept].all():
-        notes.append(_dropped(kept & ~common, "of classes that are too rare"))
-    return common
-
-
-def _rows(features: Features, target: Target, kept: BoolArray) -> tuple[Features, Target]:
-    chosen = replace(features, values=features.values[kept])
-    if target.task == REGRESSION:
-        return chosen, replace(target, present=target.present[kept], values=target.values[kept])
-    used, labels = np.unique(target.labels[kept], return_inverse=True)
-    classes = tuple(target.classes[label] for label in used)
-    return chosen, replace(target, present=target.present[kept], labels=labels, classes=classes)
-
-
-def _suspicions(features: Features, target: Target) -> list[str]:
-    if features.values.size > SEARCHED_CELLS:
-        return []
-    items = len(features.values)
-    row = np.dtype((np.void, features.values[0].nbytes))
-    copies = items - len(np.unique(np.ascontiguousarray(features.values).view(row)))
-    notes = []
-    if copies:
-        notes.append(
-            f"{copies} of {items} examples repeat the features of an earlier one: copies of one "
-            "example may be in the training and the test set."
-        )
-    wanted = target.labels if target.task == CLASSIFICATION else target.values[:, 0]
-    notes += [
-        f"{shown(name)} determines the target and is determined by it. Is it known beforehand?"
-        for name, values in zip(features.names, features.values.T, strict=True)
-        # Most columns are told apart by their first rows.
-        if _determine_each_other(values[:GLANCE], wanted[:GLANCE])
-        and _determine_each_other(values, wanted, repeated=True)
-    ]
-    return notes
-
-
-def _determine_each_other(
-    values: Array, wanted: Array | IntArray, *, repeated: bool = False
-) -> bool:
-    import pandas as pd  # noqa: PLC0415 - takes a second
-
-    codes = pd.factorize(values)[0]
-    if not np.array_equal(codes, pd.factorize(wanted)[0]):
-        return False
-    # Where nearly every value is another, any column determines any other.
-    often = 2 * (codes.max() + 1) <= codes.size
-    return not repeated or often or np.array_equal(values, wanted)
-
-
-def _finished(
+def _dataset(
     name: str, features: Features, target: Target, missing: str, notes: list[str]
 ) -> Dataset:
     about: dict[str, Any] = {"groups": features.groups, "missing": missing, "notes": notes}

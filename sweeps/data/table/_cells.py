@@ -1,21 +1,53 @@
-"""Cells of a table: which texts are numbers follows from one rule, whatever read the file."""
+"""Cells of a table: which texts are missing values or numbers, whatever read the file."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Self
 
 import numpy as np
 
-from bpengine.network import Array, IntArray
+from bpengine.network import Array, BoolArray, IntArray
+from sweeps.errors import DataError
 
 Locate = Callable[[int], str]
 """Where an example is in its file, by its number from 0, such as "line 7"."""
 
+MISSING_MARKERS = ("NA", "N/A", "NaN", "null", "None", "?", ".")
+"""What represents a missing value, in any case; an empty cell always does."""
+
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+
+
+class TableError(DataError):
+    """What keeps a table from being used, and the parameters that go on without it."""
+
+    def __init__(self, text: str, **remedy: str | tuple[str, ...]) -> None:
+        super().__init__(text)
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Markers:
+    """What represents a missing value: words in any case, and numbers."""
+
+    words: frozenset[str]
+    numbers: tuple[float, ...]
+
+    @classmethod
+    def of(cls, written: Iterable[str]) -> Self:
+        """Return the markers that texts are."""
+        words = {text.strip().casefold() for text in written}
+        numbers = [_float(word) for word in words]
+        return cls(frozenset({"", *words}), tuple(n for n in numbers if not math.isnan(n)))
+
+    def marked(self, texts: Sequence[str]) -> BoolArray:
+        """Return whether each text is a marker."""
+        words = [text.strip().casefold() in self.words for text in texts]
+        return np.array(words, bool) | np.isin([*map(number_of, texts)], self.numbers)
 
 
 @dataclass(frozen=True)
@@ -31,6 +63,31 @@ class Cells:
         """Return the codes that occur, in ascending order."""
         return np.flatnonzero(np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts)))
 
+    def without(self, markers: Markers) -> Self:
+        """Return the column with nothing in the cells that say that a value is missing."""
+        numbers, codes = self.numbers, self.codes
+        if markers.numbers and np.isin(numbers, markers.numbers).any():
+            numbers = np.where(np.isin(numbers, markers.numbers), np.nan, numbers)
+        marked = markers.marked(self.texts)
+        if marked.any():
+            # The last one is for cells with nothing in them, whose code is -1.
+            codes = np.where(np.append(marked, False)[codes], -1, codes)
+        return replace(self, numbers=numbers, codes=codes)
+
+    def rows(self, chosen: IntArray) -> Self:
+        """Return the cells of these examples."""
+        numbers = self.numbers[chosen] if self.numbers.size else self.numbers
+        codes = self.codes[chosen] if self.codes.size else self.codes
+        return replace(self, numbers=numbers, codes=codes)
+
+    def as_texts(self) -> Self:
+        """Return the column with its numbers as texts, too."""
+        numbers = np.unique(self.numbers[~np.isnan(self.numbers)])
+        codes = np.searchsorted(numbers, self.numbers) + len(self.texts)
+        codes = np.where(np.isnan(self.numbers), self.codes, codes)
+        texts = (*self.texts, *map(number_name, numbers))
+        return replace(self, numbers=np.empty(0), texts=texts, codes=codes)
+
 
 def number_of(text: str) -> float:
     """Return the number that a text is, to the bit the one nearest to it; NaN if it is none.
@@ -40,19 +97,63 @@ def number_of(text: str) -> float:
     return float(text) if _NUMBER.fullmatch(text) else math.nan
 
 
+def number_name(value: float) -> str:
+    """Return a number as the name of a class: whole ones without a point."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _float(text: str) -> float:
+    return float(text) if text in {"inf", "-inf"} else number_of(text)
+
+
+def _pattern(group: str, point: str) -> re.Pattern[str]:
+    mark = r"(?:[$€£¥₹₩₽]|USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL)?"
+    group = rf"[{group} '\u2019\u00a0\u2009\u202f]"
+    whole = rf"\d{{1,3}}(?:(?P<group>{group})\d{{3}}(?:(?P=group)\d{{3}})*)|\d+"
+    number = rf"(?P<whole>{whole})?(?:{point}(?P<part>\d+))?"
+    written = rf"\s*(?P<sign>[-+]?)\s*(?P<before>{mark})\s*{number}\s*(?P<after>%|{mark})\s*"
+    return re.compile(written, re.ASCII)
+
+
+_WRITTEN = {".": _pattern(",", r"\."), ",": _pattern(r"\.", ",")}
+"""Numbers as people write them, by the decimal sign: with currency, percent, thousands."""
+
+
+def written_numbers(texts: Sequence[str], decimal: str, *, either: bool) -> Array | None:
+    """Return the numbers that texts are as people write them; nothing if one of them is none.
+
+    All have at most one unit. With `either` the other decimal sign is tried, too.
+    """
+    for sign in (decimal, *(set(_WRITTEN) - {decimal})) if either else decimal:
+        found = [_WRITTEN[sign].fullmatch(text) for text in texts]
+        matches = [match for match in found if match and (match["whole"] or match["part"])]
+        units = {unit for match in matches for unit in (match["before"], match["after"]) if unit}
+        if len(matches) == len(texts) and len(units) <= 1:
+            return np.array([*map(_value, matches)])
+    return None
+
+
+def _value(match: re.Match[str]) -> float:
+    digits = re.sub(r"\D", "", match["whole"] or "0")
+    return float(f"{match['sign']}{digits}.{match['part'] or 0}")
+
+
 def as_written(cells: Iterable[object]) -> Cells:
-    """Return a column of texts; what is no text is a cell with nothing in it."""
+    """Return a column of texts; what is no text, flag or whole number has nothing in it."""
     numbering: dict[str, int] = {}
     codes = [
-        numbering.setdefault(cell, len(numbering)) if isinstance(cell, str) else -1
+        numbering.setdefault(str(cell), len(numbering)) if isinstance(cell, str | int) else -1
         for cell in cells
     ]
     return Cells(np.empty(0), tuple(numbering), np.array(codes, np.int64))
 
 
-def told_apart(column: Cells) -> Cells:
+def told_apart(column: Cells, decimal: str = ".") -> Cells:
     """Return a column as it is written with the numbers distinguished from other texts."""
-    numbers = np.array([*map(number_of, column.texts), math.nan])
+    texts = column.texts
+    if decimal != ".":
+        texts = tuple("" if "." in text else text.replace(decimal, ".") for text in texts)
+    numbers = np.array([*map(number_of, texts), math.nan])
     numbering = np.where(np.isnan(numbers), np.arange(numbers.size), -1)
     numbering[-1] = -1
     return Cells(numbers[column.codes], column.texts, numbering[column.codes])

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 
 from bpengine.network import Array, IntArray
 from sweeps.data.parameters import Limited
-from sweeps.data.table._cells import Cells, Locate, alike, as_written, told_apart
+from sweeps.data.table._cells import (
+    Cells,
+    Locate,
+    TableError,
+    alike,
+    as_written,
+    told_apart,
+    written_numbers,
+)
+from sweeps.data.table._dates import date_features
 from sweeps.errors import DataError, counted, gigabytes, shown
 
 if TYPE_CHECKING:
@@ -20,13 +29,29 @@ if TYPE_CHECKING:
 LARGEST_WHOLE = 2**53  # from here on float64 can't tell neighbouring whole numbers apart
 TOO_WHOLE = "not below 2^53, where float64 stops being exact; leave it out with `ignore`."
 MOST_CATEGORIES = 256  # of a column; more texts are no categories
+OFTEN_MISSING = 0.05  # of a column: that its value is missing becomes a feature of its own
+FEW_WORDS = 5  # among numbers may represent missing values
 FEWEST_TEXTS = 2  # more texts that are all different identify examples rather than sort them
+MOST_SEPARATE = 20  # more texts, most of which occur once, are no categories either
 FLOAT_BYTES = 8
 COPIES = 4  # of features and targets in memory at most: as read, filled, split and scaled
 MOST_PROBLEMS = 10  # of a file, told at once
-MARKS = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
-"""What represents a missing value among numbers, in any case; elsewhere only an empty cell does."""
+MISSING = "(missing)"
+"""The category of missing values."""
 
+_LEAST_TO_IDENTIFY, _LEAST_NAMED = 20, 3  # whole numbers that all differ, without and with a hint
+_DENSE = 10  # identifying numbers fill at least a tenth of their range, or are many
+_SURE = 100  # so many even numbers identify examples however wide their range is
+_EVEN = 1.36  # Kolmogorov-Smirnov distance times root n that even numbers stay below, in 95%
+_NAMED = re.compile(
+    r"(?:.*[\W_])?(?:id|ids|idx|index|row|rowid|rownames?|no|nr|number|key|uuid|guid|serial)"
+    r"(?:[\W_].*)?",
+    re.IGNORECASE,
+)
+_NAMED_WITHIN = re.compile(r".*[a-z](?:Id|ID|Nr|No|Number|Index)")
+_TIMES = re.compile(r"year|date|time|day|month", re.IGNORECASE)
+_SENTINEL = re.compile(r"-?9{2,}")
+_FLAGS = {"false": 0.0, "true": 1.0}
 _ALMOST_NUMBER = re.compile(r"\s*[-+]?\d[\d.,_' ]*\s*")
 
 
@@ -53,31 +78,103 @@ class Features:
     groups: Annotated[IntArray, "feature"]  # number of the categorical column; -1 for a number
     values: Annotated[Array, "item feature"]  # one-hot where categorical, NaN where missing
     notes: tuple[str, ...]
+    obstacles: tuple[TableError, ...] = ()
+
+    def spans(self) -> Iterator[tuple[str, int, int]]:
+        """Yield each column with its first feature and the one after its last."""
+        firsts = [0, *np.flatnonzero((np.diff(self.groups) != 0) | (self.groups[1:] < 0)) + 1]
+        yield from zip(self.columns, firsts, [*firsts[1:], len(self.groups)], strict=True)
 
     def gaps(self) -> Iterator[tuple[str, IntArray]]:
         """Yield each column with missing values, and the examples that miss it."""
-        firsts = [0, *np.flatnonzero((np.diff(self.groups) != 0) | (self.groups[1:] < 0)) + 1]
-        for name, feature in zip(self.columns, firsts, strict=True):
+        for name, feature, _ in self.spans():
             rows = np.flatnonzero(np.isnan(self.values[:, feature]))
             if rows.size:
                 yield name, rows
 
+    def rows(self, chosen: Annotated[IntArray, "row"]) -> Features:
+        """Return the features of these examples."""
+        return replace(self, values=self.values[chosen])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How columns of features are read."""
+
+    locate: Locate
+    declared: frozenset[str] = frozenset()  # columns that the user keeps, or calls categorical
+    often: float = OFTEN_MISSING  # more missing texts of a column are a category of their own
+    decimal: str = "."
+
 
 def read_features(
-    name: str, table: Mapping[str, Cells], locate: Locate, room: Room, outputs: int
+    name: str, table: Mapping[str, Cells], reading: Reading, room: Room, outputs: int
 ) -> Features:
     """Read columns of features."""
     columns: list[Column] = []
-    problems: list[str] = []
+    notes: list[str] = []
+    obstacles: list[TableError] = []
     for column, cells in table.items():
         try:
-            columns.append(_read(cells, column, locate))
-        except ValueError as error:
-            problems.append(f"{name}, column {shown(column)}: {error}")
-    refuse(problems)
+            features, note = _read(cells, column, reading)
+        except TableError as error:
+            text = f"{name}, column {shown(column)}: {error}"
+            obstacles.append(TableError(text, **(error.remedy or {"ignore": (column,)})))
+        else:
+            columns += features
+            notes += [f"Column {shown(column)}: {note}"] if note else []
+    identifiers = [] if obstacles else _identifiers(columns, reading)
+    if len(identifiers) < len(columns):
+        columns = [column for column in columns if column.name not in identifiers]
+        notes += _identifier_note(identifiers)
+    if obstacles or not columns:
+        text = f"{name} has no column that can be a feature."
+        return _nothing(obstacles or [TableError(text)])
     items = len(columns[0].values)
     room.check(*dense(name, items, sum(column.width for column in columns), outputs))
-    return _joined(columns, items)
+    return _joined(columns, items, notes)
+
+
+def _nothing(obstacles: list[TableError]) -> Features:
+    nothing = np.empty((0, 0))
+    return Features((), (), np.empty(0, np.int64), nothing, (), tuple(obstacles))
+
+
+def _identifiers(columns: list[Column], reading: Reading) -> list[str]:
+    """Return columns of whole numbers that count or number the examples."""
+    return [
+        column.name
+        for column in columns
+        if not column.categories
+        and column.name not in reading.declared
+        and _identifies(column.values, column.name)
+    ]
+
+
+def _identifies(values: Array, name: str) -> bool:
+    named = _NAMED.fullmatch(name) or _NAMED_WITHIN.fullmatch(name)
+    least = _LEAST_NAMED if named else _LEAST_TO_IDENTIFY
+    if values.size < least or np.isnan(values).any() or (values % 1).any():
+        return False
+    ordered = np.sort(values)
+    if (ordered[1:] == ordered[:-1]).any() or _TIMES.search(name):
+        return False
+    if named:
+        return True
+    # Measurements that happen to differ are rarely spread evenly over their range.
+    extent = ordered[-1] - ordered[0]
+    places = np.linspace(0, 1, values.size)
+    distance = np.abs((ordered - ordered[0]) / extent - places).max()
+    even = distance * values.size**0.5 < _EVEN
+    return bool(even and (extent < _DENSE * values.size or values.size >= _SURE))
+
+
+def _identifier_note(identifiers: list[str]) -> list[str]:
+    if not identifiers:
+        return []
+    keep = f"keep = [{', '.join(map(shown, identifiers[:5]))}]"
+    text = f"Left out, as they identify examples: {_listed(identifiers)}"
+    return [f"{text}. `{keep}` takes them back."]
 
 
 def refuse(problems: list[str]) -> None:
@@ -135,60 +232,135 @@ def cells_of(series: Series, *, categorical: bool) -> Cells:
     return written if categorical else told_apart(written)
 
 
-def _read(cells: Cells, name: str, locate: Locate) -> Column:
+def _read(cells: Cells, name: str, reading: Reading) -> tuple[list[Column], str]:
+    """Return what a column becomes, and what to note about it."""
+    declared = name in reading.declared
     if not cells.numbers.size:
-        return _categories(cells, name)
+        return _categories(cells, name, reading)
     used = cells.used()
-    strangers = [code for code in used if cells.texts[code].strip().casefold() not in MARKS]
-    if not strangers:
-        return Column(name, _numbers(cells.numbers, locate))
-    almost = [code for code in strangers if _ALMOST_NUMBER.fullmatch(cells.texts[code])]
-    if almost:
-        problem = f"{_first(cells, almost, locate)} looks like a number, but is none. Is the "
-        problem += "decimal sign another?"
-    elif np.isnan(cells.numbers).all():
-        return _categories(cells, name)
-    else:
-        problem = f"{_first(cells, strangers, locate)} is not a number, but others are."
-    raise ValueError(f"{problem} If the column holds categories, name it in `categorical`.")
+    if not used.size:
+        return _numbers(cells.numbers, name, reading)
+    texts, is_number = [cells.texts[code] for code in used], ~np.isnan(cells.numbers)
+    mixed = is_number.any()
+    whole = not (cells.numbers[is_number] % 1).any()
+    if not mixed and all(text.strip().casefold() in _FLAGS for text in texts):
+        flags = np.array([_FLAGS[text.strip().casefold()] for text in texts])
+        return _numbers(_by_text(cells, used, flags), name, reading)
+    values = written_numbers(texts, reading.decimal, either=whole)
+    if values is not None:
+        columns, note = _numbers(_by_text(cells, used, values), name, reading)
+        return columns, f"{shown(texts[0])} is read as the number {values[0]:.15g}. {note}".strip()
+    form, parts = ("", {}) if mixed or declared else date_features(texts)
+    if parts:
+        text = f"dates ({form}) become {', '.join(parts)}; `ignore` leaves them out."
+        columns = [Column(f"{name} {p}", _by_text(cells, used, v)) for p, v in parts.items()]
+        return columns, text
+    if is_number.sum() > (cells.codes >= 0).sum():
+        raise _wordy(cells, texts, reading.locate)
+    columns, note = _categories(cells.as_texts(), name, reading)
+    return columns, note or ("numbers and text are read as categories." if mixed else "")
 
 
-def _first(cells: Cells, codes: Sequence[int], locate: Locate) -> str:
-    """Return the first cell with one of these codes, and where it is."""
-    row = int(np.isin(cells.codes, codes).argmax())
-    return f"{shown(cells.texts[cells.codes[row]])} in {locate(row)}"
+def _by_text(cells: Cells, used: IntArray, values: Array) -> Array:
+    """Return the numbers of a column with those that its texts are."""
+    of_texts = np.full(len(cells.texts) + 1, np.nan)
+    of_texts[used] = values
+    return np.where(cells.codes >= 0, of_texts[cells.codes], cells.numbers)
 
 
-def _numbers(values: Array, locate: Locate) -> Array:
+def _wordy(cells: Cells, texts: Sequence[str], locate: Locate) -> TableError:
+    """Return the obstacle that words among numbers are, and the advice that fits."""
+    almost = [text for text in texts if _ALMOST_NUMBER.fullmatch(text)]
+    code = cells.texts.index((almost or texts)[0])
+    row = int((cells.codes == code).argmax())
+    text = f"{shown(cells.texts[code])} in {locate(row)} is not a number, but others are"
+    if len(texts) <= FEW_WORDS and not almost:
+        text = f"{text}. Name what is missing in `missing_markers`."
+        return TableError(text, missing_markers=tuple(texts))
+    return TableError(f"{text}; leave it out with `ignore`.")
+
+
+def _numbers(values: Array, name: str, reading: Reading) -> tuple[list[Column], str]:
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     if np.isnan(low):
-        raise ValueError("has no values; leave it out with `ignore`.")
+        return [], "left out, as it has no values."
     if np.isinf((low, high)).any():
         row = int(np.isinf(values).argmax())
-        raise ValueError(f"{values[row]} in {locate(row)} is not finite.")
+        text = f"{values[row]} in {reading.locate(row)} is not finite."
+        infinite = [str(value) for value in np.unique(values[np.isinf(values)])]
+        raise TableError(
+            f"{text} Name it in `missing_markers` if it is missing.",
+            missing_markers=tuple(infinite),
+        )
     if max(-low, high) >= LARGEST_WHOLE and not (values[~np.isnan(values)] % 1).any():
         row = int((np.abs(values) >= LARGEST_WHOLE).argmax())
-        raise ValueError(f"the whole number in {locate(row)} is {TOO_WHOLE}")
-    return values
+        raise TableError(f"the whole number in {reading.locate(row)} is {TOO_WHOLE}")
+    return [Column(name, values)], sentinel_note(values)
 
 
-def _categories(cells: Cells, name: str) -> Column:
+def sentinel_note(values: Array) -> str:
+    """Return that a number such as -999 may represent missing values; nothing if none does."""
+    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    for value in (low, high):
+        if _SENTINEL.fullmatch(f"{value:g}"):
+            rest = values[(values != value) & ~np.isnan(values)]
+            if rest.size and np.abs(value - rest).min() > np.ptp(rest) > 0:
+                times = int((values == value).sum())
+                text = (
+                    f"{value:g} occurs {times} times, far outside {rest.min():g} to {rest.max():g}"
+                )
+                return f"{text}. If it is missing, name it in `missing_markers`."
+    return ""
+
+
+def _categories(cells: Cells, name: str, reading: Reading) -> tuple[list[Column], str]:
     present = [code for code in cells.used() if cells.texts[code].strip()]
     names = sorted({cells.texts[code] for code in present})
     if not names:
-        raise ValueError("has no values; leave it out with `ignore`.")
-    if len(names) > FEWEST_TEXTS and len(names) == int(np.isin(cells.codes, present).sum()):
-        raise ValueError("no two texts are the same; leave it out with `ignore`.")
+        return [], "left out, as it has no values."
+    times, declared = int(np.isin(cells.codes, present).sum()), name in reading.declared
+    separate = len(names) == times or (len(names) > MOST_SEPARATE and 2 * len(names) > times)
+    if separate and len(names) > FEWEST_TEXTS and not declared:
+        text = f"left out, as it has {len(names)} different texts in {times} examples"
+        back = "; `keep` takes it back" if len(names) <= MOST_CATEGORIES else ""
+        return [], f"{text}{back}."
     if len(names) > MOST_CATEGORIES:
         most = f"{len(names)} different texts, more than {MOST_CATEGORIES} categories"
-        raise ValueError(f"has {most}; leave it out with `ignore`.")
+        raise TableError(f"has {most}; leave it out with `ignore`.")
+    missing, note = 1 - times / cells.codes.size, ""
+    if missing > reading.often and MISSING not in names:
+        names.append(MISSING)
+        note = f"{missing:.0%} is missing, a category of its own."
     numbering = {category: number for number, category in enumerate(names)}
     # The last one is for cells with nothing in them, whose code is -1.
-    numbers = np.array([*(numbering.get(text, np.nan) for text in cells.texts), np.nan])
-    return Column(name, numbers[cells.codes], tuple(names))
+    nothing = numbering.get(MISSING, np.nan) if note else np.nan
+    numbers = np.array([*(numbering.get(text, nothing) for text in cells.texts), nothing])
+    return [Column(name, numbers[cells.codes], tuple(names))], note
 
 
-def _joined(columns: list[Column], items: int) -> Features:
+def with_indicators(features: Features) -> Features:
+    """Return features with one more for each column of numbers that is often missing."""
+    gaps = np.isnan(features.values)
+    often = np.flatnonzero((gaps.mean(axis=0) > OFTEN_MISSING) & (features.groups < 0))
+    # Columns that are missing together, as parts of a date are, have one between them.
+    first = {gaps[:, feature].tobytes(): feature for feature in reversed(often)}
+    chosen = sorted(first.values())
+    if not chosen:
+        return features
+    names = [f"{features.names[feature]} is missing" for feature in chosen]
+    # A group of its own keeps it 0 and 1, as categories are.
+    groups = features.groups.max(initial=-1) + 1 + np.arange(len(chosen))
+    return replace(
+        features,
+        columns=(*features.columns, *names),
+        names=(*features.names, *names),
+        groups=np.concatenate([features.groups, groups]),
+        values=np.hstack([features.values, gaps[:, chosen]]),
+        notes=(*features.notes, f"Features of their own: {_listed(names)}."),
+    )
+
+
+def _joined(columns: list[Column], items: int, more: list[str]) -> Features:
     values = np.empty((items, sum(column.width for column in columns)))
     names: list[str] = []
     groups: list[int] = []
@@ -202,7 +374,8 @@ def _joined(columns: list[Column], items: int) -> Features:
             names.append(column.name)
             groups.append(-1)
     of_columns = tuple(column.name for column in columns)
-    return Features(of_columns, tuple(names), np.array(groups, np.int64), values, _notes(columns))
+    notes = (*_notes(columns), *more)
+    return Features(of_columns, tuple(names), np.array(groups, np.int64), values, notes)
 
 
 def _encoded(column: Column) -> Annotated[Array, "item feature"]:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bpengine.network import Array, BoolArray, IntArray
-from sweeps.data.splits import CLASSIFICATION, REGRESSION
-from sweeps.data.table._cells import Cells, Locate, alike, as_written, number_of
+from sweeps.data.splits import CLASSIFICATION, LEAST_OF_A_CLASS, REGRESSION
+from sweeps.data.table._cells import (
+    MISSING_MARKERS,
+    Cells,
+    Locate,
+    Markers,
+    TableError,
+    alike,
+    as_written,
+    number_name,
+    number_of,
+    written_numbers,
+)
 from sweeps.errors import DataError, shown
 
 CLASS_NUMBERS = 20  # at most so many different whole numbers are taken for classes
-REPETITIONS = 10  # more of them, each so often on average, may be either: the user must say
+SURE_CLASSES = 10  # more whole numbers are values if one of them is rarer than a class may be
+FEW_WORDS = 5  # among numbers may represent missing values
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,15 @@ class Target:
         """Outputs of a network for it."""
         return len(self.classes) or self.values.shape[1]
 
+    def rows(self, chosen: Annotated[IntArray, "row"]) -> Target:
+        """Return the target of these examples, with the classes that they have."""
+        present = self.present[chosen]
+        if self.task == REGRESSION:
+            return replace(self, present=present, values=self.values[chosen])
+        used, labels = np.unique(self.labels[chosen], return_inverse=True)
+        classes = tuple(self.classes[label] for label in used)
+        return replace(self, present=present, labels=labels, classes=classes)
+
 
 @dataclass(frozen=True)
 class _Column:
@@ -44,111 +65,163 @@ class _Column:
     texts: tuple[str, ...]  # different ones, sorted, the empty one for what is missing
     numbers: Array  # of the texts; NaN for what is none
     codes: IntArray  # which text each example has
+    marked: BoolArray  # whether each text represents a missing value
+    note: str = ""
 
     @property
     def present(self) -> BoolArray:
         """Whether each example has a value."""
-        return np.array([bool(text.strip()) for text in self.texts])[self.codes]
+        present: BoolArray = ~self.marked[self.codes]
+        return present
 
-    def other_texts(self, locate: Locate) -> str:
-        """Return the first text that is not a number, and where; nothing if all are numbers."""
-        for code, text in enumerate(self.texts):
-            if text.strip() and np.isnan(self.numbers[code]):
-                return f"{shown(text)} in {locate(int((self.codes == code).argmax()))}"
-        return ""
+    @property
+    def used(self) -> IntArray:
+        """Codes of the texts that are values."""
+        codes = np.unique(self.codes)
+        return codes[~self.marked[codes]]
+
+    @property
+    def words(self) -> list[str]:
+        """Texts that are values, but no numbers."""
+        return [self.texts[code] for code in self.used if np.isnan(self.numbers[code])]
+
+    def word(self, locate: Locate) -> str:
+        """Return the first text that is no number, and where it is."""
+        code = self.texts.index(self.words[0])
+        return f"{shown(self.words[0])} in {locate(int((self.codes == code).argmax()))}"
 
 
 def read_target(
-    name: str, columns: Mapping[str, npt.NDArray[Any] | Cells], task: str, locate: Locate
+    name: str,
+    columns: Mapping[str, npt.NDArray[Any] | Cells],
+    task: str,
+    locate: Locate,
+    *,
+    markers: Markers | None = None,
+    decimal: str = ".",
 ) -> Target:
     """Read target columns.
 
     Values are numbers, flags, or texts with None or NaN for missing ones. Several columns are a
     regression. An empty task is inferred from the column.
     """
-    read = [_column(column, values) for column, values in columns.items()]
+    markers = markers or Markers.of(MISSING_MARKERS)
+    read = [_column(column, values, markers, decimal) for column, values in columns.items()]
     for column in read:
         if not column.present.any():
             raise DataError(f"{name}: the target {shown(column.name)} has no values.")
     if len(read) > 1:
-        if task == CLASSIFICATION:
-            raise DataError(f"{name}: a classification has one target column, not {len(read)}.")
+        words = [column.name for column in read if np.isnan(column.numbers[column.used]).all()]
+        if task == CLASSIFICATION or words:
+            text = f"{name}: a classification has one target column, not {len(read)}."
+            raise TableError(text, **({"target": (words[-1],)} if words else {"task": REGRESSION}))
         return _values(name, read, locate)
     (column,) = read
-    notes: tuple[str, ...] = ()
-    if not task:
-        task, holds = _inferred(name, column, locate)
-        note = f"Taken for a {task}, as the target {shown(column.name)} holds {holds}."
-        notes = (note,) if holds else ()
-    return _values(name, read, locate, notes) if task == REGRESSION else _classes(column, notes)
+    inferred = task or _inferred(name, column, locate)
+    notes = () if task else _note(inferred, column)
+    if inferred == REGRESSION:
+        return _values(name, read, locate, notes)
+    return _classes(column, notes)
 
 
-def number_name(value: float) -> str:
-    """Return a number as the name of a class: whole ones without a point."""
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
-
-
-def _column(name: str, values: npt.NDArray[Any] | Cells) -> _Column:
+def _column(name: str, values: npt.NDArray[Any] | Cells, markers: Markers, decimal: str) -> _Column:
     if isinstance(values, Cells):
-        return _of_texts(name, values)
+        return _of_texts(
+            name, values.as_texts() if values.numbers.size else values, markers, decimal
+        )
     if values.dtype.kind == "b":
-        return _Column(name, ("False", "True"), np.full(2, np.nan), values.astype(np.int64))
+        codes = values.astype(np.int64)
+        return _Column(name, ("False", "True"), np.full(2, np.nan), codes, np.zeros(2, bool))
     if values.dtype.kind in "iuf":
         distinct, codes = np.unique(values.astype(np.float64), return_inverse=True)
-        texts = ["" if np.isnan(value) else _text(value) for value in distinct]
-        return _Column(name, tuple(texts), distinct, codes)
-    return _of_texts(name, as_written(values.tolist()))
+        marked = np.isnan(distinct) | np.isin(distinct, markers.numbers)
+        return _Column(name, tuple(map(_text, distinct)), distinct, codes, marked)
+    return _of_texts(name, as_written(values.tolist()), markers, decimal)
 
 
-def _of_texts(name: str, cells: Cells) -> _Column:
+def _of_texts(name: str, cells: Cells, markers: Markers, decimal: str) -> _Column:
     texts = ["", *sorted({cells.texts[code] for code in cells.used()})]
     numbering = {text: code for code, text in enumerate(texts)}
     # The last one is for cells with nothing in them, whose code is -1.
     codes = np.array([*(numbering.get(text, 0) for text in cells.texts), 0])
-    return _Column(name, tuple(texts), np.array([*map(number_of, texts)]), codes[cells.codes])
+    numbers, marked = np.array([*map(number_of, texts)]), markers.marked(texts)
+    column = _Column(name, tuple(texts), numbers, codes[cells.codes], marked)
+    values = [texts[code] for code in column.used]
+    written = written_numbers(values, decimal, either=True) if column.words else None
+    if written is None:
+        return column
+    numbers[column.used] = written
+    note = f"The target {shown(name)} is read as numbers: {shown(column.texts[column.used[0]])} is "
+    return replace(column, numbers=numbers, note=f"{note}{_text(written[0])}.")
 
 
 def _text(value: float) -> str:
     return number_name(value) if np.isfinite(value) else str(value)
 
 
-def _inferred(name: str, column: _Column, locate: Locate) -> tuple[str, str]:
-    """Return a task, and what the column holds that doesn't speak for itself."""
-    numbers, text = column.numbers[~np.isnan(column.numbers)], column.other_texts(locate)
-    many = f"{numbers.size} different whole numbers"
-    if text and not numbers.size:
-        return CLASSIFICATION, ""
-    if text:
-        either = f"numbers and text, such as {text}"
-    elif (numbers % 1 != 0).any():
-        return REGRESSION, "numbers that are not whole"
-    elif numbers.size <= CLASS_NUMBERS:
-        return CLASSIFICATION, f"{numbers.size} whole numbers"
-    elif numbers.size * REPETITIONS > column.codes.size:
-        return REGRESSION, many
-    else:
-        either = f"{many}, which may be classes or values"
-    raise DataError(
-        f"{name}: the target {shown(column.name)} holds {either}. "
-        'Say `task = "classification"` or `task = "regression"`.'
-    )
+def _inferred(name: str, column: _Column, locate: Locate) -> str:
+    """Return the task that a column is for."""
+    numbers, counts = _distinct(column)
+    if column.words and 2 * counts.sum() <= column.present.sum():
+        return CLASSIFICATION
+    classes = numbers.size <= CLASS_NUMBERS and not (numbers % 1 != 0).any()
+    if classes and numbers.size > SURE_CLASSES:
+        classes = bool(counts.min() >= LEAST_OF_A_CLASS)
+    if classes or not column.words:
+        return CLASSIFICATION if classes else REGRESSION
+    text = f"{name}: the target {shown(column.name)} holds numbers and text, {column.word(locate)}."
+    raise _wordy(text, column)
+
+
+def _distinct(column: _Column) -> tuple[Array, IntArray]:
+    """Return the different numbers of a column, and how many examples have each."""
+    numbers = column.numbers[column.codes[column.present]]
+    return np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+
+
+def _wordy(text: str, column: _Column) -> TableError:
+    """Return the obstacle that words among numbers are, which may represent missing values."""
+    words = tuple(column.words)
+    if len(words) <= FEW_WORDS and len(words) < column.used.size:
+        return TableError(
+            f"{text} Name what is missing in `missing_markers`.", missing_markers=words
+        )
+    return TableError(f"{text} Is it a classification?", task=CLASSIFICATION)
+
+
+def _note(task: str, column: _Column) -> tuple[str, ...]:
+    """Return what a column is taken for if it doesn't speak for itself, and how to change it."""
+    numbers, counts = _distinct(column)
+    if not numbers.size:
+        return ()
+    whole = not (numbers % 1 != 0).any()
+    text = f"A {task}, as the target {shown(column.name)} holds {numbers.size} different "
+    text += "whole numbers" if whole else "numbers"
+    if task == CLASSIFICATION and not column.words:
+        text += f'; `task = "{REGRESSION}"` changes it'
+    elif task == REGRESSION and whole and counts.min() >= LEAST_OF_A_CLASS:
+        text += f'; `task = "{CLASSIFICATION}"` changes it'
+    return (f"{text}.",)
 
 
 def _values(
-    name: str, columns: Sequence[_Column], locate: Locate, notes: tuple[str, ...] = ()
+    name: str, columns: Sequence[_Column], locate: Locate, inferred: tuple[str, ...] = ()
 ) -> Target:
     for column in columns:
-        if text := column.other_texts(locate):
+        if column.words:
             target = f"{name}: the target {shown(column.name)}"
-            raise DataError(f"{target} holds {text}, but values of a regression must be numbers.")
-    values = np.column_stack([column.numbers[column.codes] for column in columns])
+            text = f"{target} holds {column.word(locate)}, but values of a regression are numbers."
+            raise _wordy(text, column)
+    marked = [np.where(column.marked, np.nan, column.numbers) for column in columns]
+    values = np.column_stack([n[c.codes] for n, c in zip(marked, columns, strict=True)])
     present = np.logical_not(np.isnan(values).any(axis=1))
     names = tuple(column.name for column in columns)
+    notes = (*inferred, *(column.note for column in columns if column.note))
     return Target(names, REGRESSION, present, np.empty(0, np.int64), (), values, notes)
 
 
 def _classes(column: _Column, notes: tuple[str, ...]) -> Target:
-    used = [code for code in np.unique(column.codes) if column.texts[code].strip()]
+    used = [*column.used]
     used.sort(key=lambda code: (np.isnan(column.numbers[code]), column.numbers[code]))
     numbering = np.zeros(len(column.texts), np.int64)
     numbering[used] = np.arange(len(used))
@@ -158,5 +231,5 @@ def _classes(column: _Column, notes: tuple[str, ...]) -> Target:
         for first, second in alike(classes)
     )
     labels, values = numbering[column.codes], np.empty((len(column.codes), 0))
-    names, notes = (column.name,), (*notes, *hard)
-    return Target(names, CLASSIFICATION, column.present, labels, classes, values, notes)
+    about = (labels, classes, values, (*notes, *hard))
+    return Target((column.name,), CLASSIFICATION, column.present, *about)

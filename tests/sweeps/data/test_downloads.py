@@ -152,7 +152,7 @@ def test_kddcup99_has_numbers_and_categories(stub: Stub, tmp_path: Path) -> None
     names = ("duration", "protocol_type=tcp", "protocol_type=udp", "rate")
     assert dataset.feature_names == names
     assert dataset.classes == ("normal.", "smurf.")
-    assert any("Dropped 2 of 12 examples" in note for note in dataset.notes)
+    assert "Dropped 2 of 12 examples of classes that are too rare: 'spy.' (2)." in dataset.notes
     text = refusal({"name": "kddcup99", "rare": "refuse"}, tmp_path)
     assert "'spy.' (2)" in text
     assert arguments["subset"] is None
@@ -213,9 +213,9 @@ def test_missing_values_of_openml_are_a_choice(stub: Stub, tmp_path: Path) -> No
         data=pd.DataFrame({"x": [1.0, 2.0, np.nan] * 4}),
         target=pd.Series(["a", "b"] * 6),
     )
-    assert "'x' (4, first in row 3)" in refusal("openml:gaps@1", tmp_path)
-    filled = loaded({"name": "openml:gaps@1", "missing": "median"}, tmp_path)
-    assert filled.missing == "median"
+    refused = refusal({"name": "openml:gaps@1", "missing": "refuse"}, tmp_path)
+    assert "'x' (4, first in row 3)" in refused
+    assert loaded("openml:gaps@1", tmp_path).missing == "median"
 
 
 def test_openml_without_a_target_asks_for_one(stub: Stub, tmp_path: Path) -> None:

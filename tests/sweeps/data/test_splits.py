@@ -177,15 +177,15 @@ def test_what_is_missing_is_filled_from_the_training_set(missing: str) -> None:
     assert np.isnan(dataset.inputs[0, 1])
 
 
-def test_a_training_set_without_a_value_to_fill_with_is_refused() -> None:
+def test_a_column_that_the_training_set_lacks_teaches_nothing() -> None:
     apart = numbers_in(dataset_of([30, 30]), FIFTHS, 1)[2]
-    values = np.full(60, np.nan)
-    values[apart[0]] = 1
+    values = np.full((60, 3), np.nan)
+    values[apart[0]] = 1, 0, 1
     labels = np.repeat([0, 1], 30)
-    dataset = classification(
-        "made", values[:, None], labels, "ab", feature_names=["age"], missing="mean"
-    )
-    states(refusal(prepare, dataset, FIFTHS, 1), "made", "no value of 'age'")
+    dataset = classification("made", values, labels, "ab", missing="mean", groups=[-1, 0, 0])
+    for examples in parts_of(dataset, replace(FIFTHS, scaling="standardise"), 1):
+        assert not examples.inputs[:, 0].any()
+        assert not examples.inputs[:, 2].any()
 
 
 def parts_of(dataset: Dataset, preparation: Preparation, seed: int) -> list[Examples]:
@@ -312,8 +312,20 @@ def test_columns_are_filled_each_by_its_own() -> None:
     assert values[:3].tolist() == [[1, 0, 3, 1, 0], [1, 0, 5, 0, 1], [1, 0, 4, 1, 0]]
 
 
-def test_features_that_the_training_set_lacks_are_reported() -> None:
-    inputs = np.arange(180.0).reshape(60, 3)
-    inputs[:40, 1] = np.nan
-    dataset = two_classes(inputs, missing="mean", feature_names=["x", "age", "z"])
-    states(refusal(filled, dataset, TRAIN), "made", "no value of 'age'")
+def test_what_is_imputed_follows_from_the_training_set_alone() -> None:
+    rng = np.random.default_rng(3)
+    inputs = np.column_stack([np.arange(60.0), rng.normal(size=60), np.eye(2)[np.arange(60) % 2]])
+    inputs[::5, 1:] = np.nan
+    changed = inputs.copy()
+    _, *held = numbers_in(dataset_of([30, 30]), FIFTHS, 1)
+    # Whatever the others hold, examples to train on stay the same to the bit.
+    changed[np.concatenate(held), 1:] = [1e6, 1, 0]
+    labels = np.repeat([0, 1], 30)
+    for missing in FILLINGS:
+        whole, other = (
+            classification("made", values, labels, "ab", missing=missing, groups=[-1, -1, 0, 0])
+            for values in (inputs, changed)
+        )
+        np.testing.assert_array_equal(
+            prepare(whole, FIFTHS, 1)[0].train.inputs, prepare(other, FIFTHS, 1)[0].train.inputs
+        )

@@ -80,30 +80,20 @@ def test_a_gap_or_another_spelling_does_not_change_the_numbers_of_a_column(read:
     assert gaps.inputs[9, 0] == 7
 
 
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        ("\u0661", "looks like a number"),
-        ("\uff11", "looks like a number"),
-        ("1_000", "looks like a number"),
-        ("0x10", "is not a number"),
-        ("inf", "is not a number"),
-        ("-Infinity", "is not a number"),
-        ("True", "is not a number"),
-    ],
-)
-def test_what_python_alone_takes_for_a_number_is_none(read: Read, cell: str, expected: str) -> None:
+@pytest.mark.parametrize("cell", ["\u0661", "\uff11", "1_000", "0x10", "inf", "-Infinity", "True"])
+def test_what_python_alone_takes_for_a_number_is_none(read: Read, cell: str) -> None:
     text = refusal(read, GOOD + f"{cell},a\n")
-    states(text, "my.csv, column 'x'", f"{cell!r} in line 14 {expected}")
+    states(text, "my.csv, column 'x'", f"{cell!r} in line 14 is not a number")
     targets = GOOD.replace("x,y", "y,x") + f"{cell},a\n"
     assert repr(cell) in refusal(read, targets)
 
 
-def test_flags_are_numbers_and_with_a_gap_categories(read: Read) -> None:
+def test_flags_are_numbers_with_a_gap_or_without(read: Read) -> None:
     rows = "True,a\nFALSE,b\n" * 3
     assert read(f"x,y\n{rows}").inputs[:2, 0].tolist() == [1, 0]
-    gap = read(f"x,y\n{rows},a\n", missing="most_frequent")
-    assert gap.feature_names == ("x=FALSE", "x=True")
+    gap = read(f"x,y\n{rows},a\n")
+    assert gap.feature_names == ("x", "x is missing")
+    assert gap.inputs[:2, 0].tolist() == [1, 0]
 
 
 def test_columns_of_many_chunks_are_whole(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +107,7 @@ def test_columns_of_many_chunks_are_whole(read: Read, monkeypatch: pytest.Monkey
 
 def test_labels_are_read_as_they_are_written(read: Read) -> None:
     dataset = read("x,y\n" + "1,007\n2,NA\n3,7\n" * 3, task="classification")
-    assert dataset.classes == ("007", "7", "NA")
+    assert dataset.classes == ("007", "7")
 
 
 @pytest.mark.parametrize(
@@ -139,8 +129,6 @@ def test_a_gap_next_to_decimal_commas_is_one(read: Read) -> None:
     rows = "x;y\n" + "1,5;a\n;b\nNA;a\n2,5;b\n" * 3
     dataset = read(rows, separator=";", decimal=",", missing="mean")
     np.testing.assert_array_equal(dataset.inputs[:4, 0], [1.5, np.nan, np.nan, 2.5])
-    points = refusal(read, rows.replace("2,5", "2.5"), separator=";", decimal=",", missing="mean")
-    states(points, "column 'x'", "'2.5' in line 5")
 
 
 def test_line_breaks_and_blank_lines_do_not_disturb_line_numbers(read: Read) -> None:
@@ -194,8 +182,12 @@ def test_too_many_columns_are_refused(read: Read, monkeypatch: pytest.MonkeyPatc
     states(refusal(read, "x,z,y\n1,2,a\n"), "3 columns, more than 2")
 
 
-def test_missing_cells_are_reported_with_their_lines(read: Read) -> None:
-    states(refusal(read, GOOD + ",b\n"), "1 value in 1 column", "'x' (1, first in line 14)")
+def test_missing_cells_are_told_with_their_lines(read: Read) -> None:
+    states(
+        refusal(read, GOOD + ",b\n", missing="refuse"),
+        "1 value in 1 column",
+        "'x' (1, first in line 14)",
+    )
 
 
 def test_a_file_too_large_as_an_array_is_refused(read: Read) -> None:

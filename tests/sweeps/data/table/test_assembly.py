@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import tomllib
 from typing import Any
 
 import numpy as np
@@ -11,8 +14,11 @@ from refused import refusal as refused_by
 from refused import states
 
 from sweeps.data.splits import Dataset
-from sweeps.data.table import _assembly as assembly
-from sweeps.data.table._assembly import TableParameters, from_frame
+from sweeps.data.table import _suspicions as suspicions
+from sweeps.data.table._assembly import from_frame
+from sweeps.data.table._cells import MISSING_MARKERS
+from sweeps.data.table._choices import TableParameters
+from sweeps.errors import DataError
 
 COLUMNS: dict[str, Any] = {
     "x": [float(number) for number in range(12)],
@@ -45,6 +51,19 @@ def test_a_table_becomes_a_dataset() -> None:
     assert len(dataset.notes) == 2
 
 
+def keys_of(error: DataError | str) -> dict[str, Any]:
+    """Return the keys that a message ends with."""
+    last = str(error).splitlines()[-1]
+    assert last.startswith("Go on with the keys: ")
+    pairs, options = last.removeprefix("Go on with the keys: ").split("; as options: ")
+    keys: dict[str, Any] = tomllib.loads(f"keys = {{{pairs}}}")["keys"]
+    words = shlex.split(options)
+    assert words[::2] == ["--target" if word == "--target" else "--set" for word in words[::2]]
+    settings = tomllib.loads("\n".join(word for word in words[1::2] if "=" in word))
+    assert settings == {key: value for key, value in keys.items() if key != "target"}
+    return keys
+
+
 def test_several_targets_are_a_regression() -> None:
     dataset = read({"z": np.arange(12) / 7}, target=("x", "z"))
     assert dataset.task == "regression"
@@ -56,77 +75,195 @@ def test_ignored_columns_are_left_out() -> None:
     assert read(ignore=("c",)).feature_names == ("x",)
 
 
-def test_columns_that_are_not_there_are_reported_all_at_once() -> None:
-    target, ignore, rest = refusal(target=("yy",), ignore=("q",), categorical=("C",)).split("\n")
+def test_columns_that_are_not_there_are_told_all_at_once() -> None:
+    text = refusal(target=("yy",), ignore=("q",), categorical=("cc",))
+    target, ignore, rest, _ = text.split("\n")
     states(target, "my.csv: `target` names 'yy'", "Did you mean 'y'?")
     states(ignore, "`ignore` names 'q'", "Columns: x, c, y")
-    states(rest, "`categorical` names 'C'")
+    states(rest, "`categorical` names 'cc'")
+    assert keys_of(text) == {"target": "y"}
+
+
+def test_columns_are_known_by_position_and_in_another_case() -> None:
+    dataset = read(target=(3,), ignore=("X",))
+    assert dataset.target_names == ("y",)
+    assert dataset.feature_names == ("c=u", "c=v", "c=w")
+    states(dataset.notes[0], "`target`", "'3'", "'y'")
+    states(dataset.notes[1], "`ignore`", "'X'", "'x'")
+    assert read({"3": [1.5, 2.5, 7] * 4}, target=("3",)).target_names == ("3",)
+
+
+@pytest.mark.parametrize(("name", "guess"), [("Class", "Class"), ("other", "last")])
+def test_without_a_target_the_columns_are_listed_with_a_guess(name: str, guess: str) -> None:
+    columns = {name: COLUMNS["y"], "last": COLUMNS["y"], "x": COLUMNS["x"]}
+    del columns["x"]
+    frame = pd.DataFrame({"x": COLUMNS["x"], **columns})
+    text = refused_by(from_frame, "my.csv", frame, TableParameters(), str)
+    states(text, "`target`", f"x, {name}, last")
+    assert keys_of(text) == {"target": guess}
 
 
 def test_a_target_is_neither_ignored_nor_a_feature() -> None:
-    text = refusal(ignore=("y",), categorical=("y",))
-    states(text, "`ignore` names the target 'y'", "`categorical` names the target 'y'")
+    text = refusal(ignore=("y", "c"), categorical=("y",), keep=("c",))
+    states(text, "`ignore` and `target`", "`categorical` and `target`", "`keep` and `ignore`", "'c'")
+    assert keys_of(text) == {"target": "y", "ignore": "c"}
 
 
 def test_a_table_without_features_is_refused() -> None:
-    states(refusal(ignore=("x", "c")), "my.csv", "no columns but the target")
+    text = refusal(ignore=("x", "c"))
+    states(text, "my.csv has no columns but the target and ignored ones")
+    assert keys_of(text) == {"target": "y"}
+    states(refusal(target=("x", "c", "y")), "my.csv", "no columns but the target")
 
 
-def test_missing_values_are_refused_unless_chosen() -> None:
-    text = refusal(with_gaps("x", 3, 5) | with_gaps("c", 4))
+RARE = {"y": ["a", "a", "b", "b"] * 2 + ["a", "b", "c", "d"]}
+INFINITE = {"i": [np.inf, *map(float, range(11))]}
+CITIES = [f"t{n % 300}" for n in range(600)]
+OBSTACLES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"target": ()}),
+    ({}, {"target": ("yy",), "ignore": ("q",)}),
+    ({}, {"ignore": ("y",), "keep": ("y", "zz")}),
+    ({}, {"ignore": ("x", "c")}),
+    (RARE, {}),
+    ({"y": ["a"] * 9 + ["b", "c", "d"]}, {}),
+    ({"y": [*map(str, np.arange(11) / 7), "three"]}, {}),
+    ({"y": [*map(str, np.arange(11) / 7), "three"]}, {"task": "regression"}),
+    ({"y": ["a", *map(str, np.arange(11))]}, {"task": "regression"}),
+    ({"y": ["a", "b"] * 6}, {"task": "regression"}),
+    ({}, {"target": ("x", "y"), "task": "classification"}),
+    ({"y": COLUMNS["x"]}, {"target": ("x", "y"), "task": "classification"}),
+    ({"y": [*"abcabcabcabc"]}, {"target": ("x", "y")}),
+    ({"x": [None, *range(11)]}, {"missing": "refuse"}),
+    ({"x": [None, 1.5] * 6, "z": [1.5, None] * 6}, {"missing": "drop"}),
+    ({"y": [None, *["a", "b", "b"] * 3, "a", "b"]}, {"missing_target": "refuse"}),
+    (INFINITE, {}),
+    ({"i": ["-inf", "inf", *map(str, range(10))]}, {}),
+    ({"i": [2**60] * 12}, {}),
+    ({"i": ["1_0", *map(str, range(11))]}, {}),
+    ({"i": ["word", *map(str, range(11))]}, {"missing_markers": ()}),
+    ({"x": np.arange(600.0), "c": CITIES, "y": ["a", "b"] * 300}, {}),
+    ({"x": np.arange(600.0), "c": CITIES, "y": ["a", "b"] * 300}, {"keep": ("c",)}),
+    (RARE | INFINITE | {"d": ["1_0", *map(str, range(11))]}, {"target": ("yy",), "keep": ("q",)}),
+]
+
+
+@pytest.mark.parametrize(("columns", "chosen"), OBSTACLES)
+def test_the_keys_that_a_message_ends_with_are_taken(
+    columns: dict[str, Any], chosen: dict[str, Any]
+) -> None:
+    text = refusal(columns, **chosen)
+    named = {*re.findall(r"`(\w+)(?: = [^`]*)?`", text)}
+    keys = keys_of(text)
+    assert keys != chosen
+    # One key goes on, whichever others a line names beside it.
+    assert named & (keys.keys() | chosen.keys()) or not named
+    read(columns, **keys)
+
+
+def test_all_obstacles_of_all_kinds_are_told_at_once() -> None:
+    text = refusal(*OBSTACLES[-1][:1], **OBSTACLES[-1][1])
+    states(text, "`target` names 'yy'", "`keep` names 'q'", "2 classes", "'i'", "'d'")
+    assert keys_of(text) == {
+        "target": "y",
+        "rare": "drop",
+        "missing_markers": [*MISSING_MARKERS, "inf"],
+        "ignore": "d",
+    }
+
+
+def test_missing_values_are_refused_by_choice() -> None:
+    text = refusal(with_gaps("x", 3, 5) | with_gaps("c", 4), missing="refuse")
     states(text, "3 values in 2 columns", "'x' (2, first in line 5), 'c' (1, first in line 6)")
-    states(text, "`missing`", "'drop', 'mean', 'median', 'most_frequent'")
+    assert keys_of(text) == {"target": "y", "missing": "median"}
 
 
 def test_long_lists_of_gaps_are_cut() -> None:
     gaps = {f"g{number}": with_gaps("x", number)["x"] for number in range(7)}
-    assert "'g4' (1, first in line 6), .... Choose" in refusal(gaps)
+    states(refusal(gaps, missing="refuse"), "'g4' (1, first in line 6), ....")
+    states(" ".join(read(gaps).notes), "g4 (1), ....")
+
+
+def test_gaps_alone_refuse_nothing() -> None:
+    dataset = read(with_gaps("x", 3) | with_gaps("c", 4))
+    assert dataset.missing == "median"
+    assert dataset.feature_names[-2:] == ("c=(missing)", "x is missing")
+    assert np.isnan(dataset.inputs).sum() == 1
+    states(" ".join(dataset.notes), "numbers by the median", "x (1)")
+
+
+def test_missing_may_be_a_category_of_its_own() -> None:
+    columns = {key: cells * 10 for key, cells in (COLUMNS | with_gaps("c", 4)).items()}
+    columns["c"] = [*columns["c"][:12], *COLUMNS["c"] * 9]
+    assert read(columns).feature_names == ("x", "c=u", "c=v", "c=w")
+    assert read(columns, missing="category").feature_names[-1] == "c=(missing)"
+    assert read(columns, missing="category").missing == ""
+    numbers = read(columns | {"x": [None, *columns["x"][1:]]}, missing="category")
+    assert numbers.missing == "median"
 
 
 def test_examples_with_gaps_are_dropped_by_choice() -> None:
     dataset = read(with_gaps("x", 3) | with_gaps("y", 0, 1), missing="drop")
     assert dataset.inputs[:, 0].tolist() == [2, *range(4, 12)]
     assert dataset.missing == ""
-    without_target, without_value = dataset.notes[2:4]
-    states(without_target, "2 of 12 examples", "target")
-    states(without_value, "1 of 12 examples", "value")
+    states(dataset.notes[0], "Dropped 2 of 12 examples without a target")
+    states(dataset.notes[3], "Dropped 1 of 10 examples that miss a value")
 
 
 def test_values_of_a_regression_are_dropped_with_their_examples() -> None:
-    dataset = read(with_gaps("x", 3), target=("x",), missing="drop", task="regression")
+    dataset = read(with_gaps("x", 3), target=("x",), task="regression")
     assert dataset.targets[:, 0].tolist() == [0, 1, 2, *range(4, 12)]
+    assert dataset.missing == ""
 
 
-def test_no_example_left_is_refused() -> None:
-    gaps = with_gaps("x", *range(0, 12, 2)) | with_gaps("c", *range(1, 12, 2))
-    states(refusal(gaps, missing="drop"), "my.csv", "no example", "12")
+def test_lines_are_those_of_the_file_though_examples_are_dropped() -> None:
+    changes = with_gaps("y", 0, 1) | {"i": [*map(float, range(11)), np.inf]}
+    states(refusal(changes), "inf in line 13")
 
 
 @pytest.mark.parametrize("how", ["mean", "median", "most_frequent"])
-def test_gaps_stay_to_be_filled_from_the_training_set(how: str) -> None:
-    dataset = read(with_gaps("x", 3) | with_gaps("c", 4), missing=how)
+def test_gaps_stay_to_be_filled_from_the_training_part(how: str) -> None:
+    dataset = read(with_gaps("x", 3), missing=how)
     assert dataset.missing == how
-    assert np.isnan(dataset.inputs).sum() == 4
-    states(dataset.notes[2], f"numbers by the {how.replace('_', ' ')}", "x (1), c (1)")
+    assert np.isnan(dataset.inputs).sum() == 1
+    states(" ".join(dataset.notes), f"numbers by the {how.replace('_', ' ')}", "x (1)")
 
 
 def test_a_choice_for_gaps_changes_nothing_where_there_are_none() -> None:
     assert read(missing="mean").fingerprint == read().fingerprint
 
 
-def test_a_missing_target_is_never_filled() -> None:
-    text = refusal(with_gaps("y", 2), missing="mean")
-    states(text, "my.csv", "'y' is missing in 1 example", "line 4", '`missing = "drop"`')
+def test_other_markers_replace_the_usual_ones() -> None:
+    changes = {"x": [-999.0, *COLUMNS["x"][1:]], "y": ["NA", "a", "b"] * 4}
+    assert read(changes).classes == ("a", "b")
+    dataset = read(changes, missing_markers=[-999])
+    assert dataset.classes == ("NA", "a", "b")
+    assert np.isnan(dataset.inputs[0, 0])
 
 
-def test_rare_classes_are_refused_or_dropped_by_choice() -> None:
-    rare = {"y": ["a", "a", "b", "b"] * 2 + ["a", "b", "c", "c"]}
-    assert "1 class of fewer than 3 examples" in refusal(rare)
-    dataset = read(rare, rare="drop")
+def test_rare_classes_are_refused_dropped_or_merged_by_choice() -> None:
+    text = refusal(RARE)
+    states(text, "2 classes of fewer than 3 examples", "'c' (1)", "'d' (1)", "drop", "merge")
+    dataset = read(RARE, rare="drop")
     assert dataset.classes == ("a", "b")
     assert len(dataset.inputs) == 10
-    states(dataset.notes[2], "Dropped 2 of 12 examples", "too rare")
-    assert read(rare="drop").fingerprint == read().fingerprint
+    states(dataset.notes[0], "Dropped 2 of 12 examples", "'c' (1), 'd' (1)")
+    assert read(RARE, rare="merge").fingerprint == dataset.fingerprint
+    assert read(rare="drop").fingerprint == read(rare="merge").fingerprint == read().fingerprint
+
+
+def test_nothing_is_advised_where_all_classes_but_one_are_too_rare() -> None:
+    text = refusal({"y": ["a"] * 10 + ["b", "c"]})
+    states(text, "2 classes of fewer than 3")
+    assert "rare =" not in text
+
+
+def test_rare_classes_become_one() -> None:
+    labels = ["a", "a", "a", "a", "other", "other", "other", "other", "c", "c", "d", "e"]
+    dataset = read({"y": labels}, rare="merge")
+    assert dataset.classes == ("a", "other", "(other)")
+    assert dataset.labels is not None
+    assert dataset.labels[-5:].tolist() == [1, 2, 2, 2, 2]
+    states(dataset.notes[0], "'(other)'", "'c' (2), 'd' (1), 'e' (1)")
 
 
 def test_copies_are_noted() -> None:
@@ -134,17 +271,39 @@ def test_copies_are_noted() -> None:
     states(read(copies).notes[-1], "9 of 12 examples repeat", "earlier one")
 
 
+def leaks(changes: dict[str, Any]) -> list[str]:
+    """Return what is noted of columns that give the target away."""
+    return [note for note in read(changes).notes if "Is it known beforehand?" in note]
+
+
 def test_a_column_that_is_the_target_is_noted() -> None:
-    states(read({"leak": [7, 7, 3, 3] * 3}).notes[-1], "'leak' determines the target")
+    (note,) = leaks({"leak": [7, 7, 3, 3] * 3})
+    states(note, "'leak' determines the target and is determined by it")
     values = np.arange(12) / 7
-    dataset = read({"leak": values, "y": values})
-    (note,) = (note for note in dataset.notes if "determines" in note)
-    states(note, "'leak'")
+    states(" ".join(leaks({"leak": values, "y": values})), "'leak'")
+
+
+def test_a_column_that_determines_the_target_is_noted() -> None:
+    (note,) = leaks({"leak": ["u", "v", "w", "w"] * 3})
+    states(note, "'leak' determines the target")
+    assert "by it" not in note
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_column_that_alone_predicts_as_well_as_all_is_noted(task: str) -> None:
+    rng = np.random.default_rng(0)
+    signal, noise = rng.normal(size=(2, 400))
+    columns = {"x": noise, "c": ["u", "v"] * 200, "leak": signal}
+    goal = signal + rng.normal(scale=0.01, size=400)
+    target = np.where(goal > 0, "a", "b") if task == "classification" else goal
+    (note,) = leaks(columns | {"y": target})
+    states(note, "'leak' alone predicts")
+    assert not leaks(columns | {"leak": noise, "y": target})
 
 
 def test_large_tables_are_not_searched_for_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "SEARCHED_CELLS", 10)
-    assert not any("determines" in note for note in read({"leak": [7, 7, 3, 3] * 3}).notes)
+    monkeypatch.setattr(suspicions, "SEARCHED_CELLS", 10)
+    assert not leaks({"leak": [7, 7, 3, 3] * 3})
 
 
 def test_features_of_several_kinds_are_too_large_before_they_are_made() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from refused import refusal as refused_by
 from refused import states
 
+from sweeps.data.table._cells import Markers, TableError
 from sweeps.data.table._target import Target, read_target
 
 
@@ -42,7 +44,8 @@ def test_few_whole_numbers_are_classes_in_their_order() -> None:
     target = read(texts("10", "9", "10"))
     assert target.classes == ("9", "10")
     assert target.labels.tolist() == [1, 0, 1]
-    states(*target.notes, "classification", "'y1' holds 2 whole numbers")
+    states(*target.notes, "classification", "'y1' holds 2 different whole numbers", "`task = ")
+    assert read([10.0, 9.0], task="classification").notes == ()
     assert read([10.0, 9.0]).classes == ("9", "10")
 
 
@@ -50,7 +53,8 @@ def test_numbers_that_are_not_whole_are_values() -> None:
     target = read(texts("1.5", "2", "1e1"))
     assert target.task == "regression"
     assert target.values.tolist() == [[1.5], [2], [10]]
-    states(*target.notes, "regression", "'y1' holds numbers that are not whole")
+    states(*target.notes, "regression", "'y1' holds 3 different numbers")
+    assert "`task" not in target.notes[0]
 
 
 def test_many_whole_numbers_are_values() -> None:
@@ -59,23 +63,52 @@ def test_many_whole_numbers_are_values() -> None:
     states(*target.notes, "regression", "'y1' holds 30 different whole numbers")
 
 
-def test_many_whole_numbers_each_repeated_may_be_either() -> None:
+def test_many_whole_numbers_each_repeated_are_values_unless_said_otherwise() -> None:
     column = np.arange(300) % 25
-    text = refusal(column)
-    states(text, "my.csv", "'y1' holds 25 different whole numbers", '`task = "classification"`')
+    target = read(column)
+    assert target.task == "regression"
+    states(*target.notes, "25 different whole numbers", '`task = "classification"`')
     assert len(read(column, task="classification").classes) == 25
-    assert read(column, task="regression").values[24].tolist() == [24]
 
 
-def test_numbers_among_text_may_be_either() -> None:
-    column = texts("1", "2", "three")
-    states(refusal(column), "'y1' holds numbers and text", "'three' in line 4", "`task = ")
-    assert read(column, task="classification").classes == ("1", "2", "three")
+def test_whole_numbers_of_which_some_are_rare_are_values() -> None:
+    assert read([*range(11), *range(11), *range(10)]).task == "regression"
+    assert read([*range(11)] * 3).task == "classification"
+    assert read([*range(10), *range(9)]).task == "classification"
 
 
-def test_text_is_no_value() -> None:
-    text = refusal(texts("1", "n/a"), task="regression")
-    states(text, "my.csv", "'y1' holds 'n/a' in line 3", "must be numbers")
+def test_a_few_numbers_among_text_are_classes() -> None:
+    assert read(texts("1", "a", "b")).classes == ("1", "a", "b")
+
+
+def test_words_among_numbers_may_be_missing() -> None:
+    column = texts("1.5", "2", "three")
+    with pytest.raises(TableError) as refused:
+        read(column)
+    states(str(refused.value), "'y1' holds numbers and text, 'three' in line 4")
+    assert refused.value.remedy == {"missing_markers": ("three",)}
+    assert read(column, task="classification").classes == ("1.5", "2", "three")
+    many = texts(*map(str, np.arange(30) / 7), *"abcdef")
+    with pytest.raises(TableError) as refused:
+        read(many, task="regression")
+    assert refused.value.remedy == {"task": "classification"}
+
+
+def test_numbers_as_people_write_them_are_values() -> None:
+    target = read(texts("$1,234.56", "$2.50", "NA"))
+    assert target.values[:2, 0].tolist() == [1234.56, 2.5]
+    assert target.present.tolist() == [True, True, False]
+    states(target.notes[1], "'y1'", "'$1,234.56' is 1234.56")
+    assert read(texts("10%", "5%", "10%")).classes == ("5%", "10%")
+
+
+def test_markers_are_no_targets() -> None:
+    numbers = read_target(
+        "my.csv", {"y": np.array([1.5, -999, 2.25])}, "", str, markers=Markers.of(["-999"])
+    )
+    assert numbers.present.tolist() == [True, False, True]
+    named = read_target("my.csv", {"y": texts("NA", "x")}, "", str, markers=Markers.of([]))
+    assert named.classes == ("NA", "x")
 
 
 def test_several_columns_are_a_regression() -> None:
@@ -99,8 +132,8 @@ def test_missing_targets_are_counted() -> None:
     assert np.isnan(values.values[1, 0])
 
 
-def test_words_for_nothing_are_classes() -> None:
-    assert read(texts("NA", "None", "null")).classes == ("NA", "None", "null")
+def test_words_for_nothing_are_missing() -> None:
+    assert read(texts("NA", "None", "null", "a", True)).classes == ("True", "a")
 
 
 def test_a_target_without_values_is_refused() -> None:
@@ -110,7 +143,7 @@ def test_a_target_without_values_is_refused() -> None:
 def test_spellings_of_a_number_are_separate_classes_and_noted() -> None:
     target = read(texts("007", "7", "8"))
     assert target.classes == ("007", "7", "8")
-    states(target.notes[1], "'007' and '7'")
+    states(target.notes[-1], "'007' and '7'")
 
 
 def test_infinite_numbers_stay_for_the_dataset_to_refuse() -> None:
