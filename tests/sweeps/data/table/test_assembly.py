@@ -105,7 +105,9 @@ def test_without_a_target_the_columns_are_listed_with_a_guess(name: str, guess: 
 
 def test_a_target_is_neither_ignored_nor_a_feature() -> None:
     text = refusal(ignore=("y", "c"), categorical=("y",), keep=("c",))
-    states(text, "`ignore` and `target`", "`categorical` and `target`", "`keep` and `ignore`", "'c'")
+    states(
+        text, "`ignore` and `target`", "`categorical` and `target`", "`keep` and `ignore`", "'c'"
+    )
     assert keys_of(text) == {"target": "y", "ignore": "c"}
 
 
