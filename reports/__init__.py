@@ -8,12 +8,12 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from reports.schema.formats import visible
 from reports.schema.results import GroupDescription, StudyDescription, StudyResults
 
 if TYPE_CHECKING:
     from reports.compare.comparison import build_comparison
     from reports.output.build import build_report
+    from reports.output.interactive import Recommendation, Results
     from reports.output.manuscript import build_paper
     from reports.stats.intervals import (
         bootstrap_interval,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GroupDescription",
+    "Recommendation",
+    "Results",
     "StudyDescription",
     "StudyResults",
     "best_batch_for_time",
@@ -56,6 +58,8 @@ def __getattr__(name: str) -> object:
     home: ModuleType = intervals
     if name == "build_comparison":
         from reports.compare import comparison as home
+    elif name in {"Recommendation", "Results"}:
+        from reports.output import interactive as home
     elif name == "build_paper":
         from reports.output import manuscript as home
     elif name == "build_report":
@@ -73,25 +77,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-def _notebook_view(results: StudyResults) -> str:
-    from reports.output.notebook import as_html
-
-    return as_html(results)
-
-
-def _with_answer(results: StudyResults) -> str:
-    from reports.recommend import analyse_study
-    from reports.text.instruction import headline
-
-    groups = analyse_study(results).groups[:MOST_ANSWERS] if len(results.trials) else ()
-    labels = [f"{visible(each.plan.group)}: " if len(groups) > 1 else "" for each in groups]
-    answers = [label + headline(each) for label, each in zip(labels, groups, strict=True)]
-    return "\n".join([_counts(results), *answers])
-
-
-MOST_ANSWERS = 5
-_counts = StudyResults.__repr__
-StudyResults._repr_html_ = _notebook_view
-StudyResults.__repr__ = _with_answer  # type: ignore[method-assign]

@@ -8,21 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweeps.store.study_results import results as results
-    from sweeps.study import Study as Study
+    from sweeps.study import Study, recommend, results
 
-__all__ = ["Study", "results"]
+__all__ = ["Study", "recommend", "results"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    if name == "Study":
+    if name in __all__:
         from sweeps import study
 
-        return study.Study
-    if name == "results":
-        from sweeps.store import study_results
-
-        return study_results.results
+        return getattr(study, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

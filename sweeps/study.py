@@ -3,22 +3,95 @@
 from __future__ import annotations
 
 import html
+import inspect
 import os
-from collections.abc import Sequence
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from reports.schema import StudyResults
-from sweeps.advise.request import name_of
+from sweeps.advise.request import name_of, request_of
 from sweeps.advise.starting_point import keys_for
+from sweeps.data.in_memory import InMemory, in_memory
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment
 from sweeps.errors import counted
 from sweeps.manage.forecast import Forecast, forecast
 from sweeps.run import jobs_of, run_study
 from sweeps.spec import StudySpecification, given, named_data, toml_value
-from sweeps.spec.load import folder_of, read_target, with_settings
+from sweeps.spec.load import folder_of, read_target, with_settings, write_study
+from sweeps.store import results as stored_results
 from sweeps.store import stored_experiment
+
+if TYPE_CHECKING:
+    from reports.output.interactive import Results
+
+
+def answering(results: StudyResults) -> Results:
+    """Return results that can be asked what they say."""
+    from reports.output.interactive import Results
+
+    return Results.of(results)
+
+
+def results(folder: str | os.PathLike[str]) -> Results:
+    """Return the results that a study's folder holds, complete or not.
+
+    Args:
+        folder: The study's folder; a run may be writing to it meanwhile.
+
+    Raises:
+        StoreError: There is no study in it.
+    """
+    return answering(stored_results(folder))
+
+
+def recommend(
+    data: object,
+    target: str | Sequence[str] = (),
+    *,
+    minutes: float = 1.0,
+    folder: str | os.PathLike[str] | None = None,
+    n_jobs: int = -1,
+    **parameters: Any,  # noqa: ANN401
+) -> Results:
+    """Run a short study of data, as `bpsweep recommend` does, and return its results.
+
+    Args:
+        data: A dataset's name, a file, `(X, y)`, or a DataFrame.
+        target: Column of the file or the frame to learn; several are a regression.
+        minutes: The time there is.
+        folder: The study's folder; by default it is named after the data.
+        n_jobs: Worker processes; -1 for as many as there are cores.
+        **parameters: Of the data, such as `ignore=["name"]`; see `docs/data.md`.
+
+    Returns:
+        Results with the answer as `.recommendation`.
+
+    Raises:
+        UserError: What the user can mend; every trial that had ended is kept.
+
+    Example:
+        >>> results = recommend("iris", minutes=0.5, folder=getfixture("tmp_path") / "iris")
+        >>> results.recommendation.batch_size in results.description.groups[0].batch_sizes
+        True
+    """
+    from sweeps.advise.adaptive import TimeBudget, advise
+
+    budget = TimeBudget(60 * minutes, time.monotonic())
+    targets: Sequence[str] = [target] if isinstance(target, str) else [*target]
+    out = None if folder is None else Path(folder)
+    if (kept := in_memory(data, targets)) is not None:
+        out = out or Path("data-recommendation")
+        data, targets = out / kept.kept(out)["path"], kept.targets
+    settings = [f"{name}={toml_value(value)}" for name, value in _plain(parameters).items()]
+    request = request_of(str(data), targets, minutes, out, n_jobs, settings=settings)
+    advise(request, budget)
+    return results(request.folder)
 
 
 class Study:
@@ -26,14 +99,17 @@ class Study:
 
     Args:
         name: The study's name.
-        **keys: The other keys of a specification, as in TOML: one value, or a list of them; see
-            `docs/specification.md`. Paths of files are relative to the working directory.
+        **keys: The other keys of a specification, as in TOML: one value, or a list of them, NumPy's
+            arrays too; see `docs/specification.md`. Paths of files are relative to the working
+            directory. `dataset` may be data in memory: `(X, y)`, or a DataFrame with
+            `target="COLUMN"`; the study's folder then keeps them, and a specification with them.
 
     Attributes:
         experiment: The specification with the facts of its data.
 
     Raises:
         SpecificationError: With every mistake there is.
+        UsageError: The dataset is of another kind.
 
     Example:
         >>> study = Study("quick", dataset="iris", batch_sizes=[5, 50], learning_rates=[0.5, 2.0],
@@ -42,10 +118,38 @@ class Study:
         <Study quick on iris: 2 groups, 8 cells x 2 seeds = 16 trials>
         >>> [group.label for group in study.experiment.groups]
         ['sgd', 'momentum']
+        >>> X, y = np.arange(200.0).reshape(100, 2) % 7, np.arange(100) % 2
+        >>> Study(dataset=(X, y), batch_sizes=[5, 10], learning_rates=0.1, seeds=[1], epochs=1)
+        <Study study on data.npz: 1 group, 2 cells x 1 seed = 2 trials>
     """
 
+    _data: InMemory | None = None  # that a program has handed over
+
+    __signature__ = inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+            for name, field in StudySpecification.model_fields.items()
+        ]
+    )
+
     def __init__(self, name: str = "study", **keys: Any) -> None:  # noqa: ANN401
-        self.experiment = experiment_of({"name": name, **keys}, "the study", Path())
+        self._data = in_memory(keys.get("dataset", ""), keys.get("target"))
+        self._keys: dict[str, Any] = {"name": name, **_plain(keys)}
+        if self._data is None:
+            self.experiment = experiment_of(self._keys, "the study", Path())
+            return
+        if self._data.targets:
+            self._keys.pop("target", None)
+        until_it_runs = tempfile.mkdtemp(prefix="bpsweep-")
+        weakref.finalize(self, shutil.rmtree, until_it_runs, ignore_errors=True)
+        self.experiment = self._kept_in(Path(until_it_runs))
+
+    def _kept_in(self, folder: Path) -> Experiment:
+        """Return the experiment with the data in a folder, if a program has handed them over."""
+        if self._data is None:
+            return self.experiment
+        keys = self._keys | {"dataset": self._data.kept(folder)}
+        return experiment_of(keys, "the study", folder)
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -180,7 +284,7 @@ class Study:
         scheduler: str | None = None,
         timing: bool = True,
         watch: bool = False,
-    ) -> StudyResults:
+    ) -> Results:
         """Run what is missing of the study and return everything.
 
         Args:
@@ -199,12 +303,15 @@ class Study:
         Example:
             >>> study = Study(dataset="iris", batch_sizes=[5, 50], learning_rates=[0.5, 2.0],
             ...               seeds=[1, 2], epochs=1, extensions=0, timing=False)
-            >>> found = study.run(getfixture("tmp_path") / "study", n_jobs=1)
-            >>> found.trials["status"].tolist() == ["ok"] * 8
+            >>> results = study.run(getfixture("tmp_path") / "study", n_jobs=1)
+            >>> results.trials["status"].tolist() == ["ok"] * 8
             True
         """
-        return run_study(
-            self.experiment,
+        experiment = self._kept_in(Path(folder))
+        if self._data is not None:
+            write_study(Path(folder), given(experiment.specification), "A program's study.")
+        ran = run_study(
+            experiment,
             Path(folder),
             jobs_of(backend, n_jobs, scheduler),
             backend=backend,
@@ -212,6 +319,7 @@ class Study:
             timing=timing,
             watch=watch,
         )
+        return answering(ran)
 
     def summary(self) -> str:
         """Return what is tried and how often, in one line."""
@@ -233,6 +341,13 @@ class Study:
             for key, value in given(self.specification).items()
         )
         return f"<p>{html.escape(self.summary())}</p><table>{rows}</table>"
+
+
+def _plain(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keys with lists and numbers of Python's in place of NumPy's."""
+    return {
+        key: value.tolist() if hasattr(value, "tolist") else value for key, value in keys.items()
+    }
 
 
 def _trials(experiment: Experiment) -> str:

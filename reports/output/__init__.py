@@ -2,4 +2,3 @@
 
 from reports.output.build import build_report
 from reports.output.manuscript import build_paper
-from reports.output.notebook import as_html

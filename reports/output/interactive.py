@@ -1,26 +1,181 @@
-"""Results as a notebook shows them: a line of counts, a small table and a figure."""
+"""Results as one asks them in Python: the answer, figures, tables, the report."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 from markupsafe import Markup, escape
 
-from reports.charts import charts, group_charts
-from reports.charts.base import Chart, svg
-from reports.output.page import Table, group_table, page_tables
-from reports.output.page.page import summary
-from reports.recommend import analyse_study
-from reports.schema import StudyResults
-from reports.text.instruction import headline
+from reports.recommend import StudyAnalysis, analyse_study
+from reports.schema import StudyResults, visible
+from reports.text.instruction import confidence, headline, price_sentence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from reports.charts.base import Chart
+    from reports.output.page import Table
 
 MOST_ROWS = 30  # rows of the table
+MOST_ANSWERS = 5
 
 
-def as_html(results: StudyResults) -> str:
+@dataclass(frozen=True)
+class Recommendation:
+    """Which batch size to use, with its learning rate.
+
+    Attributes:
+        batch_size: To use; None where none is shown to be near-optimal.
+        learning_rate: Its tuned learning rate.
+        near_optimal: All batch sizes that are shown to be near-optimal, ascending.
+        price: What training faster than that costs, in a sentence; "" for nothing known.
+        confidence: "high", "moderate" or "low", and why.
+        sentence: The answer as the page gives it.
+    """
+
+    batch_size: int | None
+    learning_rate: float | None
+    near_optimal: tuple[int, ...]
+    price: str
+    confidence: tuple[str, str]
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class Results(StudyResults):
+    """A study's results with what they say: the analysis is made once, when it is first asked for.
+
+    Example:
+        >>> results = Results.of(getfixture("digits"))
+        >>> results.recommendation.batch_size, results.recommendation.learning_rate
+        (64, 4.0)
+        >>> results.tables["batch-sizes"]["batch_size"].tolist()[:3]
+        [1, 2, 4]
+    """
+
+    @classmethod
+    def of(cls, results: StudyResults) -> Self:
+        """Return results that can be asked."""
+        return cls(**{field.name: getattr(results, field.name) for field in fields(StudyResults)})
+
+    @cached_property
+    def analysis(self) -> StudyAnalysis:
+        """Every statistic of the report."""
+        return analyse_study(self)
+
+    @cached_property
+    def recommendations(self) -> dict[str, Recommendation]:
+        """Which batch size to use, for each configuration by its label."""
+        return {
+            analysis.plan.group: Recommendation(
+                analysis.answer.batch_size,
+                analysis.answer.learning_rate,
+                tuple(analysis.answer.near_optimal),
+                price_sentence(analysis),
+                confidence(analysis),
+                headline(analysis),
+            )
+            for analysis in (self.analysis.groups if len(self.trials) else ())
+        }
+
+    @property
+    def recommendation(self) -> Recommendation:
+        """Which batch size to use.
+
+        Raises:
+            ValueError: The study has several configurations, or has not run yet.
+        """
+        if len(self.recommendations) != 1:
+            labels = ", ".join(self.recommendations) or "none, as nothing has run yet"
+            raise ValueError(f"Ask `recommendations` for one of several configurations: {labels}.")
+        (recommendation,) = self.recommendations.values()
+        return recommendation
+
+    @cached_property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables of the report, by the names of their files; `columns` tells what they hold."""
+        from reports.claims.judgement import claims_of
+        from reports.output import csv
+
+        judged = claims_of(self.analysis.groups) if self.description.claims else ()
+        return csv.tables(self.analysis, judged)
+
+    @cached_property
+    def plot(self) -> Plots:
+        """The figures of the report: `results.plot("accuracy")`; `results.plot.names()`."""
+        return Plots(self.analysis)
+
+    def report(self, folder: Path | str) -> Path:
+        """Write the report into a folder, and return the path of its page."""
+        from reports.output.build import build_report
+
+        return build_report(self, Path(folder))
+
+    def __repr__(self) -> str:
+        shown = dict([*self.recommendations.items()][:MOST_ANSWERS])
+        several = len(self.recommendations) > 1
+        answers = (f"{visible(name)}: " * several + str(each) for name, each in shown.items())
+        return "\n".join([super().__repr__(), *answers])
+
+    def _repr_html_(self) -> str:
+        return as_html(self.analysis)
+
+
+class Plots:
+    """The figures of a study, drawn on matplotlib's axes when they are asked for."""
+
+    def __init__(self, study: StudyAnalysis) -> None:
+        self._study = study
+
+    def names(self) -> list[str]:
+        """Return the names of the figures that the data allow."""
+        return list(dict.fromkeys(chart.name for chart in self._charts()))
+
+    def __call__(
+        self, name: str = "accuracy", ax: Axes | None = None, *, configuration: str = ""
+    ) -> Axes:
+        """Draw a figure.
+
+        Args:
+            name: One of `names()`.
+            ax: Where to draw; a figure of its own by default.
+            configuration: Label of the configuration, where there are several.
+
+        Raises:
+            ValueError: The data don't allow a figure of this name.
+        """
+        from matplotlib.pyplot import subplots
+
+        chart = next((c for c in self._charts(configuration) if c.name == name), None)
+        if chart is None:
+            raise ValueError(f"There is no figure {name!r}; there are {', '.join(self.names())}.")
+        drawn = chart.draw(subplots()[1] if ax is None else ax)
+        drawn.set_title(chart.finding, pad=20)  # above the mark of the recommended size
+        return drawn
+
+    def _charts(self, configuration: str = "") -> Iterator[Chart]:
+        from reports.charts import charts, group_charts
+
+        for analysis in self._study.groups:
+            if configuration in {"", analysis.plan.group}:
+                yield from charts(analysis)
+        yield from group_charts(self._study)
+
+
+def as_html(study: StudyAnalysis) -> str:
     """Return a piece of HTML that needs and touches nothing else of its page."""
-    study = analyse_study(results)
+    from reports.charts import charts, group_charts
+    from reports.output.page import group_table, page_tables
+    from reports.output.page.page import summary
+
     if study.several:
         answer, tables, drawn = "", [group_table(study)], group_charts(study)
     else:
@@ -45,6 +200,8 @@ def _table(table: Table) -> Markup:
 
 def _image(chart: Chart) -> Markup:
     """Return the figure as an image, so that its style and names stay its own."""
+    from reports.charts.base import svg
+
     drawing = svg.alone(svg.draw(chart), chart).encode()
     address = f"data:image/svg+xml;base64,{base64.b64encode(drawing).decode()}"
     return Markup('<img src="{}" alt="{}" style="max-width: 100%">').format(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 
@@ -322,15 +322,13 @@ class StudyResults:
 
     def __repr__(self) -> str:
         counts, groups = count_outcomes(self.trials), self.description.groups
+        name = f"{type(self).__name__} {visible(self.description.name)}"
         return (
-            f"<StudyResults {visible(self.description.name)}: {plural(len(groups), 'group')}, "
+            f"<{name}: {plural(len(groups), 'group')}, "
             f"{plural(counts.run, 'trial')} ({counts.ok:,} ok, {counts.diverged:,} diverged, "
             f"{counts.failed:,} failed), {plural(len(self.curves), 'evaluation')}, "
             f"{plural(len(self.timing), 'benchmark round')}>"
         )
-
-    _repr_html_: ClassVar[Callable[[StudyResults], str] | None] = None
-    """What a notebook shows; results can't draw, so `reports` says how."""
 
 
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:

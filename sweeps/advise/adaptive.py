@@ -23,17 +23,18 @@ from sweeps.advise.request import Request
 from sweeps.data.facts import summary_lines
 from sweeps.design.cohorts import update_cost
 from sweeps.design.stages import Experiment
-from sweeps.errors import UsageError, UserError, refuse_links, tell
+from sweeps.errors import UsageError, UserError, tell
 from sweeps.manage.forecast import forecast
 from sweeps.run import measurements_of, run_study
 from sweeps.run.driver import Limit
 from sweeps.run.timing_pass import splits_of
-from sweeps.spec import StudySpecification, given, toml_value
+from sweeps.spec import StudySpecification, given
+from sweeps.spec.load import write_study
 from sweeps.store import FILE, Store, read_experiment
 from sweeps.worker.measure import ROUNDS, time_updates
 from sweeps.worker.train import one_blas_thread
 
-SPECIFICATION = "study.toml"
+CHOSEN = "Chosen by `bpsweep recommend`, by the rules of docs/recommend.md."
 SHARE = 0.5  # of the time for trials, for the first grid; the rest is for what needs more seeds
 EXTENSION = 1.25  # with rates that are added at the edges, by what was planned
 REPORT_SECONDS, START_SECONDS = 7.0, 3.0  # of the report and of workers, at middling speed
@@ -122,7 +123,7 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
         results = carry_on(request, budget, further)
         if _lacks_confirmation(results):
             # Time ran out: without them there is an answer.
-            write_specification(request.folder, experiment)
+            write_study(request.folder, given(experiment.specification), CHOSEN)
             break
         experiment = further
     results = run_study(experiment, request.folder, request.jobs, limit=budget)
@@ -214,7 +215,7 @@ def carry_on(request: Request, budget: TimeBudget, experiment: Experiment) -> St
     results = run_study(experiment, request.folder, request.jobs, timing=False, limit=budget)
     if predicted > 1 and budget.spare:
         budget.slowdown = max(1.0, (budget.spent - before) / predicted)
-    write_specification(request.folder, experiment)
+    write_study(request.folder, given(experiment.specification), CHOSEN)
     return results
 
 
@@ -273,17 +274,6 @@ def _lacks_confirmation(results: StudyResults) -> bool:
     run = results.trials["stage"].eq(CONFIRM).sum()
     (plan,) = results.description.groups
     return bool(run < len(plan.batch_sizes) * len(results.description.confirmation_seeds))
-
-
-def write_specification(folder: Path, experiment: Experiment) -> None:
-    """Write what was chosen as a file that `bpsweep run` takes."""
-    lines = [
-        "# Chosen by `bpsweep recommend`, by the rules of docs/recommend.md.",
-        f"# `bpsweep run {SPECIFICATION} --out .` in this folder runs what is missing of it.",
-        *(f"{key} = {toml_value(value)}" for key, value in given(experiment.specification).items()),
-    ]
-    refuse_links(folder / SPECIFICATION)
-    (folder / SPECIFICATION).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def advice_content(advice: Advice) -> dict[str, Any]:

@@ -20,9 +20,12 @@ from sweeps.errors import (
     SpecificationError,
     UsageError,
     did_you_mean,
+    refuse_links,
     shown,
 )
+from sweeps.spec.model import toml_value
 
+SPECIFICATION = "study.toml"  # in the folder of a study that has no file elsewhere
 LARGEST_BYTES = 1_000_000  # of a specification; a larger file is something else
 DEEPEST = 32  # tables and lists within each other
 
@@ -138,6 +141,17 @@ def _quotes(path: str, text: str) -> str:
 def is_utf8(text: str) -> bool:
     """Return whether a word of the command line is UTF-8; Python reads the rest as surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def write_study(folder: Path, keys: Mapping[str, Any], origin: str) -> None:
+    """Write a specification into the folder of its study, for `bpsweep run` to go on."""
+    lines = [
+        f"# {origin}",
+        f"# `bpsweep run {SPECIFICATION} --out .` in this folder runs what is missing of it.",
+        *(f"{key} = {toml_value(value)}" for key, value in keys.items()),
+    ]
+    refuse_links(folder / SPECIFICATION)
+    (folder / SPECIFICATION).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_new(path: Path, text: str) -> None:

@@ -12,6 +12,7 @@ from typing import Self
 import pandas as pd
 
 from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, as_table
+from sweeps.data.in_memory import DATA_FILES
 from sweeps.design import Planned, Trial
 from sweeps.errors import (
     ResourceError,
@@ -21,6 +22,7 @@ from sweeps.errors import (
     refuse_links,
     tell,
 )
+from sweeps.spec.load import SPECIFICATION
 from sweeps.store._connection import (
     SESSION_FACTS,
     Session,
@@ -249,7 +251,7 @@ def _row(table: str, values: Sequence[object]) -> Row:
 
 
 def _claim(folder: Path) -> None:
-    ours = {LOCK, *(path.name for path in leftovers_of(folder / FILE))}
+    ours = {LOCK, SPECIFICATION, *DATA_FILES, *(path.name for path in leftovers_of(folder / FILE))}
     refuse_links(*files_of(folder / FILE), *(folder / name for name in ours))
     try:
         folder.mkdir(parents=True, exist_ok=True)

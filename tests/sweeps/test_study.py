@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import ran
 from refused import states
+from sklearn.datasets import load_wine
 
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
-from sweeps import Study, results
+from sweeps import Study, recommend, results
 from sweeps.errors import SpecificationError, UsageError
 from sweeps.run import driver as runner
+from sweeps.spec.model import KEYS
 from sweeps.store._store import Store
 from sweeps.worker import measure as timing
 from sweeps.worker import train as worker
@@ -261,3 +265,27 @@ def test_data_of_the_users_own_have_to_be_given_again(tmp_path: Path) -> None:
         Study.from_folder(tmp_path / "study")
     assert "does not say where my.csv is" in str(refused.value)
     assert f"`--out {tmp_path / 'study'}`" in str(refused.value)
+
+
+def test_data_in_memory_stay_in_the_folder_and_go_on_without_the_program(
+    tmp_path: Path, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, targets = np.arange(240.0).reshape(80, 3) % 7, np.arange(80) % 2
+    study = Study(**keys | {"dataset": (inputs, targets), "learning_rates": np.array([0.1, 0.3])})
+    outcome = study.run(tmp_path / "study", n_jobs=1, backend="sequential")
+    monkeypatch.chdir(tmp_path / "study")
+    again = Study.from_toml("study.toml")
+    assert again.plan(".").done == again.plan(".").trials
+    assert bytes_of(again.run(".", n_jobs=1, backend="sequential")) == bytes_of(outcome)
+
+
+def test_the_signature_names_every_key() -> None:
+    assert [*inspect.signature(Study).parameters] == [*KEYS]
+
+
+def test_a_recommendation_of_a_frame_is_a_study_with_an_answer(tmp_path: Path) -> None:
+    frame = load_wine(as_frame=True).frame
+    results = recommend(frame, "target", minutes=2, folder=tmp_path / "wine", n_jobs=1)
+    assert results.recommendation.sentence in repr(results)
+    assert (tmp_path / "wine" / "report.html").is_file()
+    assert (tmp_path / "wine" / "data.csv").is_file()

@@ -21,6 +21,7 @@ from reports.charts.base import svg
 from reports.charts.catalogue import charts
 from reports.compare.comparison import build_comparison
 from reports.output.build import DOCUMENT, build_report
+from reports.output.interactive import Results
 from reports.output.manuscript import build_paper
 from reports.recommend.analysis import analyse_study
 from reports.schema import formats
@@ -123,7 +124,7 @@ def test_papers_notebooks_and_comparisons_hold_any_float(
     base: StudyResults, tmp_path: Path
 ) -> None:
     results = spoilt(base, [(column, 3 * column, math.inf) for column in range(99)])
-    assert "<table " in results._repr_html_()
+    assert "<table " in Results.of(results)._repr_html_()
     assert build_paper(results, tmp_path / "paper", names=["rates"])
     build_comparison({"one": base, "other": results}, tmp_path / "both")
     assert (tmp_path / "both" / "report.html").stat().st_size

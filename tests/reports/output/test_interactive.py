@@ -1,32 +1,41 @@
-"""Results in a notebook: short, safe, and with the numbers of the report."""
+"""Results asked in Python and in a notebook: short, safe, and with the numbers of the report."""
 
 from __future__ import annotations
 
 import base64
 import html
 import re
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
-from reports.output import notebook
+from reports.charts.catalogue import NAMES
+from reports.output import interactive
+from reports.output.interactive import Results
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, several, small
 from tests.reports.output.page.test_page import HOSTILE, Outline
 
 
+def shown(results: StudyResults) -> str:
+    return Results.of(results)._repr_html_()
+
+
 def test_a_study_shows_what_it_holds_and_what_to_use(digits: StudyResults) -> None:
-    counts, answer = repr(digits).splitlines()
-    assert counts.startswith("<StudyResults digits: ")
+    counts, answer = repr(Results.of(digits)).splitlines()
+    assert counts.startswith("<Results digits: ")
     assert re.findall(r"[\d,]*\d", counts) == ["1", "385", "340", "45", "0", "7,820", "110"]
     analysis = numbers(digits)
     assert f"batch size {analysis.recommended} with learning rate" in answer
-    assert answer in digits._repr_html_()
-    assert len(repr(nothing_run(digits)).splitlines()) == 1
+    assert answer in shown(digits)
+    assert len(repr(Results.of(nothing_run(digits))).splitlines()) == 1
 
 
 def test_a_notebook_shows_counts_a_table_and_a_figure(digits: StudyResults) -> None:
-    text = digits._repr_html_()
+    text = shown(digits)
     outline = Outline(text)
     assert "385 trials: 340 ok, 45 diverged, 0 failed" in text
     assert len(outline.named("tr")) == 1 + 11
@@ -41,28 +50,28 @@ def test_a_notebook_shows_counts_a_table_and_a_figure(digits: StudyResults) -> N
 
 
 def test_a_study_without_fresh_seeds_counts_none() -> None:
-    text = make_results(Sketch(small(confirmation_seeds=())))._repr_html_()
+    text = shown(make_results(Sketch(small(confirmation_seeds=()))))
     assert " 5 seeds on digits; " in text
 
 
 def test_several_groups_are_a_row_each() -> None:
     plans = ({"group": "sgd"}, {"group": "adam", "optimizer": "adam"})
     plan = several(*plans, batch_sizes=(8, 64), learning_rates=(0.3, 1.0), epochs=2)
-    outline = Outline(make_results(Sketch(plan))._repr_html_())
+    outline = Outline(shown(make_results(Sketch(plan))))
     assert len(outline.named("tr")) == 1 + 2
     assert len(outline.named("img")) == 1
 
 
 def test_what_has_not_run_is_a_line() -> None:
-    outline = Outline(nothing_run(make_results(Sketch(small())))._repr_html_())
+    outline = Outline(shown(nothing_run(make_results(Sketch(small())))))
     assert [tag for tag, _ in outline.tags] == ["p"]
 
 
 def test_a_long_table_is_cut_and_says_so(
     digits: StudyResults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notebook, "MOST_ROWS", 5)
-    text = digits._repr_html_()
+    monkeypatch.setattr(interactive, "MOST_ROWS", 5)
+    text = shown(digits)
     assert len(Outline(text).named("tr")) == 1 + 5
     assert "<p>6 more rows.</p>" in text
 
@@ -70,9 +79,60 @@ def test_a_long_table_is_cut_and_says_so(
 def test_foreign_text_is_shown_and_nothing_else() -> None:
     plan = small(dataset=HOSTILE, metric=HOSTILE, group=HOSTILE, name=HOSTILE)
     results = make_results(Sketch(plan))
-    outline = Outline(results._repr_html_())
+    outline = Outline(shown(results))
     assert {tag for tag, _ in outline.tags} <= {
         "p", "table", "thead", "tbody", "tr", "th", "td", "b", "img",
     }  # fmt: skip
-    assert "alert(1)" in html.unescape(results._repr_html_())
-    assert not set("\x00\x1b\u202e") & set(repr(results))
+    assert "alert(1)" in html.unescape(shown(results))
+    assert not set("\x00\x1b\u202e") & set(repr(Results.of(results)))
+
+
+def test_the_recommendation_is_that_of_the_page(digits: StudyResults) -> None:
+    results, analysis = Results.of(digits), numbers(digits)
+    recommendation = results.recommendation
+    assert recommendation.batch_size == analysis.recommended
+    assert recommendation.learning_rate == analysis.answer.learning_rate
+    assert recommendation.batch_size in recommendation.near_optimal
+    assert recommendation.confidence[0] in {"high", "moderate", "low"}
+    assert str(recommendation) in repr(results)
+    assert [*results.recommendations] == ["digits"]
+
+
+def test_several_configurations_have_a_recommendation_each() -> None:
+    plans = ({"group": "sgd"}, {"group": "adam", "optimizer": "adam"})
+    plan = several(*plans, batch_sizes=(8, 64), learning_rates=(0.3, 1.0), epochs=2)
+    results = Results.of(make_results(Sketch(plan)))
+    assert [*results.recommendations] == ["sgd", "adam"]
+    assert len(repr(results).splitlines()) == 1 + 2
+    with pytest.raises(ValueError, match="sgd, adam"):
+        _ = results.recommendation
+    assert results.plot("accuracy", configuration="adam").lines
+    with pytest.raises(ValueError, match="nothing has run"):
+        _ = Results.of(nothing_run(results)).recommendation
+
+
+def test_the_tables_are_those_of_the_report(digits: StudyResults, digits_report: Path) -> None:
+    tables = Results.of(digits).tables
+    assert {path.stem for path in (digits_report.parent / "tables").iterdir()} == {*tables}
+    pd.testing.assert_frame_equal(tables["trials"], digits.trials)
+
+
+def test_a_figure_is_drawn_on_axes_of_its_own_or_those_given(digits: StudyResults) -> None:
+    plot = Results.of(digits).plot
+    assert {*plot.names()} <= {*NAMES}
+    for name in plot.names():
+        own = plot(name)
+        assert own.get_title()
+        plt.close(own.figure)
+    figure, ax = plt.subplots()
+    assert plot("accuracy", ax) is ax
+    plt.close(figure)
+    with pytest.raises(ValueError, match="accuracy-time"):
+        plot("acuracy")
+
+
+def test_the_report_is_written_where_it_is_asked_for(
+    digits: StudyResults, digits_report: Path, tmp_path: Path
+) -> None:
+    page = Results.of(digits).report(tmp_path)
+    assert page.read_bytes() == digits_report.read_bytes()
