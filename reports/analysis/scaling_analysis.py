@@ -19,12 +19,12 @@ from reports.analysis.scaling_record import (
     other_rates,
 )
 from reports.analysis.target_rates import (
-    LOSS,
-    METRIC,
     TARGET_CELL,
+    Goal,
+    Tuning,
     at_confirmed_rates,
     points_of,
-    quickest_rates,
+    tune,
 )
 from reports.analysis.update_times import ONE_PIECE, one_network
 from reports.schema import (
@@ -32,7 +32,7 @@ from reports.schema import (
     FRESH_STAGES,
     GROUP,
     SIZE,
-    TUNING_STAGES,
+    TARGET,
     GroupDescription,
     StudyDescription,
     StudyResults,
@@ -51,7 +51,7 @@ from reports.stats.models import (
     best_batch_for_time,
     fit_update_time,
 )
-from reports.stats.models.first_passage import RATE, crossings_by_group
+from reports.stats.models.first_passage import RATE
 from reports.stats.models.noise_scale import (
     TRACE,
     average_noise,
@@ -60,7 +60,7 @@ from reports.stats.models.noise_scale import (
 )
 from reports.stats.models.simulated_workers import simulate_group
 from reports.stats.models.steps_to_target import NEAR_ALL
-from reports.stats.models.target_levels import fit_target, targets_by_group
+from reports.stats.models.target_levels import fit_target
 
 _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can be set."
 _NO_PROGRESS = "The tuning seeds make no progress on the validation set, so no target can be set."
@@ -95,33 +95,42 @@ def scaling_records(
     selected one.
     """
     study = results.description
-    trials = results.trials.merge(selection[SIZE], on=SIZE)
-    fresh, tuning = (
-        points_of(results, trials[trials["stage"].isin(stages)], planned)
-        for stages, planned in (
-            (FRESH_STAGES, study.fresh_seeds),
-            (TUNING_STAGES, study.tuning_seeds),
-        )
+    goal = Goal(study.target_metric, study.target_loss)
+    fresh = _fresh_points(results, selection, goal)
+    tuning = tune(
+        results.trials,
+        results.curves,
+        study.tuning_seeds,
+        selection,
+        goal,
+        others=fresh["group"].unique(),
     )
-    measure = METRIC if study.target_loss is None else LOSS
-    confirmed = {*fresh.loc[fresh[measure].notna(), "group"]}
-    fresh = fresh[fresh["group"].isin(confirmed)]
-    targets = _targets(study, tuning.merge(selection[CELL], on=CELL), fresh)
-    fits = _fit(fresh, tuning, targets, study=study, selection=selection, timing=timing)
+    repeated = goal.crossings(fresh, tuning.targets)
+    fits = _fit(fresh, repeated, tuning, study=study, selection=selection, timing=timing)
+    confirmed = {*fresh["group"]}
     return {
-        plan.group: _record(results, plan, targets.get(plan.group), fits, plan.group in confirmed)
+        plan.group: _record(
+            results, plan, tuning.targets.get(plan.group), fits, plan.group in confirmed
+        )
         for plan in study.groups
     }
 
 
-def _targets(
-    study: StudyDescription, tuning: pd.DataFrame, fresh: pd.DataFrame
-) -> dict[str, tuple[Target, ...]]:
-    """The study's own target or else shares of what the tuning runs at selected rates attain."""
-    level = study.target_metric if study.target_loss is None else study.target_loss
-    if level is None:
-        return targets_by_group(tuning, METRIC, lower_is_better=False)
-    return {group: (Target(math.nan, level),) for group in {*tuning["group"], *fresh["group"]}}
+def _fresh_points(results: StudyResults, selection: pd.DataFrame, goal: Goal) -> pd.DataFrame:
+    """Evaluations on fresh seeds, of the groups that have any."""
+    study, trials = results.description, results.trials.merge(selection[SIZE], on=SIZE)
+    points = pd.concat(
+        [
+            points_of(trials[trials["stage"].isin(stages)], results.curves, planned)
+            for stages, planned in (
+                (FRESH_STAGES, study.fresh_seeds),
+                ((TARGET,), study.target_seeds),
+            )
+        ],
+        ignore_index=True,
+    )
+    confirmed = points.loc[points[goal.measure].notna(), "group"]
+    return points[points["group"].isin(confirmed)]
 
 
 def _record(
@@ -149,32 +158,26 @@ def _record(
 
 def _fit(
     fresh: pd.DataFrame,
-    tuning: pd.DataFrame,
-    targets: Mapping[str, Sequence[Target]],
+    repeated: pd.DataFrame,
+    tuning: Tuning,
     *,
     study: StudyDescription,
     selection: pd.DataFrame,
     timing: pd.DataFrame,
 ) -> _Fits:
     items = {plan.group: plan.train_items for plan in study.groups}
-    lower = study.target_loss is not None
-    repeated, tried = (
-        crossings_by_group(points, LOSS if lower else METRIC, targets, lower_is_better=lower)
-        for points in (fresh, tuning)
-    )
-    rates = quickest_rates(tried, selection)
-    tuned = tried.merge(rates.rename(columns={"target_rate": RATE.name}))
+    targets, rates, tuned = tuning.targets, tuning.rates, tuning.crossings
     crossings = _fresh_or_else(tuned, at_confirmed_rates(repeated, rates, selection))
     keys = [(group, target.level) for group in items for target in targets.get(group, ())]
     times = _update_times(one_network(timing), items)
     table = summarise_crossings(crossings, rates, timing, items)
     fitted = _at_target_rates(table, crossings, tuned)
     steps, tuning_steps = (
-        _steps(keys, rows[~at_edges(rows, tuning)], items) for rows in (fitted, tuned)
+        _steps(keys, rows[~at_edges(rows, tuning.points)], items) for rows in (fitted, tuned)
     )
     # All runs of a batch size have one rate.
     sizes = fitted.drop_duplicates(TARGET_CELL)
-    inside = sizes.set_index(TARGET_CELL).index[~at_edges(sizes, tuning)]
+    inside = sizes.set_index(TARGET_CELL).index[~at_edges(sizes, tuning.points)]
     table["fitted"] = pd.MultiIndex.from_frame(table[TARGET_CELL]).isin(inside)
     return _Fits(
         crossings=_split(crossings),
@@ -184,7 +187,7 @@ def _fit(
         tuning_steps=tuning_steps,
         times=times,
         whole_times=_update_times(timing[timing["engine"] == ONE_PIECE], items),
-        noise=_with_noise(_fresh_or_else(tuning, fresh).merge(selection[CELL], on=CELL)),
+        noise=_with_noise(_fresh_or_else(tuning.points, fresh).merge(selection[CELL], on=CELL)),
     )
 
 

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from reports.analysis.target_rates import strictest
 from reports.schema import Column, as_table
 from reports.stats.bounds import bound_columns
 from reports.stats.models import (
     CROSSING_COLUMNS,
-    NOT_REACHED,
     RESOLVED,
     StepsToTargetFit,
     Target,
@@ -96,10 +96,6 @@ UPDATE_TIME_COLUMNS = (
 )
 
 
-ENOUGH_SIZES = 0.5
-"""Share of the batch sizes that must reach the target that the headline uses."""
-
-
 @dataclass(frozen=True)
 class TargetRecord:
     """The way to one target."""
@@ -121,13 +117,6 @@ class TargetRecord:
         if np.isnan(seconds).all():
             return None
         return int(self.batch_sizes["batch_size"].to_numpy()[np.nanargmin(seconds)])
-
-    @cached_property
-    def reached_by_half(self) -> bool:
-        """Whether at least half of the batch sizes reach it with every tuning seed."""
-        runs = self.crossings if self.tuning.empty else self.tuning
-        whole = runs["outcome"].ne(NOT_REACHED).groupby(runs["batch_size"]).all()
-        return bool(whole.mean() >= ENOUGH_SIZES)
 
     @cached_property
     def other_rates(self) -> pd.DataFrame:
@@ -172,9 +161,10 @@ def other_rates(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def main_target(targets: Sequence[TargetRecord]) -> TargetRecord | None:
-    """Return the strictest target that half of the batch sizes reach, or else the easiest."""
-    reached = [record for record in targets if record.reached_by_half]
-    return next(iter([*reversed(reached), *targets]), None)
+    """Return the strictest target that half of the batch sizes reach on the tuning seeds."""
+    runs = [each.crossings if each.tuning.empty else each.tuning for each in targets]
+    main = strictest(runs)
+    return None if main is None else targets[main]
 
 
 def _target_row(record: TargetRecord) -> dict[str, object]:

@@ -2,32 +2,135 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
-from reports.schema import CELL, SIZE, StudyResults, count_seeds
-from reports.stats.models import NOT_REACHED
-from reports.stats.models.first_passage import RATE
+from reports.schema import CELL, SIZE, TUNING_STAGES, count_seeds
+from reports.schema.outcomes import measurements
+from reports.stats.models import NOT_REACHED, Target
+from reports.stats.models.first_passage import RATE, crossings_by_group
 from reports.stats.models.noise_scale import GRADIENTS
+from reports.stats.models.target_levels import targets_by_group
 
 METRIC, LOSS = "validation_metric", "validation_loss"
 TARGET_CELL = ["group", "target", "batch_size"]
+ENOUGH_SIZES = 0.5
+"""Share of the batch sizes that must reach the target that the headline uses."""
 
 
-def points_of(results: StudyResults, runs: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Goal:
+    """The level that a study sets; without one, levels are set from the tuning seeds."""
+
+    metric: float | None = None
+    loss: float | None = None
+
+    @property
+    def measure(self) -> str:
+        """The column of curves in which the level is to be reached."""
+        return METRIC if self.loss is None else LOSS
+
+    def crossings(
+        self, points: pd.DataFrame, targets: Mapping[str, Sequence[Target]]
+    ) -> pd.DataFrame:
+        """Return where runs first cross the targets."""
+        lower = self.measure == LOSS
+        return crossings_by_group(points, self.measure, targets, lower_is_better=lower)
+
+    def targets(
+        self, tuning: pd.DataFrame, groups: Iterable[str]
+    ) -> Mapping[str, tuple[Target, ...]]:
+        """Return the level set or else shares of what the tuning runs at selected rates attain."""
+        level = self.metric if self.loss is None else self.loss
+        if level is None:
+            return targets_by_group(tuning, METRIC, lower_is_better=False)
+        return {group: (Target(math.nan, level),) for group in groups}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What the tuning seeds show of training to the targets."""
+
+    points: pd.DataFrame  # evaluations of the runs at all rates
+    targets: Mapping[str, tuple[Target, ...]]  # of each group, easiest first
+    rates: pd.DataFrame  # `TARGET_CELL` and target_rate
+    crossings: pd.DataFrame  # of the runs at these rates
+
+
+def tune(
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    planned: pd.Series[int],
+    selection: pd.DataFrame,
+    goal: Goal,
+    *,
+    others: Iterable[str] = (),
+) -> Tuning:
+    """Tune rates for the targets, which `others` have, too: groups without tuning runs."""
+    trials = trials[trials["stage"].isin(TUNING_STAGES)].merge(selection[SIZE], on=SIZE)
+    points = points_of(trials, curves, planned)
+    targets = goal.targets(points.merge(selection[CELL], on=CELL), {*points["group"], *others})
+    tried = goal.crossings(points, targets)
+    rates = quickest_rates(tried, selection)
+    tuned = tried.merge(rates.rename(columns={"target_rate": RATE.name}))
+    return Tuning(points, targets, rates, tuned)
+
+
+def unconfirmed_rates(
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    planned: pd.Series[int],
+    selection: pd.DataFrame,
+    goal: Goal,
+) -> pd.DataFrame:
+    """Return the rates that reach the main target soonest, where others are selected.
+
+    Columns group, batch_size and target_rate.
+    """
+    tuning = tune(trials, measurements(curves), planned, selection, goal)
+    runs = dict(list(tuning.crossings.groupby(TARGET_CELL[:2])))
+    mains = []
+    for group, targets in tuning.targets.items():
+        keys = [(group, target.level) for target in targets]
+        place = strictest([runs.get(key, tuning.crossings[:0]) for key in keys])
+        mains += [] if place is None else [keys[place]]
+    main = pd.MultiIndex.from_frame(tuning.rates[TARGET_CELL[:2]]).isin(mains)
+    rates = tuning.rates[main].merge(selection[CELL], on=SIZE)
+    return rates.loc[rates["target_rate"] != rates[RATE.name], [*SIZE, "target_rate"]]
+
+
+def strictest(runs: Sequence[pd.DataFrame]) -> int | None:
+    """Return the place of the last target that half of the batch sizes reach, or else of the first.
+
+    A batch size reaches it with every one of its runs. None if there is no target.
+    """
+    reached = [place for place, each in enumerate(runs) if _by_half(each)]
+    return max(reached, default=0) if runs else None
+
+
+def _by_half(runs: pd.DataFrame) -> bool:
+    whole = runs["outcome"].ne(NOT_REACHED).groupby(runs["batch_size"]).all()
+    return bool(whole.mean() >= ENOUGH_SIZES)
+
+
+def points_of(runs: pd.DataFrame, curves: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
     """Return the evaluations of runs of one kind of stage.
 
     A median over some of the seeds is none either: the runs of a cell are there if each of its
     seeds has ended, or diverged, and has left a curve. Of a diverged run, the last row is where it
     diverged, without values.
     """
-    recorded = runs["trial"].isin(results.curves["trial"].unique()) | (runs["status"] == "diverged")
+    recorded = runs["trial"].isin(curves["trial"].unique()) | (runs["status"] == "diverged")
     known = runs.assign(status=runs["status"].where(recorded, "unrecorded"))
     cells = count_seeds(known, "validation", planned)
     whole = cells.index[cells["ended"] == cells["planned"]]
     runs = runs[pd.MultiIndex.from_frame(runs[CELL]).isin(whole)]
     run, progress = [*CELL, "seed"], ["examples", "updates"]
-    points = results.curves[["trial", *progress, METRIC, LOSS, *GRADIENTS]]
+    points = curves[["trial", *progress, METRIC, LOSS, *GRADIENTS]]
     table = points.merge(runs[[*run, "trial"]], on="trial").drop(columns="trial")
     ends = runs.loc[runs["status"] == "diverged", [*run, *progress]]
     return pd.concat([table, ends], ignore_index=True) if len(ends) else table

@@ -84,7 +84,7 @@ class GroupValues:
         rates = select_rates(self.analysis.cells)
         results = self.analysis.results
         runs = tuned(results.trials, rates, TUNING_STAGES)
-        points = points_of(results, runs, results.description.tuning_seeds)
+        points = points_of(runs, results.curves, results.description.tuning_seeds)
         updates = record.tuning.groupby("batch_size")["updates"].median()
         scales = average_noise(points[points["updates"] <= points["batch_size"].map(updates)])
         known = scales[scales["status"] == RESOLVED]

@@ -28,6 +28,7 @@ from reports.schema.results import (
     GROUP,
     REFINE,
     SEED,
+    TARGET,
     TIMING_COLUMNS,
     TRIAL_COLUMNS,
     TUNING_STAGES,

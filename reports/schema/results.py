@@ -23,6 +23,9 @@ CONFIRM = "confirm"
 REFINE = "refine"
 """Stage that adds fresh seeds to the confirmed rates; to a report it is confirmation."""
 
+TARGET = "target"
+"""Stage that repeats on fresh seeds the rates that reach the target soonest, where these differ."""
+
 TUNING_STAGES = (EXPLORE, EXTEND)  # stages whose validation metric selects a learning rate
 FRESH_STAGES = (CONFIRM, REFINE)
 """Stages whose seeds selected nothing; only their test metrics are computed."""
@@ -54,7 +57,13 @@ _VALUES = (
 TRIAL_COLUMNS = (
     Column("trial", "str", "", "Content hash of everything that determines the trial's result."),
     GROUP,
-    Column("stage", "str", "", "explore, extend: rates are tuned; confirm, refine: fresh seeds."),
+    Column(
+        "stage",
+        "str",
+        "",
+        "explore: all rates; extend: further ones; on fresh seeds confirm, refine: selected ones; "
+        "target: those that reach the target soonest.",
+    ),
     Column("dataset", "str", "", "Name of the dataset."),
     Column("architecture", "str", "", "Layer widths, inputs first, without the bias units."),
     Column("optimizer", "str", "", "Update rule."),
@@ -280,6 +289,11 @@ class StudyDescription:
         return self._by_size(
             lambda plan, size: confirming + len(plan.refinement_seeds.get(size, ()))
         )
+
+    @cached_property
+    def target_seeds(self) -> pd.Series[int]:
+        """How many fresh seeds a rate tuned for the target has, by group and batch size."""
+        return self._by_size(lambda _plan, _size: len(self.confirmation_seeds))
 
     def _by_size(self, number: Callable[[GroupDescription, int], int]) -> pd.Series[int]:
         cells = {(p.group, size): number(p, size) for p in self.groups for size in p.batch_sizes}

@@ -1,4 +1,4 @@
-"""Stages: explore the grid, extend it, confirm its best, refine what may be near-optimal.
+"""Stages: explore the grid, extend it, confirm its best and refine; then rates for the target.
 
 Each is derived from the specification and the results so far: a run can be interrupted anywhere.
 """
@@ -14,7 +14,18 @@ import pandas as pd
 from reports.analysis import select_rates, summarise_cells
 from reports.analysis.batch_sizes import later_half, reference_size
 from reports.analysis.selection import SELECTION_COLUMNS
-from reports.schema import CELL, CONFIRM, EXPLORE, FRESH_STAGES, REFINE, empty_table, has_value
+from reports.analysis.target_rates import Goal, unconfirmed_rates
+from reports.schema import (
+    CELL,
+    CONFIRM,
+    EXPLORE,
+    FRESH_STAGES,
+    REFINE,
+    TARGET,
+    TUNING_STAGES,
+    empty_table,
+    has_value,
+)
 from reports.schema.measures import Measure, step_of
 from reports.schema.results import EXTEND
 from reports.stats import by_seed, sizes_of
@@ -26,6 +37,8 @@ from sweeps.design.trials import Planned
 from sweeps.spec import LARGEST_RATE, SMALLEST_RATE, StudySpecification, rounded
 
 Cell = tuple[str, int]  # label of a group and batch size
+
+Curves = Callable[[Iterable[str]], pd.DataFrame]  # the curves of trials
 
 Selected = list[tuple[Group, int, float]]  # groups with a batch size and its selected learning rate
 
@@ -60,11 +73,12 @@ class Experiment:
 
 
 def derived(
-    experiment: Experiment, table: Callable[[], pd.DataFrame]
+    experiment: Experiment, table: Callable[[], pd.DataFrame], curves: Curves
 ) -> Iterator[tuple[str, Sequence[Planned]]]:
     """Yield stage after stage, piece by piece, each with the trials it consists of.
 
-    `table` gives the trials yielded so far; a piece must have ended before the next is asked for.
+    `table` gives the trials yielded so far, `curves` those of some of them; a piece must have ended
+    before the next is asked for.
     """
     specification = experiment.specification
     tried = {cell: list(rates) for cell, rates in experiment.grid.items()}
@@ -88,6 +102,9 @@ def derived(
         further = _refined(experiment, selected, ranking, table)
         if further:
             yield REFINE, further
+        quickest = _quickest(experiment, ranking, table, curves)
+        if quickest:
+            yield TARGET, quickest
 
 
 def _choices(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> Selected:
@@ -151,13 +168,44 @@ def _next_rate(
     return rate if SMALLEST_RATE <= rate <= LARGEST_RATE else None
 
 
-def fresh_trials(selected: Selected, seeds: Iterable[int]) -> list[Planned]:
-    """Return the trials that repeat selected rates on fresh seeds."""
+def fresh_trials(
+    selected: Selected, seeds: Iterable[int], *, evaluate_test: bool = True
+) -> list[Planned]:
+    """Return the trials that repeat rates on fresh seeds."""
     return [
         Planned(group.label, trial)
         for group, size, rate in selected
-        for trial in group.family.trials(size, rate, seeds, evaluate_test=True)
+        for trial in group.family.trials(size, rate, seeds, evaluate_test=evaluate_test)
     ]
+
+
+def _quickest(
+    experiment: Experiment,
+    ranking: pd.DataFrame,
+    table: Callable[[], pd.DataFrame],
+    curves: Curves,
+) -> list[Planned]:
+    """Return trials of the rates that reach the target soonest, where others are confirmed."""
+    specification = experiment.specification
+    if not specification.target_rates or not _may_differ(experiment):
+        return []
+    trials = table()
+    trials = trials[trials["stage"].isin(TUNING_STAGES)]
+    goal = Goal(specification.target_metric, specification.target_loss)
+    rates = unconfirmed_rates(
+        trials, curves(trials["trial"]), experiment.tuning_seeds, ranking, goal
+    )
+    cells = zip(rates["group"], rates["batch_size"].map(int), strict=True)
+    wanted = dict(zip(cells, rates["target_rate"].map(lambda rate: [float(rate)]), strict=True))
+    choices = _choices(experiment, wanted)
+    return fresh_trials(choices, specification.confirmation_seeds, evaluate_test=False)
+
+
+def _may_differ(experiment: Experiment) -> bool:
+    """Return whether the target may want another rate than is selected: if several are tried."""
+    return experiment.specification.explore and any(
+        len(rates) > 1 for rates in experiment.grid.values()
+    )
 
 
 def refinement_seeds(specification: StudySpecification) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ class GroupForecast:
         confirm: Trials of the confirm stage, if every batch size has a rate that can be selected.
         most_extend: Trials that extending the rates adds at most.
         most_refine: Trials that refining adds at most.
+        most_target: Trials at rates tuned for the target, at most.
     """
 
     group: str
@@ -34,6 +35,7 @@ class GroupForecast:
     confirm: int
     most_extend: int
     most_refine: int
+    most_target: int
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,14 @@ def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
     sizes, seeds = len(group.grid), len(specification.seeds)
     explored = specification.explore * seeds
     extendable = sum(len(rates) > 1 for rates in group.grid.values())
+    fresh = len(specification.confirmation_seeds)
     return GroupForecast(
         group=group.label,
         explore=explored * sum(map(len, group.grid.values())),
-        confirm=sizes * len(specification.confirmation_seeds),
+        confirm=sizes * fresh,
         most_extend=2 * specification.extensions * explored * extendable,
         most_refine=sizes * specification.refinement_seeds,
+        most_target=specification.target_rates * specification.explore * extendable * fresh,
     )
 
 
@@ -136,7 +140,8 @@ def forecast_lines(expected: Forecast) -> list[str]:
     lines = [f"{expected.name}: {counted(expected.trials, 'trial')} in {groups}"]
     lines += [
         f"  {group.group}: explore {group.explore}, extend at most {group.most_extend}, "
-        f"confirm {group.confirm}, refine at most {group.most_refine}"
+        f"confirm {group.confirm}, refine at most {group.most_refine}, target at most "
+        f"{group.most_target}"
         for group in expected.groups
     ]
     return [

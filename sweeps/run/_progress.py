@@ -17,7 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from reports.schema import CONFIRM, EXPLORE, REFINE
+from reports.schema import CONFIRM, EXPLORE, REFINE, TARGET
 from reports.schema.results import EXTEND
 from sweeps.errors import write
 from sweeps.spec import StudySpecification
@@ -30,7 +30,9 @@ LEAST_SECONDS = 2.0
 
 TUNING, CONFIRMING = "Tuning learning rates", "Confirming on fresh seeds"
 MEASURING = "Measuring update times"
-_STEPS = {EXPLORE: TUNING, EXTEND: TUNING, CONFIRM: CONFIRMING, REFINE: CONFIRMING}
+_STEPS = dict.fromkeys((EXPLORE, EXTEND), TUNING) | dict.fromkeys(
+    (CONFIRM, REFINE, TARGET), CONFIRMING
+)
 
 
 def step_title(specification: StudySpecification, stage: str = "") -> str:

@@ -167,6 +167,11 @@ class StudySpecification(Axes):
         "these are too few to decide whether a size is near-optimal; 0 for none",
         unit="seeds",
     )
+    target_rates: bool = key(
+        True,
+        "whether `confirmation_seeds` also run at the learning rates that reach the target soonest "
+        "on `seeds`, where these are not the selected ones",
+    )
     timing: bool = key(True, "whether seconds per update are measured when all trials are done")
     target: Annotated[float, Field(le=1, allow_inf_nan=False)] | None = key(
         None,

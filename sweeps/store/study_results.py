@@ -145,7 +145,9 @@ class Plan:
         self.experiment = experiment
         self._stages: dict[str, list[Planned]] = {}
         self._last: Sequence[Planned] = ()
-        self._pieces = derived(experiment, lambda: store.trials_table(self._stages))
+        self._pieces = derived(
+            experiment, lambda: store.trials_table(self._stages), store.curves_table
+        )
 
     def next_piece(self) -> tuple[str, Sequence[Planned]] | None:
         """Return a stage and what comes next of it; None at the end or until the last has ended."""

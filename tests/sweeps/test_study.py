@@ -87,7 +87,7 @@ def test_neither_jobs_nor_interruptions_change_a_byte_of_any_stage(
 ) -> None:
     study = Study(**keys | STAGES | {"timing": False})
     whole = study.run(tmp_path / "whole", n_jobs=1, backend="sequential")
-    assert {*whole.trials["stage"]} == {"explore", "extend", "confirm", "refine"}
+    assert {*whole.trials["stage"]} == {"explore", "extend", "confirm", "refine", "target"}
     assert bytes_of(study.run(tmp_path / "two", n_jobs=2)) == bytes_of(whole)
     add, calls = Store.add, 0
 

@@ -16,7 +16,7 @@ from reports.analysis.scaling_record import (
     TargetRecord,
 )
 from reports.recommend.analysis import analyse
-from reports.schema.results import CONFIRM, EXPLORE, Column, StudyResults
+from reports.schema.results import EXPLORE, TARGET, Column, StudyResults
 from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
 from tests.helpers.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
@@ -299,24 +299,24 @@ def test_fresh_seeds_at_the_rate_of_the_target_are_measured_there(impatient: Stu
     ]
     more = pd.concat([source, source]).head(len(FRESH))
     names = [f"again {seed}" for seed in FRESH]
-    added = more.assign(trial=names, stage=CONFIRM, seed=list(FRESH))
+    added = more.assign(trial=names, stage=TARGET, seed=list(FRESH))
     copies = [
         curves[curves["trial"] == old].assign(trial=new)
         for old, new in zip(more["trial"], names, strict=True)
     ]
-    record = main(
-        numbers(
-            replace(
-                impatient,
-                trials=pd.concat([trials, added], ignore_index=True),
-                curves=pd.concat([curves, *copies], ignore_index=True),
-            )
-        ).scaling
+    aimed = replace(
+        impatient,
+        trials=pd.concat([trials, added], ignore_index=True),
+        curves=pd.concat([curves, *copies], ignore_index=True),
     )
+    record = main(numbers(aimed).scaling)
     rates = record.batch_sizes.set_index("batch_size")["learning_rate"]
     assert rates.to_dict() == {size: 3 if size == 4 else 1 for size in SIZES}
     assert record.other_rates["batch_size"].tolist() == [1, 16, 64, 256]
     assert record.batch_sizes["runs"].eq(len(FRESH)).all()
+    # What lacks a seed isn't measured.
+    partial = main(numbers(keep(aimed, aimed.trials["trial"] != names[0])).scaling)
+    assert (partial.batch_sizes["learning_rate"] == 1).all()
 
 
 def test_a_target_that_no_rate_reaches_keeps_the_selected_one(results: StudyResults) -> None:

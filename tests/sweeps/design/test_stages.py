@@ -6,14 +6,14 @@ import itertools
 import math
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from reports.schema.results import TRIAL_COLUMNS, as_table
+from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS, as_table
 from reports.stats.non_inferiority import seeds_to_show
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.stages import Experiment, derived, refinement_seeds
@@ -35,10 +35,28 @@ def experiment(**keys: Any) -> Experiment:
     return experiment_of(KEYS | keys, "study.toml", Path())
 
 
-def played(study: Experiment, result: Result) -> dict[str, list[Planned]]:
-    """Return all stages of a study whose trials give these results."""
+def played(
+    study: Experiment, result: Result, reached: Callable[[Trial], int] = lambda _trial: 1
+) -> dict[str, list[Planned]]:
+    """Return all stages of a study whose trials give these results.
+
+    They attain 0.9 of the metric after a number of updates, of 100 with an evaluation after each.
+    """
     stages: dict[str, list[Planned]] = {}
-    for stage, planned in derived(study, lambda: table_of(stages, result)):
+
+    def curves(wanted: Iterable[str]) -> pd.DataFrame:
+        trials = {t.identity: t for planned in stages.values() for _, t in planned}
+        rows = [
+            {column.name: math.nan for column in CURVE_COLUMNS}
+            | {"trial": name, "examples": updates, "updates": updates}
+            | {"validation_metric": 0.9 * (updates >= reached(trials[name]))}
+            for name in wanted
+            for updates in range(101)
+        ]
+        names = [column.name for column in CURVE_COLUMNS]
+        return as_table(pd.DataFrame(rows, columns=names), CURVE_COLUMNS)
+
+    for stage, planned in derived(study, lambda: table_of(stages, result), curves):
         stages.setdefault(stage, []).extend(planned)
     return stages
 
@@ -170,6 +188,44 @@ def test_selected_rates_are_confirmed_on_fresh_seeds_with_the_test_set() -> None
     assert rates_of(confirm) == {5: [1.0], 40: [4.0]}
     assert [trial.seed for _, trial in confirm] == [11, 12, 13] * 2
     assert all(trial.configuration.evaluate_test for _, trial in confirm)
+
+
+def sooner_at(rates: dict[int, float]) -> Callable[[Trial], int]:
+    """Return updates to the target that are fewest at the rate of a batch size."""
+
+    def reached(trial: Trial) -> int:
+        distance = abs(math.log2(trial.learning_rate / rates[trial.configuration.batch_size]))
+        return round(20 * (1 + distance))
+
+    return reached
+
+
+def test_rates_that_reach_the_target_sooner_run_on_the_confirmation_seeds() -> None:
+    study = experiment(confirmation_seeds=[11, 12, 13])
+    stages = played(study, peak_at(1.0), sooner_at({5: 1.0, 40: 2.0}))
+    assert {*stages} == {"explore", "confirm", "target"}
+    assert rates_of(stages["target"]) == {40: [2.0]}
+    assert [trial.seed for _, trial in stages["target"]] == [11, 12, 13]
+    assert not any(trial.configuration.evaluate_test for _, trial in stages["target"])
+
+
+def test_the_target_stage_aims_at_the_level_that_is_set() -> None:
+    sooner = sooner_at({5: 2.0, 40: 2.0})
+    for level, wanted in ((0.5, {5: [2.0], 40: [2.0]}), (0.95, {})):
+        study = experiment(confirmation_seeds=[11], target_metric=level)
+        assert rates_of(played(study, peak_at(1.0), sooner).get("target", [])) == wanted
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"target_rates": False}, {"confirmation_seeds": []}, {"learning_rates": 1.0}],
+    ids=["switched off", "no fresh seeds", "a single rate"],
+)
+def test_without_fresh_seeds_or_another_rate_nothing_runs_for_the_target(
+    keys: dict[str, Any],
+) -> None:
+    study = experiment(**{"confirmation_seeds": [11]} | keys)
+    assert "target" not in played(study, peak_at(1.0), sooner_at({5: 2.0, 40: 2.0}))
 
 
 def test_groups_are_extended_and_confirmed_separately() -> None:

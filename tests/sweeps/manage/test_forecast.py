@@ -20,7 +20,9 @@ def forecast(folder: Path | None = None, **keys: Any) -> Forecast:
 def test_a_forecast_counts_what_a_run_will_do(keys: dict[str, Any]) -> None:
     expected = forecast(**keys | {"extensions": 2, "refinement_seeds": 7})
     assert expected.groups == (
-        GroupForecast(group="small", explore=8, confirm=4, most_extend=16, most_refine=14),
+        GroupForecast(
+            group="small", explore=8, confirm=4, most_extend=16, most_refine=14, most_target=4
+        ),
     )
     assert (expected.trials, expected.duplicates, expected.done) == (12, 0, 0)
     assert [*expected.seconds_by_batch_size] == [5, 40]
@@ -32,7 +34,9 @@ def test_a_forecast_counts_what_a_run_will_do(keys: dict[str, Any]) -> None:
 def test_stages_that_are_off_count_nothing(keys: dict[str, Any]) -> None:
     expected = forecast(**keys | {"explore": False, "learning_rates": 1.0, "extensions": 2})
     assert expected.groups == (
-        GroupForecast(group="small", explore=0, confirm=4, most_extend=0, most_refine=0),
+        GroupForecast(
+            group="small", explore=0, confirm=4, most_extend=0, most_refine=0, most_target=0
+        ),
     )
     assert expected.trials == 4
 
@@ -66,7 +70,7 @@ def test_a_forecast_is_reported_in_lines_and_as_json(keys: dict[str, Any]) -> No
     lines = forecast_lines(expected)
     assert lines[:6] == [
         "small: 12 trials in 1 group",
-        "  small: explore 8, extend at most 0, confirm 4, refine at most 0",
+        "  small: explore 8, extend at most 0, confirm 4, refine at most 0, target at most 4",
         "shared by groups, run once: 0",
         "done already: 0",
         f"to run: 12 in {expected.cohorts} cohorts",
