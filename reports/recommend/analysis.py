@@ -154,10 +154,11 @@ def _with_verdicts(analysis: Analysis) -> pd.DataFrame:
         return table
     values = by_seed(judged, "metric")
     step = step_of(analysis.plan.task, analysis.items)
+    pilot = analysis.study.confirmation_seeds
     compared = {each.batch_size: each for each in answer.compared}
     for size in sizes_of(values):
         if size not in compared:
-            each = shortfall(values, analysis.reference, size, answer.margin, step)
+            each = shortfall(values, analysis.reference, size, answer.margin, step, pilot=pilot)
             slower = answer.compared and each.verdict != WORSE
             compared[size] = replace(each, verdict=SLOWER) if slower else each
     places = table["batch_size"].map(compared).dropna()

@@ -47,7 +47,11 @@ def metric_answer(analysis: Analysis) -> Answer:
         return replace(answer, reason=reason)
     values = by_seed(analysis.judged, "metric")
     compared = compare_in_order(
-        values, _faster(analysis), answer.margin, step_of(analysis.plan.task, analysis.items)
+        values,
+        _faster(analysis),
+        answer.margin,
+        step_of(analysis.plan.task, analysis.items),
+        pilot=analysis.study.confirmation_seeds,
     )
     return _with_rate(_decided(answer, compared), analysis)
 

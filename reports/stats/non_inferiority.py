@@ -10,7 +10,7 @@ preclinical assays: a-priori ordered hypotheses).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,7 @@ class Shortfall:
     upper: float  # the same from above
     spread: float  # standard deviation of the differences
     seeds: int
+    degrees: int  # of freedom of the spread
     verdict: str
 
     @property
@@ -53,13 +54,18 @@ class Shortfall:
         """The two-sided 95% interval of the mean, infinite with fewer than two common seeds."""
         if math.isnan(self.spread):
             return Ends(-math.inf, math.inf)
-        quantile = t_quantile(max(self.seeds - 1, 1), (1 + CONFIDENCE) / 2)
+        quantile = t_quantile(max(self.degrees, 1), (1 + CONFIDENCE) / 2)
         half = quantile * self.spread / math.sqrt(max(self.seeds, 1))
         return Ends(self.mean - half, self.mean + half)
 
 
 def compare_in_order(
-    values: pd.DataFrame, order: Sequence[int], margin: float, step: float = 0.0
+    values: pd.DataFrame,
+    order: Sequence[int],
+    margin: float,
+    step: float = 0.0,
+    *,
+    pilot: Collection[int] = (),
 ) -> tuple[Shortfall, ...]:
     """Compare batch sizes with the first of them, one after the other, until a test fails.
 
@@ -73,15 +79,16 @@ def compare_in_order(
         margin: Loss that is accepted, in the unit of the values.
         step: Smallest difference that two values can have, such as the share of one test example; 0
             if they are continuous. No spread is taken to be below half of it.
+        pilot: Seeds whose spread decided how many others run; none if all were set beforehand.
 
     Returns:
         One for each size of `order`, in that order.
     """
     reference, *others = order
-    first = shortfall(values, reference, reference, margin, step)
+    first = shortfall(values, reference, reference, margin, step, pilot=pilot)
     compared, intact = [first], True
     for size in others:
-        each = shortfall(values, reference, size, margin, step)
+        each = shortfall(values, reference, size, margin, step, pilot=pilot)
         intact = intact and each.verdict == NEAR_OPTIMAL
         if each.verdict == NEAR_OPTIMAL and not intact:
             each = Shortfall(**vars(each) | {"verdict": UNDECIDED})
@@ -90,18 +97,32 @@ def compare_in_order(
 
 
 def shortfall(
-    values: pd.DataFrame, reference: int, size: int, margin: float, step: float = 0.0
+    values: pd.DataFrame,
+    reference: int,
+    size: int,
+    margin: float,
+    step: float = 0.0,
+    *,
+    pilot: Collection[int] = (),
 ) -> Shortfall:
-    """Return what a batch size loses against another, by a test of its own."""
-    differences = (values[reference] - values[size]).dropna().to_numpy(np.float64)
+    """Return what a batch size loses against another, by a test of its own.
+
+    Where the spread over a pilot decided how many seeds run, the spread over all of them is too
+    small on average: few run where the pilot's happened to be small. The pilot's own, with its
+    degrees of freedom, makes the test exact (Stein 1945).
+    """
+    paired = (values[reference] - values[size]).dropna()
+    differences, first = paired.to_numpy(np.float64), paired[paired.index.isin(pilot)]
     seeds = differences.size
     mean = float(differences.mean()) if seeds else math.nan
     spread, half = math.nan, math.inf
+    judging = first.to_numpy(np.float64) if len(first) >= FEWEST_TO_SHOW else differences
+    degrees = judging.size - 1
     if reference == size:
         spread = half = 0.0
     elif seeds >= FEWEST:
-        spread = max(float(differences.std(ddof=1)), step / 2)
-        half = t_quantile(seeds - 1, CONFIDENCE) * spread / math.sqrt(seeds)
+        spread = max(float(judging.std(ddof=1)), step / 2)
+        half = t_quantile(degrees, CONFIDENCE) * spread / math.sqrt(seeds)
     if reference == size:
         verdict = REFERENCE
     elif seeds >= FEWEST_TO_SHOW and mean + half <= margin:
@@ -115,27 +136,34 @@ def shortfall(
         upper=mean + half,
         spread=spread,
         seeds=seeds,
+        degrees=degrees,
         verdict=verdict,
     )
 
 
-def seeds_to_show(spread: float, distance: float, most: int, power: float = POWER) -> int:
+def seeds_to_show(
+    spread: float, distance: float, most: int, power: float = POWER, degrees: float = math.inf
+) -> int:
     """Return how many seeds show that a loss is within the margin; `most` if fewer don't.
 
     From the standard deviation of paired differences and what lies between the true loss and the
-    margin, by the noncentral t distribution. Source: Stein 1945, A two-sample test for a linear
-    hypothesis whose power is independent of the variance.
+    margin, by the noncentral t distribution, with at most `degrees` of freedom: those of a pilot.
+    Source: Stein 1945, A two-sample test for a linear hypothesis whose power is independent of the
+    variance.
     """
     if not spread:
         return FEWEST_TO_SHOW
     counts = np.arange(FEWEST_TO_SHOW, most)
-    quantiles = special.stdtrit(counts - 1, CONFIDENCE)
-    missed = special.nctdtr(counts - 1, distance / spread * np.sqrt(counts), quantiles)
+    free = np.minimum(counts - 1, degrees)
+    quantiles = special.stdtrit(free, CONFIDENCE)
+    missed = special.nctdtr(free, distance / spread * np.sqrt(counts), quantiles)
     enough = np.flatnonzero(missed <= 1 - power)
     return int(counts[enough[0]]) if enough.size else most
 
 
-def seeds_by_spread(compared: Sequence[Shortfall], margin: float, most: int) -> int:
+def seeds_by_spread(
+    compared: Sequence[Shortfall], margin: float, most: int, power: float = POWER
+) -> int:
     """Return how many seeds show that a size which loses nothing is within the margin.
 
     By the median spread of those that aren't shown to be worse; `most` if fewer don't, 0 if there
@@ -143,7 +171,11 @@ def seeds_by_spread(compared: Sequence[Shortfall], margin: float, most: int) -> 
     """
     tested = [each for each in compared if each.verdict not in {REFERENCE, WORSE}]
     spreads = [each.spread for each in tested if not math.isnan(each.spread)]
-    return seeds_to_show(float(np.median(spreads or [0.0])), margin, most) if tested else 0
+    if not tested:
+        return 0
+    pilot = min(each.degrees for each in tested)
+    degrees = pilot if pilot + 1 >= FEWEST_TO_SHOW else math.inf
+    return seeds_to_show(float(np.median(spreads or [0.0])), margin, most, power, degrees)
 
 
 def possible_best(values: pd.DataFrame, step: float = 0.0) -> tuple[int, ...]:

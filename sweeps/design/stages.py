@@ -249,8 +249,9 @@ def contenders(
 ) -> tuple[list[int], int]:
     """Return the reference with what may be shown near-optimal, and how many seeds that takes.
 
-    Enough to show it with 80% power of a size that loses nothing, by the spread of the differences
-    so far and by nothing else: Stein's two stages, after which the report tests once.
+    Enough to show it, with the power that is wanted, of a size that loses nothing, by the spread of
+    the differences so far and by nothing else: Stein's two stages, after which the report tests
+    once.
     """
     reference = reference_size(ranking, fresh)
     if reference is None:
@@ -266,6 +267,6 @@ def contenders(
         if size > reference or (parts > 1 and size != reference)
     ]
     most = len(values) + specification.refinement_seeds // parts
-    needed = seeds_by_spread(compared, margin, most) - len(values)
+    needed = seeds_by_spread(compared, margin, most, specification.refinement_power) - len(values)
     sizes = [reference, *(each.batch_size for each in compared if each.verdict != WORSE)]
     return (sizes, parts * needed) if needed > 0 else ([], 0)

@@ -167,6 +167,11 @@ class StudySpecification(Axes):
         "these are too few to decide whether a size is near-optimal; 0 for none",
         unit="seeds",
     )
+    refinement_power: Annotated[float, Field(gt=0, lt=1)] = key(
+        0.8,
+        "probability with which `refinement_seeds` show that a size which loses nothing is "
+        "near-optimal, as far as their number allows",
+    )
     target_rates: bool = key(
         True,
         "whether `confirmation_seeds` also run at the learning rates that reach the target soonest "

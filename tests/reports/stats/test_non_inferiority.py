@@ -57,6 +57,19 @@ def test_the_last_that_passes_comes_before_the_first_that_fails() -> None:
     assert verdicts(values, [8, 64, 16, 32], 0.02) == [REFERENCE, *[NEAR_OPTIMAL] * 2, WORSE]
 
 
+def test_limits_keep_the_spread_that_decided_how_many_seeds_run() -> None:
+    values = drawn({8: 0.0, 16: 0.0}, seeds=30)
+    differences = values[8] - values[16]
+    each = shortfall(values, 8, 16, 0.01, pilot=range(10))
+    half = stats.t.ppf(0.95, 9) * differences[:10].std() / math.sqrt(30)
+    assert (each.mean, each.seeds) == (pytest.approx(differences.mean()), 30)
+    assert each.upper - each.mean == pytest.approx(half)
+    wide = stats.t.ppf(0.975, 9) / stats.t.ppf(0.95, 9) * half
+    assert each.interval.high - each.mean == pytest.approx(wide)
+    # Too few show no spread: all seeds do.
+    assert shortfall(values, 8, 16, 0.01, pilot=range(4)) == shortfall(values, 8, 16, 0.01)
+
+
 def test_nothing_is_undecided_once_it_is_shown_to_be_worse() -> None:
     values = drawn({8: 0.0, 16: 0.1, 32: 0.2}, seeds=20)
     assert verdicts(values, [8, 16, 32], 0.02) == [REFERENCE, WORSE, WORSE]
@@ -87,13 +100,16 @@ def test_seeds_that_one_of_them_lacks_do_not_count() -> None:
     assert verdicts(values[1:], [8, 16], 0.1) == [REFERENCE, UNDECIDED]
 
 
+@pytest.mark.parametrize("most", [math.inf, 4])
 @pytest.mark.parametrize(("spread", "distance"), [(1.4, 1.0), (0.3, 1.0), (2.0, 1.0), (1.0, 0.5)])
-def test_as_many_seeds_show_it_as_the_noncentral_t_says(spread: float, distance: float) -> None:
+def test_as_many_seeds_show_it_as_the_noncentral_t_says(
+    spread: float, distance: float, most: float
+) -> None:
     def power(seeds: int) -> float:
-        centre = distance / spread * math.sqrt(seeds)
-        return float(stats.nct.sf(stats.t.ppf(0.95, seeds - 1), seeds - 1, centre))
+        centre, degrees = distance / spread * math.sqrt(seeds), min(seeds - 1, most)
+        return float(stats.nct.sf(stats.t.ppf(0.95, degrees), degrees, centre))
 
-    needed = seeds_to_show(spread, distance, 1_000)
+    needed = seeds_to_show(spread, distance, 1_000, degrees=most)
     assert power(needed) >= 0.8
     assert needed == FEWEST_TO_SHOW or power(needed - 1) < 0.8
     assert seeds_to_show(spread, distance, 3) == 3
@@ -109,7 +125,7 @@ def test_the_second_stage_looks_at_the_median_spread_of_what_may_pass() -> None:
     values[64] += np.random.default_rng(1).normal(0, 0.5, 10)
     compared = compare_in_order(values, [*values], 0.01)
     middle = sorted(each.spread for each in compared[1:4])[1]
-    assert seeds_by_spread(compared, 0.01, 1_000) == seeds_to_show(middle, 0.01, 1_000)
+    assert seeds_by_spread(compared, 0.01, 1_000) == seeds_to_show(middle, 0.01, 1_000, degrees=9)
     assert seeds_by_spread([compared[0], compared[4]], 0.01, 1_000) == 0
 
 
