@@ -63,8 +63,8 @@ def _shade(ax: Axes, table: pd.DataFrame) -> None:
         [2 * tried[:1] - middles[:1], middles, 2 * tried[-1:] - middles[-1:]]
     )
     near = np.flatnonzero(table["near"] & (len(tried) > 1))
-    for place in near:
-        ax.axvspan(edges[place], edges[place + 1], color=style.GREEN, alpha=0.13, lw=0)
+    for number in near:
+        ax.axvspan(edges[number], edges[number + 1], color=style.GREEN, alpha=0.13, lw=0)
     ax.set_xlim(edges[0] / 1.05, edges[-1] * 1.05)
     if len(near):
         ax.annotate(
@@ -157,12 +157,12 @@ def accuracy_and_time(
     ax.set_xscale("log", base=10)
     best = table[table["pareto"]].sort_values("seconds_to_train")
     ax.plot(best["seconds_to_train"], best["metric"], color=style.BLUE, lw=1.2, alpha=0.6)
-    style.interval_bars(ax, table, "metric_low", "metric_high", x="seconds_to_train")
+    style.interval_bars(ax, table, "metric_low", "metric_high", x="seconds_to_train", apart=True)
     known = table.dropna(subset=["seconds_low", "seconds_high"])
     ax.hlines(
         known["metric"], known["seconds_low"], known["seconds_high"], color=style.BLUE, lw=1.4
     )
-    style.points(ax, table, "metric", "pareto", x="seconds_to_train")
+    style.points(ax, table, "metric", "pareto", x="seconds_to_train", apart=True)
     for number, row in enumerate(table.sort_values("seconds_to_train").to_dict("records")):
         above = number % 2 == 0  # in turns, as those that take about as long are close together
         ax.annotate(

@@ -108,7 +108,7 @@ def time_on_workers(ax: Axes, table: pd.DataFrame) -> Axes:
     ideal = table[alone / table["workers"] >= low / 3]
     ax.plot(ideal["workers"], alone / ideal["workers"], color=GREY, ls=":", lw=1.4)
     ax.plot(table["workers"], table["seconds_to_target"], color=ORANGE, lw=1.6)
-    points(ax, table, "seconds_to_target", x="workers", color=ORANGE, ms=5)
+    points(ax, table, "seconds_to_target", x="workers", color=ORANGE, ms=5, apart=True)
     changes = table[table["batch_size"] != table["batch_size"].shift()]
     sizes = [f"{size:g}" for size in changes["batch_size"]]
     labels_above(ax, sizes, changes["workers"], changes["seconds_to_target"])

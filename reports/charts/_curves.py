@@ -68,7 +68,7 @@ def _curve(
 def highlighted(sizes: Sequence[int], recommended: int | None) -> list[int]:
     """Return the sizes with a name: evenly spaced ones, the recommended in place of a near one."""
     places = np.linspace(0, len(sizes) - 1, min(len(sizes), HIGHLIGHTED)).round().astype(int)
-    shown = [sizes[place] for place in places]
+    shown = [sizes[number] for number in places]
     if recommended in sizes and recommended not in shown:
         away = np.abs(places - sizes.index(recommended))
         shown[int(away.argmin())] = recommended

@@ -66,9 +66,9 @@ def _ideal(ax: Axes, known: pd.DataFrame) -> None:
     ideal = first["updates"] * first["batch_size"] / sizes
     shown = ideal >= ax.get_ylim()[0]
     ax.plot(sizes[shown], ideal[shown], color=style.GREY, ls=":", lw=1.4)
-    place = 2 * shown.sum() // 3
+    named = 2 * shown.sum() // 3
     ax.annotate(
-        "ideal: 1/B", (sizes[place], ideal[place]), (-6, -3), textcoords="offset points",
+        "ideal: 1/B", (sizes[named], ideal[named]), (-6, -3), textcoords="offset points",
         ha="right", va="top", size=8.5,
     )  # fmt: skip
 
@@ -296,19 +296,19 @@ def noise_along_training(
     ax.fmt_xdata = lambda number: f"{count(number)} examples"
     names = []
     for dashes, (size, rows) in zip(style.DASHES, noise.groupby("batch_size"), strict=False):
-        own, name = f"{style.SIZE_ID}{size}", f"batch size {size}"
+        gid, name = f"{style.SIZE_ID}{size}", f"batch size {size}"
         resolved = rows[rows["status"] == RESOLVED]
         ax.plot(
             resolved["examples"], resolved["noise_scale"], color=style.BLUE, marker="o",
-            dashes=dashes, ms=4, lw=1.4, label=name, gid=own,
+            dashes=dashes, ms=4, lw=1.4, label=name, gid=gid,
         )  # fmt: skip
         low = resolved["low"].where(resolved["low"] > 0, resolved["noise_scale"] / 10)
-        band: dict[str, Any] = {"color": style.BLUE, "alpha": 0.12, "lw": 0, "gid": own}
+        band: dict[str, Any] = {"color": style.BLUE, "alpha": 0.12, "lw": 0, "gid": gid}
         ax.fill_between(resolved["examples"], low, resolved["high"], **band)
         rest = rows[(rows["status"] != RESOLVED) & (rows["low"] > 0)]
-        look: dict[str, Any] = {"color": style.BLUE, "ms": 7, "mfc": "none", "gid": own}
+        look: dict[str, Any] = {"color": style.BLUE, "ms": 7, "mfc": "none", "gid": gid}
         ax.plot(rest["examples"], rest["low"], "^", label=f"{name} (at least)", **look)
-        _b_noise(ax, rows, own)
+        _b_noise(ax, rows, gid)
         ends = pd.concat([resolved["noise_scale"], rest["low"]]).sort_index()
         names += [(name, rows.loc[i, "examples"], end) for i, end in [*ends.items()][-1:]]
     if critical is not None:
@@ -320,7 +320,7 @@ def noise_along_training(
     return ax
 
 
-def _b_noise(ax: Axes, rows: pd.DataFrame, own: str) -> None:
+def _b_noise(ax: Axes, rows: pd.DataFrame, gid: str) -> None:
     """Draw B_noise, where it is resolved, as hollow points with intervals."""
     known = rows.dropna(subset="b_noise")
     if known.empty:
@@ -329,7 +329,7 @@ def _b_noise(ax: Axes, rows: pd.DataFrame, own: str) -> None:
     lengths = [value - low.where(low > 0, value / 10), known["b_noise_high"] - value]
     ax.errorbar(
         known["examples"], value, yerr=lengths, fmt="o-", color=style.BLUE, mfc="none", ms=5,
-        lw=0.8, gid=own,
+        lw=0.8, gid=gid,
     )  # fmt: skip
 
 

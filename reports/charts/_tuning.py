@@ -32,6 +32,10 @@ _RULES = {"linear": 1.0, "root": 0.5}  # powers of the batch size that a rate ma
 _FEWEST = 3  # batch sizes needed to tell how the best rate grows
 _HALO = ("#ffffff", 3.2), ("#000000", 1.4)  # colours and widths of lines on cells
 _PLATE: dict[str, Any] = {"fc": "#ffffff", "lw": 0, "pad": 0.8}  # below text on a line
+_BOX = np.array(
+    [(0.04, 0.04), (0.96, 0.04), (0.96, 0.96), (0.04, 0.96), (0.04, 0.04), [np.nan] * 2]
+)
+"""Corners of a box in a cell, and where the line of boxes is cut."""
 _CLOSE = 1e-9  # logarithms of rates that differ by less are the same
 
 
@@ -62,10 +66,10 @@ def rate_grid(
     ax.tick_params(length=0)
     ax.set(xlabel=style.BATCH_SIZE, ylabel="Learning rate")
     if recommended in grid.sizes:
-        place = grid.sizes.index(recommended)
-        style.recommend(ax, recommended, place + 0.5, width=0)
+        left = grid.sizes.index(recommended)
+        style.recommend(ax, recommended, left + 0.5, width=0)
         frame: dict[str, Any] = {"fill": False, "ec": style.GREEN, "lw": 2.4, "clip_on": False}
-        ax.add_patch(Rectangle((place, 0), 1, len(grid.rates), zorder=6, **frame))
+        ax.add_patch(Rectangle((left, 0), 1, len(grid.rates), zorder=6, **frame))
     return ax
 
 
@@ -89,29 +93,29 @@ def _shade(
     )
     shades, norm = ListedColormap(style.ordered_colors(64, margin=0.08)[::-1]), _norm(cells)
     ax.pcolormesh(np.ma.filled(norm(wide), np.nan), cmap=shades, vmin=0, vmax=1, zorder=2)
-    for row in cells.to_dict("records"):
+    colors = shades(np.ma.filled(norm(cells["error"].to_numpy()), np.nan))[:, :3]
+    for row, color in zip(cells.to_dict("records"), colors.tolist(), strict=True):
         x, y = grid.cell(row)
         if not row["eligible"]:
             look: dict[str, Any] = {"fill": False, "hatch": "////", "ec": style.GREY, "lw": 0}
             ax.add_patch(Rectangle((x, y), 1, 1, zorder=2.5, **look))
         if not math.isnan(row["error"]):
-            shade = shades(float(norm(row["error"])))[:3]
             ax.text(
-                x + 0.5, y + 0.5, significant(scale * row["error"], 2), color=style.ink_on(shade),
+                x + 0.5, y + 0.5, significant(scale * row["error"], 2), color=style.ink_on(color),
                 size=7.5, ha="center", va="center", zorder=5, label=row["reading"],
-                bbox=_PLATE | {"fc": shade} if (x, y) in crossed else None,
+                bbox=_PLATE | {"fc": color} if (x, y) in crossed else None,
                 gid=f"{style.SIZE_ID}{row['batch_size']}",
             )  # fmt: skip
 
 
 def _box(ax: Axes, grid: Grid, selected: pd.DataFrame) -> None:
     """Draw a box around the selected rate of each batch size, dashed at the edge of the rates."""
-    for row in selected.to_dict("records"):
-        x, y = grid.cell(row)
-        for (color, width), line in zip(_HALO, ("-", _LINES[row["at_edge"]]), strict=True):
-            look: dict[str, Any] = {"fill": False, "ec": color, "lw": width, "ls": line}
-            look["gid"] = f"{style.SIZE_ID}{row['batch_size']}"
-            ax.add_patch(Rectangle((x + 0.04, y + 0.04), 0.92, 0.92, zorder=4, **look))
+    for at_edge, rows in selected.groupby("at_edge"):
+        cells = np.array([grid.cell(row) for row in rows.to_dict("records")])
+        outlines = (cells[:, None] + _BOX).reshape(-1, 2)
+        for (color, width), line in zip(_HALO, ("-", _LINES[bool(at_edge)]), strict=True):
+            look: dict[str, Any] = {"solid_joinstyle": "miter", "dash_joinstyle": "miter"}
+            ax.plot(*outlines.T, color=color, lw=width, ls=line, zorder=4, **look)
 
 
 def _norm(cells: pd.DataFrame) -> LogNorm:
@@ -141,7 +145,7 @@ def _join(
         up = np.where(inside, np.interp(logs, edges, np.arange(len(edges)) + 0.5), np.nan)
         for (color, width), line in zip(_HALO, ("-", dashes), strict=True):
             ax.plot(columns, up, color=color, lw=width, ls=line, zorder=3)
-        crossed |= {(int(place), int(up[place])) for place in np.flatnonzero(inside)}
+        crossed |= {(int(x), int(up[x])) for x in np.flatnonzero(inside)}
         pairs = np.flatnonzero(inside[1:] & inside[:-1])
         if column in _RULES and pairs.size:
             # Between two columns, where no value stands.

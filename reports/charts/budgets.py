@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -186,19 +186,27 @@ def _choice(
 ) -> dict[str, object]:
     budgets = [rows for _, rows in table.groupby("budget")]
     first = next(number for number, rows in enumerate(budgets) if rows["common"].all())
-    steps = [_step(analysis, rows, bottom, top) for rows in budgets]
+    known: dict[float, list[Row]] = {rows["budget"].iloc[0]: [] for rows in budgets}
+    for row in table.dropna(subset="metric").to_dict("records"):
+        known[row["budget"]].append(row)
+    steps = [
+        _step(analysis, rows, records, (bottom, top))
+        for rows, records in zip(budgets, known.values(), strict=True)
+    ]
     return {"first": first, "steps": steps}
 
 
-def _step(analysis: Analysis, rows: pd.DataFrame, bottom: float, top: float) -> dict[str, object]:
-    low, high = limits(rows)
+def _step(
+    analysis: Analysis, rows: pd.DataFrame, records: Sequence[Row], within: tuple[float, float]
+) -> dict[str, object]:
+    """What one budget shows; `records` are those of the rows that have a metric."""
+    (low, high), (bottom, top) = limits(rows), within
 
     def height(value: float) -> float | None:
         share = (min(max(value, low), high) - low) / (high - low)
         return None if math.isnan(value) else round(bottom + share * (top - bottom), 1)
 
     ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
-    records = rows.dropna(subset="metric").to_dict("records")
     return {
         "amount": amount(rows["rule"].iloc[0], rows["budget"].iloc[0]),
         "said": budget_sentence(analysis, rows),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -40,10 +40,11 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
     thick = min(_THICK * height / (highest - lowest + 1), _THICKEST)
     length = float(spans["ended"].max())
     by_size = cohorts.groupby("batch_size")
-    for color, (size, bars) in zip(ordered_colors(len(by_size)), by_size, strict=True):
-        own = {"gid": f"{SIZE_ID}{size}", "rasterized": len(spans) > MOST_SHAPES}
-        _bars(ax, bars, thick, color=color, **own)
-        _name(ax, bars, length, color)
+    colors = dict(zip(by_size.groups, ordered_colors(len(by_size)), strict=True))
+    for size, bars in by_size:
+        gid, drawn = f"{SIZE_ID}{size}", len(spans) > MOST_SHAPES
+        _bars(ax, bars, thick, color=colors[size], gid=gid, rasterized=drawn)
+    _names(ax, cohorts, length, colors)
     if len(passes):
         _bars(ax, passes, thick, color=GREY)
     if len(spans) <= MOST_MARKED:
@@ -60,17 +61,19 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
     return ax
 
 
-def _name(ax: Axes, bars: pd.DataFrame, length: float, color: Sequence[float]) -> None:
-    size = str(bars["batch_size"].iloc[0])
-    room = bars[bars["ended"] - bars["started"] > length * _CHARACTER * (len(size) + 1)]
-    middles = (room["started"] + room["ended"]) / 2
-    for bar, middle in zip(room.to_dict("records"), middles, strict=True):
-        takes = seconds(bar["ended"] - bar["started"])
-        ax.text(
-            middle, bar["row"], size, color=ink_on(color), size=7.5, ha="center", va="center",
-            gid=f"{SIZE_ID}{size}", label=f"batch size {size}: {plural(bar['trials'], 'trial')} "
-            f"trained together in {takes} ({bar['stage']})",
-        )  # fmt: skip
+def _names(
+    ax: Axes, bars: pd.DataFrame, length: float, colors: Mapping[Any, Sequence[float]]
+) -> None:
+    """Write the batch sizes of bars where they fit."""
+    for bar in bars.to_dict("records"):
+        size, takes = str(bar["batch_size"]), bar["ended"] - bar["started"]
+        if takes > length * _CHARACTER * (len(size) + 1):
+            ax.text(
+                bar["started"] + takes / 2, bar["row"], size, ha="center", va="center", size=7.5,
+                color=ink_on(colors[bar["batch_size"]]), gid=f"{SIZE_ID}{size}",
+                label=f"batch size {size}: {plural(bar['trials'], 'trial')} trained together in "
+                f"{seconds(takes)} ({bar['stage']})",
+            )  # fmt: skip
 
 
 def _time_axis(ax: Axes, length: float) -> None:

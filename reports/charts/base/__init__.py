@@ -2,6 +2,7 @@
 
 from reports.charts.base._chart import (
     Chart,
+    Drawn,
     Row,
     in_words,
     interval_text,
@@ -11,4 +12,3 @@ from reports.charts.base._chart import (
     with_readings,
 )
 from reports.charts.base.style import INK, metric_axis, ordered_colors
-from reports.charts.base.svg import Drawn

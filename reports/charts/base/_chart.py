@@ -38,6 +38,9 @@ class Chart:
         return drawn
 
 
+Drawn = Mapping[str, tuple[Chart, str]]  # charts with their SVG elements, by name
+
+
 def in_words(table: pd.DataFrame, text: str, /, **written: Callable[[Any], str]) -> str:
     """Return a text with columns in braces, filled in for each row; `written` by column."""
     rows = table.to_dict("records")
@@ -61,11 +64,11 @@ def with_readings(
     """
     texts = []
     for row in table.to_dict("records"):
-        own = analysis.row(row["batch_size"])
-        step, takes = row.get("learning_rate", own["learning_rate"]), own["seconds_to_train"]
-        tuned = "" if pd.isna(step) else f", learning rate {rate(step)}"
+        tuned = analysis.row(row["batch_size"])
+        step, takes = row.get("learning_rate", tuned["learning_rate"]), tuned["seconds_to_train"]
+        with_step = "" if pd.isna(step) else f", learning rate {rate(step)}"
         time = "" if pd.isna(takes) else f", trains in {seconds(takes)}"
-        texts.append(f"batch size {row['batch_size']}{tuned}: {value(row)}{time}")
+        texts.append(f"batch size {row['batch_size']}{with_step}: {value(row)}{time}")
     return table.assign(reading=texts)
 
 

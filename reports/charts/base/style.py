@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from reports.schema import Measure, count, rate, seconds
@@ -148,6 +149,22 @@ def seconds_ticks(axis: Axis) -> None:
     log_ticks(axis, lambda duration: seconds(duration, digits=1))
 
 
+class Marks(Line2D):
+    """Points of batch sizes, each with a text that is read at it."""
+
+    def __init__(self, rows: pd.DataFrame, x: str, y: str, **look: Any) -> None:  # noqa: ANN401
+        super().__init__(rows[x], rows[y], ls="", **look)
+        self.readings = [str(text) for text in rows["reading"]]
+        self.sizes = [int(size) for size in rows["batch_size"]]
+
+
+def _pieces(table: pd.DataFrame, *, apart: bool) -> list[tuple[pd.DataFrame, str | None]]:
+    """The table or, with `apart`, the rows of each batch size, with the identifier they have."""
+    if not apart:
+        return [(table, None)] if len(table) else []
+    return [(rows, f"{SIZE_ID}{size}") for size, rows in table.groupby("batch_size")]
+
+
 def interval_bars(
     ax: Axes,
     table: pd.DataFrame,
@@ -155,13 +172,15 @@ def interval_bars(
     high: str,
     *,
     x: str = "batch_size",
+    apart: bool = False,
     **look: Any,  # noqa: ANN401
 ) -> None:
     """Draw a bar from one column to another at each batch size that has both."""
     looks: dict[str, Any] = {"color": BLUE, "lw": 1.4} | look
-    for row in table.dropna(subset=[low, high]).to_dict("records"):
-        bar = [row[x]] * 2, [row[low], row[high]]
-        ax.plot(*bar, gid=f"{SIZE_ID}{row['batch_size']}", **looks)
+    known = table.dropna(subset=[low, high]).assign(cut=math.nan)
+    for rows, gid in _pieces(known, apart=apart):
+        ends = rows[[low, high, "cut"]].to_numpy(np.float64).ravel()
+        ax.plot(rows[x].repeat(3), ends, gid=gid, **looks)
 
 
 def counts_axis(ax: Axes, label: str, unit: str) -> Axes:
@@ -206,14 +225,20 @@ def points(
     filled: str = "",
     *,
     x: str = "batch_size",
+    apart: bool = False,
     **look: Any,  # noqa: ANN401
 ) -> None:
-    """Draw a mark for each row, with its column `reading`; hollow where `filled` is false."""
-    marks: dict[str, Any] = {"color": BLUE, "marker": "o", "ls": "", "ms": 6.5, "mew": 1.5}
-    for row in table.dropna(subset=[x, y]).to_dict("records"):
-        fill = {} if not filled or row[filled] else {"mfc": "none"}
-        names = {"gid": f"{SIZE_ID}{row['batch_size']}", "label": row["reading"], "zorder": 3}
-        ax.plot([row[x]], [row[y]], **marks | names | fill | look)
+    """Draw a mark for each row, with its column `reading`; hollow where `filled` is false.
+
+    With `apart` those of each batch size can be highlighted, where the x axis doesn't show it.
+    """
+    looks: dict[str, Any] = {"color": BLUE, "marker": "o", "ms": 6.5, "mew": 1.5, "zorder": 3}
+    known = table.dropna(subset=[x, y])
+    hollow = ~known[filled].astype(bool) if filled else pd.Series(data=False, index=known.index)
+    for part, fill in ((known[~hollow], {}), (known[hollow], {"mfc": "none"})):
+        for rows, gid in _pieces(part, apart=apart):
+            ax.add_line(Marks(rows, x, y, gid=gid, **looks | fill | look))
+    ax.autoscale_view()
 
 
 def recommend(ax: Axes, size: int | None, at: float | None = None, *, width: float = 1.2) -> None:

@@ -7,7 +7,6 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Mapping
 
 import matplotlib as mpl
 import numpy as np
@@ -19,10 +18,9 @@ from matplotlib.text import Text
 
 from reports.charts.base._axes import POINTS, panels, write_axes
 from reports.charts.base._chart import Chart
-from reports.charts.base.style import INK, RULE, SIZE_ID, STYLE
+from reports.charts.base.style import INK, RULE, SIZE_ID, STYLE, Marks
 
 WIDTH = 6.6  # inches of every figure
-Drawn = Mapping[str, tuple[Chart, str]]  # charts with their SVG elements, by name
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 """Replaces matplotlib's own font, which readers rarely have and which is wider."""
 
@@ -145,7 +143,7 @@ def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
 
 
 def marks(ax: Axes) -> dict[str, list[list[object]]]:
-    """Return the points that can be read: of lines and texts of a batch size that have a label.
+    """Return the points that can be read: marks, and lines and texts of a batch size with a label.
 
     A point is its place in 1/72 inch from the upper left corner, its text and its batch size.
     """
@@ -153,22 +151,30 @@ def marks(ax: Axes) -> dict[str, list[list[object]]]:
     for axes in panels(ax):
         artists: list[Line2D | Text] = [*axes.lines, *axes.texts]
         for artist in artists:
-            size, label = str(artist.get_gid()), str(artist.get_label())
-            if size.startswith(SIZE_ID) and label and not label.startswith("_"):
-                for across, down, text in _points(axes, artist):
-                    size = size.removeprefix(SIZE_ID)
-                    points.setdefault((across, down), [across, down, text, int(size)])
+            for across, down, text, size in _points(axes, artist):
+                points.setdefault((across, down), [across, down, text, size])
     return {"points": [*points.values()]} if points else {}
 
 
-def _points(ax: Axes, artist: Line2D | Text) -> list[tuple[float, float, str]]:
-    """Place and text of each point: the label, and where there are several, their values."""
-    places = artist.get_xydata() if isinstance(artist, Line2D) else [artist.get_position()]
-    values, label = np.asarray(places, np.float64), str(artist.get_label())
-    height, several = ax.figure.bbox.height, len(values) > 1
-    places = (ax.transData.transform(values) - [0, height]) * [1, -1] * POINTS / ax.figure.dpi
+def _points(ax: Axes, artist: Line2D | Text) -> list[tuple[float, float, str, int]]:
+    """Place, text and batch size of each point of an artist that can be read."""
+    xy = artist.get_xydata() if isinstance(artist, Line2D) else [artist.get_position()]
+    values = np.asarray(xy, np.float64)
+    if isinstance(artist, Marks):
+        texts, batch_sizes = artist.readings, artist.sizes
+    else:
+        gid, label = str(artist.get_gid()), str(artist.get_label())
+        if not gid.startswith(SIZE_ID) or not label or label.startswith("_"):
+            return []
+        batch_sizes = [int(gid.removeprefix(SIZE_ID))] * len(values)
+        texts = [
+            f"{label}, {ax.format_xdata(x)}: {ax.format_ydata(y)}" if len(values) > 1 else label
+            for x, y in values.tolist()
+        ]
+    height, scale = ax.figure.bbox.height, POINTS / ax.figure.dpi
+    places = ((ax.transData.transform(values) - [0, height]) * [1, -1] * scale).round(1)
     return [
-        (across, down, f"{label}, {ax.format_xdata(x)}: {ax.format_ydata(y)}" if several else label)
-        for (x, y), (across, down) in zip(values.tolist(), places.round(1).tolist(), strict=True)
-        if math.isfinite(across) and 0 <= down <= height * POINTS / ax.figure.dpi
+        (across, down, text, size)
+        for (across, down), text, size in zip(places.tolist(), texts, batch_sizes, strict=True)
+        if math.isfinite(across) and 0 <= down <= height * scale
     ]

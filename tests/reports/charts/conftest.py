@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.charts.base.style import STYLE
+from reports.charts.base.style import STYLE, Marks
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.conftest import numbers
@@ -28,12 +31,13 @@ def analysis(digits: StudyResults) -> Analysis:
     return numbers(digits)
 
 
-def points_of(lines: list[Line2D]) -> set[tuple[float, float]]:
+def points_of(lines: Sequence[Line2D]) -> set[tuple[float, float]]:
     """Return the points of these lines."""
     return {
         (float(x), float(y))
         for line in lines
         for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+        if not np.isnan(y)
     }
 
 
@@ -46,9 +50,22 @@ def tick_labels(ax: Axes) -> list[str]:
     return [label.get_text() for label in ax.get_xticklabels()]
 
 
-def readable(ax: Axes) -> list[Line2D]:
+def readable(ax: Axes) -> list[Marks]:
     """Return the marks of batch sizes: those with a text that is read at them."""
-    return [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    return [line for line in ax.lines if isinstance(line, Marks)]
+
+
+def readings(ax: Axes, size: int) -> list[str]:
+    """Return what is read at the marks of a batch size."""
+    pairs = [pair for line in readable(ax) for pair in zip(line.sizes, line.readings, strict=True)]
+    return [text for each, text in pairs if each == size]
+
+
+def bars_of(ax: Axes) -> list[tuple[float, float]]:
+    """Return the ends of the bars of intervals."""
+    heights = [np.asarray(line.get_ydata(), np.float64) for line in ax.lines]
+    cut = [ends.reshape(-1, 3) for ends in heights if np.isnan(ends[-1:]).any()]
+    return [(float(low), float(high)) for ends in cut for low, high, _ in ends]
 
 
 def notes(ax: Axes) -> list[str]:

@@ -13,7 +13,15 @@ from reports.charts.base.style import GREEN, GREY, SIZE_ID
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE
-from tests.reports.charts.conftest import notes, pairs_of, points_of, readable, tick_labels
+from tests.reports.charts.conftest import (
+    bars_of,
+    notes,
+    pairs_of,
+    points_of,
+    readable,
+    readings,
+    tick_labels,
+)
 from tests.reports.conftest import Sketch, make_results, numbers, of_seeds, small
 
 
@@ -36,9 +44,7 @@ def test_accuracy_shows_means_with_intervals_and_every_seed(ax: Axes, analysis: 
     assert points_of(readable(ax)) == pairs_of(table, "batch_size", "metric")
     dots = [line for line in ax.lines if line.get_color() == GREY]
     assert points_of(dots) == pairs_of(analysis.seeds, "batch_size", "metric")
-    bars = [line for line in ax.lines if len(set(line.get_xdata())) == 1 < len(line.get_xdata())]
-    ends = [line.get_ydata() for line in bars if line.get_color() != GREEN]
-    np.testing.assert_allclose(ends, table[["metric_low", "metric_high"]])
+    np.testing.assert_allclose(bars_of(ax), table[["metric_low", "metric_high"]])
 
 
 def test_filled_and_shaded_are_those_shown_near_optimal(ax: Axes, analysis: Analysis) -> None:
@@ -64,8 +70,7 @@ def test_a_mark_is_read_with_value_interval_rate_time_and_seeds(
 ) -> None:
     made(accuracy_chart(analysis)).draw(ax)
     row = analysis.row(8)
-    (mark,) = [line for line in readable(ax) if line.get_gid() == f"{SIZE_ID}8"]
-    text = str(mark.get_label())
+    (text,) = readings(ax, 8)
     for part in ("batch size 8, learning rate ", "95% CI ", "5 seeds", "trains in "):
         assert part in text
     for column in ("metric", "metric_low", "metric_high"):

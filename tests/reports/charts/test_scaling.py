@@ -33,7 +33,7 @@ from reports.stats.bounds import Ends
 from reports.stats.models.first_passage import NOT_REACHED
 from tests.helpers.claim_studies import study
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola, main, noisy
-from tests.reports.charts.conftest import lines, notes, points_of, readable
+from tests.reports.charts.conftest import bars_of, lines, notes, points_of, readable
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
 
 NO_BOUNDS = pd.DataFrame({"batch_size": [], "updates": [], "text": []})
@@ -114,8 +114,7 @@ def test_what_the_fit_leaves_out_is_hollow(ax: Axes) -> None:
 
 def test_open_intervals_are_not_drawn(ax: Axes) -> None:
     steps_to_target(ax, read(way(updates_high=[110.0, math.inf, math.nan])), NO_BOUNDS, None)
-    bars = [line for line in ax.lines if len(line.get_xdata()) == 2]
-    assert [np.asarray(bar.get_ydata()).tolist() for bar in bars] == [[90, 110]]
+    assert bars_of(ax) == [(90, 110)]
     steps_to_target(ax, read(way()), NO_BOUNDS, None, critical=5.0, interval=Ends(4, math.inf))
     assert not ax.patches
 

@@ -53,4 +53,4 @@ def test_a_cohorts_time_has_a_look_of_its_own(ax: Axes, digits: StudyResults) ->
     assert len(looks) == 3
     assert (PINK, "s") in looks
     assert "vectorized, several networks at once" in notes(ax)
-    assert any("(30)" in str(line.get_label()) for line in readable(ax))
+    assert any("(30)" in text for line in readable(ax) for text in line.readings)

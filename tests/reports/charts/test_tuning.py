@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
 from reports.analysis.batch_sizes import basins
 from reports.analysis.selection import select_rates, summarise_cells
@@ -147,9 +146,12 @@ def test_few_seeds_have_a_gap_without_an_interval(digits: StudyResults) -> None:
     assert len(svg.draw(chart)) < 20_000
 
 
-def boxes(ax: Axes) -> list[Rectangle]:
-    """Return the boxes of selected rates: a light and a dark one for each."""
-    return [p for p in ax.patches if isinstance(p, Rectangle) and p.get_width() == 0.92]
+def boxes(ax: Axes) -> list[tuple[int, int]]:
+    """Return column and row of the boxes of selected rates: a light and a dark one for each."""
+    points = [np.asarray(line.get_xydata(), np.float64) for line in ax.lines]
+    outlines = [xy.reshape(-1, 6, 2) for xy in points if np.isnan(xy[-1]).all()]
+    corners = [tuple(box[0].round().astype(int)) for part in outlines for box in part]
+    return [(int(x), int(y)) for x, y in corners]
 
 
 def test_the_rate_grid_prints_every_error_and_boxes_the_selected(
@@ -163,9 +165,10 @@ def test_the_rate_grid_prints_every_error_and_boxes_the_selected(
     assert printed == sorted(significant(100 * error, 2) for error in cells["error"])
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
     rates = sorted(analysis.cells["learning_rate"].unique())
-    corners = {(round(b.get_x() - 0.04), round(b.get_y() - 0.04)) for b in boxes(ax)}
     assert len(boxes(ax)) == 2 * len(selected)
-    assert corners == {(n, rates.index(rate)) for n, rate in enumerate(selected["learning_rate"])}
+    assert {*boxes(ax)} == {
+        (n, rates.index(rate)) for n, rate in enumerate(selected["learning_rate"])
+    }
     assert f"recommended: {analysis.recommended}" in notes(ax)
 
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from reports.charts import groups as module
 from reports.charts.base._chart import Chart
-from reports.charts.base.style import LOOKS
+from reports.charts.base.style import LOOKS, Marks
 from reports.charts.groups import group_charts
 from reports.recommend.analysis import analyse, analyse_study, by_group
 from reports.recommend.record import GROUP_COLUMNS, StudyAnalysis
@@ -188,11 +188,11 @@ def test_the_groups_are_lines_with_styles_of_their_own(ax: Axes, results: StudyR
     study = analyse_study(results)
     (chart,) = group_charts(study)
     assert chart.draw(ax) is ax
-    curves = [line for line in ax.lines if len(line.get_xdata()) > 1]
+    curves = [line for line in ax.lines if not isinstance(line, Marks)]
     for line, analysis in zip(curves, study.groups, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), analysis.measured["metric"])
     assert [text.get_text() for text in ax.texts] == [each.plan.group for each in study.groups]
-    marks = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    marks = [line for line in ax.lines if isinstance(line, Marks)]
     assert len({(line.get_color(), line.get_marker()) for line in marks}) == 2
     best = max(study.summary["metric"].max(), *(a.measured["metric"].max() for a in study.groups))
     assert study.groups[0].measure.text(best) in chart.finding
@@ -204,7 +204,7 @@ def drawn(ax: Axes, *plans: dict[str, object]) -> tuple[list[Chart], list[list[L
     made = group_charts(analyse_study(make_results(Sketch(description=plan))))
     lines = []
     for chart in made:
-        lines.append([line for line in chart.draw(ax).lines if len(line.get_xdata()) > 1])
+        lines.append([line for line in chart.draw(ax).lines if not isinstance(line, Marks)])
         ax.clear()
     return made, lines
 

@@ -66,10 +66,10 @@ def test_labels_are_text_and_clear_of_long_numbers(ax: Axes) -> None:
     root = written(ax)
     across, up = root.findall("g")[-1].findall("text")
     assert (across.text, up.text) == (BATCH_SIZE, "Test <accuracy>")
-    place = float(up.get("x", ""))
+    baseline = float(up.get("x", ""))
     font = FontProperties(family="DejaVu Sans", size=TICK_SIZE)
     widest = TextPath((0, 0), "+0.0015", prop=font).get_extents().width
-    assert 9 < place < min(x for x, _ in texts(root, "y").values()) - widest
+    assert 9 < baseline < min(x for x, _ in texts(root, "y").values()) - widest
 
 
 def test_parts_that_are_off_are_not_written(ax: Axes) -> None:

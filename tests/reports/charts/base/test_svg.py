@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ from matplotlib.textpath import TextPath
 
 from reports.charts.base import svg
 from reports.charts.base._chart import Chart
-from reports.charts.base.style import SIZE_ID, STYLE
+from reports.charts.base.style import SIZE_ID, STYLE, points
 from reports.charts.base.svg import marks
 from reports.charts.catalogue import charts
 from reports.schema.results import StudyResults
@@ -195,6 +196,23 @@ def test_what_belongs_to_no_batch_size_or_has_no_text_is_no_point(ax: Axes) -> N
     assert marks(ax) == {}
 
 
-def test_points_of_a_batch_size_can_be_found_in_the_drawing(element: str) -> None:
-    assert 'data-batch-size="64"' in element
+def test_marks_have_a_text_for_each_point(ax: Axes) -> None:
+    table = pd.DataFrame({"batch_size": [8, 2], "y": [0.5, 1.0], "reading": ["half", "all"]})
+    points(ax, table, "y")
+    assert marks(ax) == {"points": [[115.2, 36.0, "half", 8], [28.8, 0.0, "all", 2]]}
+
+
+def test_marks_that_are_apart_can_be_found_in_the_drawing(chart: Chart) -> None:
+    table = pd.DataFrame({"batch_size": [8, 2], "y": [0.5, 1.0], "reading": ["half", "all"]})
+
+    def figure(ax: Axes, _: object) -> Axes:
+        points(ax, table, "y", apart=True)
+        return ax
+
+    element = svg.draw(replace(chart, figure=figure))
+    assert {'data-batch-size="8"', 'data-batch-size="2"'} <= {*re.findall(r"data-b[^ >]*", element)}
+
+
+def test_what_is_of_a_batch_size_can_be_found_in_the_drawing(chart: Chart, element: str) -> None:
+    assert f'data-batch-size="{chart.recommended}"' in element
     assert SIZE_ID not in element.replace("data-batch-size", "")
