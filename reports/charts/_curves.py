@@ -10,13 +10,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from reports.charts.base import Chart, sentences, style, validation, values
+from reports.charts.base import Chart, Row, Scale, sentences, style, validation, values
 from reports.charts.base.style import metric_axis
 from reports.recommend import Analysis
-from reports.schema import Measure, capitalised, rate
+from reports.schema import Measure, capitalised, count, rate, seconds
 from reports.stats import by_seed
 
 HIGHLIGHTED = 5  # curves with a name; the others are there to compare with
+_SCALES = (
+    Scale("epochs", "Epochs (passes over the training set)", lambda epochs: rate(round(epochs, 3))),
+    Scale("updates", "Updates", count),
+    Scale("seconds", "Training time", lambda duration: seconds(duration, 1)),
+)
 
 
 def learning_curves(
@@ -28,9 +33,8 @@ def learning_curves(
     """
     ax.set_xscale("log", base=2)
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda epochs, _: rate(round(epochs, 3))))
-    ax.set_xlabel("Epochs (passes over the training set)")
-    ax.fmt_xdata = lambda epochs: f"{rate(round(epochs, 3))} epochs"
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda epochs, _: _SCALES[0].written(epochs)))
+    ax.set_xlabel(_SCALES[0].label)
     metric_axis(ax, label, measure)
     by_size = {int(str(size)): rows for size, rows in curves.groupby("batch_size")}
     shown = highlighted([*by_size], recommended)
@@ -56,9 +60,9 @@ def _curve(
     """Draw one curve: those with a name are wide and have a band, where there is an interval."""
     gid = f"{style.SIZE_ID}{size}"
     width, alpha, order = (1.8, 1, 2.5) if named else (0.9, 0.6, 1.5)
-    ax.plot(
-        rows["epochs"], rows["validation_metric"], color=color, dashes=dashes, lw=width,
-        alpha=alpha, zorder=order, label=f"batch size {size}", gid=gid,
+    style.add_marks(
+        ax, rows, "epochs", "validation_metric", ls="-", color=color, dashes=dashes, lw=width,
+        alpha=alpha, zorder=order, gid=gid,
     )  # fmt: skip
     if named and rows["validation_low"].notna().any():
         ends = rows["validation_low"], rows["validation_high"]
@@ -98,7 +102,7 @@ def curves_chart(analysis: Analysis) -> Chart | None:
             "validation_metric",
             analysis.measure.text,
         ),
-        table=seen,
+        table=seen.assign(reading=[_reading(analysis, row) for row in seen.to_dict("records")]),
         figure=partial(
             learning_curves,
             label=capitalised(validation(analysis)),
@@ -106,7 +110,15 @@ def curves_chart(analysis: Analysis) -> Chart | None:
             recommended=analysis.recommended,
         ),
         right=style.NAMED,
+        scales=[scale for scale in _SCALES if (seen[scale.column] > 0).all()],
     )
+
+
+def _reading(analysis: Analysis, row: Row) -> str:
+    passed = f"{_SCALES[0].written(row['epochs'])} epochs, {count(row['updates'])} updates"
+    takes: str = "" if pd.isna(row["seconds"]) else f", {seconds(row['seconds'])}"
+    value = analysis.measure.text(row["validation_metric"])
+    return f"batch size {row['batch_size']}, {passed}{takes}: {value}"
 
 
 def _finding(analysis: Analysis, seen: pd.DataFrame) -> str:

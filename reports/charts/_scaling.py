@@ -38,24 +38,21 @@ def steps_to_target(
     `bounds` has, where runs missed the target, the updates they made and a text of how many missed.
     """
     style.batch_size_axis(ax, table["batch_size"])
-    style.counts_axis(ax, "Updates to the target", "updates")
+    style.counts_axis(ax, "Updates to the target")
     known = table.dropna(subset="updates")
     if not known.empty:
         shown = pd.concat([known["updates"], bounds["updates"]])
         ax.set_ylim(shown.min() / 4, 3 * shown.max())
         _ideal(ax, known)
-    names = _fitted(ax, table, curve)
+    _fitted(ax, table, curve)
     _medians(ax, known, "updates")
     if critical is not None:
         style.band(ax, critical, interval, f"critical: {_with_interval(critical, interval)}")
     if not bounds.empty:
         ax.plot(bounds["batch_size"], bounds["updates"], "^", color=style.INK, ms=7, mfc="none")
-    for row in bounds.to_dict("records"):
-        ax.annotate(
-            row["text"], (row["batch_size"], row["updates"]), (5, -7), va="top", ha="right",
-            textcoords="offset points", size=8, gid=f"{style.SIZE_ID}{row['batch_size']}",
-        )  # fmt: skip
-    style.name_ends(ax, names)
+        style.labels_above(ax, bounds["text"], bounds["batch_size"], bounds["updates"])
+        last = bounds.iloc[-1]
+        style.name_ends(ax, [("missed the target", last["batch_size"], last["updates"])])
     return ax
 
 
@@ -145,9 +142,7 @@ def _bounds(record: TargetRecord) -> pd.DataFrame:
     table = missed.groupby("batch_size", as_index=False)["updates"].median()
     rows = record.batch_sizes.set_index("batch_size").loc[table["batch_size"]]
     missing = rows["runs"] - rows["reached"]
-    texts = [
-        f"{n} of {runs} never\nreached it" for n, runs in zip(missing, rows["runs"], strict=True)
-    ]
+    texts = [f"{n}/{runs}" for n, runs in zip(missing, rows["runs"], strict=True)]
     return table.assign(text=texts)
 
 
@@ -160,13 +155,12 @@ def time_to_target(
 ) -> Axes:
     """Draw time to the target against batch size, measured and predicted."""
     style.seconds_axis(style.batch_size_axis(ax, table["batch_size"]), "Time to the target")
-    names = _fitted(ax, table, curve)
+    _fitted(ax, table, curve)
     _medians(ax, table, "seconds")
     if best is not None:
         style.band(ax, best, interval, f"predicted best: {_with_interval(best, interval)}")
     # Only a logarithmic axis has its lower bound where the values are, however far apart they lie.
     ax.set_ylim(table["seconds"].min() / 3, 3 * table["seconds"].max())
-    style.name_ends(ax, names)
     return ax
 
 
@@ -228,14 +222,17 @@ def _medians(ax: Axes, table: pd.DataFrame, column: str) -> None:
     style.points(ax, table, column, "fitted")
 
 
-def _fitted(ax: Axes, table: pd.DataFrame, curve: Curve | None) -> list[tuple[str, float, float]]:
-    """Draw the fitted curve within its range; return its name."""
+def _fitted(ax: Axes, table: pd.DataFrame, curve: Curve | None) -> None:
+    """Draw the fitted curve within its range, named below its end."""
     fitted = table[table["predicted_updates"].notna()]
     if curve is None or fitted.empty:
-        return []
+        return
     sizes = np.geomspace(fitted["batch_size"].min(), fitted["batch_size"].max(), _SMOOTH)
     ax.plot(sizes, curve(sizes), color=style.ORANGE, ls="--", lw=1.6)
-    return [("fitted", sizes[-1], float(curve(sizes[-1:])[0]))]
+    ax.annotate(
+        "fitted", (sizes[-1], curve(sizes[-1:])[0]), (0, -5), textcoords="offset points",
+        ha="center", va="top", size=8.5,
+    )  # fmt: skip
 
 
 def _target(analysis: Analysis, record: TargetRecord) -> str:
@@ -291,23 +288,19 @@ def noise_along_training(
     """Draw the gradient noise scale of a few batch sizes along training."""
     ax.set_xscale("log", base=10)
     style.counts_ticks(ax.xaxis)
-    style.counts_axis(ax, "Gradient noise scale (examples)", "examples")
+    style.counts_axis(ax, "Gradient noise scale (examples)")
     ax.set_xlabel("Examples processed")
-    ax.fmt_xdata = lambda number: f"{count(number)} examples"
     names = []
     for dashes, (size, rows) in zip(style.DASHES, noise.groupby("batch_size"), strict=False):
         gid, name = f"{style.SIZE_ID}{size}", f"batch size {size}"
         resolved = rows[rows["status"] == RESOLVED]
-        ax.plot(
-            resolved["examples"], resolved["noise_scale"], color=style.BLUE, marker="o",
-            dashes=dashes, ms=4, lw=1.4, label=name, gid=gid,
-        )  # fmt: skip
+        line: dict[str, Any] = {"color": style.BLUE, "lw": 1.4, "ls": "-", "dashes": dashes}
+        look: dict[str, Any] = {"color": style.BLUE, "gid": gid}
+        style.add_marks(ax, resolved, "examples", "noise_scale", marker="o", ms=4, **line | look)
         low = resolved["low"].where(resolved["low"] > 0, resolved["noise_scale"] / 10)
-        band: dict[str, Any] = {"color": style.BLUE, "alpha": 0.12, "lw": 0, "gid": gid}
-        ax.fill_between(resolved["examples"], low, resolved["high"], **band)
+        ax.fill_between(resolved["examples"], low, resolved["high"], alpha=0.12, lw=0, **look)
         rest = rows[(rows["status"] != RESOLVED) & (rows["low"] > 0)]
-        look: dict[str, Any] = {"color": style.BLUE, "ms": 7, "mfc": "none", "gid": gid}
-        ax.plot(rest["examples"], rest["low"], "^", label=f"{name} (at least)", **look)
+        style.add_marks(ax, rest, "examples", "low", marker="^", ms=7, mfc="none", **look)
         _b_noise(ax, rows, gid)
         ends = pd.concat([resolved["noise_scale"], rest["low"]]).sort_index()
         names += [(name, rows.loc[i, "examples"], end) for i, end in [*ends.items()][-1:]]
@@ -365,7 +358,7 @@ def noise_chart(analysis: Analysis) -> Chart | None:
         description="; ".join(
             _noise_described(points) for _, points in noise.groupby("batch_size")
         ),
-        table=rows,
+        table=rows.assign(reading=[_noise_reading(row) for row in rows.to_dict("records")]),
         figure=partial(
             noise_along_training,
             critical=fit.critical_batch_size if fit else None,
@@ -373,6 +366,13 @@ def noise_chart(analysis: Analysis) -> Chart | None:
         ),
         right=style.NAMED,
     )
+
+
+def _noise_reading(row: Row) -> str:
+    known = row["status"] == RESOLVED
+    value = significant(row["noise_scale"]) if known else f"at least {significant(row['low'])}"
+    passed = f"batch size {row['batch_size']}, {count(row['examples'])} examples"
+    return f"{passed}: noise scale {value} examples"
 
 
 def _noise_described(rows: pd.DataFrame) -> str:

@@ -23,7 +23,7 @@ from reports.text.budget_rules import budget_sentence, stopped_note
 
 _GAP = 0.05  # between two panels, as a share of the whole
 _TALL = 0.92  # height of a panel, too; its heading is above it
-_MOST_TICKS = 6  # batch sizes named in a panel
+_MOST_TICKS = 5  # batch sizes named in a panel
 _CAPTION = (
     "Every choice was computed with the report, from the same curves and by the same rules as the "
     "figure above. The scale follows the values. tied: not significantly different from the best; "

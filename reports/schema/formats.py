@@ -16,6 +16,8 @@ PLAIN, COUNTABLE, SMALL = 1e7, 1e15, 1e-9
 TIMES = "\N{MULTIPLICATION SIGN}"  # between factors
 MILLION, BILLION = 1e6, 1e9
 
+_THOUSAND = 999.5  # what is written with a thousand or more
+
 _LARGEST_LOG = 700.0  # numbers of larger logarithms are larger than any
 _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -92,10 +94,15 @@ def off_by(log_residual: float) -> str:
 
 
 def significant(value: float, digits: int = 2) -> str:
-    """Return a number with that many significant digits; in powers of ten if it has too many."""
+    """Return a number with that many significant digits, or up to 999 all before its point.
+
+    Millions are written as such, and what is too large or too small in powers of ten.
+    """
     number = float(value)
     if math.isnan(number):
         return MISSING
+    if _THOUSAND <= abs(number) < COUNTABLE:
+        return count(float(f"{number:.{digits - 1}e}"))
     if abs(number) >= COUNTABLE or 0 < abs(number) < SMALL:
         return _powers(number, digits - 1)
     exponent = int(f"{number:.{digits - 1}e}".partition("e")[2]) if number else 0

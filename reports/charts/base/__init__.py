@@ -4,6 +4,7 @@ from reports.charts.base._chart import (
     Chart,
     Drawn,
     Row,
+    Scale,
     in_words,
     interval_text,
     sentences,

@@ -35,10 +35,10 @@ def write_axes(ax: Axes) -> str:
     x_ticks, y_ticks = _length(ax.xaxis), _length(ax.yaxis)
     frame = [f"M{left:.1f} {top:.1f}V{bottom:.1f}H{right:.1f}"]
     below, before = bottom + x_ticks + _PAD + _RISE * TICK_SIZE, left - y_ticks - _PAD
-    across, up, grid = [], [], []
+    marks, across, up, grid = [], [], [], []
     for share, text in _ticks(ax.xaxis):
         x = left + share * (right - left)
-        frame.append(f"M{x:.1f} {bottom:.1f}v{x_ticks}")
+        marks.append(f"M{x:.1f} {bottom:.1f}v{x_ticks}")
         across.append(_text(text, x, below))
     for share, text in _ticks(ax.yaxis):
         y = bottom + share * (top - bottom)
@@ -55,11 +55,11 @@ def write_axes(ax: Axes) -> str:
         (
             _path(grid, RULE, 0.6),
             _path(frame, INK, 0.8),
-            _group(across_name, "middle", TICK_SIZE, across)
+            _group(across_name, "middle", TICK_SIZE, [_path(marks, INK, 0.8), *across])
             if _has(ax.xaxis, "labelbottom")
             else "",
             _group("y", "end", TICK_SIZE, up) if _has(ax.yaxis, "labelleft") else "",
-            _group("", "middle", LABEL_SIZE, labels),
+            _group("labels", "middle", LABEL_SIZE, labels),
         )
     )
 
@@ -91,9 +91,8 @@ def _path(pieces: list[str], color: str, width: float) -> str:
 
 
 def _group(name: str, anchor: str, size: float, texts: list[str]) -> str:
-    axis = f' data-axis="{name}"' if name else ""
     style = f"font-size: {size}px; text-anchor: {anchor}; fill: {INK}"
-    return f'<g{axis} style="{style}">{"".join(texts)}</g>' if any(texts) else ""
+    return f'<g data-axis="{name}" style="{style}">{"".join(texts)}</g>' if any(texts) else ""
 
 
 def _text(text: str, x: float, y: float, *, turned: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,15 @@ from reports.recommend import Analysis
 from reports.schema import rate, seconds
 
 Row = Mapping[Any, Any]  # one row of a table
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A logarithmic scale of the x axis that a reader can choose."""
+
+    column: str  # of the chart's table; in words, too
+    label: str  # of the axis
+    written: Callable[[float], str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +39,7 @@ class Chart:
     recommended: int | None = None  # batch size to mark on an axis of batch sizes
     height: float = 3.4  # inches
     right: float = 0.12  # inches kept free right of the axes
+    scales: Sequence[Scale] = ()  # to choose from; the first is drawn
 
     def draw(self, ax: Axes) -> Axes:
         """Draw it on axes, and return them."""

@@ -65,6 +65,7 @@ LIGHT = 0.18  # luminance above which black ink is easier to read than white
 DASHES: tuple[Dashes, ...] = ((None, None), (4, 1.5), (1, 1), (5, 1, 1, 1), (8, 2))
 """Of lines to distinguish."""
 SIDE = 0.12  # share of the axes at either side where a name would reach out of the figure
+_TEXT = 0.36  # share of the axes that the name of a band takes
 NAME_WIDTH, LINE = 22, 11.0  # characters of a line of a name, and points of its height
 NAMED = 1.4  # inches right of axes whose lines are named
 
@@ -115,7 +116,6 @@ def metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
     """Make y a metric."""
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.tick(value)))
     ax.set_ylabel(label)
-    ax.fmt_ydata = measure.text
     keep_within(ax, *METRICS)
     return ax
 
@@ -153,9 +153,15 @@ class Marks(Line2D):
     """Points of batch sizes, each with a text that is read at it."""
 
     def __init__(self, rows: pd.DataFrame, x: str, y: str, **look: Any) -> None:  # noqa: ANN401
-        super().__init__(rows[x], rows[y], ls="", **look)
+        super().__init__(rows[x], rows[y], **{"ls": ""} | look)
         self.readings = [str(text) for text in rows["reading"]]
         self.sizes = [int(size) for size in rows["batch_size"]]
+
+
+def add_marks(ax: Axes, rows: pd.DataFrame, x: str, y: str, **look: Any) -> None:  # noqa: ANN401
+    """Draw points, each with its column `reading`."""
+    ax.add_line(Marks(rows, x, y, **look))
+    ax.autoscale_view()
 
 
 def _pieces(table: pd.DataFrame, *, apart: bool) -> list[tuple[pd.DataFrame, str | None]]:
@@ -183,12 +189,11 @@ def interval_bars(
         ax.plot(rows[x].repeat(3), ends, gid=gid, **looks)
 
 
-def counts_axis(ax: Axes, label: str, unit: str) -> Axes:
+def counts_axis(ax: Axes, label: str) -> Axes:
     """Make the y axis one of counts."""
     ax.set_yscale("log", base=10)
     counts_ticks(ax.yaxis)
     ax.set_ylabel(label)
-    ax.fmt_ydata = lambda number: f"{count(number)} {unit}"
     return ax
 
 
@@ -237,8 +242,7 @@ def points(
     hollow = ~known[filled].astype(bool) if filled else pd.Series(data=False, index=known.index)
     for part, fill in ((known[~hollow], {}), (known[hollow], {"mfc": "none"})):
         for rows, gid in _pieces(part, apart=apart):
-            ax.add_line(Marks(rows, x, y, gid=gid, **looks | fill | look))
-    ax.autoscale_view()
+            add_marks(ax, rows, x, y, gid=gid, **looks | fill | look)
 
 
 def recommend(ax: Axes, size: int | None, at: float | None = None, *, width: float = 1.2) -> None:
@@ -261,7 +265,7 @@ def band(ax: Axes, at: float, interval: Ends | None, text: str) -> None:
     if interval is not None and interval.low > 0 and math.isfinite(interval.high):
         ax.axvspan(interval.low, interval.high, color=ORANGE, alpha=0.15, lw=0)
     ax.axvline(at, color=ORANGE, lw=1.2, ls="-.", zorder=1.5)
-    right = _share(ax, at) > 0.5  # noqa: PLR2004
+    right = _share(ax, at) > _TEXT
     note = ax.annotate(
         text, (at, 1), (-4 if right else 4, -3), xycoords=ax.get_xaxis_transform(),
         textcoords="offset points", size=8, va="top", ha="right" if right else "left",

@@ -13,7 +13,6 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from reports.charts.base._axes import POINTS, panels, write_axes
@@ -24,6 +23,8 @@ WIDTH = 6.6  # inches of every figure
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 """Replaces matplotlib's own font, which readers rarely have and which is wider."""
 
+_MARGIN = 0.05  # share of the values' range that matplotlib leaves free at either end of an axis
+_MANY_POWERS = 2.5  # powers of ten
 _LEFT, _BOTTOM, _TOP = 0.9, 0.52, 0.27
 _TITLE_CHARACTERS, _LINE = 70, 16
 _HEAD = re.compile(r"^.*?(?=<svg )", re.DOTALL)
@@ -35,7 +36,7 @@ _PLACES = re.compile(r' (?:d|x|y|transform|width|height)="[^"]*"')
 _DECIMAL = re.compile(r"\d+\.\d+")
 _ID = re.compile(r' id="([^"]*)"')
 _SIZE = re.compile(rf' id="{SIZE_ID}(\d+)"')
-_MARKS = re.compile(r" data-marks='[^']*'")
+_DATA = re.compile(r" data-(?:marks|scales)='[^']*'")
 _TARGET = re.compile(r'(?:url\(#|href="#)([^")]*)')
 _GROUPS = re.compile(r"(</?g\b[^>]*>)")
 _BOX = re.compile(r'width="[^"]*" height="[^"]*" viewBox="0 0 ([\d.]+) ([\d.]+)"')
@@ -52,6 +53,7 @@ def draw_with(chart: Chart, points: np.ndarray) -> tuple[str, np.ndarray]:
     with mpl.rc_context(STYLE):
         figure, ax = _drawn(chart)
         read = marks(ax)
+        choices = _scales(ax, chart)
         axes = "".join(write_axes(each) for each in panels(ax))
         written = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -59,8 +61,9 @@ def draw_with(chart: Chart, points: np.ndarray) -> tuple[str, np.ndarray]:
         places = ax.transData.transform(points) * POINTS / figure.dpi
     head, rest = _compact(written.getvalue()).split(">", 1)
     element = f"{head}>{axes}{rest}"
-    if read:
-        element = element.replace("<svg ", f"<svg data-marks='{embedded(read)}' ", 1)
+    for name, data in (("marks", read), ("scales", choices)):
+        if data:
+            element = element.replace("<svg ", f"<svg data-{name}='{embedded(data)}' ", 1)
     return element, places * [1, -1] + [0, POINTS * chart.height]
 
 
@@ -125,7 +128,7 @@ def alone(svg: str, chart: Chart) -> str:
     box = f'0 {-band} {width:g} {height + band:g}"'
     paper = f'<rect x="0" y="{-band}" width="100%" height="100%" fill="#ffffff"/>'
     sized = f'width="{width:g}pt" height="{height + band:g}pt" viewBox="{box}'
-    head, rest = _MARKS.sub("", _BOX.sub(sized, svg, count=1), count=1).split(">", 1)
+    head, rest = _DATA.sub("", _BOX.sub(sized, svg, count=1)).split(">", 1)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head}>{paper}{title}{rest}'
 
 
@@ -142,35 +145,64 @@ def inline(svg: str, chart: Chart, prefix: str = "") -> Markup:
     return Markup(f'<svg role="img" {named} {head}>{said}{rest}')  # noqa: S704
 
 
+def _scales(ax: Axes, chart: Chart) -> list[dict[str, object]]:
+    """Return where each scale puts the points of each batch size, and its ticks."""
+    (left, _), (right, _) = ax.bbox.get_points() * POINTS / ax.figure.dpi
+    width = (right - left) / (1 + 2 * _MARGIN)
+    start = left + _MARGIN * width
+    made: list[dict[str, object]] = []
+    for scale in chart.scales:
+        logs = np.log10(chart.table[scale.column])
+        low, length = float(logs.min()), float(np.ptp(logs))
+        if not length:
+            return []
+        places = (start + width * (logs - low) / length).round(1)
+        ticks = _log_ticks(low - _MARGIN * length, low + (1 + _MARGIN) * length)
+        across = [round(start + width * (math.log10(tick) - low) / length, 1) for tick in ticks]
+        made.append(
+            {
+                "name": scale.column,
+                "label": scale.label,
+                "ticks": [*zip(across, map(scale.written, ticks), strict=True)],
+                "x": places.groupby(chart.table["batch_size"]).agg(list).to_dict(),
+            }
+        )
+    return made
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Return ticks between two powers of ten: at 1, 2 and 5 of each or, of many, at 1."""
+    steps = (1, 2, 5) if high - low < _MANY_POWERS else (1,)
+    powers = range(math.floor(low), math.ceil(high))
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    return [tick for tick in ticks if low <= math.log10(tick) <= high]
+
+
 def marks(ax: Axes) -> dict[str, list[list[object]]]:
-    """Return the points that can be read: marks, and lines and texts of a batch size with a label.
+    """Return the points that can be read: marks, and texts of a batch size with a label.
 
     A point is its place in 1/72 inch from the upper left corner, its text and its batch size.
     """
     points: dict[tuple[float, float], list[object]] = {}
     for axes in panels(ax):
-        artists: list[Line2D | Text] = [*axes.lines, *axes.texts]
-        for artist in artists:
+        lines: list[Marks | Text] = [line for line in axes.lines if isinstance(line, Marks)]
+        for artist in lines + axes.texts[:]:
             for across, down, text, size in _points(axes, artist):
                 points.setdefault((across, down), [across, down, text, size])
     return {"points": [*points.values()]} if points else {}
 
 
-def _points(ax: Axes, artist: Line2D | Text) -> list[tuple[float, float, str, int]]:
+def _points(ax: Axes, artist: Marks | Text) -> list[tuple[float, float, str, int]]:
     """Place, text and batch size of each point of an artist that can be read."""
-    xy = artist.get_xydata() if isinstance(artist, Line2D) else [artist.get_position()]
+    xy = artist.get_xydata() if isinstance(artist, Marks) else [artist.get_position()]
     values = np.asarray(xy, np.float64)
     if isinstance(artist, Marks):
         texts, batch_sizes = artist.readings, artist.sizes
     else:
         gid, label = str(artist.get_gid()), str(artist.get_label())
-        if not gid.startswith(SIZE_ID) or not label or label.startswith("_"):
+        if not gid.startswith(SIZE_ID) or not label:
             return []
-        batch_sizes = [int(gid.removeprefix(SIZE_ID))] * len(values)
-        texts = [
-            f"{label}, {ax.format_xdata(x)}: {ax.format_ydata(y)}" if len(values) > 1 else label
-            for x, y in values.tolist()
-        ]
+        texts, batch_sizes = [label], [int(gid.removeprefix(SIZE_ID))]
     height, scale = ax.figure.bbox.height, POINTS / ax.figure.dpi
     places = ((ax.transData.transform(values) - [0, height]) * [1, -1] * scale).round(1)
     return [

@@ -112,16 +112,64 @@ const marksOf = (svg) => JSON.parse(svg.dataset.marks || "{}");
 for (const figure of document.querySelectorAll("figure[id]")) {
   const box = figure.querySelector(".plot");
   const svg = box.querySelector("svg");
-  const controls = make("p", { className: "controls" });
+  const controls = make("div", { className: "controls" });
   (figure.querySelector("figcaption") || box).after(controls);
   const { points = [] } = marksOf(svg);
-  addReader(box, svg, () => points, figure.id.slice(0, figure.id.indexOf("figure-")));
+  const forget = addReader(box, svg, () => points, figure.id.slice(0, figure.id.indexOf("figure-")));
+  addScales(controls, svg, points, forget);
   for (const kind of ["SVG", "PNG"]) {
     const button = make("button", { type: "button", textContent: kind });
     button.setAttribute("aria-label", `Save this figure as ${kind}`);
     button.addEventListener("click", () => save(figure, svg, kind));
     controls.append(button, " ");
   }
+}
+
+// An x axis with several scales: one is drawn, others move the points to where they have them.
+function addScales(controls, svg, points, forget) {
+  const scales = JSON.parse(svg.dataset.scales || "[]");
+  if (scales.length < 2) return;
+  const axis = svg.querySelector('[data-axis="x"]');
+  const label = svg.querySelector('[data-axis="labels"] text');
+  const drawn = { ticks: [...axis.childNodes], points: points.map(([x]) => x) };
+  const parts = [...svg.querySelectorAll("[data-batch-size] path, [data-batch-size] text")].map((part) => {
+    const name = part.tagName === "text" ? "x" : "d";
+    return { part, name, value: part.getAttribute(name), size: part.closest("[data-batch-size]").dataset.batchSize };
+  });
+  const show = (chosen) => {
+    const place = (size, x) => {
+      const from = scales[0].x[size], to = scales[chosen].x[size];
+      const past = from.findIndex((each) => each >= x), last = from.length - 1;
+      const after = Math.max(1, past < 0 ? last : past);
+      const slope = last ? (to[after] - to[after - 1]) / (from[after] - from[after - 1]) : 0;
+      return +(to[after - 1] + (x - from[after - 1]) * slope).toFixed(1);
+    };
+    for (const { part, name, value, size } of parts) {
+      part.setAttribute(name, name === "x" ? place(size, value - 6) + 6
+        : value.replace(/([ML] ?)(-?[\d.]+)/g, (_, letter, x) => letter + place(size, +x)));
+    }
+    points.forEach((point, number) => { point[0] = place(point[3], drawn.points[number]); });
+    label.textContent = scales[chosen].label;
+    axis.replaceChildren(...(chosen ? ticks(scales[chosen].ticks) : drawn.ticks));
+    forget();
+  };
+  const ticks = (pairs) => {
+    const [mark, first] = drawn.ticks;
+    const [, top, length] = /M[\d.]+ ([\d.]+)(v[\d.]+)/.exec(mark.getAttribute("d"));
+    const path = mark.cloneNode();
+    path.setAttribute("d", pairs.map(([x]) => `M${x} ${top}${length}`).join(""));
+    return [path, ...pairs.map(([x, text]) => {
+      const tick = draw("text", { x, y: first.getAttribute("y") });
+      tick.textContent = text;
+      return tick;
+    })];
+  };
+  const choices = scales.map(({ name }, number) => {
+    const choice = make("input", { type: "radio", name: `${controls.parentElement.id}-scale`, checked: !number });
+    choice.addEventListener("change", () => show(number));
+    return make("label", {}, choice, ` ${name}`);
+  });
+  controls.prepend(make("fieldset", {}, make("legend", { textContent: "Training in" }), ...choices));
 }
 
 // What the main table says of a batch size: rate, value, interval, time and seeds.
@@ -193,6 +241,7 @@ function save(figure, svg, kind) {
   const copy = svg.cloneNode(true);
   const { width, height } = svg.viewBox.baseVal;
   delete copy.dataset.marks;
+  delete copy.dataset.scales;
   copy.querySelectorAll(".ring, .band").forEach((part) => part.remove());
   copy.querySelectorAll("[class]").forEach((part) => part.removeAttribute("class"));
   copy.setAttribute("width", `${width}pt`);

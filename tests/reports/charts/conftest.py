@@ -73,9 +73,7 @@ def notes(ax: Axes) -> list[str]:
     return [text.get_text().replace("\n", " ") for text in ax.texts]
 
 
-def lines(ax: Axes) -> dict[str, list[tuple[float, float]]]:
-    """Points of the lines with a label."""
-    return {
-        str(line.get_label()): [tuple(map(float, point)) for point in line.get_xydata()]
-        for line in ax.lines
-    }
+def line_of(ax: Axes, size: int) -> list[tuple[float, ...]]:
+    """Return the points of the first line of a batch size."""
+    line = next(line for line in readable(ax) if size in line.sizes)
+    return [tuple(point) for point in np.asarray(line.get_xydata()).tolist()]

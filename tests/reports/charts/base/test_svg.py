@@ -17,8 +17,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 from reports.charts.base import svg
-from reports.charts.base._chart import Chart
-from reports.charts.base.style import SIZE_ID, STYLE, points
+from reports.charts.base._chart import Chart, Scale
+from reports.charts.base.style import SIZE_ID, STYLE, add_marks, points
 from reports.charts.base.svg import marks
 from reports.charts.catalogue import charts
 from reports.schema.results import StudyResults
@@ -162,48 +162,80 @@ def test_numbers_are_no_longer_than_a_screen_can_show(element: str) -> None:
 
 @pytest.fixture
 def ax() -> Axes:
-    """Axes whose values can be written."""
+    """Axes that fill a figure."""
     with mpl.rc_context(STYLE):
         made = Figure(figsize=(2, 1), dpi=100).add_axes((0, 0, 1, 1))
     made.set(xlim=(0, 10), ylim=(0, 1))
-    made.fmt_xdata = "x {:g}".format
-    made.fmt_ydata = "{:.1%}".format
     return made
 
 
+def rows(**columns: list[object]) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
 def test_a_point_has_its_place_from_the_upper_left_its_text_and_its_size(ax: Axes) -> None:
-    ax.plot([5], [0.25], "o", gid=f"{SIZE_ID}64", label="64: 25%")
+    points(ax, rows(batch_size=[5], y=[0.25], reading=["5: 25%"]), "y")
     ax.text(10, 1, "here", gid=f"{SIZE_ID}8", label="8: 100%")
-    assert marks(ax) == {"points": [[72.0, 54.0, "64: 25%", 64], [144.0, 0.0, "8: 100%", 8]]}
+    assert marks(ax) == {"points": [[72.0, 54.0, "5: 25%", 5], [144.0, 0.0, "8: 100%", 8]]}
 
 
 def test_a_line_is_read_at_each_of_its_points(ax: Axes) -> None:
-    ax.plot([1, 2], [0.5, np.nan], gid=f"{SIZE_ID}64", label="batch size 64")
-    (point,) = marks(ax)["points"]
-    assert point[2:] == ["batch size 64, x 1: 50.0%", 64]
+    line = rows(batch_size=[64, 64], x=[1, 2], y=[0.5, np.nan], reading=["half", "none"])
+    add_marks(ax, line, "x", "y", ls="-")
+    ((_, _, text, size),) = marks(ax)["points"]
+    assert (text, size) == ("half", 64)
 
 
 def test_panels_are_read_too(ax: Axes) -> None:
     panel = ax.inset_axes((0, 0, 0.5, 1))
-    panel.plot([0], [0], "o", gid=f"{SIZE_ID}1", label="in a panel")
+    points(panel, rows(batch_size=[1], y=[0.0], reading=["in a panel"]), "y")
     assert [point[2] for point in marks(ax)["points"]] == ["in a panel"]
 
 
+def test_scales_place_the_points_of_the_drawing(chart: Chart) -> None:
+    table = rows(
+        batch_size=[1, 1, 64], epochs=[1.0, 4.0, 4.0], updates=[64.0, 256.0, 4.0], y=[1, 2, 3],
+        reading=["a", "b", "c"],
+    )  # fmt: skip
+
+    def figure(ax: Axes, table: pd.DataFrame) -> Axes:
+        ax.set_xscale("log", base=2)
+        add_marks(ax, table, "epochs", "y")
+        return ax
+
+    scales = [Scale(name, name, "{:g}".format) for name in ("epochs", "updates")]
+    element = svg.draw(replace(chart, figure=figure, table=table, scales=scales, recommended=None))
+    data = {name: json.loads(text) for name, text in re.findall(r"data-(\w+)='([^']*)'", element)}
+    epochs, updates = data["scales"]
+    across = {reading: x for x, _, reading, _ in data["marks"]["points"]}
+    assert epochs["x"] == {"1": [across["a"], across["b"]], "64": [across["c"]]}
+    (first, last), (least,) = updates["x"]["1"], updates["x"]["64"]
+    assert least < first < last == across["b"]
+    assert first - least == pytest.approx(2 * (last - first), abs=0.2)
+    assert [text for _, text in updates["ticks"]] == ["5", "10", "20", "50", "100", "200"]
+    assert "data-scales" not in svg.alone(element, chart)
+
+
+def test_a_single_point_has_no_scales(chart: Chart) -> None:
+    scale = Scale("batch_size", "", str)
+    lone = replace(chart, table=chart.table[:1], scales=[scale, scale])
+    assert "data-scales" not in svg.draw(lone)
+
+
 def test_what_belongs_to_no_batch_size_or_has_no_text_is_no_point(ax: Axes) -> None:
-    ax.axhline(0.5, label="a line")
-    ax.plot([1], [0.5], "o", gid=f"{SIZE_ID}64")
+    ax.axhline(0.5, label="a line", gid=f"{SIZE_ID}64")
     ax.text(1, 1, "a note", gid=f"{SIZE_ID}64")
     assert marks(ax) == {}
 
 
 def test_marks_have_a_text_for_each_point(ax: Axes) -> None:
-    table = pd.DataFrame({"batch_size": [8, 2], "y": [0.5, 1.0], "reading": ["half", "all"]})
+    table = rows(batch_size=[8, 2], y=[0.5, 1.0], reading=["half", "all"])
     points(ax, table, "y")
     assert marks(ax) == {"points": [[115.2, 36.0, "half", 8], [28.8, 0.0, "all", 2]]}
 
 
 def test_marks_that_are_apart_can_be_found_in_the_drawing(chart: Chart) -> None:
-    table = pd.DataFrame({"batch_size": [8, 2], "y": [0.5, 1.0], "reading": ["half", "all"]})
+    table = rows(batch_size=[8, 2], y=[0.5, 1.0], reading=["half", "all"])
 
     def figure(ax: Axes, _: object) -> Axes:
         points(ax, table, "y", apart=True)

@@ -342,3 +342,52 @@ def test_reports_at_the_edge_are_sound_pages(browser: Browser, name: str, tmp_pa
     assert log.requests == [path.resolve().as_uri()]
     assert log.messages == []
     assert page.locator("#verdict p").first.inner_text()
+
+
+def curves(page: Page) -> dict[str, Any]:
+    """Return what the figure of learning curves shows along its x axis."""
+    return dict(
+        page.locator("#figure-curves").evaluate(
+            """figure => ({
+              label: figure.querySelector('[data-axis="labels"] text').textContent,
+              ticks: [...figure.querySelectorAll('[data-axis="x"] text')].map((t) => t.textContent),
+              lines: [...figure.querySelectorAll("[data-batch-size] path")].map(
+                (path) => path.getAttribute("d")),
+            })"""
+        )
+    )
+
+
+def test_learning_curves_can_be_seen_along_updates_and_time_by_keyboard(page: Page) -> None:
+    drawn = curves(page)
+    figure = page.locator("#figure-curves")
+    radios = figure.locator("input[type=radio]")
+    assert radios.count() == 3
+    radios.nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    updates = curves(page)
+    assert "Updates" in updates["label"]
+    assert "1,000" in updates["ticks"]
+    assert len(updates["lines"]) == len(drawn["lines"])
+    scales = json.loads(figure.locator("svg").get_attribute("data-scales") or "")
+    places = {f"{x:g}" for xs in scales[1]["x"].values() for x in xs}
+    used = {x for line in updates["lines"] for x in re.findall(r"[ML] ?([\d.]+)", line)}
+    assert places <= used
+    page.keyboard.press("ArrowRight")
+    assert any(tick.endswith("ms") for tick in curves(page)["ticks"])
+    assert "time" in curves(page)["label"]
+    page.keyboard.press("ArrowRight")
+    assert curves(page) == drawn
+
+
+def test_a_reading_moves_with_its_curve(page: Page) -> None:
+    figure = page.locator("#figure-curves")
+    places = []
+    for number in (0, 1):
+        figure.locator("input[type=radio]").nth(number).check()
+        figure.locator(".plot").focus()
+        page.keyboard.press("Home")
+        places.append(float(figure.locator(".ring").get_attribute("cx") or ""))
+        assert " updates" in figure.locator(".plot .value").inner_text()
+    assert places[0] != places[1]
+    figure.locator("input[type=radio]").nth(0).check()
