@@ -1,5 +1,7 @@
 """The tables of one configuration."""
 
+from __future__ import annotations
+
 from reports.analysis.batch_sizes import SEEDS_FOR_INTERVAL
 from reports.analysis.equal_budgets import SECONDS, by_rule
 from reports.analysis.scaling_record import ScalingRecord, TargetRecord
@@ -15,3 +17,27 @@ from reports.analysis.update_times import (
     summarise_timing,
 )
 from reports.analysis.worker_timeline import Timeline
+
+__all__ = [
+    "CONTENDED_BELOW",
+    "ONE_PIECE",
+    "PER_ITEM",
+    "SECONDS",
+    "SEEDS_FOR_INTERVAL",
+    "TENSOR",
+    "TIMING_SUMMARY_COLUMNS",
+    "UNSTEADY_ABOVE",
+    "ScalingRecord",
+    "TargetRecord",
+    "Timeline",
+    "by_rule",
+    "one_network",
+    "select_rates",
+    "summarise_cells",
+    "summarise_timing",
+    "without_noise",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,12 @@
 """From a specification to trials, cohorts and stages."""
 
+from __future__ import annotations
+
 from sweeps.design.cohorts import cohort_cost, plan
 from sweeps.design.trials import Cohort, Configuration, Planned, Trial, fields_from
+
+__all__ = ["Cohort", "Configuration", "Planned", "Trial", "cohort_cost", "fields_from", "plan"]
+
+
+def __dir__() -> list[str]:
+    return __all__

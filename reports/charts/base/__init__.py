@@ -1,5 +1,7 @@
 """What every chart is made with: style, marks, SVG."""
 
+from __future__ import annotations
+
 from reports.charts.base._chart import (
     Chart,
     Drawn,
@@ -13,3 +15,23 @@ from reports.charts.base._chart import (
     with_readings,
 )
 from reports.charts.base.style import INK, metric_axis, ordered_colors
+
+__all__ = [
+    "INK",
+    "Chart",
+    "Drawn",
+    "Row",
+    "Scale",
+    "in_words",
+    "interval_text",
+    "metric_axis",
+    "ordered_colors",
+    "sentences",
+    "validation",
+    "values",
+    "with_readings",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
