@@ -1,5 +1,7 @@
 """The network: its shape, activations, losses, metrics, random streams, arrays and examples."""
 
+from __future__ import annotations
+
 from bpengine.network._arrays import Array, BoolArray, IntArray, Parameters, PerLane
 from bpengine.network._losses import LOSSES, REDUCTIONS
 from bpengine.network._metrics import METRICS
@@ -8,3 +10,30 @@ from bpengine.network.architecture import INITIALISERS, Architecture, check_name
 from bpengine.network.examples import Examples, Split, Stack, stack
 from bpengine.network.streams import permutation
 from bpengine.network.tape import Call, at_once
+
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALISERS",
+    "LOSSES",
+    "METRICS",
+    "REDUCTIONS",
+    "Architecture",
+    "Array",
+    "BoolArray",
+    "Call",
+    "Examples",
+    "IntArray",
+    "Parameters",
+    "PerLane",
+    "Split",
+    "Stack",
+    "at_once",
+    "check_name",
+    "initial_parameters",
+    "permutation",
+    "stack",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,5 +1,7 @@
 """What goes in: tables, columns, units, and how numbers are written."""
 
+from __future__ import annotations
+
 from reports.schema.formats import (
     MISSING,
     capitalised,
@@ -40,3 +42,51 @@ from reports.schema.results import (
     as_table,
     empty_table,
 )
+
+__all__ = [
+    "BATCH_SIZE",
+    "CELL",
+    "CLASSIFICATION",
+    "CONFIRM",
+    "CURVE_COLUMNS",
+    "EXPLORE",
+    "FRESH_STAGES",
+    "GROUP",
+    "MISSING",
+    "REFINE",
+    "SEED",
+    "SIZE",
+    "TIMING_COLUMNS",
+    "TRIAL_COLUMNS",
+    "TUNING_STAGES",
+    "Cluster",
+    "Column",
+    "GroupDescription",
+    "Measure",
+    "StudyDescription",
+    "StudyResults",
+    "as_table",
+    "capitalised",
+    "count",
+    "count_outcomes",
+    "count_seeds",
+    "empty_table",
+    "has_value",
+    "listing",
+    "lowered",
+    "measure_of",
+    "off_by",
+    "percent",
+    "plural",
+    "rate",
+    "rmse_unit",
+    "seconds",
+    "significant",
+    "sizes",
+    "times",
+    "visible",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
