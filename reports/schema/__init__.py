@@ -56,6 +56,7 @@ __all__ = [
     "REFINE",
     "SEED",
     "SIZE",
+    "TARGET",
     "TIMING_COLUMNS",
     "TRIAL_COLUMNS",
     "TUNING_STAGES",
