@@ -36,7 +36,8 @@ from reports.stats.non_inferiority import (
     seeds_by_spread,
     shortfall,
 )
-from sweeps.design.stages import Experiment, contenders
+from sweeps.design.experiment import Experiment
+from sweeps.design.stages import contenders
 from sweeps.spec import toml_value
 from sweeps.study import Study
 

@@ -24,7 +24,7 @@ import numpy as np
 from sweeps import Study
 from sweeps.design.trials import Trial
 from sweeps.manage.export import export
-from sweeps.store._store import FILE, Store
+from sweeps.store import FILE, Store
 from sweeps.worker.train import CURVE_WIDTH, Outcome
 
 POINTS, TOGETHER, RATES = 30, 10, 10

@@ -13,22 +13,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from reports.schema import StudyResults
-from sweeps.advise.request import name_of, request_of
-from sweeps.advise.starting_point import keys_for
 from sweeps.data.in_memory import InMemory, in_memory
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.errors import counted
-from sweeps.manage.forecast import Forecast, forecast
-from sweeps.run import jobs_of, run_study
 from sweeps.spec import StudySpecification, given, named_data, toml_value
 from sweeps.spec.load import folder_of, read_target, with_settings, write_study
-from sweeps.store import results as stored_results
-from sweeps.store import stored_experiment
 
 if TYPE_CHECKING:
     from reports.output.interactive import Results
+    from reports.schema import StudyResults
+    from sweeps.manage.forecast import Forecast
 
 
 def answering(results: StudyResults) -> Results:
@@ -47,6 +42,8 @@ def results(folder: str | os.PathLike[str]) -> Results:
     Raises:
         StoreError: There is no study in it.
     """
+    from sweeps.store import results as stored_results
+
     return answering(stored_results(folder))
 
 
@@ -81,6 +78,7 @@ def recommend(
         True
     """
     from sweeps.advise.adaptive import TimeBudget, advise
+    from sweeps.advise.request import request_of
 
     budget = TimeBudget(60 * minutes, time.monotonic())
     targets: Sequence[str] = [target] if isinstance(target, str) else [*target]
@@ -227,6 +225,9 @@ class Study:
             >>> Study.from_data("iris", settings=["epochs=5", "confirmation_seeds=[]"])
             <Study iris on iris: 1 group, 35 cells x 5 seeds = 175 trials>
         """
+        from sweeps.advise.request import name_of
+        from sweeps.advise.starting_point import keys_for
+
         named = named_data("run", data, targets, parameters).written(Path())
         keys = with_settings({"name": name_of(data)} | keys_for(named), settings)
         study = cls.__new__(cls)
@@ -245,6 +246,8 @@ class Study:
             UsageError: Its data are files, whose places a store does not hold.
             SpecificationError: It can't be carried out here.
         """
+        from sweeps.store import stored_experiment
+
         study = cls.__new__(cls)
         study.experiment = stored_experiment(
             Path(folder),
@@ -272,6 +275,9 @@ class Study:
             >>> Study.preset("digits").plan(n_jobs=2).trials
             440
         """
+        from sweeps.manage.forecast import forecast
+        from sweeps.run import jobs_of
+
         jobs = jobs_of("loky", n_jobs, None)
         return forecast(self.experiment, jobs, None if folder is None else Path(folder))
 
@@ -307,6 +313,8 @@ class Study:
             >>> results.trials["status"].tolist() == ["ok"] * 8
             True
         """
+        from sweeps.run import jobs_of, run_study
+
         experiment = self._kept_in(Path(folder))
         if self._data is not None:
             write_study(Path(folder), given(experiment.specification), "A program's study.")

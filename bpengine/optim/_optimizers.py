@@ -27,6 +27,18 @@ COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": floa
 """
 
 
+MEMORIES = ("momentum", "alpha", "beta1", "beta2")
+"""Hyperparameters that are the share of the past kept at an update."""
+
+
+def share_at(batch_size: int, share: float, reference: int) -> float:
+    """Return the share kept at an update where the half-life is the same in examples.
+
+    Source: Busbridge et al. 2023, How to scale your EMA (arXiv 2307.13813), definition 1.2.
+    """
+    return share ** (batch_size / reference)
+
+
 @dataclass(frozen=True)
 class Step:
     """What an optimizer's function works on; it writes the step over `gradient`."""

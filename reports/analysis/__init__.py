@@ -8,9 +8,6 @@ from reports.analysis.scaling_record import ScalingRecord, TargetRecord
 from reports.analysis.selection import select_rates, summarise_cells, without_noise
 from reports.analysis.update_times import (
     CONTENDED_BELOW,
-    ONE_PIECE,
-    PER_ITEM,
-    TENSOR,
     TIMING_SUMMARY_COLUMNS,
     UNSTEADY_ABOVE,
     one_network,
@@ -20,11 +17,8 @@ from reports.analysis.worker_timeline import Timeline
 
 __all__ = [
     "CONTENDED_BELOW",
-    "ONE_PIECE",
-    "PER_ITEM",
     "SECONDS",
     "SEEDS_FOR_INTERVAL",
-    "TENSOR",
     "TIMING_SUMMARY_COLUMNS",
     "UNSTEADY_ABOVE",
     "ScalingRecord",

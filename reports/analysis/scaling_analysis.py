@@ -26,11 +26,12 @@ from reports.analysis.target_rates import (
     points_of,
     tune,
 )
-from reports.analysis.update_times import ONE_PIECE, one_network
+from reports.analysis.update_times import one_network
 from reports.schema import (
     CELL,
     FRESH_STAGES,
     GROUP,
+    ONE_PIECE,
     SIZE,
     TARGET,
     GroupDescription,

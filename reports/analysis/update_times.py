@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.schema import BATCH_SIZE, SIZE, Column, as_table, empty_table
+from reports.schema import (
+    BATCH_SIZE,
+    ONE_PIECE,
+    PER_ITEM,
+    SIZE,
+    TENSOR,
+    Column,
+    as_table,
+    empty_table,
+)
 
-TENSOR = "tensor"  # engine that processes a batch by tensor operations
-PER_ITEM = "per-item"  # engine that iterates over the items of a batch
-ONE_PIECE = "one-piece"  # tensor operations on the whole batch, beside those on its shards
 CONTENDED_BELOW = 0.9
 """Share of the wall time on the processor below which a measurement had to share it."""
 UNSTEADY_ABOVE = 0.2  # distance of the quartiles, by the median, above which the rounds disagree

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.analysis import CONTENDED_BELOW, ONE_PIECE, PER_ITEM
+from reports.analysis import CONTENDED_BELOW
 from reports.charts.base import Chart, Row, style, values, with_readings
 from reports.recommend import Analysis
-from reports.schema import percent, plural, seconds, significant, times
+from reports.schema import ONE_PIECE, PER_ITEM, percent, plural, seconds, significant, times
 from reports.stats.models import UpdateTimeFit
 from reports.text.reaching_target import cost_caption
 

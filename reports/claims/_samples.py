@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from reports.analysis import PER_ITEM, TENSOR, TargetRecord, without_noise
+from reports.analysis import TargetRecord, without_noise
 from reports.analysis.equal_budgets import best_on_others
 from reports.claims._paper_claims import KINDS, USUAL
 from reports.claims._values import GroupValues, fall
 from reports.claims.evidence import DIFFERENCE, Sample
-from reports.schema import TUNING_STAGES, GroupDescription, has_value
+from reports.schema import PER_ITEM, TENSOR, TUNING_STAGES, GroupDescription, has_value
 from reports.stats import FEWEST, by_seed, sizes_of
 from reports.stats.models import NOT_REACHED
 

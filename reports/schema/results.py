@@ -32,6 +32,10 @@ FRESH_STAGES = (CONFIRM, REFINE)
 
 CLASSIFICATION, REGRESSION = "classification", "regression"  # the tasks
 
+TENSOR = "tensor"  # engine that processes a batch by tensor operations
+PER_ITEM = "per-item"  # engine that iterates over the items of a batch
+ONE_PIECE = "one-piece"  # tensor operations on the whole batch, beside those on its shards
+
 
 @dataclass(frozen=True)
 class Column:
@@ -164,6 +168,7 @@ class GroupDescription:
         budget_examples: Examples of the whole budget, too.
         refinement_seeds: Fresh seeds of a batch size beyond those of the confirm stage, so far.
         further: Other settings that are not at their default, such as "dropout=0.1"; "" for none.
+        memories: Names of hyperparameters that are the share of the past kept at an update.
     """
 
     group: str
@@ -203,6 +208,7 @@ class GroupDescription:
     budget_examples: Mapping[int, int] = field(default_factory=dict)
     refinement_seeds: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     further: str = ""
+    memories: tuple[str, ...] = ()
 
     @property
     def architecture(self) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from reports.text.across import across
 from reports.text.budget_rules import RULE_WORDS, amount
 from reports.text.cautions import cautions
-from reports.text.clocks import MEMORIES
 from reports.text.instruction import confidence
 from reports.text.reaching_target import level
 from reports.text.verdicts import Statement
 
 __all__ = [
-    "MEMORIES",
     "RULE_WORDS",
     "Statement",
     "across",

@@ -6,23 +6,12 @@ import math
 
 from reports.schema import GroupDescription, listing, rate, significant, sizes, visible
 
-MEMORIES = ("momentum", "alpha", "beta1", "beta2")
-"""Hyperparameters that are the share of the past kept at an update."""
-
-
-def share_at(batch_size: int, share: float, reference: int) -> float:
-    """Return the share kept at an update where the half-life is the same in examples.
-
-    Source: Busbridge et al. 2023, How to scale your EMA (arXiv 2307.13813), definition 1.2.
-    """
-    return share ** (batch_size / reference)
-
 
 def memory(plan: GroupDescription) -> str:
     """Return how long the optimizer remembers, in updates and examples; "" if it doesn't."""
     kept = {
         name: plan.hyperparameters[name]
-        for name in MEMORIES
+        for name in plan.memories
         if 0 < plan.hyperparameters.get(name, 0) < 1
     }
     if not kept:
@@ -51,7 +40,7 @@ def _in_updates(plan: GroupDescription, name: str, share: float) -> str:
 def _in_examples(plan: GroupDescription, name: str, share: float) -> str:
     reference = plan.memory_reference or 1
     used = [
-        f"{significant(share_at(size, share, reference), 3)} at batch size {size}"
+        f"{significant(share ** (size / reference), 3)} at batch size {size}"
         for size in _ends(plan)
     ]
     return (

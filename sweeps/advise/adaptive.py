@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from reports import build_report
-from reports.analysis import TENSOR
 from reports.output.json import answer_content
 from reports.recommend import Analysis
 from reports.recommend.analysis import analyse
-from reports.schema import CONFIRM, StudyResults, sizes
+from reports.schema import CONFIRM, TENSOR, StudyResults, sizes
 from reports.stats.non_inferiority import UNDECIDED
 from reports.text import cautions
 from sweeps.advise._grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
 from sweeps.advise.request import Request
 from sweeps.data.facts import summary_lines
 from sweeps.design.cohorts import update_cost
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.errors import UsageError, UserError, tell
 from sweeps.manage.forecast import forecast
 from sweeps.run import measurements_of, run_study

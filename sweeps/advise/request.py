@@ -11,10 +11,8 @@ from typing import Any
 
 from sweeps.data.files.file_sources import is_file
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.errors import Problem
-from sweeps.manage.forecast import forecast
-from sweeps.run import jobs_of
 from sweeps.spec import named_data
 
 COMMAND = "recommend"
@@ -35,6 +33,8 @@ class Request:
 
     def seconds(self, experiment: Experiment) -> float:
         """Return the predicted seconds of what a study lacks."""
+        from sweeps.manage.forecast import forecast  # noqa: PLC0415 - a refusal needs no pandas
+
         return forecast(experiment, self.jobs, self.folder).seconds
 
 
@@ -54,6 +54,8 @@ def request_of(
     named = named_data(COMMAND, data, targets, settings, problems)
     name = name_of(data)
     folder = out or Path(f"{name}-recommendation")
+    from sweeps.run import jobs_of  # noqa: PLC0415 - a refusal needs no pandas
+
     return Request(named.written(folder), name, folder, jobs_of("loky", jobs, None))
 
 

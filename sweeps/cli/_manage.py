@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from pathlib import Path
 
 from sweeps.cli._options import DONE, SOME_FAILED, Commands, add_folder, add_json, add_out, document
 from sweeps.errors import counted, refuse_links, tell, write
+from sweeps.store.folder import with_study
 
 
 def add_store_commands(commands: Commands) -> None:
@@ -35,8 +35,8 @@ def add_store_commands(commands: Commands) -> None:
     merge = commands.add(
         _merge, "More", "merge", "make one study of parts that ran on several machines"
     )
-    merge.add_argument("folder", type=Path, help="the first part's folder")
-    merge.add_argument("folders", type=Path, nargs="+", metavar="folder", help="the others'")
+    merge.add_argument("folder", type=with_study, help="the first part's folder")
+    merge.add_argument("folders", type=with_study, nargs="+", metavar="folder", help="the others'")
     add_out(merge, "a new folder", required=True)
 
 

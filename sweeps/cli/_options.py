@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sweeps.store.folder import with_study
+
 DONE, SOME_FAILED = 0, 1
 _OF_DATA = ("ignore", "task", "missing", "sample")
 GROUPS = ("Start", "Look", "Prepare", "More")
@@ -40,7 +42,7 @@ class Commands:
 
 def add_folder(command: argparse.ArgumentParser) -> None:
     """Add a study's folder."""
-    command.add_argument("folder", type=Path, help="the study's folder")
+    command.add_argument("folder", type=with_study, help="the study's folder")
 
 
 def add_json(command: argparse.ArgumentParser) -> None:

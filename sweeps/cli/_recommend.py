@@ -22,9 +22,10 @@ from sweeps.cli._options import (
     document,
 )
 from sweeps.errors import UsageError, write
+from sweeps.store.folder import FILE
 
 if TYPE_CHECKING:
-    from sweeps.design.stages import Experiment
+    from sweeps.design.experiment import Experiment
 
 
 def add_answer_commands(commands: Commands) -> None:
@@ -50,12 +51,13 @@ def add_answer_commands(commands: Commands) -> None:
 
 def _recommend(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    from sweeps.advise.adaptive import TimeBudget, advice_content, advise
     from sweeps.advise.request import request_of
-    from sweeps.cli._ending import ending
 
     asked = (options.data, options.target, options.minutes, options.out, options.jobs)
     request = request_of(*asked, settings=[*data_settings(options), *options.set])
+    from sweeps.advise.adaptive import TimeBudget, advice_content, advise
+    from sweeps.cli._ending import ending
+
     advice = advise(request, TimeBudget(60 * options.minutes, started))
     lines = ending(advice.page, _more_minutes(options))
     write(*(document(advice_content(advice)) if options.json else lines))
@@ -73,25 +75,27 @@ def _more_minutes(options: argparse.Namespace) -> dict[str, Callable[[int], list
 
 
 def _time(options: argparse.Namespace) -> int:
+    study = _to_time(options)
     from sweeps.manage.timing_report import time_study, times_lines
 
-    times = time_study(*_to_time(options))
+    times = time_study(*study)
     write(*(document(times.to_json()) if options.json else times_lines(times)))
     return DONE
 
 
 def _to_time(options: argparse.Namespace) -> tuple[Experiment, Path]:
     """Return what is timed, and the folder that keeps it."""
-    from sweeps.store import FILE, stored_experiment
-    from sweeps.study import Study
-
     folder = Path(options.study)
     if not (folder / FILE).is_file():
+        from sweeps.study import Study
+
         study = Study.from_target(options.study, options.set)
         return study.experiment, options.out or Path(study.specification.name)
     if options.set or options.out:
         raise UsageError(
             f"{folder} is a study's folder: it is timed as it is, without --set, --out."
         )
+    from sweeps.store import stored_experiment
+
     instead = f"give the study's file, and `--out {folder}`."
     return stored_experiment(folder, instead), folder

@@ -10,13 +10,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.cli._options import DONE, Commands, add_folder, add_out
-from sweeps.errors import ResourceError, UsageError, refuse_links, shown, write
+from sweeps.errors import ResourceError, UsageError, did_you_mean, refuse_links, shown, write
+from sweeps.store.folder import FILE, with_study
 
 if TYPE_CHECKING:
     from reports.schema import StudyResults
 
 _PER_INCH = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}  # of a unit; the point is TeX's
 _NARROWEST, _WIDEST = 2.5, 20.0
+
+_FIGURES = (
+    "accuracy",
+    "accuracy-time",
+    "rates",
+    "curves",
+    "steps-to-target",
+    "seconds-per-update",
+    "budgets",
+    "noise-scale",
+    "time-to-target",
+    "generalization-gap",
+    "workers",
+    "groups",
+    *(f"groups-{number}" for number in range(2, 9)),
+    "timeline",
+)
+"""Names of all figures there can be: to ask for them loads what draws them."""
 
 
 def add_report_commands(commands: Commands) -> None:
@@ -26,7 +45,7 @@ def add_report_commands(commands: Commands) -> None:
     )
     add_folder(report)
     report.add_argument(
-        "others", type=Path, nargs="*", metavar="folder", help="of studies to compare it with"
+        "others", type=with_study, nargs="*", metavar="folder", help="of studies to compare it with"
     )
     add_out(report, "where to (default: the study's folder)")
     report.add_argument(
@@ -43,24 +62,24 @@ def add_report_commands(commands: Commands) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from sweeps.store import results
-
     if options.format != "html":
         return _paper(options)
     if options.width or options.figures:
         raise UsageError("--width and --figures are for --format pdf, svg or png.")
     if options.others:
         return _compare([options.folder, *options.others], options.out)
+    from sweeps.store import results
+
     write(str(write_report(results(options.folder), options.out or options.folder)))
     return DONE
 
 
 def _compare(folders: list[Path], out: Path | None) -> int:
-    from reports import build_comparison
-    from sweeps.store import FILE, results
-
     if out is None or (out / FILE).exists():
         raise UsageError("A report of several studies needs a folder of its own: give it by --out.")
+    from reports import build_comparison
+    from sweeps.store import results
+
     again = f"bpsweep report {' '.join(map(str, folders))} --out {out}"
     with _writable(out, again):
         page = build_comparison({name: results(at) for name, at in _named(folders)}, out)
@@ -69,21 +88,26 @@ def _compare(folders: list[Path], out: Path | None) -> int:
 
 
 def _paper(options: argparse.Namespace) -> int:
-    from reports.output import build_paper
-    from sweeps.store import results
-
+    names = options.figures or ()
+    strangers = [name for name in names if name not in _FIGURES]
+    if strangers:
+        raise UsageError(
+            f"There is no figure {shown(strangers[0])}; there are {', '.join(_FIGURES)}."
+            f"{did_you_mean(strangers[0], _FIGURES)}"
+        )
     if options.others:
         raise UsageError("Figures for a manuscript are of one study: give one folder.")
     width = _inches(options.width or "3.25in")
+    from reports.output import build_paper
+    from sweeps.store import results
+
     study, out = results(options.folder), options.out or options.folder / "paper"
     if not options.out:
         refuse_links(out)
     again = f"bpsweep report {options.folder} --format {options.format}"
     with _writable(out, again):
         try:
-            paths = build_paper(
-                study, out, kind=options.format, width=width, names=options.figures or ()
-            )
+            paths = build_paper(study, out, kind=options.format, width=width, names=names)
         except ValueError as error:
             raise UsageError(str(error)) from None
     write(*map(str, paths))
@@ -116,17 +140,22 @@ def _named(folders: list[Path]) -> list[tuple[str, Path]]:
     ]
 
 
-def write_report(results: StudyResults, folder: Path, *, anew: bool = True) -> Path:
-    """Write a report, or unless `anew` keep the same one that is there already; return its page."""
-    from reports.output.unchanged import seal, unchanged
+def current_report(results: StudyResults, folder: Path) -> Path | None:
+    """Return the page of a folder's report if it would be written again as it is, or else None."""
+    from reports.output.unchanged import unchanged
 
     with _writable(folder, f"bpsweep report {folder}"):
-        page = None if anew else unchanged(results, folder)
-        if page is None:
-            from reports import build_report
+        return unchanged(results, folder)
 
-            page = build_report(results, folder)
-            seal(results, folder)
+
+def write_report(results: StudyResults, folder: Path) -> Path:
+    """Write a report and return its page."""
+    from reports import build_report
+    from reports.output.unchanged import seal
+
+    with _writable(folder, f"bpsweep report {folder}"):
+        page = build_report(results, folder)
+        seal(results, folder)
     return page
 
 

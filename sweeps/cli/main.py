@@ -32,7 +32,7 @@ from sweeps.cli._options import (
     document,
 )
 from sweeps.cli._recommend import add_answer_commands
-from sweeps.cli._report import add_report_commands, write_report
+from sweeps.cli._report import add_report_commands, current_report, write_report
 from sweeps.errors import (
     ResourceError,
     UsageError,
@@ -44,6 +44,7 @@ from sweeps.errors import (
     tell,
     write,
 )
+from sweeps.store.folder import with_study
 from sweeps.worker.processes import ONE_THREAD, check_address_space
 
 if TYPE_CHECKING:
@@ -240,10 +241,10 @@ def _running(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from sweeps.data.facts import summary_lines
-
     if options.retry_failed:
         return _retry(options)
+    from sweeps.data.facts import summary_lines
+
     study = _study_of(options)
     folder = options.out or Path(study.specification.name)
     _tell_of_other_study(study, folder)
@@ -287,16 +288,16 @@ def _study_of(options: argparse.Namespace) -> Study:
 
 def _retry(options: argparse.Namespace) -> int:
     """Run failed trials again, then what they held up, as the folder's store has the study."""
-    from sweeps.store import Store
-    from sweeps.study import Study
-
     if options.out or options.set:
         raise UsageError(
             "--retry-failed runs the study that a folder holds, as it is: "
             f"`bpsweep run {shlex.quote(options.study)} --retry-failed` without --out and --set. "
             "`bpsweep run` with the study's file runs failed trials again, too."
         )
-    folder = Path(options.study)
+    folder = with_study(options.study)
+    from sweeps.store import Store
+    from sweeps.study import Study
+
     with Store.read(folder) as store:
         failed = store.statuses().keys() - store.done()
     if not failed:
@@ -325,7 +326,11 @@ def _carry_out(
     except Finished:
         write(str(write_report(results_in(folder), folder)))
         raise
-    page = write_report(results, folder, anew=False)
+    page = current_report(results, folder)
+    if page:
+        tell("nothing to run; report is current")
+    else:
+        page = write_report(results, folder)
     if aside := results.description.aside:
         # A study that was changed replaces the one before: its trials stay, its report doesn't.
         what = counted(aside, "trial")
@@ -352,10 +357,11 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from sweeps.manage.forecast import forecast_lines
     from sweeps.study import Study
 
     study = Study.from_target(options.study, options.set)
+    from sweeps.manage.forecast import forecast_lines
+
     forecast = study.plan(options.out, n_jobs=options.jobs)
     write(*(document(forecast) if options.json else forecast_lines(forecast)))
     return DONE

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 import socket
-import urllib.error
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -75,7 +73,6 @@ class LabeledFaces(Limited):
 
 _NEWSGROUPS = {"train": 11314, "test": 7532, "all": 18846, "groups": 20}
 _NEWSGROUPS_TERMS = 130107
-_NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -233,6 +230,9 @@ def _check(name: str, bunch: Any, parameters: Limited, outputs: int = 1) -> None
 
 def _fetched(dataset: str, function: str, **arguments: Any) -> tuple[Any, list[str]]:  # noqa: ANN401
     """Return what a loader gives, and what it warns of."""
+    from http.client import HTTPException  # noqa: PLC0415 - loads what speaks TLS
+    from urllib.error import URLError  # noqa: PLC0415
+
     from sklearn import datasets  # noqa: PLC0415 - takes seconds
 
     try:
@@ -241,7 +241,7 @@ def _fetched(dataset: str, function: str, **arguments: Any) -> tuple[Any, list[s
             # The cache holds pickles. Which folder it is nothing but the environment says: a
             # specification or a store may be somebody else's.
             bunch = getattr(datasets, function)(data_home=None, **arguments)
-    except _NETWORK_ERRORS as error:
+    except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
         raise DataError(_unreachable(dataset, error)) from None
     except ImportError as error:
         raise DataError(f"{dataset} needs a package that is not installed: {error}.") from None

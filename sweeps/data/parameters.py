@@ -28,7 +28,7 @@ Table = TypeVar("Table", bound=BaseModel)
 class Strict(BaseModel):
     """A table of a specification: known keys only, nothing converted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 @dataclass(frozen=True)

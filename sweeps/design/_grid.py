@@ -8,8 +8,7 @@ from typing import Any
 
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.network import LOSSES
-from bpengine.optim import OPTIMIZERS
-from reports.text import MEMORIES
+from bpengine.optim import MEMORIES, OPTIMIZERS
 from sweeps.data import REGRESSION
 from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.design._combinations import Combination, agrees, combinations

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bpengine import BatchGrowth, Budget, Schedule
-from reports.text import MEMORIES
-from reports.text.clocks import share_at
+from bpengine.optim import MEMORIES, share_at
 from sweeps.data.facts import DataFacts
 from sweeps.design.trials import LATER, Configuration, Trial, settings_of
 from sweeps.errors import counted, pairs_text

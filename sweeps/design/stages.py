@@ -6,8 +6,6 @@ Each is derived from the specification and the results so far: a run can be inte
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import pandas as pd
 
@@ -30,46 +28,19 @@ from reports.schema.measures import Measure, step_of
 from reports.schema.results import EXTEND
 from reports.stats import by_seed, sizes_of
 from reports.stats.non_inferiority import WORSE, seeds_by_spread, shortfall
-from sweeps.data.facts import Facts
-from sweeps.design._grid import groups_of
+from sweeps.design.experiment import (
+    Cell,
+    Experiment,
+    Selected,
+    choices,
+    refinement_seeds,
+    trials_of,
+)
 from sweeps.design.families import Group
 from sweeps.design.trials import Planned
 from sweeps.spec import LARGEST_RATE, SMALLEST_RATE, StudySpecification, rounded
 
-Cell = tuple[str, int]  # label of a group and batch size
-
 Curves = Callable[[Iterable[str]], pd.DataFrame]  # the curves of trials
-
-Selected = list[tuple[Group, int, float]]  # groups with a batch size and its selected learning rate
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A checked specification together with the facts of its data."""
-
-    specification: StudySpecification
-    data: Facts
-
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """The groups of cells that are explored."""
-        return groups_of(self.specification, self.data)
-
-    @cached_property
-    def grid(self) -> Mapping[Cell, tuple[float, ...]]:
-        """The learning rates that are tried, by group and batch size."""
-        return {(g.label, size): rates for g in self.groups for size, rates in g.grid.items()}
-
-    @cached_property
-    def explored(self) -> tuple[Planned, ...]:
-        """The trials that compare learning rates: every cell on every seed."""
-        return tuple(_trials(self, self.grid))
-
-    @cached_property
-    def tuning_seeds(self) -> pd.Series[int]:
-        """How many seeds explore a batch size, by group and batch size."""
-        index = pd.MultiIndex.from_tuples(self.grid, names=CELL[:2])
-        return pd.Series(len(self.specification.seeds), index)
 
 
 def derived(
@@ -85,18 +56,20 @@ def derived(
     ranking = empty_table(SELECTION_COLUMNS)
     best = {cell: rates[0] for cell, rates in tried.items()}
     if specification.explore:
+        index = pd.MultiIndex.from_tuples(experiment.grid, names=CELL[:2])
+        seeds = pd.Series(len(specification.seeds), index)
         yield EXPLORE, experiment.explored
         while True:
-            cells = summarise_cells(table(), experiment.tuning_seeds)
+            cells = summarise_cells(table(), seeds)
             ranking = select_rates(cells)
             best = _best_rates(ranking)
             added = _further_rates(experiment, tried, best, cells)
             if not added:
                 break
-            yield EXTEND, _trials(experiment, {cell: [rate] for cell, rate in added.items()})
+            yield EXTEND, trials_of(experiment, {cell: [rate] for cell, rate in added.items()})
             for cell, rate in added.items():
                 tried[cell].append(rate)
-    selected = _choices(experiment, {cell: [rate] for cell, rate in best.items()})
+    selected = choices(experiment, {cell: [rate] for cell, rate in best.items()})
     if specification.confirmation_seeds:
         yield CONFIRM, fresh_trials(selected, specification.confirmation_seeds)
         further = _refined(experiment, selected, ranking, table)
@@ -105,23 +78,6 @@ def derived(
         quickest = _quickest(experiment, ranking, table, curves)
         if quickest:
             yield TARGET, quickest
-
-
-def _choices(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> Selected:
-    return [
-        (group, size, rate)
-        for group in experiment.groups
-        for size in group.grid
-        for rate in rates.get((group.label, size), ())
-    ]
-
-
-def _trials(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> list[Planned]:
-    return [
-        Planned(group.label, trial)
-        for group, size, rate in _choices(experiment, rates)
-        for trial in group.family.trials(size, rate, experiment.specification.seeds)
-    ]
 
 
 def _best_rates(ranking: pd.DataFrame) -> dict[Cell, float]:
@@ -192,13 +148,13 @@ def _quickest(
     trials = table()
     trials = trials[trials["stage"].isin(TUNING_STAGES)]
     goal = Goal(specification.target_metric, specification.target_loss)
-    rates = unconfirmed_rates(
-        trials, curves(trials["trial"]), experiment.tuning_seeds, ranking, goal
-    )
+    index = pd.MultiIndex.from_tuples(experiment.grid, names=CELL[:2])
+    seeds = pd.Series(len(specification.seeds), index)
+    rates = unconfirmed_rates(trials, curves(trials["trial"]), seeds, ranking, goal)
     cells = zip(rates["group"], rates["batch_size"].map(int), strict=True)
     wanted = dict(zip(cells, rates["target_rate"].map(lambda rate: [float(rate)]), strict=True))
-    choices = _choices(experiment, wanted)
-    return fresh_trials(choices, specification.confirmation_seeds, evaluate_test=False)
+    selected = choices(experiment, wanted)
+    return fresh_trials(selected, specification.confirmation_seeds, evaluate_test=False)
 
 
 def _may_differ(experiment: Experiment) -> bool:
@@ -206,12 +162,6 @@ def _may_differ(experiment: Experiment) -> bool:
     return experiment.specification.explore and any(
         len(rates) > 1 for rates in experiment.grid.values()
     )
-
-
-def refinement_seeds(specification: StudySpecification) -> tuple[int, ...]:
-    """Return the seeds that the refine stage may use: those after the study's largest."""
-    first = 1 + max((*specification.seeds, *specification.confirmation_seeds), default=0)
-    return tuple(range(first, first + specification.refinement_seeds))
 
 
 def _refined(
@@ -230,8 +180,8 @@ def _refined(
         sizes, count = contenders(
             experiment.specification, group, ranked, fresh[fresh["group"] == group.label]
         )
-        choices = [choice for choice in selected if choice[0] is group and choice[1] in sizes]
-        planned += fresh_trials(choices, seeds[:count])
+        chosen = [choice for choice in selected if choice[0] is group and choice[1] in sizes]
+        planned += fresh_trials(chosen, seeds[:count])
     return planned
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from reports.schema import CONFIRM, EXPLORE
 from sweeps.design import Planned, Trial, cohort_cost, plan
 from sweeps.design.cohorts import cohort_bytes
+from sweeps.design.experiment import Experiment
 from sweeps.design.families import Group
-from sweeps.design.stages import Experiment, fresh_trials
+from sweeps.design.stages import fresh_trials
 from sweeps.errors import counted
 from sweeps.store import FILE, Plan, Store
 

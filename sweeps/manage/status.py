@@ -13,7 +13,7 @@ from reports.schema import CONFIRM, count_outcomes
 from reports.schema.outcomes import Cause
 from sweeps.data.facts import sessions_of
 from sweeps.design import Planned, Trial, cohort_cost, plan
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.errors import StoreError, counted
 from sweeps.manage.forecast import provisional
 from sweeps.run import measurements_of

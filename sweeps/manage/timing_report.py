@@ -13,16 +13,13 @@ from joblib import cpu_count
 
 from reports.analysis import (
     CONTENDED_BELOW,
-    ONE_PIECE,
-    PER_ITEM,
-    TENSOR,
     TIMING_SUMMARY_COLUMNS,
     UNSTEADY_ABOVE,
     summarise_timing,
 )
-from reports.schema import percent, plural, seconds, significant
+from reports.schema import ONE_PIECE, PER_ITEM, TENSOR, percent, plural, seconds, significant
 from reports.stats.models import UpdateTimeFit, fit_update_time
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.machine import load_average
 from sweeps.run import measurements_of
 from sweeps.run.timing_pass import run_timing

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, nullcontext, suppress
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from joblib import cpu_count
-from joblib.externals.loky import process_executor as loky
 
 from sweeps.errors import KEPT, EnvironmentFailedError, UsageError, did_you_mean, refusal, shown
 from sweeps.worker.isolated import perform_apart
@@ -29,6 +28,9 @@ from sweeps.worker.processes import (
 from sweeps.worker.tasks import Death, Mismatch, Report, Task, Work, perform, received
 from sweeps.worker.train import abandoned, limit_blas, one_blas_thread
 from sweeps.worker.workspace import Workspace
+
+if TYPE_CHECKING:
+    from joblib.externals.loky import process_executor as loky
 
 BACKENDS = ("loky", "threading", "sequential", "dask")  # names of all executors
 ISOLATING = ("loky", "dask")
@@ -126,6 +128,8 @@ class LokyExecutor:
 
     def submit(self, work: Work, task: Task) -> None:
         """Start a task, in a new pool if there is none."""
+        from joblib.externals.loky import process_executor as loky  # noqa: PLC0415 - takes long
+
         # Later on the pool starts no process.
         apart = nullcontext() if self._pool else diverted(self._output.fileno())
         with unreachable_by_ctrl_c(), _startable(), apart:
@@ -185,6 +189,8 @@ class LokyExecutor:
             raise EnvironmentFailedError(not_startable(why))
 
     def _note_failure(self, failure: threading.ExceptHookArgs) -> None:
+        from joblib.externals.loky import process_executor as loky  # noqa: PLC0415 - takes long
+
         if isinstance(failure.thread, loky._ExecutorManagerThread):  # noqa: SLF001
             self._failure = str(failure.exc_value)
         else:
@@ -265,6 +271,8 @@ def _startable() -> Iterator[None]:
 
 
 def _start_worker(parent: int) -> None:
+    from joblib.externals.loky import process_executor as loky  # noqa: PLC0415 - takes long
+
     # loky ends a worker that grew by 300 MB, as leaking, with a warning. Ours keep data on purpose,
     # and no more than a limit.
     loky._USE_PSUTIL = False  # noqa: SLF001

@@ -8,15 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-
 from reports.schema import CONFIRM, EXPLORE, REFINE, TARGET
 from reports.schema.results import EXTEND
 from sweeps.errors import write
@@ -89,16 +80,20 @@ def progress(
 
 @contextmanager
 def _bar(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iterator[Advance]:
+    # Most runs have no terminal, or nothing to run: rich takes a fifth of a second.
+    from rich import console  # noqa: PLC0415
+    from rich import progress as bars  # noqa: PLC0415
+
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[ended]}/{task.fields[count]}"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TextColumn("{task.fields[ended]}/{task.fields[count]}"),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("{task.fields[left]}"),
     )
     ended = 0
-    with Progress(*columns, console=Console(file=stream)) as bar:
+    with bars.Progress(*columns, console=console.Console(file=stream)) as bar:
         task = bar.add_task(what, total=1.0, ended=0, count=things, left="")
 
         def advance(costs: Sequence[float], count: int) -> None:

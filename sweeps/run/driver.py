@@ -14,7 +14,7 @@ from reports.schema import StudyResults
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
 from sweeps.design import Cohort, Trial, cohort_cost, plan
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.errors import counted, tell
 from sweeps.machine import combined, provenance
 from sweeps.run._executors import ISOLATING, opened

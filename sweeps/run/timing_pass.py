@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 
 from bpengine import Examples, Split
-from reports.analysis import ONE_PIECE, PER_ITEM, TENSOR
+from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.data import prepare
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
 from sweeps.design import plan
+from sweeps.design.experiment import Experiment
 from sweeps.design.families import Group
-from sweeps.design.stages import Experiment
 from sweeps.machine import load_average
 from sweeps.run._progress import MEASURING, progress, step_title
 from sweeps.store import Store

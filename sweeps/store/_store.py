@@ -18,7 +18,6 @@ from sweeps.errors import (
     ResourceError,
     StoreError,
     UsageError,
-    did_you_mean_path,
     refuse_links,
     tell,
 )
@@ -35,11 +34,10 @@ from sweeps.store._connection import (
     writing,
 )
 from sweeps.store._schema import TABLES, columns_of
-from sweeps.store.lock import LOCK, locked
+from sweeps.store.folder import FILE, LOCK, no_study
+from sweeps.store.lock import locked
 from sweeps.store.rows import DONE, Row, insert, points_of, row_of, same_result
 from sweeps.worker.train import CURVE_WIDTH, Outcome
-
-FILE = "study.db"
 
 _POINT_BYTES = 8 * CURVE_WIDTH
 
@@ -95,8 +93,7 @@ class Store:
         """Open the study in a folder as it is now; a run may be writing to it meanwhile."""
         refuse_links(*files_of(folder / FILE))
         if not (folder / FILE).is_file():
-            hint = did_you_mean_path(folder, FILE)
-            raise StoreError(f"{folder} holds no study: there is no {FILE} in it.{hint}")
+            raise no_study(folder)
         with reading(folder / FILE) as connection:
             _note(missing_trials(connection, folder / FILE))
             yield cls(connection, folder / FILE)

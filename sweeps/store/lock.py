@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sweeps.errors import OwnedError, ResourceError, refuse_links, shown
-
-LOCK = ".lock"
+from sweeps.store.folder import LOCK
 
 _TRIES, _TRY_SECONDS = 5, 0.05
 """Who asks whether a run is under way holds the lock for an instant; a run waits longer."""

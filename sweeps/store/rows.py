@@ -14,8 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from bpengine.network import Array
-from reports.analysis import ONE_PIECE, PER_ITEM, TENSOR
-from reports.schema import Column
+from reports.schema import ONE_PIECE, PER_ITEM, TENSOR, Column
 from sweeps.design import Configuration, Trial
 from sweeps.design.families import schedule_text
 from sweeps.design.trials import identity_of

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
-from bpengine.optim import COMMON
+from bpengine.optim import COMMON, MEMORIES
 from reports.schema import (
     CONFIRM,
     REFINE,
@@ -32,8 +32,9 @@ from sweeps.design import Planned, fields_from
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.checks.contradictions import contradictions
 from sweeps.design.engine_recipe import examples_of, updates_of
+from sweeps.design.experiment import Experiment
 from sweeps.design.families import Group, budget_text, growth_text, schedule_text
-from sweeps.design.stages import Experiment, derived
+from sweeps.design.stages import derived
 from sweeps.errors import StoreError, UsageError, pairs_text
 from sweeps.spec import StudySpecification, given
 from sweeps.spec.model import from_toml, to_toml
@@ -264,5 +265,6 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
         "budget_examples": {size: examples_of(cell) for size, cell in cells.items()},
         "refinement_seeds": {size: tuple(seeds) for size, seeds in refined.items()},
         "further": pairs_text(shared.further),
+        "memories": MEMORIES,
     }
     return GroupDescription(**values)

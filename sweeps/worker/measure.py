@@ -18,7 +18,7 @@ from bpengine.network import initial_parameters
 from bpengine.passes import sequential
 from bpengine.training import Lockstep
 from bpengine.training.minibatches import segments
-from reports.analysis import ONE_PIECE, PER_ITEM, TENSOR
+from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.design import Configuration, fields_from
 from sweeps.design.families import Group
 

@@ -57,6 +57,7 @@ DIGITS_GROUP = GroupDescription(
     reduction="mean",
     optimizer="sgd",
     hyperparameters={},
+    memories=("momentum", "beta1", "beta2"),
     schedule="",
     rate_rule="none",
     shards=1,

@@ -15,7 +15,7 @@ from sweeps.data import registry as datasets
 from sweeps.data.registry import load
 from sweeps.data.splits import Dataset, Source
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.worker import measure as timing
 from sweeps.worker.workspace import Workspace, hand_over
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bpengine.network import ACTIVATIONS, LOSSES
-from reports.text import MEMORIES
+from bpengine.optim import MEMORIES
 from sweeps.data import REGRESSION, Preparation
 from sweeps.data.facts import DataFacts, Facts, facts_of, key_of
 from sweeps.data.registry import SourceError, load, read_source
@@ -18,7 +18,7 @@ from sweeps.data.splits import preparation_problems
 from sweeps.design._combinations import Combination, Value, blocks, most_cells
 from sweeps.design._grid import Cell, cells_of, output_of, sizes_of
 from sweeps.design.checks.contradictions import Contradiction, contradictions
-from sweeps.design.stages import Experiment, refinement_seeds
+from sweeps.design.experiment import Experiment, refinement_seeds
 from sweeps.design.trials import fields_from
 from sweeps.errors import DataError, Problem, SpecificationError, counted, shown
 from sweeps.spec import (

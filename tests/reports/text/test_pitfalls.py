@@ -26,7 +26,7 @@ from reports.text.cautions import cautions
 from reports.text.method import limits, method
 from reports.text.verdicts import verdict
 from sweeps import results as results_of
-from sweeps.store._store import FILE
+from sweeps.store import FILE
 from tests.helpers import claim_studies
 from tests.reports.conftest import Sketch, keep, make_results, numbers, of_seeds, small
 

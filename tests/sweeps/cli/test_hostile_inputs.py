@@ -26,7 +26,7 @@ from sweeps.data.facts import key_of
 from sweeps.errors import SpecificationError, StoreError
 from sweeps.run import _dask as dask_backend
 from sweeps.spec.model import to_toml
-from sweeps.store._store import FILE, Store
+from sweeps.store import FILE, Store
 from sweeps.store.rows import digest_of
 
 AUDITED = Path(__file__).parents[2] / "helpers" / "audited.py"

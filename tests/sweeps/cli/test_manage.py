@@ -83,7 +83,13 @@ def test_merge_exits_with_1_if_results_differ(
         ["export", "x", "--format", "xls"],
     ],
 )
-def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("x", "y"):
+        Path(name).mkdir()
+        Path(name, "study.db").touch()
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)
     assert left.value.code == 2

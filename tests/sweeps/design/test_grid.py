@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 
 KEYS: dict[str, Any] = {
     "dataset": "iris",

@@ -16,7 +16,8 @@ import pytest
 from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS, as_table
 from reports.stats.non_inferiority import seeds_to_show
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.stages import Experiment, derived, refinement_seeds
+from sweeps.design.experiment import Experiment, refinement_seeds
+from sweeps.design.stages import derived
 from sweeps.design.trials import Planned, Trial
 
 Result = Callable[[str, Trial], float | str]

@@ -20,7 +20,7 @@ from stored import fill, outcome, trials
 from reports.schema.formats import visible
 from sweeps.errors import EnvironmentFailedError, ResourceError
 from sweeps.manage.export import EXPORTED_COLUMNS, FORMULA_STARTS, WRITERS, export
-from sweeps.store._store import FILE, Store
+from sweeps.store import FILE, Store
 from sweeps.store.study_results import results
 
 NASTY = ('=cmd|" /C calc"!A0', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", 'a,"b"\n;', "ü\x00\x1b[2J")

@@ -17,7 +17,7 @@ from stored import failure, fill, other, outcome, trials
 from reports.schema.results import TRIAL_COLUMNS
 from sweeps.errors import ResourceError, StoreError, UsageError
 from sweeps.manage.merge import merge
-from sweeps.store._store import FILE, Store
+from sweeps.store import FILE, Store
 from sweeps.store.study_results import results
 from sweeps.worker.measure import Round
 

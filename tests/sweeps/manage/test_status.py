@@ -17,7 +17,7 @@ from sweeps.design.cohorts import cohort_cost, plan
 from sweeps.design.trials import Trial
 from sweeps.errors import StoreError
 from sweeps.manage.status import Count, status_lines, status_of
-from sweeps.store._store import FILE, Store
+from sweeps.store import FILE, Store
 from sweeps.store.study_results import save_experiment
 from sweeps.worker.train import run_cohort
 

@@ -24,14 +24,14 @@ from reports.output.build import build_report
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study
 from sweeps.cli.main import main
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.errors import OwnedError, ResourceError
 from sweeps.run import _scheduler as scheduler
 from sweeps.run import driver as runner
 from sweeps.run._executors import LokyExecutor, SequentialExecutor
 from sweeps.run.driver import run_study
 from sweeps.run.signals import Finished, Interrupted
-from sweeps.store._store import FILE, Store
+from sweeps.store import FILE, Store
 from sweeps.store.lock import LOCK
 from sweeps.store.rows import curve_bytes
 from sweeps.store.study_results import Plan, results, results_of

@@ -20,6 +20,7 @@ import faults
 import psutil
 import pytest
 from faults import POISON, cohort, made
+from joblib.externals.loky import process_executor
 from refused import refusal, states
 
 from bpengine import Budget
@@ -346,7 +347,7 @@ def test_a_system_that_refuses_workers_is_reported_with_a_way_out(
     def refuse(*_arguments: object, **_keys: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(executors.loky, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(process_executor, "ProcessPoolExecutor", refuse)
     monkeypatch.setattr("sweeps.worker.processes.limits", lambda: "7 pigeons")
     task = Task(next(_numbers), COHORTS[0], workspace)
     with closing(LokyExecutor(1, workspace)) as executor:
@@ -357,7 +358,7 @@ def test_a_system_that_refuses_workers_is_reported_with_a_way_out(
 def test_a_bug_of_the_pool_is_no_refusal(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executors.loky, "ProcessPoolExecutor", faults.divide)
+    monkeypatch.setattr(process_executor, "ProcessPoolExecutor", faults.divide)
     with closing(LokyExecutor(1, workspace)) as executor, pytest.raises(TypeError):
         executor.submit(train, Task(next(_numbers), COHORTS[0], workspace))
 
@@ -452,12 +453,12 @@ def test_workers_don_t_hear_ctrl_c(workspace: Workspace) -> None:
 
 def test_a_worker_starts_limited_and_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[Any] = []
-    monkeypatch.setattr(executors.loky, "_USE_PSUTIL", True)
+    monkeypatch.setattr(process_executor, "_USE_PSUTIL", True)
     monkeypatch.setattr(executors, "start_worker", done.append)
     monkeypatch.setattr(executors, "limit_blas", lambda: done.append("limited"))
     executors._start_worker(17)  # noqa: SLF001
     assert done == [17, "limited"]
-    assert not executors.loky._USE_PSUTIL  # noqa: SLF001
+    assert not process_executor._USE_PSUTIL  # noqa: SLF001
 
 
 KINDS = {"loky": LokyExecutor, "threading": ThreadingExecutor, "sequential": SequentialExecutor}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.run import timing_pass
 from sweeps.run.timing_pass import measurements_of, run_timing
 from sweeps.store._store import Store

@@ -18,9 +18,9 @@ from refused import entered, refusal, states
 from stored import fill, forbid_writing, outcome, trials, unwritable_folder
 
 from sweeps.errors import ResourceError, StoreError
+from sweeps.store import FILE, Store
 from sweeps.store import _connection as connection
 from sweeps.store._connection import create, leftovers_of, reading, transaction, writing
-from sweeps.store._store import FILE, Store
 
 THREE, FIVE = trials(3), trials(5)
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

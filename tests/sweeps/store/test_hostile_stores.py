@@ -20,8 +20,8 @@ from stored import failure, outcome, trials
 
 from sweeps.cli import main as cli
 from sweeps.spec.model import to_toml
+from sweeps.store import FILE, Store
 from sweeps.store._schema import columns_of
-from sweeps.store._store import FILE, Store
 from sweeps.store.rows import digest_of, insert
 from sweeps.worker import measure as timing
 

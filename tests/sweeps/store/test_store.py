@@ -23,8 +23,8 @@ from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS
 from sweeps.data.splits import Source
 from sweeps.design.trials import Planned, Trial, settings_of
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
+from sweeps.store import FILE, Store
 from sweeps.store import _connection as connection
-from sweeps.store._store import FILE, Store
 from sweeps.store.lock import LOCK
 from sweeps.store.rows import Row, insert
 from sweeps.worker.measure import Round

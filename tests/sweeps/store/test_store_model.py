@@ -17,7 +17,7 @@ from stored import failure, other, outcome, trials
 from sweeps.design.trials import Trial
 from sweeps.errors import OwnedError
 from sweeps.manage.merge import merge
-from sweeps.store._store import FILE, Store
+from sweeps.store import FILE, Store
 from sweeps.store.rows import DONE, curve_bytes
 from sweeps.worker.train import Outcome
 

@@ -17,7 +17,8 @@ from sweeps.data.parameters import pairs_of, read_parameters
 from sweeps.data.registry import load
 from sweeps.data.splits import Preparation, Source
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.stages import Experiment, fresh_trials
+from sweeps.design.experiment import Experiment
+from sweeps.design.stages import fresh_trials
 from sweeps.errors import StoreError
 from sweeps.spec.model import to_toml
 from sweeps.store._store import Store

@@ -11,9 +11,9 @@ import pytest
 from bpengine import Architecture, Recipe, Split
 from bpengine.optim._optimizers import OPTIMIZERS
 from bpengine.training.lockstep import Lockstep
-from reports.analysis.update_times import ONE_PIECE, PER_ITEM, TENSOR
+from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.data.splits import Dataset, prepare
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.design.trials import settings_of
 from sweeps.worker import measure as timing
 from sweeps.worker.measure import Measurement, Workload, workload_of

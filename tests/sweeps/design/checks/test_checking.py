@@ -19,7 +19,7 @@ from sweeps.data.registry import load
 from sweeps.data.splits import prepare
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.engine_recipe import recipe_of
-from sweeps.design.stages import Experiment
+from sweeps.design.experiment import Experiment
 from sweeps.errors import Problem, SpecificationError
 
 KEYS: dict[str, Any] = {"learning_rates": 0.1, "seeds": 1, "batch_sizes": 8, "epochs": 1}

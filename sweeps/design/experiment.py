@@ -1,0 +1,65 @@
+"""A study that can be carried out: its specification, the facts of its data, what it tries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sweeps.data.facts import Facts
+from sweeps.design._grid import groups_of
+from sweeps.design.families import Group
+from sweeps.design.trials import Planned
+from sweeps.spec import StudySpecification
+
+Cell = tuple[str, int]  # label of a group and batch size
+
+Selected = list[tuple[Group, int, float]]  # groups with a batch size and its selected learning rate
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A checked specification together with the facts of its data."""
+
+    specification: StudySpecification
+    data: Facts
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of cells that are explored."""
+        return groups_of(self.specification, self.data)
+
+    @cached_property
+    def grid(self) -> Mapping[Cell, tuple[float, ...]]:
+        """The learning rates that are tried, by group and batch size."""
+        return {(g.label, size): rates for g in self.groups for size, rates in g.grid.items()}
+
+    @cached_property
+    def explored(self) -> tuple[Planned, ...]:
+        """The trials that compare learning rates: every cell on every seed."""
+        return tuple(trials_of(self, self.grid))
+
+
+def choices(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> Selected:
+    """Return every batch size of a study with each of its rates here."""
+    return [
+        (group, size, rate)
+        for group in experiment.groups
+        for size in group.grid
+        for rate in rates.get((group.label, size), ())
+    ]
+
+
+def trials_of(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> list[Planned]:
+    """Return the trials of these rates on every seed that tunes them."""
+    return [
+        Planned(group.label, trial)
+        for group, size, rate in choices(experiment, rates)
+        for trial in group.family.trials(size, rate, experiment.specification.seeds)
+    ]
+
+
+def refinement_seeds(specification: StudySpecification) -> tuple[int, ...]:
+    """Return the seeds that the refine stage may use: those after the study's largest."""
+    first = 1 + max((*specification.seeds, *specification.confirmation_seeds), default=0)
+    return tuple(range(first, first + specification.refinement_seeds))

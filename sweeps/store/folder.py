@@ -1,0 +1,24 @@
+"""The folder of a study, before anything of it is read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sweeps.errors import StoreError, did_you_mean_path
+
+FILE, LOCK = "study.db", ".lock"  # names of the store, and of what a run holds while it goes on
+
+
+def with_study(folder: str) -> Path:
+    """Return a folder that holds a study, or in which a run has just begun; refuse any other."""
+    path = Path(folder)
+    if not any(os.path.lexists(path / name) for name in (FILE, LOCK)):
+        raise no_study(path)
+    return path
+
+
+def no_study(folder: Path) -> StoreError:
+    """Return what to say of a folder without a study."""
+    hint = did_you_mean_path(folder, FILE)
+    return StoreError(f"{folder} holds no study: there is no {FILE} in it.{hint}")

@@ -1,0 +1,71 @@
+"""What is refused is refused at once: nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reports.charts.catalogue import NAMES
+from reports.charts.groups import NAMES as GROUP_CHARTS
+from reports.charts.timeline import TIMELINE
+from sweeps.cli import main as cli
+from sweeps.cli._report import _FIGURES
+
+HEAVY = {"dask", "joblib", "matplotlib", "pandas", "rich", "scipy", "seaborn", "sklearn"}
+CODE = "import sys\nfrom sweeps.cli.main import main\nprint(main(sys.argv[1:]), *sys.modules)"
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [
+        ("run nonsense.toml", 2),
+        ("run nonsense", 2),
+        ("run digits --set nonsense=1", 2),
+        ("run missing --retry-failed", 4),
+        ("plan nonsense.toml", 2),
+        ("validate digits --set nonsense=1", 2),
+        ("time nonsense", 2),
+        ("recommend missing.csv --target y", 3),
+        ("recommend digits --set nonsense=1", 2),
+        ("new missing.csv --target y", 3),
+        ("report missing/", 4),
+        ("report . --format svg --figures nonsense", 2),
+        ("status missing", 4),
+        ("show missing 1a", 4),
+        ("export missing", 4),
+        ("merge missing missing --out both", 4),
+        ("watch missing", 4),
+    ],
+)
+def test_a_refusal_imports_nothing_heavy(command: str, exit_code: int, tmp_path: Path) -> None:
+    (tmp_path / "study.db").touch()
+    words = [sys.executable, "-c", CODE, *command.split()]
+    run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    code, *loaded = run.stdout.split()
+    assert (int(code), HEAVY & {*loaded}) == (exit_code, set())
+    assert run.stderr.startswith("error: ")
+
+
+def test_the_command_line_knows_the_names_of_all_figures() -> None:
+    assert (*NAMES, *GROUP_CHARTS, TIMELINE) == _FIGURES
+
+
+def test_a_finished_study_is_neither_run_nor_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["batch_sizes=[16, 32]", "learning_rates=1.0", "seeds=[1]", "epochs=1"]
+    settings = [word for key in small for word in ("--set", key)]
+    command = ["run", "digits", *settings, "--no-timing", "--backend", "sequential"]
+    outputs = []
+    for _ in range(2):
+        assert cli.main([*command, "--jobs", "1"]) == 0
+        outputs.append(capsys.readouterr())
+        monkeypatch.setattr("reports.output.build.build_report", None)
+    first, second = outputs
+    assert "nothing to run" not in first.err
+    assert "nothing to run" in second.err
+    assert first.out == second.out
