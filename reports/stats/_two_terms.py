@@ -205,9 +205,14 @@ def _squares(points: Points, ratios: Shapes, powers: Shapes) -> tuple[Shapes, Sh
     """Sums of squares with the best a at each log(b/a) and p, and log a."""
     gaps = points.log_y - _log_shape(ratios[..., None] + points.log_z, powers[..., None])
     log_a = gaps[..., ~points.bounded].mean(axis=-1)
-    for _ in range(10 if points.bounded.any() else 0):
+    if not points.bounded.any():
+        return ((gaps - log_a[..., None]) ** 2).sum(axis=-1), log_a
+    counted = np.array(False)
+    for _ in range(10):
         # A bound that the curve respects says nothing.
-        counted = ~points.bounded | (gaps > log_a[..., None])
+        before, counted = counted, ~points.bounded | (gaps > log_a[..., None])
+        if np.array_equal(before, counted):
+            break
         log_a = (gaps * counted).sum(axis=-1) / counted.sum(axis=-1)
     residuals = gaps - log_a[..., None]
     residuals = np.where(points.bounded, np.maximum(residuals, 0), residuals)
@@ -218,9 +223,7 @@ def _intervals(
     points: Points, powers: Values, ratios: Values, limit: float
 ) -> tuple[tuple[Ends, Ends, Ends], np.ndarray]:
     """Intervals of a, b and the ratio over all curves whose sum of squares is within a limit."""
-    (low, endless_low), (high, endless_high) = (
-        _edge(points, powers, ratios, end, limit) for end in _reach(points)
-    )
+    (low, high), (endless_low, endless_high) = _edges(points, powers, ratios, limit)
     inside = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _RATIOS)
     squares, log_a = _squares(points, inside, powers[:, None])
     slack = np.sqrt(np.maximum(limit - squares, 0) / points.known)
@@ -241,18 +244,18 @@ def _intervals(
     return intervals, shapes.reshape(-1, 2)  # type: ignore[return-value]
 
 
-def _edge(
-    points: Points, powers: Values, ratios: Values, end: float, limit: float
-) -> tuple[Values, bool]:
-    """The last log(b/a) towards an end that is within the limit, for each p; and if any is it."""
-    outside = np.full(powers.size, end)
+def _edges(
+    points: Points, powers: Values, ratios: Values, limit: float
+) -> tuple[np.ndarray, list[bool]]:
+    """The last log(b/a) to either side that is within the limit, for each p; and if any is all."""
+    ends = outside = np.repeat(np.array(_reach(points))[:, None], powers.size, axis=1)
     reached = _squares(points, outside, powers)[0] <= limit
-    inside = ratios
+    inside = np.broadcast_to(ratios, outside.shape)
     for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
         within = _squares(points, middle, powers)[0] <= limit
         inside, outside = np.where(within, middle, inside), np.where(within, outside, middle)
-    return np.where(reached, end, inside), bool(reached.any())
+    return np.where(reached, ends, inside), list(map(bool, reached.any(axis=1)))
 
 
 def _log_shape(log_rz: np.ndarray, powers: np.ndarray) -> np.ndarray:

@@ -112,7 +112,7 @@ def of_distribution(curves: pd.DataFrame, items: int) -> pd.DataFrame:
 
 def _scales(curves: pd.DataFrame, by: list[str], columns: tuple[Column, ...]) -> pd.DataFrame:
     table = _ratios(curves, by, [TRACE, SQUARED_NORM])
-    if CURVATURE_TRACE in curves:
+    if CURVATURE_TRACE in curves and curves[CURVATURE_TRACE].notna().any():
         curved = _ratios(curves, by, [CURVATURE_TRACE, GRADIENT_CURVATURE])
         names = {"noise_scale": "b_noise", "low": "b_noise_low", "high": "b_noise_high"}
         table = table.merge(curved[[*by, *names]].rename(columns=names), on=by, how="left")
