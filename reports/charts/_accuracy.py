@@ -22,7 +22,7 @@ from reports.charts.base import (
 from reports.recommend import Analysis
 from reports.schema import Measure, capitalised, listing, plural, seconds, sizes, times
 from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE
-from reports.text.instruction import with_rate
+from reports.text.instruction import margin_text, with_rate
 
 
 def accuracy(
@@ -89,7 +89,7 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
             and f"Left out: batch {sizes(analysis.lost)}, where a seed has no value.",
             _tuning(analysis),
             analysis.recommended is not None
-            and f"Shaded and filled: shown to lose at most {analysis.measure.gap(analysis.margin)} "
+            and f"Shaded and filled: shown to lose at most {margin_text(analysis)} "
             f"against batch size {analysis.best}, the reference (one-sided 95% tests over the "
             "paired seeds).",
         ),
@@ -143,7 +143,7 @@ def _statistic(analysis: Analysis) -> str:
 
 def _tuning(analysis: Analysis) -> str:
     chosen = (
-        f"The learning rate of each batch size has its highest mean {validation(analysis)}"
+        f"Each batch size has its learning rate with the highest mean {validation(analysis)}"
         if analysis.batch_sizes["validation_metric"].notna().any()
         else "The learning rate of each batch size was given"
     )

@@ -175,11 +175,11 @@ def time_chart(analysis: Analysis) -> Chart | None:
         heading="Time to the target",
         finding=_time_finding(record),
         caption=sentences(
-            f"{_target(analysis, record)} Updates times the median seconds of an update from the "
-            f"benchmark. {_median(record)}",
+            "The target of figure “Updates to the target”. Updates times the median seconds of "
+            f"an update. {_median(record)}",
             best.batch_size is not None
-            and "Orange: fitted updates times fitted seconds; the line and the band are where that "
-            f"is shortest, with its 95% interval. Within 5% of it are {range_span(best.near)}.",
+            and "Orange: fitted updates times fitted seconds, shortest at the line (band: 95% "
+            f"interval), and within 5% of that at {range_span(best.near)}.",
         ),
         description=_described(table, "seconds", seconds),
         table=_readable(analysis, table, "seconds"),
@@ -349,10 +349,10 @@ def noise_chart(analysis: Analysis) -> Chart | None:
         heading="Gradient noise scale along training",
         finding=_noise_finding(analysis),
         caption=(
-            "Trace of the gradients' covariance divided by the squared length of the gradient: a "
-            f"ratio of means over the {kind} seeds, at the tuned learning rates, with Fieller's "
-            f"95% interval (1954). Shown: batch {sizes(shown)}. Triangles: the squared length is "
-            "not significantly different from zero, so the noise scale is at least that."
+            "Trace of the gradients' covariance divided by the gradient's squared length: a ratio "
+            f"of means over the {kind} seeds, with Fieller's 95% interval. Shown: batch "
+            f"{sizes(shown)}. Triangles: the squared length is not significantly different from "
+            "zero; the noise scale is at least that."
             + (_CURVATURE if noise["b_noise"].notna().any() else "")
         ),
         description="; ".join(

@@ -25,9 +25,8 @@ _GAP = 0.05  # between two panels, as a share of the whole
 _TALL = 0.92  # height of a panel, too; its heading is above it
 _MOST_TICKS = 5  # batch sizes named in a panel
 _CAPTION = (
-    "Every choice was computed with the report, from the same curves and by the same rules as the "
-    "figure above. The scale follows the values. tied: not significantly different from the best; "
-    "few seeds show only large differences. (early): read before the first evaluation."
+    "Computed by the rules of the figure above. Tied: not significantly different from the best. "
+    "(early): read before the first evaluation."
 )
 
 
@@ -86,10 +85,10 @@ def budget_chart(analysis: Analysis) -> Chart | None:
         heading="Budget rules",
         finding=_finding(analysis, panels),
         caption=(
-            f"Mean validation {analysis.measure.name} of {seeds} with 95% t interval (5 seeds or "
-            "more), each seed at the learning rate that is best with this budget on the other "
-            "seeds. Each panel has the largest budget that all batch sizes reach. Filled: not "
-            "significantly different from the best (paired t tests, Holm over all pairs, 5%)."
+            f"Mean validation {analysis.measure.name} of {seeds} with 95% t interval, each seed at "
+            "the learning rate that is best on the others. Each panel has the largest budget that "
+            "all batch sizes reach. Filled: not significantly different from the best (paired t "
+            "tests, Holm over all pairs, 5%)."
             f"{stopped_note(analysis)}"
         ),
         description=in_words(

@@ -130,10 +130,8 @@ def _finding(history: Timeline) -> str:
 
 def _caption(history: Timeline) -> str:
     return sentences(
-        "Each bar is a group of networks trained together, labelled with its batch size where that "
-        "fits; darker bars have smaller batches.",
+        "Each bar is a group of networks trained together, labelled with its batch size.",
         len(history.spans) <= MOST_MARKED and "A thin mark is its start.",
-        "There are as many rows as groups, or workers, ran at once.",
         "Busy: share of the time from the first start to the last end of a trial.",
         _passes(history),
         _pauses(history),

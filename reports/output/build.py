@@ -14,7 +14,7 @@ from reports.claims.judgement import claims_of
 from reports.output import csv as tables
 from reports.output.files import PAGE, chart_folder, remove_leftovers, write
 from reports.output.json import document
-from reports.output.page import FIGURES, page
+from reports.output.page import FIGURES, page, page_tables
 from reports.output.page.sections import Section, section
 from reports.recommend import StudyAnalysis, analyse_study
 from reports.schema import StudyResults
@@ -45,13 +45,16 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
     claims = claims_of(study.groups) if results.description.claims else ()
     frames = tables.tables(study, claims)
     csv = {name: tables.to_csv(frame) for name, frame in frames.items()}
+    placed = [
+        (FIGURES, overall), *((part.folder, part.drawn) for part in sections), (FIGURES, history)
+    ]  # fmt: skip
+    pictures = [f"{where}/{name}.svg" for where, drawn in placed for name in drawn]
     html = page.render(
-        study, sections, overall, history, claims=claims, csv=csv, document=DOCUMENT,
-        reload_seconds=reload_seconds,
+        study, sections, overall, history, claims=claims, csv=csv, pictures=pictures,
+        document=DOCUMENT, reload_seconds=reload_seconds,
     )  # fmt: skip
     for name, text in csv.items():
         write(folder / "tables" / f"{name}.csv", text)
-    placed = [(FIGURES, overall | history), *((part.folder, part.drawn) for part in sections)]
     for where, drawn in placed:
         for name, (chart, element) in drawn.items():
             write(folder / where / f"{name}.svg", svg.alone(element, chart))
@@ -74,10 +77,13 @@ def _sections(study: StudyAnalysis) -> list[Section]:
     return [
         section(
             analysis,
+            page_tables(analysis),
             _drawn(group[:most]),
             [chart.heading for chart in group[most:]],
-            f"{FIGURES}/{chart_folder(number, analysis.plan.group)}" if study.several else FIGURES,
-            f"g{number}-" if study.several else "",
+            folder=f"{FIGURES}/{chart_folder(number, analysis.plan.group)}"
+            if study.several
+            else FIGURES,
+            prefix=f"g{number}-" if study.several else "",
         )
         for number, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
     ]

@@ -23,7 +23,6 @@ from reports.charts.base.style import STYLE
 from reports.charts.base.svg import WIDTH
 from reports.output.files import chart_folder, refuse_links, write
 from reports.output.page import Table, group_table, page_tables
-from reports.output.page._tables import work_tables
 from reports.recommend import Analysis, StudyAnalysis, analyse_study
 from reports.schema import StudyResults, visible
 
@@ -95,11 +94,11 @@ def build_paper(
 
 def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
     """Figures and tables by the folder they lie in, from the manuscript's."""
-    ran, took = timeline_charts(study), work_tables(study)
+    ran = timeline_charts(study)
     if not study.several:
         group = study.groups[0]
-        return {"": ([*charts(group), *ran], [*page_tables(group), *took])}
-    overall = {"": ([*group_charts(study), *ran], [group_table(study), *took])}
+        return {"": ([*charts(group), *ran], page_tables(group))}
+    overall = {"": ([*group_charts(study), *ran], [group_table(study)])}
     return overall | {
         chart_folder(number, group.plan.group): _named(group)
         for number, group in enumerate(study.groups, start=1)

@@ -14,6 +14,9 @@ from reports.stats import difference
 from reports.text.instruction import attained, size_and_rate, tuned
 from reports.text.verdicts import Statement
 
+FEW = 3
+"""Configurations that are named one by one, and answers that a heading has."""
+
 
 def across(study: StudyAnalysis) -> list[Statement]:
     """Return the answer over all configurations; empty if there is one."""
@@ -38,17 +41,18 @@ def _recommendations(study: StudyAnalysis) -> str:
     for row in known.to_dict("records"):
         use = size_and_rate(int(row["recommended"]), row["recommended_rate"])
         uses.setdefault(use, []).append(row["group"])
-    named = [f"{use} for {_labels(labels, of=number)}" for use, labels in uses.items()]
+    named = "; ".join(f"{use} for {_labels(of, number)}" for use, of in uses.items())
+    if len(uses) > FEW:
+        named = "the batch size and learning rate that the table lists for each configuration"
     missing = number - len(known)
     rest = f" For {plural(missing, 'configuration')} none can be recommended yet."
-    return f"Use {'; '.join(named)}.{rest if missing else ''}"
+    return f"Use {named}.{rest if missing else ''}"
 
 
 def _labels(labels: Sequence[str], of: int = 0) -> str:
-    few = 3
     if len(labels) == of:
         return "both configurations" if of == 2 else f"all {of} configurations"  # noqa: PLR2004
-    if len(labels) > few:
+    if len(labels) > FEW:
         return f"{len(labels)} configurations"
     return listing([f"“{visible(label, most=60)}”" for label in labels])
 

@@ -63,7 +63,4 @@ def last_batch(plan: GroupDescription) -> str:
     ragged = [size for size in plan.batch_sizes if plan.train_items % size]
     if not ragged:
         return ""
-    return (
-        f"At batch {sizes(ragged, plan.batch_sizes)} the last batch of an epoch is smaller, and "
-        f"its error is the {visible(plan.reduction)} over its own examples."
-    )
+    return f"At batch {sizes(ragged, plan.batch_sizes)} the last batch of an epoch is smaller."

@@ -6,15 +6,10 @@ import math
 from dataclasses import dataclass
 
 from reports.recommend import Analysis, Answer
-from reports.schema import capitalised, listing, lowered, plural, rate, seconds, sizes
-from reports.schema.formats import MISSING, faster
+from reports.schema import capitalised, lowered, plural, rate, seconds, sizes
+from reports.schema.formats import faster
 from reports.stats.non_inferiority import FEWEST_TO_SHOW, UNDECIDED, WORSE, Shortfall
 
-CELL_HEADERS = (
-    *("Goal", "Batch size", "Learning rate", "Shown near-optimal", "Loss against the reference"),
-    *("Reference", "Fitted model", "Noise scale"),
-)
-"""Headers of `cell_texts`."""
 HIGH, MODERATE, LOW = "high", "moderate", "low"
 """How sure an answer is."""
 
@@ -349,28 +344,3 @@ def confidence_line(analysis: Analysis) -> str:
     """Return how sure the answer is and why, for page and terminal; "" without an answer."""
     level, reason = confidence(analysis)
     return "" if analysis.recommended is None else f"Confidence: {level}. {reason}"
-
-
-def cell_texts(analysis: Analysis, answer: Answer) -> tuple[str, ...]:
-    """Return the row of a table, columns `CELL_HEADERS`."""
-    used = None if answer.batch_size is None else answer.shortfall(answer.batch_size)
-    estimates = [
-        MISSING if each.interval is None else span(each.interval.low, each.interval.high)
-        for each in answer.estimates
-    ]
-    return (
-        capitalised(answer.sought),
-        MISSING if answer.batch_size is None else str(answer.batch_size),
-        MISSING if answer.learning_rate is None else rate(answer.learning_rate),
-        listing(answer.near_optimal) if used else MISSING,
-        MISSING if used is None else _loss_text(analysis, answer, used),
-        MISSING if answer.reference is None else str(answer.reference),
-        *(estimates or [MISSING, MISSING]),
-    )
-
-
-def _loss_text(analysis: Analysis, answer: Answer, used: Shortfall) -> str:
-    if used.batch_size == answer.reference:
-        return MISSING
-    gap = analysis.measure.gap
-    return f"{gap(used.mean)}, at most {gap(used.upper)}"

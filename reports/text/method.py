@@ -51,8 +51,8 @@ def method(analysis: Analysis) -> list[str]:
 
 
 _TIMES = (
-    "The time to train is the number of updates times the median seconds of an update. These come "
-    "from a benchmark after training: one network, one BLAS thread, in interleaved rounds."
+    "The time to train is the number of updates times their median seconds in a benchmark after "
+    "training: one network, one BLAS thread, interleaved rounds."
 )
 
 
@@ -74,23 +74,23 @@ def _near_optimal(analysis: Analysis) -> str:
         "The reference is the batch size that did best on the tuning seeds. Faster sizes are "
         "compared with it one after the other, paired by fresh seed. A size is near-optimal if its "
         f"loss is at most {margin_text(analysis)}, the margin, by a one-sided 95% limit. The first "
-        "size that fails ends the sequence. Use the last that passed. A size is shown to be worse "
-        "if it loses more than the margin by such a limit; else it is undecided."
+        "that fails ends the sequence; use the last that passed. A size that loses more than the "
+        "margin by such a limit is worse; any other is undecided."
     )
 
 
 def _choice(analysis: Analysis) -> str:
     return (
-        f"Validation {analysis.measure.plural} are optimistic: they chose among the learning rates "
-        "and batch sizes tried. Those of fresh seeds on the test set are not."
+        f"Validation {analysis.measure.plural} are optimistic, as they chose the learning rates. "
+        "Those of fresh seeds on the test set are not."
     )
 
 
 def _rule(analysis: Analysis) -> str:
     if analysis.plan.epochs is None:
         return (
-            f"The budget of every trial is {analysis.budget}. Batch sizes differ in the updates "
-            "and the examples they get from it. Another rule can change the winner."
+            f"The budget of every trial is {analysis.budget}. Batch sizes get different numbers of "
+            "updates and examples from it. Another rule can change the winner."
         )
     return (
         "The budget is equal epochs: a large batch makes fewer updates from the same examples. "
@@ -106,9 +106,9 @@ def _untuned(analysis: Analysis) -> str:
     measure, same = analysis.measure, fixed.best == fixed.tuned_best
     looks = "the same batch size" if same else f"batch size {fixed.best}, not {fixed.tuned_best},"
     return (
-        f"Learning rates are tuned for each batch size. With {rate(fixed.rate)} for all, the best "
-        f"on average, validation {measure.plural} would differ by up to {measure.gap(fixed.gap)} "
-        f"instead of {measure.gap(fixed.tuned_gap)}, and {looks} would look best."
+        f"With learning rate {rate(fixed.rate)} everywhere, the best on average, validation "
+        f"{measure.plural} would differ by up to {measure.gap(fixed.gap)} instead of "
+        f"{measure.gap(fixed.tuned_gap)}, and {looks} would look best."
     )
 
 
@@ -131,7 +131,7 @@ def _two_networks(analysis: Analysis) -> str:
     gap = analysis.measure.gap(detectable_accuracy_difference(best, analysis.items))
     return (
         f" Between two single networks, differences of {gap} or more are detected with 80% power; "
-        "several seeds detect smaller ones between batch sizes."
+        "several seeds detect smaller ones."
     )
 
 
@@ -165,8 +165,8 @@ def _network(analysis: Analysis) -> str:
         else f"initial weights and order; all share the split of seed {plan.split_seed}"
     )
     return (
-        f"Network with {hidden}, activation {visible(plan.activation)}{other}. Loss: {loss}; the "
-        f"error of a batch is the {visible(plan.reduction)} over its examples. Optimizer: "
+        f"Network with {hidden}, activation {visible(plan.activation)}{other}. Loss: {loss}, "
+        f"and for a batch the {visible(plan.reduction)} over its examples. Optimizer: "
         f"{visible(plan.optimizer)}{hyperparameters}, for {analysis.budget} in every trial. A seed "
         f"fixes {split}, the same for all batch sizes."
     )
@@ -211,17 +211,15 @@ def _selection(study: StudyDescription, plan: GroupDescription, measure: Measure
             "measured on the test set. No rate was selected."
         )
     confirm = (
-        f"The selected rates are trained again with {fresh}; only these trials are measured on the "
-        "test set."
+        f"The selected rates are trained again with {fresh}; only these meet the test set."
         if study.confirmation_seeds
         else f"There are no fresh seeds: {measure.plural} are those of the validation set."
     )
     return (
         f"Every learning rate ({rates}) is tried at every batch size with "
         f"{plural(len(study.seeds), 'tuning seed')}. The rate with the highest mean validation "
-        f"{measure.name} is selected; of equal ones that of lower loss, then the smaller. A rate "
-        "of which a seed diverged, failed or has not run has no mean and is not selected. "
-        f"{confirm}"
+        f"{measure.name} is selected; ties go to the lower loss. A rate with a seed that diverged, "
+        f"failed or has not run is never selected. {confirm}"
     )
 
 
@@ -233,10 +231,9 @@ def _statistics(analysis: Analysis) -> str:
         else ""
     )
     return (
-        "Intervals are 95% t intervals of the mean over seeds (Student 1908), cut at the bounds of "
-        f"the metric. Near-optimal sizes are tested in a fixed order, so that no correction is "
-        f"needed (Maurer et al. 1995).{halves} Seeds that would decide are for 80% power (Stein "
-        "1945). The sizes that may be the best include it with 95% confidence (Hsu 1984)."
+        "Intervals are 95% t intervals over seeds, cut at the bounds of the metric. Near-optimal "
+        "sizes are tested in a fixed order, which needs no correction (Maurer et al. 1995)."
+        f"{halves} Seeds that would decide are for 80% power (Stein 1945)."
     )
 
 
@@ -245,9 +242,6 @@ def _budgets(analysis: Analysis) -> str:
         return ""
     seeds = plural(int(analysis.budgets["seeds"].max()), "tuning seed")
     return (
-        "Equal epochs, equal updates and equal time are read from the validation curves of the "
-        f"{seeds}, linearly between evaluations. For every budget, each seed is read at the "
-        "learning rate that is best on the other seeds; a diverged trial counts as a guess. All "
-        "pairs of batch sizes are compared by two-sided paired t tests, adjusted by Holm's method "
-        f"for each budget.{stopped_note(analysis)}"
+        f"Equal epochs, updates and time are read from the validation curves of {seeds}, linearly "
+        f"between evaluations. A diverged trial counts as a guess.{stopped_note(analysis)}"
     )

@@ -9,7 +9,6 @@ from reports.recommend import Analysis, extreme
 from reports.schema import (
     MISSING,
     capitalised,
-    count,
     plural,
     seconds,
     significant,
@@ -60,9 +59,7 @@ def verdict(analysis: Analysis) -> list[Statement]:
         "rules": rules_sentence(analysis),
         "scaling": scaling_sentence(analysis),
         "error": _error(analysis),
-        "time": _time(analysis),
         "vectorized": _vectorized(analysis),
-        "budget": _budget(analysis),
         "outcomes": _outcomes(analysis),
     }
     return [Statement(kind, text) for kind, text in texts.items() if text]
@@ -126,17 +123,6 @@ def _error(analysis: Analysis) -> str:
     )
 
 
-def _time(analysis: Analysis) -> str:
-    timed = analysis.timed
-    if len(timed) < 2:  # noqa: PLR2004
-        return ""
-    ends = (extreme(timed, "seconds_to_train", largest=largest) for largest in (False, True))
-    short, long = (
-        f"{seconds(e['seconds_to_train'])} at batch size {e['batch_size']}" for e in ends
-    )
-    return f"Training for {analysis.training} takes between {short} and {long}."
-
-
 def _vectorized(analysis: Analysis) -> str:
     table = analysis.batch_sizes.dropna(subset="speedup")
     if table.empty:
@@ -147,20 +133,6 @@ def _vectorized(analysis: Analysis) -> str:
     undecided = table.loc[~(table["speedup_low"] > 1), "batch_size"].tolist()
     but = f", but not in every round at batch {sizes(undecided)}" if undecided else ""
     return f"A vectorized update is {ratios} as fast as one example at a time{but}."
-
-
-def _budget(analysis: Analysis) -> str:
-    table = analysis.batch_sizes.dropna(subset="updates")
-    if len(table) < 2:  # noqa: PLR2004
-        return ""
-    # Trials that stopped early made less of it.
-    budget = analysis.plan.budget_updates
-    few, many = (
-        f"{count(budget.get(row['batch_size'], row['updates']))} updates at batch size "
-        f"{row['batch_size']}"
-        for row in (table.iloc[-1], table.iloc[0])
-    )
-    return f"Every trial has the same budget, {analysis.budget}: {many}, {few}."
 
 
 def _outcomes(analysis: Analysis) -> str:

@@ -96,7 +96,7 @@ def mean_and_interval(measure_of: Callable[[Row], Measure]) -> dict[str, Maker]:
 
 def share(column: str, total: str) -> Maker:
     """Return what makes cells of a count and its column of totals."""
-    return lambda row: Cell(f"{row[column]} of {row[total]}", str(row[column]))
+    return lambda row: Cell(f"{row[column]}/{row[total]}", str(row[column]))
 
 
 def flagged(column: str, written: Written, flag: str, mark: str = "") -> Maker:

@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from reports.charts.base import Drawn
 from reports.claims import ClaimVerdict
 from reports.output.page._dark import dark_rules
-from reports.output.page._tables import group_table, work_tables
+from reports.output.page._tables import group_table
 from reports.output.page.sections import (
     Section,
     absent,
@@ -33,13 +33,17 @@ from reports.recommend import StudyAnalysis
 from reports.schema import listing, plural, seconds, visible
 from reports.schema.formats import TIMES, visible_lines
 from reports.text import across
+from reports.text.instruction import confidence_line, evidence, headline, surer
 from reports.text.method import limits, method
 from reports.text.reaching_target import unsaid
+from reports.text.verdicts import cards
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
 EMBED_BELOW = 12_000
 """Characters of CSV up to which a table is also a download inside the page."""
+_SENTENCES = (headline, evidence, confidence_line, surer, cards, method, limits, unsaid)
+"""What the page says of a configuration's numbers."""
 DOWNLOADS = "downloads"
 """What goes first where the page is too large: tables inside it as CSV."""
 
@@ -52,6 +56,7 @@ def render(
     *,
     claims: Sequence[ClaimVerdict],
     csv: Mapping[str, str],
+    pictures: Sequence[str],
     document: str,
     reload_seconds: int = 0,
 ) -> str:
@@ -67,14 +72,13 @@ def render(
         "groups": group_table(study) if study.several else None,
         "timeline": timeline,
         "drawings": [drawing for _, drawing in figures],
-        "work": work_tables(study),
         "unknown_history": unknown_history(study),
-        "pictures": _pictures(sections, overall, history),
+        "pictures": pictures,
         "document": document,
         "specification": visible_lines(plan.specification),
         "file": shlex.quote(f"{visible(plan.name)}.toml"),
         "provenance": {visible(k): visible(v) for k, v in sorted(plan.provenance.items())},
-        **{function.__name__: function for function in (limits, method, unsaid)},
+        **{sentence.__name__: sentence for sentence in _SENTENCES},
     }
 
     def page(omitted: Collection[str]) -> str:
@@ -90,12 +94,6 @@ def render(
         )
 
     return fit(page, [DOWNLOADS, *expendable(sections)])
-
-
-def _pictures(sections: Sequence[Section], overall: Drawn, history: Drawn) -> list[str]:
-    placed = [(FIGURES, overall), *((part.folder, part.drawn) for part in sections)]
-    drawn = [f"{folder}/{name}.svg" for folder, names in placed for name in names]
-    return [*drawn, *(f"{FIGURES}/{name}.svg" for name in history)]
 
 
 def _data(study: StudyAnalysis) -> str:
@@ -122,7 +120,7 @@ def _grid(study: StudyAnalysis) -> str:
     first = plan.groups[0]
     axes: list[tuple[int, str]] = [(len(plan.seeds or plan.confirmation_seeds), "seed")]
     if study.several:
-        axes.insert(0, (len(plan.groups), "group"))
+        axes.insert(0, (len(plan.groups), "configuration"))
     else:
         axes.insert(0, (len(first.learning_rates), "learning rate"))
         axes.insert(0, (len(first.batch_sizes), "batch size"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from markupsafe import Markup
 
 from reports.charts.base import Chart, Drawn, svg
@@ -17,17 +16,13 @@ from reports.claims.evidence import (
     NOT_SUPPORTED,
     SUPPORTED,
     UNDECIDED,
-    Evidence,
-    Finding,
 )
 from reports.output.page._dark import recolorable
-from reports.output.page._tables import page_tables
-from reports.output.page.cells import Cell, Table
+from reports.output.page.cells import Table
 from reports.recommend import Analysis, StudyAnalysis
-from reports.schema import MISSING, listing, plural, visible
+from reports.schema import listing, plural, visible
 from reports.text import Statement, cautions
-from reports.text.instruction import confidence_line, evidence, headline, surer
-from reports.text.verdicts import Card, cards, verdict
+from reports.text.verdicts import verdict
 
 UNFOLDED = (
     "accuracy",
@@ -55,7 +50,7 @@ class Section:
     drawn: Drawn
     figures: Figures  # what of it the page shows
     undrawn: Sequence[str]  # headings of charts that the data allow but that weren't drawn
-    tables: Sequence[Table]
+    tables: Sequence[Table]  # the main one first
     slider: Slider | None
     left_out: str = ""  # what of it only the page's folder has, as a sentence
 
@@ -63,31 +58,6 @@ class Section:
     def label(self) -> str:
         """Its heading."""
         return visible(self.analysis.plan.group, most=100)
-
-    @property
-    def headline(self) -> str:
-        """The answer, as a heading."""
-        return headline(self.analysis).removesuffix(".")
-
-    @property
-    def evidence(self) -> str:
-        """What shows it."""
-        return evidence(self.analysis)
-
-    @property
-    def confidence(self) -> str:
-        """How sure it is, and why."""
-        return confidence_line(self.analysis)
-
-    @property
-    def surer(self) -> list[str]:
-        """What would make it surer."""
-        return [remedy.text for remedy in surer(self.analysis)]
-
-    @property
-    def cards(self) -> Sequence[Card]:
-        """Numbers to see at a glance."""
-        return cards(self.analysis)
 
     @property
     def findings(self) -> list[Statement]:
@@ -111,7 +81,13 @@ class Section:
 
 
 def section(
-    analysis: Analysis, drawn: Drawn, undrawn: Sequence[str], folder: str, prefix: str
+    analysis: Analysis,
+    tables: Sequence[Table],
+    drawn: Drawn,
+    undrawn: Sequence[str],
+    *,
+    folder: str,
+    prefix: str,
 ) -> Section:
     """Return all that the page says of a group."""
     return Section(
@@ -123,7 +99,7 @@ def section(
         drawn,
         inlined(drawn, prefix),
         undrawn,
-        page_tables(analysis),
+        tables,
         budget_slider(analysis, prefix) if "budgets" in drawn else None,
     )
 
@@ -202,7 +178,6 @@ class ClaimSection:
 
     summary: str
     verdicts: tuple[ClaimVerdict, ...]
-    table: Table | None = None
     note: str = ""  # where the comparisons are
 
 
@@ -217,7 +192,6 @@ def claim_section(verdicts: Sequence[ClaimVerdict]) -> ClaimSection:
     return ClaimSection(
         f"Of these claims, this study {answers}. {_unstudied(verdicts)}".strip(),
         studied,
-        _verdicts(studied),
         f"All {comparisons} are in `tables/claim-evidence.csv`.",
     )
 
@@ -228,30 +202,3 @@ def _unstudied(verdicts: Sequence[ClaimVerdict]) -> str:
         return ""
     needs = "; ".join(f"{judged.claim.name} needs {judged.claim.needs}" for judged in left)
     return f"Not studied: {needs}."
-
-
-def _verdicts(studied: Sequence[ClaimVerdict]) -> Table:
-    return Table(
-        "claims-verdicts",
-        "Verdicts",
-        "Effect and interval: of the first comparison that is stated below, the mean over all "
-        "configurations. With several datasets the interval includes that effects differ between "
-        "them. Each comparison by itself is listed at the end.",
-        ("Claim", "Verdict", "Effect", "95% interval", "Judged under"),
-        tuple(
-            (
-                Cell(f"{judged.claim.name}. {judged.claim.quoted}", judged.claim.name),
-                Cell(judged.verdict, judged.verdict, strong=True),
-                *_effect(judged.finding, judged.evidence[0]),
-                Cell(judged.budget, judged.budget),
-            )
-            for judged in studied
-        ),
-    )
-
-
-def _effect(finding: Finding, evidence: Evidence) -> tuple[Cell, Cell]:
-    span = evidence.sample.span(finding.low, finding.high)
-    low = "" if span == MISSING else repr(finding.low)
-    effect = repr(finding.effect) if np.isfinite(finding.effect) else ""
-    return Cell(evidence.sample.text(finding.effect), effect), Cell(span, low)

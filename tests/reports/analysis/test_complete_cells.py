@@ -181,22 +181,6 @@ def test_a_mean_curve_ends_where_its_first_seed_stops() -> None:
     assert set(analysis.budgets["batch_size"]) == {8, SIZE, 512}
 
 
-def test_sentences_on_budgets_are_those_of_the_specification() -> None:
-    results = whole()
-    (group,) = PLAN.groups
-    made = {8: 2_700, 64: 340, 512: 60}
-    plan = replace(PLAN, groups=(replace(group, budget_updates=made),))
-    trials = results.trials.assign(updates=50, stopped_at_update=50)
-    trials["stopped_at_update"] = trials["stopped_at_update"].astype("Int64")
-    texts = {
-        statement.kind: statement.text
-        for statement in verdict(numbers(replace(results, description=plan, trials=trials)))
-    }
-    assert "2,700 updates at batch size 8" in texts["budget"]
-    assert "60 updates at batch size 512" in texts["budget"]
-    assert "20 epochs" in texts["time"]
-
-
 def test_a_run_without_an_end_leaves_its_batch_size_without_steps_to_a_target() -> None:
     results = whole()
     failed = with_status("error")(results, of(results, CONFIRM, 103))

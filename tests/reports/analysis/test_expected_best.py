@@ -17,11 +17,10 @@ from reports.analysis.expected_best import (
     leads,
 )
 from reports.analysis.selection import CELL_COLUMNS
-from reports.output.page._tables import page_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.results import StudyResults, empty_table
 from reports.text.across import across
-from tests.reports.conftest import Sketch, make_results, numbers, several, small
+from tests.reports.conftest import Sketch, make_results, several
 
 VALUES = [0.3, 0.9, 0.1, 0.9, 0.5]
 
@@ -128,17 +127,3 @@ def test_without_a_choice_of_rates_nothing_is_stated() -> None:
     plans = ({"group": "sgd"}, {"group": "adam"})
     plan = several(*plans, batch_sizes=(8, 64), learning_rates=(1.0,), epochs=2)
     assert said(make_results(Sketch(description=plan))) == ""
-
-
-def test_the_page_has_a_row_for_each_batch_size_and_a_column_for_each_effort() -> None:
-    analysis = numbers(make_results(Sketch(description=small())))
-    table = next(table for table in page_tables(analysis) if table.name == "expected-best")
-    assert table.headers == ("Batch size", "Tried", "Best of 1", "Best of 2", "Best of 3")
-    shown = [[cell.key for cell in row[2:]] for row in table.rows]
-    result = analysis.expected_best["expected_best"].tolist()
-    assert [key for row in shown for key in row] == [repr(value) for value in result]
-
-
-def test_the_page_has_no_such_table_of_single_rates() -> None:
-    analysis = numbers(make_results(Sketch(description=small(learning_rates=(1.0,)))))
-    assert "expected-best" not in [table.name for table in page_tables(analysis)]

@@ -13,6 +13,7 @@ from reports.charts.catalogue import NAMES
 from reports.output.build import build_report
 from reports.output.page.sections import UNFOLDED
 from reports.schema.formats import MISSING
+from reports.stats.non_inferiority import NEAR_OPTIMAL
 from tests.helpers.browsing import Log, opened, unfold, violations
 from tests.reports.conftest import Sketch, make_results, nothing_run, small
 
@@ -214,8 +215,8 @@ def test_rows_without_a_value_stay_last(browser: Browser, digits_report: Path, c
 def test_text_is_sorted_as_text(browser: Browser, digits_report: Path) -> None:
     page, _ = opened(browser, digits_report)
     unfold(page)
-    page.locator("#timing thead button").first.click()
-    assert page.locator("#timing tbody th").first.inner_text() == "per-item"
+    page.locator("#batch-sizes thead button", has_text="Verdict").click()
+    assert page.locator("#batch-sizes tbody tr").first.inner_text().split("\t")[5] == NEAR_OPTIMAL
 
 
 def test_without_scripts_everything_is_there(browser: Browser, digits_report: Path) -> None:

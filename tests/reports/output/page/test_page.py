@@ -20,6 +20,7 @@ from reports.schema.formats import rate
 from reports.schema.measures import measure_of
 from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (
+    DIGITS,
     DIGITS_GROUP,
     Sketch,
     keep,
@@ -32,6 +33,9 @@ from tests.reports.conftest import (
 HOSTILE = (
     "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> a$x^$b {{ 7*7 }} \x00\x1b\u202e"
 )
+
+MOST_WORDS = 2_500
+"""Words that a page may have unfolded, and as many again folded."""
 
 
 class Outline(HTMLParser):
@@ -49,6 +53,40 @@ class Outline(HTMLParser):
     def named(self, tag: str) -> list[dict[str, str | None]]:
         """Return the attributes of the elements of this name."""
         return [attributes for name, attributes in self.tags if name == tag]
+
+
+class Words(HTMLParser):
+    """How many words a page has that are seen at once, and in closed `details`.
+
+    A word is what white space parts: numbers in tables and texts drawn in figures are words, those
+    of scripts, style sheets, and titles and descriptions of figures are none.
+    """
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.seen, self.folded = 0, 0
+        self._folds, self._summary, self._unseen = 0, False, 0
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        """Go into what is folded, or never seen."""
+        self._folds += tag == "details"
+        self._summary = self._summary or tag == "summary"
+        self._unseen += tag in {"script", "style", "title", "desc"}
+
+    def handle_endtag(self, tag: str) -> None:
+        """Go out of it."""
+        self._folds -= tag == "details"
+        self._summary = self._summary and tag != "summary"
+        self._unseen -= tag in {"script", "style", "title", "desc"}
+
+    def handle_data(self, data: str) -> None:
+        """Count the words of a text."""
+        words = len(data.split()) * (not self._unseen)
+        if self._folds > self._summary:
+            self.folded += words
+        else:
+            self.seen += words
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +126,20 @@ def test_the_policy_names_the_style_sheet_and_the_script_by_their_hashes(page: s
         assert f"{rule} 'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none'; ")
     assert policy.endswith("base-uri 'none'; form-action 'none'")
+
+
+def test_a_page_has_few_words(tmp_path: Path) -> None:
+    # As shipped, the study asks for no simulated workers.
+    study = make_results(Sketch(description=replace(DIGITS, cluster=None)))
+    words = Words(page_of(study, tmp_path))
+    assert 0 < words.seen <= MOST_WORDS
+    assert 0 < words.folded <= MOST_WORDS
+
+
+def test_words_of_closed_details_are_counted_apart() -> None:
+    page = "<p>a b</p><details><summary>c</summary>d <svg><title>e</title>f</svg></details>g"
+    words = Words(page)
+    assert (words.seen, words.folded) == (4, 2)
 
 
 def test_nothing_is_loaded_from_anywhere(page: str) -> None:

@@ -15,7 +15,7 @@ from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.charts.catalogue import charts
 from reports.claims.evidence import MIXED, NOT_STUDIED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
-from reports.claims.judgement import ClaimVerdict, claims_table, evidence_table
+from reports.claims.judgement import ClaimVerdict, evidence_table
 from reports.output import build
 from reports.output.build import MOST_DRAWN, build_report, figures_for_each
 from reports.output.page import page as page_module
@@ -67,10 +67,11 @@ def sections_of(results: StudyResults, most: int = 99) -> list[Section]:
     return [
         section(
             a,
+            page_tables(a),
             drawn(group),
             [c.heading for c in group[most:]],
-            f"figures/{number:02d}",
-            f"g{number}-",
+            folder=f"figures/{number:02d}",
+            prefix=f"g{number}-",
         )
         for number, (a, group) in enumerate(made, start=1)
     ]
@@ -139,7 +140,7 @@ def test_a_page_of_several_groups_has_a_section_for_each(three_report: Path) -> 
         assert f'<a href="#g{number}-verdict">{label}</a>' in text
     numbers = [int(number) for number in re.findall(r'<p class="kind">Figure (\d+)\.', text)]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert "3 groups × 5 seeds on digits" in text  # noqa: RUF001
+    assert "3 configurations × 5 seeds on digits" in text  # noqa: RUF001
 
 
 def test_identifiers_of_several_groups_are_unique(three_report: Path) -> None:
@@ -206,21 +207,7 @@ def judged(results: StudyResults) -> tuple[ClaimVerdict, ...]:
     return judge(results)
 
 
-def test_every_claim_that_is_studied_has_a_row_with_its_numbers(
-    judged: tuple[ClaimVerdict, ...],
-) -> None:
-    shown = claim_section(judged)
-    assert shown.table is not None
-    table = claims_table(judged)
-    studied = table[table["verdict"] != NOT_STUDIED]
-    assert [row[0].key for row in shown.table.rows] == studied["claim"].tolist()
-    assert [row[1].text for row in shown.table.rows] == studied["verdict"].tolist()
-    for number, column in ((2, "effect"), (3, "low")):
-        keys = [float(row[number].key) for row in shown.table.rows]
-        assert keys == studied[column].tolist()
-
-
-def test_comparisons_are_counted_and_next_to_the_page(judged: tuple[ClaimVerdict, ...]) -> None:
+def test_comparisons_are_counted_and_beside_the_page(judged: tuple[ClaimVerdict, ...]) -> None:
     number = len(evidence_table(judged))
     assert f"{number} comparisons are in `tables/claim-evidence.csv`" in claim_section(judged).note
 
@@ -247,12 +234,12 @@ def test_a_study_that_concerns_no_claim_shows_what_each_would_need(
 ) -> None:
     results = nothing_run(digits)
     shown = claim_section(judge(results))
-    assert (shown.table, shown.verdicts) == (None, ())
+    assert shown.verdicts == ()
     assert "none of its claims" in shown.summary
     assert "C1 needs measured update times" in shown.summary
     page = build_report(results, tmp_path).read_text(encoding="utf-8")
     assert '<details id="claims"' in page
-    assert 'id="claims-verdicts"' not in page
+    assert "Tested:" not in page
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -273,5 +260,5 @@ def test_page_and_files_have_the_same_verdicts(results: StudyResults, tmp_path: 
     for claim, row in zip(judge(results), rows, strict=True):
         assert row.startswith(f"{claim.claim.name},")
         assert f",{claim.verdict}," in row
-        shown = f"<h4>{claim.claim.name}, {claim.verdict}. {escape(claim.claim.quoted)}</h4>"
+        shown = f"<h3>{claim.claim.name}, {claim.verdict}. {escape(claim.claim.quoted)}</h3>"
         assert (shown in page) is (claim.verdict != NOT_STUDIED)

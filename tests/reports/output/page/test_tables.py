@@ -12,7 +12,7 @@ from reports.output.page._tables import MOST_RATES, page_tables
 from reports.output.page.cells import LINE, Cell, Table
 from reports.recommend.analysis import analyse_study
 from reports.recommend.record import Analysis
-from reports.schema.formats import MISSING, off_by, percent, rate, significant, times
+from reports.schema.formats import MISSING, rate, significant, times
 from reports.schema.results import StudyResults
 from tests.helpers.claim_studies import study
 from tests.helpers.judged import all_tables
@@ -77,35 +77,13 @@ def test_too_many_learning_rates_are_next_to_the_page_only(digits: StudyResults)
     assert "cells" not in [table.name for table in shown]
 
 
-def test_a_budget_rule_has_a_column_with_what_each_batch_size_attains(
-    digits: StudyResults,
-) -> None:
-    table, budgets = made(digits)["budgets"], numbers(digits).budgets
-    common = budgets[budgets["common"]]
-    assert len(table.headers) == 1 + common["rule"].nunique()
-    for (_, rows), cells in zip(
-        common.groupby("rule", sort=False), [*zip(*table.rows, strict=True)][1:], strict=True
-    ):
-        expected = rows.sort_values("batch_size")
-        assert [float(cell.key) for cell in cells] == expected["metric"].tolist()
-        assert [cell.strong for cell in cells] == expected["tied"].tolist()
-
-
-def test_a_contended_measurement_is_marked(digits: StudyResults) -> None:
-    analysis = numbers(digits)
-    shared = analysis.timing.copy()
-    shared.loc[0, ["contended", "unsteady"]] = True
-    timing = next(t for t in page_tables(replace(analysis, timing=shared)) if t.name == "timing")
-    assert column(timing, "Processor share")[0].text == f"{percent(0.99)} (contended)"
-    assert column(timing, "Third quartile")[0].text.endswith(" (unsteady)")
-
-
 def test_tables_without_rows_are_left_out(digits: StudyResults) -> None:
     assert list(made(nothing_run(digits))) == ["batch-sizes"]
 
 
-def test_the_cost_of_shards_has_a_table_where_it_was_measured(digits: StudyResults) -> None:
-    assert "shards" not in made(digits)
+def test_the_cost_of_shards_is_shown_where_it_was_measured(digits: StudyResults) -> None:
+    shown = "Cost of shards"
+    assert shown not in made(digits)["batch-size-details"].headers
     (plan,) = digits.description.groups
     whole = digits.timing[digits.timing["engine"] == "tensor"]
     results = replace(
@@ -119,13 +97,8 @@ def test_the_cost_of_shards_has_a_table_where_it_was_measured(digits: StudyResul
             ignore_index=True,
         ),
     )
-    table = made(results)["shards"]
-    assert table.heading == "The cost of 4 shards"
-    assert len(table.rows) == len(plan.batch_sizes)
-    assert {cell.text for cell in column(table, "Cost")} == {times(2.0)}
-    assert {cell.text for cell in column(table, "Range of rounds")} == {
-        f"{times(2.0)} to {times(2.0)}"
-    }
+    costs = column(made(results)["batch-size-details"], shown)
+    assert [cell.text for cell in costs] == [times(2.0)] * len(plan.batch_sizes)
 
 
 def test_a_column_with_a_long_text_is_prose() -> None:
@@ -159,46 +132,32 @@ def cells(table: Table, row: int) -> dict[str, str]:
 
 def test_every_batch_size_and_every_target_has_a_row(analysis: Analysis) -> None:
     tables = by_name(analysis)
-    assert [*tables][-3:] == ["to-target", "targets", "noise"]
-    assert [len(table.rows) for table in [*tables.values()][-3:]] == [len(SIZES), 3, len(SIZES)]
+    assert [*tables][-2:] == ["to-target", "targets"]
+    assert [len(table.rows) for table in [*tables.values()][-2:]] == [len(SIZES), 3]
 
 
 def test_cells_are_the_numbers_of_the_record(analysis: Analysis) -> None:
     record = main(analysis.scaling)
     row = cells(by_name(analysis)["to-target"], 0)
     assert row["Updates"] == f"{record.batch_sizes['updates'].iloc[0]:,.0f}"
-    assert (row["Reached"], row["In the fit"]) == ("8 of 8", "yes")
+    assert row["Reached"] == "8/8"
+    assert row["Noise scale"] == significant(record.noise["noise_scale"].iloc[0])
     target = cells(by_name(analysis)["targets"], 2)
-    assert float(target["Critical batch size"]) == pytest.approx(
-        record.fit.critical_batch_size, rel=0.05
-    )
-    assert record.fit.max_log_residual is not None
-    assert target["Largest miss"] == off_by(record.fit.max_log_residual)
-    smallest = min(record.fit.batch_sizes)
-    overhead = record.fit.overhead_batch_size(reference=smallest)
-    assert overhead is not None
-    assert target["20% overhead"] == f"{significant(overhead)} from {smallest:g}"
-    assert (target["Share"], target["Why not"]) == (f"{record.target.share:.0%}", "")
-    assert cells(by_name(analysis)["noise"], 0)["By the critical batch size"].startswith("2")
+    assert target["Critical batch size"] == significant(record.fit.critical_batch_size or 0.0)
+    assert (target["Missed, of runs fitted"], target["Why not"]) == (f"0/{record.fit.runs}", "")
 
 
-def test_what_is_not_known_is_stated(results: StudyResults, analysis: Analysis) -> None:
-    unresolved = by_name(numbers(noisy(results, -1.0)))["noise"]
+def test_what_is_not_known_is_said(results: StudyResults, analysis: Analysis) -> None:
+    unresolved = by_name(numbers(noisy(results, -1.0)))["to-target"]
     assert cells(unresolved, 0)["Noise scale"] == "unresolved"
     record = main(analysis.scaling)
-    table = record.batch_sizes.assign(
-        updates=float("nan"), updates_low=float("nan"), fitted=False, near_all=True
-    )
+    table = record.batch_sizes.assign(updates=float("nan"), updates_low=float("nan"))
     other = replace(
         analysis,
         scaling=replace(analysis.scaling, targets=(replace(record, batch_sizes=table),)),
     )
     row = cells(by_name(other)["to-target"], 0)
     assert (row["Updates"], row["95% interval"]) == (MISSING, MISSING)
-    assert row["In the fit"] == "no: rate at the edge"
-    near = replace(record, batch_sizes=record.batch_sizes.assign(near_all=True))
-    flagged = replace(analysis, scaling=replace(analysis.scaling, targets=(near,)))
-    assert cells(by_name(flagged)["to-target"], 0)["In the fit"] == "yes, but near all examples"
 
 
 def test_a_study_that_has_not_begun_has_no_table(results: StudyResults) -> None:

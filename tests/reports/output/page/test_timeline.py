@@ -12,7 +12,6 @@ from reports.analysis.worker_timeline import SLACK
 from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.charts.timeline import timeline_charts
-from reports.output.page._tables import work_tables
 from reports.output.page.sections import inlined, unknown_history
 from reports.recommend.analysis import analyse_study
 from reports.schema.formats import percent, seconds
@@ -112,22 +111,13 @@ def test_begins_are_reported_where_they_are_marked(digits: StudyResults) -> None
     assert "A thin mark" not in chart_of(many).caption
 
 
-def test_the_table_is_the_work_of_the_batch_sizes(digits: StudyResults) -> None:
-    study = analyse_study(digits)
-    (table,) = work_tables(study)
-    assert [float(row[0].key) for row in table.rows] == study.timeline.work["batch_size"].tolist()
-    assert [row[0].text for row in table.rows][-1] == "1024"
-    assert [float(row[3].key) for row in table.rows] == study.timeline.work["work_seconds"].tolist()
-
-
-def test_the_section_has_figure_and_table_or_says_why_not(digits: StudyResults) -> None:
+def test_the_section_has_a_figure_or_says_why_not(digits: StudyResults) -> None:
     study = analyse_study(digits)
     (chart,) = timeline_charts(study)
     ((_, drawing),) = inlined({chart.name: (chart, svg.draw(chart))})
     assert 'role="img"' in str(drawing)
-    assert (len(work_tables(study)), unknown_history(study)) == (1, "")
-    none = analyse_study(nothing_run(digits))
-    assert (work_tables(none), unknown_history(none)) == ([], "No trial has run yet.")
+    assert unknown_history(study) == ""
+    assert unknown_history(analyse_study(nothing_run(digits))) == "No trial has run yet."
     unknown = replace(
         without_timing(digits), trials=digits.trials.assign(started=math.nan, ended=math.nan)
     )
@@ -135,8 +125,7 @@ def test_the_section_has_figure_and_table_or_says_why_not(digits: StudyResults) 
     assert unknown_history(analyse_study(unknown)).startswith("There is no timeline: ")
 
 
-def test_a_benchmark_alone_has_a_chart_and_no_table(digits: StudyResults) -> None:
+def test_a_benchmark_alone_has_a_chart(digits: StudyResults) -> None:
     alone = replace(nothing_run(digits), timing=digits.timing)
     assert chart_of(alone).finding.startswith("The benchmark took ")
-    assert work_tables(analyse_study(alone)) == []
     pd.testing.assert_frame_equal(alone.timing, digits.timing)
