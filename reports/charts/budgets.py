@@ -25,7 +25,7 @@ _GAP = 0.05  # between two panels, as a share of the whole
 _TALL = 0.92  # height of a panel, too; its heading is above it
 _MOST_TICKS = 5  # batch sizes named in a panel
 _CAPTION = (
-    "Computed by the rules of the figure above. Tied: not significantly different from the best. "
+    "Computed by the rules of the figure above. Undecided: not significantly lower than the best. "
     "(early): read before the first evaluation."
 )
 
@@ -225,7 +225,7 @@ def _mark(analysis: Analysis, row: Row, height: Callable[[float], float | None])
 
 
 def _row(analysis: Analysis, row: Row) -> list[str]:
-    standing = "best" if row["best"] else "tied" if row["tied"] else ""
+    standing = "best" if row["best"] else "undecided" if row["tied"] else "lower"
     return [
         str(row["batch_size"]),
         rate(round(row["epochs"], 3)),

@@ -24,7 +24,7 @@ def amount(rule: str, budget: float) -> str:
 def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
     """Return what the batch sizes attain with one budget."""
     first, best = rows.iloc[0], rows[rows["best"]].iloc[0]
-    close = rows.loc[rows["tied"] & ~rows["best"], "batch_size"].tolist()
+    close = rows[rows["tied"] & ~rows["best"]]
     ended = rows.loc[rows["metric"].isna(), "batch_size"].tolist()
     early = rows.loc[rows["early"], "batch_size"].tolist()
     budget = f"{RULE_WORDS[first['rule']]}, {amount(first['rule'], first['budget'])}"
@@ -32,8 +32,9 @@ def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
     seeds = plural(int(best["seeds"]), "seed")
     texts = (
         f"With {budget}, the highest mean is {highest}.",
-        f"Not significantly different from it ({seeds}): batch {sizes(close, analysis.tried)}."
-        if close
+        f"Lower by at most {analysis.measure.gap(best['metric'] - close['metric'].min())}, but not "
+        f"significantly ({seeds}): batch {sizes(close['batch_size'].tolist(), analysis.tried)}."
+        if len(close)
         else f"All others are significantly lower ({seeds}).",
         f"Training ended before that at batch {sizes(ended)}." if ended else "",
         f"Read before the first evaluation: batch {sizes(early)}." if early else "",
