@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,18 +12,11 @@ from matplotlib.figure import Figure
 
 from reports.analysis.worker_timeline import TIMED, TIMELINE_COLUMNS, Timeline, timeline_of
 from reports.charts import timeline as timeline_figures
-from reports.charts.base.style import SIZE_ID, STYLE
+from reports.charts.base.style import SIZE_ID
 from reports.schema.formats import seconds
 from reports.schema.results import StudyResults, as_table
 
 NO_PAUSES = pd.DataFrame({"at": [], "seconds": []})
-
-
-@pytest.fixture
-def ax() -> Axes:
-    """Axes of a figure that pyplot knows nothing of."""
-    with mpl.rc_context(STYLE):
-        return Figure().add_subplot()
 
 
 @pytest.fixture(scope="module")
