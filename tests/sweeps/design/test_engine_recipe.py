@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from faults import configuration
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,6 @@ from bpengine import (
     train,
 )
 from bpengine.optim._optimizers import OPTIMIZERS
-from sweeps.data.splits import Preparation, Source
 from sweeps.design.engine_recipe import (
     DENSE,
     DOUBLINGS,
@@ -33,47 +33,32 @@ from sweeps.design.engine_recipe import (
 )
 from sweeps.design.trials import Configuration, settings_of
 
-CONFIGURATION = Configuration(
-    evaluate_test=False,
-    source=Source("made"),
-    fingerprint="f",
-    task="regression",
-    preparation=Preparation(30, 30, "none"),
-    train_items=100,
-    widths=(2, 1),
-    activation="tanh",
-    output="identity",
-    initialiser="he_normal",
-    initial_scale=2.0,
-    loss="squared_error",
-    reduction="sum",
-    metric="r2",
+REGRESSION: dict[str, Any] = {
+    "task": "regression",
+    "train_items": 100,
+    "widths": (2, 1),
+    "activation": "tanh",
+    "output": "identity",
+    "initialiser": "he_normal",
+    "initial_scale": 2.0,
+    "reduction": "sum",
+    "metric": "r2",
+    "budget": Budget(epochs=2),
+    "dtype": "float64",
+}
+PLAIN = configuration(**REGRESSION)
+CONFIGURATION = configuration(
+    **REGRESSION,
     optimizer="momentum",
     schedule=Schedule("exponential", decay=0.5),
     growth=BatchGrowth(2, 1, 64),
-    batch_size=8,
     shards=2,
     local_updates=3,
-    budget=Budget(epochs=2),
     noise_examples=20,
+    noise_curvature=True,
     target=0.5,
     patience=4,
     divergence=50.0,
-    dtype="float64",
-    noise_curvature=True,
-)
-PLAIN = replace(
-    CONFIGURATION,
-    optimizer="sgd",
-    schedule=Schedule(),
-    growth=None,
-    shards=1,
-    local_updates=1,
-    target=None,
-    patience=None,
-    divergence=1e3,
-    noise_examples=0,
-    noise_curvature=False,
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from faults import configuration
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,33 +17,13 @@ from bpengine.optim._optimizers import COMMON, OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
 from sweeps.design.trials import Cohort, Configuration, Trial, settings_of
 
-CONFIGURATION = Configuration(
-    evaluate_test=False,
+CONFIGURATION = configuration(
     source=Source("iris"),
     fingerprint="f",
-    task="classification",
     preparation=Preparation(30, 30, "none"),
     train_items=90,
     widths=(4, 3, 3),
-    activation="sigmoid",
-    output="sigmoid",
-    initialiser="glorot_uniform",
-    initial_scale=1.0,
-    loss="squared_error",
-    reduction="mean",
-    metric="accuracy",
-    optimizer="sgd",
-    schedule=Schedule(),
-    growth=None,
-    batch_size=8,
-    shards=1,
-    local_updates=1,
     budget=Budget(epochs=2),
-    noise_examples=0,
-    target=None,
-    patience=None,
-    divergence=1e3,
-    dtype="float32",
 )
 SETTINGS = settings_of("sgd", 0.1, {})
 TRIAL = Trial(CONFIGURATION, SETTINGS, 7)

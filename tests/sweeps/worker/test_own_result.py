@@ -137,24 +137,24 @@ def cut_and_resumed(cohort: Cohort, folder: Path, cuts: int) -> dict[str, Row]:
             return rows(cohort, workspace)
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(cohort=cohorts(), at=st.integers(1, 2), by_seed=st.booleans(), cuts=st.integers(1, 6))
 @pytest.mark.usefixtures("loadable")
+@pytest.mark.parametrize("count", [30, pytest.param(150, marks=pytest.mark.slow)])
 def test_a_trial_gives_the_same_bytes_alone_in_any_cohort_and_resumed(
-    cohort: Cohort, at: int, by_seed: bool, cuts: int, tmp_path_factory: pytest.TempPathFactory
+    count: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    together = rows(cohort)
-    alone = {name: row for t in cohort.trials for name, row in rows(lane_of(t)).items()}
-    assert together == alone
-    divided = [rows(part) for part in parts(cohort, at, by_seed=by_seed)]
-    assert {identity: row for part in divided for identity, row in part.items()} == alone
-    assert cut_and_resumed(cohort, tmp_path_factory.mktemp("work"), cuts) == alone
-    for row in alone.values():
-        check_is_whole(row)
+    @settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(cohort=cohorts(), at=st.integers(1, 2), by_seed=st.booleans(), cuts=st.integers(1, 6))
+    def same(cohort: Cohort, at: int, by_seed: bool, cuts: int) -> None:
+        together = rows(cohort)
+        alone = {name: row for t in cohort.trials for name, row in rows(lane_of(t)).items()}
+        assert together == alone
+        divided = [rows(part) for part in parts(cohort, at, by_seed=by_seed)]
+        assert {identity: row for part in divided for identity, row in part.items()} == alone
+        assert cut_and_resumed(cohort, tmp_path_factory.mktemp("work"), cuts) == alone
+        for row in alone.values():
+            check_is_whole(row)
+
+    same()
 
 
 def check_is_whole(row: Row) -> None:
