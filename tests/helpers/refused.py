@@ -31,3 +31,10 @@ def states(text: str, *parts: object) -> None:
     """Assert that a message states each of these."""
     missing = [part for part in map(str, parts) if part not in text]
     assert not missing, f"{missing} are not in {text!r}"
+
+
+def refused(call: Callable[[], object], *parts: object, kind: type[Exception] = ValueError) -> None:
+    """Assert that a call is refused with a message that states each of these."""
+    with pytest.raises(kind) as caught:
+        call()
+    states(str(caught.value), *parts)

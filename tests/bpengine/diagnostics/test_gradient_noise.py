@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refused import refused
 
 from bpengine import Architecture, Examples
 from bpengine.diagnostics.gradient_noise import (
@@ -22,7 +23,6 @@ from bpengine.network.examples import stack
 from bpengine.passes.backprop import ROWS, Backprop
 from tests.bpengine.diagnostics.test_sharpness import dense_hessian
 from tests.bpengine.problems import make_examples, make_parameters
-from tests.bpengine.refusals import refused
 
 ARCHITECTURE = Architecture((3, 5, 4, 2), "tanh", "softmax")
 LOSS = "cross_entropy"

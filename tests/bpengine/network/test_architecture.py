@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from refused import refused
 
 from bpengine import Architecture
 from bpengine.network.architecture import INITIALISERS, NARROW, initial_parameters
-from tests.bpengine.refusals import refused
 
 initialisers = pytest.mark.parametrize("name", INITIALISERS)
 

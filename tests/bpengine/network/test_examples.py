@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from refused import refused
 
 from bpengine import Examples
-from tests.bpengine.refusals import refused
 
 
 def test_examples_that_would_broadcast_are_refused() -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refused import refused
 
 from bpengine import Architecture, Budget, Recipe, train
 from bpengine.network._arrays import Array
 from bpengine.optim._optimizers import OPTIMIZERS, check_settings
 from bpengine.optim.stepper import Stepper
 from tests.bpengine.problems import make_splits
-from tests.bpengine.refusals import refused
 from tests.bpengine.stepping import (
     ARCHITECTURE,
     GRADIENTS,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refused import refused
 
 from bpengine import Architecture, BatchGrowth, Budget, Recipe, Schedule, Split, Training, train
 from bpengine.network.architecture import initial_parameters
@@ -17,7 +18,6 @@ from bpengine.optim.schedules import SCHEDULES
 from bpengine.passes import sequential
 from bpengine.training.minibatches import epoch_order
 from tests.bpengine.problems import make_splits
-from tests.bpengine.refusals import refused
 
 HALF = math.sqrt(0.5)
 

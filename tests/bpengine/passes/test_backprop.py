@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from refused import refused
 
 from bpengine import Architecture, Examples
 from bpengine.network._arrays import Array
@@ -11,7 +12,6 @@ from bpengine.network._losses import LOSSES, REDUCTIONS
 from bpengine.passes import sequential
 from bpengine.passes.backprop import ROWS, Backprop, cache_slices
 from tests.bpengine.problems import flatten, make_examples, make_parameters
-from tests.bpengine.refusals import refused
 
 WIDTHS = [(3, 4, 2), (3, 5, 4, 2), (3, 4, 5, 3, 2)]
 

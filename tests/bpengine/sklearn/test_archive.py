@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from refused import refused
 from sklearn.exceptions import NotFittedError
 
 from bpengine.sklearn.estimators import BackpropClassifier, BackpropRegressor
@@ -24,7 +25,6 @@ from tests.bpengine.fitted import (
     regressor,
     same_training,
 )
-from tests.bpengine.refusals import refused
 
 
 def probabilities(estimator: Estimator) -> np.ndarray:

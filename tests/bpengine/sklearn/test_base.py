@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refused import refused
 
 from bpengine.optim._optimizers import OPTIMIZERS
 from tests.bpengine.fitted import IRIS_X, IRIS_Y, classifier, fitted
-from tests.bpengine.refusals import refused
 
 COUNT = "an int of at least 1"
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from refused import refused
 
 from bpengine.sklearn.estimators import BackpropClassifier, BackpropRegressor
 from tests.bpengine.fitted import (
@@ -18,7 +19,6 @@ from tests.bpengine.fitted import (
     regressor,
     same_training,
 )
-from tests.bpengine.refusals import refused
 
 FRAME = pd.DataFrame(IRIS_X, columns=list("abcd"))
 OTHER = FRAME[["b", "a"]]

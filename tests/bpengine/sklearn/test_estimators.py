@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refused import refused
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_regression
 from sklearn.model_selection import cross_val_score
@@ -28,7 +29,6 @@ from tests.bpengine.fitted import (
     regressor,
     same_training,
 )
-from tests.bpengine.refusals import refused
 
 
 @pytest.mark.parametrize(

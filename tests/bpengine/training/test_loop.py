@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from refused import refused
 
 from bpengine import (
     Architecture,
@@ -34,7 +35,6 @@ from tests.bpengine.cohorts import (
     train_small,
 )
 from tests.bpengine.problems import make_splits
-from tests.bpengine.refusals import refused
 
 CURVES = [field.name for field in fields(Curves)]
 ENDS = ("updates", "examples", "stopped_at_update", "diverged_at_update")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refused import refused
 
 from bpengine import BatchGrowth
 from bpengine.passes.backprop import shard_slices
@@ -22,7 +23,6 @@ from bpengine.training.minibatches import (
     segments,
     updates_per_epoch,
 )
-from tests.bpengine.refusals import refused
 
 BatchSize = Callable[[int], int]
 

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import pytest
+from refused import refused
 
 from bpengine import BatchGrowth, Budget, Recipe, Schedule
-from tests.bpengine.refusals import refused
 
 
 def recipe(**options: Any) -> Recipe:

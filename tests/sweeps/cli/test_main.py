@@ -152,34 +152,21 @@ def test_validate_shows_what_was_found_in_the_data(
     states(categories, "1 column of categories", "town (3)")
 
 
-MISTAKES = {
+MISTAKES: dict[str, tuple[str, int, list[tuple[str, ...]]]] = {
     "misspelt key": (
         SMALL.replace("batch_sizes", "batch_size"),
         2,
-        [
-            "small.toml: batch_size: is not a key of a study. Did you mean 'batch_sizes'?",
-            "small.toml: batch_sizes: is required, but missing.",
-        ],
+        [("batch_size: ", "Did you mean 'batch_sizes'?"), ("batch_sizes: ", "required")],
     ),
     "unknown dataset": (
         SMALL.replace("iris", "irsi"),
         3,
-        [
-            (
-                f"small.toml: dataset: 'irsi' is not a dataset. Known: {', '.join(NAMES)}. "
-                "Did you mean 'iris'?"
-            )
-        ],
+        [("dataset: 'irsi'", ", ".join(NAMES), "Did you mean 'iris'?")],
     ),
     "batch larger than the data": (
         SMALL.replace("40", "91"),
         2,
-        [
-            (
-                "small.toml: batch_sizes[1]: must be at most 90, the training examples of iris "
-                "under this split, but is 91."
-            )
-        ],
+        [("batch_sizes[1]: ", "at most 90", "is 91")],
     ),
 }
 
@@ -190,14 +177,15 @@ def test_a_users_mistake_is_reported_and_nothing_is_written(
     command: str,
     text: str,
     code: int,
-    lines: list[str],
+    lines: list[tuple[str, ...]],
     small: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     small.write_text(text)
     assert cli.main([command, "small.toml"]) == code
     shown = capsys.readouterr()
-    assert shown.err.splitlines() == [f"error: {line}" for line in lines]
+    for line, (key, *words) in zip(shown.err.splitlines(), lines, strict=True):
+        states(line, f"error: small.toml: {key}", *words)
     assert not shown.out
     assert [path.name for path in small.parent.iterdir()] == ["small.toml"]
 
@@ -217,9 +205,18 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert left.value.code == 2
 
 
-def test_no_worker_is_wrong_usage(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["run", str(small), "--jobs", "0"]) == 2
-    states(capsys.readouterr().err, "error: `jobs` ", "at least 1", "-1 for all cores", "is 0")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--jobs", "0"], ("`jobs` ", "at least 1", "-1 for all cores", "is 0")),
+        (["--scheduler", "tcp://here:1"], ("dask", "`backend` is loky")),
+    ],
+)
+def test_workers_that_cannot_be_are_wrong_usage(
+    options: list[str], words: tuple[str, ...], small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", str(small), *options]) == 2
+    states(capsys.readouterr().err, "error: ", *words)
 
 
 def test_failed_trials_exit_with_1(
@@ -452,11 +449,6 @@ def test_every_backend_can_be_chosen_and_gives_the_same_tables(
     with pytest.raises(SystemExit):
         cli.main(["run", "--help"])
     assert f"--backend {{{','.join(BACKENDS)}}}" in " ".join(capsys.readouterr().out.split())
-
-
-def test_a_scheduler_is_for_dask(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["run", str(small), "--scheduler", "tcp://here:1"]) == 2
-    states(capsys.readouterr().err, "error: ", "dask", "`backend` is loky")
 
 
 def test_without_timing_there_is_none(small: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,19 +58,20 @@ def test_folders_of_one_name_are_labelled_by_their_paths(
     assert [*compared] == ["a", "other/a"]
 
 
-@pytest.mark.parametrize("out", [[], ["--out", "a"]])
-def test_a_comparison_needs_a_folder_of_its_own(
-    out: list[str], folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a", "b"], "--out"),
+        (["a", "b", "--out", "a"], "--out"),
+        (["a", "./a", "--out", "both"], "compared with itself"),
+    ],
+)
+@pytest.mark.usefixtures("folders")
+def test_a_comparison_needs_two_studies_and_a_folder_of_its_own(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["report", *folders, *out]) == 2
-    states(capsys.readouterr().err, "error: ", "--out")
-
-
-def test_a_study_is_not_compared_with_itself(
-    folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["report", folders[0], f"./{folders[0]}", "--out", "both"]) == 2
-    states(capsys.readouterr().err, "error: ", "compared with itself")
+    assert cli.main(["report", *arguments]) == 2
+    states(capsys.readouterr().err, "error: ", words)
 
 
 def test_a_folder_that_can_t_be_written_is_reported(
