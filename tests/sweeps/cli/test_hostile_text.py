@@ -340,6 +340,7 @@ def test_no_file_is_taken_for_a_stream_that_is_closed(tmp_path: Path) -> None:
 EXPORTED = (b"trials", b"curves", b"timing")
 
 
+@pytest.mark.slow
 def test_what_cant_be_encoded_changes_no_exit_code(hostile: Path) -> None:
     shutil.copy(hostile / DATA, hostile / "dät.csv")
     data = f"dataset={toml_value({'path': 'dät.csv', 'target': TARGET})}"
@@ -370,6 +371,7 @@ BYTES = os.fsdecode(b"o\xff")
 """A name that is not UTF-8, as Python reads it."""
 
 
+@pytest.mark.slow
 def test_a_folder_whose_name_is_not_utf_8_works(hostile: Path, said: Said) -> None:
     run = ("run", "own.toml", "--no-timing", "--out", BYTES)
     assert "\no\\udcff/report.html\n" in said(*run, "--jobs", "1")

@@ -47,16 +47,7 @@ def test_run_writes_the_report_where_it_prints(
     assert (small.parent / "out" / "report.html").read_text().endswith("</html>\n")
     assert (small.parent / "out" / "tables" / "trials.csv").is_file()
     assert (small.parent / "out" / "figures" / "accuracy.svg").is_file()
-
-
-def test_the_studys_name_is_the_default_folder(small: Path) -> None:
-    assert cli.main(["run", str(small), "--jobs", "1"]) == 0
-    assert (small.parent / "small" / "study.db").is_file()
-
-
-@pytest.mark.usefixtures("drawn")
-def test_the_same_store_gives_the_same_report(small: Path) -> None:
-    cli.main(["run", str(small), "--out", "out", "--jobs", "1"])
+    # The same store gives the same report.
     page = (small.parent / "out" / "report.html").read_bytes()
     assert cli.main(["report", "out"]) == 0
     assert (small.parent / "out" / "report.html").read_bytes() == page
@@ -65,15 +56,15 @@ def test_the_same_store_gives_the_same_report(small: Path) -> None:
 def test_a_second_run_leaves_the_report_alone(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = small.parent / "out" / "report.html"
-    states = []
+    page = small.parent / "small" / "report.html"  # the study's name is the default folder
+    numbers = []
     for _ in range(2):
-        assert cli.main(["run", str(small), "--out", "out", "--jobs", "1"]) == 0
-        assert capsys.readouterr().out.splitlines()[-1] == "out/report.html"
-        states.append(page.stat().st_ino)
-    assert states[0] == states[1]
+        assert cli.main(["run", str(small), "--jobs", "1"]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == "small/report.html"
+        numbers.append(page.stat().st_ino)
+    assert numbers[0] == numbers[1]
     page.write_text("mine")
-    cli.main(["run", str(small), "--out", "out", "--jobs", "1"])
+    cli.main(["run", str(small), "--jobs", "1"])
     assert page.read_text() != "mine"
 
 
@@ -119,14 +110,15 @@ def test_a_report_that_cant_be_written_is_reported(
     states(message, f"error: {folder / 'tables'} ", "File exists", f"`bpsweep report {folder}`")
 
 
-def test_status_counts(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["run", str(small), "--out", "out", "--jobs", "1"])
+def test_status_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ran.copy(tmp_path / "study")
     capsys.readouterr()
-    assert cli.main(["status", "out"]) == 0
-    assert capsys.readouterr().out == (
-        "small: 12 of 12 trials\n  explore: 8 ok\n  confirm: 4 ok\n  timing: measured\n"
-        "  running: no\n"
-    )
+    assert cli.main(["status", str(folder)]) == 0
+    study, *stages, timing, running = capsys.readouterr().out.splitlines()
+    assert study == "ran: 20 of 20 trials"
+    counts = ("sgd, explore: 8", "adam, explore: 8", "sgd, confirm: 2", "adam, confirm: 2")
+    assert stages == [f"  {count} ok" for count in counts]
+    assert (timing, running) == ("  timing: measured", "  running: no")
 
 
 def test_validate_counts_without_running(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,11 +183,9 @@ def test_a_users_mistake_is_reported_and_nothing_is_written(
 
 
 def test_another_studys_folder_is_refused(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["run", "small.toml", "--out", "out", "--jobs", "1"])
-    (small.parent / "other.toml").write_text(SMALL)
-    capsys.readouterr()
-    assert cli.main(["run", "other.toml", "--out", "out"]) == 4
-    assert "out holds the study 'small', not 'other'" in capsys.readouterr().err
+    ran.copy(small.parent / "out")
+    assert cli.main(["run", "small.toml", "--out", "out"]) == 4
+    assert "out holds the study 'ran', not 'small'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["fly"], ["run"], ["run", "digits", "--jobs", "many"]])
