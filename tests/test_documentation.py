@@ -57,6 +57,7 @@ def test_the_commands_of_the_readme_do_what_it_says(
     assert int(done) >= 4 * 3 * 5 + 4 * 5
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = blocks("README.md", "python")
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
