@@ -49,6 +49,7 @@ class UserError(Exception):
     """Something the user can mend. What it is made of are the lines that are shown."""
 
     exit_code: ClassVar[int] = 2  # of the command
+    options: tuple[str, ...] = ()  # with which the command goes on
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -100,6 +101,7 @@ class Problem:
     path: str  # such as `batch_sizes[3]`
     text: str  # the value, what is allowed, and a suggestion if there is one
     about_data: bool = False
+    options: tuple[str, ...] = ()  # with which the command goes on
 
 
 class SpecificationError(UserError):
@@ -112,6 +114,7 @@ class SpecificationError(UserError):
         if len(lines) < len(self.problems):
             lines.append(f"{source}: There may be more mistakes than these {len(lines)}.")
         super().__init__(*lines)
+        self.options = tuple(dict.fromkeys(option for p in self.problems for option in p.options))
         if all(problem.about_data for problem in self.problems):
             self.exit_code = DataError.exit_code  # type: ignore[misc]
 

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_address_space()
         return command(options)
     except UserError as error:
-        tell(*(f"error: {line}" for line in error.lines))
+        tell(*(f"error: {line}" for line in error.lines), *_again(arguments, error.options))
         return error.exit_code
     except KeyboardInterrupt as interruption:
         tell("interrupted: every trial that had ended is kept; run again to go on.")
@@ -87,6 +87,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tell(f"error: {refused}")
             return ResourceError.exit_code
         return _bug(traceback.format_exc())
+
+
+def _again(arguments: Sequence[str] | None, options: Sequence[str]) -> list[str]:
+    """Return the command that goes on after an error about data, if there is one."""
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
+    if not options or words[0] not in {"new", "recommend"}:
+        return []
+    replaced = ("--target", "--set")
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if before not in replaced and not word.startswith(replaced)
+    ]
+    return [f"Go on with: {shlex.join(['bpsweep', *kept, *options])}"]
 
 
 class _Parser(argparse.ArgumentParser):

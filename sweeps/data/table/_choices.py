@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -179,21 +178,16 @@ def refusal(obstacles: Sequence[TableError], parameters: DatasetParameters) -> D
         keys[key] = tuple(column for column in keys[key] if column not in keys["ignore"])
     remedied = {key for obstacle in obstacles for key in obstacle.remedy}
     keys = {k: value for k, value in keys.items() if k in remedied or value != defaults[k]}
-    lines = [*texts][:MOST_PROBLEMS]
     more = [f"... and {len(texts) - MOST_PROBLEMS} more."] if len(texts) > MOST_PROBLEMS else []
-    return DataError(*lines, *more, *_keys_line(keys))
-
-
-def _keys_line(keys: dict[str, object]) -> list[str]:
     toml = {key: json.dumps(_short(value), ensure_ascii=False) for key, value in keys.items()}
-    if not toml:
-        return []
     pairs = ", ".join(f"{key} = {value}" for key, value in toml.items())
-    options = [f"--target {shlex.quote(str(column))}" for column in listed(keys.get("target", ()))]
-    options += [
-        f"--set {shlex.quote(f'{key}={value}')}" for key, value in toml.items() if key != "target"
-    ]
-    return [f"Go on with the keys: {pairs}; as options: {' '.join(options)}"]
+    last = [f"Go on with the keys: {pairs}"] if pairs else []
+    error = DataError(*[*texts][:MOST_PROBLEMS], *more, *last)
+    error.options = (
+        *(f"--target={column}" for column in listed(keys.get("target", ()))),
+        *(f"--set={key}={value}" for key, value in toml.items() if key != "target"),
+    )
+    return error
 
 
 def _short(value: object) -> object:

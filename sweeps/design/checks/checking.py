@@ -89,7 +89,7 @@ def _data(
         except SourceError as error:
             problems += [replace(problem, path=path + problem.path) for problem in error.problems]
         except DataError as error:
-            problems += [Problem(path, line, about_data=True) for line in error.lines]
+            problems += [Problem(path, line, True, error.options) for line in error.lines]
     return data, problems
 
 

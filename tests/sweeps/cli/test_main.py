@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -134,11 +135,11 @@ def test_validate_counts_without_running(small: Path, capsys: pytest.CaptureFixt
 def test_validate_shows_what_was_found_in_the_data(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [f"{number},{'xyz'[number % 3]},{number / 2 + 0.25}" for number in range(30)]
+    rows = [f"{number / 8},{'xyz'[number % 3]},{number / 2 + 0.25}" for number in range(30)]
     (small.parent / "my.csv").write_text("\n".join(["a,town,price", *rows]))
     data = 'dataset={path="my.csv", target="price"}'
     assert cli.main(["validate", str(small), "--set", data, "--set", "batch_sizes=[2]"]) == 0
-    counts, numbers, categories = capsys.readouterr().out.splitlines()[1:4]
+    counts, _task, numbers, categories = capsys.readouterr().out.splitlines()[1:5]
     states(counts, "my.csv: 18 examples", "6 for validation", "6 for the test", "4 features")
     states(numbers, "1 column of numbers: a")
     states(categories, "1 column of categories", "town (3)")
@@ -314,9 +315,10 @@ def test_a_new_specification_names_a_file_from_where_it_is(
     rows = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(50))
     (small.parent / "mine.csv").write_text(f"id,x,y\n{rows}")
     (small.parent / "deep").mkdir()
-    assert cli.main(["new", "mine.csv"]) == 2
-    assert capsys.readouterr().err.startswith("error: new: --target: is required")
-    command = ["new", "mine.csv", "--target", "y", "--set", 'ignore="id"']
+    assert cli.main(["new", "mine.csv", "--set", 'keep="id"', "--target", "yy"]) == 3
+    *_, last = capsys.readouterr().err.splitlines()
+    command = shlex.split(last.removeprefix("Go on with: bpsweep "))
+    assert command == ["new", "mine.csv", "--target=y", '--set=keep="id"']
     assert cli.main([*command, "--out", "deep/mine.toml"]) == 0
     assert cli.main(["validate", "deep/mine.toml"]) == 0
     assert cli.main([*command, "--out", "none/mine.toml"]) == 6
