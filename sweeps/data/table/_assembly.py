@@ -158,8 +158,13 @@ def _common(
         return target, everything
     if rare == REFUSE:
         # Where all classes are rare, no choice helps: the dataset itself is refused.
-        if (~is_rare).sum() > 1 or ((~is_rare).any() and total >= LEAST_OF_A_CLASS):
-            obstacles.append(_rare_obstacle(name, len(listed), which, (~is_rare).sum() > 1))
+        common = int((~is_rare).sum())
+        if common > 1 or (common and total >= LEAST_OF_A_CLASS):
+            classes = counted(len(listed), "class", "classes")
+            text = f"{name} has {classes} of fewer than {LEAST_OF_A_CLASS} examples: {which}; "
+            drops = '`rare = "drop"` drops them, ' if common > 1 else ""
+            text = f'{text}{drops}`rare = "merge"` makes one class of them.'
+            obstacles.append(TableError(text, rare=DROP if common > 1 else MERGE))
         return target, everything
     if rare == MERGE and total >= LEAST_OF_A_CLASS:
         other = next(o for o in (_OTHER, f"({_OTHER})", f"({_OTHER}s)") if o not in target.classes)
@@ -171,15 +176,6 @@ def _common(
     kept: BoolArray = ~is_rare[target.labels]
     notes.append(_dropped(target.present & ~kept, f"of classes that are too rare: {which}"))
     return target, kept
-
-
-def _rare_obstacle(name: str, count: int, which: str, droppable: bool) -> TableError:
-    classes = counted(count, "class", "classes")
-    choice = DROP if droppable else MERGE
-    both = '`rare = "drop"` drops them, `rare = "merge"` makes one class of them'
-    only = '`rare = "merge"` makes one class of them'
-    text = f"{name} has {classes} of fewer than {LEAST_OF_A_CLASS} examples: {which}; "
-    return TableError(f"{text}{both if droppable else only}.", rare=choice)
 
 
 def _finished(

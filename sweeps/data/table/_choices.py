@@ -107,14 +107,12 @@ def check_columns(name: str, known: Sequence[str], parameters: Chosen) -> Chosen
             for hint in [did_you_mean(written, known) or f" Columns: {_listed(known)}."]
         ]
         columns[key] = tuple(dict.fromkeys(column for column in meant.values() if column))
-    if not columns["target"]:
-        columns["target"] = (_guess(known, parameters.target),)
-        if not parameters.target:
-            text = f"{name}: `target` must name the column to learn. Columns: {_listed(known)}."
-            obstacles.append(TableError(text))
+    if not parameters.target:
+        text = f"{name}: `target` must name the column to learn. Columns: {_listed(known)}."
+        obstacles.append(TableError(text))
+    columns["target"] = columns["target"] or (_guess(known, parameters.target),)
     obstacles += _contradictions(name, columns)
-    rest = set(known) - {*columns["target"], *columns["ignore"]}
-    if not rest and not set(known) <= set(columns["target"]):
+    if not set(known) - {*columns["target"], *columns["ignore"]}:
         columns["ignore"] = ()
         obstacles.append(TableError(f"{name} has no columns but the target and ignored ones."))
     if set(known) <= set(columns["target"]):

@@ -44,7 +44,7 @@ _DENSE = 10  # identifying numbers fill at least a tenth of their range, or are 
 _SURE = 100  # so many even numbers identify examples however wide their range is
 _EVEN = 1.36  # Kolmogorov-Smirnov distance times root n that even numbers stay below, in 95%
 _NAMED = re.compile(
-    r"(?:.*[\W_])?(?:id|ids|idx|index|row|rowid|rownames?|no|nr|number|key|uuid|guid|serial)"
+    r"(?:.*[\W_])?(?:id|ids|idx|index|row|rowid|rownames?|no|nr|uuid|guid|serial)"
     r"(?:[\W_].*)?",
     re.IGNORECASE,
 )
@@ -302,14 +302,13 @@ def sentinel_note(values: Array) -> str:
     """Return that a number such as -999 may represent missing values; nothing if none does."""
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     for value in (low, high):
-        if _SENTINEL.fullmatch(f"{value:g}"):
+        if _SENTINEL.fullmatch(f"{value:.15g}"):
             rest = values[(values != value) & ~np.isnan(values)]
             if rest.size and np.abs(value - rest).min() > np.ptp(rest) > 0:
-                times = int((values == value).sum())
-                text = (
-                    f"{value:g} occurs {times} times, far outside {rest.min():g} to {rest.max():g}"
-                )
-                return f"{text}. If it is missing, name it in `missing_markers`."
+                times = counted(int((values == value).sum()), "time")
+                span = f"{rest.min():g} to {rest.max():g}"
+                text = f"{value:.15g} occurs {times}, far outside {span}. If it is missing"
+                return f"{text}, name it in `missing_markers`."
     return ""
 
 

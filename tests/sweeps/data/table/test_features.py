@@ -196,7 +196,7 @@ def test_a_column_without_values_is_left_out(cells: list[Any]) -> None:
         ("id", [3, 1, 2]),
         ("PassengerId", [3, 1, 2]),
         ("rownames", [30, 10, 20]),
-        ("Unnamed: 0", np.random.default_rng(0).permutation(30)),
+        ("Number", np.random.default_rng(0).permutation(30)),
         ("a", np.random.default_rng(0).choice(10**6, 300, replace=False)),
         ("a", [f"p{n}" for n in range(3)]),
         ("a", [f"p{n % 15}" if n < 15 else f"q{n}" for n in range(40)]),
