@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -46,8 +47,10 @@ class Markers:
 
     def marked(self, texts: Sequence[str]) -> BoolArray:
         """Return whether each text is a marker."""
-        words = [text.strip().casefold() in self.words for text in texts]
-        return np.array(words, bool) | np.isin([*map(number_of, texts)], self.numbers)
+        marked = np.array([text.strip().casefold() in self.words for text in texts], bool)
+        if self.numbers:
+            marked |= np.isin([*map(number_of, texts)], self.numbers)
+        return marked
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,9 @@ def _pattern(group: str, point: str) -> re.Pattern[str]:
     group = rf"[{group} '\u2019\u00a0\u2009\u202f]"
     whole = rf"\d{{1,3}}(?:(?P<group>{group})\d{{3}}(?:(?P=group)\d{{3}})*)|\d+"
     number = rf"(?P<whole>{whole})?(?:{point}(?P<part>\d+))?"
-    written = rf"\s*(?P<sign>[-+]?)\s*(?P<before>{mark})\s*{number}\s*(?P<after>%|{mark})\s*"
+    written = (
+        rf"(?=\D*\d)\s*(?P<sign>[-+]?)\s*(?P<before>{mark})\s*{number}\s*(?P<after>%|{mark})\s*"
+    )
     return re.compile(written, re.ASCII)
 
 
@@ -125,8 +130,8 @@ def written_numbers(texts: Sequence[str], decimal: str, *, either: bool) -> Arra
     All have at most one unit. With `either` the other decimal sign is tried, too.
     """
     for sign in (decimal, *(set(_WRITTEN) - {decimal})) if either else decimal:
-        found = [_WRITTEN[sign].fullmatch(text) for text in texts]
-        matches = [match for match in found if match and (match["whole"] or match["part"])]
+        found = itertools.takewhile(bool, map(_WRITTEN[sign].fullmatch, texts))
+        matches = [match for match in found if match]
         units = {unit for match in matches for unit in (match["before"], match["after"]) if unit}
         if len(matches) == len(texts) and len(units) <= 1:
             return np.array([*map(_value, matches)])
