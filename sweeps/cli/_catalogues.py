@@ -8,7 +8,8 @@ from typing import Any
 
 _AND_DATA = (
     "",
-    "And: openml:NAME@VERSION, such as openml:mnist_784@1, downloaded once; files of data.",
+    "And: openml:NAME@VERSION, such as openml:mnist_784@1, downloaded once; files of data, such as",
+    ".csv, .xlsx, .json, .parquet, .arff, .db::TABLE, also packed, and .npz.",
     "Parameters of all of them: docs/data.md.",
 )
 

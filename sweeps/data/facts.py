@@ -28,13 +28,17 @@ class DataFacts:
     notes: tuple[str, ...]
     target_scales: tuple[tuple[int, tuple[float, ...]], ...] = ()  # of a regression, by seed
     most_frequent: float | None = None  # share of the most frequent class, if it has classes
+    sampled_rows: int = 0  # of the file that the examples are a sample of
 
     def summary(self) -> str:
         """Return what the data are, in a line."""
         outputs = ("target", "") if self.task == REGRESSION else ("class", "classes")
         parts = self.preparation
+        examples = int(self.train_items + parts.validation + parts.test)
+        sample = f"{examples:,} of {self.sampled_rows:,} rows, sampled; "
         return (
-            f"{self.source.name}: {counted(self.train_items, 'example')} to train on, "
+            f"{self.source.name}: {sample if self.sampled_rows else ''}"
+            f"{counted(self.train_items, 'example')} to train on, "
             f"{parts.validation} for validation, {parts.test} for the test; "
             f"{counted(self.features, 'feature')}, {counted(self.outputs, *outputs)}"
         )
@@ -75,6 +79,7 @@ def facts_of(
             for seed in seeds
             if is_regression
         ),
+        sampled_rows=dataset.sampled_rows,
         most_frequent=None if is_regression else float(dataset.targets.mean(axis=0).max()),
     )
 

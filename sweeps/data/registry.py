@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,26 @@ from sweeps.data._downloads import (
     newsgroups_refusal,
 )
 from sweeps.data._generators import GENERATORS, Parameters, generate, generator_problems
-from sweeps.data.files import _csv_files as csv_files
+from sweeps.data.files import _arrow_files as arrow_files
 from sweeps.data.files import _npz_files as npz_files
-from sweeps.data.files import _parquet_files as parquet_files
-from sweeps.data.files.file_sources import FORMATS, content_of, is_file, read_file_source
+from sweeps.data.files import _record_files as record_files
+from sweeps.data.files import _text_files as text_files
+from sweeps.data.files._columns import Columns, columns_of
+from sweeps.data.files._contents import Contents, Kind, contents_of
+from sweeps.data.files._rows import Rows
+from sweeps.data.files.file_sources import (
+    FileParameters,
+    NpzParameters,
+    is_file,
+    parameters_of_file,
+    read_bytes,
+    read_file_source,
+    unchanged,
+)
 from sweeps.data.parameters import Strict, pairs_of, read_parameters
 from sweeps.data.splits import Dataset, Source
+from sweeps.data.table._assembly import from_columns
+from sweeps.data.table._features import Room
 from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown
 
 BUNDLED = {
@@ -90,10 +104,7 @@ def parameters_of(name: str) -> type[Strict]:
 def load(source: Source) -> Dataset:
     """Load a dataset; the ones used last are kept in memory."""
     if source.content:
-        ending = Path(source.path).suffix.lower()
-        given: dict[str, Any] = dict(source.parameters)
-        parameters = FORMATS[ending].model_construct(**given)
-        return _READERS[ending](source.name, content_of(source, parameters), parameters)
+        return _file(source)
     if source.name in BUNDLED:
         return _bundled(source.name)
     if source.name in GENERATORS:
@@ -143,11 +154,49 @@ def _contradictions(name: str, parameters: Strict) -> list[Problem]:
     return [Problem("", text, about_data=True)] if text else []
 
 
-_READERS: Mapping[str, Callable[[str, bytes, Any], Dataset]] = {
-    ".csv": csv_files.read,
-    ".npz": npz_files.read,
-    ".parquet": parquet_files.read,
+_READERS: Mapping[Kind, Callable[[Contents, FileParameters], Rows]] = {
+    "text": text_files.read,
+    "arff": text_files.read_arff,
+    "json": record_files.read_json,
+    "excel": record_files.read_excel,
+    "sqlite": record_files.read_sqlite,
 }
+
+
+def _file(source: Source) -> Dataset:
+    """Return the dataset in a file, which must be what it was when its source was read."""
+    given: dict[str, Any] = dict(source.parameters)
+    parameters = parameters_of_file(source.name).model_construct(**given)
+    limit = Room.of(parameters).limit
+    with unchanged(source, parameters) as (path, inside):
+        if isinstance(parameters, NpzParameters):
+            return npz_files.read(source.name, read_bytes(path, limit), parameters)
+        assert isinstance(parameters, FileParameters)  # noqa: S101 - there is no third kind
+        contents = contents_of(source.name, path, limit, inside)
+        if contents.kind in {"parquet", "arrow"}:
+            return _table_of(source.name, arrow_files.read(contents, parameters))
+        rows = _READERS[contents.kind](contents, parameters)
+        return _table_of(source.name, columns_of(source.name, rows, parameters))
+
+
+def _table_of(name: str, columns: Columns) -> Dataset:
+    if not columns.places:
+        raise DataError(f"{name} has columns, but no examples.")
+    cells, unit, places = dict(columns.cells), columns.unit, columns.places
+    targets = {column: cells.pop(column) for column in columns.parameters.target}
+    dataset = from_columns(
+        name,
+        cells,
+        targets,
+        columns.parameters,
+        lambda row: f"{unit} {places[row]}",
+        read=columns.read,
+        decimal=columns.decimal,
+    )
+    sampled = columns.rows if len(places) < columns.rows else 0
+    text = f"{len(places):,} of {columns.rows:,} rows, sampled; `sample` sets how many."
+    notes = (*[text] * bool(sampled), *columns.notes, *dataset.notes)
+    return replace(dataset, notes=notes, sampled_rows=sampled)
 
 
 def _bundled(name: str) -> Dataset:

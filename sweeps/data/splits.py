@@ -45,6 +45,7 @@ class Dataset:
     missing: str  # name in `FILLINGS`; empty where nothing is missing
     fingerprint: str  # of all that determines what a network is trained on
     notes: tuple[str, ...] = ()
+    sampled_rows: int = 0  # of the file that the examples are a sample of
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,15 @@ def _parts(
     rest = order[~is_test]
     is_validation = _evenly_spaced(len(rest), validation_size)
     return rest[~is_validation], rest[is_validation], order[is_test]
+
+
+def drawn(labels: IntArray, most: int) -> BoolArray:
+    """Return which examples a sample holds that takes its share of each class, always the same."""
+    order = permutation(0, "sample", len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    mask = np.zeros(len(labels), bool)
+    mask[order[_evenly_spaced(len(labels), most)]] = True
+    return mask
 
 
 def _evenly_spaced(items: int, chosen: int) -> BoolArray:

@@ -24,7 +24,7 @@ from reports.schema import (
 )
 from sweeps.data import REGRESSION, Source
 from sweeps.data.facts import DataFacts, Facts, sessions_of
-from sweeps.data.files.file_sources import FORMATS
+from sweeps.data.files.file_sources import parameters_of_file
 from sweeps.data.parameters import pairs_of, read_parameters
 from sweeps.data.registry import SourceError, read_source
 from sweeps.data.splits import CLASSIFICATION, SCALINGS
@@ -120,7 +120,7 @@ def _checked_source(source: Source) -> Source:
         except SourceError as error:
             raise ValueError(str(error)) from None
     # A file's parameters alone: nothing is read because a store names it.
-    model = FORMATS[Path(source.name).suffix.lower()]
+    model = parameters_of_file(source.name)
     parameters, problems = read_parameters(given, model, source.name)
     if problems:
         raise ValueError(problems[0].text)

@@ -53,6 +53,11 @@ def test_what_was_read_takes_six_lines_at_most(facts: DataFacts) -> None:
     assert lines[-1].startswith("7 more notes")
 
 
+def test_a_sample_is_told_in_the_first_line(facts: DataFacts) -> None:
+    assert "150 of 9,000 rows, sampled" in replace(facts, sampled_rows=9000).summary()
+    assert "sampled" not in facts.summary()
+
+
 def test_shares_become_counts(facts: DataFacts) -> None:
     assert facts.preparation == Preparation(30, 30, "none", split_seed=4)
     assert facts.train_items == 90

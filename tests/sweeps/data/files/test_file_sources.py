@@ -89,14 +89,13 @@ def test_a_path_is_text(path: Any, tmp_path: Path) -> None:
     states(text, "must be text", repr(path))
 
 
-def test_unknown_formats_are_refused(tmp_path: Path) -> None:
-    ((path, text),) = problems("my.csv.gz", tmp_path)
-    assert path == ".path"
-    states(text, "'my.csv.gz'", ".csv, .parquet, .npz")
+def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "my.weights").write_text(GOOD)
+    assert load(read_source({"path": "my.weights", "target": "y"}, folder=tmp_path)).classes
 
 
 def test_what_has_a_folder_or_an_end_is_a_file() -> None:
-    assert [is_file(text) for text in ("my.csv", "MY.NPZ", "a/b", "a.tsv", "moons")] == [
+    assert [is_file(text) for text in ("my.csv", "MY.NPZ", "a/b", "a.db::t", "moons")] == [
         *[True] * 4,
         False,
     ]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import encodings.aliases
+import gzip
+import io
+import lzma
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,10 +19,21 @@ import pytest
 from peaks import peak_of
 from refused import refusal, states
 
-from sweeps.data.files import _csv_files as csv_files
+from sweeps.data.files import _columns as rows_module
+from sweeps.data.files import _text_files as text_files
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import Dataset
 from sweeps.errors import DataError
+
+
+def zipped(content: bytes = b"", *names: str) -> bytes:
+    """Return an archive that holds the content under each of these names."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names or ("a.csv",) * bool(content):
+            archive.writestr(name, content)
+    return stream.getvalue()
+
 
 GOOD = "x,y\n" + "1,a\n2,b\n3,a\n" * 4
 
@@ -101,7 +117,7 @@ def test_columns_of_many_chunks_are_whole(read: Read, monkeypatch: pytest.Monkey
     content = "\n".join(["x,n,c,y", *rows])
     whole = read(content, missing="mean").fingerprint
     load.cache_clear()
-    monkeypatch.setattr(csv_files, "_CELLS_AT_ONCE", 12)
+    monkeypatch.setattr(rows_module, "_CELLS_AT_ONCE", 12)
     assert read(content, missing="mean").fingerprint == whole
 
 
@@ -117,6 +133,140 @@ def test_encodings_are_read(read: Read, encoding: str, python: str) -> None:
     dataset = read(GOOD.replace("b\n", "ü\n").encode(python), encoding=encoding)
     assert dataset.feature_names == ("x",)
     assert dataset.classes == ("a", "ü")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "read_as"),
+    [
+        ("x;y", "{n},5;{y}", ("semicolons", "decimal sign ','", "names in line 1")),
+        ("x\ty", "{n}.5\t{y}", ("tabs", "decimal sign '.'")),
+        ("x|y", "{n}.5|{y}", ("bars",)),
+        ("  x   y", " {n}.5\t {y}  ", ("blanks",)),
+        ("# x y", "{n}.5 {y}", ("blanks", "names in line 1, a comment")),
+        ("x, y", "{n}.5, {y}", ("commas",)),
+        ("'x','y'", "'{n}.5','{y}'", ("commas",)),
+        ("sep=;\nx;y", "{n}.5;{y}", ("semicolons", "names in line 2")),
+        ("# made by me\nReport,\n\nx,y", "{n}.5,{y}", ("names in line 4",)),
+        (",x,y", "{n},{n}.5,{y}", ("commas", "no name", "left out")),
+        ("Unnamed: 0,x,y", "r{n},{n}.5,{y}", ("no name", "left out")),
+        ('"x" "y"', '"r{n}" {n}.5 "{y}"', ("blanks", "no name", "left out")),
+        ("x,y,,", "{n}.5,{y},,", ("commas",)),
+        ("x,y", "{n}.5,{y},", ("commas",)),
+    ],
+)
+def test_how_a_text_is_written_is_inferred(
+    read: Read, header: str, row: str, read_as: tuple[str, ...]
+) -> None:
+    rows = [row.format(n=n, y="ab"[n % 2]) for n in range(8)]
+    dataset = read("\n".join([header, *rows]))
+    assert dataset.feature_names == ("x",)
+    assert dataset.inputs[:, 0].tolist() == [n + 0.5 for n in range(8)]
+    assert dataset.classes == ("a", "b")
+    states(dataset.notes[0], "Read as", "text in utf-8")
+    states(" ".join(dataset.notes), *read_as)
+
+
+@pytest.mark.parametrize("row", ["{n}.5,{m}", "{n}.5,u{m}", "u{m},{n}.5"])
+def test_a_file_without_names_is_one(read: Read, row: str) -> None:
+    rows = [row.format(n=n, m=n % 2) for n in range(8)]
+    feature, target = ("column_2", "column_1") if row[0] == "u" else ("column_1", "column_2")
+    dataset = read("\n".join(rows), target=target)
+    assert dataset.feature_names == (feature,)
+    assert len(dataset.inputs) == 8
+    states(" ".join(dataset.notes), "no names: line 1 holds data")
+    named = read("\n".join(rows), header="yes", target=rows[0].split(",")[row[0] != "u"])
+    assert len(named.inputs) == 7
+
+
+def test_a_header_with_numbers_is_one(read: Read) -> None:
+    dataset = read("y,2001,2002\n" + "a,1,2\nb,2,3\n" * 4)
+    assert dataset.feature_names == ("2001", "2002")
+
+
+def test_what_is_said_is_not_inferred(read: Read) -> None:
+    rows = "x;y,a;y\n" + "1,5;2;a\n2,5;3;b\n" * 4
+    assert read(rows, separator=";", decimal=",", target="y").feature_names == ("x", "y,a")
+    quotes = "x,y\n" + "1,'a\n2,'b\n" * 4
+    assert read(quotes, quote="none").classes == ("'a", "'b")
+    headless = read("x,y\n" + "u,a\nv,b\n" * 4, header="no", target="column_2", rare="drop")
+    assert headless.classes == ("a", "b")
+
+
+def test_columns_without_names_get_one(read: Read) -> None:
+    dataset = read("x,,y\n" + "1,2,a\n1,2,b\n" * 4)
+    assert dataset.feature_names == ("x", "column_2")
+    states(" ".join(dataset.notes), "Column 2 has no name", "column_2")
+    kept = read(",x,y\n" + "1,1,a\n2,2,b\n3,3,a\n4,1,b\n" * 2, ignore="x")
+    assert kept.feature_names == ("column_1",)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1"]
+)
+def test_encodings_are_inferred(read: Read, encoding: str) -> None:
+    text = "ü,y\n" + "1,ä\n2,b\n" * 2000 + "1,\x81\n" * 3 * (encoding == "latin-1")
+    dataset = read(text.encode(encoding))
+    assert dataset.feature_names == ("ü",)
+    assert "ä" in dataset.classes
+    states(" ".join(dataset.notes), encoding.removesuffix("-sig"))
+
+
+PACKINGS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zip": zipped}
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_packed_text_is_unpacked(read: Read, packing: str) -> None:
+    pack = PACKINGS[packing]
+    plain = read(GOOD)
+    packed = pack(GOOD.encode())
+    assert read(packed).fingerprint == plain.fingerprint
+    states(refusal(read, packed[:-20]), "my.csv is damaged")
+    bomb = pack(GOOD.encode() + b"1,a\n" * 500_000)
+    states(refusal(read, bomb, limit_gb=0.001), "unpacks to more than 0.001 GB", "limit_gb")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"PK\x03\x04..", "ZIP"),
+        (b"\n <!DOCTYPE html><p>", "HTML"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        (b"\x80\x04\x95", "pickle"),
+        (gzip.compress(b"<html>"), "HTML"),
+        (gzip.compress(gzip.compress(b"x,y")), "compressed twice"),
+        (gzip.compress(bytes(257) + b"ustar"), "tar"),
+        (zipped(b"x", "a.npy"), ".npz"),
+        (zipped(b"x", "a.csv", "b.csv"), "holds 2: 'a.csv', 'b.csv'"),
+        (zipped(), "holds 0"),
+    ],
+)
+def test_what_is_something_else_is_refused_as_what_it_is(
+    read: Read, content: bytes, expected: str
+) -> None:
+    states(refusal(read, content), "my.csv", expected)
+
+
+def test_a_large_file_is_sampled_by_class(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "MOST_EXAMPLES", 100)
+    content = "x,y\n" + "".join(f"{n},{'b' if n % 10 else 'a'}\n" for n in range(1000))
+    dataset = read(content)
+    assert np.bincount(dataset.labels).tolist() == [10, 90]
+    states(dataset.notes[0], "100 of 1,000 rows, sampled")
+    load.cache_clear()
+    assert read(content).fingerprint == dataset.fingerprint
+    assert len(read(content, sample=300).inputs) == 300
+    assert len(read(content, sample=2000).inputs) == 1000
+    values = read(content, target="x", sample=50)
+    assert values.task == "regression"
+    assert len(np.unique(values.targets)) == 50
+    late = content.replace("\n1,", "\nu,").replace("\n2,", "\nu,")
+    states(refusal(read, late, sample=999, categorical=[]), "column 'x'", "in line 3")
+
+
+def test_a_sample_fits_in_memory(read: Read) -> None:
+    content = "x,y\n" + "1.5,a\n2.5,b\n" * 10_000
+    states(read(content, limit_gb=0.001).notes[0], "7,812 of 20,000 rows")
 
 
 def test_separators_and_decimal_commas_are_read(read: Read) -> None:
@@ -147,28 +297,20 @@ def test_columns_named_as_categories_keep_their_texts(read: Read) -> None:
     [
         ("\n\n", ("empty",)),
         ("x,y\n", ("no examples",)),
-        ("1,2\n3,4\n", ("first line holds numbers",)),
         ("y\n1\n", ("only one column: 'y'",)),
-        ("x;y\n1;2\n", ("only one column: 'x;y'", "`separator = ';'`")),
-        ("x,y,x\n1,2,3\n", ("line 1", "2 columns", "'x'")),
-        ("x, ,y\n1,2,3\n", ("line 1", "column 2 has no name")),
+        ("x,y,x\n1,2,3\n", ("2 columns", "'x'")),
         (
             "x,y\n1,a\n1,b,2\n3\n",
             ("line 3: has 3 fields", "has 2: '1,b,2'", "line 4: has 1 field", "has 2: '3'"),
         ),
         # pandas would take the first column for an index, and each column for its neighbour.
         ("x,y\n1,2,a\n", ("line 2: has 3 fields", "has 2: '1,2,a'")),
+        ("x,y\n1,2,a\n1,3,b\n", ("line 2: has 3 fields", "line 3: has 3 fields")),
         (GOOD + '4,"b\n5,a\n', ("line 14", "unexpected end of data")),
         (GOOD + '4,"b"b\n', ("line 14", "expected after '\"'")),
         (GOOD + "4," + "b" * 200_000, ("line 14", "field limit")),
         (GOOD + "4,\0\n", ("line 14", "NUL")),
-        (b"x,y\n1,\xe4\n", ("not utf-8", "byte 6 is 0xe4", '`encoding = "latin-1"`')),
-        (GOOD.encode("utf-16"), ("not utf-8", "byte 0 is 0xff", '`encoding = "utf-16"`')),
-        (b"\x89PNG\r\n\x1a\n", ("PNG",)),
-        (b"PK\x03\x04..", ("ZIP",)),
-        (b"\x1f\x8b\x08", ("gzip", "decompress it")),
-        ("\n <!DOCTYPE html><p>", ("HTML",)),
-        ("version https://git-lfs.github.com/spec/v1\n", ("Git LFS",)),
+        ("x,y\nä,b\n".encode() + b"1,\xe4\n", ("byte 11 is 0xe4", '`encoding = "cp1252"`')),
     ],
 )
 def test_what_is_no_table_is_refused(
@@ -178,7 +320,7 @@ def test_what_is_no_table_is_refused(
 
 
 def test_too_many_columns_are_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_files, "MOST_COLUMNS", 2)
+    monkeypatch.setattr(rows_module, "MOST_COLUMNS", 2)
     states(refusal(read, "x,z,y\n1,2,a\n"), "3 columns, more than 2")
 
 
@@ -190,9 +332,13 @@ def test_missing_cells_are_told_with_their_lines(read: Read) -> None:
     )
 
 
-def test_a_file_too_large_as_an_array_is_refused(read: Read) -> None:
+def test_a_file_too_large_as_an_array_is_refused(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wide = ",".join(f"c{n}" for n in range(50)) + ",y\n" + ("1," * 50 + "a\n") * 30
     assert "more than the limit of 1e-05 GB" in refusal(read, wide, limit_gb=1e-5)
+    monkeypatch.setattr(text_files, "MOST_LINE", 50)
+    states(refusal(read, wide), "line 1", "endless")
 
 
 def test_classes_that_are_too_many_are_refused_before_they_are_one_hot(read: Read) -> None:
@@ -205,7 +351,7 @@ def test_classes_that_are_too_many_are_refused_before_they_are_one_hot(read: Rea
 
 def test_a_file_that_grows_too_large_is_refused_while_it_is_read(read: Read) -> None:
     content = "x,z,y\n" + ",,a\n" * 100_000
-    text, peak = peak_of(refusal, read, content, limit_gb=0.004)
+    text, peak = peak_of(refusal, read, content, limit_gb=0.004, sample=100_000)
     assert "more than the limit of 0.004 GB" in text
     assert peak < 40e6
 

@@ -1,0 +1,181 @@
+"""What a file holds, known by its first bytes, unpacked within a limit."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from sweeps.errors import DataError, gigabytes, shown
+
+HEAD_BYTES = 4096
+Kind = Literal["text", "arff", "json", "excel", "sqlite", "parquet", "arrow"]
+
+_UNPACKERS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+_KINDS: dict[bytes, Kind] = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"SQLite format 3\0": "sqlite",
+    b"@relation": "arff",
+    b"{": "json",
+    b"[": "json",
+}
+_STRANGE = {
+    b"PK\x03\x04": "an archive in an archive: unpack it",
+    b"\x1f\x8b": "compressed twice: decompress it",
+    b"FEA1": "of Feather's first version: write it with a newer one",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save it as .xlsx",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"%PDF": "a PDF document",
+    b"\x7fELF": "a program",
+    b"\x89HDF": "an HDF5 file: write the table as Parquet",
+    b"\x93NUMPY": "one NumPy array: write features and target with numpy.savez",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"version https://git-lfs": "a pointer to a file that Git LFS has not fetched",
+    b"<!doctype html": "an HTML page",
+    b"<html": "an HTML page",
+    b"<?xml": "an XML document",
+}
+_TAR = slice(257, 262)  # where an archive of tar's says that it is one
+_DAMAGES = (
+    *(EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+    *(RuntimeError, NotImplementedError),  # what is encrypted, or packed in an unknown way
+)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A file's content, from its start as often as it is opened."""
+
+    name: str
+    path: Path
+    limit: int  # bytes, of what is unpacked or read at once
+    inside: str = ""  # table or sheet that is meant
+    kind: Kind = "text"
+    unpack: Callable[..., Any] | None = None
+
+    def open(self) -> io.BufferedReader:
+        """Return the content as a stream of bytes."""
+        if self.unpack is None:
+            return self.path.open("rb")
+        return io.BufferedReader(_Unpacked(self), 1 << 20)
+
+    def read(self) -> bytes:
+        """Return the content at once, if it is not too large."""
+        with self.open() as stream:
+            content = stream.read(self.limit + 1)
+        if len(content) > self.limit:
+            raise DataError(f"{self.name} has more than {gigabytes(self.limit)}: {_RAISE}")
+        return content
+
+
+_RAISE = "raise `limit_gb` to read it."
+
+
+def contents_of(name: str, path: Path, limit: int, inside: str = "") -> Contents:
+    """Return what a file holds; refuse what is no table."""
+    packed = Contents(name, path, limit, inside)
+    with packed.open() as stream:
+        head = stream.read(HEAD_BYTES)
+    unpack = next((made for magic, made in _UNPACKERS.items() if head.startswith(magic)), None)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        member = _member(name, path)
+        if member is None:
+            return Contents(name, path, limit, inside, "excel")
+        unpack = _Member(member)
+    unpacked = Contents(name, path, limit, inside, unpack=unpack)
+    if unpack is not None:
+        with unpacked.open() as stream:
+            head = stream.read(HEAD_BYTES)
+    return Contents(name, path, limit, inside, _kind(name, head), unpack)
+
+
+def _kind(name: str, head: bytes) -> Kind:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for magic, what in _STRANGE.items():
+        if (start if magic[:1] in b"<v" else head).startswith(magic):
+            raise DataError(f"{name} is no table but {what}.")
+    if head[_TAR] == b"ustar":
+        raise DataError(f"{name} is no table but an archive of tar: unpack it.")
+    for magic, kind in _KINDS.items():
+        if head.startswith(magic):
+            return kind
+    # An ARFF file may begin with comments.
+    lines = [line for line in start.splitlines() if line.strip() and not line.startswith(b"%")]
+    return next(
+        (kind for magic, kind in _KINDS.items() if lines and lines[0].startswith(magic)), "text"
+    )
+
+
+def _member(name: str, path: Path) -> str | None:
+    """Return the one file in a ZIP archive; nothing if the archive is a workbook of Excel."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+    except _DAMAGES as error:
+        raise DataError(f"{name} is damaged, or no ZIP file: {error}.") from None
+    names = [info.filename for info in infos if not info.filename.startswith("__MACOSX/")]
+    if "xl/workbook.xml" in names:
+        return None
+    if any(member.endswith(".npy") for member in names):
+        raise DataError(f"{name} is an archive of NumPy's: its name must end in .npz.")
+    if len(names) != 1:
+        listed = ", ".join(map(shown, names[:10])) or "none"
+        raise DataError(f"{name} must hold one file, but holds {len(names)}: {listed}. Unpack it.")
+    return names[0]
+
+
+@dataclass(frozen=True)
+class _Member:
+    """Opens a file in a ZIP archive."""
+
+    name: str
+
+    def __call__(self, path: Path) -> IO[bytes]:
+        return zipfile.ZipFile(path).open(self.name)
+
+
+class _Unpacked(io.RawIOBase):
+    """A packed file's content, which ends with an error when it grows too large."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents, self._size = contents, 0
+        self._stream: Any = self._safely(contents.unpack, contents.path)
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - the base's own
+        """Read into a buffer; return how many bytes."""
+        count: int = self._safely(self._stream.readinto, buffer)
+        self._size += count
+        if self._size > self._contents.limit:
+            limit = gigabytes(self._contents.limit)
+            raise DataError(f"{self._contents.name} unpacks to more than {limit}: {_RAISE}")
+        return count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+        super().close()
+
+    def _safely(self, call: Any, *arguments: Any) -> Any:  # noqa: ANN401 - any stream's method
+        try:
+            return call(*arguments)
+        except _DAMAGES as error:
+            raise DataError(f"{self._contents.name} is damaged: {error}.") from None

@@ -1,0 +1,198 @@
+"""Rows of JSON, of Excel's workbooks and of SQLite's databases, each cell as text."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import sqlite3
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sweeps.data.files._contents import Contents
+from sweeps.data.files._rows import HEAD_ROWS, Row, Rows, layout_of
+from sweeps.data.files.file_sources import INSIDE, FileParameters
+from sweeps.errors import DataError, did_you_mean, gigabytes, shown
+
+_JSON_COPIES = 8  # times its text JSON takes when it is read at once, about
+_LARGEST_LINE = 20_000_000  # bytes
+
+Records = Callable[[], Iterator[tuple[dict[str, Any], int]]]
+
+
+def read_json(contents: Contents, _parameters: FileParameters) -> Rows:
+    """Return the rows of JSON: a record a line, a list of records, or columns."""
+    name = contents.name
+    with contents.open() as stream:
+        first, second = (stream.readline(_LARGEST_LINE).strip() for _ in range(2))
+    by_line = first.startswith(b"{") and second.startswith(b"{")
+    records = _json_lines(contents) if by_line else _json_records(contents)
+    try:
+        header = [*dict.fromkeys(itertools.chain.from_iterable(record for record, _ in records()))]
+    except (ValueError, RecursionError, TypeError, AttributeError) as error:
+        raise DataError(f"{name} is no JSON table: {error}. Write a list of records.") from None
+
+    def again() -> Iterator[Row]:
+        for record, place in records():
+            yield [_text(record.get(column)) for column in header], place
+
+    kind, unit = ("JSON, a record a line", "line") if by_line else ("JSON", "record")
+    return Rows([*map(str, header)], again, (f"Read as: {kind}.",), unit)
+
+
+def _json_lines(contents: Contents) -> Records:
+    def records() -> Iterator[tuple[dict[str, Any], int]]:
+        with contents.open() as stream:
+            lines = iter(lambda: stream.readline(_LARGEST_LINE), b"")
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield dict(json.loads(line)), number
+
+    return records
+
+
+def _json_records(contents: Contents) -> Records:
+    content = replace(contents, limit=contents.limit // _JSON_COPIES).read()
+    try:
+        records = _records(json.loads(content))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{contents.name} is no JSON: {error}.") from None
+    if not records:
+        raise DataError(
+            f"{contents.name} is no table in JSON: that is a list of records, or columns by name."
+        )
+    return lambda: zip(records, itertools.count(1), strict=False)
+
+
+def _records(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - whatever JSON holds
+    """Return the records that JSON holds in one of its usual forms; none if it is another."""
+    if isinstance(value, list) and all(isinstance(record, dict) for record in value):
+        return value
+    if not isinstance(value, dict):
+        return []
+    if {"columns", "data"} <= value.keys():  # pandas' "split"
+        return [dict(zip(value["columns"], row, strict=True)) for row in value["data"]]
+    columns = [*value.values()]
+    if all(isinstance(column, dict) for column in columns):  # pandas' own choice
+        return [{c: value[c].get(key) for c in value} for key in columns[0]]
+    if all(isinstance(column, list) for column in columns) and not _records(columns[0]):
+        return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+    return next((records for column in columns if (records := _records(column))), [])
+
+
+def read_excel(contents: Contents, parameters: FileParameters) -> Rows:
+    """Return the rows of a sheet: the one that is named, or the first that holds a table."""
+    name, limit = contents.name, contents.limit
+    with zipfile.ZipFile(contents.path) as archive:
+        size = sum(info.file_size for info in archive.infolist())
+    if size > limit:
+        text = f"{name} unpacks to {gigabytes(size)}, more than {gigabytes(limit)}"
+        raise DataError(f"{text}: raise `limit_gb` to read it.")
+    workbook = _workbook(contents)
+    sheets = workbook.sheetnames
+    chosen = _chosen(contents, "sheet", sheets) if contents.inside else sheets[0]
+
+    def rows() -> Iterator[tuple[list[str], int]]:
+        sheet = workbook[chosen]
+        sheet.reset_dimensions()  # what the file says of them may be anything
+        for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+            row = [_text(cell) for cell in cells]
+            while row and not row[-1]:
+                row.pop()
+            if row:
+                yield row, number
+
+    sample = [*itertools.islice(rows(), HEAD_ROWS)]
+    width = max((len(row) for row, _ in sample), default=0)
+    if not width:
+        raise DataError(f"{name}: the sheet {shown(chosen)} is empty.")
+    layout = layout_of([(_padded(row, width), place) for row, place in sample], parameters.header)
+
+    def again() -> Iterator[Row]:
+        data = itertools.islice(rows(), layout.data, None)
+        return ((_padded(row, width), place) for row, place in data)
+
+    others = f" Others are left aside: {', '.join(sheets[:10])}." if len(sheets) > 1 else ""
+    note = f"Read as: Excel, sheet {shown(chosen)}, {layout.note}.{others}"
+    return Rows(layout.names, again, (note,))
+
+
+def _workbook(contents: Contents) -> Any:  # noqa: ANN401 - openpyxl's own
+    try:
+        import openpyxl  # noqa: PLC0415 - optional
+    except ImportError:
+        raise DataError(
+            f"{contents.name} is an Excel workbook, and openpyxl is not installed: "
+            "pip install 'bpsweep[excel]'."
+        ) from None
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return openpyxl.load_workbook(
+                io.BytesIO(contents.read()), read_only=True, data_only=True
+            )
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
+        raise DataError(f"{contents.name} is damaged: {error}.") from None
+
+
+def _padded(row: list[str], width: int) -> list[str]:
+    return row + [""] * (width - len(row))
+
+
+def read_sqlite(contents: Contents, _parameters: FileParameters) -> Rows:
+    """Return the rows of a table of a SQLite database."""
+    name, path = contents.name, contents.path
+    if contents.unpack is not None:
+        raise DataError(f"{name} is a packed database: unpack it.")
+    if path.with_name(f"{path.name}-wal").is_file():
+        raise DataError(f"{name} is being written to: close the program that does, then try again.")
+
+    def select(query: str) -> Iterator[tuple[Any, ...]]:
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        try:
+            with closing(sqlite3.connect(uri, uri=True)) as connection:
+                connection.text_factory = lambda text: text.decode("utf-8", "replace")
+                connection.execute("PRAGMA trusted_schema = OFF")
+                yield from connection.execute(query)
+        except sqlite3.Error as error:
+            raise DataError(f"{name} is damaged: {error}.") from None
+
+    tables = select(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    )
+    table = _chosen(contents, "table", [table for (table,) in tables])
+    quoted = '"' + table.replace('"', '""') + '"'
+    header = [row[1] for row in select(f"PRAGMA table_info({quoted})")]
+
+    def again() -> Iterator[Row]:
+        rows = select(f"SELECT * FROM {quoted}")  # noqa: S608 - a table's name, quoted
+        return (([*map(_text, row)], number) for number, row in enumerate(rows, 1))
+
+    return Rows(header, again, (f"Read as: SQLite, table {shown(table)}.",))
+
+
+def _chosen(contents: Contents, what: str, known: Sequence[str]) -> str:
+    """Return the table or sheet that is meant: the one that is named, or the only one."""
+    if contents.inside in known or (len(known) == 1 and not contents.inside):
+        return contents.inside or known[0]
+    wanted = f"has no {what} {shown(contents.inside)}" if contents.inside else f"holds {what}s"
+    file = contents.name.partition(INSIDE)[0]
+    raise DataError(
+        f"{file} {wanted}: {', '.join(map(shown, known[:20])) or 'none'}. Name one, such as "
+        f"{file}{INSIDE}{known[0] if known else what}.{did_you_mean(contents.inside, known)}"
+    )
+
+
+def _text(cell: object) -> str:
+    """Return a cell as text: nothing for none, numbers so that they can be read back."""
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime) and not (cell.hour or cell.minute or cell.second):
+        return cell.date().isoformat()
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace")
+    return json.dumps(cell) if isinstance(cell, dict | list) else str(cell)
