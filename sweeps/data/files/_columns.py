@@ -29,6 +29,7 @@ MOST_EXAMPLES = 200_000  # of a file, unless its parameters say otherwise
 _FEWEST_EXAMPLES = 1000  # where memory holds fewer, a sample is no remedy
 _MOST_STRATA = 256  # more different targets are no classes
 _CELLS_AT_ONCE = 200_000
+_ROWS_AT_ONCE = 500  # more lists at once cost the garbage collector several times as much
 _TEXT_BYTES = 200  # of a text that differs from all others of its column, about
 _FLAGS = {"False": 0.0, "FALSE": 0.0, "false": 0.0, "True": 1.0, "TRUE": 1.0, "true": 1.0}
 _NAMELESS = re.compile(r"\s*|Unnamed: \d+")
@@ -169,7 +170,8 @@ def _grown(
 def _chunks(name: str, header: Sequence[str], rows: Iterator[Row], unit: str) -> Iterator[Chunk]:
     """Yield some rows at once, column by column; refuse rows of another length."""
     width, problems = len(header), list[str]()
-    while chunk := list(itertools.islice(rows, max(1, _CELLS_AT_ONCE // width))):
+    at_once = min(_ROWS_AT_ONCE, max(1, _CELLS_AT_ONCE // width))
+    while len(problems) < at_once and (chunk := list(itertools.islice(rows, at_once))):
         problems += [
             f"{name}, {unit} {place}: has {counted(len(cells), 'field')}, but the header has "
             f"{width}: {shown(','.join(cells))}."
