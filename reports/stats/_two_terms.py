@@ -255,7 +255,7 @@ def _edges(
         middle = (inside + outside) / 2
         within = _squares(points, middle, powers)[0] <= limit
         inside, outside = np.where(within, middle, inside), np.where(within, outside, middle)
-    return np.where(reached, ends, inside), list(map(bool, reached.any(axis=1)))
+    return np.where(reached, ends, inside), np.any(reached, axis=1).tolist()
 
 
 def _log_shape(log_rz: np.ndarray, powers: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from sweeps.data.registry import (
     Entry,
     SourceError,
     catalogue,
-    catalogue_lines,
     load,
     parameters_of,
     read_source,
@@ -147,13 +145,3 @@ def test_what_is_listed_of_a_dataset_is_so(entry: Entry) -> None:
 
 def test_only_what_is_downloaded_needs_a_network() -> None:
     assert {entry.name for entry in catalogue() if entry.network} == {*FETCHED}
-
-
-def test_the_text_has_a_line_for_each() -> None:
-    wine = next(entry for entry in catalogue() if entry.name == "wine")
-    lines = catalogue_lines([wine, replace(wine, name="larger", examples=12_345, network=True)])
-    assert lines[:3] == [
-        "name    kind     task            examples  features  network",
-        "wine    bundled  classification       178        13  no",
-        "larger  bundled  classification    12,345        13  yes",
-    ]
