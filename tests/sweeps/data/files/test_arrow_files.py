@@ -171,8 +171,9 @@ def test_dates_and_decimals_are_as_they_are_written(read: Read) -> None:
     decimals = pa.array(["1.50", "2.25", None] * 4).cast(pa.decimal128(9, 2))
     days = pa.array([19_000, 19_001] * 6, pa.int32()).cast(pa.date32())
     dataset = read(COLUMNS | {"d": decimals, "t": days}, missing="mean", categorical="t")
-    assert dataset.feature_names[-3:] == ("d", "t=2022-01-08", "t=2022-01-09")
-    assert dataset.inputs[:2, -3].tolist() == [1.5, 2.25]
+    names = ("d", "t=2022-01-08", "t=2022-01-09", "d is missing")
+    assert dataset.feature_names[-4:] == names
+    assert dataset.inputs[:2, -4].tolist() == [1.5, 2.25]
 
 
 def test_files_of_arrow_are_read_by_their_content(read: Read) -> None:

@@ -73,7 +73,7 @@ def test_records_may_lack_keys_and_hold_more(read: Read) -> None:
     records = [*RECORDS, {"y": "a", "more": {"a": [1]}}]
     for text in (json.dumps(records), "\n".join(map(json.dumps, records))):
         dataset = read(text, ignore="more", missing="most_frequent")
-        assert dataset.inputs.shape == (13, 7)
+        assert dataset.inputs.shape == (13, 8)  # one says whether a number is missing
         assert np.isnan(dataset.inputs[12, 0])
 
 
@@ -110,7 +110,7 @@ def test_excel_dates_and_empty_ends_are_as_written(read: Read, tmp_path: Path) -
     rows = [["x", "t", "y", None], *([n, day, "ab"[n % 2]] for n, day in enumerate(days))]
     workbook(tmp_path / "my.data", [*rows, [None, days[0], "a"]])
     dataset = read(categorical="t", missing="mean")
-    assert dataset.feature_names == ("x", "t=2024-01-01", "t=2024-01-02 12:00:00")
+    assert dataset.feature_names == ("x", "t=2024-01-01", "t=2024-01-02 12:00:00", "x is missing")
     assert np.isnan(dataset.inputs[8, 0])
 
 
@@ -149,8 +149,8 @@ ARFF = """% a comment
 
 def test_arff_is_read(read: Read) -> None:
     dataset = read(ARFF + "1.5, 'u v', a\n% a comment\n?, w, b\n" * 4, missing="mean")
-    assert dataset.feature_names == ("x y", "c=u v", "c=w")
-    assert dataset.inputs[0].tolist() == [1.5, 1, 0]
+    assert dataset.feature_names == ("x y", "c=u v", "c=w", "x y is missing")
+    assert dataset.inputs[0].tolist() == [1.5, 1, 0, 0]
     assert np.isnan(dataset.inputs[1, 0])
     states(refusal(read, ARFF + "1.5,w,a\n1.5,w\n"), "line 8", "2 fields")
     states(refusal(read, ARFF + "{0 1.5}\n"), "sparse")
