@@ -190,11 +190,6 @@ IMPOSSIBLE = (
     ("timing", {"updates": 0}),
     ("timing", {"wall_seconds": 0.0}),
     ("timing", {"cpu_seconds": -1.0}),
-    ("facts", {"key": "jobs", "value": "many"}),
-    ("facts", {"key": "jobs", "value": "-1"}),
-    ("facts", {"key": "sweep_seconds", "value": "nan"}),
-    ("facts", {"key": "provenance", "value": '{"numpy": 2}'}),
-    ("facts", {"key": "provenance", "value": "[" * 100_000}),
 )
 """Values that no run writes."""
 
