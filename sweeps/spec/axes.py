@@ -29,8 +29,8 @@ from sweeps.spec.types import (
     Share,
     SimulatedCluster,
     SizeOrFull,
-    architectures,
     key,
+    lists,
     name_or_table,
 )
 
@@ -113,7 +113,7 @@ class Axes(Strict):
     """Everything a study can vary. Each key takes one value or a list of them."""
 
     dataset: Axis[Any] = key((), "the data: a name, or a table (docs/data.md)", section="Data")
-    hidden_layers: Annotated[Axis[Hidden], BeforeValidator(architectures)] = key(
+    hidden_layers: Annotated[Axis[Hidden], BeforeValidator(lists)] = key(
         ((),),
         "units of each hidden layer, bias units not counted; `[]` for none; a list of "
         "lists to vary",

@@ -27,6 +27,7 @@ from sweeps.spec.types import (
     Simulated,
     expanded,
     key,
+    lists,
 )
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -74,12 +75,6 @@ Bundle = Annotated[
 ]
 
 
-def _bundles(value: object) -> list[Any]:
-    # ["a", "b"] is one bundle, [["a", "b"], ["c", "d"]] are two.
-    items = listed(value)
-    return items if not items or isinstance(items[0], list | tuple) else [items]
-
-
 _FEW = Field(strict=False, max_length=MOST_VALUES)
 
 
@@ -120,7 +115,9 @@ class StudySpecification(Axes):
         example="32",
         section="Updates",
     )
-    zip: Annotated[tuple[Bundle, ...], BeforeValidator(_bundles), _FEW] = key(
+    zip: Annotated[
+        tuple[Bundle, ...], BeforeValidator(lambda value: value and lists(value)), _FEW
+    ] = key(
         (),
         "axes that go together, value by value, such as "
         '`["dataset", "hidden_layers"]`; all others are multiplied; a list of lists for '

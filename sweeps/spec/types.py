@@ -77,8 +77,8 @@ def rounded(rate: float) -> float:
     return float(f"{rate:.{DIGITS}g}")
 
 
-def architectures(value: object) -> list[Any]:
-    """Return networks, each a list of its hidden layers: [32] is one, [[32], [64]] are two."""
+def lists(value: object) -> list[Any]:
+    """Return lists, of which a single one needs none around it: [32] is one, [[32], [64]] two."""
     items = listed(value)
     return items if items and isinstance(items[0], list | tuple) else [items]
 
