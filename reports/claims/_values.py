@@ -13,7 +13,8 @@ from reports.analysis.batch_sizes import tuned
 from reports.analysis.equal_budgets import best_on_others, guess_level
 from reports.analysis.target_rates import points_of
 from reports.recommend import Analysis
-from reports.schema import CLASSIFICATION, TUNING_STAGES, GroupDescription
+from reports.schema import TUNING_STAGES, GroupDescription
+from reports.schema.measures import step_of
 from reports.stats import FEWEST, by_seed, sizes_of
 from reports.stats.models import RESOLVED
 from reports.stats.models.noise_scale import average_noise
@@ -76,7 +77,7 @@ class GroupValues:
     def step(self, part: str) -> float:
         """Return the smallest difference of two values of the metric on one part of the data."""
         items = self.plan.test_items if part == "test" else self.plan.validation_items
-        return 1 / items if self.plan.task == CLASSIFICATION else 0.0
+        return step_of(self.plan.task, items)
 
     def noise_scales(self, record: TargetRecord) -> dict[int, float]:
         """Return the noise scale of batch sizes that resolve it, by the tuning seeds' gradients."""
