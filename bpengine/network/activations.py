@@ -21,10 +21,9 @@ Bend = Callable[[Array, Array, Array], Array]
 
 @dataclass(frozen=True)
 class Activation:
-    """A function of a layer's net input and its derivatives, each next to its function.
+    """A function of a layer's net input and its derivatives; `call` makes or records NumPy calls.
 
-    `apply` and `derivative` are NumPy calls that `call` makes or records; none allocates an array:
-    `out` and `scratch` have the shape of `net`.
+    None allocates an array: `out` and `scratch` have the shape of `net`.
     """
 
     apply: Apply  # (call, net, out, scratch): f(net)

@@ -38,10 +38,7 @@ def ordinary_updates(rows: int) -> int:
 
 
 class Block:
-    """Some updates of equal batches, whose `inputs` and `targets` are filled before each run.
-
-    `each` is the weight of every example's loss in the error of its batch.
-    """
+    """Some updates of equal batches, whose `inputs` and `targets` are filled before each run."""
 
     def __init__(
         self,
@@ -51,7 +48,7 @@ class Block:
         *,
         updates: int,
         rows: int,
-        each: float,
+        each: float,  # weight of an example's loss in the error of its batch
         shards: int,
     ) -> None:
         seeds, settings = stepper.parameters.shape[:2]

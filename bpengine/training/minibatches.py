@@ -39,16 +39,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive batches of one epoch, examples `start` to `stop` of its order.
-
-    The networks are evaluated after it or not at all; a ragged last batch is smaller.
-    """
+    """Consecutive batches of one epoch, examples `start` to `stop` of its order."""
 
     epoch: int
     start: int
     stop: int
-    batch_size: int
-    evaluate: bool
+    batch_size: int  # a ragged last one is smaller
+    evaluate: bool  # whether the networks are, after it
 
 
 def epoch_order(seed: int, epoch: int, items: int) -> Annotated[IntArray, "item"]:

@@ -111,11 +111,7 @@ class ThreadingExecutor:
 
 
 class LokyExecutor:
-    """Runs tasks in worker processes, through joblib's loky.
-
-    One process that dies takes its pool with it: all its tasks are reported as dead, and the next
-    one starts a new pool.
-    """
+    """Runs tasks in joblib's loky processes; one that dies takes its pool and all tasks with it."""
 
     def __init__(self, jobs: int, workspace: Workspace) -> None:
         self.slots = jobs

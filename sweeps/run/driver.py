@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -31,7 +31,8 @@ from sweeps.worker.workspace import NAME, Workspace, hand_over
 
 MICROSECONDS = 1e-6
 
-KEEP_SECONDS = 0.1  # results that end within this of each other may share a transaction
+KEEP_SECONDS = 0.1
+"""Results that end within this of each other share a transaction: it waits for the disk."""
 
 
 class Limit:
@@ -171,21 +172,16 @@ def _cohorts(session: _Session, missing: Sequence[Trial]) -> list[Cohort]:
     return cut + plan(rest, session.jobs)
 
 
+@dataclass
 class _Keeping:
-    """Stores what has ended, together with what ended just before, and only then reports it.
+    """Stores what has ended, together with what ended just before, and only then reports it."""
 
-    A transaction waits for the disk, too long for each of many tiny cohorts.
-    """
-
-    def __init__(
-        self, store: Store, checkpoints: Path, missing: Mapping[str, Trial], advance: Advance
-    ) -> None:
-        self._store = store
-        self._checkpoints = checkpoints
-        self._missing = missing
-        self._advance = advance
-        self._ended: Ended = []
-        self._kept = 0.0
+    store: Store
+    checkpoints: Path
+    missing: Mapping[str, Trial]
+    advance: Advance
+    ended: Ended = field(default_factory=list)
+    kept: float = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -195,24 +191,24 @@ class _Keeping:
 
     def take(self, ended: Ended) -> None:
         """Take cohorts that have ended, if any."""
-        self._ended += ended
-        if time.monotonic() - self._kept >= KEEP_SECONDS:
+        self.ended += ended
+        if time.monotonic() - self.kept >= KEEP_SECONDS:
             self._keep()
 
     def _keep(self) -> None:
-        ended = [outcomes for _, outcomes in self._ended]
+        ended = [outcomes for _, outcomes in self.ended]
         outcomes = [outcome for cohort in ended for outcome in cohort]
         if outcomes:
-            trials = [self._missing[outcome.trial] for outcome in outcomes]
-            for trial in self._store.add(trials, outcomes):
+            trials = [self.missing[outcome.trial] for outcome in outcomes]
+            for trial in self.store.add(trials, outcomes):
                 tell(f"note: trial {trial} gave another result than the stored one, which is kept.")
         for cohort in ended:
             names = [outcome.trial for outcome in cohort]
-            checkpoint_path(self._checkpoints, names).unlink(missing_ok=True)
-        costs = [MICROSECONDS * cohort_cost(cohort) for cohort, _ in self._ended]
-        self._ended = []
-        self._advance(costs, len(outcomes))
-        self._kept = time.monotonic()
+            checkpoint_path(self.checkpoints, names).unlink(missing_ok=True)
+        costs = [MICROSECONDS * cohort_cost(cohort) for cohort, _ in self.ended]
+        self.ended = []
+        self.advance(costs, len(outcomes))
+        self.kept = time.monotonic()
 
 
 def _seconds(outcomes: Sequence[Outcome]) -> float:

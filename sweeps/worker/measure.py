@@ -33,10 +33,7 @@ RATE = 1e-4
 
 @dataclass(frozen=True)
 class Workload:
-    """What the time of an update depends on, besides batch size and lanes.
-
-    All but `extras` are named as in a configuration.
-    """
+    """What the time of an update depends on, besides batch size and lanes, as configured."""
 
     widths: tuple[int, ...]
     activation: str
@@ -146,16 +143,8 @@ def _measure(work: Callable[[], int]) -> tuple[int, float, float, float]:
 
 def _tensor(measurement: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
     budget, workload = Budget(epochs=1), measurement.workload
-    recipe = Recipe(
-        batch_size=measurement.batch_size,
-        budget=budget,
-        loss=workload.loss,
-        reduction=workload.reduction,
-        optimizer=workload.optimizer,
-        shards=workload.shards,
-        local_updates=workload.local_updates,
-        dtype=workload.dtype,
-    )
+    shared = fields_from(Recipe, workload)
+    recipe = Recipe(batch_size=measurement.batch_size, budget=budget, **shared)
     data = [splits(seed) for seed in measurement.seeds]
     settings = [dict(setting) | {"learning_rate": RATE} for setting in measurement.settings]
     network = Lockstep(workload.architecture, data, settings, recipe)

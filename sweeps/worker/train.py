@@ -43,10 +43,7 @@ PREPARED_BYTES = 2**28  # how much prepared data a worker keeps for the cohorts 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial gave: fields are described in `reports.schema.results.TRIAL_COLUMNS`.
-
-    Losses and metrics are NaN, updates of events -1 where there are none.
-    """
+    """What a trial gave, as in `TRIAL_COLUMNS`; NaN, or -1 updates, where there is nothing."""
 
     trial: str  # its identity
     status: str
