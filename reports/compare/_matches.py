@@ -141,24 +141,20 @@ def _key(analysis: Analysis) -> tuple[str, ...]:
     return (plan.fingerprint, plan.architecture, plan.optimizer, plan.task, plan.metric)
 
 
+_SETTINGS = (
+    *("activation", "output", "loss", "reduction", "schedule", "rate_rule", "memory_reference"),
+    *("shards", "local_updates", "budget", "train_items", "validation_items", "test_items"),
+    "further",
+)
+
+
 def _settings(analysis: Analysis) -> dict[str, str]:
     plan = analysis.plan
     hyperparameters = ", ".join(f"{name}={value:g}" for name, value in plan.hyperparameters.items())
-    return {
-        "activation": plan.activation,
-        "output": plan.output,
-        "loss": plan.loss,
-        "reduction": plan.reduction,
-        "hyperparameters": hyperparameters or MISSING,
-        "schedule": plan.schedule or MISSING,
-        "rate rule": plan.rate_rule,
-        "memory": "examples" if plan.memory_reference else "updates",
-        "shards": str(plan.shards),
-        "local updates": str(plan.local_updates),
-        "budget": plan.budget,
-        "split": f"{plan.train_items}/{plan.validation_items}/{plan.test_items}",
-        "further settings": plan.further or MISSING,
+    values = {"hyperparameters": hyperparameters} | {
+        name: getattr(plan, name) for name in _SETTINGS
     }
+    return {name.replace("_", " "): str(value or MISSING) for name, value in values.items()}
 
 
 def _pairs(firsts: Sequence[Analysis], name: str, others: Sequence[Analysis]) -> list[Pair]:

@@ -34,7 +34,6 @@ from reports.schema import (
     plural,
     rate,
     seconds,
-    significant,
     visible,
 )
 
@@ -140,7 +139,6 @@ def match_tables(matches: Matches) -> list[cells.Table]:
     made = (
         _studies(matches),
         _cells(matches),
-        _times(matches),
         _unmatched(matches),
         _values(matches, "specification", matches.specification, texts),
         _values(matches, "provenance", matches.provenance, versions),
@@ -211,24 +209,6 @@ def _bounds(measure: Measure) -> cells.Maker:
     return cells.interval(
         "difference_low", "difference_high", lambda low, high: f"{signed(low)} to {signed(high)}"
     )
-
-
-def _times(matches: Matches) -> cells.Table:
-    columns: dict[str, cells.Maker] = {
-        "Batch size": cells.number("batch_size", str),
-        "Group": cells.text("group"),
-        "Other study": cells.text("study"),
-        "First, an update": cells.number("first_seconds_per_update", seconds),
-        "Its update": cells.number("seconds_per_update", seconds),
-        "Ratio": cells.number("time_ratio", significant),
-        "First, training": cells.number("first_seconds_to_train", seconds),
-        "Its training": cells.number("seconds_to_train", seconds),
-    }
-    note = (
-        "Medians of each study's benchmark, on its own machine. Ratio: of the time of an update, "
-        "other over first."
-    )
-    return cells.table_of("times", "Times of matched cells", note, columns, matches.cells)
 
 
 def _unmatched(matches: Matches) -> cells.Table:

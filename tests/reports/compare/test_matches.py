@@ -161,7 +161,7 @@ def test_a_study_compared_with_itself_is_the_same_to_the_bit(first: StudyAnalysi
     assert same.unmatched.empty
     assert same.specification.empty
     names = {table.name for table in match_tables(same)}
-    assert names == {"studies", "matched", "times"}
+    assert names == {"studies", "matched"}
 
 
 def test_trials_that_ran_again_with_other_results_are_counted(first: StudyAnalysis) -> None:
