@@ -34,7 +34,6 @@ from sweeps.design.cohorts import plan
 from sweeps.design.trials import Cohort, Trial
 from sweeps.run import driver as runner
 from sweeps.run._scheduler import Dispatch, Ended
-from sweeps.worker.tasks import one_by_one
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -107,7 +106,8 @@ def ran(study: Study, jobs: int, backend: str) -> Ran:
 
 def alone(trials: Sequence[Trial], jobs: int) -> list[Cohort]:
     """Return a cohort for each trial."""
-    return [trial for cohort in plan(trials, jobs) for trial in one_by_one(cohort)]
+    ordered = [trial for cohort in plan(trials, jobs) for trial in cohort.trials]
+    return [Cohort(trial.configuration, (trial.seed,), (trial.settings,)) for trial in ordered]
 
 
 def overhead() -> None:

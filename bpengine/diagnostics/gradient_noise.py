@@ -100,21 +100,16 @@ def gradient_statistics(
     for norms, which are more precise; `population`, the number from which a seed's examples are
     drawn without replacement, None for independent draws.
     """
-    seeds, settings = parameters.shape[:2]
-    passes = Backprop(architecture, loss, (seeds, settings), np.float64)
+    passes = Backprop(architecture, loss, parameters.shape[:2], np.float64)
     W, data = architecture.layers(parameters.astype(np.float64)), stack(examples, np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         if shards is None:
             norms, mean = _norms_and_mean(passes, W, data)
-            small, big, small_examples = norms.mean(axis=-1), _inner(mean, mean), 1.0
+            small, big, size = norms.mean(axis=-1), _inner(mean, mean), 1.0
         else:
-            small, big, small_examples = _of_shards(passes, W, data, shards, lambda dW: dW)
+            small, big, size = _of_shards(passes, W, data, shards, lambda dW: dW)
         return two_batch_statistics(
-            small,
-            big,
-            small_examples=small_examples,
-            big_examples=data.items,
-            population=population,
+            small, big, small_examples=size, big_examples=data.items, population=population
         )
 
 

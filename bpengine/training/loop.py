@@ -361,8 +361,7 @@ def evaluate(
     Returns:
         Mean loss and metric, in float64; NaN where parameters are not finite.
     """
-    seeds, settings = parameters.shape[:2]
-    passes = Backprop(architecture, loss, (seeds, settings), parameters.dtype)
+    passes = Backprop(architecture, loss, parameters.shape[:2], parameters.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         return _evaluate(
             passes, architecture.layers(parameters), stack(examples, parameters.dtype), metric

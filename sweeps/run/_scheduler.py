@@ -10,7 +10,7 @@ from dataclasses import replace
 from sweeps.design import Cohort
 from sweeps.errors import KEPT, EnvironmentFailedError
 from sweeps.run._executors import Executor
-from sweeps.worker.tasks import Death, Mismatch, Report, Task, one_by_one, train
+from sweeps.worker.tasks import Death, Mismatch, Report, Task, train
 from sweeps.worker.train import CRASHED, TIMEOUT, Outcome, failed
 from sweeps.worker.workspace import Workspace
 
@@ -86,9 +86,9 @@ class Dispatch:
         elif not task.apart:
             self._suspects.append(self._task(task.cohort, apart=True))
         elif len(task.cohort.trials) > 1:
-            self._suspects.extend(
-                self._task(single, apart=True) for single in one_by_one(task.cohort)
-            )
+            for seed, settings in itertools.product(task.cohort.seeds, task.cohort.settings):
+                single = replace(task.cohort, seeds=(seed,), settings=(settings,))
+                self._suspects.append(self._task(single, apart=True))
         else:
             return self._died_alone(task, report)
         return []

@@ -20,21 +20,15 @@ _NOTE_AT_ONCE = b"\nStopping.\n"
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user asked for an end."""
+    """The user or, by another signal, the system asked for an end."""
 
-    exit_code: int = 128 + signal.SIGINT  # of the command
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.exit_code = 128 + number  # of the command
 
 
 class Finished(Interrupted):
     """The user asked for an end, and what ran then was finished first."""
-
-
-class Terminated(Interrupted):
-    """The system asked for an end."""
-
-    def __init__(self, number: int = signal.SIGTERM) -> None:
-        super().__init__()
-        self.exit_code = 128 + number
 
 
 class Interruption:
@@ -70,7 +64,7 @@ class Interruption:
             raise Finished
 
     def _terminate(self, number: int, _frame: FrameType | None) -> NoReturn:
-        raise Terminated(number)
+        raise Interrupted(number)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from bpengine.network import ACTIVATIONS, INITIALISERS, LOSSES, REDUCTIONS
 from bpengine.optim import OPTIMIZERS
@@ -21,6 +21,7 @@ from sweeps.spec.types import (
     Count,
     Hidden,
     LogSpace,
+    NoneOr,
     NotNegative,
     Positive,
     PowersOfTwo,
@@ -31,7 +32,6 @@ from sweeps.spec.types import (
     SizeOrFull,
     key,
     lists,
-    name_or_table,
 )
 
 
@@ -102,13 +102,6 @@ class GrowthChoice(Strict):
     limit: SizeOrFull = key(FULL, "largest batch size")
 
 
-Growth = Annotated[
-    Annotated[Annotated[str, OneOf((NONE,))], Tag("<name>")]
-    | Annotated[GrowthChoice, Tag("<table>")],
-    Discriminator(name_or_table),
-]
-
-
 class Axes(Strict):
     """Everything a study can vary. Each key takes one value or a list of them."""
 
@@ -148,7 +141,7 @@ class Axes(Strict):
         (ScheduleChoice(kind="constant"),),
         "how the learning rate changes along training: a name, or a table",
     )
-    growth: Axis[Growth] = key(
+    growth: Axis[NoneOr[GrowthChoice]] = key(
         (NONE,), "how the batch size grows along training: `none`, or a table", section="Batches"
     )
     batch_sizes: Axis[BatchSize] = key(

@@ -21,10 +21,11 @@ from sweeps.spec.types import (
     MOST_VALUES,
     NONE,
     Count,
+    NoneOr,
     Positive,
     Seed,
     SeedRange,
-    Simulated,
+    SimulatedCluster,
     expanded,
     key,
     lists,
@@ -213,7 +214,7 @@ class StudySpecification(Axes):
         example="600.0",
         section="Budget",
     )
-    simulated_cluster: Simulated = key(
+    simulated_cluster: NoneOr[SimulatedCluster] = key(
         NONE,
         "table of workers and their network, `{}` for a common one, for which the "
         "report simulates the time to a target; no part of a trial's identity",

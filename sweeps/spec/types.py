@@ -185,9 +185,9 @@ def name_or_table(value: object) -> str:
     return "<name>" if isinstance(value, str) else "<table>"
 
 
-Simulated = Annotated[
+NoneOr = Annotated[
     Annotated[Annotated[str, OneOf((NONE,), otherwise="a table")], Tag("<name>")]
-    | Annotated[SimulatedCluster, Tag("<table>")],
+    | Annotated[T, Tag("<table>")],
     Discriminator(name_or_table),
 ]
 

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sweeps.design import Cohort
 from sweeps.errors import UserError
@@ -98,12 +98,3 @@ def received(content: bytes, task: Task) -> Report:
     except Exception:  # noqa: BLE001 - a result that can't be read is a failure of its cohort
         return failed(task.cohort, ERROR, traceback.format_exc())
     return report if theirs == task.versions else Mismatch(str(theirs))
-
-
-def one_by_one(cohort: Cohort) -> list[Cohort]:
-    """Return a cohort of its own for each trial."""
-    return [
-        replace(cohort, seeds=(seed,), settings=(settings,))
-        for seed in cohort.seeds
-        for settings in cohort.settings
-    ]

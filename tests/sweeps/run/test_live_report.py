@@ -15,7 +15,7 @@ import pytest
 from sweeps.errors import UsageError
 from sweeps.run import live_report as reporter
 from sweeps.run.live_report import reported
-from sweeps.run.signals import Interrupted, Terminated
+from sweeps.run.signals import Interrupted
 
 WAIT = "import sys, time; open(sys.argv[2] + '/began', 'w'); time.sleep(60)"
 
@@ -46,14 +46,14 @@ def test_it_ends_with_a_run_that_ends_early(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGTERM
 
 
-@pytest.mark.parametrize("end", [Interrupted, Terminated])
+@pytest.mark.parametrize("end", [Interrupted(), Interrupted(15)])
 def test_what_stops_a_run_at_once_leaves_it_to_write_what_was_kept(
-    tmp_path: Path, end: type[Interrupted]
+    tmp_path: Path, end: Interrupted
 ) -> None:
     writer = reported(tmp_path)
     process = writer.__enter__()
     with suppress(Interrupted):
-        writer.__exit__(end, end(), None)
+        writer.__exit__(Interrupted, end, None)
     assert process.poll() is None
     process.kill()
     process.communicate()

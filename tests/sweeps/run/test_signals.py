@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from sweeps.run import signals as interruption_module
-from sweeps.run.signals import Finished, Interrupted, Interruption, Terminated, interruptible
+from sweeps.run.signals import Finished, Interrupted, Interruption, interruptible
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def test_ctrl_c_is_heard_where_nothing_can_be_written(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_the_system_s_signals_stop_at_once(number: int, code: int) -> None:
-    with pytest.raises(Terminated) as stopped, interruptible():
+    with pytest.raises(Interrupted) as stopped, interruptible():
         os.kill(os.getpid(), number)
     assert stopped.value.exit_code == code
 

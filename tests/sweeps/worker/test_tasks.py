@@ -10,7 +10,7 @@ import pytest
 from faults import POISON, cohort
 
 from sweeps.errors import DataError
-from sweeps.worker.tasks import Task, Work, one_by_one, perform, received, train
+from sweeps.worker.tasks import Task, Work, perform, received, train
 from sweeps.worker.train import CURVE_WIDTH, Outcome
 from sweeps.worker.workspace import Workspace
 
@@ -76,10 +76,3 @@ def test_the_hard_limit_leaves_room_for_the_soft_one(workspace: Workspace) -> No
     task = Task(1, cohort(0.1, 0.2), workspace)
     assert task.hard_seconds is None
     assert replace(task, trial_seconds=3.0).hard_seconds == 3 * 4 * 2 + 10
-
-
-def test_a_cohort_falls_into_its_trials() -> None:
-    whole = cohort(0.1, 0.2)
-    parts = one_by_one(whole)
-    assert [trial for part in parts for trial in part.trials] == whole.trials
-    assert {len(part.trials) for part in parts} == {1}
