@@ -218,10 +218,7 @@ def is_open(descriptor: int) -> bool:
 
 
 def write(*lines: str, stream: TextIO | None = None) -> None:
-    """Write lines; a command's results, unless a stream is given.
-
-    Whatever names and messages hold, what is one line here is one line there.
-    """
+    """Write lines, each as one line whatever it holds; a command's results by default."""
     stream = stream or sys.stdout
     encoding = stream.encoding or "utf-8"
     try:

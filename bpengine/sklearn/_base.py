@@ -101,11 +101,7 @@ class _Model:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no annotations
-    """What both estimators do; `BackpropClassifier` documents it.
-
-    The fields are scikit-learn's parameters, whose defaults a class may replace. `_encode` of each
-    class returns the examples, and what to keep of their labels once they have been learnt.
-    """
+    """What both estimators do; `_encode` of each returns the examples and labels to be kept."""
 
     hidden_layer_sizes: tuple[int, ...] = (32,)
     activation: str = "relu"

@@ -97,12 +97,10 @@ def _number(name: str) -> Measure:
 
 
 def rmse(values: pd.DataFrame, plan: GroupDescription) -> pd.Series[float]:
-    """Return the root mean squared error of each trial; NaN where it isn't known.
-
-    The squared error of an example is half the sum over the outputs of (t - psi)^2, so that
-    RMSE = sqrt(2 loss / outputs), in standard deviations of the target on the training set; times
-    that standard deviation, it is in the target's own unit. `values` has columns loss and seed.
-    """
+    """Return the root mean squared error of each trial; NaN where it isn't known."""
+    # The squared error of an example is half the sum over the outputs of (t - psi)^2, so that
+    # RMSE = sqrt(2 loss / outputs), in standard deviations of the target on the training set; times
+    # that standard deviation, it is in the target's own unit. `values` has columns loss and seed.
     unit = rmse_unit(plan)
     if not unit:
         return pd.Series(np.nan, index=values.index, dtype="float64")

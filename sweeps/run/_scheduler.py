@@ -22,11 +22,7 @@ Ended = list[tuple[Cohort, list[Outcome]]]
 
 
 class Dispatch:
-    """Brings cohorts to their end, whatever they do to their processes.
-
-    Tasks whose pool died are suspect: they run apart after all others. A cohort that dies apart is
-    split into its trials; a trial that dies apart `MOST_DEATHS` times is `crashed`.
-    """
+    """Brings cohorts to their end: what dies runs apart, then split, and then is `crashed`."""
 
     def __init__(
         self, executor: Executor, workspace: Workspace, trial_seconds: float | None = None

@@ -30,11 +30,9 @@ T = TypeVar("T")
 
 
 def key(default: object, meaning: str, **details: str) -> Any:  # noqa: ANN401
-    """Return pydantic's declaration of a key.
-
-    `details` are its `unit`, an `example` where its default means nothing, and the `section`
-    of the reference that it opens; the keys after it are in the same.
-    """
+    """Return pydantic's declaration of a key."""
+    # `details` are its `unit`, an `example` where its default means nothing, and the `section` of
+    # the reference that it opens; the keys after it are in the same.
     return Field(default=default, description=meaning, json_schema_extra={**details})
 
 
