@@ -85,11 +85,12 @@ def _count(number: int, case: Case, share: float) -> bool:
     """Print a row, and return whether the share is certainly outside of its range."""
     rng = np.random.default_rng(number)
     studies = max(round(share * case.simulations), 10)
-    found = stats.binomtest(sum(case.happened(rng) for _ in range(studies)), studies)
-    ends = found.proportion_ci(0.95)
+    outcome = stats.binomtest(sum(case.happened(rng) for _ in range(studies)), studies)
+    ends = outcome.proportion_ci(0.95)
     broken = bool(ends.high < case.low or ends.low > case.high)
     print(
-        f"| {case.name} | {studies:,} | {found.statistic:.4f} | {ends.low:.4f} to {ends.high:.4f} "
+        f"| {case.name} | {studies:,} | {outcome.statistic:.4f} "
+        f"| {ends.low:.4f} to {ends.high:.4f} "
         f"| {case.low:.3f} to {case.high:.3f} | {'broken' if broken else 'kept'} |",
         flush=True,
     )
@@ -131,22 +132,22 @@ def _covers(ends: Ends, truth: float) -> bool:
 
 def _t(seeds: int) -> Trial:
     def covered(rng: np.random.Generator) -> bool:
-        found = t_interval(rng.normal(3, 2, seeds).tolist())
-        return _covers(Ends(found.low, found.high), 3)
+        interval = t_interval(rng.normal(3, 2, seeds).tolist())
+        return _covers(Ends(interval.low, interval.high), 3)
 
     return covered
 
 
 def _bca(rng: np.random.Generator) -> bool:
-    found = bootstrap_interval(rng.exponential(size=40).tolist())
-    return _covers(Ends(found.low, found.high), 1)
+    interval = bootstrap_interval(rng.exponential(size=40).tolist())
+    return _covers(Ends(interval.low, interval.high), 1)
 
 
 def _wilson(rng: np.random.Generator) -> bool:
     shift = 0.5
     first = pd.Series(rng.normal(shift, 1, 20))
-    found = probability_of_improvement(first, pd.Series(np.zeros(20)))
-    return _covers(Ends(found.low, found.high), float(stats.norm.cdf(shift)))
+    interval = probability_of_improvement(first, pd.Series(np.zeros(20)))
+    return _covers(Ends(interval.low, interval.high), float(stats.norm.cdf(shift)))
 
 
 def _measured(rng: np.random.Generator, count: int, noise: float) -> np.ndarray:
@@ -157,8 +158,8 @@ def _measured(rng: np.random.Generator, count: int, noise: float) -> np.ndarray:
 
 def _fieller(count: int, noise: float) -> Trial:
     def covered(rng: np.random.Generator) -> bool:
-        found = fieller_interval(*_measured(rng, count, noise))
-        return _covers(Ends(found.low, found.high), NOISE_SCALE)
+        interval = fieller_interval(*_measured(rng, count, noise))
+        return _covers(Ends(interval.low, interval.high), NOISE_SCALE)
 
     return covered
 
@@ -167,8 +168,8 @@ def _linearised(rng: np.random.Generator) -> bool:
     traces, norms = _measured(rng, 5, 2.0)
     ratio = traces.mean() / norms.mean()
     residuals = (traces - ratio * norms) / norms.mean()
-    found = t_interval((ratio + residuals - residuals.mean()).tolist())
-    return _covers(Ends(found.low, found.high), NOISE_SCALE)
+    interval = t_interval((ratio + residuals - residuals.mean()).tolist())
+    return _covers(Ends(interval.low, interval.high), NOISE_SCALE)
 
 
 def _clipped(rng: np.random.Generator) -> bool:

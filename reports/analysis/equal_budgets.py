@@ -180,18 +180,24 @@ def _comparable(budgets: _Budgets, values: np.ndarray) -> np.ndarray:
 def _training(
     plan: GroupDescription, trials: pd.DataFrame, seconds: Mapping[tuple[str, int], float]
 ) -> _Training:
-    ok = trials[trials["status"] == "ok"].groupby("batch_size")[["examples", "updates"]].max()
-    for name, budget in (("examples", plan.budget_examples), ("updates", plan.budget_updates)):
-        ok[name] = ok.index.to_series().map(budget).fillna(ok[name])
-    updates = ok["updates"].to_numpy()
-    cost = [seconds.get((plan.group, size), math.nan) for size in ok.index.tolist()]
+    ok = (trials["status"] == "ok").to_numpy(bool)
+    batch_sizes = trials["batch_size"].to_numpy()[ok]
+    sizes = np.unique(batch_sizes)
+
+    def whole(name: str, budget: Mapping[int, int]) -> np.ndarray:
+        made = trials[name].to_numpy()[ok]
+        most = [budget.get(n, int(made[batch_sizes == n].max())) for n in sizes.tolist()]
+        return np.array(most, np.int64)
+
+    updates = whole("updates", plan.budget_updates)
+    cost = [seconds.get((plan.group, size), math.nan) for size in sizes.tolist()]
     used = {
-        EPOCHS: ok["examples"].to_numpy() / plan.train_items,
+        EPOCHS: whole("examples", plan.budget_examples) / plan.train_items,
         UPDATES: updates,
         SECONDS: updates * np.array(cost, np.float64),
     }
     known = {rule: values for rule, values in used.items() if not np.isnan(values).any()}
-    return _Training(ok.index.to_numpy(), known)
+    return _Training(sizes, known)
 
 
 def _budgets(training: _Training) -> _Budgets:

@@ -59,6 +59,7 @@ from reports.stats.models.noise_scale import (
     compare_with_critical,
     noise_along_training,
 )
+from reports.stats.models.optimal_batch import fastest_batch
 from reports.stats.models.simulated_workers import simulate_group
 from reports.stats.models.steps_to_target import NEAR_ALL
 from reports.stats.models.target_levels import fit_target
@@ -173,13 +174,11 @@ def _fit(
     times = _update_times(one_network(timing), items)
     table = summarise_crossings(crossings, rates, timing, items)
     fitted = _at_target_rates(table, crossings, tuned)
-    steps, tuning_steps = (
-        _steps(keys, rows[~at_edges(rows, tuning.points)], items) for rows in (fitted, tuned)
-    )
-    # All runs of a batch size have one rate.
-    sizes = fitted.drop_duplicates(TARGET_CELL)
-    inside = sizes.set_index(TARGET_CELL).index[~at_edges(sizes, tuning.points)]
-    table["fitted"] = pd.MultiIndex.from_frame(table[TARGET_CELL]).isin(inside)
+    steps = _steps(keys, fitted[~at_edges(fitted, tuning.points)], items)
+    # Elsewhere the tuning runs are fitted already.
+    apart = _fitted_to_fresh(keys, table, fresh)
+    tuning_steps = steps | _steps(apart, tuned[~at_edges(tuned, tuning.points)], items)
+    table["fitted"] = _is_fitted(table, fitted, tuning.points)
     return _Fits(
         crossings=_split(crossings),
         tuning=_split(tuned),
@@ -204,6 +203,20 @@ def _at_target_rates(
     first, second = (pd.MultiIndex.from_frame(rows[key]) for rows in (crossings, tuned))
     kept = crossings[~first.isin(other)], tuned[second.isin(other)]
     return pd.concat(kept, ignore_index=True)
+
+
+def _is_fitted(table: pd.DataFrame, fitted: pd.DataFrame, tuning: pd.DataFrame) -> np.ndarray:
+    """Whether the runs of a batch size, which have one rate, are fitted."""
+    sizes = fitted.drop_duplicates(TARGET_CELL)
+    inside = sizes.set_index(TARGET_CELL).index[~at_edges(sizes, tuning)]
+    return pd.MultiIndex.from_frame(table[TARGET_CELL]).isin(inside)
+
+
+def _fitted_to_fresh(keys: Sequence[Key], table: pd.DataFrame, fresh: pd.DataFrame) -> list[Key]:
+    """The targets whose curve is fitted to runs of fresh seeds."""
+    other, groups = other_rates(table), {*fresh["group"]}
+    tuned = {*zip(other["group"], other["target"], strict=True)}
+    return [key for key in keys if key[0] in groups and key not in tuned]
 
 
 def _fresh_or_else(tuning: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
@@ -259,7 +272,7 @@ def _target(group: str, target: Target, fits: _Fits) -> TargetRecord:
         left_out=tuple(table.loc[~table["fitted"], "batch_size"].tolist()),
         fit=steps,
         best=best_batch_for_time(steps, time),
-        named=best_batch_for_time(fits.tuning_steps[key], time).batch_size,
+        named=fastest_batch(fits.tuning_steps[key], time).batch_size,
         noise=empty_table(NOISE_RATIO_COLUMNS)
         if noise is None
         else noise_on_the_way(noise, table, steps),

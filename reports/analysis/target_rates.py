@@ -11,7 +11,7 @@ import pandas as pd
 
 from reports.schema import CELL, SIZE, TUNING_STAGES, count_seeds
 from reports.schema.outcomes import measurements
-from reports.stats.models import NOT_REACHED, Target
+from reports.stats.models import Target
 from reports.stats.models.first_passage import RATE, crossings_by_group
 from reports.stats.models.noise_scale import GRADIENTS
 from reports.stats.models.target_levels import targets_by_group
@@ -113,8 +113,15 @@ def strictest(runs: Sequence[pd.DataFrame]) -> int | None:
 
 
 def _by_half(runs: pd.DataFrame) -> bool:
-    whole = runs["outcome"].ne(NOT_REACHED).groupby(runs["batch_size"]).all()
-    return bool(whole.mean() >= ENOUGH_SIZES)
+    sizes = np.unique(runs["batch_size"].to_numpy())
+    return bool(len(reaching(runs)) >= ENOUGH_SIZES * sizes.size)
+
+
+def reaching(crossings: pd.DataFrame) -> list[int]:
+    """Return the batch sizes all of whose runs come to the target, rather than begin beyond it."""
+    sizes = crossings["batch_size"].to_numpy()
+    missed = crossings["outcome"].to_numpy(object) != REACHED
+    return sorted({*sizes.tolist()} - {*sizes[missed].tolist()})
 
 
 def points_of(runs: pd.DataFrame, curves: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -117,9 +118,9 @@ def _split(
     frame: pd.DataFrame, labels: Sequence[str], *, keep: bool = True
 ) -> dict[str, pd.DataFrame]:
     """Return the rows of each group, with or without the column that names it."""
-    rows = dict(list(frame.groupby("group")))
-    parts = {label: rows.get(label, frame[:0]).reset_index(drop=True) for label in labels}
-    return parts if keep else {label: part.drop(columns="group") for label, part in parts.items()}
+    shown = frame if keep else frame.drop(columns="group")
+    rows = dict(list(shown.groupby(frame["group"])))
+    return {label: rows.get(label, shown[:0]).reset_index(drop=True) for label in labels}
 
 
 def _analyse_group(
@@ -161,15 +162,17 @@ def _with_verdicts(analysis: Analysis) -> pd.DataFrame:
             each = shortfall(values, analysis.reference, size, answer.margin, step, pilot=pilot)
             slower = answer.compared and each.verdict != WORSE
             compared[size] = replace(each, verdict=SLOWER) if slower else each
-    places = table["batch_size"].map(compared).dropna()
-    known = pd.DataFrame([vars(each) for each in places], places.index)
-    names = {"mean": "shortfall", "lower": "shortfall_low", "upper": "shortfall_high"}
-    columns = known.rename(columns=names)[[*names.values(), "verdict"]]
-    table = table.drop(columns=columns.columns).join(columns).fillna({"verdict": ""})
+    rows = [vars(compared[size]) if size in compared else _NO_VERDICT for size in analysis.tried]
+    columns = [[row[name] for row in rows] for name in _NO_VERDICT]
+    shown = dict(zip(("shortfall", "shortfall_low", "shortfall_high"), columns, strict=False))
+    possible = possible_best(values, step)
+    best = [size in possible for size in analysis.tried]
     return as_table(
-        table.assign(may_be_best=table["batch_size"].isin(possible_best(values, step))),
-        BATCH_SIZE_COLUMNS,
+        table.assign(**shown, verdict=columns[-1], may_be_best=best), BATCH_SIZE_COLUMNS
     )
+
+
+_NO_VERDICT = dict.fromkeys(("mean", "lower", "upper"), math.nan) | {"verdict": ""}
 
 
 def _mean_curves(

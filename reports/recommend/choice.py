@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis import TargetRecord
+from reports.analysis.target_rates import reaching
 from reports.recommend.answer import ACCURACY, FITTED, NOISE_SCALE, TARGET_TIME, Answer, Estimate
 from reports.recommend.record import Analysis
 from reports.schema.measures import step_of
 from reports.stats import Ends, by_seed
 from reports.stats.bounds import product_interval
 from reports.stats.models import RESOLVED
-from reports.stats.models.first_passage import REACHED
 from reports.stats.non_inferiority import (
     FEWEST_TO_SHOW,
     UNDECIDED,
@@ -131,6 +131,10 @@ def target_answer(analysis: Analysis) -> Answer:
         f"{measure.text(record.target.level)}",
         estimates=(_fitted_time(analysis, record), _noise_time(analysis, record)),
     )
+    return _fastest(answer, analysis, record)
+
+
+def _fastest(answer: Answer, analysis: Analysis, record: TargetRecord) -> Answer:
     if analysis.timed.empty:
         return replace(answer, reason="Update times have not been measured.")
     times, before = (log_seconds(analysis, rows) for rows in (record.crossings, record.tuning))
@@ -150,24 +154,17 @@ def target_answer(analysis: Analysis) -> Answer:
     return _with_rate(replace(decided, batch_size=answer.reference), analysis)
 
 
-def _whole(crossings: pd.DataFrame) -> list[int]:
-    """Batch sizes all of whose runs reach the target."""
-    sizes = crossings["batch_size"].to_numpy()
-    missed = (crossings["outcome"] != REACHED).to_numpy(bool)
-    return sorted({*sizes.tolist()} - {*sizes[missed].tolist()})
-
-
 def log_seconds(analysis: Analysis, crossings: pd.DataFrame) -> pd.DataFrame:
     """Return the logarithm of the seconds to a target: rows are seeds, columns timed sizes.
 
     Only sizes whose seeds all reach it have a column.
     """
-    timed = analysis.alone.set_index("batch_size")["seconds_per_update"]
-    kept = crossings[crossings["batch_size"].isin([s for s in _whole(crossings) if s in timed])]
-    return by_seed(
-        kept.assign(log_seconds=np.log(kept["updates"] * kept["batch_size"].map(timed))),
-        "log_seconds",
-    )
+    alone = analysis.alone
+    timed = dict(zip(alone["batch_size"].tolist(), alone["seconds_per_update"], strict=True))
+    whole = [size for size in reaching(crossings) if size in timed]
+    table = by_seed(crossings[crossings["batch_size"].isin(whole)], "updates")
+    table[whole] = np.log(table * np.array([timed[size] for size in whole]))
+    return table
 
 
 def _fitted_time(analysis: Analysis, record: TargetRecord) -> Estimate:

@@ -200,7 +200,7 @@ class Analysis:
     @cached_property
     def measured(self) -> pd.DataFrame:
         """The rows of `batch_sizes` with a metric: those that lost no seed."""
-        return self.batch_sizes.dropna(subset="metric")
+        return self.batch_sizes[self.batch_sizes["metric"].notna()]
 
     @cached_property
     def lost(self) -> list[int]:
@@ -211,7 +211,7 @@ class Analysis:
     @cached_property
     def timed(self) -> pd.DataFrame:
         """The rows of `batch_sizes` with a time to train."""
-        return self.batch_sizes.dropna(subset="seconds_to_train")
+        return self.batch_sizes[self.batch_sizes["seconds_to_train"].notna()]
 
     @cached_property
     def alone(self) -> pd.DataFrame:

@@ -92,19 +92,19 @@ def count_seeds(trials: pd.DataFrame, part: str, planned: pd.Series[int]) -> pd.
 def count_outcomes(trials: pd.DataFrame) -> Counts:
     """Count how trials ended."""
     status = trials["status"]
-    ok = status == "ok"
+    ok, diverged = status == "ok", status == "diverged"
     return Counts(
         run=len(trials),
         ok=int(ok.sum()),
-        diverged=int((status == "diverged").sum()),
-        stopped=int(trials.loc[ok, "stopped_at_update"].notna().sum()),
-        causes=_causes(trials[~status.isin(["ok", "diverged"])]),
+        diverged=int(diverged.sum()),
+        stopped=int((ok & trials["stopped_at_update"].notna()).sum()),
+        causes=_causes(trials[~(ok | diverged)]),
     )
 
 
 def _causes(failed: pd.DataFrame) -> tuple[Cause, ...]:
-    reasons = failed["error"].map(_last_line)
-    counted = Counter(zip(failed["status"], reasons, strict=True))
+    reasons = map(_last_line, failed["error"].tolist())
+    counted = Counter(zip(failed["status"].tolist(), reasons, strict=True))
     ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Cause(status, reason, number) for (status, reason), number in ordered)
 

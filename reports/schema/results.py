@@ -381,8 +381,8 @@ def _check(table: str, frame: pd.DataFrame, columns: tuple[Column, ...]) -> None
 
 
 def _refuse_leaks(trials: pd.DataFrame) -> None:
-    seen = trials[["test_loss", "test_metric"]].notna().any(axis=1)
-    leaks = trials.loc[seen & trials["stage"].isin(TUNING_STAGES), "trial"].tolist()
+    seen = trials["test_loss"].notna() | trials["test_metric"].notna()
+    leaks = trials["trial"][seen & trials["stage"].isin(TUNING_STAGES)].tolist()
     if leaks:
         raise ValueError(
             "A trial that chooses a learning rate must have no result on the test set, but "

@@ -12,6 +12,7 @@ choose p: an interval that takes p = 1 for granted misses the truth where the be
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -120,6 +121,17 @@ class TwoTerms:
         """Whether the curve misses a mean by more than runs scatter, and by enough to matter."""
         explained = self.lack_of_fit is not None and self.lack_of_fit > LACK_OF_FIT
         return self.largest_residual > POOR_FIT and not explained
+
+
+def positive(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return values as an array, or refuse them by name if one isn't finite and above 0."""
+    array = np.asarray(values, dtype=np.float64)
+    wrong = ~(np.isfinite(array) & (array > 0))
+    if wrong.any():
+        raise ValueError(
+            f"`{name}` must be finite and above 0, but holds {float(array[wrong][0])}."
+        )
+    return array
 
 
 def means_of(z: Values, y: Values, censored: Values | None = None) -> Points:
@@ -255,7 +267,7 @@ def _edges(
         middle = (inside + outside) / 2
         within = _squares(points, middle, powers)[0] <= limit
         inside, outside = np.where(within, middle, inside), np.where(within, outside, middle)
-    return np.where(reached, ends, inside), np.any(reached, axis=1).tolist()
+    return np.where(reached, ends, inside), [bool(side.any()) for side in reached]
 
 
 def _log_shape(log_rz: np.ndarray, powers: np.ndarray) -> np.ndarray:

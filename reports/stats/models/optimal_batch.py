@@ -8,7 +8,7 @@ The time to the target is the product of two curves: updates
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,9 +69,17 @@ def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBat
         >>> round(best.batch_size, 1), round(best.seconds, 5)
         (31.6, 0.01732)
     """
-    if fit.curve is None or fit.model is None:
+    best = fastest_batch(fit, timing)
+    if best.batch_size is None or best.measured is None:
+        return best
+    return replace(best, interval=_interval(fit, timing, best.batch_size, best.measured))
+
+
+def fastest_batch(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:
+    """Return what `best_batch_for_time` does, without the interval."""
+    if fit.curve is None:
         return BestBatch(reason=fit.reason)
-    if timing.curve is None or timing.model is None:
+    if timing.curve is None:
         return BestBatch(reason=timing.reason)
     measured = Ends(
         max(fit.batch_sizes[0], timing.batch_sizes[0]),
@@ -80,26 +88,33 @@ def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBat
     if measured.low > measured.high:
         return BestBatch(reason="No batch size has both its updates and its cost in range.")
     sizes = np.geomspace(*measured, _SIZES)
-    updates, cost = fit.curve.at(1 / sizes), timing.curve.at(sizes)
-    seconds = updates * cost
+    seconds = fit.curve.at(1 / sizes) * timing.curve.at(sizes)
     around = np.clip(seconds.argmin() + np.array([-1, 1]), 0, _SIZES - 1)
     nearby = np.geomspace(sizes[around[0]], sizes[around[1]], _SIZES)
     times = fit.curve.at(1 / nearby) * timing.curve.at(nearby)
-    best = float(nearby[times.argmin()])
     near = sizes[seconds <= NEAR_MINIMUM * seconds.min()]
+    return BestBatch(
+        reason="",
+        batch_size=float(nearby[times.argmin()]),
+        near=Ends(float(near[0]), float(near[-1])),
+        seconds=float(times.min()),
+        measured=measured,
+    )
+
+
+def _interval(
+    fit: StepsToTargetFit, timing: UpdateTimeFit, best: float, measured: Ends
+) -> Ends | None:
+    if not (fit.curve and fit.model and timing.curve and timing.model):
+        return None
+    sizes = np.geomspace(*measured, _SIZES)
+    updates, cost = fit.curve.at(1 / sizes), timing.curve.at(sizes)
     fastest = (
         sizes[(shapes_at(1 / sizes, fit.model.shapes) * cost).argmin(axis=1)],
         sizes[(shapes_at(sizes, timing.model.shapes) * updates).argmin(axis=1)],
     )
     below = math.hypot(*(math.log(best / each.min()) for each in fastest))
     above = math.hypot(*(math.log(each.max() / best) for each in fastest))
-    return BestBatch(
-        reason="",
-        batch_size=best,
-        interval=Ends(
-            max(best * math.exp(-below), measured.low), min(best * math.exp(above), measured.high)
-        ),
-        near=Ends(float(near[0]), float(near[-1])),
-        seconds=float(times.min()),
-        measured=measured,
+    return Ends(
+        max(best * math.exp(-below), measured.low), min(best * math.exp(above), measured.high)
     )

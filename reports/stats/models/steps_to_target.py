@@ -17,10 +17,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reports.stats._two_terms import FEWEST_POINTS, Curve, Points, TwoTerms, fit_two_terms, means_of
+from reports.stats._two_terms import (
+    FEWEST_POINTS,
+    Curve,
+    Points,
+    TwoTerms,
+    fit_two_terms,
+    means_of,
+    positive,
+)
 from reports.stats.bounds import Ends
 from reports.stats.intervals import CONFIDENCE
-from reports.stats.models.update_cost import positive
 
 IN_RANGE = "in range"  # the curve has flattened within the batch sizes that reached the target
 NOT_IN_RANGE = "not in range"
@@ -146,12 +153,7 @@ def fit_steps_to_target(
     """
     sizes, made = positive("batch_sizes", batch_sizes), positive("updates", updates)
     bounds = np.zeros(sizes.size, bool) if censored is None else np.asarray(censored, bool)
-    for name, values in (("updates", made), ("censored", bounds)):
-        if values.size != sizes.size:
-            raise ValueError(
-                f"`{name}` must have one value for each of `batch_sizes`, "
-                f"but has {values.size} for {sizes.size}."
-            )
+    _refuse_lengths(sizes, updates=made, censored=bounds)
     points = means_of(1 / sizes, made, bounds)
     exact = np.flatnonzero(~points.bounded)[::-1]
     known = StepsToTargetFit(
@@ -164,6 +166,15 @@ def fit_steps_to_target(
         means=tuple(np.exp(points.log_y[exact]).tolist()),
     )
     return known if known.reason else _fitted(known, fit_two_terms(points, confidence))
+
+
+def _refuse_lengths(sizes: np.ndarray, **columns: np.ndarray) -> None:
+    for name, values in columns.items():
+        if values.size != sizes.size:
+            raise ValueError(
+                f"`{name}` must have one value for each of `batch_sizes`, "
+                f"but has {values.size} for {sizes.size}."
+            )
 
 
 def _cannot_say(points: Points, updates: np.ndarray) -> str:

@@ -67,15 +67,14 @@ def fit_target(runs: pd.DataFrame, *, items: int | None = None) -> StepsToTarget
 
     They have the columns `CROSSING_COLUMNS`; `items` flags batch sizes near all examples.
     """
+    sizes, updates = (runs[name].to_numpy(np.float64) for name in ("batch_size", "updates"))
+    outcomes = runs["outcome"].to_numpy(object)
     # A bound of no updates bounds nothing.
-    useful = runs[runs["updates"] > 0]
+    useful = updates > 0
     fit = fit_steps_to_target(
-        useful["batch_size"].to_numpy(np.float64),
-        useful["updates"].to_numpy(np.float64),
-        censored=(useful["outcome"] == NOT_REACHED).to_numpy(bool),
-        items=items,
+        sizes[useful], updates[useful], censored=(outcomes == NOT_REACHED)[useful], items=items
     )
-    reason = _too_early(runs)
+    reason = _too_early(updates, outcomes, runs["half_width"].to_numpy(np.float64))
     if not reason:
         return fit
     return StepsToTargetFit(
@@ -88,13 +87,13 @@ def fit_target(runs: pd.DataFrame, *, items: int | None = None) -> StepsToTarget
     )
 
 
-def _too_early(runs: pd.DataFrame) -> str:
+def _too_early(updates: np.ndarray, outcomes: np.ndarray, half_widths: np.ndarray) -> str:
     """Return why the target is too easy to show anything; empty if it is not."""
-    count = len(runs)
-    early = int((runs["outcome"] == AT_START).sum())
+    count = updates.size
+    early = int((outcomes == AT_START).sum())
     if early:
         return f"Runs that meet the target before their first update: {early} of {count}."
-    guessed = int((2 * runs["half_width"] > runs["updates"]).sum())
+    guessed = int((2 * half_widths > updates).sum())
     if guessed > MOST_GUESSED * count:
         return (
             "Runs that reach the target so early that their evaluations hardly show when: "

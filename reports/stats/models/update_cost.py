@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.stats._two_terms import FEWEST_POINTS, Curve, TwoTerms, fit_two_terms, means_of
+from reports.stats._two_terms import (
+    FEWEST_POINTS,
+    Curve,
+    TwoTerms,
+    fit_two_terms,
+    means_of,
+    positive,
+)
 from reports.stats.bounds import Ends
 from reports.stats.intervals import CONFIDENCE
 
@@ -114,17 +121,6 @@ def _fitted(sizes: np.ndarray, model: TwoTerms, confidence: float) -> UpdateTime
         curve=model.curve,
         model=model,
     )
-
-
-def positive(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return values as an array, or refuse them by name if one isn't finite and above 0."""
-    array = np.asarray(values, dtype=np.float64)
-    wrong = ~(np.isfinite(array) & (array > 0))
-    if wrong.any():
-        raise ValueError(
-            f"`{name}` must be finite and above 0, but holds {float(array[wrong][0])}."
-        )
-    return array
 
 
 def _reason(fixed: float | None, each: float | None) -> str:

@@ -15,8 +15,10 @@ from reports.analysis.scaling_record import (
     ScalingRecord,
     TargetRecord,
 )
+from reports.analysis.target_rates import reaching
 from reports.recommend.analysis import analyse
 from reports.schema.results import EXPLORE, TARGET, Column, StudyResults
+from reports.stats.models.first_passage import AT_START, NOT_REACHED, REACHED
 from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS
 from tests.helpers.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import keep, nothing_run, numbers, without_timing
@@ -248,6 +250,12 @@ def test_the_main_target_is_the_strictest_that_half_of_the_sizes_reach(
     record = numbers(study(truth, {"batch_sizes": SIZES})).scaling
     assert main(record).target.share == share
     assert record.targets[-1].target.share == 0.95
+
+
+def test_a_run_that_begins_beyond_a_target_does_not_reach_it() -> None:
+    runs = [(1, REACHED), (1, REACHED), (2, REACHED), (2, AT_START), (4, NOT_REACHED)]
+    crossings = pd.DataFrame(runs, columns=["batch_size", "outcome"])
+    assert reaching(crossings) == [1]
 
 
 @pytest.fixture(scope="module")
