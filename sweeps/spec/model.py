@@ -166,7 +166,7 @@ class StudySpecification(Axes):
         unit="seeds",
     )
     refinement_power: Annotated[float, Field(gt=0, lt=1)] = key(
-        0.8,
+        0.85,
         "probability with which `refinement_seeds` show that a size which loses nothing is "
         "near-optimal, as far as their number allows",
     )

@@ -288,13 +288,13 @@ def test_as_many_seeds_are_added_at_once_as_show_a_size_to_be_near_optimal() -> 
         statistics.stdev(a - b for a, b in zip(drawn[5], drawn[size], strict=True))
         for size in (10, 40)
     ]
-    assert len(seeds) == seeds_to_show(statistics.mean(spreads), 0.05, 205, degrees=4) - 5 > 0
+    assert len(seeds) == seeds_to_show(statistics.mean(spreads), 0.05, 205, 0.85, 4) - 5 > 0
 
 
 def test_no_seeds_are_added_where_the_confirmation_seeds_suffice() -> None:
     assert refined(noisy(0.0), margin=0.1) == []
     # Equal on every seed, but no spread is below half a test example.
-    floor = seeds_to_show(STEP / 2, 0.01, 1000, degrees=4) - 5
+    floor = seeds_to_show(STEP / 2, 0.01, 1000, 0.85, 4) - 5
     planned = refined(noisy(0.0), margin=0.01)
     assert {trial.seed for _, trial in planned} == {*range(16, 16 + floor)}
 
