@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -16,6 +16,7 @@ SEEDS = 3  # that choose rates
 FRESH, MORE_FRESH = 5, 10  # fresh seeds that judge them: the fewest that show a size near-optimal
 EPOCHS = 20  # for which the smallest batch size is chosen
 MORE_EPOCHS, FEWER_EPOCHS = (30, 50, 70, 100), (10, 5, 3, 2, 1)  # then, with time left, without
+CORE = 4  # times the smallest batch size: from here on runs first, for an answer early
 SMALLEST = 16  # batch size or, if there is time, less
 PART = 4  # of the training examples that the largest batch size may be
 FEWEST_UNITS, MOST_UNITS = 8, 64
@@ -30,6 +31,12 @@ class Grid:
     largest: int
     epochs: int
     fresh: int = FRESH
+
+    @property
+    def core(self) -> Grid:
+        """The part that runs first, at a quarter of the cost."""
+        smallest = max(self.smallest, min(CORE * self.smallest, self.largest // 2))
+        return replace(self, smallest=smallest, fresh=FRESH)
 
     @property
     def batch_sizes(self) -> list[int]:
@@ -87,4 +94,5 @@ def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[st
         "seeds": {"first": 1, "count": SEEDS},
         "confirmation_seeds": {"first": 101, "count": grid.fresh},
         "noise_examples": min(NOISE_EXAMPLES, facts.train_items),
+        "target_rates": False,
     }

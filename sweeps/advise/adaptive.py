@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -11,13 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from reports import build_report
+from reports.analysis import select_rates, summarise_cells
 from reports.output.json import answer_content
 from reports.recommend import Analysis
 from reports.recommend.analysis import analyse
 from reports.schema import CONFIRM, TENSOR, StudyResults, sizes
 from reports.stats.non_inferiority import UNDECIDED
 from reports.text import cautions
-from sweeps.advise._grid_choice import EPOCHS, SMALLEST, Grid, choose, keys_of, largest_size
+from sweeps.advise._grid_choice import (
+    CORE,
+    EPOCHS,
+    MORE_FRESH,
+    SMALLEST,
+    Grid,
+    choose,
+    keys_of,
+    largest_size,
+)
 from sweeps.advise.request import Request
 from sweeps.data.facts import summary_lines
 from sweeps.design.cohorts import update_cost
@@ -39,8 +50,8 @@ EXTENSION = 1.25  # with rates that are added at the edges, by what was planned
 REPORT_SECONDS, START_SECONDS = 7.0, 3.0  # of the report and of workers, at middling speed
 LEARNING = 1.0  # predicted seconds that show the load; what was before them counts half
 WIDENINGS = 2  # of the batch sizes, at most
-FURTHER_SEEDS = (40, 20, 10, 5)  # for a size that is undecided: the most that fit
-CLOSER_LOOKS = 2
+FURTHER_SEEDS = (40, 20, 10, 5)  # where the spread shows that more are needed: the most that fit
+FURTHER_POWER = 0.999  # which also decides on most sizes that lose half of the margin
 
 
 @dataclass
@@ -109,22 +120,19 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
     experiment = _beginning(request, budget)
     tell(*summary_lines(experiment.data.values()), _planned(experiment))
     results = carry_on(request, budget, experiment)
-    for _ in range(WIDENINGS):
-        larger = wider(request, budget, experiment, results)
+    refused = None
+    for grow in (fuller, *WIDENINGS * [wider], closer, quickest):
+        # What was refused would be again.
+        larger = None if grow is refused else grow(request, budget, experiment, results)
         if larger is None:
-            break
-        experiment = larger
-        results = carry_on(request, budget, experiment)
-    for _ in range(CLOSER_LOOKS):
-        further = closer(request, budget, experiment, results)
-        if further is None:
-            break
-        results = carry_on(request, budget, further)
-        if _lacks_confirmation(results):
-            # Time ran out: without them there is an answer.
+            refused = grow
+            continue
+        grown = carry_on(request, budget, larger)
+        if _lacks_confirmation(grown):
+            # Time ran out: without what was added there is an answer.
             write_study(request.folder, given(experiment.specification), CHOSEN)
             break
-        experiment = further
+        experiment, results = larger, grown
     results = run_study(experiment, request.folder, request.jobs, limit=budget)
     page = build_report(results, request.folder)
     (analysis,) = analyse(results)
@@ -185,13 +193,14 @@ def first_study(request: Request, budget: TimeBudget) -> Experiment:
             f"{request.name}: {budget.total / 60:g} minutes are too few for {facts.train_items} "
             f"training examples on this machine now; about {minutes:g} would do."
         )
-    return made(grid)
+    return made(grid.core)
 
 
 def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
     """Measure a few updates at each batch size: how fast is this machine, and its benchmark?"""
     ((group, measurements),) = measurements_of(experiment).values()
     largest = max(planned.batch_size for planned in measurements)
+    began, processor = budget.now(), time.process_time()
     with one_blas_thread():
         rounds = list(time_updates(measurements, splits_of(group, largest), rounds=1))
     took = predicted = 0.0
@@ -203,7 +212,9 @@ def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
         predicted += share * update_cost(
             group.family.configuration(planned.batch_size), planned.lanes
         )
-    budget.slowdown = max(1.0, 1e6 * took / predicted)
+    # What waits for the processor here will wait in training and in the report, too.
+    waiting = (budget.now() - began) / max(time.process_time() - processor, 1e-3)
+    budget.slowdown = max(1.0, 1e6 * took / predicted, waiting)
     timing = ROUNDS * sum(measured.wall_seconds for measured in rounds)
     budget.reserve = budget.slowdown * REPORT_SECONDS + 1.2 * timing
 
@@ -216,6 +227,26 @@ def carry_on(request: Request, budget: TimeBudget, experiment: Experiment) -> St
         budget.slowdown = max(1.0, (budget.spent - before) / predicted)
     write_study(request.folder, given(experiment.specification), CHOSEN)
     return results
+
+
+def fuller(
+    request: Request, budget: TimeBudget, experiment: Experiment, _results: StudyResults
+) -> Experiment | None:
+    """Return the study with smaller batch sizes and more fresh seeds; None if none of them fit."""
+    specification, tried = experiment.specification, [*experiment.groups[0].grid]
+    seeds = specification.confirmation_seeds
+    if not seeds:
+        return None
+    more = (*seeds, *range(seeds[-1] + 1, seeds[0] + MORE_FRESH))
+    ends = (tried[0] // CORE, tried[0] // 2, tried[0])
+    for smallest, fresh in itertools.product(ends, (more, seeds)):
+        sizes = sorted({*tried, *Grid(max(smallest, 1), tried[0], 1).batch_sizes})
+        changes = {"batch_sizes": sizes, "confirmation_seeds": [*fresh]}
+        larger = request.experiment(given(specification) | changes)
+        predicted = request.seconds(larger)
+        if predicted * budget.slowdown * EXTENSION <= SHARE * budget.spare:
+            return larger if predicted else None
+    return None
 
 
 def wider(
@@ -243,14 +274,14 @@ def wider(
 def closer(
     request: Request, budget: TimeBudget, experiment: Experiment, results: StudyResults
 ) -> Experiment | None:
-    """Return the study with as many fresh seeds for an undecided size as fit; None for none."""
+    """Return the study with as many more fresh seeds as fit; None for none."""
     (analysis,) = analyse(results)
-    following = analysis.answer.next
-    if following is None or following.verdict != UNDECIDED:
+    specification = experiment.specification
+    if analysis.reference is None or not specification.confirmation_seeds:
         return None
     for count in FURTHER_SEEDS:
-        further = _further_seeds(experiment.specification, analysis, count)
-        larger = request.experiment(given(experiment.specification) | further)
+        further = _further_seeds(specification, analysis, count)
+        larger = request.experiment(given(specification) | further)
         if request.seconds(larger) * budget.slowdown < budget.spare:
             return larger if further else None
     return None
@@ -259,20 +290,35 @@ def closer(
 def _further_seeds(
     specification: StudySpecification, analysis: Analysis, most: int
 ) -> dict[str, Any]:
-    """Return what adds fresh seeds: by their spread at first, then as many as decide."""
-    if not specification.refinement_seeds:
-        return {"refinement_seeds": most}
+    """Return what adds fresh seeds: by their spread alone at first, and later where undecided.
+
+    A call that begins a study judges its sizes once, when all of these have run.
+    """
+    if specification.refinement_seeds < most:
+        return {"refinement_seeds": most, "refinement_power": FURTHER_POWER}
+    following = analysis.answer.next
+    if following is None or following.verdict != UNDECIDED:
+        return {}
     fresh = sorted({*specification.confirmation_seeds, *analysis.judged["seed"].tolist()})
     more = min(most, analysis.answer.more_seeds or 0)
     added = range(fresh[-1] + 1, fresh[-1] + 1 + more)
     return {"confirmation_seeds": [*fresh, *added]} if more else {}
 
 
+def quickest(
+    request: Request, budget: TimeBudget, experiment: Experiment, _results: StudyResults
+) -> Experiment | None:
+    """Return the study with rates tuned for the target on fresh seeds; None if these don't fit."""
+    larger = request.experiment(given(experiment.specification) | {"target_rates": True})
+    predicted = request.seconds(larger)
+    return larger if 0 < predicted * budget.slowdown < budget.spare else None
+
+
 def _lacks_confirmation(results: StudyResults) -> bool:
-    """Whether a batch size has not run all the seeds of the confirm stage."""
-    run = results.trials["stage"].eq(CONFIRM).sum()
-    (plan,) = results.description.groups
-    return bool(run < len(plan.batch_sizes) * len(results.description.confirmation_seeds))
+    """Whether a batch size with a selected rate has not run all the seeds of the confirm stage."""
+    run, study = results.trials["stage"].eq(CONFIRM).sum(), results.description
+    selected = select_rates(summarise_cells(results.trials, study.tuning_seeds))
+    return bool(run < len(selected) * len(study.confirmation_seeds) or not run)
 
 
 def advice_content(advice: Advice) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import pytest
 
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
-from reports.stats.non_inferiority import UNDECIDED
 from sweeps.advise import _grid_choice as grid_choice
 from sweeps.advise import adaptive
 from sweeps.advise.adaptive import TimeBudget, advice_content, advise
@@ -146,8 +145,7 @@ def test_with_all_the_time_a_size_is_named_or_every_seed_has_run(
     assert len(specification.confirmation_seeds) >= grid_choice.MORE_FRESH
     assert answer.batch_size is not None
     assert answer.learning_rate is not None
-    if answer.next is not None and answer.next.verdict == UNDECIDED:
-        assert specification.refinement_seeds == 5
+    assert specification.refinement_seeds == 5
 
 
 def test_advice_is_json(advised: tuple[Path, adaptive.Advice]) -> None:
@@ -230,12 +228,57 @@ def test_what_does_not_fit_is_not_tried(tmp_path: Path) -> None:
     assert closer is not None
     assert closer.specification.refinement_seeds == max(adaptive.FURTHER_SEEDS)
     assert adaptive.closer(asked, nothing, experiment, advice) is None
+    for grow in (adaptive.fuller, adaptive.quickest):
+        assert grow(asked, nothing, experiment, advice) is None
+
+
+def test_smaller_sizes_and_more_fresh_seeds_are_added_as_they_fit(tmp_path: Path) -> None:
+    asked, experiment, advice = small(tmp_path / "study")
+    larger = adaptive.fuller(asked, TimeBudget(1e9, 0, Clock()), experiment, advice)
+    assert larger is not None
+    assert [*larger.groups[0].grid] == [1, 2, 8]
+    assert larger.specification.confirmation_seeds == (*range(11, 21),)
+    predicted = asked.seconds(larger) * adaptive.EXTENSION / adaptive.SHARE
+    less = adaptive.fuller(asked, TimeBudget(0.9 * predicted, 0, Clock()), experiment, advice)
+    assert less is None or asked.seconds(less) < asked.seconds(larger)
+
+
+def test_what_time_runs_out_for_leaves_the_answer_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, experiment, _ = small(tmp_path / "study")
+    clock = Clock()
+    budget = TimeBudget(100, 0, clock)
+
+    def late(*arguments: object) -> adaptive.Experiment | None:
+        larger = fuller(*arguments)  # type: ignore[arg-type]
+        clock.time = 1e9
+        return larger
+
+    fuller = adaptive.fuller
+    monkeypatch.setattr(adaptive, "fuller", late)
+    monkeypatch.setattr(adaptive, "_beginning", lambda *_: experiment)
+    advice = advise(asked, budget)
+    assert advice.experiment.specification == experiment.specification
+    assert advice.analysis.answer.batch_size is not None
+
+
+def test_rates_for_the_target_run_last(advised: tuple[Path, adaptive.Advice]) -> None:
+    _, advice = advised
+    specification = advice.experiment.specification
+    wanted = adaptive.quickest(
+        request(advised[0]), TimeBudget(1e9, 0, Clock()), advice.experiment, advice.analysis.results
+    )
+    # Either they have run, or no other rate reaches the target sooner.
+    assert wanted is None
+    ran = "target" in set(advice.analysis.results.trials["stage"])
+    assert ran == specification.target_rates
 
 
 def test_what_stays_undecided_gets_as_many_seeds_as_decide(tmp_path: Path) -> None:
     asked, experiment, _ = small(tmp_path / "study")
     plenty, few = TimeBudget(1e9, 0, Clock()), experiment.specification.confirmation_seeds
-    refined = asked.experiment(given(experiment.specification) | {"refinement_seeds": 5})
+    refined = asked.experiment(given(experiment.specification) | {"refinement_seeds": 40})
     (analysis,) = analyse(adaptive.carry_on(asked, plenty, refined))
     missing = analysis.answer.more_seeds
     closer = adaptive.closer(asked, plenty, refined, analysis.results)
