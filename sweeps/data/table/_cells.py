@@ -100,6 +100,11 @@ def number_of(text: str) -> float:
     return float(text) if _NUMBER.fullmatch(text) else math.nan
 
 
+def are_whole(values: Array) -> bool:
+    """Return whether all numbers are whole or infinite; NaN is left out."""
+    return not (np.floor(values) < values).any()
+
+
 def number_name(value: float) -> str:
     """Return a number as the name of a class: whole ones without a point."""
     return str(int(value)) if float(value).is_integer() else repr(float(value))

@@ -16,6 +16,7 @@ from sweeps.data.table._cells import (
     Locate,
     TableError,
     alike,
+    are_whole,
     as_written,
     told_apart,
     written_numbers,
@@ -154,7 +155,7 @@ def _identifiers(columns: list[Column], reading: Reading) -> list[str]:
 def _identifies(values: Array, name: str) -> bool:
     named = _NAMED.fullmatch(name) or _NAMED_WITHIN.fullmatch(name)
     least = _LEAST_NAMED if named else _LEAST_TO_IDENTIFY
-    if values.size < least or np.isnan(values).any() or (values % 1).any():
+    if values.size < least or np.isnan(values).any() or not are_whole(values):
         return False
     ordered = np.sort(values)
     if (ordered[1:] == ordered[:-1]).any() or _TIMES.search(name):
@@ -242,11 +243,10 @@ def _read(cells: Cells, name: str, reading: Reading) -> tuple[list[Column], str]
         return _numbers(cells.numbers, name, reading)
     texts, is_number = [cells.texts[code] for code in used], ~np.isnan(cells.numbers)
     mixed = is_number.any()
-    whole = not (cells.numbers[is_number] % 1).any()
     if not mixed and all(text.strip().casefold() in _FLAGS for text in texts):
         flags = np.array([_FLAGS[text.strip().casefold()] for text in texts])
         return _numbers(_by_text(cells, used, flags), name, reading)
-    values = written_numbers(texts, reading.decimal, either=whole)
+    values = written_numbers(texts, reading.decimal, either=are_whole(cells.numbers))
     if values is not None:
         columns, note = _numbers(_by_text(cells, used, values), name, reading)
         return columns, f"{shown(texts[0])} is read as the number {values[0]:.15g}. {note}".strip()
@@ -292,7 +292,7 @@ def _numbers(values: Array, name: str, reading: Reading) -> tuple[list[Column], 
             f"{text} Name it in `missing_markers` if it is missing.",
             missing_markers=tuple(infinite),
         )
-    if max(-low, high) >= LARGEST_WHOLE and not (values[~np.isnan(values)] % 1).any():
+    if max(-low, high) >= LARGEST_WHOLE and are_whole(values):
         row = int((np.abs(values) >= LARGEST_WHOLE).argmax())
         raise TableError(f"the whole number in {reading.locate(row)} is {TOO_WHOLE}")
     return [Column(name, values)], sentinel_note(values)

@@ -18,6 +18,7 @@ from sweeps.data.table._cells import (
     Markers,
     TableError,
     alike,
+    are_whole,
     as_written,
     number_name,
     number_of,
@@ -164,7 +165,7 @@ def _inferred(name: str, column: _Column, locate: Locate) -> str:
     numbers, counts = _distinct(column)
     if column.words and 2 * counts.sum() <= column.present.sum():
         return CLASSIFICATION
-    classes = numbers.size <= CLASS_NUMBERS and not (numbers % 1 != 0).any()
+    classes = numbers.size <= CLASS_NUMBERS and are_whole(numbers)
     if classes and numbers.size > SURE_CLASSES:
         classes = bool(counts.min() >= LEAST_OF_A_CLASS)
     if classes or not column.words:
@@ -194,7 +195,7 @@ def _note(task: str, column: _Column) -> tuple[str, ...]:
     numbers, counts = _distinct(column)
     if not numbers.size:
         return ()
-    whole = not (numbers % 1 != 0).any()
+    whole = are_whole(numbers)
     text = f"A {task}, as the target {shown(column.name)} holds {numbers.size} different "
     text += "whole numbers" if whole else "numbers"
     if task == CLASSIFICATION and not column.words:

@@ -212,7 +212,7 @@ def test_any_bytes_of_a_file_are_read_or_refused(
     name: str, data: st.DataObject, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / name).write_bytes(data.draw(changed(FILES[name])))
-    missing = data.draw(st.sampled_from(("refuse", "drop", "mean")))
+    missing = data.draw(st.sampled_from(("refuse", "drop", "mean", "category")))
     dataset = {"path": name, "missing": missing} | ({} if name == "my.npz" else {"target": "y"})
     (tmp_path / "s.toml").write_text(SMALL.format(dataset=toml(dataset)), "utf-8")
     refused_or_read(["validate", str(tmp_path / "s.toml")], capfd, (USAGE, DATA))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from refused import refusal as refused_by
 from refused import states
 
@@ -17,6 +19,7 @@ from sweeps.data.table import _suspicions as suspicions
 from sweeps.data.table._assembly import from_frame
 from sweeps.data.table._cells import MISSING_MARKERS
 from sweeps.data.table._choices import TableParameters
+from sweeps.errors import DataError
 
 COLUMNS: dict[str, Any] = {
     "x": [float(number) for number in range(12)],
@@ -154,6 +157,37 @@ def test_the_keys_that_a_message_ends_with_are_taken(
     # One key goes on, whichever others a line names beside it.
     assert named & (keys.keys() | chosen.keys()) or not named
     read(columns, **keys)
+
+
+CELLS = ("", "NA", "a", "b", "1", "2.5", "-999", "inf", "$3", "12%", "1,5", "1.234,5", "2024-02-29")
+WHOLE = (*CELLS, "1e999", str(2**60), "\u0661", "True", "1_0", "0")
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_whatever_a_table_holds_the_keys_go_on_until_there_are_none(data: st.DataObject) -> None:
+    rows = data.draw(st.integers(2, 30))
+    column = st.lists(st.sampled_from(WHOLE), min_size=1, max_size=4).flatmap(
+        lambda few: st.lists(st.sampled_from(few), min_size=rows, max_size=rows)
+    )
+    columns = data.draw(st.fixed_dictionaries(dict.fromkeys(("x", "id", "y"), column)))
+    keys: dict[str, Any] = {"missing": data.draw(st.sampled_from(("median", "refuse", "drop")))}
+    keys |= data.draw(st.sampled_from(({"target": "y"}, {}, {"target": "yy"}, {"ignore": "q"})))
+    frame, seen = pd.DataFrame(columns), list[dict[str, Any]]()
+    while keys not in seen:
+        seen.append(keys)
+        try:
+            from_frame("my.csv", frame, TableParameters(**keys), str)
+        except DataError as error:
+            if "Go on with the keys" not in str(error):
+                return
+            keys = keys_of(str(error))
+        else:
+            return
+    # What keys don't mend is the table's own: its target can't be learned, or has no features.
+    assert len(seen) <= 4
+    last = refusal(columns, **keys)
+    assert any(part in last for part in ("no column that can be a feature", "has no values")), last
 
 
 def test_all_obstacles_of_all_kinds_are_told_at_once() -> None:
