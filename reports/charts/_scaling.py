@@ -223,15 +223,16 @@ def _medians(ax: Axes, table: pd.DataFrame, column: str) -> None:
 
 
 def _fitted(ax: Axes, table: pd.DataFrame, curve: Curve | None) -> None:
-    """Draw the fitted curve within its range, named below its end."""
+    """Draw the fitted curve within its range; named at its end, below it where sizes follow."""
     fitted = table[table["predicted_updates"].notna()]
     if curve is None or fitted.empty:
         return
     sizes = np.geomspace(fitted["batch_size"].min(), fitted["batch_size"].max(), _SMOOTH)
     ax.plot(sizes, curve(sizes), color=style.ORANGE, ls="--", lw=1.6)
+    last = sizes[-1] >= table["batch_size"].max()
     ax.annotate(
-        "fitted", (sizes[-1], curve(sizes[-1:])[0]), (0, -5), textcoords="offset points",
-        ha="center", va="top", size=8.5,
+        "fitted", (sizes[-1], curve(sizes[-1:])[0]), (7, 0) if last else (0, -5), size=8.5,
+        textcoords="offset points", ha="left" if last else "center", va="center" if last else "top",
     )  # fmt: skip
 
 

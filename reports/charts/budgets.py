@@ -47,7 +47,8 @@ def budget_panels(
         ticks = sorted(set(rows["batch_size"]))
         panel.xaxis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // _MOST_TICKS)]))
         panel.set(ylim=(low, high), xlabel=style.SIZES)
-        panel.set_title(heading, fontsize=9.5, loc="left", pad=16)
+        # With its place given, no ticks are made to find one above them.
+        panel.set_title(heading, fontsize=9.5, loc="left", pad=16, y=1.0)
         style.recommend(panel, recommended)
         if number:
             panel.tick_params(labelleft=False)

@@ -119,4 +119,5 @@ def _finding(first: Analysis, table: pd.DataFrame, where: str) -> str:
     """From where to where the best mean of each configuration goes."""
     best = table.groupby("group", sort=False)["metric"].max()
     low, high = first.measure.text(best.min()), first.measure.text(best.max())
-    return f"The {plural(len(best), 'configuration')} attain at most {low} to {high}{where}"
+    most = low if low == high else f"{low} to {high}"
+    return f"The {plural(len(best), 'configuration')} attain at most {most}{where}"

@@ -64,7 +64,7 @@ and by how much says nothing."""
 LIGHT = 0.18  # luminance above which black ink is easier to read than white
 DASHES: tuple[Dashes, ...] = ((None, None), (4, 1.5), (1, 1), (5, 1, 1, 1), (8, 2))
 """Of lines to distinguish."""
-SIDE = 0.12  # share of the axes at either side where a name would reach out of the figure
+SIDE = 42.0  # points at either side of axes where a name in the middle would reach out of them
 _TEXT = 0.36  # share of the axes that the name of a band takes
 NAME_WIDTH, LINE = 22, 11.0  # characters of a line of a name, and points of its height
 NAMED = 1.4  # inches right of axes whose lines are named
@@ -252,8 +252,8 @@ def recommend(ax: Axes, size: int | None, at: float | None = None, *, width: flo
     where = size if at is None else at
     if width:
         ax.axvline(where, color=GREEN, lw=width, zorder=1.5, gid=f"{SIZE_ID}{size}")
-    share = _share(ax, where)
-    side = "left" if share < SIDE else "right" if share > 1 - SIDE else "center"
+    share, edge = _share(ax, where), SIDE / (ax.bbox.width * 72 / ax.figure.dpi)
+    side = "left" if share < edge else "right" if share > 1 - edge else "center"
     ax.text(
         where, 1.015, f"recommended: {size}", ha=side, size=8.5,
         transform=ax.get_xaxis_transform(), gid=f"{SIZE_ID}{size}",
