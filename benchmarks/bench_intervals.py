@@ -85,11 +85,11 @@ def _count(number: int, case: Case, share: float) -> bool:
     """Print a row, and return whether the share is certainly outside of its range."""
     rng = np.random.default_rng(number)
     studies = max(round(share * case.simulations), 10)
-    outcome = stats.binomtest(sum(case.happened(rng) for _ in range(studies)), studies)
-    ends = outcome.proportion_ci(0.95)
+    test = stats.binomtest(sum(case.happened(rng) for _ in range(studies)), studies)
+    ends = test.proportion_ci(0.95)
     broken = bool(ends.high < case.low or ends.low > case.high)
     print(
-        f"| {case.name} | {studies:,} | {outcome.statistic:.4f} "
+        f"| {case.name} | {studies:,} | {test.statistic:.4f} "
         f"| {ends.low:.4f} to {ends.high:.4f} "
         f"| {case.low:.3f} to {case.high:.3f} | {'broken' if broken else 'kept'} |",
         flush=True,

@@ -94,7 +94,8 @@ def with_given_rates(selection: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
     rates = fresh.groupby(SIZE)["learning_rate"].agg(["min", "max"]).reset_index()
     given = rates[rates["min"] == rates["max"]].rename(columns={"min": "learning_rate"})
     tuned = trials.loc[trials["stage"].isin(TUNING_STAGES), SIZE].drop_duplicates()
-    new = given.merge(tuned, on=SIZE, how="left", indicator=True).query("_merge == 'left_only'")
+    both = given.merge(tuned, on=SIZE, how="left", indicator=True)
+    new = both[both["_merge"] == "left_only"]
     if new.empty:
         return selection
     unknown = {"validation_metric": math.nan, "validation_loss": math.nan, "at_edge": False}

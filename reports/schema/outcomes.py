@@ -72,17 +72,17 @@ def measurements(table: pd.DataFrame) -> pd.DataFrame:
 
 def has_value(trials: pd.DataFrame, part: str) -> pd.Series[bool]:
     """Return which trials have a value on a part: they ended, with a metric and a loss."""
-    known = trials[[f"{part}_metric", f"{part}_loss"]].abs() <= LARGEST
-    return (trials["status"] == "ok") & known.all(axis=1)
+    metric, loss = (trials[f"{part}_{name}"].abs() <= LARGEST for name in ("metric", "loss"))
+    return (trials["status"] == "ok") & metric & loss
 
 
 def count_seeds(trials: pd.DataFrame, part: str, planned: pd.Series[int]) -> pd.DataFrame:
     """Return how many seeds each cell has, of trials of one kind of stage; indexed by `CELL`."""
     # Columns planned; trials, those that have run; ok, those with a value; diverged; ended, the
     # last two together; and complete: a value for every seed, planned or run.
-    counted = trials.assign(ok=has_value(trials, part), diverged=trials["status"] == "diverged")
-    cells = counted.groupby(CELL)[["ok", "diverged"]].sum()
-    cells["trials"] = counted.groupby(CELL).size()
+    ok, diverged = has_value(trials, part), trials["status"] == "diverged"
+    counted = trials[CELL].assign(ok=ok, diverged=diverged, trials=1)
+    cells = counted.groupby(CELL).sum()
     cells = cells.join(planned.rename("planned"), on=SIZE)
     needed = cells[["planned", "trials"]].max(axis=1)
     cells["ended"] = cells["ok"] + cells["diverged"]
