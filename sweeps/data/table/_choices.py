@@ -117,6 +117,8 @@ def check_columns(name: str, known: Sequence[str], parameters: Chosen) -> Chosen
         obstacles.append(TableError(f"{name} has no columns but the target and ignored ones."))
     if set(known) <= set(columns["target"]):
         raise DataError(f"{name} has no columns but the target: a network needs features.")
+    for obstacle in obstacles:
+        obstacle.remedy = {"target": columns["target"]}
     chosen = parameters.model_copy(update=columns)
     chosen._notes, chosen._obstacles = tuple(notes), tuple(obstacles)  # noqa: SLF001 - not the user's
     return chosen
@@ -179,8 +181,9 @@ def refusal(obstacles: Sequence[TableError], parameters: DatasetParameters) -> D
     more = [f"... and {len(texts) - MOST_PROBLEMS} more."] if len(texts) > MOST_PROBLEMS else []
     toml = {key: json.dumps(_short(value), ensure_ascii=False) for key, value in keys.items()}
     pairs = ", ".join(f"{key} = {value}" for key, value in toml.items())
-    last = [f"Go on with the keys: {pairs}"] if pairs else []
-    error = DataError(*[*texts][:MOST_PROBLEMS], *more, *last)
+    if not remedied:
+        return DataError(*[*texts][:MOST_PROBLEMS], *more)
+    error = DataError(*[*texts][:MOST_PROBLEMS], *more, f"Go on with the keys: {pairs}")
     error.options = (
         *(f"--target={column}" for column in listed(keys.get("target", ()))),
         *(f"--set={key}={value}" for key, value in toml.items() if key != "target"),

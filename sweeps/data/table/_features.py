@@ -128,9 +128,12 @@ def read_features(
     if len(identifiers) < len(columns):
         columns = [column for column in columns if column.name not in identifiers]
         notes += _identifier_note(identifiers)
-    if obstacles or not columns:
-        text = f"{name} has no column that can be a feature."
-        return _nothing(obstacles or [TableError(text)])
+    if not columns and all("ignore" in obstacle.remedy for obstacle in obstacles):
+        # Without all of them nothing would be left.
+        obstacles = [TableError(str(obstacle)) for obstacle in obstacles]
+        obstacles.append(TableError(f"{name} has no column that can be a feature."))
+    if obstacles:
+        return _nothing(obstacles)
     items = len(columns[0].values)
     room.check(*dense(name, items, sum(column.width for column in columns), outputs))
     return _joined(columns, items, notes)

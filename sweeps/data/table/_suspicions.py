@@ -74,6 +74,9 @@ def _kind(values: Array, goal: IntArray) -> str:
 
 def _alone(columns: dict[str, Array], features: Array, wanted: Array | IntArray) -> list[str]:
     """Return columns from which a shallow tree predicts the target as well as from all."""
+    if wanted.dtype.kind == "f":
+        # In units of the largest no square overflows.
+        wanted = wanted / (np.abs(wanted).max() or 1)
     near = [name for name, values in columns.items() if _share(values, wanted) > _NEARLY]
     if len(wanted) < _LEAST or not near or len(columns) == 1:
         return []

@@ -213,6 +213,13 @@ def _values(
             target = f"{name}: the target {shown(column.name)}"
             text = f"{target} holds {column.word(locate)}, but values of a regression are numbers."
             raise _wordy(text, column)
+        infinite = [column.texts[k] for k in column.used if np.isinf(column.numbers[k])]
+        if infinite:
+            text = (
+                f"{name}: the target {shown(column.name)} holds {infinite[0]}, which is not finite."
+            )
+            text = f"{text} Name it in `missing_markers` if it is missing."
+            raise TableError(text, missing_markers=tuple(infinite))
     marked = [np.where(column.marked, np.nan, column.numbers) for column in columns]
     values = np.column_stack([n[c.codes] for n, c in zip(marked, columns, strict=True)])
     present = np.logical_not(np.isnan(values).any(axis=1))

@@ -173,21 +173,17 @@ def test_whatever_a_table_holds_the_keys_go_on_until_there_are_none(data: st.Dat
     columns = data.draw(st.fixed_dictionaries(dict.fromkeys(("x", "id", "y"), column)))
     keys: dict[str, Any] = {"missing": data.draw(st.sampled_from(("median", "refuse", "drop")))}
     keys |= data.draw(st.sampled_from(({"target": "y"}, {}, {"target": "yy"}, {"ignore": "q"})))
-    frame, seen = pd.DataFrame(columns), list[dict[str, Any]]()
-    while keys not in seen:
-        seen.append(keys)
+    frame = pd.DataFrame(columns)
+    for _ in range(4):
         try:
             from_frame("my.csv", frame, TableParameters(**keys), str)
         except DataError as error:
             if "Go on with the keys" not in str(error):
-                return
+                return  # the table itself can't be learned
             keys = keys_of(str(error))
         else:
             return
-    # What keys don't mend is the table's own: its target can't be learned, or has no features.
-    assert len(seen) <= 4
-    last = refusal(columns, **keys)
-    assert any(part in last for part in ("no column that can be a feature", "has no values")), last
+    raise AssertionError(keys)
 
 
 def test_all_obstacles_of_all_kinds_are_told_at_once() -> None:

@@ -37,7 +37,8 @@ def read(
 
 def obstacle(cells: list[Any], **chosen: Any) -> TableError:
     """Return what keeps a column from being a feature."""
-    (error,) = read({"x": cells}, **chosen).obstacles
+    columns = {"x": cells, "z": np.arange(len(cells)) / 7}
+    (error,) = read(columns, **chosen).obstacles
     return error
 
 
@@ -187,7 +188,13 @@ def test_a_column_without_values_is_left_out(cells: list[Any]) -> None:
         features = read({"x": cells, "z": [1.0, 2.0]}, categorical=categorical)
         assert features.names == ("z",)
         states(features.notes[-1], "'x'", "left out", "no values")
-    assert "no column that can be a feature" in str(obstacle(cells))
+    assert "no column that can be a feature" in str(read({"x": cells}).obstacles[-1])
+
+
+def test_nothing_is_advised_where_no_column_can_be_a_feature() -> None:
+    first, last = read({"x": [2**60, 3]}).obstacles
+    assert first.remedy == last.remedy == {}
+    states(str(first), "2^53")
 
 
 @pytest.mark.parametrize(
