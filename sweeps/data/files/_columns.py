@@ -31,7 +31,6 @@ _MOST_STRATA = 256  # more different targets are no classes
 _CELLS_AT_ONCE = 200_000
 _ROWS_AT_ONCE = 500  # more lists at once cost the garbage collector several times as much
 _TEXT_BYTES = 200  # of a text that differs from all others of its column, about
-_FLAGS = {"False": 0.0, "FALSE": 0.0, "false": 0.0, "True": 1.0, "TRUE": 1.0, "true": 1.0}
 _NAMELESS = re.compile(r"\s*|Unnamed: \d+")
 
 Chunk = tuple[dict[str, Sequence[str]], list[int]]
@@ -154,7 +153,7 @@ def _grown(
             columns.clear()  # a sample is drawn from all rows
             continue
         columns = columns or {
-            column: _Column(decimal, numbers=column not in words, target=column in target)
+            column: _Column(decimal, numbers=column not in words)
             for column in cells
             if column not in parameters.ignore
         }
@@ -187,12 +186,11 @@ def _chunks(name: str, header: Sequence[str], rows: Iterator[Row], unit: str) ->
 class _Column:
     """A column that grows. Python reads its numbers: other readers round, each in its own way.
 
-    Without `numbers` all cells are texts. A target's decimal sign becomes a point.
+    Without `numbers` all cells are texts.
     """
 
-    def __init__(self, decimal: str, *, numbers: bool, target: bool) -> None:
+    def __init__(self, decimal: str, *, numbers: bool) -> None:
         self._decimal, self._are_numbers = decimal, numbers
-        self._replaced = target and decimal == ","
         self._numeric = re.compile(rf"[-+\deE{re.escape(decimal)} \n]*", re.ASCII)
         self._numbers, self._codes = array("d"), array("q")
         self.texts: dict[str, int] = {}
@@ -200,8 +198,7 @@ class _Column:
     def extend(self, cells: Sequence[str]) -> None:
         """Add cells."""
         if not self._are_numbers:
-            written = (cell.replace(",", ".") for cell in cells) if self._replaced else cells
-            self._codes.extend(self.texts.setdefault(cell, len(self.texts)) for cell in written)
+            self._codes.extend(self.texts.setdefault(cell, len(self.texts)) for cell in cells)
             return
         try:
             numbers = self._all_numbers(cells)
@@ -241,8 +238,6 @@ class _Column:
     def finished(self) -> Cells:
         """Return the column."""
         texts, codes = tuple(self.texts), np.frombuffer(self._codes, np.int64)
-        if self._are_numbers and texts and _FLAGS.keys() >= self.texts.keys() and codes.min() >= 0:
-            return Cells(np.array([_FLAGS[text] for text in texts])[codes])
         return Cells(np.frombuffer(self._numbers), texts, codes)
 
 

@@ -33,6 +33,7 @@ _NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _SINGLE_QUOTED = re.compile(r"(?:^|[,;\t| ])'[^'\n]*'(?=[,;\t| \r\n]|$)", re.MULTILINE)
 _COMMA = re.compile(r"\s*[-+]?(\d+,(\d{1,2}|\d{4,})|0,\d+)\s*", re.ASCII)
 _POINT = re.compile(r"\s*[-+]?(\d*\.(\d{1,2}|\d{4,})|0\.\d+)\s*", re.ASCII)
+_ESCAPED = re.compile(r"""\\["'](?![,;|\s])""")
 _ATTRIBUTE = re.compile(
     r"""@attribute\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\S+)\s""", re.IGNORECASE
 )
@@ -192,11 +193,16 @@ def _head(lines: Iterable[str]) -> list[str]:
 def _form(head: Sequence[str], parameters: FileParameters) -> _Form:
     quote = parameters.quote or _quote(head)
     separator = parameters.separator or max(
-        _SEPARATORS, key=lambda sign: _agreement(head, _Form(sign, quote))
+        _SEPARATORS, key=lambda sign: _agreement(head, _Form(sign, quote, escape=_escape(head)))
     )
     text = "".join(head)
     spaced = 0 < 0.9 * text.count(separator) <= text.count(f"{separator} ")
-    return _Form(separator, quote, spaced)
+    return _Form(separator, quote, spaced, _escape(head))
+
+
+def _escape(head: Sequence[str]) -> str | None:
+    """Return a backslash if it comes before quotes within text; at its end it may be a path's."""
+    return "\\" if _ESCAPED.search("".join(head)) else None
 
 
 def _quote(head: Sequence[str]) -> str:
@@ -212,7 +218,9 @@ def _agreement(head: Sequence[str], form: _Form) -> float:
         return 0.0
     width, often = Counter(len(fields) for fields, _ in rows).most_common(1)[0]
     unread = len(head) - rows[-1][1]
-    return often / (len(rows) + unread) if width > 1 else 0.0
+    # Fields that hold runs of blanks are several columns, as where the last one follows a tab.
+    several = sum(any("  " in field.strip() for field in fields) for fields, _ in rows)
+    return (often - several / 2) / (len(rows) + unread) if width > 1 else 0.0
 
 
 def _decimal(rows: Iterable[Sequence[str]]) -> str:

@@ -209,7 +209,6 @@ def test_where_a_file_lies_is_not_kept(facts: DataFacts) -> None:
         ("preparation", {"validation": 0.3, "test": 30, "scaling": "none"}),
         ("task", "clustering"),
         ("source", {"name": "iris.csv", "parameters": [["target", {}]], "content": "abc"}),
-        ("source", {"name": "iris.pkl", "parameters": [], "content": "abc"}),
         ("source", {"name": "no such data"}),
         ("source", {"name": "/etc/passwd"}),
         ("source", {"name": "moons", "parameters": [["noise", -1]]}),

@@ -151,6 +151,7 @@ def test_encodings_are_read(read: Read, encoding: str, python: str) -> None:
         ("Unnamed: 0,x,y", "r{n},{n}.5,{y}", ("no name", "left out")),
         ('"x" "y"', '"r{n}" {n}.5 "{y}"', ("blanks", "no name", "left out")),
         ("x,y,,", "{n}.5,{y},,", ("commas",)),
+        ("  x  z\ty", '  {n}.5  1\t"{y}"', ("blanks",)),
         ("x,y", "{n}.5,{y},", ("commas",)),
     ],
 )
@@ -159,7 +160,7 @@ def test_how_a_text_is_written_is_inferred(
 ) -> None:
     rows = [row.format(n=n, y="ab"[n % 2]) for n in range(8)]
     dataset = read("\n".join([header, *rows]))
-    assert dataset.feature_names == ("x",)
+    assert dataset.feature_names[0] == "x"
     assert dataset.inputs[:, 0].tolist() == [n + 0.5 for n in range(8)]
     assert dataset.classes == ("a", "b")
     states(dataset.notes[0], "Read as", "text in utf-8")
@@ -188,6 +189,8 @@ def test_what_is_said_is_not_inferred(read: Read) -> None:
     assert read(rows, separator=";", decimal=",", target="y").feature_names == ("x", "y,a")
     quotes = "x,y\n" + "1,'a\n2,'b\n" * 4
     assert read(quotes, quote="none").classes == ("'a", "'b")
+    escapes = "x,y\n" + '1,"a \\"b, c"\n2,"b"\n' * 4
+    assert read(escapes).classes == ('a "b, c', "b")
     headless = read("x,y\n" + "u,a\nv,b\n" * 4, header="no", target="column_2", rare="drop")
     assert headless.classes == ("a", "b")
 
@@ -273,6 +276,7 @@ def test_separators_and_decimal_commas_are_read(read: Read) -> None:
     dataset = read("x;y\n" + "1,5;2,25\n2,5;3\n" * 3, separator=";", decimal=",")
     assert dataset.inputs[:2, 0].tolist() == [1.5, 2.5]
     assert dataset.targets[:2, 0].tolist() == [2.25, 3]
+    assert read("x;y\n" + "1,5;u,1\n2,5;v,1\n" * 3).classes == ("u,1", "v,1")
 
 
 def test_a_gap_next_to_decimal_commas_is_one(read: Read) -> None:
