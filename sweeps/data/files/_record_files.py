@@ -100,12 +100,15 @@ def read_excel(contents: Contents, parameters: FileParameters) -> Rows:
     def rows() -> Iterator[tuple[list[str], int]]:
         sheet = workbook[chosen]
         sheet.reset_dimensions()  # what the file says of them may be anything
-        for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-            row = [_text(cell) for cell in cells]
-            while row and not row[-1]:
-                row.pop()
-            if row:
-                yield row, number
+        try:
+            for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+                row = [_text(cell) for cell in cells]
+                while row and not row[-1]:
+                    row.pop()
+                if row:
+                    yield row, number
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with somebody else's XML
+            raise DataError(f"{name} is damaged: {error}.") from None
 
     sample = [*itertools.islice(rows(), HEAD_ROWS)]
     width = max((len(row) for row, _ in sample), default=0)

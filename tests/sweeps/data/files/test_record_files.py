@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_excel_dates_and_empty_ends_are_as_written(read: Read, tmp_path: Path) -
     dataset = read(categorical="t", missing="mean")
     assert dataset.feature_names == ("x", "t=2024-01-01", "t=2024-01-02 12:00:00", "x is missing")
     assert np.isnan(dataset.inputs[8, 0])
+
+
+def test_a_sheet_that_ends_early_is_damaged(read: Read, tmp_path: Path) -> None:
+    workbook(tmp_path / "whole.xlsx", [["x", "y"], *[[n, "ab"[n % 2]] for n in range(20)]])
+    path = tmp_path / "my.data"
+    with zipfile.ZipFile(tmp_path / "whole.xlsx") as whole, zipfile.ZipFile(path, "w") as file:
+        for info in whole.infolist():
+            content = whole.read(info)
+            is_sheet = info.filename.endswith("sheet1.xml")
+            file.writestr(info.filename, content[:-200] if is_sheet else content)
+    states(refusal(read), "my.data is damaged")
 
 
 def test_without_openpyxl_it_says_what_to_install(
