@@ -153,5 +153,5 @@ def test_infinite_numbers_stay_for_the_dataset_to_refuse() -> None:
 def test_infinite_values_of_a_regression_are_refused_and_may_be_missing() -> None:
     with pytest.raises(TableError) as refused:
         read([1.5, np.inf, -np.inf])
-    tells(str(refused.value), "'y1'", "not finite")
+    states(str(refused.value), "'y1'", "not finite")
     assert refused.value.remedy == {"missing_markers": ("-inf", "inf")}
