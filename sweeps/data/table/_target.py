@@ -87,7 +87,7 @@ class _Column:
         return [self.texts[code] for code in self.used if np.isnan(self.numbers[code])]
 
     def word(self, locate: Locate) -> str:
-        """Return the first text that is no number, with its line."""
+        """Return the first text among numbers, with its line."""
         code = self.texts.index(self.words[0])
         return f"{shown(self.words[0])} in {locate(int((self.codes == code).argmax()))}"
 
