@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
 
 import bpengine
@@ -26,6 +25,8 @@ _BETWEEN = "; "
 
 def provenance() -> dict[str, str]:
     """Return versions, processor, cores, BLAS and the instructions NumPy uses, by name."""
+    from joblib import cpu_count  # noqa: PLC0415 - a worker needs none
+
     # In the order in which they happened to be loaded, two runs on one machine would differ.
     blas = sorted(
         f"{library['internal_api']} {library['version']} ({library.get('architecture', '?')})"

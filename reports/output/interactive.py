@@ -101,7 +101,7 @@ class Results(StudyResults):
 
     @cached_property
     def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables of the report, by the names of their files; `columns` tells what they hold."""
+        """The tables of the report, by the names of their files; `columns` describes them."""
         from reports.claims.judgement import claims_of
         from reports.output import csv
 

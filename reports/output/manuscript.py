@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import re
 from collections.abc import Sequence
@@ -79,11 +78,8 @@ def build_paper(
     known = list(dict.fromkeys(chart.name for drawn, _ in parts.values() for chart in drawn))
     strangers = [name for name in names if name not in known]
     if strangers:
-        close = difflib.get_close_matches(strangers[0], known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(
-            f"There is no figure {strangers[0]!r} of this study.{hint} Known: {', '.join(known)}."
-        )
+        names = ", ".join(known)
+        raise ValueError(f"There is no figure {strangers[0]!r} of this study; there are {names}.")
     refuse_links(folder, *filter(None, parts))
     paths = []
     for subfolder, (drawn, tables) in parts.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sweeps.errors import StoreError, did_you_mean_path
@@ -13,9 +14,11 @@ FILE, LOCK = "study.db", ".lock"  # names of the store, and of what a run holds 
 def with_study(folder: str) -> Path:
     """Return a folder that holds a study, or in which a run has just begun; refuse any other."""
     path = Path(folder)
-    if not any(os.path.lexists(path / name) for name in (FILE, LOCK)):
-        raise no_study(path)
-    return path
+    for name in (FILE, LOCK):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(path / name)  # whatever else the system says against it is told as it is
+            return path
+    raise no_study(path)
 
 
 def no_study(folder: Path) -> StoreError:

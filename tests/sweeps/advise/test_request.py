@@ -61,9 +61,6 @@ def test_every_mistake_is_reported_at_once() -> None:
     states(second, "recommend: --target: ", "'iris'")
     (unknown,) = mistakes("irsi", ["y"], 1, None, 1)
     assert unknown.startswith("recommend: data: 'irsi' is not a dataset.")
-    (sheet,) = mistakes("my.xlsx", ["y"], 1, None, 1)
-    assert sheet.startswith("recommend: data: ")
-    assert ".csv, .parquet, .npz" in sheet
     assert mistakes("iris", [], math.nan, None, 1)[0].startswith("recommend: --minutes")
     (missing,) = mistakes("none.csv", ["y"], 1, None, 1)
     assert missing.startswith("recommend: data: ")

@@ -139,7 +139,7 @@ def test_validate_shows_what_was_found_in_the_data(
     (small.parent / "my.csv").write_text("\n".join(["a,town,price", *rows]))
     data = 'dataset={path="my.csv", target="price"}'
     assert cli.main(["validate", str(small), "--set", data, "--set", "batch_sizes=[2]"]) == 0
-    counts, _task, numbers, categories = capsys.readouterr().out.splitlines()[1:5]
+    counts, _form, _task, numbers, categories = capsys.readouterr().out.splitlines()[1:6]
     states(counts, "my.csv: 18 examples", "6 for validation", "6 for the test", "4 features")
     states(numbers, "1 column of numbers: a")
     states(categories, "1 column of categories", "town (3)")

@@ -108,7 +108,6 @@ def test_figures_for_a_manuscript_are_written_next_to_the_report(
         (["--format", "pdf", "--width", "3 inches"], "2.5in to 20in.*'3 inches'"),
         (["--format", "pdf", "--width", "1000in"], "2.5in to 20in.*'1000in'"),
         (["b", "--format", "pdf"], "one folder"),
-        (["--format", "pdf", "--figures", "nothing"], r"'nothing' .* \['accuracy'"),
     ],
 )
 def test_what_is_no_figure_for_a_manuscript_is_refused(
