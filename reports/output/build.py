@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from reports.charts import charts, group_charts, timeline_charts
 from reports.charts.base import Chart, Drawn, svg
@@ -37,7 +40,23 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
         reload_seconds: How often the page loads itself again, for one that is written anew while a
             run is under way; 0 for never.
     """
-    folder = Path(folder)
+    # Arrow's texts cost more than they save in so many tables of so few rows.
+    with pd.option_context("mode.string_storage", "python"):
+        return _build(_with_texts_of_python(results), Path(folder), reload_seconds)
+
+
+def _with_texts_of_python(results: StudyResults) -> StudyResults:
+    tables = {name: getattr(results, name) for name in ("trials", "curves", "timing")}
+    return replace(
+        results,
+        **{
+            name: table.astype(dict.fromkeys(table.select_dtypes("str"), "str"))
+            for name, table in tables.items()
+        },
+    )
+
+
+def _build(results: StudyResults, folder: Path, reload_seconds: int) -> Path:
     remove_leftovers(folder)
     study = analyse_study(results)
     overall, history = _drawn(group_charts(study)), _drawn(timeline_charts(study))

@@ -244,12 +244,7 @@ def test_no_two_places_disagree(reports: Reports, name: str) -> None:
     uses = {str(group.recommended) for group in groups if group.recommended}
     assert named.get(ANSWER, set()) == uses
     assert named.get(TUNING, set()) <= {str(group.reference) for group in groups}
-
-
-@pytest.mark.parametrize("name", STUDIES)
-def test_page_and_terminal_are_equally_confident(reports: Reports, name: str) -> None:
-    lines, groups = reports[name]
-    for group in groups:
+    for group in groups:  # page and terminal are equally confident
         level, reason = confidence(group)
         expected = 2 * sum(confidence_line(other) == confidence_line(group) for other in groups)
         stated = [x for x in lines if x.startswith(f"Confidence: {level}") and reason in x]
