@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from reports.stats.intervals import CONFIDENCE, Interval, paired_difference
+from reports.stats.intervals import CONFIDENCE, Interval, paired_difference, t_quantile
 from reports.stats.paired_tests import FEWEST, spread_of
 
 PAIRED, UNPAIRED = "paired t", "Welch's t"  # how the interval of a difference was computed
@@ -32,11 +32,10 @@ def difference(first: pd.Series[float], second: pd.Series[float]) -> Difference 
     """
     common = first.index.intersection(second.index).size
     if common >= FEWEST:
-        interval = paired_difference(second, first)
+        interval = replace(paired_difference(second, first), method=PAIRED)
         pairs = (second - first).dropna()
         spread = spread_of(pairs.to_numpy(np.float64)) / math.sqrt(common)
-        named = Interval(**interval.__dict__ | {"method": PAIRED})
-        return Difference(named, _p_value(interval.mean, spread, common - 1))
+        return Difference(interval, _p_value(interval.mean, spread, common - 1))
     if common or min(first.size, second.size) < FEWEST:
         return None
     return _welch(first.to_numpy(np.float64), second.to_numpy(np.float64))
@@ -45,13 +44,9 @@ def difference(first: pd.Series[float], second: pd.Series[float]) -> Difference 
 def _welch(first: np.ndarray, second: np.ndarray) -> Difference:
     squares = [float(sample.var(ddof=1)) / sample.size for sample in (first, second)]
     mean, spread = float(second.mean() - first.mean()), math.sqrt(sum(squares))
-    shares = sum(
-        square**2 / (sample.size - 1)
-        for square, sample in zip(squares, (first, second), strict=True)
-    )
+    shares = squares[0] ** 2 / (first.size - 1) + squares[1] ** 2 / (second.size - 1)
     degrees = spread**4 / shares if shares else float(first.size + second.size - 2)
-    half = float(special.stdtrit(degrees, (1 + CONFIDENCE) / 2)) * spread
-    count = first.size + second.size
+    half, count = t_quantile(degrees, (1 + CONFIDENCE) / 2) * spread, first.size + second.size
     interval = Interval(mean, mean - half, mean + half, count, CONFIDENCE, UNPAIRED)
     return Difference(interval, _p_value(mean, spread, degrees))
 
@@ -63,10 +58,8 @@ def _p_value(mean: float, spread: float, degrees: float) -> float:
 
 
 def by_seed(rows: pd.DataFrame, name: str, seed: str = "seed") -> pd.DataFrame:
-    """Return one row for each seed, one column for each batch size; NaN where there is none.
-
-    No seed may have two rows at a batch size: much quicker than pandas' pivot tables.
-    """
+    """Return one row for each seed, one column for each batch size; NaN where there is none."""
+    # No seed may have two rows at a batch size: much quicker than pandas' pivot tables.
     index, row = np.unique(rows[seed].to_numpy(), return_inverse=True)
     columns, column = np.unique(rows["batch_size"].to_numpy(), return_inverse=True)
     table = np.full((index.size, columns.size), np.nan)

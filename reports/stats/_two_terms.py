@@ -24,37 +24,24 @@ from reports.stats.bounds import Ends
 Values = Annotated[np.ndarray, "point"]
 Shapes = Annotated[np.ndarray, "power ratio"]
 
-FEWEST_POINTS = 3
-"""Different z needed: with fewer, nothing is left to judge the curve by."""
-FREE_BEND = 6
-"""Different z from which p is fitted, too."""
-SHARPEST = 3.0
-"""p lies between the inverse of this and this."""
-POOR_FIT = 0.1
-"""Largest absolute residual of log y above which a curve may be called rough."""
-LACK_OF_FIT = 0.05
-"""Probability of such residuals by the scatter of runs alone below which it is."""
-FAR = 12.0
-"""Logarithm of the factor beyond all data at which a term counts as zero."""
+FEWEST_POINTS = 3  # different z needed: with fewer, nothing is left to judge the curve by
+FREE_BEND = 6  # different z from which p is fitted, too
+SHARPEST = 3.0  # p lies between the inverse of this and this
+POOR_FIT = 0.1  # largest absolute residual of log y above which a curve may be called rough
+LACK_OF_FIT = 0.05  # probability of such residuals by the scatter of runs below which it is
+FAR = 12.0  # logarithm of the factor beyond all data at which a term counts as zero
 
 _POWERS, _RATIOS, _ZOOMS, _HALVINGS = 21, 41, 4, 40
-_LEAST_SQUARES = 1e-10
-"""Sum of squares of data without any error, which have no interval otherwise."""
+_LEAST_SQUARES = 1e-10  # of data without any error, which have no interval otherwise
 
 
 @dataclass(frozen=True)
 class Curve:
-    """`y = (a^p + (b z)^p)^(1/p)`.
+    """`y = (a^p + (b z)^p)^(1/p)`."""
 
-    Attributes:
-        intercept: a, above 0.
-        slope: b, above 0.
-        power: p; larger is a sharper bend.
-    """
-
-    intercept: float
-    slope: float
-    power: float = 1.0
+    intercept: float  # a, above 0
+    slope: float  # b, above 0
+    power: float = 1.0  # p; larger is a sharper bend
 
     def at(self, z: float | Values) -> Values:
         """Return y at z above 0."""
@@ -69,21 +56,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Points:
-    """Means of log y at different z.
+    """Means of log y at different z."""
 
-    Attributes:
-        log_z: Ascending.
-        log_y: One for each.
-        bounded: True where the mean is only a lower bound.
-        error: Standard error of a mean by the scatter of its runs; None if none is repeated.
-        degrees: Of freedom of `error`.
-    """
-
-    log_z: Values
+    log_z: Values  # ascending
     log_y: Values
-    bounded: Values
-    error: float | None
-    degrees: int
+    bounded: Values  # where the mean is only a lower bound
+    error: float | None  # standard error of a mean by the scatter of its runs, if any is repeated
+    degrees: int  # of freedom of `error`
 
     @property
     def known(self) -> int:
@@ -93,27 +72,16 @@ class Points:
 
 @dataclass(frozen=True)
 class TwoTerms:
-    """The curve that fits best, and what else fits nearly as well.
-
-    Attributes:
-        curve: The best.
-        intercept: Interval of a; from 0 where the data show none.
-        slope: Interval of b; from 0 where the data show none.
-        ratio: Interval of `curve.ratio`; to infinity where the data show no plateau.
-        noise: Standard deviation of the residuals of log y.
-        largest_residual: Absolute; where the mean is a bound, only above the curve.
-        lack_of_fit: Probability of residuals so large if runs scattered about the curve alone;
-            None if none is repeated.
-        shapes: log(b/a) and p of curves within the interval, one a row.
-    """
+    """The curve that fits best, and what else fits nearly as well."""
 
     curve: Curve
-    intercept: Ends
-    slope: Ends
-    ratio: Ends
-    noise: float
-    largest_residual: float
-    lack_of_fit: float | None
+    intercept: Ends  # interval of a; from 0 where the data show none
+    slope: Ends  # interval of b; from 0 where the data show none
+    ratio: Ends  # interval of `curve.ratio`; to infinity where the data show no plateau
+    noise: float  # standard deviation of the residuals of log y
+    largest_residual: float  # absolute; where the mean is a bound, only above the curve
+    lack_of_fit: float | None  # probability of residuals so large by the scatter of runs alone
+    # log(b/a) and p of curves within the interval, one a row
     shapes: Annotated[np.ndarray, "curve ratio-and-power"] = field(compare=False, repr=False)
 
     @property
@@ -151,20 +119,17 @@ def means_of(z: Values, y: Values, censored: Values | None = None) -> Points:
 
 
 def fit_two_terms(points: Points, confidence: float, *, bend: bool = True) -> TwoTerms:
-    """Return the fit of least squares with profile intervals.
+    """Return the fit of least squares with profile intervals; without a bend p is 1.
 
     Values within an interval fit with a sum of squares of at most `1 + t^2 / d` times the least,
     t being the quantile of Student's distribution with d degrees of freedom (Bates & Watts 1988,
-    Nonlinear regression analysis and its applications, chapter 6). At given p and b/a the best a
-    is a mean, so the search is in two dimensions.
-
-    There are `FEWEST_POINTS` points or more that are no bounds. Without a bend p is 1 however many
-    there are.
+    Nonlinear regression analysis and its applications, chapter 6).
     """
     free = bend and points.known >= FREE_BEND
     degrees = points.known - 2 - free
     factor = 1 + special.stdtrit(degrees, (1 + confidence) / 2) ** 2 / degrees
     powers = SHARPEST ** np.linspace(-1, 1, _POWERS) if free else np.ones(1)
+    # At given p and b/a the best a is a mean, so the search is in two dimensions.
     for _ in range(_ZOOMS if free else 1):
         ratios, squares = _best_ratios(points, powers)
         best = int(squares.argmin())
@@ -179,21 +144,13 @@ def fit_two_terms(points: Points, confidence: float, *, bend: bool = True) -> Tw
     residuals = points.log_y - np.log(curve.at(np.exp(points.log_z)))
     largest = np.where(points.bounded, residuals, np.abs(residuals)).max()
     intervals, shapes = _intervals(points, chosen[inside], ratios[inside], factor * least)
-    return TwoTerms(
-        curve,
-        *intervals,
-        math.sqrt(least / degrees),
-        float(max(largest, 0.0)),
-        _lack_of_fit(points, least / degrees, degrees),
-        shapes,
-    )
-
-
-def _lack_of_fit(points: Points, variance: float, degrees: int) -> float | None:
-    """Source: Draper & Smith 1998, Applied regression analysis, section 2.2."""
-    if not points.error:
-        return None
-    return float(special.fdtrc(degrees, points.degrees, variance / points.error**2))
+    lack_of_fit, variance = None, least / degrees
+    if points.error:
+        # Draper & Smith 1998, Applied regression analysis, section 2.2.
+        ratio = variance / points.error**2
+        lack_of_fit = float(special.fdtrc(degrees, points.degrees, ratio))
+    noise, worst = math.sqrt(variance), float(max(largest, 0.0))
+    return TwoTerms(curve, *intervals, noise, worst, lack_of_fit, shapes)
 
 
 def _best_ratios(points: Points, powers: Values) -> tuple[Values, Values]:

@@ -33,9 +33,8 @@ def bound_columns(name: str, ends: Ends | None) -> dict[str, float]:
 def product_interval(factors: Sequence[float], intervals: Sequence[Ends]) -> Ends:
     """Return the interval of a product of independent factors above 0.
 
-    The distances of the factors' bounds add in quadrature, in logarithms, lower and upper ones
-    separately: the method of variance estimates recovery (Zou & Donner 2008, Construction of
-    confidence limits about effect measures). It has 0 or infinity where it has no bound.
+    By the method of variance estimates recovery, in logarithms (Zou & Donner 2008, Construction of
+    confidence limits about effect measures).
     """
     pairs = list(zip([_log(factor) for factor in factors], intervals, strict=True))
     below = [max(log - _log(ends.low), 0) for log, ends in pairs]

@@ -83,7 +83,7 @@ class Comparison:
     tested: bool
 
 
-def t_quantile(degrees: int, probability: float) -> float:
+def t_quantile(degrees: float, probability: float) -> float:
     """Return the quantile of Student's t distribution."""
     return float(special.stdtrit(degrees, probability))
 
@@ -273,8 +273,15 @@ def fieller_interval(
         >>> round(interval.low, 1), interval.high, interval.resolved
         (1.8, inf, False)
     """
-    pairs = _measurements(numerators, denominators)
-    count = pairs.shape[1]
+    count = len(numerators)
+    if count != len(denominators):
+        raise ValueError(
+            "`numerators` and `denominators` must be of equal length, "
+            f"but have {count} and {len(denominators)} values."
+        )
+    if count < FEWEST:
+        raise ValueError(f"Fieller's interval needs at least 2 values, but got {count}.")
+    pairs = np.array([numerators, denominators], dtype=np.float64)
     means = pairs.mean(axis=1)
     limit = t_quantile(count - 1, (1 + confidence) / 2) ** 2
     # The condition is a R^2 - 2 b R + c <= 0.
@@ -340,35 +347,24 @@ def detectable_difference(
     The tail is one-tailed: half the level of a two-sided test. Source: Cohen, Statistical Power
     Analysis for the Behavioral Sciences (1988), chapter 2, without his approximation.
     """
-    return detectable(spread_of(differences), len(differences), tail, power)
+    degrees = len(differences) - 1
+    quantile = float(special.nctdtrinc(degrees, 1 - power, t_quantile(degrees, 1 - tail)))
+    return quantile * spread_of(differences) / math.sqrt(len(differences))
 
 
-def _measurements(
-    numerators: Sequence[float] | np.ndarray, denominators: Sequence[float] | np.ndarray
-) -> np.ndarray:
-    if len(numerators) != len(denominators):
-        raise ValueError(
-            "`numerators` and `denominators` must be of equal length, "
-            f"but have {len(numerators)} and {len(denominators)} values."
-        )
-    if len(numerators) < FEWEST:
-        raise ValueError(f"Fieller's interval needs at least 2 values, but got {len(numerators)}.")
-    return np.array([numerators, denominators], dtype=np.float64)
+def detectable_accuracy_difference(accuracy: float, items: int) -> float:
+    """Return the smallest true difference of two accuracies that as many test examples would show.
 
-
-def detectable(spread: float, count: int, tail: float, power: float) -> float:
-    """Return what `detectable_difference` does, from the spread of the differences."""
-    critical = t_quantile(count - 1, 1 - tail)
-    standard_errors = float(special.nctdtrinc(count - 1, 1 - power, critical))
-    return standard_errors * spread / math.sqrt(count)
+    `(z_(1 - tail) + z_power) sqrt(2 p (1 - p) / n)`, for one network each (Cohen 1988, chapter 6,
+    without its arcsine transformation).
+    """
+    quantiles = float(special.ndtri((1 + CONFIDENCE) / 2) + special.ndtri(POWER))
+    return quantiles * math.sqrt(2 * accuracy * (1 - accuracy) / items)
 
 
 def medians(runs: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
-    """Return the median of each group of runs, with an interval that needs no distribution.
-
-    A value is infinite where a run has none below any bound, and the median where half of them are;
-    bounds are missing where there are too few runs for an interval.
-    """
+    """Return the median of each group of runs, with an interval that needs no distribution."""
+    # Values may be infinite; bounds are missing where there are too few runs for an interval.
     keys = list(by)
     ordered = runs.sort_values([*keys, value], kind="stable")
     groups = ordered.groupby(keys)[value]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -69,20 +69,8 @@ def compare_in_order(
 ) -> tuple[Shortfall, ...]:
     """Compare batch sizes with the first of them, one after the other, until a test fails.
 
-    A size after the first failure is undecided however good it looks, or worse if it is shown to
-    be.
-
-    Args:
-        values: Higher is better: one row for each seed, one column for each batch size; NaN where a
-            seed is missing.
-        order: The reference, then the sizes to test in the order set beforehand.
-        margin: Loss that is accepted, in the unit of the values.
-        step: Smallest difference that two values can have, such as the share of one test example; 0
-            if they are continuous. No spread is taken to be below half of it.
-        pilot: Seeds whose spread decided how many others run; none if all were set beforehand.
-
-    Returns:
-        One for each size of `order`, in that order.
+    A size after that is undecided however good it looks, or worse if it is shown to be. No spread
+    is below half a `step`, the smallest difference of two values; `pilot`: see `shortfall`.
     """
     reference, *others = order
     first = shortfall(values, reference, reference, margin, step, pilot=pilot)
@@ -91,7 +79,7 @@ def compare_in_order(
         each = shortfall(values, reference, size, margin, step, pilot=pilot)
         intact = intact and each.verdict == NEAR_OPTIMAL
         if each.verdict == NEAR_OPTIMAL and not intact:
-            each = Shortfall(**vars(each) | {"verdict": UNDECIDED})
+            each = replace(each, verdict=UNDECIDED)
         compared.append(each)
     return tuple(compared)
 
@@ -123,12 +111,11 @@ def shortfall(
     elif seeds >= FEWEST:
         spread = max(float(judging.std(ddof=1)), step / 2)
         half = t_quantile(degrees, CONFIDENCE) * spread / math.sqrt(seeds)
+    verdict = WORSE if mean - half > margin else UNDECIDED
     if reference == size:
         verdict = REFERENCE
     elif seeds >= FEWEST_TO_SHOW and mean + half <= margin:
         verdict = NEAR_OPTIMAL
-    else:
-        verdict = WORSE if mean - half > margin else UNDECIDED
     return Shortfall(
         batch_size=size,
         mean=mean,
@@ -146,10 +133,9 @@ def seeds_to_show(
 ) -> int:
     """Return how many seeds show that a loss is within the margin; `most` if fewer don't.
 
-    From the standard deviation of paired differences and what lies between the true loss and the
-    margin, by the noncentral t distribution, with at most `degrees` of freedom: those of a pilot.
-    Source: Stein 1945, A two-sample test for a linear hypothesis whose power is independent of the
-    variance.
+    By the spread of paired differences and the distance of the true loss from the margin, with at
+    most `degrees` of freedom: those of a pilot (Stein 1945, A two-sample test for a linear
+    hypothesis whose power is independent of the variance).
     """
     if not spread:
         return FEWEST_TO_SHOW
@@ -164,15 +150,14 @@ def seeds_to_show(
 def seeds_by_spread(
     compared: Sequence[Shortfall], margin: float, most: int, power: float = POWER
 ) -> int:
-    """Return how many seeds show that a size which loses nothing is within the margin.
+    """Return how many seeds show that a size which loses nothing is within the margin, 0 for none.
 
-    By the median spread of those that aren't shown to be worse; `most` if fewer don't, 0 if there
-    are none to show it of.
+    By the median spread of those that aren't shown to be worse; `most` if fewer don't.
     """
     tested = [each for each in compared if each.verdict not in {REFERENCE, WORSE}]
-    spreads = [each.spread for each in tested if not math.isnan(each.spread)]
     if not tested:
         return 0
+    spreads = [each.spread for each in tested if not math.isnan(each.spread)]
     pilot = min(each.degrees for each in tested)
     degrees = pilot if pilot + 1 >= FEWEST_TO_SHOW else math.inf
     return seeds_to_show(float(np.median(spreads or [0.0])), margin, most, power, degrees)

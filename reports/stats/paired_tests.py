@@ -22,11 +22,10 @@ def holm(p_values: Sequence[float] | np.ndarray) -> list[float]:
 
 
 def best_and_tied(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return which batch size has the highest mean, and which are no worse, case by case.
+    """Return which batch size has the highest mean, and which tie with it, case by case.
 
     By two-sided paired t tests, adjusted by Holm's method over all pairs of a case. Values have the
-    shape (seeds, batch sizes, cases), NaN where one is missing; returned are indices of the best,
-    of shape (cases,), and whether a batch size ties with it, of shape (batch sizes, cases).
+    shape (seeds, batch sizes, cases), NaN where one is missing.
     """
     present = ~np.isnan(values).all(axis=0)
     means = np.nansum(values, axis=0) / np.maximum(counts(values), 1)

@@ -13,17 +13,9 @@ _LEAST_VARIANCE = 1e-20  # effects without a spread weigh as much as this allows
 def pool(effects: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
     """Return the mean of effects with its standard error, to be used with n - 1 degrees of freedom.
 
-    Both the errors and the variance between the true effects count. An error is never below that of
-    equal true effects: two effects that agree by chance would look certain (Röver, Knapp & Friede
-    2015).
-
-    Sources: DerSimonian & Laird 1986, Meta-analysis in clinical trials, for the variance between;
-    Hartung & Knapp 2001, A refined method for the meta-analysis of controlled clinical trials with
-    binary outcome, for the error.
-
-    Args:
-        effects: One for each dataset, at least two.
-        errors: Their standard errors.
+    By DerSimonian & Laird 1986 (Meta-analysis in clinical trials) for the variance between and
+    Hartung & Knapp 2001 (A refined method for the meta-analysis of controlled clinical trials) for
+    the error, which is never below that of equal true effects (Röver, Knapp & Friede 2015).
 
     Example:
         >>> mean, error = pool([1.0, 2.0, 3.0], [0.1, 0.1, 0.1])

@@ -15,7 +15,7 @@ from reports.schema import (
     visible,
 )
 from reports.schema.results import REGRESSION
-from reports.stats.power import detectable_accuracy_difference
+from reports.stats.intervals import detectable_accuracy_difference
 from reports.text.budget_rules import stopped_note
 from reports.text.clocks import last_batch, memory
 from reports.text.instruction import margin_text

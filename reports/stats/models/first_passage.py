@@ -75,11 +75,7 @@ def crossings_by_group(
     *,
     lower_is_better: bool = True,
 ) -> pd.DataFrame:
-    """Return what `updates_to_target` does for each group, in a column group.
-
-    The curves have a column group, too. Where they have a column learning_rate, runs of one seed
-    may differ in it, and the table has that column.
-    """
+    """Return what `updates_to_target` does, by columns group and, where curves have it, rate."""
     rates = [RATE] if RATE.name in curves else []
     identity = [*RUN, *(column.name for column in rates)]
     columns = (GROUP, *CROSSING_COLUMNS, *rates)
@@ -101,10 +97,8 @@ def crossings_by_group(
 
 
 def _first_crossings(points: pd.DataFrame, runs: pd.DataFrame, sign: int) -> dict[str, np.ndarray]:
-    """Return outcome, updates and half width of each of the runs, which have a target each.
-
-    Points are by run, then by updates; if the sign is negative their gain is a loss times -1.
-    """
+    """Return outcome, updates and half width of each of the runs, which have a target each."""
+    # Points are by run, then by updates; if the sign is negative their gain is a loss times -1.
     run = points["run"].to_numpy()
     gain, updates = points["gain"].to_numpy(np.float64), points["updates"].to_numpy(np.float64)
     levels = np.full(run[-1] + 1, np.inf)

@@ -66,10 +66,7 @@ def combining_seconds(cluster: Cluster, gradient_bytes: float, workers: int) -> 
 def computing_seconds(
     update: Curve, batch_size: float, workers: int, shards: int | None = None
 ) -> float:
-    """Return the simulated seconds in which workers process the shards of a batch.
-
-    Without a number of shards there is one for each worker that gets examples.
-    """
+    """Return the simulated seconds in which workers process the shards of a batch."""
     pieces = shards if shards is not None else min(workers, math.floor(batch_size))
     each = math.ceil(batch_size / pieces)
     rounds = math.ceil(pieces / workers)
@@ -131,14 +128,11 @@ def simulate_group(
     timing: UpdateTimeFit,
     whole: UpdateTimeFit,
 ) -> Simulation:
-    """Return the simulated time of a group to its hardest target, or why there is none.
-
-    A shard is a batch of its own: groups whose batches are split take the seconds of `whole`, which
-    were measured with batches unsharded. Without a cluster there is neither.
-    """
+    """Return the simulated time of a group to its hardest target, or why there is none."""
     nothing = empty_table(SIMULATION_COLUMNS)
     if cluster is None or fit is None:
         return Simulation(nothing)
+    # A shard is a batch of its own: it takes the seconds of unsharded batches.
     shards, timing = (plan.shards, whole) if plan.shards > 1 else (None, timing)
     reason = _missing(plan, fit, timing)
     if plan.gradient_bytes is None or reason:

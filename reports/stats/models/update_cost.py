@@ -98,16 +98,11 @@ def fit_update_time(
             reason=f"Fewer than three batch sizes are timed: {timed.size}.",
         )
     medians = np.array([np.median(taken[sizes == size]) for size in timed])
-    return _fitted(
-        timed, fit_two_terms(means_of(timed, medians), confidence, bend=False), confidence
-    )
-
-
-def _fitted(sizes: np.ndarray, model: TwoTerms, confidence: float) -> UpdateTimeFit:
+    model = fit_two_terms(means_of(timed, medians), confidence, bend=False)
     fixed = model.curve.intercept if model.intercept.low > 0 else None
     each = model.curve.slope if model.slope.low > 0 else None
     return UpdateTimeFit(
-        batch_sizes=tuple(sizes.tolist()),
+        batch_sizes=tuple(timed.tolist()),
         confidence=confidence,
         reason=_reason(fixed, each),
         fixed_seconds=fixed,

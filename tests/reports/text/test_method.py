@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reports.schema.results import EXPLORE, StudyResults
-from reports.stats.power import detectable_accuracy_difference
+from reports.stats.intervals import detectable_accuracy_difference
 from reports.text.method import limits, method
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small
 
