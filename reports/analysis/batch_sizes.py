@@ -110,27 +110,25 @@ def shown_trials(results: StudyResults, selection: pd.DataFrame) -> Shown:
         rows[has_value(rows, part)].assign(metric=rows[f"{part}_metric"], loss=rows[f"{part}_loss"])
         for part, rows, _ in shown
     ).sort_values([*SIZE, "seed"], ignore_index=True)
+    seeds["rmse"] = math.nan
+    for plan in filter(rmse_unit, study.groups):
+        rows = seeds["group"] == plan.group
+        seeds.loc[rows, "rmse"] = rmse(seeds[rows], plan)
     counts = pd.concat(count_seeds(rows, part, planned) for part, rows, planned in shown)
     return Shown(
         {g.group: "test" if g.group in confirmed else "validation" for g in study.groups},
-        as_table(seeds.assign(rmse=_errors(seeds, study.groups)), (GROUP, *SEED_COLUMNS)),
+        as_table(seeds, (GROUP, *SEED_COLUMNS)),
         counts.droplevel("learning_rate"),
     )
 
 
 def later_half(seeds: pd.DataFrame) -> pd.Series[bool]:
-    """Return whether rows are of the later half of the seeds.
-
-    Where no tuning seeds did, the earlier half chooses what the later half judges.
-    """
+    """Return whether rows are of the later half of the seeds, which judges if none tuned."""
     return seeds["seed"] > seeds["seed"].median()
 
 
 def reference_size(selection: pd.DataFrame, seeds: pd.DataFrame) -> int | None:
-    """Return the best batch size, by other seeds than those that judge it; None if there is none.
-
-    `seeds` holds the values of those to choose from: columns batch_size, seed, metric and loss.
-    """
+    """Return the best batch size, by other seeds than those that judge it; None for none."""
     order = ["validation_metric", "validation_loss", "batch_size"]
     ranked = selection[selection["batch_size"].isin(seeds["batch_size"])]
     if ranked.empty or ranked["validation_metric"].isna().any():
@@ -143,15 +141,6 @@ def reference_size(selection: pd.DataFrame, seeds: pd.DataFrame) -> int | None:
     return int(best["batch_size"].iloc[0])
 
 
-def _errors(seeds: pd.DataFrame, groups: tuple[GroupDescription, ...]) -> pd.Series[float]:
-    errors = pd.Series(np.nan, seeds.index, dtype="float64")
-    for plan in groups:
-        if rmse_unit(plan):
-            rows = seeds["group"] == plan.group
-            errors[rows] = rmse(seeds[rows], plan)
-    return errors
-
-
 def batch_size_table(
     results: StudyResults,
     cells: pd.DataFrame,
@@ -159,10 +148,7 @@ def batch_size_table(
     timing: pd.DataFrame,
     shown: Shown,
 ) -> pd.DataFrame:
-    """Return one row for each batch size of each group, planned or run.
-
-    Columns group and `BATCH_SIZE_COLUMNS`; without verdicts.
-    """
+    """Return group and `BATCH_SIZE_COLUMNS` of batch sizes planned or run, without verdicts."""
     whole = shown.counts.index[shown.counts["complete"]]
     complete = pd.MultiIndex.from_frame(shown.seeds[SIZE]).isin(whole)
     table = _selected(results, selection).join(_statistics(shown.seeds[complete]), on=SIZE)
@@ -247,12 +233,9 @@ def _with_times(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def basins(trials: pd.DataFrame, cells: pd.DataFrame, selection: pd.DataFrame) -> pd.DataFrame:
-    """Return the smallest and largest rate of each batch size that are as good as the best.
-
-    From the selected rate outwards, as long as the mean validation metric is less than a standard
-    error of the best mean below it, and no seed is lost. Columns group, batch_size, basin_low and
-    basin_high; batch sizes with a single seed are absent.
-    """
+    """Return the smallest and largest rate of each batch size that are as good as the best."""
+    # From the selected rate outwards, as long as the mean validation metric is less than a standard
+    # error below the best mean, and no seed is lost; batch sizes with a single seed are absent.
     seeds = tuned(trials, selection, TUNING_STAGES).groupby(SIZE)["validation_metric"]
     spread = pd.DataFrame({"error": seeds.std() / np.sqrt(seeds.size())})
     error = spread.dropna().reset_index()

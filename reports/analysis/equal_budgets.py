@@ -1,10 +1,8 @@
 """What each batch size attains with equal epochs, equal updates and equal time.
 
-Every rule is applied to the same recorded curves, for several budgets each. Curves hold the
-validation set, and only the tuning seeds try every learning rate: each seed is read at the rate
-that is best on the other seeds *with that budget*, so that no rate is tuned for another budget than
-it is judged by, and no seed chooses what it judges. A trial that stopped before the end of its
-budget keeps the value it stopped with.
+Every rule is applied to the same validation curves. Each tuning seed is read at the rate that is
+best on the other seeds *with that budget*: no seed chooses what it judges. A trial that stopped
+before the end of its budget keeps the value it stopped with.
 """
 
 from __future__ import annotations
@@ -66,14 +64,6 @@ BUDGET_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class _Curves:
-    """Evaluations of every trial, along either axis."""
-
-    examples: Mapping[str, np.ndarray]
-    updates: Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True)
 class _Training:
     """The whole training of each batch size that has a rate with an end for every seed."""
 
@@ -102,16 +92,13 @@ class _Budgets:
 
 
 def budget_table(results: StudyResults, timing: pd.DataFrame) -> pd.DataFrame:
-    """Return what each batch size of each group attains under every rule and budget.
-
-    Columns group and `BUDGET_COLUMNS`; by rule, then budget, then batch size. A group has no rows
-    with fewer than two tuning seeds or two batch sizes that have a rate with all of them, and none
-    of equal time unless all its batch sizes are timed.
-    """
+    """Return group and `BUDGET_COLUMNS`, by rule, then budget, then batch size."""
+    # A group has no rows with fewer than two tuning seeds or two batch sizes that have a rate with
+    # all of them, and none of equal time unless all its batch sizes are timed.
     tuning = results.trials[results.trials["stage"].isin(TUNING_STAGES)]
     recorded = results.curves[results.curves["trial"].isin(tuning["trial"])]
-    curves = _Curves(evaluations(recorded, "examples"), evaluations(recorded, "updates"))
-    ok = (tuning["status"] == "ok") & tuning["trial"].isin(curves.updates.keys())
+    curves = [evaluations(recorded, along) for along in ("examples", "updates")]
+    ok = (tuning["status"] == "ok") & tuning["trial"].isin(curves[1].keys())
     ended = tuning[ok | (tuning["status"] == "diverged")]
     seeds = ended.groupby(CELL)["seed"].transform("size")
     complete = ended[seeds == len(results.description.seeds)].sort_values([*CELL, "seed"])
@@ -134,7 +121,7 @@ def by_rule(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _of_group(
     plan: GroupDescription,
     trials: pd.DataFrame,
-    curves: _Curves,
+    curves: Sequence[Mapping[str, np.ndarray]],
     seconds: Mapping[tuple[str, int], float],
 ) -> dict[str, np.ndarray]:
     names, batch_sizes = trials["trial"].to_numpy(), trials["batch_size"].to_numpy()
@@ -144,21 +131,21 @@ def _of_group(
         return {}
     budgets = _budgets(training)
     by_epochs = budgets.rules == EPOCHS
-    values, first = [], []
+    values, first = [], []  # first: the latest first evaluation after the start, by the training
     for index, size in enumerate(training.sizes):
         rows, updates = batch_sizes == size, training.used[UPDATES][index]
         points = np.where(
             by_epochs, budgets.levels * plan.train_items, budgets.share[index] * updates
         )
         chosen, points = names[rows].tolist(), np.tile(points, (int(rows.sum()), 1))
-        along_both = (read(axis, chosen, points) for axis in (curves.examples, curves.updates))
-        metric = np.where(by_epochs, *along_both)
+        metric = np.where(by_epochs, *(read(along, chosen, points) for along in curves))
         metric[~ended[rows]] = guess_level(plan)
         cells = metric.reshape(-1, number, by_epochs.size)
         # Where a seed has no value, its rate has none.
         cells[np.isnan(cells).any(axis=1, keepdims=True).repeat(number, axis=1)] = np.nan
         values.append(np.take_along_axis(cells, best_on_others(cells)[None], axis=0)[0])
-        first.append(_first(chosen, curves) / updates)
+        recorded = [curves[1][trial][0] for trial in chosen if trial in curves[1]]
+        first.append(max(made[made > 0].min(initial=math.inf) for made in recorded) / updates)
     known, shown = np.array(values), _comparable(budgets, np.array(values))
     if not shown.any():
         return {}
@@ -219,12 +206,6 @@ def _levels(rule: str, used: np.ndarray) -> list[float]:
     return list(dict.fromkeys(float(round(level)) for level in levels if level >= 1))
 
 
-def _first(trials: list[str], curves: _Curves) -> float:
-    """Updates of the first evaluation after the start, the latest of these trials."""
-    recorded = [curves.updates[trial][0] for trial in trials if trial in curves.updates]
-    return float(max(updates[updates > 0].min(initial=math.inf) for updates in recorded))
-
-
 def _rows(
     training: _Training, budgets: _Budgets, values: np.ndarray, first: np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -257,18 +238,12 @@ def _rows(
 
 
 def guess_level(plan: GroupDescription) -> float:
-    """Return the metric that a network reaches by guessing: what a diverged one counts as.
-
-    One class in as many as there are, and an R2 of 0.
-    """
+    """Return the metric that a network reaches by guessing: what a diverged one counts as."""
     return 1 / max(plan.outputs, 2) if plan.task == CLASSIFICATION else 0.0
 
 
-def evaluations(curves: pd.DataFrame, along: str = "updates") -> dict[str, np.ndarray]:
-    """Return where the evaluations of each trial were made, and the validation metric there.
-
-    By trial, of shape (2, evaluations).
-    """
+def evaluations(curves: pd.DataFrame, along: str) -> dict[str, np.ndarray]:
+    """Return where the evaluations of each trial were made, and the validation metric there."""
     columns = curves[[along, "validation_metric"]].to_numpy(np.float64)
     rows_of = curves.groupby("trial", sort=False).indices
     return {str(trial): columns[rows].T for trial, rows in rows_of.items()}
@@ -277,10 +252,7 @@ def evaluations(curves: pd.DataFrame, along: str = "updates") -> dict[str, np.nd
 def read(
     evaluated: Mapping[str, np.ndarray], trials: Sequence[str], points: np.ndarray
 ) -> np.ndarray:
-    """Return the metric of trials at points of their curves, linearly between evaluations.
-
-    Before the first evaluation and after the last one it is the one there; NaN without a curve.
-    """
+    """Return the metric of trials at points of their curves, linearly between evaluations."""
     values = np.full(points.shape, np.nan)
     for row, trial in enumerate(trials):
         if trial in evaluated:

@@ -37,43 +37,32 @@ class Lead:
 
 
 def expected_best(values: npt.ArrayLike, draws: int) -> float:
-    """Return the expected largest of several values drawn with replacement.
-
-    `sum of v (F(v)^k - F(v-)^k)` with the empirical distribution F of the values.
-    """
+    """Return the expected largest of several values drawn with replacement."""
+    # The sum of v (F(v)^k - F(v-)^k) with the empirical distribution F of the values.
     ordered = np.sort(np.asarray(values, np.float64))
     below = np.linspace(0, 1, len(ordered) + 1) ** draws
     return float(ordered @ np.diff(below))
 
 
 def expected_bests(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the expected best of 1, 2, 4, ... and of as many rates as were tried, for one group.
-
-    A rate with a diverged, failed or missing seed can't be selected, but somebody with few tries
-    meets it too: it counts as the worst of the others. Columns `EXPECTED_BEST_COLUMNS`; batch sizes
-    without an eligible rate are absent.
-    """
+    """Return the expected best of 1, 2, 4, ... and of as many rates as a group tried."""
     tried = cells.assign(metric=cells["validation_metric"].where(cells["eligible"]))
+    # A rate that lost a seed can't be selected, but somebody with few tries meets it, too.
     worst = tried.groupby("batch_size")["metric"].transform("min")
     tried["metric"] = tried["metric"].fillna(worst)
     rows = [
         (size, values.size, draws, expected_best(values, draws))
         for size, values in tried.dropna(subset="metric").groupby("batch_size")["metric"]
-        for draws in _efforts(values.size)
+        for draws in sorted({*(2**power for power in range(values.size.bit_length())), values.size})
     ]
     names = [column.name for column in EXPECTED_BEST_COLUMNS]
     return as_table(pd.DataFrame(rows, columns=names), EXPECTED_BEST_COLUMNS)
 
 
-def _efforts(tried: int) -> list[int]:
-    return sorted({*(2**power for power in range(tried.bit_length())), tried})
-
-
 def leads(groups: Mapping[str, pd.DataFrame]) -> list[Lead]:
     """Return which groups are ahead at equal tuning effort, each at the batch size best for it.
 
-    By rates drawn, for each number that all batch sizes of all groups have; empty if a group has no
-    row. The tables have the columns `EXPECTED_BEST_COLUMNS`, of the same data and metric.
+    For each number of rates that all batch sizes of all groups have; none if a group has no row.
     """
     efforts = (
         set(rows["drawn_rates"])

@@ -84,6 +84,7 @@ class _Fits:
     times: Mapping[str, UpdateTimeFit]
     whole_times: Mapping[str, UpdateTimeFit]  # of batches in one piece, where they have shards
     noise: Mapping[str, pd.DataFrame]  # evaluations of the runs whose gradients were measured
+    fresh: set[str]  # groups of which fresh seeds are measured
 
 
 def scaling_records(
@@ -91,10 +92,8 @@ def scaling_records(
 ) -> dict[str, ScalingRecord]:
     """Return the way of each group to its targets.
 
-    Runs that ended or diverged count. Those of fresh seeds are measured by targets that the tuning
-    runs set; where a group has none, the tuning runs are measured. Each batch size has the rate
-    that reaches the target soonest on the tuning seeds or, where fresh seeds don't have it, the
-    selected one.
+    Targets are set by the tuning runs. Fresh seeds are measured by them, or the tuning runs where a
+    group has none, at the rate that reaches the target soonest or else the selected one.
     """
     study = results.description
     goal = Goal(study.target_metric, study.target_loss)
@@ -109,11 +108,8 @@ def scaling_records(
     )
     repeated = goal.crossings(fresh, tuning.targets)
     fits = _fit(fresh, repeated, tuning, study=study, selection=selection, timing=timing)
-    confirmed = {*fresh["group"]}
     return {
-        plan.group: _record(
-            results, plan, tuning.targets.get(plan.group), fits, plan.group in confirmed
-        )
+        plan.group: _record(results, plan, tuning.targets.get(plan.group), fits)
         for plan in study.groups
     }
 
@@ -140,7 +136,6 @@ def _record(
     plan: GroupDescription,
     targets: Sequence[Target] | None,
     fits: _Fits,
-    fresh: bool,
 ) -> ScalingRecord:
     group, cluster = plan.group, results.description.cluster
     records = tuple(_target(group, target, fits) for target in targets or ())
@@ -149,7 +144,7 @@ def _record(
     noise = fits.noise.get(group)
     no_target = _NO_CURVES if targets is None else _NO_PROGRESS
     return ScalingRecord(
-        fresh=fresh,
+        fresh=group in fits.fresh,
         targets=records,
         reason="" if targets else no_target,
         update_time=time,
@@ -174,11 +169,17 @@ def _fit(
     times = _update_times(one_network(timing), items)
     table = summarise_crossings(crossings, rates, timing, items)
     fitted = _at_target_rates(table, crossings, tuned)
-    steps = _steps(keys, fitted[~at_edges(fitted, tuning.points)], items)
-    # Elsewhere the tuning runs are fitted already.
-    apart = _fitted_to_fresh(keys, table, fresh)
+    inner = fitted[~at_edges(fitted, tuning.points)]
+    steps, other = _steps(keys, inner, items), other_rates(table)
+    # Where fresh seeds are measured at the target's rates; elsewhere the tuning runs are fitted.
+    elsewhere = {*zip(other["group"], other["target"], strict=True)}
+    apart = [key for key in keys if key[0] in {*fresh["group"]} and key not in elsewhere]
     tuning_steps = steps | _steps(apart, tuned[~at_edges(tuned, tuning.points)], items)
-    table["fitted"] = _is_fitted(table, fitted, tuning.points)
+    # The runs of a batch size have one rate.
+    inside = pd.MultiIndex.from_frame(inner[TARGET_CELL])
+    table["fitted"] = pd.MultiIndex.from_frame(table[TARGET_CELL]).isin(inside)
+    noise = _fresh_or_else(tuning.points, fresh).merge(selection[CELL], on=CELL)
+    by_group = {str(group): rows for group, rows in noise.groupby("group")}
     return _Fits(
         crossings=_split(crossings),
         tuning=_split(tuned),
@@ -187,17 +188,15 @@ def _fit(
         tuning_steps=tuning_steps,
         times=times,
         whole_times=_update_times(timing[timing["engine"] == ONE_PIECE], items),
-        noise=_with_noise(_fresh_or_else(tuning.points, fresh).merge(selection[CELL], on=CELL)),
+        noise={group: rows for group, rows in by_group.items() if rows[TRACE].notna().any()},
+        fresh={*fresh["group"]},
     )
 
 
 def _at_target_rates(
     table: pd.DataFrame, crossings: pd.DataFrame, tuned: pd.DataFrame
 ) -> pd.DataFrame:
-    """The runs to fit: of the tuning seeds, where a batch size is measured at another rate.
-
-    A curve has one kind of seeds, so that of a target is fitted to these at all batch sizes.
-    """
+    """The runs to fit: of the tuning seeds, where any batch size is measured at another rate."""
     key = ["group", "target"]
     other = pd.MultiIndex.from_frame(other_rates(table)[key])
     first, second = (pd.MultiIndex.from_frame(rows[key]) for rows in (crossings, tuned))
@@ -205,31 +204,10 @@ def _at_target_rates(
     return pd.concat(kept, ignore_index=True)
 
 
-def _is_fitted(table: pd.DataFrame, fitted: pd.DataFrame, tuning: pd.DataFrame) -> np.ndarray:
-    """Whether the runs of a batch size, which have one rate, are fitted."""
-    sizes = fitted.drop_duplicates(TARGET_CELL)
-    inside = sizes.set_index(TARGET_CELL).index[~at_edges(sizes, tuning)]
-    return pd.MultiIndex.from_frame(table[TARGET_CELL]).isin(inside)
-
-
-def _fitted_to_fresh(keys: Sequence[Key], table: pd.DataFrame, fresh: pd.DataFrame) -> list[Key]:
-    """The targets whose curve is fitted to runs of fresh seeds."""
-    other, groups = other_rates(table), {*fresh["group"]}
-    tuned = {*zip(other["group"], other["target"], strict=True)}
-    return [key for key in keys if key[0] in groups and key not in tuned]
-
-
 def _fresh_or_else(tuning: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
     """Rows of fresh seeds, and those of tuning seeds of groups without any."""
     rest = tuning[~tuning["group"].isin(fresh["group"])]
     return pd.concat([rest, fresh], ignore_index=True)
-
-
-def _with_noise(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Evaluations of the groups whose gradients were measured."""
-    return {
-        str(group): rows for group, rows in points.groupby("group") if rows[TRACE].notna().any()
-    }
 
 
 def _split(rows: pd.DataFrame) -> dict[Any, pd.DataFrame]:
@@ -292,10 +270,7 @@ def summarise_crossings(
     timing: pd.DataFrame,
     items: Mapping[str, int],
 ) -> pd.DataFrame:
-    """Return one row for each batch size of each target of each group.
-
-    Columns group and `TO_TARGET_COLUMNS`, but for `fitted` and those predicted.
-    """
+    """Return group and `TO_TARGET_COLUMNS`, but for `fitted` and those predicted."""
     reached = crossings["outcome"] != NOT_REACHED
     runs = crossings.assign(
         arrived=crossings["updates"].where(reached, math.inf),
@@ -351,16 +326,11 @@ def _values(
 def noise_on_the_way(
     points: pd.DataFrame, table: pd.DataFrame, fit: StepsToTargetFit
 ) -> pd.DataFrame:
-    """Return the noise scale of each batch size until its median run reaches the target.
-
-    Columns `NOISE_RATIO_COLUMNS`; batch sizes that don't reach the target are absent, and so are
-    those that reach it before the first evaluation after the start.
-    """
+    """Return the noise scale of each batch size until its median run reaches the target."""
     until = points["batch_size"].map(table.set_index("batch_size")["examples"])
     scales = average_noise(points[points["examples"] <= until])
     rows = zip(scales["noise_scale"], scales["low"], scales["high"], strict=True)
     ratios = [compare_with_critical(scale, Ends(low, high), fit) for scale, low, high in rows]
     values = [(math.nan if ratio is None else ratio, *ends) for ratio, ends in ratios]
-    names = ["ratio", "ratio_low", "ratio_high"]
-    compared = scales.join(pd.DataFrame(values, columns=names))
+    compared = scales.join(pd.DataFrame(values, columns=["ratio", "ratio_low", "ratio_high"]))
     return as_table(compared, NOISE_RATIO_COLUMNS)

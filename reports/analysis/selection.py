@@ -1,7 +1,6 @@
 """The best learning rate for each batch size, chosen on the validation set alone.
 
-The statistical unit is the seed: a cell is one configuration with all its seeds, and a cell's value
-is the mean over them. A cell without a value for every seed that was planned has none.
+A cell's value is the mean over all seeds that were planned; without a value for each it has none.
 """
 
 from __future__ import annotations
@@ -49,11 +48,7 @@ SELECTION_COLUMNS = (
 
 
 def summarise_cells(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
-    """Return one row for each configuration whose rate was tried: `CELL_COLUMNS`.
-
-    The means are over all seeds, unweighted; a cell that isn't complete has none, and isn't
-    eligible.
-    """
+    """Return one row for each configuration whose rate was tried: `CELL_COLUMNS`."""
     explore = trials[trials["stage"].isin(TUNING_STAGES)]
     cells = count_seeds(explore, "validation", planned)
     means = explore.groupby(CELL)[["validation_metric", "validation_loss"]].mean()
@@ -65,10 +60,8 @@ def summarise_cells(trials: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFra
 def select_rates(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the best learning rate for each batch size of each group: `SELECTION_COLUMNS`.
 
-    Best is the highest mean validation metric over the explore seeds; then the lower mean
-    validation loss, then the smaller rate. A rate with a diverged, failed or missing seed is not
-    eligible: the mean over the survivors would flatter it. A batch size without an eligible rate
-    has no row.
+    Best is the highest mean validation metric, then the lower mean validation loss, then the
+    smaller rate, of those with a value for every seed: a mean over the survivors would flatter.
     """
     grid = cells.groupby(SIZE, as_index=False).agg(
         smallest=("learning_rate", "min"),
@@ -76,7 +69,12 @@ def select_rates(cells: pd.DataFrame) -> pd.DataFrame:
         rates=("eligible", "size"),
         eligible_rates=("eligible", "sum"),
     )
-    best = _best_first(cells[cells["eligible"]]).drop_duplicates(SIZE)
+    order = {"validation_metric": False, "validation_loss": True, "learning_rate": True}
+    ascending = [True] * len(SIZE) + list(order.values())
+    best = cells[cells["eligible"]].sort_values(
+        [*SIZE, *order], ascending=ascending, key=without_noise
+    )
+    best = best.drop_duplicates(SIZE)
     chosen = best.drop(columns="eligible").merge(grid, on=SIZE)
     rate = chosen["learning_rate"]
     chosen["at_edge"] = (rate == chosen["smallest"]) | (rate == chosen["largest"])
@@ -85,11 +83,7 @@ def select_rates(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_given_rates(selection: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the selection with the batch sizes whose rate was given, not selected.
-
-    A batch size without tuning trials whose fresh trials have one learning rate was given that
-    rate. It has no validation metric, as there are no tuning seeds to measure it on.
-    """
+    """Return the selection with the batch sizes whose rate was given, to fresh trials alone."""
     fresh = trials[trials["stage"].isin(FRESH_STAGES)]
     rates = fresh.groupby(SIZE)["learning_rate"].agg(["min", "max"]).reset_index()
     given = rates[rates["min"] == rates["max"]].rename(columns={"min": "learning_rate"})
@@ -103,12 +97,6 @@ def with_given_rates(selection: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
     added = as_table(new.assign(**unknown, **none), SELECTION_COLUMNS)
     both = pd.concat([frame for frame in (selection, added) if not frame.empty])
     return both.sort_values(SIZE).reset_index(drop=True)
-
-
-def _best_first(cells: pd.DataFrame) -> pd.DataFrame:
-    order = {"validation_metric": False, "validation_loss": True, "learning_rate": True}
-    ascending = [True] * len(SIZE) + list(order.values())
-    return cells.sort_values([*SIZE, *order], ascending=ascending, key=without_noise)
 
 
 def without_noise(values: pd.Series[Any]) -> pd.Series[Any]:

@@ -87,10 +87,7 @@ def unconfirmed_rates(
     selection: pd.DataFrame,
     goal: Goal,
 ) -> pd.DataFrame:
-    """Return the rates that reach the main target soonest, where others are selected.
-
-    Columns group, batch_size and target_rate.
-    """
+    """Return the rates that reach the main target soonest, where others are selected."""
     tuning = tune(trials, measurements(curves), planned, selection, goal)
     runs = dict(list(tuning.crossings.groupby(TARGET_CELL[:2])))
     mains = []
@@ -104,17 +101,13 @@ def unconfirmed_rates(
 
 
 def strictest(runs: Sequence[pd.DataFrame]) -> int | None:
-    """Return the place of the last target that half of the batch sizes reach, or else of the first.
-
-    A batch size reaches it with every one of its runs. None if there is no target.
-    """
-    reached = [place for place, each in enumerate(runs) if _by_half(each)]
+    """Return the place of the last target that half of the batch sizes reach, or else 0."""
+    reached = [
+        place
+        for place, each in enumerate(runs)
+        if len(reaching(each)) >= ENOUGH_SIZES * each["batch_size"].nunique()
+    ]
     return max(reached, default=0) if runs else None
-
-
-def _by_half(runs: pd.DataFrame) -> bool:
-    sizes = np.unique(runs["batch_size"].to_numpy())
-    return bool(len(reaching(runs)) >= ENOUGH_SIZES * sizes.size)
 
 
 def reaching(crossings: pd.DataFrame) -> list[int]:
@@ -125,11 +118,9 @@ def reaching(crossings: pd.DataFrame) -> list[int]:
 
 
 def points_of(runs: pd.DataFrame, curves: pd.DataFrame, planned: pd.Series[int]) -> pd.DataFrame:
-    """Return the evaluations of runs of one kind of stage.
+    """Return the evaluations of runs of one kind of stage, of cells whose seeds have all ended.
 
-    A median over some of the seeds is none either: the runs of a cell are there if each of its
-    seeds has ended, or diverged, and has left a curve. Of a diverged run, the last row is where it
-    diverged, without values.
+    Of a diverged run, the last row is where it diverged, without values.
     """
     recorded = runs["trial"].isin(curves["trial"].unique()) | (runs["status"] == "diverged")
     known = runs.assign(status=runs["status"].where(recorded, "unrecorded"))
@@ -147,8 +138,7 @@ def quickest_rates(tried: pd.DataFrame, selection: pd.DataFrame) -> pd.DataFrame
     """Return the rate that reaches each target soonest: columns `TARGET_CELL` and target_rate.
 
     Soonest is the lowest mean logarithm of updates over the tuning seeds, of the rates that miss
-    the target with the fewest. A parabola through the three rates about an inner minimum has its
-    lowest point nearest to the middle one. Where none reaches the target, it is the selected rate.
+    the target with the fewest. Where none reaches the target, it is the selected rate.
     """
     reached = tried["outcome"] != NOT_REACHED
     runs = tried.assign(

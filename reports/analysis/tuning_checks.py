@@ -35,11 +35,7 @@ class CoarseGrid:
 
 
 def fixed_rate(cells: pd.DataFrame) -> FixedRate | None:
-    """Return what a single rate for all batch sizes would have shown, from the cells of a group.
-
-    None if no rate has a result for every seed at every batch size, if fewer than two batch sizes
-    or two rates were tried, or if there is no metric.
-    """
+    """Return what a single rate for all batch sizes would have shown; None if none was tried."""
     table = by_seed(cells[cells["eligible"]], "validation_metric", seed="learning_rate").T
     shared = table.dropna(axis="columns")
     if len(table) < 2 or len(table.columns) < 2 or shared.empty:  # noqa: PLR2004
@@ -63,8 +59,6 @@ def coarse_grids(
 
     A parabola through the mean metrics of the best rate and its two neighbours, over the logarithm
     of the rate, peaks above the best by more than the standard error of the best over its seeds.
-    Batch sizes with a single seed, or without a result for every seed at both neighbours, can't be
-    judged.
     """
     chosen = batch_sizes.dropna(subset="validation_metric")
     errors = _standard_errors(trials, chosen)

@@ -1,7 +1,6 @@
 """Seconds per update, from the benchmark alone, and what tensor operations gain.
 
-The sweep's own clock is no measure: its trials run at the same time. The benchmark runs by
-itself, in interleaved rounds; medians over rounds are robust against a disturbed one.
+The benchmark runs by itself, in interleaved rounds: medians are robust against a disturbed one.
 """
 
 from __future__ import annotations
@@ -37,14 +36,6 @@ TIMING_SUMMARY_COLUMNS = (
     Column("unsteady", "bool", "", f"Quartiles {UNSTEADY_ABOVE:.0%} apart or more.", volatile=True),
 )
 
-SPEEDUP_COLUMNS = (
-    Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
-    BATCH_SIZE,
-    Column("speedup", "float64", "", "Median per-item seconds by median tensor seconds.", True),
-    Column("speedup_low", "float64", "", "Smallest ratio within a round.", volatile=True),
-    Column("speedup_high", "float64", "", "Largest ratio within a round.", volatile=True),
-)
-
 
 SHARD_COST_COLUMNS = (
     BATCH_SIZE,
@@ -57,13 +48,10 @@ SHARD_COST_COLUMNS = (
 
 
 def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
-    """Return seconds per update of one network for each engine, number of lanes and batch size.
-
-    Columns `TIMING_SUMMARY_COLUMNS`, group by group: tensor operations first, few lanes before
-    many, then by batch size. The time of a cohort's update is divided by its lanes.
-    """
+    """Return seconds per update of one network, tensor first: `TIMING_SUMMARY_COLUMNS`."""
     seconds = timing.assign(seconds=timing["wall_seconds"] / timing["updates"] / timing["lanes"])
-    groups = seconds.groupby(["group", "engine", "lanes", "batch_size"])
+    order = ["group", "engine", "lanes", "batch_size"]
+    groups = seconds.groupby(order)
     summary = pd.DataFrame(
         {
             "rounds": groups.size(),
@@ -76,7 +64,6 @@ def summarise_timing(timing: pd.DataFrame) -> pd.DataFrame:
     summary["contended"] = summary["cpu_share"] < CONTENDED_BELOW
     spread = summary["upper_quartile"] - summary["lower_quartile"]
     summary["unsteady"] = spread > UNSTEADY_ABOVE * summary["seconds_per_update"]
-    order = ["group", "engine", "lanes", "batch_size"]
     ordered = summary.sort_values(order, ascending=[True, False, True, True])
     return as_table(ordered, TIMING_SUMMARY_COLUMNS)
 
@@ -87,10 +74,7 @@ def one_network(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
-    """Return what a batch in shards costs relative to the whole batch: `SHARD_COST_COLUMNS`.
-
-    Empty if no batch of the group was timed unsharded as well as in shards.
-    """
+    """Return what a batch in shards costs relative to the whole batch: `SHARD_COST_COLUMNS`."""
     if not (timing["engine"] == ONE_PIECE).any():
         # Nearly all groups; to find nothing costs as much as to find something.
         return empty_table(SHARD_COST_COLUMNS)
@@ -100,11 +84,9 @@ def shard_costs(timing: pd.DataFrame) -> pd.DataFrame:
 
 
 def speedups(timing: pd.DataFrame) -> pd.DataFrame:
-    """Return how many times faster tensor operations are than iterating over the examples.
-
-    Columns `SPEEDUP_COLUMNS`; batch sizes timed with one engine only are absent.
-    """
-    return as_table(_ratios(timing, PER_ITEM, TENSOR, "speedup"), SPEEDUP_COLUMNS)
+    """Return how many times faster tensor operations are than iterating over the examples."""
+    ratios = _ratios(timing, PER_ITEM, TENSOR, "speedup")
+    return ratios.drop(columns=[PER_ITEM, TENSOR])
 
 
 def _ratios(timing: pd.DataFrame, first: str, second: str, name: str) -> pd.DataFrame:

@@ -195,12 +195,12 @@ CURVES = pd.concat([curve("a", {0: 0.1, 10: 0.5, 20: 0.6}), curve("b", {0: 0.2, 
 
 
 def test_a_curve_is_read_on_the_line_between_two_evaluations() -> None:
-    metric = read(evaluations(CURVES), ["b", "a"], np.array([[2.5, 5.0], [5.0, 12.0]]))
+    metric = read(evaluations(CURVES, "updates"), ["b", "a"], np.array([[2.5, 5.0], [5.0, 12.0]]))
     np.testing.assert_allclose(metric, [[0.3, 0.4], [0.3, 0.52]])
 
 
 def test_beyond_its_ends_a_curve_is_what_it_is_there() -> None:
-    metric = read(evaluations(CURVES), ["b"], np.array([[-1.0, 99.0]]))
+    metric = read(evaluations(CURVES, "updates"), ["b"], np.array([[-1.0, 99.0]]))
     np.testing.assert_allclose(metric, [[0.2, 0.4]])
 
 
@@ -210,7 +210,7 @@ def test_examples_are_another_axis_of_the_same_curve() -> None:
 
 
 def test_a_trial_without_a_curve_has_no_metric() -> None:
-    assert np.isnan(read(evaluations(CURVES), ["c"], np.array([[1.0]]))).all()
+    assert np.isnan(read(evaluations(CURVES, "updates"), ["c"], np.array([[1.0]]))).all()
 
 
 def test_a_rate_is_chosen_without_the_seed_it_is_used_for() -> None:
