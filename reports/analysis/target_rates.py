@@ -18,8 +18,7 @@ from reports.stats.models.target_levels import targets_by_group
 
 METRIC, LOSS = "validation_metric", "validation_loss"
 TARGET_CELL = ["group", "target", "batch_size"]
-ENOUGH_SIZES = 0.5
-"""Share of the batch sizes that must reach the target that the headline uses."""
+ENOUGH_SIZES = 0.5  # share of the batch sizes that must reach the target that the headline uses
 
 
 @dataclass(frozen=True)

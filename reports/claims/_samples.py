@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -162,26 +162,23 @@ def splitting(groups: Groups) -> Iterator[Sample]:
             baseline = "batch size 1" if small == 1 else "the smallest"
             gain = (times[small] / times[use]).dropna().map(math.log)
             loss = (values[use] - values[small]).dropna()
-            for kind, change in (("speed", gain), ("accuracy", loss)):
-                yield from sample_of(
-                    f"{kind} against {baseline}", [group], change, ends=(small, use)
-                )
+            for what, change in (("speed", gain), ("accuracy", loss)):
+                kind = f"{what} against {baseline}"
+                yield from sample_of(kind, [group], change, ends=(small, use))
 
 
 def _fastest_as_good(group: GroupValues, sizes: list[int], times: pd.DataFrame) -> int:
-    smallest, *others = sizes
-    metric = _validation(group, sizes)
+    (smallest, *others), metric = sizes, _validation(group, sizes)
     good = [size for size in others if metric[size] >= metric[smallest] - group.analysis.margin]
     return good[int(times[good].median().argmin())] if good else _best(group, others)
 
 
 def _training_seconds(group: GroupValues) -> pd.DataFrame:
     """Seconds to train for the budget, by round and batch size; by the faster engine at each."""
-    engines, made = group.round_seconds, group.updates_made
-    if not engines:
+    if not group.round_seconds:
         return pd.DataFrame()
-    fastest = pd.concat([*engines.values()]).groupby("round").min()
-    return fastest.mul(pd.Series(made, dtype="float64")).dropna(axis="columns")
+    fastest = pd.concat([*group.round_seconds.values()]).groupby("round").min()
+    return fastest.mul(pd.Series(group.updates_made, dtype="float64")).dropna(axis="columns")
 
 
 def predictions(groups: Groups) -> Iterator[Sample]:
@@ -191,34 +188,31 @@ def predictions(groups: Groups) -> Iterator[Sample]:
         record = group.analysis.scaling.main
         if record is None:
             continue
-        fresh, measure = (
-            _seconds(record.crossings, group.seconds_per_update),
-            group.analysis.target_measure,
-        )
+        fresh, measure = _seconds(group, record.crossings), group.analysis.target_measure
+        budget = f"time to a validation {measure.name} of {measure.text(record.target.level)}"
         named = {"fitted model": record.named, "noise scale": _by_noise(group, record)}
         for kind, size in named.items():
             if size is not None and len(fresh.columns) > 1:
-                level = measure.text(record.target.level)
-                budget = f"time to a validation {measure.name} of {level}"
                 yield from sample_of(kind, [group], _slower(fresh, size), budget)
 
 
 def _by_noise(group: GroupValues, record: TargetRecord) -> float | None:
     """`sqrt(B_noise alpha / beta)`: the noise scale where the tuning seeds are fastest."""
     doubling = group.analysis.scaling.update_time.doubling_batch_size
-    fastest = _fastest(_seconds(record.tuning, group.seconds_per_update))
-    if doubling is None or fastest is None:
+    means = _seconds(group, record.tuning).mean()
+    reached = means[np.isfinite(means)]
+    if doubling is None or reached.empty:
         return None
-    scale = group.noise_scales(record).get(fastest)
+    scale = group.noise_scales(record).get(int(reached.idxmin()))
     return None if scale is None else math.sqrt(scale * doubling)
 
 
-def _seconds(crossings: pd.DataFrame, cost: Mapping[int, float]) -> pd.DataFrame:
+def _seconds(group: GroupValues, crossings: pd.DataFrame) -> pd.DataFrame:
     """Seconds to the target by seed and batch size, infinite where it is missed."""
     missed = (crossings["outcome"] == NOT_REACHED).to_numpy(bool)
     # Whatever the network is at its start, a target takes an update.
     updates = np.where(missed, np.inf, np.maximum(crossings["updates"].to_numpy(np.float64), 1))
-    each = crossings["batch_size"].map(cost).to_numpy(np.float64)
+    each = crossings["batch_size"].map(group.seconds_per_update).to_numpy(np.float64)
     return by_seed(crossings.assign(seconds=updates * each), "seconds").dropna(axis="columns")
 
 
@@ -233,12 +227,6 @@ def _slower(times: pd.DataFrame, wanted: float) -> pd.Series[float]:
         return pd.Series(dtype="float64")
     fastest = others[best_on_others(-np.log(others)), np.arange(len(times))]
     return (times[use] / fastest).map(math.log)
-
-
-def _fastest(times: pd.DataFrame) -> int | None:
-    means = times.mean()
-    reached = means[np.isfinite(means)]
-    return None if reached.empty else int(reached.idxmin())
 
 
 def confirmed(groups: Groups) -> Iterator[GroupValues]:

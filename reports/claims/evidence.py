@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -77,15 +77,11 @@ UNKNOWN = Finding(DIFFERENCE, math.nan, math.nan, math.nan, 0)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of comparison, and the test of a claim that its mean lies beyond a bound.
-
-    Effects from the bound to `negligible` are too small to count: where the mean is shown to be on
-    this side of that, the claim is not supported.
-    """
+    """A kind of comparison, and the test of a claim that its mean lies beyond a bound."""
 
     unit: str
     bound: float
-    negligible: float | None = None  # the bound itself, if not given
+    negligible: float | None = None  # where too small effects end; the bound itself, if not given
     below: bool = False  # whether the claim is a mean below the bound, or else above
     in_margins: bool = False  # whether both are multiples of the accepted loss
     timed: bool = False  # whether values are by round of the benchmark, or else by seed
@@ -109,6 +105,11 @@ class Sample:
     ends: tuple[int, int] | None = None  # batch sizes compared, if seeds don't differ in them
 
     @property
+    def unit(self) -> float:
+        """What the bounds of its kind are multiples of."""
+        return self.margin if self.kind.in_margins else 1.0
+
+    @property
     def mean(self) -> Mean:
         """The mean over seeds or rounds; NaN where a value is infinite."""
         return mean_of(self.values, self.step)
@@ -116,12 +117,10 @@ class Sample:
     def p_values(self, mean: Mean) -> tuple[float, float]:
         """Return the p values, by a mean of such values, of the claim and of its opposite."""
         kind, sign = self.kind, -1 if self.kind.below else 1
-        unit = self.margin if kind.in_margins else 1.0
         limit = kind.bound if kind.negligible is None else kind.negligible
-        claimed, opposite = (
-            Mean(side * mean.value, mean.error, mean.degrees) for side in (sign, -sign)
-        )
-        return claimed.p_above(sign * kind.bound * unit), opposite.p_above(-sign * limit * unit)
+        claimed, opposite = (replace(mean, value=side * mean.value) for side in (sign, -sign))
+        least, most = (sign * bound * self.unit for bound in (kind.bound, limit))
+        return claimed.p_above(least), opposite.p_above(-most)
 
     def text(self, value: float) -> str:
         """Return an effect in its unit."""
@@ -132,7 +131,7 @@ class Sample:
         if self.kind.unit == SHARE:
             least = f"under {100 * LEAST_SHARE:.4f}%"
             return least if value < LEAST_SHARE else f"{significant(100 * value)}%"
-        return f"{self.measure.signed(value)}{self.measure.points}"
+        return self.measure.change(value)
 
     def span(self, low: float, high: float) -> str:
         """Return an interval in its unit."""
@@ -180,14 +179,9 @@ def judged(samples: Sequence[Sample]) -> tuple[Evidence, ...]:
         alike = [sample for sample in samples if sample.comparison == kind]
         p_values = [_p_values(sample) for sample in alike]
         adjusted = zip(*map(holm, zip(*p_values, strict=True)), strict=True)
-        evidence += [
-            Evidence(
-                sample,
-                _answer(*both),
-                finding_of(sample.mean, sample.kind.unit, len(sample.values)),
-            )
-            for sample, both in zip(alike, adjusted, strict=True)
-        ]
+        for sample, both in zip(alike, adjusted, strict=True):
+            finding = finding_of(sample.mean, sample.kind.unit, len(sample.values))
+            evidence.append(Evidence(sample, _answer(*both), finding))
     return tuple(evidence)
 
 
@@ -195,9 +189,8 @@ def _p_values(sample: Sample) -> tuple[float, float]:
     """By a t test; where values are infinite, by a sign test, which can only support."""
     if not np.isinf(sample.values).any():
         return sample.p_values(sample.mean)
-    bound = sample.kind.bound * (sample.margin if sample.kind.in_margins else 1.0)
-    count, above = len(sample.values), int((sample.values > bound).sum())
-    return float(special.bdtrc(above - 1, count, 0.5)), 1.0
+    above = int((sample.values > sample.kind.bound * sample.unit).sum())
+    return float(special.bdtrc(above - 1, len(sample.values), 0.5)), 1.0
 
 
 def _answer(supports: float, opposes: float) -> str:

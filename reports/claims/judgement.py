@@ -70,12 +70,13 @@ def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
         _verdict(claim, values)
         if claim.name in {"C1", "C2"} or len(learned) == len(values)
         # Networks that all give one answer to everything lose nothing with any batch size.
-        else _verdict(replace(claim, needs=f"{_LEARNED}, {claim.needs}"), learned)
+        else _verdict(
+            replace(claim, needs=f"networks that learn something, {claim.needs}"), learned
+        )
         for claim in CLAIMS
     )
 
 
-_LEARNED = "networks that have learned something"
 _SAMPLES = {
     "C1": samples.vectorized,
     "C2": samples.shards,
@@ -142,9 +143,7 @@ def _tally(evidence: Sequence[Evidence]) -> str:
     verdicts = [each.verdict for each in evidence]
     lost, datasets = len(evidence) - len(finite(evidence)), len(datasets_of(evidence))
     left_out = f", {lost} of them without a value" if lost else ""
-    between = (
-        f" over {datasets} datasets with the variance between them," if datasets > 1 else " of"
-    )
+    between = f" over {datasets} datasets," if datasets > 1 else " of"
     return (
         f"; mean{between} {len(evidence)} comparisons{left_out}: {verdicts.count(SUPPORTED)} for "
         f"the claim, {verdicts.count(NOT_SUPPORTED)} against it"
@@ -164,17 +163,13 @@ def _why(
 
 
 def _mixed(evidence: Sequence[Evidence]) -> str:
-    sides = (
-        f"{verdict} on {_datasets(evidence, verdict)}" for verdict in (SUPPORTED, NOT_SUPPORTED)
-    )
+    """The datasets with either answer, and in how many of their comparisons they have it."""
+    number, sides = Counter(each.sample.dataset for each in evidence), []
+    for verdict in (SUPPORTED, NOT_SUPPORTED):
+        alike = Counter(each.sample.dataset for each in evidence if each.verdict == verdict)
+        names = [f"{visible(name, 40)} ({n} of {number[name]})" for name, n in alike.items()]
+        sides.append(f"{verdict} on {listing(names)}")
     return f"It depends: {', '.join(sides)}."
-
-
-def _datasets(evidence: Sequence[Evidence], answer: str) -> str:
-    """Datasets with this answer, and in how many of their comparisons they have it."""
-    all_of = Counter(each.sample.dataset for each in evidence)
-    alike = Counter(each.sample.dataset for each in evidence if each.verdict == answer)
-    return listing([f"{visible(name, 40)} ({n} of {all_of[name]})" for name, n in alike.items()])
 
 
 def _open(evidence: Sequence[Evidence]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base import Chart, Row, in_words, interval_text, style, values, with_readings
+from reports.charts.base import Chart, in_words, interval_text, style, values, with_readings
 from reports.charts.groups import groups, metrics
 from reports.compare._matches import Matches, Pair
 from reports.recommend import Analysis
@@ -28,11 +27,6 @@ def match_charts(matches: Matches) -> list[Chart]:
         makers = (_metric, _difference, _update)
         made += [chart for make in makers if (chart := make(matches, first, pairs, number))]
     return made
-
-
-def is_ours(name: str) -> bool:
-    """Return whether a figure of this name is one of a comparison."""
-    return re.fullmatch(rf"({'|'.join(NAMES)})-\d+", name) is not None
 
 
 def _metric(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
@@ -61,7 +55,7 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -
     )
 
 
-def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
+def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> None:
     """Draw how far other studies are above the first one, with intervals, against batch size."""
     # Filled markers are established.
     label = f"Difference{measure.points and ' in points'}"
@@ -77,7 +71,6 @@ def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> Axes:
         names.append((str(name), *moved[["x", "difference"]].iloc[-1]))
     style.keep_within(ax, *style.DIFFERENCES)
     style.name_ends(ax, names if len(shown) > 1 else [])
-    return ax
 
 
 def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
@@ -85,15 +78,15 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: in
     table = cells.assign(group=cells["study"].map(_short)).dropna(subset="difference")
     if table.empty or len(pairs) > len(style.LOOKS):
         return None
-    signed, unit = first.measure.signed, first.measure.points
+    signed, change = first.measure.signed, first.measure.change
     most = table.sort_values("difference", key=abs, kind="stable").iloc[-1]
     established = int(table["established"].sum())
     return Chart(
         name=f"{NAMES[1]}-{number}",
         heading=f"Difference from {_short(matches.first)}{_of(matches, first)}",
         finding=(
-            f"Largest difference: {signed(most['difference'])}{unit}, {most['group']} at batch "
-            f"size {most['batch_size']}; {established or 'none'} of {len(table)} are significant"
+            f"Largest difference: {change(most['difference'])}, {most['group']} at batch size "
+            f"{most['batch_size']}; {established or 'none'} of {len(table)} are significant"
         ),
         caption=(
             f"{capitalised(first.metric)} of the other study minus that of "
@@ -104,26 +97,40 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: in
         description=in_words(
             table,
             "{group}, batch size {batch_size}: {difference}, {difference_low} to {difference_high}",
-            difference=lambda value: f"{signed(value)}{unit}",
+            difference=change,
             difference_low=signed,
             difference_high=signed,
         ),
-        table=table.assign(reading=_readings(table, first.measure)),
+        table=table.assign(
+            reading=[
+                f"batch size {row['batch_size']}: {row['group']} {change(row['difference'])}"
+                f"{interval_text(row, 'difference', signed)}"
+                for row in table.to_dict("records")
+            ]
+        ),
         figure=partial(differences, measure=first.measure),
         right=style.NAMED if len({*table["group"]}) > 1 else Chart.right,
     )
 
 
-def update_times(ax: Axes, table: pd.DataFrame) -> Axes:
+def update_times(ax: Axes, table: pd.DataFrame) -> None:
     """Draw seconds per update of several studies against batch size, each with its own look."""
-    style.seconds_axis(style.batch_size_axis(ax, table["batch_size"]), "Time per update")
+    style.batch_size_axis(ax, table["batch_size"])
+    style.log_axis(ax, "Time per update", style.seconds_tick)
     style.lines_by(ax, table, "seconds_per_update", "group")
-    return ax
 
 
 def _update(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in pairs)]
-    table = _stacked(shown)
+    frames = [
+        with_readings(
+            group,
+            group.batch_sizes,
+            lambda row: f"{seconds(row['seconds_per_update'])} per update",
+        ).assign(group=_short(name))
+        for name, group in shown
+    ]
+    table = pd.concat(frames, ignore_index=True).dropna(subset="seconds_per_update")
     if table["group"].nunique() < 2 or len(shown) > len(style.LOOKS):  # noqa: PLR2004
         return None
     fastest = table.sort_values("seconds_per_update", kind="stable").iloc[0]
@@ -140,26 +147,6 @@ def _update(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -
         figure=update_times,
         right=style.NAMED,
     )
-
-
-def _stacked(shown: list[tuple[str, Analysis]]) -> pd.DataFrame:
-    def value(row: Row) -> str:
-        return f"{seconds(row['seconds_per_update'])} per update"
-
-    frames = [
-        with_readings(group, group.batch_sizes, value).assign(group=_short(name))
-        for name, group in shown
-    ]
-    return pd.concat(frames, ignore_index=True).dropna(subset="seconds_per_update")
-
-
-def _readings(table: pd.DataFrame, measure: Measure) -> list[str]:
-    """What is read at the marks of differences."""
-    return [
-        f"batch size {row['batch_size']}: {row['group']} {measure.signed(row['difference'])}"
-        f"{measure.points}{interval_text(row, 'difference', measure.signed)}"
-        for row in table.to_dict("records")
-    ]
 
 
 def _of(matches: Matches, first: Analysis) -> str:

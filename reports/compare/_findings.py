@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.compare._matches import Matches, Pair, Rerun, machine
-from reports.schema import listing, plural, times, visible
+from reports.schema import capitalised, listing, plural, times, visible
 from reports.stats import CONFIDENCE
 from reports.text import Statement
+from reports.text.instruction import size_and_rate
 
 _WORDS = 60  # characters of a foreign name in a sentence
 
@@ -16,12 +17,12 @@ def findings(matches: Matches) -> list[Statement]:
     """Return what studies say together, most important first."""
     texts = [("recommendations", _recommended(matches))]
     for name in matches.others:
-        texts += [
-            ("differences", _apart(matches, name)),
-            ("times", _times(matches, name)),
-        ]
-    texts += [("reruns", _rerun(matches, rerun)) for rerun in matches.reruns]
-    texts += [("unmatched", _unmatched(matches))]
+        texts += [("differences", _apart(matches, name)), ("times", _times(matches, name))]
+    texts += [("reruns", _rerun(matches, rerun)) for rerun in matches.reruns if rerun.trials]
+    if len(matches.unmatched):
+        groups = plural(len(matches.unmatched), "group")
+        text = f"Without a counterpart are batch sizes of {groups}, listed below."
+        texts.append(("unmatched", text))
     return [Statement(kind, text) for kind, text in texts if text]
 
 
@@ -39,26 +40,18 @@ def cautions_of(matches: Matches) -> list[Statement]:
 def method_of(matches: Matches) -> list[str]:
     """Return how studies are compared with each other."""
     matching = (
-        "Every study is analysed by itself, as in its own report; then each is compared with the "
-        f"first one, {_called(matches.first)}. Groups match if they have the same data (by "
-        "fingerprint), architecture, optimizer and metric; of several that do, those whose other "
-        "settings are the same, too. Cells are the batch sizes of matching groups, each at the "
-        "learning rate that its own study selected."
+        f"Every study is compared with the first, {_called(matches.first)}. Groups match if they "
+        "have the same data (by fingerprint), architecture, optimizer and metric; of several that "
+        "do, those with the same other settings. Cells are their batch sizes, each at the learning "
+        "rate that its own study selected."
     )
     tests = (
-        "A difference is the other study minus the first. Trials of one seed share split and "
-        "initial weights in all studies, so differences are taken within a seed where two or more "
-        f"seeds are common (paired t interval, {CONFIDENCE:.0%}); where none is, the seeds are "
-        "independent samples (Welch's t interval). An interval is that of one cell by itself; a "
-        "difference counts as established if its p value, adjusted by Holm's method over all "
-        "matched cells of the two studies, is at most 5%. That none is established doesn't show "
-        "that there is none: the intervals show how large it may be."
+        "A difference is the other study minus the first: within seeds where two or more are "
+        f"common (paired t interval, {CONFIDENCE:.0%}), otherwise of independent samples (Welch's "
+        "t interval). It counts as significant if its p value, adjusted by Holm's method over all "
+        "matched cells of the two studies, is at most 5%."
     )
-    times_of = (
-        "Times are medians of each study's own benchmark, on its own machine. They have no "
-        "interval: rounds of one benchmark show nothing about another machine."
-    )
-    return [matching, tests, times_of]
+    return [matching, tests, "Times are medians of each study's own benchmark, on its own machine."]
 
 
 def _called(name: str) -> str:
@@ -66,20 +59,16 @@ def _called(name: str) -> str:
 
 
 def _recommended(matches: Matches) -> str:
-    known = matches.groups.dropna(subset="recommended")
-    texts = []
+    known, texts = matches.groups.dropna(subset="recommended"), []
     for name, study in matches.studies.items():
-        rows = known[known["study"] == name]
-        if not study.several:
-            recommended = rows["recommended"].tolist()
-            texts.append(f"{recommended[0] if recommended else 'not known yet'} in {_called(name)}")
-            continue
-        each = [
-            f"{size} for “{visible(group, _WORDS)}”"
-            for size, group in zip(rows["recommended"], rows["group"], strict=True)
+        uses = [
+            size_and_rate(row["recommended"], row["recommended_rate"])
+            + (f" for “{visible(row['group'], _WORDS)}”" if study.several else "")
+            for row in known[known["study"] == name].to_dict("records")
         ]
-        texts.append(f"{listing(each, most=4) or 'not known yet'} in {_called(name)}")
-    return f"The batch size to use is {'; '.join(texts)}."
+        answer = f"use {listing(uses, most=4)}" if uses else "none can be recommended yet"
+        texts.append(f"in {_called(name)}, {answer}")
+    return f"{capitalised('; '.join(texts))}."
 
 
 def _apart(matches: Matches, name: str) -> str:
@@ -115,10 +104,10 @@ def _apart_by(matches: Matches, pairs: Sequence[Pair]) -> str:
             f"difference of {measure.gap(reach)}."
         )
     row = established.iloc[-1]
-    span = f"{measure.signed(row['difference_low'])} to {measure.signed(row['difference_high'])}"
+    span = measure.changes(row["difference_low"], row["difference_high"])
     return (
         f"{start} in {len(established)}, most at batch size {row['batch_size']}: by "
-        f"{measure.signed(row['difference'])}{measure.points} ({row['method']} over "
+        f"{measure.change(row['difference'])} ({row['method']} over "
         f"{plural(int(row['seeds']), 'seed')}; 95% interval {span})."
     )
 
@@ -131,9 +120,7 @@ def _times(matches: Matches, name: str) -> str:
     machines = [machine(matches.studies[study]) for study in (matches.first, name)]
     same = machines[0] == machines[1]
     where = f"both on {machines[0]}" if same else f"on {machines[1]}, against {machines[0]}"
-    span = times(ratios.min())
-    if len(ratios) > 1:
-        span = f"{span} to {times(ratios.max())}"
+    span = " to ".join(times(ratio) for ratio in sorted({ratios.min(), ratios.max()}))
     return (
         f"An update takes {span} as long in {_called(name)} as in {_called(matches.first)} "
         f"({where})."
@@ -141,8 +128,6 @@ def _times(matches: Matches, name: str) -> str:
 
 
 def _rerun(matches: Matches, rerun: Rerun) -> str:
-    if not rerun.trials:
-        return ""
     shared = (
         f"{plural(rerun.trials, 'trial')} of {_called(rerun.study)} and {_called(matches.first)} "
         "are the same by content: data, settings and seed."
@@ -153,13 +138,6 @@ def _rerun(matches: Matches, rerun: Rerun) -> str:
         f"{shared} {rerun.equal:,} of them have the same metrics to the last bit; the others "
         f"differ by up to {rerun.largest:.2g}."
     )
-
-
-def _unmatched(matches: Matches) -> str:
-    number = len(matches.unmatched)
-    if not number:
-        return ""
-    return f"Without a counterpart are batch sizes of {plural(number, 'group')}, listed below."
 
 
 def _changed(pair: Pair) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from reports.charts.base import Drawn, svg
-from reports.compare._figures import is_ours, match_charts
+from reports.compare._figures import NAMES, match_charts
 from reports.compare._findings import cautions_of, findings, method_of
 from reports.compare._matches import (
     MATCH_COLUMNS,
@@ -69,7 +70,7 @@ def build_comparison(studies: Mapping[str, StudyResults], folder: Path) -> Path:
     for name, (chart, element) in drawn.items():
         write(folder / FIGURES / f"{name}.svg", svg.alone(element, chart))
     for path in (folder / FIGURES).glob("*.svg"):
-        if path.stem not in drawn and is_ours(path.stem):
+        if path.stem not in drawn and re.fullmatch(rf"({'|'.join(NAMES)})-\d+", path.stem):
             path.unlink()
     write(folder / PAGE, html)
     return folder / PAGE
@@ -135,13 +136,12 @@ def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:
 
 def match_tables(matches: Matches) -> list[cells.Table]:
     """Return the tables of the page that have rows."""
-    texts, versions = "the specifications", "machines and versions"
     made = (
         _studies(matches),
         _cells(matches),
         _unmatched(matches),
-        _values(matches, "specification", matches.specification, texts),
-        _values(matches, "provenance", matches.provenance, versions),
+        _values(matches, "specification", matches.specification, "the specifications"),
+        _values(matches, "provenance", matches.provenance, "machines and versions"),
     )
     return [table for table in made if table.rows]
 
@@ -164,9 +164,8 @@ def _studies(matches: Matches) -> cells.Table:
         "Machine": cells.text("machine"),
     }
     note = (
-        "Batch size to use: the one that trains fastest among those whose metric is not "
-        "significantly different from the best, in that study. Mean and interval are those of "
-        "its best batch size."
+        "Batch size to use: the fastest shown to be near-optimal in that study. Mean and interval "
+        "are those of its best batch size."
     )
     return cells.table_of("studies", "Studies", note, columns, matches.groups)
 
@@ -185,30 +184,22 @@ def _cells(matches: Matches) -> cells.Table:
         "Its rate": cells.number("learning_rate", rate),
         "First mean": measured(lambda measure: cells.number("first_metric", measure.text)),
         "Its mean": measured(lambda measure: cells.number("metric", measure.text)),
-        "Difference": measured(_difference),
-        "95% interval": measured(_bounds),
+        "Difference": measured(
+            lambda measure: cells.number("difference", measure.change, strong="established")
+        ),
+        "95% interval": measured(
+            lambda measure: cells.interval("difference_low", "difference_high", measure.changes)
+        ),
         "Interval": lambda row: cells.text_cell(
             f"{row['method']}, {count(row['seeds'])} seeds" if row["method"] else MISSING
         ),
     }
     note = (
         f"“First” is {visible(matches.first, _WORDS)}; the difference is the other study minus it. "
-        "In bold: established by Holm's method over all matched cells. none: can't be compared."
+        f"In bold: significant by Holm's method over all matched cells. {MISSING}: can't be "
+        "compared."
     )
     return cells.table_of("matched", "Matched cells", note, columns, matches.cells)
-
-
-def _difference(measure: Measure) -> cells.Maker:
-    return cells.number(
-        "difference", lambda v: f"{measure.signed(v)}{measure.points}", strong="established"
-    )
-
-
-def _bounds(measure: Measure) -> cells.Maker:
-    signed = measure.signed
-    return cells.interval(
-        "difference_low", "difference_high", lambda low, high: f"{signed(low)} to {signed(high)}"
-    )
 
 
 def _unmatched(matches: Matches) -> cells.Table:
@@ -227,6 +218,6 @@ def _values(matches: Matches, name: str, frame: pd.DataFrame, where: str) -> cel
         tuple(map(cells.text_cell, (str(key), *values["value"])))
         for key, values in frame.groupby("key", sort=False)
     )
-    note = "Only what isn't the same everywhere; none: not given there."
+    note = f"Only what isn't the same everywhere; {MISSING}: not given there."
     headers = ("Key", *(visible(study, _WORDS) for study in matches.studies))
     return cells.Table(name, f"What differs between {where}", note, headers, rows)

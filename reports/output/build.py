@@ -23,8 +23,7 @@ from reports.recommend import StudyAnalysis, analyse_study
 from reports.schema import StudyResults
 
 DOCUMENT = "report.json"  # name of the file with what it says, for programs
-MOST_DRAWN = 80
-"""Figures drawn for a report; a study of many groups has fewer of them for each."""
+MOST_DRAWN = 80  # figures drawn for a report; a study of many groups has fewer of them for each
 
 
 def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0) -> Path:

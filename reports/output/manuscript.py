@@ -28,8 +28,7 @@ from reports.schema import StudyResults, visible
 FORMATS = ("pdf", "svg", "png")  # kinds of files
 COLUMN = 3.25  # inches of a column of a two-column page
 DOTS = 600  # dots of an inch of PNG
-LEAST_POINTS = 5.0
-"""Values in the cells of a grid that would have to be smaller are left out."""
+LEAST_POINTS = 5.0  # values in the cells of a grid that would have to be smaller are left out
 PAPER_STYLE = STYLE | {
     "axes.labelsize": 8,
     **dict.fromkeys(("axes.facecolor", "figure.facecolor"), "white"),

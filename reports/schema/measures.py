@@ -42,6 +42,14 @@ class Measure:
         """Return the bounds of an interval; a dash if there is none."""
         return MISSING if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
 
+    def change(self, difference: float) -> str:
+        """Return a difference with its sign and unit."""
+        return f"{self.signed(difference)}{self.points}"
+
+    def changes(self, low: float, high: float) -> str:
+        """Return the bounds of a difference, without their unit."""
+        return f"{self.signed(low)} to {self.signed(high)}"
+
 
 def step_of(task: str, items: int) -> float:
     """Return the smallest difference that two values of a metric can have."""

@@ -20,8 +20,7 @@ class Ends(NamedTuple):
         )
 
 
-NOWHERE = Ends(math.nan, math.nan)
-"""Bounds of an interval that isn't known."""
+NOWHERE = Ends(math.nan, math.nan)  # bounds of an interval that isn't known
 
 
 def bound_columns(name: str, ends: Ends | None) -> dict[str, float]:

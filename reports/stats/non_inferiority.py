@@ -22,8 +22,7 @@ from reports.stats.bounds import Ends
 from reports.stats.intervals import CONFIDENCE, POWER, t_quantile
 from reports.stats.paired_tests import FEWEST
 
-FEWEST_TO_SHOW = 5
-"""With fewer common seeds no size is shown to be near-optimal."""
+FEWEST_TO_SHOW = 5  # with fewer common seeds no size is shown to be near-optimal
 
 REFERENCE, NEAR_OPTIMAL = "reference", "near-optimal"
 UNDECIDED = "undecided"  # not shown to be near-optimal, nor to be worse

@@ -14,8 +14,7 @@ from reports.stats import difference
 from reports.text.instruction import attained, size_and_rate, tuned
 from reports.text.verdicts import Statement
 
-FEW = 3
-"""Configurations that are named one by one, and answers that a heading has."""
+FEW = 3  # configurations that are named one by one, and answers that a heading has
 
 
 def across(study: StudyAnalysis) -> list[Statement]:
@@ -95,8 +94,8 @@ def _difference(ordered: Sequence[Analysis]) -> str:
     gap = between.interval
     verdict = "not significant" if gap.low <= 0 <= gap.high else "significant"
     return (
-        f" The difference, {measure.signed(gap.mean)}{measure.points} (95% {gap.method} interval "
-        f"{measure.signed(gap.low)} to {measure.signed(gap.high)}), is {verdict}."
+        f" The difference, {measure.change(gap.mean)} (95% {gap.method} interval "
+        f"{measure.changes(gap.low, gap.high)}), is {verdict}."
     )
 
 

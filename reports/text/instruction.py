@@ -10,8 +10,7 @@ from reports.schema import capitalised, lowered, plural, rate, seconds, sizes
 from reports.schema.formats import faster
 from reports.stats.non_inferiority import FEWEST_TO_SHOW, UNDECIDED, WORSE, Shortfall
 
-HIGH, MODERATE, LOW = "high", "moderate", "low"
-"""How sure an answer is."""
+HIGH, MODERATE, LOW = "high", "moderate", "low"  # how sure an answer is
 
 
 def headline(analysis: Analysis) -> str:
@@ -112,10 +111,10 @@ def _loss(analysis: Analysis, used: Shortfall) -> str:
 
 def _difference(analysis: Analysis, used: Shortfall) -> str:
     """Size less reference, with its 95% interval unless that has no width."""
-    signed, unit = analysis.measure.signed, analysis.measure.points
-    mean = f"{signed(-used.mean)}{unit}"
-    low, high = (signed(-bound) for bound in reversed(used.interval))
-    return mean if low == high else f"{mean}, 95% CI {low} to {high}"
+    mean, (low, high) = analysis.measure.change(-used.mean), used.interval
+    signed = analysis.measure.signed
+    narrow = signed(-low) == signed(-high)
+    return mean if narrow else f"{mean}, 95% CI {analysis.measure.changes(-high, -low)}"
 
 
 def margin_text(analysis: Analysis) -> str:

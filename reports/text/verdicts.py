@@ -98,8 +98,7 @@ def _price(analysis: Analysis) -> Card:
         "" if math.isinf(following.upper) else f"loses at most {measure.gap(following.upper)}",
         "shown to be worse" if following.verdict == WORSE else "undecided",
     )
-    change = f"{measure.signed(-following.mean)}{measure.points}"
-    return Card(label, change, "; ".join(filter(None, note)))
+    return Card(label, measure.change(-following.mean), "; ".join(filter(None, note)))
 
 
 def _to_target(analysis: Analysis) -> Card:

@@ -39,8 +39,7 @@ from reports.stats.models import RESOLVED
 from reports.text.instruction import span
 from reports.text.reaching_target import range_text
 
-MOST_RATES = 20
-"""Learning rates up to which the page has a table of them: a column for each."""
+MOST_RATES = 20  # learning rates up to which the page has a table of them: a column for each
 
 
 def page_tables(analysis: Analysis) -> list[Table]:

@@ -40,12 +40,10 @@ from reports.text.verdicts import cards
 
 FIGURES = "figures"
 """Name of the figures' folder, from the page; with several groups, each has its own in it."""
-EMBED_BELOW = 12_000
-"""Characters of CSV up to which a table is also a download inside the page."""
+EMBED_BELOW = 12_000  # characters of CSV up to which a table is also a download inside the page
 _SENTENCES = (headline, evidence, confidence_line, surer, cards, method, limits, unsaid)
 """What the page says of a configuration's numbers."""
-DOWNLOADS = "downloads"
-"""What goes first where the page is too large: tables inside it as CSV."""
+DOWNLOADS = "downloads"  # what goes first where the page is too large: tables inside it as CSV
 
 
 def render(

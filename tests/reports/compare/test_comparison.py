@@ -91,12 +91,13 @@ def test_the_same_results_give_the_same_bytes(
 def test_a_figure_that_is_no_longer_possible_is_removed(
     studies: dict[str, StudyResults], tmp_path: Path
 ) -> None:
-    for name in ("metric-1", "metric-9", "mine"):
+    for name in ("metric-1", "metric-9", "metric", "mine-1", "mine"):
         (tmp_path / "figures").mkdir(exist_ok=True)
         (tmp_path / "figures" / f"{name}.svg").touch()
     empty = {name: nothing_run(each) for name, each in studies.items()}
     page = build_comparison(empty, tmp_path).read_text(encoding="utf-8")
-    assert [each.name for each in (tmp_path / "figures").iterdir()] == ["mine.svg"]
+    kept = sorted(each.stem for each in (tmp_path / "figures").iterdir())
+    assert kept == ["metric", "mine", "mine-1"]
     assert "so there is nothing to draw" in page
 
 

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.charts.base.style import Marks
-from reports.compare._figures import is_ours, match_charts
+from reports.compare._figures import match_charts
 from reports.compare._findings import cautions_of, findings, method_of
 from reports.compare._matches import Matches, match_studies
 from reports.compare.comparison import COLUMNS, MOST_DRAWN, match_frames, match_tables
@@ -280,14 +280,6 @@ def test_many_groups_are_not_all_drawn() -> None:
     same = matched(study, study)
     assert len(match_charts(same)) == 27 > MOST_DRAWN
     assert match_charts(same)[0].heading.endswith(", g0")
-
-
-@pytest.mark.parametrize(
-    ("name", "ours"),
-    [("metric-1", True), ("update-12", True), ("metric", False), ("mine-1", False)],
-)
-def test_figures_of_ours_are_recognised_by_their_names(name: str, ours: bool) -> None:
-    assert is_ours(name) == ours
 
 
 def test_what_is_missing_sorts_last(first: StudyAnalysis) -> None:
