@@ -8,19 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base import (
-    Chart,
-    Row,
-    in_words,
-    interval_text,
-    sentences,
-    style,
-    validation,
-    values,
-    with_readings,
-)
+from reports.charts.base import Chart, in_words, sentences, style, validation, values, with_metric
 from reports.recommend import Analysis
-from reports.schema import Measure, capitalised, listing, plural, seconds, sizes, times
+from reports.schema import Measure, capitalised, listing, plural, seconds, sizes
+from reports.schema.formats import faster
 from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE
 from reports.text.instruction import margin_text, with_rate
 
@@ -33,12 +24,8 @@ def accuracy(
     label: str,
     measure: Measure,
     reference: int | None = None,
-) -> Axes:
-    """Draw accuracy against batch size.
-
-    Means if every batch size has an interval, else medians; the seeds as dots; shaded: shown to be
-    near-optimal.
-    """
+) -> None:
+    """Draw accuracy against batch size: means if all have an interval, else medians."""
     style.metric_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
     shown = "metric" if table["metric_low"].notna().all() else "metric_median"
     ax.plot(seeds["batch_size"], seeds["metric"], "o", color=style.GREY, ms=3, alpha=0.6, mew=0)
@@ -52,7 +39,6 @@ def accuracy(
             "reference", (reference, row[shown]), (0, -11), textcoords="offset points",
             ha="center", va="top", size=8, gid=f"{style.SIZE_ID}{reference}",
         )  # fmt: skip
-    return ax
 
 
 def _shade(ax: Axes, table: pd.DataFrame) -> None:
@@ -108,15 +94,8 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
 
 def _readable(analysis: Analysis) -> pd.DataFrame:
     """The batch sizes with a metric: their texts, and whether they are shown near-optimal."""
-
-    def value(row: Row) -> str:
-        span = interval_text(row, "metric", analysis.measure.text)
-        text = f"{analysis.metric} {analysis.measure.text(row['metric'])}{span}"
-        return f"{text}, {plural(row['seeds'], 'seed')}"
-
-    table = analysis.measured
-    near = table["verdict"].isin([REFERENCE, NEAR_OPTIMAL])
-    return with_readings(analysis, table.assign(near=near), value)
+    near = analysis.measured["verdict"].isin([REFERENCE, NEAR_OPTIMAL])
+    return with_metric(analysis, analysis.measured.assign(near=near))
 
 
 def _finding(analysis: Analysis) -> str:
@@ -152,7 +131,7 @@ def _tuning(analysis: Analysis) -> str:
 
 def accuracy_and_time(
     ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, recommended: int | None = None
-) -> Axes:
+) -> None:
     """Draw accuracy against the time to train; the Pareto set is filled and joined."""
     ax.set_xscale("log", base=10)
     best = table[table["pareto"]].sort_values("seconds_to_train")
@@ -171,12 +150,11 @@ def accuracy_and_time(
             va="bottom" if above else "top", gid=f"{style.SIZE_ID}{row['batch_size']}",
         )  # fmt: skip
     ax.margins(0.06, 0.12)
-    style.seconds_ticks(ax.xaxis)
+    style.log_ticks(ax.xaxis, style.seconds_tick)
     ax.set_xlabel("Time to train the budget (labels: batch size)")
     style.metric_axis(ax, label, measure)
     for at in table.loc[table["batch_size"] == recommended, "seconds_to_train"]:
         style.recommend(ax, recommended, at)
-    return ax
 
 
 def accuracy_time_chart(analysis: Analysis) -> Chart | None:
@@ -218,9 +196,8 @@ def accuracy_time_chart(analysis: Analysis) -> Chart | None:
 def _trade(analysis: Analysis, table: pd.DataFrame) -> str:
     """What changes from the smallest batch size to the largest."""
     first, last = table.iloc[0], table.iloc[-1]
-    ratio = first["seconds_to_train"] / last["seconds_to_train"]
+    pace = faster(first["seconds_to_train"] / last["seconds_to_train"])
     change = last["metric"] - first["metric"]
-    pace = f"{times(ratio)} faster" if ratio >= 1 else f"{times(1 / ratio)} slower"
     return (
         f"Batch size {last['batch_size']} trains {pace} than batch size {first['batch_size']} and "
         f"{'loses' if change < 0 else 'gains'} {analysis.measure.gap(change)} of {analysis.metric}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -13,16 +15,15 @@ from reports.charts.base.style import (
     NAMED,
     ORANGE,
     labels_above,
+    log_axis,
     name_ends,
     points,
-    seconds_axis,
+    seconds_tick,
 )
 from reports.recommend import Analysis
 from reports.schema import Cluster, count, percent, plural, seconds, significant, times
 from reports.stats.models.simulated_workers import SIMULATED
 from reports.text import level
-
-_TICKS = 13
 
 
 def workers_chart(analysis: Analysis) -> Chart | None:
@@ -31,11 +32,12 @@ def workers_chart(analysis: Analysis) -> Chart | None:
     cluster, target = analysis.study.cluster, analysis.scaling.main
     if cluster is None or target is None or table.empty:
         return None
+    best = table.iloc[int(table["seconds_to_target"].argmin())]
     return Chart(
         name="workers",
         heading=f"Time to the target on many workers ({SIMULATED})",
-        finding=_finding(_fastest(table)),
-        caption=_caption(analysis, cluster, target),
+        finding=_finding(best),
+        caption=_caption(analysis, cluster, target, best),
         description=in_words(
             table,
             f"{{workers}}: {SIMULATED} {{seconds_to_target}} at batch size {{batch_size:g}}",
@@ -58,11 +60,7 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(reading=texts, batch_size=table["batch_size"].astype("int64"))
 
 
-def _fastest(table: pd.DataFrame) -> pd.Series:
-    return table.iloc[int(table["seconds_to_target"].argmin())]
-
-
-def _finding(best: pd.Series) -> str:
+def _finding(best: pd.Series[Any]) -> str:
     if best["speedup"] <= 1:
         return "Simulated: no number of workers is faster than one; combining takes too long"
     return (
@@ -71,34 +69,31 @@ def _finding(best: pd.Series) -> str:
     )
 
 
-def _caption(analysis: Analysis, cluster: Cluster, target: TargetRecord) -> str:
-    table, shards = analysis.scaling.simulation.table, analysis.plan.shards
-    best, size = _fastest(table), (analysis.plan.gradient_bytes or 0) / 1e3
-    edge = " Where that is the smallest or largest of them, one beyond may be faster."
-    parts = (
-        f"{shards} shards, as in the study, which workers take in turn"
-        if shards > 1
-        else "a shard for each worker that gets examples"
-    )
+def _caption(
+    analysis: Analysis, cluster: Cluster, target: TargetRecord, best: pd.Series[Any]
+) -> str:
+    shards, size = analysis.plan.shards, (analysis.plan.gradient_bytes or 0) / 1e3
+    parts = f"{shards} shards, in turn" if shards > 1 else "a shard for each worker"
+    edge = "; where that is the smallest or largest of them, one beyond may be faster"
+    beyond = edge if analysis.scaling.simulation.table["at_edge"].any() else ""
     return (
         f"Simulated, not measured. Target: {level(analysis, target)}. Updates by the fit, each at "
         "the fitted seconds of computing its shards on one of this machine's threads, plus the "
         f"combining of gradients: {size:,.1f} kB by {cluster.combine}, latency "
         f"{seconds(cluster.latency)}, {significant(cluster.bandwidth / 1e9)} GB/s. Each number of "
-        "workers has its fastest batch size of those that reached the target."
-        f"{edge if table['at_edge'].any() else ''} A batch has {parts}. Combining takes "
-        f"{percent(best['communication_share'])} of an update on "
+        f"workers has its fastest batch size of those that reached the target{beyond}. A batch "
+        f"has {parts}. Combining takes {percent(best['communication_share'])} of an update on "
         f"{plural(best['workers'], 'worker')}. Stragglers, contention and overlap are left out."
     )
 
 
-def time_on_workers(ax: Axes, table: pd.DataFrame) -> Axes:
+def time_on_workers(ax: Axes, table: pd.DataFrame) -> None:
     """Draw simulated time to the target against workers, and perfect scaling."""
-    seconds_axis(ax, f"Time to the target ({SIMULATED})")
+    log_axis(ax, f"Time to the target ({SIMULATED})", seconds_tick)
     ax.set_xscale("log", base=2)
     # A margin by itself would reach down to half a worker.
     ax.set_xlim(table["workers"].min() / 1.3, table["workers"].max() * 1.3)
-    ax.xaxis.set_major_locator(LogLocator(base=2, numticks=_TICKS))
+    ax.xaxis.set_major_locator(LogLocator(base=2, numticks=13))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
     ax.set_xlabel("Workers that share an update (labels: batch size)")
@@ -118,4 +113,3 @@ def time_on_workers(ax: Axes, table: pd.DataFrame) -> Axes:
         ("perfect scaling", last, alone / last),
     ]
     name_ends(ax, names)
-    return ax

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from reports.charts.base import Chart, Row, Scale, sentences, style, validation, values
-from reports.charts.base.style import metric_axis
 from reports.recommend import Analysis
 from reports.schema import Measure, capitalised, count, rate, seconds
 from reports.stats import by_seed
@@ -26,16 +25,13 @@ _SCALES = (
 
 def learning_curves(
     ax: Axes, curves: pd.DataFrame, *, label: str, measure: Measure, recommended: int | None = None
-) -> Axes:
-    """Draw the mean validation curve of each batch size at its tuned rate.
-
-    A few are named and have their interval as a band; the recommended one has its colour.
-    """
+) -> None:
+    """Draw the mean validation curve of each batch size at its tuned rate; a few are named."""
     ax.set_xscale("log", base=2)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda epochs, _: _SCALES[0].written(epochs)))
     ax.set_xlabel(_SCALES[0].label)
-    metric_axis(ax, label, measure)
+    style.metric_axis(ax, label, measure)
     by_size = {int(str(size)): rows for size, rows in curves.groupby("batch_size")}
     shown = highlighted([*by_size], recommended)
     dashes = dict(zip((size for size in shown if size != recommended), style.DASHES, strict=False))
@@ -51,7 +47,6 @@ def learning_curves(
             names.append((text, *rows[["epochs", "validation_metric"]].iloc[-1]))
     style.keep_within(ax, *style.METRICS)
     style.name_ends(ax, names, [f"{style.SIZE_ID}{size}" for size in by_size if size in shown])
-    return ax
 
 
 def _curve(

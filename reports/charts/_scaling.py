@@ -32,13 +32,10 @@ def steps_to_target(
     *,
     critical: float | None = None,
     interval: Ends | None = None,
-) -> Axes:
-    """Draw updates to the target against batch size, with perfect scaling and the fitted curve.
-
-    `bounds` has, where runs missed the target, the updates they made and a text of how many missed.
-    """
+) -> None:
+    """Draw updates to the target against batch size, with perfect scaling and the fitted curve."""
     style.batch_size_axis(ax, table["batch_size"])
-    style.counts_axis(ax, "Updates to the target")
+    style.log_axis(ax, "Updates to the target", style.count_tick)
     known = table.dropna(subset="updates")
     if not known.empty:
         shown = pd.concat([known["updates"], bounds["updates"]])
@@ -53,7 +50,6 @@ def steps_to_target(
         style.labels_above(ax, bounds["text"], bounds["batch_size"], bounds["updates"])
         last = bounds.iloc[-1]
         style.name_ends(ax, [("missed the target", last["batch_size"], last["updates"])])
-    return ax
 
 
 def _ideal(ax: Axes, known: pd.DataFrame) -> None:
@@ -86,7 +82,11 @@ def steps_chart(analysis: Analysis) -> Chart | None:
         name="steps-to-target",
         heading="Updates to the target",
         finding=_steps_finding(record),
-        caption=f"{_target(analysis, record)} {_median(record)} {_fit(record)}",
+        caption=(
+            f"Target: {level(analysis, record)}. Measured on "
+            f"{'fresh' if analysis.scaling.fresh else 'the tuning'} seeds. {_median(record)} "
+            f"{_fit(record)}"
+        ),
         description=_described(table, "updates", count),
         table=_readable(analysis, table, "updates"),
         figure=partial(
@@ -152,16 +152,16 @@ def time_to_target(
     curve: Curve | None,
     best: float | None = None,
     interval: Ends | None = None,
-) -> Axes:
+) -> None:
     """Draw time to the target against batch size, measured and predicted."""
-    style.seconds_axis(style.batch_size_axis(ax, table["batch_size"]), "Time to the target")
+    style.batch_size_axis(ax, table["batch_size"])
+    style.log_axis(ax, "Time to the target", style.seconds_tick)
     _fitted(ax, table, curve)
     _medians(ax, table, "seconds")
     if best is not None:
         style.band(ax, best, interval, f"predicted best: {_with_interval(best, interval)}")
     # Only a logarithmic axis has its lower bound where the values are, however far apart they lie.
     ax.set_ylim(table["seconds"].min() / 3, 3 * table["seconds"].max())
-    return ax
 
 
 def time_chart(analysis: Analysis) -> Chart | None:
@@ -236,24 +236,11 @@ def _fitted(ax: Axes, table: pd.DataFrame, curve: Curve | None) -> None:
     )  # fmt: skip
 
 
-def _target(analysis: Analysis, record: TargetRecord) -> str:
-    kind = (
-        "fresh seeds, at the confirmed learning rates"
-        if analysis.scaling.fresh
-        else "the tuning seeds, which also tuned the learning rates for it"
-    )
-    return f"Target: {level(analysis, record)}. Measured on {kind}."
-
-
 def _median(record: TargetRecord) -> str:
-    runs = record.batch_sizes["runs"]
-    number = plural(int(runs.max()), "run")
-    interval = (
-        "with its distribution-free 95% interval"
-        if record.batch_sizes["updates_low"].notna().any()
-        else "without an interval, for which there are too few"
-    )
-    return f"Median of {number} {interval}."
+    table = record.batch_sizes
+    known = table["updates_low"].notna().any()
+    interval = "with its distribution-free 95% interval" if known else "without an interval"
+    return f"Median of {plural(int(table['runs'].max()), 'run')} {interval}."
 
 
 def _fit(record: TargetRecord) -> str:
@@ -285,11 +272,11 @@ def _described(table: pd.DataFrame, column: str, written: Callable[[float], str]
 
 def noise_along_training(
     ax: Axes, noise: pd.DataFrame, critical: float | None, interval: Ends | None
-) -> Axes:
+) -> None:
     """Draw the gradient noise scale of a few batch sizes along training."""
     ax.set_xscale("log", base=10)
-    style.counts_ticks(ax.xaxis)
-    style.counts_axis(ax, "Gradient noise scale (examples)")
+    style.log_ticks(ax.xaxis, style.count_tick)
+    style.log_axis(ax, "Gradient noise scale (examples)", style.count_tick)
     ax.set_xlabel("Examples processed")
     names = []
     for dashes, (size, rows) in zip(style.DASHES, noise.groupby("batch_size"), strict=False):
@@ -311,7 +298,6 @@ def noise_along_training(
         if interval is not None and math.isfinite(interval.high):
             ax.axhspan(interval.low, interval.high, color=style.ORANGE, alpha=0.15, lw=0)
     style.name_ends(ax, names)
-    return ax
 
 
 def _b_noise(ax: Axes, rows: pd.DataFrame, gid: str) -> None:
@@ -325,12 +311,6 @@ def _b_noise(ax: Axes, rows: pd.DataFrame, gid: str) -> None:
         known["examples"], value, yerr=lengths, fmt="o-", color=style.BLUE, mfc="none", ms=5,
         lw=0.8, gid=gid,
     )  # fmt: skip
-
-
-_CURVATURE = (
-    " Hollow: B_noise, which weighs both parts by the curvature of the loss (McCandlish et al. "
-    "2018, equation 2.8), where it is resolved."
-)
 
 
 def noise_chart(analysis: Analysis) -> Chart | None:
@@ -349,12 +329,14 @@ def noise_chart(analysis: Analysis) -> Chart | None:
         name="noise-scale",
         heading="Gradient noise scale along training",
         finding=_noise_finding(analysis),
-        caption=(
+        caption=sentences(
             "Trace of the gradients' covariance divided by the gradient's squared length: a ratio "
             f"of means over the {kind} seeds, with Fieller's 95% interval. Shown: batch "
-            f"{sizes(shown)}. Triangles: the squared length is not significantly different from "
-            "zero; the noise scale is at least that."
-            + (_CURVATURE if noise["b_noise"].notna().any() else "")
+            f"{sizes(shown)}. Triangles: the noise scale is at least that, as the square is not "
+            "significantly different from zero.",
+            bool(noise["b_noise"].notna().any())
+            and "Hollow: B_noise, which weighs both parts by the curvature of the loss (McCandlish "
+            "et al. 2018, equation 2.8).",
         ),
         description="; ".join(
             _noise_described(points) for _, points in noise.groupby("batch_size")

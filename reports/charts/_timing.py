@@ -19,9 +19,10 @@ from reports.text.reaching_target import cost_caption
 _PARTS = 80  # points of a computed curve
 
 
-def seconds_per_update(ax: Axes, timing: pd.DataFrame, fit: UpdateTimeFit | None = None) -> Axes:
+def seconds_per_update(ax: Axes, timing: pd.DataFrame, fit: UpdateTimeFit | None = None) -> None:
     """Draw seconds per update against batch size for each engine: median and quartiles."""
-    style.seconds_axis(style.batch_size_axis(ax, timing["batch_size"]), "Time per update")
+    style.batch_size_axis(ax, timing["batch_size"])
+    style.log_axis(ax, "Time per update", style.seconds_tick)
     names: dict[str, tuple[float, float]] = {}
     for (engine, lanes), rows in timing.groupby(["engine", "lanes"], sort=False):
         name, color, marker, dashes = _engine_look(str(engine), int(str(lanes)))
@@ -32,7 +33,6 @@ def seconds_per_update(ax: Axes, timing: pd.DataFrame, fit: UpdateTimeFit | None
         names[name] = max(names.get(name, end), end)
     names |= _costs(ax, timing, fit)
     style.name_ends(ax, [(name, *end) for name, end in names.items()])
-    return ax
 
 
 def _costs(

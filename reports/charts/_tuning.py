@@ -47,12 +47,8 @@ def rate_grid(
     *,
     scale: float = 1,
     recommended: int | None = None,
-) -> Axes:
-    """Draw the validation error of the cells of learning rate and batch size, on a log scale.
-
-    The error is written in each cell, times `scale`. Cells without a mean are hatched; selected
-    rates are boxed, with dashes at the edge of those tried, and joined.
-    """
+) -> None:
+    """Draw the validation error of the cells of learning rate and batch size, on a log scale."""
     grid = Grid(
         sorted(map(int, cells["batch_size"].unique())),
         sorted(map(float, cells["learning_rate"].unique())),
@@ -70,7 +66,6 @@ def rate_grid(
         style.recommend(ax, recommended, left + 0.5, width=0)
         frame: dict[str, Any] = {"fill": False, "ec": style.GREEN, "lw": 2.4, "clip_on": False}
         ax.add_patch(Rectangle((left, 0), 1, len(grid.rates), zorder=6, **frame))
-    return ax
 
 
 class Grid(NamedTuple):
@@ -129,11 +124,7 @@ def _norm(cells: pd.DataFrame) -> LogNorm:
 def _join(
     ax: Axes, grid: Grid, selected: pd.DataFrame, rules: pd.DataFrame
 ) -> set[tuple[int, int]]:
-    """Draw the line of the selected rates, and the rules as far as they lie within the grid.
-
-    Returns:
-        The cells whose values are on a line.
-    """
+    """Draw the selected rates and the rules within the grid; return the cells with a line."""
     edges, columns = np.log(grid.rates), np.arange(len(grid.sizes)) + 0.5
     crossed: set[tuple[int, int]] = set()
     known = selected.set_index("batch_size")[["learning_rate"]].join(rules.set_index("batch_size"))
@@ -220,10 +211,7 @@ def _rate_finding(selected: pd.DataFrame) -> str:
 
 
 def _rules(table: pd.DataFrame) -> pd.DataFrame:
-    """Rates in proportion to B and to its root, through the geometric middle of the tuned ones.
-
-    Those at the edge of the rates tried don't count, unless all are.
-    """
+    """Rates in proportion to B and to its root, through the geometric middle of the tuned ones."""
     inner = table[~table["at_edge"]]
     anchors, rates = table if inner.empty else inner, {"batch_size": table["batch_size"]}
     for name, power in _RULES.items():
@@ -232,14 +220,13 @@ def _rules(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rates)
 
 
-def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> Axes:
+def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure) -> None:
     """Draw by how much the training set is ahead, against batch size."""
     style.difference_axis(style.batch_size_axis(ax, table["batch_size"]), label, measure)
     style.interval_bars(ax, table, "gap_low", "gap_high")
     ax.plot(table["batch_size"], table["gap"], color=style.BLUE, lw=1.6)
     style.points(ax, table, "gap")
     style.keep_within(ax, *style.DIFFERENCES)
-    return ax
 
 
 def gap_chart(analysis: Analysis) -> Chart | None:
@@ -249,12 +236,9 @@ def gap_chart(analysis: Analysis) -> Chart | None:
         return None
     measure, part = analysis.measure, analysis.part
 
-    def written(gap: float) -> str:
-        return f"{measure.signed(gap)}{measure.points}"
-
     def value(row: Row) -> str:
         span = interval_text(row, "gap", measure.signed)
-        return f"gap {written(row['gap'])}{span}, {plural(row['seeds'], 'seed')}"
+        return f"gap {measure.change(row['gap'])}{span}, {plural(row['seeds'], 'seed')}"
 
     largest = extreme(table, "gap", largest=True)
     seeds = plural(int(table["seeds"].max()), "seed")
@@ -263,14 +247,14 @@ def gap_chart(analysis: Analysis) -> Chart | None:
         name="generalization-gap",
         heading="Generalization gap",
         finding=(
-            f"The training set is ahead of the {part} set by at most {written(largest['gap'])}, at "
-            f"batch size {largest['batch_size']}"
+            f"The training set is ahead of the {part} set by at most "
+            f"{measure.change(largest['gap'])}, at batch size {largest['batch_size']}"
         ),
         caption=(
             f"{measure.name.capitalize()} on the training set less that on the {part} set, at the "
             f"end of training, at the tuned learning rates; mean of {seeds}{interval}."
         ),
-        description=values(table, "gap", written),
+        description=values(table, "gap", measure.change),
         table=with_readings(analysis, table, value),
         figure=partial(
             generalization_gap, label=f"Training less {analysis.metric}", measure=measure

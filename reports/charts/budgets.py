@@ -32,7 +32,7 @@ _CAPTION = (
 
 def budget_panels(
     ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, recommended: int | None = None
-) -> Axes:
+) -> None:
     """Draw the metric against batch size under several budget rules, a panel for each."""
     ax.set_axis_off()
     panels = _panels(table)
@@ -53,16 +53,14 @@ def budget_panels(
         if number:
             panel.tick_params(labelleft=False)
             panel.set_ylabel("")
-    return ax
 
 
-def budget_frame(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
+def budget_frame(ax: Axes, table: pd.DataFrame, *, label: str) -> None:
     """Draw axes for any budget, with nothing in them: their y goes from 0 to 1, without ticks."""
     batch_sizes = sorted(set(table["batch_size"]))
     ax.set(ylim=(0, 1), yticks=[], ylabel=label)
     style.batch_size_axis(ax, batch_sizes)
     ax.set_xlim(batch_sizes[0] / 2**0.5, batch_sizes[-1] * 2**0.5)
-    return ax
 
 
 def limits(table: pd.DataFrame) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base import Chart, Row, interval_text, metric_axis, values, with_readings
+from reports.charts.base import Chart, metric_axis, values, with_metric
 from reports.charts.base.style import LOOKS, NAMED, Look, batch_size_axis, lines_by
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import Measure, capitalised, listing, plural, visible
@@ -21,11 +21,10 @@ NAMES = ("groups", *(f"groups-{number}" for number in range(2, MOST_CHARTS + 1))
 
 def groups(
     ax: Axes, table: pd.DataFrame, *, label: str, measure: Measure, looks: Sequence[Look] = LOOKS
-) -> Axes:
+) -> None:
     """Draw the metric of several configurations against batch size, each with its own look."""
     metric_axis(batch_size_axis(ax, table["batch_size"]), label, measure)
     lines_by(ax, table, "metric", "group", looks)
-    return ax
 
 
 def group_charts(study: StudyAnalysis) -> list[Chart]:
@@ -50,11 +49,11 @@ def _drawn(alike: list[Analysis]) -> list[Analysis]:
     """All groups or, if they exceed the looks, the best of each optimizer on validation."""
     if len(alike) <= len(LOOKS):
         return alike
-    best: dict[str, Analysis] = {}
+    best: dict[str, str] = {}
     for group in sorted(alike, key=lambda g: -g.measured["validation_metric"].max()):
-        best.setdefault(group.plan.optimizer, group)
+        best.setdefault(group.plan.optimizer, group.plan.group)
     kept = [*best.values()][: len(LOOKS)]
-    return [group for group in alike if any(group is other for other in kept)]
+    return [group for group in alike if group.plan.group in kept]
 
 
 def _looks(drawn: Sequence[Sequence[Analysis]]) -> list[list[Look]]:
@@ -74,6 +73,7 @@ def _chart(
     table = pd.concat([metrics(group, _label(group)) for group in shown], ignore_index=True)
     label = capitalised(first.metric)
     where = f" on {visible(first.plan.dataset, most=40)}" if several else ""
+    drawn = {group.plan.group for group in shown}
     return Chart(
         name=name,
         heading=f"{capitalised(first.measure.name)} of each configuration{where}",
@@ -81,7 +81,7 @@ def _chart(
         caption=(
             f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
             "size and configuration; their 95% t intervals are in the tables."
-            f"{_left_out([group for group in alike if all(group is not other for other in shown)])}"
+            f"{_left_out([_label(group) for group in alike if group.plan.group not in drawn])}"
         ),
         description=values(table, "metric", first.measure.text, by="group"),
         table=table,
@@ -92,26 +92,20 @@ def _chart(
 
 def metrics(analysis: Analysis, name: str) -> pd.DataFrame:
     """Return the batch sizes with a metric under a name, with what is read at their marks."""
-
-    def value(row: Row) -> str:
-        span = interval_text(row, "metric", analysis.measure.text)
-        text = f"{analysis.metric} {analysis.measure.text(row['metric'])}{span}"
-        return f"{text}, {plural(row['seeds'], 'seed')} ({name})"
-
-    return with_readings(analysis, analysis.measured, value).assign(group=name)
+    return with_metric(analysis, analysis.measured, name).assign(group=name)
 
 
 def _label(group: Analysis) -> str:
     return visible(group.plan.group, most=40)
 
 
-def _left_out(rest: list[Analysis]) -> str:
-    if not rest:
+def _left_out(labels: list[str]) -> str:
+    if not labels:
         return ""
     return (
         " Drawn: the best configuration of each optimizer on the validation set, of at most "
-        f"{len(LOOKS)} optimizers; left out: {plural(len(rest), 'configuration')}, "
-        f"{listing([f'“{_label(group)}”' for group in rest], most=6)}."
+        f"{len(LOOKS)} optimizers; left out: {plural(len(labels), 'configuration')}, "
+        f"{listing([f'“{label}”' for label in labels], most=6)}."
     )
 
 

@@ -31,7 +31,7 @@ ROW = 0.35  # inches of a row of the timeline
 TALLEST = 4.0  # inches that the rows of the timeline may take together
 
 
-def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
+def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> None:
     """Draw when what ran: bars for cohorts by batch size, and for the benchmark."""
     cohorts = spans[spans["stage"] != TIMED]
     passes = spans[spans["stage"] == TIMED]
@@ -58,7 +58,6 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> Axes:
     ax.tick_params(axis="y", length=0)
     _time_axis(ax, length)
     ax.set_ylabel("Row")
-    return ax
 
 
 def _names(

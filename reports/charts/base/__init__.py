@@ -12,6 +12,7 @@ from reports.charts.base._chart import (
     sentences,
     validation,
     values,
+    with_metric,
     with_readings,
 )
 from reports.charts.base.style import INK, metric_axis, ordered_colors
@@ -29,6 +30,7 @@ __all__ = [
     "sentences",
     "validation",
     "values",
+    "with_metric",
     "with_readings",
 ]
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from reports.charts.base.style import recommend
 from reports.recommend import Analysis
-from reports.schema import rate, seconds
+from reports.schema import plural, rate, seconds
 
 Row = Mapping[Any, Any]  # one row of a table
 
@@ -35,7 +35,7 @@ class Chart:
     caption: str  # statistic, number of seeds, method and rules
     description: str  # the values in words, for those who can't see it
     table: pd.DataFrame
-    figure: Callable[[Axes, pd.DataFrame], Axes]  # draws the table
+    figure: Callable[[Axes, pd.DataFrame], None]  # draws the table
     recommended: int | None = None  # batch size to mark on an axis of batch sizes
     height: float = 3.4  # inches
     right: float = 0.12  # inches kept free right of the axes
@@ -43,9 +43,9 @@ class Chart:
 
     def draw(self, ax: Axes) -> Axes:
         """Draw it on axes, and return them."""
-        drawn = self.figure(ax, self.table)
+        self.figure(ax, self.table)
         recommend(ax, self.recommended)
-        return drawn
+        return ax
 
 
 Drawn = Mapping[str, tuple[Chart, str]]  # charts with their SVG elements, by name
@@ -64,14 +64,22 @@ def values(table: pd.DataFrame, column: str, written: Callable[[Any], str], by: 
     return in_words(table, f"{where}batch size {{batch_size}}: {{{column}}}", **{column: written})
 
 
+def with_metric(analysis: Analysis, table: pd.DataFrame, name: str = "") -> pd.DataFrame:
+    """Return a table with its mean metric as `with_readings` does, and a name behind it."""
+
+    def value(row: Row) -> str:
+        span = interval_text(row, "metric", analysis.measure.text)
+        text = f"{analysis.metric} {analysis.measure.text(row['metric'])}{span}"
+        return f"{text}, {plural(row['seeds'], 'seed')}{name and f' ({name})'}"
+
+    return with_readings(analysis, table, value)
+
+
 def with_readings(
     analysis: Analysis, table: pd.DataFrame, value: Callable[[Row], str]
 ) -> pd.DataFrame:
-    """Return a table with a column `reading`: what is read at the marks of its batch sizes.
-
-    Each has the learning rate (the tuned one, unless the row has its own), the value and, where it
-    is known, the time to train.
-    """
+    """Return a table with a column `reading`: what is read at the marks of its batch sizes."""
+    # The rate is the tuned one, unless the row has its own.
     texts = []
     for row in table.to_dict("records"):
         tuned = analysis.row(row["batch_size"])

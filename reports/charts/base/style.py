@@ -18,20 +18,16 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLo
 from reports.schema import Measure, count, rate, seconds
 from reports.stats import Ends
 
-INK = "#1a1a1a"
-"""Colour of text and axes; a page may replace it."""
-RULE = "#d8d8d8"
-"""Colour of grid lines; a page may replace it."""
+INK = "#1a1a1a"  # colour of text and axes; a page may replace it
+RULE = "#d8d8d8"  # colour of grid lines; a page may replace it
 BLUE, ORANGE, GREEN, PINK, GREY = "#0173b2", "#d55e00", "#029e73", "#cc78bc", "#949494"
 """Five of `seaborn.color_palette("colorblind")`: at least 3:1 against white and against #121212.
 
 Each has one meaning: blue is measured, orange fitted, green the recommended batch size, pink one
 example at a time, and grey what is there to compare with.
 """
-SIZE_ID = "batch-size-"
-"""How the identifier of a mark of a batch size begins; the size follows."""
-TICK_SIZE, LABEL_SIZE = 8.5, 9.5
-"""Points of the texts of axes."""
+SIZE_ID = "batch-size-"  # how the identifier of a mark of a batch size begins; the size follows
+TICK_SIZE, LABEL_SIZE = 8.5, 9.5  # points of the texts of axes
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -54,10 +50,8 @@ STYLE: dict[Any, Any] = {
     **dict.fromkeys(("xtick.color", "ytick.color"), INK),
 }
 """matplotlib settings the figures are made for."""
-SIZES = "Batch size"
-"""How the label of an axis of batch sizes begins."""
-BATCH_SIZE = f"{SIZES} (examples per update)"
-"""Label of the axis nearly all figures share."""
+SIZES = "Batch size"  # how the label of an axis of batch sizes begins
+BATCH_SIZE = f"{SIZES} (examples per update)"  # label of the axis nearly all figures share
 METRICS, DIFFERENCES = (-1.0, 2.0), (-2.0, 2.0)
 """Ends of an axis of metrics, and of their differences, at the latest: what lies beyond has failed,
 and by how much says nothing."""
@@ -136,17 +130,21 @@ def keep_within(ax: Axes, low: float, high: float) -> None:
         ax.set_ylim(max(bottom, low), min(top, high))
 
 
-def seconds_axis(ax: Axes, label: str) -> Axes:
-    """Make the y axis one of durations."""
+def log_axis(ax: Axes, label: str, written: Callable[[float], str]) -> None:
+    """Make the y axis a logarithmic one of durations or counts."""
     ax.set_yscale("log", base=10)
-    seconds_ticks(ax.yaxis)
+    log_ticks(ax.yaxis, written)
     ax.set_ylabel(label)
-    return ax
 
 
-def seconds_ticks(axis: Axis) -> None:
-    """Write durations at an axis with a logarithmic scale."""
-    log_ticks(axis, lambda duration: seconds(duration, digits=1))
+def seconds_tick(duration: float) -> str:
+    """Return a duration as an axis shows it."""
+    return seconds(duration, digits=1)
+
+
+def count_tick(number: float) -> str:
+    """Return a count as an axis shows it."""
+    return count(number) if number >= 1 else rate(number)
 
 
 class Marks(Line2D):
@@ -189,19 +187,6 @@ def interval_bars(
         ax.plot(rows[x].repeat(3), ends, gid=gid, **looks)
 
 
-def counts_axis(ax: Axes, label: str) -> Axes:
-    """Make the y axis one of counts."""
-    ax.set_yscale("log", base=10)
-    counts_ticks(ax.yaxis)
-    ax.set_ylabel(label)
-    return ax
-
-
-def counts_ticks(axis: Axis) -> None:
-    """Write counts at an axis with a logarithmic scale."""
-    log_ticks(axis, lambda number: count(number) if number >= 1 else rate(number))
-
-
 def fixed_ticks(axis: Axis, places: Sequence[float] | np.ndarray, texts: Iterable[str]) -> None:
     """Put ticks with these texts at these places of an axis."""
     axis.set_major_locator(FixedLocator([*places]))
@@ -233,10 +218,7 @@ def points(
     apart: bool = False,
     **look: Any,  # noqa: ANN401
 ) -> None:
-    """Draw a mark for each row, with its column `reading`; hollow where `filled` is false.
-
-    With `apart` those of each batch size can be highlighted, where the x axis doesn't show it.
-    """
+    """Draw a mark for each row, with its column `reading`; hollow where `filled` is false."""
     looks: dict[str, Any] = {"color": BLUE, "marker": "o", "ms": 6.5, "mew": 1.5, "zorder": 3}
     known = table.dropna(subset=[x, y])
     hollow = ~known[filled].astype(bool) if filled else pd.Series(data=False, index=known.index)
@@ -280,10 +262,7 @@ def _share(ax: Axes, x: float) -> float:
 
 
 def name_ends(ax: Axes, names: Sequence[tuple[str, float, float]], ids: Sequence[str] = ()) -> None:
-    """Write the name of each line right of its last point (x, y), none over another.
-
-    Scales and limits must be set: where the names stand depends on them.
-    """
+    """Write the name of each line right of its last point (x, y), in the scales that are set."""
     if not names:
         return
     ax.autoscale_view()

@@ -80,17 +80,18 @@ def _compact(written: str) -> str:
     """Return the element alone, without what says nothing: less than half of what was written."""
     text = _NOISE.sub("", _HEAD.sub("", written))
     text = _UNTURNED.sub("", _FONT.sub("", text))
-    text = _PLACES.sub(lambda match: _rounded(match[0].replace("\n", "")), text)
+    # Lengths in points, as exactly as a screen can show them.
+    text = _PLACES.sub(
+        lambda place: _DECIMAL.sub(
+            lambda number: f"{round(float(number[0]), 1):g}", place[0].replace("\n", "")
+        ),
+        text,
+    )
     text = re.sub(r">\s*\n\s*<", "><", text)
     wanted = set(_TARGET.findall(text))
     text = _SIZE.sub(r' data-batch-size="\1"', text)
     text = _ID.sub(lambda match: match[0] if match[1] in wanted else "", text)
     return _UNSEEN.sub("", _ungrouped(text)).replace("<svg ", f'<svg font-family="{FONTS}" ', 1)
-
-
-def _rounded(text: str) -> str:
-    """Return lengths in points as exactly as a screen can show them."""
-    return _DECIMAL.sub(lambda number: f"{round(float(number[0]), 1):g}", text)
 
 
 def _ungrouped(text: str) -> str:
@@ -179,10 +180,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 def marks(ax: Axes) -> dict[str, list[list[object]]]:
-    """Return the points that can be read: marks, and texts of a batch size with a label.
-
-    A point is its place in 1/72 inch from the upper left corner, its text and its batch size.
-    """
+    """Return the points that can be read: their places in 1/72 inch, texts and batch sizes."""
     points: dict[tuple[float, float], list[object]] = {}
     for axes in panels(ax):
         lines: list[Marks | Text] = [line for line in axes.lines if isinstance(line, Marks)]

@@ -97,7 +97,7 @@ TABLE = pd.DataFrame(
 
 def test_points_are_the_simulated_times_and_changes_of_batch_size_are_labelled() -> None:
     ax = Figure().add_subplot()
-    assert time_on_workers(ax, TABLE) is ax
+    time_on_workers(ax, TABLE)
     perfect, simulated, *marks = ax.lines
     points = [[2, 6], [4, 4], [8, 5]]
     assert np.asarray(simulated.get_xydata()).tolist() == points

@@ -86,9 +86,9 @@ def laid_out(chart: Chart, width: float) -> list[Axes]:
     """Return the axes of a figure as they are when it is written."""
     latex_text: list[Axes] = []
 
-    def remember(ax: Axes, table: pd.DataFrame) -> Axes:
-        latex_text.append(chart.figure(ax, table))
-        return latex_text[0]
+    def remember(ax: Axes, table: pd.DataFrame) -> None:
+        chart.figure(ax, table)
+        latex_text.append(ax)
 
     draw(replace(chart, figure=remember), "svg", width)
     latex_text[0].figure.draw_without_rendering()
