@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from sweeps.data.files import _arrow_files as arrow_files
 from sweeps.data.files import _npz_files as npz_files
 from sweeps.data.files import _record_files as record_files
 from sweeps.data.files import _text_files as text_files
-from sweeps.data.files._columns import Columns, columns_of
+from sweeps.data.files._columns import dataset_of
 from sweeps.data.files._contents import Contents, Kind, contents_of
 from sweeps.data.files._rows import Rows
 from sweeps.data.files.file_sources import (
@@ -40,7 +40,6 @@ from sweeps.data.files.file_sources import (
 )
 from sweeps.data.parameters import Strict, pairs_of, read_parameters
 from sweeps.data.splits import Dataset, Source
-from sweeps.data.table._assembly import from_columns
 from sweeps.data.table._features import Room
 from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown
 
@@ -160,6 +159,8 @@ _READERS: Mapping[Kind, Callable[[Contents, FileParameters], Rows]] = {
     "json": record_files.read_json,
     "excel": record_files.read_excel,
     "sqlite": record_files.read_sqlite,
+    "parquet": arrow_files.read,
+    "arrow": arrow_files.read,
 }
 
 
@@ -173,30 +174,8 @@ def _file(source: Source) -> Dataset:
             return npz_files.read(source.name, read_bytes(path, limit), parameters)
         assert isinstance(parameters, FileParameters)  # noqa: S101 - there is no third kind
         contents = contents_of(source.name, path, limit, inside)
-        if contents.kind in {"parquet", "arrow"}:
-            return _table_of(source.name, arrow_files.read(contents, parameters))
         rows = _READERS[contents.kind](contents, parameters)
-        return _table_of(source.name, columns_of(source.name, rows, parameters))
-
-
-def _table_of(name: str, columns: Columns) -> Dataset:
-    if not columns.places:
-        raise DataError(f"{name} has columns, but no examples.")
-    cells, unit, places = dict(columns.cells), columns.unit, columns.places
-    targets = {column: cells.pop(column) for column in columns.parameters.target}
-    dataset = from_columns(
-        name,
-        cells,
-        targets,
-        columns.parameters,
-        lambda row: f"{unit} {places[row]}",
-        read=columns.read,
-        decimal=columns.decimal,
-    )
-    sampled = columns.rows if len(places) < columns.rows else 0
-    text = f"{len(places):,} of {columns.rows:,} rows, sampled; `sample` sets how many."
-    notes = (*[text] * bool(sampled), *columns.notes, *dataset.notes)
-    return replace(dataset, notes=notes, sampled_rows=sampled)
+        return dataset_of(source.name, rows, parameters)
 
 
 def _bundled(name: str) -> Dataset:

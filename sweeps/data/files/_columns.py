@@ -1,4 +1,4 @@
-"""Rows become columns: names, a sample of large files, numbers where cells are plain."""
+"""Rows become a dataset: a sample of large files, numbers where cells are plain."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ import itertools
 import math
 import re
 from array import array
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from bpengine.network import BoolArray
-from sweeps.data.files._rows import Row, Rows
+from bpengine.network import IntArray
+from sweeps.data.files._rows import NAMELESS, Row, Rows, column_names
 from sweeps.data.files.file_sources import FileParameters
-from sweeps.data.splits import REGRESSION, drawn
+from sweeps.data.splits import REGRESSION, Dataset, drawn
 from sweeps.data.table import Cells
+from sweeps.data.table._assembly import from_columns
 from sweeps.data.table._cells import number_of
-from sweeps.data.table._choices import check_columns
-from sweeps.data.table._features import COPIES, FLOAT_BYTES, Room, dense, refuse
+from sweeps.data.table._choices import check_columns, refuse
+from sweeps.data.table._features import COPIES, FLOAT_BYTES, Room, dense
 from sweeps.errors import DataError, counted, shown
 
-MOST_COLUMNS = 100_000
 MOST_EXAMPLES = 200_000  # of a file, unless its parameters say otherwise
 
 _FEWEST_EXAMPLES = 1000  # where memory holds fewer, a sample is no remedy
@@ -31,58 +29,37 @@ _MOST_STRATA = 256  # more different targets are no classes
 _CELLS_AT_ONCE = 200_000
 _ROWS_AT_ONCE = 500  # more lists at once cost the garbage collector several times as much
 _TEXT_BYTES = 200  # of a text that differs from all others of its column, about
-_NAMELESS = re.compile(r"\s*|Unnamed: \d+")
-
-Chunk = tuple[dict[str, Sequence[str]], list[int]]
-"""Some rows' cells by column, and their numbers in the file."""
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Columns of a file that are used, with the examples that are drawn."""
-
-    cells: Mapping[str, Any]  # `Cells`, or an array if it is a target
-    places: Sequence[int]  # of each example, in the file
-    rows: int  # of the file
-    parameters: FileParameters  # with columns as the file calls them
-    decimal: str = "."  # sign in numbers that are still texts
-    notes: tuple[str, ...] = ()
-    unit: str = "row"  # that places count
-    read: int = 0  # bytes in memory that they are read from
-
-
-def columns_of(name: str, rows: Rows, parameters: FileParameters) -> Columns:
-    """Return the columns that rows are, of all rows or of a sample."""
+def dataset_of(name: str, rows: Rows, parameters: FileParameters) -> Dataset:
+    """Return the dataset that rows are, all of them or a sample."""
     header = column_names(name, rows.header)
     chosen = check_columns(name, header, parameters)
-    return without_index(_columns(name, header, rows, chosen), rows.header)
-
-
-def column_names(name: str, header: Sequence[str]) -> list[str]:
-    """Return a name for each column."""
-    if len(header) > MOST_COLUMNS:
-        raise DataError(f"{name} has {len(header)} columns, more than {MOST_COLUMNS}.")
-    if len(header) == 1:
-        raise DataError(
-            f"{name} has only one column: {shown(header[0])}. If what separates columns is none "
-            "of , ; | tab and blank, write the table with one of them."
-        )
-    names = [
-        f"column_{number}" if _NAMELESS.fullmatch(text) else text.strip()
-        for number, text in enumerate(header, 1)
-    ]
-    counts = Counter(names)
-    refuse(
-        [
-            f"{name}: {count} columns are called {shown(column)}. Give each a name of its own."
-            for column, count in counts.items()
-            if count > 1
-        ]
+    most = _most_examples(chosen, len(header))
+    examples = _Examples(name, rows, chosen, most)
+    examples.extend(header, rows.read())
+    total = len(examples.strata)
+    if total > most:
+        mask = drawn(examples.classes(), most)
+        examples = _Examples(name, rows, chosen, most)
+        examples.extend(header, itertools.compress(rows.read(), mask))
+    places, cells = examples.places, examples.cells()
+    if not places:
+        raise DataError(f"{name} has columns, but no examples.")
+    notes = _without_index(cells, rows.header, {*chosen.target, *chosen.categorical})
+    if len(places) < total:
+        text = f"{len(places):,} of {total:,} rows, sampled; `sample` sets how many."
+        notes = [text, *rows.notes, *notes]
+    else:
+        notes, total = [*rows.notes, *notes], 0
+    targets = {column: cells.pop(column) for column in chosen.target}
+    dataset = from_columns(
+        name, cells, targets, chosen, lambda row: f"{rows.unit} {places[row]}", decimal=rows.decimal
     )
-    return names
+    return replace(dataset, notes=(*notes, *dataset.notes), sampled_rows=total)
 
 
-def most_examples(parameters: FileParameters, columns: int) -> int:
+def _most_examples(parameters: FileParameters, columns: int) -> int:
     """Return how many examples of a file are read at most."""
     if parameters.sample:
         return parameters.sample
@@ -91,96 +68,69 @@ def most_examples(parameters: FileParameters, columns: int) -> int:
     return min(fitting, MOST_EXAMPLES) if fitting >= _FEWEST_EXAMPLES else MOST_EXAMPLES
 
 
-class Strata:
-    """Classes of rows, of which a sample takes its share; one class if targets are values."""
+class _Examples:
+    """Examples of a file, column by column; of more than most only the classes."""
 
-    def __init__(self, parameters: FileParameters) -> None:
-        self.codes = array("q")
+    def __init__(self, name: str, rows: Rows, parameters: FileParameters, most: int) -> None:
+        self.places, self.strata = array("q"), array("q")
+        self._name, self._rows, self._parameters, self._most = name, rows, parameters, most
+        self._columns: dict[str, _Column] = {}
         self._numbering: dict[object, int] = {}
         self._are_classes = len(parameters.target) == 1 and parameters.task != REGRESSION
 
-    def extend(self, targets: Sequence[object]) -> None:
-        """Add the targets of some rows."""
-        if not self._are_classes:
-            self.codes.extend(itertools.repeat(0, len(targets)))
+    def classes(self) -> IntArray:
+        """Return the class of each row, of which a sample takes its share; one for values."""
+        are_classes = self._are_classes and len(self._numbering) <= _MOST_STRATA
+        return np.frombuffer(self.strata, np.int64) * are_classes
+
+    def cells(self) -> dict[str, Cells]:
+        """Return the columns that are not ignored."""
+        return {name: self._columns.pop(name).finished() for name in [*self._columns]}
+
+    def extend(self, header: Sequence[str], rows: Iterator[Row]) -> None:
+        """Add rows; refuse those of another length."""
+        problems = list[str]()
+        at_once = min(_ROWS_AT_ONCE, max(1, _CELLS_AT_ONCE // len(header)))
+        while len(problems) < at_once and (chunk := list(itertools.islice(rows, at_once))):
+            problems += [
+                f"{self._name}, {self._rows.unit} {place}: has {counted(len(cells), 'field')}, "
+                f"but the header has {len(header)}: {shown(','.join(cells))}."
+                for cells, place in chunk
+                if len(cells) != len(header)
+            ]
+            if not problems:
+                by_column = zip(*(cells for cells, _ in chunk), strict=True)
+                cells = dict(zip(header, by_column, strict=True))
+                self._extend(cells, [place for _, place in chunk])
+        refuse(problems)
+
+    def _extend(self, cells: Mapping[str, Sequence[str]], places: list[int]) -> None:
+        parameters, numbering = self._parameters, self._numbering
+        if len(numbering) <= _MOST_STRATA:
+            targets = cells[parameters.target[0]]
+            self.strata.extend(numbering.setdefault(cell, len(numbering)) for cell in targets)
+        else:
+            self.strata.extend(itertools.repeat(0, len(places)))
+        if len(self.places) > self._most:
+            self._columns.clear()  # a sample is drawn from all rows
             return
-        numbering = self._numbering
-        self.codes.extend(numbering.setdefault(target, len(numbering)) for target in targets)
-        if len(numbering) > _MOST_STRATA:
-            self.codes, self._are_classes = array("q", bytes(8 * len(self.codes))), False
-
-    def sample(self, most: int) -> BoolArray | None:
-        """Return which rows are drawn; nothing if all are used."""
-        rows = len(self.codes)
-        return drawn(np.frombuffer(self.codes, np.int64), most) if rows > most else None
-
-
-def _columns(name: str, header: Sequence[str], rows: Rows, parameters: FileParameters) -> Columns:
-    """Return the columns of all rows, or of a sample of them."""
-    strata, most = Strata(parameters), most_examples(parameters, len(header))
-    chunks = _chunks(name, header, rows.read(), rows.unit)
-    columns, places = _grown(name, chunks, rows.decimal, parameters, strata=strata, most=most)
-    mask = strata.sample(most)
-    if mask is not None:
-        drawn_rows = itertools.compress(rows.read(), mask)
-        chunks = _chunks(name, header, drawn_rows, rows.unit)
-        columns, places = _grown(
-            name, chunks, rows.decimal, parameters, strata=Strata(parameters), most=most
-        )
-    cells = {column: columns.pop(column).finished() for column in [*columns]}
-    return Columns(
-        cells, places, len(strata.codes), parameters, rows.decimal, rows.notes, rows.unit
-    )
-
-
-def _grown(
-    name: str,
-    chunks: Iterator[Chunk],
-    decimal: str,
-    parameters: FileParameters,
-    *,
-    strata: Strata,
-    most: int,
-) -> tuple[dict[str, _Column], Sequence[int]]:
-    """Return the columns that are not ignored, and the line of each example; one more than most."""
-    columns: dict[str, _Column] = {}
-    places, room, target = array("q"), Room.of(parameters), parameters.target
-    # What is not a number by its nature is read as it is written: 007 and 7 are two classes.
-    words = {*target, *parameters.categorical}
-    for cells, lines in chunks:
-        strata.extend(cells[target[0]])
-        if len(places) > most:
-            columns.clear()  # a sample is drawn from all rows
-            continue
-        columns = columns or {
-            column: _Column(decimal, numbers=column not in words)
+        self.places.extend(places)
+        # What is not a number by its nature is read as it is written: 007 and 7 are two classes.
+        words = {*parameters.target, *parameters.categorical, *self._rows.categories}
+        self._columns = self._columns or {
+            column: _Column(self._rows.decimal, numbers=column not in words)
             for column in cells
             if column not in parameters.ignore
         }
-        places.extend(lines)
-        for column, grown in columns.items():
+        for column, grown in self._columns.items():
             grown.extend(cells[column])
-        texts = sum(len(grown.texts) for grown in columns.values())
-        taken = Room(room.limit, texts * _TEXT_BYTES)
-        taken.check(*dense(name, min(len(places), most), len(columns) - len(target), len(target)))
-    return columns, places
+        self._check_room(len(parameters.target))
 
-
-def _chunks(name: str, header: Sequence[str], rows: Iterator[Row], unit: str) -> Iterator[Chunk]:
-    """Yield some rows at once, column by column; refuse rows of another length."""
-    width, problems = len(header), list[str]()
-    at_once = min(_ROWS_AT_ONCE, max(1, _CELLS_AT_ONCE // width))
-    while len(problems) < at_once and (chunk := list(itertools.islice(rows, at_once))):
-        problems += [
-            f"{name}, {unit} {place}: has {counted(len(cells), 'field')}, but the header has "
-            f"{width}: {shown(','.join(cells))}."
-            for cells, place in chunk
-            if len(cells) != width
-        ]
-        if not problems:
-            by_column = zip(*(cells for cells, _ in chunk), strict=True)
-            yield dict(zip(header, by_column, strict=True)), [place for _, place in chunk]
-    refuse(problems)
+    def _check_room(self, outputs: int) -> None:
+        texts = sum(len(grown.texts) for grown in self._columns.values())
+        room = replace(Room.of(self._parameters), read=texts * _TEXT_BYTES)
+        items = min(self._rows.count or len(self.places), self._most)
+        room.check(*dense(self._name, items, len(self._columns) - outputs, outputs))
 
 
 class _Column:
@@ -197,38 +147,32 @@ class _Column:
 
     def extend(self, cells: Sequence[str]) -> None:
         """Add cells."""
+        texts = self.texts
         if not self._are_numbers:
-            self._codes.extend(self.texts.setdefault(cell, len(self.texts)) for cell in cells)
+            self._codes.extend(texts.setdefault(cell, len(texts)) for cell in cells)
             return
-        try:
-            numbers = self._all_numbers(cells)
-        except ValueError:
-            self._tell_apart(cells)
-        else:
-            self._numbers.extend(numbers)
-            self._codes.extend(itertools.repeat(-1, len(cells) if self.texts else 0))
+        numbers = self._all_numbers(cells) or [
+            math.nan if cell in texts else self._number(cell) for cell in cells
+        ]
+        self._numbers.extend(numbers)
+        self._codes.extend(
+            texts.setdefault(cell, len(texts)) if math.isnan(number) else -1
+            for cell, number in zip(cells, numbers, strict=True)
+        )
 
     def _all_numbers(self, cells: Sequence[str]) -> list[float]:
-        """Return the numbers that the cells are; a value error where one of them may be none."""
-        text = "\n".join(cells)
+        """Return the numbers that the cells are; nothing where one of them may be none."""
         # Of these characters, `float` takes for a number what is one.
+        if not self._numeric.fullmatch(cells[0]):
+            return []
+        text = "\n".join(cells)
         if not self._numeric.fullmatch(text):
-            raise ValueError
-        numbers = [*map(float, text.replace(self._decimal, ".").split("\n"))]
-        if len(numbers) != len(cells):
-            raise ValueError
-        return numbers
-
-    def _tell_apart(self, cells: Sequence[str]) -> None:
-        if not self.texts:
-            self._codes.extend(itertools.repeat(-1, len(self._numbers)))
-        for cell in cells:
-            code = self.texts.get(cell, -1)
-            number = math.nan if code >= 0 else self._number(cell)
-            if code < 0 and math.isnan(number):
-                code = self.texts.setdefault(cell, len(self.texts))
-            self._numbers.append(number)
-            self._codes.append(code)
+            return []
+        try:
+            numbers = [*map(float, text.replace(self._decimal, ".").split("\n"))]
+        except ValueError:
+            return []
+        return numbers if len(numbers) == len(cells) else []
 
     def _number(self, cell: str) -> float:
         if self._decimal == ".":
@@ -237,17 +181,16 @@ class _Column:
 
     def finished(self) -> Cells:
         """Return the column."""
-        texts, codes = tuple(self.texts), np.frombuffer(self._codes, np.int64)
-        return Cells(np.frombuffer(self._numbers), texts, codes)
+        codes = np.frombuffer(self._codes, np.int64)
+        return Cells(np.frombuffer(self._numbers), tuple(self.texts), codes)
 
 
-def without_index(columns: Columns, header: Sequence[str]) -> Columns:
-    """Return the columns without nameless ones that are empty or only number the rows."""
-    cells, notes, parameters = dict(columns.cells), [*columns.notes], columns.parameters
-    chosen = {*parameters.target, *parameters.categorical}
+def _without_index(cells: dict[str, Cells], header: Sequence[str], chosen: set[str]) -> list[str]:
+    """Take out nameless columns that are empty or only number the rows; return notes on them."""
+    notes = []
     for number, text in enumerate(header, 1):
         name = f"column_{number}"
-        if name not in cells.keys() - chosen or not _NAMELESS.fullmatch(text):
+        if name not in cells.keys() - chosen or not NAMELESS.fullmatch(text):
             continue
         if _is_empty(cells[name]):
             del cells[name]
@@ -258,7 +201,7 @@ def without_index(columns: Columns, header: Sequence[str]) -> Columns:
             del cells[name]
         else:
             notes.append(f"Column {number} has no name: called {name}.")
-    return replace(columns, cells=cells, notes=tuple(notes))
+    return notes
 
 
 def _is_empty(column: Cells) -> bool:

@@ -11,11 +11,10 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from sweeps.data.files._contents import Contents
-from sweeps.data.files._rows import HEAD_ROWS, Row, Rows, layout_of
+from sweeps.data.files._rows import HEAD_ROWS, Row, Rows, as_text, layout_of
 from sweeps.data.files.file_sources import INSIDE, FileParameters
 from sweeps.errors import DataError, did_you_mean, gigabytes, shown
 
@@ -39,7 +38,7 @@ def read_json(contents: Contents, _parameters: FileParameters) -> Rows:
 
     def again() -> Iterator[Row]:
         for record, place in records():
-            yield [_text(record.get(column)) for column in header], place
+            yield [as_text(record.get(column)) for column in header], place
 
     kind, unit = ("JSON, a record a line", "line") if by_line else ("JSON", "record")
     return Rows([*map(str, header)], again, (f"Read as: {kind}.",), unit)
@@ -102,7 +101,7 @@ def read_excel(contents: Contents, parameters: FileParameters) -> Rows:
         sheet.reset_dimensions()  # what the file says of them may be anything
         try:
             for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-                row = [_text(cell) for cell in cells]
+                row = [as_text(cell) for cell in cells]
                 while row and not row[-1]:
                     row.pop()
                 if row:
@@ -173,7 +172,7 @@ def read_sqlite(contents: Contents, _parameters: FileParameters) -> Rows:
 
     def again() -> Iterator[Row]:
         rows = select(f"SELECT * FROM {quoted}")  # noqa: S608 - a table's name, quoted
-        return (([*map(_text, row)], number) for number, row in enumerate(rows, 1))
+        return (([*map(as_text, row)], number) for number, row in enumerate(rows, 1))
 
     return Rows(header, again, (f"Read as: SQLite, table {shown(table)}.",))
 
@@ -188,14 +187,3 @@ def _chosen(contents: Contents, what: str, known: Sequence[str]) -> str:
         f"{file} {wanted}: {', '.join(map(shown, known[:20])) or 'none'}. Name one, such as "
         f"{file}{INSIDE}{known[0] if known else what}.{did_you_mean(contents.inside, known)}"
     )
-
-
-def _text(cell: object) -> str:
-    """Return a cell as text: nothing for none, numbers so that they can be read back."""
-    if cell is None:
-        return ""
-    if isinstance(cell, datetime) and not (cell.hour or cell.minute or cell.second):
-        return cell.date().isoformat()
-    if isinstance(cell, bytes):
-        return cell.decode("utf-8", "replace")
-    return json.dumps(cell) if isinstance(cell, dict | list) else str(cell)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sweeps.data.table._cells import number_of
+from sweeps.data.table._choices import refuse
+from sweeps.errors import DataError, shown
 
 HEAD_ROWS = 1000  # looked at before the rest is read
+MOST_COLUMNS = 100_000
+NAMELESS = re.compile(r"\s*|Unnamed: \d+")
 
 Row = tuple[Sequence[str], int]
 """Cells, and the number of the line or row in the file."""
@@ -23,6 +31,8 @@ class Rows:
     notes: tuple[str, ...] = ()
     unit: str = "row"  # that a row's number counts
     decimal: str = "."
+    categories: frozenset[str] = frozenset()  # columns that the file calls so
+    count: int = 0  # of rows, where the file says it
 
 
 @dataclass(frozen=True)
@@ -86,3 +96,38 @@ def _widened(header: list[str], body: Sequence[Sequence[str]]) -> list[str]:
         return [*header, ""]
     names = {fields[0] for fields in body}
     return ["", *header] if len(names) == len(body) else header
+
+
+def column_names(name: str, header: Sequence[str]) -> list[str]:
+    """Return a name for each column."""
+    if len(header) > MOST_COLUMNS:
+        raise DataError(f"{name} has {len(header)} columns, more than {MOST_COLUMNS}.")
+    if len(header) == 1:
+        raise DataError(
+            f"{name} has only one column: {shown(header[0])}. If what separates columns is none "
+            "of , ; | tab and blank, write the table with one of them."
+        )
+    names = [
+        f"column_{number}" if NAMELESS.fullmatch(text) else text.strip()
+        for number, text in enumerate(header, 1)
+    ]
+    counts = Counter(names)
+    refuse(
+        [
+            f"{name}: {count} columns are called {shown(column)}. Give each a name of its own."
+            for column, count in counts.items()
+            if count > 1
+        ]
+    )
+    return names
+
+
+def as_text(cell: object) -> str:
+    """Return a cell as text: nothing for none, numbers so that they can be read back."""
+    if cell is None or cell != cell:  # noqa: PLR0124 - NaN is nothing, too
+        return ""
+    if isinstance(cell, datetime) and not (cell.hour or cell.minute or cell.second):
+        return cell.date().isoformat()
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace")
+    return json.dumps(cell) if isinstance(cell, dict | list) else str(cell)

@@ -64,10 +64,9 @@ def from_columns(
     parameters: TableParameters,
     locate: Locate,
     *,
-    read: int = 0,
     decimal: str = ".",
 ) -> Dataset:
-    """Return the dataset that columns are, which are read from that many bytes in memory.
+    """Return the dataset that columns are.
 
     The parameters are those of `check_columns`. All that is wrong is reported at once.
     """
@@ -90,7 +89,7 @@ def from_columns(
     declared = frozenset((*parameters.keep, *parameters.categorical))
     where = _among(locate, rows)
     reading = Reading(where, declared, often, decimal)
-    features = read_features(name, columns, reading, Room.of(parameters, read), outputs)
+    features = read_features(name, columns, reading, Room.of(parameters), outputs)
     features = replace(features, notes=(*notes, *features.notes))
     obstacles += features.obstacles
     return _finished(name, features, target, parameters, locate=where, obstacles=obstacles)

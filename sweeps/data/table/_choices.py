@@ -163,6 +163,17 @@ def _listed(known: Sequence[str]) -> str:
     return ", ".join(known[:_LISTED]) + more
 
 
+def refuse(problems: Sequence[str]) -> None:
+    """Raise a data error that lists the first of the problems, if there are any."""
+    if problems:
+        raise DataError(*_first(problems))
+
+
+def _first(problems: Sequence[str]) -> list[str]:
+    more = len(problems) - MOST_PROBLEMS
+    return [*problems[:MOST_PROBLEMS], *([f"... and {more} more."] if more > 0 else [])]
+
+
 def refusal(obstacles: Sequence[TableError], parameters: DatasetParameters) -> DataError:
     """Return an error that lists all obstacles and ends with the keys that go on without them."""
     defaults = {key: field.default for key, field in type(parameters).model_fields.items()}
@@ -178,12 +189,11 @@ def refusal(obstacles: Sequence[TableError], parameters: DatasetParameters) -> D
         keys[key] = tuple(column for column in keys[key] if column not in keys["ignore"])
     remedied = {key for obstacle in obstacles for key in obstacle.remedy}
     keys = {k: value for k, value in keys.items() if k in remedied or value != defaults[k]}
-    more = [f"... and {len(texts) - MOST_PROBLEMS} more."] if len(texts) > MOST_PROBLEMS else []
     toml = {key: json.dumps(_short(value), ensure_ascii=False) for key, value in keys.items()}
     pairs = ", ".join(f"{key} = {value}" for key, value in toml.items())
     if not remedied:
-        return DataError(*[*texts][:MOST_PROBLEMS], *more)
-    error = DataError(*[*texts][:MOST_PROBLEMS], *more, f"Go on with the keys: {pairs}")
+        return DataError(*_first([*texts]))
+    error = DataError(*_first([*texts]), f"Go on with the keys: {pairs}")
     error.options = (
         *(f"--target={column}" for column in listed(keys.get("target", ()))),
         *(f"--set={key}={value}" for key, value in toml.items() if key != "target"),

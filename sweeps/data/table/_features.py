@@ -36,7 +36,6 @@ FEWEST_TEXTS = 2  # more texts that are all different identify examples rather t
 MOST_SEPARATE = 20  # more texts, most of which occur once, are no categories either
 FLOAT_BYTES = 8
 COPIES = 4  # of features and targets in memory at most: as read, filled, split and scaled
-MOST_PROBLEMS = 10  # of a file, told at once
 MISSING = "(missing)"
 """The category of missing values."""
 
@@ -179,14 +178,6 @@ def _identifier_note(identifiers: list[str]) -> list[str]:
     keep = f"keep = [{', '.join(map(shown, identifiers[:5]))}]"
     text = f"Left out, as they identify examples: {_listed(identifiers)}"
     return [f"{text}. `{keep}` takes them back."]
-
-
-def refuse(problems: list[str]) -> None:
-    """Raise a data error that lists the first of the problems, if there are any."""
-    if problems:
-        more = len(problems) - MOST_PROBLEMS
-        rest = [f"... and {more} more."] if more > 0 else []
-        raise DataError(*problems[:MOST_PROBLEMS], *rest)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import pytest
 from peaks import peak_of
 from refused import refusal, states
 
-from sweeps.data.files import _columns as rows_module
+from sweeps.data.files import _columns, _rows
 from sweeps.data.files import _text_files as text_files
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import Dataset
@@ -117,7 +117,7 @@ def test_columns_of_many_chunks_are_whole(read: Read, monkeypatch: pytest.Monkey
     content = "\n".join(["x,n,c,y", *rows])
     whole = read(content, missing="mean").fingerprint
     load.cache_clear()
-    monkeypatch.setattr(rows_module, "_CELLS_AT_ONCE", 12)
+    monkeypatch.setattr(_columns, "_CELLS_AT_ONCE", 12)
     assert read(content, missing="mean").fingerprint == whole
 
 
@@ -251,7 +251,7 @@ def test_what_is_something_else_is_refused_as_what_it_is(
 
 
 def test_a_large_file_is_sampled_by_class(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_module, "MOST_EXAMPLES", 100)
+    monkeypatch.setattr(_columns, "MOST_EXAMPLES", 100)
     content = "x,y\n" + "".join(f"{n},{'b' if n % 10 else 'a'}\n" for n in range(1000))
     dataset = read(content)
     assert np.bincount(dataset.labels).tolist() == [10, 90]
@@ -324,7 +324,7 @@ def test_what_is_no_table_is_refused(
 
 
 def test_too_many_columns_are_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_module, "MOST_COLUMNS", 2)
+    monkeypatch.setattr(_rows, "MOST_COLUMNS", 2)
     states(refusal(read, "x,z,y\n1,2,a\n"), "3 columns, more than 2")
 
 

@@ -11,6 +11,7 @@ from refused import refusal as refused_by
 from refused import states
 
 from sweeps.data.table._cells import MISSING_MARKERS, Markers, TableError
+from sweeps.data.table._choices import refuse
 from sweeps.data.table._features import (
     Features,
     Reading,
@@ -18,7 +19,6 @@ from sweeps.data.table._features import (
     cells_of,
     dense,
     read_features,
-    refuse,
     with_indicators,
 )
 
