@@ -173,9 +173,9 @@ def _file(source: Source) -> Dataset:
         if isinstance(parameters, NpzParameters):
             return npz_files.read(source.name, read_bytes(path, limit), parameters)
         assert isinstance(parameters, FileParameters)  # noqa: S101 - there is no third kind
-        contents = contents_of(source.name, path, limit, inside)
-        rows = _READERS[contents.kind](contents, parameters)
-        return dataset_of(source.name, rows, parameters)
+        with contents_of(source.name, path, limit, inside) as contents:
+            rows = _READERS[contents.kind](contents, parameters)
+            return dataset_of(source.name, rows, parameters)
 
 
 def _bundled(name: str) -> Dataset:

@@ -23,8 +23,6 @@ _KINDS = ("integer", "floating", "boolean", *_TEXT, "decimal", "date", "timestam
 def read(contents: Contents, parameters: FileParameters) -> Rows:
     """Return the rows of a file of Parquet or Arrow."""
     name, kind = contents.name, contents.kind.capitalize()
-    if contents.unpack is not None:
-        raise DataError(f"{name} is a packed file of {kind}: unpack it.")
     try:
         import pyarrow.dataset as arrow  # noqa: PLC0415 - optional, and takes long
     except ImportError:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any, Literal
 
 from sweeps.errors import DataError, gigabytes, shown
@@ -57,51 +59,64 @@ _DAMAGES = (
 )
 
 
+_RAISE = "raise `limit_gb` to read it."
+
+
 @dataclass(frozen=True)
 class Contents:
-    """A file's content, from its start as often as it is opened."""
+    """A file's content, unpacked."""
 
     name: str
     path: Path
     limit: int  # bytes, of what is unpacked or read at once
-    inside: str = ""  # table or sheet that is meant
-    kind: Kind = "text"
-    unpack: Callable[..., Any] | None = None
+    inside: str  # table or sheet that is meant
+    kind: Kind
 
-    def open(self) -> io.BufferedReader:
-        """Return the content as a stream of bytes."""
-        if self.unpack is None:
-            return self.path.open("rb")
-        return io.BufferedReader(_Unpacked(self), 1 << 20)
-
-    def read(self) -> bytes:
-        """Return the content at once, if it is not too large."""
-        with self.open() as stream:
-            content = stream.read(self.limit + 1)
-        if len(content) > self.limit:
-            raise DataError(f"{self.name} has more than {gigabytes(self.limit)}: {_RAISE}")
-        return content
+    def read(self, copies: int = 1) -> bytes:
+        """Return the content at once, if that many copies of it are not too large."""
+        if copies * self.path.stat().st_size > self.limit:
+            most = gigabytes(self.limit // copies)
+            raise DataError(f"{self.name} has more than {most}: {_RAISE}")
+        return self.path.read_bytes()
 
 
-_RAISE = "raise `limit_gb` to read it."
-
-
-def contents_of(name: str, path: Path, limit: int, inside: str = "") -> Contents:
-    """Return what a file holds; refuse what is no table."""
-    packed = Contents(name, path, limit, inside)
-    with packed.open() as stream:
-        head = stream.read(HEAD_BYTES)
+@contextmanager
+def contents_of(name: str, path: Path, limit: int, inside: str = "") -> Iterator[Contents]:
+    """Give what a file holds; refuse what is no table."""
+    head = _head(path)
     unpack = next((made for magic, made in _UNPACKERS.items() if head.startswith(magic)), None)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        member = _member(name, path)
-        if member is None:
-            return Contents(name, path, limit, inside, "excel")
-        unpack = _Member(member)
-    unpacked = Contents(name, path, limit, inside, unpack=unpack)
-    if unpack is not None:
-        with unpacked.open() as stream:
-            head = stream.read(HEAD_BYTES)
-    return Contents(name, path, limit, inside, _kind(name, head), unpack)
+        if (member := _member(name, path)) is None:
+            yield Contents(name, path, limit, inside, "excel")
+            return
+        unpack = partial(_open_member, member)
+    with TemporaryDirectory() as folder:
+        if unpack is not None:
+            unpacked = Path(folder, "unpacked")
+            _unpack(name, partial(unpack, path), unpacked, limit)
+            path = unpacked
+        yield Contents(name, path, limit, inside, _kind(name, _head(path)))
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(HEAD_BYTES)
+
+
+def _unpack(name: str, packed: Callable[[], IO[bytes]], path: Path, limit: int) -> None:
+    """Write what is packed to a file, as far as the limit lets it."""
+    try:
+        with packed() as stream, path.open("wb") as unpacked:
+            while chunk := stream.read(1 << 20):
+                unpacked.write(chunk)
+                if unpacked.tell() > limit:
+                    raise DataError(f"{name} unpacks to more than {gigabytes(limit)}: {_RAISE}")
+    except _DAMAGES as error:
+        raise DataError(f"{name} is damaged: {error}.") from None
+
+
+def _open_member(member: str, path: Path) -> IO[bytes]:
+    return zipfile.ZipFile(path).open(member)
 
 
 def _kind(name: str, head: bytes) -> Kind:
@@ -137,45 +152,3 @@ def _member(name: str, path: Path) -> str | None:
         listed = ", ".join(map(shown, names[:10])) or "none"
         raise DataError(f"{name} must hold one file, but holds {len(names)}: {listed}. Unpack it.")
     return names[0]
-
-
-@dataclass(frozen=True)
-class _Member:
-    """Opens a file in a ZIP archive."""
-
-    name: str
-
-    def __call__(self, path: Path) -> IO[bytes]:
-        return zipfile.ZipFile(path).open(self.name)
-
-
-class _Unpacked(io.RawIOBase):
-    """A packed file's content, which ends with an error when it grows too large."""
-
-    def __init__(self, contents: Contents) -> None:
-        self._contents, self._size = contents, 0
-        self._stream: Any = self._safely(contents.unpack, contents.path)
-
-    def readable(self) -> bool:
-        """Return that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - the base's own
-        """Read into a buffer; return how many bytes."""
-        count: int = self._safely(self._stream.readinto, buffer)
-        self._size += count
-        if self._size > self._contents.limit:
-            limit = gigabytes(self._contents.limit)
-            raise DataError(f"{self._contents.name} unpacks to more than {limit}: {_RAISE}")
-        return count
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
-        super().close()
-
-    def _safely(self, call: Any, *arguments: Any) -> Any:  # noqa: ANN401 - any stream's method
-        try:
-            return call(*arguments)
-        except _DAMAGES as error:
-            raise DataError(f"{self._contents.name} is damaged: {error}.") from None

@@ -10,7 +10,6 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 from sweeps.data.files._contents import Contents
@@ -27,7 +26,7 @@ Records = Callable[[], Iterator[tuple[dict[str, Any], int]]]
 def read_json(contents: Contents, _parameters: FileParameters) -> Rows:
     """Return the rows of JSON: a record a line, a list of records, or columns."""
     name = contents.name
-    with contents.open() as stream:
+    with contents.path.open("rb") as stream:
         first, second = (stream.readline(_LARGEST_LINE).strip() for _ in range(2))
     by_line = first.startswith(b"{") and second.startswith(b"{")
     records = _json_lines(contents) if by_line else _json_records(contents)
@@ -46,7 +45,7 @@ def read_json(contents: Contents, _parameters: FileParameters) -> Rows:
 
 def _json_lines(contents: Contents) -> Records:
     def records() -> Iterator[tuple[dict[str, Any], int]]:
-        with contents.open() as stream:
+        with contents.path.open("rb") as stream:
             lines = iter(lambda: stream.readline(_LARGEST_LINE), b"")
             for number, line in enumerate(lines, 1):
                 if line.strip():
@@ -56,7 +55,7 @@ def _json_lines(contents: Contents) -> Records:
 
 
 def _json_records(contents: Contents) -> Records:
-    content = replace(contents, limit=contents.limit // _JSON_COPIES).read()
+    content = contents.read(_JSON_COPIES)
     try:
         records = _records(json.loads(content))
     except (ValueError, RecursionError) as error:
@@ -148,8 +147,6 @@ def _padded(row: list[str], width: int) -> list[str]:
 def read_sqlite(contents: Contents, _parameters: FileParameters) -> Rows:
     """Return the rows of a table of a SQLite database."""
     name, path = contents.name, contents.path
-    if contents.unpack is not None:
-        raise DataError(f"{name} is a packed database: unpack it.")
     if path.with_name(f"{path.name}-wal").is_file():
         raise DataError(f"{name} is being written to: close the program that does, then try again.")
 

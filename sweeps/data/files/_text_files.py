@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import itertools
 import re
 from collections import Counter
@@ -127,7 +126,7 @@ def read_arff(contents: Contents, parameters: FileParameters) -> Rows:
 
 def _encoding(contents: Contents) -> str:
     """Return the encoding of a text by its first bytes; UTF-8, or else that of Windows."""
-    with contents.open() as stream:
+    with contents.path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
@@ -136,7 +135,7 @@ def _encoding(contents: Contents) -> str:
     if max(zeros) * 3 > len(head) and min(zeros) * 10 < max(zeros):
         return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
     position, is_utf8 = 0, False
-    with contents.open() as stream:
+    with contents.path.open("rb") as stream:
         while chunk := stream.read(1 << 20) + stream.readline(MOST_LINE):
             try:
                 chunk.decode()
@@ -164,7 +163,7 @@ def _lines(contents: Contents, encoding: str, first: int = 1) -> Iterator[str]:
     # times itself.
     # The mark that some programs put before UTF-8 is no part of the first column's name.
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
-    with io.TextIOWrapper(contents.open(), codec, newline="") as text:
+    with contents.path.open(encoding=codec, newline="") as text:
         try:
             for number, line in enumerate(iter(lambda: text.readline(MOST_LINE), ""), 1):
                 if "\0" in line or len(line) == MOST_LINE:
