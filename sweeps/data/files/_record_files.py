@@ -15,7 +15,7 @@ from typing import Any
 from sweeps.data.files._contents import Contents
 from sweeps.data.files._rows import HEAD_ROWS, Row, Rows, as_text, layout_of
 from sweeps.data.files.file_sources import INSIDE, FileParameters
-from sweeps.errors import DataError, did_you_mean, gigabytes, shown
+from sweeps.errors import DataError, UserError, did_you_mean, gigabytes, shown
 
 _JSON_COPIES = 8  # times its text JSON takes when it is read at once, about
 _LARGEST_LINE = 20_000_000  # bytes
@@ -91,57 +91,38 @@ def read_excel(contents: Contents, parameters: FileParameters) -> Rows:
     if size > limit:
         text = f"{name} unpacks to {gigabytes(size)}, more than {gigabytes(limit)}"
         raise DataError(f"{text}: raise `limit_gb` to read it.")
-    workbook = _workbook(contents)
-    sheets = workbook.sheetnames
-    chosen = _chosen(contents, "sheet", sheets) if contents.inside else sheets[0]
-
-    def rows() -> Iterator[tuple[list[str], int]]:
-        sheet = workbook[chosen]
-        sheet.reset_dimensions()  # what the file says of them may be anything
-        try:
-            for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-                row = [as_text(cell) for cell in cells]
-                while row and not row[-1]:
-                    row.pop()
-                if row:
-                    yield row, number
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with somebody else's XML
-            raise DataError(f"{name} is damaged: {error}.") from None
-
-    sample = [*itertools.islice(rows(), HEAD_ROWS)]
-    width = max((len(row) for row, _ in sample), default=0)
-    if not width:
+    sheets, chosen, cells = _sheet(contents)
+    rows = [([*map(as_text, row)], number) for number, row in enumerate(cells, 1)]
+    rows = [(row, number) for row, number in rows if any(row)]
+    if not rows:
         raise DataError(f"{name}: the sheet {shown(chosen)} is empty.")
-    layout = layout_of([(_padded(row, width), place) for row, place in sample], parameters.header)
-
-    def again() -> Iterator[Row]:
-        data = itertools.islice(rows(), layout.data, None)
-        return ((_padded(row, width), place) for row, place in data)
-
+    layout = layout_of(rows[:HEAD_ROWS], parameters.header)
     others = f" Others are left aside: {', '.join(sheets[:10])}." if len(sheets) > 1 else ""
     note = f"Read as: Excel, sheet {shown(chosen)}, {layout.note}.{others}"
-    return Rows(layout.names, again, (note,))
+    return Rows(layout.names, lambda: iter(rows[layout.data :]), (note,))
 
 
-def _workbook(contents: Contents) -> Any:  # noqa: ANN401 - openpyxl's own
+def _sheet(contents: Contents) -> tuple[list[str], str, Iterator[tuple[Any, ...]]]:
+    """Return the sheets of a workbook, the one that is meant, and its rows."""
+    import pandas as pd  # noqa: PLC0415 - takes a second
+
+    content = io.BytesIO(contents.read())
     try:
-        import openpyxl  # noqa: PLC0415 - optional
+        with warnings.catch_warnings(action="ignore"):
+            book = pd.ExcelFile(content, engine="openpyxl")
+            sheets = [*map(str, book.sheet_names)]
+            chosen = _chosen(contents, "sheet", sheets) if contents.inside else sheets[0]
+            frame = book.parse(chosen, header=None, dtype=object, na_filter=False)
+    except UserError:
+        raise
     except ImportError:
         raise DataError(
             f"{contents.name} is an Excel workbook, and openpyxl is not installed: "
             "pip install 'bpsweep[excel]'."
         ) from None
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return openpyxl.load_workbook(
-                io.BytesIO(contents.read()), read_only=True, data_only=True
-            )
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
         raise DataError(f"{contents.name} is damaged: {error}.") from None
-
-
-def _padded(row: list[str], width: int) -> list[str]:
-    return row + [""] * (width - len(row))
+    return sheets, chosen, frame.itertuples(index=False, name=None)
 
 
 def read_sqlite(contents: Contents, _parameters: FileParameters) -> Rows:
