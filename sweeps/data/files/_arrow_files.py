@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-from sweeps.data.files._contents import Contents
+from sweeps.data.files._contents import Contents, read_safely
 from sweeps.data.files._rows import Row, Rows, as_text, column_names
 from sweeps.data.files.file_sources import FileParameters
 from sweeps.data.table._choices import check_columns, refuse
 from sweeps.data.table._features import Room
-from sweeps.errors import DataError, UserError, gigabytes, shown
+from sweeps.errors import DataError, gigabytes, shown
 
 _INDEX = re.compile(r"__index_level_\d+__")
 _ROWS_AT_ONCE = 4096
@@ -23,14 +22,9 @@ _KINDS = ("integer", "floating", "boolean", *_TEXT, "decimal", "date", "timestam
 def read(contents: Contents, parameters: FileParameters) -> Rows:
     """Return the rows of a file of Parquet or Arrow."""
     name, kind = contents.name, contents.kind.capitalize()
-    try:
+    with read_safely(name, f"file of {kind}", "parquet"):
         import pyarrow.dataset as arrow  # noqa: PLC0415 - optional, and takes long
-    except ImportError:
-        raise DataError(
-            f"{name} is a file of {kind}, and pyarrow is not installed: pip install "
-            "'bpsweep[parquet]'."
-        ) from None
-    with _read_safely(name, kind):
+
         path, plain = str(contents.path), "parquet" if kind == "Parquet" else "ipc"
         schema = arrow.dataset(path, format=plain).schema
         fields = [field for field in schema if not _INDEX.fullmatch(field.name)]
@@ -48,7 +42,7 @@ def read(contents: Contents, parameters: FileParameters) -> Rows:
 
     def again() -> Iterator[Row]:
         number = 0
-        with _read_safely(name, kind):
+        with read_safely(name, f"file of {kind}"):
             for batch in file.to_batches(used, batch_size=_ROWS_AT_ONCE, use_threads=False):
                 read = dict(zip(used, map(_texts, batch.columns), strict=True))
                 columns = [read.get(text, [""] * batch.num_rows) for text in header]
@@ -58,16 +52,6 @@ def read(contents: Contents, parameters: FileParameters) -> Rows:
 
     categories = frozenset(c for c, of_cells in types.items() if _is(of_cells, ("dictionary",)))
     return Rows(header, again, (f"Read as: {kind}.",), categories=categories, count=count)
-
-
-@contextmanager
-def _read_safely(name: str, kind: str) -> Iterator[None]:
-    try:
-        yield
-    except (UserError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
-        raise DataError(f"{name} is damaged, or no file of {kind}: {error}") from None
 
 
 def _check_room(name: str, file: Any, limit: int) -> None:  # noqa: ANN401 - pyarrow has no types

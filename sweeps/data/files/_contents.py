@@ -6,7 +6,6 @@ import bz2
 import gzip
 import lzma
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Literal
 
-from sweeps.errors import DataError, gigabytes, shown
+from sweeps.errors import DataError, UserError, gigabytes, shown
 
 HEAD_BYTES = 4096
 Kind = Literal["text", "arff", "json", "excel", "sqlite", "parquet", "arrow"]
@@ -53,10 +52,7 @@ _STRANGE = {
     b"<?xml": "an XML document",
 }
 _TAR = slice(257, 262)  # where an archive of tar's says that it is one
-_DAMAGES = (
-    *(EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
-    *(RuntimeError, NotImplementedError),  # what is encrypted, or packed in an unknown way
-)
+_PACKAGES = {"parquet": "pyarrow", "excel": "openpyxl"}  # by the extra that installs them
 
 
 _RAISE = "raise `limit_gb` to read it."
@@ -98,6 +94,20 @@ def contents_of(name: str, path: Path, limit: int, inside: str = "") -> Iterator
         yield Contents(name, path, limit, inside, _kind(name, _head(path)))
 
 
+@contextmanager
+def read_safely(name: str, kind: str, extra: str = "") -> Iterator[None]:
+    """Make a data error of whatever is wrong with a file of somebody else's."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except ImportError:
+        package = f"{_PACKAGES[extra]} is not installed: pip install 'bpsweep[{extra}]'"
+        raise DataError(f"{name} is a {kind}, and {package}.") from None
+    except Exception as error:  # noqa: BLE001 - any reader's
+        raise DataError(f"{name} is damaged, or no {kind}: {error}.") from None
+
+
 def _head(path: Path) -> bytes:
     with path.open("rb") as stream:
         return stream.read(HEAD_BYTES)
@@ -105,14 +115,11 @@ def _head(path: Path) -> bytes:
 
 def _unpack(name: str, packed: Callable[[], IO[bytes]], path: Path, limit: int) -> None:
     """Write what is packed to a file, as far as the limit lets it."""
-    try:
-        with packed() as stream, path.open("wb") as unpacked:
-            while chunk := stream.read(1 << 20):
-                unpacked.write(chunk)
-                if unpacked.tell() > limit:
-                    raise DataError(f"{name} unpacks to more than {gigabytes(limit)}: {_RAISE}")
-    except _DAMAGES as error:
-        raise DataError(f"{name} is damaged: {error}.") from None
+    with read_safely(name, "packed file"), packed() as stream, path.open("wb") as unpacked:
+        while chunk := stream.read(1 << 20):
+            unpacked.write(chunk)
+            if unpacked.tell() > limit:
+                raise DataError(f"{name} unpacks to more than {gigabytes(limit)}: {_RAISE}")
 
 
 def _open_member(member: str, path: Path) -> IO[bytes]:
@@ -138,11 +145,8 @@ def _kind(name: str, head: bytes) -> Kind:
 
 def _member(name: str, path: Path) -> str | None:
     """Return the one file in a ZIP archive; nothing if the archive is a workbook of Excel."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-    except _DAMAGES as error:
-        raise DataError(f"{name} is damaged, or no ZIP file: {error}.") from None
+    with read_safely(name, "ZIP file"), zipfile.ZipFile(path) as archive:
+        infos = [info for info in archive.infolist() if not info.is_dir()]
     names = [info.filename for info in infos if not info.filename.startswith("__MACOSX/")]
     if "xl/workbook.xml" in names:
         return None

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sweeps.data.files._contents import read_safely
 from sweeps.data.files.file_sources import NpzParameters
 from sweeps.data.splits import REGRESSION, Dataset
 from sweeps.data.table._assembly import assembled
 from sweeps.data.table._features import FLOAT_BYTES, Features, Room, dense
 from sweeps.data.table._target import read_target
-from sweeps.errors import DataError, UserError, did_you_mean, shown
+from sweeps.errors import DataError, did_you_mean, shown
 
 NUMBERS, LABELS = "biuf", "biufU"  # kinds of NumPy's dtypes that features and targets may have
 _MATRIX = 2
@@ -48,17 +49,11 @@ def _arrays(
     name: str, content: bytes, parameters: NpzParameters, room: Room
 ) -> tuple[list[npt.NDArray[Any]], list[str]]:
     wanted = {parameters.inputs: NUMBERS, parameters.target: LABELS}
-    try:
-        # NumPy warns of headers that Python 2 has written.
-        with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(io.BytesIO(content)) as file:
-            others = _others(name, file, list(wanted))
-            arrays = [_array(name, file, key, kinds, room) for key, kinds in wanted.items()]
-    except (UserError, MemoryError):
-        raise
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{name} is damaged, or no NPZ file: {error}.") from None
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
-        raise DataError(f"{name} is damaged: {error}.") from None
+    # NumPy warns of headers that Python 2 has written.
+    with read_safely(name, "NPZ file"), warnings.catch_warnings(action="ignore"):
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        others = _others(name, archive, list(wanted))
+        arrays = [_array(name, archive, key, kinds, room) for key, kinds in wanted.items()]
     listed = ", ".join(map(shown, others))
     return arrays, [f"Arrays that are left aside: {listed}."] if others else []
 

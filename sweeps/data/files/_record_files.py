@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-from sweeps.data.files._contents import Contents
+from sweeps.data.files._contents import Contents, read_safely
 from sweeps.data.files._rows import HEAD_ROWS, Row, Rows, as_text, layout_of
 from sweeps.data.files.file_sources import INSIDE, FileParameters
-from sweeps.errors import DataError, UserError, did_you_mean, gigabytes, shown
+from sweeps.errors import DataError, did_you_mean, gigabytes, shown
 
 _JSON_COPIES = 8  # times its text JSON takes when it is read at once, about
 _LARGEST_LINE = 20_000_000  # bytes
@@ -107,21 +107,12 @@ def _sheet(contents: Contents) -> tuple[list[str], str, Iterator[tuple[Any, ...]
     import pandas as pd  # noqa: PLC0415 - takes a second
 
     content = io.BytesIO(contents.read())
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            book = pd.ExcelFile(content, engine="openpyxl")
-            sheets = [*map(str, book.sheet_names)]
-            chosen = _chosen(contents, "sheet", sheets) if contents.inside else sheets[0]
-            frame = book.parse(chosen, header=None, dtype=object, na_filter=False)
-    except UserError:
-        raise
-    except ImportError:
-        raise DataError(
-            f"{contents.name} is an Excel workbook, and openpyxl is not installed: "
-            "pip install 'bpsweep[excel]'."
-        ) from None
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file of somebody else's
-        raise DataError(f"{contents.name} is damaged: {error}.") from None
+    with read_safely(contents.name, "workbook of Excel", "excel"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        book = pd.ExcelFile(content, engine="openpyxl")
+        sheets = [*map(str, book.sheet_names)]
+        chosen = _chosen(contents, "sheet", sheets) if contents.inside else sheets[0]
+        frame = book.parse(chosen, header=None, dtype=object, na_filter=False)
     return sheets, chosen, frame.itertuples(index=False, name=None)
 
 
@@ -133,13 +124,11 @@ def read_sqlite(contents: Contents, _parameters: FileParameters) -> Rows:
 
     def select(query: str) -> Iterator[tuple[Any, ...]]:
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        try:
-            with closing(sqlite3.connect(uri, uri=True)) as connection:
-                connection.text_factory = lambda text: text.decode("utf-8", "replace")
-                connection.execute("PRAGMA trusted_schema = OFF")
-                yield from connection.execute(query)
-        except sqlite3.Error as error:
-            raise DataError(f"{name} is damaged: {error}.") from None
+        connected = closing(sqlite3.connect(uri, uri=True))
+        with read_safely(name, "database of SQLite"), connected as connection:
+            connection.text_factory = lambda text: text.decode("utf-8", "replace")
+            connection.execute("PRAGMA trusted_schema = OFF")
+            yield from connection.execute(query)
 
     tables = select(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"

@@ -179,8 +179,8 @@ def test_python_objects_are_refused_and_never_made(read: Read, tmp_path: Path) -
         content = archive(X=array_bytes(X), y=array_bytes(array, allow_pickle=True))
         states(refusal(read, content), "'y' has Python objects", "numbers, text and flags")
     raw = pickle.dumps(Canary())
-    assert refusal(read, raw).startswith("my.npz is damaged, or no NPZ file: ")
-    assert refusal(read, archive(X=raw, y=raw)).startswith("my.npz is damaged: ")
+    for content in (raw, archive(X=raw, y=raw)):
+        assert refusal(read, content).startswith("my.npz is damaged, or no NPZ file: ")
     assert not (tmp_path / "fired").exists()
 
 
