@@ -6,10 +6,10 @@ import os
 import re
 import socket
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,9 @@ OPENML = re.compile(r"openml:(?P<name>[^@\s/\\]+)@(?P<version>[1-9][0-9]*)")
 """How data of OpenML are named. The name becomes part of a path, so it leads to no folder."""
 
 
+_TERMS = 2000  # of newsgroups, whose 130,107 would take 80 GB
+
+
 class OpenMLParameters(TableParameters):
     """A table of OpenML."""
 
@@ -48,7 +51,7 @@ class Newsgroups(Limited):
     subset: Annotated[str, OneOf(("train", "test", "all"))] = Field(
         "all", description="documents by date"
     )
-    terms: Whole = Field(0, ge=0, description="terms that most documents hold; 0 for all")
+    terms: Whole = Field(_TERMS, ge=0, description="terms that most documents hold; 0 for all")
 
 
 class KddCup99(Limited):
@@ -71,19 +74,27 @@ class LabeledFaces(Limited):
     colour: bool = Field(False, description="colour rather than grey")
 
 
-_NEWSGROUPS = {"train": 11314, "test": 7532, "all": 18846, "groups": 20}
-_NEWSGROUPS_TERMS = 130107
-
-
-@dataclass(frozen=True)
-class Fetched:
+class Fetched(NamedTuple):
     """A dataset that is downloaded, as scikit-learn describes it: looking would download it."""
 
-    read: Callable[[str, Any], Dataset]
     task: str
     examples: int
     features: int
     parameters: type[Limited] = Limited
+
+
+FETCHED = {
+    "20newsgroups_vectorized": Fetched(CLASSIFICATION, 18_846, _TERMS, Newsgroups),
+    "california_housing": Fetched(REGRESSION, 20_640, 8),
+    "covtype": Fetched(CLASSIFICATION, 581_012, 54),
+    "kddcup99": Fetched(CLASSIFICATION, 494_021, 41, KddCup99),
+    "lfw": Fetched(CLASSIFICATION, 1_288, 2_914, LabeledFaces),
+    "olivetti_faces": Fetched(CLASSIFICATION, 400, 4_096),
+}
+"""Every dataset that is downloaded, those of OpenML apart."""
+
+_NAMES = {"min_faces": "min_faces_per_person", "colour": "color"}
+"""What scikit-learn calls parameters that have another name here."""
 
 
 def fetch(source: Source) -> Dataset:
@@ -92,54 +103,34 @@ def fetch(source: Source) -> Dataset:
     given: dict[str, Any] = dict(source.parameters)
     if source.name not in FETCHED:
         return _openml(source.name, OpenMLParameters.model_construct(**given))
-    fetched = FETCHED[source.name]
-    return fetched.read(source.name, fetched.parameters.model_construct(**given))
+    parameters = FETCHED[source.name].parameters.model_construct(**given)
+    if isinstance(parameters, KddCup99):
+        return _kddcup99(source.name, parameters)
+    return _arrays(source.name, parameters)
 
 
-def newsgroups_refusal(parameters: Newsgroups) -> str:
-    """Return why newsgroups are refused before they are downloaded; nothing if they are not."""
-    features = parameters.terms or _NEWSGROUPS_TERMS
-    examples, outputs = _NEWSGROUPS[parameters.subset], _NEWSGROUPS["groups"]
-    what = dense("20newsgroups_vectorized", examples, features, outputs)
-    problem = Room.of(parameters).problem(*what)
-    return problem and f"{problem} Take fewer `terms`, or raise `limit_gb`."
-
-
-def _california_housing(name: str, parameters: Limited) -> Dataset:
-    bunch, _ = _fetched(name, f"fetch_{name}")
-    _check(name, bunch, parameters)
-    names, features = map(str, bunch.target_names), map(str, bunch.feature_names)
-    return regression(name, bunch.data, bunch.target[:, None], names, feature_names=features)
-
-
-def _numbered_classes(name: str, parameters: Limited) -> Dataset:
-    bunch, _ = _fetched(name, f"fetch_{name}")
-    return _classes(name, bunch, parameters)
-
-
-def _lfw(name: str, parameters: LabeledFaces) -> Dataset:
-    bunch, _ = _fetched(
-        name,
-        "fetch_lfw_people",
-        min_faces_per_person=parameters.min_faces,
-        resize=parameters.resize,
-        color=parameters.colour,
-    )
-    return _classes(name, bunch, parameters, [str(person) for person in bunch.target_names])
-
-
-def _newsgroups(name: str, parameters: Newsgroups) -> Dataset:
-    bunch, _ = _fetched(name, f"fetch_{name}", subset=parameters.subset)
-    terms, features = parameters.terms, np.asarray(bunch.feature_names, dtype=str)
-    if terms:
-        # The ones that most documents hold, in their old order.
-        chosen = np.sort(np.argsort(-bunch.data.getnnz(axis=0), kind="stable")[:terms])
-        bunch.data, features = bunch.data[:, chosen], features[chosen]
-    _check(name, bunch, parameters, _NEWSGROUPS["groups"])
-    bunch.data = bunch.data.toarray()
-    return _classes(
-        name, bunch, parameters, [str(group) for group in bunch.target_names], features.tolist()
-    )
+def _arrays(name: str, parameters: Limited) -> Dataset:
+    """Return a dataset that scikit-learn gives as arrays."""
+    given = {key: value for key, value in parameters if key not in {"limit_gb", "terms"}}
+    function = "fetch_lfw_people" if name == "lfw" else f"fetch_{name}"
+    bunch, _ = _fetched(name, function, **{_NAMES.get(key, key): given[key] for key in given})
+    data, features = bunch.data, bunch.get("feature_names")
+    if isinstance(parameters, Newsgroups):
+        if parameters.terms:
+            # The ones that most documents hold, in their old order.
+            most = np.argsort(-data.getnnz(axis=0), kind="stable")[: parameters.terms]
+            data, features = data[:, np.sort(most)], np.asarray(features)[np.sort(most)]
+        _check(name, data, parameters, len(bunch.target_names))
+        data = data.toarray()
+    features = None if features is None else [*map(str, features)]
+    named = [*map(str, bunch.get("target_names", ()))]
+    if FETCHED[name].task == REGRESSION:
+        _check(name, data, parameters)
+        return regression(name, data, bunch.target[:, None], named, feature_names=features)
+    values, labels = np.unique(bunch.target, return_inverse=True)
+    _check(name, data, parameters, len(values))
+    classes = named if len(named) == len(values) else map(number_name, values)
+    return classification(name, data, labels, classes, feature_names=features)
 
 
 def _kddcup99(name: str, parameters: KddCup99) -> Dataset:
@@ -171,7 +162,7 @@ def _openml(name: str, parameters: OpenMLParameters) -> Dataset:
         raise DataError(f"{name} has no target of its own: name a column in `target`.")
     data = bunch.data
     if not isinstance(data, pd.DataFrame):
-        _check(name, bunch, parameters)
+        _check(name, data, parameters)
         data = pd.DataFrame(data.toarray(), columns=bunch.feature_names)
     wanted = pd.DataFrame(bunch.target)
     wanted.columns = bunch.target_names
@@ -187,19 +178,6 @@ def _exactly(pandas: str) -> dict[str, str]:
     return {} if (int(major), int(minor)) >= (3, 1) else {"float_precision": "round_trip"}
 
 
-FETCHED: dict[str, Fetched] = {
-    "20newsgroups_vectorized": Fetched(
-        _newsgroups, CLASSIFICATION, _NEWSGROUPS["all"], _NEWSGROUPS_TERMS, Newsgroups
-    ),
-    "california_housing": Fetched(_california_housing, REGRESSION, 20_640, 8),
-    "covtype": Fetched(_numbered_classes, CLASSIFICATION, 581_012, 54),
-    "kddcup99": Fetched(_kddcup99, CLASSIFICATION, 494_021, 41, KddCup99),
-    "lfw": Fetched(_lfw, CLASSIFICATION, 1_288, 2_914, LabeledFaces),
-    "olivetti_faces": Fetched(_numbered_classes, CLASSIFICATION, 400, 4_096),
-}
-"""Every dataset that is downloaded, those of OpenML apart."""
-
-
 def _locate(row: int) -> str:
     return f"row {row + 1}"
 
@@ -210,21 +188,8 @@ def _plain(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return cells.astype(np.float64)
 
 
-def _classes(
-    name: str,
-    bunch: Any,  # noqa: ANN401 - scikit-learn's own
-    parameters: Limited,
-    classes: list[str] | None = None,
-    feature_names: Iterable[str] | None = None,
-) -> Dataset:
-    values, labels = np.unique(bunch.target, return_inverse=True)
-    _check(name, bunch, parameters, len(values))
-    names = classes or [number_name(value) for value in values]
-    return classification(name, bunch.data, labels, names, feature_names=feature_names)
-
-
-def _check(name: str, bunch: Any, parameters: Limited, outputs: int = 1) -> None:  # noqa: ANN401
-    items, features = bunch.data.shape
+def _check(name: str, data: Any, parameters: Limited, outputs: int = 1) -> None:  # noqa: ANN401
+    items, features = data.shape
     Room.of(parameters).check(*dense(name, items, features, outputs))
 
 

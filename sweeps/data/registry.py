@@ -16,10 +16,8 @@ from sweeps.data._downloads import (
     FETCHED,
     NO_CACHE,
     OPENML,
-    Newsgroups,
     OpenMLParameters,
     fetch,
-    newsgroups_refusal,
 )
 from sweeps.data._generators import GENERATORS, Parameters, generate, generator_problems
 from sweeps.data.files import _arrow_files as arrow_files
@@ -130,7 +128,9 @@ def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
         return Source(""), [Problem(".name" if given else "", problem, about_data=True)]
     parameters, problems = read_parameters(given, parameters_of(name), name)
     if parameters is not None:
-        return Source(name, pairs_of(parameters)), _contradictions(name, parameters)
+        if isinstance(parameters, Parameters):
+            problems = generator_problems(name, parameters)
+        return Source(name, pairs_of(parameters)), problems
     downloaded = name not in BUNDLED and name not in GENERATORS
     return Source(""), [
         Problem(problem.path, NO_CACHE) if downloaded and problem.path == ".data_home" else problem
@@ -144,13 +144,6 @@ def _name_problem(name: object) -> str:
     if isinstance(name, str) and name.startswith(OPENML_START):
         return f"{shown(name)} must be 'openml:NAME@VERSION', such as 'openml:mnist_784@1'."
     return f"{shown(name)} is not a dataset. Known: {', '.join(NAMES)}.{did_you_mean(name, NAMES)}"
-
-
-def _contradictions(name: str, parameters: Strict) -> list[Problem]:
-    if isinstance(parameters, Parameters):
-        return generator_problems(name, parameters)
-    text = newsgroups_refusal(parameters) if isinstance(parameters, Newsgroups) else ""
-    return [Problem("", text, about_data=True)] if text else []
 
 
 _READERS: Mapping[Kind, Callable[[Contents, FileParameters], Rows]] = {

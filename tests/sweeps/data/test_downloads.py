@@ -133,10 +133,11 @@ def test_newsgroups_take_the_terms_that_most_documents_hold(stub: Stub, tmp_path
     assert everything.feature_names == ("a", "b", "c", "d")
 
 
-def test_newsgroups_are_refused_before_they_are_fetched_if_too_large(tmp_path: Path) -> None:
-    size = "18846 examples of 130107 features and 20 outputs"
-    text = refusal("20newsgroups_vectorized", tmp_path)
-    states(text, size, "19.6 GB", "78.5 GB", "limit of 4 GB", "`terms`", "`limit_gb`")
+def test_newsgroups_are_refused_if_all_terms_are_too_many(stub: Stub, tmp_path: Path) -> None:
+    counts = sparse.csr_matrix((12, 10_000))
+    stub("20newsgroups_vectorized", data=counts, target=np.arange(12) % 2, target_names=["a", "b"])
+    value = {"name": "20newsgroups_vectorized", "limit_gb": 0.001}
+    states(refusal(value | {"terms": 0}, tmp_path), "10000 features", "limit_gb", "0.001 GB")
 
 
 def test_kddcup99_has_numbers_and_categories(stub: Stub, tmp_path: Path) -> None:
