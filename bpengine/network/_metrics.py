@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
 
 import numpy as np
 
-from bpengine.network._arrays import Array
+from bpengine.network._arrays import Array, BoolArray, IntArray
 
-Score = Callable[[Array, Array], Array]
+Score = Callable[[Array, Array], Any]
 
 
 def _accuracy(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
@@ -40,8 +40,114 @@ def _r2(scores: Array, targets: Array) -> Annotated[Array, "*lane"]:
     return 1 - np.where(varies, residual / np.where(varies, total, 1), np.sign(residual))
 
 
+def _classes(values: Array) -> Annotated[IntArray, "*lane item"]:
+    """Return the class of each example: largest output, or whether a single one is above 1/2."""
+    if values.shape[-1] == 1:
+        return (values[..., 0] > 0.5).astype(np.int64)  # noqa: PLR2004
+    return values.argmax(axis=-1)
+
+
+def _named(psi: Array, _targets: Array) -> Annotated[IntArray, "*lane item"]:
+    return _classes(psi)
+
+
+def _each_class(targets: Array) -> Iterator[Annotated[BoolArray, "*lane item"]]:
+    """Yield for each class which examples are of it."""
+    wanted = _classes(targets)
+    return (wanted == label for label in range(max(targets.shape[-1], 2)))
+
+
+def _mean_of_known(numerators: list[Array], denominators: list[Array]) -> Annotated[Array, "*lane"]:
+    """Return the mean of the ratios whose denominator is not 0; NaN where all are."""
+    # Ratios of whole and half numbers, whose sums are exact in every order.
+    tops = np.stack(np.broadcast_arrays(*numerators), axis=-1).astype(np.float64)
+    bottoms = np.stack(np.broadcast_arrays(*denominators), axis=-1)
+    known = np.broadcast_to(bottoms > 0, tops.shape)
+    ratios = np.divide(tops, bottoms, out=np.zeros_like(tops), where=known)
+    number = known.sum(axis=-1)
+    mean = ratios.sum(axis=-1) / np.maximum(number, 1)
+    return np.asarray(np.where(number > 0, mean, np.nan))
+
+
+def _balanced_accuracy(hits: Array, targets: Array) -> Annotated[Array, "*lane"]:
+    """Return the mean recall of the classes that there are."""
+    members = [*_each_class(targets)]
+    right = [(hits * each).sum(axis=-1) for each in members]
+    return _mean_of_known(right, [each.sum(axis=-1) for each in members])
+
+
+def _f1_macro(named: Array, targets: Array) -> Annotated[Array, "*lane"]:
+    """Return the mean F1 of the classes that there are or that are named."""
+    # 2 TP / (2 TP + FP + FN): the last sum is that of those named and those there are.
+    members = [*_each_class(targets)]
+    answers = [named == label for label in range(len(members))]
+    both = list(zip(members, answers, strict=True))
+    twice = [2 * (each & answer).sum(axis=-1) for each, answer in both]
+    return _mean_of_known(twice, [each.sum(axis=-1) + answer.sum(axis=-1) for each, answer in both])
+
+
+def _rankings(psi: Array, _targets: Array) -> Annotated[Array, "*lane fan_out item"]:
+    """Return what ranks the examples: each output or, of two, that of the second class."""
+    ranked = psi[..., 1:] if psi.shape[-1] == 2 else psi  # noqa: PLR2004
+    return ranked.swapaxes(-1, -2)
+
+
+def _roc_auc(rankings: Array, targets: Array) -> Annotated[Array, "*lane"]:
+    """Return the mean area under the ROC curve of one class against the rest.
+
+    The share of pairs of an example of the class and another one that the output ranks right, ties
+    counting one half. A class without a pair is left out.
+    """
+    members = [*_each_class(targets)]
+    members = members[1:] if rankings.shape[-2] == 1 else members
+    wins, pairs = [], []
+    for output, each in enumerate(members):
+        inside = each.sum(axis=-1)
+        ranks = (_ranks(rankings[..., output, :]) * each).sum(axis=-1)
+        wins.append(ranks - inside * (inside + 1) / 2)
+        pairs.append(inside * (each.shape[-1] - inside))
+    return _mean_of_known(wins, pairs)
+
+
+def _ranks(values: Array) -> Annotated[Array, "*lane item"]:
+    """Return ranks from 1 along the last axis, the mean rank for equal values."""
+    order = values.argsort(axis=-1, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=-1)
+    places = np.arange(values.shape[-1])
+    rises = np.diff(ordered, axis=-1) != 0
+    begins = np.pad(rises, [(0, 0)] * (values.ndim - 1) + [(1, 0)], constant_values=True)
+    ends = np.roll(begins, -1, axis=-1)  # the first place begins, hence the last one ends
+    first = np.maximum.accumulate(np.where(begins, places, 0), axis=-1)
+    last = np.where(ends, places, places.size)[..., ::-1]
+    last = np.minimum.accumulate(last, axis=-1)[..., ::-1]
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=-1)
+    return ranks
+
+
+def _minus_log_loss(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
+    """Return the logarithm of the share that the right class has of each example's outputs."""
+    least = np.finfo(psi.dtype).eps
+    outputs = np.clip(psi.astype(np.float64), least, 1 - least)
+    if psi.shape[-1] == 1:
+        return np.log(np.where(t > 0.5, outputs, 1 - outputs)[..., 0])  # noqa: PLR2004
+    right = np.take_along_axis(outputs, _classes(t)[..., None], axis=-1)[..., 0]
+    return np.asarray(np.log(right / np.add.reduce(outputs, axis=-1)))
+
+
+def _minus_absolute_errors(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
+    """Return each example's negative absolute error, the mean over the outputs."""
+    return -np.abs(psi - t, dtype=np.float64).mean(axis=-1)
+
+
 METRICS: dict[str, tuple[Score, Score]] = {
     "accuracy": (_accuracy, _mean),
+    "balanced_accuracy": (_accuracy, _balanced_accuracy),
+    "f1_macro": (_named, _f1_macro),
+    "roc_auc": (_rankings, _roc_auc),
+    "neg_log_loss": (_minus_log_loss, _mean),
     "r2": (_residuals, _r2),
+    "neg_mae": (_minus_absolute_errors, _mean),
 }
-"""Each metric by name: a score of every example, and what the scores of a part become."""
+"""Each metric by name: a score of every example, or of its every output, and what the scores of a
+part become. Losses are negative, so that larger is better; what has no value is NaN."""

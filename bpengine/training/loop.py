@@ -373,11 +373,13 @@ def _evaluate(passes: Backprop, W: Weights, data: Stack, metric: str) -> tuple[P
     # depend on the number of lanes.
     score, summary = METRICS[metric]
     losses = np.empty((*W[0].shape[:2], data.items))
-    scores = np.empty_like(losses)
+    scores = np.empty(0)
     for rows in cache_slices(data.items):
         t = data.targets[:, :, rows]
         losses[..., rows], psi = passes.loss(W, data.inputs[:, :, rows], t)
-        scores[..., rows] = score(psi, t)
+        part = score(psi, t)
+        scores = scores if scores.size else np.empty((*part.shape[:-1], data.items))
+        scores[..., rows] = part
     means = losses.mean(axis=-1)
     return means, np.where(np.isfinite(means), summary(scores, data.targets), np.nan)
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+)
 
 from bpengine import Architecture, Examples, evaluate
 from bpengine.network._arrays import Array
@@ -112,3 +122,88 @@ def test_evaluation_gives_the_r2_of_each_network_on_its_seeds_examples(outputs: 
         assert actual[seed, setting] == pytest.approx(expected, rel=1e-12)
         errors = ((t - psi) ** 2).sum(axis=1) / 2
         assert loss[seed, setting] == pytest.approx(errors.mean(), rel=1e-12)
+
+
+def labels_of(outputs: Array) -> Array:
+    return outputs[:, 0] > 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+
+
+def probabilities_of(psi: Array) -> Array:
+    if psi.shape[1] == 1:
+        return np.hstack([1 - psi, psi])
+    return psi / psi.sum(axis=1, keepdims=True)
+
+
+def auc(t: Array, psi: Array) -> float:
+    if len(set(labels_of(t).tolist())) == 1:
+        return np.nan
+    if t.shape[1] <= 2:
+        return float(roc_auc_score(labels_of(t), psi[:, -1]))
+    # scikit-learn refuses sets that lack a class: those there are, each against the rest.
+    there = t.any(axis=0)
+    return float(np.mean([roc_auc_score(t[:, k], psi[:, k]) for k in np.flatnonzero(there)]))
+
+
+SCORES: dict[str, Callable[[Array, Array], float]] = {
+    "balanced_accuracy": lambda t, psi: balanced_accuracy_score(labels_of(t), labels_of(psi)),
+    "f1_macro": lambda t, psi: f1_score(labels_of(t), labels_of(psi), average="macro"),
+    "roc_auc": auc,
+    "neg_log_loss": lambda t, psi: (
+        -log_loss(
+            labels_of(t).astype(int), probabilities_of(psi), labels=range(max(2, psi.shape[1]))
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("kinds", ["all", "some", "one"])
+@pytest.mark.parametrize("outputs", [1, 2, 3, 6])
+@pytest.mark.parametrize("name", SCORES)
+def test_a_metric_of_classes_is_scikit_learns_in_every_lane(
+    name: str, outputs: int, kinds: str
+) -> None:
+    number = {"all": max(2, outputs), "some": max(2, outputs - 2), "one": 1}[kinds]
+    classes = RNG.integers(number, size=(2, 1, 60))
+    t = classes[..., None].astype(float) if outputs == 1 else np.eye(outputs)[classes]
+    # Rounded, so that many outputs are equal; never 0 or 1, which are cut off elsewhere.
+    psi = (0.3 * t + 0.7 * RNG.uniform(size=(*LANES, 60, outputs))).round(1).clip(0.05, 0.95)
+    actual = metric(name, psi, t)
+    assert actual.shape == LANES
+    for lane in np.ndindex(LANES):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of classes that a set lacks
+            expected = SCORES[name](t[lane[0], 0], psi[lane])
+        assert actual[lane] == pytest.approx(expected, rel=1e-12, nan_ok=True)
+
+
+def test_roc_auc_of_three_classes_is_scikit_learns_one_against_the_rest() -> None:
+    classes, logits = np.arange(60) % 3, RNG.normal(size=(60, 3))
+    psi = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = roc_auc_score(classes, psi, multi_class="ovr")
+    assert metric("roc_auc", psi, np.eye(3)[classes]) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_mae_is_scikit_learns_in_every_lane(outputs: int) -> None:
+    t = RNG.normal(size=(2, 1, 40, outputs))
+    psi = t + RNG.normal(size=(*LANES, 40, outputs))
+    actual = metric("neg_mae", psi, t)
+    for lane in np.ndindex(LANES):
+        assert actual[lane] == pytest.approx(-mean_absolute_error(t[lane[0], 0], psi[lane]))
+
+
+def test_the_log_loss_of_a_class_held_impossible_is_large_and_finite() -> None:
+    psi, t = np.array([[1.0, 0.0, 0.0]]), np.eye(3)[[1]]
+    assert metric("neg_log_loss", psi, t) == pytest.approx(-log_loss([1], psi, labels=range(3)))
+
+
+@pytest.mark.parametrize("name", [*SCORES, "accuracy"])
+def test_a_metric_has_the_same_bits_next_to_others_and_over_slices_of_the_cache(name: str) -> None:
+    architecture = Architecture((4, 5, 3), output="softmax")
+    parameters = RNG.normal(size=(*LANES, architecture.parameter_count)).astype(np.float32)
+    sets = [Examples(RNG.normal(size=(700, 4)), np.eye(3)[np.arange(700) % 3]) for _ in range(2)]
+    _, together = evaluate(architecture, parameters, sets, loss="cross_entropy", metric=name)
+    for seed, setting in np.ndindex(LANES):
+        lane = parameters[seed : seed + 1, setting : setting + 1]
+        _, alone = evaluate(architecture, lane, [sets[seed]], loss="cross_entropy", metric=name)
+        assert alone.item() == together[seed, setting]
