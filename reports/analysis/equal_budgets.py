@@ -30,6 +30,7 @@ from reports.schema import (
     empty_table,
     measure_of,
 )
+from reports.schema.measures import constant_metric
 from reports.stats import CONFIDENCE, FEWEST
 from reports.stats.intervals import t_quantile
 from reports.stats.paired_tests import best_and_tied
@@ -239,7 +240,10 @@ def _rows(
 
 def guess_level(plan: GroupDescription) -> float:
     """Return the metric that a network reaches by guessing: what a diverged one counts as."""
-    return 1 / max(plan.outputs, 2) if plan.task == CLASSIFICATION else 0.0
+    # One class in as many as there are, and otherwise what the best constant prediction has.
+    if plan.task == CLASSIFICATION and plan.metric == "accuracy":
+        return 1 / max(plan.outputs, 2)
+    return constant_metric(plan) or 0.0
 
 
 def evaluations(curves: pd.DataFrame, along: str) -> dict[str, np.ndarray]:

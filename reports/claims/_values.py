@@ -77,7 +77,7 @@ class GroupValues:
     def step(self, part: str) -> float:
         """Return the smallest difference of two values of the metric on one part of the data."""
         items = self.plan.test_items if part == "test" else self.plan.validation_items
-        return step_of(self.plan.task, items)
+        return step_of(self.plan.metric, items)
 
     def noise_scales(self, record: TargetRecord) -> dict[int, float]:
         """Return the noise scale of batch sizes that resolve it, by the tuning seeds' gradients."""

@@ -154,7 +154,7 @@ def _with_verdicts(analysis: Analysis) -> pd.DataFrame:
     if analysis.reference is None or judged.empty:
         return table
     values = by_seed(judged, "metric")
-    step = step_of(analysis.plan.task, analysis.items)
+    step = step_of(analysis.plan.metric, analysis.items)
     pilot = analysis.study.confirmation_seeds
     compared = {each.batch_size: each for each in answer.compared}
     for size in sizes_of(values):

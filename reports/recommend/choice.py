@@ -50,7 +50,7 @@ def metric_answer(analysis: Analysis) -> Answer:
         values,
         _faster(analysis),
         answer.margin,
-        step_of(analysis.plan.task, analysis.items),
+        step_of(analysis.plan.metric, analysis.items),
         pilot=analysis.study.confirmation_seeds,
     )
     return _with_rate(_decided(answer, compared), analysis)

@@ -16,7 +16,6 @@ from reports.analysis.expected_best import expected_bests
 from reports.analysis.update_times import shard_costs
 from reports.recommend.answer import Answer
 from reports.schema import (
-    CLASSIFICATION,
     Column,
     GroupDescription,
     Measure,
@@ -29,7 +28,7 @@ from reports.schema import (
     rmse_unit,
     visible,
 )
-from reports.schema.measures import loss_measure
+from reports.schema.measures import constant_metric, loss_measure
 from reports.schema.outcomes import Counts
 
 LEARNED_SHARE = 0.05
@@ -224,13 +223,25 @@ class Analysis:
         return bool((self.measured["seeds"] >= SEEDS_FOR_INTERVAL).all())
 
     @cached_property
+    def constant(self) -> float | None:
+        """The metric of the best constant prediction; None if it isn't known."""
+        return constant_metric(self.plan)
+
+    @property
+    def constant_text(self) -> str:
+        """The same in words; "" if it isn't known."""
+        if self.constant is None:
+            return ""
+        return f"constant prediction {self.measure.text(self.constant)}"
+
+    @cached_property
     def unlearned(self) -> str:
         """Why the best batch size can't be said to have learned anything; "" if it can."""
-        constant = constant_metric(self.plan)
+        constant = self.constant
         if constant is None:
             return ""
         row = extreme(self.measured, "metric", largest=True)
-        if row["metric"] < constant + LEARNED_SHARE * (1 - constant):
+        if row["metric"] < constant + LEARNED_SHARE * (self.measure.most - constant):
             return "the networks have learned little or nothing by this measure"
         if row["metric_low"] <= constant:
             span = self.measure.span(row["metric_low"], row["metric_high"])
@@ -249,12 +260,6 @@ class Analysis:
     @cached_property
     def _rows(self) -> dict[int, pd.Series[Any]]:
         return {size: self.batch_sizes.iloc[position] for position, size in enumerate(self.tried)}
-
-
-def constant_metric(plan: GroupDescription) -> float | None:
-    """Return the metric of always giving the same answer; None if it isn't known."""
-    # Always answering the mean has an R2 of 0.
-    return plan.most_frequent if plan.task == CLASSIFICATION else 0.0
 
 
 def extreme(table: pd.DataFrame, column: str, *, largest: bool) -> pd.Series[Any]:

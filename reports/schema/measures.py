@@ -51,17 +51,40 @@ class Measure:
         return f"{self.signed(low)} to {self.signed(high)}"
 
 
-def step_of(task: str, items: int) -> float:
-    """Return the smallest difference that two values of a metric can have."""
-    return 0.0 if task == REGRESSION else 1 / items
+_NAMES = {
+    "balanced_accuracy": "balanced accuracy",
+    "f1_macro": "macro F1",
+    "roc_auc": "ROC AUC",
+    "r2": "R\N{SUPERSCRIPT TWO}",
+}
+"""Names of metrics in a sentence, where they are not those of the engine."""
+
+
+def step_of(metric: str, items: int) -> float:
+    """Return the smallest difference that two values of a metric can have; 0 if it isn't known."""
+    return 1 / items if metric == "accuracy" else 0.0
+
+
+def constant_metric(plan: GroupDescription) -> float | None:
+    """Return the metric of the best constant prediction; None if it isn't known."""
+    # Always answering the mean has an R2 of 0. Always the same class is right about this one alone.
+    share, classes = plan.most_frequent, max(plan.outputs, 2)
+    if plan.task == REGRESSION:
+        return 0.0
+    if plan.metric == "roc_auc":
+        return 0.5
+    if plan.metric == "balanced_accuracy" or share is None:
+        return 1 / classes if plan.metric == "balanced_accuracy" else None
+    return 2 * share / (1 + share) / classes if plan.metric == "f1_macro" else share
 
 
 def measure_of(plan: GroupDescription) -> Measure:
     """Return how the metric of a group is written."""
-    r2 = plan.metric.lower() == "r2"
-    name = "R\N{SUPERSCRIPT TWO}" if r2 else visible(plan.metric, most=40)
+    name = _NAMES.get(plan.metric.lower()) or visible(plan.metric, most=40)
     if plan.task == REGRESSION:
         return _number(name)
+    if plan.metric in {"f1_macro", "roc_auc"}:
+        return replace(_number(name), least=0.0)
     return _share(name, 1 if plan.test_items < FINE else 2)
 
 
@@ -73,7 +96,7 @@ def loss_measure() -> Measure:
 def _share(name: str, digits: int) -> Measure:
     return Measure(
         name=name,
-        plural="accuracies",
+        plural="balanced accuracies" if name == "balanced accuracy" else "accuracies",
         better="more accurate",
         text=partial(formats.accuracy, digits=digits),
         signed=partial(formats.signed, digits=digits),

@@ -9,8 +9,7 @@ import pandas as pd
 from reports.analysis import SEEDS_FOR_INTERVAL, UNSTEADY_ABOVE
 from reports.analysis.tuning_checks import coarse_grids
 from reports.recommend import Analysis
-from reports.recommend.record import constant_metric
-from reports.schema import CLASSIFICATION, capitalised, count, percent, plural, rate, sizes, visible
+from reports.schema import capitalised, count, percent, plural, rate, sizes, visible
 from reports.text.instruction import edge_sentence, surer, undecided_sentence
 from reports.text.reaching_target import (
     no_plateau,
@@ -77,18 +76,13 @@ def _of_target(analysis: Analysis, kind: str) -> str:
 
 def _nothing_learned(analysis: Analysis) -> str:
     """Batch sizes can't be compared by networks that all give the same answer to everything."""
-    constant = constant_metric(analysis.plan)
-    if constant is None or analysis.measured.empty or not analysis.unlearned:
+    if analysis.constant is None or analysis.measured.empty or not analysis.unlearned:
         return ""
     text, best = analysis.measure.text, float(analysis.measured["metric"].max())
-    always = (
-        f"Always naming the most frequent class has an {analysis.measure.name} of {text(constant)}"
-        if analysis.plan.task == CLASSIFICATION
-        else f"Always answering the mean has an {analysis.measure.name} of {text(constant)}"
-    )
     return (
-        f"{always}; the best batch size has a {analysis.metric} of {text(best)}: "
-        f"{analysis.unlearned}. Other features, layers, learning rates or more epochs may help."
+        f"The best constant prediction has {analysis.measure.name} {text(analysis.constant)}; the "
+        f"best batch size has {analysis.metric} {text(best)}: {analysis.unlearned}. "
+        "Other features, layers, learning rates or more epochs may help."
     )
 
 
@@ -245,7 +239,7 @@ def _where(analysis: Analysis, timing: pd.DataFrame) -> str:
 
 def _saturated(analysis: Analysis) -> str:
     accurate = analysis.batch_sizes["metric"].max() > 1 - 1 / analysis.items
-    if analysis.plan.task != CLASSIFICATION or not accurate:
+    if analysis.plan.metric != "accuracy" or not accurate:
         return ""
     return (
         f"At the best batch size fewer than one of {count(analysis.items)} examples is "

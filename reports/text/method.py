@@ -8,6 +8,7 @@ from reports.schema import (
     GroupDescription,
     Measure,
     StudyDescription,
+    capitalised,
     count,
     listing,
     plural,
@@ -26,6 +27,16 @@ LOSS_WORDS = {
     "binary_cross_entropy": "binary cross-entropy, summed over the outputs",
 }
 """The losses in words; others are named as they are."""
+METRIC_WORDS = {
+    "r2": "the share of the targets' variance that is explained; 0 is as good as always answering "
+    "the mean",
+    "balanced_accuracy": "the mean over the classes of the share of their examples that are "
+    "classified right",
+    "f1_macro": "the mean over the classes of F1, the harmonic mean of precision and recall",
+    "roc_auc": "the probability that the output of a class is higher for an example of it than for "
+    "another one; of more than two classes, the mean, each against the rest",
+}
+"""Metrics in words, where their name does not say all."""
 RATE_RULES = {
     "linear": "The learning rates tried grow in proportion to the batch size.",
     "sqrt": "The learning rates tried grow with the square root of the batch size.",
@@ -113,10 +124,11 @@ def _untuned(analysis: Analysis) -> str:
 
 
 def _examples(analysis: Analysis) -> str:
-    if analysis.plan.task == REGRESSION:
+    if analysis.plan.task == REGRESSION or analysis.plan.metric != "accuracy":
+        single = "outlier" if analysis.plan.task == REGRESSION else "one"
         return (
             f"The {analysis.part} set has {plural(analysis.items, 'example')}; with few, a single "
-            f"outlier changes {analysis.measure.name} by much."
+            f"{single} changes {analysis.measure.name} by much."
         )
     return (
         f"One example of the {analysis.part} set is worth "
@@ -191,15 +203,13 @@ def _training(plan: GroupDescription) -> str:
 
 
 def _metric(analysis: Analysis) -> str:
-    if analysis.plan.task != REGRESSION:
-        return ""
-    explained = (
-        f"{analysis.measure.name} is the share of the targets' variance that is explained; 0 is as "
-        "good as always answering the mean. Targets are standardised on the training set."
-    )
-    if not analysis.rmse_unit:
-        return explained
-    return f"{explained} The root mean squared error (RMSE) is in {analysis.rmse_unit}."
+    explained = METRIC_WORDS.get(analysis.plan.metric.lower(), "")
+    texts = [f"{capitalised(analysis.measure.name)} is {explained}."] if explained else []
+    if analysis.plan.task == REGRESSION:
+        texts.append("Targets are standardised on the training set.")
+    if analysis.rmse_unit:
+        texts.append(f"The root mean squared error (RMSE) is in {analysis.rmse_unit}.")
+    return " ".join(texts)
 
 
 def _selection(study: StudyDescription, plan: GroupDescription, measure: Measure) -> str:

@@ -77,10 +77,9 @@ def _use(analysis: Analysis) -> Card:
     row = analysis.row(size)
     duration = row["seconds_to_train"]
     trains = "" if math.isnan(duration) else f"; trains in {seconds(duration)}"
-    value = analysis.measure.text(row["metric"])
-    return Card(
-        "Use", capitalised(with_rate(analysis.answer)), f"{analysis.metric} {value}{trains}"
-    )
+    value = f"{analysis.metric} {analysis.measure.text(row['metric'])}"
+    constant = analysis.constant_text and f" ({analysis.constant_text})"
+    return Card("Use", capitalised(with_rate(analysis.answer)), f"{value}{constant}{trains}")
 
 
 def _price(analysis: Analysis) -> Card:

@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Any
 
 from sweeps.data import REGRESSION
-from sweeps.data.facts import DataFacts
+from sweeps.data.facts import IMBALANCED, DataFacts
 
 RATES = (0.03, 0.1, 0.3, 1.0)  # at first; more are tried where the best lies at their edge
 SEEDS = 3  # that choose rates
@@ -56,12 +56,19 @@ def hidden_units(features: int, outputs: int) -> int:
     return min(max(units, FEWEST_UNITS), MOST_UNITS)
 
 
-def network_for(task: str, features: int, outputs: int) -> dict[str, Any]:
-    """Return the keys of a network that learns such data well without being tuned."""
+def network_for(
+    task: str, features: int, outputs: int, most_frequent: float | None
+) -> dict[str, Any]:
+    """Return the keys of a network that learns such data well without being tuned.
+
+    And of the metric that judges it, where accuracy would be that of one class.
+    """
+    imbalanced = (most_frequent or 0.0) > IMBALANCED
     return {
         "hidden_layers": [hidden_units(features, outputs)],
         "activation": "tanh",
         "loss": "squared_error" if task == REGRESSION else "cross_entropy",
+        **({"metric": "balanced_accuracy"} if imbalanced else {}),
     }
 
 
@@ -86,7 +93,7 @@ def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[st
         "name": name,
         "title": f"Which batch size for {name}?",
         "dataset": dataset,
-        **network_for(facts.task, facts.features, facts.outputs),
+        **network_for(facts.task, facts.features, facts.outputs, facts.most_frequent),
         "optimizer": "sgd",
         "batch_sizes": grid.batch_sizes,
         "learning_rates": list(RATES),

@@ -118,7 +118,10 @@ class Advice:
 def advise(request: Request, budget: TimeBudget) -> Advice:
     """Run a short study and return what it found; whatever ends it, trials that ended are kept."""
     experiment = _beginning(request, budget)
-    tell(*summary_lines(experiment.data.values()), _planned(experiment))
+    tell(
+        *summary_lines(experiment.data.values(), experiment.specification.metric),
+        _planned(experiment),
+    )
     results = carry_on(request, budget, experiment)
     refused = None
     for grow in (fuller, *WIDENINGS * [wider], closer, quickest):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.advise._grid_choice import network_for
+from sweeps.data.facts import share_of_largest
 from sweeps.data.registry import load, read_source
 
 LARGEST = 1024  # batch size that is proposed
@@ -18,7 +19,9 @@ def keys_for(dataset: object) -> dict[str, Any]:
     largest = 2 ** (min(LARGEST, len(data.inputs) * 6 // 10).bit_length() - 1)
     return {
         "dataset": dataset,
-        **network_for(data.task, data.inputs.shape[1], data.targets.shape[1]),
+        **network_for(
+            data.task, data.inputs.shape[1], data.targets.shape[1], share_of_largest(data)
+        ),
         "optimizer": "sgd",
         "batch_sizes": {"powers_of_two": [1, largest]},
         "learning_rates": {"logspace": [0.03, 3.0], "count": 5},

@@ -262,7 +262,7 @@ def _run(options: argparse.Namespace) -> int:
     study = _study_of(options)
     folder = options.out or Path(study.specification.name)
     _tell_of_other_study(study, folder)
-    tell(*summary_lines(study.experiment.data.values()))
+    tell(*summary_lines(study.experiment.data.values(), study.specification.metric))
     words = [options.study, *data_words(options)]
     words += [word for setting in options.set for word in ("--set", setting)]
     return _carry_out(study, folder, options, words)
@@ -360,12 +360,14 @@ def _carry_out(
 
 
 def _validate(options: argparse.Namespace) -> int:
+    from sweeps.data.facts import notes_of
     from sweeps.study import Study
 
     study = Study.from_target(options.study, options.set)
     lines = [study.summary()]
     for facts in study.experiment.data.values():
-        lines += [f"  {facts.summary()}", *(f"    {note}" for note in facts.notes)]
+        notes = notes_of(facts, study.specification.metric)
+        lines += [f"  {facts.summary()}", *(f"    {note}" for note in notes)]
     write(*lines)
     return DONE
 

@@ -12,6 +12,9 @@ from pydantic import BaseModel, Field
 from sweeps.data.splits import REGRESSION, Dataset, Preparation, Source, part_sizes, target_scaling
 from sweeps.errors import counted
 
+IMBALANCED = 0.8
+"""Share of the most frequent class above which accuracy says little of the others."""
+
 
 @dataclass(frozen=True)
 class DataFacts:
@@ -47,9 +50,21 @@ class DataFacts:
 MOST_LINES = 6
 
 
-def summary_lines(data: Iterable[DataFacts]) -> list[str]:
+def notes_of(facts: DataFacts, metric: str | None) -> tuple[str, ...]:
+    """Return what there is to know of data that a metric judges; of none, the default."""
+    largest = facts.most_frequent or 0.0
+    if largest <= IMBALANCED:
+        return facts.notes
+    advice = f"the metric is {metric}"
+    if metric in {None, "accuracy"}:
+        advice = "`--set 'metric=\"balanced_accuracy\"'` weighs all classes alike"
+    note = f"{100 * largest:.1f}% of the examples are of one class: {advice}."
+    return (note, *facts.notes)
+
+
+def summary_lines(data: Iterable[DataFacts], metric: str | None = None) -> list[str]:
     """Return what was read of the data, in as few lines as one reads before a study runs."""
-    lines = [line for facts in data for line in (facts.summary(), *facts.notes)]
+    lines = [line for facts in data for line in (facts.summary(), *notes_of(facts, metric))]
     if len(lines) <= MOST_LINES:
         return lines
     more = counted(len(lines) - MOST_LINES + 1, "more note")
@@ -80,8 +95,13 @@ def facts_of(
             if is_regression
         ),
         sampled_rows=dataset.sampled_rows,
-        most_frequent=None if is_regression else float(dataset.targets.mean(axis=0).max()),
+        most_frequent=share_of_largest(dataset),
     )
+
+
+def share_of_largest(dataset: Dataset) -> float | None:
+    """Return the share of the most frequent class; None of a regression."""
+    return None if dataset.task == REGRESSION else float(dataset.targets.mean(axis=0).max())
 
 
 class Sessions(BaseModel):

@@ -26,6 +26,7 @@ from sweeps.spec import (
     StudySpecification,
     rounded,
 )
+from sweeps.spec.types import METRICS
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def family_of(
         "evaluate_test": False,
         "widths": (facts.features, *get("hidden_layers"), facts.outputs),
         "output": output_of(get("output"), get("loss"), facts.task),
-        "metric": METRICS[facts.task],
+        "metric": specification.metric or METRICS[facts.task][0],
         "optimizer": optimizer,
         "schedule": schedule_of(get("schedule")),
         "growth": _growth_of(get("growth"), facts.train_items),
@@ -119,9 +120,6 @@ def family_of(
         specification.reference_batch_size if remembers else None,
         specification.noise_curvature,
     )
-
-
-METRICS = {"classification": "accuracy", "regression": "r2"}
 
 
 def output_of(output: str, loss: str, task: str) -> str:

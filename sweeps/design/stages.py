@@ -209,8 +209,8 @@ def contenders(
     # Where no tuning seeds choose the reference, half of the seeds do, and may choose another yet.
     parts = 2 if ranking.empty else 1
     values = by_seed(fresh if parts == 1 else fresh[later_half(fresh)], "metric")
-    margin, facts = specification.margin or Measure.margin, group.family.facts
-    step = step_of(facts.task, int(facts.preparation.test))
+    margin, family = specification.margin or Measure.margin, group.family
+    step = step_of(family.shared.metric, int(family.facts.preparation.test))
     compared = [
         shortfall(values, reference, size, margin, step)
         for size in sizes_of(values)

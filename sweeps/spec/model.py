@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
+from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError
@@ -17,6 +18,7 @@ from sweeps.errors import MOST_PROBLEMS, Problem, escaped
 from sweeps.spec._messages import problem_of
 from sweeps.spec.axes import AXES, Axes, OptimizerChoice
 from sweeps.spec.types import (
+    METRICS,
     MOST_SEEDS,
     MOST_VALUES,
     NONE,
@@ -115,6 +117,13 @@ class StudySpecification(Axes):
         unit="examples",
         example="32",
         section="Updates",
+    )
+    metric: Annotated[str, OneOf(tuple(chain(*METRICS.values())))] | None = key(
+        None,
+        "what chooses learning rates and batch sizes: accuracy, balanced_accuracy, f1_macro or "
+        "roc_auc of classes, r2 of numbers; `accuracy` or `r2` if not given",
+        example='"balanced_accuracy"',
+        section="Error",
     )
     zip: Annotated[
         tuple[Bundle, ...], BeforeValidator(lambda value: value and lists(value)), _FEW

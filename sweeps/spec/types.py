@@ -26,6 +26,12 @@ COMBINING = ("ring", "halving", "central")
 """How workers may combine gradients: `COMBINE` of `reports.stats.models.simulated_workers`,
 which worker processes don't load."""
 
+METRICS = {
+    "classification": ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc"),
+    "regression": ("r2",),
+}
+"""The metrics of each task, the default first: names of `bpengine.network.METRICS`."""
+
 T = TypeVar("T")
 
 

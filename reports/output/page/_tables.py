@@ -28,6 +28,7 @@ from reports.output.page.cells import (
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import (
     MISSING,
+    capitalised,
     count,
     rate,
     seconds,
@@ -98,6 +99,7 @@ def _batch_sizes(analysis: Analysis) -> Table:
         f"Each batch size at its tuned learning rate, with mean {analysis.metric} of its seeds. "
         f"Loss{analysis.measure.points and ' in points'}: mean, and its one-sided 95% limit. "
         "(edge): the rate is the smallest or largest tried."
+        f"{analysis.constant_text and f' {capitalised(analysis.constant_text)}.'}"
     )
     made = table_of(
         *("batch-sizes", "Batch sizes", note, columns),

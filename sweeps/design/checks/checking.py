@@ -33,7 +33,7 @@ from sweeps.spec import (
     path_of,
 )
 from sweeps.spec.model import parse
-from sweeps.spec.types import MOST_EPOCHS
+from sweeps.spec.types import METRICS, MOST_EPOCHS
 
 _STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs": (1,)}
 """What a specification without them is checked with otherwise."""
@@ -163,6 +163,7 @@ def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradi
     facts, combination, size = cell.family.facts, cell.combination, cell.batch_size
     if size > facts.train_items:
         yield Contradiction(combination.values["batch_sizes"].location, _too_many(facts, size))
+    yield from _metric(specification, facts)
     yield from _target(specification, facts)
     yield from _length(cell)
     shards = combination.get("shards")
@@ -202,10 +203,21 @@ def _length(cell: Cell) -> Iterator[Contradiction]:
         yield Contradiction(("reference_batch_size",), "makes an optimizer that forgets nothing.")
 
 
+def _metric(specification: StudySpecification, facts: DataFacts) -> Iterator[Contradiction]:
+    if specification.metric not in {None, *METRICS[facts.task]}:
+        allowed = " or ".join(map(repr, METRICS[facts.task]))
+        text = (
+            f"must be {allowed} for the {facts.task} {facts.source.name}, but is "
+            f"{specification.metric!r}."
+        )
+        yield Contradiction(("metric",), text)
+
+
 def _target(specification: StudySpecification, facts: DataFacts) -> Iterator[Contradiction]:
     target = specification.target
     if target is not None and target <= 0 and facts.task != REGRESSION:
-        text = f"must be above 0 for the accuracy on {facts.source.name}, but is {target}."
+        metric = specification.metric or METRICS[facts.task][0]
+        text = f"must be above 0 for the {metric} on {facts.source.name}, but is {target}."
         yield Contradiction(("target",), text)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from sklearn.metrics import f1_score
 
 from reports.charts.catalogue import charts
 from reports.output.build import build_report
@@ -19,7 +20,13 @@ from reports.output.page._tables import page_tables
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.formats import significant
-from reports.schema.measures import STANDARD_DEVIATIONS, measure_of, rmse, rmse_unit
+from reports.schema.measures import (
+    STANDARD_DEVIATIONS,
+    constant_metric,
+    measure_of,
+    rmse,
+    rmse_unit,
+)
 from reports.schema.results import GroupDescription
 from reports.text.cautions import cautions
 from reports.text.method import limits, method
@@ -61,7 +68,7 @@ def test_a_regression_that_is_no_better_than_the_mean_is_warned_of() -> None:
     (text,) = [
         caution.text for caution in cautions(numbers(make_results(poor))) if caution.kind == NOTHING
     ]
-    assert "R² of 0.000;" in text
+    assert "R² 0.000;" in text
 
 
 def test_the_rmse_is_that_of_the_residuals_in_the_targets_unit() -> None:
@@ -196,3 +203,21 @@ def test_tasks_of_one_study_are_written_each_in_its_way() -> None:
     first, second = analyse(make_results(Sketch(description=plan)))
     assert first.metric == "test R²"
     assert second.metric == "test accuracy"
+
+
+CONSTANT = {
+    "accuracy": (0.9, "90.0%"),
+    "balanced_accuracy": (0.5, "50.0%"),
+    "f1_macro": (f1_score([0] * 90 + [1] * 10, [0] * 100, average="macro"), "0.474"),
+    "roc_auc": (0.5, "0.500"),
+}
+
+
+@pytest.mark.parametrize("metric", CONSTANT)
+def test_the_constant_predictor_stands_beside_the_metric(metric: str, tmp_path: Path) -> None:
+    value, text = CONSTANT[metric]
+    plan = small(metric=metric, outputs=2, most_frequent=0.9)
+    assert constant_metric(plan.groups[0]) == pytest.approx(value)
+    results = make_results(Sketch(description=plan, accuracy=lambda *_: 0.97))
+    assert f"constant prediction {text}" in cards(numbers(results))[0].note
+    assert f"Constant prediction {text}" in build_report(results, tmp_path).read_text("utf-8")

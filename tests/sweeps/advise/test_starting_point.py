@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sweeps import Study
@@ -20,3 +22,16 @@ def test_the_largest_batch_size_proposed_fits_the_training_set(dataset: str, lar
 def test_the_loss_is_that_of_the_task(dataset: str, loss: str) -> None:
     assert keys_for(dataset)["loss"] == loss
     assert keys_for(dataset)["activation"] == "tanh"
+
+
+@pytest.mark.parametrize(("rare", "metric"), [(19, "balanced_accuracy"), (20, None)])
+def test_where_one_class_has_most_examples_balanced_accuracy_judges(
+    rare: int, metric: str | None, tmp_path: Path
+) -> None:
+    rows = [f"{number % 7},{'rare' if number < rare else 'common'}" for number in range(100)]
+    (tmp_path / "data.csv").write_text("\n".join(["x,y", *rows]))
+    path = str(tmp_path / "data.csv")
+    assert keys_for({"path": path, "target": "y"}).get("metric") == metric
+    study = Study.from_data(path, ["y"])
+    assert study.specification.metric == metric
+    assert study.experiment.groups[0].family.shared.metric == (metric or "accuracy")

@@ -53,6 +53,19 @@ def test_what_was_read_takes_six_lines_at_most(facts: DataFacts) -> None:
     assert lines[-1].startswith("7 more notes")
 
 
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [(None, "balanced_accuracy"), ("accuracy", "balanced_accuracy"), ("roc_auc", "is roc_auc")],
+)
+def test_a_class_of_most_examples_is_told_with_the_metric(
+    facts: DataFacts, metric: str | None, said: str
+) -> None:
+    _, note = summary_lines([replace(facts, most_frequent=0.91, notes=())], metric)
+    assert "91.0%" in note
+    assert said in note
+    assert len(summary_lines([replace(facts, most_frequent=0.8, notes=())], metric)) == 1
+
+
 def test_a_sample_is_told_in_the_first_line(facts: DataFacts) -> None:
     assert "150 of 9,000 rows, sampled" in replace(facts, sampled_rows=9000).summary()
     assert "sampled" not in facts.summary()

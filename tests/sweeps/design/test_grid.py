@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.experiment import Experiment
+from sweeps.spec.model import to_toml
 
 KEYS: dict[str, Any] = {
     "dataset": "iris",
@@ -226,3 +227,13 @@ def test_a_configuration_holds_what_was_asked_for() -> None:
         (3, "min-max")
     )
     assert configuration.evaluate_test
+
+
+def test_the_default_metric_is_the_one_that_trials_have_without_the_key() -> None:
+    plain, same, other = (
+        identities(experiment(**keys))
+        for keys in ({}, {"metric": "accuracy"}, {"metric": "balanced_accuracy"})
+    )
+    assert plain == same
+    assert plain.isdisjoint(other)
+    assert "metric" not in to_toml(experiment().specification)

@@ -216,6 +216,7 @@ MISFITS: dict[str, tuple[Any, ...]] = {
         "forgets nothing",
     ),
     "target out of reach": ({"target": 0.0}, "target", "above 0", "accuracy on iris", "is 0.0"),
+    "metric of another task": ({"metric": "r2"}, "metric", "'roc_auc'", "classification iris"),
     "no example for the test": ({"test": 0.001}, "test"),
 }
 
