@@ -41,7 +41,7 @@ from sweeps import results
 from sweeps.data import REGRESSION
 from sweeps.data.registry import load
 from sweeps.data.splits import prepare
-from sweeps.store import Store, read_experiment
+from sweeps.study import Study
 
 AT_FIRST, ALL, AS_GOOD = 0.8, 1.0, 0.9  # shares of the tables
 CLOSE = 0.02  # of accuracy, balanced accuracy or R2
@@ -278,9 +278,10 @@ def _table(case: Case) -> pd.DataFrame:
 def _tried(path: Path, target: str, minutes: float) -> Result:
     out = path.parent / "answer"
     command = ["bpsweep", "recommend", str(path), "--target", target, "--minutes", f"{minutes:g}"]
+    command += ["--out", str(out)]
     for tries in (1, 2):
         run = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "sweeps", *command[1:], "--out", str(out)],
+            [sys.executable, "-m", "sweeps", *command[1:]],
             capture_output=True,
             text=True,
             check=False,
@@ -291,7 +292,7 @@ def _tried(path: Path, target: str, minutes: float) -> Result:
         commands = re.findall(r"bpsweep recommend [^\n`]*", run.stderr)
         if not commands:
             break
-        command = [word for word in shlex.split(commands[-1]) if word != "--out"]
+        command = shlex.split(commands[-1])
     refused = " ".join(run.stderr.split())[:300]
     return Result(0, refused, "", np.nan, np.nan, np.nan)
 
@@ -305,8 +306,7 @@ def _scored(folder: Path, tries: int, read: str) -> Result:
     trials = study.trials
     fresh = trials[(trials["batch_size"] == size) & (trials["seed"] > SEEDS)]
     fresh = fresh[fresh["test_metric"].notna()].drop_duplicates("seed").head(SEEDS)
-    with Store.read(folder) as store:
-        (facts,) = read_experiment(store).data.values()
+    (facts,) = Study.from_target(str(folder / "study.toml"), []).experiment.data.values()
     metric = study.description.groups[0].metric
     data, scores = load(facts.source), []
     for seed in fresh["seed"]:
