@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from joblib import cpu_count
 
 from reports import build_report
 from reports.analysis import select_rates, summarise_cells
@@ -46,8 +49,9 @@ from sweeps.worker.train import one_blas_thread
 
 CHOSEN = "Chosen by `bpsweep recommend`, by the rules of docs/recommend.md."
 SHARE = 0.5  # of the time for trials, for the first grid; the rest is for what needs more seeds
+MOST = 0.9  # of it, where half is too little for any grid
 EXTENSION = 1.25  # with rates that are added at the edges, by what was planned
-REPORT_SECONDS, START_SECONDS = 7.0, 3.0  # of the report and of workers, at middling speed
+REPORT_SECONDS, START_SECONDS = 3.5, 2.5  # of the report and of workers, at middling speed
 LEARNING = 1.0  # predicted seconds that show the load; what was before them counts half
 WIDENINGS = 2  # of the batch sizes, at most
 FURTHER_SEEDS = (40, 20, 10, 5)  # where the spread shows that more are needed: the most that fit
@@ -173,6 +177,7 @@ def _stored(request: Request) -> Experiment:
 
 def first_study(request: Request, budget: TimeBudget) -> Experiment:
     """Return the study that the time allows; a usage error if not even one epoch fits."""
+    _refuse_busy(request, budget)
     least = {"batch_sizes": 1, "learning_rates": 1.0, "seeds": 1, "epochs": 1}
     draft = request.experiment({"name": request.name, "dataset": request.dataset, **least})
     (facts,) = draft.data.values()
@@ -186,17 +191,39 @@ def first_study(request: Request, budget: TimeBudget) -> Experiment:
     def needed(grid: Grid) -> float:
         return forecast(made(grid), request.jobs).seconds * budget.slowdown * EXTENSION
 
-    spare = SHARE * (budget.spare - budget.slowdown * START_SECONDS)
-    grid = choose(facts.train_items, lambda grid: needed(grid) <= spare)
+    spare = budget.spare - budget.slowdown * START_SECONDS
+    grids = (
+        choose(facts.train_items, lambda grid: needed(grid) <= share * spare)  # noqa: B023
+        for share in (SHARE, MOST)
+    )
+    grid = next(filter(None, grids), None)
     if grid is None:
         whole = Grid(min(SMALLEST, largest // 2), largest, EPOCHS)
         short = needed(whole) / SHARE + budget.slowdown * START_SECONDS
-        minutes = math.ceil(2 * (budget.spent + budget.kept + short) / 60) / 2
-        raise UsageError(
-            f"{request.name}: {budget.total / 60:g} minutes are too few for {facts.train_items} "
-            f"training examples on this machine now; about {minutes:g} would do."
-        )
+        what = f"{facts.train_items} training examples"
+        raise _too_short(request, budget, what, budget.kept + short)
     return made(grid.core)
+
+
+def _refuse_busy(request: Request, budget: TimeBudget) -> None:
+    """Refuse before data are read where this process had so little of a processor that all fails.
+
+    A process that is old, as that of a notebook, shows nothing of the load.
+    """
+    waiting = max(1.0, budget.spent / time.process_time())
+    least = waiting * (REPORT_SECONDS + START_SECONDS)
+    if budget.spent + least > budget.total:
+        raise _too_short(request, budget, "a report", least / MOST)
+
+
+def _too_short(request: Request, budget: TimeBudget, what: str, seconds: float) -> UsageError:
+    minutes = math.ceil(2 * (budget.spent + seconds) / 60) / 2
+    error = UsageError(
+        f"{request.name}: {budget.total / 60:g} minutes are too few for {what} "
+        f"on this machine now; about {minutes:g} would do."
+    )
+    error.options = (f"--minutes={minutes:g}",)
+    return error
 
 
 def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
@@ -211,13 +238,15 @@ def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
         if planned.engine != TENSOR:
             continue
         share = 1 / planned.batch_size
-        took += share * measured.wall_seconds / measured.updates
+        took += share * measured.cpu_seconds / measured.updates
         predicted += share * update_cost(
             group.family.configuration(planned.batch_size), planned.lanes
         )
-    # What waits for the processor here will wait in training and in the report, too.
+    # What waits for the processor here will wait in training and in the report, too, but a moment
+    # alone may be unlucky: no longer than where all that runs shares the cores.
     waiting = (budget.now() - began) / max(time.process_time() - processor, 1e-3)
-    budget.slowdown = max(1.0, 1e6 * took / predicted, waiting)
+    waiting = min(waiting, 1 + os.getloadavg()[0] / cpu_count())
+    budget.slowdown = max(1.0, 1e6 * took / predicted) * max(1.0, waiting)
     timing = ROUNDS * sum(measured.wall_seconds for measured in rounds)
     budget.reserve = budget.slowdown * REPORT_SECONDS + 1.2 * timing
 

@@ -90,11 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _again(arguments: Sequence[str] | None, options: Sequence[str]) -> list[str]:
-    """Return the command that goes on after an error about data, if there is one."""
+    """Return the command that goes on after an error about data or time, if there is one."""
     words = [*(sys.argv[1:] if arguments is None else arguments)]
     if not options or words[0] not in {"new", "recommend"}:
         return []
-    replaced = ("--target", "--set")
+    data = ("--target", "--ignore", "--missing", "--task", "--sample", "--set")
+    replaced = ("--minutes",) if options[0].startswith("--minutes") else data
     kept = [
         word
         for before, word in zip(["", *words], words, strict=False)

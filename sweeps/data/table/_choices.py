@@ -15,6 +15,7 @@ from sweeps.data.table._cells import MISSING_MARKERS, TableError
 from sweeps.errors import DataError, did_you_mean, shown
 
 REFUSE, DROP, MERGE, CATEGORY = "refuse", "drop", "merge", "category"
+OPTIONS = ("target", "ignore", "missing", "task", "sample")  # of commands; others go to `--set`
 MOST_PROBLEMS = 10  # of a file, reported at once
 _LISTED = 20  # columns in a message
 _TARGETS = re.compile(
@@ -194,11 +195,14 @@ def refusal(obstacles: Sequence[TableError], parameters: DatasetParameters) -> D
     if not remedied:
         return DataError(*_first([*texts]))
     error = DataError(*_first([*texts]), f"Go on with the keys: {pairs}")
-    error.options = (
-        *(f"--target={column}" for column in listed(keys.get("target", ()))),
-        *(f"--set={key}={value}" for key, value in toml.items() if key != "target"),
-    )
+    error.options = tuple(word for key in keys for word in _words(key, keys[key], toml[key]))
     return error
+
+
+def _words(key: str, value: object, toml: str) -> list[str]:
+    """Return a parameter of data as the command line takes it."""
+    short = listed(value) if key in OPTIONS else []
+    return [f"--{key}={text}" for text in short] or [f"--set={key}={toml}"]
 
 
 def _short(value: object) -> object:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import time
 import tomllib
 from pathlib import Path
 
@@ -95,9 +97,30 @@ def test_a_machine_is_as_slow_as_its_updates(tmp_path: Path) -> None:
 
 def test_too_little_time_is_reported_before_anything_is_trained(tmp_path: Path) -> None:
     folder = tmp_path / "new"
-    with pytest.raises(UsageError, match=r"^iris: 0.1 minutes are too few for 90 training exam"):
-        advise(request(folder), TimeBudget(6, 0, Clock()))
+    with pytest.raises(UsageError, match=r"^iris: 0.05 minutes are too few for ") as refused:
+        advise(request(folder), TimeBudget(3, 0, Clock()))
     assert not folder.exists()
+    (option,) = refused.value.options
+    assert float(option.removeprefix("--minutes=")) > 0.05
+
+
+def test_a_busy_machine_refuses_before_data_are_read(tmp_path: Path) -> None:
+    clock = Clock()
+    clock.time = 9 * time.process_time()
+    with pytest.raises(UsageError, match="too few for a report"):
+        advise(
+            Request("none.csv", "none", tmp_path / "new", 1), TimeBudget(clock.time + 50, 0, clock)
+        )
+
+
+def test_a_refusal_for_time_ends_with_the_command_that_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["recommend", "iris", "--minutes", "0.01", "--out", "my own"]) == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    *command, minutes = shlex.split(last)[-6:]
+    assert command == ["bpsweep", "recommend", "iris", "--out", "my own"]
+    assert float(minutes.removeprefix("--minutes=")) > 0.01
 
 
 @pytest.fixture(scope="module")

@@ -197,6 +197,12 @@ def test_all_obstacles_of_all_kinds_are_told_at_once() -> None:
     }
 
 
+def test_a_refusal_has_the_options_of_the_command_line() -> None:
+    with pytest.raises(DataError) as refused:
+        read(target=("yy",), ignore=("x", "q"), keep=("z",), task="classification")
+    assert refused.value.options == ("--target=y", "--task=classification", "--ignore=x")
+
+
 def test_missing_values_are_refused_by_choice() -> None:
     text = refusal(with_gaps("x", 3, 5) | with_gaps("c", 4), missing="refuse")
     states(text, "3 values in 2 columns", "'x' (2, first in line 5), 'c' (1, first in line 6)")
