@@ -19,9 +19,7 @@ def keys_for(dataset: object) -> dict[str, Any]:
     largest = 2 ** (min(LARGEST, len(data.inputs) * 6 // 10).bit_length() - 1)
     return {
         "dataset": dataset,
-        **network_for(
-            data.task, data.inputs.shape[1], data.targets.shape[1], share_of_largest(data)
-        ),
+        **network_for(data.task, share_of_largest(data)),
         "optimizer": "sgd",
         "batch_sizes": {"powers_of_two": [1, largest]},
         "learning_rates": {"logspace": [0.03, 3.0], "count": 5},
