@@ -332,8 +332,8 @@ def noise_chart(analysis: Analysis) -> Chart | None:
         caption=sentences(
             "Trace of the gradients' covariance divided by the gradient's squared length: a ratio "
             f"of means over the {kind} seeds, with Fieller's 95% interval. Shown: batch "
-            f"{sizes(shown)}. Triangles: the noise scale is at least that, as the square is not "
-            "significantly different from zero.",
+            f"{sizes(shown)}. Triangles: the noise scale is at least that; the squared length "
+            "may be zero.",
             bool(noise["b_noise"].notna().any())
             and "Hollow: B_noise, which weighs both parts by the curvature of the loss (McCandlish "
             "et al. 2018, equation 2.8).",

@@ -17,7 +17,8 @@ from reports.claims.judgement import claims_of
 from reports.output import csv as tables
 from reports.output.files import PAGE, chart_folder, remove_leftovers, write
 from reports.output.json import document
-from reports.output.page import FIGURES, page, page_tables
+from reports.output.page._tables import page_tables
+from reports.output.page.page import FIGURES, render
 from reports.output.page.sections import Section, section
 from reports.recommend import StudyAnalysis, analyse_study
 from reports.schema import StudyResults
@@ -67,7 +68,7 @@ def _build(results: StudyResults, folder: Path, reload_seconds: int) -> Path:
         (FIGURES, overall), *((part.folder, part.drawn) for part in sections), (FIGURES, history)
     ]  # fmt: skip
     pictures = [f"{where}/{name}.svg" for where, drawn in placed for name in drawn]
-    html = page.render(
+    html = render(
         study, sections, overall, history, claims=claims, csv=csv, pictures=pictures,
         document=DOCUMENT, reload_seconds=reload_seconds,
     )  # fmt: skip

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from reports.analysis import TIMING_SUMMARY_COLUMNS, TargetRecord
@@ -53,36 +52,25 @@ class _Table(NamedTuple):
 
 def _stacked(columns: tuple[Column, ...], frame: Callable[[Analysis], pd.DataFrame]) -> _Table:
     """A table of every group, one below the other."""
-
-    def stacked(study: StudyAnalysis) -> pd.DataFrame:
-        labels = [group.plan.group for group in study.groups]
-        return _under(labels, [frame(group) for group in study.groups])
-
-    return _Table((_GROUP, *columns), stacked)
+    return _below(columns, lambda group: [frame(group)])
 
 
 def _of_targets(
     columns: tuple[Column, ...], frame: Callable[[TargetRecord], pd.DataFrame]
 ) -> _Table:
     """A table of every target of every group, too."""
+    return _below(columns, lambda group: [frame(record) for record in group.scaling.targets])
+
+
+def _below(columns: tuple[Column, ...], of: Callable[[Analysis], list[pd.DataFrame]]) -> _Table:
+    """Tables of groups, one below the other; every row has the label of its group in front."""
     labelled = (_GROUP, *columns)
 
     def stacked(study: StudyAnalysis) -> pd.DataFrame:
-        records = [(g.plan.group, record) for g in study.groups for record in g.scaling.targets]
-        if not records:
-            return empty_table(labelled)
-        frames = [frame(record) for _, record in records]
-        return as_table(_under([label for label, _ in records], frames), labelled)
+        parts = [part.assign(group=g.plan.group) for g in study.groups for part in of(g)]
+        return as_table(pd.concat(parts), labelled) if parts else empty_table(labelled)
 
     return _Table(labelled, stacked)
-
-
-def _under(labels: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Stack frames; every row has the label of its frame in front."""
-    groups = np.repeat(np.array(labels, object), [len(frame) for frame in frames])
-    table = pd.concat(frames, ignore_index=True)
-    table.insert(0, "group", pd.Series(groups, dtype="str"))
-    return table
 
 
 _joined = partial(pd.concat, ignore_index=True)
@@ -125,10 +113,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 
 def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd.DataFrame]:
-    """Return the tables of a report, by the names of `COLUMNS`, and what their columns mean.
-
-    Those of simulated workers and of claims are left out where a study asks for neither.
-    """
+    """Return the tables of a report that a study asks for, by name, and what their columns mean."""
     simulated = study.results.description.cluster is not None
     frames = {
         name: table.frame(study)
@@ -151,11 +136,7 @@ def column_meanings(tables: Mapping[str, Sequence[Column]] = COLUMNS) -> pd.Data
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """Return a table as CSV: floats read back exactly, text that can't act as a formula.
-
-    Text that a spreadsheet would take for a formula gets an apostrophe in front, and control
-    characters are escaped, so that every row is one line.
-    """
+    """Return a table as CSV, a line for each row: floats exact, text that can't act as formula."""
     text = frame.select_dtypes(["str", "object"])
     # Most texts stand in many rows.
     harmless = {

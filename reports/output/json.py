@@ -24,13 +24,15 @@ def document(
 ) -> str:
     """Return the report as JSON."""
     plan, counts = study.description, study.counts
-    trials = {"planned": study.planned}
     content = {
         "format": FORMAT,
         "study": plan.name,
         "title": plan.title,
-        "trials": trials | {name: getattr(counts, name) for name in ("ok", "diverged", "failed")},
-        "across": _statements(across(study)),
+        "trials": {
+            "planned": study.planned,
+            **{name: getattr(counts, name) for name in ("ok", "diverged", "failed")},
+        },
+        "across": [*map(asdict, across(study))],
         "groups": [
             _group(analysis, *said) for analysis, said in zip(study.groups, statements, strict=True)
         ],
@@ -46,15 +48,14 @@ def answer_content(answer: Answer) -> dict[str, Any]:
     """Return an answer as JSON knows it."""
     row = answer_table([answer]).iloc[0].to_dict()
     known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
-    compared = [_finite(vars(each)) for each in answer.compared]
+    compared = [
+        {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in vars(each).items()
+        }
+        for each in answer.compared
+    ]
     return known | {"near_optimal": answer.near_optimal, "compared": compared}
-
-
-def _finite(record: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in record.items()
-    }
 
 
 def _group(
@@ -64,12 +65,8 @@ def _group(
     return {
         **{name: getattr(plan, name) for name in ("group", "dataset", "architecture", "optimizer")},
         "answer": answer_lines(analysis),
-        "surer": [asdict(remedy) for remedy in surer(analysis)],
+        "surer": [*map(asdict, surer(analysis))],
         "answers": [answer_content(answer) for answer in analysis.answers],
-        "verdict": _statements(verdict),
-        "warnings": _statements(cautions),
+        "verdict": [*map(asdict, verdict)],
+        "warnings": [*map(asdict, cautions)],
     }
-
-
-def _statements(statements: Iterable[Statement]) -> list[dict[str, str]]:
-    return [asdict(statement) for statement in statements]

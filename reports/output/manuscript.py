@@ -18,11 +18,12 @@ from pandas.io.formats.style import Styler
 
 from reports.charts import charts, group_charts, timeline_charts
 from reports.charts.base import Chart
+from reports.charts.base._axes import panels
 from reports.charts.base.style import STYLE
 from reports.charts.base.svg import WIDTH
 from reports.output.files import chart_folder, refuse_links, write
 from reports.output.page import Table, group_table, page_tables
-from reports.recommend import Analysis, StudyAnalysis, analyse_study
+from reports.recommend import StudyAnalysis, analyse_study
 from reports.schema import StudyResults, visible
 
 FORMATS = ("pdf", "svg", "png")  # kinds of files
@@ -93,20 +94,14 @@ def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
     if not study.several:
         group = study.groups[0]
         return {"": ([*charts(group), *ran], page_tables(group))}
-    overall = {"": ([*group_charts(study), *ran], [group_table(study)])}
-    return overall | {
-        chart_folder(number, group.plan.group): _named(group)
-        for number, group in enumerate(study.groups, start=1)
-    }
-
-
-def _named(group: Analysis) -> tuple[list[Chart], list[Table]]:
-    """Figures and tables of one of several groups, whose captions say which."""
-    of = f", {visible(group.plan.group, most=60)}"
-    return (
-        [replace(chart, heading=chart.heading + of) for chart in charts(group)],
-        [replace(table, heading=table.heading + of) for table in page_tables(group)],
-    )
+    parts = {"": ([*group_charts(study), *ran], [group_table(study)])}
+    for number, group in enumerate(study.groups, start=1):
+        of = f", {visible(group.plan.group, most=60)}"
+        parts[chart_folder(number, group.plan.group)] = (
+            [replace(chart, heading=chart.heading + of) for chart in charts(group)],
+            [replace(table, heading=table.heading + of) for table in page_tables(group)],
+        )
+    return parts
 
 
 def _write_part(
@@ -134,11 +129,12 @@ def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
         # Narrow figures are higher for their width: text doesn't shrink with it.
         figure = Figure((width, chart.height * (width / WIDTH) ** 0.5), layout="constrained")
         drawn = chart.draw(figure.add_subplot())
-        panels = [drawn, *(child for child in drawn.child_axes if isinstance(child, Axes))]
-        for panel in panels:
-            _wrap_title(panel)
+        for panel in panels(drawn):
+            # A second line for what a panel's title says in particular.
+            title = panel.get_title(loc="left").replace(": ", ":\n")
+            panel.set_title(title, loc="left", fontsize=mpl.rcParams["axes.titlesize"])
         figure.draw_without_rendering()
-        for panel in panels:
+        for panel in panels(drawn):
             _fit_values(panel)
             _fit_labels(panel, figure)
             _thin_out(panel)
@@ -153,17 +149,11 @@ def _fit_values(ax: Axes) -> None:
     if not values or not ax.collections or ax.get_xscale() != "linear":
         return
     cell = abs(ax.transData.transform((1, 0))[0] - ax.transData.transform((0, 0))[0])
-    widest = max(values, key=_width)
-    size = _shrunk(widest, _width(widest), cell)
+    widest = max(values, key=lambda text: text.get_window_extent().width)
+    size = _shrunk(widest, widest.get_window_extent().width, cell)
     for text in values:
         text.set_fontsize(size)
         text.set_visible(size >= LEAST_POINTS)
-
-
-def _wrap_title(ax: Axes) -> None:
-    """Give a panel's title a second line for what it says in particular."""
-    title = ax.get_title(loc="left").replace(": ", ":\n")
-    ax.set_title(title, loc="left", fontsize=mpl.rcParams["axes.titlesize"])
 
 
 def _fit_labels(ax: Axes, figure: Figure) -> None:
@@ -174,10 +164,6 @@ def _fit_labels(ax: Axes, figure: Figure) -> None:
         label.set_fontsize(_shrunk(label, max(extent.width, extent.height), room))
 
 
-def _width(text: Text) -> float:
-    return float(text.get_window_extent().width)
-
-
 def _shrunk(text: Text, length: float, room: float) -> float:
     """Return the size at which a text of that length fits, at most its own."""
     return float(text.get_fontsize()) * min(1.0, 0.85 * room / max(length, 1e-9))
@@ -185,14 +171,13 @@ def _shrunk(text: Text, length: float, room: float) -> float:
 
 def _thin_out(ax: Axes) -> None:
     """Leave out every second label of the x axis, and again, until none touches the next."""
-    while _touching(shown := [label for label in ax.get_xticklabels() if label.get_text()]):
+    while True:
+        shown = [label for label in ax.get_xticklabels() if label.get_text()]
+        boxes = [label.get_window_extent() for label in shown]
+        if all(left.x1 + 2 <= right.x0 for left, right in pairwise(boxes)):
+            return
         places = [label.get_position()[0] for label in shown]
         ax.set_xticks(places[::2], [label.get_text() for label in shown[::2]])
-
-
-def _touching(labels: Sequence[Text]) -> bool:
-    boxes = [label.get_window_extent() for label in labels]
-    return any(right.x0 < left.x1 + 2 for left, right in pairwise(boxes))
 
 
 def _latex_figure(chart: Chart, subfolder: str, width: float) -> str:
@@ -248,10 +233,7 @@ def markdown(text: str) -> str:
 
 
 def latex_table(table: Table, label: str) -> str:
-    """Return a table as LaTeX floats; it needs the packages array, booktabs and graphicx.
-
-    Over both columns of a page if it is wide, and shrunk to them if it is wider still.
-    """
+    """Return a table as LaTeX floats; it needs the packages array, booktabs and graphicx."""
     texts = zip(table.headers, *table.texts.to_numpy(), strict=True)
     longest = [max(map(len, column)) for column in texts]
     width = sum(GAP + (BROKEN if length > LONG else length * LETTER) for length in longest)

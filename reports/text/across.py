@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import pandas as pd
-
 from reports.analysis.expected_best import Lead, leads
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import Measure, listing, plural, visible
-from reports.stats import difference
+from reports.stats import by_seed, difference
 from reports.text.instruction import attained, size_and_rate, tuned
 from reports.text.verdicts import Statement
 
@@ -87,7 +85,10 @@ def _difference(ordered: Sequence[Analysis]) -> str:
         return " Their difference is not tested."
     if not all(analysis.judged_apart for analysis in ordered):
         return ""
-    first, last = (_fresh(analysis) for analysis in ordered)
+    # The metric of each reference by seed.
+    first, last = (
+        by_seed(analysis.judged, "metric")[analysis.best].dropna() for analysis in ordered
+    )
     between, measure = difference(last, first), ordered[0].measure
     if between is None:
         return ""
@@ -97,12 +98,6 @@ def _difference(ordered: Sequence[Analysis]) -> str:
         f" The difference, {measure.change(gap.mean)} (95% {gap.method} interval "
         f"{measure.changes(gap.low, gap.high)}), is {verdict}."
     )
-
-
-def _fresh(analysis: Analysis) -> pd.Series[float]:
-    """The metric of the reference by seed."""
-    rows = analysis.seeds[analysis.seeds["batch_size"] == analysis.best]
-    return rows.set_index("seed")["metric"].dropna()
 
 
 def _validation(analysis: Analysis) -> float:

@@ -6,18 +6,13 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from reports.analysis import SEEDS_FOR_INTERVAL, UNSTEADY_ABOVE
+from reports.analysis import SEEDS_FOR_INTERVAL, UNSTEADY_ABOVE, TargetRecord
 from reports.analysis.tuning_checks import coarse_grids
 from reports.recommend import Analysis
 from reports.schema import capitalised, count, percent, plural, rate, sizes, visible
+from reports.stats.models import UpdateTimeFit
 from reports.text.instruction import edge_sentence, surer, undecided_sentence
-from reports.text.reaching_target import (
-    no_plateau,
-    not_reached,
-    other_rates,
-    poor_fit,
-    poor_time_fit,
-)
+from reports.text.reaching_target import no_plateau, not_reached, other_rates, poor_fit
 from reports.text.verdicts import Statement
 
 DIVERGED_SHARE = 0.1  # of trials from which on it is worth a warning
@@ -35,19 +30,15 @@ def cautions(analysis: Analysis) -> list[Statement]:
         "undecided": " ".join(filter(None, (undecided, *more))) if undecided else "",
         "optimistic": _optimistic(analysis),
     }
+    record = analysis.scaling.main
     doubts = {
-        "not-reached": _of_target(analysis, "not-reached"),
+        "not-reached": not_reached(record) if record else "",
         "diverged": _diverged(analysis),
         "few-seeds": _few_seeds(analysis),
         **_of_timing(analysis),
         **_of_missing(analysis),
         "failed": _failed(analysis),
-        "no-plateau": _of_target(analysis, "no-plateau"),
-        "poor-fit": _of_target(analysis, "poor-fit"),
-        "target-rate": _of_target(analysis, "target-rate"),
-        "poor-time-fit": poor_time_fit(analysis.scaling.update_time)
-        if analysis.scaling.targets
-        else "",
+        **(_of_fits(record, analysis.scaling.update_time) if record else {}),
     }
     rest = {
         **_of_rates(analysis),
@@ -64,14 +55,15 @@ def cautions(analysis: Analysis) -> list[Statement]:
     ]
 
 
-def _of_target(analysis: Analysis, kind: str) -> str:
-    """A warning about training to the hardest target."""
-    record = analysis.scaling.main
-    if record is None:
-        return ""
-    if kind in {"not-reached", "target-rate"}:
-        return not_reached(record) if kind == "not-reached" else other_rates(record)
-    return no_plateau(record.fit) if kind == "no-plateau" else poor_fit(record.fit)
+def _of_fits(record: TargetRecord, time: UpdateTimeFit) -> dict[str, str]:
+    """What weakens the models of training to the hardest target."""
+    sum_of_costs = "Predicted times are rough estimates: fixed cost plus cost per example"
+    return {
+        "no-plateau": no_plateau(record.fit),
+        "poor-fit": poor_fit(record.fit, "The critical batch size is a rough estimate: the curve"),
+        "target-rate": other_rates(record),
+        "poor-time-fit": poor_fit(time, sum_of_costs),
+    }
 
 
 def _nothing_learned(analysis: Analysis) -> str:
@@ -203,33 +195,28 @@ def _failed(analysis: Analysis) -> str:
 
 def _of_timing(analysis: Analysis) -> dict[str, str]:
     """Times that are missing, or that another machine load may have made."""
-    timed, table = {*analysis.alone["batch_size"]}, analysis.timing
+    timed = {*analysis.alone["batch_size"]}
     absent = [size for size in analysis.tried if size not in timed]
     untimed = _at(analysis, absent, "update times were not measured.")
-    busy = table[table["contended"] | table["unsteady"]]
-    return {
-        "untimed": untimed
-        if timed
-        else "Update times have not been measured: nothing is known about time.",
-        "busy": "" if busy.empty else _busy(analysis, busy),
-    }
+    nothing = "Update times have not been measured: nothing is known about time."
+    return {"untimed": untimed if timed else nothing, "busy": _busy(analysis)}
 
 
-def _busy(analysis: Analysis, busy: pd.DataFrame) -> str:
+def _busy(analysis: Analysis) -> str:
     """What disturbed the benchmark."""
-    contended, unsteady = busy[busy["contended"]], busy[busy["unsteady"]]
-    lowest = percent(float(contended["cpu_share"].min()))
-    signs = (
-        f"it had as little as {lowest} of a processor (batch {_where(analysis, contended)})"
-        if not contended.empty
-        else "",
-        f"its rounds differ by more than {UNSTEADY_ABOVE:.0%} (batch {_where(analysis, unsteady)})"
-        if not unsteady.empty
-        else "",
-    )
+    table = analysis.timing
+    contended = table[table["contended"]]
+    least = percent(float(contended["cpu_share"].min()))
+    signs = {
+        f"it had as little as {least} of a processor": contended,
+        f"its rounds differ by more than {UNSTEADY_ABOVE:.0%}": table[table["unsteady"]],
+    }
+    texts = [f"{s} (batch {_where(analysis, rows)})" for s, rows in signs.items() if len(rows)]
+    if not texts:
+        return ""
     return (
-        f"Other programs disturbed the benchmark: {' and '.join(filter(None, signs))}. Times may "
-        "be too long; on a quiet machine, `bpsweep time` measures them again."
+        f"Other programs disturbed the benchmark: {' and '.join(texts)}. Times may be too long; on "
+        "a quiet machine, `bpsweep time` measures them again."
     )
 
 

@@ -43,7 +43,8 @@ def evidence(analysis: Analysis) -> str:
     if answer.reference is None:
         return _nothing_to_rank(analysis)
     if answer.batch_size is None:
-        return f"{answer.reason}{_so_far(analysis)}"
+        so_far = f" So far, {tuned(analysis, analysis.best)} did best on the tuning seeds"
+        return answer.reason + ("" if analysis.unlearned else f"{so_far} ({attained(analysis)}).")
     used = answer.shortfall(answer.batch_size)
     if used.batch_size == answer.reference:
         return f"It did best on the tuning seeds{_and_time(analysis)} ({attained(analysis)})."
@@ -59,13 +60,6 @@ def _nothing_to_rank(analysis: Analysis) -> str:
     if counts.ok == 0:
         return f"None of the {plural(counts.run, 'trial')} has a result."
     return "No batch size has a learning rate with a result for every seed."
-
-
-def _so_far(analysis: Analysis) -> str:
-    if analysis.unlearned:
-        return ""
-    so_far = f"{tuned(analysis, analysis.best)} did best on the tuning seeds"
-    return f" So far, {so_far} ({attained(analysis)})."
 
 
 def attained(analysis: Analysis) -> str:
@@ -144,18 +138,13 @@ def price_sentence(analysis: Analysis) -> str:
     following = analysis.answer.next
     if analysis.answer.batch_size is None or following is None:
         return ""
-    measure = analysis.measure
+    measure, ratio = analysis.measure, speed_ratio(analysis, following)
+    trains = "" if math.isnan(ratio) else f"trains {faster(ratio)} and "
     loses = f"{'loses' if following.mean > 0 else 'gains'} {measure.gap(following.mean)}"
-    most = (
-        "" if math.isinf(following.upper) else f" (loss of at most {measure.gap(following.upper)})"
-    )
+    bound = f" (loss of at most {measure.gap(following.upper)})"
     size = capitalised(tuned(analysis, following.batch_size))
-    return f"{size} {_speed(analysis, following)}{loses}{most}: {_verdict(analysis, following)}."
-
-
-def _speed(analysis: Analysis, following: Shortfall) -> str:
-    ratio = speed_ratio(analysis, following)
-    return "" if math.isnan(ratio) else f"trains {faster(ratio)} and "
+    most = "" if math.isinf(following.upper) else bound
+    return f"{size} {trains}{loses}{most}: {_verdict(analysis, following)}."
 
 
 def speed_ratio(analysis: Analysis, following: Shortfall) -> float:
@@ -171,11 +160,7 @@ def _verdict(analysis: Analysis, each: Shortfall) -> str:
     if each.verdict == WORSE:
         return f"shown to lose more than {margin_text(analysis)}"
     more = analysis.answer.more_seeds
-    return (
-        "undecided"
-        if more is None
-        else f"undecided; about {plural(more, 'more seed')} would decide"
-    )
+    return f"undecided; about {plural(more, 'more seed')} would decide" if more else "undecided"
 
 
 def target_sentence(analysis: Analysis) -> str:
@@ -212,12 +197,7 @@ def _estimates(target: Answer) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """Return a range of batch sizes.
-
-    Example:
-        >>> span(16, 64), span(20.4, 20.6), span(8, 8)
-        ('16 to 64', '20 to 21', '8')
-    """
+    """Return a range of batch sizes, such as "16 to 64"."""
     first, last = f"{low:.0f}", f"{high:.0f}"
     return first if first == last else f"{first} to {last}"
 
@@ -262,7 +242,8 @@ def edge_sentence(analysis: Analysis) -> str:
         return ""
     row = analysis.row(size)
     if row["at_edge"]:
-        end = "largest" if row["learning_rate"] == _rates(analysis, size)[-1] else "smallest"
+        rates = analysis.cells.loc[analysis.cells["batch_size"] == size, "learning_rate"]
+        end = "largest" if row["learning_rate"] == rates.max() else "smallest"
         return (
             f"Learning rate {rate(row['learning_rate'])} is the {end} tried at batch size {size}; "
             "one beyond may be better."
@@ -270,11 +251,6 @@ def edge_sentence(analysis: Analysis) -> str:
     if size == analysis.tried[-1] < analysis.plan.train_items and len(analysis.tried) > 1:
         return f"Batch size {size} is the largest tried; larger ones may be faster."
     return ""
-
-
-def _rates(analysis: Analysis, size: int) -> list[float]:
-    cells = analysis.cells
-    return sorted(cells.loc[cells["batch_size"] == size, "learning_rate"].tolist())
 
 
 def undecided_sentence(analysis: Analysis) -> str:
@@ -328,15 +304,18 @@ def _missing_seeds(analysis: Analysis) -> int:
     return max(FEWEST_TO_SHOW - fresh, 0) * (1 if analysis.judged_apart or not fresh else 2)
 
 
+def answer_texts(analysis: Analysis) -> dict[str, str]:
+    """Return the answer by kinds of statements, most important first."""
+    return {
+        "recommendation": f"{headline(analysis)} {evidence(analysis)}",
+        "range": f"{near_optimal_sentence(analysis)} {price_sentence(analysis)}".strip(),
+        "goal": "" if analysis.reference is None else target_sentence(analysis),
+    }
+
+
 def answer_lines(analysis: Analysis) -> list[str]:
     """Return the answer in at most four lines, most important first."""
-    lines = (
-        f"{headline(analysis)} {evidence(analysis)}",
-        f"{near_optimal_sentence(analysis)} {price_sentence(analysis)}".strip(),
-        "" if analysis.reference is None else target_sentence(analysis),
-        confidence_line(analysis),
-    )
-    return [line for line in lines if line]
+    return [*filter(None, (*answer_texts(analysis).values(), confidence_line(analysis)))]
 
 
 def confidence_line(analysis: Analysis) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from reports.analysis.tuning_checks import fixed_rate
 from reports.recommend import Analysis
 from reports.schema import (
@@ -13,12 +15,13 @@ from reports.schema import (
     listing,
     plural,
     rate,
+    significant,
+    sizes,
     visible,
 )
 from reports.schema.results import REGRESSION
 from reports.stats.intervals import detectable_accuracy_difference
 from reports.text.budget_rules import stopped_note
-from reports.text.clocks import last_batch, memory
 from reports.text.instruction import margin_text
 
 LOSS_WORDS = {
@@ -56,57 +59,39 @@ def method(analysis: Analysis) -> list[str]:
         _selection(analysis.study, plan, analysis.measure),
         _statistics(analysis),
         _budgets(analysis),
-        _TIMES,
+        (
+            "The time to train is the number of updates times their median seconds in a benchmark "
+            "after training: one network, one BLAS thread, interleaved rounds."
+        ),
     )
     return [text for text in texts if text]
 
 
-_TIMES = (
-    "The time to train is the number of updates times their median seconds in a benchmark after "
-    "training: one network, one BLAS thread, interleaved rounds."
-)
-
-
 def limits(analysis: Analysis) -> list[str]:
     """Return the paragraphs on how to read the report and where its limits are."""
+    rule = (
+        f"{analysis.budget} for every trial"
+        if analysis.plan.epochs is None
+        else "equal epochs: a large batch makes fewer updates from the same examples"
+    )
     texts = (
-        _near_optimal(analysis),
-        _rule(analysis),
-        _choice(analysis),
+        (
+            "The reference is the batch size that did best on the tuning seeds. Faster sizes are "
+            "compared with it one after the other, paired by fresh seed. A size is near-optimal if "
+            f"its loss is at most {margin_text(analysis)}, the margin, by a one-sided 95% limit. "
+            "The first that fails ends the sequence; use the last that passed. A size that loses "
+            "more than the margin by such a limit is worse; any other is undecided."
+        ),
+        f"The budget is {rule}. Another rule can change the winner.",
+        (
+            f"Validation {analysis.measure.plural} are optimistic, as they chose the learning "
+            "rates. Those of fresh seeds on the test set are not."
+        ),
         _untuned(analysis),
         _examples(analysis),
         "Times are those of this machine and this network.",
     )
     return [text for text in texts if text]
-
-
-def _near_optimal(analysis: Analysis) -> str:
-    return (
-        "The reference is the batch size that did best on the tuning seeds. Faster sizes are "
-        "compared with it one after the other, paired by fresh seed. A size is near-optimal if its "
-        f"loss is at most {margin_text(analysis)}, the margin, by a one-sided 95% limit. The first "
-        "that fails ends the sequence; use the last that passed. A size that loses more than the "
-        "margin by such a limit is worse; any other is undecided."
-    )
-
-
-def _choice(analysis: Analysis) -> str:
-    return (
-        f"Validation {analysis.measure.plural} are optimistic, as they chose the learning rates. "
-        "Those of fresh seeds on the test set are not."
-    )
-
-
-def _rule(analysis: Analysis) -> str:
-    if analysis.plan.epochs is None:
-        return (
-            f"The budget of every trial is {analysis.budget}. Batch sizes get different numbers of "
-            "updates and examples from it. Another rule can change the winner."
-        )
-    return (
-        "The budget is equal epochs: a large batch makes fewer updates from the same examples. "
-        "Another rule can change the winner."
-    )
 
 
 def _untuned(analysis: Analysis) -> str:
@@ -130,20 +115,15 @@ def _examples(analysis: Analysis) -> str:
             f"The {analysis.part} set has {plural(analysis.items, 'example')}; with few, a single "
             f"{single} changes {analysis.measure.name} by much."
         )
-    return (
-        f"One example of the {analysis.part} set is worth "
-        f"{analysis.measure.gap(1 / analysis.items)}.{_two_networks(analysis)}"
-    )
-
-
-def _two_networks(analysis: Analysis) -> str:
+    worth = analysis.measure.gap(1 / analysis.items)
+    each = f"One example of the {analysis.part} set is worth {worth}."
     best = float(analysis.batch_sizes["metric"].max())
     if not 0 < best < 1:
-        return ""
+        return each
     gap = analysis.measure.gap(detectable_accuracy_difference(best, analysis.items))
     return (
-        f" Between two single networks, differences of {gap} or more are detected with 80% power; "
-        "several seeds detect smaller ones."
+        f"{each} Between two single networks, differences of {gap} or more are detected with 80% "
+        "power; several seeds detect smaller ones."
     )
 
 
@@ -182,6 +162,39 @@ def _network(analysis: Analysis) -> str:
         f"{visible(plan.optimizer)}{hyperparameters}, for {analysis.budget} in every trial. A seed "
         f"fixes {split}, the same for all batch sizes."
     )
+
+
+def memory(plan: GroupDescription) -> str:
+    """Return how long the optimizer remembers, in updates and examples; "" if it doesn't."""
+    shares = {name: plan.hyperparameters.get(name, 0) for name in plan.memories}
+    texts = [_halving(plan, name, share) for name, share in shares.items() if 0 < share < 1]
+    if not texts:
+        return ""
+    same = "examples, the same at all batch sizes (Busbridge et al. 2023)"
+    unit = "updates" if plan.memory_reference is None else same
+    return f"The optimizer's memory is fixed in {unit}: {listing(texts)}."
+
+
+def _halving(plan: GroupDescription, name: str, share: float) -> str:
+    """In how many updates or examples a gradient's weight halves."""
+    updates, reference = math.log(0.5) / math.log(share), plan.memory_reference
+    sizes = [*dict.fromkeys((min(plan.batch_sizes), max(plan.batch_sizes)))]
+    if reference is None:
+        spans = [f"{significant(updates * n)} examples at batch size {n}" for n in sizes]
+        halves = f"{significant(updates)} updates, {listing(spans)}"
+        return f"with {visible(name)} {rate(share)}, a gradient's weight halves in {halves}"
+    used = [f"{significant(share ** (n / reference), 3)} at batch size {n}" for n in sizes]
+    return (
+        f"with {visible(name)} {rate(share)} at batch size {reference}, a gradient's weight halves "
+        f"in {significant(updates * reference)} examples ({visible(name)} is {listing(used)})"
+    )
+
+
+def last_batch(plan: GroupDescription) -> str:
+    """Return where the last batch of an epoch is smaller; "" if nowhere."""
+    ragged = [size for size in plan.batch_sizes if plan.train_items % size]
+    where = sizes(ragged, plan.batch_sizes)
+    return f"At batch {where} the last batch of an epoch is smaller." if ragged else ""
 
 
 def _training(plan: GroupDescription) -> str:

@@ -99,10 +99,10 @@ def other_rates(record: TargetRecord) -> str:
     other = record.other_rates
     if other.empty:
         return ""
-    columns = ("batch_size", "target_rate", "learning_rate")
     changes = [
-        f"{rate(target)} instead of {rate(used)} at batch size {size}"
-        for size, target, used in zip(*(other[name] for name in columns), strict=True)
+        f"{rate(row['target_rate'])} instead of {rate(row['learning_rate'])} at batch size "
+        f"{row['batch_size']}"
+        for row in other.to_dict("records")
     ]
     return (
         "Other learning rates reach the target sooner on the tuning seeds than those measured on "
@@ -111,24 +111,11 @@ def other_rates(record: TargetRecord) -> str:
     )
 
 
-def poor_fit(fit: StepsToTargetFit) -> str:
-    """Return by how much updates to the target depart from the curve; "" if they follow it."""
+def poor_fit(fit: StepsToTargetFit | UpdateTimeFit, start: str) -> str:
+    """Return by how much values depart from a curve, after a start; "" if they follow it."""
     if not fit.poor_fit or fit.max_log_residual is None:
         return ""
-    return (
-        "The critical batch size is a rough estimate: the curve misses one batch size by "
-        f"{off_by(fit.max_log_residual)}."
-    )
-
-
-def poor_time_fit(fit: UpdateTimeFit) -> str:
-    """Return by how much update times depart from the line; "" if they follow it."""
-    if not fit.poor_fit or fit.max_log_residual is None:
-        return ""
-    return (
-        "Predicted times are rough estimates: fixed cost plus cost per example misses one batch "
-        f"size by {off_by(fit.max_log_residual)}."
-    )
+    return f"{start} misses one batch size by {off_by(fit.max_log_residual)}."
 
 
 def no_plateau(fit: StepsToTargetFit) -> str:

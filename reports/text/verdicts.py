@@ -19,13 +19,10 @@ from reports.schema.formats import faster
 from reports.stats.non_inferiority import WORSE
 from reports.text.budget_rules import rules_sentence
 from reports.text.instruction import (
+    answer_texts,
     evidence,
-    headline,
-    near_optimal_sentence,
-    price_sentence,
     seconds_to_target,
     speed_ratio,
-    target_sentence,
     tuned,
     with_rate,
 )
@@ -52,10 +49,7 @@ class Card:
 
 def verdict(analysis: Analysis) -> list[Statement]:
     """Return what the study shows, most important first: the answer, then the rest."""
-    texts = {
-        "recommendation": f"{headline(analysis)} {evidence(analysis)}",
-        "range": f"{near_optimal_sentence(analysis)} {price_sentence(analysis)}".strip(),
-        "goal": "" if analysis.reference is None else target_sentence(analysis),
+    texts = answer_texts(analysis) | {
         "rules": rules_sentence(analysis),
         "scaling": scaling_sentence(analysis),
         "error": _error(analysis),
@@ -105,8 +99,8 @@ def _to_target(analysis: Analysis) -> Card:
     if target.batch_size is None:
         return Card("Time to target", MISSING, target.reason)
     goal = target.sought.removeprefix("the shortest time to ")
-    time = seconds_to_target(analysis)
-    return Card("Time to target", seconds(time), f"{with_rate(target)}, to {goal}")
+    note = f"{with_rate(target)}, to {goal}"
+    return Card("Time to target", seconds(seconds_to_target(analysis)), note)
 
 
 def _error(analysis: Analysis) -> str:
@@ -114,11 +108,8 @@ def _error(analysis: Analysis) -> str:
     if not analysis.rmse_unit or analysis.reference is None:
         return ""
     size = analysis.recommended or analysis.reference
-    error = significant(analysis.row(size)["rmse"], 3)
-    return (
-        f"The root mean squared error is {error} in {analysis.rmse_unit}, for "
-        f"{tuned(analysis, size)}."
-    )
+    error = f"{significant(analysis.row(size)['rmse'], 3)} in {analysis.rmse_unit}"
+    return f"The root mean squared error is {error}, for {tuned(analysis, size)}."
 
 
 def _vectorized(analysis: Analysis) -> str:
@@ -134,16 +125,13 @@ def _vectorized(analysis: Analysis) -> str:
 
 
 def _outcomes(analysis: Analysis) -> str:
-    counts = analysis.counts
-    stopped = (
-        f"{plural(counts.stopped, 'trial')} stopped before the end of the budget."
-        if counts.stopped
-        else ""
-    )
-    if counts.run == counts.ok:
-        return stopped
+    counts, texts = analysis.counts, []
     failures = f" ({counts.failures})" if counts.failed else ""
-    return (
-        f"Of {plural(counts.run, 'trial')}, {counts.diverged:,} diverged and {counts.failed:,} "
-        f"failed{failures}. A learning rate with such a seed is never selected. {stopped}"
-    ).strip()
+    if counts.run > counts.ok:
+        texts.append(
+            f"Of {plural(counts.run, 'trial')}, {counts.diverged:,} diverged and {counts.failed:,} "
+            f"failed{failures}. A learning rate with such a seed is never selected."
+        )
+    if counts.stopped:
+        texts.append(f"{plural(counts.stopped, 'trial')} stopped before the end of the budget.")
+    return " ".join(texts)

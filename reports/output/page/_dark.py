@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 
 from markupsafe import Markup
+from matplotlib.colors import to_rgb
+
+from reports.charts.base.style import luminance
 
 PAPER = "#121212"  # of the dark page
 CONTRAST = 4.5
@@ -18,10 +21,8 @@ _FIXED = {"#000000", "#ffffff"}  # ink on cells whose colours stay
 
 
 def recolorable(drawing: Markup) -> Markup:
-    """Return a figure in which a style sheet can replace colours of lines, marks and letters.
-
-    Areas keep theirs: numbers are written on them in an ink that suits them.
-    """
+    """Return a figure in which a style sheet can replace colours of lines, marks and letters."""
+    # Areas keep theirs: numbers are written on them in an ink that suits them.
     return Markup(_DRAWN.sub(lambda match: _COLOR.sub(_named, match[0]), drawing))  # noqa: S704
 
 
@@ -50,11 +51,5 @@ def lighter(color: str) -> str:
 
 def contrast(first: str, second: str) -> float:
     """Return the contrast of two colours by WCAG 2."""
-    low, high = sorted(map(_luminance, (first, second)))
+    low, high = sorted(luminance(to_rgb(color)) for color in (first, second))
     return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(color: str) -> float:
-    shares = [int(color[first : first + 2], 16) / 255 for first in (1, 3, 5)]
-    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in shares]  # noqa: PLR2004
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -15,7 +15,6 @@ from reports.output.page.cells import (
     Cell,
     Maker,
     Table,
-    Written,
     flagged,
     interval,
     mean_and_interval,
@@ -45,11 +44,7 @@ MOST_RATES = 20  # learning rates up to which the page has a table of them: a co
 
 def page_tables(analysis: Analysis) -> list[Table]:
     """Return the tables of a group that have rows."""
-    made = [
-        _batch_sizes(analysis),
-        _details(analysis),
-        _cells(analysis),
-    ]
+    made = [_batch_sizes(analysis), _details(analysis), _cells(analysis)]
     record = analysis.scaling.main
     if record is not None:
         made += [_to_target(analysis, record), _targets(analysis)]
@@ -101,10 +96,7 @@ def _batch_sizes(analysis: Analysis) -> Table:
         "(edge): the rate is the smallest or largest tried."
         f"{analysis.constant_text and f' {capitalised(analysis.constant_text)}.'}"
     )
-    made = table_of(
-        *("batch-sizes", "Batch sizes", note, columns),
-        table.assign(reached=reached),
-    )
+    made = table_of("batch-sizes", "Batch sizes", note, columns, table.assign(reached=reached))
     return replace(made, read=("Learning rate", mean, span, "Time to train", "Seeds"))
 
 
@@ -146,27 +138,20 @@ def _cells(analysis: Analysis) -> Table:
     cells = analysis.cells[: 0 if analysis.cells["learning_rate"].nunique() > MOST_RATES else None]
     cells = cells.assign(tuned=cells["learning_rate"] == cells["batch_size"].map(tuned))
     columns: dict[str, Maker] = {"Batch size": number("batch_size", str)}
+    wide = cells[["batch_size"]].drop_duplicates().sort_values("batch_size").set_index("batch_size")
     for value, rows in cells.groupby("learning_rate"):
-        columns[f"Rate {rate(float(str(value)))}"] = _listed(
-            rows, "validation_metric", "tuned", analysis.measure.text
-        )
+        mean, strong = f"mean {value}", f"tuned {value}"
+        by_size = rows.set_index("batch_size")
+        wide[mean], wide[strong] = by_size["validation_metric"], by_size["tuned"]
+        wide[strong] = wide[strong].eq(other=True)
+        name = f"Rate {rate(float(str(value)))}"
+        columns[name] = number(mean, analysis.measure.text, strong=strong)
     note = (
         f"Mean validation {analysis.measure.name} of the tuning seeds; {MISSING} where a seed has "
         "no value. Bold: the tuned rate. Losses and failed trials: cells.csv."
     )
-    return table_of("cells", "Learning rates and batch sizes", note, columns, _sizes_of(cells))
-
-
-def _listed(rows: pd.DataFrame, column: str, strong: str, written: Written) -> Maker:
-    """Return what makes cells of a column of another frame, by the batch size of its rows."""
-    known = rows.set_index("batch_size")[[column, strong]].to_dict("index")
-    missing = {column: math.nan, strong: False}
-    make = number(column, written, strong=strong)
-    return lambda row: make(known.get(row["batch_size"], missing))
-
-
-def _sizes_of(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["batch_size"]].drop_duplicates().sort_values("batch_size")
+    heading = "Learning rates and batch sizes"
+    return table_of("cells", heading, note, columns, wide.reset_index())
 
 
 def _to_target(analysis: Analysis, record: TargetRecord) -> Table:

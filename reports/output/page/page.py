@@ -115,14 +115,11 @@ def summary(study: StudyAnalysis) -> str:
 def _grid(study: StudyAnalysis) -> str:
     """Product of the axes; with several groups, whose axes may differ, their number."""
     plan = study.description
-    first = plan.groups[0]
-    axes: list[tuple[int, str]] = [(len(plan.seeds or plan.confirmation_seeds), "seed")]
-    if study.several:
-        axes.insert(0, (len(plan.groups), "configuration"))
-    else:
-        axes.insert(0, (len(first.learning_rates), "learning rate"))
-        axes.insert(0, (len(first.batch_sizes), "batch size"))
-    product = f" {TIMES} ".join(plural(number, noun) for number, noun in axes)
+    first, seeds = plan.groups[0], len(plan.seeds or plan.confirmation_seeds)
+    several = {"configuration": len(plan.groups)}
+    single = {"batch size": len(first.batch_sizes), "learning rate": len(first.learning_rates)}
+    axes = (several if study.several else single) | {"seed": seeds}
+    product = f" {TIMES} ".join(plural(number, noun) for noun, number in axes.items())
     return f"{product} on {_data(study)}"
 
 
@@ -137,24 +134,18 @@ def downloads(csv: Mapping[str, str], *, embed: bool) -> dict[str, str]:
 
 
 PAGE_LIMIT = 1_500_000  # bytes that a page may have
-
-
 _HERE = Path(__file__).parents[1]
 
 
 def fit(page: Callable[[Collection[str]], str], expendable: Sequence[str]) -> str:
     """Return the page without as many of its expendable parts, first ones first, as it must."""
-    whole = page(())
-    if _fits(whole):
+    if len((whole := page(())).encode()) <= PAGE_LIMIT:
         return whole
-    least = bisect_left(
-        range(len(expendable)), True, key=lambda number: _fits(page(expendable[:number]))
-    )
-    return page(expendable[:least])
 
+    def fits(number: int) -> bool:
+        return len(page(expendable[:number]).encode()) <= PAGE_LIMIT
 
-def _fits(page: str) -> bool:
-    return len(page.encode()) <= PAGE_LIMIT
+    return page(expendable[: bisect_left(range(len(expendable)), True, key=fits)])
 
 
 def fill(

@@ -113,11 +113,7 @@ def inlined(drawn: Drawn, prefix: str = "") -> list[tuple[Chart, Markup]]:
 
 
 def expendable(whole: Sequence[Section]) -> list[str]:
-    """Return what the page can do without, first to go first.
-
-    Tables go before figures, each kind in all groups at once, then sections, from the last on;
-    the first section, and in each the table of batch sizes, stay.
-    """
+    """Return what the page can do without, first to go first: tables, figures, whole sections."""
     tables = {f"table {table.name}": None for part in whole for table in part.tables[1:]}
     figures = {f"figure {name}": None for part in whole for name in part.drawn}
     others = [part.prefix for part in whole[1:]]

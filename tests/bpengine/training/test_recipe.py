@@ -19,7 +19,7 @@ def recipe(**options: Any) -> Recipe:
 NAMES = {
     "loss": "['binary_cross_entropy', 'cross_entropy', 'squared_error']",
     "reduction": "['mean', 'sum']",
-    "metric": "['accuracy', 'r2']",
+    "metric": "['accuracy', 'balanced_accuracy', 'f1_macro', 'neg_log_loss', ",
     "optimizer": "['adagrad', 'adam', 'adamw', 'lamb', 'lars', 'momentum', 'nesterov', 'rmsprop', "
     "'sgd']",
     "initialiser": "['glorot_normal', 'glorot_uniform', 'he_normal', 'he_uniform', "

@@ -19,7 +19,6 @@ from reports.text.reaching_target import (
     no_plateau,
     not_reached,
     poor_fit,
-    poor_time_fit,
     range_text,
     scaling_sentence,
     unsaid,
@@ -94,13 +93,12 @@ def test_noise_that_nothing_resolves_is_stated(results: StudyResults) -> None:
 
 def test_a_good_fit_in_range_that_all_reach_has_no_caution(analysis: Analysis) -> None:
     record = main(changed(analysis, poor_fit=False).scaling)
-    assert (poor_fit(record.fit), no_plateau(record.fit), not_reached(record)) == ("", "", "")
+    assert (poor_fit(record.fit, ""), no_plateau(record.fit), not_reached(record)) == ("", "", "")
 
 
 def test_a_poor_fit_is_a_rough_estimate(analysis: Analysis) -> None:
     poor = changed(analysis, poor_fit=True, max_log_residual=0.2)
-    text = poor_fit(main(poor.scaling).fit)
-    assert "rough estimate" in text
+    text = poor_fit(main(poor.scaling).fit, "The curve")
     assert "22%" in text
     assert "rough estimate" in scaling_sentence(poor)
 
@@ -132,9 +130,8 @@ def test_runs_that_missed_the_target_are_counted(analysis: Analysis) -> None:
 
 
 def test_a_poor_fit_of_seconds_is_a_rough_estimate(analysis: Analysis) -> None:
-    assert "35%" in poor_time_fit(
-        replace(analysis.scaling.update_time, poor_fit=True, max_log_residual=0.3)
-    )
+    poor = replace(analysis.scaling.update_time, poor_fit=True, max_log_residual=0.3)
+    assert poor_fit(poor, "The line") == "The line misses one batch size by 35%."
 
 
 def test_the_caption_of_costs_has_both_and_where_they_are_equal(analysis: Analysis) -> None:

@@ -41,7 +41,8 @@ STUDY: dict[str, Any] = {
     "epochs": 20,
     "timing": False,
 }
-TRIALS = 8 * 2 * 3 + 8 * 2
+TARGET = 1  # batch sizes that another rate takes to the target soonest
+TRIALS = 8 * 2 * 3 + (8 + TARGET) * 2
 
 
 def tables(finished: StudyResults) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.text.clocks import last_batch, memory
+from reports.text.method import last_batch, memory
 from tests.reports.conftest import small
 
 
