@@ -98,14 +98,8 @@ def scaling_records(
     study = results.description
     goal = Goal(study.target_metric, study.target_loss)
     fresh = _fresh_points(results, selection, goal)
-    tuning = tune(
-        results.trials,
-        results.curves,
-        study.tuning_seeds,
-        selection,
-        goal,
-        others=fresh["group"].unique(),
-    )
+    known = results.trials, results.curves, study.tuning_seeds
+    tuning = tune(*known, selection, goal, others=fresh["group"].unique())
     repeated = goal.crossings(fresh, tuning.targets)
     fits = _fit(fresh, repeated, tuning, study=study, selection=selection, timing=timing)
     return {
@@ -117,16 +111,12 @@ def scaling_records(
 def _fresh_points(results: StudyResults, selection: pd.DataFrame, goal: Goal) -> pd.DataFrame:
     """Evaluations on fresh seeds, of the groups that have any."""
     study, trials = results.description, results.trials.merge(selection[SIZE], on=SIZE)
-    points = pd.concat(
-        [
-            points_of(trials[trials["stage"].isin(stages)], results.curves, planned)
-            for stages, planned in (
-                (FRESH_STAGES, study.fresh_seeds),
-                ((TARGET,), study.target_seeds),
-            )
-        ],
-        ignore_index=True,
-    )
+    kinds = ((FRESH_STAGES, study.fresh_seeds), ((TARGET,), study.target_seeds))
+    parts = [
+        points_of(trials[trials["stage"].isin(stages)], results.curves, planned)
+        for stages, planned in kinds
+    ]
+    points = pd.concat(parts, ignore_index=True)
     confirmed = points.loc[points[goal.measure].notna(), "group"]
     return points[points["group"].isin(confirmed)]
 
@@ -230,10 +220,9 @@ def _steps(
 def _update_times(timed: pd.DataFrame, groups: Mapping[str, int]) -> dict[str, UpdateTimeFit]:
     rows = dict(list(timed.groupby("group")))
     measured = {group: rows.get(group, timed[:0]) for group in groups}
+    columns = ["batch_size", "seconds_per_update"]
     return {
-        group: fit_update_time(
-            each["batch_size"].to_numpy(np.float64), each["seconds_per_update"].to_numpy()
-        )
+        group: fit_update_time(*each[columns].to_numpy(np.float64).T)
         for group, each in measured.items()
     }
 

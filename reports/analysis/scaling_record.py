@@ -13,13 +13,7 @@ import pandas as pd
 from reports.analysis.target_rates import strictest
 from reports.schema import Column, as_table
 from reports.stats.bounds import bound_columns
-from reports.stats.models import (
-    CROSSING_COLUMNS,
-    RESOLVED,
-    StepsToTargetFit,
-    Target,
-    UpdateTimeFit,
-)
+from reports.stats.models import CROSSING_COLUMNS, RESOLVED, StepsToTargetFit, Target, UpdateTimeFit
 from reports.stats.models.first_passage import RATE
 from reports.stats.models.noise_scale import NOISE_COLUMNS
 from reports.stats.models.optimal_batch import BestBatch
@@ -68,9 +62,7 @@ TARGET_COLUMNS = (
     Column("reason", "str", "", "Why a number is missing."),
     Column("fastest", "Int64", "examples", "Batch size with the shortest median time.", True),
     Column("predicted_best", "float64", "examples", "By the two fits, within their range.", True),
-    Column(
-        "predicted_low", "float64", "examples", "Lower bound of its 95% interval.", volatile=True
-    ),
+    Column("predicted_low", "float64", "examples", "Lower bound of its 95% interval.", True),
     Column("predicted_high", "float64", "examples", "Upper bound, too.", volatile=True),
     Column("near_low", "float64", "examples", "From here on within 5% of that time.", True),
     Column("near_high", "float64", "examples", "Up to here, too.", volatile=True),
@@ -86,9 +78,7 @@ UPDATE_TIME_COLUMNS = (
     Column("each_low", "float64", "s", "Lower bound of its 95% interval.", volatile=True),
     Column("each_high", "float64", "s", "Upper bound, too.", volatile=True),
     Column("doubling_batch_size", "float64", "examples", "alpha / beta.", True),
-    Column(
-        "doubling_low", "float64", "examples", "Lower bound of its 95% interval.", volatile=True
-    ),
+    Column("doubling_low", "float64", "examples", "Lower bound of its 95% interval.", True),
     Column("doubling_high", "float64", "examples", "Upper bound, too.", volatile=True),
     Column("max_log_residual", "float64", "", "Largest absolute residual of log seconds.", True),
     Column("poor_fit", "bool", "", "Whether the line misses a batch size by more than 10%.", True),

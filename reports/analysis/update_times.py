@@ -18,8 +18,7 @@ from reports.schema import (
     empty_table,
 )
 
-CONTENDED_BELOW = 0.9
-"""Share of the wall time on the processor below which a measurement had to share it."""
+CONTENDED_BELOW = 0.9  # share of the wall time on the processor below which it was shared
 UNSTEADY_ABOVE = 0.2  # distance of the quartiles, by the median, above which the rounds disagree
 
 TIMING_SUMMARY_COLUMNS = (

@@ -11,12 +11,10 @@ from reports.schema import BATCH_SIZE, Column, StudyResults, as_table
 
 TIMED = "benchmark"  # stands for a stage in the rows of the benchmark
 
-LEAST_PAUSE = 10.0
-"""Seconds without anything running that are a pause between two sessions, at least."""
+LEAST_PAUSE = 10.0  # seconds without anything running that are a pause, at least
 PAUSE_SHARE = 0.05  # share of the time in which something ran that a pause takes, at least
 LATEST = 1e11  # seconds since 1970 that a clock shows at most
-SLACK = 1e-3
-"""Seconds by which one thing may begin before another ends and still follow it: clocks drift."""
+SLACK = 1e-3  # seconds by which what follows may begin before the end: clocks drift
 
 TIMELINE_COLUMNS = (
     Column("row", "int64", "", "Cohorts that ran at once are in different rows, from 1.", True),
@@ -68,7 +66,8 @@ def timeline_of(results: StudyResults) -> Timeline:
     known = _on_clock(trials, trials["ended"])
     timing = results.timing.assign(ended=results.timing["started"] + results.timing["wall_seconds"])
     passes = _passes(_on_clock(timing, timing["ended"]))
-    spans = pd.concat([_cohorts(known), passes], ignore_index=True)
+    cohorts = known.groupby(_COHORT, sort=False)["stage"].agg(stage="first", trials="size")
+    spans = pd.concat([cohorts.reset_index(), passes], ignore_index=True)
     spans = spans.sort_values(["started", "ended", "batch_size"], kind="stable", ignore_index=True)
     on_clock, pauses = _without_pauses(spans)
     # Seconds since 1970 are not known more exactly.
@@ -81,11 +80,6 @@ def _on_clock(table: pd.DataFrame, ended: pd.Series[float]) -> pd.DataFrame:
     """The rows whose begin and end a clock can have shown."""
     started = table["started"]
     return table[(started >= 0) & (started <= ended) & (ended <= LATEST)]
-
-
-def _cohorts(trials: pd.DataFrame) -> pd.DataFrame:
-    cohorts = trials.groupby(_COHORT, sort=False)["stage"]
-    return cohorts.agg(stage="first", trials="size").reset_index()
 
 
 def _passes(timing: pd.DataFrame) -> pd.DataFrame:

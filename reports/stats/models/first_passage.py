@@ -1,9 +1,8 @@
 """Where recorded curves first cross a level, in updates.
 
-The first crossing lies between two evaluations: the number of updates is interpolated, and half the
-updates between the two is kept with it. Losses fall exponentially where training is steady, so the
-logarithm of a loss is interpolated; metrics are as they are. A run that never reaches the level has
-made a number of updates that weren't enough: a lower bound, kept too.
+The number of updates is interpolated between two evaluations: by the logarithm of a loss, as losses
+fall exponentially, and by metrics as they are. A run that never reaches the level has made a number
+of updates that weren't enough: a lower bound.
 """
 
 from __future__ import annotations

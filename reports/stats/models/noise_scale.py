@@ -4,11 +4,9 @@
     B_noise = tr(H Sigma) / (G' H G)    (equation 2.8), where curvature was measured
 
 Both parts of each are estimated without bias, so a single |G|^2 may be negative. The ratio is one
-of averages over seeds, never an average of ratios, and nothing is clipped before. Where the seeds
-together don't show |G|^2 to be above zero the noise scale is `UNRESOLVED`: a lower bound only.
-
-It means something at a tuned learning rate only, and it rises in training. That it predicts the
-critical batch size is an approximation: published ratios run from 0.05 to 8 (ibid., table 1).
+of averages over seeds, never an average of ratios. Where the seeds together don't show |G|^2 to be
+above zero the noise scale is `UNRESOLVED`: a lower bound only. That it predicts the critical batch
+size is an approximation: published ratios run from 0.05 to 8 (ibid., table 1).
 """
 
 from __future__ import annotations
@@ -26,8 +24,7 @@ from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.paired_tests import FEWEST
 
 TRACE = "gradient_trace"  # column with the estimate of tr(Sigma)
-SQUARED_NORM = "gradient_squared_norm"
-"""Column with the estimate of |G|^2; single values may be negative."""
+SQUARED_NORM = "gradient_squared_norm"  # of |G|^2; single values may be negative
 CURVATURE_TRACE = "curvature_trace"  # column with the estimate of tr(H Sigma), H the Hessian
 GRADIENT_CURVATURE = "gradient_curvature"  # column with the estimate of G'HG
 GRADIENTS = (TRACE, SQUARED_NORM, CURVATURE_TRACE, GRADIENT_CURVATURE)

@@ -12,8 +12,7 @@ n bytes of gradient, with latency l and bandwidth b:
     halving   2 ceil(log2 W) l + 2 (W - 1)/W n/b    (Rabenseifner 2004)
     central   2 l + 2 (W - 1) n/b    one worker collects and sends back, a message at a time
 
-The model leaves out stragglers, contention and the overlap of messages with computation, and takes
-the line of alpha and beta for shards of any size.
+The model leaves out stragglers, contention and the overlap of messages with computation.
 """
 
 from __future__ import annotations

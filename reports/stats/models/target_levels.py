@@ -1,10 +1,8 @@
 """Targets set by a rule from recorded curves, and the fits of the updates to them.
 
-Which target is chosen changes the answer, so there are several, `SHARES`, and they are set from
-runs other than those they are applied to: level = start + share (end - start). start is the median
-of the first recorded values. end is what the best batch size attains: of each run its best value,
-of each batch size the median over its seeds, then the best batch size's. A batch size that learns
-badly doesn't lower the target.
+Targets are set from other runs than those they are applied to: level = start + share (end - start).
+start is the median of the first recorded values. end is what the best batch size attains: of each
+run its best value, of each batch size the median over its seeds, then the best batch size's.
 """
 
 from __future__ import annotations
@@ -77,14 +75,8 @@ def fit_target(runs: pd.DataFrame, *, items: int | None = None) -> StepsToTarget
     reason = _too_early(updates, outcomes, runs["half_width"].to_numpy(np.float64))
     if not reason:
         return fit
-    return StepsToTargetFit(
-        batch_sizes=(),
-        runs=len(runs),
-        censored=fit.censored,
-        near_all=fit.near_all,
-        confidence=fit.confidence,
-        reason=reason,
-    )
+    kept = {name: getattr(fit, name) for name in ("censored", "near_all", "confidence")}
+    return StepsToTargetFit(batch_sizes=(), runs=len(runs), reason=reason, **kept)
 
 
 def _too_early(updates: np.ndarray, outcomes: np.ndarray, half_widths: np.ndarray) -> str:
