@@ -115,8 +115,7 @@ def _box(ax: Axes, grid: Grid, selected: pd.DataFrame) -> None:
 
 def _norm(cells: pd.DataFrame) -> LogNorm:
     """The scale of colours: from the smallest error above 0 to the largest that isn't failure."""
-    errors = cells["error"].dropna()
-    errors = errors[errors > 0].clip(upper=MOST_ERROR)
+    errors = cells.loc[cells["error"] > 0, "error"].clip(upper=MOST_ERROR)
     least, most = (errors.min(), errors.max()) if len(errors) else (1.0, 1.0)
     return LogNorm(least, max(most, 1.01 * least), clip=True)
 

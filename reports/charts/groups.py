@@ -16,7 +16,6 @@ from reports.schema import Measure, capitalised, listing, plural, visible
 
 MOST_CHARTS = 8  # sets of comparable groups that are drawn; a page must stay small
 NAMES = ("groups", *(f"groups-{number}" for number in range(2, MOST_CHARTS + 1)))
-"""Names of all figures there can be."""
 
 
 def groups(

@@ -95,7 +95,7 @@ def timeline_charts(study: StudyAnalysis) -> list[Chart]:
     history = study.timeline
     if history.spans.empty:
         return []
-    chart = Chart(
+    drawn = Chart(
         name=TIMELINE,
         heading="The sweep along time",
         finding=_finding(history),
@@ -110,7 +110,7 @@ def timeline_charts(study: StudyAnalysis) -> list[Chart]:
         figure=partial(timeline, pauses=history.pauses),
         height=0.9 + min(ROW * (history.rows + 1), TALLEST),
     )
-    return [chart]
+    return [drawn]
 
 
 def _finding(history: Timeline) -> str:

@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from reports.claims.evidence import DIFFERENCE, RATIO, SHARE, Kind
 from reports.recommend.choice import TIME_MARGIN
 
-SAME_LOSS = 1e-4
-"""Relative difference of the loss up to which two trainings have the same result: float32 carries
-seven digits, and thousands of updates multiply what another order of sums makes of the last one."""
+SAME_LOSS = 1e-4  # relative difference up to which losses are the same, in float32
 VASTLY = 10.0  # how many times as fast is vastly more efficient
 USUAL = (16, 64)  # batch sizes that the paper calls the most common
 
@@ -178,7 +176,5 @@ CLAIMS = (
         "The rules of this tool miss the fastest batch size here.",
     ),
 )
-"""The paper's claims."""
 
 KINDS = {name: each.kind for claim in CLAIMS for name, each in claim.comparisons.items()}
-"""How every comparison is tested, by name."""

@@ -20,11 +20,9 @@ MIXED = "depends on the data"
 NOT_STUDIED = "not studied here"
 VERDICTS = (SUPPORTED, NOT_SUPPORTED, MIXED, UNDECIDED, NOT_STUDIED)
 
-LEVEL = (1 - CONFIDENCE) / 2
-"""How often, at most, a claim's comparisons support it, or speak against it, by chance."""
+LEVEL = (1 - CONFIDENCE) / 2  # how often comparisons support a claim, or oppose it, by chance
 
-DIFFERENCE, RATIO, SHARE = "difference", "ratio", "share"
-"""Units of an effect: of the metric, how many times, or a share of the loss."""
+DIFFERENCE, RATIO, SHARE = "difference", "ratio", "share"  # of the metric, times, of the loss
 LEAST_SHARE = 1e-6  # shares below this are all written alike
 
 EVIDENCE_COLUMNS = (

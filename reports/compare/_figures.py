@@ -13,8 +13,7 @@ from reports.compare._matches import Matches, Pair
 from reports.recommend import Analysis
 from reports.schema import Measure, capitalised, seconds, visible
 
-NAMES = ("metric", "difference", "update")
-"""How the names of all figures there can be begin; the number of their group follows."""
+NAMES = ("metric", "difference", "update")  # of figures; the number of their group follows
 _WORDS = 40
 
 

@@ -141,10 +141,8 @@ def _rerun(matches: Matches, rerun: Rerun) -> str:
 
 
 def _changed(pair: Pair) -> str:
-    return (
-        f"{_group(pair)} has other settings in {_called(pair.study)}: {listing(pair.changed)}. "
-        "Differences may be due to any of them."
-    )
+    changed = f"{_group(pair)} has other settings in {_called(pair.study)}: {listing(pair.changed)}"
+    return f"{changed}. Differences may be due to any of them."
 
 
 def _other_part(pair: Pair) -> str:

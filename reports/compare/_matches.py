@@ -15,6 +15,7 @@ import pandas as pd
 from reports.recommend import GROUP_COLUMNS, Analysis, StudyAnalysis
 from reports.schema import MISSING, Column, as_table, visible
 from reports.stats import CONFIDENCE, difference, holm
+from reports.stats.intervals import Interval
 
 _STUDY = Column("study", "str", "", "What the study is called here: its folder.")
 STUDY_COLUMNS = (
@@ -105,13 +106,9 @@ class Matches:
 def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
     """Hold studies against the first of them."""
     first, *others = studies
-    pairs = tuple(
-        pair
-        for name in others
-        for pair in _pairs(studies[first].groups, name, studies[name].groups)
-    )
-    texts = {name: flat(study.description.specification) for name, study in studies.items()}
-    provenance = {name: study.description.provenance for name, study in studies.items()}
+    groups_of = {name: study.groups for name, study in studies.items()}
+    pairs = tuple(p for name in others for p in _pairs(groups_of[first], name, groups_of[name]))
+    plans = {name: study.description for name, study in studies.items()}
     groups = [s.summary.assign(study=name, machine=machine(s)) for name, s in studies.items()]
     cells = [row for name in others for row in _cells([p for p in pairs if p.study == name])]
     unmatched = [row for name in others for row in _unmatched(studies, first, name, pairs)]
@@ -122,8 +119,8 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
         groups=as_table(pd.concat(groups, ignore_index=True), STUDY_COLUMNS),
         cells=_frame(cells, MATCH_COLUMNS),
         unmatched=_frame(unmatched, UNMATCHED_COLUMNS),
-        specification=differing(texts),
-        provenance=differing(provenance),
+        specification=differing({name: flat(p.specification) for name, p in plans.items()}),
+        provenance=differing({name: p.provenance for name, p in plans.items()}),
     )
 
 
@@ -198,6 +195,9 @@ def _cells(pairs: Sequence[Pair]) -> list[dict[str, object]]:
     return rows
 
 
+_NO_INTERVAL = Interval(math.nan, math.nan, math.nan, 0, CONFIDENCE, "")
+
+
 def _rows(pair: Pair) -> Iterator[dict[str, object]]:
     tables = [study.batch_sizes.set_index("batch_size") for study in (pair.first, pair.other)]
     values = [dict(list(study.seeds.groupby("batch_size"))) for study in (pair.first, pair.other)]
@@ -207,7 +207,7 @@ def _rows(pair: Pair) -> Iterator[dict[str, object]]:
         # Of a batch size with a failed seed there is no mean, and no difference of one.
         if pair.comparable and pd.notna([first["metric"], other["metric"]]).all():
             gap = difference(*(seeds[size].set_index("seed")["metric"] for seeds in values))
-        between = gap.interval if gap else None
+        between = gap.interval if gap else _NO_INTERVAL
         copied = ("learning_rate", "metric", "seconds_per_update", "seconds_to_train")
         yield {
             "group": pair.first.plan.group,
@@ -217,11 +217,11 @@ def _rows(pair: Pair) -> Iterator[dict[str, object]]:
             "part": pair.other.part,
             **{f"first_{name}": first[name] for name in copied},
             **{name: other[name] for name in copied},
-            "difference": between.mean if between else math.nan,
-            "difference_low": between.low if between else math.nan,
-            "difference_high": between.high if between else math.nan,
-            "method": between.method if between else "",
-            "seeds": between.count if between else 0,
+            "difference": between.mean,
+            "difference_low": between.low,
+            "difference_high": between.high,
+            "method": between.method,
+            "seeds": between.count,
             "p_value": gap.p_value if gap else math.nan,
             "established": False,
             "time_ratio": other["seconds_per_update"] / first["seconds_per_update"],
@@ -231,22 +231,16 @@ def _rows(pair: Pair) -> Iterator[dict[str, object]]:
 def _unmatched(
     studies: Mapping[str, StudyAnalysis], first: str, name: str, pairs: Sequence[Pair]
 ) -> Iterator[dict[str, object]]:
-    mine = [pair for pair in pairs if pair.study == name]
-    partners = {id(pair.first): pair.other for pair in mine} | {
-        id(pair.other): pair.first for pair in mine
-    }
+    mine = [(pair.first, pair.other) for pair in pairs if pair.study == name]
+    partners = {id(x): y for pair in mine for x, y in (pair, pair[::-1])}
     for study, against in ((first, name), (name, first)):
         for analysis in studies[study].groups:
             partner = partners.get(id(analysis))
             met = set(partner.batch_sizes["batch_size"]) if partner else set()
             alone = [size for size in analysis.batch_sizes["batch_size"] if size not in met]
             if alone:
-                yield {
-                    "study": study,
-                    "group": analysis.plan.group,
-                    "batch_sizes": ", ".join(map(str, alone)),
-                    "against": against,
-                }
+                row = (study, analysis.plan.group, ", ".join(map(str, alone)), against)
+                yield dict(zip(("study", "group", "batch_sizes", "against"), row, strict=True))
 
 
 def _rerun(first: StudyAnalysis, name: str, other: StudyAnalysis) -> Rerun:

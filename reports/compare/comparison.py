@@ -109,11 +109,9 @@ def _summary(matches: Matches) -> str:
 
 
 def _left_out(omitted: Sequence[str], undrawn: int) -> str:
-    texts = []
-    if omitted:
-        texts.append(f"only in the page's folder: {listing(omitted)}")
-    if undrawn > 0:
-        texts.append(f"not drawn: {plural(undrawn, 'figure')} of further groups")
+    only = omitted and f"only in the page's folder: {listing(omitted)}"
+    rest = undrawn and f"not drawn: {plural(undrawn, 'figure')} of further groups"
+    texts = [str(text) for text in (only, rest) if text]
     return f"To keep this page small: {'; '.join(texts)}." if texts else ""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -45,9 +44,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 _GROUP = GROUP_COLUMNS[0]
 
 
-class _Table(NamedTuple):
-    columns: tuple[Column, ...]
-    frame: Callable[[StudyAnalysis], pd.DataFrame]
+_Table = tuple[tuple[Column, ...], Callable[[StudyAnalysis], pd.DataFrame]]
 
 
 def _stacked(columns: tuple[Column, ...], frame: Callable[[Analysis], pd.DataFrame]) -> _Table:
@@ -70,18 +67,18 @@ def _below(columns: tuple[Column, ...], of: Callable[[Analysis], list[pd.DataFra
         parts = [part.assign(group=g.plan.group) for g in study.groups for part in of(g)]
         return as_table(pd.concat(parts), labelled) if parts else empty_table(labelled)
 
-    return _Table(labelled, stacked)
+    return labelled, stacked
 
 
 _joined = partial(pd.concat, ignore_index=True)
-_TABLES = {
-    "groups": _Table(GROUP_COLUMNS, lambda study: study.summary),
-    "trials": _Table(TRIAL_COLUMNS, lambda study: study.results.trials),
-    "cells": _Table(CELL_COLUMNS, lambda study: _joined([g.cells for g in study.groups])),
+_TABLES: dict[str, _Table] = {
+    "groups": (GROUP_COLUMNS, lambda study: study.summary),
+    "trials": (TRIAL_COLUMNS, lambda study: study.results.trials),
+    "cells": (CELL_COLUMNS, lambda study: _joined([g.cells for g in study.groups])),
     "expected-best": _stacked(EXPECTED_BEST_COLUMNS, lambda group: group.expected_best),
     "answers": _stacked(ANSWER_COLUMNS, lambda group: answer_table(group.answers)),
     "batch-sizes": _stacked(BATCH_SIZE_COLUMNS, lambda group: group.batch_sizes),
-    "curves": _Table(CURVE_COLUMNS, lambda study: study.results.curves),
+    "curves": (CURVE_COLUMNS, lambda study: study.results.curves),
     "mean-curves": _stacked(MEAN_CURVE_COLUMNS, lambda group: group.mean_curves),
     "budgets": _stacked(BUDGET_COLUMNS, lambda group: group.budgets),
     "targets": _stacked(TARGET_COLUMNS, lambda group: group.scaling.table),
@@ -93,19 +90,20 @@ _TABLES = {
         (*CROSSING_COLUMNS[:2], *NOISE_RATIO_COLUMNS),
         lambda record: record.noise.assign(share=record.target.share, target=record.target.level),
     ),
-    "timing": _Table(TIMING_COLUMNS, lambda study: study.results.timing),
-    "timing-summary": _Table(
-        TIMING_SUMMARY_COLUMNS, lambda study: _joined([g.timing for g in study.groups])
+    "timing": (TIMING_COLUMNS, lambda study: study.results.timing),
+    "timing-summary": (
+        TIMING_SUMMARY_COLUMNS,
+        lambda study: _joined([g.timing for g in study.groups]),
     ),
     "shard-costs": _stacked(SHARD_COST_COLUMNS, lambda group: group.shard_costs),
     "update-time": _stacked(
         UPDATE_TIME_COLUMNS, lambda group: update_time_table([group.scaling.update_time])
     ),
-    "timeline": _Table(TIMELINE_COLUMNS, lambda study: study.timeline.spans),
-    "work": _Table(WORK_COLUMNS, lambda study: study.timeline.work),
+    "timeline": (TIMELINE_COLUMNS, lambda study: study.timeline.spans),
+    "work": (WORK_COLUMNS, lambda study: study.timeline.work),
 }
 COLUMNS: dict[str, tuple[Column, ...]] = {
-    **{name: table.columns for name, table in _TABLES.items()},
+    **{name: columns for name, (columns, _) in _TABLES.items()},
     "claims": CLAIM_COLUMNS,
     "claim-evidence": EVIDENCE_COLUMNS,
 }
@@ -116,9 +114,7 @@ def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd
     """Return the tables of a report that a study asks for, by name, and what their columns mean."""
     simulated = study.results.description.cluster is not None
     frames = {
-        name: table.frame(study)
-        for name, table in _TABLES.items()
-        if simulated or name != "workers"
+        name: frame(study) for name, (_, frame) in _TABLES.items() if simulated or name != "workers"
     }
     if claims:
         frames |= {"claims": claims_table(claims), "claim-evidence": evidence_table(claims)}

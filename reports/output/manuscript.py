@@ -199,8 +199,7 @@ def _caption(chart: Chart) -> str:
 LONG = 20  # letters of a text from which on it is broken into lines
 MOST_ROWS = 40  # rows of a float: more are higher than a page
 BROKEN = 75.0  # points of a column whose texts are broken into lines
-LETTER, GAP = 5.0, 12.0
-"""Points that a letter takes, about, and that lie between two columns, at 10 points."""
+LETTER, GAP = 5.0, 12.0  # points of a letter, about, and between two columns, at 10 points
 COLUMN_POINTS = 240.0  # points of a column of a two-column page
 
 _LATEX = {

@@ -13,8 +13,7 @@ import pandas as pd
 from reports.output.files import PAGE, write
 from reports.schema import StudyResults
 
-SEAL = ".report.seal"
-"""Name of the file with the digest of what a report was made of, and of its files."""
+SEAL = ".report.seal"  # file with the digest of what a report was made of, and of its files
 
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "scipy", "seaborn")
 _WRITTEN = ("report.*", "tables/*", "figures/**/*.svg")

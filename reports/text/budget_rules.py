@@ -30,16 +30,16 @@ def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
     budget = f"{RULE_WORDS[first['rule']]}, {amount(first['rule'], first['budget'])}"
     highest = f"{analysis.measure.text(best['metric'])} at batch size {best['batch_size']}"
     seeds = plural(int(best["seeds"]), "seed")
-    texts = (
-        f"With {budget}, the highest mean is {highest}.",
-        f"Lower by at most {analysis.measure.gap(best['metric'] - close['metric'].min())}, but not "
-        f"significantly ({seeds}): batch {sizes(close['batch_size'].tolist(), analysis.tried)}."
-        if len(close)
-        else f"All others are significantly lower ({seeds}).",
-        f"Training ended before that at batch {sizes(ended)}." if ended else "",
-        f"Read before the first evaluation: batch {sizes(early)}." if early else "",
-    )
-    return " ".join(filter(None, texts))
+    gap = analysis.measure.gap(best["metric"] - close["metric"].min())
+    where = sizes(close["batch_size"].tolist(), analysis.tried)
+    texts = [f"With {budget}, the highest mean is {highest}."]
+    if len(close):
+        texts.append(f"Lower by at most {gap}, but not significantly ({seeds}): batch {where}.")
+    else:
+        texts.append(f"All others are significantly lower ({seeds}).")
+    texts += [f"Training ended before that at batch {sizes(ended)}."] * bool(ended)
+    texts += [f"Read before the first evaluation: batch {sizes(early)}."] * bool(early)
+    return " ".join(texts)
 
 
 def stopped_note(analysis: Analysis) -> str:

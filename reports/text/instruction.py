@@ -15,10 +15,9 @@ HIGH, MODERATE, LOW = "high", "moderate", "low"  # how sure an answer is
 
 def headline(analysis: Analysis) -> str:
     """Return the answer as an instruction, or that there is none."""
-    answer = analysis.answer
-    if answer.batch_size is None:
+    if analysis.recommended is None:
         return "No batch size can be recommended yet."
-    return f"Use {with_rate(answer)}."
+    return f"Use {with_rate(analysis.answer)}."
 
 
 def with_rate(answer: Answer) -> str:

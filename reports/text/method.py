@@ -29,7 +29,6 @@ LOSS_WORDS = {
     "cross_entropy": "cross-entropy",
     "binary_cross_entropy": "binary cross-entropy, summed over the outputs",
 }
-"""The losses in words; others are named as they are."""
 METRIC_WORDS = {
     "r2": "the share of the targets' variance that is explained; 0 is as good as always answering "
     "the mean",
@@ -39,12 +38,10 @@ METRIC_WORDS = {
     "roc_auc": "the probability that the output of a class is higher for an example of it than for "
     "another one; of more than two classes, the mean, each against the rest",
 }
-"""Metrics in words, where their name does not say all."""
 RATE_RULES = {
     "linear": "The learning rates tried grow in proportion to the batch size.",
     "sqrt": "The learning rates tried grow with the square root of the batch size.",
 }
-"""How learning rates follow the batch size, where they do."""
 
 
 def method(analysis: Analysis) -> list[str]:

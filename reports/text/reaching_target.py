@@ -79,19 +79,16 @@ def scaling_sentence(analysis: Analysis) -> str:
 def unsaid(analysis: Analysis) -> list[str]:
     """Return why figures of training to a target are missing, a sentence each."""
     record = analysis.scaling
-    texts = [record.reason]
+    texts = [record.reason] if record.reason else []
     if record.main is not None and record.main.fastest is None:
         texts.append(f"Time to the target isn't known. {record.update_time.reason}")
     if record.simulation.reason:
         texts.append(f"Time on many workers is not simulated. {record.simulation.reason}")
     if record.targets and record.noise.empty:
-        texts.append(
-            "The gradient noise scale was not measured: set `noise_examples`, a number of training "
-            "examples, in the specification."
-        )
+        texts.append("The gradient noise scale was not measured: set `noise_examples`.")
     elif record.targets and record.noise_known.empty:
         texts.append("The seeds don't resolve the gradient noise scale at any point of training.")
-    return [text for text in texts if text]
+    return texts
 
 
 def other_rates(record: TargetRecord) -> str:

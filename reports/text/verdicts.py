@@ -6,15 +6,7 @@ import math
 from dataclasses import dataclass
 
 from reports.recommend import Analysis, extreme
-from reports.schema import (
-    MISSING,
-    capitalised,
-    plural,
-    seconds,
-    significant,
-    sizes,
-    times,
-)
+from reports.schema import MISSING, capitalised, plural, seconds, significant, sizes, times
 from reports.schema.formats import faster
 from reports.stats.non_inferiority import WORSE
 from reports.text.budget_rules import rules_sentence

@@ -49,7 +49,6 @@ STYLE: dict[Any, Any] = {
     **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), INK),
     **dict.fromkeys(("xtick.color", "ytick.color"), INK),
 }
-"""matplotlib settings the figures are made for."""
 SIZES = "Batch size"  # how the label of an axis of batch sizes begins
 BATCH_SIZE = f"{SIZES} (examples per update)"  # label of the axis nearly all figures share
 METRICS, DIFFERENCES = (-1.0, 2.0), (-2.0, 2.0)
@@ -57,7 +56,6 @@ METRICS, DIFFERENCES = (-1.0, 2.0), (-2.0, 2.0)
 and by how much says nothing."""
 LIGHT = 0.18  # luminance above which black ink is easier to read than white
 DASHES: tuple[Dashes, ...] = ((None, None), (4, 1.5), (1, 1), (5, 1, 1, 1), (8, 2))
-"""Of lines to distinguish."""
 SIDE = 42.0  # points at either side of axes where a name in the middle would reach out of them
 _TEXT = 0.36  # share of the axes that the name of a band takes
 NAME_WIDTH, LINE = 22, 11.0  # characters of a line of a name, and points of its height
@@ -72,7 +70,6 @@ LOOKS: tuple[Look, ...] = (
     (PINK, "^", (5, 1, 1, 1)),
     (GREY, "v", (8, 2)),
 )
-"""Of things to distinguish, none by its colour alone."""
 
 
 def ordered_colors(number: int, margin: float = 0.2) -> list[tuple[float, ...]]:

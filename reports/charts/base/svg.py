@@ -21,7 +21,6 @@ from reports.charts.base.style import INK, RULE, SIZE_ID, STYLE, Marks
 
 WIDTH = 6.6  # inches of every figure
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-"""Replaces matplotlib's own font, which readers rarely have and which is wider."""
 
 _MARGIN = 0.05  # share of the values' range that matplotlib leaves free at either end of an axis
 _MANY_POWERS = 2.5  # powers of ten

@@ -11,8 +11,7 @@ from matplotlib.colors import to_rgb
 from reports.charts.base.style import luminance
 
 PAPER = "#121212"  # of the dark page
-CONTRAST = 4.5
-"""What a line or a letter has against its ground, at least (WCAG 2.2 asks 3 of a line)."""
+CONTRAST = 4.5  # of a line or a letter with its ground (WCAG 2.2 asks 3 of a line)
 
 _DRAWN = re.compile(r'(<(?:use|text)\b[^>]* style="|<[a-z]+\b[^>]* style="[^"]*stroke: #)[^"]*"')
 _COLOR = re.compile(r"#[0-9a-f]{6}\b")

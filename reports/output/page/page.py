@@ -38,11 +38,9 @@ from reports.text.method import limits, method
 from reports.text.reaching_target import unsaid
 from reports.text.verdicts import cards
 
-FIGURES = "figures"
-"""Name of the figures' folder, from the page; with several groups, each has its own in it."""
+FIGURES = "figures"  # folder; with several groups, each has its own in it
 EMBED_BELOW = 12_000  # characters of CSV up to which a table is also a download inside the page
 _SENTENCES = (headline, evidence, confidence_line, surer, cards, method, limits, unsaid)
-"""What the page says of a configuration's numbers."""
 DOWNLOADS = "downloads"  # what goes first where the page is too large: tables inside it as CSV
 
 

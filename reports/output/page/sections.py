@@ -10,13 +10,7 @@ from markupsafe import Markup
 from reports.charts.base import Chart, Drawn, svg
 from reports.charts.budgets import Slider, budget_slider
 from reports.claims import ClaimVerdict
-from reports.claims.evidence import (
-    MIXED,
-    NOT_STUDIED,
-    NOT_SUPPORTED,
-    SUPPORTED,
-    UNDECIDED,
-)
+from reports.claims.evidence import MIXED, NOT_STUDIED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from reports.output.page._dark import recolorable
 from reports.output.page.cells import Table
 from reports.recommend import Analysis, StudyAnalysis
@@ -90,25 +84,15 @@ def section(
     prefix: str,
 ) -> Section:
     """Return all that the page says of a group."""
-    return Section(
-        analysis,
-        prefix,
-        folder,
-        verdict(analysis),
-        cautions(analysis),
-        drawn,
-        inlined(drawn, prefix),
-        undrawn,
-        tables,
-        budget_slider(analysis, prefix) if "budgets" in drawn else None,
-    )
+    said, figures = (verdict(analysis), cautions(analysis)), inlined(drawn, prefix)
+    slider = budget_slider(analysis, prefix) if "budgets" in drawn else None
+    return Section(analysis, prefix, folder, *said, drawn, figures, undrawn, tables, slider)
 
 
 def inlined(drawn: Drawn, prefix: str = "") -> list[tuple[Chart, Markup]]:
     """Return charts with their elements as a page shows them."""
     return [
-        (chart, recolorable(svg.inline(element, chart, prefix)))
-        for chart, element in drawn.values()
+        (each, recolorable(svg.inline(element, each, prefix))) for each, element in drawn.values()
     ]
 
 

@@ -32,11 +32,6 @@ class BestBatch:
     seconds: float | None = None  # to the target at `batch_size`
     measured: Ends | None = None  # the range in which both updates and their cost were measured
 
-    @property
-    def at_edge(self) -> bool:
-        """Whether the best is the smallest or largest measured, so that others may be better."""
-        return self.measured is not None and self.batch_size in self.measured
-
 
 def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:
     """Return the batch size that reaches the target in the shortest time, by both fits.
@@ -63,7 +58,18 @@ def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBat
     best = fastest_batch(fit, timing)
     if best.batch_size is None or best.measured is None:
         return best
-    return replace(best, interval=_interval(fit, timing, best.batch_size, best.measured))
+    if not (fit.curve and fit.model and timing.curve and timing.model):
+        return best
+    sizes, measured = np.geomspace(*best.measured, _SIZES), best.measured
+    updates, cost = fit.curve.at(1 / sizes), timing.curve.at(sizes)
+    fastest = (
+        sizes[(shapes_at(1 / sizes, fit.model.shapes) * cost).argmin(axis=1)],
+        sizes[(shapes_at(sizes, timing.model.shapes) * updates).argmin(axis=1)],
+    )
+    below = math.hypot(*(math.log(best.batch_size / each.min()) for each in fastest))
+    above = math.hypot(*(math.log(each.max() / best.batch_size) for each in fastest))
+    low, high = best.batch_size * math.exp(-below), best.batch_size * math.exp(above)
+    return replace(best, interval=Ends(max(low, measured.low), min(high, measured.high)))
 
 
 def fastest_batch(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:
@@ -90,22 +96,4 @@ def fastest_batch(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:
         near=Ends(float(near[0]), float(near[-1])),
         seconds=float(times.min()),
         measured=measured,
-    )
-
-
-def _interval(
-    fit: StepsToTargetFit, timing: UpdateTimeFit, best: float, measured: Ends
-) -> Ends | None:
-    if not (fit.curve and fit.model and timing.curve and timing.model):
-        return None
-    sizes = np.geomspace(*measured, _SIZES)
-    updates, cost = fit.curve.at(1 / sizes), timing.curve.at(sizes)
-    fastest = (
-        sizes[(shapes_at(1 / sizes, fit.model.shapes) * cost).argmin(axis=1)],
-        sizes[(shapes_at(sizes, timing.model.shapes) * updates).argmin(axis=1)],
-    )
-    below = math.hypot(*(math.log(best / each.min()) for each in fastest))
-    above = math.hypot(*(math.log(each.max() / best) for each in fastest))
-    return Ends(
-        max(best * math.exp(-below), measured.low), min(best * math.exp(above), measured.high)
     )

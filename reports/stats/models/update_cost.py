@@ -85,10 +85,12 @@ def fit_update_time(
     model = fit_two_terms(means_of(timed, medians), confidence, bend=False)
     fixed = model.curve.intercept if model.intercept.low > 0 else None
     each = model.curve.slope if model.slope.low > 0 else None
+    flat = "Times don't grow with the batch size: they show no cost of an example."
+    steep = "Times grow in proportion to the batch: they show no fixed cost."
     return UpdateTimeFit(
         batch_sizes=tuple(timed.tolist()),
         confidence=confidence,
-        reason=_reason(fixed, each),
+        reason=steep if fixed is None else flat if each is None else "",
         fixed_seconds=fixed,
         seconds_per_example=each,
         doubling_batch_size=None if fixed is None or each is None else fixed / each,
@@ -100,11 +102,3 @@ def fit_update_time(
         curve=model.curve,
         model=model,
     )
-
-
-def _reason(fixed: float | None, each: float | None) -> str:
-    if fixed is None:
-        return "Times grow in proportion to the batch: they show no fixed cost."
-    if each is None:
-        return "Times don't grow with the batch size: they show no cost of an example."
-    return ""

@@ -29,7 +29,7 @@ def test_the_best_batch_size_is_where_the_time_is_shortest() -> None:
     assert best.batch_size == pytest.approx(math.exp(oracle.x), rel=1e-3)
     assert best.batch_size == pytest.approx(math.sqrt(100 * 20 / 0.5), rel=1e-3)
     assert best.seconds == pytest.approx(oracle.fun, rel=1e-3)
-    assert not best.at_edge
+    assert best.batch_size not in best.measured
     assert best.near is not None
     ends = [seconds(math.log(end)) for end in best.near]
     assert ends == pytest.approx([1.05 * oracle.fun] * 2, rel=0.01)
@@ -70,7 +70,7 @@ def test_outside_the_measured_range_its_nearer_end_is_best(
 ) -> None:
     fit = fit_steps_to_target(SIZES, updates_at(SIZES, critical))
     best = best_batch_for_time(fit, line(fixed))
-    assert (best.batch_size, best.at_edge) == (edge, True)
+    assert best.batch_size == edge in best.measured
     assert best.near is not None
     assert edge in best.near
     assert best.interval == (edge, edge)
@@ -80,7 +80,7 @@ def test_outside_the_measured_range_its_nearer_end_is_best(
 
 def test_without_a_plateau_the_largest_batch_is_best() -> None:
     best = best_batch_for_time(fit_steps_to_target(SIZES, 1e5 / SIZES), line())
-    assert (best.batch_size, best.at_edge) == (SIZES[-1], True)
+    assert best.batch_size == SIZES[-1] in best.measured
     assert best.interval == (SIZES[-1], SIZES[-1])
 
 
@@ -98,7 +98,7 @@ def test_only_what_was_measured_twice_is_in_range() -> None:
     assert best.measured == (SIZES[0], SIZES[3] / 2)
     apart = best_batch_for_time(fit, line(sizes=SIZES[:4] / 64))
     assert "in range" in apart.reason
-    assert (apart.batch_size, apart.at_edge) == (None, False)
+    assert (apart.batch_size, apart.measured) == (None, None)
 
 
 def test_without_timings_there_is_no_best() -> None:
