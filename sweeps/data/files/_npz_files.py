@@ -15,6 +15,7 @@ from sweeps.data.files._contents import read_safely
 from sweeps.data.files.file_sources import NpzParameters
 from sweeps.data.splits import REGRESSION, Dataset
 from sweeps.data.table._assembly import assembled
+from sweeps.data.table._cells import of_array
 from sweeps.data.table._features import FLOAT_BYTES, Features, Room, dense
 from sweeps.data.table._target import read_target
 from sweeps.errors import DataError, did_you_mean, shown
@@ -30,7 +31,8 @@ def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
     room = Room.of(parameters, len(content))
     (inputs, wanted), notes = _arrays(name, content, parameters, room)
     columns, more = _columns(name, inputs, wanted, parameters)
-    target = read_target(name, columns, parameters.task, _locate)
+    cells = {column: of_array(values) for column, values in columns.items()}
+    target = read_target(name, cells, parameters.task, _locate)
     room.check(*dense(name, len(inputs), inputs.shape[1], target.outputs))
     values = inputs.astype(np.float64, copy=False)
     if np.isinf(values).any():

@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bpengine.network import BoolArray, IntArray
 from sweeps.data._dataset import LISTED, classification, regression
 from sweeps.data.splits import LEAST_OF_A_CLASS, REGRESSION, Dataset
-from sweeps.data.table._cells import Cells, Locate, Markers, TableError
+from sweeps.data.table._cells import Cells, Locate, Markers, TableError, of_array
 from sweeps.data.table._choices import (
     CATEGORY,
     DROP,
@@ -48,7 +47,7 @@ _OTHER = "other"  # what rare classes are merged to
 def from_frame(name: str, frame: DataFrame, parameters: TableParameters, locate: Locate) -> Dataset:
     """Return the dataset that a table's columns are."""
     chosen = check_columns(name, [*map(str, frame.columns)], parameters)
-    targets = {column: frame[column].to_numpy() for column in chosen.target}
+    targets = {column: of_array(frame[column].to_numpy()) for column in chosen.target}
     rest = frame.drop(columns=[*chosen.target, *chosen.ignore])
     table = {
         str(column): cells_of(rest[column], categorical=column in chosen.categorical)
@@ -60,7 +59,7 @@ def from_frame(name: str, frame: DataFrame, parameters: TableParameters, locate:
 def from_columns(
     name: str,
     table: Mapping[str, Cells],
-    targets: Mapping[str, npt.NDArray[Any] | Cells],
+    targets: Mapping[str, Cells],
     parameters: TableParameters,
     locate: Locate,
     *,

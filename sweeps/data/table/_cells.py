@@ -7,9 +7,10 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from bpengine.network import Array, BoolArray, IntArray
 from sweeps.errors import DataError
@@ -87,7 +88,8 @@ class Cells:
         """Return the column with its numbers as texts, too."""
         numbers = np.unique(self.numbers[~np.isnan(self.numbers)])
         codes = np.searchsorted(numbers, self.numbers) + len(self.texts)
-        codes = np.where(np.isnan(self.numbers), self.codes, codes)
+        before = self.codes if self.codes.size else -1
+        codes = np.where(np.isnan(self.numbers), before, codes)
         texts = (*self.texts, *map(number_name, numbers))
         return replace(self, numbers=np.empty(0), texts=texts, codes=codes)
 
@@ -146,6 +148,12 @@ def written_numbers(texts: Sequence[str], decimal: str, *, either: bool) -> Arra
 def _value(match: re.Match[str]) -> float:
     digits = re.sub(r"\D", "", match["whole"] or "0")
     return float(f"{match['sign']}{digits}.{match['part'] or 0}")
+
+
+def of_array(values: npt.NDArray[Any]) -> Cells:
+    """Return a column that is an array of numbers, flags, or texts with None or NaN for nothing."""
+    is_number = values.dtype.kind in "iuf"
+    return Cells(values.astype(np.float64)) if is_number else as_written(values.tolist())
 
 
 def as_written(cells: Iterable[object]) -> Cells:

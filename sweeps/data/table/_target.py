@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
 from bpengine.network import Array, BoolArray, IntArray
 from sweeps.data.splits import CLASSIFICATION, LEAST_OF_A_CLASS, REGRESSION
@@ -19,7 +18,6 @@ from sweeps.data.table._cells import (
     TableError,
     alike,
     are_whole,
-    as_written,
     number_name,
     number_of,
     written_numbers,
@@ -94,20 +92,16 @@ class _Column:
 
 def read_target(
     name: str,
-    columns: Mapping[str, npt.NDArray[Any] | Cells],
+    columns: Mapping[str, Cells],
     task: str,
     locate: Locate,
     *,
     markers: Markers | None = None,
     decimal: str = ".",
 ) -> Target:
-    """Read target columns.
-
-    Values are numbers, flags, or texts with None or NaN for missing ones. Several columns are a
-    regression. An empty task is inferred from the column.
-    """
+    """Read target columns: several are a regression. An empty task is inferred from the column."""
     markers = markers or Markers.of(MISSING_MARKERS)
-    read = [_column(column, values, markers, decimal) for column, values in columns.items()]
+    read = [_column(column, cells, markers, decimal) for column, cells in columns.items()]
     for column in read:
         if not column.present.any():
             raise DataError(f"{name}: the target {shown(column.name)} has no values.")
@@ -125,27 +119,15 @@ def read_target(
     return _classes(column, notes)
 
 
-def _column(name: str, values: npt.NDArray[Any] | Cells, markers: Markers, decimal: str) -> _Column:
-    if isinstance(values, Cells):
-        return _of_texts(
-            name, values.as_texts() if values.numbers.size else values, markers, decimal
-        )
-    if values.dtype.kind == "b":
-        codes = values.astype(np.int64)
-        return _Column(name, ("False", "True"), np.full(2, np.nan), codes, np.zeros(2, bool))
-    if values.dtype.kind in "iuf":
-        distinct, codes = np.unique(values.astype(np.float64), return_inverse=True)
-        marked = np.isnan(distinct) | np.isin(distinct, markers.numbers)
-        return _Column(name, tuple(map(_text, distinct)), distinct, codes, marked)
-    return _of_texts(name, as_written(values.tolist()), markers, decimal)
-
-
-def _of_texts(name: str, cells: Cells, markers: Markers, decimal: str) -> _Column:
+def _column(name: str, cells: Cells, markers: Markers, decimal: str) -> _Column:
+    infinite = {"inf": np.inf, "-inf": -np.inf} if cells.numbers.size else {}
+    cells = cells.as_texts() if cells.numbers.size else cells
     texts = ["", *sorted({cells.texts[code] for code in cells.used()})]
     numbering = {text: code for code, text in enumerate(texts)}
     # The last one is for cells with nothing in them, whose code is -1.
     codes = np.array([*(numbering.get(text, 0) for text in cells.texts), 0])
-    numbers, marked = np.array([*map(number_of, texts)]), markers.marked(texts)
+    numbers = np.array([infinite.get(text, number_of(text)) for text in texts])
+    marked = markers.marked(texts)
     column = _Column(name, tuple(texts), numbers, codes[cells.codes], marked)
     values = [texts[code] for code in column.used]
     written = written_numbers(values, decimal, either=True) if column.words else None
@@ -153,11 +135,7 @@ def _of_texts(name: str, cells: Cells, markers: Markers, decimal: str) -> _Colum
         return column
     numbers[column.used] = written
     note = f"The target {shown(name)} is read as numbers: {shown(column.texts[column.used[0]])} is "
-    return replace(column, numbers=numbers, note=f"{note}{_text(written[0])}.")
-
-
-def _text(value: float) -> str:
-    return number_name(value) if np.isfinite(value) else str(value)
+    return replace(column, numbers=numbers, note=f"{note}{number_name(written[0])}.")
 
 
 def _inferred(name: str, column: _Column, locate: Locate) -> str:
@@ -215,9 +193,7 @@ def _values(
             raise _wordy(text, column)
         infinite = [column.texts[k] for k in column.used if np.isinf(column.numbers[k])]
         if infinite:
-            text = (
-                f"{name}: the target {shown(column.name)} holds {infinite[0]}, which is not finite."
-            )
+            text = f"{name}: the target {shown(column.name)} holds {infinite[0]}, not finite."
             text = f"{text} Name it in `missing_markers` if it is missing."
             raise TableError(text, missing_markers=tuple(infinite))
     marked = [np.where(column.marked, np.nan, column.numbers) for column in columns]

@@ -9,12 +9,12 @@ import pytest
 from refused import refusal as refused_by
 from refused import states
 
-from sweeps.data.table._cells import Markers, TableError
+from sweeps.data.table._cells import Markers, TableError, of_array
 from sweeps.data.table._target import Target, read_target
 
 
 def read(*columns: Any, task: str = "") -> Target:
-    named = {f"y{number}": np.asarray(column) for number, column in enumerate(columns, 1)}
+    named = {f"y{number}": of_array(np.asarray(column)) for number, column in enumerate(columns, 1)}
     return read_target("my.csv", named, task, lambda row: f"line {row + 2}")
 
 
@@ -104,10 +104,16 @@ def test_numbers_as_people_write_them_are_values() -> None:
 
 def test_markers_are_no_targets() -> None:
     numbers = read_target(
-        "my.csv", {"y": np.array([1.5, -999, 2.25])}, "", str, markers=Markers.of(["-999"])
+        "my.csv",
+        {"y": of_array(np.array([1.5, -999, 2.25]))},
+        "",
+        str,
+        markers=Markers.of(["-999"]),
     )
     assert numbers.present.tolist() == [True, False, True]
-    named = read_target("my.csv", {"y": texts("NA", "x")}, "", str, markers=Markers.of([]))
+    named = read_target(
+        "my.csv", {"y": of_array(texts("NA", "x"))}, "", str, markers=Markers.of([])
+    )
     assert named.classes == ("NA", "x")
 
 
