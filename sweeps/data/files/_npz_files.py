@@ -6,6 +6,7 @@ import io
 import math
 import warnings
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,9 @@ import numpy.typing as npt
 from sweeps.data.files._contents import read_safely
 from sweeps.data.files.file_sources import NpzParameters
 from sweeps.data.splits import REGRESSION, Dataset
-from sweeps.data.table._assembly import assembled
-from sweeps.data.table._cells import of_array
-from sweeps.data.table._features import FLOAT_BYTES, Features, Room, dense
-from sweeps.data.table._target import read_target
+from sweeps.data.table._assembly import from_columns
+from sweeps.data.table._cells import Cells, of_array
+from sweeps.data.table._features import FLOAT_BYTES, Room
 from sweeps.errors import DataError, did_you_mean, shown
 
 NUMBERS, LABELS = "biuf", "biufU"  # kinds of NumPy's dtypes that features and targets may have
@@ -31,16 +31,15 @@ def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
     room = Room.of(parameters, len(content))
     (inputs, wanted), notes = _arrays(name, content, parameters, room)
     columns, more = _columns(name, inputs, wanted, parameters)
-    cells = {column: of_array(values) for column, values in columns.items()}
-    target = read_target(name, cells, parameters.task, _locate)
-    room.check(*dense(name, len(inputs), inputs.shape[1], target.outputs))
-    values = inputs.astype(np.float64, copy=False)
-    if np.isinf(values).any():
-        row, column = np.argwhere(np.isinf(values))[0]
-        raise DataError(f"{name}: {parameters.inputs}[{row}, {column}] is not finite.")
-    names = tuple(f"feature {number}" for number in range(1, values.shape[1] + 1))
-    features = Features(names, names, np.full(len(names), -1), values, (*notes, *more))
-    return assembled(name, features, target, parameters, _locate)
+    names = tuple(f"feature {number}" for number in range(1, inputs.shape[1] + 1))
+    values = inputs.astype(np.float64, copy=False).T
+    features = {feature: Cells(numbers) for feature, numbers in zip(names, values, strict=True)}
+    targets = {column: of_array(values) for column, values in columns.items()}
+    declared = frozenset(names)
+    dataset = from_columns(
+        name, features, targets, parameters, _locate, declared=declared, read=len(content)
+    )
+    return replace(dataset, notes=(*notes, *more, *dataset.notes))
 
 
 def _locate(row: int) -> str:

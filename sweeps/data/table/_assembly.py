@@ -60,17 +60,22 @@ def from_columns(
     name: str,
     table: Mapping[str, Cells],
     targets: Mapping[str, Cells],
-    parameters: TableParameters,
+    parameters: DatasetParameters,
     locate: Locate,
     *,
     decimal: str = ".",
+    declared: frozenset[str] | None = None,
+    read: int = 0,
 ) -> Dataset:
-    """Return the dataset that columns are.
+    """Return the dataset that columns are, read from that many bytes in memory.
 
-    The parameters are those of `check_columns`. All that is wrong is reported at once.
+    The parameters of a table are those of `check_columns`. All that is wrong is reported at once.
     """
     markers = Markers.of(parameters.missing_markers)
-    notes, obstacles = parameters.understood
+    notes, obstacles = list[str](), list[TableError]()
+    if isinstance(parameters, TableParameters):
+        notes, obstacles = parameters.understood
+        declared = frozenset((*parameters.keep, *parameters.categorical))
     target, rows, outputs = None, None, 1
     try:
         target = read_target(
@@ -85,33 +90,12 @@ def from_columns(
         columns = {column: cells.rows(rows) for column, cells in columns.items()}
     never = parameters.missing in {DROP, REFUSE}
     often = 1.0 if never else 0.0 if parameters.missing == CATEGORY else OFTEN_MISSING
-    declared = frozenset((*parameters.keep, *parameters.categorical))
-    where = _among(locate, rows)
-    reading = Reading(where, declared, often, decimal)
-    features = read_features(name, columns, reading, Room.of(parameters), outputs)
+    where = locate if rows is None else lambda row: locate(int(rows[row]))
+    reading = Reading(where, declared or frozenset(), often, decimal)
+    features = read_features(name, columns, reading, Room.of(parameters, read), outputs)
     features = replace(features, notes=(*notes, *features.notes))
     obstacles += features.obstacles
     return _finished(name, features, target, parameters, locate=where, obstacles=obstacles)
-
-
-def _among(locate: Locate, rows: IntArray | None) -> Locate:
-    """Return where examples are of which only these rows are left."""
-    return locate if rows is None else lambda row: locate(int(rows[row]))
-
-
-def assembled(
-    name: str, features: Features, target: Target, parameters: DatasetParameters, locate: Locate
-) -> Dataset:
-    """Return a dataset of features and target."""
-    notes: list[str] = []
-    obstacles: list[TableError] = []
-    target, rows = _usable(name, target, parameters, notes, obstacles)
-    if rows is not None:
-        features = features.rows(rows)
-    features = replace(features, notes=(*features.notes, *notes))
-    return _finished(
-        name, features, target, parameters, locate=_among(locate, rows), obstacles=obstacles
-    )
 
 
 def _usable(

@@ -75,7 +75,8 @@ def test_arrays_become_a_dataset(read: Read) -> None:
     dataset = read({"X": X, "y": Y, "about": np.zeros(3)})
     np.testing.assert_array_equal(dataset.inputs, X)
     np.testing.assert_array_equal(dataset.labels, Y)
-    aside, task = dataset.notes
+    aside, task, columns = dataset.notes
+    states(columns, "2 columns of numbers")
     states(aside, "left aside", "'about'")
     states(task, "classification", "'y' holds 2 different whole numbers")
 
@@ -121,7 +122,8 @@ def test_missing_values_are_refused_or_filled(read: Read) -> None:
 def test_infinite_values_are_refused(read: Read) -> None:
     inputs = X.astype(float)
     inputs[3, 1] = -np.inf
-    assert refusal(read, {"X": inputs, "y": Y}) == "my.npz: X[3, 1] is not finite."
+    text = refusal(read, {"X": inputs, "y": Y})
+    states(text, "'feature 2'", "-inf in row 3, counted from 0", "`missing_markers`")
 
 
 def test_arrays_that_are_not_there_are_reported_with_those_that_are(read: Read) -> None:
