@@ -124,8 +124,10 @@ def read_sqlite(contents: Contents, _parameters: FileParameters) -> Rows:
 
     def select(query: str) -> Iterator[tuple[Any, ...]]:
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        connected = closing(sqlite3.connect(uri, uri=True))
-        with read_safely(name, "database of SQLite"), connected as connection:
+        with (
+            read_safely(name, "database of SQLite"),
+            closing(sqlite3.connect(uri, uri=True)) as connection,
+        ):
             connection.text_factory = lambda text: text.decode("utf-8", "replace")
             connection.execute("PRAGMA trusted_schema = OFF")
             yield from connection.execute(query)
