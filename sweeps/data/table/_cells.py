@@ -21,6 +21,8 @@ Locate = Callable[[int], str]
 MISSING_MARKERS = ("NA", "N/A", "NaN", "null", "None", "?", ".")
 """What represents a missing value, in any case; an empty cell always does."""
 
+FEW_WORDS = 5  # among numbers may represent missing values
+
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
 
@@ -166,12 +168,9 @@ def as_written(cells: Iterable[object]) -> Cells:
     return Cells(np.empty(0), tuple(numbering), np.array(codes, np.int64))
 
 
-def told_apart(column: Cells, decimal: str = ".") -> Cells:
+def told_apart(column: Cells) -> Cells:
     """Return a column as it is written with the numbers distinguished from other texts."""
-    texts = column.texts
-    if decimal != ".":
-        texts = tuple("" if "." in text else text.replace(decimal, ".") for text in texts)
-    numbers = np.array([*map(number_of, texts), math.nan])
+    numbers = np.array([*map(number_of, column.texts), math.nan])
     numbering = np.where(np.isnan(numbers), np.arange(numbers.size), -1)
     numbering[-1] = -1
     return Cells(numbers[column.codes], column.texts, numbering[column.codes])

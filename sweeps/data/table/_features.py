@@ -12,6 +12,7 @@ import numpy as np
 from bpengine.network import Array, IntArray
 from sweeps.data.parameters import Limited
 from sweeps.data.table._cells import (
+    FEW_WORDS,
     Cells,
     Locate,
     TableError,
@@ -31,7 +32,6 @@ LARGEST_WHOLE = 2**53  # from here on float64 can't tell neighbouring whole numb
 TOO_WHOLE = "not below 2^53, where float64 stops being exact; leave it out with `ignore`."
 MOST_CATEGORIES = 256  # of a column; more texts are no categories
 OFTEN_MISSING = 0.05  # of a column: that its value is missing becomes a feature of its own
-FEW_WORDS = 5  # among numbers may represent missing values
 FEWEST_TEXTS = 2  # more texts that are all different identify examples rather than sort them
 MOST_SEPARATE = 20  # more texts, most of which occur once, are no categories either
 FLOAT_BYTES = 8

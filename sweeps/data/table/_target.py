@@ -11,6 +11,7 @@ import numpy as np
 from bpengine.network import Array, BoolArray, IntArray
 from sweeps.data.splits import CLASSIFICATION, LEAST_OF_A_CLASS, REGRESSION
 from sweeps.data.table._cells import (
+    FEW_WORDS,
     MISSING_MARKERS,
     Cells,
     Locate,
@@ -26,7 +27,6 @@ from sweeps.errors import DataError, shown
 
 CLASS_NUMBERS = 20  # at most so many different whole numbers are taken for classes
 SURE_CLASSES = 10  # more whole numbers are values if one of them is rarer than a class may be
-FEW_WORDS = 5  # among numbers may represent missing values
 
 
 @dataclass(frozen=True)
