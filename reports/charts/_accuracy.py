@@ -32,7 +32,7 @@ def accuracy(
     ax.plot(table["batch_size"], table[shown], color=style.BLUE, lw=1.6)
     style.interval_bars(ax, table, "metric_low", "metric_high")
     style.points(ax, table, shown, "near")
-    style.keep_within(ax, *style.METRICS)
+    style.keep_within(ax, *measure.shown)
     _shade(ax, table)
     for row in table[table["batch_size"] == reference].to_dict("records"):
         ax.annotate(
@@ -122,7 +122,8 @@ def _statistic(analysis: Analysis) -> str:
 
 def _tuning(analysis: Analysis) -> str:
     chosen = (
-        f"Each batch size has its learning rate with the highest mean {validation(analysis)}"
+        f"Each batch size has its learning rate with the {analysis.measure.best} mean "
+        f"{validation(analysis)}"
         if analysis.batch_sizes["validation_metric"].notna().any()
         else "The learning rate of each batch size was given"
     )
@@ -197,8 +198,8 @@ def _trade(analysis: Analysis, table: pd.DataFrame) -> str:
     """What changes from the smallest batch size to the largest."""
     first, last = table.iloc[0], table.iloc[-1]
     pace = faster(first["seconds_to_train"] / last["seconds_to_train"])
-    change = last["metric"] - first["metric"]
+    change = analysis.measure.becomes(last["metric"] - first["metric"], analysis.metric)
     return (
         f"Batch size {last['batch_size']} trains {pace} than batch size {first['batch_size']} and "
-        f"{'loses' if change < 0 else 'gains'} {analysis.measure.gap(change)} of {analysis.metric}"
+        f"{change}"
     )

@@ -45,7 +45,7 @@ def learning_curves(
             text = f"{size}, recommended" if size == recommended else str(size)
             text = text if names else f"batch size {text}"
             names.append((text, *rows[["epochs", "validation_metric"]].iloc[-1]))
-    style.keep_within(ax, *style.METRICS)
+    style.keep_within(ax, *measure.shown)
     style.name_ends(ax, names, [f"{style.SIZE_ID}{size}" for size in by_size if size in shown])
 
 

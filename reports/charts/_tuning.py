@@ -23,10 +23,10 @@ from reports.charts.base import (
     with_readings,
 )
 from reports.recommend import Analysis, extreme
-from reports.schema import Measure, plural, rate, significant
+from reports.schema import Measure, capitalised, plural, rate, significant
 
 TALLEST = 6.8  # inches that the rows of the grid of rates may take together
-MOST_ERROR = 1 - style.METRICS[0]  # what is worse has failed, and by how much says nothing
+MOST_ERROR = 1 - Measure.shown[0]  # what is worse has failed, and by how much says nothing
 _LINES = {False: "-", True: (0, (3, 1.5))}
 _RULES = {"linear": 1.0, "root": 0.5}  # powers of the batch size that a rate may follow
 _FEWEST = 3  # batch sizes needed to tell how the best rate grows
@@ -151,10 +151,11 @@ def rates_chart(analysis: Analysis) -> Chart | None:
     if cells["ok"].sum() == 0:
         return None
     shares = bool(measure.unit)
-    cells = cells.assign(error=1 - cells["validation_metric"])
+    cells = cells.assign(error=measure.most - cells["validation_metric"])
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
     scored = selected.dropna(subset="validation_metric")
-    error = f"1 - {validation(analysis)}{f' in {measure.unit}' if shares else ''}"
+    less = "" if measure.lower_is_better else "1 - "
+    error = f"{less}{validation(analysis)}{f' in {measure.unit}' if shares else ''}"
 
     def value(row: Row) -> str:
         text = f"{validation(analysis)} {measure.text(row['validation_metric'])}"
@@ -225,7 +226,7 @@ def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Me
     style.interval_bars(ax, table, "gap_low", "gap_high")
     ax.plot(table["batch_size"], table["gap"], color=style.BLUE, lw=1.6)
     style.points(ax, table, "gap")
-    style.keep_within(ax, *style.DIFFERENCES)
+    style.keep_within(ax, *measure.apart)
 
 
 def gap_chart(analysis: Analysis) -> Chart | None:
@@ -236,21 +237,22 @@ def gap_chart(analysis: Analysis) -> Chart | None:
     measure, part = analysis.measure, analysis.part
 
     def value(row: Row) -> str:
-        span = interval_text(row, "gap", measure.signed)
+        span = interval_text(row, "gap", measure.signed_span)
         return f"gap {measure.change(row['gap'])}{span}, {plural(row['seeds'], 'seed')}"
 
     largest = extreme(table, "gap", largest=True)
+    ahead = f"{measure.lost(largest['gap'])}{measure.points}"
     seeds = plural(int(table["seeds"].max()), "seed")
     interval = " with 95% t interval" if table["gap_low"].notna().any() else ""
     return Chart(
         name="generalization-gap",
         heading="Generalization gap",
         finding=(
-            f"The training set is ahead of the {part} set by at most "
-            f"{measure.change(largest['gap'])}, at batch size {largest['batch_size']}"
+            f"The training set is ahead of the {part} set by at most {ahead}, at "
+            f"batch size {largest['batch_size']}"
         ),
         caption=(
-            f"{measure.name.capitalize()} on the training set less that on the {part} set, at the "
+            f"{capitalised(measure.name)} on the training set less that on the {part} set, at the "
             f"end of training, at the tuned learning rates; mean of {seeds}{interval}."
         ),
         description=values(table, "gap", measure.change),

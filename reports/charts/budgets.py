@@ -37,7 +37,7 @@ def budget_panels(
     ax.set_axis_off()
     panels = _panels(table)
     width = (1 + _GAP) / len(panels) - _GAP
-    low, high = limits(table)
+    low, high = limits(table, measure)
     for number, (heading, rows) in enumerate(panels.items()):
         panel = ax.inset_axes((number * (width + _GAP), 0, width, _TALL))
         style.metric_axis(style.batch_size_axis(panel, rows["batch_size"]), label, measure)
@@ -63,10 +63,10 @@ def budget_frame(ax: Axes, table: pd.DataFrame, *, label: str) -> None:
     ax.set_xlim(batch_sizes[0] / 2**0.5, batch_sizes[-1] * 2**0.5)
 
 
-def limits(table: pd.DataFrame) -> tuple[float, float]:
+def limits(table: pd.DataFrame, measure: Measure) -> tuple[float, float]:
     """Return bounds of an axis that holds all means and intervals, but for what has failed."""
     metrics = table[["metric", "metric_low", "metric_high"]].to_numpy(np.float64)
-    usual = metrics[(metrics >= style.METRICS[0]) & (metrics <= style.METRICS[1])]
+    usual = metrics[(metrics >= measure.shown[0]) & (metrics <= measure.shown[1])]
     shown = usual if usual.size else metrics
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
     margin = 0.05 * max(high - low, 1e-3, 1e-3 * abs(high))
@@ -110,7 +110,7 @@ def _readable(analysis: Analysis, table: pd.DataFrame) -> pd.DataFrame:
     """The table with what is read at its marks; the rate depends on the seed."""
 
     def value(row: Row) -> str:
-        span = interval_text(row, "metric", analysis.measure.text)
+        span = interval_text(row, "metric", analysis.measure.span)
         metric = f"{analysis.measure.text(row['metric'])}{span}"
         budget = amount(row["rule"], row["budget"])
         return f"{metric} with {budget}, {plural(row['seeds'], 'tuning seed')}"
@@ -128,7 +128,7 @@ def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _finding(analysis: Analysis, panels: dict[str, pd.DataFrame]) -> str:
     best = [int(rows.loc[rows["best"], "batch_size"].iloc[0]) for rows in panels.values()]
-    where = f"the highest mean validation {analysis.measure.name} is at batch size"
+    where = f"the {analysis.measure.best} mean validation {analysis.measure.name} is at batch size"
     if len({*best}) == 1:
         return f"Whatever is held fixed, {where} {best[0]}"
     parts = [
@@ -198,7 +198,7 @@ def _step(
     analysis: Analysis, rows: pd.DataFrame, records: Sequence[Row], within: tuple[float, float]
 ) -> dict[str, object]:
     """What one budget shows; `records` are those of the rows that have a metric."""
-    (low, high), (bottom, top) = limits(rows), within
+    (low, high), (bottom, top) = limits(rows, analysis.measure), within
 
     def height(value: float) -> float | None:
         share = (min(max(value, low), high) - low) / (high - low)

@@ -135,7 +135,9 @@ class Sample:
         """Return an interval in its unit."""
         if math.isnan(low):
             return MISSING
-        return f"{self.text(low).removesuffix(self.measure.points)} to {self.text(high)}"
+        if self.kind.unit not in {RATIO, SHARE}:
+            return f"{self.measure.signed_span(low, high)}{self.measure.points}"
+        return f"{self.text(low)} to {self.text(high)}"
 
 
 @dataclass(frozen=True)

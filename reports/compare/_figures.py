@@ -68,7 +68,7 @@ def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> None:
         style.interval_bars(ax, moved, "difference_low", "difference_high", x="x", color=color)
         style.points(ax, moved, "difference", "established", x="x", color=color, marker=marker)
         names.append((str(name), *moved[["x", "difference"]].iloc[-1]))
-    style.keep_within(ax, *style.DIFFERENCES)
+    style.keep_within(ax, *measure.apart)
     style.name_ends(ax, names if len(shown) > 1 else [])
 
 
@@ -103,7 +103,7 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: in
         table=table.assign(
             reading=[
                 f"batch size {row['batch_size']}: {row['group']} {change(row['difference'])}"
-                f"{interval_text(row, 'difference', signed)}"
+                f"{interval_text(row, 'difference', first.measure.signed_span)}"
                 for row in table.to_dict("records")
             ]
         ),

@@ -104,7 +104,7 @@ def _apart_by(matches: Matches, pairs: Sequence[Pair]) -> str:
             f"difference of {measure.gap(reach)}."
         )
     row = established.iloc[-1]
-    span = measure.changes(row["difference_low"], row["difference_high"])
+    span = measure.signed_span(row["difference_low"], row["difference_high"])
     return (
         f"{start} in {len(established)}, most at batch size {row['batch_size']}: by "
         f"{measure.change(row['difference'])} ({row['method']} over "

@@ -186,7 +186,7 @@ def _cells(matches: Matches) -> cells.Table:
             lambda measure: cells.number("difference", measure.change, strong="established")
         ),
         "95% interval": measured(
-            lambda measure: cells.interval("difference_low", "difference_high", measure.changes)
+            lambda measure: cells.interval("difference_low", "difference_high", measure.signed_span)
         ),
         "Interval": lambda row: cells.text_cell(
             f"{row['method']}, {count(row['seeds'])} seeds" if row["method"] else MISSING

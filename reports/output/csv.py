@@ -40,6 +40,7 @@ from reports.stats.models.first_passage import RATE
 from reports.stats.models.simulated_workers import SIMULATION_COLUMNS
 
 MOST_TEXT = 2_000  # characters of a text cell; longer ones are cut
+PARTS = ("train", "validation", "test")
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _GROUP = GROUP_COLUMNS[0]
 
@@ -113,12 +114,32 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd.DataFrame]:
     """Return the tables of a report that a study asks for, by name, and what their columns mean."""
     simulated = study.results.description.cluster is not None
+    negative = any(group.measure.lower_is_better for group in study.groups)
+    negated = partial(_negated, target=study.description.target_loss is None)
     frames = {
-        name: frame(study) for name, (_, frame) in _TABLES.items() if simulated or name != "workers"
+        name: negated(frame(study)) if negative else frame(study)
+        for name, (_, frame) in _TABLES.items()
+        if simulated or name != "workers"
     }
     if claims:
         frames |= {"claims": claims_table(claims), "claim-evidence": evidence_table(claims)}
     return frames | {"columns": column_meanings({name: COLUMNS[name] for name in frames})}
+
+
+_GAINS = ("metric", "metric_median", "gap", "expected_best")
+_BOUNDED = ("metric", "gap", "validation")
+
+
+def _negated(frame: pd.DataFrame, *, target: bool) -> pd.DataFrame:
+    """Return a table with a metric as it is, of which the analysis has the negative."""
+    # All groups of a study have such a metric, or none.
+    names = [*_GAINS, *(f"{part}_metric" for part in PARTS), *(["target"] if target else [])]
+    values = {name: 0.0 - frame[name] for name in names if name in frame}
+    for name in _BOUNDED:
+        if f"{name}_low" in frame:
+            values |= {f"{name}_low": 0.0 - frame[f"{name}_high"]}
+            values |= {f"{name}_high": 0.0 - frame[f"{name}_low"]}
+    return frame.assign(**values)
 
 
 def column_meanings(tables: Mapping[str, Sequence[Column]] = COLUMNS) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def metric_answer(analysis: Analysis) -> Answer:
     """
     answer = Answer(
         goal=ACCURACY,
-        sought=f"the highest {analysis.metric} for {analysis.budget}",
+        sought=f"the {analysis.measure.best} {analysis.metric} for {analysis.budget}",
         margin=analysis.margin,
         reference=analysis.reference,
     )

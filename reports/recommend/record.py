@@ -28,7 +28,7 @@ from reports.schema import (
     rmse_unit,
     visible,
 )
-from reports.schema.measures import constant_metric, loss_measure
+from reports.schema.measures import constant_metric, loss_measure, margin_of
 from reports.schema.outcomes import Counts
 
 LEARNED_SHARE = 0.05
@@ -188,7 +188,10 @@ class Analysis:
     @property
     def margin(self) -> float:
         """Loss of the metric that is accepted."""
-        return self.measure.margin if self.study.margin is None else self.study.margin
+        if self.study.margin is not None:
+            return self.study.margin
+        known = self.reference is not None
+        return margin_of(self.plan.metric, self.row(self.reference or 0)["metric"] if known else 0)
 
     @cached_property
     def judged(self) -> pd.DataFrame:

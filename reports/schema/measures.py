@@ -37,21 +37,58 @@ class Measure:
     least: float  # values there can be, where intervals end at the latest
     most: float
     margin: float = 0.01
+    # Values and differences beyond which, on an axis, something has failed.
+    shown: tuple[float, float] = (-1.0, 2.0)
+    apart: tuple[float, float] = (-2.0, 2.0)
+    # Then all numbers inside are its negative, so that more is better, and the texts here are not.
+    lower_is_better: bool = False
+
+    @property
+    def best(self) -> str:
+        """Where the best value is: highest or lowest."""
+        return "lowest" if self.lower_is_better else "highest"
 
     def span(self, low: float, high: float) -> str:
         """Return the bounds of an interval; a dash if there is none."""
-        return MISSING if math.isnan(low) else f"{self.text(low)} to {self.text(high)}"
+        return MISSING if math.isnan(low) else self._between(self.text, low, high)
+
+    def signed_span(self, low: float, high: float) -> str:
+        """Return the bounds of an interval of a difference, with their signs."""
+        return self._between(self.signed, low, high)
+
+    def _between(self, written: Callable[[float], str], low: float, high: float) -> str:
+        ends = (high, low) if self.lower_is_better else (low, high)
+        return " to ".join(map(written, ends))
+
+    def lost(self, loss: float) -> str:
+        """Return by how much something is worse, with a minus sign if it is better."""
+        return self.signed(-loss if self.lower_is_better else loss)
 
     def change(self, difference: float) -> str:
         """Return a difference with its sign and unit."""
         return f"{self.signed(difference)}{self.points}"
 
-    def changes(self, low: float, high: float) -> str:
-        """Return the bounds of a difference, without their unit."""
-        return f"{self.signed(low)} to {self.signed(high)}"
+    def becomes(self, gain: float, of: str = "") -> str:
+        """Return what becomes of a metric, such as "loses 0.6 points"; to follow its subject."""
+        if self.lower_is_better:
+            worse = "worse" if gain < 0 else "better"
+            return f"is {self.gap(gain)} {worse}{of and f' in {of}'}"
+        return f"{'loses' if gain < 0 else 'gains'} {self.gap(gain)}{of and f' of {of}'}"
+
+
+NEGATIVE = "neg_"
+"""What the names of metrics begin with that are held as their negative."""
+RELATIVE_MARGIN = 0.02
+
+
+def margin_of(metric: str, reference: float) -> float:
+    """Return the loss that is accepted by default against a reference with this value."""
+    return RELATIVE_MARGIN * abs(reference) if metric.startswith(NEGATIVE) else Measure.margin
 
 
 _NAMES = {
+    "neg_log_loss": "log loss",
+    "neg_mae": "MAE",
     "balanced_accuracy": "balanced accuracy",
     "f1_macro": "macro F1",
     "roc_auc": "ROC AUC",
@@ -69,6 +106,8 @@ def constant_metric(plan: GroupDescription) -> float | None:
     """Return the metric of the best constant prediction; None if it isn't known."""
     # Always answering the mean has an R2 of 0. Always the same class is right about this one alone.
     share, classes = plan.most_frequent, max(plan.outputs, 2)
+    if plan.metric.startswith(NEGATIVE):
+        return None if plan.constant_loss is None else -plan.constant_loss
     if plan.task == REGRESSION:
         return 0.0
     if plan.metric == "roc_auc":
@@ -81,6 +120,8 @@ def constant_metric(plan: GroupDescription) -> float | None:
 def measure_of(plan: GroupDescription) -> Measure:
     """Return how the metric of a group is written."""
     name = _NAMES.get(plan.metric.lower()) or visible(plan.metric, most=40)
+    if plan.metric.startswith(NEGATIVE):
+        return _negative(name)
     if plan.task == REGRESSION:
         return _number(name)
     if plan.metric in {"f1_macro", "roc_auc"}:
@@ -127,6 +168,23 @@ def _number(name: str) -> Measure:
     )
 
 
+def _negative(name: str) -> Measure:
+    """Return how a metric is written that is better the lower it is, from its negative."""
+    written = partial(formats.significant, digits=3)
+    return replace(
+        _number(name),
+        text=lambda value: written(0.0 - value),
+        signed=lambda gain: f"{'+' if gain < 0 else ''}{written(0.0 - gain)}",
+        gap=lambda difference: written(abs(difference)),
+        short=lambda value: written(0.0 - value),
+        tick=lambda value: formats.rate(0.0 - value),
+        most=0.0,
+        shown=(-math.inf, math.inf),
+        apart=(-math.inf, math.inf),
+        lower_is_better=True,
+    )
+
+
 def rmse(values: pd.DataFrame, plan: GroupDescription) -> pd.Series[float]:
     """Return the root mean squared error of each trial; NaN where it isn't known."""
     # The squared error of an example is half the sum over the outputs of (t - psi)^2, so that
@@ -146,7 +204,12 @@ def rmse_unit(plan: GroupDescription) -> str:
     """Return what the RMSE of a group is measured in; "" where it isn't known."""
     if plan.task != REGRESSION or plan.loss != "squared_error":
         return ""
-    if plan.outputs == 1 and plan.target_scales:
-        names = [visible(name, most=40) for name in plan.target_names]
-        return f"the unit of {names[0] if names else 'the target'}"
-    return STANDARD_DEVIATIONS
+    return target_unit(plan) if plan.target_scales else STANDARD_DEVIATIONS
+
+
+def target_unit(plan: GroupDescription) -> str:
+    """Return what errors of targets are measured in that are turned back to their own unit."""
+    if plan.outputs > 1:
+        return STANDARD_DEVIATIONS
+    names = [visible(name, most=40) for name in plan.target_names]
+    return f"the unit of {names[0] if names else 'the target'}"

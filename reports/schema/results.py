@@ -163,6 +163,7 @@ class GroupDescription:
             it keeps them at every update.
         growth: How batches grow along training; "" if they don't.
         most_frequent: Of a classification, the share of its most frequent class; None if not known.
+        constant_loss: Log loss or MAE of the best constant prediction; None if not known.
         budget_updates: Updates of the whole budget by batch size; empty if time ends it, and nobody
             knows how many there will be.
         budget_examples: Examples of the whole budget, too.
@@ -204,6 +205,7 @@ class GroupDescription:
     memory_reference: int | None = None
     growth: str = ""
     most_frequent: float | None = None
+    constant_loss: float | None = None
     budget_updates: Mapping[int, int] = field(default_factory=dict)
     budget_examples: Mapping[int, int] = field(default_factory=dict)
     refinement_seeds: Mapping[int, tuple[int, ...]] = field(default_factory=dict)

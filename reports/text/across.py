@@ -96,7 +96,7 @@ def _difference(ordered: Sequence[Analysis]) -> str:
     verdict = "not significant" if gap.low <= 0 <= gap.high else "significant"
     return (
         f" The difference, {measure.change(gap.mean)} (95% {gap.method} interval "
-        f"{measure.changes(gap.low, gap.high)}), is {verdict}."
+        f"{measure.signed_span(gap.low, gap.high)}), is {verdict}."
     )
 
 

@@ -30,13 +30,15 @@ def budget_sentence(analysis: Analysis, rows: pd.DataFrame) -> str:
     budget = f"{RULE_WORDS[first['rule']]}, {amount(first['rule'], first['budget'])}"
     highest = f"{analysis.measure.text(best['metric'])} at batch size {best['batch_size']}"
     seeds = plural(int(best["seeds"]), "seed")
+    other = "higher" if analysis.measure.lower_is_better else "lower"
     gap = analysis.measure.gap(best["metric"] - close["metric"].min())
     where = sizes(close["batch_size"].tolist(), analysis.tried)
-    texts = [f"With {budget}, the highest mean is {highest}."]
+    texts = [f"With {budget}, the {analysis.measure.best} mean is {highest}."]
     if len(close):
-        texts.append(f"Lower by at most {gap}, but not significantly ({seeds}): batch {where}.")
+        text = f"by at most {gap}, but not significantly ({seeds}): batch {where}."
+        texts.append(f"{other.capitalize()} {text}")
     else:
-        texts.append(f"All others are significantly lower ({seeds}).")
+        texts.append(f"All others are significantly {other} ({seeds}).")
     texts += [f"Training ended before that at batch {sizes(ended)}."] * bool(ended)
     texts += [f"Read before the first evaluation: batch {sizes(early)}."] * bool(early)
     return " ".join(texts)
@@ -63,6 +65,6 @@ def rules_sentence(analysis: Analysis) -> str:
     if any(best[rule] not in close[other] for rule in parts for other in parts):
         return f"The winner depends on what you hold fixed: batch size {listing(named)}."
     return (
-        f"The highest validation {analysis.measure.name} is at batch size {listing(named)}, but "
-        "these differences are not significant."
+        f"The {analysis.measure.best} validation {analysis.measure.name} is at batch size "
+        f"{listing(named)}, but these differences are not significant."
     )

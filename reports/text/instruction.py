@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from reports.recommend import Analysis, Answer
-from reports.schema import capitalised, lowered, plural, rate, seconds, sizes
+from reports.schema import capitalised, lowered, plural, rate, seconds, significant, sizes
 from reports.schema.formats import faster
 from reports.stats.non_inferiority import FEWEST_TO_SHOW, UNDECIDED, WORSE, Shortfall
 
@@ -96,6 +96,10 @@ def _trains(analysis: Analysis) -> str:
 
 def _loss(analysis: Analysis, used: Shortfall) -> str:
     low, high = used.interval
+    if analysis.measure.lower_is_better:
+        higher = "higher" if used.mean > 0 else "lower"
+        by = "not measurably" if low <= 0 <= high else analysis.measure.gap(used.mean)
+        return f"a {analysis.metric} that is {by} {higher}"
     if low <= 0 <= high:
         return f"no measurable loss of {analysis.metric}"
     gap = f"{analysis.measure.gap(used.mean)} of {analysis.metric}"
@@ -104,17 +108,16 @@ def _loss(analysis: Analysis, used: Shortfall) -> str:
 
 def _difference(analysis: Analysis, used: Shortfall) -> str:
     """Size less reference, with its 95% interval unless that has no width."""
-    mean, (low, high) = analysis.measure.change(-used.mean), used.interval
-    signed = analysis.measure.signed
-    narrow = signed(-low) == signed(-high)
-    return mean if narrow else f"{mean}, 95% CI {analysis.measure.changes(-high, -low)}"
+    measure, (low, high) = analysis.measure, used.interval
+    mean, exact = measure.change(-used.mean), measure.signed(-low) == measure.signed(-high)
+    return mean if exact else f"{mean}, 95% CI {measure.signed_span(-high, -low)}"
 
 
 def margin_text(analysis: Analysis) -> str:
     """Return the loss that is accepted, such as "1 point"."""
     margin = analysis.margin
     if not analysis.measure.points:
-        return rate(margin)
+        return significant(margin) if analysis.measure.lower_is_better else rate(margin)
     return f"{rate(round(100 * margin, 6))} point{'' if margin == 0.01 else 's'}"  # noqa: PLR2004
 
 
@@ -139,7 +142,7 @@ def price_sentence(analysis: Analysis) -> str:
         return ""
     measure, ratio = analysis.measure, speed_ratio(analysis, following)
     trains = "" if math.isnan(ratio) else f"trains {faster(ratio)} and "
-    loses = f"{'loses' if following.mean > 0 else 'gains'} {measure.gap(following.mean)}"
+    loses = measure.becomes(-following.mean)
     bound = f" (loss of at most {measure.gap(following.upper)})"
     size = capitalised(tuned(analysis, following.batch_size))
     most = "" if math.isinf(following.upper) else bound

@@ -19,6 +19,7 @@ from reports.schema import (
     sizes,
     visible,
 )
+from reports.schema.measures import target_unit
 from reports.schema.results import REGRESSION
 from reports.stats.intervals import detectable_accuracy_difference
 from reports.text.budget_rules import stopped_note
@@ -35,6 +36,9 @@ METRIC_WORDS = {
     "balanced_accuracy": "the mean over the classes of the share of their examples that are "
     "classified right",
     "f1_macro": "the mean over the classes of F1, the harmonic mean of precision and recall",
+    "neg_log_loss": "the mean of minus the logarithm of the probability of the right class, which "
+    "is its share of the outputs; lower is better",
+    "neg_mae": "the mean absolute error; lower is better",
     "roc_auc": "the probability that the output of a class is higher for an example of it than for "
     "another one; of more than two classes, the mean, each against the rest",
 }
@@ -217,6 +221,8 @@ def _metric(analysis: Analysis) -> str:
     texts = [f"{capitalised(analysis.measure.name)} is {explained}."] if explained else []
     if analysis.plan.task == REGRESSION:
         texts.append("Targets are standardised on the training set.")
+    if analysis.plan.metric == "neg_mae":
+        texts.append(f"MAE is in {target_unit(analysis.plan)}.")
     if analysis.rmse_unit:
         texts.append(f"The root mean squared error (RMSE) is in {analysis.rmse_unit}.")
     return " ".join(texts)
@@ -237,9 +243,9 @@ def _selection(study: StudyDescription, plan: GroupDescription, measure: Measure
     )
     return (
         f"Every learning rate ({rates}) is tried at every batch size with "
-        f"{plural(len(study.seeds), 'tuning seed')}. The rate with the highest mean validation "
-        f"{measure.name} is selected; ties go to the lower loss. A rate with a seed that diverged, "
-        f"failed or has not run is never selected. {confirm}"
+        f"{plural(len(study.seeds), 'tuning seed')}. The rate with the {measure.best} mean "
+        f"validation {measure.name} is selected; ties go to the lower loss. A rate with a seed "
+        f"that diverged, failed or has not run is never selected. {confirm}"
     )
 
 

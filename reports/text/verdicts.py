@@ -83,7 +83,7 @@ def _price(analysis: Analysis) -> Card:
         "" if math.isinf(following.upper) else f"loses at most {measure.gap(following.upper)}",
         "shown to be worse" if following.verdict == WORSE else "undecided",
     )
-    return Card(label, measure.change(-following.mean), "; ".join(filter(None, note)))
+    return Card(label, measure.becomes(-following.mean), "; ".join(filter(None, note)))
 
 
 def _to_target(analysis: Analysis) -> Card:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from sweeps.data.splits import REGRESSION, Dataset, Preparation, Source, part_sizes, target_scaling
@@ -31,6 +32,7 @@ class DataFacts:
     notes: tuple[str, ...]
     target_scales: tuple[tuple[int, tuple[float, ...]], ...] = ()  # of a regression, by seed
     most_frequent: float | None = None  # share of the most frequent class, if it has classes
+    constant_loss: float | None = None  # log loss, or MAE, of the best constant prediction
     sampled_rows: int = 0  # of the file that the examples are a sample of
 
     def summary(self) -> str:
@@ -96,12 +98,24 @@ def facts_of(
         ),
         sampled_rows=dataset.sampled_rows,
         most_frequent=share_of_largest(dataset),
+        constant_loss=_constant_loss(dataset),
     )
 
 
 def share_of_largest(dataset: Dataset) -> float | None:
     """Return the share of the most frequent class; None of a regression."""
     return None if dataset.task == REGRESSION else float(dataset.targets.mean(axis=0).max())
+
+
+def _constant_loss(dataset: Dataset) -> float:
+    """Return the entropy of the classes, or the mean distance of targets from their median."""
+    targets = dataset.targets
+    if dataset.task == REGRESSION:
+        distances = np.abs(targets - np.median(targets, axis=0)).mean(axis=0)
+        several = targets.shape[1] > 1  # which are standardised
+        return float((distances / targets.std(axis=0)).mean() if several else distances.mean())
+    shares = targets.mean(axis=0)
+    return float(-(shares * np.log(shares, where=shares > 0, out=np.zeros_like(shares))).sum())
 
 
 class Sessions(BaseModel):

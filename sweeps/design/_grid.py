@@ -26,7 +26,7 @@ from sweeps.spec import (
     StudySpecification,
     rounded,
 )
-from sweeps.spec.types import METRICS
+from sweeps.spec.types import METRICS, NEGATIVES
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,13 @@ def family_of(
     hyperparameters = {**OPTIMIZERS[optimizer].defaults, **combination.hyperparameters}
     names = [field.name for field in fields(Configuration)]
     values = fields_from(Configuration, facts, specification)
+    metric = specification.metric or METRICS[facts.task][0]
     values |= {axis: get(axis) for axis in AXES if axis in names} | {
         "evaluate_test": False,
         "widths": (facts.features, *get("hidden_layers"), facts.outputs),
         "output": output_of(get("output"), get("loss"), facts.task),
-        "metric": specification.metric or METRICS[facts.task][0],
+        "metric": NEGATIVES.get(metric, metric),
+        "target": specification.as_gain(specification.target),
         "optimizer": optimizer,
         "schedule": schedule_of(get("schedule")),
         "growth": _growth_of(get("growth"), facts.train_items),

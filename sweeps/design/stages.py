@@ -24,7 +24,7 @@ from reports.schema import (
     empty_table,
     has_value,
 )
-from reports.schema.measures import Measure, step_of
+from reports.schema.measures import margin_of, step_of
 from reports.schema.results import EXTEND
 from reports.stats import by_seed, sizes_of
 from reports.stats.non_inferiority import WORSE, seeds_by_spread, shortfall
@@ -147,7 +147,7 @@ def _quickest(
         return []
     trials = table()
     trials = trials[trials["stage"].isin(TUNING_STAGES)]
-    goal = Goal(specification.target_metric, specification.target_loss)
+    goal = Goal(specification.as_gain(specification.target_metric), specification.target_loss)
     index = pd.MultiIndex.from_tuples(experiment.grid, names=CELL[:2])
     seeds = pd.Series(len(specification.seeds), index)
     rates = unconfirmed_rates(trials, curves(trials["trial"]), seeds, ranking, goal)
@@ -209,8 +209,9 @@ def contenders(
     # Where no tuning seeds choose the reference, half of the seeds do, and may choose another yet.
     parts = 2 if ranking.empty else 1
     values = by_seed(fresh if parts == 1 else fresh[later_half(fresh)], "metric")
-    margin, family = specification.margin or Measure.margin, group.family
-    step = step_of(family.shared.metric, int(family.facts.preparation.test))
+    metric = group.family.shared.metric
+    margin = specification.margin or margin_of(metric, values[reference].mean())
+    step = step_of(metric, int(group.family.facts.preparation.test))
     compared = [
         shortfall(values, reference, size, margin, step)
         for size in sizes_of(values)

@@ -21,6 +21,7 @@ from sweeps.spec.types import (
     METRICS,
     MOST_SEEDS,
     MOST_VALUES,
+    NEGATIVES,
     NONE,
     Count,
     NoneOr,
@@ -120,8 +121,8 @@ class StudySpecification(Axes):
     )
     metric: Annotated[str, OneOf(tuple(chain(*METRICS.values())))] | None = key(
         None,
-        "what chooses learning rates and batch sizes: accuracy, balanced_accuracy, f1_macro or "
-        "roc_auc of classes, r2 of numbers; `accuracy` or `r2` if not given",
+        "what chooses learning rates and batch sizes: accuracy, balanced_accuracy, f1_macro, "
+        "roc_auc or log_loss of classes, r2 or mae of numbers; `accuracy` or `r2` if not given",
         example='"balanced_accuracy"',
         section="Error",
     )
@@ -185,7 +186,7 @@ class StudySpecification(Axes):
         "on `seeds`, where these are not the selected ones",
     )
     timing: bool = key(True, "whether seconds per update are measured when all trials are done")
-    target: Annotated[float, Field(le=1, allow_inf_nan=False)] | None = key(
+    target: Annotated[float, Field(allow_inf_nan=False)] | None = key(
         None,
         "validation metric at which a trial is stopped; `target_metric` stops none",
         example="0.95",
@@ -229,7 +230,7 @@ class StudySpecification(Axes):
         "report simulates the time to a target; no part of a trial's identity",
         section="Report",
     )
-    target_metric: Annotated[float, Field(le=1, allow_inf_nan=False)] | None = key(
+    target_metric: Annotated[float, Field(allow_inf_nan=False)] | None = key(
         None,
         "validation metric to which the report measures updates and time, in place of levels set "
         "from the tuning seeds; it stops no trial and is no part of its identity",
@@ -245,7 +246,7 @@ class StudySpecification(Axes):
     margin: Positive | None = key(
         None,
         "loss of the metric that is accepted of a batch size to use: 0.01, which is 1 point of "
-        "accuracy, if not given; no part of a trial's identity",
+        "accuracy, if not given, and 2% of log loss and MAE; no part of a trial's identity",
         example="0.005",
     )
     claims: bool = key(
@@ -253,6 +254,10 @@ class StudySpecification(Axes):
         "whether the report judges the claims of the paper that bpsweep began with; "
         "no part of a trial's identity",
     )
+
+    def as_gain(self, level: float | None) -> float | None:
+        """Return a level of the metric as the engine has it: the larger, the better."""
+        return -level if level is not None and self.metric in NEGATIVES else level
 
 
 KEYS = tuple(StudySpecification.model_fields)

@@ -27,10 +27,14 @@ COMBINING = ("ring", "halving", "central")
 which worker processes don't load."""
 
 METRICS = {
-    "classification": ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc"),
-    "regression": ("r2",),
+    "classification": ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss"),
+    "regression": ("r2", "mae"),
 }
-"""The metrics of each task, the default first: names of `bpengine.network.METRICS`."""
+"""The metrics of each task, the default first."""
+
+NEGATIVES = {"log_loss": "neg_log_loss", "mae": "neg_mae"}
+"""The metrics that are better the lower they are, by the names that the engine has for their
+negatives; it has the others as they are."""
 
 T = TypeVar("T")
 

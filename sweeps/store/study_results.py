@@ -101,6 +101,7 @@ def _checked(facts: DataFacts) -> DataFacts:
         and all(0 < count <= _MOST for count in counts)
         and all(0 < scale < math.inf for scale in scales)
         and 0 <= (facts.most_frequent or 0.0) <= 1
+        and 0 <= (facts.constant_loss or 0.0) < math.inf
     ):
         raise ValueError(f"{facts.source.name} can't be split so.")
     return replace(
@@ -228,6 +229,7 @@ def describe(
         "planned_trials": planned,
         "specification": stored["specification"],
         "cluster": _cluster(specification),
+        "target_metric": specification.as_gain(specification.target_metric),
     }
     return StudyDescription(**values)
 

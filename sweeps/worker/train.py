@@ -6,7 +6,7 @@ import functools
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated
@@ -16,6 +16,7 @@ import numpy as np
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.network import Array
 from sweeps.data import Dataset, Preparation, Source, prepare
+from sweeps.data.splits import target_scaling
 from sweeps.design import Cohort, Configuration
 from sweeps.design.engine_recipe import recipe_of
 from sweeps.errors import DataError, EnvironmentFailedError
@@ -34,6 +35,7 @@ CURVE_WIDTH = len(fields(Curves))
 """Columns of a curve: examples, updates, train loss and metric, validation loss and metric,
 gradient trace, squared norm of the gradient, curvature trace, curvature along the gradient."""
 
+_METRICS = [3, 5]  # among them
 _SETS = ("train", "validation", "test")
 FINAL_VALUES = tuple(f"{name}_{value}" for name in _SETS for value in ("loss", "metric"))
 """Fields of an outcome that only a trial whose status is ok has."""
@@ -115,7 +117,7 @@ def run_cohort(
     trainer = Trainer(configuration.architecture, splits, settings, recipe)
     limit = None if trial_seconds is None else trial_seconds * len(checkpoint.trials)
     in_time = _train(trainer, checkpoint, limit, timed=recipe.budget.seconds is not None)
-    trained = trainer.result()
+    trained, units = trainer.result(), _units(dataset, configuration, cohort.seeds)
     seconds = trained.seconds / len(checkpoint.trials)
     late = np.full(seconds.shape, "", object)
     if not in_time:
@@ -136,7 +138,11 @@ def run_cohort(
     lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.settings)))
     return [
         replace(
-            _outcome(trial, configuration, trained, tests[(..., *lane)], lane, late=late[lane]),
+            _outcome(
+                *(trial, configuration, trained, tests[(..., *lane)], lane),
+                late=late[lane],
+                unit=units[lane[0]],
+            ),
             train_seconds=float(seconds[lane]),
             started=started,
             ended=ended,
@@ -249,6 +255,14 @@ def _bytes(parts: _Prepared) -> int:
     )
 
 
+def _units(dataset: Dataset, configuration: Configuration, seeds: Sequence[int]) -> list[float]:
+    """Return by what each seed's metric is multiplied: what its single target was divided by."""
+    if configuration.metric != "neg_mae" or configuration.widths[-1] > 1:
+        return [1.0] * len(seeds)
+    scales = [target_scaling(dataset, configuration.preparation, seed)[1] for seed in seeds]
+    return [float(scale.item()) for scale in scales]
+
+
 def _outcome(
     trial: str,
     configuration: Configuration,
@@ -257,10 +271,13 @@ def _outcome(
     lane: tuple[int, int],
     *,
     late: str,
+    unit: float,
 ) -> Outcome:
     """Return what one lane gave; when is still open."""
     diverged_at, updates = int(trained.diverged_at_update[lane]), int(trained.updates[lane])
     curve = _curve(trained.curves, lane)
+    curve[:, _METRICS] *= unit
+    tests = tests * [1, unit]
     outcome = replace(
         Outcome(trial, TIMEOUT if late else DIVERGED, late),
         diverged_at_update=diverged_at,

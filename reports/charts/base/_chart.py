@@ -68,7 +68,7 @@ def with_metric(analysis: Analysis, table: pd.DataFrame, name: str = "") -> pd.D
     """Return a table with its mean metric as `with_readings` does, and a name behind it."""
 
     def value(row: Row) -> str:
-        span = interval_text(row, "metric", analysis.measure.text)
+        span = interval_text(row, "metric", analysis.measure.span)
         text = f"{analysis.metric} {analysis.measure.text(row['metric'])}{span}"
         return f"{text}, {plural(row['seeds'], 'seed')}{name and f' ({name})'}"
 
@@ -90,10 +90,10 @@ def with_readings(
     return table.assign(reading=texts)
 
 
-def interval_text(row: Row, name: str, written: Callable[[float], str]) -> str:
+def interval_text(row: Row, name: str, span: Callable[[float, float], str]) -> str:
     """Return the 95% interval of a column in brackets; "" if there is none."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return "" if pd.isna(low) or pd.isna(high) else f" (95% CI {written(low)} to {written(high)})"
+    return "" if pd.isna(low) or pd.isna(high) else f" (95% CI {span(low, high)})"
 
 
 def sentences(*texts: str | bool) -> str:

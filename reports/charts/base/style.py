@@ -51,9 +51,6 @@ STYLE: dict[Any, Any] = {
 }
 SIZES = "Batch size"  # how the label of an axis of batch sizes begins
 BATCH_SIZE = f"{SIZES} (examples per update)"  # label of the axis nearly all figures share
-METRICS, DIFFERENCES = (-1.0, 2.0), (-2.0, 2.0)
-"""Ends of an axis of metrics, and of their differences, at the latest: what lies beyond has failed,
-and by how much says nothing."""
 LIGHT = 0.18  # luminance above which black ink is easier to read than white
 DASHES: tuple[Dashes, ...] = ((None, None), (4, 1.5), (1, 1), (5, 1, 1, 1), (8, 2))
 SIDE = 42.0  # points at either side of axes where a name in the middle would reach out of them
@@ -106,8 +103,8 @@ def batch_size_axis(ax: Axes, batch_sizes: Sequence[int] | pd.Series[int]) -> Ax
 def metric_axis(ax: Axes, label: str, measure: Measure) -> Axes:
     """Make y a metric."""
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.tick(value)))
-    ax.set_ylabel(label)
-    keep_within(ax, *METRICS)
+    ax.set_ylabel(f"{label} (lower is better)" if measure.lower_is_better else label)
+    keep_within(ax, *measure.shown)
     return ax
 
 
@@ -116,7 +113,7 @@ def difference_axis(ax: Axes, label: str, measure: Measure) -> Axes:
     ax.axhline(0, color=INK, lw=1, ls=":")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
     ax.set_ylabel(label)
-    keep_within(ax, *DIFFERENCES)
+    keep_within(ax, *measure.apart)
     return ax
 
 

@@ -128,7 +128,7 @@ def _at_most(analysis: Analysis) -> Callable[[float, float], str]:
     def written(mean: float, high: float) -> str:
         if mean == high == 0:
             return MISSING
-        return f"{analysis.measure.signed(mean)}, at most {analysis.measure.signed(high)}"
+        return f"{analysis.measure.lost(mean)}, at most {analysis.measure.lost(high)}"
 
     return written
 

@@ -33,7 +33,7 @@ from sweeps.spec import (
     path_of,
 )
 from sweeps.spec.model import parse
-from sweeps.spec.types import METRICS, MOST_EPOCHS
+from sweeps.spec.types import METRICS, MOST_EPOCHS, NEGATIVES
 
 _STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs": (1,)}
 """What a specification without them is checked with otherwise."""
@@ -125,7 +125,7 @@ def _all_misfits(specification: StudySpecification, data: Facts) -> Iterator[Con
     cells = [*cells_of(specification, data)]
     kept = [cell for cell in cells if not cell.excluded_by]
     for cell in kept:
-        yield from _of_combination(cell.combination, cell.family.facts)
+        yield from _of_combination(specification, cell.combination, cell.family.facts)
         yield from _of_cell(cell, specification)
     yield from _useless_exclusions(specification, cells)
     if cells and not kept:
@@ -214,17 +214,31 @@ def _metric(specification: StudySpecification, facts: DataFacts) -> Iterator[Con
 
 
 def _target(specification: StudySpecification, facts: DataFacts) -> Iterator[Contradiction]:
-    target = specification.target
-    if target is not None and target <= 0 and facts.task != REGRESSION:
-        metric = specification.metric or METRICS[facts.task][0]
-        text = f"must be above 0 for the {metric} on {facts.source.name}, but is {target}."
+    metric = specification.metric or METRICS[facts.task][0]
+    for key in ("target", "target_metric"):
+        level = getattr(specification, key)
+        if level is None:
+            continue
+        where = f"for the {metric} on {facts.source.name}, but is {level}."
+        if level <= 0 and metric != "r2" and key == "target":
+            yield Contradiction((key,), f"must be above 0 {where}")
+        if level > 1 and metric not in NEGATIVES:
+            yield Contradiction((key,), f"must be at most 1 {where}")
+    if specification.target is not None and metric == "mae":
+        text = "can't be given with mae, which a trial has standardised: use `target_metric`."
         yield Contradiction(("target",), text)
 
 
 _EXCLUDE = " Leave the combination out with `exclude`."
 
 
-def _of_combination(combination: Combination, facts: DataFacts) -> Iterator[Contradiction]:
+SHARES = ("softmax", "sigmoid")
+"""Outputs that estimate probabilities."""
+
+
+def _of_combination(
+    specification: StudySpecification, combination: Combination, facts: DataFacts
+) -> Iterator[Contradiction]:
     local_updates, growth = combination.get("local_updates"), combination.get("growth")
     if local_updates > 1 and combination.get("shards") == 1:
         text = f"is {local_updates}, but needs `shards` above 1: copies to average.{_EXCLUDE}"
@@ -234,6 +248,10 @@ def _of_combination(combination: Combination, facts: DataFacts) -> Iterator[Cont
         location = (*combination.values["growth"].location, "limit")
         yield Contradiction(location, _too_many(facts, limit))
     yield from _loss(combination, facts)
+    output = output_of(combination.get("output"), combination.get("loss"), facts.task)
+    if facts.task != REGRESSION and specification.metric == "log_loss" and output not in SHARES:
+        text = f"is log_loss, which needs the output {' or '.join(SHARES)}, not {output!r}."
+        yield Contradiction(("metric",), text)
 
 
 def _loss(combination: Combination, facts: DataFacts) -> Iterator[Contradiction]:

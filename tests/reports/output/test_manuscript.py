@@ -147,7 +147,7 @@ def test_several_groups_have_a_folder_each(tmp_path: Path) -> None:
 
 
 def test_a_figure_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no figure .acuracy."):
+    with pytest.raises(ValueError, match="no figure 'acuracy'"):
         build_paper(make_results(Sketch(small())), tmp_path, names=["acuracy"])
     assert not list(tmp_path.iterdir())
 

@@ -16,18 +16,20 @@ from sklearn.metrics import f1_score
 
 from reports.charts.catalogue import charts
 from reports.output.build import build_report
+from reports.output.csv import tables
 from reports.output.page._tables import page_tables
-from reports.recommend.analysis import analyse
-from reports.recommend.record import Analysis
+from reports.recommend.analysis import analyse, analyse_study
+from reports.recommend.record import Analysis, StudyAnalysis
 from reports.schema.formats import significant
 from reports.schema.measures import (
     STANDARD_DEVIATIONS,
     constant_metric,
+    margin_of,
     measure_of,
     rmse,
     rmse_unit,
 )
-from reports.schema.results import GroupDescription
+from reports.schema.results import GroupDescription, StudyResults
 from reports.text.cautions import cautions
 from reports.text.method import limits, method
 from reports.text.verdicts import cards, verdict
@@ -221,3 +223,105 @@ def test_the_constant_predictor_stands_beside_the_metric(metric: str, tmp_path: 
     results = make_results(Sketch(description=plan, accuracy=lambda *_: 0.97))
     assert f"constant prediction {text}" in cards(numbers(results))[0].note
     assert f"Constant prediction {text}" in build_report(results, tmp_path).read_text("utf-8")
+
+
+def lowered(results: StudyResults, metric: str) -> StudyResults:
+    """Return results whose accuracy has become the negative of a loss, the error."""
+    plans = tuple(
+        replace(plan, metric=metric, constant_loss=0.9) for plan in results.description.groups
+    )
+    trials, curves = (
+        table.assign(**{name: table[name] - 1 for name in table if str(name).endswith("_metric")})
+        for table in (results.trials, results.curves)
+    )
+    return replace(
+        results,
+        description=replace(results.description, groups=plans),
+        trials=trials,
+        curves=curves,
+    )
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[StudyAnalysis, StudyAnalysis]:
+    """One study told by accuracy, and told by an error that is better the lower it is."""
+    results = make_results(Sketch(description=small(margin=0.01, claims=False)))
+    return analyse_study(results), analyse_study(lowered(results, "neg_log_loss"))
+
+
+def test_what_is_better_the_lower_it_is_decides_as_its_negative(
+    both: tuple[StudyAnalysis, StudyAnalysis],
+) -> None:
+    (usual,), (lower,) = (study.groups for study in both)
+    assert lower.answer.batch_size == usual.answer.batch_size is not None
+    assert lower.answer.near_optimal == usual.answer.near_optimal
+    assert lower.reference == usual.reference
+    assert lower.batch_sizes["verdict"].tolist() == usual.batch_sizes["verdict"].tolist()
+
+
+def test_tables_hold_what_is_better_the_lower_it_is_as_it_is(
+    both: tuple[StudyAnalysis, StudyAnalysis],
+) -> None:
+    usual, lower = (tables(study, []) for study in both)
+    columns = {
+        "batch-sizes": ("metric", "metric_median", "validation_metric"),
+        "trials": ("train_metric", "validation_metric", "test_metric"),
+        "curves": ("train_metric", "validation_metric"),
+        "cells": ("validation_metric",),
+        "budgets": ("metric",),
+        "groups": ("metric",),
+        "targets": ("target",),
+        "to-target": ("target",),
+        "crossings": ("target",),
+        "expected-best": ("expected_best",),
+    }
+    for table, names in columns.items():
+        for name in names:
+            error, share = lower[table][name], usual[table][name]
+            assert error.to_numpy(float) == pytest.approx(1 - share.to_numpy(float), nan_ok=True)
+    assert set(columns) == {
+        name
+        for name, frame in lower.items()
+        if {*frame} & {name for names in columns.values() for name in names}
+    } - {"noise-ratio", "mean-curves", "noise"}
+    ends = lower["batch-sizes"][["metric_low", "metric", "metric_high"]].to_numpy()
+    assert (np.diff(ends, axis=1) > 0).all()
+    assert lower["batch-sizes"]["gap"].tolist() == pytest.approx(
+        (-usual["batch-sizes"]["gap"]).tolist()
+    )
+    shortfalls = [frames["batch-sizes"]["shortfall"].tolist() for frames in (usual, lower)]
+    assert shortfalls[0] == pytest.approx(shortfalls[1])
+
+
+def test_the_page_shows_what_is_better_the_lower_it_is_as_it_is(
+    both: tuple[StudyAnalysis, StudyAnalysis], tmp_path: Path
+) -> None:
+    (lower,) = both[1].groups
+    used = lower.row(lower.recommended or 0)
+    value = significant(-used["metric"], 3)
+    assert f"test log loss {value} (constant prediction 0.900)" in cards(lower)[0].note
+    low, high = (significant(-used[name], 3) for name in ("metric_high", "metric_low"))
+    assert lower.measure.span(used["metric_low"], used["metric_high"]) == f"{low} to {high}"
+    page = html.unescape(build_report(both[1].results, tmp_path).read_text(encoding="utf-8"))
+    assert "the lowest mean validation log loss" in page
+    ax = next(c for c in charts(lower) if c.name == "accuracy").draw(Figure().add_subplot())
+    ticks = [float(label.get_text()) for label in ax.get_yticklabels()]
+    assert ticks == sorted(ticks, reverse=True)
+    assert ticks[-1] >= 0
+    assert ax.get_ylabel().endswith("(lower is better)")
+
+
+def test_a_difference_of_what_is_better_the_lower_it_is_has_its_own_sign() -> None:
+    (measure,) = (measure_of(replace(TARGET, metric="neg_mae")),)
+    assert (measure.name, measure.text(-12.34), measure.signed(1.5)) == ("MAE", "12.3", "-1.50")
+    assert measure.signed_span(-0.5, 1.5) == "-1.50 to +0.500"
+    assert measure.lost(1.5) == "+1.50"
+    assert measure.change(-1.5, "test MAE") == "is 1.50 worse in test MAE"
+
+
+def test_the_margin_of_a_loss_is_two_percent_of_the_reference() -> None:
+    results = lowered(make_results(Sketch(description=small())), "neg_log_loss")
+    analysis = numbers(results)
+    reference = -analysis.row(analysis.best)["metric"]
+    assert analysis.answer.margin == pytest.approx(0.02 * reference)
+    assert measure_of(DIGITS_GROUP).margin == margin_of("accuracy", 0.9) == 0.01

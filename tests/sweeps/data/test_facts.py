@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from sklearn.metrics import log_loss, mean_absolute_error
 
 from sweeps.data.facts import DataFacts, Sessions, facts_of, key_of, sessions_of, summary_lines
 from sweeps.data.registry import load
@@ -85,3 +87,15 @@ def test_the_most_frequent_class_is_known_of_classes_only(facts: DataFacts) -> N
 def test_a_dataset_has_one_key_however_its_table_is_ordered() -> None:
     first, second = {"name": "moons", "noise": 0.1}, {"noise": 0.1, "name": "moons"}
     assert key_of(first) == key_of(second) != key_of("moons")
+
+
+def test_the_best_constant_prediction_is_the_shares_of_the_classes_or_the_median(
+    facts: DataFacts,
+) -> None:
+    assert facts.constant_loss == pytest.approx(log_loss([0, 1, 2], np.full((3, 3), 1 / 3)))
+    source = Source("diabetes")
+    targets = load(source).targets
+    expected = mean_absolute_error(targets, np.full_like(targets, np.median(targets)))
+    assert facts_of(load(source), source, facts.preparation).constant_loss == pytest.approx(
+        expected
+    )

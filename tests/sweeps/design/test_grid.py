@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.experiment import Experiment
+from sweeps.errors import SpecificationError
 from sweeps.spec.model import to_toml
 
 KEYS: dict[str, Any] = {
@@ -237,3 +238,15 @@ def test_the_default_metric_is_the_one_that_trials_have_without_the_key() -> Non
     assert plain == same
     assert plain.isdisjoint(other)
     assert "metric" not in to_toml(experiment().specification)
+
+
+def test_a_level_of_a_loss_is_its_negative_to_the_engine() -> None:
+    study = experiment(metric="log_loss", target=1.5)
+    shared = study.groups[0].family.shared
+    assert (shared.metric, shared.target) == ("neg_log_loss", -1.5)
+    assert study.specification.target == 1.5
+
+
+def test_mae_stops_no_trial() -> None:
+    with pytest.raises(SpecificationError, match="target_metric"):
+        experiment(dataset="diabetes", metric="mae", target=0.5)

@@ -98,7 +98,7 @@ ALLOWED = {
     "growth": "`none` or table",
     "learning_rates": "number, at least 1e-30 and at most 1e+30",
     "timing": "`true`, `false`",
-    "target": "number, at most 1",
+    "target": "number",
     "exclude": "table",
 }
 

@@ -17,8 +17,9 @@ from faults import cohort, made
 from refused import entered, refusal, states
 
 from bpengine import Budget, Trainer, evaluate, train
+from sweeps import Study
 from sweeps.data import registry as datasets
-from sweeps.data.splits import prepare
+from sweeps.data.splits import prepare, target_scaling
 from sweeps.design.engine_recipe import recipe_of
 from sweeps.design.trials import Cohort
 from sweeps.errors import EnvironmentFailedError
@@ -309,3 +310,25 @@ def test_what_is_not_asked_for_is_not_measured(workspace: Workspace) -> None:
     for outcome in run_cohort(cohort(0.1, 0.2), workspace):
         assert np.isnan([outcome.test_loss, outcome.test_metric]).all()
         assert np.isnan(outcome.curve[:, 6:]).all()
+
+
+def test_the_mae_of_one_target_is_in_its_own_unit() -> None:
+    keys: dict[str, Any] = {"batch_sizes": 16, "learning_rates": 0.01, "seeds": 3, "epochs": 2}
+    trial = Study(dataset="diabetes", metric="mae", **keys).experiment.explored[0].trial
+    configuration = replace(trial.configuration, evaluate_test=True)
+    (outcome,) = run_cohort(Cohort(configuration, (3,), (trial.settings,)))
+    (standard,) = run_cohort(Cohort(replace(configuration, metric="r2"), (3,), (trial.settings,)))
+    dataset = datasets.load(configuration.source)
+    ((scale,),) = [target_scaling(dataset, configuration.preparation, 3)[1]]
+    split, test = prepare(dataset, configuration.preparation, 3)
+    trained = train(
+        configuration.architecture,
+        [split],
+        [dict(trial.settings)],
+        recipe_of(configuration),
+    )
+    _, metric = evaluate(configuration.architecture, trained.parameters, [test], metric="neg_mae")
+    assert outcome.test_metric == metric.item() * scale
+    assert outcome.validation_metric == trained.curves.held_out_metric[-1].item() * scale
+    assert outcome.curve[-1, 5] == outcome.validation_metric
+    assert outcome.train_loss == standard.train_loss

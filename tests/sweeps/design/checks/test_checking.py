@@ -216,6 +216,12 @@ MISFITS: dict[str, tuple[Any, ...]] = {
         "forgets nothing",
     ),
     "target out of reach": ({"target": 0.0}, "target", "above 0", "accuracy on iris", "is 0.0"),
+    "accuracy above all": ({"target_metric": 1.5}, "target_metric", "at most 1", "is 1.5"),
+    "log loss of no probabilities": (
+        {"metric": "log_loss", "output": "tanh"},
+        "metric",
+        "softmax or sigmoid",
+    ),
     "metric of another task": ({"metric": "r2"}, "metric", "'roc_auc'", "classification iris"),
     "no example for the test": ({"test": 0.001}, "test"),
 }
