@@ -121,8 +121,8 @@ class StudySpecification(Axes):
     )
     metric: Annotated[str, OneOf(tuple(chain(*METRICS.values())))] | None = key(
         None,
-        "what chooses learning rates and batch sizes: accuracy, balanced_accuracy, f1_macro, "
-        "roc_auc or log_loss of classes, r2 or mae of numbers; `accuracy` or `r2` if not given",
+        "what chooses learning rates and batch sizes; if not given, `accuracy` for classes and "
+        "`r2` for numbers, to which `mae` goes, too",
         example='"balanced_accuracy"',
         section="Error",
     )

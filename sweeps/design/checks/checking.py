@@ -205,9 +205,9 @@ def _length(cell: Cell) -> Iterator[Contradiction]:
 
 def _metric(specification: StudySpecification, facts: DataFacts) -> Iterator[Contradiction]:
     if specification.metric not in {None, *METRICS[facts.task]}:
-        allowed = " or ".join(map(repr, METRICS[facts.task]))
+        allowed = ", ".join(map(repr, METRICS[facts.task]))
         text = (
-            f"must be {allowed} for the {facts.task} {facts.source.name}, but is "
+            f"must be one of {allowed} for the {facts.task} {facts.source.name}, but is "
             f"{specification.metric!r}."
         )
         yield Contradiction(("metric",), text)
