@@ -123,7 +123,7 @@ def curvature_statistics(
     shards: int = 16,
     population: int | None = None,
 ) -> GradientStatistics:
-    """Return tr(H Sigma) and G'HG of every lane, in place of tr(Sigma) and |G|^2.
+    """Return tr(H Sigma) and G'HG of every lane, in place of tr(Sigma) and `|G|^2`.
 
     Their ratio is `B_noise` (McCandlish et al. 2018, equation 2.8). The Hessian is that of
     `hessian_examples`; drawn independently of `examples` they leave both parts unbiased. Other

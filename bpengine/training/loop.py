@@ -53,7 +53,7 @@ class Curves:
         held_out_metric: Metric over the held-out examples.
         gradient_trace: Estimate of tr(Sigma) over the training examples; NaN unless the recipe asks
             for gradient statistics.
-        gradient_squared_norm: Estimate of |G|^2, or NaN as well. The noise scale is a ratio of
+        gradient_squared_norm: Estimate of `|G|^2`, or NaN as well. The noise scale is a ratio of
             averages over seeds or points, never an average of ratios.
         curvature_trace: Estimate of tr(H Sigma), H being the Hessian of the mean training loss; NaN
             unless the recipe asks for it.

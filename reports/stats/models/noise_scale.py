@@ -1,10 +1,10 @@
 """Gradient noise scale along training, and relative to the critical batch size.
 
-    B_simple = tr(Sigma) / |G|^2        (McCandlish et al. 2018, equation 2.9)
-    B_noise = tr(H Sigma) / (G' H G)    (equation 2.8), where curvature was measured
+    `B_simple = tr(Sigma) / |G|^2`      (McCandlish et al. 2018, equation 2.9)
+    `B_noise = tr(H Sigma) / (G' H G)`  (equation 2.8), where curvature was measured
 
-Both parts of each are estimated without bias, so a single |G|^2 may be negative. The ratio is one
-of averages over seeds, never an average of ratios. Where the seeds together don't show |G|^2 to be
+Both parts of each are estimated without bias, so a single `|G|^2` may be negative. The ratio is one
+of averages over seeds, never an average of ratios. Where the seeds together don't show `|G|^2` to be
 above zero the noise scale is `UNRESOLVED`: a lower bound only. That it predicts the critical batch
 size is an approximation: published ratios run from 0.05 to 8 (ibid., table 1).
 """
@@ -66,7 +66,7 @@ def average_noise(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the noise scale of each batch size, averaged over training: `NOISE_COLUMNS`.
 
     Of each seed both parts are averaged over its evaluation points, then over seeds. The evaluation
-    before the first update is left out: |G|^2 is largest there, and the average would show little
+    before the first update is left out: `|G|^2` is largest there, and the average would show little
     but the noise scale of the initial weights.
     """
     return _scales(curves[curves["examples"] > 0], ["batch_size"], NOISE_COLUMNS)
