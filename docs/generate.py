@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -52,66 +51,16 @@ In CSV files a missing value is an empty cell; a text that a spreadsheet would t
 has an apostrophe in front.
 """
 
-PUBLIC: Mapping[str, tuple[str, ...]] = {
-    "sweeps": ("Study", "results"),
-    "reports": ("build_report", "StudyResults", "StudyDescription", "GroupDescription"),
-    "reports.stats.models.steps_to_target": ("fit_steps_to_target",),
-    "reports.stats.models.optimal_batch": ("best_batch_for_time",),
-    "reports.stats.models.update_cost": ("fit_update_time",),
-    "reports.stats.models.first_passage": ("updates_to_target",),
-    "reports.stats.models.target_levels": ("set_targets", "fit_target"),
-    "reports.stats.models.noise_scale": (
-        "noise_along_training",
-        "average_noise",
-        "of_distribution",
-        "compare_with_critical",
-    ),
-    "reports.stats.models.simulated_workers": ("simulate_time_to_target",),
-    "reports.stats.intervals": (
-        "t_interval",
-        "bootstrap_interval",
-        "paired_difference",
-        "probability_of_improvement",
-        "interquartile_mean",
-        "fieller_interval",
-        "compare_with_best",
-        "detectable_difference",
-    ),
-    "bpengine": (
-        "train",
-        "evaluate",
-        "Trainer",
-        "Recipe",
-        "Architecture",
-        "Examples",
-        "Split",
-        "Budget",
-        "Schedule",
-        "BatchGrowth",
-    ),
-    "bpengine.sklearn.estimators": ("BackpropClassifier", "BackpropRegressor"),
-    "bpengine.diagnostics.gradient_noise": (
-        "gradient_statistics",
-        "curvature_statistics",
-        "two_batch_statistics",
-        "noise_scale",
-    ),
-    "bpengine.diagnostics.sharpness": ("sharpness", "top_eigenvalue", "hessian_vector_product"),
-}
-"""What the Python page lists, by module."""
-
 START, END = "<!-- keys: generated -->", "<!-- keys: end -->"
-_START, _END = "<!-- names: generated -->", "<!-- names: end -->"
 
 
 def pages() -> Mapping[Path, str]:
     """Return every generated page, whole, by its path."""
-    specification, python, data = DOCS / "specification.md", DOCS / "python.md", DOCS / "data.md"
+    specification, data = DOCS / "specification.md", DOCS / "data.md"
     models = {name: parameters_of(name) for name in (*NAMES, "openml:NAME@VERSION")} | FORMATS
     return {
         DOCS / "commands.md": commands_page(parser()),
         DOCS / "tables.md": tables_page(COLUMNS),
-        python: with_names(python.read_text("utf-8"), PUBLIC),
         specification: with_tables(specification.read_text("utf-8")),
         data: with_parameters(data.read_text("utf-8"), models),
     }
@@ -184,30 +133,6 @@ def _table(name: str, columns: Iterable[Column]) -> str:
     ]
     head = [f"## `{name}`", "", "| column | type | unit | meaning | volatile |"]
     return "\n".join([*head, "|---|---|---|---|---|", *rows, ""])
-
-
-def with_names(page: str, modules: Mapping[str, Iterable[str]]) -> str:
-    """Return the page about the Python interface with fresh tables of names.
-
-    Args:
-        page: The page, with marks around the tables.
-        modules: Names to list, by module.
-    """
-    before, _, rest = page.partition(_START)
-    _, _, after = rest.partition(_END)
-    tables = "\n".join(_names(module, names) for module, names in modules.items())
-    return f"{before}{_START}\n\n{tables}\n{_END}{after}"
-
-
-def _names(module: str, names: Iterable[str]) -> str:
-    loaded = importlib.import_module(module)
-    rows = [f"| `{name}` | {_cell(_summary(getattr(loaded, name)))} |" for name in names]
-    head = [f"## `{module}`", "", _summary(loaded), "", "| name | what it is |", "|---|---|"]
-    return "\n".join([*head, *rows, ""])
-
-
-def _summary(what: object) -> str:
-    return " ".join((what.__doc__ or "").split("\n\n", 1)[0].split())
 
 
 def with_tables(page: str) -> str:

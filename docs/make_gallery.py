@@ -1,7 +1,8 @@
-"""Draw the gallery again: `python docs/make_gallery.py`.
+"""Draw the gallery and the tutorial's figures again: `python docs/make_gallery.py`.
 
-It shows every figure that studies of data at hand allow, and names the functions that draw
-something else. `tests/test_gallery.py` fails when its page no longer shows what the code does.
+The gallery shows every figure that studies of data at hand allow, and names the functions that draw
+something else. Pages that are followed get what their commands print. `tests/test_gallery.py` fails
+when these pages no longer show what the code does.
 """
 
 from __future__ import annotations
@@ -9,8 +10,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
+import shlex
+import shutil
+import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import CodeType, FrameType
@@ -31,7 +37,18 @@ from reports.compare._matches import match_studies
 from reports.recommend.analysis import analyse_study
 from sweeps import Study
 
-GALLERY = Path(__file__).parent / "gallery"
+DOCS = Path(__file__).parent
+GALLERY = DOCS / "gallery"
+WITH_OUTPUT = (DOCS.parent / "README.md", DOCS / "tutorial.md", DOCS / "install.md")
+"""Pages that show what their commands print."""
+FIGURES = re.compile(
+    r"\]\(images/(?P<study>[\w-]+)-(?P<figure>accuracy|rates)\.svg\)$", re.MULTILINE
+)
+"""A figure of a study on such a page."""
+_STEP = re.compile(
+    r"^```(?P<language>console|python)\n(?P<code>.*?)^```\n(?P<output>\n```text\n.*?^```\n)?",
+    re.MULTILINE | re.DOTALL,
+)
 STUDY: dict[str, Any] = {
     "dataset": "iris",
     "hidden_layers": [8],
@@ -200,8 +217,72 @@ def _function(name: str) -> str:
     return f"`{name}({parameters})`: {_summary(function)}"
 
 
+def follow(text: str, folder: Path) -> str:
+    """Do what a page says, and return it with what each step prints below the step.
+
+    Args:
+        text: The page; its steps are blocks of Python or of commands behind `$`.
+        folder: Where to follow it; made if it isn't there.
+
+    Raises:
+        CalledProcessError: A step fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def followed(step: re.Match[str]) -> str:
+        code, language = step["code"], step["language"]
+        output = "".join(_run(line, folder) for line in _lines(code, language))
+        output = re.sub(r" +$", "", output, flags=re.MULTILINE).rstrip()
+        shown = f"\n```text\n{output}\n```\n" if output else ""
+        return f"```{language}\n{code}```\n{shown}"
+
+    return _STEP.sub(followed, text)
+
+
+def _lines(code: str, language: str) -> list[list[str]]:
+    """Return the command lines of a step."""
+    if language == "python":
+        return [[sys.executable, "-c", code]]
+    bpsweep = str(Path(sys.executable).with_name("bpsweep"))
+    commands = re.findall(r"^\$ bpsweep (.*)$", code, re.MULTILINE)
+    return [[bpsweep, *shlex.split(command)] for command in commands]
+
+
+def _run(line: list[str], folder: Path) -> str:
+    return subprocess.run(line, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 - our own pages
+
+
+def write_followed(page: Path, folder: Path) -> None:
+    """Follow a page, and keep what its steps print and the figures that it shows.
+
+    Args:
+        page: Its path.
+        folder: Where to follow it.
+    """
+    text = follow(page.read_text("utf-8"), folder)
+    page.write_text(text, "utf-8")
+    for shown in FIGURES.finditer(text):
+        study, figure = shown["study"], shown["figure"]
+        drawn = folder / study / "figures" / f"{figure}.svg"
+        shutil.copy(drawn, DOCS / "images" / f"{study}-{figure}.svg")
+
+
+def write_answer() -> None:
+    """Show in the README the answer that the tutorial's study prints."""
+    printed = (DOCS / "tutorial.md").read_text("utf-8").splitlines()
+    first = next(n for n, line in enumerate(printed) if line.startswith("Use batch size"))
+    answer = "\n".join(textwrap.fill(line, 100) for line in printed[first : first + 2])
+    before, block, rest = (DOCS.parent / "README.md").read_text("utf-8").partition("```text\n")
+    _, end, after = rest.partition("\n```")
+    (DOCS.parent / "README.md").write_text(f"{before}{block}{answer}{end}{after}", "utf-8")
+
+
 def main() -> None:
-    """Write the page and its figures; figures that there no longer are are removed."""
+    """Write the pages and their figures; figures of the gallery that there no longer are go."""
+    for path in WITH_OUTPUT:
+        with tempfile.TemporaryDirectory() as folder:
+            write_followed(path, Path(folder))
+    write_answer()
     with tempfile.TemporaryDirectory() as folder:
         shown = entries(studies(Path(folder)))
     GALLERY.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,19 +59,35 @@ def test_the_commands_of_the_readme_do_what_it_says(
 
 
 @pytest.mark.slow
-def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = blocks("README.md", "python")
-    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
-    assert capsys.readouterr().out.endswith("wine-study/report.html\n")
-    assert (tmp_path / "wine-study" / "report.html").is_file()
-
-
 def test_the_python_of_the_interface_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = []
     for code in blocks("docs/python.md", "python"):
-        exec(compile(code, "python.md", "exec"), {})  # noqa: S102 - our own page
-    critical, best = capsys.readouterr().out.splitlines()
+        exec(compile(code, "python.md", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own page
+        printed.append(capsys.readouterr().out)
+    *_, table, study, critical, best = printed
+    assert any(level in table for level in ("high", "moderate", "low"))
+    assert study.startswith("Use batch size ")
+    assert "'accuracy'" in study
     assert critical.startswith("100.0")
     assert best.startswith("{'backpropclassifier__batch_size': ")
+
+
+def test_the_readme_shows_the_answer_of_the_tutorial() -> None:
+    answer = " ".join(blocks("README.md", "text")[0].split())
+    assert answer.startswith("Use batch size ")
+    assert answer in " ".join(read("docs/tutorial.md").split())
+
+
+def test_the_install_page_has_the_command_of_the_readme_and_every_extra() -> None:
+    (command,) = blocks("docs/install.md", "sh")
+    assert command in blocks("README.md", "sh")
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    rows = re.findall(r"^\| `(\w+)` \|", read("docs/install.md"), re.MULTILINE)
+    assert sorted(rows) == sorted(project["optional-dependencies"])
+    assert f"Python {project['requires-python'].removeprefix('>=')} or newer" in read(
+        "docs/install.md"
+    )
+    assert f"\nversion: {project['version']}\n" in read("CITATION.cff")
 
 
 def test_every_column_of_the_store_is_documented() -> None:

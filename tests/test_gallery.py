@@ -1,4 +1,4 @@
-"""The gallery shows every figure there is, by the names and the code there are now."""
+"""The gallery and the pages that show what steps print show what the code does now."""
 
 from __future__ import annotations
 
@@ -92,3 +92,29 @@ def test_a_function_that_no_figure_uses_is_named(gallery: ModuleType, shown: lis
         "`reports.charts._accuracy.accuracy(ax, table, seeds, label, measure, reference)`: Draw"
         in others
     )
+
+
+def skeleton(text: str) -> str:
+    """Return a page without what depends on times, versions and the machine."""
+    dropped = r"^(?:(?:note|warning|Confidence):|Add|Batch sizes?|For the|\d+ more|$).*\n"
+    text = re.sub(dropped, "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(Use batch size \d+) .*", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"^([A-Z a-z'-]+: |  \d+: ).*", r"\1", text, flags=re.MULTILINE)
+    return re.sub(r" *\d+\.\d+", " #", text)
+
+
+def labels(drawing: Path) -> list[str]:
+    """Return the texts of a figure that are no numbers."""
+    return re.findall(r">([^<>\d]{3,})</text>", drawing.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/install.md"])
+def test_a_page_shows_what_its_steps_print(gallery: ModuleType, name: str, tmp_path: Path) -> None:
+    written = (DOCS.parent / name).read_text("utf-8")
+    followed = gallery.follow(written, tmp_path)
+    assert "\n```text\n" in followed
+    assert skeleton(followed) == skeleton(written), "run `python docs/make_gallery.py`"
+    for shown in gallery.FIGURES.finditer(written):
+        figure = DOCS / "images" / f"{shown['study']}-{shown['figure']}.svg"
+        drawn = tmp_path / shown["study"] / "figures" / f"{shown['figure']}.svg"
+        assert labels(figure) == labels(drawn) != []

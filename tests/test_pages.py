@@ -1,4 +1,4 @@
-"""Every command and script of the tutorial and the how-to pages does what the page says."""
+"""Every command and script of the how-to pages does what the page says."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ pytestmark = [
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = (
-    "tutorial",
     "comparing-studies",
     "for-papers",
     "own-csv",
     "custom-study",
     "timing",
     "resume",
-    "python",
 )
 
 
