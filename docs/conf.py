@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from make_gallery import follow
 
 project = "bpsweep"
-author = "The bpsweep authors"
+author = project_copyright = "The bpsweep authors"
 version = release = importlib.metadata.version("bpsweep")
 language = "en"
 

@@ -110,7 +110,7 @@ class Results(StudyResults):
 
     @cached_property
     def plot(self) -> Plots:
-        """The figures of the report: `results.plot("accuracy")`; `results.plot.names()`."""
+        """The figures of the report, drawn by `plot("accuracy")` and listed by `plot.names()`."""
         return Plots(self.analysis)
 
     def report(self, folder: Path | str) -> Path:
