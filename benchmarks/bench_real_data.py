@@ -308,6 +308,8 @@ def _scored(folder: Path, tries: int, read: str) -> Result:
     fresh = fresh[fresh["test_metric"].notna()].drop_duplicates("seed").head(SEEDS)
     (facts,) = Study.from_target(str(folder / "study.toml"), []).experiment.data.values()
     metric = study.description.groups[0].metric
+    if fresh.empty:
+        return Result(0, f"no batch size ran on fresh seeds; {read}", metric, *3 * [np.nan])
     data, scores = load(facts.source), []
     for seed in fresh["seed"]:
         split, test = prepare(data, facts.preparation, int(seed))

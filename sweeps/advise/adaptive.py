@@ -129,6 +129,8 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
     results = carry_on(request, budget, experiment)
     refused = None
     for grow in (fuller, *WIDENINGS * [wider], closer, quickest):
+        if not budget.spare:
+            break
         # What was refused would be again.
         larger = None if grow is refused else grow(request, budget, experiment, results)
         if larger is None:
@@ -254,7 +256,12 @@ def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
 def carry_on(request: Request, budget: TimeBudget, experiment: Experiment) -> StudyResults:
     """Run what is missing, and learn from how long it took."""
     predicted, before = request.seconds(experiment), budget.spent
-    results = run_study(experiment, request.folder, request.jobs, timing=False, limit=budget)
+    # What takes less than workers do to start runs in this process.
+    apart = predicted * (request.jobs - 1) > START_SECONDS
+    jobs, backend = (request.jobs, "loky") if apart else (1, "sequential")
+    results = run_study(
+        experiment, request.folder, jobs, backend=backend, timing=False, limit=budget
+    )
     if predicted > 1 and budget.spare:
         budget.slowdown = max(1.0, (budget.spent - before) / predicted)
     write_study(request.folder, given(experiment.specification), CHOSEN)
