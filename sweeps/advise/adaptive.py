@@ -172,7 +172,7 @@ def _beginning(request: Request, budget: TimeBudget) -> Experiment:
 def _stored(request: Request) -> Experiment:
     with Store.read(request.folder) as store:
         keys = given(read_experiment(store).specification)
-    if keys["dataset"] != request.dataset or keys["name"] != request.name:
+    if not request.is_of(keys["dataset"]) or keys["name"] != request.name:
         raise UsageError(f"{request.folder} holds another study. Choose another --out.")
     return request.experiment(keys)
 
@@ -181,11 +181,13 @@ def first_study(request: Request, budget: TimeBudget) -> Experiment:
     """Return the study that the time allows; a usage error if not even one epoch fits."""
     _refuse_busy(request, budget)
     least = {"batch_sizes": 1, "learning_rates": 1.0, "seeds": 1, "epochs": 1}
-    draft = request.experiment({"name": request.name, "dataset": request.dataset, **least})
+    dataset = request.sampled_dataset
+    draft = request.experiment({"name": request.name, "dataset": dataset, **least})
     (facts,) = draft.data.values()
+    _refuse_busy(request, budget)
 
     def made(grid: Grid) -> Experiment:
-        return request.experiment(keys_of(request.name, request.dataset, facts, grid))
+        return request.experiment(keys_of(request.name, dataset, facts, grid))
 
     largest = largest_size(facts.train_items)
     calibrate(budget, made(Grid(1, largest, 1)))
@@ -197,6 +199,7 @@ def first_study(request: Request, budget: TimeBudget) -> Experiment:
     grids = (
         choose(facts.train_items, lambda grid: needed(grid) <= share * spare)  # noqa: B023
         for share in (SHARE, MOST)
+        if spare > 0
     )
     grid = next(filter(None, grids), None)
     if grid is None:
@@ -208,7 +211,7 @@ def first_study(request: Request, budget: TimeBudget) -> Experiment:
 
 
 def _refuse_busy(request: Request, budget: TimeBudget) -> None:
-    """Refuse before data are read where this process had so little of a processor that all fails.
+    """Refuse at once where this process had so little of a processor that nothing would end.
 
     A process that is old, as that of a notebook, shows nothing of the load.
     """

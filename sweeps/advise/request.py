@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.data.files.file_sources import is_file
+from sweeps.data.files.file_sources import file_of, is_file, parameters_of_file
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.experiment import Experiment
 from sweeps.errors import Problem
 from sweeps.spec import named_data
 
 COMMAND = "recommend"
+LARGE_BYTES, SAMPLE = 1_000_000, 20_000  # of a file that is sampled, for each minute: rows of it
+ENOUGH_MINUTES = 10.0  # for what is read of any file
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,21 @@ class Request:
     name: str
     folder: Path
     jobs: int
+    sample: int = 0  # rows of a large file, by the time; 0 for all, or as `dataset` says
+
+    @property
+    def sampled_dataset(self) -> object:
+        """The dataset with the sample that a new study takes."""
+        if not isinstance(self.dataset, dict) or not self.sample:
+            return self.dataset
+        return self.dataset | {"sample": self.sample}
+
+    def is_of(self, dataset: object) -> bool:
+        """Return whether a study has this dataset, whatever sample was chosen for its time."""
+        if isinstance(dataset, dict) and isinstance(self.dataset, dict):
+            asked = "sample" in self.dataset
+            dataset = {key: dataset[key] for key in dataset if asked or key != "sample"}
+        return dataset == self.dataset
 
     def experiment(self, keys: Mapping[str, Any]) -> Experiment:
         """Return the study of a specification."""
@@ -56,7 +73,17 @@ def request_of(
     folder = out or Path(f"{name}-recommendation")
     from sweeps.run import jobs_of  # noqa: PLC0415 - a refusal needs no pandas
 
-    return Request(named.written(folder), name, folder, jobs_of("loky", jobs, None))
+    sample = _sample(data, named.parameters, minutes)
+    return Request(named.written(folder), name, folder, jobs_of("loky", jobs, None), sample)
+
+
+def _sample(data: str, parameters: Mapping[str, Any], minutes: float) -> int:
+    """Return how many rows of a file minutes allow, where it is large and nothing else is said."""
+    path, _ = file_of(data)
+    can_be = is_file(data) and "sample" in parameters_of_file(path.name).model_fields
+    if not can_be or "sample" in parameters or minutes > ENOUGH_MINUTES:
+        return 0
+    return math.ceil(minutes * SAMPLE) if path.stat().st_size > minutes * LARGE_BYTES else 0
 
 
 def name_of(data: str) -> str:

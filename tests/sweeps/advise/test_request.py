@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from refused import states
 
+from sweeps.advise import request as request_module
 from sweeps.advise.request import name_of, request_of
 from sweeps.errors import SpecificationError
 
@@ -53,6 +54,28 @@ def test_what_else_is_reported_of_the_data_is_written(table: Path) -> None:
     request = request_of(table.name, ["y"], 1, Path("out"), 1, settings=['missing="mean"'])
     path = "../my data.csv"
     assert request.dataset == {"missing": "mean", "target": "y", "path": path}
+
+
+def test_a_large_file_is_sampled_by_its_minutes(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert request_of(table.name, ["y"], 1, None, 1).sample == 0
+    monkeypatch.setattr(request_module, "LARGE_BYTES", 10)
+    request = request_of(table.name, ["y"], 0.5, None, 1)
+    assert isinstance(request.dataset, dict)
+    assert request.sampled_dataset == request.dataset | {"sample": 10_000}
+    assert request_of(table.name, ["y"], 1, None, 1, settings=["sample=5"]).sample == 0
+    assert request_of(table.name, ["y"], 11, None, 1).sample == 0
+
+
+def test_more_minutes_go_on_with_the_sample_of_a_study(table: Path) -> None:
+    request = request_of(table.name, ["y"], 1, None, 1)
+    assert isinstance(request.dataset, dict)
+    assert request.is_of(request.dataset | {"sample": 7})
+    assert not request.is_of(request.dataset | {"target": "x"})
+    chosen = request_of(table.name, ["y"], 1, None, 1, settings=["sample=5"])
+    assert not chosen.is_of(request.dataset | {"sample": 7})
+    assert request_of("iris", [], 1, None, 1).is_of("iris")
 
 
 def test_every_mistake_is_reported_at_once() -> None:
