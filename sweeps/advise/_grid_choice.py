@@ -17,7 +17,7 @@ FRESH, MORE_FRESH = 5, 10  # fresh seeds that judge them: the fewest that show a
 EPOCHS = 20  # for which the smallest batch size is chosen
 MORE_EPOCHS, FEWER_EPOCHS = (30, 50, 70, 100), (10, 5, 3, 2, 1)  # then, with time left, without
 CORE = 4  # times the smallest batch size: from here on runs first, for an answer early
-SMALLEST = 16  # batch size or, if there is time, less
+SMALLEST, LARGER = 16, 64  # batch size or, if there is time, less; if there is none, more
 PART = 4  # of the training examples that the largest batch size may be
 UNITS = 64  # of the hidden layer: with fewer, tables of many columns are learned worse
 NOISE_EXAMPLES = 64
@@ -74,8 +74,11 @@ def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
                 Grid(smallest, largest, epochs, MORE_FRESH) for epochs in (EPOCHS, *MORE_EPOCHS)
             )
             return [Grid(smallest, largest, EPOCHS), *takewhile(fits, longer)][-1]
-    smallest = min(SMALLEST, largest // 2)
-    shorter = (Grid(smallest, largest, epochs) for epochs in FEWER_EPOCHS)
+    shorter = (
+        Grid(min(smallest, largest // 2), largest, epochs)
+        for epochs in (EPOCHS, *FEWER_EPOCHS)
+        for smallest in (SMALLEST, LARGER)
+    )
     return next(filter(fits, shorter), None)
 
 

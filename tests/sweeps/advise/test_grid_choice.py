@@ -20,6 +20,7 @@ LIMITS = {
     "few epochs": (lambda grid: grid.epochs <= 30, Grid(1, 256, 30, 10)),
     "few seeds": (lambda grid: grid.fresh <= 5, Grid(1, 256, 20, 5)),
     "fewer epochs": (lambda grid: grid.epochs <= 7, Grid(16, 256, 5)),
+    "no small batches at all": (lambda grid: grid.smallest > 16, Grid(64, 256, 20)),
     "nothing": (lambda _grid: False, None),
 }
 
