@@ -24,36 +24,63 @@ TRIMMED = 0.25  # share left out at either end by the interquartile mean
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds with its interval."""
+    """A mean over seeds with its interval.
 
-    mean: float  # unweighted; of a bootstrap, whatever statistic was asked for
+    Attributes:
+        mean: Unweighted mean; of a bootstrap, whatever statistic was asked for.
+        low: Lower bound.
+        high: Upper bound.
+        count: Seeds behind it.
+        confidence: Probability of covering the true mean.
+        method: How the ends were computed.
+    """
+
+    mean: float
     low: float
     high: float
-    count: int  # seeds behind it
-    confidence: float  # probability of covering the true mean
-    method: str  # how the bounds were computed
+    count: int
+    confidence: float
+    method: str
 
 
 @dataclass(frozen=True)
 class RatioInterval:
-    """A ratio of means with Fieller's interval."""
+    """A ratio of means with Fieller's interval.
 
-    ratio: float  # mean numerator by mean denominator; NaN if that is 0 by 0
+    Attributes:
+        ratio: Mean numerator by mean denominator; NaN if that is 0 by 0.
+        low: Lower bound.
+        high: Upper bound; infinite if the denominator isn't significantly different from zero.
+        resolved: Whether the denominator is significantly different from zero. If not, the data say
+            "at least `low`" of a ratio whose numerator is above zero, and nothing at all where both
+            ends are infinite.
+        count: Measurements behind it.
+        confidence: Probability of covering the true ratio.
+    """
+
+    ratio: float
     low: float
-    high: float  # infinite if not resolved
-    resolved: bool  # whether the denominator is significantly different from zero
-    count: int  # measurements behind it
-    confidence: float  # probability of covering the true ratio
+    high: float
+    resolved: bool
+    count: int
+    confidence: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which batch sizes are not significantly different from the best one."""
+    """Which batch sizes are not significantly different from the best one.
 
-    best: int  # what the others are compared with
-    tied: tuple[int, ...]  # those not shown to be worse, the best included
-    tail: float  # one-tailed level of the strictest of the tests
-    tested: bool  # whether any test was possible: two batch sizes with two common seeds
+    Attributes:
+        best: The batch size that the others are compared with.
+        tied: Those not shown to be worse, the best included.
+        tail: One-tailed level of the strictest of the tests.
+        tested: Whether any test was possible: two batch sizes with two common seeds.
+    """
+
+    best: int
+    tied: tuple[int, ...]
+    tail: float
+    tested: bool
 
 
 def t_quantile(degrees: float, probability: float) -> float:

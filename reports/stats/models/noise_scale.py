@@ -4,9 +4,9 @@
     `B_noise = tr(H Sigma) / (G' H G)`  (equation 2.8), where curvature was measured
 
 Both parts of each are estimated without bias, so a single `|G|^2` may be negative. The ratio is one
-of averages over seeds, never an average of ratios. Where the seeds together don't show `|G|^2` to be
-above zero the noise scale is `UNRESOLVED`: a lower bound only. That it predicts the critical batch
-size is an approximation: published ratios run from 0.05 to 8 (ibid., table 1).
+of averages over seeds, never an average of ratios. Where the seeds together don't show `|G|^2` to
+be above zero the noise scale is `UNRESOLVED`: a lower bound only. That it predicts the critical
+batch size is an approximation: published ratios run from 0.05 to 8 (ibid., table 1).
 """
 
 from __future__ import annotations
