@@ -98,7 +98,7 @@ def skeleton(text: str) -> str:
     """Return a page without what depends on times, versions and the machine."""
     dropped = r"^(?:(?:note|warning|Confidence):|Add|Batch sizes?|For the|\d+ more|$).*\n"
     text = re.sub(dropped, "", text, flags=re.MULTILINE)
-    text = re.sub(r"^(Use batch size \d+) .*", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"^(Use batch size) .*", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r"^([A-Z a-z'-]+: |  \d+: ).*", r"\1", text, flags=re.MULTILINE)
     return re.sub(r" *\d+\.\d+", " #", text)
 
