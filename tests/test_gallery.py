@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -76,14 +75,6 @@ def test_the_code_of_the_page_gives_its_figures(
         exec(text, names)  # noqa: S102 - our own page
         names["plt"].close("all")
     assert names["ax"].get_figure() is not None
-
-
-def test_a_figure_that_does_not_return_its_axes_is_refused(
-    gallery: ModuleType, shown: list[Any]
-) -> None:
-    odd = replace(shown[0].chart, figure=lambda *_: None)
-    with pytest.raises(ValueError, match="does not return the axes that it was given"):
-        gallery.drawn_by(odd)
 
 
 def test_a_function_that_no_figure_uses_is_named(gallery: ModuleType, shown: list[Any]) -> None:

@@ -267,8 +267,7 @@ def read(
 def best_on_others(values: np.ndarray) -> np.ndarray:
     """Return for each seed the index of the rate that is best on all other seeds.
 
-    The best of several noisy values flatters itself; chosen on other seeds it doesn't. Values have
-    the shape (rates, seeds, ...); of equal rates the smallest counts.
+    Values have the shape (rates, seeds, ...); of equal rates the smallest counts.
     """
     others = (values.sum(axis=1, keepdims=True) - values) / (values.shape[1] - 1)
     # Means that differ by rounding only are equal, and one of some seeds is none.

@@ -1,7 +1,6 @@
 """The best of few learning rates: what tuning with less effort would have found.
 
-The more rates are tried, the better the best of them looks. Optimizers are compared at equal
-effort: by the validation metric expected of the best of k rates, each drawn from those tried.
+Optimizers are compared at equal effort: by the validation metric expected of the best of k rates.
 Source: Dodge et al. 2019, Show your work: improved reporting of experimental results, section 3.
 """
 

@@ -177,18 +177,15 @@ def _target_row(record: TargetRecord) -> dict[str, object]:
     }
 
 
-def update_time_table(fits: Sequence[UpdateTimeFit]) -> pd.DataFrame:
+def update_time_table(fit: UpdateTimeFit) -> pd.DataFrame:
     """Return what the timings say of the cost of an update: `UPDATE_TIME_COLUMNS`."""
-    rows = [
-        {
-            **_values(fit, UPDATE_TIME_COLUMNS),
-            **bound_columns("fixed", fit.fixed_seconds_interval),
-            **bound_columns("each", fit.seconds_per_example_interval),
-            **bound_columns("doubling", fit.doubling_batch_size_interval),
-        }
-        for fit in fits
-    ]
-    return as_table(pd.DataFrame(rows), UPDATE_TIME_COLUMNS)
+    row = {
+        **_values(fit, UPDATE_TIME_COLUMNS),
+        **bound_columns("fixed", fit.fixed_seconds_interval),
+        **bound_columns("each", fit.seconds_per_example_interval),
+        **bound_columns("doubling", fit.doubling_batch_size_interval),
+    }
+    return as_table(pd.DataFrame([row]), UPDATE_TIME_COLUMNS)
 
 
 def _values(fit: StepsToTargetFit | UpdateTimeFit, columns: Sequence[Column]) -> dict[str, object]:

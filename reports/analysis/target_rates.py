@@ -92,18 +92,18 @@ def unconfirmed_rates(
     mains = []
     for group, targets in tuning.targets.items():
         keys = [(group, target.level) for target in targets]
-        place = strictest([runs.get(key, tuning.crossings[:0]) for key in keys])
-        mains += [] if place is None else [keys[place]]
-    main = pd.MultiIndex.from_frame(tuning.rates[TARGET_CELL[:2]]).isin(mains)
-    rates = tuning.rates[main].merge(selection[CELL], on=SIZE)
+        main = strictest([runs.get(key, tuning.crossings[:0]) for key in keys])
+        mains += [] if main is None else [keys[main]]
+    of_main = pd.MultiIndex.from_frame(tuning.rates[TARGET_CELL[:2]]).isin(mains)
+    rates = tuning.rates[of_main].merge(selection[CELL], on=SIZE)
     return rates.loc[rates["target_rate"] != rates[RATE.name], [*SIZE, "target_rate"]]
 
 
 def strictest(runs: Sequence[pd.DataFrame]) -> int | None:
     """Return the place of the last target that half of the batch sizes reach, or else 0."""
     reached = [
-        place
-        for place, each in enumerate(runs)
+        number
+        for number, each in enumerate(runs)
         if len(reaching(each)) >= ENOUGH_SIZES * each["batch_size"].nunique()
     ]
     return max(reached, default=0) if runs else None

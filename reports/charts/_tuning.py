@@ -35,7 +35,6 @@ _PLATE: dict[str, Any] = {"fc": "#ffffff", "lw": 0, "pad": 0.8}  # below text on
 _BOX = np.array(
     [(0.04, 0.04), (0.96, 0.04), (0.96, 0.96), (0.04, 0.96), (0.04, 0.04), [np.nan] * 2]
 )
-"""Corners of a box in a cell, and where the line of boxes is cut."""
 _CLOSE = 1e-9  # logarithms of rates that differ by less are the same
 
 
@@ -150,12 +149,11 @@ def rates_chart(analysis: Analysis) -> Chart | None:
     cells, measure = analysis.cells, analysis.measure
     if cells["ok"].sum() == 0:
         return None
-    shares = bool(measure.unit)
     cells = cells.assign(error=measure.most - cells["validation_metric"])
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
     scored = selected.dropna(subset="validation_metric")
     less = "" if measure.lower_is_better else "1 - "
-    error = f"{less}{validation(analysis)}{f' in {measure.unit}' if shares else ''}"
+    error = f"{less}{validation(analysis)}{measure.unit and f' in {measure.unit}'}"
 
     def value(row: Row) -> str:
         text = f"{validation(analysis)} {measure.text(row['validation_metric'])}"
@@ -184,7 +182,7 @@ def rates_chart(analysis: Analysis) -> Chart | None:
             rate_grid,
             selected=selected,
             rules=_rules(scored),
-            scale=100 if shares else 1,
+            scale=100 if measure.unit else 1,
             recommended=analysis.recommended,
         ),
         height=0.9 + min(0.34 * cells["learning_rate"].nunique(), TALLEST),

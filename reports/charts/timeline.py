@@ -22,7 +22,6 @@ from reports.schema import percent, plural, seconds
 MOST_MARKED = 200  # bars up to which the begins of cohorts are marked
 MOST_SHAPES = 1_000  # cohorts that are drawn as shapes; more of them become a picture
 _UNITS = ((10_800.0, 3_600.0, "h"), (180.0, 60.0, "min"), (0.0, 1.0, "s"))
-"""Units of the axis, with the seconds from which on they are used and those they have."""
 _CHARACTER = 0.013  # share of the axis that a character takes
 _THICKEST = 26  # points of a bar's height, at most
 _THICK = 0.7  # share of a row's height that its bars take

@@ -92,18 +92,15 @@ CLAIMS = (
         "The largest batch size does worse than the best of the smaller ones.",
         {
             "tuned rate": Comparison(_SHOWN_FALLS, f"with tuned learning rates {_CHANGE}", _FALL),
-            "fixed rate, sum": Comparison(
-                _FALLS,
-                f"with the summed error and the learning rate of the smallest batch {_CHANGE}",
-                _FALL,
-                judges=False,
-            ),
-            "fixed rate, mean": Comparison(
-                _FALLS,
-                f"with the mean error and the learning rate of the smallest batch {_CHANGE}",
-                _FALL,
-                judges=False,
-            ),
+            **{
+                f"fixed rate, {kind}": Comparison(
+                    _FALLS,
+                    f"with the {word} error and the learning rate of the smallest batch {_CHANGE}",
+                    _FALL,
+                    judges=False,
+                )
+                for kind, word in (("sum", "summed"), ("mean", "mean"))
+            },
         },
         "sgd, momentum or nesterov with two batch sizes or more, and two seeds or more",
     ),
@@ -160,16 +157,14 @@ CLAIMS = (
         "Every rule that is computed from the tuning seeds names a batch size that takes over "
         f"{TIME_MARGIN:.0%} longer to a target than the fastest other on fresh seeds.",
         {
-            "fitted model": Comparison(
+            name: Comparison(
                 _SLOWER,
-                "the batch size named by the fitted curve of updates times the measured seconds "
-                "takes {effect} the time of the fastest other",
-            ),
-            "noise scale": Comparison(
-                _SLOWER,
-                "the batch size named by the gradient noise scale takes {effect} the time of the "
-                "fastest other",
-            ),
+                f"the batch size named by {rule} takes {{effect}} the time of the fastest other",
+            )
+            for name, rule in (
+                ("fitted model", "the fitted curve of updates times the measured seconds"),
+                ("noise scale", "the gradient noise scale"),
+            )
         },
         "measured update times, confirmation seeds, and three batch sizes or more that reach a "
         "target",

@@ -122,7 +122,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "specification": VALUE_COLUMNS,
     "provenance": VALUE_COLUMNS,
 }
-"""The tables in the page's folder, by the name of their file without ending; and their columns."""
 
 
 def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:

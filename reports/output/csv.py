@@ -98,7 +98,7 @@ _TABLES: dict[str, _Table] = {
     ),
     "shard-costs": _stacked(SHARD_COST_COLUMNS, lambda group: group.shard_costs),
     "update-time": _stacked(
-        UPDATE_TIME_COLUMNS, lambda group: update_time_table([group.scaling.update_time])
+        UPDATE_TIME_COLUMNS, lambda group: update_time_table(group.scaling.update_time)
     ),
     "timeline": (TIMELINE_COLUMNS, lambda study: study.timeline.spans),
     "work": (WORK_COLUMNS, lambda study: study.timeline.work),
@@ -108,7 +108,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "claims": CLAIM_COLUMNS,
     "claim-evidence": EVIDENCE_COLUMNS,
 }
-"""The tables by the name of their file, without the ending; and their columns."""
 
 
 def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd.DataFrame]:

@@ -26,8 +26,7 @@ class Difference:
 def difference(first: pd.Series[float], second: pd.Series[float]) -> Difference | None:
     """Return how far the second mean is above the first; None if there are too few values.
 
-    Paired over common seeds, which share split and initial weights, if there are two or more. With
-    none in common, samples are independent: Welch's interval, whose two variances may differ
+    Paired over common seeds if there are two or more; with none in common by Welch's interval
     (Welch 1947, The generalization of Student's problem). A single common seed allows neither.
     """
     common = first.index.intersection(second.index).size

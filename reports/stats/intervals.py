@@ -185,12 +185,8 @@ def bootstrap_interval(
     return Interval(middle, float(result.low), float(result.high), sample.size, confidence, method)
 
 
-def _paired_t(differences: Sequence[float], confidence: float) -> Interval:
-    return t_interval(differences, confidence, spread_of(differences))
-
-
 METHODS: dict[str, Callable[[Sequence[float], float], Interval]] = {
-    "t": _paired_t,
+    "t": lambda values, confidence: t_interval(values, confidence, spread_of(values)),
     "bootstrap": bootstrap_interval,
 }
 

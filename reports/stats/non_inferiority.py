@@ -1,10 +1,8 @@
 """Which batch sizes are shown to be near-optimal: non-inferiority to a reference, in a fixed order.
 
-A size is near-optimal if it loses at most a margin. The reference is chosen on other seeds than
-those that judge it and the order of the tests is set beforehand, so that neither the choice nor the
-number of sizes has to be paid for: each test keeps the full level, and the first that fails ends
-the sequence (Maurer, Hothorn & Lehmacher 1995, Multiple comparisons in drug clinical trials and
-preclinical assays: a-priori ordered hypotheses).
+The reference is chosen on other seeds than those that judge it and the order of the tests is set
+beforehand: each test keeps the full level, and the first that fails ends the sequence (Maurer,
+Hothorn & Lehmacher 1995, Multiple comparisons in drug clinical trials and preclinical assays).
 """
 
 from __future__ import annotations
@@ -94,9 +92,8 @@ def shortfall(
 ) -> Shortfall:
     """Return what a batch size loses against another, by a test of its own.
 
-    Where the spread over a pilot decided how many seeds run, the spread over all of them is too
-    small on average: few run where the pilot's happened to be small. The pilot's own, with its
-    degrees of freedom, makes the test exact (Stein 1945).
+    Where the spread over a pilot decided how many seeds run, its own spread and degrees of freedom
+    make the test exact (Stein 1945).
     """
     paired = (values[reference] - values[size]).dropna()
     differences, first = paired.to_numpy(np.float64), paired[paired.index.isin(pilot)]

@@ -1,7 +1,6 @@
 """The axes of a figure as SVG: lines, ticks, labels and grid, written from the scales.
 
-matplotlib makes and draws an object of five artists for each tick, which takes half of the time of
-a figure. Its locators and formatters still choose where ticks are and what they are called.
+matplotlib's artists of ticks take half of the time of a figure; its locators still choose them.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ def _compact(written: str) -> str:
     text = _UNTURNED.sub("", _FONT.sub("", text))
     # Lengths in points, as exactly as a screen can show them.
     text = _PLACES.sub(
-        lambda place: _DECIMAL.sub(
-            lambda number: f"{round(float(number[0]), 1):g}", place[0].replace("\n", "")
+        lambda match: _DECIMAL.sub(
+            lambda number: f"{round(float(number[0]), 1):g}", match[0].replace("\n", "")
         ),
         text,
     )

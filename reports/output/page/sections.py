@@ -18,6 +18,7 @@ from reports.schema import listing, plural, visible
 from reports.text import Statement, cautions
 from reports.text.verdicts import verdict
 
+# Charts that are seen at once, the first of them next to the answer.
 UNFOLDED = (
     "accuracy",
     "accuracy-time",
@@ -26,7 +27,6 @@ UNFOLDED = (
     "steps-to-target",
     "seconds-per-update",
 )
-"""Charts that are seen at once, the first of them next to the answer; the others are folded."""
 
 
 Figures = Sequence[tuple[Chart, Markup]]

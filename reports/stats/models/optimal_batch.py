@@ -1,8 +1,7 @@
 """The batch size that reaches a target in the shortest time, by two fitted curves.
 
-The time to the target is the product of two curves: updates
-(`reports.stats.models.steps_to_target`) and seconds of an update
-(`reports.stats.models.update_cost`). With p = 1 it is shortest at `sqrt(B_crit alpha / beta)`.
+The time to the target is updates times seconds; with p = 1 it is shortest at
+`sqrt(B_crit alpha / beta)`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
     t(B) = alpha + beta B,    B_half = alpha / beta
 
-At B_half an update takes twice the fixed cost: well below it a larger batch is nearly free, above
-it it is not. That is how efficient tensor operations are, as one number.
+At B_half an update takes twice the fixed cost: well below it a larger batch is nearly free.
 """
 
 from __future__ import annotations

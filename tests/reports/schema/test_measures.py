@@ -316,7 +316,7 @@ def test_a_difference_of_what_is_better_the_lower_it_is_has_its_own_sign() -> No
     assert (measure.name, measure.text(-12.34), measure.signed(1.5)) == ("MAE", "12.3", "-1.50")
     assert measure.signed_span(-0.5, 1.5) == "-1.50 to +0.500"
     assert measure.lost(1.5) == "+1.50"
-    assert measure.change(-1.5, "test MAE") == "is 1.50 worse in test MAE"
+    assert measure.becomes(-1.5, "test MAE") == "is 1.50 worse in test MAE"
 
 
 def test_the_margin_of_a_loss_is_two_percent_of_the_reference() -> None:
