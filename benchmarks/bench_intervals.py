@@ -180,32 +180,32 @@ def _clipped(rng: np.random.Generator) -> bool:
 def _apart(seeds: int, columns: int, shift: float, best: int | None) -> Trial:
     """Batch sizes that share their seeds; the last one differs by so many standard errors."""
 
-    def told(rng: np.random.Generator) -> bool:
+    def differs(rng: np.random.Generator) -> bool:
         values = rng.normal(0, 3, (seeds, 1)) + rng.normal(size=(seeds, columns))
         values[:, -1] += shift * math.sqrt(2 / seeds)
         table = pd.DataFrame(values, columns=[2**power for power in range(columns)])
         return len(compare_with_best(table, best).tied) < columns
 
-    return told
+    return differs
 
 
 def _shares(seeds: int) -> Trial:
-    def told(rng: np.random.Generator) -> bool:
+    def differs(rng: np.random.Generator) -> bool:
         table = pd.DataFrame(rng.binomial(36, 0.95, (seeds, 11)) / 36, columns=range(1, 12))
         return len(compare_with_best(table).tied) < table.columns.size
 
-    return told
+    return differs
 
 
 def _chosen_on_others(seeds: int) -> Trial:
     """Each seed at the rate that is best on the others, where no rate is: the worst case."""
 
-    def told(rng: np.random.Generator) -> bool:
+    def differs(rng: np.random.Generator) -> bool:
         values = rng.normal(size=(8, 3, seeds))
         chosen = np.stack([cell[best_on_others(cell), np.arange(seeds)] for cell in values], axis=1)
         return not best_and_tied(chosen[:, :, None], 0.05)[1].all()
 
-    return told
+    return differs
 
 
 @dataclass(frozen=True)

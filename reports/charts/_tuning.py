@@ -152,8 +152,6 @@ def rates_chart(analysis: Analysis) -> Chart | None:
     cells = cells.assign(error=measure.most - cells["validation_metric"])
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
     scored = selected.dropna(subset="validation_metric")
-    less = "" if measure.lower_is_better else "1 - "
-    error = f"{less}{validation(analysis)}{measure.unit and f' in {measure.unit}'}"
 
     def value(row: Row) -> str:
         text = f"{validation(analysis)} {measure.text(row['validation_metric'])}"
@@ -163,19 +161,7 @@ def rates_chart(analysis: Analysis) -> Chart | None:
         name="rates",
         heading="Validation error for each learning rate and batch size",
         finding=_rate_finding(selected),
-        caption=sentences(
-            f"Error ({error}): mean over the tuning seeds after {analysis.budget}, coloured on a "
-            "log scale. Boxed and joined: the tuned learning rate of each batch size",
-            bool(selected["at_edge"].any()) and "(dashed box: the smallest or largest tried)",
-        )
-        + ". "
-        + sentences(
-            not scored.empty
-            and "Lines: learning rates in proportion to the batch size (linear, Goyal et al. 2017) "
-            "and to its square root (root), through the middle of the tuned ones.",
-            not bool(cells["eligible"].all())
-            and "Hatched: a seed diverged, failed or has not run, so that there is no mean.",
-        ),
+        caption=_rates_caption(analysis, selected, ruled=not scored.empty),
         description=values(selected, "learning_rate", rate),
         table=with_readings(analysis, cells, value),
         figure=partial(
@@ -186,6 +172,22 @@ def rates_chart(analysis: Analysis) -> Chart | None:
             recommended=analysis.recommended,
         ),
         height=0.9 + min(0.34 * cells["learning_rate"].nunique(), TALLEST),
+    )
+
+
+def _rates_caption(analysis: Analysis, selected: pd.DataFrame, *, ruled: bool) -> str:
+    measure = analysis.measure
+    less = "" if measure.lower_is_better else "1 - "
+    error = f"{less}{validation(analysis)}{measure.unit and f' in {measure.unit}'}"
+    edge = " (dashed box: the smallest or largest tried)" * bool(selected["at_edge"].any())
+    return sentences(
+        f"Error ({error}): mean over the tuning seeds after {analysis.budget}, coloured on a log "
+        f"scale. Boxed and joined: the tuned learning rate of each batch size{edge}.",
+        ruled
+        and "Lines: learning rates in proportion to the batch size (linear, Goyal et al. 2017) and "
+        "to its square root (root), through the middle of the tuned ones.",
+        not bool(analysis.cells["eligible"].all())
+        and "Hatched: a seed diverged, failed or has not run, so that there is no mean.",
     )
 
 

@@ -125,15 +125,7 @@ def run_cohort(
             f"Took {took:.3g} s, more than the {trial_seconds:g} s allowed."
             for took in seconds[trainer.networks.active]
         ]
-    tests = np.full((2, *seconds.shape), np.nan)
-    if configuration.evaluate_test:
-        tests[:] = evaluate(
-            configuration.architecture,
-            trained.parameters,
-            [test for _, test in parts],
-            loss=configuration.loss,
-            metric=configuration.metric,
-        )
+    tests = _tested(configuration, trained, [test for _, test in parts])
     started, ended = checkpoint.times()
     lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.settings)))
     return [
@@ -149,6 +141,22 @@ def run_cohort(
         )
         for trial, lane in zip(checkpoint.trials, lanes, strict=True)
     ]
+
+
+def _tested(
+    configuration: Configuration, trained: Training, tests: list[Examples]
+) -> Annotated[Array, "loss_and_metric seed setting"]:
+    """Evaluate on the test sets, where that is asked for; otherwise nothing is known."""
+    if not configuration.evaluate_test:
+        return np.full((2, *trained.seconds.shape), np.nan)
+    loss_and_metric = evaluate(
+        configuration.architecture,
+        trained.parameters,
+        tests,
+        loss=configuration.loss,
+        metric=configuration.metric,
+    )
+    return np.array(loss_and_metric)
 
 
 def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:

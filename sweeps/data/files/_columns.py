@@ -93,15 +93,15 @@ class _Examples:
         at_once = min(_ROWS_AT_ONCE, max(1, _CELLS_AT_ONCE // len(header)))
         while len(problems) < at_once and (chunk := list(itertools.islice(rows, at_once))):
             problems += [
-                f"{self._name}, {self._rows.unit} {place}: has {counted(len(cells), 'field')}, "
+                f"{self._name}, {self._rows.unit} {number}: has {counted(len(cells), 'field')}, "
                 f"but the header has {len(header)}: {shown(','.join(cells))}."
-                for cells, place in chunk
+                for cells, number in chunk
                 if len(cells) != len(header)
             ]
             if not problems:
                 by_column = zip(*(cells for cells, _ in chunk), strict=True)
                 cells = dict(zip(header, by_column, strict=True))
-                self._extend(cells, [place for _, place in chunk])
+                self._extend(cells, [number for _, number in chunk])
         refuse(problems)
 
     def _extend(self, cells: Mapping[str, Sequence[str]], places: list[int]) -> None:

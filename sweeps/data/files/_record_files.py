@@ -36,8 +36,8 @@ def read_json(contents: Contents, _parameters: FileParameters) -> Rows:
         raise DataError(f"{name} is no JSON table: {error}. Write a list of records.") from None
 
     def again() -> Iterator[Row]:
-        for record, place in records():
-            yield [as_text(record.get(column)) for column in header], place
+        for record, number in records():
+            yield [as_text(record.get(column)) for column in header], number
 
     kind, unit = ("JSON, a record a line", "line") if by_line else ("JSON", "record")
     return Rows([*map(str, header)], again, (f"Read as: {kind}.",), unit)

@@ -139,8 +139,8 @@ def written_numbers(texts: Sequence[str], decimal: str, *, either: bool) -> Arra
     All have at most one unit. With `either` the other decimal sign is tried, too.
     """
     for sign in (decimal, *(set(_WRITTEN) - {decimal})) if either else decimal:
-        found = itertools.takewhile(bool, map(_WRITTEN[sign].fullmatch, texts))
-        matches = [match for match in found if match]
+        tried = itertools.takewhile(bool, map(_WRITTEN[sign].fullmatch, texts))
+        matches = [match for match in tried if match]
         units = {unit for match in matches for unit in (match["before"], match["after"]) if unit}
         if len(matches) == len(texts) and len(units) <= 1:
             return np.array([*map(_value, matches)])

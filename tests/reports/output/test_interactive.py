@@ -121,9 +121,9 @@ def test_a_figure_is_drawn_on_axes_of_its_own_or_those_given(digits: StudyResult
     plot = Results.of(digits).plot
     assert {*plot.names()} <= {*NAMES}
     for name in plot.names():
-        own = plot(name)
-        assert own.get_title()
-        plt.close(own.figure)
+        axes = plot(name)
+        assert axes.get_title()
+        plt.close(axes.figure)
     figure, ax = plt.subplots()
     assert plot("accuracy", ax) is ax
     plt.close(figure)

@@ -287,11 +287,11 @@ def test_a_run_reports_trials_that_a_change_leaves_aside(
     assert cli.main([*command, "--set", "seeds=[1, 2, 3]"]) == 0
     assert "12 trials" not in capsys.readouterr().err
     assert cli.main([*command, "--set", "epochs=3"]) == 0
-    told = capsys.readouterr().err
-    first, *_ = told.splitlines()
+    messages = capsys.readouterr().err
+    first, *_ = messages.splitlines()
     assert "out holds 1" in first
     assert "--out out-2" in first
-    assert "out also keeps 1" in told
+    assert "out also keeps 1" in messages
 
 
 def test_a_new_specification_is_one_that_runs(
