@@ -233,7 +233,7 @@ class Result:
     @property
     def as_good(self) -> bool:
         """Whether our metric is close to the better of scikit-learn's."""
-        return self.ours >= max(self.linear, self.perceptron) - CLOSE
+        return bool(self.ours >= max(self.linear, self.perceptron) - CLOSE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
