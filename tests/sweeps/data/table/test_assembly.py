@@ -174,7 +174,7 @@ def test_whatever_a_table_holds_the_keys_go_on_until_there_are_none(data: st.Dat
     keys: dict[str, Any] = {"missing": data.draw(st.sampled_from(("median", "refuse", "drop")))}
     keys |= data.draw(st.sampled_from(({"target": "y"}, {}, {"target": "yy"}, {"ignore": "q"})))
     frame = pd.DataFrame(columns)
-    for _ in range(4):
+    for _ in range(6):
         try:
             from_frame("my.csv", frame, TableParameters(**keys), str)
         except DataError as error:
