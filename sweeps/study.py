@@ -116,7 +116,7 @@ class Study:
         <Study quick on iris: 2 groups, 8 cells x 2 seeds = 16 trials>
         >>> [group.label for group in study.experiment.groups]
         ['sgd', 'momentum']
-        >>> X, y = np.arange(200.0).reshape(100, 2) % 7, np.arange(100) % 2
+        >>> X, y = [[n % 7, n % 5] for n in range(100)], [n % 2 for n in range(100)]
         >>> Study(dataset=(X, y), batch_sizes=[5, 10], learning_rates=0.1, seeds=[1], epochs=1)
         <Study study on data.npz: 1 group, 2 cells x 1 seed = 2 trials>
     """

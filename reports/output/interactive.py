@@ -51,15 +51,7 @@ class Recommendation:
 
 
 class Results(StudyResults):
-    """A study's results with what they say: the analysis is made once, when it is first asked for.
-
-    Example:
-        >>> results = Results.of(getfixture("digits"))
-        >>> results.recommendation.batch_size, results.recommendation.learning_rate
-        (64, 4.0)
-        >>> results.tables["batch-sizes"]["batch_size"].tolist()[:3]
-        [1, 2, 4]
-    """
+    """A study's results with what they say: the analysis is made once, when it is first asked for."""
 
     @classmethod
     def of(cls, results: StudyResults) -> Self:

@@ -356,11 +356,11 @@ class StudyResults:
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:
     """Return a table of these columns without rows."""
     # A study of many groups has many of them, and to make one costs much more than to copy it.
-    return _empty(columns).copy()
+    return _empty(columns, pd.get_option("mode.string_storage")).copy()
 
 
 @cache
-def _empty(columns: tuple[Column, ...]) -> pd.DataFrame:
+def _empty(columns: tuple[Column, ...], _storage: str) -> pd.DataFrame:
     return pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in columns})
 
 
