@@ -51,7 +51,7 @@ class Recommendation:
 
 
 class Results(StudyResults):
-    """A study's results with what they say: the analysis is made once, when it is first asked for."""
+    """A study's results with what they say; the analysis is made once, when it is asked for."""
 
     @classmethod
     def of(cls, results: StudyResults) -> Self:
