@@ -86,12 +86,13 @@ def contents_of(name: str, path: Path, limit: int, inside: str = "") -> Iterator
             yield Contents(name, path, limit, inside, "excel")
             return
         unpack = partial(_open_member, member)
+    if unpack is None:
+        yield Contents(name, path, limit, inside, _kind(name, head))
+        return
     with TemporaryDirectory() as folder:
-        if unpack is not None:
-            unpacked = Path(folder, "unpacked")
-            _unpack(name, partial(unpack, path), unpacked, limit)
-            path = unpacked
-        yield Contents(name, path, limit, inside, _kind(name, _head(path)))
+        unpacked = Path(folder, "unpacked")
+        _unpack(name, partial(unpack, path), unpacked, limit)
+        yield Contents(name, unpacked, limit, inside, _kind(name, _head(unpacked)))
 
 
 @contextmanager

@@ -136,8 +136,8 @@ def test_a_diverged_trial_counts_as_a_guess() -> None:
         description=small(learning_rates=(1.0,)), diverges=lambda b, _r, s: b == 8 and s == 0
     )
     analysis = numbers(make_results(half))
-    values = GroupValues(analysis).explored.metric[0, 0]
-    assert values[0] == 0.1
+    values = GroupValues(analysis).explored[(8, 1.0)]
+    assert values.iloc[0] == 0.1
     assert common(analysis, EPOCHS).loc[8, "metric"] == pytest.approx(values.mean())
 
 

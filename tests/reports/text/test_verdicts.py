@@ -240,7 +240,7 @@ def test_the_cards_have_the_numbers_of_the_answer() -> None:
     use, price, _ = cards(analysis)
     assert use.value == "Batch size 64 with learning rate 1"
     assert seconds(analysis.row(64)["seconds_to_train"]) in use.note
-    assert price.value == "-10.0 points"
+    assert price.value == "loses 10.0 points"
     assert "batch size 512 with learning rate" in price.note
     assert "worse" in price.note
 
