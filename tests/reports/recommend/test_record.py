@@ -76,7 +76,7 @@ def test_claims_on_accuracy_are_not_judged_by_networks_that_learned_nothing() ->
     judged = verdicts(alike)
     for name in ("C3", "C4", "C5", "C6", "C7"):
         assert judged[name].verdict == NOT_STUDIED
-        assert judged[name].claim.needs.startswith("networks that have learned something, ")
+        assert judged[name].claim.needs.startswith("networks that learn something, ")
     assert not judged["C2"].claim.needs.startswith("networks")
 
 
