@@ -273,7 +273,7 @@ PITFALLS = {
     "11 momentum counts updates": Pitfall(
         planned(optimizer="momentum", hyperparameters={"momentum": 0.9}),
         careful,
-        "6.6 updates, 53 examples at batch size 8 and 1,684 examples at batch size 256",
+        "6.6 updates, 53 examples at batch size 8 and 1,700 examples at batch size 256",
     ),
     "11 momentum held in examples counts updates no more": Pitfall(
         planned(optimizer="momentum", hyperparameters={"momentum": 0.9}),
