@@ -164,7 +164,9 @@ class LokyExecutor:
         if pool is None:
             return
         if self._has_manager():
-            self._end_stuck_pool()
+            # One may have died just now, unnoticed: who has not delivered is killed anyway.
+            if wait(self.held, 0).not_done:
+                self._unjam()
             pool.shutdown(kill_workers=True)
         else:
             # It is what would kill them, and be waited for.
