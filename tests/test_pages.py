@@ -84,8 +84,8 @@ def test_a_recommendation_for_data_of_one_s_own_can_be_followed(
     """`.ci/run` follows the page's other command, which takes its minute."""
     page = (DOCS / "recommend.md").read_text("utf-8")
     (command,) = re.findall(r"^\$ bpsweep (recommend customers\.csv .*)$", page, re.MULTILINE)
-    rows = [f"{n},{n % 7},{'' if n % 9 == 0 else n % 5},{n % 7 > 3}" for n in range(200)]
-    (tmp_path / "customers.csv").write_text("\n".join(["id,age,visits,outcome", *rows]))
+    rows = [f"{n},{n % 7},{'' if n % 9 == 0 else n % 5},-,{n % 7 > 3}" for n in range(200)]
+    (tmp_path / "customers.csv").write_text("\n".join(["id,age,visits,notes,outcome", *rows]))
     assert cli.main([*shlex.split(command), "--minutes", "1"]) == 0, capsys.readouterr().err
     *answer, path = capsys.readouterr().out.splitlines()
     assert any("batch size" in line.lower() for line in answer)

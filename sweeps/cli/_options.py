@@ -19,7 +19,9 @@ class Commands:
     """The commands of a parser, in groups: those to start with come first in its help."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._parsers = parser.add_subparsers(metavar="COMMAND", help=argparse.SUPPRESS)
+        self._parsers = parser.add_subparsers(
+            prog=parser.prog, metavar="COMMAND", help=argparse.SUPPRESS
+        )
         self._texts: dict[str, dict[str, str]] = {group: {} for group in GROUPS}
 
     def add(

@@ -62,7 +62,7 @@ def nothing_special(_results: StudyResults, page: str) -> bool:
 
 def every_claim(results: StudyResults, page: str) -> bool:
     studied = [each for each in claims_of(analyse(results)) if each.verdict != NOT_STUDIED]
-    shown = [f"<h4>{each.claim.name}, {each.verdict}." in page for each in studied]
+    shown = [f"<h3>{each.claim.name}, {each.verdict}." in page for each in studied]
     # Of two rates each is at an edge: nothing is fitted, and no rule is there for C7 to judge.
     return {each.claim.name for each in studied} >= {f"C{n}" for n in range(1, 7)} and all(shown)
 
