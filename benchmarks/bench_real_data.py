@@ -61,13 +61,7 @@ class Case:
     @property
     def name(self) -> str:
         """Return what the table is called."""
-        return f"{self.item}"
-
-
-def plain(frame: pd.DataFrame, path: Path) -> Path:
-    """Write what pandas writes without its index."""
-    frame.to_csv(path.with_suffix(".csv"), index=False)
-    return path.with_suffix(".csv")
+        return self.item
 
 
 def indexed(frame: pd.DataFrame, path: Path) -> Path:
@@ -91,26 +85,29 @@ def r_table(frame: pd.DataFrame, path: Path) -> Path:
     return path.with_suffix(".txt")
 
 
-def european(frame: pd.DataFrame, path: Path) -> Path:
-    """Write what Excel does in most of Europe: semicolons, decimal commas, cp1252."""
-    frame.to_csv(path.with_suffix(".csv"), sep=";", decimal=",", index=False, encoding="cp1252")
-    return path.with_suffix(".csv")
-
-
-def separated(ending: str, separator: str, missing: str = "") -> Callable[..., Path]:
-    """Return what writes text with a separator and a mark for what is missing."""
+def separated(
+    ending: str,
+    separator: str,
+    missing: str = "",
+    *,
+    decimal: str = ".",
+    encoding: str = "utf-8",
+) -> Callable[[pd.DataFrame, Path], Path]:
+    """Return what writes text without an index, with a separator and a mark for what is missing."""
 
     def write(frame: pd.DataFrame, path: Path) -> Path:
-        frame.to_csv(path.with_suffix(ending), sep=separator, index=False, na_rep=missing)
-        return path.with_suffix(ending)
+        path = path.with_suffix(ending)
+        frame.to_csv(
+            path, sep=separator, index=False, na_rep=missing, decimal=decimal, encoding=encoding
+        )
+        return path
 
     return write
 
 
-def utf_16(frame: pd.DataFrame, path: Path) -> Path:
-    """Write what Excel calls Unicode text."""
-    frame.to_csv(path.with_suffix(".txt"), sep="\t", index=False, encoding="utf-16")
-    return path.with_suffix(".txt")
+plain = separated(".csv", ",")
+european = separated(".csv", ";", decimal=",", encoding="cp1252")  # as Excel in most of Europe
+utf_16 = separated(".txt", "\t", encoding="utf-16")  # what Excel calls Unicode text
 
 
 def excel(frame: pd.DataFrame, path: Path) -> Path:

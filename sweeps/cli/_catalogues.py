@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from sweeps.cli._report import FIGURES
+
 _AND_DATA = (
     "",
     "And: openml:NAME@VERSION, such as openml:mnist_784@1, downloaded once; files of data, such as",
@@ -31,9 +33,7 @@ def _datasets() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _figures() -> tuple[list[dict[str, Any]], list[str]]:
-    from reports.charts import catalogue
-
-    entries = [{"name": name} for name in catalogue.NAMES]
+    entries = [{"name": name} for name in FIGURES]
     return entries, table_lines(entries)
 
 

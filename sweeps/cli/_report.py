@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PER_INCH = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}  # of a unit; the point is TeX's
 _NARROWEST, _WIDEST = 2.5, 20.0
 
-_FIGURES = (
+FIGURES = (
     "accuracy",
     "accuracy-time",
     "rates",
@@ -89,11 +89,11 @@ def _compare(folders: list[Path], out: Path | None) -> int:
 
 def _paper(options: argparse.Namespace) -> int:
     names = options.figures or ()
-    strangers = [name for name in names if name not in _FIGURES]
+    strangers = [name for name in names if name not in FIGURES]
     if strangers:
         raise UsageError(
-            f"There is no figure {shown(strangers[0])}; there are {', '.join(_FIGURES)}."
-            f"{did_you_mean(strangers[0], _FIGURES)}"
+            f"There is no figure {shown(strangers[0])}; there are {', '.join(FIGURES)}."
+            f"{did_you_mean(strangers[0], FIGURES)}"
         )
     if options.others:
         raise UsageError("Figures for a manuscript are of one study: give one folder.")

@@ -12,7 +12,7 @@ from reports.charts.catalogue import NAMES
 from reports.charts.groups import NAMES as GROUP_CHARTS
 from reports.charts.timeline import TIMELINE
 from sweeps.cli import main as cli
-from sweeps.cli._report import _FIGURES
+from sweeps.cli._report import FIGURES
 
 HEAVY = {"dask", "joblib", "matplotlib", "pandas", "rich", "scipy", "seaborn", "sklearn"}
 CODE = "import sys\nfrom sweeps.cli.main import main\nprint(main(sys.argv[1:]), *sys.modules)"
@@ -50,7 +50,7 @@ def test_a_refusal_imports_nothing_heavy(command: str, exit_code: int, tmp_path:
 
 
 def test_the_command_line_knows_the_names_of_all_figures() -> None:
-    assert (*NAMES, *GROUP_CHARTS, TIMELINE) == _FIGURES
+    assert (*NAMES, *GROUP_CHARTS, TIMELINE) == FIGURES
 
 
 def test_a_finished_study_is_neither_run_nor_drawn_again(
