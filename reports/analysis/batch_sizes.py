@@ -174,11 +174,11 @@ def _selected(results: StudyResults, selection: pd.DataFrame) -> pd.DataFrame:
     rates = trials[trials["stage"].isin(TUNING_STAGES)].groupby(SIZE)["learning_rate"]
     table = table.join(rates.nunique().rename("tried_rates"), on=SIZE)
     table = table.fillna({"eligible_rates": 0, "tried_rates": 0})
-    return table.join(_updates(results).rename("updates"), on=SIZE)
+    return table.join(budget_updates(results).rename("updates"), on=SIZE)
 
 
-def _updates(results: StudyResults) -> pd.Series[float]:
-    """Updates of the budget or, where a time ends it, those of the trial that made most of them."""
+def budget_updates(results: StudyResults) -> pd.Series[float]:
+    """Return updates of the budget or, where a time ends it, the most that a trial made."""
     trials, groups = results.trials, results.description.groups
     made = trials[trials["status"] == "ok"].groupby(SIZE)["updates"].max()
     budget = {(g.group, size): n for g in groups for size, n in g.budget_updates.items()}

@@ -15,16 +15,6 @@ USUAL = (16, 64)  # batch sizes that the paper calls the most common
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How something is compared, and in which words it is reported."""
-
-    kind: Kind
-    text: str
-    ends: str = ""  # between what, if configurations or seeds differ in the batch sizes
-    judges: bool = True  # or is only shown
-
-
-@dataclass(frozen=True)
 class Claim:
     """A claim of the paper; every comparison that judges it must support it."""
 
@@ -32,7 +22,7 @@ class Claim:
     quote: str  # verbatim
     section: str
     tested: str  # in this tool's words
-    comparisons: Mapping[str, Comparison]
+    comparisons: Mapping[str, Kind]
     needs: str  # what a study needs for it to be judged
     upheld: str = ""  # what it means for this tool if the claim is supported
 
@@ -42,17 +32,17 @@ class Claim:
         return f'"{self.quote}" ({self.section})'
 
 
-_FALLS = Kind(DIFFERENCE, 0.0, -1.0, below=True, in_margins=True)
+_CHANGE = "{metric} changes by {effect} from {ends}"
+_FALL = "the best of the smaller batch sizes to the largest"
+_FALLS = Kind(DIFFERENCE, 0.0, -1.0, below=True, in_margins=True, ends=_FALL)
 _SHOWN_FALLS = replace(_FALLS, shown=True)
 _SHOWN_LESS = Kind(DIFFERENCE, 0.0, 1.0, in_margins=True, shown=True)
-_HOLDS = Kind(DIFFERENCE, -1.0, in_margins=True, shown=True)
+_HOLDS = Kind(DIFFERENCE, -1.0, in_margins=True, shown=True, text=_CHANGE)
 _FASTER = Kind(RATIO, 0.0, timed=True)
 _VASTLY_FASTER = replace(_FASTER, bound=math.log(VASTLY))
 _SLOWER = Kind(RATIO, 1.0, in_margins=True)
 _SAME_LOSS = Kind(SHARE, math.log(SAME_LOSS), below=True)
 
-_CHANGE = "{metric} changes by {effect} from {ends}"
-_FALL = "the best of the smaller batch sizes to the largest"
 _LITTLE = "no more than the accepted loss (`margin`)"
 
 CLAIMS = (
@@ -62,7 +52,7 @@ CLAIMS = (
         "non-linearly, increasing computational efficiency.",
         "abstract",
         "A vectorized update of two examples or more is faster than one example at a time.",
-        {"vectorized": Comparison(_FASTER, "vectorized updates are {effect} as fast")},
+        {"vectorized": replace(_FASTER, text="vectorized updates are {effect} as fast")},
         "measured update times, with SGD, sigmoid units and the squared error",
     ),
     Claim(
@@ -73,12 +63,13 @@ CLAIMS = (
         "section 3",
         "The gradients of shards add up to that of the whole batch.",
         {
-            "added gradients": Comparison(
-                _SAME_LOSS, "adding up the gradients of shards changes a network's loss by {effect}"
-            ),
-            "local updates": Comparison(
+            "added gradients": replace(
                 _SAME_LOSS,
-                "several updates of each shard before they are averaged change it by {effect}",
+                text="adding up the gradients of shards changes a network's loss by {effect}",
+            ),
+            "local updates": replace(
+                _SAME_LOSS,
+                text="several updates of each shard before they are averaged change it by {effect}",
                 judges=False,
             ),
         },
@@ -91,12 +82,12 @@ CLAIMS = (
         "section 3",
         "The largest batch size does worse than the best of the smaller ones.",
         {
-            "tuned rate": Comparison(_SHOWN_FALLS, f"with tuned learning rates {_CHANGE}", _FALL),
+            "tuned rate": replace(_SHOWN_FALLS, text=f"with tuned learning rates {_CHANGE}"),
             **{
-                f"fixed rate, {kind}": Comparison(
+                f"fixed rate, {kind}": replace(
                     _FALLS,
-                    f"with the {word} error and the learning rate of the smallest batch {_CHANGE}",
-                    _FALL,
+                    text=f"with the {word} error and the learning rate of the smallest batch "
+                    f"{_CHANGE}",
                     judges=False,
                 )
                 for kind, word in (("sum", "summed"), ("mean", "mean"))
@@ -112,8 +103,10 @@ CLAIMS = (
         "From the best of the smaller batch sizes to the largest, Adagrad and Adam lose less than "
         "SGD, and they lose something.",
         {
-            "mitigation": Comparison(_SHOWN_LESS, "their change is above that of SGD by {effect}"),
-            "adaptive fall": Comparison(_SHOWN_FALLS, f"with Adagrad and Adam {_CHANGE}", _FALL),
+            "mitigation": replace(
+                _SHOWN_LESS, text="their change is above that of SGD by {effect}"
+            ),
+            "adaptive fall": replace(_SHOWN_FALLS, text=f"with Adagrad and Adam {_CHANGE}"),
         },
         "adagrad or adam, and sgd under the same settings, with two batch sizes or more",
     ),
@@ -124,8 +117,8 @@ CLAIMS = (
         "Batch sizes from 16 to 64 are near-optimal here: the one that is worst on the tuning "
         f"seeds loses {_LITTLE}.",
         {
-            "16 to 64": Comparison(
-                _HOLDS, _CHANGE, "the best batch size to the worst of those from 16 to 64"
+            "16 to 64": replace(
+                _HOLDS, ends="the best batch size to the worst of those from 16 to 64"
             )
         },
         "batch sizes from 16 to 64 and others, and confirmation seeds",
@@ -138,7 +131,9 @@ CLAIMS = (
         "The fastest batch size that loses little on the tuning seeds trains at least "
         f"{VASTLY:g} times as fast as the smallest one, and loses {_LITTLE}.",
         {
-            f"{what} against {smallest}": Comparison(kind, text, f"{smallest} to the fastest")
+            f"{what} against {smallest}": replace(
+                kind, text=text, ends=f"{smallest} to the fastest"
+            )
             for smallest, note in (
                 ("batch size 1", "batch size 1 is the smallest run"),
                 ("the smallest", "batch size 1 was not run"),
@@ -157,9 +152,10 @@ CLAIMS = (
         "Every rule that is computed from the tuning seeds names a batch size that takes over "
         f"{TIME_MARGIN:.0%} longer to a target than the fastest other on fresh seeds.",
         {
-            name: Comparison(
+            name: replace(
                 _SLOWER,
-                f"the batch size named by {rule} takes {{effect}} the time of the fastest other",
+                text=f"the batch size named by {rule} takes {{effect}} the time of the fastest "
+                "other",
             )
             for name, rule in (
                 ("fitted model", "the fitted curve of updates times the measured seconds"),
@@ -172,4 +168,4 @@ CLAIMS = (
     ),
 )
 
-KINDS = {name: each.kind for claim in CLAIMS for name, each in claim.comparisons.items()}
+KINDS = {name: kind for claim in CLAIMS for name, kind in claim.comparisons.items()}

@@ -8,26 +8,31 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from reports.analysis import TargetRecord, without_noise
+from reports.analysis import TargetRecord, select_rates, without_noise
+from reports.analysis.batch_sizes import budget_updates, tuned
 from reports.analysis.equal_budgets import best_on_others
+from reports.analysis.target_rates import points_of
 from reports.claims._paper_claims import KINDS, USUAL
-from reports.claims._values import GroupValues, fall
+from reports.claims._values import cross_fitted, explored, fall, round_seconds, tuned_values
 from reports.claims.evidence import DIFFERENCE, Sample
+from reports.recommend import Analysis
 from reports.schema import PER_ITEM, TENSOR, TUNING_STAGES, GroupDescription, has_value
+from reports.schema.measures import step_of
 from reports.stats import FEWEST, by_seed, sizes_of
 from reports.stats.models import NOT_REACHED
+from reports.stats.models.noise_scale import average_noise
 
 PLAIN = ("sgd", "momentum", "nesterov")  # whose step is proportional to the gradient
 ADAPTIVE = ("adagrad", "adam")  # that the paper calls a remedy
 
-Groups = Sequence[GroupValues]
+Groups = Sequence[Analysis]
 
 
 def vectorized(groups: Groups) -> Iterator[Sample]:
     """C1: seconds of an update one example at a time, divided by those of a vectorized one."""
     seen: set[tuple[float, ...]] = set()
     for group in groups:
-        times = group.round_seconds
+        times = round_seconds(group)
         if not {TENSOR, PER_ITEM} <= times.keys() or not _usual(group.plan):
             continue
         # Configurations that differ in nothing that costs time share their measurements.
@@ -51,14 +56,14 @@ def shards(groups: Groups) -> Iterator[Sample]:
         gap = _losses(group).sub(_losses(other)).abs().div(_losses(other)).dropna()
         # Seeds are compared at the rates that all of them can be trained with.
         seeds = gap.groupby(["batch_size", "learning_rate"]).transform("size")
-        gap = gap[seeds == len(group.analysis.study.seeds)]
+        gap = gap[seeds == len(group.study.seeds)]
         median = gap.groupby("seed").median().clip(lower=np.finfo(np.float64).eps)
         kind = "added gradients" if group.plan.local_updates == 1 else "local updates"
         yield from sample_of(kind, [group, other], median.map(math.log))
 
 
-def _losses(group: GroupValues) -> pd.Series[float]:
-    trials = group.analysis.results.trials
+def _losses(group: Analysis) -> pd.Series[float]:
+    trials = group.results.trials
     ok = trials[has_value(trials, "validation") & trials["stage"].isin(TUNING_STAGES)]
     return ok.set_index(["batch_size", "learning_rate", "seed"])["validation_loss"]
 
@@ -83,20 +88,20 @@ def falls(groups: Groups) -> Iterator[Sample]:
         if _usual(group.plan, PLAIN):
             yield from _tuned_fall("tuned rate", group)
             kind = f"fixed rate, {group.plan.reduction}"
-            yield from sample_of(kind, [group], fall(group.fixed))
+            yield from sample_of(kind, [group], fall(cross_fitted(explored(group), fixed=True)))
 
 
-def _tuned_fall(kind: str, group: GroupValues) -> Iterator[Sample]:
+def _tuned_fall(kind: str, group: Analysis) -> Iterator[Sample]:
     """Where fresh seeds judge, from the batch size that is best on the tuning seeds."""
-    values = group.tuned
+    values = tuned_values(group)
     best = _best_smaller(group, values)
     ends = None if best is None else (best, sizes_of(values)[-1])
     yield from sample_of(kind, [group], fall(values, best), ends=ends)
 
 
-def _best_smaller(group: GroupValues, values: pd.DataFrame) -> int | None:
+def _best_smaller(group: Analysis, values: pd.DataFrame) -> int | None:
     smaller = sizes_of(values)[:-1]
-    return _best(group, smaller) if smaller and group.analysis.judged_apart else None
+    return _best(group, smaller) if smaller and group.judged_apart else None
 
 
 def remedies(groups: Groups) -> Iterator[Sample]:
@@ -110,26 +115,27 @@ def remedies(groups: Groups) -> Iterator[Sample]:
             yield from _tuned_fall("adaptive fall", group)
 
 
-def _less(adaptive: GroupValues, plain: GroupValues) -> pd.Series[float]:
+def _less(adaptive: Analysis, plain: Analysis) -> pd.Series[float]:
     """How much less one falls than the other, up to the largest batch size that both have."""
-    common = adaptive.tuned.columns.intersection(plain.tuned.columns)
+    tables = [tuned_values(adaptive), tuned_values(plain)]
+    common = tables[0].columns.intersection(tables[1].columns)
     first, second = (
-        fall(values, _best_smaller(group, values))
-        for group, values in ((each, each.tuned[common]) for each in (adaptive, plain))
+        fall(table[common], _best_smaller(group, table[common]))
+        for group, table in zip((adaptive, plain), tables, strict=True)
     )
     return (first - second).dropna()
 
 
 def _effort(groups: Groups) -> str:
     """How many learning rates each was tuned with, at the batch size with the most of them."""
-    rates, other = (int(group.analysis.batch_sizes["tried_rates"].max()) for group in groups)
+    rates, other = (int(group.batch_sizes["tried_rates"].max()) for group in groups)
     return f"{rates} rates each" if rates == other else f"{rates} rates against {other}"
 
 
 def usual_sizes(groups: Groups) -> Iterator[Sample]:
     """C5: the batch size from 16 to 64 that is worst on the tuning seeds against the best other."""
     for group in confirmed(groups):
-        values = group.tuned
+        values = tuned_values(group)
         sizes = sizes_of(values)
         inside = [size for size in sizes if USUAL[0] <= size <= USUAL[1]]
         if 0 < len(inside) < len(sizes):
@@ -139,23 +145,23 @@ def usual_sizes(groups: Groups) -> Iterator[Sample]:
             yield from sample_of("16 to 64", [group], change, ends=(best, worst))
 
 
-def _best(group: GroupValues, sizes: list[int]) -> int:
+def _best(group: Analysis, sizes: list[int]) -> int:
     """The best of some batch sizes on the tuning seeds: the reference, if it is one of them."""
-    reference = group.analysis.reference
+    reference = group.reference
     if reference in sizes:
         return reference
     return sizes[int(_validation(group, sizes).argmax())]
 
 
-def _validation(group: GroupValues, sizes: list[int]) -> pd.Series[float]:
-    metric = group.analysis.batch_sizes.set_index("batch_size")["validation_metric"]
+def _validation(group: Analysis, sizes: list[int]) -> pd.Series[float]:
+    metric = group.batch_sizes.set_index("batch_size")["validation_metric"]
     return without_noise(metric.loc[sizes])
 
 
 def splitting(groups: Groups) -> Iterator[Sample]:
     """C6: the fastest batch size that holds its accuracy on validation, against the smallest."""
     for group in confirmed(groups):
-        values, times = group.tuned, _training_seconds(group)
+        values, times = tuned_values(group), _training_seconds(group)
         sizes = [size for size in sizes_of(values) if size in sizes_of(times)]
         if len(sizes) > 1:
             small, use = sizes[0], _fastest_as_good(group, sizes, times)
@@ -167,28 +173,29 @@ def splitting(groups: Groups) -> Iterator[Sample]:
                 yield from sample_of(kind, [group], change, ends=(small, use))
 
 
-def _fastest_as_good(group: GroupValues, sizes: list[int], times: pd.DataFrame) -> int:
+def _fastest_as_good(group: Analysis, sizes: list[int], times: pd.DataFrame) -> int:
     (smallest, *others), metric = sizes, _validation(group, sizes)
-    good = [size for size in others if metric[size] >= metric[smallest] - group.analysis.margin]
+    good = [size for size in others if metric[size] >= metric[smallest] - group.margin]
     return good[int(times[good].median().argmin())] if good else _best(group, others)
 
 
-def _training_seconds(group: GroupValues) -> pd.DataFrame:
+def _training_seconds(group: Analysis) -> pd.DataFrame:
     """Seconds to train for the budget, by round and batch size; by the faster engine at each."""
-    if not group.round_seconds:
+    by_engine = round_seconds(group)
+    if not by_engine:
         return pd.DataFrame()
-    fastest = pd.concat([*group.round_seconds.values()]).groupby("round").min()
-    return fastest.mul(pd.Series(group.updates_made, dtype="float64")).dropna(axis="columns")
+    fastest = pd.concat([*by_engine.values()]).groupby("round").min()
+    return fastest.mul(budget_updates(group.results).droplevel("group")).dropna(axis="columns")
 
 
 def predictions(groups: Groups) -> Iterator[Sample]:
     """C7: time to target of the batch size that a rule names, by that of the fastest other."""
     # Rules see the tuning seeds only, times are those of fresh seeds.
     for group in confirmed(groups):
-        record = group.analysis.scaling.main
+        record = group.scaling.main
         if record is None:
             continue
-        fresh, measure = _seconds(group, record.crossings), group.analysis.target_measure
+        fresh, measure = _seconds(group, record.crossings), group.target_measure
         budget = f"time to a validation {measure.name} of {measure.text(record.target.level)}"
         named = {"fitted model": record.named, "noise scale": _by_noise(group, record)}
         for kind, size in named.items():
@@ -196,24 +203,35 @@ def predictions(groups: Groups) -> Iterator[Sample]:
                 yield from sample_of(kind, [group], _slower(fresh, size), budget)
 
 
-def _by_noise(group: GroupValues, record: TargetRecord) -> float | None:
+def _by_noise(group: Analysis, record: TargetRecord) -> float | None:
     """`sqrt(B_noise alpha / beta)`: the noise scale where the tuning seeds are fastest."""
-    doubling = group.analysis.scaling.update_time.doubling_batch_size
+    doubling = group.scaling.update_time.doubling_batch_size
     means = _seconds(group, record.tuning).mean()
     reached = means[np.isfinite(means)]
     if doubling is None or reached.empty:
         return None
-    scale = group.noise_scales(record).get(int(reached.idxmin()))
-    return None if scale is None else math.sqrt(scale * doubling)
+    scales = _noise_on_the_way(group, record).set_index("batch_size")["noise_scale"]
+    scale = scales.get(reached.idxmin(), math.nan)
+    return None if math.isnan(scale) else math.sqrt(scale * doubling)
 
 
-def _seconds(group: GroupValues, crossings: pd.DataFrame) -> pd.DataFrame:
+def _noise_on_the_way(group: Analysis, record: TargetRecord) -> pd.DataFrame:
+    """The noise scale of each batch size, averaged over the tuning seeds' way to the target."""
+    results = group.results
+    runs = tuned(results.trials, select_rates(group.cells), TUNING_STAGES)
+    points = points_of(runs, results.curves, results.description.tuning_seeds)
+    until = record.tuning.groupby("batch_size")["updates"].median()
+    return average_noise(points[points["updates"] <= points["batch_size"].map(until)])
+
+
+def _seconds(group: Analysis, crossings: pd.DataFrame) -> pd.DataFrame:
     """Seconds to the target by seed and batch size, infinite where it is missed."""
     missed = (crossings["outcome"] == NOT_REACHED).to_numpy(bool)
     # Whatever the network is at its start, a target takes an update.
     updates = np.where(missed, np.inf, np.maximum(crossings["updates"].to_numpy(np.float64), 1))
-    each = crossings["batch_size"].map(group.seconds_per_update).to_numpy(np.float64)
-    return by_seed(crossings.assign(seconds=updates * each), "seconds").dropna(axis="columns")
+    each = group.batch_sizes.set_index("batch_size")["seconds_per_update"]
+    seconds = updates * crossings["batch_size"].map(each)
+    return by_seed(crossings.assign(seconds=seconds), "seconds").dropna(axis="columns")
 
 
 def _slower(times: pd.DataFrame, wanted: float) -> pd.Series[float]:
@@ -229,9 +247,9 @@ def _slower(times: pd.DataFrame, wanted: float) -> pd.Series[float]:
     return (times[use] / fastest).map(math.log)
 
 
-def confirmed(groups: Groups) -> Iterator[GroupValues]:
+def confirmed(groups: Groups) -> Iterator[Analysis]:
     """Yield the groups that fresh seeds judge, with whole batches and free rates."""
-    return (group for group in groups if _usual(group.plan) and group.analysis.judged_apart)
+    return (group for group in groups if _usual(group.plan) and group.judged_apart)
 
 
 def _usual(plan: GroupDescription, optimizers: Sequence[str] = ()) -> bool:
@@ -251,23 +269,24 @@ def sample_of(
     if values.empty:
         return
     tested, first = KINDS[kind], groups[0]
-    analysis, difference = first.analysis, tested.unit == DIFFERENCE
-    part = analysis.part if tested.shown else "validation"
+    plan, difference = first.plan, tested.unit == DIFFERENCE
+    part = first.part if tested.shown else "validation"
+    items = plan.test_items if part == "test" else plan.validation_items
     yield Sample(
         comparison=kind,
         group=" against ".join(group.plan.group for group in groups),
-        dataset=first.plan.dataset,
+        dataset=plan.dataset,
         budget=budget or _equal_budget(first),
-        metric=f"{part} {analysis.measure.name}",
-        measure=analysis.measure,
+        metric=f"{part} {first.measure.name}",
+        measure=first.measure,
         values=values,
         kind=tested,
-        margin=analysis.margin if difference else analysis.target.margin,
-        step=first.step(part) if difference else 0.0,
+        margin=first.margin if difference else first.target.margin,
+        step=step_of(plan.metric, items) if difference else 0.0,
         ends=ends,
     )
 
 
-def _equal_budget(group: GroupValues) -> str:
+def _equal_budget(group: Analysis) -> str:
     rule = "equal epochs" if group.plan.epochs is not None else "an equal budget"
-    return f"{rule}: {group.analysis.budget}"
+    return f"{rule}: {group.budget}"

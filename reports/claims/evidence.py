@@ -75,7 +75,7 @@ UNKNOWN = Finding(DIFFERENCE, math.nan, math.nan, math.nan, 0)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of comparison, and the test of a claim that its mean lies beyond a bound."""
+    """A kind of comparison: whether its mean lies beyond a bound, and its words."""
 
     unit: str
     bound: float
@@ -84,11 +84,14 @@ class Kind:
     in_margins: bool = False  # whether both are multiples of the accepted loss
     timed: bool = False  # whether values are by round of the benchmark, or else by seed
     shown: bool = False  # whether the metric is the one the report shows, or else validation's
+    text: str = ""  # in which words it is reported
+    ends: str = ""  # between what, if configurations or seeds differ in the batch sizes
+    judges: bool = True  # or is only shown
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One comparison before it is judged."""
+    """One comparison."""
 
     comparison: str  # name of its kind: those of one kind are adjusted and averaged together
     group: str  # label of the configuration, or of both
@@ -101,6 +104,7 @@ class Sample:
     margin: float = 1.0  # loss that is accepted, in the unit of the values
     step: float = 0.0  # smallest difference of two values: no spread is below half of it
     ends: tuple[int, int] | None = None  # batch sizes compared, if seeds don't differ in them
+    verdict: str = UNDECIDED
 
     @property
     def unit(self) -> float:
@@ -111,6 +115,16 @@ class Sample:
     def mean(self) -> Mean:
         """The mean over seeds or rounds; NaN where a value is infinite."""
         return mean_of(self.values, self.step)
+
+    @property
+    def finding(self) -> Finding:
+        """The effect over seeds or rounds."""
+        return finding_of(self.mean, self.kind.unit, len(self.values))
+
+    @property
+    def finite(self) -> bool:
+        """Whether all values are."""
+        return bool(np.isfinite(self.values).all())
 
     def p_values(self, mean: Mean) -> tuple[float, float]:
         """Return the p values, by a mean of such values, of the claim and of its opposite."""
@@ -140,15 +154,6 @@ class Sample:
         return f"{self.text(low)} to {self.text(high)}"
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """One comparison, judged."""
-
-    sample: Sample
-    verdict: str
-    finding: Finding
-
-
 def mean_of(values: pd.Series[float], step: float = 0.0) -> Mean:
     """Return the mean of values, whose spread is at least half a step; NaN if one is infinite."""
     count = len(values)
@@ -171,17 +176,15 @@ def finding_of(mean: Mean, unit: str, count: int) -> Finding:
     return Finding(unit, effect, low, high, count)
 
 
-def judged(samples: Sequence[Sample]) -> tuple[Evidence, ...]:
+def judged(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     """Judge comparisons kind by kind, adjusted by Holm's method over those of one kind."""
     # Support comes first: an effect that is shown is there, even if it is too small to count.
-    evidence: list[Evidence] = []
+    evidence: list[Sample] = []
     for kind in dict.fromkeys(sample.comparison for sample in samples):
         alike = [sample for sample in samples if sample.comparison == kind]
-        p_values = [_p_values(sample) for sample in alike]
-        adjusted = zip(*map(holm, zip(*p_values, strict=True)), strict=True)
-        for sample, both in zip(alike, adjusted, strict=True):
-            finding = finding_of(sample.mean, sample.kind.unit, len(sample.values))
-            evidence.append(Evidence(sample, _answer(*both), finding))
+        adjusted = map(holm, zip(*map(_p_values, alike), strict=True))
+        answers = [_answer(*both) for both in zip(*adjusted, strict=True)]
+        evidence += [replace(s, verdict=v) for s, v in zip(alike, answers, strict=True)]
     return tuple(evidence)
 
 
@@ -199,31 +202,26 @@ def _answer(supports: float, opposes: float) -> str:
     return NOT_SUPPORTED if opposes <= LEVEL else UNDECIDED
 
 
-def pooled(evidence: Sequence[Evidence]) -> Finding:
+def pooled(evidence: Sequence[Sample]) -> Finding:
     """Return the effect over several comparisons: see `_together`."""
-    mean, count = _together(finite(evidence))
-    return finding_of(mean, evidence[0].sample.kind.unit, count)
+    mean, count = _together([each for each in evidence if each.finite])
+    return finding_of(mean, evidence[0].kind.unit, count)
 
 
-def finite(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Return the comparisons whose values are all finite."""
-    return [each for each in evidence if np.isfinite(each.sample.values).all()]
-
-
-def datasets_of(evidence: Sequence[Evidence]) -> list[str]:
+def datasets_of(evidence: Sequence[Sample]) -> list[str]:
     """Return the names of the datasets compared, each once."""
-    return [*dict.fromkeys(each.sample.dataset for each in evidence)]
+    return [*dict.fromkeys(each.dataset for each in evidence)]
 
 
-def _together(evidence: Sequence[Evidence]) -> tuple[Mean, int]:
+def _together(evidence: Sequence[Sample]) -> tuple[Mean, int]:
     """Return the mean over datasets, and how many seeds or rounds the smallest of them has."""
     # Comparisons of a dataset are averaged within each common seed or round. Several datasets are
     # pooled with the variance between them, as effects differ from one to the other.
-    if len({each.sample.metric for each in evidence}) != 1:
+    if len({each.metric for each in evidence}) != 1:
         return Mean(math.nan, math.nan, 0), 0
-    step = max(each.sample.step for each in evidence)
+    step = max(each.step for each in evidence)
     values = [
-        pd.concat([each.sample.values for each in evidence if each.sample.dataset == name], axis=1)
+        pd.concat([each.values for each in evidence if each.dataset == name], axis=1)
         .dropna()
         .mean(axis="columns")
         for name in datasets_of(evidence)
@@ -237,7 +235,7 @@ def _together(evidence: Sequence[Evidence]) -> tuple[Mean, int]:
     return Mean(*pair, len(means) - 1), count
 
 
-def overall(evidence: Sequence[Evidence]) -> str:
+def overall(evidence: Sequence[Sample]) -> str:
     """Return the verdict of several comparisons of one kind."""
     # The one that they share; or else, if none contradicts another, that of their mean.
     verdicts = {each.verdict for each in evidence}
@@ -245,6 +243,6 @@ def overall(evidence: Sequence[Evidence]) -> str:
         return MIXED
     if len(verdicts) == 1 and UNDECIDED not in verdicts:
         return verdicts.pop()
-    if len(finite(evidence)) < len(evidence):
+    if not all(each.finite for each in evidence):
         return UNDECIDED
-    return _answer(*evidence[0].sample.p_values(_together(evidence)[0]))
+    return _answer(*evidence[0].p_values(_together(evidence)[0]))

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from reports.claims import _samples as samples
-from reports.claims._paper_claims import CLAIMS, Claim, Comparison
-from reports.claims._values import GroupValues
+from reports.claims._paper_claims import CLAIMS, Claim
 from reports.claims.evidence import (
     EVIDENCE_COLUMNS,
     MIXED,
@@ -22,10 +21,9 @@ from reports.claims.evidence import (
     UNDECIDED,
     UNKNOWN,
     VERDICTS,
-    Evidence,
     Finding,
+    Sample,
     datasets_of,
-    finite,
     judged,
     overall,
     pooled,
@@ -59,16 +57,15 @@ class ClaimVerdict:
     budget: str = ""  # rule under which it was judged; "" if it was not studied
     sentence: str = ""  # the effects of all comparisons
     why: str = ""  # it isn't as the paper says, or isn't known; "" if it is as the paper says
-    evidence: tuple[Evidence, ...] = ()  # all comparisons, those that judge first
+    evidence: tuple[Sample, ...] = ()  # all comparisons, those that judge first
 
 
 def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
     """Judge every claim by the numbers of a study's groups."""
-    values = [GroupValues(group) for group in groups]
-    learned = [group for group in values if group.analysis.learned]
+    learned = [group for group in groups if group.learned]
     return tuple(
-        _verdict(claim, values)
-        if claim.name in {"C1", "C2"} or len(learned) == len(values)
+        _verdict(claim, groups)
+        if claim.name in {"C1", "C2"} or len(learned) == len(groups)
         # Networks that all give one answer to everything lose nothing with any batch size.
         else _verdict(
             replace(claim, needs=f"networks that learn something, {claim.needs}"), learned
@@ -88,14 +85,14 @@ _SAMPLES = {
 }
 
 
-def _verdict(claim: Claim, groups: Sequence[GroupValues]) -> ClaimVerdict:
+def _verdict(claim: Claim, groups: Sequence[Analysis]) -> ClaimVerdict:
     evidence = judged([*_SAMPLES[claim.name](groups)])
     kinds = {
         kind: alike
         for kind in claim.comparisons
-        if (alike := [each for each in evidence if each.sample.comparison == kind])
+        if (alike := [each for each in evidence if each.comparison == kind])
     }
-    judging = {kind: alike for kind, alike in kinds.items() if claim.comparisons[kind].judges}
+    judging = {kind: alike for kind, alike in kinds.items() if alike[0].kind.judges}
     if not judging:
         return ClaimVerdict(claim, NOT_STUDIED, why=f"It would need {claim.needs}.")
     verdicts = {kind: overall(alike) for kind, alike in judging.items()}
@@ -106,42 +103,40 @@ def _verdict(claim: Claim, groups: Sequence[GroupValues]) -> ClaimVerdict:
         claim,
         verdict,
         pooled(first),
-        first[0].sample.budget,
-        " ".join(
-            f"{capitalised(_effect(claim.comparisons[kind], alike))}."
-            for kind, alike in kinds.items()
-        ),
+        first[0].budget,
+        " ".join(f"{capitalised(_effect(alike))}." for alike in kinds.values()),
         _why(claim, verdict, verdicts, judging),
         tuple(each for alike in kinds.values() for each in alike),
     )
 
 
-def _effect(comparison: Comparison, evidence: Sequence[Evidence]) -> str:
-    finding, metrics = pooled(evidence), dict.fromkeys(each.sample.metric for each in evidence)
+def _effect(evidence: Sequence[Sample]) -> str:
+    finding, metrics = pooled(evidence), dict.fromkeys(each.metric for each in evidence)
+    kind = evidence[0].kind
     known = math.isfinite(finding.effect)
-    effect = evidence[0].sample.text(finding.effect) if known else "an unknown amount"
-    ends = {each.sample.ends for each in evidence}
+    effect = evidence[0].text(finding.effect) if known else "an unknown amount"
+    ends = {each.ends for each in evidence}
     sizes = ends.pop() if len(ends) == 1 else None
-    between = f"batch size {sizes[0]} to {sizes[1]}" if sizes else comparison.ends
-    sentence = comparison.text.format(metric=listing([*metrics]), effect=effect, ends=between)
+    between = f"batch size {sizes[0]} to {sizes[1]}" if sizes else kind.ends
+    sentence = kind.text.format(metric=listing([*metrics]), effect=effect, ends=between)
     return f"{sentence} ({_interval(finding, evidence)}{_tally(evidence)})"
 
 
-def _interval(finding: Finding, evidence: Sequence[Evidence]) -> str:
-    missed = sum(int(np.isinf(each.sample.values).sum()) for each in evidence)
+def _interval(finding: Finding, evidence: Sequence[Sample]) -> str:
+    missed = sum(int(np.isinf(each.values).sum()) for each in evidence)
     if math.isnan(finding.low):
-        runs = sum(len(each.sample.values) for each in evidence)
+        runs = sum(len(each.values) for each in evidence)
         return f"{missed} of {runs} runs miss the target" if missed else "no interval"
-    sample = evidence[0].sample
-    kind = "round" if sample.kind.timed else "seed"
-    return f"95% CI {sample.span(finding.low, finding.high)}, {plural(finding.count, kind)}"
+    first = evidence[0]
+    unit = "round" if first.kind.timed else "seed"
+    return f"95% CI {first.span(finding.low, finding.high)}, {plural(finding.count, unit)}"
 
 
-def _tally(evidence: Sequence[Evidence]) -> str:
+def _tally(evidence: Sequence[Sample]) -> str:
     if len(evidence) == 1:
         return ""
     verdicts = [each.verdict for each in evidence]
-    lost, datasets = len(evidence) - len(finite(evidence)), len(datasets_of(evidence))
+    lost, datasets = sum(not each.finite for each in evidence), len(datasets_of(evidence))
     left_out = f", {lost} of them without a value" if lost else ""
     between = f" over {datasets} datasets," if datasets > 1 else " of"
     return (
@@ -151,7 +146,7 @@ def _tally(evidence: Sequence[Evidence]) -> str:
 
 
 def _why(
-    claim: Claim, verdict: str, verdicts: Mapping[str, str], judging: Mapping[str, list[Evidence]]
+    claim: Claim, verdict: str, verdicts: Mapping[str, str], judging: Mapping[str, list[Sample]]
 ) -> str:
     if verdict == SUPPORTED:
         return claim.upheld
@@ -162,17 +157,17 @@ def _why(
     return " ".join(texts[v](judging[kind]) for kind, v in verdicts.items() if v in texts)
 
 
-def _mixed(evidence: Sequence[Evidence]) -> str:
+def _mixed(evidence: Sequence[Sample]) -> str:
     """The datasets with either answer, and in how many of their comparisons they have it."""
-    number, sides = Counter(each.sample.dataset for each in evidence), []
+    number, sides = Counter(each.dataset for each in evidence), []
     for verdict in (SUPPORTED, NOT_SUPPORTED):
-        alike = Counter(each.sample.dataset for each in evidence if each.verdict == verdict)
+        alike = Counter(each.dataset for each in evidence if each.verdict == verdict)
         names = [f"{visible(name, 40)} ({n} of {number[name]})" for name, n in alike.items()]
         sides.append(f"{verdict} on {listing(names)}")
     return f"It depends: {', '.join(sides)}."
 
 
-def _open(evidence: Sequence[Evidence]) -> str:
+def _open(evidence: Sequence[Sample]) -> str:
     undecided = sum(each.verdict == UNDECIDED for each in evidence)
     where = "The" if len(evidence) == 1 else f"In {undecided} of {len(evidence)} comparisons the"
     return f"{where} interval is too wide for either answer; more seeds would narrow it."
@@ -191,13 +186,12 @@ def evidence_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
     """Return one row for each comparison studied: columns `EVIDENCE_COLUMNS`."""
     rows = [
         {
-            **vars(evidence.sample),
-            **vars(evidence.finding),
+            **vars(sample),
+            **vars(sample.finding),
             "claim": judged.claim.name,
-            "judges": judged.claim.comparisons[evidence.sample.comparison].judges,
-            "verdict": evidence.verdict,
+            "judges": sample.kind.judges,
         }
         for judged in verdicts
-        for evidence in judged.evidence
+        for sample in judged.evidence
     ]
     return as_table(pd.DataFrame(rows), EVIDENCE_COLUMNS) if rows else empty_table(EVIDENCE_COLUMNS)

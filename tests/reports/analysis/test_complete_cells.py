@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from reports.charts.catalogue import charts
-from reports.claims._values import GroupValues
+from reports.claims._values import explored, tuned_values
 from reports.compare._matches import match_studies
 from reports.recommend.analysis import analyse_study
 from reports.schema.outcomes import count_seeds, has_value
@@ -109,7 +109,7 @@ def test_a_batch_size_that_lacks_a_fresh_seed_has_no_mean(
     assert not row["pareto"]
     assert analysis.reference != SIZE
     assert SIZE not in {each.batch_size for each in analysis.answer.compared}
-    assert SIZE not in GroupValues(analysis).tuned.columns
+    assert SIZE not in tuned_values(analysis).columns
     texts = {
         statement.kind: statement.text for statement in [*verdict(analysis), *cautions(analysis)]
     }
@@ -136,7 +136,7 @@ def test_a_seed_that_has_not_run_anywhere_is_missing() -> None:
     analysis = numbers(keep(results, results.trials["seed"] != 4))
     assert not analysis.cells["eligible"].any()
     assert analysis.budgets.empty
-    assert GroupValues(analysis).explored.loc[4].isna().all()
+    assert explored(analysis).loc[4].isna().all()
 
 
 def test_more_seeds_for_some_batch_sizes_are_no_loss_for_the_others() -> None:

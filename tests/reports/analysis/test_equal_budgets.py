@@ -19,7 +19,7 @@ from reports.analysis.equal_budgets import (
     evaluations,
     read,
 )
-from reports.claims._values import GroupValues, cross_fitted
+from reports.claims._values import cross_fitted, explored
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import CURVE_COLUMNS, StudyResults, empty_table
@@ -76,8 +76,7 @@ def test_each_rule_gives_every_batch_size_equally_much(analysis: Analysis) -> No
 
 
 def test_values_are_those_of_seeds_that_did_not_choose_their_rate(analysis: Analysis) -> None:
-    values = GroupValues(analysis)
-    whole = cross_fitted(values.explored)
+    whole = cross_fitted(explored(analysis))
     np.testing.assert_allclose(common(analysis, EPOCHS)["metric"], whole.mean())
 
 
@@ -108,7 +107,7 @@ def test_the_best_has_the_highest_mean_and_ties_with_itself(analysis: Analysis) 
 
 def test_intervals_are_t_intervals_over_the_seeds(analysis: Analysis) -> None:
     rows = common(analysis, EPOCHS)
-    spread = cross_fitted(GroupValues(analysis).explored).std() / np.sqrt(5)
+    spread = cross_fitted(explored(analysis)).std() / np.sqrt(5)
     half = 2.7764451 * spread.to_numpy()
     np.testing.assert_allclose(rows["metric_high"], np.minimum(rows["metric"] + half, 1))
     np.testing.assert_allclose(rows["metric_low"], rows["metric"] - half)
@@ -136,7 +135,7 @@ def test_a_diverged_trial_counts_as_a_guess() -> None:
         description=small(learning_rates=(1.0,)), diverges=lambda b, _r, s: b == 8 and s == 0
     )
     analysis = numbers(make_results(half))
-    values = GroupValues(analysis).explored[(8, 1.0)]
+    values = explored(analysis)[(8, 1.0)]
     assert values.iloc[0] == 0.1
     assert common(analysis, EPOCHS).loc[8, "metric"] == pytest.approx(values.mean())
 

@@ -101,9 +101,9 @@ def test_c3_is_wrong_as_rarely_as_promised(change: float, wrong: int) -> None:
     groups = [{"group": f"configuration {number}"} for number in range(10)]
     judged = verdicts(study(truth, *groups))["C3"]
     p_values = [
-        each.sample.p_values(each.sample.mean)[wrong]
+        each.p_values(each.mean)[wrong]
         for each in judged.evidence
-        if each.sample.comparison == "tuned rate"
+        if each.comparison == "tuned rate"
     ]
     # 10 times 2.5% is 0.25.
     assert len(p_values) == 10
@@ -135,7 +135,7 @@ def test_the_fixed_rate_is_that_of_the_smallest_batch() -> None:
         accuracy=lambda _, size, rate: 0.9 - 0.1 * abs(math.log10(rate / best[size])), seconds=FAST
     )
     judged = verdicts(study(truth, SUM))["C3"]
-    by_kind = {e.sample.comparison: e for e in judged.evidence}
+    by_kind = {e.comparison: e for e in judged.evidence}
     assert by_kind["tuned rate"].finding.effect == pytest.approx(0, abs=0.003)
     assert by_kind["fixed rate, sum"].finding.effect == pytest.approx(-0.2, abs=0.003)
     assert judged.verdict == NOT_SUPPORTED
@@ -144,7 +144,7 @@ def test_the_fixed_rate_is_that_of_the_smallest_batch() -> None:
 def test_without_fresh_seeds_a_seed_never_judges_the_rate_it_chose() -> None:
     noisy = Truth(noise=0.05)
     judged = verdicts(study(noisy, fresh=()))["C3"]
-    assert judged.evidence[0].sample.metric == "validation accuracy"
+    assert judged.evidence[0].metric == "validation accuracy"
     assert judged.finding.count == 6
 
 
@@ -165,7 +165,7 @@ def test_a_trial_of_two_groups_counts_in_both() -> None:
     trials = pd.concat([results.trials, results.trials.assign(group="b")], ignore_index=True)
     timing = pd.concat([results.timing, results.timing.assign(group="b")], ignore_index=True)
     judged = verdicts(StudyResults(twice.description, trials, results.curves, timing))["C3"]
-    by_kind = {(e.sample.comparison, e.sample.group): e.finding for e in judged.evidence}
+    by_kind = {(e.comparison, e.group): e.finding for e in judged.evidence}
     assert by_kind["tuned rate", "b"] == by_kind["tuned rate", "a"]
 
 

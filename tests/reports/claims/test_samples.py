@@ -51,7 +51,7 @@ def test_measurements_that_groups_share_are_counted_once() -> None:
     shared = timing["group"] == "averaged"
     timing.loc[shared, "wall_seconds"] = first["wall_seconds"].to_numpy()
     judged = verdicts(replace(results, timing=timing))["C1"]
-    assert [evidence.sample.group for evidence in judged.evidence] == ["summed"]
+    assert [evidence.group for evidence in judged.evidence] == ["summed"]
 
 
 SHARDED = {"group": "sharded", "shards": 4}
@@ -76,7 +76,7 @@ def shards_apart(by: float, *, spread: float = 0.0) -> Truth:
 def test_shards_with_the_loss_of_whole_batches_support_c2(truth: Truth, verdict: str) -> None:
     judged = verdicts(study(truth, {}, SHARDED))["C2"]
     assert judged.verdict == verdict
-    assert judged.evidence[0].sample.group == "sharded against digits"
+    assert judged.evidence[0].group == "sharded against digits"
 
 
 def test_shards_that_differ_by_nothing_have_the_smallest_difference_there_is() -> None:
@@ -141,7 +141,7 @@ def test_c4_measures_each_fall_from_the_best_size_of_its_optimizer() -> None:
     truth = Truth(accuracy=lambda plan, size, _rate: peak[plan.optimizer][size])
     judged = verdicts(study(truth, *PAIR))["C4"]
     assert judged.verdict == SUPPORTED
-    effects = {e.sample.comparison: e.finding.effect for e in judged.evidence}
+    effects = {e.comparison: e.finding.effect for e in judged.evidence}
     assert effects == pytest.approx({"mitigation": 0.15, "adaptive fall": -0.05}, abs=0.003)
 
 
@@ -208,7 +208,7 @@ def test_c6_names_batch_size_1_or_the_smallest_run() -> None:
     first = verdicts(study(FLAT))["C6"]
     other = verdicts(study(by_size({8: 0.9, 32: 0.9, 1024: 0.9}), {"batch_sizes": (8, 32, 1024)}))
     for judged, smallest in ((first, "batch size 1"), (other["C6"], "the smallest")):
-        names = [e.sample.comparison for e in judged.evidence]
+        names = [e.comparison for e in judged.evidence]
         assert names == [f"speed against {smallest}", f"accuracy against {smallest}"]
     assert "batch size 1 to 1024" in first.sentence
     assert "batch size 8 to 1024" in other["C6"].sentence
@@ -229,7 +229,7 @@ def needed(critical: float, slow: Mapping[tuple[int, str], float] | None = None)
 def test_c7_is_not_supported_if_a_rule_names_a_batch_size_that_is_as_fast() -> None:
     # sqrt(25 * 4e-5 / 1e-6) = 31.6
     judged = verdicts(study(needed(25)))["C7"]
-    assert [e.sample.comparison for e in judged.evidence] == ["fitted model"]
+    assert [e.comparison for e in judged.evidence] == ["fitted model"]
     assert judged.verdict == NOT_SUPPORTED
     assert judged.finding.effect == pytest.approx(_slowness(1), rel=0.05)
     assert judged.budget.startswith("time to a validation accuracy of ")
@@ -266,7 +266,7 @@ def test_the_noise_scale_is_a_rule_of_its_own_made_on_the_tuning_seeds() -> None
     trace = np.where(tuning, 25.0, 25e6)
     curves = results.curves.assign(gradient_trace=trace, gradient_squared_norm=1.0)
     judged = verdicts(replace(results, curves=curves))["C7"]
-    effects = {e.sample.comparison: e.finding.effect for e in judged.evidence}
+    effects = {e.comparison: e.finding.effect for e in judged.evidence}
     expected = pytest.approx(_slowness(1), rel=0.05)
     assert effects == {"fitted model": expected, "noise scale": expected}
 

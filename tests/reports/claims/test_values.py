@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from reports.analysis.equal_budgets import guess_level
-from reports.claims._values import GroupValues, cross_fitted, fall
+from reports.claims._values import cross_fitted, explored, fall, round_seconds, tuned_values
 from reports.recommend.analysis import analyse
+from reports.recommend.record import Analysis
 from reports.schema.results import REGRESSION
 from tests.helpers.claim_studies import FAST, FRESH, SEEDS, Truth, study
 from tests.reports.conftest import DIGITS_GROUP, small
@@ -16,9 +17,9 @@ from tests.reports.conftest import DIGITS_GROUP, small
 pytestmark = pytest.mark.slow
 
 
-def numbers(truth: Truth, **group: object) -> GroupValues:
-    (analysis,) = analyse(study(truth, group))
-    return GroupValues(analysis)
+def numbers(truth: Truth) -> Analysis:
+    (analysis,) = analyse(study(truth))
+    return analysis
 
 
 def values(table: dict[tuple[int, float], list[float]]) -> pd.DataFrame:
@@ -82,8 +83,9 @@ def test_equal_rates_are_the_smaller_one_whatever_rounding_does() -> None:
 
 def test_a_diverged_trial_counts_as_a_guess() -> None:
     group = numbers(Truth(diverges=lambda _, size, rate: (size, rate) == (1024, 10.0)))
-    assert group.explored[1024, 10.0].tolist() == [0.1] * len(SEEDS)
-    assert group.explored[1024, 1.0].min() > 0.8
+    values = explored(group)
+    assert values[1024, 10.0].tolist() == [0.1] * len(SEEDS)
+    assert values[1024, 1.0].min() > 0.8
 
 
 def test_guessing_is_one_class_of_several_and_explains_no_variance() -> None:
@@ -95,16 +97,16 @@ def test_guessing_is_one_class_of_several_and_explains_no_variance() -> None:
 
 
 def test_the_tuned_values_are_those_of_fresh_seeds() -> None:
-    fitted = numbers(Truth()).tuned
+    fitted = tuned_values(numbers(Truth()))
     assert fitted.index.tolist() == [*FRESH]
     assert fitted.columns.tolist() == [1, 32, 1024]
 
 
 def test_rounds_are_kept_separate_by_engine() -> None:
-    fitted = numbers(Truth(seconds=FAST, jitter=0)).round_seconds
+    fitted = round_seconds(numbers(Truth(seconds=FAST, jitter=0)))
     assert fitted["per-item"][32].tolist() == pytest.approx([32 * 4e-5] * 7)
     assert fitted["tensor"][32].tolist() == pytest.approx([7.2e-5] * 7)
-    assert numbers(Truth()).round_seconds == {}
+    assert round_seconds(numbers(Truth())) == {}
 
 
 def test_a_fall_is_from_the_best_smaller_batch_size_to_the_largest() -> None:
