@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,6 @@ from reports.schema import (
     SIZE,
     TARGET,
     GroupDescription,
-    StudyDescription,
     StudyResults,
     as_table,
     empty_table,
@@ -44,17 +43,14 @@ from reports.stats import Ends
 from reports.stats.intervals import medians
 from reports.stats.models import (
     CROSSING_COLUMNS,
-    NOISE_CURVE_COLUMNS,
     NOT_REACHED,
     StepsToTargetFit,
-    Target,
     UpdateTimeFit,
     best_batch_for_time,
     fit_update_time,
 )
 from reports.stats.models.first_passage import RATE
 from reports.stats.models.noise_scale import (
-    TRACE,
     average_noise,
     compare_with_critical,
     noise_along_training,
@@ -69,22 +65,6 @@ _NO_PROGRESS = "The tuning seeds make no progress on the validation set, so no t
 _AT_EDGES = "At every batch size the selected learning rate lies at the edge of those tried."
 
 Key = tuple[str, float]  # a group's label and a target's level
-Tables = Mapping[Key, pd.DataFrame]  # rows of each target of each group
-
-
-@dataclass(frozen=True)
-class _Fits:
-    """What is known of all targets at once."""
-
-    crossings: Tables  # the runs measured, one by one
-    tuning: Tables  # the tuning runs, likewise
-    tables: Tables  # one row for each batch size
-    steps: Mapping[Key, StepsToTargetFit]
-    tuning_steps: Mapping[Key, StepsToTargetFit]  # of the tuning runs
-    times: Mapping[str, UpdateTimeFit]
-    whole_times: Mapping[str, UpdateTimeFit]  # of batches in one piece, where they have shards
-    noise: Mapping[str, pd.DataFrame]  # evaluations of the runs whose gradients were measured
-    fresh: set[str]  # groups of which fresh seeds are measured
 
 
 def scaling_records(
@@ -95,17 +75,63 @@ def scaling_records(
     Targets are set by the tuning runs. Fresh seeds are measured by them, or the tuning runs where a
     group has none, at the rate that reaches the target soonest or else the selected one.
     """
+    groups, cluster = results.description.groups, results.description.cluster
+    items = {plan.group: plan.train_items for plan in groups}
+    tuning, fresh, crossings, noise = _measured(results, selection)
+    times = _update_times(one_network(timing), items)
+    whole_times = _update_times(timing[timing["engine"] == ONE_PIECE], items)
+    table = summarise_crossings(crossings, tuning.rates, timing, items)
+    steps, tuning_steps = _fits(table, crossings, tuning, fresh, items)
+    table = with_predictions(table, steps, times)
+    tables, runs, tuning_runs = map(_split, (table, crossings, tuning.crossings))
+    unmeasured = empty_table((*CROSSING_COLUMNS, RATE))
+
+    def record(plan: GroupDescription) -> ScalingRecord:
+        group, time = plan.group, times[plan.group]
+        targets = tuning.targets.get(group)
+        records = tuple(
+            TargetRecord(
+                target=target,
+                batch_sizes=tables[key],
+                crossings=runs[key],
+                tuning=tuning_runs.get(key, unmeasured),
+                fit=steps[key],
+                best=best_batch_for_time(steps[key], time),
+                named=fastest_batch(tuning_steps[key], time).batch_size,
+                noise=noise_on_the_way(noise[group], tables[key], steps[key]),
+            )
+            for target in targets or ()
+            for key in [(group, target.level)]
+        )
+        main = main_target(records)
+        fit = None if main is None else main.fit
+        return ScalingRecord(
+            fresh=group in fresh,
+            targets=records,
+            reason="" if targets else _NO_CURVES if targets is None else _NO_PROGRESS,
+            update_time=time,
+            noise=noise_along_training(noise[group]),
+            simulation=simulate_group(plan, cluster, fit, time, whole_times[group]),
+        )
+
+    return {plan.group: record(plan) for plan in groups}
+
+
+def _measured(
+    results: StudyResults, selection: pd.DataFrame
+) -> tuple[Tuning, set[str], pd.DataFrame, dict[str, pd.DataFrame]]:
+    """What the tuning seeds show, who has fresh ones, runs measured, evaluations for the noise."""
     study = results.description
     goal = Goal(study.target_metric, study.target_loss)
     fresh = _fresh_points(results, selection, goal)
     known = results.trials, results.curves, study.tuning_seeds
     tuning = tune(*known, selection, goal, others=fresh["group"].unique())
     repeated = goal.crossings(fresh, tuning.targets)
-    fits = _fit(fresh, repeated, tuning, study=study, selection=selection, timing=timing)
-    return {
-        plan.group: _record(results, plan, tuning.targets.get(plan.group), fits)
-        for plan in study.groups
-    }
+    confirmed = at_confirmed_rates(repeated, tuning.rates, selection)
+    points = _fresh_or_else(tuning.points, fresh).merge(selection[CELL], on=CELL)
+    groups = dict(list(points.groupby("group")))
+    noise = {plan.group: groups.get(plan.group, points[:0]) for plan in study.groups}
+    return tuning, {*fresh["group"]}, _fresh_or_else(tuning.crossings, confirmed), noise
 
 
 def _fresh_points(results: StudyResults, selection: pd.DataFrame, goal: Goal) -> pd.DataFrame:
@@ -121,66 +147,26 @@ def _fresh_points(results: StudyResults, selection: pd.DataFrame, goal: Goal) ->
     return points[points["group"].isin(confirmed)]
 
 
-def _record(
-    results: StudyResults,
-    plan: GroupDescription,
-    targets: Sequence[Target] | None,
-    fits: _Fits,
-) -> ScalingRecord:
-    group, cluster = plan.group, results.description.cluster
-    records = tuple(_target(group, target, fits) for target in targets or ())
-    main = main_target(records)
-    steps, time = None if main is None else main.fit, fits.times[group]
-    noise = fits.noise.get(group)
-    no_target = _NO_CURVES if targets is None else _NO_PROGRESS
-    return ScalingRecord(
-        fresh=group in fits.fresh,
-        targets=records,
-        reason="" if targets else no_target,
-        update_time=time,
-        noise=empty_table(NOISE_CURVE_COLUMNS) if noise is None else noise_along_training(noise),
-        simulation=simulate_group(plan, cluster, steps, time, fits.whole_times[group]),
-    )
-
-
-def _fit(
-    fresh: pd.DataFrame,
-    repeated: pd.DataFrame,
+def _fits(
+    table: pd.DataFrame,
+    crossings: pd.DataFrame,
     tuning: Tuning,
-    *,
-    study: StudyDescription,
-    selection: pd.DataFrame,
-    timing: pd.DataFrame,
-) -> _Fits:
-    items = {plan.group: plan.train_items for plan in study.groups}
-    targets, rates, tuned = tuning.targets, tuning.rates, tuning.crossings
-    crossings = _fresh_or_else(tuned, at_confirmed_rates(repeated, rates, selection))
-    keys = [(group, target.level) for group in items for target in targets.get(group, ())]
-    times = _update_times(one_network(timing), items)
-    table = summarise_crossings(crossings, rates, timing, items)
-    fitted = _at_target_rates(table, crossings, tuned)
+    fresh: set[str],
+    items: Mapping[str, int],
+) -> tuple[dict[Key, StepsToTargetFit], dict[Key, StepsToTargetFit]]:
+    """Fits to the runs measured, and to the tuning runs; the table shows who is fitted."""
+    keys = [(group, each.level) for group in items for each in tuning.targets.get(group, ())]
+    fitted = _at_target_rates(table, crossings, tuning.crossings)
     inner = fitted[~at_edges(fitted, tuning.points)]
     steps, other = _steps(keys, inner, items), other_rates(table)
     # Where fresh seeds are measured at the target's rates; elsewhere the tuning runs are fitted.
     elsewhere = {*zip(other["group"], other["target"], strict=True)}
-    apart = [key for key in keys if key[0] in {*fresh["group"]} and key not in elsewhere]
-    tuning_steps = steps | _steps(apart, tuned[~at_edges(tuned, tuning.points)], items)
+    apart = [key for key in keys if key[0] in fresh and key not in elsewhere]
+    tuned = tuning.crossings[~at_edges(tuning.crossings, tuning.points)]
     # The runs of a batch size have one rate.
     inside = pd.MultiIndex.from_frame(inner[TARGET_CELL])
     table["fitted"] = pd.MultiIndex.from_frame(table[TARGET_CELL]).isin(inside)
-    noise = _fresh_or_else(tuning.points, fresh).merge(selection[CELL], on=CELL)
-    by_group = {str(group): rows for group, rows in noise.groupby("group")}
-    return _Fits(
-        crossings=_split(crossings),
-        tuning=_split(tuned),
-        tables=_split(with_predictions(table, steps, times)),
-        steps=steps,
-        tuning_steps=tuning_steps,
-        times=times,
-        whole_times=_update_times(timing[timing["engine"] == ONE_PIECE], items),
-        noise={group: rows for group, rows in by_group.items() if rows[TRACE].notna().any()},
-        fresh={*fresh["group"]},
-    )
+    return steps, steps | _steps(apart, tuned, items)
 
 
 def _at_target_rates(
@@ -225,25 +211,6 @@ def _update_times(timed: pd.DataFrame, groups: Mapping[str, int]) -> dict[str, U
         group: fit_update_time(*each[columns].to_numpy(np.float64).T)
         for group, each in measured.items()
     }
-
-
-def _target(group: str, target: Target, fits: _Fits) -> TargetRecord:
-    key = (group, target.level)
-    table, steps, time = fits.tables[key], fits.steps[key], fits.times[group]
-    noise = fits.noise.get(group)
-    return TargetRecord(
-        target=target,
-        batch_sizes=table,
-        crossings=fits.crossings[key],
-        tuning=fits.tuning.get(key, empty_table((*CROSSING_COLUMNS, RATE))),
-        left_out=tuple(table.loc[~table["fitted"], "batch_size"].tolist()),
-        fit=steps,
-        best=best_batch_for_time(steps, time),
-        named=fastest_batch(fits.tuning_steps[key], time).batch_size,
-        noise=empty_table(NOISE_RATIO_COLUMNS)
-        if noise is None
-        else noise_on_the_way(noise, table, steps),
-    )
 
 
 def at_edges(rows: pd.DataFrame, tuning: pd.DataFrame) -> pd.Series[bool]:
@@ -318,6 +285,8 @@ def noise_on_the_way(
     """Return the noise scale of each batch size until its median run reaches the target."""
     until = points["batch_size"].map(table.set_index("batch_size")["examples"])
     scales = average_noise(points[points["examples"] <= until])
+    if scales.empty:
+        return empty_table(NOISE_RATIO_COLUMNS)
     rows = zip(scales["noise_scale"], scales["low"], scales["high"], strict=True)
     ratios = [compare_with_critical(scale, Ends(low, high), fit) for scale, low, high in rows]
     values = [(math.nan if ratio is None else ratio, *ends) for ratio, ends in ratios]

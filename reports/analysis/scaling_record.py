@@ -94,7 +94,6 @@ class TargetRecord:
     batch_sizes: pd.DataFrame  # columns `TO_TARGET_COLUMNS`
     crossings: pd.DataFrame  # columns `CROSSING_COLUMNS` and RATE: the runs measured, one by one
     tuning: pd.DataFrame  # the same of the tuning seeds, at the rates that reach it soonest
-    left_out: tuple[int, ...]  # batch sizes at the smallest or largest rate tried: not fitted
     fit: StepsToTargetFit  # of the tuning seeds if there are `other_rates`
     best: BestBatch
     named: float | None  # what `best` would be by the tuning runs alone

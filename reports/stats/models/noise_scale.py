@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from reports.schema import BATCH_SIZE, Column, as_table
+from reports.schema import BATCH_SIZE, Column, as_table, empty_table
 from reports.stats.bounds import Ends, product_interval
 from reports.stats.intervals import fieller_interval
 from reports.stats.models.steps_to_target import StepsToTargetFit
@@ -108,6 +108,8 @@ def of_distribution(curves: pd.DataFrame, items: int) -> pd.DataFrame:
 
 
 def _scales(curves: pd.DataFrame, by: list[str], columns: tuple[Column, ...]) -> pd.DataFrame:
+    if curves[TRACE].isna().all():
+        return empty_table(columns)
     table = _ratios(curves, by, [TRACE, SQUARED_NORM])
     if CURVATURE_TRACE in curves and curves[CURVATURE_TRACE].notna().any():
         curved = _ratios(curves, by, [CURVATURE_TRACE, GRADIENT_CURVATURE])
