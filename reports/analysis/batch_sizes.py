@@ -237,8 +237,7 @@ def basins(trials: pd.DataFrame, cells: pd.DataFrame, selection: pd.DataFrame) -
     # From the selected rate outwards, as long as the mean validation metric is less than a standard
     # error below the best mean, and no seed is lost; batch sizes with a single seed are absent.
     seeds = tuned(trials, selection, TUNING_STAGES).groupby(SIZE)["validation_metric"]
-    spread = pd.DataFrame({"error": seeds.std() / np.sqrt(seeds.size())})
-    error = spread.dropna().reset_index()
+    error = seeds.sem().dropna().rename("error").reset_index()
     best = selection[[*CELL, "validation_metric"]].merge(error, on=SIZE)
     best = best.rename(columns={"learning_rate": "rate", "validation_metric": "most"})
     grid = cells.merge(best, on=SIZE).sort_values(CELL)

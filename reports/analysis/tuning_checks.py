@@ -11,6 +11,7 @@ import pandas as pd
 from reports.schema import TUNING_STAGES
 from reports.stats import by_seed
 
+_CELL = ["batch_size", "learning_rate"]
 _LOWER, _BEST, _UPPER = range(3)
 
 
@@ -61,19 +62,11 @@ def coarse_grids(
     of the rate, peaks above the best by more than the standard error of the best over its seeds.
     """
     chosen = batch_sizes.dropna(subset="validation_metric")
-    errors = _standard_errors(trials, chosen)
+    tuning = trials.loc[trials["stage"].isin(TUNING_STAGES), [*_CELL, "validation_metric"]]
+    errors = tuning.merge(chosen[_CELL], on=_CELL).groupby("batch_size")["validation_metric"].sem()
     pairs = zip(chosen["batch_size"].tolist(), chosen["learning_rate"].tolist(), strict=True)
     grids = (_coarse(cells[cells["batch_size"] == n], rate, errors[n]) for n, rate in pairs)
     return [grid for grid in grids if grid is not None]
-
-
-def _standard_errors(trials: pd.DataFrame, chosen: pd.DataFrame) -> dict[int, float]:
-    """Standard error of the best mean, by batch size; NaN of a single seed."""
-    cell = ["batch_size", "learning_rate"]
-    tuning = trials.loc[trials["stage"].isin(TUNING_STAGES), [*cell, "validation_metric"]]
-    values = tuning.merge(chosen[cell], on=cell).groupby("batch_size")["validation_metric"]
-    errors: pd.Series[float] = values.std() / np.sqrt(values.size())
-    return dict(zip(errors.index.tolist(), errors.tolist(), strict=True))
 
 
 def _coarse(cells: pd.DataFrame, rate: float, error: float) -> CoarseGrid | None:

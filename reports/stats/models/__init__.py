@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from reports.stats.models.first_passage import (
-    CROSSING_COLUMNS,
-    NOT_REACHED,
-    Target,
-    updates_to_target,
-)
+from reports.stats.models.first_passage import CROSSING_COLUMNS, NOT_REACHED, Target
 from reports.stats.models.noise_scale import NOISE_CURVE_COLUMNS, RESOLVED
 from reports.stats.models.optimal_batch import best_batch_for_time
-from reports.stats.models.steps_to_target import StepsToTargetFit, fit_steps_to_target
+from reports.stats.models.steps_to_target import StepsToTargetFit
 from reports.stats.models.update_cost import UpdateTimeFit, fit_update_time
 
 __all__ = [
@@ -22,9 +17,7 @@ __all__ = [
     "Target",
     "UpdateTimeFit",
     "best_batch_for_time",
-    "fit_steps_to_target",
     "fit_update_time",
-    "updates_to_target",
 ]
 
 
