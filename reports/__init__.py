@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from reports.output.manuscript import build_paper
     from reports.stats.intervals import (
         bootstrap_interval,
-        compare_with_best,
         fieller_interval,
         interquartile_mean,
         paired_difference,
@@ -39,7 +38,6 @@ __all__ = [
     "build_comparison",
     "build_paper",
     "build_report",
-    "compare_with_best",
     "fieller_interval",
     "fit_steps_to_target",
     "fit_update_time",

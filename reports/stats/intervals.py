@@ -1,4 +1,4 @@
-"""Intervals of means over seeds, paired differences, and which batch sizes tie with the best.
+"""Intervals of means over seeds, of paired differences, ratios and medians.
 
 Seeds are shared by all batch sizes (same split, same initial weights), so differences are taken
 within a seed before anything is averaged.
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from reports.stats.paired_tests import FEWEST, best_and_tied, counts, holm, p_values_of, spread_of
+from reports.stats.paired_tests import FEWEST, spread_of
 
 CONFIDENCE = 0.95  # probability with which an interval covers the true mean, over repeated studies
 POWER = 0.8  # probability of finding a difference that is there, by convention (Cohen 1988)
@@ -64,23 +64,6 @@ class RatioInterval:
     resolved: bool
     count: int
     confidence: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Which batch sizes are not significantly different from the best one.
-
-    Attributes:
-        best: The batch size that the others are compared with.
-        tied: Those not shown to be worse, the best included.
-        tail: One-tailed level of the strictest of the tests.
-        tested: Whether any test was possible: two batch sizes with two common seeds.
-    """
-
-    best: int
-    tied: tuple[int, ...]
-    tail: float
-    tested: bool
 
 
 def t_quantile(degrees: float, probability: float) -> float:
@@ -292,59 +275,6 @@ def fieller_interval(
         high = c / (b - root)
     ratio = float(means[0] / means[1]) if means[1] else math.copysign(math.inf, means[0])
     return RatioInterval(ratio if means.any() else math.nan, low, high, a > 0, count, confidence)
-
-
-def compare_with_best(
-    values: pd.DataFrame, best: int | None = None, level: float = 1 - CONFIDENCE
-) -> Comparison:
-    """Say which batch sizes are not significantly different from the best one, by paired t tests.
-
-    A best that was chosen on other data is compared with each other batch size: one-sided tests of
-    being worse, adjusted by Holm's method over these pairs. Without it the best is the one with the
-    highest mean here, and the same data that chose it must judge it: two-sided tests, adjusted over
-    *all* pairs. (Over the pairs with the best alone, eleven equal batch sizes with five seeds would
-    have one of them called worse in about 11% of studies instead of 5%.)
-
-    Args:
-        values: One row for each seed, one column for each batch size; NaN where a seed is missing.
-            Every column has at least one value, and there is at least one column.
-        best: The column to compare with, chosen on other data; None to choose it here.
-        level: Family-wise error: how often, at most, any batch size is wrongly called worse.
-    """
-    sizes = [int(column) for column in values.columns]
-    table = values.to_numpy(np.float64)
-    if best is None:
-        sides, (first, second) = 2, np.triu_indices(len(sizes), 1)
-        chosen, unworse = best_and_tied(table[:, :, None], level)
-        best, tied = sizes[int(chosen[0])], unworse[:, 0]
-    else:
-        index = sizes.index(best)
-        sides, second = 1, np.delete(np.arange(len(sizes)), index)
-        first = np.full_like(second, index)
-        tied = np.ones(len(sizes), np.bool_)
-        differences = (table[:, first] - table[:, second])[:, :, None]
-        tied[second] = np.array(holm(p_values_of(differences, 1)[:, 0])) > level
-    return Comparison(
-        best=best,
-        tied=tuple(size for size, ties in zip(sizes, tied, strict=True) if ties),
-        tail=level / sides / max(len(first), 1),
-        tested=bool((counts(table[:, first] - table[:, second]) >= FEWEST).any()),
-    )
-
-
-def detectable_difference(
-    differences: Sequence[float] | np.ndarray, tail: float, power: float = POWER
-) -> float:
-    """Return the smallest true mean difference that as many seeds would find.
-
-    `d s / sqrt(n)` for a paired t test: its statistic has a noncentral t distribution with n - 1
-    degrees of freedom and noncentrality d, and exceeds t_(n-1, 1 - tail) with probability `power`.
-    The tail is one-tailed: half the level of a two-sided test. Source: Cohen, Statistical Power
-    Analysis for the Behavioral Sciences (1988), chapter 2, without his approximation.
-    """
-    degrees = len(differences) - 1
-    quantile = float(special.nctdtrinc(degrees, 1 - power, t_quantile(degrees, 1 - tail)))
-    return quantile * spread_of(differences) / math.sqrt(len(differences))
 
 
 def detectable_accuracy_difference(accuracy: float, items: int) -> float:

@@ -33,7 +33,7 @@ def best_and_tied(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndar
     first, second = np.triu_indices(values.shape[1], 1)
     differences = values[:, first] - values[:, second]
     family = present.sum(axis=0) * (present.sum(axis=0) - 1) // 2
-    adjusted = _holm(p_values_of(differences, 2), family)
+    adjusted = _holm(p_values_of(differences), family)
     tied = present.copy()
     for left, right in ((first, second), (second, first)):
         pair, case = np.nonzero((left[:, None] == best) & (adjusted <= level))
@@ -59,8 +59,8 @@ def counts(differences: np.ndarray) -> np.ndarray:
     return np.count_nonzero(~np.isnan(differences), axis=0)
 
 
-def p_values_of(differences: np.ndarray, sides: int) -> np.ndarray:
-    """Return the p values of t tests of differences; 1 where no test can be made.
+def p_values_of(differences: np.ndarray) -> np.ndarray:
+    """Return the two-sided p values of t tests of differences; 1 where no test can be made.
 
     Shares come in steps of one example, so a few seeds often differ by exactly as much. That shows
     only that their spread is below a step: such a test takes the spread that rounding to steps h
@@ -69,7 +69,7 @@ def p_values_of(differences: np.ndarray, sides: int) -> np.ndarray:
     called worse in four of five studies.)
 
     Differences have the shape (seeds, tests, cases), NaN where a seed is missing; p values the
-    shape (tests, cases). One side tests for a mean above zero.
+    shape (tests, cases).
     """
     lengths = np.abs(np.nan_to_num(differences))
     differ = lengths > _ROUNDING
@@ -83,9 +83,7 @@ def p_values_of(differences: np.ndarray, sides: int) -> np.ndarray:
     spread = np.where(spread > _ROUNDING, spread, steps / math.sqrt(6))
     statistic = mean / (spread / np.sqrt(count))
     p_values = np.ones(possible.shape)
-    p_values[possible] = sides * special.stdtr(
-        count - 1, -statistic if sides == 1 else -np.abs(statistic)
-    )
+    p_values[possible] = 2 * special.stdtr(count - 1, -np.abs(statistic))
     return p_values
 
 

@@ -1,4 +1,4 @@
-"""Intervals cover as often as they say, and equal batch sizes are rarely called different."""
+"""Intervals cover as often as they say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from scipy import stats
 
 from reports.stats.intervals import (
     bootstrap_interval,
-    compare_with_best,
     fieller_interval,
     interquartile_mean,
     medians,
@@ -22,7 +21,6 @@ from reports.stats.intervals import (
     rank_of_end,
     t_interval,
 )
-from reports.stats.paired_tests import holm
 
 
 def test_the_t_interval_of_a_worked_example() -> None:
@@ -57,117 +55,6 @@ def test_differences_are_taken_over_common_seeds() -> None:
     first = pd.Series({0: 1.0, 1: 2.0, 2: 9.0})
     second = pd.Series({1: 1.0, 0: 0.5, 3: -9.0})
     assert paired_difference(first, second).mean == 0.75
-
-
-def table_of(rng: np.random.Generator, shifts: list[float], seeds: int = 5) -> pd.DataFrame:
-    shared = rng.normal(size=(seeds, 1))
-    return pd.DataFrame(
-        shared + rng.normal(size=(seeds, len(shifts))) + np.array(shifts),
-        columns=[2**power for power in range(len(shifts))],
-    )
-
-
-@pytest.mark.parametrize("columns", [2, 3, 11])
-@pytest.mark.parametrize("spread", [1, 4])
-@pytest.mark.parametrize("reference", [1, None], ids=["chosen before", "chosen here"])
-def test_equal_batch_sizes_are_called_worse_in_at_most_5_percent(
-    columns: int, spread: int, reference: int | None
-) -> None:
-    rng = np.random.default_rng(2)
-    scales = np.linspace(1, spread, columns)
-    wrong = [
-        len(compare_with_best(table_of(rng, [0.0] * columns) * scales, reference).tied) < columns
-        for _ in range(400)
-    ]
-    # Three standard errors of 400 simulations above 5%.
-    assert np.mean(wrong) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
-
-
-def test_the_family_wise_error_is_near_5_percent_if_the_best_was_chosen_before() -> None:
-    rng = np.random.default_rng(5)
-    wrong = [len(compare_with_best(table_of(rng, [0.0] * 11), 1).tied) < 11 for _ in range(1000)]
-    assert np.mean(wrong) == pytest.approx(0.05, abs=0.025)
-
-
-def test_a_correction_for_the_pairs_with_a_best_chosen_here_would_not_hold() -> None:
-    rng = np.random.default_rng(3)
-
-    def naive(values: pd.DataFrame) -> bool:
-        best = values.mean().idxmax()
-        others = values.drop(columns=best).to_numpy()
-        bests = np.broadcast_to(values[[best]], others.shape)
-        return min(holm(stats.ttest_rel(bests, others).pvalue)) <= 0.05
-
-    assert np.mean([naive(table_of(rng, [0.0] * 11)) for _ in range(400)]) > 0.08
-
-
-@pytest.mark.parametrize("reference", [1, None])
-def test_a_large_difference_is_found(reference: int | None) -> None:
-    values = table_of(np.random.default_rng(4), [0.0, 0.0, -20.0])
-    assert compare_with_best(values, reference).tied == (1, 2)
-
-
-def test_a_best_chosen_before_finds_what_one_chosen_here_does_not() -> None:
-    values = table_of(np.random.default_rng(4), [0.0] * 10 + [-6.0])
-    assert len(compare_with_best(values, 1).tied) < len(compare_with_best(values).tied)
-
-
-def test_a_batch_size_better_than_the_best_is_tied_with_it() -> None:
-    values = table_of(np.random.default_rng(4), [0.0, 20.0])
-    assert compare_with_best(values, 1).tied == (1, 2)
-
-
-@pytest.mark.parametrize(("reference", "tied"), [(8, (8,)), (16, (8, 16)), (None, (8,))])
-def test_a_batch_size_that_is_always_worse_by_the_same_is_not_tied(
-    reference: int | None, tied: tuple[int, ...]
-) -> None:
-    values = pd.DataFrame({8: [0.75, 0.5, 0.25, 0.5, 0.5], 16: [0.5, 0.25, 0.0, 0.25, 0.25]})
-    assert compare_with_best(values, reference).tied == tied
-
-
-@pytest.mark.parametrize("seeds", [2, 3])
-@pytest.mark.parametrize("reference", [1, None], ids=["chosen before", "chosen here"])
-def test_shares_of_few_examples_are_called_worse_in_at_most_5_percent(
-    seeds: int, reference: int | None
-) -> None:
-    rng, sizes = np.random.default_rng(6), [2**power for power in range(11)]
-    studies = rng.binomial(36, 0.95, (200, seeds, len(sizes))) / 36
-    tables = [pd.DataFrame(study, columns=sizes) for study in studies]
-    wrong = [len(compare_with_best(table, reference).tied) < len(sizes) for table in tables]
-    assert np.mean(wrong) <= 0.05
-
-
-def test_seeds_that_differ_by_one_and_the_same_example_show_less_than_by_four() -> None:
-    best = pd.Series([0.75, 0.5, 0.625])
-    values = pd.DataFrame({8: best, 16: best - 0.125, 32: best - 0.5})
-    assert compare_with_best(values).tied == (8, 16)
-
-
-def test_values_that_differ_by_rounding_errors_alone_are_equal() -> None:
-    values = pd.DataFrame({1: [0.3, 0.3, 0.3, 0.3, 0.3], 2: [0.1 + 0.2] * 5})
-    assert compare_with_best(values).tied == compare_with_best(values, 2).tied == (1, 2)
-
-
-def test_one_seed_shows_no_difference() -> None:
-    compared = compare_with_best(pd.DataFrame({8: [0.9], 16: [0.1]}))
-    assert (compared.tied, compared.tested) == ((8, 16), False)
-
-
-def test_one_batch_size_is_compared_with_nothing() -> None:
-    compared = compare_with_best(pd.DataFrame({8: [0.9, 0.8]}))
-    assert (compared.best, compared.tied, compared.tested) == (8, (8,), False)
-
-
-def test_without_common_seeds_nothing_differs() -> None:
-    values = pd.DataFrame({8: [0.9, np.nan], 16: [np.nan, 0.1]})
-    compared = compare_with_best(values)
-    assert (compared.tied, compared.tested) == ((8, 16), False)
-
-
-@pytest.mark.parametrize(("reference", "tail"), [(1, 0.05 / 2), (None, 0.05 / 2 / 3)])
-def test_the_strictest_tail_is_that_of_holms_first_test(reference: int | None, tail: float) -> None:
-    values = table_of(np.random.default_rng(4), [0.0] * 3)
-    assert compare_with_best(values, reference).tail == pytest.approx(tail)
 
 
 SKEWED = [0.1, 0.4, 0.5, 0.9, 1.6, 2.2, 7.0, 3.1]

@@ -5,57 +5,34 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
-from reports.stats.intervals import (
-    compare_with_best,
-    detectable_accuracy_difference,
-    detectable_difference,
-)
+from reports.stats.intervals import detectable_accuracy_difference
+from reports.stats.paired_tests import best_and_tied
 
 
-def power_to_detect(standard_errors: float, count: int, tail: float) -> float:
-    return float(stats.nct.sf(stats.t.ppf(1 - tail, count - 1), count - 1, standard_errors))
-
-
-@pytest.mark.parametrize("tail", [0.05, 0.05 / 110])
-@pytest.mark.parametrize("seeds", [2, 5, 10])
-def test_the_detectable_difference_is_found_four_times_in_five(seeds: int, tail: float) -> None:
-    sample = np.resize([1.0, 0.0], seeds)
-    standard_error = sample.std(ddof=1) / math.sqrt(seeds)
-    gap = detectable_difference(sample, tail)
-    assert power_to_detect(gap / standard_error, seeds, tail) == pytest.approx(0.8, abs=1e-3)
-
-
-def studies(rng: np.random.Generator, shift: float, seeds: int) -> list[pd.DataFrame]:
-    """Return 200 studies of two batch sizes that differ by this many standard errors."""
-    tables = []
-    for _ in range(200):
-        shared, noise = rng.normal(0, 3, seeds), rng.normal(0, 1, (seeds, 2))
-        noise[:, 1] += shift * math.sqrt(2 / seeds)
-        tables.append(pd.DataFrame(shared[:, None] + noise, columns=[8, 16]))
-    return tables
-
-
-def told_apart(tables: list[pd.DataFrame]) -> float:
-    return float(np.mean([len(compare_with_best(table).tied) == 1 for table in tables]))
+def told_apart(rng: np.random.Generator, shift: float, seeds: int) -> float:
+    """In how many of 200 studies two batch sizes differ that are so many standard errors apart."""
+    # The studies are cases.
+    values = rng.normal(0, 3, (seeds, 1, 200)) + rng.normal(0, 1, (seeds, 2, 200))
+    values[:, 1] += shift * math.sqrt(2 / seeds)
+    return float((~best_and_tied(values, 0.05)[1]).any(axis=0).mean())
 
 
 @pytest.mark.parametrize("seeds", [5, 10])
 def test_one_cell_under_two_names_is_rarely_called_different(seeds: int) -> None:
     # The test's level is 5% exactly, so about half of all sets of 200 studies have more than 10 by
     # chance: 21 have one in a thousand sets. benchmarks/bench_intervals.py counts 10,000.
-    share = told_apart(studies(np.random.default_rng(13), 0.0, seeds))
+    share = told_apart(np.random.default_rng(13), 0.0, seeds)
     assert 200 * share <= stats.binom.ppf(0.999, 200, 0.05) == 21
 
 
 @pytest.mark.parametrize("seeds", [5, 10])
 @pytest.mark.parametrize("shift", [2.0, 4.0])
 def test_a_planted_difference_is_found_as_often_as_theory_says(seeds: int, shift: float) -> None:
-    share = told_apart(studies(np.random.default_rng(14), shift, seeds))
-    power = power_to_detect(shift, seeds, 0.025)
+    share = told_apart(np.random.default_rng(14), shift, seeds)
+    power = float(stats.nct.sf(stats.t.ppf(0.975, seeds - 1), seeds - 1, shift))
     assert stats.binomtest(round(200 * share), 200, power).pvalue > 0.01
 
 
