@@ -29,9 +29,7 @@ from reports.stats._two_terms import FREE_BEND, Curve, fit_two_terms, means_of, 
 from reports.stats.bounds import Ends
 from reports.stats.intervals import (
     CONFIDENCE,
-    bootstrap_interval,
     fieller_interval,
-    probability_of_improvement,
     t_interval,
 )
 from reports.stats.models.steps_to_target import StepsToTargetFit, fit_steps_to_target
@@ -99,8 +97,6 @@ def _count(number: int, case: Case, share: float) -> bool:
 def _cases() -> Iterator[Case]:
     for seeds in (2, 5, 20):
         yield Case(f"t interval, {seeds} normal seeds, covers", 0.95, 0.95, 10_000, _t(seeds))
-    yield Case("BCa bootstrap, 40 exponential seeds, covers", 0.92, 0.96, 1_000, _bca)
-    yield Case("Wilson's interval of an improvement, 20 seeds, covers", 0.93, 0.97, 10_000, _wilson)
     for seeds, noise in ((5, 0.3), (20, 0.5), (5, 2.0), (10, 6.0), (3, 1.0)):
         name = f"{seeds} seeds, noise {noise:g}"
         yield Case(f"Fieller, {name}, covers", 0.93, 0.97, 10_000, _fieller(seeds, noise))
@@ -134,18 +130,6 @@ def _t(seeds: int) -> Trial:
         return _covers(Ends(interval.low, interval.high), 3)
 
     return covered
-
-
-def _bca(rng: np.random.Generator) -> bool:
-    interval = bootstrap_interval(rng.exponential(size=40).tolist())
-    return _covers(Ends(interval.low, interval.high), 1)
-
-
-def _wilson(rng: np.random.Generator) -> bool:
-    shift = 0.5
-    first = pd.Series(rng.normal(shift, 1, 20))
-    interval = probability_of_improvement(first, pd.Series(np.zeros(20)))
-    return _covers(Ends(interval.low, interval.high), float(stats.norm.cdf(shift)))
 
 
 def _measured(rng: np.random.Generator, count: int, noise: float) -> np.ndarray:

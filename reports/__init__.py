@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from reports.output.interactive import Recommendation, Results
     from reports.output.manuscript import build_paper
     from reports.stats.intervals import (
-        bootstrap_interval,
         fieller_interval,
-        interquartile_mean,
         paired_difference,
         t_interval,
     )
@@ -34,14 +32,12 @@ __all__ = [
     "StudyDescription",
     "StudyResults",
     "best_batch_for_time",
-    "bootstrap_interval",
     "build_comparison",
     "build_paper",
     "build_report",
     "fieller_interval",
     "fit_steps_to_target",
     "fit_update_time",
-    "interquartile_mean",
     "paired_difference",
     "t_interval",
     "updates_to_target",

@@ -7,7 +7,7 @@ within a seed before anything is averaged.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,6 @@ from reports.stats.paired_tests import FEWEST, spread_of
 
 CONFIDENCE = 0.95  # probability with which an interval covers the true mean, over repeated studies
 POWER = 0.8  # probability of finding a difference that is there, by convention (Cohen 1988)
-RESAMPLES = 9_999  # resamples of a bootstrap
-TRIMMED = 0.25  # share left out at either end by the interquartile mean
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Interval:
     """A mean over seeds with its interval.
 
     Attributes:
-        mean: Unweighted mean; of a bootstrap, whatever statistic was asked for.
+        mean: Unweighted mean.
         low: Lower bound.
         high: Upper bound.
         count: Seeds behind it.
@@ -101,92 +99,19 @@ def t_interval(
     return Interval(mean, mean - half, mean + half, sample.size, confidence, "t")
 
 
-def interquartile_mean(values: Sequence[float] | np.ndarray, axis: int = 0) -> np.ndarray:
-    """Return the mean without the lowest and the highest quarter, each rounded down.
-
-    Less sensitive to a single odd seed than the mean, less noisy than the median. Source: Agarwal
-    et al. 2021, Deep reinforcement learning at the edge of the statistical precipice.
-
-    Args:
-        values: One value for each seed.
-        axis: Along which the seeds lie.
-
-    Example:
-        >>> float(interquartile_mean([1.0, 2.0, 3.0, 99.0]))
-        2.5
-    """
-    ordered = np.sort(np.moveaxis(np.asarray(values, np.float64), axis, 0), axis=0)
-    cut = int(TRIMMED * len(ordered))
-    return np.asarray(ordered[cut : len(ordered) - cut].mean(axis=0))
-
-
-def bootstrap_interval(
-    values: Sequence[float],
-    confidence: float = CONFIDENCE,
-    *,
-    statistic: Callable[..., np.ndarray] = np.mean,
-    seed: int = 0,
-) -> Interval:
-    """Return a statistic with its bias-corrected and accelerated bootstrap interval.
-
-    For skewed values and statistics without a formula. It holds for many seeds; of five it covers
-    the mean of normal values in 80 to 85% of studies, the t interval in 95%. Where leaving out any
-    seed changes nothing, the acceleration is undefined, and the ends are plain percentiles.
-    Source: Efron 1987, Better bootstrap confidence intervals.
-
-    Args:
-        values: One value for each seed, at least two.
-        confidence: Probability of covering the true value, for many seeds.
-        statistic: Called with an array and `axis`, as `numpy.mean` and `interquartile_mean` are.
-        seed: Of the resampling.
-
-    Raises:
-        ValueError: There are fewer than two values.
-
-    Example:
-        >>> interval = bootstrap_interval([1.0, 2.0, 3.0, 4.0, 9.0])
-        >>> interval.mean, interval.method
-        (3.8, 'BCa bootstrap')
-    """
-    from scipy import stats  # noqa: PLC0415 - takes half a second
-
-    sample = np.asarray(values, dtype=np.float64)
-    if sample.size < FEWEST:
-        raise ValueError(f"A bootstrap interval needs at least 2 values, but got {sample.size}.")
-    others = np.stack([np.delete(sample, i) for i in range(sample.size)])
-    accelerates = np.ptp(statistic(others, axis=1)) > 0
-    result = stats.bootstrap(
-        (sample,),
-        statistic,
-        confidence_level=confidence,
-        n_resamples=RESAMPLES,
-        method="BCa" if accelerates else "percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    method = "BCa bootstrap" if accelerates else "percentile bootstrap"
-    middle = float(statistic(sample, axis=0))
-    return Interval(middle, float(result.low), float(result.high), sample.size, confidence, method)
-
-
-METHODS: dict[str, Callable[[Sequence[float], float], Interval]] = {
-    "t": lambda values, confidence: t_interval(values, confidence, spread_of(values)),
-    "bootstrap": bootstrap_interval,
-}
-
-
 def paired_difference(
     first: pd.Series[float],
     second: pd.Series[float],
     confidence: float = CONFIDENCE,
-    method: str = "t",
 ) -> Interval:
-    """Return the interval of first minus second over common seeds.
+    """Return the t interval of first minus second over common seeds.
+
+    For its spread see `reports.stats.paired_tests.spread_of`.
 
     Args:
         first: Values, indexed by seed.
         second: Values, indexed by seed.
         confidence: Of the interval.
-        method: Name in `METHODS`; for t see `reports.stats.paired_tests.spread_of`.
 
     Raises:
         ValueError: Fewer than two seeds are common to both.
@@ -194,27 +119,7 @@ def paired_difference(
     differences = (first - second).dropna().tolist()
     if len(differences) < FEWEST:
         raise ValueError(f"A paired difference needs 2 common seeds, but got {len(differences)}.")
-    return METHODS[method](differences, confidence)
-
-
-def probability_of_improvement(
-    first: pd.Series[float], second: pd.Series[float], confidence: float = CONFIDENCE
-) -> Interval:
-    """Return the probability that first is above second on a further seed, with its interval.
-
-    The share of common seeds, by which both are indexed, on which it is, ties counting half; with
-    Wilson's interval (Wilson 1927, Probable inference).
-    """
-    differences = (first - second).dropna().to_numpy(np.float64)
-    count = differences.size
-    if not count:
-        raise ValueError("A probability of improvement needs a common seed, but got none.")
-    share = float(np.heaviside(differences, 0.5).mean())
-    squared = float(special.ndtri((1 + confidence) / 2)) ** 2
-    centre = (share + squared / (2 * count)) / (1 + squared / count)
-    inner = share * (1 - share) / count + squared / (4 * count**2)
-    half = math.sqrt(squared * inner) / (1 + squared / count)
-    return Interval(share, centre - half, centre + half, count, confidence, "Wilson")
+    return t_interval(differences, confidence, spread_of(differences))
 
 
 def fieller_interval(

@@ -12,12 +12,9 @@ import pytest
 from scipy import stats
 
 from reports.stats.intervals import (
-    bootstrap_interval,
     fieller_interval,
-    interquartile_mean,
     medians,
     paired_difference,
-    probability_of_improvement,
     rank_of_end,
     t_interval,
 )
@@ -57,79 +54,12 @@ def test_differences_are_taken_over_common_seeds() -> None:
     assert paired_difference(first, second).mean == 0.75
 
 
-SKEWED = [0.1, 0.4, 0.5, 0.9, 1.6, 2.2, 7.0, 3.1]
-
-
-def test_the_interquartile_mean_leaves_out_both_ends() -> None:
-    assert interquartile_mean([9.0, 1.0, 2.0, 3.0, -50.0]) == pytest.approx(2.0)
-    assert interquartile_mean(np.array([[1.0, 5.0], [2.0, 6.0]]), axis=1).tolist() == [3.0, 4.0]
-
-
-def test_the_bootstrap_interval_is_scipys() -> None:
-    result = bootstrap_interval(SKEWED, 0.9, statistic=interquartile_mean, seed=3)
-    expected = stats.bootstrap(
-        (SKEWED,),
-        lambda x, axis: stats.trim_mean(x, 0.25, axis=axis),
-        confidence_level=0.9,
-        n_resamples=9_999,
-        method="BCa",
-        rng=np.random.default_rng(3),
-    ).confidence_interval
-    assert (result.low, result.high) == (expected.low, expected.high)
-    assert result.mean == interquartile_mean(SKEWED)
-    assert (result.count, result.confidence, result.method) == (8, 0.9, "BCa bootstrap")
-
-
-def test_the_bootstrap_interval_follows_the_skew() -> None:
-    result, symmetric = bootstrap_interval(SKEWED), t_interval(SKEWED)
-    assert result.mean == pytest.approx(symmetric.mean)
-    assert result.high - result.mean > 1.3 * (result.mean - result.low)
-
-
-def test_of_many_seeds_the_bootstrap_covers_as_often_as_it_says() -> None:
-    samples = np.random.default_rng(6).exponential(size=(150, 40))
-    covered = [
-        interval.low <= 1 <= interval.high
-        for interval in (bootstrap_interval(sample.tolist()) for sample in samples)
-    ]
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.05)
-
-
-@pytest.mark.parametrize("values", [[2.0, 2.0, 2.0], [0.0, 1.0, 1.0, 1.0, 5.0]])
-def test_where_no_seed_matters_the_bootstrap_has_plain_percentiles(values: list[float]) -> None:
-    result = bootstrap_interval(values, statistic=interquartile_mean)
-    assert result.method == "percentile bootstrap"
-    assert result.low <= result.mean <= result.high
-
-
-def test_a_paired_difference_can_be_bootstrapped() -> None:
-    first, second = pd.Series(SKEWED), pd.Series(np.arange(8.0))
-    result = paired_difference(first, second, method="bootstrap")
-    assert result == bootstrap_interval((first - second).tolist())
-
-
 def test_pairing_by_seed_removes_what_seeds_share() -> None:
     rng = np.random.default_rng(7)
     shared = pd.Series(rng.normal(0, 10, 8))
     first, second = shared + rng.normal(1, 0.1, 8), shared + rng.normal(0, 0.1, 8)
     assert paired_difference(first, second).low > 0.8
     assert t_interval(first.tolist()).low < t_interval(second.tolist()).high
-
-
-def test_the_probability_of_improvement_is_the_share_of_common_seeds() -> None:
-    first = pd.Series({0: 3.0, 1: 2.0, 2: 5.0, 3: 1.0, 9: 0.0})
-    second = pd.Series({3: 0.0, 2: 5.0, 1: 3.0, 0: 1.0, 8: 9.0})
-    won = probability_of_improvement(first, second)
-    assert (won.mean, won.count, won.method) == (2.5 / 4, 4, "Wilson")
-    assert probability_of_improvement(second, first).mean == 1.5 / 4
-
-
-@pytest.mark.parametrize(("wins", "count"), [(0, 5), (3, 5), (5, 5), (40, 50)])
-def test_the_probability_of_improvement_has_wilsons_interval(wins: int, count: int) -> None:
-    first = pd.Series([1.0] * wins + [-1.0] * (count - wins))
-    won = probability_of_improvement(first, pd.Series(np.zeros(count)), 0.9)
-    expected = stats.binomtest(wins, count).proportion_ci(0.9, method="wilson")
-    assert (won.low, won.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_fiellers_ends_are_where_the_t_test_of_the_ratio_turns() -> None:
@@ -181,11 +111,9 @@ def test_nothing_by_nothing_is_no_number() -> None:
     ("interval", "values", "message"),
     [
         (t_interval, ([1.0],), "at least 2 values, but got 1"),
-        (bootstrap_interval, ([1.0],), "at least 2 values, but got 1"),
         (fieller_interval, ([1.0], [1.0]), "at least 2 values, but got 1"),
         (fieller_interval, ([1.0, 2.0], [1.0]), "`numerators` .*`denominators` .* 2 and 1 values"),
         (paired_difference, (pd.Series({0: 1.0, 1: 2.0}), pd.Series({1: 1.0, 2: 2.0})), "got 1"),
-        (probability_of_improvement, (pd.Series({0: 1.0}), pd.Series({1: 1.0})), "common seed"),
     ],
 )
 def test_too_few_measurements_are_refused(
