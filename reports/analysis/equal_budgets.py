@@ -65,14 +65,6 @@ BUDGET_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class _Training:
-    """The whole training of each batch size that has a rate with an end for every seed."""
-
-    sizes: np.ndarray
-    used: Mapping[str, np.ndarray]  # by rule; one that can't be applied is absent
-
-
-@dataclass(frozen=True)
 class _Budgets:
     """Budgets of a group: one column for each, of all rules one after the other."""
 
@@ -127,14 +119,14 @@ def _of_group(
 ) -> dict[str, np.ndarray]:
     names, batch_sizes = trials["trial"].to_numpy(), trials["batch_size"].to_numpy()
     ended = (trials["status"] == "ok").to_numpy(bool)
-    number, training = trials["seed"].nunique(), _training(plan, trials, seconds)
-    if min(number, training.sizes.size) < FEWEST:
+    number, (sizes, used) = trials["seed"].nunique(), _training(plan, trials, seconds)
+    if min(number, sizes.size) < FEWEST:
         return {}
-    budgets = _budgets(training)
+    budgets = _budgets(used)
     by_epochs = budgets.rules == EPOCHS
     values, first = [], []  # first: the latest first evaluation after the start, by the training
-    for index, size in enumerate(training.sizes):
-        rows, updates = batch_sizes == size, training.used[UPDATES][index]
+    for index, size in enumerate(sizes):
+        rows, updates = batch_sizes == size, used[UPDATES][index]
         points = np.where(
             by_epochs, budgets.levels * plan.train_items, budgets.share[index] * updates
         )
@@ -151,10 +143,13 @@ def _of_group(
     if not shown.any():
         return {}
     budgets = _Budgets(budgets.rules[shown], budgets.levels[shown], budgets.share[:, shown])
-    table, measure = _rows(training, budgets, known[..., shown], np.array(first)), measure_of(plan)
+    training = {rule: budgets.share * most[:, None] for rule, most in used.items()}
+    table = _rows(budgets, known[..., shown], np.array(first)) | training
+    table |= {"batch_size": np.broadcast_to(sizes[:, None], budgets.share.shape)}
+    measure, columns = measure_of(plan), {name: array.T.ravel() for name, array in table.items()}
     for bound in ("metric_low", "metric_high"):
-        table[bound] = table[bound].clip(measure.least, measure.most)
-    return table | {"group": np.full(table["budget"].size, plan.group, object)}
+        columns[bound] = columns[bound].clip(measure.least, measure.most)
+    return columns | {"group": np.full(budgets.share.size, plan.group, object)}
 
 
 def _comparable(budgets: _Budgets, values: np.ndarray) -> np.ndarray:
@@ -167,7 +162,8 @@ def _comparable(budgets: _Budgets, values: np.ndarray) -> np.ndarray:
 
 def _training(
     plan: GroupDescription, trials: pd.DataFrame, seconds: Mapping[tuple[str, int], float]
-) -> _Training:
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Batch sizes that have a rate with an end for every seed, and all they use by rule."""
     ok = (trials["status"] == "ok").to_numpy(bool)
     batch_sizes = trials["batch_size"].to_numpy()[ok]
     sizes = np.unique(batch_sizes)
@@ -184,15 +180,14 @@ def _training(
         UPDATES: updates,
         SECONDS: updates * np.array(cost, np.float64),
     }
-    known = {rule: values for rule, values in used.items() if not np.isnan(values).any()}
-    return _Training(sizes, known)
+    # A rule that can't be applied is absent.
+    return sizes, {rule: most for rule, most in used.items() if not np.isnan(most).any()}
 
 
-def _budgets(training: _Training) -> _Budgets:
-    pairs = [(rule, level) for rule, used in training.used.items() for level in _levels(rule, used)]
+def _budgets(used: Mapping[str, np.ndarray]) -> _Budgets:
+    pairs = [(rule, level) for rule, most in used.items() for level in _levels(rule, most)]
     rules, levels = [rule for rule, _ in pairs], np.array([level for _, level in pairs])
-    used = np.stack([training.used[rule] for rule in rules], axis=1).astype(np.float64)
-    return _Budgets(np.array(rules), levels, levels / used)
+    return _Budgets(np.array(rules), levels, levels / np.stack([used[r] for r in rules], axis=1))
 
 
 def _levels(rule: str, used: np.ndarray) -> list[float]:
@@ -207,11 +202,9 @@ def _levels(rule: str, used: np.ndarray) -> list[float]:
     return list(dict.fromkeys(float(round(level)) for level in levels if level >= 1))
 
 
-def _rows(
-    training: _Training, budgets: _Budgets, values: np.ndarray, first: np.ndarray
-) -> dict[str, np.ndarray]:
+def _rows(budgets: _Budgets, values: np.ndarray, first: np.ndarray) -> dict[str, np.ndarray]:
     """Columns of the table of values that have the shape (batch sizes, seeds, budgets)."""
-    sizes, number, columns = values.shape
+    sizes, number, _ = values.shape
     mean = values.mean(axis=1)
     reached = budgets.reached & ~np.isnan(mean)
     half = np.full_like(mean, np.nan)
@@ -220,12 +213,11 @@ def _rows(
         half = quantile * values.std(axis=1, ddof=1) / math.sqrt(number)
     shown = np.where(reached[:, None], values, np.nan)
     best, tied = best_and_tied(shown.swapaxes(0, 1), 1 - CONFIDENCE)
-    by_budget = {
-        "rule": np.tile(budgets.rules, (sizes, 1)),
-        "budget": np.tile(budgets.levels, (sizes, 1)),
-        "batch_size": np.tile(training.sizes[:, None], (1, columns)),
-        SECONDS: np.full((sizes, columns), np.nan),
-        **{rule: budgets.share * used[:, None] for rule, used in training.used.items()},
+    shape = mean.shape
+    return {
+        "rule": np.broadcast_to(budgets.rules, shape),
+        "budget": np.broadcast_to(budgets.levels, shape),
+        SECONDS: np.full(shape, np.nan),
         "metric": np.where(reached, mean, np.nan),
         "metric_low": np.where(reached, mean - half, np.nan),
         "metric_high": np.where(reached, mean + half, np.nan),
@@ -233,9 +225,8 @@ def _rows(
         "best": np.arange(sizes)[:, None] == best,
         "tied": tied,
         "early": reached & (budgets.share < first[:, None]),
-        "common": np.tile(budgets.common(reached), (sizes, 1)),
+        "common": np.broadcast_to(budgets.common(reached), shape),
     }
-    return {name: array.T.ravel() for name, array in by_budget.items()}
 
 
 def guess_level(plan: GroupDescription) -> float:
