@@ -22,46 +22,30 @@ POWER = 0.8  # probability of finding a difference that is there, by convention 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds with its interval.
+    """A mean over seeds with its interval."""
 
-    Attributes:
-        mean: Unweighted mean.
-        low: Lower bound.
-        high: Upper bound.
-        count: Seeds behind it.
-        confidence: Probability of covering the true mean.
-        method: How the ends were computed.
-    """
-
-    mean: float
+    mean: float  # unweighted
     low: float
     high: float
-    count: int
-    confidence: float
-    method: str
+    count: int  # seeds behind it
+    confidence: float  # probability of covering the true mean
+    method: str  # how the ends were computed
 
 
 @dataclass(frozen=True)
 class RatioInterval:
     """A ratio of means with Fieller's interval.
 
-    Attributes:
-        ratio: Mean numerator by mean denominator; NaN if that is 0 by 0.
-        low: Lower bound.
-        high: Upper bound; infinite if the denominator isn't significantly different from zero.
-        resolved: Whether the denominator is significantly different from zero. If not, the data say
-            "at least `low`" of a ratio whose numerator is above zero, and nothing at all where both
-            ends are infinite.
-        count: Measurements behind it.
-        confidence: Probability of covering the true ratio.
+    Where the denominator may be zero, the data say "at least `low`" of a ratio whose numerator is
+    above zero, and nothing at all where both ends are infinite.
     """
 
-    ratio: float
+    ratio: float  # mean numerator by mean denominator; NaN if that is 0 by 0
     low: float
-    high: float
-    resolved: bool
-    count: int
-    confidence: float
+    high: float  # infinite unless it is resolved
+    resolved: bool  # whether the denominator is significantly different from zero
+    count: int  # measurements behind it
+    confidence: float  # probability of covering the true ratio
 
 
 def t_quantile(degrees: float, probability: float) -> float:

@@ -22,23 +22,14 @@ _SIZES = 400
 
 @dataclass(frozen=True, kw_only=True)
 class BestBatch:
-    """The batch size that reaches the target in the shortest time; None where it isn't known.
+    """The batch size that reaches the target in the shortest time; None where it isn't known."""
 
-    Attributes:
-        reason: Why the values below are None; empty if they aren't.
-        batch_size: The best within the measured range, not rounded.
-        interval: Its interval, within the measured range.
-        near: Batch sizes within 5% of the shortest time, also within that range.
-        seconds: Time to target at `batch_size`.
-        measured: The range in which both updates and their cost were measured.
-    """
-
-    reason: str
-    batch_size: float | None = None
-    interval: Ends | None = None
-    near: Ends | None = None
-    seconds: float | None = None
-    measured: Ends | None = None
+    reason: str  # why the values below are None; empty if they aren't
+    batch_size: float | None = None  # the best within the measured range, not rounded
+    interval: Ends | None = None  # within the measured range
+    near: Ends | None = None  # within 5% of the shortest time, also within that range
+    seconds: float | None = None  # time to target at `batch_size`
+    measured: Ends | None = None  # the range in which both updates and their cost were measured
 
 
 def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:

@@ -36,52 +36,30 @@ NEAR_ALL = 0.25  # share of the training examples above which a batch is hardly 
 
 @dataclass(frozen=True, kw_only=True)
 class StepsToTargetFit:
-    """What the updates to a target say; None where they can't say.
+    """What the updates to a target say; None where they can't say."""
 
-    Attributes:
-        batch_sizes: Those that reached the target with every run, ascending: the range the fit
-            speaks of.
-        runs: Observations.
-        censored: Those of them that didn't reach the target, used as lower bounds.
-        near_all: Batch sizes above a quarter of the training examples: drawn without replacement,
-            they vary less than the model says.
-        confidence: Probability with which an interval covers the truth.
-        reason: Why a value below is None; empty if none is.
-        min_updates: S_min, the updates that any batch size needs; None without a plateau.
-        min_examples: E_min, the examples that any batch size needs; None if updates don't fall
-            with batch size.
-        critical_batch_size: Batch size with twice S_min updates; None if either is.
-        min_updates_interval: Its interval, given without a plateau too.
-        min_examples_interval: Its interval.
-        critical_batch_size_interval: Its interval; without a plateau its low bound is what the
-            critical batch size is at least.
-        max_log_residual: Largest absolute residual of log S, of a batch size's mean over its runs.
-        poor_fit: Whether the curve misses a batch size by more than 10% and by more than its runs
-            scatter.
-        plateau: `IN_RANGE` or `NOT_IN_RANGE`.
-        curve: The fitted curve against 1/B, to interpolate with; None if there is none.
-        model: The fit in full; None if there is none.
-        means: Geometric mean of the updates at each of `batch_sizes`.
-    """
-
-    batch_sizes: tuple[float, ...]
-    runs: int
-    censored: int
+    batch_sizes: tuple[float, ...]  # reached with every run, ascending: the range the fit speaks of
+    runs: int  # observations
+    censored: int  # those of them that didn't reach the target, used as lower bounds
+    # Above a quarter of the training examples: drawn without replacement, these batch sizes vary
+    # less than the model says.
     near_all: tuple[float, ...]
-    confidence: float
-    reason: str
-    min_updates: float | None = None
-    min_examples: float | None = None
-    critical_batch_size: float | None = None
-    min_updates_interval: Ends | None = None
+    confidence: float  # probability with which an interval covers the truth
+    reason: str  # why a value below is None; empty if none is
+    min_updates: float | None = None  # S_min, that any batch size needs; None without a plateau
+    min_examples: float | None = None  # E_min; None if updates don't fall with batch size
+    critical_batch_size: float | None = None  # with twice S_min updates; None if either is
+    min_updates_interval: Ends | None = None  # given without a plateau too
     min_examples_interval: Ends | None = None
-    critical_batch_size_interval: Ends | None = None
-    max_log_residual: float | None = None
-    poor_fit: bool = False
-    plateau: str | None = None
-    curve: Curve | None = None
-    model: TwoTerms | None = None
-    means: tuple[float, ...] = ()
+    critical_batch_size_interval: Ends | None = None  # without a plateau it is at least the low end
+    max_log_residual: float | None = (
+        None  # of log S, of a batch size's mean over its runs; absolute
+    )
+    poor_fit: bool = False  # off by more than 10% at a batch size, and by more than runs scatter
+    plateau: str | None = None  # `IN_RANGE` or `NOT_IN_RANGE`
+    curve: Curve | None = None  # against 1/B, to interpolate with
+    model: TwoTerms | None = None  # the fit in full
+    means: tuple[float, ...] = ()  # geometric, of the updates at each of `batch_sizes`
 
     def overhead_batch_size(self, overhead: float = 0.2, reference: float = 256) -> float | None:
         """Return the batch size that takes 1 + overhead times the updates of perfect scaling.

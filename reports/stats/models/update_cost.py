@@ -26,37 +26,21 @@ from reports.stats.intervals import CONFIDENCE
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateTimeFit:
-    """What timings say about the cost of an update; None where they can't say.
+    """What timings say about the cost of an update; None where they can't say."""
 
-    Attributes:
-        batch_sizes: Those timed, ascending: the range the fit speaks of.
-        confidence: Probability with which an interval covers the truth, if the model is right.
-        reason: Why a value below is None; empty if none is.
-        fixed_seconds: alpha, in seconds for an update; None if the times show no fixed cost.
-        seconds_per_example: beta, in seconds; None if the times don't grow with the batch.
-        doubling_batch_size: B_half = alpha / beta, in examples; None if either is.
-        fixed_seconds_interval: Ends of its interval.
-        seconds_per_example_interval: Ends of its interval.
-        doubling_batch_size_interval: Ends of its interval.
-        max_log_residual: Largest absolute residual of log t.
-        poor_fit: Whether the line misses a batch size by more than 10%.
-        curve: The fitted curve against B, to interpolate with; None if there is none.
-        model: The fit in full; None if there is none.
-    """
-
-    batch_sizes: tuple[float, ...]
-    confidence: float
-    reason: str
-    fixed_seconds: float | None = None
-    seconds_per_example: float | None = None
-    doubling_batch_size: float | None = None
+    batch_sizes: tuple[float, ...]  # those timed, ascending: the range the fit speaks of
+    confidence: float  # probability with which an interval covers the truth, if the model is right
+    reason: str  # why a value below is None; empty if none is
+    fixed_seconds: float | None = None  # alpha, in seconds for an update; None if none is shown
+    seconds_per_example: float | None = None  # beta; None if the times don't grow with the batch
+    doubling_batch_size: float | None = None  # B_half = alpha / beta, in examples
     fixed_seconds_interval: Ends | None = None
     seconds_per_example_interval: Ends | None = None
     doubling_batch_size_interval: Ends | None = None
-    max_log_residual: float | None = None
-    poor_fit: bool = False
-    curve: Curve | None = None
-    model: TwoTerms | None = None
+    max_log_residual: float | None = None  # largest absolute residual of log t
+    poor_fit: bool = False  # whether the line misses a batch size by more than 10%
+    curve: Curve | None = None  # against B, to interpolate with
+    model: TwoTerms | None = None  # the fit in full
 
 
 def fit_update_time(
