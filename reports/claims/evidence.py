@@ -12,8 +12,7 @@ from scipy import special
 
 from reports.schema import MISSING, Column, Measure, significant, times
 from reports.stats import CONFIDENCE, FEWEST, holm
-from reports.stats.intervals import t_quantile
-from reports.stats.random_effects import pool
+from reports.stats.intervals import pool, t_quantile
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 MIXED = "depends on the data"

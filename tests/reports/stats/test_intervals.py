@@ -15,6 +15,7 @@ from reports.stats.intervals import (
     fieller_interval,
     medians,
     paired_difference,
+    pool,
     rank_of_end,
     t_interval,
 )
@@ -211,3 +212,26 @@ def test_the_interval_covers_the_median_as_often_as_it_says(count: int) -> None:
     narrower = ((samples[:, rank] <= median) & (median <= samples[:, count - rank - 1])).mean()
     assert covered >= 0.945
     assert narrower < 0.95
+
+
+def test_effects_that_agree_have_the_error_of_equal_true_effects() -> None:
+    mean, error = pool([0.1, 0.1, 0.1], [0.01, 0.02, 0.02])
+    assert mean == pytest.approx(0.1)
+    assert error == pytest.approx(1 / math.sqrt(10_000 + 2 * 2_500))
+
+
+def test_effects_that_differ_have_the_error_of_their_own_spread() -> None:
+    effects = [0.1, 0.2, 0.6]
+    mean, error = pool(effects, [1e-4] * 3)
+    assert mean == pytest.approx(0.3, rel=1e-3)
+    assert error == pytest.approx(np.std(effects, ddof=1) / math.sqrt(3), rel=1e-3)
+
+
+def test_a_vague_effect_counts_little() -> None:
+    mean, _ = pool([0.1, 0.1, 0.9], [0.01, 0.01, 5.0])
+    assert mean == pytest.approx(0.1, abs=1e-3)
+
+
+def test_effects_without_errors_are_averaged() -> None:
+    assert pool([0.0, 1.0], [0.0, 0.0]) == pytest.approx((0.5, 0.5))
+    assert pool([0.3, 0.3], [0.0, 0.0])[0] == pytest.approx(0.3)
