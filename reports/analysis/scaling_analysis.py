@@ -221,10 +221,7 @@ def at_edges(rows: pd.DataFrame, tuning: pd.DataFrame) -> pd.Series[bool]:
 
 
 def summarise_crossings(
-    crossings: pd.DataFrame,
-    rates: pd.DataFrame,
-    timing: pd.DataFrame,
-    items: Mapping[str, int],
+    crossings: pd.DataFrame, rates: pd.DataFrame, timing: pd.DataFrame, items: Mapping[str, int]
 ) -> pd.DataFrame:
     """Return group and `TO_TARGET_COLUMNS`, but for `fitted` and those predicted."""
     reached = crossings["outcome"] != NOT_REACHED

@@ -118,9 +118,7 @@ def target_answer(analysis: Analysis) -> Answer:
     """
     record = analysis.scaling.main
     answer = Answer(
-        goal=TARGET_TIME,
-        sought="the shortest time to a target",
-        margin=math.log1p(TIME_MARGIN),
+        goal=TARGET_TIME, sought="the shortest time to a target", margin=math.log1p(TIME_MARGIN)
     )
     if record is None:
         return replace(answer, reason=analysis.scaling.reason)

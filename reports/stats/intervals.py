@@ -85,9 +85,7 @@ def t_interval(
 
 
 def paired_difference(
-    first: pd.Series[float],
-    second: pd.Series[float],
-    confidence: float = CONFIDENCE,
+    first: pd.Series[float], second: pd.Series[float], confidence: float = CONFIDENCE
 ) -> Interval:
     """Return the t interval of first minus second over common seeds.
 

@@ -44,11 +44,7 @@ class Target:
 
 
 def updates_to_target(
-    curves: pd.DataFrame,
-    measure: str,
-    targets: Sequence[Target],
-    *,
-    lower_is_better: bool = True,
+    curves: pd.DataFrame, measure: str, targets: Sequence[Target], *, lower_is_better: bool = True
 ) -> pd.DataFrame:
     """Return where each run first crosses each target.
 

@@ -84,9 +84,7 @@ def lose(request: pytest.FixtureRequest) -> Lose:
     return made
 
 
-def test_a_rate_that_lacks_a_tuning_seed_has_no_mean(
-    lose: Lose,
-) -> None:
+def test_a_rate_that_lacks_a_tuning_seed_has_no_mean(lose: Lose) -> None:
     results = whole()
     best = numbers(results).row(SIZE)["learning_rate"]
     at_best = of(results, EXPLORE, 3) & (results.trials["learning_rate"] == best)
@@ -97,9 +95,7 @@ def test_a_rate_that_lacks_a_tuning_seed_has_no_mean(
     assert analysis.row(SIZE)["learning_rate"] != best
 
 
-def test_a_batch_size_that_lacks_a_fresh_seed_has_no_mean(
-    lose: Lose,
-) -> None:
+def test_a_batch_size_that_lacks_a_fresh_seed_has_no_mean(lose: Lose) -> None:
     results = whole()
     analysis = numbers(lose(results, of(results, CONFIRM, 103)))
     row = analysis.row(SIZE)
@@ -119,9 +115,7 @@ def test_a_batch_size_that_lacks_a_fresh_seed_has_no_mean(
     assert "batch size 64:" not in drawn["accuracy"].description
 
 
-def test_every_batch_size_may_lack_a_fresh_seed(
-    lose: Lose,
-) -> None:
+def test_every_batch_size_may_lack_a_fresh_seed(lose: Lose) -> None:
     results = whole()
     trials = results.trials
     analysis = numbers(lose(results, (trials["stage"] == CONFIRM) & (trials["seed"] == 103)))
@@ -147,9 +141,7 @@ def test_more_seeds_for_some_batch_sizes_are_no_loss_for_the_others() -> None:
     (group,) = PLAN.groups
     more = dict.fromkeys((64, 512), (103, 104))
     plan = replace(
-        PLAN,
-        groups=(replace(group, refinement_seeds=more),),
-        confirmation_seeds=(100, 101, 102),
+        PLAN, groups=(replace(group, refinement_seeds=more),), confirmation_seeds=(100, 101, 102)
     )
     analysis = numbers(replace(results, description=plan, trials=few))
     assert analysis.batch_sizes["seeds"].tolist() == [3, 5, 5]

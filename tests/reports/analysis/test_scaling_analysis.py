@@ -108,8 +108,7 @@ def test_a_row_shows_what_a_batch_size_takes(record: ScalingRecord) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attribute", "columns"),
-    [("batch_sizes", TO_TARGET_COLUMNS), ("noise", NOISE_RATIO_COLUMNS)],
+    ("attribute", "columns"), [("batch_sizes", TO_TARGET_COLUMNS), ("noise", NOISE_RATIO_COLUMNS)]
 )
 def test_tables_have_the_columns_they_document(
     record: ScalingRecord, attribute: str, columns: tuple[Column, ...]

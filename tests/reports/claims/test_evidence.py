@@ -142,11 +142,7 @@ def test_several_comparisons_are_averaged_within_a_seed() -> None:
 
 @pytest.mark.parametrize(
     ("means", "verdict"),
-    [
-        ((0.1, 0.2), SUPPORTED),
-        ((-0.1, -0.2), NOT_SUPPORTED),
-        ((0.1, -0.1), MIXED),
-    ],
+    [((0.1, 0.2), SUPPORTED), ((-0.1, -0.2), NOT_SUPPORTED), ((0.1, -0.1), MIXED)],
 )
 def test_comparisons_that_differ_depend_on_the_data(means: tuple[float, ...], verdict: str) -> None:
     assert overall(judged([sample(around(mean)) for mean in means])) == verdict

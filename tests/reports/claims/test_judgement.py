@@ -17,12 +17,7 @@ from reports.claims.evidence import (
     SUPPORTED,
     UNDECIDED,
 )
-from reports.claims.judgement import (
-    CLAIM_COLUMNS,
-    ClaimVerdict,
-    claims_table,
-    evidence_table,
-)
+from reports.claims.judgement import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table
 from reports.schema.results import CONFIRM, REGRESSION, StudyResults
 from tests.helpers.claim_studies import FAST, Truth, study
 from tests.helpers.judged import FALLING, FLAT, PAIR, SUM, by_size, judge, verdicts

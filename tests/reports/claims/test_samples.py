@@ -9,12 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.claims.evidence import (
-    NOT_STUDIED,
-    NOT_SUPPORTED,
-    SUPPORTED,
-    UNDECIDED,
-)
+from reports.claims.evidence import NOT_STUDIED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from reports.schema.results import CONFIRM, EXPLORE, GroupDescription, StudyResults
 from tests.helpers.claim_studies import Truth, study
 from tests.helpers.judged import FALLING, FLAT, MEAN, PAIR, SUM, by_size, verdicts

@@ -47,12 +47,7 @@ def test_the_best_of_equal_cells_is_no_better_than_they_are() -> None:
 
 def test_each_batch_size_has_its_own_rate_unless_one_is_kept() -> None:
     table = values(
-        {
-            (1, 0.1): [0.9, 0.9],
-            (1, 1.0): [0.5, 0.5],
-            (8, 0.1): [0.2, 0.2],
-            (8, 1.0): [0.8, 0.8],
-        }
+        {(1, 0.1): [0.9, 0.9], (1, 1.0): [0.5, 0.5], (8, 0.1): [0.2, 0.2], (8, 1.0): [0.8, 0.8]}
     )
     assert cross_fitted(table).loc[0].to_dict() == {1: 0.9, 8: 0.8}
     assert cross_fitted(table, fixed=True).loc[0].to_dict() == {1: 0.9, 8: 0.2}

@@ -143,9 +143,7 @@ def test_a_study_that_has_not_begun_has_no_reference(digits: StudyResults) -> No
 
 
 def test_all_diverged_leaves_nothing_to_rank() -> None:
-    analysis = numbers(
-        make_results(Sketch(description=small(), diverges=lambda *_: True)),
-    )
+    analysis = numbers(make_results(Sketch(description=small(), diverges=lambda *_: True)))
     assert analysis.reference is None
     assert (analysis.counts.ok, analysis.counts.diverged) == (0, 45)
 

@@ -122,9 +122,7 @@ def test_without_times_the_order_is_that_of_the_batch_sizes(plain: StudyResults)
 
 def test_of_given_rates_half_of_the_seeds_choose_and_half_judge() -> None:
     sketch = small(
-        batch_sizes=SIZES,
-        learning_rates=(0.1,),
-        confirmation_seeds=tuple(range(100, 112)),
+        batch_sizes=SIZES, learning_rates=(0.1,), confirmation_seeds=tuple(range(100, 112))
     )
     results = make_results(Sketch(sketch, rounds=2))
     given = keep(results, results.trials["stage"] == CONFIRM)

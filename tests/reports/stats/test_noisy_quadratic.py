@@ -11,13 +11,7 @@ import pytest
 from reports.stats._two_terms import fit_two_terms, means_of
 from reports.stats.models.first_passage import REACHED, Target, updates_to_target
 from reports.stats.models.steps_to_target import StepsToTargetFit, fit_steps_to_target
-from tests.helpers.noisy_quadratic import (
-    best_rate,
-    curvatures,
-    loss_at,
-    recursion,
-    updates_needed,
-)
+from tests.helpers.noisy_quadratic import best_rate, curvatures, loss_at, recursion, updates_needed
 
 BATCH_SIZES = [2**power for power in range(2, 21)]
 CURVATURES = curvatures(100)

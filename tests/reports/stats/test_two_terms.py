@@ -76,11 +76,9 @@ def least_squares_at(y: np.ndarray, name: str, value: float) -> float:
 
     def squares(log_free: float) -> float:
         free = math.exp(log_free)
-        a, b = {
-            "intercept": (value, free),
-            "slope": (free, value),
-            "ratio": (free, value * free),
-        }[name]
+        a, b = {"intercept": (value, free), "slope": (free, value), "ratio": (free, value * free)}[
+            name
+        ]
         return float(np.square(np.log(y) - np.log(a + b * Z)).sum())
 
     return float(optimize.minimize_scalar(squares, bounds=(-5, 15), method="bounded").fun)

@@ -175,14 +175,8 @@ def test_a_group_with_shards_is_simulated_with_them_at_the_cost_of_whole_batches
     [
         ({"cluster": None}, ""),
         ({"fit": None}, ""),
-        (
-            {"plan": replace(DIGITS_GROUP, gradient_bytes=None)},
-            "size of a gradient",
-        ),
-        (
-            {"plan": replace(DIGITS_GROUP, local_updates=4)},
-            "updates of their own",
-        ),
+        ({"plan": replace(DIGITS_GROUP, gradient_bytes=None)}, "size of a gradient"),
+        ({"plan": replace(DIGITS_GROUP, local_updates=4)}, "updates of their own"),
         (
             {"plan": replace(DIGITS_GROUP, growth="batches times 2 every 5 epochs up to 64")},
             "Batches that grow",

@@ -249,24 +249,9 @@ def test_a_curve_that_does_not_fall_has_no_critical_batch_size() -> None:
     ("sizes", "updates", "censored", "reason"),
     [
         ([], [], None, "no runs"),
-        (
-            [8, 16, 32],
-            [9, 9, 9],
-            [True] * 3,
-            "No batch size",
-        ),
-        (
-            [8, 8, 16, 32],
-            [9, 8, 5, 9],
-            [False, False, False, True],
-            "every run: 2",
-        ),
-        (
-            [8, 16, 32],
-            [9, 9, 9],
-            None,
-            "equal at all batch sizes",
-        ),
+        ([8, 16, 32], [9, 9, 9], [True] * 3, "No batch size"),
+        ([8, 8, 16, 32], [9, 8, 5, 9], [False, False, False, True], "every run: 2"),
+        ([8, 16, 32], [9, 9, 9], None, "equal at all batch sizes"),
     ],
 )
 def test_bad_data_give_a_reason_and_no_number(

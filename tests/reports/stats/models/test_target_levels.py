@@ -10,11 +10,7 @@ import pytest
 
 from reports.schema.results import empty_table
 from reports.stats.models.first_passage import CROSSING_COLUMNS, Target, updates_to_target
-from reports.stats.models.target_levels import (
-    SHARES,
-    fit_target,
-    set_targets,
-)
+from reports.stats.models.target_levels import SHARES, fit_target, set_targets
 
 
 def curves_of(runs: dict[tuple[int, int], list[float]], every: int = 10) -> pd.DataFrame:
