@@ -28,17 +28,13 @@ def test_the_best_batch_size_is_where_the_time_is_shortest() -> None:
     oracle = optimize.minimize_scalar(seconds, bounds=(0, 8), method="bounded")
     assert best.batch_size == pytest.approx(math.exp(oracle.x), rel=1e-3)
     assert best.batch_size == pytest.approx(math.sqrt(100 * 20 / 0.5), rel=1e-3)
-    assert best.seconds == pytest.approx(oracle.fun, rel=1e-3)
+    closed = 50 * (math.sqrt(20e-6) + math.sqrt(0.5e-6 * 100)) ** 2
+    assert best.seconds == pytest.approx(closed, rel=1e-5)
+    assert best.seconds == pytest.approx(oracle.fun, rel=1e-5)
     assert best.batch_size not in best.measured
     assert best.near is not None
     ends = [seconds(math.log(end)) for end in best.near]
     assert ends == pytest.approx([1.05 * oracle.fun] * 2, rel=0.01)
-
-
-def test_the_shortest_time_is_that_of_the_closed_form() -> None:
-    best = best_batch_for_time(fit_steps_to_target(SIZES, updates_at(SIZES)), line())
-    closed = 50 * (math.sqrt(20e-6) + math.sqrt(0.5e-6 * 100)) ** 2
-    assert best.seconds == pytest.approx(closed, rel=1e-5)
 
 
 def test_the_interval_holds_both_errors() -> None:
@@ -101,13 +97,17 @@ def test_only_what_was_measured_twice_is_in_range() -> None:
     assert (apart.batch_size, apart.measured) == (None, None)
 
 
-def test_without_timings_there_is_no_best() -> None:
-    fit = fit_steps_to_target(SIZES, updates_at(SIZES))
-    best = best_batch_for_time(fit, fit_update_time([8], [1e-6]))
-    assert "three batch sizes are timed: 1" in best.reason
+@pytest.mark.parametrize(
+    ("sizes", "timing", "reason"),
+    [
+        (SIZES, fit_update_time([8], [1e-6]), "three batch sizes are timed: 1"),
+        (SIZES[:0], line(), "There are no runs."),
+    ],
+    ids=["no timings", "no fit"],
+)
+def test_without_either_fit_there_is_no_best(
+    sizes: np.ndarray, timing: UpdateTimeFit, reason: str
+) -> None:
+    best = best_batch_for_time(fit_steps_to_target(sizes, updates_at(sizes)), timing)
+    assert reason in best.reason
     assert best.batch_size is None
-
-
-def test_without_a_fit_there_is_no_best() -> None:
-    best = best_batch_for_time(fit_steps_to_target([], []), line())
-    assert (best.reason, best.batch_size) == ("There are no runs.", None)
