@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from reports.charts.catalogue import charts
-from reports.claims._values import explored, tuned_values
+from reports.claims._samples import explored, tuned_values
 from reports.compare._matches import match_studies
 from reports.recommend.analysis import analyse_study
 from reports.schema.outcomes import count_seeds, has_value

@@ -19,7 +19,7 @@ from reports.analysis.equal_budgets import (
     evaluations,
     read,
 )
-from reports.claims._values import cross_fitted, explored
+from reports.claims._samples import cross_fitted, explored
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
 from reports.schema.results import CURVE_COLUMNS, StudyResults, empty_table
