@@ -43,7 +43,6 @@ SELECTION_COLUMNS = (
     Column("seeds", "int64", "seeds", "Explore seeds behind the means."),
     Column("at_edge", "bool", "", "Whether no smaller, or no larger, rate was tried."),
     Column("eligible_rates", "int64", "rates", "Rates with a result for every seed."),
-    Column("ineligible_rates", "int64", "rates", "Rates with a diverged, failed or missing seed."),
 )
 
 
@@ -66,7 +65,6 @@ def select_rates(cells: pd.DataFrame) -> pd.DataFrame:
     grid = cells.groupby(SIZE, as_index=False).agg(
         smallest=("learning_rate", "min"),
         largest=("learning_rate", "max"),
-        rates=("eligible", "size"),
         eligible_rates=("eligible", "sum"),
     )
     order = {"validation_metric": False, "validation_loss": True, "learning_rate": True}
@@ -78,7 +76,6 @@ def select_rates(cells: pd.DataFrame) -> pd.DataFrame:
     chosen = best.drop(columns="eligible").merge(grid, on=SIZE)
     rate = chosen["learning_rate"]
     chosen["at_edge"] = (rate == chosen["smallest"]) | (rate == chosen["largest"])
-    chosen["ineligible_rates"] = chosen["rates"] - chosen["eligible_rates"]
     return as_table(chosen.rename(columns={"ok": "seeds"}), SELECTION_COLUMNS)
 
 
@@ -93,7 +90,7 @@ def with_given_rates(selection: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
     if new.empty:
         return selection
     unknown = {"validation_metric": math.nan, "validation_loss": math.nan, "at_edge": False}
-    none = dict.fromkeys(("seeds", "eligible_rates", "ineligible_rates"), 0)
+    none = dict.fromkeys(("seeds", "eligible_rates"), 0)
     added = as_table(new.assign(**unknown, **none), SELECTION_COLUMNS)
     both = pd.concat([frame for frame in (selection, added) if not frame.empty])
     return both.sort_values(SIZE).reset_index(drop=True)

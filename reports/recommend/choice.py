@@ -62,14 +62,14 @@ def _unanswerable(analysis: Analysis) -> str:
         return "No batch size has a result for every seed."
     if analysis.unlearned:
         return "No batch size is shown to do better than one answer for everything."
-    seeds = analysis.judged["seed"].nunique()
-    if analysis.part != "test" or seeds < FEWEST_TO_SHOW:
-        fresh = seeds if analysis.part == "test" else 0
-        return (
-            f"It takes {FEWEST_TO_SHOW} fresh seeds to show that a size is near-optimal; {fresh} "
-            "have run."
-        )
-    return ""
+    seeds = analysis.judged["seed"].nunique() if analysis.part == "test" else 0
+    return _too_few(seeds, "near-optimal")
+
+
+def _too_few(seeds: int, what: str) -> str:
+    if seeds >= FEWEST_TO_SHOW:
+        return ""
+    return f"It takes {FEWEST_TO_SHOW} fresh seeds to show that a size is {what}; {seeds} have run."
 
 
 def _faster(analysis: Analysis) -> list[int]:
@@ -140,13 +140,9 @@ def _fastest(answer: Answer, analysis: Analysis, record: TargetRecord) -> Answer
     if not order:
         return replace(answer, reason="No batch size reaches the target with every seed.")
     answer = replace(answer, reference=int(order[0]))
-    if not analysis.scaling.fresh or len(times) < FEWEST_TO_SHOW:
-        fresh = len(times) if analysis.scaling.fresh else 0
-        return replace(
-            answer,
-            reason=f"It takes {FEWEST_TO_SHOW} fresh seeds to show that a size is fastest; {fresh} "
-            "have run.",
-        )
+    reason = _too_few(len(times) if analysis.scaling.fresh else 0, "fastest")
+    if reason:
+        return replace(answer, reason=reason)
     compared = compare_in_order(-times, [int(size) for size in order], answer.margin)
     decided = _decided(answer, compared)
     return _with_rate(replace(decided, batch_size=answer.reference), analysis)
@@ -170,13 +166,11 @@ def _fitted_time(analysis: Analysis, record: TargetRecord) -> Estimate:
     if best.interval is None or best.near is None:
         return Estimate(FITTED, reason=best.reason)
     low, high = min(best.interval.low, best.near.low), max(best.interval.high, best.near.high)
-    weaknesses = (
-        "its curve misses a batch size by more than 10%" if record.fit.poor_fit else "",
-        "its line misses the time of an update by more than 10%"
-        if analysis.scaling.update_time.poor_fit
-        else "",
+    misses = (
+        ("its curve misses a batch size", record.fit),
+        ("its line misses the time of an update", analysis.scaling.update_time),
     )
-    weakness = " and ".join(filter(None, weaknesses))
+    weakness = " and ".join(f"{what} by more than 10%" for what, fit in misses if fit.poor_fit)
     return Estimate(FITTED, Ends(low, high), best.batch_size, weakness=weakness)
 
 

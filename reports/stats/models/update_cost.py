@@ -75,10 +75,9 @@ def fit_update_time(
         )
     timed = np.unique(sizes)
     if timed.size < FEWEST_POINTS:
+        reason = f"Fewer than three batch sizes are timed: {timed.size}."
         return UpdateTimeFit(
-            batch_sizes=tuple(timed.tolist()),
-            confidence=confidence,
-            reason=f"Fewer than three batch sizes are timed: {timed.size}.",
+            batch_sizes=tuple(timed.tolist()), confidence=confidence, reason=reason
         )
     medians = np.array([np.median(taken[sizes == size]) for size in timed])
     model = fit_two_terms(means_of(timed, medians), confidence, bend=False)
