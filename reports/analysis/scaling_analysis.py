@@ -49,7 +49,7 @@ from reports.stats.models import (
     best_batch_for_time,
     fit_update_time,
 )
-from reports.stats.models.first_passage import RATE
+from reports.stats.models.first_passage import RATE, fit_target
 from reports.stats.models.noise_scale import (
     average_noise,
     compare_with_critical,
@@ -58,7 +58,6 @@ from reports.stats.models.noise_scale import (
 from reports.stats.models.optimal_batch import fastest_batch
 from reports.stats.models.simulated_workers import simulate_group
 from reports.stats.models.steps_to_target import NEAR_ALL
-from reports.stats.models.target_levels import fit_target
 
 _NO_CURVES = "No run of the tuning seeds has a learning curve, so no target can be set."
 _NO_PROGRESS = "The tuning seeds make no progress on the validation set, so no target can be set."

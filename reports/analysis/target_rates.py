@@ -12,9 +12,14 @@ import pandas as pd
 from reports.schema import CELL, SIZE, TUNING_STAGES, count_seeds
 from reports.schema.outcomes import measurements
 from reports.stats.models import Target
-from reports.stats.models.first_passage import NOT_REACHED, RATE, REACHED, crossings_by_group
+from reports.stats.models.first_passage import (
+    NOT_REACHED,
+    RATE,
+    REACHED,
+    crossings_by_group,
+    targets_by_group,
+)
 from reports.stats.models.noise_scale import GRADIENTS
-from reports.stats.models.target_levels import targets_by_group
 
 METRIC, LOSS = "validation_metric", "validation_loss"
 TARGET_CELL = ["group", "target", "batch_size"]

@@ -28,9 +28,8 @@ import pytest
 
 from reports.analysis.selection import select_rates, summarise_cells
 from reports.schema.results import EXPLORE, FRESH_STAGES, TUNING_STAGES, StudyResults
-from reports.stats.models.first_passage import REACHED, updates_to_target
+from reports.stats.models.first_passage import REACHED, Target, set_targets, updates_to_target
 from reports.stats.models.steps_to_target import NOT_IN_RANGE, fit_steps_to_target
-from reports.stats.models.target_levels import Target, set_targets
 from sweeps import Study
 
 FEATURES, ITEMS, SEEN = 64, 1280, 128
