@@ -31,14 +31,13 @@ from reports.analysis.selection import with_given_rates
 from reports.analysis.worker_timeline import timeline_of
 from reports.recommend.choice import metric_answer, target_answer
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis, group_summary
-from reports.schema import GROUP, TUNING_STAGES, StudyResults, as_table, count_outcomes
+from reports.schema import GROUP, SIZE, TUNING_STAGES, StudyResults, as_table, count_outcomes
 from reports.schema.measures import step_of
 from reports.schema.outcomes import measurements
 from reports.stats import by_seed, sizes_of
 from reports.stats.intervals import CONFIDENCE
 from reports.stats.non_inferiority import SLOWER, WORSE, possible_best, shortfall
 
-_SIZE = ["group", "batch_size"]
 _LABELLED = ("cells", "selection", "timing")
 """Tables of one group that keep the column of groups."""
 
@@ -179,10 +178,10 @@ def _mean_curves(
     results: StudyResults, selection: pd.DataFrame, timing: pd.DataFrame
 ) -> pd.DataFrame:
     """Mean validation curve of the explore seeds at the selected rate of each batch size."""
-    chosen = tuned(results.trials, selection, TUNING_STAGES)[["trial", "group", "batch_size"]]
+    chosen = tuned(results.trials, selection, TUNING_STAGES)[["trial", *SIZE]]
     columns = ["trial", "examples", "updates", "validation_metric"]
     points = results.curves[columns].merge(chosen, on="trial")
-    groups = points.groupby(["group", "batch_size", "examples"])
+    groups = points.groupby([*SIZE, "examples"])
     values = groups["validation_metric"]
     counts = values.count()
     quantile = special.stdtrit(counts.clip(lower=2) - 1, (1 + CONFIDENCE) / 2)
@@ -190,13 +189,13 @@ def _mean_curves(
     means = groups.agg({"validation_metric": "mean", "updates": "median"})
     middle = means["validation_metric"]
     means = means.assign(validation_low=middle - half, validation_high=middle + half)
-    planned = means.join(results.description.tuning_seeds.rename("planned"), on=_SIZE)["planned"]
+    planned = means.join(results.description.tuning_seeds.rename("planned"), on=SIZE)["planned"]
     # A curve ends where the first of its seeds does: from there on it would be that of the others.
     means = means[counts >= planned].reset_index()
     means = within_limits(means, "validation", results.description.groups)
     items = {plan.group: plan.train_items for plan in results.description.groups}
     means["epochs"] = means["examples"] / means["group"].map(items).astype("float64")
-    cost = one_network(timing)[["group", "batch_size", "seconds_per_update"]]
-    timed = means.merge(cost, on=["group", "batch_size"], how="left")
+    cost = one_network(timing)[[*SIZE, "seconds_per_update"]]
+    timed = means.merge(cost, on=SIZE, how="left")
     timed["seconds"] = timed["updates"] * timed["seconds_per_update"]
     return as_table(timed, (GROUP, *MEAN_CURVE_COLUMNS))

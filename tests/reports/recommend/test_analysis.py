@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -80,21 +79,6 @@ def test_a_confirmed_rate_that_is_no_longer_selected_is_not_shown(digits: StudyR
     assert numbers(changed).row(8)["seeds"] == 0
 
 
-def test_a_batch_size_with_a_failed_seed_has_no_mean_and_is_not_ranked(
-    digits: StudyResults,
-) -> None:
-    best = numbers(digits).best
-    rows = (digits.trials["stage"] == CONFIRM) & (digits.trials["batch_size"] == best)
-    lost = rows & (digits.trials["seed"] == 100)
-    analysis = numbers(with_trials(digits, lost, status="diverged", test_metric=np.nan))
-    assert analysis.reference not in {None, best}
-    assert best not in {each.batch_size for each in analysis.answer.compared}
-    row = analysis.row(best)
-    assert (row["seeds"], row["lost_seeds"], row["pareto"]) == (4, 1, False)
-    assert row[["metric", "metric_low", "loss", "gap"]].isna().all()
-    assert best not in analysis.measured["batch_size"].tolist()
-
-
 def test_time_to_train_is_updates_by_seconds_of_the_benchmark(digits: StudyResults) -> None:
     row = numbers(digits).row(64)
     rounds = digits.timing.query("engine == 'tensor' and batch_size == 64")
@@ -116,11 +100,6 @@ def test_the_reference_is_the_best_on_the_tuning_seeds(digits: StudyResults) -> 
     assert best["validation_metric"] == analysis.batch_sizes["validation_metric"].max()
 
 
-def test_nothing_is_recommended_without_fresh_seeds(digits: StudyResults) -> None:
-    assert numbers(keep(digits, digits.trials["stage"] == EXPLORE)).recommended is None
-    assert numbers(of_seeds(digits, 0, 100)).recommended is None
-
-
 def test_the_pareto_set_is_what_nothing_beats_on_both_counts(digits: StudyResults) -> None:
     table = numbers(digits).batch_sizes
     for row in table.to_dict("records"):
@@ -134,12 +113,6 @@ def test_planned_batch_sizes_without_trials_have_a_row(digits: StudyResults) -> 
     partial = keep(digits, digits.trials["batch_size"] < 64)
     planned = [*digits.description.groups[0].batch_sizes]
     assert numbers(partial).batch_sizes["batch_size"].tolist() == planned
-
-
-def test_a_study_that_has_not_begun_has_no_reference(digits: StudyResults) -> None:
-    analysis = numbers(nothing_run(digits))
-    assert analysis.reference is None
-    assert analysis.counts.run == 0
 
 
 def test_all_diverged_leaves_nothing_to_rank() -> None:

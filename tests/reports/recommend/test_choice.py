@@ -155,7 +155,7 @@ def test_tuning_seeds_alone_name_nothing(plain: StudyResults) -> None:
 
 def test_a_study_that_has_not_begun_has_no_reference(plain: StudyResults) -> None:
     analysis = numbers(nothing_run(plain))
-    assert (analysis.reference, analysis.recommended) == (None, None)
+    assert (analysis.reference, analysis.recommended, analysis.counts.run) == (None, None, 0)
     assert analysis.answer.reason
 
 
