@@ -11,7 +11,7 @@ import shlex
 import stat
 import sys
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,6 +174,11 @@ def gigabytes(size: int) -> str:
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Return a count with its noun."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
+def joined(names: Sequence[str], most: int = 5) -> str:
+    """Return names with commas between them, cut after so many."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def did_you_mean(word: object, known: Collection[str]) -> str:

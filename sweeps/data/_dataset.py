@@ -18,12 +18,11 @@ from sweeps.data.splits import (
     SMALLEST_SPREAD,
     Dataset,
 )
-from sweeps.errors import DataError, counted, shown
+from sweeps.errors import DataError, counted, joined, shown
 
 FINGERPRINT_CHARACTERS = 32
 LARGEST_VALUE = 1e100  # beyond it sums of squares may overflow
 IMBALANCE = 3.0  # how many times the smallest class the largest may be before it is noted
-LISTED = 5  # names in a message
 
 
 def classification(
@@ -61,8 +60,7 @@ def regression(
     spread = _check_numbers(name, "target", values, names)
     constant = [shown(names[column]) for column in np.flatnonzero(spread == 0)]
     if constant:
-        listed = ", ".join(constant[:LISTED])
-        raise DataError(f"{name}: the target {listed} is the same in every example.")
+        raise DataError(f"{name}: the target {joined(constant)} is the same in every example.")
     return _dataset(name, inputs, values, REGRESSION, names, **about)
 
 
@@ -165,11 +163,10 @@ def _check_classes(name: str, labels: IntArray, classes: tuple[str, ...]) -> Non
         raise DataError(f"{name} has {only}; at least two are needed.")
     rare = np.flatnonzero(counts < LEAST_OF_A_CLASS)
     if rare.size:
-        listed = ", ".join(f"{shown(classes[label])} ({counts[label]})" for label in rare[:LISTED])
-        more = ", ..." if rare.size > LISTED else ""
+        listed = joined([f"{shown(classes[label])} ({counts[label]})" for label in rare])
         raise DataError(
             f"{name} has {counted(rare.size, 'class', 'classes')} of fewer than {LEAST_OF_A_CLASS} "
-            f"examples, so that not every set can have one: {listed}{more}."
+            f"examples, so that not every set can have one: {listed}."
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpengine.network import BoolArray, IntArray
-from sweeps.data._dataset import LISTED, classification, regression
+from sweeps.data._dataset import classification, regression
 from sweeps.data.splits import LEAST_OF_A_CLASS, REGRESSION, Dataset
 from sweeps.data.table._cells import Cells, Locate, Markers, TableError, of_array
 from sweeps.data.table._choices import (
@@ -35,7 +35,7 @@ from sweeps.data.table._features import (
 )
 from sweeps.data.table._suspicions import suspicions
 from sweeps.data.table._target import Target, read_target
-from sweeps.errors import counted, shown
+from sweeps.errors import counted, joined, shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -135,7 +135,7 @@ def _common(
     is_rare = counts < LEAST_OF_A_CLASS
     total, everything = int(counts[is_rare].sum()), np.ones(len(target.labels), bool)
     listed = [f"{shown(target.classes[k])} ({counts[k]})" for k in np.flatnonzero(is_rare)]
-    which = ", ".join(listed[:LISTED]) + (", ..." if len(listed) > LISTED else "")
+    which = joined(listed)
     if not listed:
         return target, everything
     if rare == REFUSE:
@@ -198,21 +198,19 @@ def _finished(
 
 def _gaps_obstacle(name: str, gaps: Mapping[str, Any], locate: Locate) -> TableError:
     total = counted(sum(map(len, gaps.values())), "value")
-    listed = ", ".join(
+    listed = [
         f"{shown(column)} ({len(rows)}, first in {locate(int(rows[0]))})"
-        for column, rows in [*gaps.items()][:LISTED]
-    )
-    rest = ", ..." if len(gaps) > LISTED else ""
-    text = f"{name} misses {total} in {counted(len(gaps), 'column')}: {listed}{rest}."
+        for column, rows in gaps.items()
+    ]
+    text = f"{name} misses {total} in {counted(len(gaps), 'column')}: {joined(listed)}."
     return TableError(text, missing=_NUMBERS_BY)
 
 
 def _filled(gaps: Mapping[str, Any], missing: str) -> str:
-    listed = ", ".join(f"{column} ({len(rows)})" for column, rows in [*gaps.items()][:LISTED])
-    rest = ", ..." if len(gaps) > LISTED else ""
+    listed = joined([f"{column} ({len(rows)})" for column, rows in gaps.items()])
     return (
         f"Missing values are imputed from each training set, numbers by the "
-        f"{missing.replace('_', ' ')} and categories by the most frequent one: {listed}{rest}."
+        f"{missing.replace('_', ' ')} and categories by the most frequent one: {listed}."
     )
 
 

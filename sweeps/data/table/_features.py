@@ -23,7 +23,7 @@ from sweeps.data.table._cells import (
     written_numbers,
 )
 from sweeps.data.table._dates import date_features
-from sweeps.errors import DataError, counted, gigabytes, shown
+from sweeps.errors import DataError, counted, gigabytes, joined, shown
 
 if TYPE_CHECKING:
     from pandas import Series
@@ -52,6 +52,7 @@ _NAMED_WITHIN = re.compile(r".*[a-z](?:Id|ID|Nr|No|Number|Index)")
 _TIMES = re.compile(r"year|date|time|day|month", re.IGNORECASE)
 _SENTINEL = re.compile(r"-?9{2,}")
 _FLAGS = {"false": 0.0, "true": 1.0}
+_LISTED = 20  # names of columns in a note
 _ALMOST_NUMBER = re.compile(r"\s*[-+]?\d[\d.,_' ]*\s*")
 
 
@@ -176,7 +177,7 @@ def _identifier_note(identifiers: list[str]) -> list[str]:
     if not identifiers:
         return []
     keep = f"keep = [{', '.join(map(shown, identifiers[:5]))}]"
-    text = f"Left out, as they identify examples: {_listed(identifiers)}"
+    text = f"Left out, as they identify examples: {joined(identifiers, _LISTED)}"
     return [f"{text}. `{keep}` takes them back."]
 
 
@@ -349,7 +350,7 @@ def with_indicators(features: Features) -> Features:
         names=(*features.names, *names),
         groups=np.concatenate([features.groups, groups]),
         values=np.hstack([features.values, gaps[:, chosen]]),
-        notes=(*features.notes, f"Features of their own: {_listed(names)}."),
+        notes=(*features.notes, f"Features of their own: {joined(names, _LISTED)}."),
     )
 
 
@@ -385,7 +386,7 @@ def _notes(columns: list[Column]) -> tuple[str, ...]:
         "categories, one-hot": [f"{column.name} ({column.width})" for column in categorical],
     }
     notes = [
-        f"{counted(len(names), 'column')} of {kind}: {_listed(names)}."
+        f"{counted(len(names), 'column')} of {kind}: {joined(names, _LISTED)}."
         for kind, names in kinds.items()
         if names
     ]
@@ -396,7 +397,3 @@ def _notes(columns: list[Column]) -> tuple[str, ...]:
         for first, second in alike(column.categories)
     ]
     return tuple(notes)
-
-
-def _listed(names: list[str], most: int = 20) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
