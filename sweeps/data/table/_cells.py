@@ -45,7 +45,7 @@ class Markers:
     def of(cls, written: Iterable[str]) -> Self:
         """Return the markers that texts are."""
         words = {text.strip().casefold() for text in written}
-        numbers = [_float(word) for word in words]
+        numbers = [float_of(word) for word in words]
         return cls(frozenset({"", *words}), tuple(n for n in numbers if not math.isnan(n)))
 
     def marked(self, texts: Sequence[str]) -> BoolArray:
@@ -88,6 +88,8 @@ class Cells:
 
     def as_texts(self) -> Self:
         """Return the column with its numbers as texts, too."""
+        if not self.numbers.size:
+            return self
         numbers = np.unique(self.numbers[~np.isnan(self.numbers)])
         codes = np.searchsorted(numbers, self.numbers) + len(self.texts)
         before = self.codes if self.codes.size else -1
@@ -104,6 +106,11 @@ def number_of(text: str) -> float:
     return float(text) if _NUMBER.fullmatch(text) else math.nan
 
 
+def float_of(text: str) -> float:
+    """Return the number that a text is, which may be infinite; NaN if it is none."""
+    return float(text) if text in {"inf", "-inf"} else number_of(text)
+
+
 def are_whole(values: Array) -> bool:
     """Return whether all numbers are whole or infinite; NaN is left out."""
     return not (np.floor(values) < values).any()
@@ -112,10 +119,6 @@ def are_whole(values: Array) -> bool:
 def number_name(value: float) -> str:
     """Return a number as the name of a class: whole ones without a point."""
     return str(int(value)) if float(value).is_integer() else repr(float(value))
-
-
-def _float(text: str) -> float:
-    return float(text) if text in {"inf", "-inf"} else number_of(text)
 
 
 def _pattern(group: str, point: str) -> re.Pattern[str]:
@@ -154,16 +157,12 @@ def _value(match: re.Match[str]) -> float:
 
 def of_array(values: npt.NDArray[Any]) -> Cells:
     """Return a column that is an array of numbers, flags, or texts with None or NaN for nothing."""
-    is_number = values.dtype.kind in "iuf"
-    return Cells(values.astype(np.float64)) if is_number else as_written(values.tolist())
-
-
-def as_written(cells: Iterable[object]) -> Cells:
-    """Return a column of texts; what is no text, flag or whole number has nothing in it."""
+    if values.dtype.kind in "iuf":
+        return Cells(values.astype(np.float64))
     numbering: dict[str, int] = {}
     codes = [
         numbering.setdefault(str(cell), len(numbering)) if isinstance(cell, str | int) else -1
-        for cell in cells
+        for cell in values.tolist()
     ]
     return Cells(np.empty(0), tuple(numbering), np.array(codes, np.int64))
 

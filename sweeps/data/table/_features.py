@@ -18,7 +18,7 @@ from sweeps.data.table._cells import (
     TableError,
     alike,
     are_whole,
-    as_written,
+    of_array,
     told_apart,
     written_numbers,
 )
@@ -224,7 +224,7 @@ def cells_of(series: Series, *, categorical: bool) -> Cells:
         # As many texts as categories, however many cells there are.
         texts = tuple(map(str, series.cat.categories))
         return Cells(np.empty(0), texts, series.cat.codes.to_numpy().astype(np.int64))
-    written = as_written(series.astype("str"))
+    written = of_array(series.astype("str").to_numpy())
     return written if categorical else told_apart(written)
 
 

@@ -12,13 +12,13 @@ from bpengine.network import Array, BoolArray, IntArray
 from sweeps.data.splits import CLASSIFICATION, LEAST_OF_A_CLASS, REGRESSION
 from sweeps.data.table._cells import (
     FEW_WORDS,
-    MISSING_MARKERS,
     Cells,
     Locate,
     Markers,
     TableError,
     alike,
     are_whole,
+    float_of,
     number_name,
     number_of,
     written_numbers,
@@ -61,28 +61,15 @@ class _Column:
     """One target column."""
 
     name: str
-    texts: tuple[str, ...]  # different ones, sorted, the empty one for what is missing
+    texts: tuple[str, ...]  # different ones, sorted
     numbers: Array  # of the texts; NaN for what is none
-    codes: IntArray  # which text each example has
-    marked: BoolArray  # whether each text represents a missing value
+    codes: IntArray  # which text each example has; -1 where it is missing
     note: str = ""
 
     @property
-    def present(self) -> BoolArray:
-        """Whether each example has a value."""
-        present: BoolArray = ~self.marked[self.codes]
-        return present
-
-    @property
-    def used(self) -> IntArray:
-        """Codes of the texts that are values."""
-        codes = np.unique(self.codes)
-        return codes[~self.marked[codes]]
-
-    @property
     def words(self) -> list[str]:
-        """Texts that are values, but no numbers."""
-        return [self.texts[code] for code in self.used if np.isnan(self.numbers[code])]
+        """Texts that are no numbers."""
+        return [self.texts[code] for code in np.flatnonzero(np.isnan(self.numbers))]
 
     def word(self, locate: Locate) -> str:
         """Return the first text among numbers, with its line."""
@@ -96,17 +83,16 @@ def read_target(
     task: str,
     locate: Locate,
     *,
-    markers: Markers | None = None,
+    markers: Markers,
     decimal: str = ".",
 ) -> Target:
     """Read target columns: several are a regression. An empty task is inferred from the column."""
-    markers = markers or Markers.of(MISSING_MARKERS)
     read = [_column(column, cells, markers, decimal) for column, cells in columns.items()]
     for column in read:
-        if not column.present.any():
+        if not column.texts:
             raise DataError(f"{name}: the target {shown(column.name)} has no values.")
     if len(read) > 1:
-        words = [column.name for column in read if np.isnan(column.numbers[column.used]).all()]
+        words = [column.name for column in read if np.isnan(column.numbers).all()]
         if task == CLASSIFICATION or words:
             text = f"{name}: a classification has one target column, not {len(read)}."
             raise TableError(text, **({"target": (words[-1],)} if words else {"task": REGRESSION}))
@@ -120,28 +106,25 @@ def read_target(
 
 
 def _column(name: str, cells: Cells, markers: Markers, decimal: str) -> _Column:
-    infinite = {"inf": np.inf, "-inf": -np.inf} if cells.numbers.size else {}
-    cells = cells.as_texts() if cells.numbers.size else cells
-    texts = ["", *sorted({cells.texts[code] for code in cells.used()})]
+    as_number = float_of if cells.numbers.size else number_of
+    cells = cells.as_texts().without(markers)
+    texts = sorted({cells.texts[code] for code in cells.used()})
     numbering = {text: code for code, text in enumerate(texts)}
     # The last one is for cells with nothing in them, whose code is -1.
-    codes = np.array([*(numbering.get(text, 0) for text in cells.texts), 0])
-    numbers = np.array([infinite.get(text, number_of(text)) for text in texts])
-    marked = markers.marked(texts)
-    column = _Column(name, tuple(texts), numbers, codes[cells.codes], marked)
-    values = [texts[code] for code in column.used]
-    written = written_numbers(values, decimal, either=True) if column.words else None
+    codes = np.array([*(numbering.get(text, -1) for text in cells.texts), -1])
+    numbers = np.array([*map(as_number, texts)])
+    column = _Column(name, tuple(texts), numbers, codes[cells.codes])
+    written = written_numbers(texts, decimal, either=True) if column.words else None
     if written is None:
         return column
-    numbers[column.used] = written
-    note = f"The target {shown(name)} is read as numbers: {shown(column.texts[column.used[0]])} is "
-    return replace(column, numbers=numbers, note=f"{note}{number_name(written[0])}.")
+    note = f"The target {shown(name)} is read as numbers: {shown(texts[0])} is "
+    return replace(column, numbers=written, note=f"{note}{number_name(written[0])}.")
 
 
 def _inferred(name: str, column: _Column, locate: Locate) -> str:
     """Return the task that a column is for."""
     numbers, counts = _distinct(column)
-    if column.words and 2 * counts.sum() <= column.present.sum():
+    if column.words and 2 * counts.sum() <= (column.codes >= 0).sum():
         return CLASSIFICATION
     classes = numbers.size <= CLASS_NUMBERS and are_whole(numbers)
     if classes and numbers.size > SURE_CLASSES:
@@ -154,14 +137,14 @@ def _inferred(name: str, column: _Column, locate: Locate) -> str:
 
 def _distinct(column: _Column) -> tuple[Array, IntArray]:
     """Return the different numbers of a column, and how many examples have each."""
-    numbers = column.numbers[column.codes[column.present]]
+    numbers = column.numbers[column.codes[column.codes >= 0]]
     return np.unique(numbers[~np.isnan(numbers)], return_counts=True)
 
 
 def _wordy(text: str, column: _Column) -> TableError:
     """Return the obstacle that words among numbers are, which may represent missing values."""
     words = tuple(column.words)
-    if len(words) <= FEW_WORDS and len(words) < column.used.size:
+    if len(words) <= FEW_WORDS and len(words) < len(column.texts):
         return TableError(
             f"{text} Name what is missing in `missing_markers`.", missing_markers=words
         )
@@ -191,13 +174,13 @@ def _values(
             target = f"{name}: the target {shown(column.name)}"
             text = f"{target} holds {column.word(locate)}, but values of a regression are numbers."
             raise _wordy(text, column)
-        infinite = [column.texts[k] for k in column.used if np.isinf(column.numbers[k])]
+        infinite = [column.texts[code] for code in np.flatnonzero(np.isinf(column.numbers))]
         if infinite:
             text = f"{name}: the target {shown(column.name)} holds {infinite[0]}, not finite."
             text = f"{text} Name it in `missing_markers` if it is missing."
             raise TableError(text, missing_markers=tuple(infinite))
-    marked = [np.where(column.marked, np.nan, column.numbers) for column in columns]
-    values = np.column_stack([n[c.codes] for n, c in zip(marked, columns, strict=True)])
+    # The last number is for what is missing, whose code is -1.
+    values = np.column_stack([np.append(c.numbers, np.nan)[c.codes] for c in columns])
     present = np.logical_not(np.isnan(values).any(axis=1))
     names = tuple(column.name for column in columns)
     notes = (*inferred, *(column.note for column in columns if column.note))
@@ -205,15 +188,13 @@ def _values(
 
 
 def _classes(column: _Column, notes: tuple[str, ...]) -> Target:
-    used = [*column.used]
-    used.sort(key=lambda code: (np.isnan(column.numbers[code]), column.numbers[code]))
-    numbering = np.zeros(len(column.texts), np.int64)
-    numbering[used] = np.arange(len(used))
-    classes = tuple(column.texts[code] for code in used)
+    order = np.argsort(column.numbers, kind="stable")  # texts, whose number is NaN, come last
+    classes = tuple(column.texts[code] for code in order)
     hard = tuple(
         f"Classes {shown(first)} and {shown(second)} are hard to distinguish."
         for first, second in alike(classes)
     )
-    labels, values = numbering[column.codes], np.empty((len(column.codes), 0))
-    about = (labels, classes, values, (*notes, *hard))
-    return Target((column.name,), CLASSIFICATION, column.present, *about)
+    present = column.codes >= 0
+    labels = np.where(present, np.argsort(order)[column.codes], 0)
+    about = (labels, classes, np.empty((len(labels), 0)), (*notes, *hard))
+    return Target((column.name,), CLASSIFICATION, present, *about)

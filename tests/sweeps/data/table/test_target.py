@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 from refused import refusal as refused_by
 from refused import states
 
-from sweeps.data.table._cells import Markers, TableError, of_array
+from sweeps.data.table._cells import MISSING_MARKERS, Markers, TableError, of_array
 from sweeps.data.table._target import Target, read_target
 
 
-def read(*columns: Any, task: str = "") -> Target:
+def read(*columns: Any, task: str = "", markers: Sequence[str] | None = None) -> Target:
     named = {f"y{number}": of_array(np.asarray(column)) for number, column in enumerate(columns, 1)}
-    return read_target("my.csv", named, task, lambda row: f"line {row + 2}")
+    markers = Markers.of(MISSING_MARKERS if markers is None else markers)
+    return read_target("my.csv", named, task, lambda row: f"line {row + 2}", markers=markers)
 
 
 def texts(*cells: Any) -> Any:
@@ -103,18 +105,8 @@ def test_numbers_as_people_write_them_are_values() -> None:
 
 
 def test_markers_are_no_targets() -> None:
-    numbers = read_target(
-        "my.csv",
-        {"y": of_array(np.array([1.5, -999, 2.25]))},
-        "",
-        str,
-        markers=Markers.of(["-999"]),
-    )
-    assert numbers.present.tolist() == [True, False, True]
-    named = read_target(
-        "my.csv", {"y": of_array(texts("NA", "x"))}, "", str, markers=Markers.of([])
-    )
-    assert named.classes == ("NA", "x")
+    assert read([1.5, -999, 2.25], markers=["-999"]).present.tolist() == [True, False, True]
+    assert read(texts("NA", "x"), markers=[]).classes == ("NA", "x")
 
 
 def test_several_columns_are_a_regression() -> None:
