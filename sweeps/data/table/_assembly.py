@@ -76,13 +76,12 @@ def from_columns(
     if isinstance(parameters, TableParameters):
         notes, obstacles = parameters.understood
         declared = frozenset((*parameters.keep, *parameters.categorical))
-    target, rows, outputs = None, None, 1
+    target, rows = None, None
     try:
         target = read_target(
             name, targets, parameters.task, locate, markers=markers, decimal=decimal
         )
         target, rows = _usable(name, target, parameters, notes, obstacles)
-        outputs = target.outputs
     except TableError as obstacle:
         obstacles.append(obstacle)
     columns = {column: cells.without(markers) for column, cells in table.items()}
@@ -92,10 +91,14 @@ def from_columns(
     often = 1.0 if never else 0.0 if parameters.missing == CATEGORY else OFTEN_MISSING
     where = locate if rows is None else lambda row: locate(int(rows[row]))
     reading = Reading(where, declared or frozenset(), often, decimal)
-    features = read_features(name, columns, reading, Room.of(parameters, read), outputs)
+    features = read_features(name, columns, reading)
     features = replace(features, notes=(*notes, *features.notes))
     obstacles += features.obstacles
-    return _finished(name, features, target, parameters, locate=where, obstacles=obstacles)
+    if (gaps := features.gaps()) and parameters.missing == REFUSE:
+        obstacles.append(_gaps_obstacle(name, gaps, where))
+    if obstacles or target is None:
+        raise refusal(obstacles, parameters)
+    return _finished(name, features, target, parameters, Room.of(parameters, read))
 
 
 def _usable(
@@ -161,39 +164,33 @@ def _common(
 
 
 def _finished(
-    name: str,
-    features: Features,
-    target: Target | None,
-    parameters: DatasetParameters,
-    *,
-    locate: Locate,
-    obstacles: list[TableError],
+    name: str, features: Features, target: Target, parameters: DatasetParameters, room: Room
 ) -> Dataset:
-    """Return the dataset, or raise all that keeps the table from being one."""
-    gaps = dict(features.gaps()) if len(features.values) else {}
-    if gaps and parameters.missing == REFUSE:
-        obstacles.append(_gaps_obstacle(name, gaps, locate))
-    if obstacles or target is None:
-        raise refusal(obstacles, parameters)
-    notes = [*features.notes]
+    """Return the dataset of features and target, what is missing dropped or named."""
+    notes, gaps, missing = [*features.notes], features.gaps(), ""
     if gaps and parameters.missing == DROP:
-        whole = ~np.isnan(features.values).any(axis=1)
-        notes.append(_dropped(np.logical_not(whole), "that miss a value"))
-        if not whole.any():
-            text = f"{name}: no example is left of {whole.size}."
+        lost = np.zeros(target.present.size, bool)
+        lost[np.concatenate([*gaps.values()])] = True
+        notes.append(_dropped(lost, "that miss a value"))
+        if lost.all():
+            text = f"{name}: no example is left of {lost.size}."
             raise refusal([TableError(text, missing=_NUMBERS_BY)], parameters)
-        rows = np.flatnonzero(whole)
-        features, target, gaps = features.rows(rows), target.rows(rows), {}
-    missing = ""
-    if gaps:
+        rows = np.flatnonzero(~lost)
+        features, target = features.rows(rows), target.rows(rows)
+    elif gaps:
         missing = _NUMBERS_BY if parameters.missing == CATEGORY else parameters.missing
         notes.append(_filled(gaps, missing))
     complete = with_indicators(replace(features, notes=()))
-    items, width = complete.values.shape
-    Room.of(parameters).check(*dense(name, items, width, target.outputs))
-    wanted = target.values[:, 0] if target.task == REGRESSION else target.labels
-    notes += [*complete.notes, *suspicions(features.values, features.spans(), wanted)]
-    return _dataset(name, complete, target, missing, notes)
+    names, columns = complete.names, {column.name: column.values for column in features.columns}
+    room.check(*dense(name, target.present.size, len(names), target.outputs))
+    values, is_regression = complete.encoded(), target.task == REGRESSION
+    wanted = target.values[:, 0] if is_regression else target.labels
+    notes += [*complete.notes, *suspicions(values, columns, wanted)]
+    about: dict[str, Any] = {"groups": complete.groups, "missing": missing, "notes": notes}
+    about["feature_names"] = names
+    if is_regression:
+        return regression(name, values, target.values, target.names, **about)
+    return classification(name, values, target.labels, target.classes, *target.names, **about)
 
 
 def _gaps_obstacle(name: str, gaps: Mapping[str, Any], locate: Locate) -> TableError:
@@ -216,15 +213,3 @@ def _filled(gaps: Mapping[str, Any], missing: str) -> str:
 
 def _dropped(rows: BoolArray, which: str) -> str:
     return f"Dropped {int(rows.sum())} of {rows.size} examples {which}."
-
-
-def _dataset(
-    name: str, features: Features, target: Target, missing: str, notes: list[str]
-) -> Dataset:
-    about: dict[str, Any] = {"groups": features.groups, "missing": missing, "notes": notes}
-    about["feature_names"] = features.names
-    if target.task == REGRESSION:
-        return regression(name, features.values, target.values, target.names, **about)
-    (target_name,) = target.names
-    labels, classes = target.labels, target.classes
-    return classification(name, features.values, labels, classes, target_name, **about)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 
-from bpengine.network import Array, IntArray
+from bpengine.network import Array, BoolArray, IntArray
 from sweeps.data.parameters import Limited
 from sweeps.data.table._cells import (
     FEW_WORDS,
@@ -63,39 +64,69 @@ class Column:
     name: str
     values: Annotated[Array, "item"]  # numbers, or those of categories; NaN where missing
     categories: tuple[str, ...] = ()
+    is_indicator: bool = False  # 1 where another column is missing, else 0
 
     @property
-    def width(self) -> int:
-        """Features it becomes."""
-        return len(self.categories) or 1
+    def features(self) -> list[str]:
+        """Names of the features it becomes."""
+        return [f"{self.name}={category}" for category in self.categories] or [self.name]
+
+    @property
+    def missing(self) -> BoolArray:
+        """Whether each example misses it."""
+        return np.isnan(self.values)
+
+    def encoded(self) -> Annotated[Array, "item feature"]:
+        """Return its features, one-hot if categorical; NaN where missing."""
+        if not self.categories:
+            return self.values[:, None]
+        width = len(self.categories)
+        rows = np.vstack([np.eye(width), np.full(width, np.nan)])
+        return rows[np.nan_to_num(self.values, nan=width).astype(np.int64)]
 
 
 @dataclass(frozen=True)
 class Features:
-    """Features of examples."""
+    """Features of examples, column by column."""
 
-    columns: tuple[str, ...]
-    names: tuple[str, ...]
-    groups: Annotated[IntArray, "feature"]  # number of the categorical column; -1 for a number
-    values: Annotated[Array, "item feature"]  # one-hot where categorical, NaN where missing
-    notes: tuple[str, ...]
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...] = ()
     obstacles: tuple[TableError, ...] = ()
 
-    def spans(self) -> Iterator[tuple[str, int, int]]:
-        """Yield each column with its first feature and the one after its last."""
-        firsts = [0, *np.flatnonzero((np.diff(self.groups) != 0) | (self.groups[1:] < 0)) + 1]
-        yield from zip(self.columns, firsts, [*firsts[1:], len(self.groups)], strict=True)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each feature."""
+        return tuple(name for column in self.columns for name in column.features)
 
-    def gaps(self) -> Iterator[tuple[str, IntArray]]:
-        """Yield each column with missing values, and the examples that miss it."""
-        for name, feature, _ in self.spans():
-            rows = np.flatnonzero(np.isnan(self.values[:, feature]))
-            if rows.size:
-                yield name, rows
+    @property
+    def groups(self) -> Annotated[IntArray, "feature"]:
+        """Number of the column that stays 0 and 1; -1 for a number."""
+        numbers = itertools.count()
+        groups = [
+            next(numbers) if column.categories or column.is_indicator else -1
+            for column in self.columns
+        ]
+        return np.repeat(groups, [len(column.features) for column in self.columns])
+
+    def encoded(self) -> Annotated[Array, "item feature"]:
+        """Return all features."""
+        values = np.empty((len(self.columns[0].values), len(self.names)))
+        first = 0
+        for column in self.columns:
+            block = column.encoded()
+            values[:, first : first + block.shape[1]] = block
+            first += block.shape[1]
+        return values
+
+    def gaps(self) -> dict[str, IntArray]:
+        """Return the examples that each column with missing values misses."""
+        rows = {column.name: np.flatnonzero(column.missing) for column in self.columns}
+        return {name: gaps for name, gaps in rows.items() if gaps.size}
 
     def rows(self, chosen: Annotated[IntArray, "row"]) -> Features:
         """Return the features of these examples."""
-        return replace(self, values=self.values[chosen])
+        columns = (replace(column, values=column.values[chosen]) for column in self.columns)
+        return replace(self, columns=tuple(columns))
 
 
 @dataclass(frozen=True)
@@ -108,9 +139,7 @@ class Reading:
     decimal: str = "."
 
 
-def read_features(
-    name: str, table: Mapping[str, Cells], reading: Reading, room: Room, outputs: int
-) -> Features:
+def read_features(name: str, table: Mapping[str, Cells], reading: Reading) -> Features:
     """Read columns of features."""
     columns: list[Column] = []
     notes: list[str] = []
@@ -133,15 +162,8 @@ def read_features(
         obstacles = [TableError(str(obstacle)) for obstacle in obstacles]
         obstacles.append(TableError(f"{name} has no column that can be a feature."))
     if obstacles:
-        return _nothing(obstacles)
-    items = len(columns[0].values)
-    room.check(*dense(name, items, sum(column.width for column in columns), outputs))
-    return _joined(columns, items, notes)
-
-
-def _nothing(obstacles: list[TableError]) -> Features:
-    nothing = np.empty((0, 0))
-    return Features((), (), np.empty(0, np.int64), nothing, (), tuple(obstacles))
+        return Features((), obstacles=tuple(obstacles))
+    return Features(tuple(columns), (*_notes(columns), *notes))
 
 
 def _identifiers(columns: list[Column], reading: Reading) -> list[str]:
@@ -334,56 +356,26 @@ def _categories(cells: Cells, name: str, reading: Reading) -> tuple[list[Column]
 
 def with_indicators(features: Features) -> Features:
     """Return features with one more for each column of numbers that is often missing."""
-    gaps = np.isnan(features.values)
-    often = np.flatnonzero((gaps.mean(axis=0) > OFTEN_MISSING) & (features.groups < 0))
-    # Columns that are missing together, as parts of a date are, have one between them.
-    first = {gaps[:, feature].tobytes(): feature for feature in reversed(often)}
-    chosen = sorted(first.values())
-    if not chosen:
+    indicators: dict[bytes, Column] = {}
+    for column in features.columns:
+        if not column.categories and column.missing.mean() > OFTEN_MISSING:
+            # Columns that are missing together, as parts of a date are, have one between them.
+            indicator = Column(f"{column.name} is missing", column.missing * 1.0, (), True)
+            indicators.setdefault(indicator.values.tobytes(), indicator)
+    if not indicators:
         return features
-    names = [f"{features.names[feature]} is missing" for feature in chosen]
-    # A group of its own keeps it 0 and 1, as categories are.
-    groups = features.groups.max(initial=-1) + 1 + np.arange(len(chosen))
-    return replace(
-        features,
-        columns=(*features.columns, *names),
-        names=(*features.names, *names),
-        groups=np.concatenate([features.groups, groups]),
-        values=np.hstack([features.values, gaps[:, chosen]]),
-        notes=(*features.notes, f"Features of their own: {joined(names, _LISTED)}."),
-    )
-
-
-def _joined(columns: list[Column], items: int, more: list[str]) -> Features:
-    values = np.empty((items, sum(column.width for column in columns)))
-    names: list[str] = []
-    groups: list[int] = []
-    for column in columns:
-        features = slice(len(names), len(names) + column.width)
-        values[:, features] = _encoded(column)
-        if column.categories:
-            names += [f"{column.name}={category}" for category in column.categories]
-            groups += [max(groups, default=-1) + 1] * column.width
-        else:
-            names.append(column.name)
-            groups.append(-1)
-    of_columns = tuple(column.name for column in columns)
-    notes = (*_notes(columns), *more)
-    return Features(of_columns, tuple(names), np.array(groups, np.int64), values, notes)
-
-
-def _encoded(column: Column) -> Annotated[Array, "item feature"]:
-    if not column.categories:
-        return column.values[:, None]
-    rows = np.vstack([np.eye(column.width), np.full(column.width, np.nan)])
-    return rows[np.nan_to_num(column.values, nan=column.width).astype(np.int64)]
+    columns = indicators.values()
+    note = f"Features of their own: {joined([column.name for column in columns], _LISTED)}."
+    return Features((*features.columns, *columns), (*features.notes, note))
 
 
 def _notes(columns: list[Column]) -> tuple[str, ...]:
     categorical = [column for column in columns if column.categories]
     kinds = {
         "numbers": [column.name for column in columns if not column.categories],
-        "categories, one-hot": [f"{column.name} ({column.width})" for column in categorical],
+        "categories, one-hot": [
+            f"{column.name} ({len(column.categories)})" for column in categorical
+        ],
     }
     notes = [
         f"{counted(len(names), 'column')} of {kind}: {joined(names, _LISTED)}."

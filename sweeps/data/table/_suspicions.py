@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,13 @@ _AS_WELL = 0.02  # as all features together, to within
 
 
 def suspicions(
-    features: Array, spans: Iterable[tuple[str, int, int]], wanted: Array | IntArray
+    features: Array, columns: Mapping[str, Array], wanted: Array | IntArray
 ) -> list[str]:
     """Return notes on copies of examples and on columns that give the target away.
 
     Args:
         features: Those of each example.
-        spans: Each column with its first feature and the one after its last.
+        columns: The values that they are made of; numbers for categories.
         wanted: The target; whole numbers for classes.
     """
     if features.size > SEARCHED_CELLS:
@@ -35,9 +35,7 @@ def suspicions(
     goal = np.unique(wanted, return_inverse=True)[1]
     leaks, sample = {}, np.random.default_rng(0).permutation(len(wanted))[:SAMPLE]
     rest: dict[str, Array] = {}
-    for name, first, last in spans:
-        block = features[:, first:last]
-        values = block[:, 0] if last - first == 1 else block.argmax(axis=1).astype(np.float64)
+    for name, values in columns.items():
         if how := _kind(values, goal):
             leaks[name] = how
         else:

@@ -339,5 +339,8 @@ def test_large_tables_are_not_searched_for_leaks(monkeypatch: pytest.MonkeyPatch
     assert not leaks({"leak": [7, 7, 3, 3] * 3})
 
 
-def test_features_of_several_kinds_are_too_large_before_they_are_made() -> None:
-    states(refusal(limit_gb=1e-7), "limit of 1e-07 GB")
+def test_the_size_after_one_hot_counts() -> None:
+    texts = [f"t{row % 200}" for row in range(400)]
+    columns = {"x": [1.5] * 400, "c": texts, "z": texts, "y": ["a", "b"] * 200}
+    text = refusal(columns, limit_gb=0.005)
+    states(text, "400 examples of 401 features and 2 outputs", "limit of 0.005 GB")
