@@ -30,9 +30,9 @@ def read(contents: Contents, parameters: FileParameters) -> Rows:
         fields = [field for field in schema if not _INDEX.fullmatch(field.name)]
         header = [field.name for field in fields]
         types = dict(zip(column_names(name, header), (field.type for field in fields), strict=True))
-        ignored = check_columns(name, [*types], parameters).ignore
-        refuse(_strange_types(name, {c: types[c] for c in types if c not in ignored}))
-        used = [text for text, column in zip(header, types, strict=True) if column not in ignored]
+        chosen, *_ = check_columns(name, [*types], parameters)
+        refuse(_strange_types(name, {c: types[c] for c in types if c not in chosen.ignore}))
+        used = [text for text, c in zip(header, types, strict=True) if c not in chosen.ignore]
         # Each text is read once, however many cells hold it.
         texts = [field.name for field in fields if field.name in used and _is(field.type, _TEXT)]
         form = arrow.ParquetFileFormat(dictionary_columns=texts) if kind == "Parquet" else plain

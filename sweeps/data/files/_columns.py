@@ -34,7 +34,7 @@ _TEXT_BYTES = 200  # of a text that differs from all others of its column, about
 def dataset_of(name: str, rows: Rows, parameters: FileParameters) -> Dataset:
     """Return the dataset that rows are, all of them or a sample."""
     header = column_names(name, rows.header)
-    chosen = check_columns(name, header, parameters)
+    chosen, notes, obstacles = check_columns(name, header, parameters)
     most = _most_examples(chosen, len(header))
     examples = _Examples(name, rows, chosen, most)
     examples.extend(header, rows.read())
@@ -46,17 +46,21 @@ def dataset_of(name: str, rows: Rows, parameters: FileParameters) -> Dataset:
     places, cells = examples.places, examples.cells()
     if not places:
         raise DataError(f"{name} has columns, but no examples.")
-    notes = _without_index(cells, rows.header, {*chosen.target, *chosen.categorical})
-    if len(places) < total:
-        text = f"{len(places):,} of {total:,} rows, sampled; `sample` sets how many."
-        notes = [text, *rows.notes, *notes]
-    else:
-        notes, total = [*rows.notes, *notes], 0
+    is_sample = len(places) < total
+    sampled = f"{len(places):,} of {total:,} rows, sampled; `sample` sets how many."
+    unnamed = _without_index(cells, rows.header, {*chosen.target, *chosen.categorical})
     targets = {column: cells.pop(column) for column in chosen.target}
     dataset = from_columns(
-        name, cells, targets, chosen, lambda row: f"{rows.unit} {places[row]}", decimal=rows.decimal
+        name,
+        cells,
+        targets,
+        chosen,
+        lambda row: f"{rows.unit} {places[row]}",
+        notes=[*([sampled] if is_sample else []), *rows.notes, *unnamed, *notes],
+        obstacles=obstacles,
+        decimal=rows.decimal,
     )
-    return replace(dataset, notes=(*notes, *dataset.notes), sampled_rows=total)
+    return replace(dataset, sampled_rows=total if is_sample else 0)
 
 
 def _most_examples(parameters: FileParameters, columns: int) -> int:
@@ -212,5 +216,6 @@ def _is_index(column: Cells) -> bool:
     """Return whether all cells differ, and are whole numbers or texts."""
     numbers = column.numbers[~np.isnan(column.numbers)]
     different = len(np.unique(numbers)) + len(column.texts)
-    rows = max(len(column.numbers), len(column.codes))
-    return different == rows and not (numbers % 1).any() and not (numbers.size and column.texts)
+    return (
+        different == column.size and not (numbers % 1).any() and not (numbers.size and column.texts)
+    )

@@ -6,7 +6,6 @@ import io
 import math
 import warnings
 import zipfile
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,16 +29,14 @@ def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
     """Return the dataset in an NPZ file."""
     room = Room.of(parameters, len(content))
     (inputs, wanted), notes = _arrays(name, content, parameters, room)
-    columns, more = _columns(name, inputs, wanted, parameters)
+    columns = _columns(name, inputs, wanted, parameters, notes)
     names = tuple(f"feature {number}" for number in range(1, inputs.shape[1] + 1))
     values = inputs.astype(np.float64, copy=False).T
     features = {feature: Cells(numbers) for feature, numbers in zip(names, values, strict=True)}
     targets = {column: of_array(values) for column, values in columns.items()}
-    declared = frozenset(names)
-    dataset = from_columns(
-        name, features, targets, parameters, _locate, declared=declared, read=len(content)
+    return from_columns(
+        name, features, targets, parameters, _locate, notes=notes, read=len(content)
     )
-    return replace(dataset, notes=(*notes, *more, *dataset.notes))
 
 
 def _locate(row: int) -> str:
@@ -121,9 +118,13 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN4
 
 
 def _columns(
-    name: str, inputs: npt.NDArray[Any], wanted: npt.NDArray[Any], parameters: NpzParameters
-) -> tuple[dict[str, npt.NDArray[Any]], list[str]]:
-    """Return the target's columns, and what to note about them."""
+    name: str,
+    inputs: npt.NDArray[Any],
+    wanted: npt.NDArray[Any],
+    parameters: NpzParameters,
+    notes: list[str],
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the target's columns."""
     of_inputs, of_target = parameters.inputs, parameters.target
     shapes = f"{of_inputs} is {inputs.shape} and {of_target} is {wanted.shape}"
     if inputs.ndim != _MATRIX or wanted.ndim not in {1, _MATRIX} or len(inputs) != len(wanted):
@@ -134,12 +135,12 @@ def _columns(
     if not (inputs.size and wanted.size):
         raise DataError(f"{name} has no features or no examples: {shapes}.")
     if wanted.ndim == 1:
-        return {of_target: wanted}, []
+        return {of_target: wanted}
     if wanted.shape[1] == 1:
-        return {of_target: wanted[:, 0]}, [f"{of_target} has one column and is taken for a list."]
+        notes.append(f"{of_target} has one column and is taken for a list.")
+        return {of_target: wanted[:, 0]}
     _refuse_one_hot(name, of_target, wanted, parameters.task)
-    numbered = enumerate(wanted.T, 1)
-    return {f"{of_target} {number}": column for number, column in numbered}, []
+    return {f"{of_target} {number}": column for number, column in enumerate(wanted.T, 1)}
 
 
 def _refuse_one_hot(name: str, key: str, wanted: npt.NDArray[Any], task: str) -> None:

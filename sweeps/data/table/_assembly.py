@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,14 +46,14 @@ _OTHER = "other"  # what rare classes are merged to
 
 def from_frame(name: str, frame: DataFrame, parameters: TableParameters, locate: Locate) -> Dataset:
     """Return the dataset that a table's columns are."""
-    chosen = check_columns(name, [*map(str, frame.columns)], parameters)
+    chosen, notes, obstacles = check_columns(name, [*map(str, frame.columns)], parameters)
     targets = {column: of_array(frame[column].to_numpy()) for column in chosen.target}
     rest = frame.drop(columns=[*chosen.target, *chosen.ignore])
     table = {
         str(column): cells_of(rest[column], categorical=column in chosen.categorical)
         for column in rest
     }
-    return from_columns(name, table, targets, chosen, locate)
+    return from_columns(name, table, targets, chosen, locate, notes=notes, obstacles=obstacles)
 
 
 def from_columns(
@@ -63,20 +63,18 @@ def from_columns(
     parameters: DatasetParameters,
     locate: Locate,
     *,
+    notes: Iterable[str] = (),
+    obstacles: Iterable[TableError] = (),
     decimal: str = ".",
-    declared: frozenset[str] | None = None,
     read: int = 0,
 ) -> Dataset:
     """Return the dataset that columns are, read from that many bytes in memory.
 
     The parameters of a table are those of `check_columns`. All that is wrong is reported at once.
     """
+    notes, obstacles, target = [*notes], [*obstacles], None
     markers = Markers.of(parameters.missing_markers)
-    notes, obstacles = list[str](), list[TableError]()
-    if isinstance(parameters, TableParameters):
-        notes, obstacles = parameters.understood
-        declared = frozenset((*parameters.keep, *parameters.categorical))
-    target, rows = None, None
+    columns = {column: cells.without(markers) for column, cells in table.items()}
     try:
         target = read_target(
             name, targets, parameters.task, locate, markers=markers, decimal=decimal
@@ -84,21 +82,28 @@ def from_columns(
         target, rows = _usable(name, target, parameters, notes, obstacles)
     except TableError as obstacle:
         obstacles.append(obstacle)
-    columns = {column: cells.without(markers) for column, cells in table.items()}
-    if rows is not None:
+    else:
         columns = {column: cells.rows(rows) for column, cells in columns.items()}
-    never = parameters.missing in {DROP, REFUSE}
-    often = 1.0 if never else 0.0 if parameters.missing == CATEGORY else OFTEN_MISSING
-    where = locate if rows is None else lambda row: locate(int(rows[row]))
-    reading = Reading(where, declared or frozenset(), often, decimal)
-    features = read_features(name, columns, reading)
-    features = replace(features, notes=(*notes, *features.notes))
+        in_file, locate = locate, lambda row: in_file(int(rows[row]))
+    features = read_features(name, columns, _reading(table, parameters, locate, decimal))
+    notes += features.notes
     obstacles += features.obstacles
     if (gaps := features.gaps()) and parameters.missing == REFUSE:
-        obstacles.append(_gaps_obstacle(name, gaps, where))
+        obstacles.append(_gaps_obstacle(name, gaps, locate))
     if obstacles or target is None:
         raise refusal(obstacles, parameters)
+    features = replace(features, notes=tuple(notes))
     return _finished(name, features, target, parameters, Room.of(parameters, read))
+
+
+def _reading(
+    columns: Iterable[str], parameters: DatasetParameters, locate: Locate, decimal: str
+) -> Reading:
+    declared = frozenset(columns)  # without choices of columns, all are kept
+    if isinstance(parameters, TableParameters):
+        declared = frozenset((*parameters.keep, *parameters.categorical))
+    often = {CATEGORY: 0.0, DROP: 1.0, REFUSE: 1.0}.get(parameters.missing, OFTEN_MISSING)
+    return Reading(locate, declared, often, decimal)
 
 
 def _usable(
@@ -107,8 +112,8 @@ def _usable(
     parameters: DatasetParameters,
     notes: list[str],
     obstacles: list[TableError],
-) -> tuple[Target, IntArray | None]:
-    """Return the target of the examples that can be used, and their rows unless all can be."""
+) -> tuple[Target, IntArray]:
+    """Return the target of the examples that can be used, and which they are."""
     notes += target.notes
     missing, names = ~target.present, ", ".join(map(shown, target.names))
     if missing.any() and parameters.missing_target == REFUSE:
@@ -116,27 +121,23 @@ def _usable(
         obstacles.append(TableError(text, missing_target=DROP))
     elif missing.any():
         notes.append(_dropped(missing, "without a target"))
-    kept = target.present
+    rows = np.flatnonzero(target.present)
+    target = target.rows(rows)
     if target.task == REGRESSION:
-        notes += [
-            f"The target {names}: {note}" for note in map(sentinel_note, target.values.T) if note
-        ]
-    else:
-        target, common = _common(name, target, parameters.rare, notes, obstacles)
-        kept = kept & common
-    if kept.all():
-        return target, None
-    rows = np.flatnonzero(kept)
-    return target.rows(rows), rows
+        sentinels = filter(None, map(sentinel_note, target.values.T))
+        notes += [f"The target {names}: {note}" for note in sentinels]
+        return target, rows
+    target, common = _common(name, target, parameters.rare, notes, obstacles)
+    return target.rows(common), rows[common]
 
 
 def _common(
     name: str, target: Target, rare: str, notes: list[str], obstacles: list[TableError]
-) -> tuple[Target, BoolArray]:
-    """Return the target with its rare classes merged, and whether each example is of another."""
-    counts = np.bincount(target.labels[target.present], minlength=len(target.classes))
+) -> tuple[Target, IntArray]:
+    """Return the target with its rare classes merged, and the examples of the others."""
+    counts = np.bincount(target.labels)
     is_rare = counts < LEAST_OF_A_CLASS
-    total, everything = int(counts[is_rare].sum()), np.ones(len(target.labels), bool)
+    total, everything = int(counts[is_rare].sum()), np.arange(len(target.labels))
     listed = [f"{shown(target.classes[k])} ({counts[k]})" for k in np.flatnonzero(is_rare)]
     which = joined(listed)
     if not listed:
@@ -154,13 +155,11 @@ def _common(
     if rare == MERGE and total >= LEAST_OF_A_CLASS:
         other = next(o for o in (_OTHER, f"({_OTHER})", f"({_OTHER}s)") if o not in target.classes)
         notes.append(f"Merged to the class {shown(other)}: {which}.")
-        numbering = np.where(is_rare, len(target.classes), np.arange(len(target.classes)))
-        merged = replace(target, labels=numbering[target.labels], classes=(*target.classes, other))
-        rows = np.arange(len(target.labels))
-        return replace(merged.rows(rows), notes=target.notes), everything
-    kept: BoolArray = ~is_rare[target.labels]
-    notes.append(_dropped(target.present & ~kept, f"of classes that are too rare: {which}"))
-    return target, kept
+        labels = np.where(is_rare, len(counts), np.arange(len(counts)))[target.labels]
+        return replace(target, labels=labels, classes=(*target.classes, other)), everything
+    dropped = is_rare[target.labels]
+    notes.append(_dropped(dropped, f"of classes that are too rare: {which}"))
+    return target, np.flatnonzero(~dropped)
 
 
 def _finished(

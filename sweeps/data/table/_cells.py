@@ -65,6 +65,11 @@ class Cells:
     # Which text a cell is; -1 for a number and for nothing.
     codes: Annotated[IntArray, "item"] = field(default_factory=lambda: np.empty(0, np.int64))
 
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return max(self.numbers.size, self.codes.size)
+
     def used(self) -> IntArray:
         """Return the codes that occur, in ascending order."""
         return np.flatnonzero(np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts)))
@@ -81,7 +86,9 @@ class Cells:
         return replace(self, numbers=numbers, codes=codes)
 
     def rows(self, chosen: IntArray) -> Self:
-        """Return the cells of these examples."""
+        """Return the cells of these examples, which are in ascending order."""
+        if chosen.size == self.size:
+            return self
         numbers = self.numbers[chosen] if self.numbers.size else self.numbers
         codes = self.codes[chosen] if self.codes.size else self.codes
         return replace(self, numbers=numbers, codes=codes)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from sweeps.data.parameters import Limited, OneOf, Text, listed, refuse_repeated
 from sweeps.data.splits import CLASSIFICATION, FILLINGS, LEAST_OF_A_CLASS, REGRESSION
@@ -74,20 +74,14 @@ class TableParameters(DatasetParameters):
         (), description="column to keep though it seems to identify examples, or a list of them"
     )
 
-    _notes: tuple[str, ...] = PrivateAttr(())
-    _obstacles: tuple[TableError, ...] = PrivateAttr(())
-
-    @property
-    def understood(self) -> tuple[list[str], list[TableError]]:
-        """Notes on columns that a table calls otherwise, and what is wrong with the choices."""
-        return [*self._notes], [*self._obstacles]
-
 
 Chosen = TypeVar("Chosen", bound=TableParameters)
 
 
-def check_columns(name: str, known: Sequence[str], parameters: Chosen) -> Chosen:
-    """Return choices of columns as the table calls them, with what is wrong with them.
+def check_columns(
+    name: str, known: Sequence[str], parameters: Chosen
+) -> tuple[Chosen, list[str], list[TableError]]:
+    """Return choices as the table calls its columns, notes on them, and what is wrong with them.
 
     They are those that may be meant, so that everything else that is wrong is reported with it.
     """
@@ -120,9 +114,7 @@ def check_columns(name: str, known: Sequence[str], parameters: Chosen) -> Chosen
         raise DataError(f"{name} has no columns but the target: a network needs features.")
     for obstacle in obstacles:
         obstacle.remedy = {"target": columns["target"]}
-    chosen = parameters.model_copy(update=columns)
-    chosen._notes, chosen._obstacles = tuple(notes), tuple(obstacles)  # noqa: SLF001 - not the user's
-    return chosen
+    return parameters.model_copy(update=columns), notes, obstacles
 
 
 def _contradictions(name: str, columns: dict[str, tuple[str, ...]]) -> list[TableError]:
