@@ -52,19 +52,15 @@ def _count(default: int, meaning: str, least: int = 1) -> Any:  # noqa: ANN401
     return Whole, Field(default, ge=least, description=meaning)
 
 
-def _positive(default: float, meaning: str) -> Any:  # noqa: ANN401
-    return Number, Field(default, gt=0, description=meaning)
-
-
-def _share(default: float, meaning: str, most: float = 1) -> Any:  # noqa: ANN401
-    return Number, Field(default, ge=0, le=most, description=meaning)
+def _number(default: float, meaning: str, **bounds: Any) -> Any:  # noqa: ANN401
+    return Number, Field(default, description=meaning, **bounds)
 
 
 def _features(default: int, least: int = 1) -> Any:  # noqa: ANN401
     return _count(default, "features of an example", least)
 
 
-_NOISE: Any = Number, Field(0.0, ge=0, description="standard deviation of the normal noise")
+_NOISE = _number(0.0, "standard deviation of the normal noise", ge=0)
 _SHARES: Any = (
     Shares,
     Field((), description="list of each class's share, 1 in all; equal without it"),
@@ -140,13 +136,13 @@ GENERATORS: dict[str, Generator] = {
         beside=lambda given: given.centers * given.features,
         features=_features(2),
         centers=_count(3, "classes, a blob each", 2),
-        spread=_positive(1.0, "standard deviation of a blob"),
-        box=_positive(10.0, "centers lie between -box and box"),
+        spread=_number(1.0, "standard deviation of a blob", gt=0),
+        box=_number(10.0, "centers lie between -box and box", gt=0),
     ),
     "circles": Generator(
         CLASSIFICATION,
         noise=_NOISE,
-        factor=_share(0.8, "radius of the inner circle; outer is 1", 0.999),
+        factor=_number(0.8, "radius of the inner circle; outer is 1", ge=0, le=0.999),
     ),
     "classification": Generator(
         CLASSIFICATION,
@@ -159,11 +155,11 @@ GENERATORS: dict[str, Generator] = {
         classes=_count(2, "classes", 2),
         clusters_per_class=_count(2, "clusters of a class"),
         weights=_SHARES,
-        flip=_share(0.01, "share of examples whose class is random"),
-        separation=_positive(1.0, "half the side of the hypercube"),
+        flip=_number(0.01, "share of examples whose class is random", ge=0, le=1),
+        separation=_number(1.0, "half the side of the hypercube", gt=0),
         hypercube=(bool, Field(True, description="clusters at corners of a cube, not a polytope")),
-        shift=(Number, Field(0.0, description="added to the features")),
-        scale=_positive(1.0, "what features are multiplied by"),
+        shift=_number(0.0, "added to the features"),
+        scale=_number(1.0, "what features are multiplied by", gt=0),
     ),
     "friedman1": Generator(REGRESSION, noise=_NOISE, features=_features(10, 5)),
     "friedman2": Generator(REGRESSION, 4, noise=_NOISE),
@@ -173,7 +169,7 @@ GENERATORS: dict[str, Generator] = {
         beside=lambda given: given.features**2,
         features=_features(2),
         classes=_count(3, "classes, shells around the origin", 2),
-        variance=_positive(1.0, "variance of each feature"),
+        variance=_number(1.0, "variance of each feature", gt=0),
     ),
     "hastie": Generator(
         CLASSIFICATION, 10, function="make_hastie_10_2", samples=_count(12000, "examples", 10)
@@ -187,9 +183,9 @@ GENERATORS: dict[str, Generator] = {
         features=_features(100),
         informative=_count(10, "features the targets depend on"),
         targets=_count(1, "targets"),
-        bias=(Number, Field(0.0, description="added to the targets")),
+        bias=_number(0.0, "added to the targets"),
         effective_rank=_count(0, "rank of the inputs, about; 0 for full rank", 0),
-        tail_strength=_share(0.5, "weight of the inputs' noisy tail"),
+        tail_strength=_number(0.5, "weight of the inputs' noisy tail", ge=0, le=1),
     ),
     "s_curve": Generator(REGRESSION, 3, noise=_NOISE),
     "sparse_uncorrelated": Generator(REGRESSION, features=_features(10, 4)),

@@ -162,7 +162,7 @@ def _file(source: Source) -> Dataset:
     given: dict[str, Any] = dict(source.parameters)
     parameters = parameters_of_file(source.name).model_construct(**given)
     limit = Room.of(parameters).limit
-    with unchanged(source, parameters) as (path, inside):
+    with unchanged(source) as (path, inside):
         if isinstance(parameters, NpzParameters):
             return npz_files.read(source.name, read_bytes(path, limit), parameters)
         assert isinstance(parameters, FileParameters)  # noqa: S101 - there is no third kind

@@ -53,8 +53,6 @@ _STRANGE = {
 }
 _TAR = slice(257, 262)  # where an archive of tar's says that it is one
 _PACKAGES = {"parquet": "pyarrow", "excel": "openpyxl"}  # by the extra that installs them
-
-
 _RAISE = "raise `limit_gb` to read it."
 
 
@@ -80,18 +78,19 @@ class Contents:
 def contents_of(name: str, path: Path, limit: int, inside: str = "") -> Iterator[Contents]:
     """Give what a file holds; refuse what is no table."""
     head = _head(path)
-    unpack = next((made for magic, made in _UNPACKERS.items() if head.startswith(magic)), None)
+    unpackers = (partial(u, path) for magic, u in _UNPACKERS.items() if head.startswith(magic))
+    unpack = next(unpackers, None)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         if (member := _member(name, path)) is None:
             yield Contents(name, path, limit, inside, "excel")
             return
-        unpack = partial(_open_member, member)
+        unpack = partial(zipfile.ZipFile(path).open, member)
     if unpack is None:
         yield Contents(name, path, limit, inside, _kind(name, head))
         return
     with TemporaryDirectory() as folder:
         unpacked = Path(folder, "unpacked")
-        _unpack(name, partial(unpack, path), unpacked, limit)
+        _unpack(name, unpack, unpacked, limit)
         yield Contents(name, unpacked, limit, inside, _kind(name, _head(unpacked)))
 
 
@@ -121,10 +120,6 @@ def _unpack(name: str, packed: Callable[[], IO[bytes]], path: Path, limit: int) 
             unpacked.write(chunk)
             if unpacked.tell() > limit:
                 raise DataError(f"{name} unpacks to more than {gigabytes(limit)}: {_RAISE}")
-
-
-def _open_member(member: str, path: Path) -> IO[bytes]:
-    return zipfile.ZipFile(path).open(member)
 
 
 def _kind(name: str, head: bytes) -> Kind:

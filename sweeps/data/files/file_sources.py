@@ -12,18 +12,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sweeps.data.parameters import (
-    Encoding,
-    Limited,
-    OneOf,
-    Text,
-    Whole,
-    pairs_of,
-    read_parameters,
-)
+from sweeps.data.parameters import Encoding, OneOf, Text, Whole, pairs_of, read_parameters
 from sweeps.data.splits import Source
 from sweeps.data.table._choices import DatasetParameters, TableParameters
-from sweeps.data.table._features import Room
 from sweeps.errors import DataError, Problem, UserError, did_you_mean_path, shown
 
 INSIDE = "::"
@@ -92,15 +83,12 @@ def read_file_source(given: Mapping[str, object], folder: Path) -> tuple[Source,
     model = parameters_of_file(written.name)
     rest = {name: value for name, value in given.items() if name != "path"}
     parameters, problems = read_parameters(rest, model, f"a {written.suffix} file")
-    # The file is looked at even if other parameters are wrong, but not with a wrong limit.
-    limited, _ = read_parameters({k: v for k, v in rest.items() if k == "limit_gb"}, Limited, "")
     # Symbolic links are followed when it is opened: what counts is the content.
     full_path, content = str(folder.absolute() / written), ""
-    if limited is not None:
-        try:
-            content = _digest(file_of(full_path)[0], model, limited)
-        except DataError as error:
-            problems.append(Problem("", str(error), about_data=True))
+    try:
+        content = _digest(file_of(full_path)[0])
+    except DataError as error:
+        problems.append(Problem("", str(error), about_data=True))
     return Source(written.name, pairs_of(parameters), content, full_path), problems
 
 
@@ -111,12 +99,12 @@ def file_of(path: str) -> tuple[Path, str]:
 
 
 @contextmanager
-def unchanged(source: Source, parameters: DatasetParameters) -> Iterator[tuple[Path, str]]:
+def unchanged(source: Source) -> Iterator[tuple[Path, str]]:
     """Give a source's file, which must be what it was when the source was read."""
     path, inside = file_of(source.path)
     changed = DataError(f"{path} has changed since it was first read.")
     before = _state(_regular(path, DataError))
-    if _digest(path, type(parameters), parameters) != source.content:
+    if _digest(path) != source.content:
         raise changed
     yield path, inside
     if _state(_regular(path, DataError)) != before:
@@ -139,11 +127,8 @@ def read_bytes(
         return file.read(size)
 
 
-def _digest(path: Path, model: type[DatasetParameters], limited: Limited) -> str:
-    """Return a hash of a file's content; an archive of arrays must be within the limit."""
-    if model is NpzParameters:
-        content = read_bytes(path, Room.of(limited).limit)
-        return hashlib.sha256(content).hexdigest()[:32]
+def _digest(path: Path) -> str:
+    """Return a hash of a file's content."""
     _regular(path, DataError)
     with _readable(path, DataError), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:32]

@@ -75,11 +75,10 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     states(messages[""], tmp_path / "my.csv", "does not exist")
 
 
-def test_a_wrong_limit_is_reported_without_reading(tmp_path: Path) -> None:
-    given = {"path": "my.npz", "limit_gb": 0}
-    ((path, text),) = problems(given, tmp_path)
-    assert path == ".limit_gb"
-    states(text, "above 0.0", "is 0.")
+def test_a_wrong_limit_is_reported_with_a_missing_file(tmp_path: Path) -> None:
+    messages = dict(problems({"path": "my.npz", "limit_gb": 0}, tmp_path))
+    assert messages.keys() == {".limit_gb", ""}
+    states(messages[".limit_gb"], "above 0.0", "is 0.")
 
 
 @pytest.mark.parametrize("path", ["", 3, "a\0.csv"])
