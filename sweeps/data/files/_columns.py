@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,13 +36,13 @@ def dataset_of(name: str, rows: Rows, parameters: FileParameters) -> Dataset:
     header = column_names(name, rows.header)
     chosen, notes, obstacles = check_columns(name, header, parameters)
     most = _most_examples(chosen, len(header))
-    examples = _Examples(name, rows, chosen, most)
-    examples.extend(header, rows.read())
+    examples = _Examples(name, rows, header, chosen, most)
+    examples.extend(rows.read())
     total = len(examples.strata)
     if total > most:
         mask = drawn(examples.classes(), most)
-        examples = _Examples(name, rows, chosen, most)
-        examples.extend(header, itertools.compress(rows.read(), mask))
+        examples = _Examples(name, rows, header, chosen, most)
+        examples.extend(itertools.compress(rows.read(), mask))
     places, cells = examples.places, examples.cells()
     if not places:
         raise DataError(f"{name} has columns, but no examples.")
@@ -75,64 +75,66 @@ def _most_examples(parameters: FileParameters, columns: int) -> int:
 class _Examples:
     """Examples of a file, column by column; of more than most only the classes."""
 
-    def __init__(self, name: str, rows: Rows, parameters: FileParameters, most: int) -> None:
+    def __init__(
+        self, name: str, rows: Rows, header: list[str], parameters: FileParameters, most: int
+    ) -> None:
         self.places, self.strata = array("q"), array("q")
-        self._name, self._rows, self._parameters, self._most = name, rows, parameters, most
-        self._columns: dict[str, _Column] = {}
-        self._numbering: dict[object, int] = {}
-        self._are_classes = len(parameters.target) == 1 and parameters.task != REGRESSION
+        self._name, self._rows, self._header, self._most = name, rows, header, most
+        self._parameters = parameters
+        # What is not a number by its nature is read as it is written: 007 and 7 are two classes.
+        words = {*parameters.target, *parameters.categorical, *rows.categories}
+        self._columns = {
+            column: _Column(rows.decimal, numbers=column not in words)
+            for column in header
+            if column not in parameters.ignore
+        }
+        self._numbering: dict[str, int] = {}
 
     def classes(self) -> IntArray:
         """Return the class of each row, of which a sample takes its share; one for values."""
-        are_classes = self._are_classes and len(self._numbering) <= _MOST_STRATA
-        return np.frombuffer(self.strata, np.int64) * are_classes
+        parameters = self._parameters
+        are_classes = len(parameters.target) == 1 and parameters.task != REGRESSION
+        few = len(self._numbering) <= _MOST_STRATA
+        return np.frombuffer(self.strata, np.int64) * (are_classes and few)
 
     def cells(self) -> dict[str, Cells]:
         """Return the columns that are not ignored."""
         return {name: self._columns.pop(name).finished() for name in [*self._columns]}
 
-    def extend(self, header: Sequence[str], rows: Iterator[Row]) -> None:
+    def extend(self, rows: Iterator[Row]) -> None:
         """Add rows; refuse those of another length."""
-        problems = list[str]()
-        at_once = min(_ROWS_AT_ONCE, max(1, _CELLS_AT_ONCE // len(header)))
+        problems, width = list[str](), len(self._header)
+        at_once = min(_ROWS_AT_ONCE, max(1, _CELLS_AT_ONCE // width))
         while len(problems) < at_once and (chunk := list(itertools.islice(rows, at_once))):
             problems += [
                 f"{self._name}, {self._rows.unit} {number}: has {counted(len(cells), 'field')}, "
-                f"but the header has {len(header)}: {shown(','.join(cells))}."
+                f"but the header has {width}: {shown(','.join(cells))}."
                 for cells, number in chunk
-                if len(cells) != len(header)
+                if len(cells) != width
             ]
             if not problems:
-                by_column = zip(*(cells for cells, _ in chunk), strict=True)
-                cells = dict(zip(header, by_column, strict=True))
-                self._extend(cells, [number for _, number in chunk])
+                self._extend(chunk)
         refuse(problems)
 
-    def _extend(self, cells: Mapping[str, Sequence[str]], places: list[int]) -> None:
-        parameters, numbering = self._parameters, self._numbering
+    def _extend(self, chunk: list[Row]) -> None:
+        by_column = zip(*(cells for cells, _ in chunk), strict=True)
+        cells = dict(zip(self._header, by_column, strict=True))
+        numbering, targets = self._numbering, cells[self._parameters.target[0]]
         if len(numbering) <= _MOST_STRATA:
-            targets = cells[parameters.target[0]]
             self.strata.extend(numbering.setdefault(cell, len(numbering)) for cell in targets)
         else:
-            self.strata.extend(itertools.repeat(0, len(places)))
+            self.strata.extend(itertools.repeat(0, len(chunk)))
         if len(self.places) > self._most:
             self._columns.clear()  # a sample is drawn from all rows
             return
-        self.places.extend(places)
-        # What is not a number by its nature is read as it is written: 007 and 7 are two classes.
-        words = {*parameters.target, *parameters.categorical, *self._rows.categories}
-        self._columns = self._columns or {
-            column: _Column(self._rows.decimal, numbers=column not in words)
-            for column in cells
-            if column not in parameters.ignore
-        }
+        self.places.extend(number for _, number in chunk)
         for column, grown in self._columns.items():
             grown.extend(cells[column])
-        self._check_room(len(parameters.target))
+        self._check_room(len(self._parameters.target))
 
     def _check_room(self, outputs: int) -> None:
         texts = sum(len(grown.texts) for grown in self._columns.values())
-        room = replace(Room.of(self._parameters), read=texts * _TEXT_BYTES)
+        room = Room.of(self._parameters, texts * _TEXT_BYTES)
         items = min(self._rows.count or len(self.places), self._most)
         room.check(*dense(self._name, items, len(self._columns) - outputs, outputs))
 

@@ -30,9 +30,8 @@ def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
     room = Room.of(parameters, len(content))
     (inputs, wanted), notes = _arrays(name, content, parameters, room)
     columns = _columns(name, inputs, wanted, parameters, notes)
-    names = tuple(f"feature {number}" for number in range(1, inputs.shape[1] + 1))
-    values = inputs.astype(np.float64, copy=False).T
-    features = {feature: Cells(numbers) for feature, numbers in zip(names, values, strict=True)}
+    numbered = enumerate(inputs.astype(np.float64, copy=False).T, 1)
+    features = {f"feature {number}": Cells(values) for number, values in numbered}
     targets = {column: of_array(values) for column, values in columns.items()}
     return from_columns(
         name, features, targets, parameters, _locate, notes=notes, read=len(content)
@@ -106,11 +105,8 @@ def _array(
 
 
 def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN401
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    version = np.lib.format.read_magic(stream)
+    version, form = np.lib.format.read_magic(stream), np.lib.format
+    readers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"version {version} of an array's header is not known")
     shape, _, dtype = readers[version](stream)
@@ -144,9 +140,8 @@ def _columns(
 
 
 def _refuse_one_hot(name: str, key: str, wanted: npt.NDArray[Any], task: str) -> None:
-    if wanted.dtype.kind == "U" or task == REGRESSION:
-        return
-    if np.isin(wanted, (0, 1)).all() and (wanted.sum(axis=1) == 1).all():
+    are_flags = wanted.dtype.kind != "U" and np.isin(wanted, (0, 1)).all()
+    if task != REGRESSION and are_flags and (wanted.sum(axis=1) == 1).all():
         raise DataError(
             f"{name}: the target {shown(key)} is one-hot. Give the number of each example's class, "
             'as with argmax(axis=1), or say `task = "regression"`.'

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -20,8 +20,6 @@ from sweeps.errors import DataError, did_you_mean, gigabytes, shown
 _JSON_COPIES = 8  # times its text JSON takes when it is read at once, about
 _LARGEST_LINE = 20_000_000  # bytes
 
-Records = Callable[[], Iterator[tuple[dict[str, Any], int]]]
-
 
 def read_json(contents: Contents, _parameters: FileParameters) -> Rows:
     """Return the rows of JSON: a record a line, a list of records, or columns."""
@@ -29,7 +27,11 @@ def read_json(contents: Contents, _parameters: FileParameters) -> Rows:
     with contents.path.open("rb") as stream:
         first, second = (stream.readline(_LARGEST_LINE).strip() for _ in range(2))
     by_line = first.startswith(b"{") and second.startswith(b"{")
-    records = _json_lines(contents) if by_line else _json_records(contents)
+    parsed = [] if by_line else _json_records(contents)
+
+    def records() -> Iterator[tuple[dict[str, Any], int]]:
+        return _json_lines(contents) if by_line else zip(parsed, itertools.count(1), strict=False)
+
     try:
         header = [*dict.fromkeys(itertools.chain.from_iterable(record for record, _ in records()))]
     except (ValueError, RecursionError, TypeError, AttributeError) as error:
@@ -43,18 +45,15 @@ def read_json(contents: Contents, _parameters: FileParameters) -> Rows:
     return Rows([*map(str, header)], again, (f"Read as: {kind}.",), unit)
 
 
-def _json_lines(contents: Contents) -> Records:
-    def records() -> Iterator[tuple[dict[str, Any], int]]:
-        with contents.path.open("rb") as stream:
-            lines = iter(lambda: stream.readline(_LARGEST_LINE), b"")
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield dict(json.loads(line)), number
-
-    return records
+def _json_lines(contents: Contents) -> Iterator[tuple[dict[str, Any], int]]:
+    with contents.path.open("rb") as stream:
+        lines = iter(lambda: stream.readline(_LARGEST_LINE), b"")
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield dict(json.loads(line)), number
 
 
-def _json_records(contents: Contents) -> Records:
+def _json_records(contents: Contents) -> list[dict[str, Any]]:
     content = contents.read(_JSON_COPIES)
     try:
         records = _records(json.loads(content))
@@ -64,7 +63,7 @@ def _json_records(contents: Contents) -> Records:
         raise DataError(
             f"{contents.name} is no table in JSON: that is a list of records, or columns by name."
         )
-    return lambda: zip(records, itertools.count(1), strict=False)
+    return records
 
 
 def _records(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - whatever JSON holds

@@ -141,20 +141,16 @@ def _encoding(contents: Contents) -> str:
                 chunk.decode()
             except UnicodeDecodeError as error:
                 if is_utf8 or not chunk[: error.start].isascii():
-                    raise _half_utf8(contents.name, position, error) from None
+                    byte = f"byte {position + error.start} is {chunk[error.start]:#04x}"
+                    raise DataError(
+                        f"{contents.name} is UTF-8 up to where {byte}. If it is of another "
+                        'encoding, say which, such as `encoding = "cp1252"`.'
+                    ) from None
                 rest = itertools.chain([chunk], iter(lambda: stream.read(1 << 20), b""))
                 return "latin-1" if any(map(_NOT_CP1252.search, rest)) else "cp1252"
             is_utf8 = is_utf8 or not chunk.isascii()
             position += len(chunk)
     return "utf-8"
-
-
-def _half_utf8(name: str, position: int, error: UnicodeDecodeError) -> DataError:
-    byte = f"byte {position + error.start} is {error.object[error.start]:#04x}"
-    return DataError(
-        f"{name} is UTF-8 up to where {byte}. If it is of another encoding, say which, such as "
-        '`encoding = "cp1252"`.'
-    )
 
 
 def _lines(contents: Contents, encoding: str, first: int = 1) -> Iterator[str]:

@@ -156,7 +156,9 @@ def read_features(name: str, table: Mapping[str, Cells], reading: Reading) -> Fe
     identifiers = [] if obstacles else _identifiers(columns, reading)
     if len(identifiers) < len(columns):
         columns = [column for column in columns if column.name not in identifiers]
-        notes += _identifier_note(identifiers)
+        keep = f"keep = [{', '.join(map(shown, identifiers[:5]))}]"
+        left_out = f"Left out, as they identify examples: {joined(identifiers, _LISTED)}"
+        notes += [f"{left_out}. `{keep}` takes them back."] if identifiers else []
     if not columns and all("ignore" in obstacle.remedy for obstacle in obstacles):
         # Without all of them nothing would be left.
         obstacles = [TableError(str(obstacle)) for obstacle in obstacles]
@@ -193,14 +195,6 @@ def _identifies(values: Array, name: str) -> bool:
     distance = np.abs((ordered - ordered[0]) / extent - places).max()
     even = distance * values.size**0.5 < _EVEN
     return bool(even and (extent < _DENSE * values.size or values.size >= _SURE))
-
-
-def _identifier_note(identifiers: list[str]) -> list[str]:
-    if not identifiers:
-        return []
-    keep = f"keep = [{', '.join(map(shown, identifiers[:5]))}]"
-    text = f"Left out, as they identify examples: {joined(identifiers, _LISTED)}"
-    return [f"{text}. `{keep}` takes them back."]
 
 
 @dataclass(frozen=True)
