@@ -115,20 +115,18 @@ def _arrays(name: str, parameters: Limited) -> Dataset:
     function = "fetch_lfw_people" if name == "lfw" else f"fetch_{name}"
     bunch, _ = _fetched(name, function, **{_NAMES.get(key, key): given[key] for key in given})
     data, features = bunch.data, bunch.get("feature_names")
-    if isinstance(parameters, Newsgroups):
-        if parameters.terms:
-            # The ones that most documents hold, in their old order.
-            most = np.argsort(-data.getnnz(axis=0), kind="stable")[: parameters.terms]
-            data, features = data[:, np.sort(most)], np.asarray(features)[np.sort(most)]
-        _check(name, data, parameters, len(bunch.target_names))
-        data = data.toarray()
+    if isinstance(parameters, Newsgroups) and parameters.terms:
+        # The ones that most documents hold, in their old order.
+        most = np.sort(np.argsort(-data.getnnz(axis=0), kind="stable")[: parameters.terms])
+        data, features = data[:, most], np.asarray(features)[most]
+    is_regression = FETCHED[name].task == REGRESSION
+    values, labels = np.unique(bunch.target, return_inverse=True)
+    _check(name, data, parameters, 1 if is_regression else len(values))
+    data = data.toarray() if isinstance(parameters, Newsgroups) else data
     features = None if features is None else [*map(str, features)]
     named = [*map(str, bunch.get("target_names", ()))]
-    if FETCHED[name].task == REGRESSION:
-        _check(name, data, parameters)
+    if is_regression:
         return regression(name, data, bunch.target[:, None], named, feature_names=features)
-    values, labels = np.unique(bunch.target, return_inverse=True)
-    _check(name, data, parameters, len(values))
     classes = named if len(named) == len(values) else map(number_name, values)
     return classification(name, data, labels, classes, feature_names=features)
 
@@ -207,7 +205,12 @@ def _fetched(dataset: str, function: str, **arguments: Any) -> tuple[Any, list[s
             # specification or a store may be somebody else's.
             bunch = getattr(datasets, function)(data_home=None, **arguments)
     except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
-        raise DataError(_unreachable(dataset, error)) from None
+        raise DataError(
+            f"{dataset} is not in {_cache()} and can't be downloaded: "
+            f"{getattr(error, 'reason', None) or error}. Connect to the network once, or load it "
+            "elsewhere, copy that folder, and set the environment variable "
+            f"{CACHE_VARIABLE} to it."
+        ) from None
     except ImportError as error:
         raise DataError(f"{dataset} needs a package that is not installed: {error}.") from None
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a cache or an answer
@@ -228,15 +231,6 @@ def _patience() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _unreachable(name: str, error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    return (
-        f"{name} is not in {_cache()} and can't be downloaded: {reason}. Connect to the "
-        "network once, or load it elsewhere, copy that folder, and set the environment variable "
-        f"{CACHE_VARIABLE} to it."
-    )
 
 
 def _cache() -> str:

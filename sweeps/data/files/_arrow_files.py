@@ -16,6 +16,7 @@ from sweeps.errors import DataError, gigabytes, shown
 _INDEX = re.compile(r"__index_level_\d+__")
 _ROWS_AT_ONCE = 4096
 _TEXT = ("string", "large_string")
+_CATEGORY = ("dictionary",)
 _KINDS = ("integer", "floating", "boolean", *_TEXT, "decimal", "date", "timestamp", "time")
 
 
@@ -50,7 +51,7 @@ def read(contents: Contents, parameters: FileParameters) -> Rows:
                     number += 1
                     yield cells, number
 
-    categories = frozenset(c for c, of_cells in types.items() if _is(of_cells, ("dictionary",)))
+    categories = frozenset(c for c, of_cells in types.items() if _is(of_cells, _CATEGORY))
     return Rows(header, again, (f"Read as: {kind}.",), categories=categories, count=count)
 
 
@@ -71,8 +72,7 @@ def _strange_types(name: str, types: Mapping[str, Any]) -> list[str]:
         f"{name}: column {shown(column)} is {of_cells}; only numbers, text, flags, dates and "
         "categories of them can be used. Leave it out with `ignore`."
         for column, of_cells in types.items()
-        if not _is(getattr(of_cells, "value_type", of_cells), _KINDS)
-        or str(of_cells).startswith(("list", "large_list", "fixed_size_list"))
+        if not _is(of_cells.value_type if _is(of_cells, _CATEGORY) else of_cells, _KINDS)
     ]
 
 
@@ -86,11 +86,10 @@ def _texts(column: Any) -> list[str]:  # noqa: ANN401
     """Return cells as text, one for all cells of a category."""
     import pyarrow.compute as compute  # noqa: PLC0415, PLR0402 - optional
 
-    if _is(column.type, ("dictionary",)):
+    if _is(column.type, _CATEGORY):
         texts = [*map(as_text, column.dictionary.to_pylist())]
         return ["" if code is None else texts[code] for code in column.indices.to_pylist()]
     if _is(column.type, ("floating",)):
         column = column.cast("double")  # before it is text, as the number nearest to it differs
         column = compute.if_else(compute.is_nan(column), None, column)
-    texts = column.cast("string").fill_null("").to_pylist()
-    return texts
+    return list(column.cast("string").fill_null("").to_pylist())

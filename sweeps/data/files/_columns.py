@@ -198,7 +198,7 @@ def _without_index(cells: dict[str, Cells], header: Sequence[str], chosen: set[s
         name = f"column_{number}"
         if name not in cells.keys() - chosen or not NAMELESS.fullmatch(text):
             continue
-        if _is_empty(cells[name]):
+        if np.isnan(cells[name].numbers).all() and not any(map(str.strip, cells[name].texts)):
             del cells[name]
         elif number == 1 and _is_index(cells[name]):
             notes.append(
@@ -208,10 +208,6 @@ def _without_index(cells: dict[str, Cells], header: Sequence[str], chosen: set[s
         else:
             notes.append(f"Column {number} has no name: called {name}.")
     return notes
-
-
-def _is_empty(column: Cells) -> bool:
-    return bool(np.isnan(column.numbers).all()) and not any(map(str.strip, column.texts))
 
 
 def _is_index(column: Cells) -> bool:

@@ -129,14 +129,11 @@ def _kind(name: str, head: bytes) -> Kind:
             raise DataError(f"{name} is no table but {what}.")
     if head[_TAR] == b"ustar":
         raise DataError(f"{name} is no table but an archive of tar: unpack it.")
-    for magic, kind in _KINDS.items():
-        if head.startswith(magic):
-            return kind
     # An ARFF file may begin with comments.
-    lines = [line for line in start.splitlines() if line.strip() and not line.startswith(b"%")]
-    return next(
-        (kind for magic, kind in _KINDS.items() if lines and lines[0].startswith(magic)), "text"
-    )
+    lines = (line for line in start.splitlines() if line.strip() and not line.startswith(b"%"))
+    line = next(lines, b"")
+    kinds = (k for magic, k in _KINDS.items() if head.startswith(magic) or line.startswith(magic))
+    return next(kinds, "text")
 
 
 def _member(name: str, path: Path) -> str | None:

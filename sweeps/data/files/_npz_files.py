@@ -34,12 +34,14 @@ def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
     features = {f"feature {number}": Cells(values) for number, values in numbered}
     targets = {column: of_array(values) for column, values in columns.items()}
     return from_columns(
-        name, features, targets, parameters, _locate, notes=notes, read=len(content)
+        name,
+        features,
+        targets,
+        parameters,
+        "row {}, counted from 0".format,
+        notes=notes,
+        read=len(content),
     )
-
-
-def _locate(row: int) -> str:
-    return f"row {row}, counted from 0"
 
 
 def _arrays(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bpengine.network import Array, BoolArray, IntArray
-from sweeps.errors import DataError
+from sweeps.errors import DataError, shown
 
 Locate = Callable[[int], str]
 """Where an example is in its file, by its number from 0, such as "line 7"."""
@@ -182,14 +182,13 @@ def told_apart(column: Cells) -> Cells:
     return Cells(numbers[column.codes], column.texts, numbering[column.codes])
 
 
-def alike(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of names that only spaces, case or a number's form distinguish."""
+def alike(names: Sequence[str], what: str) -> list[str]:
+    """Return notes on names that only spaces, case or a number's form distinguish."""
     seen: dict[object, str] = {}
-    pairs = []
+    notes = []
     for name in names:
         number = number_of(name)
-        key = name.strip().casefold() if math.isnan(number) else number
-        if key in seen:
-            pairs.append((seen[key], name))
-        seen.setdefault(key, name)
-    return pairs
+        first = seen.setdefault(name.strip().casefold() if math.isnan(number) else number, name)
+        if first != name:
+            notes.append(f"{what} {shown(first)} and {shown(name)} are hard to distinguish.")
+    return notes

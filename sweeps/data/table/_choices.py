@@ -171,22 +171,21 @@ def refusal(obstacles: Sequence[TableError], parameters: DatasetParameters) -> D
     """Return an error that lists all obstacles and ends with the keys that go on without them."""
     defaults = {key: field.default for key, field in type(parameters).model_fields.items()}
     keys: dict[str, Any] = dict(parameters)
-    texts: dict[str, None] = {}
+    lines = _first([*dict.fromkeys(map(str, obstacles))])
+    remedied = {key for obstacle in obstacles for key in obstacle.remedy}
+    if not remedied:
+        return DataError(*lines)
     for obstacle in obstacles:
-        texts.setdefault(str(obstacle))
         for key, value in obstacle.remedy.items():
             before = keys[key]
             added = isinstance(value, tuple) and isinstance(before, tuple) and key != "target"
             keys[key] = tuple(dict.fromkeys((*before, *value))) if added else value
     for key in {"keep", "categorical"} & keys.keys():
         keys[key] = tuple(column for column in keys[key] if column not in keys["ignore"])
-    remedied = {key for obstacle in obstacles for key in obstacle.remedy}
     keys = {k: value for k, value in keys.items() if k in remedied or value != defaults[k]}
     toml = {key: json.dumps(_short(value), ensure_ascii=False) for key, value in keys.items()}
     pairs = ", ".join(f"{key} = {value}" for key, value in toml.items())
-    if not remedied:
-        return DataError(*_first([*texts]))
-    error = DataError(*_first([*texts]), f"Go on with the keys: {pairs}")
+    error = DataError(*lines, f"Go on with the keys: {pairs}")
     error.options = tuple(word for key in keys for word in _words(key, keys[key], toml[key]))
     return error
 

@@ -363,7 +363,7 @@ def with_indicators(features: Features) -> Features:
     return Features((*features.columns, *columns), (*features.notes, note))
 
 
-def _notes(columns: list[Column]) -> tuple[str, ...]:
+def _notes(columns: list[Column]) -> list[str]:
     categorical = [column for column in columns if column.categories]
     kinds = {
         "numbers": [column.name for column in columns if not column.categories],
@@ -376,10 +376,6 @@ def _notes(columns: list[Column]) -> tuple[str, ...]:
         for kind, names in kinds.items()
         if names
     ]
-    notes += [
-        f"Column {shown(column.name)}: categories {shown(first)} and {shown(second)} are hard to "
-        "distinguish."
-        for column in categorical
-        for first, second in alike(column.categories)
-    ]
-    return tuple(notes)
+    for column in categorical:
+        notes += alike(column.categories, f"Column {shown(column.name)}: categories")
+    return notes

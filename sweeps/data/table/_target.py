@@ -190,11 +190,7 @@ def _values(
 def _classes(column: _Column, notes: tuple[str, ...]) -> Target:
     order = np.argsort(column.numbers, kind="stable")  # texts, whose number is NaN, come last
     classes = tuple(column.texts[code] for code in order)
-    hard = tuple(
-        f"Classes {shown(first)} and {shown(second)} are hard to distinguish."
-        for first, second in alike(classes)
-    )
     present = column.codes >= 0
     labels = np.where(present, np.argsort(order)[column.codes], 0)
-    about = (labels, classes, np.empty((len(labels), 0)), (*notes, *hard))
+    about = (labels, classes, np.empty((len(labels), 0)), (*notes, *alike(classes, "Classes")))
     return Target((column.name,), CLASSIFICATION, present, *about)
