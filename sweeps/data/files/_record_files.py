@@ -95,10 +95,10 @@ def read_excel(contents: Contents, parameters: FileParameters) -> Rows:
     rows = [(row, number) for row, number in rows if any(row)]
     if not rows:
         raise DataError(f"{name}: the sheet {shown(chosen)} is empty.")
-    layout = layout_of(rows[:HEAD_ROWS], parameters.header)
+    names, start, names_note = layout_of(rows[:HEAD_ROWS], parameters.header)
     others = f" Others are left aside: {', '.join(sheets[:10])}." if len(sheets) > 1 else ""
-    note = f"Read as: Excel, sheet {shown(chosen)}, {layout.note}.{others}"
-    return Rows(layout.names, lambda: iter(rows[layout.data :]), (note,))
+    note = f"Read as: Excel, sheet {shown(chosen)}, {names_note}.{others}"
+    return Rows(names, lambda: iter(rows[start:]), (note,))
 
 
 def _sheet(contents: Contents) -> tuple[list[str], str, Iterator[tuple[Any, ...]]]:

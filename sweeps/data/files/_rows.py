@@ -35,17 +35,8 @@ class Rows:
     count: int = 0  # of rows, where the file says it
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where a table begins among the rows of a file."""
-
-    names: list[str]
-    data: int  # number of the first row of data, from 0
-    note: str
-
-
-def layout_of(rows: Sequence[tuple[list[str], int]], header: str) -> Layout:
-    """Return where a table begins: after comments, titles and the like."""
+def layout_of(rows: Sequence[tuple[list[str], int]], header: str) -> tuple[list[str], int, str]:
+    """Return a table's names, the number of the row from which on it holds data, and a note."""
     starts = (number for number, (fields, _) in enumerate(rows) if not _is_preamble(fields))
     start = next(starts, 0)
     first, line = rows[start]
@@ -53,11 +44,11 @@ def layout_of(rows: Sequence[tuple[list[str], int]], header: str) -> Layout:
     if start and header != "no":
         names = _uncommented(rows[start - 1][0])
         if len(names) == len(first) and any(map(_is_number, first)):
-            return Layout(names, start, f"names in line {rows[start - 1][1]}, a comment")
+            return names, start, f"names in line {rows[start - 1][1]}, a comment"
     if header == "no" or (not header and _is_data(first, body)):
         names = [f"column_{number}" for number in range(1, len(first) + 1)]
-        return Layout(names, start, f"no names: line {line} holds data")
-    return Layout(_widened(first, body), start + 1, f"names in line {line}")
+        return names, start, f"no names: line {line} holds data"
+    return _widened(first, body), start + 1, f"names in line {line}"
 
 
 def _is_preamble(fields: Sequence[str]) -> bool:

@@ -86,19 +86,19 @@ def read(contents: Contents, parameters: FileParameters) -> Rows:
     rows = form.sample(head) or [*form.rows(name, head, 1)]
     if not rows:
         raise DataError(f"{name} is empty.")
-    layout = layout_of(rows, parameters.header)
+    names, start, names_note = layout_of(rows, parameters.header)
     # A first row of data that nothing follows is not there.
-    line = rows[layout.data][1] if layout.data < len(rows) else len(head) + 1
-    decimal = parameters.decimal or _decimal(fields for fields, _ in rows[layout.data :])
+    line = rows[start][1] if start < len(rows) else len(head) + 1
+    decimal = parameters.decimal or _decimal(fields for fields, _ in rows[start:])
     note = (
         f"Read as: text in {encoding}, columns separated by {_SEPARATORS[form.separator]}, "
-        f"decimal sign {decimal!r}, {layout.note}."
+        f"decimal sign {decimal!r}, {names_note}."
     )
 
     def again() -> Iterator[Row]:
         return form.rows(name, _lines(contents, encoding, line), line)
 
-    return Rows(layout.names, again, (note,), "line", decimal)
+    return Rows(names, again, (note,), "line", decimal)
 
 
 def read_arff(contents: Contents, parameters: FileParameters) -> Rows:
