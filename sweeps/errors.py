@@ -177,7 +177,7 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 
 
 def joined(names: Sequence[str], most: int = 5) -> str:
-    """Return names with commas between them, cut after so many."""
+    """Return names with commas between them, the first ones if there are more."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 

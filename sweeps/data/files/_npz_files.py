@@ -33,8 +33,8 @@ def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
     numbered = enumerate(inputs.astype(np.float64, copy=False).T, 1)
     features = {f"feature {number}": Cells(values) for number, values in numbered}
     targets = {column: of_array(values) for column, values in columns.items()}
-    locate, read = "row {}, counted from 0".format, len(content)
-    return from_columns(name, features, targets, parameters, locate, notes=notes, read=read)
+    locate = "row {}, counted from 0".format
+    return from_columns(name, features, targets, parameters, locate, notes=notes, read=len(content))
 
 
 def _arrays(
