@@ -133,15 +133,12 @@ def test_documented_examples_are_read(tmp_path: Path) -> None:
         read_source(value, folder=tmp_path)
 
 
-def test_every_name_is_listed_once() -> None:
+def test_every_name_is_listed_once_and_only_what_is_downloaded_needs_a_network() -> None:
     assert sorted(entry.name for entry in catalogue()) == sorted(NAMES)
+    assert {entry.name for entry in catalogue() if entry.network} == {*FETCHED}
 
 
 @pytest.mark.parametrize("entry", [entry for entry in catalogue() if not entry.network])
 def test_what_is_listed_of_a_dataset_is_so(entry: Entry) -> None:
     dataset = load(read_source(entry.name, folder=Path()))
     assert (entry.task, entry.examples, entry.features) == (dataset.task, *dataset.inputs.shape)
-
-
-def test_only_what_is_downloaded_needs_a_network() -> None:
-    assert {entry.name for entry in catalogue() if entry.network} == {*FETCHED}

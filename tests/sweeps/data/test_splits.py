@@ -44,10 +44,15 @@ def two_classes(inputs: Any, **about: Any) -> Dataset:
     return classification("made", inputs, np.arange(len(inputs)) % 2, "ab", **about)
 
 
+def parts_of(dataset: Dataset, preparation: Preparation, seed: int) -> list[Examples]:
+    """Return the three parts."""
+    split, test = prepare(dataset, preparation, seed)
+    return [split.train, split.held_out, test]
+
+
 def numbers_in(dataset: Dataset, preparation: Preparation, seed: int) -> list[Any]:
     """Return the only feature of each part's examples."""
-    split, test = prepare(dataset, preparation, seed)
-    return [part.inputs[:, 0].astype(int) for part in (split.train, split.held_out, test)]
+    return [part.inputs[:, 0].astype(int) for part in parts_of(dataset, preparation, seed)]
 
 
 @given(
@@ -81,9 +86,8 @@ def test_sets_are_disjoint_exact_and_stratified(
 )
 def test_a_split_is_the_one_it_was(name: str, scaling: str, digest: str) -> None:
     # Recorded with the first version that could split. Other parts would be other trials.
-    split, test = prepare(load(Source(name)), Preparation(0.2, 0.2, scaling), 3)
     content = hashlib.sha256()
-    for part in (split.train, split.held_out, test):
+    for part in parts_of(load(Source(name)), Preparation(0.2, 0.2, scaling), 3):
         content.update(part.inputs.tobytes())
         content.update(part.targets.tobytes())
     assert content.hexdigest()[:32] == digest
@@ -165,12 +169,6 @@ def test_a_column_that_the_training_set_lacks_teaches_nothing() -> None:
     for examples in parts_of(dataset, replace(FIFTHS, scaling="standardise"), 1):
         assert not examples.inputs[:, 0].any()
         assert not examples.inputs[:, 2].any()
-
-
-def parts_of(dataset: Dataset, preparation: Preparation, seed: int) -> list[Examples]:
-    """Return the three parts."""
-    split, test = prepare(dataset, preparation, seed)
-    return [split.train, split.held_out, test]
 
 
 def test_targets_of_a_regression_are_standardised_and_their_scale_is_known() -> None:
