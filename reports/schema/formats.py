@@ -27,16 +27,6 @@ def percent(share: float) -> str:
     return f"{text}%" if (text := significant(100 * float(share))) != MISSING else MISSING
 
 
-def accuracy(share: float, digits: int = 1) -> str:
-    """Return a share as a percentage with that many digits after the point, such as "97.2%"."""
-    return fixed(100 * float(share), digits, unit="%")
-
-
-def decimal(value: float) -> str:
-    """Return a number with three digits after the point."""
-    return fixed(value, 3)
-
-
 def fixed(value: float, digits: int, *, sign: str = "", unit: str = "") -> str:
     """Return a number with that many digits after the point, its unit behind it."""
     number = float(value)
@@ -52,16 +42,6 @@ def _powers(number: float, digits: int, sign: str = "") -> str:
     if math.isinf(number):
         return f"{'-' if number < 0 else sign}{INFINITE}"
     return f"{number:{sign}.{digits}e}".replace("e+", "e")
-
-
-def points(difference: float, digits: int = 1) -> str:
-    """Return a difference of shares without its sign, such as "0.6 points"."""
-    return fixed(abs(100 * float(difference)), digits, unit=" points")
-
-
-def signed(difference: float, digits: int = 1) -> str:
-    """Return a difference of shares in percentage points with its sign, such as "-0.6"."""
-    return fixed(100 * float(difference), digits, sign="+")
 
 
 def seconds(duration: float, digits: int = 2) -> str:

@@ -10,8 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from reports.schema import formats
-from reports.schema.formats import MISSING, visible
+from reports.schema.formats import MISSING, fixed, rate, significant, visible
 from reports.schema.results import REGRESSION, GroupDescription
 
 STANDARD_DEVIATIONS = "standard deviations of the target"
@@ -131,7 +130,7 @@ def measure_of(plan: GroupDescription) -> Measure:
 
 def loss_measure() -> Measure:
     """Return how a loss is written."""
-    return replace(_number("loss"), text=formats.significant, most=math.inf)
+    return replace(_number("loss"), text=significant, most=math.inf)
 
 
 def _share(name: str, digits: int) -> Measure:
@@ -139,12 +138,12 @@ def _share(name: str, digits: int) -> Measure:
         name=name,
         plural="balanced accuracies" if name == "balanced accuracy" else "accuracies",
         better="more accurate",
-        text=partial(formats.accuracy, digits=digits),
-        signed=partial(formats.signed, digits=digits),
+        text=lambda share: fixed(100 * float(share), digits, unit="%"),
+        signed=lambda difference: fixed(100 * float(difference), digits, sign="+"),
         points=" points",
-        gap=partial(formats.points, digits=digits),
-        short=lambda share: formats.fixed(100 * float(share), 1),
-        tick=lambda share: f"{formats.rate(100 * float(share))}%",
+        gap=lambda difference: fixed(abs(100 * float(difference)), digits, unit=" points"),
+        short=lambda share: fixed(100 * float(share), 1),
+        tick=lambda share: f"{rate(100 * float(share))}%",
         unit="percent",
         least=0.0,
         most=1.0,
@@ -156,12 +155,12 @@ def _number(name: str) -> Measure:
         name=name,
         plural=f"values of {name}",
         better="better",
-        text=formats.decimal,
-        signed=lambda difference: formats.fixed(difference, 3, sign="+"),
+        text=partial(fixed, digits=3),
+        signed=partial(fixed, digits=3, sign="+"),
         points="",
-        gap=lambda difference: formats.decimal(abs(difference)),
-        short=lambda value: formats.fixed(value, 3),
-        tick=formats.rate,
+        gap=lambda difference: fixed(abs(difference), 3),
+        short=partial(fixed, digits=3),
+        tick=rate,
         unit="",
         least=-math.inf,
         most=1.0,
@@ -170,14 +169,14 @@ def _number(name: str) -> Measure:
 
 def _negative(name: str) -> Measure:
     """Return how a metric is written that is better the lower it is, from its negative."""
-    written = partial(formats.significant, digits=3)
+    written = partial(significant, digits=3)
     return replace(
         _number(name),
         text=lambda value: written(0.0 - value),
         signed=lambda gain: f"{'+' if gain < 0 else ''}{written(0.0 - gain)}",
         gap=lambda difference: written(abs(difference)),
         short=lambda value: written(0.0 - value),
-        tick=lambda value: formats.rate(0.0 - value),
+        tick=lambda value: rate(0.0 - value),
         most=0.0,
         shown=(-math.inf, math.inf),
         apart=(-math.inf, math.inf),

@@ -148,11 +148,8 @@ def test_networks_that_blew_up_leave_the_others_to_be_seen() -> None:
 
 
 NUMBERS: dict[str, Callable[[float], str]] = {
-    **{
-        name: getattr(formats, name)
-        for name in ("percent", "decimal", "points", "signed", "seconds", "off_by", "significant")
-    },
-    **{name: getattr(formats, name) for name in ("times", "count", "rate")},
+    name: getattr(formats, name)
+    for name in ("percent", "seconds", "off_by", "significant", "times", "count", "rate")
 }
 MEASURES = [measure_of(DIGITS_GROUP), measure_of(replace(DIGITS_GROUP, task=REGRESSION))]
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from matplotlib import pyplot
 
 import reports
 from reports.charts.catalogue import NAMES
@@ -95,5 +96,4 @@ def test_selecting_rates_loads_no_drawing_library() -> None:
 
 def test_a_report_leaves_pyplot_without_figures(digits_report: Path) -> None:
     assert digits_report.exists()
-    pyplot = sys.modules["matplotlib.pyplot"]
     assert pyplot.get_fignums() == []

@@ -7,6 +7,10 @@ import math
 import pytest
 
 from reports.schema import formats
+from reports.schema.measures import measure_of
+from tests.reports.conftest import DIGITS_GROUP
+
+ACCURACY = measure_of(DIGITS_GROUP)
 
 
 @pytest.mark.parametrize(
@@ -33,16 +37,14 @@ def test_a_duration_has_a_unit_that_fits(duration: float, text: str) -> None:
     [
         (formats.percent(0.97216), "97%"),
         (formats.percent(0.0028), "0.28%"),
-        (formats.accuracy(0.97216), "97.2%"),
-        (formats.accuracy(0.97216, 2), "97.22%"),
-        (formats.decimal(0.87216), "0.872"),
-        (formats.decimal(5239775605878207444680704.0), "5.2e24"),
+        (formats.fixed(0.87216, 3), "0.872"),
+        (formats.fixed(5239775605878207444680704.0, 3), "5.2e24"),
         (formats.fixed(-0.0, 1), "0.0"),
+        (ACCURACY.text(0.97216), "97.2%"),
+        (ACCURACY.gap(-0.0056), "0.6 points"),
+        (ACCURACY.signed(-0.0056), "-0.6"),
         (formats.fixed(0.25, 1, sign="+"), "+0.2"),
         (formats.fixed(-math.inf, 1, unit="%"), "-\N{INFINITY}%"),
-        (formats.points(-0.0056), "0.6 points"),
-        (formats.signed(-0.0056), "-0.6"),
-        (formats.signed(0.01, 2), "+1.00"),
         (formats.off_by(0.2616), "30%"),
         (formats.significant(0.9), "0.90"),
         (formats.significant(9.96), "10"),
@@ -80,12 +82,10 @@ def test_a_value_never_breaks_from_its_unit() -> None:
 def test_a_missing_number_is_a_dash() -> None:
     written = (
         formats.percent,
-        formats.accuracy,
         formats.seconds,
         formats.times,
         formats.count,
         formats.rate,
-        formats.decimal,
         formats.significant,
         formats.off_by,
     )
