@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from reports.analysis import TIMING_SUMMARY_COLUMNS, TargetRecord
+from reports.analysis import TIMING_SUMMARY_COLUMNS
 from reports.analysis.batch_sizes import BATCH_SIZE_COLUMNS
 from reports.analysis.equal_budgets import BUDGET_COLUMNS
 from reports.analysis.expected_best import EXPECTED_BEST_COLUMNS
@@ -44,20 +44,7 @@ PARTS = ("train", "validation", "test")
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _GROUP = GROUP_COLUMNS[0]
 
-
 _Table = tuple[tuple[Column, ...], Callable[[StudyAnalysis], pd.DataFrame]]
-
-
-def _stacked(columns: tuple[Column, ...], frame: Callable[[Analysis], pd.DataFrame]) -> _Table:
-    """A table of every group, one below the other."""
-    return _below(columns, lambda group: [frame(group)])
-
-
-def _of_targets(
-    columns: tuple[Column, ...], frame: Callable[[TargetRecord], pd.DataFrame]
-) -> _Table:
-    """A table of every target of every group, too."""
-    return _below(columns, lambda group: [frame(record) for record in group.scaling.targets])
 
 
 def _below(columns: tuple[Column, ...], of: Callable[[Analysis], list[pd.DataFrame]]) -> _Table:
@@ -76,29 +63,37 @@ _TABLES: dict[str, _Table] = {
     "groups": (GROUP_COLUMNS, lambda study: study.summary),
     "trials": (TRIAL_COLUMNS, lambda study: study.results.trials),
     "cells": (CELL_COLUMNS, lambda study: _joined([g.cells for g in study.groups])),
-    "expected-best": _stacked(EXPECTED_BEST_COLUMNS, lambda group: group.expected_best),
-    "answers": _stacked(ANSWER_COLUMNS, lambda group: answer_table(group.answers)),
-    "batch-sizes": _stacked(BATCH_SIZE_COLUMNS, lambda group: group.batch_sizes),
+    "expected-best": _below(EXPECTED_BEST_COLUMNS, lambda group: [group.expected_best]),
+    "answers": _below(ANSWER_COLUMNS, lambda group: [answer_table(group.answers)]),
+    "batch-sizes": _below(BATCH_SIZE_COLUMNS, lambda group: [group.batch_sizes]),
     "curves": (CURVE_COLUMNS, lambda study: study.results.curves),
-    "mean-curves": _stacked(MEAN_CURVE_COLUMNS, lambda group: group.mean_curves),
-    "budgets": _stacked(BUDGET_COLUMNS, lambda group: group.budgets),
-    "targets": _stacked(TARGET_COLUMNS, lambda group: group.scaling.table),
-    "to-target": _of_targets(TO_TARGET_COLUMNS, lambda record: record.batch_sizes),
-    "crossings": _of_targets((*CROSSING_COLUMNS, RATE), lambda record: record.crossings),
-    "workers": _stacked(SIMULATION_COLUMNS, lambda group: group.scaling.simulation.table),
-    "noise": _stacked(NOISE_CURVE_COLUMNS, lambda group: group.scaling.noise),
-    "noise-ratio": _of_targets(
+    "mean-curves": _below(MEAN_CURVE_COLUMNS, lambda group: [group.mean_curves]),
+    "budgets": _below(BUDGET_COLUMNS, lambda group: [group.budgets]),
+    "targets": _below(TARGET_COLUMNS, lambda group: [group.scaling.table]),
+    "to-target": _below(
+        TO_TARGET_COLUMNS, lambda group: [record.batch_sizes for record in group.scaling.targets]
+    ),
+    "crossings": _below(
+        (*CROSSING_COLUMNS, RATE),
+        lambda group: [record.crossings for record in group.scaling.targets],
+    ),
+    "workers": _below(SIMULATION_COLUMNS, lambda group: [group.scaling.simulation.table]),
+    "noise": _below(NOISE_CURVE_COLUMNS, lambda group: [group.scaling.noise]),
+    "noise-ratio": _below(
         (*CROSSING_COLUMNS[:2], *NOISE_RATIO_COLUMNS),
-        lambda record: record.noise.assign(share=record.target.share, target=record.target.level),
+        lambda group: [
+            record.noise.assign(share=record.target.share, target=record.target.level)
+            for record in group.scaling.targets
+        ],
     ),
     "timing": (TIMING_COLUMNS, lambda study: study.results.timing),
     "timing-summary": (
         TIMING_SUMMARY_COLUMNS,
         lambda study: _joined([g.timing for g in study.groups]),
     ),
-    "shard-costs": _stacked(SHARD_COST_COLUMNS, lambda group: group.shard_costs),
-    "update-time": _stacked(
-        UPDATE_TIME_COLUMNS, lambda group: update_time_table(group.scaling.update_time)
+    "shard-costs": _below(SHARD_COST_COLUMNS, lambda group: [group.shard_costs]),
+    "update-time": _below(
+        UPDATE_TIME_COLUMNS, lambda group: [update_time_table(group.scaling.update_time)]
     ),
     "timeline": (TIMELINE_COLUMNS, lambda study: study.timeline.spans),
     "work": (WORK_COLUMNS, lambda study: study.timeline.work),

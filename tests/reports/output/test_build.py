@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from matplotlib import pyplot
+from matplotlib.pyplot import get_fignums
 
 import reports
 from reports.charts.catalogue import NAMES
@@ -96,4 +96,4 @@ def test_selecting_rates_loads_no_drawing_library() -> None:
 
 def test_a_report_leaves_pyplot_without_figures(digits_report: Path) -> None:
     assert digits_report.exists()
-    assert pyplot.get_fignums() == []
+    assert get_fignums() == []
