@@ -122,94 +122,65 @@ TIMING_COLUMNS = (
 
 @dataclass(frozen=True)
 class GroupDescription:
-    """One family of cells: everything but batch size, learning rate and seed.
+    """One family of cells: everything but batch size, learning rate and seed."""
 
-    Attributes:
-        group: A label unique in the study, made of what differs between its groups, such as
-            "digits, adam"; the study's name if there is one group.
-        dataset: The dataset's name.
-        fingerprint: Content hash of the data.
-        task: "classification" or "regression".
-        train_items: Examples of the training set.
-        validation_items: Examples of the validation set.
-        test_items: Examples of the test set.
-        features: Inputs of the network, without the bias.
-        outputs: Outputs of the network.
-        target_names: Names of the targets of a regression; of a classification, its classes.
-        notes: What was found in or done to the data, a sentence each.
-        hidden_layers: Units of each hidden layer, without the bias units.
-        activation: Activation of the hidden layers.
-        output: Activation of the output layer.
-        loss: Loss of one example.
-        reduction: How a batch's losses become its error: "sum" or "mean".
-        optimizer: Update rule.
-        hyperparameters: The optimizer's settings besides the learning rate, by name.
-        schedule: How the learning rate changes during training; "" if it doesn't.
-        rate_rule: How learning rates follow the batch size: "none", "linear" or "sqrt".
-        shards: Parts of a batch whose gradients are computed apart.
-        local_updates: Updates that a shard makes between two averagings.
-        metric: What the columns ending in `_metric` hold, such as "accuracy" or "R2".
-        budget: What every trial may use, to be read after "for": "20 epochs", "5,000 updates".
-        epochs: Passes over the training set, where the budget fixes them for all batch sizes.
-        batch_sizes: Batch sizes tried.
-        learning_rates: Learning rates tried in the explore stage.
-        target_scales: By seed, the standard deviation over the training set of each target in its
-            own unit, by which a regression's targets were divided; empty if they weren't or it
-            isn't known.
-        split_seed: Seed of the one split that all trials share; None if each seed has its own.
-        gradient_bytes: Bytes of a gradient: parameters by the bytes of one; None if not known.
-        memory_reference: Batch size at which the optimizer keeps the shares that
-            `hyperparameters` say, its half-life in examples being the same at all others; None if
-            it keeps them at every update.
-        growth: How batches grow along training; "" if they don't.
-        most_frequent: Of a classification, the share of its most frequent class; None if not known.
-        constant_loss: Log loss or MAE of the best constant prediction; None if not known.
-        budget_updates: Updates of the whole budget by batch size; empty if time ends it, and nobody
-            knows how many there will be.
-        budget_examples: Examples of the whole budget, too.
-        refinement_seeds: Fresh seeds of a batch size beyond those of the confirm stage, so far.
-        further: Other settings that are not at their default, such as "dropout=0.1"; "" for none.
-        memories: Names of hyperparameters that are the share of the past kept at an update.
-    """
-
+    #: A label unique in the study, made of what differs between its groups, such as "digits,
+    #: adam"; the study's name if there is one group.
     group: str
-    dataset: str
-    fingerprint: str
-    task: str
-    train_items: int
-    validation_items: int
-    test_items: int
-    features: int
-    outputs: int
+    dataset: str  #: The dataset's name.
+    fingerprint: str  #: Content hash of the data.
+    task: str  #: "classification" or "regression".
+    train_items: int  #: Examples of the training set.
+    validation_items: int  #: Examples of the validation set.
+    test_items: int  #: Examples of the test set.
+    features: int  #: Inputs of the network, without the bias.
+    outputs: int  #: Outputs of the network.
+    #: Names of the targets of a regression; of a classification, its classes.
     target_names: tuple[str, ...]
-    notes: tuple[str, ...]
-    hidden_layers: tuple[int, ...]
-    activation: str
-    output: str
-    loss: str
-    reduction: str
-    optimizer: str
+    notes: tuple[str, ...]  #: What was found in or done to the data, a sentence each.
+    hidden_layers: tuple[int, ...]  #: Units of each hidden layer, without the bias units.
+    activation: str  #: Activation of the hidden layers.
+    output: str  #: Activation of the output layer.
+    loss: str  #: Loss of one example.
+    reduction: str  #: How a batch's losses become its error: "sum" or "mean".
+    optimizer: str  #: Update rule.
+    #: The optimizer's settings besides the learning rate, by name.
     hyperparameters: Mapping[str, float]
-    schedule: str
-    rate_rule: str
-    shards: int
-    local_updates: int
-    metric: str
-    budget: str
+    schedule: str  #: How the learning rate changes during training; "" if it doesn't.
+    rate_rule: str  #: How learning rates follow the batch size: "none", "linear" or "sqrt".
+    shards: int  #: Parts of a batch whose gradients are computed apart.
+    local_updates: int  #: Updates that a shard makes between two averagings.
+    metric: str  #: What the columns ending in `_metric` hold, such as "accuracy" or "R2".
+    budget: str  #: What every trial may use, to be read after "for": "20 epochs", "5,000 updates".
+    #: Passes over the training set, where the budget fixes them for all batch sizes.
     epochs: float | None
-    batch_sizes: tuple[int, ...]
-    learning_rates: tuple[float, ...]
+    batch_sizes: tuple[int, ...]  #: Batch sizes tried.
+    learning_rates: tuple[float, ...]  #: Learning rates tried in the explore stage.
+    #: By seed, the standard deviation over the training set of each target in its own unit, by
+    #: which a regression's targets were divided; empty if they weren't or it isn't known.
     target_scales: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    #: Seed of the one split that all trials share; None if each seed has its own.
     split_seed: int | None = None
+    #: Bytes of a gradient: parameters by the bytes of one; None if not known.
     gradient_bytes: int | None = None
+    #: Batch size at which the optimizer keeps the shares that `hyperparameters` say, its half-life
+    #: in examples being the same at all others; None if it keeps them at every update.
     memory_reference: int | None = None
-    growth: str = ""
+    growth: str = ""  #: How batches grow along training; "" if they don't.
+    #: Of a classification, the share of its most frequent class; None if not known.
     most_frequent: float | None = None
+    #: Log loss or MAE of the best constant prediction; None if not known.
     constant_loss: float | None = None
+    #: Updates of the whole budget by batch size; empty if time ends it, and nobody knows how
+    #: many there will be.
     budget_updates: Mapping[int, int] = field(default_factory=dict)
+    #: Examples of the whole budget, too.
     budget_examples: Mapping[int, int] = field(default_factory=dict)
+    #: Fresh seeds of a batch size beyond those of the confirm stage, so far.
     refinement_seeds: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    #: Other settings that are not at their default, such as "dropout=0.1"; "" for none.
     further: str = ""
+    #: Names of hyperparameters that are the share of the past kept at an update.
     memories: tuple[str, ...] = ()
 
     @property
@@ -239,44 +210,30 @@ class Cluster:
 class StudyDescription:
     """What was planned, and where it ran.
 
-    Attributes:
-        name: The study's name, as in its specification.
-        title: One line for the head of the page.
-        groups: Its families of cells, at least one, in the order of the report.
-        seeds: Seeds of the explore stage.
-        confirmation_seeds: Seeds of the confirm stage; empty if it is switched off.
-        planned_trials: Trials of all stages together, as far as is known.
-        sweep_seconds: Wall time spent on trials, over all sessions; volatile.
-        jobs: Worker processes of the last session that ran trials; volatile.
-        specification: The specification in full, as TOML.
-        provenance: Versions, processor, BLAS and threads, by name; volatile.
-        cluster: Workers for which the time to a target is simulated; None for none.
-        claims: Whether the report judges the claims of the source paper.
-        target_metric: Validation metric to which updates and time are measured; None for levels
-            that the report sets from the tuning seeds.
-        target_loss: Validation loss to which they are, in place of a metric.
-        aside: Trials that its folder keeps of what the study was before; volatile.
-        margin: Loss of the metric that is accepted; None for that of the metric.
-
     Raises:
         ValueError: There is no group, or two have the same label.
     """
 
-    name: str
-    title: str
+    name: str  #: The study's name, as in its specification.
+    title: str  #: One line for the head of the page.
+    #: Its families of cells, at least one, in the order of the report.
     groups: tuple[GroupDescription, ...]
-    seeds: tuple[int, ...]
-    confirmation_seeds: tuple[int, ...]
-    planned_trials: int
-    sweep_seconds: float
-    jobs: int
-    specification: str
-    provenance: Mapping[str, str]
+    seeds: tuple[int, ...]  #: Seeds of the explore stage.
+    confirmation_seeds: tuple[int, ...]  #: Seeds of the confirm stage; empty if it is switched off.
+    planned_trials: int  #: Trials of all stages together, as far as is known.
+    sweep_seconds: float  #: Wall time spent on trials, over all sessions; volatile.
+    jobs: int  #: Worker processes of the last session that ran trials; volatile.
+    specification: str  #: The specification in full, as TOML.
+    provenance: Mapping[str, str]  #: Versions, processor, BLAS and threads, by name; volatile.
+    #: Workers for which the time to a target is simulated; None for none.
     cluster: Cluster | None = None
-    claims: bool = False
+    claims: bool = False  #: Whether the report judges the claims of the source paper.
+    #: Validation metric to which updates and time are measured; None for levels that the report
+    #: sets from the tuning seeds.
     target_metric: float | None = None
-    target_loss: float | None = None
-    aside: int = 0
+    target_loss: float | None = None  #: Validation loss to which they are, in place of a metric.
+    aside: int = 0  #: Trials that its folder keeps of what the study was before; volatile.
+    #: Loss of the metric that is accepted; None for that of the metric.
     margin: float | None = None
 
     def __post_init__(self) -> None:
