@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import pandas as pd
 
 from reports.compare._matches import Matches, Pair, Rerun, machine
+from reports.recommend import Analysis
 from reports.schema import capitalised, listing, plural, times, visible
 from reports.stats import CONFIDENCE
 from reports.text import Statement
@@ -17,7 +18,7 @@ def findings(matches: Matches) -> list[Statement]:
     """Return what studies say together, most important first."""
     texts = [("recommendations", _recommended(matches))]
     for name in matches.others:
-        texts += [("differences", _apart(matches, name)), ("times", _times(matches, name))]
+        texts += [("differences", _differences(matches, name)), ("times", _times(matches, name))]
     texts += [("reruns", _rerun(matches, rerun)) for rerun in matches.reruns if rerun.trials]
     if len(matches.unmatched):
         groups = plural(len(matches.unmatched), "group")
@@ -71,30 +72,23 @@ def _recommended(matches: Matches) -> str:
     return f"{capitalised('; '.join(texts))}."
 
 
-def _apart(matches: Matches, name: str) -> str:
-    pairs = [pair for pair in matches.pairs if pair.study == name and pair.comparable]
-    by_metric: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        by_metric.setdefault(pair.other.metric, []).append(pair)
-    texts = [_apart_by(matches, same_metric) for same_metric in by_metric.values()]
-    return " ".join(filter(None, texts)) or (
+def _differences(matches: Matches, name: str) -> str:
+    others = {pair.first.plan.group: pair.other for pair in matches.pairs if pair.study == name}
+    tested = matches.cells[matches.cells["study"] == name].dropna(subset="difference")
+    by_metric = tested.groupby(tested["group"].map(lambda group: others[group].metric), sort=False)
+    texts = [_by_metric(matches, others[cells["group"].iloc[0]], cells) for _, cells in by_metric]
+    return " ".join(texts) or (
         f"{_called(name)} and {_called(matches.first)} have no cell in common whose metrics can be "
         "compared."
     )
 
 
-def _apart_by(matches: Matches, pairs: Sequence[Pair]) -> str:
+def _by_metric(matches: Matches, other: Analysis, tested: pd.DataFrame) -> str:
     """How far cells are apart whose metric is the same."""
-    study, measure = pairs[0].study, pairs[0].other.measure
-    ours = (matches.cells["study"] == study) & matches.cells["group"].isin(
-        [pair.first.plan.group for pair in pairs]
-    )
-    tested = matches.cells[ours].dropna(subset="difference")
-    if tested.empty:
-        return ""
+    measure = other.measure
     start = (
-        f"Of {plural(len(tested), 'matched cell')}, the {pairs[0].other.metric} of "
-        f"{_called(study)} differs from that of {_called(matches.first)}"
+        f"Of {plural(len(tested), 'matched cell')}, the {other.metric} of "
+        f"{_called(tested['study'].iloc[0])} differs from that of {_called(matches.first)}"
     )
     established = tested[tested["established"]].sort_values("difference", key=abs, kind="stable")
     if established.empty:

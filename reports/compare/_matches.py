@@ -7,7 +7,6 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,14 +109,13 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
     pairs = tuple(p for name in others for p in _pairs(groups_of[first], name, groups_of[name]))
     plans = {name: study.description for name, study in studies.items()}
     groups = [s.summary.assign(study=name, machine=machine(s)) for name, s in studies.items()]
-    cells = [row for name in others for row in _cells([p for p in pairs if p.study == name])]
     unmatched = [row for name in others for row in _unmatched(studies, first, name, pairs)]
     return Matches(
         studies=studies,
         pairs=pairs,
         reruns=tuple(_rerun(studies[first], name, studies[name]) for name in others),
         groups=as_table(pd.concat(groups, ignore_index=True), STUDY_COLUMNS),
-        cells=_frame(cells, MATCH_COLUMNS),
+        cells=_cells(pairs),
         unmatched=_frame(unmatched, UNMATCHED_COLUMNS),
         specification=differing({name: flat(p.specification) for name, p in plans.items()}),
         provenance=differing({name: p.provenance for name, p in plans.items()}),
@@ -185,14 +183,12 @@ def _changed(first: Analysis, other: Analysis) -> tuple[str, ...]:
     )
 
 
-def _cells(pairs: Sequence[Pair]) -> list[dict[str, object]]:
-    """Rows of one other study; its p values are adjusted together."""
-    rows = [row for pair in pairs for row in _rows(pair)]
-    known = [row for row in rows if not math.isnan(float(str(row["p_value"])))]
-    adjusted = holm([float(str(row["p_value"])) for row in known])
-    for row, p_value in zip(known, adjusted, strict=True):
-        row |= {"p_value": p_value, "established": p_value <= 1 - CONFIDENCE}
-    return rows
+def _cells(pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Cells of all pairs; the p values of each other study are adjusted together."""
+    cells = _frame([row for pair in pairs for row in _rows(pair)], MATCH_COLUMNS)
+    for _, p_values in cells["p_value"].dropna().groupby(cells["study"]):
+        cells.loc[p_values.index, "p_value"] = holm(p_values.tolist())
+    return cells.assign(established=cells["p_value"] <= 1 - CONFIDENCE)
 
 
 _NO_INTERVAL = Interval(math.nan, math.nan, math.nan, 0, CONFIDENCE, "")
@@ -257,7 +253,7 @@ def _rerun(first: StudyAnalysis, name: str, other: StudyAnalysis) -> Rerun:
 
 VALUE_COLUMNS = (
     Column("key", "str", "", "What differs."),
-    Column("study", "str", "", "What the study is called here: its folder."),
+    _STUDY,
     Column("value", "str", "", "Its value in this study; none if it is not given there."),
 )
 
@@ -270,15 +266,11 @@ def flat(text: str) -> dict[str, str]:
         keys = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return {"specification": text}
-    return {key: value for key, value in _leaves(keys) if key not in _NAMES}
-
-
-def _leaves(keys: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in keys.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", json.dumps(value, ensure_ascii=False, default=str)
+    (values,) = pd.json_normalize(keys).to_dict("records")
+    texts = {
+        key: json.dumps(value, ensure_ascii=False, default=str) for key, value in values.items()
+    }
+    return {str(key): text for key, text in texts.items() if key not in _NAMES}
 
 
 def differing(several: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
