@@ -118,7 +118,21 @@ class Results(StudyResults):
         return "\n".join([super().__repr__(), *answers])
 
     def _repr_html_(self) -> str:
-        return as_html(self.analysis)
+        from reports.charts import charts, group_charts
+        from reports.output.page._tables import group_table, page_tables
+        from reports.output.page.page import summary
+
+        study, answer = self.analysis, ""
+        if study.several:
+            tables, drawn = [group_table(study)], group_charts(study)
+        else:
+            (analysis,) = study.groups
+            answer = headline(analysis) if study.counts.run else ""
+            tables, drawn = page_tables(analysis) if study.counts.run else [], charts(analysis)
+        parts = [Markup("<p>{}</p>").format(text) for text in (answer, summary(study)) if text]
+        parts += [_table(table) for table in tables[:1]]
+        parts += [_image(chart) for chart in drawn[:1]]
+        return str(Markup("").join(parts))
 
 
 class Plots:
@@ -160,24 +174,6 @@ class Plots:
             if configuration in {"", analysis.plan.group}:
                 yield from charts(analysis)
         yield from group_charts(self._study)
-
-
-def as_html(study: StudyAnalysis) -> str:
-    """Return a piece of HTML that needs and touches nothing else of its page."""
-    from reports.charts import charts, group_charts
-    from reports.output.page import group_table, page_tables
-    from reports.output.page.page import summary
-
-    if study.several:
-        answer, tables, drawn = "", [group_table(study)], group_charts(study)
-    else:
-        (analysis,) = study.groups
-        answer = headline(analysis) if study.counts.run else ""
-        tables, drawn = page_tables(analysis) if study.counts.run else [], charts(analysis)
-    parts = [Markup("<p>{}</p>").format(text) for text in (answer, summary(study)) if text]
-    parts += [_table(table) for table in tables[:1]]
-    parts += [_image(chart) for chart in drawn[:1]]
-    return str(Markup("").join(parts))
 
 
 def _table(table: Table) -> Markup:

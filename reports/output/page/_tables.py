@@ -160,7 +160,7 @@ def _to_target(analysis: Analysis, record: TargetRecord) -> Table:
         "Rate tuned for it": number("target_rate", rate),
         "Reached": share("reached", "runs"),
         "Updates": number("updates", count),
-        "95% interval": interval("updates_low", "updates_high", _span_of(count)),
+        "95% interval": interval("updates_low", "updates_high", partial(range_text, written=count)),
         "Half width": number("half_width", count),
         "Time": number("seconds", seconds),
         "Noise scale": _noise_scale,
@@ -191,10 +191,14 @@ def _targets(analysis: Analysis) -> Table:
         "Missed, of runs fitted": share("censored", "runs"),
         "Fewest updates": number("min_updates", count),
         "Critical batch size": number("critical_batch_size", significant),
-        "95% interval": interval("critical_low", "critical_high", _span_of(significant)),
+        "95% interval": interval(
+            "critical_low", "critical_high", partial(range_text, written=significant)
+        ),
         "Fastest batch size": number("fastest", count),
         "Fitted": number("predicted_best", significant),
-        "Its interval": interval("predicted_low", "predicted_high", _span_of(significant)),
+        "Its interval": interval(
+            "predicted_low", "predicted_high", partial(range_text, written=significant)
+        ),
         "Why not": lambda row: Cell(row["reason"] or row["why_no_prediction"] or "", ""),
     }
     note = (
@@ -202,7 +206,3 @@ def _targets(analysis: Analysis) -> Table:
         "size by updates and seconds, fitted separately. More: targets.csv."
     )
     return table_of("targets", "Targets", note, columns, analysis.scaling.table)
-
-
-def _span_of(written: Callable[[float], str]) -> Callable[[float, float], str]:
-    return lambda low, high: range_text(low, high, written)
